@@ -1,0 +1,28 @@
+"""The card (or cards) a model is placed on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+GpuSource = Literal["catalog", "nvml", "flag"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """`count` equal cards, each with `memory_bytes` as CUDA sees them (not the nameplate)."""
+
+    name: str
+    memory_bytes: int
+    count: int = 1
+    source: GpuSource = "catalog"
+    free_bytes: int | None = None
+    """Free memory per card now; None where nobody measured it (a catalogue card, a laptop)."""
+    compute_capability: tuple[int, int] | None = None
+    """(major, minor); None where unknown (a bare --gpu-memory-gib, an AMD card)."""
+
+    def __post_init__(self) -> None:
+        if self.memory_bytes <= 0 or self.count <= 0:
+            raise ValueError(
+                f"a GPU needs memory and a count above 0, got {self.memory_bytes} bytes x {self.count}"
+            )

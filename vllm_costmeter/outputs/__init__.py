@@ -1,0 +1,1 @@
+"""Take core values, write the world."""
