@@ -1,0 +1,21 @@
+"""The two ways an answer can fail: the input is wrong, or it is right but not understood."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BadInputError(ValueError):
+    """The user gave something that cannot be meant. One clear line, exit code 2, no traceback."""
+
+
+class NotUnderstoodError(Exception):
+    """A valid input whose memory rules we do not know. Verdict `unknown`, exit code 3: never a guess."""
+
+
+def nearest(given: str, known: Iterable[str], count: int = 3) -> str:
+    """`"; nearest: a, b"` for a misspelt name, or an empty string where nothing is near."""
+    folded = {name.casefold(): name for name in known}
+    found = difflib.get_close_matches(given.casefold(), folded, n=count, cutoff=0.5)
+    return f"; nearest: {', '.join(folded[name] for name in found)}" if found else ""

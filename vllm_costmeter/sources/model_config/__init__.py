@@ -1,0 +1,1 @@
+"""config.json -> core values. The only room that knows Hugging Face key names."""

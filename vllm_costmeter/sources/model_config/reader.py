@@ -1,0 +1,113 @@
+"""Typed, bounded access to one JSON object of a config.json; every fault is one line with its key path."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vllm_costmeter.core.errors import BadInputError
+
+LARGEST_SIZE = 1 << 40
+"""No published model has a dimension near 2^40; anything larger is a corrupt file, and would overflow nothing
+but patience: Python integers stay exact, so the bound only keeps answers sane."""
+
+_ABSENT = object()
+
+
+class ConfigReader:
+    """One JSON object (`config.json`, or a nested `text_config`), named for error messages.
+
+    A key given as null counts as absent. Several names may be passed for one fact: the first present wins.
+    """
+
+    def __init__(self, values: Mapping[str, Any], name: str = "config.json", path: str = "") -> None:
+        self.values = values
+        self.name = name
+        self.path = path
+
+    def _where(self, key: str) -> str:
+        return f"{self.name}: {self.path}{key}"
+
+    def _find(self, keys: tuple[str, ...]) -> tuple[str, Any]:
+        for key in keys:
+            value = self.values.get(key)
+            if value is not None:
+                return key, value
+        return keys[0], _ABSENT
+
+    def has(self, *keys: str) -> bool:
+        return self._find(keys)[1] is not _ABSENT
+
+    def raw(self, *keys: str) -> Any:
+        """The value as it stands, None when absent."""
+        value = self._find(keys)[1]
+        return None if value is _ABSENT else value
+
+    def optional_int(self, *keys: str, minimum: int = 0, maximum: int = LARGEST_SIZE) -> int | None:
+        key, value = self._find(keys)
+        if value is _ABSENT:
+            return None
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise BadInputError(f"{self._where(key)} must be a whole number, got {_short(value)}")
+        if not minimum <= value <= maximum:
+            raise BadInputError(f"{self._where(key)} must be between {minimum} and {maximum}, got {value}")
+        return value
+
+    def int(
+        self, *keys: str, default: int | None = None, minimum: int = 0, maximum: int = LARGEST_SIZE
+    ) -> int:
+        value = self.optional_int(*keys, minimum=minimum, maximum=maximum)
+        if value is not None:
+            return value
+        if default is None:
+            raise BadInputError(f"{self._where(keys[0])} is missing: this architecture needs it")
+        return default
+
+    def float(self, *keys: str, default: float) -> float:
+        key, value = self._find(keys)
+        if value is _ABSENT:
+            return default
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise BadInputError(f"{self._where(key)} must be a number, got {_short(value)}")
+        return float(value)
+
+    def bool(self, *keys: str, default: bool) -> bool:
+        key, value = self._find(keys)
+        if value is _ABSENT:
+            return default
+        if not isinstance(value, bool):
+            raise BadInputError(f"{self._where(key)} must be true or false, got {_short(value)}")
+        return value
+
+    def optional_str(self, *keys: str) -> str | None:
+        key, value = self._find(keys)
+        if value is _ABSENT:
+            return None
+        if not isinstance(value, str):
+            raise BadInputError(f"{self._where(key)} must be a string, got {_short(value)}")
+        return value
+
+    def optional_list(self, *keys: str) -> Sequence[Any] | None:
+        key, value = self._find(keys)
+        if value is _ABSENT:
+            return None
+        if not isinstance(value, list):
+            raise BadInputError(f"{self._where(key)} must be a list, got {_short(value)}")
+        return value
+
+    def optional_section(self, *keys: str) -> ConfigReader | None:
+        """A nested object, or None when absent."""
+        key, value = self._find(keys)
+        if value is _ABSENT:
+            return None
+        if not isinstance(value, dict):
+            raise BadInputError(f"{self._where(key)} must be an object, got {_short(value)}")
+        return ConfigReader(value, self.name, f"{self.path}{key}.")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
