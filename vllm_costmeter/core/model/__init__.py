@@ -1,0 +1,1 @@
+"""One model as values: its shape, its layers, what each of them remembers."""

@@ -1,0 +1,173 @@
+"""What each layer of a model remembers of a sequence, before any parallel layout: facts, no bytes.
+
+A model layer holds zero, one or several *caches* (a Nemotron MLP layer none, a Whisper decoder layer a self- and
+a cross-attention, a DeepSeek V3.2 layer its latent and its indexer's keys), so a layer is a tuple of them.
+Sizes are those of the whole model: tensor parallelism divides them in `core.kv_cache`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FullAttention:
+    """Keys and values of every token (MHA, GQA, MQA)."""
+
+    num_kv_heads: int
+    head_size: int
+    head_size_v: int | None = None
+    """Size of a value head where it differs from the key's; None: equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlidingWindow:
+    """Keys and values of the last `window_tokens` tokens."""
+
+    num_kv_heads: int
+    head_size: int
+    window_tokens: int
+    head_size_v: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkedLocal:
+    """Keys and values of the present chunk only (Llama 4)."""
+
+    num_kv_heads: int
+    head_size: int
+    chunk_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class MlaLatent:
+    """One latent of `kv_lora_rank + qk_rope_head_dim` values per token, the same on every tensor-parallel rank."""
+
+    kv_lora_rank: int
+    qk_rope_head_dim: int
+    sparse: bool = False
+    """True where an indexer chooses the tokens to attend to (DeepSeek V3.2, GLM-5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SparseIndexer:
+    """The indexer's own key cache: one quantised key of `head_dim` values per token."""
+
+    head_dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompressedMla:
+    """A DeepSeek V4 layer: a sliding window of latents and, where `compress_ratio` > 1, one compressed latent
+    per `compress_ratio` tokens with its compressor's state; ratio 4 also carries an indexer of the same ratio."""
+
+    head_dim: int
+    rope_head_dim: int
+    window_tokens: int
+    compress_ratio: int
+    index_head_dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class CrossAttention:
+    """Keys and values of the encoder's output, once per sequence (Whisper's decoder)."""
+
+    num_kv_heads: int
+    head_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mamba1State:
+    """Selective state space of Mamba 1 and Jamba: a convolution window and a state per channel."""
+
+    intermediate_size: int
+    state_size: int
+    conv_kernel: int
+    state_dtype: str | None = None
+    """The dtype the checkpoint asks for its recurrent state; None: the model's own (or float32 by its rule)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mamba2State:
+    """Mamba 2 (Nemotron-H, Granite 4, Bamba, Zamba 2, Falcon-H1): state of `num_heads x head_dim x state_size`."""
+
+    intermediate_size: int
+    num_groups: int
+    num_heads: int
+    head_dim: int
+    state_size: int
+    conv_kernel: int
+    state_dtype: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GatedDeltaState:
+    """Gated delta net (Qwen3-Next, Qwen3.5): a matrix of `head_k_dim x head_v_dim` per value head."""
+
+    num_k_heads: int
+    num_v_heads: int
+    head_k_dim: int
+    head_v_dim: int
+    conv_kernel: int
+    state_dtype: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KimiDeltaState:
+    """Kimi delta attention (Kimi-Linear): a float32 matrix of `head_dim x head_dim` per head, and one convolution
+    window over the queries, keys and values of each head."""
+
+    num_heads: int
+    head_dim: int
+    conv_kernel: int
+
+
+@dataclass(frozen=True, slots=True)
+class LightningState:
+    """Lightning attention (MiniMax-Text-01): a matrix of `head_dim x head_dim` per head."""
+
+    num_heads: int
+    head_dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShortConvState:
+    """A gated short convolution (LFM2): the last `conv_kernel - 1` inputs of every channel."""
+
+    channels: int
+    conv_kernel: int
+
+
+RecurrentState = (
+    Mamba1State | Mamba2State | GatedDeltaState | KimiDeltaState | LightningState | ShortConvState
+)
+Cache = (
+    FullAttention
+    | SlidingWindow
+    | ChunkedLocal
+    | MlaLatent
+    | SparseIndexer
+    | CompressedMla
+    | CrossAttention
+    | RecurrentState
+)
+LayerCaches = tuple[Cache, ...]
+"""What one model layer remembers; empty for a layer with no cache of its own (an MLP, or one that reads the cache
+of an earlier layer)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAttention:
+    """All facts the KV cache follows from, of one model."""
+
+    layers: tuple[LayerCaches, ...]
+    """One entry per model layer, in order, so that pipeline ranks are slices. Empty: the model caches nothing
+    (encoder-only embedders and rerankers)."""
+    num_attention_heads: int
+    """Query heads; vLLM refuses a tensor-parallel size that does not divide them."""
+    dtype: str
+    """The checkpoint's dtype as `--dtype auto` resolves it: bfloat16 or float16 (vLLM never serves float32 so)."""
+    kv_cache_dtype: str | None = None
+    """The cache dtype the checkpoint itself asks for; None: the model's dtype. `--kv-cache-dtype` overrides it."""
+    bidirectional_multimodal: bool = False
+    """True where image tokens attend in both directions (Gemma 3): a different attention backend serves it."""
