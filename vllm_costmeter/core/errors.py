@@ -14,8 +14,8 @@ class NotUnderstoodError(Exception):
     """A valid input whose memory rules we do not know. Verdict `unknown`, exit code 3: never a guess."""
 
 
-def nearest(given: str, known: Iterable[str], count: int = 3) -> str:
+def nearest(given: str, known: Iterable[str], count: int = 3, cutoff: float = 0.5) -> str:
     """`"; nearest: a, b"` for a misspelt name, or an empty string where nothing is near."""
     folded = {name.casefold(): name for name in known}
-    found = difflib.get_close_matches(given.casefold(), folded, n=count, cutoff=0.5)
+    found = difflib.get_close_matches(given.casefold(), folded, n=count, cutoff=cutoff)
     return f"; nearest: {', '.join(folded[name] for name in found)}" if found else ""
