@@ -1,7 +1,7 @@
 """What each layer of a model remembers of a sequence, before any parallel layout: facts, no bytes.
 
-A model layer holds zero, one or several *caches* (a Nemotron MLP layer none, a Whisper decoder layer a self- and
-a cross-attention, a DeepSeek V3.2 layer its latent and its indexer's keys), so a layer is a tuple of them.
+A model layer holds zero, one or several *caches* (a Nemotron MLP layer none, a Whisper decoder layer a self-
+and a cross-attention, a DeepSeek V3.2 layer its latent and its indexer keys), so a layer is a tuple of them.
 Sizes are those of the whole model: tensor parallelism divides them in `core.kv_cache`.
 """
 
@@ -41,7 +41,7 @@ class ChunkedLocal:
 
 @dataclass(frozen=True, slots=True)
 class MlaLatent:
-    """One latent of `kv_lora_rank + qk_rope_head_dim` values per token, the same on every tensor-parallel rank."""
+    """One latent of `kv_lora_rank + qk_rope_head_dim` values per token, whole on every tensor-parallel rank."""
 
     kv_lora_rank: int
     qk_rope_head_dim: int
@@ -59,7 +59,7 @@ class SparseIndexer:
 @dataclass(frozen=True, slots=True)
 class CompressedMla:
     """A DeepSeek V4 layer: a sliding window of latents and, where `compress_ratio` > 1, one compressed latent
-    per `compress_ratio` tokens with its compressor's state; ratio 4 also carries an indexer of the same ratio."""
+    per `compress_ratio` tokens with its compressor's state; ratio 4 also carries an indexer of that ratio."""
 
     head_dim: int
     rope_head_dim: int
@@ -84,12 +84,12 @@ class Mamba1State:
     state_size: int
     conv_kernel: int
     state_dtype: str | None = None
-    """The dtype the checkpoint asks for its recurrent state; None: the model's own (or float32 by its rule)."""
+    """The dtype the checkpoint asks for its recurrent state; None: the convolution window's own dtype."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mamba2State:
-    """Mamba 2 (Nemotron-H, Granite 4, Bamba, Zamba 2, Falcon-H1): state of `num_heads x head_dim x state_size`."""
+    """Mamba 2 (Nemotron-H, Granite 4, Bamba, Falcon-H1): a state of `num_heads x head_dim x state_size`."""
 
     intermediate_size: int
     num_groups: int
@@ -114,8 +114,8 @@ class GatedDeltaState:
 
 @dataclass(frozen=True, slots=True)
 class KimiDeltaState:
-    """Kimi delta attention (Kimi-Linear): a float32 matrix of `head_dim x head_dim` per head, and one convolution
-    window over the queries, keys and values of each head."""
+    """Kimi delta attention (Kimi-Linear): a float32 matrix of `head_dim x head_dim` per head, and one
+    convolution window over the queries, keys and values of each head."""
 
     num_heads: int
     head_dim: int
@@ -152,8 +152,8 @@ Cache = (
     | RecurrentState
 )
 LayerCaches = tuple[Cache, ...]
-"""What one model layer remembers; empty for a layer with no cache of its own (an MLP, or one that reads the cache
-of an earlier layer)."""
+"""What one model layer remembers; empty for a layer with no cache of its own (an MLP, or one that reads the
+cache of an earlier layer)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +166,8 @@ class ModelAttention:
     num_attention_heads: int
     """Query heads; vLLM refuses a tensor-parallel size that does not divide them."""
     dtype: str
-    """The checkpoint's dtype as `--dtype auto` resolves it: bfloat16 or float16 (vLLM never serves float32 so)."""
+    """The checkpoint's dtype as `--dtype auto` resolves it: bfloat16 or float16 (float32 is served as these)."""
     kv_cache_dtype: str | None = None
-    """The cache dtype the checkpoint itself asks for; None: the model's dtype. `--kv-cache-dtype` overrides it."""
+    """The cache dtype the checkpoint asks for; None: the model's dtype. `--kv-cache-dtype` overrides it."""
     bidirectional_multimodal: bool = False
-    """True where image tokens attend in both directions (Gemma 3): a different attention backend serves it."""
+    """True where image tokens attend in both directions (Gemma 3): another attention backend serves it."""
