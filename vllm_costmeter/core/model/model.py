@@ -1,0 +1,69 @@
+"""A model as the fit check sees it: its limits, its attention layers, its weights, its sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vllm_costmeter.core.model.attention import ModelAttention
+from vllm_costmeter.core.model.weights import Weights
+from vllm_costmeter.core.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The dimensions that activations depend on; 0 where the model has no such part."""
+
+    hidden_size: int
+    vocab_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_size: int
+    intermediate_size: int = 0
+    moe_intermediate_size: int = 0
+    num_experts: int = 0
+    num_experts_per_token: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One checkpoint. Frozen; every method is pure, so that the same model answers many plans."""
+
+    id: str
+    architecture: str
+    dtype: str
+    """What vLLM computes in under `--dtype auto`: "bfloat16", "float16" or "float32"."""
+    quantization: str | None
+    """The checkpoint's own scheme under vLLM's name ("fp8", "compressed-tensors", ...); None: unquantised."""
+    max_model_len: int
+    """The longest context that vLLM accepts without an override."""
+    default_max_model_len: int
+    """What vLLM serves when no `--max-model-len` is given: shorter than the maximum only for LongRoPE."""
+    sizes: Sizes
+    attention: ModelAttention
+    weights: Weights
+    is_moe: bool = False
+    is_multimodal: bool = False
+    is_pooling: bool = False
+    is_encoder_decoder: bool = False
+    is_hybrid: bool = False
+    is_tied: bool = False
+    """Whether the output head is the input embedding."""
+
+    @property
+    def parameters(self) -> int | None:
+        """Weights of the checkpoint's modules that vLLM loads, counted unquantised and unpadded."""
+        return self.weights.parameters
+
+    def weights_bytes(self, plan: Plan) -> tuple[int, ...]:
+        """Bytes on the heaviest tensor-parallel rank of each pipeline rank; parameters and buffers, each once.
+
+        NotUnderstoodError where the plan asks for a quantisation whose layout is not known;
+        BadInputError where the plan divides the model in a way that vLLM refuses.
+        """
+        return self.weights.bytes_per_pipeline_rank(plan, self.dtype)
+
+    def converted_bytes(self, plan: Plan) -> tuple[int, ...]:
+        """Bytes that vLLM adds to `weights_bytes` while it converts loaded weights (absorbed MLA projections);
+        they are part of what a server logs as weights."""
+        return self.weights.converted_bytes_per_pipeline_rank(plan, self.dtype)

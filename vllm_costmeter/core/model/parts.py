@@ -1,0 +1,217 @@
+"""What a model's weights are made of, and how one tensor-parallel rank holds each part.
+
+A part states the shape of the whole model; `Rank` says how it is divided. Sizes follow vLLM's own layers
+(`model_executor/layers/linear.py`, `vocab_parallel_embedding.py`, `fused_moe/`), read in vLLM 0.32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vllm_costmeter.core.errors import BadInputError
+
+VOCABULARY_PADDING = (
+    64  # DEFAULT_VOCAB_PADDING_SIZE in vLLM's vocab_parallel_embedding.py, read 2026-07 (0.32)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """How one GPU's share of a model is cut."""
+
+    tensor_parallel_size: int = 1
+    expert_parallel_size: int = 1
+    """Ranks that experts are dealt out to; 1: no expert parallelism."""
+    expert_tensor_parallel_size: int = 1
+    """Ways each expert is cut: tensor x data parallel without expert parallelism, 1 with it."""
+    element_bytes: int = 2
+    """Bytes of one value in the dtype that the model is served in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One projection inside a fused linear: `count` units (heads, or single features) of `width` values."""
+
+    count: int
+    width: int = 1
+    replicated: bool = False
+    """True for key and value heads: a rank holds at least one, so they repeat when ranks outnumber them."""
+
+    def on(self, tensor_parallel_size: int, name: str) -> int:
+        if self.replicated and tensor_parallel_size >= self.count:
+            return self.width
+        return _divide(self.count, tensor_parallel_size, name) * self.width
+
+
+@dataclass(frozen=True, slots=True)
+class LinearShape:
+    """A linear layer on one rank."""
+
+    inputs: int
+    outputs: tuple[int, ...]
+    total_inputs: int
+    divided_inputs: bool
+    element_bytes: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertsShape:
+    """The routed experts of one layer on one rank."""
+
+    count: int
+    hidden: int
+    intermediate: int
+    gated: bool
+    bias: bool
+    tensor_parallel_size: int
+    element_bytes: int
+    name: str
+
+    @property
+    def up_projections(self) -> int:
+        return 2 if self.gated else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """A matrix; `split` says which side tensor parallelism cuts: outputs (column), inputs (row) or neither."""
+
+    name: str
+    inputs: int
+    outputs: tuple[Output, ...]
+    split: Literal["column", "row", "none"]
+    bias: bool = False
+    quantised: bool = True
+    """False where vLLM gives the layer no quantisation at all (routers, some gates)."""
+    fused_from: tuple[str, ...] = ()
+    """The checkpoint's names of the projections that vLLM fuses here, for matching quantisation rules."""
+
+    def on(self, rank: Rank) -> LinearShape:
+        size = rank.tensor_parallel_size
+        column = size if self.split == "column" else 1
+        return LinearShape(
+            inputs=_divide(self.inputs, size, self.name) if self.split == "row" else self.inputs,
+            outputs=tuple(output.on(column, self.name) for output in self.outputs),
+            total_inputs=self.inputs,
+            divided_inputs=self.split == "row" and size > 1,
+            element_bytes=rank.element_bytes,
+            name=self.name,
+        )
+
+    @property
+    def parameters(self) -> int:
+        outputs = sum(output.count * output.width for output in self.outputs)
+        return outputs * (self.inputs + self.bias)
+
+
+@dataclass(frozen=True, slots=True)
+class Experts:
+    """The routed experts of one layer, fused as vLLM's FusedMoE."""
+
+    name: str
+    count: int
+    hidden: int
+    intermediate: int
+    gated: bool = True
+    bias: bool = False
+    checkpoint_names: tuple[str, ...] = ("gate_proj", "up_proj", "down_proj")
+    """What the checkpoint calls one expert's matrices, for matching quantisation rules."""
+
+    def on(self, rank: Rank) -> ExpertsShape:
+        return ExpertsShape(
+            count=-(-self.count // rank.expert_parallel_size),
+            hidden=self.hidden,
+            intermediate=_divide(self.intermediate, rank.expert_tensor_parallel_size, self.name),
+            gated=self.gated,
+            bias=self.bias,
+            tensor_parallel_size=rank.expert_tensor_parallel_size,
+            element_bytes=rank.element_bytes,
+            name=self.name,
+        )
+
+    @property
+    def parameters(self) -> int:
+        up = (2 if self.gated else 1) * self.intermediate
+        biases = (up + self.hidden) if self.bias else 0
+        return self.count * (self.hidden * (up + self.intermediate) + biases)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """A vocabulary table, cut by rows that are padded to a multiple of 64 and shared out equally."""
+
+    name: str
+    vocab_size: int
+    width: int
+    bias: bool = False
+    split: bool = True
+    quantised: bool = False
+    """True for an output head, which some schemes quantise."""
+
+    def rows_on(self, rank: Rank) -> int:
+        padded = -(-self.vocab_size // VOCABULARY_PADDING) * VOCABULARY_PADDING
+        if not self.split:
+            return padded
+        return _divide(padded, rank.tensor_parallel_size, self.name)
+
+    @property
+    def parameters(self) -> int:
+        return self.vocab_size * (self.width + self.bias)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A norm, a bias, a convolution: never quantised. `count` units of `width`, cut by units where `split`."""
+
+    name: str
+    count: int
+    width: int = 1
+    split: bool = False
+    replicated: bool = False
+    element_bytes: int | None = None
+    """Fixed size of a value; None: the served dtype."""
+
+    def bytes_on(self, rank: Rank) -> int:
+        size = rank.tensor_parallel_size if self.split else 1
+        held = Output(self.count, self.width, self.replicated).on(size, self.name)
+        return held * (self.element_bytes or rank.element_bytes)
+
+    @property
+    def parameters(self) -> int:
+        return self.count * self.width
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Memory that is no parameter: a rotary table. `shared`: equal ones exist once per rank, as vLLM's `get_rope`
+    keeps one per set of arguments."""
+
+    name: str
+    elements: int
+    element_bytes: int | None = None
+    shared: bool = False
+
+    def bytes_on(self, rank: Rank) -> int:
+        return self.elements * (self.element_bytes or rank.element_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionScales:
+    """The four float32 scales that vLLM's attention layers keep; quantisation adds its own, but not under MLA."""
+
+    name: str
+    is_mla: bool = False
+
+
+Part = Linear | Experts | Embedding | Tensor | Buffer | AttentionScales
+
+
+def _divide(total: int, ways: int, name: str) -> int:
+    """Exact division, as vLLM asserts it."""
+    if total % ways:
+        raise BadInputError(
+            f"tensor parallelism of {ways} does not divide the {total} units of {name}: vLLM refuses it"
+        )
+    return total // ways

@@ -1,0 +1,80 @@
+"""Eight-bit weights: one byte per value plus scales (vLLM 0.32: quantization/fp8.py, compressed_tensors w8a8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.model.parts import ExpertsShape, LinearShape
+from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class EightBitPerTensor:
+    """One float32 scale per fused projection; static activations add as many input scales."""
+
+    static_input: bool = False
+
+    def linear_bytes(self, shape: LinearShape) -> int:
+        scales = len(shape.outputs) * (2 if self.static_input else 1)
+        return shape.inputs * sum(shape.outputs) + FLOAT32_BYTES * scales
+
+    def experts_bytes(self, shape: ExpertsShape) -> int:
+        values = (shape.up_projections + 1) * shape.hidden * shape.intermediate
+        scales = shape.up_projections + 1 + (2 if self.static_input else 0)
+        return shape.count * (values + FLOAT32_BYTES * scales)
+
+
+@dataclass(frozen=True, slots=True)
+class EightBitPerChannel:
+    """One scale per output row, of `scale_bytes`; static activations add input scales."""
+
+    static_input: bool = False
+    zero_points: bool = False
+    """True where int8 activations are asymmetric: an int32 correction per output row."""
+    scale_bytes: int = FLOAT32_BYTES
+
+    def linear_bytes(self, shape: LinearShape) -> int:
+        rows = sum(shape.outputs)
+        scales = rows * self.scale_bytes
+        inputs = len(shape.outputs) * FLOAT32_BYTES if self.static_input else 0
+        return shape.inputs * rows + scales + inputs
+
+    def experts_bytes(self, shape: ExpertsShape) -> int:
+        values = (shape.up_projections + 1) * shape.hidden * shape.intermediate
+        rows = shape.up_projections * shape.intermediate + shape.hidden
+        inputs = 2 * FLOAT32_BYTES if self.static_input else 0
+        return shape.count * (values + rows * self.scale_bytes + inputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Fp8PerBlock:
+    """One scale per `block_outputs` x `block_inputs` block (128 x 128 in DeepSeek V3 and its followers)."""
+
+    block_outputs: int = 128
+    block_inputs: int = 128
+    scale_bytes: int = FLOAT32_BYTES
+
+    def linear_bytes(self, shape: LinearShape) -> int:
+        rows = sum(shape.outputs)
+        blocks = _blocks(rows, self.block_outputs) * _blocks(shape.inputs, self.block_inputs)
+        return shape.inputs * rows + blocks * self.scale_bytes
+
+    def experts_bytes(self, shape: ExpertsShape) -> int:
+        rows, columns = self._grid(shape)
+        up = shape.up_projections * _blocks(shape.intermediate, rows) * _blocks(shape.hidden, columns)
+        down = _blocks(shape.hidden, rows) * _blocks(shape.intermediate, columns)
+        values = (shape.up_projections + 1) * shape.hidden * shape.intermediate
+        return shape.count * (values + (up + down) * self.scale_bytes)
+
+    def _grid(self, shape: ExpertsShape) -> tuple[int, int]:
+        if shape.intermediate % self.block_outputs == 0 and shape.intermediate % self.block_inputs == 0:
+            return self.block_outputs, self.block_inputs
+        raise BadInputError(
+            f"{shape.name}: an expert's share of {shape.intermediate} is no multiple of the FP8 block of "
+            f"{self.block_outputs}: vLLM refuses this tensor-parallel size; use expert parallelism or fewer GPUs"
+        )
+
+
+def _blocks(size: int, block: int) -> int:
+    return -(-size // block)

@@ -1,0 +1,80 @@
+"""A scheme: what one linear layer, or one layer's experts, weigh. A quantisation: which scheme a layer gets."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Protocol
+
+from vllm_costmeter.core.model.parts import ExpertsShape, LinearShape
+
+FLOAT32_BYTES = 4
+
+
+class Scheme(Protocol):
+    """Bytes of weights, scales and zero points on one rank; biases are counted by the caller."""
+
+    def linear_bytes(self, shape: LinearShape) -> int: ...
+
+    def experts_bytes(self, shape: ExpertsShape) -> int: ...
+
+
+class Quantisation(Protocol):
+    """Which scheme each layer of a checkpoint gets, under vLLM's rules for its quantisation method."""
+
+    @property
+    def method(self) -> str: ...
+
+    def attention_bytes(self, element_bytes: int) -> int:
+        """Scale parameters that the method adds to each attention layer (MLA layers get none)."""
+        ...
+
+    def linear_scheme(self, name: str, fused_from: tuple[str, ...]) -> Scheme: ...
+
+    def experts_scheme(self, name: str, checkpoint_names: tuple[str, ...]) -> Scheme: ...
+
+    def head_scheme(self, name: str) -> Scheme: ...
+
+    def layer_key(self, index: int) -> Hashable:
+        """Layers of the same kind with equal keys get the same schemes, so that one stands for all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """No quantisation: every value in the served dtype."""
+
+    def linear_bytes(self, shape: LinearShape) -> int:
+        return shape.inputs * sum(shape.outputs) * shape.element_bytes
+
+    def experts_bytes(self, shape: ExpertsShape) -> int:
+        matrices = (shape.up_projections + 1) * shape.hidden * shape.intermediate
+        return shape.count * matrices * shape.element_bytes
+
+
+PLAIN = Plain()
+
+
+@dataclass(frozen=True, slots=True)
+class Unquantised:
+    """The quantisation of a checkpoint that has none."""
+
+    method: str = "none"
+
+    def attention_bytes(self, element_bytes: int) -> int:
+        return 0
+
+    def linear_scheme(self, name: str, fused_from: tuple[str, ...]) -> Scheme:
+        return PLAIN
+
+    def experts_scheme(self, name: str, checkpoint_names: tuple[str, ...]) -> Scheme:
+        return PLAIN
+
+    def head_scheme(self, name: str) -> Scheme:
+        return PLAIN
+
+    def layer_key(self, index: int) -> Hashable:
+        return None
+
+
+UNQUANTISED = Unquantised()
