@@ -1,0 +1,127 @@
+"""A real `vllm serve` as a context manager: started in a group of its own, awaited, and stopped whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+VLLM = Path(sys.executable).parent / "vllm"
+STOP_WITHIN_SECONDS = 30
+NOT_INHERITED = ("VLLM_PLUGINS", "COSTMETER_")  # what a person has set for their own server
+
+
+class ServerFailedError(Exception):
+    """The server ended, or was not ready in time; the text holds the end of its log."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server and where it writes."""
+
+    url: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def log_text(self) -> str:
+        """Everything the server has written so far."""
+        return self.log.read_text(errors="replace")
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a server on a small machine needs: no network, no usage report, 1 GiB of KV cache on a CPU."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
+    return {
+        **inherited,
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "PYTHONUNBUFFERED": "1",
+        **(extra or {}),
+    }
+
+
+def free_port() -> int:
+    """A TCP port nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def serving(
+    model: Path,
+    *flags: str,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    ready_within_seconds: float = 240,
+    while_waiting: Callable[[], None] = lambda: None,
+) -> Iterator[Server]:
+    """A server that answers /health. Raises ServerFailedError with the log's end when it does not get there."""
+    port = free_port()
+    address = ("--host", "127.0.0.1", "--port", str(port))
+    small = ("--enforce-eager", "--max-model-len", "1024")
+    command = (str(VLLM), "serve", str(model), *small, *flags, *address)
+    with running(command, log, environment(env)) as process:
+        server = Server(f"http://127.0.0.1:{port}", log, process)
+        deadline = time.monotonic() + ready_within_seconds
+        while not answers(f"{server.url}/health"):
+            if process.poll() is not None:
+                raise ServerFailedError(f"vllm serve ended with status {process.returncode}:\n{end_of(log)}")
+            if time.monotonic() > deadline:
+                raise ServerFailedError(f"not ready after {ready_within_seconds:.0f} s:\n{end_of(log)}")
+            while_waiting()
+            time.sleep(0.25)
+        yield server
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """`command` in a process group of its own, which is gone afterwards, children and grandchildren too."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        stop_group(process)
+
+
+def stop_group(process: subprocess.Popen[bytes]) -> None:
+    """Ask the whole group to end, then make it."""
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + STOP_WITHIN_SECONDS
+        try:
+            os.killpg(process.pid, sent)
+            while time.monotonic() < deadline:
+                process.poll()  # a zombie still counts as a member of its group
+                os.killpg(process.pid, 0)
+                time.sleep(0.1)
+        except ProcessLookupError:
+            return
+
+
+def answers(url: str) -> bool:
+    """True when a GET of `url` returns 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def end_of(log: Path, lines: int = 40) -> str:
+    """The last lines of a log."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,0 +1,21 @@
+"""Heavy tests (a real vLLM, Prometheus, a browser) run only when asked for: `pytest --heavy`, or by `-m heavy`."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--heavy` runs the fast tests and then the heavy ones."""
+    parser.addoption("--heavy", action="store_true", help="also run the tests that need a real server")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave heavy tests out unless they were asked for, and put them last."""
+    heavy = [item for item in items if item.get_closest_marker("heavy")]
+    fast = [item for item in items if not item.get_closest_marker("heavy")]
+    if config.getoption("--heavy") or "heavy" in config.getoption("-m"):
+        items[:] = fast + heavy
+    elif heavy:
+        config.hook.pytest_deselected(items=heavy)
+        items[:] = fast

@@ -1,0 +1,131 @@
+"""The rules that keep the rooms apart and the files small, checked on the source itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "vllm_costmeter"
+MAY_IMPORT = {
+    "core": {"core"},
+    "sources": {"core", "sources"},
+    "outputs": {"core", "outputs"},
+    "plugin": {"core", "sources", "outputs", "plugin"},
+    "cli": {"core", "sources", "outputs", "cli"},
+}
+# The package's own front: `vllm_costmeter.check()` wires rooms like a command does.
+FRONT = {"core", "sources", "outputs"}
+HOST = {"vllm", "torch"}  # only the plugin room imports them; an extra, never a dependency
+IMPURE = {
+    "asyncio",
+    "http",
+    "logging",
+    "os",
+    "pathlib",
+    "random",
+    "shutil",
+    "signal",
+    "socket",
+    "subprocess",
+    "sys",
+}
+IMPURE |= {"tempfile", "threading", "time", "urllib"}
+LINES_PER_FILE = 250
+NEVER_WRITTEN = re.compile(
+    r"/work/|/tmp/brief|/opt/(pypi|wheels)|\b(pypi|pythonhosted|npmjs|debian)\.org|download\.pytorch\.org|files\.pythonhosted",
+    re.IGNORECASE,
+)
+
+
+def sources() -> list[Path]:
+    """Every Python file of the package."""
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    """The absolute names a file imports anywhere in it, relative imports resolved."""
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            yield ".".join((*base, *(node.module or "").split(".")))
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            if node.module == "vllm_costmeter":
+                yield from (f"vllm_costmeter.{alias.name}" for alias in node.names)
+
+
+def room_of(path: Path) -> str:
+    """The room a file lies in; "" for the package's own front."""
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_the_rooms_it_may(path: Path) -> None:
+    """Data flows one way: core knows nobody, sources and outputs know core, nobody imports plugin or cli."""
+    allowed = MAY_IMPORT.get(room_of(path), FRONT)
+    rooms = {name.split(".")[1] for name in imported_modules(path) if name.startswith("vllm_costmeter.")}
+    assert rooms & MAY_IMPORT.keys() <= allowed
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_plugin_imports_the_host(path: Path) -> None:
+    """`costmeter check` works where neither vllm nor torch is installed."""
+    if room_of(path) != "plugin":
+        assert not HOST & {name.split(".")[0] for name in imported_modules(path)}
+
+
+def test_core_is_pure() -> None:
+    """Core imports no third-party library and nothing that reads the world, the clock or the environment."""
+    for path in sorted((PACKAGE / "core").rglob("*.py")):
+        top = {name.split(".")[0] for name in imported_modules(path)} - {"vllm_costmeter", "__future__"}
+        assert top <= sys.stdlib_module_names, f"{path}: third-party {top - sys.stdlib_module_names}"
+        assert not top & IMPURE, f"{path}: {top & IMPURE}"
+
+
+def test_one_third_party_library_is_imported_in_one_file() -> None:
+    """What breaks when a library changes is one file. The host is excepted: the plugin room is about it."""
+    files_by_library: dict[str, set[str]] = defaultdict(set)
+    for path in sources():
+        for name in imported_modules(path):
+            top = name.split(".")[0]
+            if top not in sys.stdlib_module_names | HOST | {"vllm_costmeter", "__future__"}:
+                files_by_library[top].add(str(path.relative_to(ROOT)))
+    assert {library: files for library, files in files_by_library.items() if len(files) > 1} == {}
+
+
+def test_no_file_holds_two_concepts() -> None:
+    """A Python file past 250 lines holds more than one concept and is split."""
+    tracked = (ROOT / name for name in tracked_files() if name.endswith(".py"))
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in tracked}
+    assert {name: lines for name, lines in lengths.items() if lines > LINES_PER_FILE} == {}
+
+
+def test_nothing_of_one_machine_is_written_down() -> None:
+    """No tracked text names a folder of the machine it was written on or the host of a package registry."""
+    here = str(Path(__file__).relative_to(ROOT))
+    found = {}
+    for name in tracked_files():
+        text = (ROOT / name).read_bytes().decode(errors="replace") if name != here else ""
+        if hit := NEVER_WRITTEN.search(text):
+            found[name] = hit.group()
+    assert found == {}
+
+
+def tracked_files() -> list[str]:
+    """What git tracks and is there; outside a checkout (an sdist) there is nothing to hold."""
+    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listing.returncode:
+        pytest.skip("not a git checkout")
+    return [name for name in listing.stdout.splitlines() if (ROOT / name).is_file()]
