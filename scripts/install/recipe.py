@@ -21,6 +21,9 @@ BENCH_CLIENT = (
 )  # `vllm bench serve` imports them (vllm's extra "bench", without its plotting)
 
 CPU_DISK_BYTES = 5 * 10**9  # measured 3.8 GB with torch's CPU wheel, 2026-11
+DEFAULT_TORCH_DISK_BYTES = (
+    8 * 10**9
+)  # measured 6.6 GB with torch's default (CUDA) wheel under the CPU build, 2026-11
 CUDA_DISK_BYTES = 14 * 10**9  # measured 8.4 GB installed, and wheels unpacked on the way, 2026-11
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from environment import describe_cpu_build_as_vllm
 from progress import StepFailedError, run_step
-from recipe import BENCH_CLIENT, CUDA_DISK_BYTES, TORCH_VERSION, UNWANTED, VLLM_VERSION, Recipe
+from recipe import BENCH_CLIENT, DEFAULT_TORCH_DISK_BYTES, TORCH_VERSION, UNWANTED, VLLM_VERSION, Recipe
 from room import require_room
 
 # Runs inside the new environment: what the CPU build requires, without torch and its companions.
@@ -61,6 +61,6 @@ def install_torch(pip: list[str | Path], venv: Path, log: Path) -> str:
         "  Going on with the default torch wheel, which works as well but brings several GB of CUDA libraries.",
         flush=True,
     )
-    require_room(venv.parent, CUDA_DISK_BYTES)
+    require_room(venv.parent, DEFAULT_TORCH_DISK_BYTES)
     run_step("installing torch (default wheel)", [*pip, f"torch=={TORCH_VERSION}"], log)
     return f"torch=={TORCH_VERSION}"
