@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.meter.activity import EngineEvent
 
 
 @dataclass(frozen=True, slots=True)
 class EngineTotals:
     """Totals of one engine (one data-parallel rank) as one API-server process saw them. All fields only grow,
-    except `running_requests`, `asleep` and `kv_cache_usage_ratio`, which are the present state.
+    except `running_requests`, `asleep` and `kv_cache_usage_ratio`, which are the present state, and `events`.
 
     `active_seconds` is exact: intervals are opened and closed by the engine's own steps, not by sampling, and
-    include the running interval up to the moment of the snapshot.
+    include the running interval up to the moment of the snapshot. A long first step is known only at its end, so a
+    snapshot may be revised upwards by the next one.
     """
 
     engine_index: int
     prompt_computed_tokens: int = 0
     prompt_cached_tokens: int = 0
     generated_tokens: int = 0
+    prefilled_requests: int = 0
+    """Sequences whose first token came; that token is prefill's work, so decode made generated - prefilled."""
     finished_requests: int = 0
     steps: int = 0
+    """Engine steps reported to this process; each step is reported to exactly one."""
+    decode_steps: int = 0
+    """Steps in which at least one sequence produced a token that was not its first."""
+    decode_context_tokens: int = 0
+    """Sum over decode steps of the KV cache tokens in use: what those steps read."""
     active_seconds: float = 0.0
     asleep_seconds: float = 0.0
     running_requests: int = 0
@@ -27,8 +39,7 @@ class EngineTotals:
     kv_cache_usage_ratio: float | None = None
     last_token_unix_seconds: float | None = None
     """Wall-clock time of the last step that produced a token; None before the first."""
-    decode_context_tokens: int = 0
-    """Sum over decode steps of the KV tokens read (each running sequence's context length), estimated by the
-    engine hook; with `generated_tokens` it gives the mean context of a decode."""
     observed_monotonic_seconds: float = 0.0
     """When this engine last reported a step, on the machine's monotonic clock."""
+    events: tuple[EngineEvent, ...] = ()
+    """The latest state changes, only where several API processes each see a part of them; else empty."""

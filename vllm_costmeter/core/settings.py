@@ -7,13 +7,14 @@ the documentation are read from it. `resolve()` turns layers of raw values into 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.setting_values import PreflightMode, number, preflight_mode, tariff, text
 
 Convert = Callable[[object], Any]
+LayerKind = Literal["flag", "additional_config", "environment", "file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Settings:
     pue: float = 1.0
     overhead_usd_per_month: float = 0.0
     carbon_gco2e_per_kwh: float | None = None
+    price_source: LayerKind | None = None
+    """Which layer named the price; None where none did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,6 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 BY_KEY: Mapping[str, Setting] = {setting.key: setting for setting in SETTINGS}
-assert set(BY_KEY) == {field.name for field in fields(Settings)}
 
 
 def convert(setting: Setting, raw: object, given_as: str) -> Any:
@@ -157,8 +159,12 @@ def convert(setting: Setting, raw: object, given_as: str) -> Any:
         raise BadInputError(f"{given_as} must be {why}, got {_shown(raw)}") from None
 
 
-Layer = tuple[Callable[[str], str], Mapping[str, object]]
-"""Raw values by key, and how a key was given there, for messages: `lambda key: f"prices.toml: {key}"`."""
+class Layer(NamedTuple):
+    """Raw values by key, and how a key was given there, for messages: `lambda key: f"prices.toml: {key}"`."""
+
+    kind: LayerKind
+    given_as: Callable[[str], str]
+    values: Mapping[str, object]
 
 
 def resolve(layers: Iterable[Layer]) -> Settings:
@@ -168,7 +174,8 @@ def resolve(layers: Iterable[Layer]) -> Settings:
     contradict each other.
     """
     found: dict[str, Any] = {}
-    for given_as, values in layers:
+    price_source: LayerKind | None = None
+    for kind, given_as, values in layers:
         layer: dict[str, Any] = {}
         for key, raw in values.items():
             if key not in BY_KEY:
@@ -179,10 +186,12 @@ def resolve(layers: Iterable[Layer]) -> Settings:
         if len(bases) > 1:
             given = " and ".join(given_as(basis) for basis in bases)
             raise BadInputError(f"{given} contradict each other: a server has one price; keep one of them")
-        if any(basis in found for basis in PRICE_BASES):
+        if bases and price_source is None:
+            price_source = kind
+        elif bases:
             layer = {key: value for key, value in layer.items() if key not in PRICE_BASES}
         found = layer | found
-    settings = Settings(**found)
+    settings = Settings(**found, price_source=price_source)
     if settings.purchase_usd is not None and settings.residual_usd > settings.purchase_usd:
         raise BadInputError(
             f"residual_usd ({settings.residual_usd:g}) is above purchase_usd ({settings.purchase_usd:g}): "

@@ -26,7 +26,7 @@ def environment_layer(environ: Mapping[str, str]) -> Layer:
                 found[known[variable]] = value
         elif hint := nearest(variable, (*known, CONFIG_VARIABLE), 1, cutoff=0.85):
             raise BadInputError(f"{variable} is not a setting{hint}")
-    return lambda key: BY_KEY[key].environment_variable, found
+    return Layer("environment", lambda key: BY_KEY[key].environment_variable, found)
 
 
 def file_layer(path: Path) -> Layer:
@@ -44,7 +44,7 @@ def file_layer(path: Path) -> Layer:
     section = values.pop("costmeter", {})
     if not isinstance(section, dict):
         raise BadInputError(f"settings file {path}: costmeter must be a table")
-    return lambda key: f"{path}: {key}", values | section
+    return Layer("file", lambda key: f"{path}: {key}", values | section)
 
 
 def read_settings(
@@ -55,8 +55,8 @@ def read_settings(
 ) -> Settings:
     """Flags over `--additional-config` over the environment over the file, validated. Raises BadInputError."""
     layers: list[Layer] = [
-        (lambda key: BY_KEY[key].flag, flags or {}),
-        (lambda key: f"--additional-config.costmeter.{key}", additional_config or {}),
+        Layer("flag", lambda key: BY_KEY[key].flag, flags or {}),
+        Layer("additional_config", lambda key: f"--additional-config.costmeter.{key}", additional_config or {}),
         environment_layer(environ),
     ]
     path = config or environ.get(CONFIG_VARIABLE, "").strip()

@@ -1,0 +1,26 @@
+"""The endpoint plugin: `GET /costmeter` on vLLM's own port, the meter's present state as JSON."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from vllm_costmeter.outputs.status_json import status
+from vllm_costmeter.plugin.activation import NAME
+
+
+class CostMeterEndpoints:
+    """What vLLM asks of an endpoint plugin (`vllm/plugins/endpoint_plugins/interface.py`, since 0.26)."""
+
+    name = NAME
+    required_tasks = None
+
+    def attach_router(self, app: Any) -> None:
+        def costmeter() -> dict[str, Any]:
+            """Not `async`: it reads files where several API servers share /metrics, so it runs in the thread pool."""
+            return status()
+
+        app.add_api_route(f"/{NAME}", costmeter, methods=["GET"], tags=[NAME], summary="Cost, tokens and memory now")
+
+    async def init_state(self, engine_client: Any, state: Any, args: Namespace) -> None:
+        """Nothing of ours lives in the app's state."""

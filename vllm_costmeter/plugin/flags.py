@@ -1,0 +1,101 @@
+"""The CostMeter group of `vllm serve --help=CostMeter`: `--plugin` and one flag per setting."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import entry_points
+from typing import Any
+
+from vllm_costmeter.core.errors import BadInputError, nearest
+from vllm_costmeter.core.settings import BY_KEY, SETTINGS, convert
+from vllm_costmeter.plugin import activation
+
+PLUGIN_GROUPS = (
+    "vllm.general_plugins",
+    "vllm.stat_logger_plugins",
+    "vllm.endpoint_plugins",
+    "vllm.io_processor_plugins",
+    "vllm.platform_plugins",
+)
+
+
+def installed_plugins() -> frozenset[str]:
+    """Names of every vLLM plugin that is installed, whatever its kind."""
+    return frozenset(point.name for group in PLUGIN_GROUPS for point in entry_points(group=group))
+
+
+class PluginAction(argparse.Action):
+    """`--plugin NAME[,NAME]`: asks for installed plugins by name, and switches no other plugin off."""
+
+    find_installed: Callable[[], Iterable[str]] = staticmethod(installed_plugins)
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        installed = sorted(self.find_installed())
+        for name in (part.strip() for part in str(values).split(",")):
+            if name not in installed:
+                parser.error(
+                    f"--plugin {name!r} is not an installed vLLM plugin{nearest(name, installed, 1)}; "
+                    f"installed: {', '.join(installed)}"
+                )
+            activation.request_plugin(name)
+        setattr(namespace, self.dest, values)
+
+
+class SettingAction(argparse.Action):
+    """One costmeter flag: validated at once, so that a bad value stops the start before anything is loaded."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        key = self.dest.removeprefix("costmeter_")
+        if key in BY_KEY:
+            try:
+                convert(BY_KEY[key], values, BY_KEY[key].flag)
+            except BadInputError as why:
+                parser.error(str(why))
+        activation.give_flag(key, str(values))
+        setattr(namespace, self.dest, values)
+
+
+def add_flags(parser: Any) -> None:
+    """Add the CostMeter group to vLLM's parser; harmless when it is there already."""
+    if any(group.title == "CostMeter" for group in parser._action_groups):
+        return
+    group = parser.add_argument_group(
+        title="CostMeter",
+        description="Live cost per token on /metrics, and a check before the start that the model fits the card.",
+    )
+    group.add_argument(
+        "--plugin",
+        metavar="NAME",
+        action=PluginAction,
+        dest="costmeter_plugin",
+        help="Turn on an installed vLLM plugin by name; `--plugin costmeter` turns on the meter and the fit check. "
+        "Other installed plugins stay as they are.",
+    )
+    group.add_argument(
+        "--costmeter-config",
+        metavar="FILE",
+        action=SettingAction,
+        dest="costmeter_config",
+        help="TOML file with any of the settings below, by name (dashes as underscores, without the prefix).",
+    )
+    for setting in SETTINGS:
+        group.add_argument(
+            setting.flag,
+            metavar=setting.metavar,
+            action=SettingAction,
+            dest=f"costmeter_{setting.key}",
+            help=f"{setting.help} [environment: {setting.environment_variable}]",
+        )

@@ -1,0 +1,96 @@
+"""The general plugin: vLLM calls `register()` in every process, some of them several times.
+
+It adds our flags to vLLM's parser, runs the preflight where the configuration is made, and lets our own endpoint plugin
+in without switching any other plugin on or off. Where this vLLM has no such place, that part stays out: nothing here
+may stop a server that does not use us.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import sys
+from typing import Any
+
+from vllm_costmeter.plugin import activation
+
+log = logging.getLogger("vllm.costmeter")
+"""Under vLLM's own logger, so that lines appear with its format and level."""
+
+
+def register() -> None:
+    """Entry point `vllm.general_plugins`; idempotent."""
+    try:
+        _wrap_engine_args()
+        _wrap_endpoint_plugins()
+    except Exception:
+        log.exception("costmeter could not attach to this vLLM; serving goes on without it")
+
+
+def _wrap_engine_args() -> None:
+    module = sys.modules.get("vllm.engine.arg_utils")
+    if module is None or hasattr(module.EngineArgs, "_costmeter"):
+        return  # a worker process, where no configuration is made; or done already
+    engine_args = module.EngineArgs
+    add_cli_args, create_engine_config = engine_args.add_cli_args, engine_args.create_engine_config
+
+    @functools.wraps(add_cli_args)
+    def add_cli_args_with_ours(parser: Any) -> Any:
+        from vllm_costmeter.plugin.flags import add_flags
+
+        parser = add_cli_args(parser)
+        add_flags(parser)
+        return parser
+
+    @functools.wraps(create_engine_config)
+    def create_engine_config_checked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not activation.is_on(getattr(self, "additional_config", None)):
+            return create_engine_config(self, *args, **kwargs)
+        from vllm_costmeter.plugin.preflight import Preflight
+
+        preflight = Preflight(self)
+        config = create_engine_config(self, *args, **kwargs)
+        preflight.check(config)
+        return config
+
+    engine_args.add_cli_args = staticmethod(add_cli_args_with_ours)
+    engine_args.create_engine_config = create_engine_config_checked
+    engine_args._costmeter = True
+
+
+def _wrap_endpoint_plugins() -> None:
+    """vLLM loads endpoint plugins only when `VLLM_PLUGINS` names them; setting that variable would narrow every other
+    kind of plugin, so the endpoint plugins that `--plugin` named are added here instead."""
+    import vllm.plugins as module
+
+    load = getattr(module, "load_endpoint_plugins", None)
+    if load is None or hasattr(load, "_costmeter"):
+        return
+
+    @functools.wraps(load)
+    def load_endpoint_plugins_requested(supported_tasks: Any = None) -> Any:
+        loaded = list(load(supported_tasks))
+        present = {plugin.name for plugin in loaded}
+        for name in activation.requested_plugins():
+            if name not in present:
+                loaded += _load_endpoint_plugin(name, supported_tasks)
+        return loaded
+
+    load_endpoint_plugins_requested._costmeter = True  # type: ignore[attr-defined]
+    module.load_endpoint_plugins = load_endpoint_plugins_requested
+
+
+def _load_endpoint_plugin(name: str, supported_tasks: Any) -> list[Any]:
+    from importlib.metadata import entry_points
+
+    found: list[Any] = []
+    for point in entry_points(group="vllm.endpoint_plugins", name=name):
+        try:
+            plugin = point.load()()
+        except Exception:
+            log.exception("endpoint plugin %s could not be loaded", name)
+            continue
+        needed = getattr(plugin, "required_tasks", None)
+        if needed is None or set(needed) & set(supported_tasks or ()):
+            found.append(plugin)
+    return found

@@ -1,0 +1,84 @@
+"""The fit check inside `vllm serve`: after the flags are resolved, before a weight is read or a process started."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.fit import Fit, fit
+from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.settings import Settings
+from vllm_costmeter.core.suggest import with_suggestions
+from vllm_costmeter.outputs.check_text import refusal_lines
+from vllm_costmeter.plugin import activation
+from vllm_costmeter.sources.model_config import model_from_config, read_model
+from vllm_costmeter.sources.settings import read_settings
+from vllm_costmeter.sources.vllm_config import plan_from_engine_args, with_resolved_defaults
+
+log = logging.getLogger("vllm.costmeter")
+
+CHECKED = "_COSTMETER_CHECKED"
+"""Set once the check has run: API server processes resolve the configuration again and need not check it again."""
+
+
+class Preflight:
+    """Made from EngineArgs before vLLM resolves them (it fills defaults in place), used on the VllmConfig after."""
+
+    def __init__(self, engine_args: Any) -> None:
+        """Validates the settings. A bad one ends the process with exit code 2 and one line."""
+        self._first = CHECKED not in os.environ
+        flags = activation.given_flags()
+        config = flags.pop("config", None)
+        additional = (getattr(engine_args, "additional_config", None) or {}).get(activation.NAME)
+        try:
+            if additional is not None and not isinstance(additional, dict):
+                raise BadInputError(f"--additional-config.costmeter must be an object, got {additional!r:.60}")
+            self._settings = activation.remembered_settings() or read_settings(
+                os.environ, flags, additional, config
+            )
+        except BadInputError as why:
+            _stop([f"error: {why}"], 2)
+        activation.remember_settings(self._settings)
+        self._plan = plan_from_engine_args(engine_args)
+
+    def check(self, config: Any) -> None:
+        """Refuse, warn or pass, once per server. A fault of our own never stops a start: it is logged."""
+        if not self._first or self._settings.preflight == "off":
+            return
+        os.environ[CHECKED] = "1"
+        try:
+            result = self._fit(config)
+        except BadInputError as why:
+            _stop([f"error: {why}"], 2)
+        except Exception:
+            log.exception("costmeter: the fit check failed and is skipped")
+            return
+        if result is None:
+            return
+        lines = refusal_lines(result)
+        if result.is_refused and self._settings.preflight == "refuse":
+            _stop([*lines, "To start anyway: --costmeter-preflight warn"], 1)
+        for line in lines:
+            log.log(logging.INFO if result.verdict == "fits" else logging.WARNING, "costmeter: %s", line)
+
+    def _fit(self, config: Any) -> Fit | None:
+        gpu = _gpu(self._settings, config)
+        if gpu is None:
+            log.warning(
+                "costmeter: no GPU here to check against, so the fit check is skipped; "
+                'name one with --costmeter-gpu, such as --costmeter-gpu "RTX 4090"'
+            )
+            return None
+        plan = with_resolved_defaults(self._plan, config) if gpu.source == "nvml" else self._plan
+        try:
+            model = _model(config)
+        except NotUnderstoodError as why:
+            log.warning("costmeter: the fit check is skipped: %s", why)
+            return None
+        result = fit(model, gpu, plan)
+        return with_suggestions(result, model, gpu, plan) if result.is_refused else result

@@ -1,0 +1,88 @@
+"""vLLM's EngineArgs and VllmConfig, read by attribute and translated once into our values (no vllm import here)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vllm_costmeter.core.plan import Layout, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class ServerShape:
+    """What the meter must know of the server it runs in."""
+
+    model_name: str
+    engine_indexes: tuple[int, ...]
+    gpus_per_engine: int
+    local_gpus: int
+    """GPUs of this server on this machine: the first of the visible devices are its own."""
+    api_process_rank: int
+    api_process_count: int
+    kv_cache_capacity_tokens: int | None
+    """Tokens the KV cache of one engine holds, as vLLM printed at boot; None for a model without one."""
+
+
+def server_shape(config: Any, engine_indexes: Sequence[int]) -> ServerShape:
+    """Read once the engine is up. `engine_indexes` are the data-parallel ranks this server owns."""
+    parallel = config.parallel_config
+    served = config.model_config.served_model_name
+    nodes = max(getattr(parallel, "nnodes", 1) or 1, 1)
+    gpus_per_engine: int = parallel.world_size
+    local_engines = min(parallel.data_parallel_size_local or 1, len(engine_indexes)) or 1
+    return ServerShape(
+        model_name=served if isinstance(served, str) else served[0],
+        engine_indexes=tuple(engine_indexes),
+        gpus_per_engine=gpus_per_engine,
+        local_gpus=max(gpus_per_engine // nodes, 1) * local_engines,
+        api_process_rank=max(getattr(parallel, "_api_process_rank", 0), 0),
+        api_process_count=max(getattr(parallel, "_api_process_count", 1), 1),
+        kv_cache_capacity_tokens=_kv_capacity(config.cache_config, len(engine_indexes)),
+    )
+
+
+def _kv_capacity(cache: Any, engines: int) -> int | None:
+    """vLLM's own count where it keeps one (since 0.20); before, blocks (summed over engines) x block size."""
+    tokens = getattr(cache, "kv_cache_size_tokens", None)
+    if tokens:
+        return int(tokens)
+    blocks = getattr(cache, "num_gpu_blocks", None)
+    if not blocks or not cache.block_size:
+        return None
+    return int(blocks) // max(engines, 1) * int(cache.block_size)
+
+
+def plan_from_engine_args(args: Any) -> Plan:
+    """The flags as the user gave them: call before vLLM fills in its defaults. Flags this vLLM lacks keep ours."""
+    layout = {field.name: _given(args, field) for field in dataclasses.fields(Layout)}
+    flags = {field.name: _given(args, field) for field in dataclasses.fields(Plan) if field.name != "layout"}
+    for sequence in ("cudagraph_capture_sizes",):
+        if flags[sequence] is not None:
+            flags[sequence] = tuple(flags[sequence])
+    flags["disable_hybrid_kv_cache_manager"] = bool(flags["disable_hybrid_kv_cache_manager"])
+    limits = flags["limit_mm_per_prompt"]
+    flags["limit_mm_per_prompt"] = {key: _limit(value) for key, value in limits.items()} if limits else None
+    return Plan(layout=Layout(**layout), **flags)
+
+
+def _given(args: Any, field: dataclasses.Field[Any]) -> Any:
+    default = field.default if field.default is not dataclasses.MISSING else None
+    value = getattr(args, field.name, default)
+    return default if value is None else value
+
+
+def _limit(value: Any) -> int:
+    """A modality's limit: a number, or (since 0.11) an object with a `count`."""
+    return int(value.get("count", 999)) if isinstance(value, dict) else int(getattr(value, "count", value))
+
+
+def with_resolved_defaults(plan: Plan, config: Any) -> Plan:
+    """The plan with the batch sizes vLLM chose for the card it runs on: exact where a table would only know."""
+    scheduler = config.scheduler_config
+    return dataclasses.replace(
+        plan,
+        max_num_seqs=scheduler.max_num_seqs,
+        max_num_batched_tokens=scheduler.max_num_batched_tokens,
+    )
