@@ -1,0 +1,120 @@
+"""vLLM's step statistics become totals; the fakes have only the attributes that vLLM 0.17 to 0.33 share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vllm_costmeter.core.engine_totals import EngineTotals
+from vllm_costmeter.sources.vllm_stats import StepCounters
+
+
+@dataclass
+class Prompt:
+    computed: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass
+class Finished:
+    num_prompt_tokens: int
+    num_generation_tokens: int
+    num_cached_tokens: int = 0
+    inference_time: float = 0.0
+
+
+@dataclass
+class Iteration:
+    num_generation_tokens: int = 0
+    prompt_token_stats: Prompt = field(default_factory=Prompt)
+    time_to_first_tokens_iter: list[float] = field(default_factory=list)
+    finished_requests: list[Finished] = field(default_factory=list)
+    iteration_timestamp: float = 1000.0
+
+
+@dataclass
+class Scheduler:
+    num_running_reqs: int = 0
+    kv_cache_usage: float = 0.0
+
+
+def test_tokens_add_up_by_kind() -> None:
+    """Computed, cached and generated tokens are the sums of what the steps reported."""
+    counters = StepCounters(0, now=0.0)
+    counters.add_step(Scheduler(2), Iteration(2, Prompt(30, 16), [0.1, 0.1]), now=1.0)
+    counters.add_step(Scheduler(2), Iteration(2), now=1.1)
+    counters.add_step(Scheduler(0), Iteration(2, finished_requests=[Finished(23, 3, 8)] * 2), now=1.2)
+    totals = counters.totals(2.0)
+    assert (totals.prompt_computed_tokens, totals.prompt_cached_tokens, totals.generated_tokens) == (30, 16, 6)
+    assert (totals.prefilled_requests, totals.finished_requests, totals.steps) == (2, 2, 3)
+    assert totals.decode_steps == 2
+    assert list(counters.finished) == [(15, 8, 3), (15, 8, 3)]
+
+
+def test_a_request_of_one_step_is_active_time() -> None:
+    """A request that begins and ends within one step is charged from when it was scheduled."""
+    counters = StepCounters(0, now=0.0)
+    done = [Finished(10, 1, inference_time=0.4)]
+    counters.add_step(Scheduler(0), Iteration(1, Prompt(10), [0.5], done), now=5.0)
+    assert counters.totals(9.0).active_seconds == 0.5
+
+
+def test_activity_runs_until_the_step_that_empties_the_engine() -> None:
+    """Active from the first token's request to the last step, idle before and after."""
+    counters = StepCounters(0, now=0.0)
+    counters.add_step(Scheduler(1), Iteration(1, Prompt(10), [0.25]), now=2.25)
+    assert counters.totals(4.0).active_seconds == 2.0
+    counters.add_step(Scheduler(0), None, now=5.0)  # aborted: the last step has no outputs
+    totals = counters.totals(60.0)
+    assert totals.active_seconds == 3.0
+    assert totals.running_requests == 0
+
+
+def test_steps_without_iteration_stats_count_no_tokens() -> None:
+    """A chunk of a long prefill reports only the scheduler; a pooling step generates nothing."""
+    counters = StepCounters(0, now=0.0)
+    counters.add_step(Scheduler(1, 0.5), None, now=1.0)
+    totals = counters.totals(1.0)
+    assert (totals.generated_tokens, totals.steps, totals.kv_cache_usage_ratio) == (0, 1, 0.5)
+    assert totals.last_token_unix_seconds is None
+
+
+def test_a_step_reported_to_another_process_counts_tokens_but_no_step() -> None:
+    """With several API servers one of them gets the scheduler's part; the others only their own tokens."""
+    counters = StepCounters(0, now=0.0, log_events=True)
+    counters.add_step(None, Iteration(3, Prompt(5)), now=1.0)
+    totals = counters.totals(1.0)
+    assert (totals.generated_tokens, totals.steps) == (3, 0)
+
+
+def test_decode_reads_the_cache_in_use() -> None:
+    """The context of a decode step is the share of the KV cache in use times its capacity."""
+    counters = StepCounters(0, now=0.0, capacity_tokens=1000)
+    counters.add_step(Scheduler(4, 0.25), Iteration(4), now=1.0)
+    assert counters.totals(1.0).decode_context_tokens == 250
+
+
+def test_sleep_and_wake_are_seen() -> None:
+    """Time in sleep mode is apart from idle time."""
+    counters = StepCounters(0, now=0.0)
+    counters.sleep(True, now=10.0)
+    assert counters.totals(15.0).asleep
+    counters.sleep(False, now=20.0)
+    totals = counters.totals(30.0)
+    assert (totals.asleep, totals.asleep_seconds) == (False, 10.0)
+
+
+def test_finished_requests_are_bounded() -> None:
+    """With no sampler to take them, finished requests do not grow without bound."""
+    counters = StepCounters(0, now=0.0)
+    step = Iteration(1, finished_requests=[Finished(1, 1)] * 1000)
+    for _ in range(100):
+        counters.add_step(Scheduler(1), step, now=1.0)
+    assert len(counters.finished) == 65_536
+    assert counters.totals(1.0).finished_requests == 100_000
+
+
+def test_an_engine_that_never_stepped_has_empty_totals() -> None:
+    """Totals exist from the start, because an idle engine costs money too."""
+    assert StepCounters(3, now=7.0).totals(8.0) == EngineTotals(
+        engine_index=3, observed_monotonic_seconds=7.0
+    )
