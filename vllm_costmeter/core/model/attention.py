@@ -45,6 +45,8 @@ class MlaLatent:
 
     kv_lora_rank: int
     qk_rope_head_dim: int
+    qk_nope_head_dim: int = 128
+    """Size of a query head without its rotary part: it decides the attention backend on Blackwell."""
     sparse: bool = False
     """True where an indexer chooses the tokens to attend to (DeepSeek V3.2, GLM-5)."""
 
@@ -169,5 +171,9 @@ class ModelAttention:
     """The checkpoint's dtype as `--dtype auto` resolves it: bfloat16 or float16 (float32 is served as these)."""
     kv_cache_dtype: str | None = None
     """The cache dtype the checkpoint asks for; None: the model's dtype. `--kv-cache-dtype` overrides it."""
+    blackwell_kv_cache_dtype: str | None = None
+    """The cache dtype vLLM itself chooses for this architecture on compute capability 10.x (GLM-5: fp8)."""
+    encoder_tokens: int = 0
+    """Tokens the encoder hands to cross attention per sequence (Whisper: 1500)."""
     bidirectional_multimodal: bool = False
     """True where image tokens attend in both directions (Gemma 3): another attention backend serves it."""

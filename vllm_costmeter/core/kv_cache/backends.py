@@ -1,0 +1,48 @@
+"""Which block size vLLM's CUDA attention backends ask for, and in which format they keep the cache.
+
+Mirrors `_get_backend_priorities` of vLLM's `platforms/cuda.py` and the backends' `get_supported_kernel_block_sizes`
+(read in 0.17 to 0.32). Only what changes bytes is kept: backends that agree on it are one here.
+"""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.kv_cache.dtypes import is_quantised
+
+DEFAULT_BLOCK_TOKENS = 16  # CacheConfig.DEFAULT_BLOCK_SIZE, vLLM 0.17 to 0.32
+SPARSE_BLOCK_TOKENS = 64  # DEEPSEEK_V32_INDEXER's only kernel block on CUDA, vLLM 0.17 to 0.32
+COMPRESSED_BLOCK_TOKENS = 256  # FLASHMLA_SPARSE_DSV4 and DEEPSEEK_V4_INDEXER, vLLM 0.32
+WIDE_HEAD_FP8_BLOCK_TOKENS = 64  # FlashAttention 4's tile for fp8 caches of 512-wide heads on SM90, vLLM 0.32
+
+AMPERE, HOPPER, BLACKWELL, BLACKWELL_CONSUMER = 8, 9, 10, 12  # major compute capabilities
+
+
+def dense_latent_block_tokens(major: int, kv_dtype: str, qk_nope_head_dim: int) -> int:
+    """Block of dense MLA. Hopper: FLASH_ATTN_MLA (16), or FLASHMLA (64) once quantised; Blackwell data centre:
+    FLASHINFER_MLA (32), or CUTLASS_MLA (128) for head sizes the former lacks; elsewhere TRITON_MLA (16)."""
+    if major == HOPPER:
+        return 64 if is_quantised(kv_dtype) else DEFAULT_BLOCK_TOKENS
+    if major == BLACKWELL:
+        return 32 if qk_nope_head_dim in (64, 128, 192) else 128
+    return DEFAULT_BLOCK_TOKENS
+
+
+def sparse_latent_dtype(major: int, kv_dtype: str) -> str:
+    """The format in which sparse MLA stores what `--kv-cache-dtype` asked for. Hopper: `fp8` means FlashMLA's packed
+    656 bytes, `fp8_e4m3` FlashInfer's plain rows; SM120 packs always. BadInputError where no backend exists."""
+    if major < HOPPER:
+        raise BadInputError(
+            "sparse attention (DeepSeek V3.2, GLM-5) needs compute capability 9.0 or newer in vLLM"
+        )
+    if major == BLACKWELL_CONSUMER and kv_dtype in ("auto", "fp8", "fp8_e4m3"):
+        return "fp8_ds_mla"
+    if major == HOPPER and kv_dtype == "fp8":
+        return "fp8_ds_mla"
+    return "auto" if kv_dtype == "bfloat16" else kv_dtype
+
+
+def head_block_tokens(major: int, kv_dtype: str, widest_head: int) -> int:
+    """Block of attention with keys and values per head: 16, but for fp8 caches of 512-wide heads on Hopper."""
+    if major == HOPPER and widest_head == 512 and kv_dtype in ("fp8", "fp8_e4m3"):
+        return WIDE_HEAD_FP8_BLOCK_TOKENS
+    return DEFAULT_BLOCK_TOKENS

@@ -1,0 +1,114 @@
+"""How vLLM sorts cache layers into groups that share one pool of equal blocks, and what a block then costs.
+
+Mirrors `get_kv_cache_groups` of vLLM's `v1/core/kv_cache_utils.py` (read in 0.17 to 0.32). Only counts matter:
+which layer lands in which group of its kind does not change any byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from vllm_costmeter.core.errors import NotUnderstoodError
+from vllm_costmeter.core.kv_cache.layers import (
+    FULL_LENGTH_KINDS,
+    SLIDING_KINDS,
+    CountedLayers,
+    KVKind,
+    KVLayer,
+)
+from vllm_costmeter.core.kv_cache.packing import packed_groups
+from vllm_costmeter.core.kv_cache.rules import KVRules
+
+
+@dataclass(frozen=True, slots=True)
+class KVGroups:
+    """`blocks` lists each distinct layer with the number of groups that hold blocks like it: one sequence takes
+    the sum over them from the shared pool. `bytes_per_block` is what one block costs each pipeline rank."""
+
+    blocks: CountedLayers
+    bytes_per_block: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        return sum(count for _, count in self.blocks)
+
+
+def group_layers(ranks: tuple[CountedLayers, ...], rules: KVRules, *, block_outermost: bool) -> KVGroups:
+    """The groups of a model whose pipeline ranks hold `ranks`.
+
+    `block_outermost`: the attention backends store all layers of a block side by side (DeepSeek V4).
+    Errors: NotUnderstoodError for page sizes that this version of vLLM cannot bring together.
+    """
+    kinds = distinct(layer for rank in ranks for layer, _ in rank)
+    if not kinds:
+        return KVGroups((), tuple(0 for _ in ranks))
+    if uniform_type(kinds):
+        return KVGroups(((kinds[0], 1),), tuple(_sum_of_pages(rank) for rank in ranks))
+    if block_outermost and rules.packs_blocks and len({layer.page_bytes for layer in kinds}) > 1:
+        return KVGroups(*packed_groups(ranks))
+    unified = _equal_pages(kinds, rules)
+    return _equal_groups(tuple(tuple((unified[layer], n) for layer, n in rank) for rank in ranks), rules)
+
+
+def uniform_type(layers: tuple[KVLayer, ...]) -> bool:
+    """Whether all layers need the same number of token slots: one group holds them, whatever their pages."""
+    first = layers[0]
+    if any(layer.block_tokens != first.block_tokens for layer in layers):
+        return False
+    if first.kind in FULL_LENGTH_KINDS:
+        return all(layer.kind in FULL_LENGTH_KINDS for layer in layers)
+    if first.kind is KVKind.MAMBA:
+        return all(layer.kind is KVKind.MAMBA and layer.page_bytes == first.page_bytes for layer in layers)
+    return all(
+        layer.window_tokens == first.window_tokens
+        and (layer.kind is first.kind or (first.kind is KVKind.SLIDING and layer.kind in SLIDING_KINDS))
+        for layer in layers
+    )
+
+
+def distinct(layers: Iterable[KVLayer]) -> tuple[KVLayer, ...]:
+    return tuple(dict.fromkeys(layers))
+
+
+def _sum_of_pages(rank: CountedLayers) -> int:
+    return sum(layer.page_bytes * count for layer, count in rank)
+
+
+def _equal_pages(kinds: tuple[KVLayer, ...], rules: KVRules) -> dict[KVLayer, KVLayer]:
+    """Every layer with its page raised to the largest: by a larger block where that divides, else by padding."""
+    largest = max(layer.page_bytes for layer in kinds)
+    return {layer: _raised(layer, largest, rules) for layer in kinds}
+
+
+def _raised(layer: KVLayer, page_bytes: int, rules: KVRules) -> KVLayer:
+    if layer.page_bytes == page_bytes:
+        return layer
+    if layer.kind is not KVKind.MAMBA and page_bytes % layer.page_bytes == 0:
+        return replace(layer, block_tokens=layer.block_tokens * (page_bytes // layer.page_bytes))
+    if rules.pads_unaligned_pages and layer.kind not in (KVKind.MLA, KVKind.SLIDING_MLA):
+        return replace(layer, padded_page_bytes=page_bytes)
+    raise NotUnderstoodError(
+        f"KV cache: a page of {layer.page_bytes} bytes cannot be brought to the model's largest, {page_bytes}"
+    )
+
+
+def _equal_groups(ranks: tuple[CountedLayers, ...], rules: KVRules) -> KVGroups:
+    """Groups of equally many layers: the smallest kind's number, or the largest's when they differ by little."""
+    kinds = distinct(layer for rank in ranks for layer, _ in rank)
+    per_rank = {layer: tuple(dict(rank).get(layer, 0) for rank in ranks) for layer in kinds}
+    totals = {layer: sum(counts) for layer, counts in per_rank.items()}
+    fewest, most = min(totals.values()), max(totals.values())
+    size = most if most < fewest * rules.max_padding_ratio else fewest
+    groups = {layer: -(-totals[layer] // size) for layer in kinds}
+    page_bytes = kinds[0].page_bytes
+    widest = (
+        max(_rounds(per_rank[layer][rank], groups[layer]) for layer in kinds) for rank in range(len(ranks))
+    )
+    return KVGroups(tuple(groups.items()), tuple(page_bytes * layers for layers in widest))
+
+
+def _rounds(layers: int, num_groups: int) -> int:
+    """The most layers of one group on a rank: layer i of a kind goes to group i mod `num_groups`, and a rank holds
+    a run of consecutive layers."""
+    return -(-layers // num_groups)

@@ -1,0 +1,95 @@
+"""One KV-cache layer on one rank: its page, its block, and how many blocks a sequence of a given length holds.
+
+Mirrors the specs of vLLM's `v1/kv_cache_interface.py` (read in 0.17 to 0.32).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class KVKind(Enum):
+    """The kinds of cache vLLM's block manager tells apart; the value is vLLM's own name for the spec."""
+
+    FULL = "FullAttentionSpec"
+    MLA = "MLAAttentionSpec"
+    SLIDING = "SlidingWindowSpec"
+    SLIDING_MLA = "SlidingWindowMLASpec"
+    CHUNKED = "ChunkedLocalAttentionSpec"
+    CROSS = "CrossAttentionSpec"
+    MAMBA = "MambaSpec"
+
+
+FULL_LENGTH_KINDS = frozenset({KVKind.FULL, KVKind.MLA})
+"""Kinds that keep every token of the sequence; vLLM counts them as one type (`FullAttentionSpec` and below)."""
+SLIDING_KINDS = frozenset({KVKind.SLIDING, KVKind.SLIDING_MLA})
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceLimits:
+    """What bounds the tokens of one sequence that a windowed, sharded or encoder cache holds."""
+
+    in_flight_tokens: int
+    """Tokens scheduled but not yet settled: blocks that left the window are freed only after them."""
+    encoder_tokens: int = 0
+    context_shards: int = 1
+    """Decode-context-parallel ranks a sequence's tokens are spread over."""
+
+
+@dataclass(frozen=True, slots=True)
+class KVLayer:
+    """One cache of one model layer on one rank. Two equal values share a block layout."""
+
+    kind: KVKind
+    block_tokens: int
+    row_bytes: int
+    """Bytes of one stored state over all heads of this rank; the whole state for a recurrent layer."""
+    shape: tuple[int, ...] = ()
+    """Heads and head sizes: layers of equal bytes but unequal shape do not share a block layout."""
+    tokens_per_row: int = 1
+    padded_page_bytes: int | None = None
+    window_tokens: int | None = None
+    """The sliding window, or the chunk of chunked local attention."""
+    state_blocks: int = 0
+    """Blocks a recurrent layer holds per sequence, whatever its length."""
+
+    @property
+    def unpadded_page_bytes(self) -> int:
+        if self.kind is KVKind.MAMBA:
+            return self.row_bytes
+        return self.block_tokens // self.tokens_per_row * self.row_bytes
+
+    @property
+    def page_bytes(self) -> int:
+        """Bytes of one block of this layer."""
+        return self.unpadded_page_bytes if self.padded_page_bytes is None else self.padded_page_bytes
+
+    def blocks_for(self, length_tokens: int, limits: SequenceLimits) -> int:
+        """Blocks that one sequence of `length_tokens` can hold at most in this layer: `max_memory_usage_bytes`
+        of vLLM's spec divided by its page. Never decreases with the length."""
+        match self.kind:
+            case KVKind.FULL | KVKind.MLA:
+                return _blocks(_blocks(length_tokens, limits.context_shards), self.block_tokens)
+            case KVKind.SLIDING | KVKind.SLIDING_MLA:
+                reach = (self.window_tokens or 1) - 1 + limits.in_flight_tokens
+                return _blocks(min(reach, length_tokens), self.block_tokens) + 1
+            case KVKind.CHUNKED:
+                reach = (self.window_tokens or 0) + limits.in_flight_tokens
+                return _blocks(min(reach, length_tokens), self.block_tokens)
+            case KVKind.CROSS:
+                return _blocks(limits.encoder_tokens, self.block_tokens)
+            case KVKind.MAMBA:
+                return self.state_blocks
+
+    def bytes_for(self, length_tokens: int, limits: SequenceLimits) -> int:
+        """Bytes that one sequence of `length_tokens` can hold at most in this layer alone."""
+        return self.blocks_for(length_tokens, limits) * self.page_bytes
+
+
+CountedLayers = tuple[tuple[KVLayer, int], ...]
+"""The caches of one pipeline rank: each distinct layer with how many times it occurs, in order of appearance."""
+
+
+def _blocks(tokens: int, block_tokens: int) -> int:
+    return -(-tokens // block_tokens)

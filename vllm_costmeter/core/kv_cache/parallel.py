@@ -1,0 +1,56 @@
+"""Which tensor-parallel sizes vLLM refuses because heads or channels do not divide."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.model.attention import (
+    Cache,
+    ChunkedLocal,
+    CrossAttention,
+    FullAttention,
+    GatedDeltaState,
+    KimiDeltaState,
+    LightningState,
+    Mamba1State,
+    Mamba2State,
+    ModelAttention,
+    ShortConvState,
+    SlidingWindow,
+)
+
+
+def tensor_parallel_fault(model: ModelAttention, tensor_parallel_size: int) -> str | None:
+    """Why vLLM refuses this tensor-parallel size for this model, in one line; None when it divides.
+
+    Query heads must divide (`ModelConfig.verify_with_parallel_config`); KV heads must divide or be divided, as they
+    are replicated then (`QKVParallelLinear`); recurrent heads and channels must divide (`mamba_utils`). vLLM 0.32.
+    """
+    size = tensor_parallel_size
+    if model.num_attention_heads % size:
+        return f"{model.num_attention_heads} attention heads do not divide by --tensor-parallel-size {size}"
+    for cache in dict.fromkeys(cache for caches in model.layers for cache in caches):
+        fault = _fault(cache, size)
+        if fault is not None:
+            return f"{fault} do not divide by --tensor-parallel-size {size}"
+    return None
+
+
+def _fault(cache: Cache, size: int) -> str | None:
+    match cache:
+        case FullAttention() | SlidingWindow() | ChunkedLocal() | CrossAttention():
+            heads = cache.num_kv_heads
+            return f"{heads} KV heads" if heads % size and size % heads else None
+        case Mamba1State():
+            return f"{cache.intermediate_size} Mamba channels" if cache.intermediate_size % size else None
+        case Mamba2State():
+            if cache.num_groups % size and cache.num_groups != 1:
+                return f"{cache.num_groups} Mamba groups"
+            return f"{cache.num_heads} Mamba heads" if cache.num_heads % size else None
+        case GatedDeltaState():
+            odd = cache.num_v_heads % size or cache.num_k_heads % size
+            return f"{cache.num_k_heads} and {cache.num_v_heads} linear-attention heads" if odd else None
+        case KimiDeltaState() | LightningState():
+            return f"{cache.num_heads} linear-attention heads" if cache.num_heads % size else None
+        case ShortConvState():
+            return f"{cache.channels} convolution channels" if cache.channels % size else None
+        case _:
+            return None

@@ -1,0 +1,157 @@
+"""The KV cache of one deployment: bytes per block and rank, blocks per sequence, tokens, and the longest length.
+
+Mirrors `get_kv_cache_configs` and its neighbours in vLLM's `v1/core/kv_cache_utils.py` (read in 0.17 to 0.32).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.kv_cache.groups import KVGroups, group_layers
+from vllm_costmeter.core.kv_cache.layers import SLIDING_KINDS, CountedLayers, KVKind, SequenceLimits
+from vllm_costmeter.core.kv_cache.layout import kv_layers
+from vllm_costmeter.core.kv_cache.promotion import full_allocation
+from vllm_costmeter.core.kv_cache.rules import KVRules
+from vllm_costmeter.core.model.attention import CompressedMla, ModelAttention
+from vllm_costmeter.core.plan import Plan
+
+SYNCHRONOUS_DRAFTERS = frozenset({"ngram", "suffix", "medusa", "mlp_speculator"})
+"""Speculative methods without asynchronous scheduling (vLLM 0.32): EAGLE, MTP and draft models have it."""
+
+PoolBytes = int | tuple[int, ...]
+"""Bytes of the KV pool: of every pipeline rank alike, or one value per pipeline rank."""
+
+
+@dataclass(frozen=True, slots=True)
+class KVCapacity:
+    """What vLLM prints at boot for a pool and a `--max-model-len`."""
+
+    num_blocks: int
+    tokens: int
+    max_concurrency: float
+
+
+@dataclass(frozen=True, slots=True)
+class KVCache:
+    """Layers per pipeline rank, sorted into groups. Every answer follows from two numbers: what a block costs a
+    rank, and how many blocks a sequence takes from the pool that all groups share."""
+
+    layers: tuple[CountedLayers, ...]
+    groups: KVGroups
+    limits: SequenceLimits
+    rules: KVRules
+
+    @property
+    def num_groups(self) -> int:
+        """Groups of layers as vLLM forms them; 0 where the model caches nothing."""
+        return self.groups.count
+
+    @property
+    def bytes_per_block(self) -> tuple[int, ...]:
+        return self.groups.bytes_per_block
+
+    def blocks_for(self, length_tokens: int) -> int:
+        """Blocks one sequence of `length_tokens` can hold at most, over all groups; never falls with the length."""
+        return sum(n * layer.blocks_for(length_tokens, self.limits) for layer, n in self.groups.blocks)
+
+    def bytes_needed(self, length_tokens: int) -> tuple[int, ...]:
+        """Bytes one sequence of `length_tokens` needs on each pipeline rank."""
+        blocks = self.blocks_for(length_tokens)
+        return tuple(block_bytes * blocks for block_bytes in self.bytes_per_block)
+
+    def usable_pool_bytes(self, pool_bytes: PoolBytes) -> tuple[int, ...]:
+        """The part of the pool that the fit check counts on: this version may hold one block back."""
+        reserved = 1 if self.rules.reserves_null_block else 0
+        pools = zip(self._per_rank(pool_bytes), self.bytes_per_block, strict=True)
+        return tuple(pool - reserved * block_bytes for pool, block_bytes in pools)
+
+    def fits(self, length_tokens: int, pool_bytes: PoolBytes) -> bool:
+        """Whether vLLM serves one sequence of `length_tokens` from this pool, as it decides at boot."""
+        usable = self.usable_pool_bytes(pool_bytes)
+        if self.num_groups == 0:
+            return True
+        return all(
+            0 < pool >= need for pool, need in zip(usable, self.bytes_needed(length_tokens), strict=True)
+        )
+
+    def longest_that_fits(self, pool_bytes: PoolBytes, maximum_tokens: int) -> int:
+        """The largest length up to `maximum_tokens` for which `fits` holds, 0 when none does: what vLLM's refusal
+        names and `--max-model-len auto` sets."""
+        return self.longest_length(self.usable_pool_bytes(pool_bytes), maximum_tokens)
+
+    def longest_length(self, pool_bytes: PoolBytes, maximum_tokens: int) -> int:
+        """The largest length up to `maximum_tokens` whose `bytes_needed` the pool holds on every rank, 0 when none:
+        the result of vLLM's binary search for these bytes (it searches what `usable_pool_bytes` leaves)."""
+        blocks = self._whole_blocks(pool_bytes)
+        if blocks is None or self.blocks_for(maximum_tokens) <= blocks:
+            return maximum_tokens
+        low, high = 0, maximum_tokens
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self.blocks_for(middle) <= blocks:
+                low = middle
+            else:
+                high = middle
+        return low
+
+    def capacity(self, length_tokens: int, pool_bytes: PoolBytes) -> KVCapacity:
+        """Blocks, tokens and concurrency at `--max-model-len length_tokens`, as this version prints them. A model
+        without a cache has one (null) block, no tokens and no concurrency."""
+        blocks = self._whole_blocks(pool_bytes)
+        if blocks is None:
+            return KVCapacity(num_blocks=1, tokens=0, max_concurrency=0.0)
+        concurrency = blocks / self.blocks_for(length_tokens)
+        if self.rules.tokens_are_concurrency:
+            return KVCapacity(blocks, int(concurrency * length_tokens), concurrency)
+        smallest = min(layer.block_tokens for layer, _ in self.groups.blocks)
+        tokens = blocks // self.num_groups * smallest * self.limits.context_shards
+        return KVCapacity(blocks, tokens, concurrency)
+
+    def _whole_blocks(self, pool_bytes: PoolBytes) -> int | None:
+        """Blocks of the smallest rank's pool; None where no rank holds a cache."""
+        pools = zip(self._per_rank(pool_bytes), self.bytes_per_block, strict=True)
+        return min((max(pool, 0) // size for pool, size in pools if size), default=None)
+
+    def _per_rank(self, pool_bytes: PoolBytes) -> tuple[int, ...]:
+        return (pool_bytes,) * len(self.bytes_per_block) if isinstance(pool_bytes, int) else pool_bytes
+
+
+def kv_cache(
+    model: ModelAttention,
+    plan: Plan,
+    rules: KVRules,
+    *,
+    max_num_batched_tokens: int,
+    compute_capability: tuple[int, int] | None = None,
+) -> KVCache:
+    """The KV cache of `model` served by `plan` under `rules`.
+
+    `max_num_batched_tokens` is the resolved value (flag or the version's default). Errors: BadInputError for what
+    vLLM refuses, NotUnderstoodError for what is not known.
+    """
+    layers = kv_layers(model, plan, rules, compute_capability)
+    kinds = {layer.kind for rank in layers for layer, _ in rank}
+    shards = plan.layout.decode_context_parallel_size
+    if shards > 1 and kinds & SLIDING_KINDS:
+        raise BadInputError(
+            "--decode-context-parallel-size: vLLM does not shard sliding-window layers; leave it at 1"
+        )
+    batches = _concurrent_batches(plan) if rules.counts_in_flight_batches else 1
+    limits = SequenceLimits(
+        in_flight_tokens=batches * max_num_batched_tokens,
+        encoder_tokens=model.encoder_tokens,
+        context_shards=shards,
+    )
+    if plan.disable_hybrid_kv_cache_manager and KVKind.MAMBA not in kinds:
+        layers = full_allocation(layers)
+    packed = any(isinstance(cache, CompressedMla) for caches in set(model.layers) for cache in caches)
+    return KVCache(layers, group_layers(layers, rules, block_outermost=packed), limits, rules)
+
+
+def _concurrent_batches(plan: Plan) -> int:
+    """Batches in flight: one per pipeline rank, and one more with asynchronous scheduling, which is on unless the
+    drafter forbids it (`VllmConfig.max_concurrent_batches`, vLLM 0.26 to 0.32)."""
+    ranks = plan.layout.pipeline_parallel_size
+    method = (plan.speculative_config or {}).get("method")
+    return ranks if method in SYNCHRONOUS_DRAFTERS else ranks + 1

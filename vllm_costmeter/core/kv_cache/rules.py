@@ -1,0 +1,101 @@
+"""What changed between vLLM versions in the arithmetic of the KV cache: one row per change, newest first."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class KVRules:
+    """The rules of one vLLM release. All rows were read in the release's own sources (0.17.0 to 0.32.0)."""
+
+    first_version: tuple[int, int]
+    max_padding_ratio: float
+    """Layers of several kinds are padded to the largest kind while it has less than this times the smallest's
+    layers, and split into groups of the smallest's size otherwise."""
+    tokens_are_concurrency: bool
+    """"GPU KV cache size: N tokens" is `int(max_concurrency * max_model_len)`; before, blocks x block per group."""
+    pads_unaligned_pages: bool
+    """Attention pages that do not divide the largest page are padded to it; before, vLLM refused the model."""
+    counts_in_flight_batches: bool
+    """Windows reserve for every concurrent batch (two with asynchronous scheduling); before, for one batch."""
+    caches_hybrid_prefixes: bool
+    """Prefix caching is on by default for models with recurrent layers, which then keep two states."""
+    reserves_null_block: bool
+    """The fit check leaves out the one block that the block pool holds back."""
+    packs_blocks: bool
+    """Backends that lay a block out over all layers pack pages of several sizes into it (DeepSeek V4)."""
+    hybrid_latent_block_tokens: int
+    """Granularity of the attention block where MLA shares the pool with recurrent layers (Kimi-Linear)."""
+    mamba_prefix_blocks: bool
+    """Mamba layers may keep a state per block of the prefix (`--mamba-cache-mode all`, the default of its models
+    with prefix caching); later versions only keep the last ones."""
+    checkpoints_mamba2_prefill: bool
+    """Mamba 2 keeps one more state per sequence, the prefill checkpoint, when prefixes are cached."""
+    evidence: str
+
+
+_V0_17 = KVRules(
+    first_version=(0, 17),
+    max_padding_ratio=1.25,
+    tokens_are_concurrency=False,
+    pads_unaligned_pages=False,
+    counts_in_flight_batches=False,
+    caches_hybrid_prefixes=False,
+    reserves_null_block=False,
+    packs_blocks=False,
+    hybrid_latent_block_tokens=64,
+    mamba_prefix_blocks=True,
+    checkpoints_mamba2_prefill=False,
+    evidence="sources of 0.17.0: v1/core/kv_cache_utils.py, v1/kv_cache_interface.py",
+)
+_V0_18 = replace(_V0_17, first_version=(0, 18), max_padding_ratio=1.5, evidence="PR #36684, 2026-03; 0.18.0")
+_V0_20 = replace(
+    _V0_18,
+    first_version=(0, 20),
+    hybrid_latent_block_tokens=16,
+    evidence="sources of 0.20.0: _align_hybrid_block_size asks the backend",
+)
+_V0_21 = replace(
+    _V0_20, first_version=(0, 21), tokens_are_concurrency=True, evidence="PR #41069, 2026-04-28; 0.21.0"
+)
+_V0_24 = replace(
+    _V0_21,
+    first_version=(0, 24),
+    pads_unaligned_pages=True,
+    evidence="sources of 0.24.0: unify_kv_cache_spec_page_size pads",
+)
+_V0_26 = replace(
+    _V0_24,
+    first_version=(0, 26),
+    counts_in_flight_batches=True,
+    caches_hybrid_prefixes=True,
+    evidence="sources of 0.26.0: VllmConfig.max_in_flight_tokens, ModelConfig.is_prefix_caching_supported",
+)
+_V0_28 = replace(
+    _V0_26,
+    first_version=(0, 28),
+    hybrid_latent_block_tokens=128,
+    mamba_prefix_blocks=False,
+    evidence="sources of 0.28.0: _align_hybrid_block_size, MambaCacheMode without 'all'",
+)
+_V0_29 = replace(
+    _V0_28,
+    first_version=(0, 29),
+    reserves_null_block=True,
+    packs_blocks=True,
+    checkpoints_mamba2_prefill=True,
+    evidence="sources of 0.29.0: get_kv_cache_configs, _get_packed_kv_cache_groups; oracle of the 0.32.0 build",
+)
+ROWS: tuple[KVRules, ...] = (_V0_29, _V0_28, _V0_26, _V0_24, _V0_21, _V0_20, _V0_18, _V0_17)
+
+
+def kv_rules(vllm_version: str) -> KVRules:
+    """The row in force for `vllm_version` ("0.32.0", "0.20.2+cu129"): the newest row not after it, so the newest
+    row for a newer release; the oldest row for an older one. ValueError when it does not start like a version."""
+    match = re.match(r"v?(\d+)\.(\d+)", vllm_version)
+    if match is None:
+        raise ValueError(f"not a vLLM version: {vllm_version!r}")
+    version = (int(match[1]), int(match[2]))
+    return next((row for row in ROWS if row.first_version <= version), ROWS[-1])
