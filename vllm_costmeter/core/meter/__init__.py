@@ -1,0 +1,21 @@
+"""Money that runs with the clock, and its division over states, phases, tokens and requests."""
+
+from vllm_costmeter.core.meter.meter import Meter
+from vllm_costmeter.core.meter.phases import PhaseSplit
+from vllm_costmeter.core.meter.reading import MeterReading, RequestCosts
+from vllm_costmeter.core.meter.request_cost import FinishedRequest, RequestCostHistogram
+from vllm_costmeter.core.meter.roofline import GENERIC_CPU, CardRates, ModelWork
+from vllm_costmeter.core.meter.unit_prices import RequestUnitPrices
+
+__all__ = [
+    "GENERIC_CPU",
+    "CardRates",
+    "FinishedRequest",
+    "Meter",
+    "MeterReading",
+    "ModelWork",
+    "PhaseSplit",
+    "RequestCostHistogram",
+    "RequestCosts",
+    "RequestUnitPrices",
+]

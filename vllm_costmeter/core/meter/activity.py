@@ -1,0 +1,91 @@
+"""When an engine worked and when it slept, from what its steps report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEvent:
+    """One report of an engine, on the machine's monotonic clock: a step ended, or it fell asleep, or it woke."""
+
+    seconds: float
+    kind: Literal["step", "sleep", "wake"]
+    running_requests: int = 0
+    """Requests still running after the step; 0 means the engine has become idle."""
+    began_seconds: float | None = None
+    """The earliest moment since which this step's requests are known to have run; None where unknown."""
+
+
+class EngineActivity:
+    """Adds up active and asleep seconds. An engine is active while at least one request runs.
+
+    A step reports when it *ends*: a request that starts and finishes in one step is seen once, with nothing
+    running any more. So an interval opens at `began_seconds` where that is known, never before the end of the
+    last active or asleep interval, and an open interval is extended back when a later step knows an earlier
+    beginning. Every method costs O(1).
+    """
+
+    __slots__ = ("_active_seconds", "_asleep_seconds", "_asleep_since", "_free_since", "_opened")
+
+    def __init__(self, now_seconds: float) -> None:
+        self._active_seconds = 0.0
+        self._asleep_seconds = 0.0
+        self._free_since = now_seconds
+        self._opened: float | None = None
+        self._asleep_since: float | None = None
+
+    def step(self, now_seconds: float, running_requests: int, began_seconds: float | None = None) -> None:
+        """A step ended at `now_seconds` and left `running_requests` running."""
+        if self._asleep_since is not None:
+            if running_requests == 0:
+                return
+            self.sleep(now_seconds, asleep=False)
+        now = max(now_seconds, self._free_since)
+        began = now if began_seconds is None else min(max(began_seconds, self._free_since), now)
+        self._opened = began if self._opened is None else min(self._opened, began)
+        if running_requests == 0:
+            self._close(now)
+
+    def sleep(self, now_seconds: float, asleep: bool) -> None:
+        """The engine fell asleep (its requests were aborted or wait), or woke."""
+        now = max(now_seconds, self._free_since)
+        if asleep and self._asleep_since is None:
+            if self._opened is not None:
+                self._close(now)
+            self._asleep_since = now
+        elif not asleep and self._asleep_since is not None:
+            self._asleep_seconds += now - self._asleep_since
+            self._asleep_since = None
+            self._free_since = now
+
+    def apply(self, event: EngineEvent) -> None:
+        """The same from a recorded event."""
+        if event.kind == "step":
+            self.step(event.seconds, event.running_requests, event.began_seconds)
+        else:
+            self.sleep(event.seconds, asleep=event.kind == "sleep")
+
+    def active_seconds(self, now_seconds: float) -> float:
+        """Seconds with at least one request, the open interval included."""
+        if self._opened is None:
+            return self._active_seconds
+        return self._active_seconds + max(0.0, now_seconds - self._opened)
+
+    def asleep_seconds(self, now_seconds: float) -> float:
+        """Seconds in sleep mode, the present sleep included."""
+        if self._asleep_since is None:
+            return self._asleep_seconds
+        return self._asleep_seconds + max(0.0, now_seconds - self._asleep_since)
+
+    @property
+    def asleep(self) -> bool:
+        """Whether the engine sleeps now."""
+        return self._asleep_since is not None
+
+    def _close(self, now: float) -> None:
+        if self._opened is not None:
+            self._active_seconds += max(0.0, now - self._opened)
+        self._opened = None
+        self._free_since = now

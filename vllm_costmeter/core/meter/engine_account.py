@@ -1,0 +1,67 @@
+"""One engine's place in the bill: which seconds were active, and what work they bought."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.ledger import StateSeconds
+from vllm_costmeter.core.meter.phases import PhaseLedger
+from vllm_costmeter.core.meter.work import NOTHING, Work, work_between
+
+
+class EngineAccount:
+    """Turns an engine's totals into what each tick may be charged with.
+
+    The engine's own active and asleep seconds are followed, never exceeded by more than a tick holds: a step that
+    reveals at its end that it began three seconds ago is caught up over the following ticks, and totals that are
+    revised downwards pause the charge. So states always add up to elapsed time, and in the long run to the engine.
+    """
+
+    __slots__ = ("_active_charged", "_asleep_charged", "_first", "_last", "_unpaid", "phases")
+
+    def __init__(self) -> None:
+        self._first: EngineTotals | None = None
+        self._last: EngineTotals | None = None
+        self._active_charged = 0.0
+        self._asleep_charged = 0.0
+        self._unpaid = StateSeconds(0.0, 0.0, 0.0)
+        self.phases = PhaseLedger()
+
+    @property
+    def totals(self) -> EngineTotals | None:
+        """The latest snapshot; None before the first."""
+        return self._last
+
+    def advance(self, elapsed_seconds: float, totals: EngineTotals | None) -> tuple[StateSeconds, Work]:
+        """How the elapsed time divides over states, and the work done in it. Without a snapshot the engine is as
+        far as we know where it was, and the time is idle."""
+        if totals is None:
+            seconds = StateSeconds(0.0, elapsed_seconds, 0.0)
+            work = NOTHING
+        else:
+            if self._last is not None and totals.steps < self._last.steps:
+                self._begin_again()
+            first, last = self._first or totals, self._last or totals
+            asleep_due = totals.asleep_seconds - first.asleep_seconds - self._asleep_charged
+            asleep = min(max(asleep_due, 0.0), elapsed_seconds)
+            active_due = totals.active_seconds - first.active_seconds - self._active_charged
+            active = min(max(active_due, 0.0), elapsed_seconds - asleep)
+            seconds = StateSeconds(active, elapsed_seconds - asleep - active, asleep)
+            work = work_between(last, totals, active)
+            self._first, self._last = first, totals
+            self._asleep_charged += asleep
+            self._active_charged += active
+        self._unpaid = StateSeconds(*(old + new for old, new in zip(self._unpaid, seconds, strict=True)))
+        return seconds, work
+
+    def _begin_again(self) -> None:
+        """The engine was replaced and counts from zero: what was charged stays, its totals are a new baseline."""
+        self._first = self._last = None
+        self._active_charged = self._asleep_charged = 0.0
+
+    def take_unpaid(self, nothing: bool) -> StateSeconds:
+        """The seconds since energy was last charged: joules that arrive late belong to all of them. With `nothing`
+        to charge they stay."""
+        unpaid = self._unpaid
+        if not nothing:
+            self._unpaid = StateSeconds(0.0, 0.0, 0.0)
+        return unpaid

@@ -1,0 +1,67 @@
+"""The bill, divided over states and components so that the parts always add up to it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from vllm_costmeter.core.meter.exact_sum import ExactSum
+from vllm_costmeter.core.meter.reading import STATES, State
+from vllm_costmeter.core.price import Component
+
+
+class StateSeconds(NamedTuple):
+    """How one engine spent an interval; the parts add up to it."""
+
+    active: float
+    idle: float
+    asleep: float
+
+    @property
+    def total(self) -> float:
+        return self.active + self.idle + self.asleep
+
+
+def split_by_state(usd: float, seconds: StateSeconds) -> dict[State, float]:
+    """`usd` in proportion to the seconds; idle takes what the others leave, so that nothing is lost to rounding.
+
+    An interval of no length is idle.
+    """
+    if seconds.total <= 0:
+        return {"active": 0.0, "idle": usd, "asleep": 0.0}
+    active = usd * (seconds.active / seconds.total)
+    asleep = min(usd * (seconds.asleep / seconds.total), usd - active)
+    return {"active": active, "idle": max(0.0, usd - active - asleep), "asleep": asleep}
+
+
+class CostLedger:
+    """Dollars by state and component, and GPU seconds by state."""
+
+    __slots__ = ("_gpu_seconds", "_usd")
+
+    def __init__(self) -> None:
+        self._usd: defaultdict[tuple[State, Component], ExactSum] = defaultdict(ExactSum)
+        self._gpu_seconds: dict[State, ExactSum] = {state: ExactSum() for state in STATES}
+
+    def charge(self, component: Component, usd: float, seconds: StateSeconds) -> float:
+        """Adds `usd` over the states in which the time went by, and returns the active part."""
+        by_state = split_by_state(usd, seconds)
+        for state, part in by_state.items():
+            self._usd[state, component].add(part)
+        return by_state["active"]
+
+    def spend(self, gpus: int, seconds: StateSeconds) -> None:
+        """Adds the GPU seconds of an engine on `gpus` cards."""
+        for state in STATES:
+            self._gpu_seconds[state].add(gpus * getattr(seconds, state))
+
+    def cost_usd(self) -> dict[tuple[State, Component], float]:
+        """By state and component, every state of a charged component present."""
+        return {key: total.value for key, total in self._usd.items()}
+
+    def gpu_seconds(self) -> dict[State, float]:
+        return {state: total.value for state, total in self._gpu_seconds.items()}
+
+    def total_usd(self, state: State | None = None) -> float:
+        """Everything charged, or the part of one state."""
+        return sum(total.value for key, total in self._usd.items() if state is None or key[0] == state)

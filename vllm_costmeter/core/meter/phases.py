@@ -1,0 +1,66 @@
+"""Active money divided between prefill and decode by the work each did."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vllm_costmeter.core.meter.roofline import CardRates, ModelWork, roofline_seconds
+from vllm_costmeter.core.meter.work import NOTHING, Work
+
+
+class PhaseSplit:
+    """The rule that divides a piece of work: which share of its time was prefill. One per server."""
+
+    def __init__(self, model: ModelWork, rates: CardRates) -> None:
+        self._model = model
+        self._rates = rates
+
+    @property
+    def method(self) -> str:
+        """The label under which the split is published: `roofline`, or `roofline_assumed_card` where no card is
+        known and a ratio typical of its kind stands in for it.
+        """
+        return "roofline_assumed_card" if self._rates.assumed else "roofline"
+
+    def prefill_share(self, work: Work) -> float:
+        """Prefill's share of the time that `work` took, 0 to 1; `work.has_tokens` must hold."""
+        seconds = roofline_seconds(self._model, self._rates, work)
+        return seconds.prefill / (seconds.prefill + seconds.decode)
+
+
+class PhaseCharge(NamedTuple):
+    """What one tick adds to each phase; the two add up to the active money of the tick."""
+
+    method: str
+    prefill_usd: float
+    decode_usd: float
+
+
+class PhaseLedger:
+    """Divides one engine's active money tick by tick, so that the phases always add up to it and never decrease.
+
+    Prompt tokens are reported when a prompt is finished, seconds after its first chunk ran. Active time that has
+    produced no token yet is charged to prefill (a decode step would have produced one), and when the tokens
+    arrive the whole interval since the last ones is divided by its work; a tick can move at most its own money, so
+    a correction larger than that is caught up over the next ticks.
+    """
+
+    __slots__ = ("_charged_prefill_usd", "_due_prefill_usd", "_pending_usd", "_pending_work")
+
+    def __init__(self) -> None:
+        self._due_prefill_usd = 0.0
+        self._charged_prefill_usd = 0.0
+        self._pending_usd = 0.0
+        self._pending_work = NOTHING
+
+    def charge(self, split: PhaseSplit, active_usd: float, work: Work) -> PhaseCharge:
+        """Divides `active_usd`, the active money of the tick in which `work` was done."""
+        self._pending_usd += active_usd
+        self._pending_work += work
+        if self._pending_work.has_tokens:
+            self._due_prefill_usd += self._pending_usd * split.prefill_share(self._pending_work)
+            self._pending_usd, self._pending_work = 0.0, NOTHING
+        owed = self._due_prefill_usd + self._pending_usd - self._charged_prefill_usd
+        prefill = min(max(owed, 0.0), active_usd)
+        self._charged_prefill_usd += prefill
+        return PhaseCharge(split.method, prefill, active_usd - prefill)

@@ -1,0 +1,58 @@
+"""What the meter says after a tick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from vllm_costmeter.core.price import Component, Price
+
+State = Literal["active", "idle", "asleep"]
+Phase = Literal["prefill", "decode"]
+TokenKind = Literal["prompt_computed", "prompt_cached", "generated"]
+UnitPriceBasis = Literal["all", "generated", "prefill", "decode"]
+EnergySource = Literal["counter", "power", "tdp"]
+
+STATES: tuple[State, ...] = ("active", "idle", "asleep")
+PHASES: tuple[Phase, ...] = ("prefill", "decode")
+TOKEN_KINDS: tuple[TokenKind, ...] = ("prompt_computed", "prompt_cached", "generated")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCosts:
+    """A histogram of what finished requests cost: counts per bucket (not cumulative, the last one open above)."""
+
+    bucket_counts: tuple[int, ...]
+    sum_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class MeterReading:
+    """One moment of the meter. Whatever is not known is missing from its mapping or None, never zero.
+
+    Laws: cost over states = cost over components = price x time; cost over phases = active cost.
+    """
+
+    price: Price | None
+    tokens: Mapping[TokenKind, int]
+    gpu_seconds: Mapping[State, float]
+    cost_usd: Mapping[tuple[State, Component], float] = field(default_factory=dict)
+    """Empty without a price."""
+    phase_cost_usd: Mapping[tuple[Phase, str], float] = field(default_factory=dict)
+    """By phase and method; empty without a price or a model whose work is understood."""
+    cached_savings_usd: float | None = None
+    """What the cached prompt tokens would have cost at the running price of a computed one."""
+    usd_per_token: Mapping[tuple[UnitPriceBasis, str], float] = field(default_factory=dict)
+    """By basis and window; missing where the window has no such token."""
+    tokens_per_second: Mapping[tuple[TokenKind, str], float] = field(default_factory=dict)
+    electricity_usd_per_hour: float | None = None
+    """At the power of the last tick; None where no electricity is charged or nothing was measured yet."""
+    energy_joules: Mapping[str, float] = field(default_factory=dict)
+    """By GPU, since the meter started; measured (counter or integrated power), never the TDP's."""
+    energy_source: Mapping[str, EnergySource] = field(default_factory=dict)
+    """By GPU: what its electricity is charged from."""
+    carbon_grams: float | None = None
+    last_token_unix_seconds: float | None = None
+    kv_cache_usage_ratio: float | None = None
+    """Mean over the engines that reported one."""

@@ -1,0 +1,66 @@
+"""Dollars per token, by definition, from what a window added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from vllm_costmeter.core.meter.reading import TokenKind, UnitPriceBasis
+from vllm_costmeter.core.meter.windows import TOTAL, WINDOW_SECONDS, Cumulative
+
+WINDOWS: tuple[str, ...] = (*WINDOW_SECONDS, TOTAL)
+
+
+def unit_prices(added: Cumulative, split_known: bool) -> dict[UnitPriceBasis, float]:
+    """USD per token of one window; a basis with no token in the window is missing.
+
+    all: the whole bill (active, idle and asleep) / all tokens. generated: the whole bill / generated tokens, the
+    figure that is usually published. prefill: prefill's part of the active cost / computed prompt tokens. decode:
+    decode's part / generated tokens.
+    """
+    prompt = added.prompt_computed_tokens + added.prompt_cached_tokens
+    terms: list[tuple[UnitPriceBasis, float, int]] = [
+        ("all", added.usd, prompt + added.generated_tokens),
+        ("generated", added.usd, added.generated_tokens),
+    ]
+    if split_known:
+        terms.append(("prefill", added.prefill_usd, added.prompt_computed_tokens))
+        terms.append(("decode", added.decode_usd, added.generated_tokens))
+    return {basis: usd / tokens for basis, usd, tokens in terms if tokens > 0}
+
+
+def token_rates(windows: Mapping[str, Cumulative]) -> dict[tuple[TokenKind, str], float]:
+    """Tokens per second by kind and window; a window in which no time went by is missing."""
+    rates: dict[tuple[TokenKind, str], float] = {}
+    for name, added in windows.items():
+        if added.seconds > 0:
+            rates["prompt_computed", name] = added.prompt_computed_tokens / added.seconds
+            rates["prompt_cached", name] = added.prompt_cached_tokens / added.seconds
+            rates["generated", name] = added.generated_tokens / added.seconds
+    return rates
+
+
+class RequestUnitPrices(NamedTuple):
+    """What a request is priced with. Cached prompt tokens cost nothing: nobody computed them."""
+
+    usd_per_computed_token: float
+    usd_per_generated_token: float
+
+
+def request_unit_prices(windows: Mapping[str, Cumulative], split_known: bool) -> RequestUnitPrices | None:
+    """The running price of a computed prompt token and of a generated one; None before the first token.
+
+    The active money of the shortest window that holds such a token, so that requests together cost the active
+    money. Without a split every token that was worked on costs the same.
+    """
+    per_computed = per_generated = 0.0
+    for name in WINDOWS:
+        added = windows[name]
+        if split_known:
+            if not per_computed and added.prompt_computed_tokens > 0:
+                per_computed = added.prefill_usd / added.prompt_computed_tokens
+            if not per_generated and added.generated_tokens > 0:
+                per_generated = added.decode_usd / added.generated_tokens
+        elif tokens := added.prompt_computed_tokens + added.generated_tokens:
+            return RequestUnitPrices(added.active_usd / tokens, added.active_usd / tokens)
+    return RequestUnitPrices(per_computed, per_generated) if per_computed or per_generated else None

@@ -1,0 +1,86 @@
+"""What happened over the last minute, five minutes, hour, and since the start."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+WINDOW_SECONDS: dict[str, float] = {"1m": 60.0, "5m": 300.0, "1h": 3600.0}
+TOTAL = "total"
+ENTRIES_PER_WINDOW = 1200  # one per 50 ms (1m) to 3 s (1h): the far edge is at most 0.1 % of the window off
+
+
+class Cumulative(NamedTuple):
+    """Totals since the meter started, at one moment of its clock."""
+
+    seconds: float
+    usd: float
+    prefill_usd: float
+    decode_usd: float
+    active_usd: float
+    prompt_computed_tokens: int
+    prompt_cached_tokens: int
+    generated_tokens: int
+
+
+def difference(later: Cumulative, earlier: Cumulative) -> Cumulative:
+    """What was added between two moments."""
+    return Cumulative(
+        seconds=later.seconds - earlier.seconds,
+        usd=later.usd - earlier.usd,
+        prefill_usd=later.prefill_usd - earlier.prefill_usd,
+        decode_usd=later.decode_usd - earlier.decode_usd,
+        active_usd=later.active_usd - earlier.active_usd,
+        prompt_computed_tokens=later.prompt_computed_tokens - earlier.prompt_computed_tokens,
+        prompt_cached_tokens=later.prompt_cached_tokens - earlier.prompt_cached_tokens,
+        generated_tokens=later.generated_tokens - earlier.generated_tokens,
+    )
+
+
+class Window:
+    """The totals of about `length_seconds` ago, kept in bounded memory whatever the rhythm of the ticks.
+
+    A window reaches back to the last tick at or before its far edge, so it is never shorter than its name once
+    the meter has run that long, and after a gap it covers the gap.
+    """
+
+    __slots__ = ("_entries", "_length_seconds", "_spacing_seconds")
+
+    def __init__(self, length_seconds: float) -> None:
+        self._length_seconds = length_seconds
+        self._spacing_seconds = length_seconds / ENTRIES_PER_WINDOW
+        self._entries: deque[Cumulative] = deque()
+
+    def push(self, now: Cumulative) -> Cumulative:
+        """Remembers this moment and returns what was added over the window that ends with it."""
+        entries = self._entries
+        if not entries or now.seconds - entries[-1].seconds >= self._spacing_seconds:
+            entries.append(now)
+        edge = now.seconds - self._length_seconds
+        while len(entries) > 1 and entries[1].seconds <= edge:
+            entries.popleft()
+        return difference(now, entries[0])
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+class Windows:
+    """All windows of the meter; `total` reaches back to the first moment that was pushed."""
+
+    __slots__ = ("_first", "_windows")
+
+    def __init__(self) -> None:
+        self._windows = {name: Window(seconds) for name, seconds in WINDOW_SECONDS.items()}
+        self._first: Cumulative | None = None
+
+    def push(self, now: Cumulative) -> dict[str, Cumulative]:
+        """What was added over each window, keyed 1m, 5m, 1h, total."""
+        if self._first is None:
+            self._first = now
+        added = {name: window.push(now) for name, window in self._windows.items()}
+        added[TOTAL] = difference(now, self._first)
+        return added
+
+    def __len__(self) -> int:
+        return sum(len(window) for window in self._windows.values())
