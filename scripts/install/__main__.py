@@ -15,14 +15,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import recipe
-import system_packages
-from environment import make_or_repair
+from install import recipe, system_packages
+from install.environment import make_or_repair
+from install.room import require_room
+from install.vllm_build import install_vllm
 from progress import StepFailedError, Ticker, run_step
-from room import require_room
-from vllm_build import install_vllm
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"

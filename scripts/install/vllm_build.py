@@ -5,10 +5,17 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from environment import describe_cpu_build_as_vllm
+from install.environment import describe_cpu_build_as_vllm
+from install.recipe import (
+    BENCH_CLIENT,
+    DEFAULT_TORCH_DISK_BYTES,
+    TORCH_VERSION,
+    UNWANTED,
+    VLLM_VERSION,
+    Recipe,
+)
+from install.room import require_room
 from progress import StepFailedError, run_step
-from recipe import BENCH_CLIENT, DEFAULT_TORCH_DISK_BYTES, TORCH_VERSION, UNWANTED, VLLM_VERSION, Recipe
-from room import require_room
 
 # Runs inside the new environment: what the CPU build requires, without torch and its companions.
 LIST_REQUIREMENTS = """

@@ -1,0 +1,105 @@
+"""The main job on this machine, start to end: check, serve, drive, watch the cost. `make demo` runs it.
+
+Everything it makes lies in `.demo/`; every process it starts is stopped at the end, however it ends.
+"""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo.traffic import drive_and_watch, result_of
+from progress import Ticker
+from rich.console import Console
+from scrape import scrape
+from tiny_model import make_tiny_model
+from vllm_server import ServerFailedError, serving
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / ".demo"
+COSTMETER = Path(sys.executable).parent / "costmeter"
+USD_PER_HOUR = "0.55"
+CHECKS = (
+    (("examples/models/llama-3.1-70b", "--gpu", "RTX 4090"), 1),
+    (("examples/models/llama-3.1-8b", "--gpu", "RTX 4090", "--max-model-len", "16384"), 0),
+)
+
+
+def main() -> None:
+    """The five steps."""
+    signal.signal(signal.SIGINT, end_once)
+    signal.signal(signal.SIGTERM, end_once)
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
+    started_seconds = time.monotonic()
+    heading(console, 1, "A tiny Llama with random weights (nothing is downloaded)")
+    model = make_tiny_model(WORK / "tiny-llama")
+    console.print(f"  {model.relative_to(ROOT)}")
+    heading(console, 2, "Will it fit? Nothing is loaded and no GPU is needed to know")
+    for arguments, expected in CHECKS:
+        check(console, arguments, expected)
+    heading(console, 3, "A real vLLM with the meter")
+    flags = ("--served-model-name", "tiny-llama", "--plugin", "costmeter", "--gpu-hourly-usd", USD_PER_HOUR)
+    console.print(f"  $ vllm serve {model.relative_to(ROOT)} {shlex.join(flags)}")
+    ticker = Ticker("starting (its log is .demo/server.log)")
+    with serving(model, *flags, log=WORK / "server.log", while_waiting=ticker.tick) as server:
+        ticker.done("ready")
+        heading(console, 4, "Traffic from `vllm bench serve`, and what it costs meanwhile")
+        drive_and_watch(server.url, model, WORK / "client.log", console)
+        console.print(result_of(WORK / "client.log"))
+        heading(console, 5, "What Prometheus reads")
+        show_counters(console, server.url)
+    console.print(
+        "\nThe server is stopped. On a server of yours: add `--plugin costmeter --gpu-hourly-usd PRICE`, let\n"
+        "Prometheus scrape its /metrics, and bring up the Grafana dashboard:\n"
+        "`docker compose -f grafana/docker-compose.yml up`.\n"
+        f"This took {time.monotonic() - started_seconds:.0f} s."
+    )
+
+
+def heading(console: Console, step: int, text: str) -> None:
+    """One line that says what comes."""
+    console.print(f"\n[bold]{step}/5 {text}[/bold]")
+
+
+def check(console: Console, arguments: tuple[str, ...], expected_status: int) -> None:
+    """Run `costmeter check` as a person would and show it; a verdict other than the known one ends the demo."""
+    console.print(f"  $ costmeter check {shlex.join(arguments)}", markup=False)
+    done = subprocess.run(
+        [COSTMETER, "check", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    for text in (done.stdout + done.stderr).splitlines():
+        console.print(f"    {text}", markup=False)
+    console.print(f"  exit status {done.returncode}\n")
+    if done.returncode != expected_status:
+        raise ServerFailedError(f"costmeter check should have ended with status {expected_status}")
+
+
+def show_counters(console: Console, url: str) -> None:
+    """The two counters everything else is divided from, as they stand on the page."""
+    console.print(f"  {url}/metrics")
+    page = scrape(url)
+    for sample in page.matching("costmeter_cost_usd_total") + page.matching("costmeter_tokens_total"):
+        labels = ", ".join(f'{name}="{value}"' for name, value in sample.labels.items())
+        console.print(f"    {sample.name}{{{labels}}} {sample.value:.10g}", markup=False)
+
+
+def end_once(signal_number: int, _: FrameType | None) -> None:
+    """Unwind, which stops every process; further signals must not cut that short."""
+    for ignored in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ignored, signal.SIG_IGN)
+    print("\nstopping ...", file=sys.stderr, flush=True)
+    raise SystemExit(128 + signal_number)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ServerFailedError as failure:
+        sys.exit(f"\nThe demo stopped: {failure}")
