@@ -1,0 +1,236 @@
+/* A stand-in for libnvidia-ml.so.1: the functions that pynvml calls, answering from a control file that
+ * NVML_STAND_IN names. The file is read again at every call, so a test can change the driver's mood at run time:
+ *
+ *   mode=ok | not_loaded | gpu_lost | unknown | hang      (hang: every call waits until the mode changes)
+ *   lost=1                                card 1 alone is lost
+ *   unsupported=nvmlDeviceGetTotalEnergyConsumption,...   these functions answer "not supported"
+ *   gpus=2
+ *   name0= total0_mib= reserved0_mib= used0_mib= power0_mw= utilization0= energy0_mj= processes0=123:1048576,self:5
+ *   live_energy=1                         energy grows with power and time on top of energy0_mj
+ *   mig0=2                                card 0 is in MIG mode with two slices of a seventh of its memory each
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { OK = 0, UNINITIALIZED = 1, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7,
+       NOT_LOADED = 9, GPU_LOST = 15, UNKNOWN = 999 };
+enum { CARDS = 8, SLICES = 7, MIB = 1 << 20 };
+
+typedef struct { int card, slice; } Device; /* slice -1: the whole card */
+typedef struct { unsigned long long total, free, used; } Memory;
+typedef struct { unsigned int version; unsigned long long total, reserved, free, used; } Memory2;
+typedef struct { unsigned int gpu, memory; } Utilization;
+typedef struct { unsigned int pid; unsigned long long used; unsigned int gpu_instance, compute_instance; } Process;
+typedef struct { unsigned int multiprocessors, copy, decoder, encoder, jpeg, ofa, gpu_slices, compute_slices;
+                 unsigned long long memory_mib; } Attributes;
+
+static Device devices[CARDS][SLICES + 1];
+static int initialised;
+
+static int setting(const char *key, char *value, size_t size) {
+    const char *path = getenv("NVML_STAND_IN");
+    FILE *file = path ? fopen(path, "r") : NULL;
+    char line[1024];
+    size_t length = strlen(key);
+    int found = 0;
+    if (!file) return 0;
+    while (fgets(line, sizeof line, file))
+        if (!strncmp(line, key, length) && line[length] == '=') {
+            line[strcspn(line, "\r\n")] = 0;
+            snprintf(value, size, "%s", line + length + 1);
+            found = 1;
+        }
+    fclose(file);
+    return found;
+}
+
+static long long number(const char *key, long long otherwise) {
+    char value[64];
+    return setting(key, value, sizeof value) ? atoll(value) : otherwise;
+}
+
+static long long of_card(const char *format, int card, long long otherwise) {
+    char key[64];
+    snprintf(key, sizeof key, format, card);
+    return number(key, otherwise);
+}
+
+/* The mood for one call of `function` on `device` (NULL: none). */
+static int mood(const char *function, Device *device) {
+    char value[1024];
+    while (setting("mode", value, sizeof value) && !strcmp(value, "hang")) usleep(10000);
+    if (!setting("mode", value, sizeof value)) strcpy(value, "ok");
+    if (!strcmp(value, "not_loaded")) { initialised = 0; return NOT_LOADED; }
+    if (!strcmp(value, "unknown")) return UNKNOWN;
+    if (!initialised && strcmp(function, "nvmlInitWithFlags")) return UNINITIALIZED;
+    if (device && (!strcmp(value, "gpu_lost") || number("lost", -1) == device->card)) return GPU_LOST;
+    if (setting("unsupported", value, sizeof value))
+        for (char *name = strtok(value, ","); name; name = strtok(NULL, ","))
+            if (!strcmp(name, function)) return NOT_SUPPORTED;
+    return OK;
+}
+#define MOOD(device) do { int answer = mood(__func__, device); if (answer) return answer; } while (0)
+
+int nvmlInitWithFlags(unsigned int flags) { (void)flags; MOOD(NULL); initialised = 1; return OK; }
+int nvmlShutdown(void) { MOOD(NULL); initialised = 0; return OK; }
+const char *nvmlErrorString(int code) { (void)code; return "an error of the stand-in"; }
+int nvmlSystemGetDriverVersion(char *text, unsigned int size) { MOOD(NULL); snprintf(text, size, "580.0"); return OK; }
+
+int nvmlDeviceGetCount_v2(unsigned int *count) { MOOD(NULL); *count = number("gpus", 2); return OK; }
+
+static Device *device_of(int card, int slice) {
+    Device *device = &devices[card][slice + 1];
+    device->card = card;
+    device->slice = slice;
+    return device;
+}
+
+int nvmlDeviceGetHandleByIndex_v2(unsigned int index, Device **device) {
+    MOOD(NULL);
+    if (index >= number("gpus", 2)) return INVALID;
+    *device = device_of(index, -1);
+    return OK;
+}
+
+static void uuid_of(int card, int slice, char *text, unsigned int size) {
+    if (slice < 0) snprintf(text, size, "GPU-%d0000000-0000-0000-0000-00000000000%d", card + 1, card);
+    else snprintf(text, size, "MIG-%d0000000-0000-0000-0000-00000000000%d", card + 1, slice);
+}
+
+int nvmlDeviceGetHandleByUUID(const char *uuid, Device **device) {
+    char known[96];
+    MOOD(NULL);
+    for (int card = 0; card < number("gpus", 2); card++)
+        for (int slice = -1; slice < of_card("mig%d", card, 0); slice++) {
+            uuid_of(card, slice, known, sizeof known);
+            if (!strcmp(known, uuid)) {
+                *device = device_of(card, slice);
+                return mood(__func__, *device);
+            }
+        }
+    return NOT_FOUND;
+}
+
+int nvmlDeviceGetUUID(Device *device, char *text, unsigned int size) {
+    MOOD(device);
+    uuid_of(device->card, device->slice, text, size);
+    return OK;
+}
+
+int nvmlDeviceGetName(Device *device, char *text, unsigned int size) {
+    char key[16], value[96] = "NVIDIA GeForce RTX 4090";
+    MOOD(device);
+    snprintf(key, sizeof key, "name%d", device->card);
+    setting(key, value, sizeof value);
+    snprintf(text, size, "%s", value);
+    return OK;
+}
+
+int nvmlDeviceGetCudaComputeCapability(Device *device, int *major, int *minor) {
+    MOOD(device);
+    *major = 8;
+    *minor = 9;
+    return OK;
+}
+
+static Memory2 memory_of(Device *device) {
+    Memory2 memory = {0};
+    long long parts = device->slice < 0 ? 1 : SLICES;
+    memory.total = of_card("total%d_mib", device->card, 24564) * MIB / parts;
+    memory.reserved = of_card("reserved%d_mib", device->card, 356) * MIB / parts;
+    memory.used = of_card("used%d_mib", device->card, 1000) * MIB / parts;
+    memory.free = memory.total - memory.reserved - memory.used;
+    return memory;
+}
+
+int nvmlDeviceGetMemoryInfo_v2(Device *device, Memory2 *memory) {
+    unsigned int version = memory->version;
+    MOOD(device);
+    *memory = memory_of(device);
+    memory->version = version;
+    return OK;
+}
+
+int nvmlDeviceGetMemoryInfo(Device *device, Memory *memory) {
+    MOOD(device);
+    Memory2 known = memory_of(device);
+    memory->total = known.total;
+    memory->free = known.free;
+    memory->used = known.used + known.reserved;
+    return OK;
+}
+
+int nvmlDeviceGetComputeRunningProcesses_v3(Device *device, unsigned int *count, Process *processes) {
+    char key[16], value[1024] = "";
+    unsigned int found = 0, room = *count;
+    MOOD(device);
+    snprintf(key, sizeof key, "processes%d", device->card);
+    setting(key, value, sizeof value);
+    for (char *entry = strtok(value, ","); entry; entry = strtok(NULL, ","), found++) {
+        char *colon = strchr(entry, ':');
+        if (!processes || found >= room) continue;
+        processes[found].pid = strncmp(entry, "self:", 5) ? (unsigned int)atoi(entry) : (unsigned int)getpid();
+        processes[found].used = colon && colon[1] != '?' ? strtoull(colon + 1, NULL, 10) : ~0ULL; /* not told */
+    }
+    *count = found;
+    return found > room ? INSUFFICIENT_SIZE : OK;
+}
+
+int nvmlDeviceGetPowerUsage(Device *device, unsigned int *milliwatts) {
+    MOOD(device);
+    if (device->slice >= 0) return NOT_SUPPORTED;
+    *milliwatts = of_card("power%d_mw", device->card, 100000);
+    return OK;
+}
+
+int nvmlDeviceGetUtilizationRates(Device *device, Utilization *rates) {
+    MOOD(device);
+    if (device->slice >= 0) return NOT_SUPPORTED;
+    rates->gpu = of_card("utilization%d", device->card, 50);
+    rates->memory = 10;
+    return OK;
+}
+
+int nvmlDeviceGetTotalEnergyConsumption(Device *device, unsigned long long *millijoules) {
+    static double start;
+    struct timespec now;
+    MOOD(device);
+    if (device->slice >= 0) return NOT_SUPPORTED;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    double seconds = now.tv_sec + now.tv_nsec / 1e9;
+    if (!start) start = seconds;
+    *millijoules = of_card("energy%d_mj", device->card, 5000000);
+    if (number("live_energy", 0))
+        *millijoules += (unsigned long long)((seconds - start) * of_card("power%d_mw", device->card, 100000));
+    return OK;
+}
+
+int nvmlDeviceGetMigMode(Device *device, unsigned int *current, unsigned int *pending) {
+    MOOD(device);
+    *current = *pending = of_card("mig%d", device->card, 0) > 0;
+    return OK;
+}
+
+int nvmlDeviceGetMaxMigDeviceCount(Device *device, unsigned int *count) { MOOD(device); *count = SLICES; return OK; }
+
+int nvmlDeviceGetMigDeviceHandleByIndex(Device *device, unsigned int index, Device **slice) {
+    MOOD(device);
+    if (index >= of_card("mig%d", device->card, 0)) return NOT_FOUND;
+    *slice = device_of(device->card, index);
+    return OK;
+}
+
+int nvmlDeviceGetGpuInstanceId(Device *device, unsigned int *id) { MOOD(device); *id = device->slice + 7; return OK; }
+int nvmlDeviceGetComputeInstanceId(Device *device, unsigned int *id) { MOOD(device); *id = 0; return OK; }
+
+int nvmlDeviceGetAttributes_v2(Device *device, Attributes *attributes) {
+    MOOD(device);
+    memset(attributes, 0, sizeof *attributes);
+    attributes->multiprocessors = 14;
+    attributes->gpu_slices = attributes->compute_slices = 1;
+    attributes->memory_mib = memory_of(device).total / MIB;
+    return OK;
+}

@@ -1,0 +1,156 @@
+"""Reads a driver once a second on a thread of its own, so that a driver that hangs or vanishes harms nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+
+from vllm_costmeter.core.energy_counter import EnergyCounter
+from vllm_costmeter.core.gpu_device import GpuDevice, UsedGpu, UsedGpus
+from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
+from vllm_costmeter.sources.gpu_driver import DriverError, GpuDriver, ProcessMemory
+
+INTERVAL_SECONDS = 1.0
+STALE_SECONDS = 5.0
+"""A reading older than this is no longer shown: the driver hangs."""
+LONGEST_BACKOFF_SECONDS = 30.0
+"""Between attempts to connect again: nvmlInit on a machine without a driver costs a library search."""
+
+
+class GpuReader:
+    """A GpuSource over any GpuDriver: `latest` only hands out what the thread last read."""
+
+    def __init__(
+        self,
+        connect: Callable[[], GpuDriver],
+        select: Callable[[tuple[GpuDevice, ...]], UsedGpus],
+        owns: Callable[[int], bool],
+        *,
+        interval_seconds: float = INTERVAL_SECONDS,
+        stale_seconds: float = STALE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connect = connect
+        self._select = select
+        self._owns = owns
+        self._interval_seconds = interval_seconds
+        self._stale_seconds = stale_seconds
+        self._clock = clock
+        self._driver: GpuDriver | None = None
+        self._used: UsedGpus | None = None
+        self._connect_fault: str | None = None
+        self._retry_at: float | None = clock()
+        self._backoff_seconds = interval_seconds
+        self._energy: dict[str, EnergyCounter] = {}
+        self._started_at = clock()
+        self._latest = GpuReadings(up=False, error="the driver was not read yet")
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="costmeter-gpu", daemon=True)
+        self._thread.start()
+
+    def latest(self) -> GpuReadings:
+        """The newest readings; none, and `up` False, where the thread has been stuck for `stale_seconds`."""
+        readings = self._latest
+        age = self._clock() - (readings.read_monotonic_seconds or self._started_at)
+        if age <= self._stale_seconds:
+            return readings
+        return GpuReadings(
+            up=False,
+            read_monotonic_seconds=readings.read_monotonic_seconds,
+            error=f"the driver has not answered for {age:.0f} s",
+        )
+
+    def close(self) -> None:
+        """Asks the thread to stop and leaves it behind if the driver holds it."""
+        self._stopped.set()
+        self._thread.join(timeout=0.2)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._latest = self._read_once()
+            self._stopped.wait(self._interval_seconds)
+        self._disconnect()
+
+    def _read_once(self) -> GpuReadings:
+        """One round: connects where needed, reads every GPU; a fault of one leaves the others' readings."""
+        now = self._clock()
+        if self._retry_at is not None and now >= self._retry_at:
+            self._retry_at = now + self._backoff_seconds
+            self._backoff_seconds = min(self._backoff_seconds * 2, LONGEST_BACKOFF_SECONDS)
+            self._connect_fault = self._reconnect()
+        found: list[GpuReading] = []
+        faults = [self._connect_fault] if self._connect_fault else []
+        if self._driver is not None and self._used is not None:
+            for gpu in self._used.gpus:
+                try:
+                    found.append(self._read(self._driver, gpu))
+                except Exception as fault:  # noqa: BLE001 whatever a driver raises costs only its own metrics
+                    faults.append(_line(fault))
+        if not faults:
+            self._retry_at, self._backoff_seconds = None, self._interval_seconds
+        elif self._retry_at is None:
+            self._retry_at = now + self._backoff_seconds
+        problem = self._used.problem if self._used else None
+        error = "; ".join(faults) or problem
+        return GpuReadings(error is None, tuple(found), self._clock(), error)
+
+    def _reconnect(self) -> str | None:
+        """Connects; the fault where that fails. The GPUs are chosen once: after a reload the driver may number the
+        cards anew, and a lost card must not be replaced by its neighbour."""
+        self._disconnect()
+        try:
+            driver = self._connect()
+            devices = driver.open()
+        except Exception as fault:  # noqa: BLE001 as in _read_once
+            return _line(fault)
+        self._driver = driver
+        if self._used is None:
+            self._used = self._select(devices)
+        return None
+
+    def _disconnect(self) -> None:
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            with contextlib.suppress(Exception):
+                driver.close()
+
+    def _read(self, driver: GpuDriver, gpu: UsedGpu) -> GpuReading:
+        sample = driver.sample(gpu)
+        return GpuReading(
+            label=gpu.label,
+            index=gpu.device.index,
+            uuid=gpu.uuid,
+            name=gpu.device.name,
+            memory_total_bytes=sample.memory_total_bytes,
+            memory_used_bytes=sample.memory_used_bytes,
+            memory_free_bytes=sample.memory_free_bytes,
+            process_memory_bytes=memory_of(sample.processes, self._owns),
+            power_watts=sample.power_watts,
+            utilization_ratio=sample.utilization_ratio,
+            energy_joules=self._energy_joules(gpu.uuid, sample.energy_counter_joules),
+            slice=sample.slice,
+        )
+
+    def _energy_joules(self, uuid: str, counter_joules: float | None) -> float | None:
+        if counter_joules is None:
+            return None
+        now = self._clock()
+        known = self._energy.get(uuid)
+        counter = known.advanced(counter_joules, now) if known else EnergyCounter.started(counter_joules, now)
+        self._energy[uuid] = counter
+        return counter.total_joules
+
+
+def memory_of(processes: tuple[ProcessMemory, ...] | None, owns: Callable[[int], bool]) -> int | None:
+    """What the owned processes hold together; None where none of them is listed or one's memory is not told."""
+    held = [process.memory_bytes for process in processes or () if owns(process.pid)]
+    if not held or None in held:
+        return None
+    return sum(amount for amount in held if amount is not None)
+
+
+def _line(fault: Exception) -> str:
+    text = " ".join(str(fault).split())
+    return text if isinstance(fault, DriverError) else f"{type(fault).__name__}: {text}"
