@@ -166,7 +166,7 @@ class ModelAttention:
     """One entry per model layer, in order, so that pipeline ranks are slices. Empty: the model caches nothing
     (encoder-only embedders and rerankers)."""
     num_attention_heads: int
-    """Query heads; vLLM refuses a tensor-parallel size that does not divide them."""
+    """Query heads, 0 where no layer has any; vLLM refuses a tensor-parallel size that does not divide them."""
     dtype: str
     """The checkpoint's dtype as `--dtype auto` resolves it: bfloat16 or float16 (float32 is served as these)."""
     kv_cache_dtype: str | None = None
@@ -175,5 +175,3 @@ class ModelAttention:
     """The cache dtype vLLM itself chooses for this architecture on compute capability 10.x (GLM-5: fp8)."""
     encoder_tokens: int = 0
     """Tokens the encoder hands to cross attention per sequence (Whisper: 1500)."""
-    bidirectional_multimodal: bool = False
-    """True where image tokens attend in both directions (Gemma 3): another attention backend serves it."""
