@@ -69,15 +69,16 @@ class EngineActivity:
 
     def active_seconds(self, now_seconds: float) -> float:
         """Seconds with at least one request, the open interval included."""
-        if self._opened is None:
-            return self._active_seconds
-        return self._active_seconds + max(0.0, now_seconds - self._opened)
+        closed, opened = (
+            self._active_seconds,
+            self._opened,
+        )  # in this order: another thread may close it meanwhile
+        return closed if opened is None else closed + max(0.0, now_seconds - opened)
 
     def asleep_seconds(self, now_seconds: float) -> float:
         """Seconds in sleep mode, the present sleep included."""
-        if self._asleep_since is None:
-            return self._asleep_seconds
-        return self._asleep_seconds + max(0.0, now_seconds - self._asleep_since)
+        closed, since = self._asleep_seconds, self._asleep_since
+        return closed if since is None else closed + max(0.0, now_seconds - since)
 
     @property
     def asleep(self) -> bool:
@@ -85,7 +86,7 @@ class EngineActivity:
         return self._asleep_since is not None
 
     def _close(self, now: float) -> None:
-        if self._opened is not None:
-            self._active_seconds += max(0.0, now - self._opened)
-        self._opened = None
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            self._active_seconds += max(0.0, now - opened)
         self._free_since = now

@@ -1,0 +1,80 @@
+"""One engine as several API processes saw it, each a part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from vllm_costmeter.core.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.activity import EngineActivity
+
+LONGEST_SILENCE_SECONDS = 5.0
+"""A process that has not written for this long is not waited for; the meter's rhythm is one second."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessTotals:
+    """What one API process knew at `written_seconds` of the machine's monotonic clock."""
+
+    rank: int
+    written_seconds: float
+    engines: tuple[EngineTotals, ...]
+
+
+class EngineMerger:
+    """Merges the processes' totals, once a second, in the process that charges.
+
+    Counts add up. What is running comes from the process that an engine reported to last. Active and asleep seconds
+    are replayed from all processes' events in the order of the machine's clock, because vLLM reports each step, and
+    each fall into sleep, to only one process: none of them alone knows when an engine became idle. Events are
+    replayed up to the moment that every live process has written; what is newer waits for the next round.
+    """
+
+    def __init__(self, engine_indexes: Sequence[int], now_seconds: float) -> None:
+        self._activities = {index: EngineActivity(now_seconds) for index in engine_indexes}
+        self._replayed_until = now_seconds
+        self._latest: dict[int, ProcessTotals] = {}
+
+    def merge(self, now_seconds: float, processes: Sequence[ProcessTotals]) -> tuple[EngineTotals, ...]:
+        """One EngineTotals per engine. A process that is missing keeps its last counts."""
+        self._latest |= {process.rank: process for process in processes}
+        live = [
+            process.written_seconds
+            for process in self._latest.values()
+            if process.written_seconds >= now_seconds - LONGEST_SILENCE_SECONDS
+        ]
+        horizon = max(self._replayed_until, min(live, default=now_seconds))
+        merged = tuple(self._merge_engine(index, now_seconds, horizon) for index in self._activities)
+        self._replayed_until = horizon
+        return merged
+
+    def _merge_engine(self, index: int, now_seconds: float, horizon: float) -> EngineTotals:
+        seen = [
+            totals
+            for process in self._latest.values()
+            for totals in process.engines
+            if totals.engine_index == index
+        ]
+        activity = self._activities[index]
+        due = [event for totals in seen for event in totals.events]
+        for event in sorted(due, key=lambda event: event.seconds):
+            if self._replayed_until < event.seconds <= horizon:
+                activity.apply(event)
+        newest = max(seen, key=lambda totals: totals.observed_monotonic_seconds, default=EngineTotals(index))
+        last_tokens = [t.last_token_unix_seconds for t in seen if t.last_token_unix_seconds is not None]
+        return replace(
+            newest,
+            prompt_computed_tokens=sum(totals.prompt_computed_tokens for totals in seen),
+            prompt_cached_tokens=sum(totals.prompt_cached_tokens for totals in seen),
+            generated_tokens=sum(totals.generated_tokens for totals in seen),
+            prefilled_requests=sum(totals.prefilled_requests for totals in seen),
+            finished_requests=sum(totals.finished_requests for totals in seen),
+            steps=sum(totals.steps for totals in seen),
+            decode_steps=sum(totals.decode_steps for totals in seen),
+            decode_context_tokens=sum(totals.decode_context_tokens for totals in seen),
+            active_seconds=activity.active_seconds(now_seconds),
+            asleep_seconds=activity.asleep_seconds(now_seconds),
+            asleep=activity.asleep,
+            last_token_unix_seconds=max(last_tokens, default=None),
+            events=(),
+        )

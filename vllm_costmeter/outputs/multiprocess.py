@@ -1,0 +1,71 @@
+"""The latest families where several API processes share one /metrics.
+
+vLLM then serves what prometheus_client.multiprocess.MultiProcessCollector merges from the `*.db` files in
+PROMETHEUS_MULTIPROC_DIR: collectors do not exist, and a gauge object, once set, can never become absent again. So
+each process writes complete files of its own, in the library's format and with its own writer, beside the directory's
+other files, and replaces them once a second: a sample that is not in the new file is gone.
+
+File names are read by the library as `<kind>[_<gauge mode>]_<process>.db`. Counters and histograms add up over
+processes. Gauges use `mostrecent`, which publishes no `pid` label; that mode is not a `live` one, so
+mark_process_dead() leaves the file alone, and it needs a timestamp above 0.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from vllm_costmeter.outputs.exposition import Family, Labels
+from vllm_costmeter.outputs.prometheus import floatToGoString, mmap_key, write_value_file
+
+FILE_PREFIXES = {"counter": "counter", "gauge": "gauge_mostrecent", "histogram": "histogram"}
+
+Value = tuple[str, float]
+"""A key of the library's file format, and the value."""
+
+
+class MultiprocessPublisher:
+    """Writes one file per kind of metric for the API process `rank`, each replaced whole."""
+
+    def __init__(self, directory: Path, rank: int, unix_seconds: Callable[[], float] = time.time) -> None:
+        self._directory = directory
+        self._rank = rank
+        self._unix_seconds = unix_seconds
+
+    def publish(self, families: Sequence[Family]) -> None:
+        """Replaces everything this process has published. OSError where the directory is gone or full."""
+        now = self._unix_seconds()
+        for kind, prefix in FILE_PREFIXES.items():
+            values = [value for family in families if family.row.kind == kind for value in _values(family)]
+            path = self._directory / f"{prefix}_costmeter{self._rank}.db"
+            if values or path.exists():
+                _replace(path, values, now)
+
+
+def _replace(path: Path, values: Iterable[Value], unix_seconds: float) -> None:
+    temporary = path.with_suffix(".costmeter-tmp")  # not *.db: a scrape never reads half a file
+    temporary.unlink(missing_ok=True)
+    write_value_file(temporary, values, unix_seconds)
+    os.replace(temporary, path)  # noqa: PTH105 (atomic, and the name is the point)
+
+
+def _values(family: Family) -> Iterable[Value]:
+    row = family.row
+    metric = row.name.removesuffix("_total") if row.kind == "counter" else row.name
+    for labels, value in family.samples:
+        yield _key(metric, row.name, labels, row.help), value
+    if family.histogram is not None:
+        labels, histogram = family.histogram
+        bounds = (*map(floatToGoString, histogram.upper_bounds), "+Inf")
+        for bound, count in zip(bounds, histogram.counts, strict=True):
+            yield _key(metric, f"{row.name}_bucket", (*labels, ("le", bound)), row.help), count
+        yield _key(metric, f"{row.name}_sum", labels, row.help), histogram.sum
+
+
+@lru_cache(maxsize=4096)
+def _key(metric: str, sample: str, labels: Labels, help_text: str) -> str:
+    names = [name for name, _ in labels]
+    return str(mmap_key(metric, sample, names, [value for _, value in labels], help_text))

@@ -1,0 +1,57 @@
+"""The thread that looks once a second."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+
+class Sampler:
+    """Calls `tick` every `interval_seconds` on a daemon thread until stopped. A tick that raises is told to
+    `on_error` and the next one comes all the same.
+
+    Ticks keep to a grid of the monotonic clock; after a stall the missed ones are skipped, not made up for.
+    """
+
+    def __init__(
+        self,
+        tick: Callable[[], None],
+        on_error: Callable[[Exception], None],
+        *,
+        interval_seconds: float = 1.0,
+        monotonic_seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._tick = tick
+        self._on_error = on_error
+        self._interval_seconds = interval_seconds
+        self._monotonic_seconds = monotonic_seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="costmeter-sampler", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread; the first tick comes at once."""
+        self._thread.start()
+
+    def stop(self, timeout_seconds: float = 5.0) -> None:
+        """Ends the thread after one last tick, so that the last second is charged. Safe to call twice."""
+        self._stopping.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout_seconds)
+
+    def _run(self) -> None:
+        due = self._monotonic_seconds()
+        while not self._stopping.is_set():
+            self._safely()
+            now = self._monotonic_seconds()
+            due += self._interval_seconds
+            if due <= now:
+                due = now + self._interval_seconds
+            self._stopping.wait(due - now)
+        self._safely()
+
+    def _safely(self) -> None:
+        try:
+            self._tick()
+        except Exception as error:  # noqa: BLE001 (the meter never dies of one bad second)
+            self._on_error(error)

@@ -1,0 +1,147 @@
+"""One tick of a server's meter: take the snapshots, charge, publish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from vllm_costmeter.core.engine_totals import EngineTotals
+from vllm_costmeter.core.gpu_reading import GpuReadings
+from vllm_costmeter.core.meter import Meter, MeterReading, RequestCostHistogram, RequestUnitPrices
+from vllm_costmeter.core.meter.merge import EngineMerger, ProcessTotals
+from vllm_costmeter.core.meter.meter import NO_GPUS
+from vllm_costmeter.core.meter.token_counts import TokenCounts
+from vllm_costmeter.outputs.error_counts import ErrorCounts
+from vllm_costmeter.outputs.exposition import Family, ServerFacts, process_families, server_families
+from vllm_costmeter.outputs.process_exchange import ProcessExchange
+
+FinishedRequests = Sequence[tuple[int, int, int]]
+"""(computed, cached, generated) tokens of each request that finished since the last call."""
+
+Answer = TypeVar("Answer")
+
+
+class OwnCounts:
+    """What this API process counts for itself, whether or not it is the one that charges."""
+
+    def __init__(
+        self,
+        *,
+        model_name: str,
+        engines: Callable[[], Sequence[EngineTotals]],
+        finished: Callable[[], FinishedRequests],
+        errors: ErrorCounts,
+    ) -> None:
+        self._model_name = model_name
+        self._take_engines = engines
+        self._take_finished = finished
+        self._errors = errors
+        self._tokens = TokenCounts()
+        self._histogram = RequestCostHistogram()
+        self._last: dict[int, EngineTotals] = {}
+
+    @property
+    def engines(self) -> tuple[EngineTotals, ...]:
+        """As of the last refresh that worked."""
+        return tuple(self._last.values())
+
+    def refresh(self) -> bool:
+        """Takes new snapshots; False where the hook failed and the last ones stand."""
+        taken = self.attempt("engine", self._take_engines, None)
+        for totals in taken or ():
+            self._tokens.add(self._last.get(totals.engine_index), totals)
+            self._last[totals.engine_index] = totals
+        return taken is not None
+
+    def families(self, prices: RequestUnitPrices | None) -> tuple[Family, ...]:
+        """Prices the requests that finished (they wait as long as there is no price) and shows all counts."""
+        if prices is not None:
+            self._histogram.add(self.attempt("engine", self._take_finished, ()), prices)
+        return process_families(
+            self._model_name, self._tokens.by_kind(), self._histogram.costs(), self._errors.counts()
+        )
+
+    def attempt(self, where: str, ask: Callable[[], Answer], otherwise: Answer) -> Answer:
+        """`ask()`, or `otherwise` and one more counted fault: a source that fails costs only what it knows."""
+        try:
+            return ask()
+        except Exception:  # noqa: BLE001 (whatever a source throws, the second must still be charged)
+            self._errors.add(where)
+            return otherwise
+
+
+class ChargingProcess:
+    """The process that has the meter: the only API process, or the first of several. `tick` is called by one thread,
+    about once a second."""
+
+    def __init__(
+        self,
+        *,
+        own: OwnCounts,
+        meter: Meter,
+        facts: Callable[[], ServerFacts],
+        publish: Callable[[Sequence[Family]], None],
+        gpus: Callable[[], GpuReadings] = lambda: NO_GPUS,
+        exchange: ProcessExchange | None = None,
+        merger: EngineMerger | None = None,
+        monotonic_seconds: Callable[[], float] = time.monotonic,
+        hour_of_day: Callable[[], int] = lambda: time.localtime().tm_hour,
+    ) -> None:
+        self._own = own
+        self._meter = meter
+        self._facts = facts
+        self._publish = publish
+        self._gpus = gpus
+        self._exchange = exchange
+        self._merger = merger
+        self._monotonic_seconds = monotonic_seconds
+        self._hour_of_day = hour_of_day
+        self.reading: MeterReading | None = None
+        """The latest; None before the first tick."""
+
+    def tick(self) -> None:
+        """Charges first, then publishes: a fault on the way out never costs a second of the bill."""
+        now = self._monotonic_seconds()
+        engine_up = self._own.refresh()
+        gpus = self._own.attempt("nvml", self._gpus, NO_GPUS)
+        reading = self._meter.advance(now, self._engines(now), gpus, self._hour_of_day())
+        self.reading = reading
+        prices = self._meter.request_unit_prices()
+        if self._exchange is not None:
+            self._exchange.write_prices(now, prices)
+        up = {"nvml": gpus.up, "price": reading.price is not None, "engine": engine_up}
+        self._publish((*server_families(self._facts(), reading, gpus, up), *self._own.families(prices)))
+
+    def _engines(self, now_seconds: float) -> Sequence[EngineTotals]:
+        exchange, merger = self._exchange, self._merger
+        if exchange is None or merger is None:
+            return self._own.engines
+        mine = exchange.mine(now_seconds, self._own.engines)
+        nobody: list[ProcessTotals] = []
+        others = self._own.attempt("exchange", lambda: exchange.read_others(now_seconds), nobody)
+        return merger.merge(now_seconds, (mine, *others))
+
+
+class CountingProcess:
+    """Another API process of the same server: it counts its own tokens and requests, and charges nothing."""
+
+    def __init__(
+        self,
+        *,
+        own: OwnCounts,
+        exchange: ProcessExchange,
+        publish: Callable[[Sequence[Family]], None],
+        monotonic_seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._own = own
+        self._exchange = exchange
+        self._publish = publish
+        self._monotonic_seconds = monotonic_seconds
+
+    def tick(self) -> None:
+        """Shows what this process knows to the one that charges, and publishes its own counts."""
+        self._own.refresh()
+        self._exchange.write_engines(self._monotonic_seconds(), self._own.engines)
+        prices = self._own.attempt("exchange", self._exchange.read_prices, None)
+        self._publish(self._own.families(prices))
