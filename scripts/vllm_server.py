@@ -17,7 +17,7 @@ from pathlib import Path
 
 VLLM = Path(sys.executable).parent / "vllm"
 STOP_WITHIN_SECONDS = 30
-NOT_INHERITED = ("VLLM_PLUGINS", "COSTMETER_")  # what a person has set for their own server
+NOT_INHERITED = ("VLLM_PLUGINS", "COSTMETER_", "_COSTMETER_")  # what a person has set for their own server
 
 
 class ServerFailedError(Exception):

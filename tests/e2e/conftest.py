@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness import METERED, ONE_THREAD, ROOT, Serve, required_tool
 from prometheus_server import PrometheusServer, prometheus_scraping
 from vllm_server import Server, serving
 from witness import install_witness
-
-ROOT = Path(__file__).resolve().parents[2]
-USD_PER_HOUR = 0.55
-METERED = ("--plugin", "costmeter", "--gpu-hourly-usd", str(USD_PER_HOUR))
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}  # two ranks share two cores
-
-Serve = Callable[..., contextlib.AbstractContextManager[Server]]
-
-
-def required_tool(name: str) -> str:
-    """The path of a program a test needs: without it the test skips, and in CI it fails."""
-    found = shutil.which(name)
-    if found is None:
-        reason = f"{name} is not on the PATH (`make test` installs it where apt-get and root are there)"
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
 
 
 @pytest.fixture(scope="session")
@@ -79,11 +60,3 @@ def prometheus(metered: Server, tmp_path_factory: pytest.TempPathFactory) -> Ite
     program = required_tool("prometheus")
     with prometheus_scraping(metered.url, Path(program), tmp_path_factory.mktemp("prometheus")) as server:
         yield server
-
-
-@pytest.fixture
-def eventually() -> Callable[[Callable[[], bool]], bool]:
-    """`eventually(condition)`: True as soon as it holds, False after ten seconds of asking."""
-    from patience import holds_within
-
-    return holds_within

@@ -1,0 +1,57 @@
+"""Measure what a server charges per hour of wall clock, to a part in thousands.
+
+The meter adds to its counters once a second, so a scrape shows a value up to a second old. The moment at which the
+value changes is known to the polling interval; between two such moments dollars and time belong together.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+import httpx
+
+POLL_SECONDS = 0.005
+DOLLARS = re.compile(r"^costmeter_cost_usd_total\{[^}]*\} (\S+)", re.MULTILINE)
+GPU_SECONDS = re.compile(r"^costmeter_gpu_seconds_total\{[^}]*\} (\S+)", re.MULTILINE)
+
+
+def usd_per_hour(url: str, meanwhile: Callable[[], object], at_least_seconds: float = 60) -> float:
+    """Dollars charged per hour while `meanwhile` ran and idleness filled the rest of the interval."""
+    return rate_of(DOLLARS, url, meanwhile, at_least_seconds) * 3600
+
+
+def gpus_charged(url: str, meanwhile: Callable[[], object], at_least_seconds: float = 60) -> float:
+    """GPU seconds charged per second."""
+    return rate_of(GPU_SECONDS, url, meanwhile, at_least_seconds)
+
+
+def rate_of(
+    counter: re.Pattern[str], url: str, meanwhile: Callable[[], object], at_least_seconds: float
+) -> float:
+    """How fast a counter runs, per second."""
+    with httpx.Client(timeout=30) as client:
+        started_seconds, before = next_change(counter, client, url)
+        meanwhile()
+        time.sleep(max(0.0, started_seconds + at_least_seconds - time.monotonic()))
+        ended_seconds, after = next_change(counter, client, url)
+    return (after - before) / (ended_seconds - started_seconds)
+
+
+def next_change(counter: re.Pattern[str], client: httpx.Client, url: str) -> tuple[float, float]:
+    """(when, value) of the next update of the counter's sum."""
+    first = summed(counter, client, url)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        asked_seconds = time.monotonic()
+        now = summed(counter, client, url)
+        if now != first:
+            return asked_seconds, now
+        time.sleep(POLL_SECONDS)
+    raise AssertionError(f"{counter.pattern} stood still for 20 s at {first}")
+
+
+def summed(counter: re.Pattern[str], client: httpx.Client, url: str) -> float:
+    """The sum of all samples of a counter."""
+    return sum(float(value) for value in counter.findall(client.get(f"{url}/metrics").text))

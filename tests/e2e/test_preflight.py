@@ -1,0 +1,74 @@
+"""The fit check inside `vllm serve`: it refuses before anything is loaded, warns, or stays out."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from harness import METERED, ROOT
+from vllm_server import VLLM, end_of, environment, running
+
+pytestmark = pytest.mark.heavy
+
+ENGINE_STARTS = "Initializing a V1 LLM engine"  # the first line of vLLM's engine process
+
+
+@pytest.fixture(scope="module")
+def llama_8b(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the config of an 8B and no weights at all: whoever reads them fails."""
+    folder = tmp_path_factory.mktemp("llama-8b")
+    shutil.copy(ROOT / "examples" / "models" / "llama-3.1-8b" / "config.json", folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tiny_model / name, folder)
+    return folder
+
+
+def command(model: Path, *flags: str) -> list[str]:
+    """An 8B at its full length on a card of 24 GB, where the weights fit and the KV cache does not."""
+    card = ("--costmeter-gpu", "RTX 4090", "--max-model-len", "131072")
+    return [str(VLLM), "serve", str(model), *METERED, *card, *flags]
+
+
+def test_what_cannot_fit_is_refused_before_anything_is_loaded(llama_8b: Path) -> None:
+    """The refusal says what was needed, what there is and the length that fits, with no traceback and no engine."""
+    refused = subprocess.run(
+        command(llama_8b), env=environment(), capture_output=True, text=True, timeout=120, check=False
+    )
+    said = refused.stdout + refused.stderr
+    assert refused.returncode == 1, said
+    assert re.search(r"--max-model-len \d+", said)
+    assert "GiB" in said
+    assert "Traceback" not in said
+    assert ENGINE_STARTS not in said
+
+
+def test_the_length_it_suggests_is_let_through(llama_8b: Path, tmp_path: Path) -> None:
+    """The same command with the suggested --max-model-len passes the check and starts the engine."""
+    refused = subprocess.run(
+        command(llama_8b), env=environment(), capture_output=True, text=True, timeout=120, check=False
+    )
+    suggested = re.search(r"--max-model-len (\d+)", refused.stdout + refused.stderr)
+    assert suggested
+    assert engine_starts([*command(llama_8b), "--max-model-len", suggested.group(1)], tmp_path / "log")
+
+
+@pytest.mark.parametrize(("mode", "is_said"), [("warn", True), ("off", False)])
+def test_warn_says_so_and_off_says_nothing(llama_8b: Path, tmp_path: Path, mode: str, is_said: bool) -> None:
+    """Both let vLLM start; only `warn` names the length that would fit."""
+    log = tmp_path / "log"
+    assert engine_starts([*command(llama_8b), "--costmeter-preflight", mode], log)
+    assert bool(re.search(r"--max-model-len \d+", log.read_text())) == is_said
+
+
+def engine_starts(arguments: list[str], log: Path) -> bool:
+    """Whether vLLM gets past the check to its engine, which then finds no weights; it is stopped there."""
+    with running(arguments, log, environment()) as process:
+        deadline = time.monotonic() + 120
+        while ENGINE_STARTS not in log.read_text() and process.poll() is None:
+            assert time.monotonic() < deadline, end_of(log)
+            time.sleep(0.3)
+    return ENGINE_STARTS in log.read_text()
