@@ -39,8 +39,11 @@ class GpuSample:
 class GpuDriver(Protocol):
     """A driver's library. Every call may block for ever or raise DriverError."""
 
-    def open(self) -> tuple[GpuDevice, ...]:
-        """Connects and lists the machine's cards."""
+    def open(self) -> None:
+        """Connects."""
+
+    def devices(self) -> tuple[GpuDevice, ...]:
+        """Lists the machine's cards."""
 
     def sample(self, gpu: UsedGpu) -> GpuSample:
         """Reads one GPU."""

@@ -102,12 +102,12 @@ class GpuReader:
         self._disconnect()
         try:
             driver = self._connect()
-            devices = driver.open()
+            driver.open()
+            self._driver = driver
+            if self._used is None:
+                self._used = self._select(driver.devices())
         except Exception as fault:  # noqa: BLE001 as in _read_once
             return _line(fault)
-        self._driver = driver
-        if self._used is None:
-            self._used = self._select(devices)
         return None
 
     def _disconnect(self) -> None:

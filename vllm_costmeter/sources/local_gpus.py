@@ -53,7 +53,8 @@ def local_gpus(
 
 def _look(driver: GpuDriver, environ: Mapping[str, str]) -> list[Gpu]:
     try:
-        devices = driver.open()
+        driver.open()
+        devices = driver.devices()
         used = used_gpus(devices, environ.get("CUDA_VISIBLE_DEVICES"), environ.get("CUDA_DEVICE_ORDER"))
         if used.problem:
             raise BadInputError(f"{used.problem}; or {SAY_WHICH}")

@@ -28,14 +28,33 @@ class NvmlDriver:
             pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH,
         }
 
-    def open(self) -> tuple[GpuDevice, ...]:
-        """Connects and lists the machine's cards in NVML's order (PCI bus), each with its MIG slices."""
+    def open(self) -> None:
+        """Connects. DriverError where there is no library or no driver."""
         try:
             self._nvml.nvmlInit()
-            self._open = True
-            return tuple(self._device(index) for index in range(self._nvml.nvmlDeviceGetCount()))
         except self._nvml.NVMLError as fault:
             raise DriverError(f"NVML: {fault}") from None
+        self._open = True
+
+    def devices(self) -> tuple[GpuDevice, ...]:
+        """The machine's cards in NVML's order (PCI bus), each with its MIG slices.
+
+        A card that is lost is left out, as CUDA leaves it out; DriverError where none of them answers.
+        """
+        found: list[GpuDevice] = []
+        faults: list[str] = []
+        try:
+            count = self._nvml.nvmlDeviceGetCount()
+        except self._nvml.NVMLError as fault:
+            raise DriverError(f"NVML: {fault}") from None
+        for index in range(count):
+            try:
+                found.append(self._device(index))
+            except self._nvml.NVMLError as fault:
+                faults.append(f"GPU {index}: {fault}")
+        if faults and not found:
+            raise DriverError(f"NVML, {'; '.join(faults)}")
+        return tuple(found)
 
     def close(self) -> None:
         """Disconnects; an error on the way out changes nothing for anybody."""

@@ -74,8 +74,9 @@ static int mood(const char *function, Device *device) {
 }
 #define MOOD(device) do { int answer = mood(__func__, device); if (answer) return answer; } while (0)
 
-int nvmlInitWithFlags(unsigned int flags) { (void)flags; MOOD(NULL); initialised = 1; return OK; }
-int nvmlShutdown(void) { MOOD(NULL); initialised = 0; return OK; }
+/* Counted as the real library counts: vLLM's own init and shutdown leave others' connections open. */
+int nvmlInitWithFlags(unsigned int flags) { (void)flags; MOOD(NULL); initialised++; return OK; }
+int nvmlShutdown(void) { MOOD(NULL); initialised--; return OK; }
 const char *nvmlErrorString(int code) { (void)code; return "an error of the stand-in"; }
 int nvmlSystemGetDriverVersion(char *text, unsigned int size) { MOOD(NULL); snprintf(text, size, "580.0"); return OK; }
 

@@ -1,0 +1,122 @@
+"""The reading thread over a hand-written driver: what it does with faults that no real driver shows on demand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from vllm_costmeter.core.gpu_device import GpuDevice, UsedGpu, UsedGpus
+from vllm_costmeter.core.gpu_reading import GpuReadings, GpuSource
+from vllm_costmeter.sources.gpu_driver import DriverError, GpuSample, ProcessMemory
+from vllm_costmeter.sources.gpu_reader import GpuReader, memory_of
+
+CARD = GpuDevice(index=0, uuid="GPU-a", name="X")
+
+
+class FakeDriver:
+    """Answers from a list of samples or faults, and counts what it was asked; not NVML: any vendor's."""
+
+    def __init__(self, answers: list[GpuSample | Exception], fault_on_open: Exception | None = None) -> None:
+        self.answers = answers
+        self.fault_on_open = fault_on_open
+        self.opened = 0
+        self.closed = 0
+
+    def open(self) -> None:
+        self.opened += 1
+        if self.fault_on_open is not None:
+            raise self.fault_on_open
+
+    def devices(self) -> tuple[GpuDevice, ...]:
+        return (CARD,)
+
+    def sample(self, gpu: UsedGpu) -> GpuSample:
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def reading(driver: FakeDriver, problem: str | None = None) -> GpuReader:
+    """A reader of this driver that looks every hundredth of a second."""
+    used = UsedGpus((UsedGpu(CARD),), problem)
+    return GpuReader(
+        lambda: driver, lambda _: used, {7}.__contains__, interval_seconds=0.01, stale_seconds=1.0
+    )
+
+
+def wait_for(source: GpuSource, wanted: Callable[[GpuReadings], bool]) -> GpuReadings:
+    deadline = time.monotonic() + 3
+    while not wanted(latest := source.latest()):
+        assert time.monotonic() < deadline, latest
+        time.sleep(0.005)
+    return latest
+
+
+def test_nothing_is_claimed_before_the_first_reading() -> None:
+    """A source that has not read yet is down and empty."""
+    driver = FakeDriver([GpuSample()], fault_on_open=DriverError("none"))
+    source = reading(driver)
+    first = source.latest()
+    source.close()
+    assert (first.up, first.gpus) == (False, ())
+
+
+def test_any_exception_of_a_library_is_one_line_of_error() -> None:
+    """A vendor's library may raise anything; its kind and text are told, and reading goes on."""
+    driver = FakeDriver([ValueError("odd\nanswer"), ValueError("odd\nanswer"), GpuSample(power_watts=5.0)])
+    source = reading(driver)
+    assert wait_for(source, lambda latest: latest.error is not None and "odd" in latest.error).error == (
+        "ValueError: odd answer"
+    )
+    assert wait_for(source, lambda latest: latest.up).gpus[0].power_watts == 5.0
+    source.close()
+
+
+def test_an_absent_driver_is_asked_ever_more_rarely() -> None:
+    """Searching for a library that is not there costs time: the pauses double."""
+    driver = FakeDriver([GpuSample()], fault_on_open=DriverError("no library"))
+    source = reading(driver)
+    time.sleep(0.4)
+    source.close()
+    assert 3 <= driver.opened <= 7  # 40 rounds; pauses of 0.01, 0.02, 0.04, 0.08, 0.16 s
+
+
+def test_gpus_that_cannot_be_told_apart_are_a_problem_that_is_said() -> None:
+    """The choice's own reason comes out as the error, and the source is not up."""
+    source = reading(FakeDriver([GpuSample()]), problem="unlike cards")
+    assert wait_for(source, lambda latest: latest.error == "unlike cards").up is False
+    source.close()
+
+
+def test_closing_disconnects() -> None:
+    """The driver's library is left as it was found."""
+    driver = FakeDriver([GpuSample()])
+    source = reading(driver)
+    wait_for(source, lambda latest: latest.up)
+    source.close()
+    assert (driver.opened, driver.closed) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("processes", "expected"),
+    [
+        (None, None),
+        ((), None),
+        ((ProcessMemory(1, 5),), None),
+        ((ProcessMemory(7, 5), ProcessMemory(1, 9)), 5),
+        ((ProcessMemory(7, 5), ProcessMemory(7, 6)), 11),
+        ((ProcessMemory(7, 5), ProcessMemory(7, None)), None),
+        ((ProcessMemory(7, 0),), 0),
+    ],
+)
+def test_own_memory_is_a_sum_or_unknown(
+    processes: tuple[ProcessMemory, ...] | None, expected: int | None
+) -> None:
+    """Only owned processes count; a part that is not told makes the sum unknown, and none listed is not 0."""
+    assert memory_of(processes, {7}.__contains__) == expected

@@ -1,0 +1,285 @@
+"""The real pynvml against a stand-in libnvidia-ml.so.1, in processes of their own: the boundary is what breaks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nvml_stand_in import Mood, build, environment
+
+PROBE = Path(__file__).parent / "gpu_probe.py"
+FIRST, SECOND = (f"GPU-{card + 1}0000000-0000-0000-0000-00000000000{card}" for card in (0, 1))
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the compiled stand-in."""
+    return build(tmp_path_factory.mktemp("nvml"))
+
+
+@pytest.fixture
+def mood(tmp_path: Path) -> Mood:
+    return Mood(tmp_path / "control")
+
+
+class Probe:
+    """A process that meters the stand-in's GPUs; `latest` asks what its source says now."""
+
+    def __init__(self, library: Path, mood: Mood, count: int = 0, **variables: str) -> None:
+        env = environment(library, mood.file) | variables
+        self.process = subprocess.Popen(
+            [sys.executable, str(PROBE), "source", str(count)],
+            env=env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def latest(self, line: str = "latest") -> dict[str, Any]:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        assert answer["answered_in_seconds"] < 0.5
+        return answer
+
+    def until(self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 5.0) -> dict[str, Any]:
+        """The first answer that is as wanted; fails with the last one after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while not wanted(answer := self.latest()):
+            assert time.monotonic() < deadline, answer
+            time.sleep(0.02)
+        return answer
+
+    def until_up(self) -> dict[str, Any]:
+        return self.until(lambda answer: bool(answer["up"]))
+
+    def until_down(self) -> dict[str, Any]:
+        return self.until(lambda answer: not answer["up"] and answer["read_monotonic_seconds"] is not None)
+
+
+@pytest.fixture
+def probe(library: Path, mood: Mood) -> Iterator[Callable[..., Probe]]:
+    """Starts probes and ends them with the test, hung or not."""
+    started: list[Probe] = []
+
+    def start(count: int = 0, **variables: str) -> Probe:
+        started.append(Probe(library, mood, count, **variables))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.process.kill()
+        each.process.wait()
+
+
+def local(library: Path, mood: Mood, timeout: float = 5.0, **variables: str) -> dict[str, Any]:
+    """What `local_gpus` said in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, str(PROBE), "local", str(timeout)],
+        env=environment(library, mood.file) | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    assert done.stderr == ""
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_a_cards_whole_reading(probe: Callable[..., Probe], mood: Mood) -> None:
+    """Name, memory without the driver's reserve, own processes' memory, watts, ratio: all in base units."""
+    mood.set(power0_mw=312_500, utilization0=83, used0_mib=12_000, processes0="1:777,self:1048576,self:2048")
+    first, second = probe().until_up()["gpus"]
+    assert first == {
+        "label": "0",
+        "index": 0,
+        "uuid": FIRST,
+        "name": "NVIDIA GeForce RTX 4090",
+        "memory_total_bytes": (24564 - 356) << 20,
+        "memory_used_bytes": 12_000 << 20,
+        "memory_free_bytes": (24564 - 356 - 12_000) << 20,
+        "process_memory_bytes": 1048576 + 2048,
+        "power_watts": 312.5,
+        "utilization_ratio": 0.83,
+        "energy_joules": first["energy_joules"],
+        "slice": None,
+    }
+    assert second["process_memory_bytes"] is None  # no process of ours is listed there: unknown, not 0
+
+
+def test_energy_is_the_counters_rise(probe: Callable[..., Probe], mood: Mood) -> None:
+    """The counter's history before this source is not its energy; a reload that resets it loses nothing."""
+    meter = probe()
+    meter.until_up()
+    mood.set(energy0_mj=5_000_400)
+    meter.until(lambda answer: answer["gpus"][0]["energy_joules"] == pytest.approx(0.4))
+    mood.set(mode="not_loaded")
+    meter.until_down()
+    mood.set(mode="ok", energy0_mj=100)
+    meter.until(lambda answer: answer["up"] and answer["gpus"][0]["energy_joules"] == pytest.approx(0.5))
+
+
+def test_what_a_card_does_not_support_is_none(probe: Callable[..., Probe], mood: Mood) -> None:
+    """Each unsupported question is an absent field, and costs none of the others."""
+    mood.set(
+        unsupported="nvmlDeviceGetTotalEnergyConsumption,nvmlDeviceGetPowerUsage,nvmlDeviceGetUtilizationRates,"
+        "nvmlDeviceGetComputeRunningProcesses_v3,nvmlDeviceGetCudaComputeCapability,nvmlDeviceGetMigMode"
+    )
+    card = probe().until_up()["gpus"][0]
+    fields = ("energy_joules", "power_watts", "utilization_ratio", "process_memory_bytes")
+    assert [card[name] for name in fields] == [None] * 4
+    assert card["memory_used_bytes"] == 1000 << 20
+
+
+def test_an_old_drivers_memory_is_read_too(probe: Callable[..., Probe], mood: Mood) -> None:
+    """Without the second version of the memory call the first is asked."""
+    mood.set(unsupported="nvmlDeviceGetMemoryInfo_v2")
+    assert probe().until_up()["gpus"][0]["memory_total_bytes"] == 24564 << 20
+
+
+def test_a_hanging_driver_blocks_nobody_and_its_values_go(probe: Callable[..., Probe], mood: Mood) -> None:
+    """While it hangs, answers come at once and soon say so; when it wakes, the values are back."""
+    meter = probe()
+    meter.until_up()
+    mood.set(mode="hang")
+    down = meter.until_down()
+    assert down["gpus"] == []
+    assert "has not answered" in down["error"]
+    mood.set(mode="ok")
+    assert len(meter.until_up()["gpus"]) == 2
+
+
+def test_a_driver_that_hangs_from_the_start_is_waited_for(probe: Callable[..., Probe], mood: Mood) -> None:
+    """The first answers come at once, with nothing in them."""
+    mood.set(mode="hang")
+    meter = probe()
+    assert meter.latest()["up"] is False
+    meter.until(lambda answer: "has not answered" in answer["error"])
+    mood.set(mode="ok")
+    meter.until_up()
+
+
+def test_a_close_during_a_hang_returns(probe: Callable[..., Probe], mood: Mood) -> None:
+    """The process can stop although the driver holds its thread."""
+    meter = probe()
+    meter.until_up()
+    mood.set(mode="hang")
+    meter.latest("close")
+    assert meter.process.stdin
+    meter.process.stdin.close()
+    assert meter.process.wait(timeout=5) == 0
+
+
+@pytest.mark.parametrize("trouble", ["not_loaded", "gpu_lost", "unknown"])
+def test_a_vanished_driver_comes_back(probe: Callable[..., Probe], mood: Mood, trouble: str) -> None:
+    """Unloaded, lost or failing: no values and one line of reason, then the same cards again."""
+    meter = probe()
+    before = meter.until_up()
+    mood.set(mode=trouble)
+    down = meter.until_down()
+    assert down["gpus"] == []
+    assert down["error"]
+    assert "\n" not in down["error"]
+    mood.set(mode="ok")
+    after = meter.until_up()
+    assert [gpu["uuid"] for gpu in after["gpus"]] == [gpu["uuid"] for gpu in before["gpus"]]
+
+
+def test_one_lost_card_costs_only_its_own_values(probe: Callable[..., Probe], mood: Mood) -> None:
+    """The other card is still read, its energy goes on, and no neighbour takes the lost one's place."""
+    meter = probe()
+    meter.until_up()
+    mood.set(lost=1)
+    down = meter.until_down()
+    assert [gpu["uuid"] for gpu in down["gpus"]] == [FIRST]
+    mood.set(energy0_mj=5_000_900)
+    meter.until(lambda answer: answer["gpus"][0]["energy_joules"] == pytest.approx(0.9))
+    mood.set(lost=-1)
+    assert len(meter.until_up()["gpus"]) == 2
+
+
+def test_only_this_servers_cards_are_read(probe: Callable[..., Probe]) -> None:
+    """One rank with CUDA_VISIBLE_DEVICES=1,0 uses card 1; a UUID names it as well; none is none."""
+    by_index = probe(1, CUDA_VISIBLE_DEVICES="1,0").until_up()
+    by_uuid = probe(1, CUDA_VISIBLE_DEVICES="GPU-2").until_up()
+    none = probe(1, CUDA_VISIBLE_DEVICES="").until_up()
+    assert [[gpu["uuid"] for gpu in each["gpus"]] for each in (by_index, by_uuid, none)] == [
+        [SECOND],
+        [SECOND],
+        [],
+    ]
+
+
+def test_a_slice_has_its_own_memory_and_no_share_of_the_cards_power(
+    probe: Callable[..., Probe], mood: Mood
+) -> None:
+    """A MIG slice says how much of the card it is; power, energy and utilisation are the card's and so absent."""
+    mood.set(mig0=2, name0="NVIDIA A100-SXM4-80GB", total0_mib=81920, reserved0_mib=0, used0_mib=0)
+    (part,) = probe(1, CUDA_VISIBLE_DEVICES="MIG-10000000-0000-0000-0000-000000000001").until_up()["gpus"]
+    assert (part["label"], part["name"]) == ("0/1", "NVIDIA A100-SXM4-80GB")
+    assert part["memory_total_bytes"] == (81920 << 20) // 7
+    assert part["slice"] == {
+        "memory_bytes": 81920 // 7 << 20,
+        "card_memory_bytes": 81920 << 20,
+        "compute_slices": 1,
+        "multiprocessors": 14,
+    }
+    assert [part[name] for name in ("power_watts", "energy_joules", "utilization_ratio")] == [None] * 3
+
+
+def test_without_a_library_there_is_a_reason(mood: Mood, tmp_path: Path, probe: Callable[..., Probe]) -> None:
+    """A machine with no NVIDIA driver has no GPU metrics, and the source says why."""
+    down = probe(LD_LIBRARY_PATH=str(tmp_path)).until_down()
+    assert down["error"] == "NVML: NVML Shared Library Not Found"
+
+
+def test_a_check_finds_this_machines_cards(library: Path, mood: Mood) -> None:
+    """Equal cards are one Gpu with a count, with CUDA's total and the least free memory of them."""
+    mood.set(used1_mib=3000)
+    assert local(library, mood)["found"] == [
+        {
+            "name": "NVIDIA GeForce RTX 4090",
+            "memory_bytes": (24564 - 356) << 20,
+            "count": 2,
+            "source": "nvml",
+            "free_bytes": (24564 - 356 - 3000) << 20,
+            "compute_capability": [8, 9],
+        }
+    ]
+
+
+def test_a_check_counts_only_visible_cards(library: Path, mood: Mood) -> None:
+    """CUDA_VISIBLE_DEVICES decides, and when it leaves none the message shows it."""
+    assert local(library, mood, CUDA_VISIBLE_DEVICES="1")["found"][0]["count"] == 1
+    assert "CUDA_VISIBLE_DEVICES='9' leaves none" in local(library, mood, CUDA_VISIBLE_DEVICES="9")["found"]
+
+
+def test_unlike_cards_are_listed_apart(library: Path, mood: Mood) -> None:
+    """A box of two kinds gives two Gpus."""
+    mood.set(name1="NVIDIA L4", total1_mib=23034, reserved1_mib=475)
+    found = local(library, mood)["found"]
+    assert [(gpu["name"], gpu["count"]) for gpu in found] == [
+        ("NVIDIA GeForce RTX 4090", 1),
+        ("NVIDIA L4", 1),
+    ]
+
+
+@pytest.mark.parametrize("trouble", ["not_loaded", "gpu_lost", "unknown", "hang"])
+def test_a_check_without_an_answering_driver_says_what_to_give(
+    library: Path, mood: Mood, trouble: str
+) -> None:
+    """One clear line, promptly, also from a driver that hangs."""
+    mood.set(mode=trouble)
+    answer = local(library, mood, timeout=0.3)
+    assert "--gpu" in answer["found"]
+    assert "\n" not in answer["found"]
+    assert answer["seconds"] < 1.5

@@ -1,0 +1,46 @@
+"""NVML's numbers in base units, from literals."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.gpu_reading import SliceShare
+from vllm_costmeter.sources.gpu_driver import GpuSample, ProcessMemory
+from vllm_costmeter.sources.nvml_sample import MEBIBYTE, RawMemory, RawNvml, RawSlice, parse
+
+
+def test_all_that_nvml_tells_comes_out_in_base_units() -> None:
+    """Milliwatts, millijoules, percent and MiB become watts, joules, a ratio and bytes."""
+    raw = RawNvml(
+        memory=RawMemory(total=24564 * MEBIBYTE, reserved=356 * MEBIBYTE, free=20000 * MEBIBYTE),
+        processes=((10, 5), (11, None)),
+        power_milliwatts=123_456,
+        utilization_percent=97,
+        energy_millijoules=5_000_001,
+    )
+    assert parse(raw) == GpuSample(
+        memory_total_bytes=24208 * MEBIBYTE,
+        memory_used_bytes=4208 * MEBIBYTE,
+        memory_free_bytes=20000 * MEBIBYTE,
+        processes=(ProcessMemory(10, 5), ProcessMemory(11, None)),
+        power_watts=123.456,
+        utilization_ratio=0.97,
+        energy_counter_joules=5000.001,
+    )
+
+
+def test_what_nvml_cannot_say_stays_none() -> None:
+    """No answer is None in every field, never 0."""
+    assert RawNvml().silent
+    assert parse(RawNvml()) == GpuSample()
+
+
+def test_an_old_driver_does_not_tell_its_reserve() -> None:
+    """Then the total is NVML's own, and used memory still adds up with free."""
+    sample = parse(RawNvml(memory=RawMemory(total=100, reserved=None, free=70)))
+    assert (sample.memory_total_bytes, sample.memory_used_bytes, sample.memory_free_bytes) == (100, 30, 70)
+
+
+def test_a_slice_says_how_much_of_its_card_it_is() -> None:
+    """Its own memory, its card's, and its compute slices."""
+    part = RawSlice(memory_mib=9856, compute_slices=1, multiprocessors=14, card_memory=RawMemory(100, 1, 50))
+    sample = parse(RawNvml(slice=part))
+    assert sample.slice == SliceShare(9856 * MEBIBYTE, 100, 1, 14)
