@@ -1,0 +1,39 @@
+"""The GPU of a check: named, described by its memory, or found in this machine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vllm_costmeter.core.engine.estimate import GIB
+from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.plan import Layout
+
+
+def chosen_gpu(name: str | None, memory_gib: float | None, layout: Layout) -> Gpu:
+    """`name` may carry a count ("H100 SXM:8"); without one there are as many cards as the layout needs.
+
+    `memory_gib` alone describes an unnamed card, with a name it replaces the catalogue's memory. BadInputError for
+    an unknown name, and where neither is given and no GPU is found here.
+    """
+    needed = layout.tensor_parallel_size * layout.pipeline_parallel_size * layout.data_parallel_size
+    if name is not None:
+        return _named(name, memory_gib, needed)
+    if memory_gib is not None:
+        return Gpu(f"GPU of {memory_gib:g} GiB", round(memory_gib * GIB), needed, source="flag")
+    from vllm_costmeter.sources.local_gpus import local_gpus
+
+    return local_gpus()[0]
+
+
+def _named(name: str, memory_gib: float | None, needed: int) -> Gpu:
+    from vllm_costmeter.sources.catalogue import find_gpu
+    from vllm_costmeter.sources.gpu_text import split_count
+
+    bare, count = split_count(name)
+    card = find_gpu(bare)
+    if bare.strip() == name.strip():
+        count = needed
+    if memory_gib is not None:
+        card = replace(card, memory_bytes=round(memory_gib * GIB))
+        return replace(card.as_gpu(count), source="flag")
+    return card.as_gpu(count)

@@ -1,0 +1,92 @@
+"""The `costmeter` command: finds the subcommand, loads only its module, and turns faults into one line."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+
+from vllm_costmeter import __version__
+from vllm_costmeter.cli.parser import CommandParser
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
+
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "check": ("vllm_costmeter.cli.check", "say whether a model fits a GPU, before anything loads"),
+}
+"""Name -> (module, what it does). A module has `add_parser(subparsers)` and `run(args) -> exit code`, and may have
+`prepare(words) -> words` to rewrite its command line first."""
+
+BAD_INPUT, NOT_UNDERSTOOD, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Exit code of `costmeter WORDS`; nothing but SystemExit of `--help` and `--version` leaves it."""
+    try:
+        code = _dispatch(list(sys.argv[1:] if words is None else words))
+        sys.stdout.flush()
+    except BadInputError as error:
+        return _fault(str(error), BAD_INPUT)
+    except NotUnderstoodError as error:
+        return _fault(str(error), NOT_UNDERSTOOD)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return code
+
+
+def _fault(message: str, code: int) -> int:
+    print(f"costmeter: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0].startswith("-"):
+        parser = _root()
+        parser.parse_args(words)
+        parser.print_help()
+        return 0 if words else BAD_INPUT
+    name = words[0]
+    if name not in COMMANDS:
+        raise BadInputError(
+            f"unknown command {name!r}{nearest(name, COMMANDS)}; `costmeter --help` lists all"
+        )
+    module = importlib.import_module(COMMANDS[name][0])
+    code: int = module.run(_parsed(module, name, words[1:]))
+    return code
+
+
+def _parsed(module: ModuleType, name: str, words: list[str]) -> argparse.Namespace:
+    prepare = getattr(module, "prepare", None)
+    if prepare is not None:
+        words = prepare(words)
+    root = CommandParser(prog="costmeter", allow_abbrev=False)
+    subparsers = root.add_subparsers(dest="command")
+    module.add_parser(subparsers)
+    values, extra = root.parse_known_args([name, *words])
+    if extra:
+        raise subparsers.choices[name].unknown(extra)
+    return values
+
+
+def _root() -> CommandParser:
+    width = max(map(len, COMMANDS))
+    listing = "\n".join(f"  {name:<{width}}  {help_}" for name, (_, help_) in COMMANDS.items())
+    parser = CommandParser(
+        prog="costmeter",
+        usage="costmeter COMMAND [options]",
+        description="What self-hosted vLLM serving costs, and whether a deployment fits the card before it loads.",
+        epilog=f"commands:\n{listing}\n\n`costmeter COMMAND --help` has examples.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"costmeter {__version__}")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

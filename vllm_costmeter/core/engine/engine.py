@@ -1,0 +1,110 @@
+"""The flags of a deployment after vLLM's defaults are filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vllm_costmeter.core.engine.estimate import GIB
+from vllm_costmeter.core.engine.rules import ChosenRules
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.plan import Layout, Plan
+
+AUTO_MAX_MODEL_LEN = -1
+"""What `--max-model-len auto` stands for in a plan, as in vLLM: the longest that fits."""
+
+GRAPH_CAPTURE_LIMIT = 512  # vllm/config/vllm.py: min(2 * max_num_seqs, 512), read in 0.32.0
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Every memory-relevant flag, resolved; named as the flags of `vllm serve`."""
+
+    vllm_version: str
+    rules_version: str
+    max_model_len: int
+    gpu_memory_utilization: float
+    max_num_seqs: int
+    max_num_batched_tokens: int
+    max_cudagraph_capture_size: int
+    """0 where no CUDA graph is captured."""
+    layout: Layout
+    dtype: str
+    quantization: str | None
+
+    @property
+    def world_size(self) -> int:
+        layout = self.layout
+        return layout.tensor_parallel_size * layout.pipeline_parallel_size * layout.data_parallel_size
+
+
+def resolve_engine(model: Model, gpu: Gpu, plan: Plan, chosen: ChosenRules) -> Engine:
+    """Fill in what the plan leaves open, as vLLM's API server does. BadInputError for values vLLM rejects."""
+    utilization = plan.gpu_memory_utilization
+    if utilization is None:
+        utilization = chosen.rules.gpu_memory_utilization
+    if not 0 < utilization <= 1:
+        raise BadInputError(
+            f"--gpu-memory-utilization must be above 0 and at most 1, got {utilization:g}: 0.9 means 90 % of the card"
+        )
+    max_model_len = plan.max_model_len
+    if max_model_len is None or max_model_len == AUTO_MAX_MODEL_LEN:
+        max_model_len = model.default_max_model_len
+    seqs, batched = _batch(plan, gpu, chosen, max_model_len)
+    return Engine(
+        vllm_version=chosen.vllm_version,
+        rules_version=chosen.rules_version,
+        max_model_len=max_model_len,
+        gpu_memory_utilization=utilization,
+        max_num_seqs=seqs,
+        max_num_batched_tokens=batched,
+        max_cudagraph_capture_size=_capture_size(plan, seqs, batched),
+        layout=plan.layout,
+        dtype=model.dtype if plan.dtype == "auto" else plan.dtype,
+        quantization=plan.quantization or model.quantization,
+    )
+
+
+def default_batch(gpu: Gpu, chosen: ChosenRules) -> tuple[int, int]:
+    """(max_num_seqs, max_num_batched_tokens) of the API server by card.
+
+    EngineArgs.get_batch_defaults, read in 0.17.0 to 0.32.0; A100 excluded since PR 17885 (2025-05). GB10 falls
+    to the small defaults because NVML reports no memory size there (a 0.25.1 log shows 2048).
+    """
+    name = gpu.name.casefold()
+    if gpu.memory_bytes >= 160 * GIB:
+        return 1024, chosen.rules.batched_tokens_from_160_gib
+    if gpu.memory_bytes >= 70 * GIB and "a100" not in name and "gb10" not in name:
+        return 1024, 8192
+    return 256, 2048
+
+
+def _batch(plan: Plan, gpu: Gpu, chosen: ChosenRules, max_model_len: int) -> tuple[int, int]:
+    default_seqs, default_batched = default_batch(gpu, chosen)
+    seqs = plan.max_num_seqs if plan.max_num_seqs is not None else default_seqs
+    batched = plan.max_num_batched_tokens
+    if seqs < 1:
+        raise BadInputError(f"--max-num-seqs must be at least 1, got {seqs}")
+    if batched is None:
+        batched = min(default_batched, seqs * max(max_model_len, 1))
+    if batched < 1:
+        raise BadInputError(f"--max-num-batched-tokens must be at least 1, got {batched}")
+    if plan.max_num_seqs is None:
+        seqs = min(seqs, batched)
+    elif batched < seqs:
+        raise BadInputError(
+            f"--max-num-batched-tokens {batched} must not be below --max-num-seqs {seqs}: "
+            "raise the first or lower the second"
+        )
+    return seqs, batched
+
+
+def _capture_size(plan: Plan, seqs: int, batched: int) -> int:
+    if plan.enforce_eager:
+        return 0
+    if plan.cudagraph_capture_sizes is not None:
+        return max(plan.cudagraph_capture_sizes, default=0)
+    if plan.max_cudagraph_capture_size is not None:
+        return min(plan.max_cudagraph_capture_size, batched)
+    return min(2 * seqs, GRAPH_CAPTURE_LIMIT, batched)

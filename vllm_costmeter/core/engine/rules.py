@@ -1,0 +1,159 @@
+"""What changed in vLLM's memory accounting, release by release, each row with its evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vllm_costmeter.core.engine.version import Version, is_unnumbered_build, parse_version
+
+NEWEST_KNOWN: Version = (0, 33, 0)  # the newest release whose source was read (2026-11-22)
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """What one of vLLM's two model runners holds for sampling and estimates for CUDA graphs."""
+
+    float_copies: tuple[float, float, float]
+    """float32 copies of the logits at the sampler's peak, besides the logits themselves: least, usual, most."""
+    state_bytes_per_logit: float
+    """Held for the whole run, per sequence and vocabulary entry."""
+    graph_gib: tuple[float, float, float]
+    """vLLM's own CUDA-graph estimate at capture size 512: least, usual, most."""
+
+
+V1_BEFORE_0_20 = Runner(
+    float_copies=(2.9, 3.0, 3.1),  # 35 boots of 0.19.0 on H100: 14 B per logit in bf16, 16 B in float32
+    state_bytes_per_logit=0.0,
+    graph_gib=(0.49, 0.84, 1.69),  # "cudagraph_est_gib" of the same boots
+)
+V1 = Runner(
+    float_copies=(2.5, 3.0, 3.3),
+    state_bytes_per_logit=0.0,
+    graph_gib=(
+        0.05,
+        0.45,
+        1.45,
+    ),  # logs of 0.20.0 to 0.25.1: 0.64 0.41 0.08 0.14 0.28 0.25 0.36 0.56 0.74 1.41
+)
+PENALTY_STATE = 4 + 1 / 8  # gpu/sample/penalties.py, 0.25 to 0.33: an int32 count and a prompt bit per entry
+V2_WITHOUT_ESTIMATE = Runner(
+    float_copies=(0.0, 1.0, 2.0),  # source of 0.25.0: the dummy sampler run skips top-k, top-p and penalties
+    state_bytes_per_logit=PENALTY_STATE,
+    graph_gib=(0.0, 0.0, 0.0),  # source of 0.25.0, 0.27.0, 0.28.0: "return 0"; logged in 0.25.1
+)
+V2 = Runner(
+    float_copies=(
+        1.0,
+        2.0,
+        3.0,
+    ),  # source of 0.29.0 to 0.33.0: a second pass with warm-up parameters in float32
+    state_bytes_per_logit=PENALTY_STATE,
+    graph_gib=(0.05, 0.45, 1.45),  # no log of these releases: the range of V1
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRules:
+    """One row: in force from `since` until the next row's `since`."""
+
+    since: Version
+    gpu_memory_utilization: float
+    """Default share of the card that vLLM budgets."""
+    cuda_graphs_in_budget: bool
+    """Whether vLLM subtracts its own CUDA-graph estimate from the KV pool by default."""
+    batched_tokens_from_160_gib: int
+    """Default --max-num-batched-tokens of the API server on cards of 160 GiB and more."""
+    dense_runner: Runner
+    other_runner: Runner
+    """For mixtures of experts and hybrids of attention and recurrent layers."""
+    evidence: str
+
+    def runner(self, *, is_dense: bool) -> Runner:
+        return self.dense_runner if is_dense else self.other_runner
+
+
+ROWS: tuple[EngineRules, ...] = (
+    EngineRules(
+        since=(0, 17, 0),
+        gpu_memory_utilization=0.90,  # vllm/config/cache.py of 0.17.0, 0.18.0, 0.19.0
+        cuda_graphs_in_budget=False,  # envs.py: VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS is 0 (PR 30515)
+        batched_tokens_from_160_gib=8192,
+        dense_runner=V1_BEFORE_0_20,
+        other_runner=V1_BEFORE_0_20,
+        evidence="35 start-up logs of 0.19.0 on H100 80GB (llm-d-planner); source of 0.17.0 to 0.19.0",
+    ),
+    EngineRules(
+        since=(0, 20, 0),
+        gpu_memory_utilization=0.92,  # PR 38284 (2026-04-21); vllm/config/cache.py of 0.20.0
+        cuda_graphs_in_budget=True,  # PR 38284 (2026-04-21); envs.py of 0.20.0: the estimate is on by default
+        batched_tokens_from_160_gib=8192,
+        dense_runner=V1,
+        other_runner=V1,
+        evidence="PR 38284 (2026-04-21); source of 0.20.0 to 0.23.0; logs of 0.20.0, 0.22.0, 0.22.1, 0.23.0",
+    ),
+    EngineRules(
+        since=(0, 25, 0),
+        gpu_memory_utilization=0.92,
+        cuda_graphs_in_budget=True,
+        batched_tokens_from_160_gib=8192,
+        dense_runner=V2_WITHOUT_ESTIMATE,  # PR 39337 (2026-05); VllmConfig.use_v2_model_runner of 0.25.0
+        other_runner=V1,
+        evidence="PR 39337 (2026-05); source of 0.25.0 and 0.27.0; eight logs of 0.25.1, one of 0.27.1",
+    ),
+    EngineRules(
+        since=(0, 28, 0),
+        gpu_memory_utilization=0.92,
+        cuda_graphs_in_budget=True,
+        batched_tokens_from_160_gib=16384,  # PR 51726 (about 2026-08); arg_utils.py of 0.28.0
+        dense_runner=V2_WITHOUT_ESTIMATE,
+        other_runner=V1,
+        evidence="PR 51726 (about 2026-08); source of 0.28.0",
+    ),
+    EngineRules(
+        since=(0, 29, 0),
+        gpu_memory_utilization=0.92,
+        cuda_graphs_in_budget=True,
+        batched_tokens_from_160_gib=16384,
+        dense_runner=V2,  # VllmConfig.use_v2_model_runner of 0.29.0: for every model it supports
+        other_runner=V2,
+        evidence="source of 0.29.0, 0.30.0, 0.32.0 and 0.33.0",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenRules:
+    """The row for a version, and the sentence to show where the version itself is not in the table."""
+
+    rules: EngineRules
+    vllm_version: str
+    note: str | None = None
+
+    @property
+    def rules_version(self) -> str:
+        return ".".join(str(part) for part in self.rules.since[:2])
+
+
+def choose_rules(version: str | None) -> ChosenRules:
+    """Rules for a vLLM version; None means the newest known. BadInputError for what is not a version.
+
+    Newer than known takes the newest row and older than known the oldest, and `note` says so.
+    """
+    newest = ".".join(str(part) for part in NEWEST_KNOWN)
+    if version is None:
+        return ChosenRules(ROWS[-1], newest)
+    if is_unnumbered_build(version):
+        return ChosenRules(
+            ROWS[-1], version, f"vLLM {version} does not know its release: rules of {newest} used"
+        )
+    parsed = parse_version(version)
+    if parsed[:2] > NEWEST_KNOWN[:2]:
+        return ChosenRules(
+            ROWS[-1], version, f"vLLM {version} is newer than the newest known: rules of {newest} used"
+        )
+    if parsed < ROWS[0].since:
+        oldest = ".".join(str(part) for part in ROWS[0].since)
+        return ChosenRules(
+            ROWS[0], version, f"vLLM {version} is older than the oldest known: rules of {oldest} used"
+        )
+    return ChosenRules([row for row in ROWS if row.since <= parsed][-1], version)

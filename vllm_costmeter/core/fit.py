@@ -1,0 +1,179 @@
+"""Whether a model with a plan fits a GPU: pure arithmetic, the same for the command, the server and Python."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vllm_costmeter.core.engine.engine import AUTO_MAX_MODEL_LEN, Engine, resolve_engine
+from vllm_costmeter.core.engine.estimate import GIB
+from vllm_costmeter.core.engine.rules import ChosenRules, choose_rules
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.fit_result import Fit, KVCacheFacts, MemoryUse, Reason, Suggestion, Verdict
+from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
+from vllm_costmeter.core.kv_cache.parallel import tensor_parallel_fault
+from vllm_costmeter.core.memory import Memory, memory_of_ranks
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.plan import Plan
+
+__all__ = ["Fit", "KVCacheFacts", "MemoryUse", "Suggestion", "fit"]
+
+
+def fit(model: Model, gpu: Gpu, plan: Plan) -> Fit:
+    """Name every byte per GPU and judge.
+
+    Suggestions are left empty: `core.suggest` adds them with this same function. Never raises for a model that is
+    not understood (verdict `unknown`); BadInputError for flags that contradict each other.
+    """
+    chosen = choose_rules(plan.vllm_version)
+    engine = resolve_engine(model, gpu, plan, chosen)
+    blank = Fit(
+        "unknown",
+        "not_understood",
+        "",
+        model,
+        gpu,
+        plan,
+        engine,
+        notes=(chosen.note,) if chosen.note else (),
+    )
+    fault = _layout_fault(model, gpu, engine)
+    if fault is not None:
+        reason, message = fault
+        return replace(blank, verdict="refused", reason=reason, message=message)
+    try:
+        memory = memory_of_ranks(model, gpu, engine, plan, chosen.rules)
+    except NotUnderstoodError as error:
+        return replace(blank, message=str(error))
+    except BadInputError as error:
+        if engine.world_size == 1:
+            raise
+        return replace(blank, verdict="refused", reason="parallel_layout", message=str(error))
+    try:
+        cache = _cache(model, gpu, engine, plan, chosen)
+    except NotUnderstoodError as error:
+        return _unknown_cache(blank, memory, str(error))
+    if plan.max_model_len == AUTO_MAX_MODEL_LEN:
+        longest = cache.longest_that_fits(memory.pools("low"), engine.max_model_len)
+        engine = replace(engine, max_model_len=longest or 1)
+    return _judged(replace(blank, engine=engine), memory, cache)
+
+
+def _layout_fault(model: Model, gpu: Gpu, engine: Engine) -> tuple[Reason, str] | None:
+    world_size = engine.world_size
+    if world_size > gpu.count:
+        layout = engine.layout
+        return "gpu_count", (
+            f"tensor x pipeline x data parallel = {layout.tensor_parallel_size} x {layout.pipeline_parallel_size} x "
+            f"{layout.data_parallel_size} needs {world_size} GPUs, there are {gpu.count}"
+        )
+    fault = tensor_parallel_fault(model.attention, engine.layout.tensor_parallel_size)
+    return None if fault is None else ("tensor_parallel", fault)
+
+
+def _cache(model: Model, gpu: Gpu, engine: Engine, plan: Plan, chosen: ChosenRules) -> KVCache:
+    return kv_cache(
+        model.attention,
+        plan,
+        kv_rules(chosen.vllm_version),
+        max_num_batched_tokens=engine.max_num_batched_tokens,
+        compute_capability=gpu.compute_capability,
+    )
+
+
+def _unknown_cache(blank: Fit, memory: Memory, message: str) -> Fit:
+    """Weights are known, the KV cache is not: refused where the weights alone exceed the budget, else unknown."""
+    rank = memory.fullest_rank()
+    if rank.weights.low_bytes >= memory.budget_bytes:
+        return replace(blank, verdict="refused", reason="weights", message=_weights_message(blank, memory))
+    return replace(blank, message=message, rules=rank.rules())
+
+
+def _judged(blank: Fit, memory: Memory, cache: KVCache) -> Fit:
+    engine, model = blank.engine, blank.model
+    length = engine.max_model_len
+    needed = cache.bytes_needed(length)
+    rank = memory.binding_rank(needed)
+    available = rank.available("usual")
+    capacity = cache.capacity(length, memory.pools("usual"))
+    verdict, reason, message = _verdict(blank, memory, cache)
+    return replace(
+        blank,
+        verdict=verdict,
+        reason=reason,
+        message=message,
+        per_gpu=MemoryUse(
+            budget_bytes=rank.budget_bytes,
+            weights_bytes=rank.weights.bytes,
+            activations_bytes=rank.activations.bytes,
+            cuda_graphs_bytes=rank.cuda_graphs.bytes,
+            non_torch_bytes=rank.non_torch.bytes,
+            kv_cache_available_bytes=available,
+            kv_cache_needed_bytes=needed[rank.index],
+        ),
+        kv_cache_available_range_bytes=(rank.available("low"), rank.available("high")),
+        kv_cache=KVCacheFacts(
+            tokens=capacity.tokens,
+            max_concurrency=capacity.max_concurrency,
+            bytes_per_token=max(available, 0) // capacity.tokens if capacity.tokens else 0,
+        ),
+        max_model_len_that_fits=cache.longest_that_fits(memory.pools("low"), model.max_model_len),
+        provenance={"weights": "config", "kv_cache": "config", "activations": "engine rules"},
+        rules=rank.rules(),
+    )
+
+
+def _verdict(blank: Fit, memory: Memory, cache: KVCache) -> tuple[Verdict, Reason | None, str]:
+    engine, model = blank.engine, blank.model
+    length = engine.max_model_len
+    if length > model.max_model_len:
+        return (
+            "refused",
+            "max_model_len",
+            f"--max-model-len {length} is longer than the model's own maximum of {model.max_model_len} tokens",
+        )
+    if memory.budget_bytes > memory.free.high_bytes:
+        return "refused", "free_memory", _free_message(memory)
+    if memory.fullest_rank().weights.low_bytes >= memory.budget_bytes:
+        return "refused", "weights", _weights_message(blank, memory)
+    if memory.exceeds_card("low"):
+        return "refused", "kv_cache_memory_bytes", _reserved_message(memory)
+    if not cache.fits(length, memory.pools("high")):
+        return "refused", "kv_cache", _kv_message(blank, memory, cache)
+    if memory.exceeds_card("high"):
+        return "tight", "kv_cache_memory_bytes", _reserved_message(memory)
+    if memory.budget_bytes > memory.free.low_bytes:
+        return "tight", "free_memory", _free_message(memory)
+    if not cache.fits(length, memory.pools("low")):
+        return "tight", "kv_cache", _kv_message(blank, memory, cache)
+    return "fits", None, f"fits: {length} tokens of context have room on {_cards(blank)}"
+
+
+def _cards(blank: Fit) -> str:
+    count = blank.engine.world_size
+    return blank.gpu.name if count == 1 else f"{count} x {blank.gpu.name}"
+
+
+def _weights_message(blank: Fit, memory: Memory) -> str:
+    weights = memory.fullest_rank().weights.bytes
+    return (
+        f"the weights alone need {weights / GIB:.2f} GiB per GPU, vLLM may use {memory.budget_bytes / GIB:.2f} GiB "
+        f"of {_cards(blank)}"
+    )
+
+
+def _free_message(memory: Memory) -> str:
+    return f"vLLM asks for {memory.budget_bytes / GIB:.2f} GiB at start, {memory.free.bytes / GIB:.2f} GiB are free on the card"
+
+
+def _reserved_message(memory: Memory) -> str:
+    return f"--kv-cache-memory-bytes leaves too little of the card's {memory.total_bytes / GIB:.2f} GiB for the rest"
+
+
+def _kv_message(blank: Fit, memory: Memory, cache: KVCache) -> str:
+    needed = cache.bytes_needed(blank.engine.max_model_len)
+    rank = memory.binding_rank(needed)
+    return (
+        f"one sequence of {blank.engine.max_model_len} tokens needs {needed[rank.index] / GIB:.2f} GiB of KV cache, "
+        f"{max(rank.available('usual'), 0) / GIB:.2f} GiB are left for it on {_cards(blank)}"
+    )

@@ -1,0 +1,127 @@
+"""Where the bytes of each pipeline rank's GPU go before the KV cache gets the rest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from vllm_costmeter.core.engine.activations import activation_peak
+from vllm_costmeter.core.engine.engine import Engine
+from vllm_costmeter.core.engine.estimate import GIB, Estimate, exactly
+from vllm_costmeter.core.engine.overheads import cuda_graphs, free_memory, non_torch
+from vllm_costmeter.core.engine.rules import EngineRules
+from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.plan import Plan
+
+End = Literal["low", "usual", "high"]
+
+_OPPOSITE: Mapping[End, End] = {"low": "high", "usual": "usual", "high": "low"}
+
+WEIGHTS_ERROR = 0.003  # parameters from config.json against vLLM's own model classes: within 0.3 %
+
+
+@dataclass(frozen=True, slots=True)
+class RankMemory:
+    """One pipeline rank (its heaviest tensor-parallel rank): what it may use and what uses it."""
+
+    index: int
+    budget_bytes: int
+    weights: Estimate
+    activations: Estimate
+    non_torch: Estimate
+    cuda_graphs: Estimate
+    """Only what this version subtracts from the budget."""
+    reserved_kv_cache_bytes: int | None = None
+    """--kv-cache-memory-bytes: the pool is this, whatever gpu_memory_utilization says."""
+
+    def _parts(self) -> tuple[Estimate, ...]:
+        return self.weights, self.activations, self.non_torch, self.cuda_graphs
+
+    def used(self, end: End) -> int:
+        """Bytes of all parts; "low" and "high" are ends of *use*. Independent errors add as squares."""
+        usual = sum(part.bytes for part in self._parts())
+        if end == "usual":
+            return usual
+        if end == "low":
+            return usual - math.isqrt(sum((part.bytes - part.low_bytes) ** 2 for part in self._parts()))
+        return usual + math.isqrt(sum((part.high_bytes - part.bytes) ** 2 for part in self._parts()))
+
+    def available(self, end: End) -> int:
+        """Bytes left for the KV cache, negative where the parts exceed the budget; "low" is the least."""
+        if self.reserved_kv_cache_bytes is not None:
+            return self.reserved_kv_cache_bytes
+        return self.budget_bytes - self.used(_OPPOSITE[end])
+
+    def rules(self) -> dict[str, str]:
+        names = ("weights", "activations", "non_torch", "cuda_graphs")
+        return {name: part.rule for name, part in zip(names, self._parts(), strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """All pipeline ranks of one deployment; they run on equal cards."""
+
+    total_bytes: int
+    budget_bytes: int
+    """gpu_memory_utilization of the card."""
+    free: Estimate
+    ranks: tuple[RankMemory, ...]
+
+    def pools(self, end: End) -> tuple[int, ...]:
+        """Bytes for the KV cache per pipeline rank, at least 0."""
+        return tuple(max(rank.available(end), 0) for rank in self.ranks)
+
+    def exceeds_card(self, end: End) -> bool:
+        """Whether a reserved pool and the parts, at this end of their use, are more than the card has."""
+        return any(
+            rank.used(end) + rank.reserved_kv_cache_bytes > self.total_bytes
+            for rank in self.ranks
+            if rank.reserved_kv_cache_bytes is not None
+        )
+
+    def fullest_rank(self) -> RankMemory:
+        return max(self.ranks, key=lambda rank: rank.weights.bytes)
+
+    def binding_rank(self, needed_bytes: Sequence[int]) -> RankMemory:
+        """The rank whose pool is the smallest in proportion to what one sequence needs there."""
+        return min(self.ranks, key=lambda rank: rank.available("usual") / max(needed_bytes[rank.index], 1))
+
+
+def memory_of_ranks(model: Model, gpu: Gpu, engine: Engine, plan: Plan, rules: EngineRules) -> Memory:
+    """Every part per pipeline rank. NotUnderstoodError and BadInputError as `Model.weights_bytes` raises them."""
+    loaded = model.weights_bytes(plan)
+    converted = model.converted_bytes(plan)
+    budget = math.ceil(gpu.memory_bytes * engine.gpu_memory_utilization)
+    offloaded = round(plan.cpu_offload_gb * GIB)  # vLLM counts --cpu-offload-gb in GiB (0.32.0)
+    runner = rules.runner(is_dense=not (model.is_moe or model.is_hybrid))
+    graphs = (
+        cuda_graphs(engine, runner)
+        if rules.cuda_graphs_in_budget
+        else exactly(0, "this version subtracts nothing for CUDA graphs")
+    )
+    ranks = tuple(
+        RankMemory(
+            index=index,
+            budget_bytes=budget,
+            weights=_weights(max(plain + extra - offloaded, 0)),
+            activations=activation_peak(model, engine, plan, rules, is_last_rank=index == len(loaded) - 1),
+            non_torch=non_torch(engine, is_last_rank=index == len(loaded) - 1),
+            cuda_graphs=graphs,
+            reserved_kv_cache_bytes=plan.kv_cache_memory_bytes,
+        )
+        for index, (plain, extra) in enumerate(zip(loaded, converted, strict=True))
+    )
+    return Memory(
+        total_bytes=gpu.memory_bytes,
+        budget_bytes=budget,
+        free=free_memory(gpu),
+        ranks=ranks,
+    )
+
+
+def _weights(bytes_: int) -> Estimate:
+    slack = round(bytes_ * WEIGHTS_ERROR)
+    return Estimate(bytes_, bytes_ - slack, bytes_ + slack, "every tensor vLLM loads, from config.json")
