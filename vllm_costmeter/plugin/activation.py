@@ -41,7 +41,9 @@ def give_flag(key: str, value: str, environ: MutableMapping[str, str] = os.envir
     environ[FLAGS] = json.dumps(given_flags(environ) | {key: value})
 
 
-def is_on(additional_config: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ) -> bool:
+def is_on(
+    additional_config: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ
+) -> bool:
     """On when asked for: `--plugin costmeter`, any of its flags, `--additional-config.costmeter`, or `VLLM_PLUGINS`
     naming it. Merely installed, with `VLLM_PLUGINS` unset, the package offers its flags and does nothing else."""
     named = [name.strip() for name in environ.get("VLLM_PLUGINS", "").split(",")]

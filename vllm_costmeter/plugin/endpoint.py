@@ -20,7 +20,9 @@ class CostMeterEndpoints:
             """Not `async`: it reads files where several API servers share /metrics, so it runs in the thread pool."""
             return status()
 
-        app.add_api_route(f"/{NAME}", costmeter, methods=["GET"], tags=[NAME], summary="Cost, tokens and memory now")
+        app.add_api_route(
+            f"/{NAME}", costmeter, methods=["GET"], tags=[NAME], summary="Cost, tokens and memory now"
+        )
 
     async def init_state(self, engine_client: Any, state: Any, args: Namespace) -> None:
         """Nothing of ours lives in the app's state."""

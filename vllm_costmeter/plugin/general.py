@@ -1,8 +1,8 @@
 """The general plugin: vLLM calls `register()` in every process, some of them several times.
 
-It adds our flags to vLLM's parser, runs the preflight where the configuration is made, and lets our own endpoint plugin
-in without switching any other plugin on or off. Where this vLLM has no such place, that part stays out: nothing here
-may stop a server that does not use us.
+It adds our flags to vLLM's parser, runs the preflight where the configuration is made, and lets our own endpoint
+plugin in without switching any other plugin on or off. Where this vLLM has no such place, that part stays out: nothing
+here may stop a server that does not use us.
 """
 
 from __future__ import annotations

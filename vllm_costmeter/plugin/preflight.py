@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import sys
-from pathlib import Path
 from typing import Any, NoReturn
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit import Fit, fit
 from vllm_costmeter.core.gpu import Gpu
-from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.plan import Layout
 from vllm_costmeter.core.settings import Settings
 from vllm_costmeter.core.suggest import with_suggestions
 from vllm_costmeter.outputs.check_text import refusal_lines
 from vllm_costmeter.plugin import activation
-from vllm_costmeter.sources.model_config import model_from_config, read_model
+from vllm_costmeter.plugin.served_model import model_being_served
+from vllm_costmeter.sources.catalogue import parse_gpu
+from vllm_costmeter.sources.local_gpus import local_gpus
 from vllm_costmeter.sources.settings import read_settings
-from vllm_costmeter.sources.vllm_config import plan_from_engine_args, with_resolved_defaults
+from vllm_costmeter.sources.vllm_config import plan_from_engine_args, spans_machines, with_resolved_defaults
 
 log = logging.getLogger("vllm.costmeter")
 
@@ -37,7 +39,9 @@ class Preflight:
         additional = (getattr(engine_args, "additional_config", None) or {}).get(activation.NAME)
         try:
             if additional is not None and not isinstance(additional, dict):
-                raise BadInputError(f"--additional-config.costmeter must be an object, got {additional!r:.60}")
+                raise BadInputError(
+                    f"--additional-config.costmeter must be an object, got {additional!r:.60}"
+                )
             self._settings = activation.remembered_settings() or read_settings(
                 os.environ, flags, additional, config
             )
@@ -67,7 +71,7 @@ class Preflight:
             log.log(logging.INFO if result.verdict == "fits" else logging.WARNING, "costmeter: %s", line)
 
     def _fit(self, config: Any) -> Fit | None:
-        gpu = _gpu(self._settings, config)
+        gpu = serving_gpu(self._settings, self._plan.layout, spans_machines(config))
         if gpu is None:
             log.warning(
                 "costmeter: no GPU here to check against, so the fit check is skipped; "
@@ -76,9 +80,28 @@ class Preflight:
             return None
         plan = with_resolved_defaults(self._plan, config) if gpu.source == "nvml" else self._plan
         try:
-            model = _model(config)
+            model = model_being_served(config)
         except NotUnderstoodError as why:
             log.warning("costmeter: the fit check is skipped: %s", why)
             return None
         result = fit(model, gpu, plan)
         return with_suggestions(result, model, gpu, plan) if result.is_refused else result
+
+
+def serving_gpu(settings: Settings, layout: Layout, spans_machines: bool) -> Gpu | None:
+    """The card to check against: the one that was named, else the first kind that NVML shows; None without either."""
+    world_size = layout.tensor_parallel_size * layout.pipeline_parallel_size * layout.data_parallel_size
+    if settings.gpu is not None:
+        card, count = parse_gpu(settings.gpu)
+        return card.as_gpu(max(count, world_size) if count == 1 else count)
+    try:
+        gpu = local_gpus()[0]
+    except BadInputError:
+        return None
+    return dataclasses.replace(gpu, count=max(gpu.count, world_size)) if spans_machines else gpu
+
+
+def _stop(lines: list[str], code: int) -> NoReturn:
+    """Say why and end the process without a traceback."""
+    print("\n".join(f"costmeter: {line}" for line in lines), file=sys.stderr, flush=True)  # noqa: T201 the user's terminal
+    raise SystemExit(code)

@@ -86,3 +86,25 @@ def with_resolved_defaults(plan: Plan, config: Any) -> Plan:
         max_num_seqs=scheduler.max_num_seqs,
         max_num_batched_tokens=scheduler.max_num_batched_tokens,
     )
+
+
+def spans_machines(config: Any) -> bool:
+    """Whether some of the server's GPUs may be on other machines, which this one cannot count."""
+    parallel = config.parallel_config
+    return (
+        (getattr(parallel, "nnodes", 1) or 1) > 1
+        or parallel.distributed_executor_backend == "ray"
+        or parallel.data_parallel_size_local < parallel.data_parallel_size
+    )
+
+
+def plan_of_running(config: Any) -> Plan:
+    """One running engine as a plan: what its weights and KV cache are made of, from the resolved configuration."""
+    parallel, cache = config.parallel_config, config.cache_config
+    return Plan(
+        layout=Layout(parallel.tensor_parallel_size, parallel.pipeline_parallel_size),
+        dtype=str(config.model_config.dtype).removeprefix("torch."),
+        quantization=config.model_config.quantization,
+        kv_cache_dtype=cache.cache_dtype,
+        max_num_batched_tokens=config.scheduler_config.max_num_batched_tokens,
+    )

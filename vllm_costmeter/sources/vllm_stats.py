@@ -1,8 +1,8 @@
-"""vLLM's per-step statistics, read by attribute (vLLM declares their classes unstable; this file is all that knows them).
+"""vLLM's per-step statistics, read by attribute: vLLM declares their classes unstable, and only this file knows them.
 
 Read in vLLM 0.17 to 0.33: `v1/metrics/stats.py`, classes SchedulerStats, IterationStats, PromptTokenStats,
-FinishedRequestStats. A `StepCounters` is written by the event loop and read by the sampler thread; every update is one
-assignment to one attribute, which needs no lock under the interpreter's own.
+FinishedRequestStats. A `StepCounters` is written by the event loop and read by the sampler thread; every update is
+one assignment to one attribute, which needs no lock under the interpreter's own.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ LARGEST_BACKLOG = 65_536
 that finishes more in a second loses the oldest from the request-cost histogram, never from tokens or money."""
 
 LONGEST_EVENT_LOG = 4_096
+"""Steps remembered for the merge of several API processes, which reads them every second: more than vLLM makes."""
 
 
 class StepCounters:
@@ -45,7 +46,9 @@ class StepCounters:
         "finished",
     )
 
-    def __init__(self, engine_index: int, now: float, capacity_tokens: int = 0, log_events: bool = False) -> None:
+    def __init__(
+        self, engine_index: int, now: float, capacity_tokens: int = 0, log_events: bool = False
+    ) -> None:
         self._index = engine_index
         self._capacity_tokens = capacity_tokens
         self._activity = EngineActivity(now)
@@ -76,12 +79,16 @@ class StepCounters:
             self._prefilled += first_tokens
             if new_tokens:
                 self._last_token = iteration_stats.iteration_timestamp
-            if not self._running:  # this step woke the engine: how long ago did its work begin?
-                began = now - _longest_work_seconds(iteration_stats)
+            if not self._running or self._events is not None:
+                began = _began(
+                    iteration_stats, now
+                )  # did this step wake the engine, and when did its work begin?
             for request in iteration_stats.finished_requests:
                 self._finished += 1
                 cached = max(request.num_cached_tokens, 0)
-                self.finished.append((request.num_prompt_tokens - cached, cached, request.num_generation_tokens))
+                self.finished.append(
+                    (request.num_prompt_tokens - cached, cached, request.num_generation_tokens)
+                )
         if scheduler_stats is None:
             return
         running: int = scheduler_stats.num_running_reqs
@@ -90,7 +97,7 @@ class StepCounters:
         if new_tokens > first_tokens:
             self._decode_steps += 1
             self._decode_context += int(usage * self._capacity_tokens)
-        if self._events is not None and (began is not None or running != self._running):
+        if self._events is not None:
             self._events.append((now, "step", running, began))
         self._activity.step(now, running, began)
         self._running = running
@@ -126,10 +133,10 @@ class StepCounters:
         )
 
 
-def _longest_work_seconds(iteration_stats: Any) -> float:
-    """How long the oldest request of this step has been worked on: from scheduling to its last token where it
-    finished, else from arrival to its first token."""
+def _began(iteration_stats: Any, now: float) -> float | None:
+    """Since when the oldest request known from this step has run: from its scheduling where it finished, else from
+    its arrival where its first token came; None where the step tells neither."""
     longest: float = max(iteration_stats.time_to_first_tokens_iter, default=0.0)
     for request in iteration_stats.finished_requests:
         longest = max(longest, request.inference_time)
-    return longest
+    return now - longest if longest else None

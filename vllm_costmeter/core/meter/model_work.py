@@ -1,0 +1,50 @@
+"""A model's shape as the work that one of its tokens costs."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.engine.rules import choose_rules
+from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
+from vllm_costmeter.core.meter.roofline import ModelWork
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.model.parts import Experts
+from vllm_costmeter.core.plan import Plan
+
+SHORT_TOKENS, LONG_TOKENS = 4_096, 12_288
+"""Two lengths whose difference is many blocks of every layer kind: the slope between them is bytes per token."""
+
+
+def model_work(model: Model, plan: Plan) -> ModelWork:
+    """FLOPs and bytes of one engine, all its ranks together. Routed experts are told apart, because a step reads only
+    those its tokens choose; their bytes are taken in proportion to their parameters.
+
+    Raises NotUnderstoodError for a model, or BadInputError for a layout, that the fit check would not answer either.
+    """
+    layout = plan.layout
+    weight_bytes = sum(model.weights_bytes(plan)) * layout.tensor_parallel_size
+    parameters = max(model.weights.parameters, 1)
+    routed = sum(
+        part.parameters for layer in model.weights.layers for part in layer.parts if isinstance(part, Experts)
+    )
+    sizes = model.sizes
+    chosen = sizes.num_experts_per_token / sizes.num_experts if sizes.num_experts else 0.0
+    expert_bytes = weight_bytes * routed // parameters
+    return ModelWork(
+        active_parameters=parameters - routed + int(routed * chosen),
+        weight_bytes=weight_bytes - expert_bytes,
+        kv_bytes_per_token=_kv_bytes_per_token(model, plan),
+        expert_weight_bytes=expert_bytes,
+        experts=sizes.num_experts if routed else 0,
+        experts_per_token=sizes.num_experts_per_token if routed else 0,
+        attention_width=sizes.num_attention_heads * sizes.head_size * sizes.num_hidden_layers,
+    )
+
+
+def _kv_bytes_per_token(model: Model, plan: Plan) -> float:
+    cache = kv_cache(
+        model.attention,
+        plan,
+        kv_rules(choose_rules(plan.vllm_version).vllm_version),
+        max_num_batched_tokens=plan.max_num_batched_tokens or SHORT_TOKENS,
+    )
+    short, long = sum(cache.bytes_needed(SHORT_TOKENS)), sum(cache.bytes_needed(LONG_TOKENS))
+    return (long - short) / (LONG_TOKENS - SHORT_TOKENS) * plan.layout.tensor_parallel_size

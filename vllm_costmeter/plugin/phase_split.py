@@ -1,0 +1,38 @@
+"""How the running server's active cost is split between prefill and decode: the model's work at the card's rates."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from vllm_costmeter.core.card import Card
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.meter import GENERIC_CPU, CardRates, PhaseSplit
+from vllm_costmeter.core.meter.model_work import model_work
+from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.plugin.served_model import model_being_served
+from vllm_costmeter.sources.vllm_config import plan_of_running
+
+log = logging.getLogger("vllm.costmeter")
+
+
+def phase_split(vllm_config: Any, card: Card | None) -> PhaseSplit | None:
+    """None, with one log line, where the model's shape or the card's rates are not known: then no phase has a price."""
+    rates = _rates(card, vllm_config)
+    if rates is None:
+        log.warning("costmeter: no rates are known for this card, so prefill and decode are not priced apart")
+        return None
+    try:
+        plan: Plan = plan_of_running(vllm_config)
+        return PhaseSplit(model_work(model_being_served(vllm_config), plan), rates)
+    except (NotUnderstoodError, BadInputError) as why:
+        log.warning("costmeter: prefill and decode are not priced apart: %s", why)
+        return None
+
+
+def _rates(card: Card | None, vllm_config: Any) -> CardRates | None:
+    """The card's dense 16-bit rate and bandwidth; a typical CPU's ratio on vLLM's CPU platform."""
+    if card is not None:
+        flops, bandwidth = card.sixteen_bit_flops_per_second, card.bandwidth_bytes_per_second
+        return CardRates(flops, bandwidth) if flops and bandwidth else None
+    return GENERIC_CPU if vllm_config.device_config.device_type == "cpu" else None

@@ -1,0 +1,33 @@
+"""The model that this vLLM serves, from the configuration file it reads itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.sources.model_config import model_from_config, read_model
+
+
+def model_being_served(config: Any) -> Model:
+    """The model from the very config.json that vLLM reads: a local folder, or the Hub's cache, which vLLM has just
+    filled; where neither has one (a bucket, a GGUF file), from the configuration object that vLLM made."""
+    served = config.model_config
+    folder = Path(served.hf_config_path or served.model)
+    if (folder / "config.json").is_file():
+        return read_model(folder)
+    cached = _cached_config(str(folder), getattr(served, "revision", None))
+    if cached is not None:
+        return read_model(cached)
+    return model_from_config(served.hf_config.to_dict(), name=str(served.model))
+
+
+def _cached_config(repository: str, revision: str | None) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(repository, "config.json", revision=revision)
+    except HFValidationError:
+        return None  # a path, not a repository
+    return Path(found) if isinstance(found, str) else None

@@ -1,0 +1,164 @@
+"""What meters a running server: put together on the sampler's thread, so that no driver or file delays vLLM."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import vllm
+
+import vllm_costmeter
+from vllm_costmeter.core.card import Card
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.gpu_reading import GpuSource
+from vllm_costmeter.core.meter import Meter
+from vllm_costmeter.core.meter.merge import EngineMerger
+from vllm_costmeter.core.price import Price
+from vllm_costmeter.core.price_choice import choose_price
+from vllm_costmeter.core.settings import Settings
+from vllm_costmeter.outputs.collector import LatestCollector
+from vllm_costmeter.outputs.error_counts import ErrorCounts
+from vllm_costmeter.outputs.exposition import ServerFacts
+from vllm_costmeter.outputs.multiprocess import MultiprocessPublisher
+from vllm_costmeter.outputs.process_exchange import ProcessExchange
+from vllm_costmeter.outputs.server_meter import ServerMeter
+from vllm_costmeter.plugin import activation
+from vllm_costmeter.plugin.phase_split import phase_split
+from vllm_costmeter.sources.catalogue import card_for_nvml_name, default_price, parse_gpu
+from vllm_costmeter.sources.nvml_source import nvml_source
+from vllm_costmeter.sources.settings import read_settings
+from vllm_costmeter.sources.vllm_config import ServerShape
+from vllm_costmeter.sources.vllm_stats import StepCounters
+
+log = logging.getLogger("vllm.costmeter")
+
+MOST_FINISHED_REQUESTS_PER_TICK = 8_192
+LONGEST_WAIT_FOR_DRIVER_SECONDS = 3.0
+
+
+class ServingMeter:
+    """One per API server process; `tick` runs once a second on the sampler's thread."""
+
+    def __init__(
+        self, vllm_config: Any, shape: ServerShape, engines: Sequence[StepCounters], errors: ErrorCounts
+    ) -> None:
+        self._vllm_config = vllm_config
+        self._shape = shape
+        self._engines = engines
+        self._errors = errors
+        self._server: ServerMeter | None = None
+        self._told: set[str] = set()
+
+    def tick(self) -> None:
+        """Charge and publish one second; the first call puts everything together."""
+        if self._server is None:
+            self._server = self._assemble()
+        self._server.tick()
+
+    def report_fault(self, fault: Exception) -> None:
+        """Count a fault of the sampler; log each kind once, not every second."""
+        self._errors.add("sampler")
+        line = f"{type(fault).__name__}: {fault}"
+        if line not in self._told and len(self._told) < 20:
+            self._told.add(line)
+            log.warning("costmeter: %s", line, exc_info=fault)
+
+    def _assemble(self) -> ServerMeter:
+        shape, rank = self._shape, self._shape.api_process_rank
+        directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        publisher = MultiprocessPublisher(Path(directory), rank) if directory else LatestCollector()
+        several = shape.api_process_count > 1 and directory is not None
+        now = time.monotonic()
+        exchange = ProcessExchange(Path(directory or ""), rank, now) if several else None
+        facts = self._server_facts()
+        parts: dict[str, Any] = {}
+        if rank == 0:
+            gpus = nvml_source(shape.local_gpus, root_pid=os.getppid() if several else None)
+            parts["gpus"] = gpus.latest
+            parts["meter"] = self._meter(_settings(), gpus)
+            parts["merger"] = EngineMerger(shape.engine_indexes, now) if several else None
+        return ServerMeter(
+            facts=lambda: facts,
+            engines=lambda: [counters.totals(time.monotonic()) for counters in self._engines],
+            finished=self._take_finished,
+            publish=publisher.publish,
+            errors=self._errors,
+            exchange=exchange,
+            **({"meter": None} | parts),
+        )
+
+    def _meter(self, settings: Settings, gpus: GpuSource) -> Meter:
+        shape = self._shape
+        card = _card(settings, gpus)
+        count = shape.gpus_per_engine * len(shape.engine_indexes)
+        price = choose_price(settings, count, default_price(card) if card else None)
+        _tell(price, count)
+        return Meter(
+            engine_indexes=shape.engine_indexes,
+            gpus_per_engine=shape.gpus_per_engine,
+            price=price,
+            split=phase_split(self._vllm_config, card),
+            grid_gco2e_per_kwh=settings.carbon_gco2e_per_kwh,
+            tdp_watts=card.tdp_watts if card else None,
+        )
+
+    def _server_facts(self) -> ServerFacts:
+        return ServerFacts(
+            model_name=self._shape.model_name,
+            version=vllm_costmeter.__version__,
+            vllm_version=vllm.__version__,
+            kv_cache_capacity_tokens=self._shape.kv_cache_capacity_tokens,
+        )
+
+    def _take_finished(self) -> list[tuple[int, int, int]]:
+        taken: list[tuple[int, int, int]] = []
+        for counters in self._engines:
+            while counters.finished and len(taken) < MOST_FINISHED_REQUESTS_PER_TICK:
+                taken.append(counters.finished.popleft())
+        return taken
+
+
+def _settings() -> Settings:
+    """As validated before the start; read again where vLLM was started without its command line."""
+    remembered = activation.remembered_settings()
+    if remembered is not None:
+        return remembered
+    try:
+        return read_settings(os.environ)
+    except BadInputError as why:
+        log.error("costmeter: %s; metering goes on without a price", why)
+        return Settings()
+
+
+def _card(settings: Settings, gpus: GpuSource) -> Card | None:
+    """The card as the driver names it, else as the operator did. Waits for the driver's first answer, not for ever."""
+    deadline = time.monotonic() + LONGEST_WAIT_FOR_DRIVER_SECONDS
+    while gpus.latest().read_monotonic_seconds is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for gpu in gpus.latest().gpus:
+        if (card := card_for_nvml_name(gpu.name)) is not None:
+            return card
+    return parse_gpu(settings.gpu)[0] if settings.gpu else None
+
+
+def _tell(price: Price | None, gpus: int) -> None:
+    if price is None:
+        log.warning(
+            "costmeter: no price is known for this server, so it counts tokens and no dollars; set --gpu-hourly-usd"
+        )
+        return
+    dated = f" of {price.as_of}" if price.as_of else ""
+    rate = sum(price.usd_per_hour_by_component.values())
+    log.info(
+        "costmeter: %d GPU%s at $%.4g/h in all (%s, from %s%s); live on /metrics as costmeter_*",
+        gpus,
+        "" if gpus == 1 else "s",
+        rate,
+        price.basis,
+        price.source,
+        dated,
+    )
