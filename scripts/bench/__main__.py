@@ -1,0 +1,48 @@
+"""Measure what the meter costs a server and write docs/benchmarks.md: `make bench`, about eight minutes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench import report, throughput
+from tiny_model import make_tiny_model
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / ".demo" / "bench"
+
+
+def main() -> None:
+    """Record cost, start cost, throughput, report."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    model = make_tiny_model(ROOT / ".demo" / "tiny-llama")
+    WORK.mkdir(parents=True, exist_ok=True)
+    record, start = (in_a_process_of_its_own(name, model) for name in ("record_cost", "start_cost"))
+    print(
+        f"  record(): {record['ratio']:.1%} of vLLM's own; the fit check: {start['seconds']:.2f} s",
+        flush=True,
+    )
+    compared = throughput.compare(model, WORK)
+    print(f"  throughput: {compared['paired_difference']['median']:+.2%} in the median")
+    report.write(ROOT / "docs", record, start, compared)
+    print("  written: docs/benchmarks.md, docs/benchmarks.json")
+
+
+def in_a_process_of_its_own(name: str, model: Path) -> dict[str, Any]:
+    """The JSON on the last line that `bench/NAME.py` prints."""
+    script = Path(__file__).parent / f"{name}.py"
+    done = subprocess.run([sys.executable, script, model], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{name} failed:\n{done.stderr[-4000:]}")
+    measured: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return measured
+
+
+if __name__ == "__main__":
+    main()
