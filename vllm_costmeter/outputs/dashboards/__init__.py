@@ -1,0 +1,1 @@
+"""The dashboards, generated from the metric table."""

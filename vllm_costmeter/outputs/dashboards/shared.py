@@ -1,0 +1,82 @@
+"""What all dashboards have in common: variables, marks for restarts, colours, the four definitions of $/M."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vllm_costmeter.outputs.dashboards.panel import Annotation, LabelVariable, Query
+from vllm_costmeter.outputs.dashboards.promql import grown, per_second, usd_per_million
+
+COST = "costmeter_cost_usd_total"
+TOKENS = "costmeter_tokens_total"
+PHASE_COST = "costmeter_phase_cost_usd_total"
+GPU_SECONDS = "costmeter_gpu_seconds_total"
+
+ALWAYS_THERE = GPU_SECONDS
+"""The counter that every server with the meter has, priced or not, from its first second."""
+
+JOB = LabelVariable("job", "Job", "Scrape job of the servers.", f"label_values({ALWAYS_THERE}, job)")
+MODEL = LabelVariable(
+    "model",
+    "Model",
+    "Served model name, as clients ask for it.",
+    f'label_values({ALWAYS_THERE}{{job=~"$job"}}, model_name)',
+)
+INSTANCE = LabelVariable(
+    "instance",
+    "Instance",
+    "Server, as Prometheus names its target.",
+    f'label_values({ALWAYS_THERE}{{job=~"$job", model_name=~"$model"}}, instance)',
+)
+VARIABLES = (JOB, MODEL, INSTANCE)
+
+OF_THE_CHOSEN = f'{ALWAYS_THERE}{{job=~"$job", instance=~"$instance"}}'
+ANNOTATIONS = (
+    Annotation(
+        "Restarts",
+        f"sum by (instance) (resets({OF_THE_CHOSEN}[$__rate_interval])) > 0",
+        "{{instance}} restarted: its counters began again",
+        "orange",
+    ),
+    Annotation(
+        "New servers",
+        f"count by (instance) ({OF_THE_CHOSEN}) unless count by (instance) ({OF_THE_CHOSEN} offset $__rate_interval)",
+        "{{instance}} appeared",
+        "blue",
+    ),
+    Annotation(
+        "Down, or refused by the preflight",
+        'up{job=~"$job", instance=~"$instance"} == 0',
+        "{{instance}} does not answer. A start that the preflight refused looks like this: its log says why",
+        "red",
+    ),
+)
+
+NO_PRICE = "no price: set --gpu-hourly-usd"
+NO_TOKENS = "no tokens"
+NO_GPU = "no NVIDIA driver"
+
+STATE_COLOURS = (("active", "green"), ("idle", "orange"), ("asleep", "blue"))
+KIND_COLOURS = (("prompt_computed", "blue"), ("prompt_cached", "purple"), ("generated", "green"))
+DEFINITION_COLOURS = (
+    ("all tokens", "blue"),
+    ("generated tokens", "green"),
+    ("prefill, per computed prompt token", "purple"),
+    ("decode, per generated token", "orange"),
+)
+
+
+def definitions(counted: Callable[..., str] = per_second, moment: bool = False) -> tuple[Query, ...]:
+    """$/M by the meter's four definitions, from counters: as it runs (`per_second`) or over the range (`grown`)."""
+    bill = counted(COST)
+    generated = counted(TOKENS, kind="generated")
+    prefill = usd_per_million(counted(PHASE_COST, phase="prefill"), counted(TOKENS, kind="prompt_computed"))
+    decode = usd_per_million(counted(PHASE_COST, phase="decode"), generated)
+    expressions = (usd_per_million(bill, counted(TOKENS)), usd_per_million(bill, generated), prefill, decode)
+    names = (name for name, _ in DEFINITION_COLOURS)
+    return tuple(Query(text, name, moment) for text, name in zip(expressions, names, strict=True))
+
+
+def over_the_range() -> tuple[Query, ...]:
+    """$/M by definition over the whole time range shown."""
+    return definitions(grown, moment=True)
