@@ -1,0 +1,74 @@
+"""Layers of several kinds share one pool of equal blocks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from vllm_costmeter.core.errors import NotUnderstoodError
+from vllm_costmeter.core.kv_cache.groups import group_layers
+from vllm_costmeter.core.kv_cache.layers import CountedLayers, KVKind, KVLayer
+from vllm_costmeter.core.kv_cache.rules import kv_rules
+
+NEWEST = kv_rules("0.32.0")
+FULL = KVLayer(KVKind.FULL, 16, 4096, (8, 128, 128))
+WINDOW = KVLayer(KVKind.SLIDING, 16, 4096, (8, 128, 128), window_tokens=1024)
+
+
+def ranks(*layers: tuple[KVLayer, int]) -> tuple[CountedLayers, ...]:
+    return (tuple(layers),)
+
+
+def test_layers_of_one_type_form_one_group_whatever_their_pages() -> None:
+    """Full-attention layers of different head counts share block tables; a block is the sum of their pages."""
+    wide = replace(FULL, row_bytes=8192)
+    groups = group_layers(ranks((FULL, 10), (wide, 2)), NEWEST, block_outermost=False)
+    assert groups.count == 1
+    assert groups.bytes_per_block == (10 * FULL.page_bytes + 2 * wide.page_bytes,)
+
+
+def test_gemma_3_is_padded_to_seven_groups_of_ten() -> None:
+    """10 full and 52 sliding layers cost 70: six groups of windows, the last padded."""
+    groups = group_layers(ranks((WINDOW, 52), (FULL, 10)), NEWEST, block_outermost=False)
+    assert groups.count == 7
+    assert groups.bytes_per_block == (10 * FULL.page_bytes,)
+
+
+@pytest.mark.parametrize(("version", "expected"), [("0.17.0", 4), ("0.18.0", 2)])
+def test_near_equal_kinds_are_padded_to_the_larger_since_0_18(version: str, expected: int) -> None:
+    """13 against 10 layers: ratio 1.3 was split by the old threshold 1.25 and is padded by the newer 1.5."""
+    groups = group_layers(ranks((FULL, 13), (WINDOW, 10)), kv_rules(version), block_outermost=False)
+    assert groups.count == {4: 3, 2: 2}[expected]
+
+
+def test_a_smaller_page_grows_by_a_larger_block() -> None:
+    """MiMo: full layers with half the heads take twice the tokens per block."""
+    half = replace(FULL, row_bytes=2048)
+    groups = group_layers(ranks((half, 9), (WINDOW, 39)), NEWEST, block_outermost=False)
+    assert {layer.block_tokens for layer, _ in groups.blocks} == {16, 32}
+    assert groups.bytes_per_block == (9 * WINDOW.page_bytes,)
+
+
+def test_a_page_that_does_not_divide_is_padded_or_refused_by_version() -> None:
+    """Since 0.24 vLLM pads it; before, it refuses the model, so there is no answer to give."""
+    odd = replace(FULL, row_bytes=3000)
+    groups = group_layers(ranks((odd, 5), (WINDOW, 5)), NEWEST, block_outermost=False)
+    assert groups.bytes_per_block == (5 * WINDOW.page_bytes,)
+    with pytest.raises(NotUnderstoodError, match="cannot be brought"):
+        group_layers(ranks((odd, 5), (WINDOW, 5)), kv_rules("0.23.0"), block_outermost=False)
+
+
+def test_pipeline_ranks_share_the_groups_of_the_whole_model() -> None:
+    """Two ranks with 5 full and 26 sliding layers each: groups by the totals, blocks by each rank's widest group."""
+    half: CountedLayers = ((WINDOW, 26), (FULL, 5))
+    groups = group_layers((half, half), NEWEST, block_outermost=False)
+    assert groups.count == 7
+    assert groups.bytes_per_block == (5 * FULL.page_bytes,) * 2
+
+
+def test_a_model_without_caches_has_no_groups() -> None:
+    """An encoder-only embedder keeps nothing."""
+    groups = group_layers(((),), NEWEST, block_outermost=False)
+    assert groups.count == 0
+    assert groups.bytes_per_block == (0,)

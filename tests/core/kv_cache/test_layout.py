@@ -1,0 +1,145 @@
+"""From facts and a plan to the cache layers of each pipeline rank."""
+
+from __future__ import annotations
+
+import pytest
+
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.kv_cache import kv_rules
+from vllm_costmeter.core.kv_cache.layers import KVKind, KVLayer
+from vllm_costmeter.core.kv_cache.layout import kv_layers, pipeline_slices
+from vllm_costmeter.core.model.attention import (
+    Cache,
+    CompressedMla,
+    FullAttention,
+    Mamba2State,
+    MlaLatent,
+    ModelAttention,
+    SparseIndexer,
+)
+from vllm_costmeter.core.plan import Layout, Plan
+
+NEWEST = kv_rules("0.32.0")
+HOPPER, BLACKWELL, SM120 = (9, 0), (10, 0), (12, 0)
+
+
+def built(
+    *caches: Cache, plan: Plan | None = None, card: tuple[int, int] = HOPPER, version: str = "0.32.0"
+) -> list[KVLayer]:
+    model = ModelAttention(layers=(caches,), num_attention_heads=64, dtype="bfloat16")
+    (rank,) = kv_layers(model, plan or Plan(), kv_rules(version), card)
+    return [layer for layer, _ in rank]
+
+
+def test_kv_heads_are_replicated_beyond_their_number() -> None:
+    """Four KV heads on eight ranks: one each, never less."""
+    (layer,) = built(FullAttention(4, 128), plan=Plan(layout=Layout(tensor_parallel_size=8)))
+    assert layer.page_bytes == 16 * 2 * 128 * 2
+
+
+def test_latents_are_whole_on_every_rank() -> None:
+    """MLA is not divided by tensor parallelism."""
+    (layer,) = built(MlaLatent(512, 64), plan=Plan(layout=Layout(tensor_parallel_size=8)))
+    assert layer.page_bytes == 16 * 576 * 2
+
+
+@pytest.mark.parametrize(
+    ("card", "kv_dtype", "block"),
+    [
+        (HOPPER, "auto", 16),
+        (HOPPER, "fp8", 64),
+        (BLACKWELL, "auto", 32),
+        (SM120, "fp8", 16),
+        ((8, 0), "auto", 16),
+    ],
+)
+def test_the_latent_block_follows_the_backend_of_the_card(
+    card: tuple[int, int], kv_dtype: str, block: int
+) -> None:
+    """FLASH_ATTN_MLA 16, FLASHMLA 64, FLASHINFER_MLA 32, TRITON_MLA 16."""
+    (layer,) = built(MlaLatent(512, 64), plan=Plan(kv_cache_dtype=kv_dtype), card=card)
+    assert layer.block_tokens == block
+
+
+@pytest.mark.parametrize(
+    ("card", "kv_dtype", "latent_bytes"),
+    [
+        (HOPPER, "auto", 1152),
+        (HOPPER, "bfloat16", 1152),
+        (HOPPER, "fp8", 656),
+        (HOPPER, "fp8_e4m3", 576),
+        (BLACKWELL, "fp8", 576),
+        (BLACKWELL, "nvfp4_ds_mla", 352),
+        (SM120, "auto", 656),
+    ],
+)
+def test_a_sparse_latent_is_stored_as_the_backend_packs_it(
+    card: tuple[int, int], kv_dtype: str, latent_bytes: int
+) -> None:
+    """The same flag means 656 packed bytes or 576 plain ones by card; the indexer adds 132 in blocks of 64."""
+    indexer, latent = built(
+        SparseIndexer(128), MlaLatent(512, 64, sparse=True), plan=Plan(kv_cache_dtype=kv_dtype), card=card
+    )
+    assert (latent.block_tokens, latent.row_bytes) == (64, latent_bytes)
+    assert (indexer.block_tokens, indexer.row_bytes) == (64, 132)
+
+
+def test_sparse_attention_has_no_backend_on_ampere() -> None:
+    """vLLM finds none, so the answer is a refusal with the reason."""
+    with pytest.raises(BadInputError, match=r"compute capability 9\.0"):
+        built(MlaLatent(512, 64, sparse=True), card=(8, 0))
+
+
+def test_attention_blocks_grow_until_a_page_holds_a_state() -> None:
+    """Nemotron-3 Nano at TP 1: 2,096 tokens, and the state is padded to the same page."""
+    mamba = Mamba2State(4096, 8, 64, 64, 128, 4, "float32")
+    full, state = built(FullAttention(2, 128), mamba)
+    assert full.block_tokens == 2096
+    assert state.page_bytes == full.page_bytes == 2146304
+    assert state.kind is KVKind.MAMBA
+    assert state.state_blocks == 3
+
+
+def test_prefix_caching_of_mamba_layers_is_unknown_where_vllm_kept_every_block() -> None:
+    """Before 0.28 its default mode was another one, with block sizes of its own."""
+    mamba = Mamba2State(4096, 8, 64, 64, 128, 4)
+    with pytest.raises(NotUnderstoodError, match="prefix caching"):
+        built(FullAttention(2, 128), mamba, version="0.26.0")
+
+
+def test_a_compressed_layer_has_five_caches() -> None:
+    """DeepSeek V4, ratio 4: window, latents, their compressor, the indexer's keys, their compressor."""
+    layers = built(CompressedMla(512, 64, 128, 4, 128))
+    assert [layer.page_bytes for layer in layers] == [37440, 37440, 32832, 8640, 8640]
+
+
+def test_the_block_size_flag_is_taken_when_a_backend_has_it() -> None:
+    """--block-size 64 is one; 24 is none's."""
+    (layer,) = built(FullAttention(8, 128), plan=Plan(block_size=64))
+    assert layer.block_tokens == 64
+    with pytest.raises(BadInputError, match="--block-size 24"):
+        built(FullAttention(8, 128), plan=Plan(block_size=24))
+
+
+def test_an_unlisted_cache_dtype_is_refused_with_the_nearest() -> None:
+    """A misspelt dtype is bad input, not an unknown model."""
+    with pytest.raises(BadInputError, match="fp8_e4m3"):
+        built(FullAttention(8, 128), plan=Plan(kv_cache_dtype="fp8_e4m4"))
+
+
+@pytest.mark.parametrize(
+    ("layers", "ranks", "sizes"),
+    [
+        (32, 2, [16, 16]),
+        (31, 2, [16, 15]),
+        (61, 4, [15, 15, 16, 15]),
+        (63, 4, [16, 16, 16, 15]),
+        (5, 8, [0, 0, 1, 1, 1, 1, 1, 0]),
+    ],
+)
+def test_pipeline_ranks_take_the_remainder_before_the_last(layers: int, ranks: int, sizes: list[int]) -> None:
+    """vLLM spares the last rank, then the first: they hold the embeddings."""
+    slices = pipeline_slices(layers, ranks)
+    assert [end - start for start, end in slices] == sizes
+    assert slices[0][0] == 0
+    assert slices[-1][1] == layers
