@@ -8,8 +8,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import nvml_stand_in
 import pytest
 from harness import METERED, ONE_THREAD, ROOT, Serve, required_tool
+from nvml_stand_in import Mood
 from prometheus_server import PrometheusServer, prometheus_scraping
 from vllm_server import Server, serving
 from witness import install_witness
@@ -55,8 +57,28 @@ def metered(serve: Serve, witness: dict[str, str]) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def prometheus(metered: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
-    """A Prometheus that has scraped the shared server every second since it was asked for."""
+def on_a_gpu(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Mood]]:
+    """A server that sees the second of two NVIDIA cards through a stand-in driver, and that driver's mood."""
+    required_tool("gcc")
+    folder = tmp_path_factory.mktemp("driver")
+    mood = Mood(folder / "mood")
+    mood.set(gpus=2, live_energy=1)
+    library = nvml_stand_in.build(folder)
+    env = {
+        "LD_LIBRARY_PATH": str(library),
+        nvml_stand_in.CONTROL_VARIABLE: str(mood.file),
+        "CUDA_VISIBLE_DEVICES": "1",
+    }
+    with serve(*METERED, env=env) as server:
+        yield server, mood
+
+
+@pytest.fixture(scope="session")
+def prometheus(
+    metered: Server, on_a_gpu: tuple[Server, Mood], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrometheusServer]:
+    """A Prometheus that scrapes the server without a GPU and the one that sees one, every second."""
     program = required_tool("prometheus")
-    with prometheus_scraping(metered.url, Path(program), tmp_path_factory.mktemp("prometheus")) as server:
+    urls = (metered.url, on_a_gpu[0].url)
+    with prometheus_scraping(urls, Path(program), tmp_path_factory.mktemp("prometheus")) as server:
         yield server

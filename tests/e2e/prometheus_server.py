@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes one server every second."""
+"""A real Prometheus that scrapes servers every second."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ rule_files: [{rules}]
 scrape_configs:
   - job_name: vllm
     static_configs:
-      - targets: ["{target}"]
+      - targets: [{targets}]
 """
 
 
@@ -49,13 +49,14 @@ class PrometheusServer:
 
 @contextlib.contextmanager
 def prometheus_scraping(
-    target_url: str, program: Path, folder: Path, rules: tuple[Path, ...] = ()
+    urls: tuple[str, ...], program: Path, folder: Path, rules: tuple[Path, ...] = ()
 ) -> Iterator[PrometheusServer]:
-    """A Prometheus that is ready and has the target in its configuration."""
+    """A Prometheus that is ready and has the targets in its configuration."""
     port = free_port()
     config = folder / "prometheus.yml"
+    targets = ", ".join(f'"{url.removeprefix("http://")}"' for url in urls)
     listed = ", ".join(f'"{path}"' for path in rules)
-    config.write_text(CONFIG.format(interval="1s", rules=listed, target=target_url.removeprefix("http://")))
+    config.write_text(CONFIG.format(interval="1s", rules=listed, targets=targets))
     command = (
         str(program),
         f"--config.file={config}",
