@@ -15,6 +15,8 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, neares
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("vllm_costmeter.cli.check", "say whether a model fits a GPU, before anything loads"),
+    "gpus": ("vllm_costmeter.cli.gpus", "list the cards of the catalogue, with the source of every fact"),
+    "prices": ("vllm_costmeter.cli.prices", "list what renting a card costs, with source, date and age"),
 }
 """Name -> (module, what it does). A module has `add_parser(subparsers)` and `run(args) -> exit code`, and may have
 `prepare(words) -> words` to rewrite its command line first."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 
 DEFAULT_TERM = "on-demand"
+STALE_AFTER_DAYS = 90
+"""An older price is shown with its age."""
 
 
 @dataclass(frozen=True, slots=True)
