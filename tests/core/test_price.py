@@ -19,7 +19,9 @@ def test_rent_is_charged_for_every_gpu() -> None:
 
 def test_a_share_of_the_card_is_a_share_of_its_rent() -> None:
     """A seventh of a card costs a seventh, and the price says so."""
-    price = rental_price(usd_per_gpu_hour=3.5, gpus=1, source="flag", gpu_share=1 / 7, share_basis="mig_memory")
+    price = rental_price(
+        usd_per_gpu_hour=3.5, gpus=1, source="flag", gpu_share=1 / 7, share_basis="mig_memory"
+    )
     assert price.rental_usd_per_hour == pytest.approx(0.5)
     assert (price.gpu_share, price.share_basis) == (pytest.approx(1 / 7), "mig_memory")
 
@@ -54,7 +56,10 @@ def test_owned_terms_all_count() -> None:
         gpus=2,
         source="file",
     )
-    assert price.usd_per_hour_by_component == {"depreciation": pytest.approx(2.0), "overhead": pytest.approx(1.0)}
+    assert price.usd_per_hour_by_component == {
+        "depreciation": pytest.approx(2.0),
+        "overhead": pytest.approx(1.0),
+    }
     assert price.electricity == Electricity((0.10,), 1.5)
     assert price.electricity.usd(3_600_000, 5) == pytest.approx(0.15)
 

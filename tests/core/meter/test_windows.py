@@ -25,7 +25,10 @@ def test_a_window_holds_exactly_its_seconds_of_steady_ticks() -> None:
 def test_a_burst_leaves_the_window_when_its_time_is_over() -> None:
     """Tokens of one second are in the minute for a minute, then gone."""
     windows = Windows()
-    seen = [windows.push(at(float(second), 100 if second >= 5 else 0))["1m"].generated_tokens for second in range(80)]
+    seen = [
+        windows.push(at(float(second), 100 if second >= 5 else 0))["1m"].generated_tokens
+        for second in range(80)
+    ]
     assert seen[:5] == [0] * 5
     assert seen[5:65] == [100] * 60
     assert seen[66:] == [0] * 14

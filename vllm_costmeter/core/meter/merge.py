@@ -27,7 +27,8 @@ class EngineMerger:
     Counts add up. What is running comes from the process that an engine reported to last. Active and asleep seconds
     are replayed from all processes' events in the order of the machine's clock, because vLLM reports each step, and
     each fall into sleep, to only one process: none of them alone knows when an engine became idle. Events are
-    replayed up to the moment that every live process has written; what is newer waits for the next round.
+    replayed up to the moment that every live process has written; what is newer waits for the next round. Events of a
+    process that was silent for longer come too late and are left out.
     """
 
     def __init__(self, engine_indexes: Sequence[int], now_seconds: float) -> None:

@@ -94,6 +94,11 @@ class Meter:
             return None
         return request_unit_prices(self._added, split_known=self._split is not None)
 
+    @property
+    def remembered_moments(self) -> int:
+        """How many past moments the windows hold: bounded, however long the meter runs."""
+        return len(self._windows)
+
     def _charge(
         self,
         position: int,

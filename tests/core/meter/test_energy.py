@@ -1,0 +1,76 @@
+"""Joules per GPU, and what they are charged from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
+from vllm_costmeter.core.meter.energy import UNSEEN, EnergyMeter
+
+
+def cards(now: float, *facts: dict[str, Any]) -> GpuReadings:
+    """Readings of cards 0, 1, ..."""
+    gpus = tuple(GpuReading(str(i), i, f"GPU-{i}", "RTX 4090", **fact) for i, fact in enumerate(facts))
+    return GpuReadings(True, gpus, now)
+
+
+def test_the_counter_is_followed_from_its_first_reading() -> None:
+    """It may start anywhere; what was drawn before the meter is not charged."""
+    energy = EnergyMeter(2, None)
+    energy.advance(1.0, cards(1.0, {"energy_joules": 9e6}, {"energy_joules": 5.0}))
+    tick = energy.advance(1.0, cards(2.0, {"energy_joules": 9e6 + 300}, {"energy_joules": 105.0}))
+    assert tick.joules == (300.0, 100.0)
+    assert energy.measured_joules() == {"0": 300.0, "1": 100.0}
+    assert energy.watts() == pytest.approx(400.0)
+    assert energy.sources() == {"0": "counter", "1": "counter"}
+
+
+def test_a_driver_that_was_away_is_made_up_for_by_its_counter() -> None:
+    """Nothing is added while it is away, everything when it is back."""
+    energy = EnergyMeter(1, 450.0)
+    energy.advance(1.0, cards(1.0, {"energy_joules": 100.0}))
+    assert energy.advance(1.0, GpuReadings(up=False)).joules == ()
+    assert energy.advance(1.0, GpuReadings(up=False)).unseen_joules == 0
+    assert energy.advance(1.0, cards(4.0, {"energy_joules": 700.0})).joules == (600.0,)
+
+
+def test_a_counter_that_restarts_never_takes_energy_back() -> None:
+    """A reloaded driver begins at zero: a new baseline."""
+    energy = EnergyMeter(1, None)
+    for now, joules in enumerate((100.0, 200.0, 3.0, 13.0)):
+        energy.advance(1.0, cards(float(now), {"energy_joules": joules}))
+    assert energy.measured_joules() == {"0": 110.0}
+
+
+def test_power_is_integrated_where_there_is_no_counter() -> None:
+    """Trapezoids between readings; the same reading seen twice adds nothing."""
+    energy = EnergyMeter(1, None)
+    energy.advance(1.0, cards(10.0, {"power_watts": 100.0}))
+    assert energy.advance(1.0, cards(10.0, {"power_watts": 100.0})).joules == (0.0,)
+    assert energy.advance(1.0, cards(12.0, {"power_watts": 300.0})).joules == (400.0,)
+    assert energy.sources() == {"0": "power"}
+
+
+def test_rated_power_stands_in_only_for_what_was_never_measured() -> None:
+    """No driver at all: rated power of every card, an estimate that is not called measured."""
+    energy = EnergyMeter(2, 450.0)
+    assert energy.advance(10.0, GpuReadings(up=False)).unseen_joules == 9000.0
+    assert energy.measured_joules() == {}
+    assert energy.sources() == {UNSEEN: "tdp"}
+    assert energy.watts() == 900.0
+
+
+def test_a_card_that_tells_neither_is_charged_its_rated_power() -> None:
+    """A MIG slice has no energy of its own."""
+    energy = EnergyMeter(1, 700.0)
+    assert energy.advance(2.0, cards(1.0, {})).joules == (1400.0,)
+    assert (energy.sources(), energy.measured_joules()) == ({"0": "tdp"}, {})
+
+
+def test_with_nothing_known_nothing_is_said() -> None:
+    """No reading and no rated power: no source, no joule."""
+    energy = EnergyMeter(1, None)
+    assert energy.advance(1.0, cards(1.0, {})).joules == (0.0,)
+    assert (energy.sources(), energy.measured_joules(), energy.watts()) == ({}, {}, None)
