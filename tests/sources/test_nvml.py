@@ -11,21 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nvml_stand_in import Mood, build, environment
+from nvml_stand_in import Mood, environment
 
 PROBE = Path(__file__).parent / "gpu_probe.py"
 FIRST, SECOND = (f"GPU-{card + 1}0000000-0000-0000-0000-00000000000{card}" for card in (0, 1))
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the compiled stand-in."""
-    return build(tmp_path_factory.mktemp("nvml"))
-
-
-@pytest.fixture
-def mood(tmp_path: Path) -> Mood:
-    return Mood(tmp_path / "control")
 
 
 class Probe:
@@ -78,21 +67,6 @@ def probe(library: Path, mood: Mood) -> Iterator[Callable[..., Probe]]:
     for each in started:
         each.process.kill()
         each.process.wait()
-
-
-def local(library: Path, mood: Mood, timeout: float = 5.0, **variables: str) -> dict[str, Any]:
-    """What `local_gpus` said in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, str(PROBE), "local", str(timeout)],
-        env=environment(library, mood.file) | variables,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=20,
-    )
-    assert done.stderr == ""
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
 
 
 def test_a_cards_whole_reading(probe: Callable[..., Probe], mood: Mood) -> None:
@@ -240,46 +214,3 @@ def test_without_a_library_there_is_a_reason(mood: Mood, tmp_path: Path, probe: 
     """A machine with no NVIDIA driver has no GPU metrics, and the source says why."""
     down = probe(LD_LIBRARY_PATH=str(tmp_path)).until_down()
     assert down["error"] == "NVML: NVML Shared Library Not Found"
-
-
-def test_a_check_finds_this_machines_cards(library: Path, mood: Mood) -> None:
-    """Equal cards are one Gpu with a count, with CUDA's total and the least free memory of them."""
-    mood.set(used1_mib=3000)
-    assert local(library, mood)["found"] == [
-        {
-            "name": "NVIDIA GeForce RTX 4090",
-            "memory_bytes": (24564 - 356) << 20,
-            "count": 2,
-            "source": "nvml",
-            "free_bytes": (24564 - 356 - 3000) << 20,
-            "compute_capability": [8, 9],
-        }
-    ]
-
-
-def test_a_check_counts_only_visible_cards(library: Path, mood: Mood) -> None:
-    """CUDA_VISIBLE_DEVICES decides, and when it leaves none the message shows it."""
-    assert local(library, mood, CUDA_VISIBLE_DEVICES="1")["found"][0]["count"] == 1
-    assert "CUDA_VISIBLE_DEVICES='9' leaves none" in local(library, mood, CUDA_VISIBLE_DEVICES="9")["found"]
-
-
-def test_unlike_cards_are_listed_apart(library: Path, mood: Mood) -> None:
-    """A box of two kinds gives two Gpus."""
-    mood.set(name1="NVIDIA L4", total1_mib=23034, reserved1_mib=475)
-    found = local(library, mood)["found"]
-    assert [(gpu["name"], gpu["count"]) for gpu in found] == [
-        ("NVIDIA GeForce RTX 4090", 1),
-        ("NVIDIA L4", 1),
-    ]
-
-
-@pytest.mark.parametrize("trouble", ["not_loaded", "gpu_lost", "unknown", "hang"])
-def test_a_check_without_an_answering_driver_says_what_to_give(
-    library: Path, mood: Mood, trouble: str
-) -> None:
-    """One clear line, promptly, also from a driver that hangs."""
-    mood.set(mode=trouble)
-    answer = local(library, mood, timeout=0.3)
-    assert "--gpu" in answer["found"]
-    assert "\n" not in answer["found"]
-    assert answer["seconds"] < 1.5
