@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from prometheus_client import REGISTRY, CollectorRegistry
-from prometheus_client.multiprocess import MultiProcessCollector
+from vllm_costmeter.outputs.prometheus import REGISTRY, CollectorRegistry, MultiProcessCollector
 
 SCHEMA = "costmeter.status/1"
 

@@ -12,12 +12,15 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import asdict
 from typing import Any
 
-from vllm_costmeter.core.settings import Settings
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.settings import BY_KEY, Settings
+from vllm_costmeter.sources.settings import read_settings
 
 NAME = "costmeter"
 REQUESTED = "_COSTMETER_REQUESTED_PLUGINS"
 FLAGS = "_COSTMETER_FLAGS"
 RESOLVED = "_COSTMETER_SETTINGS"
+CATALOGUE_VARIABLE = BY_KEY["catalogue"].environment_variable
 
 
 def requested_plugins(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
@@ -51,8 +54,28 @@ def is_on(
     return NAME in requested_plugins(environ) or NAME in named or FLAGS in environ or configured
 
 
+def chosen_settings(additional_config: Mapping[str, Any] | None) -> Settings:
+    """What this server was started with, from every place a setting can come from. Raises BadInputError.
+
+    Remembered once read: children use exactly what was validated before the start, even when the file changes.
+    """
+    remembered = remembered_settings()
+    if remembered is not None:
+        return remembered
+    flags = given_flags()
+    config = flags.pop("config", None)
+    additional = (additional_config or {}).get(NAME)
+    if additional is not None and not isinstance(additional, dict):
+        raise BadInputError(f"--additional-config.{NAME} must be an object, got {additional!r:.60}")
+    settings = read_settings(os.environ, flags, additional, config)
+    remember_settings(settings)
+    if settings.catalogue is not None:
+        os.environ[CATALOGUE_VARIABLE] = settings.catalogue
+    return settings
+
+
 def remember_settings(settings: Settings, environ: MutableMapping[str, str] = os.environ) -> None:
-    """Children use exactly what was validated before the start, even when the settings file changes meanwhile."""
+    """Put validated settings where children of this process find them."""
     environ[RESOLVED] = json.dumps(asdict(settings))
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import sys
+from importlib.metadata import entry_points
 from typing import Any
 
 from vllm_costmeter.plugin import activation
@@ -44,18 +46,28 @@ def _wrap_engine_args() -> None:
 
     @functools.wraps(create_engine_config)
     def create_engine_config_checked(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not activation.is_on(getattr(self, "additional_config", None)):
-            return create_engine_config(self, *args, **kwargs)
-        from vllm_costmeter.plugin.preflight import Preflight
-
-        preflight = Preflight(self)
+        preflight = _prepared_preflight(self)
         config = create_engine_config(self, *args, **kwargs)
-        preflight.check(config)
+        if preflight is not None:
+            preflight.check(config)
         return config
 
     engine_args.add_cli_args = staticmethod(add_cli_args_with_ours)
     engine_args.create_engine_config = create_engine_config_checked
     engine_args._costmeter = True
+
+
+def _prepared_preflight(engine_args: Any) -> Any:
+    """None where the meter was not asked for, or where a fault of our own keeps the check from running."""
+    try:
+        if not activation.is_on(getattr(engine_args, "additional_config", None)):
+            return None
+        from vllm_costmeter.plugin.preflight import Preflight
+
+        return Preflight(engine_args)
+    except Exception:
+        log.exception("costmeter: the fit check failed and is skipped")
+        return None
 
 
 def _wrap_endpoint_plugins() -> None:
@@ -69,9 +81,14 @@ def _wrap_endpoint_plugins() -> None:
 
     @functools.wraps(load)
     def load_endpoint_plugins_requested(supported_tasks: Any = None) -> Any:
-        loaded = list(load(supported_tasks))
+        requested = activation.requested_plugins()
+        installed = {point.name for point in entry_points(group="vllm.endpoint_plugins")}
+        everything_was_asked_for = "VLLM_PLUGINS" not in os.environ and installed <= set(requested)
+        loaded = (
+            [] if everything_was_asked_for else list(load(supported_tasks))
+        )  # else vLLM warns of our own plugin
         present = {plugin.name for plugin in loaded}
-        for name in activation.requested_plugins():
+        for name in requested:
             if name not in present:
                 loaded += _load_endpoint_plugin(name, supported_tasks)
         return loaded
@@ -81,8 +98,6 @@ def _wrap_endpoint_plugins() -> None:
 
 
 def _load_endpoint_plugin(name: str, supported_tasks: Any) -> list[Any]:
-    from importlib.metadata import entry_points
-
     found: list[Any] = []
     for point in entry_points(group="vllm.endpoint_plugins", name=name):
         try:

@@ -10,7 +10,6 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.meter import GENERIC_CPU, CardRates, PhaseSplit
 from vllm_costmeter.core.meter.model_work import model_work
 from vllm_costmeter.core.plan import Plan
-from vllm_costmeter.plugin.served_model import model_being_served
 from vllm_costmeter.sources.vllm_config import plan_of_running
 
 log = logging.getLogger("vllm.costmeter")
@@ -23,10 +22,15 @@ def phase_split(vllm_config: Any, card: Card | None) -> PhaseSplit | None:
         log.warning("costmeter: no rates are known for this card, so prefill and decode are not priced apart")
         return None
     try:
+        from vllm_costmeter.plugin.served_model import model_being_served
+
         plan: Plan = plan_of_running(vllm_config)
         return PhaseSplit(model_work(model_being_served(vllm_config), plan), rates)
     except (NotUnderstoodError, BadInputError) as why:
         log.warning("costmeter: prefill and decode are not priced apart: %s", why)
+        return None
+    except Exception:
+        log.exception("costmeter: prefill and decode are not priced apart")
         return None
 
 

@@ -19,7 +19,6 @@ from vllm_costmeter.plugin import activation
 from vllm_costmeter.plugin.served_model import model_being_served
 from vllm_costmeter.sources.catalogue import parse_gpu
 from vllm_costmeter.sources.local_gpus import local_gpus
-from vllm_costmeter.sources.settings import read_settings
 from vllm_costmeter.sources.vllm_config import plan_from_engine_args, spans_machines, with_resolved_defaults
 
 log = logging.getLogger("vllm.costmeter")
@@ -34,20 +33,10 @@ class Preflight:
     def __init__(self, engine_args: Any) -> None:
         """Validates the settings. A bad one ends the process with exit code 2 and one line."""
         self._first = CHECKED not in os.environ
-        flags = activation.given_flags()
-        config = flags.pop("config", None)
-        additional = (getattr(engine_args, "additional_config", None) or {}).get(activation.NAME)
         try:
-            if additional is not None and not isinstance(additional, dict):
-                raise BadInputError(
-                    f"--additional-config.costmeter must be an object, got {additional!r:.60}"
-                )
-            self._settings = activation.remembered_settings() or read_settings(
-                os.environ, flags, additional, config
-            )
+            self._settings = activation.chosen_settings(getattr(engine_args, "additional_config", None))
         except BadInputError as why:
             _stop([f"error: {why}"], 2)
-        activation.remember_settings(self._settings)
         self._plan = plan_from_engine_args(engine_args)
 
     def check(self, config: Any) -> None:

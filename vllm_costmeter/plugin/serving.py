@@ -25,12 +25,11 @@ from vllm_costmeter.outputs.error_counts import ErrorCounts
 from vllm_costmeter.outputs.exposition import ServerFacts
 from vllm_costmeter.outputs.multiprocess import MultiprocessPublisher
 from vllm_costmeter.outputs.process_exchange import ProcessExchange
-from vllm_costmeter.outputs.server_meter import ServerMeter
+from vllm_costmeter.outputs.server_meter import ChargingProcess, CountingProcess, OwnCounts
 from vllm_costmeter.plugin import activation
 from vllm_costmeter.plugin.phase_split import phase_split
 from vllm_costmeter.sources.catalogue import card_for_nvml_name, default_price, parse_gpu
 from vllm_costmeter.sources.nvml_source import nvml_source
-from vllm_costmeter.sources.settings import read_settings
 from vllm_costmeter.sources.vllm_config import ServerShape
 from vllm_costmeter.sources.vllm_stats import StepCounters
 
@@ -50,7 +49,7 @@ class ServingMeter:
         self._shape = shape
         self._engines = engines
         self._errors = errors
-        self._server: ServerMeter | None = None
+        self._server: ChargingProcess | CountingProcess | None = None
         self._told: set[str] = set()
 
     def tick(self) -> None:
@@ -67,28 +66,32 @@ class ServingMeter:
             self._told.add(line)
             log.warning("costmeter: %s", line, exc_info=fault)
 
-    def _assemble(self) -> ServerMeter:
+    def _assemble(self) -> ChargingProcess | CountingProcess:
         shape, rank = self._shape, self._shape.api_process_rank
-        directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-        publisher = MultiprocessPublisher(Path(directory), rank) if directory else LatestCollector()
+        shared = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        directory = Path(shared) if shared else None
+        publish = (MultiprocessPublisher(directory, rank) if directory else LatestCollector()).publish
         several = shape.api_process_count > 1 and directory is not None
         now = time.monotonic()
-        exchange = ProcessExchange(Path(directory or ""), rank, now) if several else None
-        facts = self._server_facts()
-        parts: dict[str, Any] = {}
-        if rank == 0:
-            gpus = nvml_source(shape.local_gpus, root_pid=os.getppid() if several else None)
-            parts["gpus"] = gpus.latest
-            parts["meter"] = self._meter(_settings(), gpus)
-            parts["merger"] = EngineMerger(shape.engine_indexes, now) if several else None
-        return ServerMeter(
-            facts=lambda: facts,
+        exchange = ProcessExchange(directory, rank, now) if several and directory else None
+        own = OwnCounts(
+            model_name=shape.model_name,
             engines=lambda: [counters.totals(time.monotonic()) for counters in self._engines],
             finished=self._take_finished,
-            publish=publisher.publish,
             errors=self._errors,
+        )
+        if exchange is not None and rank > 0:
+            return CountingProcess(own=own, exchange=exchange, publish=publish)
+        gpus = nvml_source(shape.local_gpus, root_pid=os.getppid() if several else None)
+        facts = self._server_facts()
+        return ChargingProcess(
+            own=own,
+            meter=self._meter(_settings(self._vllm_config), gpus),
+            facts=lambda: facts,
+            publish=publish,
+            gpus=gpus.latest,
             exchange=exchange,
-            **({"meter": None} | parts),
+            merger=EngineMerger(shape.engine_indexes, now) if exchange else None,
         )
 
     def _meter(self, settings: Settings, gpus: GpuSource) -> Meter:
@@ -122,13 +125,10 @@ class ServingMeter:
         return taken
 
 
-def _settings() -> Settings:
-    """As validated before the start; read again where vLLM was started without its command line."""
-    remembered = activation.remembered_settings()
-    if remembered is not None:
-        return remembered
+def _settings(vllm_config: Any) -> Settings:
+    """As validated before the start; a fault that only shows now costs the price, not the meter."""
     try:
-        return read_settings(os.environ)
+        return activation.chosen_settings(vllm_config.additional_config)
     except BadInputError as why:
         log.error("costmeter: %s; metering goes on without a price", why)
         return Settings()
