@@ -6,6 +6,7 @@ which layer lands in which group of its kind does not change any byte.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -47,8 +48,8 @@ def group_layers(ranks: tuple[CountedLayers, ...], rules: KVRules, *, block_oute
         return KVGroups(((kinds[0], 1),), tuple(_sum_of_pages(rank) for rank in ranks))
     if block_outermost and rules.packs_blocks and len({layer.page_bytes for layer in kinds}) > 1:
         return KVGroups(*packed_groups(ranks))
-    unified = _equal_pages(kinds, rules)
-    return _equal_groups(tuple(tuple((unified[layer], n) for layer, n in rank) for rank in ranks), rules)
+    raised = _equal_pages(kinds, rules)
+    return _equal_groups(tuple(_counted((raised[layer], n) for layer, n in rank) for rank in ranks), rules)
 
 
 def uniform_type(layers: tuple[KVLayer, ...]) -> bool:
@@ -69,6 +70,14 @@ def uniform_type(layers: tuple[KVLayer, ...]) -> bool:
 
 def distinct(layers: Iterable[KVLayer]) -> tuple[KVLayer, ...]:
     return tuple(dict.fromkeys(layers))
+
+
+def _counted(layers: Iterable[tuple[KVLayer, int]]) -> Counter[KVLayer]:
+    """Layers that became equal count as one kind."""
+    counts: Counter[KVLayer] = Counter()
+    for layer, count in layers:
+        counts[layer] += count
+    return counts
 
 
 def _sum_of_pages(rank: CountedLayers) -> int:
@@ -93,18 +102,15 @@ def _raised(layer: KVLayer, page_bytes: int, rules: KVRules) -> KVLayer:
     )
 
 
-def _equal_groups(ranks: tuple[CountedLayers, ...], rules: KVRules) -> KVGroups:
+def _equal_groups(ranks: tuple[Counter[KVLayer], ...], rules: KVRules) -> KVGroups:
     """Groups of equally many layers: the smallest kind's number, or the largest's when they differ by little."""
-    kinds = distinct(layer for rank in ranks for layer, _ in rank)
-    per_rank = {layer: tuple(dict(rank).get(layer, 0) for rank in ranks) for layer in kinds}
-    totals = {layer: sum(counts) for layer, counts in per_rank.items()}
+    kinds = distinct(layer for rank in ranks for layer in rank)
+    totals = {layer: sum(rank[layer] for rank in ranks) for layer in kinds}
     fewest, most = min(totals.values()), max(totals.values())
     size = most if most < fewest * rules.max_padding_ratio else fewest
     groups = {layer: -(-totals[layer] // size) for layer in kinds}
     page_bytes = kinds[0].page_bytes
-    widest = (
-        max(_rounds(per_rank[layer][rank], groups[layer]) for layer in kinds) for rank in range(len(ranks))
-    )
+    widest = (max(_rounds(rank[layer], groups[layer]) for layer in kinds) for rank in ranks)
     return KVGroups(tuple(groups.items()), tuple(page_bytes * layers for layers in widest))
 
 

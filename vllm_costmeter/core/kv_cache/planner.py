@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.kv_cache.groups import KVGroups, group_layers
-from vllm_costmeter.core.kv_cache.layers import SLIDING_KINDS, CountedLayers, KVKind, SequenceLimits
+from vllm_costmeter.core.kv_cache.layers import SLIDING_KINDS, CountedLayers, SequenceLimits
 from vllm_costmeter.core.kv_cache.layout import kv_layers
 from vllm_costmeter.core.kv_cache.promotion import full_allocation
 from vllm_costmeter.core.kv_cache.rules import KVRules
@@ -143,7 +143,7 @@ def kv_cache(
         encoder_tokens=model.encoder_tokens,
         context_shards=shards,
     )
-    if plan.disable_hybrid_kv_cache_manager and KVKind.MAMBA not in kinds:
+    if plan.disable_hybrid_kv_cache_manager:
         layers = full_allocation(layers)
     packed = any(isinstance(cache, CompressedMla) for caches in set(model.layers) for cache in caches)
     return KVCache(layers, group_layers(layers, rules, block_outermost=packed), limits, rules)

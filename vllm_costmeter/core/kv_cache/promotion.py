@@ -8,21 +8,42 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.kv_cache.groups import distinct, uniform_type
 from vllm_costmeter.core.kv_cache.layers import FULL_LENGTH_KINDS, CountedLayers, KVKind, KVLayer
 
 _PROMOTED = {KVKind.SLIDING: KVKind.FULL, KVKind.CHUNKED: KVKind.FULL, KVKind.SLIDING_MLA: KVKind.MLA}
 
 
 def full_allocation(ranks: tuple[CountedLayers, ...]) -> tuple[CountedLayers, ...]:
-    """Sliding and chunked layers as full attention, where the model has full attention beside them."""
-    if not any(layer.kind in FULL_LENGTH_KINDS for rank in ranks for layer, _ in rank):
+    """Sliding and chunked layers as full attention, where the model has full attention beside them.
+
+    BadInputError where vLLM refuses: the layers are of several types still (recurrent layers, cross attention).
+    """
+    kinds = distinct(layer for rank in ranks for layer, _ in rank)
+    if not kinds or uniform_type(kinds):
         return ranks
-    return tuple(_promoted_rank(rank) for rank in ranks)
+    blocks = {layer.block_tokens for layer in kinds if layer.kind in FULL_LENGTH_KINDS}
+    promoted = ranks
+    if blocks:
+        block_tokens = blocks.pop() if len(blocks) == 1 else None
+        promoted = tuple(_promoted_rank(rank, block_tokens) for rank in ranks)
+    if not uniform_type(distinct(layer for rank in promoted for layer, _ in rank)):
+        raise BadInputError(
+            "--disable-hybrid-kv-cache-manager: vLLM cannot serve this model's mix of layers without it"
+        )
+    return promoted
 
 
-def _promoted_rank(rank: CountedLayers) -> CountedLayers:
+def _promoted_rank(rank: CountedLayers, block_tokens: int | None) -> CountedLayers:
     counts: Counter[KVLayer] = Counter()
     for layer, count in rank:
-        kind = _PROMOTED.get(layer.kind)
-        counts[layer if kind is None else replace(layer, kind=kind, window_tokens=None)] += count
+        counts[_promoted(layer, block_tokens)] += count
     return tuple(counts.items())
+
+
+def _promoted(layer: KVLayer, block_tokens: int | None) -> KVLayer:
+    kind = _PROMOTED.get(layer.kind)
+    if kind is None:
+        return layer
+    return replace(layer, kind=kind, block_tokens=block_tokens or layer.block_tokens, window_tokens=None)
