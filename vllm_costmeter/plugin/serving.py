@@ -110,11 +110,13 @@ class ServingMeter:
         )
 
     def _server_facts(self) -> ServerFacts:
+        shape = self._shape
+        per_engine = shape.kv_cache_capacity_tokens
         return ServerFacts(
-            model_name=self._shape.model_name,
+            model_name=shape.model_name,
             version=vllm_costmeter.__version__,
             vllm_version=vllm.__version__,
-            kv_cache_capacity_tokens=self._shape.kv_cache_capacity_tokens,
+            kv_cache_capacity_tokens=None if per_engine is None else per_engine * len(shape.engine_indexes),
         )
 
     def _take_finished(self) -> list[tuple[int, int, int]]:
