@@ -1,0 +1,67 @@
+"""A server's families for the tests of the outputs: small, and with something in every metric."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
+from vllm_costmeter.core.meter import MeterReading, RequestCosts
+from vllm_costmeter.core.meter.request_cost import BUCKETS_USD
+from vllm_costmeter.core.price import owned_price
+from vllm_costmeter.outputs.exposition import Family, ServerFacts, process_families, server_families
+
+PRICE = owned_price(
+    purchase_usd=26_280,
+    lifetime_years=3,
+    usd_per_kwh=0.2,
+    overhead_usd_per_month=365,
+    gpus=1,
+    source="settings file",
+    as_of="2026-05-25",
+    gpu_share=0.5,
+    share_basis="stated",
+)
+READING = MeterReading(
+    price=PRICE,
+    tokens={"prompt_computed": 1000, "prompt_cached": 200, "generated": 500},
+    gpu_seconds={"active": 60.0, "idle": 30.0, "asleep": 0.0},
+    cost_usd={
+        ("active", "depreciation"): 0.02,
+        ("idle", "depreciation"): 0.01,
+        ("asleep", "depreciation"): 0.0,
+    },
+    phase_cost_usd={("prefill", "roofline"): 0.005, ("decode", "roofline"): 0.015},
+    cached_savings_usd=0.001,
+    usd_per_token={("all", "1m"): 2e-5, ("decode", "1m"): 3e-5},
+    tokens_per_second={("generated", "1m"): 8.25},
+    electricity_usd_per_hour=0.09,
+    energy_joules={"0": 4500.0},
+    energy_source={"0": "counter"},
+    carbon_grams=0.5,
+    last_token_unix_seconds=1_790_000_000.5,
+    kv_cache_usage_ratio=0.25,
+)
+GPUS = GpuReadings(
+    True,
+    (
+        GpuReading(
+            "0",
+            0,
+            "GPU-1",
+            'RTX "4090"',
+            memory_total_bytes=25_000_000_000,
+            memory_used_bytes=20_000_000_000,
+            process_memory_bytes=19_000_000_000,
+            power_watts=312.5,
+            utilization_ratio=0.97,
+            energy_joules=1.0,
+        ),
+    ),
+    1.0,
+)
+FACTS = ServerFacts("org/model-8b", "0.1.0", "0.32.0", 100_000, {("weights", "predicted"): 16_000_000_000})
+COSTS = RequestCosts((3, *[0] * (len(BUCKETS_USD) - 2), 2, 1), 3.5)
+
+
+def families() -> tuple[Family, ...]:
+    """What one process publishes when everything is known."""
+    server = server_families(FACTS, READING, GPUS, {"nvml": True, "price": True, "engine": True})
+    return (*server, *process_families("org/model-8b", READING.tokens, COSTS, {"hook": 0, "sampler": 2}))

@@ -1,0 +1,97 @@
+"""What a scrape reads."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from outputs.published import FACTS, GPUS, READING, families
+
+from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
+from vllm_costmeter.core.meter import MeterReading
+from vllm_costmeter.outputs.collector import LatestCollector
+from vllm_costmeter.outputs.exposition import server_families
+from vllm_costmeter.outputs.metric_table import METRICS
+from vllm_costmeter.outputs.prometheus import CollectorRegistry, generate_latest
+
+GOLDEN = Path(__file__).parents[1] / "data" / "exposition" / "everything.prom"
+
+
+def exposition() -> str:
+    """The text of a scrape when everything is known."""
+    registry = CollectorRegistry()
+    LatestCollector(registry).publish(families())
+    return generate_latest(registry).decode()
+
+
+def test_the_exposition_is_the_golden_one() -> None:
+    """Names, labels, help and values are as committed; a change is meant or it is a mistake. To renew:
+    `PYTHONPATH=tests python tests/outputs/test_exposition.py`."""
+    assert exposition() == GOLDEN.read_text()
+
+
+def test_every_metric_of_the_table_is_published_when_everything_is_known() -> None:
+    """No row without a sample, no sample without a row, and exactly the labels of the row."""
+    published = {family.row.name: family for family in families()}
+    assert set(published) == {row.name for row in METRICS}
+    for family in published.values():
+        labels = [labels for labels, _ in family.samples] or [family.histogram[0]] if family.histogram else []
+        for sample in labels:
+            assert tuple(name for name, _ in sample) == family.row.labels
+
+
+def test_a_share_of_a_card_shows_in_the_price_info() -> None:
+    """Two more labels, only where a share is charged."""
+    (info,) = [family for family in families() if family.row.name == "costmeter_price_info"]
+    assert info.samples[0][0][-2:] == (("gpu_share", "0.5"), ("share_basis", "stated"))
+
+
+def test_what_is_unknown_is_absent() -> None:
+    """A server with no price, no model shape and no driver shows time and its sources, and not one zero for the
+    rest."""
+    bare = MeterReading(price=None, tokens=READING.tokens, gpu_seconds=READING.gpu_seconds)
+    shown = server_families(
+        FACTS, bare, GpuReadings(up=False), {"nvml": False, "price": False, "engine": True}
+    )
+    assert {family.row.name for family in shown} == {
+        "costmeter_gpu_seconds_total",
+        "costmeter_kv_cache_capacity_tokens",
+        "costmeter_preflight_bytes",
+        "costmeter_source_up",
+        "costmeter_build_info",
+    }
+
+
+def test_a_card_shows_only_what_its_driver_says() -> None:
+    """A second card without power or utilisation has samples for its memory alone."""
+    slice_of_card = GpuReading("1/0", 1, "MIG-1", "A100", memory_total_bytes=10, memory_used_bytes=0)
+    gpus = GpuReadings(True, (*GPUS.gpus, slice_of_card), 1.0)
+    shown = {
+        family.row.name: [dict(labels)["gpu"] for labels, _ in family.samples]
+        for family in server_families(FACTS, READING, gpus, {})
+        if family.row.name.startswith("costmeter_gpu_") and "gpu" in family.row.labels
+    }
+    assert shown == {
+        "costmeter_gpu_memory_used_bytes": ["0", "1/0"],
+        "costmeter_gpu_memory_total_bytes": ["0", "1/0"],
+        "costmeter_gpu_power_watts": ["0"],
+        "costmeter_gpu_utilization_ratio": ["0"],
+        "costmeter_gpu_process_memory_bytes": ["0"],
+    }
+
+
+def test_promtool_has_no_complaint() -> None:
+    """Prometheus' own linter accepts every name and help text."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed")
+    checked = subprocess.run(
+        [promtool, "check", "metrics"], input=exposition(), capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(exposition())
