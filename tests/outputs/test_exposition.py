@@ -37,9 +37,10 @@ def test_every_metric_of_the_table_is_published_when_everything_is_known() -> No
     published = {family.row.name: family for family in families()}
     assert set(published) == {row.name for row in METRICS}
     for family in published.values():
-        labels = [labels for labels, _ in family.samples] or [family.histogram[0]] if family.histogram else []
-        for sample in labels:
-            assert tuple(name for name, _ in sample) == family.row.labels
+        labelled = [labels for labels, _ in family.samples]
+        labelled += [family.histogram[0]] if family.histogram is not None else []
+        for labels in labelled:
+            assert tuple(name for name, _ in labels)[: len(family.row.labels)] == family.row.labels
 
 
 def test_a_share_of_a_card_shows_in_the_price_info() -> None:
