@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from vllm_costmeter.outputs.dashboards.panel import Panel, Query, Row
-from vllm_costmeter.outputs.dashboards.promql import (
-    per_second,
-    series,
-    summed,
-)
-from vllm_costmeter.outputs.dashboards.shared import (
-    NO_GPU,
-)
+from vllm_costmeter.outputs.dashboards.promql import per_second, series, summed
+from vllm_costmeter.outputs.dashboards.shared import NO_GPU
+
+BY_GPU = ("instance", "gpu")
+GPU = "{{instance}} GPU {{gpu}}"
 
 GPUS = Row(
     "GPUs",
     (
         Panel(
             "GPU memory",
-            "Memory in use on each GPU of this server by all processes, and what there is.",
+            "Each GPU's memory: in use by all processes, held by this server's own processes, and what there is.",
             "lines",
             "bytes",
             (
-                Query(
-                    summed(series("costmeter_gpu_memory_used_bytes"), ("instance", "gpu")),
-                    "{{instance}} GPU {{gpu}} used",
-                ),
-                Query(
-                    summed(series("costmeter_gpu_memory_total_bytes"), ("instance", "gpu")),
-                    "{{instance}} GPU {{gpu}} total",
-                ),
+                Query(summed(series("costmeter_gpu_memory_used_bytes"), BY_GPU), f"used {GPU}"),
+                Query(summed(series("costmeter_gpu_process_memory_bytes"), BY_GPU), f"this server {GPU}"),
+                Query(summed(series("costmeter_gpu_memory_total_bytes"), BY_GPU), f"total {GPU}"),
             ),
             NO_GPU,
         ),
@@ -37,13 +29,19 @@ GPUS = Row(
             "Drawn by each GPU: measured energy over time.",
             "lines",
             "watt",
-            (
-                Query(
-                    per_second("costmeter_energy_joules_total", ("instance", "gpu")),
-                    "{{instance}} GPU {{gpu}}",
-                ),
-            ),
+            (Query(per_second("costmeter_energy_joules_total", BY_GPU), GPU),),
             NO_GPU,
         ),
     ),
+)
+
+UTILIZATION = Panel(
+    "GPU utilisation",
+    "Share of the time in which a kernel ran. It says that the GPU was not empty, not that it was used well.",
+    "lines",
+    "percentunit",
+    (Query(f"avg by (instance, gpu) ({series('costmeter_gpu_utilization_ratio')})", GPU),),
+    NO_GPU,
+    width=24,
+    maximum=1,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 
 from grafana_foundation_sdk.builders import bargauge, common, stat, table, timeseries
 from grafana_foundation_sdk.builders import dashboard as build
@@ -25,7 +24,7 @@ from vllm_costmeter.outputs.dashboards.panel import (
 TAG = "vllm-costmeter"
 DATASOURCE = values.DataSourceRef(type_val="prometheus", uid="${datasource}")
 GRAFANA = values.DataSourceRef(type_val="grafana", uid="-- Grafana --")
-BELOW_ALL_THRESHOLDS = "green"
+
 
 PanelBuilder = bargauge.Panel | stat.Panel | table.Panel | timeseries.Panel
 
@@ -132,7 +131,7 @@ def _panel(panel: Panel) -> PanelBuilder:
             else values.FieldColorModeId.PALETTE_CLASSIC_BY_NAME
         )
     )
-    builder.thresholds(_thresholds(panel.thresholds))
+    builder.thresholds(_thresholds(panel))
     for position, query in enumerate(panel.queries):
         builder.with_target(_target(query, chr(ord("A") + position), panel.kind == "table"))
     for legend, colour in panel.colours:
@@ -149,9 +148,9 @@ def _panel(panel: Panel) -> PanelBuilder:
     return builder
 
 
-def _thresholds(steps: Iterable[tuple[float, str]]) -> build.ThresholdsConfig:
-    first = values.Threshold(color=BELOW_ALL_THRESHOLDS)
-    listed = [first, *(values.Threshold(value=value, color=colour) for value, colour in steps)]
+def _thresholds(panel: Panel) -> build.ThresholdsConfig:
+    first = values.Threshold(color=panel.below_thresholds)
+    listed = [first, *(values.Threshold(value=value, color=colour) for value, colour in panel.thresholds)]
     return build.ThresholdsConfig().mode(values.ThresholdsMode.ABSOLUTE).steps(listed)
 
 

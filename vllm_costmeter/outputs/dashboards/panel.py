@@ -41,11 +41,12 @@ class Panel:
     maximum: float | None = None
     may_be_negative: bool = False
     thresholds: tuple[tuple[float, str], ...] = ()
-    """(from this value on, colour); below the first it is green. None of them: the palette's colours."""
+    """(from this value on, colour). None of them: the palette's colours."""
     colours: tuple[tuple[str, str], ...] = ()
     """(legend, colour) for series that keep their colour on every dashboard."""
     units: tuple[tuple[str, str], ...] = ()
     """(legend, unit) for series in another unit than the panel's; they get the right axis."""
+    below_thresholds: str = "green"
     words: tuple[tuple[str, str, str], ...] = ()
     """(value, what is shown for it, colour)."""
     columns: tuple[Column, ...] = ()
