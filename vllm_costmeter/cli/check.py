@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.cli.chosen_gpu import chosen_gpu
+from vllm_costmeter.api import check_plan
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.fit import Fit, fit
-from vllm_costmeter.core.suggest import Offer, with_suggestions
+from vllm_costmeter.core.fit import Fit
+from vllm_costmeter.sources.chosen_gpu import chosen_gpu
 from vllm_costmeter.sources.serve_command import command_flags, is_command, normalised
 from vllm_costmeter.sources.serve_flags import add_serve_flags, plan_from, unmodelled_flags
 
@@ -80,29 +80,14 @@ def run(args: argparse.Namespace) -> int:
 
 def checked(args: argparse.Namespace) -> Fit:
     """Read the world, judge, suggest. BadInputError and NotUnderstoodError as the sources raise them."""
-    from vllm_costmeter.sources.installed import installed_vllm_version
-    from vllm_costmeter.sources.model_config import read_model
-
     model_path = args.model_flag or args.model
     if model_path is None:
         raise BadInputError("no model: give a local folder or a config.json, as in `costmeter check ./MODEL`")
     if args.config_file is not None:
         raise BadInputError("--config is not read: put the flags of that file on the command line")
-    plan = plan_from(args, args.vllm_version or installed_vllm_version())
+    plan = plan_from(args, args.vllm_version)
     gpu = chosen_gpu(args.gpu or args.costmeter_gpu, args.gpu_memory_gib, plan.layout)
-    model = read_model(Path(model_path))
-    result = fit(model, gpu, plan)
-    if result.verdict in ("refused", "tight"):
-        result = with_suggestions(result, model, gpu, plan, catalogue_offers())
-    return with_notes(result, args)
-
-
-def catalogue_offers() -> list[Offer]:
-    """Every catalogue card with known memory and price."""
-    from vllm_costmeter.sources.catalogue import default_price, load_catalogue
-
-    prices = [(card, default_price(card)) for card in load_catalogue().cards if card.memory_bytes is not None]
-    return [Offer(card.as_gpu(), price.usd_per_gpu_hour) for card, price in prices if price is not None]
+    return with_notes(check_plan(Path(model_path), gpu, plan), args)
 
 
 def with_notes(result: Fit, args: argparse.Namespace) -> Fit:

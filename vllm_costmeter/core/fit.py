@@ -6,15 +6,19 @@ from dataclasses import replace
 
 from vllm_costmeter.core.engine.engine import AUTO_MAX_MODEL_LEN, Engine, resolve_engine
 from vllm_costmeter.core.engine.estimate import GIB
-from vllm_costmeter.core.engine.rules import ChosenRules, choose_rules
+from vllm_costmeter.core.engine.rules import choose_rules
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit_result import Fit, KVCacheFacts, MemoryUse, Reason, Suggestion, Verdict
 from vllm_costmeter.core.gpu import Gpu
-from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
+from vllm_costmeter.core.kv_cache import KVCache
 from vllm_costmeter.core.kv_cache.parallel import tensor_parallel_fault
-from vllm_costmeter.core.memory import Memory, memory_of_ranks
+from vllm_costmeter.core.memory import Memory
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.placement import Deployment, Placement
 from vllm_costmeter.core.plan import Plan
+
+WEIGHTLESS_DRAFTERS = frozenset({"ngram", "ngram_gpu", "suffix"})
+"""Speculative methods that guess from the text itself (vllm/config/speculative.py, 0.32.0)."""
 
 __all__ = ["Fit", "KVCacheFacts", "MemoryUse", "Suggestion", "fit"]
 
@@ -37,12 +41,16 @@ def fit(model: Model, gpu: Gpu, plan: Plan) -> Fit:
         engine,
         notes=(chosen.note,) if chosen.note else (),
     )
+    unknown = _draft_fault(plan)
+    if unknown is not None:
+        return replace(blank, message=unknown)
     fault = _layout_fault(model, gpu, engine)
     if fault is not None:
         reason, message = fault
         return replace(blank, verdict="refused", reason=reason, message=message)
+    deployment = Deployment(model, gpu, plan, chosen)
     try:
-        memory = memory_of_ranks(model, gpu, engine, plan, chosen.rules)
+        memory = deployment.memory(engine)
     except NotUnderstoodError as error:
         return replace(blank, message=str(error))
     except BadInputError as error:
@@ -50,13 +58,21 @@ def fit(model: Model, gpu: Gpu, plan: Plan) -> Fit:
             raise
         return replace(blank, verdict="refused", reason="parallel_layout", message=str(error))
     try:
-        cache = _cache(model, gpu, engine, plan, chosen)
+        longest = deployment.longest_that_fits()
+        length = (longest or 1) if plan.max_model_len == AUTO_MAX_MODEL_LEN else engine.max_model_len
+        return _judged(blank, deployment.at(length), longest)
     except NotUnderstoodError as error:
         return _unknown_cache(blank, memory, str(error))
-    if plan.max_model_len == AUTO_MAX_MODEL_LEN:
-        longest = cache.longest_that_fits(memory.pools("low"), engine.max_model_len)
-        engine = replace(engine, max_model_len=longest or 1)
-    return _judged(replace(blank, engine=engine), memory, cache)
+
+
+def _draft_fault(plan: Plan) -> str | None:
+    """Speculation that loads a second model, whose weights and cache are not in this answer."""
+    method = (plan.speculative_config or {}).get("method")
+    if plan.speculative_config is None or method in WEIGHTLESS_DRAFTERS:
+        return None
+    return (
+        f"--speculative-config loads a draft ({method or 'draft_model'}) whose memory is not understood yet"
+    )
 
 
 def _layout_fault(model: Model, gpu: Gpu, engine: Engine) -> tuple[Reason, str] | None:
@@ -71,16 +87,6 @@ def _layout_fault(model: Model, gpu: Gpu, engine: Engine) -> tuple[Reason, str] 
     return None if fault is None else ("tensor_parallel", fault)
 
 
-def _cache(model: Model, gpu: Gpu, engine: Engine, plan: Plan, chosen: ChosenRules) -> KVCache:
-    return kv_cache(
-        model.attention,
-        plan,
-        kv_rules(chosen.vllm_version),
-        max_num_batched_tokens=engine.max_num_batched_tokens,
-        compute_capability=gpu.compute_capability,
-    )
-
-
 def _unknown_cache(blank: Fit, memory: Memory, message: str) -> Fit:
     """Weights are known, the KV cache is not: refused where the weights alone exceed the budget, else unknown."""
     rank = memory.fullest_rank()
@@ -89,9 +95,10 @@ def _unknown_cache(blank: Fit, memory: Memory, message: str) -> Fit:
     return replace(blank, message=message, rules=rank.rules())
 
 
-def _judged(blank: Fit, memory: Memory, cache: KVCache) -> Fit:
-    engine, model = blank.engine, blank.model
-    length = engine.max_model_len
+def _judged(unjudged: Fit, placed: Placement, longest: int) -> Fit:
+    blank = replace(unjudged, engine=placed.engine)
+    memory, cache = placed.memory, placed.cache
+    length = placed.engine.max_model_len
     needed = cache.bytes_needed(length)
     rank = memory.binding_rank(needed)
     available = rank.available("usual")
@@ -104,7 +111,7 @@ def _judged(blank: Fit, memory: Memory, cache: KVCache) -> Fit:
         message=message,
         per_gpu=MemoryUse(
             budget_bytes=rank.budget_bytes,
-            weights_bytes=rank.weights.bytes,
+            weights_bytes=rank.weights.bytes + rank.lora.bytes,
             activations_bytes=rank.activations.bytes,
             cuda_graphs_bytes=rank.cuda_graphs.bytes,
             non_torch_bytes=rank.non_torch.bytes,
@@ -112,12 +119,13 @@ def _judged(blank: Fit, memory: Memory, cache: KVCache) -> Fit:
             kv_cache_needed_bytes=needed[rank.index],
         ),
         kv_cache_available_range_bytes=(rank.available("low"), rank.available("high")),
+        free_bytes=memory.free.low_bytes,
         kv_cache=KVCacheFacts(
             tokens=capacity.tokens,
             max_concurrency=capacity.max_concurrency,
             bytes_per_token=max(available, 0) // capacity.tokens if capacity.tokens else 0,
         ),
-        max_model_len_that_fits=cache.longest_that_fits(memory.pools("low"), model.max_model_len),
+        max_model_len_that_fits=longest,
         provenance={"weights": "config", "kv_cache": "config", "activations": "engine rules"},
         rules=rank.rules(),
     )
@@ -163,7 +171,8 @@ def _weights_message(blank: Fit, memory: Memory) -> str:
 
 
 def _free_message(memory: Memory) -> str:
-    return f"vLLM asks for {memory.budget_bytes / GIB:.2f} GiB at start, {memory.free.bytes / GIB:.2f} GiB are free on the card"
+    wanted, free = memory.budget_bytes / GIB, memory.free.bytes / GIB
+    return f"vLLM asks for {wanted:.2f} GiB at start, {free:.2f} GiB are free on the card"
 
 
 def _reserved_message(memory: Memory) -> str:

@@ -81,6 +81,8 @@ class Fit:
     engine: Engine
     per_gpu: MemoryUse | None = None
     kv_cache_available_range_bytes: tuple[int, int] | None = None
+    free_bytes: int | None = None
+    """The least a card may have free when vLLM starts: measured, or its total less a driver's context."""
     kv_cache: KVCacheFacts | None = None
     max_model_len_that_fits: int | None = None
     """The longest --max-model-len that fits at the low end of the range; 0: none does."""

@@ -10,6 +10,7 @@ from typing import Literal
 from vllm_costmeter.core.engine.activations import activation_peak
 from vllm_costmeter.core.engine.engine import Engine
 from vllm_costmeter.core.engine.estimate import GIB, Estimate, exactly
+from vllm_costmeter.core.engine.lora import lora_slots
 from vllm_costmeter.core.engine.overheads import cuda_graphs, free_memory, non_torch
 from vllm_costmeter.core.engine.rules import EngineRules
 from vllm_costmeter.core.gpu import Gpu
@@ -34,11 +35,13 @@ class RankMemory:
     non_torch: Estimate
     cuda_graphs: Estimate
     """Only what this version subtracts from the budget."""
+    lora: Estimate
+    """Slots for adapters; a server logs them as weights."""
     reserved_kv_cache_bytes: int | None = None
     """--kv-cache-memory-bytes: the pool is this, whatever gpu_memory_utilization says."""
 
     def _parts(self) -> tuple[Estimate, ...]:
-        return self.weights, self.activations, self.non_torch, self.cuda_graphs
+        return self.weights, self.activations, self.non_torch, self.cuda_graphs, self.lora
 
     def used(self, end: End) -> int:
         """Bytes of all parts; "low" and "high" are ends of *use*. Independent errors add as squares."""
@@ -56,7 +59,7 @@ class RankMemory:
         return self.budget_bytes - self.used(_OPPOSITE[end])
 
     def rules(self) -> dict[str, str]:
-        names = ("weights", "activations", "non_torch", "cuda_graphs")
+        names = ("weights", "activations", "non_torch", "cuda_graphs", "lora")
         return {name: part.rule for name, part in zip(names, self._parts(), strict=True)}
 
 
@@ -110,6 +113,7 @@ def memory_of_ranks(model: Model, gpu: Gpu, engine: Engine, plan: Plan, rules: E
             activations=activation_peak(model, engine, plan, rules, is_last_rank=index == len(loaded) - 1),
             non_torch=non_torch(engine, is_last_rank=index == len(loaded) - 1),
             cuda_graphs=graphs,
+            lora=lora_slots(model, engine, plan),
             reserved_kv_cache_bytes=plan.kv_cache_memory_bytes,
         )
         for index, (plain, extra) in enumerate(zip(loaded, converted, strict=True))

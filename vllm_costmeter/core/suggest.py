@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +17,22 @@ from vllm_costmeter.core.plan import Plan
 SHORTEST_USEFUL_TOKENS = 1024
 """A context below this serves no conversation: a length under it is not worth suggesting beside other changes."""
 
+ORDER = (
+    "max_model_len",
+    "kv_cache_dtype",
+    "tensor_parallel_size",
+    "max_num_seqs",
+    "max_num_batched_tokens",
+    "enforce_eager",
+    "gpu_memory_utilization",
+    "quantization",
+    "gpu",
+)
+"""The least change first, by the first key of a change."""
+
 LARGEST_NODE_GPUS = 8
+FEWEST_USEFUL_SEQS = 8
+SMALLER_BATCH_TOKENS = 2048  # vLLM's own default on small cards
 HIGHEST_UTILIZATION = 0.95  # vLLM's own advice; capture and the driver need the rest
 FP8_CAPABILITY = (8, 9)  # vLLM's fp8 weights run natively from Ada on; older cards emulate them weight-only
 
@@ -47,11 +63,22 @@ def with_suggestions(result: Fit, model: Model, gpu: Gpu, plan: Plan, offers: Se
     """
     if result.verdict in ("fits", "unknown"):
         return result
-    found = [*_shorter(result, model, gpu, plan)]
-    for change in _changes(result, model, gpu, plan):
+    found = _shorter(result, model, gpu, plan)
+    for change in _changes(result, gpu, plan):
         found += _tried(change, model)
-    cheapest = _cheapest_offer(result, model, plan, offers)
-    return replace(result, suggestions=(*found, *cheapest))
+    for change in _more_gpus(gpu, plan):
+        judged = _tried(change, model)
+        found += judged
+        if judged and "max_model_len" not in judged[0].change:
+            break
+    found += _cheapest_offer(result, model, plan, offers)
+    return replace(result, suggestions=tuple(sorted(found, key=_rank)))
+
+
+def _rank(suggestion: Suggestion) -> int:
+    """Position in the order of the flags below: the sort is stable, so equal kinds stay as found."""
+    kind = next(iter(suggestion.change))
+    return ORDER.index(kind)
 
 
 def _shorter(result: Fit, model: Model, gpu: Gpu, plan: Plan) -> list[Suggestion]:
@@ -82,31 +109,30 @@ def _tried(change: _Change, model: Model) -> list[Suggestion]:
     return _tried(shorter, model)
 
 
-def _changes(result: Fit, model: Model, gpu: Gpu, plan: Plan) -> Iterator[_Change]:
+def _changes(result: Fit, gpu: Gpu, plan: Plan) -> Iterator[_Change]:
     engine = result.engine
     if plan.kv_cache_dtype == "auto" and _has_fp8(gpu):
         yield _Change(
             {"kv_cache_dtype": "fp8"}, "--kv-cache-dtype fp8", gpu, replace(plan, kv_cache_dtype="fp8")
         )
-    yield from _more_gpus(gpu, plan)
     seqs = engine.max_num_seqs // 4
-    if seqs >= 8:
-        fewer = replace(plan, max_num_seqs=seqs, max_num_batched_tokens=engine.max_num_batched_tokens)
-        yield _Change(
-            {"max_num_seqs": seqs},
-            f"--max-num-seqs {seqs}",
-            gpu,
-            replace(fewer, max_num_batched_tokens=plan.max_num_batched_tokens),
-        )
-    batched = 2048
-    if engine.max_num_batched_tokens > batched:
+    if seqs >= FEWEST_USEFUL_SEQS:
+        fewer = replace(plan, max_num_seqs=seqs)
+        yield _Change({"max_num_seqs": seqs}, f"--max-num-seqs {seqs}", gpu, fewer)
+    batched = SMALLER_BATCH_TOKENS
+    if engine.max_num_batched_tokens > batched >= engine.max_num_seqs:
         smaller = replace(plan, max_num_batched_tokens=batched)
         yield _Change(
             {"max_num_batched_tokens": batched}, f"--max-num-batched-tokens {batched}", gpu, smaller
         )
     if not plan.enforce_eager:
         yield _Change({"enforce_eager": True}, "--enforce-eager", gpu, replace(plan, enforce_eager=True))
-    if engine.gpu_memory_utilization < HIGHEST_UTILIZATION and plan.kv_cache_memory_bytes is None:
+    if result.reason == "free_memory" and result.free_bytes is not None:
+        lower = math.floor(100 * result.free_bytes / gpu.memory_bytes) / 100
+        if lower > 0:
+            less = replace(plan, gpu_memory_utilization=lower)
+            yield _Change({"gpu_memory_utilization": lower}, f"--gpu-memory-utilization {lower:g}", gpu, less)
+    elif engine.gpu_memory_utilization < HIGHEST_UTILIZATION and plan.kv_cache_memory_bytes is None:
         higher = replace(plan, gpu_memory_utilization=HIGHEST_UTILIZATION)
         yield _Change(
             {"gpu_memory_utilization": HIGHEST_UTILIZATION},
@@ -135,21 +161,36 @@ def _has_fp8(gpu: Gpu) -> bool:
 
 
 def _cheapest_offer(result: Fit, model: Model, plan: Plan, offers: Sequence[Offer]) -> list[Suggestion]:
-    """The cheapest catalogue card on which the same plan fits as it stands."""
-    size = result.engine.world_size
-    priced = [
-        (offer.usd_per_gpu_hour, offer)
-        for offer in offers
-        if offer.usd_per_gpu_hour is not None and offer.gpu.name != result.gpu.name
-    ]
-    for price, offer in sorted(priced, key=lambda pair: (pair[0], pair[1].gpu.name)):
-        gpu = replace(offer.gpu, count=size)
-        change = _Change({"gpu": gpu.name}, f'--gpu "{_spelt(gpu)}"', gpu, plan, round(price * size, 4))
-        judged = fit(model, gpu, plan)
-        if judged.verdict == "fits":
-            return _tried(change, model)
-    return []
+    """The cheapest catalogue cards, with tensor parallelism where one card is too small, on which the plan fits as
+    it stands; where it fits on none, the cheapest on which a shorter context does."""
+    shorter: list[Suggestion] = []
+    for change in sorted(_offered(result, plan, offers), key=lambda each: each.usd_per_hour or 0.0):
+        judged = _tried(change, model)
+        if judged and "max_model_len" not in judged[0].change:
+            return judged
+        shorter = shorter or judged
+    return shorter
 
 
-def _spelt(gpu: Gpu) -> str:
-    return gpu.name if gpu.count == 1 else f"{gpu.name}:{gpu.count}"
+def _offered(result: Fit, plan: Plan, offers: Sequence[Offer]) -> Iterator[_Change]:
+    layout = plan.layout
+    others = layout.pipeline_parallel_size * layout.data_parallel_size
+    for offer in offers:
+        size = layout.tensor_parallel_size
+        while size * others <= max(LARGEST_NODE_GPUS, result.engine.world_size):
+            count = size * others
+            if offer.usd_per_gpu_hour is not None and offer.gpu.name != result.gpu.name:
+                wider = size != layout.tensor_parallel_size
+                flag = f" --tensor-parallel-size {size}" if wider else ""
+                yield _Change(
+                    {
+                        "gpu": offer.gpu.name,
+                        "gpu_count": count,
+                        **({"tensor_parallel_size": size} if wider else {}),
+                    },
+                    f'--gpu "{offer.gpu.name}{f":{count}" if count > 1 else ""}"{flag}',
+                    replace(offer.gpu, count=count),
+                    replace(plan, layout=replace(layout, tensor_parallel_size=size)),
+                    round(offer.usd_per_gpu_hour * count, 4),
+                )
+            size *= 2

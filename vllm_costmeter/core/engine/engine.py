@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from vllm_costmeter.core.engine.estimate import GIB
 from vllm_costmeter.core.engine.rules import ChosenRules
@@ -48,7 +48,10 @@ def resolve_engine(model: Model, gpu: Gpu, plan: Plan, chosen: ChosenRules) -> E
         raise BadInputError(
             f"--gpu-memory-utilization must be above 0 and at most 1, got {utilization:g}: 0.9 means 90 % of the card"
         )
+    _check_layout(plan.layout)
     max_model_len = plan.max_model_len
+    if max_model_len is not None and max_model_len < 1 and max_model_len != AUTO_MAX_MODEL_LEN:
+        raise BadInputError(f"--max-model-len must be at least 1 (or auto), got {max_model_len}")
     if max_model_len is None or max_model_len == AUTO_MAX_MODEL_LEN:
         max_model_len = model.default_max_model_len
     seqs, batched = _batch(plan, gpu, chosen, max_model_len)
@@ -98,6 +101,13 @@ def _batch(plan: Plan, gpu: Gpu, chosen: ChosenRules, max_model_len: int) -> tup
             "raise the first or lower the second"
         )
     return seqs, batched
+
+
+def _check_layout(layout: Layout) -> None:
+    for field in fields(layout):
+        value = getattr(layout, field.name)
+        if field.name.endswith("_size") and value < 1:
+            raise BadInputError(f"--{field.name.replace('_', '-')} must be at least 1, got {value}")
 
 
 def _capture_size(plan: Plan, seqs: int, batched: int) -> int:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from vllm_costmeter.core.engine.estimate import GIB
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.plan import Layout
+from vllm_costmeter.sources.catalogue import find_gpu
+from vllm_costmeter.sources.gpu_text import split_count
 
 
 def chosen_gpu(name: str | None, memory_gib: float | None, layout: Layout) -> Gpu:
@@ -26,9 +28,6 @@ def chosen_gpu(name: str | None, memory_gib: float | None, layout: Layout) -> Gp
 
 
 def _named(name: str, memory_gib: float | None, needed: int) -> Gpu:
-    from vllm_costmeter.sources.catalogue import find_gpu
-    from vllm_costmeter.sources.gpu_text import split_count
-
     bare, count = split_count(name)
     card = find_gpu(bare)
     if bare.strip() == name.strip():

@@ -1,0 +1,81 @@
+"""CUDA context, NCCL, CUDA graphs, LoRA slots."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from example_models import ADA, GIB, llama
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vllm_costmeter.core.engine.engine import Engine, resolve_engine
+from vllm_costmeter.core.engine.estimate import Estimate, exactly, gib
+from vllm_costmeter.core.engine.lora import lora_slots
+from vllm_costmeter.core.engine.overheads import cuda_graphs, free_memory, non_torch
+from vllm_costmeter.core.engine.rules import V1, choose_rules
+from vllm_costmeter.core.plan import Layout, Plan
+
+
+def engine(**flags: object) -> Engine:
+    """A resolved 8B Llama."""
+    return resolve_engine(llama(), ADA, Plan(**flags), choose_rules("0.20.0"))  # type: ignore[arg-type]
+
+
+def test_an_estimate_outside_its_range_is_a_mistake() -> None:
+    """The constructor holds low <= value <= high."""
+    with pytest.raises(ValueError, match="lies in its range"):
+        Estimate(5, 6, 7, "")
+
+
+@given(st.integers(0, 1 << 50))
+def test_an_exact_estimate_has_no_range(value: int) -> None:
+    """Both ends are the value."""
+    assert exactly(value, "x").low_bytes == exactly(value, "x").high_bytes == value
+
+
+@pytest.mark.parametrize(
+    ("layout", "last", "logged_gib"),
+    [
+        (Layout(), True, 0.25),
+        (Layout(tensor_parallel_size=2), True, 2.07),
+        (Layout(tensor_parallel_size=4), True, 2.13),
+        (Layout(pipeline_parallel_size=2), False, 0.07),
+    ],
+)
+def test_non_torch_memory_as_logged_by_0_19(layout: Layout, last: bool, logged_gib: float) -> None:
+    """Within 0.05 GiB of the H100 logs, and the range contains them."""
+    estimate = non_torch(engine(layout=layout), is_last_rank=last)
+    assert estimate.bytes / GIB == pytest.approx(logged_gib, abs=0.05)
+    assert estimate.low_bytes < gib(logged_gib) < estimate.high_bytes
+
+
+def test_eager_mode_has_no_graphs() -> None:
+    """Nothing is captured, so nothing is subtracted."""
+    assert cuda_graphs(engine(enforce_eager=True), V1).high_bytes == 0
+
+
+def test_fewer_captured_batches_need_less() -> None:
+    """32 sequences capture 64 batches' worth, 256 capture 512."""
+    assert cuda_graphs(engine(max_num_seqs=32), V1).bytes < cuda_graphs(engine(), V1).bytes
+
+
+def test_free_memory_is_measured_or_the_card_less_a_context() -> None:
+    """An idle H100 showed 78.68 of 79.19 GiB free."""
+    assert free_memory(replace(ADA, free_bytes=7)).bytes == 7
+    guess = free_memory(ADA)
+    assert guess.low_bytes < guess.bytes == ADA.memory_bytes - gib(0.51) < guess.high_bytes < ADA.memory_bytes
+
+
+def test_lora_slots_are_none_without_the_flag() -> None:
+    """max_loras alone allocates nothing."""
+    plan = Plan(max_loras=8)
+    assert lora_slots(llama(), engine(), plan).high_bytes == 0
+
+
+def test_lora_slots_of_an_8b_llama() -> None:
+    """Rank 16 beside all seven linear layers of 32 layers is 42 million values, 84 MB, as PEFT reports for r=16."""
+    plan = Plan(enable_lora=True)
+    estimate = lora_slots(llama(), engine(), plan)
+    assert estimate.bytes == pytest.approx(41_943_040 * 2, rel=0.02)
+    assert lora_slots(llama(), engine(), replace(plan, max_loras=4)).bytes == 4 * estimate.bytes

@@ -1,0 +1,108 @@
+"""What to change, each tried."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from example_models import ADA, GIB, llama
+
+from vllm_costmeter.core.fit import Fit, fit
+from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.core.suggest import Offer, with_suggestions
+
+H200 = Offer(Gpu("H200 SXM", round(139.8 * GIB), compute_capability=(9, 0)), 3.5)
+L40S = Offer(Gpu("L40S", round(44.39 * GIB), compute_capability=(8, 9)), 1.0)
+PRICELESS = Offer(Gpu("B200 SXM", round(178.35 * GIB)), None)
+
+
+def advised(model: Model, plan: Plan, gpu: Gpu = ADA, offers: tuple[Offer, ...] = ()) -> Fit:
+    """The answer with its suggestions."""
+    return with_suggestions(fit(model, gpu, plan), model, gpu, plan, offers)
+
+
+def test_the_longest_length_comes_first_and_is_exact() -> None:
+    """A refusal of the default context names the length that fits."""
+    result = advised(llama(), Plan())
+    first = result.suggestions[0]
+    assert first.change == {"max_model_len": result.max_model_len_that_fits}
+    assert first.arguments == f"--max-model-len {result.max_model_len_that_fits}"
+
+
+def test_suggestions_keep_the_order_of_how_little_they_change() -> None:
+    """Length, KV dtype, GPUs, sequences, batch, eager, utilisation, quantisation, another card."""
+    result = advised(llama(), Plan(), offers=(L40S, H200))
+    kinds = [next(iter(each.change)) for each in result.suggestions]
+    assert kinds == [
+        "max_model_len",
+        "kv_cache_dtype",
+        "tensor_parallel_size",
+        "max_num_seqs",
+        "enforce_eager",
+        "gpu_memory_utilization",
+        "quantization",
+        "gpu",
+    ]
+
+
+def test_every_suggestion_fits_when_tried() -> None:
+    """Applied to the plan, each is judged `fits`: nothing is suggested on faith."""
+    plan = Plan()
+    for each in advised(llama(), plan).suggestions:
+        flags = {key: value for key, value in each.change.items() if key != "tensor_parallel_size"}
+        size = each.change.get("tensor_parallel_size", 1)
+        tried = replace(plan, layout=Layout(tensor_parallel_size=size), **flags)
+        assert fit(llama(), replace(ADA, count=size), tried).verdict == each.verdict == "fits"
+
+
+def test_weights_that_exceed_one_card_ask_for_more_or_larger_ones() -> None:
+    """A 70B on a 4090: eight of them with a shorter context, or the cheapest cards that hold it."""
+    result = advised(llama(131.4, layers=80), Plan(), offers=(H200, L40S, PRICELESS))
+    by_kind = {next(iter(each.change)): each for each in result.suggestions}
+    assert by_kind["tensor_parallel_size"].change["tensor_parallel_size"] == 8
+    assert by_kind["gpu"].usd_per_hour == 7.0
+    assert by_kind["gpu"].arguments == '--gpu "H200 SXM:2" --tensor-parallel-size 2'
+
+
+def test_the_smallest_group_of_gpus_that_fits_ends_the_search() -> None:
+    """With two GPUs enough, four and eight are not offered."""
+    sizes = [
+        each.change["tensor_parallel_size"]
+        for each in advised(llama(), Plan()).suggestions
+        if next(iter(each.change)) == "tensor_parallel_size"
+    ]
+    assert sizes == [2]
+
+
+def test_a_card_without_fp8_is_not_offered_fp8() -> None:
+    """Ampere has no fp8 units."""
+    ampere = Gpu("RTX 3090", ADA.memory_bytes, compute_capability=(8, 6))
+    kinds = {next(iter(each.change)) for each in advised(llama(), Plan(), ampere).suggestions}
+    assert kinds.isdisjoint({"kv_cache_dtype", "quantization"})
+
+
+def test_what_fits_needs_no_advice() -> None:
+    """Suggestions are for refusals and tight fits."""
+    assert advised(llama(), Plan(max_model_len=4096), offers=(H200,)).suggestions == ()
+
+
+def test_a_tight_fit_is_advised_too() -> None:
+    """The length that surely fits is offered."""
+    longest = fit(llama(), ADA, Plan()).max_model_len_that_fits
+    assert longest is not None
+    result = advised(llama(), Plan(max_model_len=longest + 16))
+    assert result.verdict == "tight"
+    assert result.suggestions[0].change == {"max_model_len": longest}
+
+
+def test_a_busy_card_is_offered_the_share_that_is_free() -> None:
+    """Free memory decides: a lower utilisation, never a higher one."""
+    busy = replace(ADA, free_bytes=round(20 * GIB))
+    result = advised(llama(), Plan(max_model_len=4096), busy)
+    shares = [
+        each.change["gpu_memory_utilization"]
+        for each in result.suggestions
+        if "gpu_memory_utilization" in each.change
+    ]
+    assert shares == [0.84]

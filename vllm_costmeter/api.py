@@ -1,0 +1,115 @@
+"""The check from Python: the same sources, arithmetic and values as `costmeter check`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from vllm_costmeter.core.fit import Fit, fit
+from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.core.suggest import Offer, with_suggestions
+from vllm_costmeter.sources.catalogue import default_price, load_catalogue
+from vllm_costmeter.sources.chosen_gpu import chosen_gpu
+from vllm_costmeter.sources.installed import installed_vllm_version
+from vllm_costmeter.sources.model_config import read_model
+
+
+def check(
+    model: str | Path,
+    gpu: str | Gpu | None = None,
+    *,
+    gpu_memory_gib: float | None = None,
+    max_model_len: int | None = None,
+    gpu_memory_utilization: float | None = None,
+    tensor_parallel_size: int = 1,
+    pipeline_parallel_size: int = 1,
+    data_parallel_size: int = 1,
+    decode_context_parallel_size: int = 1,
+    enable_expert_parallel: bool = False,
+    max_num_seqs: int | None = None,
+    max_num_batched_tokens: int | None = None,
+    block_size: int | None = None,
+    dtype: str = "auto",
+    quantization: str | None = None,
+    kv_cache_dtype: str = "auto",
+    kv_cache_memory_bytes: int | None = None,
+    enforce_eager: bool = False,
+    cudagraph_capture_sizes: Sequence[int] | None = None,
+    max_cudagraph_capture_size: int | None = None,
+    cpu_offload_gb: float = 0.0,
+    enable_lora: bool = False,
+    max_loras: int = 1,
+    max_lora_rank: int = 16,
+    enable_prefix_caching: bool | None = None,
+    disable_hybrid_kv_cache_manager: bool = False,
+    limit_mm_per_prompt: Mapping[str, int] | None = None,
+    language_model_only: bool = False,
+    mamba_cache_dtype: str = "auto",
+    mamba_ssm_cache_dtype: str = "auto",
+    speculative_config: Mapping[str, Any] | None = None,
+    vllm_version: str | None = None,
+) -> Fit:
+    """Whether `model` (a local folder or config.json) fits `gpu`, with every byte per GPU.
+
+    `gpu` is a catalogue name ("RTX 4090", "H100 SXM:8"), a `Gpu`, or None for the cards of this machine; the other
+    arguments are the flags of `vllm serve`, with -1 as "auto" for `max_model_len`. `vllm_version` picks the rules:
+    the installed vLLM's by default, the newest known without one. BadInputError (a ValueError) for what cannot be
+    meant; NotUnderstoodError for a model whose memory rules are not known.
+    """
+    layout = Layout(
+        tensor_parallel_size,
+        pipeline_parallel_size,
+        data_parallel_size,
+        decode_context_parallel_size,
+        enable_expert_parallel,
+    )
+    plan = Plan(
+        layout=layout,
+        max_model_len=max_model_len,
+        gpu_memory_utilization=gpu_memory_utilization,
+        kv_cache_memory_bytes=kv_cache_memory_bytes,
+        max_num_seqs=max_num_seqs,
+        max_num_batched_tokens=max_num_batched_tokens,
+        block_size=block_size,
+        dtype=dtype,
+        quantization=quantization,
+        kv_cache_dtype=kv_cache_dtype,
+        enforce_eager=enforce_eager,
+        cudagraph_capture_sizes=None if cudagraph_capture_sizes is None else tuple(cudagraph_capture_sizes),
+        max_cudagraph_capture_size=max_cudagraph_capture_size,
+        cpu_offload_gb=cpu_offload_gb,
+        enable_lora=enable_lora,
+        max_loras=max_loras,
+        max_lora_rank=max_lora_rank,
+        enable_prefix_caching=enable_prefix_caching,
+        disable_hybrid_kv_cache_manager=disable_hybrid_kv_cache_manager,
+        limit_mm_per_prompt=limit_mm_per_prompt,
+        language_model_only=language_model_only,
+        mamba_cache_dtype=mamba_cache_dtype,
+        mamba_ssm_cache_dtype=mamba_ssm_cache_dtype,
+        speculative_config=speculative_config,
+        vllm_version=vllm_version,
+    )
+    chosen = gpu if isinstance(gpu, Gpu) else chosen_gpu(gpu, gpu_memory_gib, layout)
+    return check_plan(Path(model), chosen, plan)
+
+
+def check_plan(model_path: Path, gpu: Gpu, plan: Plan) -> Fit:
+    """Read the model, judge the plan with the rules of its vLLM version or the installed one's, suggest."""
+    if plan.vllm_version is None:
+        plan = replace(plan, vllm_version=installed_vllm_version())
+    model = read_model(model_path)
+    result = fit(model, gpu, plan)
+    if result.verdict in ("refused", "tight"):
+        return with_suggestions(result, model, gpu, plan, catalogue_offers())
+    return result
+
+
+def catalogue_offers() -> list[Offer]:
+    """Every catalogue card with a known memory and price."""
+    cards = [card for card in load_catalogue().cards if card.memory_bytes is not None]
+    prices = [(card, default_price(card)) for card in cards]
+    return [Offer(card.as_gpu(), price.usd_per_gpu_hour) for card, price in prices if price is not None]

@@ -1,0 +1,84 @@
+"""A model placed on a card for one context length: flags resolved, bytes per rank, KV cache laid out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from vllm_costmeter.core.engine.engine import Engine, default_batch, resolve_engine
+from vllm_costmeter.core.engine.rules import ChosenRules
+from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
+from vllm_costmeter.core.memory import Memory, memory_of_ranks
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One length's answer before it is judged."""
+
+    engine: Engine
+    memory: Memory
+    cache: KVCache
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Model, card and flags; the context length is what varies."""
+
+    model: Model
+    gpu: Gpu
+    plan: Plan
+    chosen: ChosenRules
+
+    def memory(self, engine: Engine) -> Memory:
+        """NotUnderstoodError and BadInputError as the model's weights raise them."""
+        return memory_of_ranks(self.model, self.gpu, engine, self.plan, self.chosen.rules)
+
+    def cache(self, engine: Engine) -> KVCache:
+        """NotUnderstoodError and BadInputError as the KV cache's layout raises them."""
+        return kv_cache(
+            self.model.attention,
+            self.plan,
+            kv_rules(self.chosen.vllm_version),
+            max_num_batched_tokens=engine.max_num_batched_tokens,
+            compute_capability=self.gpu.compute_capability,
+        )
+
+    def at(self, length_tokens: int) -> Placement:
+        """The deployment with this --max-model-len."""
+        plan = replace(self.plan, max_model_len=length_tokens)
+        engine = resolve_engine(self.model, self.gpu, plan, self.chosen)
+        return Placement(engine, self.memory(engine), self.cache(engine))
+
+    def longest_that_fits(self) -> int:
+        """The largest length up to the model's own whose KV cache the low end of the range holds; 0 when none.
+
+        A default batch shrinks with a length below default / max_num_seqs, and memory with it: below that point
+        every length is placed anew; above it one placement answers, by vLLM's own search.
+        """
+        maximum = self.model.max_model_len
+        longest = _longest(self.at(maximum), maximum)
+        bend = min(self._bend(), maximum)
+        if longest >= bend - 1:
+            return longest
+        low, high = longest, bend
+        while high - low > 1:
+            middle = (low + high) // 2
+            placed = self.at(middle)
+            if placed.cache.fits(middle, placed.memory.pools("low")):
+                low = middle
+            else:
+                high = middle
+        return low
+
+    def _bend(self) -> int:
+        """The shortest length with the full default batch; 0 where the batch does not depend on the length."""
+        if self.plan.max_num_batched_tokens is not None:
+            return 0
+        seqs, batched = default_batch(self.gpu, self.chosen)
+        return -(-batched // (self.plan.max_num_seqs or seqs))
+
+
+def _longest(placed: Placement, maximum: int) -> int:
+    return placed.cache.longest_that_fits(placed.memory.pools("low"), maximum)
