@@ -25,6 +25,8 @@ class Rank:
     """Ranks that experts are dealt out to; 1: no expert parallelism."""
     expert_tensor_parallel_size: int = 1
     """Ways each expert is cut: tensor x data parallel without expert parallelism, 1 with it."""
+    sequence_parallel_experts: bool = False
+    """True under expert, tensor and data parallelism together: each rank then holds whole shared experts."""
     element_bytes: int = 2
     """Bytes of one value in the dtype that the model is served in."""
 
@@ -40,6 +42,7 @@ class Output:
 
     def on(self, tensor_parallel_size: int, name: str) -> int:
         if self.replicated and tensor_parallel_size >= self.count:
+            _divide(tensor_parallel_size, self.count, name)
             return self.width
         return _divide(self.count, tensor_parallel_size, name) * self.width
 
@@ -52,6 +55,7 @@ class LinearShape:
     outputs: tuple[int, ...]
     total_inputs: int
     divided_inputs: bool
+    divided_outputs: bool
     element_bytes: int
     name: str
 
@@ -87,15 +91,19 @@ class Linear:
     """False where vLLM gives the layer no quantisation at all (routers, some gates)."""
     fused_from: tuple[str, ...] = ()
     """The checkpoint's names of the projections that vLLM fuses here, for matching quantisation rules."""
+    is_shared_expert: bool = False
+    """True for shared experts, which sequence-parallel MoE keeps whole on every rank."""
 
     def on(self, rank: Rank) -> LinearShape:
-        size = rank.tensor_parallel_size
+        whole = self.is_shared_expert and rank.sequence_parallel_experts
+        size = 1 if whole else rank.tensor_parallel_size
         column = size if self.split == "column" else 1
         return LinearShape(
             inputs=_divide(self.inputs, size, self.name) if self.split == "row" else self.inputs,
             outputs=tuple(output.on(column, self.name) for output in self.outputs),
             total_inputs=self.inputs,
             divided_inputs=self.split == "row" and size > 1,
+            divided_outputs=self.split == "column" and size > 1,
             element_bytes=rank.element_bytes,
             name=self.name,
         )
@@ -205,13 +213,20 @@ class AttentionScales:
     is_mla: bool = False
 
 
-Part = Linear | Experts | Embedding | Tensor | Buffer | AttentionScales
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """`count` equal blocks outside the pipelined layers: those of a vision tower."""
+
+    name: str
+    block: tuple[Part, ...]
+    count: int
+
+
+Part = Linear | Experts | Embedding | Tensor | Buffer | AttentionScales | Repeated
 
 
 def _divide(total: int, ways: int, name: str) -> int:
     """Exact division, as vLLM asserts it."""
     if total % ways:
-        raise BadInputError(
-            f"tensor parallelism of {ways} does not divide the {total} units of {name}: vLLM refuses it"
-        )
+        raise BadInputError(f"{name}: {total} does not divide by {ways}, so vLLM refuses this parallel size")
     return total // ways

@@ -14,6 +14,7 @@ from vllm_costmeter.core.model.parts import (
     Linear,
     Part,
     Rank,
+    Repeated,
     Tensor,
 )
 from vllm_costmeter.core.plan import Layout, Plan
@@ -48,14 +49,18 @@ class Weights:
     last: tuple[Part, ...]
     """On the last pipeline rank: final norm and output head."""
     everywhere: tuple[Part, ...] = ()
-    """On every pipeline rank: vision towers and their projectors."""
+    """On every pipeline rank: small parts of the language model itself."""
+    towers: tuple[Part, ...] = ()
+    """Vision towers and their projectors, on every pipeline rank; left out under `--language-model-only`."""
+    plain_towers: bool = False
+    """The towers are not quantised, whatever the rules say."""
     is_tied: bool = False
     """The output head is the input embedding: the last of several ranks holds a copy."""
     quantisation: Quantisation = UNQUANTISED
 
     @property
     def parameters(self) -> int:
-        parts = [*self.first, *self.last, *self.everywhere]
+        parts = [*self.first, *self.last, *self.everywhere, *self.towers]
         counts: dict[int, int] = {}
         for layer in self.layers:
             counts[id(layer)] = counts.get(id(layer), 0) + 1
@@ -67,19 +72,19 @@ class Weights:
         rank = rank_of(plan.layout, plan.dtype, own_dtype)
         quantisation = self._quantisation(plan)
         spans = pipeline_spans(len(self.layers), plan.layout.pipeline_parallel_size)
-        everywhere = () if plan.language_model_only else self.everywhere
+        towers = 0 if plan.language_model_only else self._tower_bytes(rank, quantisation)
         shares: list[int] = []
         cache: dict[Hashable, tuple[int, dict[Buffer, int]]] = {}
         for number, (start, end) in enumerate(spans):
             tables: dict[Buffer, int] = {}
-            parts: list[Part] = [*everywhere]
+            parts: list[Part] = [*self.everywhere]
             if number == 0:
                 parts += self.first
             if number == len(spans) - 1:
                 parts += self.last
                 if self.is_tied and number > 0:
                     parts += self.first
-            total = _total(parts, "", rank, quantisation, tables)
+            total = towers + _total(parts, "", rank, quantisation, tables)
             for index in range(start, end):
                 layer = self.layers[index]
                 key = (id(layer), quantisation.layer_key(index))
@@ -100,6 +105,11 @@ class Weights:
             sum(_total(layer.converted, "", rank, UNQUANTISED, {}) for layer in self.layers[start:end])
             for start, end in spans
         )
+
+    def _tower_bytes(self, rank: Rank, quantisation: Quantisation) -> int:
+        chosen = UNQUANTISED if self.plain_towers else quantisation
+        tables: dict[Buffer, int] = {}
+        return _total(self.towers, "", rank, chosen, tables) + sum(tables.values())
 
     def _quantisation(self, plan: Plan) -> Quantisation:
         asked = plan.quantization
@@ -126,6 +136,9 @@ def rank_of(layout: Layout, asked_dtype: str, own_dtype: str) -> Rank:
         tensor_parallel_size=layout.tensor_parallel_size,
         expert_parallel_size=spread if layout.enable_expert_parallel else 1,
         expert_tensor_parallel_size=1 if layout.enable_expert_parallel else spread,
+        sequence_parallel_experts=layout.enable_expert_parallel
+        and layout.tensor_parallel_size > 1
+        and layout.data_parallel_size > 1,
         element_bytes=DTYPE_BYTES[dtype],
     )
 
@@ -162,8 +175,11 @@ def _total(
         elif isinstance(part, Embedding):
             total += _embedding_bytes(part, prefix, rank, quantisation)
         elif isinstance(part, AttentionScales):
-            own = 0 if part.is_mla else quantisation.attention_bytes(rank.element_bytes)
+            own = quantisation.attention_bytes(rank.element_bytes, part.is_mla)
             total += ATTENTION_SCALES * FLOAT32_BYTES + own
+        elif isinstance(part, Repeated):
+            block = _total(part.block, f"{prefix}{part.name}.0.", rank, quantisation, tables)
+            total += block * part.count
         elif part.shared:
             tables[part] = part.bytes_on(rank)
         else:
@@ -196,4 +212,10 @@ def _embedding_bytes(part: Embedding, prefix: str, rank: Rank, quantisation: Qua
 
 
 def _parameters(parts: Iterable[Part]) -> int:
-    return sum(part.parameters for part in parts if isinstance(part, (Linear, Experts, Embedding, Tensor)))
+    total = 0
+    for part in parts:
+        if isinstance(part, Repeated):
+            total += _parameters(part.block) * part.count
+        elif not isinstance(part, (Buffer, AttentionScales)):
+            total += part.parameters
+    return total

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.parts import ExpertsShape, LinearShape
 from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+
+_FINEST_BLOCK = 32  # refine_fp8_moe_block_shape in vLLM 0.32's fused_moe/oracle/fp8.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Fp8PerBlock:
     scale_bytes: int = FLOAT32_BYTES
 
     def linear_bytes(self, shape: LinearShape) -> int:
+        self._check(shape)
         rows = sum(shape.outputs)
         blocks = _blocks(rows, self.block_outputs) * _blocks(shape.inputs, self.block_inputs)
         return shape.inputs * rows + blocks * self.scale_bytes
@@ -68,12 +72,33 @@ class Fp8PerBlock:
         return shape.count * (values + (up + down) * self.scale_bytes)
 
     def _grid(self, shape: ExpertsShape) -> tuple[int, int]:
-        if shape.intermediate % self.block_outputs == 0 and shape.intermediate % self.block_inputs == 0:
-            return self.block_outputs, self.block_inputs
-        raise BadInputError(
-            f"{shape.name}: an expert's share of {shape.intermediate} is no multiple of the FP8 block of "
-            f"{self.block_outputs}: vLLM refuses this tensor-parallel size; use expert parallelism or fewer GPUs"
-        )
+        """The checkpoint's blocks, or finer ones (32 at least) where a rank's share cuts through them: vLLM repeats
+        the scales at load (`refine_fp8_moe_block_shape`)."""
+        own = (self.block_outputs, self.block_inputs)
+        cut_inputs = shape.tensor_parallel_size > 1 and shape.intermediate % self.block_inputs
+        if shape.intermediate % self.block_outputs == 0 and not cut_inputs:
+            return own
+        finer = math.gcd(*own, shape.intermediate, shape.hidden)
+        if finer >= _FINEST_BLOCK:
+            return finer, finer
+        if shape.intermediate % self.block_outputs and shape.tensor_parallel_size > 1:
+            raise BadInputError(
+                f"{shape.name}: an expert's share of {shape.intermediate} is no multiple of the FP8 block of "
+                f"{self.block_outputs}, so vLLM refuses this tensor-parallel size; use expert parallelism"
+            )
+        return own
+
+    def _check(self, shape: LinearShape) -> None:
+        """vLLM's `validate_fp8_block_shape`: dividing a matrix must not cut through its blocks. Fused outputs may
+        (`_maybe_allow_fp8_block_shape_mismatch`)."""
+        cuts_inputs = shape.divided_inputs and shape.inputs % self.block_inputs
+        single = shape.divided_outputs and len(shape.outputs) == 1
+        if cuts_inputs or (single and shape.outputs[0] % self.block_outputs):
+            share = shape.inputs if cuts_inputs else shape.outputs[0]
+            raise BadInputError(
+                f"{shape.name}: a share of {share} cuts through FP8 blocks of {self.block_outputs} x "
+                f"{self.block_inputs}, so vLLM refuses this tensor-parallel size"
+            )
 
 
 def _blocks(size: int, block: int) -> int:

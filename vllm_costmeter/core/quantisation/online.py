@@ -23,8 +23,8 @@ class Online:
     experts: Scheme
     attention_values: int = 0
 
-    def attention_bytes(self, element_bytes: int) -> int:
-        return self.attention_values * element_bytes
+    def attention_bytes(self, element_bytes: int, is_mla: bool) -> int:
+        return 0 if is_mla else self.attention_values * element_bytes
 
     def linear_scheme(self, name: str, fused_from: tuple[str, ...]) -> Scheme:
         return self.linear

@@ -25,8 +25,8 @@ class Quantisation(Protocol):
     @property
     def method(self) -> str: ...
 
-    def attention_bytes(self, element_bytes: int) -> int:
-        """Scale parameters that the method adds to each attention layer (MLA layers get none)."""
+    def attention_bytes(self, element_bytes: int, is_mla: bool) -> int:
+        """Scale parameters that the method adds to each attention layer."""
         ...
 
     def linear_scheme(self, name: str, fused_from: tuple[str, ...]) -> Scheme: ...
@@ -61,7 +61,7 @@ class Unquantised:
 
     method: str = "none"
 
-    def attention_bytes(self, element_bytes: int) -> int:
+    def attention_bytes(self, element_bytes: int, is_mla: bool) -> int:
         return 0
 
     def linear_scheme(self, name: str, fused_from: tuple[str, ...]) -> Scheme:

@@ -1,0 +1,192 @@
+"""Parts that most decoder layers are built of, as vLLM fuses and divides them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from vllm_costmeter.core.model.parts import (
+    AttentionScales,
+    Buffer,
+    Embedding,
+    Experts,
+    Linear,
+    Output,
+    Part,
+    Tensor,
+)
+from vllm_costmeter.core.model.weights import Layer, Weights
+from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.sources.model_config.architectures.source import Source
+
+QKV = ("q_proj", "k_proj", "v_proj")
+GATE_UP = ("gate_proj", "up_proj")
+
+
+def column(
+    name: str, inputs: int, *outputs: int, bias: bool = False, fused_from: tuple[str, ...] = ()
+) -> Linear:
+    """A linear (or several fused) whose outputs are divided."""
+    return Linear(name, inputs, tuple(map(Output, outputs)), "column", bias, fused_from=fused_from)
+
+
+def row(
+    name: str, inputs: int, outputs: int, bias: bool = False, *, is_shared_expert: bool = False
+) -> Linear:
+    """A linear whose inputs are divided; its bias is held by every rank."""
+    return Linear(name, inputs, (Output(outputs),), "row", bias, is_shared_expert=is_shared_expert)
+
+
+def replicated(
+    name: str,
+    inputs: int,
+    *outputs: int,
+    bias: bool = False,
+    quantised: bool = True,
+    fused_from: tuple[str, ...] = (),
+) -> Linear:
+    """A linear that every rank holds whole."""
+    return Linear(name, inputs, tuple(map(Output, outputs)), "none", bias, quantised, fused_from)
+
+
+def router(name: str, hidden: int, experts: int, bias: bool = False, float32: bool = False) -> Part:
+    """The gate of a mixture of experts: whole on each rank and never quantised."""
+    if float32:
+        return Tensor(name, hidden * experts, element_bytes=FLOAT32_BYTES)
+    return replicated(name, hidden, experts, bias=bias, quantised=False)
+
+
+def norms(width: int, *names: str, bias: bool = False) -> tuple[Tensor, ...]:
+    return tuple(Tensor(name, width * (2 if bias else 1)) for name in names)
+
+
+def attention(  # noqa: PLR0917 -- six sizes, in the order of vLLM's own layer
+    name: str,
+    hidden: int,
+    heads: int,
+    kv_heads: int,
+    head_size: int,
+    rotary: Buffer | None,
+    *,
+    bias: bool = False,
+    out_bias: bool = False,
+    qk_norm: Literal["none", "head", "all"] = "none",
+    v_head_size: int | None = None,
+    output_gate: bool = False,
+    out_name: str = "o_proj",
+    fused_from: tuple[str, ...] = QKV,
+) -> tuple[Part, ...]:
+    """Grouped-query attention: fused queries, keys and values, the output projection and the layer's scales.
+
+    `qk_norm`: one norm weight per head dimension ("head"), or over all heads together ("all", divided with them).
+    """
+    value_size = head_size if v_head_size is None else v_head_size
+    outputs = (
+        Output(heads, head_size * (2 if output_gate else 1)),
+        Output(kv_heads, head_size, replicated=True),
+        Output(kv_heads, value_size, replicated=True),
+    )
+    parts: list[Part] = [
+        Linear(
+            f"{name}.qkv_proj",
+            hidden,
+            outputs,
+            "column",
+            bias,
+            fused_from=fused_from,
+        ),
+        row(f"{name}.{out_name}", heads * value_size, hidden, out_bias),
+        AttentionScales(f"{name}.attn"),
+    ]
+    if qk_norm == "head":
+        parts += norms(head_size, f"{name}.q_norm", f"{name}.k_norm")
+    elif qk_norm == "all":
+        parts.append(Tensor(f"{name}.q_norm", heads, head_size, split=True))
+        parts.append(Tensor(f"{name}.k_norm", kv_heads, head_size, split=True, replicated=True))
+    if rotary is not None:
+        parts.append(rotary)
+    return tuple(parts)
+
+
+def gated_mlp(
+    name: str,
+    hidden: int,
+    intermediate: int,
+    bias: bool = False,
+    fused_from: tuple[str, ...] = GATE_UP,
+    *,
+    is_shared_expert: bool = False,
+) -> tuple[Part, ...]:
+    """Gate and up projections fused, then down (SwiGLU, GeGLU)."""
+    halves = (Output(intermediate), Output(intermediate))
+    return (
+        Linear(
+            f"{name}.gate_up_proj",
+            hidden,
+            halves,
+            "column",
+            bias,
+            fused_from=fused_from,
+            is_shared_expert=is_shared_expert,
+        ),
+        row(f"{name}.down_proj", intermediate, hidden, bias, is_shared_expert=is_shared_expert),
+    )
+
+
+def mlp(
+    name: str,
+    hidden: int,
+    intermediate: int,
+    *,
+    bias: bool = False,
+    names: tuple[str, str] = ("up_proj", "down_proj"),
+    is_shared_expert: bool = False,
+) -> tuple[Part, ...]:
+    """Two matrices with an activation between them."""
+    first = Linear(
+        f"{name}.{names[0]}",
+        hidden,
+        (Output(intermediate),),
+        "column",
+        bias,
+        is_shared_expert=is_shared_expert,
+    )
+    return first, row(f"{name}.{names[1]}", intermediate, hidden, bias, is_shared_expert=is_shared_expert)
+
+
+def experts(
+    name: str,
+    count: int,
+    hidden: int,
+    intermediate: int,
+    *,
+    gated: bool = True,
+    bias: bool = False,
+    checkpoint_names: tuple[str, ...] = ("gate_proj", "up_proj", "down_proj"),
+) -> Experts:
+    return Experts(name, count, hidden, intermediate, gated, bias, checkpoint_names)
+
+
+def language_model(
+    source: Source,
+    layers: Sequence[Layer],
+    *,
+    tied: bool,
+    embedding: str = "model.embed_tokens",
+    extra_first: tuple[Part, ...] = (),
+    extra_everywhere: tuple[Part, ...] = (),
+    norm_bias: bool = False,
+    head_bias: bool = False,
+    layer_prefix: str = "model.layers.{}.",
+) -> Weights:
+    """Embedding, layers, final norm and head, placed on pipeline ranks as vLLM does."""
+    vocab, hidden = source.vocab_size, source.hidden_size
+    head = () if tied else (Embedding(source.prefix + "lm_head", vocab, hidden, head_bias, quantised=True),)
+    return Weights(
+        layers=tuple(layers),
+        layer_prefix=source.prefix + layer_prefix,
+        first=(Embedding(source.prefix + embedding, vocab, hidden), *extra_first),
+        last=(*norms(hidden, "model.norm", bias=norm_bias), *head),
+        everywhere=extra_everywhere,
+        is_tied=tied,
+    )

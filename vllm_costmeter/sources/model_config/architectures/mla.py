@@ -1,0 +1,141 @@
+"""Multi-head latent attention: DeepSeek V2, V3, R1, V3.2, Kimi K2 and GLM-5 (vLLM 0.32, deepseek_v2.py)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Linear, Output, Part, Tensor
+from vllm_costmeter.core.model.weights import Layer, Weights
+from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.sources.model_config.architectures.blocks import (
+    experts,
+    gated_mlp,
+    language_model,
+    norms,
+    replicated,
+    router,
+    row,
+)
+from vllm_costmeter.sources.model_config.architectures.source import Source
+from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
+
+
+def deepseek(source: Source) -> Weights:
+    """Latent attention on every layer; dense first layers, then routed and shared experts."""
+    text, hidden = source.text, source.hidden_size
+    count = text.int("n_routed_experts", default=0)
+    first_dense = text.int("first_k_dense_replace", default=0)
+    frequency = text.int("moe_layer_freq", default=1, minimum=1)
+    rotary = _rotary(source)
+    built: dict[tuple[bool, bool], Layer] = {}
+    layers = []
+    for index in range(source.num_layers):
+        is_sparse = count > 0 and index >= first_dense and index % frequency == 0
+        key = (is_sparse, _has_indexer(source, index))
+        if key not in built:
+            block = (
+                _experts(source, count) if is_sparse else gated_mlp("mlp", hidden, source.intermediate_size)
+            )
+            parts = (
+                *_attention(source, rotary),
+                *(_indexer(source, rotary) if key[1] else ()),
+                *norms(hidden, "input_layernorm", "post_attention_layernorm"),
+                *block,
+            )
+            built[key] = Layer(parts, converted=_absorbed(source))
+        layers.append(built[key])
+    return language_model(source, layers, tied=source.is_tied())
+
+
+def _attention(source: Source, rotary: Buffer) -> tuple[Part, ...]:
+    text, hidden, heads = source.text, source.hidden_size, source.num_heads
+    rope = text.int("qk_rope_head_dim", minimum=1)
+    nope = text.int("qk_nope_head_dim", minimum=1)
+    value = text.int("v_head_dim", minimum=1)
+    latent = text.int("kv_lora_rank", minimum=1)
+    query_rank = text.optional_int("q_lora_rank", minimum=1)
+    parts: list[Part] = [rotary, AttentionScales("self_attn.mla_attn", is_mla=True)]
+    if query_rank is not None:
+        names = ("q_a_proj", "kv_a_proj_with_mqa")
+        parts += [
+            replicated("self_attn.fused_qkv_a_proj", hidden, query_rank, latent + rope, fused_from=names),
+            *norms(query_rank, "self_attn.q_a_layernorm"),
+            _by_head("self_attn.q_b_proj", query_rank, heads, nope + rope),
+        ]
+    else:
+        parts += [
+            replicated("self_attn.kv_a_proj_with_mqa", hidden, latent + rope),
+            _by_head("self_attn.q_proj", hidden, heads, nope + rope),
+        ]
+    return (
+        *parts,
+        *norms(latent, "self_attn.kv_a_layernorm"),
+        _by_head("self_attn.kv_b_proj", latent, heads, nope + value),
+        row("self_attn.o_proj", heads * value, hidden),
+    )
+
+
+def _by_head(name: str, inputs: int, heads: int, width: int) -> Linear:
+    return Linear(name, inputs, (Output(heads, width),), "column")
+
+
+def _absorbed(source: Source) -> tuple[Part, ...]:
+    """The halves of kv_b_proj that vLLM keeps beside it in the served dtype, per head, for decoding
+    (`process_weights_after_loading` in vLLM's MLA layer)."""
+    text = source.text
+    per_head = text.int("kv_lora_rank") * (text.int("qk_nope_head_dim") + text.int("v_head_dim"))
+    return (Tensor("W_UK_T, W_UV", source.num_heads, per_head, split=True),)
+
+
+def _has_indexer(source: Source, index: int) -> bool:
+    """Sparse attention's indexer; some layers reuse the choice of an earlier one (GLM-5.2)."""
+    text = source.text
+    if not text.has("index_topk"):
+        return False
+    pattern = text.raw("index_topk_pattern")
+    if pattern is not None:
+        return not (isinstance(pattern, (str, list)) and index < len(pattern) and pattern[index] == "S")
+    frequency = text.int("index_topk_freq", default=1, minimum=1)
+    offset = text.int("index_skip_topk_offset", default=2)
+    return max(index - offset + 1, 0) % frequency == 0
+
+
+def _indexer(source: Source, rotary: Buffer) -> tuple[Part, ...]:
+    text = source.text
+    heads = text.int("index_n_heads", minimum=1)
+    size = text.int("index_head_dim", minimum=1)
+    # same table unless the indexer rotates in another order than the attention does (is_neox_style)
+    interleaved = text.bool("indexer_rope_interleave", default=False)
+    table = rotary if interleaved else replace(rotary, name=rotary.name + ",neox")
+    return (
+        replicated("self_attn.indexer.wq_b", text.int("q_lora_rank", minimum=1), heads * size),
+        replicated("self_attn.indexer.wk_weights_proj", source.hidden_size, size, heads, quantised=False),
+        Tensor("self_attn.indexer.k_norm", 2 * size, element_bytes=FLOAT32_BYTES),
+        table,
+    )
+
+
+def _experts(source: Source, count: int) -> tuple[Part, ...]:
+    text, hidden = source.text, source.hidden_size
+    inner = text.int("moe_intermediate_size", minimum=1)
+    parts: list[Part] = [router("mlp.gate", hidden, count), experts("mlp.experts", count, hidden, inner)]
+    if text.raw("topk_method") == "noaux_tc":
+        parts.append(Tensor("mlp.gate.e_score_correction_bias", count, element_bytes=FLOAT32_BYTES))
+    shared = text.int("n_shared_experts", default=0)
+    if shared:
+        parts += gated_mlp("mlp.shared_experts", hidden, inner * shared, is_shared_expert=True)
+    return tuple(parts)
+
+
+def _rotary(source: Source) -> Buffer:
+    """Scaled tables stay float32: vLLM hands them to FlashInfer's kernel, which wants them so."""
+    parameters = rope_parameters(source.text)
+    scaled = parameters.rope_type != "default"
+    if scaled:
+        parameters = replace(parameters, rope_type="deepseek_yarn")
+    return rotary_table(
+        source.text.int("qk_rope_head_dim", minimum=1),
+        source.max_position,
+        replace(parameters, partial_rotary_factor=1.0),
+        element_bytes=FLOAT32_BYTES if scaled else None,
+    )

@@ -1,0 +1,117 @@
+"""vLLM's name of an architecture -> how its weights are read from config.json."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from vllm_costmeter.core.errors import NotUnderstoodError, nearest
+from vllm_costmeter.core.model.parts import Part
+from vllm_costmeter.core.model.weights import Weights
+from vllm_costmeter.sources.model_config.architectures import (
+    deepseek_v4,
+    dense,
+    gemma,
+    hybrid,
+    mla,
+    moe,
+    vision,
+)
+from vllm_costmeter.sources.model_config.architectures.source import Source
+
+Builder = Callable[[Source], Weights]
+Tower = Callable[[Source], tuple[Part, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """How one architecture is built, and how its checkpoint's names turn into vLLM's (for quantisation rules)."""
+
+    build: Builder
+    tower: Tower | None = None
+    renames: tuple[tuple[str, str], ...] = ()
+    """(checkpoint prefix, vLLM prefix), the first that matches applies."""
+    tower_is_plain: bool = False
+    """True where vLLM leaves the tower unquantised whatever the checkpoint's rules say."""
+    is_pooling: bool = False
+    is_encoder_decoder: bool = False
+
+
+def _dense(style: dense.Style) -> Builder:
+    return lambda source: dense.dense(source, style)
+
+
+_LLAMA = Architecture(_dense(dense.LLAMA))
+_QWEN_VL_NAMES = (
+    ("model.visual.", "visual."),
+    ("lm_head.", "language_model.lm_head."),
+    ("model.language_model.", "language_model.model."),
+)
+_GEMMA_NAMES = (
+    ("model.language_model.", "language_model.model."),
+    ("model.vision_tower.", "vision_tower."),
+    ("model.embed_vision.", "embed_vision."),
+    ("model.multi_modal_projector.", "multi_modal_projector."),
+    ("lm_head.", "language_model.lm_head."),
+)
+_MLA = Architecture(mla.deepseek)
+_V4_NAMES = (("layers.", "model.layers."), ("head.", "lm_head."))
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "DeepseekV2ForCausalLM": _MLA,
+    "DeepseekV3ForCausalLM": _MLA,
+    "DeepseekV32ForCausalLM": _MLA,
+    "DeepseekV4ForCausalLM": Architecture(deepseek_v4.deepseek_v4, renames=_V4_NAMES),
+    "Gemma2ForCausalLM": Architecture(gemma.gemma),
+    "Gemma3ForCausalLM": Architecture(gemma.gemma3),
+    "Gemma3ForConditionalGeneration": Architecture(gemma.gemma3, vision.gemma3, _GEMMA_NAMES),
+    "Gemma4ForCausalLM": Architecture(gemma.gemma4),
+    "Gemma4ForConditionalGeneration": Architecture(gemma.gemma4, vision.gemma4, _GEMMA_NAMES),
+    "GemmaForCausalLM": Architecture(gemma.gemma),
+    "Glm4MoeForCausalLM": Architecture(moe.glm4_moe),
+    "GlmMoeDsaForCausalLM": _MLA,
+    "GptOssForCausalLM": Architecture(moe.gpt_oss),
+    "GraniteForCausalLM": _LLAMA,
+    "KimiK25ForConditionalGeneration": Architecture(mla.deepseek, vision.moonvit, tower_is_plain=True),
+    "Llama4ForConditionalGeneration": Architecture(moe.llama4, vision.llama4),
+    "LlamaForCausalLM": _LLAMA,
+    "MiMoV2FlashForCausalLM": Architecture(moe.mimo_v2),
+    "MiniMaxM2ForCausalLM": Architecture(moe.minimax_m2),
+    "MistralForCausalLM": _LLAMA,
+    "MixtralForCausalLM": Architecture(moe.mixtral),
+    "NemotronHForCausalLM": Architecture(hybrid.nemotron_h, renames=(("backbone.", "model."),)),
+    "Phi3ForCausalLM": Architecture(_dense(dense.PHI3)),
+    "Qwen2ForCausalLM": Architecture(_dense(dense.QWEN2)),
+    "Qwen2MoeForCausalLM": Architecture(lambda source: moe.qwen_moe(source, dense.QWEN2)),
+    "Qwen3ForCausalLM": Architecture(_dense(dense.QWEN3)),
+    "Qwen3MoeForCausalLM": Architecture(moe.qwen_moe),
+    "Qwen3NextForCausalLM": Architecture(lambda source: hybrid.qwen_hybrid(source, interleaved=True)),
+    "Qwen3VLForConditionalGeneration": Architecture(_dense(dense.QWEN3_VL), vision.qwen3_vl, _QWEN_VL_NAMES),
+    "Qwen3VLMoeForConditionalGeneration": Architecture(
+        lambda source: moe.qwen_moe(source, dense.QWEN3_VL), vision.qwen3_vl, _QWEN_VL_NAMES
+    ),
+    "Qwen3_5ForConditionalGeneration": Architecture(
+        lambda source: hybrid.qwen_hybrid(source, interleaved=False), vision.qwen3_vl, _QWEN_VL_NAMES
+    ),
+    "Qwen3_5MoeForConditionalGeneration": Architecture(
+        lambda source: hybrid.qwen_hybrid(source, interleaved=False), vision.qwen3_vl, _QWEN_VL_NAMES
+    ),
+}
+
+
+def architecture_named(name: str) -> Architecture:
+    """NotUnderstoodError for an architecture whose weights we have no rules for."""
+    found = ARCHITECTURES.get(name)
+    if found is None:
+        raise NotUnderstoodError(
+            f"architecture {name}: its weights are not known{nearest(name, ARCHITECTURES)}"
+        )
+    return found
+
+
+def build_weights(source: Source, architecture: Architecture) -> Weights:
+    """The unquantised weights of a whole checkpoint, vision tower included."""
+    if architecture.tower is None:
+        return architecture.build(source)
+    weights = architecture.build(replace(source, prefix="language_model."))
+    return replace(weights, towers=architecture.tower(source), plain_towers=architecture.tower_is_plain)

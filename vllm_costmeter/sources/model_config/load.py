@@ -1,0 +1,94 @@
+"""Reading a model's config.json from disk: bounded, and nothing in it is executed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.sources.model_config.model import model_from_config
+
+_LARGEST_BYTES = 16 << 20  # the largest published config.json (one entry per expert, 2026) stays under 6 MiB
+_MOST_VALUES = 500_000  # what json builds of more would exceed the 200 MB that a check may take
+_UNREADABLE = {".gguf": "a GGUF file", ".safetensors": "a weights file", ".bin": "a weights file"}
+
+
+def read_model(path: Path, name: str | None = None) -> Model:
+    """The model in a folder that holds config.json (and hf_quant_config.json, if any), or in one config.json.
+
+    `name` becomes the model's id; the path itself where not given. BadInputError and NotUnderstoodError as
+    `model_from_config`, and BadInputError for a path that is not there, not readable or no JSON object.
+    """
+    file = _config_file(path)
+    quantisation = file.parent / "hf_quant_config.json"
+    values = read_json_object(file)
+    beside = read_json_object(quantisation) if path.is_dir() and quantisation.is_file() else None
+    return model_from_config(values, name or str(path), hf_quant_config=beside)
+
+
+def read_json_object(file: Path) -> dict[str, Any]:
+    """A JSON object from a file of at most 16 MiB; Infinity and NaN are values, as Python's JSON has them."""
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_LARGEST_BYTES + 1)
+    except OSError as error:
+        raise BadInputError(f"{file}: cannot be read: {error.strerror or error}") from None
+    if len(data) > _LARGEST_BYTES:
+        raise BadInputError(f"{file}: larger than {_LARGEST_BYTES >> 20} MiB, so it is no config.json")
+    if not data.strip():
+        raise BadInputError(f"{file}: is empty")
+    if sum(map(data.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        raise BadInputError(f"{file}: more than {_MOST_VALUES} values, so it is no config.json")
+    try:
+        values = json.loads(data.decode("utf-8"))
+    except RecursionError:
+        raise BadInputError(f"{file}: nested too deeply to be a config.json") from None
+    except ValueError as error:
+        raise BadInputError(f"{file}: is no valid JSON: {str(error)[:120]}") from None
+    if not isinstance(values, dict):
+        raise BadInputError(f"{file}: must hold a JSON object, got a {type(values).__name__}")
+    return values
+
+
+def _config_file(path: Path) -> Path:
+    try:
+        if path.is_dir():
+            return _in_folder(path)
+        if path.is_file():
+            if path.suffix in _UNREADABLE:
+                raise NotUnderstoodError(f"{path}: {_UNREADABLE[path.suffix]}, which holds no config.json")
+            return path
+        if path.exists():
+            raise BadInputError(f"{path}: is neither a folder nor a file")
+    except (OSError, ValueError) as error:
+        raise BadInputError(f"{str(path)[:200]}: cannot be read: {error}") from None
+    raise BadInputError(f"{path}: does not exist{_siblings(path)}")
+
+
+def _in_folder(folder: Path) -> Path:
+    file = folder / "config.json"
+    if file.is_file():
+        return file
+    names = _names(folder)
+    if "params.json" in names:
+        raise NotUnderstoodError(
+            f"{folder}: holds Mistral's params.json but no config.json, which is not known"
+        )
+    if any(name.endswith(".gguf") for name in names):
+        raise NotUnderstoodError(
+            f"{folder}: holds GGUF files but no config.json: their weights are not known"
+        )
+    raise BadInputError(f"{folder}: holds no config.json{nearest('config.json', names)}")
+
+
+def _siblings(path: Path) -> str:
+    return nearest(path.name, _names(path.parent)) if path.parent.is_dir() else ""
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in folder.iterdir())[:1000]
+    except OSError:
+        return []

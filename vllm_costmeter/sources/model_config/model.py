@@ -1,0 +1,112 @@
+"""config.json -> Model: the pure translation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.model.attention import RecurrentState
+from vllm_costmeter.core.model.model import Model, Sizes
+from vllm_costmeter.core.quantisation.scheme import UNQUANTISED
+from vllm_costmeter.sources.model_config.architectures.registry import architecture_named, build_weights
+from vllm_costmeter.sources.model_config.architectures.source import Source, text_section
+from vllm_costmeter.sources.model_config.attention import architecture_of, model_attention
+from vllm_costmeter.sources.model_config.class_defaults import with_class_defaults
+from vllm_costmeter.sources.model_config.lengths import model_lengths
+from vllm_costmeter.sources.model_config.quantisation import quantisation_of
+from vllm_costmeter.sources.model_config.reader import ConfigReader
+
+_UNKNOWN_TYPES = (
+    "deepseek_ref",
+)  # model_type of repackaged checkpoints that transformers and vLLM 0.32 refuse
+_DTYPES = {"bfloat16": "bfloat16", "float16": "float16", "half": "float16"}
+_FLOAT32 = ("float32", "float", "float64", "double")
+_NO_FLOAT16 = ("gemma2", "gemma3", "gemma3_text", "glm4")  # _FLOAT16_NOT_SUPPORTED_MODELS in vLLM 0.32
+_EXPERT_COUNTS = ("num_experts", "moe_num_experts", "n_routed_experts", "num_local_experts")
+_EXPERTS_PER_TOKEN = (
+    "num_experts_per_tok",
+    "num_experts_per_token",
+    "top_k_experts",
+    "moe_topk",
+    "moe_top_k",
+)
+
+
+def model_from_config(
+    values: Mapping[str, Any], name: str, *, hf_quant_config: Mapping[str, Any] | None = None
+) -> Model:
+    """The model that a parsed config.json describes; `name` is its id and starts every error message.
+
+    BadInputError where the file is faulty, NotUnderstoodError where its architecture, rotary scaling or
+    quantisation has no rules here.
+    """
+    if not isinstance(values, Mapping):
+        raise BadInputError(f"{name}: config.json must hold an object, got {type(values).__name__}")
+    root = ConfigReader(values, name)
+    architecture_name = architecture_of(root)
+    model_type = root.raw("model_type")
+    if model_type in _UNKNOWN_TYPES:
+        raise NotUnderstoodError(f"{name}: model_type {model_type!r} is not known to vLLM or transformers")
+    architecture = architecture_named(architecture_name)
+    text = with_class_defaults(text_section(root))
+    source = Source(root, text)
+    quantisation = quantisation_of(root, text, architecture.renames, hf_quant_config)
+    weights = replace(build_weights(source, architecture), quantisation=quantisation)
+    attention = model_attention(root, architecture_name)
+    longest, default = model_lengths(root, text)
+    sizes = _sizes(source)
+    return Model(
+        id=name,
+        architecture=architecture_name,
+        dtype=served_dtype(root, text),
+        quantization=None if quantisation.method == UNQUANTISED.method else quantisation.method,
+        max_model_len=longest,
+        default_max_model_len=default,
+        sizes=sizes,
+        attention=attention,
+        weights=weights,
+        is_moe=sizes.num_experts > 0,
+        is_multimodal=architecture.tower is not None,
+        is_pooling=architecture.is_pooling,
+        is_encoder_decoder=architecture.is_encoder_decoder,
+        is_hybrid=any(isinstance(cache, RecurrentState) for layer in attention.layers for cache in layer),
+        is_tied=weights.is_tied,
+    )
+
+
+def served_dtype(root: ConfigReader, text: ConfigReader) -> str:
+    """What `--dtype auto` serves: 16-bit types as they are, float32 as bfloat16 (`_resolve_auto_dtype`, 0.32)."""
+    stated = None
+    vision = root.optional_section("vision_config")
+    for reader in (root, text, vision):
+        if reader is not None and stated is None:
+            stated = reader.optional_str("dtype", "torch_dtype")
+    stated = (stated or "float32").removeprefix("torch.")
+    if stated in _FLOAT32:
+        return "bfloat16"
+    if stated not in _DTYPES:
+        raise BadInputError(f"{root.name}: dtype {stated[:40]!r} is not one of {', '.join(_DTYPES)}, float32")
+    if _DTYPES[stated] == "float16" and root.raw("model_type") in _NO_FLOAT16:
+        return "bfloat16"
+    return _DTYPES[stated]
+
+
+def _sizes(source: Source) -> Sizes:
+    text = source.text
+    count = text.optional_int(*_EXPERT_COUNTS) or 0
+    return Sizes(
+        hidden_size=source.hidden_size,
+        vocab_size=source.vocab_size,
+        num_hidden_layers=source.num_layers,
+        num_attention_heads=source.num_heads,
+        num_key_value_heads=source.num_kv_heads,
+        head_size=text.optional_int("head_dim") or source.hidden_size // source.num_heads,
+        intermediate_size=text.optional_int("intermediate_size") or 0,
+        moe_intermediate_size=(
+            text.optional_int("moe_intermediate_size", "intermediate_size") or 0 if count else 0
+        ),
+        num_experts=count,
+        num_experts_per_token=text.optional_int(*_EXPERTS_PER_TOKEN) or 0 if count else 0,
+    )
