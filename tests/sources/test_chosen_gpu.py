@@ -1,0 +1,41 @@
+"""The GPU of a check: named, described, or found here."""
+
+from __future__ import annotations
+
+import pytest
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.plan import Layout
+from vllm_costmeter.sources.chosen_gpu import chosen_gpu
+
+TWO = Layout(tensor_parallel_size=2)
+
+
+def test_a_name_without_a_count_is_as_many_as_the_layout_needs() -> None:
+    """`--gpu "RTX 4090" -tp 2` is about two of them."""
+    assert chosen_gpu("RTX 4090", None, TWO).count == 2
+
+
+@pytest.mark.parametrize("name", ["RTX 4090:1", "1x RTX 4090"])
+def test_a_count_is_kept(name: str) -> None:
+    """Whoever names a count means it, even where the layout needs more."""
+    assert chosen_gpu(name, None, TWO).count == 1
+
+
+def test_memory_alone_describes_a_card() -> None:
+    """No catalogue, no compute capability, the source says `flag`."""
+    gpu = chosen_gpu(None, 79.19, TWO)
+    assert (gpu.memory_bytes, gpu.count, gpu.source) == (round(79.19 * (1 << 30)), 2, "flag")
+    assert gpu.compute_capability is None
+
+
+def test_memory_beside_a_name_replaces_the_catalogues() -> None:
+    """For a card whose memory differs here (MIG, ECC) or is not in the catalogue."""
+    gpu = chosen_gpu("H100 SXM", 40.0, Layout())
+    assert (gpu.name, gpu.memory_bytes, gpu.source) == ("H100 SXM", 40 << 30, "flag")
+
+
+def test_an_unknown_name_is_one_clear_line() -> None:
+    """With the nearest ones."""
+    with pytest.raises(BadInputError, match=r"unknown GPU 'RTX 4091'; nearest: .*RTX 4090"):
+        chosen_gpu("RTX 4091", None, Layout())
