@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import nvml_stand_in
@@ -13,7 +13,7 @@ import pytest
 from harness import METERED, ONE_THREAD, ROOT, Serve, required_tool
 from nvml_stand_in import Mood
 from prometheus_server import PrometheusServer, prometheus_scraping
-from vllm_server import Server, serving
+from vllm_server import Server, end_of, serving
 from witness import install_witness
 
 
@@ -82,3 +82,14 @@ def prometheus(
     urls = (metered.url, on_a_gpu[0].url)
     with prometheus_scraping(urls, Path(program), tmp_path_factory.mktemp("prometheus")) as server:
         yield server
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where a test fails, show the end of the log of every server it used."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        for name, value in item.funcargs.items():
+            if isinstance(value, Server):
+                report.sections.append((f"log of {name}", end_of(value.log)))
+    return report

@@ -74,7 +74,11 @@ def test_with_other_plugins_named_nothing_of_ours_runs(others_only: tuple[Server
     server, notes = others_only
     client.complete(server.url, "hello", max_tokens=4)
     assert not any(name.startswith("costmeter_") for name in scrape(server.url).names())
-    assert "costmeter" not in server.log_text().lower()
+    listed_by_vllm = "- costmeter -> "
+    ours = [
+        line for line in server.log_text().splitlines() if "costmeter" in line and listed_by_vllm not in line
+    ]
+    assert ours == []
     assert processes_that_loaded(notes, "general")
 
 
