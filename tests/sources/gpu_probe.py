@@ -27,7 +27,7 @@ def main() -> None:
         print(json.dumps(look(float(sys.argv[2]))), flush=True)
         return
     count = int(sys.argv[2])
-    source = nvml_source(count or None, interval_seconds=0.03, stale_seconds=0.3)
+    source = nvml_source(count or None, interval_seconds=0.03, stale_seconds=0.5)
     for line in sys.stdin:
         started = time.monotonic()
         if line.strip() == "close":

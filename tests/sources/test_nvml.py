@@ -17,6 +17,11 @@ PROBE = Path(__file__).parent / "gpu_probe.py"
 FIRST, SECOND = (f"GPU-{card + 1}0000000-0000-0000-0000-00000000000{card}" for card in (0, 1))
 
 
+def energy_is(joules: float) -> Callable[[dict[str, Any]], bool]:
+    """Whether the first card was read and has drawn this much."""
+    return lambda answer: any(gpu["energy_joules"] == pytest.approx(joules) for gpu in answer["gpus"][:1])
+
+
 class Probe:
     """A process that meters the stand-in's GPUs; `latest` asks what its source says now."""
 
@@ -95,11 +100,11 @@ def test_energy_is_the_counters_rise(probe: Callable[..., Probe], mood: Mood) ->
     meter = probe()
     meter.until_up()
     mood.set(energy0_mj=5_000_400)
-    meter.until(lambda answer: answer["gpus"][0]["energy_joules"] == pytest.approx(0.4))
+    meter.until(energy_is(0.4))
     mood.set(mode="not_loaded")
     meter.until_down()
     mood.set(mode="ok", energy0_mj=100)
-    meter.until(lambda answer: answer["up"] and answer["gpus"][0]["energy_joules"] == pytest.approx(0.5))
+    meter.until(energy_is(0.5))
 
 
 def test_what_a_card_does_not_support_is_none(probe: Callable[..., Probe], mood: Mood) -> None:
@@ -112,6 +117,24 @@ def test_what_a_card_does_not_support_is_none(probe: Callable[..., Probe], mood:
     fields = ("energy_joules", "power_watts", "utilization_ratio", "process_memory_bytes")
     assert [card[name] for name in fields] == [None] * 4
     assert card["memory_used_bytes"] == 1000 << 20
+
+
+def test_a_card_that_answers_nothing_is_down(probe: Callable[..., Probe], mood: Mood) -> None:
+    """A reading without any field is no reading."""
+    questions = ("MemoryInfo_v2", "MemoryInfo", "PowerUsage", "UtilizationRates", "TotalEnergyConsumption")
+    names = ",".join(f"nvmlDeviceGet{each}" for each in (*questions, "ComputeRunningProcesses_v3"))
+    mood.set(unsupported=names)
+    assert "answered with an error" in probe().until_down()["error"]
+
+
+def test_a_card_lost_in_mid_reading_has_no_half_reading(probe: Callable[..., Probe], mood: Mood) -> None:
+    """What was answered before the loss is not shown as if all were well."""
+    meter = probe()
+    meter.until_up()
+    mood.set(lost_at="nvmlDeviceGetPowerUsage")
+    assert meter.until_down()["gpus"] == []
+    mood.set(lost_at="")
+    meter.until_up()
 
 
 def test_an_old_drivers_memory_is_read_too(probe: Callable[..., Probe], mood: Mood) -> None:
@@ -176,7 +199,7 @@ def test_one_lost_card_costs_only_its_own_values(probe: Callable[..., Probe], mo
     down = meter.until_down()
     assert [gpu["uuid"] for gpu in down["gpus"]] == [FIRST]
     mood.set(energy0_mj=5_000_900)
-    meter.until(lambda answer: answer["gpus"][0]["energy_joules"] == pytest.approx(0.9))
+    meter.until(energy_is(0.9))
     mood.set(lost=-1)
     assert len(meter.until_up()["gpus"]) == 2
 

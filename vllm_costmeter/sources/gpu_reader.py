@@ -77,8 +77,7 @@ class GpuReader:
         """One round: connects where needed, reads every GPU; a fault of one leaves the others' readings."""
         now = self._clock()
         if self._retry_at is not None and now >= self._retry_at:
-            self._retry_at = now + self._backoff_seconds
-            self._backoff_seconds = min(self._backoff_seconds * 2, LONGEST_BACKOFF_SECONDS)
+            self._retry_at = None
             self._connect_fault = self._reconnect()
         found: list[GpuReading] = []
         faults = [self._connect_fault] if self._connect_fault else []
@@ -92,6 +91,7 @@ class GpuReader:
             self._retry_at, self._backoff_seconds = None, self._interval_seconds
         elif self._retry_at is None:
             self._retry_at = now + self._backoff_seconds
+            self._backoff_seconds = min(self._backoff_seconds * 2, LONGEST_BACKOFF_SECONDS)
         problem = self._used.problem if self._used else None
         error = "; ".join(faults) or problem
         return GpuReadings(error is None, tuple(found), self._clock(), error)

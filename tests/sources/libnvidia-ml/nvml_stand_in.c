@@ -3,6 +3,7 @@
  *
  *   mode=ok | not_loaded | gpu_lost | unknown | hang      (hang: every call waits until the mode changes)
  *   lost=1                                card 1 alone is lost
+ *   lost_at=nvmlDeviceGetPowerUsage       the card is lost at this question, the ones before were answered
  *   unsupported=nvmlDeviceGetTotalEnergyConsumption,...   these functions answer "not supported"
  *   gpus=2
  *   name0= total0_mib= reserved0_mib= used0_mib= power0_mw= utilization0= energy0_mj= processes0=123:1048576,self:5
@@ -67,6 +68,7 @@ static int mood(const char *function, Device *device) {
     if (!strcmp(value, "unknown")) return UNKNOWN;
     if (!initialised && strcmp(function, "nvmlInitWithFlags")) return UNINITIALIZED;
     if (device && (!strcmp(value, "gpu_lost") || number("lost", -1) == device->card)) return GPU_LOST;
+    if (setting("lost_at", value, sizeof value) && !strcmp(value, function)) return GPU_LOST;
     if (setting("unsupported", value, sizeof value))
         for (char *name = strtok(value, ","); name; name = strtok(NULL, ","))
             if (!strcmp(name, function)) return NOT_SUPPORTED;
