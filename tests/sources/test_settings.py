@@ -52,7 +52,9 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         (b"\xff\xfe", "cannot be read"),
     ],
 )
-def test_a_bad_file_is_one_line_that_names_it(tmp_path: Path, content: str | bytes | None, expected: str) -> None:
+def test_a_bad_file_is_one_line_that_names_it(
+    tmp_path: Path, content: str | bytes | None, expected: str
+) -> None:
     """Whatever is wrong with the settings file, the message is one line with its path."""
     file = tmp_path / "costmeter.toml"
     if content is not None:

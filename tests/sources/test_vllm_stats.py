@@ -44,7 +44,11 @@ def test_tokens_add_up_by_kind() -> None:
     counters.add_step(Scheduler(2), Iteration(2), now=1.1)
     counters.add_step(Scheduler(0), Iteration(2, finished_requests=[Finished(23, 3, 8)] * 2), now=1.2)
     totals = counters.totals(2.0)
-    assert (totals.prompt_computed_tokens, totals.prompt_cached_tokens, totals.generated_tokens) == (30, 16, 6)
+    assert (totals.prompt_computed_tokens, totals.prompt_cached_tokens, totals.generated_tokens) == (
+        30,
+        16,
+        6,
+    )
     assert (totals.prefilled_requests, totals.finished_requests, totals.steps) == (2, 2, 3)
     assert totals.decode_steps == 2
     assert list(counters.finished) == [(15, 8, 3), (15, 8, 3)]
