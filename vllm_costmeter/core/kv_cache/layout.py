@@ -90,9 +90,11 @@ def kv_layers(
     form = _format(model, plan, rules, HOPPER if compute_capability is None else compute_capability[0])
     built: dict[Cache, tuple[KVLayer, ...]] = {}
     ranks = []
-    for start, end in pipeline_slices(len(model.layers), plan.layout.pipeline_parallel_size):
+    slices = pipeline_slices(len(model.layers), plan.layout.pipeline_parallel_size)
+    for start, end in slices:
         counts: Counter[KVLayer] = Counter()
-        for caches, times in Counter(model.layers[start:end]).items():
+        drafted = model.draft_layers if (start, end) == slices[-1] else ()
+        for caches, times in Counter(model.layers[start:end] + drafted).items():
             for cache in caches:
                 if cache not in built:
                     built[cache] = _built(cache, form)
@@ -148,7 +150,7 @@ def _state(state: RecurrentState, form: CacheFormat) -> KVLayer:
 def _format(model: ModelAttention, plan: Plan, rules: KVRules, major: int) -> CacheFormat:
     dtype = model.dtype if plan.dtype == "auto" else plan.dtype
     kv_dtype = resolved_kv_dtype(model, plan, major)
-    kinds = set().union(*model.layers)
+    kinds = set().union(*model.layers, *model.draft_layers)
     if any(isinstance(cache, MlaLatent) and cache.sparse for cache in kinds):
         kv_dtype = sparse_latent_dtype(major, kv_dtype)
     speculative = int((plan.speculative_config or {}).get("num_speculative_tokens") or 0)

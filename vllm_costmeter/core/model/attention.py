@@ -169,6 +169,8 @@ class ModelAttention:
     """Query heads, 0 where no layer has any; vLLM refuses a tensor-parallel size that does not divide them."""
     dtype: str
     """The checkpoint's dtype as `--dtype auto` resolves it: bfloat16 or float16 (float32 is served as these)."""
+    draft_layers: tuple[LayerCaches, ...] = ()
+    """Layers of the drafter of speculative decoding; they live on the last pipeline rank."""
     kv_cache_dtype: str | None = None
     """The cache dtype the checkpoint asks for; None: the model's dtype. `--kv-cache-dtype` overrides it."""
     blackwell_kv_cache_dtype: str | None = None

@@ -39,7 +39,7 @@ def model_attention(config: ConfigReader, architecture: str) -> ModelAttention:
     Errors: NotUnderstoodError for an architecture or layer kind that is not in the table, BadInputError for a
     file that lacks or misstates what its architecture needs.
     """
-    text = _text(config)
+    text = text_section(config)
     layers = _family(config, text, architecture)(text)
     return ModelAttention(
         layers=layers,
@@ -55,7 +55,7 @@ def model_attention(config: ConfigReader, architecture: str) -> ModelAttention:
 
 def attention_layers(config: ConfigReader, architecture: str) -> tuple[LayerCaches, ...]:
     """The caches of each layer of `architecture`, in layer order. Errors as `model_attention`."""
-    text = _text(config)
+    text = text_section(config)
     return _family(config, text, architecture)(text)
 
 
@@ -80,7 +80,7 @@ def _family(config: ConfigReader, text: ConfigReader, architecture: str) -> Fami
     return family
 
 
-def _text(config: ConfigReader) -> ConfigReader:
+def text_section(config: ConfigReader) -> ConfigReader:
     """The section that describes the language model, with what its configuration class fills in."""
     section = config.optional_section(*_TEXT_SECTIONS)
     text = config if section is None else section

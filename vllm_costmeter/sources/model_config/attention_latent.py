@@ -43,11 +43,18 @@ def compressed(text: ConfigReader) -> Layers:
         raise BadInputError(f"{text.name}: compress_ratios must have {count} entries")
     if not all(isinstance(ratio, int) and not isinstance(ratio, bool) for ratio in ratios):
         raise BadInputError(f"{text.name}: compress_ratios must hold whole numbers")
-    window = text.int("sliding_window", minimum=1)
-    head_dim, rope, index = (
-        text.int(key, minimum=1) for key in ("head_dim", "qk_rope_head_dim", "index_head_dim")
+    return tuple((compressed_window(text, max(1, ratio)),) for ratio in ratios[:count])
+
+
+def compressed_window(text: ConfigReader, ratio: int) -> CompressedMla:
+    """One V4 layer of compress ratio `ratio`; 1 is a window alone."""
+    return CompressedMla(
+        head_dim=text.int("head_dim", minimum=1),
+        rope_head_dim=text.int("qk_rope_head_dim", minimum=1),
+        window_tokens=text.int("sliding_window", minimum=1),
+        compress_ratio=ratio,
+        index_head_dim=text.int("index_head_dim", minimum=1),
     )
-    return tuple((CompressedMla(head_dim, rope, window, max(1, ratio), index),) for ratio in ratios[:count])
 
 
 def latent_cache(text: ConfigReader, *, sparse: bool = False) -> MlaLatent:
