@@ -64,6 +64,11 @@ class Model:
         return self.weights.bytes_per_pipeline_rank(plan, self.dtype)
 
     def converted_bytes(self, plan: Plan) -> tuple[int, ...]:
-        """Bytes that vLLM adds to `weights_bytes` while it converts loaded weights (absorbed MLA projections);
-        they are part of what a server logs as weights."""
+        """Bytes that vLLM adds to `weights_bytes` while it converts loaded weights (absorbed MLA projections, MXFP4
+        experts in their kernel's padded layout); they are part of what a server logs as weights."""
         return self.weights.converted_bytes_per_pipeline_rank(plan, self.dtype)
+
+    def allocator_slack_bytes(self, plan: Plan) -> tuple[int, ...]:
+        """Bytes that the CUDA allocator keeps beyond the tensors' own (0 to 0.5 % of them); servers log them as
+        weights too."""
+        return self.weights.allocator_slack_per_pipeline_rank(plan, self.dtype)

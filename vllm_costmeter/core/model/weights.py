@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Hashable
+from dataclasses import dataclass
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.model.parts import (
-    AttentionScales,
-    Buffer,
-    Embedding,
-    Experts,
-    Linear,
-    Part,
-    Rank,
-    Repeated,
-    Tensor,
-)
+from vllm_costmeter.core.model.parts import Part, Rank
+from vllm_costmeter.core.model.tensors import Tally, count_parameters, tally
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.core.quantisation.online import online_quantisation
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES, UNQUANTISED, Quantisation
+from vllm_costmeter.core.quantisation.scheme import UNQUANTISED, Quantisation
 
 DTYPE_BYTES = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2}
-ATTENTION_SCALES = 4  # _q_scale, _k_scale, _v_scale, _prob_scale in vLLM's Attention layer, 0.32
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +50,41 @@ class Weights:
 
     @property
     def parameters(self) -> int:
-        parts = [*self.first, *self.last, *self.everywhere, *self.towers]
-        counts: dict[int, int] = {}
-        for layer in self.layers:
-            counts[id(layer)] = counts.get(id(layer), 0) + 1
+        total = count_parameters((*self.first, *self.last, *self.everywhere, *self.towers))
         kinds = {id(layer): layer for layer in self.layers}
-        repeated = sum(_parameters(kinds[key].parts) * count for key, count in counts.items())
-        return _parameters(parts) + repeated
+        each = {key: count_parameters(layer.parts) for key, layer in kinds.items()}
+        return total + sum(each[id(layer)] for layer in self.layers)
 
     def bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
+        """Parameters and buffers, as vLLM allocates them before it loads a checkpoint."""
+        return tuple(share.bytes for share in self._shares(plan, own_dtype))
+
+    def converted_bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
+        """What conversion adds once the checkpoint is loaded: absorbed projections, padded layouts."""
+        rank = rank_of(plan.layout, plan.dtype, own_dtype)
+        added = {id(layer): tally(layer.converted, "", rank, UNQUANTISED).bytes for layer in self.layers}
+        return tuple(
+            share.repacked_bytes + sum(added[id(layer)] for layer in self.layers[start:end])
+            for share, (start, end) in zip(self._shares(plan, own_dtype), self._spans(plan), strict=True)
+        )
+
+    def allocator_slack_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
+        """What the CUDA allocator keeps beyond the tensors' own bytes."""
+        return tuple(share.held_bytes - share.bytes for share in self._shares(plan, own_dtype))
+
+    def _spans(self, plan: Plan) -> tuple[tuple[int, int], ...]:
+        return pipeline_spans(len(self.layers), plan.layout.pipeline_parallel_size)
+
+    def _shares(self, plan: Plan, own_dtype: str) -> tuple[Tally, ...]:
         rank = rank_of(plan.layout, plan.dtype, own_dtype)
         quantisation = self._quantisation(plan)
-        spans = pipeline_spans(len(self.layers), plan.layout.pipeline_parallel_size)
-        towers = 0 if plan.language_model_only else self._tower_bytes(rank, quantisation)
-        shares: list[int] = []
-        cache: dict[Hashable, tuple[int, dict[Buffer, int]]] = {}
+        spans = self._spans(plan)
+        towers = Tally()
+        if not plan.language_model_only:
+            towers = tally(self.towers, "", rank, UNQUANTISED if self.plain_towers else quantisation)
+        evaluated: dict[Hashable, Tally] = {}
+        shares: list[Tally] = []
         for number, (start, end) in enumerate(spans):
-            tables: dict[Buffer, int] = {}
             parts: list[Part] = [*self.everywhere]
             if number == 0:
                 parts += self.first
@@ -84,32 +92,17 @@ class Weights:
                 parts += self.last
                 if self.is_tied and number > 0:
                     parts += self.first
-            total = towers + _total(parts, "", rank, quantisation, tables)
+            share = tally(parts, "", rank, quantisation)
+            share.add_tally(towers)
             for index in range(start, end):
                 layer = self.layers[index]
                 key = (id(layer), quantisation.layer_key(index))
-                if key not in cache:
-                    used: dict[Buffer, int] = {}
+                if key not in evaluated:
                     prefix = self.layer_prefix.format(index)
-                    cache[key] = (_total(layer.parts, prefix, rank, quantisation, used), used)
-                weight, used = cache[key]
-                total += weight
-                tables.update(used)
-            shares.append(total + sum(tables.values()))
+                    evaluated[key] = tally(layer.parts, prefix, rank, quantisation)
+                share.add_tally(evaluated[key])
+            shares.append(share.with_tables())
         return tuple(shares)
-
-    def converted_bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
-        rank = rank_of(plan.layout, plan.dtype, own_dtype)
-        spans = pipeline_spans(len(self.layers), plan.layout.pipeline_parallel_size)
-        return tuple(
-            sum(_total(layer.converted, "", rank, UNQUANTISED, {}) for layer in self.layers[start:end])
-            for start, end in spans
-        )
-
-    def _tower_bytes(self, rank: Rank, quantisation: Quantisation) -> int:
-        chosen = UNQUANTISED if self.plain_towers else quantisation
-        tables: dict[Buffer, int] = {}
-        return _total(self.towers, "", rank, chosen, tables) + sum(tables.values())
 
     def _quantisation(self, plan: Plan) -> Quantisation:
         asked = plan.quantization
@@ -120,9 +113,6 @@ class Weights:
         raise NotUnderstoodError(
             f"--quantization {asked} on a checkpoint that is quantised as {self.quantisation.method}"
         )
-
-    def with_quantisation(self, quantisation: Quantisation) -> Weights:
-        return replace(self, quantisation=quantisation)
 
 
 def rank_of(layout: Layout, asked_dtype: str, own_dtype: str) -> Rank:
@@ -158,64 +148,3 @@ def pipeline_spans(num_layers: int, num_ranks: int) -> tuple[tuple[int, int], ..
         spans.append((start, start + size))
         start += size
     return tuple(spans)
-
-
-def _total(
-    parts: Iterable[Part], prefix: str, rank: Rank, quantisation: Quantisation, tables: dict[Buffer, int]
-) -> int:
-    """Bytes of `parts`; shared tables are put into `tables` instead, once each."""
-    total = 0
-    for part in parts:
-        if isinstance(part, Linear):
-            total += _linear_bytes(part, prefix, rank, quantisation)
-        elif isinstance(part, Tensor):
-            total += part.bytes_on(rank)
-        elif isinstance(part, Experts):
-            total += _experts_bytes(part, prefix, rank, quantisation)
-        elif isinstance(part, Embedding):
-            total += _embedding_bytes(part, prefix, rank, quantisation)
-        elif isinstance(part, AttentionScales):
-            own = quantisation.attention_bytes(rank.element_bytes, part.is_mla)
-            total += ATTENTION_SCALES * FLOAT32_BYTES + own
-        elif isinstance(part, Repeated):
-            block = _total(part.block, f"{prefix}{part.name}.0.", rank, quantisation, tables)
-            total += block * part.count
-        elif part.shared:
-            tables[part] = part.bytes_on(rank)
-        else:
-            total += part.bytes_on(rank)
-    return total
-
-
-def _linear_bytes(part: Linear, prefix: str, rank: Rank, quantisation: Quantisation) -> int:
-    shape = part.on(rank)
-    chosen = quantisation if part.quantised else UNQUANTISED
-    weight = chosen.linear_scheme(prefix + part.name, part.fused_from).linear_bytes(shape)
-    return weight + (sum(shape.outputs) * rank.element_bytes if part.bias else 0)
-
-
-def _experts_bytes(part: Experts, prefix: str, rank: Rank, quantisation: Quantisation) -> int:
-    shape = part.on(rank)
-    weight = quantisation.experts_scheme(prefix + part.name, part.checkpoint_names).experts_bytes(shape)
-    per_expert = shape.up_projections * shape.intermediate + shape.hidden
-    return weight + (shape.count * per_expert * rank.element_bytes if part.bias else 0)
-
-
-def _embedding_bytes(part: Embedding, prefix: str, rank: Rank, quantisation: Quantisation) -> int:
-    rows = part.rows_on(rank)
-    bias = rows * rank.element_bytes if part.bias else 0
-    if not part.quantised:
-        return rows * part.width * rank.element_bytes + bias
-    whole = Linear(part.name, part.width, (), "none").on(rank)
-    shape = replace(whole, outputs=(rows,))
-    return quantisation.head_scheme(prefix + part.name).linear_bytes(shape) + bias
-
-
-def _parameters(parts: Iterable[Part]) -> int:
-    total = 0
-    for part in parts:
-        if isinstance(part, Repeated):
-            total += _parameters(part.block) * part.count
-        elif not isinstance(part, (Buffer, AttentionScales)):
-            total += part.parameters
-    return total

@@ -18,36 +18,30 @@ class EightBitPerTensor:
 
     static_input: bool = False
 
-    def linear_bytes(self, shape: LinearShape) -> int:
+    def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
         scales = len(shape.outputs) * (2 if self.static_input else 1)
-        return shape.inputs * sum(shape.outputs) + FLOAT32_BYTES * scales
+        return shape.inputs * sum(shape.outputs), FLOAT32_BYTES * scales
 
-    def experts_bytes(self, shape: ExpertsShape) -> int:
-        values = (shape.up_projections + 1) * shape.hidden * shape.intermediate
+    def experts_tensors(self, shape: ExpertsShape) -> tuple[int, ...]:
         scales = shape.up_projections + 1 + (2 if self.static_input else 0)
-        return shape.count * (values + FLOAT32_BYTES * scales)
+        return *one_byte_experts(shape), shape.count * FLOAT32_BYTES * scales
 
 
 @dataclass(frozen=True, slots=True)
 class EightBitPerChannel:
-    """One scale per output row, of `scale_bytes`; static activations add input scales."""
+    """One float32 scale per output row; static activations add input scales."""
 
     static_input: bool = False
-    zero_points: bool = False
-    """True where int8 activations are asymmetric: an int32 correction per output row."""
-    scale_bytes: int = FLOAT32_BYTES
 
-    def linear_bytes(self, shape: LinearShape) -> int:
+    def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
         rows = sum(shape.outputs)
-        scales = rows * self.scale_bytes
         inputs = len(shape.outputs) * FLOAT32_BYTES if self.static_input else 0
-        return shape.inputs * rows + scales + inputs
+        return shape.inputs * rows, rows * FLOAT32_BYTES, inputs
 
-    def experts_bytes(self, shape: ExpertsShape) -> int:
-        values = (shape.up_projections + 1) * shape.hidden * shape.intermediate
+    def experts_tensors(self, shape: ExpertsShape) -> tuple[int, ...]:
         rows = shape.up_projections * shape.intermediate + shape.hidden
         inputs = 2 * FLOAT32_BYTES if self.static_input else 0
-        return shape.count * (values + rows * self.scale_bytes + inputs)
+        return *one_byte_experts(shape), shape.count * (rows * FLOAT32_BYTES + inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +52,18 @@ class Fp8PerBlock:
     block_inputs: int = 128
     scale_bytes: int = FLOAT32_BYTES
 
-    def linear_bytes(self, shape: LinearShape) -> int:
+    def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
         self._check(shape)
         rows = sum(shape.outputs)
         blocks = _blocks(rows, self.block_outputs) * _blocks(shape.inputs, self.block_inputs)
-        return shape.inputs * rows + blocks * self.scale_bytes
+        return shape.inputs * rows, blocks * self.scale_bytes
 
-    def experts_bytes(self, shape: ExpertsShape) -> int:
+    def experts_tensors(self, shape: ExpertsShape) -> tuple[int, ...]:
         rows, columns = self._grid(shape)
         up = shape.up_projections * _blocks(shape.intermediate, rows) * _blocks(shape.hidden, columns)
         down = _blocks(shape.hidden, rows) * _blocks(shape.intermediate, columns)
-        values = (shape.up_projections + 1) * shape.hidden * shape.intermediate
-        return shape.count * (values + (up + down) * self.scale_bytes)
+        scales = (shape.count * up * self.scale_bytes, shape.count * down * self.scale_bytes)
+        return *one_byte_experts(shape), *scales
 
     def _grid(self, shape: ExpertsShape) -> tuple[int, int]:
         """The checkpoint's blocks, or finer ones (32 at least) where a rank's share cuts through them: vLLM repeats
@@ -99,6 +93,12 @@ class Fp8PerBlock:
                 f"{shape.name}: a share of {share} cuts through FP8 blocks of {self.block_outputs} x "
                 f"{self.block_inputs}, so vLLM refuses this tensor-parallel size"
             )
+
+
+def one_byte_experts(shape: ExpertsShape) -> tuple[int, int]:
+    """The up (and gate) and down matrices of all experts at one byte per value."""
+    matrix = shape.count * shape.hidden * shape.intermediate
+    return shape.up_projections * matrix, matrix
 
 
 def _blocks(size: int, block: int) -> int:

@@ -25,24 +25,31 @@ class Grouped:
     shape_bytes: int = 0
     """What compressed-tensors adds per linear to remember the unpacked shape."""
 
-    def linear_bytes(self, shape: LinearShape) -> int:
+    def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
         rows = sum(shape.outputs)
         whole = self.group_size is None or (self.activation_order and shape.divided_inputs)
         inputs = shape.total_inputs if whole else shape.inputs
-        groups = self._groups(inputs, shape.name)
+        scaled = rows * self._groups(inputs, shape.name)
         index = shape.inputs * _INT32_BYTES if self.activation_order else 0
-        values = self._packed(rows * shape.inputs) + groups * rows * shape.element_bytes
-        return values + self._zeros(rows * groups) + index + self.shape_bytes
+        values = self._packed(rows * shape.inputs)
+        return values, scaled * shape.element_bytes, self._zeros(scaled), index, self.shape_bytes
 
-    def experts_bytes(self, shape: ExpertsShape) -> int:
-        up_rows = shape.up_projections * shape.intermediate
-        up_groups = self._groups(shape.hidden, shape.name)
-        down_groups = self._groups(shape.intermediate, shape.name)
-        values = self._packed(up_rows * shape.hidden + shape.hidden * shape.intermediate)
-        scaled = up_rows * up_groups + shape.hidden * down_groups
+    def experts_tensors(self, shape: ExpertsShape) -> tuple[int, ...]:
+        up_rows = shape.count * shape.up_projections * shape.intermediate
+        down_rows = shape.count * shape.hidden
+        up_scaled = up_rows * self._groups(shape.hidden, shape.name)
+        down_scaled = down_rows * self._groups(shape.intermediate, shape.name)
         shapes = 4 * shape.element_bytes if self.shape_bytes else 0
         index = (shape.hidden + shape.intermediate) * 2 * _INT32_BYTES if self.activation_order else 0
-        return shape.count * (values + scaled * shape.element_bytes + self._zeros(scaled) + shapes + index)
+        return (
+            self._packed(up_rows * shape.hidden),
+            self._packed(down_rows * shape.intermediate),
+            up_scaled * shape.element_bytes,
+            down_scaled * shape.element_bytes,
+            self._zeros(up_scaled),
+            self._zeros(down_scaled),
+            shape.count * (shapes + index),
+        )
 
     def _packed(self, values: int) -> int:
         return values * self.bits // 8
@@ -73,15 +80,15 @@ class BitsAndBytes:
 
     bits: int = 4
 
-    def linear_bytes(self, shape: LinearShape) -> int:
-        return self._bytes(sum(shape.outputs), shape.inputs)
+    def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
+        return self._tensors(sum(shape.outputs), shape.inputs)
 
-    def experts_bytes(self, shape: ExpertsShape) -> int:
-        up = self._bytes(shape.up_projections * shape.intermediate, shape.hidden)
-        return shape.count * (up + self._bytes(shape.hidden, shape.intermediate))
+    def experts_tensors(self, shape: ExpertsShape) -> tuple[int, ...]:
+        up = self._tensors(shape.count * shape.up_projections * shape.intermediate, shape.hidden)
+        return *up, *self._tensors(shape.count * shape.hidden, shape.intermediate)
 
-    def _bytes(self, rows: int, inputs: int) -> int:
+    def _tensors(self, rows: int, inputs: int) -> tuple[int, int]:
         values = rows * inputs
         if self.bits == 4:
-            return values // 2 + values // 64 * FLOAT32_BYTES
-        return values + rows * FLOAT32_BYTES
+            return values // 2, values // 64 * FLOAT32_BYTES
+        return values, rows * FLOAT32_BYTES

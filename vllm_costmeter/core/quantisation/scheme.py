@@ -12,11 +12,11 @@ FLOAT32_BYTES = 4
 
 
 class Scheme(Protocol):
-    """Bytes of weights, scales and zero points on one rank; biases are counted by the caller."""
+    """The tensors that one rank holds, each in bytes: weights, scales, zero points; the caller adds biases."""
 
-    def linear_bytes(self, shape: LinearShape) -> int: ...
+    def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]: ...
 
-    def experts_bytes(self, shape: ExpertsShape) -> int: ...
+    def experts_tensors(self, shape: ExpertsShape) -> tuple[int, ...]: ...
 
 
 class Quantisation(Protocol):
@@ -44,12 +44,12 @@ class Quantisation(Protocol):
 class Plain:
     """No quantisation: every value in the served dtype."""
 
-    def linear_bytes(self, shape: LinearShape) -> int:
-        return shape.inputs * sum(shape.outputs) * shape.element_bytes
+    def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
+        return (shape.inputs * sum(shape.outputs) * shape.element_bytes,)
 
-    def experts_bytes(self, shape: ExpertsShape) -> int:
-        matrices = (shape.up_projections + 1) * shape.hidden * shape.intermediate
-        return shape.count * matrices * shape.element_bytes
+    def experts_tensors(self, shape: ExpertsShape) -> tuple[int, ...]:
+        matrix = shape.count * shape.hidden * shape.intermediate * shape.element_bytes
+        return shape.up_projections * matrix, matrix
 
 
 PLAIN = Plain()

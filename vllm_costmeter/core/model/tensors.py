@@ -1,0 +1,114 @@
+"""The tensors that one rank holds of a list of parts, added up: their bytes, and what the allocator keeps for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from vllm_costmeter.core.model.allocator import held_bytes
+from vllm_costmeter.core.model.parts import (
+    AttentionScales,
+    Buffer,
+    Embedding,
+    Experts,
+    Linear,
+    Part,
+    Rank,
+    Repeated,
+    Tensor,
+)
+from vllm_costmeter.core.quantisation.fp4 import Mxfp4
+from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES, UNQUANTISED, Quantisation
+
+ATTENTION_SCALES = 4  # _q_scale, _k_scale, _v_scale, _prob_scale in vLLM's Attention layer, 0.32
+
+
+@dataclass(slots=True)
+class Tally:
+    """A running sum over parts; tables that layers share are kept aside, to be counted once per rank."""
+
+    bytes: int = 0
+    held_bytes: int = 0
+    """As `bytes`, each tensor rounded up to what the CUDA allocator keeps for it."""
+    repacked_bytes: int = 0
+    """What vLLM's conversion to its kernels' layout adds."""
+    tables: dict[Buffer, int] = field(default_factory=dict)
+
+    def add(self, tensors: Sequence[int]) -> None:
+        self.bytes += sum(tensors)
+        self.held_bytes += sum(map(held_bytes, tensors))
+
+    def add_tally(self, other: Tally, times: int = 1) -> None:
+        self.bytes += other.bytes * times
+        self.held_bytes += other.held_bytes * times
+        self.repacked_bytes += other.repacked_bytes * times
+        self.tables.update(other.tables)
+
+    def with_tables(self) -> Tally:
+        whole = Tally(self.bytes, self.held_bytes, self.repacked_bytes)
+        whole.add(tuple(self.tables.values()))
+        return whole
+
+
+def tally(parts: Iterable[Part], prefix: str, rank: Rank, quantisation: Quantisation) -> Tally:
+    """`prefix` is what vLLM's names of the parts begin with: quantisation rules look at whole names."""
+    total = Tally()
+    for part in parts:
+        if isinstance(part, Linear):
+            total.add(_linear(part, prefix, rank, quantisation))
+        elif isinstance(part, Tensor):
+            total.add((part.bytes_on(rank),))
+        elif isinstance(part, Experts):
+            _add_experts(total, part, prefix, rank, quantisation)
+        elif isinstance(part, Embedding):
+            total.add(_embedding(part, prefix, rank, quantisation))
+        elif isinstance(part, AttentionScales):
+            own = quantisation.attention_bytes(rank.element_bytes, part.is_mla)
+            total.bytes += ATTENTION_SCALES * FLOAT32_BYTES + own
+            total.held_bytes += ATTENTION_SCALES * FLOAT32_BYTES + own
+        elif isinstance(part, Repeated):
+            block = tally(part.block, f"{prefix}{part.name}.0.", rank, quantisation)
+            total.add_tally(block, part.count)
+        elif part.shared:
+            total.tables[part] = part.bytes_on(rank)
+        else:
+            total.add((part.bytes_on(rank),))
+    return total
+
+
+def _linear(part: Linear, prefix: str, rank: Rank, quantisation: Quantisation) -> Sequence[int]:
+    shape = part.on(rank)
+    chosen = quantisation if part.quantised else UNQUANTISED
+    tensors = chosen.linear_scheme(prefix + part.name, part.fused_from).linear_tensors(shape)
+    return (*tensors, sum(shape.outputs) * rank.element_bytes) if part.bias else tensors
+
+
+def _add_experts(total: Tally, part: Experts, prefix: str, rank: Rank, quantisation: Quantisation) -> None:
+    shape = part.on(rank)
+    scheme = quantisation.experts_scheme(prefix + part.name, part.checkpoint_names)
+    total.add(scheme.experts_tensors(shape))
+    if part.bias:
+        per_expert = shape.up_projections * shape.intermediate + shape.hidden
+        total.add((shape.count * per_expert * rank.element_bytes,))
+    if isinstance(scheme, Mxfp4):
+        total.repacked_bytes += scheme.repacking_bytes(shape)
+
+
+def _embedding(part: Embedding, prefix: str, rank: Rank, quantisation: Quantisation) -> Sequence[int]:
+    rows = part.rows_on(rank)
+    bias = (rows * rank.element_bytes,) if part.bias else ()
+    if not part.quantised:
+        return rows * part.width * rank.element_bytes, *bias
+    shape = replace(Linear(part.name, part.width, (), "none").on(rank), outputs=(rows,))
+    return *quantisation.head_scheme(prefix + part.name).linear_tensors(shape), *bias
+
+
+def count_parameters(parts: Iterable[Part]) -> int:
+    """Values of the whole model, unquantised and unpadded; buffers are not parameters."""
+    total = 0
+    for part in parts:
+        if isinstance(part, Repeated):
+            total += count_parameters(part.block) * part.count
+        elif not isinstance(part, (Buffer, AttentionScales)):
+            total += part.parameters
+    return total
