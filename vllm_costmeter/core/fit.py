@@ -114,7 +114,7 @@ def _judged(unjudged: Fit, placed: Placement, longest: int) -> Fit:
             weights_bytes=rank.weights.bytes + rank.lora.bytes,
             activations_bytes=rank.activations.bytes,
             cuda_graphs_bytes=rank.cuda_graphs.bytes,
-            non_torch_bytes=rank.non_torch.bytes,
+            non_torch_bytes=rank.non_torch.bytes + rank.beside_weights.bytes,
             kv_cache_available_bytes=available,
             kv_cache_needed_bytes=needed[rank.index],
         ),

@@ -37,10 +37,12 @@ class MemoryUse:
 
     budget_bytes: int
     weights_bytes: int
+    """The tensors vLLM loads, and LoRA slots."""
     activations_bytes: int
     cuda_graphs_bytes: int
     """What this version subtracts from the budget for CUDA graphs; 0 where it subtracts nothing."""
     non_torch_bytes: int
+    """CUDA context, NCCL, and what lies beside the weights: converted layouts, the allocator's remainders."""
     kv_cache_available_bytes: int
     kv_cache_needed_bytes: int
 

@@ -35,22 +35,32 @@ class RankMemory:
     non_torch: Estimate
     cuda_graphs: Estimate
     """Only what this version subtracts from the budget."""
+    beside_weights: Estimate
+    """Converted layouts and the allocator's remainders: a server logs them as weights."""
     lora: Estimate
     """Slots for adapters; a server logs them as weights."""
     reserved_kv_cache_bytes: int | None = None
     """--kv-cache-memory-bytes: the pool is this, whatever gpu_memory_utilization says."""
 
-    def _parts(self) -> tuple[Estimate, ...]:
-        return self.weights, self.activations, self.non_torch, self.cuda_graphs, self.lora
+    def _parts(self) -> dict[str, Estimate]:
+        return {
+            "weights": self.weights,
+            "beside_weights": self.beside_weights,
+            "lora": self.lora,
+            "activations": self.activations,
+            "non_torch": self.non_torch,
+            "cuda_graphs": self.cuda_graphs,
+        }
 
     def used(self, end: End) -> int:
         """Bytes of all parts; "low" and "high" are ends of *use*. Independent errors add as squares."""
-        usual = sum(part.bytes for part in self._parts())
+        parts = self._parts().values()
+        usual = sum(part.bytes for part in parts)
         if end == "usual":
             return usual
         if end == "low":
-            return usual - math.isqrt(sum((part.bytes - part.low_bytes) ** 2 for part in self._parts()))
-        return usual + math.isqrt(sum((part.high_bytes - part.bytes) ** 2 for part in self._parts()))
+            return usual - math.isqrt(sum((part.bytes - part.low_bytes) ** 2 for part in parts))
+        return usual + math.isqrt(sum((part.high_bytes - part.bytes) ** 2 for part in parts))
 
     def available(self, end: End) -> int:
         """Bytes left for the KV cache, negative where the parts exceed the budget; "low" is the least."""
@@ -59,8 +69,9 @@ class RankMemory:
         return self.budget_bytes - self.used(_OPPOSITE[end])
 
     def rules(self) -> dict[str, str]:
-        names = ("weights", "activations", "non_torch", "cuda_graphs", "lora")
-        return {name: part.rule for name, part in zip(names, self._parts(), strict=True)}
+        """By part: how its bytes were found; parts without bytes are left out, but for the graphs."""
+        parts = self._parts().items()
+        return {name: part.rule for name, part in parts if part.high_bytes or name == "cuda_graphs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +107,9 @@ class Memory:
 def memory_of_ranks(model: Model, gpu: Gpu, engine: Engine, plan: Plan, rules: EngineRules) -> Memory:
     """Every part per pipeline rank. NotUnderstoodError and BadInputError as `Model.weights_bytes` raises them."""
     loaded = model.weights_bytes(plan)
-    converted = model.converted_bytes(plan)
+    kept = [
+        sum(pair) for pair in zip(model.converted_bytes(plan), model.allocator_slack_bytes(plan), strict=True)
+    ]
     budget = math.ceil(gpu.memory_bytes * engine.gpu_memory_utilization)
     offloaded = round(plan.cpu_offload_gb * GIB)  # vLLM counts --cpu-offload-gb in GiB (0.32.0)
     runner = rules.runner(is_dense=not (model.is_moe or model.is_hybrid))
@@ -109,14 +122,17 @@ def memory_of_ranks(model: Model, gpu: Gpu, engine: Engine, plan: Plan, rules: E
         RankMemory(
             index=index,
             budget_bytes=budget,
-            weights=_weights(max(plain + extra - offloaded, 0)),
+            weights=_weights(max(tensors - offloaded, 0)),
+            beside_weights=exactly(
+                beside, "converted layouts and what the allocator keeps beside each tensor"
+            ),
             activations=activation_peak(model, engine, plan, rules, is_last_rank=index == len(loaded) - 1),
             non_torch=non_torch(engine, is_last_rank=index == len(loaded) - 1),
             cuda_graphs=graphs,
             lora=lora_slots(model, engine, plan),
             reserved_kv_cache_bytes=plan.kv_cache_memory_bytes,
         )
-        for index, (plain, extra) in enumerate(zip(loaded, converted, strict=True))
+        for index, (tensors, beside) in enumerate(zip(loaded, kept, strict=True))
     )
     return Memory(
         total_bytes=gpu.memory_bytes,

@@ -29,6 +29,7 @@ class Workload:
     dtype_bytes: int
     tensor_parallel_size: int
     has_sampler: bool
+    is_last_rank: bool
 
 
 def activation_peak(
@@ -46,6 +47,7 @@ def activation_peak(
         dtype_bytes=_DTYPE_BYTES.get(engine.dtype, 2),
         tensor_parallel_size=engine.layout.tensor_parallel_size,
         has_sampler=is_last_rank and not model.is_pooling,
+        is_last_rank=is_last_rank,
     )
     runner = rules.runner(is_dense=not (model.is_moe or model.is_hybrid))
     layer = _layer_bytes(model, work)
@@ -106,8 +108,8 @@ def _moe_workspace_bytes(model: Model, engine: Engine, work: Workload) -> int:
 
 
 def _pipeline_buffers_bytes(model: Model, engine: Engine, work: Workload) -> int:
-    """Hidden state and residual in transit between pipeline ranks."""
-    if engine.layout.pipeline_parallel_size == 1:
+    """Hidden state and residual on their way to the next pipeline rank; the last rank sends nothing."""
+    if engine.layout.pipeline_parallel_size == 1 or work.is_last_rank:
         return 0
     return 2 * work.dtype_bytes * work.tokens * model.sizes.hidden_size
 
