@@ -86,12 +86,16 @@ def _linear(part: Linear, prefix: str, rank: Rank, quantisation: Quantisation) -
 def _add_experts(total: Tally, part: Experts, prefix: str, rank: Rank, quantisation: Quantisation) -> None:
     shape = part.on(rank)
     scheme = quantisation.experts_scheme(prefix + part.name, part.checkpoint_names)
-    total.add(scheme.experts_tensors(shape))
+    tensors = scheme.experts_tensors(shape)
+    if isinstance(scheme, Mxfp4):  # laid out anew for the kernel: its padding replaces the allocator's
+        total.bytes += sum(tensors)
+        total.held_bytes += sum(tensors)
+        total.repacked_bytes += scheme.repacking_bytes(shape)
+    else:
+        total.add(tensors)
     if part.bias:
         per_expert = shape.up_projections * shape.intermediate + shape.hidden
         total.add((shape.count * per_expert * rank.element_bytes,))
-    if isinstance(scheme, Mxfp4):
-        total.repacked_bytes += scheme.repacking_bytes(shape)
 
 
 def _embedding(part: Embedding, prefix: str, rank: Rank, quantisation: Quantisation) -> Sequence[int]:
