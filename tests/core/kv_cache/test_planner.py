@@ -11,6 +11,7 @@ from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
 from vllm_costmeter.core.model.attention import (
     Cache,
     ChunkedLocal,
+    CrossAttention,
     FullAttention,
     GatedDeltaState,
     LayerCaches,
@@ -95,6 +96,13 @@ def test_recurrent_layers_keep_two_states_where_prefixes_are_cached() -> None:
     for version, caching, states in (("0.25.0", None, 1), ("0.26.0", None, 2), ("0.26.0", False, 1)):
         cache = cached(hybrid, version, Plan(enable_prefix_caching=caching))
         assert cache.blocks_for(4096) == attention_blocks + 3 * states
+
+
+def test_cross_attention_reserves_for_the_batch() -> None:
+    """Whisper's decoder: vLLM sets the encoder's tokens to `max_num_batched_tokens`, not to 1,500."""
+    cache = cached(model((FULL, CrossAttention(8, 128))))
+    assert cache.num_groups == 2
+    assert cache.blocks_for(448) == 448 // 16 + 8192 // 16
 
 
 def test_without_the_hybrid_manager_windows_cost_as_much_as_full_attention() -> None:

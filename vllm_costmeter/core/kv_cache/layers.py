@@ -33,6 +33,8 @@ class SequenceLimits:
     in_flight_tokens: int
     """Tokens scheduled but not yet settled: blocks that left the window are freed only after them."""
     encoder_tokens: int = 0
+    """Tokens of the encoder's output that cross attention reserves for: the batch, not the encoder's own length
+    (`max_num_encoder_input_tokens` of `config/scheduler.py`, vLLM 0.17 to 0.32)."""
     context_shards: int = 1
     """Decode-context-parallel ranks a sequence's tokens are spread over."""
 

@@ -140,7 +140,7 @@ def kv_cache(
     batches = _concurrent_batches(plan) if rules.counts_in_flight_batches else 1
     limits = SequenceLimits(
         in_flight_tokens=batches * max_num_batched_tokens,
-        encoder_tokens=model.encoder_tokens,
+        encoder_tokens=max_num_batched_tokens,
         context_shards=shards,
     )
     if plan.disable_hybrid_kv_cache_manager:

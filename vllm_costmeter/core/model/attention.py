@@ -175,5 +175,3 @@ class ModelAttention:
     """The cache dtype the checkpoint asks for; None: the model's dtype. `--kv-cache-dtype` overrides it."""
     blackwell_kv_cache_dtype: str | None = None
     """The cache dtype vLLM itself chooses for this architecture on compute capability 10.x (GLM-5: fp8)."""
-    encoder_tokens: int = 0
-    """Tokens the encoder hands to cross attention per sequence (Whisper: 1500)."""

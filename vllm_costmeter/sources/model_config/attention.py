@@ -47,9 +47,6 @@ def model_attention(config: ConfigReader, architecture: str) -> ModelAttention:
         dtype=_dtype(config, text),
         kv_cache_dtype=_checkpoint_kv_dtype(config, text),
         blackwell_kv_cache_dtype="fp8_e4m3" if architecture == "GlmMoeDsaForCausalLM" else None,
-        encoder_tokens=text.int("max_source_positions", default=0)
-        if architecture.startswith("Whisper")
-        else 0,
     )
 
 
