@@ -120,7 +120,7 @@ class Meter:
             unpaid = account.take_unpaid(nothing=electricity_usd == 0)
             active_usd += self._ledger.charge("electricity", electricity_usd, unpaid)
         if self._split is not None:
-            charge = account.phases.charge(self._split, active_usd, work)
+            charge = account.phases.charge(self._split, active_usd, work, ran_empty=seconds.idle > 0)
             self._phases["prefill", charge.method].add(charge.prefill_usd)
             self._phases["decode", charge.method].add(charge.decode_usd)
 

@@ -4,26 +4,44 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from vllm_costmeter.core.meter.measured import MeasuredCosts
 from vllm_costmeter.core.meter.roofline import CardRates, ModelWork, roofline_seconds
 from vllm_costmeter.core.meter.work import NOTHING, Work
 
+FIT_SECONDS = 5.0  # an interval this long blurs little at its ends: tokens are reported up to a step late
+
 
 class PhaseSplit:
-    """The rule that divides a piece of work: which share of its time was prefill. One per server."""
+    """The rule that divides a piece of work: which share of its time was prefill. One per server.
+
+    From the first second by the roofline; by what this server itself was measured to take once it has shown the
+    phases apart for long enough. Traffic of one unchanging mixture never does, and stays with the roofline.
+    """
 
     def __init__(self, model: ModelWork, rates: CardRates) -> None:
         self._model = model
         self._rates = rates
+        self._measured = MeasuredCosts(model, rates)
 
     @property
     def method(self) -> str:
-        """The label under which the split is published: `roofline`, or `roofline_assumed_card` where no card is
-        known and a ratio typical of its kind stands in for it.
+        """The label under which the split is published: `roofline`; `roofline_assumed_card` where no card is known
+        and a ratio typical of its kind stands in for it; `measured`.
         """
+        if self._measured.sufficient:
+            return "measured"
         return "roofline_assumed_card" if self._rates.assumed else "roofline"
+
+    def observe(self, work: Work) -> None:
+        """An interval of one engine that held tokens: evidence for the measured split."""
+        self._measured.observe(work)
 
     def prefill_share(self, work: Work) -> float:
         """Prefill's share of the time that `work` took, 0 to 1; `work.has_tokens` must hold."""
+        if self._measured.sufficient:
+            seconds = self._measured.seconds(work)
+            if seconds.prefill + seconds.decode > 0:
+                return seconds.prefill / (seconds.prefill + seconds.decode)
         seconds = roofline_seconds(self._model, self._rates, work)
         return seconds.prefill / (seconds.prefill + seconds.decode)
 
@@ -45,16 +63,21 @@ class PhaseLedger:
     a correction larger than that is caught up over the next ticks.
     """
 
-    __slots__ = ("_charged_prefill_usd", "_due_prefill_usd", "_pending_usd", "_pending_work")
+    __slots__ = ("_charged_prefill_usd", "_due_prefill_usd", "_pending_usd", "_pending_work", "_unlearned")
 
     def __init__(self) -> None:
         self._due_prefill_usd = 0.0
         self._charged_prefill_usd = 0.0
         self._pending_usd = 0.0
         self._pending_work = NOTHING
+        self._unlearned = NOTHING
 
-    def charge(self, split: PhaseSplit, active_usd: float, work: Work) -> PhaseCharge:
-        """Divides `active_usd`, the active money of the tick in which `work` was done."""
+    def charge(
+        self, split: PhaseSplit, active_usd: float, work: Work, ran_empty: bool = False
+    ) -> PhaseCharge:
+        """Divides `active_usd`, the active money of the tick in which `work` was done. `ran_empty`: the engine had
+        nothing to do in a part of the tick, so that no work is half reported at its end."""
+        self._teach(split, work, ran_empty)
         self._pending_usd += active_usd
         self._pending_work += work
         if self._pending_work.has_tokens:
@@ -64,3 +87,12 @@ class PhaseLedger:
         prefill = min(max(owed, 0.0), active_usd)
         self._charged_prefill_usd += prefill
         return PhaseCharge(split.method, prefill, active_usd - prefill)
+
+    def _teach(self, split: PhaseSplit, work: Work, ran_empty: bool) -> None:
+        self._unlearned += work
+        if ran_empty or self._unlearned.active_seconds >= FIT_SECONDS:
+            if self._unlearned.has_tokens:
+                split.observe(self._unlearned)
+            elif not ran_empty:
+                return
+            self._unlearned = NOTHING

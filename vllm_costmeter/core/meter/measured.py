@@ -1,0 +1,102 @@
+"""What prefill and decode really take on this server, learned from its own intervals."""
+
+from __future__ import annotations
+
+import math
+
+from vllm_costmeter.core.meter.roofline import CardRates, ModelWork, RooflineSeconds
+from vllm_costmeter.core.meter.work import Work
+
+PRIOR_SECONDS = 2.0  # the roofline's ratio counts like two seconds of evidence on each cost; chosen, 2026-11
+ENOUGH_SECONDS = 10.0  # the fit takes over when it has seen each phase apart for this long; chosen, 2026-11
+MEMORY_SECONDS = (
+    3600.0  # evidence fades over an hour of active time, so that a change of load or clocks is followed
+)
+SWEEPS = 40  # coordinate descent on four unknowns converges in far fewer
+
+Four = tuple[float, float, float, float]
+"""Per computed prompt token, per step that only prefills, per decode token, per decode step."""
+
+
+def _features(work: Work) -> Four:
+    own_steps = max(0, work.steps - work.decode_steps) if work.prompt_computed_tokens else 0
+    return (
+        float(work.prompt_computed_tokens),
+        float(own_steps),
+        float(work.decode_tokens),
+        float(work.decode_steps if work.decode_tokens else 0),
+    )
+
+
+class MeasuredCosts:
+    """Active seconds as a sum of four costs, each 0 or more, fitted by least squares weighted with the length of the
+    interval and drawn towards the roofline's ratios:
+
+        seconds = a x prompt tokens + b x prefill-only steps + c x decode tokens + d x decode steps
+
+    The overall scale (how far from the roofline this server is) is learned and free; the prior holds only ratios. So
+    traffic of one unchanging mixture, which tells nothing about the ratio, leaves the roofline's. Memory is constant.
+    """
+
+    def __init__(self, model: ModelWork, rates: CardRates) -> None:
+        per_token = 2 * model.active_parameters / rates.flops_per_second
+        per_step = model.bytes_per_step(1.0) / rates.memory_bytes_per_second
+        self._prior: Four = (per_token, per_step, per_token, per_step)
+        self._normal = [[0.0] * 4 for _ in range(4)]
+        self._right = [0.0] * 4
+        self._seconds = 0.0
+        self._predicted_seconds = 0.0
+        self._costs: Four = (1.0, 1.0, 1.0, 1.0)
+        self.sufficient = False
+        """Whether the data have told enough of the ratio between the phases; stays true once it is."""
+
+    def observe(self, work: Work) -> None:
+        """One interval that held tokens; longer intervals (a few seconds) blur less at their ends."""
+        if work.active_seconds <= 0:
+            return
+        predicted = [count * unit for count, unit in zip(_features(work), self._prior, strict=True)]
+        fade = 0.5 ** (work.active_seconds / MEMORY_SECONDS)
+        for row in range(4):
+            self._right[row] = self._right[row] * fade + predicted[row]
+            for column in range(4):
+                product = predicted[row] * predicted[column] / work.active_seconds
+                self._normal[row][column] = self._normal[row][column] * fade + product
+        self._seconds = self._seconds * fade + work.active_seconds
+        self._predicted_seconds = self._predicted_seconds * fade + sum(predicted)
+        self._fit()
+
+    def seconds(self, work: Work) -> RooflineSeconds:
+        """Prefill's and decode's part of what `work` takes, by the present fit."""
+        parts = [
+            count * unit * cost
+            for count, unit, cost in zip(_features(work), self._prior, self._costs, strict=True)
+        ]
+        return RooflineSeconds(prefill=parts[0] + parts[1], decode=parts[2] + parts[3])
+
+    def _fit(self) -> None:
+        """Coordinate descent; the prior's weight is relative to each cost, so that a phase that is much dearer than
+        the roofline says is not held back by its scale."""
+        scale = self._seconds / self._predicted_seconds
+        costs = list(self._costs)
+        for _ in range(SWEEPS):
+            for row in range(4):
+                precision = PRIOR_SECONDS / max(scale, costs[row]) ** 2
+                others = sum(self._normal[row][k] * costs[k] for k in range(4) if k != row)
+                wanted = self._right[row] + precision * scale - others
+                costs[row] = max(0.0, wanted / (self._normal[row][row] + precision))
+        self._costs = (costs[0], costs[1], costs[2], costs[3])
+        self.sufficient = self.sufficient or self._seconds_apart() >= ENOUGH_SECONDS
+
+    def _seconds_apart(self) -> float:
+        """Seconds of evidence that tell the phases apart: the smaller eigenvalue of the evidence on (prefill, decode),
+        0 where both always came in the same proportion, and the shorter one's time where each came alone."""
+
+        def evidence(rows: tuple[int, int], columns: tuple[int, int]) -> float:
+            return sum(
+                self._costs[row] * self._costs[column] * self._normal[row][column]
+                for row in rows
+                for column in columns
+            )
+
+        prefill, decode, both = evidence((0, 1), (0, 1)), evidence((2, 3), (2, 3)), evidence((0, 1), (2, 3))
+        return (prefill + decode) / 2 - math.hypot((prefill - decode) / 2, both)
