@@ -1,0 +1,62 @@
+"""The worker process: one JSON request per line on standard input, one JSON answer per line on standard output.
+
+Nothing else reaches standard output: vLLM's own words go nowhere. The first request decides the card.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest, NotAskableError
+
+LONGEST_REASON = 300
+
+
+def main() -> None:
+    """Answer until standard input ends."""
+    silence = os.open(os.devnull, os.O_WRONLY)
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        ask = None
+        for line in sys.stdin:
+            request = ExactRequest.from_json(json.loads(line))
+            try:
+                ask = ask or _start(request)
+                reply: dict[str, Any] = {"answer": ask(request).to_json()}
+            except Exception as why:  # noqa: BLE001 - whatever vLLM raises becomes one line, and the tables answer
+                reply = {"unavailable": _one_line(why)}
+            answers.write(json.dumps(reply) + "\n")
+            answers.flush()
+
+
+def _start(request: ExactRequest) -> Callable[[ExactRequest], ExactAnswer]:
+    """Prepare this process for the request's card and import vLLM, once."""
+    from vllm_costmeter.plugin.exact.missing_parts import admit_flash_attention_4, stand_in
+    from vllm_costmeter.plugin.exact.pretended_card import PretendedCard, tell_torch, tell_triton, tell_vllm
+
+    card = PretendedCard(request.gpu_name, request.gpu_memory_bytes, request.compute_capability)
+    tell_torch(card)
+    tell_triton(card)
+    stand_in()
+    tell_vllm(card)
+    admit_flash_attention_4()
+    from vllm.model_executor.models import registry
+
+    from vllm_costmeter.plugin.exact.deployment import answer
+
+    registry._run_in_subprocess = lambda inspect: inspect()
+    return lambda asked: answer(asked, card)
+
+
+def _one_line(why: Exception) -> str:
+    text = " ".join(str(why).split())[:LONGEST_REASON]
+    return text if isinstance(why, NotAskableError) else f"{type(why).__name__}: {text}"
+
+
+if __name__ == "__main__":
+    main()

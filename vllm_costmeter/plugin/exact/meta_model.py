@@ -1,0 +1,59 @@
+"""vLLM's own model, built without memory: shapes only, on torch's meta device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def build(config: Any) -> Any:
+    """The model of a VllmConfig for the current rank. Every parameter has its shape and dtype and no storage."""
+    import torch
+    from vllm.model_executor.model_loader.utils import initialize_model
+    from vllm.utils.torch_utils import set_default_torch_dtype
+
+    with set_default_torch_dtype(config.model_config.dtype), torch.device("meta"), _card_means_meta():
+        return initialize_model(config)
+
+
+def weights_bytes(model: Any) -> int:
+    """Bytes of all parameters and buffers, shared ones once."""
+    tensors = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+
+
+def converted_bytes(model: Any) -> int:
+    """Bytes vLLM adds when it converts loaded weights: MLA's absorbed projections W_UV and W_UK, in the model's dtype
+    (`MLAAttention.process_weights_after_loading`, vLLM 0.32)."""
+    total = 0
+    for layer in model.modules():
+        if getattr(layer, "kv_b_proj", None) is not None and hasattr(layer, "process_weights_after_loading"):
+            heads, latent = layer.num_heads, layer.kv_lora_rank
+            total += heads * latent * (layer.qk_nope_head_dim + layer.v_head_dim) * 2
+    return total
+
+
+def _card_means_meta() -> Any:
+    """Model code that names its device (`device="cuda"`, `.to(...)`, `.cuda()`) gets a meta tensor too."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    meta = torch.device("meta")
+
+    def placed(value: Any) -> Any:
+        named = isinstance(value, (str, torch.device)) and torch.device(value).type == "cuda"
+        return meta if named else value
+
+    class CardMeansMeta(TorchFunctionMode):  # type: ignore[misc, unused-ignore]  # torch is untyped here
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            name = getattr(func, "__name__", "")
+            if name == "cuda":
+                return args[0].to(meta)
+            kwargs = dict(kwargs or {})
+            if "device" in kwargs:
+                index = isinstance(kwargs["device"], int)
+                kwargs["device"] = meta if index else placed(kwargs["device"])
+            if name == "to":
+                args = tuple(placed(value) for value in args)
+            return func(*args, **kwargs)
+
+    return CardMeansMeta()

@@ -1,0 +1,165 @@
+"""A CUDA card that is not there: torch and vLLM are told about it, nothing is ever run on it.
+
+So the same installed vLLM answers for any card, a laptop can ask for an H100, and no CUDA context is ever made: every
+query that would initialise the driver is answered from the card's facts instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+SHARED_MEMORY_BYTES = 232448  # one block's largest share on sm_90 and sm_100, CUDA programming guide 13.0
+
+
+@dataclass(slots=True)
+class PretendedCard:
+    """What vLLM asks about a card. `count` follows the deployment asked about."""
+
+    name: str
+    memory_bytes: int
+    compute_capability: tuple[int, int]
+    multiprocessors: int = 132
+    """Chooses kernels, not sizes: an H100 SXM's (NVIDIA H100 data sheet, 2022)."""
+    count: int = 1
+
+
+class _Stream:
+    """A stream or event of the pretended card: a context that does nothing."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __enter__(self) -> _Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return lambda *_, **__: None
+
+
+def tell_torch(card: PretendedCard) -> None:
+    """Replace torch's CUDA queries. Call before vllm is imported."""
+    import torch
+
+    major, minor = card.compute_capability
+    properties = SimpleNamespace(
+        name=card.name,
+        major=major,
+        minor=minor,
+        total_memory=card.memory_bytes,
+        multi_processor_count=card.multiprocessors,
+        warp_size=32,
+        is_integrated=False,
+        max_threads_per_multi_processor=2048,  # sm_80 to sm_100, CUDA programming guide 13.0, table of limits
+        regs_per_multiprocessor=65536,  # same
+        shared_memory_per_block=49152,  # same
+        shared_memory_per_block_optin=SHARED_MEMORY_BYTES,
+        shared_memory_per_multiprocessor=233472,  # same, 228 KiB
+        L2_cache_size=50 * 2**20,
+        gcnArchName="",
+        uuid="",
+    )
+    answers = {
+        "is_available": lambda: True,
+        "is_initialized": lambda: False,
+        "device_count": lambda: card.count,
+        "current_device": lambda: 0,
+        "set_device": lambda _: None,
+        "get_device_name": lambda _=None: card.name,
+        "get_device_capability": lambda _=None: card.compute_capability,
+        "get_device_properties": lambda _=None: properties,
+        "mem_get_info": lambda _=None: (card.memory_bytes, card.memory_bytes),
+        "current_stream": lambda _=None: _Stream(),
+        "synchronize": lambda _=None: None,
+        "empty_cache": lambda: None,
+        "_lazy_init": lambda: None,
+        "Stream": _Stream,
+        "Event": _Stream,
+    }
+    for name, answer in answers.items():
+        setattr(torch.cuda, name, answer)
+    accelerator = {
+        "is_available": lambda: True,
+        "device_count": lambda: card.count,
+        "current_accelerator": lambda *_, **__: torch.device("cuda"),
+        "current_device_index": lambda: 0,
+        "current_device_idx": lambda: 0,
+        "set_device_index": lambda _: None,
+        "synchronize": lambda _=None: None,
+        "empty_cache": lambda: None,
+        "current_stream": lambda _=None: _Stream(),
+    }
+    for name, answer in accelerator.items():
+        setattr(torch.accelerator, name, answer)
+
+
+def tell_triton(card: PretendedCard) -> None:
+    """Give Triton a driver for the card: kernels are declared against it, none is compiled. Without Triton, nothing."""
+    try:
+        from triton.backends.compiler import GPUTarget  # type: ignore[import-untyped, unused-ignore]
+        from triton.runtime import driver  # type: ignore[import-untyped, unused-ignore]
+    except ImportError:
+        return
+    major, minor = card.compute_capability
+    properties = {
+        "multiprocessor_count": card.multiprocessors,
+        "max_shared_mem": SHARED_MEMORY_BYTES,
+        "warpSize": 32,
+    }
+    driver.set_active(
+        SimpleNamespace(
+            get_current_target=lambda: GPUTarget("cuda", 10 * major + minor, 32),
+            get_current_device=lambda: 0,
+            get_current_stream=lambda _=None: 0,
+            get_device_capability=lambda _=None: card.compute_capability,
+            utils=SimpleNamespace(get_device_properties=lambda _: properties),
+        )
+    )
+
+
+def tell_vllm(card: PretendedCard) -> None:
+    """Make the card vLLM's current platform."""
+    import vllm.platforms
+    from vllm.platforms.interface import DeviceCapability
+
+    _take_for_cuda_build(vllm.platforms)
+    from vllm.platforms.cuda import CudaPlatformBase
+
+    class PretendedPlatform(CudaPlatformBase):  # type: ignore[misc, unused-ignore]  # vllm is untyped here
+        @classmethod
+        def get_device_capability(cls, device_id: int = 0) -> Any:
+            return DeviceCapability(*card.compute_capability)
+
+        @classmethod
+        def get_device_name(cls, device_id: int = 0) -> str:
+            return card.name
+
+        @classmethod
+        def get_device_total_memory(cls, device_id: int = 0) -> int:
+            return card.memory_bytes
+
+        @classmethod
+        def num_compute_units(cls, device_id: int = 0) -> int:
+            return card.multiprocessors
+
+        @classmethod
+        def device_count(cls) -> int:
+            return card.count
+
+        @classmethod
+        def is_fully_connected(cls, physical_device_ids: list[int]) -> bool:
+            return True
+
+    vllm.platforms._current_platform = PretendedPlatform()
+
+
+def _take_for_cuda_build(platforms: Any) -> None:
+    """vLLM tells a CPU build by its version and then switches Triton off, whose kernels its CUDA models define."""
+    matches = platforms.vllm_version_matches_substr
+    platforms.vllm_version_matches_substr = lambda text: text != "cpu" and matches(text)
