@@ -127,7 +127,7 @@ def memory_of_ranks(model: Model, gpu: Gpu, engine: Engine, plan: Plan, rules: E
                 beside, "converted layouts and what the allocator keeps beside each tensor"
             ),
             activations=activation_peak(model, engine, plan, rules, is_last_rank=index == len(loaded) - 1),
-            non_torch=non_torch(engine, is_last_rank=index == len(loaded) - 1),
+            non_torch=non_torch(engine, rules, gpu, is_last_rank=index == len(loaded) - 1),
             cuda_graphs=graphs,
             lora=lora_slots(model, engine, plan),
             reserved_kv_cache_bytes=plan.kv_cache_memory_bytes,

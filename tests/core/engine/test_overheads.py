@@ -14,7 +14,10 @@ from vllm_costmeter.core.engine.estimate import Estimate, exactly, gib
 from vllm_costmeter.core.engine.lora import lora_slots
 from vllm_costmeter.core.engine.overheads import cuda_graphs, free_memory, non_torch
 from vllm_costmeter.core.engine.rules import V1, choose_rules
+from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.plan import Layout, Plan
+
+H100 = Gpu("H100 SXM", round(79.19 * GIB), compute_capability=(9, 0))
 
 
 def engine(**flags: object) -> Engine:
@@ -45,9 +48,25 @@ def test_an_exact_estimate_has_no_range(value: int) -> None:
 )
 def test_non_torch_memory_as_logged_by_0_19(layout: Layout, last: bool, logged_gib: float) -> None:
     """Within 0.05 GiB of the H100 logs, and the range contains them."""
-    estimate = non_torch(engine(layout=layout), is_last_rank=last)
+    rules = choose_rules("0.19.0").rules
+    estimate = non_torch(engine(layout=layout), rules, H100, is_last_rank=last)
     assert estimate.bytes / GIB == pytest.approx(logged_gib, abs=0.05)
     assert estimate.low_bytes < gib(logged_gib) < estimate.high_bytes
+
+
+def test_an_ada_card_holds_more_and_an_a100_less() -> None:
+    """As logged: 0.5 GiB on an RTX 4090 with 0.19.0, 0.07 on A100 with 0.17.1."""
+    rules = choose_rules("0.19.0").rules
+    a100 = replace(ADA, name="A100 80GB SXM", compute_capability=(8, 0))
+    assert non_torch(engine(), rules, ADA, is_last_rank=True).bytes == gib(0.5)
+    assert non_torch(engine(), rules, a100, is_last_rank=True).bytes == gib(0.07)
+
+
+def test_unified_memory_is_wide_open() -> None:
+    """On a GB10 the page cache counts as used memory, so gigabytes come and go."""
+    spark = Gpu("NVIDIA GB10", round(121.63 * GIB))
+    estimate = non_torch(engine(), choose_rules("0.25.1").rules, spark, is_last_rank=True)
+    assert estimate.high_bytes - estimate.low_bytes > 7 * GIB
 
 
 def test_eager_mode_has_no_graphs() -> None:

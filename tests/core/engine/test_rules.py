@@ -33,7 +33,13 @@ def test_no_version_means_the_newest_known() -> None:
 
 @pytest.mark.parametrize(
     ("version", "row", "says"),
-    [("0.99.0", -1, "newer"), ("0.11.0rc2", 0, "older"), ("0.1.dev1+gda1daf40b", -1, "does not know")],
+    [
+        ("0.99.0", -1, "newer"),
+        ("0.11.0rc2", 0, "older"),
+        ("0.8.5", 0, "older"),
+        ("0.16.0", 1, "older"),
+        ("0.1.dev1+gda1daf40b", -1, "does not know"),
+    ],
 )
 def test_a_version_outside_the_table_is_said(version: str, row: int, says: str) -> None:
     """The nearest row answers, and a note says that it is not the version's own."""

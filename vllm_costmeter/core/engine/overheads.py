@@ -4,29 +4,49 @@ from __future__ import annotations
 
 from vllm_costmeter.core.engine.engine import GRAPH_CAPTURE_LIMIT, Engine
 from vllm_costmeter.core.engine.estimate import GIB, Estimate, exactly, gib
-from vllm_costmeter.core.engine.rules import Runner
+from vllm_costmeter.core.engine.rules import EngineRules, Runner
 from vllm_costmeter.core.gpu import Gpu
 
 CONTEXT_GIB = (0.25, 0.51, 0.70)
 """What the driver holds of an idle card: 79.19 GiB total, 78.68 free in 35 boots of 0.19.0 on H100."""
 
 
-def non_torch(engine: Engine, *, is_last_rank: bool) -> Estimate:
-    """Bytes that PyTorch's allocator does not know of.
+UNIFIED_NAMES = frozenset({"gb10", "spark", "thor", "strix"})
+UNIFIED_GIB = (
+    0.25,
+    3.5,
+    8.0,
+)  # beyond weights and activations: 1.9 to 7 GiB in 15 logs of 0.22 to 0.25.1 on GB10
 
-    0.19.0 on H100: 0.24 to 0.27 GiB on one GPU (0.46 for Granite), 2.06 to 2.21 at TP 2 and 4 (NCCL and custom
-    all-reduce), 0.07 on a pipeline rank without sampler. Other versions and cards: 0.1 to 2.1 at TP 2, 2 to 3 at
-    TP 8.
-    """
-    if engine.layout.tensor_parallel_size > 1:
-        wide = engine.layout.tensor_parallel_size >= 8
-        value, high = (2.3, 3.0) if wide else (2.1, 2.25)
+WIDE_GPUS, WIDE_MOST_GIB = 8, 3.0  # 2 to 3 GiB logged at TP 8
+WITHOUT_SAMPLER_GIB = 0.07  # pipeline ranks of 0.19.0 on H100 that run no sampler
+
+
+def non_torch(engine: Engine, rules: EngineRules, gpu: Gpu, *, is_last_rank: bool) -> Estimate:
+    """Bytes that PyTorch's allocator does not know of: CUDA context and modules, NCCL, custom all-reduce."""
+    if has_unified_memory(gpu):
+        low, value, high = UNIFIED_GIB
         return Estimate(
-            gib(value), gib(0.1), gib(high), "NCCL and custom all-reduce: 2.06 to 2.21 GiB logged"
+            gib(value), gib(low), gib(high), "unified memory: the host's page cache counts as used"
         )
-    if engine.layout.pipeline_parallel_size > 1 and not is_last_rank:
-        return Estimate(gib(0.07), gib(0.05), gib(0.3), "pipeline rank without sampler: 0.07 GiB logged")
-    return Estimate(gib(0.25), gib(0.02), gib(0.46), "one GPU: 0.24 to 0.46 GiB logged")
+    low, value, high = rules.one_gpu_gib
+    rule = f"CUDA context and modules: {rules.evidence}"
+    if engine.layout.tensor_parallel_size > 1:
+        low, value, high = rules.several_gpus_gib
+        rule = f"NCCL and custom all-reduce: {rules.evidence}"
+        if engine.layout.tensor_parallel_size >= WIDE_GPUS:
+            high = max(high, WIDE_MOST_GIB)
+    elif engine.layout.pipeline_parallel_size > 1 and not is_last_rank:
+        value = min(value, WITHOUT_SAMPLER_GIB)
+    elif gpu.compute_capability is not None:
+        value = rules.one_gpu_gib_by_capability.get(gpu.compute_capability, value)
+        high = max(high, value)
+    return Estimate(gib(value), gib(min(low, value)), gib(high), rule)
+
+
+def has_unified_memory(gpu: Gpu) -> bool:
+    """Whether the card's memory is the host's: GB10 (DGX Spark), Jetson Thor, Strix Halo."""
+    return bool(UNIFIED_NAMES & set(gpu.name.casefold().replace("-", " ").split()))
 
 
 def cuda_graphs(engine: Engine, runner: Runner) -> Estimate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vllm_costmeter.core.engine.version import Version, is_unnumbered_build, parse_version
@@ -21,6 +22,15 @@ class Runner:
     """vLLM's own CUDA-graph estimate at capture size 512: least, usual, most."""
 
 
+V1_BEFORE_0_15 = Runner(
+    float_copies=(
+        2.0,
+        8.0,
+        8.2,
+    ),  # 34 B per logit with PyTorch's sampler (0.10.2, 0.11.2, 0.12.0), 10 B with FlashInfer
+    state_bytes_per_logit=0.0,
+    graph_gib=(0.0, 0.0, 0.0),  # no estimate existed before PR 30515
+)
 V1_BEFORE_0_20 = Runner(
     float_copies=(2.9, 3.0, 3.1),  # 35 boots of 0.19.0 on H100: 14 B per logit in bf16, 16 B in float32
     state_bytes_per_logit=0.0,
@@ -66,20 +76,48 @@ class EngineRules:
     dense_runner: Runner
     other_runner: Runner
     """For mixtures of experts and hybrids of attention and recurrent layers."""
+    one_gpu_gib: tuple[float, float, float]
+    """Memory that PyTorch does not know of, without tensor parallelism: least, usual, most."""
+    several_gpus_gib: tuple[float, float, float]
+    """The same with it: NCCL and custom all-reduce."""
+    one_gpu_gib_by_capability: Mapping[tuple[int, int], float]
+    """The usual value where logs of a compute capability differ."""
     evidence: str
 
     def runner(self, *, is_dense: bool) -> Runner:
         return self.dense_runner if is_dense else self.other_runner
 
 
+ONE_GPU_GIB: Mapping[tuple[int, int], float] = {
+    (8, 0): 0.07,  # two logs of 0.17.1 on A100
+    (8, 9): 0.5,  # 0.19.0 on an RTX 4090: 2588 blocks where 0.25 GiB would leave 2745
+}
+
+OLDEST_SUPPORTED: Version = (0, 17, 0)  # the extra `vllm` of this package begins there
+
 ROWS: tuple[EngineRules, ...] = (
     EngineRules(
-        since=(0, 17, 0),
+        since=(0, 10, 0),
+        gpu_memory_utilization=0.90,  # logged by 0.10.2
+        cuda_graphs_in_budget=False,
+        batched_tokens_from_160_gib=8192,
+        dense_runner=V1_BEFORE_0_15,
+        other_runner=V1_BEFORE_0_15,
+        one_gpu_gib=(0.02, 0.07, 0.35),  # 0.07 logged by 0.10.2; V0 engines logged 0.02 to 0.35
+        several_gpus_gib=(0.1, 0.2, 2.1),  # 0.2 at TP 2 on A100 with 0.10.1.1, about 2 at TP 4 with 0.14.1
+        one_gpu_gib_by_capability={},
+        evidence="12 start-up logs of 0.10.1 to 0.14.1 on A100, H100, L40S and RTX PRO 6000",
+    ),
+    EngineRules(
+        since=(0, 15, 0),
         gpu_memory_utilization=0.90,  # vllm/config/cache.py of 0.17.0, 0.18.0, 0.19.0
         cuda_graphs_in_budget=False,  # envs.py: VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS is 0 (PR 30515)
         batched_tokens_from_160_gib=8192,
         dense_runner=V1_BEFORE_0_20,
         other_runner=V1_BEFORE_0_20,
+        one_gpu_gib=(0.05, 0.25, 0.46),  # 0.24 to 0.27 on H100, 0.46 for one model
+        several_gpus_gib=(0.1, 2.1, 2.25),  # 2.06 to 2.21 at TP 2 and 4 on H100 with 0.19.0
+        one_gpu_gib_by_capability=ONE_GPU_GIB,
         evidence="35 start-up logs of 0.19.0 on H100 80GB (llm-d-planner); source of 0.17.0 to 0.19.0",
     ),
     EngineRules(
@@ -89,6 +127,9 @@ ROWS: tuple[EngineRules, ...] = (
         batched_tokens_from_160_gib=8192,
         dense_runner=V1,
         other_runner=V1,
+        one_gpu_gib=(0.05, 0.25, 0.46),  # 0.24 to 0.27 on H100, 0.46 for one model
+        several_gpus_gib=(0.1, 2.1, 2.25),  # 2.06 to 2.21 at TP 2 and 4 on H100 with 0.19.0
+        one_gpu_gib_by_capability=ONE_GPU_GIB,
         evidence="PR 38284 (2026-04-21); source of 0.20.0 to 0.23.0; logs of 0.20.0, 0.22.0, 0.22.1, 0.23.0",
     ),
     EngineRules(
@@ -98,6 +139,9 @@ ROWS: tuple[EngineRules, ...] = (
         batched_tokens_from_160_gib=8192,
         dense_runner=V2_WITHOUT_ESTIMATE,  # PR 39337 (2026-05); VllmConfig.use_v2_model_runner of 0.25.0
         other_runner=V1,
+        one_gpu_gib=(0.05, 0.25, 0.46),  # 0.24 to 0.27 on H100, 0.46 for one model
+        several_gpus_gib=(0.1, 2.1, 2.25),  # 2.06 to 2.21 at TP 2 and 4 on H100 with 0.19.0
+        one_gpu_gib_by_capability=ONE_GPU_GIB,
         evidence="PR 39337 (2026-05); source of 0.25.0 and 0.27.0; eight logs of 0.25.1, one of 0.27.1",
     ),
     EngineRules(
@@ -107,6 +151,9 @@ ROWS: tuple[EngineRules, ...] = (
         batched_tokens_from_160_gib=16384,  # PR 51726 (about 2026-08); arg_utils.py of 0.28.0
         dense_runner=V2_WITHOUT_ESTIMATE,
         other_runner=V1,
+        one_gpu_gib=(0.05, 0.25, 0.46),  # 0.24 to 0.27 on H100, 0.46 for one model
+        several_gpus_gib=(0.1, 2.1, 2.25),  # 2.06 to 2.21 at TP 2 and 4 on H100 with 0.19.0
+        one_gpu_gib_by_capability=ONE_GPU_GIB,
         evidence="PR 51726 (about 2026-08); source of 0.28.0",
     ),
     EngineRules(
@@ -116,6 +163,9 @@ ROWS: tuple[EngineRules, ...] = (
         batched_tokens_from_160_gib=16384,
         dense_runner=V2,  # VllmConfig.use_v2_model_runner of 0.29.0: for every model it supports
         other_runner=V2,
+        one_gpu_gib=(0.05, 0.25, 0.46),  # 0.24 to 0.27 on H100, 0.46 for one model
+        several_gpus_gib=(0.1, 2.1, 2.25),  # 2.06 to 2.21 at TP 2 and 4 on H100 with 0.19.0
+        one_gpu_gib_by_capability=ONE_GPU_GIB,
         evidence="source of 0.29.0, 0.30.0, 0.32.0 and 0.33.0",
     ),
 )
@@ -137,7 +187,7 @@ class ChosenRules:
 def choose_rules(version: str | None) -> ChosenRules:
     """Rules for a vLLM version; None means the newest known. BadInputError for what is not a version.
 
-    Newer than known takes the newest row and older than known the oldest, and `note` says so.
+    Newer than known takes the newest row, and `note` says so; it also warns of a version older than supported.
     """
     newest = ".".join(str(part) for part in NEWEST_KNOWN)
     if version is None:
@@ -151,9 +201,12 @@ def choose_rules(version: str | None) -> ChosenRules:
         return ChosenRules(
             ROWS[-1], version, f"vLLM {version} is newer than the newest known: rules of {newest} used"
         )
-    if parsed < ROWS[0].since:
-        oldest = ".".join(str(part) for part in ROWS[0].since)
+    row = [ROWS[0], *(row for row in ROWS if row.since <= parsed)][-1]
+    if parsed < OLDEST_SUPPORTED:
+        oldest = ".".join(str(part) for part in OLDEST_SUPPORTED)
         return ChosenRules(
-            ROWS[0], version, f"vLLM {version} is older than the oldest known: rules of {oldest} used"
+            row,
+            version,
+            f"vLLM {version} is older than {oldest}, the oldest supported: its rules rest on few logs",
         )
-    return ChosenRules([row for row in ROWS if row.since <= parsed][-1], version)
+    return ChosenRules(row, version)
