@@ -1,0 +1,104 @@
+"""How parts are divided over tensor, expert and pipeline ranks."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.model.parts import Buffer, Embedding, Experts, Linear, Output, Rank, Tensor
+from vllm_costmeter.core.model.tensors import tally
+from vllm_costmeter.core.model.weights import Layer, Weights, pipeline_spans
+from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.core.quantisation.scheme import UNQUANTISED
+
+TABLE = Buffer("rotary", 1000, shared=True)
+LAYER = Layer((Linear("mlp.up", 64, (Output(128),), "column"), TABLE))
+MODEL = Weights(
+    layers=(LAYER,) * 5,
+    layer_prefix="model.layers.{}.",
+    first=(Embedding("embed", 100, 64),),
+    last=(Tensor("norm", 64), Embedding("lm_head", 100, 64, quantised=True)),
+    towers=(Tensor("vision", 7),),
+)
+
+
+def size(part: Linear | Experts | Embedding | Tensor, **rank: int) -> int:
+    return tally((part,), "", Rank(**rank), UNQUANTISED).bytes
+
+
+@pytest.mark.parametrize(
+    ("layers", "ranks", "sizes"),
+    [(32, 4, (8, 8, 8, 8)), (61, 2, (31, 30)), (5, 4, (1, 1, 2, 1)), (7, 3, (2, 3, 2))],
+)
+def test_layers_left_over_go_to_the_ranks_before_the_last(
+    layers: int, ranks: int, sizes: tuple[int, ...]
+) -> None:
+    """vLLM's get_pp_indices: the last rank, and with few left the first, get none of the rest."""
+    assert tuple(end - start for start, end in pipeline_spans(layers, ranks)) == sizes
+
+
+@given(st.integers(1, 200), st.integers(1, 16))
+def test_pipeline_ranks_share_all_layers_in_order(layers: int, ranks: int) -> None:
+    """Spans touch, cover every layer and differ by one at most; more ranks than layers is refused."""
+    if ranks > layers:
+        with pytest.raises(BadInputError, match="pipeline"):
+            pipeline_spans(layers, ranks)
+        return
+    spans = pipeline_spans(layers, ranks)
+    assert [start for start, _ in spans] == [0] + [end for _, end in spans[:-1]]
+    assert spans[-1][1] == layers
+    lengths = [end - start for start, end in spans]
+    assert max(lengths) - min(lengths) <= 1
+
+
+def test_edges_tables_and_towers_lie_where_vllm_puts_them() -> None:
+    """Embedding first, norm and head last, a shared table once per rank, the tower on each."""
+    first, last = MODEL.bytes_per_pipeline_rank(Plan(layout=Layout(pipeline_parallel_size=2)), "bfloat16")
+    layer, table, tower, embedding = 2 * 64 * 128, 2000, 14, 2 * 128 * 64
+    assert first == embedding + 2 * layer + table + tower + layer
+    assert last == 2 * layer + table + tower + embedding + 128
+
+
+def test_a_tied_head_is_the_embedding_and_a_copy_on_another_rank() -> None:
+    """One rank holds it once; of two ranks each holds it."""
+    tied = Weights((LAYER,) * 2, "l.{}.", (Embedding("embed", 64, 64),), (), is_tied=True)
+    (alone,) = tied.bytes_per_pipeline_rank(Plan(), "bfloat16")
+    halves = tied.bytes_per_pipeline_rank(Plan(layout=Layout(pipeline_parallel_size=2)), "bfloat16")
+    assert sum(halves) == alone + 2 * 64 * 64 + 2000
+
+
+def test_the_language_model_alone_leaves_the_tower_out() -> None:
+    """--language-model-only saves exactly the tower."""
+    (whole,) = MODEL.bytes_per_pipeline_rank(Plan(), "bfloat16")
+    (alone,) = MODEL.bytes_per_pipeline_rank(Plan(language_model_only=True), "bfloat16")
+    assert whole - alone == 14
+
+
+def test_key_value_heads_repeat_when_ranks_outnumber_them() -> None:
+    """Two KV heads on eight ranks: each holds one; on three ranks vLLM refuses."""
+    heads = Linear("qkv", 10, (Output(8, 4), Output(2, 4, replicated=True)), "column")
+    assert size(heads, tensor_parallel_size=8) == 2 * 10 * (4 + 4)
+    with pytest.raises(BadInputError, match="does not divide"):
+        size(heads, tensor_parallel_size=3)
+
+
+def test_a_vocabulary_is_padded_to_64_rows_before_it_is_shared_out() -> None:
+    """100 rows are 128, 16 on each of eight ranks."""
+    assert size(Embedding("embed", 100, 10), tensor_parallel_size=8) == 2 * 16 * 10
+
+
+def test_experts_are_dealt_out_or_cut() -> None:
+    """Expert parallelism gives whole experts, the fullest rank one more; otherwise every rank has a slice of each."""
+    experts = Experts("experts", 10, 16, 32)
+    assert size(experts, expert_parallel_size=4) == 2 * 3 * 3 * 16 * 32
+    assert size(experts, expert_tensor_parallel_size=4) == 2 * 10 * 3 * 16 * 8
+
+
+def test_a_method_on_top_of_another_is_not_guessed() -> None:
+    """A flag names the checkpoint's own method or an online one for a plain checkpoint; anything else is unknown."""
+    plain = MODEL.bytes_per_pipeline_rank(Plan(), "bfloat16")
+    assert MODEL.bytes_per_pipeline_rank(Plan(quantization="fp8"), "bfloat16") < plain
+    with pytest.raises(NotUnderstoodError, match="gguf"):
+        MODEL.bytes_per_pipeline_rank(Plan(quantization="gguf"), "bfloat16")
