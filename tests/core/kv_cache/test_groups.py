@@ -72,3 +72,11 @@ def test_a_model_without_caches_has_no_groups() -> None:
     groups = group_layers(((),), NEWEST, block_outermost=False)
     assert groups.count == 0
     assert groups.bytes_per_block == (0,)
+
+
+def test_packed_blocks_before_0_30_are_unknown() -> None:
+    """DeepSeek V4 was grouped by rules of its own until then."""
+    with pytest.raises(NotUnderstoodError, match="DeepSeek V4"):
+        group_layers(
+            ranks((FULL, 5), (replace(WINDOW, row_bytes=512), 5)), kv_rules("0.29.0"), block_outermost=True
+        )

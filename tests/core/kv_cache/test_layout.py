@@ -6,7 +6,7 @@ import pytest
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.kv_cache import kv_rules
-from vllm_costmeter.core.kv_cache.layers import KVKind, KVLayer
+from vllm_costmeter.core.kv_cache.layers import KVKind, KVLayer, SequenceLimits
 from vllm_costmeter.core.kv_cache.layout import kv_layers, pipeline_slices
 from vllm_costmeter.core.model.attention import (
     Cache,
@@ -100,11 +100,30 @@ def test_attention_blocks_grow_until_a_page_holds_a_state() -> None:
     assert state.state_blocks == 3
 
 
-def test_prefix_caching_of_mamba_layers_is_unknown_where_vllm_kept_every_block() -> None:
-    """Before 0.28 its default mode was another one, with block sizes of its own."""
-    mamba = Mamba2State(4096, 8, 64, 64, 128, 4)
-    with pytest.raises(NotUnderstoodError, match="prefix caching"):
-        built(FullAttention(2, 128), mamba, version="0.26.0")
+def test_mamba_kept_a_state_per_block_before_0_28() -> None:
+    """0.26 cached hybrid prefixes by default in whole chunks: blocks are multiples of them, states one per block."""
+    mamba = Mamba2State(4096, 8, 64, 64, 128, 4, "float32", chunk_tokens=128)
+    full, state = built(FullAttention(2, 128), mamba, version="0.26.0")
+    assert full.block_tokens == 2176
+    assert state.blocks_for(10_000, SequenceLimits(8192)) == 5
+
+
+def test_what_older_versions_did_otherwise_is_unknown_not_guessed() -> None:
+    """Plain fp8 rows of sparse latents on Hopper began with 0.30."""
+    with pytest.raises(NotUnderstoodError, match="fp8_e4m3"):
+        built(MlaLatent(512, 64, sparse=True), plan=Plan(kv_cache_dtype="fp8_e4m3"), version="0.29.0")
+
+
+def test_glm_5_chooses_fp8_on_blackwell_by_itself_since_0_32() -> None:
+    """`auto` is bfloat16 on Hopper and in older versions, fp8 rows on compute capability 10.0."""
+    model = ModelAttention(
+        ((MlaLatent(512, 64, sparse=True),),), 64, "bfloat16", blackwell_kv_cache_dtype="fp8_e4m3"
+    )
+    rows = {
+        (version, card): kv_layers(model, Plan(), kv_rules(version), card)[0][0][0].row_bytes
+        for version, card in (("0.32.0", BLACKWELL), ("0.32.0", HOPPER), ("0.31.0", BLACKWELL))
+    }
+    assert list(rows.values()) == [576, 1152, 1152]
 
 
 def test_a_compressed_layer_has_five_caches() -> None:

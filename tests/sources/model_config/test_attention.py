@@ -147,16 +147,10 @@ def test_falcon_h1_runs_both_mixers_in_every_layer() -> None:
 
 
 def test_whisper_has_self_and_cross_attention() -> None:
-    """Only the decoder keeps a cache; the encoder's output counts its own tokens."""
-    values = {
-        "d_model": 1280,
-        "decoder_layers": 2,
-        "decoder_attention_heads": 20,
-        "max_source_positions": 1500,
-    }
-    model = model_attention(ConfigReader(values), "WhisperForConditionalGeneration")
-    assert model.layers == ((FullAttention(20, 64), CrossAttention(20, 64)),) * 2
-    assert model.encoder_tokens == 1500
+    """Only the decoder keeps a cache."""
+    whisper = {"d_model": 1280, "decoder_layers": 2, "decoder_attention_heads": 20}
+    expected = ((FullAttention(20, 64), CrossAttention(20, 64)),) * 2
+    assert layers("WhisperForConditionalGeneration", **whisper) == expected
 
 
 def test_embedders_keep_nothing() -> None:

@@ -6,7 +6,7 @@ Mirrors `_get_backend_priorities` of vLLM's `platforms/cuda.py` and the backends
 
 from __future__ import annotations
 
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.kv_cache.dtypes import is_quantised
 
 DEFAULT_BLOCK_TOKENS = 16  # CacheConfig.DEFAULT_BLOCK_SIZE, vLLM 0.17 to 0.32
@@ -27,9 +27,12 @@ def dense_latent_block_tokens(major: int, kv_dtype: str, qk_nope_head_dim: int) 
     return DEFAULT_BLOCK_TOKENS
 
 
-def sparse_latent_dtype(major: int, kv_dtype: str) -> str:
+def sparse_latent_dtype(major: int, kv_dtype: str, *, plain_rows: bool) -> str:
     """The format in which sparse MLA stores what `--kv-cache-dtype` asked for. Hopper: `fp8` means FlashMLA's packed
-    656 bytes, `fp8_e4m3` FlashInfer's plain rows; SM120 packs always. BadInputError where no backend exists."""
+    656 bytes, `fp8_e4m3` FlashInfer's `plain_rows` where the version has them; SM120 packs always.
+
+    Errors: BadInputError where no backend exists, NotUnderstoodError for plain rows before they did.
+    """
     if major < HOPPER:
         raise BadInputError(
             "sparse attention (DeepSeek V3.2, GLM-5) needs compute capability 9.0 or newer in vLLM"
@@ -38,11 +41,15 @@ def sparse_latent_dtype(major: int, kv_dtype: str) -> str:
         return "fp8_ds_mla"
     if major == HOPPER and kv_dtype == "fp8":
         return "fp8_ds_mla"
+    if major == HOPPER and kv_dtype == "fp8_e4m3" and not plain_rows:
+        raise NotUnderstoodError(
+            "sparse attention with an fp8_e4m3 cache on Hopper is not known before vLLM 0.30"
+        )
     return "auto" if kv_dtype == "bfloat16" else kv_dtype
 
 
-def head_block_tokens(major: int, kv_dtype: str, widest_head: int) -> int:
-    """Block of attention with keys and values per head: 16, but for fp8 caches of 512-wide heads on Hopper."""
-    if major == HOPPER and widest_head == 512 and kv_dtype in ("fp8", "fp8_e4m3"):
-        return WIDE_HEAD_FP8_BLOCK_TOKENS
-    return DEFAULT_BLOCK_TOKENS
+def head_block_tokens(major: int, kv_dtype: str, widest_head: int, *, wide_fp8_blocks: bool) -> int:
+    """Block of attention with keys and values per head: 16, but for fp8 caches of 512-wide heads on Hopper in the
+    versions with `wide_fp8_blocks`."""
+    wide = wide_fp8_blocks and major == HOPPER and widest_head == 512 and kv_dtype in ("fp8", "fp8_e4m3")
+    return WIDE_HEAD_FP8_BLOCK_TOKENS if wide else DEFAULT_BLOCK_TOKENS

@@ -55,6 +55,8 @@ class KVLayer:
     """The sliding window, or the chunk of chunked local attention."""
     state_blocks: int = 0
     """Blocks a recurrent layer holds per sequence, whatever its length."""
+    state_per_block: bool = False
+    """Whether a recurrent layer keeps a state for every block of the sequence besides."""
 
     @property
     def unpadded_page_bytes(self) -> int:
@@ -82,7 +84,8 @@ class KVLayer:
             case KVKind.CROSS:
                 return _blocks(limits.encoder_tokens, self.block_tokens)
             case KVKind.MAMBA:
-                return self.state_blocks
+                kept = _blocks(length_tokens, self.block_tokens) if self.state_per_block else 0
+                return kept + self.state_blocks
 
     def bytes_for(self, length_tokens: int, limits: SequenceLimits) -> int:
         """Bytes that one sequence of `length_tokens` can hold at most in this layer alone."""

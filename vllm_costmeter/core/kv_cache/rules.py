@@ -26,6 +26,12 @@ class KVRules:
     """The fit check leaves out the one block that the block pool holds back."""
     packs_blocks: bool
     """Backends that lay a block out over all layers pack pages of several sizes into it (DeepSeek V4)."""
+    plain_sparse_rows: bool
+    """Hopper has a backend for sparse latents in plain fp8 rows (`fp8_e4m3`); before, only the packed format."""
+    wide_head_fp8_blocks: bool
+    """fp8 caches of 512-wide heads (Gemma 4) take FlashAttention 4's blocks on Hopper."""
+    chooses_blackwell_fp8: bool
+    """`auto` becomes fp8 for GLM-5 on compute capability 10.x."""
     hybrid_latent_block_tokens: int
     """Granularity of the attention block where MLA shares the pool with recurrent layers (Kimi-Linear)."""
     mamba_prefix_blocks: bool
@@ -45,6 +51,9 @@ _V0_17 = KVRules(
     caches_hybrid_prefixes=False,
     reserves_null_block=False,
     packs_blocks=False,
+    plain_sparse_rows=False,
+    wide_head_fp8_blocks=False,
+    chooses_blackwell_fp8=False,
     hybrid_latent_block_tokens=64,
     mamba_prefix_blocks=True,
     checkpoints_mamba2_prefill=False,
@@ -84,11 +93,41 @@ _V0_29 = replace(
     _V0_28,
     first_version=(0, 29),
     reserves_null_block=True,
-    packs_blocks=True,
     checkpoints_mamba2_prefill=True,
-    evidence="sources of 0.29.0: get_kv_cache_configs, _get_packed_kv_cache_groups; oracle of the 0.32.0 build",
+    evidence="sources of 0.29.0: get_kv_cache_configs, MambaSpec.num_prefill_checkpoint_blocks",
 )
-ROWS: tuple[KVRules, ...] = (_V0_29, _V0_28, _V0_26, _V0_24, _V0_21, _V0_20, _V0_18, _V0_17)
+_V0_30 = replace(
+    _V0_29,
+    first_version=(0, 30),
+    packs_blocks=True,
+    plain_sparse_rows=True,
+    evidence="sources of 0.30.0: _get_packed_kv_cache_groups as in 0.32.0, flashinfer_mla_sparse_sm90.py",
+)
+_V0_31 = replace(
+    _V0_30,
+    first_version=(0, 31),
+    wide_head_fp8_blocks=True,
+    evidence="sources of 0.31.0: FlashAttentionBackend._get_sm90_fa4_fp8_kv_block_size",
+)
+_V0_32 = replace(
+    _V0_31,
+    first_version=(0, 32),
+    chooses_blackwell_fp8=True,
+    evidence="sources of 0.32.0: GlmMoeDsaForCausalLM in models/config.py; answers of the 0.32.0 CUDA build",
+)
+ROWS: tuple[KVRules, ...] = (
+    _V0_32,
+    _V0_31,
+    _V0_30,
+    _V0_29,
+    _V0_28,
+    _V0_26,
+    _V0_24,
+    _V0_21,
+    _V0_20,
+    _V0_18,
+    _V0_17,
+)
 
 
 def kv_rules(vllm_version: str) -> KVRules:

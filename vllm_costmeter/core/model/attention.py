@@ -87,6 +87,8 @@ class Mamba1State:
     conv_kernel: int
     state_dtype: str | None = None
     """The dtype the checkpoint asks for its recurrent state; None: the convolution window's own dtype."""
+    chunk_tokens: int = 2048
+    """Granularity of the kernel, which blocks were multiples of where a state was kept per block (vLLM < 0.28)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Mamba2State:
     state_size: int
     conv_kernel: int
     state_dtype: str | None = None
+    chunk_tokens: int = 2048
 
 
 @dataclass(frozen=True, slots=True)

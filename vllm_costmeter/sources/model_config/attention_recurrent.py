@@ -51,6 +51,7 @@ def nemotron_h(text: ConfigReader) -> Layers:
         state_size=text.int("ssm_state_size", default=128, minimum=1),
         conv_kernel=text.int("conv_kernel", "mamba_d_conv", default=4, minimum=1),
         state_dtype=text.optional_str("mamba_ssm_cache_dtype") or "float32",
+        chunk_tokens=_chunk_tokens(text),
     )
     full = FullAttention(kv_heads(text), head_size(text))
     return _by_name(
@@ -160,6 +161,7 @@ def mamba2(text: ConfigReader) -> Layers:
         head_dim=text.int("head_dim", default=64, minimum=1),
         state_size=text.int("state_size", default=128, minimum=1),
         conv_kernel=text.int("conv_kernel", default=4, minimum=1),
+        chunk_tokens=_chunk_tokens(text),
     )
     return ((state,),) * layer_count(text)
 
@@ -189,7 +191,12 @@ def _mamba2(text: ConfigReader, inner: int) -> Mamba2State:
         head_dim=inner // heads if stated in (None, "auto") else text.int("mamba_d_head", minimum=1),
         state_size=text.int("mamba_d_state", default=256, minimum=1),
         conv_kernel=text.int("mamba_d_conv", default=4, minimum=1),
+        chunk_tokens=_chunk_tokens(text),
     )
+
+
+def _chunk_tokens(text: ConfigReader) -> int:
+    return text.int("mamba_chunk_size", "chunk_size", default=2048, minimum=1, maximum=1 << 20)
 
 
 def _by_name(text: ConfigReader, names: Iterable[object], caches: Mapping[str, LayerCaches]) -> Layers:

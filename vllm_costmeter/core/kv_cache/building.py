@@ -1,0 +1,91 @@
+"""The cache layers of one fact on one rank: bytes, blocks and shapes, given how everything is stored.
+
+Mirrors the `get_kv_cache_spec` of vLLM's attention layers (read in 0.32).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vllm_costmeter.core.kv_cache.compressed import compressed_layers
+from vllm_costmeter.core.kv_cache.dtypes import key_value_bytes, latent_bytes
+from vllm_costmeter.core.kv_cache.layers import KVKind, KVLayer
+from vllm_costmeter.core.kv_cache.states import StateFormat, state_bytes
+from vllm_costmeter.core.model.attention import (
+    Cache,
+    ChunkedLocal,
+    CompressedMla,
+    CrossAttention,
+    FullAttention,
+    Mamba2State,
+    MlaLatent,
+    RecurrentState,
+    SlidingWindow,
+    SparseIndexer,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFormat:
+    """Everything that turns a cache fact into bytes on one rank."""
+
+    dtype: str
+    kv_dtype: str
+    block_tokens: int
+    tensor_parallel_size: int
+    states: StateFormat
+    state_page_bytes: int | None = None
+    """Page that recurrent layers are padded to in a hybrid model; None: their own size."""
+    state_blocks: int = 1
+    mamba2_checkpoint_blocks: int = 0
+    state_per_block: bool = False
+
+
+def cache_layers(cache: Cache, form: CacheFormat) -> tuple[KVLayer, ...]:
+    match cache:
+        case FullAttention() | SlidingWindow() | ChunkedLocal() | CrossAttention():
+            return (_heads(cache, form),)
+        case MlaLatent(kv_lora_rank=rank, qk_rope_head_dim=rope):
+            row = latent_bytes(rank + rope, form.kv_dtype, form.dtype)
+            return (KVLayer(KVKind.MLA, form.block_tokens, row, (rank + rope,)),)
+        case SparseIndexer(head_dim=head_dim):
+            row = (
+                head_dim + head_dim // 128 * 4
+            )  # fp8 key and a float32 scale per 128 values (Indexer, vLLM 0.32)
+            return (KVLayer(KVKind.MLA, form.block_tokens, row, (head_dim,)),)
+        case CompressedMla():
+            return compressed_layers(cache, form.kv_dtype)
+        case _:
+            return (_state(cache, form),)
+
+
+def _heads(
+    cache: FullAttention | SlidingWindow | ChunkedLocal | CrossAttention, form: CacheFormat
+) -> KVLayer:
+    heads = max(1, cache.num_kv_heads // form.tensor_parallel_size)
+    size, size_v, window, kind = cache.head_size, cache.head_size, None, KVKind.FULL
+    match cache:
+        case FullAttention():
+            size_v = cache.head_size_v or size
+        case SlidingWindow():
+            size_v, window, kind = cache.head_size_v or size, cache.window_tokens, KVKind.SLIDING
+        case ChunkedLocal():
+            window, kind = cache.chunk_tokens, KVKind.CHUNKED
+        case CrossAttention():
+            kind = KVKind.CROSS
+    row = heads * key_value_bytes(size, size_v, form.kv_dtype, form.dtype)
+    return KVLayer(kind, form.block_tokens, row, (heads, size, size_v), window_tokens=window)
+
+
+def _state(state: RecurrentState, form: CacheFormat) -> KVLayer:
+    size = state_bytes(state, form.tensor_parallel_size, form.states)
+    blocks = form.state_blocks + (form.mamba2_checkpoint_blocks if isinstance(state, Mamba2State) else 0)
+    padded = None if form.state_page_bytes in (None, size) else form.state_page_bytes
+    return KVLayer(
+        KVKind.MAMBA,
+        form.block_tokens,
+        size,
+        padded_page_bytes=padded,
+        state_blocks=blocks,
+        state_per_block=form.state_per_block,
+    )

@@ -1,0 +1,127 @@
+"""In which dtype and in which blocks a deployment stores its cache.
+
+Mirrors `update_block_size_for_backend` of vLLM's `platforms/interface.py` (read in 0.32; versions before differ as
+`rules` says).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import lcm
+
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.kv_cache.backends import (
+    BLACKWELL,
+    COMPRESSED_BLOCK_TOKENS,
+    SPARSE_BLOCK_TOKENS,
+    dense_latent_block_tokens,
+    head_block_tokens,
+    sparse_latent_dtype,
+)
+from vllm_costmeter.core.kv_cache.building import CacheFormat, cache_layers
+from vllm_costmeter.core.kv_cache.dtypes import check_kv_cache_dtype
+from vllm_costmeter.core.kv_cache.rules import KVRules
+from vllm_costmeter.core.kv_cache.states import StateFormat, state_bytes
+from vllm_costmeter.core.model.attention import (
+    Cache,
+    CompressedMla,
+    FullAttention,
+    Mamba1State,
+    Mamba2State,
+    MlaLatent,
+    ModelAttention,
+    RecurrentState,
+    SlidingWindow,
+)
+from vllm_costmeter.core.plan import Plan
+
+
+def resolved_kv_dtype(model: ModelAttention, plan: Plan, rules: KVRules, major: int) -> str:
+    """`--kv-cache-dtype` after `auto` asked the checkpoint and the architecture. BadInputError if vLLM lacks it."""
+    asked = plan.kv_cache_dtype
+    if asked == "auto":
+        chosen = (
+            model.blackwell_kv_cache_dtype if major == BLACKWELL and rules.chooses_blackwell_fp8 else None
+        )
+        asked = model.kv_cache_dtype or chosen or "auto"
+    check_kv_cache_dtype(asked)
+    return asked
+
+
+def cache_format(model: ModelAttention, plan: Plan, rules: KVRules, major: int) -> CacheFormat:
+    """How `plan` stores the caches of `model` on a card of this major compute capability. Errors: BadInputError for
+    what vLLM refuses, NotUnderstoodError for what is not known."""
+    dtype = model.dtype if plan.dtype == "auto" else plan.dtype
+    kv_dtype = resolved_kv_dtype(model, plan, rules, major)
+    kinds = set().union(*model.layers, *model.draft_layers)
+    if any(isinstance(cache, MlaLatent) and cache.sparse for cache in kinds):
+        kv_dtype = sparse_latent_dtype(major, kv_dtype, plain_rows=rules.plain_sparse_rows)
+    speculative = int((plan.speculative_config or {}).get("num_speculative_tokens") or 0)
+    form = CacheFormat(
+        dtype=dtype,
+        kv_dtype=kv_dtype,
+        block_tokens=_block_tokens(kinds, plan, rules, kv_dtype, major),
+        tensor_parallel_size=plan.layout.tensor_parallel_size,
+        states=StateFormat(dtype, plan.mamba_cache_dtype, plan.mamba_ssm_cache_dtype, speculative),
+    )
+    states = [cache for cache in kinds if isinstance(cache, RecurrentState)]
+    return _with_states(form, states, kinds, plan, rules) if states else form
+
+
+def _block_tokens(kinds: set[Cache], plan: Plan, rules: KVRules, kv_dtype: str, major: int) -> int:
+    """The block before recurrent layers raise it: the flag's, or what the backends prefer."""
+    latents = [cache for cache in kinds if isinstance(cache, MlaLatent)]
+    heads = [cache.head_size for cache in kinds if isinstance(cache, FullAttention | SlidingWindow)]
+    if any(isinstance(cache, CompressedMla) for cache in kinds):
+        preferred = step = COMPRESSED_BLOCK_TOKENS
+    elif any(latent.sparse for latent in latents):
+        preferred = step = SPARSE_BLOCK_TOKENS
+    elif latents:
+        preferred, step = dense_latent_block_tokens(major, kv_dtype, latents[0].qk_nope_head_dim), 16
+    else:
+        preferred = step = head_block_tokens(
+            major, kv_dtype, max(heads, default=0), wide_fp8_blocks=rules.wide_head_fp8_blocks
+        )
+    if plan.block_size is None:
+        return preferred
+    if plan.block_size <= 0 or plan.block_size % step:
+        raise BadInputError(
+            f"--block-size {plan.block_size}: this model's attention needs a multiple of {step}"
+        )
+    return plan.block_size
+
+
+def _with_states(
+    form: CacheFormat, states: list[RecurrentState], kinds: set[Cache], plan: Plan, rules: KVRules
+) -> CacheFormat:
+    """Recurrent layers share the pool: attention's block grows until its page holds a state, states are padded to
+    that page. A model of recurrent layers alone keeps its own size."""
+    attention = [cache for cache in kinds if not isinstance(cache, RecurrentState)]
+    cached = plan.enable_prefix_caching
+    if cached is None:
+        cached = rules.caches_hybrid_prefixes and bool(attention)
+    chunks = [state.chunk_tokens for state in states if isinstance(state, Mamba1State | Mamba2State)]
+    per_block = cached and rules.mamba_prefix_blocks and bool(chunks)
+    form = replace(
+        form,
+        state_blocks=(0 if per_block else 2 if cached else 1) + form.states.speculative_tokens,
+        mamba2_checkpoint_blocks=1 if cached and rules.checkpoints_mamba2_prefill else 0,
+        state_per_block=per_block,
+    )
+    if not attention:
+        if per_block:
+            raise NotUnderstoodError(
+                "KV cache: prefix caching of pure Mamba models before vLLM 0.28 is not known"
+            )
+        return form
+    largest = max(state_bytes(state, form.tensor_parallel_size, form.states) for state in states)
+    step, token_bytes = (
+        form.block_tokens,
+        cache_layers(attention[0], replace(form, block_tokens=1))[0].row_bytes,
+    )
+    if any(isinstance(cache, MlaLatent) for cache in attention):
+        step = max(step, rules.hybrid_latent_block_tokens)
+    if per_block:
+        step = lcm(step, *chunks)
+    block = max(form.block_tokens, step * -(-largest // (step * token_bytes)))
+    return replace(form, block_tokens=block, state_page_bytes=block * token_bytes)
