@@ -8,7 +8,7 @@ from vllm_costmeter.core.engine.rules import EngineRules, Runner
 from vllm_costmeter.core.gpu import Gpu
 
 CONTEXT_GIB = (0.25, 0.51, 0.70)
-"""What the driver holds of an idle card: 79.19 GiB total, 78.68 free in 35 boots of 0.19.0 on H100."""
+"""What the driver holds of an idle card: 79.19 GiB total, 78.68 free in 36 boots of 0.19.0 on H100."""
 
 
 UNIFIED_NAMES = frozenset({"gb10", "spark", "thor", "strix"})
@@ -31,12 +31,13 @@ def non_torch(engine: Engine, rules: EngineRules, gpu: Gpu, *, is_last_rank: boo
         )
     low, value, high = rules.one_gpu_gib
     rule = f"CUDA context and modules: {rules.evidence}"
-    if engine.layout.tensor_parallel_size > 1:
+    layout = engine.layout
+    if layout.tensor_parallel_size > 1 or (layout.enable_expert_parallel and layout.data_parallel_size > 1):
         low, value, high = rules.several_gpus_gib
         rule = f"NCCL and custom all-reduce: {rules.evidence}"
-        if engine.layout.tensor_parallel_size >= WIDE_GPUS:
+        if layout.tensor_parallel_size * layout.data_parallel_size >= WIDE_GPUS:
             high = max(high, WIDE_MOST_GIB)
-    elif engine.layout.pipeline_parallel_size > 1 and not is_last_rank:
+    elif layout.pipeline_parallel_size > 1 and not is_last_rank:
         value = min(value, WITHOUT_SAMPLER_GIB)
     elif gpu.compute_capability is not None:
         value = rules.one_gpu_gib_by_capability.get(gpu.compute_capability, value)

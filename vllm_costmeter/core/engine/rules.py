@@ -32,7 +32,7 @@ V1_BEFORE_0_15 = Runner(
     graph_gib=(0.0, 0.0, 0.0),  # no estimate existed before PR 30515
 )
 V1_BEFORE_0_20 = Runner(
-    float_copies=(2.9, 3.0, 3.1),  # 35 boots of 0.19.0 on H100: 14 B per logit in bf16, 16 B in float32
+    float_copies=(2.9, 3.0, 3.1),  # 36 boots of 0.19.0 on H100: 14 B per logit in bf16, 16 B in float32
     state_bytes_per_logit=0.0,
     graph_gib=(0.49, 0.84, 1.69),  # "cudagraph_est_gib" of the same boots
 )
@@ -118,7 +118,7 @@ ROWS: tuple[EngineRules, ...] = (
         one_gpu_gib=(0.05, 0.25, 0.46),  # 0.24 to 0.27 on H100, 0.46 for one model
         several_gpus_gib=(0.1, 2.1, 2.25),  # 2.06 to 2.21 at TP 2 and 4 on H100 with 0.19.0
         one_gpu_gib_by_capability=ONE_GPU_GIB,
-        evidence="35 start-up logs of 0.19.0 on H100 80GB (llm-d-planner); source of 0.17.0 to 0.19.0",
+        evidence="36 start-up logs of 0.19.0 on H100 80GB (llm-d-planner); source of 0.17.0 to 0.19.0",
     ),
     EngineRules(
         since=(0, 20, 0),
