@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from vllm_costmeter.core.meter.activity import EngineEvent
 from vllm_costmeter.core.meter.merge import LONGEST_SILENCE_SECONDS, ProcessTotals
 from vllm_costmeter.core.meter.unit_prices import RequestUnitPrices
 
+COUNTS = tuple(field.name for field in fields(EngineTotals) if field.name != "events")
 PRICES_FILE = "costmeter_request_prices.json"
 
 
@@ -35,15 +36,11 @@ class ProcessExchange:
 
     def write_engines(self, now_seconds: float, engines: Sequence[EngineTotals]) -> None:
         """Shows the charging process what this one knows, with the events of the last seconds only."""
-        since = now_seconds - 2 * LONGEST_SILENCE_SECONDS
+        since = now_seconds - LONGEST_SILENCE_SECONDS
         rows: list[dict[str, Any]] = []
         for totals in engines:
-            row = asdict(totals)
-            row["events"] = [
-                [event.seconds, event.kind, event.running_requests, event.began_seconds]
-                for event in totals.events
-                if event.seconds >= since
-            ]
+            row: dict[str, Any] = {name: getattr(totals, name) for name in COUNTS}
+            row["events"] = [event for event in totals.events if event.seconds >= since]
             rows.append(row)
         self._replace(
             f"costmeter_engines_{self._rank}.json", {"written_seconds": now_seconds, "engines": rows}
