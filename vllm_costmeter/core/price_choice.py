@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from vllm_costmeter.core.gpu_share import GpuShare
 from vllm_costmeter.core.price import Price, node_price, owned_price, rental_price
 from vllm_costmeter.core.price_row import PriceRow
 from vllm_costmeter.core.settings import Settings
 
+WHOLE = GpuShare()
 
-def choose_price(settings: Settings, gpus: int, catalogue: PriceRow | None) -> Price | None:
+
+def choose_price(
+    settings: Settings, gpus: int, catalogue: PriceRow | None, share: GpuShare = WHOLE
+) -> Price | None:
     """The price for `gpus` cards. `catalogue` is the dated default row for the card, None where the card is unknown or
-    has no verified row: then, with no price in the settings, there is no price, and no dollar is shown."""
+    has no verified row: then, with no price in the settings, there is no price, and no dollar is shown. Every price is
+    one of whole cards; `share` is the part of them that this server has."""
     source = settings.price_source or "catalogue"
-    share = settings.gpu_share
-    basis = "stated" if share < 1 else ""
+    fraction, basis = share
     if settings.gpu_hourly_usd is not None:
         return rental_price(
             usd_per_gpu_hour=settings.gpu_hourly_usd,
             gpus=gpus,
             source=source,
-            gpu_share=share,
+            gpu_share=fraction,
             share_basis=basis,
         )
     if settings.node_hourly_usd is not None:
         return node_price(
-            usd_per_hour=settings.node_hourly_usd, source=source, gpu_share=share, share_basis=basis
+            usd_per_hour=settings.node_hourly_usd, source=source, gpu_share=fraction, share_basis=basis
         )
     if settings.purchase_usd is not None:
         return owned_price(
@@ -35,7 +40,7 @@ def choose_price(settings: Settings, gpus: int, catalogue: PriceRow | None) -> P
             overhead_usd_per_month=settings.overhead_usd_per_month,
             gpus=gpus,
             source=source,
-            gpu_share=share,
+            gpu_share=fraction,
             share_basis=basis,
         )
     if catalogue is not None:
@@ -44,7 +49,7 @@ def choose_price(settings: Settings, gpus: int, catalogue: PriceRow | None) -> P
             gpus=gpus,
             source=f"catalogue: {catalogue.provider}",
             as_of=catalogue.as_of,
-            gpu_share=share,
+            gpu_share=fraction,
             share_basis=basis,
         )
     return None
