@@ -54,8 +54,11 @@ def _start(request: ExactRequest) -> Callable[[ExactRequest], ExactAnswer]:
 
 
 def _one_line(why: Exception) -> str:
-    text = " ".join(str(why).split())[:LONGEST_REASON]
-    return text if isinstance(why, NotAskableError) else f"{type(why).__name__}: {text}"
+    """The error in one line; of pydantic's long form only vLLM's own sentence."""
+    text = " ".join(str(why).split())
+    own = text.partition("Value error, ")[2].partition(" [type=")[0]
+    text = (own or text)[:LONGEST_REASON]
+    return text if own or isinstance(why, NotAskableError) else f"{type(why).__name__}: {text}"
 
 
 if __name__ == "__main__":

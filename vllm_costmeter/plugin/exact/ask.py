@@ -82,6 +82,11 @@ class VllmWorker:
     ) -> None:
         self.close()
 
+    @property
+    def is_alive(self) -> bool:
+        """False once the process ended, by itself or by its time limit."""
+        return self._process.poll() is None
+
     def ask(self, request: ExactRequest) -> ExactAnswer:
         """One answer. ExactUnavailableError as in `ask_vllm`; after a time-out the worker is gone."""
         reply = json.loads(self._exchange(json.dumps(request.to_json()).encode() + b"\n"))

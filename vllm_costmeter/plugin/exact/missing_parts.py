@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import inspect
 import os
 import sys
 import types
@@ -35,6 +36,7 @@ CUDA_PACKAGES = (
     "flashinfer",
     "tilelang",
     "cutlass",
+    "cuda",
 )
 """Python packages that only the CUDA build carries or requires."""
 
@@ -93,6 +95,9 @@ another torch), they must be declared before it imports."""
 
 class MissingOperator:
     """An operator that was never registered: it may be named and kept, and answers only what is asked of kernels."""
+
+    __signature__ = inspect.Signature([inspect.Parameter("ckv_scale_arr", inspect.Parameter.KEYWORD_ONLY)])
+    """vLLM knows FlashInfer 0.6.18, which its CUDA build requires, by this argument (utils/flashinfer.py, 0.32)."""
 
     def __init__(self, namespace: str, name: str) -> None:
         self._name = f"{namespace}.{name}"
