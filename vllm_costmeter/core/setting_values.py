@@ -6,6 +6,7 @@ import math
 from typing import Any, Literal, cast
 
 from vllm_costmeter.core.errors import nearest
+from vllm_costmeter.core.gpu_share import ShareBasis
 
 PreflightMode = Literal["refuse", "warn", "off"]
 
@@ -37,6 +38,13 @@ def preflight_mode(raw: object) -> PreflightMode:
     if folded not in ("refuse", "warn", "off"):
         raise ValueError(f"one of refuse, warn, off{nearest(folded, ('refuse', 'warn', 'off'), 1)}")
     return cast(PreflightMode, folded)
+
+
+def mig_basis(raw: object) -> ShareBasis:
+    folded = str(raw).strip().lower()
+    if folded not in ("memory", "compute"):
+        raise ValueError(f"memory or compute{nearest(folded, ('memory', 'compute'), 1)}")
+    return cast(ShareBasis, folded)
 
 
 def tariff(raw: object) -> tuple[float, ...]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from vllm_costmeter.core.errors import BadInputError, nearest
-from vllm_costmeter.core.setting_values import PreflightMode, number, preflight_mode, tariff, text
+from vllm_costmeter.core.gpu_share import ShareBasis
+from vllm_costmeter.core.setting_values import PreflightMode, mig_basis, number, preflight_mode, tariff, text
 
 Convert = Callable[[object], Any]
 LayerKind = Literal["flag", "additional_config", "environment", "file"]
@@ -27,6 +28,7 @@ class Settings:
     preflight: PreflightMode = "refuse"
     catalogue: str | None = None
     gpu_share: float = 1.0
+    mig_share: ShareBasis = "memory"
     purchase_usd: float | None = None
     lifetime_years: float = 3.0
     residual_usd: float = 0.0
@@ -100,6 +102,12 @@ SETTINGS: tuple[Setting, ...] = (
         "FRACTION",
         lambda raw: number(raw, above=0, most=1),
         "Share of each card this server is charged for, for a time-sliced or shared card (default 1).",
+    ),
+    Setting(
+        "mig_share",
+        "BASIS",
+        mig_basis,
+        "A MIG slice pays its part of the card by memory (default) or by compute.",
     ),
     Setting(
         "purchase_usd",

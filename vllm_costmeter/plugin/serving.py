@@ -15,6 +15,7 @@ import vllm_costmeter
 from vllm_costmeter.core.card import Card
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu_reading import GpuSource
+from vllm_costmeter.core.gpu_share import server_share
 from vllm_costmeter.core.meter import Meter
 from vllm_costmeter.core.meter.merge import EngineMerger
 from vllm_costmeter.core.price import Price
@@ -98,7 +99,9 @@ class ServingMeter:
         shape = self._shape
         card = _card(settings, gpus)
         count = shape.gpus_per_engine * len(shape.engine_indexes)
-        price = choose_price(settings, count, default_price(card) if card else None)
+        slices = card.mig_instances if card else None
+        share = server_share(gpus.latest().gpus, settings.mig_share, settings.gpu_share, slices)
+        price = choose_price(settings, count, default_price(card) if card else None, share)
         _tell(price, count)
         return Meter(
             engine_indexes=shape.engine_indexes,
