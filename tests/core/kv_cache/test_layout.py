@@ -114,6 +114,12 @@ def test_what_older_versions_did_otherwise_is_unknown_not_guessed() -> None:
         built(MlaLatent(512, 64, sparse=True), plan=Plan(kv_cache_dtype="fp8_e4m3"), version="0.29.0")
 
 
+def test_turboquant_of_a_dense_model_is_unknown() -> None:
+    """Its boundary layers keep the model's dtype, which no evidence at hand pins down."""
+    with pytest.raises(NotUnderstoodError, match="turboquant_k8v4"):
+        built(FullAttention(8, 128), plan=Plan(kv_cache_dtype="turboquant_k8v4"))
+
+
 def test_glm_5_chooses_fp8_on_blackwell_by_itself_since_0_32() -> None:
     """`auto` is bfloat16 on Hopper and in older versions, fp8 rows on compute capability 10.0."""
     model = ModelAttention(

@@ -56,6 +56,10 @@ def cache_format(model: ModelAttention, plan: Plan, rules: KVRules, major: int) 
     kinds = set().union(*model.layers, *model.draft_layers)
     if any(isinstance(cache, MlaLatent) and cache.sparse for cache in kinds):
         kv_dtype = sparse_latent_dtype(major, kv_dtype, plain_rows=rules.plain_sparse_rows)
+    if kv_dtype.startswith("turboquant") and not any(isinstance(cache, RecurrentState) for cache in kinds):
+        raise NotUnderstoodError(
+            f"--kv-cache-dtype {kv_dtype}: vLLM keeps the first and last layers in the model's dtype; not known"
+        )
     speculative = int((plan.speculative_config or {}).get("num_speculative_tokens") or 0)
     form = CacheFormat(
         dtype=dtype,
