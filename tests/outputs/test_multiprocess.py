@@ -68,6 +68,32 @@ def test_absence_needs_no_more_than_not_publishing(tmp_path: Path) -> None:
     assert left == {"costmeter_tokens_total", "costmeter_errors_total"}
 
 
+def test_values_change_in_place_as_long_as_the_samples_are_the_same(tmp_path: Path) -> None:
+    """A second costs no new file, and the scrape reads the new value."""
+    publisher = MultiprocessPublisher(tmp_path, 0)
+    publisher.publish(of_one_process())
+    file = (tmp_path / "counter_costmeter0.db").stat().st_ino
+    publisher.publish(process_families("org/model-8b", {"generated": 7}, None, {"hook": 1}))
+    assert (tmp_path / "counter_costmeter0.db").stat().st_ino != file
+    file = (tmp_path / "counter_costmeter0.db").stat().st_ino
+    publisher.publish(process_families("org/model-8b", {"generated": 8}, None, {"hook": 1}))
+    assert (tmp_path / "counter_costmeter0.db").stat().st_ino == file
+    labels = {"model_name": "org/model-8b", "kind": "generated"}
+    assert merged(tmp_path).get_sample_value("costmeter_tokens_total", labels) == 8
+
+
+def test_a_file_of_an_earlier_run_is_replaced(tmp_path: Path) -> None:
+    """What it counted is not added to what this run counts."""
+    MultiprocessPublisher(tmp_path, 0).publish(families())
+    MultiprocessPublisher(tmp_path, 0).publish(of_one_process())
+    labels = {"model_name": "org/model-8b", "kind": "generated"}
+    assert merged(tmp_path).get_sample_value("costmeter_tokens_total", labels) == 500
+    assert {name for name, _ in samples(merged(tmp_path))} == {
+        "costmeter_tokens_total",
+        "costmeter_errors_total",
+    }
+
+
 def test_the_death_of_a_process_leaves_the_files(tmp_path: Path) -> None:
     """The library's bookkeeping for dead processes removes only its own live gauges."""
     MultiprocessPublisher(tmp_path, 0).publish(families())

@@ -2,8 +2,9 @@
 
 vLLM then serves what prometheus_client.multiprocess.MultiProcessCollector merges from the `*.db` files in
 PROMETHEUS_MULTIPROC_DIR: collectors do not exist, and a gauge object, once set, can never become absent again. So
-each process writes complete files of its own, in the library's format and with its own writer, beside the directory's
-other files, and replaces them once a second: a sample that is not in the new file is gone.
+each process writes files of its own, in the library's format and with its own writer, beside the directory's other
+files. As long as the same samples exist, their values are set in place; when a sample appears or goes, a new complete
+file replaces the old one, and what is not in it is gone.
 
 File names are read by the library as `<kind>[_<gauge mode>]_<process>.db`. Counters and histograms add up over
 processes. Gauges use `mostrecent`, which publishes no `pid` label; that mode is not a `live` one, so
@@ -19,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from vllm_costmeter.outputs.exposition import Family, Labels
-from vllm_costmeter.outputs.prometheus import floatToGoString, mmap_key, write_value_file
+from vllm_costmeter.outputs.prometheus import ValueFile, floatToGoString, mmap_key
 
 FILE_PREFIXES = {"counter": "counter", "gauge": "gauge_mostrecent", "histogram": "histogram"}
 
@@ -28,28 +29,35 @@ Value = tuple[str, float]
 
 
 class MultiprocessPublisher:
-    """Writes one file per kind of metric for the API process `rank`, each replaced whole."""
+    """Keeps one file per kind of metric for the API process `rank`. Called by one thread."""
 
     def __init__(self, directory: Path, rank: int, unix_seconds: Callable[[], float] = time.time) -> None:
         self._directory = directory
         self._rank = rank
         self._unix_seconds = unix_seconds
+        self._files: dict[str, tuple[list[str], ValueFile]] = {}
 
     def publish(self, families: Sequence[Family]) -> None:
         """Replaces everything this process has published. OSError where the directory is gone or full."""
         now = self._unix_seconds()
-        for kind, prefix in FILE_PREFIXES.items():
+        for kind in FILE_PREFIXES:
             values = [value for family in families if family.row.kind == kind for value in _values(family)]
-            path = self._directory / f"{prefix}_costmeter{self._rank}.db"
-            if values or path.exists():
-                _replace(path, values, now)
+            keys, file = self._files.get(kind, (None, None))
+            if keys != [key for key, _ in values]:
+                self._replace(kind, values, now)
+            elif file is not None:
+                file.write(values, now)
 
-
-def _replace(path: Path, values: Iterable[Value], unix_seconds: float) -> None:
-    temporary = path.with_suffix(".costmeter-tmp")  # not *.db: a scrape never reads half a file
-    temporary.unlink(missing_ok=True)
-    write_value_file(temporary, values, unix_seconds)
-    os.replace(temporary, path)  # noqa: PTH105 (atomic, and the name is the point)
+    def _replace(self, kind: str, values: list[Value], unix_seconds: float) -> None:
+        path = self._directory / f"{FILE_PREFIXES[kind]}_costmeter{self._rank}.db"
+        temporary = path.with_suffix(".costmeter-tmp")  # not *.db: a scrape never reads half a file
+        temporary.unlink(missing_ok=True)
+        file = ValueFile(temporary)
+        file.write(values, unix_seconds)
+        os.replace(temporary, path)  # noqa: PTH105 (atomic, and the name is the point)
+        if kind in self._files:
+            self._files[kind][1].close()
+        self._files[kind] = ([key for key, _ in values], file)
 
 
 def _values(family: Family) -> Iterable[Value]:

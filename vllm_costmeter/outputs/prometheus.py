@@ -16,18 +16,25 @@ __all__ = [
     "CollectorRegistry",
     "Metric",
     "MultiProcessCollector",
+    "ValueFile",
     "floatToGoString",
     "generate_latest",
     "mmap_key",
-    "write_value_file",
 ]
 
 
-def write_value_file(path: Path, values: Iterable[tuple[str, float]], unix_seconds: float) -> None:
-    """A complete file of (key, value) in the format that MultiProcessCollector reads, by the library's own writer."""
-    file = MmapedDict(str(path))  # type: ignore[no-untyped-call]
-    try:
+class ValueFile:
+    """A file in the format that MultiProcessCollector reads, mapped into memory and written by the library's own
+    writer. A reader sees each value whole, as with the library's own files."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = MmapedDict(str(path))  # type: ignore[no-untyped-call]
+
+    def write(self, values: Iterable[tuple[str, float]], unix_seconds: float) -> None:
+        """Sets the values of these keys."""
         for key, value in values:
-            file.write_value(key, value, unix_seconds)  # type: ignore[no-untyped-call]
-    finally:
-        file.close()  # type: ignore[no-untyped-call]
+            self._file.write_value(key, value, unix_seconds)  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """Unmaps it; the file stays."""
+        self._file.close()  # type: ignore[no-untyped-call]
