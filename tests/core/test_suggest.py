@@ -31,7 +31,7 @@ def test_the_longest_length_comes_first_and_is_exact() -> None:
 
 
 def test_suggestions_keep_the_order_of_how_little_they_change() -> None:
-    """Length, KV dtype, GPUs, sequences, batch, eager, utilisation, quantisation, another card."""
+    """Length, KV dtype, GPUs, sequences, eager, utilisation, another card."""
     result = advised(llama(), Plan(), offers=(L40S, H200))
     kinds = [next(iter(each.change)) for each in result.suggestions]
     assert kinds == [
@@ -41,9 +41,16 @@ def test_suggestions_keep_the_order_of_how_little_they_change() -> None:
         "max_num_seqs",
         "enforce_eager",
         "gpu_memory_utilization",
-        "quantization",
         "gpu",
     ]
+
+
+def test_a_change_that_gains_no_context_is_not_offered() -> None:
+    """These stand-in weights have one size in every quantisation, so fp8 weights would gain nothing."""
+    result = advised(llama(), Plan())
+    longest = result.max_model_len_that_fits
+    assert longest is not None
+    assert all(each.max_model_len_that_fits > longest for each in result.suggestions[1:])
 
 
 def test_every_suggestion_fits_when_tried() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.api import check_plan
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit import Fit
+from vllm_costmeter.core.fit_result import EXIT_CODES
 from vllm_costmeter.sources.chosen_gpu import chosen_gpu
 from vllm_costmeter.sources.serve_command import command_flags, is_command, normalised
 from vllm_costmeter.sources.serve_flags import add_serve_flags, plan_from, unmodelled_flags
@@ -66,7 +67,10 @@ def prepare(words: list[str]) -> list[str]:
 
 def run(args: argparse.Namespace) -> int:
     """Print the answer of one check; its exit code."""
-    result = checked(args)
+    try:
+        result = checked(args)
+    except NotUnderstoodError as error:
+        return _unknown(args, str(error))
     if args.format == "json":
         from vllm_costmeter.outputs.check_json import to_json_text
 
@@ -76,6 +80,17 @@ def run(args: argparse.Namespace) -> int:
 
         write(result, sys.stdout)
     return result.exit_code(strict=args.strict)
+
+
+def _unknown(args: argparse.Namespace, message: str) -> int:
+    """The answer about a model whose memory rules are not known at all."""
+    if args.format == "json":
+        from vllm_costmeter.outputs.check_json import unknown_json_text
+
+        print(unknown_json_text(args.model_flag or args.model, message))
+    else:
+        print(f"unknown: {message}")
+    return EXIT_CODES["unknown"]
 
 
 def checked(args: argparse.Namespace) -> Fit:

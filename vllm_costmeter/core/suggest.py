@@ -63,16 +63,24 @@ def with_suggestions(result: Fit, model: Model, gpu: Gpu, plan: Plan, offers: Se
     """
     if result.verdict in ("fits", "unknown"):
         return result
-    found = _shorter(result, model, gpu, plan)
+    others: list[Suggestion] = []
     for change in _changes(result, gpu, plan):
-        found += _tried(change, model)
+        others += _tried(change, model)
     for change in _more_gpus(gpu, plan):
         judged = _tried(change, model)
-        found += judged
+        others += judged
         if judged and "max_model_len" not in judged[0].change:
             break
+    found = _shorter(result, model, gpu, plan) + [each for each in others if _gains(each, result)]
     found += _cheapest_offer(result, model, plan, offers)
     return replace(result, suggestions=tuple(sorted(found, key=_rank)))
+
+
+def _gains(suggestion: Suggestion, result: Fit) -> bool:
+    """Where context is what lacks, a change must give some."""
+    return result.reason != "kv_cache" or suggestion.max_model_len_that_fits > (
+        result.max_model_len_that_fits or 0
+    )
 
 
 def _rank(suggestion: Suggestion) -> int:

@@ -1,0 +1,92 @@
+"""The `costmeter` command itself: finding subcommands, faults in one line, exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+from vllm_costmeter import __version__
+from vllm_costmeter.cli import main as command
+from vllm_costmeter.core.errors import NotUnderstoodError
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, fault: BaseException | None) -> None:
+    """A command `stand-in` that raises `fault`, or succeeds."""
+    module = ModuleType("costmeter_stand_in")
+
+    def run(args: object) -> int:
+        if fault is not None:
+            raise fault
+        return 0
+
+    module.add_parser = lambda subparsers: subparsers.add_parser("stand-in")  # type: ignore[attr-defined]
+    module.run = run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "costmeter_stand_in", module)
+    monkeypatch.setattr(command, "COMMANDS", {"stand-in": ("costmeter_stand_in", "does nothing")})
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """`costmeter --help` needs no command's module, and names all."""
+    with pytest.raises(SystemExit) as stop:
+        command.main(["--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert all(name in text and help_ in text for name, (_, help_) in command.COMMANDS.items())
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """`costmeter --version` is the package's."""
+    with pytest.raises(SystemExit):
+        command.main(["--version"])
+    assert capsys.readouterr().out == f"costmeter {__version__}\n"
+
+
+def test_no_command_is_bad_input_with_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing asked: the list of commands, exit 2."""
+    assert command.main([]) == 2
+    assert "commands:" in capsys.readouterr().out
+
+
+def test_a_misspelt_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line on stderr."""
+    assert command.main(["chekc"]) == 2
+    assert capsys.readouterr().err == (
+        "costmeter: unknown command 'chekc'; nearest: check; `costmeter --help` lists all\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "says"),
+    [
+        (NotUnderstoodError("never\nseen"), 3, "costmeter: never seen\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_faults_have_exit_codes_and_no_traceback(
+    fault: BaseException,
+    code: int,
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Not understood is 3, Ctrl-C is 130; several lines become one."""
+    stand_in(monkeypatch, fault)
+    assert command.main(["stand-in"]) == code
+    assert capsys.readouterr().err == says
+
+
+def test_a_closed_pipe_is_quiet() -> None:
+    """`costmeter check ... | head -1` prints no traceback."""
+    done = subprocess.run(
+        f"{sys.executable} -m vllm_costmeter.cli.main --help | true",
+        shell=True,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
