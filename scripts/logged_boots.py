@@ -1,0 +1,74 @@
+"""The boots of vLLM 0.19.0 on H100 that llm-d-planner published."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+
+from logged_start import CORPUS, GIB, ROOT, LoggedStart
+
+from vllm_costmeter.core.engine.engine import resolve_engine
+from vllm_costmeter.core.engine.rules import choose_rules
+from vllm_costmeter.core.fit import fit
+from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.placement import Deployment
+from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.sources.model_config import read_model
+
+MODELS = ROOT / "tests" / "data" / "models"
+LOG_ROUNDING_BYTES = GIB // 200  # logs print hundredths of a GiB
+
+BOOT_CARD = Gpu("H100 SXM", round(79.19 * GIB), compute_capability=(9, 0), source="flag")
+
+
+def boot_rows() -> Iterator[LoggedStart]:
+    """The boots of vLLM 0.19.0 on H100."""
+    with (CORPUS / "boots_vllm_0.19.0_h100.csv").open() as file:
+        for boot in csv.DictReader(file):
+            yield _boot(boot)
+
+
+def _boot(boot: Mapping[str, str]) -> LoggedStart:
+    layout = Layout(int(boot["tp"]), int(boot["pp"]), int(boot["dp"]))
+    plan = Plan(
+        layout=layout,
+        max_model_len=int(boot["max_model_len"]),
+        gpu_memory_utilization=float(boot["util"]) if boot["util"] else None,
+        max_num_batched_tokens=int(boot["max_num_batched_tokens"] or 8192),
+        dtype=boot["dtype"],
+        quantization=boot["quant"] or None,
+        kv_cache_dtype=boot["kv_cache_dtype"],
+        vllm_version=boot["vllm"],
+    )
+    setup = f"TP {layout.tensor_parallel_size} PP {layout.pipeline_parallel_size}, {plan.dtype}"
+    setup += f", {plan.quantization}" * bool(plan.quantization) + f", KV {plan.kv_cache_dtype}"
+    setup += f", {plan.max_model_len} tokens"
+    if boot["failed"] == "True":
+        return LoggedStart(
+            boot["model"], setup, None, None, "failed", left_out="the server stopped for another reason"
+        )
+    gpu = Gpu(BOOT_CARD.name, BOOT_CARD.memory_bytes, _world(layout), "flag", None, (9, 0))
+    model = read_model(MODELS / boot["config"])
+    pool = float(boot["kv_avail_gib"])
+    tokens = (
+        None  # on pipeline ranks the logged pool is one rank's, the logged tokens are the smallest rank's
+    )
+    if layout.pipeline_parallel_size == 1:
+        tokens = _tokens_exact(model, gpu, plan, pool, int(boot["kv_tokens"]))
+    return LoggedStart(boot["model"], setup, pool, fit(model, gpu, plan), tokens_exact=tokens)
+
+
+def _tokens_exact(model: Model, gpu: Gpu, plan: Plan, pool_gib: float, logged_tokens: int) -> bool:
+    """Whether the logged tokens are ours for a pool that prints as the logged one, to one block."""
+    chosen = choose_rules(plan.vllm_version)
+    engine = resolve_engine(model, gpu, plan, chosen)
+    cache = Deployment(model, gpu, plan, chosen).cache(engine)
+    ends = [round(pool_gib * GIB) + end for end in (-LOG_ROUNDING_BYTES, LOG_ROUNDING_BYTES)]
+    least, most = (cache.capacity(engine.max_model_len, end).tokens for end in ends)
+    block = plan.block_size or 16
+    return least - block <= logged_tokens <= most + block
+
+
+def _world(layout: Layout) -> int:
+    return layout.tensor_parallel_size * layout.pipeline_parallel_size * layout.data_parallel_size
