@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--heavy` runs the fast tests and then the heavy ones."""
     parser.addoption("--heavy", action="store_true", help="also run the tests that need a real server")
+
+
+def pytest_configure() -> None:
+    """A terminated run ends like an interrupted one, so that the servers it started are stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -5,6 +5,7 @@ Everything it makes lies in `.demo/`; every process it starts is stopped at the 
 
 from __future__ import annotations
 
+import re
 import shlex
 import signal
 import subprocess
@@ -52,9 +53,13 @@ def main() -> None:
         ticker.done("ready")
         heading(console, 4, "Traffic from `vllm bench serve`, and what it costs meanwhile")
         drive_and_watch(server.url, model, WORK / "client.log", console)
-        console.print(result_of(WORK / "client.log"))
+        result = result_of(WORK / "client.log")
+        console.print(result)
         heading(console, 5, "What Prometheus reads")
         show_counters(console, server.url)
+        counted = re.search(r"Total generated tokens:\s+(\d+)", result)
+        if counted:
+            console.print(f"  The client itself counted {counted.group(1)} generated tokens.")
     console.print(
         "\nThe server is stopped. On a server of yours: add `--plugin costmeter --gpu-hourly-usd PRICE`, let\n"
         "Prometheus scrape its /metrics, and bring up the Grafana dashboard:\n"

@@ -40,6 +40,7 @@ def client_command(url: str, model: Path) -> tuple[str, ...]:
 def drive_and_watch(url: str, model: Path, log: Path, console: Console) -> None:
     """Traffic, then silence in which the dollars go on; raises ServerFailedError when the client fails."""
     with Watch(url, console) as watch:
+        watch.note("  (the client takes some seconds to start)")
         with running(client_command(url, model), log, environment()) as client:
             watch.until(lambda: client.poll() is not None)
         if client.returncode:

@@ -23,20 +23,20 @@ def endpoint():
     note("endpoint")
     raise RuntimeError("the witness has no endpoints")
 """
-METADATA = "Metadata-Version: 2.1\nName: costmeter-witness\nVersion: 1\n"
+METADATA = "Metadata-Version: 2.1\nName: witness-plugin\nVersion: 1\n"
 ENTRY_POINTS = """\
 [vllm.general_plugins]
-witness = costmeter_witness:general
+witness = witness_plugin:general
 
 [vllm.endpoint_plugins]
-witness = costmeter_witness:endpoint
+witness = witness_plugin:endpoint
 """
 
 
 def install_witness(folder: Path) -> dict[str, str]:
     """The environment variables with which a process sees the plugin and writes `folder`/notes."""
-    (folder / "costmeter_witness.py").write_text(MODULE)
-    metadata = folder / "costmeter_witness-1.dist-info"
+    (folder / "witness_plugin.py").write_text(MODULE)
+    metadata = folder / "witness_plugin-1.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text(METADATA)
     (metadata / "entry_points.txt").write_text(ENTRY_POINTS)
