@@ -36,9 +36,11 @@ CUDA_PACKAGES = (
     "flashinfer",
     "tilelang",
     "cutlass",
-    "cuda",
 )
 """Python packages that only the CUDA build carries or requires."""
+
+PEER_MEMORY = "vllm.model_executor.layers.minimax_rms_norm.lamport_workspace"
+"""Exchanges card memory between ranks while MiniMax is built (and is done without where that fails)."""
 
 IMAGE_PACKAGES = ("torchvision",)
 """What image processors import; no weight and no cache depends on it."""
@@ -163,6 +165,7 @@ def stand_in() -> None:
     absent = [root for root in IMAGE_PACKAGES if importlib.util.find_spec(root) is None]
     if not any(present.values()):  # a CPU build: it is asked as the CUDA build of its version
         absent += CUDA_PACKAGES
+        sys.modules[PEER_MEMORY] = _module(PEER_MEMORY)
         os.environ["VLLM_HAS_FLASHINFER_CUBIN"] = "1"  # the CUDA build requires flashinfer-cubin (0.32)
     sys.meta_path.append(_AbsentPackages(absent))
     if "torchvision" not in absent:
