@@ -29,6 +29,14 @@ def test_a_sample_that_is_not_published_again_is_gone() -> None:
     assert registry.get_sample_value("costmeter_energy_joules_total", {"gpu": "0"}) is None
 
 
+def test_a_scrape_may_publish_first() -> None:
+    """What is published on the way shows on the same page."""
+    registry = CollectorRegistry()
+    collector = LatestCollector(registry)
+    collector.before_scrape = lambda: collector.publish(families())
+    assert registry.get_sample_value("costmeter_energy_joules_total", {"gpu": "0"}) == 4500.0
+
+
 def test_before_the_first_publication_there_is_nothing() -> None:
     """And once unregistered there is nothing again."""
     registry = CollectorRegistry()

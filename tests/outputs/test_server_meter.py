@@ -66,16 +66,22 @@ class SingleServer:
     def __init__(self) -> None:
         self.hook, self.errors, self.now = Hook(), ErrorCounts(), 0.0
         self.registry = CollectorRegistry()
-        self.gpus_fail = False
+        self.gpus_fail = self.clock_fails = False
+        self.collector = LatestCollector(self.registry)
         self.process = ChargingProcess(
             own=self.hook.own(self.errors),
             meter=meter(),
             facts=facts,
-            publish=LatestCollector(self.registry).publish,
+            publish=self.collector.publish,
             gpus=self.gpus,
-            monotonic_seconds=lambda: self.now,
+            monotonic_seconds=self.monotonic_seconds,
             hour_of_day=lambda: 0,
         )
+
+    def monotonic_seconds(self) -> float:
+        if self.clock_fails:
+            raise OSError("no clock")
+        return self.now
 
     def gpus(self) -> GpuReadings:
         if self.gpus_fail:
@@ -130,6 +136,38 @@ def test_a_driver_that_raises_costs_only_its_own_metrics() -> None:
         "costmeter_cost_usd_total", **MODEL, state="idle", component="rental"
     ) == pytest.approx(5)
     assert server.value("costmeter_source_up", source="nvml") == 0
+
+
+def test_a_scrape_is_charged_to_its_own_moment() -> None:
+    """Between two ticks the bill and the tokens are those of the scrape, and the next tick charges only the rest."""
+    server = SingleServer()
+    server.collector.before_scrape = server.process.refresh
+    server.tick(0.0)
+    idle = {**MODEL, "state": "idle", "component": "rental"}
+    server.now, server.hook.engines = 0.25, [EngineTotals(0, generated_tokens=3, steps=1)]
+    assert server.value("costmeter_cost_usd_total", **idle) == pytest.approx(0.25)
+    assert server.value("costmeter_tokens_total", **MODEL, kind="generated") == 3
+    server.now = 0.75
+    assert server.value("costmeter_cost_usd_total", **idle) == pytest.approx(0.75)
+    server.tick(1.0)
+    assert server.value("costmeter_cost_usd_total", **idle) == pytest.approx(1.0)
+
+
+def test_a_scrape_never_fails_and_never_waits_long() -> None:
+    """A fault is counted and the last page stands; while a tick hangs, the scrape does not."""
+    server = SingleServer()
+    server.tick(0.0)
+    server.clock_fails = True
+    server.process.refresh()
+    server.clock_fails = False
+    server.process._one_at_a_time.acquire()
+    server.process.refresh()
+    server.process._one_at_a_time.release()
+    server.tick(2.0)
+    assert server.value("costmeter_errors_total", where="scrape") == 1
+    assert server.value(
+        "costmeter_cost_usd_total", **MODEL, state="idle", component="rental"
+    ) == pytest.approx(2)
 
 
 def test_three_api_processes_make_one_bill(tmp_path: Path) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from vllm_costmeter.outputs.exposition import Family
 from vllm_costmeter.outputs.prometheus import REGISTRY, CollectorRegistry, Metric, floatToGoString
 
 
 class LatestCollector:
-    """Answers a scrape with what was published last; it computes nothing and never blocks. Before the first
-    publication it has no sample."""
+    """Answers a scrape with what was published last, after `before_scrape` had its chance to publish anew. Before the
+    first publication it has no sample."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
         self._families: Sequence[Family] = ()
+        self.before_scrape: Callable[[], None] = lambda: None
+        """Called on the thread of each scrape. It must be quick and raise nothing: a fault here would cost vLLM its
+        whole page."""
         self._registry = registry
         registry.register(self)
 
@@ -22,6 +25,7 @@ class LatestCollector:
         self._families = families
 
     def collect(self) -> Iterable[Metric]:
+        self.before_scrape()
         return [_metric(family) for family in self._families]
 
     def describe(self) -> Iterable[Metric]:

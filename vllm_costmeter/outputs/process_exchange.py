@@ -26,7 +26,7 @@ class ProcessExchange:
     """
 
     def __init__(self, directory: Path, rank: int, started_seconds: float) -> None:
-        self._directory = directory
+        self.directory = directory
         self._rank = rank
         self._oldest_seconds = started_seconds - LONGEST_SILENCE_SECONDS
 
@@ -50,7 +50,7 @@ class ProcessExchange:
         """What the other processes wrote last. A file that is missing, of an earlier run or of another machine's
         clock is left out; ValueError for one that is not ours."""
         found = []
-        for path in sorted(self._directory.glob("costmeter_engines_*.json")):
+        for path in sorted(self.directory.glob("costmeter_engines_*.json")):
             rank = int(path.stem.rpartition("_")[2])
             if rank == self._rank:
                 continue
@@ -66,7 +66,7 @@ class ProcessExchange:
 
     def read_prices(self) -> RequestUnitPrices | None:
         """What the charging process said last; None before it knows."""
-        path = self._directory / PRICES_FILE
+        path = self.directory / PRICES_FILE
         if not path.exists():
             return None
         content = json.loads(path.read_text())
@@ -75,9 +75,9 @@ class ProcessExchange:
         return RequestUnitPrices(*content["prices"])
 
     def _replace(self, name: str, content: object) -> None:
-        temporary = self._directory / f"{name}.{self._rank}.tmp"
+        temporary = self.directory / f"{name}.{self._rank}.tmp"
         temporary.write_text(json.dumps(content))
-        os.replace(temporary, self._directory / name)  # noqa: PTH105 (atomic, and the name is the point)
+        os.replace(temporary, self.directory / name)  # noqa: PTH105 (atomic, and the name is the point)
 
 
 def _engine(row: dict[str, Any]) -> EngineTotals:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -18,6 +19,8 @@ from vllm_costmeter.outputs.process_exchange import ProcessExchange
 
 FinishedRequests = Sequence[tuple[int, int, int]]
 """(computed, cached, generated) tokens of each request that finished since the last call."""
+
+LONGEST_WAIT_OF_A_SCRAPE_SECONDS = 0.05  # vLLM answers scrapes on its event loop; a tick takes about 1 ms
 
 Answer = TypeVar("Answer")
 
@@ -72,8 +75,8 @@ class OwnCounts:
 
 
 class ChargingProcess:
-    """The process that has the meter: the only API process, or the first of several. `tick` is called by one thread,
-    about once a second."""
+    """The process that has the meter: the only API process, or the first of several. `tick` is called about once a
+    second by the sampler, `refresh` by each scrape, on its own thread."""
 
     def __init__(
         self,
@@ -97,11 +100,25 @@ class ChargingProcess:
         self._merger = merger
         self._monotonic_seconds = monotonic_seconds
         self._hour_of_day = hour_of_day
+        self._one_at_a_time = threading.Lock()
         self.reading: MeterReading | None = None
         """The latest; None before the first tick."""
 
     def tick(self) -> None:
         """Charges first, then publishes: a fault on the way out never costs a second of the bill."""
+        with self._one_at_a_time:
+            self._charge_and_publish()
+
+    def refresh(self) -> None:
+        """For a scrape: the bill up to this moment, so that two scrapes differ by exactly the time between them. Never
+        raises, and where a tick is under way too long the page of the last second must do."""
+        if self._one_at_a_time.acquire(timeout=LONGEST_WAIT_OF_A_SCRAPE_SECONDS):
+            try:
+                self._own.attempt("scrape", self._charge_and_publish, None)
+            finally:
+                self._one_at_a_time.release()
+
+    def _charge_and_publish(self) -> None:
         now = self._monotonic_seconds()
         engine_up = self._own.refresh()
         gpus = self._own.attempt("nvml", self._gpus, NO_GPUS)

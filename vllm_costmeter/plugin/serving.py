@@ -71,7 +71,6 @@ class ServingMeter:
         shape, rank = self._shape, self._shape.api_process_rank
         shared = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         directory = Path(shared) if shared else None
-        publish = (MultiprocessPublisher(directory, rank) if directory else LatestCollector()).publish
         several = shape.api_process_count > 1 and directory is not None
         now = time.monotonic()
         exchange = ProcessExchange(directory, rank, now) if several and directory else None
@@ -82,18 +81,23 @@ class ServingMeter:
             errors=self._errors,
         )
         if exchange is not None and rank > 0:
-            return CountingProcess(own=own, exchange=exchange, publish=publish)
+            publisher = MultiprocessPublisher(exchange.directory, rank)
+            return CountingProcess(own=own, exchange=exchange, publish=publisher.publish)
         gpus = nvml_source(shape.local_gpus, root_pid=os.getppid() if several else None)
-        facts = self._server_facts()
-        return ChargingProcess(
+        facts, meter = self._server_facts(), self._meter(_settings(self._vllm_config), gpus)
+        page = MultiprocessPublisher(directory, rank) if directory else LatestCollector()
+        server = ChargingProcess(
             own=own,
-            meter=self._meter(_settings(self._vllm_config), gpus),
+            meter=meter,
             facts=lambda: facts,
-            publish=publish,
+            publish=page.publish,
             gpus=gpus.latest,
             exchange=exchange,
             merger=EngineMerger(shape.engine_indexes, now) if exchange else None,
         )
+        if isinstance(page, LatestCollector):
+            page.before_scrape = server.refresh  # a scrape shows the bill of its own moment
+        return server
 
     def _meter(self, settings: Settings, gpus: GpuSource) -> Meter:
         shape = self._shape
