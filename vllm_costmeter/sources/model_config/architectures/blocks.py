@@ -19,6 +19,8 @@ from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.source import Source
 
+Edge = Literal["embedding", "norm", "head"]
+EDGES: tuple[Edge, ...] = ("embedding", "norm", "head")
 QKV = ("q_proj", "k_proj", "v_proj")
 GATE_UP = ("gate_proj", "up_proj")
 
@@ -175,18 +177,22 @@ def language_model(
     embedding: str = "model.embed_tokens",
     extra_first: tuple[Part, ...] = (),
     extra_everywhere: tuple[Part, ...] = (),
-    norm_bias: bool = False,
-    head_bias: bool = False,
-    layer_prefix: str = "model.layers.{}.",
+    on_every_rank: Sequence[Edge] = (),
 ) -> Weights:
-    """Embedding, layers, final norm and head, placed on pipeline ranks as vLLM does."""
+    """Embedding, layers, final norm and head, placed on pipeline ranks as vLLM does: `on_every_rank` names those that
+    the model's code builds without asking for its rank."""
     vocab, hidden = source.vocab_size, source.hidden_size
-    head = () if tied else (Embedding(source.prefix + "lm_head", vocab, hidden, head_bias, quantised=True),)
+    placed: dict[Edge, tuple[Part, ...]] = {
+        "embedding": (Embedding(source.prefix + embedding, vocab, hidden), *extra_first),
+        "norm": norms(hidden, "model.norm"),
+        "head": () if tied else (Embedding(source.prefix + "lm_head", vocab, hidden, quantised=True),),
+    }
+    everywhere = [part for edge in on_every_rank for part in placed.pop(edge)]
     return Weights(
         layers=tuple(layers),
-        layer_prefix=source.prefix + layer_prefix,
-        first=(Embedding(source.prefix + embedding, vocab, hidden), *extra_first),
-        last=(*norms(hidden, "model.norm", bias=norm_bias), *head),
-        everywhere=extra_everywhere,
+        layer_prefix=source.prefix + "model.layers.{}.",
+        first=placed.pop("embedding", ()),
+        last=(*placed.pop("norm", ()), *placed.pop("head", ())),
+        everywhere=(*everywhere, *extra_everywhere),
         is_tied=tied,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Embedding, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.architectures.blocks import (
+    EDGES,
     attention,
     column,
     experts,
@@ -43,7 +44,11 @@ def gemma(source: Source) -> Weights:
         )
     )
     return language_model(
-        source, [layer] * source.num_layers, tied=source.is_tied(True), extra_everywhere=(_NORMALIZER,)
+        source,
+        [layer] * source.num_layers,
+        tied=source.is_tied(True),
+        extra_everywhere=(_NORMALIZER,),
+        on_every_rank=EDGES,
     )
 
 
@@ -70,6 +75,7 @@ def gemma3(source: Source) -> Weights:
         [layers[kind] for kind in kinds],
         tied=source.is_tied(True),
         extra_everywhere=(_NORMALIZER,),
+        on_every_rank=EDGES,
     )
 
 
@@ -93,6 +99,7 @@ def gemma4(source: Source) -> Weights:
         tied=source.is_tied(True),
         extra_first=first,
         extra_everywhere=(_NORMALIZER, *everywhere),
+        on_every_rank=EDGES,
     )
 
 

@@ -7,6 +7,7 @@ from vllm_costmeter.core.model.parts import Linear, Output, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
+    EDGES,
     attention,
     experts,
     gated_mlp,
@@ -63,7 +64,12 @@ def qwen_hybrid(source: Source, *, interleaved: bool) -> Weights:
     unknown = set(kinds) - set(built)
     if unknown:
         raise BadInputError(f"{text.name}: layer_types holds {sorted(unknown)}; known: {sorted(built)}")
-    return language_model(source, [built[kind] for kind in kinds], tied=source.is_tied())
+    return language_model(
+        source,
+        [built[kind] for kind in kinds],
+        tied=source.is_tied(),
+        on_every_rank=("embedding", "head") if interleaved else ("embedding",),
+    )
 
 
 def _delta_net(source: Source, *, interleaved: bool) -> tuple[Part, ...]:
@@ -106,7 +112,9 @@ def nemotron_h(source: Source) -> Weights:
         if kind not in makers:
             raise BadInputError(f"{text.name}: hybrid_override_pattern holds {kind!r}; known: M, *, -, E")
         built[kind] = Layer((*makers[kind](source), *norms(hidden, "norm")))
-    return language_model(source, [built[kind] for kind in pattern], tied=source.is_tied())
+    return language_model(
+        source, [built[kind] for kind in pattern], tied=source.is_tied(), on_every_rank=EDGES
+    )
 
 
 def _pattern(source: Source) -> str:
@@ -125,28 +133,43 @@ def _pattern(source: Source) -> str:
 
 
 def _mamba2(source: Source) -> tuple[Part, ...]:
-    text, hidden = source.text, source.hidden_size
-    heads = text.int("mamba_num_heads", minimum=1)
-    size = text.int("mamba_head_dim", minimum=1)
-    groups = text.int("n_groups", minimum=1)
-    state = text.int("ssm_state_size", minimum=1)
-    inner, shared = Output(heads, size), Output(groups, state, replicated=groups == 1)
-    bias = text.bool("use_bias", default=False)
+    text = source.text
+    return mamba2(
+        source,
+        "mixer",
+        heads=text.int("mamba_num_heads", minimum=1),
+        head_size=text.int("mamba_head_dim", minimum=1),
+        groups=text.int("n_groups", minimum=1),
+        state_size=text.int("ssm_state_size", minimum=1),
+        kernel=text.int("conv_kernel", minimum=1),
+        bias=text.bool("use_bias", default=False),
+        conv_bias=text.bool("use_conv_bias", default=True),
+    )
+
+
+def mamba2(
+    source: Source,
+    name: str,
+    *,
+    heads: int,
+    head_size: int,
+    groups: int,
+    state_size: int,
+    kernel: int,
+    bias: bool,
+    conv_bias: bool,
+) -> tuple[Part, ...]:
+    """vLLM's MambaMixer2: everything is divided by heads; a single group of B and C is copied to each rank."""
+    inner, shared = Output(heads, head_size), Output(groups, state_size, replicated=groups == 1)
+    hidden = source.hidden_size
     return (
-        Linear("mixer.in_proj", hidden, (inner, inner, shared, shared, Output(heads)), "column", bias),
-        row("mixer.out_proj", heads * size, hidden, bias),
-        Linear(
-            "mixer.conv1d",
-            text.int("conv_kernel", minimum=1),
-            (inner, shared, shared),
-            "column",
-            text.bool("use_conv_bias", default=True),
-            quantised=False,
-        ),
-        Tensor("mixer.A", heads, split=True, element_bytes=FLOAT32_BYTES),
-        Tensor("mixer.D", heads, split=True),
-        Tensor("mixer.dt_bias", heads, split=True),
-        Tensor("mixer.norm", heads, size, split=True),
+        Linear(f"{name}.in_proj", hidden, (inner, inner, shared, shared, Output(heads)), "column", bias),
+        row(f"{name}.out_proj", heads * head_size, hidden, bias),
+        Linear(f"{name}.conv1d", kernel, (inner, shared, shared), "column", conv_bias, quantised=False),
+        Tensor(f"{name}.A", heads, split=True, element_bytes=FLOAT32_BYTES),
+        Tensor(f"{name}.D", heads, split=True),
+        Tensor(f"{name}.dt_bias", heads, split=True),
+        Tensor(f"{name}.norm", heads, head_size, split=True),
     )
 
 

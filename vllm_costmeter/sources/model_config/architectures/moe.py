@@ -7,6 +7,7 @@ from vllm_costmeter.core.model.parts import Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
+    EDGES,
     attention,
     experts,
     gated_mlp,
@@ -45,7 +46,7 @@ def mixtral(source: Source) -> Weights:
             *norms(source.hidden_size, *_TWO_NORMS),
         )
     )
-    return language_model(source, [layer] * source.num_layers, tied=source.is_tied())
+    return language_model(source, [layer] * source.num_layers, tied=source.is_tied(), on_every_rank=EDGES)
 
 
 def qwen_moe(source: Source, style: Style = QWEN3) -> Weights:
@@ -64,7 +65,7 @@ def qwen_moe(source: Source, style: Style = QWEN3) -> Weights:
         if dense_layer is None:
             dense_layer = Layer((*shared, *gated_mlp("mlp", hidden, source.intermediate_size)))
         layers.append(dense_layer)
-    return language_model(source, layers, tied=source.is_tied())
+    return language_model(source, layers, tied=source.is_tied(), on_every_rank=EDGES)
 
 
 def qwen_experts(source: Source) -> tuple[Part, ...]:
@@ -139,7 +140,11 @@ def gpt_oss(source: Source) -> Weights:
         )
     )
     return language_model(
-        source, [layer] * source.num_layers, tied=source.is_tied(), embedding="model.embedding"
+        source,
+        [layer] * source.num_layers,
+        tied=source.is_tied(),
+        embedding="model.embedding",
+        on_every_rank=EDGES,
     )
 
 

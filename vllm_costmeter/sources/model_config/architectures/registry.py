@@ -11,11 +11,15 @@ from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.architectures import (
     deepseek_v4,
     dense,
+    dense_variants,
+    encoders,
     gemma,
+    granite,
     hybrid,
     mla,
     moe,
     vision,
+    vision_towers,
 )
 from vllm_costmeter.sources.model_config.architectures.source import Source
 
@@ -41,6 +45,18 @@ def _dense(style: dense.Style) -> Builder:
     return lambda source: dense.dense(source, style)
 
 
+def _embedder(style: dense.Style) -> Architecture:
+    return Architecture(encoders.embedder(_dense(style)), is_pooling=True)
+
+
+def _classifier(style: dense.Style) -> Architecture:
+    return Architecture(encoders.classifier(_dense(style)), is_pooling=True)
+
+
+def _encoder(head: Tower = lambda source: ()) -> Architecture:
+    return Architecture(lambda source: encoders.bert(source, head=head), is_pooling=True)
+
+
 _LLAMA = Architecture(_dense(dense.LLAMA))
 _QWEN_VL_NAMES = (
     ("model.visual.", "visual."),
@@ -58,9 +74,14 @@ _MLA = Architecture(mla.deepseek)
 _V4_NAMES = (("layers.", "model.layers."), ("head.", "lm_head."))
 
 ARCHITECTURES: dict[str, Architecture] = {
+    "BertForSequenceClassification": _encoder(encoders.bert_pooler),
+    "BertModel": _encoder(),
+    "Cohere2ForCausalLM": Architecture(dense_variants.cohere),
+    "CohereForCausalLM": Architecture(dense_variants.cohere),
+    "DeciLMForCausalLM": Architecture(dense_variants.deci),
     "DeepseekV2ForCausalLM": _MLA,
-    "DeepseekV3ForCausalLM": _MLA,
     "DeepseekV32ForCausalLM": _MLA,
+    "DeepseekV3ForCausalLM": _MLA,
     "DeepseekV4ForCausalLM": Architecture(deepseek_v4.deepseek_v4, renames=_V4_NAMES),
     "Gemma2ForCausalLM": Architecture(gemma.gemma),
     "Gemma3ForCausalLM": Architecture(gemma.gemma3),
@@ -68,34 +89,61 @@ ARCHITECTURES: dict[str, Architecture] = {
     "Gemma4ForCausalLM": Architecture(gemma.gemma4),
     "Gemma4ForConditionalGeneration": Architecture(gemma.gemma4, vision.gemma4, _GEMMA_NAMES),
     "GemmaForCausalLM": Architecture(gemma.gemma),
+    "Glm4ForCausalLM": Architecture(dense_variants.glm4),
     "Glm4MoeForCausalLM": Architecture(moe.glm4_moe),
     "GlmMoeDsaForCausalLM": _MLA,
     "GptOssForCausalLM": Architecture(moe.gpt_oss),
     "GraniteForCausalLM": _LLAMA,
+    "GraniteMoeForCausalLM": Architecture(granite.granite_moe),
+    "GraniteMoeHybridForCausalLM": Architecture(granite.granite_hybrid),
+    "IQuestCoderForCausalLM": _LLAMA,
+    "InternLM3ForCausalLM": _LLAMA,
     "KimiK25ForConditionalGeneration": Architecture(mla.deepseek, vision.moonvit, tower_is_plain=True),
+    "LLaMAForCausalLM": _LLAMA,
+    "Llama4ForCausalLM": Architecture(moe.llama4),
     "Llama4ForConditionalGeneration": Architecture(moe.llama4, vision.llama4),
     "LlamaForCausalLM": _LLAMA,
+    "LlamaForSequenceClassification": _classifier(dense.LLAMA),
+    "LlamaModel": _embedder(dense.LLAMA),
+    "LlavaForConditionalGeneration": Architecture(_dense(dense.LLAMA), vision_towers.llava),
     "MiMoV2FlashForCausalLM": Architecture(moe.mimo_v2),
     "MiniMaxM2ForCausalLM": Architecture(moe.minimax_m2),
+    "Mistral3ForConditionalGeneration": Architecture(_dense(dense.LLAMA), vision_towers.mistral3),
     "MistralForCausalLM": _LLAMA,
+    "MistralModel": _embedder(dense.LLAMA),
     "MixtralForCausalLM": Architecture(moe.mixtral),
     "NemotronHForCausalLM": Architecture(hybrid.nemotron_h, renames=(("backbone.", "model."),)),
     "Phi3ForCausalLM": Architecture(_dense(dense.PHI3)),
     "Qwen2ForCausalLM": Architecture(_dense(dense.QWEN2)),
+    "Qwen2ForSequenceClassification": _classifier(dense.QWEN2),
+    "Qwen2Model": _embedder(dense.QWEN2),
     "Qwen2MoeForCausalLM": Architecture(lambda source: moe.qwen_moe(source, dense.QWEN2)),
+    "Qwen2VLForConditionalGeneration": Architecture(
+        _dense(dense.QWEN2), vision_towers.qwen2_vl, _QWEN_VL_NAMES
+    ),
+    "Qwen2_5_VLForConditionalGeneration": Architecture(
+        _dense(dense.QWEN2), vision_towers.qwen2_5_vl, _QWEN_VL_NAMES
+    ),
     "Qwen3ForCausalLM": Architecture(_dense(dense.QWEN3)),
+    "Qwen3ForSequenceClassification": _classifier(dense.QWEN3),
     "Qwen3MoeForCausalLM": Architecture(moe.qwen_moe),
     "Qwen3NextForCausalLM": Architecture(lambda source: hybrid.qwen_hybrid(source, interleaved=True)),
     "Qwen3VLForConditionalGeneration": Architecture(_dense(dense.QWEN3_VL), vision.qwen3_vl, _QWEN_VL_NAMES),
     "Qwen3VLMoeForConditionalGeneration": Architecture(
         lambda source: moe.qwen_moe(source, dense.QWEN3_VL), vision.qwen3_vl, _QWEN_VL_NAMES
     ),
+    "Qwen3_5ForCausalLM": Architecture(lambda source: hybrid.qwen_hybrid(source, interleaved=False)),
     "Qwen3_5ForConditionalGeneration": Architecture(
         lambda source: hybrid.qwen_hybrid(source, interleaved=False), vision.qwen3_vl, _QWEN_VL_NAMES
     ),
+    "Qwen3_5MoeForCausalLM": Architecture(lambda source: hybrid.qwen_hybrid(source, interleaved=False)),
     "Qwen3_5MoeForConditionalGeneration": Architecture(
         lambda source: hybrid.qwen_hybrid(source, interleaved=False), vision.qwen3_vl, _QWEN_VL_NAMES
     ),
+    "RobertaForSequenceClassification": _encoder(encoders.roberta_head),
+    "RobertaModel": _encoder(),
+    "XLMRobertaForSequenceClassification": _encoder(encoders.roberta_head),
+    "XLMRobertaModel": _encoder(),
 }
 
 

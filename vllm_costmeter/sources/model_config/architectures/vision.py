@@ -46,8 +46,8 @@ def qwen3_vl(source: Source) -> tuple[Part, ...]:
         parts += _merger(f"visual.deepstack_merger_list.{index}", merged, merged, out)
     block = (
         *norms(width, "norm1", "norm2", bias=True),
-        *_qkv("attn.qkv", "attn.proj", width, heads, head_size),
-        *_two_layers("mlp", width, vision.int("intermediate_size", minimum=1), "linear_fc1", "linear_fc2"),
+        *split_attention("attn.qkv", "attn.proj", width, heads, head_size),
+        *two_layers("mlp", width, vision.int("intermediate_size", minimum=1), "linear_fc1", "linear_fc2"),
     )
     return (*parts, *_repeat("visual.blocks", block, depth))
 
@@ -63,8 +63,8 @@ def siglip(source: Source) -> tuple[Part, ...]:
     name = "vision_tower.vision_model"
     block = (
         *norms(width, "layer_norm1", "layer_norm2", bias=True),
-        *_qkv("self_attn.qkv_proj", "self_attn.out_proj", width, heads, width // heads),
-        *_two_layers("mlp", width, vision.int("intermediate_size", minimum=1), "fc1", "fc2"),
+        *split_attention("self_attn.qkv_proj", "self_attn.out_proj", width, heads, width // heads),
+        *two_layers("mlp", width, vision.int("intermediate_size", minimum=1), "fc1", "fc2"),
     )
     return (
         Tensor(f"{name}.embeddings.patch_embedding", width * (pixels + 1)),
@@ -133,8 +133,8 @@ def llama4(source: Source) -> tuple[Part, ...]:
     head_size = width // heads
     block = (
         *norms(width, "input_layernorm", "post_attention_layernorm", bias=True),
-        *_qkv("self_attn.qkv_proj", "self_attn.o_proj", width, heads, head_size),
-        *_two_layers("mlp", width, inner, "fc1", "fc2"),
+        *split_attention("self_attn.qkv_proj", "self_attn.o_proj", width, heads, head_size),
+        *two_layers("mlp", width, inner, "fc1", "fc2"),
     )
     depth = vision.int("num_hidden_layers", default=34, minimum=1, maximum=MAX_LAYERS)
     name = "vision_model"
@@ -166,8 +166,8 @@ def moonvit(source: Source) -> tuple[Part, ...]:
         merged *= size if isinstance(size, int) else 1
     block = (
         *norms(width, "norm0", "norm1", bias=True),
-        *_qkv("wqkv", "wo", width, heads, width // heads),
-        *_two_layers("mlp", width, inner, "fc0", "fc1"),
+        *split_attention("wqkv", "wo", width, heads, width // heads),
+        *two_layers("mlp", width, inner, "fc0", "fc1"),
     )
     name = "vision_tower"
     return (
@@ -180,12 +180,12 @@ def moonvit(source: Source) -> tuple[Part, ...]:
     )
 
 
-def _qkv(name: str, out: str, width: int, heads: int, head_size: int) -> tuple[Part, ...]:
+def split_attention(name: str, out: str, width: int, heads: int, head_size: int) -> tuple[Part, ...]:
     shares = (Output(heads, head_size),) * 3
     return (Linear(name, width, shares, "column", bias=True), row(out, heads * head_size, width, bias=True))
 
 
-def _two_layers(name: str, width: int, inner: int, first: str, second: str) -> tuple[Part, ...]:
+def two_layers(name: str, width: int, inner: int, first: str, second: str) -> tuple[Part, ...]:
     return (
         column(f"{name}.{first}", width, inner, bias=True),
         row(f"{name}.{second}", inner, width, bias=True),

@@ -1,0 +1,135 @@
+"""Dense decoders that differ from Llama in more than biases: Command-R, GLM 4, Nemotron's searched Llamas."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.model.parts import Part
+from vllm_costmeter.core.model.weights import Layer, Weights
+from vllm_costmeter.sources.model_config.architectures.blocks import (
+    EDGES,
+    attention,
+    gated_mlp,
+    language_model,
+    norms,
+)
+from vllm_costmeter.sources.model_config.architectures.source import Source
+from vllm_costmeter.sources.model_config.reader import ConfigReader
+from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
+
+_GLM4_NORMS = (
+    "input_layernorm",
+    "post_attention_layernorm",
+    "post_self_attn_layernorm",
+    "post_mlp_layernorm",
+)
+_MLP_MULTIPLE = 256  # _find_multiple in vLLM's nemotron_nas.py
+
+
+def cohere(source: Source) -> Weights:
+    """Command-R and Command-R7B/A: attention and MLP side by side behind one norm; the head is the embedding."""
+    head_size = source.head_size()
+    rotary = rotary_table(head_size, source.max_position, rope_parameters(source.text))
+    with_norms = source.text.bool("use_qk_norm", default=False)
+    layer = Layer(
+        (
+            *attention(
+                "self_attn",
+                source.hidden_size,
+                source.num_heads,
+                source.num_kv_heads,
+                head_size,
+                rotary,
+                qk_norm="all" if with_norms else "none",
+            ),
+            *gated_mlp("mlp", source.hidden_size, source.intermediate_size),
+            *norms(source.hidden_size, "input_layernorm"),
+        )
+    )
+    return language_model(source, [layer] * source.num_layers, tied=source.is_tied(True), on_every_rank=EDGES)
+
+
+def glm4(source: Source) -> Weights:
+    """GLM 4 (0414): four norms, half of each head rotated, gate and up fused in the checkpoint."""
+    head_size = source.head_size()
+    rotary = rotary_table(head_size, source.max_position, rope_parameters(source.text, default_partial=0.5))
+    layer = Layer(
+        (
+            *attention(
+                "self_attn",
+                source.hidden_size,
+                source.num_heads,
+                source.num_kv_heads,
+                head_size,
+                rotary,
+                bias=source.text.bool("attention_bias", default=False),
+            ),
+            *gated_mlp("mlp", source.hidden_size, source.intermediate_size, fused_from=()),
+            *norms(source.hidden_size, *_GLM4_NORMS),
+        )
+    )
+    return language_model(source, [layer] * source.num_layers, tied=source.is_tied())
+
+
+def deci(source: Source) -> Weights:
+    """Llama-Nemotron: `block_configs` says of each layer whether it attends and how wide its MLP is."""
+    blocks = source.text.optional_list("block_configs") or []
+    if len(blocks) < source.num_layers or not all(isinstance(block, dict) for block in blocks):
+        raise BadInputError(f"{source.text.name}: block_configs needs one object per layer")
+    built: dict[tuple[int, int], Layer] = {}
+    layers = []
+    for index in range(source.num_layers):
+        block = ConfigReader(blocks[index], source.text.name, f"block_configs.{index}.")
+        key = (_group_size(source, block), _mlp_width(source, block))
+        if key not in built:
+            built[key] = Layer(_deci_parts(source, *key))
+        layers.append(built[key])
+    return language_model(source, layers, tied=source.is_tied())
+
+
+def _group_size(source: Source, block: ConfigReader) -> int:
+    """Query heads per key head; 0 where the layer does not attend."""
+    section = block.optional_section("attention")
+    if section is None or section.bool("no_op", default=False):
+        return 0
+    if section.bool("replace_with_linear", default=False):
+        raise NotUnderstoodError(f"{source.text.name}: {block.path}attention is replaced by a linear layer")
+    return section.int("n_heads_in_group", minimum=1, maximum=source.num_heads)
+
+
+def _mlp_width(source: Source, block: ConfigReader) -> int:
+    """Intermediate size; 0 where the layer has no MLP."""
+    section = block.optional_section("ffn")
+    if section is None or section.bool("no_op", default=False):
+        return 0
+    if section.bool("replace_with_linear", default=False):
+        raise NotUnderstoodError(f"{source.text.name}: {block.path}ffn is replaced by a linear layer")
+    if not section.has("ffn_mult"):
+        return section.int("intermediate_size", minimum=1)
+    multiple = section.float("ffn_mult", default=0.0)
+    if not 0.0 < multiple < 1024.0:
+        raise BadInputError(f"{source.text.name}: {section.path}ffn_mult must lie in (0, 1024)")
+    width = int(2 * multiple * source.hidden_size / 3)
+    return -(-width // _MLP_MULTIPLE) * _MLP_MULTIPLE
+
+
+def _deci_parts(source: Source, group: int, width: int) -> tuple[Part, ...]:
+    parts: list[Part] = []
+    bias = source.text.bool("attention_bias", "bias", default=False)
+    if group:
+        head_size = source.head_size()
+        parts += attention(
+            "self_attn",
+            source.hidden_size,
+            source.num_heads,
+            source.num_heads // group,
+            head_size,
+            rotary_table(head_size, source.max_position, rope_parameters(source.text)),
+            bias=bias,
+            out_bias=bias,
+        )
+        parts += norms(source.hidden_size, "input_layernorm")
+    if width:
+        mlp_bias = source.text.bool("mlp_bias", default=False)
+        parts += gated_mlp("mlp", source.hidden_size, width, mlp_bias)
+        parts += norms(source.hidden_size, "post_attention_layernorm")
+    return tuple(parts)

@@ -1,0 +1,134 @@
+"""Vision towers of Qwen2-VL and Qwen2.5-VL, LLaVA (CLIP) and Mistral 3 (Pixtral)."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.errors import NotUnderstoodError
+from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part, Repeated, Tensor
+from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.sources.model_config.architectures.blocks import column, gated_mlp, norms, replicated, row
+from vllm_costmeter.sources.model_config.architectures.source import MAX_LAYERS, Source
+from vllm_costmeter.sources.model_config.architectures.vision import (
+    split_attention,
+    two_layers,
+    vision_section,
+)
+
+_POSITIONS = 8192  # table length that vLLM 0.32's qwen2_vl.py and qwen2_5_vl.py pass to get_rope
+_INT64_BYTES = 8
+
+
+def qwen2_5_vl(source: Source) -> tuple[Part, ...]:
+    """Gated MLPs with biases, norms without; the merger ends in the language model's width."""
+    vision = vision_section(source)
+    width, heads = vision.int("hidden_size", minimum=1), vision.int("num_heads", minimum=1)
+    block = (
+        *norms(width, "norm1", "norm2"),
+        *split_attention("attn.qkv", "attn.proj", width, heads, width // heads),
+        *gated_mlp("mlp", width, vision.int("intermediate_size", minimum=1), bias=True),
+    )
+    depth = vision.int("depth", minimum=1, maximum=MAX_LAYERS)
+    return _qwen(source, block, width=width, heads=heads, depth=depth, norm_bias=False, patch_size=14)
+
+
+def qwen2_vl(source: Source) -> tuple[Part, ...]:
+    """Plain MLPs of `mlp_ratio` times the width."""
+    vision = vision_section(source)
+    width, heads = vision.int("embed_dim", minimum=1), vision.int("num_heads", minimum=1)
+    inner = width * vision.int("mlp_ratio", default=4, minimum=1)
+    block = (
+        *norms(width, "norm1", "norm2", bias=True),
+        *split_attention("attn.qkv", "attn.proj", width, heads, width // heads),
+        *two_layers("mlp", width, inner, "fc1", "fc2"),
+    )
+    depth = vision.int("depth", minimum=1, maximum=MAX_LAYERS)
+    return _qwen(source, block, width=width, heads=heads, depth=depth, norm_bias=True, patch_size=14)
+
+
+def _qwen(
+    source: Source,
+    block: tuple[Part, ...],
+    *,
+    width: int,
+    heads: int,
+    depth: int,
+    norm_bias: bool,
+    patch_size: int,
+) -> tuple[Part, ...]:
+    vision = vision_section(source)
+    merged = width * vision.int("spatial_merge_size", default=2, minimum=1) ** 2
+    patch = (
+        vision.int("in_channels", "in_chans", default=3, minimum=1)
+        * vision.int("temporal_patch_size", default=2, minimum=1)
+        * vision.int("patch_size", "spatial_patch_size", default=patch_size, minimum=1) ** 2
+    )
+    return (
+        Tensor("visual.patch_embed.proj", width * patch),
+        *norms(width, "visual.merger.ln_q", bias=norm_bias),
+        column("visual.merger.mlp.0", merged, merged, bias=True),
+        row("visual.merger.mlp.2", merged, source.hidden_size, bias=True),
+        Buffer("visual.rotary_pos_emb", _POSITIONS * (width // heads // 2)),
+        Repeated("visual.blocks", block, depth),
+    )
+
+
+def llava(source: Source) -> tuple[Part, ...]:
+    """CLIP up to the layer whose features are used, and two projections."""
+    vision = vision_section(source)
+    if vision.raw("model_type") not in (None, "clip_vision_model"):
+        raise NotUnderstoodError(f"{source.root.name}: LLaVA with a tower that is not CLIP")
+    width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
+    depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
+    used = source.root.raw("vision_feature_layer")
+    if isinstance(used, int) and -depth <= used < 0:
+        depth += used + 1
+    patch = vision.int("patch_size", minimum=1)
+    positions = (vision.int("image_size", minimum=1) // patch) ** 2 + 1
+    block = (
+        *norms(width, "layer_norm1", "layer_norm2", bias=True),
+        *split_attention("self_attn.qkv_proj", "self_attn.out_proj", width, heads, width // heads),
+        *two_layers("mlp", width, vision.int("intermediate_size", minimum=1), "fc1", "fc2"),
+    )
+    name = "vision_tower.vision_model"
+    bias = source.root.bool("multimodal_projector_bias", default=True)
+    hidden = source.hidden_size
+    return (
+        Tensor(f"{name}.embeddings", width * (1 + 3 * patch**2 + positions)),
+        Buffer(f"{name}.embeddings.position_ids", positions, _INT64_BYTES),
+        *norms(width, f"{name}.pre_layrnorm", bias=True),
+        Repeated(f"{name}.encoder.layers", block, depth),
+        column("multi_modal_projector.linear_1", width, hidden, bias=bias),
+        row("multi_modal_projector.linear_2", hidden, hidden, bias=bias),
+    )
+
+
+def mistral3(source: Source) -> tuple[Part, ...]:
+    """Pixtral's tower and the patch merger of Mistral Small 3.1 and later."""
+    vision = vision_section(source)
+    if vision.raw("model_type") not in (None, "pixtral"):
+        raise NotUnderstoodError(f"{source.root.name}: Mistral 3 with a tower that is not Pixtral")
+    width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
+    size = vision.int("head_dim", default=width // heads, minimum=1)
+    patch = vision.int("patch_size", minimum=1)
+    merge = source.root.int("spatial_merge_size", default=2, minimum=1)
+    block = (
+        *norms(width, "attention_norm", "ffn_norm"),
+        Linear("attention.qkv_proj", width, (Output(heads, size),) * 3, "column"),
+        row("attention.o_proj", heads * size, width),
+        *gated_mlp("feed_forward", width, vision.int("intermediate_size", minimum=1)),
+    )
+    side = vision.int("image_size", minimum=1) // patch
+    hidden = source.hidden_size
+    bias = source.root.bool("multimodal_projector_bias", default=False)
+    used = source.root.raw("vision_feature_layer")
+    depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
+    if isinstance(used, int) and -depth <= used < 0:
+        depth += used + 1
+    return (
+        Tensor("vision_tower.patch_conv", 3 * patch**2 * width),
+        *norms(width, "vision_tower.ln_pre", "multi_modal_projector.norm"),
+        Repeated("vision_tower.transformer.layers", block, depth),
+        Buffer("vision_tower.patch_positional_embedding", side * side * size, FLOAT32_BYTES),
+        replicated("multi_modal_projector.patch_merger.merging_layer", width * merge**2, width),
+        column("multi_modal_projector.linear_1", width, hidden, bias=bias),
+        row("multi_modal_projector.linear_2", hidden, hidden, bias=bias),
+    )
