@@ -1,0 +1,1 @@
+"""Prometheus recording rules and alerts, generated from the metric table."""

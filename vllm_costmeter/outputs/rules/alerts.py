@@ -1,0 +1,181 @@
+"""Alerts with what to do about them. They stand on the recording rules."""
+
+from __future__ import annotations
+
+from vllm_costmeter.outputs.metric_table import BY_NAME
+from vllm_costmeter.outputs.rules.limits import Limits
+from vllm_costmeter.outputs.rules.recording import USD, USD_PER_MILLION, tokens_by_kind, usd_by_state
+from vllm_costmeter.outputs.rules.rule import Alert, Group
+
+ERRORS = BY_NAME["costmeter_errors_total"].name
+SOURCE_UP = BY_NAME["costmeter_source_up"].name
+GPU_SECONDS = BY_NAME["costmeter_gpu_seconds_total"].name
+HOURS_PER_MONTH = 30 * 24
+TOLERATED_PREDICTION_ERROR = 0.05
+
+
+def alert_groups(limits: Limits) -> tuple[Group, ...]:
+    """Money, and whether the figures can be trusted."""
+    return (
+        Group("costmeter_money", (*_price_alerts(limits), *_budget_alerts(limits))),
+        Group("costmeter_trust", _trust_alerts(limits)),
+    )
+
+
+def _price_alerts(limits: Limits) -> tuple[Alert, ...]:
+    target, idle = f"{limits.target_usd_per_million:g}", f"{limits.idle_usd_per_hour:g}"
+    kinds = (
+        ("prompt_computed", limits.api_input_usd_per_million),
+        ("prompt_cached", limits.api_cached_usd_per_million),
+        ("generated", limits.api_output_usd_per_million),
+    )
+    api = "\n  + ".join(
+        f'sum by (model_name) ({tokens_by_kind("1h")}{{kind="{kind}"}}) * {usd:g}' for kind, usd in kinds
+    )
+    return (
+        Alert(
+            "CostMeterTokenPriceAboveTarget",
+            f'model_name:{USD_PER_MILLION}:rate5m{{per="generated"}} > {target}',
+            "15m",
+            "warning",
+            "{{ $labels.model_name }}: a million generated tokens cost more than the target",
+            f'{{{{ $value | printf "%.2f" }}}} $/M generated tokens, idle time included; the target is {target}.',
+            "Open the Cost dashboard for the model. Idle share high: fewer replicas, or let them sleep. Few tokens per "
+            "second at little idleness: raise --max-num-seqs, look at preemptions and KV cache use. Prefill dear: turn "
+            "on prefix caching.",
+        ),
+        Alert(
+            "CostMeterIdleMoney",
+            f'3600 * sum({usd_by_state("1h")}{{state="idle"}}) > {idle}',
+            "15m",
+            "warning",
+            "Idle servers cost more than the limit",
+            f'{{{{ $value | printf "%.2f" }}}} $/h went to servers with no request over the last hour; the limit is '
+            f"{idle}.",
+            "Open the Fleet dashboard, panel of idle replicas: it names them. Scale them down or put them to sleep.",
+        ),
+        Alert(
+            "CostMeterDearerThanApi",
+            f"model_name:{USD}:rate1h\n> ((\n  {api}\n) / 1e6 > 0)",
+            "1h",
+            "warning",
+            "{{ $labels.model_name }}: an API would serve the same tokens for less",
+            "The bill of the last hour is above what an API would have taken for its tokens at "
+            + ", ".join(f"{usd:g} $/M {kind}" for kind, usd in kinds)
+            + ".",
+            "Check the API prices against the model (`costmeter rules --help`). Then: more load on fewer replicas, a "
+            "cheaper card (`costmeter compare`), or the API.",
+        ),
+    )
+
+
+def _budget_alerts(limits: Limits) -> tuple[Alert, ...]:
+    day, month = f"{limits.budget_usd_per_day:g}", f"{limits.budget_usd_per_month:g}"
+    per_hour = f"{limits.budget_usd_per_month:g} / {HOURS_PER_MONTH}"
+    runbook = (
+        "Open the Fleet dashboard: which model or cluster grew? Scale it down, or raise the budget "
+        "(`costmeter rules --help`)."
+    )
+    spent_in_month = f"sum_over_time(fleet:{USD}:increase1h[30d:1h])"
+    return (
+        Alert(
+            "CostMeterDayBudgetBurn",
+            f"3600 * fleet:{USD}:rate1h > {day} / 24\nand 3600 * fleet:{USD}:rate5m > {day} / 24",
+            "5m",
+            "warning",
+            "At this pace a day costs more than its budget",
+            f'{{{{ $value | printf "%.2f" }}}} $/h over the last hour, and the last five minutes are no better; the '
+            f"budget of a day is {day} $.",
+            runbook,
+        ),
+        Alert(
+            "CostMeterDayBudgetSpent",
+            f"86400 * fleet:{USD}:rate1d > {day}",
+            "0m",
+            "critical",
+            "The last 24 hours cost more than a day's budget",
+            f'{{{{ $value | printf "%.2f" }}}} $ in 24 hours; the budget is {day} $.',
+            runbook,
+        ),
+        Alert(
+            "CostMeterMonthBudgetBurn",
+            f"3600 * fleet:{USD}:rate1d > {per_hour}\nand 3600 * fleet:{USD}:rate1h > {per_hour}",
+            "1h",
+            "warning",
+            "At this pace 30 days cost more than the month's budget",
+            f'{{{{ $value | printf "%.2f" }}}} $/h over the last day, and the last hour is no better; the budget of '
+            f"30 days is {month} $.",
+            runbook,
+        ),
+        Alert(
+            "CostMeterMonthBudgetSpent",
+            f"{spent_in_month} > {month}",
+            "0m",
+            "critical",
+            "The last 30 days cost more than the month's budget",
+            f'{{{{ $value | printf "%.2f" }}}} $ in 30 days; the budget is {month} $.',
+            runbook,
+        ),
+    )
+
+
+def _trust_alerts(limits: Limits) -> tuple[Alert, ...]:
+    return (
+        Alert(
+            "CostMeterPriceStale",
+            f"time() - costmeter:price_date_timestamp_seconds > {limits.price_age_days:g} * 86400",
+            "1h",
+            "warning",
+            "{{ $labels.instance }}: the price is old",
+            "The price in use ({{ $labels.source }}) is of {{ $labels.as_of }}, "
+            "{{ $value | humanizeDuration }} ago; every dollar figure of this server stands on it.",
+            "Start the server with the price you pay: --gpu-hourly-usd, or COSTMETER_GPU_HOURLY_USD.",
+        ),
+        Alert(
+            "CostMeterNoPrice",
+            f'{SOURCE_UP}{{source="price"}} == 0',
+            "15m",
+            "warning",
+            "{{ $labels.instance }}: no price, so no dollars",
+            "Tokens and GPUs are metered, money is not, and the fleet's sums lack this server.",
+            "Start the server with --gpu-hourly-usd, or COSTMETER_GPU_HOURLY_USD.",
+        ),
+        Alert(
+            "CostMeterSourceLost",
+            f'{SOURCE_UP}{{source!="price"}} == 0 and max_over_time({SOURCE_UP}{{source!="price"}}[1d]) == 1',
+            "5m",
+            "warning",
+            "{{ $labels.instance }}: {{ $labels.source }} answered and does no longer",
+            "Its metrics are absent until it answers again; an owned card's electricity is not measured meanwhile.",
+            "nvml: run nvidia-smi on the machine; a driver that hangs or lost its card needs the machine's operator. "
+            "engine: look for the meter's message in the server's log.",
+        ),
+        Alert(
+            "CostMeterFaults",
+            f"sum by (job, instance, where) (increase({ERRORS}[15m])) > 0",
+            "0m",
+            "warning",
+            "{{ $labels.instance }}: the meter caught a fault in {{ $labels.where }}",
+            "Serving is not affected; figures of the last 15 minutes may lack something.",
+            "The server's log has the fault once. Report it with the versions of costmeter_build_info.",
+        ),
+        Alert(
+            "CostMeterStopped",
+            f"sum by (job, instance) (rate({GPU_SECONDS}[5m])) == 0",
+            "5m",
+            "critical",
+            "{{ $labels.instance }}: the meter stands still",
+            "The server answers scrapes, but no GPU second was charged for five minutes.",
+            "Look for the meter's message in the server's log. A restart of the server starts the meter again.",
+        ),
+        Alert(
+            "CostMeterPredictionWrong",
+            f"abs(job_instance_part:costmeter_prediction_error:ratio) > {TOLERATED_PREDICTION_ERROR:g}",
+            "5m",
+            "warning",
+            "{{ $labels.instance }}: the check before the start was wrong about {{ $labels.part }}",
+            "Predicted and actual memory differ by {{ $value | humanizePercentage }}.",
+            "Later checks with the same vLLM, card and architecture use the fact that was stored. Report it with the "
+            "output of `costmeter check --format json` and the lines on memory in vLLM's log.",
+        ),
+    )

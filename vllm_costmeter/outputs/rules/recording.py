@@ -1,0 +1,89 @@
+"""Recording rules: dollars and tokens summed by model, cluster and fleet, then divided.
+
+Rates are per second. Levels without a label of that name (one cluster, nobody said which) are one series without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from vllm_costmeter.outputs.metric_table import BY_NAME
+from vllm_costmeter.outputs.rules.rule import Group, Recording
+
+COST = BY_NAME["costmeter_cost_usd_total"].name
+TOKENS = BY_NAME["costmeter_tokens_total"].name
+PRICE_INFO = BY_NAME["costmeter_price_info"].name
+PREFLIGHT = BY_NAME["costmeter_preflight_bytes"].name
+
+USD, TOKEN, USD_PER_MILLION = "costmeter_cost_usd", "costmeter_tokens", "costmeter_usd_per_million_tokens"
+WINDOWS = ("5m", "1h")
+LEVELS = (("model_name", ("model_name",)), ("cluster", ("cluster",)), ("fleet", ()))
+DATED_YEARS = range(2024, 2041)
+"""Years whose prices are understood as dates; a price of another year has no age."""
+
+
+def usd_by_state(window: str) -> str:
+    """The series of dollars per second by cluster, model and state."""
+    return f"cluster_model_name_state:{USD}:rate{window}"
+
+
+def tokens_by_kind(window: str) -> str:
+    """The series of tokens per second by cluster, model and kind."""
+    return f"cluster_model_name_kind:{TOKEN}:rate{window}"
+
+
+def recording_groups() -> tuple[Group, ...]:
+    """One group per window, one for what budgets need, one for what alerts need."""
+    windows = (Group(f"costmeter_{window}", tuple(_of_window(window))) for window in WINDOWS)
+    budget = Group(
+        "costmeter_budget",
+        (
+            Recording(f"fleet:{USD}:rate1d", f"sum(rate({COST}[1d]))"),
+            Recording(f"fleet:{USD}:increase1h", f"sum(increase({COST}[1h]))"),
+        ),
+    )
+    return (*windows, budget, Group("costmeter_evidence", (_price_date(), _prediction_error())))
+
+
+def _of_window(window: str) -> Iterator[Recording]:
+    yield Recording(usd_by_state(window), f"sum by (cluster, model_name, state) (rate({COST}[{window}]))")
+    yield Recording(tokens_by_kind(window), f"sum by (cluster, model_name, kind) (rate({TOKENS}[{window}]))")
+    for level, labels in LEVELS:
+        total = f"sum by ({', '.join(labels)})" if labels else "sum"
+        usd, tokens = f"{level}:{USD}:rate{window}", f"{level}:{TOKEN}:rate{window}"
+        yield Recording(usd, f"{total} ({usd_by_state(window)})")
+        yield Recording(tokens, f"{total} ({tokens_by_kind(window)})")
+        generated = f'{total} ({tokens_by_kind(window)}{{kind="generated"}})'
+        for per, divisor in (("all", tokens), ("generated", generated)):
+            price = f"1e6 * {usd} / ({divisor} > 0)"
+            yield Recording(f"{level}:{USD_PER_MILLION}:rate{window}", price, (("per", per),))
+
+
+def _price_date() -> Recording:
+    """The date of the price, read out of its label: PromQL has no function for that, so year and month are looked up
+    (the first day that the label can mean, within a day or two)."""
+    years = (
+        f'{PRICE_INFO}{{as_of=~"{year}.*"}} * {int(datetime(year, 1, 1, tzinfo=UTC).timestamp())}'
+        for year in DATED_YEARS
+    )
+    first = datetime(2025, 1, 1, tzinfo=UTC)
+    months = (
+        f'{PRICE_INFO}{{as_of=~"....-{month:02}.*"}} * '
+        f"{(datetime(2025, month, 1, tzinfo=UTC) - first) // timedelta(seconds=1)}"
+        for month in range(2, 13)
+    )
+    no_month = f"{PRICE_INFO} * 0"
+    alternatives = "\n  or ".join
+    return Recording(
+        "costmeter:price_date_timestamp_seconds",
+        f"(\n  {alternatives(years)}\n)\n+ (\n  {alternatives((*months, no_month))}\n)",
+    )
+
+
+def _prediction_error() -> Recording:
+    by = "sum by (job, instance, part)"
+    return Recording(
+        "job_instance_part:costmeter_prediction_error:ratio",
+        f'{by} ({PREFLIGHT}{{value="predicted"}})\n/ ({by} ({PREFLIGHT}{{value="actual"}}) > 0) - 1',
+    )
