@@ -138,6 +138,13 @@ def test_a_compressed_layer_has_five_caches() -> None:
     assert [layer.page_bytes for layer in layers] == [37440, 37440, 32832, 8640, 8640]
 
 
+def test_compressed_layers_are_known_where_flashmla_runs() -> None:
+    """Hopper and data-centre Blackwell; other cards store them otherwise."""
+    assert built(CompressedMla(512, 64, 128, 1, 128), card=BLACKWELL)
+    with pytest.raises(NotUnderstoodError, match="DeepSeek V4"):
+        built(CompressedMla(512, 64, 128, 1, 128), card=SM120)
+
+
 def test_the_block_size_flag_is_taken_when_a_backend_has_it() -> None:
     """--block-size 64 is one; 24 is none's."""
     (layer,) = built(FullAttention(8, 128), plan=Plan(block_size=64))

@@ -74,6 +74,12 @@ def test_layer_types_say_which_layers_have_the_window() -> None:
         layers("Qwen3ForCausalLM", sliding_window=512, layer_types=["quantum_attention"] * 4)
 
 
+def test_where_windows_alternate_the_file_must_say_where() -> None:
+    """EXAONE 4 mixes windows and full attention: without `layer_types` there is no answer."""
+    with pytest.raises(NotUnderstoodError, match="layer_types"):
+        layers("Exaone4ForCausalLM", sliding_window=4096)
+
+
 @pytest.mark.parametrize(
     ("architecture", "expected"),
     [

@@ -13,6 +13,7 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.kv_cache.backends import (
     BLACKWELL,
     COMPRESSED_BLOCK_TOKENS,
+    HOPPER,
     SPARSE_BLOCK_TOKENS,
     dense_latent_block_tokens,
     head_block_tokens,
@@ -56,6 +57,8 @@ def cache_format(model: ModelAttention, plan: Plan, rules: KVRules, major: int) 
     kinds = set().union(*model.layers, *model.draft_layers)
     if any(isinstance(cache, MlaLatent) and cache.sparse for cache in kinds):
         kv_dtype = sparse_latent_dtype(major, kv_dtype, plain_rows=rules.plain_sparse_rows)
+    if any(isinstance(cache, CompressedMla) for cache in kinds) and major not in (HOPPER, BLACKWELL):
+        raise NotUnderstoodError("DeepSeek V4's cache is known on compute capability 9.x and 10.x only")
     if kv_dtype.startswith("turboquant") and not any(isinstance(cache, RecurrentState) for cache in kinds):
         raise NotUnderstoodError(
             f"--kv-cache-dtype {kv_dtype}: vLLM keeps the first and last layers in the model's dtype; not known"

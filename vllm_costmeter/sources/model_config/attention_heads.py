@@ -27,7 +27,9 @@ LARGEST_HEAD_COUNT = 1 << 16
 
 def layer_count(text: ConfigReader, *keys: str) -> int:
     return text.int(
-        *(keys or ("num_hidden_layers", "n_layers", "n_layer")), minimum=1, maximum=LARGEST_LAYER_COUNT
+        *(keys or ("num_hidden_layers", "n_layers", "n_layer", "num_layers")),
+        minimum=1,
+        maximum=LARGEST_LAYER_COUNT,
     )
 
 
@@ -72,6 +74,15 @@ def plain(text: ConfigReader) -> Layers:
     if text.optional_list("layer_types") is None:
         return ((sliding,),) * count
     return _mixed(layer_types(text, count), full, sliding)
+
+
+def listed(text: ConfigReader) -> Layers:
+    """As `plain`, for families whose windows alternate: `layer_types` must say where (EXAONE 4)."""
+    if _window(text) is not None and text.optional_list("layer_types") is None:
+        raise NotUnderstoodError(
+            f"{text.name}: which layers have the sliding window is not stated (layer_types)"
+        )
+    return plain(text)
 
 
 def full_everywhere(text: ConfigReader) -> Layers:
