@@ -76,6 +76,19 @@ def test_the_language_model_alone_leaves_the_tower_out() -> None:
     assert whole - alone == 14
 
 
+@pytest.mark.parametrize(
+    ("limits", "loaded"),
+    [({"image": 0, "video": 0}, False), ({"image": 0}, True), ({"image": 2, "video": 0}, True), (None, True)],
+)
+def test_a_tower_whose_inputs_are_all_forbidden_is_left_out(
+    limits: dict[str, int] | None, loaded: bool
+) -> None:
+    """`--limit-mm-per-prompt` of 0 for images and video: vLLM builds no tower."""
+    (size_in_bytes,) = MODEL.bytes_per_pipeline_rank(Plan(limit_mm_per_prompt=limits), "bfloat16")
+    (whole,) = MODEL.bytes_per_pipeline_rank(Plan(), "bfloat16")
+    assert (size_in_bytes == whole) is loaded
+
+
 def test_key_value_heads_repeat_when_ranks_outnumber_them() -> None:
     """Two KV heads on eight ranks: each holds one; on three ranks vLLM refuses."""
     heads = Linear("qkv", 10, (Output(8, 4), Output(2, 4, replicated=True)), "column")

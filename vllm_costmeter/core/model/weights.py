@@ -41,7 +41,10 @@ class Weights:
     everywhere: tuple[Part, ...] = ()
     """On every pipeline rank: small parts of the language model itself."""
     towers: tuple[Part, ...] = ()
-    """Vision towers and their projectors, on every pipeline rank; left out under `--language-model-only`."""
+    """Vision towers and their projectors, on every pipeline rank; left out under `--language-model-only`, as
+    vLLM's `_mark_tower_model` does."""
+    tower_inputs: tuple[str, ...] = ("image", "video")
+    """The kinds of input the towers serve: they are left out where every one's limit per prompt is 0."""
     plain_towers: bool = False
     """The towers are not quantised, whatever the rules say."""
     is_tied: bool = False
@@ -72,6 +75,10 @@ class Weights:
         """What the CUDA allocator keeps beyond the tensors' own bytes."""
         return tuple(share.held_bytes - share.bytes for share in self._shares(plan, own_dtype))
 
+    def _leaves_towers_out(self, plan: Plan) -> bool:
+        limits = plan.limit_mm_per_prompt or {}
+        return plan.language_model_only or all(limits.get(kind) == 0 for kind in self.tower_inputs)
+
     def _spans(self, plan: Plan) -> tuple[tuple[int, int], ...]:
         return pipeline_spans(len(self.layers), plan.layout.pipeline_parallel_size)
 
@@ -80,7 +87,7 @@ class Weights:
         quantisation = self._quantisation(plan)
         spans = self._spans(plan)
         towers = Tally()
-        if not plan.language_model_only:
+        if not self._leaves_towers_out(plan):
             towers = tally(self.towers, "", rank, UNQUANTISED if self.plain_towers else quantisation)
         evaluated: dict[Hashable, Tally] = {}
         shares: list[Tally] = []

@@ -35,6 +35,8 @@ class Architecture:
     tower: Tower | None = None
     renames: tuple[tuple[str, str], ...] = ()
     """(checkpoint prefix, vLLM prefix), the first that matches applies."""
+    inputs: tuple[str, ...] = ("image",)
+    """What the tower serves, under vLLM's names in `--limit-mm-per-prompt`."""
     tower_is_plain: bool = False
     """True where vLLM leaves the tower unquantised whatever the checkpoint's rules say."""
     is_pooling: bool = False
@@ -58,6 +60,7 @@ def _encoder(head: Tower = lambda source: ()) -> Architecture:
 
 
 _LLAMA = Architecture(_dense(dense.LLAMA))
+_BOTH = ("image", "video")
 _QWEN_VL_NAMES = (
     ("model.visual.", "visual."),
     ("lm_head.", "language_model.lm_head."),
@@ -87,7 +90,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "Gemma3ForCausalLM": Architecture(gemma.gemma3),
     "Gemma3ForConditionalGeneration": Architecture(gemma.gemma3, vision.gemma3, _GEMMA_NAMES),
     "Gemma4ForCausalLM": Architecture(gemma.gemma4),
-    "Gemma4ForConditionalGeneration": Architecture(gemma.gemma4, vision.gemma4, _GEMMA_NAMES),
+    "Gemma4ForConditionalGeneration": Architecture(gemma.gemma4, vision.gemma4, _GEMMA_NAMES, _BOTH),
     "GemmaForCausalLM": Architecture(gemma.gemma),
     "Glm4ForCausalLM": Architecture(dense_variants.glm4),
     "Glm4MoeForCausalLM": Architecture(moe.glm4_moe),
@@ -98,7 +101,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     "GraniteMoeHybridForCausalLM": Architecture(granite.granite_hybrid),
     "IQuestCoderForCausalLM": _LLAMA,
     "InternLM3ForCausalLM": _LLAMA,
-    "KimiK25ForConditionalGeneration": Architecture(mla.deepseek, vision.moonvit, tower_is_plain=True),
+    "KimiK25ForConditionalGeneration": Architecture(
+        mla.deepseek, vision.moonvit, inputs=("vision_chunk",), tower_is_plain=True
+    ),
     "LLaMAForCausalLM": _LLAMA,
     "Llama4ForCausalLM": Architecture(moe.llama4),
     "Llama4ForConditionalGeneration": Architecture(moe.llama4, vision.llama4),
@@ -119,26 +124,28 @@ ARCHITECTURES: dict[str, Architecture] = {
     "Qwen2Model": _embedder(dense.QWEN2),
     "Qwen2MoeForCausalLM": Architecture(lambda source: moe.qwen_moe(source, dense.QWEN2)),
     "Qwen2VLForConditionalGeneration": Architecture(
-        _dense(dense.QWEN2), vision_towers.qwen2_vl, _QWEN_VL_NAMES
+        _dense(dense.QWEN2), vision_towers.qwen2_vl, _QWEN_VL_NAMES, _BOTH
     ),
     "Qwen2_5_VLForConditionalGeneration": Architecture(
-        _dense(dense.QWEN2), vision_towers.qwen2_5_vl, _QWEN_VL_NAMES
+        _dense(dense.QWEN2), vision_towers.qwen2_5_vl, _QWEN_VL_NAMES, _BOTH
     ),
     "Qwen3ForCausalLM": Architecture(_dense(dense.QWEN3)),
     "Qwen3ForSequenceClassification": _classifier(dense.QWEN3),
     "Qwen3MoeForCausalLM": Architecture(moe.qwen_moe),
     "Qwen3NextForCausalLM": Architecture(lambda source: hybrid.qwen_hybrid(source, interleaved=True)),
-    "Qwen3VLForConditionalGeneration": Architecture(_dense(dense.QWEN3_VL), vision.qwen3_vl, _QWEN_VL_NAMES),
+    "Qwen3VLForConditionalGeneration": Architecture(
+        _dense(dense.QWEN3_VL), vision.qwen3_vl, _QWEN_VL_NAMES, _BOTH
+    ),
     "Qwen3VLMoeForConditionalGeneration": Architecture(
-        lambda source: moe.qwen_moe(source, dense.QWEN3_VL), vision.qwen3_vl, _QWEN_VL_NAMES
+        lambda source: moe.qwen_moe(source, dense.QWEN3_VL), vision.qwen3_vl, _QWEN_VL_NAMES, _BOTH
     ),
     "Qwen3_5ForCausalLM": Architecture(lambda source: hybrid.qwen_hybrid(source, interleaved=False)),
     "Qwen3_5ForConditionalGeneration": Architecture(
-        lambda source: hybrid.qwen_hybrid(source, interleaved=False), vision.qwen3_vl, _QWEN_VL_NAMES
+        lambda source: hybrid.qwen_hybrid(source, interleaved=False), vision.qwen3_vl, _QWEN_VL_NAMES, _BOTH
     ),
     "Qwen3_5MoeForCausalLM": Architecture(lambda source: hybrid.qwen_hybrid(source, interleaved=False)),
     "Qwen3_5MoeForConditionalGeneration": Architecture(
-        lambda source: hybrid.qwen_hybrid(source, interleaved=False), vision.qwen3_vl, _QWEN_VL_NAMES
+        lambda source: hybrid.qwen_hybrid(source, interleaved=False), vision.qwen3_vl, _QWEN_VL_NAMES, _BOTH
     ),
     "RobertaForSequenceClassification": _encoder(encoders.roberta_head),
     "RobertaModel": _encoder(),
@@ -162,4 +169,9 @@ def build_weights(source: Source, architecture: Architecture) -> Weights:
     if architecture.tower is None:
         return architecture.build(source)
     weights = architecture.build(replace(source, prefix="language_model."))
-    return replace(weights, towers=architecture.tower(source), plain_towers=architecture.tower_is_plain)
+    return replace(
+        weights,
+        towers=architecture.tower(source),
+        tower_inputs=architecture.inputs,
+        plain_towers=architecture.tower_is_plain,
+    )
