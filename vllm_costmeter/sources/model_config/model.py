@@ -68,7 +68,7 @@ def model_from_config(
         attention=attention,
         weights=weights,
         is_moe=sizes.num_experts > 0,
-        is_multimodal=architecture.tower is not None,
+        is_multimodal=architecture.tower is not None or architecture.is_encoder_decoder,
         is_pooling=architecture.is_pooling,
         is_encoder_decoder=architecture.is_encoder_decoder,
         is_hybrid=any(isinstance(cache, RecurrentState) for layer in attention.layers for cache in layer),

@@ -20,6 +20,7 @@ from vllm_costmeter.sources.model_config.architectures import (
     moe,
     vision,
     vision_towers,
+    whisper,
 )
 from vllm_costmeter.sources.model_config.architectures.source import Source
 
@@ -149,6 +150,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
     "RobertaForSequenceClassification": _encoder(encoders.roberta_head),
     "RobertaModel": _encoder(),
+    "WhisperForConditionalGeneration": Architecture(whisper.whisper, is_encoder_decoder=True),
     "XLMRobertaForSequenceClassification": _encoder(encoders.roberta_head),
     "XLMRobertaModel": _encoder(),
 }

@@ -8,7 +8,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 MAX_LAYERS = 1024  # the deepest published model has 126 (Llama 3.1 405B, 2024-07); more is a corrupt file
-_LAYER_COUNTS = ("num_hidden_layers", "n_layer", "num_layers")
+_LAYER_COUNTS = ("num_hidden_layers", "n_layer", "num_layers", "decoder_layers")
 TEXT_SECTIONS = ("text_config", "llm_config", "language_config", "thinker_config")
 
 
@@ -39,7 +39,7 @@ class Source:
 
     @property
     def num_heads(self) -> int:
-        return self.text.int("num_attention_heads", "n_head", minimum=1)
+        return self.text.int("num_attention_heads", "n_head", "decoder_attention_heads", minimum=1)
 
     @property
     def num_kv_heads(self) -> int:
