@@ -46,6 +46,15 @@ def test_quantisation_may_lie_in_a_file_of_its_own(tmp_path: Path) -> None:
     assert read_model(tmp_path).weights_bytes(Plan()) < plain.weights_bytes(Plan())
 
 
+def test_a_sentence_transformers_folder_has_no_output_head(tmp_path: Path) -> None:
+    """Qwen3-Embedding-8B logs 14.11 GiB, its causal twin 15.26: the difference is the head."""
+    causal = read_model(write(tmp_path, json.dumps(TINY)))
+    (tmp_path / "modules.json").write_text("[]")
+    embedder = read_model(tmp_path)
+    assert embedder.is_pooling
+    assert causal.weights_bytes(Plan())[0] - embedder.weights_bytes(Plan())[0] == 2 * 1024 * 256
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

@@ -12,6 +12,9 @@ from vllm_costmeter.sources.model_config.model import model_from_config
 
 _LARGEST_BYTES = 16 << 20  # the largest published config.json (one entry per expert, 2026) stays under 6 MiB
 _MOST_VALUES = 500_000  # what json builds of more would exceed the 200 MB that a check may take
+_SENTENCE_TRANSFORMERS = (
+    "modules.json"  # vLLM serves a folder that has it for pooling (get_pooling_config, 0.32)
+)
 _UNREADABLE = {".gguf": "a GGUF file", ".safetensors": "a weights file", ".bin": "a weights file"}
 
 
@@ -25,30 +28,40 @@ def read_model(path: Path, name: str | None = None) -> Model:
     quantisation = file.parent / "hf_quant_config.json"
     values = read_json_object(file)
     beside = read_json_object(quantisation) if path.is_dir() and quantisation.is_file() else None
-    return model_from_config(values, name or str(path), hf_quant_config=beside)
+    is_embedder = path.is_dir() and (path / _SENTENCE_TRANSFORMERS).is_file()
+    return model_from_config(values, name or str(path), hf_quant_config=beside, is_embedder=is_embedder)
 
 
-def read_json_object(file: Path) -> dict[str, Any]:
+def read_json_object(
+    file: Path, largest_bytes: int = _LARGEST_BYTES, most_values: int = _MOST_VALUES
+) -> dict[str, Any]:
     """A JSON object from a file of at most 16 MiB; Infinity and NaN are values, as Python's JSON has them."""
     try:
         with file.open("rb") as stream:
-            data = stream.read(_LARGEST_BYTES + 1)
+            data = stream.read(largest_bytes + 1)
     except OSError as error:
         raise BadInputError(f"{file}: cannot be read: {error.strerror or error}") from None
-    if len(data) > _LARGEST_BYTES:
-        raise BadInputError(f"{file}: larger than {_LARGEST_BYTES >> 20} MiB, so it is no config.json")
+    return parse_json_object(data, str(file), largest_bytes, most_values)
+
+
+def parse_json_object(
+    data: bytes, name: str, largest_bytes: int = _LARGEST_BYTES, most_values: int = _MOST_VALUES
+) -> dict[str, Any]:
+    """The JSON object in `data`; `name` starts every error. BadInputError as `read_json_object`."""
+    if len(data) > largest_bytes:
+        raise BadInputError(f"{name}: larger than {largest_bytes >> 20} MiB, which no published model needs")
     if not data.strip():
-        raise BadInputError(f"{file}: is empty")
-    if sum(map(data.count, (b",", b"[", b"{"))) > _MOST_VALUES:
-        raise BadInputError(f"{file}: more than {_MOST_VALUES} values, so it is no config.json")
+        raise BadInputError(f"{name}: is empty")
+    if sum(map(data.count, (b",", b"[", b"{"))) > most_values:
+        raise BadInputError(f"{name}: more than {most_values} values, which no published model needs")
     try:
         values = json.loads(data.decode("utf-8"))
     except RecursionError:
-        raise BadInputError(f"{file}: nested too deeply to be a config.json") from None
+        raise BadInputError(f"{name}: nested too deeply to be a model's file") from None
     except ValueError as error:
-        raise BadInputError(f"{file}: is no valid JSON: {str(error)[:120]}") from None
+        raise BadInputError(f"{name}: is no valid JSON: {str(error)[:120]}") from None
     if not isinstance(values, dict):
-        raise BadInputError(f"{file}: must hold a JSON object, got a {type(values).__name__}")
+        raise BadInputError(f"{name}: must hold a JSON object, got a {type(values).__name__}")
     return values
 
 

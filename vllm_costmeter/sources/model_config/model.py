@@ -10,6 +10,7 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.attention import RecurrentState
 from vllm_costmeter.core.model.model import Model, Sizes
 from vllm_costmeter.core.quantisation.scheme import UNQUANTISED
+from vllm_costmeter.sources.model_config.architectures.encoders import embedder
 from vllm_costmeter.sources.model_config.architectures.registry import architecture_named, build_weights
 from vllm_costmeter.sources.model_config.architectures.source import Source, text_section
 from vllm_costmeter.sources.model_config.attention import architecture_of, model_attention
@@ -35,9 +36,15 @@ _EXPERTS_PER_TOKEN = (
 
 
 def model_from_config(
-    values: Mapping[str, Any], name: str, *, hf_quant_config: Mapping[str, Any] | None = None
+    values: Mapping[str, Any],
+    name: str,
+    *,
+    hf_quant_config: Mapping[str, Any] | None = None,
+    is_embedder: bool = False,
 ) -> Model:
     """The model that a parsed config.json describes; `name` is its id and starts every error message.
+
+    `is_embedder`: a sentence-transformers folder, which vLLM serves for pooling and without an output head.
 
     BadInputError where the file is faulty, NotUnderstoodError where its architecture, rotary scaling or
     quantisation has no rules here.
@@ -50,6 +57,8 @@ def model_from_config(
     if model_type in _UNKNOWN_TYPES:
         raise NotUnderstoodError(f"{name}: model_type {model_type!r} is not known to vLLM or transformers")
     architecture = architecture_named(architecture_name)
+    if is_embedder and not architecture.is_pooling:
+        architecture = replace(architecture, build=embedder(architecture.build), is_pooling=True)
     text = with_class_defaults(text_section(root))
     source = Source(root, text)
     quantisation = quantisation_of(root, text, architecture.renames, hf_quant_config)
