@@ -69,7 +69,7 @@ def test_less_free_memory_than_the_budget_is_refused() -> None:
     busy = replace(ADA, free_bytes=round(20 * GIB))
     result = fit(llama(), busy, Plan(max_model_len=1024))
     assert (result.verdict, result.reason) == ("refused", "free_memory")
-    assert "20.00 GiB are free" in result.message
+    assert "19.49 GiB are free" in result.message  # 20 less the context that vLLM opens first
 
 
 def test_between_the_ends_of_the_range_it_is_tight() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from vllm_costmeter.core.engine.engine import AUTO_MAX_MODEL_LEN, Engine, resolve_engine
@@ -12,7 +13,7 @@ from vllm_costmeter.core.fit_result import Fit, KVCacheFacts, MemoryUse, Reason,
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.kv_cache import KVCache
 from vllm_costmeter.core.kv_cache.parallel import tensor_parallel_fault
-from vllm_costmeter.core.memory import Memory
+from vllm_costmeter.core.memory import ENDS, Memory
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.placement import Deployment, Placement
 from vllm_costmeter.core.plan import Plan
@@ -39,8 +40,10 @@ def fit(model: Model, gpu: Gpu, plan: Plan) -> Fit:
         gpu,
         plan,
         engine,
-        notes=(chosen.note,) if chosen.note else (),
+        notes=(*((chosen.note,) if chosen.note else ()), *model.notes),
     )
+    if model.not_understood is not None:
+        return _not_understood(blank, model.not_understood)
     unknown = _draft_fault(plan)
     if unknown is not None:
         return replace(blank, message=unknown)
@@ -63,6 +66,28 @@ def fit(model: Model, gpu: Gpu, plan: Plan) -> Fit:
         return _judged(blank, deployment.at(length), longest)
     except NotUnderstoodError as error:
         return _unknown_cache(blank, memory, str(error))
+
+
+def _not_understood(blank: Fit, message: str) -> Fit:
+    """The weights are known where a checkpoint is at hand and one GPU holds it whole, the rest is not: refused where
+    they alone exceed the budget, else unknown."""
+    try:
+        weights = blank.model.weights_bytes(blank.plan)[0]
+    except NotUnderstoodError:
+        return replace(blank, message=message)
+    budget = math.ceil(blank.gpu.memory_bytes * blank.engine.gpu_memory_utilization)
+    known = replace(
+        blank,
+        message=message,
+        known_weights_bytes=weights,
+        known_budget_bytes=budget,
+        provenance={"weights": blank.model.weights_source},
+    )
+    if weights < budget:
+        return known
+    return replace(
+        known, verdict="refused", reason="weights", message=_too_heavy(weights, budget, _cards(blank))
+    )
 
 
 def _draft_fault(plan: Plan) -> str | None:
@@ -126,7 +151,11 @@ def _judged(unjudged: Fit, placed: Placement, longest: int) -> Fit:
             bytes_per_token=max(available, 0) // capacity.tokens if capacity.tokens else 0,
         ),
         max_model_len_that_fits=longest,
-        provenance={"weights": "config", "kv_cache": "config", "activations": "engine rules"},
+        provenance={
+            "weights": blank.model.weights_source,
+            "kv_cache": "config",
+            "activations": "engine rules",
+        },
         rules=rank.rules(),
     )
 
@@ -147,13 +176,13 @@ def _verdict(blank: Fit, memory: Memory, cache: KVCache) -> tuple[Verdict, Reaso
     if memory.exceeds_card("low"):
         return "refused", "kv_cache_memory_bytes", _reserved_message(memory)
     if not cache.fits(length, memory.pools("high")):
-        return "refused", "kv_cache", _kv_message(blank, memory, cache)
+        return "refused", "kv_cache", _kv_message(blank, memory, cache, "refused")
     if memory.exceeds_card("high"):
         return "tight", "kv_cache_memory_bytes", _reserved_message(memory)
     if memory.budget_bytes > memory.free.low_bytes:
         return "tight", "free_memory", _free_message(memory)
     if not cache.fits(length, memory.pools("low")):
-        return "tight", "kv_cache", _kv_message(blank, memory, cache)
+        return "tight", "kv_cache", _kv_message(blank, memory, cache, "tight")
     return "fits", None, f"fits: {length} tokens of context have room on {_cards(blank)}"
 
 
@@ -163,11 +192,11 @@ def _cards(blank: Fit) -> str:
 
 
 def _weights_message(blank: Fit, memory: Memory) -> str:
-    weights = memory.fullest_rank().weights.bytes
-    return (
-        f"the weights alone need {weights / GIB:.2f} GiB per GPU, vLLM may use {memory.budget_bytes / GIB:.2f} GiB "
-        f"of {_cards(blank)}"
-    )
+    return _too_heavy(memory.fullest_rank().weights.bytes, memory.budget_bytes, _cards(blank))
+
+
+def _too_heavy(weights: int, budget: int, cards: str) -> str:
+    return f"the weights alone need {weights / GIB:.2f} GiB per GPU, vLLM may use {budget / GIB:.2f} GiB of {cards}"
 
 
 def _free_message(memory: Memory) -> str:
@@ -179,10 +208,11 @@ def _reserved_message(memory: Memory) -> str:
     return f"--kv-cache-memory-bytes leaves too little of the card's {memory.total_bytes / GIB:.2f} GiB for the rest"
 
 
-def _kv_message(blank: Fit, memory: Memory, cache: KVCache) -> str:
+def _kv_message(blank: Fit, memory: Memory, cache: KVCache, verdict: Verdict) -> str:
     needed = cache.bytes_needed(blank.engine.max_model_len)
     rank = memory.binding_rank(needed)
-    return (
-        f"one sequence of {blank.engine.max_model_len} tokens needs {needed[rank.index] / GIB:.2f} GiB of KV cache, "
-        f"{max(rank.available('usual'), 0) / GIB:.2f} GiB are left for it on {_cards(blank)}"
-    )
+    low, usual, high = (max(rank.available(end), 0) / GIB for end in ENDS)
+    need = f"one sequence of {blank.engine.max_model_len} tokens needs {needed[rank.index] / GIB:.2f} GiB of KV cache"
+    if verdict == "tight":
+        return f"{need}, between {low:.2f} and {high:.2f} GiB will be left for it on {_cards(blank)}"
+    return f"{need}, {usual:.2f} GiB are left for it on {_cards(blank)}"

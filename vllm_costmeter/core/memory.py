@@ -19,9 +19,14 @@ from vllm_costmeter.core.plan import Plan
 
 End = Literal["low", "usual", "high"]
 
+ENDS: tuple[End, ...] = ("low", "usual", "high")
 _OPPOSITE: Mapping[End, End] = {"low": "high", "usual": "usual", "high": "low"}
 
-WEIGHTS_ERROR = 0.003  # parameters from config.json against vLLM's own model classes: within 0.3 %
+WEIGHTS_RULES = {
+    "config": "every tensor vLLM loads, from config.json",
+    "safetensors": "every tensor of the checkpoint, from its safetensors headers",
+    "gguf": "every tensor of the checkpoint, from its GGUF header",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ def memory_of_ranks(model: Model, gpu: Gpu, engine: Engine, plan: Plan, rules: E
         RankMemory(
             index=index,
             budget_bytes=budget,
-            weights=_weights(max(tensors - offloaded, 0)),
+            weights=_weights(max(tensors - offloaded, 0), model),
             beside_weights=exactly(
                 beside, "converted layouts and what the allocator keeps beside each tensor"
             ),
@@ -142,6 +147,6 @@ def memory_of_ranks(model: Model, gpu: Gpu, engine: Engine, plan: Plan, rules: E
     )
 
 
-def _weights(bytes_: int) -> Estimate:
-    slack = round(bytes_ * WEIGHTS_ERROR)
-    return Estimate(bytes_, bytes_ - slack, bytes_ + slack, "every tensor vLLM loads, from config.json")
+def _weights(bytes_: int, model: Model) -> Estimate:
+    slack = round(bytes_ * model.weights_error)
+    return Estimate(bytes_, max(bytes_ - slack, 0), bytes_ + slack, WEIGHTS_RULES[model.weights_source])

@@ -38,18 +38,23 @@ def write(fit: Fit, out: TextIO, environ: Mapping[str, str] = os.environ, width:
 def render(fit: Fit, *, width: int = WIDEST, coloured: bool = False, plain: bool = False) -> list[str]:
     """The answer as lines no wider than `width` (words are never cut)."""
     width = max(NARROWEST, min(width, WIDEST))
-    lines = textwrap.wrap(_title(fit), width)
+    lines = _wrapped(_title(fit), width)
     if fit.per_gpu is not None:
         lines += [
             "",
             *_picture(fit.per_gpu, fit.gpu.memory_bytes, width, plain),
             *_table(fit, fit.per_gpu, plain),
         ]
+    elif fit.known_weights_bytes is not None and fit.known_budget_bytes is not None:
+        lines += [
+            "",
+            f"  {'weights':<12}{_gib(fit.known_weights_bytes):>14}   of {_gib(fit.known_budget_bytes)} budget",
+        ]
     verdict = f"{fit.verdict}: {fit.message}" if fit.verdict != "fits" else fit.message
-    lines += ["", *(_painted(line, fit.verdict, coloured) for line in textwrap.wrap(verdict, width))]
+    lines += ["", *(_painted(line, fit.verdict, coloured) for line in _wrapped(verdict, width))]
     lines += _suggestions(fit)
     for note in fit.notes:
-        lines += textwrap.wrap(f"note: {note}", width)
+        lines += _wrapped(f"note: {note}", width)
     return lines
 
 
@@ -71,9 +76,10 @@ def refusal_lines(fit: Fit) -> list[str]:
 
 def _title(fit: Fit) -> str:
     count = f"{fit.engine.world_size} x " if fit.engine.world_size > 1 else ""
+    length = f", --max-model-len {fit.engine.max_model_len}" if fit.engine.max_model_len else ""
     return (
         f"{fit.model.id} on {count}{fit.gpu.name} ({_gib(fit.gpu.memory_bytes)}), "
-        f"vLLM {fit.engine.vllm_version}, --max-model-len {fit.engine.max_model_len}"
+        f"vLLM {fit.engine.vllm_version}{length}"
     )
 
 
@@ -121,6 +127,10 @@ def _suggestions(fit: Fit) -> list[str]:
 def _consequence(suggestion: Suggestion) -> str:
     price = f", {suggestion.usd_per_hour:.2f} $/h" if suggestion.usd_per_hour is not None else ""
     return f"  (up to {suggestion.max_model_len_that_fits} tokens{price})"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
 
 
 def _painted(line: str, verdict: Verdict, coloured: bool) -> str:

@@ -79,11 +79,12 @@ def test_fewer_captured_batches_need_less() -> None:
     assert cuda_graphs(engine(max_num_seqs=32), V1).bytes < cuda_graphs(engine(), V1).bytes
 
 
-def test_free_memory_is_measured_or_the_card_less_a_context() -> None:
-    """An idle H100 showed 78.68 of 79.19 GiB free."""
-    assert free_memory(replace(ADA, free_bytes=7)).bytes == 7
-    guess = free_memory(ADA)
-    assert guess.low_bytes < guess.bytes == ADA.memory_bytes - gib(0.51) < guess.high_bytes < ADA.memory_bytes
+def test_free_memory_is_what_is_left_after_vllms_own_context() -> None:
+    """An idle H100 of 79.19 GiB showed 78.68 free to vLLM 0.19.0."""
+    assert free_memory(H100).bytes == pytest.approx(78.68 * GIB, rel=1e-9)
+    busy = free_memory(replace(H100, free_bytes=10 * GIB))
+    assert busy.low_bytes < busy.bytes == 10 * GIB - gib(0.51) < busy.high_bytes < 10 * GIB
+    assert free_memory(replace(H100, free_bytes=7)).bytes == 0
 
 
 def test_lora_slots_are_none_without_the_flag() -> None:

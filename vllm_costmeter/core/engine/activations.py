@@ -17,6 +17,15 @@ LAYER_RANGE = (0.8, 1.4)  # pipeline ranks without sampler logged 1.10 and 1.05 
 
 _DTYPE_BYTES = {"float32": 4, "float": 4}
 
+FIXED_IMAGES = frozenset(
+    {
+        "Gemma3ForConditionalGeneration",
+        "Llama4ForConditionalGeneration",
+        "LlavaForConditionalGeneration",
+    }
+)
+"""Architectures whose tower sees images of one size, so that its peak does not depend on a processor's limits."""
+
 _MXFP4 = frozenset({"mxfp4", "gpt_oss_mxfp4"})
 
 
@@ -124,4 +133,6 @@ def _multimodal_bytes(model: Model, plan: Plan, work: Workload) -> tuple[int, in
         return 0, 0
     if plan.limit_mm_per_prompt is not None and not any(plan.limit_mm_per_prompt.values()):
         return 0, 0
-    return work.dtype_bytes * work.tokens * model.sizes.hidden_size + gib(0.15), gib(2.0)
+    return work.dtype_bytes * work.tokens * model.sizes.hidden_size + gib(0.15), gib(
+        0.25 if model.architecture in FIXED_IMAGES else 2.0
+    )

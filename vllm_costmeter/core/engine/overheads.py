@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.engine.engine import GRAPH_CAPTURE_LIMIT, Engine
-from vllm_costmeter.core.engine.estimate import GIB, Estimate, exactly, gib
+from vllm_costmeter.core.engine.estimate import Estimate, exactly, gib
 from vllm_costmeter.core.engine.rules import EngineRules, Runner
 from vllm_costmeter.core.gpu import Gpu
 
@@ -69,14 +69,8 @@ def cuda_graphs(engine: Engine, runner: Runner) -> Estimate:
 
 
 def free_memory(gpu: Gpu) -> Estimate:
-    """Free bytes of a card when vLLM starts: measured, or the total less a driver's context."""
-    if gpu.free_bytes is not None:
-        return exactly(min(gpu.free_bytes, gpu.memory_bytes), "measured")
-    low, value, high = CONTEXT_GIB
-    total = gpu.memory_bytes
-    return Estimate(
-        max(total - gib(value), 0),
-        max(total - gib(high), 0),
-        max(total - gib(low), 0),
-        f"card less {value} GiB of CUDA context; {total / GIB:.2f} GiB in total",
-    )
+    """Free bytes as vLLM's first snapshot sees them: what is free now, or the whole card, less its own context."""
+    free = gpu.memory_bytes if gpu.free_bytes is None else min(gpu.free_bytes, gpu.memory_bytes)
+    most, usual, least = (max(free - gib(context), 0) for context in CONTEXT_GIB)
+    measured = "free now" if gpu.free_bytes is not None else "the card"
+    return Estimate(usual, least, most, f"{measured} less {CONTEXT_GIB[1]} GiB of CUDA context")
