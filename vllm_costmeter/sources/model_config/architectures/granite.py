@@ -7,16 +7,19 @@ from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     EDGES,
     attention,
+    column,
     experts,
-    gated_mlp,
     language_model,
     norms,
     router,
+    row,
 )
 from vllm_costmeter.sources.model_config.architectures.hybrid import mamba2
 from vllm_costmeter.sources.model_config.architectures.source import Source
 from vllm_costmeter.sources.model_config.layer_types import layer_types
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
+
+_MAMBA = ("mamba", "linear_attention")  # as published, and as transformers 5 writes it
 
 
 def granite_moe(source: Source) -> Weights:
@@ -32,7 +35,7 @@ def granite_hybrid(source: Source) -> Weights:
     kinds = layer_types(text, source.num_layers)
     built: dict[bool, Layer] = {}
     for kind in kinds:
-        if kind == "mamba" and True not in built:
+        if kind in _MAMBA and True not in built:
             heads = text.int("mamba_n_heads", minimum=1)
             mixer = mamba2(
                 source,
@@ -46,9 +49,9 @@ def granite_hybrid(source: Source) -> Weights:
                 conv_bias=text.bool("mamba_conv_bias", default=True),
             )
             built[True] = Layer((*mixer, *rest))
-        elif kind != "mamba" and False not in built:
+        elif kind not in _MAMBA and False not in built:
             built[False] = Layer((*_attention(source), *rest))
-    layers = [built[kind == "mamba"] for kind in kinds]
+    layers = [built[kind in _MAMBA] for kind in kinds]
     return language_model(source, layers, tied=source.is_tied(), on_every_rank=EDGES)
 
 
@@ -84,7 +87,11 @@ def _shared(source: Source) -> tuple[Part, ...]:
     width = source.text.int("shared_intermediate_size", default=0)
     if not width:
         return ()
-    return gated_mlp("shared_mlp", source.hidden_size, width, fused_from=())
+    hidden = source.hidden_size
+    return (
+        column("shared_mlp.input_linear", hidden, width, width),
+        row("shared_mlp.output_linear", width, hidden),
+    )
 
 
 def _norms(source: Source) -> tuple[Part, ...]:
