@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.outputs.dashboards.api_panels import AGAINST_API, API_PRICES
+from vllm_costmeter.outputs.api_prices import DEFAULT
+from vllm_costmeter.outputs.dashboards.api_panels import against_api
 from vllm_costmeter.outputs.dashboards.bill_panels import BILL, WORK
 from vllm_costmeter.outputs.dashboards.gpu_panels import GPUS
 from vllm_costmeter.outputs.dashboards.panel import Dashboard, Panel, Query, Row
@@ -109,8 +110,7 @@ DASHBOARD = Dashboard(
     uid="costmeter-cost",
     title="vLLM CostMeter / Cost",
     description="What self-hosted tokens cost, live: $/M by definition, the bill, own against API.",
-    rows=(RANGE, PRICE_OF_A_TOKEN, BILL, WORK, AGAINST_API, GPUS),
+    rows=(RANGE, PRICE_OF_A_TOKEN, BILL, WORK, against_api(DEFAULT), GPUS),
     labels=VARIABLES,
-    numbers=API_PRICES,
     annotations=ANNOTATIONS,
 )

@@ -16,7 +16,6 @@ from vllm_costmeter.outputs.dashboards.panel import (
     Annotation,
     Dashboard,
     LabelVariable,
-    NumberVariable,
     Panel,
     Query,
 )
@@ -53,8 +52,6 @@ def dashboard_json(dashboard: Dashboard) -> str:
     )
     for label in dashboard.labels:
         built.with_variable(_label_variable(label))
-    for number in dashboard.numbers:
-        built.with_variable(_number_variable(number))
     for annotation in dashboard.annotations:
         built.annotation(_annotation(annotation))
     number_of_panel = 0
@@ -83,16 +80,6 @@ def _label_variable(variable: LabelVariable) -> build.QueryVariable:
         .include_all(True)
         .all_value(variable.every)
         .current(values.VariableOption(selected=True, text=["All"], value=["$__all"]))
-    )
-
-
-def _number_variable(variable: NumberVariable) -> build.TextBoxVariable:
-    return (
-        build.TextBoxVariable(variable.name)
-        .label(variable.title)
-        .description(variable.description)
-        .default_value(variable.default)
-        .current(values.VariableOption(selected=True, text=variable.default, value=variable.default))
     )
 
 

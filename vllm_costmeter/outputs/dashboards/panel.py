@@ -74,18 +74,8 @@ class LabelVariable:
 
 
 @dataclass(frozen=True, slots=True)
-class NumberVariable:
-    """A number the reader types."""
-
-    name: str
-    title: str
-    description: str
-    default: str
-
-
-@dataclass(frozen=True, slots=True)
 class Annotation:
-    """A mark on the time axis wherever the expression has a value."""
+    """A mark on the time axis wherever the expression is above zero."""
 
     name: str
     expression: str
@@ -102,7 +92,6 @@ class Dashboard:
     description: str
     rows: tuple[Row, ...]
     labels: tuple[LabelVariable, ...]
-    numbers: tuple[NumberVariable, ...] = ()
     annotations: tuple[Annotation, ...] = field(default=())
 
     @property

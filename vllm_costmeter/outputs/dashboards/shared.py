@@ -31,22 +31,24 @@ INSTANCE = LabelVariable(
 VARIABLES = (JOB, MODEL, INSTANCE)
 
 OF_THE_CHOSEN = f'{ALWAYS_THERE}{{job=~"$job", instance=~"$instance"}}'
+PRESENT = f"count by (instance) ({OF_THE_CHOSEN})"
+PRESENT_BEFORE = f"count by (instance) ({OF_THE_CHOSEN} offset $__rate_interval)"
 ANNOTATIONS = (
     Annotation(
         "Restarts",
-        f"sum by (instance) (resets({OF_THE_CHOSEN}[$__rate_interval])) > 0",
+        f"sum by (instance) (resets({OF_THE_CHOSEN}[$__rate_interval]))",
         "{{instance}} restarted: its counters began again",
         "orange",
     ),
     Annotation(
         "New servers",
-        f"count by (instance) ({OF_THE_CHOSEN}) unless count by (instance) ({OF_THE_CHOSEN} offset $__rate_interval)",
+        f"({PRESENT} unless {PRESENT_BEFORE}) or 0 * {PRESENT}",
         "{{instance}} appeared",
         "blue",
     ),
     Annotation(
         "Down, or refused by the preflight",
-        'up{job=~"$job", instance=~"$instance"} == 0',
+        'up{job=~"$job", instance=~"$instance"} == bool 0',
         "{{instance}} does not answer. A start that the preflight refused looks like this: its log says why",
         "red",
     ),

@@ -24,13 +24,9 @@ def alert_groups(limits: Limits) -> tuple[Group, ...]:
 
 def _price_alerts(limits: Limits) -> tuple[Alert, ...]:
     target, idle = f"{limits.target_usd_per_million:g}", f"{limits.idle_usd_per_hour:g}"
-    kinds = (
-        ("prompt_computed", limits.api_input_usd_per_million),
-        ("prompt_cached", limits.api_cached_usd_per_million),
-        ("generated", limits.api_output_usd_per_million),
-    )
     api = "\n  + ".join(
-        f'sum by (model_name) ({tokens_by_kind("1h")}{{kind="{kind}"}}) * {usd:g}' for kind, usd in kinds
+        f'sum by (model_name) ({tokens_by_kind("1h")}{{kind="{kind}"}}) * {usd:g}'
+        for kind, usd in limits.api.by_kind
     )
     return (
         Alert(
@@ -61,8 +57,7 @@ def _price_alerts(limits: Limits) -> tuple[Alert, ...]:
             "warning",
             "{{ $labels.model_name }}: an API would serve the same tokens for less",
             "The bill of the last hour is above what an API would have taken for its tokens at "
-            + ", ".join(f"{usd:g} $/M {kind}" for kind, usd in kinds)
-            + ".",
+            f"{limits.api.in_words}.",
             "Check the API prices against the model (`costmeter rules --help`). Then: more load on fewer replicas, a "
             "cheaper card (`costmeter compare`), or the API.",
         ),

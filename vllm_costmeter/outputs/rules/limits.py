@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.price_row import STALE_AFTER_DAYS
+from vllm_costmeter.outputs.api_prices import DEFAULT, ApiPrices
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +19,12 @@ class Limits:
     budget_usd_per_day: float = 100.0
     budget_usd_per_month: float = 2000.0
     """Over 30 days."""
-    api_input_usd_per_million: float = 0.23  # Llama 3.3 70B at DeepInfra, litellm 1.109.1's price map
-    api_cached_usd_per_million: float = (
-        0.23  # the same row names no price for cached input: the full one is taken
-    )
-    api_output_usd_per_million: float = 0.40  # Llama 3.3 70B at DeepInfra, litellm 1.109.1's price map
     price_age_days: float = STALE_AFTER_DAYS
+    api: ApiPrices = DEFAULT
 
     def __post_init__(self) -> None:
         for limit in fields(self):
             value = getattr(self, limit.name)
-            if not 0 < value < float("inf"):
+            if isinstance(value, float | int) and not 0 < value < float("inf"):
                 flag = f"--{limit.name.replace('_', '-')}"
                 raise BadInputError(f"{flag} must be a number above 0, got {value:g}")

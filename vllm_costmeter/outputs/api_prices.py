@@ -1,0 +1,48 @@
+"""What an API takes for tokens: the other side of every comparison with one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vllm_costmeter.core.errors import BadInputError
+
+
+@dataclass(frozen=True, slots=True)
+class ApiPrices:
+    """USD per million tokens. `cached` is input read from the API's prompt cache; None: it takes the full input price."""
+
+    input_usd_per_million: float = 0.23  # Llama 3.3 70B at DeepInfra, litellm 1.109.1's price map, 2026-11
+    output_usd_per_million: float = 0.40  # the same row
+    cached_usd_per_million: float | None = None  # the same row names none
+    source: str = "Llama 3.3 70B at DeepInfra in litellm 1.109.1's price map"
+
+    def __post_init__(self) -> None:
+        for name, usd in (
+            ("input", self.input_usd_per_million),
+            ("output", self.output_usd_per_million),
+            ("cached", self.cached_usd_per_million),
+        ):
+            if usd is not None and not 0 <= usd < float("inf"):
+                raise BadInputError(f"--api-{name}-usd-per-million must be a number of at least 0, got {usd:g}")
+        if not self.input_usd_per_million and not self.output_usd_per_million:
+            raise BadInputError("an API that takes nothing is no comparison: give --api-output-usd-per-million")
+
+    @property
+    def by_kind(self) -> tuple[tuple[str, float], ...]:
+        """(kind of token, USD per million)."""
+        cached = self.cached_usd_per_million
+        return (
+            ("prompt_computed", self.input_usd_per_million),
+            ("prompt_cached", self.input_usd_per_million if cached is None else cached),
+            ("generated", self.output_usd_per_million),
+        )
+
+    @property
+    def in_words(self) -> str:
+        """The prices and where they come from, for a description."""
+        (_, full), (_, cached), (_, output) = self.by_kind
+        return f"{full:g} $/M input, {cached:g} cached, {output:g} output ({self.source})"
+
+
+DEFAULT = ApiPrices()
+"""What committed dashboards and rules compare with."""
