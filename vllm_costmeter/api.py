@@ -14,7 +14,7 @@ from vllm_costmeter.core.suggest import Offer, with_suggestions
 from vllm_costmeter.sources.catalogue import default_price, load_catalogue
 from vllm_costmeter.sources.chosen_gpu import chosen_gpu
 from vllm_costmeter.sources.installed import installed_vllm_version
-from vllm_costmeter.sources.model_config import read_model
+from vllm_costmeter.sources.model_source import open_model
 
 
 def check(
@@ -51,8 +51,9 @@ def check(
     mamba_ssm_cache_dtype: str = "auto",
     speculative_config: Mapping[str, Any] | None = None,
     vllm_version: str | None = None,
+    revision: str | None = None,
 ) -> Fit:
-    """Whether `model` (a local folder or config.json) fits `gpu`, with every byte per GPU.
+    """Whether `model` (a local folder, a config.json, a GGUF file or a Hub id) fits `gpu`, with every byte per GPU.
 
     `gpu` is a catalogue name ("RTX 4090", "H100 SXM:8"), a `Gpu`, or None for the cards of this machine; the other
     arguments are the flags of `vllm serve`, with -1 as "auto" for `max_model_len`. `vllm_version` picks the rules:
@@ -94,14 +95,14 @@ def check(
         vllm_version=vllm_version,
     )
     chosen = gpu if isinstance(gpu, Gpu) else chosen_gpu(gpu, gpu_memory_gib, layout)
-    return check_plan(Path(model), chosen, plan)
+    return check_plan(str(model), chosen, plan, revision)
 
 
-def check_plan(model_path: Path, gpu: Gpu, plan: Plan) -> Fit:
+def check_plan(model_name: str, gpu: Gpu, plan: Plan, revision: str | None = None) -> Fit:
     """Read the model, judge the plan with the rules of its vLLM version or the installed one's, suggest."""
     if plan.vllm_version is None:
         plan = replace(plan, vllm_version=installed_vllm_version())
-    model = read_model(model_path)
+    model = open_model(model_name, revision)
     result = fit(model, gpu, plan)
     if result.verdict in ("refused", "tight"):
         return with_suggestions(result, model, gpu, plan, catalogue_offers())

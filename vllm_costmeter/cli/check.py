@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.api import check_plan
@@ -102,7 +101,7 @@ def checked(args: argparse.Namespace) -> Fit:
         raise BadInputError("--config is not read: put the flags of that file on the command line")
     plan = plan_from(args, args.vllm_version)
     gpu = chosen_gpu(args.gpu or args.costmeter_gpu, args.gpu_memory_gib, plan.layout)
-    return with_notes(check_plan(Path(model_path), gpu, plan), args)
+    return with_notes(check_plan(model_path, gpu, plan), args)
 
 
 def with_notes(result: Fit, args: argparse.Namespace) -> Fit:

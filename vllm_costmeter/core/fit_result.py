@@ -82,6 +82,10 @@ class Fit:
     plan: Plan
     engine: Engine
     per_gpu: MemoryUse | None = None
+    known_weights_bytes: int | None = None
+    """The weights of one GPU where they are all that is known of it (an architecture without rules, a checkpoint)."""
+    known_budget_bytes: int | None = None
+    """What vLLM may use of that GPU."""
     kv_cache_available_range_bytes: tuple[int, int] | None = None
     free_bytes: int | None = None
     """The least a card may have free when vLLM starts: measured, or its total less a driver's context."""

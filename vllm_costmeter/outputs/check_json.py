@@ -35,6 +35,8 @@ def to_json(fit: Fit) -> dict[str, Any]:
     if fit.per_gpu is not None and fit.kv_cache_available_range_bytes is not None:
         found["per_gpu_bytes"] = per_gpu_json(fit.per_gpu)
         found["per_gpu_bytes_range"] = {"kv_cache_available": list(fit.kv_cache_available_range_bytes)}
+    elif fit.known_weights_bytes is not None:
+        found["per_gpu_bytes"] = {"budget": fit.known_budget_bytes, "weights": fit.known_weights_bytes}
     if fit.kv_cache is not None:
         found["kv_cache"] = {
             "bytes_per_token": fit.kv_cache.bytes_per_token,
@@ -86,7 +88,8 @@ def engine_json(fit: Fit) -> dict[str, Any]:
         },
         **{field.name: getattr(plan.layout, field.name) for field in dataclasses.fields(plan.layout)},
     }
-    return {name: _plain(value) for name, value in resolved.items()}
+    known = {name: _plain(value) for name, value in resolved.items()}
+    return known if fit.engine.max_model_len else {**known, "max_model_len": None}
 
 
 def per_gpu_json(use: MemoryUse) -> dict[str, int]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.engine.rules import choose_rules
+from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
 from vllm_costmeter.core.meter.roofline import ModelWork
+from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.parts import Experts
+from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.plan import Plan
 
 SHORT_TOKENS, LONG_TOKENS = 4_096, 12_288
@@ -21,9 +24,10 @@ def model_work(model: Model, plan: Plan) -> ModelWork:
     """
     layout = plan.layout
     weight_bytes = sum(model.weights_bytes(plan)) * layout.tensor_parallel_size
-    parameters = max(model.weights.parameters, 1)
+    weights = _described(model)
+    parameters = max(weights.parameters, 1)
     routed = sum(
-        part.parameters for layer in model.weights.layers for part in layer.parts if isinstance(part, Experts)
+        part.parameters for layer in weights.layers for part in layer.parts if isinstance(part, Experts)
     )
     sizes = model.sizes
     chosen = sizes.num_experts_per_token / sizes.num_experts if sizes.num_experts else 0.0
@@ -37,6 +41,14 @@ def model_work(model: Model, plan: Plan) -> ModelWork:
         experts_per_token=sizes.num_experts_per_token if routed else 0,
         attention_width=sizes.num_attention_heads * sizes.head_size * sizes.num_hidden_layers,
     )
+
+
+def _described(model: Model) -> Weights:
+    """The model's parts, whose bytes a checkpoint may know better."""
+    weights = model.weights.described if isinstance(model.weights, CheckpointWeights) else model.weights
+    if not isinstance(weights, Weights):
+        raise NotUnderstoodError(f"{model.architecture}: the parts of its weights are not known")
+    return weights
 
 
 def _kv_bytes_per_token(model: Model, plan: Plan) -> float:

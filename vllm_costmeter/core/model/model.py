@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from vllm_costmeter.core.model.attention import ModelAttention
-from vllm_costmeter.core.model.weights import Weights
+from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
 from vllm_costmeter.core.plan import Plan
 
 
@@ -41,7 +42,15 @@ class Model:
     """What vLLM serves when no `--max-model-len` is given: shorter than the maximum only for LongRoPE."""
     sizes: Sizes
     attention: ModelAttention
-    weights: Weights
+    weights: ModelWeights
+    weights_source: Literal["config", "safetensors", "gguf"] = "config"
+    """Where the bytes of the weights come from."""
+    weights_error: float = 0.003  # parameters from config.json against vLLM's own model classes: within 0.3 %
+    """The share by which the true weights may differ, either way."""
+    not_understood: str | None = None
+    """Why no answer but `unknown` can be given; None for a model whose rules are all known."""
+    notes: tuple[str, ...] = ()
+    """What a reader of any answer about this model should know."""
     is_moe: bool = False
     is_multimodal: bool = False
     is_pooling: bool = False

@@ -1,0 +1,203 @@
+"""The weights of a local folder: exact, fast, and bounded against hostile headers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from checkpoint_files import TINY_LLAMA, header, llama_shapes, write_checkpoint, write_raw, write_safetensors
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.sources.checkpoint.local import checkpoint_in
+from vllm_costmeter.sources.checkpoint.safetensors_header import header_length, parse_header
+from vllm_costmeter.sources.model_source import local_model
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_weights_are_the_files_own_bytes(tmp_path: Path, shards: int) -> None:
+    """One file or several with an index: on one GPU the weights are the tensors' bytes, to the byte."""
+    total = write_checkpoint(tmp_path, shards=shards)
+    model = local_model(tmp_path)
+    assert model.weights_bytes(Plan()) == (total,)
+    assert (model.weights_source, model.weights_error, model.notes) == ("safetensors", 0.0, ())
+
+
+def test_what_vllm_allocates_beside_the_files_is_not_lost(tmp_path: Path) -> None:
+    """The rotary table is in no file: it is counted beside the weights, as without a checkpoint."""
+    write_checkpoint(tmp_path)
+    exact, described = local_model(tmp_path), local_model(tmp_path / "config.json")
+    assert (
+        exact.weights_bytes(Plan())[0] + exact.converted_bytes(Plan())[0]
+        == described.weights_bytes(Plan())[0]
+    )
+
+
+@pytest.mark.parametrize("layout", [Layout(2), Layout(1, 2), Layout(2, 2)])
+def test_ranks_share_the_files_as_the_model_divides(tmp_path: Path, layout: Layout) -> None:
+    """Tensor and pipeline ranks hold what the model's own division gives them, up to the buffers' share."""
+    write_checkpoint(tmp_path)
+    exact, described = local_model(tmp_path), local_model(tmp_path / "config.json")
+    plan = Plan(layout=layout)
+    for own, whole in zip(exact.weights_bytes(plan), described.weights_bytes(plan), strict=True):
+        assert own == pytest.approx(whole, rel=2e-3)
+
+
+def test_a_float32_checkpoint_is_served_in_half_its_bytes(tmp_path: Path) -> None:
+    """vLLM's `--dtype auto` casts float32 to bfloat16."""
+    total = write_checkpoint(tmp_path, {"torch_dtype": "float32"}, dtype="F32")
+    assert local_model(tmp_path).weights_bytes(Plan()) == (total // 2,)
+
+
+def test_what_vllm_does_not_load_is_not_counted(tmp_path: Path) -> None:
+    """Prediction layers beyond the model's own, stored rotary tables, and the copy of a tied head."""
+    shapes = llama_shapes()
+    (tmp_path / "config.json").write_text(json.dumps({**TINY_LLAMA, "tie_word_embeddings": True}))
+    head = 32000 * 2048 * 2
+    extra = {
+        "model.layers.4.eh_proj.weight": (2048, 4096),
+        "mtp.layers.0.mlp.up_proj.weight": (2048, 4096),
+        "model.layers.0.self_attn.rotary_emb.inv_freq": (64,),
+    }
+    write_safetensors(tmp_path / "model.safetensors", {**shapes, **extra})
+    counted = sum(2 * _product(shape) for shape in shapes.values()) - head
+    assert local_model(tmp_path).weights_bytes(Plan()) == (counted,)
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    return shape[0] * (shape[1] if len(shape) > 1 else 1)
+
+
+def test_files_of_another_model_are_said_so(tmp_path: Path) -> None:
+    """The files' bytes are the weights, and the answer warns that config.json describes something else."""
+    total = write_checkpoint(tmp_path, {"num_hidden_layers": 40})
+    model = local_model(tmp_path)
+    assert model.weights_bytes(Plan()) == (total,)
+    assert "one of them is of another model" in model.notes[0]
+    assert model.weights_error > 1e-3
+
+
+def test_an_unknown_architecture_has_exact_weights(tmp_path: Path) -> None:
+    """Its weights are known on one GPU; the model says that the rest is not."""
+    total = write_checkpoint(tmp_path, {"architectures": ["NeverSeenForCausalLM"]})
+    model = local_model(tmp_path)
+    assert model.weights_bytes(Plan()) == (total,)
+    assert "NeverSeenForCausalLM" in (model.not_understood or "")
+
+
+def test_mistrals_second_copy_is_not_added(tmp_path: Path) -> None:
+    """A repository with both `consolidated` and Hugging Face's files holds one model, not two."""
+    total = write_checkpoint(tmp_path)
+    write_safetensors(tmp_path / "consolidated.safetensors", llama_shapes())
+    contents = checkpoint_in(tmp_path)
+    assert contents is not None
+    assert contents.total_bytes == total
+
+
+def test_a_clone_without_large_files_is_a_config_alone(tmp_path: Path) -> None:
+    """git-lfs pointers are no weights: config.json answers."""
+    write_checkpoint(tmp_path)
+    (tmp_path / "model.safetensors").write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    )
+    assert local_model(tmp_path).weights_source == "config"
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+def test_a_missing_shard_is_named(tmp_path: Path, indexed: bool) -> None:
+    """Half a download is not weighed."""
+    write_checkpoint(tmp_path, shards=3)
+    (tmp_path / "model-00002-of-00003.safetensors").unlink()
+    if not indexed:
+        (tmp_path / "model.safetensors.index.json").unlink()
+    with pytest.raises(BadInputError, match=r"model-00002-of-00003\.safetensors is missing"):
+        local_model(tmp_path)
+
+
+def test_two_hundred_shards_are_read_in_half_a_second(tmp_path: Path) -> None:
+    """Measured in time of this process, so that a busy machine does not decide."""
+    for number in range(200):
+        tensors = {f"model.layers.{number}.experts.{expert}.weight": (512, 512) for expert in range(100)}
+        write_safetensors(tmp_path / f"model-{number + 1:05}-of-00200.safetensors", tensors)
+    begin = time.process_time()
+    contents = checkpoint_in(tmp_path)
+    assert time.process_time() - begin < 0.5
+    assert contents is not None
+    assert (contents.num_tensors, contents.num_files) == (20_000, 200)
+
+
+@pytest.mark.parametrize(
+    ("data", "length", "says"),
+    [
+        (b"", 10_000_000_000, "states a header of 10000000000 bytes"),
+        (b"", 2**64 - 1, "a corrupt file"),
+        (b"{}", 50_000_000, "ends within its header"),
+        (b"\xff\xfe{}", None, "no JSON in UTF-8"),
+        (b"[]", None, "must be a JSON object"),
+        (b"[" * 100_000, None, "no JSON in UTF-8"),
+        (b'{"a": 1}', None, "must state dtype, shape and data_offsets"),
+        (b'{"a": {"dtype": "Q9", "shape": [1], "data_offsets": [0, 2]}}', None, "dtype 'Q9' is not known"),
+        (b'{"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}', None, "must state"),
+        (b'{"a": {"dtype": "F32", "shape": [1.0], "data_offsets": [0, 4]}}', None, "must state"),
+        (b'{"a": {"dtype": "F32", "shape": "11", "data_offsets": [0, 4]}}', None, "must state"),
+        (b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}', None, "4 bytes for 2 x F32"),
+        (b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}', None, "overlap or leave a gap"),
+        (
+            b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},'
+            b'"b": {"dtype": "F32", "shape": [2], "data_offsets": [4, 12]}}',
+            None,
+            "overlap or leave a gap at byte 4",
+        ),
+        (b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}', None, "an incomplete download"),
+    ],
+)
+def test_a_hostile_header_is_one_line(tmp_path: Path, data: bytes, length: int | None, says: str) -> None:
+    """Whatever a header claims, the answer is one line that names the file."""
+    write_checkpoint(tmp_path)
+    write_raw(tmp_path / "model.safetensors", data, length=length)
+    with pytest.raises(BadInputError, match=says) as caught:
+        local_model(tmp_path)
+    assert "model.safetensors" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_million_tensors_cost_neither_time_nor_memory(tmp_path: Path) -> None:
+    """A header of 70 MB is refused before it is parsed."""
+    entry = b'"x":{"dtype":"U8","shape":[],"data_offsets":[0,1]},'
+    data = b"{" + entry * 1_000_000 + b'"y":{}}'
+    write_raw(tmp_path / "model.safetensors", data, 1)
+    size = len(data)
+    del data
+    tracemalloc.start()
+    begin = time.process_time()
+    with pytest.raises(BadInputError, match="more than 200000 tensors"):
+        checkpoint_in(tmp_path)
+    spent, peak = time.process_time() - begin, tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert spent < 2
+    assert peak < size + (1 << 20)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_damaged_header_never_escapes_as_another_error(data: st.DataObject) -> None:
+    """Bytes changed anywhere: the header reads, or the fault is BadInputError."""
+    entries, size = header({"model.layers.0.weight": (4, 4), "lm_head.weight": (2, 2)})
+    damaged = bytearray(json.dumps(entries).encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(BadInputError):
+        assert parse_header(bytes(damaged), "x", size).total_bytes == size
+
+
+@given(st.binary(max_size=12), st.integers(0, 1 << 40))
+def test_any_first_bytes_are_a_length_in_bounds_or_a_fault(prefix: bytes, size: int) -> None:
+    """Nothing is allocated for a length that the file does not have."""
+    with contextlib.suppress(BadInputError):
+        assert 0 <= header_length(prefix, "x", size) <= min(size, 100_000_000)

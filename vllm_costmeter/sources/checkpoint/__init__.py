@@ -1,0 +1,1 @@
+"""What a checkpoint says of itself in its headers: bounded reads, and nothing in it is executed."""

@@ -1,0 +1,80 @@
+"""The weights of a local folder from its files' headers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.model.checkpoint import CheckpointContents, merged
+from vllm_costmeter.sources.checkpoint.safetensors_header import LENGTH_BYTES, header_length, parse_header
+from vllm_costmeter.sources.checkpoint.weight_files import (
+    LARGEST_INDEX_BYTES,
+    MOST_FILES,
+    MOST_INDEX_VALUES,
+    index_name,
+    indexed_files,
+    is_numbered_set,
+    missing_shards,
+    safetensors_files,
+)
+from vllm_costmeter.sources.model_config import read_json_object
+
+LFS_POINTER = b"version https://git-lfs"
+"""What a weights file holds in a clone whose large files were not fetched."""
+
+
+def checkpoint_in(folder: Path) -> CheckpointContents | None:
+    """The tensors of a folder's safetensors files; None where it holds none (a config.json alone, pointers of a git
+    clone without its large files).
+
+    BadInputError for a file that is no safetensors file, and where some of the shards are missing: vLLM would stop.
+    """
+    try:
+        names = [entry.name for entry in os.scandir(folder)]
+    except OSError as error:
+        raise BadInputError(f"{folder}: cannot be read: {error.strerror or error}") from None
+    files = safetensors_files(names)
+    if len(files) > MOST_FILES:
+        raise BadInputError(f"{folder}: {len(files)} safetensors files, more than {MOST_FILES}")
+    if not files or all(_is_pointer(folder / name) for name in files):
+        return None
+    index = folder / index_name(files)
+    if is_numbered_set(files) or not index.is_file():
+        missing = missing_shards(files)
+    else:
+        listed = indexed_files(read_json_object(index, LARGEST_INDEX_BYTES, MOST_INDEX_VALUES), str(index))
+        missing = sorted(set(listed) - set(files))
+        files = sorted(listed)
+    if missing:
+        raise BadInputError(f"{folder}: {missing[0]} is missing{_and_more(missing)}: an incomplete download?")
+    return merged(read_file(folder / name) for name in files)
+
+
+def read_file(file: Path) -> CheckpointContents:
+    """The header of one safetensors file. BadInputError where it is none, or not readable."""
+    name = str(file)
+    try:
+        with file.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            prefix = stream.read(LENGTH_BYTES)
+            if prefix == LFS_POINTER[:LENGTH_BYTES]:
+                raise BadInputError(f"{name}: is a git-lfs pointer, not the file: run `git lfs pull`")
+            length = header_length(prefix, name, size)
+            header = stream.read(length)
+    except OSError as error:
+        raise BadInputError(f"{name}: cannot be read: {error.strerror or error}") from None
+    return parse_header(header, name, size - LENGTH_BYTES - length)
+
+
+def _is_pointer(file: Path) -> bool:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(len(LFS_POINTER)) == LFS_POINTER
+    except OSError:
+        return False
+
+
+def _and_more(missing: Sequence[str]) -> str:
+    return f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""

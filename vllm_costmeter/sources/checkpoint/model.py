@@ -1,0 +1,79 @@
+"""config.json and the headers of the weights -> a model: the pure translation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from vllm_costmeter.core.engine.estimate import GIB
+from vllm_costmeter.core.errors import NotUnderstoodError
+from vllm_costmeter.core.model.checkpoint import CheckpointContents
+from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights, UndividedWeights
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.model.weights import DTYPE_BYTES
+from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.sources.model_config import model_from_config
+from vllm_costmeter.sources.model_config.unknown import unknown_model
+
+GGUF_ERROR = 0.03
+"""vLLM pads fused projections whose parts are of different GGML types to the widest (`GGUFLinearMethod`, 0.23.0): 1.8 %
+in an 8B of Q4_K_M."""
+
+GGUF_NOTE = "vLLM 0.24 and newer read GGUF files only with a plugin installed for them"  # sources of 0.23.0 and 0.24.0
+
+
+def model_of(
+    config: Mapping[str, Any],
+    name: str,
+    contents: CheckpointContents | None = None,
+    *,
+    hf_quant_config: Mapping[str, Any] | None = None,
+) -> Model:
+    """The model of a config.json, its weights exact where there are headers.
+
+    A model whose rules are not known is one too: every plan answers it with `unknown`. BadInputError for a faulty
+    config.json.
+    """
+    try:
+        model = model_from_config(config, name, hf_quant_config=hf_quant_config)
+    except NotUnderstoodError as why:
+        model = unknown_model(config, name, str(why))
+    return model if contents is None else with_checkpoint(model, contents)
+
+
+def with_checkpoint(model: Model, contents: CheckpointContents) -> Model:
+    """The same model with the checkpoint's own bytes as its weights."""
+    unquantised = model.quantization is None and contents.format == "safetensors"
+    loaded = contents.loaded_bytes(
+        model.sizes.num_hidden_layers or None,
+        model.is_tied,
+        DTYPE_BYTES[model.dtype] if unquantised else None,
+    )
+    if model.not_understood is not None:
+        return replace(
+            model, weights=UndividedWeights(loaded), weights_source=contents.format, weights_error=0.0
+        )
+    described = sum(model.weights_bytes(Plan()))
+    weights = CheckpointWeights(model.weights, described, loaded, contents.format)
+    if contents.format == "gguf":
+        return replace(
+            model,
+            weights=weights,
+            weights_source="gguf",
+            weights_error=GGUF_ERROR,
+            quantization="gguf",
+            notes=(GGUF_NOTE,),
+        )
+    if weights.is_as_described:
+        return replace(model, weights=weights, weights_source="safetensors", weights_error=0.0)
+    return replace(
+        model,
+        weights=weights,
+        weights_source="safetensors",
+        weights_error=min(abs(described - loaded) / max(loaded, 1), 1.0),
+        notes=(
+            f"the checkpoint's files hold {loaded / GIB:.2f} GiB of weights, its config.json describes "
+            f"{described / GIB:.2f} GiB: one of them is of another model, or some tensors are left out",
+        ),
+    )

@@ -1,0 +1,75 @@
+"""Which files of a folder (or of a repository's listing) vLLM loads, and which it leaves alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from vllm_costmeter.core.errors import BadInputError
+
+INDEX = "model.safetensors.index.json"
+CONSOLIDATED_INDEX = "consolidated.safetensors.index.json"
+LARGEST_INDEX_BYTES = 64 << 20  # 300,000 tensors of the largest published checkpoint take 33 MB (2026)
+MOST_INDEX_VALUES = 1_000_000
+MOST_FILES = 4096  # the most shards of a published checkpoint are 191 (2026)
+
+_SHARD = re.compile(r"(.+)-(\d{5,6})-of-(\d{5,6})\.safetensors")
+
+
+def safetensors_files(names: Iterable[str]) -> list[str]:
+    """The safetensors files at the top of a folder that vLLM's default loader reads, sorted.
+
+    Where Mistral's `consolidated*` files lie beside Hugging Face's, vLLM takes those (`_prepare_weights` of
+    default_loader.py, 0.32.0); files of adapters are no weights of the model.
+    """
+    found = sorted(
+        name
+        for name in names
+        if name.endswith(".safetensors") and "/" not in name and not name.startswith("adapter_")
+    )
+    consolidated = [name for name in found if name.startswith("consolidated")]
+    return consolidated or found
+
+
+def index_name(files: Iterable[str]) -> str:
+    """The index that belongs to these weight files."""
+    return CONSOLIDATED_INDEX if any(name.startswith("consolidated") for name in files) else INDEX
+
+
+def indexed_files(index: Mapping[str, Any], where: str) -> dict[str, int]:
+    """File -> how many tensors of the index it holds. BadInputError for an index that lists no files."""
+    weight_map = index.get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise BadInputError(f"{where}: weight_map is missing: it names the file of every tensor")
+    counts: dict[str, int] = {}
+    for tensor, file in weight_map.items():
+        if not isinstance(file, str) or "/" in file or "\\" in file or not file.endswith(".safetensors"):
+            raise BadInputError(
+                f"{where}: weight_map of {tensor[:80]!r} must name a safetensors file beside it"
+            )
+        counts[file] = counts.get(file, 0) + 1
+    if len(counts) > MOST_FILES:
+        raise BadInputError(f"{where}: names {len(counts)} files, more than {MOST_FILES}")
+    return counts
+
+
+def is_numbered_set(files: Iterable[str]) -> bool:
+    """Whether the names alone say that the set is whole: `model-00001-of-00002.safetensors` and its siblings."""
+    names = list(files)
+    matches = [_SHARD.fullmatch(name) for name in names]
+    whole = {(match[1], match[3]) for match in matches if match}
+    return None not in matches and len(whole) == 1 and not missing_shards(names)
+
+
+def missing_shards(files: Iterable[str]) -> list[str]:
+    """Shards that the others' own numbering promises (`model-00002-of-00004.safetensors`) and that are not there."""
+    present = set(files)
+    matches = [match for name in present if (match := _SHARD.fullmatch(name))]
+    wholes = {(match[1], match[3]) for match in matches if 0 < int(match[3]) <= MOST_FILES}
+    promised = {
+        f"{stem}-{number:0{len(count)}}-of-{count}.safetensors"
+        for stem, count in wholes
+        for number in range(1, int(count) + 1)
+    }
+    return sorted(promised - present)
