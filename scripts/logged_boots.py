@@ -12,7 +12,7 @@ from vllm_costmeter.core.engine.rules import choose_rules
 from vllm_costmeter.core.fit import fit
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.placement import Deployment
+from vllm_costmeter.core.placement import deployment
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.sources.model_config import read_model
 
@@ -63,7 +63,7 @@ def _tokens_exact(model: Model, gpu: Gpu, plan: Plan, pool_gib: float, logged_to
     """Whether the logged tokens are ours for a pool that prints as the logged one, to one block."""
     chosen = choose_rules(plan.vllm_version)
     engine = resolve_engine(model, gpu, plan, chosen)
-    cache = Deployment(model, gpu, plan, chosen).cache(engine)
+    cache = deployment(model, gpu, plan, chosen).cache(engine)
     ends = [round(pool_gib * GIB) + end for end in (-LOG_ROUNDING_BYTES, LOG_ROUNDING_BYTES)]
     least, most = (cache.capacity(engine.max_model_len, end).tokens for end in ends)
     block = plan.block_size or 16

@@ -31,10 +31,6 @@ class FixedWeights:
         ranks = plan.layout.pipeline_parallel_size
         return (self.total_bytes // plan.layout.tensor_parallel_size // ranks,) * ranks
 
-    def allocator_slack_per_pipeline_rank(self, plan: Plan, dtype: str) -> tuple[int, ...]:
-        """Nothing beyond the tensors."""
-        return (0,) * plan.layout.pipeline_parallel_size
-
     def converted_bytes_per_pipeline_rank(self, plan: Plan, dtype: str) -> tuple[int, ...]:
         """Nothing is added."""
         return (0,) * plan.layout.pipeline_parallel_size

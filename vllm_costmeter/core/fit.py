@@ -15,7 +15,7 @@ from vllm_costmeter.core.kv_cache import KVCache
 from vllm_costmeter.core.kv_cache.parallel import tensor_parallel_fault
 from vllm_costmeter.core.memory import ENDS, Memory
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.placement import Deployment, Placement
+from vllm_costmeter.core.placement import Placement, deployment
 from vllm_costmeter.core.plan import Plan
 
 WEIGHTLESS_DRAFTERS = frozenset({"ngram", "ngram_gpu", "suffix"})
@@ -51,9 +51,8 @@ def fit(model: Model, gpu: Gpu, plan: Plan) -> Fit:
     if fault is not None:
         reason, message = fault
         return replace(blank, verdict="refused", reason=reason, message=message)
-    deployment = Deployment(model, gpu, plan, chosen)
     try:
-        memory = deployment.memory(engine)
+        deployed = deployment(model, gpu, plan, chosen)
     except NotUnderstoodError as error:
         return replace(blank, message=str(error))
     except BadInputError as error:
@@ -61,11 +60,11 @@ def fit(model: Model, gpu: Gpu, plan: Plan) -> Fit:
             raise
         return replace(blank, verdict="refused", reason="parallel_layout", message=str(error))
     try:
-        longest = deployment.longest_that_fits()
+        longest = deployed.longest_that_fits()
         length = (longest or 1) if plan.max_model_len == AUTO_MAX_MODEL_LEN else engine.max_model_len
-        return _judged(blank, deployment.at(length), longest)
+        return _judged(blank, deployed.at(length), longest)
     except NotUnderstoodError as error:
-        return _unknown_cache(blank, memory, str(error))
+        return _unknown_cache(blank, deployed.memory(engine), str(error))
 
 
 def _not_understood(blank: Fit, message: str) -> Fit:

@@ -109,12 +109,27 @@ class Memory:
         return min(self.ranks, key=lambda rank: rank.available("usual") / max(needed_bytes[rank.index], 1))
 
 
-def memory_of_ranks(model: Model, gpu: Gpu, engine: Engine, plan: Plan, rules: EngineRules) -> Memory:
-    """Every part per pipeline rank. NotUnderstoodError and BadInputError as `Model.weights_bytes` raises them."""
-    loaded = model.weights_bytes(plan)
-    kept = [
-        sum(pair) for pair in zip(model.converted_bytes(plan), model.allocator_slack_bytes(plan), strict=True)
-    ]
+@dataclass(frozen=True, slots=True)
+class LoadedRank:
+    """What loading the model leaves on one pipeline rank, whatever the context length."""
+
+    tensor_bytes: int
+    beside_bytes: int
+    """Converted layouts and the allocator's remainders."""
+
+
+def loaded_ranks(model: Model, plan: Plan) -> tuple[LoadedRank, ...]:
+    """One per pipeline rank. NotUnderstoodError and BadInputError as `Model.weights_bytes` raises them."""
+    parts = (model.weights_bytes(plan), model.converted_bytes(plan), model.allocator_slack_bytes(plan))
+    return tuple(
+        LoadedRank(tensors, converted + slack) for tensors, converted, slack in zip(*parts, strict=True)
+    )
+
+
+def memory_of_ranks(
+    model: Model, gpu: Gpu, engine: Engine, plan: Plan, *, rules: EngineRules, loaded: Sequence[LoadedRank]
+) -> Memory:
+    """Every part per pipeline rank."""
     budget = math.ceil(gpu.memory_bytes * engine.gpu_memory_utilization)
     offloaded = round(plan.cpu_offload_gb * GIB)  # vLLM counts --cpu-offload-gb in GiB (0.32.0)
     runner = rules.runner(is_dense=not (model.is_moe or model.is_hybrid))
@@ -127,9 +142,9 @@ def memory_of_ranks(model: Model, gpu: Gpu, engine: Engine, plan: Plan, rules: E
         RankMemory(
             index=index,
             budget_bytes=budget,
-            weights=_weights(max(tensors - offloaded, 0), model),
+            weights=_weights(max(rank.tensor_bytes - offloaded, 0), model),
             beside_weights=exactly(
-                beside, "converted layouts and what the allocator keeps beside each tensor"
+                rank.beside_bytes, "converted layouts and what the allocator keeps beside each tensor"
             ),
             activations=activation_peak(model, engine, plan, rules, is_last_rank=index == len(loaded) - 1),
             non_torch=non_torch(engine, rules, gpu, is_last_rank=index == len(loaded) - 1),
@@ -137,7 +152,7 @@ def memory_of_ranks(model: Model, gpu: Gpu, engine: Engine, plan: Plan, rules: E
             lora=lora_slots(model, engine, plan),
             reserved_kv_cache_bytes=plan.kv_cache_memory_bytes,
         )
-        for index, (tensors, beside) in enumerate(zip(loaded, kept, strict=True))
+        for index, rank in enumerate(loaded)
     )
     return Memory(
         total_bytes=gpu.memory_bytes,

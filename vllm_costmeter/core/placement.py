@@ -8,7 +8,7 @@ from vllm_costmeter.core.engine.engine import Engine, default_batch, resolve_eng
 from vllm_costmeter.core.engine.rules import ChosenRules
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
-from vllm_costmeter.core.memory import Memory, memory_of_ranks
+from vllm_costmeter.core.memory import LoadedRank, Memory, loaded_ranks, memory_of_ranks
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.plan import Plan
 
@@ -30,10 +30,13 @@ class Deployment:
     gpu: Gpu
     plan: Plan
     chosen: ChosenRules
+    loaded: tuple[LoadedRank, ...]
 
     def memory(self, engine: Engine) -> Memory:
-        """NotUnderstoodError and BadInputError as the model's weights raise them."""
-        return memory_of_ranks(self.model, self.gpu, engine, self.plan, self.chosen.rules)
+        """Every part of every pipeline rank."""
+        return memory_of_ranks(
+            self.model, self.gpu, engine, self.plan, rules=self.chosen.rules, loaded=self.loaded
+        )
 
     def cache(self, engine: Engine) -> KVCache:
         """NotUnderstoodError and BadInputError as the KV cache's layout raises them."""
@@ -78,6 +81,11 @@ class Deployment:
             return 0
         seqs, batched = default_batch(self.gpu, self.chosen)
         return -(-batched // (self.plan.max_num_seqs or seqs))
+
+
+def deployment(model: Model, gpu: Gpu, plan: Plan, chosen: ChosenRules) -> Deployment:
+    """NotUnderstoodError and BadInputError as the model's weights raise them."""
+    return Deployment(model, gpu, plan, chosen, loaded_ranks(model, plan))
 
 
 def _longest(placed: Placement, maximum: int) -> int:
