@@ -46,56 +46,67 @@ class MeasuredCosts:
         self._right = [0.0] * 4
         self._seconds = 0.0
         self._predicted_seconds = 0.0
-        self._costs: Four = (1.0, 1.0, 1.0, 1.0)
+        self._costs: Four | None = None
+        """Each as a multiple of the roofline's; None before the first interval."""
         self.sufficient = False
         """Whether the data have told enough of the ratio between the phases; stays true once it is."""
 
     def observe(self, work: Work) -> None:
-        """One interval that held tokens; longer intervals (a few seconds) blur less at their ends."""
+        """One interval that held tokens; longer intervals (a few seconds) blur less at their ends.
+
+        An interval is weighted by the inverse of the time it was expected to take, so that the fit keeps the total:
+        weighted by the time it took, the fast intervals of a noisy machine would count most.
+        """
         if work.active_seconds <= 0:
             return
         predicted = [count * unit for count, unit in zip(_features(work), self._prior, strict=True)]
         fade = 0.5 ** (work.active_seconds / MEMORY_SECONDS)
-        for row in range(4):
-            self._right[row] = self._right[row] * fade + predicted[row]
-            for column in range(4):
-                product = predicted[row] * predicted[column] / work.active_seconds
-                self._normal[row][column] = self._normal[row][column] * fade + product
         self._seconds = self._seconds * fade + work.active_seconds
         self._predicted_seconds = self._predicted_seconds * fade + sum(predicted)
-        self._fit()
+        costs = self._costs or (self._scale,) * 4
+        expected = (
+            sum(part * cost for part, cost in zip(predicted, costs, strict=True)) or work.active_seconds
+        )
+        for row in range(4):
+            right = predicted[row] * work.active_seconds / expected
+            self._right[row] = self._right[row] * fade + right
+            for column in range(4):
+                product = predicted[row] * predicted[column] / expected
+                self._normal[row][column] = self._normal[row][column] * fade + product
+        self._fit(list(costs))
 
     def seconds(self, work: Work) -> RooflineSeconds:
         """Prefill's and decode's part of what `work` takes, by the present fit."""
+        costs = self._costs or (1.0,) * 4
         parts = [
-            count * unit * cost
-            for count, unit, cost in zip(_features(work), self._prior, self._costs, strict=True)
+            count * unit * cost for count, unit, cost in zip(_features(work), self._prior, costs, strict=True)
         ]
         return RooflineSeconds(prefill=parts[0] + parts[1], decode=parts[2] + parts[3])
 
-    def _fit(self) -> None:
+    @property
+    def _scale(self) -> float:
+        """How many times slower than the roofline this server is over all."""
+        return self._seconds / self._predicted_seconds
+
+    def _fit(self, costs: list[float]) -> None:
         """Coordinate descent; the prior's weight is relative to each cost, so that a phase that is much dearer than
         the roofline says is not held back by its scale."""
-        scale = self._seconds / self._predicted_seconds
-        costs = list(self._costs)
         for _ in range(SWEEPS):
             for row in range(4):
-                precision = PRIOR_SECONDS / max(scale, costs[row]) ** 2
+                precision = PRIOR_SECONDS / max(self._scale, costs[row]) ** 2
                 others = sum(self._normal[row][k] * costs[k] for k in range(4) if k != row)
-                wanted = self._right[row] + precision * scale - others
+                wanted = self._right[row] + precision * self._scale - others
                 costs[row] = max(0.0, wanted / (self._normal[row][row] + precision))
         self._costs = (costs[0], costs[1], costs[2], costs[3])
-        self.sufficient = self.sufficient or self._seconds_apart() >= ENOUGH_SECONDS
+        self.sufficient = self.sufficient or self._seconds_apart(self._costs) >= ENOUGH_SECONDS
 
-    def _seconds_apart(self) -> float:
+    def _seconds_apart(self, costs: Four) -> float:
         """Seconds of evidence that tell the phases apart: the smaller eigenvalue of the evidence on (prefill, decode),
         0 where both always came in the same proportion, and the shorter one's time where each came alone."""
 
         def evidence(rows: tuple[int, int], columns: tuple[int, int]) -> float:
             return sum(
-                self._costs[row] * self._costs[column] * self._normal[row][column]
-                for row in rows
-                for column in columns
+                costs[row] * costs[column] * self._normal[row][column] for row in rows for column in columns
             )
 
         prefill, decode, both = evidence((0, 1), (0, 1)), evidence((2, 3), (2, 3)), evidence((0, 1), (2, 3))
