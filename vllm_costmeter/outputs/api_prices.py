@@ -9,7 +9,7 @@ from vllm_costmeter.core.errors import BadInputError
 
 @dataclass(frozen=True, slots=True)
 class ApiPrices:
-    """USD per million tokens. `cached` is input read from the API's prompt cache; None: it takes the full input price."""
+    """USD per million tokens. `cached` is input read from the API's prompt cache; None: at the price of input."""
 
     input_usd_per_million: float = 0.23  # Llama 3.3 70B at DeepInfra, litellm 1.109.1's price map, 2026-11
     output_usd_per_million: float = 0.40  # the same row
@@ -23,9 +23,13 @@ class ApiPrices:
             ("cached", self.cached_usd_per_million),
         ):
             if usd is not None and not 0 <= usd < float("inf"):
-                raise BadInputError(f"--api-{name}-usd-per-million must be a number of at least 0, got {usd:g}")
+                raise BadInputError(
+                    f"--api-{name}-usd-per-million must be a number of at least 0, got {usd:g}"
+                )
         if not self.input_usd_per_million and not self.output_usd_per_million:
-            raise BadInputError("an API that takes nothing is no comparison: give --api-output-usd-per-million")
+            raise BadInputError(
+                "an API that takes nothing is no comparison: give --api-output-usd-per-million"
+            )
 
     @property
     def by_kind(self) -> tuple[tuple[str, float], ...]:

@@ -12,6 +12,7 @@ from grafana_foundation_sdk.models import common as common_values
 from grafana_foundation_sdk.models import dashboard as values
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from vllm_costmeter.outputs.dashboard_push import TAG
 from vllm_costmeter.outputs.dashboards.panel import (
     Annotation,
     Dashboard,
@@ -20,7 +21,6 @@ from vllm_costmeter.outputs.dashboards.panel import (
     Query,
 )
 
-TAG = "vllm-costmeter"
 DATASOURCE = values.DataSourceRef(type_val="prometheus", uid="${datasource}")
 GRAFANA = values.DataSourceRef(type_val="grafana", uid="-- Grafana --")
 

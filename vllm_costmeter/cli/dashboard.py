@@ -1,0 +1,115 @@
+"""`costmeter dashboard`: Grafana dashboards, with the Prometheus and Compose files around them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from vllm_costmeter.cli.api_price_flags import add_api_price_flags, api_prices_from
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.outputs.dashboard_push import push
+from vllm_costmeter.outputs.dashboards.api_panels import with_api_prices
+from vllm_costmeter.outputs.grafana_api import GrafanaApi
+from vllm_costmeter.outputs.new_files import write_new_files
+from vllm_costmeter.sources.grafana_folder import grafana_files
+
+TOKEN_VARIABLE = "GRAFANA_TOKEN"
+EXAMPLES = f"""\
+examples:
+  costmeter dashboard export grafana                   # then: cd grafana && docker compose up
+  costmeter dashboard export grafana --api-input-usd-per-million 0.15 --api-output-usd-per-million 0.6
+  {TOKEN_VARIABLE}=glsa_... costmeter dashboard push --url http://localhost:3000 --datasource Prometheus
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command and its three actions."""
+    parser = subparsers.add_parser(
+        "dashboard",
+        description="Grafana dashboards on cost, fit and fleet.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="export|push|generate")
+    export = actions.add_parser(
+        "export",
+        allow_abbrev=False,
+        description="Write dashboards, provisioning, rules and a compose file into DIR.",
+    )
+    export.add_argument("folder", metavar="DIR")
+    export.add_argument("--force", action="store_true", help="overwrite files that are there")
+    add_api_price_flags(export)
+    to_grafana = actions.add_parser(
+        "push",
+        allow_abbrev=False,
+        description="Create or update the dashboards in a Grafana, by uid; nothing that is not ours is touched.",
+    )
+    to_grafana.add_argument("--url", required=True, help="address of the Grafana")
+    to_grafana.add_argument(
+        "--token", help=f"service account token; better in {TOKEN_VARIABLE}, where no process list shows it"
+    )
+    to_grafana.add_argument(
+        "--datasource",
+        metavar="NAME",
+        help="Prometheus data source to start with; default: Grafana's own default",
+    )
+    to_grafana.add_argument("--force", action="store_true", help="save over what somebody saved in between")
+    add_api_price_flags(to_grafana)
+    generate = actions.add_parser(
+        "generate",
+        allow_abbrev=False,
+        description="Generate the dashboards from the metric table into DIR/dashboards; needs the extra `dashboards`.",
+    )
+    generate.add_argument("folder", metavar="DIR")
+    generate.add_argument("--force", action="store_true", help="overwrite files that are there")
+
+
+def run(args: argparse.Namespace) -> int:
+    """0, or BadInputError."""
+    if args.action == "push":
+        return _push(args)
+    texts = _generated() if args.action == "generate" else _repriced(grafana_files(), args)
+    write_new_files(Path(args.folder), texts, force=args.force)
+    print("\n".join(f"wrote {Path(args.folder) / name}" for name in texts))
+    return 0
+
+
+def _repriced(files: dict[str, str], args: argparse.Namespace) -> dict[str, str]:
+    prices = api_prices_from(args)
+    return {
+        name: with_api_prices(text, prices) if _is_dashboard(name) else text for name, text in files.items()
+    }
+
+
+def _is_dashboard(name: str) -> bool:
+    return name.startswith("dashboards/") and name.endswith(".json")
+
+
+def _push(args: argparse.Namespace) -> int:
+    token = args.token or os.environ.get(TOKEN_VARIABLE, "")
+    if not token:
+        raise BadInputError(
+            f"a token is needed: set {TOKEN_VARIABLE} to a Grafana service account token (or --token)"
+        )
+    files = _repriced(grafana_files(), args)
+    dashboards = [text for name, text in files.items() if _is_dashboard(name)]
+    outcomes = push(GrafanaApi(args.url, token), dashboards, data_source=args.datasource, force=args.force)
+    titles = {json.loads(text)["uid"]: json.loads(text)["title"] for text in dashboards}
+    for uid, outcome in outcomes.items():
+        print(f"{outcome:<9}  {titles[uid]}  {args.url.rstrip('/')}/d/{uid}")
+    return 0
+
+
+def _generated() -> dict[str, str]:
+    try:
+        from vllm_costmeter.outputs.dashboards.files import dashboard_files
+    except ModuleNotFoundError as error:
+        raise BadInputError(
+            f"generating needs {error.name}: pip install 'vllm-costmeter[dashboards]'; "
+            "`costmeter dashboard export` writes the same files without it"
+        ) from None
+    return dashboard_files()

@@ -1,0 +1,70 @@
+"""`costmeter rules`: Prometheus recording rules and alerts with your limits."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from vllm_costmeter.cli.api_price_flags import add_api_price_flags, api_prices_from, usd
+from vllm_costmeter.outputs.new_files import write_new_files
+from vllm_costmeter.outputs.rules.alerts import alert_groups
+from vllm_costmeter.outputs.rules.files import rule_files
+from vllm_costmeter.outputs.rules.limits import Limits
+from vllm_costmeter.outputs.rules.recording import recording_groups
+
+EXAMPLES = """\
+examples:
+  costmeter rules                                       # both files on the terminal
+  costmeter rules /etc/prometheus/rules --target-usd-per-million 1.5 --budget-usd-per-day 60
+  costmeter rules --format json | jq '.groups[].rules[].alert'
+"""
+HELP = {
+    "target_usd_per_million": "$/M generated tokens of a model, idle time included, over 15 minutes",
+    "idle_usd_per_hour": "idle money of all servers over an hour",
+    "budget_usd_per_day": "bill of all servers over 24 hours",
+    "budget_usd_per_month": "bill of all servers over 30 days",
+    "price_age_days": "age of a price in days",
+}
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "rules",
+        usage="costmeter rules [DIR] [--force] [limits]",
+        description="Print Prometheus recording rules and alerts, or write them into DIR.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", nargs="?", metavar="DIR", help="where to write costmeter-*.yml")
+    parser.add_argument("--force", action="store_true", help="overwrite files that are there")
+    parser.add_argument(
+        "--format", choices=("yaml", "json"), default="yaml", help="on the terminal; default: yaml"
+    )
+    group = parser.add_argument_group("limits: an alert fires above")
+    for limit in fields(Limits):
+        if limit.name in HELP:
+            text = f"{HELP[limit.name]}; default: {limit.default:g}"
+            flag = f"--{limit.name.replace('_', '-')}"
+            group.add_argument(flag, type=usd, default=limit.default, metavar="N", help=text)
+    add_api_price_flags(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0, or BadInputError."""
+    limits = Limits(**{name: getattr(args, name) for name in HELP}, api=api_prices_from(args))
+    files = rule_files(limits)
+    if args.folder is not None:
+        write_new_files(Path(args.folder), files, force=args.force)
+        print("\n".join(f"wrote {Path(args.folder) / name}" for name in files))
+    elif args.format == "json":
+        groups = [group.fields() for group in (*recording_groups(), *alert_groups(limits))]
+        print(json.dumps({"schema": "costmeter.rules/1", "groups": groups}, indent=2))
+    else:
+        recording, alerts = files.values()
+        print(recording + alerts[alerts.index("groups:\n") + len("groups:\n") :], end="")
+    return 0
