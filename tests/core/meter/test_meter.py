@@ -142,6 +142,15 @@ def test_no_token_in_the_window_is_no_unit_price() -> None:
     assert reading.tokens_per_second["generated", "1m"] == 0
 
 
+def test_one_token_answers_have_no_price_of_decoding() -> None:
+    """Their token is prefill's work: nothing was decoded, so there is no such price rather than a price of 0."""
+    meter = meter_at(1.0)
+    meter.advance(0.0, [EngineTotals(0)])
+    served = EngineTotals(0, 1000, 0, 10, prefilled_requests=10, steps=2, active_seconds=1.0)
+    reading = meter.advance(2.0, [served])
+    assert {basis for basis, _ in reading.usd_per_token} == {"all", "generated", "prefill"}
+
+
 def test_without_a_price_there_is_no_dollar() -> None:
     """Tokens and time go on; money is absent, not zero."""
     meter = Meter(engine_indexes=[0], gpus_per_engine=1, price=None, split=PhaseSplit(LLAMA_8B, RTX_4090))

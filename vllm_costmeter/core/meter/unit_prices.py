@@ -23,8 +23,9 @@ def unit_prices(added: Cumulative, split_known: bool) -> dict[UnitPriceBasis, fl
         ("all", added.usd, prompt + added.generated_tokens),
         ("generated", added.usd, added.generated_tokens),
     ]
-    if split_known:
+    if split_known and added.prefill_usd > 0:
         terms.append(("prefill", added.prefill_usd, added.prompt_computed_tokens))
+    if split_known and added.decode_usd > 0:  # a window of one-token answers decoded nothing: no price, not 0
         terms.append(("decode", added.decode_usd, added.generated_tokens))
     return {basis: usd / tokens for basis, usd, tokens in terms if tokens > 0}
 
