@@ -93,7 +93,7 @@ def test_a_fit_follows_a_server_that_changes() -> None:
 
 def test_the_split_of_real_mixtures_is_what_the_pure_loads_cost() -> None:
     """A recording of a real server on a busy machine: learned from one prefill-only and one decode-only load, three
-    mixtures are split within 15 % of what the two pure loads cost per token (seen: 3 to 8 %); the roofline with an
+    mixtures are split within 15 % of what the two pure loads cost per token (seen: 1 to 5 %); the roofline with an
     assumed card is not."""
     recording = json.loads(RECORDING.read_text())
     totals = [
