@@ -68,10 +68,11 @@ class Source:
         return self.hidden_size // self.num_heads
 
     def is_tied(self, default: bool = False) -> bool:
-        """Whether the output head is the input embedding; some multimodal configs say so only at the root."""
-        if self.text.has("tie_word_embeddings"):
-            return self.text.bool("tie_word_embeddings", default=default)
-        return self.root.bool("tie_word_embeddings", default=default)
+        """Whether the output head is the input embedding. The root of a multimodal config speaks for its text
+        section, where it says anything (vLLM 0.32's `with_hf_config`)."""
+        if self.root.has("tie_word_embeddings"):
+            return self.root.bool("tie_word_embeddings", default=default)
+        return self.text.bool("tie_word_embeddings", default=default)
 
 
 def text_section(root: ConfigReader) -> ConfigReader:

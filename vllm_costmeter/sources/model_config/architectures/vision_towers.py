@@ -27,7 +27,7 @@ def qwen2_5_vl(source: Source) -> tuple[Part, ...]:
         *gated_mlp("mlp", width, vision.int("intermediate_size", minimum=1), bias=True),
     )
     depth = vision.int("depth", minimum=1, maximum=MAX_LAYERS)
-    return _qwen(source, block, width=width, heads=heads, depth=depth, norm_bias=False, patch_size=14)
+    return _qwen(source, block, width=width, heads=heads, depth=depth, norm_bias=False)
 
 
 def qwen2_vl(source: Source) -> tuple[Part, ...]:
@@ -41,7 +41,7 @@ def qwen2_vl(source: Source) -> tuple[Part, ...]:
         *two_layers("mlp", width, inner, "fc1", "fc2"),
     )
     depth = vision.int("depth", minimum=1, maximum=MAX_LAYERS)
-    return _qwen(source, block, width=width, heads=heads, depth=depth, norm_bias=True, patch_size=14)
+    return _qwen(source, block, width=width, heads=heads, depth=depth, norm_bias=True)
 
 
 def _qwen(
@@ -52,20 +52,21 @@ def _qwen(
     heads: int,
     depth: int,
     norm_bias: bool,
-    patch_size: int,
 ) -> tuple[Part, ...]:
     vision = vision_section(source)
+    out_key = "hidden_size" if vision.has("embed_dim") else "out_hidden_size"
+    out = vision.int(out_key, default=source.hidden_size, minimum=1)
     merged = width * vision.int("spatial_merge_size", default=2, minimum=1) ** 2
     patch = (
         vision.int("in_channels", "in_chans", default=3, minimum=1)
         * vision.int("temporal_patch_size", default=2, minimum=1)
-        * vision.int("patch_size", "spatial_patch_size", default=patch_size, minimum=1) ** 2
+        * vision.int("patch_size", "spatial_patch_size", default=14, minimum=1) ** 2
     )
     return (
         Tensor("visual.patch_embed.proj", width * patch),
         *norms(width, "visual.merger.ln_q", bias=norm_bias),
         column("visual.merger.mlp.0", merged, merged, bias=True),
-        row("visual.merger.mlp.2", merged, source.hidden_size, bias=True),
+        row("visual.merger.mlp.2", merged, out, bias=True),
         Buffer("visual.rotary_pos_emb", _POSITIONS * (width // heads // 2)),
         Repeated("visual.blocks", block, depth),
     )
@@ -116,7 +117,6 @@ def mistral3(source: Source) -> tuple[Part, ...]:
         row("attention.o_proj", heads * size, width),
         *gated_mlp("feed_forward", width, vision.int("intermediate_size", minimum=1)),
     )
-    side = vision.int("image_size", minimum=1) // patch
     hidden = source.hidden_size
     bias = source.root.bool("multimodal_projector_bias", default=False)
     used = source.root.raw("vision_feature_layer")
@@ -127,7 +127,7 @@ def mistral3(source: Source) -> tuple[Part, ...]:
         Tensor("vision_tower.patch_conv", 3 * patch**2 * width),
         *norms(width, "vision_tower.ln_pre", "multi_modal_projector.norm"),
         Repeated("vision_tower.transformer.layers", block, depth),
-        Buffer("vision_tower.patch_positional_embedding", side * side * size, FLOAT32_BYTES),
+        Buffer("vision_tower.patch_positional_embedding", 2 * (size // 2), FLOAT32_BYTES),
         replicated("multi_modal_projector.patch_merger.merging_layer", width * merge**2, width),
         column("multi_modal_projector.linear_1", width, hidden, bias=bias),
         row("multi_modal_projector.linear_2", hidden, hidden, bias=bias),
