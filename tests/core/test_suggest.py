@@ -113,3 +113,21 @@ def test_a_busy_card_is_offered_the_share_that_is_free() -> None:
         if "gpu_memory_utilization" in each.change
     ]
     assert shares == [0.81]
+
+
+def test_heads_that_do_not_divide_are_offered_the_next_size_that_does() -> None:
+    """32 heads and 8 KV heads over 3 GPUs: two, of the same cards."""
+    result = advised(
+        llama(), Plan(max_model_len=4096, layout=Layout(tensor_parallel_size=3)), replace(ADA, count=3)
+    )
+    assert result.reason == "tensor_parallel"
+    assert [each.arguments for each in result.suggestions] == ["--tensor-parallel-size 2"]
+
+
+def test_too_few_cards_are_offered_what_there_is() -> None:
+    """A layout for four GPUs on a machine with two."""
+    result = advised(
+        llama(), Plan(max_model_len=4096, layout=Layout(tensor_parallel_size=4)), replace(ADA, count=2)
+    )
+    assert result.reason == "gpu_count"
+    assert result.suggestions[0].arguments == "--tensor-parallel-size 2"

@@ -66,7 +66,8 @@ def with_suggestions(result: Fit, model: Model, gpu: Gpu, plan: Plan, offers: Se
     others: list[Suggestion] = []
     for change in _changes(result, gpu, plan):
         others += _tried(change, model)
-    for change in _more_gpus(gpu, plan):
+    narrower = result.reason in ("tensor_parallel", "gpu_count", "parallel_layout")
+    for change in _narrower(gpu, plan) if narrower else _more_gpus(gpu, plan):
         judged = _tried(change, model)
         others += judged
         if judged and "max_model_len" not in judged[0].change:
@@ -162,6 +163,16 @@ def _more_gpus(gpu: Gpu, plan: Plan) -> Iterator[_Change]:
         cards = replace(gpu, count=max(gpu.count, size * others))
         yield _Change({"tensor_parallel_size": size}, f"--tensor-parallel-size {size}", cards, wider)
         size *= 2
+
+
+def _narrower(gpu: Gpu, plan: Plan) -> Iterator[_Change]:
+    """Smaller tensor-parallel sizes for which there are cards, the largest first."""
+    layout = plan.layout
+    others = layout.pipeline_parallel_size * layout.data_parallel_size
+    for size in range(layout.tensor_parallel_size - 1, 0, -1):
+        if size * others <= gpu.count:
+            narrower = replace(plan, layout=replace(layout, tensor_parallel_size=size))
+            yield _Change({"tensor_parallel_size": size}, f"--tensor-parallel-size {size}", gpu, narrower)
 
 
 def _has_fp8(gpu: Gpu) -> bool:

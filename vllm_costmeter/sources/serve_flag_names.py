@@ -103,3 +103,6 @@ UNMODELLED_SWITCHES = frozenset(
     """.split()  # noqa: SIM905 - as above
 )
 """The same, without a value."""
+
+UNMODELLED_SEVERAL_VALUES = frozenset(("kv-cache-dtype-skip-layers",))
+"""The same, with one or more values."""

@@ -14,6 +14,7 @@ from vllm_costmeter.sources.serve_flag_names import (
     SEVERAL_VALUES,
     SWITCHES,
     UNMODELLED_ONE_VALUE,
+    UNMODELLED_SEVERAL_VALUES,
     UNMODELLED_SWITCHES,
 )
 from vllm_costmeter.sources.serve_flag_values import gibibytes, json_object, length, share, whole
@@ -87,10 +88,16 @@ def add_serve_flags(parser: argparse.ArgumentParser) -> None:
                 dest=flag.field,
                 metavar="N" if flag.read in (whole, length) else "VALUE",
             )
-    for name in ("plugin", *(setting.flag[2:] for setting in SETTINGS if setting.key != "gpu")):
+    for name in (
+        "plugin",
+        "costmeter-config",
+        *(setting.flag[2:] for setting in SETTINGS if setting.key != "gpu"),
+    ):
         _add_silently(parser, _dashed(name), "ignored", None)
     for name in UNMODELLED_ONE_VALUE:
         _add_silently(parser, f"--{name}", f"unmodelled_{name}", None)
+    for name in UNMODELLED_SEVERAL_VALUES:
+        _add_silently(parser, f"--{name}", f"unmodelled_{name}", "+")
     for name in UNMODELLED_SWITCHES:
         _add_silently(parser, f"--{name}", f"unmodelled_{name}", 0)
     for name in ONE_VALUE:
@@ -126,5 +133,5 @@ def plan_from(values: argparse.Namespace, vllm_version: str | None) -> Plan:
 
 def unmodelled_flags(values: argparse.Namespace) -> list[str]:
     """Given flags whose effect on memory the answer does not contain."""
-    names = sorted(UNMODELLED_ONE_VALUE | UNMODELLED_SWITCHES)
+    names = sorted(UNMODELLED_ONE_VALUE | UNMODELLED_SEVERAL_VALUES | UNMODELLED_SWITCHES)
     return [f"--{name}" for name in names if getattr(values, f"unmodelled_{name}", None)]

@@ -17,6 +17,10 @@ LAYER_RANGE = (0.8, 1.4)  # pipeline ranks without sampler logged 1.10 and 1.05 
 
 _DTYPE_BYTES = {"float32": 4, "float": 4}
 
+HYBRID_BYTES = (
+    40  # per token and hidden value, at most: recurrent layers keep float32 copies (Qwen3.6-27B, 0.27.1)
+)
+
 FIXED_IMAGES = frozenset(
     {
         "Gemma3ForConditionalGeneration",
@@ -70,6 +74,8 @@ def activation_peak(
     peak = max(sampler, layer) + held + gib(FIXED_GIB)
     low = max(sampler_low, round(LAYER_RANGE[0] * layer)) + state + round(0.5 * (held - state)) + gib(0.05)
     high = max(sampler_high, round(LAYER_RANGE[1] * layer)) + round(1.1 * held) + multimodal_high
+    if model.is_hybrid:
+        high += HYBRID_BYTES * work.tokens * model.sizes.hidden_size
     return Estimate(
         peak,
         min(low, peak),
