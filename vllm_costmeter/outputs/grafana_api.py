@@ -38,11 +38,8 @@ class GrafanaApi:
     token: str
 
     def __post_init__(self) -> None:
-        parts = urllib.parse.urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise BadInputError(
-                f"--url must be the address of a Grafana, such as http://localhost:3000, got {self.url!r}"
-            )
+        if not _is_address(self.url):
+            raise BadInputError(f"--url must be an address such as http://localhost:3000, got {self.url!r}")
         if not self.token or not self.token.isascii() or any(letter.isspace() for letter in self.token):
             raise BadInputError("--token must be a Grafana service account token, without spaces")
 
