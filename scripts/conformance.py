@@ -96,17 +96,17 @@ def _compare_refusal(folder: Path, layout: Layout, reason: str) -> Comparison:
 
 def _compare_numbers(folder: Path, layout: Layout, theirs: ExactAnswer) -> Comparison:
     model = read_model(folder)
-    plan = Plan(layout=layout, vllm_version=theirs.facts.vllm_version)
+    plan = Plan(layout=layout, vllm_version=theirs.counts.vllm_version)
     chosen = choose_rules(plan.vllm_version)
     engine = resolve_engine(model, CARD, plan, chosen)
     cache = Deployment(model, CARD, plan, chosen).cache(engine)
-    ours, counted = model.weights_bytes(plan), theirs.facts.weights_bytes
+    ours, counted = model.weights_bytes(plan), theirs.counts.weights_bytes
     error = max((mine / their - 1 for mine, their in zip(ours, counted, strict=True)), key=abs)
     found = list(_differences(cache, theirs))
     if abs(error) > MOST_WEIGHTS_ERROR:
         found.append(f"weights {ours} for {counted}")
     if (engine.max_num_batched_tokens, engine.max_num_seqs) != (
-        theirs.max_num_batched_tokens,
+        theirs.counts.max_num_batched_tokens,
         theirs.max_num_seqs,
     ):
         found.append(f"batch {engine.max_num_batched_tokens}/{engine.max_num_seqs}")
@@ -117,7 +117,7 @@ def _compare_numbers(folder: Path, layout: Layout, theirs: ExactAnswer) -> Compa
 
 def _differences(cache: KVCache, theirs: ExactAnswer) -> Iterator[str]:
     """Every number of the KV cache that is not vLLM's."""
-    for rank, (mine, their) in enumerate(zip(cache.layers, theirs.facts.layers, strict=True)):
+    for rank, (mine, their) in enumerate(zip(cache.layers, theirs.counts.layers, strict=True)):
         layers = sorted(
             (layer.kind.value, layer.page_bytes, layer.block_tokens, count) for layer, count in mine
         )
@@ -126,8 +126,8 @@ def _differences(cache: KVCache, theirs: ExactAnswer) -> Iterator[str]:
             yield f"layers of rank {rank}: {layers} for {expected}"
     maximum = theirs.model.max_model_len
     pairs: list[tuple[str, object, object]] = [
-        ("groups", cache.num_groups, len(theirs.facts.groups)),
-        ("bytes per block", cache.bytes_per_block, theirs.facts.bytes_per_block),
+        ("groups", cache.num_groups, len(theirs.counts.groups)),
+        ("bytes per block", cache.bytes_per_block, theirs.counts.bytes_per_block),
         ("longest length", cache.longest_that_fits(POOL_BYTES, maximum), theirs.pools[0].longest_length),
     ]
     for one in theirs.lengths:
@@ -146,7 +146,7 @@ def _differences(cache: KVCache, theirs: ExactAnswer) -> Iterator[str]:
         length for length in (1, 100, LENGTH_TOKENS + 1, maximum // 3, maximum) if 1 <= length <= maximum
     }
     for length in sorted(steps):
-        blocks = sum(need.blocks_for(length) for need in theirs.facts.groups)
+        blocks = sum(need.blocks_for(length) for need in theirs.counts.groups)
         pairs.append((f"blocks for {length}", cache.blocks_for(length), blocks))
     yield from (f"{name}: {mine} for {their}" for name, mine, their in pairs if mine != their)
 

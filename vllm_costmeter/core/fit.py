@@ -42,8 +42,9 @@ def fit(model: Model, gpu: Gpu, plan: Plan) -> Fit:
         engine,
         notes=(*((chosen.note,) if chosen.note else ()), *model.notes),
     )
-    if model.not_understood is not None:
-        return _not_understood(blank, model.not_understood)
+    unknown = model.fault(plan)
+    if unknown is not None:
+        return _not_understood(blank, unknown)
     unknown = _draft_fault(plan)
     if unknown is not None:
         return replace(blank, message=unknown)
@@ -152,7 +153,7 @@ def _judged(unjudged: Fit, placed: Placement, longest: int) -> Fit:
         max_model_len_that_fits=longest,
         provenance={
             "weights": blank.model.weights_source,
-            "kv_cache": "config",
+            "kv_cache": placed.cache_source,
             "activations": "engine rules",
         },
         rules=rank.rules(),

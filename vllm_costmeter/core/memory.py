@@ -26,6 +26,7 @@ WEIGHTS_RULES = {
     "config": "every tensor vLLM loads, from config.json",
     "safetensors": "every tensor of the checkpoint, from its safetensors headers",
     "gguf": "every tensor of the checkpoint, from its GGUF header",
+    "vllm": "every parameter and buffer of the installed vLLM's own model",
 }
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from vllm_costmeter.core.engine.engine import Engine, default_batch, resolve_engine
 from vllm_costmeter.core.engine.rules import ChosenRules
+from vllm_costmeter.core.errors import NotUnderstoodError
+from vllm_costmeter.core.exact import ExactFacts
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
 from vllm_costmeter.core.memory import LoadedRank, Memory, loaded_ranks, memory_of_ranks
@@ -20,6 +23,7 @@ class Placement:
     engine: Engine
     memory: Memory
     cache: KVCache
+    cache_source: Literal["config", "vllm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +44,32 @@ class Deployment:
 
     def cache(self, engine: Engine) -> KVCache:
         """NotUnderstoodError and BadInputError as the KV cache's layout raises them."""
+        rules, counted = kv_rules(self.chosen.vllm_version), self._counted(engine)
+        if counted is not None:
+            return counted.kv_cache(rules)
+        if self.model.not_understood is not None:
+            raise NotUnderstoodError(self.model.not_understood)
         return kv_cache(
             self.model.attention,
             self.plan,
-            kv_rules(self.chosen.vllm_version),
+            rules,
             max_num_batched_tokens=engine.max_num_batched_tokens,
             compute_capability=self.gpu.compute_capability,
         )
+
+    def _counted(self, engine: Engine) -> ExactFacts | None:
+        """What vLLM itself counted, where it holds for this card and batch."""
+        counted, card = self.model.counted, self.gpu.compute_capability
+        if counted is None or not counted.holds_on(self.plan, card, engine.max_num_batched_tokens):
+            return None
+        return counted
 
     def at(self, length_tokens: int) -> Placement:
         """The deployment with this --max-model-len."""
         plan = replace(self.plan, max_model_len=length_tokens)
         engine = resolve_engine(self.model, self.gpu, plan, self.chosen)
-        return Placement(engine, self.memory(engine), self.cache(engine))
+        source: Literal["config", "vllm"] = "config" if self._counted(engine) is None else "vllm"
+        return Placement(engine, self.memory(engine), self.cache(engine), source)
 
     def longest_that_fits(self) -> int:
         """The largest length up to the model's own whose KV cache the low end of the range holds; 0 when none.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from vllm_costmeter.core.exact import ExactFacts
 from vllm_costmeter.core.model.attention import ModelAttention
 from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
 from vllm_costmeter.core.plan import Plan
@@ -43,12 +44,14 @@ class Model:
     sizes: Sizes
     attention: ModelAttention
     weights: ModelWeights
-    weights_source: Literal["config", "safetensors", "gguf"] = "config"
+    weights_source: Literal["config", "safetensors", "gguf", "vllm"] = "config"
     """Where the bytes of the weights come from."""
     weights_error: float = 0.003  # parameters from config.json against vLLM's own model classes: within 0.3 %
     """The share by which the true weights may differ, either way."""
     not_understood: str | None = None
     """Why no answer but `unknown` can be given; None for a model whose rules are all known."""
+    counted: ExactFacts | None = None
+    """What the installed vLLM itself counted for one deployment, which then needs no rules of ours."""
     notes: tuple[str, ...] = ()
     """What a reader of any answer about this model should know."""
     is_moe: bool = False
@@ -58,6 +61,11 @@ class Model:
     is_hybrid: bool = False
     is_tied: bool = False
     """Whether the output head is the input embedding."""
+
+    def fault(self, plan: Plan) -> str | None:
+        """Why this plan cannot be answered; None where the rules are known or vLLM counted it."""
+        is_counted = self.counted is not None and self.counted.holds_for(plan)
+        return None if is_counted else self.not_understood
 
     @property
     def parameters(self) -> int | None:

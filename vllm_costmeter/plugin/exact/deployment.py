@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.core.exact import ExactFacts
+from vllm_costmeter.core.exact import ExactCounts
 from vllm_costmeter.plugin.exact import kv_boot, meta_model
 from vllm_costmeter.plugin.exact.messages import (
     CapacityAnswer,
@@ -50,16 +50,16 @@ def answer(request: ExactRequest, card: PretendedCard) -> ExactAnswer:
         asked = [(length, pool) for pool in request.pools_bytes for length in request.lengths]
         capacities = [(length, pool, plan.capacity(length, pool)) for length, pool in asked]
         return ExactAnswer(
-            facts=ExactFacts(
+            counts=ExactCounts(
                 vllm_version=vllm.__version__,
                 weights_bytes=tuple(weights),
                 converted_bytes=tuple(converted),
                 layers=tuple(kv_boot.count_layers(found.values()) for found in specs),
                 bytes_per_block=plan.bytes_per_block(),
                 groups=plan.block_needs(),
+                max_num_batched_tokens=config.scheduler_config.max_num_batched_tokens,
             ),
             model=_model_facts(config.model_config),
-            max_num_batched_tokens=config.scheduler_config.max_num_batched_tokens,
             max_num_seqs=config.scheduler_config.max_num_seqs,
             backends=tuple(dict.fromkeys(backend.get_name() for found in backends for backend in found)),
             lengths=tuple(LengthAnswer(length, plan.bytes_needed(length)) for length in request.lengths),

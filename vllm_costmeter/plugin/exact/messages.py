@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from vllm_costmeter.core.exact import BlockNeed, ExactFacts, ExactLayer
+from vllm_costmeter.core.exact import BlockNeed, ExactCounts, ExactLayer
 
 
 class NotAskableError(Exception):
@@ -95,9 +95,8 @@ class CapacityAnswer:
 class ExactAnswer:
     """Everything vLLM says about one deployment before a weight is read."""
 
-    facts: ExactFacts
+    counts: ExactCounts
     model: ModelFacts
-    max_num_batched_tokens: int
     max_num_seqs: int
     backends: tuple[str, ...]
     """vLLM's names of the attention backends it chose for the card."""
@@ -110,18 +109,18 @@ class ExactAnswer:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ExactAnswer:
-        facts = values["facts"]
+        counts = values["counts"]
         return cls(
-            facts=ExactFacts(
-                vllm_version=facts["vllm_version"],
-                weights_bytes=tuple(facts["weights_bytes"]),
-                converted_bytes=tuple(facts["converted_bytes"]),
-                layers=tuple(tuple(ExactLayer(**layer) for layer in rank) for rank in facts["layers"]),
-                bytes_per_block=tuple(facts["bytes_per_block"]),
-                groups=tuple(BlockNeed(**need) for need in facts["groups"]),
+            counts=ExactCounts(
+                vllm_version=counts["vllm_version"],
+                weights_bytes=tuple(counts["weights_bytes"]),
+                converted_bytes=tuple(counts["converted_bytes"]),
+                layers=tuple(tuple(ExactLayer(**layer) for layer in rank) for rank in counts["layers"]),
+                bytes_per_block=tuple(counts["bytes_per_block"]),
+                groups=tuple(BlockNeed(**need) for need in counts["groups"]),
+                max_num_batched_tokens=counts["max_num_batched_tokens"],
             ),
             model=ModelFacts(**values["model"]),
-            max_num_batched_tokens=values["max_num_batched_tokens"],
             max_num_seqs=values["max_num_seqs"],
             backends=tuple(values["backends"]),
             lengths=tuple(

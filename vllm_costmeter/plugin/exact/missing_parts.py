@@ -33,11 +33,18 @@ CUDA_PACKAGES = (
     "vllm.third_party.flashmla",
     "vllm.third_party.deep_gemm",
     "vllm.third_party.triton_kernels",
+    "vllm.vllm_flash_attn.cute",
     "flashinfer",
     "tilelang",
     "cutlass",
+    "cuda",
+    "quack",
+    "tokenspeed_mla",
 )
 """Python packages that only the CUDA build carries or requires."""
+
+KERNEL_LANGUAGES = ("cutlass", "quack", "tilelang", "vllm.vllm_flash_attn.cute")
+"""Kernels are written in these: importing one decorates functions and makes constants."""
 
 PEER_MEMORY = "vllm.model_executor.layers.minimax_rms_norm.lamport_workspace"
 """Exchanges card memory between ranks while MiniMax is built (and is done without where that fails)."""
@@ -105,10 +112,12 @@ class MissingOperator:
         self._name = f"{namespace}.{name}"
         self._first = _FIRST_CAPABILITY.get(name)
 
-    def __call__(self, *arguments: Any, **_: Any) -> bool:
-        if self._first is None:
-            raise NotImplementedError(f"the kernel {self._name} is not on this machine")
-        return int(arguments[0]) >= self._first
+    def __call__(self, *arguments: Any, **_: Any) -> Any:
+        if self._first is not None:
+            return int(arguments[0]) >= self._first
+        if self._name.startswith(KERNEL_LANGUAGES):
+            return arguments[0] if arguments and callable(arguments[0]) else self
+        raise NotImplementedError(f"the kernel {self._name} is not on this machine")
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         return ()  # a class may name it as its base
@@ -117,6 +126,9 @@ class MissingOperator:
         return self
 
     __ror__ = __or__
+
+    def __getitem__(self, _: object) -> MissingOperator:
+        return self
 
     def __getattr__(self, overload: str) -> MissingOperator:
         if overload.startswith("__"):
@@ -149,9 +161,15 @@ class _Empty(types.ModuleType):
     __version__ = "999"
     """Nobody's newest-enough check fails on it."""
 
-    def __getattr__(self, name: str) -> MissingOperator:
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if self.__name__.startswith(
+            "cuda."
+        ):  # tvm_ffi asks of its arguments whether they are the driver's handles
+            if not name[0].isupper():
+                raise AttributeError(name)  # a module below: the finder has it
+            return type(name, (), {})
         return MissingOperator(self.__name__, name)
 
 

@@ -1,0 +1,118 @@
+"""A model with the installed vLLM's own counts of one deployment in place of our tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from vllm_costmeter.core.engine.version import parse_version
+from vllm_costmeter.core.exact import CountedWeights, ExactFacts
+from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
+from vllm_costmeter.core.model.model import Model, Sizes
+from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.plugin.exact.ask import ExactUnavailableError, ask_vllm
+from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest, ModelFacts
+from vllm_costmeter.sources.installed import installed_vllm_version
+
+ASSUMED_CAPABILITY = (9, 0)
+"""For a card of which only the memory is known: Hopper, the most rented data-centre generation."""
+
+TOLD = (
+    "max_num_seqs",
+    "max_num_batched_tokens",
+    "block_size",
+    "dtype",
+    "quantization",
+    "kv_cache_dtype",
+    "enforce_eager",
+    "enable_prefix_caching",
+    "disable_hybrid_kv_cache_manager",
+    "limit_mm_per_prompt",
+    "language_model_only",
+    "mamba_cache_dtype",
+    "mamba_ssm_cache_dtype",
+)
+"""Fields of a plan that vLLM is told, beside the layout. The others change neither weights nor KV layout."""
+
+
+def counted_model(
+    model: Model,
+    config: Mapping[str, Any],
+    gpu: Gpu,
+    plan: Plan,
+    *,
+    hf_quant_config: Mapping[str, Any] | None = None,
+    ask: Callable[[ExactRequest], ExactAnswer] = ask_vllm,
+) -> Model:
+    """`model`, understood or not, with weights and KV cache of `plan` on `gpu` as the installed vLLM counts them.
+
+    ExactUnavailableError: vLLM cannot be asked, or not for these flags.
+    """
+    installed, wanted = installed_vllm_version(), plan.vllm_version
+    if wanted is not None and installed is not None and parse_version(wanted) != parse_version(installed):
+        raise ExactUnavailableError(f"vLLM {installed} is installed, not {wanted}")
+    if plan.speculative_config is not None:
+        raise ExactUnavailableError("exact mode does not count speculative decoding")
+    answer = ask(request_for(config, gpu, plan, hf_quant_config))
+    facts = ExactFacts(answer.counts, plan, gpu.compute_capability)
+    tables = model.weights
+    if isinstance(tables, CheckpointWeights):
+        tables = tables.described  # whose headers lack what vLLM allocates beside them, and it counted that
+    described = model if model.not_understood is None else _described(model, answer.model)
+    return replace(
+        described,
+        weights=CountedWeights(facts, tables),
+        weights_source="vllm",
+        weights_error=0.0,
+        counted=facts,
+    )
+
+
+def request_for(
+    config: Mapping[str, Any], gpu: Gpu, plan: Plan, hf_quant_config: Mapping[str, Any] | None = None
+) -> ExactRequest:
+    """The deployment in vLLM's own words: only flags that differ from their default."""
+    usual, alone = Plan(), Layout()
+    told = {name: getattr(plan, name) for name in TOLD if getattr(plan, name) != getattr(usual, name)}
+    for field in fields(Layout):
+        if getattr(plan.layout, field.name) != getattr(alone, field.name):
+            told[field.name] = getattr(plan.layout, field.name)
+    return ExactRequest(
+        config=config,
+        gpu_name=gpu.name,
+        gpu_memory_bytes=gpu.memory_bytes,
+        compute_capability=gpu.compute_capability or ASSUMED_CAPABILITY,
+        engine_arguments=told,
+        hf_quant_config=hf_quant_config,
+    )
+
+
+def _described(model: Model, facts: ModelFacts) -> Model:
+    """The model with what our own reader did not understand of it told by vLLM's configuration."""
+    return replace(
+        model,
+        architecture=facts.architecture,
+        dtype=facts.dtype,
+        quantization=facts.quantization,
+        max_model_len=facts.max_model_len,
+        default_max_model_len=facts.max_model_len,
+        sizes=Sizes(
+            hidden_size=facts.hidden_size,
+            vocab_size=facts.vocab_size,
+            num_hidden_layers=facts.num_hidden_layers,
+            num_attention_heads=facts.num_attention_heads,
+            num_key_value_heads=facts.num_key_value_heads,
+            head_size=facts.head_size,
+            intermediate_size=facts.intermediate_size,
+            moe_intermediate_size=facts.moe_intermediate_size,
+            num_experts=facts.num_experts,
+            num_experts_per_token=facts.num_experts_per_token,
+        ),
+        is_moe=facts.num_experts > 0,
+        is_multimodal=facts.is_multimodal,
+        is_pooling=facts.is_pooling,
+        is_encoder_decoder=facts.is_encoder_decoder,
+        is_hybrid=facts.is_hybrid,
+    )
