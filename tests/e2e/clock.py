@@ -1,7 +1,8 @@
 """Measure what a server charges per hour of wall clock, to a part in thousands.
 
-The meter adds to its counters once a second, so a scrape shows a value up to a second old. The moment at which the
-value changes is known to the polling interval; between two such moments dollars and time belong together.
+A page shows either the bill of its own moment or, where several API servers share it through files, that of the last
+second. The moment at which the value changes is known to the polling interval in both; between two such moments
+dollars and time belong together.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def next_change(counter: re.Pattern[str], client: httpx.Client, url: str) -> tup
         asked_seconds = time.monotonic()
         now = summed(counter, client, url)
         if now != first:
-            return asked_seconds, now
+            return (asked_seconds + time.monotonic()) / 2, now
         time.sleep(POLL_SECONDS)
     raise AssertionError(f"{counter.pattern} stood still for 20 s at {first}")
 
