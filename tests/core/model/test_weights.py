@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -116,3 +118,13 @@ def test_a_method_on_top_of_another_is_not_guessed() -> None:
     assert MODEL.bytes_per_pipeline_rank(Plan(quantization="fp8"), "bfloat16") < plain
     with pytest.raises(NotUnderstoodError, match="gguf"):
         MODEL.bytes_per_pipeline_rank(Plan(quantization="gguf"), "bfloat16")
+
+
+def test_an_answer_remembered_is_the_answer_of_its_own_plan() -> None:
+    """Asking for one layout does not change what another, or another model, answers."""
+    plans = [Plan(), Plan(dtype="float32"), Plan(quantization="fp8"), Plan(layout=Layout(2)), Plan()]
+    answers = [MODEL.bytes_per_pipeline_rank(plan, "bfloat16") for plan in plans]
+    assert answers[0] == answers[-1]
+    assert len(set(answers)) == 4
+    lighter = replace(MODEL, towers=())
+    assert lighter.bytes_per_pipeline_rank(Plan(), "bfloat16")[0] == answers[0][0] - 14

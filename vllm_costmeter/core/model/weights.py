@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.parts import Part, Rank
@@ -50,6 +50,10 @@ class Weights:
     is_tied: bool = False
     """The output head is the input embedding: the last of several ranks holds a copy."""
     quantisation: Quantisation = UNQUANTISED
+    _known: dict[Hashable, tuple[Tally, ...]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+    """Shares already worked out: one check asks for the same layout again and again."""
 
     @property
     def parameters(self) -> int:
@@ -83,6 +87,12 @@ class Weights:
         return pipeline_spans(len(self.layers), plan.layout.pipeline_parallel_size)
 
     def _shares(self, plan: Plan, own_dtype: str) -> tuple[Tally, ...]:
+        key = (plan.layout, plan.dtype, plan.quantization, self._leaves_towers_out(plan), own_dtype)
+        if key not in self._known:
+            self._known[key] = self._work_out(plan, own_dtype)
+        return self._known[key]
+
+    def _work_out(self, plan: Plan, own_dtype: str) -> tuple[Tally, ...]:
         rank = rank_of(plan.layout, plan.dtype, own_dtype)
         quantisation = self._quantisation(plan)
         spans = self._spans(plan)
