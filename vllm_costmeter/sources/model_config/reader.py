@@ -12,6 +12,9 @@ LARGEST_SIZE = 1 << 40
 """No published model has a dimension near 2^40; anything larger is a corrupt file, and would overflow nothing
 but patience: Python integers stay exact, so the bound only keeps answers sane."""
 
+LARGEST_FLOAT = 1e15
+"""No published rope base or scaling factor comes near; larger ones overflow when a length is multiplied by them."""
+
 _ABSENT = object()
 
 
@@ -72,6 +75,8 @@ class ConfigReader:
             return default
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise BadInputError(f"{self._where(key)} must be a number, got {_short(value)}")
+        if abs(value) > LARGEST_FLOAT:
+            raise BadInputError(f"{self._where(key)} must be at most {LARGEST_FLOAT:g}, got {_short(value)}")
         return float(value)
 
     def bool(self, *keys: str, default: bool) -> bool:
