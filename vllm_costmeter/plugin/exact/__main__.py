@@ -36,7 +36,7 @@ def main() -> None:
 
 def _start(request: ExactRequest) -> Callable[[ExactRequest], ExactAnswer]:
     """Prepare this process for the request's card and import vLLM, once."""
-    from vllm_costmeter.plugin.exact.missing_parts import admit_flash_attention_4, stand_in
+    from vllm_costmeter.plugin.exact.missing_modules import admit_flash_attention_4, stand_in
     from vllm_costmeter.plugin.exact.pretended_card import PretendedCard, tell_torch, tell_triton, tell_vllm
 
     card = PretendedCard(request.gpu_name, request.gpu_memory_bytes, request.compute_capability)
