@@ -1,73 +1,102 @@
-"""Every query of every dashboard, asked of a real Prometheus that scrapes real servers."""
+"""Every query of every dashboard and every rule, asked of a real Prometheus that scrapes real servers."""
 
 from __future__ import annotations
 
-import json
-import re
+import threading
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import client
+import httpx
 import pytest
-from harness import ROOT
+from harness import ROOT, required_tool
 from nvml_stand_in import Mood
-from prometheus_server import PrometheusServer
+from panel_queries import annotation_queries, dashboards, queries
+from prometheus_server import PrometheusServer, prometheus_scraping
 from vllm_server import Server
+
+from vllm_costmeter.outputs.rules.recording import recording_groups
 
 pytestmark = pytest.mark.heavy
 
-FOLDER = ROOT / "grafana" / "dashboards"
-INTERVAL = "30s"
-
-
-def expressions(node: Any) -> Iterator[str]:
-    """Every `expr` anywhere in a dashboard."""
-    if isinstance(node, dict):
-        if isinstance(node.get("expr"), str):
-            yield node["expr"]
-        for value in node.values():
-            yield from expressions(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from expressions(value)
-
-
-def filled_in(expression: str) -> str:
-    """The query as Grafana sends it: intervals as durations, every other variable as "all"."""
-    timed = re.sub(r"\$\{?__(rate_interval|interval|range)\}?", INTERVAL, expression)
-    return re.sub(r"\$\{?\w+(:\w+)?\}?", ".*", timed)
-
-
-QUERIES = sorted(
-    {
-        (path.name, query)
-        for path in FOLDER.glob("*.json")
-        for query in expressions(json.loads(path.read_text()))
-    }
-)
+RULES = tuple(sorted((ROOT / "grafana" / "prometheus" / "rules").glob("*.yml")))
+WINDOW = {"rate_interval": "30s", "shown_range": "5m"}
+PANELS = [
+    (f"{asked.dashboard}: {asked.title}", asked.expression)
+    for d in dashboards()
+    for asked in queries(d, **WINDOW)
+]
+ANNOTATIONS = [
+    (f"{d['uid']}: {name}", text) for d in dashboards() for name, text in annotation_queries(d, "10s")
+]
+NEEDS_A_DATED_PRICE = {"costmeter:price_date_timestamp_seconds"}
+RECORDED = sorted({rule.fields()["record"] for group in recording_groups() for rule in group.rules})
 
 
 @pytest.fixture(scope="module")
-def scraped(prometheus: PrometheusServer, metered: Server, on_a_gpu: tuple[Server, Mood]) -> PrometheusServer:
-    """Prometheus after some traffic on the server without a GPU and on the one that sees one."""
-    for _ in range(3):
-        for server in (metered, on_a_gpu[0]):
-            client.load(server.url, requests=16)
-    assert prometheus.wait_for("rate(costmeter_cost_usd_total[10s]) > 0")
-    return prometheus
+def scraped(
+    metered: Server, on_a_gpu: tuple[Server, Mood], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrometheusServer]:
+    """Prometheus with our rules, while traffic runs on the server without a GPU and on the one that sees one."""
+    urls = (metered.url, on_a_gpu[0].url)
+    folder = tmp_path_factory.mktemp("dashboards")
+    enough = threading.Event()
+
+    def traffic() -> None:
+        while not enough.wait(1):
+            for url in urls:
+                client.load(url, requests=4, at_once=4, max_tokens=16)
+
+    driver = threading.Thread(target=traffic)
+    with prometheus_scraping(urls, Path(required_tool("prometheus")), folder, RULES) as prometheus:
+        driver.start()
+        try:
+            assert prometheus.wait_for('rate(costmeter_tokens_total{kind="generated"}[10s]) > 0', 60)
+            yield prometheus
+        finally:
+            enough.set()
+            driver.join()
 
 
-def test_there_is_a_dashboard() -> None:
-    """The cost dashboard is in the repository and asks something."""
-    assert QUERIES
+def test_there_are_dashboards_and_rules() -> None:
+    """Three dashboards, two rule files, and all of them ask something."""
+    assert len(list(dashboards())) == 3
+    assert len(RULES) == 2
+    assert PANELS
 
 
-@pytest.mark.parametrize(
-    ("dashboard", "query"), QUERIES, ids=[f"{name}-{n}" for n, (name, _) in enumerate(QUERIES)]
-)
-def test_every_query_returns_data(scraped: PrometheusServer, dashboard: str, query: str) -> None:
-    """No panel is empty on a server that meters."""
-    assert scraped.wait_for(filled_in(query), seconds=15), f"{dashboard}: {query}"
+@pytest.mark.parametrize(("name", "query"), PANELS, ids=[name for name, _ in PANELS])
+def test_every_panel_shows_something(scraped: PrometheusServer, name: str, query: str) -> None:
+    """No panel is empty on servers that meter, one of which sees a GPU."""
+    assert scraped.wait_for(query, seconds=20), f"{name}: {query}"
+
+
+@pytest.mark.parametrize(("name", "query"), ANNOTATIONS, ids=[name for name, _ in ANNOTATIONS])
+def test_every_annotation_looks_at_the_servers(scraped: PrometheusServer, name: str, query: str) -> None:
+    """Above zero is a mark on the time axis; where nothing happened the answer is zero, not nothing."""
+    assert scraped.wait_for(query, seconds=20), f"{name}: {query}"
+
+
+@pytest.mark.parametrize("record", RECORDED)
+def test_every_recorded_series_is_there(scraped: PrometheusServer, record: str) -> None:
+    """What alerts stand on exists; the date of a price only where a price has one, which a flag's does not."""
+    found = scraped.wait_for(record, seconds=0 if record in NEEDS_A_DATED_PRICE else 20)
+    assert bool(found) == (record not in NEEDS_A_DATED_PRICE)
+
+
+def test_prometheus_evaluates_every_rule_without_a_complaint(scraped: PrometheusServer) -> None:
+    """All healthy: no expression matches many to many, no two rules make the same series."""
+    groups = httpx.get(f"{scraped.url}/api/v1/rules").json()["data"]["groups"]
+    health = {
+        rule["name"]: (rule["health"], rule.get("lastError")) for group in groups for rule in group["rules"]
+    }
+    assert {name: state for name, state in health.items() if state != ("ok", None)} == {}
+
+
+def test_the_money_of_both_servers_adds_up_in_the_fleet(scraped: PrometheusServer) -> None:
+    """Two servers at the same rate cost twice that rate, whatever they do."""
+    (usd_per_hour,) = scraped.wait_for("3600 * sum(rate(costmeter_cost_usd_total[30s]))")
+    assert float(usd_per_hour["value"][1]) == pytest.approx(2 * 0.55, rel=0.1)
 
 
 def test_prometheus_adds_up_what_the_server_says(scraped: PrometheusServer, metered: Server) -> None:
