@@ -7,11 +7,12 @@ import math
 from vllm_costmeter.core.meter.roofline import CardRates, ModelWork, RooflineSeconds
 from vllm_costmeter.core.meter.work import Work
 
-PRIOR_SECONDS = 2.0  # the roofline's ratio counts like two seconds of evidence on each cost; chosen, 2026-11
+PRIOR_SECONDS = 1.0  # the roofline's ratio counts like a second of evidence on each cost; chosen, 2026-11
 ENOUGH_SECONDS = 10.0  # the fit takes over when it has seen each phase apart for this long; chosen, 2026-11
 MEMORY_SECONDS = (
     3600.0  # evidence fades over an hour of active time, so that a change of load or clocks is followed
 )
+LEAST_WEIGHT = 0.02  # of an interval that is half prefill and half decode; chosen, 2026-11
 SWEEPS = 40  # coordinate descent on four unknowns converges in far fewer
 
 Four = tuple[float, float, float, float]
@@ -52,26 +53,27 @@ class MeasuredCosts:
         """Whether the data have told enough of the ratio between the phases; stays true once it is."""
 
     def observe(self, work: Work) -> None:
-        """One interval that held tokens; longer intervals (a few seconds) blur less at their ends.
+        """One interval that held tokens; longer intervals (seconds) blur less at their ends.
 
         An interval is weighted by the inverse of the time it was expected to take, so that the fit keeps the total:
-        weighted by the time it took, the fast intervals of a noisy machine would count most.
+        weighted by the time it took, the fast intervals of a noisy machine would count most. And the more evenly it
+        mixes the phases, the less it counts: where they share steps they slow each other down, and how much of that
+        is whose cannot be told.
         """
-        if work.active_seconds <= 0:
-            return
         predicted = [count * unit for count, unit in zip(_features(work), self._prior, strict=True)]
         fade = 0.5 ** (work.active_seconds / MEMORY_SECONDS)
         self._seconds = self._seconds * fade + work.active_seconds
         self._predicted_seconds = self._predicted_seconds * fade + sum(predicted)
         costs = self._costs or (self._scale,) * 4
-        expected = (
-            sum(part * cost for part, cost in zip(predicted, costs, strict=True)) or work.active_seconds
-        )
+        parts = [part * cost for part, cost in zip(predicted, costs, strict=True)]
+        expected = sum(parts) or work.active_seconds
+        purity = 1 - 2 * (parts[0] + parts[1]) / expected
+        weight = max(LEAST_WEIGHT, purity**2) / expected
         for row in range(4):
-            right = predicted[row] * work.active_seconds / expected
+            right = predicted[row] * work.active_seconds * weight
             self._right[row] = self._right[row] * fade + right
             for column in range(4):
-                product = predicted[row] * predicted[column] / expected
+                product = predicted[row] * predicted[column] * weight
                 self._normal[row][column] = self._normal[row][column] * fade + product
         self._fit(list(costs))
 

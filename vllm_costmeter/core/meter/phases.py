@@ -9,6 +9,7 @@ from vllm_costmeter.core.meter.roofline import CardRates, ModelWork, roofline_se
 from vllm_costmeter.core.meter.work import NOTHING, Work
 
 FIT_SECONDS = 5.0  # an interval this long blurs little at its ends: tokens are reported up to a step late
+SHORT_FIT_SECONDS = 1.0  # enough where the engine ran empty: then nothing is half reported
 
 
 class PhaseSplit:
@@ -90,9 +91,7 @@ class PhaseLedger:
 
     def _teach(self, split: PhaseSplit, work: Work, ran_empty: bool) -> None:
         self._unlearned += work
-        if ran_empty or self._unlearned.active_seconds >= FIT_SECONDS:
-            if self._unlearned.has_tokens:
-                split.observe(self._unlearned)
-            elif not ran_empty:
-                return
+        enough = SHORT_FIT_SECONDS if ran_empty else FIT_SECONDS
+        if self._unlearned.has_tokens and self._unlearned.active_seconds >= enough:
+            split.observe(self._unlearned)
             self._unlearned = NOTHING
