@@ -16,6 +16,8 @@ from vllm_costmeter.core.settings import Settings
 from vllm_costmeter.core.suggest import with_suggestions
 from vllm_costmeter.outputs.check_text import refusal_lines
 from vllm_costmeter.plugin import activation
+from vllm_costmeter.plugin.exact.ask import ExactUnavailableError
+from vllm_costmeter.plugin.exact.while_starting import counted_while_starting, unknown_being_served
 from vllm_costmeter.plugin.served_model import model_being_served
 from vllm_costmeter.sources.catalogue import parse_gpu
 from vllm_costmeter.sources.local_gpus import local_gpus
@@ -71,9 +73,17 @@ class Preflight:
         try:
             model = model_being_served(config)
         except NotUnderstoodError as why:
-            log.warning("costmeter: the fit check is skipped: %s", why)
-            return None
+            model = unknown_being_served(config, str(why))
         result = fit(model, gpu, plan)
+        if result.verdict == "unknown":
+            try:
+                model = counted_while_starting(config, model, gpu, plan)
+            except ExactUnavailableError as why:
+                log.warning(
+                    "costmeter: the fit check is skipped: %s (and vLLM was asked: %s)", result.message, why
+                )
+                return None
+            result = fit(model, gpu, plan)
         return with_suggestions(result, model, gpu, plan) if result.is_refused else result
 
 

@@ -12,14 +12,20 @@ from vllm_costmeter.sources.model_config import model_from_config, read_model
 def model_being_served(config: Any) -> Model:
     """The model from the very config.json that vLLM reads: a local folder, or the Hub's cache, which vLLM has just
     filled; where neither has one (a bucket, a GGUF file), from the configuration object that vLLM made."""
+    found = path_being_served(config)
+    if found is not None:
+        return read_model(found)
+    served = config.model_config
+    return model_from_config(served.hf_config.to_dict(), name=str(served.model))
+
+
+def path_being_served(config: Any) -> Path | None:
+    """The folder or config.json that vLLM reads; None where there is no such file."""
     served = config.model_config
     folder = Path(served.hf_config_path or served.model)
     if (folder / "config.json").is_file():
-        return read_model(folder)
-    cached = _cached_config(str(folder), getattr(served, "revision", None))
-    if cached is not None:
-        return read_model(cached)
-    return model_from_config(served.hf_config.to_dict(), name=str(served.model))
+        return folder
+    return _cached_config(str(folder), getattr(served, "revision", None))
 
 
 def _cached_config(repository: str, revision: str | None) -> Path | None:

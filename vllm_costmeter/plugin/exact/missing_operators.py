@@ -29,8 +29,8 @@ _FIRST_CAPABILITY = {
     "cutlass_scaled_mm_supports_fp4": 100,
     "mxfp4_experts_quant_supported": 100,
 }
-"""Questions to kernels: the smallest compute capability (10 x major + minor) that has them. Tensor cores take FP8 from
-Ada (8.9) and FP4 from Blackwell (10.0) on; CUTLASS scales FP8 by blocks and groups its products from Hopper (9.0) on."""
+"""Questions to kernels: the smallest compute capability (10 x major + minor) that has them. Tensor cores take FP8
+from Ada (8.9) and FP4 from Blackwell (10.0) on; CUTLASS scales FP8 by blocks and groups products from Hopper on."""
 
 KERNEL_LANGUAGES = ("cutlass", "quack", "tilelang", "vllm.vllm_flash_attn.cute")
 """Kernels are written in these: importing one decorates functions and makes constants."""

@@ -1,0 +1,38 @@
+"""Inside a starting server whose model our tables do not know: the same vLLM is asked, in a process beside it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.plugin.exact.ask import ask_vllm
+from vllm_costmeter.plugin.exact.checking import config_files
+from vllm_costmeter.plugin.exact.counting import counted_model
+from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest
+from vllm_costmeter.plugin.served_model import path_being_served
+from vllm_costmeter.sources.model_config.unknown import unknown_model
+
+log = logging.getLogger("vllm.costmeter")
+
+
+def unknown_being_served(config: Any, why: str) -> Model:
+    """The model of a VllmConfig as one that no table knows, `why` in one line."""
+    return unknown_model(_files(config)[0], str(config.model_config.model), why)
+
+
+def counted_while_starting(
+    config: Any, model: Model, gpu: Gpu, plan: Plan, *, ask: Callable[[ExactRequest], ExactAnswer] = ask_vllm
+) -> Model:
+    """`model` with vLLM's own counts of this deployment. ExactUnavailableError where it cannot be asked."""
+    log.info("costmeter: %s; asking vLLM's own code, about 15 seconds", model.not_understood or model.id)
+    values, beside = _files(config)
+    return counted_model(model, values, gpu, plan, hf_quant_config=beside, ask=ask)
+
+
+def _files(config: Any) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
+    found = path_being_served(config)
+    return (config.model_config.hf_config.to_dict(), None) if found is None else config_files(found)
