@@ -9,6 +9,17 @@ from vllm_costmeter.outputs.dashboards.shared import NO_GPU
 BY_GPU = ("instance", "gpu")
 GPU = "{{instance}} GPU {{gpu}}"
 
+MEMORY_SERIES = (
+    ("used", "costmeter_gpu_memory_used_bytes"),
+    ("this server", "costmeter_gpu_process_memory_bytes"),
+    ("total", "costmeter_gpu_memory_total_bytes"),
+)
+MEMORY = " or ".join(
+    f'label_replace({summed(series(metric), BY_GPU)}, "memory", "{name}", "", "")'
+    for name, metric in MEMORY_SERIES
+)
+"""One query: in most containers the driver does not say whose memory it is, and the rest is shown all the same."""
+
 GPUS = Row(
     "GPUs",
     (
@@ -17,11 +28,7 @@ GPUS = Row(
             "Each GPU's memory: in use by all processes, held by this server's own processes, and what there is.",
             "lines",
             "bytes",
-            (
-                Query(summed(series("costmeter_gpu_memory_used_bytes"), BY_GPU), f"used {GPU}"),
-                Query(summed(series("costmeter_gpu_process_memory_bytes"), BY_GPU), f"this server {GPU}"),
-                Query(summed(series("costmeter_gpu_memory_total_bytes"), BY_GPU), f"total {GPU}"),
-            ),
+            (Query(MEMORY, f"{{{{memory}}}} {GPU}"),),
             NO_GPU,
         ),
         Panel(
