@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import dataclass, field
 
+import pytest
+
 from vllm_costmeter.core.engine_totals import EngineTotals
-from vllm_costmeter.sources.vllm_stats import StepCounters
+from vllm_costmeter.sources.vllm_stats import LARGEST_BACKLOG, StepCounters
 
 
 @dataclass
@@ -51,7 +54,8 @@ def test_tokens_add_up_by_kind() -> None:
     )
     assert (totals.prefilled_requests, totals.finished_requests, totals.steps) == (2, 2, 3)
     assert totals.decode_steps == 2
-    assert list(counters.finished) == [(15, 8, 3), (15, 8, 3)]
+    assert counters.take_finished(100) == [(15, 8, 3), (15, 8, 3)]
+    assert counters.take_finished(100) == []
 
 
 def test_a_request_of_one_step_is_active_time() -> None:
@@ -113,7 +117,7 @@ def test_finished_requests_are_bounded() -> None:
     step = Iteration(1, finished_requests=[Finished(1, 1)] * 1000)
     for _ in range(100):
         counters.add_step(Scheduler(1), step, now=1.0)
-    assert len(counters.finished) == 65_536
+    assert len(counters.take_finished(1_000_000)) == LARGEST_BACKLOG
     assert counters.totals(1.0).finished_requests == 100_000
 
 
@@ -122,3 +126,60 @@ def test_an_engine_that_never_stepped_has_empty_totals() -> None:
     assert StepCounters(3, now=7.0).totals(8.0) == EngineTotals(
         engine_index=3, observed_monotonic_seconds=7.0
     )
+
+
+def test_a_long_prompt_is_active_from_its_first_chunk() -> None:
+    """Chunks are reported at their end and say nothing of their beginning; the first token does."""
+    counters = StepCounters(0, now=0.0)
+    counters.add_step(Scheduler(1), None, now=12.0)
+    assert counters.totals(12.0).active_seconds == 0.0
+    counters.add_step(Scheduler(1), Iteration(1, Prompt(9000), [4.0]), now=14.0)
+    assert counters.totals(14.0).active_seconds == 4.0
+
+
+def test_steps_are_events_where_several_processes_share_an_engine() -> None:
+    """Every report is kept for the merge, as long as the merge may ask for it."""
+    counters = StepCounters(0, now=0.0, log_events=True)
+    counters.add_step(Scheduler(1), Iteration(1, Prompt(10), [0.25]), now=2.0)
+    counters.add_step(Scheduler(0), None, now=6.0)
+    counters.sleep(True, now=7.0)
+    stepped, idle, slept = counters.totals(7.0).events
+    assert stepped == (2.0, "step", 1, 1.75)
+    assert idle == (6.0, "step", 0, None)
+    assert slept == (7.0, "sleep", 0, None)
+    assert counters.totals(10.9).events == (idle, slept)
+
+
+class Unreadable:
+    """Statistics of a vLLM that renamed everything."""
+
+
+def test_a_step_that_is_half_readable_counts_that_half() -> None:
+    """Tokens that cannot be read leave the engine's state right, and the other way round; the error goes on."""
+    counters = StepCounters(0, now=0.0)
+    counters.add_step(Scheduler(1), None, now=1.0)
+    with pytest.raises(AttributeError):
+        counters.add_step(Scheduler(0), Unreadable(), now=3.0)
+    assert counters.totals(9.0).active_seconds == 2.0
+    with pytest.raises(AttributeError):
+        counters.add_step(Unreadable(), Iteration(5, Prompt(7)), now=4.0)
+    totals = counters.totals(9.0)
+    assert (totals.generated_tokens, totals.prompt_computed_tokens) == (5, 7)
+
+
+@pytest.mark.parametrize("log_events", [False, True], ids=["one process", "several processes"])
+def test_a_step_allocates_nothing_that_stays(log_events: bool) -> None:
+    """After 10,000 steps with finished requests nothing is held but the numbers that were replaced."""
+    counters = StepCounters(0, now=0.0, capacity_tokens=100_000, log_events=log_events)
+    scheduler = Scheduler(256, 0.5)
+    step = Iteration(256, Prompt(4000, 96), [0.2] * 8, [Finished(512, 128, 12, 2.9)] * 8)
+    counters.add_step(scheduler, step, now=1000.0)
+    tracemalloc.start()
+    try:
+        for number in range(10_000):
+            counters.add_step(scheduler, step, 1000.0 + number)
+        held, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 2_000  # one number for each attribute
+    assert peak < 4_000

@@ -129,8 +129,7 @@ class ServingMeter:
     def _take_finished(self) -> list[tuple[int, int, int]]:
         taken: list[tuple[int, int, int]] = []
         for counters in self._engines:
-            while counters.finished and len(taken) < MOST_FINISHED_REQUESTS_PER_TICK:
-                taken.append(counters.finished.popleft())
+            taken += counters.take_finished(MOST_FINISHED_REQUESTS_PER_TICK - len(taken))
         return taken
 
 

@@ -7,27 +7,34 @@ one assignment to one attribute, which needs no lock under the interpreter's own
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Any
+import math
+from typing import Any, Literal
 
 from vllm_costmeter.core.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.activity import EngineActivity, EngineEvent
+from vllm_costmeter.core.meter.merge import LONGEST_SILENCE_SECONDS
+from vllm_costmeter.sources.row_ring import RowRing
 
-LARGEST_BACKLOG = 65_536
-"""Finished requests waiting for the sampler, which takes them once a second. At 64 bytes each this is 4 MiB; a server
+LARGEST_BACKLOG = 16_384
+"""Finished requests waiting for the sampler, which takes them once a second. At 24 bytes each this is 384 KiB; a server
 that finishes more in a second loses the oldest from the request-cost histogram, never from tokens or money."""
 
-LONGEST_EVENT_LOG = 4_096
-"""Steps remembered for the merge of several API processes, which reads them every second: more than vLLM makes."""
+LONGEST_EVENT_LOG = 8_192
+"""Steps remembered for the merge of several API processes, which asks for the last five seconds: a step takes
+milliseconds. At 32 bytes each this is 256 KiB."""
+
+EVENT_KINDS: tuple[Literal["step", "sleep", "wake"], ...] = ("step", "sleep", "wake")
+STEP, SLEEP, WAKE = range(3)
 
 
 class StepCounters:
-    """Integer totals of one engine. `add_step` is O(1) in running requests and allocates nothing that stays, but one
-    small tuple for each finished request."""
+    """Integer totals of one engine. `add_step` is O(1) in running requests and allocates nothing beyond the integers
+    and floats it replaces."""
 
     __slots__ = (
         "_activity",
         "_asleep",
+        "_backlog",
         "_capacity_tokens",
         "_decode_context",
         "_decode_steps",
@@ -43,7 +50,6 @@ class StepCounters:
         "_running",
         "_steps",
         "_usage",
-        "finished",
     )
 
     def __init__(
@@ -52,11 +58,8 @@ class StepCounters:
         self._index = engine_index
         self._capacity_tokens = capacity_tokens
         self._activity = EngineActivity(now)
-        self._events: deque[tuple[float, str, int, float | None]] | None = (
-            deque(maxlen=LONGEST_EVENT_LOG) if log_events else None
-        )
-        self.finished: deque[tuple[int, int, int]] = deque(maxlen=LARGEST_BACKLOG)
-        """(computed, cached, generated) tokens of finished requests, oldest first; the sampler takes them out."""
+        self._events = RowRing("dqqd", LONGEST_EVENT_LOG) if log_events else None
+        self._backlog = RowRing("qqq", LARGEST_BACKLOG)
         self._prompt_computed = self._prompt_cached = self._generated = self._prefilled = self._finished = 0
         self._steps = self._decode_steps = self._decode_context = self._running = 0
         self._asleep = False
@@ -65,53 +68,66 @@ class StepCounters:
         self._observed = now
 
     def add_step(self, scheduler_stats: Any, iteration_stats: Any, now: float) -> None:
-        """Add one `record()` call: either argument may be None, as vLLM passes them."""
+        """Add one `record()` call: either argument may be None, as vLLM passes them. Where one cannot be read, the
+        other is still added before the error goes on."""
         self._observed = now
-        began: float | None = None
-        new_tokens = first_tokens = 0
-        if iteration_stats is not None:
-            new_tokens = iteration_stats.num_generation_tokens
-            prompt = iteration_stats.prompt_token_stats
-            first_tokens = len(iteration_stats.time_to_first_tokens_iter)
-            self._prompt_computed += prompt.computed
-            self._prompt_cached += prompt.cached_tokens
-            self._generated += new_tokens
-            self._prefilled += first_tokens
-            if new_tokens:
-                self._last_token = iteration_stats.iteration_timestamp
-            if not self._running or self._events is not None:
-                began = _began(
-                    iteration_stats, now
-                )  # did this step wake the engine, and when did its work begin?
-            for request in iteration_stats.finished_requests:
-                self._finished += 1
-                cached = max(request.num_cached_tokens, 0)
-                self.finished.append(
-                    (request.num_prompt_tokens - cached, cached, request.num_generation_tokens)
-                )
-        if scheduler_stats is None:
-            return
-        running: int = scheduler_stats.num_running_reqs
-        self._usage = usage = scheduler_stats.kv_cache_usage
-        self._steps += 1
-        if new_tokens > first_tokens:
-            self._decode_steps += 1
-            self._decode_context += int(usage * self._capacity_tokens)
+        decode_tokens, began = 0, None
+        try:
+            if iteration_stats is not None:
+                decode_tokens, began = self._add_tokens(iteration_stats, now)
+        finally:
+            if scheduler_stats is not None:
+                self._follow(scheduler_stats, now, decode_tokens, began)
+
+    def _add_tokens(self, stats: Any, now: float) -> tuple[int, float | None]:
+        """(tokens that were not a first one, when the work of this step began: None where it does not tell).
+
+        Work began when the oldest request known from the step did: at its scheduling where it finished, else at its
+        arrival where its first token came. Later steps may know an earlier beginning (a prompt in several chunks).
+        """
+        new_tokens: int = stats.num_generation_tokens
+        first_tokens = len(stats.time_to_first_tokens_iter)
+        longest: float = max(stats.time_to_first_tokens_iter, default=0.0)
+        prompt = stats.prompt_token_stats
+        self._prompt_computed += prompt.computed
+        self._prompt_cached += prompt.cached_tokens
+        self._generated += new_tokens
+        self._prefilled += first_tokens
+        if new_tokens:
+            self._last_token = stats.iteration_timestamp
+        for request in stats.finished_requests:
+            self._finished += 1
+            cached = max(request.num_cached_tokens, 0)
+            self._backlog.append(request.num_prompt_tokens - cached, cached, request.num_generation_tokens)
+            longest = max(longest, request.inference_time)
+        return new_tokens - first_tokens, now - longest if longest else None
+
+    def _follow(self, stats: Any, now: float, decode_tokens: int, began: float | None) -> None:
+        running: int = stats.num_running_reqs
         if self._events is not None:
-            self._events.append((now, "step", running, began))
+            self._events.append(now, STEP, running, math.nan if began is None else began)
         self._activity.step(now, running, began)
         self._running = running
+        self._steps += 1
+        self._usage = usage = stats.kv_cache_usage
+        if decode_tokens > 0:
+            self._decode_steps += 1
+            self._decode_context += int(usage * self._capacity_tokens)
 
     def sleep(self, asleep: bool, now: float) -> None:
         """vLLM's sleep mode was entered or left."""
         self._asleep = asleep
         self._activity.sleep(now, asleep)
         if self._events is not None:
-            self._events.append((now, "sleep" if asleep else "wake", 0, None))
+            self._events.append(now, SLEEP if asleep else WAKE, 0, math.nan)
+
+    def take_finished(self, most: int) -> list[tuple[int, int, int]]:
+        """(computed, cached, generated) tokens of requests that finished since the last call, oldest first."""
+        return self._backlog.take(most)
 
     def totals(self, now: float) -> EngineTotals:
         """A snapshot for the meter; safe to call from another thread."""
-        events = () if self._events is None else tuple(EngineEvent(*event) for event in tuple(self._events))
+        events = () if self._events is None else _events(self._events, now - LONGEST_SILENCE_SECONDS)
         return EngineTotals(
             engine_index=self._index,
             prompt_computed_tokens=self._prompt_computed,
@@ -133,10 +149,8 @@ class StepCounters:
         )
 
 
-def _began(iteration_stats: Any, now: float) -> float | None:
-    """Since when the oldest request known from this step has run: from its scheduling where it finished, else from
-    its arrival where its first token came; None where the step tells neither."""
-    longest: float = max(iteration_stats.time_to_first_tokens_iter, default=0.0)
-    for request in iteration_stats.finished_requests:
-        longest = max(longest, request.inference_time)
-    return now - longest if longest else None
+def _events(log: RowRing, since: float) -> tuple[EngineEvent, ...]:
+    return tuple(
+        EngineEvent(now, EVENT_KINDS[kind], running, None if math.isnan(began) else began)
+        for now, kind, running, began in log.since(since)
+    )
