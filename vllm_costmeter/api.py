@@ -98,11 +98,13 @@ def check(
     return check_plan(str(model), chosen, plan, revision)
 
 
-def check_plan(model_name: str, gpu: Gpu, plan: Plan, revision: str | None = None) -> Fit:
+def check_plan(
+    model_name: str, gpu: Gpu, plan: Plan, revision: str | None = None, hub_token: str | None = None
+) -> Fit:
     """Read the model, judge the plan with the rules of its vLLM version or the installed one's, suggest."""
     if plan.vllm_version is None:
         plan = replace(plan, vllm_version=installed_vllm_version())
-    model = open_model(model_name, revision)
+    model = open_model(model_name, revision, hub_token)
     result = fit(model, gpu, plan)
     if result.verdict in ("refused", "tight"):
         return with_suggestions(result, model, gpu, plan, catalogue_offers())

@@ -173,7 +173,7 @@ def test_an_unknown_architecture_is_exit_3_in_both_formats(
             "must not be below --max-num-seqs",
         ),
         ([*ADA, "--", "vllm", "bench", "serve"], "not a server command"),
-        ([*ADA, "--config", "serve.yaml"], "--config is not read"),
+        ([*ADA, "--config", "serve.yaml"], "--config serve.yaml: cannot be read"),
         ([*ADA, "--dtype", "int3"], "int3"),
         ([*ADA, "--kv-cache-dtype", "fp3"], "fp3"),
     ],

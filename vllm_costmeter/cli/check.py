@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.api import check_plan
-from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.fit import Fit
-from vllm_costmeter.core.fit_result import EXIT_CODES
-from vllm_costmeter.sources.chosen_gpu import chosen_gpu
+from vllm_costmeter.cli.check_targets import checked_file, checked_models
+from vllm_costmeter.cli.parser import CommandParser
+from vllm_costmeter.core.check_answer import CheckAnswer, worst_exit_code
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.sources.deployment.place import LocatedError, Place
+from vllm_costmeter.sources.deployment.shell import commands
 from vllm_costmeter.sources.serve_command import command_flags, is_command, normalised
-from vllm_costmeter.sources.serve_flags import add_serve_flags, plan_from, unmodelled_flags
+from vllm_costmeter.sources.serve_config_file import config_file_words, split_config_flag
+from vllm_costmeter.sources.serve_flags import add_serve_flags
 
 EXAMPLES = """\
 examples:
@@ -21,6 +24,8 @@ examples:
   costmeter check ./Llama-3.1-70B --gpu "H100 SXM:8" --tensor-parallel-size 8 --format json
   costmeter check config.json --gpu-memory-gib 79.19 --kv-cache-dtype fp8
   costmeter check --gpu "H200 SXM" -- vllm serve ./MODEL --max-num-seqs 64
+  costmeter check --file deployment.yaml --format github
+  costmeter check Qwen/Qwen3-8B Qwen/Qwen3-32B --gpu L40S
 
 exit codes: 0 fits (or tight, unless --strict), 1 refused, 2 bad input, 3 not understood
 """
@@ -30,13 +35,21 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "check",
-        usage="costmeter check MODEL [--gpu NAME] [flags of vllm serve]",
+        usage="costmeter check MODEL... [--gpu NAME] [flags of vllm serve] | --file FILE | -- vllm serve ...",
         description="Say whether a model fits a GPU, before anything loads: every byte, a verdict, what to change.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("model", nargs="?", help="a local folder or config.json")
+    parser.add_argument(
+        "models",
+        nargs="*",
+        metavar="MODEL",
+        help="a local folder, config.json, GGUF file or Hub id; several: a table",
+    )
+    parser.add_argument(
+        "--file", metavar="FILE", help="Kubernetes manifests or a Compose file; - for standard input"
+    )
     parser.add_argument("--gpu", metavar="NAME", help='a card, or several: "RTX 4090", "H100 SXM:8"')
     parser.add_argument(
         "--gpu-memory-gib",
@@ -46,70 +59,122 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--vllm-version", metavar="V", help="whose rules apply; default: the installed vLLM")
     parser.add_argument("--strict", action="store_true", help="exit 1 also where it is tight")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    parser.add_argument("--format", choices=("text", "json", "github"), default="text", help="default: text")
+    parser.add_argument("--explain", action="store_true", help="show the rule and evidence behind every byte")
     parser.add_argument("--model", dest="model_flag", metavar="MODEL", help=argparse.SUPPRESS)
-    parser.add_argument("--config", dest="config_file", help=argparse.SUPPRESS)
+    parser.add_argument("--config", dest="config_file", type=_config_of_container, help=argparse.SUPPRESS)
     parser.add_argument("--costmeter-gpu", help=argparse.SUPPRESS)
     add_serve_flags(parser)
 
 
 def prepare(words: list[str]) -> list[str]:
-    """Flags before `--`, then the model and flags of the whole command behind it."""
+    """Flags before `--`, then the model and flags of the whole command behind it, those of its --config file first."""
     own, command = words, []
     if "--" in words:
         split = words.index("--")
-        own, command = words[:split], words[split + 1 :]
-        if is_command(command):
-            command = command_flags(command)
-    return normalised([*own, *command])
+        own, command = words[:split], _command(words[split + 1 :])
+    given, file = split_config_flag([*own, *command])
+    if file is None:
+        return normalised(given)
+    return normalised([*_config_words(file, given), *given])
+
+
+def _command(words: list[str]) -> list[str]:
+    """Model and flags of a command, given as words or as one text with continuation lines."""
+    if len(words) == 1 and len(words[0].split()) > 1:
+        found = [word.text for each in commands(words[0], {}) for word in each]
+        words = found if is_command(found) else words
+    return command_flags(words) if is_command(words) else words
+
+
+def _config_words(file: str, given: list[str]) -> list[str]:
+    """Words of a --config file, without its model where the command names one. A fault in it is said with its line."""
+    found = config_file_words(Path(file))
+    try:
+        parsed([word.text for word in found])
+    except BadInputError as error:
+        flags = re.findall(r"--[A-Za-z][\w-]*", str(error).replace("_", "-"))
+        line = next((word.line for word in found if word.text.replace("_", "-") in flags), 1)
+        raise Place(file, line).fault(str(error)) from None
+    texts = [word.text for word in found]
+    if "--model" in texts and parsed(given).models:
+        at = texts.index("--model")
+        del texts[at : at + 2]
+    return texts
+
+
+def parsed(words: list[str]) -> argparse.Namespace:
+    """Model and flags of `vllm serve` as this command's own arguments. BadInputError as the parser raises it."""
+    root = CommandParser(prog="costmeter", allow_abbrev=False)
+    subparsers = root.add_subparsers(dest="command")
+    add_parser(subparsers)
+    values, extra = root.parse_known_args(["check", *normalised(words)])
+    if extra:
+        raise subparsers.choices["check"].unknown(extra)
+    return values
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the answer of one check; its exit code."""
+    """Print the answers; the worst one's exit code."""
     try:
-        result = checked(args)
-    except NotUnderstoodError as error:
-        return _unknown(args, str(error))
+        answers = checked_models(args) if args.file is None else checked_file(args.file, args, parsed)
+    except BadInputError as error:
+        if args.format == "github":
+            _annotate_fault(error)
+        raise
+    _print(answers, args)
+    return worst_exit_code(answers, strict=args.strict)
+
+
+def _print(answers: list[CheckAnswer], args: argparse.Namespace) -> None:
     if args.format == "json":
-        from vllm_costmeter.outputs.check_json import to_json_text
+        from vllm_costmeter.outputs.check_table import json_text
 
-        print(to_json_text(result))
+        print(json_text(answers))
+        return
+    if args.format == "github":
+        from vllm_costmeter.outputs.check_github import annotation
+
+        print("\n".join(annotation(answer) for answer in answers))
+    if len(answers) > 1:
+        from vllm_costmeter.outputs.check_table import table
+
+        print(table(answers), end="")
+    for answer in answers:
+        _print_one(answer, args, alone=len(answers) == 1)
+
+
+def _print_one(answer: CheckAnswer, args: argparse.Namespace, *, alone: bool) -> None:
+    """The picture of one answer, or what of it a table has no room for."""
+    from vllm_costmeter.outputs.check_explain import explanation
+    from vllm_costmeter.outputs.check_text import write
+
+    if not alone and not args.explain:
+        return
+    if answer.file is not None:
+        print(f"{answer.title} ({answer.file}:{answer.line})")
+    if answer.fit is None:
+        print(f"{answer.verdict}: {answer.message}")
+        return
+    if alone:
+        write(answer.fit, sys.stdout)
+    if args.explain:
+        title = [] if alone else [f"{answer.title}: {answer.message}"]
+        print("\n".join(["", *title, *explanation(answer.fit)]))
+
+
+def _annotate_fault(error: BadInputError) -> None:
+    from vllm_costmeter.outputs.check_github import workflow_command
+
+    if isinstance(error, LocatedError):
+        place = error.place
+        print(workflow_command("error", error.message, "costmeter", place.file, place.line))
     else:
-        from vllm_costmeter.outputs.check_text import write
-
-        write(result, sys.stdout)
-    return result.exit_code(strict=args.strict)
+        print(workflow_command("error", str(error), "costmeter", None, None))
 
 
-def _unknown(args: argparse.Namespace, message: str) -> int:
-    """The answer about a model whose memory rules are not known at all."""
-    if args.format == "json":
-        from vllm_costmeter.outputs.check_json import unknown_json_text
-
-        print(unknown_json_text(args.model_flag or args.model, message))
-    else:
-        print(f"unknown: {message}")
-    return EXIT_CODES["unknown"]
-
-
-def checked(args: argparse.Namespace) -> Fit:
-    """Read the world, judge, suggest. BadInputError and NotUnderstoodError as the sources raise them."""
-    model_path = args.model_flag or args.model
-    if model_path is None:
-        raise BadInputError("no model: give a local folder or a config.json, as in `costmeter check ./MODEL`")
-    if args.config_file is not None:
-        raise BadInputError("--config is not read: put the flags of that file on the command line")
-    plan = plan_from(args, args.vllm_version)
-    gpu = chosen_gpu(args.gpu or args.costmeter_gpu, args.gpu_memory_gib, plan.layout)
-    return with_notes(check_plan(model_path, gpu, plan), args)
-
-
-def with_notes(result: Fit, args: argparse.Namespace) -> Fit:
-    """The answer with a sentence for every given flag that it does not follow."""
-    notes = tuple(
-        f"{flag} may change memory in a way this check does not follow" for flag in unmodelled_flags(args)
-    )
-    return replace(result, notes=(*result.notes, *notes))
+def _config_of_container(text: str) -> str:
+    raise argparse.ArgumentTypeError(f"names {text}, a file inside the container: give its flags instead")
 
 
 def _gib(text: str) -> float:

@@ -15,7 +15,7 @@ from vllm_costmeter.sources.model_config import read_json_object, read_model
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 
 
-def open_model(text: str, revision: str | None = None) -> Model:
+def open_model(text: str, revision: str | None = None, hub_token: str | None = None) -> Model:
     """The model that `text` names. A path that exists is local; `organisation/name` that does not is asked of the Hub.
 
     Its weights are the checkpoint's own where headers are at hand. A model whose rules are not known is one too.
@@ -26,7 +26,7 @@ def open_model(text: str, revision: str | None = None) -> Model:
         return local_model(path)
     from vllm_costmeter.sources.checkpoint.hub import hub_model
 
-    return hub_model(text, revision)
+    return hub_model(text, revision, hub_token)
 
 
 def is_repository(text: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from vllm_costmeter.core.errors import BadInputError
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
-_SERVER_MODULES = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.api_server")
+SERVER_MODULES = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.api_server")
 
 
 def is_command(words: Sequence[str]) -> bool:
@@ -31,11 +31,11 @@ def command_flags(words: Sequence[str]) -> list[str]:
     program = rest[0].rsplit("/", 1)[-1] if rest else ""
     if program == "vllm" and rest[1:2] == ["serve"]:
         return rest[2:]
-    if program.startswith("python") and rest[1:2] == ["-m"] and rest[2:3] and rest[2] in _SERVER_MODULES:
+    if program.startswith("python") and rest[1:2] == ["-m"] and rest[2:3] and rest[2] in SERVER_MODULES:
         return rest[3:]
     raise BadInputError(
-        f"not a server command: {' '.join(words[:4])!r}; give `-- vllm serve MODEL ...` "
-        f"or `-- python -m {_SERVER_MODULES[0]} --model MODEL ...`"
+        f"not a server command: {' '.join(rest[:2])!r}; give `-- vllm serve MODEL ...` "
+        f"or `-- python -m {SERVER_MODULES[0]} --model MODEL ...`"
     )
 
 

@@ -67,6 +67,9 @@ MEMORY_FLAGS: tuple[ServeFlag, ...] = (
     ServeFlag("speculative-config", json_object, "JSON: draft model and tokens", "-sc"),
 )
 
+MODEL_FLAGS = frozenset({"revision", "hf-token"})
+"""Flags that say which checkpoint is meant, and let it be read."""
+
 _LAYOUT = frozenset(Layout.__dataclass_fields__)
 
 
@@ -101,7 +104,8 @@ def add_serve_flags(parser: argparse.ArgumentParser) -> None:
     for name in UNMODELLED_SWITCHES:
         _add_silently(parser, f"--{name}", f"unmodelled_{name}", 0)
     for name in ONE_VALUE:
-        _add_silently(parser, _dashed(name), "ignored", None)
+        kept = name in MODEL_FLAGS
+        _add_silently(parser, _dashed(name), name.replace("-", "_") if kept else "ignored", None)
     for name in SEVERAL_VALUES:
         _add_silently(parser, _dashed(name), "ignored", "+")
     for name in SWITCHES:

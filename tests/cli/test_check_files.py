@@ -1,0 +1,216 @@
+"""`costmeter check` over deployment files, config files and several models, through the real command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from checkpoint_files import write_checkpoint
+
+from vllm_costmeter.cli.main import main
+
+VERSION = ("--vllm-version", "0.32.0")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A checkpoint of 0.7 GiB."""
+    write_checkpoint(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def manifest(folder: Path, arguments: str, gpus: int = 1) -> Path:
+    """A Deployment on L4 cards."""
+    file = folder / "deployment.yaml"
+    file.write_text(f"""\
+kind: Deployment
+metadata: {{name: llama}}
+spec:
+  template:
+    spec:
+      nodeSelector: {{cloud.google.com/gke-accelerator: nvidia-l4}}
+      containers:
+      - name: vllm
+        image: vllm/vllm-openai
+        args: {arguments}
+        resources: {{limits: {{nvidia.com/gpu: {gpus}}}}}
+""")
+    return file
+
+
+def test_a_deployment_is_checked_on_its_own_card(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Card and count come from the file, and the answer names the container and its line."""
+    file = manifest(tmp_path, f"[{model}, --tensor-parallel-size, '2']", gpus=2)
+    assert main(["check", "--file", str(file), *VERSION, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["gpu"]["name"], found["gpu"]["count"]) == ("L4", 2)
+    assert found["server"] == {"name": "Deployment llama, container vllm", "file": str(file), "line": 10}
+    assert found["provenance"]["weights"] == "safetensors"
+    assert main(["check", "--file", str(file), *VERSION]) == 0
+    assert capsys.readouterr().out.startswith(f"Deployment llama, container vllm ({file}:10)\n")
+
+
+def test_the_command_line_goes_before_the_file(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A card and a length tried out without touching the file."""
+    file = manifest(tmp_path, f"[{model}, --max-model-len=1024]")
+    words = [
+        "check",
+        "--file",
+        str(file),
+        *VERSION,
+        "--gpu",
+        "T4",
+        "--max-model-len",
+        "2048",
+        "--format",
+        "json",
+    ]
+    assert main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["gpu"]["name"], found["engine"]["max_model_len"]) == ("T4", 2048)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (
+            "[MODEL, --tensor-parallel-size=4]",
+            "deployment.yaml:11: Deployment llama, container vllm: tensor x",
+        ),
+        ("[MODEL, --max-model-lenn=4]", "deployment.yaml:10: Deployment llama, container vllm: unknown flag"),
+        ("[MODEL, --max-model-len=much]", "--max-model-len must be a whole number"),
+        ("['$MODEL_NAME']", "$MODEL_NAME is a placeholder for the model"),
+        ("[--max-model-len=4]", "names no model"),
+        ("[MODEL, --config=/etc/vllm.yaml]", "--config names /etc/vllm.yaml, a file inside the container"),
+        ("[/nowhere]", "/nowhere: does not exist"),
+    ],
+)
+def test_a_fault_of_a_deployment_names_its_line(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str], arguments: str, says: str
+) -> None:
+    """One line on stderr, exit 2; and an annotation under --format github."""
+    file = manifest(tmp_path, arguments.replace("MODEL,", f"{model},"))
+    assert main(["check", "--file", str(file), *VERSION]) == 2
+    fault = capsys.readouterr().err
+    assert says in fault
+    assert fault.count("\n") == 1
+    assert main(["check", "--file", str(file), *VERSION, "--format", "github"]) == 2
+    assert capsys.readouterr().out.startswith(f"::error file={file},line=1")
+
+
+def test_annotations_beside_the_line(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A refusal is an error at the server's line, with the change that fits."""
+    file = manifest(tmp_path, f"[{model}, --kv-cache-memory-bytes=1048576]")
+    assert main(["check", "--file", str(file), *VERSION, "--format", "github"]) == 1
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith(
+        f"::error file={file},line=10,title=Deployment llama%2C container vllm::refused: "
+    )
+    assert "Try --max-model-len" in first
+
+
+def test_several_models_are_one_table_and_the_worst_code(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A row per model; the exit code is the worst one's."""
+    write_checkpoint(tmp_path / "new", {"architectures": ["NeverSeenForCausalLM"]})
+    card = ("--gpu", "L4", *VERSION)
+    assert main(["check", str(model), str(tmp_path / "new"), *card]) == 3
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[:2] for row in rows[1:]] == [[str(model), "fits"], [str(tmp_path / "new"), "unknown"]]
+    assert main(["check", str(model), str(tmp_path / "none"), *card, "--format", "json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert [each["reason"] for each in found["checks"]] == [None, "bad_input"]
+
+
+def test_a_config_file_is_read_as_vllm_reads_it(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its flags apply, the command line's go before them, and its model counts where the command names none."""
+    config = tmp_path / "serve.yaml"
+    config.write_text(
+        f"model: {model}\nmax_model_len: 1024\nenforce-eager: true\nspeculative-config: {{method: ngram}}\n"
+    )
+    words = [
+        "check",
+        "--gpu",
+        "L4",
+        *VERSION,
+        "--format",
+        "json",
+        "--",
+        "vllm",
+        "serve",
+        "--config",
+        str(config),
+    ]
+    assert main(words) == 0
+    engine = json.loads(capsys.readouterr().out)["engine"]
+    assert (engine["max_model_len"], engine["enforce_eager"]) == (1024, True)
+    assert engine["speculative_config"] == {"method": "ngram"}
+    assert main([*words[:-2], str(model), "--config", str(config), "--max-model-len", "512"]) == 0
+    assert json.loads(capsys.readouterr().out)["engine"]["max_model_len"] == 512
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("max-model-len: lots\n", "serve.yaml:1: --max-model-len must be"),
+        ("seed: 1\ntensor-paralel-size: 2\n", "serve.yaml:2: unknown flag --tensor-paralel-size; nearest"),
+        ("- a\n", "serve.yaml:1: the file must be a mapping"),
+        ("", "is empty"),
+    ],
+)
+def test_a_fault_in_a_config_file_names_its_line(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, says: str
+) -> None:
+    """File and line, exit 2."""
+    (tmp_path / "serve.yaml").write_text(text)
+    assert main(["check", str(model), "--gpu", "L4", "--config", str(tmp_path / "serve.yaml")]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_command_as_one_text(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Pasted with its continuation lines and an environment before it."""
+    text = f"HF_TOKEN=hf_secret vllm serve {model} \\\n  --max-model-len 1024"
+    assert main(["check", "--gpu", "L4", *VERSION, "--", text]) == 0
+    out = capsys.readouterr()
+    assert "--max-model-len 1024" in out.out
+    assert "hf_secret" not in out.out + out.err
+
+
+def test_a_token_in_a_command_that_is_none_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """The fault repeats the program, not the secrets around it."""
+    assert main(["check", "--", "HF_TOKEN=hf_secret", "vllm", "bench", "--hf-token", "hf_secret"]) == 2
+    assert "hf_secret" not in capsys.readouterr().err
+
+
+def test_explain_shows_rule_and_evidence(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every part has its bytes, where they come from, and what the rule was read in."""
+    assert main(["check", str(model), "--gpu", "L4", *VERSION, "--explain"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    for expected in (
+        "from its safetensors headers",
+        "engine rules, row 0.29",
+        "KV cache rules",
+        "from the catalogue",
+    ):
+        assert expected in out
+
+
+def test_an_unknown_architecture_shows_its_exact_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Unknown, exit 3, and what is known: its weights. Too heavy alone, it is refused."""
+    total = write_checkpoint(tmp_path, {"architectures": ["NeverSeenForCausalLM"]})
+    assert main(["check", str(tmp_path), "--gpu", "L4", "--format", "json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert found["per_gpu_bytes"]["weights"] == total
+    assert found["provenance"] == {"weights": "safetensors"}
+    assert main(["check", str(tmp_path), "--gpu-memory-gib", "0.5", "--format", "json"]) == 1
+    assert json.loads(capsys.readouterr().out)["reason"] == "weights"

@@ -1,0 +1,303 @@
+"""Deployment files: which servers they start, with which words, GPUs and cards."""
+
+from __future__ import annotations
+
+import contextlib
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.sources.deployment import DeclaredServer, servers_in
+from vllm_costmeter.sources.deployment.read import servers_of
+from vllm_costmeter.sources.deployment.server import reject_placeholders
+
+CONTAINER = """
+        - name: vllm
+          image: vllm/vllm-openai:v0.32.0
+          args: [--model, org/name, --tensor-parallel-size=2]
+          resources: {limits: {nvidia.com/gpu: "2"}}
+"""
+
+
+def read(text: str) -> list[DeclaredServer]:
+    """The servers of a file's text."""
+    return servers_of(textwrap.dedent(text).encode(), "deploy.yaml")
+
+
+def only(text: str) -> DeclaredServer:
+    """The one server of a file's text."""
+    (server,) = read(text)
+    return server
+
+
+def words(server: DeclaredServer) -> str:
+    """A server's command line."""
+    return " ".join(word.text for word in server.words)
+
+
+def pod(container: str, more: str = "") -> str:
+    """A pod of one container."""
+    return f"kind: Pod\nmetadata: {{name: p}}\nspec:\n{more}  containers:\n  - name: c\n" + textwrap.indent(
+        textwrap.dedent(container), "    "
+    )
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "Job"])
+def test_workloads_with_a_pod_template(kind: str) -> None:
+    """An image whose entry point is the server takes its args as flags; the title names workload and container."""
+    server = only(
+        f"kind: {kind}\nmetadata: {{name: llama}}\nspec:\n  template:\n    spec:\n      containers:{CONTAINER}"
+    )
+    assert server.name == f"{kind} llama, container vllm"
+    assert words(server) == "--model org/name --tensor-parallel-size=2"
+    assert (server.gpus, server.place.line) == (2, 9)
+
+
+def test_a_leader_worker_set_counts_the_gpus_of_all_its_pods() -> None:
+    """Two pods of 8 serve one model; the leader's script holds the command."""
+    server = only("""
+        kind: LeaderWorkerSet
+        metadata: {name: big}
+        spec:
+          leaderWorkerTemplate:
+            size: 2
+            leaderTemplate:
+              spec:
+                containers:
+                - name: leader
+                  image: vllm/vllm-openai
+                  command: [sh, -c]
+                  args:
+                  - "bash multi-node-serving.sh leader --ray_cluster_size=$(LWS_GROUP_SIZE);
+                     vllm serve org/big --tensor-parallel-size 8 --pipeline-parallel-size $(LWS_GROUP_SIZE)"
+                  resources: {limits: {nvidia.com/gpu: 8}}
+            workerTemplate:
+              spec:
+                containers:
+                - name: worker
+                  image: vllm/vllm-openai
+                  command: [sh, -c, "bash multi-node-serving.sh worker"]
+    """)
+    assert server.gpus == 16
+    assert words(server) == "org/big --tensor-parallel-size 8 --pipeline-parallel-size 2"
+
+
+def test_an_inference_service_by_model_format() -> None:
+    """KServe's own flags are translated, vLLM's are kept."""
+    server = only("""
+        kind: InferenceService
+        metadata: {name: qwen}
+        spec:
+          predictor:
+            model:
+              modelFormat: {name: huggingface}
+              args: [--model_name=qwen, --model_id=Qwen/Qwen3-8B, --model_revision=abc, --max-model-len=8192]
+              resources: {limits: {nvidia.com/gpu: "1"}}
+    """)
+    assert words(server) == "Qwen/Qwen3-8B --revision abc --max-model-len=8192"
+    by_uri = only("""
+        kind: InferenceService
+        metadata: {name: qwen}
+        spec: {predictor: {model: {modelFormat: {name: vLLM}, storageUri: "hf://Qwen/Qwen3-8B"}}}
+    """)
+    assert words(by_uri) == "Qwen/Qwen3-8B"
+
+
+def test_several_documents_and_other_containers() -> None:
+    """Services and sidecars are passed over; every server of the file is found, in order."""
+    found = read(
+        "kind: Service\nmetadata: {name: s}\n---\n"
+        + pod("image: nginx\n")
+        + "---\n"
+        + pod("command: [vllm, serve, org/one]\n")
+        + "---\n"
+        + pod('command: ["python3", "-m", "vllm.entrypoints.openai.api_server", "--model", "org/two"]\n')
+    )
+    assert [words(server) for server in found] == ["org/one", "--model org/two"]
+
+
+def test_a_script_with_continuations_variables_and_comments() -> None:
+    """The words are those that a shell would hand over, each with its line."""
+    server = only(
+        pod(r"""
+        env: [{name: TP, value: "2"}, {name: HF_TOKEN, valueFrom: {secretKeyRef: {name: s, key: k}}}]
+        command: [/bin/bash, -ec]
+        args:
+        - |
+          # start
+          export A=1 && HF_HUB_OFFLINE=1 exec vllm serve "org/${NAME:-model}" \
+            --tensor-parallel-size $TP \
+            --chat-template '{{ messages }}' > log.txt 2>&1
+        """)
+    )
+    assert words(server) == "org/model --tensor-parallel-size 2 --chat-template {{ messages }}"
+    assert [word.line for word in server.words] == [12, 13, 13, 14, 14]
+    reject_placeholders(server)
+
+
+@pytest.mark.parametrize(
+    ("labels", "cards"),
+    [
+        ("nodeSelector: {nvidia.com/gpu.product: NVIDIA-H100-80GB-HBM3}", ("H100 SXM",)),
+        ("nodeSelector: {nvidia.com/gpu.product: NVIDIA-A100-SXM4-80GB-SHARED}", ("A100 80GB SXM",)),
+        ("nodeSelector: {cloud.google.com/gke-accelerator: nvidia-l4}", ("L4",)),
+        ("nodeSelector: {cloud.google.com/gke-accelerator: nvidia-a100-80gb}", ("A100 80GB SXM",)),
+        ("nodeSelector: {cloud.google.com/gke-accelerator: nvidia-tesla-t4}", ("T4",)),
+        ("nodeSelector: {node.kubernetes.io/instance-type: p5en.48xlarge}", ("H200 SXM",)),
+        ("nodeSelector: {node.kubernetes.io/instance-type: Standard_NC40ads_H100_v5}", ("H100 NVL",)),
+        ("nodeSelector: {karpenter.k8s.aws/instance-gpu-name: l40s}", ("L40S",)),
+        ("nodeSelector: {kubernetes.io/os: linux, accelerator: nvidia}", ()),
+    ],
+)
+def test_node_labels_name_the_card(labels: str, cards: tuple[str, ...]) -> None:
+    """The labels of NVIDIA's discovery, the clouds and their instance types."""
+    assert only(pod("command: [vllm, serve, org/m]\n", f"  {labels}\n")).cards == cards
+
+
+def test_a_label_of_several_cards_is_not_guessed() -> None:
+    """An A100 without its memory is 40 or 80 GB."""
+    server = only(
+        pod("command: [vllm, serve, m]\n", "  nodeSelector: {karpenter.k8s.aws/instance-gpu-name: a100}\n")
+    )
+    assert server.cards == ()
+    assert "A100 80GB" in (server.card_fault or "")
+
+
+def test_affinity_allows_several_cards() -> None:
+    """Required affinity lists them; the smallest comes first."""
+    affinity = """  affinity:
+    nodeAffinity:
+      requiredDuringSchedulingIgnoredDuringExecution:
+        nodeSelectorTerms:
+        - matchExpressions:
+          - {key: nvidia.com/gpu.product, operator: In, values: [NVIDIA-H200, NVIDIA-H100-80GB-HBM3]}
+"""
+    assert only(pod("command: [vllm, serve, m]\n", affinity)).cards == ("H100 SXM", "H200 SXM")
+
+
+def test_compose_services() -> None:
+    """Commands as text or list, defaults of variables, and reserved devices."""
+    found = read("""
+        services:
+          proxy: {image: nginx}
+          one:
+            image: vllm/vllm-openai
+            command: --model ${MODEL:-org/one} --max-model-len 8192
+            deploy: {resources: {reservations: {devices: [{driver: nvidia, count: 2, capabilities: [gpu]}]}}}
+          two:
+            image: internal/server
+            entrypoint: [vllm, serve]
+            command: [org/two, --enforce-eager]
+            gpus: all
+    """)
+    assert [words(server) for server in found] == [
+        "--model org/one --max-model-len 8192",
+        "org/two --enforce-eager",
+    ]
+    assert [server.gpus for server in found] == [2, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "deploy.yaml: is empty"),
+        ("---\n---\n", "deploy.yaml: is empty"),
+        ("- a\n", "deploy.yaml:1: must be a mapping"),
+        ("a: b\n", "deploy.yaml:1: neither a Kubernetes object"),
+        ("a: [\n", "deploy.yaml:2: is no valid YAML"),
+        ("a: *b\n", "deploy.yaml:1: is no valid YAML"),
+        ("kind: Pod\nspec: 3\n", "deploy.yaml:2: this must be a mapping"),
+        ("kind: Pod\n", "deploy.yaml:1: Pod: spec is missing"),
+        ("kind: Deployment\nspec: {template: {}}\n", "spec.template.spec is missing"),
+        ("kind: Pod\nspec: {}\n", "containers is missing"),
+        ("kind: Pod\nspec:\n  containers: x\n", "deploy.yaml:3: containers must be a list"),
+        ("kind: Service\n", "deploy.yaml: no container starts `vllm serve`"),
+        (pod("image: nginx\n"), "among Pod p, container c"),
+        (pod("command: [vllm, serve, {a: b}]\n"), "deploy.yaml:6: an item of command must be a string"),
+        (
+            pod("command: [vllm, serve, m]\nresources: {limits: {nvidia.com/gpu: two}}\n"),
+            "deploy.yaml:7: nvidia.com/gpu",
+        ),
+        ("kind: Pod\nmetadata: {name: {{ .Values.name }}}\n", "deploy.yaml:2: a Helm template"),
+        ("kind: Pod\n{{- if .Values.on }}\n", "deploy.yaml:2: a Helm template"),
+        ("services: {a: {image: vllm, gpus: some}}\n", "must be a whole number or all"),
+        (
+            "kind: InferenceService\nspec: {predictor: {model: {modelFormat: {name: vLLM}}}}\n",
+            "storageUri or",
+        ),
+    ],
+)
+def test_a_faulty_file_is_one_line_with_its_place(text: str, says: str) -> None:
+    """What is missing, of the wrong type, empty or a template: file and line where there is one."""
+    with pytest.raises(BadInputError) as caught:
+        servers_of(text.encode(), "deploy.yaml")
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("[vllm, serve, '${MODEL}']", "${MODEL} is a placeholder for the model"),
+        ("[vllm, serve, '$(MODEL)']", "$(MODEL) is a placeholder for the model"),
+        ("[vllm, serve, '<your-model>']", "<your-model> is a placeholder"),
+        ("[vllm, serve, m, --max_model_len, $LEN]", "$LEN is a placeholder for --max-model-len"),
+        ("[vllm, serve, m, '-tp=$TP']", "$TP is a placeholder for -tp"),
+    ],
+)
+def test_placeholders_that_decide_are_refused(command: str, says: str) -> None:
+    """With file and line, and what to do."""
+    with pytest.raises(BadInputError) as caught:
+        reject_placeholders(only(pod(f"command: {command}\n")))
+    assert says in str(caught.value)
+    assert str(caught.value).startswith("deploy.yaml:6: Pod p, container c: ")
+
+
+def test_placeholders_that_decide_nothing_are_left() -> None:
+    """A port, a name or a key may come at run time."""
+    reject_placeholders(
+        only(pod("command: [vllm, serve, m, --port, $PORT, --served-model-name, a, $NAME]\n"))
+    )
+
+
+def test_an_alias_bomb_is_bounded() -> None:
+    """Nine levels of nine aliases would be 387 million values."""
+    levels = "\n".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 10))
+    with pytest.raises(BadInputError, match="more than 50000 values"):
+        servers_of(f"kind: Pod\nl0: &l0 [a, a]\n{levels}\n".encode(), "x")
+
+
+def test_deep_nesting_is_one_line() -> None:
+    """A thousand brackets are no deployment."""
+    with pytest.raises(BadInputError):
+        servers_of(b"a: " + b"[" * 5000, "x")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """The path, and why."""
+    with pytest.raises(BadInputError, match="No such file"):
+        servers_in(tmp_path / "none.yaml")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_damaged_file_never_escapes_as_another_error(data: st.DataObject) -> None:
+    """Characters changed anywhere in a manifest."""
+    text = list(pod("command: [sh, -c, 'vllm serve m']\nresources: {limits: {nvidia.com/gpu: 2}}\n"))
+    for _ in range(data.draw(st.integers(1, 3))):
+        text[data.draw(st.integers(0, len(text) - 1))] = data.draw(st.characters(codec="utf-8"))
+    with contextlib.suppress(BadInputError, NotUnderstoodError):
+        for server in servers_of("".join(text).encode(), "x"):
+            reject_placeholders(server)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_file_or_one_line(data: bytes) -> None:
+    """Whatever is handed to --file."""
+    with contextlib.suppress(BadInputError):
+        servers_of(data, "x")

@@ -1,0 +1,38 @@
+"""Where in a file something stands, and faults that say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vllm_costmeter.core.errors import BadInputError
+
+
+class LocatedError(BadInputError):
+    """A fault in one line of a file: its text begins with `file:line: `."""
+
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(f"{place}: {message}")
+        self.place = place
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a file, counted from 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    def fault(self, message: str) -> LocatedError:
+        return LocatedError(self, message)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a command line, and the line it stands in."""
+
+    text: str
+    line: int
