@@ -10,6 +10,7 @@ from vllm_costmeter.outputs.dashboards.promql import (
     usd_per_hour,
 )
 from vllm_costmeter.outputs.dashboards.shared import (
+    COMPONENT_COLOURS,
     KIND_COLOURS,
     NO_PRICE,
     NO_TOKENS,
@@ -42,6 +43,7 @@ BILL = Row(
             (Query(usd_per_hour(("component",)), "{{component}}"),),
             NO_PRICE,
             stacked=True,
+            colours=COMPONENT_COLOURS,
         ),
     ),
 )
@@ -98,6 +100,7 @@ WORK = Row(
                 ),
             ),
             "no request finished",
+            logarithmic=True,
             width=18,
         ),
     ),

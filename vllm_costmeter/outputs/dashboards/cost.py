@@ -85,6 +85,7 @@ PRICE_OF_A_TOKEN = Row(
             "currencyUSD",
             definitions(),
             NO_TOKENS,
+            logarithmic=True,
             colours=DEFINITION_COLOURS,
         ),
         Panel(
@@ -102,6 +103,7 @@ PRICE_OF_A_TOKEN = Row(
                 ),
             ),
             NO_TOKENS,
+            logarithmic=True,
         ),
     ),
 )

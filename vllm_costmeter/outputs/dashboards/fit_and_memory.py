@@ -39,7 +39,7 @@ PREDICTION = Row(
         Panel(
             "Prediction error",
             "Predicted over actual, minus one. Above zero the check was too careful, below it was too hopeful.",
-            "stat",
+            "bars",
             "percentunit",
             (Query(ERROR, "{{part}} {{instance}}", moment=True),),
             NO_PREDICTION,

@@ -143,6 +143,7 @@ TRENDS = Row(
             "currencyUSD",
             (Query(running_price(("model_name",)), "{{model_name}}"),),
             NO_TOKENS,
+            logarithmic=True,
         ),
         Panel(
             "$/M generated tokens by cluster",
@@ -151,6 +152,7 @@ TRENDS = Row(
             "currencyUSD",
             (Query(named_cluster(running_price(("cluster",))), "{{cluster}}"),),
             NO_TOKENS,
+            logarithmic=True,
         ),
     ),
 )

@@ -107,7 +107,7 @@ def _panel(panel: Panel) -> PanelBuilder:
             builder = _table(panel)
     builder.title(panel.title).description(panel.description).datasource(DATASOURCE)
     builder.span(panel.width).height(panel.height).unit(panel.unit).no_value(panel.when_empty)
-    if not panel.may_be_negative:
+    if not panel.may_be_negative and not panel.logarithmic:
         builder.min(0)
     if panel.maximum is not None:
         builder.max(panel.maximum)
@@ -171,6 +171,9 @@ def _lines(panel: Panel) -> timeseries.Panel:
     )
     if panel.stacked:
         builder.stacking(common.StackingConfig().mode(common_values.StackingMode.NORMAL))
+    if panel.logarithmic:
+        scale = common.ScaleDistributionConfig().type(common_values.ScaleDistribution.LOG).log(10)
+        builder.scale_distribution(scale)
     if panel.thresholds:
         builder.thresholds_style(
             common.GraphThresholdsStyleConfig().mode(common_values.GraphThresholdsStyleMode.DASHED)

@@ -40,6 +40,8 @@ class Panel:
     stacked: bool = False
     maximum: float | None = None
     may_be_negative: bool = False
+    logarithmic: bool = False
+    """Prices span orders of magnitude between a busy hour and the last request before a pause."""
     thresholds: tuple[tuple[float, str], ...] = ()
     """(from this value on, colour). None of them: the palette's colours."""
     colours: tuple[tuple[str, str], ...] = ()

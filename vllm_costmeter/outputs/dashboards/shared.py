@@ -59,12 +59,18 @@ NO_TOKENS = "no tokens"
 NO_GPU = "no NVIDIA driver"
 
 STATE_COLOURS = (("active", "green"), ("idle", "orange"), ("asleep", "blue"))
+COMPONENT_COLOURS = (
+    ("rental", "blue"),
+    ("depreciation", "purple"),
+    ("electricity", "orange"),
+    ("overhead", "green"),
+)
 KIND_COLOURS = (("prompt_computed", "blue"), ("prompt_cached", "purple"), ("generated", "green"))
 DEFINITION_COLOURS = (
     ("all tokens", "blue"),
     ("generated tokens", "green"),
-    ("prefill, per computed prompt token", "purple"),
-    ("decode, per generated token", "orange"),
+    ("prefill only", "purple"),
+    ("decode only", "orange"),
 )
 
 

@@ -1,0 +1,46 @@
+"""What a panel's query gives, asked of a Prometheus with the step and rate interval that Grafana would take."""
+
+from __future__ import annotations
+
+import json
+import math
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from panel_queries import filled_in
+
+POINTS = 600
+"""A panel of half of 1280 pixels has about so many; Grafana asks for one point per pixel."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A Prometheus and the time range looked at."""
+
+    url: str
+    end: float
+    seconds: float
+    scrape_seconds: float
+
+    @property
+    def step_seconds(self) -> float:
+        """Between two points of a line; never finer than the scrapes."""
+        return max(self.scrape_seconds, self.seconds / POINTS)
+
+    def series(self, expression: str, chosen: Mapping[str, str], moment: bool) -> list[dict[str, Any]]:
+        """What Grafana would get for it."""
+        step = self.step_seconds
+        rate_interval = f"{math.ceil(max(step + self.scrape_seconds, 4 * self.scrape_seconds))}s"
+        text = filled_in(expression, chosen, rate_interval, f"{math.ceil(self.seconds)}s")
+        if moment:
+            return self._ask("query", {"query": text, "time": self.end})
+        window = {"start": self.end - self.seconds, "end": self.end, "step": step}
+        return self._ask("query_range", {"query": text, **window})
+
+    def _ask(self, kind: str, fields: Mapping[str, object]) -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{self.url}/api/v1/{kind}?{urllib.parse.urlencode(fields)}") as answer:
+            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+            return found
