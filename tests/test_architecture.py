@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "sources": {"core", "sources"},
     "outputs": {"core", "outputs"},
     "plugin": {"core", "sources", "outputs", "plugin"},
-    "cli": {"core", "sources", "outputs", "cli"},
+    "cli": {"core", "sources", "outputs", "plugin", "cli"},
 }
 # The package's own front: `vllm_costmeter.check()` wires rooms like a command does.
 FRONT = {"core", "sources", "outputs"}

@@ -58,6 +58,11 @@ def add_parser(subparsers: Any) -> None:
         help="memory of the card as CUDA shows it, instead of --gpu",
     )
     parser.add_argument("--vllm-version", metavar="V", help="whose rules apply; default: the installed vLLM")
+    parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="weights and KV cache as the installed vLLM's own code counts them (about 15 s, needs no GPU)",
+    )
     parser.add_argument("--strict", action="store_true", help="exit 1 also where it is tight")
     parser.add_argument("--format", choices=("text", "json", "github"), default="text", help="default: text")
     parser.add_argument("--explain", action="store_true", help="show the rule and evidence behind every byte")

@@ -128,7 +128,10 @@ def _server_notes(server: DeclaredServer, args: argparse.Namespace, layout: Layo
 
 def _fit(model: str, gpu: Gpu, plan: Plan, args: argparse.Namespace) -> Fit:
     """The answer with a sentence for every given flag that it does not follow."""
-    result = check_plan(model, gpu, plan, args.revision, args.hf_token)
+    check = check_plan
+    if args.exact:
+        from vllm_costmeter.plugin.exact.checking import check_exactly as check
+    result = check(model, gpu, plan, args.revision, args.hf_token)
     notes = tuple(
         f"{flag} may change memory in a way this check does not follow" for flag in unmodelled_flags(args)
     )

@@ -54,10 +54,10 @@ def _start(request: ExactRequest) -> Callable[[ExactRequest], ExactAnswer]:
 
 
 def _one_line(why: Exception) -> str:
-    """The error in one line; of pydantic's long form only vLLM's own sentence."""
+    """The error in one line; of pydantic's long form only vLLM's own sentence, without its list of all models."""
     text = " ".join(str(why).split())
     own = text.partition("Value error, ")[2].partition(" [type=")[0]
-    text = (own or text)[:LONGEST_REASON]
+    text = (own or text).partition(" Supported architectures:")[0][:LONGEST_REASON]
     return text if own or isinstance(why, NotAskableError) else f"{type(why).__name__}: {text}"
 
 

@@ -1,0 +1,57 @@
+"""The tables against vLLM's own code, on a representative dozen: `make accuracy` does all models.
+
+vLLM is asked for a pretended H100 (block sizes and backends are the card's, not those of a CPU server), so the same
+numbers come from a CPU build, a CUDA build and a machine without a GPU. All in one process of vLLM: a minute or two.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from conformance import LAYOUTS, MODELS, compare
+
+from vllm_costmeter.cli.main import main
+from vllm_costmeter.plugin.exact import VllmWorker
+
+pytestmark = pytest.mark.heavy
+
+DOZEN = (
+    "meta-llama__Llama-3.1-8B-Instruct",  # grouped queries
+    "google__gemma-2-27b-it",  # sliding windows in turn with full attention
+    "google__gemma-3-27b-it",  # 52 and 10 layers: groups with padding, and a vision tower
+    "openai__gpt-oss-20b",  # MXFP4 experts, windows
+    "meta-llama__Llama-4-Scout-17B-16E-Instruct",  # chunked local attention
+    "deepseek-ai__DeepSeek-V3",  # latent attention, FP8 by blocks
+    "deepseek-ai__DeepSeek-V3.2",  # a sparse indexer's own cache
+    "Qwen__Qwen3.5-35B-A3B",  # gated delta net and experts
+    "nvidia__NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4",  # Mamba 2, NVFP4 by modelopt
+    "Qwen__Qwen3-VL-8B-Instruct",  # vision tower with deep features
+    "RedHatAI__Meta-Llama-3.1-8B-Instruct-quantized.w8a8",  # INT8, compressed-tensors
+    "microsoft__phi-4",  # 10 KV heads: TP 8 is refused
+)
+
+
+@pytest.fixture(scope="module")
+def vllm() -> Iterator[VllmWorker]:
+    """The installed vLLM, imported once."""
+    with VllmWorker() as worker:
+        yield worker
+
+
+@pytest.mark.parametrize("name", DOZEN)
+def test_every_number_is_vllms(name: str, vllm: VllmWorker) -> None:
+    """Weights within 0.3 %; pages, groups, blocks, tokens, concurrency and longest length equal; refusals shared."""
+    found = [compare(vllm, MODELS / name, layout) for layout in LAYOUTS]
+    assert [one for one in found if not one.agrees] == []
+    assert all("ours refuse it too" in one.not_compared for one in found if one.not_compared)
+    assert any(not one.not_compared for one in found)
+
+
+def test_exact_mode_says_whose_counts_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """`costmeter check --exact` asks the installed vLLM and names it as the source."""
+    model = str(MODELS / "google__gemma-2-27b-it")
+    assert main(["check", model, "--gpu", "H100 SXM", "--exact", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["provenance"]["weights"], found["provenance"]["kv_cache"]) == ("vllm", "vllm")

@@ -1,0 +1,113 @@
+"""A deployment in vLLM's words, and the model that comes back with its counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from exact_answers import ANSWER
+
+from vllm_costmeter.core.exact import BlockNeed
+from vllm_costmeter.core.fit import fit
+from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.plugin.exact import ExactAnswer, ExactRequest, ExactUnavailableError
+from vllm_costmeter.plugin.exact.checking import check_exactly
+from vllm_costmeter.plugin.exact.counting import counted_model, request_for
+from vllm_costmeter.sources.model_config.unknown import unknown_model
+
+CARD = Gpu("H100 SXM", 85_028_897_096, compute_capability=(9, 0))
+NOVEL = {"architectures": ["NobodysForCausalLM"], "hidden_size": 4096, "vocab_size": 128256}
+
+
+def answering(weights_bytes: int = 16 << 30) -> Callable[[ExactRequest], ExactAnswer]:
+    """A vLLM that knows every model to be a small dense one."""
+    counts = replace(
+        ANSWER.counts,
+        weights_bytes=(weights_bytes,),
+        converted_bytes=(0,),
+        layers=((),),
+        bytes_per_block=(2 << 20,),
+        groups=(BlockNeed(0, 16),),
+    )
+    return lambda _: replace(ANSWER, counts=counts)
+
+
+def refusing(_: ExactRequest) -> ExactAnswer:
+    """A vLLM that cannot be asked."""
+    raise ExactUnavailableError("vLLM is not installed beside costmeter")
+
+
+def test_vllm_is_told_what_changes_its_counts_and_nothing_else() -> None:
+    """Layout, dtypes and batch travel; the length, the pool and our own fields do not."""
+    plan = Plan(
+        layout=Layout(tensor_parallel_size=2, enable_expert_parallel=True),
+        max_model_len=4096,
+        gpu_memory_utilization=0.8,
+        max_num_batched_tokens=2048,
+        kv_cache_dtype="fp8",
+        vllm_version="0.32.0",
+    )
+    assert request_for(NOVEL, CARD, plan).engine_arguments == {
+        "tensor_parallel_size": 2,
+        "enable_expert_parallel": True,
+        "max_num_batched_tokens": 2048,
+        "kv_cache_dtype": "fp8",
+    }
+
+
+def test_a_card_known_by_its_memory_alone_is_asked_for_as_hopper() -> None:
+    """vLLM must choose backends for some card."""
+    assert request_for(NOVEL, replace(CARD, compute_capability=None), Plan()).compute_capability == (9, 0)
+
+
+def test_a_model_of_no_known_architecture_is_answered() -> None:
+    """What our tables lack, vLLM knows: the verdict is no longer unknown."""
+    novel = unknown_model(NOVEL, "made-up/model", "architecture NobodysForCausalLM is not known")
+    assert fit(novel, CARD, Plan()).verdict == "unknown"
+    counted = counted_model(novel, NOVEL, CARD, Plan(), ask=answering())
+    result = fit(counted, CARD, Plan())
+    assert (result.verdict, result.model.max_model_len) == ("fits", 131072)
+
+
+@pytest.mark.parametrize(
+    ("plan", "reason"),
+    [
+        (Plan(vllm_version="0.1.2"), "is installed, not 0.1.2"),
+        (Plan(speculative_config={"method": "eagle"}), "speculative"),
+    ],
+)
+def test_what_this_vllm_cannot_count_is_not_asked(plan: Plan, reason: str) -> None:
+    """Another version's counts, or a draft model's, would be passed off as exact."""
+    novel = unknown_model(NOVEL, "made-up/model", "not known")
+    if "installed" in reason:
+        pytest.importorskip("vllm", reason="compares with the installed version")
+    with pytest.raises(ExactUnavailableError, match=reason):
+        counted_model(novel, NOVEL, CARD, plan, ask=answering())
+
+
+def test_the_tables_answer_where_vllm_cannot_be_asked(tmp_path: Path) -> None:
+    """Same answer as without --exact, and one note that says why it is not exact."""
+    config = {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": 4096,
+        "intermediate_size": 14336,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "max_position_embeddings": 8192,
+        "vocab_size": 128256,
+        "torch_dtype": "bfloat16",
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    result = check_exactly(str(tmp_path), CARD, Plan(), ask=refusing)
+    assert (result.verdict, result.provenance["weights"]) == ("fits", "config")
+    assert [
+        note for note in result.notes if "vLLM is not installed beside costmeter; the tables answer" in note
+    ]
+    exact = check_exactly(str(tmp_path), CARD, Plan(), ask=answering())
+    assert (exact.provenance["weights"], exact.provenance["kv_cache"]) == ("vllm", "vllm")
