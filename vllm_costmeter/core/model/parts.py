@@ -29,6 +29,8 @@ class Rank:
     """True under expert, tensor and data parallelism together: each rank then holds whole shared experts."""
     element_bytes: int = 2
     """Bytes of one value in the dtype that the model is served in."""
+    is_eager: bool = False
+    """True under --enforce-eager: only then does vLLM use its own kernels for simple operations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +202,12 @@ class Buffer:
     elements: int
     element_bytes: int | None = None
     shared: bool = False
+    eager_element_bytes: int | None = None
+    """Size of a value under --enforce-eager, where it differs."""
 
     def bytes_on(self, rank: Rank) -> int:
+        if rank.is_eager and self.eager_element_bytes is not None:
+            return self.elements * self.eager_element_bytes
         return self.elements * (self.element_bytes or rank.element_bytes)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.parts import Part, Rank
 from vllm_costmeter.core.model.tensors import Tally, count_parameters, tally
-from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.core.quantisation.online import online_quantisation
 from vllm_costmeter.core.quantisation.scheme import UNQUANTISED, Quantisation
 
@@ -68,7 +68,7 @@ class Weights:
 
     def converted_bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
         """What conversion adds once the checkpoint is loaded: absorbed projections, padded layouts."""
-        rank = rank_of(plan.layout, plan.dtype, own_dtype)
+        rank = rank_of(plan, own_dtype)
         added = {id(layer): tally(layer.converted, "", rank, UNQUANTISED).bytes for layer in self.layers}
         return tuple(
             share.repacked_bytes + sum(added[id(layer)] for layer in self.layers[start:end])
@@ -87,13 +87,14 @@ class Weights:
         return pipeline_spans(len(self.layers), plan.layout.pipeline_parallel_size)
 
     def _shares(self, plan: Plan, own_dtype: str) -> tuple[Tally, ...]:
-        key = (plan.layout, plan.dtype, plan.quantization, self._leaves_towers_out(plan), own_dtype)
+        flags = (plan.layout, plan.dtype, plan.quantization, plan.enforce_eager)
+        key = (*flags, self._leaves_towers_out(plan), own_dtype)
         if key not in self._known:
             self._known[key] = self._work_out(plan, own_dtype)
         return self._known[key]
 
     def _work_out(self, plan: Plan, own_dtype: str) -> tuple[Tally, ...]:
-        rank = rank_of(plan.layout, plan.dtype, own_dtype)
+        rank = rank_of(plan, own_dtype)
         quantisation = self._quantisation(plan)
         spans = self._spans(plan)
         towers = Tally()
@@ -132,10 +133,11 @@ class Weights:
         )
 
 
-def rank_of(layout: Layout, asked_dtype: str, own_dtype: str) -> Rank:
+def rank_of(plan: Plan, own_dtype: str) -> Rank:
     """The share of one GPU. Experts are dealt out, or cut, across tensor and data parallel ranks alike, as vLLM's
     FusedMoEParallelConfig does."""
-    dtype = own_dtype if asked_dtype == "auto" else asked_dtype
+    layout = plan.layout
+    dtype = own_dtype if plan.dtype == "auto" else plan.dtype
     if dtype not in DTYPE_BYTES:
         raise BadInputError(f"dtype {dtype} is not one of auto, {', '.join(DTYPE_BYTES)}")
     spread = layout.tensor_parallel_size * layout.data_parallel_size
@@ -147,6 +149,7 @@ def rank_of(layout: Layout, asked_dtype: str, own_dtype: str) -> Rank:
         and layout.tensor_parallel_size > 1
         and layout.data_parallel_size > 1,
         element_bytes=DTYPE_BYTES[dtype],
+        is_eager=plan.enforce_eager,
     )
 
 

@@ -103,7 +103,12 @@ def lightning(text: ConfigReader) -> Layers:
     if kinds is None:
         raise BadInputError(f"{text.name}: attn_type_list is missing: this architecture needs it")
     state, full = LightningState(query_heads(text), size), FullAttention(kv_heads(text), size)
-    names = {"0": (state,), "1": (full,), "linear_attention": (state,), "full_attention": (full,)}
+    names: dict[str, LayerCaches] = {
+        "0": (state,),
+        "1": (full,),
+        "linear_attention": (state,),
+        "full_attention": (full,),
+    }
     return _by_name(text, (str(kind) for kind in kinds), names)
 
 

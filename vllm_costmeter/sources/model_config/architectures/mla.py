@@ -19,6 +19,8 @@ from vllm_costmeter.sources.model_config.architectures.blocks import (
 from vllm_costmeter.sources.model_config.architectures.source import Source
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
+_FLASHINFER_ROTARY_SIZES = (64, 128, 256, 512)
+
 
 def deepseek(source: Source) -> Weights:
     """Latent attention on every layer; dense first layers, then routed and shared experts."""
@@ -128,14 +130,13 @@ def _experts(source: Source, count: int) -> tuple[Part, ...]:
 
 
 def _rotary(source: Source) -> Buffer:
-    """Scaled tables stay float32: vLLM hands them to FlashInfer's kernel, which wants them so."""
+    """Under --enforce-eager scaled tables stay float32: vLLM then hands them to FlashInfer's kernel, which wants
+    them so, for rotary dimensions of 64 to 512 (deepseek_scaling_rope.py, 0.17 to 0.32)."""
     parameters = rope_parameters(source.text)
+    size = source.text.int("qk_rope_head_dim", minimum=1)
     scaled = parameters.rope_type != "default"
     if scaled:
         parameters = replace(parameters, rope_type="deepseek_yarn")
-    return rotary_table(
-        source.text.int("qk_rope_head_dim", minimum=1),
-        source.max_position,
-        replace(parameters, partial_rotary_factor=1.0),
-        element_bytes=FLOAT32_BYTES if scaled else None,
-    )
+    table = rotary_table(size, source.max_position, replace(parameters, partial_rotary_factor=1.0))
+    has_kernel = scaled and size in _FLASHINFER_ROTARY_SIZES
+    return replace(table, eager_element_bytes=FLOAT32_BYTES) if has_kernel else table
