@@ -132,11 +132,16 @@ def draw_lines(
     if "max" in defaults:
         axes.set_ylim(top=defaults["max"])
     axes.yaxis.set_major_formatter(axis_format(defaults["unit"]))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    bottom, top = axes.get_ylim()
+    narrow = axes.get_yscale() == "log" and top < 10 * bottom
+    axes.yaxis.set_minor_formatter(axis_format(defaults["unit"]) if narrow else NullFormatter())
     if defaults["unit"] == "bytes":
-        axes.yaxis.set_major_locator(binary_ticks(axes.get_ylim()[1]))
-    axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M"))
-    axes.tick_params(labelsize=6.5)
+        axes.yaxis.set_major_locator(binary_ticks(top))
+    first, last = axes.get_xlim()
+    axes.xaxis.set_major_formatter(
+        dates.DateFormatter("%H:%M" if (last - first) * 24 * 60 > 10 else "%H:%M:%S")
+    )
+    axes.tick_params(which="both", labelsize=6.5)
     axes.grid(alpha=0.25)
     axes.legend(fontsize=6, loc="upper left", ncols=2 if len(found) > 4 else 1, framealpha=0.7)
 
@@ -190,7 +195,9 @@ def draw(dashboard: Mapping[str, Any], source: Source, note: str) -> plt.Figure:
         at = panel["gridPos"]
         top = at["y"] + 1
         if panel["type"] == "row":
-            figure.text(0.01, 1 - (top + 0.7) / rows, panel["title"], fontsize=9, weight="bold", color="#444")
+            figure.text(
+                0.01, 1 - (top + 0.45) / rows, panel["title"], fontsize=9, weight="bold", color="#444"
+            )
             continue
         inner = grid[top : top + at["h"] - (0 if panel["type"] == "stat" else 1), at["x"] : at["x"] + at["w"]]
         axes = figure.add_subplot(inner)

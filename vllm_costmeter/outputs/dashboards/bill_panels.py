@@ -99,7 +99,7 @@ WORK = Row(
                     f"histogram_quantile(0.95, {per_second(f'{REQUEST_COST}_bucket', ('le',))}) > 0", "95 %"
                 ),
             ),
-            "no request finished",
+            "no request finished between two scrapes",
             logarithmic=True,
             width=18,
         ),

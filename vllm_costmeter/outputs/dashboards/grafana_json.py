@@ -64,6 +64,11 @@ def dashboard_json(dashboard: Dashboard) -> str:
     document = json.loads(json.dumps(built.build(), cls=JSONEncoder))
     for annotation, query in zip(dashboard.annotations, document["annotations"]["list"], strict=True):
         query["titleFormat"] = annotation.title  # Prometheus annotations have it, the builders do not know it
+    for variable in document["templating"]["list"]:
+        for name in [name for name in variable if name.startswith("auto")]:
+            del variable[
+                name
+            ]  # of interval variables only: the builders write them everywhere, the schema has none
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
