@@ -19,9 +19,9 @@ from vllm_costmeter.core.engine.engine import resolve_engine
 from vllm_costmeter.core.engine.rules import choose_rules
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
 from vllm_costmeter.core.kv_cache.parallel import tensor_parallel_fault
 from vllm_costmeter.core.kv_cache.planner import KVCache
-from vllm_costmeter.core.placement import Deployment
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.plugin.exact import ExactAnswer, ExactRequest, ExactUnavailableError, VllmWorker
 from vllm_costmeter.sources.model_config import read_model
@@ -88,8 +88,10 @@ def _compare_refusal(folder: Path, layout: Layout, reason: str) -> Comparison:
     """vLLM has no answer. Where it refuses the layout, the tables must refuse it too."""
     try:
         fault = tensor_parallel_fault(read_model(folder).attention, layout.tensor_parallel_size)
-    except (BadInputError, NotUnderstoodError) as why:
-        return Comparison(folder.name, layout, not_compared=f"{_shortened(reason)} (and ours: {why})")
+    except (BadInputError, NotUnderstoodError):
+        return Comparison(
+            folder.name, layout, not_compared=f"{_shortened(reason)} (unknown to the tables too)"
+        )
     note = _shortened(reason) + ("; ours refuse it too" if fault else "")
     return Comparison(folder.name, layout, not_compared=note)
 
@@ -99,7 +101,13 @@ def _compare_numbers(folder: Path, layout: Layout, theirs: ExactAnswer) -> Compa
     plan = Plan(layout=layout, vllm_version=theirs.counts.vllm_version)
     chosen = choose_rules(plan.vllm_version)
     engine = resolve_engine(model, CARD, plan, chosen)
-    cache = Deployment(model, CARD, plan, chosen).cache(engine)
+    cache = kv_cache(
+        model.attention,
+        plan,
+        kv_rules(chosen.vllm_version),
+        max_num_batched_tokens=engine.max_num_batched_tokens,
+        compute_capability=CARD.compute_capability,
+    )
     ours, counted = model.weights_bytes(plan), theirs.counts.weights_bytes
     error = max((mine / their - 1 for mine, their in zip(ours, counted, strict=True)), key=abs)
     found = list(_differences(cache, theirs))
