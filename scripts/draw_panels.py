@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import argparse
 import math
-import re
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +20,12 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 from panel_queries import dashboards, panels, variables
-from panel_source import Source
+from panel_source import Source, legend, with_gaps
 from panel_text import axis_format, binary_ticks, shown
 
 mpl.use("agg")
 COLUMNS, PIXELS, CELL_PIXELS = 24, 1280, 38
 PALETTE = {"green": "#56a64b", "orange": "#ff9830", "blue": "#3274d9", "purple": "#8f3bb8", "red": "#e02f44"}
-
-
-def legend(template: str, labels: Mapping[str, str]) -> str:
-    """The legend of one series."""
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: labels.get(found[1], ""), template)
 
 
 def answers(
@@ -91,16 +84,6 @@ def draw_stat(axes: Axes, panel: Mapping[str, Any], found: Sequence[tuple[str, A
         axes.text(x, y, text, ha="center", va="center", fontsize=15 if len(found) > 1 else 20, color=colour)
         if len(found) > 1 or panel["options"]["textMode"] == "value_and_name":
             axes.text(x, y - 0.3 / down, name, ha="center", va="center", fontsize=6.5, color="#555")
-
-
-def with_gaps(points: list[tuple[float, float]], step_seconds: float) -> list[tuple[float, float]]:
-    """A line is broken where a step has no value, as Grafana breaks it."""
-    broken = points[:1]
-    for before, after in pairwise(points):
-        if after[0] - before[0] > 1.5 * step_seconds:
-            broken.append((before[0] + step_seconds, math.nan))
-        broken.append(after)
-    return broken
 
 
 def draw_lines(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from panel_queries import filled_in
@@ -44,3 +46,18 @@ class Source:
         with urllib.request.urlopen(f"{self.url}/api/v1/{kind}?{urllib.parse.urlencode(fields)}") as answer:
             found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
             return found
+
+
+def legend(template: str, labels: Mapping[str, str]) -> str:
+    """The legend of one series."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: labels.get(found[1], ""), template)
+
+
+def with_gaps(points: list[tuple[float, float]], step_seconds: float) -> list[tuple[float, float]]:
+    """A line is broken where a step has no value, as Grafana breaks it."""
+    broken = points[:1]
+    for before, after in pairwise(points):
+        if after[0] - before[0] > 1.5 * step_seconds:
+            broken.append((before[0] + step_seconds, math.nan))
+        broken.append(after)
+    return broken
