@@ -22,7 +22,6 @@ from vllm_costmeter.outputs.dashboards.panel import (
 )
 
 DATASOURCE = values.DataSourceRef(type_val="prometheus", uid="${datasource}")
-GRAFANA = values.DataSourceRef(type_val="grafana", uid="-- Grafana --")
 
 
 PanelBuilder = bargauge.Panel | stat.Panel | table.Panel | timeseries.Panel
@@ -129,9 +128,6 @@ def _panel(panel: Panel) -> PanelBuilder:
     for legend, colour in panel.colours:
         fixed = values.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})
         builder.override_by_name(legend, [fixed])
-    for legend, unit in panel.units:
-        axis = [values.DynamicConfigValue("custom.axisPlacement", "right")] if panel.kind == "lines" else []
-        builder.override_by_name(legend, [values.DynamicConfigValue("unit", unit), *axis])
     if panel.words:
         options = {
             value: values.ValueMappingResult(text=shown, color=colour) for value, shown, colour in panel.words

@@ -43,12 +43,10 @@ class Panel:
     logarithmic: bool = False
     """Prices span orders of magnitude between a busy hour and the last request before a pause."""
     thresholds: tuple[tuple[float, str], ...] = ()
-    """(from this value on, colour). None of them: the palette's colours."""
+    """(from this value on, colour), ascending. None of them: the palette's colours."""
+    below_thresholds: str = "green"
     colours: tuple[tuple[str, str], ...] = ()
     """(legend, colour) for series that keep their colour on every dashboard."""
-    units: tuple[tuple[str, str], ...] = ()
-    """(legend, unit) for series in another unit than the panel's; they get the right axis."""
-    below_thresholds: str = "green"
     words: tuple[tuple[str, str, str], ...] = ()
     """(value, what is shown for it, colour)."""
     columns: tuple[Column, ...] = ()
