@@ -94,7 +94,7 @@ def test_a_model_nobody_knows_is_judged_by_vllms_counts() -> None:
     [
         Plan(layout=Layout(tensor_parallel_size=2)),
         Plan(kv_cache_dtype="fp8"),
-        Plan(quantization="fp8"),
+        Plan(quantization="fp8_per_tensor"),
         Plan(block_size=64),
     ],
 )

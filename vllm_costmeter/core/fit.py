@@ -8,6 +8,7 @@ from dataclasses import replace
 from vllm_costmeter.core.engine.engine import AUTO_MAX_MODEL_LEN, Engine, resolve_engine
 from vllm_costmeter.core.engine.estimate import GIB
 from vllm_costmeter.core.engine.rules import choose_rules
+from vllm_costmeter.core.engine.version import parse_version
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit_result import Fit, KVCacheFacts, MemoryUse, Reason, Suggestion, Verdict
 from vllm_costmeter.core.gpu import Gpu
@@ -17,6 +18,7 @@ from vllm_costmeter.core.memory import ENDS, Memory
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.placement import Placement, deployment
 from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.core.quantisation.online import check_online
 
 WEIGHTLESS_DRAFTERS = frozenset({"ngram", "ngram_gpu", "suffix"})
 """Speculative methods that guess from the text itself (vllm/config/speculative.py, 0.32.0)."""
@@ -31,6 +33,8 @@ def fit(model: Model, gpu: Gpu, plan: Plan) -> Fit:
     not understood (verdict `unknown`); BadInputError for flags that contradict each other.
     """
     chosen = choose_rules(plan.vllm_version)
+    if plan.quantization is not None and model.quantization is None:
+        check_online(plan.quantization, parse_version(chosen.vllm_version))
     engine = resolve_engine(model, gpu, plan, chosen)
     blank = Fit(
         "unknown",

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from vllm_costmeter.core.engine.version import parse_version
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit import Fit, fit
 from vllm_costmeter.core.fit_result import Suggestion
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.core.quantisation.online import online_fp8
 
 SHORTEST_USEFUL_TOKENS = 1024
 """A context below this serves no conversation: a length under it is not worth suggesting beside other changes."""
@@ -150,7 +152,8 @@ def _changes(result: Fit, gpu: Gpu, plan: Plan) -> Iterator[_Change]:
             higher,
         )
     if engine.quantization is None and plan.quantization is None and _has_fp8(gpu):
-        yield _Change({"quantization": "fp8"}, "--quantization fp8", gpu, replace(plan, quantization="fp8"))
+        name = online_fp8(parse_version(engine.vllm_version))
+        yield _Change({"quantization": name}, f"--quantization {name}", gpu, replace(plan, quantization=name))
 
 
 def _more_gpus(gpu: Gpu, plan: Plan) -> Iterator[_Change]:

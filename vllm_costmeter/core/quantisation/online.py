@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vllm_costmeter.core.errors import NotUnderstoodError, nearest
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
+from vllm_costmeter.core.quantisation.fp4 import Mxfp8
 from vllm_costmeter.core.quantisation.fp8 import EightBitPerChannel, EightBitPerTensor, Fp8PerBlock
+from vllm_costmeter.core.quantisation.integer import BitsAndBytes
 from vllm_costmeter.core.quantisation.scheme import PLAIN, Quantisation, Scheme
 
 _FP8_ATTENTION_VALUES = (
@@ -40,12 +42,30 @@ class Online:
 
 
 _TENSOR = EightBitPerTensor()
-_ONLINE = {  # names and what they cover: `_ONLINE_SHORTHANDS` in vLLM 0.32's config/quantization.py; fp8 until 0.31
+_EXPERTS_ONLY = EightBitPerChannel()
+_ONLINE = {  # what each name covers: `_ONLINE_SHORTHANDS` in vLLM 0.32's config/quantization.py; fp8 until 0.30
     "fp8": Online("fp8", _TENSOR, _TENSOR, _FP8_ATTENTION_VALUES),
     "fp8_per_tensor": Online("fp8_per_tensor", _TENSOR, _TENSOR),
     "fp8_per_channel": Online("fp8_per_channel", EightBitPerChannel(), EightBitPerChannel()),
     "fp8_per_block": Online("fp8_per_block", Fp8PerBlock(), Fp8PerBlock()),
-    "int8_per_channel_weight_only": Online("int8_per_channel_weight_only", PLAIN, EightBitPerChannel()),
+    "mxfp8": Online("mxfp8", Mxfp8(), Mxfp8()),
+    "int8_per_channel_weight_only": Online("int8_per_channel_weight_only", PLAIN, _EXPERTS_ONLY),
+    "experts_int8": Online("experts_int8", PLAIN, _EXPERTS_ONLY),
+    "bitsandbytes": Online("bitsandbytes", BitsAndBytes(), BitsAndBytes()),
+}
+_NEWEST = (1 << 16, 0)
+_VERSIONS: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = {
+    # first and last vLLM that quantise a 16-bit checkpoint under this name (its source, 0.17 to 0.32)
+    "fp8": ((0, 17), (0, 30)),  # 0.31: "no longer supports online quantization", quantization/fp8.py
+    "fp8_per_tensor": ((0, 20), _NEWEST),  # OnlineQuantScheme, config/quantization.py
+    "fp8_per_channel": ((0, 24), _NEWEST),
+    "fp8_per_block": ((0, 20), _NEWEST),
+    "mxfp8": ((0, 19), _NEWEST),
+    "mxfp4": ((0, 28), _NEWEST),
+    "int8_per_channel_weight_only": ((0, 20), _NEWEST),
+    "nvfp4_per_token": ((0, 26), _NEWEST),
+    "experts_int8": ((0, 17), _NEWEST),
+    "bitsandbytes": ((0, 17), (0, 27)),  # gone from QuantizationMethods in 0.28
 }
 
 
@@ -58,3 +78,21 @@ def online_quantisation(name: str) -> Quantisation:
             f"{nearest(name, _ONLINE)}"
         )
     return found
+
+
+def online_fp8(version: Sequence[int]) -> str:
+    """What `--quantization` calls FP8 weights with one scale per layer in this vLLM."""
+    return "fp8" if tuple(version[:2]) < _VERSIONS["fp8_per_tensor"][0] else "fp8_per_tensor"
+
+
+def check_online(name: str, version: Sequence[int]) -> None:
+    """BadInputError where this vLLM refuses `--quantization name` for a 16-bit checkpoint, though another takes it."""
+    known = _VERSIONS.get(name)
+    if known is None or known[0] <= tuple(version[:2]) <= known[1]:
+        return
+    first, last = (".".join(map(str, each)) for each in known)
+    when = f"from {first}" if known[1] == _NEWEST else f"up to {last}"
+    raise BadInputError(
+        f"--quantization {name}: vLLM quantises a 16-bit checkpoint under this name {when}, not in "
+        f"{'.'.join(map(str, version[:2]))}; use --quantization {online_fp8(version)}"
+    )
