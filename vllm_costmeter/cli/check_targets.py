@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from vllm_costmeter.api import check_plan
@@ -38,8 +39,8 @@ def checked_models(args: argparse.Namespace) -> list[CheckAnswer]:
     if not models:
         raise BadInputError("no model: give a local folder or a config.json, as in `costmeter check ./MODEL`")
     if len(models) == 1:
-        return [_answered(models[0], lambda: check_model(models[0], args), raises=True)]
-    return [_answered(model, lambda model=model: check_model(model, args), raises=False) for model in models]
+        return [_answered(models[0], partial(check_model, models[0], args), raises=True)]
+    return [_answered(model, partial(check_model, model, args), raises=False) for model in models]
 
 
 def checked_file(path: str, args: argparse.Namespace, parse: Parse) -> list[CheckAnswer]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.sources.checkpoint.hub_client import cached_file
 from vllm_costmeter.sources.model_config import model_from_config, read_model
 
 
@@ -25,15 +26,4 @@ def path_being_served(config: Any) -> Path | None:
     folder = Path(served.hf_config_path or served.model)
     if (folder / "config.json").is_file():
         return folder
-    return _cached_config(str(folder), getattr(served, "revision", None))
-
-
-def _cached_config(repository: str, revision: str | None) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        found = try_to_load_from_cache(repository, "config.json", revision=revision)
-    except HFValidationError:
-        return None  # a path, not a repository
-    return Path(found) if isinstance(found, str) else None
+    return cached_file(str(folder), "config.json", getattr(served, "revision", None))

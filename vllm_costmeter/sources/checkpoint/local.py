@@ -46,7 +46,7 @@ def checkpoint_in(folder: Path) -> CheckpointContents | None:
     else:
         listed = indexed_files(read_json_object(index, LARGEST_INDEX_BYTES, MOST_INDEX_VALUES), str(index))
         missing = sorted(set(listed) - set(files))
-        files = sorted(listed)
+        files = listed
     if missing:
         raise BadInputError(f"{folder}: {missing[0]} is missing{_and_more(missing)}: an incomplete download?")
     return merged(read_file(folder / name) for name in files)

@@ -37,21 +37,30 @@ def index_name(files: Iterable[str]) -> str:
     return CONSOLIDATED_INDEX if any(name.startswith("consolidated") for name in files) else INDEX
 
 
-def indexed_files(index: Mapping[str, Any], where: str) -> dict[str, int]:
-    """File -> how many tensors of the index it holds. BadInputError for an index that lists no files."""
+ENTRY_BYTES = 128
+"""Of a header's entry beside the tensor's name: dtype, three dimensions and two offsets of 14 digits fit."""
+
+
+def indexed_files(index: Mapping[str, Any], where: str) -> list[str]:
+    """The files that an index names, sorted. BadInputError for an index that names none."""
+    return sorted(indexed_header_bytes(index, where))
+
+
+def indexed_header_bytes(index: Mapping[str, Any], where: str) -> dict[str, int]:
+    """File -> the most bytes that its header takes. BadInputError for an index that names no files."""
     weight_map = index.get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise BadInputError(f"{where}: weight_map is missing: it names the file of every tensor")
-    counts: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     for tensor, file in weight_map.items():
         if not isinstance(file, str) or "/" in file or "\\" in file or not file.endswith(".safetensors"):
             raise BadInputError(
                 f"{where}: weight_map of {tensor[:80]!r} must name a safetensors file beside it"
             )
-        counts[file] = counts.get(file, 0) + 1
-    if len(counts) > MOST_FILES:
-        raise BadInputError(f"{where}: names {len(counts)} files, more than {MOST_FILES}")
-    return counts
+        sizes[file] = sizes.get(file, ENTRY_BYTES) + len(tensor.encode(errors="replace")) + ENTRY_BYTES
+    if len(sizes) > MOST_FILES:
+        raise BadInputError(f"{where}: names {len(sizes)} files, more than {MOST_FILES}")
+    return sizes
 
 
 def is_numbered_set(files: Iterable[str]) -> bool:

@@ -205,13 +205,13 @@ def _labels(spec: Node) -> Iterator[tuple[str, str]]:
     for term in terms.sequence("nodeSelectorTerms") if terms is not None else ():
         expressions = term.get("matchExpressions")
         for expression in expressions.sequence("matchExpressions") if expressions is not None else ():
-            key, operator, values = (
+            label, operator, values = (
                 expression.get("key"),
                 expression.get("operator"),
                 expression.get("values"),
             )
-            if key is None or values is None or (operator is not None and operator.text != "In"):
+            if label is None or values is None or (operator is not None and operator.text != "In"):
                 continue
-            if key.text in CARD_LABELS or key.text in INSTANCE_LABELS:
+            if label.text in CARD_LABELS or label.text in INSTANCE_LABELS:
                 for value in values.sequence("values"):
-                    yield key.text, value.string("values")
+                    yield label.text, value.string("values")

@@ -1,0 +1,172 @@
+"""A repository of the Hub -> a model: its config.json and the headers of its weights; no weight is downloaded.
+
+At most three requests and one per weight file; none for a revision that was read before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.model.checkpoint import CheckpointContents, merged
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.sources.checkpoint.hub_cache import HubCache, HubModel, is_commit
+from vllm_costmeter.sources.checkpoint.hub_client import HubClient, HubUnreachableError, Listing
+from vllm_costmeter.sources.checkpoint.model import model_of
+from vllm_costmeter.sources.checkpoint.safetensors_header import LENGTH_BYTES, header_length, parse_header
+from vllm_costmeter.sources.checkpoint.weight_files import (
+    LARGEST_INDEX_BYTES,
+    MOST_FILES,
+    MOST_INDEX_VALUES,
+    index_name,
+    indexed_header_bytes,
+    missing_shards,
+    safetensors_files,
+)
+from vllm_costmeter.sources.model_config import parse_json_object
+from vllm_costmeter.sources.model_source import local_model
+
+LARGEST_CONFIG_BYTES = 16 << 20
+LARGEST_HEADER_BYTES = 32 << 20  # 200,000 tensors, the most that are parsed of one file
+USUAL_HEADER_BYTES = 128 << 10
+"""First bytes asked for where no index says how many tensors a file has: 97 % of the headers of the 1,000 most used
+models are under 100 kB (huggingface_hub's hf_api.py, 2.4.0)."""
+PARALLEL_REQUESTS = 16
+
+
+class Client(Protocol):
+    """What is asked of the Hub."""
+
+    @property
+    def endpoint(self) -> str: ...
+
+    @property
+    def is_offline(self) -> bool: ...
+
+    def listing(self, repository: str, revision: str | None) -> Listing: ...
+
+    def read(self, repository: str, commit: str, file: str, start: int, stop: int) -> bytes: ...
+
+    def snapshot(self, repository: str, revision: str | None) -> Path | None: ...
+
+
+def hub_model(repository: str, revision: str | None = None, token: str | None = None) -> Model:
+    """The model of a repository at a revision (main where None). BadInputError for what is not there, may not be read,
+    or cannot be reached and was never seen; NotUnderstoodError for a repository in a format that is not known."""
+    client = HubClient(token)
+    return model_from_hub(repository, revision, client, HubCache(client.endpoint))
+
+
+def model_from_hub(repository: str, revision: str | None, client: Client, cache: HubCache) -> Model:
+    """As `hub_model`, with client and cache given."""
+    commit = cache.commit_of(repository, revision, any_age=client.is_offline)
+    known = cache.load(repository, commit) if commit else None
+    if known is not None:
+        return _as_model(repository, known)
+    if client.is_offline or is_commit(revision):
+        folder = client.snapshot(repository, revision)
+        if folder is not None:
+            return _model_in(folder, repository)
+    try:
+        listing = client.listing(repository, revision)
+        found = cache.load(repository, listing.commit) or _fetched(repository, listing, client)
+    except HubUnreachableError:
+        seen = _seen_before(repository, revision, client, cache)
+        if seen is None:
+            raise
+        return replace(seen, notes=(*seen.notes, "the Hub cannot be reached: as it was when last read"))
+    cache.save(repository, revision, listing.commit, found)
+    return _as_model(repository, found)
+
+
+def _as_model(repository: str, found: HubModel) -> Model:
+    return model_of(found.config, repository, found.contents, hf_quant_config=found.hf_quant_config)
+
+
+def _seen_before(repository: str, revision: str | None, client: Client, cache: HubCache) -> Model | None:
+    """What was last read of the revision, at any age; None where nothing was."""
+    commit = cache.commit_of(repository, revision, any_age=True)
+    known = cache.load(repository, commit) if commit else None
+    if known is not None:
+        return _as_model(repository, known)
+    folder = client.snapshot(repository, revision)
+    return _model_in(folder, repository) if folder is not None else None
+
+
+def _model_in(folder: Path, repository: str) -> Model:
+    """A snapshot of the client's own cache, which may hold the weights, some of them, or config.json alone."""
+    try:
+        return local_model(folder, repository)
+    except BadInputError:
+        return local_model(folder / "config.json", repository)
+
+
+def _fetched(repository: str, listing: Listing, client: Client) -> HubModel:
+    """Requests beside the listing: config.json, one of index and hf_quant_config.json, one per weight file."""
+    if "config.json" not in listing.files:
+        raise _without_config(repository, listing)
+
+    def read(file: str, most: int) -> bytes:
+        return client.read(repository, listing.commit, file, 0, most + 1)
+
+    config = parse_json_object(read("config.json", LARGEST_CONFIG_BYTES), f"{repository}: config.json")
+    weights = safetensors_files(listing.files)
+    beside: Mapping[str, Any] | None = None
+    sizes = dict.fromkeys(weights, USUAL_HEADER_BYTES)
+    index = index_name(weights)
+    if "hf_quant_config.json" in listing.files and config.get("quantization_config") is None:
+        file = "hf_quant_config.json"
+        beside = parse_json_object(read(file, LARGEST_CONFIG_BYTES), f"{repository}: {file}")
+    elif len(weights) > 1 and index in listing.files:
+        data = read(index, LARGEST_INDEX_BYTES)
+        name = f"{repository}: {index}"
+        sizes = indexed_header_bytes(
+            parse_json_object(data, name, LARGEST_INDEX_BYTES, MOST_INDEX_VALUES), name
+        )
+    missing = sorted(set(sizes) - set(weights)) or missing_shards(sizes)
+    if missing or len(sizes) > MOST_FILES:
+        fault = f"{missing[0]} is missing" if missing else f"{len(sizes)} weight files"
+        raise BadInputError(f"{repository}: {fault}: the repository is not whole")
+    return HubModel(config, beside, _contents(repository, listing.commit, sizes, client))
+
+
+def _contents(
+    repository: str, commit: str, sizes: Mapping[str, int], client: Client
+) -> CheckpointContents | None:
+    """All headers, in parallel. None where the repository has no safetensors files."""
+    if not sizes:
+        return None
+    with ThreadPoolExecutor(min(PARALLEL_REQUESTS, len(sizes)), "costmeter-hub") as pool:
+        return merged(
+            pool.map(lambda file: _header(repository, commit, file, sizes[file], client), sorted(sizes))
+        )
+
+
+def _header(repository: str, commit: str, file: str, expected: int, client: Client) -> CheckpointContents:
+    """One file's header: one request, a second where it is longer than expected."""
+    name = f"{repository}: {file}"
+    data = client.read(repository, commit, file, 0, LENGTH_BYTES + expected)
+    end = LENGTH_BYTES + header_length(data, name)
+    if end > LENGTH_BYTES + LARGEST_HEADER_BYTES:
+        raise BadInputError(f"{name}: a header of {end} bytes, more than {LARGEST_HEADER_BYTES}, is not read")
+    if end > len(data):
+        data += client.read(repository, commit, file, len(data), end)
+    if end > len(data):
+        raise BadInputError(f"{name}: ends within its header")
+    return parse_header(data[LENGTH_BYTES:end], name)
+
+
+def _without_config(repository: str, listing: Listing) -> Exception:
+    if any(file.endswith(".gguf") for file in listing.files):
+        return NotUnderstoodError(
+            f"{repository}: holds GGUF files: download the one you serve and check that file"
+        )
+    if "params.json" in listing.files:
+        return NotUnderstoodError(
+            f"{repository}: holds Mistral's params.json but no config.json, which is not known"
+        )
+    return BadInputError(f"{repository}: holds no config.json, so it is no model that vLLM serves")

@@ -1,0 +1,114 @@
+"""What was read of the Hub, kept on disk: a commit for ever, what a branch points at for an hour."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from vllm_costmeter.core.model.checkpoint import CheckpointContents, TensorGroup
+
+BRANCH_LIFETIME_SECONDS = 3600.0
+"""How long a branch is taken to point where it did: long enough for a pipeline, not for a day."""
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """All that was read of one commit."""
+
+    config: Mapping[str, Any]
+    hf_quant_config: Mapping[str, Any] | None
+    contents: CheckpointContents | None
+
+
+def is_commit(revision: str | None) -> bool:
+    """Whether a revision can never point elsewhere."""
+    return revision is not None and _COMMIT.fullmatch(revision) is not None
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """$XDG_CACHE_HOME/vllm-costmeter/hub, ~/.cache where that is not set."""
+    root = environ.get("XDG_CACHE_HOME") or str(Path(environ.get("HOME") or "~").expanduser() / ".cache")
+    return Path(root) / "vllm-costmeter" / "hub"
+
+
+class HubCache:
+    """One endpoint's part of the cache. A file that cannot be read or written is as good as none."""
+
+    def __init__(
+        self, endpoint: str, folder: Path | None = None, now: Callable[[], float] = time.time
+    ) -> None:
+        self._endpoint = endpoint
+        self._folder = cache_folder() if folder is None else folder
+        self._now = now
+
+    def commit_of(self, repository: str, revision: str | None, *, any_age: bool = False) -> str | None:
+        """The commit a revision was last seen at; None where never, or not lately."""
+        if is_commit(revision):
+            return revision
+        seen = _read(self._file("ref", repository, revision or "main"))
+        commit, at = seen.get("commit"), seen.get("seen_at")
+        if not isinstance(commit, str) or not isinstance(at, (int, float)):
+            return None
+        fresh = 0 <= self._now() - at < BRANCH_LIFETIME_SECONDS
+        return commit if fresh or any_age else None
+
+    def load(self, repository: str, commit: str) -> HubModel | None:
+        """What was read of a commit."""
+        found = _read(self._file("model", repository, commit))
+        try:
+            contents = found["contents"]
+            return HubModel(
+                found["config"],
+                found["hf_quant_config"],
+                None
+                if contents is None
+                else CheckpointContents(
+                    contents["format"],
+                    tuple(TensorGroup(**group) for group in contents["groups"]),
+                    int(contents["num_tensors"]),
+                    int(contents["num_files"]),
+                ),
+            )
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def save(self, repository: str, revision: str | None, commit: str, model: HubModel) -> None:
+        """Keep a commit, and that the revision points at it now."""
+        _write(self._file("model", repository, commit), asdict(model))
+        if not is_commit(revision):
+            seen = {"commit": commit, "seen_at": self._now()}
+            _write(self._file("ref", repository, revision or "main"), seen)
+
+    def _file(self, kind: str, repository: str, revision: str) -> Path:
+        key = hashlib.sha256("\n".join((self._endpoint, repository, revision)).encode()).hexdigest()[:32]
+        return self._folder / f"{kind}-{key}.json"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write(file: Path, values: Mapping[str, Any]) -> None:
+    """In one step: a reader, or a second writer, never sees half a file."""
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        text = json.dumps(values)
+        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as stream:
+            stream.write(text)
+        Path(stream.name).replace(file)
+    except OSError:
+        return
