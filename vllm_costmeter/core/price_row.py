@@ -44,11 +44,12 @@ def first_day(as_of: str) -> date:
     return date(year, month, day)
 
 
-def choose_default(rows: Iterable[PriceRow]) -> PriceRow | None:
+def choose_default(rows: Iterable[PriceRow], gpus: int = 1) -> PriceRow | None:
     """The row that prices a card when its owner says nothing; None where there is none.
 
-    Only verified on-demand rows count. The user's own rows go before the package's; then the newest; then the
-    cheapest of the same date; then the provider's name, so that the answer never depends on the file's order.
+    Only verified on-demand rows count. The user's own rows go before the package's; then the newest; then, of the
+    same date, one quoted for a machine of so many `gpus`; then the cheapest; then the provider's name, so that the
+    answer never depends on the file's order.
     """
     usable = [row for row in rows if row.verified and row.term == DEFAULT_TERM]
     return min(
@@ -56,6 +57,7 @@ def choose_default(rows: Iterable[PriceRow]) -> PriceRow | None:
         key=lambda row: (
             not row.from_user,
             -first_day(row.as_of).toordinal(),
+            gpus > 1 and row.gpus != gpus,
             row.usd_per_gpu_hour,
             row.provider,
         ),

@@ -101,9 +101,9 @@ class Catalogue:
             None,
         )
 
-    def default_price(self, card: Card) -> PriceRow | None:
-        """What renting `card` costs when nobody says: see `choose_default`."""
-        return choose_default(row for row in self.prices if row.gpu == card.name)
+    def default_price(self, card: Card, gpus: int = 1) -> PriceRow | None:
+        """What renting `card` costs when nobody says, in a machine of so many: see `choose_default`."""
+        return choose_default((row for row in self.prices if row.gpu == card.name), gpus)
 
 
 def _read_user_file(file: Path) -> dict[str, list[dict[str, Any]]]:
@@ -147,6 +147,6 @@ def card_for_nvml_name(name: str) -> Card | None:
     return load_catalogue().for_driver_name(name)
 
 
-def default_price(card: Card) -> PriceRow | None:
+def default_price(card: Card, gpus: int = 1) -> PriceRow | None:
     """The dated quote that prices `card` when its owner says nothing; None where the catalogue has none."""
-    return load_catalogue().default_price(card)
+    return load_catalogue().default_price(card, gpus)

@@ -1,0 +1,1 @@
+"""Rent, buy or call an API: exact arithmetic on dollars, hours and tokens."""

@@ -1,0 +1,66 @@
+"""When buying becomes cheaper than renting: by cash paid, month by month."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+
+from vllm_costmeter.core.economics.hourly import OwnedTerms
+from vllm_costmeter.core.price import HOURS_PER_MONTH
+
+DAYS_PER_MONTH = Fraction(365, 12)
+MOST_MONTHS = 1200
+"""A hundred years; later is never."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakEven:
+    """The crossing of two lines: what renting has cost by then, and buying plus running."""
+
+    hours: Fraction | None
+    """Hours of work until buying is the cheaper; None: never, renting costs less by the hour than running."""
+    months: Fraction | None
+    """At the stated hours per month."""
+    within_lifetime: bool
+    """Whether the card is still within the life it is written off over."""
+    rent_usd_per_month: Fraction
+    own_usd_per_month: Fraction
+    """Running only: electricity and overhead."""
+    purchase_usd: Fraction
+
+    def on(self, bought: date) -> date | None:
+        """The day, for a card bought that day; None where it never comes."""
+        if self.months is None or self.months > MOST_MONTHS:
+            return None
+        days = self.months * DAYS_PER_MONTH
+        try:
+            return bought + timedelta(days=-(-days.numerator // days.denominator))
+        except OverflowError:
+            return None
+
+
+def break_even(
+    owned: OwnedTerms, rent_usd_per_gpu_hour: Fraction, hours_per_month: Fraction, cards: int = 1
+) -> BreakEven:
+    """Purchase / (rent saved - running cost), per month of `hours_per_month` hours of work.
+
+    Cash, not depreciation: the purchase is paid on the first day and the residual value counts for nothing until the
+    card is sold. An owned card that stays on draws `idle_watts` for the rest of the month; unknown, it is counted
+    as switched off.
+    """
+    waiting = max(Fraction(0), HOURS_PER_MONTH - hours_per_month)
+    electricity = owned.electricity_usd_per_hour(owned.watts) * hours_per_month
+    electricity += owned.electricity_usd_per_hour(owned.idle_watts or Fraction(0)) * waiting
+    running = (electricity + owned.overhead_usd_per_month) * cards
+    rent = rent_usd_per_gpu_hour * hours_per_month * cards
+    purchase = owned.purchase_usd * cards
+    months = purchase / (rent - running) if rent > running else None
+    return BreakEven(
+        hours=None if months is None else months * hours_per_month,
+        months=months,
+        within_lifetime=months is not None and months <= owned.lifetime_years * 12,
+        rent_usd_per_month=rent,
+        own_usd_per_month=running,
+        purchase_usd=purchase,
+    )

@@ -1,0 +1,34 @@
+"""One deployment at one rate: its hour, its useful hour, its million tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from vllm_costmeter.core.economics.hourly import Convention, HourlyCost, usd_per_million_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What `costmeter cost` answers."""
+
+    hourly: HourlyCost
+    utilisation: Fraction = Fraction(1)
+    tokens_per_second: Fraction | None = None
+    """While it works; None: the rate is not known, and a million tokens has no price."""
+
+    def usd_per_hour(self, convention: Convention = "exact") -> Fraction:
+        """While every card works."""
+        return self.hourly.usd_per_hour(convention)
+
+    def usd_per_useful_hour(self, convention: Convention = "exact") -> tuple[Fraction, Fraction]:
+        """Of an hour of work, with the hours of waiting that go with it: (at least, at most)."""
+        return self.hourly.usd_per_useful_hour(self.utilisation, convention)
+
+    def usd_per_million_tokens(self, convention: Convention = "exact") -> tuple[Fraction, Fraction] | None:
+        """(at least, at most); None without a rate."""
+        rate = self.tokens_per_second
+        if rate is None:
+            return None
+        low, high = self.usd_per_useful_hour(convention)
+        return usd_per_million_tokens(low, rate), usd_per_million_tokens(high, rate)

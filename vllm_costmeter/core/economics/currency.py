@@ -1,0 +1,40 @@
+"""Other currencies, by a rate that the reader states: no rate is built in, because none stays true."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from vllm_costmeter.core.errors import BadInputError
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """What amounts are shown in."""
+
+    code: str = "USD"
+    usd_per_unit: Fraction = Fraction(1)
+
+    def shown(self, usd: Fraction) -> Fraction:
+        """`usd` in this currency."""
+        return usd / self.usd_per_unit
+
+
+USD = Currency()
+
+
+def currency(code: str | None, usd_per_unit: Fraction | None) -> Currency:
+    """BadInputError where a rate is missing, superfluous, or the code is not three letters."""
+    folded = (code or "USD").strip().upper()
+    if not re.fullmatch("[A-Z]{3}", folded):
+        raise BadInputError(f"--currency must be a code of three letters such as EUR, got {code!r}")
+    if folded == "USD":
+        if usd_per_unit not in (None, 1):
+            raise BadInputError("--usd-per-unit is for another currency: name it with --currency, as in EUR")
+        return USD
+    if usd_per_unit is None:
+        raise BadInputError(
+            f"--currency {folded} needs a rate: --usd-per-unit, the dollars that one {folded} costs"
+        )
+    return Currency(folded, usd_per_unit)

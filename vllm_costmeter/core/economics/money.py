@@ -1,0 +1,95 @@
+"""Exact amounts. Everything is a fraction of whole numbers until it is printed, so that 0.1 + 0.2 is 0.3.
+
+Rounding happens once, at the end, half away from zero. The lines of a monthly plan are rounded to the cent first and
+the total is the sum of the lines as printed, as on any invoice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+
+from vllm_costmeter.core.errors import BadInputError
+
+LARGEST_POWER_OF_TEN, SMALLEST_POWER_OF_TEN = 18, -18
+"""What a number of this project may be; beyond it, it is a typing error (and slow to calculate with exactly)."""
+
+
+def exact(value: str | int | float | Decimal | Fraction) -> Fraction:
+    """The number as it is written: `exact("0.1")` and `exact(0.1)` are one tenth. ValueError for no such number."""
+    if isinstance(value, Fraction):
+        return value
+    if isinstance(value, bool):
+        raise ValueError("a number")
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        raise ValueError("a number") from None
+    if not number.is_finite():
+        raise ValueError("a number")
+    if number and not SMALLEST_POWER_OF_TEN <= number.adjusted() <= LARGEST_POWER_OF_TEN:
+        raise ValueError(f"a number below 1e{LARGEST_POWER_OF_TEN}")
+    return Fraction(number)
+
+
+def above_zero(value: str | int | float, what: str) -> Fraction:
+    """`value`, exactly; BadInputError that names `what` where it is no number or not above 0."""
+    return _checked(value, what, "a number above 0", lambda number: number > 0)
+
+
+def at_least_zero(value: str | int | float, what: str) -> Fraction:
+    """`value`, exactly; BadInputError that names `what` where it is no number or below 0."""
+    return _checked(value, what, "a number of at least 0", lambda number: number >= 0)
+
+
+def share(value: str | int | float, what: str) -> Fraction:
+    """A share above 0 and up to 1, written "50%" or 0.5. BadInputError that names `what` otherwise."""
+    text = str(value).strip()
+    percent = text.endswith("%")
+    allowed = "above 0 and up to 100 %, such as 50% or 0.5"
+    number = _checked(text.removesuffix("%"), what, allowed, lambda number: number > 0)
+    number = number / 100 if percent else number
+    if number > 1:
+        hint = f"; {text}% is a share" if not percent and number <= 100 else ""
+        raise BadInputError(f"{what} must be {allowed}, got {text[:40]!r}{hint}")
+    return number
+
+
+def _checked(
+    value: str | int | float, what: str, allowed: str, holds: Callable[[Fraction], bool]
+) -> Fraction:
+    try:
+        number = exact(value)
+    except ValueError:
+        raise BadInputError(f"{what} must be {allowed}, got {str(value)[:40]!r}") from None
+    if not holds(number):
+        raise BadInputError(f"{what} must be {allowed}, got {str(value)[:40]}")
+    return number
+
+
+def rounded(amount: Fraction, digits: int) -> Fraction:
+    """To so many digits behind the point, half away from zero."""
+    scale = 10**digits
+    whole, rest = divmod(abs(amount) * scale, 1)
+    whole += rest >= Fraction(1, 2)
+    return Fraction(whole if amount >= 0 else -whole, scale)
+
+
+def cents(amount: Fraction) -> Fraction:
+    """To the cent."""
+    return rounded(amount, 2)
+
+
+def written(amount: Fraction, digits: int) -> str:
+    """With thousands separators and exactly so many digits behind the point: "2,764.80"."""
+    number = rounded(amount, digits)
+    whole, rest = divmod(abs(number), 1)
+    sign = "-" if number < 0 else ""
+    behind = f".{int(rest * 10**digits):0{digits}d}" if digits else ""
+    return f"{sign}{int(whole):,}{behind}"
+
+
+def json_number(amount: Fraction, digits: int = 6) -> float:
+    """For a JSON document: rounded to so many digits, the nearest float, which prints as those digits."""
+    return float(rounded(amount, digits))

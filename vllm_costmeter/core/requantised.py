@@ -1,0 +1,74 @@
+"""A model as a checkpoint of it in another precision would be: for "would a 4-bit one fit?" before there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
+from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.model.weights import Weights
+from vllm_costmeter.core.quantisation.checkpoint_fp8 import ListedFp8
+from vllm_costmeter.core.quantisation.fp8 import EightBitPerTensor
+from vllm_costmeter.core.quantisation.integer import Grouped
+from vllm_costmeter.core.quantisation.listed import Listed
+from vllm_costmeter.core.quantisation.names import name_rules
+from vllm_costmeter.core.quantisation.scheme import Quantisation
+
+_NOTHING_SKIPPED = name_rules(())
+_EIGHT_BITS = EightBitPerTensor()
+Q4_GROUP = 128  # what published AWQ and GPTQ checkpoints use (AutoAWQ's default q_group_size)
+AS_PUBLISHED, SIXTEEN_BIT, FP8, Q4 = "as published", "16-bit", "FP8", "Q4"
+_METHODS: Mapping[str, tuple[str, Quantisation]] = {
+    FP8: ("fp8", ListedFp8("fp8", _EIGHT_BITS, _EIGHT_BITS, _NOTHING_SKIPPED)),
+    Q4: ("awq", Listed("awq", Grouped(4, Q4_GROUP, zero_points=True), _NOTHING_SKIPPED, head=False)),
+}
+_SPELLINGS = {
+    "own": AS_PUBLISHED,
+    "none": SIXTEEN_BIT,
+    "16bit": SIXTEEN_BIT,
+    "fp16": SIXTEEN_BIT,
+    "bf16": SIXTEEN_BIT,
+    "float16": SIXTEEN_BIT,
+    "bfloat16": SIXTEEN_BIT,
+    "fp8": FP8,
+    "q4": Q4,
+    "int4": Q4,
+    "w4a16": Q4,
+    "awq": Q4,
+    "gptq": Q4,
+    "4bit": Q4,
+}
+
+
+def precision(text: str) -> str:
+    """The precision that `text` spells. BadInputError with the nearest spelling."""
+    found = _SPELLINGS.get(text.strip().casefold().replace("-", "").replace("_", ""))
+    if found is None:
+        raise BadInputError(
+            f"unknown quantisation {text!r}{nearest(text, _SPELLINGS)}; known: own, fp16, fp8, q4"
+        )
+    return found
+
+
+def requantised(model: Model, wanted: str) -> Model:
+    """`model` in that precision: Q4 as AWQ in groups of 128 with the head unquantised, FP8 with a scale per layer.
+
+    BadInputError where the checkpoint is quantised already: nobody can say what it was before.
+    NotUnderstoodError where the parts of its weights are not known.
+    """
+    if wanted == AS_PUBLISHED:
+        return model
+    if model.quantization is not None:
+        raise BadInputError(
+            f"{model.id} is published in {model.quantization}: show it with --quantizations own"
+        )
+    if wanted == SIXTEEN_BIT:
+        return model
+    described = model.weights.described if isinstance(model.weights, CheckpointWeights) else model.weights
+    if not isinstance(described, Weights):
+        raise NotUnderstoodError(f"{model.architecture}: the parts of its weights are not known")
+    method, quantisation = _METHODS[wanted]
+    weights = replace(described, quantisation=quantisation, plain_towers=True)
+    return replace(model, weights=weights, weights_source="config", quantization=method)

@@ -1,0 +1,55 @@
+"""The text behind a path or an http(s) URL, with a bound on time and size."""
+
+from __future__ import annotations
+
+import http.client
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from vllm_costmeter.core.errors import BadInputError
+
+TIMEOUT_SECONDS = 20.0
+MOST_BYTES = 256 << 20  # the largest public catalogue (skypilot's AWS list) has about 20 MB
+
+
+def is_url(text: str) -> bool:
+    """Whether `text` is to be asked over the network."""
+    return text.lower().startswith(("http://", "https://"))
+
+
+def fetch_text(place: str, accept: str = "*/*") -> str:
+    """What lies there. BadInputError with one line for what cannot be read, is too large, or is no text."""
+    try:
+        content = _download(place, accept) if is_url(place) else _read(Path(place))
+    except (OSError, http.client.HTTPException, ValueError) as fault:
+        raise BadInputError(f"{place}: {_reason(fault)}") from None
+    if len(content) > MOST_BYTES:
+        raise BadInputError(f"{place}: more than {MOST_BYTES >> 20} MiB; give a smaller extract")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadInputError(f"{place} is not text") from None
+
+
+def _download(url: str, accept: str) -> bytes:
+    request = urllib.request.Request(url, headers={"Accept": accept, "User-Agent": "costmeter"})
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+        content: bytes = answer.read(MOST_BYTES + 1)
+    return content
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES + 1)
+
+
+def _reason(fault: Exception) -> str:
+    if isinstance(fault, urllib.error.HTTPError):
+        return f"answers {fault.code} {fault.reason}"
+    if isinstance(fault, urllib.error.URLError):
+        reason = fault.reason
+        return f"cannot be reached: {getattr(reason, 'strerror', None) or reason}"
+    if isinstance(fault, TimeoutError):
+        return f"does not answer within {TIMEOUT_SECONDS:g} s"
+    return getattr(fault, "strerror", None) or str(fault) or type(fault).__name__
