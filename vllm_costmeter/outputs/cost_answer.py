@@ -37,6 +37,7 @@ def section(
     if cost.tokens_per_second is not None:
         found = [cost.usd_per_million_tokens(each) for each in columns]
         rows.append(("per million tokens", *(span(each, currency) for each in found if each is not None)))
+    titles = ("", currency.code) if len(columns) == 1 else (currency.code, *columns)
     said = (
         [f"{float(cost.tokens_per_second):g} tokens per second ({rate_source})"]
         if cost.tokens_per_second
