@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 VLLM = Path(sys.executable).parent / "vllm"
-STOP_WITHIN_SECONDS = 30
+STOP_WITHIN_SECONDS = 10
 NOT_INHERITED = ("VLLM_PLUGINS", "COSTMETER_", "_COSTMETER_")  # what a person has set for their own server
 
 
