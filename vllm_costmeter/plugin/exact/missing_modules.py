@@ -18,16 +18,21 @@ from typing import Any
 
 from vllm_costmeter.plugin.exact.missing_operators import MissingOperator, allow_unregistered_operators
 
+CUDA_MARK = "vllm.vllm_flash_attn._vllm_fa2_C"
+"""The compiled module that only the CUDA build has."""
+
 EXTENSIONS = (
+    "vllm._C",
+    "vllm._moe_C",
     "vllm._C_stable_libtorch",
     "vllm._moe_C_stable_libtorch",
     "vllm._flashmla_C",
     "vllm._flashmla_extension_C",
     "vllm.cumem_allocator",
-    "vllm.vllm_flash_attn._vllm_fa2_C",
+    CUDA_MARK,
     "vllm.vllm_flash_attn._vllm_fa3_C",
 )
-"""Compiled modules of the CUDA build that vLLM 0.32 imports while it builds a model (`_qutlass_C` is optional)."""
+"""Compiled modules that the CUDA code of vLLM 0.24 to 0.32 imports while it builds a model."""
 
 CUDA_PACKAGES = (
     "vllm.third_party.flashmla",
@@ -90,13 +95,13 @@ class _Empty(types.ModuleType):
 def stand_in() -> None:
     """Install all stand-ins; what does load on this machine stays as it is. Call once, before vllm is imported."""
     allow_unregistered_operators()
-    present = {name: _file_of(name) for name in EXTENSIONS}
-    for name, file in present.items():
+    for name in EXTENSIONS:
+        file = _file_of(name)
         if file is None or not _loads(file):
             sys.modules[name] = _module(name)
     broken = [name for name in IMAGE_PACKAGES if not _imports(name)]
     sys.meta_path.insert(0, _AbsentPackages(broken))
-    if not any(present.values()):  # a CPU build: it is asked as the CUDA build of its version
+    if _file_of(CUDA_MARK) is None:  # a CPU build: it is asked as the CUDA build of its version
         sys.meta_path.append(_AbsentPackages(CUDA_PACKAGES))
         sys.modules[PEER_MEMORY] = _module(PEER_MEMORY)
         os.environ["VLLM_HAS_FLASHINFER_CUBIN"] = (
