@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "prices": ("vllm_costmeter.cli.prices", "list what renting a card costs, with source, date and age"),
     "cost": ("vllm_costmeter.cli.cost", "say what an hour and a million tokens cost at a known rate"),
     "matrix": ("vllm_costmeter.cli.matrix", "say which models fit on which cards, in which precision"),
+    "compare": ("vllm_costmeter.cli.compare", "put plans side by side: rent, buy, mix, or call an API"),
     "dashboard": ("vllm_costmeter.cli.dashboard", "write or push the Grafana dashboards"),
     "rules": ("vllm_costmeter.cli.rules", "write Prometheus recording rules and alerts with your limits"),
 }

@@ -23,13 +23,23 @@ PACKAGE_FOLDER = Path(__file__).parent.parent / "catalogue"
 class Catalogue:
     """Cards and prices; each file is read when something in it is first asked for, and only once.
 
-    `user_file` holds `[[card]]` and `[[price]]` tables of the same shape as the package's: a card of a known name
-    replaces the facts it gives and keeps the others; a price goes before the package's as a default.
+    `user_file` holds `[[card]]`, `[[price]]` and `[[api]]` tables of the same shape as the package's: a card of a
+    known name replaces the facts it gives and keeps the others; a price goes before the package's as a default.
     """
 
     def __init__(self, user_file: Path | None = None, folder: Path = PACKAGE_FOLDER) -> None:
         self._user_file = user_file
         self._folder = folder
+
+    @property
+    def user_file(self) -> Path | None:
+        """The file whose rows go before the package's; None where the user has none."""
+        return self._user_file
+
+    @property
+    def user_api_rows(self) -> list[dict[str, Any]]:
+        """Its `[[api]]` tables, as they are."""
+        return self._user_rows.get("api", [])
 
     @cached_property
     def _user_rows(self) -> dict[str, list[dict[str, Any]]]:
@@ -113,7 +123,7 @@ def _read_user_file(file: Path) -> dict[str, list[dict[str, Any]]]:
         raise BadInputError(f"catalogue file {file}: {fault.strerror or fault}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise BadInputError(f"catalogue file {file} is not TOML: {fault}") from None
-    reject_unknown(rows, ("card", "price"), str(file))
+    reject_unknown(rows, ("card", "price", "api"), str(file))
     for key, tables in rows.items():
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             raise BadInputError(f"{file}: write [[{key}]] above each {key}")

@@ -83,7 +83,7 @@ def prices_of(rows: Iterable[ApiPriceRow], model: str, provider: str | None = No
     if not found:
         by_last = {row.model.rpartition("/")[2]: row for row in known}
         where = "" if provider is None else f" at {provider}"
-        raise BadInputError(f"no API price of {model!r}{where} is known{nearest(model, by_last)}")
+        raise BadInputError(f"no API price of {model!r}{where} is known{nearest(model, by_last, cutoff=0.3)}")
     best: dict[str, ApiPriceRow] = {}
     for row in sorted(found, key=lambda row: (not row.from_user, row.output_usd_per_million, row.model)):
         best.setdefault(row.provider, row)

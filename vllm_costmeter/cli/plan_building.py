@@ -1,0 +1,102 @@
+"""Requested plans with their cards, prices, models and break-evens looked up."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from datetime import date
+
+from vllm_costmeter.cli import price_terms
+from vllm_costmeter.core.card import Card
+from vllm_costmeter.core.economics.break_even import BreakEven, break_even
+from vllm_costmeter.core.economics.comparison import ComparedPlan, Comparison, Line
+from vllm_costmeter.core.economics.hourly import HourlyCost
+from vllm_costmeter.core.economics.plan import MonthlyPlan, Use
+from vllm_costmeter.core.economics.use_request import PlanRequest, UseRequest
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.matrix import cell
+from vllm_costmeter.core.requantised import requantised
+from vllm_costmeter.sources.catalogue import default_price, parse_gpu
+from vllm_costmeter.sources.known_models import NamedModel
+
+
+def compared(
+    requests: Sequence[PlanRequest],
+    args: argparse.Namespace,
+    models: Sequence[NamedModel],
+    precision: str,
+    today: date,
+) -> Comparison:
+    """BadInputError for an unknown card, a missing or contradicting price, hours that no month has."""
+    plans = []
+    for request in requests:
+        lines = tuple(_line(each, args, models, precision, today) for each in request.uses)
+        plans.append(ComparedPlan(MonthlyPlan(request.name, tuple(line.use for line in lines)), lines))
+    return Comparison(tuple(plans), args.bought or today, precision)
+
+
+def _line(
+    request: UseRequest, args: argparse.Namespace, models: Sequence[NamedModel], precision: str, today: date
+) -> Line:
+    card, count = parse_gpu(request.gpu)
+    priced = _priced(request, args, card, count, today)
+    use = Use(
+        card=card.name,
+        cost=priced.cost,
+        hours=request.stated_hours(),
+        purpose=request.purpose,
+        tokens_per_second=request.tokens_per_second,
+        utilisation=request.utilisation,
+    )
+    return Line(
+        use, card, priced.in_words, _largest(card, count, models, precision), _break_even(request, use, card)
+    )
+
+
+def _priced(
+    request: UseRequest, args: argparse.Namespace, card: Card, count: int, today: date
+) -> price_terms.PricedCards:
+    if request.is_owned:
+        terms = argparse.Namespace(**{**vars(args), **request.owned})
+        owned = price_terms.owned_terms(terms, card)
+        if owned is None:
+            raise BadInputError(f"{request.gpu} owned: give --purchase-usd, what one such card costs")
+        return price_terms.PricedCards(HourlyCost(count, owned=owned), "as stated")
+    if request.usd_per_gpu_hour is not None and request.usd_per_hour is not None:
+        raise BadInputError(f"{request.gpu} has two prices, per GPU and per node: keep one")
+    if request.usd_per_gpu_hour is not None:
+        return price_terms.PricedCards(
+            HourlyCost(count, rental_usd=request.usd_per_gpu_hour * count), "as stated"
+        )
+    if request.usd_per_hour is not None:
+        return price_terms.PricedCards(HourlyCost(count, rental_usd=request.usd_per_hour), "as stated")
+    return price_terms.catalogue_price(card, count, today)
+
+
+def _break_even(request: UseRequest, use: Use, card: Card) -> BreakEven | None:
+    """An owned card against renting it: at the stated price, else the catalogue's."""
+    owned, cards = use.cost.owned, use.cost.cards
+    if owned is None:
+        return None
+    rent = request.usd_per_gpu_hour
+    if rent is None and request.usd_per_hour is not None:
+        rent = request.usd_per_hour / cards
+    if rent is None:
+        row = default_price(card, cards)
+        if row is None:
+            return None
+        rent = price_terms.money(str(row.usd_per_gpu_hour))
+    return break_even(owned, rent, use.hours, cards)
+
+
+def _largest(card: Card, count: int, models: Sequence[NamedModel], precision: str) -> str | None:
+    if card.memory_bytes is None:
+        return None
+    for name, model in sorted(models, key=lambda each: -(each.model.parameters or 0)):
+        try:
+            found = cell(requantised(model, precision), card.as_gpu(count), name=name, quantisation=precision)
+        except NotUnderstoodError:
+            continue
+        if found.verdict == "fits":
+            return name
+    return None
