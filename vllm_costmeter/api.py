@@ -11,6 +11,7 @@ from vllm_costmeter.core.fit import Fit, fit
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.core.suggest import Offer, with_suggestions
+from vllm_costmeter.sources.calibration import recall
 from vllm_costmeter.sources.catalogue import default_price, load_catalogue
 from vllm_costmeter.sources.chosen_gpu import chosen_gpu
 from vllm_costmeter.sources.installed import installed_vllm_version
@@ -104,8 +105,12 @@ def check_plan(
     """Read the model, judge the plan with the rules of its vLLM version or the installed one's, suggest."""
     if plan.vllm_version is None:
         plan = replace(plan, vllm_version=installed_vllm_version())
+    boots, fault = recall(gpu.name)
+    gpu = replace(gpu, boots=boots)
     model = open_model(model_name, revision, hub_token)
     result = fit(model, gpu, plan)
+    if fault is not None:
+        result = replace(result, notes=(*result.notes, fault))
     if result.verdict in ("refused", "tight"):
         return with_suggestions(result, model, gpu, plan, catalogue_offers())
     return result

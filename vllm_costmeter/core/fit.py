@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from vllm_costmeter.core.calibration import note_of
 from vllm_costmeter.core.engine.engine import AUTO_MAX_MODEL_LEN, Engine, resolve_engine
 from vllm_costmeter.core.engine.estimate import GIB
 from vllm_costmeter.core.engine.rules import choose_rules
@@ -131,6 +132,8 @@ def _judged(unjudged: Fit, placed: Placement, longest: int) -> Fit:
     needed = cache.bytes_needed(length)
     rank = memory.binding_rank(needed)
     available = rank.available("usual")
+    activations, graphs, non_torch = rank.beside_kv_cache()
+    measured = rank.measured
     capacity = cache.capacity(length, memory.pools("usual"))
     verdict, reason, message = _verdict(blank, memory, cache)
     return replace(
@@ -141,9 +144,9 @@ def _judged(unjudged: Fit, placed: Placement, longest: int) -> Fit:
         per_gpu=MemoryUse(
             budget_bytes=rank.budget_bytes,
             weights_bytes=rank.weights.bytes + rank.lora.bytes,
-            activations_bytes=rank.activations.bytes,
-            cuda_graphs_bytes=rank.cuda_graphs.bytes,
-            non_torch_bytes=rank.non_torch.bytes + rank.beside_weights.bytes,
+            activations_bytes=activations,
+            cuda_graphs_bytes=graphs,
+            non_torch_bytes=non_torch,
             kv_cache_available_bytes=available,
             kv_cache_needed_bytes=needed[rank.index],
         ),
@@ -158,9 +161,10 @@ def _judged(unjudged: Fit, placed: Placement, longest: int) -> Fit:
         provenance={
             "weights": blank.model.weights_source,
             "kv_cache": placed.cache_source,
-            "activations": "engine rules",
+            "activations": "engine rules" if measured is None else "calibration",
         },
         rules=rank.rules(),
+        notes=blank.notes if measured is None else (*blank.notes, note_of(measured)),
     )
 
 

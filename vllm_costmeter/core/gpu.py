@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from vllm_costmeter.core.boot import Boot
+
 GpuSource = Literal["catalog", "nvml", "flag"]
 
 
@@ -20,6 +22,8 @@ class Gpu:
     """Free memory per card now; None where nobody measured it (a catalogue card, a laptop)."""
     compute_capability: tuple[int, int] | None = None
     """(major, minor); None where unknown (a bare --gpu-memory-gib, an AMD card)."""
+    boots: tuple[Boot, ...] = ()
+    """Starts of real servers on such cards, the oldest first."""
 
     def __post_init__(self) -> None:
         if self.memory_bytes <= 0 or self.count <= 0:

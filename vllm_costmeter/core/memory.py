@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from vllm_costmeter.core.calibration import Measured, measured_of
 from vllm_costmeter.core.engine.activations import activation_peak
 from vllm_costmeter.core.engine.engine import Engine
 from vllm_costmeter.core.engine.estimate import GIB, Estimate, exactly
@@ -47,6 +48,8 @@ class RankMemory:
     """Slots for adapters; a server logs them as weights."""
     reserved_kv_cache_bytes: int | None = None
     """--kv-cache-memory-bytes: the pool is this, whatever gpu_memory_utilization says."""
+    measured: Measured | None = None
+    """What starts of such servers have shown."""
 
     def _parts(self) -> dict[str, Estimate]:
         return {
@@ -72,7 +75,23 @@ class RankMemory:
         """Bytes left for the KV cache, negative where the parts exceed the budget; "low" is the least."""
         if self.reserved_kv_cache_bytes is not None:
             return self.reserved_kv_cache_bytes
-        return self.budget_bytes - self.used(_OPPOSITE[end])
+        if self.measured is None:
+            return self.budget_bytes - self.used(_OPPOSITE[end])
+        ruled: dict[End, int] = {each: self.budget_bytes - self.used(_OPPOSITE[each]) for each in _OPPOSITE}
+        most = self.budget_bytes - self.weights.bytes - self.lora.bytes
+        return min(self.measured.available(end, self.budget_bytes, ruled), most)
+
+    def beside_kv_cache(self) -> tuple[int, int, int]:
+        """(activations, CUDA graphs, non-torch) in bytes, as the budget's sum needs them: where starts were measured
+        the difference counts as non-torch, and what that cannot give comes of the others."""
+        non_torch = self.non_torch.bytes + self.beside_weights.bytes
+        activations, graphs = self.activations.bytes, self.cuda_graphs.bytes
+        if self.measured is None or self.reserved_kv_cache_bytes is not None:
+            return activations, graphs, non_torch
+        left = self.budget_bytes - self.available("usual") - self.weights.bytes - self.lora.bytes
+        activations = min(activations, left)
+        graphs = min(graphs, left - activations)
+        return activations, graphs, left - activations - graphs
 
     def rules(self) -> dict[str, str]:
         """By part: how its bytes were found; parts without bytes are left out, but for the graphs."""
@@ -139,6 +158,7 @@ def memory_of_ranks(
         if rules.cuda_graphs_in_budget
         else exactly(0, "this version subtracts nothing for CUDA graphs")
     )
+    measured = measured_of(model, gpu, engine, plan)
     ranks = tuple(
         RankMemory(
             index=index,
@@ -152,6 +172,7 @@ def memory_of_ranks(
             cuda_graphs=graphs,
             lora=lora_slots(model, engine, plan),
             reserved_kv_cache_bytes=plan.kv_cache_memory_bytes,
+            measured=measured,
         )
         for index, rank in enumerate(loaded)
     )

@@ -1,0 +1,112 @@
+"""The file of recorded starts: kept, bounded, shared by processes, and never in the way."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from vllm_costmeter.core.boot import Boot, BootKey
+from vllm_costmeter.sources.calibration import BOOTS_PER_DEPLOYMENT, calibration_file, recall, remember
+
+BOOT = Boot(BootKey("0.32.0", "RTX 4090", "LlamaForCausalLM", 1), "{}", 100, 90, 1000, 1001, "2026-11-22", 80)
+
+
+def test_what_is_remembered_is_recalled(tmp_path: Path) -> None:
+    """By card, in order, and nothing of another card."""
+    file = tmp_path / "state" / "calibration.json"
+    later = replace(BOOT, used_bytes=91)
+    other = replace(BOOT, key=replace(BOOT.key, gpu="L4"))
+    for boot in (BOOT, other, later):
+        assert remember(boot, file) is None
+    assert recall("RTX 4090", file) == ((BOOT, later), None)
+    assert recall("T4", file) == ((), None)
+
+
+def test_the_drivers_name_and_the_catalogues_are_one_card(tmp_path: Path) -> None:
+    """A server records what NVML says; a laptop asks for the catalogue's card."""
+    file = tmp_path / "calibration.json"
+    remember(replace(BOOT, key=replace(BOOT.key, gpu="NVIDIA GeForce RTX 4090")), file)
+    assert recall("RTX 4090", file) == ((BOOT,), None)
+
+
+def test_only_the_last_starts_are_kept(tmp_path: Path) -> None:
+    """Old starts of one deployment make room; those of another stay."""
+    file = tmp_path / "calibration.json"
+    remember(replace(BOOT, flags="other"), file)
+    for used in range(20):
+        remember(replace(BOOT, used_bytes=used), file)
+    boots, _ = recall("RTX 4090", file)
+    assert [boot.used_bytes for boot in boots if boot.flags == "{}"] == list(
+        range(20 - BOOTS_PER_DEPLOYMENT, 20)
+    )
+    assert len(boots) == BOOTS_PER_DEPLOYMENT + 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"schema": "other"}',
+        '{"schema": "costmeter.calibration/1", "boots": [{}]}',
+        "[" * 99_999,
+    ],
+)
+def test_a_corrupt_file_is_one_line_and_then_replaced(tmp_path: Path, text: str) -> None:
+    """A check goes on without it; the next start writes a whole one."""
+    file = tmp_path / "calibration.json"
+    file.write_text(text)
+    boots, fault = recall("RTX 4090", file)
+    assert boots == ()
+    assert fault is not None
+    assert "\n" not in fault
+    assert remember(BOOT, file) is None
+    assert recall("RTX 4090", file) == ((BOOT,), None)
+
+
+def test_values_of_a_wrong_type_are_not_used(tmp_path: Path) -> None:
+    """A string for bytes would fail deep inside the arithmetic."""
+    file = tmp_path / "calibration.json"
+    remember(BOOT, file)
+    found = json.loads(file.read_text())
+    found["boots"][0]["used_bytes"] = "90"
+    file.write_text(json.dumps(found))
+    assert recall("RTX 4090", file)[0] == ()
+
+
+def test_a_home_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    """A read-only container still serves."""
+    (tmp_path / "file").write_text("")
+    fault = remember(BOOT, tmp_path / "file" / "calibration.json")
+    assert fault is not None
+    assert "calibration is not kept" in fault
+
+
+def _remember_many(file: Path, card: str) -> None:
+    for used in range(20):
+        remember(replace(BOOT, key=replace(BOOT.key, gpu=card), used_bytes=used), file)
+
+
+def test_two_processes_lose_nothing(tmp_path: Path) -> None:
+    """Servers that start at once write after each other."""
+    file = tmp_path / "calibration.json"
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=_remember_many, args=(file, card)) for card in ("L4", "T4")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(30)
+    for card in ("L4", "T4"):
+        assert [boot.used_bytes for boot in recall(card, file)[0]] == [15, 16, 17, 18, 19]
+
+
+def test_the_file_is_in_the_state_folder() -> None:
+    """XDG's, or the home's."""
+    assert calibration_file({"XDG_STATE_HOME": "/s"}) == Path("/s/vllm-costmeter/calibration.json")
+    assert calibration_file({"HOME": "/h"}) == Path("/h/.local/state/vllm-costmeter/calibration.json")

@@ -1,0 +1,52 @@
+"""A real start compared with its prediction -> what is recorded of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vllm_costmeter.core.boot import Boot
+from vllm_costmeter.core.calibration import boot_key, flags_of
+from vllm_costmeter.core.fit import fit
+from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.plan import Plan
+
+
+def boot_of(
+    model: Model,
+    gpu: Gpu,
+    plan: Plan,
+    *,
+    pool_bytes: int,
+    on: str,
+    kv_cache_tokens: int | None = None,
+    weights_bytes: int | None = None,
+) -> Boot | None:
+    """What to remember of a server of this plan whose KV cache got `pool_bytes` on each GPU (blocks x bytes per
+    block), on a date. None where it teaches nothing: the pool was given as a flag, the layout has pipeline ranks
+    that differ, or the rules have no prediction to compare with.
+    """
+    alone = replace(gpu, boots=())
+    predicted = fit(model, alone, plan)
+    several = plan.layout.pipeline_parallel_size > 1
+    if (
+        predicted.per_gpu is None
+        or predicted.kv_cache is None
+        or several
+        or plan.kv_cache_memory_bytes is not None
+    ):
+        return None
+    use = predicted.per_gpu
+    used = use.budget_bytes - pool_bytes
+    if pool_bytes <= 0 or used < 0:
+        return None
+    return Boot(
+        key=boot_key(model, gpu, predicted.engine),
+        flags=flags_of(model, predicted.engine, plan),
+        predicted_used_bytes=use.budget_bytes - use.kv_cache_available_bytes,
+        used_bytes=used,
+        predicted_kv_cache_tokens=predicted.kv_cache.tokens,
+        kv_cache_tokens=kv_cache_tokens,
+        on=on,
+        weights_bytes=weights_bytes,
+    )
