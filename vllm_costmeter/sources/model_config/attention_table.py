@@ -49,7 +49,8 @@ _NAMES: dict[Family, str] = {
         Qwen2ForRewardModel Qwen2ForProcessRewardModel Qwen2MoeForCausalLM Qwen3ForCausalLM Qwen3MoeForCausalLM
         Qwen3ForSequenceClassification Qwen2ForSequenceClassification LlamaForSequenceClassification
         MixtralForCausalLM GraniteForCausalLM GraniteMoeForCausalLM GraniteMoeSharedForCausalLM
-        Phi3ForCausalLM PhiMoEForCausalLM MiMoForCausalLM
+        Phi3ForCausalLM PhiMoEForCausalLM MiMoForCausalLM SmolLM3ForCausalLM Starcoder2ForCausalLM
+        Olmo3ForCausalLM
     """,
     full_everywhere: """
         GemmaForCausalLM InternLM2ForCausalLM InternLM2ForRewardModel OlmoeForCausalLM MiniMaxM2ForCausalLM
@@ -57,6 +58,8 @@ _NAMES: dict[Family, str] = {
         SolarForCausalLM OrionForCausalLM StableLmForCausalLM NemotronForCausalLM DeepseekForCausalLM
         BailingMoeForCausalLM BailingMoeV2ForCausalLM GPT2LMHeadModel GPT2ForSequenceClassification GPTJForCausalLM
         OPTForCausalLM BloomForCausalLM TeleChat2ForCausalLM TeleFLMForCausalLM HyperCLOVAXForCausalLM
+        MiniCPMForCausalLM ArceeForCausalLM OlmoForCausalLM Olmo2ForCausalLM SeedOssForCausalLM GPTNeoXForCausalLM
+        PhiForCausalLM GlmForCausalLM HunYuanDenseV1ForCausalLM
     """,
     interleaved(2): "Gemma2ForCausalLM Gemma2Model",
     interleaved(6): "Gemma3ForCausalLM Gemma3ForConditionalGeneration",

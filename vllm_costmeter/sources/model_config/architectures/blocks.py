@@ -20,6 +20,7 @@ from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.source import Source
 
 Edge = Literal["embedding", "norm", "head"]
+QKNorm = Literal["none", "head", "all", "whole"]
 EDGES: tuple[Edge, ...] = ("embedding", "norm", "head")
 QKV = ("q_proj", "k_proj", "v_proj")
 GATE_UP = ("gate_proj", "up_proj")
@@ -72,7 +73,7 @@ def attention(  # noqa: PLR0917 -- six sizes, in the order of vLLM's own layer
     *,
     bias: bool = False,
     out_bias: bool = False,
-    qk_norm: Literal["none", "head", "all"] = "none",
+    qk_norm: QKNorm = "none",
     v_head_size: int | None = None,
     output_gate: bool = False,
     out_name: str = "o_proj",
@@ -80,7 +81,8 @@ def attention(  # noqa: PLR0917 -- six sizes, in the order of vLLM's own layer
 ) -> tuple[Part, ...]:
     """Grouped-query attention: fused queries, keys and values, the output projection and the layer's scales.
 
-    `qk_norm`: one norm weight per head dimension ("head"), or over all heads together ("all", divided with them).
+    `qk_norm`: one norm weight per head dimension ("head"), or over all heads together ("all": divided with them,
+    "whole": not divided).
     """
     value_size = head_size if v_head_size is None else v_head_size
     outputs = (
@@ -105,6 +107,9 @@ def attention(  # noqa: PLR0917 -- six sizes, in the order of vLLM's own layer
     elif qk_norm == "all":
         parts.append(Tensor(f"{name}.q_norm", heads, head_size, split=True))
         parts.append(Tensor(f"{name}.k_norm", kv_heads, head_size, split=True, replicated=True))
+    elif qk_norm == "whole":
+        parts.append(Tensor(f"{name}.q_norm", heads, head_size))
+        parts.append(Tensor(f"{name}.k_norm", kv_heads, head_size))
     if rotary is not None:
         parts.append(rotary)
     return tuple(parts)
@@ -175,6 +180,10 @@ def language_model(
     *,
     tied: bool,
     embedding: str = "model.embed_tokens",
+    layer_prefix: str = "model.layers.{}.",
+    head: str = "lm_head",
+    head_bias: bool = False,
+    final_norm: tuple[Part, ...] | None = None,
     extra_first: tuple[Part, ...] = (),
     extra_everywhere: tuple[Part, ...] = (),
     on_every_rank: Sequence[Edge] = (),
@@ -182,15 +191,16 @@ def language_model(
     """Embedding, layers, final norm and head, placed on pipeline ranks as vLLM does: `on_every_rank` names those that
     the model's code builds without asking for its rank."""
     vocab, hidden = source.vocab_size, source.hidden_size
+    own_head = Embedding(source.prefix + head, vocab, hidden, bias=head_bias, quantised=True)
     placed: dict[Edge, tuple[Part, ...]] = {
         "embedding": (Embedding(source.prefix + embedding, vocab, hidden), *extra_first),
-        "norm": norms(hidden, "model.norm"),
-        "head": () if tied else (Embedding(source.prefix + "lm_head", vocab, hidden, quantised=True),),
+        "norm": norms(hidden, "model.norm") if final_norm is None else final_norm,
+        "head": () if tied else (own_head,),
     }
     everywhere = [part for edge in on_every_rank for part in placed.pop(edge)]
     return Weights(
         layers=tuple(layers),
-        layer_prefix=source.prefix + "model.layers.{}.",
+        layer_prefix=source.prefix + layer_prefix,
         first=placed.pop("embedding", ()),
         last=(*placed.pop("norm", ()), *placed.pop("head", ())),
         everywhere=(*everywhere, *extra_everywhere),

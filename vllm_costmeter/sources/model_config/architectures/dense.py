@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from vllm_costmeter.core.model.parts import Buffer, Part
+from vllm_costmeter.core.model.parts import Buffer, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
+from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     GATE_UP,
     QKV,
+    Edge,
+    QKNorm,
     attention,
     gated_mlp,
     language_model,
+    mlp,
     norms,
 )
 from vllm_costmeter.sources.model_config.architectures.source import Source
@@ -20,18 +23,46 @@ from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_t
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """What vLLM calls the parts: quantisation rules match them. `{}` is a layer's index."""
+
+    embedding: str = "model.embed_tokens"
+    layers: str = "model.layers.{}."
+    head: str = "lm_head"
+    attention: str = "self_attn"
+    out: str = "o_proj"
+    mlp: str = "mlp"
+    matrices: tuple[str, str] = ("up_proj", "down_proj")
+    """Of an MLP of two matrices."""
+
+
+@dataclass(frozen=True, slots=True)
 class Style:
-    """How one family differs from Llama. A bias of None is what the config's `attention_bias` says."""
+    """How one family differs from Llama. A bias of None is what the config's `attention_bias` (or `mlp_bias`) says."""
 
     qkv_bias: bool | None = None
     out_bias: bool | None = None
-    qk_norm: Literal["none", "head", "all"] = "none"
+    mlp_bias: bool | None = None
+    bias_key: str = "attention_bias"
+    qk_norm: QKNorm = "none"
     head_size: int | None = None
     tied: bool = False
     fused_checkpoint: bool = False
     """The checkpoint already holds qkv_proj and gate_up_proj (Phi-3)."""
     positions_factor: int = 4
     norm_names: tuple[str, ...] = ("input_layernorm", "post_attention_layernorm")
+    norm_bias: bool = False
+    final_norm: bool = True
+    gated: bool = True
+    """False: an MLP of two matrices."""
+    down_bias: bool = False
+    """The MLP's second matrix alone has a bias."""
+    partial_rotary: float = 1.0
+    inverse_frequencies: int = 0
+    """Sets of float32 inverse frequencies instead of tables: models that vLLM runs by transformers' own code keep
+    each set twice, as read and as scaled."""
+    on_every_rank: tuple[Edge, ...] = ()
+    names: Names = Names()
 
 
 LLAMA = Style()
@@ -43,28 +74,32 @@ PHI3 = Style(qkv_bias=False, out_bias=False, fused_checkpoint=True)
 
 def dense(source: Source, style: Style) -> Weights:
     """A dense decoder whose layers are all alike."""
-    head_size = source.head_size(style.head_size)
+    names, hidden = style.names, source.hidden_size
+    rotary = None if style.inverse_frequencies else style_rotary(source, style)
     layer = Layer(
         (
-            *dense_attention(source, style, _rotary(source, style, head_size)),
-            *gated_mlp(
-                "mlp",
-                source.hidden_size,
-                source.intermediate_size,
-                source.text.bool("mlp_bias", default=False),
-                () if style.fused_checkpoint else GATE_UP,
-            ),
-            *norms(source.hidden_size, *style.norm_names),
+            *dense_attention(source, style, rotary),
+            *_mlp(source, style),
+            *norms(hidden, *style.norm_names, bias=style.norm_bias),
         )
     )
-    return language_model(source, [layer] * source.num_layers, tied=source.is_tied(style.tied))
+    return language_model(
+        source,
+        [layer] * source.num_layers,
+        tied=source.is_tied(style.tied),
+        embedding=names.embedding,
+        layer_prefix=names.layers,
+        head=names.head,
+        final_norm=norms(hidden, "model.norm", bias=style.norm_bias) if style.final_norm else (),
+        extra_everywhere=_frequencies(source, style),
+        on_every_rank=style.on_every_rank,
+    )
 
 
 def dense_attention(source: Source, style: Style, rotary: Buffer | None) -> tuple[Part, ...]:
-    text = source.text
-    stated = text.bool("attention_bias", "bias", default=False)
+    stated = source.text.bool(style.bias_key, "bias", default=False)
     return attention(
-        "self_attn",
+        style.names.attention,
         source.hidden_size,
         source.num_heads,
         source.num_kv_heads,
@@ -73,14 +108,36 @@ def dense_attention(source: Source, style: Style, rotary: Buffer | None) -> tupl
         bias=stated if style.qkv_bias is None else style.qkv_bias,
         out_bias=stated if style.out_bias is None else style.out_bias,
         qk_norm=style.qk_norm,
+        out_name=style.names.out,
         fused_from=() if style.fused_checkpoint else QKV,
     )
 
 
-def _rotary(source: Source, style: Style, head_size: int) -> Buffer:
+def style_rotary(source: Source, style: Style) -> Buffer:
+    """The table that all layers share."""
     return rotary_table(
-        head_size,
+        source.head_size(style.head_size),
         source.max_position,
-        rope_parameters(source.text),
+        rope_parameters(source.text, default_partial=style.partial_rotary),
         positions_factor=style.positions_factor,
     )
+
+
+def _mlp(source: Source, style: Style) -> tuple[Part, ...]:
+    name, hidden, width = style.names.mlp, source.hidden_size, source.intermediate_size
+    stated = source.text.bool("mlp_bias", default=False)
+    bias = stated if style.mlp_bias is None else style.mlp_bias
+    if not style.gated:
+        return mlp(name, hidden, width, bias=bias, names=style.names.matrices)
+    parts = gated_mlp(name, hidden, width, bias, () if style.fused_checkpoint else GATE_UP)
+    return (*parts, Tensor(f"{name}.down_proj.bias", hidden)) if style.down_bias else parts
+
+
+def _frequencies(source: Source, style: Style) -> tuple[Part, ...]:
+    """One inverse frequency per pair of rotated dimensions."""
+    if not style.inverse_frequencies:
+        return ()
+    parameters = rope_parameters(source.text, default_partial=style.partial_rotary)
+    pairs = int(source.head_size(style.head_size) * parameters.partial_rotary_factor) // 2
+    values = 2 * style.inverse_frequencies * pairs
+    return (Buffer("model.rotary_emb.inv_freq", values, FLOAT32_BYTES),)

@@ -11,6 +11,7 @@ from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.architectures import (
     deepseek_v4,
     dense,
+    dense_styles,
     dense_variants,
     encoders,
     gemma,
@@ -78,6 +79,8 @@ _MLA = Architecture(mla.deepseek)
 _V4_NAMES = (("layers.", "model.layers."), ("head.", "lm_head."))
 
 ARCHITECTURES: dict[str, Architecture] = {
+    **{name: Architecture(_dense(style)) for name, style in dense_styles.STYLES.items()},
+    "HyperCLOVAXForCausalLM": Architecture(dense_styles.hyperclovax),
     "BertForSequenceClassification": _encoder(encoders.bert_pooler),
     "BertModel": _encoder(),
     "Cohere2ForCausalLM": Architecture(dense_variants.cohere),

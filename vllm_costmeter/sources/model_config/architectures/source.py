@@ -8,7 +8,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 MAX_LAYERS = 1024  # the deepest published model has 126 (Llama 3.1 405B, 2024-07); more is a corrupt file
-_LAYER_COUNTS = ("num_hidden_layers", "n_layer", "num_layers", "decoder_layers")
+_LAYER_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers")
 TEXT_SECTIONS = ("text_config", "llm_config", "language_config", "thinker_config")
 
 
@@ -39,7 +39,7 @@ class Source:
 
     @property
     def num_heads(self) -> int:
-        return self.text.int("num_attention_heads", "n_head", "decoder_attention_heads", minimum=1)
+        return self.text.int("num_attention_heads", "n_head", "n_heads", "decoder_attention_heads", minimum=1)
 
     @property
     def num_kv_heads(self) -> int:
@@ -47,11 +47,11 @@ class Source:
 
     @property
     def intermediate_size(self) -> int:
-        return self.text.int("intermediate_size", "ffn_dim", minimum=1)
+        return self.text.int("intermediate_size", "ffn_dim", "ffn_hidden_size", minimum=1)
 
     @property
     def max_position(self) -> int:
-        return self.text.int("max_position_embeddings", minimum=1)
+        return self.text.int("max_position_embeddings", "n_positions", "max_seq_len", "seq_length", minimum=1)
 
     def head_size(self, default: int | None = None) -> int:
         """`head_dim`; where absent, the family's default, else hidden size over heads."""

@@ -1,0 +1,77 @@
+"""Ask the installed vLLM about small configurations of every family, for the tests to hold the tables against.
+
+python scripts/family_answers.py [NAME ...]     ask about lines of tests/data/families_vllm_0.32.jsonl anew, all or some
+
+Each line holds a name, a config.json made small (its own defaults, or sizes of a few hundred), and per parallel layout
+vLLM's answer for a pretended H100: weights per pipeline rank, layer kinds, bytes for 1,024 tokens. A configuration is
+added by a line with an empty list of answers. Where an architecture's own configuration class is not part of
+transformers, the file names Llama's: vLLM's model code reads the same keys from either.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vllm_costmeter.plugin.exact import ExactRequest, ExactUnavailableError, VllmWorker
+
+FILE = Path(__file__).resolve().parents[1] / "tests" / "data" / "families_vllm_0.32.jsonl"
+LAYOUTS = ((1, 1), (2, 1), (1, 2))
+LENGTH_TOKENS = 1024
+
+
+def answers(worker: VllmWorker, config: dict[str, Any]) -> list[dict[str, Any]]:
+    """One per layout that vLLM serves."""
+    found = []
+    for tensor, pipeline in LAYOUTS:
+        request = ExactRequest(
+            config=config,
+            gpu_name="NVIDIA H100 80GB HBM3",
+            gpu_memory_bytes=round(79.19 * 2**30),
+            compute_capability=(9, 0),
+            engine_arguments={"tensor_parallel_size": tensor, "pipeline_parallel_size": pipeline},
+            lengths=(LENGTH_TOKENS,),
+        )
+        try:
+            answer = worker.ask(request)
+        except ExactUnavailableError as why:
+            print(f"  TP {tensor} PP {pipeline}: {why}")
+            continue
+        kinds = [
+            sorted([one.kind, one.page_bytes, one.block_tokens, one.count] for one in rank)
+            for rank in answer.counts.layers
+        ]
+        found.append(
+            {
+                "tp": tensor,
+                "pp": pipeline,
+                "weights_bytes": list(answer.counts.weights_bytes),
+                "layers": kinds,
+                "bytes_needed": list(answer.lengths[0].bytes_needed),
+                "max_model_len": answer.model.max_model_len,
+            }
+        )
+    return found
+
+
+def main(names: Sequence[str]) -> int:
+    lines = [json.loads(line) for line in FILE.read_text().splitlines()]
+    worker = VllmWorker()
+    try:
+        for line in lines:
+            if not names or line["name"] in names:
+                print(line["name"], flush=True)
+                if not worker.is_alive:
+                    worker = VllmWorker()
+                line["answers"] = answers(worker, line["config"])
+    finally:
+        worker.close()
+    FILE.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,85 @@
+"""Dense families by how they differ from Llama (vLLM 0.32's model code; each held against it, see the tests)."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.model.weights import Weights
+from vllm_costmeter.sources.model_config.architectures.blocks import EDGES
+from vllm_costmeter.sources.model_config.architectures.dense import LLAMA, QWEN2, Names, Style, dense
+from vllm_costmeter.sources.model_config.architectures.source import Source
+
+_OUTER_NORMS = ("post_attention_layernorm", "post_feedforward_layernorm")
+_EXAONE_NAMES = Names("transformer.wte", "transformer.h.{}.", attention="attn.attention", out="out_proj")
+_INTERNLM2_NAMES = Names(
+    "model.tok_embeddings", head="output", attention="attention", out="wo", mlp="feed_forward"
+)
+_NEOX_NAMES = Names(
+    "model.embed_in", attention="attention", out="dense", matrices=("dense_h_to_4h", "dense_4h_to_h")
+)
+_TRANSFORMERS = (
+    1  # one set of inverse frequencies: run by transformers' own code since vLLM 0.32, before by vLLM's
+)
+
+STYLES: dict[str, Style] = {
+    "ArceeForCausalLM": Style(gated=False, inverse_frequencies=_TRANSFORMERS),
+    "Ernie4_5ForCausalLM": Style(bias_key="use_bias", out_bias=False, mlp_bias=False, tied=True),
+    "ExaoneForCausalLM": Style(names=_EXAONE_NAMES, norm_names=("ln_1", "ln_2")),
+    "Exaone4ForCausalLM": Style(qk_norm="head", norm_names=_OUTER_NORMS),
+    "GPTNeoXForCausalLM": Style(
+        qkv_bias=True,
+        out_bias=True,
+        mlp_bias=True,
+        norm_bias=True,
+        gated=False,
+        partial_rotary=0.25,
+        inverse_frequencies=_TRANSFORMERS,
+        names=_NEOX_NAMES,
+    ),
+    "GlmForCausalLM": Style(
+        out_bias=False, fused_checkpoint=True, partial_rotary=0.5, inverse_frequencies=_TRANSFORMERS
+    ),
+    "HunYuanDenseV1ForCausalLM": Style(qk_norm="head", inverse_frequencies=_TRANSFORMERS),
+    "InternLM2ForCausalLM": Style(names=_INTERNLM2_NAMES, on_every_rank=EDGES),
+    "MiMoForCausalLM": QWEN2,
+    "MiniCPMForCausalLM": Style(on_every_rank=EDGES),
+    "NemotronForCausalLM": Style(gated=False, norm_bias=True, partial_rotary=0.5),
+    "OlmoForCausalLM": Style(norm_names=(), final_norm=False, inverse_frequencies=_TRANSFORMERS),
+    "Olmo2ForCausalLM": Style(qk_norm="whole", norm_names=_OUTER_NORMS, inverse_frequencies=_TRANSFORMERS),
+    "Olmo3ForCausalLM": Style(qk_norm="whole", norm_names=_OUTER_NORMS, inverse_frequencies=2),
+    "OrionForCausalLM": Style(norm_bias=True, on_every_rank=EDGES),
+    "PhiForCausalLM": Style(
+        qkv_bias=True,
+        out_bias=True,
+        mlp_bias=True,
+        norm_bias=True,
+        gated=False,
+        norm_names=("input_layernorm",),
+        partial_rotary=0.5,
+        inverse_frequencies=_TRANSFORMERS,
+        names=Names(out="dense", matrices=("fc1", "fc2")),
+    ),
+    "SeedOssForCausalLM": Style(out_bias=False, inverse_frequencies=_TRANSFORMERS),
+    "SmolLM3ForCausalLM": Style(tied=True, inverse_frequencies=_TRANSFORMERS),
+    "SolarForCausalLM": LLAMA,
+    "StableLmForCausalLM": Style(
+        bias_key="use_qkv_bias", out_bias=False, norm_bias=True, partial_rotary=0.25, on_every_rank=EDGES
+    ),
+    "Starcoder2ForCausalLM": Style(
+        qkv_bias=True,
+        out_bias=True,
+        mlp_bias=True,
+        norm_bias=True,
+        gated=False,
+        tied=True,
+        inverse_frequencies=_TRANSFORMERS,
+        names=Names(matrices=("c_fc", "c_proj")),
+    ),
+    "TeleChat2ForCausalLM": Style(qkv_bias=False, out_bias=True, mlp_bias=False, down_bias=True),
+    "TeleChat3ForCausalLM": LLAMA,
+    "TeleFLMForCausalLM": LLAMA,
+}
+_POST_NORM = Style(norm_names=("input_layernorm", "post_attention_layernorm", "post_norm1", "post_norm2"))
+
+
+def hyperclovax(source: Source) -> Weights:
+    """HyperCLOVA X: two more norms where the file asks for them."""
+    return dense(source, _POST_NORM if source.text.bool("use_post_norm", default=False) else LLAMA)
