@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.cli.check_targets import checked_file, checked_models
+from vllm_costmeter.cli.check_targets import checked_files, checked_models
 from vllm_costmeter.cli.parser import CommandParser
 from vllm_costmeter.core.check_answer import CheckAnswer, worst_exit_code
 from vllm_costmeter.core.errors import BadInputError
@@ -48,7 +48,14 @@ def add_parser(subparsers: Any) -> None:
         help="a local folder, config.json, GGUF file or Hub id; several: a table",
     )
     parser.add_argument(
-        "--file", metavar="FILE", help="Kubernetes manifests or a Compose file; - for standard input"
+        "--file",
+        nargs="+",
+        action="extend",
+        metavar="FILE",
+        help="Kubernetes manifests or Compose files; - for standard input",
+    )
+    parser.add_argument(
+        "--skip-other-files", action="store_true", help="pass over files that start no vLLM server"
     )
     parser.add_argument("--gpu", metavar="NAME", help='a card, or several: "RTX 4090", "H100 SXM:8"')
     parser.add_argument(
@@ -122,7 +129,7 @@ def parsed(words: list[str]) -> argparse.Namespace:
 def run(args: argparse.Namespace) -> int:
     """Print the answers; the worst one's exit code."""
     try:
-        answers = checked_models(args) if args.file is None else checked_file(args.file, args, parsed)
+        answers = checked_models(args) if args.file is None else checked_files(args.file, args, parsed)
     except BadInputError as error:
         if args.format == "github":
             _annotate_fault(error)

@@ -15,7 +15,7 @@ from vllm_costmeter.core.fit import Fit
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.sources.chosen_gpu import chosen_gpu
-from vllm_costmeter.sources.deployment.place import LocatedError, Place
+from vllm_costmeter.sources.deployment.place import LocatedError, NoServerError, Place
 from vllm_costmeter.sources.deployment.read import servers_in
 from vllm_costmeter.sources.deployment.server import DeclaredServer, reject_placeholders
 from vllm_costmeter.sources.gpu_text import split_count
@@ -43,11 +43,20 @@ def checked_models(args: argparse.Namespace) -> list[CheckAnswer]:
     return [_answered(model, partial(check_model, model, args), raises=False) for model in models]
 
 
-def checked_file(path: str, args: argparse.Namespace, parse: Parse) -> list[CheckAnswer]:
-    """One answer per server of the file; flags of the command line go before the file's. Faults are raised."""
+def checked_files(paths: list[str], args: argparse.Namespace, parse: Parse) -> list[CheckAnswer]:
+    """One answer per server of the files; flags of the command line go before the files'. Faults are raised."""
     if args.models or args.model_flag:
         raise BadInputError("give either a model or --file, not both: the file names its models")
-    return [_server_answer(server, args, parse) for server in servers_in(Path(path))]
+    answers: list[CheckAnswer] = []
+    for path in paths:
+        try:
+            servers = servers_in(Path(path))
+        except NoServerError:
+            if not args.skip_other_files:
+                raise
+            servers = []
+        answers += [_server_answer(server, args, parse) for server in servers]
+    return answers
 
 
 def check_model(model: str, args: argparse.Namespace) -> Fit:

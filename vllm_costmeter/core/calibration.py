@@ -26,11 +26,9 @@ SPREAD_BYTES = gib(0.25)
 """Between boots of one deployment: what the driver and profiling take differs by tenths of a GiB in the logs."""
 AGREEING_BOOTS = 2
 
-_NOT_MEMORY = frozenset(
-    """layout max_model_len gpu_memory_utilization max_num_seqs max_num_batched_tokens quantization dtype vllm_version
-    block_size kv_cache_memory_bytes""".split()
-)
-"""Fields of a plan that change nothing beside the KV cache, or that the engine has resolved."""
+_RESOLVED = ("layout", "max_num_seqs", "max_num_batched_tokens", "quantization", "dtype", "vllm_version")
+_NOT_BESIDE = ("max_model_len", "gpu_memory_utilization", "block_size", "kv_cache_memory_bytes")
+"""Fields of a plan that the engine has resolved, and those that change nothing beside the KV cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ def boot_key(model: Model, gpu: Gpu, engine: Engine) -> BootKey:
 
 def flags_of(model: Model, engine: Engine, plan: Plan) -> str:
     """Equal for two deployments whose memory beside the KV cache is equal."""
-    own = {name: value for name, value in asdict(plan).items() if name not in _NOT_MEMORY}
+    own = {name: value for name, value in asdict(plan).items() if name not in _RESOLVED + _NOT_BESIDE}
     resolved = {
         **asdict(engine.layout),
         "max_num_seqs": engine.max_num_seqs,

@@ -16,6 +16,10 @@ class LocatedError(BadInputError):
         self.message = message
 
 
+class NoServerError(BadInputError):
+    """The file is sound and starts no vLLM server."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A line of a file, counted from 1."""

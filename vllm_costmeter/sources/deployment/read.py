@@ -9,7 +9,7 @@ from pathlib import Path
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.deployment.compose import compose_servers
 from vllm_costmeter.sources.deployment.kubernetes import kubernetes_servers
-from vllm_costmeter.sources.deployment.place import Place
+from vllm_costmeter.sources.deployment.place import NoServerError, Place
 from vllm_costmeter.sources.deployment.server import DeclaredServer
 from vllm_costmeter.sources.deployment.yaml_tree import LARGEST_BYTES, documents
 
@@ -45,10 +45,12 @@ def servers_of(data: bytes, name: str) -> list[DeclaredServer]:
         elif document.get("services") is not None:
             servers += compose_servers(document, seen)
         elif document.get("kind") is None and len(found) == 1:
-            raise document.place.fault("neither a Kubernetes object (kind) nor a Compose file (services)")
+            raise NoServerError(
+                f"{document.place}: neither a Kubernetes object (kind) nor a Compose file (services)"
+            )
     if not servers:
         among = f" among {', '.join(seen[:5])}" if seen else ""
-        raise BadInputError(f"{name}: no container starts `vllm serve`{among}")
+        raise NoServerError(f"{name}: no container starts `vllm serve`{among}")
     return servers
 
 
