@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -86,7 +85,7 @@ def settled(server: Server) -> Scrape:
 
 
 @pytest.fixture(scope="module")
-def runs(serve: Serve) -> Iterator[dict[str, Run]]:
+def runs(serve: Serve) -> dict[str, Run]:
     """Each phase alone, then two mixtures at the same batch size."""
     with serve(*METERED) as server:
         runs = {load: run(server, *tokens) for load, tokens in LOADS.items()}
@@ -96,7 +95,7 @@ def runs(serve: Serve) -> Iterator[dict[str, Run]]:
         pytest.skip(
             f"the machine is shared: a prompt token cost {before:.3f}, then {after:.3f} decode tokens"
         )
-    yield runs
+    return runs
 
 
 def cost_ratio(runs: dict[str, Run]) -> float:
