@@ -1,6 +1,6 @@
 """Every family against vLLM 0.32's own code, on configurations made small.
 
-`families_vllm_0.32.jsonl` is written by `scripts/family_answers.py` (vLLM 0.32.0's model code for a pretended H100, built on
+`families_vllm_0.32.jsonl` is written by `scripts/family_answers.py` (vLLM 0.32.0's model code, a pretended H100, built on
 the meta device, 2026-11): weights and layer kinds of each pipeline rank at TP 1, TP 2 and PP 2.
 """
 

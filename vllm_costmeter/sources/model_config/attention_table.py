@@ -50,7 +50,7 @@ _NAMES: dict[Family, str] = {
         Qwen3ForSequenceClassification Qwen2ForSequenceClassification LlamaForSequenceClassification
         MixtralForCausalLM GraniteForCausalLM GraniteMoeForCausalLM GraniteMoeSharedForCausalLM
         Phi3ForCausalLM PhiMoEForCausalLM MiMoForCausalLM SmolLM3ForCausalLM Starcoder2ForCausalLM
-        Olmo3ForCausalLM
+        Olmo3ForCausalLM AfmoeForCausalLM
     """,
     full_everywhere: """
         GemmaForCausalLM InternLM2ForCausalLM InternLM2ForRewardModel OlmoeForCausalLM MiniMaxM2ForCausalLM
@@ -59,7 +59,7 @@ _NAMES: dict[Family, str] = {
         BailingMoeForCausalLM BailingMoeV2ForCausalLM GPT2LMHeadModel GPT2ForSequenceClassification GPTJForCausalLM
         OPTForCausalLM BloomForCausalLM TeleChat2ForCausalLM TeleFLMForCausalLM HyperCLOVAXForCausalLM
         MiniCPMForCausalLM ArceeForCausalLM OlmoForCausalLM Olmo2ForCausalLM SeedOssForCausalLM GPTNeoXForCausalLM
-        PhiForCausalLM GlmForCausalLM HunYuanDenseV1ForCausalLM
+        PhiForCausalLM GlmForCausalLM HunYuanDenseV1ForCausalLM HYV3ForCausalLM
     """,
     interleaved(2): "Gemma2ForCausalLM Gemma2Model",
     interleaved(6): "Gemma3ForCausalLM Gemma3ForConditionalGeneration",

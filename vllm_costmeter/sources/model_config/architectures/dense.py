@@ -113,6 +113,11 @@ def dense_attention(source: Source, style: Style, rotary: Buffer | None) -> tupl
     )
 
 
+def style_attention(source: Source, style: Style) -> tuple[Part, ...]:
+    """Attention with its rotary table."""
+    return dense_attention(source, style, style_rotary(source, style))
+
+
 def style_rotary(source: Source, style: Style) -> Buffer:
     """The table that all layers share."""
     return rotary_table(

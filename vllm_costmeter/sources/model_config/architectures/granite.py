@@ -23,8 +23,8 @@ _MAMBA = ("mamba", "linear_attention")  # as published, and as transformers 5 wr
 
 
 def granite_moe(source: Source) -> Weights:
-    """Granite 3.x MoE: attention on every layer."""
-    layer = Layer((*_attention(source), *_experts(source), *_norms(source)))
+    """Granite 3.x MoE: attention on every layer; some with a shared MLP beside the experts."""
+    layer = Layer((*_attention(source), *_experts(source), *_shared(source), *_norms(source)))
     return language_model(source, [layer] * source.num_layers, tied=source.is_tied(), on_every_rank=EDGES)
 
 

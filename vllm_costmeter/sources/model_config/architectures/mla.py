@@ -22,8 +22,9 @@ from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_t
 _FLASHINFER_ROTARY_SIZES = (64, 128, 256, 512)
 
 
-def deepseek(source: Source) -> Weights:
-    """Latent attention on every layer; dense first layers, then routed and shared experts."""
+def deepseek(source: Source, *, float32_router: bool = False) -> Weights:
+    """Latent attention on every layer; dense first layers, then routed and shared experts (GLM 4.7 Flash routes in
+    float32)."""
     text, hidden = source.text, source.hidden_size
     count = text.int("n_routed_experts", default=0)
     first_dense = text.int("first_k_dense_replace", default=0)
@@ -36,7 +37,9 @@ def deepseek(source: Source) -> Weights:
         key = (is_sparse, _has_indexer(source, index))
         if key not in built:
             block = (
-                _experts(source, count) if is_sparse else gated_mlp("mlp", hidden, source.intermediate_size)
+                _experts(source, count, float32_router)
+                if is_sparse
+                else gated_mlp("mlp", hidden, source.intermediate_size)
             )
             parts = (
                 *_attention(source, rotary),
@@ -117,11 +120,14 @@ def _indexer(source: Source, rotary: Buffer) -> tuple[Part, ...]:
     )
 
 
-def _experts(source: Source, count: int) -> tuple[Part, ...]:
+def _experts(source: Source, count: int, float32: bool) -> tuple[Part, ...]:
     text, hidden = source.text, source.hidden_size
     inner = text.int("moe_intermediate_size", minimum=1)
-    parts: list[Part] = [router("mlp.gate", hidden, count), experts("mlp.experts", count, hidden, inner)]
-    if text.raw("topk_method") == "noaux_tc":
+    parts: list[Part] = [
+        router("mlp.gate", hidden, count, float32=float32),
+        experts("mlp.experts", count, hidden, inner),
+    ]
+    if float32 or text.raw("topk_method") == "noaux_tc":
         parts.append(Tensor("mlp.gate.e_score_correction_bias", count, element_bytes=FLOAT32_BYTES))
     shared = text.int("n_shared_experts", default=0)
     if shared:
