@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -23,6 +24,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     model = make_tiny_model(ROOT / ".demo" / "tiny-llama")
     WORK.mkdir(parents=True, exist_ok=True)
+    busy = os.getloadavg()[0]
+    if busy > (os.cpu_count() or 1) / 2:
+        raise SystemExit(
+            f"other work runs here (load average {busy:.1f}): what is measured now would be that, not the meter"
+        )
     record, start = (in_a_process_of_its_own(name, model) for name in ("record_cost", "start_cost"))
     print(
         f"  record(): {record['ratio']:.1%} of vLLM's own; the fit check: {start['seconds']:.2f} s",
