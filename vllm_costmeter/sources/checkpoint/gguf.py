@@ -18,7 +18,7 @@ MOST_KEYS = 10_000
 MOST_DIMENSIONS = 8
 
 BLOCKS: Mapping[int, tuple[str, int, int]] = {
-    # type -> name, values per block, bytes per block: GGML_QUANT_SIZES of gguf-py/gguf/constants.py, read 2026-11-22
+    # type -> name, values per block, bytes per block: GGML_QUANT_SIZES of gguf 0.19.0, compared 2026-11-22
     0: ("F32", 1, 4),
     1: ("F16", 1, 2),
     2: ("Q4_0", 32, 18),
@@ -51,6 +51,8 @@ BLOCKS: Mapping[int, tuple[str, int, int]] = {
     34: ("TQ1_0", 256, 54),
     35: ("TQ2_0", 256, 66),
     39: ("MXFP4", 32, 17),
+    40: ("NVFP4", 64, 36),
+    41: ("Q1_0", 128, 18),
 }
 
 _ARCHITECTURES = {

@@ -69,7 +69,8 @@ class HubClient:
         """Bytes [start, stop) of a file, fewer where it ends before. One request, and no more than that is read."""
         with self._faults(repository, commit):
             path = f"{repository}/resolve/{commit}/{quote(file)}"
-            return self._get(path, stop - start, {"range": f"bytes={start}-{stop - 1}"}, skipped=start)
+            headers = {"range": f"bytes={start}-{stop - 1}", "accept-encoding": "identity"}
+            return self._get(path, stop - start, headers, skipped=start)
 
     def _get(self, path: str, most: int, headers: Mapping[str, str], skipped: int = 0) -> bytes:
         """The first `most` bytes of the answer; of one that has no ranges, those behind `skipped`."""
