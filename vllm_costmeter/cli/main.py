@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "cost": ("vllm_costmeter.cli.cost", "say what an hour and a million tokens cost at a known rate"),
     "matrix": ("vllm_costmeter.cli.matrix", "say which models fit on which cards, in which precision"),
     "compare": ("vllm_costmeter.cli.compare", "put plans side by side: rent, buy, mix, or call an API"),
+    "estimate": ("vllm_costmeter.cli.estimate", "estimate throughput and price before there is a server"),
     "dashboard": ("vllm_costmeter.cli.dashboard", "write or push the Grafana dashboards"),
     "rules": ("vllm_costmeter.cli.rules", "write Prometheus recording rules and alerts with your limits"),
 }

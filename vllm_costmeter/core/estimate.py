@@ -1,0 +1,172 @@
+"""Throughput before there is a server: a roofline with stated efficiency, prefill and decode apart.
+
+The constants were fitted to 211 published measurements of vLLM on H100 and A100 (docs/economics.md has the error
+table and says where the estimate is not to be trusted).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vllm_costmeter.core.card import Card
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.meter.model_work import model_work
+from vllm_costmeter.core.meter.roofline import CardRates, ModelWork, roofline_seconds
+from vllm_costmeter.core.meter.work import Work
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.plan import Plan
+
+MEMORY_EFFICIENCY = 1 / 1.1  # of the card's bandwidth; fitted 2026-11 to the runs named in docs/economics.md
+COMPUTE_EFFICIENCY = 1 / 1.6  # of the dense rate; same fit
+SECONDS_PER_LAYER = 40e-6  # kernels of one layer that no larger batch saves; same fit
+SECONDS_PER_EXPERT_LAYER = (
+    92e-6  # routing and scattered kernels of a mixture's layer, beside the above; same fit
+)
+SECONDS_PER_SHARED_LAYER = 75e-6  # latency of exchanging a layer's output between cards; same fit
+EXCHANGED_BYTES_PER_SECOND = 30e9  # per card and layer, over NVLink and PCIe alike; same fit
+SECONDS_PER_SEQUENCE = 46e-6  # sampling, detokenising and bookkeeping of one sequence in one step; same fit
+LOW, HIGH = 0.70, 1.35  # of ten measurements eight lie within, models left out of the fit in turn; same fit
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is asked of the server, steadily."""
+
+    concurrency: int
+    prompt_tokens: int
+    output_tokens: int
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("--concurrency", self.concurrency, 1),
+            ("--prompt-tokens", self.prompt_tokens, 1),
+            ("--output-tokens", self.output_tokens, 1),
+        ):
+            if value < least:
+                raise BadInputError(f"{name} must be at least {least}, got {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Rates of the whole deployment at that load."""
+
+    load: Load
+    concurrency: int
+    """How many requests run at once: those asked for, or as many as the KV cache holds."""
+    prefill_seconds_per_request: float
+    decode_seconds_per_step: float
+    floor_seconds_per_request: float
+    """Share of one request in the cards' time at 100 % of whichever resource limits."""
+    weights_seconds: float
+    """Parts of a decode step, in order: reading weights, reading KV, computing, everything else."""
+    kv_seconds: float
+    compute_seconds: float
+    overhead_seconds: float
+
+    @property
+    def seconds_per_request(self) -> float:
+        """Of the server's time, that is shared by all running requests."""
+        decode = self.load.output_tokens * self.decode_seconds_per_step / self.concurrency
+        return self.prefill_seconds_per_request + decode
+
+    @property
+    def generated_tokens_per_second(self) -> float:
+        """All requests together, prefill included."""
+        return self.load.output_tokens / self.seconds_per_request
+
+    @property
+    def generated_range(self) -> tuple[float, float]:
+        """Where eight of ten measurements lay, and never above the floor's rate."""
+        rate = self.generated_tokens_per_second
+        return rate * LOW, min(rate * HIGH, max(rate, self.floor_tokens_per_second))
+
+    @property
+    def floor_tokens_per_second(self) -> float:
+        """What no server on these cards exceeds."""
+        return self.load.output_tokens / self.floor_seconds_per_request
+
+    @property
+    def prefill_tokens_per_second(self) -> float:
+        """While nothing decodes."""
+        return self.load.prompt_tokens / self.prefill_seconds_per_request
+
+    @property
+    def decode_tokens_per_second(self) -> float:
+        """While nothing prefills, all requests together."""
+        return self.concurrency / self.decode_seconds_per_step
+
+    @property
+    def limit(self) -> str:
+        """The largest part of a decode step."""
+        parts = {
+            "reading weights": self.weights_seconds,
+            "reading KV cache": self.kv_seconds,
+            "computing": self.compute_seconds,
+            "launching and exchanging": self.overhead_seconds,
+        }
+        return max(parts, key=lambda name: parts[name])
+
+
+def rates_of(card: Card, model: Model) -> CardRates:
+    """The card's dense rate in the precision the model computes in, and its bandwidth. BadInputError where unknown."""
+    eight_bit = model.quantization is not None and "fp8" in model.quantization
+    flops = (
+        card.fp8_flops_per_second
+        if eight_bit and card.fp8_flops_per_second
+        else card.sixteen_bit_flops_per_second
+    )
+    if not flops or not card.bandwidth_bytes_per_second:
+        raise BadInputError(
+            f"the rates of a {card.name} are not in the catalogue, so nothing can be estimated"
+        )
+    return CardRates(flops, card.bandwidth_bytes_per_second)
+
+
+def estimate(
+    model: Model, plan: Plan, rates: CardRates, load: Load, *, cards: int = 1, most_running: int | None = None
+) -> Estimate:
+    """`most_running` is how many such requests the KV cache holds; None: enough."""
+    work = model_work(model, plan)
+    running = load.concurrency if most_running is None else max(1, min(load.concurrency, most_running))
+    bandwidth = rates.memory_bytes_per_second * cards * MEMORY_EFFICIENCY
+    flops = rates.flops_per_second * cards * COMPUTE_EFFICIENCY
+    layers = model.sizes.num_hidden_layers
+    context = load.prompt_tokens + load.output_tokens / 2
+    weights_seconds = work.bytes_per_step(running) / bandwidth
+    kv_seconds = running * context * work.kv_bytes_per_token / bandwidth
+    compute_seconds = running * 2 * work.active_parameters / flops
+    overhead = layers * SECONDS_PER_LAYER + running * SECONDS_PER_SEQUENCE
+    overhead += layers * SECONDS_PER_EXPERT_LAYER if work.experts else 0.0
+    exchange = 0.0
+    if cards > 1:
+        exchanged = layers * model.sizes.hidden_size * 2
+        exchange = exchanged / EXCHANGED_BYTES_PER_SECOND
+        overhead += layers * SECONDS_PER_SHARED_LAYER + running * exchange
+    attention = 2 * work.attention_width * load.prompt_tokens
+    prefill = load.prompt_tokens * ((2 * work.active_parameters + attention) / flops + exchange)
+    return Estimate(
+        load=load,
+        concurrency=running,
+        prefill_seconds_per_request=prefill,
+        decode_seconds_per_step=weights_seconds + kv_seconds + compute_seconds + overhead,
+        floor_seconds_per_request=floor_seconds(work, rates, load, running) / cards,
+        weights_seconds=weights_seconds,
+        kv_seconds=kv_seconds,
+        compute_seconds=compute_seconds,
+        overhead_seconds=overhead,
+    )
+
+
+def floor_seconds(work: ModelWork, rates: CardRates, load: Load, running: int) -> float:
+    """Card seconds of one request at 100 % of the limiting resource, `running` of them sharing every step."""
+    steps = load.output_tokens
+    done = Work(
+        prompt_computed_tokens=load.prompt_tokens * running,
+        prefilled_requests=running,
+        decode_tokens=steps * running,
+        decode_steps=steps,
+        decode_context_tokens=int(steps * running * (load.prompt_tokens + load.output_tokens / 2)),
+        steps=steps,
+    )
+    seconds = roofline_seconds(work, rates, done)
+    return (seconds.prefill + seconds.decode) / running
