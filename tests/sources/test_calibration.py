@@ -33,6 +33,14 @@ def test_the_drivers_name_and_the_catalogues_are_one_card(tmp_path: Path) -> Non
     assert recall("RTX 4090", file) == ((BOOT,), None)
 
 
+def test_a_cpus_starts_are_kept_apart(tmp_path: Path) -> None:
+    """vLLM's CPU build, checked against a card for want of one, teaches nothing about that card."""
+    file = tmp_path / "calibration.json"
+    remember(BOOT, file, on_cpu=True)
+    assert recall("RTX 4090", file) == ((), None)
+    assert recall("RTX 4090", file, on_cpu=True) == ((BOOT,), None)
+
+
 def test_only_the_last_starts_are_kept(tmp_path: Path) -> None:
     """Old starts of one deployment make room; those of another stay."""
     file = tmp_path / "calibration.json"

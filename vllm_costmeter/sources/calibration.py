@@ -26,6 +26,8 @@ BOOTS_PER_DEPLOYMENT = 5
 MOST_BOOTS = 500
 LARGEST_BYTES = 4 << 20
 
+_CPU = "cpu, checked as "
+
 
 def calibration_file(environ: Mapping[str, str] = os.environ) -> Path:
     """$XDG_STATE_HOME/vllm-costmeter/calibration.json, ~/.local/state where that is not set."""
@@ -34,20 +36,31 @@ def calibration_file(environ: Mapping[str, str] = os.environ) -> Path:
     return folder / "vllm-costmeter" / "calibration.json"
 
 
-def recall(gpu: str, file: Path | None = None) -> tuple[tuple[Boot, ...], str | None]:
+def recall(
+    gpu: str, file: Path | None = None, *, on_cpu: bool = False
+) -> tuple[tuple[Boot, ...], str | None]:
     """Recorded boots on a card under any of its names, the oldest first, and one line where the file could not be
-    read. The driver's name and the catalogue's are one card; the boots bear the name that was asked for."""
-    boots, fault = _read(calibration_file() if file is None else file)
+    read. The driver's name and the catalogue's are one card; the boots bear the name that was asked for.
+
+    `on_cpu`: boots of vLLM's CPU build that was checked against that card. They are kept apart: a CPU's pool says
+    nothing of a card.
+    """
+    found, fault = _read(calibration_file() if file is None else file)
+    boots = [
+        _named(boot, boot.key.gpu.removeprefix(_CPU))
+        for boot in found
+        if boot.key.gpu.startswith(_CPU) == on_cpu
+    ]
     names = {boot.key.gpu for boot in boots}
     same = {name for name in names if name == gpu or _card_name(name) == _card_name(gpu)}
-    return tuple(
-        replace(boot, key=replace(boot.key, gpu=gpu)) for boot in boots if boot.key.gpu in same
-    ), fault
+    return tuple(_named(boot, gpu) for boot in boots if boot.key.gpu in same), fault
 
 
-def remember(boot: Boot, file: Path | None = None) -> str | None:
-    """Add a boot; one line where it could not be kept (a read-only home), else None. Never raises."""
+def remember(boot: Boot, file: Path | None = None, *, on_cpu: bool = False) -> str | None:
+    """Add a boot; one line where it could not be kept (a read-only home), else None. `on_cpu` as in `recall`."""
     file = calibration_file() if file is None else file
+    if on_cpu:
+        boot = _named(boot, _CPU + boot.key.gpu)
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _locked(file):
@@ -59,6 +72,10 @@ def remember(boot: Boot, file: Path | None = None) -> str | None:
     except OSError as error:
         return f"calibration is not kept in {file}: {error.strerror or error}"
     return None
+
+
+def _named(boot: Boot, gpu: str) -> Boot:
+    return replace(boot, key=replace(boot.key, gpu=gpu))
 
 
 def _card_name(name: str) -> str:
