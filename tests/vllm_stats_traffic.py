@@ -26,6 +26,8 @@ from typing import Any
 STARTED = 1000.0
 """Wall clock and engine clock of the first step; steps are a second apart."""
 
+RECORDED = Path(__file__).parent / "data" / "vllm_stats"
+
 LACKED = ("gguf",)
 """What an older vLLM imports at the top and the tests' environment lacks; its statistics do not use it."""
 
@@ -133,6 +135,13 @@ def recorded() -> list[dict[str, Any]]:
         {"now": now, "scheduler": as_json(scheduler), "iteration": as_json(iteration)}
         for now, scheduler, iteration in steps()
     ]
+
+
+def steps_on_record(minor: str) -> list[Step]:
+    """The recorded steps of a minor version, as objects with the attributes it has and no others."""
+    text = (RECORDED / f"{minor}.json").read_text()
+    found = json.loads(text, object_hook=lambda fields: SimpleNamespace(**fields))
+    return [(step.now, step.scheduler, step.iteration) for step in found]
 
 
 def counted(taken: Sequence[Step]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def test_a_scrape_may_publish_first() -> None:
     """What is published on the way shows on the same page."""
     registry = CollectorRegistry()
     collector = LatestCollector(registry)
-    collector.before_scrape = lambda: collector.publish(families())
+    collector.before_scrape = lambda page: page.publish(families())
     assert registry.get_sample_value("costmeter_energy_joules_total", {"gpu": "0"}) == 4500.0
 
 
@@ -45,3 +45,16 @@ def test_before_the_first_publication_there_is_nothing() -> None:
     collector.publish(families())
     collector.unregister()
     assert list(registry.collect()) == []
+
+
+def test_a_scrape_that_fails_leaves_the_page_to_the_others() -> None:
+    """A fault on the way costs our samples of this scrape, and is told."""
+    registry, faults = CollectorRegistry(), []
+
+    def broken(page: LatestCollector) -> None:
+        raise OSError("no")
+
+    collector = LatestCollector(registry, before_scrape=broken, on_fault=lambda: faults.append(1))
+    collector.publish(families())
+    assert list(registry.collect()) == []
+    assert faults == [1]

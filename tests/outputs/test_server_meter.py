@@ -141,7 +141,7 @@ def test_a_driver_that_raises_costs_only_its_own_metrics() -> None:
 def test_a_scrape_is_charged_to_its_own_moment() -> None:
     """Between two ticks the bill and the tokens are those of the scrape, and the next tick charges only the rest."""
     server = SingleServer()
-    server.collector.before_scrape = server.process.refresh
+    server.collector.before_scrape = lambda page: server.process.refresh()
     server.tick(0.0)
     idle = {**MODEL, "state": "idle", "component": "rental"}
     server.now, server.hook.engines = 0.25, [EngineTotals(0, generated_tokens=3, steps=1)]

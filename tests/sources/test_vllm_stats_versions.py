@@ -6,29 +6,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from vllm_stats_traffic import counted
+from vllm_stats_traffic import RECORDED, counted, steps_on_record
 
-RECORDED = Path(__file__).parents[1] / "data" / "vllm_stats"
 VERSIONS = [f"0.{minor}" for minor in range(17, 34)]
 EXPECTED = json.loads((RECORDED / "expected.json").read_text())
-
-
-def steps_of(version: str) -> list[tuple[float, Any, Any]]:
-    """The recorded steps, as objects with the attributes that version has and no others."""
-    text = (RECORDED / f"{version}.json").read_text()
-    steps = json.loads(text, object_hook=lambda found: SimpleNamespace(**found))
-    return [(step.now, step.scheduler, step.iteration) for step in steps]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_minor_counts_the_same_traffic_the_same(version: str) -> None:
     """Tokens by kind, steps, finished requests and active seconds do not depend on the version."""
-    assert counted(steps_of(version)) == EXPECTED
+    assert counted(steps_on_record(version)) == EXPECTED
 
 
 def test_the_recordings_are_of_different_shapes() -> None:

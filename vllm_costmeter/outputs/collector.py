@@ -12,11 +12,18 @@ class LatestCollector:
     """Answers a scrape with what was published last, after `before_scrape` had its chance to publish anew. Before the
     first publication it has no sample."""
 
-    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry = REGISTRY,
+        *,
+        before_scrape: Callable[[LatestCollector], None] = lambda page: None,
+        on_fault: Callable[[], None] = lambda: None,
+    ) -> None:
         self._families: Sequence[Family] = ()
-        self.before_scrape: Callable[[], None] = lambda: None
-        """Called on the thread of each scrape. It must be quick and raise nothing: a fault here would cost vLLM its
-        whole page."""
+        self.before_scrape = before_scrape
+        """Called with this collector on the thread of each scrape; it must be quick."""
+        self._on_fault = on_fault
+        """Called when a scrape went wrong: it then has none of our samples, and vLLM's page has all of its own."""
         self._registry = registry
         registry.register(self)
 
@@ -25,8 +32,12 @@ class LatestCollector:
         self._families = families
 
     def collect(self) -> Iterable[Metric]:
-        self.before_scrape()
-        return [_metric(family) for family in self._families]
+        try:
+            self.before_scrape(self)
+            return [_metric(family) for family in self._families]
+        except Exception:  # noqa: BLE001 what leaves here costs vLLM its whole page
+            self._on_fault()
+            return ()
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: names are claimed as they appear."""

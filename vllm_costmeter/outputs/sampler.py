@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -40,6 +41,16 @@ class Sampler:
             self._thread.join(timeout_seconds)
 
     def _run(self) -> None:
+        ended = False
+        while not ended:
+            try:
+                self._keep_to_grid()
+                ended = True
+            except Exception as error:  # noqa: BLE001 (a clock that failed: a new grid begins)
+                self._tell(error)
+                self._stopping.wait(self._interval_seconds)
+
+    def _keep_to_grid(self) -> None:
         due = self._monotonic_seconds()
         while not self._stopping.is_set():
             self._safely()
@@ -54,4 +65,8 @@ class Sampler:
         try:
             self._tick()
         except Exception as error:  # noqa: BLE001 (the meter never dies of one bad second)
+            self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        with contextlib.suppress(Exception):
             self._on_error(error)

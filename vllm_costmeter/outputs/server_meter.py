@@ -112,11 +112,18 @@ class ChargingProcess:
     def refresh(self) -> None:
         """For a scrape: the bill up to this moment, so that two scrapes differ by exactly the time between them. Never
         raises, and where a tick is under way too long the page of the last second must do."""
-        if self._one_at_a_time.acquire(timeout=LONGEST_WAIT_OF_A_SCRAPE_SECONDS):
-            try:
-                self._own.attempt("scrape", self._charge_and_publish, None)
-            finally:
-                self._one_at_a_time.release()
+        self._own.attempt("scrape", self._charge_unless_busy, None)
+
+    def _charge_unless_busy(self) -> None:
+        deadline = time.monotonic() + LONGEST_WAIT_OF_A_SCRAPE_SECONDS
+        while self._one_at_a_time.locked():
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.001)
+        with (
+            self._one_at_a_time
+        ):  # `with`, so that no fault between taking and freeing it stops the meter for good
+            self._charge_and_publish()
 
     def _charge_and_publish(self) -> None:
         now = self._monotonic_seconds()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from argparse import Namespace
 from typing import Any
 
 from vllm_costmeter.outputs.status_json import status
 from vllm_costmeter.plugin.activation import NAME
+from vllm_costmeter.plugin.faults import FAULTS
+
+log = logging.getLogger("vllm.costmeter")
 
 
 class CostMeterEndpoints:
@@ -17,12 +21,21 @@ class CostMeterEndpoints:
 
     def attach_router(self, app: Any) -> None:
         def costmeter() -> dict[str, Any]:
-            """Not `async`: it reads files where several API servers share /metrics, so it runs in the thread pool."""
-            return status()
+            """Not `async`: it reads files where several API servers share /metrics, so it runs in the thread pool.
+            A fault is counted and answered with status 500, on this path alone."""
+            try:
+                return status()
+            except Exception:
+                FAULTS.add("endpoint")
+                raise
 
-        app.add_api_route(
-            f"/{NAME}", costmeter, methods=["GET"], tags=[NAME], summary="Cost, tokens and memory now"
-        )
+        try:
+            app.add_api_route(
+                f"/{NAME}", costmeter, methods=["GET"], tags=[NAME], summary="Cost, tokens and memory now"
+            )
+        except Exception:
+            FAULTS.add("endpoint")
+            log.exception("costmeter: /%s could not be added; serving goes on without it", NAME)
 
     async def init_state(self, engine_client: Any, state: Any, args: Namespace) -> None:
         """Nothing of ours lives in the app's state."""

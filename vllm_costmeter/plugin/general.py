@@ -14,7 +14,8 @@ import sys
 from importlib.metadata import entry_points
 from typing import Any
 
-from vllm_costmeter.plugin import activation
+from vllm_costmeter.plugin import activation, boot_facts
+from vllm_costmeter.plugin.faults import FAULTS
 
 log = logging.getLogger("vllm.costmeter")
 """Under vLLM's own logger, so that lines appear with its format and level."""
@@ -25,7 +26,9 @@ def register() -> None:
     try:
         _wrap_engine_args()
         _wrap_endpoint_plugins()
+        boot_facts.wrap_worker()
     except Exception:
+        FAULTS.add("start")
         log.exception("costmeter could not attach to this vLLM; serving goes on without it")
 
 
@@ -38,18 +41,29 @@ def _wrap_engine_args() -> None:
 
     @functools.wraps(add_cli_args)
     def add_cli_args_with_ours(parser: Any) -> Any:
-        from vllm_costmeter.plugin.flags import add_flags
-
         parser = add_cli_args(parser)
-        add_flags(parser)
+        try:
+            from vllm_costmeter.plugin.flags import add_flags
+
+            add_flags(parser)
+        except Exception:
+            FAULTS.add("start")
+            log.exception("costmeter: its flags could not be added")
         return parser
 
     @functools.wraps(create_engine_config)
     def create_engine_config_checked(self: Any, *args: Any, **kwargs: Any) -> Any:
-        preflight = _prepared_preflight(self)
+        preflight = None
+        try:
+            preflight = _prepared_preflight(self)
+        except Exception:
+            _skip_check()
         config = create_engine_config(self, *args, **kwargs)
-        if preflight is not None:
-            preflight.check(config)
+        try:
+            if preflight is not None:
+                preflight.check(config)
+        except Exception:
+            _skip_check()
         return config
 
     engine_args.add_cli_args = staticmethod(add_cli_args_with_ours)
@@ -58,16 +72,18 @@ def _wrap_engine_args() -> None:
 
 
 def _prepared_preflight(engine_args: Any) -> Any:
-    """None where the meter was not asked for, or where a fault of our own keeps the check from running."""
-    try:
-        if not activation.is_on(getattr(engine_args, "additional_config", None)):
-            return None
-        from vllm_costmeter.plugin.preflight import Preflight
-
-        return Preflight(engine_args)
-    except Exception:
-        log.exception("costmeter: the fit check failed and is skipped")
+    """None where the meter was not asked for."""
+    if not activation.is_on(getattr(engine_args, "additional_config", None)):
         return None
+    from vllm_costmeter.plugin.preflight import Preflight
+
+    return Preflight(engine_args)
+
+
+def _skip_check() -> None:
+    """A fault of our own keeps the check from running; the start goes on."""
+    FAULTS.add("start")
+    log.exception("costmeter: the fit check failed and is skipped")
 
 
 def _wrap_endpoint_plugins() -> None:
@@ -81,20 +97,30 @@ def _wrap_endpoint_plugins() -> None:
 
     @functools.wraps(load)
     def load_endpoint_plugins_requested(supported_tasks: Any = None) -> Any:
-        requested = activation.requested_plugins()
-        installed = {point.name for point in entry_points(group="vllm.endpoint_plugins")}
-        everything_was_asked_for = "VLLM_PLUGINS" not in os.environ and installed <= set(requested)
-        loaded = (
-            [] if everything_was_asked_for else list(load(supported_tasks))
-        )  # else vLLM warns of our own plugin
-        present = {plugin.name for plugin in loaded}
-        for name in requested:
-            if name not in present:
-                loaded += _load_endpoint_plugin(name, supported_tasks)
+        loaded = [] if _everything_was_asked_for() else list(load(supported_tasks))
+        try:
+            present = {plugin.name for plugin in loaded}
+            for name in activation.requested_plugins():
+                if name not in present:
+                    loaded += _load_endpoint_plugin(name, supported_tasks)
+        except Exception:
+            FAULTS.add("endpoint")
+            log.exception("costmeter: the endpoint plugins that --plugin named could not be loaded")
         return loaded
 
     load_endpoint_plugins_requested._costmeter = True  # type: ignore[attr-defined]
     module.load_endpoint_plugins = load_endpoint_plugins_requested
+
+
+def _everything_was_asked_for() -> bool:
+    """Then there is nothing for vLLM to load, which would only warn of our own plugin."""
+    try:
+        installed = {point.name for point in entry_points(group="vllm.endpoint_plugins")}
+        return "VLLM_PLUGINS" not in os.environ and installed <= set(activation.requested_plugins())
+    except Exception:
+        FAULTS.add("endpoint")
+        log.exception("costmeter: the installed endpoint plugins are not known")
+        return False
 
 
 def _load_endpoint_plugin(name: str, supported_tasks: Any) -> list[Any]:
@@ -103,6 +129,7 @@ def _load_endpoint_plugin(name: str, supported_tasks: Any) -> list[Any]:
         try:
             plugin = point.load()()
         except Exception:
+            FAULTS.add("endpoint")
             log.exception("endpoint plugin %s could not be loaded", name)
             continue
         needed = getattr(plugin, "required_tasks", None)

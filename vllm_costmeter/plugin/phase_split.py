@@ -10,6 +10,7 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.meter import GENERIC_CPU, CardRates, PhaseSplit
 from vllm_costmeter.core.meter.model_work import model_work
 from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.sources.vllm_config import plan_of_running
 
 log = logging.getLogger("vllm.costmeter")
@@ -30,6 +31,7 @@ def phase_split(vllm_config: Any, card: Card | None) -> PhaseSplit | None:
         log.warning("costmeter: prefill and decode are not priced apart: %s", why)
         return None
     except Exception:
+        FAULTS.add("start")
         log.exception("costmeter: prefill and decode are not priced apart")
         return None
 

@@ -15,10 +15,12 @@ from vllm_costmeter.core.plan import Layout
 from vllm_costmeter.core.settings import Settings
 from vllm_costmeter.core.suggest import with_suggestions
 from vllm_costmeter.outputs.check_text import refusal_lines
-from vllm_costmeter.plugin import activation
+from vllm_costmeter.plugin import activation, boot_facts
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError
 from vllm_costmeter.plugin.exact.while_starting import counted_while_starting, unknown_being_served
+from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.served_model import model_being_served
+from vllm_costmeter.sources.calibration import recall
 from vllm_costmeter.sources.catalogue import parse_gpu
 from vllm_costmeter.sources.local_gpus import local_gpus
 from vllm_costmeter.sources.vllm_config import plan_from_engine_args, spans_machines, with_resolved_defaults
@@ -43,18 +45,23 @@ class Preflight:
 
     def check(self, config: Any) -> None:
         """Refuse, warn or pass, once per server. A fault of our own never stops a start: it is logged."""
-        if not self._first or self._settings.preflight == "off":
-            return
-        os.environ[CHECKED] = "1"
+        if self._first and self._settings.preflight != "off":
+            os.environ[CHECKED] = "1"
+            self._judge(config)
+        boot_facts.open_folder()
+
+    def _judge(self, config: Any) -> None:
         try:
             result = self._fit(config)
         except BadInputError as why:
             _stop([f"error: {why}"], 2)
         except Exception:
+            FAULTS.add("start")
             log.exception("costmeter: the fit check failed and is skipped")
             return
         if result is None:
             return
+        boot_facts.predict(result)
         lines = refusal_lines(result)
         if result.is_refused and self._settings.preflight == "refuse":
             _stop([*lines, "To start anyway: --costmeter-preflight warn"], 1)
@@ -69,6 +76,7 @@ class Preflight:
                 'name one with --costmeter-gpu, such as --costmeter-gpu "RTX 4090"'
             )
             return None
+        gpu = dataclasses.replace(gpu, boots=recall(gpu.name)[0])
         plan = with_resolved_defaults(self._plan, config) if gpu.source == "nvml" else self._plan
         try:
             model = model_being_served(config)

@@ -27,7 +27,8 @@ from vllm_costmeter.outputs.exposition import ServerFacts
 from vllm_costmeter.outputs.multiprocess import MultiprocessPublisher
 from vllm_costmeter.outputs.process_exchange import ProcessExchange
 from vllm_costmeter.outputs.server_meter import ChargingProcess, CountingProcess, OwnCounts
-from vllm_costmeter.plugin import activation
+from vllm_costmeter.plugin import activation, boot_facts
+from vllm_costmeter.plugin.fault_page import page_of_faults
 from vllm_costmeter.plugin.phase_split import phase_split
 from vllm_costmeter.sources.catalogue import card_for_nvml_name, default_price, parse_gpu
 from vllm_costmeter.sources.nvml_source import nvml_source
@@ -51,6 +52,8 @@ class ServingMeter:
         self._engines = engines
         self._errors = errors
         self._server: ChargingProcess | CountingProcess | None = None
+        self._gpus: GpuSource | None = None
+        self._page: LatestCollector | None = None
         self._told: set[str] = set()
 
     def tick(self) -> None:
@@ -68,9 +71,11 @@ class ServingMeter:
             log.warning("costmeter: %s", line, exc_info=fault)
 
     def _assemble(self) -> ChargingProcess | CountingProcess:
+        """Tried again every second until it works, so what must exist once (a thread, a collector) is kept."""
         shape, rank = self._shape, self._shape.api_process_rank
         shared = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         directory = Path(shared) if shared else None
+        page = None if directory else self._own_page()
         several = shape.api_process_count > 1 and directory is not None
         now = time.monotonic()
         exchange = ProcessExchange(directory, rank, now) if several and directory else None
@@ -83,21 +88,27 @@ class ServingMeter:
         if exchange is not None and rank > 0:
             publisher = MultiprocessPublisher(exchange.directory, rank)
             return CountingProcess(own=own, exchange=exchange, publish=publisher.publish)
-        gpus = nvml_source(shape.local_gpus, root_pid=os.getppid() if several else None)
-        facts, meter = self._server_facts(), self._meter(_settings(self._vllm_config), gpus)
-        page = MultiprocessPublisher(directory, rank) if directory else LatestCollector()
+        if self._gpus is None:
+            self._gpus = nvml_source(shape.local_gpus, root_pid=os.getppid() if several else None)
+        facts, meter = self._server_facts(), self._meter(_settings(self._vllm_config), self._gpus)
         server = ChargingProcess(
             own=own,
             meter=meter,
             facts=lambda: facts,
-            publish=page.publish,
-            gpus=gpus.latest,
+            publish=page.publish if page else MultiprocessPublisher(directory or Path(), rank).publish,
+            gpus=self._gpus.latest,
             exchange=exchange,
             merger=EngineMerger(shape.engine_indexes, now) if exchange else None,
         )
-        if isinstance(page, LatestCollector):
-            page.before_scrape = server.refresh  # a scrape shows the bill of its own moment
+        if page is not None:
+            page.before_scrape = lambda page: server.refresh()  # a scrape shows the bill of its own moment
         return server
+
+    def _own_page(self) -> LatestCollector:
+        """Registered once; until the meter is put together it shows the faults that keep it from that."""
+        if self._page is None:
+            self._page = page_of_faults(self._errors)
+        return self._page
 
     def _meter(self, settings: Settings, gpus: GpuSource) -> Meter:
         shape = self._shape
@@ -117,12 +128,14 @@ class ServingMeter:
         )
 
     def _server_facts(self) -> ServerFacts:
+        result, actual = boot_facts.checked(), boot_facts.actual_bytes()
         shape = self._shape
         per_engine = shape.kv_cache_capacity_tokens
         return ServerFacts(
             model_name=shape.model_name,
             version=vllm_costmeter.__version__,
             vllm_version=vllm.__version__,
+            preflight_bytes=boot_facts.preflight_bytes(result, actual),
             kv_cache_capacity_tokens=None if per_engine is None else per_engine * len(shape.engine_indexes),
         )
 

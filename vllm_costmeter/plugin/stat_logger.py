@@ -6,16 +6,19 @@ arithmetic. Everything else (prices, NVML, files, /metrics) happens on the sampl
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from vllm.v1.metrics.loggers import AggregateStatLoggerBase
 
-from vllm_costmeter.outputs.error_counts import ErrorCounts
 from vllm_costmeter.outputs.sampler import Sampler
 from vllm_costmeter.plugin import activation
+from vllm_costmeter.plugin.fault_page import publish_faults
+from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving import ServingMeter
 from vllm_costmeter.sources.vllm_config import server_shape
 from vllm_costmeter.sources.vllm_stats import StepCounters
@@ -26,15 +29,18 @@ log = logging.getLogger("vllm.costmeter")
 class CostMeterStatLogger(AggregateStatLoggerBase):
     """One per API server process, for all its engines. Does nothing unless the meter was asked for."""
 
+    _engines: Mapping[int, StepCounters] = MappingProxyType({})
+    """By index, those that are metered: none before the start."""
+
     def __init__(self, vllm_config: Any, engine_indexes: Sequence[int] = (0,)) -> None:
-        self._engines: dict[int, StepCounters] = {}
-        self._errors = ErrorCounts()
         try:
             if activation.is_on(vllm_config.additional_config):
                 self._start(vllm_config, engine_indexes)
         except Exception:
-            self._engines = {}
+            FAULTS.add("start")
             log.exception("costmeter could not start; serving goes on without it")
+            with contextlib.suppress(Exception):
+                publish_faults(FAULTS)
 
     def _start(self, vllm_config: Any, engine_indexes: Sequence[int]) -> None:
         shape = server_shape(vllm_config, engine_indexes)
@@ -44,7 +50,7 @@ class CostMeterStatLogger(AggregateStatLoggerBase):
             index: StepCounters(index, now, shape.kv_cache_capacity_tokens or 0, log_events=several)
             for index in shape.engine_indexes
         }
-        meter = ServingMeter(vllm_config, shape, tuple(self._engines.values()), self._errors)
+        meter = ServingMeter(vllm_config, shape, tuple(self._engines.values()), FAULTS)
         Sampler(meter.tick, meter.report_fault).start()
 
     def record(
@@ -60,7 +66,7 @@ class CostMeterStatLogger(AggregateStatLoggerBase):
             if counters is not None:
                 counters.add_step(scheduler_stats, iteration_stats, time.monotonic())
         except Exception:  # noqa: BLE001 nothing may reach vLLM's event loop; the count is on /metrics
-            self._errors.add("hook")
+            FAULTS.add("hook")
 
     def record_sleep_state(self, is_awake: int, level: int) -> None:
         """vLLM passes 1 when it falls *asleep* and 0 when awake, whatever the parameter's name (AsyncLLM.sleep)."""
@@ -68,7 +74,7 @@ class CostMeterStatLogger(AggregateStatLoggerBase):
             for counters in self._engines.values():
                 counters.sleep(bool(is_awake), time.monotonic())
         except Exception:  # noqa: BLE001 as above
-            self._errors.add("hook")
+            FAULTS.add("hook")
 
     def log_engine_initialized(self) -> None:
         """vLLM's moment to print what it serves; ours comes from the sampler's thread."""

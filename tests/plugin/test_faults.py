@@ -1,0 +1,127 @@
+"""A fault at any line of the plugin's running path stays inside, is counted, and is over in the next second."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from plugin.hooked_server import LAST_TOKENS, GpuAtHand, HookedServer, OneThread
+from plugin.line_faults import Line, LineFaults
+from tiny_model import CONFIG
+
+from vllm_costmeter.outputs import sampler
+
+RUNNING_PATH = (
+    "vllm_costmeter/plugin/",
+    "vllm_costmeter/sources/vllm_",
+    "vllm_costmeter/sources/row_ring",
+    "vllm_costmeter/outputs/",
+    "vllm_costmeter/core/meter/",
+)
+"""Where vLLM's event loop, a scrape and the sampler's thread pass; the libraries of others and what only a start reads
+(catalogue, model shapes) are represented by the lines that call them."""
+
+Parts = tuple[str, ...]
+Make = Callable[[], HookedServer]
+
+
+@pytest.fixture(scope="module")
+def patched() -> Iterator[pytest.MonkeyPatch]:
+    """Undone after the module."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def logger_class(patched: pytest.MonkeyPatch) -> type:
+    """Our stat logger over a stand-in for the two modules of vLLM that it imports, and a card without a driver."""
+    for name in ("vllm", "vllm.v1", "vllm.v1.metrics", "vllm.v1.metrics.loggers"):
+        patched.setitem(sys.modules, name, ModuleType(name))
+    sys.modules["vllm"].__version__ = "0.33.0"  # type: ignore[attr-defined]
+    sys.modules["vllm.v1.metrics.loggers"].AggregateStatLoggerBase = object  # type: ignore[attr-defined]
+    for name in ("serving", "stat_logger"):
+        patched.delitem(sys.modules, f"vllm_costmeter.plugin.{name}", raising=False)
+    from vllm_costmeter.plugin import serving, stat_logger
+
+    patched.setattr(serving, "nvml_source", lambda count, root_pid: GpuAtHand())
+    patched.setenv("VLLM_PLUGINS", "costmeter")
+    patched.setenv("COSTMETER_GPU_HOURLY_USD", "3600")
+    patched.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
+    patched.setenv("_COSTMETER_SETTINGS", "")  # so that what the plugin sets is undone
+    found: type = stat_logger.CostMeterStatLogger
+    return found
+
+
+@pytest.fixture
+def thread(monkeypatch: pytest.MonkeyPatch) -> OneThread:
+    stand_in = OneThread()
+    monkeypatch.setattr(sampler, "threading", stand_in)
+    return stand_in
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The configuration file of a small Llama."""
+    folder = tmp_path_factory.mktemp("model")
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    return folder
+
+
+def lived(make: Make, thread: OneThread, parts: Parts, at: Line | None) -> tuple[HookedServer, LineFaults]:
+    """A server's life with a fault at that line, and what was reached."""
+    server, faults = make(), LineFaults(parts, at)
+    with faults.watching():
+        server.run(thread)
+    server.clean_up()
+    return server, faults
+
+
+def walk(make: Make, thread: OneThread, parts: Parts = RUNNING_PATH) -> int:
+    """Every line that a healthy life reaches fails once, each in a life of its own; returns how many there are."""
+    healthy, reached = lived(make, thread, parts, None)
+    assert (healthy.escaped, healthy.ended) == ([], True)
+    assert healthy.after["costmeter_tokens_totalgenerated"] == 19
+    errors = healthy.after["costmeter_errors_total"]
+    walked = 0
+    for line, function in reached.reached.items():
+        server, faults = lived(make, thread, parts, line)
+        if not faults.fired:
+            continue
+        walked += 1
+        where = f"{Path(line[0]).name}:{line[1]} in {function}"
+        assert server.escaped == [], where
+        counted = server.after.get("costmeter_errors_total", 0) - errors
+        assert counted == 1, f"{where} was counted {counted} times"
+        errors = server.after["costmeter_errors_total"]
+        if server.after.keys() != {"costmeter_errors_total"}:  # it could start
+            assert server.ended, f"{where} ended the sampler"
+            added = {name: server.after[name] - server.before[name] for name in server.after}
+            assert added["costmeter_tokens_totalgenerated"] == LAST_TOKENS, where
+            assert added["costmeter_cost_usd_total"] > 0, where
+    return walked
+
+
+def test_no_line_of_the_hook_harms_serving(logger_class: type, model: Path, thread: OneThread) -> None:
+    """The plugin's own files and what reads vLLM's statistics: nothing leaves the hook, the fault is on the page, the
+    next second counts."""
+    own = ("vllm_costmeter/plugin/", "vllm_costmeter/sources/vllm_stats", "vllm_costmeter/sources/row_ring")
+    assert walk(lambda: HookedServer(logger_class, model, None), thread, own) > 100
+
+
+@pytest.mark.heavy
+def test_no_line_of_one_process_harms_serving(logger_class: type, model: Path, thread: OneThread) -> None:
+    """One API server process, from the hook through meter and exposition to the scrape: about 700 lines."""
+    assert walk(lambda: HookedServer(logger_class, model, None), thread) > 300
+
+
+@pytest.mark.heavy
+def test_no_line_of_the_first_of_two_processes_harms_serving(
+    logger_class: type, model: Path, thread: OneThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that charges, with its metrics in files: about 770 lines."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    assert walk(lambda: HookedServer(logger_class, model, tmp_path), thread) > 300
