@@ -40,6 +40,15 @@ def test_the_longest_context_is_printed_by_card() -> None:
     assert lengths[0] < 131072
 
 
+def test_the_cheapest_cards_come_first() -> None:
+    """One line per card that fits, by price."""
+    done = run(sys.executable, EXAMPLES / "cheapest_card.py")
+    assert done.returncode == 0, done.stderr
+    prices = [float(line.split()[0]) for line in done.stdout.splitlines()]
+    assert len(prices) == 5
+    assert prices == sorted(prices)
+
+
 def test_the_scrape_configuration_is_valid() -> None:
     """promtool accepts it, where there is one."""
     if shutil.which("promtool") is None:
