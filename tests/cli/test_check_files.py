@@ -79,6 +79,9 @@ def test_the_command_line_goes_before_the_file(
     assert main(words) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["gpu"]["name"], found["engine"]["max_model_len"]) == ("T4", 2048)
+    file = manifest(tmp_path, f"[{model}, --enforce-eager]")
+    assert main(["check", "--file", str(file), *VERSION, "--no-enforce-eager", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["engine"]["enforce_eager"] is False
 
 
 @pytest.mark.parametrize(
@@ -194,6 +197,13 @@ def test_a_token_in_a_command_that_is_none_is_not_shown(capsys: pytest.CaptureFi
     """The fault repeats the program, not the secrets around it."""
     assert main(["check", "--", "HF_TOKEN=hf_secret", "vllm", "bench", "--hf-token", "hf_secret"]) == 2
     assert "hf_secret" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["${MODEL}", "$MODEL", "$(MODEL)", "{{ .Values.model }}", "<your model>"])
+def test_a_placeholder_for_the_model_is_said_so(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not looked for on disk or on the Hub."""
+    assert main(["check", text, "--gpu", "L4"]) == 2
+    assert "is a placeholder for the model" in capsys.readouterr().err
 
 
 def test_explain_shows_rule_and_evidence(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,7 +81,7 @@ def _server_answer(server: DeclaredServer, args: argparse.Namespace, parse: Pars
     reject_placeholders(server)
     try:
         declared = parse([word.text for word in server.words])
-        merged = _over(declared, args)
+        merged = _over(declared, args, parse([]))
         models = [*merged.models, *([merged.model_flag] if merged.model_flag else [])]
         if not models:
             raise server.place.fault(f"{server.name}: names no model")
@@ -98,9 +98,11 @@ def _server_answer(server: DeclaredServer, args: argparse.Namespace, parse: Pars
     return replace(answer, fit=noted, file=server.place.file, line=server.place.line)
 
 
-def _over(declared: argparse.Namespace, args: argparse.Namespace) -> argparse.Namespace:
+def _over(
+    declared: argparse.Namespace, args: argparse.Namespace, defaults: argparse.Namespace
+) -> argparse.Namespace:
     """The file's flags, with those that the command line gives in their place."""
-    given = {name: value for name, value in vars(args).items() if value not in (None, False, [])}
+    given = {name: value for name, value in vars(args).items() if value != vars(defaults).get(name)}
     return argparse.Namespace(**{**vars(declared), **given})
 
 

@@ -13,6 +13,7 @@ from vllm_costmeter.sources.checkpoint.model import model_of, with_checkpoint
 from vllm_costmeter.sources.model_config import read_json_object, read_model
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+_PLACEHOLDER = re.compile(r"\$\{|\$\(|^\$[A-Za-z_]|\{\{|^<.*>$")
 
 
 def open_model(text: str, revision: str | None = None, hub_token: str | None = None) -> Model:
@@ -22,6 +23,8 @@ def open_model(text: str, revision: str | None = None, hub_token: str | None = N
     BadInputError for what is not there or faulty; NotUnderstoodError for a kind of file that is not known.
     """
     path = Path(text)
+    if _PLACEHOLDER.search(text) and not _exists(path):
+        raise BadInputError(f"{text[:80]!r} is a placeholder for the model: put its value there")
     if _exists(path) or not is_repository(text):
         return local_model(path)
     from vllm_costmeter.sources.checkpoint.hub import hub_model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 import tracemalloc
 from pathlib import Path
@@ -106,6 +107,13 @@ def test_a_clone_without_large_files_is_a_config_alone(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_text(
         "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
     )
+    assert local_model(tmp_path).weights_source == "config"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """What is no file is not read."""
+    (tmp_path / "config.json").write_text(json.dumps(TINY_LLAMA))
+    os.mkfifo(tmp_path / "model.safetensors")
     assert local_model(tmp_path).weights_source == "config"
 
 

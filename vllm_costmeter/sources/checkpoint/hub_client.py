@@ -58,7 +58,9 @@ class HubClient:
 
     def listing(self, repository: str, revision: str | None) -> Listing:
         """One request. BadInputError for a repository or revision that is not there, or not for this token."""
-        path = f"api/models/{repository}/revision/{quote(revision or 'main', safe='')}"
+        path = f"api/models/{repository}"
+        if revision is not None:
+            path += f"/revision/{quote(revision, safe='')}"
         with self._faults(repository, revision):
             self._library.utils.validate_repo_id(repository)
             found = json.loads(self._get(path, LARGEST_LISTING_BYTES, {}))

@@ -32,7 +32,7 @@ def checkpoint_in(folder: Path) -> CheckpointContents | None:
     BadInputError for a file that is no safetensors file, and where some of the shards are missing: vLLM would stop.
     """
     try:
-        names = [entry.name for entry in os.scandir(folder)]
+        names = [entry.name for entry in os.scandir(folder) if entry.is_file()]
     except OSError as error:
         raise BadInputError(f"{folder}: cannot be read: {error.strerror or error}") from None
     files = safetensors_files(names)
