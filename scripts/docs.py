@@ -37,7 +37,8 @@ def metrics() -> str:
 def settings() -> str:
     """Every setting, as Markdown."""
     rows = [
-        f"| `{row.key}` | `{row.flag} {row.metavar}` | `{row.environment_variable}` | {row.help} |" for row in SETTINGS
+        f"| `{row.key}` | `{row.flag} {row.metavar}` | `{row.environment_variable}` | {row.help} |"
+        for row in SETTINGS
     ]
     return "\n".join(
         [

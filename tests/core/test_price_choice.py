@@ -58,7 +58,10 @@ def test_a_mig_slice_pays_its_part() -> None:
     assert server_share([gpu(part)], "memory", 0.5, 7) == (0.0625, "mig_memory x stated")
     assert server_share([gpu(None)], "memory", 1.0, 7) == (1.0, "")
     price = choose_price(
-        Settings(gpu_hourly_usd=7.0, price_source="flag"), 1, None, server_share([gpu(part)], "compute", 1.0, 7)
+        Settings(gpu_hourly_usd=7.0, price_source="flag"),
+        1,
+        None,
+        server_share([gpu(part)], "compute", 1.0, 7),
     )
     assert price is not None
     assert round(price.usd_per_hour_by_component["rental"], 9) == 1.0

@@ -1,7 +1,7 @@
 """What the workers found at boot, beside what the check predicted: both travel from process to process here.
 
-The check (in the process that parses the command line) puts its prediction and a folder into the environment; each
-worker writes what it holds into that folder once its KV cache is made; the process that charges reads both.
+The check (in the process that parses the command line) leaves its answer in a folder that the environment names; each
+worker writes what it holds there once its KV cache is made; the process that charges reads both.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import atexit
 import contextlib
 import json
+import logging
 import os
+import pickle
 import shutil
 import sys
 import tempfile
@@ -17,10 +19,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vllm_costmeter.core.boot_record import boot_of
 from vllm_costmeter.core.fit_result import Fit
+from vllm_costmeter.sources.calibration import remember
 
-PREDICTION = "_COSTMETER_PREDICTION"
+log = logging.getLogger("vllm.costmeter")
+
 FOLDER = "_COSTMETER_BOOT_FOLDER"
+CHECKED_FILE = "checked.pickle"
+"""In a folder of mode 0700 that this server's own first process made: nobody else writes what is unpickled."""
 
 PreflightBytes = dict[tuple[str, ...], float]
 """By (part, value): part weights or kv_cache, value predicted or actual."""
@@ -34,11 +41,15 @@ def open_folder() -> None:
 
 
 def predict(result: Fit) -> None:
-    """Remember what the check says of one GPU; nothing where it does not know every part."""
-    memory = result.per_gpu
-    if memory is not None:
-        predicted = {"weights": memory.weights_bytes, "kv_cache": memory.kv_cache_available_bytes}
-        os.environ[PREDICTION] = json.dumps(predicted)
+    """Keep what the check said for the process that charges, which may be another."""
+    open_folder()
+    (Path(os.environ[FOLDER]) / CHECKED_FILE).write_bytes(pickle.dumps(result))
+
+
+def checked() -> Fit | None:
+    """What the check said before the start; None where there was nothing to check against."""
+    path = Path(os.environ.get(FOLDER, "")) / CHECKED_FILE
+    return pickle.loads(path.read_bytes()) if path.is_file() else None
 
 
 def wrap_worker() -> None:
@@ -62,25 +73,55 @@ def wrap_worker() -> None:
 
 def _report(worker: Any, kv_cache: Any) -> None:
     facts = {"kv_cache": sum(tensor.size for tensor in kv_cache.kv_cache_tensors)}
-    weights = getattr(worker.model_runner, "model_memory_usage", None)
-    if weights:
-        facts["weights"] = int(weights)
+    runner = worker.model_runner
+    weights = getattr(
+        runner, "model_memory_usage", None
+    )  # what the card lost while loading; not measured on a CPU
+    facts["weights"] = int(
+        weights or sum(part.numel() * part.element_size() for part in runner.model.parameters())
+    )
     path = Path(os.environ[FOLDER]) / f"{os.getpid()}.json"
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(facts))
     temporary.replace(path)
 
 
-def preflight_bytes(environ: Mapping[str, str] = os.environ) -> PreflightBytes:
-    """Predicted and actual bytes per GPU: of several workers the fullest one's weights, the smallest KV cache, as vLLM
-    itself plans. What nobody told is missing."""
-    found: PreflightBytes = {}
-    if PREDICTION in environ:
-        found |= {(part, "predicted"): size for part, size in json.loads(environ[PREDICTION]).items()}
-    if FOLDER in environ:
-        reports = [json.loads(path.read_text()) for path in sorted(Path(environ[FOLDER]).glob("*.json"))]
-        for part, choose in (("weights", max), ("kv_cache", min)):
-            sizes = [report[part] for report in reports if part in report]
-            if sizes:
-                found[part, "actual"] = choose(sizes)
+def actual_bytes() -> dict[str, int]:
+    """By part, per GPU: of several workers the fullest one's weights and the smallest KV cache, as vLLM itself plans.
+    What nobody told is missing."""
+    reports = [
+        json.loads(path.read_text()) for path in Path(os.environ.get(FOLDER, "/nowhere")).glob("*.json")
+    ]
+    found = {}
+    for part, choose in (("weights", max), ("kv_cache", min)):
+        sizes = [report[part] for report in reports if part in report]
+        if sizes:
+            found[part] = choose(sizes)
     return found
+
+
+def preflight_bytes(result: Fit | None, actual: Mapping[str, int]) -> PreflightBytes:
+    """Both sides, as the metric shows them."""
+    found: PreflightBytes = {(part, "actual"): size for part, size in actual.items()}
+    if result is not None and result.per_gpu is not None:
+        found["weights", "predicted"] = result.per_gpu.weights_bytes
+        found["kv_cache", "predicted"] = result.per_gpu.kv_cache_available_bytes
+    return found
+
+
+def learn(result: Fit | None, actual: Mapping[str, int], kv_cache_tokens: int | None, today: str) -> None:
+    """Leave this start to later checks of the same deployment. Only of a card that a driver showed: what a server on
+    another device had says nothing of the card that was named."""
+    if result is None or result.gpu.source != "nvml" or "kv_cache" not in actual:
+        return
+    boot = boot_of(
+        result.model,
+        result.gpu,
+        result.plan,
+        pool_bytes=actual["kv_cache"],
+        on=today,
+        kv_cache_tokens=kv_cache_tokens,
+        weights_bytes=actual.get("weights"),
+    )
+    if boot is not None and (fault := remember(boot)) is not None:
+        log.warning("costmeter: %s", fault)

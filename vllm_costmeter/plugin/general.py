@@ -56,13 +56,13 @@ def _wrap_engine_args() -> None:
         preflight = None
         try:
             preflight = _prepared_preflight(self)
-        except Exception:
+        except Exception:  # noqa: BLE001 (logged and counted there)
             _skip_check()
         config = create_engine_config(self, *args, **kwargs)
         try:
             if preflight is not None:
                 preflight.check(config)
-        except Exception:
+        except Exception:  # noqa: BLE001 (logged and counted there)
             _skip_check()
         return config
 

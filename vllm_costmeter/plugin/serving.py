@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import os
 import time
@@ -131,6 +132,7 @@ class ServingMeter:
         result, actual = boot_facts.checked(), boot_facts.actual_bytes()
         shape = self._shape
         per_engine = shape.kv_cache_capacity_tokens
+        boot_facts.learn(result, actual, per_engine, datetime.date.today().isoformat())
         return ServerFacts(
             model_name=shape.model_name,
             version=vllm_costmeter.__version__,

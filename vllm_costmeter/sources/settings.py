@@ -56,7 +56,9 @@ def read_settings(
     """Flags over `--additional-config` over the environment over the file, validated. Raises BadInputError."""
     layers: list[Layer] = [
         Layer("flag", lambda key: BY_KEY[key].flag, flags or {}),
-        Layer("additional_config", lambda key: f"--additional-config.costmeter.{key}", additional_config or {}),
+        Layer(
+            "additional_config", lambda key: f"--additional-config.costmeter.{key}", additional_config or {}
+        ),
         environment_layer(environ),
     ]
     path = config or environ.get(CONFIG_VARIABLE, "").strip()

@@ -1,0 +1,67 @@
+"""What workers found at boot meets what the check predicted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from example_models import llama
+
+from vllm_costmeter.core.fit import fit
+from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.plugin import boot_facts
+from vllm_costmeter.sources.calibration import recall
+
+GIB = 1 << 30
+CARD = Gpu("NVIDIA GeForce RTX 4090", 25_383_000_000, source="nvml", compute_capability=(8, 9))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(boot_facts.FOLDER, str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path
+
+
+def test_several_workers_are_told_as_vllm_plans(folder: Path) -> None:
+    """Of several workers the fullest one's weights and the smallest KV cache count."""
+    (folder / "1.json").write_text(json.dumps({"weights": 5, "kv_cache": 7}))
+    (folder / "2.json").write_text(json.dumps({"weights": 6, "kv_cache": 9}))
+    assert boot_facts.actual_bytes() == {"weights": 6, "kv_cache": 7}
+
+
+def test_nothing_told_is_absent(folder: Path) -> None:
+    """With no worker's report and no check there is no sample, not a zero."""
+    assert boot_facts.preflight_bytes(boot_facts.checked(), boot_facts.actual_bytes()) == {}
+
+
+def test_prediction_and_fact_stand_side_by_side(folder: Path) -> None:
+    """The check's answer survives the way to another process and is shown beside the fact."""
+    result = fit(llama(), CARD, Plan(max_model_len=8192))
+    boot_facts.predict(result)
+    shown = boot_facts.preflight_bytes(boot_facts.checked(), {"kv_cache": 5 * GIB})
+    assert result.per_gpu is not None
+    assert shown["weights", "predicted"] == result.per_gpu.weights_bytes
+    assert shown["kv_cache", "actual"] == 5 * GIB
+
+
+def test_a_start_on_a_real_card_teaches_the_next_check(folder: Path) -> None:
+    """A server's own boot is remembered, and the next check of the same deployment uses it and says so."""
+    result = fit(llama(), CARD, Plan(max_model_len=8192))
+    assert result.per_gpu is not None
+    pool = result.per_gpu.kv_cache_available_bytes - GIB // 2
+    boot_facts.learn(result, {"kv_cache": pool}, 40_000, "2026-11-22")
+    again = fit(llama(), replace(CARD, boots=recall(CARD.name)[0]), Plan(max_model_len=8192))
+    assert again.per_gpu is not None
+    assert again.per_gpu.kv_cache_available_bytes == pool
+    assert "calibration" in again.provenance.values()
+
+
+def test_a_card_that_was_only_named_teaches_nothing(folder: Path) -> None:
+    """What a CPU server had says nothing of the RTX 4090 it was checked against."""
+    result = fit(llama(), replace(CARD, source="catalog"), Plan(max_model_len=8192))
+    boot_facts.learn(result, {"kv_cache": GIB}, None, "2026-11-22")
+    assert recall(CARD.name)[0] == ()
