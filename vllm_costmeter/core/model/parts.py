@@ -128,18 +128,26 @@ class Experts:
     bias: bool = False
     checkpoint_names: tuple[str, ...] = ("gate_proj", "up_proj", "down_proj")
     """What the checkpoint calls one expert's matrices, for matching quantisation rules."""
+    least_share: int = 0
+    """Where tensor parallelism cuts experts narrower, each share is padded to this (Kimi-Linear since 0.28)."""
 
     def on(self, rank: Rank) -> ExpertsShape:
         return ExpertsShape(
             count=-(-self.count // rank.expert_parallel_size),
             hidden=self.hidden,
-            intermediate=_divide(self.intermediate, rank.expert_tensor_parallel_size, self.name),
+            intermediate=_divide(self._padded(rank), rank.expert_tensor_parallel_size, self.name),
             gated=self.gated,
             bias=self.bias,
             tensor_parallel_size=rank.expert_tensor_parallel_size,
             element_bytes=rank.element_bytes,
             name=self.name,
         )
+
+    def _padded(self, rank: Rank) -> int:
+        is_cut = rank.tensor_parallel_size > 1 and rank.expert_parallel_size == 1
+        if is_cut and self.intermediate // rank.tensor_parallel_size < self.least_share:
+            return self.least_share * rank.tensor_parallel_size
+        return self.intermediate
 
     @property
     def parameters(self) -> int:

@@ -105,13 +105,14 @@ def served_dtype(root: ConfigReader, text: ConfigReader) -> str:
 def _sizes(source: Source) -> Sizes:
     text = source.text
     count = text.optional_int(*_EXPERT_COUNTS) or 0
+    heads = source.stated_heads or 0
     return Sizes(
         hidden_size=source.hidden_size,
         vocab_size=source.vocab_size,
         num_hidden_layers=source.num_layers,
-        num_attention_heads=source.num_heads,
-        num_key_value_heads=source.num_kv_heads,
-        head_size=text.optional_int("head_dim") or source.hidden_size // source.num_heads,
+        num_attention_heads=heads,
+        num_key_value_heads=source.num_kv_heads if heads else 0,
+        head_size=text.optional_int("head_dim") or (source.hidden_size // heads if heads else 0),
         intermediate_size=text.optional_int("intermediate_size") or 0,
         moe_intermediate_size=(
             text.optional_int("moe_intermediate_size", "intermediate_size") or 0 if count else 0

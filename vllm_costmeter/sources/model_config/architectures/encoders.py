@@ -72,7 +72,7 @@ def roberta_head(source: Source) -> tuple[Part, ...]:
 
 
 def _classifier(source: Source) -> tuple[Part, ...]:
-    values = _num_labels(source) * (source.hidden_size + 1)
+    values = num_labels(source) * (source.hidden_size + 1)
     return (Tensor("classifier", values, element_bytes=FLOAT32_BYTES),)
 
 
@@ -92,13 +92,13 @@ def classifier(build: Callable[[Source], Weights]) -> Callable[[Source], Weights
 
     def with_score(source: Source) -> Weights:
         weights = embedder(build)(source)
-        score = Tensor("score", _num_labels(source) * source.hidden_size, element_bytes=FLOAT32_BYTES)
+        score = Tensor("score", num_labels(source) * source.hidden_size, element_bytes=FLOAT32_BYTES)
         return replace(weights, last=(*weights.last, score))
 
     return with_score
 
 
-def _num_labels(source: Source) -> int:
+def num_labels(source: Source) -> int:
     """`num_labels`, or as many as `id2label` names; transformers' default is 2."""
     names = source.root.raw("id2label")
     counted = len(names) if isinstance(names, dict) and names else 2

@@ -29,7 +29,7 @@ def deepseek(source: Source, *, float32_router: bool = False) -> Weights:
     count = text.int("n_routed_experts", default=0)
     first_dense = text.int("first_k_dense_replace", default=0)
     frequency = text.int("moe_layer_freq", default=1, minimum=1)
-    rotary = _rotary(source)
+    rotary = latent_rotary(source)
     built: dict[tuple[bool, bool], Layer] = {}
     layers = []
     for index in range(source.num_layers):
@@ -42,41 +42,44 @@ def deepseek(source: Source, *, float32_router: bool = False) -> Weights:
                 else gated_mlp("mlp", hidden, source.intermediate_size)
             )
             parts = (
-                *_attention(source, rotary),
+                *latent_attention(source, rotary),
                 *(_indexer(source, rotary) if key[1] else ()),
                 *norms(hidden, "input_layernorm", "post_attention_layernorm"),
                 *block,
             )
-            built[key] = Layer(parts, converted=_absorbed(source))
+            built[key] = Layer(parts, converted=absorbed(source))
         layers.append(built[key])
     return language_model(source, layers, tied=source.is_tied())
 
 
-def _attention(source: Source, rotary: Buffer) -> tuple[Part, ...]:
+def latent_attention(source: Source, rotary: Buffer | None, name: str = "self_attn") -> tuple[Part, ...]:
+    """Queries (through a low rank, or not), the latent and its projections; `rotary` None: without positions."""
     text, hidden, heads = source.text, source.hidden_size, source.num_heads
     rope = text.int("qk_rope_head_dim", minimum=1)
     nope = text.int("qk_nope_head_dim", minimum=1)
     value = text.int("v_head_dim", minimum=1)
     latent = text.int("kv_lora_rank", minimum=1)
     query_rank = text.optional_int("q_lora_rank", minimum=1)
-    parts: list[Part] = [rotary, AttentionScales("self_attn.mla_attn", is_mla=True)]
+    parts: list[Part] = [AttentionScales(f"{name}.mla_attn", is_mla=True)]
+    if rotary is not None:
+        parts.append(rotary)
     if query_rank is not None:
-        names = ("q_a_proj", "kv_a_proj_with_mqa")
+        fused = ("q_a_proj", "kv_a_proj_with_mqa")
         parts += [
-            replicated("self_attn.fused_qkv_a_proj", hidden, query_rank, latent + rope, fused_from=names),
-            *norms(query_rank, "self_attn.q_a_layernorm"),
-            _by_head("self_attn.q_b_proj", query_rank, heads, nope + rope),
+            replicated(f"{name}.fused_qkv_a_proj", hidden, query_rank, latent + rope, fused_from=fused),
+            *norms(query_rank, f"{name}.q_a_layernorm"),
+            _by_head(f"{name}.q_b_proj", query_rank, heads, nope + rope),
         ]
     else:
         parts += [
-            replicated("self_attn.kv_a_proj_with_mqa", hidden, latent + rope),
-            _by_head("self_attn.q_proj", hidden, heads, nope + rope),
+            replicated(f"{name}.kv_a_proj_with_mqa", hidden, latent + rope),
+            _by_head(f"{name}.q_proj", hidden, heads, nope + rope),
         ]
     return (
         *parts,
-        *norms(latent, "self_attn.kv_a_layernorm"),
-        _by_head("self_attn.kv_b_proj", latent, heads, nope + value),
-        row("self_attn.o_proj", heads * value, hidden),
+        *norms(latent, f"{name}.kv_a_layernorm"),
+        _by_head(f"{name}.kv_b_proj", latent, heads, nope + value),
+        row(f"{name}.o_proj", heads * value, hidden),
     )
 
 
@@ -84,7 +87,7 @@ def _by_head(name: str, inputs: int, heads: int, width: int) -> Linear:
     return Linear(name, inputs, (Output(heads, width),), "column")
 
 
-def _absorbed(source: Source) -> tuple[Part, ...]:
+def absorbed(source: Source) -> tuple[Part, ...]:
     """The halves of kv_b_proj that vLLM keeps beside it in the served dtype, per head, for decoding
     (`process_weights_after_loading` in vLLM's MLA layer)."""
     text = source.text
@@ -135,7 +138,7 @@ def _experts(source: Source, count: int, float32: bool) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _rotary(source: Source) -> Buffer:
+def latent_rotary(source: Source) -> Buffer:
     """Under --enforce-eager scaled tables stay float32: vLLM then hands them to FlashInfer's kernel, which wants
     them so, for rotary dimensions of 64 to 512 (deepseek_scaling_rope.py, 0.17 to 0.32)."""
     parameters = rope_parameters(source.text)

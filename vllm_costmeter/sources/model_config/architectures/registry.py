@@ -17,13 +17,20 @@ from vllm_costmeter.sources.model_config.architectures import (
     gemma,
     granite,
     hybrid,
+    kimi_linear,
     llama4,
+    longcat,
+    mamba,
     mimo,
     mla,
     moe,
     moe_dense_first,
     moe_every_layer,
+    older,
+    rotary_encoders,
+    short_convolution,
     vision,
+    vision_internvl,
     vision_towers,
     whisper,
 )
@@ -100,6 +107,36 @@ ARCHITECTURES: dict[str, Architecture] = {
     "Glm4MoeLiteForCausalLM": Architecture(lambda source: mla.deepseek(source, float32_router=True)),
     "OlmoeForCausalLM": Architecture(moe_every_layer.olmoe),
     "PhiMoEForCausalLM": Architecture(moe_every_layer.phi_moe),
+    "ChatGLMForConditionalGeneration": Architecture(older.chatglm),
+    "ChatGLMModel": Architecture(older.chatglm),
+    "FalconForCausalLM": Architecture(older.falcon),
+    "FalconH1ForCausalLM": Architecture(mamba.falcon_h1),
+    "FalconMambaForCausalLM": Architecture(mamba.mamba_1),
+    "GPT2LMHeadModel": Architecture(older.gpt2),
+    "GPTJForCausalLM": Architecture(older.gpt_j),
+    "Glm4vForConditionalGeneration": Architecture(
+        dense_variants.glm4, vision_internvl.glm4v, _QWEN_VL_NAMES, _BOTH
+    ),
+    "Glm4vMoeForConditionalGeneration": Architecture(
+        moe_dense_first.glm4_moe, vision_internvl.glm4v, _QWEN_VL_NAMES, _BOTH
+    ),
+    "InternVLForConditionalGeneration": Architecture(
+        _dense(dense.QWEN2), vision_internvl.intern_vit, _QWEN_VL_NAMES, _BOTH
+    ),
+    "JambaForCausalLM": Architecture(mamba.jamba),
+    "KimiLinearForCausalLM": Architecture(kimi_linear.kimi_linear),
+    "KimiVLForConditionalGeneration": Architecture(mla.deepseek, vision_internvl.kimi_vl),
+    "Lfm2ForCausalLM": Architecture(short_convolution.lfm2),
+    "Lfm2MoeForCausalLM": Architecture(short_convolution.lfm2_moe),
+    "LongcatFlashForCausalLM": Architecture(longcat.longcat_flash),
+    "Mamba2ForCausalLM": Architecture(mamba.mamba_2),
+    "MambaForCausalLM": Architecture(mamba.mamba_1),
+    "ModernBertForSequenceClassification": Architecture(
+        rotary_encoders.modern_bert_classifier, is_pooling=True
+    ),
+    "ModernBertModel": Architecture(rotary_encoders.modern_bert, is_pooling=True),
+    "NomicBertModel": Architecture(rotary_encoders.nomic_bert, is_pooling=True),
+    "OPTForCausalLM": Architecture(older.opt),
     "HyperCLOVAXForCausalLM": Architecture(dense_styles.hyperclovax),
     "BertForSequenceClassification": _encoder(encoders.bert_pooler),
     "BertModel": _encoder(),

@@ -9,6 +9,7 @@ from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 MAX_LAYERS = 1024  # the deepest published model has 126 (Llama 3.1 405B, 2024-07); more is a corrupt file
 _LAYER_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers")
+_HEAD_COUNTS = ("num_attention_heads", "n_head", "n_heads", "decoder_attention_heads")
 TEXT_SECTIONS = ("text_config", "llm_config", "language_config", "thinker_config")
 
 
@@ -38,8 +39,13 @@ class Source:
         return self.text.int(*_LAYER_COUNTS, minimum=1, maximum=MAX_LAYERS)
 
     @property
+    def stated_heads(self) -> int | None:
+        """Query heads; None for a model of recurrent layers alone."""
+        return self.text.optional_int(*_HEAD_COUNTS, minimum=1)
+
+    @property
     def num_heads(self) -> int:
-        return self.text.int("num_attention_heads", "n_head", "n_heads", "decoder_attention_heads", minimum=1)
+        return self.text.int(*_HEAD_COUNTS, minimum=1)
 
     @property
     def num_kv_heads(self) -> int:

@@ -1,0 +1,225 @@
+"""Dense decoders of before Llama: GPT-2, GPT-J, OPT, Falcon, ChatGLM (vLLM 0.32's model code). Most are built whole on
+every pipeline rank at their edges."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.errors import NotUnderstoodError
+from vllm_costmeter.core.model.parts import Embedding, Part, Tensor
+from vllm_costmeter.core.model.weights import Layer, Weights
+from vllm_costmeter.sources.model_config.architectures.blocks import (
+    EDGES,
+    attention,
+    column,
+    language_model,
+    mlp,
+    norms,
+    replicated,
+    row,
+)
+from vllm_costmeter.sources.model_config.architectures.source import Source
+from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
+
+_OPT_OFFSET = 2  # OPTLearnedPositionalEmbedding keeps two rows more than positions
+_MLP_FACTOR = 4  # inner size over hidden size where the file states none
+
+
+def gpt2(source: Source) -> Weights:
+    """GPT-2: learned positions, biases everywhere, the head is the embedding."""
+    hidden = source.hidden_size
+    positions = Tensor("transformer.wpe", source.max_position, hidden)
+    layer = Layer(
+        (
+            *_attention(source, "attn", out="c_proj", bias=True),
+            *mlp("mlp", hidden, _inner(source, "n_inner"), bias=True, names=("c_fc", "c_proj")),
+            *norms(hidden, "ln_1", "ln_2", bias=True),
+        )
+    )
+    return _whole(source, layer, "transformer.h.{}.", "transformer.wte", tied=True, extra=(positions,))
+
+
+def gpt_j(source: Source) -> Weights:
+    """GPT-J: attention and MLP side by side behind one norm; a head with a bias."""
+    text, hidden = source.text, source.hidden_size
+    size = source.head_size()
+    table = rotary_table(
+        size,
+        source.max_position,
+        rope_parameters(text),
+        rotary_dim=text.int("rotary_dim", default=64, minimum=1, maximum=size),
+    )
+    layer = Layer(
+        (
+            *_attention(source, "attn", out="out_proj", bias=False),
+            table,
+            *mlp("mlp", hidden, _inner(source, "n_inner"), bias=True, names=("fc_in", "fc_out")),
+            *norms(hidden, "ln_1", bias=True),
+        )
+    )
+    if source.is_tied():
+        raise NotUnderstoodError(f"{text.name}: GPT-J with a tied head, which vLLM refuses")
+    return _whole(source, layer, "transformer.h.{}.", "transformer.wte", tied=False, head_bias=True)
+
+
+def opt(source: Source) -> Weights:
+    """OPT: learned positions; narrower embeddings between two projections in one of its sizes."""
+    text, hidden = source.text, source.hidden_size
+    width = text.int("word_embed_proj_dim", default=hidden, minimum=1)
+    bias = text.bool("enable_bias", default=True)
+    extra: list[Part] = [Tensor("positions", source.max_position + _OPT_OFFSET, hidden)]
+    if width != hidden:
+        extra += [replicated("project_in", width, hidden), replicated("project_out", hidden, width)]
+    before = text.bool("do_layer_norm_before", default=True)
+    if before and not text.bool("_remove_final_layer_norm", default=False):
+        extra += norms(hidden, "final_layer_norm", bias=True)
+    layer = Layer(
+        (
+            *_attention(source, "self_attn", out="out_proj", bias=bias),
+            *mlp("layer", hidden, source.intermediate_size, bias=bias, names=("fc1", "fc2")),
+            *norms(hidden, "self_attn_layer_norm", "final_layer_norm", bias=True),
+        )
+    )
+    embedding = Embedding("model.decoder.embed_tokens", source.vocab_size, width)
+    head = () if source.is_tied(True) else (Embedding("lm_head", source.vocab_size, width, quantised=True),)
+    return Weights(
+        layers=(layer,) * source.num_layers,
+        layer_prefix="model.decoder.layers.{}.",
+        first=(),
+        last=(),
+        everywhere=(embedding, *extra, *head),
+        is_tied=source.is_tied(True),
+    )
+
+
+def falcon(source: Source) -> Weights:
+    """Falcon: one key head, or a few in its newer architecture; one or two norms before both halves."""
+    text, hidden = source.text, source.hidden_size
+    is_new = text.bool("new_decoder_architecture", default=False)
+    bias = text.bool("bias", default=False)
+    kv_heads = source.num_heads
+    if is_new:
+        kv_heads = source.num_kv_heads
+    elif text.bool("multi_query", default=True):
+        kv_heads = 1
+    size = source.head_size()
+    has_tables = not text.bool("alibi", default=False)
+    positions = text.int("max_position_embeddings", default=2048, minimum=1)
+    table = rotary_table(size, positions, rope_parameters(text))
+    if is_new and text.int("num_ln_in_parallel_attn", default=2) == 2:
+        names: tuple[str, ...] = ("ln_attn", "ln_mlp")
+    elif is_new or text.bool("parallel_attn", default=True):
+        names = ("input_layernorm",)
+    else:
+        names = ("input_layernorm", "post_attention_layernorm")
+    layer = Layer(
+        (
+            *attention(
+                "self_attention",
+                hidden,
+                source.num_heads,
+                kv_heads,
+                size,
+                table if has_tables else None,
+                bias=bias,
+                out_bias=bias,
+                out_name="dense",
+                fused_from=(),
+            ),
+            *mlp(
+                "mlp",
+                hidden,
+                _inner(source, "ffn_hidden_size"),
+                bias=bias,
+                names=("dense_h_to_4h", "dense_4h_to_h"),
+            ),
+            *norms(hidden, *names, bias=True),
+        )
+    )
+    return _whole(source, layer, "transformer.h.{}.", "transformer.word_embeddings", tied=True)
+
+
+def chatglm(source: Source) -> Weights:
+    """ChatGLM 2 and 3, GLM-4 9B: half of each head rotated, gate and up fused in the checkpoint."""
+    text, hidden = source.text, source.hidden_size
+    bias = text.bool("add_bias_linear", default=False)
+    is_grouped = text.bool("multi_query_attention", default=False)
+    kv_heads = text.int("multi_query_group_num", minimum=1) if is_grouped else source.num_heads
+    size = text.int("kv_channels", default=hidden // source.num_heads, minimum=2)
+    inner = source.intermediate_size
+    if not text.bool("rmsnorm", default=True):
+        raise NotUnderstoodError(f"{text.name}: ChatGLM without RMS norms is not known")
+    name = "mlp"
+    layer = Layer(
+        (
+            *attention(
+                "self_attention",
+                hidden,
+                source.num_heads,
+                kv_heads,
+                size,
+                rotary_table(size, source.max_position, rope_parameters(text, default_partial=0.5)),
+                bias=bias or text.bool("add_qkv_bias", default=False),
+                out_bias=bias,
+                out_name="dense",
+                fused_from=(),
+            ),
+            column(f"{name}.dense_h_to_4h", hidden, inner, inner, bias=bias),
+            row(f"{name}.dense_4h_to_h", inner, hidden, bias=bias),
+            *norms(hidden, "input_layernorm", "post_attention_layernorm"),
+        )
+    )
+    final = norms(hidden, "transformer.encoder.final_layernorm")
+    return language_model(
+        source,
+        [layer] * source.num_layers,
+        tied=source.is_tied(),
+        embedding="transformer.embedding",
+        layer_prefix="transformer.encoder.layers.{}.",
+        head="transformer.output_layer",
+        final_norm=final if text.bool("post_layer_norm", default=True) else (),
+        on_every_rank=EDGES,
+    )
+
+
+def _attention(source: Source, name: str, *, out: str, bias: bool) -> tuple[Part, ...]:
+    """As many key heads as query heads, in one matrix of the checkpoint."""
+    heads = source.num_heads
+    return attention(
+        name,
+        source.hidden_size,
+        heads,
+        heads,
+        source.head_size(),
+        None,
+        bias=bias,
+        out_bias=bias,
+        out_name=out,
+        fused_from=(),
+    )
+
+
+def _inner(source: Source, key: str) -> int:
+    return source.text.int(key, default=_MLP_FACTOR * source.hidden_size, minimum=1)
+
+
+def _whole(
+    source: Source,
+    layer: Layer,
+    prefix: str,
+    embedding: str,
+    *,
+    tied: bool,
+    head_bias: bool = False,
+    extra: tuple[Part, ...] = (),
+) -> Weights:
+    """Every edge on every pipeline rank, norms with biases."""
+    return language_model(
+        source,
+        [layer] * source.num_layers,
+        tied=source.is_tied(tied),
+        embedding=embedding,
+        layer_prefix=prefix,
+        head_bias=head_bias,
+        final_norm=norms(source.hidden_size, "transformer.ln_f", bias=True),
+        extra_everywhere=extra,
+        on_every_rank=EDGES,
+    )
