@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+from vllm_costmeter.core.economics.api_price import ApiPriceRow
 from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import MeterReading, RequestCosts
 from vllm_costmeter.core.meter.request_cost import BUCKETS_USD
@@ -31,6 +34,7 @@ READING = MeterReading(
     phase_cost_usd={("prefill", "roofline"): 0.005, ("decode", "roofline"): 0.015},
     cached_savings_usd=0.001,
     usd_per_token={("all", "1m"): 2e-5, ("decode", "1m"): 3e-5},
+    floor_usd_per_token={("generated", "1m"): 1e-5},
     tokens_per_second={("generated", "1m"): 8.25},
     electricity_usd_per_hour=0.09,
     energy_joules={"0": 4500.0},
@@ -57,7 +61,12 @@ GPUS = GpuReadings(
     ),
     1.0,
 )
-FACTS = ServerFacts("org/model-8b", "0.1.0", "0.32.0", 100_000, {("weights", "predicted"): 16_000_000_000})
+API = ApiPriceRow(
+    "org/model-8b", "cheapapi", Fraction("0.5"), Fraction(2), Fraction("0.1"), "2026-11", "a page"
+)
+FACTS = ServerFacts(
+    "org/model-8b", "0.1.0", "0.32.0", 100_000, {("weights", "predicted"): 16_000_000_000}, api_price=API
+)
 COSTS = RequestCosts((3, *[0] * (len(BUCKETS_USD) - 2), 2, 1), 3.5)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,8 +54,9 @@ def test_what_is_unknown_is_absent() -> None:
     """A server with no price, no model shape and no driver shows time and its sources, and not one zero for the
     rest."""
     bare = MeterReading(price=None, tokens=READING.tokens, gpu_seconds=READING.gpu_seconds)
+    facts = replace(FACTS, api_price=None)
     shown = server_families(
-        FACTS, bare, GpuReadings(up=False), {"nvml": False, "price": False, "engine": True}
+        facts, bare, GpuReadings(up=False), {"nvml": False, "price": False, "engine": True}
     )
     assert {family.row.name for family in shown} == {
         "costmeter_gpu_seconds_total",

@@ -37,6 +37,8 @@ class Settings:
     pue: float = 1.0
     overhead_usd_per_month: float = 0.0
     carbon_gco2e_per_kwh: float | None = None
+    api_provider: str | None = None
+    api_model: str | None = None
     price_source: LayerKind | None = None
     """Which layer named the price; None where none did."""
 
@@ -153,6 +155,18 @@ SETTINGS: tuple[Setting, ...] = (
         "GRAMS",
         lambda raw: number(raw, least=0, most=5000),
         "Carbon intensity of the grid in gCO2e per kWh; turns on the carbon counter.",
+    ),
+    Setting(
+        "api_provider",
+        "NAME",
+        text,
+        "API provider to compare with, such as deepinfra: publishes what the served tokens would have cost there.",
+    ),
+    Setting(
+        "api_model",
+        "NAME",
+        text,
+        "The same or a comparable model at that provider; default: the served model's own name.",
     ),
 )
 

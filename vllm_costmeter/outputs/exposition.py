@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from vllm_costmeter.core.economics.api_price import ApiPriceRow, api_usd, tokens_by_kind
 from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter.reading import MeterReading, RequestCosts, TokenKind
 from vllm_costmeter.core.meter.request_cost import BUCKETS_USD
@@ -42,6 +43,8 @@ class ServerFacts:
     kv_cache_capacity_tokens: int | None = None
     preflight_bytes: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     """By (part, value), such as ("weights", "predicted")."""
+    api_price: ApiPriceRow | None = None
+    """Of the API that the operator compares with; None where none is named."""
 
 
 def server_families(
@@ -64,6 +67,11 @@ def server_families(
             "costmeter_usd_per_million_tokens",
             {(model, *key): usd * 1e6 for key, usd in reading.usd_per_token.items()},
         ),
+        _family(
+            "costmeter_floor_usd_per_million_tokens",
+            {(model, *key): usd * 1e6 for key, usd in reading.floor_usd_per_token.items()},
+        ),
+        _api_equivalent(model, facts.api_price, reading.tokens),
         _family(
             "costmeter_tokens_per_second", {(model, *key): r for key, r in reading.tokens_per_second.items()}
         ),
@@ -95,6 +103,14 @@ def process_families(
         histogram = Histogram(BUCKETS_USD, request_costs.bucket_counts, request_costs.sum_usd)
         families.append(Family(row, histogram=(_labels(row, (model_name,)), histogram)))
     return tuple(families)
+
+
+def _api_equivalent(model: str, row: ApiPriceRow | None, tokens: Mapping[TokenKind, int]) -> Family:
+    served = tokens_by_kind({str(kind): count for kind, count in tokens.items()})
+    samples: dict[tuple[str, ...], float] = {}
+    if row is not None:
+        samples[model, row.provider] = float(api_usd(row, served))
+    return _family("costmeter_api_equivalent_usd_total", samples)
 
 
 def _price(price: Price | None, electricity_usd_per_hour: float | None) -> Iterable[Family]:

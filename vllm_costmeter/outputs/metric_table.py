@@ -99,6 +99,22 @@ METRICS: tuple[MetricRow, ...] = (
         "the window holds such a token and a price is known",
     ),
     MetricRow(
+        "costmeter_floor_usd_per_million_tokens",
+        "gauge",
+        ("model_name", "per", "window"),
+        "USD per million tokens",
+        "What all or generated tokens would cost with no idle time and the limiting resource at 100 %.",
+        "a price, the model's shape and the card's rates are known, and the window holds such a token",
+    ),
+    MetricRow(
+        "costmeter_api_equivalent_usd_total",
+        "counter",
+        ("model_name", "provider"),
+        "USD",
+        "What the served tokens would have cost at the API provider that the operator names.",
+        "an API provider is set",
+    ),
+    MetricRow(
         "costmeter_tokens_per_second",
         "gauge",
         ("model_name", "kind", "window"),

@@ -40,5 +40,14 @@ def _rates(card: Card | None, vllm_config: Any) -> CardRates | None:
     """The card's dense 16-bit rate and bandwidth; a typical CPU's ratio on vLLM's CPU platform."""
     if card is not None:
         flops, bandwidth = card.sixteen_bit_flops_per_second, card.bandwidth_bytes_per_second
-        return CardRates(flops, bandwidth) if flops and bandwidth else None
+        return (
+            CardRates(flops, bandwidth, fastest_flops_per_second=_fastest(card))
+            if flops and bandwidth
+            else None
+        )
     return GENERIC_CPU if vllm_config.device_config.device_type == "cpu" else None
+
+
+def _fastest(card: Card) -> float | None:
+    """In the fewest bits that the card multiplies."""
+    return card.fp4_flops_per_second or card.fp8_flops_per_second

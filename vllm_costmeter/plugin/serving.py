@@ -29,6 +29,7 @@ from vllm_costmeter.outputs.multiprocess import MultiprocessPublisher
 from vllm_costmeter.outputs.process_exchange import ProcessExchange
 from vllm_costmeter.outputs.server_meter import ChargingProcess, CountingProcess, OwnCounts
 from vllm_costmeter.plugin import activation, boot_facts
+from vllm_costmeter.plugin.api_price import api_price
 from vllm_costmeter.plugin.fault_page import page_of_faults
 from vllm_costmeter.plugin.phase_split import phase_split
 from vllm_costmeter.sources.catalogue import card_for_nvml_name, default_price, parse_gpu
@@ -139,6 +140,7 @@ class ServingMeter:
             vllm_version=vllm.__version__,
             preflight_bytes=boot_facts.preflight_bytes(result, actual),
             kv_cache_capacity_tokens=None if per_engine is None else per_engine * len(shape.engine_indexes),
+            api_price=api_price(_settings(self._vllm_config), shape.model_name),
         )
 
     def _take_finished(self) -> list[tuple[int, int, int]]:

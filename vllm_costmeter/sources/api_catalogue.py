@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from vllm_costmeter.core.economics.api_price import ApiPriceRow
+from vllm_costmeter.core.economics.api_price import ApiPriceRow, prices_of
 from vllm_costmeter.core.economics.money import at_least_zero
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources import catalogue_values as values
@@ -67,3 +67,8 @@ def api_prices() -> list[ApiPriceRow]:
     own = enumerate(catalogue.user_api_rows, 1)
     yours = [parse_api_price(row, f"{catalogue.user_file}: api {number}", user=True) for number, row in own]
     return [*yours, *package_api_prices()]
+
+
+def chosen_api_price(provider: str, model: str | None, served_name: str) -> ApiPriceRow:
+    """The row that a server compares with: `model`, or the served model's own name, at that provider."""
+    return prices_of(api_prices(), model or served_name, provider)[0]

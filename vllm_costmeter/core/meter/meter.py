@@ -17,6 +17,7 @@ from vllm_costmeter.core.meter.savings import CachedSavings
 from vllm_costmeter.core.meter.token_counts import TokenCounts
 from vllm_costmeter.core.meter.unit_prices import (
     RequestUnitPrices,
+    floor_unit_prices,
     request_unit_prices,
     token_rates,
     unit_prices,
@@ -62,6 +63,7 @@ class Meter:
         self._tokens = TokenCounts()
         self._phases: defaultdict[tuple[Phase, str], ExactSum] = defaultdict(ExactSum)
         self._savings = CachedSavings()
+        self._floor_usd = ExactSum()
         self._windows = Windows()
         self._added: Mapping[str, Cumulative] = {}
         self._now_seconds: float | None = None
@@ -123,6 +125,14 @@ class Meter:
             charge = account.phases.charge(self._split, active_usd, work, ran_empty=seconds.idle > 0)
             self._phases["prefill", charge.method].add(charge.prefill_usd)
             self._phases["decode", charge.method].add(charge.decode_usd)
+            self._floor_usd.add(
+                self._usd_per_card_second(hour_of_day) * (self._split.floor_seconds(work) or 0.0)
+            )
+
+    def _usd_per_card_second(self, hour_of_day: int) -> float:
+        cards = self._gpus_per_engine * len(self._accounts)
+        electricity = self._energy.usd_per_hour(hour_of_day) or 0.0
+        return (sum(self._rates.values()) + electricity) / cards / 3600
 
     def _cumulative(self) -> Cumulative:
         tokens = self._tokens.by_kind()
@@ -135,6 +145,7 @@ class Meter:
             prompt_computed_tokens=tokens["prompt_computed"],
             prompt_cached_tokens=tokens["prompt_cached"],
             generated_tokens=tokens["generated"],
+            floor_usd=self._floor_usd.value,
         )
 
     def _reading(self, hour_of_day: int) -> MeterReading:
@@ -154,6 +165,11 @@ class Meter:
                 (basis, window): usd
                 for window, added in self._added.items()
                 for basis, usd in unit_prices(added, split_known=self._split is not None).items()
+            },
+            floor_usd_per_token={
+                (basis, window): usd
+                for window, added in self._added.items()
+                for basis, usd in floor_unit_prices(added).items()
             },
             tokens_per_second=token_rates(self._added),
             electricity_usd_per_hour=self._energy.usd_per_hour(hour_of_day),

@@ -40,6 +40,7 @@ def model_work(model: Model, plan: Plan) -> ModelWork:
         experts=sizes.num_experts if routed else 0,
         experts_per_token=sizes.num_experts_per_token if routed else 0,
         attention_width=sizes.num_attention_heads * sizes.head_size * sizes.num_hidden_layers,
+        is_quantised=model.quantization is not None or plan.quantization is not None,
     )
 
 

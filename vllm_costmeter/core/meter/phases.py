@@ -33,6 +33,14 @@ class PhaseSplit:
             return "measured"
         return "roofline_assumed_card" if self._rates.assumed else "roofline"
 
+    def floor_seconds(self, work: Work) -> float | None:
+        """Card seconds of `work` at 100 % of whichever resource limits each phase: nothing serves it in fewer. None
+        where no card is known."""
+        if self._rates.assumed:
+            return None
+        seconds = roofline_seconds(self._model, self._rates.bound_for(self._model), work)
+        return seconds.prefill + seconds.decode
+
     def observe(self, work: Work) -> None:
         """An interval of one engine that held tokens: evidence for the measured split."""
         self._measured.observe(work)

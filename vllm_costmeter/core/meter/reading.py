@@ -45,6 +45,8 @@ class MeterReading:
     """What the cached prompt tokens would have cost at the running price of a computed one."""
     usd_per_token: Mapping[tuple[UnitPriceBasis, str], float] = field(default_factory=dict)
     """By basis and window; missing where the window has no such token."""
+    floor_usd_per_token: Mapping[tuple[UnitPriceBasis, str], float] = field(default_factory=dict)
+    """What the work done would have cost at 100 % of the limiting resource, by basis (all, generated) and window."""
     tokens_per_second: Mapping[tuple[TokenKind, str], float] = field(default_factory=dict)
     electricity_usd_per_hour: float | None = None
     """At the power of the last tick; None where no electricity is charged or nothing was measured yet."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vllm_costmeter.core.meter.work import Work
 
@@ -23,6 +23,8 @@ class ModelWork:
     experts_per_token: int = 0
     attention_width: int = 0
     """Sum over layers of query heads x head size: scores and values cost 4 x width FLOPs per context token."""
+    is_quantised: bool = False
+    """Whether its matrices may be multiplied in fewer bits than 16."""
 
     def __post_init__(self) -> None:
         if self.active_parameters <= 0 or self.weight_bytes <= 0:
@@ -48,6 +50,14 @@ class CardRates:
     memory_bytes_per_second: float
     assumed: bool = False
     """True where no card is known and a ratio typical of its kind stands in."""
+    fastest_flops_per_second: float | None = None
+    """In the fewest bits the card multiplies; None: no faster than `flops_per_second`."""
+
+    def bound_for(self, model: ModelWork) -> CardRates:
+        """The rates that this model surely never exceeds: a quantised one may run at the card's fastest."""
+        if not model.is_quantised or self.fastest_flops_per_second is None:
+            return self
+        return replace(self, flops_per_second=max(self.flops_per_second, self.fastest_flops_per_second))
 
 
 GENERIC_CPU = CardRates(

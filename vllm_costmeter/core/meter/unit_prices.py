@@ -30,6 +30,14 @@ def unit_prices(added: Cumulative, split_known: bool) -> dict[UnitPriceBasis, fl
     return {basis: usd / tokens for basis, usd, tokens in terms if tokens > 0}
 
 
+def floor_unit_prices(added: Cumulative) -> dict[UnitPriceBasis, float]:
+    """USD per token (all, generated) if the window's work had run at 100 % of the limiting resource, and no second had
+    been idle; empty where no floor is known or no token was generated."""
+    if added.floor_usd <= 0:
+        return {}
+    return unit_prices(added._replace(usd=added.floor_usd), split_known=False)
+
+
 def token_rates(windows: Mapping[str, Cumulative]) -> dict[tuple[TokenKind, str], float]:
     """Tokens per second by kind and window; a window in which no time went by is missing."""
     rates: dict[tuple[TokenKind, str], float] = {}

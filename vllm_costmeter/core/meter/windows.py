@@ -21,6 +21,8 @@ class Cumulative(NamedTuple):
     prompt_computed_tokens: int
     prompt_cached_tokens: int
     generated_tokens: int
+    floor_usd: float = 0.0
+    """What the work done would have cost at 100 % of the limiting resource; 0 where no card's rates are known."""
 
 
 def difference(later: Cumulative, earlier: Cumulative) -> Cumulative:
@@ -34,6 +36,7 @@ def difference(later: Cumulative, earlier: Cumulative) -> Cumulative:
         prompt_computed_tokens=later.prompt_computed_tokens - earlier.prompt_computed_tokens,
         prompt_cached_tokens=later.prompt_cached_tokens - earlier.prompt_cached_tokens,
         generated_tokens=later.generated_tokens - earlier.generated_tokens,
+        floor_usd=later.floor_usd - earlier.floor_usd,
     )
 
 

@@ -1,0 +1,60 @@
+"""What the work done would have cost at the limit of the card."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from vllm_costmeter.core.engine_totals import EngineTotals
+from vllm_costmeter.core.meter import GENERIC_CPU, CardRates, Meter, MeterReading, ModelWork, PhaseSplit
+from vllm_costmeter.core.price import rental_price
+
+MODEL = ModelWork(active_parameters=8_000_000_000, weight_bytes=16_000_000_000, kv_bytes_per_token=0)
+CARD = CardRates(160e12, 1e12, fastest_flops_per_second=320e12)
+DONE = EngineTotals(
+    0,
+    prompt_computed_tokens=10_000,
+    prefilled_requests=10,
+    generated_tokens=510,
+    decode_steps=50,
+    steps=55,
+    active_seconds=10.0,
+)
+"""At the limit: 1 s of computing prompts and 50 readings of 16 GB, 0.8 s."""
+
+
+def after(model: ModelWork = MODEL, rates: CardRates = CARD, cards: int = 1) -> MeterReading:
+    """The reading 20 s after the start, of which 10 were busy."""
+    meter = Meter(
+        engine_indexes=[0],
+        gpus_per_engine=cards,
+        price=rental_price(usd_per_gpu_hour=3.6, gpus=cards, source="flag"),
+        split=PhaseSplit(model, rates),
+    )
+    meter.advance(0.0, [EngineTotals(0)])
+    return meter.advance(20.0, [DONE])
+
+
+def test_the_floor_is_the_work_at_the_limiting_resource() -> None:
+    """1.8 card seconds at 3.60 USD an hour over 510 generated tokens; idle time and slowness are not in it."""
+    reading = after()
+    assert reading.floor_usd_per_token["generated", "total"] == pytest.approx(1.8 * 0.001 / 510)
+    assert reading.floor_usd_per_token["all", "1m"] == pytest.approx(1.8 * 0.001 / 10_510)
+    assert reading.usd_per_token["generated", "total"] == pytest.approx(20 * 0.001 / 510)
+
+
+def test_the_floor_does_not_depend_on_the_number_of_cards() -> None:
+    """Two cards do the same card seconds of work."""
+    assert after(cards=2).floor_usd_per_token == pytest.approx(after().floor_usd_per_token)
+
+
+def test_a_quantised_model_may_run_at_the_cards_fastest_rate() -> None:
+    """FP8 matrices halve the computing: a floor that assumed 16 bits would lie above what the server reaches."""
+    reading = after(replace(MODEL, is_quantised=True))
+    assert reading.floor_usd_per_token["generated", "total"] == pytest.approx(1.3 * 0.001 / 510)
+
+
+def test_an_assumed_card_has_no_floor() -> None:
+    """A ratio typical of CPUs is no limit of this one."""
+    assert after(rates=GENERIC_CPU).floor_usd_per_token == {}
