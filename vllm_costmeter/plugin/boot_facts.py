@@ -109,10 +109,12 @@ def preflight_bytes(result: Fit | None, actual: Mapping[str, int]) -> PreflightB
     return found
 
 
-def learn(result: Fit | None, actual: Mapping[str, int], kv_cache_tokens: int | None, today: str) -> None:
-    """Leave this start to later checks of the same deployment. Only of a card that a driver showed: what a server on
-    another device had says nothing of the card that was named."""
-    if result is None or result.gpu.source != "nvml" or "kv_cache" not in actual:
+def learn(
+    result: Fit | None, actual: Mapping[str, int], kv_cache_tokens: int | None, today: str, *, on_cpu: bool
+) -> None:
+    """Leave this start to later checks of the same deployment. What a server on a CPU had says nothing of the card it
+    was checked against, and is kept apart; neither does a GPU server that was told another card's name."""
+    if result is None or "kv_cache" not in actual or not (on_cpu or result.gpu.source == "nvml"):
         return
     boot = boot_of(
         result.model,
@@ -123,5 +125,5 @@ def learn(result: Fit | None, actual: Mapping[str, int], kv_cache_tokens: int | 
         kv_cache_tokens=kv_cache_tokens,
         weights_bytes=actual.get("weights"),
     )
-    if boot is not None and (fault := remember(boot)) is not None:
+    if boot is not None and (fault := remember(boot, on_cpu=on_cpu)) is not None:
         log.warning("costmeter: %s", fault)

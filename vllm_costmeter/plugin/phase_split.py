@@ -11,7 +11,7 @@ from vllm_costmeter.core.meter import GENERIC_CPU, CardRates, PhaseSplit
 from vllm_costmeter.core.meter.model_work import model_work
 from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.plugin.faults import FAULTS
-from vllm_costmeter.sources.vllm_config import plan_of_running
+from vllm_costmeter.sources.vllm_config import is_on_cpu, plan_of_running
 
 log = logging.getLogger("vllm.costmeter")
 
@@ -45,7 +45,7 @@ def _rates(card: Card | None, vllm_config: Any) -> CardRates | None:
             if flops and bandwidth
             else None
         )
-    return GENERIC_CPU if vllm_config.device_config.device_type == "cpu" else None
+    return GENERIC_CPU if is_on_cpu(vllm_config) else None
 
 
 def _fastest(card: Card) -> float | None:

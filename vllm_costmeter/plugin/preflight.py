@@ -23,7 +23,12 @@ from vllm_costmeter.plugin.served_model import model_being_served
 from vllm_costmeter.sources.calibration import recall
 from vllm_costmeter.sources.catalogue import parse_gpu
 from vllm_costmeter.sources.local_gpus import local_gpus
-from vllm_costmeter.sources.vllm_config import plan_from_engine_args, spans_machines, with_resolved_defaults
+from vllm_costmeter.sources.vllm_config import (
+    is_on_cpu,
+    plan_from_engine_args,
+    spans_machines,
+    with_resolved_defaults,
+)
 
 log = logging.getLogger("vllm.costmeter")
 
@@ -65,7 +70,7 @@ class Preflight:
         lines = refusal_lines(result)
         if result.is_refused and self._settings.preflight == "refuse":
             _stop([*lines, "To start anyway: --costmeter-preflight warn"], 1)
-        for line in lines:
+        for line in (*lines, *result.notes):
             log.log(logging.INFO if result.verdict == "fits" else logging.WARNING, "costmeter: %s", line)
 
     def _fit(self, config: Any) -> Fit | None:
@@ -76,7 +81,8 @@ class Preflight:
                 'name one with --costmeter-gpu, such as --costmeter-gpu "RTX 4090"'
             )
             return None
-        gpu = dataclasses.replace(gpu, boots=recall(gpu.name)[0])
+        boots, _ = recall(gpu.name, on_cpu=is_on_cpu(config))
+        gpu = dataclasses.replace(gpu, boots=boots)
         plan = with_resolved_defaults(self._plan, config) if gpu.source == "nvml" else self._plan
         try:
             model = model_being_served(config)

@@ -34,7 +34,7 @@ from vllm_costmeter.plugin.fault_page import page_of_faults
 from vllm_costmeter.plugin.phase_split import phase_split
 from vllm_costmeter.sources.catalogue import card_for_nvml_name, default_price, parse_gpu
 from vllm_costmeter.sources.nvml_source import nvml_source
-from vllm_costmeter.sources.vllm_config import ServerShape
+from vllm_costmeter.sources.vllm_config import ServerShape, is_on_cpu
 from vllm_costmeter.sources.vllm_stats import StepCounters
 
 log = logging.getLogger("vllm.costmeter")
@@ -133,7 +133,8 @@ class ServingMeter:
         result, actual = boot_facts.checked(), boot_facts.actual_bytes()
         shape = self._shape
         per_engine = shape.kv_cache_capacity_tokens
-        boot_facts.learn(result, actual, per_engine, datetime.date.today().isoformat())
+        today = datetime.date.today().isoformat()
+        boot_facts.learn(result, actual, per_engine, today, on_cpu=is_on_cpu(self._vllm_config))
         return ServerFacts(
             model_name=shape.model_name,
             version=vllm_costmeter.__version__,

@@ -98,6 +98,11 @@ def spans_machines(config: Any) -> bool:
     )
 
 
+def is_on_cpu(config: Any) -> bool:
+    """Whether this is vLLM's CPU platform, which has no card."""
+    return bool(config.device_config.device_type == "cpu")
+
+
 def plan_of_running(config: Any) -> Plan:
     """One running engine as a plan: what its weights and KV cache are made of, from the resolved configuration."""
     parallel, cache = config.parallel_config, config.cache_config
