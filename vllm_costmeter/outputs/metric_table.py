@@ -203,7 +203,7 @@ METRICS: tuple[MetricRow, ...] = (
         ("model_name",),
         "USD",
         "Active cost attributed to each finished request by its computed and generated tokens.",
-        "a request has finished and a price is known",
+        "a price is known",
     ),
     MetricRow(
         "costmeter_last_token_timestamp_seconds",

@@ -57,12 +57,16 @@ class OwnCounts:
             self._last[totals.engine_index] = totals
         return taken is not None
 
-    def families(self, prices: RequestUnitPrices | None) -> tuple[Family, ...]:
-        """Prices the requests that finished (they wait as long as there is no price) and shows all counts."""
+    def families(self, prices: RequestUnitPrices | None, *, is_priced: bool) -> tuple[Family, ...]:
+        """Prices the requests that finished (they wait as long as no token has a price) and shows all counts. Where the
+        server `is_priced`, the histogram starts at zero, so that `rate()` sees the first request too."""
         if prices is not None:
             self._histogram.add(self.attempt("engine", self._take_finished, ()), prices)
         return process_families(
-            self._model_name, self._tokens.by_kind(), self._histogram.costs(), self._errors.counts()
+            self._model_name,
+            self._tokens.by_kind(),
+            self._histogram.costs() if is_priced else None,
+            self._errors.counts(),
         )
 
     def attempt(self, where: str, ask: Callable[[], Answer], otherwise: Answer) -> Answer:
@@ -135,7 +139,12 @@ class ChargingProcess:
         if self._exchange is not None:
             self._exchange.write_prices(now, prices)
         up = {"nvml": gpus.up, "price": reading.price is not None, "engine": engine_up}
-        self._publish((*server_families(self._facts(), reading, gpus, up), *self._own.families(prices)))
+        self._publish(
+            (
+                *server_families(self._facts(), reading, gpus, up),
+                *self._own.families(prices, is_priced=reading.price is not None),
+            )
+        )
 
     def _engines(self, now_seconds: float) -> Sequence[EngineTotals]:
         exchange, merger = self._exchange, self._merger
@@ -168,4 +177,4 @@ class CountingProcess:
         self._own.refresh()
         self._exchange.write_engines(self._monotonic_seconds(), self._own.engines)
         prices = self._own.attempt("exchange", self._exchange.read_prices, None)
-        self._publish(self._own.families(prices))
+        self._publish(self._own.families(prices, is_priced=prices is not None))

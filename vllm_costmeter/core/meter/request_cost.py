@@ -41,6 +41,6 @@ class RequestCostHistogram:
             self._counts[bisect_left(BUCKETS_USD, usd)] += 1
             self._sum.add(usd)
 
-    def costs(self) -> RequestCosts | None:
-        """The histogram so far; None before the first priced request."""
-        return RequestCosts(tuple(self._counts), self._sum.value) if any(self._counts) else None
+    def costs(self) -> RequestCosts:
+        """The histogram so far."""
+        return RequestCosts(tuple(self._counts), self._sum.value)
