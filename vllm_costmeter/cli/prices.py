@@ -6,6 +6,7 @@ import argparse
 from datetime import UTC, date, datetime
 from typing import Any
 
+from vllm_costmeter.cli import prices_update
 from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.price_row import PriceRow
 from vllm_costmeter.outputs import price_listing
@@ -16,6 +17,9 @@ examples:
   costmeter prices --gpu "RTX 4090"
   costmeter prices --gpu h100 --provider runpod
   costmeter prices --format json
+  costmeter prices update --from skypilot catalogs/v8/lambda/vms.csv --to mine.toml
+  costmeter prices update --from gpuhunt runpod.csv --to mine.toml --yes
+  costmeter prices update --from litellm model_prices_and_context_window.json --provider deepinfra --to mine.toml
   COSTMETER_CATALOGUE=mine.toml costmeter prices      your own rows; `costmeter gpus --help` shows their form
 
 The default of a card is its newest verified on-demand quote (of one date, the cheapest); your own rows go first.
@@ -27,12 +31,14 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "prices",
-        usage="costmeter prices [--gpu NAME] [--provider NAME] [--format text|json|markdown]",
+        usage="costmeter prices [--gpu NAME] [--provider NAME] [--format text|json|markdown]\n"
+        "       costmeter prices update --from skypilot|gpuhunt|litellm PLACE [--provider NAME] [--to FILE] [--yes]",
         description="List what renting a card costs per GPU-hour, with source, date and age.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    prices_update.add_flags(parser)
     parser.add_argument("--gpu", metavar="NAME", help='only this card: "RTX 4090", h100')
     parser.add_argument("--provider", metavar="NAME", help="only providers whose name holds this")
     parser.add_argument(
@@ -40,9 +46,18 @@ def add_parser(subparsers: Any) -> None:
     )
 
 
+def prepare(words: list[str]) -> list[str]:
+    """`update` as a flag: two optional words in a row with flags between them are more than argparse can tell apart."""
+    return ["--update", *words[1:]] if words[:1] == ["update"] else words
+
+
 def run(args: argparse.Namespace, today: date | None = None) -> int:
     """Print the quotes; BadInputError for an unknown card or provider."""
     today = today or datetime.now(UTC).date()
+    if args.update:
+        return prices_update.run(args, today)
+    if args.place is not None:
+        raise BadInputError(f"{args.place!r} was not expected; `costmeter prices --help` shows what is")
     catalogue = load_catalogue()
     rows = _chosen(catalogue, args.gpu, args.provider)
     defaults = {row.gpu: catalogue.default_price(catalogue.find(row.gpu)) for row in rows}

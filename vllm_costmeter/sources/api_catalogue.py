@@ -11,7 +11,7 @@ from vllm_costmeter.core.economics.api_price import ApiPriceRow, prices_of
 from vllm_costmeter.core.economics.money import at_least_zero
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources import catalogue_values as values
-from vllm_costmeter.sources.catalogue import PACKAGE_FOLDER, load_catalogue
+from vllm_costmeter.sources.catalogue import PACKAGE_FOLDER, Catalogue, load_catalogue
 from vllm_costmeter.sources.catalogue_rows import reject_unknown
 
 PACKAGE_FILE = PACKAGE_FOLDER / "api_prices.toml"
@@ -61,9 +61,9 @@ def _read(row: Mapping[str, Any], key: str, where: str, parse: Callable[[Any], A
         raise BadInputError(f"{where}: {key} must be {fault}, got {row[key]!r}") from None
 
 
-def api_prices() -> list[ApiPriceRow]:
+def api_prices(catalogue: Catalogue | None = None) -> list[ApiPriceRow]:
     """The `[[api]]` tables of the user's catalogue file, then the package's rows."""
-    catalogue = load_catalogue()
+    catalogue = catalogue or load_catalogue()
     own = enumerate(catalogue.user_api_rows, 1)
     yours = [parse_api_price(row, f"{catalogue.user_file}: api {number}", user=True) for number, row in own]
     return [*yours, *package_api_prices()]
