@@ -79,22 +79,22 @@ _V0_26 = replace(
     _V0_24,
     first_version=(0, 26),
     counts_in_flight_batches=True,
-    caches_hybrid_prefixes=True,
-    evidence="sources of 0.26.0: VllmConfig.max_in_flight_tokens, ModelConfig.is_prefix_caching_supported",
+    evidence="sources of 0.26.0: VllmConfig.max_in_flight_tokens",
 )
 _V0_28 = replace(
     _V0_26,
     first_version=(0, 28),
+    caches_hybrid_prefixes=True,
     hybrid_latent_block_tokens=128,
     mamba_prefix_blocks=False,
-    evidence="sources of 0.28.0: _align_hybrid_block_size, MambaCacheMode without 'all'",
+    evidence="sources of 0.28.0: EngineArgs._set_default_chunked_prefill_and_prefix_caching_args no longer leaves out "
+    "hybrids (0.27.0 does), _align_hybrid_block_size, MambaModelConfig chooses 'align'; answers of 0.27.0 and 0.29.0",
 )
 _V0_29 = replace(
     _V0_28,
     first_version=(0, 29),
     reserves_null_block=True,
-    checkpoints_mamba2_prefill=True,
-    evidence="sources of 0.29.0: get_kv_cache_configs, MambaSpec.num_prefill_checkpoint_blocks",
+    evidence="sources of 0.29.0: get_kv_cache_configs",
 )
 _V0_30 = replace(
     _V0_29,
@@ -113,7 +113,9 @@ _V0_32 = replace(
     _V0_31,
     first_version=(0, 32),
     chooses_blackwell_fp8=True,
-    evidence="sources of 0.32.0: GlmMoeDsaForCausalLM in models/config.py; answers of the 0.32.0 CUDA build",
+    checkpoints_mamba2_prefill=True,
+    evidence="sources of 0.32.0: GlmMoeDsaForCausalLM in models/config.py, MambaMixer2.get_kv_cache_spec (0.31.0 has "
+    "prefill checkpoints for Kimi-K3 alone); answers of the 0.32.0 CUDA build",
 )
 ROWS: tuple[KVRules, ...] = (
     _V0_32,
