@@ -17,8 +17,10 @@ class ServerShape:
     model_name: str
     engine_indexes: tuple[int, ...]
     gpus_per_engine: int
+    """Wherever they are: `--headless` nodes run no API server, so the head charges for theirs too."""
     local_gpus: int
-    """GPUs of this server on this machine: the first of the visible devices are its own."""
+    """GPUs of this server on this machine, 0 where all its engines run elsewhere: the first of the visible devices are
+    its own."""
     api_process_rank: int
     api_process_count: int
     kv_cache_capacity_tokens: int | None
@@ -29,18 +31,28 @@ def server_shape(config: Any, engine_indexes: Sequence[int]) -> ServerShape:
     """Read once the engine is up. `engine_indexes` are the data-parallel ranks this server owns."""
     parallel = config.parallel_config
     served = config.model_config.served_model_name
-    nodes = max(getattr(parallel, "nnodes", 1) or 1, 1)
     gpus_per_engine: int = parallel.world_size
-    local_engines = min(parallel.data_parallel_size_local or 1, len(engine_indexes)) or 1
     return ServerShape(
         model_name=served if isinstance(served, str) else served[0],
         engine_indexes=tuple(engine_indexes),
         gpus_per_engine=gpus_per_engine,
-        local_gpus=max(gpus_per_engine // nodes, 1) * local_engines,
+        local_gpus=_local_gpus(parallel, len(engine_indexes)),
         api_process_rank=max(getattr(parallel, "_api_process_rank", 0), 0),
         api_process_count=max(getattr(parallel, "_api_process_count", 1), 1),
         kv_cache_capacity_tokens=_kv_capacity(config.cache_config, len(engine_indexes)),
     )
+
+
+def _local_gpus(parallel: Any, engines: int) -> int:
+    """As `ParallelConfig.local_world_size` and `nnodes_within_dp` (vLLM 0.17 to 0.33): nodes are divided over the
+    data-parallel groups first, and only what is left of them divides one engine."""
+    local_engines: int = parallel.data_parallel_size_local
+    if local_engines == 0:
+        return 0
+    groups_of_nodes = max(parallel.data_parallel_size // local_engines, 1)
+    nodes_of_one_engine = max((getattr(parallel, "nnodes", 1) or 1) // groups_of_nodes, 1)
+    gpus: int = parallel.world_size // nodes_of_one_engine * min(local_engines, engines)
+    return gpus
 
 
 def _kv_capacity(cache: Any, engines: int) -> int | None:

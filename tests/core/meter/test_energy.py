@@ -74,3 +74,25 @@ def test_with_nothing_known_nothing_is_said() -> None:
     energy = EnergyMeter(1, None)
     assert energy.advance(1.0, cards(1.0, {})).joules == (0.0,)
     assert (energy.sources(), energy.measured_joules(), energy.watts()) == ({}, {}, None)
+
+
+def test_cards_on_other_machines_are_charged_their_rated_power() -> None:
+    """Four cards, two of them in sight: those are measured, the others estimated and named as such, also while the
+    driver here is away."""
+    energy = EnergyMeter(4, 700.0)
+    here = {"energy_joules": 0.0}
+    energy.advance(1.0, cards(1.0, here, here))
+    tick = energy.advance(1.0, cards(2.0, {"energy_joules": 300.0}, {"energy_joules": 500.0}))
+    assert (tick.joules, tick.unseen_joules) == ((300.0, 500.0), 1400.0)
+    assert energy.advance(1.0, GpuReadings(up=False)).unseen_joules == 1400.0
+    assert energy.sources() == {"0": "counter", "1": "counter", UNSEEN: "tdp"}
+    assert energy.measured_joules() == {"0": 300.0, "1": 500.0}
+    assert energy.watts() == 2200.0
+
+
+def test_power_is_unknown_as_long_as_a_card_is() -> None:
+    """A card out of sight without a rated power: no figure for the whole server."""
+    energy = EnergyMeter(2, None)
+    for now, joules in ((1.0, 0.0), (2.0, 300.0)):
+        energy.advance(1.0, cards(now, {"energy_joules": joules}))
+    assert (energy.watts(), energy.sources()) == (None, {"0": "counter"})

@@ -36,7 +36,7 @@ class _GpuEnergy:
 class EnergyMeter:
     """Follows each GPU. A driver that vanishes adds nothing; its counter makes up for the gap when it is back, and
     power readings are joined by a straight line over the gap. Rated power is charged only for a GPU that was never
-    measured.
+    measured, such as those of a server's other machines, which no driver here shows.
     """
 
     def __init__(self, gpu_count: int, tdp_watts: float | None) -> None:
@@ -48,8 +48,7 @@ class EnergyMeter:
         """Joules since the last tick."""
         observed = readings.read_monotonic_seconds or 0.0
         joules = tuple(self._add(reading, elapsed_seconds, observed) for reading in readings.gpus)
-        unseen = self._gpu_count - len(readings.gpus) if not self._gpus else 0
-        return EnergyTick(joules, max(0, unseen) * (self._tdp_watts or 0.0) * elapsed_seconds)
+        return EnergyTick(joules, self._unseen() * (self._tdp_watts or 0.0) * elapsed_seconds)
 
     def measured_joules(self) -> dict[str, float]:
         """By GPU, since the start; GPUs that were never measured are missing."""
@@ -57,16 +56,18 @@ class EnergyMeter:
 
     def sources(self) -> dict[str, EnergySource]:
         """By GPU: what its energy comes from."""
-        if not self._gpus:
-            return {} if self._tdp_watts is None else {UNSEEN: "tdp"}
-        return {gpu: state.source for gpu, state in self._gpus.items()}
+        sources = {gpu: state.source for gpu, state in self._gpus.items()}
+        if self._unseen() and self._tdp_watts is not None:
+            sources[UNSEEN] = "tdp"
+        return sources
 
     def watts(self) -> float | None:
         """Present power of all GPUs together; None as long as one of them is unknown."""
-        if not self._gpus:
-            return None if self._tdp_watts is None else self._tdp_watts * self._gpu_count
-        known = [state.watts for state in self._gpus.values()]
+        known = [state.watts for state in self._gpus.values()] + [self._tdp_watts] * self._unseen()
         return None if None in known else sum(watts for watts in known if watts is not None)
+
+    def _unseen(self) -> int:
+        return max(0, self._gpu_count - len(self._gpus))
 
     def _add(self, reading: GpuReading, elapsed_seconds: float, observed_seconds: float) -> float:
         state = self._gpus.get(reading.label)
