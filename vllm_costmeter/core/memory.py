@@ -136,13 +136,17 @@ class LoadedRank:
     tensor_bytes: int
     beside_bytes: int
     """Converted layouts and the allocator's remainders."""
+    lora: Estimate
+    """Slots for adapters."""
 
 
 def loaded_ranks(model: Model, plan: Plan) -> tuple[LoadedRank, ...]:
     """One per pipeline rank. NotUnderstoodError and BadInputError as `Model.weights_bytes` raises them."""
     parts = (model.weights_bytes(plan), model.converted_bytes(plan), model.allocator_slack_bytes(plan))
+    slots = lora_slots(model, plan)
     return tuple(
-        LoadedRank(tensors, converted + slack) for tensors, converted, slack in zip(*parts, strict=True)
+        LoadedRank(tensors, converted + slack, lora)
+        for tensors, converted, slack, lora in zip(*parts, slots, strict=True)
     )
 
 
@@ -170,7 +174,7 @@ def memory_of_ranks(
             activations=activation_peak(model, engine, plan, rules, is_last_rank=index == len(loaded) - 1),
             non_torch=non_torch(engine, rules, gpu, is_last_rank=index == len(loaded) - 1),
             cuda_graphs=graphs,
-            lora=lora_slots(model, engine, plan),
+            lora=rank.lora,
             reserved_kv_cache_bytes=plan.kv_cache_memory_bytes,
             measured=measured,
         )

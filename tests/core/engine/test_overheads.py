@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from vllm_costmeter.core.engine.engine import Engine, resolve_engine
 from vllm_costmeter.core.engine.estimate import Estimate, exactly, gib
-from vllm_costmeter.core.engine.lora import lora_slots
 from vllm_costmeter.core.engine.overheads import cuda_graphs, free_memory, non_torch
 from vllm_costmeter.core.engine.rules import V1, choose_rules
 from vllm_costmeter.core.gpu import Gpu
@@ -85,17 +84,3 @@ def test_free_memory_is_what_is_left_after_vllms_own_context() -> None:
     busy = free_memory(replace(H100, free_bytes=10 * GIB))
     assert busy.low_bytes < busy.bytes == 10 * GIB - gib(0.51) < busy.high_bytes < 10 * GIB
     assert free_memory(replace(H100, free_bytes=7)).bytes == 0
-
-
-def test_lora_slots_are_none_without_the_flag() -> None:
-    """max_loras alone allocates nothing."""
-    plan = Plan(max_loras=8)
-    assert lora_slots(llama(), engine(), plan).high_bytes == 0
-
-
-def test_lora_slots_of_an_8b_llama() -> None:
-    """Rank 16 beside all seven linear layers of 32 layers is 42 million values, 84 MB, as PEFT reports for r=16."""
-    plan = Plan(enable_lora=True)
-    estimate = lora_slots(llama(), engine(), plan)
-    assert estimate.bytes == pytest.approx(41_943_040 * 2, rel=0.02)
-    assert lora_slots(llama(), engine(), replace(plan, max_loras=4)).bytes == 4 * estimate.bytes

@@ -1,42 +1,35 @@
-"""LoRA slots: low-rank pairs that vLLM allocates beside every linear layer when it loads the model."""
+"""LoRA slots: what `--enable-lora` allocates on a rank before any adapter is loaded."""
 
 from __future__ import annotations
 
-from vllm_costmeter.core.engine.engine import Engine
 from vllm_costmeter.core.engine.estimate import Estimate, exactly
+from vllm_costmeter.core.errors import NotUnderstoodError
+from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.plan import Plan
 
 DTYPE_BYTES = 2  # --lora-dtype auto is the model's 16-bit dtype
 
 
-def lora_slots(model: Model, engine: Engine, plan: Plan) -> Estimate:
-    """Bytes on each GPU of one pipeline rank for `max_loras` adapters of `max_lora_rank`.
+def lora_slots(model: Model, plan: Plan) -> tuple[Estimate, ...]:
+    """Bytes per pipeline rank for `max_loras` adapters of `max_lora_rank` beside every layer (`core.model.adapters`).
 
-    vllm/lora/layers (0.32.0): a column-parallel layer keeps A whole and cuts B, a row-parallel one cuts A and keeps
-    B whole. Which layers an adapter touches is not known before it is loaded: vLLM allocates for all.
+    Exact but for routed experts, of which only vLLM's code was read: their share is a range. NotUnderstoodError for
+    a model whose layers are not known.
     """
     if not plan.enable_lora:
-        return exactly(0, "no LoRA slots")
-    sizes = model.sizes
-    ranks = engine.layout.tensor_parallel_size
-    hidden = sizes.hidden_size
-    queries = sizes.num_attention_heads * sizes.head_size
-    keys = sizes.num_key_value_heads * sizes.head_size
-    attention = 4 * hidden + (queries + 2 * keys) // ranks + queries // ranks
-    dense = _feed_forward(hidden, sizes.intermediate_size, ranks)
-    experts = sizes.num_experts * _feed_forward(hidden, sizes.moe_intermediate_size, ranks)
-    layers = -(-sizes.num_hidden_layers // engine.layout.pipeline_parallel_size)
-    each = DTYPE_BYTES * plan.max_loras * plan.max_lora_rank * layers
-    usual = each * (attention + max(dense, experts))
-    return Estimate(
-        usual,
-        each * attention // 2,
-        usual + usual // 4,
-        f"{plan.max_loras} slots of rank {plan.max_lora_rank} beside every linear layer",
-    )
-
-
-def _feed_forward(hidden: int, inner: int, ranks: int) -> int:
-    """Values per rank and adapter rank of gate, up and down."""
-    return 3 * hidden + 3 * inner // ranks if inner else 0
+        return (exactly(0, "no LoRA slots"),) * plan.layout.pipeline_parallel_size
+    weights = model.weights
+    if isinstance(weights, CheckpointWeights):
+        weights = weights.described
+    if not isinstance(weights, Weights):
+        raise NotUnderstoodError("--enable-lora: the layers that adapters would sit beside are not known")
+    each = DTYPE_BYTES * plan.max_loras * plan.max_lora_rank
+    rule = f"{plan.max_loras} slots of rank {plan.max_lora_rank} beside every layer"
+    found = []
+    for share in weights.adapter_shares(plan, model.dtype):
+        usual = each * share.values + share.fixed_bytes
+        unsure = each * share.expert_values // 2
+        found.append(Estimate(usual, usual - unsure, usual + unsure, rule))
+    return tuple(found)

@@ -6,7 +6,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.model.parts import Part, Rank
+from vllm_costmeter.core.model.adapters import AdapterShare, adapter_share, head_share
+from vllm_costmeter.core.model.parts import Embedding, Part, Rank
 from vllm_costmeter.core.model.tensors import Tally, count_parameters, tally
 from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.core.quantisation.online import online_quantisation
@@ -49,6 +50,10 @@ class Weights:
     """The towers are not quantised, whatever the rules say."""
     is_tied: bool = False
     """The output head is the input embedding: the last of several ranks holds a copy."""
+    adapted_embedding: bool = False
+    """Whether vLLM's model takes LoRA adapters on its input embedding."""
+    adapted_head: bool = False
+    """Whether it takes them on its output head."""
     quantisation: Quantisation = UNQUANTISED
     _known: dict[Hashable, tuple[Tally, ...]] = field(
         default_factory=dict, init=False, compare=False, repr=False
@@ -79,6 +84,37 @@ class Weights:
         """What the CUDA allocator keeps beyond the tensors' own bytes."""
         return tuple(share.held_bytes - share.bytes for share in self._shares(plan, own_dtype))
 
+    def adapter_shares(self, plan: Plan, own_dtype: str) -> tuple[AdapterShare, ...]:
+        """Slots for LoRA adapters per pipeline rank; vision towers take none."""
+        rank = rank_of(plan, own_dtype)
+        edges = (self.adapted_embedding, self.adapted_head)
+        each = {
+            id(layer): adapter_share(layer.parts, rank, embedding=False, head=False) for layer in self.layers
+        }
+        spans = self._spans(plan)
+        shares = []
+        for number, (start, end) in enumerate(spans):
+            parts = self._edges(number, len(spans))
+            share = adapter_share(parts, rank, embedding=edges[0], head=edges[1])
+            if self.is_tied and self.adapted_head and number == len(spans) - 1:
+                table = next(part for part in parts if isinstance(part, Embedding))
+                share = share.plus(head_share(table.vocab_size, table.width, rank))
+            for layer in self.layers[start:end]:
+                share = share.plus(each[id(layer)])
+            shares.append(share)
+        return tuple(shares)
+
+    def _edges(self, number: int, num_ranks: int) -> list[Part]:
+        """What pipeline rank `number` holds beside its layers and towers."""
+        parts: list[Part] = [*self.everywhere]
+        if number == 0:
+            parts += self.first
+        if number == num_ranks - 1:
+            parts += self.last
+            if self.is_tied and number > 0:
+                parts += self.first
+        return parts
+
     def _leaves_towers_out(self, plan: Plan) -> bool:
         limits = plan.limit_mm_per_prompt or {}
         return plan.language_model_only or all(limits.get(kind) == 0 for kind in self.tower_inputs)
@@ -103,14 +139,7 @@ class Weights:
         evaluated: dict[Hashable, Tally] = {}
         shares: list[Tally] = []
         for number, (start, end) in enumerate(spans):
-            parts: list[Part] = [*self.everywhere]
-            if number == 0:
-                parts += self.first
-            if number == len(spans) - 1:
-                parts += self.last
-                if self.is_tied and number > 0:
-                    parts += self.first
-            share = tally(parts, "", rank, quantisation)
+            share = tally(self._edges(number, len(spans)), "", rank, quantisation)
             share.add_tally(towers)
             for index in range(start, end):
                 layer = self.layers[index]

@@ -10,6 +10,7 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.attention import RecurrentState
 from vllm_costmeter.core.model.model import Model, Sizes
 from vllm_costmeter.core.quantisation.scheme import UNQUANTISED
+from vllm_costmeter.sources.model_config.architectures.adapted_edges import adapted_edges
 from vllm_costmeter.sources.model_config.architectures.encoders import embedder
 from vllm_costmeter.sources.model_config.architectures.registry import architecture_named, build_weights
 from vllm_costmeter.sources.model_config.architectures.source import Source, text_section
@@ -62,7 +63,13 @@ def model_from_config(
     text = with_class_defaults(text_section(root))
     source = Source(root, text)
     quantisation = quantisation_of(root, text, architecture.renames, hf_quant_config)
-    weights = replace(build_weights(source, architecture), quantisation=quantisation)
+    embedding, head = adapted_edges(architecture_name)
+    weights = replace(
+        build_weights(source, architecture),
+        quantisation=quantisation,
+        adapted_embedding=embedding,
+        adapted_head=head,
+    )
     attention = model_attention(root, architecture_name)
     longest, default = model_lengths(root, text)
     sizes = _sizes(source)

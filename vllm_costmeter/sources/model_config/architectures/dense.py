@@ -47,8 +47,10 @@ class Style:
     qk_norm: QKNorm = "none"
     head_size: int | None = None
     tied: bool = False
-    fused_checkpoint: bool = False
-    """The checkpoint already holds qkv_proj and gate_up_proj (Phi-3)."""
+    fused_qkv: bool = False
+    """The checkpoint already holds queries, keys and values as one matrix (Phi-3, InternLM 2)."""
+    fused_gate_up: bool = False
+    """The checkpoint already holds gate and up as one matrix (Phi-3, GLM)."""
     positions_factor: int = 4
     norm_names: tuple[str, ...] = ("input_layernorm", "post_attention_layernorm")
     norm_bias: bool = False
@@ -69,7 +71,7 @@ LLAMA = Style()
 QWEN2 = Style(qkv_bias=True, out_bias=False)
 QWEN3 = Style(out_bias=False, qk_norm="head", head_size=128)  # head_dim default of transformers' Qwen3Config
 QWEN3_VL = Style(out_bias=False, qk_norm="head", head_size=128, positions_factor=1)
-PHI3 = Style(qkv_bias=False, out_bias=False, fused_checkpoint=True)
+PHI3 = Style(qkv_bias=False, out_bias=False, fused_qkv=True, fused_gate_up=True)
 
 
 def dense(source: Source, style: Style) -> Weights:
@@ -109,7 +111,7 @@ def dense_attention(source: Source, style: Style, rotary: Buffer | None) -> tupl
         out_bias=stated if style.out_bias is None else style.out_bias,
         qk_norm=style.qk_norm,
         out_name=style.names.out,
-        fused_from=() if style.fused_checkpoint else QKV,
+        fused_from=() if style.fused_qkv else QKV,
     )
 
 
@@ -134,7 +136,7 @@ def _mlp(source: Source, style: Style) -> tuple[Part, ...]:
     bias = stated if style.mlp_bias is None else style.mlp_bias
     if not style.gated:
         return mlp(name, hidden, width, bias=bias, names=style.names.matrices)
-    parts = gated_mlp(name, hidden, width, bias, () if style.fused_checkpoint else GATE_UP)
+    parts = gated_mlp(name, hidden, width, bias, () if style.fused_gate_up else GATE_UP)
     return (*parts, Tensor(f"{name}.down_proj.bias", hidden)) if style.down_bias else parts
 
 

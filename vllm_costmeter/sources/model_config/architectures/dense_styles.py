@@ -29,16 +29,17 @@ STYLES: dict[str, Style] = {
         out_bias=True,
         mlp_bias=True,
         norm_bias=True,
+        fused_qkv=True,
         gated=False,
         partial_rotary=0.25,
         inverse_frequencies=_TRANSFORMERS,
         names=_NEOX_NAMES,
     ),
     "GlmForCausalLM": Style(
-        out_bias=False, fused_checkpoint=True, partial_rotary=0.5, inverse_frequencies=_TRANSFORMERS
+        out_bias=False, fused_gate_up=True, partial_rotary=0.5, inverse_frequencies=_TRANSFORMERS
     ),
     "HunYuanDenseV1ForCausalLM": Style(qk_norm="head", inverse_frequencies=_TRANSFORMERS),
-    "InternLM2ForCausalLM": Style(names=_INTERNLM2_NAMES, on_every_rank=EDGES),
+    "InternLM2ForCausalLM": Style(fused_qkv=True, names=_INTERNLM2_NAMES, on_every_rank=EDGES),
     "MiMoForCausalLM": QWEN2,
     "MiniCPMForCausalLM": Style(on_every_rank=EDGES),
     "NemotronForCausalLM": Style(gated=False, norm_bias=True, partial_rotary=0.5),

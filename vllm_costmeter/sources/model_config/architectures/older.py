@@ -8,6 +8,7 @@ from vllm_costmeter.core.model.parts import Embedding, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     EDGES,
+    QKV,
     attention,
     column,
     language_model,
@@ -73,7 +74,7 @@ def opt(source: Source) -> Weights:
         extra += norms(hidden, "final_layer_norm", bias=True)
     layer = Layer(
         (
-            *_attention(source, "self_attn", out="out_proj", bias=bias),
+            *_attention(source, "self_attn", out="out_proj", bias=bias, fused_from=QKV),
             *mlp("layer", hidden, source.intermediate_size, bias=bias, names=("fc1", "fc2")),
             *norms(hidden, "self_attn_layer_norm", "final_layer_norm", bias=True),
         )
@@ -180,8 +181,10 @@ def chatglm(source: Source) -> Weights:
     )
 
 
-def _attention(source: Source, name: str, *, out: str, bias: bool) -> tuple[Part, ...]:
-    """As many key heads as query heads, in one matrix of the checkpoint."""
+def _attention(
+    source: Source, name: str, *, out: str, bias: bool, fused_from: tuple[str, ...] = ()
+) -> tuple[Part, ...]:
+    """As many key heads as query heads, mostly in one matrix of the checkpoint."""
     heads = source.num_heads
     return attention(
         name,
@@ -193,7 +196,7 @@ def _attention(source: Source, name: str, *, out: str, bias: bool) -> tuple[Part
         bias=bias,
         out_bias=bias,
         out_name=out,
-        fused_from=(),
+        fused_from=fused_from,
     )
 
 

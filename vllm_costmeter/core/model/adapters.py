@@ -1,0 +1,78 @@
+"""Slots for LoRA adapters: the low-rank pairs that vLLM allocates beside every layer when it loads the model.
+
+vllm/lora/layers (read in 0.32): a layer's A has one matrix per fused projection, its B as many rows as the layer has
+outputs on the rank; column-parallel layers keep A whole, row-parallel ones cut it with their inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from vllm_costmeter.core.model.parts import Embedding, Experts, Linear, Part, Rank
+
+_UNSUPPORTED = "mixer.gate"  # routers of experts without gates, lora/model_manager.py
+_INT64_BYTES = 8
+_SEPARATE_FROM = 3  # fused projections that the checkpoint stores as one are one slice below this count
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterShare:
+    """What one rank holds per adapter slot and per unit of adapter rank."""
+
+    values: int = 0
+    expert_values: int = 0
+    """Those of routed experts, which are part of `values`."""
+    fixed_bytes: int = 0
+    """Tables that do not depend on slots or rank."""
+
+    def plus(self, other: AdapterShare, times: int = 1) -> AdapterShare:
+        return AdapterShare(
+            self.values + other.values * times,
+            self.expert_values + other.expert_values * times,
+            self.fixed_bytes + other.fixed_bytes * times,
+        )
+
+
+def adapter_share(parts: Iterable[Part], rank: Rank, *, embedding: bool, head: bool) -> AdapterShare:
+    """Of a list of parts; `embedding` and `head`: whether the model's embedding and output head take adapters."""
+    total = AdapterShare()
+    for part in parts:
+        if isinstance(part, Linear):
+            total = total.plus(AdapterShare(_linear(part, rank)))
+        elif isinstance(part, Experts):
+            values = _experts(part, rank)
+            total = total.plus(AdapterShare(values, values))
+        elif isinstance(part, Embedding) and part.quantised and head:
+            total = total.plus(head_share(part.vocab_size, part.width, rank))
+        elif isinstance(part, Embedding) and not part.quantised and embedding:
+            total = total.plus(AdapterShare(part.vocab_size + part.width))
+    return total
+
+
+def head_share(vocab_size: int, width: int, rank: Rank) -> AdapterShare:
+    """The output head's slot covers the whole vocabulary on every rank; several ranks keep a map of their shares."""
+    rows = -(-vocab_size // 64) * 64
+    table = rows * _INT64_BYTES if rank.tensor_parallel_size > 1 else 0
+    return AdapterShare(vocab_size + width, fixed_bytes=table)
+
+
+def _linear(part: Linear, rank: Rank) -> int:
+    if part.name.endswith(_UNSUPPORTED):
+        return 0
+    shape = part.on(rank)
+    return shape.inputs * _slices(part) + sum(shape.outputs)
+
+
+def _slices(part: Linear) -> int:
+    if part.split != "column":
+        return 1
+    is_attention = any(output.replicated for output in part.outputs)
+    stored_as_one = not part.fused_from and (is_attention or len(part.outputs) < _SEPARATE_FROM)
+    return 1 if stored_as_one else len(part.outputs)
+
+
+def _experts(part: Experts, rank: Rank) -> int:
+    shape = part.on(rank)
+    up = shape.up_projections * (shape.hidden + shape.intermediate)
+    return shape.count * (up + shape.intermediate + shape.hidden)
