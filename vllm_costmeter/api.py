@@ -14,6 +14,7 @@ from vllm_costmeter.core.suggest import Offer, with_suggestions
 from vllm_costmeter.sources.calibration import recall
 from vllm_costmeter.sources.catalogue import default_price, load_catalogue
 from vllm_costmeter.sources.chosen_gpu import chosen_gpu
+from vllm_costmeter.sources.drafter import with_drafter
 from vllm_costmeter.sources.installed import installed_vllm_version
 from vllm_costmeter.sources.model_source import open_model
 
@@ -107,7 +108,7 @@ def check_plan(
         plan = replace(plan, vllm_version=installed_vllm_version())
     boots, fault = recall(gpu.name)
     gpu = replace(gpu, boots=boots)
-    model = open_model(model_name, revision, hub_token)
+    model = with_drafter(open_model(model_name, revision, hub_token), plan)
     result = fit(model, gpu, plan)
     if fault is not None:
         result = replace(result, notes=(*result.notes, fault))

@@ -50,7 +50,7 @@ def fit(model: Model, gpu: Gpu, plan: Plan) -> Fit:
     unknown = model.fault(plan)
     if unknown is not None:
         return _not_understood(blank, unknown)
-    unknown = _draft_fault(plan)
+    unknown = _draft_fault(model, plan)
     if unknown is not None:
         return replace(blank, message=unknown)
     fault = _layout_fault(model, gpu, engine)
@@ -95,14 +95,15 @@ def _not_understood(blank: Fit, message: str) -> Fit:
     )
 
 
-def _draft_fault(plan: Plan) -> str | None:
-    """Speculation that loads a second model, whose weights and cache are not in this answer."""
+def _draft_fault(model: Model, plan: Plan) -> str | None:
+    """Speculation that loads something whose weights and cache are not in this answer."""
     method = (plan.speculative_config or {}).get("method")
     if plan.speculative_config is None or method in WEIGHTLESS_DRAFTERS:
         return None
-    return (
-        f"--speculative-config loads a draft ({method or 'draft_model'}) whose memory is not understood yet"
-    )
+    if model.drafter is not None and model.drafter.speculative_config == plan.speculative_config:
+        return None
+    named = method or "draft_model"
+    return f"--speculative-config loads a draft ({named}) whose memory is not understood for this model"
 
 
 def _layout_fault(model: Model, gpu: Gpu, engine: Engine) -> tuple[Reason, str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from vllm_costmeter.core.calibration import Measured, measured_of
@@ -144,10 +144,18 @@ def loaded_ranks(model: Model, plan: Plan) -> tuple[LoadedRank, ...]:
     """One per pipeline rank. NotUnderstoodError and BadInputError as `Model.weights_bytes` raises them."""
     parts = (model.weights_bytes(plan), model.converted_bytes(plan), model.allocator_slack_bytes(plan))
     slots = lora_slots(model, plan)
-    return tuple(
+    ranks = [
         LoadedRank(tensors, converted + slack, lora)
         for tensors, converted, slack, lora in zip(*parts, slots, strict=True)
-    )
+    ]
+    if model.drafter is not None:
+        last = ranks[-1]
+        ranks[-1] = replace(
+            last,
+            tensor_bytes=last.tensor_bytes + model.drafter.bytes_on_last_rank(plan),
+            beside_bytes=last.beside_bytes + model.drafter.beside_bytes_on_last_rank(plan),
+        )
+    return tuple(ranks)
 
 
 def memory_of_ranks(

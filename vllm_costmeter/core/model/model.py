@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from vllm_costmeter.core.exact import ExactFacts
 from vllm_costmeter.core.model.attention import ModelAttention
 from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
+from vllm_costmeter.core.model.drafter import Drafter
 from vllm_costmeter.core.plan import Plan
 
 
@@ -52,6 +54,10 @@ class Model:
     """Why no answer but `unknown` can be given; None for a model whose rules are all known."""
     counted: ExactFacts | None = None
     """What the installed vLLM itself counted for one deployment, which then needs no rules of ours."""
+    prediction: Drafter | None = None
+    """The model's own prediction layers (MTP), loaded only where speculative decoding asks for them."""
+    drafter: Drafter | None = None
+    """What `--speculative-config` loads; None: nothing, or nothing that is known."""
     notes: tuple[str, ...] = ()
     """What a reader of any answer about this model should know."""
     is_moe: bool = False
@@ -61,6 +67,14 @@ class Model:
     is_hybrid: bool = False
     is_tied: bool = False
     """Whether the output head is the input embedding."""
+
+    def drafted_by(self, drafter: Drafter, speculative_config: Mapping[str, Any]) -> Model:
+        """This model with what `--speculative-config` loads beside it."""
+        return replace(
+            self,
+            drafter=replace(drafter, speculative_config=speculative_config),
+            attention=replace(self.attention, draft_layers=drafter.layers),
+        )
 
     def fault(self, plan: Plan) -> str | None:
         """Why this plan cannot be answered; None where the rules are known or vLLM counted it."""

@@ -15,6 +15,7 @@ from vllm_costmeter.core.suggest import with_suggestions
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError, ask_vllm
 from vllm_costmeter.plugin.exact.counting import ASSUMED_CAPABILITY, counted_model
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest
+from vllm_costmeter.sources.drafter import with_drafter
 from vllm_costmeter.sources.installed import installed_vllm_version
 from vllm_costmeter.sources.model_config import read_json_object
 from vllm_costmeter.sources.model_source import open_model
@@ -32,7 +33,7 @@ def check_exactly(
     """As `api.check_plan`, with weights and KV cache as vLLM counts them. One note says where it could not be asked."""
     if plan.vllm_version is None:
         plan = replace(plan, vllm_version=installed_vllm_version())
-    model = open_model(model_name, revision, hub_token)
+    model = with_drafter(open_model(model_name, revision, hub_token), plan)
     try:
         config, beside = config_files(Path(model_name))
         model = counted_model(model, config, gpu, plan, hf_quant_config=beside, ask=ask)

@@ -40,7 +40,7 @@ def with_draft(
     if method in WITHOUT_CACHE:
         return model
     if method is not None and method.endswith("mtp"):
-        return replace(model, draft_layers=_prediction_layers(config, architecture))
+        return replace(model, draft_layers=prediction_layers(config, architecture))
     if draft is None:
         raise NotUnderstoodError(
             "--speculative-config: the draft model's config.json is needed for its KV cache"
@@ -54,7 +54,8 @@ def with_draft(
     raise NotUnderstoodError(f"--speculative-config: the KV cache of method {method!r} is not known")
 
 
-def _prediction_layers(config: ConfigReader, architecture: str) -> Layers:
+def prediction_layers(config: ConfigReader, architecture: str) -> Layers:
+    """Caches of the model's own prediction layers (MTP). NotUnderstoodError where they are not known."""
     family = _PREDICTION.get(architecture)
     if family is None:
         raise NotUnderstoodError(f"{architecture}: the KV cache of its prediction layers (MTP) is not known")

@@ -50,7 +50,7 @@ _NAMES: dict[Family, str] = {
         Qwen3ForSequenceClassification Qwen2ForSequenceClassification LlamaForSequenceClassification
         MixtralForCausalLM GraniteForCausalLM GraniteMoeForCausalLM GraniteMoeSharedForCausalLM
         Phi3ForCausalLM PhiMoEForCausalLM MiMoForCausalLM SmolLM3ForCausalLM Starcoder2ForCausalLM
-        Olmo3ForCausalLM AfmoeForCausalLM
+        Olmo3ForCausalLM AfmoeForCausalLM EagleLlamaForCausalLM Eagle3LlamaForCausalLM LlamaForCausalLMEagle3
     """,
     full_everywhere: """
         GemmaForCausalLM InternLM2ForCausalLM InternLM2ForRewardModel OlmoeForCausalLM MiniMaxM2ForCausalLM

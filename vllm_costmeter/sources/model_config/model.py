@@ -8,13 +8,17 @@ from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.attention import RecurrentState
+from vllm_costmeter.core.model.drafter import Drafter
 from vllm_costmeter.core.model.model import Model, Sizes
+from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantisation.scheme import UNQUANTISED
 from vllm_costmeter.sources.model_config.architectures.adapted_edges import adapted_edges
+from vllm_costmeter.sources.model_config.architectures.drafts import prediction_weights
 from vllm_costmeter.sources.model_config.architectures.encoders import embedder
 from vllm_costmeter.sources.model_config.architectures.registry import architecture_named, build_weights
 from vllm_costmeter.sources.model_config.architectures.source import Source, text_section
 from vllm_costmeter.sources.model_config.attention import architecture_of, model_attention
+from vllm_costmeter.sources.model_config.attention_draft import prediction_layers
 from vllm_costmeter.sources.model_config.class_defaults import with_class_defaults
 from vllm_costmeter.sources.model_config.lengths import model_lengths
 from vllm_costmeter.sources.model_config.quantisation import quantisation_of
@@ -71,6 +75,7 @@ def model_from_config(
         adapted_head=head,
     )
     attention = model_attention(root, architecture_name)
+    prediction = prediction_weights(source, architecture_name, weights)
     longest, default = model_lengths(root, text)
     sizes = _sizes(source)
     return Model(
@@ -89,7 +94,16 @@ def model_from_config(
         is_encoder_decoder=architecture.is_encoder_decoder,
         is_hybrid=any(isinstance(cache, RecurrentState) for layer in attention.layers for cache in layer),
         is_tied=weights.is_tied,
+        prediction=None if prediction is None else _prediction(prediction, root, architecture_name),
     )
+
+
+def _prediction(weights: Weights, root: ConfigReader, architecture: str) -> Drafter | None:
+    try:
+        layers = prediction_layers(root, architecture)
+    except NotUnderstoodError:
+        return None
+    return Drafter(weights, served_dtype(root, text_section(root)), layers)
 
 
 def served_dtype(root: ConfigReader, text: ConfigReader) -> str:

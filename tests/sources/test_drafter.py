@@ -1,0 +1,96 @@
+"""What speculative decoding loads: held against the drafters that vLLM 0.32 builds.
+
+Each line of `drafters_vllm_0.32.jsonl` is a small configuration and the bytes of the drafter's parameters and buffers
+(prediction layers: of those that are not the target's) on one tensor-parallel rank, as vLLM 0.32.0 builds it from
+`SpeculativeConfig.draft_model_config` on the meta device (2026-11).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.fit import fit
+from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.sources.drafter import with_drafter
+from vllm_costmeter.sources.model_config import model_from_config, read_model
+
+DATA = Path(__file__).parents[1] / "data"
+H100 = Gpu("H100 SXM", round(79.19 * 2**30), count=8, compute_capability=(9, 0))
+LINES: list[dict[str, Any]] = [
+    json.loads(line) for line in (DATA / "drafters_vllm_0.32.jsonl").read_text().splitlines()
+]
+MTP = {"method": "mtp", "num_speculative_tokens": 1}
+
+
+def published(name: str) -> Model:
+    return read_model(DATA / "models" / name, name)
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line["name"])
+def test_drafters_weigh_what_vllm_builds(line: dict[str, Any]) -> None:
+    """To the byte: prediction layers beside the model's own tensors, EAGLE heads as models of their own."""
+    model = model_from_config(line["config"], line["name"])
+    for answer in line["answers"]:
+        plan = Plan(layout=Layout(answer["tp"]))
+        if line["is_head"]:
+            (ours,) = model.weights_bytes(plan)
+        else:
+            assert model.prediction is not None
+            ours = model.prediction.bytes_on_last_rank(plan)
+        assert ours == answer["weights_bytes"]
+
+
+def test_a_draft_model_is_its_own_weights_and_caches_beside_the_models() -> None:
+    """An 8B with a draft of 0.6B: weights and cache grow by the draft's."""
+    target, draft = published("meta-llama__Llama-3.1-8B-Instruct"), published("Qwen__Qwen3-0.6B")
+    asked = {"model": "draft", "num_speculative_tokens": 3}
+    plan = Plan(max_model_len=8192, speculative_config=asked)
+    plain = fit(target, H100, replace(plan, speculative_config=None)).per_gpu
+    found = fit(with_drafter(target, plan, lambda name: draft), H100, plan)
+    assert found.verdict == "fits"
+    assert found.per_gpu is not None
+    assert plain is not None
+    assert found.per_gpu.weights_bytes == plain.weights_bytes + draft.weights_bytes(Plan())[0]
+    assert found.per_gpu.kv_cache_needed_bytes > plain.kv_cache_needed_bytes
+
+
+def test_the_drafter_lives_on_the_last_pipeline_rank() -> None:
+    """The first rank holds nothing of it, and tensor parallelism may leave it whole."""
+    target, draft = published("meta-llama__Llama-3.1-8B-Instruct"), published("Qwen__Qwen3-0.6B")
+    asked = {"model": "draft", "num_speculative_tokens": 3, "draft_tensor_parallel_size": 1}
+    plan = Plan(layout=Layout(2, 2), speculative_config=asked)
+    model = with_drafter(target, plan, lambda name: draft)
+    assert model.drafter is not None
+    assert model.drafter.bytes_on_last_rank(plan) == draft.weights_bytes(Plan())[0]
+    wrong = replace(plan, layout=Layout(4), speculative_config={**asked, "draft_tensor_parallel_size": 2})
+    drafter = with_drafter(target, wrong, lambda name: draft).drafter
+    assert drafter is not None
+    with pytest.raises(BadInputError, match="draft_tensor_parallel_size"):
+        drafter.bytes_on_last_rank(wrong)
+
+
+def test_prediction_layers_are_the_models_own() -> None:
+    """DeepSeek V3 states one: it is loaded where speculation asks for it, and only there."""
+    model = published("deepseek-ai__DeepSeek-V3")
+    plan = Plan(layout=Layout(8), speculative_config=MTP)
+    drafted = with_drafter(model, plan)
+    assert drafted.drafter is not None
+    assert len(drafted.attention.draft_layers) == 1
+    assert with_drafter(model, Plan()) is model
+
+
+def test_what_is_not_known_stays_unknown() -> None:
+    """A method, a head or a model without rules: the answer says so and gives no number."""
+    target = published("meta-llama__Llama-3.1-8B-Instruct")
+    for asked in ({"method": "medusa", "model": "x"}, MTP, {"method": "eagle3", "model": "draft"}):
+        plan = Plan(speculative_config=asked)
+        model = with_drafter(target, plan, lambda name: published("Qwen__Qwen3-0.6B"))
+        assert fit(model, H100, plan).verdict == "unknown"

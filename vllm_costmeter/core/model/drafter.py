@@ -1,0 +1,44 @@
+"""What speculative decoding loads beside a model: a draft model, an EAGLE head, or its own prediction layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.model.attention import LayerCaches
+from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
+from vllm_costmeter.core.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Drafter:
+    """It lives on the last pipeline rank, whole but for tensor parallelism."""
+
+    weights: ModelWeights
+    dtype: str
+    layers: tuple[LayerCaches, ...]
+    speculative_config: Mapping[str, Any] | None = None
+    """The `--speculative-config` that it answers; None: not asked for."""
+
+    def bytes_on_last_rank(self, plan: Plan) -> int:
+        """Parameters and buffers beside the model's own, embedding and head included: vLLM builds them, and counts
+        them as weights, before it shares the model's (v1/spec_decode/llm_base_proposer.py, 0.32)."""
+        return self.weights.bytes_per_pipeline_rank(self._alone(plan), self.dtype)[0]
+
+    def beside_bytes_on_last_rank(self, plan: Plan) -> int:
+        """Converted layouts and the allocator's remainders."""
+        alone = self._alone(plan)
+        converted = self.weights.converted_bytes_per_pipeline_rank(alone, self.dtype)[0]
+        return converted + self.weights.allocator_slack_per_pipeline_rank(alone, self.dtype)[0]
+
+    def _alone(self, plan: Plan) -> Plan:
+        asked = (self.speculative_config or {}).get("draft_tensor_parallel_size")
+        size = plan.layout.tensor_parallel_size
+        if asked not in (None, 1, size):
+            raise BadInputError(
+                f"--speculative-config: draft_tensor_parallel_size must be 1 or {size}, as vLLM demands"
+            )
+        layout = replace(plan.layout, pipeline_parallel_size=1, tensor_parallel_size=asked or size)
+        return replace(plan, layout=layout, quantization=None)
