@@ -101,9 +101,10 @@ def test_attention_blocks_grow_until_a_page_holds_a_state() -> None:
 
 
 def test_mamba_kept_a_state_per_block_before_0_28() -> None:
-    """0.26 cached hybrid prefixes by default in whole chunks: blocks are multiples of them, states one per block."""
+    """0.26 cached hybrid prefixes, where asked, in whole chunks: blocks are multiples of them, states one per block."""
     mamba = Mamba2State(4096, 8, 64, 64, 128, 4, "float32", chunk_tokens=128)
-    full, state = built(FullAttention(2, 128), mamba, version="0.26.0")
+    asked = Plan(enable_prefix_caching=True)
+    full, state = built(FullAttention(2, 128), mamba, plan=asked, version="0.26.0")
     assert full.block_tokens == 2176
     assert state.blocks_for(10_000, SequenceLimits(8192)) == 5
 

@@ -90,10 +90,10 @@ def test_every_pipeline_rank_has_its_own_blocks_and_the_smallest_pool_decides() 
 
 
 def test_recurrent_layers_keep_two_states_where_prefixes_are_cached() -> None:
-    """The default since 0.26; `--no-enable-prefix-caching` leaves one."""
+    """The default since 0.28; `--no-enable-prefix-caching` leaves one."""
     hybrid = model(*((DELTA,), (DELTA,), (DELTA,), (FULL,)) * 4)
     attention_blocks = -(-4096 // 544)
-    for version, caching, states in (("0.25.0", None, 1), ("0.26.0", None, 2), ("0.26.0", False, 1)):
+    for version, caching, states in (("0.27.0", None, 1), ("0.28.0", None, 2), ("0.28.0", False, 1)):
         cache = cached(hybrid, version, Plan(enable_prefix_caching=caching))
         assert cache.blocks_for(4096) == attention_blocks + 3 * states
 

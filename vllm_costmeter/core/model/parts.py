@@ -31,6 +31,8 @@ class Rank:
     """Bytes of one value in the dtype that the model is served in."""
     is_eager: bool = False
     """True under --enforce-eager: only then does vLLM use its own kernels for simple operations."""
+    has_video_tables: bool = False
+    """True before vLLM 0.32: every multimodal rotary table is four times the model's length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +214,16 @@ class Buffer:
     shared: bool = False
     eager_element_bytes: int | None = None
     """Size of a value under --enforce-eager, where it differs."""
+    video_elements: int | None = None
+    """Values where tables are made for video, where that differs."""
 
     def bytes_on(self, rank: Rank) -> int:
+        elements = self.elements
+        if rank.has_video_tables and self.video_elements is not None:
+            elements = self.video_elements
         if rank.is_eager and self.eager_element_bytes is not None:
-            return self.elements * self.eager_element_bytes
-        return self.elements * (self.element_bytes or rank.element_bytes)
+            return elements * self.eager_element_bytes
+        return elements * (self.element_bytes or rank.element_bytes)
 
 
 @dataclass(frozen=True, slots=True)

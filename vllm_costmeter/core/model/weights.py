@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
+from vllm_costmeter.core.engine.version import is_unnumbered_build, parse_version
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.adapters import AdapterShare, adapter_share, head_share
 from vllm_costmeter.core.model.parts import Embedding, Part, Rank
@@ -123,7 +124,7 @@ class Weights:
         return pipeline_spans(len(self.layers), plan.layout.pipeline_parallel_size)
 
     def _shares(self, plan: Plan, own_dtype: str) -> tuple[Tally, ...]:
-        flags = (plan.layout, plan.dtype, plan.quantization, plan.enforce_eager)
+        flags = (plan.layout, plan.dtype, plan.quantization, plan.enforce_eager, plan.vllm_version)
         key = (*flags, self._leaves_towers_out(plan), own_dtype)
         if key not in self._known:
             self._known[key] = self._work_out(plan, own_dtype)
@@ -179,7 +180,15 @@ def rank_of(plan: Plan, own_dtype: str) -> Rank:
         and layout.data_parallel_size > 1,
         element_bytes=DTYPE_BYTES[dtype],
         is_eager=plan.enforce_eager,
+        has_video_tables=_has_video_tables(plan.vllm_version),
     )
+
+
+def _has_video_tables(vllm_version: str | None) -> bool:
+    """Whether that vLLM makes every multimodal rotary table for video, as before `mrope_positions_factor` (0.32)."""
+    if vllm_version is None or is_unnumbered_build(vllm_version):
+        return False
+    return parse_version(vllm_version) < (0, 32, 0)
 
 
 def pipeline_spans(num_layers: int, num_ranks: int) -> tuple[tuple[int, int], ...]:

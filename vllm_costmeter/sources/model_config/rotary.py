@@ -14,6 +14,7 @@ from vllm_costmeter.sources.model_config.reader import ConfigReader
 _LEGACY_TYPES = {"su": "longrope", "mrope": "default"}  # vLLM's patch_legacy_rope_type, transformers v5
 _PLAIN_TYPES = ("default", "proportional", "llama3", "dynamic", "bailing_mrope", "openpangu")
 _YARN_TYPES = ("yarn", "deepseek_yarn", "deepseek_llama_scaling")
+_VIDEO_POSITIONS = 4  # MRotaryEmbedding.cache_max_position_num of 0.17.0 to 0.31.0, its default in 0.32.0
 _NESTED = ("full_attention", "sliding_attention", "chunked_attention")
 
 
@@ -73,19 +74,26 @@ def rotary_table(
     max_position: int,
     parameters: RopeParameters,
     *,
-    positions_factor: int = 4,
+    positions_factor: int = _VIDEO_POSITIONS,
     rotary_dim: int | None = None,
     element_bytes: int | None = None,
 ) -> Buffer:
     """The cosines and sines of every position, shared by all layers with equal arguments.
 
-    `positions_factor` is how much longer the table is under multimodal rotary sections (4 in vLLM's MRoPE, for
-    video). NotUnderstoodError for a scaling type that vLLM 0.32 does not list.
+    `positions_factor` is how much longer the table is under multimodal rotary sections since 0.32 (4 for video, 1
+    for models that number their positions by tokens; before, 4 for all). NotUnderstoodError for a scaling type that
+    vLLM 0.32 does not list.
     """
     width = int(head_size * parameters.partial_rotary_factor) if rotary_dim is None else rotary_dim
     positions = _positions(max_position, parameters, positions_factor)
     identity = f"{head_size},{width},{max_position},{parameters.identity}"
-    return Buffer(f"rotary({identity})", positions * width, element_bytes, shared=True)
+    return Buffer(
+        f"rotary({identity})",
+        positions * width,
+        element_bytes,
+        shared=True,
+        video_elements=_positions(max_position, parameters, _VIDEO_POSITIONS) * width,
+    )
 
 
 def _positions(max_position: int, parameters: RopeParameters, positions_factor: int) -> int:

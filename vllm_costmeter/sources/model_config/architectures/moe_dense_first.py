@@ -34,11 +34,11 @@ _FOUR_NORMS = (*_TWO_NORMS, "pre_mlp_layernorm", "post_mlp_layernorm")
 _BAILING_NAMES = Names("model.word_embeddings", attention="attention", out="dense")
 
 
-def glm4_moe(source: Source, positions_factor: int = 4) -> Weights:
+def glm4_moe(source: Source) -> Weights:
     """GLM 4.5 and 4.6: half of each head is rotated."""
     text = source.text
     norm: QKNorm = "head" if text.bool("use_qk_norm", default=False) else "none"
-    style = Style(out_bias=False, qk_norm=norm, partial_rotary=0.5, positions_factor=positions_factor)
+    style = Style(out_bias=False, qk_norm=norm, partial_rotary=0.5)
     half = _routed(source, "n_routed_experts", "n_shared_experts", float32=True, correction="gate")
     return _dense_first(source, style_attention(source, style), half, "first_k_dense_replace")
 
