@@ -102,6 +102,8 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
 
 def _placed(model: Model, card: Card, count: int, load: Load) -> tuple[Plan, Fit] | None:
     """The layout that `costmeter matrix` would choose; None, with one line, where the requests do not fit."""
+    if (why := model.fault(Plan())) is not None:
+        raise NotUnderstoodError(why)
     tokens = load.prompt_tokens + load.output_tokens
     if tokens > model.max_model_len:
         raise BadInputError(
@@ -112,8 +114,6 @@ def _placed(model: Model, card: Card, count: int, load: Load) -> tuple[Plan, Fit
     layout = Layout(best.tensor_parallel_size, best.pipeline_parallel_size)
     plan = Plan(layout=layout, max_model_len=tokens)
     fits = fit(model, gpu, plan)
-    if fits.verdict == "unknown":
-        raise NotUnderstoodError(fits.message)
     if fits.is_refused:
         print(f"does not fit: {fits.message}")
         return None

@@ -43,8 +43,10 @@ class Cell:
 
 def cell(model: Model, gpu: Gpu, *, name: str, quantisation: str, tokens: int = WORKING_TOKENS) -> Cell:
     """The best over all layouts of `gpu.count` cards; `tokens` is cut to what the model itself allows."""
-    asked = min(tokens, model.max_model_len)
     title = gpu.name if gpu.count == 1 else f"{gpu.count}x {gpu.name}"
+    if (why := model.fault(Plan())) is not None:
+        return Cell(name, quantisation, title, "unknown", tokens, None, message=why)
+    asked = min(tokens, model.max_model_len)
     found: list[Cell] = []
     faults: list[str] = []
     for layout in layouts(gpu.count):

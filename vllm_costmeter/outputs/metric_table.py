@@ -51,6 +51,15 @@ METRICS: tuple[MetricRow, ...] = (
         SPLIT,
     ),
     MetricRow(
+        "costmeter_lora_cost_usd_total",
+        "counter",
+        ("model_name", "lora"),
+        "USD",
+        "The active part of the bill that LoRA adapters took, by their share of the running requests; the first 50 by "
+        "name, then other. The rest of the active part is the base model's.",
+        "a price is known, an adapter was used, and one API process serves",
+    ),
+    MetricRow(
         "costmeter_cached_savings_usd_total",
         "counter",
         ("model_name",),

@@ -1,0 +1,99 @@
+"""Months of deployments, and when buying pays."""
+
+from __future__ import annotations
+
+from datetime import date
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vllm_costmeter.core.economics.break_even import break_even
+from vllm_costmeter.core.economics.hourly import HourlyCost, OwnedTerms, rented
+from vllm_costmeter.core.economics.money import cents, exact, written
+from vllm_costmeter.core.economics.plan import MonthlyPlan, Use, saving
+from vllm_costmeter.core.errors import BadInputError
+
+OWNED = OwnedTerms(purchase_usd=Fraction(2000), usd_per_kwh=exact("0.15"), watts=Fraction(450))
+rates = st.decimals("0.01", 100, places=4).map(exact)
+
+
+def use(usd_per_hour: str, hours: int, **more: object) -> Use:
+    """One rented card."""
+    return Use("a card", rented(usd_per_hour), Fraction(hours), **more)  # type: ignore[arg-type]
+
+
+def test_the_articles_mix_saves_94_percent() -> None:
+    """88 + 76.80 against 2,764.80."""
+    mixed = MonthlyPlan("mixed", (use("0.55", 160), use("3.84", 20)))
+    always = MonthlyPlan("always", (use("3.84", 720),))
+    assert (written(mixed.usd(), 2), written(always.usd(), 2)) == ("164.80", "2,764.80")
+    saved = saving(mixed.usd(), always.usd())
+    assert saved is not None
+    assert round(float(saved), 4) == 0.9404
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(rates, st.integers(1, 744), st.sampled_from(["serving", "training"])), min_size=1))
+def test_purposes_add_up_to_the_plan(terms: list[tuple[Fraction, int, str]]) -> None:
+    """Every line is whole cents, and serving plus training is all."""
+    plan = MonthlyPlan("p", tuple(use(str(float(usd)), hours, purpose=what) for usd, hours, what in terms))
+    assert all(cents(line.usd()) == line.usd() for line in plan.uses)
+    assert plan.usd_for("serving") + plan.usd_for("training") == plan.usd()
+
+
+def test_a_price_per_million_needs_every_rate() -> None:
+    """A serving line whose rate is not known leaves the plan without a price; training does not count."""
+    known, unknown = use("0.55", 100, tokens_per_second=Fraction(2550)), use("0.55", 100)
+    training = use("0.55", 100, purpose="training")
+    assert MonthlyPlan("p", (known, unknown)).usd_per_million_tokens() is None
+    unit = MonthlyPlan("p", (known, training)).usd_per_million_tokens()
+    assert unit is not None
+    assert written(unit, 3) == "0.060"
+
+
+def test_an_owned_card_is_written_off_all_month() -> None:
+    """2,000 USD over 36 months is 55.56 a month, used or not; electricity goes with the use."""
+    idle = Use("4090", HourlyCost(owned=OWNED), Fraction(1), utilisation=Fraction(1, 1000))
+    busy = Use("4090", HourlyCost(owned=OWNED), Fraction(160))
+    assert written(idle.usd(), 2) == "55.56"
+    assert written(busy.usd(), 2) == "66.36"
+
+
+@pytest.mark.parametrize("hours", [0, -1, 745])
+def test_no_month_has_such_hours(hours: int) -> None:
+    """Zero, negative, or more than 31 days have."""
+    with pytest.raises(BadInputError, match="hours"):
+        use("1", hours)
+
+
+def test_buying_pays_after_4145_hours() -> None:
+    """2,000 / (0.55 - 0.0675) hours of work: 25.9 months of 160, in January of the third year."""
+    found = break_even(OWNED, exact("0.55"), Fraction(160))
+    assert found.hours is not None
+    assert round(float(found.hours)) == 4145
+    assert found.on(date(2026, 11, 22)) == date(2029, 1, 18)
+    assert found.within_lifetime
+
+
+def test_buying_never_pays_where_running_costs_more_than_rent() -> None:
+    """No hours, no date, and it says so."""
+    found = break_even(OWNED, exact("0.05"), Fraction(160))
+    assert (found.hours, found.months, found.on(date(2026, 11, 22)), found.within_lifetime) == (
+        None,
+        None,
+        None,
+        False,
+    )
+
+
+@settings(deadline=None)
+@given(rates, st.integers(1, 730), st.integers(1, 16))
+def test_at_break_even_both_have_cost_the_same(rent: Fraction, hours: int, cards: int) -> None:
+    """Rent paid by then is the purchase and what running cost, for any number of cards."""
+    found = break_even(OWNED, rent, Fraction(hours), cards)
+    if found.months is not None:
+        paid = found.rent_usd_per_month * found.months
+        assert paid == found.purchase_usd + found.own_usd_per_month * found.months
+        assert found.hours == break_even(OWNED, rent, Fraction(hours)).hours
