@@ -131,3 +131,24 @@ def test_too_few_cards_are_offered_what_there_is() -> None:
     )
     assert result.reason == "gpu_count"
     assert result.suggestions[0].arguments == "--tensor-parallel-size 2"
+
+
+def test_more_cards_than_were_named_are_named_with_their_number() -> None:
+    """Pasted behind the same command, a size beyond the stated number of cards must raise that number."""
+    result = advised(llama(), Plan(), replace(ADA, is_count_stated=True))
+    wider = next(each for each in result.suggestions if "tensor_parallel_size" in each.change)
+    assert wider.arguments == '--gpu "RTX 4090:2" --tensor-parallel-size 2'
+    assert wider.change == {"tensor_parallel_size": 2, "gpu_count": 2}
+
+
+def test_a_machine_is_not_offered_more_cards_than_it_has() -> None:
+    """What NVML counted is all there is."""
+    sizes = {
+        count: [
+            each.change.get("tensor_parallel_size") for each in advised(llama(), Plan(), here).suggestions
+        ]
+        for count in (1, 2)
+        for here in [replace(ADA, source="nvml", count=count)]
+    }
+    assert 2 not in sizes[1]
+    assert 2 in sizes[2]

@@ -39,3 +39,9 @@ def test_an_unknown_name_is_one_clear_line() -> None:
     """With the nearest ones."""
     with pytest.raises(BadInputError, match=r"unknown GPU 'RTX 4091'; nearest: .*RTX 4090"):
         chosen_gpu("RTX 4091", None, Layout())
+
+
+def test_a_stated_count_is_told_from_an_implied_one() -> None:
+    """Suggestions of more cards depend on it."""
+    assert chosen_gpu("RTX 4090:2", None, TWO).is_count_stated
+    assert not chosen_gpu("RTX 4090", None, TWO).is_count_stated

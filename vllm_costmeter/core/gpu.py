@@ -22,6 +22,8 @@ class Gpu:
     """Free memory per card now; None where nobody measured it (a catalogue card, a laptop)."""
     compute_capability: tuple[int, int] | None = None
     """(major, minor); None where unknown (a bare --gpu-memory-gib, an AMD card)."""
+    is_count_stated: bool = False
+    """Whether somebody said or counted how many there are; else there are as many as the layout needs."""
     boots: tuple[Boot, ...] = ()
     """Starts of real servers on such cards, the oldest first."""
 

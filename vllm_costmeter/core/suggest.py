@@ -157,14 +157,18 @@ def _changes(result: Fit, gpu: Gpu, plan: Plan) -> Iterator[_Change]:
 
 
 def _more_gpus(gpu: Gpu, plan: Plan) -> Iterator[_Change]:
-    """The next tensor-parallel sizes up to a node; the first that fits is enough."""
+    """The next tensor-parallel sizes up to a node; the first that fits is enough. A machine has no more than its own
+    cards; where their number was only said, a larger one is said with the size."""
     layout = plan.layout
     others = layout.pipeline_parallel_size * layout.data_parallel_size
     size = layout.tensor_parallel_size * 2
-    while size * others <= LARGEST_NODE_GPUS:
+    while size * others <= (gpu.count if gpu.source == "nvml" else LARGEST_NODE_GPUS):
         wider = replace(plan, layout=replace(layout, tensor_parallel_size=size))
-        cards = replace(gpu, count=max(gpu.count, size * others))
-        yield _Change({"tensor_parallel_size": size}, f"--tensor-parallel-size {size}", cards, wider)
+        change, arguments = {"tensor_parallel_size": size}, f"--tensor-parallel-size {size}"
+        count = max(gpu.count, size * others)
+        if gpu.is_count_stated and count > gpu.count:
+            change, arguments = {**change, "gpu_count": count}, f'--gpu "{gpu.name}:{count}" {arguments}'
+        yield _Change(change, arguments, replace(gpu, count=count), wider)
         size *= 2
 
 

@@ -17,7 +17,7 @@ def chosen_gpu(name: str | None, memory_gib: float | None, layout: Layout) -> Gp
     `memory_gib` alone describes an unnamed card, with a name it replaces the catalogue's memory. BadInputError for
     an unknown name, and where neither is given and no GPU is found here.
     """
-    needed = layout.tensor_parallel_size * layout.pipeline_parallel_size * layout.data_parallel_size
+    needed = max(1, layout.tensor_parallel_size * layout.pipeline_parallel_size * layout.data_parallel_size)
     if name is not None:
         return _named(name, memory_gib, needed)
     if memory_gib is not None:
@@ -30,9 +30,8 @@ def chosen_gpu(name: str | None, memory_gib: float | None, layout: Layout) -> Gp
 def _named(name: str, memory_gib: float | None, needed: int) -> Gpu:
     bare, count = split_count(name)
     card = find_gpu(bare)
-    if bare.strip() == name.strip():
-        count = needed
+    is_stated = bare.strip() != name.strip()
     if memory_gib is not None:
         card = replace(card, memory_bytes=round(memory_gib * GIB))
-        return replace(card.as_gpu(count), source="flag")
-    return card.as_gpu(count)
+    gpu = replace(card.as_gpu(count if is_stated else needed), is_count_stated=is_stated)
+    return gpu if memory_gib is None else replace(gpu, source="flag")
