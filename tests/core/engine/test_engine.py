@@ -79,6 +79,11 @@ def test_graphs_are_captured_up_to_twice_the_sequences(flags: dict[str, object],
         ({"max_model_len": 0}, "--max-model-len must be at least 1"),
         ({"max_model_len": -7}, "--max-model-len must be at least 1"),
         ({"layout": Layout(tensor_parallel_size=0)}, "--tensor-parallel-size must be at least 1"),
+        (
+            {"layout": Layout(tensor_parallel_size=4, decode_context_parallel_size=3)},
+            "--decode-context-parallel-size 3 must divide --tensor-parallel-size 4",
+        ),
+        ({"max_lora_rank": 7}, "--max-lora-rank must be one of 1, 8, 16, .*, got 7"),
     ],
 )
 def test_values_that_vllm_rejects_are_bad_input(flags: dict[str, object], says: str) -> None:

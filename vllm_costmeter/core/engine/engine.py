@@ -14,6 +14,8 @@ from vllm_costmeter.core.plan import Layout, Plan
 AUTO_MAX_MODEL_LEN = -1
 """What `--max-model-len auto` stands for in a plan, as in vLLM: the longest that fits."""
 
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # MaxLoRARanks, vllm/config/lora.py, read in 0.32.0
+
 GRAPH_CAPTURE_LIMIT = 512  # vllm/config/vllm.py: min(2 * max_num_seqs, 512), read in 0.32.0
 
 
@@ -49,6 +51,10 @@ def resolve_engine(model: Model, gpu: Gpu, plan: Plan, chosen: ChosenRules) -> E
             f"--gpu-memory-utilization must be above 0 and at most 1, got {utilization:g}: 0.9 means 90 % of the card"
         )
     _check_layout(plan.layout)
+    if plan.max_lora_rank not in LORA_RANKS:
+        raise BadInputError(
+            f"--max-lora-rank must be one of {', '.join(map(str, LORA_RANKS))}, got {plan.max_lora_rank}"
+        )
     max_model_len = plan.max_model_len
     if max_model_len is not None and max_model_len < 1 and max_model_len != AUTO_MAX_MODEL_LEN:
         raise BadInputError(f"--max-model-len must be at least 1 (or auto), got {max_model_len}")
@@ -108,6 +114,11 @@ def _check_layout(layout: Layout) -> None:
         value = getattr(layout, field.name)
         if field.name.endswith("_size") and value < 1:
             raise BadInputError(f"--{field.name.replace('_', '-')} must be at least 1, got {value}")
+    tensor, context = layout.tensor_parallel_size, layout.decode_context_parallel_size
+    if tensor % context:
+        raise BadInputError(
+            f"--decode-context-parallel-size {context} must divide --tensor-parallel-size {tensor}: it splits them"
+        )
 
 
 def _capture_size(plan: Plan, seqs: int, batched: int) -> int:
