@@ -243,3 +243,18 @@ def test_a_check_is_quick_and_light() -> None:
     assert done.returncode == 0
     assert HEAVY_MODULES.isdisjoint(done.stderr.strip().split("|"))
     assert min(seconds) < 1.0  # the benchmark holds the real bound, 0.25 s; this only catches a heavy import
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([LLAMA_8B, "--gpu", ""], "no GPU is named in ''"),
+        (["", "--gpu", "RTX 4090"], "the model's name is empty"),
+    ],
+)
+def test_an_unset_variable_of_a_script_is_bad_input(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--gpu "$GPU"` must not fall back to the cards of the build machine, nor "$MODEL" to this folder."""
+    assert main(["check", *words]) == 2
+    assert says in capsys.readouterr().err

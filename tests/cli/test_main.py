@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -90,3 +91,12 @@ def test_a_closed_pipe_is_quiet() -> None:
     )
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+def test_a_full_disk_is_one_line() -> None:
+    """An answer that cannot be written is no traceback."""
+    with Path("/dev/full").open("w") as full:
+        command_line = [sys.executable, "-m", "vllm_costmeter.cli.main", "gpus"]
+        done = subprocess.run(command_line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "costmeter: the answer cannot be written: No space left on device\n"

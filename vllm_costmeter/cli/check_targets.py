@@ -62,8 +62,14 @@ def checked_files(paths: list[str], args: argparse.Namespace, parse: Parse) -> l
 def check_model(model: str, args: argparse.Namespace) -> Fit:
     """Read the world, judge, suggest. BadInputError and NotUnderstoodError as the sources raise them."""
     plan = plan_from(args, args.vllm_version)
-    gpu = chosen_gpu(args.gpu or args.costmeter_gpu, args.gpu_memory_gib, plan.layout)
+    gpu = chosen_gpu(_named_gpu(args), args.gpu_memory_gib, plan.layout)
     return _fit(model, gpu, plan, args)
+
+
+def _named_gpu(args: argparse.Namespace) -> str | None:
+    """The card as it was named; an empty name is one, and a fault: it is an unset variable of a script."""
+    name: str | None = args.gpu if args.gpu is not None else args.costmeter_gpu
+    return name
 
 
 def _answered(title: str, check: Callable[[], Fit], *, raises: bool) -> CheckAnswer:
@@ -116,7 +122,9 @@ def _gpu(server: DeclaredServer, args: argparse.Namespace, layout: Layout) -> Gp
             f"{layout.pipeline_parallel_size} x {layout.data_parallel_size} needs {needed} GPUs, "
             f"the file gives it {server.gpus}"
         )
-    name = args.gpu or args.costmeter_gpu or (server.cards[0] if server.cards else None)
+    name = _named_gpu(args)
+    if name is None and server.cards:
+        name = server.cards[0]
     if name is None and args.gpu_memory_gib is None:
         why = server.card_fault or "the file names no card (nodeSelector nvidia.com/gpu.product)"
         raise server.place.fault(f'{server.name}: {why}: add --gpu, as in --gpu "H100 SXM"')

@@ -42,9 +42,17 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return BROKEN_PIPE
+    except OSError as error:
+        _drop_output()
+        return _fault(f"{error.filename or 'the answer cannot be written'}: {error.strerror}", BAD_INPUT)
     return code
+
+
+def _drop_output() -> None:
+    """What is still buffered goes nowhere: the interpreter must not fail on it again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fault(message: str, code: int) -> int:

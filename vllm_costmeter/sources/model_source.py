@@ -23,6 +23,8 @@ def open_model(text: str, revision: str | None = None, hub_token: str | None = N
     BadInputError for what is not there or faulty; NotUnderstoodError for a kind of file that is not known.
     """
     path = Path(text)
+    if not text.strip():
+        raise BadInputError("the model's name is empty: give a local folder, a config.json or a Hub id")
     if _PLACEHOLDER.search(text) and not _exists(path):
         raise BadInputError(f"{text[:80]!r} is a placeholder for the model: put its value there")
     if _exists(path) or not is_repository(text):

@@ -93,7 +93,7 @@ def test_a_misspelt_path_names_its_neighbour(tmp_path: Path) -> None:
     (tmp_path / "Llama-3.1-8B").mkdir()
     with pytest.raises(BadInputError, match=r"does not exist; nearest: Llama-3\.1-8B"):
         read_model(tmp_path / "Llama-3.1-8b-it")
-    with pytest.raises(BadInputError, match=r"holds no config\.json"):
+    with pytest.raises(BadInputError, match=r"Llama-3\.1-8B: holds no config\.json; give the folder"):
         read_model(tmp_path / "Llama-3.1-8B")
 
 

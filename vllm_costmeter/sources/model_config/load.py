@@ -75,9 +75,14 @@ def _config_file(path: Path) -> Path:
             return path
         if path.exists():
             raise BadInputError(f"{path}: is neither a folder nor a file")
+    except BadInputError:
+        raise
     except (OSError, ValueError) as error:
         raise BadInputError(f"{str(path)[:200]}: cannot be read: {error}") from None
-    raise BadInputError(f"{path}: does not exist{_siblings(path)}")
+    raise BadInputError(
+        f"{path}: does not exist{_siblings(path)}; give a folder with a config.json, that file, or organisation/name "
+        "of the Hub"
+    )
 
 
 def _in_folder(folder: Path) -> Path:
@@ -93,7 +98,10 @@ def _in_folder(folder: Path) -> Path:
         raise NotUnderstoodError(
             f"{folder}: holds GGUF files but no config.json: their weights are not known"
         )
-    raise BadInputError(f"{folder}: holds no config.json{nearest('config.json', names)}")
+    near = nearest("config.json", [name for name in names if name != "config.json"])
+    raise BadInputError(
+        f"{folder}: holds no config.json{near}; give the folder that does, or the file itself"
+    )
 
 
 def _siblings(path: Path) -> str:
