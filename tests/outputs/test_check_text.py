@@ -49,6 +49,13 @@ def test_the_bar_is_never_wider_than_the_terminal(width: int) -> None:
     assert len(bar) <= max(40, min(width, 78))
 
 
+def test_a_narrow_terminal_gets_remarks_below_their_rows() -> None:
+    """Of 40 columns only a flag to paste, which is never cut, takes more."""
+    lines = render(REFUSED, width=40)
+    assert all(len(line) <= 40 for line in lines if "--" not in line)
+    assert lines[lines.index("  --max-model-len 34672") + 1] == "      (up to 34672 tokens)"
+
+
 def test_a_terminal_without_unicode_gets_letters() -> None:
     """Every part keeps a mark of its own."""
     lines = render(served(), plain=True)

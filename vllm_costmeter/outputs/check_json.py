@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
 from vllm_costmeter.core.fit_result import Fit, MemoryUse, Suggestion
@@ -50,26 +49,6 @@ def to_json(fit: Fit) -> dict[str, Any]:
     found["rules"] = dict(fit.rules)
     found["notes"] = list(fit.notes)
     return found
-
-
-def unknown_json_text(model_id: str, message: str) -> str:
-    """The answer about a model that could not be read as one: only that, and why."""
-    found = {
-        "schema": SCHEMA,
-        "verdict": "unknown",
-        "reason": "not_understood",
-        "message": message,
-        "model": {"id": model_id},
-        "suggestions": [],
-        "provenance": {},
-        "notes": [],
-    }
-    return json.dumps(found, indent=2)
-
-
-def to_json_text(fit: Fit) -> str:
-    """The answer as indented JSON text."""
-    return json.dumps(to_json(fit), indent=2)
 
 
 def engine_json(fit: Fit) -> dict[str, Any]:

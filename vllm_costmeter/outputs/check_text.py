@@ -43,7 +43,7 @@ def render(fit: Fit, *, width: int = WIDEST, coloured: bool = False, plain: bool
         lines += [
             "",
             *_picture(fit.per_gpu, fit.gpu.memory_bytes, width, plain),
-            *_table(fit, fit.per_gpu, plain),
+            *_table(fit, fit.per_gpu, width, plain),
         ]
     elif fit.known_weights_bytes is not None and fit.known_budget_bytes is not None:
         lines += [
@@ -52,7 +52,7 @@ def render(fit: Fit, *, width: int = WIDEST, coloured: bool = False, plain: bool
         ]
     verdict = f"{fit.verdict}: {fit.message}" if fit.verdict != "fits" else fit.message
     lines += ["", *(_painted(line, fit.verdict, coloured) for line in _wrapped(verdict, width))]
-    lines += _suggestions(fit)
+    lines += _suggestions(fit, width)
     for note in fit.notes:
         lines += _wrapped(f"note: {note}", width)
     return lines
@@ -70,7 +70,7 @@ def refusal_lines(fit: Fit) -> list[str]:
             f"one sequence of {fit.engine.max_model_len} tokens needs {_gib(use.kv_cache_needed_bytes)}"
         )
     for suggestion in fit.suggestions:
-        lines.append(f"try {suggestion.arguments}{_consequence(suggestion)}")
+        lines.append(f"try {suggestion.arguments}  {_consequence(suggestion)}")
     return lines
 
 
@@ -97,36 +97,39 @@ def _picture(use: MemoryUse, total_bytes: int, width: int, plain: bool) -> list[
     return [f"[{drawn}]" if end >= cells else f"[{drawn[:end]}]{drawn[end:]}"]
 
 
-def _table(fit: Fit, use: MemoryUse, plain: bool) -> list[str]:
+def _table(fit: Fit, use: MemoryUse, width: int, plain: bool) -> list[str]:
     free = use.kv_cache_available_bytes - use.kv_cache_needed_bytes
     rows = [(letter if plain else block, name, getattr(use, field)) for name, field, block, letter in PARTS]
     rows.append(("." if plain else "·", "free", max(free, 0)))
-    lines = [f"  {mark} {name:<12}{_gib(amount):>14}" for mark, name, amount in rows]
-    lines[-2] += f"   of {_gib(max(use.kv_cache_available_bytes, 0))} left for it"
+    lines = [[f"  {mark} {name:<12}{_gib(amount):>14}"] for mark, name, amount in rows]
+    lines[-2].append(f"of {_gib(max(use.kv_cache_available_bytes, 0))} left for it")
     share = f"{fit.engine.gpu_memory_utilization:g} of {_gib(fit.gpu.memory_bytes)}"
-    lines.append(f"    {'budget':<12}{_gib(use.budget_bytes):>14}   {share}")
+    lines.append([f"    {'budget':<12}{_gib(use.budget_bytes):>14}", share])
     if fit.kv_cache is not None and fit.kv_cache.tokens:
-        lines.append(
-            f"    {'KV cache':<12}{fit.kv_cache.tokens:>10,} tok   "
-            f"{fit.kv_cache.max_concurrency:.2f} sequences of {fit.engine.max_model_len} tokens"
-        )
-    return lines
+        sequences = f"{fit.kv_cache.max_concurrency:.2f} sequences of {fit.engine.max_model_len} tokens"
+        lines.append([f"    {'KV cache':<12}{fit.kv_cache.tokens:>10,} tok", sequences])
+    return _beside(lines, width)
 
 
-def _suggestions(fit: Fit) -> list[str]:
+def _beside(rows: list[list[str]], width: int, gap: str = "   ") -> list[str]:
+    """Each remark behind its row, in a narrow terminal without room for all of them below it."""
+    lines = [gap.join(row) for row in rows]
+    if width >= WIDEST or max(map(len, lines)) <= width:
+        return lines
+    return [line for row in rows for line in (row[0], *(f"      {remark}" for remark in row[1:]))]
+
+
+def _suggestions(fit: Fit, width: int) -> list[str]:
     if not fit.suggestions:
         return []
-    width = max(len(suggestion.arguments) for suggestion in fit.suggestions)
-    return [
-        "",
-        "what to change:",
-        *(f"  {each.arguments:<{width}}{_consequence(each)}" for each in fit.suggestions),
-    ]
+    longest = max(len(suggestion.arguments) for suggestion in fit.suggestions)
+    rows = [[f"  {each.arguments:<{longest}}", _consequence(each)] for each in fit.suggestions]
+    return ["", "what to change:", *(line.rstrip() for line in _beside(rows, width, gap="  "))]
 
 
 def _consequence(suggestion: Suggestion) -> str:
     price = f", {suggestion.usd_per_hour:.2f} $/h" if suggestion.usd_per_hour is not None else ""
-    return f"  (up to {suggestion.max_model_len_that_fits} tokens{price})"
+    return f"(up to {suggestion.max_model_len_that_fits} tokens{price})"
 
 
 def _wrapped(text: str, width: int) -> list[str]:
