@@ -134,7 +134,7 @@ def _judged(unjudged: Fit, placed: Placement, longest: int) -> Fit:
     rank = memory.binding_rank(needed)
     available = rank.available("usual")
     activations, graphs, non_torch = rank.beside_kv_cache()
-    measured = rank.measured
+    measured, named = rank.measured, blank.model.only_named
     capacity = cache.capacity(length, memory.pools("usual"))
     verdict, reason, message = _verdict(blank, memory, cache)
     return replace(
@@ -163,6 +163,7 @@ def _judged(unjudged: Fit, placed: Placement, longest: int) -> Fit:
             "weights": blank.model.weights_source,
             "kv_cache": placed.cache_source,
             "activations": "engine rules" if measured is None else "calibration",
+            **({"quantization": named.provenance} if named is not None else {}),
         },
         rules=rank.rules(),
         notes=blank.notes if measured is None else (*blank.notes, note_of(measured)),

@@ -198,4 +198,7 @@ def memory_of_ranks(
 
 def _weights(bytes_: int, model: Model) -> Estimate:
     slack = round(bytes_ * model.weights_error)
-    return Estimate(bytes_, max(bytes_ - slack, 0), bytes_ + slack, WEIGHTS_RULES[model.weights_source])
+    low, rule = max(bytes_ - slack, 0), WEIGHTS_RULES[model.weights_source]
+    if model.only_named is not None:
+        low, rule = int(bytes_ * model.only_named.least_share), f"{rule}; {model.only_named.provenance}"
+    return Estimate(bytes_, low, bytes_ + slack, rule)

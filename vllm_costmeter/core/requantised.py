@@ -60,10 +60,9 @@ def requantised(model: Model, wanted: str) -> Model:
     """
     if wanted == AS_PUBLISHED:
         return model
-    if model.quantization is not None:
-        raise BadInputError(
-            f"{model.id} is published in {model.quantization}: show it with --quantizations own"
-        )
+    published = model.quantization or (model.only_named.name if model.only_named is not None else None)
+    if published is not None:
+        raise BadInputError(f"{model.id} is published in {published}: show it with --quantizations own")
     if wanted == SIXTEEN_BIT:
         return model
     described = model.weights.described if isinstance(model.weights, CheckpointWeights) else model.weights

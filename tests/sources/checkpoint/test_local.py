@@ -209,3 +209,14 @@ def test_any_first_bytes_are_a_length_in_bounds_or_a_fault(prefix: bytes, size: 
     """Nothing is allocated for a length that the file does not have."""
     with contextlib.suppress(BadInputError):
         assert 0 <= header_length(prefix, "x", size) <= min(size, 100_000_000)
+
+
+def test_a_name_decides_nothing_where_files_do(tmp_path: Path) -> None:
+    """A folder called FP8 with bfloat16 files is what its files are; config.json alone leaves a range and says so."""
+    folder = tmp_path / "tiny-FP8"
+    folder.mkdir()
+    write_checkpoint(folder)
+    assert (local_model(folder).only_named, local_model(folder).notes) == (None, ())
+    alone = local_model(folder / "config.json")
+    assert alone.only_named is not None
+    assert "name says FP8" in alone.notes[0]

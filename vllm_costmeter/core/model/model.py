@@ -11,6 +11,7 @@ from vllm_costmeter.core.model.attention import ModelAttention
 from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
 from vllm_costmeter.core.model.drafter import Drafter
 from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.core.quantisation.named import NamedQuantisation
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class Model:
     """The model's own prediction layers (MTP), loaded only where speculative decoding asks for them."""
     drafter: Drafter | None = None
     """What `--speculative-config` loads; None: nothing, or nothing that is known."""
+    only_named: NamedQuantisation | None = None
+    """What the name says of the quantisation where no file does: the weights may be as much smaller."""
     notes: tuple[str, ...] = ()
     """What a reader of any answer about this model should know."""
     is_moe: bool = False

@@ -13,6 +13,7 @@ from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights, Undi
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.weights import DTYPE_BYTES
 from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.core.quantisation.named import named_quantisation
 from vllm_costmeter.sources.model_config import model_from_config
 from vllm_costmeter.sources.model_config.unknown import unknown_model
 
@@ -39,7 +40,10 @@ def model_of(
         model = model_from_config(config, name, hf_quant_config=hf_quant_config)
     except NotUnderstoodError as why:
         model = unknown_model(config, name, str(why))
-    return model if contents is None else with_checkpoint(model, contents)
+    if contents is not None:
+        return with_checkpoint(model, contents)
+    named = named_quantisation(name) if model.quantization is None else None
+    return model if named is None else replace(model, only_named=named, notes=(*model.notes, named.note))
 
 
 def with_checkpoint(model: Model, contents: CheckpointContents) -> Model:
