@@ -151,7 +151,8 @@ def _changes(result: Fit, gpu: Gpu, plan: Plan) -> Iterator[_Change]:
             gpu,
             higher,
         )
-    if engine.quantization is None and plan.quantization is None and _has_fp8(gpu):
+    unquantised = engine.quantization is None and result.model.only_named is None
+    if unquantised and plan.quantization is None and _has_fp8(gpu):
         name = online_fp8(parse_version(engine.vllm_version))
         yield _Change({"quantization": name}, f"--quantization {name}", gpu, replace(plan, quantization=name))
 
