@@ -140,7 +140,7 @@ def recorded() -> list[dict[str, Any]]:
 def steps_on_record(minor: str) -> list[Step]:
     """The recorded steps of a minor version, as objects with the attributes it has and no others."""
     text = (RECORDED / f"{minor}.json").read_text()
-    found = json.loads(text, object_hook=lambda fields: SimpleNamespace(**fields))
+    found = json.loads(text, object_hook=lambda fields: SimpleNamespace(**fields) if fields else {})
     return [(step.now, step.scheduler, step.iteration) for step in found]
 
 

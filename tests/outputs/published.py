@@ -32,6 +32,7 @@ READING = MeterReading(
         ("asleep", "depreciation"): 0.0,
     },
     phase_cost_usd={("prefill", "roofline"): 0.005, ("decode", "roofline"): 0.015},
+    adapter_cost_usd={"org/my-adapter": 0.004},
     cached_savings_usd=0.001,
     usd_per_token={("all", "1m"): 2e-5, ("decode", "1m"): 3e-5},
     floor_usd_per_token={("generated", "1m"): 1e-5},

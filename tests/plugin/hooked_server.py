@@ -152,7 +152,7 @@ class HookedServer:
             finished_requests=[],
             iteration_timestamp=2000.0,
         )
-        self._record(SimpleNamespace(num_running_reqs=1, kv_cache_usage=0.1), step)
+        self._record(SimpleNamespace(num_running_reqs=1, kv_cache_usage=0.1, running_lora_adapters={}), step)
 
     def _record(self, scheduler: Any, iteration: Any) -> None:
         self._call(lambda: self._logger.record(scheduler, iteration, engine_idx=0))

@@ -38,6 +38,7 @@ class Iteration:
 class Scheduler:
     num_running_reqs: int = 0
     kv_cache_usage: float = 0.0
+    running_lora_adapters: dict[str, int] = field(default_factory=dict)
 
 
 def test_tokens_add_up_by_kind() -> None:
@@ -183,3 +184,12 @@ def test_a_step_allocates_nothing_that_stays(log_events: bool) -> None:
         tracemalloc.stop()
     assert held < 2_000  # one number for each attribute
     assert peak < 4_000
+
+
+def test_adapters_are_followed_where_one_process_sees_them_all() -> None:
+    """Their seconds are shares of the running requests; with several API processes nothing is said."""
+    for log_events, expected in ((False, {"german": 1.5}), (True, {})):
+        counters = StepCounters(0, now=0.0, log_events=log_events)
+        counters.add_step(Scheduler(2, 0.1, {"german": 1}), None, now=1.0)
+        counters.add_step(Scheduler(0), None, now=4.0)
+        assert counters.totals(9.0).adapter_seconds == expected

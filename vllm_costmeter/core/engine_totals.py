@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,5 +42,7 @@ class EngineTotals:
     """Wall-clock time of the last step that produced a token; None before the first."""
     observed_monotonic_seconds: float = 0.0
     """When this engine last reported a step, on the machine's monotonic clock."""
+    adapter_seconds: Mapping[str, float] = field(default_factory=dict)
+    """Active seconds by LoRA adapter; empty where none was used, or where several API processes each see a part."""
     events: tuple[EngineEvent, ...] = ()
     """The latest state changes, only where several API processes each see a part of them; else empty."""

@@ -59,6 +59,10 @@ def server_families(
             "costmeter_phase_cost_usd_total",
             {(model, *key): usd for key, usd in reading.phase_cost_usd.items()},
         ),
+        _family(
+            "costmeter_lora_cost_usd_total",
+            {(model, lora): usd for lora, usd in reading.adapter_cost_usd.items()},
+        ),
         _single("costmeter_cached_savings_usd_total", (model,), reading.cached_savings_usd),
         _family("costmeter_energy_joules_total", {(gpu,): j for gpu, j in reading.energy_joules.items()}),
         _family("costmeter_energy_source_info", dict.fromkeys(reading.energy_source.items(), 1)),

@@ -55,8 +55,7 @@ METRICS: tuple[MetricRow, ...] = (
         "counter",
         ("model_name", "lora"),
         "USD",
-        "The active part of the bill that LoRA adapters took, by their share of the running requests; the first 50 by "
-        "name, then other. The rest of the active part is the base model's.",
+        "What LoRA adapters took of the active bill, by their share of the running requests; 50 names, then other.",
         "a price is known, an adapter was used, and one API process serves",
     ),
     MetricRow(

@@ -174,7 +174,8 @@ class CountingProcess:
 
     def tick(self) -> None:
         """Shows what this process knows to the one that charges, and publishes its own counts."""
+        now = self._monotonic_seconds()  # before the snapshot: what happens meanwhile is told the next time
         self._own.refresh()
-        self._exchange.write_engines(self._monotonic_seconds(), self._own.engines)
+        self._exchange.write_engines(now, self._own.engines)
         prices = self._own.attempt("exchange", self._exchange.read_prices, None)
         self._publish(self._own.families(prices, is_priced=prices is not None))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from vllm_costmeter.core.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.activity import EngineActivity, EngineEvent
+from vllm_costmeter.core.meter.adapters import AdapterSeconds
 from vllm_costmeter.core.meter.merge import LONGEST_SILENCE_SECONDS
 from vllm_costmeter.sources.row_ring import RowRing
 
@@ -33,6 +34,7 @@ class StepCounters:
 
     __slots__ = (
         "_activity",
+        "_adapters",
         "_asleep",
         "_backlog",
         "_capacity_tokens",
@@ -58,6 +60,9 @@ class StepCounters:
         self._index = engine_index
         self._capacity_tokens = capacity_tokens
         self._activity = EngineActivity(now)
+        self._adapters = (
+            None if log_events else AdapterSeconds()
+        )  # no process sees all requests of an adapter
         self._events = RowRing("dqqd", LONGEST_EVENT_LOG) if log_events else None
         self._backlog = RowRing("qqq", LARGEST_BACKLOG)
         self._prompt_computed = self._prompt_cached = self._generated = self._prefilled = self._finished = 0
@@ -108,6 +113,8 @@ class StepCounters:
             self._events.append(now, STEP, running, math.nan if began is None else began)
         self._activity.step(now, running, began)
         self._running = running
+        if self._adapters is not None:
+            self._adapters.step(now, stats.running_lora_adapters, running)
         self._steps += 1
         self._usage = usage = stats.kv_cache_usage
         if decode_tokens > 0:
@@ -145,6 +152,7 @@ class StepCounters:
             kv_cache_usage_ratio=self._usage,
             last_token_unix_seconds=self._last_token,
             observed_monotonic_seconds=self._observed,
+            adapter_seconds={} if self._adapters is None else self._adapters.seconds(),
             events=events,
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from vllm_costmeter.core.engine_totals import EngineTotals
 from vllm_costmeter.core.gpu_reading import GpuReadings
+from vllm_costmeter.core.meter.adapters import AdapterCosts
 from vllm_costmeter.core.meter.energy_bill import EnergyBill
 from vllm_costmeter.core.meter.engine_account import EngineAccount
 from vllm_costmeter.core.meter.exact_sum import ExactSum
@@ -60,6 +61,7 @@ class Meter:
             tdp_watts=tdp_watts,
         )
         self._ledger = CostLedger()
+        self._adapters = {index: AdapterCosts() for index in engine_indexes}
         self._tokens = TokenCounts()
         self._phases: defaultdict[tuple[Phase, str], ExactSum] = defaultdict(ExactSum)
         self._savings = CachedSavings()
@@ -121,6 +123,8 @@ class Meter:
         if electricity_usd is not None:
             unpaid = account.take_unpaid(nothing=electricity_usd == 0)
             active_usd += self._ledger.charge("electricity", electricity_usd, unpaid)
+        if totals is not None and self._price is not None:
+            self._adapters[totals.engine_index].charge(active_usd, seconds.active, totals.adapter_seconds)
         if self._split is not None:
             charge = account.phases.charge(self._split, active_usd, work, ran_empty=seconds.idle > 0)
             self._phases["prefill", charge.method].add(charge.prefill_usd)
@@ -148,6 +152,13 @@ class Meter:
             floor_usd=self._floor_usd.value,
         )
 
+    def _adapter_cost_usd(self) -> dict[str, float]:
+        usd: defaultdict[str, float] = defaultdict(float)
+        for costs in self._adapters.values():
+            for name, part in costs.usd().items():
+                usd[name] += part
+        return dict(usd)
+
     def _reading(self, hour_of_day: int) -> MeterReading:
         known = [account.totals for account in self._accounts.values() if account.totals is not None]
         usages = [totals.kv_cache_usage_ratio for totals in known if totals.kv_cache_usage_ratio is not None]
@@ -158,6 +169,7 @@ class Meter:
             gpu_seconds=self._ledger.gpu_seconds(),
             cost_usd=self._ledger.cost_usd(),
             phase_cost_usd={key: usd.value for key, usd in self._phases.items()},
+            adapter_cost_usd=self._adapter_cost_usd(),
             cached_savings_usd=None if self._split is None else self._savings.usd,
             usd_per_token={}
             if self._price is None

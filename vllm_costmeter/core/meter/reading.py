@@ -41,6 +41,8 @@ class MeterReading:
     """Empty without a price."""
     phase_cost_usd: Mapping[tuple[Phase, str], float] = field(default_factory=dict)
     """By phase and method; empty without a price or a model whose work is understood."""
+    adapter_cost_usd: Mapping[str, float] = field(default_factory=dict)
+    """Active money by LoRA adapter; the base model's is the rest."""
     cached_savings_usd: float | None = None
     """What the cached prompt tokens would have cost at the running price of a computed one."""
     usd_per_token: Mapping[tuple[UnitPriceBasis, str], float] = field(default_factory=dict)
