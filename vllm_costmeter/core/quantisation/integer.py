@@ -22,6 +22,8 @@ class Grouped:
     zero_points: bool
     activation_order: bool = False
     """GPTQ's desc_act: an index per input, and scales that ranks of a row-parallel layer all hold."""
+    expert_biases: bool = False
+    """GPTQ's experts have biases, whether or not the checkpoint does (auto_gptq.py, 0.32)."""
     shape_bytes: int = 0
     """What compressed-tensors adds per linear to remember the unpacked shape."""
 
@@ -40,6 +42,7 @@ class Grouped:
         up_scaled = up_rows * self._groups(shape.hidden, shape.name)
         down_scaled = down_rows * self._groups(shape.intermediate, shape.name)
         shapes = 4 * shape.element_bytes if self.shape_bytes else 0
+        biases = shape.up_projections * shape.intermediate + shape.hidden if self.expert_biases else 0
         index = (shape.hidden + shape.intermediate) * 2 * _INT32_BYTES if self.activation_order else 0
         return (
             self._packed(up_rows * shape.hidden),
@@ -49,6 +52,7 @@ class Grouped:
             self._zeros(up_scaled),
             self._zeros(down_scaled),
             shape.count * (shapes + index),
+            shape.count * biases * shape.element_bytes,
         )
 
     def _packed(self, values: int) -> int:

@@ -84,7 +84,9 @@ def text_section(config: ConfigReader) -> ConfigReader:
     defaults = _DEFAULTS.get(text.optional_str("model_type") or "")
     if defaults is None:
         return text
-    stated: Mapping[str, Any] = {key: value for key, value in text.values.items() if value is not None}
+    stated: Mapping[str, Any] = {
+        key: value for key, value in text.values.items() if value is not None or key not in defaults
+    }
     return ConfigReader({**defaults, **stated}, text.name, text.path)
 
 

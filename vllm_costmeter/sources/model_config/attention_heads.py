@@ -23,6 +23,7 @@ Family = Callable[[ConfigReader], Layers]
 
 LARGEST_LAYER_COUNT = 4096  # no published model has 200 layers; more is a corrupt file, not a deeper model
 LARGEST_HEAD_COUNT = 1 << 16
+_MISTRAL_WINDOW = 4096  # sliding_window default of transformers' MistralConfig (5.x)
 
 
 def layer_count(text: ConfigReader, *keys: str) -> int:
@@ -229,6 +230,8 @@ def encoder_only(text: ConfigReader) -> Layers:
 def _window(text: ConfigReader) -> int | None:
     if not text.bool("use_sliding_window", default=True):
         return None
+    if text.raw("model_type") == "mistral" and "sliding_window" not in text.values:
+        return _MISTRAL_WINDOW  # null switches it off, silence does not
     return text.optional_int("sliding_window") or None
 
 

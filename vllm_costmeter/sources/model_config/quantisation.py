@@ -48,6 +48,7 @@ def quantisation_of(
         return compressed_tensors(section, renames)
     known = {"": _none, "fp8": _fp8, "mxfp4": _mxfp4, "gpt_oss_mxfp4": _mxfp4, "gptq": _gptq, "awq": _awq}
     known |= {"bitsandbytes": _bitsandbytes, "fbgemm_fp8": _fbgemm_fp8}
+    known |= dict.fromkeys(("auto-round", "auto_round", "inc"), _auto_round) | {"quark": _quark}
     if method not in known:
         raise NotUnderstoodError(f"{section.name}: quantisation method {method!r}: its weights are not known")
     return known[method](section, renames)
@@ -103,10 +104,48 @@ def _gptq(section: ConfigReader, renames: Renames) -> Quantisation:
         group_size=_group_size(section),
         zero_points=True,
         activation_order=section.bool("desc_act", default=False),
+        expert_biases=True,
     )
     if section.has("dynamic"):
         raise NotUnderstoodError(f"{section.name}: GPTQ with per-module overrides (dynamic) is not known")
     return Listed("gptq", scheme, name_rules(()), bool(section.bool("lm_head", default=False)))
+
+
+def _auto_round(section: ConfigReader, renames: Renames) -> Quantisation:
+    """AutoRound's integers in GPTQ's or AWQ's packing, with one scheme for all layers (vLLM's inc, 0.32)."""
+    packing = section.optional_str("packing_format") or "auto_round:auto_gptq"
+    is_known = packing.startswith("auto_round") and section.raw("data_type") in (None, "int")
+    mixed = ("extra_config", "dynamic", "block_name_to_quantize", "to_quant_block_names")
+    if not is_known or any(section.has(key) for key in mixed):
+        raise NotUnderstoodError(f"{section.name}: AutoRound with layers of several kinds, or no integers")
+    scheme = Grouped(
+        bits=section.int("bits", minimum=2, maximum=8), group_size=_group_size(section), zero_points=True
+    )
+    return Listed("inc", scheme, name_rules(()), head=False)
+
+
+def _quark(section: ConfigReader, renames: Renames) -> Quantisation:
+    """AMD Quark's FP8 with one scheme for all layers; entries that are expressions, or layers of their own, are not
+    known."""
+    whole = section.optional_section("global_quant_config")
+    weight = None if whole is None else whole.optional_section("weight")
+    inputs = None if whole is None else whole.optional_section("input_tensors")
+    own = [section.optional_section(key) for key in ("layer_quant_config", "layer_type_quant_config")]
+    excluded = strings(section, "exclude")
+    is_simple = not any(each is not None and each.values for each in own) and not any(
+        set(entry) & set("*?[:") for entry in excluded
+    )
+    if weight is None or inputs is None or not is_simple or weight.raw("dtype") != "fp8_e4m3":
+        raise NotUnderstoodError(f"{section.name}: Quark weights of this kind are not known")
+    static = inputs.raw("is_dynamic") is False
+    schemes: dict[object, Scheme] = {
+        "per_tensor": EightBitPerTensor(static),
+        "per_channel": EightBitPerChannel(static),
+    }
+    scheme = schemes.get(weight.raw("qscheme"))
+    if scheme is None:
+        raise NotUnderstoodError(f"{section.name}: Quark FP8 by {weight.raw('qscheme')!r} is not known")
+    return ListedFp8("quark", scheme, scheme, name_rules(renamed(excluded, renames)))
 
 
 def _awq(section: ConfigReader, renames: Renames) -> Quantisation:

@@ -33,7 +33,7 @@ def qwen_moe(source: Source, style: Style = QWEN3) -> Weights:
     sparse_step = text.int("decoder_sparse_step", default=1, minimum=1)
     dense_only = _int_set(source, "mlp_only_layers")
     shared = [*style_attention(source, style), *norms(hidden, *_TWO_NORMS)]
-    sparse_layer = Layer((*shared, *qwen_experts(source)))
+    sparse_layer = Layer((*shared, *qwen_experts(source, quantised_router=style.qk_norm == "head")))
     dense_layer: Layer | None = None
     layers: list[Layer] = []
     for index in range(source.num_layers):
@@ -46,12 +46,13 @@ def qwen_moe(source: Source, style: Style = QWEN3) -> Weights:
     return language_model(source, layers, tied=source.is_tied(), on_every_rank=EDGES)
 
 
-def qwen_experts(source: Source) -> tuple[Part, ...]:
-    """Router, routed experts and, where the config has one, the gated shared expert."""
+def qwen_experts(source: Source, *, quantised_router: bool = False) -> tuple[Part, ...]:
+    """Router, routed experts and, where the config has one, the gated shared expert. Qwen 3 alone quantises its router
+    where the checkpoint's rules do not leave it out."""
     text, hidden = source.text, source.hidden_size
     count = text.int("num_experts", minimum=1)
     parts: list[Part] = [
-        router("mlp.gate", hidden, count),
+        replicated("mlp.gate", hidden, count, quantised=quantised_router),
         experts("mlp.experts", count, hidden, text.int("moe_intermediate_size", minimum=1)),
     ]
     shared = text.int("shared_expert_intermediate_size", default=0)
