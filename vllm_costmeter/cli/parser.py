@@ -25,6 +25,4 @@ class CommandParser(argparse.ArgumentParser):
             return BadInputError(f"{words[0]!r} was not expected; `{self.prog} --help` shows what is")
         name = flag.partition("=")[0]
         known = [option for option in self._option_string_actions if option.startswith("--")]
-        return BadInputError(
-            f"unknown flag {name}{nearest(name, known)}; `{self.prog} --help` lists what changes memory"
-        )
+        return BadInputError(f"unknown flag {name}{nearest(name, known)}; `{self.prog} --help` lists all")

@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 from exact_answers import ANSWER
 
+from vllm_costmeter.core.boot_record import boot_of
 from vllm_costmeter.core.exact import BlockNeed
 from vllm_costmeter.core.fit import fit
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.plugin.exact import ExactAnswer, ExactRequest, ExactUnavailableError
-from vllm_costmeter.plugin.exact.checking import check_exactly
+from vllm_costmeter.plugin.exact.checking import check_exactly, config_of
 from vllm_costmeter.plugin.exact.counting import counted_model, request_for
+from vllm_costmeter.sources.calibration import remember
 from vllm_costmeter.sources.model_config.unknown import unknown_model
+from vllm_costmeter.sources.model_source import local_model
 
 CARD = Gpu("H100 SXM", 85_028_897_096, compute_capability=(9, 0))
 NOVEL = {"architectures": ["NobodysForCausalLM"], "hidden_size": 4096, "vocab_size": 128256}
@@ -89,21 +92,40 @@ def test_what_this_vllm_cannot_count_is_not_asked(plan: Plan, reason: str) -> No
         counted_model(novel, NOVEL, CARD, plan, ask=answering())
 
 
+LLAMA = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "max_position_embeddings": 8192,
+    "vocab_size": 128256,
+    "torch_dtype": "bfloat16",
+}
+
+
+def test_a_recorded_start_is_used_as_without_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a server's start measured stands beside vLLM's own counts; a corrupt file is one note."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA))
+    plan = Plan(vllm_version="0.32.0")
+    boot = boot_of(local_model(tmp_path), CARD, plan, pool_bytes=50 << 30, on="2026-11-22")
+    assert boot is not None
+    assert remember(boot) is None
+    result = check_exactly(str(tmp_path), CARD, plan, ask=refusing)
+    assert result.provenance["activations"] == "calibration"
+    assert result.per_gpu is not None
+    assert result.per_gpu.kv_cache_available_bytes == 50 << 30
+    (tmp_path / "state" / "vllm-costmeter" / "calibration.json").write_text("{")
+    faulty = check_exactly(str(tmp_path), CARD, plan, ask=refusing)
+    assert [note for note in faulty.notes if "is not one of ours" in note]
+
+
 def test_the_tables_answer_where_vllm_cannot_be_asked(tmp_path: Path) -> None:
     """Same answer as without --exact, and one note that says why it is not exact."""
-    config = {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
-        "hidden_size": 4096,
-        "intermediate_size": 14336,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 8,
-        "max_position_embeddings": 8192,
-        "vocab_size": 128256,
-        "torch_dtype": "bfloat16",
-    }
-    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA))
     result = check_exactly(str(tmp_path), CARD, Plan(), ask=refusing)
     assert (result.verdict, result.provenance["weights"]) == ("fits", "config")
     assert [
@@ -111,3 +133,15 @@ def test_the_tables_answer_where_vllm_cannot_be_asked(tmp_path: Path) -> None:
     ]
     exact = check_exactly(str(tmp_path), CARD, Plan(), ask=answering())
     assert (exact.provenance["weights"], exact.provenance["kv_cache"]) == ("vllm", "vllm")
+
+
+def test_a_repository_of_the_hub_is_asked_about_by_its_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the check read of the Hub is what vLLM gets; a GGUF file has no config.json to give."""
+    read = {("org/tiny", "main"): ({"architectures": ["LlamaForCausalLM"]}, None)}
+    monkeypatch.setattr(
+        "vllm_costmeter.sources.checkpoint.hub.hub_config", lambda name, revision: read.get((name, revision))
+    )
+    assert config_of("org/tiny", "main") == read["org/tiny", "main"]
+    for name in ("org/other", "llama.gguf"):
+        with pytest.raises(ExactUnavailableError, match=r"needs the model's config\.json"):
+            config_of(name, "main")

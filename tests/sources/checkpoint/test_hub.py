@@ -14,7 +14,7 @@ from hub_stand_in import COMMIT, Hub, hub
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.plan import Plan
-from vllm_costmeter.sources.checkpoint.hub import model_from_hub
+from vllm_costmeter.sources.checkpoint.hub import config_from_hub, model_from_hub
 from vllm_costmeter.sources.checkpoint.hub_cache import HubCache
 from vllm_costmeter.sources.checkpoint.hub_client import HubClient
 
@@ -36,6 +36,11 @@ class Reader:
         return model_from_hub(
             repository, revision, client, HubCache(client.endpoint, self._cache, lambda: self.now)
         )
+
+    def config(self) -> object:
+        """The config.json and hf_quant_config.json of org/tiny's last check."""
+        client = HubClient(None)
+        return config_from_hub("org/tiny", None, client, HubCache(client.endpoint, self._cache))
 
 
 @pytest.fixture
@@ -67,6 +72,16 @@ def test_weights_are_exact_and_nothing_is_downloaded(server: Hub, reader: Reader
     assert (model.id, model.weights_source) == ("org/tiny", "safetensors")
     assert len(server.requests) == 3 + 3
     assert server.bytes_sent < 50_000
+
+
+def test_what_was_read_of_a_config_is_at_hand(server: Hub, reader: Reader) -> None:
+    """Exact mode hands vLLM the config.json of the check itself: nothing more is asked, nothing known before it."""
+    assert reader.config() is None
+    reader.read()
+    asked = len(server.requests)
+    config = json.loads((server.folders["org/tiny"] / "config.json").read_text())
+    assert reader.config() == (config, None)
+    assert len(server.requests) == asked
 
 
 def test_a_second_look_at_a_revision_asks_nothing(server: Hub, reader: Reader) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from vllm_costmeter.core.suggest import with_suggestions
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError, ask_vllm
 from vllm_costmeter.plugin.exact.counting import ASSUMED_CAPABILITY, counted_model
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest
+from vllm_costmeter.sources.calibration import recall
 from vllm_costmeter.sources.drafter import with_drafter
 from vllm_costmeter.sources.installed import installed_vllm_version
-from vllm_costmeter.sources.model_config import read_json_object
-from vllm_costmeter.sources.model_source import open_model
+from vllm_costmeter.sources.model_config import config_files
+from vllm_costmeter.sources.model_source import is_repository, open_model
 
 
 def check_exactly(
@@ -33,9 +34,11 @@ def check_exactly(
     """As `api.check_plan`, with weights and KV cache as vLLM counts them. One note says where it could not be asked."""
     if plan.vllm_version is None:
         plan = replace(plan, vllm_version=installed_vllm_version())
+    boots, fault = recall(gpu.name)
+    gpu = replace(gpu, boots=boots)
     model = with_drafter(open_model(model_name, revision, hub_token), plan)
     try:
-        config, beside = config_files(Path(model_name))
+        config, beside = config_of(model_name, revision)
         model = counted_model(model, config, gpu, plan, hf_quant_config=beside, ask=ask)
     except ExactUnavailableError as why:
         note = f"vLLM's own counts are not available: {why}; the tables answer"
@@ -44,13 +47,19 @@ def check_exactly(
         assumed = gpu.compute_capability is None
         note = f"vLLM was asked for a card of compute capability {major}.{minor}" if assumed else ""
     result = with_suggestions(fit(model, gpu, plan), model, gpu, plan, catalogue_offers())
-    return replace(result, notes=(*result.notes, note)) if note else result
+    return replace(result, notes=(*result.notes, *filter(None, (fault, note))))
 
 
-def config_files(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """config.json and, where there is one, hf_quant_config.json of a local model. ExactUnavailableError without one."""
-    file = path / "config.json" if path.is_dir() else path
-    if not file.is_file() or file.suffix != ".json":
-        raise ExactUnavailableError("exact mode needs the model's config.json in a local folder")
-    beside = path / "hf_quant_config.json"
-    return read_json_object(file), read_json_object(beside) if path.is_dir() and beside.is_file() else None
+def config_of(
+    model_name: str, revision: str | None = None
+) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
+    """config.json and, where there is one, hf_quant_config.json of a model that was opened. ExactUnavailableError
+    without one."""
+    found: tuple[Mapping[str, Any], Mapping[str, Any] | None] | None = config_files(Path(model_name))
+    if found is None and is_repository(model_name):
+        from vllm_costmeter.sources.checkpoint.hub import hub_config
+
+        found = hub_config(model_name, revision)
+    if found is None:
+        raise ExactUnavailableError("exact mode needs the model's config.json: a folder with it, or a Hub id")
+    return found

@@ -10,7 +10,7 @@ from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.plugin.exact.ask import ask_vllm
-from vllm_costmeter.plugin.exact.checking import config_files
+from vllm_costmeter.plugin.exact.checking import config_of
 from vllm_costmeter.plugin.exact.counting import counted_model
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest
 from vllm_costmeter.plugin.served_model import path_being_served
@@ -35,4 +35,4 @@ def counted_while_starting(
 
 def _files(config: Any) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
     found = path_being_served(config)
-    return (config.model_config.hf_config.to_dict(), None) if found is None else config_files(found)
+    return (config.model_config.hf_config.to_dict(), None) if found is None else config_of(str(found))

@@ -27,7 +27,7 @@ from vllm_costmeter.sources.checkpoint.weight_files import (
     missing_shards,
     safetensors_files,
 )
-from vllm_costmeter.sources.model_config import parse_json_object
+from vllm_costmeter.sources.model_config import config_files, parse_json_object
 from vllm_costmeter.sources.model_source import local_model
 
 LARGEST_CONFIG_BYTES = 16 << 20
@@ -81,6 +81,27 @@ def model_from_hub(repository: str, revision: str | None, client: Client, cache:
         return replace(seen, notes=(*seen.notes, "the Hub cannot be reached: as it was when last read"))
     cache.save(repository, revision, listing.commit, found)
     return _as_model(repository, found)
+
+
+def hub_config(
+    repository: str, revision: str | None = None
+) -> tuple[Mapping[str, Any], Mapping[str, Any] | None] | None:
+    """The config.json, and hf_quant_config.json where it has one, that `hub_model` last answered from; asks nothing.
+    None where it has not."""
+    client = HubClient(None)
+    return config_from_hub(repository, revision, client, HubCache(client.endpoint))
+
+
+def config_from_hub(
+    repository: str, revision: str | None, client: Client, cache: HubCache
+) -> tuple[Mapping[str, Any], Mapping[str, Any] | None] | None:
+    """As `hub_config`, with client and cache given."""
+    commit = cache.commit_of(repository, revision, any_age=True)
+    known = cache.load(repository, commit) if commit else None
+    if known is not None:
+        return known.config, known.hf_quant_config
+    folder = client.snapshot(repository, revision)
+    return config_files(folder) if folder is not None else None
 
 
 def _as_model(repository: str, found: HubModel) -> Model:

@@ -1,6 +1,11 @@
 """config.json -> core values. The only room that knows Hugging Face key names."""
 
-from vllm_costmeter.sources.model_config.load import parse_json_object, read_json_object, read_model
+from vllm_costmeter.sources.model_config.load import (
+    config_files,
+    parse_json_object,
+    read_json_object,
+    read_model,
+)
 from vllm_costmeter.sources.model_config.model import model_from_config
 
-__all__ = ["model_from_config", "parse_json_object", "read_json_object", "read_model"]
+__all__ = ["config_files", "model_from_config", "parse_json_object", "read_json_object", "read_model"]

@@ -32,6 +32,15 @@ def read_model(path: Path, name: str | None = None) -> Model:
     return model_from_config(values, name or str(path), hf_quant_config=beside, is_embedder=is_embedder)
 
 
+def config_files(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None] | None:
+    """The config.json that is `path` or in it, and hf_quant_config.json beside it in a folder; None without one."""
+    file = path / "config.json" if path.is_dir() else path
+    if not file.is_file() or file.suffix != ".json":
+        return None
+    beside = path / "hf_quant_config.json"
+    return read_json_object(file), read_json_object(beside) if path.is_dir() and beside.is_file() else None
+
+
 def read_json_object(
     file: Path, largest_bytes: int = _LARGEST_BYTES, most_values: int = _MOST_VALUES
 ) -> dict[str, Any]:
