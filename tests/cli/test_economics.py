@@ -114,6 +114,8 @@ def test_any_models_on_any_cards(tmp_path: Path, capsys: pytest.CaptureFixture[s
     verdicts = {(cell["model"], cell["quantization"]): cell["verdict"] for cell in found["cells"]}
     assert verdicts["Qwen__Qwen3-30B-A3B", "as published"] == "fits"
     assert verdicts["odd.json", "Q4"] == "unknown"
+    fp8 = str(CONFIG).replace("30B-A3B", "32B-FP8")
+    assert "tight" not in str(as_json(capsys, "matrix", "--model", fp8, "--quantizations", "q4", code=3))
     assert main(["matrix", "--model", str(odd)]) == 3
     assert main(["estimate", str(odd), "--gpu", "RTX 4090"]) == 3
 

@@ -106,7 +106,8 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     if rate is None and cell is None:
         raise BadInputError("no rate: give --tokens-per-second, --from-metrics or --from-bench")
     tokens_per_second, rate_source = rate or (None, "")
-    cost = Cost(priced.cost, utilisation, tokens_per_second)
+    carbon = None if card is None else price_terms.gco2e_per_hour(args, card, count)
+    cost = Cost(priced.cost, utilisation, tokens_per_second, carbon)
     if args.format == "json":
         values = cost_answer.values(
             cost, price_terms.price_values(priced), card.name if card else None, rate_source

@@ -94,6 +94,10 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
             notes.append(
                 f"{load.concurrency} were asked for: the KV cache holds {found.concurrency} of that length."
             )
+        if plan.layout.pipeline_parallel_size > 1:
+            notes.append(
+                "It fits only with pipeline stages, which are estimated like tensor parallelism: expect less."
+            )
         heading = f"{name} {wanted} on {title}, {priced.in_words}"
         section = estimate_answer.section(found, priced.cost, heading, shown, notes)
         print((answer.markdown if args.format == "markdown" else answer.text)([section]), end="")

@@ -93,14 +93,13 @@ def matrix_cells(models: list[str], gpus: list[str], quantisations: list[str], t
             blank = [(gpu, each) for gpu in places for each in precisions]
             found += [_unknown(text, each, gpu, tokens, str(fault)) for gpu, each in blank]
             continue
-        for gpu in places:
-            for each in precisions:
-                try:
-                    found.append(
-                        cell(requantised(model, each), gpu, name=name, quantisation=each, tokens=tokens)
-                    )
-                except NotUnderstoodError as fault:
-                    found.append(_unknown(name, each, gpu, tokens, str(fault)))
+        for each in precisions:
+            try:
+                shaped = requantised(model, each)
+            except (NotUnderstoodError, BadInputError) as fault:  # no such checkpoint: a cell, not the end
+                found += [_unknown(name, each, gpu, tokens, str(fault)) for gpu in places]
+                continue
+            found += [cell(shaped, gpu, name=name, quantisation=each, tokens=tokens) for gpu in places]
     return found
 
 

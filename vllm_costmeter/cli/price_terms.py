@@ -16,6 +16,7 @@ from vllm_costmeter.core.economics.money import above_zero, at_least_zero
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.price_row import STALE_AFTER_DAYS
 from vllm_costmeter.sources.catalogue import default_price
+from vllm_costmeter.sources.regions import find_region
 
 _OWNED_ONLY = ("residual_usd", "electricity_usd_per_kwh", "overhead_usd_per_month", "idle_watts")
 
@@ -63,6 +64,11 @@ def add_price_flags(parser: argparse.ArgumentParser, *, rent: bool = True) -> No
         type=money_or_zero,
         metavar="USD",
         help="owned: value at the end of its life; default 0",
+    )
+    group.add_argument(
+        "--region",
+        metavar="NAME",
+        help='tariff and carbon of a region\'s electricity, as far as they are known, such as "US New York" or France',
     )
     group.add_argument(
         "--electricity-usd-per-kwh", type=money_or_zero, metavar="USD", help="owned: price of electricity"
@@ -118,7 +124,7 @@ def owned_terms(args: argparse.Namespace, card: Card) -> OwnedTerms | None:
         purchase_usd=args.purchase_usd,
         lifetime_years=args.lifetime_years,
         residual_usd=args.residual_usd or Fraction(0),
-        usd_per_kwh=args.electricity_usd_per_kwh or Fraction(0),
+        usd_per_kwh=_usd_per_kwh(args) or Fraction(0),
         watts=watts,
         idle_watts=args.idle_watts,
         pue=args.pue,
@@ -187,8 +193,27 @@ def _argument(read: Callable[[str, str], Fraction], text: str) -> Fraction:
         raise argparse.ArgumentTypeError(str(fault).strip()) from None
 
 
+def gco2e_per_hour(args: argparse.Namespace, card: Card, count: int) -> Fraction | None:
+    """Of `count` working cards on the named region's grid; None without a region whose carbon is known."""
+    grams = None if args.region is None else find_region(args.region).gco2e_per_kwh
+    watts = args.watts or card.tdp_watts
+    return None if grams is None or watts is None else Fraction(watts) / 1000 * args.pue * grams * count
+
+
+def _usd_per_kwh(args: argparse.Namespace) -> Fraction | None:
+    """As stated, else of the named region. BadInputError for a region whose tariff is not known."""
+    if args.electricity_usd_per_kwh is not None or args.region is None:
+        return None if args.electricity_usd_per_kwh is None else Fraction(args.electricity_usd_per_kwh)
+    region = find_region(args.region)
+    if region.usd_per_kwh is None:
+        raise BadInputError(
+            f"what electricity costs in {region.name} is not known: give --electricity-usd-per-kwh"
+        )
+    return region.usd_per_kwh
+
+
 def _rated_watts(card: Card, args: argparse.Namespace) -> Fraction:
-    if args.electricity_usd_per_kwh is None:
+    if _usd_per_kwh(args) is None:
         return Fraction(args.idle_watts or 0)
     if card.tdp_watts is None:
         raise BadInputError(f"the rated power of a {card.name} is not in the catalogue: give --watts")

@@ -43,6 +43,10 @@ def section(
         if cost.tokens_per_second
         else []
     )
+    if cost.gco2e_per_million_tokens is not None:
+        said.append(
+            f"{float(cost.gco2e_per_million_tokens):.3g} g CO2e per million tokens, at the cards' power at work"
+        )
     said += list(notes) + ([IDLE_NOTE] if is_range(cost) else [])
     return Section(title, titles, rows, tuple(said))
 
@@ -78,6 +82,10 @@ def values(cost: Cost, price: Mapping[str, Any], gpu: str | None, rate_source: s
             "usd_per_million_tokens": unit[1],
             "usd_per_million_tokens_range": list(unit),
         }
+    if cost.gco2e_per_hour is not None:
+        found["gco2e_per_hour"] = cost.gco2e_per_hour
+    if cost.gco2e_per_million_tokens is not None:
+        found["gco2e_per_million_tokens"] = cost.gco2e_per_million_tokens
     found["article_convention"] = _article(cost)
     return found
 

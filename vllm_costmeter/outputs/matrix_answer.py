@@ -13,7 +13,8 @@ SCHEMA = "costmeter.matrix/1"
 
 def section(cells: Sequence[Cell], asked_tokens: int) -> Section:
     """One row per model, one column per card and precision."""
-    columns = list(dict.fromkeys((cell.gpu, cell.quantisation) for cell in cells))
+    gpus, precisions = (list(dict.fromkeys(map(of, cells))) for of in (_gpu, _precision))
+    columns = [(gpu, each) for gpu in gpus for each in precisions]
     by_place = {(cell.model, cell.gpu, cell.quantisation): cell for cell in cells}
     models = list(dict.fromkeys(cell.model for cell in cells))
     return Section(
@@ -27,6 +28,14 @@ def section(cells: Sequence[Cell], asked_tokens: int) -> Section:
             "fits: that context, or the model's own maximum; tight: only so many tokens for sure; no: less than 2,048.",
         ),
     )
+
+
+def _gpu(cell: Cell) -> str:
+    return cell.gpu
+
+
+def _precision(cell: Cell) -> str:
+    return cell.quantisation
 
 
 def word(cell: Cell) -> str:
