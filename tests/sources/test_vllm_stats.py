@@ -193,3 +193,22 @@ def test_adapters_are_followed_where_one_process_sees_them_all() -> None:
         counters.add_step(Scheduler(2, 0.1, {"german": 1}), None, now=1.0)
         counters.add_step(Scheduler(0), None, now=4.0)
         assert counters.totals(9.0).adapter_seconds == expected
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0], ids=["forward", "back"])
+def test_a_jump_of_the_wall_clock_makes_no_active_hour(jump: float) -> None:
+    """vLLM reckons arrival by the wall clock: a jump while a request waits neither adds nor takes active time that its
+    own monotonic figures do not show."""
+    counters = StepCounters(0, now=0.0)
+    first = Iteration(1, Prompt(10), [0.5], [Finished(10, 1, inference_time=0.5)], 1000.0)
+    counters.add_step(Scheduler(0), first, now=10.0)
+    jumped = Iteration(1, Prompt(10), [0.5 + jump], iteration_timestamp=8000.0 + jump)
+    counters.add_step(Scheduler(1), jumped, now=7010.0)
+    last = Iteration(
+        1, finished_requests=[Finished(10, 2, inference_time=2.5)], iteration_timestamp=8002.0 + jump
+    )
+    counters.add_step(Scheduler(0), last, now=7012.0)
+    assert counters.totals(8000.0).active_seconds == 3.0
+    late = Iteration(1, Prompt(10), [0.25], iteration_timestamp=8090.0 + jump)
+    counters.add_step(Scheduler(0), late, now=7100.0)
+    assert counters.totals(8000.0).active_seconds == 3.25

@@ -24,6 +24,9 @@ LONGEST_EVENT_LOG = 8_192
 """Steps remembered for the merge of several API processes, which asks for the last five seconds: a step takes
 milliseconds. At 32 bytes each this is 256 KiB."""
 
+LARGEST_WALL_CLOCK_SLEW_SECONDS = 2.0
+"""Between the moment vLLM stamps a step and ours, and of an NTP daemon that follows gently; more is a jump."""
+
 EVENT_KINDS: tuple[Literal["step", "sleep", "wake"], ...] = ("step", "sleep", "wake")
 STEP, SLEEP, WAKE = range(3)
 
@@ -52,6 +55,8 @@ class StepCounters:
         "_running",
         "_steps",
         "_usage",
+        "_wall_ahead",
+        "_wall_stepped",
     )
 
     def __init__(
@@ -71,6 +76,8 @@ class StepCounters:
         self._usage: float | None = None
         self._last_token: float | None = None
         self._observed = now
+        self._wall_ahead: float | None = None
+        self._wall_stepped = -math.inf
 
     def add_step(self, scheduler_stats: Any, iteration_stats: Any, now: float) -> None:
         """Add one `record()` call: either argument may be None, as vLLM passes them. Where one cannot be read, the
@@ -88,11 +95,13 @@ class StepCounters:
         """(tokens that were not a first one, when the work of this step began: None where it does not tell).
 
         Work began when the oldest request known from the step did: at its scheduling where it finished, else at its
-        arrival where its first token came. Later steps may know an earlier beginning (a prompt in several chunks).
+        arrival where its first token came, no earlier than the last jump of the wall clock. Later steps may know an
+        earlier beginning (a prompt in several chunks).
         """
         new_tokens: int = stats.num_generation_tokens
         first_tokens = len(stats.time_to_first_tokens_iter)
-        longest: float = max(stats.time_to_first_tokens_iter, default=0.0)
+        waited: float = max(stats.time_to_first_tokens_iter, default=0.0)
+        began = max(now - waited, self._wall_clock_stepped(stats.iteration_timestamp, now))
         prompt = stats.prompt_token_stats
         self._prompt_computed += prompt.computed
         self._prompt_cached += prompt.cached_tokens
@@ -104,8 +113,17 @@ class StepCounters:
             self._finished += 1
             cached = max(request.num_cached_tokens, 0)
             self._backlog.append(request.num_prompt_tokens - cached, cached, request.num_generation_tokens)
-            longest = max(longest, request.inference_time)
-        return new_tokens - first_tokens, now - longest if longest else None
+            began = min(began, now - request.inference_time)
+        return new_tokens - first_tokens, began if began < now else None
+
+    def _wall_clock_stepped(self, wall: float, now: float) -> float:
+        """When the wall clock was last seen to have jumped. vLLM takes a request's arrival from it, so a time to the
+        first token that reaches back over a jump is off by the jump; times between engine events are monotonic."""
+        ahead = wall - now
+        if self._wall_ahead is not None and abs(ahead - self._wall_ahead) > LARGEST_WALL_CLOCK_SLEW_SECONDS:
+            self._wall_stepped = now
+        self._wall_ahead = ahead
+        return self._wall_stepped
 
     def _follow(self, stats: Any, now: float, decode_tokens: int, began: float | None) -> None:
         running: int = stats.num_running_reqs

@@ -1,0 +1,56 @@
+"""Active seconds are when clients had work in the engine, also where several processes each see a part of it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from harness import METERED, Serve
+from intervals import union_seconds, waves
+from scrape import scrape
+from vllm_server import Server
+
+pytestmark = pytest.mark.heavy
+
+LONGEST_WAY_SECONDS = 0.3
+"""From a client to the engine and back on a busy machine."""
+
+
+def active_seconds(server: Server, sizes: tuple[int, ...]) -> tuple[float, float, float]:
+    """(active GPU seconds that the meter added over waves and silence, the union of the clients' requests, the sum of
+    the times that vLLM says requests were in it)."""
+    before = scrape(server.url)
+    ran = waves(server.url, sizes, gap_seconds=1.5, max_tokens=500)
+    time.sleep(3)  # several processes tell each other once a second
+    after = scrape(server.url)
+    active, inside = (
+        after.total(name, **labels) - before.total(name, **labels)
+        for name, labels in (
+            ("costmeter_gpu_seconds_total", {"state": "active"}),
+            ("vllm:e2e_request_latency_seconds_sum", {}),
+        )
+    )
+    return active, union_seconds(ran), inside
+
+
+def test_one_engine_behind_two_api_servers(serve: Serve) -> None:
+    """Each process gets some of the engine's steps; together they know when it worked: alone as long as vLLM says,
+    together as long as the clients had requests running, but for the way there and back."""
+    with serve(*METERED, "--api-server-count", "2") as server:
+        waves(server.url, [4], 3.0, 20)  # the first requests compile
+        active, union, inside = active_seconds(server, (1, 1, 1, 1))
+        assert active == pytest.approx(inside, rel=0.02)
+        assert active < union
+        active, union, _ = active_seconds(server, (3, 6, 2, 4))
+        assert union - 4 * LONGEST_WAY_SECONDS < active < union
+
+
+def test_two_engines_work_each_for_itself(serve: Serve) -> None:
+    """Two data-parallel ranks: one request at a time keeps one of them busy, many keep both."""
+    with serve(*METERED, "--data-parallel-size", "2") as server:
+        waves(server.url, [4], 3.0, 20)
+        active, union, inside = active_seconds(server, (1, 1, 1, 1))
+        assert active == pytest.approx(inside, rel=0.02)
+        assert active < union
+        active, union, _ = active_seconds(server, (6, 8))
+        assert union * 1.2 < active < 2 * union
