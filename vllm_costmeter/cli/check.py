@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.cli.check_targets import checked_files, checked_models
+from vllm_costmeter.cli.check_targets import checked_models
 from vllm_costmeter.cli.parser import CommandParser
 from vllm_costmeter.core.check_answer import CheckAnswer, worst_exit_code
 from vllm_costmeter.core.errors import BadInputError
@@ -129,13 +129,21 @@ def parsed(words: list[str]) -> argparse.Namespace:
 def run(args: argparse.Namespace) -> int:
     """Print the answers; the worst one's exit code."""
     try:
-        answers = checked_models(args) if args.file is None else checked_files(args.file, args, parsed)
+        answers = _answers(args)
     except BadInputError as error:
         if args.format == "github":
             _annotate_fault(error)
         raise
     _print(answers, args)
     return worst_exit_code(answers, strict=args.strict)
+
+
+def _answers(args: argparse.Namespace) -> list[CheckAnswer]:
+    if args.file is None:
+        return checked_models(args)
+    from vllm_costmeter.cli.check_files import checked_files
+
+    return checked_files(args.file, args, parsed)
 
 
 def _print(answers: list[CheckAnswer], args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""What `costmeter check` is asked about: models on its command line, or the servers of a deployment file."""
+"""What `costmeter check` is asked about on its command line: one model or several."""
 
 from __future__ import annotations
 
@@ -6,31 +6,15 @@ import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from vllm_costmeter.api import check_plan
 from vllm_costmeter.core.check_answer import CheckAnswer
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit import Fit
 from vllm_costmeter.core.gpu import Gpu
-from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.sources.chosen_gpu import chosen_gpu
-from vllm_costmeter.sources.deployment.place import LocatedError, NoServerError, Place
-from vllm_costmeter.sources.deployment.read import servers_in
-from vllm_costmeter.sources.deployment.server import DeclaredServer, reject_placeholders
-from vllm_costmeter.sources.gpu_text import split_count
 from vllm_costmeter.sources.serve_flags import plan_from, unmodelled_flags
-
-Parse = Callable[[list[str]], argparse.Namespace]
-
-_SPREAD_FLAGS = (
-    "--nnodes",
-    "--data-parallel-rank",
-    "--data-parallel-start-rank",
-    "--data-parallel-address",
-    "-dpr",
-)
-"""With one of these, the other ranks run in other deployments: the file's own GPUs are not all."""
 
 
 def checked_models(args: argparse.Namespace) -> list[CheckAnswer]:
@@ -39,40 +23,24 @@ def checked_models(args: argparse.Namespace) -> list[CheckAnswer]:
     if not models:
         raise BadInputError("no model: give a local folder or a config.json, as in `costmeter check ./MODEL`")
     if len(models) == 1:
-        return [_answered(models[0], partial(check_model, models[0], args), raises=True)]
-    return [_answered(model, partial(check_model, model, args), raises=False) for model in models]
-
-
-def checked_files(paths: list[str], args: argparse.Namespace, parse: Parse) -> list[CheckAnswer]:
-    """One answer per server of the files; flags of the command line go before the files'. Faults are raised."""
-    if args.models or args.model_flag:
-        raise BadInputError("give either a model or --file, not both: the file names its models")
-    answers: list[CheckAnswer] = []
-    for path in paths:
-        try:
-            servers = servers_in(Path(path))
-        except NoServerError:
-            if not args.skip_other_files:
-                raise
-            servers = []
-        answers += [_server_answer(server, args, parse) for server in servers]
-    return answers
+        return [answered(models[0], partial(check_model, models[0], args), raises=True)]
+    return [answered(model, partial(check_model, model, args), raises=False) for model in models]
 
 
 def check_model(model: str, args: argparse.Namespace) -> Fit:
     """Read the world, judge, suggest. BadInputError and NotUnderstoodError as the sources raise them."""
     plan = plan_from(args, args.vllm_version)
-    gpu = chosen_gpu(_named_gpu(args), args.gpu_memory_gib, plan.layout)
-    return _fit(model, gpu, plan, args)
+    gpu = chosen_gpu(named_gpu(args), args.gpu_memory_gib, plan.layout)
+    return judged(model, gpu, plan, args)
 
 
-def _named_gpu(args: argparse.Namespace) -> str | None:
+def named_gpu(args: argparse.Namespace) -> str | None:
     """The card as it was named; an empty name is one, and a fault: it is an unset variable of a script."""
     name: str | None = args.gpu if args.gpu is not None else args.costmeter_gpu
     return name
 
 
-def _answered(title: str, check: Callable[[], Fit], *, raises: bool) -> CheckAnswer:
+def answered(title: str, check: Callable[[], Fit], *, raises: bool) -> CheckAnswer:
     try:
         return CheckAnswer(title, check())
     except NotUnderstoodError as error:
@@ -83,70 +51,7 @@ def _answered(title: str, check: Callable[[], Fit], *, raises: bool) -> CheckAns
         return CheckAnswer(title, fault=str(error), is_bad_input=True)
 
 
-def _server_answer(server: DeclaredServer, args: argparse.Namespace, parse: Parse) -> CheckAnswer:
-    reject_placeholders(server)
-    try:
-        declared = parse([word.text for word in server.words])
-        merged = _over(declared, args, parse([]))
-        models = [*merged.models, *([merged.model_flag] if merged.model_flag else [])]
-        if not models:
-            raise server.place.fault(f"{server.name}: names no model")
-        plan = plan_from(merged, merged.vllm_version)
-        gpu = _gpu(server, merged, plan.layout)
-        answer = _answered(server.name, lambda: _fit(models[0], gpu, plan, merged), raises=True)
-    except LocatedError:
-        raise
-    except BadInputError as error:
-        raise server.place_of(str(error)).fault(f"{server.name}: {error}") from None
-    noted = answer.fit
-    if noted is not None:
-        noted = replace(noted, notes=(*noted.notes, *_server_notes(server, merged, plan.layout)))
-    return replace(answer, fit=noted, file=server.place.file, line=server.place.line)
-
-
-def _over(
-    declared: argparse.Namespace, args: argparse.Namespace, defaults: argparse.Namespace
-) -> argparse.Namespace:
-    """The file's flags, with those that the command line gives in their place."""
-    given = {name: value for name, value in vars(args).items() if value != vars(defaults).get(name)}
-    return argparse.Namespace(**{**vars(declared), **given})
-
-
-def _gpu(server: DeclaredServer, args: argparse.Namespace, layout: Layout) -> Gpu:
-    """The card and count of a server: the command line's, else the file's."""
-    needed = _world_size(layout)
-    spread = any(word.text.partition("=")[0].replace("_", "-") in _SPREAD_FLAGS for word in server.words)
-    if server.gpus is not None and needed > server.gpus and not spread:
-        raise Place(server.place.file, server.gpus_line or server.place.line).fault(
-            f"{server.name}: tensor x pipeline x data parallel = {layout.tensor_parallel_size} x "
-            f"{layout.pipeline_parallel_size} x {layout.data_parallel_size} needs {needed} GPUs, "
-            f"the file gives it {server.gpus}"
-        )
-    name = _named_gpu(args)
-    if name is None and server.cards:
-        name = server.cards[0]
-    if name is None and args.gpu_memory_gib is None:
-        why = server.card_fault or "the file names no card (nodeSelector nvidia.com/gpu.product)"
-        raise server.place.fault(f'{server.name}: {why}: add --gpu, as in --gpu "H100 SXM"')
-    gpu = chosen_gpu(name, args.gpu_memory_gib, layout)
-    counted = name is not None and split_count(name)[0] != name.strip()
-    return gpu if counted or server.gpus is None else replace(gpu, count=max(server.gpus, needed))
-
-
-def _world_size(layout: Layout) -> int:
-    return layout.tensor_parallel_size * layout.pipeline_parallel_size * layout.data_parallel_size
-
-
-def _server_notes(server: DeclaredServer, args: argparse.Namespace, layout: Layout) -> tuple[str, ...]:
-    notes = []
-    if len(server.cards) > 1 and not args.gpu:
-        notes.append(f"it may run on {', '.join(server.cards)}: checked on the smallest")
-    if server.gpus is not None and server.gpus > _world_size(layout):
-        notes.append(f"the file gives it {server.gpus} GPUs, its flags use {_world_size(layout)}")
-    return tuple(notes)
-
-
-def _fit(model: str, gpu: Gpu, plan: Plan, args: argparse.Namespace) -> Fit:
+def judged(model: str, gpu: Gpu, plan: Plan, args: argparse.Namespace) -> Fit:
     """The answer with a sentence for every given flag that it does not follow."""
     check = check_plan
     if args.exact:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.deployment.place import Word
-from vllm_costmeter.sources.deployment.yaml_tree import LARGEST_BYTES, Node, documents
+
+if TYPE_CHECKING:
+    from vllm_costmeter.sources.deployment.yaml_tree import Node
 
 _TRUE = ("true", "yes", "on")
 
@@ -35,6 +37,8 @@ def split_config_flag(words: Sequence[str]) -> tuple[list[str], str | None]:
 
 def config_file_words(path: Path) -> list[Word]:
     """Flags and values of the file, each with its line. BadInputError with file and line for a faulty one."""
+    from vllm_costmeter.sources.deployment.yaml_tree import LARGEST_BYTES, documents
+
     name = str(path)
     if path.suffix not in (".yaml", ".yml"):
         raise BadInputError(f"--config {name}: vLLM reads .yaml and .yml files only")

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from manifests import only, pod
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.sources.deployment import servers_in
-from vllm_costmeter.sources.deployment.read import servers_of
+from vllm_costmeter.sources.deployment.read import servers_in, servers_of
 from vllm_costmeter.sources.deployment.server import reject_placeholders
 
 
