@@ -1,41 +1,14 @@
-"""The bill adds up, whatever happens."""
+"""What a meter charges for scripted traffic."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import replace
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from example_meters import LLAMA_8B, RTX_4090, cost, meter_at
 
 from vllm_costmeter.core.engine_totals import EngineTotals
 from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
-from vllm_costmeter.core.meter import CardRates, Meter, MeterReading, ModelWork, PhaseSplit
-from vllm_costmeter.core.price import node_price, owned_price, rental_price
-
-LLAMA_8B = ModelWork(active_parameters=8_030_261_248, weight_bytes=16_060_522_496, kv_bytes_per_token=131_072)
-RTX_4090 = CardRates(165.2e12, 1008e9)
-
-
-def meter_at(usd_per_gpu_hour: float, engines: int = 1, gpus_per_engine: int = 1) -> Meter:
-    """A meter of rented cards with a known model and card."""
-    return Meter(
-        engine_indexes=range(engines),
-        gpus_per_engine=gpus_per_engine,
-        price=rental_price(usd_per_gpu_hour=usd_per_gpu_hour, gpus=engines * gpus_per_engine, source="flag"),
-        split=PhaseSplit(LLAMA_8B, RTX_4090),
-    )
-
-
-def cost(reading: MeterReading, state: str | None = None) -> float:
-    """Dollars of one state, or of all."""
-    return math.fsum(usd for (in_state, _), usd in reading.cost_usd.items() if state in (None, in_state))
-
-
-def phase_cost(reading: MeterReading) -> float:
-    """Dollars of all phases."""
-    return math.fsum(reading.phase_cost_usd.values())
+from vllm_costmeter.core.meter import Meter, PhaseSplit
+from vllm_costmeter.core.price import node_price, owned_price
 
 
 def test_an_idle_hour_costs_an_hour() -> None:
@@ -220,90 +193,3 @@ def test_owned_hardware_has_three_components_in_every_state() -> None:
     assert reading.electricity_usd_per_hour == pytest.approx(0.25)
     assert reading.carbon_grams == pytest.approx(500)
     assert reading.energy_source == {"0": "counter"}
-
-
-Second = st.tuples(
-    st.floats(-3, 30),  # clock
-    st.floats(0, 40),  # active seconds the hook claims
-    st.floats(0, 10),  # asleep
-    st.integers(0, 5000),  # prompt computed
-    st.integers(0, 5000),  # generated
-    st.integers(0, 20),  # prefilled
-    st.integers(0, 50),  # steps
-    st.integers(0, 1),  # engine
-    st.floats(0, 1e5),  # joules
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(Second, max_size=40), st.booleans())
-def test_the_bill_adds_up(seconds: list[tuple[float, ...]], owned: bool) -> None:
-    """For any schedule of ticks, states, tokens and joules: states = components = price x time, phases = active cost,
-    and no counter ever decreases."""
-    price = (
-        owned_price(
-            purchase_usd=20_000,
-            lifetime_years=3,
-            usd_per_kwh=0.2,
-            overhead_usd_per_month=50,
-            gpus=4,
-            source="file",
-        )
-        if owned
-        else rental_price(usd_per_gpu_hour=2.5, gpus=4, source="flag")
-    )
-    meter = Meter(engine_indexes=[0, 1], gpus_per_engine=2, price=price, split=PhaseSplit(LLAMA_8B, RTX_4090))
-    engines = [EngineTotals(0), EngineTotals(1)]
-    now, latest, joules = 500.0, 500.0, 0.0
-    before = meter.advance(now, engines)
-    for clock, active, asleep, computed, generated, prefilled, steps, index, drawn in seconds:
-        now += clock
-        latest = max(latest, now)
-        joules += drawn
-        old = engines[int(index)]
-        engines[int(index)] = replace(
-            old,
-            active_seconds=old.active_seconds + active,
-            asleep_seconds=old.asleep_seconds + asleep,
-            prompt_computed_tokens=old.prompt_computed_tokens + int(computed),
-            generated_tokens=old.generated_tokens + int(generated),
-            prefilled_requests=old.prefilled_requests + min(int(prefilled), int(generated)),
-            steps=old.steps + int(steps),
-            decode_steps=old.decode_steps + int(steps) // 2,
-        )
-        card = GpuReading("0", 0, "GPU-1", "H100", energy_joules=joules)
-        reading = meter.advance(now, engines, GpuReadings(True, (card,), now))
-        hours = (latest - 500.0) / 3600
-        electricity = sum(usd for (_, of), usd in reading.cost_usd.items() if of == "electricity")
-        fixed = sum(price.usd_per_hour_by_component.values()) * hours
-        assert cost(reading) - electricity == pytest.approx(fixed, rel=1e-9, abs=1e-12)
-        assert sum(reading.gpu_seconds.values()) == pytest.approx(4 * 3600 * hours, rel=1e-9, abs=1e-9)
-        assert phase_cost(reading) == pytest.approx(cost(reading, "active"), rel=1e-9, abs=1e-12)
-        for counters in ("cost_usd", "phase_cost_usd", "gpu_seconds", "tokens"):
-            earlier = getattr(before, counters)
-            assert all(value >= earlier.get(key, 0) for key, value in getattr(reading, counters).items())
-        before = reading
-
-
-def test_a_simulated_week_is_exact() -> None:
-    """604,800 seconds of load by day and silence by night cost what the price says, to a millionth of a cent; the
-    windows hold no more at the end than after an hour."""
-    meter = meter_at(0.55)
-    totals = EngineTotals(0)
-    sizes = []
-    for tick in range(7 * 24 * 360 + 1):
-        second = tick * 10
-        if (second // 3600) % 24 < 12:
-            totals = replace(
-                totals,
-                generated_tokens=totals.generated_tokens + 1000,
-                steps=totals.steps + 100,
-                decode_steps=totals.decode_steps + 100,
-                active_seconds=totals.active_seconds + 10,
-            )
-        reading = meter.advance(float(second), [totals])
-        if second in (3600, 7 * 24 * 3600):
-            sizes.append(meter.remembered_moments)
-    assert cost(reading) == pytest.approx(0.55 * 168, abs=1e-8)
-    assert phase_cost(reading) == pytest.approx(cost(reading, "active"), abs=1e-8)
-    assert sizes[1] <= sizes[0]

@@ -218,12 +218,9 @@ class Buffer:
     """Values where tables are made for video, where that differs."""
 
     def bytes_on(self, rank: Rank) -> int:
-        elements = self.elements
-        if rank.has_video_tables and self.video_elements is not None:
-            elements = self.video_elements
-        if rank.is_eager and self.eager_element_bytes is not None:
-            return elements * self.eager_element_bytes
-        return elements * (self.element_bytes or rank.element_bytes)
+        elements = (rank.has_video_tables and self.video_elements) or self.elements
+        own = (rank.is_eager and self.eager_element_bytes) or self.element_bytes
+        return elements * (own or rank.element_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,99 @@
+"""Bad input of `costmeter check`: one line that says what to do, and exit 2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vllm_costmeter.cli.main import main
+
+MODELS = Path(__file__).resolve().parents[1] / "data" / "models"
+LLAMA_8B = str(MODELS / "meta-llama__Llama-3.1-8B-Instruct")
+ADA = ("--gpu", "RTX 4090", "--vllm-version", "0.32.0")
+
+
+def fault(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one line of a bad input."""
+    assert main(["check", *words]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    return printed.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--gpu", "RTX 4091"], "unknown GPU 'RTX 4091'; nearest: RTX 4090"),
+        (["--gpu", "RTX 4090:0"], "RTX 4090:0"),
+        (["--gpu", ""], "GPU"),
+        (["--gpu-memory-gib", "-3"], "--gpu-memory-gib must be"),
+        (["--gpu-memory-gib", "nan"], "--gpu-memory-gib must be"),
+        ([*ADA, "--max-modl-len", "3"], "unknown flag --max-modl-len; nearest: --max-model-len"),
+        ([*ADA, "--max-model-len", "many"], "--max-model-len must be a whole number"),
+        ([*ADA, "--max-model-len", "0"], "--max-model-len must be between 1"),
+        ([*ADA, "--gpu-memory-utilization", "90"], "--gpu-memory-utilization must be above 0 and at most 1"),
+        ([*ADA, "--max-num-seqs"], "--max-num-seqs expected one argument"),
+        ([*ADA, "--format", "xml"], "--format invalid choice"),
+        (["--gpu", "RTX 4090", "--vllm-version", "latest"], "vLLM version 'latest' is not a version"),
+        (
+            [*ADA, "--max-num-seqs", "512", "--max-num-batched-tokens", "64"],
+            "must not be below --max-num-seqs",
+        ),
+        ([*ADA, "--", "vllm", "bench", "serve"], "not a server command"),
+        ([*ADA, "--config", "serve.yaml"], "--config serve.yaml: cannot be read"),
+        ([*ADA, "--dtype", "int3"], "int3"),
+        ([*ADA, "--kv-cache-dtype", "fp3"], "fp3"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was given, what is allowed, no traceback."""
+    assert says in fault(capsys, LLAMA_8B, *words)
+
+
+def test_no_model_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """It says what to give."""
+    assert "no model" in fault(capsys, *ADA)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "empty"),
+        ('{"architectures": ["LlamaFor', "JSON"),
+        ("not json", "JSON"),
+        ("[1, 2]", "object"),
+        ('{"architectures": ["LlamaForCausalLM"], "hidden_size": "big"}', "hidden_size"),
+        ('{"architectures": ["LlamaForCausalLM"], "hidden_size": -1}', "hidden_size"),
+    ],
+)
+def test_a_bad_config_is_one_line(
+    content: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Empty, cut off, no JSON, a list, text for a number, a negative size."""
+    file = tmp_path / "config.json"
+    file.write_text(content)
+    assert says in fault(capsys, str(file), *ADA)
+
+
+def test_a_model_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """The path is shown."""
+    assert "/no/such/model" in fault(capsys, "/no/such/model", *ADA)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([LLAMA_8B, "--gpu", ""], "no GPU is named in ''"),
+        (["", "--gpu", "RTX 4090"], "the model's name is empty"),
+    ],
+)
+def test_an_unset_variable_of_a_script_is_bad_input(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--gpu "$GPU"` must not fall back to the cards of the build machine, nor "$MODEL" to this folder."""
+    assert main(["check", *words]) == 2
+    assert says in capsys.readouterr().err
