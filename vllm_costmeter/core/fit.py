@@ -14,7 +14,7 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit_result import Fit, KVCacheFacts, MemoryUse, Reason, Suggestion, Verdict
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.kv_cache import KVCache
-from vllm_costmeter.core.kv_cache.parallel import tensor_parallel_fault
+from vllm_costmeter.core.kv_cache.parallel import context_parallel_fault, tensor_parallel_fault
 from vllm_costmeter.core.memory import ENDS, Memory
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.placement import Placement, deployment
@@ -115,7 +115,10 @@ def _layout_fault(model: Model, gpu: Gpu, engine: Engine) -> tuple[Reason, str] 
             f"{layout.data_parallel_size} needs {world_size} GPUs, there are {gpu.count}"
         )
     fault = tensor_parallel_fault(model.attention, engine.layout.tensor_parallel_size)
-    return None if fault is None else ("tensor_parallel", fault)
+    if fault is not None:
+        return "tensor_parallel", fault
+    fault = context_parallel_fault(model.attention, engine.layout)
+    return None if fault is None else ("parallel_layout", fault)
 
 
 def _unknown_cache(blank: Fit, memory: Memory, message: str) -> Fit:

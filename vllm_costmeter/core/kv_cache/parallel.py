@@ -1,4 +1,4 @@
-"""Which tensor-parallel sizes vLLM refuses because heads or channels do not divide."""
+"""Which tensor- and context-parallel sizes vLLM refuses because heads or channels do not divide."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from vllm_costmeter.core.model.attention import (
     ShortConvState,
     SlidingWindow,
 )
+from vllm_costmeter.core.plan import Layout
 
 
 def tensor_parallel_fault(model: ModelAttention, tensor_parallel_size: int) -> str | None:
@@ -31,6 +32,30 @@ def tensor_parallel_fault(model: ModelAttention, tensor_parallel_size: int) -> s
         fault = _fault(cache, size)
         if fault is not None:
             return f"{fault} do not divide by --tensor-parallel-size {size}"
+    return None
+
+
+def context_parallel_fault(model: ModelAttention, layout: Layout) -> str | None:
+    """Why vLLM refuses this decode-context-parallel size, in one line: its ranks share what tensor parallelism would
+    hold several times (`ModelConfig.verify_with_parallel_config`, 0.32). None where it does not, as for latents."""
+    tensor, context = layout.tensor_parallel_size, layout.decode_context_parallel_size
+    flag = f"--decode-context-parallel-size {context}"
+    if context == 1:
+        return None
+    for heads in sorted(
+        {
+            cache.num_kv_heads
+            for caches in model.layers
+            for cache in caches
+            if isinstance(cache, FullAttention)
+        }
+    ):
+        if context * heads > tensor:
+            return (
+                f"{flag} needs --tensor-parallel-size {context * heads} or more: there are {heads} KV heads"
+            )
+        if model.num_attention_heads // heads % context:
+            return f"{model.num_attention_heads // heads} query heads per KV head do not divide by {flag}"
     return None
 
 
