@@ -6,7 +6,7 @@ PYTHON := $(shell for p in $(CANDIDATES); do $$p -c '$(IS_USABLE)' 2>/dev/null &
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint bench accuracy clean setup setup-tests python
+.PHONY: help demo test test-fast lint bench accuracy docs clean setup setup-tests python
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -28,8 +28,13 @@ lint: setup ## ruff and mypy
 bench: setup ## what the meter costs the server; writes docs/benchmarks.md
 	@$(VENV)/python scripts/bench
 
-accuracy: setup ## the preflight against what real servers logged; writes docs/accuracy.md
+accuracy: setup ## the preflight against server logs and vLLM's own code (15 minutes); writes docs/accuracy.md, conformance.md
 	@$(VENV)/python scripts/accuracy.py
+	@$(VENV)/python scripts/conformance.py
+
+docs: setup ## the pages that are written from the code: metrics, settings, coverage
+	@$(VENV)/python scripts/docs.py
+	@$(VENV)/python scripts/coverage_page.py
 
 clean: ## remove .venv and everything else that was made here
 	rm -rf .venv build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
