@@ -15,8 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-from logged_cases import case_rows
+from logged_cases import case_rows, stated_cases
 from logged_start import CORPUS
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
@@ -99,9 +98,7 @@ def held_against() -> Iterator[tuple[dict[str, Any], str]]:
 
 def _logged_cases() -> Iterator[dict[str, Any]]:
     counted = {row.name for row in case_rows() if row.left_out is None}
-    files = yaml.safe_load((CORPUS / "case_models" / "index.yaml").read_text())["case_models"]
-    for case in yaml.safe_load((CORPUS / "cases.yaml").read_text())["cases"]:
-        known = files.get(case["model"] or "", {})
+    for case, known in stated_cases():
         if case["id"] in counted and "file" in known:
             yield json.loads((CORPUS / "case_models" / known["file"]).read_text())
 
@@ -174,8 +171,8 @@ def report() -> str:
         "",
         "Written by `python scripts/coverage_page.py` from the code and the test data; a test keeps it fresh.",
         "*oracle*: equal to what vLLM 0.32's own code allocates and plans; *log*: equal to what real servers logged,",
-        "within the errors of [accuracy.md](accuracy.md); *code*: read from vLLM's source. Whatever stands in no row is",
-        "answered `unknown`, or by the installed vLLM itself with `--exact`.",
+        "within the errors of [accuracy.md](accuracy.md); *code*: read from vLLM's source. Whatever stands in no row",
+        "is answered `unknown`, or by the installed vLLM itself with `--exact`.",
         "",
         "## Architectures",
         "",

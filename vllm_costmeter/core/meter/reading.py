@@ -15,8 +15,6 @@ UnitPriceBasis = Literal["all", "generated", "prefill", "decode"]
 EnergySource = Literal["counter", "power", "tdp"]
 
 STATES: tuple[State, ...] = ("active", "idle", "asleep")
-PHASES: tuple[Phase, ...] = ("prefill", "decode")
-TOKEN_KINDS: tuple[TokenKind, ...] = ("prompt_computed", "prompt_cached", "generated")
 
 
 @dataclass(frozen=True, slots=True)
