@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import yaml
@@ -35,9 +36,16 @@ REQUANTISED: Mapping[str, dict[str, Any] | None] = {
 
 def case_rows() -> Iterator[LoggedStart]:
     """The start-ups that people posted."""
+    for case, known in stated_cases():
+        yield _case(case, known)
+
+
+@cache
+def stated_cases() -> tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...]:
+    """Each case as it stands in the corpus, with what is known of its model's config.json."""
     files = yaml.safe_load((CORPUS / "case_models" / "index.yaml").read_text())["case_models"]
-    for case in yaml.safe_load((CORPUS / "cases.yaml").read_text())["cases"]:
-        yield _case(case, files.get(case["model"] or "", {}))
+    cases = yaml.safe_load((CORPUS / "cases.yaml").read_text())["cases"]
+    return tuple((case, files.get(case["model"] or "", {})) for case in cases)
 
 
 def _case(case: Mapping[str, Any], known: Mapping[str, Any]) -> LoggedStart:
