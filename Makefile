@@ -28,7 +28,7 @@ lint: setup ## ruff and mypy
 bench: setup ## what the meter costs the server; writes docs/benchmarks.md
 	@$(VENV)/python scripts/bench
 
-accuracy: setup ## the preflight against server logs and vLLM's own code (15 minutes); writes docs/accuracy.md, conformance.md
+accuracy: setup ## the preflight against server logs and vLLM's own code (some minutes); writes docs/accuracy.md, conformance.md
 	@$(VENV)/python scripts/accuracy.py
 	@$(VENV)/python scripts/conformance.py
 
