@@ -14,6 +14,7 @@ import pytest
 from harness import METERED, Serve, required_tool
 from nvml_stand_in import Mood
 from patience import holds_within
+from prometheus_server import PrometheusServer
 from scrape import scrape
 from vllm_server import Server
 
@@ -95,3 +96,22 @@ def test_a_real_bench_result_is_priced(
     assert done.returncode == 0, done.stderr[-2000:]
     assert main(["cost", "--gpu", "RTX 4090", "--from-bench", str(tmp_path / "result.json")]) == 0
     assert "per million tokens" in capsys.readouterr().out
+
+
+def test_a_prometheus_tells_what_was_served(
+    prometheus: PrometheusServer, metered: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tokens and dollars of an hour, over all its servers, at API prices."""
+    assert prometheus.wait_for(
+        "count(count_over_time(costmeter_tokens_total[1m]) > 1) > 0"
+    )  # an increase needs a start
+    client.load(metered.url, requests=8)
+    words = ["compare", "--against", "api", "--api-model", "Qwen3-32B", "--from-prometheus", prometheus.url]
+
+    def asked() -> bool:
+        return main([*words, "--period", "1h", "--format", "json"]) == 0
+
+    assert holds_within(asked)
+    found = json.loads(capsys.readouterr().out)
+    assert found["tokens"]["generated"] > 0
+    assert found["own_usd"] > 0
