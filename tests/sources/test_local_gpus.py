@@ -40,6 +40,7 @@ def test_a_check_finds_this_machines_cards(library: Path, mood: Mood) -> None:
             "source": "nvml",
             "free_bytes": (24564 - 356 - 3000) << 20,
             "compute_capability": [8, 9],
+            "is_count_stated": True,
             "boots": [],
         }
     ]

@@ -86,6 +86,7 @@ def equal_cards(samples: Sequence[tuple[UsedGpu, GpuSample]]) -> list[Gpu]:
                 source="nvml",
                 free_bytes=min(free) if free else None,
                 compute_capability=capability,
+                is_count_stated=True,
             )
         )
     return found

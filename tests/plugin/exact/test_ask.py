@@ -51,6 +51,17 @@ def test_a_process_that_dies_says_with_which_status(tmp_path: Path) -> None:
         ask_vllm(REQUEST, worker=worker(tmp_path, "os._exit(7)"))
 
 
+def is_gone(pid: str, patience_seconds: float) -> bool:
+    """Whether a killed process ends: on a busy machine the kernel takes a moment for it."""
+    state = Path("/proc") / pid / "stat"
+    until = time.monotonic() + patience_seconds
+    while time.monotonic() < until:
+        if not state.exists() or state.read_text().split()[2] in "ZX":
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def test_time_runs_out_and_everything_started_is_ended(tmp_path: Path) -> None:
     """A hanging vLLM, and what it started, is gone after the limit."""
     pid_file = tmp_path / "child"
@@ -62,8 +73,7 @@ def test_time_runs_out_and_everything_started_is_ended(tmp_path: Path) -> None:
     with pytest.raises(ExactUnavailableError, match="no answer in 1 seconds"):
         ask_vllm(REQUEST, worker=worker(tmp_path, body), time_limit_seconds=1.0)
     assert time.monotonic() - began < 5
-    state = Path("/proc") / pid_file.read_text() / "stat"
-    assert not state.exists() or state.read_text().split()[2] == "Z"
+    assert is_gone(pid_file.read_text(), patience_seconds=3.0)
 
 
 def test_endless_output_is_not_read_to_the_end(tmp_path: Path) -> None:
