@@ -20,12 +20,14 @@ from vllm_costmeter.plugin.exact.ask import ExactUnavailableError
 from vllm_costmeter.plugin.exact.while_starting import counted_while_starting, unknown_being_served
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.served_model import model_being_served
+from vllm_costmeter.sources.api_catalogue import chosen_api_price
 from vllm_costmeter.sources.calibration import recall
 from vllm_costmeter.sources.catalogue import parse_gpu
 from vllm_costmeter.sources.local_gpus import local_gpus
 from vllm_costmeter.sources.vllm_config import (
     is_on_cpu,
     plan_from_engine_args,
+    served_name,
     spans_machines,
     with_resolved_defaults,
 )
@@ -44,6 +46,7 @@ class Preflight:
         self._first = CHECKED not in os.environ
         try:
             self._settings = activation.chosen_settings(getattr(engine_args, "additional_config", None))
+            check_names(self._settings, served_name(engine_args))
         except BadInputError as why:
             _stop([f"error: {why}"], 2)
         self._plan = plan_from_engine_args(engine_args)
@@ -99,6 +102,14 @@ class Preflight:
                 return None
             result = fit(model, gpu, plan)
         return with_suggestions(result, model, gpu, plan) if result.is_refused else result
+
+
+def check_names(settings: Settings, model: str) -> None:
+    """Names that only the catalogue can judge. BadInputError, with the nearest, for one that it does not know."""
+    if settings.gpu is not None:
+        parse_gpu(settings.gpu)
+    if settings.api_provider is not None:
+        chosen_api_price(settings.api_provider, settings.api_model, model)
 
 
 def serving_gpu(settings: Settings, layout: Layout, spans_machines: bool) -> Gpu | None:

@@ -79,6 +79,12 @@ def plan_from_engine_args(args: Any) -> Plan:
     return Plan(layout=Layout(**layout), **flags)
 
 
+def served_name(args: Any) -> str:
+    """The name under which EngineArgs will serve the model: the first of `--served-model-name`, else the model's."""
+    names = getattr(args, "served_model_name", None) or args.model
+    return str(names if isinstance(names, str) else names[0])
+
+
 def _given(args: Any, field: dataclasses.Field[Any]) -> Any:
     default = field.default if field.default is not dataclasses.MISSING else None
     value = getattr(args, field.name, default)
