@@ -16,6 +16,11 @@ LONGEST_WAY_SECONDS = 0.3
 """From a client to the engine and back on a busy machine."""
 
 
+def warm_up(server: Server) -> None:
+    """The first requests take seconds in one step, which is known at its end and charged over the next ticks."""
+    waves(server.url, [4, 4], gap_seconds=10.0, max_tokens=20)
+
+
 def active_seconds(server: Server, sizes: tuple[int, ...]) -> tuple[float, float, float]:
     """(active GPU seconds that the meter added over waves and silence, the union of the clients' requests, the sum of
     the times that vLLM says requests were in it)."""
@@ -37,7 +42,7 @@ def test_one_engine_behind_two_api_servers(serve: Serve) -> None:
     """Each process gets some of the engine's steps; together they know when it worked: alone as long as vLLM says,
     together as long as the clients had requests running, but for the way there and back."""
     with serve(*METERED, "--api-server-count", "2") as server:
-        waves(server.url, [4], 3.0, 20)  # the first requests compile
+        warm_up(server)
         active, union, inside = active_seconds(server, (1, 1, 1, 1))
         assert active == pytest.approx(inside, rel=0.02)
         assert active < union
@@ -48,7 +53,7 @@ def test_one_engine_behind_two_api_servers(serve: Serve) -> None:
 def test_two_engines_work_each_for_itself(serve: Serve) -> None:
     """Two data-parallel ranks: one request at a time keeps one of them busy, many keep both."""
     with serve(*METERED, "--data-parallel-size", "2") as server:
-        waves(server.url, [4], 3.0, 20)
+        warm_up(server)
         active, union, inside = active_seconds(server, (1, 1, 1, 1))
         assert active == pytest.approx(inside, rel=0.02)
         assert active < union
