@@ -34,9 +34,15 @@ def serve(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Serve:
 
     @contextlib.contextmanager
     def start(*flags: str, env: dict[str, str] | None = None, model: Path = tiny_model) -> Iterator[Server]:
-        log = logs / f"{len(list(logs.iterdir()))}.log"
+        log = logs / f"{len(list(logs.glob('*.log')))}.log"
+        forgetful = {"XDG_STATE_HOME": str(log.with_suffix(".state"))}  # what this start teaches stays here
         with serving(
-            model, "--served-model-name", "tiny", *flags, log=log, env={**ONE_THREAD, **(env or {})}
+            model,
+            "--served-model-name",
+            "tiny",
+            *flags,
+            log=log,
+            env={**ONE_THREAD, **forgetful, **(env or {})},
         ) as up:
             yield up
 
