@@ -6,7 +6,7 @@ PYTHON := $(shell for p in $(CANDIDATES); do $$p -c '$(IS_USABLE)' 2>/dev/null &
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint bench accuracy docs clean setup setup-tests python
+.PHONY: help demo test test-fast lint bench phases accuracy docs clean setup setup-tests python
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +27,9 @@ lint: setup ## ruff and mypy
 
 bench: setup ## what the meter costs the server; writes docs/benchmarks.md
 	@$(VENV)/python scripts/bench
+
+phases: setup ## the split of prefill and decode against pure loads on a real server; wants a quiet machine
+	@$(VENV)/python -m pytest -m timing
 
 accuracy: setup ## the preflight against server logs and vLLM's own code (some minutes); writes docs/accuracy.md, conformance.md
 	@$(VENV)/python scripts/accuracy.py

@@ -1,4 +1,7 @@
-"""Heavy tests (a real vLLM, Prometheus, a browser) run only when asked for: `pytest --heavy`, or by `-m heavy`."""
+"""Heavy tests (a real vLLM, Prometheus, a browser) run only when asked for: `pytest --heavy`, or by `-m heavy`.
+
+What is true only of a quiet machine is a measurement, not a test of the code: `-m timing` (`make phases`) runs it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,11 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave heavy tests out unless they were asked for, and put them last."""
+    """Leave heavy tests out unless they were asked for, and put them last; timings are asked for by name only."""
+    if "timing" not in config.getoption("-m"):
+        timings = [item for item in items if item.get_closest_marker("timing")]
+        config.hook.pytest_deselected(items=timings)
+        items[:] = [item for item in items if item not in timings]
     heavy = [item for item in items if item.get_closest_marker("heavy")]
     fast = [item for item in items if not item.get_closest_marker("heavy")]
     if config.getoption("--heavy") or "heavy" in config.getoption("-m"):

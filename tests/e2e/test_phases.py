@@ -13,7 +13,7 @@ from harness import METERED, Serve
 from scrape import Scrape, scrape
 from vllm_server import Server
 
-pytestmark = pytest.mark.heavy
+pytestmark = pytest.mark.timing
 
 AT_ONCE = 16
 SECONDS = 25.0
