@@ -40,7 +40,10 @@ IMPURE = {
 IMPURE |= {"tempfile", "threading", "time", "urllib"}
 LINES_PER_FILE = 250
 NEVER_WRITTEN = re.compile(
-    r"/work/|/tmp/brief|/opt/(pypi|wheels)|\b(pypi|pythonhosted|npmjs|debian)\.org|download\.pytorch\.org|files\.pythonhosted",
+    re.escape(f"{ROOT}/")  # where this checkout happens to lie
+    + r"|\b(files|index|registry|download|deb|security)\.[a-z0-9-]+\.(org|com|io)\b"  # a package registry's host
+    + r"|pythonhoste[d]|\b(pyp[i]|npmj[s]|debia[n])\.(org|com)\b|pytorc[h]\.org/whl"
+    + r"|https?://[^\s\"']+/simple\b|index-url[ =]+https?:|find-links[ =]+/",
     re.IGNORECASE,
 )
 
