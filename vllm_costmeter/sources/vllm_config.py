@@ -81,7 +81,7 @@ def plan_from_engine_args(args: Any) -> Plan:
 
 def served_name(args: Any) -> str:
     """The name under which EngineArgs will serve the model: the first of `--served-model-name`, else the model's."""
-    names = getattr(args, "served_model_name", None) or getattr(args, "model", "")
+    names: Any = getattr(args, "served_model_name", None) or getattr(args, "model", "")
     return str(names if isinstance(names, str) else names[0])
 
 
