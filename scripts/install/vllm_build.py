@@ -57,8 +57,7 @@ def install_torch(pip: list[str | Path], venv: Path, log: Path) -> str:
     try:
         run_step("installing torch (CPU wheel)", [*pip, cpu_wheel], log)
     except StepFailedError as failure:
-        index_was_reached = "(from versions: none)" not in failure.output
-        if not (index_was_reached and f"No matching distribution found for {cpu_wheel}" in failure.output):
+        if not is_not_to_be_had(cpu_wheel, failure.output):
             raise
     else:
         return cpu_wheel
@@ -71,3 +70,13 @@ def install_torch(pip: list[str | Path], venv: Path, log: Path) -> str:
     require_room(venv.parent, DEFAULT_TORCH_DISK_BYTES)
     run_step("installing torch (default wheel)", [*pip, f"torch=={TORCH_VERSION}"], log)
     return f"torch=={TORCH_VERSION}"
+
+
+def is_not_to_be_had(wheel: str, pip_output: str) -> bool:
+    """Whether pip reached its index and found other versions only; under a machine's constraints file it says so as a
+    conflict (pip 23.2 to 26.2)."""
+    if "(from versions: none)" in pip_output:
+        return False
+    return f"No matching distribution found for {wheel}" in pip_output or (
+        f"Cannot install {wheel}" in pip_output and "ResolutionImpossible" in pip_output
+    )
