@@ -49,7 +49,7 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--plan", metavar="PLAN", action="append", default=[], help="a month of deployments; may be repeated"
+        "--plan", metavar="PLAN", action="append", help="a month of deployments; may be repeated"
     )
     parser.add_argument("--file", metavar="FILE", help="plans in a TOML file")
     parser.add_argument(
@@ -72,8 +72,9 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     today = today or datetime.now(UTC).date()
     if args.against == "api":
         return compare_api.run(args, today)
+    compare_api.reject_api_flags(args)
     shown = price_terms.chosen_currency(args)
-    requests = [*map(parse_plan, args.plan), *(read_plans(Path(args.file)) if args.file else [])]
+    requests = [*map(parse_plan, args.plan or []), *(read_plans(Path(args.file)) if args.file else [])]
     if not requests:
         raise BadInputError(
             'no plan: give --plan "RTX 4090 160h" or --file; `costmeter compare --help` has examples'

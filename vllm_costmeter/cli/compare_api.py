@@ -17,6 +17,23 @@ from vllm_costmeter.sources.catalogue import parse_gpu
 from vllm_costmeter.sources.prometheus_api import served_over
 from vllm_costmeter.sources.served import bill_usd, read_page, served_tokens
 
+_ONLY_AGAINST_API = (
+    "api_model",
+    "api_provider",
+    "from_metrics",
+    "from_prometheus",
+    "tokens",
+    "model_name",
+    "own_usd",
+    "gpu",
+    "hours",
+)
+
+
+def reject_api_flags(args: argparse.Namespace) -> None:
+    """BadInputError for a flag of this comparison without `--against api`."""
+    price_terms.reject_flags(args, _ONLY_AGAINST_API, "compares with an API: give --against api too")
+
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Where the tokens come from, and whose prices they get."""
@@ -50,8 +67,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, today: date) -> int:
     """Print the comparison. BadInputError for an unknown model or provider and for no tokens."""
     shown = price_terms.chosen_currency(args)
-    if args.plan or args.file:
-        raise BadInputError("--against api prices served tokens and takes no plan")
+    price_terms.reject_flags(
+        args, ("plan", "file", "plot"), "is for plans: --against api prices served tokens"
+    )
     if args.api_model is None:
         raise BadInputError('--against api needs --api-model, such as --api-model "Llama 3.3 70B Instruct"')
     rows = prices_of(api_prices(), args.api_model, args.api_provider)
@@ -84,10 +102,12 @@ def _own(args: argparse.Namespace, today: date) -> OwnServing:
 
 def _stated_usd(args: argparse.Namespace, today: date) -> Fraction | None:
     if args.own_usd is not None:
+        price_terms.reject_flags(args, ("gpu", "hours"), "contradicts --own-usd: keep one of them")
         return Fraction(args.own_usd)
     if (args.gpu is None) != (args.hours is None):
         raise BadInputError("--gpu and --hours belong together: what was held, and for how long")
     if args.gpu is None:
+        price_terms.reject_owned_terms(args, "is a term of a card: give --gpu and --hours too")
         return None
     card, count = parse_gpu(args.gpu)
     rent = argparse.Namespace(**vars(args), gpu_hourly_usd=None, node_hourly_usd=None)

@@ -14,10 +14,11 @@ from vllm_costmeter.core.economics.cost import Cost
 from vllm_costmeter.core.economics.hourly import HourlyCost
 from vllm_costmeter.core.economics.money import exact, share
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.matrix import Cell
+from vllm_costmeter.core.matrix import WORKING_TOKENS, Cell
 from vllm_costmeter.outputs import answer, cost_answer, matrix_answer
 from vllm_costmeter.sources.bench_file import read_bench
 from vllm_costmeter.sources.catalogue import parse_gpu
+from vllm_costmeter.sources.serve_flag_values import whole
 from vllm_costmeter.sources.served import serving_rate
 
 EXAMPLES = """\
@@ -86,8 +87,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--max-model-len",
-        type=int,
-        default=8192,
+        type=whole,
         metavar="TOKENS",
         help="context that must fit; default 8192",
     )
@@ -97,6 +97,10 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace, today: date | None = None) -> int:
     """Print the answer; 1 where the model does not fit."""
+    if args.model is None:
+        price_terms.reject_flags(
+            args, ("quantization", "max_model_len"), "is about a model: give --model too"
+        )
     shown = price_terms.chosen_currency(args)
     utilisation = share(args.utilization, "--utilization")
     rate, price_of_server = _rate(args)
@@ -169,5 +173,8 @@ def _cell(args: argparse.Namespace, card: Card | None, count: int) -> Cell:
     if card is None:
         raise BadInputError("--model needs --gpu: nothing fits on no card")
     return matrix_cells(
-        [args.model], [f"{count}x {card.name}"], [args.quantization or "own"], args.max_model_len
+        [args.model],
+        [f"{count}x {card.name}"],
+        [args.quantization or "own"],
+        args.max_model_len or WORKING_TOKENS,
     )[0]

@@ -19,6 +19,7 @@ from vllm_costmeter.core.requantised import precision, requantised
 from vllm_costmeter.outputs import answer, estimate_answer
 from vllm_costmeter.sources.catalogue import parse_gpu
 from vllm_costmeter.sources.known_models import named_model
+from vllm_costmeter.sources.serve_flag_values import whole
 
 EXAMPLES = """\
 examples:
@@ -52,13 +53,13 @@ def add_parser(subparsers: Any) -> None:
         help="fp16, fp8, q4; default: as its config.json says",
     )
     parser.add_argument(
-        "--concurrency", type=int, default=64, metavar="N", help="requests at once; default 64"
+        "--concurrency", type=whole, default=64, metavar="N", help="requests at once; default 64"
     )
     parser.add_argument(
-        "--prompt-tokens", type=int, default=512, metavar="N", help="per request; default 512"
+        "--prompt-tokens", type=whole, default=512, metavar="N", help="per request; default 512"
     )
     parser.add_argument(
-        "--output-tokens", type=int, default=256, metavar="N", help="per request; default 256"
+        "--output-tokens", type=whole, default=256, metavar="N", help="per request; default 256"
     )
     price_terms.add_price_flags(parser)
     price_terms.add_answer_flags(parser)
@@ -74,20 +75,22 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     wanted = precision(args.quantization)
     name, published = named_model(args.model)
     model = requantised(published, wanted)
-    placed = _placed(model, card, count, load)
-    if placed is None:
+    plan, fits = _placed(model, card, count, load)
+    about = estimate_answer.about(name, card.name, count, wanted)
+    if fits.is_refused:
+        if args.format == "json":
+            refusal = about | estimate_answer.refusal(fits.reason or "", fits.message)
+            print(answer.document(estimate_answer.SCHEMA, refusal), end="")
+        else:
+            print(f"does not fit: {fits.message}")
         return 1
-    plan, fits = placed
     held = fits.kv_cache.tokens // (load.prompt_tokens + load.output_tokens) if fits.kv_cache else None
     found = estimate(model, plan, rates_of(card, model), load, cards=count, most_running=held)
     priced = price_terms.priced_cards(args, card, count, today or datetime.now(UTC).date())
     title = card.name if count == 1 else f"{count}x {card.name}"
     if args.format == "json":
-        values = estimate_answer.with_context(
-            estimate_answer.values(found, priced.cost), name, card.name, count, wanted
-        )
-        values["price"] = price_terms.price_values(priced)
-        print(answer.document(estimate_answer.SCHEMA, values, shown), end="")
+        values = estimate_answer.values(found, priced.cost) | {"price": price_terms.price_values(priced)}
+        print(answer.document(estimate_answer.SCHEMA, about | values, shown), end="")
     else:
         notes = []
         if found.concurrency < load.concurrency:
@@ -104,8 +107,8 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     return 0
 
 
-def _placed(model: Model, card: Card, count: int, load: Load) -> tuple[Plan, Fit] | None:
-    """The layout that `costmeter matrix` would choose; None, with one line, where the requests do not fit."""
+def _placed(model: Model, card: Card, count: int, load: Load) -> tuple[Plan, Fit]:
+    """The layout that `costmeter matrix` would choose, and whether the requests fit."""
     if (why := model.fault(Plan())) is not None:
         raise NotUnderstoodError(why)
     tokens = load.prompt_tokens + load.output_tokens
@@ -117,8 +120,4 @@ def _placed(model: Model, card: Card, count: int, load: Load) -> tuple[Plan, Fit
     best = cell(model, gpu, name=model.id, quantisation="", tokens=tokens)
     layout = Layout(best.tensor_parallel_size, best.pipeline_parallel_size)
     plan = Plan(layout=layout, max_model_len=tokens)
-    fits = fit(model, gpu, plan)
-    if fits.is_refused:
-        print(f"does not fit: {fits.message}")
-        return None
-    return plan, fits
+    return plan, fit(model, gpu, plan)

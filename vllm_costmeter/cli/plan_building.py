@@ -28,6 +28,10 @@ def compared(
     today: date,
 ) -> Comparison:
     """BadInputError for an unknown card, a missing or contradicting price, hours that no month has."""
+    if not any(use.is_owned for request in requests for use in request.uses):
+        price_terms.reject_owned_terms(
+            args, "is a term of an owned card, and no plan has one: write 'RTX 4090 160h owned'"
+        )
     plans = []
     for request in requests:
         lines = tuple(_line(each, args, models, precision, today) for each in request.uses)
@@ -86,7 +90,7 @@ def _break_even(request: UseRequest, use: Use, card: Card) -> BreakEven | None:
         if row is None:
             return None
         rent = price_terms.money(str(row.usd_per_gpu_hour))
-    return break_even(owned, rent, use.hours, cards)
+    return break_even(owned, rent, use.hours, cards, use.utilisation)
 
 
 def _largest(card: Card, count: int, models: Sequence[NamedModel], precision: str) -> str | None:

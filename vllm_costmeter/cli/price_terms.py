@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -18,7 +18,15 @@ from vllm_costmeter.core.price_row import STALE_AFTER_DAYS
 from vllm_costmeter.sources.catalogue import default_price
 from vllm_costmeter.sources.regions import find_region
 
-_OWNED_ONLY = ("residual_usd", "electricity_usd_per_kwh", "overhead_usd_per_month", "idle_watts")
+_OWNED_ONLY = (
+    "lifetime_years",
+    "residual_usd",
+    "electricity_usd_per_kwh",
+    "overhead_usd_per_month",
+    "idle_watts",
+)
+_OWNED_OR_CARBON = ("watts", "pue")  # a region's carbon needs them for a rented card too
+_DEFAULT_LIFETIME_YEARS = 3  # the comparison of 25 May 2026, and a common accounting life of servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,7 @@ def add_price_flags(parser: argparse.ArgumentParser, *, rent: bool = True) -> No
         "--lifetime-years",
         type=money,
         metavar="YEARS",
-        default=Fraction(3),
-        help="owned: written off over; default 3",
+        help=f"owned: written off over; default {_DEFAULT_LIFETIME_YEARS}",
     )
     group.add_argument(
         "--residual-usd",
@@ -86,7 +93,6 @@ def add_price_flags(parser: argparse.ArgumentParser, *, rent: bool = True) -> No
         "--pue",
         type=money,
         metavar="RATIO",
-        default=Fraction(1),
         help="owned: the building's energy over the GPUs'; default 1",
     )
     group.add_argument(
@@ -114,22 +120,32 @@ def chosen_currency(args: argparse.Namespace) -> Currency:
 def owned_terms(args: argparse.Namespace, card: Card) -> OwnedTerms | None:
     """The flags' terms for one card; None without a purchase price. BadInputError for flags that need one."""
     if args.purchase_usd is None:
-        given = [name for name in _OWNED_ONLY if getattr(args, name) is not None]
-        if given:
-            flag = f"--{given[0].replace('_', '-')}"
-            raise BadInputError(f"{flag} is a term of an owned card: give --purchase-usd too")
+        only = _OWNED_ONLY if args.region else (*_OWNED_ONLY, *_OWNED_OR_CARBON)
+        reject_flags(args, only, "is a term of an owned card: give --purchase-usd too")
         return None
-    watts = args.watts if args.watts is not None else _rated_watts(card, args)
+    usd_per_kwh = _usd_per_kwh(args)
     return OwnedTerms(
         purchase_usd=args.purchase_usd,
-        lifetime_years=args.lifetime_years,
+        lifetime_years=args.lifetime_years or Fraction(_DEFAULT_LIFETIME_YEARS),
         residual_usd=args.residual_usd or Fraction(0),
-        usd_per_kwh=_usd_per_kwh(args) or Fraction(0),
-        watts=watts,
+        usd_per_kwh=usd_per_kwh,
+        watts=_watts(args, card, is_needed=usd_per_kwh is not None),
         idle_watts=args.idle_watts,
-        pue=args.pue,
+        pue=args.pue or Fraction(1),
         overhead_usd_per_month=args.overhead_usd_per_month or Fraction(0),
     )
+
+
+def reject_flags(args: argparse.Namespace, names: Iterable[str], why: str) -> None:
+    """BadInputError that says why the first of these flags is out of place; nothing where none was given."""
+    given = next((name for name in names if getattr(args, name) is not None), None)
+    if given is not None:
+        raise BadInputError(f"--{given.replace('_', '-')} {why}")
+
+
+def reject_owned_terms(args: argparse.Namespace, why: str) -> None:
+    """The same for every term of an owned card."""
+    reject_flags(args, ("purchase_usd", *_OWNED_ONLY, *_OWNED_OR_CARBON, "region"), why)
 
 
 def priced_cards(args: argparse.Namespace, card: Card, count: int, today: date) -> PricedCards:
@@ -196,8 +212,9 @@ def _argument(read: Callable[[str, str], Fraction], text: str) -> Fraction:
 def gco2e_per_hour(args: argparse.Namespace, card: Card, count: int) -> Fraction | None:
     """Of `count` working cards on the named region's grid; None without a region whose carbon is known."""
     grams = None if args.region is None else find_region(args.region).gco2e_per_kwh
-    watts = args.watts or card.tdp_watts
-    return None if grams is None or watts is None else Fraction(watts) / 1000 * args.pue * grams * count
+    if grams is None:
+        return None
+    return _watts(args, card, is_needed=True) / 1000 * (args.pue or 1) * grams * count
 
 
 def _usd_per_kwh(args: argparse.Namespace) -> Fraction | None:
@@ -212,9 +229,17 @@ def _usd_per_kwh(args: argparse.Namespace) -> Fraction | None:
     return region.usd_per_kwh
 
 
-def _rated_watts(card: Card, args: argparse.Namespace) -> Fraction:
-    if _usd_per_kwh(args) is None:
-        return Fraction(args.idle_watts or 0)
-    if card.tdp_watts is None:
-        raise BadInputError(f"the rated power of a {card.name} is not in the catalogue: give --watts")
-    return Fraction(card.tdp_watts)
+def _watts(args: argparse.Namespace, card: Card, *, is_needed: bool) -> Fraction:
+    """As stated, else rated. A second-hand rating is no default: BadInputError where the figure hangs on it."""
+    if args.watts is not None:
+        return Fraction(args.watts)
+    if card.tdp_watts is not None and _is_verified(card, "tdp_watts"):
+        return Fraction(card.tdp_watts)
+    if is_needed:
+        known = f"{card.tdp_watts:g} W is second-hand" if card.tdp_watts else "is not in the catalogue"
+        raise BadInputError(f"the rated power of a {card.name} {known}: give --watts")
+    return Fraction(args.idle_watts or 0)
+
+
+def _is_verified(card: Card, fact: str) -> bool:
+    return fact not in card.provenance or card.provenance[fact].verified

@@ -9,7 +9,7 @@ from typing import Any
 from vllm_costmeter.core.economics.cost import Cost
 from vllm_costmeter.core.economics.currency import Currency
 from vllm_costmeter.core.economics.hourly import Convention
-from vllm_costmeter.outputs.answer import Section, amount, percent, span
+from vllm_costmeter.outputs.answer import NO_ELECTRICITY, Section, amount, percent, span
 
 SCHEMA = "costmeter.cost/1"
 
@@ -29,7 +29,7 @@ def section(
     rows += [
         (f"  {name}", *(amount(cost.hourly.components(each)[name], currency, 3) for each in columns))
         for name in cost.hourly.components()
-        if len(cost.hourly.components()) > 1 and cost.hourly.components()[name]
+        if cost.hourly.owned is not None and cost.hourly.components()[name]
     ]
     if cost.utilisation < 1:
         useful = (span(cost.usd_per_useful_hour(each), currency) for each in columns)
@@ -48,6 +48,7 @@ def section(
             f"{float(cost.gco2e_per_million_tokens):.3g} g CO2e per million tokens, at the cards' power at work"
         )
     said += list(notes) + ([IDLE_NOTE] if is_range(cost) else [])
+    said += [NO_ELECTRICITY] if cost.hourly.lacks_electricity else []
     return Section(title, titles, rows, tuple(said))
 
 
