@@ -97,6 +97,15 @@ def test_a_currency_changes_amounts_and_nothing_else(capsys: pytest.CaptureFixtu
     assert (tariff["usd_per_kwh"], tariff["eur_per_kwh"]) == (0.05, 0.025)
 
 
+def test_an_estimate_on_second_hand_rates_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """An RTX 3090's 16-bit rate is derived; an H100's is not."""
+    words = ("estimate", "Llama 3.1 8B", "--concurrency", "8", "--gpu")
+    assert as_json(capsys, *words, "RTX 3090")["second_hand"] == ["16-bit rate"]
+    assert as_json(capsys, *words, "H100 SXM")["second_hand"] == []
+    assert main([*words, "RTX 3090"]) == 0
+    assert "16-bit rate of a RTX 3090 is second-hand" in capsys.readouterr().out
+
+
 def test_electricity_that_is_not_counted_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """In every answer about an owned card without a tariff."""
     owned = ["--purchase-usd", "2000"]

@@ -9,7 +9,7 @@ from typing import Any
 from vllm_costmeter.cli import price_terms
 from vllm_costmeter.core.card import Card
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.estimate import Load, estimate, rates_of
+from vllm_costmeter.core.estimate import Load, estimate, rates_of, second_hand_rates
 from vllm_costmeter.core.fit import fit
 from vllm_costmeter.core.fit_result import Fit
 from vllm_costmeter.core.matrix import cell
@@ -87,12 +87,16 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     held = fits.kv_cache.tokens // (load.prompt_tokens + load.output_tokens) if fits.kv_cache else None
     found = estimate(model, plan, rates_of(card, model), load, cards=count, most_running=held)
     priced = price_terms.priced_cards(args, card, count, today or datetime.now(UTC).date())
+    doubtful = second_hand_rates(card, model)
     title = card.name if count == 1 else f"{count}x {card.name}"
     if args.format == "json":
-        values = estimate_answer.values(found, priced.cost) | {"price": price_terms.price_values(priced)}
+        values = estimate_answer.values(found, priced.cost) | {
+            "second_hand": list(doubtful),
+            "price": price_terms.price_values(priced),
+        }
         print(answer.document(estimate_answer.SCHEMA, about | values, shown), end="")
     else:
-        notes = []
+        notes = [f"The {name} of a {card.name} is second-hand: see `costmeter gpus`." for name in doubtful]
         if found.concurrency < load.concurrency:
             notes.append(
                 f"{load.concurrency} were asked for: the KV cache holds {found.concurrency} of that length."

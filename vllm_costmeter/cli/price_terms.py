@@ -233,13 +233,9 @@ def _watts(args: argparse.Namespace, card: Card, *, is_needed: bool) -> Fraction
     """As stated, else rated. A second-hand rating is no default: BadInputError where the figure hangs on it."""
     if args.watts is not None:
         return Fraction(args.watts)
-    if card.tdp_watts is not None and _is_verified(card, "tdp_watts"):
+    if card.tdp_watts is not None and card.is_verified("tdp_watts"):
         return Fraction(card.tdp_watts)
     if is_needed:
         known = f"{card.tdp_watts:g} W is second-hand" if card.tdp_watts else "is not in the catalogue"
         raise BadInputError(f"the rated power of a {card.name} {known}: give --watts")
     return Fraction(args.idle_watts or 0)
-
-
-def _is_verified(card: Card, fact: str) -> bool:
-    return fact not in card.provenance or card.provenance[fact].verified

@@ -134,17 +134,24 @@ class Estimate:
 
 def rates_of(card: Card, model: Model) -> CardRates:
     """The card's dense rate in the precision the model computes in, and its bandwidth. BadInputError where unknown."""
-    eight_bit = model.quantization is not None and "fp8" in model.quantization
-    flops = (
-        card.fp8_flops_per_second
-        if eight_bit and card.fp8_flops_per_second
-        else card.sixteen_bit_flops_per_second
-    )
+    flops = card.fp8_flops_per_second if _in_fp8(card, model) else card.sixteen_bit_flops_per_second
     if not flops or not card.bandwidth_bytes_per_second:
         raise BadInputError(
             f"the rates of a {card.name} are not in the catalogue, so nothing can be estimated"
         )
     return CardRates(flops, card.bandwidth_bytes_per_second)
+
+
+def second_hand_rates(card: Card, model: Model) -> tuple[str, ...]:
+    """What of `rates_of` the catalogue has from no first source, as its reader calls it."""
+    sixteen_bit = "bf16_flops_per_second" if card.bf16_flops_per_second else "fp16_flops_per_second"
+    flops = ("FP8 rate", "fp8_flops_per_second") if _in_fp8(card, model) else ("16-bit rate", sixteen_bit)
+    used = (flops, ("bandwidth", "bandwidth_bytes_per_second"))
+    return tuple(name for name, fact in used if not card.is_verified(fact))
+
+
+def _in_fp8(card: Card, model: Model) -> bool:
+    return model.quantization is not None and "fp8" in model.quantization and bool(card.fp8_flops_per_second)
 
 
 def estimate(
