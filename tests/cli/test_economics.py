@@ -146,6 +146,19 @@ def test_an_old_price_is_shown_with_its_age(capsys: pytest.CaptureFixture[str]) 
     assert price["stale"] is (price["age_days"] > 90)
 
 
+def test_an_old_tariff_is_shown_with_its_age(capsys: pytest.CaptureFixture[str]) -> None:
+    """A region's tariff has a source and a date as a rent has; carbon names its own."""
+    words = [*COMMANDS["cost"], "--purchase-usd", "2000", "--region", "US New York"]
+    tariff = as_json(capsys, *words)["price"]["electricity"]
+    assert (tariff["usd_per_kwh"], tariff["region"], tariff["as_of"]) == (0.1914, "US New York", "2025-04")
+    assert tariff["stale"] is (tariff["age_days"] > 90)
+    assert "EIA" in tariff["source"]
+    assert main(words) == 0
+    assert "electricity of US New York, 2025-04 (" in capsys.readouterr().out
+    assert "electricity" not in as_json(capsys, *words, "--electricity-usd-per-kwh", "0.15")["price"]
+    assert "Ember" in as_json(capsys, *COMMANDS["cost"], "--region", "France")["gco2e_source"]
+
+
 def test_any_models_on_any_cards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file of models; one that is not understood is a cell of its own."""
     odd = tmp_path / "odd.json"

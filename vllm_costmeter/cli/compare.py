@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.cli import compare_api, price_terms
+from vllm_costmeter.cli import compare_api, price_flags
 from vllm_costmeter.cli.plan_building import compared
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.requantised import precision
@@ -63,8 +63,8 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--plot", metavar="FILE", help="also draw: a .png or .svg file")
     compare_api.add_flags(parser)
-    price_terms.add_price_flags(parser, rent=False)
-    price_terms.add_answer_flags(parser)
+    price_flags.add_price_flags(parser, rent=False)
+    price_flags.add_answer_flags(parser)
 
 
 def run(args: argparse.Namespace, today: date | None = None) -> int:
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     if args.against == "api":
         return compare_api.run(args, today)
     compare_api.reject_api_flags(args)
-    shown = price_terms.chosen_currency(args)
+    shown = price_flags.chosen_currency(args)
     requests = [*map(parse_plan, args.plan or []), *(read_plans(Path(args.file)) if args.file else [])]
     if not requests:
         raise BadInputError(

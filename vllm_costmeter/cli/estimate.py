@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, date, datetime
 from typing import Any
 
-from vllm_costmeter.cli import price_terms
+from vllm_costmeter.cli import price_flags, price_terms
 from vllm_costmeter.core.card import Card
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.estimate import Load, estimate, rates_of, second_hand_rates
@@ -61,13 +61,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--output-tokens", type=whole, default=256, metavar="N", help="per request; default 256"
     )
-    price_terms.add_price_flags(parser)
-    price_terms.add_answer_flags(parser)
+    price_flags.add_price_flags(parser)
+    price_flags.add_answer_flags(parser)
 
 
 def run(args: argparse.Namespace, today: date | None = None) -> int:
     """Print the estimate; 1 where the model does not fit."""
-    shown = price_terms.chosen_currency(args)
+    shown = price_flags.chosen_currency(args)
     if args.gpu is None:
         raise BadInputError('no card: give --gpu, as in --gpu "RTX 4090" (`costmeter gpus` lists all)')
     card, count = parse_gpu(args.gpu)

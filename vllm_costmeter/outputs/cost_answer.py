@@ -45,7 +45,8 @@ def section(
     )
     if cost.gco2e_per_million_tokens is not None:
         said.append(
-            f"{float(cost.gco2e_per_million_tokens):.3g} g CO2e per million tokens, at the cards' power at work"
+            f"{float(cost.gco2e_per_million_tokens):.3g} g CO2e per million tokens, at the cards' power at work "
+            f"({cost.gco2e_source})"
         )
     said += list(notes) + ([IDLE_NOTE] if is_range(cost) else [])
     said += [NO_ELECTRICITY] if cost.hourly.lacks_electricity else []
@@ -84,7 +85,7 @@ def values(cost: Cost, price: Mapping[str, Any], gpu: str | None, rate_source: s
             "usd_per_million_tokens_range": list(unit),
         }
     if cost.gco2e_per_hour is not None:
-        found["gco2e_per_hour"] = cost.gco2e_per_hour
+        found |= {"gco2e_per_hour": cost.gco2e_per_hour, "gco2e_source": cost.gco2e_source}
     if cost.gco2e_per_million_tokens is not None:
         found["gco2e_per_million_tokens"] = cost.gco2e_per_million_tokens
     found["article_convention"] = _article(cost)
