@@ -15,9 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from vllm_costmeter.core.estimate import Load, estimate, rates_of
+from vllm_costmeter.core.estimate import FITTED, Estimate, Load, Slowness, estimate, rates_of
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.core.requantised import FP8, requantised
 from vllm_costmeter.outputs.table_layout import markdown_table
 from vllm_costmeter.sources.catalogue import find_gpu
@@ -67,9 +67,13 @@ class Run(NamedTuple):
     @property
     def estimated(self) -> float:
         """Generated tokens per second."""
+        return self.estimate().generated_tokens_per_second
+
+    def estimate(self, slowness: Slowness = FITTED) -> Estimate:
+        """As `costmeter estimate` answers for a load that is known to fit."""
         model, card = shape(self.model, self.is_fp8), find_gpu(self.gpu)
-        found = estimate(model, Plan(), rates_of(card, model), self.load, cards=self.cards)
-        return found.generated_tokens_per_second
+        plan = Plan(layout=Layout(tensor_parallel_size=self.cards))
+        return estimate(model, plan, rates_of(card, model), self.load, cards=self.cards, slowness=slowness)
 
     @property
     def error(self) -> float:

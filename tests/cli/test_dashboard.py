@@ -52,6 +52,42 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(
     assert capsys.readouterr().err.startswith("costmeter: cannot write")
 
 
+@pytest.mark.parametrize("command", [["dashboard", "export"], ["dashboard", "generate"], ["rules"]])
+def test_an_empty_name_is_not_this_folder(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`costmeter dashboard export "$UNSET"` writes nothing anywhere."""
+    monkeypatch.chdir(tmp_path)
+    assert main([*command, ""]) == 2
+    assert "DIR must name a folder" in capsys.readouterr().err
+    assert written(tmp_path) == {}
+
+
+@pytest.mark.parametrize("place", ["provisioning", "docker-compose.yml/below"])
+def test_export_writes_all_or_nothing(place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file where a folder must be, or a folder where a file must be: no file of ours is left behind."""
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text("mine")
+    assert main(["dashboard", "export", str(tmp_path), "--force"]) == 2
+    assert capsys.readouterr().err.startswith("costmeter: cannot write")
+    assert written(tmp_path) == {place: "mine"}
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "nan", "inf", "many"])
+def test_a_limit_is_above_zero(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same line for every wrong one, which names the flag."""
+    assert main(["rules", "--idle-usd-per-hour", limit]) == 2
+    assert "--idle-usd-per-hour must be a number above 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("action", ["export", "push", "generate"])
+def test_every_action_has_an_example(action: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In its own help, not only in that of `costmeter dashboard`."""
+    with pytest.raises(SystemExit):
+        main(["dashboard", action, "--help"])
+    assert f"costmeter dashboard {action} " in capsys.readouterr().out.partition("examples:")[2]
+
+
 def test_generate_writes_the_committed_dashboards(tmp_path: Path) -> None:
     """The command that made them."""
     assert main(["dashboard", "generate", str(tmp_path)]) == 0

@@ -80,6 +80,48 @@ def test_another_currency_stands_beside_the_dollars(capsys: pytest.CaptureFixtur
     assert (found["price"]["usd_per_gpu_hour"], found["price"]["eur_per_gpu_hour"]) == (0.55, 0.5)
 
 
+def test_a_currency_changes_amounts_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a table by utilisation the utilisation stays, the tariff has a twin."""
+    words = [*COMMANDS["compare"], "--electricity-usd-per-kwh", "0.15"]
+    found = as_json(capsys, *words, "--currency", "EUR", "--usd-per-unit", "2")
+    table = found["plans"][0]["uses"][0]["sensitivity"]
+    assert [name for name in table if name.startswith("eur")] == []
+    at_5_percent = table["usd_per_million_tokens_by_utilization_ratio"][0]
+    assert at_5_percent["utilization_ratio"] == 0.05
+    low, high = at_5_percent["usd_per_million_tokens_range"]
+    assert at_5_percent["eur_per_million_tokens_range"] == [
+        pytest.approx(low / 2, abs=1e-6),
+        pytest.approx(high / 2, abs=1e-6),
+    ]
+    tariff = table["usd_per_million_tokens_by_usd_per_kwh"][0]
+    assert (tariff["usd_per_kwh"], tariff["eur_per_kwh"]) == (0.05, 0.025)
+
+
+def test_an_estimate_on_second_hand_rates_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """An RTX 3090's 16-bit rate is derived; an H100's is not."""
+    words = ("estimate", "Llama 3.1 8B", "--concurrency", "8", "--gpu")
+    assert as_json(capsys, *words, "RTX 3090")["second_hand"] == ["16-bit rate"]
+    assert as_json(capsys, *words, "H100 SXM")["second_hand"] == []
+    assert main([*words, "RTX 3090"]) == 0
+    assert "16-bit rate of a RTX 3090 is second-hand" in capsys.readouterr().out
+
+
+def test_electricity_that_is_not_counted_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """In every answer about an owned card without a tariff."""
+    owned = ["--purchase-usd", "2000"]
+    for words in (
+        [*COMMANDS["cost"], *owned],
+        COMMANDS["compare"],
+        [*COMMANDS["estimate"], *owned],
+    ):
+        assert main(words) == 0
+        assert "Electricity is not in it" in capsys.readouterr().out
+    assert main([*COMMANDS["cost"], *owned, "--electricity-usd-per-kwh", "0.15"]) == 0
+    assert "Electricity is not in it" not in capsys.readouterr().out
+    found = as_json(capsys, *COMMANDS["cost"], *owned)
+    assert "electricity" not in found["usd_per_hour_by_component"]
+
+
 def test_cost_takes_the_rate_and_the_price_of_a_running_server(capsys: pytest.CaptureFixture[str]) -> None:
     """No card need be named."""
     with serving(PAGE) as url:
@@ -104,6 +146,19 @@ def test_an_old_price_is_shown_with_its_age(capsys: pytest.CaptureFixture[str]) 
     assert price["stale"] is (price["age_days"] > 90)
 
 
+def test_an_old_tariff_is_shown_with_its_age(capsys: pytest.CaptureFixture[str]) -> None:
+    """A region's tariff has a source and a date as a rent has; carbon names its own."""
+    words = [*COMMANDS["cost"], "--purchase-usd", "2000", "--region", "US New York"]
+    tariff = as_json(capsys, *words)["price"]["electricity"]
+    assert (tariff["usd_per_kwh"], tariff["region"], tariff["as_of"]) == (0.1914, "US New York", "2025-04")
+    assert tariff["stale"] is (tariff["age_days"] > 90)
+    assert "EIA" in tariff["source"]
+    assert main(words) == 0
+    assert "electricity of US New York, 2025-04 (" in capsys.readouterr().out
+    assert "electricity" not in as_json(capsys, *words, "--electricity-usd-per-kwh", "0.15")["price"]
+    assert "Ember" in as_json(capsys, *COMMANDS["cost"], "--region", "France")["gco2e_source"]
+
+
 def test_any_models_on_any_cards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file of models; one that is not understood is a cell of its own."""
     odd = tmp_path / "odd.json"
@@ -122,8 +177,15 @@ def test_any_models_on_any_cards(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_exit_codes_are_those_of_check(capsys: pytest.CaptureFixture[str]) -> None:
     """1 where the model does not fit."""
-    assert main(["estimate", "Llama 3.3 70B", "--gpu", "RTX 4090"]) == 1
+    refused = ("estimate", "Llama 3.3 70B", "--gpu", "RTX 4090")
+    assert main(refused) == 1
     assert "does not fit" in capsys.readouterr().out
+    answer = as_json(capsys, *refused, code=1)
+    assert (answer["schema"], answer["verdict"], answer["reason"]) == (
+        "costmeter.estimate/1",
+        "no",
+        "weights",
+    )
     found = as_json(
         capsys, "cost", "--gpu", "RTX 4090", "--model", "Llama 3.3 70B", "--quantization", "q4", code=1
     )
@@ -175,64 +237,3 @@ def test_an_update_is_shown_before_it_is_written(tmp_path: Path, capsys: pytest.
     assert "+  H100 SXM lambda on-demand 8x" in capsys.readouterr().out
     found = as_json(capsys, *words)
     assert (found["schema"], found["changes"], found["written"]) == ("costmeter.prices-update/1", [], False)
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["cost", "--gpu", "RTX 4091", "--tokens-per-second", "1"],
-        ["cost", "--gpu", "RTX 4090", "--tokens-per-second", "-5"],
-        ["cost", "--gpu", "RTX 4090", "--tokens-per-second", "0"],
-        ["cost", "--gpu", "RTX 4090", "--tokens-per-second", "1", "--utilization", "0"],
-        ["cost", "--gpu", "RTX 4090", "--tokens-per-second", "1", "--utilization", "150%"],
-        ["cost", "--gpu", "RTX 4090", "--tokens-per-second", "1", "--gpu-hourly-usd", "0"],
-        [
-            "cost",
-            "--gpu",
-            "RTX 4090",
-            "--tokens-per-second",
-            "1",
-            "--gpu-hourly-usd",
-            "1",
-            "--purchase-usd",
-            "2",
-        ],
-        ["cost", "--gpu", "RTX 4090", "--tokens-per-second", "1", "--idle-watts", "20"],
-        ["cost", "--gpu", "RTX 4090", "--tokens-per-second", "1", "--currency", "EUR"],
-        ["cost", "--gpu", "RTX 4090", "--from-bench", str(CONFIG)],
-        ["cost", "--gpu", "RTX 4090", "--from-metrics", "http://127.0.0.1:9/metrics"],
-        ["cost", "--gpu", "RTX 4090"],
-        ["cost", "--tokens-per-second", "1"],
-        ["cost", "--gpu", "RTX 4090", "--model", "Qwen32B"],
-        ["matrix", "--gpus", ","],
-        ["matrix", "--quantizations", "q3"],
-        ["matrix", "--models", "missing.txt"],
-        ["matrix", "--max-model-len", "0"],
-        ["compare"],
-        ["compare", "--plan", "RTX 4090 0h"],
-        ["compare", "--plan", "RTX 4090 800h"],
-        ["compare", "--plan", "RTX 4090 160h owned"],
-        ["compare", "--plan", "RTX 4090 160h", "--plot", "x.gif"],
-        ["compare", "--plan", "RTX 4090 160h", "--plot", "x.svg"],
-        ["compare", "--plan", "RTX 4090 160h", "--bought", "tomorrow"],
-        ["compare", "--against", "api"],
-        ["compare", "--against", "api", "--api-model", "Llama 9"],
-        ["compare", "--against", "api", "--api-model", "Qwen3-32B", "--tokens", "1,2"],
-        ["compare", "--against", "api", "--api-model", "Qwen3-32B", "--tokens", "0,0,0"],
-        ["compare", "--against", "api", "--api-model", "Qwen3-32B", "--tokens", "1,2,3", "--gpu", "RTX 4090"],
-        ["estimate", "Llama 3.1 8B"],
-        ["estimate", "Llama 3.1 8B", "--gpu", "H100 SXM", "--concurrency", "0"],
-        ["estimate", "Llama 3.1 8B", "--gpu", "H100 SXM", "--prompt-tokens", "200000"],
-        ["prices", "update"],
-        ["prices", "update", "--from", "litellm", str(FEEDS / "runpod.csv"), "--to", "x.toml"],
-        ["prices", "update", "--from", "skypilot", str(FEEDS / "lambda" / "vms.csv")],
-    ],
-    ids=" ".join,
-)
-def test_bad_input_is_one_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit 2, nothing on standard output, no traceback."""
-    assert main(words) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("costmeter: ")
-    assert err.count("\n") == 1

@@ -229,3 +229,14 @@ def test_a_missing_users_file_is_said(tmp_path: Path) -> None:
     catalogue = load_catalogue({"COSTMETER_CATALOGUE": str(tmp_path / "absent.toml")})
     with pytest.raises(BadInputError, match=r"absent\.toml: No such file"):
         catalogue.find("4090")
+
+
+def test_a_fact_that_its_own_source_contradicts_is_marked() -> None:
+    """Who reads "says 8000" beside 7,700 must see the question mark."""
+    facts = [
+        (card.name, name, origin)
+        for card in Catalogue(None).cards
+        for name, origin in card.provenance.items()
+    ]
+    assert [fact for fact in facts if " says " in fact[2].source and fact[2].verified] == []
+    assert not find_gpu("B200 SXM").is_verified("bandwidth_bytes_per_second")

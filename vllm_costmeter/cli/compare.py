@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.cli import compare_api, price_terms
+from vllm_costmeter.cli import compare_api, price_flags
 from vllm_costmeter.cli.plan_building import compared
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.requantised import precision
@@ -49,7 +49,7 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--plan", metavar="PLAN", action="append", default=[], help="a month of deployments; may be repeated"
+        "--plan", metavar="PLAN", action="append", help="a month of deployments; may be repeated"
     )
     parser.add_argument("--file", metavar="FILE", help="plans in a TOML file")
     parser.add_argument(
@@ -63,8 +63,8 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--plot", metavar="FILE", help="also draw: a .png or .svg file")
     compare_api.add_flags(parser)
-    price_terms.add_price_flags(parser, rent=False)
-    price_terms.add_answer_flags(parser)
+    price_flags.add_price_flags(parser, rent=False)
+    price_flags.add_answer_flags(parser)
 
 
 def run(args: argparse.Namespace, today: date | None = None) -> int:
@@ -72,8 +72,9 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     today = today or datetime.now(UTC).date()
     if args.against == "api":
         return compare_api.run(args, today)
-    shown = price_terms.chosen_currency(args)
-    requests = [*map(parse_plan, args.plan), *(read_plans(Path(args.file)) if args.file else [])]
+    compare_api.reject_api_flags(args)
+    shown = price_flags.chosen_currency(args)
+    requests = [*map(parse_plan, args.plan or []), *(read_plans(Path(args.file)) if args.file else [])]
     if not requests:
         raise BadInputError(
             'no plan: give --plan "RTX 4090 160h" or --file; `costmeter compare --help` has examples'

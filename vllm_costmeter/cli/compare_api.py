@@ -6,7 +6,7 @@ import argparse
 from datetime import date
 from fractions import Fraction
 
-from vllm_costmeter.cli import price_terms
+from vllm_costmeter.cli import price_flags, price_terms
 from vllm_costmeter.core.economics.api_price import ServedTokens, prices_of
 from vllm_costmeter.core.economics.money import exact
 from vllm_costmeter.core.errors import BadInputError
@@ -16,6 +16,23 @@ from vllm_costmeter.sources.api_catalogue import api_prices
 from vllm_costmeter.sources.catalogue import parse_gpu
 from vllm_costmeter.sources.prometheus_api import served_over
 from vllm_costmeter.sources.served import bill_usd, read_page, served_tokens
+
+_ONLY_AGAINST_API = (
+    "api_model",
+    "api_provider",
+    "from_metrics",
+    "from_prometheus",
+    "tokens",
+    "model_name",
+    "own_usd",
+    "gpu",
+    "hours",
+)
+
+
+def reject_api_flags(args: argparse.Namespace) -> None:
+    """BadInputError for a flag of this comparison without `--against api`."""
+    price_flags.reject_flags(args, _ONLY_AGAINST_API, "compares with an API: give --against api too")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -41,26 +58,30 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--model-name", metavar="NAME", help="only this served model of a Prometheus")
     group.add_argument(
-        "--own-usd", type=price_terms.money_or_zero, metavar="USD", help="what serving them cost here"
+        "--own-usd", type=price_flags.money_or_zero, metavar="USD", help="what serving them cost here"
     )
     group.add_argument("--gpu", metavar="NAME", help="or: the card, with --hours")
-    group.add_argument("--hours", type=price_terms.money, metavar="H", help="for how long it was held")
+    group.add_argument("--hours", type=price_flags.money, metavar="H", help="for how long it was held")
 
 
 def run(args: argparse.Namespace, today: date) -> int:
     """Print the comparison. BadInputError for an unknown model or provider and for no tokens."""
-    shown = price_terms.chosen_currency(args)
-    if args.plan or args.file:
-        raise BadInputError("--against api prices served tokens and takes no plan")
+    shown = price_flags.chosen_currency(args)
+    price_flags.reject_flags(
+        args, ("plan", "file", "plot"), "is for plans: --against api prices served tokens"
+    )
     if args.api_model is None:
         raise BadInputError('--against api needs --api-model, such as --api-model "Llama 3.3 70B Instruct"')
     rows = prices_of(api_prices(), args.api_model, args.api_provider)
     own = _own(args, today)
     if args.format == "json":
-        print(answer.document(api_answer.SCHEMA, api_answer.values(own, rows, args.api_model), shown), end="")
+        print(
+            answer.document(api_answer.SCHEMA, api_answer.values(own, rows, args.api_model, today), shown),
+            end="",
+        )
     else:
         write = answer.markdown if args.format == "markdown" else answer.text
-        print(write([api_answer.section(own, rows, args.api_model, shown)]), end="")
+        print(write([api_answer.section(own, rows, args.api_model, shown, today)]), end="")
     return 0
 
 
@@ -84,10 +105,12 @@ def _own(args: argparse.Namespace, today: date) -> OwnServing:
 
 def _stated_usd(args: argparse.Namespace, today: date) -> Fraction | None:
     if args.own_usd is not None:
+        price_flags.reject_flags(args, ("gpu", "hours"), "contradicts --own-usd: keep one of them")
         return Fraction(args.own_usd)
     if (args.gpu is None) != (args.hours is None):
         raise BadInputError("--gpu and --hours belong together: what was held, and for how long")
     if args.gpu is None:
+        price_flags.reject_owned_terms(args, "is a term of a card: give --gpu and --hours too")
         return None
     card, count = parse_gpu(args.gpu)
     rent = argparse.Namespace(**vars(args), gpu_hourly_usd=None, node_hourly_usd=None)

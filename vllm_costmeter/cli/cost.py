@@ -7,17 +7,18 @@ from datetime import UTC, date, datetime
 from fractions import Fraction
 from typing import Any
 
-from vllm_costmeter.cli import price_terms
+from vllm_costmeter.cli import price_flags, price_terms
 from vllm_costmeter.cli.matrix import matrix_cells
 from vllm_costmeter.core.card import Card
 from vllm_costmeter.core.economics.cost import Cost
 from vllm_costmeter.core.economics.hourly import HourlyCost
 from vllm_costmeter.core.economics.money import exact, share
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.matrix import Cell
+from vllm_costmeter.core.matrix import WORKING_TOKENS, Cell
 from vllm_costmeter.outputs import answer, cost_answer, matrix_answer
 from vllm_costmeter.sources.bench_file import read_bench
 from vllm_costmeter.sources.catalogue import parse_gpu
+from vllm_costmeter.sources.serve_flag_values import whole
 from vllm_costmeter.sources.served import serving_rate
 
 EXAMPLES = """\
@@ -51,7 +52,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--gpu", metavar="NAME", help='a card, or several: "RTX 4090", "H100 SXM:8"')
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument(
-        "--tokens-per-second", type=price_terms.money, metavar="N", help="of the whole deployment"
+        "--tokens-per-second", type=price_flags.money, metavar="N", help="of the whole deployment"
     )
     rate.add_argument("--from-metrics", metavar="URL", help="the rate of a running server, from its /metrics")
     rate.add_argument("--from-bench", metavar="FILE", help="the rate in a result of `vllm bench serve`")
@@ -63,7 +64,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--seconds",
-        type=price_terms.money,
+        type=price_flags.money,
         default=Fraction(10),
         metavar="S",
         help="how long to watch a server that runs no meter; default 10",
@@ -86,18 +87,21 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--max-model-len",
-        type=int,
-        default=8192,
+        type=whole,
         metavar="TOKENS",
         help="context that must fit; default 8192",
     )
-    price_terms.add_price_flags(parser)
-    price_terms.add_answer_flags(parser)
+    price_flags.add_price_flags(parser)
+    price_flags.add_answer_flags(parser)
 
 
 def run(args: argparse.Namespace, today: date | None = None) -> int:
     """Print the answer; 1 where the model does not fit."""
-    shown = price_terms.chosen_currency(args)
+    if args.model is None:
+        price_flags.reject_flags(
+            args, ("quantization", "max_model_len"), "is about a model: give --model too"
+        )
+    shown = price_flags.chosen_currency(args)
     utilisation = share(args.utilization, "--utilization")
     rate, price_of_server = _rate(args)
     card, count = parse_gpu(args.gpu) if args.gpu else (None, 1)
@@ -107,7 +111,8 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
         raise BadInputError("no rate: give --tokens-per-second, --from-metrics or --from-bench")
     tokens_per_second, rate_source = rate or (None, "")
     carbon = None if card is None else price_terms.gco2e_per_hour(args, card, count)
-    cost = Cost(priced.cost, utilisation, tokens_per_second, carbon)
+    carbon_source = "" if carbon is None else price_terms.carbon_source(args)
+    cost = Cost(priced.cost, utilisation, tokens_per_second, carbon, carbon_source)
     if args.format == "json":
         values = cost_answer.values(
             cost, price_terms.price_values(priced), card.name if card else None, rate_source
@@ -169,5 +174,8 @@ def _cell(args: argparse.Namespace, card: Card | None, count: int) -> Cell:
     if card is None:
         raise BadInputError("--model needs --gpu: nothing fits on no card")
     return matrix_cells(
-        [args.model], [f"{count}x {card.name}"], [args.quantization or "own"], args.max_model_len
+        [args.model],
+        [f"{count}x {card.name}"],
+        [args.quantization or "own"],
+        args.max_model_len or WORKING_TOKENS,
     )[0]

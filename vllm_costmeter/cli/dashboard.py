@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.cli.api_price_flags import add_api_price_flags, api_prices_from
+from vllm_costmeter.cli.parser import folder
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.outputs.dashboard_push import push
 from vllm_costmeter.outputs.dashboards.api_panels import with_api_prices
@@ -17,12 +17,20 @@ from vllm_costmeter.outputs.new_files import write_new_files
 from vllm_costmeter.sources.grafana_folder import grafana_files
 
 TOKEN_VARIABLE = "GRAFANA_TOKEN"
-EXAMPLES = f"""\
+EXPORT = """\
 examples:
   costmeter dashboard export grafana                   # then: cd grafana && docker compose up
   costmeter dashboard export grafana --api-input-usd-per-million 0.15 --api-output-usd-per-million 0.6
+"""
+PUSH = f"""\
+examples:
   {TOKEN_VARIABLE}=glsa_... costmeter dashboard push --url http://localhost:3000 --datasource Prometheus
 """
+GENERATE = """\
+examples:
+  costmeter dashboard generate grafana --force         # what is committed under grafana/dashboards
+"""
+EXAMPLES = f"{EXPORT}{PUSH.removeprefix('examples:' + chr(10))}"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -38,14 +46,18 @@ def add_parser(subparsers: Any) -> None:
     export = actions.add_parser(
         "export",
         allow_abbrev=False,
+        epilog=EXPORT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Write dashboards, provisioning, rules and a compose file into DIR.",
     )
-    export.add_argument("folder", metavar="DIR")
+    export.add_argument("folder", metavar="DIR", type=folder)
     export.add_argument("--force", action="store_true", help="overwrite files that are there")
     add_api_price_flags(export)
     to_grafana = actions.add_parser(
         "push",
         allow_abbrev=False,
+        epilog=PUSH,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Create or update the dashboards in a Grafana, by uid; nothing that is not ours is touched.",
     )
     to_grafana.add_argument("--url", required=True, help="address of the Grafana")
@@ -62,9 +74,11 @@ def add_parser(subparsers: Any) -> None:
     generate = actions.add_parser(
         "generate",
         allow_abbrev=False,
+        epilog=GENERATE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Generate the dashboards from the metric table into DIR/dashboards; needs the extra `dashboards`.",
     )
-    generate.add_argument("folder", metavar="DIR")
+    generate.add_argument("folder", metavar="DIR", type=folder)
     generate.add_argument("--force", action="store_true", help="overwrite files that are there")
 
 
@@ -73,8 +87,8 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "push":
         return _push(args)
     texts = _generated() if args.action == "generate" else _repriced(grafana_files(), args)
-    write_new_files(Path(args.folder), texts, force=args.force)
-    print("\n".join(f"wrote {Path(args.folder) / name}" for name in texts))
+    write_new_files(args.folder, texts, force=args.force)
+    print("\n".join(f"wrote {args.folder / name}" for name in texts))
     return 0
 
 

@@ -6,10 +6,10 @@ import argparse
 from datetime import UTC, date, datetime
 from typing import Any
 
-from vllm_costmeter.cli import price_terms
+from vllm_costmeter.cli import price_flags, price_terms
 from vllm_costmeter.core.card import Card
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.estimate import Load, estimate, rates_of
+from vllm_costmeter.core.estimate import Load, estimate, rates_of, second_hand_rates
 from vllm_costmeter.core.fit import fit
 from vllm_costmeter.core.fit_result import Fit
 from vllm_costmeter.core.matrix import cell
@@ -19,6 +19,7 @@ from vllm_costmeter.core.requantised import precision, requantised
 from vllm_costmeter.outputs import answer, estimate_answer
 from vllm_costmeter.sources.catalogue import parse_gpu
 from vllm_costmeter.sources.known_models import named_model
+from vllm_costmeter.sources.serve_flag_values import whole
 
 EXAMPLES = """\
 examples:
@@ -52,21 +53,21 @@ def add_parser(subparsers: Any) -> None:
         help="fp16, fp8, q4; default: as its config.json says",
     )
     parser.add_argument(
-        "--concurrency", type=int, default=64, metavar="N", help="requests at once; default 64"
+        "--concurrency", type=whole, default=64, metavar="N", help="requests at once; default 64"
     )
     parser.add_argument(
-        "--prompt-tokens", type=int, default=512, metavar="N", help="per request; default 512"
+        "--prompt-tokens", type=whole, default=512, metavar="N", help="per request; default 512"
     )
     parser.add_argument(
-        "--output-tokens", type=int, default=256, metavar="N", help="per request; default 256"
+        "--output-tokens", type=whole, default=256, metavar="N", help="per request; default 256"
     )
-    price_terms.add_price_flags(parser)
-    price_terms.add_answer_flags(parser)
+    price_flags.add_price_flags(parser)
+    price_flags.add_answer_flags(parser)
 
 
 def run(args: argparse.Namespace, today: date | None = None) -> int:
     """Print the estimate; 1 where the model does not fit."""
-    shown = price_terms.chosen_currency(args)
+    shown = price_flags.chosen_currency(args)
     if args.gpu is None:
         raise BadInputError('no card: give --gpu, as in --gpu "RTX 4090" (`costmeter gpus` lists all)')
     card, count = parse_gpu(args.gpu)
@@ -74,22 +75,28 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     wanted = precision(args.quantization)
     name, published = named_model(args.model)
     model = requantised(published, wanted)
-    placed = _placed(model, card, count, load)
-    if placed is None:
+    plan, fits = _placed(model, card, count, load)
+    about = estimate_answer.about(name, card.name, count, wanted)
+    if fits.is_refused:
+        if args.format == "json":
+            refusal = about | estimate_answer.refusal(fits.reason or "", fits.message)
+            print(answer.document(estimate_answer.SCHEMA, refusal), end="")
+        else:
+            print(f"does not fit: {fits.message}")
         return 1
-    plan, fits = placed
     held = fits.kv_cache.tokens // (load.prompt_tokens + load.output_tokens) if fits.kv_cache else None
     found = estimate(model, plan, rates_of(card, model), load, cards=count, most_running=held)
     priced = price_terms.priced_cards(args, card, count, today or datetime.now(UTC).date())
+    doubtful = second_hand_rates(card, model)
     title = card.name if count == 1 else f"{count}x {card.name}"
     if args.format == "json":
-        values = estimate_answer.with_context(
-            estimate_answer.values(found, priced.cost), name, card.name, count, wanted
-        )
-        values["price"] = price_terms.price_values(priced)
-        print(answer.document(estimate_answer.SCHEMA, values, shown), end="")
+        values = estimate_answer.values(found, priced.cost) | {
+            "second_hand": list(doubtful),
+            "price": price_terms.price_values(priced),
+        }
+        print(answer.document(estimate_answer.SCHEMA, about | values, shown), end="")
     else:
-        notes = []
+        notes = [f"The {name} of a {card.name} is second-hand: see `costmeter gpus`." for name in doubtful]
         if found.concurrency < load.concurrency:
             notes.append(
                 f"{load.concurrency} were asked for: the KV cache holds {found.concurrency} of that length."
@@ -104,8 +111,8 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     return 0
 
 
-def _placed(model: Model, card: Card, count: int, load: Load) -> tuple[Plan, Fit] | None:
-    """The layout that `costmeter matrix` would choose; None, with one line, where the requests do not fit."""
+def _placed(model: Model, card: Card, count: int, load: Load) -> tuple[Plan, Fit]:
+    """The layout that `costmeter matrix` would choose, and whether the requests fit."""
     if (why := model.fault(Plan())) is not None:
         raise NotUnderstoodError(why)
     tokens = load.prompt_tokens + load.output_tokens
@@ -117,8 +124,4 @@ def _placed(model: Model, card: Card, count: int, load: Load) -> tuple[Plan, Fit
     best = cell(model, gpu, name=model.id, quantisation="", tokens=tokens)
     layout = Layout(best.tensor_parallel_size, best.pipeline_parallel_size)
     plan = Plan(layout=layout, max_model_len=tokens)
-    fits = fit(model, gpu, plan)
-    if fits.is_refused:
-        print(f"does not fit: {fits.message}")
-        return None
-    return plan, fits
+    return plan, fit(model, gpu, plan)

@@ -13,6 +13,7 @@ from vllm_costmeter.core.requantised import precision, requantised
 from vllm_costmeter.outputs import answer, matrix_answer
 from vllm_costmeter.sources.catalogue import parse_gpu
 from vllm_costmeter.sources.known_models import PACKAGED, models_in, named_model
+from vllm_costmeter.sources.serve_flag_values import whole
 
 EXAMPLES = """\
 examples:
@@ -53,7 +54,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--max-model-len",
-        type=int,
+        type=whole,
         default=WORKING_TOKENS,
         metavar="TOKENS",
         help="context asked for; default 8192",
@@ -65,8 +66,6 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table; 3 where every cell is unknown."""
-    if args.max_model_len < 1:
-        raise BadInputError(f"--max-model-len must be at least 1, got {args.max_model_len}")
     cells = matrix_cells(
         _models(args),
         _list(args.gpus, "--gpus"),

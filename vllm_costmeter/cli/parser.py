@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from vllm_costmeter.core.errors import BadInputError, nearest
@@ -26,3 +27,10 @@ class CommandParser(argparse.ArgumentParser):
         name = flag.partition("=")[0]
         known = [option for option in self._option_string_actions if option.startswith("--")]
         return BadInputError(f"unknown flag {name}{nearest(name, known)}; `{self.prog} --help` lists all")
+
+
+def folder(text: str) -> Path:
+    """An argument that names a folder. An empty one is a variable that is not set, not this folder."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must name a folder, . for this one; the name is empty")
+    return Path(text)

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from datetime import date
 
-from vllm_costmeter.cli import price_terms
+from vllm_costmeter.cli import price_flags, price_terms
 from vllm_costmeter.core.card import Card
 from vllm_costmeter.core.economics.break_even import BreakEven, break_even
 from vllm_costmeter.core.economics.comparison import ComparedPlan, Comparison, Line
@@ -28,6 +28,10 @@ def compared(
     today: date,
 ) -> Comparison:
     """BadInputError for an unknown card, a missing or contradicting price, hours that no month has."""
+    if not any(use.is_owned for request in requests for use in request.uses):
+        price_flags.reject_owned_terms(
+            args, "is a term of an owned card, and no plan has one: write 'RTX 4090 160h owned'"
+        )
     plans = []
     for request in requests:
         lines = tuple(_line(each, args, models, precision, today) for each in request.uses)
@@ -61,7 +65,7 @@ def _priced(
         owned = price_terms.owned_terms(terms, card)
         if owned is None:
             raise BadInputError(f"{request.gpu} owned: give --purchase-usd, what one such card costs")
-        return price_terms.PricedCards(HourlyCost(count, owned=owned), "as stated")
+        return price_terms.owned_cards(terms, HourlyCost(count, owned=owned), "as stated", today)
     if request.usd_per_gpu_hour is not None and request.usd_per_hour is not None:
         raise BadInputError(f"{request.gpu} has two prices, per GPU and per node: keep one")
     if request.usd_per_gpu_hour is not None:
@@ -85,8 +89,8 @@ def _break_even(request: UseRequest, use: Use, card: Card) -> BreakEven | None:
         row = default_price(card, cards)
         if row is None:
             return None
-        rent = price_terms.money(str(row.usd_per_gpu_hour))
-    return break_even(owned, rent, use.hours, cards)
+        rent = price_flags.money(str(row.usd_per_gpu_hour))
+    return break_even(owned, rent, use.hours, cards, use.utilisation)
 
 
 def _largest(card: Card, count: int, models: Sequence[NamedModel], precision: str) -> str | None:

@@ -1,24 +1,21 @@
-"""The flags that say what a card costs, rented or owned, and in which currency and form the answer is shown."""
+"""What a deployment costs by the hour, from the flags of price_flags.py and the catalogue."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from typing import Any
 
+from vllm_costmeter.cli import price_flags
 from vllm_costmeter.core.card import Card
-from vllm_costmeter.core.economics.currency import Currency, currency
 from vllm_costmeter.core.economics.hourly import HourlyCost, OwnedTerms
-from vllm_costmeter.core.economics.money import above_zero, at_least_zero
+from vllm_costmeter.core.economics.money import above_zero
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.price_row import STALE_AFTER_DAYS
+from vllm_costmeter.core.price_row import STALE_AFTER_DAYS, first_day, with_age
 from vllm_costmeter.sources.catalogue import default_price
-from vllm_costmeter.sources.regions import find_region
-
-_OWNED_ONLY = ("residual_usd", "electricity_usd_per_kwh", "overhead_usd_per_month", "idle_watts")
+from vllm_costmeter.sources.regions import Region, find_region
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,105 +26,39 @@ class PricedCards:
     source: str
     as_of: str = ""
     age_days: int | None = None
+    tariff: Region | None = None
+    """Whose electricity they draw, where nobody stated a tariff."""
+    tariff_age_days: int = 0
 
     @property
     def in_words(self) -> str:
         """ "rented, comparison article, 2026-05-25 (181 days old)"."""
-        old = self.age_days is not None and self.age_days > STALE_AFTER_DAYS
-        age = f" ({self.age_days} days old)" if old else ""
-        return ", ".join(filter(None, (self.cost.basis, self.source, f"{self.as_of}{age}")))
-
-
-def add_price_flags(parser: argparse.ArgumentParser, *, rent: bool = True) -> None:
-    """What one card costs; `rent` also declares the rental rates."""
-    group = parser.add_argument_group("price (default: the catalogue's dated quote for the card)")
-    if rent:
-        group.add_argument("--gpu-hourly-usd", type=money, metavar="USD", help="rent of one GPU per hour")
-        group.add_argument(
-            "--node-hourly-usd", type=money, metavar="USD", help="rent of all the GPUs per hour"
-        )
-    group.add_argument(
-        "--purchase-usd",
-        type=money,
-        metavar="USD",
-        help="owned: price of one GPU and its part of the machine",
-    )
-    group.add_argument(
-        "--lifetime-years",
-        type=money,
-        metavar="YEARS",
-        default=Fraction(3),
-        help="owned: written off over; default 3",
-    )
-    group.add_argument(
-        "--residual-usd",
-        type=money_or_zero,
-        metavar="USD",
-        help="owned: value at the end of its life; default 0",
-    )
-    group.add_argument(
-        "--region",
-        metavar="NAME",
-        help='tariff and carbon of a region\'s electricity, as far as they are known, such as "US New York" or France',
-    )
-    group.add_argument(
-        "--electricity-usd-per-kwh", type=money_or_zero, metavar="USD", help="owned: price of electricity"
-    )
-    group.add_argument(
-        "--watts", type=money, metavar="W", help="owned: drawn by a working GPU; default its rated power"
-    )
-    group.add_argument(
-        "--idle-watts",
-        type=money_or_zero,
-        metavar="W",
-        help="owned: drawn by a waiting GPU; default: unknown",
-    )
-    group.add_argument(
-        "--pue",
-        type=money,
-        metavar="RATIO",
-        default=Fraction(1),
-        help="owned: the building's energy over the GPUs'; default 1",
-    )
-    group.add_argument(
-        "--overhead-usd-per-month", type=money_or_zero, metavar="USD", help="owned: hosting and staff per GPU"
-    )
-
-
-def add_answer_flags(parser: argparse.ArgumentParser) -> None:
-    """The form of the answer."""
-    group = parser.add_argument_group("answer")
-    group.add_argument("--format", choices=("text", "json", "markdown"), default="text", help="default: text")
-    group.add_argument(
-        "--currency", metavar="CODE", help="show amounts in another currency, such as EUR; needs a rate"
-    )
-    group.add_argument(
-        "--usd-per-unit", type=money, metavar="RATE", help="dollars that one unit of it costs, such as 1.08"
-    )
-
-
-def chosen_currency(args: argparse.Namespace) -> Currency:
-    """BadInputError where it has no rate."""
-    return currency(args.currency, args.usd_per_unit)
+        words = [self.cost.basis, self.source, with_age(self.as_of, self.age_days or 0)]
+        if self.tariff is not None:
+            words += [
+                f"electricity of {self.tariff.name}",
+                with_age(self.tariff.as_of, self.tariff_age_days),
+            ]
+        return ", ".join(filter(None, words))
 
 
 def owned_terms(args: argparse.Namespace, card: Card) -> OwnedTerms | None:
     """The flags' terms for one card; None without a purchase price. BadInputError for flags that need one."""
     if args.purchase_usd is None:
-        given = [name for name in _OWNED_ONLY if getattr(args, name) is not None]
-        if given:
-            flag = f"--{given[0].replace('_', '-')}"
-            raise BadInputError(f"{flag} is a term of an owned card: give --purchase-usd too")
+        only = (
+            price_flags.OWNED_ONLY if args.region else (*price_flags.OWNED_ONLY, *price_flags.OWNED_OR_CARBON)
+        )
+        price_flags.reject_flags(args, only, "is a term of an owned card: give --purchase-usd too")
         return None
-    watts = args.watts if args.watts is not None else _rated_watts(card, args)
+    usd_per_kwh = _usd_per_kwh(args)
     return OwnedTerms(
         purchase_usd=args.purchase_usd,
-        lifetime_years=args.lifetime_years,
+        lifetime_years=args.lifetime_years or Fraction(price_flags.DEFAULT_LIFETIME_YEARS),
         residual_usd=args.residual_usd or Fraction(0),
-        usd_per_kwh=_usd_per_kwh(args) or Fraction(0),
-        watts=watts,
+        usd_per_kwh=usd_per_kwh,
+        watts=_watts(args, card, is_needed=usd_per_kwh is not None),
         idle_watts=args.idle_watts,
-        pue=args.pue,
+        pue=args.pue or Fraction(1),
         overhead_usd_per_month=args.overhead_usd_per_month or Fraction(0),
     )
 
@@ -144,12 +75,20 @@ def priced_cards(args: argparse.Namespace, card: Card, count: int, today: date) 
         raise BadInputError(f"{flags} contradict each other: a deployment has one price; keep one of them")
     owned = owned_terms(args, card)
     if owned is not None:
-        return PricedCards(HourlyCost(count, owned=owned), "flag --purchase-usd")
+        return owned_cards(args, HourlyCost(count, owned=owned), "flag --purchase-usd", today)
     if args.node_hourly_usd is not None:
         return PricedCards(HourlyCost(count, rental_usd=args.node_hourly_usd), "flag --node-hourly-usd")
     if args.gpu_hourly_usd is not None:
         return PricedCards(HourlyCost(count, rental_usd=args.gpu_hourly_usd * count), "flag --gpu-hourly-usd")
     return catalogue_price(card, count, today)
+
+
+def owned_cards(args: argparse.Namespace, cost: HourlyCost, source: str, today: date) -> PricedCards:
+    """Owned cards at `cost`, with the region whose tariff is in it."""
+    if args.region is None or args.electricity_usd_per_kwh is not None:
+        return PricedCards(cost, source)
+    region = find_region(args.region)
+    return PricedCards(cost, source, tariff=region, tariff_age_days=(today - first_day(region.as_of)).days)
 
 
 def catalogue_price(card: Card, count: int, today: date) -> PricedCards:
@@ -169,6 +108,15 @@ def price_values(priced: PricedCards) -> dict[str, Any]:
     found: dict[str, Any] = {"basis": cost.basis, "source": priced.source}
     if cost.rental_usd is not None:
         found["usd_per_gpu_hour"] = cost.rental_usd / cost.cards
+    if priced.tariff is not None:
+        found["electricity"] = {
+            "usd_per_kwh": priced.tariff.usd_per_kwh,
+            "region": priced.tariff.name,
+            "source": priced.tariff.source,
+            "as_of": priced.tariff.as_of,
+            "age_days": priced.tariff_age_days,
+            "stale": priced.tariff_age_days > STALE_AFTER_DAYS,
+        }
     if priced.as_of:
         found["as_of"] = priced.as_of
     if priced.age_days is not None:
@@ -176,28 +124,18 @@ def price_values(priced: PricedCards) -> dict[str, Any]:
     return found
 
 
-def money(text: str) -> Fraction:
-    """An argument above 0."""
-    return _argument(above_zero, text)
-
-
-def money_or_zero(text: str) -> Fraction:
-    """An argument of at least 0."""
-    return _argument(at_least_zero, text)
-
-
-def _argument(read: Callable[[str, str], Fraction], text: str) -> Fraction:
-    try:
-        return read(text, "")
-    except BadInputError as fault:
-        raise argparse.ArgumentTypeError(str(fault).strip()) from None
-
-
 def gco2e_per_hour(args: argparse.Namespace, card: Card, count: int) -> Fraction | None:
     """Of `count` working cards on the named region's grid; None without a region whose carbon is known."""
     grams = None if args.region is None else find_region(args.region).gco2e_per_kwh
-    watts = args.watts or card.tdp_watts
-    return None if grams is None or watts is None else Fraction(watts) / 1000 * args.pue * grams * count
+    if grams is None:
+        return None
+    return _watts(args, card, is_needed=True) / 1000 * (args.pue or 1) * grams * count
+
+
+def carbon_source(args: argparse.Namespace) -> str:
+    """Where the carbon of the named region was read, and for when."""
+    region = find_region(args.region)
+    return f"{region.name}: {region.source}, {region.as_of}"
 
 
 def _usd_per_kwh(args: argparse.Namespace) -> Fraction | None:
@@ -212,9 +150,13 @@ def _usd_per_kwh(args: argparse.Namespace) -> Fraction | None:
     return region.usd_per_kwh
 
 
-def _rated_watts(card: Card, args: argparse.Namespace) -> Fraction:
-    if _usd_per_kwh(args) is None:
-        return Fraction(args.idle_watts or 0)
-    if card.tdp_watts is None:
-        raise BadInputError(f"the rated power of a {card.name} is not in the catalogue: give --watts")
-    return Fraction(card.tdp_watts)
+def _watts(args: argparse.Namespace, card: Card, *, is_needed: bool) -> Fraction:
+    """As stated, else rated. A second-hand rating is no default: BadInputError where the figure hangs on it."""
+    if args.watts is not None:
+        return Fraction(args.watts)
+    if card.tdp_watts is not None and card.is_verified("tdp_watts"):
+        return Fraction(card.tdp_watts)
+    if is_needed:
+        known = f"{card.tdp_watts:g} W is second-hand" if card.tdp_watts else "is not in the catalogue"
+        raise BadInputError(f"the rated power of a {card.name} {known}: give --watts")
+    return Fraction(args.idle_watts or 0)

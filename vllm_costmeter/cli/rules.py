@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.cli.api_price_flags import add_api_price_flags, api_prices_from, usd
+from vllm_costmeter.cli.api_price_flags import add_api_price_flags, api_prices_from
+from vllm_costmeter.cli.parser import folder
+from vllm_costmeter.cli.price_flags import money
 from vllm_costmeter.outputs.new_files import write_new_files
 from vllm_costmeter.outputs.rules.alerts import alert_groups
 from vllm_costmeter.outputs.rules.files import rule_files
@@ -40,7 +41,9 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("folder", nargs="?", metavar="DIR", help="where to write costmeter-*.yml")
+    parser.add_argument(
+        "folder", nargs="?", metavar="DIR", type=folder, help="where to write costmeter-*.yml"
+    )
     parser.add_argument("--force", action="store_true", help="overwrite files that are there")
     parser.add_argument(
         "--format", choices=("yaml", "json"), default="yaml", help="on the terminal; default: yaml"
@@ -50,7 +53,7 @@ def add_parser(subparsers: Any) -> None:
         if limit.name in HELP:
             text = f"{HELP[limit.name]}; default: {limit.default:g}"
             flag = f"--{limit.name.replace('_', '-')}"
-            group.add_argument(flag, type=usd, default=limit.default, metavar="N", help=text)
+            group.add_argument(flag, type=_limit, default=limit.default, metavar="N", help=text)
     add_api_price_flags(parser)
 
 
@@ -59,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
     limits = Limits(**{name: getattr(args, name) for name in HELP}, api=api_prices_from(args))
     files = rule_files(limits)
     if args.folder is not None:
-        write_new_files(Path(args.folder), files, force=args.force)
-        print("\n".join(f"wrote {Path(args.folder) / name}" for name in files))
+        write_new_files(args.folder, files, force=args.force)
+        print("\n".join(f"wrote {args.folder / name}" for name in files))
     elif args.format == "json":
         groups = [group.fields() for group in (*recording_groups(), *alert_groups(limits))]
         print(json.dumps({"schema": "costmeter.rules/1", "groups": groups}, indent=2))
@@ -68,3 +71,7 @@ def run(args: argparse.Namespace) -> int:
         recording, alerts = files.values()
         print(recording + alerts[alerts.index("groups:\n") + len("groups:\n") :], end="")
     return 0
+
+
+def _limit(text: str) -> float:
+    return float(money(text))

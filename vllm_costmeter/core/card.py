@@ -64,6 +64,10 @@ class Card:
             else self.fp16_flops_per_second
         )
 
+    def is_verified(self, fact: str) -> bool:
+        """Whether this field may be relied on; a second-hand or derived one may not."""
+        return fact not in self.provenance or self.provenance[fact].verified
+
     def as_gpu(self, count: int = 1) -> Gpu:
         """`count` of these cards to place a model on. BadInputError where the CUDA-visible memory is unknown."""
         if self.memory_bytes is None:

@@ -1,11 +1,12 @@
 """Throughput before there is a server: a roofline with stated efficiency, prefill and decode apart.
 
-The constants were fitted to 211 published measurements of vLLM on H100 and A100 (docs/economics.md has the error
+Its constants were fitted to 211 published measurements of vLLM on H100 and A100 (docs/economics.md has the error
 table and says where the estimate is not to be trusted).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from vllm_costmeter.core.card import Card
@@ -16,16 +17,40 @@ from vllm_costmeter.core.meter.work import Work
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.plan import Plan
 
-MEMORY_EFFICIENCY = 1 / 1.1  # of the card's bandwidth; fitted 2026-11 to the runs named in docs/economics.md
-COMPUTE_EFFICIENCY = 1 / 1.6  # of the dense rate; same fit
-SECONDS_PER_LAYER = 40e-6  # kernels of one layer that no larger batch saves; same fit
-SECONDS_PER_EXPERT_LAYER = (
-    92e-6  # routing and scattered kernels of a mixture's layer, beside the above; same fit
+
+@dataclass(frozen=True, slots=True)
+class Slowness:
+    """What a request takes beyond the roofline. Its seconds are linear in each of these, so they can be fitted."""
+
+    memory: float
+    """Times the seconds that the published bandwidth would take."""
+    compute: float
+    """Times the seconds that the dense rate would take."""
+    seconds_per_layer: float
+    """Kernels of one layer that no larger batch saves."""
+    seconds_per_expert_layer: float
+    """The same of a mixture's layer, beside the above."""
+    seconds_per_shared_layer: float
+    """Latency of exchanging a layer's output, for every doubling of the cards."""
+    seconds_per_exchanged_byte: float
+    """Of a token's hidden state, per layer that several cards share; over NVLink and PCIe alike."""
+    seconds_per_routed_byte: float
+    """Of a token's hidden state, per layer and expert it is sent to."""
+    seconds_per_sequence: float
+    """Sampling, detokenising and bookkeeping of one sequence in one step."""
+
+
+FITTED = Slowness(
+    memory=1.11,  # fitted 2026-11 by scripts/estimate_fit.py to the runs named in docs/economics.md
+    compute=1.74,  # same fit
+    seconds_per_layer=33e-6,  # same fit
+    seconds_per_expert_layer=77e-6,  # same fit
+    seconds_per_shared_layer=32e-6,  # same fit
+    seconds_per_exchanged_byte=1 / 43e9,  # same fit
+    seconds_per_routed_byte=1 / 138e9,  # same fit
+    seconds_per_sequence=43e-6,  # same fit
 )
-SECONDS_PER_SHARED_LAYER = 75e-6  # latency of exchanging a layer's output between cards; same fit
-EXCHANGED_BYTES_PER_SECOND = 30e9  # per card and layer, over NVLink and PCIe alike; same fit
-SECONDS_PER_SEQUENCE = 46e-6  # sampling, detokenising and bookkeeping of one sequence in one step; same fit
-LOW, HIGH = 0.70, 1.35  # of ten measurements eight lie within, models left out of the fit in turn; same fit
+LOW, HIGH = 0.79, 1.25  # of ten measurements eight lie within, models left out of the fit in turn; same fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +134,7 @@ class Estimate:
 
 def rates_of(card: Card, model: Model) -> CardRates:
     """The card's dense rate in the precision the model computes in, and its bandwidth. BadInputError where unknown."""
-    eight_bit = model.quantization is not None and "fp8" in model.quantization
-    flops = (
-        card.fp8_flops_per_second
-        if eight_bit and card.fp8_flops_per_second
-        else card.sixteen_bit_flops_per_second
-    )
+    flops = card.fp8_flops_per_second if _in_fp8(card, model) else card.sixteen_bit_flops_per_second
     if not flops or not card.bandwidth_bytes_per_second:
         raise BadInputError(
             f"the rates of a {card.name} are not in the catalogue, so nothing can be estimated"
@@ -122,28 +142,47 @@ def rates_of(card: Card, model: Model) -> CardRates:
     return CardRates(flops, card.bandwidth_bytes_per_second)
 
 
+def second_hand_rates(card: Card, model: Model) -> tuple[str, ...]:
+    """What of `rates_of` the catalogue has from no first source, as its reader calls it."""
+    sixteen_bit = "bf16_flops_per_second" if card.bf16_flops_per_second else "fp16_flops_per_second"
+    flops = ("FP8 rate", "fp8_flops_per_second") if _in_fp8(card, model) else ("16-bit rate", sixteen_bit)
+    used = (flops, ("bandwidth", "bandwidth_bytes_per_second"))
+    return tuple(name for name, fact in used if not card.is_verified(fact))
+
+
+def _in_fp8(card: Card, model: Model) -> bool:
+    return model.quantization is not None and "fp8" in model.quantization and bool(card.fp8_flops_per_second)
+
+
 def estimate(
-    model: Model, plan: Plan, rates: CardRates, load: Load, *, cards: int = 1, most_running: int | None = None
+    model: Model,
+    plan: Plan,
+    rates: CardRates,
+    load: Load,
+    *,
+    cards: int = 1,
+    most_running: int | None = None,
+    slowness: Slowness = FITTED,
 ) -> Estimate:
     """`most_running` is how many such requests the KV cache holds; None: enough."""
     work = model_work(model, plan)
     running = load.concurrency if most_running is None else max(1, min(load.concurrency, most_running))
-    bandwidth = rates.memory_bytes_per_second * cards * MEMORY_EFFICIENCY
-    flops = rates.flops_per_second * cards * COMPUTE_EFFICIENCY
+    per_byte = slowness.memory / (rates.memory_bytes_per_second * cards)
+    per_flop = slowness.compute / (rates.flops_per_second * cards)
     layers = model.sizes.num_hidden_layers
+    hidden_bytes = layers * model.sizes.hidden_size * 2
     context = load.prompt_tokens + load.output_tokens / 2
-    weights_seconds = work.bytes_per_step(running) / bandwidth
-    kv_seconds = running * context * work.kv_bytes_per_token / bandwidth
-    compute_seconds = running * 2 * work.active_parameters / flops
-    overhead = layers * SECONDS_PER_LAYER + running * SECONDS_PER_SEQUENCE
-    overhead += layers * SECONDS_PER_EXPERT_LAYER if work.experts else 0.0
-    exchange = 0.0
-    if cards > 1:
-        exchanged = layers * model.sizes.hidden_size * 2
-        exchange = exchanged / EXCHANGED_BYTES_PER_SECOND
-        overhead += layers * SECONDS_PER_SHARED_LAYER + running * exchange
+    per_step = layers * (slowness.seconds_per_layer + slowness.seconds_per_shared_layer * math.log2(cards))
+    per_token = hidden_bytes * slowness.seconds_per_exchanged_byte if cards > 1 else 0.0
+    if work.experts:
+        per_step += layers * slowness.seconds_per_expert_layer
+        per_token += hidden_bytes * work.experts_per_token * slowness.seconds_per_routed_byte
+    weights_seconds = work.bytes_per_step(running) * per_byte
+    kv_seconds = running * context * work.kv_bytes_per_token * per_byte
+    compute_seconds = running * 2 * work.active_parameters * per_flop
+    overhead = per_step + running * (per_token + slowness.seconds_per_sequence)
     attention = 2 * work.attention_width * load.prompt_tokens
-    prefill = load.prompt_tokens * ((2 * work.active_parameters + attention) / flops + exchange)
+    prefill = load.prompt_tokens * ((2 * work.active_parameters + attention) * per_flop + per_token)
     return Estimate(
         load=load,
         concurrency=running,

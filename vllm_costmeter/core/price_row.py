@@ -44,6 +44,11 @@ def first_day(as_of: str) -> date:
     return date(year, month, day)
 
 
+def with_age(as_of: str, age_days: int) -> str:
+    """ "2026-05-25 (181 days old)"; the date alone while it is fresh."""
+    return f"{as_of} ({age_days} days old)" if age_days > STALE_AFTER_DAYS else as_of
+
+
 def choose_default(rows: Iterable[PriceRow], gpus: int = 1) -> PriceRow | None:
     """The row that prices a card when its owner says nothing; None where there is none.
 

@@ -12,6 +12,8 @@ from vllm_costmeter.core.economics.currency import USD, Currency
 from vllm_costmeter.core.economics.money import json_number, written
 from vllm_costmeter.outputs.table_layout import markdown_table, terminal_table
 
+NO_ELECTRICITY = "Electricity is not in it: --electricity-usd-per-kwh or --region says what it costs."
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -76,12 +78,17 @@ def _plain(value: Any, currency: Currency) -> Any:
         found = {}
         for key, each in value.items():
             found[key] = _plain(each, currency)
-            if currency is not USD and "usd" in key.split("_") and not key.startswith("usd_per_unit"):
+            if currency is not USD and "usd" in key.split("_") and key != "usd_per_unit" and _is_amount(each):
                 found[key.replace("usd", currency.code.lower())] = _plain(_shown(each, currency), currency)
         return found
     if isinstance(value, list | tuple):
         return [_plain(each, currency) for each in value]
     return json_number(value) if isinstance(value, Fraction) else value
+
+
+def _is_amount(value: Any) -> bool:
+    """Or several; not a list of rows, whose own fields have their twins."""
+    return not isinstance(value, list | tuple) or any(isinstance(each, Fraction) for each in value)
 
 
 def _shown(value: Any, currency: Currency) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +12,7 @@ from vllm_costmeter.core.economics.api_price import ApiPriceRow, ServedTokens, a
 from vllm_costmeter.core.economics.currency import Currency
 from vllm_costmeter.core.economics.money import written
 from vllm_costmeter.core.economics.plan import saving
+from vllm_costmeter.core.price_row import STALE_AFTER_DAYS, with_age
 from vllm_costmeter.outputs.answer import Section, amount, percent
 
 SCHEMA = "costmeter.compare-api/1"
@@ -26,7 +28,9 @@ class OwnServing:
     source: str
 
 
-def section(own: OwnServing, rows: Sequence[ApiPriceRow], model: str, currency: Currency) -> Section:
+def section(
+    own: OwnServing, rows: Sequence[ApiPriceRow], model: str, currency: Currency, today: date
+) -> Section:
     """One line per provider and one for this server."""
     code = currency.code
     titles = ("served by", code, f"input {code}/M", "cached", "output", "as of", "here is")
@@ -41,7 +45,7 @@ def section(own: OwnServing, rows: Sequence[ApiPriceRow], model: str, currency: 
                 row.provider,
                 amount(usd, currency),
                 *(amount(each, currency, 3) for each in prices),
-                row.as_of,
+                with_age(row.as_of, row.age_days(today)),
                 _against(own.usd, usd),
             )
         )
@@ -63,7 +67,7 @@ def _against(own: Fraction | None, api: Fraction) -> str:
     return f"{percent(saved)} less" if saved >= 0 else f"{percent(-saved)} more"
 
 
-def values(own: OwnServing, rows: Sequence[ApiPriceRow], model: str) -> dict[str, Any]:
+def values(own: OwnServing, rows: Sequence[ApiPriceRow], model: str, today: date) -> dict[str, Any]:
     """Every provider's bill for the same tokens."""
     tokens = own.tokens
     found: dict[str, Any] = {
@@ -79,10 +83,10 @@ def values(own: OwnServing, rows: Sequence[ApiPriceRow], model: str) -> dict[str
         found["own_usd"] = own.usd
         if tokens.generated:
             found["own_usd_per_million_generated_tokens"] = own.usd / tokens.generated * 1_000_000
-    return found | {"apis": [_row(own, row) for row in rows]}
+    return found | {"apis": [_row(own, row, today) for row in rows]}
 
 
-def _row(own: OwnServing, row: ApiPriceRow) -> dict[str, Any]:
+def _row(own: OwnServing, row: ApiPriceRow, today: date) -> dict[str, Any]:
     usd = api_usd(row, own.tokens)
     found: dict[str, Any] = {
         "provider": row.provider,
@@ -92,6 +96,8 @@ def _row(own: OwnServing, row: ApiPriceRow) -> dict[str, Any]:
         "cached_usd_per_million_tokens": row.cached,
         "output_usd_per_million_tokens": row.output_usd_per_million,
         "as_of": row.as_of,
+        "age_days": row.age_days(today),
+        "stale": row.age_days(today) > STALE_AFTER_DAYS,
         "source": row.source,
     }
     saved = None if own.usd is None else saving(own.usd, usd)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -10,8 +10,9 @@ from vllm_costmeter.core.card import Card
 from vllm_costmeter.core.economics.comparison import ComparedPlan, Comparison, Line
 from vllm_costmeter.core.economics.currency import Currency
 from vllm_costmeter.core.economics.money import written
+from vllm_costmeter.core.economics.plan import Use
 from vllm_costmeter.core.economics.sensitivity import Range, by_tariff, by_utilisation
-from vllm_costmeter.outputs.answer import Section, amount, percent, span
+from vllm_costmeter.outputs.answer import NO_ELECTRICITY, Section, amount, percent, span
 
 SCHEMA = "costmeter.compare/1"
 
@@ -25,8 +26,8 @@ def sections(comparison: Comparison, currency: Currency) -> list[Section]:
     rated = [line for line in _all(comparison) if line.use.tokens_per_second is not None]
     if rated:
         found.append(_by_utilisation(rated, currency))
-    if any(line.use.cost.owned is not None for line in rated):
-        found.append(_by_tariff(rated, currency))
+    if powered := [line for line in rated if by_tariff(line.use)]:
+        found.append(_by_tariff(powered, currency))
     return found
 
 
@@ -77,10 +78,13 @@ def _lines(comparison: Comparison, currency: Currency) -> Section:
         for each in comparison.plans
         for line in each.lines
     ]
-    notes = (
-        f"holds: the largest of the asked models that fits in {comparison.precision} with 8,192 tokens.",
-    )
-    return Section("Lines", titles, rows, notes)
+    notes = [f"holds: the largest of the asked models that fits in {comparison.precision} with 8,192 tokens."]
+    uses = [line.use for line in _all(comparison)]
+    if any(low != high for low, high in (use.usd_range() for use in uses)):
+        notes.append("A waiting card is counted at its full power: --idle-watts says what it draws.")
+    if any(use.cost.lacks_electricity for use in uses):
+        notes.append(NO_ELECTRICITY)
+    return Section("Lines", titles, rows, tuple(notes))
 
 
 def link(card: Card) -> str:
@@ -130,31 +134,29 @@ def _break_even(comparison: Comparison, lines: list[Line], currency: Currency) -
 
 
 def _by_utilisation(lines: list[Line], currency: Currency) -> Section:
-    tables = [by_utilisation(line.use.cost, line.use.tokens_per_second or Fraction(0)) for line in lines]
-    return _sensitivity("utilisation", lines, tables, currency, percent)
+    return _sensitivity("utilisation of the plan's hours", lines, by_utilisation, currency, percent)
 
 
 def _by_tariff(lines: list[Line], currency: Currency) -> Section:
-    owned = [line for line in lines if line.use.cost.owned is not None]
-    tables = [
-        by_tariff(line.use.cost, line.use.tokens_per_second or Fraction(0), line.use.utilisation)
-        for line in owned
-    ]
     return _sensitivity(
-        "electricity per kWh", owned, tables, currency, lambda usd: written(currency.shown(usd), 2)
+        "electricity per kWh", lines, by_tariff, currency, lambda usd: written(currency.shown(usd), 2)
     )
 
 
 def _sensitivity(
-    what: str, lines: list[Line], tables: list[dict[Fraction, Range]], currency: Currency, name: Any
+    what: str,
+    lines: list[Line],
+    table: Callable[[Use], Mapping[Fraction, Range]],
+    currency: Currency,
+    name: Callable[[Fraction], str],
 ) -> Section:
+    tables = [table(line.use) for line in lines]
     rows = [
-        (line.use.name, line.use.cost.basis, *(span(each, currency) for each in table.values()))
-        for line, table in zip(lines, tables, strict=True)
+        (line.use.name, line.use.cost.basis, *(span(each, currency) for each in found.values()))
+        for line, found in zip(lines, tables, strict=True)
     ]
     titles = ("deployment", "", *(name(each) for each in tables[0]))
-    notes = ("utilisation: of all paid hours, which for an owned card are all hours of its life.",)
-    return Section(f"{currency.code} per million tokens by {what}", titles, rows, notes)
+    return Section(f"{currency.code} per million tokens by {what}", titles, rows)
 
 
 def values(comparison: Comparison) -> dict[str, Any]:
@@ -202,12 +204,8 @@ def _line_values(comparison: Comparison, line: Line) -> dict[str, Any]:
     if use.tokens_per_second is not None and unit is not None:
         found |= {"tokens_per_second": use.tokens_per_second, "usd_per_million_tokens": unit}
         found["sensitivity"] = {
-            "usd_per_million_tokens_by_utilization_ratio": _ranges(
-                by_utilisation(use.cost, use.tokens_per_second)
-            ),
-            "usd_per_million_tokens_by_usd_per_kwh": _ranges(
-                by_tariff(use.cost, use.tokens_per_second, use.utilisation)
-            ),
+            "usd_per_million_tokens_by_utilization_ratio": _ranges("utilization_ratio", by_utilisation(use)),
+            "usd_per_million_tokens_by_usd_per_kwh": _ranges("usd_per_kwh", by_tariff(use)),
         }
     if line.break_even is not None:
         found["break_even"] = _break_even_values(comparison, line)
@@ -230,5 +228,5 @@ def _break_even_values(comparison: Comparison, line: Line) -> dict[str, Any]:
     return found if day is None else found | {"date": day.isoformat()}
 
 
-def _ranges(table: Mapping[Fraction, Range]) -> list[dict[str, Any]]:
-    return [{"at": at, "usd_range": list(low_high)} for at, low_high in table.items()]
+def _ranges(at: str, table: Mapping[Fraction, Range]) -> list[dict[str, Any]]:
+    return [{at: value, "usd_per_million_tokens_range": list(each)} for value, each in table.items()]

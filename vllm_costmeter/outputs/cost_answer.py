@@ -9,7 +9,7 @@ from typing import Any
 from vllm_costmeter.core.economics.cost import Cost
 from vllm_costmeter.core.economics.currency import Currency
 from vllm_costmeter.core.economics.hourly import Convention
-from vllm_costmeter.outputs.answer import Section, amount, percent, span
+from vllm_costmeter.outputs.answer import NO_ELECTRICITY, Section, amount, percent, span
 
 SCHEMA = "costmeter.cost/1"
 
@@ -29,7 +29,7 @@ def section(
     rows += [
         (f"  {name}", *(amount(cost.hourly.components(each)[name], currency, 3) for each in columns))
         for name in cost.hourly.components()
-        if len(cost.hourly.components()) > 1 and cost.hourly.components()[name]
+        if cost.hourly.owned is not None and cost.hourly.components()[name]
     ]
     if cost.utilisation < 1:
         useful = (span(cost.usd_per_useful_hour(each), currency) for each in columns)
@@ -45,9 +45,11 @@ def section(
     )
     if cost.gco2e_per_million_tokens is not None:
         said.append(
-            f"{float(cost.gco2e_per_million_tokens):.3g} g CO2e per million tokens, at the cards' power at work"
+            f"{float(cost.gco2e_per_million_tokens):.3g} g CO2e per million tokens, at the cards' power at work "
+            f"({cost.gco2e_source})"
         )
     said += list(notes) + ([IDLE_NOTE] if is_range(cost) else [])
+    said += [NO_ELECTRICITY] if cost.hourly.lacks_electricity else []
     return Section(title, titles, rows, tuple(said))
 
 
@@ -83,7 +85,7 @@ def values(cost: Cost, price: Mapping[str, Any], gpu: str | None, rate_source: s
             "usd_per_million_tokens_range": list(unit),
         }
     if cost.gco2e_per_hour is not None:
-        found["gco2e_per_hour"] = cost.gco2e_per_hour
+        found |= {"gco2e_per_hour": cost.gco2e_per_hour, "gco2e_source": cost.gco2e_source}
     if cost.gco2e_per_million_tokens is not None:
         found["gco2e_per_million_tokens"] = cost.gco2e_per_million_tokens
     found["article_convention"] = _article(cost)

@@ -52,7 +52,7 @@ def _figure(panels: int) -> tuple[Any, Sequence[Any]]:
 
 def _unit_prices(axes: Any, lines: Sequence[Line], currency: Currency) -> None:
     for line in lines:
-        table = by_utilisation(line.use.cost, line.use.tokens_per_second or Fraction(1), _UTILISATIONS)
+        table = by_utilisation(line.use, _UTILISATIONS)
         across = [float(share) * 100 for share in table]
         low, high = ([float(currency.shown(pair[end])) for pair in table.values()] for end in (0, 1))
         (drawn,) = axes.plot(across, high, label=f"{line.use.name}, {line.use.cost.basis}")

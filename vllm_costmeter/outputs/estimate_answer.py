@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -10,7 +10,7 @@ from vllm_costmeter.core.economics.currency import Currency
 from vllm_costmeter.core.economics.hourly import HourlyCost, usd_per_million_tokens
 from vllm_costmeter.core.economics.money import exact
 from vllm_costmeter.core.estimate import Estimate
-from vllm_costmeter.outputs.answer import Section, amount
+from vllm_costmeter.outputs.answer import NO_ELECTRICITY, Section, amount
 
 SCHEMA = "costmeter.estimate/1"
 NOT_TO_TRUST = (
@@ -43,6 +43,7 @@ def section(
         f"{found.concurrency} requests at once, {load.prompt_tokens:,} prompt and {load.output_tokens:,} output "
         f"tokens; a decode step goes mostly into {found.limit}.",
         *notes,
+        *([NO_ELECTRICITY] if cost is not None and cost.lacks_electricity else []),
         NOT_TO_TRUST,
     )
     return Section(title, ("", "low", "estimate", "high", "at the limit"), rows, said)
@@ -52,6 +53,7 @@ def values(found: Estimate, cost: HourlyCost | None) -> dict[str, Any]:
     """Rates of the whole deployment; prices are per generated token at full use."""
     low, high = found.generated_range
     answer: dict[str, Any] = {
+        "verdict": "fits",
         "concurrency": found.concurrency,
         "prompt_tokens": found.load.prompt_tokens,
         "output_tokens": found.load.output_tokens,
@@ -88,9 +90,11 @@ def _rounded(rate: float) -> float:
     return round(rate, 3)
 
 
-def with_context(
-    values_: Mapping[str, Any], model: str, gpu: str, count: int, precision: str
-) -> dict[str, Any]:
-    """What the estimate is about, before its figures."""
-    about = {"model": model, "quantization": precision, "gpu": {"name": gpu, "count": count}}
-    return about | dict(values_)
+def about(model: str, gpu: str, count: int, precision: str) -> dict[str, Any]:
+    """What is estimated."""
+    return {"model": model, "quantization": precision, "gpu": {"name": gpu, "count": count}}
+
+
+def refusal(reason: str, message: str) -> dict[str, Any]:
+    """Instead of `values` where the requests do not fit."""
+    return {"verdict": "no", "reason": reason, "message": message}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,18 +18,29 @@ def write_new_files(folder: Path, texts: Mapping[str, str], *, force: bool = Fal
     Raises BadInputError before anything is written when one is there already (unless `force`), and when the folder
     cannot be written.
     """
-    existing = [name for name in texts if (folder / name).exists()]
+    existing = [name for name in texts if os.path.lexists(folder / name)]
     if existing and not force:
         named = ", ".join(existing[:NAMED_AT_MOST])
         more = len(existing) - NAMED_AT_MOST
         named += f" and {more} more" if more > 0 else ""
         raise BadInputError(f"{folder} already has {named}: nothing was written; --force overwrites")
+    paths = {folder / name: text for name, text in texts.items()}
     try:
-        for name, text in texts.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
+        for parent in {path.parent: None for path in paths}:
+            parent.mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            _must_be_writable(path)
+        for path, text in paths.items():
             path.write_text(text, "utf-8")
     except OSError as error:
         raise BadInputError(
             f"cannot write {error.filename or folder}: {error.strerror}; name another folder"
         ) from None
+
+
+def _must_be_writable(path: Path) -> None:
+    """OSError where writing it would fail; the folder is there."""
+    if path.is_dir():
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(path))

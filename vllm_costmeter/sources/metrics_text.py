@@ -22,11 +22,11 @@ class Sample(NamedTuple):
 
 
 class Page:
-    """All samples of one page, by name."""
+    """All samples of one page, by name; what is NaN or infinite is no sample."""
 
     def __init__(self, samples: list[Sample]) -> None:
         self._by_name: dict[str, list[Sample]] = {}
-        for sample in samples:
+        for sample in filter(_is_number, samples):
             self._by_name.setdefault(sample.name, []).append(sample)
 
     def samples(self, name: str, **labels: str) -> list[Sample]:
@@ -38,6 +38,10 @@ class Page:
         """Their sum; None where there is none."""
         found = self.samples(name, **labels)
         return math.fsum(each.value for each in found) if found else None
+
+
+def _is_number(sample: Sample) -> bool:
+    return math.isfinite(sample.value)
 
 
 def parse_page(text: str, place: str) -> Page:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import urllib.parse
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from typing import NamedTuple
 from vllm_costmeter.core.economics.api_price import ServedTokens
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.served import KINDS
-from vllm_costmeter.sources.text_fetch import fetch_text
+from vllm_costmeter.sources.text_fetch import fetch_text, is_url
 
 _PERIOD = re.compile(r"[1-9][0-9]{0,5}[smhdwy]")
 
@@ -41,12 +42,14 @@ def served_over(url: str, period: str, model_name: str | None = None) -> Served:
 
 
 def query(url: str, expression: str) -> list[tuple[dict[str, str], float]]:
-    """(labels, value) of an instant vector. BadInputError for any other answer."""
+    """(labels, value) of an instant vector, without what is no number. BadInputError for any other answer."""
+    if not is_url(url):
+        raise BadInputError(f"a Prometheus has an address such as http://localhost:9090, got {url!r}")
     address = f"{url.rstrip('/')}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
-    text = fetch_text(address, "application/json")
+    text = fetch_text(address, "application/json", called=url)
     try:
         answer = json.loads(text)
         found = [(dict(row["metric"]), float(row["value"][1])) for row in answer["data"]["result"]]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         raise BadInputError(f"{url} does not answer like a Prometheus: {text[:40]!r}") from None
-    return found
+    return [(labels, value) for labels, value in found if math.isfinite(value)]

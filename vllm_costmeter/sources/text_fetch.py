@@ -18,18 +18,20 @@ def is_url(text: str) -> bool:
     return text.lower().startswith(("http://", "https://"))
 
 
-def fetch_text(place: str, accept: str = "*/*") -> str:
-    """What lies there. BadInputError with one line for what cannot be read, is too large, or is no text."""
+def fetch_text(place: str, accept: str = "*/*", *, called: str | None = None) -> str:
+    """What lies there. BadInputError with one line, in which the place is `called` so, for what cannot be read, is too
+    large, or is no text."""
+    name = called or place
     try:
         content = _download(place, accept) if is_url(place) else _read(Path(place))
     except (OSError, http.client.HTTPException, ValueError) as fault:
-        raise BadInputError(f"{place}: {_reason(fault)}") from None
+        raise BadInputError(f"{name}: {_reason(fault)}") from None
     if len(content) > MOST_BYTES:
-        raise BadInputError(f"{place}: more than {MOST_BYTES >> 20} MiB; give a smaller extract")
+        raise BadInputError(f"{name}: more than {MOST_BYTES >> 20} MiB; give a smaller extract")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
-        raise BadInputError(f"{place} is not text") from None
+        raise BadInputError(f"{name} is not text") from None
 
 
 def _download(url: str, accept: str) -> bytes:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from vllm_costmeter.core.economics.hourly import HourlyCost, OwnedTerms, rented, usd_per_million_tokens
 from vllm_costmeter.core.economics.money import exact, written
-from vllm_costmeter.core.economics.sensitivity import by_tariff, by_utilisation
 from vllm_costmeter.core.errors import BadInputError
 
 OWNED = OwnedTerms(purchase_usd=Fraction(2000), usd_per_kwh=exact("0.15"), watts=Fraction(450))
@@ -67,16 +66,14 @@ def test_rent_runs_while_the_card_waits() -> None:
         == (exact("61.44"), exact("61.44"))
         == cost.usd_per_useful_hour(HALF, "article")
     )
-    assert by_tariff(cost, Fraction(1000)) == {}
 
 
-def test_sensitivity_falls_with_use_and_rises_with_the_tariff() -> None:
-    """As the tables and plots show it."""
-    cost = HourlyCost(owned=OWNED)
-    by_use = [low for low, _ in by_utilisation(cost, Fraction(2550)).values()]
-    by_price = [low for low, _ in by_tariff(cost, Fraction(2550)).values()]
-    assert by_use == sorted(by_use, reverse=True)
-    assert by_price == sorted(by_price)
+def test_electricity_that_nobody_priced_is_no_component() -> None:
+    """Not a component of 0 dollars."""
+    cost = HourlyCost(owned=OwnedTerms(purchase_usd=Fraction(2000), watts=Fraction(450)))
+    assert cost.lacks_electricity
+    assert "electricity" not in cost.components()
+    assert not HourlyCost(owned=OWNED).lacks_electricity
 
 
 @pytest.mark.parametrize(

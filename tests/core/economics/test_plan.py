@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 
@@ -13,6 +14,7 @@ from vllm_costmeter.core.economics.break_even import break_even
 from vllm_costmeter.core.economics.hourly import HourlyCost, OwnedTerms, rented
 from vllm_costmeter.core.economics.money import cents, exact, written
 from vllm_costmeter.core.economics.plan import MonthlyPlan, Use, saving
+from vllm_costmeter.core.economics.sensitivity import by_tariff, by_utilisation
 from vllm_costmeter.core.errors import BadInputError
 
 OWNED = OwnedTerms(purchase_usd=Fraction(2000), usd_per_kwh=exact("0.15"), watts=Fraction(450))
@@ -55,10 +57,46 @@ def test_a_price_per_million_needs_every_rate() -> None:
 
 def test_an_owned_card_is_written_off_all_month() -> None:
     """2,000 USD over 36 months is 55.56 a month, used or not; electricity goes with the use."""
-    idle = Use("4090", HourlyCost(owned=OWNED), Fraction(1), utilisation=Fraction(1, 1000))
+    idle = Use("4090", HourlyCost(owned=OWNED), Fraction(1, 1000))
     busy = Use("4090", HourlyCost(owned=OWNED), Fraction(160))
     assert written(idle.usd(), 2) == "55.56"
     assert written(busy.usd(), 2) == "66.36"
+
+
+def test_a_waiting_card_of_unknown_draw_is_counted_at_full_power() -> None:
+    """A cost is never understated; a known draw is counted for the waiting hours, and no draw outside the hours."""
+    half = Use("4090", HourlyCost(owned=OWNED), Fraction(160), utilisation=Fraction(1, 2))
+    known = replace(half, cost=HourlyCost(owned=replace(OWNED, idle_watts=Fraction(100))))
+    assert [written(each.usd(), 2) for each in (half, known)] == ["66.36", "62.16"]
+    assert written(half.usd_range()[0], 2) == "60.96"
+
+
+def test_break_even_runs_on_the_electricity_of_the_plan() -> None:
+    """What the line adds to the write-off is what the break-even calls running."""
+    owned = replace(OWNED, idle_watts=Fraction(100), overhead_usd_per_month=Fraction(5))
+    line = Use("4090", HourlyCost(2, owned=owned), Fraction(160), utilisation=Fraction(1, 2))
+    running = break_even(owned, exact("0.55"), Fraction(160), 2, Fraction(1, 2)).own_usd_per_month
+    written_off = 2 * owned.depreciation_usd_per_hour * 730
+    assert line.usd() == cents(running + written_off)
+
+
+def test_sensitivity_varies_the_plan_itself() -> None:
+    """At the plan's own utilisation and tariff stands the plan's own price; it falls with use and rises with the
+    tariff."""
+    owned = Use(
+        "4090",
+        HourlyCost(owned=OWNED),
+        Fraction(160),
+        tokens_per_second=Fraction(2550),
+        utilisation=Fraction(1, 2),
+    )
+    by_use, by_price = by_utilisation(owned), by_tariff(owned)
+    assert by_use[Fraction(1, 2)] == by_price[exact("0.15")] == owned.usd_per_million_tokens_range()
+    assert [low for low, _ in by_use.values()] == sorted((low for low, _ in by_use.values()), reverse=True)
+    assert [low for low, _ in by_price.values()] == sorted(low for low, _ in by_price.values())
+    assert by_tariff(use("0.55", 160, tokens_per_second=Fraction(2550))) == {}
+    nobody_knows = HourlyCost(owned=replace(OWNED, watts=Fraction(0)))
+    assert by_tariff(replace(owned, cost=nobody_knows)) == {}
 
 
 @pytest.mark.parametrize("hours", [0, -1, 745])

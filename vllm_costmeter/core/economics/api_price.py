@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
 
 from vllm_costmeter.core.errors import BadInputError, nearest
+from vllm_costmeter.core.price_row import first_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,10 @@ class ApiPriceRow:
         return (
             self.input_usd_per_million if self.cached_usd_per_million is None else self.cached_usd_per_million
         )
+
+    def age_days(self, today: date) -> int:
+        """Days since the first day that `as_of` can mean: the age at most."""
+        return (today - first_day(self.as_of)).days
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 from vllm_costmeter.core.economics.hourly import OwnedTerms
-from vllm_costmeter.core.price import HOURS_PER_MONTH
 
 DAYS_PER_MONTH = Fraction(365, 12)
 MOST_MONTHS = 1200
@@ -19,7 +18,7 @@ class BreakEven:
     """The crossing of two lines: what renting has cost by then, and buying plus running."""
 
     hours: Fraction | None
-    """Hours of work until buying is the cheaper; None: never, renting costs less by the hour than running."""
+    """Hours until buying is the cheaper; None: never, renting costs less by the hour than running."""
     months: Fraction | None
     """At the stated hours per month."""
     within_lifetime: bool
@@ -41,18 +40,18 @@ class BreakEven:
 
 
 def break_even(
-    owned: OwnedTerms, rent_usd_per_gpu_hour: Fraction, hours_per_month: Fraction, cards: int = 1
+    owned: OwnedTerms,
+    rent_usd_per_gpu_hour: Fraction,
+    hours_per_month: Fraction,
+    cards: int = 1,
+    utilisation: Fraction = Fraction(1),
 ) -> BreakEven:
-    """Purchase / (rent saved - running cost), per month of `hours_per_month` hours of work.
+    """Purchase / (rent saved - running cost), per month of `hours_per_month` hours.
 
     Cash, not depreciation: the purchase is paid on the first day and the residual value counts for nothing until the
-    card is sold. An owned card that stays on draws `idle_watts` for the rest of the month; unknown, it is counted
-    as switched off.
+    card is sold. Electricity is that of the same month in a plan: the high end where the idle draw is unknown.
     """
-    waiting = max(Fraction(0), HOURS_PER_MONTH - hours_per_month)
-    electricity = owned.electricity_usd_per_hour(owned.watts) * hours_per_month
-    electricity += owned.electricity_usd_per_hour(owned.idle_watts or Fraction(0)) * waiting
-    running = (electricity + owned.overhead_usd_per_month) * cards
+    running = (owned.electricity_usd(hours_per_month, utilisation)[1] + owned.overhead_usd_per_month) * cards
     rent = rent_usd_per_gpu_hour * hours_per_month * cards
     purchase = owned.purchase_usd * cards
     months = purchase / (rent - running) if rent > running else None

@@ -18,6 +18,7 @@ class Cost:
     """While it works; None: the rate is not known, and a million tokens has no price."""
     gco2e_per_hour: Fraction | None = None
     """Of the electricity of all cards at work; None: not known."""
+    gco2e_source: str = ""
 
     def usd_per_hour(self, convention: Convention = "exact") -> Fraction:
         """While every card works."""

@@ -26,7 +26,8 @@ class OwnedTerms:
     purchase_usd: Fraction
     lifetime_years: Fraction = Fraction(3)
     residual_usd: Fraction = Fraction(0)
-    usd_per_kwh: Fraction = Fraction(0)
+    usd_per_kwh: Fraction | None = None
+    """None: nobody said, and electricity is no part of any figure."""
     watts: Fraction = Fraction(0)
     """Drawn while the card works."""
     idle_watts: Fraction | None = None
@@ -56,9 +57,19 @@ class OwnedTerms:
     def overhead_usd_per_hour(self) -> Fraction:
         return self.overhead_usd_per_month / HOURS_PER_MONTH
 
-    def electricity_usd_per_hour(self, watts: Fraction) -> Fraction:
-        """What `watts` at the card cost at the meter of the building."""
-        return watts / 1000 * self.pue * self.usd_per_kwh
+    def electricity_usd(
+        self, hours: Fraction, utilisation: Fraction = Fraction(1)
+    ) -> tuple[Fraction, Fraction]:
+        """Of `hours` switched on, at work in `utilisation` of them: (at least, at most).
+
+        Where the idle draw is unknown the least is none and the most the full one.
+        """
+        per_watt_hour = self.pue * (self.usd_per_kwh or Fraction(0)) / 1000
+        busy = self.watts * hours * utilisation
+        waiting = hours * (1 - utilisation)
+        idle = (Fraction(0), self.watts) if self.idle_watts is None else (self.idle_watts, self.idle_watts)
+        low, high = (per_watt_hour * (busy + watts * waiting) for watts in idle)
+        return low, high
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +94,10 @@ class HourlyCost:
         if self.owned is None:
             assert self.rental_usd is not None
             return {"rental": self.rental_usd}
-        found = {
-            "depreciation": self.owned.depreciation_usd_per_hour,
-            "electricity": self.owned.electricity_usd_per_hour(self.owned.watts),
-            "overhead": self.owned.overhead_usd_per_hour,
-        }
+        found = {"depreciation": self.owned.depreciation_usd_per_hour}
+        if self.owned.usd_per_kwh is not None:
+            found["electricity"] = self.owned.electricity_usd(Fraction(1))[1]
+        found["overhead"] = self.owned.overhead_usd_per_hour
         if convention == "article":
             found = {name: rounded(usd, ARTICLE_DIGITS) for name, usd in found.items()}
         return {name: usd * self.cards for name, usd in found.items()}
@@ -101,25 +111,29 @@ class HourlyCost:
     ) -> tuple[Fraction, Fraction]:
         """What an hour of work costs when the cards work `utilisation` of the time: (at least, at most).
 
-        Rent, depreciation and overhead run on while the cards wait. Electricity does too, at the idle draw; where
-        that is unknown the least is no draw and the most the full one. The article's convention is the most.
+        Rent, depreciation and overhead run on while the cards wait. Electricity does too, at the idle draw. The
+        article's convention is the most of its range.
         """
-        total = self.usd_per_hour(convention)
+        hours = 1 / utilisation
         if self.owned is None or convention == "article":
-            return total / utilisation, total / utilisation
-        idle = self.owned.idle_watts
-        return (
-            self._useful(utilisation, Fraction(0) if idle is None else idle),
-            self._useful(utilisation, self.owned.watts if idle is None else idle),
-        )
+            total = self.usd_per_hour(convention) * hours
+            return total, total
+        return self.owned_usd(hours, hours, utilisation)
 
-    def _useful(self, utilisation: Fraction, idle_watts: Fraction) -> Fraction:
+    def owned_usd(
+        self, lasting: Fraction, hours: Fraction, utilisation: Fraction
+    ) -> tuple[Fraction, Fraction]:
+        """All owned cards over `lasting` hours of their life, `hours` of which they are switched on: (at least, at
+        most)."""
         assert self.owned is not None
-        waiting = (1 - utilisation) / utilisation
-        still = self.owned.depreciation_usd_per_hour + self.owned.overhead_usd_per_hour
-        busy = self.owned.electricity_usd_per_hour(self.owned.watts)
-        idle = self.owned.electricity_usd_per_hour(idle_watts)
-        return (still / utilisation + busy + idle * waiting) * self.cards
+        still = (self.owned.depreciation_usd_per_hour + self.owned.overhead_usd_per_hour) * lasting
+        low, high = self.owned.electricity_usd(hours, utilisation)
+        return (still + low) * self.cards, (still + high) * self.cards
+
+    @property
+    def lacks_electricity(self) -> bool:
+        """Whether these are owned cards whose electricity nobody priced."""
+        return self.owned is not None and self.owned.usd_per_kwh is None
 
     def at_tariff(self, usd_per_kwh: Fraction) -> HourlyCost:
         """The same deployment at another price of electricity; a rented one does not change."""

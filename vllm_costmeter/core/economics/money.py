@@ -21,15 +21,15 @@ def exact(value: str | int | float | Decimal | Fraction) -> Fraction:
     if isinstance(value, Fraction):
         return value
     if isinstance(value, bool):
-        raise ValueError("a number")
+        raise ValueError("no number")
     try:
         number = Decimal(str(value).strip())
     except InvalidOperation:
-        raise ValueError("a number") from None
+        raise ValueError("no number") from None
     if not number.is_finite():
-        raise ValueError("a number")
+        raise ValueError("no number")
     if number and not SMALLEST_POWER_OF_TEN <= number.adjusted() <= LARGEST_POWER_OF_TEN:
-        raise ValueError(f"a number below 1e{LARGEST_POWER_OF_TEN}")
+        raise ValueError(f"beyond 1e{LARGEST_POWER_OF_TEN} or below 1e{SMALLEST_POWER_OF_TEN}")
     return Fraction(number)
 
 
@@ -61,8 +61,8 @@ def _checked(
 ) -> Fraction:
     try:
         number = exact(value)
-    except ValueError:
-        raise BadInputError(f"{what} must be {allowed}, got {str(value)[:40]!r}") from None
+    except ValueError as fault:
+        raise BadInputError(f"{what} must be {allowed}, got {str(value)[:40]!r}, which is {fault}") from None
     if not holds(number):
         raise BadInputError(f"{what} must be {allowed}, got {str(value)[:40]}")
     return number

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from vllm_costmeter.core.economics.hourly import Convention, HourlyCost, usd_per_million_tokens
+from vllm_costmeter.core.economics.hourly import HourlyCost
 from vllm_costmeter.core.economics.money import cents
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.price import HOURS_PER_MONTH
 
 Purpose = Literal["serving", "training"]
 HOURS_IN_LONGEST_MONTH = 744  # 31 x 24
@@ -40,16 +41,17 @@ class Use:
     def name(self) -> str:
         return self.card if self.cost.cards == 1 else f"{self.cost.cards}x {self.card}"
 
-    def usd(self, convention: Convention = "exact") -> Fraction:
-        """The month's line, to the cent. An owned card is written off all month, whatever the hours."""
-        owned = self.cost.owned
-        if owned is None:
-            return cents(self.cost.usd_per_hour(convention) * self.hours)
-        still = (owned.depreciation_usd_per_hour + owned.overhead_usd_per_hour) * _MONTH_HOURS
-        busy = owned.electricity_usd_per_hour(owned.watts) * self.hours * self.utilisation
-        waiting = owned.electricity_usd_per_hour(owned.idle_watts or Fraction(0))
-        idle = waiting * self.hours * (1 - self.utilisation)
-        return cents((still + busy + idle) * self.cost.cards)
+    def usd(self) -> Fraction:
+        """The month's line, to the cent: the high end of `usd_range`, so that a cost is never understated."""
+        return cents(self.usd_range()[1])
+
+    def usd_range(self) -> tuple[Fraction, Fraction]:
+        """The month exactly: (at least, at most). An owned card is written off all month, whatever the hours, and
+        switched off outside them."""
+        if self.cost.owned is None:
+            rent = self.cost.usd_per_hour() * self.hours
+            return rent, rent
+        return self.cost.owned_usd(Fraction(HOURS_PER_MONTH), self.hours, self.utilisation)
 
     @property
     def tokens(self) -> Fraction | None:
@@ -62,8 +64,13 @@ class Use:
         tokens = self.tokens
         return None if tokens is None else self.usd() / tokens * 1_000_000
 
-
-_MONTH_HOURS = Fraction(730)  # 8760 / 12: a card's life is counted in years of 8,760 hours
+    def usd_per_million_tokens_range(self) -> tuple[Fraction, Fraction] | None:
+        """The same before the line is rounded: (at least, at most)."""
+        tokens = self.tokens
+        if tokens is None:
+            return None
+        low, high = self.usd_range()
+        return low / tokens * 1_000_000, high / tokens * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +103,3 @@ class MonthlyPlan:
 def saving(usd: Fraction, against_usd: Fraction) -> Fraction | None:
     """The share that `usd` saves against `against_usd`, negative where it costs more; None against nothing."""
     return None if against_usd == 0 else 1 - usd / against_usd
-
-
-def unit_price(
-    cost: HourlyCost, tokens_per_second: Fraction, utilisation: Fraction
-) -> tuple[Fraction, Fraction]:
-    """USD per million tokens at this utilisation, exactly: (at least, at most)."""
-    low, high = cost.usd_per_useful_hour(utilisation)
-    return usd_per_million_tokens(low, tokens_per_second), usd_per_million_tokens(high, tokens_per_second)

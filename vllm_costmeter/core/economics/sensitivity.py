@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 
-from vllm_costmeter.core.economics.hourly import HourlyCost
-from vllm_costmeter.core.economics.plan import unit_price
+from vllm_costmeter.core.economics.plan import Use
 
 UTILISATIONS = tuple(Fraction(percent, 100) for percent in (5, 10, 25, 50, 75, 100))
 TARIFFS_USD_PER_KWH = tuple(Fraction(cents_, 100) for cents_ in (5, 10, 15, 20, 30, 40))
@@ -14,20 +14,19 @@ TARIFFS_USD_PER_KWH = tuple(Fraction(cents_, 100) for cents_ in (5, 10, 15, 20, 
 Range = tuple[Fraction, Fraction]
 
 
-def by_utilisation(
-    cost: HourlyCost, tokens_per_second: Fraction, utilisations: Iterable[Fraction] = UTILISATIONS
-) -> dict[Fraction, Range]:
-    """USD per million tokens (at least, at most) at each utilisation."""
-    return {each: unit_price(cost, tokens_per_second, each) for each in utilisations}
+def by_utilisation(use: Use, utilisations: Iterable[Fraction] = UTILISATIONS) -> dict[Fraction, Range]:
+    """USD per million tokens (at least, at most) were the same hours used so much; empty without a rate."""
+    return _known({each: replace(use, utilisation=each) for each in utilisations})
 
 
-def by_tariff(
-    cost: HourlyCost,
-    tokens_per_second: Fraction,
-    utilisation: Fraction = Fraction(1),
-    tariffs: Iterable[Fraction] = TARIFFS_USD_PER_KWH,
-) -> dict[Fraction, Range]:
-    """USD per million tokens (at least, at most) at each price of electricity; empty for rented cards."""
-    if cost.owned is None:
+def by_tariff(use: Use, tariffs: Iterable[Fraction] = TARIFFS_USD_PER_KWH) -> dict[Fraction, Range]:
+    """USD per million tokens (at least, at most) at each price of electricity; empty for rented cards, and where
+    nobody knows what the card draws."""
+    if use.cost.owned is None or not use.cost.owned.watts:
         return {}
-    return {each: unit_price(cost.at_tariff(each), tokens_per_second, utilisation) for each in tariffs}
+    return _known({each: replace(use, cost=use.cost.at_tariff(each)) for each in tariffs})
+
+
+def _known(uses: dict[Fraction, Use]) -> dict[Fraction, Range]:
+    found = {at: use.usd_per_million_tokens_range() for at, use in uses.items()}
+    return {at: each for at, each in found.items() if each is not None}
