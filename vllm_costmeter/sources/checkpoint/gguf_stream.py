@@ -27,6 +27,11 @@ class GgufStream:
         self._name = name
         self._left = LARGEST_HEADER_BYTES
 
+    @property
+    def position(self) -> int:
+        """Bytes read so far."""
+        return LARGEST_HEADER_BYTES - self._left
+
     def fault(self, what: str) -> BadInputError:
         return BadInputError(f"{self._name}: {what}: not a GGUF file, or corrupt")
 

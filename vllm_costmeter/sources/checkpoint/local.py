@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from vllm_costmeter.core.errors import BadInputError
@@ -16,6 +15,7 @@ from vllm_costmeter.sources.checkpoint.weight_files import (
     index_name,
     indexed_files,
     is_numbered_set,
+    missing_files,
     missing_shards,
     safetensors_files,
 )
@@ -48,7 +48,7 @@ def checkpoint_in(folder: Path) -> CheckpointContents | None:
         missing = sorted(set(listed) - set(files))
         files = listed
     if missing:
-        raise BadInputError(f"{folder}: {missing[0]} is missing{_and_more(missing)}: an incomplete download?")
+        raise missing_files(str(folder), missing)
     return merged(read_file(folder / name) for name in files)
 
 
@@ -74,7 +74,3 @@ def _is_pointer(file: Path) -> bool:
             return stream.read(len(LFS_POINTER)) == LFS_POINTER
     except OSError:
         return False
-
-
-def _and_more(missing: Sequence[str]) -> str:
-    return f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
