@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +199,21 @@ def test_a_hostile_header_is_one_line(tmp_path: Path, data: bytes, says: str) ->
     with pytest.raises(BadInputError, match=says) as caught:
         local_model(file)
     assert "\n" not in str(caught.value)
+
+
+def test_arrays_without_end_cost_little(tmp_path: Path) -> None:
+    """Seven arrays of two million empty strings each, all holes of a sparse file: refused in bounded time."""
+    file, most = tmp_path / "model.gguf", 2_000_000
+    with file.open("wb") as stream:
+        stream.write(b"GGUF" + struct.pack("<IQQ", 3, 0, 7))
+        for _ in range(7):
+            stream.write(struct.pack("<Q", 1) + b"a" + struct.pack("<IIQ", 9, 8, most))
+            stream.seek(8 * most, 1)
+        stream.truncate()
+    begin = time.process_time()
+    with pytest.raises(BadInputError, match="more than 3000000 items"):
+        local_model(file)
+    assert time.process_time() - begin < 3
 
 
 def test_a_cut_off_file_is_not_weighed(tmp_path: Path) -> None:
