@@ -132,6 +132,47 @@ def _tensor_bytes(dimensions: Sequence[int], kind: int) -> int:
     return math.prod(dimensions) // values_per_block * block_bytes
 
 
+GGUF_LLAMA: dict[str, Any] = {
+    "general.architecture": "llama",
+    "llama.block_count": 2,
+    "llama.context_length": 4096,
+    "llama.embedding_length": 2048,
+    "llama.feed_forward_length": 8192,
+    "llama.attention.head_count": 32,
+    "llama.attention.head_count_kv": 8,
+    "tokenizer.ggml.tokens": ["a"] * 32000,
+}
+Q4_K, Q6_K, F32 = 12, 14, 0
+
+
+def gguf_tensors() -> dict[str, tuple[tuple[int, ...], int]]:
+    """A two-layer Llama in Q4_K with a Q6_K head."""
+    found: dict[str, tuple[tuple[int, ...], int]] = {
+        "token_embd.weight": ((2048, 32000), Q4_K),
+        "output.weight": ((2048, 32000), Q6_K),
+        "output_norm.weight": ((2048,), F32),
+    }
+    for layer in range(2):
+        prefix = f"blk.{layer}."
+        for name, shape in (
+            ("attn_q", (2048, 2048)),
+            ("attn_k", (2048, 512)),
+            ("attn_v", (2048, 512)),
+            ("attn_output", (2048, 2048)),
+            ("ffn_gate", (2048, 8192)),
+            ("ffn_up", (2048, 8192)),
+            ("ffn_down", (8192, 2048)),
+        ):
+            found[f"{prefix}{name}.weight"] = (shape, Q4_K)
+    return found
+
+
+def gguf_tensor_bytes() -> int:
+    """Of those tensors by hand: 144 bytes per 256 values of Q4_K, 210 of Q6_K, 4 per float32."""
+    layer = 2 * 2048 * 2048 + 2 * 2048 * 512 + 3 * 2048 * 8192
+    return (2048 * 32000 + 2 * layer) * 144 // 256 + 2048 * 32000 * 210 // 256 + 2048 * 4
+
+
 def _text(text: str) -> bytes:
     data = text.encode()
     return struct.pack("<Q", len(data)) + data

@@ -112,11 +112,8 @@ def _draft_fault(model: Model, plan: Plan) -> str | None:
 def _layout_fault(model: Model, gpu: Gpu, engine: Engine) -> tuple[Reason, str] | None:
     world_size = engine.world_size
     if world_size > gpu.count:
-        layout = engine.layout
-        return "gpu_count", (
-            f"tensor x pipeline x data parallel = {layout.tensor_parallel_size} x {layout.pipeline_parallel_size} x "
-            f"{layout.data_parallel_size} needs {world_size} GPUs, there are {gpu.count}"
-        )
+        there = "there is 1" if gpu.count == 1 else f"there are {gpu.count}"
+        return "gpu_count", f"{engine.layout.needs()}, {there}"
     fault = tensor_parallel_fault(model.attention, engine.layout.tensor_parallel_size)
     if fault is not None:
         return "tensor_parallel", fault
