@@ -63,14 +63,6 @@ def indexed_header_bytes(index: Mapping[str, Any], where: str) -> dict[str, int]
     return sizes
 
 
-def is_numbered_set(files: Iterable[str]) -> bool:
-    """Whether the names alone say that the set is whole: `model-00001-of-00002.safetensors` and its siblings."""
-    names = list(files)
-    matches = [_SHARD.fullmatch(name) for name in names]
-    whole = {(match[1], match[3]) for match in matches if match}
-    return None not in matches and len(whole) == 1 and not missing_shards(names)
-
-
 def missing_shards(files: Iterable[str]) -> list[str]:
     """Shards that the others' own numbering promises (`model-00002-of-00004.safetensors`) and that are not there."""
     present = set(files)
