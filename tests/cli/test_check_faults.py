@@ -44,6 +44,11 @@ def fault(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         ([*ADA, "--", "vllm", "bench", "serve"], "not a server command"),
         ([*ADA, "--config", "serve.yaml"], "--config serve.yaml: cannot be read"),
         ([*ADA, "--dtype", "int3"], "int3"),
+        (
+            ["--gpu", "RTX 4090:2", "-tp", "4", "-pp", "2"],
+            "--tensor-parallel-size 4 x --pipeline-parallel-size 2 needs 8 GPUs, 'RTX 4090:2' names 2",
+        ),
+        ([*ADA, "--nnodes", "two"], "--nnodes must be a whole number"),
         ([*ADA, "--kv-cache-dtype", "fp3"], "fp3"),
     ],
 )
@@ -57,6 +62,26 @@ def test_bad_input_is_one_line_and_exit_2(
 def test_no_model_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """It says what to give."""
     assert "no model" in fault(capsys, *ADA)
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        ["--nnodes", "2"],
+        ["-n=2"],
+        ["--data-parallel-address", "10.0.0.1"],
+        ["--data-parallel-size-local", "1"],
+        ["--distributed-executor-backend", "ray"],
+    ],
+)
+def test_ranks_on_other_machines_contradict_no_count(
+    elsewhere: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The count is of one node; one node, or processes of this machine, are the whole."""
+    words = ["check", LLAMA_8B, "--gpu", "RTX 4090:2", "--vllm-version", "0.32.0", "-tp", "4"]
+    assert main([*words, *elsewhere, "--max-model-len", "4096"]) == 0
+    capsys.readouterr()
+    assert main([*words, "--nnodes", "1", "--distributed-executor-backend", "mp"]) == 2
 
 
 @pytest.mark.parametrize(

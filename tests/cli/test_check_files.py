@@ -78,12 +78,26 @@ def test_the_command_line_goes_before_the_file(
     assert json.loads(capsys.readouterr().out)["engine"]["enforce_eager"] is False
 
 
+def test_a_count_on_the_command_line_goes_before_the_files(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More GPUs than the manifest gives may be tried out; fewer than its flags need contradict them, with the line."""
+    file = manifest(tmp_path, f"[{model}, --tensor-parallel-size=4]")
+    assert main(["check", "--file", str(file), *VERSION, "--gpu", "L4:4"]) == 0
+    capsys.readouterr()
+    assert main(["check", "--file", str(file), *VERSION, "--gpu", "L4:2"]) == 2
+    assert f"{file}:10: Deployment llama, container vllm: --tensor-parallel-size 4 needs 4" in (
+        capsys.readouterr().err
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (
             "[MODEL, --tensor-parallel-size=4]",
-            "deployment.yaml:11: Deployment llama, container vllm: tensor x",
+            "deployment.yaml:11: Deployment llama, container vllm: --tensor-parallel-size 4 needs 4 GPUs, the file "
+            "gives it 1",
         ),
         ("[MODEL, --max-model-lenn=4]", "deployment.yaml:10: Deployment llama, container vllm: unknown flag"),
         ("[MODEL, --max-model-len=much]", "--max-model-len must be a whole number"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit import fit
-from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.gpu import Gpu, GpuProcess
 from vllm_costmeter.core.plan import Layout, Plan
 
 BLOCK_TOKENS = 16
@@ -70,6 +70,20 @@ def test_less_free_memory_than_the_budget_is_refused() -> None:
     result = fit(llama(), busy, Plan(max_model_len=1024))
     assert (result.verdict, result.reason) == ("refused", "free_memory")
     assert "19.49 GiB are free" in result.message  # 20 less the context that vLLM opens first
+
+
+def test_who_holds_the_missing_memory_is_named() -> None:
+    """Program, process id and GiB of the first five, the largest first; what nobody told is not made up."""
+    held = [GpuProcess(pid, f"python{pid}", pid * GIB, "1") for pid in range(6, 1, -1)]
+    two = (GpuProcess(4242, "VLLM::EngineCore", 12 * GIB, "1"), GpuProcess(77, None, None, "1"))
+    message = fit(llama(), replace(ADA, free_bytes=GIB, processes=two), Plan(max_model_len=1024)).message
+    assert message.endswith(
+        "; GPU 1 is held by VLLM::EngineCore (pid 4242) 12.00 GiB, pid 77, not told how much"
+    )
+    many = replace(ADA, free_bytes=GIB, processes=(*held, GpuProcess(1), GpuProcess(9)))
+    assert fit(llama(), many, Plan(max_model_len=1024)).message.endswith(
+        "python2 (pid 2) 2.00 GiB and 2 more"
+    )
 
 
 def test_between_the_ends_of_the_range_it_is_tight() -> None:

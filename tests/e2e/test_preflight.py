@@ -8,8 +8,10 @@ import subprocess
 import time
 from pathlib import Path
 
+import nvml_stand_in
 import pytest
-from harness import METERED, ROOT
+from harness import METERED, ROOT, required_tool
+from nvml_stand_in import Mood
 from vllm_server import VLLM, end_of, environment, running
 
 pytestmark = pytest.mark.heavy
@@ -62,6 +64,28 @@ def test_warn_says_so_and_off_says_nothing(llama_8b: Path, tmp_path: Path, mode:
     log = tmp_path / "log"
     assert engine_starts([*command(llama_8b), "--costmeter-preflight", mode], log)
     assert bool(re.search(r"--max-model-len \d+", log.read_text())) == is_said
+
+
+def test_who_holds_the_memory_of_the_card_is_named(tiny_model: Path, tmp_path: Path) -> None:
+    """On a card where another process holds the memory that vLLM would take, the refusal gives its name, id and GiB;
+    the same from `costmeter check` with this machine's cards."""
+    required_tool("gcc")
+    mood = Mood(tmp_path / "mood")
+    mood.set(gpus=1, used0_mib=20 * 1024, processes0=f"4242:{20 << 30},self:{1 << 30}")
+    mood.set(name_of4242="VLLM::EngineCore")
+    library = nvml_stand_in.build(tmp_path)
+    env = environment({"LD_LIBRARY_PATH": str(library), nvml_stand_in.CONTROL_VARIABLE: str(mood.file)})
+    for words in (
+        [str(VLLM), "serve", str(tiny_model), *METERED],
+        [str(VLLM.with_name("costmeter")), "check", str(tiny_model)],
+    ):
+        refused = subprocess.run(words, env=env, capture_output=True, text=True, timeout=120, check=False)
+        said = " ".join((refused.stdout + refused.stderr).split())
+        assert refused.returncode == 1, said
+        assert "GPU 0 is held by VLLM::EngineCore (pid 4242) 20.00 GiB" in said
+        assert "1.00 GiB" not in said  # its own
+        assert "Traceback" not in said
+        assert ENGINE_STARTS not in said
 
 
 def engine_starts(arguments: list[str], log: Path) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from vllm_costmeter.core.gpu import GpuProcess
 from vllm_costmeter.core.gpu_device import GpuDevice, UsedGpu, UsedGpus
 from vllm_costmeter.core.gpu_reading import GpuReadings, GpuSource
 from vllm_costmeter.sources.gpu_driver import DriverError, GpuSample, ProcessMemory
@@ -37,6 +38,9 @@ class FakeDriver:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def processes(self, gpu: UsedGpu) -> tuple[GpuProcess, ...]:
+        return ()
 
     def close(self) -> None:
         self.closed += 1

@@ -39,11 +39,36 @@ def test_a_check_finds_this_machines_cards(library: Path, mood: Mood) -> None:
             "count": 2,
             "source": "nvml",
             "free_bytes": (24564 - 356 - 3000) << 20,
+            "processes": [],
             "compute_capability": [8, 9],
             "is_count_stated": True,
             "boots": [],
         }
     ]
+
+
+def test_who_holds_memory_is_named(library: Path, mood: Mood) -> None:
+    """Of the card with the least free memory: those that compute and those that draw, each once, the largest first,
+    without this process; a program without its folder and its arguments, which may hold a key."""
+    mood.set(used0_mib=2000, processes0="5:1", used1_mib=3000)
+    mood.set(processes1=f"123:{9 << 20},self:{9 << 30},77:?", drawing1=f"123:{9 << 20},42:{30 << 20}")
+    mood.set(name_of123="/opt/venv/bin/python3 --api-key sk-secret", name_of42="VLLM::Engine\x1b[31mCore")
+    assert local(library, mood)["found"][0]["processes"] == [
+        {"pid": 42, "name": "VLLM::Engine", "memory_bytes": 30 << 20, "card": "1"},
+        {"pid": 123, "name": "python3", "memory_bytes": 9 << 20, "card": "1"},
+        {"pid": 77, "name": None, "memory_bytes": None, "card": "1"},
+    ]
+
+
+@pytest.mark.parametrize("list_", ["Compute", "Graphics"])
+def test_a_driver_that_lists_no_processes_names_none(library: Path, mood: Mood, list_: str) -> None:
+    """One list without an answer leaves the other; without both, the card is as it was."""
+    mood.set(processes0=f"123:{9 << 20}", drawing0=f"42:{9 << 20}")
+    mood.set(unsupported=f"nvmlDeviceGet{list_}RunningProcesses_v3")
+    (one,) = local(library, mood)["found"][0]["processes"]
+    assert one["pid"] == (42 if list_ == "Compute" else 123)
+    mood.set(unsupported="nvmlDeviceGetComputeRunningProcesses_v3,nvmlDeviceGetGraphicsRunningProcesses_v3")
+    assert local(library, mood)["found"][0]["processes"] == []
 
 
 def test_a_check_counts_only_visible_cards(library: Path, mood: Mood) -> None:

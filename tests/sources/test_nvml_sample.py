@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vllm_costmeter.core.gpu_reading import SliceShare
 from vllm_costmeter.sources.gpu_driver import GpuSample, ProcessMemory
-from vllm_costmeter.sources.nvml_sample import MEBIBYTE, RawMemory, RawNvml, RawSlice, parse
+from vllm_costmeter.sources.nvml_sample import MEBIBYTE, RawMemory, RawNvml, RawSlice, parse, program
 
 
 def test_all_that_nvml_tells_comes_out_in_base_units() -> None:
@@ -44,3 +44,12 @@ def test_a_slice_says_how_much_of_its_card_it_is() -> None:
     part = RawSlice(memory_mib=9856, compute_slices=1, multiprocessors=14, card_memory=RawMemory(100, 1, 50))
     sample = parse(RawNvml(slice=part))
     assert sample.slice == SliceShare(9856 * MEBIBYTE, 100, 1, 14)
+
+
+def test_a_program_is_a_name_and_nothing_else() -> None:
+    """No folder, no arguments, no escape sequences, no endless names; None where nothing is left."""
+    assert program("/usr/lib/xorg/Xorg :0") == "Xorg"
+    assert program("VLLM::Worker_TP0") == "VLLM::Worker_TP0"
+    assert program("\x1b]0;mine\x07") == "]0;mine"
+    assert program("x" * 999) == "x" * 40
+    assert [program(nothing) for nothing in (None, "", "\x1b ", "/opt/")] == [None] * 4

@@ -17,18 +17,9 @@ from vllm_costmeter.sources.deployment.place import LocatedError, NoServerError,
 from vllm_costmeter.sources.deployment.read import servers_in
 from vllm_costmeter.sources.deployment.server import DeclaredServer, reject_placeholders
 from vllm_costmeter.sources.gpu_text import split_count
-from vllm_costmeter.sources.serve_flags import plan_from
+from vllm_costmeter.sources.serve_flags import is_spread, plan_from
 
 Parse = Callable[[list[str]], argparse.Namespace]
-
-_SPREAD_FLAGS = (
-    "--nnodes",
-    "--data-parallel-rank",
-    "--data-parallel-start-rank",
-    "--data-parallel-address",
-    "-dpr",
-)
-"""With one of these, the other ranks run in other deployments: the file's own GPUs are not all."""
 
 
 def checked_files(paths: list[str], args: argparse.Namespace, parse: Parse) -> list[CheckAnswer]:
@@ -78,33 +69,28 @@ def _over(
 
 def _gpu(server: DeclaredServer, args: argparse.Namespace, layout: Layout) -> Gpu:
     """The card and count of a server: the command line's, else the file's."""
-    needed = _world_size(layout)
-    spread = any(word.text.partition("=")[0].replace("_", "-") in _SPREAD_FLAGS for word in server.words)
-    if server.gpus is not None and needed > server.gpus and not spread:
-        raise Place(server.place.file, server.gpus_line or server.place.line).fault(
-            f"{server.name}: tensor x pipeline x data parallel = {layout.tensor_parallel_size} x "
-            f"{layout.pipeline_parallel_size} x {layout.data_parallel_size} needs {needed} GPUs, "
-            f"the file gives it {server.gpus}"
-        )
+    needed, spread = layout.world_size, is_spread(args)
     name = named_gpu(args)
+    is_counted = name is not None and split_count(name)[0] != name.strip()
+    if server.gpus is not None and needed > server.gpus and not (is_counted or spread):
+        raise Place(server.place.file, server.gpus_line or server.place.line).fault(
+            f"{server.name}: {layout.needs()}, the file gives it {server.gpus}"
+        )
     if name is None and server.cards:
         name = server.cards[0]
     if name is None and args.gpu_memory_gib is None:
         why = server.card_fault or "the file names no card (nodeSelector nvidia.com/gpu.product)"
         raise server.place.fault(f'{server.name}: {why}: add --gpu, as in --gpu "H100 SXM"')
-    gpu = chosen_gpu(name, args.gpu_memory_gib, layout)
-    counted = name is not None and split_count(name)[0] != name.strip()
-    return gpu if counted or server.gpus is None else replace(gpu, count=max(server.gpus, needed))
-
-
-def _world_size(layout: Layout) -> int:
-    return layout.tensor_parallel_size * layout.pipeline_parallel_size * layout.data_parallel_size
+    gpu = chosen_gpu(name, args.gpu_memory_gib, layout, is_spread=spread)
+    if is_counted or server.gpus is None:
+        return gpu
+    return replace(gpu, count=max(server.gpus, needed), is_count_stated=True)
 
 
 def _server_notes(server: DeclaredServer, args: argparse.Namespace, layout: Layout) -> tuple[str, ...]:
     notes = []
     if len(server.cards) > 1 and not args.gpu:
         notes.append(f"it may run on {', '.join(server.cards)}: checked on the smallest")
-    if server.gpus is not None and server.gpus > _world_size(layout):
-        notes.append(f"the file gives it {server.gpus} GPUs, its flags use {_world_size(layout)}")
+    if server.gpus is not None and server.gpus > layout.world_size:
+        notes.append(f"the file gives it {server.gpus} GPUs, its flags use {layout.world_size}")
     return tuple(notes)

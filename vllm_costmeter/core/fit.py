@@ -12,7 +12,7 @@ from vllm_costmeter.core.engine.rules import choose_rules
 from vllm_costmeter.core.engine.version import parse_version
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit_result import Fit, KVCacheFacts, MemoryUse, Reason, Suggestion, Verdict
-from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.gpu import Gpu, GpuProcess
 from vllm_costmeter.core.kv_cache import KVCache
 from vllm_costmeter.core.kv_cache.parallel import context_parallel_fault, tensor_parallel_fault
 from vllm_costmeter.core.memory import ENDS, Memory
@@ -23,6 +23,9 @@ from vllm_costmeter.core.quantisation.online import check_online
 
 WEIGHTLESS_DRAFTERS = frozenset({"ngram", "ngram_gpu", "suffix"})
 """Speculative methods that guess from the text itself (vllm/config/speculative.py, 0.32.0)."""
+
+MOST_NAMED = 5
+"""Processes in one line of a refusal."""
 
 __all__ = ["Fit", "KVCacheFacts", "MemoryUse", "Suggestion", "fit"]
 
@@ -109,11 +112,8 @@ def _draft_fault(model: Model, plan: Plan) -> str | None:
 def _layout_fault(model: Model, gpu: Gpu, engine: Engine) -> tuple[Reason, str] | None:
     world_size = engine.world_size
     if world_size > gpu.count:
-        layout = engine.layout
-        return "gpu_count", (
-            f"tensor x pipeline x data parallel = {layout.tensor_parallel_size} x {layout.pipeline_parallel_size} x "
-            f"{layout.data_parallel_size} needs {world_size} GPUs, there are {gpu.count}"
-        )
+        there = "there is 1" if gpu.count == 1 else f"there are {gpu.count}"
+        return "gpu_count", f"{engine.layout.needs()}, {there}"
     fault = tensor_parallel_fault(model.attention, engine.layout.tensor_parallel_size)
     if fault is not None:
         return "tensor_parallel", fault
@@ -183,7 +183,7 @@ def _verdict(blank: Fit, memory: Memory, cache: KVCache) -> tuple[Verdict, Reaso
             f"--max-model-len {length} is longer than the model's own maximum of {model.max_model_len} tokens",
         )
     if memory.budget_bytes > memory.free.high_bytes:
-        return "refused", "free_memory", _free_message(memory)
+        return "refused", "free_memory", _free_message(memory, blank.gpu)
     if memory.fullest_rank().weights.low_bytes >= memory.budget_bytes:
         return "refused", "weights", _weights_message(blank, memory)
     if memory.exceeds_card("low"):
@@ -193,7 +193,7 @@ def _verdict(blank: Fit, memory: Memory, cache: KVCache) -> tuple[Verdict, Reaso
     if memory.exceeds_card("high"):
         return "tight", "kv_cache_memory_bytes", _reserved_message(memory)
     if memory.budget_bytes > memory.free.low_bytes:
-        return "tight", "free_memory", _free_message(memory)
+        return "tight", "free_memory", _free_message(memory, blank.gpu)
     if not cache.fits(length, memory.pools("low")):
         return "tight", "kv_cache", _kv_message(blank, memory, cache, "tight")
     return "fits", None, f"fits: {length} tokens of context have room on {_cards(blank)}"
@@ -212,9 +212,20 @@ def _too_heavy(weights: int, budget: int, cards: str) -> str:
     return f"the weights alone need {weights / GIB:.2f} GiB per GPU, vLLM may use {budget / GIB:.2f} GiB of {cards}"
 
 
-def _free_message(memory: Memory) -> str:
+def _free_message(memory: Memory, gpu: Gpu) -> str:
     wanted, free = memory.budget_bytes / GIB, memory.free.bytes / GIB
-    return f"vLLM asks for {wanted:.2f} GiB at start, {free:.2f} GiB are free on the card"
+    said = f"vLLM asks for {wanted:.2f} GiB at start, {free:.2f} GiB are free on the card"
+    if not gpu.processes:
+        return said
+    named, others = gpu.processes[:MOST_NAMED], len(gpu.processes) - MOST_NAMED
+    more = f" and {others} more" if others > 0 else ""
+    return f"{said}; GPU {named[0].card} is held by {', '.join(map(_holder, named))}{more}"
+
+
+def _holder(process: GpuProcess) -> str:
+    who = f"pid {process.pid}" if process.name is None else f"{process.name} (pid {process.pid})"
+    held = process.memory_bytes
+    return f"{who}, not told how much" if held is None else f"{who} {held / GIB:.2f} GiB"
 
 
 def _reserved_message(memory: Memory) -> str:

@@ -11,6 +11,19 @@ GpuSource = Literal["catalog", "nvml", "flag"]
 
 
 @dataclass(frozen=True, slots=True)
+class GpuProcess:
+    """Another process that holds memory on a card."""
+
+    pid: int
+    name: str | None = None
+    """Its program; None where the driver does not tell."""
+    memory_bytes: int | None = None
+    """None where the driver does not tell."""
+    card: str = "0"
+    """The driver's index of the card, as nvidia-smi shows it; "0/1" is a slice of one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Gpu:
     """`count` equal cards, each with `memory_bytes` as CUDA sees them (not the nameplate)."""
 
@@ -20,6 +33,8 @@ class Gpu:
     source: GpuSource = "catalog"
     free_bytes: int | None = None
     """Free memory per card now; None where nobody measured it (a catalogue card, a laptop)."""
+    processes: tuple[GpuProcess, ...] = ()
+    """Who else holds memory on the card that has the least free, the largest first; empty where nobody tells."""
     compute_capability: tuple[int, int] | None = None
     """(major, minor); None where unknown (a bare --gpu-memory-gib, an AMD card)."""
     is_count_stated: bool = False

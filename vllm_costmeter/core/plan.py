@@ -17,6 +17,21 @@ class Layout:
     decode_context_parallel_size: int = 1
     enable_expert_parallel: bool = False
 
+    @property
+    def world_size(self) -> int:
+        """GPUs of the whole engine."""
+        return self.tensor_parallel_size * self.pipeline_parallel_size * self.data_parallel_size
+
+    def needs(self) -> str:
+        """ "--tensor-parallel-size 4 x --data-parallel-size 2 needs 8 GPUs": the flags that are above 1."""
+        sizes = {
+            "--tensor-parallel-size": self.tensor_parallel_size,
+            "--pipeline-parallel-size": self.pipeline_parallel_size,
+            "--data-parallel-size": self.data_parallel_size,
+        }
+        flags = " x ".join(f"{flag} {size}" for flag, size in sizes.items() if size > 1)
+        return f"{flags} needs {self.world_size} GPUs"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

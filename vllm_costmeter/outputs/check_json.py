@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from vllm_costmeter.core.fit_result import Fit, MemoryUse, Suggestion
+from vllm_costmeter.core.gpu import Gpu
 
 SCHEMA = "costmeter.check/1"
 
@@ -23,12 +24,7 @@ def to_json(fit: Fit) -> dict[str, Any]:
             "parameters": fit.model.parameters,
             "quantization": fit.model.quantization,
         },
-        "gpu": {
-            "name": fit.gpu.name,
-            "count": fit.gpu.count,
-            "memory_bytes": fit.gpu.memory_bytes,
-            "source": fit.gpu.source,
-        },
+        "gpu": _gpu(fit.gpu),
         "engine": engine_json(fit),
     }
     if fit.per_gpu is not None and fit.kv_cache_available_range_bytes is not None:
@@ -48,6 +44,20 @@ def to_json(fit: Fit) -> dict[str, Any]:
     found["provenance"] = dict(fit.provenance)
     found["rules"] = dict(fit.rules)
     found["notes"] = list(fit.notes)
+    return found
+
+
+def _gpu(gpu: Gpu) -> dict[str, Any]:
+    """The card; free memory and who holds the rest where somebody measured them."""
+    found: dict[str, Any] = {
+        "name": gpu.name,
+        "count": gpu.count,
+        "memory_bytes": gpu.memory_bytes,
+        "source": gpu.source,
+    }
+    if gpu.free_bytes is not None:
+        found["free_bytes"] = gpu.free_bytes
+        found["processes"] = [dataclasses.asdict(process) for process in gpu.processes]
     return found
 
 

@@ -114,7 +114,7 @@ def check_names(settings: Settings, model: str) -> None:
 
 def serving_gpu(settings: Settings, layout: Layout, spans_machines: bool) -> Gpu | None:
     """The card to check against: the one that was named, else the first kind that NVML shows; None without either."""
-    world_size = layout.tensor_parallel_size * layout.pipeline_parallel_size * layout.data_parallel_size
+    world_size = layout.world_size
     if settings.gpu is not None:
         card, count = parse_gpu(settings.gpu)
         return card.as_gpu(max(count, world_size) if count == 1 else count)

@@ -5,21 +5,26 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vllm_costmeter.core.engine.estimate import GIB
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.plan import Layout
 from vllm_costmeter.sources.catalogue import find_gpu
 from vllm_costmeter.sources.gpu_text import split_count
 
 
-def chosen_gpu(name: str | None, memory_gib: float | None, layout: Layout) -> Gpu:
+def chosen_gpu(name: str | None, memory_gib: float | None, layout: Layout, *, is_spread: bool = False) -> Gpu:
     """`name` may carry a count ("H100 SXM:8"); without one there are as many cards as the layout needs.
 
-    `memory_gib` alone describes an unnamed card, with a name it replaces the catalogue's memory. BadInputError for
-    an unknown name, and where neither is given and no GPU is found here.
+    `memory_gib` alone describes an unnamed card, with a name it replaces the catalogue's memory. `is_spread`: other
+    machines have more of them. BadInputError for an unknown name, a count below what the layout needs, and where
+    neither is given and no GPU is found here.
     """
-    needed = max(1, layout.tensor_parallel_size * layout.pipeline_parallel_size * layout.data_parallel_size)
+    needed = layout.world_size
     if name is not None:
-        return _named(name, memory_gib, needed)
+        gpu = _named(name, memory_gib, needed)
+        if needed > gpu.count and not is_spread:
+            raise BadInputError(f"{layout.needs()}, {name!r} names {gpu.count}")
+        return gpu if needed <= gpu.count else replace(gpu, count=needed)
     if memory_gib is not None:
         return Gpu(f"GPU of {memory_gib:g} GiB", round(memory_gib * GIB), needed, source="flag")
     from vllm_costmeter.sources.local_gpus import local_gpus

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from vllm_costmeter.core.gpu import GpuProcess
 from vllm_costmeter.core.gpu_device import GpuDevice, UsedGpu
 from vllm_costmeter.core.gpu_reading import SliceShare
 
@@ -47,6 +48,9 @@ class GpuDriver(Protocol):
 
     def sample(self, gpu: UsedGpu) -> GpuSample:
         """Reads one GPU."""
+
+    def processes(self, gpu: UsedGpu) -> tuple[GpuProcess, ...]:
+        """Who holds memory on one GPU, by name; empty where the driver does not list them."""
 
     def close(self) -> None:
         """Disconnects; harmless when not connected."""

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.gpu import Gpu, GpuProcess
 from vllm_costmeter.core.gpu_device import UsedGpu
 from vllm_costmeter.sources.devices import used_gpus
 from vllm_costmeter.sources.gpu_driver import DriverError, GpuDriver, GpuSample
 from vllm_costmeter.sources.nvml import NvmlDriver
+from vllm_costmeter.sources.process_tree import ProcessTree
 
 SAY_WHICH = "name the card with --gpu, or its memory with --gpu-memory-gib"
 
@@ -22,19 +23,22 @@ def local_gpus(
     *,
     environ: Mapping[str, str] = os.environ,
     connect: Callable[[], GpuDriver] = NvmlDriver,
+    owns: Callable[[int], bool] | None = None,
 ) -> list[Gpu]:
     """The cards that CUDA_VISIBLE_DEVICES leaves, equal ones as one Gpu with a count, in CUDA's order.
 
     `memory_bytes` is NVML's total without the driver's reserve (see `nvml_sample.usable_bytes`): what CUDA shows,
     within some MiB. `free_bytes` is the least free of the equal cards now; a CUDA context that vLLM opens takes
-    about 0.5 GiB more (H100: 79.19 total, 78.68 free at start, vLLM 0.19 logs). BadInputError, one line, where
-    there is no driver, no visible card, or no answer in time.
+    about 0.5 GiB more (H100: 79.19 total, 78.68 free at start, vLLM 0.19 logs). `processes` are those that `owns`
+    does not call ours, by default this process and what it started. BadInputError, one line, where there is no
+    driver, no visible card, or no answer in time.
     """
+    owns = owns or ProcessTree().owns
     answers: list[list[Gpu] | Exception] = []
 
     def look() -> None:
         try:
-            answers.append(_look(connect(), environ))
+            answers.append(_look(connect(), environ, owns))
         except Exception as fault:  # noqa: BLE001 handed to the caller's thread below
             answers.append(fault)
 
@@ -51,7 +55,7 @@ def local_gpus(
     return answer
 
 
-def _look(driver: GpuDriver, environ: Mapping[str, str]) -> list[Gpu]:
+def _look(driver: GpuDriver, environ: Mapping[str, str], owns: Callable[[int], bool]) -> list[Gpu]:
     try:
         driver.open()
         devices = driver.devices()
@@ -62,29 +66,41 @@ def _look(driver: GpuDriver, environ: Mapping[str, str]) -> list[Gpu]:
             shown = environ.get("CUDA_VISIBLE_DEVICES")
             because = "there is none" if shown is None else f"CUDA_VISIBLE_DEVICES={shown!r} leaves none"
             raise BadInputError(f"no GPU to check against: {because} of {len(devices)} found. {SAY_WHICH}")
-        return equal_cards([(gpu, driver.sample(gpu)) for gpu in used.gpus])
+        found = []
+        for gpu in used.gpus:
+            others = tuple(each for each in driver.processes(gpu) if not owns(each.pid))
+            found.append((gpu, driver.sample(gpu), others))
+        return equal_cards(found)
     finally:
         driver.close()
 
 
-def equal_cards(samples: Sequence[tuple[UsedGpu, GpuSample]]) -> list[Gpu]:
-    """Neighbouring cards of one name as one Gpu: the smallest total and the least free memory of them."""
+def equal_cards(samples: Sequence[tuple[UsedGpu, GpuSample, tuple[GpuProcess, ...]]]) -> list[Gpu]:
+    """Neighbouring cards of one name as one Gpu: the smallest total and the least free memory of them, with the
+    processes that hold the rest."""
     found = []
-    for (name, capability), group in groupby(
-        samples, key=lambda pair: (_shown_name(pair[0]), pair[0].device.compute_capability)
+    for (name, capability), neighbours in groupby(
+        samples, key=lambda row: (_shown_name(row[0]), row[0].device.compute_capability)
     ):
-        each = [sample for _, sample in group]
+        group = list(neighbours)
+        each = [sample for _, sample, _ in group]
         totals = [sample.memory_total_bytes for sample in each if sample.memory_total_bytes]
         if len(totals) < len(each):
             raise DriverError(f"NVML does not tell the memory of {name}")
-        free = [sample.memory_free_bytes for sample in each if sample.memory_free_bytes is not None]
+        free = [
+            (sample.memory_free_bytes, others)
+            for _, sample, others in group
+            if sample.memory_free_bytes is not None
+        ]
+        least, holders = min(free, key=lambda pair: pair[0], default=(None, ()))
         found.append(
             Gpu(
                 name=name,
                 memory_bytes=min(totals),
                 count=len(each),
                 source="nvml",
-                free_bytes=min(free) if free else None,
+                free_bytes=least,
+                processes=tuple(sorted(holders, key=lambda process: -(process.memory_bytes or 0))),
                 compute_capability=capability,
                 is_count_stated=True,
             )

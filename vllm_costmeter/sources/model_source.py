@@ -7,12 +7,14 @@ from pathlib import Path
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.sources.checkpoint.gguf import config_of, read_gguf
+from vllm_costmeter.sources.checkpoint.gguf_files import model_of_type, only_model, read_parts
 from vllm_costmeter.sources.checkpoint.local import checkpoint_in
-from vllm_costmeter.sources.checkpoint.model import model_of, with_checkpoint
+from vllm_costmeter.sources.checkpoint.model import model_of, model_of_gguf
 from vllm_costmeter.sources.model_config import read_json_object, read_model
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+_GGUF_OF_HUB = re.compile(rf"({_REPOSITORY.pattern})(:[\w+-]+|/[\w.-]+\.gguf)")
+"""As vLLM names them: organisation/name:Q4_K_M, organisation/name/file.gguf."""
 _PLACEHOLDER = re.compile(r"\$\{|\$\(|^\$[A-Za-z_]|\{\{|^<.*>$")
 
 
@@ -27,6 +29,11 @@ def open_model(text: str, revision: str | None = None, hub_token: str | None = N
         raise BadInputError("the model's name is empty: give a local folder, a config.json or a Hub id")
     if _PLACEHOLDER.search(text) and not _exists(path):
         raise BadInputError(f"{text[:80]!r} is a placeholder for the model: put its value there")
+    of_hub = _GGUF_OF_HUB.fullmatch(text)
+    if of_hub and not _exists(path) and not _exists(Path(of_hub[1])):
+        raise NotUnderstoodError(
+            f"{text}: a GGUF file of the Hub, whose header is not read from there: download it and check that file"
+        )
     if _exists(path) or not is_repository(text):
         return local_model(path)
     from vllm_costmeter.sources.checkpoint.hub import hub_model
@@ -40,34 +47,42 @@ def is_repository(text: str) -> bool:
 
 
 def local_model(path: Path, name: str | None = None) -> Model:
-    """The model in a folder (config.json, weights if any), one config.json, or one GGUF file."""
+    """The model in a folder (config.json, weights if any), one config.json, or a GGUF file (`folder:Q4_K_M` names one).
+
+    A folder that holds one GGUF model and no other weights is that model.
+    """
     name = name or str(path)
-    if path.suffix == ".gguf" and path.is_file():
-        return gguf_model(path, name)
-    if not path.is_dir():
-        return read_model(path, name) if not path.is_file() else model_of(read_json_object(path), name)
-    if not (path / "config.json").is_file():
-        found = sorted(path.glob("*.gguf"))[:2]
-        if len(found) == 1:
-            return gguf_model(found[0], name)
+    if path.is_dir():
+        return _model_in(path, name)
+    if not path.is_file():
+        folder, _, quantisation = str(path).rpartition(":")
+        if folder and Path(folder).is_dir():
+            return gguf_model(model_of_type(Path(folder), quantisation), name)
         return read_model(path, name)
-    quantisation = path / "hf_quant_config.json"
+    return gguf_model(path, name) if path.suffix == ".gguf" else model_of(read_json_object(path), name)
+
+
+def _model_in(folder: Path, name: str) -> Model:
+    config, quantisation = folder / "config.json", folder / "hf_quant_config.json"
+    contents = checkpoint_in(folder)
+    has_weights = contents is not None or any(folder.glob("*.bin"))
+    gguf = None if has_weights else only_model(folder)
+    if gguf is not None:
+        return gguf_model(gguf, name)
+    if not config.is_file():
+        return read_model(folder, name)
     return model_of(
-        read_json_object(path / "config.json"),
+        read_json_object(config),
         name,
-        checkpoint_in(path),
+        contents,
         hf_quant_config=read_json_object(quantisation) if quantisation.is_file() else None,
     )
 
 
 def gguf_model(file: Path, name: str) -> Model:
-    """The model of a GGUF file, which holds its own configuration."""
-    if re.search(r"-\d{5}-of-\d{5}\.gguf$", file.name):
-        raise NotUnderstoodError(
-            f"{file}: one part of a split GGUF file; vLLM wants them merged (llama-gguf-split)"
-        )
-    found = read_gguf(file)
-    return with_checkpoint(model_of(config_of(found, name), name), found.contents)
+    """The model of a GGUF file, all parts of a split one, and of the config.json beside it, if any."""
+    beside = file.parent / "config.json"
+    return model_of_gguf(read_parts(file), name, read_json_object(beside) if beside.is_file() else None)
 
 
 def _exists(path: Path) -> bool:

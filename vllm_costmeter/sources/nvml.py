@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from vllm_costmeter.core.gpu import GpuProcess
 from vllm_costmeter.core.gpu_device import GpuDevice, GpuSlice, UsedGpu
 from vllm_costmeter.sources.gpu_driver import DriverError, GpuSample
-from vllm_costmeter.sources.nvml_sample import RawMemory, RawNvml, RawSlice, parse
+from vllm_costmeter.sources.nvml_sample import RawMemory, RawNvml, RawSlice, parse, program
 
 Answer = TypeVar("Answer")
 
@@ -72,6 +73,28 @@ class NvmlDriver:
             raise DriverError(f"NVML, GPU {gpu.label}: every question was answered with an error")
         return parse(raw)
 
+    def processes(self, gpu: UsedGpu) -> tuple[GpuProcess, ...]:
+        """Who holds memory on one card or slice. One that computes and draws is listed twice and told once.
+
+        Empty where NVML does not list them: it shows a container only its own.
+        """
+        nvml = self._nvml
+        try:
+            handle = nvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
+        except nvml.NVMLError as fault:
+            raise DriverError(f"NVML, GPU {gpu.label}: {fault}") from None
+        held = dict((*(self._processes(handle, drawing=True) or ()), *(self._processes(handle) or ())))
+        return tuple(
+            GpuProcess(pid, program(self._name(pid)), memory_bytes, gpu.label)
+            for pid, memory_bytes in held.items()
+        )
+
+    def _name(self, pid: int) -> str | None:
+        try:
+            return self._ask(self._nvml.nvmlSystemGetProcessName, pid)
+        except UnicodeDecodeError:  # pynvml decodes what a process calls itself
+            return None
+
     def _raw(self, gpu: UsedGpu) -> RawNvml:
         nvml, ask = self._nvml, self._ask
         card = nvml.nvmlDeviceGetHandleByUUID(gpu.device.uuid)
@@ -107,8 +130,15 @@ class NvmlDriver:
         older = self._ask(self._nvml.nvmlDeviceGetMemoryInfo, handle)
         return None if older is None else RawMemory(total=older.total, reserved=None, free=older.free)
 
-    def _processes(self, handle: Any) -> tuple[tuple[int, int | None], ...] | None:
-        found = self._ask(self._nvml.nvmlDeviceGetComputeRunningProcesses_v3, handle)
+    def _processes(self, handle: Any, drawing: bool = False) -> tuple[tuple[int, int | None], ...] | None:
+        """(pid, bytes) of those that compute, or of those that draw."""
+        nvml = self._nvml
+        found = self._ask(
+            nvml.nvmlDeviceGetGraphicsRunningProcesses_v3
+            if drawing
+            else nvml.nvmlDeviceGetComputeRunningProcesses_v3,
+            handle,
+        )
         return None if found is None else tuple((each.pid, each.usedGpuMemory) for each in found)
 
     def _slice(self, handle: Any, card: Any) -> RawSlice | None:

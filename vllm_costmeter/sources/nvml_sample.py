@@ -8,6 +8,7 @@ from vllm_costmeter.core.gpu_reading import SliceShare
 from vllm_costmeter.sources.gpu_driver import GpuSample, ProcessMemory
 
 MEBIBYTE = 1 << 20
+LONGEST_PROGRAM = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,12 @@ def parse(raw: RawNvml) -> GpuSample:
         energy_counter_joules=None if raw.energy_millijoules is None else raw.energy_millijoules / 1000,
         slice=None if raw.slice is None else _share(raw.slice),
     )
+
+
+def program(text: str | None) -> str | None:
+    """A process as people call it: no folder, no arguments (they may hold a key), nothing that a terminal obeys."""
+    words = "".join(letter if letter.isprintable() else " " for letter in text or "").split()
+    return words[0].rpartition("/")[2][:LONGEST_PROGRAM] or None if words else None
 
 
 def _share(part: RawSlice) -> SliceShare:

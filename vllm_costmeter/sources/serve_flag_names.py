@@ -8,16 +8,15 @@ from __future__ import annotations
 
 ONE_VALUE = frozenset(
     """
-    -ac -asc -dpa -dpb -dpl -dpn -dpp -dpr -n -r
+    -ac -asc -dpp -r
     additional-config all2all-backend allowed-headers
     allowed-local-media-path allowed-methods allowed-origins anthropic-disabled-thinking-effort
     api-server-count attention-config aux-output-config calculate-kv-scales chat-template
     chat-template-content-format code-revision cohere-format config-format cp-kv-cache-interleave-size
-    cpu-distributed-timeout-seconds custom-histogram-buckets data-parallel-address data-parallel-backend
-    data-parallel-rank data-parallel-rpc-port data-parallel-size-local data-parallel-start-rank
+    cpu-distributed-timeout-seconds custom-histogram-buckets data-parallel-rpc-port
     data-parallel-supervisor-port dbo-decode-token-threshold dbo-prefill-token-threshold
     dcp-comm-backend dcp-kv-cache-interleave-size default-chat-template-kwargs default-mm-loras device
-    device-ids disable-access-log-for-endpoints distributed-executor-backend distributed-timeout-seconds
+    device-ids disable-access-log-for-endpoints distributed-timeout-seconds
     download-dir dp-supervisor-probe-failure-threshold dp-supervisor-probe-interval-s
     dp-supervisor-probe-timeout-s dp-sync-interval ec-manager-config ec-transfer-config
     elastic-ep-max-dp-size engram-config eplb-config expert-placement-strategy fault-tolerance-config
@@ -33,7 +32,7 @@ ONE_VALUE = frozenset(
     mm-encoder-fp8-scale-save-margin mm-encoder-fp8-scale-save-path mm-hasher-algorithm
     mm-processor-cache-gb mm-processor-cache-type mm-processor-device mm-processor-kwargs
     mm-shm-cache-max-object-size-mb mm-tensor-ipc model-impl model-loader-extra-config moe-backend
-    nnodes node-rank num-scheduler-steps offload-num-in-group offload-prefetch-step otlp-traces-endpoint
+    node-rank num-scheduler-steps offload-num-in-group offload-prefetch-step otlp-traces-endpoint
     override-generation-config per-request-spec-decode-metrics port prefill-schedule-interval
     prefix-cache-retention-interval prefix-caching-hash-algo prefix-match-unit profiler-config
     pt-load-map-location reasoning-config reasoning-parser reasoning-parser-plugin renderer-num-workers
@@ -86,6 +85,23 @@ SEVERAL_VALUES = frozenset(
     """.split()  # noqa: SIM905 - 150 quoted strings read worse than words
 )
 """Takes one or more."""
+
+SPREAD_FLAGS = frozenset(
+    [
+        "-dpa",
+        "-dpl",
+        "-dpn",
+        "-dpr",
+        "data-parallel-address",
+        "data-parallel-rank",
+        "data-parallel-size-local",
+        "data-parallel-start-rank",
+    ]
+)
+"""With one of these, the other ranks run elsewhere: the GPUs stated beside the command are not all."""
+
+BACKEND_FLAGS = frozenset(["-dpb", "data-parallel-backend", "distributed-executor-backend"])
+"""With `ray`, ranks may run on every machine of the cluster."""
 
 UNMODELLED_ONE_VALUE = frozenset(
     """

@@ -10,8 +10,10 @@ from typing import Any
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.core.settings import SETTINGS
 from vllm_costmeter.sources.serve_flag_names import (
+    BACKEND_FLAGS,
     ONE_VALUE,
     SEVERAL_VALUES,
+    SPREAD_FLAGS,
     SWITCHES,
     UNMODELLED_ONE_VALUE,
     UNMODELLED_SEVERAL_VALUES,
@@ -106,6 +108,10 @@ def add_serve_flags(parser: argparse.ArgumentParser) -> None:
     for name in ONE_VALUE:
         kept = name in MODEL_FLAGS
         _add_silently(parser, _dashed(name), name.replace("-", "_") if kept else "ignored", None)
+    parser.add_argument("--nnodes", "-n", type=whole, default=1, help=argparse.SUPPRESS)
+    for name in SPREAD_FLAGS | BACKEND_FLAGS:
+        dest = "spread" if name in SPREAD_FLAGS else "backends"
+        parser.add_argument(_dashed(name), action="append", dest=dest, help=argparse.SUPPRESS)
     for name in SEVERAL_VALUES:
         _add_silently(parser, _dashed(name), "ignored", "+")
     for name in SWITCHES:
@@ -133,6 +139,11 @@ def plan_from(values: argparse.Namespace, vllm_version: str | None) -> Plan:
         given["cudagraph_capture_sizes"] = tuple(given["cudagraph_capture_sizes"])
     layout = Layout(**{name: given.pop(name) for name in list(given) if name in _LAYOUT})
     return Plan(layout=layout, vllm_version=vllm_version, **given)
+
+
+def is_spread(values: argparse.Namespace) -> bool:
+    """Whether some ranks of the engine run elsewhere than this command: on other nodes, or wherever Ray puts them."""
+    return values.nnodes > 1 or bool(values.spread) or "ray" in (values.backends or ())
 
 
 def unmodelled_flags(values: argparse.Namespace) -> list[str]:

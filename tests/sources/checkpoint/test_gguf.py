@@ -3,88 +3,71 @@
 from __future__ import annotations
 
 import contextlib
+import struct
+import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from checkpoint_files import gguf_bytes
+from checkpoint_files import GGUF_LLAMA, gguf_bytes, gguf_tensor_bytes, gguf_tensors, write_gguf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.fit import fit
+from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.sources.checkpoint.gguf import BLOCKS, read_gguf
 from vllm_costmeter.sources.model_source import local_model
 
-METADATA: dict[str, Any] = {
-    "general.architecture": "llama",
-    "llama.block_count": 2,
-    "llama.context_length": 4096,
-    "llama.embedding_length": 2048,
-    "llama.feed_forward_length": 8192,
-    "llama.attention.head_count": 32,
-    "llama.attention.head_count_kv": 8,
-    "tokenizer.ggml.tokens": ["a"] * 32000,
-}
-Q4_K, Q6_K, F32 = 12, 14, 0
-
-
-def tensors() -> dict[str, tuple[tuple[int, ...], int]]:
-    """A two-layer Llama in Q4_K with a Q6_K head."""
-    found: dict[str, tuple[tuple[int, ...], int]] = {
-        "token_embd.weight": ((2048, 32000), Q4_K),
-        "output.weight": ((2048, 32000), Q6_K),
-        "output_norm.weight": ((2048,), F32),
-    }
-    for layer in range(2):
-        prefix = f"blk.{layer}."
-        for name, shape in (
-            ("attn_q", (2048, 2048)),
-            ("attn_k", (2048, 512)),
-            ("attn_v", (2048, 512)),
-            ("attn_output", (2048, 2048)),
-            ("ffn_gate", (2048, 8192)),
-            ("ffn_up", (2048, 8192)),
-            ("ffn_down", (8192, 2048)),
-        ):
-            found[f"{prefix}{name}.weight"] = (shape, Q4_K)
-    return found
-
-
-def quantised_bytes() -> int:
-    """By hand: 144 bytes per 256 values of Q4_K, 210 of Q6_K, 4 per float32."""
-    layer = 2 * 2048 * 2048 + 2 * 2048 * 512 + 3 * 2048 * 8192
-    return (2048 * 32000 + 2 * layer) * 144 // 256 + 2048 * 32000 * 210 // 256 + 2048 * 4
+Q4_K = 12
 
 
 def test_a_gguf_file_is_a_model_with_its_quantised_bytes(tmp_path: Path) -> None:
     """Configuration, vocabulary and weights come from one header, alone or in a folder."""
     file = tmp_path / "model.gguf"
-    file.write_bytes(gguf_bytes(METADATA, tensors()))
+    write_gguf(file, GGUF_LLAMA, gguf_tensors())
     for path in (file, tmp_path):
         model = local_model(path)
         assert (model.architecture, model.quantization) == ("LlamaForCausalLM", "gguf")
         assert (model.sizes.vocab_size, model.max_model_len) == (32000, 4096)
-        assert model.weights_bytes(Plan()) == (quantised_bytes(),)
+        assert model.weights_bytes(Plan()) == (gguf_tensor_bytes(),)
         assert model.weights_source == "gguf"
 
 
 def test_ranks_share_the_blocks(tmp_path: Path) -> None:
     """Tensor parallelism halves them; naming the quantisation changes nothing."""
     file = tmp_path / "model.gguf"
-    file.write_bytes(gguf_bytes(METADATA, tensors()))
+    write_gguf(file, GGUF_LLAMA, gguf_tensors())
     model = local_model(file)
     half = model.weights_bytes(Plan(layout=Layout(2)))
-    assert half[0] == pytest.approx(quantised_bytes() / 2, rel=0.01)
+    assert half[0] == pytest.approx(gguf_tensor_bytes() / 2, rel=0.01)
     assert model.weights_bytes(Plan(quantization="gguf")) == model.weights_bytes(Plan())
 
 
-def test_an_unknown_architecture_is_not_guessed(tmp_path: Path) -> None:
-    """Exit 3, with the nearest name."""
+def test_an_unknown_architecture_has_exact_weights(tmp_path: Path) -> None:
+    """Its weights are the file's, what else it needs is not guessed: exit 3 with the nearest name, 1 where the weights
+    alone are too much."""
     file = tmp_path / "model.gguf"
-    file.write_bytes(gguf_bytes({"general.architecture": "llame"}, {}))
-    with pytest.raises(NotUnderstoodError, match="nearest: llama"):
-        local_model(file)
+    write_gguf(file, {**GGUF_LLAMA, "general.architecture": "llame"}, gguf_tensors())
+    model = local_model(file)
+    assert (model.architecture, model.quantization) == ("llame", "gguf")
+    assert "nearest: llama" in (model.not_understood or "")
+    for plan in (Plan(), Plan(quantization="gguf")):
+        assert model.weights_bytes(plan) == (gguf_tensor_bytes(),)
+    answers = [fit(model, Gpu("card", size), Plan()) for size in (gguf_tensor_bytes(), 24 << 30)]
+    assert [(each.verdict, each.known_weights_bytes) for each in answers] == [
+        ("refused", gguf_tensor_bytes()),
+        ("unknown", gguf_tensor_bytes()),
+    ]
+
+
+def test_layers_that_differ_are_not_guessed(tmp_path: Path) -> None:
+    """Heads of their own in each layer: weights alone."""
+    file = tmp_path / "model.gguf"
+    write_gguf(file, {**GGUF_LLAMA, "llama.attention.head_count_kv": [8, 4]}, gguf_tensors())
+    model = local_model(file)
+    assert "differs from layer to layer" in (model.not_understood or "")
+    assert model.weights_bytes(Plan()) == (gguf_tensor_bytes(),)
 
 
 @pytest.mark.parametrize(
@@ -110,13 +93,38 @@ def test_a_hostile_header_is_one_line(tmp_path: Path, data: bytes, says: str) ->
     assert "\n" not in str(caught.value)
 
 
+def test_arrays_without_end_cost_little(tmp_path: Path) -> None:
+    """Seven arrays of two million empty strings each, all holes of a sparse file: refused in bounded time."""
+    file, most = tmp_path / "model.gguf", 2_000_000
+    with file.open("wb") as stream:
+        stream.write(b"GGUF" + struct.pack("<IQQ", 3, 0, 7))
+        for _ in range(7):
+            stream.write(struct.pack("<Q", 1) + b"a" + struct.pack("<IIQ", 9, 8, most))
+            stream.seek(8 * most, 1)
+        stream.truncate()
+    begin = time.process_time()
+    with pytest.raises(BadInputError, match="more than 3000000 items"):
+        local_model(file)
+    assert time.process_time() - begin < 3
+
+
+def test_a_cut_off_file_is_not_weighed(tmp_path: Path) -> None:
+    """Its header is whole, its tensors are not."""
+    file = tmp_path / "model.gguf"
+    write_gguf(file, GGUF_LLAMA, gguf_tensors())
+    with file.open("r+b") as stream:
+        stream.truncate(file.stat().st_size - 64)
+    with pytest.raises(BadInputError, match="an incomplete download"):
+        local_model(file)
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_a_damaged_file_never_escapes_as_another_error(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     """Bytes changed or cut anywhere in a header."""
-    metadata = {**METADATA, "tokenizer.ggml.tokens": ["a", "b"], "llama.layers": [1, 2]}
+    metadata = {**GGUF_LLAMA, "tokenizer.ggml.tokens": ["a", "b"], "llama.layers": [1, 2]}
     damaged = bytearray(gguf_bytes(metadata, {"output.weight": ((256, 4), Q4_K)}))
     for _ in range(data.draw(st.integers(1, 3))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))

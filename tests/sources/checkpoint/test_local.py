@@ -92,52 +92,11 @@ def test_an_unknown_architecture_has_exact_weights(tmp_path: Path) -> None:
     assert "NeverSeenForCausalLM" in (model.not_understood or "")
 
 
-def test_mistrals_second_copy_is_not_added(tmp_path: Path) -> None:
-    """A repository with both `consolidated` and Hugging Face's files holds one model, not two."""
-    total = write_checkpoint(tmp_path)
-    write_safetensors(tmp_path / "consolidated.safetensors", llama_shapes())
-    contents = checkpoint_in(tmp_path)
-    assert contents is not None
-    assert contents.total_bytes == total
-
-
-def test_a_clone_without_large_files_is_a_config_alone(tmp_path: Path) -> None:
-    """git-lfs pointers are no weights: config.json answers."""
-    write_checkpoint(tmp_path)
-    (tmp_path / "model.safetensors").write_text(
-        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
-    )
-    assert local_model(tmp_path).weights_source == "config"
-
-
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     """What is no file is not read."""
     (tmp_path / "config.json").write_text(json.dumps(TINY_LLAMA))
     os.mkfifo(tmp_path / "model.safetensors")
     assert local_model(tmp_path).weights_source == "config"
-
-
-@pytest.mark.parametrize("indexed", [True, False])
-def test_a_missing_shard_is_named(tmp_path: Path, indexed: bool) -> None:
-    """Half a download is not weighed."""
-    write_checkpoint(tmp_path, shards=3)
-    (tmp_path / "model-00002-of-00003.safetensors").unlink()
-    if not indexed:
-        (tmp_path / "model.safetensors.index.json").unlink()
-    with pytest.raises(BadInputError, match=r"model-00002-of-00003\.safetensors is missing"):
-        local_model(tmp_path)
-
-
-def test_two_hundred_shards_are_read_in_half_a_second(tmp_path: Path) -> None:
-    """Measured in time of this process, so that a busy machine does not decide."""
-    for number in range(200):
-        tensors = {f"model.layers.{number}.experts.{expert}.weight": (512, 512) for expert in range(100)}
-        write_safetensors(tmp_path / f"model-{number + 1:05}-of-00200.safetensors", tensors)
-    begin = time.process_time()
-    contents = checkpoint_in(tmp_path)
-    assert time.process_time() - begin < 0.5
-    assert contents is not None
-    assert (contents.num_tensors, contents.num_files) == (20_000, 200)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@
  *   unsupported=nvmlDeviceGetTotalEnergyConsumption,...   these functions answer "not supported"
  *   gpus=2
  *   name0= total0_mib= reserved0_mib= used0_mib= power0_mw= utilization0= energy0_mj= processes0=123:1048576,self:5
+ *   drawing0=124:1048576                  as processes0, of those that draw
+ *   name_of123=/usr/bin/python3           what process 123 is called; not found without it
  *   live_energy=1                         energy grows with power and time on top of energy0_mj
  *   mig0=2                                card 0 is in MIG mode with two slices of a seventh of its memory each
  */
@@ -166,11 +168,11 @@ int nvmlDeviceGetMemoryInfo(Device *device, Memory *memory) {
     return OK;
 }
 
-int nvmlDeviceGetComputeRunningProcesses_v3(Device *device, unsigned int *count, Process *processes) {
+/* The entries of `list` ("processes" compute, "drawing" draw) for the device's card. */
+static int processes_of(Device *device, const char *list, unsigned int *count, Process *processes) {
     char key[16], value[1024] = "";
     unsigned int found = 0, room = *count;
-    MOOD(device);
-    snprintf(key, sizeof key, "processes%d", device->card);
+    snprintf(key, sizeof key, "%s%d", list, device->card);
     setting(key, value, sizeof value);
     for (char *entry = strtok(value, ","); entry; entry = strtok(NULL, ","), found++) {
         char *colon = strchr(entry, ':');
@@ -180,6 +182,25 @@ int nvmlDeviceGetComputeRunningProcesses_v3(Device *device, unsigned int *count,
     }
     *count = found;
     return found > room ? INSUFFICIENT_SIZE : OK;
+}
+
+int nvmlDeviceGetComputeRunningProcesses_v3(Device *device, unsigned int *count, Process *processes) {
+    MOOD(device);
+    return processes_of(device, "processes", count, processes);
+}
+
+int nvmlDeviceGetGraphicsRunningProcesses_v3(Device *device, unsigned int *count, Process *processes) {
+    MOOD(device);
+    return processes_of(device, "drawing", count, processes);
+}
+
+int nvmlSystemGetProcessName(unsigned int pid, char *name, unsigned int size) {
+    char key[16], value[1024];
+    MOOD(NULL);
+    snprintf(key, sizeof key, "name_of%u", pid);
+    if (!setting(key, value, sizeof value)) return NOT_FOUND;
+    snprintf(name, size, "%s", value);
+    return OK;
 }
 
 int nvmlDeviceGetPowerUsage(Device *device, unsigned int *milliwatts) {

@@ -37,8 +37,7 @@ class Engine:
 
     @property
     def world_size(self) -> int:
-        layout = self.layout
-        return layout.tensor_parallel_size * layout.pipeline_parallel_size * layout.data_parallel_size
+        return self.layout.world_size
 
 
 def resolve_engine(model: Model, gpu: Gpu, plan: Plan, chosen: ChosenRules) -> Engine:

@@ -80,6 +80,7 @@ class UndividedWeights:
     """Weights of a model that is not understood: exact on one GPU where there is a checkpoint, else not known."""
 
     loaded_bytes: int | None = None
+    format: Format = "safetensors"
 
     @property
     def parameters(self) -> int | None:
@@ -88,7 +89,7 @@ class UndividedWeights:
     def bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
         """NotUnderstoodError on several GPUs, for a change of dtype or quantisation, and without a checkpoint."""
         alone = replace(plan.layout, data_parallel_size=1) == Layout()
-        as_stored = plan.dtype == "auto" and plan.quantization is None
+        as_stored = plan.dtype == "auto" and plan.quantization in (None, self.format)
         if self.loaded_bytes is None or not alone or not as_stored:
             raise NotUnderstoodError("how these weights are held is not known")
         return (self.loaded_bytes,)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from vllm_costmeter.core.errors import BadInputError
@@ -15,7 +14,7 @@ from vllm_costmeter.sources.checkpoint.weight_files import (
     MOST_INDEX_VALUES,
     index_name,
     indexed_files,
-    is_numbered_set,
+    missing_files,
     missing_shards,
     safetensors_files,
 )
@@ -29,7 +28,8 @@ def checkpoint_in(folder: Path) -> CheckpointContents | None:
     """The tensors of a folder's safetensors files; None where it holds none (a config.json alone, pointers of a git
     clone without its large files).
 
-    BadInputError for a file that is no safetensors file, and where some of the shards are missing: vLLM would stop.
+    Where an index lies beside them, vLLM loads the files that it lists and no other. BadInputError for a file that is
+    no safetensors file, a faulty index (with or without files), and where some of the shards are missing.
     """
     try:
         names = [entry.name for entry in os.scandir(folder) if entry.is_file()]
@@ -38,18 +38,22 @@ def checkpoint_in(folder: Path) -> CheckpointContents | None:
     files = safetensors_files(names)
     if len(files) > MOST_FILES:
         raise BadInputError(f"{folder}: {len(files)} safetensors files, more than {MOST_FILES}")
+    index = folder / index_name(files)
+    listed = files
+    if index.is_file() and not _is_pointer(index):
+        listed = indexed_files(read_json_object(index, LARGEST_INDEX_BYTES, MOST_INDEX_VALUES), str(index))
     if not files or all(_is_pointer(folder / name) for name in files):
         return None
-    index = folder / index_name(files)
-    if is_numbered_set(files) or not index.is_file():
-        missing = missing_shards(files)
-    else:
-        listed = indexed_files(read_json_object(index, LARGEST_INDEX_BYTES, MOST_INDEX_VALUES), str(index))
-        missing = sorted(set(listed) - set(files))
-        files = listed
+    promised = missing_shards(listed)
+    left_out = sorted(set(promised) & set(files))
+    if left_out:
+        raise BadInputError(
+            f"{index}: names no tensor of {left_out[0]}, which lies beside it: vLLM would leave it out"
+        )
+    missing = sorted(set(listed) - set(files)) or promised
     if missing:
-        raise BadInputError(f"{folder}: {missing[0]} is missing{_and_more(missing)}: an incomplete download?")
-    return merged(read_file(folder / name) for name in files)
+        raise missing_files(str(folder), missing)
+    return merged(read_file(folder / name) for name in listed)
 
 
 def read_file(file: Path) -> CheckpointContents:
@@ -74,7 +78,3 @@ def _is_pointer(file: Path) -> bool:
             return stream.read(len(LFS_POINTER)) == LFS_POINTER
     except OSError:
         return False
-
-
-def _and_more(missing: Sequence[str]) -> str:
-    return f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""

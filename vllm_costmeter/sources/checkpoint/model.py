@@ -14,6 +14,8 @@ from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.weights import DTYPE_BYTES
 from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.core.quantisation.named import named_quantisation
+from vllm_costmeter.sources.checkpoint.gguf import GgufFile
+from vllm_costmeter.sources.checkpoint.gguf_config import architecture_of, config_beside, config_of
 from vllm_costmeter.sources.model_config import model_from_config
 from vllm_costmeter.sources.model_config.unknown import unknown_model
 
@@ -46,6 +48,20 @@ def model_of(
     return model if named is None else replace(model, only_named=named, notes=(*model.notes, named.note))
 
 
+def model_of_gguf(gguf: GgufFile, name: str, beside: Mapping[str, Any] | None) -> Model:
+    """The model of a GGUF file by the config.json beside it, as vLLM 0.24 and newer read it, else by its metadata.
+
+    BadInputError for faulty metadata; what is not understood is a model whose weights alone are known.
+    """
+    try:
+        config = config_of(gguf, name) if beside is None else config_beside(gguf, beside)
+    except NotUnderstoodError as why:
+        model = unknown_model({"architectures": [architecture_of(gguf, name)]}, name, str(why))
+    else:
+        model = model_of(config, name)
+    return with_checkpoint(replace(model, only_named=None, notes=()), gguf.contents)
+
+
 def with_checkpoint(model: Model, contents: CheckpointContents) -> Model:
     """The same model with the checkpoint's own bytes as its weights."""
     unquantised = model.quantization is None and contents.format == "safetensors"
@@ -55,25 +71,30 @@ def with_checkpoint(model: Model, contents: CheckpointContents) -> Model:
         DTYPE_BYTES[model.dtype] if unquantised else None,
     )
     if model.not_understood is not None:
-        return replace(
-            model, weights=UndividedWeights(loaded), weights_source=contents.format, weights_error=0.0
-        )
-    described = sum(model.weights_bytes(Plan()))
-    weights = CheckpointWeights(model.weights, described, loaded, contents.format)
-    if contents.format == "gguf":
+        weights = UndividedWeights(loaded, contents.format)
         return replace(
             model,
             weights=weights,
+            weights_source=contents.format,
+            weights_error=0.0,
+            quantization=model.quantization if contents.format == "safetensors" else contents.format,
+        )
+    described = sum(model.weights_bytes(Plan()))
+    divided = CheckpointWeights(model.weights, described, loaded, contents.format)
+    if contents.format == "gguf":
+        return replace(
+            model,
+            weights=divided,
             weights_source="gguf",
             weights_error=GGUF_ERROR,
             quantization="gguf",
             notes=(GGUF_NOTE,),
         )
-    if weights.is_as_described:
-        return replace(model, weights=weights, weights_source="safetensors", weights_error=0.0)
+    if divided.is_as_described:
+        return replace(model, weights=divided, weights_source="safetensors", weights_error=0.0)
     return replace(
         model,
-        weights=weights,
+        weights=divided,
         weights_source="safetensors",
         weights_error=min(abs(described - loaded) / max(loaded, 1), 1.0),
         notes=(

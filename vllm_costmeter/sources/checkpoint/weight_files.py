@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError
@@ -14,7 +14,7 @@ LARGEST_INDEX_BYTES = 64 << 20  # 300,000 tensors of the largest published check
 MOST_INDEX_VALUES = 1_000_000
 MOST_FILES = 4096  # the most shards of a published checkpoint are 191 (2026)
 
-_SHARD = re.compile(r"(.+)-(\d{5,6})-of-(\d{5,6})\.safetensors")
+_SHARD = re.compile(r"(.+)-(\d{5,6})-of-(\d{5,6})\.(safetensors|gguf)")
 
 
 def safetensors_files(names: Iterable[str]) -> list[str]:
@@ -63,22 +63,24 @@ def indexed_header_bytes(index: Mapping[str, Any], where: str) -> dict[str, int]
     return sizes
 
 
-def is_numbered_set(files: Iterable[str]) -> bool:
-    """Whether the names alone say that the set is whole: `model-00001-of-00002.safetensors` and its siblings."""
-    names = list(files)
-    matches = [_SHARD.fullmatch(name) for name in names]
-    whole = {(match[1], match[3]) for match in matches if match}
-    return None not in matches and len(whole) == 1 and not missing_shards(names)
-
-
 def missing_shards(files: Iterable[str]) -> list[str]:
     """Shards that the others' own numbering promises (`model-00002-of-00004.safetensors`) and that are not there."""
     present = set(files)
-    matches = [match for name in present if (match := _SHARD.fullmatch(name))]
-    wholes = {(match[1], match[3]) for match in matches if 0 < int(match[3]) <= MOST_FILES}
-    promised = {
-        f"{stem}-{number:0{len(count)}}-of-{count}.safetensors"
-        for stem, count in wholes
+    return sorted(set(promised_shards(present)) - present)
+
+
+def promised_shards(files: Iterable[str]) -> list[str]:
+    """The whole sets that numbered files are of, sorted; none where no file is numbered."""
+    matches = [match for name in files if (match := _SHARD.fullmatch(name))]
+    wholes = {(match[1], match[3], match[4]) for match in matches if 0 < int(match[3]) <= MOST_FILES}
+    return sorted(
+        f"{stem}-{number:0{len(count)}}-of-{count}.{kind}"
+        for stem, count, kind in wholes
         for number in range(1, int(count) + 1)
-    }
-    return sorted(promised - present)
+    )
+
+
+def missing_files(where: str, missing: Sequence[str]) -> BadInputError:
+    """The fault of a set of files that is not whole: vLLM would stop, or serve half a model."""
+    more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+    return BadInputError(f"{where}: {missing[0]} is missing{more}: an incomplete download?")

@@ -1,0 +1,59 @@
+"""Which GGUF files make up a model, and what their headers hold together.
+
+As vllm-gguf-plugin 0.0.5 finds them (`_get_all_gguf_files`, `resolve_local_gguf`; read 2026-11): one file, all parts
+of a split one, or `folder:Q4_K_M`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.model.checkpoint import merged
+from vllm_costmeter.sources.checkpoint.gguf import GgufFile, read_gguf
+from vllm_costmeter.sources.checkpoint.weight_files import missing_files, promised_shards
+
+PROJECTOR = "mmproj"
+"""In the names of files that hold an image encoder and no language model."""
+
+
+def read_parts(file: Path) -> GgufFile:
+    """A GGUF file, with the other parts where it is one of a split file: the first one has the metadata.
+
+    BadInputError where a part is missing: vLLM would start on half a model.
+    """
+    names = promised_shards([file.name]) or [file.name]
+    missing = [name for name in names if not (file.parent / name).is_file()]
+    if missing:
+        raise missing_files(str(file.parent), missing)
+    parts = [read_gguf(file.parent / name) for name in names]
+    return GgufFile(
+        parts[0].metadata, merged(part.contents for part in parts), any(part.has_head for part in parts)
+    )
+
+
+def only_model(folder: Path) -> Path | None:
+    """The folder's one GGUF model (the first part of a split one), None without any. BadInputError for several."""
+    models = _models(folder)
+    if len(models) > 1:
+        shown = ", ".join(file.name for file in models[:3])
+        raise BadInputError(f"{folder}: holds {len(models)} GGUF models ({shown}): name the file")
+    return models[0] if models else None
+
+
+def model_of_type(folder: Path, quantisation: str) -> Path:
+    """`folder:Q4_K_M` as vLLM resolves it: the file whose name ends in the quantisation."""
+    models = _models(folder)
+    for pattern in (f"*-{quantisation}.gguf", f"*-{quantisation}-*.gguf"):
+        for file in models:
+            if file.match(pattern):
+                return file
+    there = ", ".join(file.name for file in models[:3]) or "no GGUF file"
+    raise BadInputError(f"{folder}: no GGUF file is of {quantisation[:40]!r}; there is {there}")
+
+
+def _models(folder: Path) -> list[Path]:
+    """Every model once, projectors left out, names with fewer parts first."""
+    files = [file for file in folder.glob("*.gguf") if PROJECTOR not in file.name and file.is_file()]
+    first = {(promised_shards([file.name]) or [file.name])[0]: file for file in sorted(files, reverse=True)}
+    return sorted(first.values(), key=lambda file: (file.name.count("-"), file.name))
