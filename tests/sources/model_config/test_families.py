@@ -26,7 +26,7 @@ LINES = [
     json.loads(line)
     for line in (Path(__file__).parents[2] / "data" / "families_vllm_0.32.jsonl").read_text().splitlines()
 ]
-SECOND_VIEWS = frozenset({"falcon-h1", "mamba2"})
+SECOND_VIEWS = frozenset({"falcon-h1", "hybrid-rank-granite4", "hybrid-rank-nemotron-h", "mamba2"})
 """Mamba 2 mixers register a view of their convolution a second time, which vLLM's sum counts and no card holds."""
 
 WITHOUT_ATTENTION = frozenset({"mamba", "falcon-mamba", "mamba2"})

@@ -225,7 +225,7 @@ def architecture_named(name: str) -> Architecture:
     found = ARCHITECTURES.get(name)
     if found is None:
         raise NotUnderstoodError(
-            f"architecture {name}: its weights are not known{nearest(name, ARCHITECTURES)}"
+            f"architecture {name[:60]!r}: its weights are not known{nearest(name, ARCHITECTURES)}"
         )
     return found
 
