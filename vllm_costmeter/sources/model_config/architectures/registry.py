@@ -35,9 +35,10 @@ from vllm_costmeter.sources.model_config.architectures import (
     vision_towers,
     whisper,
 )
+from vllm_costmeter.sources.model_config.architectures.conversion import converted_from
+from vllm_costmeter.sources.model_config.architectures.encoders import Builder
 from vllm_costmeter.sources.model_config.architectures.source import Source
 
-Builder = Callable[[Source], Weights]
 Tower = Callable[[Source], tuple[Part, ...]]
 
 
@@ -59,14 +60,6 @@ class Architecture:
 
 def _dense(style: dense.Style) -> Builder:
     return lambda source: dense.dense(source, style)
-
-
-def _embedder(style: dense.Style) -> Architecture:
-    return Architecture(encoders.embedder(_dense(style)), is_pooling=True)
-
-
-def _classifier(style: dense.Style) -> Architecture:
-    return Architecture(encoders.classifier(_dense(style)), is_pooling=True)
 
 
 def _encoder(head: Tower = lambda source: ()) -> Architecture:
@@ -117,6 +110,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "FalconH1ForCausalLM": Architecture(mamba.falcon_h1),
     "FalconMambaForCausalLM": Architecture(mamba.mamba_1),
     "GPT2LMHeadModel": Architecture(older.gpt2),
+    "GPT2ForSequenceClassification": Architecture(encoders.classifier(older.gpt2), is_pooling=True),
     "GPTJForCausalLM": Architecture(older.gpt_j),
     "Glm4vForConditionalGeneration": Architecture(
         dense_variants.glm4, vision_internvl.glm4v, _QWEN_VL_NAMES, _BOTH
@@ -128,6 +122,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         _dense(dense.QWEN2), vision_internvl.intern_vit, _QWEN_VL_NAMES, _BOTH
     ),
     "JambaForCausalLM": Architecture(mamba.jamba),
+    "JambaForSequenceClassification": Architecture(encoders.scored(mamba.jamba), is_pooling=True),
     "KimiLinearForCausalLM": Architecture(kimi_linear.kimi_linear),
     "KimiVLForConditionalGeneration": Architecture(mla.deepseek, vision_internvl.kimi_vl),
     "Lfm2ForCausalLM": Architecture(short_convolution.lfm2),
@@ -138,12 +133,17 @@ ARCHITECTURES: dict[str, Architecture] = {
     "ModernBertForSequenceClassification": Architecture(
         rotary_encoders.modern_bert_classifier, is_pooling=True
     ),
+    "ModernBertForTokenClassification": Architecture(rotary_encoders.modern_bert_tagger, is_pooling=True),
     "ModernBertModel": Architecture(rotary_encoders.modern_bert, is_pooling=True),
     "NomicBertModel": Architecture(rotary_encoders.nomic_bert, is_pooling=True),
     "OPTForCausalLM": Architecture(older.opt),
     "HyperCLOVAXForCausalLM": Architecture(dense_styles.hyperclovax),
+    "BertForMaskedLM": _encoder(encoders.masked_lm_head),
     "BertForSequenceClassification": _encoder(encoders.bert_pooler),
+    "BertForTokenClassification": _encoder(encoders.label_scores),
     "BertModel": _encoder(),
+    "BertSpladeSparseEmbeddingModel": _encoder(encoders.masked_lm_head),
+    "BgeM3EmbeddingModel": _encoder(encoders.bge_m3_heads),
     "Cohere2ForCausalLM": Architecture(dense_variants.cohere),
     "CohereForCausalLM": Architecture(dense_variants.cohere),
     "DeciLMForCausalLM": Architecture(dense_variants.deci),
@@ -152,7 +152,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     "DeepseekV3ForCausalLM": _MLA,
     "DeepseekV4ForCausalLM": Architecture(deepseek_v4.deepseek_v4, renames=_V4_NAMES),
     "Gemma2ForCausalLM": Architecture(gemma.gemma),
+    "Gemma2Model": Architecture(gemma.gemma),
     "Gemma3ForCausalLM": Architecture(gemma.gemma3),
+    "Gemma3TextModel": Architecture(encoders.embedder(gemma.gemma3), is_pooling=True),
     "Gemma3ForConditionalGeneration": Architecture(gemma.gemma3, vision.gemma3, _GEMMA_NAMES),
     "Gemma4ForCausalLM": Architecture(gemma.gemma4),
     "Gemma4ForConditionalGeneration": Architecture(gemma.gemma4, vision.gemma4, _GEMMA_NAMES, _BOTH),
@@ -160,11 +162,15 @@ ARCHITECTURES: dict[str, Architecture] = {
     "Glm4ForCausalLM": Architecture(dense_variants.glm4),
     "Glm4MoeForCausalLM": Architecture(moe_dense_first.glm4_moe),
     "GlmMoeDsaForCausalLM": _MLA,
+    "GteModel": Architecture(rotary_encoders.gte, is_pooling=True),
     "GptOssForCausalLM": Architecture(moe.gpt_oss),
     "GraniteForCausalLM": _LLAMA,
     "GraniteMoeForCausalLM": Architecture(granite.granite_moe),
     "GraniteMoeHybridForCausalLM": Architecture(granite.granite_hybrid),
     "IQuestCoderForCausalLM": _LLAMA,
+    "InternLM2ForRewardModel": Architecture(
+        encoders.valued(_dense(dense_styles.STYLES["InternLM2ForCausalLM"])), is_pooling=True
+    ),
     "InternLM3ForCausalLM": _LLAMA,
     "KimiK25ForConditionalGeneration": Architecture(
         mla.deepseek, vision.moonvit, inputs=("vision_chunk",), tower_is_plain=True
@@ -173,20 +179,23 @@ ARCHITECTURES: dict[str, Architecture] = {
     "Llama4ForCausalLM": Architecture(llama4.llama4),
     "Llama4ForConditionalGeneration": Architecture(llama4.llama4, vision.llama4),
     "LlamaForCausalLM": _LLAMA,
-    "LlamaForSequenceClassification": _classifier(dense.LLAMA),
-    "LlamaModel": _embedder(dense.LLAMA),
+    "LlamaModel": _LLAMA,
     "LlavaForConditionalGeneration": Architecture(_dense(dense.LLAMA), vision_towers.llava),
     "MiMoV2FlashForCausalLM": Architecture(mimo.mimo_v2),
+    "Ministral3ForCausalLM": _LLAMA,
     "MiniMaxM2ForCausalLM": Architecture(moe.minimax_m2),
     "Mistral3ForConditionalGeneration": Architecture(_dense(dense.LLAMA), vision_towers.mistral3),
     "MistralForCausalLM": _LLAMA,
-    "MistralModel": _embedder(dense.LLAMA),
+    "MistralModel": _LLAMA,
     "MixtralForCausalLM": Architecture(moe_every_layer.mixtral),
     "NemotronHForCausalLM": Architecture(hybrid.nemotron_h, renames=(("backbone.", "model."),)),
     "Phi3ForCausalLM": Architecture(_dense(dense.PHI3)),
     "Qwen2ForCausalLM": Architecture(_dense(dense.QWEN2)),
-    "Qwen2ForSequenceClassification": _classifier(dense.QWEN2),
-    "Qwen2Model": _embedder(dense.QWEN2),
+    "Qwen2ForRewardModel": Architecture(encoders.rewarder(_dense(dense.QWEN2), labels=1), is_pooling=True),
+    "Qwen2ForProcessRewardModel": Architecture(
+        encoders.rewarder(_dense(dense.QWEN2), labels=2), is_pooling=True
+    ),
+    "Qwen2Model": Architecture(_dense(dense.QWEN2)),
     "Qwen2MoeForCausalLM": Architecture(lambda source: moe.qwen_moe(source, dense.QWEN2)),
     "Qwen2VLForConditionalGeneration": Architecture(
         _dense(dense.QWEN2), vision_towers.qwen2_vl, _QWEN_VL_NAMES, _BOTH
@@ -195,7 +204,6 @@ ARCHITECTURES: dict[str, Architecture] = {
         _dense(dense.QWEN2), vision_towers.qwen2_5_vl, _QWEN_VL_NAMES, _BOTH
     ),
     "Qwen3ForCausalLM": Architecture(_dense(dense.QWEN3)),
-    "Qwen3ForSequenceClassification": _classifier(dense.QWEN3),
     "Qwen3MoeForCausalLM": Architecture(moe.qwen_moe),
     "Qwen3NextForCausalLM": Architecture(lambda source: hybrid.qwen_hybrid(source, interleaved=True)),
     "Qwen3VLForConditionalGeneration": Architecture(
@@ -212,22 +220,35 @@ ARCHITECTURES: dict[str, Architecture] = {
     "Qwen3_5MoeForConditionalGeneration": Architecture(
         lambda source: hybrid.qwen_hybrid(source, interleaved=False), vision.qwen3_vl, _QWEN_VL_NAMES, _BOTH
     ),
+    "RobertaForMaskedLM": _encoder(),
     "RobertaForSequenceClassification": _encoder(encoders.roberta_head),
+    "RobertaForTokenClassification": _encoder(encoders.label_scores),
     "RobertaModel": _encoder(),
     "WhisperForConditionalGeneration": Architecture(whisper.whisper, is_encoder_decoder=True),
     "XLMRobertaForSequenceClassification": _encoder(encoders.roberta_head),
+    "XLMRobertaForTokenClassification": _encoder(encoders.label_scores),
     "XLMRobertaModel": _encoder(),
 }
 
 
-def architecture_named(name: str) -> Architecture:
-    """NotUnderstoodError for an architecture whose weights we have no rules for."""
-    found = ARCHITECTURES.get(name)
+def served_by(name: str) -> tuple[str, Architecture]:
+    """(the name of the table under which vLLM serves `name`, how it is built): a name of the table by itself, another
+    by the model that its suffix points to, converted for pooling.
+
+    NotUnderstoodError for an architecture whose weights we have no rules for.
+    """
+    if name in ARCHITECTURES:
+        return name, ARCHITECTURES[name]
+    found = converted_from(name, ARCHITECTURES)
     if found is None:
         raise NotUnderstoodError(
             f"architecture {name[:60]!r}: its weights are not known{nearest(name, ARCHITECTURES)}"
         )
-    return found
+    base, conversion = found
+    served = ARCHITECTURES[base]
+    if conversion is None or served.is_pooling:
+        return base, served
+    return base, replace(served, build=conversion(served.build), is_pooling=True)
 
 
 def build_weights(source: Source, architecture: Architecture) -> Weights:
