@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 
-from vllm_costmeter.sources.model_config.architectures.encoders import Builder, classifier, embedder
+from vllm_costmeter.sources.model_config.architectures.architecture import Builder
+from vllm_costmeter.sources.model_config.architectures.encoders import classifier, embedder
 
 _SUFFIXES: tuple[tuple[str, Callable[[Builder], Builder] | None], ...] = (
     ("ForCausalLM", None),

@@ -8,10 +8,10 @@ from dataclasses import replace
 from vllm_costmeter.core.model.parts import Buffer, Embedding, Linear, Output, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.sources.model_config.architectures.architecture import Builder
 from vllm_costmeter.sources.model_config.architectures.blocks import mlp, norms, row
 from vllm_costmeter.sources.model_config.architectures.source import Source
 
-Builder = Callable[[Source], Weights]
 _INT64_BYTES = 8
 _BERT_QKV = ("query", "key", "value")
 
