@@ -87,7 +87,12 @@ def held_against() -> Iterator[tuple[dict[str, Any], str]]:
     for line in lines("oracle_vllm_0.32_cuda.jsonl"):
         if "error" not in line:
             yield published_config(line["config"]), "oracle"
-    for name in ("families_vllm_0.32.jsonl", "weights_vllm_0.32_cpu.jsonl", "drafters_vllm_0.32.jsonl"):
+    for name in (
+        "families_vllm_0.32.jsonl",
+        "families_vllm_0.23.jsonl",
+        "weights_vllm_0.32_cpu.jsonl",
+        "drafters_vllm_0.32.jsonl",
+    ):
         for line in lines(name):
             yield line["config"], "oracle"
     with (CORPUS / "boots_vllm_0.19.0_h100.csv").open() as stream:

@@ -86,7 +86,7 @@ _NAMES: dict[Family, str] = {
         Qwen3_5MoeForConditionalGeneration
     """,
     kimi_linear: "KimiLinearForCausalLM",
-    lightning: "MiniMaxText01ForCausalLM MiniMaxM1ForCausalLM",
+    lightning: "MiniMaxText01ForCausalLM MiniMaxM1ForCausalLM MiniMaxForCausalLM",
     granite_hybrid: "GraniteMoeHybridForCausalLM",
     falcon_h1: "FalconH1ForCausalLM",
     jamba: "JambaForCausalLM JambaForSequenceClassification",

@@ -93,6 +93,8 @@ def model_from_config(
         is_pooling=architecture.is_pooling,
         is_encoder_decoder=architecture.is_encoder_decoder,
         is_hybrid=any(isinstance(cache, RecurrentState) for layer in attention.layers for cache in layer),
+        is_pipelined=architecture.is_pipelined,
+        last_release=architecture.last_release,
         is_tied=weights.is_tied,
         prediction=None if prediction is None else _prediction(prediction, root, served_name),
     )

@@ -28,6 +28,10 @@ class Architecture:
     """True where vLLM leaves the tower unquantised whatever the checkpoint's rules say."""
     is_pooling: bool = False
     is_encoder_decoder: bool = False
+    is_pipelined: bool = True
+    """Whether vLLM's class cuts it into pipeline ranks (`SupportsPP`)."""
+    last_release: tuple[int, int] | None = None
+    """The last vLLM that serves it; None: the newest does."""
 
 
 def of_style(style: dense.Style) -> Builder:

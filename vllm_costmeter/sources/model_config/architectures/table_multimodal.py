@@ -69,5 +69,7 @@ MULTIMODAL: dict[str, Architecture] = {
     "Qwen3VLMoeForConditionalGeneration": Architecture(
         lambda source: moe.qwen_moe(source, dense.QWEN3_VL), vision.qwen3_vl, _QWEN_VL_NAMES, _BOTH
     ),
-    "WhisperForConditionalGeneration": Architecture(whisper.whisper, is_encoder_decoder=True),
+    "WhisperForConditionalGeneration": Architecture(
+        whisper.whisper, is_encoder_decoder=True, is_pipelined=False
+    ),
 }

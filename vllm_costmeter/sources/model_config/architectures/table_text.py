@@ -16,6 +16,7 @@ from vllm_costmeter.sources.model_config.architectures import (
     longcat,
     mamba,
     mimo,
+    minimax,
     mla,
     moe,
     moe_dense_first,
@@ -27,6 +28,7 @@ from vllm_costmeter.sources.model_config.architectures.architecture import Archi
 
 _LLAMA = Architecture(of_style(dense.LLAMA))
 _MLA = Architecture(mla.deepseek)
+_MINIMAX = Architecture(minimax.minimax_text, is_pipelined=False, last_release=minimax.LAST_RELEASE)
 _V4_NAMES = (("layers.", "model.layers."), ("head.", "lm_head."))
 
 TEXT: dict[str, Architecture] = {
@@ -84,12 +86,15 @@ TEXT: dict[str, Architecture] = {
     "LlamaForCausalLMEagle3": Architecture(drafts.eagle3),
     "LlamaModel": _LLAMA,
     "LongcatFlashForCausalLM": Architecture(longcat.longcat_flash),
-    "Mamba2ForCausalLM": Architecture(mamba.mamba_2),
+    "Mamba2ForCausalLM": Architecture(mamba.mamba_2, is_pipelined=False),
     "MambaForCausalLM": Architecture(mamba.mamba_1),
     "MiMoV2FlashForCausalLM": Architecture(mimo.mimo_v2),
     "MiMoV2ForCausalLM": Architecture(mimo.mimo_v2),
+    "MiniMaxForCausalLM": _MINIMAX,
+    "MiniMaxM1ForCausalLM": _MINIMAX,
     "MiniMaxM2ForCausalLM": Architecture(moe.minimax_m2),
     "Ministral3ForCausalLM": _LLAMA,
+    "MiniMaxText01ForCausalLM": _MINIMAX,
     "MistralForCausalLM": _LLAMA,
     "MistralLarge3ForCausalLM": _MLA,
     "MistralModel": _LLAMA,
