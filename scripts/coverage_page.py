@@ -21,6 +21,7 @@ from logged_start import CORPUS
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config import model_from_config
+from vllm_costmeter.sources.model_config.architectures.conversion import POOLING_SUFFIXES
 from vllm_costmeter.sources.model_config.architectures.registry import ARCHITECTURES
 from vllm_costmeter.sources.model_config.attention_table import FAMILIES, WRAPPERS
 
@@ -86,7 +87,12 @@ def held_against() -> Iterator[tuple[dict[str, Any], str]]:
     for line in lines("oracle_vllm_0.32_cuda.jsonl"):
         if "error" not in line:
             yield published_config(line["config"]), "oracle"
-    for name in ("families_vllm_0.32.jsonl", "weights_vllm_0.32_cpu.jsonl", "drafters_vllm_0.32.jsonl"):
+    for name in (
+        "families_vllm_0.32.jsonl",
+        "families_vllm_0.23.jsonl",
+        "weights_vllm_0.32_cpu.jsonl",
+        "drafters_vllm_0.32.jsonl",
+    ):
         for line in lines(name):
             yield line["config"], "oracle"
     with (CORPUS / "boots_vllm_0.19.0_h100.csv").open() as stream:
@@ -159,6 +165,8 @@ def _feature_rows() -> Iterator[str]:
     yield f"| pipeline parallelism 2 | oracle, log | {families} families, docs/conformance.md |"
     yield f"| LoRA slots | oracle; routed experts: code | {slots} deployments, to the byte |"
     yield f"| draft models, EAGLE, MTP | oracle | {drafters} drafters, to the byte |"
+    suffixes = ", ".join(f"`*{suffix}`" for suffix in POOLING_SUFFIXES)
+    yield f"| decoders named {suffixes} | oracle | pooling, converted as vLLM's registry does |"
     yield "| n-gram speculation | code | loads nothing |"
     yield "| GGUF and safetensors checkpoints | code | the files' own headers |"
 

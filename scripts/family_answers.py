@@ -1,6 +1,8 @@
 """Ask the installed vLLM about small configurations of every family, for the tests to hold the tables against.
 
 python scripts/family_answers.py [NAME ...]     ask about lines of tests/data/families_vllm_0.32.jsonl anew, all or some
+PYTHONPATH=SOURCES:. python scripts/family_answers.py --release 0.23     of families_vllm_0.23.jsonl, by that release's
+                                                 unpacked sources
 
 Each line holds a name, a config.json made small (its own defaults, or sizes of a few hundred), and per parallel layout
 vLLM's answer for a pretended H100: weights per pipeline rank, layer kinds, bytes for 1,024 tokens. A configuration is
@@ -10,6 +12,7 @@ transformers, the file names Llama's: vLLM's model code reads the same keys from
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -18,7 +21,7 @@ from typing import Any
 
 from vllm_costmeter.plugin.exact import ExactRequest, ExactUnavailableError, VllmWorker
 
-FILE = Path(__file__).resolve().parents[1] / "tests" / "data" / "families_vllm_0.32.jsonl"
+DATA = Path(__file__).resolve().parents[1] / "tests" / "data"
 LAYOUTS = ((1, 1), (2, 1), (1, 2))
 LENGTH_TOKENS = 1024
 
@@ -57,19 +60,26 @@ def answers(worker: VllmWorker, config: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def main(names: Sequence[str]) -> int:
-    lines = [json.loads(line) for line in FILE.read_text().splitlines()]
+def main(arguments: Sequence[str]) -> int:
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("names", nargs="*", metavar="NAME")
+    options.add_argument("--release", default="0.32")
+    given = options.parse_args(arguments)
+    file = DATA / f"families_vllm_{given.release}.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
     worker = VllmWorker()
     try:
         for line in lines:
-            if not names or line["name"] in names:
+            if not given.names or line["name"] in given.names:
                 print(line["name"], flush=True)
                 if not worker.is_alive:
                     worker = VllmWorker()
                 line["answers"] = answers(worker, line["config"])
     finally:
         worker.close()
-    FILE.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return 0
 
 

@@ -50,7 +50,7 @@ def fit(model: Model, gpu: Gpu, plan: Plan) -> Fit:
         engine,
         notes=(*((chosen.note,) if chosen.note else ()), *model.notes),
     )
-    unknown = model.fault(plan)
+    unknown = model.fault(plan) or _release_fault(model, chosen.vllm_version)
     if unknown is not None:
         return _not_understood(blank, unknown)
     unknown = _draft_fault(model, plan)
@@ -98,6 +98,17 @@ def _not_understood(blank: Fit, message: str) -> Fit:
     )
 
 
+def _release_fault(model: Model, vllm_version: str) -> str | None:
+    """vLLM gives models up."""
+    if model.last_release is None or parse_version(vllm_version)[:2] <= model.last_release:
+        return None
+    last = ".".join(map(str, model.last_release))
+    return (
+        f"vLLM {vllm_version} does not serve {model.architecture}: {last} was the last to, ask about it with "
+        f"--vllm-version {last}.0"
+    )
+
+
 def _draft_fault(model: Model, plan: Plan) -> str | None:
     """Speculation that loads something whose weights and cache are not in this answer."""
     method = (plan.speculative_config or {}).get("method")
@@ -114,6 +125,10 @@ def _layout_fault(model: Model, gpu: Gpu, engine: Engine) -> tuple[Reason, str] 
     if world_size > gpu.count:
         there = "there is 1" if gpu.count == 1 else f"there are {gpu.count}"
         return "gpu_count", f"{engine.layout.needs()}, {there}"
+    if engine.layout.pipeline_parallel_size > 1 and not model.is_pipelined:
+        return "parallel_layout", (
+            f"vLLM does not cut {model.architecture} into pipeline ranks: leave --pipeline-parallel-size at 1"
+        )
     fault = tensor_parallel_fault(model.attention, engine.layout.tensor_parallel_size)
     if fault is not None:
         return "tensor_parallel", fault

@@ -5,7 +5,7 @@ Mirrors the `get_kv_cache_spec` of vLLM's attention layers (read in 0.32).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vllm_costmeter.core.kv_cache.compressed import compressed_layers
 from vllm_costmeter.core.kv_cache.dtypes import key_value_bytes, latent_bytes
@@ -39,6 +39,16 @@ class CacheFormat:
     state_blocks: int = 1
     mamba2_checkpoint_blocks: int = 0
     state_per_block: bool = False
+    lone_state_block_tokens: int | None = None
+    """Block of the states on a pipeline rank without attention, where vLLM aligns blocks rank by rank: nothing there
+    makes it larger. None: as on the other ranks."""
+
+
+def without_attention(form: CacheFormat) -> CacheFormat:
+    """How a pipeline rank stores recurrent layers that have no attention beside them: in pages of their own size."""
+    if form.lone_state_block_tokens is None:
+        return form
+    return replace(form, block_tokens=form.lone_state_block_tokens, state_page_bytes=None)
 
 
 def cache_layers(cache: Cache, form: CacheFormat) -> tuple[KVLayer, ...]:

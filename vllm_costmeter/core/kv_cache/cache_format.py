@@ -13,6 +13,7 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.kv_cache.backends import (
     BLACKWELL,
     COMPRESSED_BLOCK_TOKENS,
+    DEFAULT_BLOCK_TOKENS,
     HOPPER,
     SPARSE_BLOCK_TOKENS,
     dense_latent_block_tokens,
@@ -131,4 +132,11 @@ def _with_states(
     if per_block:
         step = lcm(step, *chunks)
     block = max(form.block_tokens, step * -(-largest // (step * token_bytes)))
-    return replace(form, block_tokens=block, state_page_bytes=block * token_bytes)
+    lone = None
+    if (
+        rules.aligns_each_rank
+    ):  # without cached prefixes a state's block is the longest context, on every rank
+        lone = (plan.block_size or DEFAULT_BLOCK_TOKENS) if cached else block
+    return replace(
+        form, block_tokens=block, state_page_bytes=block * token_bytes, lone_state_block_tokens=lone
+    )

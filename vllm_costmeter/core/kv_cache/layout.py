@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 from vllm_costmeter.core.kv_cache.backends import HOPPER
-from vllm_costmeter.core.kv_cache.building import cache_layers
+from vllm_costmeter.core.kv_cache.building import CacheFormat, cache_layers, without_attention
 from vllm_costmeter.core.kv_cache.cache_format import cache_format
 from vllm_costmeter.core.kv_cache.layers import CountedLayers, KVLayer
 from vllm_costmeter.core.kv_cache.rules import KVRules
-from vllm_costmeter.core.model.attention import Cache, ModelAttention
+from vllm_costmeter.core.model.attention import Cache, ModelAttention, RecurrentState
 from vllm_costmeter.core.plan import Plan
 
 
@@ -36,17 +36,20 @@ def kv_layers(
     48 tokens. Errors: BadInputError for what vLLM refuses, NotUnderstoodError for what is not known.
     """
     form = cache_format(model, plan, rules, HOPPER if compute_capability is None else compute_capability[0])
-    built: dict[Cache, tuple[KVLayer, ...]] = {}
+    built: dict[tuple[Cache, CacheFormat], tuple[KVLayer, ...]] = {}
     ranks = []
     slices = pipeline_slices(len(model.layers), plan.layout.pipeline_parallel_size)
     for start, end in slices:
         counts: Counter[KVLayer] = Counter()
         drafted = model.draft_layers if (start, end) == slices[-1] else ()
-        for caches, times in Counter(model.layers[start:end] + drafted).items():
+        held = Counter(model.layers[start:end] + drafted)
+        are_states = all(isinstance(cache, RecurrentState) for caches in held for cache in caches)
+        own = without_attention(form) if are_states else form
+        for caches, times in held.items():
             for cache in caches:
-                if cache not in built:
-                    built[cache] = cache_layers(cache, form)
-                for layer in built[cache]:
+                if (cache, own) not in built:
+                    built[cache, own] = cache_layers(cache, own)
+                for layer in built[cache, own]:
                     counts[layer] += times
         ranks.append(tuple(counts.items()))
     return tuple(ranks)

@@ -32,6 +32,8 @@ class KVRules:
     """fp8 caches of 512-wide heads (Gemma 4) take FlashAttention 4's blocks on Hopper."""
     chooses_blackwell_fp8: bool
     """`auto` becomes fp8 for GLM-5 on compute capability 10.x."""
+    aligns_each_rank: bool
+    """Blocks of hybrids are aligned on each pipeline rank by the attention that it holds; before, once for all."""
     hybrid_latent_block_tokens: int
     """Granularity of the attention block where MLA shares the pool with recurrent layers (Kimi-Linear)."""
     mamba_prefix_blocks: bool
@@ -54,6 +56,7 @@ _V0_17 = KVRules(
     plain_sparse_rows=False,
     wide_head_fp8_blocks=False,
     chooses_blackwell_fp8=False,
+    aligns_each_rank=False,
     hybrid_latent_block_tokens=64,
     mamba_prefix_blocks=True,
     checkpoints_mamba2_prefill=False,
@@ -63,8 +66,10 @@ _V0_18 = replace(_V0_17, first_version=(0, 18), max_padding_ratio=1.5, evidence=
 _V0_20 = replace(
     _V0_18,
     first_version=(0, 20),
+    aligns_each_rank=True,
     hybrid_latent_block_tokens=16,
-    evidence="sources of 0.20.0: _align_hybrid_block_size asks the backend",
+    evidence="sources of 0.20.0: _align_hybrid_block_size asks the backend of the rank's own layers; 0.19.1 aligns in "
+    "HybridAttentionMambaModelConfig, before ranks",
 )
 _V0_21 = replace(
     _V0_20, first_version=(0, 21), tokens_are_concurrency=True, evidence="PR #41069, 2026-04-28; 0.21.0"

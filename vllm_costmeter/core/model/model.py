@@ -68,6 +68,10 @@ class Model:
     is_pooling: bool = False
     is_encoder_decoder: bool = False
     is_hybrid: bool = False
+    is_pipelined: bool = True
+    """Whether vLLM cuts it into pipeline ranks (`SupportsPP`)."""
+    last_release: tuple[int, int] | None = None
+    """The last vLLM that serves it; None: the newest does."""
     is_tied: bool = False
     """Whether the output head is the input embedding."""
 

@@ -31,6 +31,8 @@ class Rank:
     """Bytes of one value in the dtype that the model is served in."""
     is_eager: bool = False
     """True under --enforce-eager: only then does vLLM use its own kernels for simple operations."""
+    served_tokens: int | None = None
+    """`--max-model-len`; None: the model's own length."""
     has_video_tables: bool = False
     """True before vLLM 0.32: every multimodal rotary table is four times the model's length."""
 
@@ -216,9 +218,13 @@ class Buffer:
     """Size of a value under --enforce-eager, where it differs."""
     video_elements: int | None = None
     """Values where tables are made for video, where that differs."""
+    elements_per_served_token: int | None = None
+    """Values per token of the served length, for a table that ends with it."""
 
     def bytes_on(self, rank: Rank) -> int:
         elements = (rank.has_video_tables and self.video_elements) or self.elements
+        if self.elements_per_served_token is not None and rank.served_tokens is not None:
+            elements = min(elements, self.elements_per_served_token * rank.served_tokens)
         own = (rank.is_eager and self.eager_element_bytes) or self.element_bytes
         return elements * (own or rank.element_bytes)
 

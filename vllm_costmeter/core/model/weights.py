@@ -125,7 +125,7 @@ class Weights:
 
     def _shares(self, plan: Plan, own_dtype: str) -> tuple[Tally, ...]:
         flags = (plan.layout, plan.dtype, plan.quantization, plan.enforce_eager, plan.vllm_version)
-        key = (*flags, self._leaves_towers_out(plan), own_dtype)
+        key = (*flags, plan.max_model_len, self._leaves_towers_out(plan), own_dtype)
         if key not in self._known:
             self._known[key] = self._work_out(plan, own_dtype)
         return self._known[key]
@@ -180,6 +180,7 @@ def rank_of(plan: Plan, own_dtype: str) -> Rank:
         and layout.data_parallel_size > 1,
         element_bytes=DTYPE_BYTES[dtype],
         is_eager=plan.enforce_eager,
+        served_tokens=plan.max_model_len if (plan.max_model_len or 0) > 0 else None,
         has_video_tables=_has_video_tables(plan.vllm_version),
     )
 

@@ -9,28 +9,11 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, neares
 from vllm_costmeter.core.model.attention import LayerCaches, ModelAttention
 from vllm_costmeter.sources.model_config.attention_heads import Family, stated_query_heads
 from vllm_costmeter.sources.model_config.attention_table import FAMILIES, MODEL_TYPES, WRAPPERS
+from vllm_costmeter.sources.model_config.class_defaults import with_class_defaults
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 _TEXT_SECTIONS = ("text_config", "llm_config", "language_config")
 _MODELOPT_KV_DTYPES = {"fp8": "fp8_e4m3", "nvfp4": "nvfp4"}  # MODELOPT_TO_VLLM_KV_CACHE_DTYPE_MAP, vLLM 0.32
-_DEFAULTS: dict[str, dict[str, int]] = {
-    # transformers 5: what a text section may leave out, because its configuration class fills it in
-    "llama": {"hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32},
-    "mistral": {
-        "hidden_size": 4096,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 8,
-    },
-    "gemma2": {"num_hidden_layers": 26, "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256},
-    "gemma3_text": {
-        "num_hidden_layers": 26,
-        "num_attention_heads": 8,
-        "num_key_value_heads": 4,
-        "head_dim": 256,
-    },
-    "llama4_text": {"num_hidden_layers": 48, "num_attention_heads": 40, "head_dim": 128},
-}
 
 
 def model_attention(config: ConfigReader, architecture: str) -> ModelAttention:
@@ -81,13 +64,7 @@ def text_section(config: ConfigReader) -> ConfigReader:
     """The section that describes the language model, with what its configuration class fills in."""
     section = config.optional_section(*_TEXT_SECTIONS)
     text = config if section is None else section
-    defaults = _DEFAULTS.get(text.optional_str("model_type") or "")
-    if defaults is None:
-        return text
-    stated: Mapping[str, Any] = {
-        key: value for key, value in text.values.items() if value is not None or key not in defaults
-    }
-    return ConfigReader({**defaults, **stated}, text.name, text.path)
+    return with_class_defaults(text)
 
 
 def _dtype(config: ConfigReader, text: ConfigReader) -> str:

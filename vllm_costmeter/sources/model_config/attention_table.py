@@ -47,7 +47,6 @@ _NAMES: dict[Family, str] = {
         LlamaForCausalLM LLaMAForCausalLM LlamaModel MistralForCausalLM MistralModel Ministral3ForCausalLM
         InternLM3ForCausalLM IQuestCoderForCausalLM TeleChat3ForCausalLM Qwen2ForCausalLM Qwen2Model
         Qwen2ForRewardModel Qwen2ForProcessRewardModel Qwen2MoeForCausalLM Qwen3ForCausalLM Qwen3MoeForCausalLM
-        Qwen3ForSequenceClassification Qwen2ForSequenceClassification LlamaForSequenceClassification
         MixtralForCausalLM GraniteForCausalLM GraniteMoeForCausalLM GraniteMoeSharedForCausalLM
         Phi3ForCausalLM PhiMoEForCausalLM MiMoForCausalLM SmolLM3ForCausalLM Starcoder2ForCausalLM
         Olmo3ForCausalLM AfmoeForCausalLM EagleLlamaForCausalLM Eagle3LlamaForCausalLM LlamaForCausalLMEagle3
@@ -62,7 +61,7 @@ _NAMES: dict[Family, str] = {
         PhiForCausalLM GlmForCausalLM HunYuanDenseV1ForCausalLM HYV3ForCausalLM
     """,
     interleaved(2): "Gemma2ForCausalLM Gemma2Model",
-    interleaved(6): "Gemma3ForCausalLM Gemma3ForConditionalGeneration",
+    interleaved(6): "Gemma3ForCausalLM Gemma3TextModel Gemma3ForConditionalGeneration",
     gemma4: "Gemma4ForCausalLM Gemma4ForConditionalGeneration Gemma4UnifiedForConditionalGeneration",
     cohere: "CohereForCausalLM Cohere2ForCausalLM Cohere2MoeForCausalLM",
     listed: "Exaone4ForCausalLM ExaoneMoeForCausalLM ExaoneMoEForCausalLM",
@@ -87,7 +86,7 @@ _NAMES: dict[Family, str] = {
         Qwen3_5MoeForConditionalGeneration
     """,
     kimi_linear: "KimiLinearForCausalLM",
-    lightning: "MiniMaxText01ForCausalLM MiniMaxM1ForCausalLM",
+    lightning: "MiniMaxText01ForCausalLM MiniMaxM1ForCausalLM MiniMaxForCausalLM",
     granite_hybrid: "GraniteMoeHybridForCausalLM",
     falcon_h1: "FalconH1ForCausalLM",
     jamba: "JambaForCausalLM JambaForSequenceClassification",
@@ -97,8 +96,9 @@ _NAMES: dict[Family, str] = {
     encoder_only: """
         BertModel BertForMaskedLM BertForSequenceClassification BertForTokenClassification
         BertSpladeSparseEmbeddingModel BgeM3EmbeddingModel RobertaModel RobertaForMaskedLM
-        RobertaForSequenceClassification XLMRobertaModel XLMRobertaForSequenceClassification ModernBertModel
-        ModernBertForSequenceClassification NomicBertModel GteModel GteNewModel GteNewForSequenceClassification
+        RobertaForSequenceClassification RobertaForTokenClassification XLMRobertaModel
+        XLMRobertaForSequenceClassification XLMRobertaForTokenClassification ModernBertModel
+        ModernBertForSequenceClassification ModernBertForTokenClassification NomicBertModel GteModel
     """,
 }
 FAMILIES: dict[str, Family] = {name: family for family, names in _NAMES.items() for name in names.split()}

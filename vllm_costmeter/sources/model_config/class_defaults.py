@@ -66,12 +66,13 @@ CLASS_DEFAULTS: dict[str, dict[str, int | bool]] = {
 
 
 def with_class_defaults(text: ConfigReader) -> ConfigReader:
-    """The section with the values its configuration class fills in; what the file states (null is unstated) wins."""
+    """The section with the values its configuration class fills in; what the file states wins, null where there is no
+    such value."""
     model_type = text.raw("model_type")
     defaults: Mapping[str, int | bool] | None = (
         CLASS_DEFAULTS.get(model_type) if isinstance(model_type, str) else None
     )
     if defaults is None:
         return text
-    stated = {key: value for key, value in text.values.items() if value is not None}
+    stated = {key: value for key, value in text.values.items() if value is not None or key not in defaults}
     return ConfigReader({**defaults, **stated}, text.name, text.path)

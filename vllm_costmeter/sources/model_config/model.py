@@ -15,7 +15,7 @@ from vllm_costmeter.core.quantisation.scheme import UNQUANTISED
 from vllm_costmeter.sources.model_config.architectures.adapted_edges import adapted_edges
 from vllm_costmeter.sources.model_config.architectures.drafts import prediction_weights
 from vllm_costmeter.sources.model_config.architectures.encoders import embedder
-from vllm_costmeter.sources.model_config.architectures.registry import architecture_named, build_weights
+from vllm_costmeter.sources.model_config.architectures.registry import build_weights, served_by
 from vllm_costmeter.sources.model_config.architectures.source import Source, text_section
 from vllm_costmeter.sources.model_config.attention import architecture_of, model_attention
 from vllm_costmeter.sources.model_config.attention_draft import prediction_layers
@@ -61,27 +61,27 @@ def model_from_config(
     model_type = root.raw("model_type")
     if model_type in _UNKNOWN_TYPES:
         raise NotUnderstoodError(f"{name}: model_type {model_type!r} is not known to vLLM or transformers")
-    architecture = architecture_named(architecture_name)
+    served_name, architecture = served_by(architecture_name)
     if is_embedder and not architecture.is_pooling:
         architecture = replace(architecture, build=embedder(architecture.build), is_pooling=True)
     text = with_class_defaults(text_section(root))
     source = Source(root, text)
     quantisation = quantisation_of(root, text, architecture.renames, hf_quant_config)
-    embedding, head = adapted_edges(architecture_name)
+    embedding, head = adapted_edges(served_name)
     weights = replace(
         build_weights(source, architecture),
         quantisation=quantisation,
         adapted_embedding=embedding,
         adapted_head=head,
     )
-    attention = model_attention(root, architecture_name)
-    prediction = prediction_weights(source, architecture_name, weights)
+    attention = model_attention(root, served_name)
+    prediction = prediction_weights(source, served_name, weights)
     longest, default = model_lengths(root, text)
     sizes = _sizes(source)
     return Model(
         id=name,
         architecture=architecture_name,
-        dtype=served_dtype(root, text),
+        dtype=served_dtype(root, text, is_pooling=architecture.is_pooling),
         quantization=None if quantisation.method == UNQUANTISED.method else quantisation.method,
         max_model_len=longest,
         default_max_model_len=default,
@@ -93,8 +93,10 @@ def model_from_config(
         is_pooling=architecture.is_pooling,
         is_encoder_decoder=architecture.is_encoder_decoder,
         is_hybrid=any(isinstance(cache, RecurrentState) for layer in attention.layers for cache in layer),
+        is_pipelined=architecture.is_pipelined,
+        last_release=architecture.last_release,
         is_tied=weights.is_tied,
-        prediction=None if prediction is None else _prediction(prediction, root, architecture_name),
+        prediction=None if prediction is None else _prediction(prediction, root, served_name),
     )
 
 
@@ -106,8 +108,9 @@ def _prediction(weights: Weights, root: ConfigReader, architecture: str) -> Draf
     return Drafter(weights, served_dtype(root, text_section(root)), layers)
 
 
-def served_dtype(root: ConfigReader, text: ConfigReader) -> str:
-    """What `--dtype auto` serves: 16-bit types as they are, float32 as bfloat16 (`_resolve_auto_dtype`, 0.32)."""
+def served_dtype(root: ConfigReader, text: ConfigReader, *, is_pooling: bool = False) -> str:
+    """What `--dtype auto` serves: 16-bit types as they are, float32 as bfloat16, or as float16 for pooling
+    (`_resolve_auto_dtype`, 0.32)."""
     stated = None
     vision = root.optional_section("vision_config")
     for reader in (root, text, vision):
@@ -115,7 +118,7 @@ def served_dtype(root: ConfigReader, text: ConfigReader) -> str:
             stated = reader.optional_str("dtype", "torch_dtype")
     stated = (stated or "float32").removeprefix("torch.")
     if stated in _FLOAT32:
-        return "bfloat16"
+        stated = "float16" if is_pooling else "bfloat16"
     if stated not in _DTYPES:
         raise BadInputError(f"{root.name}: dtype {stated[:40]!r} is not one of {', '.join(_DTYPES)}, float32")
     if _DTYPES[stated] == "float16" and root.raw("model_type") in _NO_FLOAT16:

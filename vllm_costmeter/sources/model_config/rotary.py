@@ -77,11 +77,13 @@ def rotary_table(
     positions_factor: int = _VIDEO_POSITIONS,
     rotary_dim: int | None = None,
     element_bytes: int | None = None,
+    ends_with_context: bool = False,
 ) -> Buffer:
     """The cosines and sines of every position, shared by all layers with equal arguments.
 
     `positions_factor` is how much longer the table is under multimodal rotary sections since 0.32 (4 for video, 1
-    for models that number their positions by tokens; before, 4 for all). NotUnderstoodError for a scaling type that
+    for models that number their positions by tokens; before, 4 for all). `ends_with_context`: the table is no longer
+    than what is served. NotUnderstoodError for a scaling type that
     vLLM 0.32 does not list.
     """
     width = int(head_size * parameters.partial_rotary_factor) if rotary_dim is None else rotary_dim
@@ -93,6 +95,7 @@ def rotary_table(
         element_bytes,
         shared=True,
         video_elements=_positions(max_position, parameters, _VIDEO_POSITIONS) * width,
+        elements_per_served_token=width if ends_with_context else None,
     )
 
 

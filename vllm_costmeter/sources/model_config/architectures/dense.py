@@ -70,6 +70,7 @@ class Style:
 LLAMA = Style()
 QWEN2 = Style(qkv_bias=True, out_bias=False)
 QWEN3 = Style(out_bias=False, qk_norm="head", head_size=128)  # head_dim default of transformers' Qwen3Config
+QWEN3_MOE = Style(out_bias=False, qk_norm="head")
 QWEN3_VL = Style(out_bias=False, qk_norm="head", head_size=128, positions_factor=1)
 PHI3 = Style(qkv_bias=False, out_bias=False, fused_qkv=True, fused_gate_up=True)
 

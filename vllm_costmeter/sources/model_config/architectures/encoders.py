@@ -8,6 +8,7 @@ from dataclasses import replace
 from vllm_costmeter.core.model.parts import Buffer, Embedding, Linear, Output, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.sources.model_config.architectures.architecture import Builder
 from vllm_costmeter.sources.model_config.architectures.blocks import mlp, norms, row
 from vllm_costmeter.sources.model_config.architectures.source import Source
 
@@ -60,7 +61,7 @@ def bert_pooler(source: Source) -> tuple[Part, ...]:
     hidden = source.hidden_size
     return (
         Tensor("pooler.dense", hidden * (hidden + 1), element_bytes=FLOAT32_BYTES),
-        *_classifier(source),
+        *label_scores(source),
     )
 
 
@@ -68,34 +69,87 @@ def roberta_head(source: Source) -> tuple[Part, ...]:
     """A dense layer and a projection to the labels."""
     hidden = source.hidden_size
     dense = Tensor("classifier.dense", hidden * (hidden + 1), element_bytes=FLOAT32_BYTES)
-    return dense, *_classifier(source)
+    return dense, *label_scores(source)
 
 
-def _classifier(source: Source) -> tuple[Part, ...]:
+def label_scores(source: Source) -> tuple[Part, ...]:
+    """A classifier: one float32 row with a bias per label."""
     values = num_labels(source) * (source.hidden_size + 1)
     return (Tensor("classifier", values, element_bytes=FLOAT32_BYTES),)
 
 
-def embedder(build: Callable[[Source], Weights]) -> Callable[[Source], Weights]:
+def masked_lm_head(source: Source) -> tuple[Part, ...]:
+    """BERT's head of masked words, in the served dtype: its decoder is a copy of the embedding."""
+    hidden, vocab = source.hidden_size, source.vocab_size
+    return (
+        Tensor("mlm_head.dense", hidden * (hidden + 1)),
+        *norms(hidden, "mlm_head.layer_norm", bias=True),
+        Tensor("mlm_head.decoder", vocab * (hidden + 1)),
+    )
+
+
+def bge_m3_heads(source: Source) -> tuple[Part, ...]:
+    """BGE-M3's sparse and ColBERT projections, with biases."""
+    hidden = source.hidden_size
+    return (Tensor("poolers", hidden + 1, hidden + 1, element_bytes=FLOAT32_BYTES),)
+
+
+def embedder(build: Builder) -> Builder:
     """A decoder that answers with a hidden state: the same without its output head (vLLM's `as_embedding_model`)."""
 
     def without_head(source: Source) -> Weights:
         weights = build(source)
-        kept = tuple(part for part in weights.last if not isinstance(part, Embedding))
-        return replace(weights, last=kept, is_tied=False)
+        last, everywhere = _without_head(weights.last), _without_head(weights.everywhere)
+        return replace(weights, last=last, everywhere=everywhere, is_tied=False)
 
     return without_head
 
 
-def classifier(build: Callable[[Source], Weights]) -> Callable[[Source], Weights]:
-    """A decoder with a float32 score per label instead of its head (vLLM's `as_seq_cls_model`)."""
+def _without_head(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Output heads are the only vocabulary tables that a scheme may quantise."""
+    return tuple(part for part in parts if not (isinstance(part, Embedding) and part.quantised))
+
+
+def scored(build: Builder) -> Builder:
+    """A decoder with a float32 score per label beside what it has, on every pipeline rank."""
 
     def with_score(source: Source) -> Weights:
-        weights = embedder(build)(source)
+        weights = build(source)
         score = Tensor("score", num_labels(source) * source.hidden_size, element_bytes=FLOAT32_BYTES)
-        return replace(weights, last=(*weights.last, score))
+        return replace(weights, everywhere=(*weights.everywhere, score))
 
     return with_score
+
+
+def classifier(build: Builder) -> Builder:
+    """A decoder with a score per label instead of its head (vLLM's `as_seq_cls_model`)."""
+    return scored(embedder(build))
+
+
+def rewarder(build: Builder, labels: int) -> Builder:
+    """Qwen 2.5 Math's reward models: two float32 layers with biases instead of the head, on every pipeline rank."""
+
+    def with_reward(source: Source) -> Weights:
+        weights, hidden = embedder(build)(source), source.hidden_size
+        layers = (
+            Tensor("score.0", hidden, hidden + 1, split=True, element_bytes=FLOAT32_BYTES),
+            Tensor("score.2.weight", hidden, labels, split=True, element_bytes=FLOAT32_BYTES),
+            Tensor("score.2.bias", labels, element_bytes=FLOAT32_BYTES),
+        )
+        return replace(weights, everywhere=(*weights.everywhere, *layers))
+
+    return with_reward
+
+
+def valued(build: Builder) -> Builder:
+    """InternLM 2's reward model: one float32 value per token instead of the head, on every pipeline rank."""
+
+    def with_value(source: Source) -> Weights:
+        weights = embedder(build)(source)
+        value = Tensor("v_head", source.hidden_size, split=True, element_bytes=FLOAT32_BYTES)
+        return replace(weights, everywhere=(*weights.everywhere, value))
+
+    return with_value
 
 
 def num_labels(source: Source) -> int:

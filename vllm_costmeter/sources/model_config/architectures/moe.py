@@ -16,7 +16,7 @@ from vllm_costmeter.sources.model_config.architectures.blocks import (
     router,
 )
 from vllm_costmeter.sources.model_config.architectures.dense import (
-    QWEN3,
+    QWEN3_MOE,
     Style,
     style_attention,
 )
@@ -27,7 +27,7 @@ _TWO_NORMS = ("input_layernorm", "post_attention_layernorm")
 _W = ("w1", "w3", "w2")
 
 
-def qwen_moe(source: Source, style: Style = QWEN3) -> Weights:
+def qwen_moe(source: Source, style: Style = QWEN3_MOE) -> Weights:
     """Qwen2-MoE, Qwen3-MoE and Qwen3-VL-MoE: a dense MLP on the layers that the config names or skips."""
     text, hidden = source.text, source.hidden_size
     sparse_step = text.int("decoder_sparse_step", default=1, minimum=1)

@@ -16,7 +16,7 @@ from vllm_costmeter.sources.model_config.architectures.blocks import (
     norms,
     row,
 )
-from vllm_costmeter.sources.model_config.architectures.encoders import num_labels
+from vllm_costmeter.sources.model_config.architectures.encoders import label_scores, num_labels
 from vllm_costmeter.sources.model_config.architectures.source import Source
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
@@ -47,6 +47,16 @@ def modern_bert_classifier(source: Source) -> Weights:
     values = dense + norm + num_labels(source) * (hidden + 1)
     head = Tensor("pooling and classifier", values, element_bytes=FLOAT32_BYTES)
     return replace(weights, last=(*weights.last, head))
+
+
+def modern_bert_tagger(source: Source) -> Weights:
+    """A dense layer and a norm in the served dtype, a float32 score per label."""
+    weights, hidden = modern_bert(source), source.hidden_size
+    text = source.text
+    dense = hidden * (hidden + text.bool("classifier_bias", default=False))
+    norm = norms(hidden, "head.norm", bias=text.bool("norm_bias", default=False))
+    head = (Tensor("head.dense", dense), *norm, *label_scores(source))
+    return replace(weights, last=(*weights.last, *head))
 
 
 def _modern_layer(source: Source, is_first: bool, is_global: bool) -> Layer:
@@ -101,6 +111,42 @@ def nomic_bert(source: Source) -> Weights:
         )
     )
     types = text.int("type_vocab_size", default=0)
+    kinds = (Embedding("embeddings.token_type_embeddings", types, hidden),) if types else ()
+    return Weights(
+        layers=(layer,) * source.num_layers,
+        layer_prefix="encoder.layers.{}.",
+        first=(
+            Embedding("embeddings.word_embeddings", source.vocab_size, hidden),
+            *kinds,
+            *norms(hidden, "embeddings.LayerNorm", bias=True),
+        ),
+        last=(),
+    )
+
+
+def gte(source: Source) -> Weights:
+    """GTE (Snowflake Arctic Embed M 2): rotary positions, biases everywhere but in the MLP's fused half."""
+    text, hidden, heads = source.text, source.hidden_size, source.num_heads
+    size = source.head_size()
+    layer = Layer(
+        (
+            *attention(
+                "attn",
+                hidden,
+                heads,
+                heads,
+                size,
+                rotary_table(size, source.max_position, rope_parameters(text)),
+                bias=True,
+                out_bias=True,
+                out_name="out_proj",
+            ),
+            *gated_mlp("mlp", hidden, source.intermediate_size),
+            Tensor("mlp.down_proj.bias", hidden),
+            *norms(hidden, "attn_ln", "mlp_ln", bias=True),
+        )
+    )
+    types = text.int("type_vocab_size", default=2)
     kinds = (Embedding("embeddings.token_type_embeddings", types, hidden),) if types else ()
     return Weights(
         layers=(layer,) * source.num_layers,

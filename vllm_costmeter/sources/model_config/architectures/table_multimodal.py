@@ -1,0 +1,75 @@
+"""Models that see or hear, by their names in vLLM's registry: a language model and its towers."""
+
+from __future__ import annotations
+
+from vllm_costmeter.sources.model_config.architectures import (
+    dense,
+    dense_variants,
+    gemma,
+    hybrid,
+    llama4,
+    mla,
+    moe,
+    moe_dense_first,
+    vision,
+    vision_internvl,
+    vision_towers,
+    whisper,
+)
+from vllm_costmeter.sources.model_config.architectures.architecture import Architecture, of_style
+
+_BOTH = ("image", "video")
+_QWEN_VL_NAMES = (
+    ("model.visual.", "visual."),
+    ("lm_head.", "language_model.lm_head."),
+    ("model.language_model.", "language_model.model."),
+)
+_GEMMA_NAMES = (
+    ("model.language_model.", "language_model.model."),
+    ("model.vision_tower.", "vision_tower."),
+    ("model.embed_vision.", "embed_vision."),
+    ("model.multi_modal_projector.", "multi_modal_projector."),
+    ("lm_head.", "language_model.lm_head."),
+)
+
+MULTIMODAL: dict[str, Architecture] = {
+    "Gemma3ForConditionalGeneration": Architecture(gemma.gemma3, vision.gemma3, _GEMMA_NAMES),
+    "Gemma4ForConditionalGeneration": Architecture(gemma.gemma4, vision.gemma4, _GEMMA_NAMES, _BOTH),
+    "Glm4vForConditionalGeneration": Architecture(
+        dense_variants.glm4, vision_internvl.glm4v, _QWEN_VL_NAMES, _BOTH
+    ),
+    "Glm4vMoeForConditionalGeneration": Architecture(
+        moe_dense_first.glm4_moe, vision_internvl.glm4v, _QWEN_VL_NAMES, _BOTH
+    ),
+    "InternVLForConditionalGeneration": Architecture(
+        of_style(dense.QWEN2), vision_internvl.intern_vit, _QWEN_VL_NAMES, _BOTH
+    ),
+    "KimiK25ForConditionalGeneration": Architecture(
+        mla.deepseek, vision.moonvit, inputs=("vision_chunk",), tower_is_plain=True
+    ),
+    "KimiVLForConditionalGeneration": Architecture(mla.deepseek, vision_internvl.kimi_vl),
+    "Llama4ForConditionalGeneration": Architecture(llama4.llama4, vision.llama4),
+    "LlavaForConditionalGeneration": Architecture(of_style(dense.LLAMA), vision_towers.llava),
+    "Mistral3ForConditionalGeneration": Architecture(of_style(dense.LLAMA), vision_towers.mistral3),
+    "Qwen2_5_VLForConditionalGeneration": Architecture(
+        of_style(dense.QWEN2), vision_towers.qwen2_5_vl, _QWEN_VL_NAMES, _BOTH
+    ),
+    "Qwen2VLForConditionalGeneration": Architecture(
+        of_style(dense.QWEN2), vision_towers.qwen2_vl, _QWEN_VL_NAMES, _BOTH
+    ),
+    "Qwen3_5ForConditionalGeneration": Architecture(
+        lambda source: hybrid.qwen_hybrid(source, interleaved=False), vision.qwen3_vl, _QWEN_VL_NAMES, _BOTH
+    ),
+    "Qwen3_5MoeForConditionalGeneration": Architecture(
+        lambda source: hybrid.qwen_hybrid(source, interleaved=False), vision.qwen3_vl, _QWEN_VL_NAMES, _BOTH
+    ),
+    "Qwen3VLForConditionalGeneration": Architecture(
+        of_style(dense.QWEN3_VL), vision.qwen3_vl, _QWEN_VL_NAMES, _BOTH
+    ),
+    "Qwen3VLMoeForConditionalGeneration": Architecture(
+        lambda source: moe.qwen_moe(source, dense.QWEN3_VL), vision.qwen3_vl, _QWEN_VL_NAMES, _BOTH
+    ),
+    "WhisperForConditionalGeneration": Architecture(
+        whisper.whisper, is_encoder_decoder=True, is_pipelined=False
+    ),
+}
