@@ -40,6 +40,8 @@ class Weights:
     """On the first pipeline rank: the input embedding."""
     last: tuple[Part, ...]
     """On the last pipeline rank: final norm and output head."""
+    first_layer: int = 0
+    """Index of the first layer in vLLM's names: prediction layers count on from the model's."""
     everywhere: tuple[Part, ...] = ()
     """On every pipeline rank: small parts of the language model itself."""
     towers: tuple[Part, ...] = ()
@@ -144,9 +146,10 @@ class Weights:
             share.add_tally(towers)
             for index in range(start, end):
                 layer = self.layers[index]
-                key = (id(layer), quantisation.layer_key(index))
+                named = self.first_layer + index
+                key = (id(layer), quantisation.layer_key(named))
                 if key not in evaluated:
-                    prefix = self.layer_prefix.format(index)
+                    prefix = self.layer_prefix.format(named)
                     evaluated[key] = tally(layer.parts, prefix, rank, quantisation)
                 share.add_tally(evaluated[key])
             shares.append(share.with_tables())
