@@ -10,6 +10,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import LayerCaches
 from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
 from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.core.quantisation.mxfp4_layouts import Card
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,10 @@ class Drafter:
     """The `--speculative-config` that it answers; None: not asked for."""
     is_own: bool = False
     """Whether these are the model's own prediction layers, which `--quantization` is about too."""
+
+    def on_card(self, card: Card) -> Drafter:
+        weights = self.weights.on_card(card)
+        return self if weights is self.weights else replace(self, weights=weights)
 
     def bytes_on_last_rank(self, plan: Plan) -> int:
         """Parameters and buffers beside the model's own, embedding and head included: vLLM builds them, and counts

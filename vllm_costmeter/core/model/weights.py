@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vllm_costmeter.core.engine.version import is_unnumbered_build, parse_version
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
@@ -11,6 +11,7 @@ from vllm_costmeter.core.model.adapters import AdapterShare, adapter_share, head
 from vllm_costmeter.core.model.parts import Embedding, Part, Rank
 from vllm_costmeter.core.model.tensors import Tally, count_parameters, tally
 from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.core.quantisation.mxfp4_layouts import Card, placed_on
 from vllm_costmeter.core.quantisation.online import online_quantisation
 from vllm_costmeter.core.quantisation.scheme import UNQUANTISED, Quantisation
 
@@ -62,6 +63,8 @@ class Weights:
         default_factory=dict, init=False, compare=False, repr=False
     )
     """Shares already worked out: one check asks for the same layout again and again."""
+    _placed: dict[Card, Weights] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """These weights on cards that lay them out otherwise, each with shares of its own."""
 
     @property
     def parameters(self) -> int:
@@ -69,6 +72,15 @@ class Weights:
         kinds = {id(layer): layer for layer in self.layers}
         each = {key: count_parameters(layer.parts) for key, layer in kinds.items()}
         return total + sum(each[id(layer)] for layer in self.layers)
+
+    def on_card(self, card: Card) -> Weights:
+        """These weights as vLLM lays them out on a card."""
+        quantisation = placed_on(self.quantisation, card)
+        if quantisation is self.quantisation:
+            return self
+        if card not in self._placed:
+            self._placed[card] = replace(self, quantisation=quantisation)
+        return self._placed[card]
 
     def bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
         """Parameters and buffers, as vLLM allocates them before it loads a checkpoint."""
