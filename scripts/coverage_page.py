@@ -22,6 +22,7 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config import model_from_config
 from vllm_costmeter.sources.model_config.architectures.conversion import POOLING_SUFFIXES
+from vllm_costmeter.sources.model_config.architectures.prediction import FAMILIES as PREDICTED
 from vllm_costmeter.sources.model_config.architectures.registry import ARCHITECTURES
 from vllm_costmeter.sources.model_config.attention_table import FAMILIES, WRAPPERS
 
@@ -94,7 +95,7 @@ def held_against() -> Iterator[tuple[dict[str, Any], str]]:
         "drafters_vllm_0.32.jsonl",
     ):
         for line in lines(name):
-            yield line["config"], "oracle"
+            yield line.get("config") or published_config(line["published"]), "oracle"
     with (CORPUS / "boots_vllm_0.19.0_h100.csv").open() as stream:
         for row in csv.DictReader(stream):
             if row["weights_gib"]:
@@ -159,12 +160,14 @@ def _architecture_rows(found: Evidence) -> Iterator[str]:
 
 
 def _feature_rows() -> Iterator[str]:
-    slots, drafters = len(lines("lora_vllm_0.32.jsonl")), len(lines("drafters_vllm_0.32.jsonl"))
+    slots, drafts = len(lines("lora_vllm_0.32.jsonl")), lines("drafters_vllm_0.32.jsonl")
+    heads = sum(line["is_head"] for line in drafts)
     families, published = len(lines("families_vllm_0.32.jsonl")), len(lines("oracle_vllm_0.32_cuda.jsonl"))
     yield f"| tensor parallelism 1, 2, 8 | oracle, log | {published} published deployments, {families} families |"
     yield f"| pipeline parallelism 2 | oracle, log | {families} families, docs/conformance.md |"
     yield f"| LoRA slots | oracle; routed experts: code | {slots} deployments, to the byte |"
-    yield f"| draft models, EAGLE, MTP | oracle | {drafters} drafters, to the byte |"
+    yield f"| draft models, EAGLE | oracle | {heads} heads, to the byte |"
+    yield f"| MTP: {', '.join(sorted(PREDICTED))} | oracle | {len(drafts) - heads} models, to the byte |"
     suffixes = ", ".join(f"`*{suffix}`" for suffix in POOLING_SUFFIXES)
     yield f"| decoders named {suffixes} | oracle | pooling, converted as vLLM's registry does |"
     yield "| n-gram speculation | code | loads nothing |"

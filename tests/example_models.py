@@ -11,6 +11,7 @@ from vllm_costmeter.core.model.attention import FullAttention, ModelAttention
 from vllm_costmeter.core.model.model import Model, Sizes
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.core.quantisation.mxfp4_layouts import Card
 
 GIB = 1 << 30
 ADA = Gpu("RTX 4090", round(23.64 * GIB), compute_capability=(8, 9))
@@ -23,6 +24,10 @@ class FixedWeights:
     total_bytes: int
     parameters: int = 0
     fault: Exception | None = None
+
+    def on_card(self, card: Card) -> FixedWeights:
+        """The same everywhere."""
+        return self
 
     def bytes_per_pipeline_rank(self, plan: Plan, dtype: str) -> tuple[int, ...]:
         """An even share per rank, or the fault."""

@@ -1,8 +1,10 @@
 """What speculative decoding loads: held against the drafters that vLLM 0.32 builds.
 
-Each line of `drafters_vllm_0.32.jsonl` is a small configuration and the bytes of the drafter's parameters and buffers
-(prediction layers: of those that are not the target's) on one tensor-parallel rank, as vLLM 0.32.0 builds it from
-`SpeculativeConfig.draft_model_config` on the meta device (2026-11).
+Each line of `drafters_vllm_0.32.jsonl` is a small configuration, or the name of a published one, and the bytes of the
+drafter's parameters and buffers (prediction layers: of those that are not the target's) on one tensor-parallel rank, as
+vLLM 0.32.0 builds it from `SpeculativeConfig.draft_model_config` on the meta device (2026-11). `caches` is what its KV
+planner makes of the model and its prediction layers on an H100: bytes of one sequence of each of two lengths, and for a
+pool of 16 GiB the longest length up to the second, the blocks and the concurrency.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import pytest
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit import fit
 from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.sources.drafter import with_drafter
@@ -27,6 +30,8 @@ H100 = Gpu("H100 SXM", round(79.19 * 2**30), count=8, compute_capability=(9, 0))
 LINES: list[dict[str, Any]] = [
     json.loads(line) for line in (DATA / "drafters_vllm_0.32.jsonl").read_text().splitlines()
 ]
+WITH_CACHES = [line for line in LINES if "lengths" in line]
+POOL_BYTES = 16 << 30
 MTP = {"method": "mtp", "num_speculative_tokens": 1}
 
 
@@ -34,10 +39,15 @@ def published(name: str) -> Model:
     return read_model(DATA / "models" / name, name)
 
 
+def model_of(line: dict[str, Any]) -> Model:
+    name = line.get("published")
+    return model_from_config(line["config"], line["name"]) if name is None else published(name)
+
+
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line["name"])
 def test_drafters_weigh_what_vllm_builds(line: dict[str, Any]) -> None:
     """To the byte: prediction layers beside the model's own tensors, EAGLE heads as models of their own."""
-    model = model_from_config(line["config"], line["name"])
+    model = model_of(line)
     for answer in line["answers"]:
         plan = Plan(layout=Layout(answer["tp"]))
         if line["is_head"]:
@@ -46,6 +56,47 @@ def test_drafters_weigh_what_vllm_builds(line: dict[str, Any]) -> None:
             assert model.prediction is not None
             ours = model.prediction.bytes_on_last_rank(plan)
         assert ours == answer["weights_bytes"]
+
+
+@pytest.mark.parametrize("line", WITH_CACHES, ids=lambda line: line["name"])
+def test_prediction_layers_cache_what_vllm_plans(line: dict[str, Any]) -> None:
+    """Bytes of a sequence, blocks, concurrency and the longest length are vLLM's own with the drafter's layers, and
+    with the draft tokens that recurrent layers keep states for."""
+    model, (short, long) = model_of(line), line["lengths"]
+    asked = {"method": "mtp", "num_speculative_tokens": line["num_speculative_tokens"]}
+    for answer in line["answers"]:
+        plan, theirs = Plan(layout=Layout(answer["tp"]), speculative_config=asked), answer["caches"]
+        cache = kv_cache(
+            with_drafter(model, plan).attention,
+            plan,
+            kv_rules("0.32.0"),
+            max_num_batched_tokens=theirs["max_num_batched_tokens"],
+            compute_capability=H100.compute_capability,
+        )
+        capacity = cache.capacity(long, POOL_BYTES)
+        assert [cache.bytes_needed(length)[0] for length in (short, long)] == theirs["needed_bytes"]
+        assert cache.longest_that_fits(POOL_BYTES, long) == theirs["longest"]
+        assert (capacity.num_blocks, capacity.max_concurrency) == (
+            theirs["blocks"],
+            theirs["max_concurrency"],
+        )
+
+
+def test_online_quantisation_reaches_prediction_layers() -> None:
+    """vLLM hands them the model's own `--quantization`; a draft model has that of its own configuration."""
+    model = published("Qwen__Qwen3.5-35B-A3B")
+    assert model.prediction is not None
+    plain, fp8 = (
+        model.prediction.bytes_on_last_rank(Plan(quantization=name)) for name in (None, "fp8_per_tensor")
+    )
+    edges = 2 * 2 * model.sizes.vocab_size * model.sizes.hidden_size
+    assert fp8 - edges == pytest.approx((plain - edges) / 2, rel=0.01)
+    draft = published("Qwen__Qwen3-0.6B")
+    asked = {"model": "draft", "num_speculative_tokens": 3}
+    plan = Plan(speculative_config=asked, quantization="fp8_per_tensor")
+    drafted = with_drafter(published("meta-llama__Llama-3.1-8B-Instruct"), plan, lambda name: draft)
+    assert drafted.drafter is not None
+    assert drafted.drafter.bytes_on_last_rank(plan) == draft.weights_bytes(Plan())[0]
 
 
 def test_a_draft_model_is_its_own_weights_and_caches_beside_the_models() -> None:

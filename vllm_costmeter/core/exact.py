@@ -14,6 +14,7 @@ from vllm_costmeter.core.kv_cache.planner import KVCache
 from vllm_costmeter.core.kv_cache.rules import KVRules
 from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
 from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.core.quantisation.mxfp4_layouts import Card
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,10 @@ class CountedWeights:
     @property
     def parameters(self) -> int | None:
         return self.otherwise.parameters
+
+    def on_card(self, card: Card) -> CountedWeights:
+        otherwise = self.otherwise.on_card(card)
+        return self if otherwise is self.otherwise else replace(self, otherwise=otherwise)
 
     def bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
         """Errors: those of `otherwise`, for plans that were not counted."""

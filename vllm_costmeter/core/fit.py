@@ -19,6 +19,7 @@ from vllm_costmeter.core.memory import ENDS, Memory
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.placement import Placement, deployment
 from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.core.quantisation.mxfp4_layouts import Card
 from vllm_costmeter.core.quantisation.online import check_online
 
 WEIGHTLESS_DRAFTERS = frozenset({"ngram", "ngram_gpu", "suffix"})
@@ -37,8 +38,10 @@ def fit(model: Model, gpu: Gpu, plan: Plan) -> Fit:
     not understood (verdict `unknown`); BadInputError for flags that contradict each other.
     """
     chosen = choose_rules(plan.vllm_version)
+    version = parse_version(chosen.vllm_version)
     if plan.quantization is not None and model.quantization is None:
-        check_online(plan.quantization, parse_version(chosen.vllm_version))
+        check_online(plan.quantization, version)
+    model = model.on_card(Card(gpu.compute_capability, version[:2]))
     engine = resolve_engine(model, gpu, plan, chosen)
     blank = Fit(
         "unknown",

@@ -8,6 +8,7 @@ from typing import Protocol
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.checkpoint import Format
 from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.core.quantisation.mxfp4_layouts import Card
 
 BUFFERS_SHARE = 0.03
 BUFFERS_BYTES = 64 << 20
@@ -21,6 +22,8 @@ class ModelWeights(Protocol):
 
     @property
     def parameters(self) -> int | None: ...
+
+    def on_card(self, card: Card) -> ModelWeights: ...
 
     def bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]: ...
 
@@ -43,6 +46,10 @@ class CheckpointWeights:
     @property
     def parameters(self) -> int | None:
         return self.described.parameters
+
+    def on_card(self, card: Card) -> CheckpointWeights:
+        described = self.described.on_card(card)
+        return self if described is self.described else replace(self, described=described)
 
     @property
     def is_as_described(self) -> bool:
@@ -85,6 +92,9 @@ class UndividedWeights:
     @property
     def parameters(self) -> int | None:
         return None
+
+    def on_card(self, card: Card) -> UndividedWeights:
+        return self
 
     def bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
         """NotUnderstoodError on several GPUs, for a change of dtype or quantisation, and without a checkpoint."""

@@ -10,6 +10,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import LayerCaches
 from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
 from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.core.quantisation.mxfp4_layouts import Card
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,12 @@ class Drafter:
     layers: tuple[LayerCaches, ...]
     speculative_config: Mapping[str, Any] | None = None
     """The `--speculative-config` that it answers; None: not asked for."""
+    is_own: bool = False
+    """Whether these are the model's own prediction layers, which `--quantization` is about too."""
+
+    def on_card(self, card: Card) -> Drafter:
+        weights = self.weights.on_card(card)
+        return self if weights is self.weights else replace(self, weights=weights)
 
     def bytes_on_last_rank(self, plan: Plan) -> int:
         """Parameters and buffers beside the model's own, embedding and head included: vLLM builds them, and counts
@@ -34,11 +41,13 @@ class Drafter:
         return converted + self.weights.allocator_slack_per_pipeline_rank(alone, self.dtype)[0]
 
     def _alone(self, plan: Plan) -> Plan:
-        asked = (self.speculative_config or {}).get("draft_tensor_parallel_size")
+        speculative = self.speculative_config or {}
+        asked = speculative.get("draft_tensor_parallel_size")
         size = plan.layout.tensor_parallel_size
         if asked not in (None, 1, size):
             raise BadInputError(
                 f"--speculative-config: draft_tensor_parallel_size must be 1 or {size}, as vLLM demands"
             )
         layout = replace(plan.layout, pipeline_parallel_size=1, tensor_parallel_size=asked or size)
-        return replace(plan, layout=layout, quantization=None)
+        quantization = plan.quantization if self.is_own else speculative.get("quantization")
+        return replace(plan, layout=layout, quantization=quantization)

@@ -11,6 +11,7 @@ from vllm_costmeter.core.model.attention import ModelAttention
 from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
 from vllm_costmeter.core.model.drafter import Drafter
 from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.core.quantisation.mxfp4_layouts import Card
 from vllm_costmeter.core.quantisation.named import NamedQuantisation
 
 
@@ -82,6 +83,14 @@ class Model:
             drafter=replace(drafter, speculative_config=speculative_config),
             attention=replace(self.attention, draft_layers=drafter.layers),
         )
+
+    def on_card(self, card: Card) -> Model:
+        """This model with its weights, and its drafter's, as vLLM lays them out on a card."""
+        weights = self.weights.on_card(card)
+        drafter = None if self.drafter is None else self.drafter.on_card(card)
+        if weights is self.weights and drafter is self.drafter:
+            return self
+        return replace(self, weights=weights, drafter=drafter)
 
     def fault(self, plan: Plan) -> str | None:
         """Why this plan cannot be answered; None where the rules are known or vLLM counted it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vllm_costmeter.core.engine.version import is_unnumbered_build, parse_version
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
@@ -11,6 +11,7 @@ from vllm_costmeter.core.model.adapters import AdapterShare, adapter_share, head
 from vllm_costmeter.core.model.parts import Embedding, Part, Rank
 from vllm_costmeter.core.model.tensors import Tally, count_parameters, tally
 from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.core.quantisation.mxfp4_layouts import Card, placed_on
 from vllm_costmeter.core.quantisation.online import online_quantisation
 from vllm_costmeter.core.quantisation.scheme import UNQUANTISED, Quantisation
 
@@ -40,6 +41,8 @@ class Weights:
     """On the first pipeline rank: the input embedding."""
     last: tuple[Part, ...]
     """On the last pipeline rank: final norm and output head."""
+    first_layer: int = 0
+    """Index of the first layer in vLLM's names: prediction layers count on from the model's."""
     everywhere: tuple[Part, ...] = ()
     """On every pipeline rank: small parts of the language model itself."""
     towers: tuple[Part, ...] = ()
@@ -60,6 +63,8 @@ class Weights:
         default_factory=dict, init=False, compare=False, repr=False
     )
     """Shares already worked out: one check asks for the same layout again and again."""
+    _placed: dict[Card, Weights] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """These weights on cards that lay them out otherwise, each with shares of its own."""
 
     @property
     def parameters(self) -> int:
@@ -67,6 +72,15 @@ class Weights:
         kinds = {id(layer): layer for layer in self.layers}
         each = {key: count_parameters(layer.parts) for key, layer in kinds.items()}
         return total + sum(each[id(layer)] for layer in self.layers)
+
+    def on_card(self, card: Card) -> Weights:
+        """These weights as vLLM lays them out on a card."""
+        quantisation = placed_on(self.quantisation, card)
+        if quantisation is self.quantisation:
+            return self
+        if card not in self._placed:
+            self._placed[card] = replace(self, quantisation=quantisation)
+        return self._placed[card]
 
     def bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
         """Parameters and buffers, as vLLM allocates them before it loads a checkpoint."""
@@ -144,9 +158,10 @@ class Weights:
             share.add_tally(towers)
             for index in range(start, end):
                 layer = self.layers[index]
-                key = (id(layer), quantisation.layer_key(index))
+                named = self.first_layer + index
+                key = (id(layer), quantisation.layer_key(named))
                 if key not in evaluated:
-                    prefix = self.layer_prefix.format(index)
+                    prefix = self.layer_prefix.format(named)
                     evaluated[key] = tally(layer.parts, prefix, rank, quantisation)
                 share.add_tally(evaluated[key])
             shares.append(share.with_tables())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vllm_costmeter.core.model.parts import ExpertsShape, LinearShape
 from vllm_costmeter.core.quantisation.fp8 import one_byte_experts
@@ -30,30 +30,46 @@ class Nvfp4:
 
 
 @dataclass(frozen=True, slots=True)
+class Mxfp4Layout:
+    """What a kernel rounds the sizes of each expert's share up to, and what it adds beyond that (`mxfp4_layouts`)."""
+
+    kernel: str
+    inner_multiple: int
+    hidden_multiple: int
+
+    def rounded(self, shape: ExpertsShape) -> tuple[int, int]:
+        """(hidden, intermediate)"""
+        return _up(shape.hidden, self.hidden_multiple), _up(shape.intermediate, self.inner_multiple)
+
+
+HOPPER_MXFP4 = Mxfp4Layout("Triton", inner_multiple=64, hidden_multiple=1)
+
+
+@dataclass(frozen=True, slots=True)
 class Mxfp4:
     """MXFP4: one power-of-two byte per 32 values. Linear layers stay unquantised, as in vLLM's Mxfp4Config; each
-    expert's share is rounded up to what the kernel needs (64 with Triton's, on Hopper: fused_moe/oracle/mxfp4.py)."""
+    expert's share is rounded up to what the kernel needs."""
 
-    alignment: int = 64
+    layout: Mxfp4Layout = HOPPER_MXFP4
 
     def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
         return PLAIN.linear_tensors(shape)
 
     def experts_tensors(self, shape: ExpertsShape) -> tuple[int, ...]:
-        inner = self.aligned(shape.intermediate)
-        padded_bias = shape.up_projections * (inner - shape.intermediate) if shape.bias else 0
-        return *_four_bit_experts(shape, inner, _MX_GROUP), shape.count * padded_bias * shape.element_bytes
+        hidden, inner = self.layout.rounded(shape)
+        padded = shape.up_projections * (inner - shape.intermediate) + hidden - shape.hidden
+        biases = shape.count * padded * shape.element_bytes if shape.bias else 0
+        return *_four_bit_experts(replace(shape, hidden=hidden), inner, _MX_GROUP), biases
 
     def repacking_bytes(self, shape: ExpertsShape) -> int:
-        """What the Triton kernel's layout on Hopper adds to the values: hidden padded to 256, the rest to 128.
-        gpt-oss-20b logs 13.64 GiB on one H100 and 7.01 on each of two (vLLM 0.19); with this 13.65 and 7.04."""
-        hidden = -(-shape.hidden // 256) * 256
-        inner = -(-shape.intermediate // 128) * 128
-        own = shape.hidden * self.aligned(shape.intermediate)
-        return shape.count * (shape.up_projections + 1) * (hidden * inner - own) // 2
-
-    def aligned(self, intermediate: int) -> int:
-        return -(-intermediate // self.alignment) * self.alignment
+        """What the conversion of loaded weights adds. The Triton kernel's layout on Hopper pads the values: hidden to
+        256, the rest to 128. gpt-oss-20b logs 13.64 GiB on one H100 and 7.01 on each of two (vLLM 0.19); with this
+        13.65 and 7.04."""
+        if self.layout != HOPPER_MXFP4:
+            return 0
+        own_hidden, own_inner = self.layout.rounded(shape)
+        values = _up(shape.hidden, 256) * _up(shape.intermediate, 128) - own_hidden * own_inner
+        return shape.count * (shape.up_projections + 1) * values // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +84,10 @@ class Mxfp8:
         up = shape.count * shape.up_projections * shape.intermediate * (shape.hidden // _MX_GROUP)
         down = shape.count * shape.hidden * (shape.intermediate // _MX_GROUP)
         return *one_byte_experts(shape), up, down
+
+
+def _up(size: int, multiple: int) -> int:
+    return -(-size // multiple) * multiple
 
 
 def _four_bit_experts(shape: ExpertsShape, inner: int, group_size: int) -> tuple[int, int, int, int]:

@@ -156,16 +156,20 @@ def mimo_v2(text: ConfigReader) -> Layers:
     """`hybrid_layer_pattern`: 1 is a window with heads of its own; keys are wider than values."""
     count = layer_count(text)
     full = FullAttention(kv_heads(text), head_size(text), text.optional_int("v_head_dim", minimum=1))
-    sliding = SlidingWindow(
+    sliding = mimo_v2_window(text)
+    pattern = text.optional_list("hybrid_layer_pattern")
+    if pattern is None or len(pattern) < count:
+        raise BadInputError(f"{text.name}: hybrid_layer_pattern must have {count} entries")
+    return tuple((sliding,) if flag == 1 else (full,) for flag in pattern[:count])
+
+
+def mimo_v2_window(text: ConfigReader) -> SlidingWindow:
+    return SlidingWindow(
         text.int("swa_num_key_value_heads", minimum=1),
         text.int("swa_head_dim", minimum=1),
         text.int("sliding_window_size", "sliding_window", minimum=1),
         text.optional_int("swa_v_head_dim", minimum=1),
     )
-    pattern = text.optional_list("hybrid_layer_pattern")
-    if pattern is None or len(pattern) < count:
-        raise BadInputError(f"{text.name}: hybrid_layer_pattern must have {count} entries")
-    return tuple((sliding,) if flag == 1 else (full,) for flag in pattern[:count])
 
 
 def nemotron_nas(text: ConfigReader) -> Layers:

@@ -13,12 +13,12 @@ from vllm_costmeter.core.model.model import Model, Sizes
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantisation.scheme import UNQUANTISED
 from vllm_costmeter.sources.model_config.architectures.adapted_edges import adapted_edges
-from vllm_costmeter.sources.model_config.architectures.drafts import prediction_weights
 from vllm_costmeter.sources.model_config.architectures.encoders import embedder
+from vllm_costmeter.sources.model_config.architectures.prediction import prediction_weights
 from vllm_costmeter.sources.model_config.architectures.registry import build_weights, served_by
 from vllm_costmeter.sources.model_config.architectures.source import Source, text_section
 from vllm_costmeter.sources.model_config.attention import architecture_of, model_attention
-from vllm_costmeter.sources.model_config.attention_draft import prediction_layers
+from vllm_costmeter.sources.model_config.attention_prediction import prediction_layers
 from vllm_costmeter.sources.model_config.class_defaults import with_class_defaults
 from vllm_costmeter.sources.model_config.lengths import model_lengths
 from vllm_costmeter.sources.model_config.quantisation import quantisation_of
@@ -105,7 +105,7 @@ def _prediction(weights: Weights, root: ConfigReader, architecture: str) -> Draf
         layers = prediction_layers(root, architecture)
     except NotUnderstoodError:
         return None
-    return Drafter(weights, served_dtype(root, text_section(root)), layers)
+    return Drafter(weights, served_dtype(root, text_section(root)), layers, is_own=True)
 
 
 def served_dtype(root: ConfigReader, text: ConfigReader, *, is_pooling: bool = False) -> str:

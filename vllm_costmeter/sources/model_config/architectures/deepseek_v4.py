@@ -28,7 +28,7 @@ _BLOCK = 128  # weight_block_size of every published V4: a rank's share of the s
 
 def deepseek_v4(source: Source) -> Weights:
     """Every layer: a low-rank attention over a sliding window and, where its ratio is above 1, compressed tokens."""
-    text, hidden = source.text, source.hidden_size
+    text = source.text
     ratios = text.optional_list("compress_ratios") or []
     if len(ratios) < source.num_layers or not all(isinstance(ratio, int) for ratio in ratios):
         raise BadInputError(f"{text.name}: compress_ratios needs one whole number per layer")
@@ -38,22 +38,32 @@ def deepseek_v4(source: Source) -> Weights:
     for index in range(source.num_layers):
         key = (max(1, ratios[index]), index < hashed)
         if key not in built:
-            built[key] = Layer(
-                (
-                    *_attention(source, key[0]),
-                    *_experts(source, hashed=key[1]),
-                    *_hyper_connection(source),
-                    *norms(hidden, "attn_norm", "ffn_norm"),
-                )
-            )
+            built[key] = _layer(source, key[0], hashed=key[1])
         layers.append(built[key])
-    lanes = text.int("hc_mult", default=4, minimum=1)
-    head = lanes * lanes * hidden + lanes + 1
     return language_model(
-        source,
-        layers,
-        tied=source.is_tied(),
-        extra_everywhere=(Tensor("model.hc_head", head, element_bytes=FLOAT32_BYTES),),
+        source, layers, tied=source.is_tied(), extra_everywhere=(lane_mix(source, "model.hc_head"),)
+    )
+
+
+def window_layer(source: Source) -> Layer:
+    """A layer of a sliding window alone, with routed experts."""
+    return _layer(source, 1, hashed=False)
+
+
+def lane_mix(source: Source, name: str) -> Tensor:
+    """What turns the residual lanes into one hidden state before a head."""
+    lanes = source.text.int("hc_mult", default=4, minimum=1)
+    return Tensor(name, lanes * lanes * source.hidden_size + lanes + 1, element_bytes=FLOAT32_BYTES)
+
+
+def _layer(source: Source, ratio: int, *, hashed: bool) -> Layer:
+    return Layer(
+        (
+            *_attention(source, ratio),
+            *_experts(source, hashed=hashed),
+            *_hyper_connection(source),
+            *norms(source.hidden_size, "attn_norm", "ffn_norm"),
+        )
     )
 
 

@@ -104,17 +104,19 @@ def _delta_net(source: Source, *, interleaved: bool) -> tuple[Part, ...]:
 def nemotron_h(source: Source) -> Weights:
     """Nemotron-H and Nemotron 3: one mixer per layer, chosen by a pattern of M (Mamba 2), * (attention),
     - (MLP) and E (experts, in Super and Ultra behind a narrower latent)."""
-    text, hidden = source.text, source.hidden_size
     pattern = _pattern(source)
-    makers = {"M": _mamba2, "*": _nemotron_attention, "-": _nemotron_mlp, "E": _nemotron_experts}
-    built: dict[str, Layer] = {}
-    for kind in sorted(set(pattern)):
-        if kind not in makers:
-            raise BadInputError(f"{text.name}: hybrid_override_pattern holds {kind!r}; known: M, *, -, E")
-        built[kind] = Layer((*makers[kind](source), *norms(hidden, "norm")))
+    built = {kind: nemotron_layer(source, kind) for kind in sorted(set(pattern))}
     return language_model(
         source, [built[kind] for kind in pattern], tied=source.is_tied(), on_every_rank=EDGES
     )
+
+
+def nemotron_layer(source: Source, kind: str) -> Layer:
+    """One mixer behind a norm; BadInputError for a letter that no mixer has."""
+    makers = {"M": _mamba2, "*": _nemotron_attention, "-": _nemotron_mlp, "E": _nemotron_experts}
+    if kind not in makers:
+        raise BadInputError(f"{source.text.name}: hybrid_override_pattern holds {kind!r}; known: M, *, -, E")
+    return Layer((*makers[kind](source), *norms(source.hidden_size, "norm")))
 
 
 def _pattern(source: Source) -> str:

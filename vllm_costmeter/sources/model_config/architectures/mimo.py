@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.model.parts import Part, Tensor
+from vllm_costmeter.core.model.parts import Linear, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
@@ -43,6 +45,18 @@ def mimo_v2(source: Source) -> Weights:
             )
         layers.append(built[key])
     return language_model(source, layers, tied=source.is_tied())
+
+
+def prediction_layer(source: Source) -> Layer:
+    """A sliding layer with a dense MLP, whose output projection vLLM leaves unquantised."""
+    attends = tuple(
+        replace(part, quantised=False)
+        if isinstance(part, Linear) and part.name == "self_attn.o_proj"
+        else part
+        for part in _mimo_attention(source, sliding=True)
+    )
+    half = gated_mlp("mlp", source.hidden_size, source.intermediate_size)
+    return Layer((*attends, *half, *norms(source.hidden_size, *_TWO_NORMS)))
 
 
 def _mimo_attention(source: Source, *, sliding: bool) -> tuple[Part, ...]:

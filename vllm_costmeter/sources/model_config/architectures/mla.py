@@ -29,7 +29,6 @@ def deepseek(source: Source, *, float32_router: bool = False) -> Weights:
     count = text.int("n_routed_experts", default=0)
     first_dense = text.int("first_k_dense_replace", default=0)
     frequency = text.int("moe_layer_freq", default=1, minimum=1)
-    rotary = latent_rotary(source)
     built: dict[tuple[bool, bool], Layer] = {}
     layers = []
     for index in range(source.num_layers):
@@ -41,15 +40,27 @@ def deepseek(source: Source, *, float32_router: bool = False) -> Weights:
                 if is_sparse
                 else gated_mlp("mlp", hidden, source.intermediate_size)
             )
-            parts = (
-                *latent_attention(source, rotary),
-                *(_indexer(source, rotary) if key[1] else ()),
-                *norms(hidden, "input_layernorm", "post_attention_layernorm"),
-                *block,
-            )
-            built[key] = Layer(parts, converted=absorbed(source))
+            built[key] = _layer(source, block, has_indexer=key[1])
         layers.append(built[key])
     return language_model(source, layers, tied=source.is_tied())
+
+
+def routed_layer(source: Source, *, float32_router: bool = False) -> Layer:
+    """A layer with experts and, in sparse models, an indexer of its own."""
+    count = source.text.int("n_routed_experts", minimum=1)
+    block = _experts(source, count, float32_router)
+    return _layer(source, block, has_indexer=source.text.has("index_topk"))
+
+
+def _layer(source: Source, block: tuple[Part, ...], *, has_indexer: bool) -> Layer:
+    rotary = latent_rotary(source)
+    parts = (
+        *latent_attention(source, rotary),
+        *(_indexer(source, rotary) if has_indexer else ()),
+        *norms(source.hidden_size, "input_layernorm", "post_attention_layernorm"),
+        *block,
+    )
+    return Layer(parts, converted=absorbed(source))
 
 
 def latent_attention(source: Source, rotary: Buffer | None, name: str = "self_attn") -> tuple[Part, ...]:

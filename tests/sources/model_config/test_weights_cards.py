@@ -1,0 +1,62 @@
+"""MXFP4 experts lie on each card as the kernel that vLLM chooses there wants them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vllm_costmeter.core.fit import fit
+from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.core.quantisation.mxfp4_layouts import Card
+from vllm_costmeter.sources.model_config import read_model
+
+MODELS = Path(__file__).parents[2] / "data" / "models"
+GPT_OSS_20B = read_model(MODELS / "openai__gpt-oss-20b", "openai/gpt-oss-20b")
+GPT_OSS_120B = read_model(MODELS / "openai__gpt-oss-120b", "openai/gpt-oss-120b")
+GIB = 1 << 30
+PADDED = {1: 14712782336, 2: 7618795520, 4: 3830957312, 8: 1937038208}
+HOPPER = {1: 13794819584, 2: 7031724032, 4: 3650176256, 8: 1846500224}
+
+
+@pytest.mark.parametrize("ways", [1, 2, 4, 8])
+@pytest.mark.parametrize(
+    ("capability", "by_ways"), [((8, 0), PADDED), ((9, 0), HOPPER), ((10, 0), PADDED), ((12, 1), PADDED)]
+)
+def test_experts_are_padded_as_vllm_pads_them_on_the_card(
+    capability: tuple[int, int], by_ways: dict[int, int], ways: int
+) -> None:
+    """To the byte of what vLLM 0.32.0 builds on the meta device for a pretended card of each generation (2026-11)."""
+    model = GPT_OSS_20B.on_card(Card(capability, (0, 32)))
+    assert model.weights_bytes(Plan(layout=Layout(ways))) == (by_ways[ways],)
+
+
+def test_blackwell_padded_wider_before_0_27() -> None:
+    """A share of 1440 is 1536 either way; 720 is 768 since, and 768 before; 360 is 384 since, and 512 before."""
+    before, since = (GPT_OSS_20B.on_card(Card((10, 0), version)) for version in ((0, 26), (0, 27)))
+    each = [(before.weights_bytes(plan)[0], since.weights_bytes(plan)[0]) for plan in map(sliced, (2, 4, 8))]
+    assert [wide > narrow for wide, narrow in each] == [False, False, True]
+
+
+def test_four_a100_hold_what_one_logged() -> None:
+    """gpt-oss-120b at tensor parallelism 4: 17.2217 GiB in the log `dennislee-gptoss120b-tp4-a100-80-u08`."""
+    model, plan = GPT_OSS_120B.on_card(Card((8, 0), (0, 17))), sliced(4)
+    parts = (model.weights_bytes(plan), model.converted_bytes(plan), model.allocator_slack_bytes(plan))
+    assert sum(part[0] for part in parts) == pytest.approx(17.2217 * GIB, rel=0.001)
+
+
+def test_the_answer_is_the_cards() -> None:
+    """The same model and flags: heavier on an A100 than on an H100; a card of unknown capability counts as Hopper."""
+    found = {
+        capability: fit(
+            GPT_OSS_20B, Gpu("card", 80 * GIB, compute_capability=capability), Plan(max_model_len=8192)
+        ).per_gpu
+        for capability in ((8, 0), (9, 0), None)
+    }
+    weights = {capability: use.weights_bytes for capability, use in found.items() if use is not None}
+    assert weights == {(8, 0): PADDED[1], (9, 0): HOPPER[1], None: HOPPER[1]}
+
+
+def sliced(ways: int) -> Plan:
+    return Plan(layout=Layout(ways))
