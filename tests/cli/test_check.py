@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -164,11 +164,10 @@ def test_a_check_is_quick_and_light() -> None:
         "print('|'.join(sorted(set(sys.modules))), file=sys.stderr); sys.exit(code)"
     )
     words = [sys.executable, "-c", program, "check", LLAMA_8B, *ADA, "--max-model-len", "8192"]
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
-        seconds.append(time.perf_counter() - start)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0
     assert HEAVY_MODULES.isdisjoint(done.stderr.strip().split("|"))
-    assert min(seconds) < 1.0  # the benchmark holds the real bound, 0.25 s; this only catches a heavy import
+    # processor time, which a busy machine does not change much; the benchmark holds the real bound, 0.25 s
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0

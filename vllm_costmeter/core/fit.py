@@ -142,7 +142,7 @@ def _layout_fault(model: Model, gpu: Gpu, engine: Engine) -> tuple[Reason, str] 
 def _unknown_cache(blank: Fit, memory: Memory, message: str) -> Fit:
     """Weights are known, the KV cache is not: refused where the weights alone exceed the budget, else unknown."""
     rank = memory.fullest_rank()
-    if rank.weights.low_bytes >= memory.budget_bytes:
+    if rank.weights.low_bytes >= memory.weights_limit_bytes:
         return replace(blank, verdict="refused", reason="weights", message=_weights_message(blank, memory))
     return replace(blank, message=message, rules=rank.rules())
 
@@ -164,7 +164,7 @@ def _judged(unjudged: Fit, placed: Placement, longest: int) -> Fit:
         reason=reason,
         message=message,
         per_gpu=MemoryUse(
-            budget_bytes=rank.budget_bytes,
+            budget_bytes=rank.spent_bytes,
             weights_bytes=rank.weights.bytes + rank.lora.bytes,
             activations_bytes=activations,
             cuda_graphs_bytes=graphs,
@@ -179,7 +179,7 @@ def _judged(unjudged: Fit, placed: Placement, longest: int) -> Fit:
             max_concurrency=capacity.max_concurrency,
             bytes_per_token=max(available, 0) // capacity.tokens if capacity.tokens else 0,
         ),
-        max_model_len_that_fits=longest,
+        max_model_len_that_fits=longest if memory.surely_starts else 0,
         provenance={
             "weights": blank.model.weights_source,
             "kv_cache": placed.cache_source,
@@ -202,7 +202,7 @@ def _verdict(blank: Fit, memory: Memory, cache: KVCache) -> tuple[Verdict, Reaso
         )
     if memory.budget_bytes > memory.free.high_bytes:
         return "refused", "free_memory", _free_message(memory, blank.gpu)
-    if memory.fullest_rank().weights.low_bytes >= memory.budget_bytes:
+    if memory.fullest_rank().weights.low_bytes >= memory.weights_limit_bytes:
         return "refused", "weights", _weights_message(blank, memory)
     if memory.exceeds_card("low"):
         return "refused", "kv_cache_memory_bytes", _reserved_message(memory)
@@ -223,7 +223,7 @@ def _cards(blank: Fit) -> str:
 
 
 def _weights_message(blank: Fit, memory: Memory) -> str:
-    return _too_heavy(memory.fullest_rank().weights.bytes, memory.budget_bytes, _cards(blank))
+    return _too_heavy(memory.fullest_rank().weights.bytes, memory.weights_limit_bytes, _cards(blank))
 
 
 def _too_heavy(weights: int, budget: int, cards: str) -> str:

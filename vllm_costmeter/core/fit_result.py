@@ -32,7 +32,8 @@ class MemoryUse:
     """Bytes on the GPU with the least room for its KV cache.
 
     budget = weights + activations + cuda_graphs + non_torch + kv_cache_available, exactly; kv_cache_available is
-    negative where the rest alone exceeds the budget.
+    negative where the rest alone exceeds the budget. With --kv-cache-memory-bytes the budget is that sum, because
+    vLLM then goes by no other.
     """
 
     budget_bytes: int

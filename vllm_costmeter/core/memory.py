@@ -93,6 +93,13 @@ class RankMemory:
         graphs = min(graphs, left - activations)
         return activations, graphs, left - activations - graphs
 
+    @property
+    def spent_bytes(self) -> int:
+        """What vLLM sets out to use: the budget, or the parts and the pool where the pool is reserved."""
+        if self.reserved_kv_cache_bytes is None:
+            return self.budget_bytes
+        return self.used("usual") + self.reserved_kv_cache_bytes
+
     def rules(self) -> dict[str, str]:
         """By part: how its bytes were found; parts without bytes are left out, but for the graphs."""
         parts = self._parts().items()
@@ -119,6 +126,21 @@ class Memory:
             rank.used(end) + rank.reserved_kv_cache_bytes > self.total_bytes
             for rank in self.ranks
             if rank.reserved_kv_cache_bytes is not None
+        )
+
+    @property
+    def weights_limit_bytes(self) -> int:
+        """What the weights must stay below: the budget, or the card where a reserved pool makes vLLM ignore it."""
+        reserved = any(rank.reserved_kv_cache_bytes is not None for rank in self.ranks)
+        return self.total_bytes if reserved else self.budget_bytes
+
+    @property
+    def surely_starts(self) -> bool:
+        """Whether nothing but the room for the KV cache can stop a start, so that a shorter length helps."""
+        return (
+            self.budget_bytes <= self.free.low_bytes
+            and not self.exceeds_card("high")
+            and self.fullest_rank().weights.low_bytes < self.weights_limit_bytes
         )
 
     def fullest_rank(self) -> RankMemory:

@@ -104,6 +104,8 @@ def _table(fit: Fit, use: MemoryUse, width: int, plain: bool) -> list[str]:
     lines = [[f"  {mark} {name:<12}{_gib(amount):>14}"] for mark, name, amount in rows]
     lines[-2].append(f"of {_gib(max(use.kv_cache_available_bytes, 0))} left for it")
     share = f"{fit.engine.gpu_memory_utilization:g} of {_gib(fit.gpu.memory_bytes)}"
+    if fit.plan.kv_cache_memory_bytes is not None:
+        share = "as --kv-cache-memory-bytes has it"
     lines.append([f"    {'budget':<12}{_gib(use.budget_bytes):>14}", share])
     if fit.kv_cache is not None and fit.kv_cache.tokens:
         sequences = f"{fit.kv_cache.max_concurrency:.2f} sequences of {fit.engine.max_model_len} tokens"
