@@ -1,8 +1,8 @@
 """The same four engine steps through the statistics classes of whatever vLLM is on the path.
 
 `vllm_stats_traffic.py record FILE` writes what those classes hold after each step, as JSON: the files in
-`tests/data/vllm_stats`. `vllm_stats_traffic.py count FILE` feeds the objects themselves to our reader and writes its
-totals.
+`tests/data/vllm_stats`. `vllm_stats_traffic.py count FILE` feeds the objects themselves to our reader, with published
+work besides, and writes its totals.
 
 Two requests. A: 23 prompt tokens, 8 of them cached here. B: 40 prompt tokens, 16 of them transferred from a prefill
 server. Step 1 finishes A's prompt; step 2 B's; in step 3 A ends with three accepted tokens at once (speculation), so
@@ -88,6 +88,16 @@ def steps() -> Iterator[Step]:
     )
     yield now, SchedulerStats(num_running_reqs=1, kv_cache_usage=0.5), last
     yield now + 1, SchedulerStats(), None
+
+
+def with_published_work(taken: Iterator[Step]) -> Iterator[Step]:
+    """The same as with `--enable-mfu-metrics`: every step with outputs tells its work, in the class of this version."""
+    from vllm.v1.metrics.perf import PerfStats
+
+    for now, scheduler, iteration in taken:
+        if iteration is not None:
+            scheduler.perf_stats = PerfStats(1000, 200, 30)
+        yield now, scheduler, iteration
 
 
 def output(new_tokens: int, prompt: int = 0, cached: int = 0, external: int = 0) -> SimpleNamespace:
@@ -179,5 +189,6 @@ if __name__ == "__main__":
     sys.meta_path.append(_Lacked())  # last: what is installed is used
     what, file = sys.argv[1:]  # not to stdout: some versions log there
     Path(file).write_text(
-        json.dumps(recorded() if what == "record" else counted(list(steps())), indent=1) + "\n"
+        json.dumps(recorded() if what == "record" else counted(list(with_published_work(steps()))), indent=1)
+        + "\n"
     )

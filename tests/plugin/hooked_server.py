@@ -17,7 +17,28 @@ from vllm_costmeter.outputs.prometheus import REGISTRY, CollectorRegistry, Multi
 from vllm_costmeter.plugin.activation import RESOLVED
 
 STEPS = steps_on_record("0.33")
+STEPS[1][1].perf_stats = SimpleNamespace(
+    num_flops_per_gpu=10**9, num_read_bytes_per_gpu=10**9, num_write_bytes_per_gpu=10**6
+)
+STEPS[1][1].spec_decoding_stats = SimpleNamespace(num_draft_tokens=4, num_accepted_tokens=1)
 LAST_TOKENS = 11
+
+
+class EstimatesAtHand:
+    """vLLM's estimate of a model's work: in `vllm.v1.metrics.perf` both its ModelMetrics and, because a step is told by
+    (tokens, context, whether they are a prompt), its ExecutionContext."""
+
+    def __init__(self, vllm_config: Any) -> None:
+        self.is_enabled = lambda: True
+
+    @staticmethod
+    def from_single_request(tokens: int, context: int, is_prefill: bool) -> int:
+        return tokens
+
+    def get_num_flops(self, tokens: int) -> int:
+        return tokens * 10**6
+
+    get_read_bytes = get_write_bytes = get_num_flops
 
 
 class GpuAtHand:
@@ -57,6 +78,7 @@ def vllm_config(model: Path, rank: int, processes: int) -> Any:
         cache_config=SimpleNamespace(kv_cache_size_tokens=100_000, cache_dtype="auto"),
         scheduler_config=SimpleNamespace(max_num_batched_tokens=2048),
         device_config=SimpleNamespace(device_type="cuda"),
+        observability_config=SimpleNamespace(enable_mfu_metrics=True),
     )
 
 
@@ -152,7 +174,14 @@ class HookedServer:
             finished_requests=[],
             iteration_timestamp=2000.0,
         )
-        self._record(SimpleNamespace(num_running_reqs=1, kv_cache_usage=0.1, running_lora_adapters={}), step)
+        scheduler = SimpleNamespace(
+            num_running_reqs=1,
+            kv_cache_usage=0.1,
+            running_lora_adapters={},
+            spec_decoding_stats=None,
+            perf_stats=None,
+        )
+        self._record(scheduler, step)
 
     def _record(self, scheduler: Any, iteration: Any) -> None:
         self._call(lambda: self._logger.record(scheduler, iteration, engine_idx=0))

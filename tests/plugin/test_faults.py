@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from plugin.hooked_server import LAST_TOKENS, GpuAtHand, HookedServer, OneThread
+from plugin.hooked_server import LAST_TOKENS, EstimatesAtHand, GpuAtHand, HookedServer, OneThread
 from plugin.line_faults import Line, LineFaults
 from tiny_model import CONFIG
 
@@ -38,11 +38,19 @@ def patched() -> Iterator[pytest.MonkeyPatch]:
 
 @pytest.fixture(scope="module")
 def logger_class(patched: pytest.MonkeyPatch) -> type:
-    """Our stat logger over a stand-in for the two modules of vLLM that it imports, and a card without a driver."""
-    for name in ("vllm", "vllm.v1", "vllm.v1.metrics", "vllm.v1.metrics.loggers"):
+    """Our stat logger over a stand-in for the modules of vLLM that it imports, and a card without a driver."""
+    for name in (
+        "vllm",
+        "vllm.v1",
+        "vllm.v1.metrics",
+        "vllm.v1.metrics.loggers",
+        "vllm.v1.metrics.perf",
+    ):
         patched.setitem(sys.modules, name, ModuleType(name))
     sys.modules["vllm"].__version__ = "0.33.0"  # type: ignore[attr-defined]
     sys.modules["vllm.v1.metrics.loggers"].AggregateStatLoggerBase = object  # type: ignore[attr-defined]
+    sys.modules["vllm.v1.metrics.perf"].ModelMetrics = EstimatesAtHand  # type: ignore[attr-defined]
+    sys.modules["vllm.v1.metrics.perf"].ExecutionContext = EstimatesAtHand  # type: ignore[attr-defined]
     for name in ("serving", "stat_logger"):
         patched.delitem(sys.modules, f"vllm_costmeter.plugin.{name}", raising=False)
     from vllm_costmeter.plugin import serving, stat_logger

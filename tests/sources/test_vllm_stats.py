@@ -35,10 +35,25 @@ class Iteration:
 
 
 @dataclass
+class Drafts:
+    num_draft_tokens: int
+    num_accepted_tokens: int
+
+
+@dataclass
+class Published:
+    num_flops_per_gpu: int = 1000
+    num_read_bytes_per_gpu: int = 200
+    num_write_bytes_per_gpu: int = 30
+
+
+@dataclass
 class Scheduler:
     num_running_reqs: int = 0
     kv_cache_usage: float = 0.0
     running_lora_adapters: dict[str, int] = field(default_factory=dict)
+    spec_decoding_stats: Drafts | None = None
+    perf_stats: Published | None = None
 
 
 def test_tokens_add_up_by_kind() -> None:
@@ -172,7 +187,9 @@ def test_a_step_that_is_half_readable_counts_that_half() -> None:
 def test_a_step_allocates_nothing_that_stays(log_events: bool) -> None:
     """After 10,000 steps with finished requests nothing is held but the numbers that were replaced."""
     counters = StepCounters(0, now=0.0, capacity_tokens=100_000, log_events=log_events)
-    scheduler = Scheduler(256, 0.5)
+    scheduler = Scheduler(
+        256, 0.5, spec_decoding_stats=Drafts(512, 200), perf_stats=Published(10**15, 10**11)
+    )
     step = Iteration(256, Prompt(4000, 96), [0.2] * 8, [Finished(512, 128, 12, 2.9)] * 8)
     counters.add_step(scheduler, step, now=1000.0)
     tracemalloc.start()
@@ -184,6 +201,34 @@ def test_a_step_allocates_nothing_that_stays(log_events: bool) -> None:
         tracemalloc.stop()
     assert held < 2_000  # one number for each attribute
     assert peak < 4_000
+
+
+def test_published_work_is_told_apart_by_whether_the_step_decoded() -> None:
+    """With `--enable-mfu-metrics` a step tells FLOPs and bytes; a chunk of a prompt, or its end, decodes nothing."""
+    counters = StepCounters(0, now=0.0)
+    counters.add_step(Scheduler(1, perf_stats=Published()), None, now=1.0)
+    counters.add_step(Scheduler(1, perf_stats=Published()), Iteration(1, Prompt(9), [0.5]), now=2.0)
+    counters.add_step(Scheduler(1, perf_stats=Published(7, 1, 1)), Iteration(1), now=3.0)
+    counters.add_step(Scheduler(1), Iteration(1), now=4.0)
+    totals = counters.totals(5.0)
+    assert (totals.prefill_step_flops, totals.prefill_step_bytes) == (2000, 460)
+    assert (totals.decode_step_flops, totals.decode_step_bytes) == (7, 2)
+
+
+def test_published_work_is_nobodys_where_several_processes_share_an_engine() -> None:
+    """The process that is told of a step sees only its own tokens of it."""
+    counters = StepCounters(0, now=0.0, log_events=True)
+    counters.add_step(Scheduler(1, perf_stats=Published()), Iteration(1), now=1.0)
+    totals = counters.totals(2.0)
+    assert totals.prefill_step_flops == totals.decode_step_flops == 0
+
+
+def test_rejected_drafts_are_counted_apart() -> None:
+    """What was drafted and not accepted was worked on; it is no generated token."""
+    counters = StepCounters(0, now=0.0)
+    counters.add_step(Scheduler(1, spec_decoding_stats=Drafts(8, 3)), Iteration(5), now=1.0)
+    totals = counters.totals(2.0)
+    assert (totals.rejected_draft_tokens, totals.generated_tokens) == (5, 5)
 
 
 def test_adapters_are_followed_where_one_process_sees_them_all() -> None:

@@ -33,6 +33,14 @@ class EngineTotals:
     """Steps in which at least one sequence produced a token that was not its first."""
     decode_context_tokens: int = 0
     """Sum over decode steps of the KV cache tokens in use: what those steps read."""
+    prefill_step_flops: int = 0
+    """vLLM's own estimate for the steps that decoded nothing, per card; 0, as the next three, where it tells none."""
+    prefill_step_bytes: int = 0
+    decode_step_flops: int = 0
+    """The same for the steps that decoded, whatever else they did."""
+    decode_step_bytes: int = 0
+    rejected_draft_tokens: int = 0
+    """Of speculative decoding: worked on, and not generated."""
     active_seconds: float = 0.0
     asleep_seconds: float = 0.0
     running_requests: int = 0

@@ -11,12 +11,13 @@ from vllm_costmeter.core.meter import GENERIC_CPU, CardRates, PhaseSplit
 from vllm_costmeter.core.meter.model_work import model_work
 from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.plugin.faults import FAULTS
-from vllm_costmeter.sources.vllm_config import is_on_cpu, plan_of_running
+from vllm_costmeter.plugin.published_work import published_work
+from vllm_costmeter.sources.vllm_config import ServerShape, is_on_cpu, plan_of_running
 
 log = logging.getLogger("vllm.costmeter")
 
 
-def phase_split(vllm_config: Any, card: Card | None) -> PhaseSplit | None:
+def phase_split(vllm_config: Any, shape: ServerShape, card: Card | None) -> PhaseSplit | None:
     """None, with one log line, where the model's shape or the card's rates are not known: then no phase has a price."""
     rates = _rates(card, vllm_config)
     if rates is None:
@@ -26,7 +27,8 @@ def phase_split(vllm_config: Any, card: Card | None) -> PhaseSplit | None:
         from vllm_costmeter.plugin.served_model import model_being_served
 
         plan: Plan = plan_of_running(vllm_config)
-        return PhaseSplit(model_work(model_being_served(vllm_config), plan), rates)
+        published = published_work(vllm_config, shape.api_process_count)
+        return PhaseSplit(model_work(model_being_served(vllm_config), plan), rates, published)
     except (NotUnderstoodError, BadInputError) as why:
         log.warning("costmeter: prefill and decode are not priced apart: %s", why)
         return None

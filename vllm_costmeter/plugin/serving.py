@@ -124,7 +124,7 @@ class ServingMeter:
             engine_indexes=shape.engine_indexes,
             gpus_per_engine=shape.gpus_per_engine,
             price=price,
-            split=phase_split(self._vllm_config, card),
+            split=phase_split(self._vllm_config, shape, card),
             grid_gco2e_per_kwh=settings.carbon_gco2e_per_kwh,
             tdp_watts=card.tdp_watts if card else None,
         )

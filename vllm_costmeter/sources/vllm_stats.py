@@ -1,8 +1,9 @@
 """vLLM's per-step statistics, read by attribute: vLLM declares their classes unstable, and only this file knows them.
 
 Read in vLLM 0.17 to 0.33: `v1/metrics/stats.py`, classes SchedulerStats, IterationStats, PromptTokenStats,
-FinishedRequestStats. A `StepCounters` is written by the event loop and read by the sampler thread; every update is
-one assignment to one attribute, which needs no lock under the interpreter's own.
+FinishedRequestStats; `perf.py`, class PerfStats; `v1/spec_decode/metrics.py`, class SpecDecodingStats. A `StepCounters`
+is written by the event loop and read by the sampler thread; every update is one assignment to one attribute, which
+needs no lock under the interpreter's own.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ class StepCounters:
         "_asleep",
         "_backlog",
         "_capacity_tokens",
+        "_decode_bytes",
         "_decode_context",
+        "_decode_flops",
         "_decode_steps",
         "_events",
         "_finished",
@@ -49,9 +52,12 @@ class StepCounters:
         "_index",
         "_last_token",
         "_observed",
+        "_prefill_bytes",
+        "_prefill_flops",
         "_prefilled",
         "_prompt_cached",
         "_prompt_computed",
+        "_rejected_drafts",
         "_running",
         "_steps",
         "_usage",
@@ -72,6 +78,8 @@ class StepCounters:
         self._backlog = RowRing("qqq", LARGEST_BACKLOG)
         self._prompt_computed = self._prompt_cached = self._generated = self._prefilled = self._finished = 0
         self._steps = self._decode_steps = self._decode_context = self._running = 0
+        self._prefill_flops = self._prefill_bytes = self._decode_flops = self._decode_bytes = 0
+        self._rejected_drafts = 0
         self._asleep = False
         self._usage: float | None = None
         self._last_token: float | None = None
@@ -138,6 +146,22 @@ class StepCounters:
         if decode_tokens > 0:
             self._decode_steps += 1
             self._decode_context += int(usage * self._capacity_tokens)
+        drafts = stats.spec_decoding_stats
+        if drafts is not None:
+            self._rejected_drafts += drafts.num_draft_tokens - drafts.num_accepted_tokens
+        work = stats.perf_stats
+        if work is not None and self._events is None:  # else the tokens of this step are another process's
+            self._add_published(work, decode_tokens > 0)
+
+    def _add_published(self, work: Any, decoded: bool) -> None:
+        """vLLM's own estimate of the step, per card."""
+        moved: int = work.num_read_bytes_per_gpu + work.num_write_bytes_per_gpu
+        if decoded:
+            self._decode_flops += work.num_flops_per_gpu
+            self._decode_bytes += moved
+        else:
+            self._prefill_flops += work.num_flops_per_gpu
+            self._prefill_bytes += moved
 
     def sleep(self, asleep: bool, now: float) -> None:
         """vLLM's sleep mode was entered or left."""
@@ -163,6 +187,11 @@ class StepCounters:
             steps=self._steps,
             decode_steps=self._decode_steps,
             decode_context_tokens=self._decode_context,
+            prefill_step_flops=self._prefill_flops,
+            prefill_step_bytes=self._prefill_bytes,
+            decode_step_flops=self._decode_flops,
+            decode_step_bytes=self._decode_bytes,
+            rejected_draft_tokens=self._rejected_drafts,
             active_seconds=self._activity.active_seconds(now),
             asleep_seconds=self._activity.asleep_seconds(now),
             running_requests=self._running,

@@ -2,6 +2,7 @@
 
 from vllm_costmeter.core.meter.meter import Meter
 from vllm_costmeter.core.meter.phases import PhaseSplit
+from vllm_costmeter.core.meter.published_work import TokenWork
 from vllm_costmeter.core.meter.reading import MeterReading, RequestCosts
 from vllm_costmeter.core.meter.request_cost import FinishedRequest, RequestCostHistogram
 from vllm_costmeter.core.meter.roofline import GENERIC_CPU, CardRates, ModelWork
@@ -18,4 +19,5 @@ __all__ = [
     "RequestCostHistogram",
     "RequestCosts",
     "RequestUnitPrices",
+    "TokenWork",
 ]

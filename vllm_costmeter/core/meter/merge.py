@@ -73,6 +73,7 @@ class EngineMerger:
             steps=sum(totals.steps for totals in seen),
             decode_steps=sum(totals.decode_steps for totals in seen),
             decode_context_tokens=sum(totals.decode_context_tokens for totals in seen),
+            rejected_draft_tokens=sum(totals.rejected_draft_tokens for totals in seen),
             active_seconds=activity.active_seconds(now_seconds),
             asleep_seconds=activity.asleep_seconds(now_seconds),
             asleep=activity.asleep,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from vllm_costmeter.core.meter.measured import MeasuredCosts
-from vllm_costmeter.core.meter.roofline import CardRates, ModelWork, roofline_seconds
+from vllm_costmeter.core.meter.published_work import TokenWork, published_seconds
+from vllm_costmeter.core.meter.roofline import CardRates, ModelWork, RooflineSeconds, roofline_seconds
 from vllm_costmeter.core.meter.work import NOTHING, Work
 
 FIT_SECONDS = 5.0  # an interval this long blurs little at its ends: tokens are reported up to a step late
@@ -15,23 +16,27 @@ SHORT_FIT_SECONDS = 1.0  # enough where the engine ran empty: then nothing is ha
 class PhaseSplit:
     """The rule that divides a piece of work: which share of its time was prefill. One per server.
 
-    From the first second by the roofline; by what this server itself was measured to take once it has shown the
-    phases apart for long enough. Traffic of one unchanging mixture never does, and stays with the roofline.
+    From the first second by the roofline, or by the work that vLLM publishes for its steps where it does; by what this
+    server itself was measured to take once it has shown the phases apart for long enough. Traffic of one unchanging
+    mixture never does, and stays with what it began with.
     """
 
-    def __init__(self, model: ModelWork, rates: CardRates) -> None:
+    def __init__(self, model: ModelWork, rates: CardRates, published: TokenWork | None = None) -> None:
         self._model = model
         self._rates = rates
+        self._published = published
         self._measured = MeasuredCosts(model, rates)
 
     @property
     def method(self) -> str:
-        """The label under which the split is published: `roofline`; `roofline_assumed_card` where no card is known
-        and a ratio typical of its kind stands in for it; `measured`.
+        """The label under which the split is published: `measured`; `vllm_mfu` by vLLM's own estimates (`mfu` is what
+        its flag calls them); `roofline`. The latter two end in `_assumed_card` where no card is known and a ratio
+        typical of its kind stands in for it.
         """
         if self._measured.sufficient:
             return "measured"
-        return "roofline_assumed_card" if self._rates.assumed else "roofline"
+        source = "roofline" if self._published is None else "vllm_mfu"
+        return f"{source}_assumed_card" if self._rates.assumed else source
 
     def floor_seconds(self, work: Work) -> float | None:
         """Card seconds of `work` at 100 % of whichever resource limits each phase: nothing serves it in fewer. None
@@ -51,8 +56,13 @@ class PhaseSplit:
             seconds = self._measured.seconds(work)
             if seconds.prefill + seconds.decode > 0:
                 return seconds.prefill / (seconds.prefill + seconds.decode)
-        seconds = roofline_seconds(self._model, self._rates, work)
+        seconds = self._estimated(work)
         return seconds.prefill / (seconds.prefill + seconds.decode)
+
+    def _estimated(self, work: Work) -> RooflineSeconds:
+        if self._published is not None and work.prefill_step_flops + work.decode_step_flops > 0:
+            return published_seconds(self._published, self._rates, work)
+        return roofline_seconds(self._model, self._rates, work)
 
 
 class PhaseCharge(NamedTuple):

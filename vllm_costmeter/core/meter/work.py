@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from vllm_costmeter.core.engine_totals import EngineTotals
 
@@ -20,16 +20,20 @@ class Work:
     decode_context_tokens: int = 0
     """KV tokens read by the decode steps, summed over steps."""
     steps: int = 0
+    prefill_step_flops: int = 0
+    """By vLLM's own estimate, per card, of steps that decoded nothing; 0 where it publishes none."""
+    prefill_step_bytes: int = 0
+    decode_step_flops: int = 0
+    """Of the steps that decoded, prompts that rode along included."""
+    decode_step_bytes: int = 0
+    rejected_draft_tokens: int = 0
 
     def __add__(self, other: Work) -> Work:
+        counts = {name: getattr(self, name) + getattr(other, name) for name in COUNTS}
         return Work(
             self.active_seconds + other.active_seconds,
-            self.prompt_computed_tokens + other.prompt_computed_tokens,
-            self.prefilled_requests + other.prefilled_requests,
-            self.decode_tokens + other.decode_tokens,
-            self.decode_steps + other.decode_steps,
-            self.decode_context_tokens + other.decode_context_tokens,
-            self.steps + other.steps,
+            decode_tokens=self.decode_tokens + other.decode_tokens,
+            **counts,
         )
 
     @property
@@ -40,17 +44,12 @@ class Work:
 
 NOTHING = Work()
 
+COUNTS = tuple(field.name for field in fields(Work) if field.name not in ("active_seconds", "decode_tokens"))
+"""What Work and EngineTotals count alike."""
+
 
 def work_between(earlier: EngineTotals, later: EngineTotals, active_seconds: float) -> Work:
     """The work that turned `earlier` into `later`. Counters that went back (an engine restarted) count nothing."""
+    counts = {name: max(0, getattr(later, name) - getattr(earlier, name)) for name in COUNTS}
     generated = max(0, later.generated_tokens - earlier.generated_tokens)
-    prefilled = max(0, later.prefilled_requests - earlier.prefilled_requests)
-    return Work(
-        active_seconds=active_seconds,
-        prompt_computed_tokens=max(0, later.prompt_computed_tokens - earlier.prompt_computed_tokens),
-        prefilled_requests=prefilled,
-        decode_tokens=max(0, generated - prefilled),
-        decode_steps=max(0, later.decode_steps - earlier.decode_steps),
-        decode_context_tokens=max(0, later.decode_context_tokens - earlier.decode_context_tokens),
-        steps=max(0, later.steps - earlier.steps),
-    )
+    return Work(active_seconds, decode_tokens=max(0, generated - counts["prefilled_requests"]), **counts)

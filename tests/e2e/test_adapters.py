@@ -1,0 +1,91 @@
+"""LoRA adapters on a real server, which also publishes its own estimates of its work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import client
+import pytest
+from counts import counts
+from harness import METERED, Serve
+from patience import holds_within
+from scrape import Scrape, scrape
+from tiny_adapters import adapter_flags
+from vllm_server import Server
+
+pytestmark = pytest.mark.heavy
+
+TOKENS = 300
+
+
+@pytest.fixture(scope="module")
+def adapted(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The tiny model with two adapters, and `--enable-mfu-metrics`."""
+    flags = adapter_flags(tmp_path_factory.mktemp("adapters"), "german", "polite")
+    with serve(*METERED, "--enable-mfu-metrics", *flags) as server:
+        yield server
+
+
+def ask(server: Server, *models: str) -> dict[str, float]:
+    """One request for each, all at once; returns the active dollars that this added: "all", and by adapter."""
+    before, earlier = scrape(server.url), counts(server.url)[0]
+    with ThreadPoolExecutor(len(models)) as pool:
+        usages = pool.map(
+            lambda model: client.complete(
+                server.url, f"as {model}", model=model, max_tokens=TOKENS, ignore_eos=True
+            ),
+            models,
+        )
+        generated = sum(usage["completion_tokens"] for usage in usages)
+    assert holds_within(lambda: counts(server.url)[0].since(earlier).generated == generated)
+    assert holds_within(lambda: is_idle(server))
+    ours, theirs = counts(server.url)
+    assert ours == theirs
+    return {
+        name: usd - usd_by_adapter(before).get(name, 0.0)
+        for name, usd in usd_by_adapter(scrape(server.url)).items()
+    }
+
+
+def is_idle(server: Server) -> bool:
+    """Whether a second of idleness is charged, so that nothing of the active time is still due."""
+    earlier, now = scrape(server.url), scrape(server.url)
+    return usd_by_adapter(earlier) == usd_by_adapter(now)
+
+
+def usd_by_adapter(page: Scrape) -> dict[str, float]:
+    found = {sample.labels["lora"]: sample.value for sample in page.matching("costmeter_lora_cost_usd_total")}
+    return {"all": page.total("costmeter_cost_usd_total", state="active"), **found}
+
+
+def test_an_adapter_alone_takes_the_active_bill(adapted: Server) -> None:
+    """What is active while only its requests run is its own, but for the first step; the base model has no label."""
+    assert ask(adapted, "tiny").keys() == {"all"}
+    ask(adapted, "german")  # loads it, in one long step
+    added = ask(adapted, "german")
+    assert added["all"] * 0.9 < added["german"] <= added["all"] * (1 + 1e-9)
+
+
+def test_adapters_and_the_base_model_share_what_runs_at_once(adapted: Server) -> None:
+    """Two requests of an adapter, one of another and one of the base model: a half, a quarter, and a quarter that has
+    no label."""
+    ask(adapted, "polite")
+    added = ask(adapted, "german", "german", "polite", "tiny")
+    assert added["german"] / added["all"] == pytest.approx(0.5, abs=0.08)
+    assert added["polite"] / added["all"] == pytest.approx(0.25, abs=0.06)
+    assert added.keys() == {"all", "german", "polite"}
+
+
+def test_vllm_s_own_estimates_split_the_active_bill(adapted: Server) -> None:
+    """With `--enable-mfu-metrics` the label names whose estimate it is, and the phases add up to the active bill."""
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: client.complete(adapted.url, f"{n} " * 250, max_tokens=20), range(12)))
+    page = scrape(adapted.url)
+    split = page.matching("costmeter_phase_cost_usd_total")
+    assert {sample.labels["method"] for sample in split} == {"vllm_mfu_assumed_card"}
+    assert min(sample.value for sample in split) > 0
+    active = page.total("costmeter_cost_usd_total", state="active")
+    assert sum(sample.value for sample in split) == pytest.approx(active, rel=1e-6)
+    assert page.total("vllm:estimated_flops_per_gpu_total") > 0
+    assert page.total("costmeter_errors_total") == 0
