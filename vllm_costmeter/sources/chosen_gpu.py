@@ -23,7 +23,8 @@ def chosen_gpu(name: str | None, memory_gib: float | None, layout: Layout, *, is
     if name is not None:
         gpu = _named(name, memory_gib, needed)
         if needed > gpu.count and not is_spread:
-            raise BadInputError(f"{layout.needs()}, {name!r} names {gpu.count}")
+            enough = f"{split_count(name)[0]}:{needed}"
+            raise BadInputError(f"{layout.needs()}, {name!r} names {gpu.count}: say {enough!r} or lower the flag")
         return gpu if needed <= gpu.count else replace(gpu, count=needed)
     if memory_gib is not None:
         return Gpu(f"GPU of {memory_gib:g} GiB", round(memory_gib * GIB), needed, source="flag")
