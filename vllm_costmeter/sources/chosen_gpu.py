@@ -24,7 +24,9 @@ def chosen_gpu(name: str | None, memory_gib: float | None, layout: Layout, *, is
         gpu = _named(name, memory_gib, needed)
         if needed > gpu.count and not is_spread:
             enough = f"{split_count(name)[0]}:{needed}"
-            raise BadInputError(f"{layout.needs()}, {name!r} names {gpu.count}: say {enough!r} or lower the flag")
+            raise BadInputError(
+                f"{layout.needs()}, {name!r} names {gpu.count}: say {enough!r} or lower the flag"
+            )
         return gpu if needed <= gpu.count else replace(gpu, count=needed)
     if memory_gib is not None:
         return Gpu(f"GPU of {memory_gib:g} GiB", round(memory_gib * GIB), needed, source="flag")
