@@ -20,7 +20,7 @@ pytestmark = pytest.mark.heavy
 def vllm(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run `vllm ...` to its end; it must end within a minute."""
     return subprocess.run(
-        [VLLM, *arguments], env=environment(env), capture_output=True, text=True, timeout=60, check=False
+        [VLLM, *arguments], env=environment(env), capture_output=True, text=True, timeout=240, check=False
     )
 
 

@@ -38,7 +38,7 @@ def command(model: Path, *flags: str) -> list[str]:
 def test_what_cannot_fit_is_refused_before_anything_is_loaded(llama_8b: Path) -> None:
     """The refusal says what was needed, what there is and the length that fits, with no traceback and no engine."""
     refused = subprocess.run(
-        command(llama_8b), env=environment(), capture_output=True, text=True, timeout=120, check=False
+        command(llama_8b), env=environment(), capture_output=True, text=True, timeout=240, check=False
     )
     said = refused.stdout + refused.stderr
     assert refused.returncode == 1, said
@@ -51,7 +51,7 @@ def test_what_cannot_fit_is_refused_before_anything_is_loaded(llama_8b: Path) ->
 def test_the_length_it_suggests_is_let_through(llama_8b: Path, tmp_path: Path) -> None:
     """The same command with the suggested --max-model-len passes the check and starts the engine."""
     refused = subprocess.run(
-        command(llama_8b), env=environment(), capture_output=True, text=True, timeout=120, check=False
+        command(llama_8b), env=environment(), capture_output=True, text=True, timeout=240, check=False
     )
     suggested = re.search(r"--max-model-len (\d+)", refused.stdout + refused.stderr)
     assert suggested
@@ -79,7 +79,7 @@ def test_who_holds_the_memory_of_the_card_is_named(tiny_model: Path, tmp_path: P
         [str(VLLM), "serve", str(tiny_model), *METERED],
         [str(VLLM.with_name("costmeter")), "check", str(tiny_model)],
     ):
-        refused = subprocess.run(words, env=env, capture_output=True, text=True, timeout=120, check=False)
+        refused = subprocess.run(words, env=env, capture_output=True, text=True, timeout=240, check=False)
         said = " ".join((refused.stdout + refused.stderr).split())
         assert refused.returncode == 1, said
         assert "GPU 0 is held by VLLM::EngineCore (pid 4242) 20.00 GiB" in said
