@@ -18,7 +18,7 @@ pytestmark = pytest.mark.heavy
 
 
 def vllm(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run `vllm ...` to its end; it must end within a minute."""
+    """Run `vllm ...` to its end; it must have one, on a busy machine too."""
     return subprocess.run(
         [VLLM, *arguments], env=environment(env), capture_output=True, text=True, timeout=240, check=False
     )
