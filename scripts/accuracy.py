@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import held_out
 from logged_boots import boot_rows
 from logged_cases import case_rows
 from logged_start import ROOT, LoggedStart
@@ -103,6 +104,7 @@ def report(boots: Sequence[LoggedStart], cases: Sequence[LoggedStart]) -> str:
             "",
             "On pipeline ranks the log shows the first rank's pool; the prediction is the smallest, which decides.",
             "",
+            *held_out.section(),
             "## Start-ups that people posted (trust high, everything needed stated)",
             "",
             *_target_lines(case_targets(cases)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from logged_start import CORPUS, GIB, ROOT, LoggedStart
 
@@ -22,17 +23,21 @@ LOG_ROUNDING_BYTES = GIB // 200  # logs print hundredths of a GiB
 BOOT_CARD = Gpu("H100 SXM", round(79.19 * GIB), compute_capability=(9, 0), source="flag")
 
 
+def boots() -> Iterator[Mapping[str, str]]:
+    """The published table, row by row."""
+    with (CORPUS / "boots_vllm_0.19.0_h100.csv").open() as file:
+        yield from csv.DictReader(file)
+
+
 def boot_rows() -> Iterator[LoggedStart]:
     """The boots of vLLM 0.19.0 on H100."""
-    with (CORPUS / "boots_vllm_0.19.0_h100.csv").open() as file:
-        for boot in csv.DictReader(file):
-            yield _boot(boot)
+    return map(_boot, boots())
 
 
-def _boot(boot: Mapping[str, str]) -> LoggedStart:
-    layout = Layout(int(boot["tp"]), int(boot["pp"]), int(boot["dp"]))
-    plan = Plan(
-        layout=layout,
+def plan_of(boot: Mapping[str, str]) -> Plan:
+    """The command of one boot."""
+    return Plan(
+        layout=Layout(int(boot["tp"]), int(boot["pp"]), int(boot["dp"])),
         max_model_len=int(boot["max_model_len"]),
         gpu_memory_utilization=float(boot["util"]) if boot["util"] else None,
         max_num_batched_tokens=int(boot["max_num_batched_tokens"] or 8192),
@@ -41,6 +46,18 @@ def _boot(boot: Mapping[str, str]) -> LoggedStart:
         kv_cache_dtype=boot["kv_cache_dtype"],
         vllm_version=boot["vllm"],
     )
+
+
+def card_of(plan: Plan) -> Gpu:
+    """The H100s of one boot."""
+    layout = plan.layout
+    world = layout.tensor_parallel_size * layout.pipeline_parallel_size * layout.data_parallel_size
+    return replace(BOOT_CARD, count=world)
+
+
+def _boot(boot: Mapping[str, str]) -> LoggedStart:
+    plan = plan_of(boot)
+    layout = plan.layout
     setup = f"TP {layout.tensor_parallel_size} PP {layout.pipeline_parallel_size}, {plan.dtype}"
     setup += f", {plan.quantization}" * bool(plan.quantization) + f", KV {plan.kv_cache_dtype}"
     setup += f", {plan.max_model_len} tokens"
@@ -48,7 +65,7 @@ def _boot(boot: Mapping[str, str]) -> LoggedStart:
         return LoggedStart(
             boot["model"], setup, None, None, "failed", left_out="the server stopped for another reason"
         )
-    gpu = Gpu(BOOT_CARD.name, BOOT_CARD.memory_bytes, _world(layout), "flag", None, (9, 0))
+    gpu = card_of(plan)
     model = read_model(MODELS / boot["config"])
     pool = float(boot["kv_avail_gib"])
     tokens = (
@@ -68,7 +85,3 @@ def _tokens_exact(model: Model, gpu: Gpu, plan: Plan, pool_gib: float, logged_to
     least, most = (cache.capacity(engine.max_model_len, end).tokens for end in ends)
     block = plan.block_size or 16
     return least - block <= logged_tokens <= most + block
-
-
-def _world(layout: Layout) -> int:
-    return layout.tensor_parallel_size * layout.pipeline_parallel_size * layout.data_parallel_size

@@ -48,8 +48,8 @@ def sized(hidden: int, vocab: int, inner: int = 0, **experts: int) -> Model:
 def test_the_sampler_sets_the_peak_of_dense_models(
     hidden: int, vocab: int, inner: int, logged_gib: float
 ) -> None:
-    """14 bytes per logit and the hidden states: within 0.06 GiB of the logs."""
-    assert peak(sized(hidden, vocab, inner)).bytes / GIB == pytest.approx(logged_gib, abs=0.06)
+    """14 bytes per logit, the hidden states, and the rows that the top-k kernel keeps: within 0.01 GiB of the logs."""
+    assert peak(sized(hidden, vocab, inner)).bytes / GIB == pytest.approx(logged_gib, abs=0.01)
 
 
 def test_float32_logits_take_two_bytes_more() -> None:

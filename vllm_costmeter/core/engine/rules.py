@@ -18,9 +18,13 @@ class Runner:
     """float32 copies of the logits at the sampler's peak, besides the logits themselves: least, usual, most."""
     state_bytes_per_logit: float
     """Held for the whole run, per sequence and vocabulary entry."""
+    kept_rows: int
+    """Rows of float32 logits that the top-k and top-p kernel keeps, one per multiprocessor; 0: none known of."""
     graph_gib: tuple[float, float, float]
     """vLLM's own CUDA-graph estimate at capture size 512: least, usual, most."""
 
+
+H100_ROWS = 132  # multiprocessors of the H100 SXM (NVIDIA data sheet, 2022); other cards have 48 to 160
 
 V1_BEFORE_0_15 = Runner(
     float_copies=(
@@ -29,16 +33,19 @@ V1_BEFORE_0_15 = Runner(
         8.2,
     ),  # 34 B per logit with PyTorch's sampler (0.10.2, 0.11.2, 0.12.0), 10 B with FlashInfer
     state_bytes_per_logit=0.0,
+    kept_rows=0,
     graph_gib=(0.0, 0.0, 0.0),  # no estimate existed before PR 30515
 )
 V1_BEFORE_0_20 = Runner(
     float_copies=(2.9, 3.0, 3.1),  # 36 boots of 0.19.0 on H100: 14 B per logit in bf16, 16 B in float32
     state_bytes_per_logit=0.0,
+    kept_rows=H100_ROWS,  # v1/sample/ops/topk_topp_triton.py of 0.19.1, the default; seen by docs/activation_trial.md
     graph_gib=(0.49, 0.84, 1.69),  # "cudagraph_est_gib" of the same boots
 )
 V1 = Runner(
     float_copies=(2.5, 3.0, 3.3),
     state_bytes_per_logit=0.0,
+    kept_rows=H100_ROWS,  # the same file of 0.20.0; from 0.23.0 in a second pass of the dummy sampler run
     graph_gib=(
         0.05,
         0.45,
@@ -49,6 +56,7 @@ PENALTY_STATE = 4 + 1 / 8  # gpu/sample/penalties.py, 0.25 to 0.33: an int32 cou
 V2_WITHOUT_ESTIMATE = Runner(
     float_copies=(0.0, 1.0, 2.0),  # source of 0.25.0: the dummy sampler run skips top-k, top-p and penalties
     state_bytes_per_logit=PENALTY_STATE,
+    kept_rows=0,
     graph_gib=(0.0, 0.0, 0.0),  # source of 0.25.0, 0.27.0, 0.28.0: "return 0"; logged in 0.25.1
 )
 V2 = Runner(
@@ -58,6 +66,7 @@ V2 = Runner(
         3.0,
     ),  # source of 0.29.0 to 0.33.0: a second pass with warm-up parameters in float32
     state_bytes_per_logit=PENALTY_STATE,
+    kept_rows=0,
     graph_gib=(0.05, 0.45, 1.45),  # no log of these releases: the range of V1
 )
 
