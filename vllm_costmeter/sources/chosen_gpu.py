@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vllm_costmeter.core.engine.estimate import GIB
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.plan import Layout
 from vllm_costmeter.sources.catalogue import find_gpu
 from vllm_costmeter.sources.gpu_text import split_count
+
+SMALLEST_GIB, LARGEST_GIB = 0.1, 1 << 20
+"""Outside of it a unit was mistaken: no card that runs CUDA has so little, none so much."""
 
 
 def chosen_gpu(name: str | None, memory_gib: float | None, layout: Layout) -> Gpu:
@@ -17,6 +21,12 @@ def chosen_gpu(name: str | None, memory_gib: float | None, layout: Layout) -> Gp
     `memory_gib` alone describes an unnamed card, with a name it replaces the catalogue's memory. BadInputError for
     an unknown name, and where neither is given and no GPU is found here.
     """
+    if name is not None and not isinstance(name, str):
+        raise BadInputError(f"the GPU must be named by text such as 'H100 SXM:8', got {name!r:.80}")
+    if memory_gib is not None and not _is_memory(memory_gib):
+        raise BadInputError(
+            f"a GPU's memory must be {SMALLEST_GIB} to {LARGEST_GIB} GiB, got {memory_gib!r:.80}"
+        )
     needed = max(1, layout.tensor_parallel_size * layout.pipeline_parallel_size * layout.data_parallel_size)
     if name is not None:
         return _named(name, memory_gib, needed)
@@ -35,3 +45,7 @@ def _named(name: str, memory_gib: float | None, needed: int) -> Gpu:
         card = replace(card, memory_bytes=round(memory_gib * GIB))
     gpu = replace(card.as_gpu(count if is_stated else needed), is_count_stated=is_stated)
     return gpu if memory_gib is None else replace(gpu, source="flag")
+
+
+def _is_memory(value: object) -> bool:
+    return type(value) in (int, float) and SMALLEST_GIB <= value <= LARGEST_GIB  # type: ignore[operator]

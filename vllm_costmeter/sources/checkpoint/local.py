@@ -49,7 +49,10 @@ def checkpoint_in(folder: Path) -> CheckpointContents | None:
         files = listed
     if missing:
         raise BadInputError(f"{folder}: {missing[0]} is missing{_and_more(missing)}: an incomplete download?")
-    return merged(read_file(folder / name) for name in files)
+    contents = merged(read_file(folder / name) for name in files)
+    if not contents.num_tensors:
+        raise BadInputError(f"{folder}: its safetensors files hold no tensors: an incomplete download?")
+    return contents
 
 
 def read_file(file: Path) -> CheckpointContents:
