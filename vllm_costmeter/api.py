@@ -10,6 +10,7 @@ from typing import Any
 from vllm_costmeter.core.fit import Fit, fit
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.core.plan_values import reject_wrong_values
 from vllm_costmeter.core.suggest import Offer, with_suggestions
 from vllm_costmeter.sources.calibration import recall
 from vllm_costmeter.sources.catalogue import default_price, load_catalogue
@@ -81,7 +82,7 @@ def check(
         quantization=quantization,
         kv_cache_dtype=kv_cache_dtype,
         enforce_eager=enforce_eager,
-        cudagraph_capture_sizes=None if cudagraph_capture_sizes is None else tuple(cudagraph_capture_sizes),
+        cudagraph_capture_sizes=_as_tuple(cudagraph_capture_sizes),
         max_cudagraph_capture_size=max_cudagraph_capture_size,
         cpu_offload_gb=cpu_offload_gb,
         enable_lora=enable_lora,
@@ -96,6 +97,7 @@ def check(
         speculative_config=speculative_config,
         vllm_version=vllm_version,
     )
+    reject_wrong_values(plan)
     chosen = gpu if isinstance(gpu, Gpu) else chosen_gpu(gpu, gpu_memory_gib, layout)
     return check_plan(str(model), chosen, plan, revision)
 
@@ -122,3 +124,8 @@ def catalogue_offers() -> list[Offer]:
     cards = [card for card in load_catalogue().cards if card.memory_bytes is not None]
     prices = [(card, default_price(card)) for card in cards]
     return [Offer(card.as_gpu(), price.usd_per_gpu_hour) for card, price in prices if price is not None]
+
+
+def _as_tuple(sizes: Any) -> Any:
+    """A list as the plan has it; what is none is left for the plan's own check."""
+    return tuple(sizes) if isinstance(sizes, list) else sizes

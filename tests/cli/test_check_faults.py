@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +34,12 @@ def fault(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         (["--gpu", ""], "GPU"),
         (["--gpu-memory-gib", "-3"], "--gpu-memory-gib must be"),
         (["--gpu-memory-gib", "nan"], "--gpu-memory-gib must be"),
+        (["--gpu-memory-gib", "1e-300"], "--gpu-memory-gib must be at least"),
+        ([*ADA, "--speculative-config", "[" * 100_000], "--speculative-config must be a JSON object"),
+        (
+            [*ADA, "--speculative-config", '{"method": "ngram", "num_speculative_tokens": "x"}'],
+            "num_speculative_tokens must be a whole number",
+        ),
         ([*ADA, "--max-modl-len", "3"], "unknown flag --max-modl-len; nearest: --max-model-len"),
         ([*ADA, "--max-model-len", "many"], "--max-model-len must be a whole number"),
         ([*ADA, "--max-model-len", "0"], "--max-model-len must be between 1"),
@@ -93,6 +103,9 @@ def test_ranks_on_other_machines_contradict_no_count(
         ("[1, 2]", "object"),
         ('{"architectures": ["LlamaForCausalLM"], "hidden_size": "big"}', "hidden_size"),
         ('{"architectures": ["LlamaForCausalLM"], "hidden_size": -1}', "hidden_size"),
+        (r'{"architectures": ["\ud800"]}', "no class's name"),
+        (r'{"architectures": ["\u001b[31mRed"]}', "no class's name"),
+        (json.dumps({"architectures": ["A" * 1_000_000]}), "no class's name"),
     ],
 )
 def test_a_bad_config_is_one_line(
@@ -102,6 +115,54 @@ def test_a_bad_config_is_one_line(
     file = tmp_path / "config.json"
     file.write_text(content)
     assert says in fault(capsys, str(file), *ADA)
+
+
+def test_a_file_that_is_none_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pipe nobody writes to, a folder, a link to itself: said at once, none is waited for."""
+    for name, make in (
+        ("pipe", os.mkfifo),
+        ("folder", os.mkdir),
+        ("loop", lambda path: path.symlink_to(path)),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        make(folder / "config.json")
+        assert "config.json" in fault(capsys, str(folder), *ADA)
+        assert "config.json" in fault(capsys, str(folder / "config.json"), *ADA)
+
+
+def test_a_checkpoint_without_tensors_is_not_weightless(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty header is a download that failed, not a model of no bytes."""
+    (tmp_path / "config.json").write_text(Path(LLAMA_8B, "config.json").read_text())
+    (tmp_path / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
+    assert "hold no tensors" in fault(capsys, str(tmp_path), *ADA)
+
+
+def test_a_folder_whose_name_is_no_text_is_checked(tmp_path: Path) -> None:
+    """A name in another encoding is printed as well as it can be."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    (folder / "config.json").write_text(Path(LLAMA_8B, "config.json").read_text())
+    words = [
+        sys.executable,
+        "-m",
+        "vllm_costmeter.cli.main",
+        "check",
+        folder,
+        *ADA,
+        "--max-model-len",
+        "8192",
+    ]
+    done = subprocess.run(words, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_size_beyond_reason_ends_the_search(capsys: pytest.CaptureFixture[str]) -> None:
+    """A typing error's 10^15 GPUs are refused at once, with sizes that exist."""
+    assert main(["check", LLAMA_8B, *ADA, "--tensor-parallel-size", str(10**15)]) == 1
+    assert "--tensor-parallel-size 32" in capsys.readouterr().out
 
 
 def test_a_model_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

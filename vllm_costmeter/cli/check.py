@@ -198,9 +198,10 @@ def _config_of_container(text: str) -> str:
 
 
 def _gib(text: str) -> float:
+    from vllm_costmeter.sources.chosen_gpu import SMALLEST_GIB
     from vllm_costmeter.sources.serve_flag_values import gibibytes
 
     value = gibibytes(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    if value < SMALLEST_GIB:
+        raise argparse.ArgumentTypeError(f"must be at least {SMALLEST_GIB}, got {text}")
     return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,8 @@ BAD_INPUT, NOT_UNDERSTOOD, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
 
 def main(words: Sequence[str] | None = None) -> int:
     """Exit code of `costmeter WORDS`; nothing but SystemExit of `--help` and `--version` leaves it."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be text
     try:
         code = _dispatch(list(sys.argv[1:] if words is None else words))
         sys.stdout.flush()

@@ -11,6 +11,8 @@ from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.plan import Plan
 
 LARGEST_NODE_GPUS = 8
+WIDEST_SPLIT = 128
+"""More heads than published models have; from a typing error's size down, a search would not end."""
 
 
 def doublings(plan: Plan) -> list[int]:
@@ -39,10 +41,10 @@ def narrower_layouts(gpu: Gpu, plan: Plan) -> Iterator[Change]:
     """Smaller tensor-parallel sizes for which there are cards, the largest first."""
     layout = plan.layout
     others = layout.pipeline_parallel_size * layout.data_parallel_size
-    for size in range(layout.tensor_parallel_size - 1, 0, -1):
-        if size * others <= gpu.count:
-            narrower = replace(plan, layout=replace(layout, tensor_parallel_size=size))
-            yield Change({"tensor_parallel_size": size}, f"--tensor-parallel-size {size}", gpu, narrower)
+    largest = min(layout.tensor_parallel_size - 1, gpu.count // others, WIDEST_SPLIT)
+    for size in range(largest, 0, -1):
+        narrower = replace(plan, layout=replace(layout, tensor_parallel_size=size))
+        yield Change({"tensor_parallel_size": size}, f"--tensor-parallel-size {size}", gpu, narrower)
 
 
 def unsplit_layouts(gpu: Gpu, plan: Plan) -> Iterator[Change]:

@@ -13,7 +13,7 @@ from vllm_costmeter.core.engine.engine import Engine
 from vllm_costmeter.core.engine.estimate import GIB, Estimate, exactly
 from vllm_costmeter.core.engine.lora import lora_slots
 from vllm_costmeter.core.engine.overheads import cuda_graphs, free_memory, non_torch
-from vllm_costmeter.core.engine.rules import EngineRules
+from vllm_costmeter.core.engine.rules import EngineRules, choose_rules
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.plan import Plan
@@ -216,6 +216,17 @@ def memory_of_ranks(
         free=free_memory(gpu),
         ranks=ranks,
     )
+
+
+def surely_too_heavy(model: Model, gpu: Gpu, plan: Plan) -> bool:
+    """Whether a card's budget is less than the weights of its share at their least, which rules every length out.
+    Cheap, where many cards are tried. Errors as `loaded_ranks`."""
+    limit = gpu.memory_bytes
+    if plan.kv_cache_memory_bytes is None:
+        default = choose_rules(plan.vllm_version).rules.gpu_memory_utilization
+        limit = math.ceil(gpu.memory_bytes * (plan.gpu_memory_utilization or default))
+    most = max(model.weights_bytes(plan)) - round(plan.cpu_offload_gb * GIB)
+    return _weights(max(most, 0), model).low_bytes >= limit
 
 
 def _weights(bytes_: int, model: Model) -> Estimate:

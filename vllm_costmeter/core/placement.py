@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from vllm_costmeter.core.engine.engine import Engine, default_batch, resolve_engine
@@ -35,12 +35,17 @@ class Deployment:
     plan: Plan
     chosen: ChosenRules
     loaded: tuple[LoadedRank, ...]
+    _known: dict[tuple[int, int], Memory] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """By (sequences, tokens) of a batch: what was worked out already."""
 
     def memory(self, engine: Engine) -> Memory:
-        """Every part of every pipeline rank."""
-        return memory_of_ranks(
-            self.model, self.gpu, engine, self.plan, rules=self.chosen.rules, loaded=self.loaded
-        )
+        """Every part of every pipeline rank; the length matters only where it makes the batch smaller."""
+        batch = (engine.max_num_seqs, engine.max_num_batched_tokens)
+        if batch not in self._known:
+            self._known[batch] = memory_of_ranks(
+                self.model, self.gpu, engine, self.plan, rules=self.chosen.rules, loaded=self.loaded
+            )
+        return self._known[batch]
 
     def cache(self, engine: Engine) -> KVCache:
         """NotUnderstoodError and BadInputError as the KV cache's layout raises them."""

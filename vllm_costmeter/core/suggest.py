@@ -10,7 +10,7 @@ from typing import Any
 from vllm_costmeter.core.change import Change
 from vllm_costmeter.core.engine.estimate import GIB
 from vllm_costmeter.core.engine.version import parse_version
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit import Fit, fit
 from vllm_costmeter.core.fit_result import Suggestion
 from vllm_costmeter.core.gpu import Gpu
@@ -22,6 +22,7 @@ from vllm_costmeter.core.layout_changes import (
     unsplit_layouts,
     wider_layouts,
 )
+from vllm_costmeter.core.memory import surely_too_heavy
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.core.quantisation.online import online_fp8
@@ -103,8 +104,10 @@ def _shorter(result: Fit, model: Model, gpu: Gpu, plan: Plan) -> list[Suggestion
 def _tried(change: Change, model: Model) -> list[Suggestion]:
     """The change as a suggestion where it fits; where only its length is too long, with the length that fits."""
     try:
+        if surely_too_heavy(model, change.gpu, change.plan):
+            return []
         result = fit(model, change.gpu, change.plan)
-    except BadInputError:
+    except (BadInputError, NotUnderstoodError):
         return []
     longest = result.max_model_len_that_fits or 0
     if result.verdict == "fits":

@@ -11,6 +11,9 @@ from vllm_costmeter.core.plan import Layout
 from vllm_costmeter.sources.catalogue import find_gpu
 from vllm_costmeter.sources.gpu_text import split_count
 
+SMALLEST_GIB, LARGEST_GIB = 0.1, 1 << 20
+"""Outside of it a unit was mistaken: no card that runs CUDA has so little, none so much."""
+
 
 def chosen_gpu(name: str | None, memory_gib: float | None, layout: Layout, *, is_spread: bool = False) -> Gpu:
     """`name` may carry a count ("H100 SXM:8"); without one there are as many cards as the layout needs.
@@ -19,6 +22,12 @@ def chosen_gpu(name: str | None, memory_gib: float | None, layout: Layout, *, is
     machines have more of them. BadInputError for an unknown name, a count below what the layout needs, and where
     neither is given and no GPU is found here.
     """
+    if name is not None and not isinstance(name, str):
+        raise BadInputError(f"the GPU must be named by text such as 'H100 SXM:8', got {name!r:.80}")
+    if memory_gib is not None and not _is_memory(memory_gib):
+        raise BadInputError(
+            f"a GPU's memory must be {SMALLEST_GIB} to {LARGEST_GIB} GiB, got {memory_gib!r:.80}"
+        )
     needed = layout.world_size
     if name is not None:
         gpu = _named(name, memory_gib, needed)
@@ -43,3 +52,7 @@ def _named(name: str, memory_gib: float | None, needed: int) -> Gpu:
         card = replace(card, memory_bytes=round(memory_gib * GIB))
     gpu = replace(card.as_gpu(count if is_stated else needed), is_count_stated=is_stated)
     return gpu if memory_gib is None else replace(gpu, source="flag")
+
+
+def _is_memory(value: object) -> bool:
+    return type(value) in (int, float) and SMALLEST_GIB <= value <= LARGEST_GIB  # type: ignore[operator]

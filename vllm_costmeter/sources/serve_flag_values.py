@@ -66,7 +66,7 @@ def _number(text: str) -> float:
 def json_object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise ArgumentTypeError(f"must be a JSON object, got {text!r}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.core.plan_values import reject_wrong_values
 from vllm_costmeter.core.settings import SETTINGS
 from vllm_costmeter.sources.serve_flag_names import (
     BACKEND_FLAGS,
@@ -138,7 +139,9 @@ def plan_from(values: argparse.Namespace, vllm_version: str | None) -> Plan:
     if "cudagraph_capture_sizes" in given:
         given["cudagraph_capture_sizes"] = tuple(given["cudagraph_capture_sizes"])
     layout = Layout(**{name: given.pop(name) for name in list(given) if name in _LAYOUT})
-    return Plan(layout=layout, vllm_version=vllm_version, **given)
+    plan = Plan(layout=layout, vllm_version=vllm_version, **given)
+    reject_wrong_values(plan)
+    return plan
 
 
 def is_spread(values: argparse.Namespace) -> bool:

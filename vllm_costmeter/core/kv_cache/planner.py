@@ -5,6 +5,7 @@ Mirrors `get_kv_cache_configs` and its neighbours in vLLM's `v1/core/kv_cache_ut
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from vllm_costmeter.core.errors import BadInputError
@@ -130,6 +131,32 @@ def kv_cache(
     `max_num_batched_tokens` is the resolved value (flag or the version's default). Errors: BadInputError for what
     vLLM refuses, NotUnderstoodError for what is not known.
     """
+    key = _key(plan, rules, max_num_batched_tokens, compute_capability)
+    if key not in model.known_caches:
+        model.known_caches[key] = _laid_out(model, plan, rules, max_num_batched_tokens, compute_capability)
+    found: KVCache = model.known_caches[key]
+    return found
+
+
+def _key(
+    plan: Plan, rules: KVRules, max_num_batched_tokens: int, compute_capability: tuple[int, int] | None
+) -> Hashable:
+    """Equal for two deployments of one model whose KV caches are equal."""
+    flags = (
+        *(plan.layout, plan.dtype, plan.kv_cache_dtype, plan.block_size, plan.enable_prefix_caching),
+        *(plan.disable_hybrid_kv_cache_manager, plan.mamba_cache_dtype, plan.mamba_ssm_cache_dtype),
+    )
+    major = None if compute_capability is None else compute_capability[0]
+    return (*flags, repr(plan.speculative_config), rules, max_num_batched_tokens, major)
+
+
+def _laid_out(
+    model: ModelAttention,
+    plan: Plan,
+    rules: KVRules,
+    max_num_batched_tokens: int,
+    compute_capability: tuple[int, int] | None,
+) -> KVCache:
     layers = kv_layers(model, plan, rules, compute_capability)
     kinds = {layer.kind for rank in layers for layer, _ in rank}
     shards = plan.layout.decode_context_parallel_size

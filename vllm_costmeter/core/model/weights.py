@@ -89,7 +89,8 @@ class Weights:
     def converted_bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
         """What conversion adds once the checkpoint is loaded: absorbed projections, padded layouts."""
         rank = rank_of(plan, own_dtype)
-        added = {id(layer): tally(layer.converted, "", rank, UNQUANTISED).bytes for layer in self.layers}
+        kinds = {id(layer): layer for layer in self.layers}
+        added = {key: tally(layer.converted, "", rank, UNQUANTISED).bytes for key, layer in kinds.items()}
         return tuple(
             share.repacked_bytes + sum(added[id(layer)] for layer in self.layers[start:end])
             for share, (start, end) in zip(self._shares(plan, own_dtype), self._spans(plan), strict=True)

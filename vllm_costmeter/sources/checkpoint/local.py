@@ -53,7 +53,10 @@ def checkpoint_in(folder: Path) -> CheckpointContents | None:
     missing = sorted(set(listed) - set(files)) or promised
     if missing:
         raise missing_files(str(folder), missing)
-    return merged(read_file(folder / name) for name in listed)
+    contents = merged(read_file(folder / name) for name in listed)
+    if not contents.num_tensors:
+        raise BadInputError(f"{folder}: its safetensors files hold no tensors: an incomplete download?")
+    return contents
 
 
 def read_file(file: Path) -> CheckpointContents:

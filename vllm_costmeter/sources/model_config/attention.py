@@ -12,6 +12,7 @@ from vllm_costmeter.sources.model_config.attention_table import FAMILIES, MODEL_
 from vllm_costmeter.sources.model_config.class_defaults import with_class_defaults
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
+_LONGEST_NAME = 100  # the longest of vLLM 0.32's architectures has 48 letters
 _TEXT_SECTIONS = ("text_config", "llm_config", "language_config")
 _MODELOPT_KV_DTYPES = {"fp8": "fp8_e4m3", "nvfp4": "nvfp4"}  # MODELOPT_TO_VLLM_KV_CACHE_DTYPE_MAP, vLLM 0.32
 
@@ -108,8 +109,10 @@ def _scheme_dtype(scheme: Mapping[str, Any]) -> str | None:
 
 
 def architecture_of(config: ConfigReader) -> str:
-    """The first architecture config.json names. BadInputError when it names none."""
+    """The first architecture config.json names. BadInputError when it names none, or what no class can be called."""
     names = config.optional_list("architectures")
     if not names or not isinstance(names[0], str):
         raise BadInputError(f"{config.name}: architectures is missing: it names the model's class")
+    if not names[0].isidentifier() or len(names[0]) > _LONGEST_NAME:
+        raise BadInputError(f"{config.name}: architectures names {names[0][:40]!a}, which is no class's name")
     return names[0]

@@ -87,7 +87,8 @@ def _config_file(path: Path) -> Path:
     except BadInputError:
         raise
     except (OSError, ValueError) as error:
-        raise BadInputError(f"{str(path)[:200]}: cannot be read: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise BadInputError(f"{str(path)[:200]}: cannot be read: {reason}") from None
     raise BadInputError(
         f"{path}: does not exist{_siblings(path)}; give a folder with a config.json, that file, or organisation/name "
         "of the Hub"
