@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from vllm_costmeter.core.meter.measured import MeasuredCosts
-from vllm_costmeter.core.meter.roofline import CardRates, ModelWork, roofline_seconds
+from vllm_costmeter.core.meter.roofline import (
+    CardRates,
+    ModelWork,
+    ResourceSeconds,
+    resource_seconds,
+    roofline_seconds,
+)
 from vllm_costmeter.core.meter.work import NOTHING, Work
 
 FIT_SECONDS = 5.0  # an interval this long blurs little at its ends: tokens are reported up to a step late
@@ -33,13 +39,11 @@ class PhaseSplit:
             return "measured"
         return "roofline_assumed_card" if self._rates.assumed else "roofline"
 
-    def floor_seconds(self, work: Work) -> float | None:
-        """Card seconds of `work` at 100 % of whichever resource limits each phase: nothing serves it in fewer. None
-        where no card is known."""
+    def least_seconds(self, work: Work) -> ResourceSeconds | None:
+        """What `work` needs of each resource at 100 %. None where no card is known."""
         if self._rates.assumed:
             return None
-        seconds = roofline_seconds(self._model, self._rates.bound_for(self._model), work)
-        return seconds.prefill + seconds.decode
+        return resource_seconds(self._model, self._rates.bound_for(self._model), work)
 
     def observe(self, work: Work) -> None:
         """An interval of one engine that held tokens: evidence for the measured split."""

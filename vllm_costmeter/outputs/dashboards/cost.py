@@ -51,7 +51,7 @@ RANGE = Row(
         ),
         Panel(
             "Idle money",
-            "The part of the bill over the time range in which no request ran.",
+            "The part of the bill over the time range in which no request ran on a server that was awake.",
             "stat",
             "currencyUSD",
             (Query(grown(COST, state="idle"), "idle", moment=True),),
@@ -61,7 +61,7 @@ RANGE = Row(
         ),
         Panel(
             "Idle share",
-            "Idle money over the bill of the time range.",
+            "Idle money over the bill of the time range; money for sleeping servers is not idle money.",
             "stat",
             "percentunit",
             (Query(f"{grown(COST, state='idle')} / ({grown(COST)} > 0)", "idle share", moment=True),),
