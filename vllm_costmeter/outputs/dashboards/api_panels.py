@@ -8,11 +8,9 @@ from collections.abc import Callable
 from vllm_costmeter.outputs.api_prices import DEFAULT, ApiPrices
 from vllm_costmeter.outputs.dashboards.panel import Panel, Query, Row
 from vllm_costmeter.outputs.dashboards.promql import PER_HOUR, PER_MILLION, grown, per_second, usd_per_hour
-from vllm_costmeter.outputs.dashboards.shared import COST, NO_PRICE, NO_TOKENS, TOKENS
+from vllm_costmeter.outputs.dashboards.shared import COST, NO_PRICE, NO_TOKENS, TIMES, TOKENS
 
 API_EQUIVALENT = "costmeter_api_equivalent_usd_total"
-TIMES = "suffix: times"
-"""Grafana's unit for a ratio that may be of any size: "6.6 times"."""
 
 
 def against_api(prices: ApiPrices) -> Row:
