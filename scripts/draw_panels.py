@@ -25,6 +25,7 @@ from panel_text import axis_format, binary_ticks, shown
 
 mpl.use("agg")
 COLUMNS, PIXELS, CELL_PIXELS = 24, 1280, 38
+LEGENDS_ACROSS, LEGENDS_IN_CELL = 3, 9  # below the axis, where Grafana has them, so that they hide no line
 PALETTE = {"green": "#56a64b", "orange": "#ff9830", "blue": "#3274d9", "purple": "#8f3bb8", "red": "#e02f44"}
 
 
@@ -126,7 +127,15 @@ def draw_lines(
     )
     axes.tick_params(which="both", labelsize=6.5)
     axes.grid(alpha=0.25)
-    axes.legend(fontsize=6, loc="upper left", ncols=2 if len(found) > 4 else 1, framealpha=0.7)
+    below_axis = -26 / (axes.get_window_extent().height or 1)
+    axes.legend(
+        fontsize=6,
+        loc="upper left",
+        bbox_to_anchor=(0, below_axis),
+        ncols=LEGENDS_ACROSS,
+        frameon=False,
+        borderpad=0,
+    )
 
 
 def draw_bars(axes: Axes, panel: Mapping[str, Any], found: Sequence[tuple[str, Any]]) -> None:
@@ -141,7 +150,8 @@ def draw_bars(axes: Axes, panel: Mapping[str, Any], found: Sequence[tuple[str, A
         axes.text(0, position, f" {name}", va="center", fontsize=6.5, transform=axes.get_yaxis_transform())
     axes.set_xticks([])
     axes.invert_yaxis()
-    axes.set_xlim(-0.5 * max(map(abs, numbers)) or -1, max(map(abs, numbers)) * 1.2 or 1)
+    room = 0.5 if panel["gridPos"]["w"] > 8 else 1.2  # for the names, in widths of the longest bar
+    axes.set_xlim(-room * max(map(abs, numbers)) or -1, max(map(abs, numbers)) * 1.3 or 1)
 
 
 def draw_table(axes: Axes, panel: Mapping[str, Any], found: Sequence[Sequence[tuple[str, Any]]]) -> None:
@@ -182,10 +192,14 @@ def draw(dashboard: Mapping[str, Any], source: Source, note: str) -> plt.Figure:
                 0.01, 1 - (top + 0.45) / rows, panel["title"], fontsize=9, weight="bold", color="#444"
             )
             continue
-        inner = grid[top : top + at["h"] - (0 if panel["type"] == "stat" else 1), at["x"] : at["x"] + at["w"]]
+        found = answers(source, dashboard, panel)
+        below = 0 if panel["type"] == "stat" else 1
+        if panel["type"] == "timeseries":
+            below += math.ceil(sum(map(len, found)) / LEGENDS_IN_CELL)
+        inner = grid[top : top + at["h"] - below, at["x"] : at["x"] + at["w"]]
         axes = figure.add_subplot(inner)
         axes.set_title(panel["title"], fontsize=8, loc="left", weight="bold", pad=3)
-        _draw_panel(axes, panel, answers(source, dashboard, panel), source.step_seconds)
+        _draw_panel(axes, panel, found, source.step_seconds)
     return figure
 
 

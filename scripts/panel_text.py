@@ -22,6 +22,8 @@ def shown(value: float, unit: str) -> str:
             return f"{_digits(value * 100)}%"
         case "bytes":
             return _scaled(value, 1024, BYTES, " ")
+        case "suffix: times":
+            return f"{_digits(value)} times"
         case "watt":
             return f"{_digits(value)} W"
         case "s":

@@ -62,7 +62,7 @@ def test_every_form_is_there(name: str, capsys: pytest.CaptureFixture[str]) -> N
     assert as_json(capsys, *COMMANDS[name])["schema"] == f"costmeter.{name}/1"
 
 
-@pytest.mark.parametrize("name", ["cost", "matrix", "compare", "estimate"])
+@pytest.mark.parametrize("name", ["cost", "matrix", "compare", "estimate", "gpus", "prices"])
 def test_help_begins_with_the_question(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Which of the two cards, in one form or another."""
     with pytest.raises(SystemExit):

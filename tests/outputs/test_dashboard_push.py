@@ -116,7 +116,10 @@ def test_the_data_source_is_chosen_by_name(grafana: GrafanaStandIn) -> None:
         (200, b"<html>", "not Grafana's API"),
         (200, b"[]", "not Grafana's API"),
         (200, b"{}", "not Grafana's API"),
+        (200, b'{"dashboard": [], "meta": null}', "not Grafana's API"),
+        (200, b'{"dashboard": {"tags": null}, "meta": {}}', "not ours"),
         (404, b"nginx", "no Grafana API"),
+        (412, b'{"message": "a proxy"}', "412.*a proxy"),
     ],
 )
 def test_every_refusal_is_one_clear_message(
@@ -127,6 +130,8 @@ def test_every_refusal_is_one_clear_message(
     with pytest.raises(BadInputError, match=message) as error:
         push(api(grafana), OURS)
     assert TOKEN not in str(error.value)
+    with pytest.raises(BadInputError):
+        push(api(grafana), OURS, data_source="Prometheus")
 
 
 def test_a_wrong_token_is_refused(grafana: GrafanaStandIn) -> None:

@@ -33,7 +33,7 @@ examples:
     costmeter cost --gpu "8x H100 SXM" --from-metrics http://127.0.0.1:8000/metrics
     costmeter cost --gpu "H100 SXM" --gpu-hourly-usd 2.95 --from-bench result.json
   does it fit at all?
-    costmeter cost --gpu "RTX 4090" --model ./Llama-3.3-70B --quantization q4
+    costmeter cost --gpu "RTX 4090" --model "Llama 3.3 70B" --quantization q4
 
 exit codes: 0 answered, 1 the model does not fit, 2 bad input, 3 the model is not understood
 """

@@ -11,10 +11,12 @@ from vllm_costmeter.sources.catalogue import find_gpu, load_catalogue
 
 EXAMPLES = """\
 examples:
-  costmeter gpus
-  costmeter gpus "RTX 4090"
-  costmeter gpus --format json
-  COSTMETER_CATALOGUE=mine.toml costmeter gpus
+  4090 or H100: what can each do, and who says so?
+    costmeter gpus "RTX 4090"
+    costmeter gpus "H100 SXM"
+  all cards, and with your own among them
+    costmeter gpus
+    COSTMETER_CATALOGUE=mine.toml costmeter gpus
 
 mine.toml corrects or adds cards and prices:
   [[card]]

@@ -14,13 +14,15 @@ from vllm_costmeter.sources.catalogue import Catalogue, load_catalogue
 
 EXAMPLES = """\
 examples:
-  costmeter prices --gpu "RTX 4090"
-  costmeter prices --gpu h100 --provider runpod
-  costmeter prices --format json
-  costmeter prices update --from skypilot catalogs/v8/lambda/vms.csv --to mine.toml
-  costmeter prices update --from gpuhunt runpod.csv --to mine.toml --yes
-  costmeter prices update --from litellm model_prices_and_context_window.json --provider deepinfra --to mine.toml
-  COSTMETER_CATALOGUE=mine.toml costmeter prices      your own rows; `costmeter gpus --help` shows their form
+  4090 or H100: what does an hour of each cost?
+    costmeter prices --gpu "RTX 4090"
+    costmeter prices --gpu h100 --provider runpod
+  prices of today, from a public catalogue's file or address
+    costmeter prices update --from skypilot catalogs/v8/lambda/vms.csv --to mine.toml
+    costmeter prices update --from gpuhunt runpod.csv --to mine.toml --yes
+    costmeter prices update --from litellm model_prices_and_context_window.json --provider deepinfra --to mine.toml
+  your own rows; `costmeter gpus --help` shows their form
+    COSTMETER_CATALOGUE=mine.toml costmeter prices
 
 The default of a card is its newest verified on-demand quote (of one date, the cheapest); your own rows go first.
 An unverified quote is an estimate, an index, or contradicted by another: listed, never charged.

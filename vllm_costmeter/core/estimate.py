@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from vllm_costmeter.core.card import Card
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.meter.model_work import model_work
-from vllm_costmeter.core.meter.roofline import CardRates, ModelWork, roofline_seconds
+from vllm_costmeter.core.meter.roofline import CardRates, ModelWork, resource_seconds
 from vllm_costmeter.core.meter.work import Work
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.plan import Plan
@@ -207,5 +207,5 @@ def floor_seconds(work: ModelWork, rates: CardRates, load: Load, running: int) -
         decode_context_tokens=int(steps * running * (load.prompt_tokens + load.output_tokens / 2)),
         steps=steps,
     )
-    seconds = roofline_seconds(work, rates, done)
-    return (seconds.prefill + seconds.decode) / running
+    needed = resource_seconds(work, rates, done)
+    return max(needed.compute, needed.memory) / running

@@ -80,6 +80,8 @@ def _lines(comparison: Comparison, currency: Currency) -> Section:
     ]
     notes = [f"holds: the largest of the asked models that fits in {comparison.precision} with 8,192 tokens."]
     uses = [line.use for line in _all(comparison)]
+    if any(use.cost.owned is not None for use in uses):
+        notes.append("An owned card is written off all month; it draws power in its hours only.")
     if any(low != high for low, high in (use.usd_range() for use in uses)):
         notes.append("A waiting card is counted at its full power: --idle-watts says what it draws.")
     if any(use.cost.lacks_electricity for use in uses):

@@ -26,6 +26,8 @@ def choose_data_source(api: GrafanaApi, name: str) -> dict[str, str]:
         raise BadInputError(
             f"Grafana has no data source named {name!r}: name one of type Prometheus"
         ) from None
+    if not all(isinstance(found.get(key), str) for key in ("name", "uid", "type")):
+        raise BadInputError(f"what answers at {api.url} is not Grafana's API: it describes no data source")
     if found["type"] != "prometheus":
         raise BadInputError(
             f"the data source {name!r} is of type {found['type']}, the dashboards ask Prometheus"
@@ -63,9 +65,9 @@ def _ours(api: GrafanaApi, uid: str) -> dict[str, Any] | None:
         found = api.get(f"/dashboards/uid/{uid}")
     except NotFoundError:
         return None
-    if not {"dashboard", "meta"} <= found.keys():
+    if not all(isinstance(found.get(key), dict) for key in ("dashboard", "meta")):
         raise BadInputError(f"what answers at {api.url} is not Grafana's API: it shows no dashboard {uid!r}")
-    if TAG not in found["dashboard"].get("tags", []):
+    if TAG not in (found["dashboard"].get("tags") or ()):
         title = found["dashboard"].get("title")
         raise BadInputError(
             f"Grafana has a dashboard {uid!r} ({title!r}) without the tag {TAG}: not ours, not touched"

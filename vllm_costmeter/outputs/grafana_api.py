@@ -45,7 +45,10 @@ class GrafanaApi:
 
     def get(self, path: str) -> dict[str, Any]:
         """The answer to GET /api`path`. Raises NotFoundError, or BadInputError for anything the user can mend."""
-        return self._ask("GET", path, None)
+        try:
+            return self._ask("GET", path, None)
+        except PreconditionFailedError as error:
+            raise BadInputError(f"Grafana at {self.url} answered 412 to a question: {error}") from None
 
     def post(self, path: str, body: dict[str, object]) -> dict[str, Any]:
         """The answer to POST /api`path`. Raises PreconditionFailedError, or BadInputError."""

@@ -48,6 +48,14 @@ def test_a_written_amount_is_read_back(text: str) -> None:
     assert exact(json_number(exact(text))) == exact(text)
 
 
+def test_a_small_amount_is_not_rounded_away() -> None:
+    """A token's price and the rate of a small currency keep three digits that count."""
+    assert json_number(exact("0.00000002")) == 2e-8
+    assert json_number(exact("0.0000394")) == 3.94e-5
+    assert json_number(Fraction(1, 3)) == 0.333333
+    assert json_number(Fraction(0)) == 0.0
+
+
 @pytest.mark.parametrize("text", ["", "abc", "nan", "inf", "1e999", "1e-999", "0", "-1", "1,5"])
 def test_what_is_no_amount_is_said_in_one_line(text: str) -> None:
     """The line names the argument and repeats what was given."""

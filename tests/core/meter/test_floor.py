@@ -21,7 +21,7 @@ DONE = EngineTotals(
     steps=55,
     active_seconds=10.0,
 )
-"""At the limit: 1 s of computing prompts and 50 readings of 16 GB, 0.8 s."""
+"""At the limit: 1 s of computing prompts, 0.05 s of computing 500 more tokens; 55 readings of 16 GB, 0.88 s."""
 
 
 def after(model: ModelWork = MODEL, rates: CardRates = CARD, cards: int = 1) -> MeterReading:
@@ -37,11 +37,27 @@ def after(model: ModelWork = MODEL, rates: CardRates = CARD, cards: int = 1) -> 
 
 
 def test_the_floor_is_the_work_at_the_limiting_resource() -> None:
-    """1.8 card seconds at 3.60 USD an hour over 510 generated tokens; idle time and slowness are not in it."""
+    """1.05 card seconds at 3.60 USD an hour over 510 generated tokens; idle time and slowness are not in it, nor the
+    readings, which a step that computes prompts does meanwhile."""
     reading = after()
-    assert reading.floor_usd_per_token["generated", "total"] == pytest.approx(1.8 * 0.001 / 510)
-    assert reading.floor_usd_per_token["all", "1m"] == pytest.approx(1.8 * 0.001 / 10_510)
+    assert reading.floor_usd_per_token["generated", "total"] == pytest.approx(1.05 * 0.001 / 510)
+    assert reading.floor_usd_per_token["all", "1m"] == pytest.approx(1.05 * 0.001 / 10_510)
     assert reading.usd_per_token["generated", "total"] == pytest.approx(20 * 0.001 / 510)
+
+
+def test_prompts_reported_later_do_not_raise_the_floor() -> None:
+    """Reading in one tick and the computing of the same steps in the next: the limit is one for both."""
+    meter = Meter(
+        engine_indexes=[0],
+        gpus_per_engine=1,
+        price=rental_price(usd_per_gpu_hour=3.6, gpus=1, source="flag"),
+        split=PhaseSplit(MODEL, CARD),
+    )
+    meter.advance(0.0, [EngineTotals(0)])
+    before = replace(DONE, prompt_computed_tokens=0, prefilled_requests=0, generated_tokens=500)
+    meter.advance(10.0, [before])
+    reading = meter.advance(20.0, [DONE])
+    assert reading.floor_usd_per_token["generated", "total"] == pytest.approx(1.05 * 0.001 / 510)
 
 
 def test_the_floor_does_not_depend_on_the_number_of_cards() -> None:
@@ -52,7 +68,7 @@ def test_the_floor_does_not_depend_on_the_number_of_cards() -> None:
 def test_a_quantised_model_may_run_at_the_cards_fastest_rate() -> None:
     """FP8 matrices halve the computing: a floor that assumed 16 bits would lie above what the server reaches."""
     reading = after(replace(MODEL, is_quantised=True))
-    assert reading.floor_usd_per_token["generated", "total"] == pytest.approx(1.3 * 0.001 / 510)
+    assert reading.floor_usd_per_token["generated", "total"] == pytest.approx(0.88 * 0.001 / 510)
 
 
 def test_an_assumed_card_has_no_floor() -> None:

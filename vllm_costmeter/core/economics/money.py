@@ -91,5 +91,8 @@ def written(amount: Fraction, digits: int) -> str:
 
 
 def json_number(amount: Fraction, digits: int = 6) -> float:
-    """For a JSON document: rounded to so many digits, the nearest float, which prints as those digits."""
+    """For a JSON document: rounded to so many digits, below a thousandth to more of them so that three count; the
+    nearest float, which prints as those digits."""
+    while amount and abs(amount) * 10**digits < 1000:
+        digits += 1
     return float(rounded(amount, digits))

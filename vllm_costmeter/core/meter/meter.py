@@ -65,7 +65,7 @@ class Meter:
         self._tokens = TokenCounts()
         self._phases: defaultdict[tuple[Phase, str], ExactSum] = defaultdict(ExactSum)
         self._savings = CachedSavings()
-        self._floor_usd = ExactSum()
+        self._floor_compute_usd, self._floor_memory_usd = ExactSum(), ExactSum()
         self._windows = Windows()
         self._added: Mapping[str, Cumulative] = {}
         self._now_seconds: float | None = None
@@ -129,9 +129,11 @@ class Meter:
             charge = account.phases.charge(self._split, active_usd, work, ran_empty=seconds.idle > 0)
             self._phases["prefill", charge.method].add(charge.prefill_usd)
             self._phases["decode", charge.method].add(charge.decode_usd)
-            self._floor_usd.add(
-                self._usd_per_card_second(hour_of_day) * (self._split.floor_seconds(work) or 0.0)
-            )
+            least = self._split.least_seconds(work)
+            if least is not None:
+                usd_per_second = self._usd_per_card_second(hour_of_day)
+                self._floor_compute_usd.add(usd_per_second * least.compute)
+                self._floor_memory_usd.add(usd_per_second * least.memory)
 
     def _usd_per_card_second(self, hour_of_day: int) -> float:
         cards = self._gpus_per_engine * len(self._accounts)
@@ -149,7 +151,8 @@ class Meter:
             prompt_computed_tokens=tokens["prompt_computed"],
             prompt_cached_tokens=tokens["prompt_cached"],
             generated_tokens=tokens["generated"],
-            floor_usd=self._floor_usd.value,
+            floor_compute_usd=self._floor_compute_usd.value,
+            floor_memory_usd=self._floor_memory_usd.value,
         )
 
     def _adapter_cost_usd(self) -> dict[str, float]:

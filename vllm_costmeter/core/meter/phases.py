@@ -6,7 +6,14 @@ from typing import NamedTuple
 
 from vllm_costmeter.core.meter.measured import MeasuredCosts
 from vllm_costmeter.core.meter.published_work import TokenWork, published_seconds
-from vllm_costmeter.core.meter.roofline import CardRates, ModelWork, RooflineSeconds, roofline_seconds
+from vllm_costmeter.core.meter.roofline import (
+    CardRates,
+    ModelWork,
+    ResourceSeconds,
+    RooflineSeconds,
+    resource_seconds,
+    roofline_seconds,
+)
 from vllm_costmeter.core.meter.work import NOTHING, Work
 
 FIT_SECONDS = 5.0  # an interval this long blurs little at its ends: tokens are reported up to a step late
@@ -38,13 +45,11 @@ class PhaseSplit:
         source = "roofline" if self._published is None else "vllm_mfu"
         return f"{source}_assumed_card" if self._rates.assumed else source
 
-    def floor_seconds(self, work: Work) -> float | None:
-        """Card seconds of `work` at 100 % of whichever resource limits each phase: nothing serves it in fewer. None
-        where no card is known."""
+    def least_seconds(self, work: Work) -> ResourceSeconds | None:
+        """What `work` needs of each resource at 100 %. None where no card is known."""
         if self._rates.assumed:
             return None
-        seconds = roofline_seconds(self._model, self._rates.bound_for(self._model), work)
-        return seconds.prefill + seconds.decode
+        return resource_seconds(self._model, self._rates.bound_for(self._model), work)
 
     def observe(self, work: Work) -> None:
         """An interval of one engine that held tokens: evidence for the measured split."""

@@ -69,33 +69,63 @@ GENERIC_CPU = CardRates(
 
 @dataclass(frozen=True, slots=True)
 class RooflineSeconds:
-    """Card seconds at 100 % of the limiting resource. Absolute values are a floor; their ratio is the split."""
+    """Card seconds at 100 % of the limiting resource of each phase. Their ratio is the split."""
 
     prefill: float
     decode: float
 
 
-def roofline_seconds(model: ModelWork, rates: CardRates, work: Work) -> RooflineSeconds:
-    """max(compute, memory) for each phase.
+@dataclass(frozen=True, slots=True)
+class ResourceSeconds:
+    """Card seconds that each phase needs of each resource at 100 %."""
 
-    Prefill: 2 x active parameters FLOPs per computed token plus causal attention over half the mean prompt, or one
-    reading of the weights per step that only prefills. Decode: one reading of the weights per decode step plus the
-    KV of the contexts, or 2 x active parameters FLOPs per token. Source: Kaplan et al. 2020, section 2.1 (2N FLOPs
-    per token); Pope et al. 2022, section 2 (weights and KV read per decode step).
+    prefill_compute: float
+    prefill_memory: float
+    decode_compute: float
+    decode_memory: float
+
+    @property
+    def compute(self) -> float:
+        """Of both phases: no card multiplies both in less."""
+        return self.prefill_compute + self.decode_compute
+
+    @property
+    def memory(self) -> float:
+        """Of both phases: no card reads both in less."""
+        return self.prefill_memory + self.decode_memory
+
+
+def roofline_seconds(model: ModelWork, rates: CardRates, work: Work) -> RooflineSeconds:
+    """max(compute, memory) for each phase."""
+    needed = resource_seconds(model, rates, work)
+    return RooflineSeconds(
+        prefill=max(needed.prefill_compute, needed.prefill_memory),
+        decode=max(needed.decode_compute, needed.decode_memory),
+    )
+
+
+def resource_seconds(model: ModelWork, rates: CardRates, work: Work) -> ResourceSeconds:
+    """Prefill: 2 x active parameters FLOPs per computed token plus causal attention over half the mean prompt; one
+    reading of the weights per step that only prefills. Decode: 2 x active parameters FLOPs per token; one reading of
+    the weights per decode step plus the KV of the contexts. Source: Kaplan et al. 2020, section 2.1 (2N FLOPs per
+    token); Pope et al. 2022, section 2 (weights and KV read per decode step).
     """
     flops, bandwidth = rates.flops_per_second, rates.memory_bytes_per_second
-    prefill = decode = 0.0
+    prompt_flops = own_reading = decode_reading = 0.0
     if work.prompt_computed_tokens:
-        prompts = max(1, work.prefilled_requests)
-        mean_prompt = work.prompt_computed_tokens / prompts
+        mean_prompt = work.prompt_computed_tokens / max(1, work.prefilled_requests)
         attention = 4 * model.attention_width * mean_prompt / 2
-        compute = work.prompt_computed_tokens * (2 * model.active_parameters + attention) / flops
+        prompt_flops = work.prompt_computed_tokens * (2 * model.active_parameters + attention)
         own_steps = max(0, work.steps - work.decode_steps)
-        tokens_per_step = work.prompt_computed_tokens / own_steps if own_steps else 0.0
-        prefill = max(compute, own_steps * model.bytes_per_step(tokens_per_step) / bandwidth)
+        if own_steps:
+            own_reading = own_steps * model.bytes_per_step(work.prompt_computed_tokens / own_steps)
     if work.decode_tokens:
         decode_steps = max(1, work.decode_steps)
-        read = decode_steps * model.bytes_per_step(work.decode_tokens / decode_steps)
-        read += work.decode_context_tokens * model.kv_bytes_per_token
-        decode = max(read / bandwidth, work.decode_tokens * 2 * model.active_parameters / flops)
-    return RooflineSeconds(prefill, decode)
+        decode_reading = decode_steps * model.bytes_per_step(work.decode_tokens / decode_steps)
+        decode_reading += work.decode_context_tokens * model.kv_bytes_per_token
+    return ResourceSeconds(
+        prefill_compute=prompt_flops / flops,
+        prefill_memory=own_reading / bandwidth,
+        decode_compute=work.decode_tokens * 2 * model.active_parameters / flops,
+        decode_memory=decode_reading / bandwidth,
+    )

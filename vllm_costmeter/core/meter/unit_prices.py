@@ -32,10 +32,13 @@ def unit_prices(added: Cumulative, split_known: bool) -> dict[UnitPriceBasis, fl
 
 def floor_unit_prices(added: Cumulative) -> dict[UnitPriceBasis, float]:
     """USD per token (all, generated) if the window's work had run at 100 % of the limiting resource, and no second had
-    been idle; empty where no floor is known or no token was generated."""
-    if added.floor_usd <= 0:
-        return {}
-    return unit_prices(added._replace(usd=added.floor_usd), split_known=False)
+    been idle; empty where no floor is known or no token was generated.
+
+    A step that computes prompts while it reads weights for decode does both at once, so the limit is one resource for
+    all of the window's work: no server is below it.
+    """
+    usd = max(added.floor_compute_usd, added.floor_memory_usd)
+    return unit_prices(added._replace(usd=usd), split_known=False) if usd > 0 else {}
 
 
 def token_rates(windows: Mapping[str, Cumulative]) -> dict[tuple[TokenKind, str], float]:

@@ -21,8 +21,10 @@ class Cumulative(NamedTuple):
     prompt_computed_tokens: int
     prompt_cached_tokens: int
     generated_tokens: int
-    floor_usd: float = 0.0
-    """What the work done would have cost at 100 % of the limiting resource; 0 where no card's rates are known."""
+    floor_compute_usd: float = 0.0
+    """What the work would have cost, had the cards only multiplied, at 100 %; 0 where their rates are not known."""
+    floor_memory_usd: float = 0.0
+    """The same, had they done nothing but read."""
 
 
 def difference(later: Cumulative, earlier: Cumulative) -> Cumulative:
@@ -36,7 +38,8 @@ def difference(later: Cumulative, earlier: Cumulative) -> Cumulative:
         prompt_computed_tokens=later.prompt_computed_tokens - earlier.prompt_computed_tokens,
         prompt_cached_tokens=later.prompt_cached_tokens - earlier.prompt_cached_tokens,
         generated_tokens=later.generated_tokens - earlier.generated_tokens,
-        floor_usd=later.floor_usd - earlier.floor_usd,
+        floor_compute_usd=later.floor_compute_usd - earlier.floor_compute_usd,
+        floor_memory_usd=later.floor_memory_usd - earlier.floor_memory_usd,
     )
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from vllm_costmeter.outputs.api_prices import DEFAULT, ApiPrices
 from vllm_costmeter.outputs.dashboards.panel import Panel, Query, Row
 from vllm_costmeter.outputs.dashboards.promql import PER_HOUR, PER_MILLION, grown, per_second, usd_per_hour
-from vllm_costmeter.outputs.dashboards.shared import COST, NO_PRICE, NO_TOKENS, TOKENS
+from vllm_costmeter.outputs.dashboards.shared import COST, NO_PRICE, NO_TOKENS, TIMES, TOKENS
+
+API_EQUIVALENT = "costmeter_api_equivalent_usd_total"
 
 
 def against_api(prices: ApiPrices) -> Row:
     """The row that compares with an API of these prices."""
-    per_second_usd = _sum(f"{per_second(TOKENS, kind=kind)} * {usd:g}" for kind, usd in prices.by_kind)
-    over_range_usd = _sum(f"{grown(TOKENS, kind=kind)} * {usd:g}" for kind, usd in prices.by_kind)
-    at = f"API prices: {prices.in_words}. Others: `costmeter dashboard export --help`."
+    at = (
+        "API prices: of the cheapest provider that a model's server names (--costmeter-api-provider), else "
+        f"{prices.in_words}. Others: `costmeter dashboard export --help`."
+    )
     return Row(
         "Own against an API",
         (
@@ -26,7 +29,7 @@ def against_api(prices: ApiPrices) -> Row:
                 "currencyUSD",
                 (
                     Query(usd_per_hour(), "own, whole bill"),
-                    Query(f"{PER_HOUR} * {per_second_usd}", "API, same tokens"),
+                    Query(f"{PER_HOUR} * {_api_usd(per_second, prices)}", "API, same tokens"),
                 ),
                 NO_PRICE,
                 width=18,
@@ -34,11 +37,17 @@ def against_api(prices: ApiPrices) -> Row:
             ),
             Panel(
                 "Own over API",
-                "The whole bill over what an API would have taken, for the time range. Below 100 % serving it here is "
+                "The whole bill over what an API would have taken, for the time range. Below 1 serving it here is "
                 f"cheaper. {at}",
                 "stat",
-                "percentunit",
-                (Query(f"{grown(COST)} / ({over_range_usd} > 0)", "own over API", moment=True),),
+                TIMES,
+                (
+                    Query(
+                        f"{grown(COST)} / ({_api_usd(grown, prices)} > 0)",
+                        "own over API",
+                        moment=True,
+                    ),
+                ),
                 NO_TOKENS,
                 width=6,
                 thresholds=((1, "orange"), (1.5, "red")),
@@ -62,5 +71,10 @@ def _texts(prices: ApiPrices) -> list[str]:
     return [json.dumps(text, ensure_ascii=False) for text in texts]
 
 
-def _sum(terms: Iterable[str]) -> str:
-    return f"({' + '.join(terms)}) / {PER_MILLION}"
+def _api_usd(grow: Callable[..., str], prices: ApiPrices) -> str:
+    """What APIs take for each model's tokens, summed: as its server says, else at these prices."""
+    named = f"min by (model_name) ({grow(API_EQUIVALENT, ('model_name', 'provider'))})"
+    stated = " + ".join(
+        f"{grow(TOKENS, ('model_name',), kind=kind)} * {usd:g}" for kind, usd in prices.by_kind
+    )
+    return f"sum({named} or ({stated}) / {PER_MILLION})"

@@ -10,6 +10,8 @@ from vllm_costmeter.outputs.dashboards.panel import Dashboard, Panel, Query, Row
 from vllm_costmeter.outputs.dashboards.promql import (
     grown,
     per_second,
+    series,
+    summed,
     usd_per_million,
 )
 from vllm_costmeter.outputs.dashboards.shared import (
@@ -18,11 +20,20 @@ from vllm_costmeter.outputs.dashboards.shared import (
     DEFINITION_COLOURS,
     NO_PRICE,
     NO_TOKENS,
+    TIMES,
     TOKENS,
     VARIABLES,
     definitions,
     over_the_range,
 )
+
+PRICE, FLOOR = "costmeter_usd_per_million_tokens", "costmeter_floor_usd_per_million_tokens"
+
+
+def _running_price(metric: str) -> str:
+    """Of generated tokens, by server: the meter's own division, because the floor has no counter."""
+    return summed(series(metric, per="generated", window="5m"), ("instance", "model_name"))
+
 
 RANGE = Row(
     "Over the time range",
@@ -51,7 +62,7 @@ RANGE = Row(
         ),
         Panel(
             "Idle money",
-            "The part of the bill over the time range in which no request ran.",
+            "The part of the bill over the time range in which no request ran on a server that was awake.",
             "stat",
             "currencyUSD",
             (Query(grown(COST, state="idle"), "idle", moment=True),),
@@ -61,7 +72,7 @@ RANGE = Row(
         ),
         Panel(
             "Idle share",
-            "Idle money over the bill of the time range.",
+            "Idle money over the bill of the time range; money for sleeping servers is not idle money.",
             "stat",
             "percentunit",
             (Query(f"{grown(COST, state='idle')} / ({grown(COST)} > 0)", "idle share", moment=True),),
@@ -103,6 +114,22 @@ PRICE_OF_A_TOKEN = Row(
                 ),
             ),
             NO_TOKENS,
+            logarithmic=True,
+        ),
+        Panel(
+            "Price over the limit",
+            "$/M generated tokens of the last five minutes over what they would have cost with no idle second and the "
+            "card's limiting resource at 100 %, of each server. 1 is the limit: what is above it is idleness, overhead "
+            "and kernels slower than the card.",
+            "lines",
+            TIMES,
+            (
+                Query(
+                    f"{_running_price(PRICE)} / ({_running_price(FLOOR)} > 0)", "{{instance}} {{model_name}}"
+                ),
+            ),
+            "no tokens, no price, or a card whose rates are not known",
+            width=24,
             logarithmic=True,
         ),
     ),

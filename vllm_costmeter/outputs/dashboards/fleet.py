@@ -75,7 +75,7 @@ ALL = Row(
         ),
         Panel(
             "Idle share",
-            "Money spent while no request ran, over the bill.",
+            "Money spent while no request ran on servers that were awake, over the bill.",
             "stat",
             "percentunit",
             (

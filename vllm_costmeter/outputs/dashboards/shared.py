@@ -54,6 +54,9 @@ ANNOTATIONS = (
     ),
 )
 
+TIMES = "suffix: times"
+"""Grafana's unit for a ratio that may be of any size: "6.6 times"."""
+
 NO_PRICE = "no price: set --gpu-hourly-usd"
 NO_TOKENS = "no tokens"
 NO_GPU = "no NVIDIA driver"

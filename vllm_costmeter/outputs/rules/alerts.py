@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from vllm_costmeter.outputs.metric_table import BY_NAME
 from vllm_costmeter.outputs.rules.limits import Limits
-from vllm_costmeter.outputs.rules.recording import USD, USD_PER_MILLION, tokens_by_kind, usd_by_state
+from vllm_costmeter.outputs.rules.recording import COST, TOKENS, USD, tokens_by_kind, usd_by_state
 from vllm_costmeter.outputs.rules.rule import Alert, Group
 
+API_EQUIVALENT = BY_NAME["costmeter_api_equivalent_usd_total"].name
 ERRORS = BY_NAME["costmeter_errors_total"].name
 SOURCE_UP = BY_NAME["costmeter_source_up"].name
 GPU_SECONDS = BY_NAME["costmeter_gpu_seconds_total"].name
@@ -28,10 +29,12 @@ def _price_alerts(limits: Limits) -> tuple[Alert, ...]:
         f'sum by (model_name) ({tokens_by_kind("1h")}{{kind="{kind}"}}) * {usd:g}'
         for kind, usd in limits.api.by_kind
     )
+    # 15 minutes: a model asked every few minutes has no price in between over a shorter window, and never "lasts"
     return (
         Alert(
             "CostMeterTokenPriceAboveTarget",
-            f'model_name:{USD_PER_MILLION}:rate5m{{per="generated"}} > {target}',
+            f"1e6 * sum by (model_name) (rate({COST}[15m]))\n"
+            f'/ (sum by (model_name) (rate({TOKENS}{{kind="generated"}}[15m])) > 0) > {target}',
             "15m",
             "warning",
             "{{ $labels.model_name }}: a million generated tokens cost more than the target",
@@ -52,13 +55,16 @@ def _price_alerts(limits: Limits) -> tuple[Alert, ...]:
         ),
         Alert(
             "CostMeterDearerThanApi",
-            f"model_name:{USD}:rate1h\n> ((\n  {api}\n) / 1e6 > 0)",
+            f"model_name:{USD}:rate1h\n> ((\n"
+            f"  min by (model_name) (sum by (model_name, provider) (rate({API_EQUIVALENT}[1h])))\n"
+            f"  or (\n  {api}\n  ) / 1e6\n) > 0)",
             "1h",
             "warning",
             "{{ $labels.model_name }}: an API would serve the same tokens for less",
-            "The bill of the last hour is above what an API would have taken for its tokens at "
-            f"{limits.api.in_words}.",
-            "Check the API prices against the model (`costmeter rules --help`). Then: more load on fewer replicas, a "
+            "The bill of the last hour is above what an API would have taken for its tokens: the cheapest that its "
+            f"server names (--costmeter-api-provider), else one at {limits.api.in_words}.",
+            "Check the API prices against the model: name its provider (--costmeter-api-provider), or give prices "
+            "(`costmeter rules --help`). Then: more load on fewer replicas, a "
             "cheaper card (`costmeter compare`), or the API.",
         ),
     )
