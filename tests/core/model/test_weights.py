@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.model.parts import Buffer, Embedding, Experts, Linear, Output, Rank, Tensor
+from vllm_costmeter.core.model.parts import Buffer, Embedding, Experts, Linear, Output, Tensor
+from vllm_costmeter.core.model.rank import Rank
 from vllm_costmeter.core.model.tensors import tally
 from vllm_costmeter.core.model.weights import Layer, Weights, pipeline_spans
 from vllm_costmeter.core.plan import Layout, Plan

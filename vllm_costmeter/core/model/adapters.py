@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vllm_costmeter.core.model.parts import Embedding, Experts, Linear, Part, Rank
+from vllm_costmeter.core.model.parts import Embedding, Experts, Linear, Part
+from vllm_costmeter.core.model.rank import Rank
 
 _UNSUPPORTED = "mixer.gate"  # routers of experts without gates, lora/model_manager.py
 _INT64_BYTES = 8

@@ -13,10 +13,10 @@ from vllm_costmeter.core.model.parts import (
     Experts,
     Linear,
     Part,
-    Rank,
     Repeated,
     Tensor,
 )
+from vllm_costmeter.core.model.rank import Rank
 from vllm_costmeter.core.quantisation.fp4 import Mxfp4
 from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES, UNQUANTISED, Quantisation
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from vllm_costmeter.core.engine.version import is_unnumbered_build, parse_version
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.adapters import AdapterShare, adapter_share, head_share
-from vllm_costmeter.core.model.parts import Embedding, Part, Rank
+from vllm_costmeter.core.model.parts import Embedding, Part
+from vllm_costmeter.core.model.rank import Rank
 from vllm_costmeter.core.model.tensors import Tally, count_parameters, tally
 from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.core.quantisation.mxfp4_layouts import Card, placed_on

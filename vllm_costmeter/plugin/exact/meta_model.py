@@ -48,7 +48,13 @@ def _card_means_meta() -> Any:
             name = getattr(func, "__name__", "")
             if name == "cuda":
                 return args[0].to(meta)
+            if (
+                name == "tolist" and args[0].is_meta
+            ):  # slopes of Bloom's positions: their number matters alone
+                return torch.zeros(args[0].shape, device="cpu").tolist()
             kwargs = dict(kwargs or {})
+            if func is torch.tensor and isinstance(args[0] if args else kwargs.get("data"), (int, float)):
+                kwargs.setdefault("device", "cpu")  # a number that model code reads back (Gemma 3n, Apertus)
             if "device" in kwargs:
                 index = isinstance(kwargs["device"], int)
                 kwargs["device"] = meta if index else placed(kwargs["device"])
