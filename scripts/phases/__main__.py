@@ -1,4 +1,4 @@
-"""Is the split of a mixture what its parts cost alone? Writes docs/phases.md: `make phases`, about six minutes.
+"""Is the split of a mixture what its parts cost alone? Writes docs/phases.md: `make phases`, about eight minutes.
 
 Ends with 1 where a mixture's median is off by more than 15 %, or where splitting by waiting time would do as well.
 """
@@ -34,8 +34,8 @@ def main() -> None:
     """Serve, teach, measure, report."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--rounds", type=int, default=6, help="of the four loads")
-    asked.add_argument("--block-seconds", type=float, default=10.0)
+    asked.add_argument("--rounds", type=int, default=8, help="of the four loads")
+    asked.add_argument("--block-seconds", type=float, default=8.0)
     asked.add_argument("--folder", type=Path, default=ROOT / "docs", help="where the page is written")
     given = asked.parse_args()
     blocks = measure(given.rounds, given.block_seconds)
