@@ -28,8 +28,8 @@ lint: setup ## ruff and mypy
 bench: setup ## what the meter costs the server; writes docs/benchmarks.md
 	@$(VENV)/python scripts/bench
 
-phases: setup ## the split of prefill and decode against pure loads on a real server; wants a quiet machine
-	@$(VENV)/python -m pytest -m timing
+phases: setup ## the split of prefill and decode against pure loads on a real server; writes docs/phases.md
+	@$(VENV)/python scripts/phases
 
 accuracy: setup ## the preflight against server logs and vLLM's own code (some minutes); writes docs/accuracy.md, conformance.md
 	@$(VENV)/python scripts/accuracy.py

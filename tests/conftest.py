@@ -1,6 +1,6 @@
 """Heavy tests (a real vLLM, Prometheus, a browser) run only when asked for: `pytest --heavy`, or by `-m heavy`.
 
-What is true only of a quiet machine is a measurement, not a test of the code: `-m timing` (`make phases`) runs it.
+What is true only of a quiet machine is a measurement, not a test of the code: `make bench` and `make phases` run those.
 """
 
 from __future__ import annotations
@@ -21,11 +21,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave heavy tests out unless they were asked for, and put them last; timings are asked for by name only."""
-    if "timing" not in config.getoption("-m"):
-        timings = [item for item in items if item.get_closest_marker("timing")]
-        config.hook.pytest_deselected(items=timings)
-        items[:] = [item for item in items if item not in timings]
+    """Leave heavy tests out unless they were asked for, and put them last."""
     heavy = [item for item in items if item.get_closest_marker("heavy")]
     fast = [item for item in items if not item.get_closest_marker("heavy")]
     if config.getoption("--heavy") or "heavy" in config.getoption("-m"):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import datetime
 import json
-import os
-import platform
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from machine import this_machine
 
 PAGE = """\
 # What the meter costs the server
@@ -20,6 +18,8 @@ Measured by `make bench` on {date}: vLLM {vllm}, {processor}, {cores} cores, Pyt
 | one `record()` of the meter, 256 running and 8 finished requests | {ours:.1f} µs |
 | one `record()` of vLLM's own Prometheus logger on the same statistics | {theirs:.1f} µs |
 | the first as a share of the second | {ratio:.1%} |
+| the sampler's thread, once a second, of one core | {sampler:.3%} |
+| memory after a simulated week on eight cards, more than after its first day | {growth:+.2f} MiB |
 | throughput of `vllm bench serve` with the meter against without it, median of {pairs} pairs | {difference:+.2%} |
 | the middle half of those pairs | {low:+.2%} to {high:+.2%} |
 | what the fit check adds to the start of a server | {start:.2f} s |
@@ -29,17 +29,11 @@ in [benchmarks.json](benchmarks.json).
 """
 
 
-def write(folder: Path, record: dict[str, Any], start: dict[str, Any], throughput: dict[str, Any]) -> None:
-    """Both files, in `folder`."""
-    machine = {
-        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-        "vllm": version("vllm"),
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-    }
-    everything = {"machine": machine, "record": record, "start": start, "throughput": throughput}
-    (folder / "benchmarks.json").write_text(json.dumps(everything, indent=2) + "\n")
+def write(folder: Path, measured: dict[str, Any]) -> None:
+    """Both files, in `folder`. `measured` is keyed by what the parts of the benchmark are called."""
+    machine = this_machine()
+    (folder / "benchmarks.json").write_text(json.dumps({"machine": machine, **measured}, indent=2) + "\n")
+    record, throughput = measured["record_cost"], measured["throughput"]
     low, high = throughput["paired_difference"]["quartiles"]
     page = PAGE.format(
         **machine,
@@ -50,14 +44,8 @@ def write(folder: Path, record: dict[str, Any], start: dict[str, Any], throughpu
         difference=throughput["paired_difference"]["median"],
         low=low,
         high=high,
-        start=start["seconds"],
+        start=measured["start_cost"]["seconds"],
+        sampler=measured["sampler_cost"]["share_of_a_core"],
+        growth=measured["week_memory"]["growth_bytes"] / 2**20,
     )
     (folder / "benchmarks.md").write_text(page)
-
-
-def processor() -> str:
-    """The processor's name, as the kernel knows it."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()

@@ -65,3 +65,10 @@ def test_a_mig_slice_pays_its_part() -> None:
     )
     assert price is not None
     assert round(price.usd_per_hour_by_component["rental"], 9) == 1.0
+
+
+def test_a_slice_of_unknown_size_is_not_passed_off_as_a_card() -> None:
+    """The driver does not tell its part: the whole card is charged, and the price says that it is not known."""
+    silent = SliceShare(memory_bytes=None, card_memory_bytes=None, compute_slices=1, multiprocessors=None)
+    assert server_share([gpu(silent)], "memory", 1.0, 7) == (1.0, "mig_unknown")
+    assert server_share([gpu(silent)], "memory", 0.5, 7) == (0.5, "mig_unknown x stated")

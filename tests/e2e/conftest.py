@@ -10,7 +10,8 @@ from pathlib import Path
 
 import nvml_stand_in
 import pytest
-from harness import METERED, ONE_THREAD, ROOT, Serve, required_tool
+from harness import METERED, ONE_THREAD, ROOT, SLEEPS, Serve, required_tool
+from moments import Moment, seen
 from nvml_stand_in import Mood
 from prometheus_server import PrometheusServer, prometheus_scraping
 from vllm_server import Server, end_of, serving
@@ -56,10 +57,16 @@ def witness(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def metered(serve: Serve, witness: dict[str, str]) -> Iterator[Server]:
+def metered_from_birth(serve: Serve, witness: dict[str, str]) -> Iterator[tuple[Server, Moment]]:
+    """The server that most tests share, and its first page."""
+    with serve(*METERED, env=SLEEPS | witness) as server:
+        yield server, seen(server)
+
+
+@pytest.fixture(scope="session")
+def metered(metered_from_birth: tuple[Server, Moment]) -> Server:
     """The one server most tests share: `--plugin costmeter` at a price, beside another installed plugin."""
-    with serve(*METERED, env=witness) as server:
-        yield server
+    return metered_from_birth[0]
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 USD_PER_HOUR = 0.55
 METERED = ("--plugin", "costmeter", "--gpu-hourly-usd", str(USD_PER_HOUR))
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}  # two ranks share two cores
+SLEEPS = {"VLLM_SERVER_DEV_MODE": "1"}
+"""vLLM's sleep endpoints. Without `--enable-sleep-mode`, which the CPU build refuses, they stop the engine and keep its
+memory: the same calls reach the meter."""
 
 Serve = Callable[..., contextlib.AbstractContextManager[Server]]
 

@@ -15,7 +15,8 @@ class GpuShare(NamedTuple):
 
     fraction: float = 1.0
     basis: str = ""
-    """mig_memory, mig_compute, stated, or both (`mig_memory x stated`); empty for whole cards."""
+    """mig_memory, mig_compute, stated, or both (`mig_memory x stated`); empty for whole cards. mig_unknown: the driver
+    does not tell a slice's part, so that it is charged as a whole card."""
 
 
 def server_share(
@@ -23,11 +24,13 @@ def server_share(
 ) -> GpuShare:
     """The mean over the server's devices of each one's part of its card (1 for a whole card), times the fraction that
     the operator stated for time-slicing."""
-    parts = [1.0 if gpu.slice is None else mig_share(gpu.slice, basis, card_compute_slices) for gpu in gpus]
-    known = [part for part in parts if part is not None]
-    sliced = sum(known) / len(known) if known else 1.0
-    names = [f"mig_{basis}"] * (sliced < 1) + ["stated"] * (stated < 1)
-    return GpuShare(sliced * stated, " x ".join(names))
+    parts, names = [1.0], []
+    if slices := [gpu.slice for gpu in gpus]:
+        found = [1.0 if part is None else mig_share(part, basis, card_compute_slices) for part in slices]
+        parts = [1.0 if part is None else part for part in found]
+        names = ["mig_unknown"] if None in found else [f"mig_{basis}"] * any(slices)
+    names += ["stated"] * (stated < 1)
+    return GpuShare(sum(parts) / len(parts) * stated, " x ".join(names))
 
 
 def mig_share(part: SliceShare, basis: ShareBasis, card_compute_slices: int | None) -> float | None:

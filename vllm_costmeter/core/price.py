@@ -47,7 +47,7 @@ class Price:
     gpu_share: float = 1.0
     """Fraction of each card this server pays for (a MIG slice, a shared card). The rates above already carry it."""
     share_basis: str = ""
-    """What the fraction was taken from: mig_memory, mig_compute, stated; empty for a whole card."""
+    """What the fraction was taken from, as GpuShare.basis; empty for a whole card."""
 
     @property
     def usd_per_hour_by_component(self) -> dict[Component, float]:
@@ -140,13 +140,6 @@ def owned_price(
         gpu_share=share,
         share_basis=share_basis,
     )
-
-
-def _tariffs(usd_per_kwh: float | Sequence[float]) -> tuple[float, ...]:
-    tariffs = tuple(usd_per_kwh) if isinstance(usd_per_kwh, Sequence) else (usd_per_kwh,)
-    if len(tariffs) not in (1, 24):
-        raise BadInputError(f"{len(tariffs)} tariffs; give one for the whole day or 24, one per hour")
-    return tuple(_check("a tariff per kWh", tariff) for tariff in tariffs)
 
 
 def _check(what: str, value: float) -> float:

@@ -126,7 +126,7 @@ def _price(price: Price | None, electricity_usd_per_hour: float | None) -> Itera
     yield _family("costmeter_price_usd_per_hour", rates)
     row = BY_NAME["costmeter_price_info"]
     labels = _labels(row, (price.basis, price.source, price.as_of))
-    if price.gpu_share < 1:
+    if price.share_basis:
         labels += (("gpu_share", f"{price.gpu_share:.6g}"), ("share_basis", price.share_basis))
     yield Family(row, ((labels, 1),))
 
