@@ -139,7 +139,7 @@ def _print(answers: list[CheckAnswer], args: argparse.Namespace) -> None:
 def _print_one(answer: CheckAnswer, args: argparse.Namespace, *, alone: bool) -> None:
     """The picture of one answer, or what of it a table has no room for."""
     from vllm_costmeter.outputs.check_explain import explanation
-    from vllm_costmeter.outputs.check_text import write
+    from vllm_costmeter.outputs.check_text import columns_of, write
 
     if not alone and not args.explain:
         return
@@ -152,7 +152,7 @@ def _print_one(answer: CheckAnswer, args: argparse.Namespace, *, alone: bool) ->
         write(answer.fit, sys.stdout)
     if args.explain:
         title = [] if alone else [f"{answer.title}: {answer.message}"]
-        print("\n".join(["", *title, *explanation(answer.fit)]))
+        print("\n".join(["", *title, *explanation(answer.fit, columns_of(sys.stdout))]))
 
 
 def _annotate_fault(error: BadInputError) -> None:
