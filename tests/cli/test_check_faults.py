@@ -156,3 +156,25 @@ def test_an_open_value_that_the_command_gives_decides_nothing(
     file.write_text("model: ${MODEL}\nmax-model-len: 1024\n")
     assert main(["check", *ADA, "--", "vllm", "serve", LLAMA_8B, "--config", str(file)]) == 0
     assert "--max-model-len 1024" in capsys.readouterr().out
+
+
+SECRET = "hf_OfNobody"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [LLAMA_8B, "--hf-tokn", SECRET],
+        [LLAMA_8B, f"--api-kye={SECRET}"],
+        [LLAMA_8B, "--api-key", SECRET, "--max-model-len", "x"],
+        ["--", f"HF_TOKEN={SECRET}"],
+        ["--", "env", f"HF_TOKEN={SECRET}", "serve"],
+        ["--", f"HF_TOKEN={SECRET} vllm serv {LLAMA_8B}"],
+        [f"HF_TOKEN={SECRET} vllm serv {LLAMA_8B}"],
+        [f"https://user:{SECRET}@huggingface.co/organisation/name"],
+        [f"https://huggingface.co/organisation/name?token={SECRET}"],
+    ],
+)
+def test_no_error_repeats_a_token(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Wherever it was typed: one line, exit 2, without it."""
+    assert SECRET not in fault(capsys, *ADA, *words)

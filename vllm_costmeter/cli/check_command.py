@@ -38,7 +38,8 @@ def own_words(words: list[str], parse: Parse) -> list[str]:
 def _command(words: list[str]) -> list[str]:
     """Model and flags of a command, given as words or as one text with continuation lines."""
     if len(words) == 1 and len(words[0].split()) > 1:
-        words = ["sh", "-c", words[0]]
+        each = _simple_commands(words[0])
+        words = next((simple for simple in each if start_of_flags(simple) is not None), each[0])
     started = server_words([Word(word, 1) for word in words if word.strip() != "\\"], {})
     if started is not None:
         return [word.text for word in started]
@@ -46,9 +47,11 @@ def _command(words: list[str]) -> list[str]:
 
 
 def _is_quoted_command(word: str) -> bool:
-    return len(word.split()) > 2 and any(
-        start_of_flags([part.text for part in each]) is not None for each in commands(word, {})
-    )
+    return len(word.split()) > 1 and any(map(is_command, _simple_commands(word)))
+
+
+def _simple_commands(text: str) -> list[list[str]]:
+    return [[word.text for word in each] for each in commands(text, {})] or [[]]
 
 
 def _config_words(file: str, given: list[str], parse: Parse) -> list[str]:

@@ -15,6 +15,7 @@ from vllm_costmeter.sources.model_config import read_json_object, read_model
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _GGUF_OF_HUB = re.compile(rf"({_REPOSITORY.pattern})(:[\w+-]+|/[\w.-]+\.gguf)")
 """As vLLM names them: organisation/name:Q4_K_M, organisation/name/file.gguf."""
+SAY_WHICH = "give a local folder, a config.json, or organisation/name of the Hub"
 _PLACEHOLDER = re.compile(r"\$\{|\$\(|^\$[A-Za-z_]|\{\{|^<.*>$")
 
 
@@ -29,6 +30,8 @@ def open_model(text: str, revision: str | None = None, hub_token: str | None = N
         raise BadInputError("the model's name is empty: give a local folder, a config.json or a Hub id")
     if _PLACEHOLDER.search(text) and not _exists(path):
         raise BadInputError(f"{text[:80]!r} is a placeholder for the model: put its value there")
+    if "://" in text:
+        raise BadInputError(f"{_without_credentials(text)}: an address is not read: {SAY_WHICH}")
     of_hub = _GGUF_OF_HUB.fullmatch(text)
     if of_hub and not _exists(path) and not _exists(Path(of_hub[1])):
         raise NotUnderstoodError(
@@ -83,6 +86,12 @@ def gguf_model(file: Path, name: str) -> Model:
     """The model of a GGUF file, all parts of a split one, and of the config.json beside it, if any."""
     beside = file.parent / "config.json"
     return model_of_gguf(read_parts(file), name, read_json_object(beside) if beside.is_file() else None)
+
+
+def _without_credentials(text: str) -> str:
+    """An address as it may be shown: `https://user:token@host/path` without user and token, and without a query."""
+    scheme, _, rest = text.partition("://")
+    return f"{scheme}://{re.split('[?#]', rest)[0].rpartition('@')[2]}"[:200]
 
 
 def _exists(path: Path) -> bool:

@@ -19,8 +19,8 @@ SERVER_MODULES = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.api_se
 def is_command(words: Sequence[str]) -> bool:
     """Whether words are a command (environment prefixes and wrappers allowed) rather than a model and its flags."""
     rest = _without_environment(words)
-    if not rest:
-        return False
+    if len(rest) < len(words) or not rest:
+        return bool(words)
     program = _program(rest[0])
     return program in ("vllm", *_CONTAINER_TOOLS) or _is_python(program) or start_of_flags(rest) is not None
 
