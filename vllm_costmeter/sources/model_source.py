@@ -10,7 +10,7 @@ from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.sources.checkpoint.gguf_files import model_of_type, only_model, read_parts
 from vllm_costmeter.sources.checkpoint.local import checkpoint_in
 from vllm_costmeter.sources.checkpoint.model import model_of, model_of_gguf
-from vllm_costmeter.sources.model_config import read_json_object, read_model
+from vllm_costmeter.sources.model_config import SENTENCE_TRANSFORMERS, read_json_object, read_model
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _GGUF_OF_HUB = re.compile(rf"({_REPOSITORY.pattern})(:[\w+-]+|/[\w.-]+\.gguf)")
@@ -79,6 +79,7 @@ def _model_in(folder: Path, name: str) -> Model:
         name,
         contents,
         hf_quant_config=read_json_object(quantisation) if quantisation.is_file() else None,
+        is_embedder=(folder / SENTENCE_TRANSFORMERS).is_file(),
     )
 
 
