@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.model import Model
@@ -57,12 +59,10 @@ def local_model(path: Path, name: str | None = None) -> Model:
     name = name or str(path)
     if path.is_dir():
         return _model_in(path, name)
-    if not path.is_file():
-        folder, _, quantisation = str(path).rpartition(":")
-        if folder and Path(folder).is_dir():
-            return gguf_model(model_of_type(Path(folder), quantisation), name)
-        return read_model(path, name)
-    return gguf_model(path, name) if path.suffix == ".gguf" else model_of(read_json_object(path), name)
+    gguf = gguf_named(path)
+    if gguf is not None:
+        return gguf_model(gguf, name)
+    return model_of(read_json_object(path), name) if path.is_file() else read_model(path, name)
 
 
 def _model_in(folder: Path, name: str) -> Model:
@@ -83,10 +83,20 @@ def _model_in(folder: Path, name: str) -> Model:
     )
 
 
-def gguf_model(file: Path, name: str) -> Model:
-    """The model of a GGUF file, all parts of a split one, and of the config.json beside it, if any."""
+def gguf_named(path: Path) -> Path | None:
+    """The GGUF file that a path names, itself or as `folder:Q4_K_M`; None where it names none."""
+    if path.suffix == ".gguf" and path.is_file():
+        return path
+    folder, _, quantisation = str(path).rpartition(":")
+    return model_of_type(Path(folder), quantisation) if folder and Path(folder).is_dir() else None
+
+
+def gguf_model(file: Path, name: str, config: Mapping[str, Any] | None = None) -> Model:
+    """The model of a GGUF file (all parts of a split one) and of `config`, by default the config.json beside it."""
     beside = file.parent / "config.json"
-    return model_of_gguf(read_parts(file), name, read_json_object(beside) if beside.is_file() else None)
+    if config is None and beside.is_file():
+        config = read_json_object(beside)
+    return model_of_gguf(read_parts(file), name, config)
 
 
 def _without_credentials(text: str) -> str:
