@@ -183,3 +183,59 @@ def test_an_unset_variable_of_a_script_is_bad_input(
     """`--gpu "$GPU"` must not fall back to the cards of the build machine, nor "$MODEL" to this folder."""
     assert main(["check", *words]) == 2
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "says"),
+    [
+        ("model: ${MODEL}\n", 1, "${MODEL} is a placeholder for --model"),
+        ("model: m\n\nmax-model-len: $LEN\n", 3, "$LEN is a placeholder for --max-model-len"),
+        ("model: m\nmax-model-lenn: 3\n", 2, "unknown flag --max-model-lenn; nearest: --max-model-len"),
+        ("model: m\ngpu-memory-utilization: 90\n", 2, "must be above 0"),
+        ("- model\n", 1, "must be a mapping"),
+        ("model: {{ .Values.model }}\n", 1, "a template that was not rendered"),
+    ],
+)
+def test_a_fault_of_a_config_file_names_its_line(
+    content: str, line: int, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """File and line, exit 2, and an annotation beside the line under --format github."""
+    file = tmp_path / "serve.yaml"
+    file.write_text(content)
+    said = fault(capsys, *ADA, "--", "vllm", "serve", "--config", str(file))
+    assert said.startswith(f"costmeter: {file}:{line}: ")
+    assert says in said
+    assert main(["check", *ADA, "--format", "github", "--config", str(file)]) == 2
+    assert capsys.readouterr().out.startswith(f"::error file={file},line={line},")
+
+
+def test_an_open_value_that_the_command_gives_decides_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command's own model goes before the file's placeholder."""
+    file = tmp_path / "serve.yaml"
+    file.write_text("model: ${MODEL}\nmax-model-len: 1024\n")
+    assert main(["check", *ADA, "--", "vllm", "serve", LLAMA_8B, "--config", str(file)]) == 0
+    assert "--max-model-len 1024" in capsys.readouterr().out
+
+
+SECRET = "hf_OfNobody"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [LLAMA_8B, "--hf-tokn", SECRET],
+        [LLAMA_8B, f"--api-kye={SECRET}"],
+        [LLAMA_8B, "--api-key", SECRET, "--max-model-len", "x"],
+        ["--", f"HF_TOKEN={SECRET}"],
+        ["--", "env", f"HF_TOKEN={SECRET}", "serve"],
+        ["--", f"HF_TOKEN={SECRET} vllm serv {LLAMA_8B}"],
+        [f"HF_TOKEN={SECRET} vllm serv {LLAMA_8B}"],
+        [f"https://user:{SECRET}@huggingface.co/organisation/name"],
+        [f"https://huggingface.co/organisation/name?token={SECRET}"],
+    ],
+)
+def test_no_error_repeats_a_token(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Wherever it was typed: one line, exit 2, without it."""
+    assert SECRET not in fault(capsys, *ADA, *words)

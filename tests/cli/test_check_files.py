@@ -145,6 +145,26 @@ def test_several_models_are_one_table_and_the_worst_code(
     assert [each["reason"] for each in found["checks"]] == [None, "bad_input"]
 
 
+@pytest.mark.parametrize("behind", [["--"], []])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "HF_TOKEN=hf_secret vllm serve {} \\\n  --max-model-len 1024 \\\n  --port 80",
+        "cd /srv && exec nohup vllm serve {} --max-model-len=1024 2>&1 | tee log",
+        "python3 -m vllm.entrypoints.openai.api_server --model {} --max-model-len 1024 > log 2>&1 &",
+    ],
+)
+def test_a_command_is_read_as_one_quoted_text(
+    model: Path, capsys: pytest.CaptureFixture[str], text: str, behind: list[str]
+) -> None:
+    """As a script has it: prefixes, continuation lines, pipes and redirections; no token is repeated."""
+    assert main(["check", "--gpu", "L4", *VERSION, *behind, text.format(model)]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith(f"{model} on L4")
+    assert "fits: 1024 tokens of context" in said.out
+    assert "hf_secret" not in said.out + said.err
+
+
 def test_a_config_file_is_read_as_vllm_reads_it(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,6 +15,7 @@ from vllm_costmeter.core.fit import Fit, fit
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.core.suggest import Offer, with_suggestions
+from vllm_costmeter.outputs.check_explain import explanation
 from vllm_costmeter.outputs.check_text import refusal_lines, render, write
 
 GOLDEN = Path(__file__).parents[1] / "data" / "check"
@@ -47,6 +48,14 @@ def test_the_bar_is_never_wider_than_the_terminal(width: int) -> None:
     """Down to 40 columns; wide terminals get 78."""
     bar = next(line for line in render(REFUSED, width=width) if line.startswith("["))
     assert len(bar) <= max(40, min(width, 78))
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 86])
+def test_no_row_is_broken_by_the_terminal(width: int) -> None:
+    """What does not fit beside goes below, in a usual terminal of 80 columns too; flags to paste stay whole."""
+    assert max(map(len, render(REFUSED))) > 80
+    for line in [*render(REFUSED, width=width), *explanation(REFUSED, width)]:
+        assert len(line) <= width or line.lstrip().startswith("--")
 
 
 def test_a_narrow_terminal_gets_remarks_below_their_rows() -> None:

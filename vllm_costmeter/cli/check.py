@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
 
+from vllm_costmeter.cli.check_command import own_words
 from vllm_costmeter.cli.check_targets import checked_models
 from vllm_costmeter.cli.parser import CommandParser
 from vllm_costmeter.core.check_answer import CheckAnswer, worst_exit_code
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.sources.deployment.place import LocatedError, Place
-from vllm_costmeter.sources.deployment.shell import commands
-from vllm_costmeter.sources.serve_command import command_flags, is_command, normalised
-from vllm_costmeter.sources.serve_config_file import config_file_words, split_config_flag
+from vllm_costmeter.sources.deployment.place import LocatedError
+from vllm_costmeter.sources.serve_command import normalised
 from vllm_costmeter.sources.serve_flags import add_serve_flags
 
 EXAMPLES = """\
@@ -80,39 +78,13 @@ def add_parser(subparsers: Any) -> None:
 
 
 def prepare(words: list[str]) -> list[str]:
-    """Flags before `--`, then the model and flags of the whole command behind it, those of its --config file first."""
-    own, command = words, []
-    if "--" in words:
-        split = words.index("--")
-        own, command = words[:split], _command(words[split + 1 :])
-    given, file = split_config_flag([*own, *command])
-    if file is None:
-        return normalised(given)
-    return normalised([*_config_words(file, given), *given])
-
-
-def _command(words: list[str]) -> list[str]:
-    """Model and flags of a command, given as words or as one text with continuation lines."""
-    if len(words) == 1 and len(words[0].split()) > 1:
-        found = [word.text for each in commands(words[0], {}) for word in each]
-        words = found if is_command(found) else words
-    return command_flags(words) if is_command(words) else words
-
-
-def _config_words(file: str, given: list[str]) -> list[str]:
-    """Words of a --config file, without its model where the command names one. A fault in it is said with its line."""
-    found = config_file_words(Path(file))
+    """The words as this command's own: a whole command and a --config file among them become model and flags."""
     try:
-        parsed([word.text for word in found])
+        return own_words(words, parsed)
     except BadInputError as error:
-        flags = re.findall(r"--[A-Za-z][\w-]*", str(error).replace("_", "-"))
-        line = next((word.line for word in found if word.text.replace("_", "-") in flags), 1)
-        raise Place(file, line).fault(str(error)) from None
-    texts = [word.text for word in found]
-    if "--model" in texts and parsed(given).models:
-        at = texts.index("--model")
-        del texts[at : at + 2]
-    return texts
+        if "--format=github" in words or ("--format", "github") in pairwise(words):
+            _annotate_fault(error)
+        raise
 
 
 def parsed(words: list[str]) -> argparse.Namespace:
@@ -167,7 +139,7 @@ def _print(answers: list[CheckAnswer], args: argparse.Namespace) -> None:
 def _print_one(answer: CheckAnswer, args: argparse.Namespace, *, alone: bool) -> None:
     """The picture of one answer, or what of it a table has no room for."""
     from vllm_costmeter.outputs.check_explain import explanation
-    from vllm_costmeter.outputs.check_text import write
+    from vllm_costmeter.outputs.check_text import columns_of, write
 
     if not alone and not args.explain:
         return
@@ -180,7 +152,7 @@ def _print_one(answer: CheckAnswer, args: argparse.Namespace, *, alone: bool) ->
         write(answer.fit, sys.stdout)
     if args.explain:
         title = [] if alone else [f"{answer.title}: {answer.message}"]
-        print("\n".join(["", *title, *explanation(answer.fit)]))
+        print("\n".join(["", *title, *explanation(answer.fit, columns_of(sys.stdout))]))
 
 
 def _annotate_fault(error: BadInputError) -> None:

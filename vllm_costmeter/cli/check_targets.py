@@ -21,7 +21,9 @@ def checked_models(args: argparse.Namespace) -> list[CheckAnswer]:
     """One answer per model. With one model its faults are raised; with several they are answers of their own."""
     models = [*args.models, *([args.model_flag] if args.model_flag else [])]
     if not models:
-        raise BadInputError("no model: give a local folder or a config.json, as in `costmeter check ./MODEL`")
+        raise BadInputError(
+            "no model: give a local folder, a config.json or a Hub id, as in `costmeter check ./MODEL`"
+        )
     if len(models) == 1:
         return [answered(models[0], partial(check_model, models[0], args), raises=True)]
     return [answered(model, partial(check_model, model, args), raises=False) for model in models]

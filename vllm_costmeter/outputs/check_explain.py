@@ -21,10 +21,16 @@ _RULES_OF = {"weights": ("weights", "lora"), "non_torch": ("non_torch", "beside_
 """Parts of the answer that several rules add up to."""
 
 
-def explanation(fit: Fit, width: int = 100) -> list[str]:
-    """Lines no wider than `width`, but for words that are."""
+WIDEST = 100
+_COLUMN = 37
+"""Where reasons begin: behind the part's name and bytes; in a narrow terminal they go on below them."""
+
+
+def explanation(fit: Fit, width: int = WIDEST) -> list[str]:
+    """Lines no wider than `width` or 100, but for words that are."""
+    width = min(width, WIDEST)
     engine, chosen = fit.engine, choose_rules(fit.engine.vllm_version)
-    lines = ["where each byte comes from (of the GPU with the least room):"]
+    lines = _wrapped("where each byte comes from (of the GPU with the least room):", width)
     budget = None if fit.per_gpu is None else fit.per_gpu.budget_bytes
     if budget is None:
         budget = fit.known_budget_bytes
@@ -67,7 +73,8 @@ def _reasons(fit: Fit, name: str) -> list[str]:
 def _part(name: str, bytes_: int | None, reasons: list[str], width: int) -> list[str]:
     if bytes_ is None:
         return []
-    return _wrapped(f"  {name:<18} {bytes_:>15}  {'; '.join(reasons)}", width, " " * 37)
+    indent = " " * (_COLUMN if width > 2 * _COLUMN else 6)
+    return _wrapped(f"  {name:<18} {bytes_:>15}  {'; '.join(reasons)}", width, indent)
 
 
 def _wrapped(text: str, width: int, indent: str = "  ") -> list[str]:

@@ -12,6 +12,8 @@ from vllm_costmeter.core.engine.estimate import GIB
 from vllm_costmeter.core.fit_result import Fit, MemoryUse, Suggestion, Verdict
 
 WIDEST, NARROWEST = 78, 40
+UNLIMITED = 1000
+"""Columns of what is no terminal: text is set to 78, and no row is broken."""
 
 COLOURS: Mapping[Verdict, str] = {"fits": "32", "tight": "33", "refused": "31", "unknown": "35"}
 
@@ -28,22 +30,26 @@ PARTS = (
 def write(fit: Fit, out: TextIO, environ: Mapping[str, str] = os.environ, width: int | None = None) -> None:
     """Print the answer; colour only on a terminal, and never under NO_COLOR."""
     coloured = out.isatty() and not environ.get("NO_COLOR")
-    if width is None:
-        width = shutil.get_terminal_size().columns if out.isatty() else WIDEST
+    width = columns_of(out) if width is None else width
     encoding = (getattr(out, "encoding", None) or "ascii").lower()
     lines = render(fit, width=width, coloured=coloured, plain=not encoding.startswith("utf"))
     print("\n".join(lines), file=out)
 
 
-def render(fit: Fit, *, width: int = WIDEST, coloured: bool = False, plain: bool = False) -> list[str]:
-    """The answer as lines no wider than `width` (words are never cut)."""
-    width = max(NARROWEST, min(width, WIDEST))
+def columns_of(out: TextIO) -> int:
+    """Width of the terminal; UNLIMITED where `out` is none."""
+    return shutil.get_terminal_size().columns if out.isatty() else UNLIMITED
+
+
+def render(fit: Fit, *, width: int = UNLIMITED, coloured: bool = False, plain: bool = False) -> list[str]:
+    """The answer as lines no wider than `width` (words, and flags to paste, are never cut); text takes 78 at most."""
+    columns, width = width, max(NARROWEST, min(width, WIDEST))
     lines = _wrapped(_title(fit), width)
     if fit.per_gpu is not None:
         lines += [
             "",
             *_picture(fit.per_gpu, fit.gpu.memory_bytes, width, plain),
-            *_table(fit, fit.per_gpu, width, plain),
+            *_table(fit, fit.per_gpu, columns, plain),
         ]
     elif fit.known_weights_bytes is not None and fit.known_budget_bytes is not None:
         lines += [
@@ -52,7 +58,7 @@ def render(fit: Fit, *, width: int = WIDEST, coloured: bool = False, plain: bool
         ]
     verdict = f"{fit.verdict}: {fit.message}" if fit.verdict != "fits" else fit.message
     lines += ["", *(_painted(line, fit.verdict, coloured) for line in _wrapped(verdict, width))]
-    lines += _suggestions(fit, width)
+    lines += _suggestions(fit, columns)
     for note in fit.notes:
         lines += _wrapped(f"note: {note}", width)
     return lines
@@ -116,7 +122,7 @@ def _table(fit: Fit, use: MemoryUse, width: int, plain: bool) -> list[str]:
 def _beside(rows: list[list[str]], width: int, gap: str = "   ") -> list[str]:
     """Each remark behind its row, in a narrow terminal without room for all of them below it."""
     lines = [gap.join(row) for row in rows]
-    if width >= WIDEST or max(map(len, lines)) <= width:
+    if max(map(len, lines)) <= width:
         return lines
     return [line for row in rows for line in (row[0], *(f"      {remark}" for remark in row[1:]))]
 

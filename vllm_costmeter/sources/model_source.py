@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.sources.checkpoint.gguf_files import model_of_type, only_model, read_parts
 from vllm_costmeter.sources.checkpoint.local import checkpoint_in
 from vllm_costmeter.sources.checkpoint.model import model_of, model_of_gguf
-from vllm_costmeter.sources.model_config import read_json_object, read_model
+from vllm_costmeter.sources.model_config import SENTENCE_TRANSFORMERS, read_json_object, read_model
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _GGUF_OF_HUB = re.compile(rf"({_REPOSITORY.pattern})(:[\w+-]+|/[\w.-]+\.gguf)")
 """As vLLM names them: organisation/name:Q4_K_M, organisation/name/file.gguf."""
+SAY_WHICH = "give a local folder, a config.json, or organisation/name of the Hub"
 _PLACEHOLDER = re.compile(r"\$\{|\$\(|^\$[A-Za-z_]|\{\{|^<.*>$")
 
 
@@ -29,6 +32,8 @@ def open_model(text: str, revision: str | None = None, hub_token: str | None = N
         raise BadInputError("the model's name is empty: give a local folder, a config.json or a Hub id")
     if _PLACEHOLDER.search(text) and not _exists(path):
         raise BadInputError(f"{text[:80]!r} is a placeholder for the model: put its value there")
+    if "://" in text:
+        raise BadInputError(f"{_without_credentials(text)}: an address is not read: {SAY_WHICH}")
     of_hub = _GGUF_OF_HUB.fullmatch(text)
     if of_hub and not _exists(path) and not _exists(Path(of_hub[1])):
         raise NotUnderstoodError(
@@ -54,12 +59,10 @@ def local_model(path: Path, name: str | None = None) -> Model:
     name = name or str(path)
     if path.is_dir():
         return _model_in(path, name)
-    if not path.is_file():
-        folder, _, quantisation = str(path).rpartition(":")
-        if folder and Path(folder).is_dir():
-            return gguf_model(model_of_type(Path(folder), quantisation), name)
-        return read_model(path, name)
-    return gguf_model(path, name) if path.suffix == ".gguf" else model_of(read_json_object(path), name)
+    gguf = gguf_named(path)
+    if gguf is not None:
+        return gguf_model(gguf, name)
+    return model_of(read_json_object(path), name) if path.is_file() else read_model(path, name)
 
 
 def _model_in(folder: Path, name: str) -> Model:
@@ -76,13 +79,30 @@ def _model_in(folder: Path, name: str) -> Model:
         name,
         contents,
         hf_quant_config=read_json_object(quantisation) if quantisation.is_file() else None,
+        is_embedder=(folder / SENTENCE_TRANSFORMERS).is_file(),
     )
 
 
-def gguf_model(file: Path, name: str) -> Model:
-    """The model of a GGUF file, all parts of a split one, and of the config.json beside it, if any."""
+def gguf_named(path: Path) -> Path | None:
+    """The GGUF file that a path names, itself or as `folder:Q4_K_M`; None where it names none."""
+    if path.suffix == ".gguf" and path.is_file():
+        return path
+    folder, _, quantisation = str(path).rpartition(":")
+    return model_of_type(Path(folder), quantisation) if folder and Path(folder).is_dir() else None
+
+
+def gguf_model(file: Path, name: str, config: Mapping[str, Any] | None = None) -> Model:
+    """The model of a GGUF file (all parts of a split one) and of `config`, by default the config.json beside it."""
     beside = file.parent / "config.json"
-    return model_of_gguf(read_parts(file), name, read_json_object(beside) if beside.is_file() else None)
+    if config is None and beside.is_file():
+        config = read_json_object(beside)
+    return model_of_gguf(read_parts(file), name, config)
+
+
+def _without_credentials(text: str) -> str:
+    """An address as it may be shown: `https://user:token@host/path` without user and token, and without a query."""
+    scheme, _, rest = text.partition("://")
+    return f"{scheme}://{re.split('[?#]', rest)[0].rpartition('@')[2]}"[:200]
 
 
 def _exists(path: Path) -> bool:

@@ -10,33 +10,58 @@ from typing import Any
 from vllm_costmeter.core.errors import BadInputError
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_CONTAINER_TOOLS = ("docker", "podman", "nerdctl")
+_IMAGE = re.compile(r"[\w.-]+(:\d+)?/([\w.-]+/)*[\w.-]*vllm[\w.-]*(:[\w.-]+)?(@sha256:[0-9a-f]+)?")
+"""An image of vLLM with its registry or owner; a mounted folder (`/data/vllm:/data`) is none."""
 SERVER_MODULES = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.api_server")
 
 
 def is_command(words: Sequence[str]) -> bool:
-    """Whether words are a command (environment prefixes allowed) rather than a model and its flags."""
+    """Whether words are a command (environment prefixes and wrappers allowed) rather than a model and its flags."""
     rest = _without_environment(words)
-    if not rest:
-        return False
-    program = rest[0].rsplit("/", 1)[-1]
-    return program == "vllm" or bool(re.fullmatch(r"python[\d.]*", program))
+    if len(rest) < len(words) or not rest:
+        return bool(words)
+    program = _program(rest[0])
+    return program in ("vllm", *_CONTAINER_TOOLS) or _is_python(program) or start_of_flags(rest) is not None
+
+
+def start_of_flags(words: Sequence[str]) -> int | None:
+    """Where model and flags begin, behind `vllm serve` or `python -m vllm.entrypoints.openai.api_server` wherever they
+    stand (`nohup`, `uv run`, `numactl ...` before them); None where no server is started."""
+    for at, word in enumerate(words):
+        program, after = _program(word), words[at + 1 : at + 3]
+        if program == "vllm" and after[:1] == ["serve"]:
+            return at + 2
+        if _is_python(program) and after[:1] == ["-m"] and after[1:] and after[1] in SERVER_MODULES:
+            return at + 3
+    return None
 
 
 def command_flags(words: Sequence[str]) -> list[str]:
-    """Model and flags of `vllm serve MODEL ...` or `python -m vllm.entrypoints.openai.api_server ...`.
+    """Model and flags of `vllm serve MODEL ...`, `python -m vllm.entrypoints.openai.api_server ...` or `docker run ...
+    vllm/vllm-openai ...`.
 
     BadInputError where the command starts something else than a server.
     """
     rest = [word for word in _without_environment(words) if word.strip() != "\\"]
-    program = rest[0].rsplit("/", 1)[-1] if rest else ""
-    if program == "vllm" and rest[1:2] == ["serve"]:
-        return rest[2:]
-    if program.startswith("python") and rest[1:2] == ["-m"] and rest[2:3] and rest[2] in SERVER_MODULES:
-        return rest[3:]
+    at = start_of_flags(rest)
+    if at is None and rest and _program(rest[0]) in _CONTAINER_TOOLS:
+        at = next((number + 1 for number, word in enumerate(rest) if _IMAGE.fullmatch(word)), None)
+        at = at + 1 if at is not None and rest[at : at + 1] == ["serve"] else at
+    if at is not None:
+        return rest[at:]
     raise BadInputError(
         f"not a server command: {' '.join(rest[:2])!r}; give `-- vllm serve MODEL ...` "
         f"or `-- python -m {SERVER_MODULES[0]} --model MODEL ...`"
     )
+
+
+def _program(word: str) -> str:
+    return word.rsplit("/", 1)[-1]
+
+
+def _is_python(program: str) -> bool:
+    return re.fullmatch(r"python[\d.]*", program) is not None
 
 
 def normalised(words: Sequence[str]) -> list[str]:

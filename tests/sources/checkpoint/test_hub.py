@@ -96,6 +96,13 @@ def test_a_second_look_at_a_revision_asks_nothing(server: Hub, reader: Reader) -
     assert len(server.requests) == asked + 1
 
 
+def test_an_embedder_is_known_by_its_listing(server: Hub, reader: Reader) -> None:
+    """At no further request, and from the cache the same."""
+    (server.folders["org/tiny"] / "modules.json").write_text("[]")
+    assert [reader.read().is_pooling for _ in range(2)] == [True, True]
+    assert len(server.requests) == 3 + 3
+
+
 def test_a_single_file_needs_no_index(server: Hub, reader: Reader, tmp_path: Path) -> None:
     """Listing, config.json, one header."""
     total = write_checkpoint(tmp_path / "one")

@@ -75,6 +75,16 @@ def _product(shape: tuple[int, ...]) -> int:
     return shape[0] * (shape[1] if len(shape) > 1 else 1)
 
 
+def test_an_embedder_has_no_output_head(tmp_path: Path) -> None:
+    """vLLM serves a sentence-transformers folder for pooling: the head is neither counted nor kept."""
+    total = write_checkpoint(tmp_path)
+    (tmp_path / "modules.json").write_text("[]")
+    model = local_model(tmp_path)
+    assert model.is_pooling
+    assert model.weights_bytes(Plan()) == (total - 32000 * 2048 * 2,)
+    assert model.notes == ()
+
+
 def test_files_of_another_model_are_said_so(tmp_path: Path) -> None:
     """The files' bytes are the weights, and the answer warns that config.json describes something else."""
     total = write_checkpoint(tmp_path, {"num_hidden_layers": 40})

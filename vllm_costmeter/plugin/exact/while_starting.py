@@ -9,7 +9,7 @@ from typing import Any
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.plan import Plan
-from vllm_costmeter.plugin.exact.ask import ask_vllm
+from vllm_costmeter.plugin.exact.ask import ExactUnavailableError, ask_vllm
 from vllm_costmeter.plugin.exact.checking import config_of
 from vllm_costmeter.plugin.exact.counting import counted_model
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest
@@ -28,6 +28,8 @@ def counted_while_starting(
     config: Any, model: Model, gpu: Gpu, plan: Plan, *, ask: Callable[[ExactRequest], ExactAnswer] = ask_vllm
 ) -> Model:
     """`model` with vLLM's own counts of this deployment. ExactUnavailableError where it cannot be asked."""
+    if config.model_config.quantization == "gguf":
+        raise ExactUnavailableError("vLLM gives GGUF weights their size only when it reads their file")
     log.info("costmeter: %s; asking vLLM's own code, about 15 seconds", model.not_understood or model.id)
     values, beside = _files(config)
     return counted_model(model, values, gpu, plan, hf_quant_config=beside, ask=ask)

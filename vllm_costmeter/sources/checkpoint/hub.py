@@ -27,7 +27,7 @@ from vllm_costmeter.sources.checkpoint.weight_files import (
     missing_shards,
     safetensors_files,
 )
-from vllm_costmeter.sources.model_config import config_files, parse_json_object
+from vllm_costmeter.sources.model_config import SENTENCE_TRANSFORMERS, config_files, parse_json_object
 from vllm_costmeter.sources.model_source import local_model
 
 LARGEST_CONFIG_BYTES = 16 << 20
@@ -105,7 +105,13 @@ def config_from_hub(
 
 
 def _as_model(repository: str, found: HubModel) -> Model:
-    return model_of(found.config, repository, found.contents, hf_quant_config=found.hf_quant_config)
+    return model_of(
+        found.config,
+        repository,
+        found.contents,
+        hf_quant_config=found.hf_quant_config,
+        is_embedder=found.is_embedder,
+    )
 
 
 def _seen_before(repository: str, revision: str | None, client: Client, cache: HubCache) -> Model | None:
@@ -152,7 +158,8 @@ def _fetched(repository: str, listing: Listing, client: Client) -> HubModel:
     if missing or len(sizes) > MOST_FILES:
         fault = f"{missing[0]} is missing" if missing else f"{len(sizes)} weight files"
         raise BadInputError(f"{repository}: {fault}: the repository is not whole")
-    return HubModel(config, beside, _contents(repository, listing.commit, sizes, client))
+    is_embedder = SENTENCE_TRANSFORMERS in listing.files
+    return HubModel(config, beside, _contents(repository, listing.commit, sizes, client), is_embedder)
 
 
 def _contents(

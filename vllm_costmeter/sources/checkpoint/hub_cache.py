@@ -28,6 +28,8 @@ class HubModel:
     config: Mapping[str, Any]
     hf_quant_config: Mapping[str, Any] | None
     contents: CheckpointContents | None
+    is_embedder: bool
+    """Whether it is a sentence-transformers repository."""
 
 
 def is_commit(revision: str | None) -> bool:
@@ -78,6 +80,7 @@ class HubCache:
                     int(contents["num_tensors"]),
                     int(contents["num_files"]),
                 ),
+                bool(found["is_embedder"]),
             )
         except (KeyError, TypeError, ValueError):
             return None

@@ -32,14 +32,16 @@ def model_of(
     contents: CheckpointContents | None = None,
     *,
     hf_quant_config: Mapping[str, Any] | None = None,
+    is_embedder: bool = False,
 ) -> Model:
-    """The model of a config.json, its weights exact where there are headers.
+    """The model of a config.json, its weights exact where there are headers. `is_embedder`: a sentence-transformers
+    repository, which vLLM serves for pooling and without an output head.
 
     A model whose rules are not known is one too: every plan answers it with `unknown`. BadInputError for a faulty
     config.json.
     """
     try:
-        model = model_from_config(config, name, hf_quant_config=hf_quant_config)
+        model = model_from_config(config, name, hf_quant_config=hf_quant_config, is_embedder=is_embedder)
     except NotUnderstoodError as why:
         model = unknown_model(config, name, str(why))
     if contents is not None:
@@ -67,7 +69,7 @@ def with_checkpoint(model: Model, contents: CheckpointContents) -> Model:
     unquantised = model.quantization is None and contents.format == "safetensors"
     loaded = contents.loaded_bytes(
         model.sizes.num_hidden_layers or None,
-        model.is_tied,
+        model.is_tied or model.is_pooling,
         DTYPE_BYTES[model.dtype] if unquantised else None,
     )
     if model.not_understood is not None:

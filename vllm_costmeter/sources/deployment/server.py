@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from vllm_costmeter.sources.deployment.place import Place, Word
 from vllm_costmeter.sources.deployment.shell import commands
-from vllm_costmeter.sources.serve_command import SERVER_MODULES
+from vllm_costmeter.sources.serve_command import start_of_flags
 from vllm_costmeter.sources.serve_flag_names import SEVERAL_VALUES
 from vllm_costmeter.sources.serve_flags import MEMORY_FLAGS
 
@@ -54,18 +54,9 @@ def server_words(command: Sequence[Word], variables: Mapping[str, str]) -> tuple
     shell = _script(command)
     candidates = [list(command)] if shell is None else commands(shell.text, variables, shell.line)
     for words in candidates:
-        for at, word in enumerate(words):
-            program = word.text.rsplit("/", 1)[-1]
-            after = [other.text for other in words[at + 1 : at + 3]]
-            if program == "vllm" and after[:1] == ["serve"]:
-                return tuple(words[at + 2 :])
-            if (
-                re.fullmatch(r"python[\d.]*", program)
-                and after[:1] == ["-m"]
-                and after[1:]
-                and after[1] in SERVER_MODULES
-            ):
-                return tuple(words[at + 3 :])
+        at = start_of_flags([word.text for word in words])
+        if at is not None:
+            return tuple(words[at:])
     return None
 
 
@@ -81,8 +72,18 @@ def _script(command: Sequence[Word]) -> Word | None:
 
 def reject_placeholders(server: DeclaredServer) -> None:
     """A fault where the model, or a flag that decides the answer, still has a placeholder for a value."""
+    found = placeholder(server.words)
+    if found is not None:
+        word, what = found
+        raise Place(server.place.file, word.line).fault(
+            f"{server.name}: {what}: render the file or put its value there"
+        )
+
+
+def placeholder(words: Sequence[Word]) -> tuple[Word, str] | None:
+    """The first word that still has a placeholder where the answer needs a value, and what it stands for."""
     flag = ""
-    for word in server.words:
+    for word in words:
         name, equals, value = word.text.partition("=")
         is_flag = word.text.startswith("-")
         decides = (is_flag and equals and name.replace("_", "-") in _READ_FLAGS) or (
@@ -91,10 +92,9 @@ def reject_placeholders(server: DeclaredServer) -> None:
         found = _PLACEHOLDER.search(value if is_flag else word.text)
         if decides and found:
             what = name if is_flag else flag or "the model"
-            raise Place(server.place.file, word.line).fault(
-                f"{server.name}: {found[0]} is a placeholder for {what}: render the file or put its value there"
-            )
+            return word, f"{found[0]} is a placeholder for {what}"
         if is_flag:
             flag = "" if equals else name.replace("_", "-")
         elif flag.removeprefix("--") not in SEVERAL_VALUES:
             flag = ""
+    return None

@@ -75,6 +75,8 @@ class _Reader:
         elif letter == "$" and (match := _VARIABLE.match(self._script, self._at)):
             self._take(len(match[0]), _value(match, self._variables))
         elif letter in _OPERATORS:
+            if letter in "<>" and self._word is not None and "".join(self._word).isdecimal():
+                self._word = None  # the number of a stream: `2>&1`
             self._end_word()
             self._found.append([])
             self._skip(1)

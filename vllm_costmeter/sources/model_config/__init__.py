@@ -1,6 +1,7 @@
 """config.json -> core values. The only room that knows Hugging Face key names."""
 
 from vllm_costmeter.sources.model_config.load import (
+    SENTENCE_TRANSFORMERS,
     config_files,
     parse_json_object,
     read_json_object,
@@ -8,4 +9,11 @@ from vllm_costmeter.sources.model_config.load import (
 )
 from vllm_costmeter.sources.model_config.model import model_from_config
 
-__all__ = ["config_files", "model_from_config", "parse_json_object", "read_json_object", "read_model"]
+__all__ = [
+    "SENTENCE_TRANSFORMERS",
+    "config_files",
+    "model_from_config",
+    "parse_json_object",
+    "read_json_object",
+    "read_model",
+]

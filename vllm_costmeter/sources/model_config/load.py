@@ -12,7 +12,7 @@ from vllm_costmeter.sources.model_config.model import model_from_config
 
 _LARGEST_BYTES = 16 << 20  # the largest published config.json (one entry per expert, 2026) stays under 6 MiB
 _MOST_VALUES = 500_000  # what json builds of more would exceed the 200 MB that a check may take
-_SENTENCE_TRANSFORMERS = (
+SENTENCE_TRANSFORMERS = (
     "modules.json"  # vLLM serves a folder that has it for pooling (get_pooling_config, 0.32)
 )
 _UNREADABLE = {".gguf": "a GGUF file", ".safetensors": "a weights file", ".bin": "a weights file"}
@@ -28,7 +28,7 @@ def read_model(path: Path, name: str | None = None) -> Model:
     quantisation = file.parent / "hf_quant_config.json"
     values = read_json_object(file)
     beside = read_json_object(quantisation) if path.is_dir() and quantisation.is_file() else None
-    is_embedder = path.is_dir() and (path / _SENTENCE_TRANSFORMERS).is_file()
+    is_embedder = path.is_dir() and (path / SENTENCE_TRANSFORMERS).is_file()
     return model_from_config(values, name or str(path), hf_quant_config=beside, is_embedder=is_embedder)
 
 
