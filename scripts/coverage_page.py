@@ -69,6 +69,8 @@ SCHEMES = {
     "Mxfp8": "MXFP8",
     "Grouped": "integers in groups (GPTQ, AWQ, packed)",
     "BitsAndBytes": "bitsandbytes",
+    "OneByteScaled": "torchao: 8 bits, and narrower integers in bytes",
+    "Int4WeightOnly": "torchao: int4 weight-only (in tiles: oracle; as it is: code)",
 }
 Evidence = Mapping[str, set[str]]
 
@@ -87,7 +89,12 @@ def held_against() -> Iterator[tuple[dict[str, Any], str]]:
     for line in lines("oracle_vllm_0.32_cuda.jsonl"):
         if "error" not in line:
             yield published_config(line["config"]), "oracle"
-    for name in ("families_vllm_0.32.jsonl", "weights_vllm_0.32_cpu.jsonl", "drafters_vllm_0.32.jsonl"):
+    for name in (
+        "families_vllm_0.32.jsonl",
+        "weights_vllm_0.32_cpu.jsonl",
+        "drafters_vllm_0.32.jsonl",
+        "torchao_vllm_0.32.jsonl",
+    ):
         for line in lines(name):
             yield line.get("config") or published_config(line["published"]), "oracle"
     with (CORPUS / "boots_vllm_0.19.0_h100.csv").open() as stream:
