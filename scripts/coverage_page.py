@@ -70,6 +70,8 @@ SCHEMES = {
     "Mxfp8": "MXFP8",
     "Grouped": "integers in groups (GPTQ, AWQ, packed)",
     "BitsAndBytes": "bitsandbytes",
+    "OneByteScaled": "torchao: 8 bits, and narrower integers in bytes",
+    "Int4WeightOnly": "torchao: int4 weight-only (in tiles: oracle; as it is: code)",
 }
 Evidence = Mapping[str, set[str]]
 
@@ -93,6 +95,7 @@ def held_against() -> Iterator[tuple[dict[str, Any], str]]:
         "families_vllm_0.23.jsonl",
         "weights_vllm_0.32_cpu.jsonl",
         "drafters_vllm_0.32.jsonl",
+        "torchao_vllm_0.32.jsonl",
     ):
         for line in lines(name):
             yield line.get("config") or published_config(line["published"]), "oracle"

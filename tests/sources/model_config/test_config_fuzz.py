@@ -16,8 +16,14 @@ from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.sources.model_config import model_from_config
 
 DATA = Path(__file__).parents[2] / "data" / "models"
-NAMES = sorted(folder.name for folder in DATA.iterdir() if folder.is_dir())
-CONFIGS = {name: json.loads((DATA / name / "config.json").read_text()) for name in NAMES}
+CONFIGS = {
+    folder.name: json.loads((folder / "config.json").read_text())
+    for folder in DATA.iterdir()
+    if folder.is_dir()
+}
+TORCHAO = [json.loads(line) for line in (DATA.parent / "torchao_vllm_0.32.jsonl").read_text().splitlines()]
+CONFIGS |= {f"torchao {line['name']}": line["config"] for line in TORCHAO}
+NAMES = sorted(CONFIGS)
 ODD = st.one_of(
     st.none(),
     st.booleans(),
@@ -60,6 +66,7 @@ def weigh(values: Any, plan: Plan) -> None:
         assert all(size >= 0 for size in model.weights_bytes(plan))
         assert model.parameters is None or model.parameters >= 0
         assert all(size >= 0 for size in model.allocator_slack_bytes(plan))
+        assert model.prediction is None or model.prediction.bytes_on_last_rank(plan) >= 0
     except (BadInputError, NotUnderstoodError) as error:
         said = str(error)
     assert "\n" not in said

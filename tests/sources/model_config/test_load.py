@@ -113,3 +113,10 @@ def test_a_file_of_17_mib_is_refused_unread(tmp_path: Path) -> None:
     """Size is bounded before anything is parsed."""
     with pytest.raises(BadInputError, match="larger than 16 MiB"):
         read_model(write(tmp_path, " " * (17 << 20)))
+
+
+def test_a_rotary_factor_below_zero_is_refused(tmp_path: Path) -> None:
+    """It would make a table of less than nothing."""
+    scaled = {**TINY, "rope_scaling": {"rope_type": "linear", "factor": -2.0}}
+    with pytest.raises(BadInputError, match=r"rope_scaling\.factor must be above 0"):
+        read_model(write(tmp_path, json.dumps(scaled)))

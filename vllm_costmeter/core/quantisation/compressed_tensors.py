@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.quantisation.names import NameRules, shard_names
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.quantisation.names import NameRules, expression, shard_names
 from vllm_costmeter.core.quantisation.scheme import PLAIN, Scheme
 
 _LINEAR_CLASSES = (  # class names that a target such as "Linear" is looked for in (find_matched_target)
@@ -97,21 +96,5 @@ class CompressedTensors:
 
 def _matches(name: str, entry: str) -> bool:
     if entry.startswith("re:"):
-        return _pattern(entry[3:]).match(name) is not None
+        return expression(entry[3:]).match(name) is not None
     return name == entry
-
-
-_NESTED_REPEAT = re.compile(r"[*+}]\)[*+{]")
-_LONGEST_PATTERN = 512
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    """Compiled once (`re` keeps the last 512); a faulty expression is one clear line."""
-    if len(text) > _LONGEST_PATTERN or _NESTED_REPEAT.search(text):
-        raise NotUnderstoodError(
-            f"quantization_config: the expression {text[:60]!r} may take for ever to match"
-        )
-    try:
-        return re.compile(text)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise BadInputError(f"quantization_config: {text[:60]!r} is no regular expression: {error}") from None

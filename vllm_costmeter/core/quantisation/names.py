@@ -7,6 +7,10 @@ import re
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+
+_NESTED_REPEAT = re.compile(r"[*+}]\)[*+{]")
+_LONGEST_PATTERN = 512
 _INDEX = re.compile(r"(?:^|\.)(?:layers|blocks|h)\.(\d{1,4})(?![\d])")
 
 
@@ -69,3 +73,15 @@ def shard_names(name: str, fused_from: tuple[str, ...]) -> tuple[str, ...]:
         return (name,)
     parent, _, own = name.rpartition(".")
     return tuple(f"{parent}.{part}" if parent else part for part in fused_from if own)
+
+
+def expression(text: str) -> re.Pattern[str]:
+    """Compiled once (`re` keeps the last 512); a faulty expression is one clear line."""
+    if len(text) > _LONGEST_PATTERN or _NESTED_REPEAT.search(text):
+        raise NotUnderstoodError(
+            f"quantization_config: the expression {text[:60]!r} may take for ever to match"
+        )
+    try:
+        return re.compile(text)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise BadInputError(f"quantization_config: {text[:60]!r} is no regular expression: {error}") from None

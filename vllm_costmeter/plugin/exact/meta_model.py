@@ -18,7 +18,15 @@ def build(config: Any) -> Any:
 def weights_bytes(model: Any) -> int:
     """Bytes of all parameters and buffers, shared ones once."""
     tensors = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    return sum(map(_bytes, tensors.values()))
+
+
+def _bytes(tensor: Any) -> int:
+    """Of a tensor that is made of others (torchao's), those it holds."""
+    if hasattr(tensor, "__tensor_flatten__"):
+        names, _ = tensor.__tensor_flatten__()
+        return sum(_bytes(getattr(tensor, name)) for name in names)
+    return int(tensor.numel() * tensor.element_size())
 
 
 def converted_bytes(model: Any) -> int:

@@ -17,6 +17,7 @@ from vllm_costmeter.sources.model_config.compressed_tensors import compressed_te
 from vllm_costmeter.sources.model_config.modelopt import modelopt
 from vllm_costmeter.sources.model_config.module_names import Renames, renamed, strings
 from vllm_costmeter.sources.model_config.reader import ConfigReader
+from vllm_costmeter.sources.model_config.torchao import torchao
 
 _E8M0_BYTES = 1
 
@@ -46,6 +47,8 @@ def quantisation_of(
         return modelopt(section, renames)
     if method == "compressed-tensors":
         return compressed_tensors(section, renames)
+    if method == "torchao":
+        return torchao(section)
     known = {"": _none, "fp8": _fp8, "mxfp4": _mxfp4, "gpt_oss_mxfp4": _mxfp4, "gptq": _gptq, "awq": _awq}
     known |= {"bitsandbytes": _bitsandbytes, "fbgemm_fp8": _fbgemm_fp8}
     known |= dict.fromkeys(("auto-round", "auto_round", "inc"), _auto_round) | {"quark": _quark}

@@ -49,9 +49,12 @@ def rope_parameters(
     )
     if not 0.0 < partial <= 1.0:
         raise BadInputError(f"{text.name}: partial_rotary_factor must lie in (0, 1], got {partial}")
+    factor = reader.float("factor", default=1.0) if reader.has("factor") else None
+    if factor is not None and factor <= 0:
+        raise BadInputError(f"{reader.name}: {reader.path}factor must be above 0, got {factor}")
     return RopeParameters(
         rope_type=_LEGACY_TYPES.get(rope_type, rope_type),
-        factor=reader.float("factor", default=1.0) if reader.has("factor") else None,
+        factor=factor,
         original_max_position=reader.optional_int("original_max_position_embeddings", minimum=1)
         or text.optional_int("original_max_position_embeddings", minimum=1),
         partial_rotary_factor=partial,
