@@ -7,15 +7,22 @@ from dataclasses import replace
 
 from vllm_costmeter.core.calibration import note_of
 from vllm_costmeter.core.engine.engine import AUTO_MAX_MODEL_LEN, Engine, resolve_engine
-from vllm_costmeter.core.engine.estimate import GIB
 from vllm_costmeter.core.engine.rules import choose_rules
 from vllm_costmeter.core.engine.version import parse_version
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.fit_messages import (
+    cards_text,
+    free_message,
+    kv_message,
+    reserved_message,
+    too_heavy,
+    weights_message,
+)
 from vllm_costmeter.core.fit_result import Fit, KVCacheFacts, MemoryUse, Reason, Suggestion, Verdict
-from vllm_costmeter.core.gpu import Gpu, GpuProcess
+from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.kv_cache import KVCache
 from vllm_costmeter.core.kv_cache.parallel import context_parallel_fault, tensor_parallel_fault
-from vllm_costmeter.core.memory import ENDS, Memory
+from vllm_costmeter.core.memory import Memory
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.placement import Placement, deployment
 from vllm_costmeter.core.plan import Plan
@@ -25,8 +32,6 @@ from vllm_costmeter.core.quantisation.online import check_online
 WEIGHTLESS_DRAFTERS = frozenset({"ngram", "ngram_gpu", "suffix"})
 """Speculative methods that guess from the text itself (vllm/config/speculative.py, 0.32.0)."""
 
-MOST_NAMED = 5
-"""Processes in one line of a refusal."""
 
 __all__ = ["Fit", "KVCacheFacts", "MemoryUse", "Suggestion", "fit"]
 
@@ -97,7 +102,7 @@ def _not_understood(blank: Fit, message: str) -> Fit:
     if weights < budget:
         return known
     return replace(
-        known, verdict="refused", reason="weights", message=_too_heavy(weights, budget, _cards(blank))
+        known, verdict="refused", reason="weights", message=too_heavy(weights, budget, cards_text(blank))
     )
 
 
@@ -143,7 +148,7 @@ def _unknown_cache(blank: Fit, memory: Memory, message: str) -> Fit:
     """Weights are known, the KV cache is not: refused where the weights alone exceed the budget, else unknown."""
     rank = memory.fullest_rank()
     if rank.weights.low_bytes >= memory.weights_limit_bytes:
-        return replace(blank, verdict="refused", reason="weights", message=_weights_message(blank, memory))
+        return replace(blank, verdict="refused", reason="weights", message=weights_message(blank, memory))
     return replace(blank, message=message, rules=rank.rules())
 
 
@@ -201,60 +206,17 @@ def _verdict(blank: Fit, memory: Memory, cache: KVCache) -> tuple[Verdict, Reaso
             f"--max-model-len {length} is longer than the model's own maximum of {model.max_model_len} tokens",
         )
     if memory.budget_bytes > memory.free.high_bytes:
-        return "refused", "free_memory", _free_message(memory, blank.gpu)
+        return "refused", "free_memory", free_message(memory, blank.gpu)
     if memory.fullest_rank().weights.low_bytes >= memory.weights_limit_bytes:
-        return "refused", "weights", _weights_message(blank, memory)
+        return "refused", "weights", weights_message(blank, memory)
     if memory.exceeds_card("low"):
-        return "refused", "kv_cache_memory_bytes", _reserved_message(memory)
+        return "refused", "kv_cache_memory_bytes", reserved_message(memory)
     if not cache.fits(length, memory.pools("high")):
-        return "refused", "kv_cache", _kv_message(blank, memory, cache, "refused")
+        return "refused", "kv_cache", kv_message(blank, memory, cache, "refused")
     if memory.exceeds_card("high"):
-        return "tight", "kv_cache_memory_bytes", _reserved_message(memory)
+        return "tight", "kv_cache_memory_bytes", reserved_message(memory)
     if memory.budget_bytes > memory.free.low_bytes:
-        return "tight", "free_memory", _free_message(memory, blank.gpu)
+        return "tight", "free_memory", free_message(memory, blank.gpu)
     if not cache.fits(length, memory.pools("low")):
-        return "tight", "kv_cache", _kv_message(blank, memory, cache, "tight")
-    return "fits", None, f"fits: {length} tokens of context have room on {_cards(blank)}"
-
-
-def _cards(blank: Fit) -> str:
-    count = blank.engine.world_size
-    return blank.gpu.name if count == 1 else f"{count} x {blank.gpu.name}"
-
-
-def _weights_message(blank: Fit, memory: Memory) -> str:
-    return _too_heavy(memory.fullest_rank().weights.bytes, memory.weights_limit_bytes, _cards(blank))
-
-
-def _too_heavy(weights: int, budget: int, cards: str) -> str:
-    return f"the weights alone need {weights / GIB:.2f} GiB per GPU, vLLM may use {budget / GIB:.2f} GiB of {cards}"
-
-
-def _free_message(memory: Memory, gpu: Gpu) -> str:
-    wanted, free = memory.budget_bytes / GIB, memory.free.bytes / GIB
-    said = f"vLLM asks for {wanted:.2f} GiB at start, {free:.2f} GiB are free on the card"
-    if not gpu.processes:
-        return said
-    named, others = gpu.processes[:MOST_NAMED], len(gpu.processes) - MOST_NAMED
-    more = f" and {others} more" if others > 0 else ""
-    return f"{said}; GPU {named[0].card} is held by {', '.join(map(_holder, named))}{more}"
-
-
-def _holder(process: GpuProcess) -> str:
-    who = f"pid {process.pid}" if process.name is None else f"{process.name} (pid {process.pid})"
-    held = process.memory_bytes
-    return f"{who}, not told how much" if held is None else f"{who} {held / GIB:.2f} GiB"
-
-
-def _reserved_message(memory: Memory) -> str:
-    return f"--kv-cache-memory-bytes leaves too little of the card's {memory.total_bytes / GIB:.2f} GiB for the rest"
-
-
-def _kv_message(blank: Fit, memory: Memory, cache: KVCache, verdict: Verdict) -> str:
-    needed = cache.bytes_needed(blank.engine.max_model_len)
-    rank = memory.binding_rank(needed)
-    low, usual, high = (max(rank.available(end), 0) / GIB for end in ENDS)
-    need = f"one sequence of {blank.engine.max_model_len} tokens needs {needed[rank.index] / GIB:.2f} GiB of KV cache"
-    if verdict == "tight":
-        return f"{need}, between {low:.2f} and {high:.2f} GiB will be left for it on {_cards(blank)}"
-    return f"{need}, {usual:.2f} GiB are left for it on {_cards(blank)}"
+        return "tight", "kv_cache", kv_message(blank, memory, cache, "tight")
+    return "fits", None, f"fits: {length} tokens of context have room on {cards_text(blank)}"
