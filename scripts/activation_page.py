@@ -35,8 +35,8 @@ class Trial:
 Peak = Callable[[Trial], float | None]
 
 
-def page(vllm_version: str, trials: Sequence[Trial]) -> str:
-    """The whole page."""
+def page(vllm_version: str, trials: Sequence[Trial], others: Mapping[str, Any]) -> str:
+    """The whole page; `others` are answers about models of which nothing is logged."""
     ways = methods(trials)
     constants = ", ".join(f"{constant_gib(trials, forward):.3f} GiB ({forward})" for forward in FORWARDS)
     return "\n".join(
@@ -72,6 +72,7 @@ def page(vllm_version: str, trials: Sequence[Trial]) -> str:
             "",
             "The three columns before the last are bytes alive at the peak of each part, in GiB, without the constant.",
             "",
+            *_others(others),
         ]
     )
 
@@ -115,6 +116,30 @@ def _row(trial: Trial, ways: Mapping[str, Peak]) -> str:
     not_run = "; ".join(held.get("not_run", [])) or trial.unavailable
     row = (trial.name, str(len(trial.logged_gib)), f"{logged:.2f}", *cells, *parts, not_run)
     return f"| {' | '.join(row)} |"
+
+
+def _others(answers: Mapping[str, Any]) -> list[str]:
+    whole = [name for name, reply in answers.items() if "held" in reply and not reply["held"]["not_run"]]
+    silent = [name for name, reply in answers.items() if "held" not in reply]
+    return [
+        f"## {len(answers)} other models, on one card",
+        "",
+        f"Nothing is logged of them; asked is whether the run works at all. {len(whole)} run whole; in "
+        f"{len(answers) - len(whole) - len(silent)} something does not",
+        f"run without compiled kernels, so that its memory may be missing; {len(silent)} give no answer. GiB.",
+        "",
+        "| model | layers, eager | sampler | not run |",
+        "|---|---|---|---|",
+        *(_other(name, reply) for name, reply in answers.items()),
+        "",
+    ]
+
+
+def _other(name: str, reply: Mapping[str, Any]) -> str:
+    if "held" not in reply:
+        return f"| {name} | - | - | {reply['unavailable'].replace('|', '/')[:120]} |"
+    held = reply["held"]
+    return f"| {name} | {_gib(held['eager'])} | {_gib(held['sampler'])} | {'; '.join(held['not_run'])} |"
 
 
 def _gib(bytes_: int | None) -> str:

@@ -1,7 +1,7 @@
 """The activation peak from vLLM's own profile run on tensors without memory, against what 36 servers logged.
 
 python scripts/activation_trial.py             ask the installed vLLM (10 to 20 minutes), write both files
-python scripts/activation_trial.py --missing   ask about deployments that docs/activation_trial.json lacks
+python scripts/activation_trial.py --missing   ask only what docs/activation_trial.json lacks
 python scripts/activation_trial.py --page      write docs/activation_trial.md from docs/activation_trial.json
 """
 
@@ -23,7 +23,7 @@ from vllm_costmeter.core.engine.activations import activation_peak
 from vllm_costmeter.core.engine.engine import resolve_engine
 from vllm_costmeter.core.engine.rules import choose_rules
 from vllm_costmeter.plugin.exact.counting import request_for
-from vllm_costmeter.sources.model_config import read_model
+from vllm_costmeter.sources.model_config import config_files, read_model
 
 LAYERS = 6
 """Models are cut to so many per pipeline rank: every kind of layer of these models is among them, and none leaves
@@ -64,16 +64,15 @@ def trials(answers: Mapping[str, Any]) -> Iterator[Trial]:
         yield Trial(name, logged, rule.bytes / GIB, reply.get("held"), reply.get("unavailable", ""))
 
 
-def ask(names: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """Each deployment asked of one worker process."""
-    found = deployments()
+def ask(requests: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Each request, by its name, asked of one worker process."""
     with subprocess.Popen(
         WORKER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | QUIET
     ) as worker:
         assert worker.stdin is not None  # both pipes were asked for
         assert worker.stdout is not None
-        for name in names:
-            worker.stdin.write(json.dumps(_asked(found[name][0])) + "\n")
+        for name, request in requests.items():
+            worker.stdin.write(json.dumps(request) + "\n")
             worker.stdin.flush()
             yield name, json.loads(worker.stdout.readline())
         worker.stdin.close()
@@ -90,14 +89,32 @@ def _asked(boot: Mapping[str, str]) -> dict[str, Any]:
     }
     arguments = request_for(config, card_of(plan), plan).engine_arguments
     layers = LAYERS * plan.layout.pipeline_parallel_size
-    return {"config": _cut(config, layers), "engine_arguments": {**arguments, **sizes}}
+    return {"config": _cut(config, layers), "engine_arguments": {**arguments, **sizes}, "compile": True}
+
+
+def others() -> dict[str, dict[str, Any]]:
+    """A request for each configuration that no boot is of, on one card."""
+    sizes = {"max_num_batched_tokens": 8192, "max_num_seqs": 1024}
+    known, found = {boot["config"] for boot in boots()}, {}
+    for path in sorted(MODELS.glob("*/config.json")):
+        if path.parent.name not in known:
+            config, beside = config_files(path.parent) or ({}, None)
+            found[path.parent.name] = {
+                "config": _cut(config, LAYERS),
+                "hf_quant_config": beside,
+                "engine_arguments": sizes,
+                "compile": False,
+            }
+    return found
 
 
 def _cut(config: Any, layers: int) -> Any:
     """The configuration of the model's first layers; lists with an entry per layer are cut with it."""
     if "text_config" in config:
         return {**config, "text_config": _cut(config["text_config"], layers)}
-    whole = config["num_hidden_layers"]
+    whole = config.get("num_hidden_layers")
+    if whole is None:
+        return config
     cut = {
         name: value[:layers] if isinstance(value, list) and len(value) == whole else value
         for name, value in config.items()
@@ -107,19 +124,19 @@ def _cut(config: Any, layers: int) -> Any:
 
 def main(words: Sequence[str]) -> None:
     """Ask, unless --page, and write both files."""
-    kept = (
-        json.loads(ANSWERS.read_text())
-        if words
-        else {"vllm": version("vllm").partition("+")[0], "answers": {}}
-    )
-    answers = kept["answers"]
-    if "--page" not in words:
-        for name, reply in ask([name for name in deployments() if name not in answers]):
+    kept: dict[str, Any] = {"vllm": version("vllm").partition("+")[0], "answers": {}, "others": {}}
+    if words:
+        kept |= json.loads(ANSWERS.read_text())
+    requests = {
+        "answers": {name: _asked(same[0]) for name, same in deployments().items()},
+        "others": others(),
+    }
+    for part, wanted in () if "--page" in words else requests.items():
+        for name, reply in ask({name: each for name, each in wanted.items() if name not in kept[part]}):
             print(name, reply, flush=True)
-            answers[name] = reply
+            kept[part][name] = reply
             ANSWERS.write_text(json.dumps(kept, indent=1) + "\n")
-    PAGE.write_text(page(kept["vllm"], list(trials(answers))))
-    print(PAGE.read_text())
+    PAGE.write_text(page(kept["vllm"], list(trials(kept["answers"])), kept["others"]))
 
 
 if __name__ == "__main__":

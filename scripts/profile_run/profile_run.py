@@ -26,8 +26,8 @@ UNCOMPILED = {"mode": 0, "custom_ops": ["none"]}
 def profile_run(
     asked: Mapping[str, Any], card: PretendedCard, operators: Mapping[str, Callable[..., Any]]
 ) -> dict[str, Any]:
-    """Bytes beyond the parameters: `eager` and `compiled` peaks of the forward pass (None: the latter does not
-    run here), `workspaces` that stay after it,
+    """Bytes beyond the parameters: `eager` and `compiled` peaks of the forward pass (None: the latter was
+    not asked for or does not run here), `workspaces` that stay after it,
     and `sampler`, the peak of logits and sampler with the hidden states and workspaces alive (0: not this rank)."""
     from vllm.config import set_current_vllm_config
     from vllm.distributed import get_pp_group
@@ -37,6 +37,8 @@ def profile_run(
     card.count = arguments.get(sizes[0], 1) * arguments.get(sizes[1], 1)
     with tempfile.TemporaryDirectory(prefix="costmeter-trial-") as folder:
         (Path(folder) / "config.json").write_text(json.dumps(asked["config"]))
+        if asked.get("hf_quant_config") is not None:
+            (Path(folder) / "hf_quant_config.json").write_text(json.dumps(asked["hf_quant_config"]))
         config = deployment._config(folder, {**arguments, "compilation_config": UNCOMPILED}, card.count)
         with set_current_vllm_config(config), as_rank(config.parallel_config, 0):
             model = meta_model.build(config)
@@ -52,10 +54,12 @@ def profile_run(
                 if get_pp_group().is_last_rank:
                     run_sampler(model, hidden, config.scheduler_config.max_num_seqs, live)
                 sampler = live.peak if get_pp_group().is_last_rank else 0
-            try:
-                compiled = compiled_peak(model, inputs, config, operators) + workspaces
-            except Exception as why:  # noqa: BLE001 - the finding is that it cannot be traced or scheduled here
-                compiled, unready = None, [*unready, f"compiled: {type(why).__name__}: {why}"[:160]]
+            compiled = None
+            if asked["compile"]:
+                try:
+                    compiled = compiled_peak(model, inputs, config, operators) + workspaces
+                except Exception as why:  # noqa: BLE001 - the finding is that it cannot be traced or scheduled here
+                    unready.append(f"compiled: {type(why).__name__}: {why}"[:160])
     return {
         "eager": eager,
         "compiled": compiled,

@@ -27,7 +27,7 @@ def test_what_did_not_run_is_in_no_mean() -> None:
     """A deployment without an answer is shown, and counted nowhere but under the rule."""
     made = [trial(1.1, 1.0, 0.5), Trial("refused", (4.0,), 4.0, None, "why")]
     assert [len(errors_gib(made, peak)) for peak in methods(made).values()] == [2, 1, 1]
-    assert "| refused | 1 | 4.00 | 4.00 (+0.00) | - | - |" in activation_page.page("0", made)
+    assert "| refused | 1 | 4.00 | 4.00 (+0.00) | - | - |" in activation_page.page("0", made, {})
 
 
 def test_the_page_is_the_one_committed() -> None:
@@ -36,4 +36,4 @@ def test_the_page_is_the_one_committed() -> None:
     assert set(kept["answers"]) == set(deployments())
     assert sum(map(len, deployments().values())) == 36
     rows = list(trials(kept["answers"]))
-    assert activation_page.PAGE.read_text() == activation_page.page(kept["vllm"], rows)
+    assert activation_page.PAGE.read_text() == activation_page.page(kept["vllm"], rows, kept["others"])
