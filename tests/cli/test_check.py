@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shlex
 import subprocess
 import sys
@@ -155,19 +154,19 @@ def test_from_python_it_is_the_same_answer(capsys: pytest.CaptureFixture[str]) -
 
 
 HEAVY_MODULES = {"torch", "transformers", "vllm", "pydantic", "rich", "pynvml", "prometheus_client"}
+MOST_MODULES = 320
+"""Of a whole process, the standard library's included; 289 in 2026-11. Each costs time, which only the benchmark measures."""
 
 
-def test_a_check_is_quick_and_light() -> None:
-    """A whole process imports nothing heavy and takes a fraction of a second."""
+def test_a_check_is_light() -> None:
+    """A whole process imports nothing heavy, and not much at all."""
     program = (
         "import sys; from vllm_costmeter.cli.main import main; code = main(sys.argv[1:]); "
         "print('|'.join(sorted(set(sys.modules))), file=sys.stderr); sys.exit(code)"
     )
     words = [sys.executable, "-c", program, "check", LLAMA_8B, *ADA, "--max-model-len", "8192"]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0
-    assert HEAVY_MODULES.isdisjoint(done.stderr.strip().split("|"))
-    # processor time, which a busy machine does not change much; the benchmark holds the real bound, 0.25 s
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
+    imported = done.stderr.strip().split("|")
+    assert HEAVY_MODULES.isdisjoint(imported)
+    assert len(imported) <= MOST_MODULES

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 torch: Any = pytest.importorskip("torch")
+pytestmark = pytest.mark.heavy  # it imports torch
 
 FILE = Path(__file__).resolve().parents[2] / "scripts" / "profile_run" / "live_bytes.py"
 

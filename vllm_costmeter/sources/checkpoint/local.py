@@ -34,7 +34,9 @@ def checkpoint_in(folder: Path) -> CheckpointContents | None:
     try:
         names = [entry.name for entry in os.scandir(folder) if entry.is_file()]
     except OSError as error:
-        raise BadInputError(f"{error.filename or folder}: cannot be read: {error.strerror or error}") from None
+        raise BadInputError(
+            f"{error.filename or folder}: cannot be read: {error.strerror or error}"
+        ) from None
     files = safetensors_files(names)
     if len(files) > MOST_FILES:
         raise BadInputError(f"{folder}: {len(files)} safetensors files, more than {MOST_FILES}")
