@@ -155,7 +155,7 @@ def test_from_python_it_is_the_same_answer(capsys: pytest.CaptureFixture[str]) -
 
 HEAVY_MODULES = {"torch", "transformers", "vllm", "pydantic", "rich", "pynvml", "prometheus_client"}
 MOST_MODULES = 320
-"""Of a whole process, the standard library's included; 289 in 2026-11. Each costs time, which only the benchmark measures."""
+"""Of a whole process, the standard library's included; 289 in 2026-11. The benchmark measures time."""
 
 
 def test_a_check_is_light() -> None:

@@ -10,10 +10,15 @@ from typing import Any
 
 import pytest
 
-torch: Any = pytest.importorskip("torch")
-pytestmark = pytest.mark.heavy  # it imports torch
+pytestmark = pytest.mark.heavy  # torch takes seconds to import
 
 FILE = Path(__file__).resolve().parents[2] / "scripts" / "profile_run" / "live_bytes.py"
+
+
+@pytest.fixture(scope="module")
+def torch() -> Any:
+    """PyTorch, imported only where these tests run."""
+    return pytest.importorskip("torch")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +32,7 @@ def live_bytes() -> ModuleType:
     return module
 
 
-def test_the_peak_is_what_lived_together(live_bytes: ModuleType) -> None:
+def test_the_peak_is_what_lived_together(live_bytes: ModuleType, torch: Any) -> None:
     """Views and known tensors cost nothing; what is freed before the next is made does not add to it."""
     known = torch.empty(1000, device="meta")
     live = live_bytes.LiveBytes({}, [known])
@@ -43,7 +48,7 @@ def test_the_peak_is_what_lived_together(live_bytes: ModuleType) -> None:
     assert live.now == 0
 
 
-def test_a_custom_operator_shows_what_it_allocates_inside(live_bytes: ModuleType) -> None:
+def test_a_custom_operator_shows_what_it_allocates_inside(live_bytes: ModuleType, torch: Any) -> None:
     """vLLM's operators return small tensors and take large workspaces; one that fails is named and left out."""
     library = torch.library.Library("vllm", "FRAGMENT")
     operators: dict[str, Callable[..., Any]] = {"made_up": _with_workspace, "made_up_failing": _failing}
@@ -60,7 +65,7 @@ def test_a_custom_operator_shows_what_it_allocates_inside(live_bytes: ModuleType
 
 
 def _with_workspace(x: Any) -> Any:
-    workspace = torch.empty(1000, device="meta")
+    workspace = x.new_empty(1000)
     return x + workspace[:10]
 
 
