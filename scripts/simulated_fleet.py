@@ -11,15 +11,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from vllm_costmeter.core.engine_totals import EngineTotals
+from vllm_costmeter.core.estimate import rates_of
 from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import Meter, PhaseSplit
-from vllm_costmeter.core.meter.roofline import CardRates, ModelWork
+from vllm_costmeter.core.meter.roofline import ModelWork
 from vllm_costmeter.core.price import Price, owned_price, rental_price
 from vllm_costmeter.outputs.collector import LatestCollector
 from vllm_costmeter.outputs.error_counts import ErrorCounts
 from vllm_costmeter.outputs.exposition import ServerFacts
 from vllm_costmeter.outputs.prometheus import CollectorRegistry
 from vllm_costmeter.outputs.server_meter import ChargingProcess, OwnCounts
+from vllm_costmeter.sources.catalogue import find_gpu
+from vllm_costmeter.sources.known_models import named_model
 
 SECONDS, TICK_SECONDS, SCRAPE_SECONDS = 3600, 5, 15
 GIB = 1024**3
@@ -37,8 +40,9 @@ class Replica:
     price: Price
     work: ModelWork
     requests_per_second: Callable[[int], float]
+    card: str = "RTX 4090"
     restarts_at: int | None = None
-    sleeps_from: int = SECONDS
+    sleeps_from: int = SECONDS + 1
     comes_at: int = 0
 
 
@@ -90,6 +94,7 @@ FLEET = (
         rental_price(usd_per_gpu_hour=3.84, gpus=4, source="catalogue", as_of="2026-05-25"),
         SEVENTY,
         lambda second: 0.8 if second < 900 else 0.0,
+        card="H100 SXM",
         sleeps_from=2700,
     ),
 )
@@ -100,6 +105,7 @@ class Simulation:
 
     def __init__(self, replica: Replica) -> None:
         self.replica = replica
+        self.card = find_gpu(replica.card)
         self.now = 0
         self.totals = EngineTotals(engine_index=0)
         self.joules = 0.0
@@ -113,14 +119,13 @@ class Simulation:
             finished=self.take_finished,
             errors=ErrorCounts(),
         )
-        rates = CardRates(flops_per_second=165.2e12, memory_bytes_per_second=1008e9)
         self.process = ChargingProcess(
             own=own,
             meter=Meter(
                 engine_indexes=(0,),
                 gpus_per_engine=replica.gpus,
                 price=replica.price,
-                split=PhaseSplit(replica.work, rates),
+                split=PhaseSplit(replica.work, rates_of(self.card, named_model("Llama 3.1 8B").model)),
             ),
             facts=self.facts,
             publish=self.collector.publish,
@@ -150,8 +155,9 @@ class Simulation:
 
     def gpus(self) -> GpuReadings:
         busy = self.totals.running_requests > 0
-        cards = range(self.replica.gpus)
-        used = int((21.5 if not self.totals.asleep else 2.0) * GIB)
+        total = self.card.as_gpu().memory_bytes
+        used = int(0.91 * total) if not self.totals.asleep else 2 * GIB
+        watts = (self.card.tdp_watts or 0) * (0.87 if busy else 0.14)
         return GpuReadings(
             up=True,
             gpus=tuple(
@@ -159,15 +165,15 @@ class Simulation:
                     label=str(card),
                     index=card,
                     uuid=f"GPU-{card}",
-                    name="RTX 4090",
-                    memory_total_bytes=24 * GIB,
+                    name=self.card.name,
+                    memory_total_bytes=total,
                     memory_used_bytes=used,
                     process_memory_bytes=used - GIB // 2,
-                    power_watts=390.0 if busy else 62.0,
+                    power_watts=watts,
                     utilization_ratio=0.93 if busy else 0.0,
                     energy_joules=self.joules,
                 )
-                for card in cards
+                for card in range(self.replica.gpus)
             ),
             read_monotonic_seconds=float(self.now),
         )
@@ -200,7 +206,7 @@ class Simulation:
             kv_cache_usage_ratio=min(0.98, arrived / 55),
             last_token_unix_seconds=float(second) if done else totals.last_token_unix_seconds,
         )
-        self.joules += TICK_SECONDS * (390.0 if busy_seconds else 62.0)
+        self.joules += TICK_SECONDS * (self.card.tdp_watts or 0) * (0.87 if busy_seconds else 0.14)
         self.now += TICK_SECONDS
         self.process.tick()
 

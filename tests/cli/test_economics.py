@@ -146,6 +146,17 @@ def test_an_old_price_is_shown_with_its_age(capsys: pytest.CaptureFixture[str]) 
     assert price["stale"] is (price["age_days"] > 90)
 
 
+def test_a_break_even_says_whose_rent_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """The catalogue's, with its date and age, or the stated one."""
+    use = as_json(capsys, *COMMANDS["compare"])["plans"][0]["uses"][0]
+    assert use["break_even"]["rent_source"].startswith("rented, comparison article, 2026-05-25")
+    assert use["price"] == {"basis": "owned", "source": "as stated"}
+    assert main(COMMANDS["compare"]) == 0
+    assert "rent of RTX 4090: rented, comparison article, 2026-05-25" in capsys.readouterr().out
+    stated = ("compare", "--plan", "RTX 4090 160h @0.4 owned", "--purchase-usd", "2000")
+    assert as_json(capsys, *stated)["plans"][0]["uses"][0]["break_even"]["rent_source"] == "rented, as stated"
+
+
 def test_an_old_tariff_is_shown_with_its_age(capsys: pytest.CaptureFixture[str]) -> None:
     """A region's tariff has a source and a date as a rent has; carbon names its own."""
     words = [*COMMANDS["cost"], "--purchase-usd", "2000", "--region", "US New York"]

@@ -52,45 +52,47 @@ def _line(
         tokens_per_second=request.tokens_per_second,
         utilisation=request.utilisation,
     )
+    rent = _rented(request, card, count, today) if priced.cost.owned is not None else None
     return Line(
-        use, card, priced.in_words, _largest(card, count, models, precision), _break_even(request, use, card)
+        use,
+        card,
+        priced.in_words,
+        _largest(card, count, models, precision),
+        None if rent is None else _break_even(use, rent),
+        price_terms.price_values(priced),
+        "" if rent is None else rent.in_words,
     )
 
 
 def _priced(
     request: UseRequest, args: argparse.Namespace, card: Card, count: int, today: date
 ) -> price_terms.PricedCards:
-    if request.is_owned:
-        terms = argparse.Namespace(**{**vars(args), **request.owned})
-        owned = price_terms.owned_terms(terms, card)
-        if owned is None:
-            raise BadInputError(f"{request.gpu} owned: give --purchase-usd, what one such card costs")
-        return price_terms.owned_cards(terms, HourlyCost(count, owned=owned), "as stated", today)
+    if not request.is_owned:
+        return _rented(request, card, count, today) or price_terms.catalogue_price(card, count, today)
+    terms = argparse.Namespace(**{**vars(args), **request.owned})
+    owned = price_terms.owned_terms(terms, card)
+    if owned is None:
+        raise BadInputError(f"{request.gpu} owned: give --purchase-usd, what one such card costs")
+    return price_terms.owned_cards(terms, HourlyCost(count, owned=owned), "as stated", today)
+
+
+def _rented(request: UseRequest, card: Card, count: int, today: date) -> price_terms.PricedCards | None:
+    """At the stated price, else the catalogue's; None where it has none."""
     if request.usd_per_gpu_hour is not None and request.usd_per_hour is not None:
         raise BadInputError(f"{request.gpu} has two prices, per GPU and per node: keep one")
+    stated = request.usd_per_hour
     if request.usd_per_gpu_hour is not None:
-        return price_terms.PricedCards(
-            HourlyCost(count, rental_usd=request.usd_per_gpu_hour * count), "as stated"
-        )
-    if request.usd_per_hour is not None:
-        return price_terms.PricedCards(HourlyCost(count, rental_usd=request.usd_per_hour), "as stated")
-    return price_terms.catalogue_price(card, count, today)
+        stated = request.usd_per_gpu_hour * count
+    if stated is not None:
+        return price_terms.PricedCards(HourlyCost(count, rental_usd=stated), "as stated")
+    known = default_price(card, count) is not None
+    return price_terms.catalogue_price(card, count, today) if known else None
 
 
-def _break_even(request: UseRequest, use: Use, card: Card) -> BreakEven | None:
-    """An owned card against renting it: at the stated price, else the catalogue's."""
+def _break_even(use: Use, rent: price_terms.PricedCards) -> BreakEven:
     owned, cards = use.cost.owned, use.cost.cards
-    if owned is None:
-        return None
-    rent = request.usd_per_gpu_hour
-    if rent is None and request.usd_per_hour is not None:
-        rent = request.usd_per_hour / cards
-    if rent is None:
-        row = default_price(card, cards)
-        if row is None:
-            return None
-        rent = price_flags.money(str(row.usd_per_gpu_hour))
-    return break_even(owned, rent, use.hours, cards, use.utilisation)
+    assert owned is not None
+    return break_even(owned, rent.cost.usd_per_hour() / cards, use.hours, cards, use.utilisation)
 
 
 def _largest(card: Card, count: int, models: Sequence[NamedModel], precision: str) -> str | None:

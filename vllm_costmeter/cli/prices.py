@@ -60,6 +60,8 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
         return prices_update.run(args, today)
     if args.place is not None:
         raise BadInputError(f"{args.place!r} was not expected; `costmeter prices --help` shows what is")
+    if args.feed or args.to or args.as_of or args.yes:
+        raise BadInputError("--from, --to, --as-of and --yes belong to `costmeter prices update`")
     catalogue = load_catalogue()
     rows = _chosen(catalogue, args.gpu, args.provider)
     defaults = {row.gpu: catalogue.default_price(catalogue.find(row.gpu)) for row in rows}

@@ -130,8 +130,12 @@ def _break_even(comparison: Comparison, lines: list[Line], currency: Currency) -
         "on",
         "within its life",
     )
+    rents = dict.fromkeys(f"rent of {line.use.name}: {line.rent_source}." for line in lines)
     return Section(
-        f"Buying against renting, bought {comparison.bought.isoformat()}, {currency.code}", titles, rows
+        f"Buying against renting, bought {comparison.bought.isoformat()}, {currency.code}",
+        titles,
+        rows,
+        tuple(rents),
     )
 
 
@@ -192,6 +196,7 @@ def _line_values(comparison: Comparison, line: Line) -> dict[str, Any]:
         "gpu": {"name": use.card, "count": use.cost.cards},
         "basis": use.cost.basis,
         "price_source": line.price_source,
+        "price": dict(line.price),
         "usd_per_hour": use.cost.usd_per_hour(),
         "hours_per_month": use.hours,
         "usd_per_month": use.usd(),
@@ -220,6 +225,7 @@ def _break_even_values(comparison: Comparison, line: Line) -> dict[str, Any]:
     found: dict[str, Any] = {
         "purchase_usd": each.purchase_usd,
         "rent_usd_per_month": each.rent_usd_per_month,
+        "rent_source": line.rent_source,
         "running_usd_per_month": each.own_usd_per_month,
         "reached": each.months is not None,
         "within_lifetime": each.within_lifetime,

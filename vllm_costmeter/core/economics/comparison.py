@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
@@ -22,6 +23,10 @@ class Line:
     """Of the asked models in the asked precision the one with the most parameters that fits; None: none does."""
     break_even: BreakEven | None
     """Against renting the same; None for rented cards and where no rent is known."""
+    price: Mapping[str, object] = field(default_factory=dict)
+    """Its parts, with source and date, for a document."""
+    rent_source: str = ""
+    """Of the rent in `break_even`, in words."""
 
 
 @dataclass(frozen=True, slots=True)
