@@ -118,7 +118,7 @@ _WRAPPERS = """
     InternVLForConditionalGeneration InternS1ForConditionalGeneration Idefics3ForConditionalGeneration
     SmolVLMForConditionalGeneration PaliGemmaForConditionalGeneration AriaForConditionalGeneration
     Glm4vForConditionalGeneration Glm4vMoeForConditionalGeneration VoxtralForConditionalGeneration
-    Cohere2VisionForConditionalGeneration
+    Cohere2VisionForConditionalGeneration Qwen2_5OmniModel Qwen2_5OmniForConditionalGeneration
 """
 WRAPPERS = frozenset(_WRAPPERS.split())
 """Multimodal models whose language model is another model of this table, named by their text section."""
@@ -140,7 +140,15 @@ MODEL_TYPES: dict[str, Family] = {
         plain,
     ),
     **dict.fromkeys(
-        ("qwen2_vl_text", "qwen2_5_vl_text", "qwen3_vl_text", "qwen3_vl_moe_text", "qwen2_vl", "qwen2_5_vl"),
+        (
+            "qwen2_5_omni_text",
+            "qwen2_vl_text",
+            "qwen2_5_vl_text",
+            "qwen3_vl_text",
+            "qwen3_vl_moe_text",
+            "qwen2_vl",
+            "qwen2_5_vl",
+        ),
         plain,
     ),
     **dict.fromkeys(
