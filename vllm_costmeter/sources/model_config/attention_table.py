@@ -119,6 +119,7 @@ _WRAPPERS = """
     SmolVLMForConditionalGeneration PaliGemmaForConditionalGeneration AriaForConditionalGeneration
     Glm4vForConditionalGeneration Glm4vMoeForConditionalGeneration VoxtralForConditionalGeneration
     Cohere2VisionForConditionalGeneration Qwen2_5OmniModel Qwen2_5OmniForConditionalGeneration
+    Qwen3OmniMoeForConditionalGeneration
 """
 WRAPPERS = frozenset(_WRAPPERS.split())
 """Multimodal models whose language model is another model of this table, named by their text section."""
@@ -142,6 +143,7 @@ MODEL_TYPES: dict[str, Family] = {
     **dict.fromkeys(
         (
             "qwen2_5_omni_text",
+            "qwen3_omni_moe_text",
             "qwen2_vl_text",
             "qwen2_5_vl_text",
             "qwen3_vl_text",

@@ -49,6 +49,9 @@ _IDEFICS = Architecture(of_style(dense.LLAMA), vision_siglip.idefics3, _IDEFICS_
 _LLAMAS = {"llama": of_style(dense.LLAMA), "mistral": of_style(dense.LLAMA), "qwen2": of_style(dense.QWEN2)}
 
 MULTIMODAL: dict[str, Architecture] = {
+    "Qwen3OmniMoeForConditionalGeneration": Architecture(
+        moe.qwen_moe, audio.qwen3_omni, _OMNI_NAMES, ("audio", "image", "video")
+    ),
     "Cohere2VisionForConditionalGeneration": Architecture(
         dense_variants.cohere, vision_siglip.cohere2_vision
     ),
