@@ -7,13 +7,13 @@ from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
 from vllm_costmeter.core.model.attention import LayerCaches, ModelAttention
+from vllm_costmeter.sources.model_config.architectures.source import text_section as stated_text_section
 from vllm_costmeter.sources.model_config.attention_heads import Family, stated_query_heads
 from vllm_costmeter.sources.model_config.attention_table import FAMILIES, MODEL_TYPES, WRAPPERS
 from vllm_costmeter.sources.model_config.class_defaults import with_class_defaults
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 _LONGEST_NAME = 100  # the longest of vLLM 0.32's architectures has 48 letters
-_TEXT_SECTIONS = ("text_config", "llm_config", "language_config")
 _MODELOPT_KV_DTYPES = {"fp8": "fp8_e4m3", "nvfp4": "nvfp4"}  # MODELOPT_TO_VLLM_KV_CACHE_DTYPE_MAP, vLLM 0.32
 
 
@@ -63,9 +63,7 @@ def _family(config: ConfigReader, text: ConfigReader, architecture: str) -> Fami
 
 def text_section(config: ConfigReader) -> ConfigReader:
     """The section that describes the language model, with what its configuration class fills in."""
-    section = config.optional_section(*_TEXT_SECTIONS)
-    text = config if section is None else section
-    return with_class_defaults(text)
+    return with_class_defaults(stated_text_section(config))
 
 
 def _dtype(config: ConfigReader, text: ConfigReader) -> str:

@@ -74,7 +74,7 @@ def plain(text: ConfigReader) -> Layers:
     sliding = SlidingWindow(full.num_kv_heads, full.head_size, window)
     if text.optional_list("layer_types") is None:
         return ((sliding,),) * count
-    return _mixed(layer_types(text, count), full, sliding)
+    return mixed(layer_types(text, count), full, sliding)
 
 
 def listed(text: ConfigReader) -> Layers:
@@ -98,7 +98,7 @@ def interleaved(default_pattern: int) -> Family:
         window = text.int("sliding_window", default=4096, minimum=1)
         full = FullAttention(kv_heads(text), head_size(text))
         sliding = SlidingWindow(full.num_kv_heads, full.head_size, window)
-        return _mixed(layer_types(text, layer_count(text), default_pattern), full, sliding)
+        return mixed(layer_types(text, layer_count(text), default_pattern), full, sliding)
 
     return family
 
@@ -111,7 +111,7 @@ def cohere(text: ConfigReader) -> Layers:
     if window is None:
         return ((full,),) * count
     sliding = SlidingWindow(full.num_kv_heads, full.head_size, window + 1)
-    return _mixed(layer_types(text, count, 4), full, sliding)
+    return mixed(layer_types(text, count, 4), full, sliding)
 
 
 def gpt_oss(text: ConfigReader) -> Layers:
@@ -138,18 +138,16 @@ def llama4(text: ConfigReader) -> Layers:
     return tuple((full,) if (index + 1) % interval == 0 else (chunk,) for index in range(count))
 
 
-def gemma4(text: ConfigReader) -> Layers:
-    """Windows and wider global heads; the last `num_kv_shared_layers` read the caches of earlier layers."""
-    count = layer_count(text)
-    heads, size = kv_heads(text), head_size(text)
-    global_heads = text.optional_int("num_global_key_value_heads", minimum=1)
-    if not text.bool("attention_k_eq_v", default=True):
-        global_heads = None
-    full = FullAttention(global_heads or heads, text.int("global_head_dim", default=512, minimum=1))
-    sliding = SlidingWindow(heads, size, text.int("sliding_window", default=512, minimum=1))
-    kinds = (*layer_types(text, count, 6)[:-1], "full_attention")
-    own = count - text.int("num_kv_shared_layers", default=0, maximum=count)
-    return _mixed(kinds[:own], full, sliding) + ((),) * (count - own)
+def minicpm3(text: ConfigReader) -> Layers:
+    """Keys of a plain and a rotated part per query head; values are stored as wide."""
+    size = text.int("qk_nope_head_dim", minimum=1) + text.int("qk_rope_head_dim", minimum=1)
+    return ((FullAttention(query_heads(text), size),),) * layer_count(text)
+
+
+def gpt_bigcode(text: ConfigReader) -> Layers:
+    """StarCoder: one key head, unless `multi_query` is off."""
+    heads = 1 if text.bool("multi_query", default=True) else query_heads(text)
+    return ((FullAttention(heads, head_size(text)),),) * layer_count(text)
 
 
 def mimo_v2(text: ConfigReader) -> Layers:
@@ -239,7 +237,7 @@ def _window(text: ConfigReader) -> int | None:
     return text.optional_int("sliding_window") or None
 
 
-def _mixed(kinds: Sequence[str], full: FullAttention, sliding: SlidingWindow) -> Layers:
+def mixed(kinds: Sequence[str], full: FullAttention, sliding: SlidingWindow) -> Layers:
     by_name: dict[str, LayerCaches] = {"full_attention": (full,), "sliding_attention": (sliding,)}
     unknown = set(kinds) - by_name.keys()
     if unknown:

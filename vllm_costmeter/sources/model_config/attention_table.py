@@ -13,12 +13,13 @@ from vllm_costmeter.sources.model_config.attention_heads import (
     encoder_only,
     falcon,
     full_everywhere,
-    gemma4,
+    gpt_bigcode,
     gpt_oss,
     interleaved,
     listed,
     llama4,
     mimo_v2,
+    minicpm3,
     nemotron_nas,
     plain,
     whisper,
@@ -41,6 +42,7 @@ from vllm_costmeter.sources.model_config.attention_recurrent import (
     mamba2,
     nemotron_h,
 )
+from vllm_costmeter.sources.model_config.attention_shared import gemma3n, gemma4
 
 _NAMES: dict[Family, str] = {
     plain: """
@@ -49,7 +51,8 @@ _NAMES: dict[Family, str] = {
         Qwen2ForRewardModel Qwen2ForProcessRewardModel Qwen2MoeForCausalLM Qwen3ForCausalLM Qwen3MoeForCausalLM
         MixtralForCausalLM GraniteForCausalLM GraniteMoeForCausalLM GraniteMoeSharedForCausalLM
         Phi3ForCausalLM PhiMoEForCausalLM MiMoForCausalLM SmolLM3ForCausalLM Starcoder2ForCausalLM
-        Olmo3ForCausalLM AfmoeForCausalLM EagleLlamaForCausalLM Eagle3LlamaForCausalLM LlamaForCausalLMEagle3
+        Olmo3ForCausalLM CwmForCausalLM AfmoeForCausalLM EagleLlamaForCausalLM Eagle3LlamaForCausalLM
+        LlamaForCausalLMEagle3
     """,
     full_everywhere: """
         GemmaForCausalLM InternLM2ForCausalLM InternLM2ForRewardModel OlmoeForCausalLM MiniMaxM2ForCausalLM
@@ -58,9 +61,13 @@ _NAMES: dict[Family, str] = {
         BailingMoeForCausalLM BailingMoeV2ForCausalLM GPT2LMHeadModel GPT2ForSequenceClassification GPTJForCausalLM
         OPTForCausalLM BloomForCausalLM TeleChat2ForCausalLM TeleFLMForCausalLM HyperCLOVAXForCausalLM
         MiniCPMForCausalLM ArceeForCausalLM OlmoForCausalLM Olmo2ForCausalLM SeedOssForCausalLM GPTNeoXForCausalLM
-        PhiForCausalLM GlmForCausalLM HunYuanDenseV1ForCausalLM HYV3ForCausalLM
+        ApertusForCausalLM Jais2ForCausalLM HunYuanMoEV1ForCausalLM PhiForCausalLM GlmForCausalLM
+        HunYuanDenseV1ForCausalLM HYV3ForCausalLM
     """,
-    interleaved(2): "Gemma2ForCausalLM Gemma2Model",
+    interleaved(2): "Gemma2ForCausalLM Gemma2Model VaultGemmaForCausalLM",
+    gemma3n: "Gemma3nForCausalLM",
+    minicpm3: "MiniCPM3ForCausalLM",
+    gpt_bigcode: "GPTBigCodeForCausalLM",
     interleaved(6): "Gemma3ForCausalLM Gemma3TextModel Gemma3ForConditionalGeneration",
     gemma4: "Gemma4ForCausalLM Gemma4ForConditionalGeneration Gemma4UnifiedForConditionalGeneration",
     cohere: "CohereForCausalLM Cohere2ForCausalLM Cohere2MoeForCausalLM",
@@ -111,7 +118,8 @@ _WRAPPERS = """
     InternVLForConditionalGeneration InternS1ForConditionalGeneration Idefics3ForConditionalGeneration
     SmolVLMForConditionalGeneration PaliGemmaForConditionalGeneration AriaForConditionalGeneration
     Glm4vForConditionalGeneration Glm4vMoeForConditionalGeneration VoxtralForConditionalGeneration
-    Cohere2VisionForConditionalGeneration
+    Cohere2VisionForConditionalGeneration Qwen2_5OmniModel Qwen2_5OmniForConditionalGeneration
+    Qwen3OmniMoeForConditionalGeneration
 """
 WRAPPERS = frozenset(_WRAPPERS.split())
 """Multimodal models whose language model is another model of this table, named by their text section."""
@@ -133,7 +141,16 @@ MODEL_TYPES: dict[str, Family] = {
         plain,
     ),
     **dict.fromkeys(
-        ("qwen2_vl_text", "qwen2_5_vl_text", "qwen3_vl_text", "qwen3_vl_moe_text", "qwen2_vl", "qwen2_5_vl"),
+        (
+            "qwen2_5_omni_text",
+            "qwen3_omni_moe_text",
+            "qwen2_vl_text",
+            "qwen2_5_vl_text",
+            "qwen3_vl_text",
+            "qwen3_vl_moe_text",
+            "qwen2_vl",
+            "qwen2_5_vl",
+        ),
         plain,
     ),
     **dict.fromkeys(

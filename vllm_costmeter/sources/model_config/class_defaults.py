@@ -57,6 +57,11 @@ CLASS_DEFAULTS: dict[str, dict[str, int | bool]] = {
     "mistral": _MISTRAL,
     "mixtral": _MISTRAL | {"num_local_experts": 8},
     "qwen2": {"vocab_size": 151936, "max_position_embeddings": 32768},
+    "qwen2_5_omni_text": {
+        "vocab_size": 152064,
+        "max_position_embeddings": 32768,
+        "tie_word_embeddings": True,
+    },
     "qwen3": {"vocab_size": 151936, "max_position_embeddings": 32768, "head_dim": 128},
     "qwen3_moe": {"vocab_size": 151936, "max_position_embeddings": 32768},
     "phi3": {"vocab_size": 32064, "max_position_embeddings": 4096},

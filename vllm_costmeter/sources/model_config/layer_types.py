@@ -1,4 +1,4 @@
-"""Which kind of attention each layer of a decoder has."""
+"""What a file says of each layer of a decoder: its kind of attention, its width."""
 
 from __future__ import annotations
 
@@ -24,3 +24,15 @@ def layer_types(text: ConfigReader, num_layers: int, default_pattern: int | None
     return tuple(
         "full_attention" if (index + 1) % pattern == 0 else "sliding_attention" for index in range(num_layers)
     )
+
+
+def width_of_layer(text: ConfigReader, key: str, index: int) -> int:
+    """A width that is given once, or as a list with one per layer."""
+    stated = text.raw(key)
+    if not isinstance(stated, list):
+        return text.int(key, minimum=1)
+    if index >= len(stated):
+        raise BadInputError(
+            f"{text.name}: {text.path}{key} has {len(stated)} entries, layer {index} has none"
+        )
+    return ConfigReader({key: stated[index]}, text.name, text.path).int(key, minimum=1)

@@ -137,10 +137,17 @@ def _sizes(source: Source) -> Sizes:
         num_attention_heads=heads,
         num_key_value_heads=source.num_kv_heads if heads else 0,
         head_size=text.optional_int("head_dim") or (source.hidden_size // heads if heads else 0),
-        intermediate_size=text.optional_int("intermediate_size") or 0,
-        moe_intermediate_size=(
-            text.optional_int("moe_intermediate_size", "intermediate_size") or 0 if count else 0
-        ),
+        intermediate_size=_widest(text, "intermediate_size"),
+        moe_intermediate_size=_widest(text, "moe_intermediate_size", "intermediate_size") if count else 0,
         num_experts=count,
-        num_experts_per_token=text.optional_int(*_EXPERTS_PER_TOKEN) or 0 if count else 0,
+        num_experts_per_token=_widest(text, *_EXPERTS_PER_TOKEN) if count else 0,
     )
+
+
+def _widest(text: ConfigReader, *keys: str) -> int:
+    """A size that some files state per layer; 0 where none is stated."""
+    stated = text.raw(*keys)
+    if not isinstance(stated, list):
+        return text.optional_int(*keys) or 0
+    sizes = (ConfigReader({keys[0]: value}, text.name, text.path).int(keys[0], default=0) for value in stated)
+    return max(sizes, default=0)

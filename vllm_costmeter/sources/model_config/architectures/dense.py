@@ -63,6 +63,9 @@ class Style:
     inverse_frequencies: int = 0
     """Sets of float32 inverse frequencies instead of tables: models that vLLM runs by transformers' own code keep
     each set twice, as read and as scaled."""
+    layer_extra: tuple[Part, ...] = ()
+    extra: tuple[Part, ...] = ()
+    """Small parts of every layer, and of every pipeline rank."""
     on_every_rank: tuple[Edge, ...] = ()
     names: Names = Names()
 
@@ -84,6 +87,7 @@ def dense(source: Source, style: Style) -> Weights:
             *dense_attention(source, style, rotary),
             *_mlp(source, style),
             *norms(hidden, *style.norm_names, bias=style.norm_bias),
+            *style.layer_extra,
         )
     )
     return language_model(
@@ -94,7 +98,7 @@ def dense(source: Source, style: Style) -> Weights:
         layer_prefix=names.layers,
         head=names.head,
         final_norm=norms(hidden, "model.norm", bias=style.norm_bias) if style.final_norm else (),
-        extra_everywhere=_frequencies(source, style),
+        extra_everywhere=(*style.extra, *_frequencies(source, style)),
         on_every_rank=style.on_every_rank,
     )
 

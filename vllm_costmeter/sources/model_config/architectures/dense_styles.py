@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vllm_costmeter.core.model.parts import Buffer, Tensor
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.architectures.blocks import EDGES
 from vllm_costmeter.sources.model_config.architectures.dense import LLAMA, QWEN2, Names, Style, dense
@@ -20,7 +21,15 @@ _TRANSFORMERS = (
 )
 
 STYLES: dict[str, Style] = {
+    "ApertusForCausalLM": Style(
+        out_bias=False,
+        qk_norm="head",
+        gated=False,
+        norm_names=("attention_layernorm", "feedforward_layernorm"),
+        layer_extra=(Tensor("mlp.act_fn.alpha", 2), Buffer("mlp.act_fn.constants", 2)),
+    ),
     "ArceeForCausalLM": Style(gated=False, inverse_frequencies=_TRANSFORMERS),
+    "CwmForCausalLM": Style(inverse_frequencies=_TRANSFORMERS),
     "Ernie4_5ForCausalLM": Style(bias_key="use_bias", out_bias=False, mlp_bias=False, tied=True),
     "ExaoneForCausalLM": Style(names=_EXAONE_NAMES, norm_names=("ln_1", "ln_2")),
     "Exaone4ForCausalLM": Style(qk_norm="head", norm_names=_OUTER_NORMS),
@@ -40,6 +49,14 @@ STYLES: dict[str, Style] = {
     ),
     "HunYuanDenseV1ForCausalLM": Style(qk_norm="head", inverse_frequencies=_TRANSFORMERS),
     "InternLM2ForCausalLM": Style(fused_qkv=True, names=_INTERNLM2_NAMES, on_every_rank=EDGES),
+    "Jais2ForCausalLM": Style(
+        qkv_bias=True,
+        out_bias=True,
+        mlp_bias=True,
+        norm_bias=True,
+        gated=False,
+        inverse_frequencies=_TRANSFORMERS,
+    ),
     "MiMoForCausalLM": QWEN2,
     "MiniCPMForCausalLM": Style(on_every_rank=EDGES),
     "NemotronForCausalLM": Style(gated=False, norm_bias=True, partial_rotary=0.5),
@@ -77,6 +94,13 @@ STYLES: dict[str, Style] = {
     "TeleChat2ForCausalLM": Style(qkv_bias=False, out_bias=True, mlp_bias=False, down_bias=True),
     "TeleChat3ForCausalLM": LLAMA,
     "TeleFLMForCausalLM": LLAMA,
+    "VaultGemmaForCausalLM": Style(
+        head_size=256,
+        tied=True,
+        norm_names=("input_layernorm", "pre_feedforward_layernorm"),
+        inverse_frequencies=_TRANSFORMERS,
+        extra=(Buffer("model.embed_tokens.embed_scale", 1),),
+    ),
 }
 _POST_NORM = Style(norm_names=("input_layernorm", "post_attention_layernorm", "post_norm1", "post_norm2"))
 

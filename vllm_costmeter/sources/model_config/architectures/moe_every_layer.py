@@ -4,7 +4,9 @@ DBRX, Command A (vLLM 0.32's model code)."""
 from __future__ import annotations
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.model.parts import Buffer
 from vllm_costmeter.core.model.weights import Layer, Weights
+from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     EDGES,
     attention,
@@ -14,8 +16,9 @@ from vllm_costmeter.sources.model_config.architectures.blocks import (
     norms,
     router,
 )
-from vllm_costmeter.sources.model_config.architectures.dense import Style, style_attention
+from vllm_costmeter.sources.model_config.architectures.dense import Style, dense_attention, style_attention
 from vllm_costmeter.sources.model_config.architectures.source import Source
+from vllm_costmeter.sources.model_config.layer_types import width_of_layer
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
 _TWO_NORMS = ("input_layernorm", "post_attention_layernorm")
@@ -54,6 +57,29 @@ def olmoe(source: Source) -> Weights:
         )
     )
     return language_model(source, [layer] * source.num_layers, tied=source.is_tied(), on_every_rank=EDGES)
+
+
+def hunyuan_moe(source: Source) -> Weights:
+    """Hunyuan MoE (A13B): a shared expert as wide as a dense MLP; run by transformers' code."""
+    text, hidden, size = source.text, source.hidden_size, source.head_size()
+    count = text.int("num_experts", minimum=1)
+    widths = {width_of_layer(text, "moe_intermediate_size", index) for index in range(source.num_layers)}
+    if len(widths) > 1:
+        raise NotUnderstoodError(f"{text.name}: Hunyuan MoE with experts of several widths is not known")
+    layer = Layer(
+        (
+            *dense_attention(source, Style(), None),
+            *norms(size, "self_attn.query_layernorm", "self_attn.key_layernorm"),
+            router("mlp.gate.wg", hidden, count),
+            experts("mlp.experts", count, hidden, widths.pop()),
+            *gated_mlp("mlp.shared_mlp", hidden, source.intermediate_size),
+            *norms(hidden, *_TWO_NORMS),
+        )
+    )
+    frequencies = Buffer("model.rotary_emb.inv_freq", 2 * (size // 2), FLOAT32_BYTES)
+    return language_model(
+        source, [layer] * source.num_layers, tied=source.is_tied(), extra_everywhere=(frequencies,)
+    )
 
 
 def phi_moe(source: Source) -> Weights:

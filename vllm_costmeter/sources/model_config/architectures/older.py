@@ -21,7 +21,7 @@ from vllm_costmeter.sources.model_config.architectures.source import Source
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
 _OPT_OFFSET = 2  # OPTLearnedPositionalEmbedding keeps two rows more than positions
-_MLP_FACTOR = 4  # inner size over hidden size where the file states none
+MLP_FACTOR = 4  # inner size over hidden size where the file states none
 
 
 def gpt2(source: Source) -> Weights:
@@ -30,12 +30,12 @@ def gpt2(source: Source) -> Weights:
     positions = Tensor("transformer.wpe", source.max_position, hidden)
     layer = Layer(
         (
-            *_attention(source, "attn", out="c_proj", bias=True),
-            *mlp("mlp", hidden, _inner(source, "n_inner"), bias=True, names=("c_fc", "c_proj")),
+            *many_heads(source, "attn", out="c_proj", bias=True),
+            *mlp("mlp", hidden, inner_size(source, "n_inner"), bias=True, names=("c_fc", "c_proj")),
             *norms(hidden, "ln_1", "ln_2", bias=True),
         )
     )
-    return _whole(source, layer, "transformer.h.{}.", "transformer.wte", tied=True, extra=(positions,))
+    return whole(source, layer, "transformer.h.{}.", "transformer.wte", tied=True, extra=(positions,))
 
 
 def gpt_j(source: Source) -> Weights:
@@ -50,15 +50,15 @@ def gpt_j(source: Source) -> Weights:
     )
     layer = Layer(
         (
-            *_attention(source, "attn", out="out_proj", bias=False),
+            *many_heads(source, "attn", out="out_proj", bias=False),
             table,
-            *mlp("mlp", hidden, _inner(source, "n_inner"), bias=True, names=("fc_in", "fc_out")),
+            *mlp("mlp", hidden, inner_size(source, "n_inner"), bias=True, names=("fc_in", "fc_out")),
             *norms(hidden, "ln_1", bias=True),
         )
     )
     if source.is_tied():
         raise NotUnderstoodError(f"{text.name}: GPT-J with a tied head, which vLLM refuses")
-    return _whole(source, layer, "transformer.h.{}.", "transformer.wte", tied=False, head_bias=True)
+    return whole(source, layer, "transformer.h.{}.", "transformer.wte", tied=False, head_bias=True)
 
 
 def opt(source: Source) -> Weights:
@@ -74,7 +74,7 @@ def opt(source: Source) -> Weights:
         extra += norms(hidden, "final_layer_norm", bias=True)
     layer = Layer(
         (
-            *_attention(source, "self_attn", out="out_proj", bias=bias, fused_from=QKV),
+            *many_heads(source, "self_attn", out="out_proj", bias=bias, fused_from=QKV),
             *mlp("layer", hidden, source.intermediate_size, bias=bias, names=("fc1", "fc2")),
             *norms(hidden, "self_attn_layer_norm", "final_layer_norm", bias=True),
         )
@@ -128,14 +128,14 @@ def falcon(source: Source) -> Weights:
             *mlp(
                 "mlp",
                 hidden,
-                _inner(source, "ffn_hidden_size"),
+                inner_size(source, "ffn_hidden_size"),
                 bias=bias,
                 names=("dense_h_to_4h", "dense_4h_to_h"),
             ),
             *norms(hidden, *names, bias=True),
         )
     )
-    return _whole(source, layer, "transformer.h.{}.", "transformer.word_embeddings", tied=True)
+    return whole(source, layer, "transformer.h.{}.", "transformer.word_embeddings", tied=True)
 
 
 def chatglm(source: Source) -> Weights:
@@ -181,7 +181,7 @@ def chatglm(source: Source) -> Weights:
     )
 
 
-def _attention(
+def many_heads(
     source: Source, name: str, *, out: str, bias: bool, fused_from: tuple[str, ...] = ()
 ) -> tuple[Part, ...]:
     """As many key heads as query heads, mostly in one matrix of the checkpoint."""
@@ -200,11 +200,11 @@ def _attention(
     )
 
 
-def _inner(source: Source, key: str) -> int:
-    return source.text.int(key, default=_MLP_FACTOR * source.hidden_size, minimum=1)
+def inner_size(source: Source, key: str) -> int:
+    return source.text.int(key, default=MLP_FACTOR * source.hidden_size, minimum=1)
 
 
-def _whole(
+def whole(
     source: Source,
     layer: Layer,
     prefix: str,

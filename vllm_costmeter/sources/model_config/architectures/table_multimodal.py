@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vllm_costmeter.sources.model_config.architectures import (
+    audio,
     dense,
     dense_variants,
     gemma,
@@ -13,6 +14,7 @@ from vllm_costmeter.sources.model_config.architectures import (
     moe_dense_first,
     vision,
     vision_internvl,
+    vision_siglip,
     vision_towers,
     whisper,
 )
@@ -32,7 +34,43 @@ _GEMMA_NAMES = (
     ("lm_head.", "language_model.lm_head."),
 )
 
+_OMNI_NAMES = (
+    ("thinker.model.", "language_model.model."),
+    ("thinker.lm_head.", "language_model.lm_head."),
+    ("thinker.", ""),
+)
+_IDEFICS_NAMES = (
+    ("model.text_model.", "language_model.model."),
+    ("lm_head.", "language_model.lm_head."),
+    ("model.vision_model.", "vision_tower.vision_model."),
+)
+_OMNI = Architecture(of_style(dense.QWEN2), audio.qwen2_5_omni, _OMNI_NAMES, ("audio", "image", "video"))
+_IDEFICS = Architecture(of_style(dense.LLAMA), vision_siglip.idefics3, _IDEFICS_NAMES, is_pipelined=False)
+_LLAMAS = {"llama": of_style(dense.LLAMA), "mistral": of_style(dense.LLAMA), "qwen2": of_style(dense.QWEN2)}
+
 MULTIMODAL: dict[str, Architecture] = {
+    "Qwen3OmniMoeForConditionalGeneration": Architecture(
+        moe.qwen_moe, audio.qwen3_omni, _OMNI_NAMES, ("audio", "image", "video")
+    ),
+    "Cohere2VisionForConditionalGeneration": Architecture(
+        dense_variants.cohere, vision_siglip.cohere2_vision
+    ),
+    "Idefics3ForConditionalGeneration": _IDEFICS,
+    "SmolVLMForConditionalGeneration": _IDEFICS,
+    "LlavaNextForConditionalGeneration": Architecture(
+        vision_siglip.text_of(_LLAMAS), vision_siglip.llava_next
+    ),
+    "LlavaOnevisionForConditionalGeneration": Architecture(
+        vision_siglip.text_of(_LLAMAS), vision_siglip.llava_onevision, inputs=_BOTH
+    ),
+    "PaliGemmaForConditionalGeneration": Architecture(
+        vision_siglip.text_of({"gemma": gemma.gemma, "gemma2": gemma.gemma}), vision_siglip.paligemma
+    ),
+    "Qwen2AudioForConditionalGeneration": Architecture(
+        of_style(dense.QWEN2), audio.qwen2_audio, inputs=("audio",)
+    ),
+    "Qwen2_5OmniForConditionalGeneration": _OMNI,
+    "Qwen2_5OmniModel": _OMNI,
     "Gemma3ForConditionalGeneration": Architecture(gemma.gemma3, vision.gemma3, _GEMMA_NAMES),
     "Gemma4ForConditionalGeneration": Architecture(gemma.gemma4, vision.gemma4, _GEMMA_NAMES, _BOTH),
     "Glm4vForConditionalGeneration": Architecture(
@@ -49,7 +87,7 @@ MULTIMODAL: dict[str, Architecture] = {
     ),
     "KimiVLForConditionalGeneration": Architecture(mla.deepseek, vision_internvl.kimi_vl),
     "Llama4ForConditionalGeneration": Architecture(llama4.llama4, vision.llama4),
-    "LlavaForConditionalGeneration": Architecture(of_style(dense.LLAMA), vision_towers.llava),
+    "LlavaForConditionalGeneration": Architecture(vision_siglip.text_of(_LLAMAS), vision_siglip.llava_any),
     "Mistral3ForConditionalGeneration": Architecture(of_style(dense.LLAMA), vision_towers.mistral3),
     "Qwen2_5_VLForConditionalGeneration": Architecture(
         of_style(dense.QWEN2), vision_towers.qwen2_5_vl, _QWEN_VL_NAMES, _BOTH

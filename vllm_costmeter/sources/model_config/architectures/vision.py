@@ -52,8 +52,8 @@ def qwen3_vl(source: Source) -> tuple[Part, ...]:
     return (*parts, *_repeat("visual.blocks", block, depth))
 
 
-def siglip(source: Source) -> tuple[Part, ...]:
-    """The SigLIP tower of Gemma 3."""
+def siglip(source: Source, *, has_post_norm: bool = True, has_position_ids: bool = True) -> tuple[Part, ...]:
+    """The SigLIP tower of Gemma 3 and others."""
     vision = vision_section(source)
     width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
     depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
@@ -69,8 +69,8 @@ def siglip(source: Source) -> tuple[Part, ...]:
     return (
         Tensor(f"{name}.embeddings.patch_embedding", width * (pixels + 1)),
         Tensor(f"{name}.embeddings.position_embedding", positions * width),
-        Buffer(f"{name}.embeddings.position_ids", positions, _INT64_BYTES),
-        *norms(width, f"{name}.post_layernorm", bias=True),
+        *((Buffer(f"{name}.embeddings.position_ids", positions, _INT64_BYTES),) if has_position_ids else ()),
+        *(norms(width, f"{name}.post_layernorm", bias=True) if has_post_norm else ()),
         *_repeat(f"{name}.encoder.layers", block, depth),
     )
 

@@ -102,32 +102,41 @@ def llava(source: Source) -> tuple[Part, ...]:
     )
 
 
-def mistral3(source: Source) -> tuple[Part, ...]:
-    """Pixtral's tower and the patch merger of Mistral Small 3.1 and later."""
+def pixtral(source: Source) -> tuple[Part, ...]:
+    """Pixtral's tower, up to the layer whose features are used."""
     vision = vision_section(source)
-    if vision.raw("model_type") not in (None, "pixtral"):
-        raise NotUnderstoodError(f"{source.root.name}: Mistral 3 with a tower that is not Pixtral")
     width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
     size = vision.int("head_dim", default=width // heads, minimum=1)
     patch = vision.int("patch_size", minimum=1)
-    merge = source.root.int("spatial_merge_size", default=2, minimum=1)
     block = (
         *norms(width, "attention_norm", "ffn_norm"),
         Linear("attention.qkv_proj", width, (Output(heads, size),) * 3, "column"),
         row("attention.o_proj", heads * size, width),
         *gated_mlp("feed_forward", width, vision.int("intermediate_size", minimum=1)),
     )
-    hidden = source.hidden_size
-    bias = source.root.bool("multimodal_projector_bias", default=False)
     used = source.root.raw("vision_feature_layer")
     depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
     if isinstance(used, int) and -depth <= used < 0:
         depth += used + 1
     return (
         Tensor("vision_tower.patch_conv", 3 * patch**2 * width),
-        *norms(width, "vision_tower.ln_pre", "multi_modal_projector.norm"),
+        *norms(width, "vision_tower.ln_pre"),
         Repeated("vision_tower.transformer.layers", block, depth),
         Buffer("vision_tower.patch_positional_embedding", 2 * (size // 2), FLOAT32_BYTES),
+    )
+
+
+def mistral3(source: Source) -> tuple[Part, ...]:
+    """Pixtral's tower and the patch merger of Mistral Small 3.1 and later."""
+    vision = vision_section(source)
+    if vision.raw("model_type") not in (None, "pixtral"):
+        raise NotUnderstoodError(f"{source.root.name}: Mistral 3 with a tower that is not Pixtral")
+    width, hidden = vision.int("hidden_size", minimum=1), source.hidden_size
+    merge = source.root.int("spatial_merge_size", default=2, minimum=1)
+    bias = source.root.bool("multimodal_projector_bias", default=False)
+    return (
+        *pixtral(source),
+        *norms(width, "multi_modal_projector.norm"),
         replicated("multi_modal_projector.patch_merger.merging_layer", width * merge**2, width),
         column("multi_modal_projector.linear_1", width, hidden, bias=bias),
         row("multi_modal_projector.linear_2", hidden, hidden, bias=bias),
