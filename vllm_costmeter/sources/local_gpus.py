@@ -30,10 +30,9 @@ def local_gpus(
 
     `memory_bytes` is NVML's total without the driver's reserve (see `nvml_sample.usable_bytes`): what CUDA shows,
     within some MiB. `free_bytes` is the least free now of those that an engine of `ranks` takes, the first (None: of
-    all); a CUDA context that vLLM opens takes
-    about 0.5 GiB more (H100: 79.19 total, 78.68 free at start, vLLM 0.19 logs). `processes` are those that `owns`
-    does not call ours, by default this process and what it started. BadInputError, one line, where there is no
-    driver, no visible card, or no answer in time.
+    all); a CUDA context that vLLM opens takes about 0.5 GiB more (H100: 79.19 total, 78.68 free at start, vLLM 0.19
+    logs). `processes` are those that `owns` does not call ours, by default this process and what it started.
+    BadInputError, one line, where there is no driver, no visible card, or no answer in time.
     """
     owns = owns or ProcessTree().owns
     answers: list[list[Gpu] | Exception] = []
