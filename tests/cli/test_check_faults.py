@@ -239,3 +239,11 @@ SECRET = "hf_OfNobody"
 def test_no_error_repeats_a_token(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Wherever it was typed: one line, exit 2, without it."""
     assert SECRET not in fault(capsys, *ADA, *words)
+
+
+def test_a_fault_of_the_flags_is_an_annotation_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """A pipeline shows why the check did not run, not only that."""
+    assert main(["check", LLAMA_8B, *ADA, "--format", "github", "--max-modl-len", "3"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out.startswith("::error title=costmeter::unknown flag --max-modl-len; nearest: ")
+    assert printed.out.count("\n") == printed.err.count("\n") == 1

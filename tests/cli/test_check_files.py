@@ -120,6 +120,27 @@ def test_a_fault_of_a_deployment_names_its_line(
     assert capsys.readouterr().out.startswith(f"::error file={file},line=1")
 
 
+def test_several_servers_show_all_their_faults(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that cannot be meant hides no other: an annotation and a row for each, with its line; the worst exit code."""
+    sound = manifest(tmp_path, f"[{model}]")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "worse").mkdir()
+    open_value = manifest(tmp_path / "bad", "['${MODEL}']")
+    empty = tmp_path / "worse" / "empty.yaml"
+    empty.write_text("")
+    files = [str(file) for file in (open_value, empty, sound)]
+    assert main(["check", "--file", *files, *VERSION, "--format", "github"]) == 2
+    first, second, third, *table = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"::error file={open_value},line=10,")
+    assert "${MODEL} is a placeholder for the model" in first
+    assert second.startswith("::error title=")
+    assert f"{empty}: is empty" in second
+    assert third.startswith(f"::notice file={sound},line=10,")
+    assert [row.split()[0] for row in table[1:3]] == [f"{open_value}:10", str(empty)]
+
+
 def test_annotations_beside_the_line(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A refusal is an error at the server's line, with the change that fits."""
     file = manifest(tmp_path, f"[{model}, --kv-cache-memory-bytes=1048576]")
@@ -143,73 +164,6 @@ def test_several_models_are_one_table_and_the_worst_code(
     assert main(["check", str(model), str(tmp_path / "none"), *card, "--format", "json"]) == 2
     found = json.loads(capsys.readouterr().out)
     assert [each["reason"] for each in found["checks"]] == [None, "bad_input"]
-
-
-@pytest.mark.parametrize("behind", [["--"], []])
-@pytest.mark.parametrize(
-    "text",
-    [
-        "HF_TOKEN=hf_secret vllm serve {} \\\n  --max-model-len 1024 \\\n  --port 80",
-        "cd /srv && exec nohup vllm serve {} --max-model-len=1024 2>&1 | tee log",
-        "python3 -m vllm.entrypoints.openai.api_server --model {} --max-model-len 1024 > log 2>&1 &",
-    ],
-)
-def test_a_command_is_read_as_one_quoted_text(
-    model: Path, capsys: pytest.CaptureFixture[str], text: str, behind: list[str]
-) -> None:
-    """As a script has it: prefixes, continuation lines, pipes and redirections; no token is repeated."""
-    assert main(["check", "--gpu", "L4", *VERSION, *behind, text.format(model)]) == 0
-    said = capsys.readouterr()
-    assert said.out.startswith(f"{model} on L4")
-    assert "fits: 1024 tokens of context" in said.out
-    assert "hf_secret" not in said.out + said.err
-
-
-def test_a_config_file_is_read_as_vllm_reads_it(
-    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Its flags apply, the command line's go before them, and its model counts where the command names none."""
-    config = tmp_path / "serve.yaml"
-    config.write_text(
-        f"model: {model}\nmax_model_len: 1024\nenforce-eager: true\nspeculative-config: {{method: ngram}}\n"
-    )
-    words = [
-        "check",
-        "--gpu",
-        "L4",
-        *VERSION,
-        "--format",
-        "json",
-        "--",
-        "vllm",
-        "serve",
-        "--config",
-        str(config),
-    ]
-    assert main(words) == 0
-    engine = json.loads(capsys.readouterr().out)["engine"]
-    assert (engine["max_model_len"], engine["enforce_eager"]) == (1024, True)
-    assert engine["speculative_config"] == {"method": "ngram"}
-    assert main([*words[:-2], str(model), "--config", str(config), "--max-model-len", "512"]) == 0
-    assert json.loads(capsys.readouterr().out)["engine"]["max_model_len"] == 512
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("max-model-len: lots\n", "serve.yaml:1: --max-model-len must be"),
-        ("seed: 1\ntensor-paralel-size: 2\n", "serve.yaml:2: unknown flag --tensor-paralel-size; nearest"),
-        ("- a\n", "serve.yaml:1: the file must be a mapping"),
-        ("", "is empty"),
-    ],
-)
-def test_a_fault_in_a_config_file_names_its_line(
-    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, says: str
-) -> None:
-    """File and line, exit 2."""
-    (tmp_path / "serve.yaml").write_text(text)
-    assert main(["check", str(model), "--gpu", "L4", "--config", str(tmp_path / "serve.yaml")]) == 2
-    assert says in capsys.readouterr().err
 
 
 def test_a_command_as_one_text(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

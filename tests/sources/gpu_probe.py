@@ -12,11 +12,11 @@ from vllm_costmeter.sources.local_gpus import local_gpus
 from vllm_costmeter.sources.nvml_source import nvml_source
 
 
-def look(timeout_seconds: float) -> object:
+def look(timeout_seconds: float, ranks: int | None) -> object:
     """What `local_gpus` gives, or its error, and how long it took."""
     started = time.monotonic()
     try:
-        found: object = [asdict(gpu) for gpu in local_gpus(timeout_seconds)]
+        found: object = [asdict(gpu) for gpu in local_gpus(ranks, timeout_seconds=timeout_seconds)]
     except BadInputError as fault:
         found = str(fault)
     return {"found": found, "seconds": time.monotonic() - started}
@@ -24,7 +24,7 @@ def look(timeout_seconds: float) -> object:
 
 def main() -> None:
     if sys.argv[1] == "local":
-        print(json.dumps(look(float(sys.argv[2]))), flush=True)
+        print(json.dumps(look(float(sys.argv[2]), int(sys.argv[3]) or None)), flush=True)
         return
     count = int(sys.argv[2])
     source = nvml_source(count or None, interval_seconds=0.03, stale_seconds=0.5)

@@ -14,10 +14,12 @@ from nvml_stand_in import Mood, environment
 PROBE = Path(__file__).parent / "gpu_probe.py"
 
 
-def local(library: Path, mood: Mood, timeout: float = 5.0, **variables: str) -> dict[str, Any]:
+def local(
+    library: Path, mood: Mood, timeout: float = 5.0, ranks: int = 0, **variables: str
+) -> dict[str, Any]:
     """What `local_gpus` said in a process of its own."""
     done = subprocess.run(
-        [sys.executable, str(PROBE), "local", str(timeout)],
+        [sys.executable, str(PROBE), "local", str(timeout), str(ranks)],
         env=environment(library, mood.file) | variables,
         capture_output=True,
         text=True,
@@ -45,6 +47,25 @@ def test_a_check_finds_this_machines_cards(library: Path, mood: Mood) -> None:
             "boots": [],
         }
     ]
+
+
+def test_a_busy_card_that_the_engine_does_not_take_is_no_matter(library: Path, mood: Mood) -> None:
+    """One rank runs on the first visible card; a neighbour's server on the second refuses nothing. Both are counted."""
+    mood.set(used0_mib=100, used1_mib=20_000, processes1="5:1")
+    free = {
+        (ranks, shown): (gpu["free_bytes"] >> 20, gpu["count"], len(gpu["processes"]))
+        for ranks, shown in ((0, "0,1"), (1, "0,1"), (2, "0,1"), (1, "1,0"), (4, "0,1"))
+        for gpu in local(library, mood, ranks=ranks, CUDA_VISIBLE_DEVICES=shown)["found"]
+    }
+    usable = 24564 - 356
+    busy = (usable - 20_000, 2, 1)
+    assert free == {
+        (0, "0,1"): busy,
+        (1, "0,1"): (usable - 100, 2, 0),
+        (2, "0,1"): busy,
+        (1, "1,0"): busy,
+        (4, "0,1"): busy,
+    }
 
 
 def test_who_holds_memory_is_named(library: Path, mood: Mood) -> None:

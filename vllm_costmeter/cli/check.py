@@ -79,12 +79,15 @@ def add_parser(subparsers: Any) -> None:
 
 def prepare(words: list[str]) -> list[str]:
     """The words as this command's own: a whole command and a --config file among them become model and flags."""
-    try:
+    if "--format=github" not in words and ("--format", "github") not in pairwise(words):
         return own_words(words, parsed)
+    try:
+        own = own_words(words, parsed)
+        parsed(own)  # a fault of the flags is an annotation too
     except BadInputError as error:
-        if "--format=github" in words or ("--format", "github") in pairwise(words):
-            _annotate_fault(error)
+        _annotate_fault(error)
         raise
+    return own
 
 
 def parsed(words: list[str]) -> argparse.Namespace:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from vllm_costmeter.cli.check_targets import answered, judged, named_gpu
@@ -23,19 +24,42 @@ Parse = Callable[[list[str]], argparse.Namespace]
 
 
 def checked_files(paths: list[str], args: argparse.Namespace, parse: Parse) -> list[CheckAnswer]:
-    """One answer per server of the files; flags of the command line go before the files'. Faults are raised."""
+    """One answer per server of the files; flags of the command line go before the files'.
+
+    With one server its faults are raised; with several they are answers of their own, so that one run shows them all.
+    """
     if args.models or args.model_flag:
         raise BadInputError("give either a model or --file, not both: the file names its models")
-    answers: list[CheckAnswer] = []
-    for path in paths:
-        try:
-            servers = servers_in(Path(path))
-        except NoServerError:
-            if not args.skip_other_files:
-                raise
-            servers = []
-        answers += [_server_answer(server, args, parse) for server in servers]
-    return answers
+    checks = [(path, check) for path in paths for check in _checks(path, args, parse)]
+    if len(checks) == 1:
+        return [checks[0][1]()]
+    return [_fault_as_answer(path, check) for path, check in checks]
+
+
+def _checks(path: str, args: argparse.Namespace, parse: Parse) -> list[Callable[[], CheckAnswer]]:
+    """What is to be done for each server of a file, or what raises the file's own fault."""
+    try:
+        return [partial(_server_answer, server, args, parse) for server in servers_in(Path(path))]
+    except BadInputError as error:
+        if isinstance(error, NoServerError) and args.skip_other_files:
+            return []
+        return [partial(_raise, error)]
+
+
+def _raise(fault: BadInputError) -> CheckAnswer:
+    raise fault
+
+
+def _fault_as_answer(path: str, check: Callable[[], CheckAnswer]) -> CheckAnswer:
+    try:
+        return check()
+    except LocatedError as error:
+        place = error.place
+        return CheckAnswer(
+            str(place), fault=error.message, is_bad_input=True, file=place.file, line=place.line
+        )
+    except BadInputError as error:
+        return CheckAnswer(path, fault=str(error), is_bad_input=True)
 
 
 def _server_answer(server: DeclaredServer, args: argparse.Namespace, parse: Parse) -> CheckAnswer:

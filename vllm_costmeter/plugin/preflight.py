@@ -119,7 +119,7 @@ def serving_gpu(settings: Settings, layout: Layout, spans_machines: bool) -> Gpu
         card, count = parse_gpu(settings.gpu)
         return card.as_gpu(max(count, world_size) if count == 1 else count)
     try:
-        gpu = local_gpus()[0]
+        gpu = local_gpus(world_size)[0]
     except BadInputError:
         return None
     return dataclasses.replace(gpu, count=max(gpu.count, world_size)) if spans_machines else gpu

@@ -41,7 +41,7 @@ def chosen_gpu(name: str | None, memory_gib: float | None, layout: Layout, *, is
         return Gpu(f"GPU of {memory_gib:g} GiB", round(memory_gib * GIB), needed, source="flag")
     from vllm_costmeter.sources.local_gpus import local_gpus
 
-    return local_gpus()[0]
+    return local_gpus(needed)[0]
 
 
 def _named(name: str, memory_gib: float | None, needed: int) -> Gpu:

@@ -19,8 +19,9 @@ SAY_WHICH = "name the card with --gpu, or its memory with --gpu-memory-gib"
 
 
 def local_gpus(
-    timeout_seconds: float = 3.0,
+    ranks: int | None = None,
     *,
+    timeout_seconds: float = 3.0,
     environ: Mapping[str, str] = os.environ,
     connect: Callable[[], GpuDriver] = NvmlDriver,
     owns: Callable[[int], bool] | None = None,
@@ -28,17 +29,17 @@ def local_gpus(
     """The cards that CUDA_VISIBLE_DEVICES leaves, equal ones as one Gpu with a count, in CUDA's order.
 
     `memory_bytes` is NVML's total without the driver's reserve (see `nvml_sample.usable_bytes`): what CUDA shows,
-    within some MiB. `free_bytes` is the least free of the equal cards now; a CUDA context that vLLM opens takes
-    about 0.5 GiB more (H100: 79.19 total, 78.68 free at start, vLLM 0.19 logs). `processes` are those that `owns`
-    does not call ours, by default this process and what it started. BadInputError, one line, where there is no
-    driver, no visible card, or no answer in time.
+    within some MiB. `free_bytes` is the least free now of those that an engine of `ranks` takes, the first (None: of
+    all); a CUDA context that vLLM opens takes about 0.5 GiB more (H100: 79.19 total, 78.68 free at start, vLLM 0.19
+    logs). `processes` are those that `owns` does not call ours, by default this process and what it started.
+    BadInputError, one line, where there is no driver, no visible card, or no answer in time.
     """
     owns = owns or ProcessTree().owns
     answers: list[list[Gpu] | Exception] = []
 
     def look() -> None:
         try:
-            answers.append(_look(connect(), environ, owns))
+            answers.append(_look(connect(), environ, owns, ranks))
         except Exception as fault:  # noqa: BLE001 handed to the caller's thread below
             answers.append(fault)
 
@@ -55,7 +56,9 @@ def local_gpus(
     return answer
 
 
-def _look(driver: GpuDriver, environ: Mapping[str, str], owns: Callable[[int], bool]) -> list[Gpu]:
+def _look(
+    driver: GpuDriver, environ: Mapping[str, str], owns: Callable[[int], bool], ranks: int | None
+) -> list[Gpu]:
     try:
         driver.open()
         devices = driver.devices()
@@ -70,14 +73,16 @@ def _look(driver: GpuDriver, environ: Mapping[str, str], owns: Callable[[int], b
         for gpu in used.gpus:
             others = tuple(each for each in driver.processes(gpu) if not owns(each.pid))
             found.append((gpu, driver.sample(gpu), others))
-        return equal_cards(found)
+        return equal_cards(found, ranks)
     finally:
         driver.close()
 
 
-def equal_cards(samples: Sequence[tuple[UsedGpu, GpuSample, tuple[GpuProcess, ...]]]) -> list[Gpu]:
-    """Neighbouring cards of one name as one Gpu: the smallest total and the least free memory of them, with the
-    processes that hold the rest."""
+def equal_cards(
+    samples: Sequence[tuple[UsedGpu, GpuSample, tuple[GpuProcess, ...]]], ranks: int | None = None
+) -> list[Gpu]:
+    """Neighbouring cards of one name as one Gpu: the smallest total of them, the least free memory of the first
+    `ranks`, and the processes that hold the rest of that card."""
     found = []
     for (name, capability), neighbours in groupby(
         samples, key=lambda row: (_shown_name(row[0]), row[0].device.compute_capability)
@@ -89,7 +94,7 @@ def equal_cards(samples: Sequence[tuple[UsedGpu, GpuSample, tuple[GpuProcess, ..
             raise DriverError(f"NVML does not tell the memory of {name}")
         free = [
             (sample.memory_free_bytes, others)
-            for _, sample, others in group
+            for _, sample, others in group[:ranks]
             if sample.memory_free_bytes is not None
         ]
         least, holders = min(free, key=lambda pair: pair[0], default=(None, ()))

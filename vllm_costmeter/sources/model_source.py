@@ -9,7 +9,13 @@ from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.sources.checkpoint.gguf_files import model_of_type, only_model, read_parts
+from vllm_costmeter.sources.checkpoint.gguf import read_gguf
+from vllm_costmeter.sources.checkpoint.gguf_files import (
+    model_of_type,
+    only_model,
+    projector_beside,
+    read_parts,
+)
 from vllm_costmeter.sources.checkpoint.local import checkpoint_in
 from vllm_costmeter.sources.checkpoint.model import model_of, model_of_gguf
 from vllm_costmeter.sources.model_config import SENTENCE_TRANSFORMERS, read_json_object, read_model
@@ -96,7 +102,9 @@ def gguf_model(file: Path, name: str, config: Mapping[str, Any] | None = None) -
     beside = file.parent / "config.json"
     if config is None and beside.is_file():
         config = read_json_object(beside)
-    return model_of_gguf(read_parts(file), name, config)
+    found = read_parts(file)
+    projector = projector_beside(file, found)
+    return model_of_gguf(found, name, config, None if projector is None else read_gguf(projector))
 
 
 def _without_credentials(text: str) -> str:

@@ -13,6 +13,7 @@ from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.sources.checkpoint.gguf import read_gguf
 from vllm_costmeter.sources.checkpoint.gguf_config import config_of
 from vllm_costmeter.sources.model_config import model_from_config
+from vllm_costmeter.sources.model_source import local_model
 
 DATA = Path(__file__).parents[2] / "data"
 SMALL = {
@@ -160,3 +161,31 @@ def test_metadata_are_the_config_they_were_written_from(
     for layout in (Layout(), Layout(2)):
         ours, theirs = (model.weights_bytes(Plan(layout=layout)) for model in (found, original))
         assert ours == pytest.approx(theirs, rel=0.02)
+
+
+def test_gemma_3_is_loaded_with_the_image_encoder_beside_it(tmp_path: Path) -> None:
+    """As Google's config.json describes both; the encoder's file counts with the model's."""
+    config = published("google__gemma-3-27b-it")
+    text, vision = config["text_config"], config["vision_config"]
+    encoder = {
+        "general.architecture": "clip",
+        "clip.vision.embedding_length": vision["hidden_size"],
+        "clip.vision.feed_forward_length": vision["intermediate_size"],
+        "clip.vision.block_count": vision["num_hidden_layers"],
+        "clip.vision.attention.head_count": vision["num_attention_heads"],
+        "clip.vision.image_size": vision["image_size"],
+        "clip.vision.patch_size": vision["patch_size"],
+    }
+    model_bytes = write_gguf(
+        tmp_path / "model.gguf", metadata("gemma3", text), {"blk.0.x.weight": ((256, 4), 12)}
+    )
+    alone = local_model(tmp_path)
+    encoder_bytes = write_gguf(tmp_path / "mmproj-F16.gguf", encoder, {"v.blk.0.x.weight": ((256, 4), 1)})
+    both, original = local_model(tmp_path), model_from_config(config, "published")
+    assert (alone.architecture, both.architecture) == ("Gemma3ForCausalLM", original.architecture)
+    assert both.attention == original.attention
+    assert both.is_multimodal == original.is_multimodal
+    assert [model.weights_bytes(Plan()) for model in (alone, both)] == [
+        (model_bytes,),
+        (model_bytes + encoder_bytes,),
+    ]

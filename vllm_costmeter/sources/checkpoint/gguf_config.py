@@ -143,6 +143,30 @@ def config_beside(gguf: GgufFile, config: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, **own, **nested, "quantization_config": None}
 
 
+def with_projector(config: Mapping[str, Any], projector: GgufFile) -> dict[str, Any]:
+    """Gemma 3 with its image encoder, as `extract_vision_config_from_gguf` reads the projector's metadata."""
+    text = config.get("text_config")
+    vision = {
+        stated: projector.metadata.get(f"clip.vision.{key}")
+        for key, stated in (
+            ("embedding_length", "hidden_size"),
+            ("feed_forward_length", "intermediate_size"),
+            ("block_count", "num_hidden_layers"),
+            ("attention.head_count", "num_attention_heads"),
+            ("image_size", "image_size"),
+            ("patch_size", "patch_size"),
+        )
+    }
+    return {
+        "architectures": ["Gemma3ForConditionalGeneration"],
+        "model_type": "gemma3",
+        "dtype": "bfloat16",
+        "tie_word_embeddings": config.get("tie_word_embeddings"),
+        "text_config": text if isinstance(text, dict) else config,
+        "vision_config": {**vision, "vision_use_head": False},
+    }
+
+
 def _vocabulary(gguf: GgufFile) -> dict[str, Any]:
     """What vLLM takes from the file whatever its config.json says (`maybe_patch_hf_config_from_gguf`): the number of
     tokens, and whether the head is the embedding."""

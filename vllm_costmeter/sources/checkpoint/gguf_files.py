@@ -52,6 +52,13 @@ def model_of_type(folder: Path, quantisation: str) -> Path:
     raise BadInputError(f"{folder}: no GGUF file is of {quantisation[:40]!r}; there is {there}")
 
 
+def projector_beside(file: Path, gguf: GgufFile) -> Path | None:
+    """The image encoder that vLLM loads with a model: it does so for Gemma 3 alone (`detect_gguf_multimodal`)."""
+    if gguf.metadata.get("general.architecture") != "gemma3":
+        return None
+    return next(iter(sorted(file.parent.glob(f"*{PROJECTOR}*.gguf"))), None)
+
+
 def _models(folder: Path) -> list[Path]:
     """Every model once, projectors left out, names with fewer parts first."""
     files = [file for file in folder.glob("*.gguf") if PROJECTOR not in file.name and file.is_file()]

@@ -8,14 +8,19 @@ from typing import Any
 
 from vllm_costmeter.core.engine.estimate import GIB
 from vllm_costmeter.core.errors import NotUnderstoodError
-from vllm_costmeter.core.model.checkpoint import CheckpointContents
+from vllm_costmeter.core.model.checkpoint import CheckpointContents, merged
 from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights, UndividedWeights
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.weights import DTYPE_BYTES
 from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.core.quantisation.named import named_quantisation
 from vllm_costmeter.sources.checkpoint.gguf import GgufFile
-from vllm_costmeter.sources.checkpoint.gguf_config import architecture_of, config_beside, config_of
+from vllm_costmeter.sources.checkpoint.gguf_config import (
+    architecture_of,
+    config_beside,
+    config_of,
+    with_projector,
+)
 from vllm_costmeter.sources.model_config import model_from_config
 from vllm_costmeter.sources.model_config.unknown import unknown_model
 
@@ -50,8 +55,11 @@ def model_of(
     return model if named is None else replace(model, only_named=named, notes=(*model.notes, named.note))
 
 
-def model_of_gguf(gguf: GgufFile, name: str, beside: Mapping[str, Any] | None) -> Model:
-    """The model of a GGUF file by the config.json beside it, as vLLM 0.24 and newer read it, else by its metadata.
+def model_of_gguf(
+    gguf: GgufFile, name: str, beside: Mapping[str, Any] | None, projector: GgufFile | None = None
+) -> Model:
+    """The model of a GGUF file by the config.json beside it, as vLLM 0.24 and newer read it, else by its metadata;
+    with the image encoder of `projector`.
 
     BadInputError for faulty metadata; what is not understood is a model whose weights alone are known.
     """
@@ -60,8 +68,9 @@ def model_of_gguf(gguf: GgufFile, name: str, beside: Mapping[str, Any] | None) -
     except NotUnderstoodError as why:
         model = unknown_model({"architectures": [architecture_of(gguf, name)]}, name, str(why))
     else:
-        model = model_of(config, name)
-    return with_checkpoint(replace(model, only_named=None, notes=()), gguf.contents)
+        model = model_of(config if projector is None else with_projector(config, projector), name)
+    contents = gguf.contents if projector is None else merged((gguf.contents, projector.contents))
+    return with_checkpoint(replace(model, only_named=None, notes=()), contents)
 
 
 def with_checkpoint(model: Model, contents: CheckpointContents) -> Model:
