@@ -69,6 +69,7 @@ SCHEMES = {
     "Mxfp8": "MXFP8",
     "Grouped": "integers in groups (GPTQ, AWQ, packed)",
     "BitsAndBytes": "bitsandbytes",
+    "PackedMxfp4": "MXFP4 of linear layers and experts (compressed-tensors)",
     "OnlineMxfp4": "MXFP4, of linear layers and experts while loading (`--quantization mxfp4`)",
     "OnlineNvfp4": "NVFP4, of experts while loading (`--quantization nvfp4_per_token`)",
     "OneByteScaled": "torchao: 8 bits, and narrower integers in bytes",

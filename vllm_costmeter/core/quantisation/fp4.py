@@ -88,10 +88,8 @@ class Mxfp8:
 
 
 @dataclass(frozen=True, slots=True)
-class OnlineMxfp4:
-    """`--quantization mxfp4` on 16-bit weights: linear layers and experts (quantization/online/mxfp4.py). Which kernel
-    runs the experts, and what it pads them to, follows the card and the libraries there: only sizes that none pads
-    have one answer."""
+class PackedMxfp4:
+    """MXFP4 of linear layers and experts as the checkpoint has it, without padding (compressed_tensors' w4a4_mxfp4)."""
 
     def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
         if shape.inputs % _MX_GROUP:
@@ -102,8 +100,21 @@ class OnlineMxfp4:
         return rows * shape.inputs // 2, rows * (shape.inputs // _MX_GROUP)
 
     def experts_tensors(self, shape: ExpertsShape) -> tuple[int, ...]:
-        _need_unpadded(shape, "mxfp4", hidden_multiple=256)
         return _four_bit_experts(shape, shape.intermediate, _MX_GROUP)
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineMxfp4:
+    """`--quantization mxfp4` on 16-bit weights: linear layers and experts (quantization/online/mxfp4.py). Which kernel
+    runs the experts, and what it pads them to, follows the card and the libraries there: only sizes that none pads
+    have one answer."""
+
+    def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
+        return PackedMxfp4().linear_tensors(shape)
+
+    def experts_tensors(self, shape: ExpertsShape) -> tuple[int, ...]:
+        _need_unpadded(shape, "mxfp4", hidden_multiple=256)
+        return PackedMxfp4().experts_tensors(shape)
 
 
 @dataclass(frozen=True, slots=True)
