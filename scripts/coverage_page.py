@@ -73,6 +73,9 @@ SCHEMES = {
     "Mxfp8": "MXFP8",
     "Grouped": "integers in groups (GPTQ, AWQ, packed)",
     "BitsAndBytes": "bitsandbytes",
+    "PackedMxfp4": "MXFP4 of linear layers and experts (compressed-tensors)",
+    "OnlineMxfp4": "MXFP4, of linear layers and experts while loading (`--quantization mxfp4`)",
+    "OnlineNvfp4": "NVFP4, of experts while loading (`--quantization nvfp4_per_token`)",
     "OneByteScaled": "torchao: 8 bits, and narrower integers in bytes",
     "Int4WeightOnly": "torchao: int4 weight-only (in tiles: oracle; as it is: code)",
 }
@@ -176,6 +179,10 @@ def _feature_rows() -> Iterator[str]:
     yield f"| MTP: {', '.join(sorted(PREDICTED))} | oracle | {len(drafts) - heads} models, to the byte |"
     suffixes = ", ".join(f"`*{suffix}`" for suffix in POOLING_SUFFIXES)
     yield f"| decoders named {suffixes} | oracle | pooling, converted as vLLM's registry does |"
+    flags, *asked = lines("quantization_flags_vllm_0.32.jsonl")
+    names, by = len(flags["quantization_methods"]), f"{len(asked)} checkpoints and cards"
+    yield f"| `--quantization`, {names} names: taken or refused as by vLLM, or unknown | oracle | {by} |"
+    yield "| MXFP4 experts on compute capability 8, 9, 10, 12 | oracle, log | gpt-oss at 4 sizes, to the byte |"
     yield "| n-gram speculation | code | loads nothing |"
     yield "| GGUF and safetensors checkpoints | code | the files' own headers |"
 

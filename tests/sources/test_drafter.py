@@ -82,6 +82,14 @@ def test_prediction_layers_cache_what_vllm_plans(line: dict[str, Any]) -> None:
         )
 
 
+def test_deepseek_v4_keeps_what_an_nvfp4_checkpoint_ignores() -> None:
+    """V4 Pro's prediction layer has experts in MXFP4, and a table that no compressed layer of the model has: to 256
+    bytes of what vLLM 0.32.0 builds at tensor parallelism 8, which pads the sinks of its heads (2026-11)."""
+    prediction = published("nvidia__DeepSeek-V4-Pro-NVFP4").prediction
+    assert prediction is not None
+    assert abs(prediction.bytes_on_last_rank(Plan(layout=Layout(8))) - 2589218404) <= 256
+
+
 def test_online_quantisation_reaches_prediction_layers() -> None:
     """vLLM hands them the model's own `--quantization`; a draft model has that of its own configuration."""
     model = published("Qwen__Qwen3.5-35B-A3B")

@@ -26,8 +26,8 @@ from vllm_costmeter.core.memory import Memory
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.placement import Placement, deployment
 from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.core.quantisation.flag import Asked, check_flag
 from vllm_costmeter.core.quantisation.mxfp4_layouts import Card
-from vllm_costmeter.core.quantisation.online import check_online
 
 WEIGHTLESS_DRAFTERS = frozenset({"ngram", "ngram_gpu", "suffix"})
 """Speculative methods that guess from the text itself (vllm/config/speculative.py, 0.32.0)."""
@@ -44,8 +44,9 @@ def fit(model: Model, gpu: Gpu, plan: Plan) -> Fit:
     """
     chosen = choose_rules(plan.vllm_version)
     version = parse_version(chosen.vllm_version)
-    if plan.quantization is not None and model.quantization is None:
-        check_online(plan.quantization, version)
+    if plan.quantization is not None and model.only_named is None:
+        asked = Asked(plan.quantization, version[:2], gpu.compute_capability, model.is_moe)
+        check_flag(asked, model.quantization)
     model = model.on_card(Card(gpu.compute_capability, version[:2]))
     engine = resolve_engine(model, gpu, plan, chosen)
     blank = Fit(

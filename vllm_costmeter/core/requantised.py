@@ -22,7 +22,7 @@ Q4_GROUP = 128  # what published AWQ and GPTQ checkpoints use (AutoAWQ's default
 AS_PUBLISHED, SIXTEEN_BIT, FP8, Q4 = "as published", "16-bit", "FP8", "Q4"
 _METHODS: Mapping[str, tuple[str, Quantisation]] = {
     FP8: ("fp8", ListedFp8("fp8", _EIGHT_BITS, _EIGHT_BITS, _NOTHING_SKIPPED)),
-    Q4: ("awq", Listed("awq", Grouped(4, Q4_GROUP, zero_points=True), _NOTHING_SKIPPED, head=False)),
+    Q4: ("awq", Listed("awq", Grouped(4, Q4_GROUP, zero_points=True), _NOTHING_SKIPPED)),
 }
 _SPELLINGS = {
     "own": AS_PUBLISHED,

@@ -6,14 +6,14 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
 from vllm_costmeter.core.engine.version import is_unnumbered_build, parse_version
-from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.adapters import AdapterShare, adapter_share, head_share
 from vllm_costmeter.core.model.parts import Embedding, Part
 from vllm_costmeter.core.model.rank import Rank
 from vllm_costmeter.core.model.tensors import Tally, count_parameters, tally
 from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.core.quantisation.flag import quantisation_under
 from vllm_costmeter.core.quantisation.mxfp4_layouts import Card, placed_on
-from vllm_costmeter.core.quantisation.online import online_quantisation
 from vllm_costmeter.core.quantisation.scheme import UNQUANTISED, Quantisation
 
 DTYPE_BYTES = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2}
@@ -148,7 +148,7 @@ class Weights:
 
     def _work_out(self, plan: Plan, own_dtype: str) -> tuple[Tally, ...]:
         rank = rank_of(plan, own_dtype)
-        quantisation = self._quantisation(plan)
+        quantisation = quantisation_under(self.quantisation, plan.quantization, plan.vllm_version)
         spans = self._spans(plan)
         towers = Tally()
         if not self._leaves_towers_out(plan):
@@ -168,16 +168,6 @@ class Weights:
                 share.add_tally(evaluated[key])
             shares.append(share.with_tables())
         return tuple(shares)
-
-    def _quantisation(self, plan: Plan) -> Quantisation:
-        asked = plan.quantization
-        if asked is None or asked == self.quantisation.method:
-            return self.quantisation
-        if self.quantisation.method == UNQUANTISED.method:
-            return online_quantisation(asked)
-        raise NotUnderstoodError(
-            f"--quantization {asked} on a checkpoint that is quantised as {self.quantisation.method}"
-        )
 
 
 def rank_of(plan: Plan, own_dtype: str) -> Rank:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.parts import ExpertsShape, LinearShape
 from vllm_costmeter.core.quantisation.fp8 import one_byte_experts
 from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES, PLAIN
@@ -84,6 +85,57 @@ class Mxfp8:
         up = shape.count * shape.up_projections * shape.intermediate * (shape.hidden // _MX_GROUP)
         down = shape.count * shape.hidden * (shape.intermediate // _MX_GROUP)
         return *one_byte_experts(shape), up, down
+
+
+@dataclass(frozen=True, slots=True)
+class PackedMxfp4:
+    """MXFP4 of linear layers and experts as the checkpoint has it, without padding (compressed_tensors' w4a4_mxfp4)."""
+
+    def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
+        if shape.inputs % _MX_GROUP:
+            raise BadInputError(
+                f"{shape.name}: a share of {shape.inputs} inputs is no multiple of MXFP4's {_MX_GROUP}: vLLM refuses it"
+            )
+        rows = sum(shape.outputs)
+        return rows * shape.inputs // 2, rows * (shape.inputs // _MX_GROUP)
+
+    def experts_tensors(self, shape: ExpertsShape) -> tuple[int, ...]:
+        return _four_bit_experts(shape, shape.intermediate, _MX_GROUP)
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineMxfp4:
+    """`--quantization mxfp4` on 16-bit weights: linear layers and experts (quantization/online/mxfp4.py). Which kernel
+    runs the experts, and what it pads them to, follows the card and the libraries there: only sizes that none pads
+    have one answer."""
+
+    def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
+        return PackedMxfp4().linear_tensors(shape)
+
+    def experts_tensors(self, shape: ExpertsShape) -> tuple[int, ...]:
+        _need_unpadded(shape, "mxfp4", hidden_multiple=256)
+        return PackedMxfp4().experts_tensors(shape)
+
+
+@dataclass(frozen=True, slots=True)
+class OnlineNvfp4:
+    """`--quantization nvfp4_per_token` on 16-bit weights: experts alone, with four float32 scales each
+    (quantization/online/nvfp4.py)."""
+
+    def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
+        return PLAIN.linear_tensors(shape)
+
+    def experts_tensors(self, shape: ExpertsShape) -> tuple[int, ...]:
+        _need_unpadded(shape, "nvfp4_per_token", hidden_multiple=256 if shape.gated else 512)
+        values = _four_bit_experts(shape, shape.intermediate, Nvfp4().group_size)
+        return *values, shape.count * 4 * FLOAT32_BYTES
+
+
+def _need_unpadded(shape: ExpertsShape, flag: str, *, hidden_multiple: int) -> None:
+    if shape.hidden % hidden_multiple or shape.intermediate % 128:
+        raise NotUnderstoodError(
+            f"--quantization {flag}: how experts of {shape.hidden} x {shape.intermediate} are padded is not known"
+        )
 
 
 def _up(size: int, multiple: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.parts import ExpertsShape, LinearShape
@@ -51,6 +51,8 @@ class Fp8PerBlock:
     block_outputs: int = 128
     block_inputs: int = 128
     scale_bytes: int = FLOAT32_BYTES
+    rounds_shares: bool = False
+    """Whether an expert's share is rounded up to whole blocks: where vLLM quantises the weights itself."""
 
     def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
         self._check(shape)
@@ -59,6 +61,10 @@ class Fp8PerBlock:
         return shape.inputs * rows, blocks * self.scale_bytes
 
     def experts_tensors(self, shape: ExpertsShape) -> tuple[int, ...]:
+        if self.rounds_shares:
+            hidden = _blocks(shape.hidden, self.block_inputs) * self.block_inputs
+            inner = _blocks(shape.intermediate, self.block_outputs) * self.block_outputs
+            shape = replace(shape, hidden=hidden, intermediate=inner)
         rows, columns = self._grid(shape)
         up = shape.up_projections * _blocks(shape.intermediate, rows) * _blocks(shape.hidden, columns)
         down = _blocks(shape.hidden, rows) * _blocks(shape.intermediate, columns)

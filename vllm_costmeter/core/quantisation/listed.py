@@ -1,4 +1,4 @@
-"""GPTQ, AWQ and bitsandbytes: one scheme, and a list of parts of names that keep their dtype."""
+"""AWQ, AutoRound and bitsandbytes: one scheme, and a list of parts of names that keep their dtype."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ class Listed:
     method: str
     scheme: Scheme
     skipped: NameRules
-    head: bool
-    """Whether the output head is quantised too (GPTQ's `lm_head`)."""
 
     def attention_bytes(self, element_bytes: int, is_mla: bool) -> int:
         return 0
@@ -32,7 +30,7 @@ class Listed:
         return self.linear_scheme(name, ())
 
     def head_scheme(self, name: str) -> Scheme:
-        return self.scheme if self.head else PLAIN
+        return PLAIN
 
     def layer_key(self, index: int) -> Hashable:
         return self.skipped.layer_key(index)

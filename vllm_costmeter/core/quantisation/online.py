@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from vllm_costmeter.core.engine.version import is_unnumbered_build, parse_version
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
-from vllm_costmeter.core.quantisation.fp4 import Mxfp8
+from vllm_costmeter.core.quantisation.fp4 import Mxfp8, OnlineMxfp4, OnlineNvfp4
 from vllm_costmeter.core.quantisation.fp8 import EightBitPerChannel, EightBitPerTensor, Fp8PerBlock
 from vllm_costmeter.core.quantisation.integer import BitsAndBytes
 from vllm_costmeter.core.quantisation.scheme import PLAIN, Quantisation, Scheme
@@ -47,16 +48,20 @@ _ONLINE = {  # what each name covers: `_ONLINE_SHORTHANDS` in vLLM 0.32's config
     "fp8": Online("fp8", _TENSOR, _TENSOR, _FP8_ATTENTION_VALUES),
     "fp8_per_tensor": Online("fp8_per_tensor", _TENSOR, _TENSOR),
     "fp8_per_channel": Online("fp8_per_channel", EightBitPerChannel(), EightBitPerChannel()),
-    "fp8_per_block": Online("fp8_per_block", Fp8PerBlock(), Fp8PerBlock()),
+    "fp8_per_block": Online("fp8_per_block", Fp8PerBlock(), Fp8PerBlock(rounds_shares=True)),
     "mxfp8": Online("mxfp8", Mxfp8(), Mxfp8()),
+    "mxfp4": Online("mxfp4", OnlineMxfp4(), OnlineMxfp4()),
+    "nvfp4_per_token": Online("nvfp4_per_token", PLAIN, OnlineNvfp4()),
     "int8_per_channel_weight_only": Online("int8_per_channel_weight_only", PLAIN, _EXPERTS_ONLY),
     "experts_int8": Online("experts_int8", PLAIN, _EXPERTS_ONLY),
     "bitsandbytes": Online("bitsandbytes", BitsAndBytes(), BitsAndBytes()),
 }
 _NEWEST = (1 << 16, 0)
+_ROUNDS_SHARES = (0, 25)  # maybe_roundup_sizes of Fp8PerBlockOnlineMoEMethod, in 0.25.1 and not in 0.24.0
+_DATA_CENTRE_BLACKWELL = 10
 _VERSIONS: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = {
     # first and last vLLM that quantise a 16-bit checkpoint under this name (its source, 0.17 to 0.32)
-    "fp8": ((0, 17), (0, 30)),  # 0.31: "no longer supports online quantization", quantization/fp8.py
+    "fp8": ((0, 17), _NEWEST),  # since 0.31 "deprecated", and taken for fp8_per_tensor (weight_utils.py)
     "fp8_per_tensor": ((0, 20), _NEWEST),  # OnlineQuantScheme, config/quantization.py
     "fp8_per_channel": ((0, 24), _NEWEST),
     "fp8_per_block": ((0, 20), _NEWEST),
@@ -69,15 +74,23 @@ _VERSIONS: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = {
 }
 
 
-def online_quantisation(name: str) -> Quantisation:
+def online_quantisation(name: str, vllm_version: str | None = None) -> Quantisation:
     """The quantisation that `--quantization name` applies to an unquantised checkpoint."""
     found = _ONLINE.get(name)
     if found is None:
         raise NotUnderstoodError(
-            f"--quantization {name} on an unquantised checkpoint: its weights are not known"
+            f"--quantization {name}: no file that was read holds its scheme, so its weights are not known"
             f"{nearest(name, _ONLINE)}"
         )
+    if name == "fp8_per_block" and _is_older(vllm_version, _ROUNDS_SHARES):
+        return replace(found, experts=Fp8PerBlock())
     return found
+
+
+def _is_older(vllm_version: str | None, first: tuple[int, int]) -> bool:
+    if vllm_version is None or is_unnumbered_build(vllm_version):
+        return False
+    return parse_version(vllm_version)[:2] < first
 
 
 def online_fp8(version: Sequence[int]) -> str:
@@ -85,14 +98,30 @@ def online_fp8(version: Sequence[int]) -> str:
     return "fp8" if tuple(version[:2]) < _VERSIONS["fp8_per_tensor"][0] else "fp8_per_tensor"
 
 
-def check_online(name: str, version: Sequence[int]) -> None:
-    """BadInputError where this vLLM refuses `--quantization name` for a 16-bit checkpoint, though another takes it."""
+def check_online(
+    name: str,
+    version: Sequence[int],
+    compute_capability: tuple[int, int] | None = None,
+    *,
+    has_experts: bool = False,
+) -> None:
+    """BadInputError where this vLLM, or vLLM on this card, refuses `--quantization name` for a 16-bit checkpoint
+    though others take it."""
     known = _VERSIONS.get(name)
-    if known is None or known[0] <= tuple(version[:2]) <= known[1]:
+    if known is not None and not known[0] <= tuple(version[:2]) <= known[1]:
+        first, last = (".".join(map(str, each)) for each in known)
+        when = f"from {first}" if known[1] == _NEWEST else f"up to {last}"
+        raise BadInputError(
+            f"--quantization {name}: vLLM quantises a 16-bit checkpoint under this name {when}, not in "
+            f"{'.'.join(map(str, version[:2]))}; use --quantization {online_fp8(version)}"
+        )
+    if compute_capability is None:
         return
-    first, last = (".".join(map(str, each)) for each in known)
-    when = f"from {first}" if known[1] == _NEWEST else f"up to {last}"
-    raise BadInputError(
-        f"--quantization {name}: vLLM quantises a 16-bit checkpoint under this name {when}, not in "
-        f"{'.'.join(map(str, version[:2]))}; use --quantization {online_fp8(version)}"
-    )
+    needs = {"fp8_per_channel": "8.9 or newer"} if compute_capability < (8, 9) else {}
+    if has_experts and compute_capability[0] != _DATA_CENTRE_BLACKWELL:
+        needs["nvfp4_per_token"] = "10.x"
+    if name in needs:
+        raise BadInputError(
+            f"--quantization {name} needs a card of compute capability {needs[name]}, this one has "
+            f"{'.'.join(map(str, compute_capability))}; use --quantization {online_fp8(version)}"
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.quantisation.compressed_tensors import CompressedTensors, TargetGroup
-from vllm_costmeter.core.quantisation.fp4 import Mxfp8, Nvfp4
+from vllm_costmeter.core.quantisation.fp4 import Mxfp8, Nvfp4, PackedMxfp4
 from vllm_costmeter.core.quantisation.fp8 import EightBitPerChannel, EightBitPerTensor, Fp8PerBlock
 from vllm_costmeter.core.quantisation.integer import compressed_integers
 from vllm_costmeter.core.quantisation.names import name_rules
@@ -50,6 +50,10 @@ def _scheme(group: ConfigReader, style: str) -> Scheme | None:
         strategy = "group" if group_size else "tensor"
     if kind == "float" and bits == 4 and group_size == _NVFP4_GROUP:
         return Nvfp4(input_scale_bytes=0 if inputs is None else 4)
+    if kind == "float" and bits == 4 and group_size == _MX_GROUP:
+        if inputs is not None and inputs.raw("num_bits") != 4:
+            raise NotUnderstoodError(f"{group.name}: MXFP4 weights with inputs of another width")
+        return PackedMxfp4()
     if kind == "float" and bits == 8:
         return _eight_bit_float(weights, strategy, group_size, static=static)
     if kind == "int" and bits in _INTEGER_BITS and (inputs is None or style == "pack-quantized"):

@@ -9,6 +9,7 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.quantisation.checkpoint_fp8 import ListedFp8
 from vllm_costmeter.core.quantisation.fp4 import Mxfp4, Nvfp4
 from vllm_costmeter.core.quantisation.fp8 import EightBitPerChannel, EightBitPerTensor, Fp8PerBlock
+from vllm_costmeter.core.quantisation.gptq import Gptq
 from vllm_costmeter.core.quantisation.integer import BitsAndBytes, Grouped
 from vllm_costmeter.core.quantisation.listed import Listed
 from vllm_costmeter.core.quantisation.names import NameRules, name_rules
@@ -20,6 +21,7 @@ from vllm_costmeter.sources.model_config.reader import ConfigReader
 from vllm_costmeter.sources.model_config.torchao import torchao
 
 _E8M0_BYTES = 1
+_MOST_RULES = 1024  # published files have a handful; more would take longer to match than a check may
 
 
 def quantisation_of(
@@ -102,16 +104,28 @@ def _mxfp4(section: ConfigReader, renames: Renames) -> Quantisation:
 
 
 def _gptq(section: ConfigReader, renames: Renames) -> Quantisation:
-    scheme = Grouped(
+    """`dynamic`: expressions of names, "-:" for modules that keep their dtype, else with fields that differ."""
+    dynamic = section.optional_section("dynamic")
+    rules: list[tuple[str, Scheme]] = []
+    for entry in dynamic.values if dynamic is not None else ():
+        own = None if dynamic is None or entry.startswith("-:") else dynamic.optional_section(entry)
+        fields = {**section.values, **(own.values if own is not None else {})}
+        scheme = PLAIN if entry.startswith("-:") else _gptq_scheme(ConfigReader(fields, section.name))
+        rules.append((entry.removeprefix("-:").removeprefix("+:"), scheme))
+    if len(rules) > _MOST_RULES:
+        raise NotUnderstoodError(f"{section.name}: {len(rules)} rules of GPTQ take too long to match")
+    patterns = name_rules(f"re:{pattern}" for pattern, _ in rules)
+    return Gptq(_gptq_scheme(section), tuple(rules), patterns, section.bool("lm_head", default=False))
+
+
+def _gptq_scheme(section: ConfigReader) -> Scheme:
+    return Grouped(
         bits=section.int("bits", minimum=2, maximum=8),
         group_size=_group_size(section),
         zero_points=True,
         activation_order=section.bool("desc_act", default=False),
         expert_biases=True,
     )
-    if section.has("dynamic"):
-        raise NotUnderstoodError(f"{section.name}: GPTQ with per-module overrides (dynamic) is not known")
-    return Listed("gptq", scheme, name_rules(()), bool(section.bool("lm_head", default=False)))
 
 
 def _auto_round(section: ConfigReader, renames: Renames) -> Quantisation:
@@ -124,7 +138,7 @@ def _auto_round(section: ConfigReader, renames: Renames) -> Quantisation:
     scheme = Grouped(
         bits=section.int("bits", minimum=2, maximum=8), group_size=_group_size(section), zero_points=True
     )
-    return Listed("inc", scheme, name_rules(()), head=False)
+    return Listed("inc", scheme, name_rules(()))
 
 
 def _quark(section: ConfigReader, renames: Renames) -> Quantisation:
@@ -157,14 +171,14 @@ def _awq(section: ConfigReader, renames: Renames) -> Quantisation:
         group_size=_group_size(section),
         zero_points=section.bool("zero_point", default=True),
     )
-    return Listed("awq", scheme, _skipped(section, renames), head=False)
+    return Listed("awq", scheme, _skipped(section, renames))
 
 
 def _bitsandbytes(section: ConfigReader, renames: Renames) -> Quantisation:
     bits = 8 if section.bool("load_in_8bit", "_load_in_8bit", default=False) else 4
     entries = section.optional_list("llm_int8_skip_modules") or []
     skipped = name_rules([entry for entry in entries if isinstance(entry, str) and entry])
-    return Listed("bitsandbytes", BitsAndBytes(bits), skipped, head=False)
+    return Listed("bitsandbytes", BitsAndBytes(bits), skipped)
 
 
 def _fbgemm_fp8(section: ConfigReader, renames: Renames) -> Quantisation:

@@ -24,6 +24,7 @@ from vllm_costmeter.sources.model_config.layer_types import layer_types
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
 _QWEN_HEAD_SIZE = 256  # head_dim default of transformers' Qwen3NextConfig and Qwen3_5TextConfig
+_MARLIN_METHODS = ("awq", "gptq", "auto-round", "auto_round", "inc")
 _QWEN_FULL_EVERY = 4  # full_attention_interval default of the same
 
 
@@ -92,13 +93,26 @@ def _delta_net(source: Source, *, interleaved: bool) -> tuple[Part, ...]:
         names, gate_names = ("in_proj_qkv", "in_proj_z"), ("in_proj_b", "in_proj_a")
     return (
         Linear(f"{name}.in_proj_qkvz", hidden, qkvz, "column", fused_from=names),
-        Linear(f"{name}.in_proj_ba", hidden, gates, "column", fused_from=gate_names),
+        Linear(
+            f"{name}.in_proj_ba",
+            hidden,
+            gates,
+            "none" if not interleaved and _is_for_marlin(source) else "column",
+            fused_from=gate_names,
+        ),
         row(f"{name}.out_proj", v_heads * v_size, hidden),
         Linear(f"{name}.conv1d", kernel, (keys, keys, values), "column", quantised=False),
         Tensor(f"{name}.dt_bias", v_heads, split=True),
         Tensor(f"{name}.A_log", v_heads, split=True, element_bytes=FLOAT32_BYTES),
         *norms(v_size, f"{name}.norm"),
     )
+
+
+def _is_for_marlin(source: Source) -> bool:
+    """Checkpoints whose kernel wants more gates than a share has: vLLM then leaves them whole on every rank
+    (`maybe_disable_tp`, 0.22 to 0.32)."""
+    section = source.root.optional_section("quantization_config")
+    return section is not None and section.raw("quant_method") in _MARLIN_METHODS
 
 
 def nemotron_h(source: Source) -> Weights:

@@ -5,16 +5,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
-from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Embedding, Linear, Output, Part
+from vllm_costmeter.core.model.parts import AttentionScales, Embedding, Part
 from vllm_costmeter.core.model.weights import Layer, Weights
+from vllm_costmeter.core.quantisation.checkpoint_fp8 import ListedFp8
+from vllm_costmeter.core.quantisation.fp4 import Mxfp4
 from vllm_costmeter.sources.model_config.architectures import deepseek_v4, hybrid, mimo, mla
 from vllm_costmeter.sources.model_config.architectures.blocks import gated_mlp, norms, replicated
 from vllm_costmeter.sources.model_config.architectures.dense import (
     LLAMA,
     Style,
     dense_attention,
-    style_attention,
+    style_rotary,
+)
+from vllm_costmeter.sources.model_config.architectures.prediction_parts import (
+    divided,
+    extended,
+    head,
+    head_like,
+    joined,
+    numbered,
+    predictor,
 )
 from vllm_costmeter.sources.model_config.architectures.source import Source
 from vllm_costmeter.sources.model_config.attention_prediction import (
@@ -52,57 +64,69 @@ def _glm4(source: Source, target: Weights, count: int) -> Weights:
 
 
 def _like_deepseek(source: Source, target: Weights, count: int, layer: Layer) -> Weights:
-    join = _joined(source, "eh_proj", "enorm", "hnorm", "shared_head.norm")
-    return _numbered(source, target, [_with(layer, *join, _head(source, "head"))] * count)
+    join = joined(source, "eh_proj", "enorm", "hnorm", "shared_head.norm")
+    return numbered(source, target, [extended(layer, *join, head(source, "head"))] * count)
 
 
 def _deepseek_v4(source: Source, target: Weights, count: int) -> Weights:
     """A layer of a window alone, two quantised projections and a mix of residual lanes of its own."""
     hidden = source.hidden_size
-    layer = _with(
+    layer = extended(
         deepseek_v4.window_layer(source),
         replicated("e_proj", hidden, hidden),
         replicated("h_proj", hidden, hidden),
         deepseek_v4.lane_mix(source, "hc_head"),
         *norms(hidden, "enorm", "hnorm", "shared_head.norm"),
-        _head(source, "head"),
+        head(source, "head"),
     )
-    return _numbered(source, target, [layer] * count)
+    if isinstance(target.quantisation, ListedFp8) and _keeps_native_experts(source):
+        target = replace(target, quantisation=replace(target.quantisation, experts=Mxfp4()))
+    return numbered(source, target, [layer] * count)
+
+
+def _keeps_native_experts(source: Source) -> bool:
+    """Whether an NVFP4 checkpoint ignores these layers: their experts are in MXFP4 then, as DeepSeek publishes them."""
+    section = source.root.optional_section("quantization_config")
+    if section is None or section.raw("moe_quant_algo") != "NVFP4":
+        return False
+    entries = section.optional_list("ignore") or ()
+    return any(isinstance(entry, str) and fnmatchcase("mtp.0.ffn.experts", entry) for entry in entries)
 
 
 def _hunyuan3(source: Source, target: Weights, count: int) -> Weights:
-    join = _joined(source, "eh_proj", "enorm", "hnorm", "final_layernorm")
-    layer = _with(target.layers[-1], *join, _head(source, "shared_head.head"))
-    return _numbered(source, target, [layer] * count)
+    join = joined(source, "eh_proj", "enorm", "hnorm", "final_layernorm")
+    layer = extended(target.layers[-1], *join, head(source, "shared_head.head"))
+    return numbered(source, target, [layer] * count)
 
 
 def _mimo(source: Source, target: Weights, count: int) -> Weights:
-    join = _joined(source, "input_proj", "token_layernorm", "hidden_layernorm", "final_layernorm")
-    layer = _with(target.layers[-1], *join)
-    return _numbered(source, target, [layer] * count, last=_own_head(target))
+    join = joined(source, "input_proj", "token_layernorm", "hidden_layernorm", "final_layernorm")
+    layer = extended(target.layers[-1], *join)
+    return numbered(source, target, [layer] * count, last=head_like(target))
 
 
 def _mimo_v2(source: Source, target: Weights, count: int) -> Weights:
     """A dense layer with a window."""
-    join = _joined(source, "eh_proj", "enorm", "hnorm", "final_layernorm")
-    layer = _with(mimo.prediction_layer(source), *join)
-    head = Embedding("lm_head", source.vocab_size, source.hidden_size)
-    return _predictor(source, target, [layer] * count, prefix="model.mtp.layers.{}.", last=(head,))
+    join = joined(source, "eh_proj", "enorm", "hnorm", "final_layernorm")
+    layer = extended(mimo.prediction_layer(source), *join)
+    own = Embedding("lm_head", source.vocab_size, source.hidden_size)
+    return predictor(source, target, [layer] * count, prefix="model.mtp.layers.{}.", last=(own,))
 
 
 def _ernie(source: Source, target: Weights, count: int) -> Weights:
     """ERNIE 4.5: a dense layer of Llama's shape, which rotates in another order than the model and so has a table of
     its own."""
     hidden = source.hidden_size
+    table = style_rotary(source, LLAMA)
     layer = Layer(
         (
-            *style_attention(source, LLAMA),
+            *dense_attention(source, LLAMA, replace(table, name=table.name + ",neox")),
             *gated_mlp("mlp", hidden, source.intermediate_size),
             *norms(hidden, *_TWO_NORMS),
-            *_joined(source, "mtp_linear_proj", "mtp_emb_norm", "mtp_hidden_norm"),
+            *joined(source, "mtp_linear_proj", "mtp_emb_norm", "mtp_hidden_norm"),
         )
     )
-    return _numbered(source, target, [layer] * count, last=_own_head(target))
+    return numbered(source, target, [layer] * count, last=head_like(target))
 
 
 def _nemotron_h(source: Source, target: Weights, count: int) -> Weights | None:
@@ -113,9 +137,9 @@ def _nemotron_h(source: Source, target: Weights, count: int) -> Weights | None:
         return None
     layers = [hybrid.nemotron_layer(source, kind) for kind in pattern]
     hidden = source.hidden_size
-    layers[0] = _with(layers[0], _divided(source, "eh_proj"), *norms(hidden, "enorm", "hnorm"))
-    layers[-1] = _with(layers[-1], *norms(hidden, "final_layernorm"))
-    return _predictor(source, target, layers, prefix="mtp.layers.{}.", last=_own_head(target))
+    layers[0] = extended(layers[0], divided(source, "eh_proj"), *norms(hidden, "enorm", "hnorm"))
+    layers[-1] = extended(layers[-1], *norms(hidden, "final_layernorm"))
+    return predictor(source, target, layers, prefix="mtp.layers.{}.", last=head_like(target))
 
 
 def _qwen(source: Source, target: Weights, count: int) -> Weights | None:
@@ -123,10 +147,8 @@ def _qwen(source: Source, target: Weights, count: int) -> Weights | None:
     full = [layer for layer in target.layers if any(isinstance(p, AttentionScales) for p in layer.parts)]
     if not full:
         return None
-    is_plain = (
-        target.quantisation.method == "modelopt_fp4"
-    )  # vLLM leaves mtp.fc alone, whatever the lists say
-    return _behind_fc(source, target, [_with(full[0])] * count, _own_head(target), quantised=not is_plain)
+    is_plain = target.quantisation.method == "modelopt_fp4"  # mtp.fc is left alone, whatever the lists say
+    return _behind_fc(source, target, [full[0]] * count, head_like(target), quantised=not is_plain)
 
 
 def _exaone_moe(source: Source, target: Weights, count: int) -> Weights:
@@ -139,76 +161,22 @@ def _exaone_moe(source: Source, target: Weights, count: int) -> Weights:
             *norms(hidden, *_TWO_NORMS),
         )
     )
-    head = () if target.is_tied else (Embedding("lm_head", source.vocab_size, hidden),)
-    return _behind_fc(source, target, [layer] * count, head)
+    own = () if target.is_tied else (Embedding("lm_head", source.vocab_size, hidden),)
+    return _behind_fc(source, target, [layer] * count, own)
 
 
 def _behind_fc(
     source: Source,
     target: Weights,
     layers: Sequence[Layer],
-    head: tuple[Part, ...],
+    last: tuple[Part, ...],
     *,
     quantised: bool = True,
 ) -> Weights:
     """Layers behind one divided projection, with three norms for all of them."""
-    fc = _divided(source, "mtp.fc", quantised=quantised)
+    fc = divided(source, "mtp.fc", quantised=quantised)
     around = norms(source.hidden_size, "norm", "pre_fc_norm_hidden", "pre_fc_norm_embedding")
-    return _predictor(source, target, layers, prefix="mtp.layers.{}.", last=(fc, *around, *head))
-
-
-def _joined(source: Source, name: str, *norm_names: str) -> tuple[Part, ...]:
-    """The projection of a hidden state beside an embedding, which vLLM never quantises, and norms around it."""
-    hidden = source.hidden_size
-    return replicated(name, 2 * hidden, hidden, quantised=False), *norms(hidden, *norm_names)
-
-
-def _divided(source: Source, name: str, *, quantised: bool = True) -> Linear:
-    hidden = source.hidden_size
-    return Linear(name, 2 * hidden, (Output(hidden),), "column", quantised=quantised)
-
-
-def _numbered(
-    source: Source, target: Weights, layers: Sequence[Layer], last: tuple[Part, ...] = ()
-) -> Weights:
-    """Layers that count on from the model's own in vLLM's names."""
-    prefix, first = target.layer_prefix, source.num_layers
-    return _predictor(source, target, layers, prefix=prefix, first_layer=first, last=last)
-
-
-def _predictor(
-    source: Source,
-    target: Weights,
-    layers: Sequence[Layer],
-    *,
-    prefix: str,
-    first_layer: int = 0,
-    last: tuple[Part, ...] = (),
-) -> Weights:
-    return Weights(
-        layers=tuple(layers),
-        layer_prefix=prefix,
-        first_layer=first_layer,
-        first=(Embedding("model.embed_tokens", source.vocab_size, source.hidden_size),),
-        last=last,
-        quantisation=target.quantisation,
-    )
-
-
-def _head(source: Source, name: str) -> Embedding:
-    return Embedding(name, source.vocab_size, source.hidden_size, quantised=True)
-
-
-def _own_head(target: Weights) -> tuple[Part, ...]:
-    """A head like the model's, which vLLM builds before it shares that one; none where it is the embedding."""
-    parts = (*target.last, *target.everywhere)
-    return tuple(part for part in parts if isinstance(part, Embedding) and part.quantised)
-
-
-def _with(layer: Layer, *extra: Part) -> Layer:
-    """The layer with more parts and without its tables, which the model holds."""
-    own = (part for part in layer.parts if not (isinstance(part, Buffer) and part.shared))
-    return replace(layer, parts=(*own, *extra))
+    return predictor(source, target, layers, prefix="mtp.layers.{}.", last=(fc, *around, *last))
 
 
 FAMILIES: dict[str, Callable[[Source, Weights, int], Weights | None]] = {

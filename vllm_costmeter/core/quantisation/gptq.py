@@ -1,0 +1,40 @@
+"""GPTQ checkpoints: one scheme, and rules for modules that have another or none (vLLM 0.32, auto_gptq.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from vllm_costmeter.core.quantisation.names import NameRules, expression
+from vllm_costmeter.core.quantisation.scheme import PLAIN, Scheme
+
+
+@dataclass(frozen=True, slots=True)
+class Gptq:
+    """Rules match the beginning of vLLM's own names; the first that matches applies (`get_dynamic_override`)."""
+
+    scheme: Scheme
+    rules: tuple[tuple[str, Scheme], ...]
+    patterns: NameRules
+    """The same expressions, for whether they tell layers apart."""
+    head: bool
+    """Whether the output head is quantised too (`lm_head`)."""
+    method: str = "gptq"
+
+    def attention_bytes(self, element_bytes: int, is_mla: bool) -> int:
+        return 0
+
+    def linear_scheme(self, name: str, fused_from: tuple[str, ...]) -> Scheme:
+        for pattern, scheme in self.rules:
+            if expression(pattern).match(name):
+                return scheme
+        return self.scheme
+
+    def experts_scheme(self, name: str, checkpoint_names: tuple[str, ...]) -> Scheme:
+        return self.linear_scheme(name, ())
+
+    def head_scheme(self, name: str) -> Scheme:
+        return self.linear_scheme(name, ()) if self.head else PLAIN
+
+    def layer_key(self, index: int) -> Hashable:
+        return self.patterns.layer_key(index)

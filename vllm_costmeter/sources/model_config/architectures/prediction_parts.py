@@ -1,0 +1,72 @@
+"""What prediction layers (MTP) are put together from, whichever model they belong to (vLLM 0.32)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from vllm_costmeter.core.model.parts import Buffer, Embedding, Linear, Output, Part
+from vllm_costmeter.core.model.weights import Layer, Weights
+from vllm_costmeter.sources.model_config.architectures.blocks import norms, replicated
+from vllm_costmeter.sources.model_config.architectures.source import Source
+
+
+def joined(source: Source, name: str, *norm_names: str) -> tuple[Part, ...]:
+    """The projection of a hidden state beside an embedding, which vLLM never quantises, and norms around it."""
+    hidden = source.hidden_size
+    return replicated(name, 2 * hidden, hidden, quantised=False), *norms(hidden, *norm_names)
+
+
+def divided(source: Source, name: str, *, quantised: bool = True) -> Linear:
+    hidden = source.hidden_size
+    return Linear(name, 2 * hidden, (Output(hidden),), "column", quantised=quantised)
+
+
+def numbered(
+    source: Source, target: Weights, layers: Sequence[Layer], last: tuple[Part, ...] = ()
+) -> Weights:
+    """Layers that count on from the model's own in vLLM's names."""
+    prefix, first = target.layer_prefix, source.num_layers
+    return predictor(source, target, layers, prefix=prefix, first_layer=first, last=last)
+
+
+def predictor(
+    source: Source,
+    target: Weights,
+    layers: Sequence[Layer],
+    *,
+    prefix: str,
+    first_layer: int = 0,
+    last: tuple[Part, ...] = (),
+) -> Weights:
+    return Weights(
+        layers=_without_tables_of(target, layers),
+        layer_prefix=prefix,
+        first_layer=first_layer,
+        first=(Embedding("model.embed_tokens", source.vocab_size, source.hidden_size),),
+        last=last,
+        quantisation=target.quantisation,
+    )
+
+
+def head(source: Source, name: str) -> Embedding:
+    return Embedding(name, source.vocab_size, source.hidden_size, quantised=True)
+
+
+def head_like(target: Weights) -> tuple[Part, ...]:
+    """A head like the model's, which vLLM builds before it shares that one; none where it is the embedding."""
+    parts = (*target.last, *target.everywhere)
+    return tuple(part for part in parts if isinstance(part, Embedding) and part.quantised)
+
+
+def extended(layer: Layer, *extra: Part) -> Layer:
+    return replace(layer, parts=(*layer.parts, *extra))
+
+
+def _without_tables_of(target: Weights, layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """The layers without the rotary tables that layers of the model hold too."""
+    kinds = {id(layer): layer for layer in target.layers}.values()
+    held = {part for layer in kinds for part in layer.parts if isinstance(part, Buffer) and part.shared}
+    return tuple(
+        replace(layer, parts=tuple(part for part in layer.parts if part not in held)) for layer in layers
+    )
