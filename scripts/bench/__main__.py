@@ -1,4 +1,4 @@
-"""Measure what the meter costs a server and write docs/benchmarks.md: `make bench`, about eight minutes."""
+"""Measure what meter and check cost and write docs/benchmarks.md: `make bench`, about ten minutes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import report, throughput
+from bench import check_cost, report, throughput
 from tiny_model import make_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,7 +20,7 @@ WORK = ROOT / ".demo" / "bench"
 
 
 def main() -> None:
-    """Record cost, start cost, throughput, report."""
+    """Check cost, record cost, start cost, throughput, report."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     model = make_tiny_model(ROOT / ".demo" / "tiny-llama")
     WORK.mkdir(parents=True, exist_ok=True)
@@ -29,14 +29,23 @@ def main() -> None:
         raise SystemExit(
             f"other work runs here (load average {busy:.1f}): what is measured now would be that, not the meter"
         )
-    record, start = (in_a_process_of_its_own(name, model) for name in ("record_cost", "start_cost"))
+    check, record, start = (
+        in_a_process_of_its_own(name, model) for name in ("check_cost", "record_cost", "start_cost")
+    )
+    print(
+        f"  costmeter check: {check['process']['median_seconds']:.2f} s; "
+        f"{check_cost.CHECKS} in one process: {check['thousand']['seconds']:.1f} s"
+    )
     print(
         f"  record(): {record['ratio']:.1%} of vLLM's own; the fit check: {start['seconds']:.2f} s",
         flush=True,
     )
     compared = throughput.compare(model, WORK)
-    print(f"  throughput: {compared['paired_difference']['median']:+.2%} in the median")
-    report.write(ROOT / "docs", record, start, compared)
+    tokens, cpu = compared["paired_difference"], compared["paired_cpu_difference"]
+    print(
+        f"  throughput: {tokens['median']:+.2%} in the median, processor time per request {cpu['median']:+.2%}"
+    )
+    report.write(ROOT / "docs", check=check, record=record, start=start, throughput=compared)
     print("  written: docs/benchmarks.md, docs/benchmarks.json")
 
 
