@@ -91,7 +91,7 @@ def weights_bytes(runner: Any) -> int | None:
     parameters = list(runner.model.parameters())
     if any(part.numel() == 0 for part in parameters):
         return None
-    return sum(part.numel() * part.element_size() for part in parameters)
+    return sum(int(part.numel() * part.element_size()) for part in parameters)
 
 
 def actual_bytes() -> dict[str, int]:
