@@ -1,4 +1,4 @@
-"""Measure what the meter costs a server and write docs/benchmarks.md: `make bench`, about twelve minutes."""
+"""Measure what meter and check cost and write docs/benchmarks.md: `make bench`, about twelve minutes."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ def main() -> None:
             f"other work runs here (load average {busy:.1f}): what is measured now would be that, not the meter"
         )
     measured = {}
-    for name in ("record_cost", "start_cost", "sampler_cost", "week_memory"):
+    for name in ("check_cost", "record_cost", "start_cost", "sampler_cost", "week_memory"):
         measured[name] = in_a_process_of_its_own(name, model)
         print(f"  {name}: {measured[name]}", flush=True)
     measured["throughput"] = compared = throughput.compare(model, WORK)
-    print(f"  throughput: {compared['paired_difference']['median']:+.2%} in the median")
+    tokens, cpu = compared["paired_difference"], compared["paired_cpu_difference"]
+    print(
+        f"  throughput: {tokens['median']:+.2%} in the median, processor time per request {cpu['median']:+.2%}"
+    )
     report.write(ROOT / "docs", measured)
     print("  written: docs/benchmarks.md, docs/benchmarks.json")
 

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
 from machine import this_machine
 
 PAGE = """\
-# What the meter costs the server
+# What the meter costs the server, and what a fit check takes
 
 Measured by `make bench` on {date}: vLLM {vllm}, {processor}, {cores} cores, Python {python}.
 
 | what | measured |
 |---|---|
-| one `record()` of the meter, 256 running and 8 finished requests | {ours:.1f} µs |
-| one `record()` of vLLM's own Prometheus logger on the same statistics | {theirs:.1f} µs |
-| the first as a share of the second | {ratio:.1%} |
-| the sampler's thread, once a second, of one core | {sampler:.3%} |
-| memory after a simulated week on eight cards, more than after its first day | {growth:+.2f} MiB |
-| throughput of `vllm bench serve` with the meter against without it, median of {pairs} pairs | {difference:+.2%} |
-| the middle half of those pairs | {low:+.2%} to {high:+.2%} |
-| what the fit check adds to the start of a server | {start:.2f} s |
+{rows}
 
-The two servers of a pair run on one machine and are driven in turn, in alternating order. The numbers of every run are
-in [benchmarks.json](benchmarks.json).
+The two servers of a pair are up on one machine, on one core, and `vllm bench serve` drives them in turn from another,
+in alternating order, while the other server is stopped. The interval is that of the sign test: the true median lies in
+it with a confidence of 95 %, whatever the distribution. The numbers of every run are in
+[benchmarks.json](benchmarks.json).
 """
 
 
@@ -33,19 +29,62 @@ def write(folder: Path, measured: dict[str, Any]) -> None:
     """Both files, in `folder`. `measured` is keyed by what the parts of the benchmark are called."""
     machine = this_machine()
     (folder / "benchmarks.json").write_text(json.dumps({"machine": machine, **measured}, indent=2) + "\n")
-    record, throughput = measured["record_cost"], measured["throughput"]
-    low, high = throughput["paired_difference"]["quartiles"]
-    page = PAGE.format(
-        **machine,
-        ours=record["seconds_per_call"]["costmeter"] * 1e6,
-        theirs=record["seconds_per_call"]["vllm"] * 1e6,
-        ratio=record["ratio"],
-        pairs=len(throughput["tokens_per_second"]["with"]),
-        difference=throughput["paired_difference"]["median"],
-        low=low,
-        high=high,
-        start=measured["start_cost"]["seconds"],
-        sampler=measured["sampler_cost"]["share_of_a_core"],
-        growth=measured["week_memory"]["growth_bytes"] / 2**20,
-    )
-    (folder / "benchmarks.md").write_text(page)
+    rows = "\n".join(f"| {what} | {value} |" for what, value in rows_of(measured))
+    (folder / "benchmarks.md").write_text(PAGE.format(**machine, rows=rows))
+
+
+def rows_of(measured: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the table says, row by row."""
+    check, record, throughput = (measured[name] for name in ("check_cost", "record_cost", "throughput"))
+    growth = measured["week_memory"]["growth_bytes"] / 2**20
+    seconds, cpu = record["seconds_per_call"], throughput["server_cpu_seconds_per_request"]
+    tokens, work = throughput["paired_difference"], throughput["paired_cpu_difference"]
+    pairs = len(throughput["tokens_per_second"]["with"])
+    thousand, process = check["thousand"], check["process"]
+    heavy = ", ".join(process["heavy_modules"]) or "none of torch, transformers, vllm"
+    return [
+        (
+            "one `record()` of the meter, 256 running and 8 finished requests",
+            f"{seconds['costmeter'] * 1e6:.1f} µs",
+        ),
+        (
+            "one `record()` of vLLM's own Prometheus logger on the same statistics",
+            f"{seconds['vllm'] * 1e6:.1f} µs",
+        ),
+        ("the first as a share of the second", f"{record['ratio']:.1%}"),
+        (
+            "the sampler's thread, once a second, of one core",
+            f"{measured['sampler_cost']['share_of_a_core']:.3%}",
+        ),
+        (
+            "memory after a simulated week on eight cards, more than after its first day",
+            f"{growth:+.2f} MiB",
+        ),
+        (
+            f"throughput with the meter against without it, median of {pairs} pairs",
+            f"{tokens['median']:+.2%}",
+        ),
+        ("95 % confidence interval of that median", _span(tokens["confidence"])),
+        ("the middle half of those pairs", _span(tokens["quartiles"])),
+        (
+            "processor time of the server per request, without and with it",
+            f"{statistics.median(cpu['without']) * 1e3:.2f} ms, {statistics.median(cpu['with']) * 1e3:.2f} ms",
+        ),
+        ("its difference, median of the pairs", f"{work['median']:+.2%}"),
+        ("95 % confidence interval of that median", _span(work["confidence"])),
+        ("what the fit check adds to the start of a server", f"{measured['start_cost']['seconds']:.2f} s"),
+        (
+            "a whole `costmeter check` process on a local config, median (middle half)",
+            f"{process['median_seconds']:.2f} s ({' to '.join(f'{each:.2f}' for each in process['quartile_seconds'])})",
+        ),
+        ("heavy modules it imports", heavy),
+        (
+            f"{sum(thousand['verdicts'].values()):,} checks of {thousand['configurations']} published "
+            "configurations in one process, with suggestions where refused",
+            f"{thousand['seconds']:.1f} s",
+        ),
+    ]
+
+
+def _span(bounds: list[float]) -> str:
+    return " to ".join(f"{each:+.2%}" for each in bounds)

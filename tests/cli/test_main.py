@@ -100,3 +100,10 @@ def test_a_full_disk_is_one_line() -> None:
         done = subprocess.run(command_line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == "costmeter: the answer cannot be written: No space left on device\n"
+
+
+def test_a_closed_output_leaves_the_exit_code() -> None:
+    """`costmeter check ... >&-`: nobody reads the answer, and it is no fault."""
+    command = f"{sys.executable} -m vllm_costmeter.cli.main gpus >&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

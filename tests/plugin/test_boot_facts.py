@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from example_models import llama
@@ -31,6 +33,34 @@ def test_several_workers_are_told_as_vllm_plans(folder: Path) -> None:
     (folder / "1.json").write_text(json.dumps({"weights": 5, "kv_cache": 7}))
     (folder / "2.json").write_text(json.dumps({"weights": 6, "kv_cache": 9}))
     assert boot_facts.actual_bytes() == {"weights": 6, "kv_cache": 7}
+
+
+@dataclass
+class Tensor:
+    values: int
+
+    def numel(self) -> int:
+        return self.values
+
+    def element_size(self) -> int:
+        return 2
+
+
+def runner(*sizes: int, measured: int | None = None) -> Any:
+    """A model runner as vLLM has it, with parameters of these sizes."""
+    model = SimpleNamespace(parameters=lambda: iter([Tensor(size) for size in sizes]))
+    return SimpleNamespace(model=model, model_memory_usage=measured)
+
+
+def test_weights_are_what_the_card_lost_or_the_parameters_bytes() -> None:
+    """Measured where vLLM measures, added up where it does not."""
+    assert boot_facts.weights_bytes(runner(10, 20, measured=77)) == 77
+    assert boot_facts.weights_bytes(runner(10, 20)) == 60
+
+
+def test_repacked_weights_are_not_known() -> None:
+    """vLLM's CPU kernels keep a copy of their own and empty the parameter: what is left is not the model."""
+    assert boot_facts.weights_bytes(runner(10, 0)) is None
 
 
 def test_nothing_told_is_absent(folder: Path) -> None:

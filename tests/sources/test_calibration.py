@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import multiprocessing
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import vllm_costmeter
 from vllm_costmeter.core.boot import Boot, BootKey
 from vllm_costmeter.sources.calibration import BOOTS_PER_DEPLOYMENT, calibration_file, recall, remember
 
@@ -118,3 +124,51 @@ def test_the_file_is_in_the_state_folder() -> None:
     """XDG's, or the home's."""
     assert calibration_file({"XDG_STATE_HOME": "/s"}) == Path("/s/vllm-costmeter/calibration.json")
     assert calibration_file({"HOME": "/h"}) == Path("/h/.local/state/vllm-costmeter/calibration.json")
+
+
+def test_a_user_without_a_home_has_no_calibration() -> None:
+    """A container's numbered user has neither $HOME nor an entry: a check must not fail of it."""
+    program = (
+        "import os; os.setgid(4242); os.setuid(4242); [os.environ.pop(name, 0) for name in ('HOME', 'XDG_STATE_HOME')];"
+        "from vllm_costmeter.sources.calibration import calibration_file; print(calibration_file())"
+    )
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    import_path = str(Path(vllm_costmeter.__file__).parents[1])
+    preloaded = f"import sys; sys.path.insert(0, {import_path!r}); import vllm_costmeter.sources.calibration; {program}"
+    done = subprocess.run([sys.executable, "-c", preloaded], capture_output=True, text=True, check=False)
+    assert done.stdout == "/.local/state/vllm-costmeter/calibration.json\n", done.stderr
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    """Said in one line, and not used."""
+    pipe = tmp_path / "calibration.json"
+    os.mkfifo(pipe)
+    boots, fault = recall("RTX 4090", pipe)
+    assert boots == ()
+    assert fault is not None
+    assert "no regular file" in fault
+
+
+def test_a_lock_that_is_never_released_is_given_up(tmp_path: Path) -> None:
+    """A stopped process may hold it: the start is not kept, and the server does not wait for it."""
+    file = tmp_path / "calibration.json"
+    with file.with_suffix(".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        fault = remember(BOOT, file, patience_seconds=0.2)
+    assert fault is not None
+    assert "is locked" in fault
+    assert not file.exists()
+
+
+def test_a_full_disk_leaves_no_half_written_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be written is removed, and said."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("vllm_costmeter.sources.calibration.json.dump", full)
+    fault = remember(BOOT, tmp_path / "calibration.json")
+    assert fault is not None
+    assert "No space left" in fault
+    assert [each.name for each in tmp_path.iterdir()] == ["calibration.lock"]

@@ -204,7 +204,7 @@ def test_a_users_own_card_is_found_and_priced(tmp_path: Path) -> None:
         ),
         ('[card]\nname = "X"', r"write \[\[card\]\]"),
         ('[[cards]]\nname = "X"', "unknown key 'cards'; nearest: card"),
-        ("not toml", "is not TOML"),
+        ("not toml", "is not valid TOML"),
         ('[[price]]\ngpu = "4090"\nusd_per_gpu_hour = 1', "'as_of' is missing"),
         ('[[price]]\ngpu = "4090"\nusd_per_gpu_hour = 1\nas_of = "May"', "as_of must be a date"),
         ('[[price]]\ngpu = "4090"\nusd_per_gpu_hour = 1\nas_of = "2026-13"', "as_of must be a date"),
@@ -227,7 +227,7 @@ def test_a_bad_row_is_one_clear_line(tmp_path: Path, text: str, says: str) -> No
 def test_a_missing_users_file_is_said(tmp_path: Path) -> None:
     """A path in COSTMETER_CATALOGUE that does not exist is an error, not a catalogue without it."""
     catalogue = load_catalogue({"COSTMETER_CATALOGUE": str(tmp_path / "absent.toml")})
-    with pytest.raises(BadInputError, match=r"absent\.toml: No such file"):
+    with pytest.raises(BadInputError, match=r"absent\.toml does not exist"):
         catalogue.find("4090")
 
 

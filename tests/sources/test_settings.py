@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,11 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         ("gpu_hourly = 1", "nearest: gpu_hourly_usd"),
         ("gpu_hourly_usd = 'x'", "must be a number"),
         ("costmeter = 3", "must be a table"),
-        (b"\xff\xfe", "cannot be read"),
+        (b"\xff\xfe", "not valid TOML"),
+        ("gpu_hourly_usd = 1" + "0" * 400, "must be a number above 0"),
+        ("gpu_hourly_usd = " + "9" * 5000, "not valid TOML"),
+        ("pue = " + "[" * 5000, "not valid TOML|nested too deeply"),
+        ("# " + "x" * (1 << 20), "larger than 1 MiB"),
     ],
 )
 def test_a_bad_file_is_one_line_that_names_it(
@@ -63,3 +68,12 @@ def test_a_bad_file_is_one_line_that_names_it(
         read_settings({}, config=str(file))
     assert str(file) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_none_is_not_waited_for(tmp_path: Path) -> None:
+    """A pipe that nobody writes to, an endless device, a folder."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (str(pipe), "/dev/zero", str(tmp_path)):
+        with pytest.raises(BadInputError, match="is no regular file"):
+            read_settings({}, config=path)

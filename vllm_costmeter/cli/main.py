@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
 
 from vllm_costmeter import __version__
@@ -33,6 +34,8 @@ BAD_INPUT, NOT_UNDERSTOOD, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
 
 def main(words: Sequence[str] | None = None) -> int:
     """Exit code of `costmeter WORDS`; nothing but SystemExit of `--help` and `--version` leaves it."""
+    if sys.stdout is None:  # a pipeline that closed it (`>&-`) asks for the exit code alone
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 (until the end)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be text
     try:

@@ -148,7 +148,7 @@ def _layout_fault(model: Model, gpu: Gpu, engine: Engine) -> tuple[Reason, str] 
 def _unknown_cache(blank: Fit, memory: Memory, message: str) -> Fit:
     """Weights are known, the KV cache is not: refused where the weights alone exceed the budget, else unknown."""
     rank = memory.fullest_rank()
-    if rank.weights.low_bytes >= memory.weights_limit_bytes:
+    if memory.weights_alone_exceed:
         return replace(blank, verdict="refused", reason="weights", message=weights_message(blank, memory))
     return replace(blank, message=message, rules=rank.rules())
 
@@ -208,7 +208,7 @@ def _verdict(blank: Fit, memory: Memory, cache: KVCache) -> tuple[Verdict, Reaso
         )
     if memory.budget_bytes > memory.free.high_bytes:
         return "refused", "free_memory", free_message(memory, blank.gpu)
-    if memory.fullest_rank().weights.low_bytes >= memory.weights_limit_bytes:
+    if memory.weights_alone_exceed:
         return "refused", "weights", weights_message(blank, memory)
     if memory.exceeds_card("low"):
         return "refused", "kv_cache_memory_bytes", reserved_message(memory)

@@ -135,12 +135,17 @@ class Memory:
         return self.total_bytes if reserved else self.budget_bytes
 
     @property
+    def weights_alone_exceed(self) -> bool:
+        """Whether the weights leave nothing even at their least."""
+        return self.fullest_rank().weights.low_bytes >= self.weights_limit_bytes
+
+    @property
     def surely_starts(self) -> bool:
         """Whether nothing but the room for the KV cache can stop a start, so that a shorter length helps."""
         return (
             self.budget_bytes <= self.free.low_bytes
             and not self.exceeds_card("high")
-            and self.fullest_rank().weights.low_bytes < self.weights_limit_bytes
+            and not self.weights_alone_exceed
         )
 
     def fullest_rank(self) -> RankMemory:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from vllm_costmeter.core.engine.engine import Engine, default_batch, resolve_engine
@@ -71,8 +71,7 @@ class Deployment:
 
     def at(self, length_tokens: int) -> Placement:
         """The deployment with this --max-model-len."""
-        plan = replace(self.plan, max_model_len=length_tokens)
-        engine = resolve_engine(self.model, self.gpu, plan, self.chosen)
+        engine = resolve_engine(self.model, self.gpu, self.plan, self.chosen, max_model_len=length_tokens)
         source: Literal["config", "vllm"] = "config" if self._counted(engine) is None else "vllm"
         return Placement(engine, self.memory(engine), self.cache(engine), source)
 
@@ -83,7 +82,10 @@ class Deployment:
         every length is placed anew; above it one placement answers, by vLLM's own search.
         """
         maximum = self.model.max_model_len
-        longest = _longest(self.at(maximum), maximum)
+        placed = self.at(maximum)
+        if placed.memory.weights_alone_exceed:
+            return 0
+        longest = _longest(placed, maximum)
         bend = min(self._bend(), maximum)
         if longest >= bend - 1:
             return longest

@@ -17,7 +17,7 @@ def number(
     """A finite number in range, from a string or a TOML/JSON number; ValueError says what is allowed."""
     try:
         value = math.nan if isinstance(raw, bool) else float(cast(Any, raw))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = math.nan
     low_is_wrong = (above is not None and value <= above) or (least is not None and value < least)
     if not math.isfinite(value) or low_is_wrong or value > most:

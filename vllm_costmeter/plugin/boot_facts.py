@@ -73,17 +73,25 @@ def wrap_worker() -> None:
 
 def _report(worker: Any, kv_cache: Any) -> None:
     facts = {"kv_cache": sum(tensor.size for tensor in kv_cache.kv_cache_tensors)}
-    runner = worker.model_runner
-    weights = getattr(
-        runner, "model_memory_usage", None
-    )  # what the card lost while loading; not measured on a CPU
-    facts["weights"] = int(
-        weights or sum(part.numel() * part.element_size() for part in runner.model.parameters())
-    )
+    weights = weights_bytes(worker.model_runner)
+    if weights is not None:
+        facts["weights"] = weights
     path = Path(os.environ[FOLDER]) / f"{os.getpid()}.json"
     temporary = path.with_suffix(".tmp")
     temporary.write_text(json.dumps(facts))
     temporary.replace(path)
+
+
+def weights_bytes(runner: Any) -> int | None:
+    """What the card lost while loading; where that is not measured (a CPU), the parameters' own bytes. None where
+    they tell too little: vLLM's CPU kernels repack a layer's weight and leave an empty parameter in its place."""
+    measured = getattr(runner, "model_memory_usage", None)
+    if measured:
+        return int(measured)
+    parameters = list(runner.model.parameters())
+    if any(part.numel() == 0 for part in parameters):
+        return None
+    return sum(int(part.numel() * part.element_size()) for part in parameters)
 
 
 def actual_bytes() -> dict[str, int]:

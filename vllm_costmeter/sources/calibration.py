@@ -6,10 +6,12 @@ good as none and is said in one line.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -19,6 +21,7 @@ from typing import Any
 from vllm_costmeter.core.boot import Boot, BootKey
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.catalogue import card_for_nvml_name, find_gpu
+from vllm_costmeter.sources.home import home
 
 SCHEMA = "costmeter.calibration/1"
 BOOTS_PER_DEPLOYMENT = 5
@@ -32,7 +35,7 @@ _CPU = "cpu, checked as "
 def calibration_file(environ: Mapping[str, str] = os.environ) -> Path:
     """$XDG_STATE_HOME/vllm-costmeter/calibration.json, ~/.local/state where that is not set."""
     root = environ.get("XDG_STATE_HOME")
-    folder = Path(root) if root else Path(environ.get("HOME") or "~").expanduser() / ".local" / "state"
+    folder = Path(root) if root else home(environ) / ".local" / "state"
     return folder / "vllm-costmeter" / "calibration.json"
 
 
@@ -56,14 +59,17 @@ def recall(
     return tuple(_named(boot, gpu) for boot in boots if boot.key.gpu in same), fault
 
 
-def remember(boot: Boot, file: Path | None = None, *, on_cpu: bool = False) -> str | None:
-    """Add a boot; one line where it could not be kept (a read-only home), else None. `on_cpu` as in `recall`."""
+def remember(
+    boot: Boot, file: Path | None = None, *, on_cpu: bool = False, patience_seconds: float = 2.0
+) -> str | None:
+    """Add a boot; one line where it could not be kept (a read-only home, a full disk, a lock that somebody holds for
+    longer than `patience_seconds`), else None. `on_cpu` as in `recall`."""
     file = calibration_file() if file is None else file
     if on_cpu:
         boot = _named(boot, _CPU + boot.key.gpu)
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(file):
+        with _locked(file, patience_seconds):
             boots, _ = _read(file)
             alike = [each for each in boots if (each.key, each.flags) == (boot.key, boot.flags)]
             forgotten = alike[: max(len(alike) - BOOTS_PER_DEPLOYMENT + 1, 0)]
@@ -90,21 +96,38 @@ def _card_name(name: str) -> str:
 
 
 @contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    """One writer at a time, among processes too."""
+def _locked(file: Path, patience_seconds: float) -> Iterator[None]:
+    """One writer at a time, among processes too. OSError where another one does not let go."""
+    deadline = time.monotonic() + patience_seconds
     with file.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise OSError(errno.EBUSY, "it is locked by another process") from None
+                time.sleep(0.02)
+            else:
+                break
         yield
 
 
 def _replace(file: Path, values: Mapping[str, Any]) -> None:
     with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as stream:
-        json.dump(values, stream, indent=1)
-    Path(stream.name).replace(file)
+        written = Path(stream.name)
+        try:
+            json.dump(values, stream, indent=1)
+            stream.flush()
+        except OSError:
+            written.unlink()
+            raise
+    written.replace(file)
 
 
 def _read(file: Path) -> tuple[list[Boot], str | None]:
     try:
+        if file.exists() and not file.is_file():
+            return [], f"calibration file {file} is no regular file and is not used"
         with file.open("rb") as stream:
             data = stream.read(LARGEST_BYTES + 1)
     except FileNotFoundError:

@@ -15,6 +15,7 @@ from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.price_row import PriceRow, choose_default
 from vllm_costmeter.sources.catalogue_rows import merge_card, parse_card, parse_price, reject_unknown
 from vllm_costmeter.sources.gpu_text import folded_name, split_count
+from vllm_costmeter.sources.toml_file import read_toml
 
 USER_FILE_VARIABLE = "COSTMETER_CATALOGUE"
 PACKAGE_FOLDER = Path(__file__).parent.parent / "catalogue"
@@ -117,12 +118,7 @@ class Catalogue:
 
 
 def _read_user_file(file: Path) -> dict[str, list[dict[str, Any]]]:
-    try:
-        rows = tomllib.loads(file.read_text("utf-8"))
-    except OSError as fault:
-        raise BadInputError(f"catalogue file {file}: {fault.strerror or fault}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise BadInputError(f"catalogue file {file} is not TOML: {fault}") from None
+    rows = read_toml(file, "catalogue file")
     reject_unknown(rows, ("card", "price", "api"), str(file))
     for key, tables in rows.items():
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):

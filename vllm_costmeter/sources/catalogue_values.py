@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from math import isnan
 from typing import Any, cast
 
 from vllm_costmeter.core.card import Vendor
@@ -14,7 +14,8 @@ LARGEST_FACT = 1e9
 
 
 def number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or (isinstance(value, float) and isnan(value)):
         raise ValueError("a number")
     if not 0 <= value <= LARGEST_FACT:
         raise ValueError(f"between 0 and {LARGEST_FACT:g}")

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
+from functools import cache
 
 _DISTRIBUTION = re.compile(r"vllm-(\d[^/]*)\.dist-info")
 
@@ -15,7 +16,13 @@ def installed_vllm_version(path: Iterable[str] | None = None) -> str | None:
 
     Reads folder names: importlib.metadata says the same and takes longer than the whole check.
     """
-    for entry in sys.path if path is None else path:
+    return _found(tuple(sys.path if path is None else path))
+
+
+@cache
+def _found(path: tuple[str, ...]) -> str | None:
+    """Looked for once: what is installed does not change under a running process."""
+    for entry in path:
         try:
             names = [name for name in os.listdir(entry or ".") if name.startswith("vllm-")]  # noqa: PTH208 (5x faster)
         except OSError:

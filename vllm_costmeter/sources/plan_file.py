@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from vllm_costmeter.core.economics.money import above_zero, at_least_zero, share
 from vllm_costmeter.core.economics.use_request import PlanRequest, UseRequest
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.catalogue_rows import reject_unknown
+from vllm_costmeter.sources.toml_file import read_toml
 
 _OWNED: Mapping[str, Callable[[Any, str], Any]] = {
     "purchase_usd": above_zero,
@@ -34,12 +34,7 @@ _KEYS = ("gpu", "purpose", "utilization", *_NUMBERS, *_OWNED)
 
 def read_plans(file: Path) -> list[PlanRequest]:
     """Every plan of the file. BadInputError names the file, the plan and the key."""
-    try:
-        values = tomllib.loads(file.read_text("utf-8"))
-    except OSError as fault:
-        raise BadInputError(f"plan file {file}: {fault.strerror or fault}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise BadInputError(f"plan file {file} is not TOML: {fault}") from None
+    values = read_toml(file, "plan file")
     reject_unknown(values, ("plan",), str(file))
     plans = _tables(values.get("plan"), f"{file}: [[plan]]")
     return [_plan(plan, f"{file}: plan {number}") for number, plan in enumerate(plans, 1)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.settings import BY_KEY, SETTINGS, Layer, Settings, resolve
+from vllm_costmeter.sources.toml_file import read_toml
 
 PREFIX = "COSTMETER_"
 CONFIG_VARIABLE = "COSTMETER_CONFIG"
@@ -32,15 +32,7 @@ def environment_layer(environ: Mapping[str, str]) -> Layer:
 def file_layer(path: Path) -> Layer:
     """The settings file, flat or under a `[costmeter]` table. BadInputError names the file and, where TOML's parser
     knows it, the line."""
-    try:
-        with path.open("rb") as file:
-            values = tomllib.load(file)
-    except FileNotFoundError:
-        raise BadInputError(f"settings file {path} does not exist") from None
-    except (OSError, UnicodeDecodeError) as why:
-        raise BadInputError(f"settings file {path} cannot be read: {why}") from None
-    except tomllib.TOMLDecodeError as why:
-        raise BadInputError(f"settings file {path} is not valid TOML: {why}") from None
+    values = read_toml(path, "settings file")
     section = values.pop("costmeter", {})
     if not isinstance(section, dict):
         raise BadInputError(f"settings file {path}: costmeter must be a table")
@@ -63,5 +55,13 @@ def read_settings(
     ]
     path = config or environ.get(CONFIG_VARIABLE, "").strip()
     if path:
-        layers.append(file_layer(Path(path).expanduser()))
+        layers.append(file_layer(_expanded(path)))
     return resolve(layers)
+
+
+def _expanded(path: str) -> Path:
+    """`~` as the home folder; as it is where nobody has one (an unnumbered user in a container)."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)

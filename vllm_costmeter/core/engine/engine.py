@@ -40,8 +40,11 @@ class Engine:
         return self.layout.world_size
 
 
-def resolve_engine(model: Model, gpu: Gpu, plan: Plan, chosen: ChosenRules) -> Engine:
-    """Fill in what the plan leaves open, as vLLM's API server does. BadInputError for values vLLM rejects."""
+def resolve_engine(
+    model: Model, gpu: Gpu, plan: Plan, chosen: ChosenRules, *, max_model_len: int | None = None
+) -> Engine:
+    """Fill in what the plan leaves open, as vLLM's API server does; `max_model_len` goes before the plan's.
+    BadInputError for values vLLM rejects."""
     utilization = plan.gpu_memory_utilization
     if utilization is None:
         utilization = chosen.rules.gpu_memory_utilization
@@ -54,7 +57,8 @@ def resolve_engine(model: Model, gpu: Gpu, plan: Plan, chosen: ChosenRules) -> E
         raise BadInputError(
             f"--max-lora-rank must be one of {', '.join(map(str, LORA_RANKS))}, got {plan.max_lora_rank}"
         )
-    max_model_len = plan.max_model_len
+    if max_model_len is None:
+        max_model_len = plan.max_model_len
     if max_model_len is not None and max_model_len < 1 and max_model_len != AUTO_MAX_MODEL_LEN:
         raise BadInputError(f"--max-model-len must be at least 1 (or auto), got {max_model_len}")
     if max_model_len is None or max_model_len == AUTO_MAX_MODEL_LEN:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.model.checkpoint import CheckpointContents, TensorGroup
+from vllm_costmeter.sources.home import home
 
 BRANCH_LIFETIME_SECONDS = 3600.0
 """How long a branch is taken to point where it did: long enough for a pipeline, not for a day."""
@@ -39,8 +40,8 @@ def is_commit(revision: str | None) -> bool:
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """$XDG_CACHE_HOME/vllm-costmeter/hub, ~/.cache where that is not set."""
-    root = environ.get("XDG_CACHE_HOME") or str(Path(environ.get("HOME") or "~").expanduser() / ".cache")
-    return Path(root) / "vllm-costmeter" / "hub"
+    root = environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else home(environ) / ".cache") / "vllm-costmeter" / "hub"
 
 
 class HubCache:

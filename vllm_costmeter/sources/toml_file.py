@@ -1,0 +1,34 @@
+"""A TOML file that somebody wrote, read whole: any fault of it is one line."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from vllm_costmeter.core.errors import BadInputError
+
+LARGEST_BYTES = 1 << 20  # a catalogue of every card and price that is sold takes a tenth
+
+
+def read_toml(file: Path, name: str) -> dict[str, Any]:
+    """The tables of `file`, which errors call `name` ("settings file"). BadInputError where it is not there, no
+    regular file (a pipe would be waited for), larger than 1 MiB, or no TOML."""
+    try:
+        if not file.is_file():
+            fault = "is no regular file" if file.exists() else "does not exist"
+            raise BadInputError(f"{name} {file} {fault}")
+        with file.open("rb") as stream:
+            data = stream.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise BadInputError(f"{name} {file} cannot be read: {error.strerror or error}") from None
+    if len(data) > LARGEST_BYTES:
+        raise BadInputError(f"{name} {file} is larger than {LARGEST_BYTES >> 20} MiB")
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except RecursionError:
+        raise BadInputError(f"{name} {file} is nested too deeply") from None
+    except ValueError as error:
+        raise BadInputError(
+            f"{name} {file} is not valid TOML: {' '.join(str(error).split())[:200]}"
+        ) from None
