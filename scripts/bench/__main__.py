@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench import report, throughput
+from machine import require_quiet
 from tiny_model import make_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,11 +24,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     model = make_tiny_model(ROOT / ".demo" / "tiny-llama")
     WORK.mkdir(parents=True, exist_ok=True)
-    busy = os.getloadavg()[0]
-    if busy > (os.cpu_count() or 1) / 2:
-        raise SystemExit(
-            f"other work runs here (load average {busy:.1f}): what is measured now would be that, not the meter"
-        )
+    require_quiet()
     measured = {}
     for name in ("record_cost", "start_cost", "sampler_cost", "week_memory"):
         measured[name] = in_a_process_of_its_own(name, model)
