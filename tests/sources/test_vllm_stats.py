@@ -1,59 +1,14 @@
-"""vLLM's step statistics become totals; the fakes have only the attributes that vLLM 0.17 to 0.33 share."""
+"""vLLM's step statistics become totals."""
 
 from __future__ import annotations
 
 import tracemalloc
-from dataclasses import dataclass, field
 
 import pytest
+from step_stats import Drafts, Finished, Iteration, Prompt, Published, Scheduler
 
 from vllm_costmeter.core.engine_totals import EngineTotals
 from vllm_costmeter.sources.vllm_stats import LARGEST_BACKLOG, StepCounters
-
-
-@dataclass
-class Prompt:
-    computed: int = 0
-    cached_tokens: int = 0
-
-
-@dataclass
-class Finished:
-    num_prompt_tokens: int
-    num_generation_tokens: int
-    num_cached_tokens: int = 0
-    inference_time: float = 0.0
-
-
-@dataclass
-class Iteration:
-    num_generation_tokens: int = 0
-    prompt_token_stats: Prompt = field(default_factory=Prompt)
-    time_to_first_tokens_iter: list[float] = field(default_factory=list)
-    finished_requests: list[Finished] = field(default_factory=list)
-    iteration_timestamp: float = 1000.0
-
-
-@dataclass
-class Drafts:
-    num_draft_tokens: int
-    num_accepted_tokens: int
-
-
-@dataclass
-class Published:
-    num_flops_per_gpu: int = 1000
-    num_read_bytes_per_gpu: int = 200
-    num_write_bytes_per_gpu: int = 30
-
-
-@dataclass
-class Scheduler:
-    num_running_reqs: int = 0
-    kv_cache_usage: float = 0.0
-    running_lora_adapters: dict[str, int] = field(default_factory=dict)
-    spec_decoding_stats: Drafts | None = None
-    perf_stats: Published | None = None
 
 
 def test_tokens_add_up_by_kind() -> None:
@@ -201,34 +156,6 @@ def test_a_step_allocates_nothing_that_stays(log_events: bool) -> None:
         tracemalloc.stop()
     assert held < 2_000  # one number for each attribute
     assert peak < 4_000
-
-
-def test_published_work_is_told_apart_by_whether_the_step_decoded() -> None:
-    """With `--enable-mfu-metrics` a step tells FLOPs and bytes; a chunk of a prompt, or its end, decodes nothing."""
-    counters = StepCounters(0, now=0.0)
-    counters.add_step(Scheduler(1, perf_stats=Published()), None, now=1.0)
-    counters.add_step(Scheduler(1, perf_stats=Published()), Iteration(1, Prompt(9), [0.5]), now=2.0)
-    counters.add_step(Scheduler(1, perf_stats=Published(7, 1, 1)), Iteration(1), now=3.0)
-    counters.add_step(Scheduler(1), Iteration(1), now=4.0)
-    totals = counters.totals(5.0)
-    assert (totals.prefill_step_flops, totals.prefill_step_bytes) == (2000, 460)
-    assert (totals.decode_step_flops, totals.decode_step_bytes) == (7, 2)
-
-
-def test_published_work_is_nobodys_where_several_processes_share_an_engine() -> None:
-    """The process that is told of a step sees only its own tokens of it."""
-    counters = StepCounters(0, now=0.0, log_events=True)
-    counters.add_step(Scheduler(1, perf_stats=Published()), Iteration(1), now=1.0)
-    totals = counters.totals(2.0)
-    assert totals.prefill_step_flops == totals.decode_step_flops == 0
-
-
-def test_rejected_drafts_are_counted_apart() -> None:
-    """What was drafted and not accepted was worked on; it is no generated token."""
-    counters = StepCounters(0, now=0.0)
-    counters.add_step(Scheduler(1, spec_decoding_stats=Drafts(8, 3)), Iteration(5), now=1.0)
-    totals = counters.totals(2.0)
-    assert (totals.rejected_draft_tokens, totals.generated_tokens) == (5, 5)
 
 
 def test_adapters_are_followed_where_one_process_sees_them_all() -> None:
