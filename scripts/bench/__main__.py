@@ -30,7 +30,7 @@ def main() -> None:
         measured[name] = in_a_process_of_its_own(name, model)
         print(f"  {name}: {measured[name]}", flush=True)
     measured["throughput"] = compared = throughput.compare(model, WORK)
-    print(f"  throughput: {compared['paired_difference']['median']:+.2%} in the median")
+    print(f"  throughput: {compared['tokens_per_second']['paired_difference']['median']:+.2%} in the median")
     report.write(ROOT / "docs", measured)
     print("  written: docs/benchmarks.md, docs/benchmarks.json")
 

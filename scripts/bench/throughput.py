@@ -1,12 +1,17 @@
-"""What the meter costs in throughput: `vllm bench serve` against two servers, with and without it, in turn."""
+"""What the meter costs in throughput: `vllm bench serve` against two servers, with and without it, in turn.
+
+Neighbours on the machine move the throughput of a run by more than the meter does. So beside it stands what they hardly
+move: the processor time of the API server's process, in which all of the meter runs, per token.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import statistics
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from progress import run_step
 from vllm_server import VLLM, Server, environment, serving
@@ -16,9 +21,16 @@ PROMPTS = 300
 WITH_METER = ("--plugin", "costmeter", "--gpu-hourly-usd", "0.55")
 
 
+class Run(NamedTuple):
+    """One run of vLLM's own client."""
+
+    tokens_per_second: float
+    processor_seconds_per_token: float
+
+
 def compare(model: Path, work: Path) -> dict[str, Any]:
-    """Tokens per second of each run by pair, and the median of the paired differences as a share."""
-    rates: dict[str, list[float]] = {"without": [], "with": []}
+    """Each run by pair, and of both figures the median and quartiles of the paired differences as shares."""
+    runs: dict[str, list[Run]] = {"without": [], "with": []}
     with ExitStack() as stack:
         servers = {
             "without": stack.enter_context(start(model, work / "without.log", (), {"VLLM_PLUGINS": "none"})),
@@ -28,13 +40,16 @@ def compare(model: Path, work: Path) -> dict[str, Any]:
             run(server, model, work, "warming up")
         for pair in range(PAIRS):
             for name in ("without", "with") if pair % 2 else ("with", "without"):
-                rates[name].append(run(servers[name], model, work, f"pair {pair + 1} of {PAIRS}, {name}"))
-    shares = [metered / plain - 1 for plain, metered in zip(rates["without"], rates["with"], strict=True)]
-    low, _, high = statistics.quantiles(shares, n=4)
-    return {
-        "tokens_per_second": rates,
-        "paired_difference": {"median": statistics.median(shares), "quartiles": [low, high]},
-    }
+                runs[name].append(run(servers[name], model, work, f"pair {pair + 1} of {PAIRS}, {name}"))
+    return {figure: paired(figure, runs) for figure in Run._fields}
+
+
+def paired(figure: str, runs: dict[str, list[Run]]) -> dict[str, Any]:
+    """One figure of all runs, and how that with the meter differs from that without it."""
+    values = {name: [getattr(one, figure) for one in of] for name, of in runs.items()}
+    shares = [metered / plain - 1 for plain, metered in zip(values["without"], values["with"], strict=True)]
+    low, median, high = statistics.quantiles(shares, n=4, method="inclusive")
+    return {**values, "paired_difference": {"median": median, "quartiles": [low, high]}}
 
 
 def start(model: Path, log: Path, flags: tuple[str, ...], env: dict[str, str]) -> Any:
@@ -42,8 +57,15 @@ def start(model: Path, log: Path, flags: tuple[str, ...], env: dict[str, str]) -
     return serving(model, "--served-model-name", "tiny", *flags, log=log, env=env)
 
 
-def run(server: Server, model: Path, work: Path, title: str) -> float:
-    """Prompt and generated tokens per second of one run of vLLM's own client."""
+def processor_seconds(server: Server) -> float:
+    """Of the API server's process, all its threads, since it started."""
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime, stime: proc(5)
+
+
+def run(server: Server, model: Path, work: Path, title: str) -> Run:
+    """Prompt and generated tokens of one run, per second and by processor time."""
+    before = processor_seconds(server)
     result = work / "result.json"
     command = (
         *(
@@ -70,5 +92,6 @@ def run(server: Server, model: Path, work: Path, title: str) -> float:
         *("--save-result", "--result-dir", str(work), "--result-filename", result.name),
     )
     run_step(title, command, work / "client.log", environment())
-    rate: float = json.loads(result.read_text())["total_token_throughput"]
-    return rate
+    told = json.loads(result.read_text())
+    tokens = told["total_input_tokens"] + told["total_output_tokens"]
+    return Run(told["total_token_throughput"], (processor_seconds(server) - before) / tokens)
