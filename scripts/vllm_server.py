@@ -64,7 +64,7 @@ def serving(
     *flags: str,
     log: Path,
     env: Mapping[str, str] | None = None,
-    ready_within_seconds: float = 240,
+    ready_within_seconds: float = 420,
     while_waiting: Callable[[], None] = lambda: None,
 ) -> Iterator[Server]:
     """A server that answers /health. Raises ServerFailedError with the log's end when it does not get there."""
