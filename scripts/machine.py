@@ -1,4 +1,4 @@
-"""Where a measurement was made: what a report says of its date, machine and versions."""
+"""Where a measurement is made: a machine that is quiet, and what a report says of it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+
+def require_quiet() -> None:
+    """Ends the program where other work runs."""
+    busy = os.getloadavg()[0]
+    if busy > (os.cpu_count() or 1) / 2:
+        raise SystemExit(
+            f"other work runs here (load average {busy:.1f}): what is measured now would be that, not the meter"
+        )
 
 
 def this_machine() -> dict[str, Any]:

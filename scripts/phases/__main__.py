@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from machine import require_quiet
 from phases import page
 from phases.blocks import Block, Load, run_block
 from phases.pairs import DECODE, PREFILL, Finding, finding, pairs, pure_share
@@ -38,6 +39,7 @@ def main() -> None:
     asked.add_argument("--block-seconds", type=float, default=8.0)
     asked.add_argument("--folder", type=Path, default=ROOT / "docs", help="where the page is written")
     given = asked.parse_args()
+    require_quiet()
     blocks = measure(given.rounds, given.block_seconds)
     found = pairs(blocks)
     findings = [(load, finding(load.name, found)) for load in MIXTURES]

@@ -9,8 +9,8 @@ import httpx
 from scrape import Scrape, parse
 from vllm_server import Server
 
-QUICK_SECONDS = 0.02
-MOST_TRIES = 20
+QUICK_SECONDS = 0.04
+MOST_TRIES = 8
 
 
 class Moment(NamedTuple):

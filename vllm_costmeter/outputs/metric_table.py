@@ -47,7 +47,7 @@ METRICS: tuple[MetricRow, ...] = (
         "counter",
         ("model_name", "phase", "method"),
         "USD",
-        "The active part of the bill, divided between prefill and decode by the work each did; the method says how.",
+        "The active part of the bill, prefill and decode by the work each did; method: roofline, vllm_mfu, measured.",
         SPLIT,
     ),
     MetricRow(
