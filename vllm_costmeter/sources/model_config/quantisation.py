@@ -115,7 +115,17 @@ def _gptq(section: ConfigReader, renames: Renames) -> Quantisation:
     if len(rules) > _MOST_RULES:
         raise NotUnderstoodError(f"{section.name}: {len(rules)} rules of GPTQ take too long to match")
     patterns = name_rules(f"re:{pattern}" for pattern, _ in rules)
-    return Gptq(_gptq_scheme(section), tuple(rules), patterns, section.bool("lm_head", default=False))
+    only = tuple(dict.fromkeys(renamed(_flat_names(section, "modules_in_block_to_quantize"), renames)))
+    if len(only) > _MOST_RULES:
+        raise NotUnderstoodError(f"{section.name}: {len(only)} modules of GPTQ take too long to match")
+    return Gptq(_gptq_scheme(section), tuple(rules), patterns, only, section.bool("lm_head", default=False))
+
+
+def _flat_names(section: ConfigReader, key: str) -> list[str]:
+    """The names of a list, or of a list of lists."""
+    nested = section.optional_list(key) or ()
+    flat = [name for each in nested for name in (each if isinstance(each, list) else [each])]
+    return [name for name in flat if isinstance(name, str) and name]
 
 
 def _gptq_scheme(section: ConfigReader) -> Scheme:
