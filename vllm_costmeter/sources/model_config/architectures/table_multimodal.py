@@ -49,6 +49,9 @@ _IDEFICS = Architecture(of_style(dense.LLAMA), vision_siglip.idefics3, _IDEFICS_
 _LLAMAS = {"llama": of_style(dense.LLAMA), "mistral": of_style(dense.LLAMA), "qwen2": of_style(dense.QWEN2)}
 
 MULTIMODAL: dict[str, Architecture] = {
+    "Gemma4UnifiedForConditionalGeneration": Architecture(
+        gemma.gemma4, vision.gemma4_unified, _GEMMA_NAMES, ("image", "video", "audio")
+    ),
     "Qwen3OmniMoeForConditionalGeneration": Architecture(
         moe.qwen_moe, audio.qwen3_omni, _OMNI_NAMES, ("audio", "image", "video")
     ),
