@@ -101,7 +101,7 @@ _NAMES: dict[Family, str] = {
     jamba: "JambaForCausalLM JambaForSequenceClassification",
     mamba1: "MambaForCausalLM FalconMambaForCausalLM",
     mamba2: "Mamba2ForCausalLM",
-    lfm2: "Lfm2ForCausalLM Lfm2MoeForCausalLM",
+    lfm2: "Lfm2ForCausalLM Lfm2MoeForCausalLM Lfm2VlForConditionalGeneration",
     encoder_only: """
         BertModel BertForMaskedLM BertForSequenceClassification BertForTokenClassification
         BertSpladeSparseEmbeddingModel BgeM3EmbeddingModel RobertaModel RobertaForMaskedLM

@@ -58,7 +58,8 @@ def siglip(source: Source, *, has_post_norm: bool = True, has_position_ids: bool
     width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
     depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
     patch = vision.int("patch_size", minimum=1)
-    positions = (vision.int("image_size", minimum=1) // patch) ** 2
+    patches = vision.optional_int("num_patches", minimum=1)  # SigLIP 2 takes images of any shape
+    positions = patches or (vision.int("image_size", minimum=1) // patch) ** 2
     pixels = vision.int("num_channels", default=3, minimum=1) * patch**2
     name = "vision_tower.vision_model"
     block = (
