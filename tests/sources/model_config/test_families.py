@@ -82,6 +82,14 @@ def test_a_model_that_vllm_gave_up_names_the_last_release() -> None:
     assert (answer.verdict, "0.23" in answer.message) == ("unknown", True)
 
 
+def test_minimax_keeps_positions_for_what_is_served_alone() -> None:
+    """Its rotary table, 32 float32 values per token here, ends with --max-model-len."""
+    line = next(line for _, line in LINES if line["name"] == "minimax")
+    model = model_from_config(line["config"], "m")
+    whole, short = (model.weights_bytes(Plan(max_model_len=length))[0] for length in (4096, 1024))
+    assert whole - short == (4096 - 1024) * 32 * 4
+
+
 def _without_state_blocks(ranks: list[list[list[Any]]]) -> list[list[list[Any]]]:
     return [
         sorted([kind, page, 0 if kind == "MambaSpec" else block, count] for kind, page, block, count in rank)

@@ -61,8 +61,8 @@ _NAMES: dict[Family, str] = {
         BailingMoeForCausalLM BailingMoeV2ForCausalLM GPT2LMHeadModel GPT2ForSequenceClassification GPTJForCausalLM
         OPTForCausalLM BloomForCausalLM TeleChat2ForCausalLM TeleFLMForCausalLM HyperCLOVAXForCausalLM
         MiniCPMForCausalLM ArceeForCausalLM OlmoForCausalLM Olmo2ForCausalLM SeedOssForCausalLM GPTNeoXForCausalLM
-        ApertusForCausalLM Jais2ForCausalLM HunYuanMoEV1ForCausalLM PhiForCausalLM GlmForCausalLM
-        HunYuanDenseV1ForCausalLM HYV3ForCausalLM
+        PanguEmbeddedForCausalLM ApertusForCausalLM Jais2ForCausalLM HunYuanMoEV1ForCausalLM PhiForCausalLM
+        GlmForCausalLM HunYuanDenseV1ForCausalLM HYV3ForCausalLM
     """,
     interleaved(2): "Gemma2ForCausalLM Gemma2Model VaultGemmaForCausalLM",
     gemma3n: "Gemma3nForCausalLM",
@@ -71,7 +71,9 @@ _NAMES: dict[Family, str] = {
     interleaved(6): "Gemma3ForCausalLM Gemma3TextModel Gemma3ForConditionalGeneration",
     gemma4: "Gemma4ForCausalLM Gemma4ForConditionalGeneration Gemma4UnifiedForConditionalGeneration",
     cohere: "CohereForCausalLM Cohere2ForCausalLM Cohere2MoeForCausalLM",
-    listed: "Exaone4ForCausalLM ExaoneMoeForCausalLM ExaoneMoEForCausalLM",
+    listed: """
+        GraniteSWAForCausalLM GraniteMoeSWAForCausalLM Exaone4ForCausalLM ExaoneMoeForCausalLM ExaoneMoEForCausalLM
+    """,
     gpt_oss: "GptOssForCausalLM",
     llama4: "Llama4ForCausalLM Llama4ForConditionalGeneration",
     mimo_v2: "MiMoV2FlashForCausalLM MiMoV2ForCausalLM",
@@ -99,7 +101,7 @@ _NAMES: dict[Family, str] = {
     jamba: "JambaForCausalLM JambaForSequenceClassification",
     mamba1: "MambaForCausalLM FalconMambaForCausalLM",
     mamba2: "Mamba2ForCausalLM",
-    lfm2: "Lfm2ForCausalLM Lfm2MoeForCausalLM",
+    lfm2: "Lfm2ForCausalLM Lfm2MoeForCausalLM Lfm2VlForConditionalGeneration",
     encoder_only: """
         BertModel BertForMaskedLM BertForSequenceClassification BertForTokenClassification
         BertSpladeSparseEmbeddingModel BgeM3EmbeddingModel RobertaModel RobertaForMaskedLM

@@ -39,7 +39,11 @@ CLASS_DEFAULTS: dict[str, dict[str, int | bool]] = {
     "gemma3_text": _GEMMA3,
     "gemma4_text": _GEMMA3
     | {"vocab_size": 262144, "num_hidden_layers": 30, "hidden_size_per_layer_input": 256},
+    "gemma4_unified_text": _GEMMA3
+    | {"vocab_size": 262144, "num_hidden_layers": 30, "max_position_embeddings": 262144},
     "granite": _LLAMA,
+    "granite_swa": {"sliding_window": 128, "tie_word_embeddings": True},
+    "granitemoe_swa": {"sliding_window": 128},
     "llama": _LLAMA,
     "llama4_text": {
         "vocab_size": 202048,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.core.model.parts import Part
+from dataclasses import replace
+
+from vllm_costmeter.core.errors import NotUnderstoodError
+from vllm_costmeter.core.model.parts import Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
+from vllm_costmeter.sources.model_config.architectures.architecture import Builder
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     EDGES,
     attention,
@@ -26,6 +30,21 @@ def granite_moe(source: Source) -> Weights:
     """Granite 3.x MoE: attention on every layer; some with a shared MLP beside the experts."""
     layer = Layer((*_attention(source), *_experts(source), *_shared(source), *_norms(source)))
     return language_model(source, [layer] * source.num_layers, tied=source.is_tied(), on_every_rank=EDGES)
+
+
+def with_sinks(build: Builder) -> Builder:
+    """Granite with sliding windows: one sink per head in every layer."""
+
+    def windowed(source: Source) -> Weights:
+        bases = source.text.optional_list("layer_rope_theta") or []
+        if len(set(map(str, bases))) > 1:
+            raise NotUnderstoodError(f"{source.text.name}: Granite with several rotary bases is not known")
+        weights = build(source)
+        sinks = Tensor("self_attn.sinks", source.num_heads, split=True)
+        layer = Layer((*weights.layers[0].parts, sinks))
+        return replace(weights, layers=(layer,) * len(weights.layers))
+
+    return windowed
 
 
 def granite_hybrid(source: Source) -> Weights:

@@ -12,6 +12,7 @@ from vllm_costmeter.sources.model_config.architectures import (
     mla,
     moe,
     moe_dense_first,
+    short_convolution,
     vision,
     vision_internvl,
     vision_siglip,
@@ -39,6 +40,11 @@ _OMNI_NAMES = (
     ("thinker.lm_head.", "language_model.lm_head."),
     ("thinker.", ""),
 )
+_LFM2_NAMES = (
+    ("model.language_model.", "language_model.model."),
+    ("lm_head.", "language_model.lm_head."),
+    ("model.", ""),
+)
 _IDEFICS_NAMES = (
     ("model.text_model.", "language_model.model."),
     ("lm_head.", "language_model.lm_head."),
@@ -49,6 +55,12 @@ _IDEFICS = Architecture(of_style(dense.LLAMA), vision_siglip.idefics3, _IDEFICS_
 _LLAMAS = {"llama": of_style(dense.LLAMA), "mistral": of_style(dense.LLAMA), "qwen2": of_style(dense.QWEN2)}
 
 MULTIMODAL: dict[str, Architecture] = {
+    "Lfm2VlForConditionalGeneration": Architecture(
+        short_convolution.lfm2, vision_siglip.lfm2_vl, _LFM2_NAMES
+    ),
+    "Gemma4UnifiedForConditionalGeneration": Architecture(
+        gemma.gemma4, vision.gemma4_unified, _GEMMA_NAMES, ("image", "video", "audio")
+    ),
     "Qwen3OmniMoeForConditionalGeneration": Architecture(
         moe.qwen_moe, audio.qwen3_omni, _OMNI_NAMES, ("audio", "image", "video")
     ),

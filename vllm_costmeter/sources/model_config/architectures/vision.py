@@ -58,7 +58,8 @@ def siglip(source: Source, *, has_post_norm: bool = True, has_position_ids: bool
     width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
     depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
     patch = vision.int("patch_size", minimum=1)
-    positions = (vision.int("image_size", minimum=1) // patch) ** 2
+    patches = vision.optional_int("num_patches", minimum=1)  # SigLIP 2 takes images of any shape
+    positions = patches or (vision.int("image_size", minimum=1) // patch) ** 2
     pixels = vision.int("num_channels", default=3, minimum=1) * patch**2
     name = "vision_tower.vision_model"
     block = (
@@ -114,6 +115,28 @@ def gemma4(source: Source) -> tuple[Part, ...]:
     ]
     if vision.bool("standardize", default=False):
         parts.append(Buffer("vision_tower.std", 2 * width))
+    return tuple(parts)
+
+
+def gemma4_unified(source: Source) -> tuple[Part, ...]:
+    """Gemma 4 without encoders: patches and sound go through one projection each; defaults of transformers 5.19."""
+    vision, audio = vision_section(source), source.root.optional_section("audio_config")
+    width = vision.int("mm_embed_dim", default=3840, minimum=1)
+    side = vision.int("patch_size", default=16, minimum=1) * vision.int(
+        "pooling_kernel_size", default=3, minimum=1
+    )
+    pixels, positions = 3 * side**2, vision.int("mm_posemb_size", default=1120, minimum=1)
+    name, hidden = "vision_embedder", source.hidden_size
+    parts: list[Part] = [
+        Tensor(f"{name}.pos_embedding", 2 * positions, width),
+        *norms(pixels, f"{name}.patch_ln1", bias=True),
+        column(f"{name}.patch_dense", pixels, width, bias=True),
+        *norms(width, f"{name}.patch_ln2", f"{name}.pos_norm", bias=True),
+        replicated("embed_vision.embedding_projection", width, hidden),
+    ]
+    if audio is not None:
+        inputs = audio.int("audio_embed_dim", default=640, minimum=1)
+        parts.append(replicated("embed_audio.embedding_projection", inputs, hidden))
     return tuple(parts)
 
 

@@ -9,7 +9,7 @@ from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.parts import Part, Tensor
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.architectures.architecture import Builder
-from vllm_costmeter.sources.model_config.architectures.blocks import column, replicated, row
+from vllm_costmeter.sources.model_config.architectures.blocks import column, norms, replicated, row
 from vllm_costmeter.sources.model_config.architectures.source import Source
 from vllm_costmeter.sources.model_config.architectures.vision import siglip, vision_section
 from vllm_costmeter.sources.model_config.architectures.vision_towers import llava, pixtral
@@ -56,6 +56,26 @@ def cohere2_vision(source: Source) -> tuple[Part, ...]:
         *siglip(source),
         column(f"{name}.linear_1", width * factor**2, inner // 2, inner // 2, bias=True),
         row(f"{name}.linear_2", inner // 2, source.hidden_size, bias=True),
+    )
+
+
+def lfm2_vl(source: Source) -> tuple[Part, ...]:
+    """LFM2-VL: SigLIP 2, and a projector that is whole on every rank."""
+    vision, root = vision_section(source), source.root
+    if vision.raw("model_type") != "siglip2_vision_model" or root.raw("vision_feature_layer") not in (
+        None,
+        -1,
+    ):
+        raise NotUnderstoodError(f"{root.name}: LFM2-VL with a tower that is not a whole SigLIP 2")
+    merged = vision.int("hidden_size", minimum=1) * root.int("downsample_factor", default=2, minimum=1) ** 2
+    inner, name = root.int("projector_hidden_size", default=2560, minimum=1), "multi_modal_projector"
+    bias = root.bool("projector_bias", default=True)
+    has_norm = root.bool("projector_use_layernorm", default=True)
+    return (
+        *siglip(source, has_position_ids=False),
+        *(norms(merged, f"{name}.layer_norm", bias=True) if has_norm else ()),
+        replicated(f"{name}.linear_1", merged, inner, bias=bias, quantised=False),
+        replicated(f"{name}.linear_2", inner, source.hidden_size, bias=bias, quantised=False),
     )
 
 
