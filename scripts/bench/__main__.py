@@ -34,7 +34,7 @@ def main() -> None:
     )
     print(
         f"  costmeter check: {check['process']['median_seconds']:.2f} s; "
-        f"{check_cost.CHECKS} in one process: {check['thousand']['seconds']:.1f} s"
+        f"{check_cost.CHECKS} in one process: {check['thousand']['verdict_seconds']:.1f} s"
     )
     print(
         f"  record(): {record['ratio']:.1%} of vLLM's own; the fit check: {start['seconds']:.2f} s",

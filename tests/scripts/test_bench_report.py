@@ -12,7 +12,12 @@ def test_every_promised_number_has_a_row() -> None:
         rows_of(
             check={
                 "process": {"median_seconds": 0.2, "quartile_seconds": [0.19, 0.22], "heavy_modules": []},
-                "thousand": {"seconds": 1.6, "configurations": 75, "verdicts": {"fits": 600, "refused": 400}},
+                "thousand": {
+                    "seconds": 2.6,
+                    "verdict_seconds": 1.6,
+                    "configurations": 75,
+                    "verdicts": {"fits": 600, "refused": 400},
+                },
             },
             record={"seconds_per_call": {"vllm": 3e-4, "costmeter": 7e-6}, "ratio": 0.023},
             start={"seconds": 0.44},
@@ -32,3 +37,4 @@ def test_every_promised_number_has_a_row() -> None:
         == "0.20 s (0.19 to 0.22)"
     )
     assert [value for what, value in rows.items() if what.startswith("1,000 checks")] == ["1.6 s"]
+    assert rows["the same with what the command adds: suggestions for the 400 refused"] == "2.6 s"
