@@ -80,7 +80,12 @@ def rows_of(measured: dict[str, Any]) -> list[tuple[str, str]]:
         ("heavy modules it imports", heavy),
         (
             f"{sum(thousand['verdicts'].values()):,} checks of {thousand['configurations']} published "
-            "configurations in one process, with suggestions where refused",
+            "configurations in one process, verdict and bytes",
+            f"{thousand['verdict_seconds']:.1f} s",
+        ),
+        (
+            "the same with what the command adds: suggestions for the "
+            f"{thousand['verdicts'].get('refused', 0)} refused",
             f"{thousand['seconds']:.1f} s",
         ),
     ]
