@@ -13,7 +13,7 @@ from vllm_costmeter.core.boot_record import boot_of
 from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.sources.calibration import remember
 from vllm_costmeter.sources.catalogue import find_gpu
-from vllm_costmeter.sources.model_source import local_model
+from vllm_costmeter.sources.local_model import local_model
 
 PLAN = Plan(vllm_version="0.32.0")
 VERSION = ("--vllm-version", "0.32.0")

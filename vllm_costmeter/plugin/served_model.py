@@ -8,8 +8,8 @@ from typing import Any
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.sources.checkpoint.hub_client import cached_file
+from vllm_costmeter.sources.local_model import gguf_model, gguf_named
 from vllm_costmeter.sources.model_config import model_from_config, read_model
-from vllm_costmeter.sources.model_source import gguf_model, gguf_named
 
 
 def model_being_served(config: Any) -> Model:

@@ -20,8 +20,8 @@ from vllm_costmeter.plugin.exact.checking import check_exactly, config_of
 from vllm_costmeter.plugin.exact.counting import counted_model, request_for
 from vllm_costmeter.sources.calibration import remember
 from vllm_costmeter.sources.installed import installed_vllm_version
+from vllm_costmeter.sources.local_model import local_model
 from vllm_costmeter.sources.model_config.unknown import unknown_model
-from vllm_costmeter.sources.model_source import local_model
 
 CARD = Gpu("H100 SXM", 85_028_897_096, compute_capability=(9, 0))
 NOVEL = {"architectures": ["NobodysForCausalLM"], "hidden_size": 4096, "vocab_size": 128256}

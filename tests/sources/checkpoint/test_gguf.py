@@ -17,7 +17,7 @@ from vllm_costmeter.core.fit import fit
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.sources.checkpoint.gguf import BLOCKS, read_gguf
-from vllm_costmeter.sources.model_source import local_model
+from vllm_costmeter.sources.local_model import local_model
 
 Q4_K = 12
 

@@ -12,8 +12,8 @@ from checkpoint_files import write_gguf
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.sources.checkpoint.gguf import read_gguf
 from vllm_costmeter.sources.checkpoint.gguf_config import config_of
+from vllm_costmeter.sources.local_model import local_model
 from vllm_costmeter.sources.model_config import model_from_config
-from vllm_costmeter.sources.model_source import local_model
 
 DATA = Path(__file__).parents[2] / "data"
 SMALL = {

@@ -10,7 +10,8 @@ from checkpoint_files import GGUF_LLAMA, TINY_LLAMA, gguf_tensor_bytes, gguf_ten
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.plan import Plan
-from vllm_costmeter.sources.model_source import local_model, open_model
+from vllm_costmeter.sources.local_model import local_model
+from vllm_costmeter.sources.model_source import open_model
 
 Q4_K = 12
 

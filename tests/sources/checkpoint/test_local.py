@@ -18,7 +18,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.sources.checkpoint.local import checkpoint_in
 from vllm_costmeter.sources.checkpoint.safetensors_header import header_length, parse_header
-from vllm_costmeter.sources.model_source import local_model
+from vllm_costmeter.sources.local_model import local_model
 
 
 @pytest.mark.parametrize("shards", [1, 3])

@@ -12,7 +12,7 @@ from checkpoint_files import llama_shapes, write_checkpoint, write_safetensors
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.sources.checkpoint.local import checkpoint_in
-from vllm_costmeter.sources.model_source import local_model
+from vllm_costmeter.sources.local_model import local_model
 
 
 def test_mistrals_second_copy_is_not_added(tmp_path: Path) -> None:
