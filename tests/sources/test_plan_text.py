@@ -103,7 +103,7 @@ def test_a_file_says_the_same(tmp_path: Path) -> None:
         ("[[plan]]\nname = 'a'\n[[plan.use]]\ngpu = 'x'\nhuors = 3", "nearest: hours"),
         ("[[plan]]\nname = 'a'\n[[plan.use]]\ngpu = 'x'\nhours = 0", "use 1: hours must be a number above 0"),
         ("[[plan]]\nname = 'a'\n[[plan.use]]\ngpu = 'x'\npurpose = 'fun'", "purpose must be"),
-        ("not toml", "is not TOML"),
+        ("not toml", "is not valid TOML"),
     ],
 )
 def test_a_fault_in_a_file_names_its_place(tmp_path: Path, text: str, said: str) -> None:
