@@ -19,9 +19,9 @@ Measured by `make bench` on {date}: vLLM {vllm}, {processor}, {cores} cores, Pyt
 {rows}
 
 The two servers of a pair are up on one machine, on one core, and `vllm bench serve` drives them in turn from another,
-in alternating order, while the other server is stopped. The interval is that of the sign test: the true median lies in
-it with a confidence of 95 %, whatever the distribution. The numbers of every run are in
-[benchmarks.json](benchmarks.json).
+in alternating order, while the other is stopped; half of the pairs run on a second start of both. The interval is that
+of the sign test: the true median lies in it with a confidence of 95 %, whatever the distribution. The numbers of every
+run are in [benchmarks.json](benchmarks.json).
 """
 
 

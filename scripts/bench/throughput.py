@@ -3,7 +3,7 @@
 Both servers are up all the time and one of them runs: the other is stopped by signal. Their processes share one core
 and the client has another, so that what is measured is work and not scheduling. Neighbouring runs drift alike, so a
 pair is two runs in a row, and the order turns with every pair (ABBA). Beside tokens per second, the processor time of
-the server's processes is compared: it scatters far less.
+the server's processes is compared: it scatters far less. Half of the pairs run on a second start of both servers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from bench.processes import cpu_seconds, paused, pin
 from progress import Ticker
 from vllm_server import Server, environment, serving
 
-PAIRS = 44
+PAIRS = 42
+STARTS = 2  # a process has a speed of its own (where its memory lies): half of the pairs run on fresh servers
 PROMPTS = 48  # two waves of 24: about four seconds
 CLIENT_FLAGS = (
     *("--dataset-name", "random", "--random-input-len", "128", "--random-output-len", "128", "--ignore-eos"),
@@ -36,37 +37,45 @@ def compare(model: Path, work: Path, pairs: int = PAIRS) -> dict[str, Any]:
     """Tokens per second and processor seconds per request of each run by pair, and what their differences say."""
     rates: dict[str, list[float]] = {"without": [], "with": []}
     seconds: dict[str, list[float]] = {"without": [], "with": []}
-    with ExitStack() as stack:
-        plain = serving(
-            model,
-            "--served-model-name",
-            "tiny",
-            log=work / "without.log",
-            env={**ONE_THREAD, "VLLM_PLUGINS": "none"},
-        )
-        metered = serving(
-            model, "--served-model-name", "tiny", *WITH_METER, log=work / "with.log", env=ONE_THREAD
-        )
-        servers = {"without": stack.enter_context(plain), "with": stack.enter_context(metered)}
-        client = stack.enter_context(live_client(model, work / "client.log"))
-        on_separate_cores(list(servers.values()), client)
-        ticker = Ticker(f"{pairs} pairs of runs")
-        for pair in range(-1, pairs):  # the first warms up
-            order = ("without", "with") if pair % 2 else ("with", "without")
-            for name, other in (order, order[::-1]):
-                with paused(servers[other].process.pid):
-                    rate, used = one_run(servers[name], client, seed=pair + 2)
-                if pair >= 0:
-                    rates[name].append(rate)
-                    seconds[name].append(used)
-            ticker.tick()
-        ticker.done()
+    with live_client(model, work / "client.log") as client:
+        for start in range(STARTS):
+            with both_servers(model, work, first="with" if start % 2 else "without") as servers:
+                on_separate_cores(list(servers.values()), client)
+                ticker = Ticker(f"{pairs // STARTS} pairs of runs, start {start + 1} of {STARTS}")
+                for pair in range(-1, pairs // STARTS):  # the first warms up
+                    order = ("without", "with") if pair % 2 else ("with", "without")
+                    for name, other in (order, order[::-1]):
+                        with paused(servers[other].process.pid):
+                            rate, used = one_run(servers[name], client, seed=start * pairs + pair + 2)
+                        if pair >= 0:
+                            rates[name].append(rate)
+                            seconds[name].append(used)
+                    ticker.tick()
+                ticker.done()
     return {
         "tokens_per_second": rates,
         "server_cpu_seconds_per_request": seconds,
         "paired_difference": summary(differences(rates["without"], rates["with"])),
         "paired_cpu_difference": summary(differences(seconds["without"], seconds["with"])),
     }
+
+
+@contextmanager
+def both_servers(model: Path, work: Path, first: str) -> Iterator[dict[str, Server]]:
+    """One server without the meter and one with it, fresh, `first` started first."""
+    flags = {"without": (), "with": WITH_METER}
+    environments = {"without": {**ONE_THREAD, "VLLM_PLUGINS": "none"}, "with": ONE_THREAD}
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(
+                serving(
+                    *(model, "--served-model-name", "tiny", *flags[name]),
+                    log=work / f"{name}.log",
+                    env=environments[name],
+                )
+            )
+            for name in sorted(flags, key=lambda name: name != first)
+        }
 
 
 @contextmanager
