@@ -112,6 +112,7 @@ def test_bytes_add_up_and_a_length_that_fits_comes_first(
             (str(MODELS / "meta-llama__Meta-Llama-3.1-70B"), "--gpu", "H100 SXM", "-tp", "3"),
             "--tensor-parallel-size 4",
         ),
+        ((GLM_5, "--gpu", "A100 80GB SXM:8", "-tp", "8"), '--gpu "H200 SXM:16" --pipeline-parallel-size 2'),
         (
             (GLM_5, "--gpu", "H100 SXM:8"),
             '--gpu "H200 SXM:16" --tensor-parallel-size 8 --pipeline-parallel-size 2',
@@ -119,7 +120,7 @@ def test_bytes_add_up_and_a_length_that_fits_comes_first(
     ],
 )
 def test_a_refusal_names_the_nearest_layout_that_works(words: tuple[str, ...], expected: str) -> None:
-    """A wider split where a narrower has no room, several nodes where one is too small."""
+    """A wider split where a narrower has no room, several nodes where one is too small, a card that has the kernels."""
     found = answer(*words)
     assert found["verdict"] == "refused"
     assert expected in [each["arguments"] for each in found["suggestions"]]

@@ -1,4 +1,4 @@
-"""The two ways an answer can fail: the input is wrong, or it is right but not understood."""
+"""How an answer can fail: the input is wrong, the card cannot do it, or it is right but not understood."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from collections.abc import Iterable
 
 class BadInputError(ValueError):
     """The user gave something that cannot be meant. One clear line, exit code 2, no traceback."""
+
+
+class CardCannotError(BadInputError):
+    """What vLLM has no kernel for on this generation of cards: no length or flag changes it, another card does."""
 
 
 class NotUnderstoodError(Exception):

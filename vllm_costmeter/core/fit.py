@@ -9,7 +9,7 @@ from vllm_costmeter.core.calibration import note_of
 from vllm_costmeter.core.engine.engine import AUTO_MAX_MODEL_LEN, Engine, resolve_engine
 from vllm_costmeter.core.engine.rules import choose_rules
 from vllm_costmeter.core.engine.version import parse_version
-from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.errors import BadInputError, CardCannotError, NotUnderstoodError
 from vllm_costmeter.core.fit_messages import (
     cards_text,
     free_message,
@@ -81,6 +81,8 @@ def fit(model: Model, gpu: Gpu, plan: Plan) -> Fit:
         longest = deployed.longest_that_fits()
         length = (longest or 1) if plan.max_model_len == AUTO_MAX_MODEL_LEN else engine.max_model_len
         return _judged(blank, deployed.at(length), longest)
+    except CardCannotError as error:
+        return replace(blank, verdict="refused", reason="compute_capability", message=str(error))
     except NotUnderstoodError as error:
         return _unknown_cache(blank, deployed.memory(engine), str(error))
 

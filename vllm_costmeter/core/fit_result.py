@@ -20,6 +20,7 @@ Reason = Literal[
     "parallel_layout",
     "max_model_len",
     "gpu_count",
+    "compute_capability",
     "kv_cache_memory_bytes",
     "not_understood",
 ]

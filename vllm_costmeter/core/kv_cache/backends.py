@@ -6,7 +6,7 @@ Mirrors `_get_backend_priorities` of vLLM's `platforms/cuda.py` and the backends
 
 from __future__ import annotations
 
-from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.errors import CardCannotError, NotUnderstoodError
 from vllm_costmeter.core.kv_cache.dtypes import is_quantised
 
 DEFAULT_BLOCK_TOKENS = 16  # CacheConfig.DEFAULT_BLOCK_SIZE, vLLM 0.17 to 0.32
@@ -31,10 +31,10 @@ def sparse_latent_dtype(major: int, kv_dtype: str, *, plain_rows: bool) -> str:
     """The format in which sparse MLA stores what `--kv-cache-dtype` asked for. Hopper: `fp8` means FlashMLA's packed
     656 bytes, `fp8_e4m3` FlashInfer's `plain_rows` where the version has them; SM120 packs always.
 
-    Errors: BadInputError where no backend exists, NotUnderstoodError for plain rows before they did.
+    Errors: CardCannotError where no backend exists, NotUnderstoodError for plain rows before they did.
     """
     if major < HOPPER:
-        raise BadInputError(
+        raise CardCannotError(
             "sparse attention (DeepSeek V3.2, GLM-5) needs compute capability 9.0 or newer in vLLM"
         )
     if major == BLACKWELL_CONSUMER and kv_dtype in ("auto", "fp8", "fp8_e4m3"):
