@@ -16,8 +16,9 @@ from vllm_costmeter.core.fit import fit
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.plugin.exact import ExactAnswer, ExactRequest, ExactUnavailableError
-from vllm_costmeter.plugin.exact.checking import check_exactly, config_of
+from vllm_costmeter.plugin.exact.checking import check_exactly
 from vllm_costmeter.plugin.exact.counting import counted_model, request_for
+from vllm_costmeter.plugin.exact.model_files import config_of
 from vllm_costmeter.sources.calibration import remember
 from vllm_costmeter.sources.installed import installed_vllm_version
 from vllm_costmeter.sources.model_config.unknown import unknown_model
