@@ -4,9 +4,9 @@ python scripts/drafter_answers.py [NAME ...]     ask about lines of tests/data/d
                                                  some
 
 Each line holds a name and a configuration made small, or `published`, a folder of tests/data/models, and vLLM's answers
-at each tensor-parallel size `tp`: `weights_bytes` of the drafter, what the deployment weighs with it less what it weighs
-without; where `lengths` are given, `caches` of the model and its drafter, for a pool of 16 GiB. A head (`is_head`)
-drafts for a Llama of its own sizes. A line is added with `"answers": [{"tp": 1}, {"tp": 2}]`.
+at each tensor-parallel size `tp`: `weights_bytes` of the drafter, what the deployment weighs with it less what it
+weighs without; where `lengths` are given, `caches` of the model and its drafter, for a pool of 16 GiB. A head
+(`is_head`) drafts for a Llama of its own sizes. A line is added with `"answers": [{"tp": 1}, {"tp": 2}]`.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ def build(config: Any) -> Any | None:
     if _shares_the_models_cache(speculative):
         raise NotAskableError("this drafter reads the model's own KV cache")
     if speculative.uses_draft_model():
+        _verify_layout(speculative, config.parallel_config)
         from vllm.v1.spec_decode.draft_model import DraftModelProposer as Proposer
 
         prefix = "draft_model"  # DraftModelProposer._get_model, vLLM 0.32
@@ -28,6 +29,15 @@ def build(config: Any) -> Any | None:
     proposer.speculative_config, proposer.vllm_config = speculative, config
     own = speculative.draft_model_config
     return meta_model.build(proposer._create_draft_vllm_config(), own, prefix)
+
+
+def _verify_layout(speculative: Any, target: Any) -> None:
+    """vLLM 0.32 refuses another tensor parallelism for a draft model than the model's, when it makes its proposer; and
+    of a draft model it builds the last pipeline rank's share alone, with which it cannot draft."""
+    if speculative.draft_parallel_config.tensor_parallel_size != target.tensor_parallel_size:
+        raise NotAskableError("vLLM refuses a draft model with a draft_tensor_parallel_size of its own")
+    if target.pipeline_parallel_size > 1:
+        raise NotAskableError("vLLM does not build a draft model whole under pipeline parallelism")
 
 
 def _shares_the_models_cache(speculative: Any) -> bool:
