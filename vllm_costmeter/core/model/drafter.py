@@ -18,7 +18,8 @@ WEIGHTLESS_DRAFTERS = frozenset({"ngram", "ngram_gpu", "suffix"})
 
 @dataclass(frozen=True, slots=True)
 class Drafter:
-    """It lives on the last pipeline rank, whole but for tensor parallelism."""
+    """It lives on the last pipeline rank, divided as the model is: vLLM 0.32 builds its layers in the model's own
+    tensor-parallel group, whatever `draft_tensor_parallel_size` says (v1/spec_decode, and exact mode's answers)."""
 
     weights: ModelWeights
     dtype: str
@@ -51,6 +52,6 @@ class Drafter:
             raise BadInputError(
                 f"--speculative-config: draft_tensor_parallel_size must be 1 or {size}, as vLLM demands"
             )
-        layout = replace(plan.layout, pipeline_parallel_size=1, tensor_parallel_size=asked or size)
+        layout = replace(plan.layout, pipeline_parallel_size=1)
         quantization = plan.quantization if self.is_own else speculative.get("quantization")
         return replace(plan, layout=layout, quantization=quantization)

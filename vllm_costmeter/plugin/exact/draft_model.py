@@ -32,10 +32,11 @@ def build(config: Any) -> Any | None:
 
 
 def _verify_layout(speculative: Any, target: Any) -> None:
-    """vLLM 0.32 refuses another tensor parallelism for a draft model than the model's, when it makes its proposer; and
-    of a draft model it builds the last pipeline rank's share alone, with which it cannot draft."""
+    """Of two model runners of vLLM 0.32, one refuses a draft model with another tensor parallelism than the model's
+    (v1/spec_decode/draft_model.py). Under pipeline parallelism both build of it the last rank's layers alone, whether or
+    not they start with them."""
     if speculative.draft_parallel_config.tensor_parallel_size != target.tensor_parallel_size:
-        raise NotAskableError("vLLM refuses a draft model with a draft_tensor_parallel_size of its own")
+        raise NotAskableError("vLLM may refuse a draft model with a draft_tensor_parallel_size of its own")
     if target.pipeline_parallel_size > 1:
         raise NotAskableError("vLLM does not build a draft model whole under pipeline parallelism")
 
