@@ -33,7 +33,7 @@ def build(config: Any) -> Any | None:
 
 def _verify_layout(speculative: Any, target: Any) -> None:
     """Of two model runners of vLLM 0.32, one refuses a draft model with another tensor parallelism than the model's
-    (v1/spec_decode/draft_model.py). Under pipeline parallelism both build of it the last rank's layers alone, whether or
+    (v1/spec_decode/draft_model.py). Under pipeline parallelism both build only the last rank's layers of it, whether or
     not they start with them."""
     if speculative.draft_parallel_config.tensor_parallel_size != target.tensor_parallel_size:
         raise NotAskableError("vLLM may refuse a draft model with a draft_tensor_parallel_size of its own")

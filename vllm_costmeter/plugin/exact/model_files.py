@@ -35,13 +35,10 @@ def draft_of(plan: Plan) -> Found | None:
     method, name = asked.get("method"), asked.get("model")
     if method in WEIGHTLESS_DRAFTERS or not asked:
         return None
-    if (
-        method is not None
-        and method not in ("draft_model", "eagle", "eagle3")
-        and not str(method).endswith("mtp")
-    ):
-        raise ExactUnavailableError(f"exact mode does not count speculative decoding by {str(method)[:40]}")
-    if name is None and str(method).endswith("mtp"):
+    is_own = method is not None and method.endswith("mtp")
+    if not is_own and method not in (None, "draft_model", "eagle", "eagle3"):
+        raise ExactUnavailableError(f"exact mode does not count speculative decoding by {method[:40]}")
+    if is_own and name is None:
         return None
     revision = asked.get("revision")
     return config_of(str(name), None if revision is None else str(revision))
