@@ -13,33 +13,25 @@ transformers, the file names Llama's: vLLM's model code reads the same keys from
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.plugin.exact import ExactRequest, ExactUnavailableError, VllmWorker
+from answer_lines import Line, Vllm, renew
 
-DATA = Path(__file__).resolve().parents[1] / "tests" / "data"
+from vllm_costmeter.plugin.exact import ExactUnavailableError
+
 LAYOUTS = ((1, 1), (2, 1), (1, 2))
 LENGTH_TOKENS = 1024
 
 
-def answers(worker: VllmWorker, config: dict[str, Any]) -> list[dict[str, Any]]:
+def answers(vllm: Vllm, line: Line) -> dict[str, Any]:
     """One per layout that vLLM serves."""
     found = []
     for tensor, pipeline in LAYOUTS:
-        request = ExactRequest(
-            config=config,
-            gpu_name="NVIDIA H100 80GB HBM3",
-            gpu_memory_bytes=round(79.19 * 2**30),
-            compute_capability=(9, 0),
-            engine_arguments={"tensor_parallel_size": tensor, "pipeline_parallel_size": pipeline},
-            lengths=(LENGTH_TOKENS,),
-        )
+        layout = {"tensor_parallel_size": tensor, "pipeline_parallel_size": pipeline}
         try:
-            answer = worker.ask(request)
+            answer = vllm.ask(line["config"], layout, lengths=(LENGTH_TOKENS,))
         except ExactUnavailableError as why:
             print(f"  TP {tensor} PP {pipeline}: {why}")
             continue
@@ -57,7 +49,7 @@ def answers(worker: VllmWorker, config: dict[str, Any]) -> list[dict[str, Any]]:
                 "max_model_len": answer.model.max_model_len,
             }
         )
-    return found
+    return {"answers": found}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -67,19 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("names", nargs="*", metavar="NAME")
     options.add_argument("--release", default="0.32")
     given = options.parse_args(arguments)
-    file = DATA / f"families_vllm_{given.release}.jsonl"
-    lines = [json.loads(line) for line in file.read_text().splitlines()]
-    worker = VllmWorker()
-    try:
-        for line in lines:
-            if not given.names or line["name"] in given.names:
-                print(line["name"], flush=True)
-                if not worker.is_alive:
-                    worker = VllmWorker()
-                line["answers"] = answers(worker, line["config"])
-    finally:
-        worker.close()
-    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    renew(f"families_vllm_{given.release}.jsonl", given.names, answers)
     return 0
 
 

@@ -10,6 +10,9 @@ REQUEST = ExactRequest(
     gpu_memory_bytes=80 << 30,
     compute_capability=(9, 0),
     engine_arguments={"tensor_parallel_size": 2},
+    hf_quant_config={"quantization": {}},
+    draft_config={"architectures": ["LlamaForCausalLM"]},
+    draft_hf_quant_config={"quantization": {}},
     lengths=(8192,),
     pools_bytes=(16 << 30,),
 )

@@ -39,7 +39,8 @@ def profile_run(
         (Path(folder) / "config.json").write_text(json.dumps(asked["config"]))
         if asked.get("hf_quant_config") is not None:
             (Path(folder) / "hf_quant_config.json").write_text(json.dumps(asked["hf_quant_config"]))
-        config = deployment._config(folder, {**arguments, "compilation_config": UNCOMPILED}, card.count)
+        uncompiled = {**arguments, "model": folder, "compilation_config": UNCOMPILED}
+        config = deployment._config(uncompiled, card.count)
         with set_current_vllm_config(config), as_rank(config.parallel_config, 0):
             model = meta_model.build(config)
             with _on_card(config):

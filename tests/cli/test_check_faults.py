@@ -40,6 +40,7 @@ def fault(capsys: pytest.CaptureFixture[str], *words: str) -> str:
             [*ADA, "--speculative-config", '{"method": "ngram", "num_speculative_tokens": "x"}'],
             "num_speculative_tokens must be a whole number",
         ),
+        ([*ADA, "--speculative-config", '{"method": ["mtp"]}'], "method of speculative_config must be text"),
         ([*ADA, "--max-modl-len", "3"], "unknown flag --max-modl-len; nearest: --max-model-len"),
         ([*ADA, "--max-model-len", "many"], "--max-model-len must be a whole number"),
         ([*ADA, "--max-model-len", "0"], "--max-model-len must be between 1"),

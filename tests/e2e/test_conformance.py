@@ -10,7 +10,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from answer_lines import DATA, Vllm
 from conformance import LAYOUTS, MODELS, compare
+from drafter_answers import FILE, answers
 
 from vllm_costmeter.cli.main import main
 from vllm_costmeter.plugin.exact import VllmWorker
@@ -30,6 +32,16 @@ DOZEN = (
     "Qwen__Qwen3-VL-8B-Instruct",  # vision tower with deep features
     "RedHatAI__Meta-Llama-3.1-8B-Instruct-quantized.w8a8",  # INT8, compressed-tensors
     "microsoft__phi-4",  # 10 KV heads: TP 8 is refused
+)
+
+DRAFTERS = (
+    "eagle-llama",
+    "eagle3-llama",
+    "deepseek-fp8-mtp",
+    "qwen35-two-mtp",  # recurrent states for every draft token
+    "nemotron-long-mtp",  # four layers of two kinds
+    "exaone-mtp",  # windows
+    "nvidia__Qwen3.6-35B-A3B-NVFP4#3",  # a published one, by modelopt
 )
 
 
@@ -55,3 +67,32 @@ def test_exact_mode_says_whose_counts_they_are(capsys: pytest.CaptureFixture[str
     assert main(["check", model, "--gpu", "H100 SXM", "--exact", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["provenance"]["weights"], found["provenance"]["kv_cache"]) == ("vllm", "vllm")
+
+
+def test_drafters_are_what_was_recorded() -> None:
+    """The installed vLLM builds the drafters and plans the caches that the tables are held against."""
+    recorded = {line["name"]: line for line in map(json.loads, (DATA / FILE).read_text().splitlines())}
+    vllm = Vllm()
+    try:
+        for name in DRAFTERS:
+            assert answers(vllm, recorded[name])["answers"] == recorded[name]["answers"]
+    finally:
+        vllm.close()
+
+
+def test_exact_mode_counts_a_draft_model(capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside the model, to within the rotary table that both share; a draft that vLLM refuses is left to the tables."""
+    model, draft = str(MODELS / "Qwen__Qwen3-32B"), str(MODELS / "Qwen__Qwen3-0.6B")
+    asked = {"model": draft, "num_speculative_tokens": 3}
+    command = ["check", model, "--gpu", "2x H100 SXM", "--tensor-parallel-size", "2", "--format", "json"]
+    found = []
+    for more in ([], ["--exact"]):
+        assert main([*command, "--speculative-config", json.dumps(asked), *more]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    tables, exact = found
+    assert (exact["provenance"]["weights"], exact["provenance"]["kv_cache"]) == ("vllm", "vllm")
+    assert exact["kv_cache"]["tokens"] == pytest.approx(tables["kv_cache"]["tokens"], rel=0.001)
+    whole = json.dumps({**asked, "draft_tensor_parallel_size": 1})
+    assert main([*command, "--speculative-config", whole, "--exact"]) == 0
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert any("draft_tensor_parallel_size" in note for note in notes)

@@ -2,9 +2,9 @@
 
 Each line of `drafters_vllm_0.32.jsonl` is a small configuration, or the name of a published one, and the bytes of the
 drafter's parameters and buffers (prediction layers: of those that are not the target's) on one tensor-parallel rank, as
-vLLM 0.32.0 builds it from `SpeculativeConfig.draft_model_config` on the meta device (2026-11). `caches` is what its KV
-planner makes of the model and its prediction layers on an H100: bytes of one sequence of each of two lengths, and for a
-pool of 16 GiB the longest length up to the second, the blocks and the concurrency.
+vLLM 0.32.0 builds it on the meta device (2026-11, `scripts/drafter_answers.py`). `caches` is what its KV planner makes
+of the model and its prediction layers on an H100: bytes of one sequence of each of two lengths, and for a pool of 16
+GiB the longest length up to the second, the blocks and the concurrency.
 """
 
 from __future__ import annotations
@@ -122,13 +122,14 @@ def test_a_draft_model_is_its_own_weights_and_caches_beside_the_models() -> None
 
 
 def test_the_drafter_lives_on_the_last_pipeline_rank() -> None:
-    """The first rank holds nothing of it, and tensor parallelism may leave it whole."""
+    """The first rank holds nothing of it, and the model's tensor parallelism divides it: vLLM takes 1 for a size of its
+    own, and builds the same."""
     target, draft = published("meta-llama__Llama-3.1-8B-Instruct"), published("Qwen__Qwen3-0.6B")
     asked = {"model": "draft", "num_speculative_tokens": 3, "draft_tensor_parallel_size": 1}
     plan = Plan(layout=Layout(2, 2), speculative_config=asked)
     model = with_drafter(target, plan, lambda name: draft)
     assert model.drafter is not None
-    assert model.drafter.bytes_on_last_rank(plan) == draft.weights_bytes(Plan())[0]
+    assert model.drafter.bytes_on_last_rank(plan) == draft.weights_bytes(Plan(layout=Layout(2)))[0]
     wrong = replace(plan, layout=Layout(4), speculative_config={**asked, "draft_tensor_parallel_size": 2})
     drafter = with_drafter(target, wrong, lambda name: draft).drafter
     assert drafter is not None

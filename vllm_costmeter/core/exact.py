@@ -69,7 +69,7 @@ class ExactCounts:
 
     vllm_version: str
     weights_bytes: tuple[int, ...]
-    """Parameters and buffers of vLLM's own model, each once."""
+    """Parameters and buffers of vLLM's own model, each once; on the last rank, of its drafter too."""
     converted_bytes: tuple[int, ...]
     """What vLLM adds while it converts loaded weights (the absorbed projections of MLA)."""
     layers: tuple[tuple[ExactLayer, ...], ...]

@@ -29,10 +29,6 @@ from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.core.quantisation.flag import Asked, check_flag
 from vllm_costmeter.core.quantisation.mxfp4_layouts import Card
 
-WEIGHTLESS_DRAFTERS = frozenset({"ngram", "ngram_gpu", "suffix"})
-"""Speculative methods that guess from the text itself (vllm/config/speculative.py, 0.32.0)."""
-
-
 __all__ = ["Fit", "KVCacheFacts", "MemoryUse", "Suggestion", "fit"]
 
 
@@ -62,8 +58,8 @@ def fit(model: Model, gpu: Gpu, plan: Plan) -> Fit:
     unknown = model.fault(plan) or _release_fault(model, chosen.vllm_version)
     if unknown is not None:
         return _not_understood(blank, unknown)
-    unknown = _draft_fault(model, plan)
-    if unknown is not None:
+    unknown = model.draft_fault(plan)
+    if unknown is not None and not model.is_counted(plan):
         return replace(blank, message=unknown)
     fault = _layout_fault(model, gpu, engine)
     if fault is not None:
@@ -118,17 +114,6 @@ def _release_fault(model: Model, vllm_version: str) -> str | None:
         f"vLLM {vllm_version} does not serve {model.architecture}: {last} was the last to, ask about it with "
         f"--vllm-version {last}.0"
     )
-
-
-def _draft_fault(model: Model, plan: Plan) -> str | None:
-    """Speculation that loads something whose weights and cache are not in this answer."""
-    method = (plan.speculative_config or {}).get("method")
-    if plan.speculative_config is None or method in WEIGHTLESS_DRAFTERS:
-        return None
-    if model.drafter is not None and model.drafter.speculative_config == plan.speculative_config:
-        return None
-    named = method or "draft_model"
-    return f"--speculative-config loads a draft ({named}) whose memory is not understood for this model"
 
 
 def _layout_fault(model: Model, gpu: Gpu, engine: Engine) -> tuple[Reason, str] | None:

@@ -175,12 +175,17 @@ def loaded_ranks(model: Model, plan: Plan) -> tuple[LoadedRank, ...]:
         LoadedRank(tensors, converted + slack, lora)
         for tensors, converted, slack, lora in zip(*parts, slots, strict=True)
     ]
-    if model.drafter is not None:
+    drafter = model.drafter
+    if drafter is not None:
+        tensors = converted = 0  # vLLM's own count of the last rank holds them
+        if not model.is_counted(plan):
+            tensors = drafter.bytes_on_last_rank(plan)
+            converted = drafter.converted_bytes_on_last_rank(plan)
         last = ranks[-1]
         ranks[-1] = replace(
             last,
-            tensor_bytes=last.tensor_bytes + model.drafter.bytes_on_last_rank(plan),
-            beside_bytes=last.beside_bytes + model.drafter.beside_bytes_on_last_rank(plan),
+            tensor_bytes=last.tensor_bytes + tensors,
+            beside_bytes=last.beside_bytes + converted + drafter.allocator_slack_on_last_rank(plan),
         )
     return tuple(ranks)
 

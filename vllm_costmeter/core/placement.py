@@ -52,8 +52,9 @@ class Deployment:
         rules, counted = kv_rules(self.chosen.vllm_version), self._counted(engine)
         if counted is not None:
             return counted.kv_cache(rules)
-        if self.model.not_understood is not None:
-            raise NotUnderstoodError(self.model.not_understood)
+        unknown = self.model.not_understood or self.model.draft_fault(self.plan)
+        if unknown is not None:
+            raise NotUnderstoodError(unknown)
         return kv_cache(
             self.model.attention,
             self.plan,

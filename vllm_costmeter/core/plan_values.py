@@ -29,6 +29,9 @@ def reject_wrong_values(plan: Plan) -> None:
             raise BadInputError(
                 f"limit_mm_per_prompt of {name!r:.40} must be a whole number, got {limit!r:.80}"
             )
+    method = (plan.speculative_config or {}).get("method")
+    if not isinstance(method, str | None):
+        raise BadInputError(f"the method of speculative_config must be text, got {method!r:.80}")
     tokens = (plan.speculative_config or {}).get("num_speculative_tokens")
     if tokens is not None and not (type(tokens) is int and 0 < tokens <= MOST_SPECULATIVE_TOKENS):
         raise BadInputError(

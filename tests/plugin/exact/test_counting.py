@@ -14,16 +14,20 @@ from vllm_costmeter.core.boot_record import boot_of
 from vllm_costmeter.core.exact import BlockNeed
 from vllm_costmeter.core.fit import fit
 from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.memory import loaded_ranks
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.plugin.exact import ExactAnswer, ExactRequest, ExactUnavailableError
-from vllm_costmeter.plugin.exact.checking import check_exactly, config_of
+from vllm_costmeter.plugin.exact.checking import check_exactly
 from vllm_costmeter.plugin.exact.counting import counted_model, request_for
+from vllm_costmeter.plugin.exact.model_files import config_of
 from vllm_costmeter.sources.calibration import remember
+from vllm_costmeter.sources.drafter import with_drafter
 from vllm_costmeter.sources.installed import installed_vllm_version
 from vllm_costmeter.sources.local_model import local_model
 from vllm_costmeter.sources.model_config.unknown import unknown_model
 
 CARD = Gpu("H100 SXM", 85_028_897_096, compute_capability=(9, 0))
+MTP = {"method": "mtp", "num_speculative_tokens": 1}
 NOVEL = {"architectures": ["NobodysForCausalLM"], "hidden_size": 4096, "vocab_size": 128256}
 
 
@@ -87,11 +91,12 @@ def test_a_model_of_no_known_architecture_is_answered() -> None:
                 installed_vllm_version() is None, reason="compares with the installed version"
             ),
         ),
-        (Plan(speculative_config={"method": "eagle"}), "speculative"),
+        (Plan(speculative_config={"method": "medusa", "model": "head"}), "speculative decoding by medusa"),
+        (Plan(speculative_config={"model": "no/folder.gguf"}), r"needs the model's config\.json"),
     ],
 )
 def test_what_this_vllm_cannot_count_is_not_asked(plan: Plan, reason: str) -> None:
-    """Another version's counts, or a draft model's, would be passed off as exact."""
+    """Another version's counts, or an answer without what is drafted with, would be passed off as exact."""
     novel = unknown_model(NOVEL, "made-up/model", "not known")
     with pytest.raises(ExactUnavailableError, match=reason):
         counted_model(novel, NOVEL, CARD, plan, ask=answering())
@@ -150,3 +155,38 @@ def test_a_repository_of_the_hub_is_asked_about_by_its_config(monkeypatch: pytes
     for name in ("org/other", "llama.gguf"):
         with pytest.raises(ExactUnavailableError, match=r"needs the model's config\.json"):
             config_of(name, "main")
+
+
+def test_a_draft_travels_as_its_own_files(tmp_path: Path) -> None:
+    """vLLM gets its config.json beside the model's, and the flag as it was given; prediction layers need no file."""
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA))
+    asked: list[ExactRequest] = []
+    novel = unknown_model(NOVEL, "made-up/model", "not known")
+    draft = {"model": str(tmp_path), "num_speculative_tokens": 3}
+    for speculative in (draft, MTP):
+        plan = Plan(speculative_config=speculative)
+        counted_model(novel, NOVEL, CARD, plan, ask=lambda one: asked.append(one) or answering()(one))
+    assert [one.draft_config for one in asked] == [LLAMA, None]
+    assert [one.engine_arguments for one in asked] == [
+        {"speculative_config": draft},
+        {"speculative_config": MTP},
+    ]
+
+
+def test_a_counted_drafter_is_in_the_counts_and_needs_no_rules(tmp_path: Path) -> None:
+    """Its weights are not added a second time where the tables know it, and the answer stands where they do not; a
+    plan that was not counted still waits for the tables."""
+    (tmp_path / "config.json").write_text(json.dumps(LLAMA))
+    model, plan = local_model(tmp_path), Plan(speculative_config={"model": str(tmp_path)})
+    known = with_drafter(model, plan)
+    assert known.drafter is not None
+    found = [counted_model(one, LLAMA, CARD, plan, ask=answering()) for one in (known, model)]
+    for one in found:
+        result = fit(one, CARD, plan)
+        assert (result.verdict, result.provenance["kv_cache"]) == ("fits", "vllm")
+    weights = [loaded_ranks(one, plan)[0].tensor_bytes for one in found]
+    assert weights == [16 << 30, 16 << 30]
+    other = replace(plan, kv_cache_dtype="fp8")
+    assert fit(found[1], CARD, other).verdict == "unknown"
+    ampere = replace(CARD, compute_capability=(8, 0))
+    assert [fit(one, ampere, plan).verdict for one in found] == ["fits", "unknown"]

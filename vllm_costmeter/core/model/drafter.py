@@ -12,10 +12,14 @@ from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
 from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.core.quantisation.mxfp4_layouts import Card
 
+WEIGHTLESS_DRAFTERS = frozenset({"ngram", "ngram_gpu", "suffix"})
+"""Speculative methods that guess from the text itself (vllm/config/speculative.py, 0.32.0)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Drafter:
-    """It lives on the last pipeline rank, whole but for tensor parallelism."""
+    """It lives on the last pipeline rank, divided as the model is: vLLM 0.32 builds its layers in the model's own
+    tensor-parallel group, whatever `draft_tensor_parallel_size` says (v1/spec_decode, and exact mode's answers)."""
 
     weights: ModelWeights
     dtype: str
@@ -34,11 +38,11 @@ class Drafter:
         them as weights, before it shares the model's (v1/spec_decode/llm_base_proposer.py, 0.32)."""
         return self.weights.bytes_per_pipeline_rank(self._alone(plan), self.dtype)[0]
 
-    def beside_bytes_on_last_rank(self, plan: Plan) -> int:
-        """Converted layouts and the allocator's remainders."""
-        alone = self._alone(plan)
-        converted = self.weights.converted_bytes_per_pipeline_rank(alone, self.dtype)[0]
-        return converted + self.weights.allocator_slack_per_pipeline_rank(alone, self.dtype)[0]
+    def converted_bytes_on_last_rank(self, plan: Plan) -> int:
+        return self.weights.converted_bytes_per_pipeline_rank(self._alone(plan), self.dtype)[0]
+
+    def allocator_slack_on_last_rank(self, plan: Plan) -> int:
+        return self.weights.allocator_slack_per_pipeline_rank(self._alone(plan), self.dtype)[0]
 
     def _alone(self, plan: Plan) -> Plan:
         speculative = self.speculative_config or {}
@@ -48,6 +52,6 @@ class Drafter:
             raise BadInputError(
                 f"--speculative-config: draft_tensor_parallel_size must be 1 or {size}, as vLLM demands"
             )
-        layout = replace(plan.layout, pipeline_parallel_size=1, tensor_parallel_size=asked or size)
+        layout = replace(plan.layout, pipeline_parallel_size=1)
         quantization = plan.quantization if self.is_own else speculative.get("quantization")
         return replace(plan, layout=layout, quantization=quantization)

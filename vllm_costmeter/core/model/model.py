@@ -9,7 +9,7 @@ from typing import Any, Literal
 from vllm_costmeter.core.exact import ExactFacts
 from vllm_costmeter.core.model.attention import ModelAttention
 from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
-from vllm_costmeter.core.model.drafter import Drafter
+from vllm_costmeter.core.model.drafter import WEIGHTLESS_DRAFTERS, Drafter
 from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.core.quantisation.mxfp4_layouts import Card
 from vllm_costmeter.core.quantisation.named import NamedQuantisation
@@ -92,10 +92,23 @@ class Model:
             return self
         return replace(self, weights=weights, drafter=drafter)
 
+    def is_counted(self, plan: Plan) -> bool:
+        """Whether vLLM itself counted this plan, its drafter included."""
+        return self.counted is not None and self.counted.holds_for(plan)
+
     def fault(self, plan: Plan) -> str | None:
         """Why this plan cannot be answered; None where the rules are known or vLLM counted it."""
-        is_counted = self.counted is not None and self.counted.holds_for(plan)
-        return None if is_counted else self.not_understood
+        return None if self.is_counted(plan) else self.not_understood
+
+    def draft_fault(self, plan: Plan) -> str | None:
+        """Why our rules do not answer for the draft that this plan loads; None where they do or it loads none."""
+        method = (plan.speculative_config or {}).get("method")
+        if plan.speculative_config is None or method in WEIGHTLESS_DRAFTERS:
+            return None
+        if self.drafter is not None and self.drafter.speculative_config == plan.speculative_config:
+            return None
+        named = method or "draft_model"
+        return f"--speculative-config loads a draft ({named}) whose memory is not understood for this model"
 
     @property
     def parameters(self) -> int | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 from vllm_costmeter.api import catalogue_offers
 from vllm_costmeter.core.fit import Fit, fit
@@ -15,11 +13,11 @@ from vllm_costmeter.core.suggest import with_suggestions
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError, ask_vllm
 from vllm_costmeter.plugin.exact.counting import ASSUMED_CAPABILITY, counted_model
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest
+from vllm_costmeter.plugin.exact.model_files import config_of
 from vllm_costmeter.sources.calibration import recall
 from vllm_costmeter.sources.drafter import with_drafter
 from vllm_costmeter.sources.installed import installed_vllm_version
-from vllm_costmeter.sources.model_config import config_files
-from vllm_costmeter.sources.model_source import is_repository, open_model
+from vllm_costmeter.sources.model_source import open_model
 
 
 def check_exactly(
@@ -48,18 +46,3 @@ def check_exactly(
         note = f"vLLM was asked for a card of compute capability {major}.{minor}" if assumed else ""
     result = with_suggestions(fit(model, gpu, plan), model, gpu, plan, catalogue_offers())
     return replace(result, notes=(*result.notes, *filter(None, (fault, note))))
-
-
-def config_of(
-    model_name: str, revision: str | None = None
-) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:
-    """config.json and, where there is one, hf_quant_config.json of a model that was opened. ExactUnavailableError
-    without one."""
-    found: tuple[Mapping[str, Any], Mapping[str, Any] | None] | None = config_files(Path(model_name))
-    if found is None and is_repository(model_name):
-        from vllm_costmeter.sources.checkpoint.hub import hub_config
-
-        found = hub_config(model_name, revision)
-    if found is None:
-        raise ExactUnavailableError("exact mode needs the model's config.json: a folder with it, or a Hub id")
-    return found

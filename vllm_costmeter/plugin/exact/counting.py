@@ -14,6 +14,7 @@ from vllm_costmeter.core.model.model import Model, Sizes
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError, ask_vllm
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest, ModelFacts
+from vllm_costmeter.plugin.exact.model_files import draft_of
 from vllm_costmeter.sources.installed import installed_vllm_version
 
 ASSUMED_CAPABILITY = (9, 0)
@@ -33,6 +34,7 @@ TOLD = (
     "language_model_only",
     "mamba_cache_dtype",
     "mamba_ssm_cache_dtype",
+    "speculative_config",
 )
 """Fields of a plan that vLLM is told, beside the layout. The others change neither weights nor KV layout."""
 
@@ -53,9 +55,11 @@ def counted_model(
     installed, wanted = installed_vllm_version(), plan.vllm_version
     if wanted is not None and installed is not None and parse_version(wanted) != parse_version(installed):
         raise ExactUnavailableError(f"vLLM {installed} is installed, not {wanted}")
-    if plan.speculative_config is not None:
-        raise ExactUnavailableError("exact mode does not count speculative decoding")
-    answer = ask(request_for(config, gpu, plan, hf_quant_config))
+    request = request_for(config, gpu, plan, hf_quant_config)
+    draft = draft_of(plan)
+    if draft is not None:
+        request = replace(request, draft_config=draft[0], draft_hf_quant_config=draft[1])
+    answer = ask(request)
     facts = ExactFacts(answer.counts, plan, gpu.compute_capability)
     tables = model.weights
     if isinstance(tables, CheckpointWeights):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.exact import ExactCounts
-from vllm_costmeter.plugin.exact import kv_boot, meta_model
+from vllm_costmeter.plugin.exact import draft_model, kv_boot, meta_model
 from vllm_costmeter.plugin.exact.messages import (
     CapacityAnswer,
     ExactAnswer,
@@ -32,14 +32,16 @@ def answer(request: ExactRequest, card: PretendedCard) -> ExactAnswer:
     card.count = ranks * int(sizes.get("tensor_parallel_size", 1)) * int(sizes.get("data_parallel_size", 1))
     configs, weights, converted, specs, backends = [], [], [], [], []
     with tempfile.TemporaryDirectory(prefix="costmeter-exact-") as folder:
-        _write_model(Path(folder), request)
+        arguments = _write_models(Path(folder), request)
         for rank in range(ranks):
-            config = _config(folder, sizes, card.count)
+            config = _config(arguments, card.count)
             configs.append(config)
             with set_current_vllm_config(config), as_rank(config.parallel_config, rank):
-                model = meta_model.build(config)
-                weights.append(meta_model.weights_bytes(model))
-                converted.append(meta_model.converted_bytes(model))
+                models = [meta_model.build(config)]
+                if rank == ranks - 1 and (drafter := draft_model.build(config)) is not None:
+                    models.append(drafter)
+                weights.append(meta_model.weights_bytes(models))
+                converted.append(meta_model.converted_bytes(models))
                 _platform().update_block_size_for_backend(config)
                 specs.append(kv_boot.layer_specs(config))
                 backends.append(kv_boot.backends(config))
@@ -70,21 +72,35 @@ def answer(request: ExactRequest, card: PretendedCard) -> ExactAnswer:
         )
 
 
-def _write_model(folder: Path, request: ExactRequest) -> None:
-    """Only the configuration: nothing else of a checkpoint is read, and nothing in it is executed."""
-    (folder / "config.json").write_text(json.dumps(dict(request.config)))
-    if request.hf_quant_config is not None:
-        (folder / "hf_quant_config.json").write_text(json.dumps(dict(request.hf_quant_config)))
+def _write_models(folder: Path, request: ExactRequest) -> dict[str, Any]:
+    """The request's arguments, the model's and the draft's folder among them: they hold only the configuration, so
+    nothing else of a checkpoint is read, and nothing in it is executed."""
+    arguments = {**request.engine_arguments, "model": str(folder / "model")}
+    _write_model(folder / "model", request.config, request.hf_quant_config)
+    if request.draft_config is not None:
+        speculative = arguments["speculative_config"]
+        draft = (
+            folder / f"draft-{Path(str(speculative['model'])).name}"
+        )  # vLLM tells some methods by this name
+        _write_model(draft, request.draft_config, request.draft_hf_quant_config)
+        arguments["speculative_config"] = {**speculative, "model": str(draft), "revision": None}
+    return arguments
 
 
-def _config(folder: str, arguments: Mapping[str, Any], world_size: int) -> Any:
+def _write_model(folder: Path, config: Mapping[str, Any], beside: Mapping[str, Any] | None) -> None:
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(dict(config)))
+    if beside is not None:
+        (folder / "hf_quant_config.json").write_text(json.dumps(dict(beside)))
+
+
+def _config(arguments: Mapping[str, Any], world_size: int) -> Any:
     from vllm.engine.arg_utils import EngineArgs
     from vllm.usage.usage_lib import UsageContext
 
     several = {"distributed_executor_backend": "mp"} if world_size > 1 else {}
     given = EngineArgs(
         **{**several, **arguments},
-        model=folder,
         load_format="dummy",
         skip_tokenizer_init=True,
         trust_remote_code=False,

@@ -26,6 +26,9 @@ class ExactRequest:
     """Fields of vLLM's `EngineArgs` that differ from their default."""
     hf_quant_config: Mapping[str, Any] | None = None
     """The model's hf_quant_config.json, where it has one."""
+    draft_config: Mapping[str, Any] | None = None
+    """config.json of the draft that `speculative_config` among the arguments names."""
+    draft_hf_quant_config: Mapping[str, Any] | None = None
     lengths: tuple[int, ...] = ()
     pools_bytes: tuple[int, ...] = ()
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
-def build(config: Any) -> Any:
-    """The model of a VllmConfig for the current rank. Every parameter has its shape and dtype and no storage."""
+def build(config: Any, model_config: Any = None, prefix: str = "") -> Any:
+    """The model of a VllmConfig for the current rank, or the one beside it that `model_config` describes and whose
+    layers are named with `prefix`. Every parameter has its shape and dtype and no storage."""
     import torch
     from vllm.model_executor.model_loader.utils import initialize_model
     from vllm.utils.torch_utils import set_default_torch_dtype
 
-    with set_default_torch_dtype(config.model_config.dtype), torch.device("meta"), _card_means_meta():
-        return initialize_model(config)
+    described = model_config or config.model_config
+    with set_default_torch_dtype(described.dtype), torch.device("meta"), _card_means_meta():
+        return initialize_model(config, prefix=prefix, model_config=described)
 
 
-def weights_bytes(model: Any) -> int:
+def weights_bytes(models: Sequence[Any]) -> int:
     """Bytes of all parameters and buffers, shared ones once."""
-    tensors = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    tensors = {id(tensor): tensor for model in models for tensor in (*model.parameters(), *model.buffers())}
     return sum(map(_bytes, tensors.values()))
 
 
@@ -29,11 +32,11 @@ def _bytes(tensor: Any) -> int:
     return int(tensor.numel() * tensor.element_size())
 
 
-def converted_bytes(model: Any) -> int:
+def converted_bytes(models: Sequence[Any]) -> int:
     """Bytes vLLM adds when it converts loaded weights: MLA's absorbed projections W_UV and W_UK, in the model's dtype
     (`MLAAttention.process_weights_after_loading`, vLLM 0.32)."""
     total = 0
-    for layer in model.modules():
+    for layer in (layer for model in models for layer in model.modules()):
         if getattr(layer, "kv_b_proj", None) is not None and hasattr(layer, "process_weights_after_loading"):
             heads, latent = layer.num_heads, layer.kv_lora_rank
             total += heads * latent * (layer.qk_nope_head_dim + layer.v_head_dim) * 2

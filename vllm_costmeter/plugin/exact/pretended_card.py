@@ -12,6 +12,10 @@ from typing import Any
 
 SHARED_MEMORY_BYTES = 232448  # one block's largest share on sm_90 and sm_100, CUDA programming guide 13.0
 
+CUDA_VERSION = (
+    "13.0"  # of vLLM's CUDA build: what it assumes where torch names none (utils/import_utils.py, 0.32)
+)
+
 
 @dataclass(slots=True)
 class PretendedCard:
@@ -97,6 +101,9 @@ def tell_torch(card: PretendedCard) -> None:
     }
     for name, answer in accelerator.items():
         setattr(torch.accelerator, name, answer)
+    torch.version.cuda = (
+        torch.version.cuda or CUDA_VERSION
+    )  # a CPU build has none, and torchao then sees no card
 
 
 def tell_triton(card: PretendedCard) -> None:

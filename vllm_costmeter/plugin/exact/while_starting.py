@@ -10,9 +10,9 @@ from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError, ask_vllm
-from vllm_costmeter.plugin.exact.checking import config_of
 from vllm_costmeter.plugin.exact.counting import counted_model
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest
+from vllm_costmeter.plugin.exact.model_files import config_of
 from vllm_costmeter.plugin.served_model import path_being_served
 from vllm_costmeter.sources.model_config.unknown import unknown_model
 
