@@ -64,7 +64,7 @@ def test_one_engine_behind_two_api_servers(serve: Serve) -> None:
         warm_up(server)
         active, union, inside = active_seconds(server, (1, 1, 1, 1))
         assert active == pytest.approx(inside, abs=4 * LATE_SECONDS)
-        assert active < union
+        assert active < union + 4 * LATE_SECONDS
         active, union, _ = active_seconds(server, (3, 6, 2, 4))
         assert union - 4 * LONGEST_WAY_SECONDS < active < union
 
@@ -75,6 +75,6 @@ def test_two_engines_work_each_for_itself(serve: Serve) -> None:
         warm_up(server)
         active, union, inside = active_seconds(server, (1, 1, 1, 1))
         assert active == pytest.approx(inside, abs=4 * LATE_SECONDS)
-        assert active < union
+        assert active < union + 4 * LATE_SECONDS
         active, union, _ = active_seconds(server, (6, 8))
         assert union * 1.2 < active < 2 * union

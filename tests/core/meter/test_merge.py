@@ -43,6 +43,19 @@ def test_an_engine_is_idle_once_any_process_was_told() -> None:
     assert merged.active_seconds == pytest.approx(4.0 + 2.0)
 
 
+def test_active_time_is_never_taken_back() -> None:
+    """An engine that ran when the slower process last wrote may be idle since: seconds count up to what all know."""
+    merger = EngineMerger([0], 0.0)
+    began, ended = (step(8.0, 1),), (step(9.5, 0),)
+    early = [ProcessTotals(0, 10.0, (EngineTotals(0, events=began),)), ProcessTotals(1, 9.2, ())]
+    late = [
+        ProcessTotals(0, 11.0, (EngineTotals(0, events=began),)),
+        ProcessTotals(1, 10.2, (EngineTotals(0, events=ended),)),
+    ]
+    seen = [merger.merge(now, told)[0].active_seconds for now, told in ((10.0, early), (11.0, late))]
+    assert seen == pytest.approx([1.2, 1.5])
+
+
 def test_sleep_told_to_one_and_waking_told_to_the_other() -> None:
     """The two calls may reach different API processes."""
     merger = EngineMerger([0], 0.0)

@@ -27,8 +27,9 @@ class EngineMerger:
     Counts add up. What is running comes from the process that an engine reported to last. Active and asleep seconds
     are replayed from all processes' events in the order of the machine's clock, because vLLM reports each step, and
     each fall into sleep, to only one process: none of them alone knows when an engine became idle. Events are
-    replayed up to the moment that every live process has written; what is newer waits for the next round. Events of a
-    process that was silent for longer come too late and are left out.
+    replayed, and seconds counted, up to the moment that every live process has written: an engine that ran then may
+    have become idle since, and what is newer waits for the next round. Events of a process that was silent for longer
+    come too late and are left out.
     """
 
     def __init__(self, engine_indexes: Sequence[int], now_seconds: float) -> None:
@@ -45,11 +46,11 @@ class EngineMerger:
             if process.written_seconds >= now_seconds - LONGEST_SILENCE_SECONDS
         ]
         horizon = max(self._replayed_until, min(live, default=now_seconds))
-        merged = tuple(self._merge_engine(index, now_seconds, horizon) for index in self._activities)
+        merged = tuple(self._merge_engine(index, horizon) for index in self._activities)
         self._replayed_until = horizon
         return merged
 
-    def _merge_engine(self, index: int, now_seconds: float, horizon: float) -> EngineTotals:
+    def _merge_engine(self, index: int, horizon: float) -> EngineTotals:
         seen = [
             totals
             for process in self._latest.values()
@@ -74,8 +75,8 @@ class EngineMerger:
             decode_steps=sum(totals.decode_steps for totals in seen),
             decode_context_tokens=sum(totals.decode_context_tokens for totals in seen),
             rejected_draft_tokens=sum(totals.rejected_draft_tokens for totals in seen),
-            active_seconds=activity.active_seconds(now_seconds),
-            asleep_seconds=activity.asleep_seconds(now_seconds),
+            active_seconds=activity.active_seconds(horizon),
+            asleep_seconds=activity.asleep_seconds(horizon),
             asleep=activity.asleep,
             last_token_unix_seconds=max(last_tokens, default=None),
             events=(),
