@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from required_tool import required_tool
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
@@ -51,9 +51,7 @@ def test_the_cheapest_cards_come_first() -> None:
 
 def test_the_scrape_configuration_is_valid() -> None:
     """promtool accepts it, where there is one."""
-    if shutil.which("promtool") is None:
-        pytest.skip("promtool is not on the PATH")
-    done = run("promtool", "check", "config", EXAMPLES / "prometheus.yml")
+    done = run(required_tool("promtool"), "check", "config", EXAMPLES / "prometheus.yml")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

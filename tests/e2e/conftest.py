@@ -10,10 +10,11 @@ from pathlib import Path
 
 import nvml_stand_in
 import pytest
-from harness import METERED, ONE_THREAD, ROOT, SLEEPS, Serve, required_tool
+from harness import METERED, ONE_THREAD, ROOT, SLEEPS, Serve
 from moments import Moment, seen
 from nvml_stand_in import Mood
 from prometheus_server import PrometheusServer, prometheus_scraping
+from required_tool import required_tool
 from vllm_server import Server, end_of, serving
 from witness import install_witness
 

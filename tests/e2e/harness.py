@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from vllm_server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,14 +17,3 @@ SLEEPS = {"VLLM_SERVER_DEV_MODE": "1"}
 memory: the same calls reach the meter."""
 
 Serve = Callable[..., contextlib.AbstractContextManager[Server]]
-
-
-def required_tool(name: str) -> str:
-    """The path of a program a test needs: without it the test skips, and in CI it fails."""
-    found = shutil.which(name)
-    if found is None:
-        reason = f"{name} is not on the PATH (`make test` installs it where apt-get and root are there)"
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from harness import required_tool
+from required_tool import required_tool
 from vllm_server import Server, answers, free_port, running
 
 from vllm_costmeter.cli.main import main

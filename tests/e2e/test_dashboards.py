@@ -9,10 +9,11 @@ from pathlib import Path
 import client
 import httpx
 import pytest
-from harness import ROOT, USD_PER_HOUR, required_tool
+from harness import ROOT, USD_PER_HOUR
 from nvml_stand_in import Mood
 from panel_queries import annotation_queries, dashboards, queries
 from prometheus_server import PrometheusServer, prometheus_scraping
+from required_tool import required_tool
 from vllm_server import Server
 
 from vllm_costmeter.outputs.rules.recording import recording_groups

@@ -11,10 +11,11 @@ from typing import Any
 import client
 import nvml_stand_in
 import pytest
-from harness import METERED, Serve, required_tool
+from harness import METERED, Serve
 from nvml_stand_in import Mood
 from patience import holds_within
 from prometheus_server import PrometheusServer
+from required_tool import required_tool
 from scrape import scrape
 from vllm_server import Server
 

@@ -6,8 +6,8 @@ import subprocess
 
 import client
 import pytest
-from harness import required_tool
 from patience import holds_within
+from required_tool import required_tool
 from scrape import Scrape, scrape
 from vllm_server import Server
 

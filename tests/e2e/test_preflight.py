@@ -10,8 +10,9 @@ from pathlib import Path
 
 import nvml_stand_in
 import pytest
-from harness import METERED, ROOT, required_tool
+from harness import METERED, ROOT
 from nvml_stand_in import Mood
+from required_tool import required_tool
 from vllm_server import VLLM, end_of, environment, running
 
 pytestmark = pytest.mark.heavy

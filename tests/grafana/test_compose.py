@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from jsonschema import Draft7Validator
+from required_tool import required_tool
 
 GRAFANA = Path(__file__).resolve().parents[2] / "grafana"
 SCHEMA = Path(__file__).resolve().parents[1] / "data/compose/compose_spec.json"
@@ -72,9 +71,7 @@ def test_grafana_finds_its_dashboards_and_its_prometheus() -> None:
 
 def test_prometheus_accepts_its_configuration() -> None:
     """promtool reads the configuration with its rules and targets."""
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not on the PATH")
+    promtool = required_tool("promtool")
     config = GRAFANA / "prometheus" / "prometheus.yml"
     done = subprocess.run([promtool, "check", "config", config], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

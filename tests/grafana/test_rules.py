@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from required_tool import required_tool
 
 from vllm_costmeter.outputs.metric_table import BY_NAME
 from vllm_costmeter.outputs.rules.alerts import alert_groups
@@ -34,9 +34,7 @@ def asked() -> list[dict[str, Any]]:
 
 def promtool(*words: str | Path) -> None:
     """Run it; its output is the failure's message."""
-    program = shutil.which("promtool")
-    if program is None:
-        pytest.skip("promtool is not on the PATH")
+    program = required_tool("promtool")
     done = subprocess.run(
         [program, *words], capture_output=True, text=True, check=False, cwd=PROMETHEUS / "tests"
     )

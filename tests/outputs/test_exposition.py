@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from outputs.published import FACTS, GPUS, READING, families
+from required_tool import required_tool
 
 from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import MeterReading
@@ -87,9 +86,7 @@ def test_a_card_shows_only_what_its_driver_says() -> None:
 
 def test_promtool_has_no_complaint() -> None:
     """Prometheus' own linter accepts every name and help text."""
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed")
+    promtool = required_tool("promtool")
     checked = subprocess.run(
         [promtool, "check", "metrics"], input=exposition(), capture_output=True, text=True, check=False
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from panel_queries import annotation_queries, dashboards, panels, queries
+from required_tool import required_tool
 
 from vllm_costmeter.outputs.dashboards.promql import labels_of
 
@@ -142,9 +142,7 @@ def test_a_query_divides_only_by_what_is_above_zero(expression: str) -> None:
 
 def test_every_query_parses(tmp_path: Path) -> None:
     """target-promql-rule: promtool accepts every expression of every panel and annotation."""
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not on the PATH")
+    promtool = required_tool("promtool")
     expressions = [asked.expression for dashboard in ALL for asked in queries(dashboard)]
     expressions += [text for dashboard in ALL for _, text in annotation_queries(dashboard)]
     rules = [{"record": f"a{number}", "expr": text} for number, text in enumerate(expressions)]
