@@ -1,0 +1,137 @@
+"""What stops a start of vLLM, from its Python sources alone.
+
+python scripts/upstream/refusals.py list VERSION/vllm [--format text|csv]   every statement of one release
+python scripts/upstream/refusals.py diff OLD/vllm NEW/vllm                  what came, went, moved, changed
+python scripts/upstream/refusals.py collect FOLDER                          read FOLDER/VERSION/vllm, renew stops.csv
+python scripts/upstream/refusals.py page                                    renew docs/refusals.md from the two files
+
+FOLDER holds unpacked wheels or source trees; Python files suffice. Why each statement stops is written by hand in
+refusals.toml; the next release is one `diff` to read and one `collect`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from upstream import ledger
+from upstream.page import page
+from upstream.releases import Changes, collect, compare, releases_in, version
+from upstream.start_path import start_stops
+from upstream.stops import Stop
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "refusals.md"
+RELEASES = (
+    *(
+        "0.17.0",
+        "0.17.1",
+        "0.18.0",
+        "0.18.1",
+        "0.19.0",
+        "0.19.1",
+        "0.20.0",
+        "0.20.1",
+        "0.20.2",
+        "0.21.0",
+        "0.22.0",
+    ),
+    *(
+        "0.22.1",
+        "0.23.0",
+        "0.24.0",
+        "0.25.0",
+        "0.25.1",
+        "0.26.0",
+        "0.27.0",
+        "0.27.1",
+        "0.28.0",
+        "0.29.0",
+        "0.30.0",
+    ),
+    *("0.31.0", "0.32.0", "0.33.0"),
+)
+"""What stops.csv was collected from (2026-11)."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0; 2 with one line for sources that are not there."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = asked.add_subparsers(dest="command", required=True)
+    listed = commands.add_parser("list")
+    listed.add_argument("package", type=Path)
+    listed.add_argument("--format", choices=("text", "csv"), default="text")
+    differing = commands.add_parser("diff")
+    differing.add_argument("old", type=Path)
+    differing.add_argument("new", type=Path)
+    commands.add_parser("collect").add_argument("folder", type=Path)
+    commands.add_parser("page")
+    options = asked.parse_args(arguments)
+    try:
+        match options.command:
+            case "list":
+                _list(options.package, options.format)
+            case "diff":
+                _print_changes(compare(start_stops(options.old), start_stops(options.new)))
+            case "collect":
+                _collect(options.folder)
+            case "page":
+                PAGE.write_text(report())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        print(f"refusals: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def report() -> str:
+    """The page that the committed files give."""
+    return page(ledger.read_reasons(), ledger.read_stops(), RELEASES)
+
+
+def _list(package: Path, form: str) -> None:
+    stops = start_stops(package)
+    if form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(Stop._fields)
+        writer.writerows(stops)
+        return
+    for stop in stops:
+        print(_text(stop))
+
+
+def _collect(folder: Path) -> None:
+    found = releases_in(folder)
+    missing = [release for release in RELEASES if release not in found]
+    if missing:
+        raise FileNotFoundError(f"{folder}: no sources of {', '.join(missing)}")
+    releases = [release for release in found if version(release) >= version(RELEASES[0])]
+    reasons = ledger.read_reasons()
+    ledger.write_stops(ledger.classify(collect(folder, releases), reasons), reasons)
+    later = [release for release in releases if release not in RELEASES]
+    if later:
+        print(f"read {', '.join(later)} too: add to RELEASES")
+
+
+def _print_changes(changes: Changes) -> None:
+    for title, stops in (("came", changes.added), ("went", changes.removed)):
+        print(f"== {title}: {len(stops)}")
+        for stop in stops:
+            print(_text(stop))
+    for title, pairs in (("moved", changes.moved), ("other condition", changes.tightened)):
+        print(f"== {title}: {len(pairs)}")
+        for old, new in pairs:
+            print(f"{_text(old)}\n  -> {new.module}:{new.line} {new.function} if {new.condition}")
+
+
+def _text(stop: Stop) -> str:
+    message = stop.message or "-"
+    return (
+        f"{stop.module}:{stop.line} {stop.function}: {stop.exception}: {message} if {stop.condition or '-'}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
