@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.card import Card
-from vllm_costmeter.core.errors import BadInputError, nearest
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.price_row import PriceRow, choose_default
 from vllm_costmeter.sources.catalogue_rows import merge_card, parse_card, parse_price, reject_unknown
 from vllm_costmeter.sources.gpu_names import GpuNames, spellings
@@ -119,8 +121,18 @@ class Catalogue:
             names = ", ".join(card.name for card in found[:MOST_LISTED])
             more = f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
             raise BadInputError(f"{text!r} may be {names}{more}: give one of them")
-        known = [name for card in self.cards for name in (card.name, *card.aliases)]
-        raise BadInputError(f"unknown GPU {text!r}{nearest(text, known)}. `costmeter gpus` lists all")
+        raise BadInputError(f"unknown GPU {text!r}{self._near(text)}. `costmeter gpus` lists all")
+
+    def _near(self, text: str) -> str:
+        """Catalogue names of what is spelt nearly so, with or without the series before the number."""
+        names = {}
+        for rows in self._rows.values():
+            name = rows[0][1]["name"]
+            bare = re.sub(r"^(rtx|gtx|rx|quadro rtx) ", "", name.casefold())
+            names |= dict.fromkeys((bare, *map(str.casefold, (name, *rows[0][1].get("aliases", ())))), name)
+        near = difflib.get_close_matches(text.casefold(), names, n=5, cutoff=0.6)
+        found = list(dict.fromkeys(names[spelt] for spelt in near))[:3]
+        return f"; nearest: {', '.join(found)}" if found else ""
 
     def for_driver_name(self, name: str, memory_bytes: int | None = None) -> Card | None:
         """The card that the driver calls `name`; None for a card not in the catalogue and for a MIG slice.
@@ -178,9 +190,9 @@ def parse_gpu(text: str) -> tuple[Card, int]:
     return find_gpu(name), count
 
 
-def card_for_nvml_name(name: str) -> Card | None:
-    """The catalogue's card for a name as NVML gives it; None where it has none (or for a MIG slice)."""
-    return load_catalogue().for_driver_name(name)
+def card_for_nvml_name(name: str, memory_bytes: int | None = None) -> Card | None:
+    """The catalogue's card for a name and memory as NVML gives them; None where it has none (or for a MIG slice)."""
+    return load_catalogue().for_driver_name(name, memory_bytes)
 
 
 def default_price(card: Card, gpus: int = 1) -> PriceRow | None:

@@ -12,10 +12,13 @@ _REWRITES = (
     (re.compile(r"\b(rtx|gtx|rx)(?=[a-z0-9])"), r"\1 "),  # RTX4090, RTXA6000, RTXPRO6000
     (re.compile(r"\bpro(?=\d)"), "pro "),
     (
-        re.compile(r"(?<=\d)(ti|super|ada|sxm\d?|pcie|nvl|xtx|xt|gre|laptop|mobile)(?=\b|\d|super|generation)"),
+        re.compile(
+            r"(?<=\d)(ti|super|ada|sxm\d?|pcie|nvl|xtx|xt|gre|laptop|mobile)(?=\b|\d|super|generation)"
+        ),
         r" \1 ",
     ),
-    (re.compile(r"\b(?:rtx|gtx|rx) (?=[a-z]*\d|pro\b)"), ""),  # "4090" says it; "TITAN RTX" needs it
+    # "4090" says it; "TITAN RTX" needs it, and a Quadro 6000 is ten years older than a Quadro RTX 6000
+    (re.compile(r"(?<!quadro )\b(?:rtx|gtx|rx) (?=[a-z]*\d|pro\b)"), ""),
     (re.compile(r"\b(\d+) ?g(?:i?b)?\b"), r"\1gb"),  # 80G, 80 GB, 80GiB
     (re.compile(r"\bsxm\d\b"), "sxm"),
     (re.compile(r"\bmax q\b"), "maxq"),
@@ -32,7 +35,8 @@ def name_words(name: str) -> frozenset[str]:
     "RTX4070TiSUPER", "NVIDIA GeForce RTX 4070 Ti SUPER" and "4070 super ti" have the same words. A maker's or series'
     name, "Generation" and "HBM3" say nothing; SXM2 to SXM6 are one word, Mobile is Laptop.
     """
-    text = without_makers(re.sub(r"[^a-z0-9+]+", " ", name.casefold()))
+    text = re.sub(r"[^a-z0-9+]+", " ", name.casefold())
+    text = without_makers(re.sub(r"\b(nvidia|geforce|tesla|quadro)(?=[a-z]*\d)", r"\1 ", text))  # TeslaT4
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
     return frozenset(text.split()) - _FILLERS
@@ -82,6 +86,8 @@ class GpuNames:
         spelt = " ".join(sorted(words))
         found = set(self._names.get(spelt) or self._spelt.get(spelt) or ())
         if len(found) != 1 and words:
-            found |= {key for other, keys in self._spelt.items() if words < set(other.split()) for key in keys}
+            found |= {
+                key for other, keys in self._spelt.items() if words < set(other.split()) for key in keys
+            }
             found = found if len(found) > 1 else set()
         return [key for key in self._keys if key in found]
