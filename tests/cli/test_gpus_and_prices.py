@@ -75,6 +75,17 @@ def test_the_json_has_base_units_sources_and_no_unknown_facts(capsys: pytest.Cap
     assert card["sources"]["bandwidth_bytes_per_second"]["as_of"]
 
 
+def test_the_listing_is_cut_by_vendor_memory_and_price(capsys: pytest.CaptureFixture[str]) -> None:
+    """Filters hold together; a filter that leaves nothing is said."""
+    cards = as_json(capsys, gpus, "--vendor", "nvidia", "--memory-at-least", "24", "--with-price")["gpus"]
+    assert {card["vendor"] for card in cards} == {"nvidia"}
+    assert min(card["memory_bytes"] for card in cards) >= 24 * 2**30
+    assert all("default_price" in card for card in cards)
+    assert len(as_json(capsys, gpus)["gpus"]) > 4 * len(cards) > 20
+    with pytest.raises(BadInputError, match="leave out a filter"):
+        run(capsys, gpus, "--vendor", "intel", "--with-price")
+
+
 def test_markdown_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     """Every row has the header's number of cells."""
     for text in (run(capsys, gpus, "--format", "markdown"), run(capsys, prices, "--format", "markdown")):

@@ -106,7 +106,7 @@ def test_dense_rates_are_the_advertised_ones_without_sparsity() -> None:
 
 
 def test_links_are_of_the_board() -> None:
-    """A PCIe link has its generation's speed; a bridge joins boards that sit on PCIe; GeForce has no peers since Ada."""
+    """PCIe runs at its generation's speed; a bridge joins boards that sit on PCIe; GeForce has no peers since Ada."""
     for card in CARDS:
         if (card.link_type or "").startswith("PCIe") and card.pcie_generation and card.pcie_lanes:
             per_lane = {3: 1e9, 4: 2e9, 5: 4e9}[card.pcie_generation]

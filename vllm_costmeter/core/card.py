@@ -134,9 +134,11 @@ class Card:
                 f"the memory that CUDA shows on a {self.name} is not in the catalogue "
                 "(the nameplate is not it): give --gpu-memory-gib"
             )
+        origin = self.provenance.get("memory_bytes")
         return Gpu(
             name=self.name,
             memory_bytes=self.memory_bytes,
+            memory_bytes_range=self.memory_bytes_range if origin is not None and origin.estimated else None,
             count=count,
             source="catalog",
             compute_capability=self.compute_capability,

@@ -125,7 +125,7 @@ class Catalogue:
 
     def _near(self, text: str) -> str:
         """Catalogue names of what is spelt nearly so, with or without the series before the number."""
-        names = {}
+        names: dict[str, str] = {}
         for rows in self._rows.values():
             name = rows[0][1]["name"]
             bare = re.sub(r"^(rtx|gtx|rx|quadro rtx) ", "", name.casefold())

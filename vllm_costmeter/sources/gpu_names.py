@@ -24,9 +24,8 @@ _REWRITES = (
     (re.compile(r"\bmax q\b"), "maxq"),
     (re.compile(r"\bmobile\b"), "laptop"),
 )
-_FILLERS = frozenset(
-    "gpu graphics generation edition card series oam hbm2 hbm2e hbm3 hbm3e blackwell r tm".split()
-)
+_FILLERS = {"gpu", "graphics", "generation", "edition", "card", "series", "oam", "blackwell", "r", "tm"}
+_FILLERS |= {"hbm2", "hbm2e", "hbm3", "hbm3e"}
 
 
 def name_words(name: str) -> frozenset[str]:
