@@ -29,13 +29,16 @@ ORDER = (
 
 
 def compiled(folder: Path = PACKAGE_FOLDER) -> str:
-    """The text of gpus.json. ValueError where a file of the folder is missing from ORDER."""
+    """The text of gpus.json, a GPU a line. ValueError where a file of the folder is missing from ORDER."""
     files = {file.stem: file for file in (folder / "gpus").glob("*.toml")}
     if set(files) != set(ORDER):
         raise ValueError(f"{sorted(set(files) ^ set(ORDER))} is in the folder or in ORDER alone")
     cards = [card for name in ORDER for card in tomllib.loads(files[name].read_text("utf-8"))["card"]]
-    spelt = [spellings(card) for card in cards]
-    return json.dumps({"card": cards, "spelt": spelt}, ensure_ascii=False, separators=(",", ":")) + "\n"
+    rows, spelt = (
+        ",\n".join(json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in part)
+        for part in (cards, [spellings(card) for card in cards])
+    )
+    return f'{{"card":[\n{rows}\n],"spelt":[\n{spelt}\n]}}\n'
 
 
 def main() -> int:
