@@ -121,7 +121,7 @@ def check_plan(
 
 def catalogue_offers() -> list[Offer]:
     """Every catalogue card with a known memory and price."""
-    cards = [card for card in load_catalogue().cards if card.memory_bytes is not None]
+    cards = [card for card in load_catalogue().priced_cards if card.memory_bytes is not None]
     prices = [(card, default_price(card)) for card in cards]
     return [Offer(card.as_gpu(), price.usd_per_gpu_hour) for card, price in prices if price is not None]
 

@@ -60,19 +60,30 @@ def test_a_named_card_shows_where_each_fact_was_read(capsys: pytest.CaptureFixtu
     """Value, unit, source and date of each fact, and how drivers and people call the card."""
     text = run(capsys, gpus, "h100")
     assert text.startswith("H100 SXM (also NVIDIA H100 80GB HBM3, H100")
-    assert "memory              79.19 GiB" in text
+    assert "79.19 GiB (79.18 to 79.33)" in text
     assert "61 vLLM v0.19 boot logs" in text
 
 
 def test_the_json_has_base_units_sources_and_no_unknown_facts(capsys: pytest.CaptureFixture[str]) -> None:
     """Bytes and rates per second; what is not known is absent, not null."""
-    answer = as_json(capsys, gpus, "GB300")
+    answer = as_json(capsys, gpus, "MI308X")
     assert answer["schema"] == "costmeter.gpus/1"
     (card,) = answer["gpus"]
-    assert card["bandwidth_bytes_per_second"] == 8e12
+    assert card["bandwidth_bytes_per_second"] == 5.3e12
     assert "memory_bytes" not in card
     assert "default_price" not in card
     assert card["sources"]["bandwidth_bytes_per_second"]["as_of"]
+
+
+def test_the_listing_is_cut_by_vendor_memory_and_price(capsys: pytest.CaptureFixture[str]) -> None:
+    """Filters hold together; a filter that leaves nothing is said."""
+    cards = as_json(capsys, gpus, "--vendor", "nvidia", "--memory-at-least", "24", "--with-price")["gpus"]
+    assert {card["vendor"] for card in cards} == {"nvidia"}
+    assert min(card["memory_bytes"] for card in cards) >= 24 * 2**30
+    assert all("default_price" in card for card in cards)
+    assert len(as_json(capsys, gpus)["gpus"]) > 4 * len(cards) > 20
+    with pytest.raises(BadInputError, match="leave out a filter"):
+        run(capsys, gpus, "--vendor", "intel", "--with-price")
 
 
 def test_markdown_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,6 +96,20 @@ def test_between_the_ends_of_the_range_it_is_tight() -> None:
     assert (result.exit_code(), result.exit_code(strict=True)) == (0, 1)
 
 
+def test_a_card_of_estimated_memory_is_judged_at_both_ends_of_it() -> None:
+    """What fits only if the estimate is not too high is tight; the answer says that the memory is an estimate."""
+    exact = fit(llama(), ADA, Plan())
+    longest = exact.max_model_len_that_fits
+    assert longest is not None
+    about = replace(ADA, memory_bytes_range=(ADA.memory_bytes - GIB, ADA.memory_bytes + GIB))
+    result = fit(llama(), about, Plan(max_model_len=longest))
+    assert fit(llama(), ADA, Plan(max_model_len=longest)).verdict == "fits"
+    assert (result.verdict, result.reason) == ("tight", "kv_cache")
+    assert (result.max_model_len_that_fits or 0) < longest
+    assert any("estimated: 22.64 to 24.64 GiB" in note for note in result.notes)
+    assert not any("estimated" in note for note in exact.notes)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.floats(10, 20),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import pytest
 
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.sources.catalogue import (
-    PACKAGE_FOLDER,
     Catalogue,
     card_for_nvml_name,
     default_price,
@@ -17,8 +15,6 @@ from vllm_costmeter.sources.catalogue import (
     load_catalogue,
     parse_gpu,
 )
-from vllm_costmeter.sources.catalogue_rows import FACTS
-from vllm_costmeter.sources.gpu_text import folded_name
 
 
 def user_catalogue(tmp_path: Path, text: str) -> Catalogue:
@@ -53,16 +49,16 @@ def test_a_card_is_found_however_it_is_spelt(text: str, name: str) -> None:
     assert find_gpu(text).name == name
 
 
-@pytest.mark.parametrize("text", ["A100", "L40", "H20", "A10", "RTX 4080", "V100", "RTX 6000"])
+@pytest.mark.parametrize("text", ["RTX 4099", "H100-PCIe-40GB", "RTX 4090 12GB", "A101"])
 def test_a_card_that_is_not_named_exactly_is_never_guessed(text: str) -> None:
-    """A family name or another card's name is an error that lists what is near, not a lucky prefix match."""
+    """Another memory or a misspelt number is an error that lists what is near, not a lucky match."""
     with pytest.raises(BadInputError, match=r"unknown GPU .*nearest: "):
         find_gpu(text)
 
 
 def test_an_ambiguous_family_lists_its_members() -> None:
     """Somebody who writes A100 is told which A100s there are."""
-    with pytest.raises(BadInputError, match="A100 40GB SXM, A100 80GB SXM, A100 80GB PCIe"):
+    with pytest.raises(BadInputError, match=r"'a100' may be A100 40GB PCIe, .*A100 80GB PCIe: give one"):
         find_gpu("a100")
 
 
@@ -72,24 +68,11 @@ def test_a_count_goes_with_the_card() -> None:
     assert parse_gpu("8x RTX 4090")[0].name == "RTX 4090"
 
 
-def test_every_fact_and_price_says_where_and_when() -> None:
-    """Every row of the package's files has a source and a date."""
-    for row in tomllib.loads((PACKAGE_FOLDER / "gpus.toml").read_text())["card"]:
-        for key in row.keys() & FACTS.keys():
-            assert row[key]["source"], (row["name"], key)
-            assert row[key]["as_of"], (row["name"], key)
+def test_every_price_says_where_and_when() -> None:
+    """Every row of the package's file has a source, a date and a card of the catalogue."""
     for price in load_catalogue().prices:
         assert price.source
         assert price.as_of
-
-
-def test_no_two_cards_share_a_spelling() -> None:
-    """No name, driver name or alias leads to two cards."""
-    owners: dict[str, str] = {}
-    for card in load_catalogue().cards:
-        for spelling in {folded_name(name) for name in (card.name, *card.driver_names, *card.aliases)}:
-            assert owners.setdefault(spelling, card.name) == card.name
-    for price in load_catalogue().prices:
         assert price.gpu == find_gpu(price.gpu).name
 
 
@@ -118,7 +101,13 @@ def test_the_articles_cards_come_out_in_base_units() -> None:
 def test_a_card_without_known_memory_asks_for_it() -> None:
     """Where nobody logged what CUDA shows, the nameplate is not taken instead."""
     with pytest.raises(BadInputError, match="--gpu-memory-gib"):
-        find_gpu("GB300").as_gpu(8)
+        find_gpu("MI308X").as_gpu(8)
+
+
+def test_an_accelerator_beyond_cuda_and_rocm_is_known_and_not_judged() -> None:
+    """A Gaudi is found, with its facts, and never called a fit."""
+    with pytest.raises(NotUnderstoodError, match="not for Intel"):
+        find_gpu("Gaudi3").as_gpu()
 
 
 def test_a_card_becomes_the_gpus_of_a_plan() -> None:
@@ -197,7 +186,7 @@ def test_a_users_own_card_is_found_and_priced(tmp_path: Path) -> None:
         ('[[card]]\nname = "X"\nmemory_gib = 0', "memory_gib must be above 0"),
         ('[[card]]\nname = "X"\ncompute_capability = "nine"', "compute_capability must be like"),
         ('[[card]]\nname = "X"\naliases = "Y"', "aliases must be a list of names"),
-        ('[[card]]\nname = "X"\nvendor = "3dfx"', 'vendor must be "nvidia" or "amd"'),
+        ('[[card]]\nname = "X"\nvendor = "3dfx"', 'vendor must be "nvidia", "amd" or "intel"'),
         (
             '[[card]]\nname = "X"\nmemory_gib = { value = 3, sauce = "me" }',
             "unknown key 'sauce'; nearest: source",

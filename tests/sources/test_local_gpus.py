@@ -43,6 +43,7 @@ def test_a_check_finds_this_machines_cards(library: Path, mood: Mood) -> None:
             "free_bytes": (24564 - 356 - 3000) << 20,
             "processes": [],
             "compute_capability": [8, 9],
+            "memory_bytes_range": None,
             "is_count_stated": True,
             "boots": [],
         }

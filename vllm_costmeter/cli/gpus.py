@@ -6,6 +6,10 @@ import argparse
 from datetime import UTC, date, datetime
 from typing import Any
 
+from vllm_costmeter.core.card import Card
+from vllm_costmeter.core.engine.estimate import GIB
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.price_row import PriceRow
 from vllm_costmeter.outputs import gpu_listing
 from vllm_costmeter.sources.catalogue import find_gpu, load_catalogue
 
@@ -16,6 +20,7 @@ examples:
     costmeter gpus "H100 SXM"
   all cards, and with your own among them
     costmeter gpus
+    costmeter gpus --vendor amd --memory-at-least 24
     COSTMETER_CATALOGUE=mine.toml costmeter gpus
 
 mine.toml corrects or adds cards and prices:
@@ -35,13 +40,19 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "gpus",
-        usage="costmeter gpus [NAME] [--format text|json|markdown]",
+        usage="costmeter gpus [NAME] [--vendor nvidia|amd|intel] [--memory-at-least GIB] [--with-price] "
+        "[--format text|json|markdown]",
         description="List the cards of the catalogue; with a name, every fact of that card and where it was read.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("name", nargs="?", help='a card: "RTX 4090", h100, "NVIDIA A100-SXM4-80GB"')
+    parser.add_argument("--vendor", choices=("nvidia", "amd", "intel"), help="list this maker's alone")
+    parser.add_argument(
+        "--memory-at-least", type=float, metavar="GIB", help="list those that show a process so much"
+    )
+    parser.add_argument("--with-price", action="store_true", help="list those with a default rental price")
     parser.add_argument(
         "--format", choices=("text", "json", "markdown"), default="text", help="default: text"
     )
@@ -53,6 +64,9 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     catalogue = load_catalogue()
     cards = catalogue.cards if args.name is None else (find_gpu(args.name),)
     prices = {card.name: catalogue.default_price(card) for card in cards}
+    cards = tuple(card for card in cards if _is_wanted(card, prices[card.name], args))
+    if not cards:
+        raise BadInputError("no card is all that was asked for: leave out a filter")
     if args.format == "json":
         text = gpu_listing.listing_json(cards, prices, today)
     elif args.name is not None:
@@ -65,3 +79,11 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
         text = gpu_listing.listing_text(cards, prices, today)
     print(text, end="")
     return 0
+
+
+def _is_wanted(card: Card, price: PriceRow | None, args: argparse.Namespace) -> bool:
+    return (
+        args.vendor in (None, card.vendor)
+        and (card.memory_bytes or 0) >= (args.memory_at_least or 0) * GIB
+        and (price is not None or not args.with_price)
+    )

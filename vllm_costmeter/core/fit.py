@@ -14,6 +14,7 @@ from vllm_costmeter.core.fit_messages import (
     cards_text,
     free_message,
     kv_message,
+    memory_notes,
     reserved_message,
     too_heavy,
     weights_message,
@@ -53,7 +54,7 @@ def fit(model: Model, gpu: Gpu, plan: Plan) -> Fit:
         gpu,
         plan,
         engine,
-        notes=(*((chosen.note,) if chosen.note else ()), *model.notes),
+        notes=(*((chosen.note,) if chosen.note else ()), *model.notes, *memory_notes(gpu)),
     )
     unknown = model.fault(plan) or _release_fault(model, chosen.vllm_version)
     if unknown is not None:

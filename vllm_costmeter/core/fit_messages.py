@@ -17,6 +17,17 @@ def cards_text(blank: Fit) -> str:
     return blank.gpu.name if count == 1 else f"{count} x {blank.gpu.name}"
 
 
+def memory_notes(gpu: Gpu) -> tuple[str, ...]:
+    """What a reader must know of a card whose memory nobody logged."""
+    if gpu.memory_bytes_range is None:
+        return ()
+    low, high = (size / GIB for size in gpu.memory_bytes_range)
+    return (
+        f"the memory of {gpu.name} is estimated: {low:.2f} to {high:.2f} GiB as CUDA shows it; "
+        "--gpu-memory-gib replaces it",
+    )
+
+
 def weights_message(blank: Fit, memory: Memory) -> str:
     return too_heavy(memory.fullest_rank().weights.bytes, memory.weights_limit_bytes, cards_text(blank))
 

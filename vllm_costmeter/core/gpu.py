@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,6 +38,8 @@ class Gpu:
     """Who else holds memory on the card that has the least free, the largest first; empty where nobody tells."""
     compute_capability: tuple[int, int] | None = None
     """(major, minor); None where unknown (a bare --gpu-memory-gib, an AMD card)."""
+    memory_bytes_range: tuple[int, int] | None = None
+    """The least and the most that CUDA may show, where `memory_bytes` is an estimate; None: it was read or given."""
     is_count_stated: bool = False
     """Whether somebody said or counted how many there are; else there are as many as the layout needs."""
     boots: tuple[Boot, ...] = ()
@@ -47,3 +50,10 @@ class Gpu:
             raise ValueError(
                 f"a GPU needs memory and a count above 0, got {self.memory_bytes} bytes x {self.count}"
             )
+
+    def share_error_bytes(self, share: float) -> tuple[int, int]:
+        """How far below and above the estimate this share of the memory may lie; (0, 0) where it is no estimate."""
+        if self.memory_bytes_range is None:
+            return 0, 0
+        low, high = self.memory_bytes_range
+        return math.ceil((self.memory_bytes - low) * share), math.ceil((high - self.memory_bytes) * share)

@@ -50,6 +50,8 @@ class RankMemory:
     """--kv-cache-memory-bytes: the pool is this, whatever gpu_memory_utilization says."""
     measured: Measured | None = None
     """What starts of such servers have shown."""
+    budget_error_bytes: tuple[int, int] = (0, 0)
+    """How far below and above it the budget may lie: the card's memory is an estimate."""
 
     def _parts(self) -> dict[str, Estimate]:
         return {
@@ -65,11 +67,12 @@ class RankMemory:
         """Bytes of all parts; "low" and "high" are ends of *use*. Independent errors add as squares."""
         parts = self._parts().values()
         usual = sum(part.bytes for part in parts)
-        if end == "usual":
-            return usual
+        below, above = self.budget_error_bytes  # a larger card is as good as parts that use less
         if end == "low":
-            return usual - math.isqrt(sum((part.bytes - part.low_bytes) ** 2 for part in parts))
-        return usual + math.isqrt(sum((part.high_bytes - part.bytes) ** 2 for part in parts))
+            return usual - math.isqrt(above**2 + sum((part.bytes - part.low_bytes) ** 2 for part in parts))
+        if end == "high":
+            return usual + math.isqrt(below**2 + sum((part.high_bytes - part.bytes) ** 2 for part in parts))
+        return usual
 
     def available(self, end: End) -> int:
         """Bytes left for the KV cache, negative where the parts exceed the budget; "low" is the least."""
@@ -217,6 +220,7 @@ def memory_of_ranks(
             lora=rank.lora,
             reserved_kv_cache_bytes=plan.kv_cache_memory_bytes,
             measured=measured,
+            budget_error_bytes=gpu.share_error_bytes(engine.gpu_memory_utilization),
         )
         for index, rank in enumerate(loaded)
     )
@@ -229,8 +233,7 @@ def memory_of_ranks(
 
 
 def surely_too_heavy(model: Model, gpu: Gpu, plan: Plan) -> bool:
-    """Whether a card's budget is less than the weights of its share at their least, which rules every length out.
-    Cheap, where many cards are tried. Errors as `loaded_ranks`."""
+    """Whether the weights at their least exceed a card's budget at any length; cheap. Errors as `loaded_ranks`."""
     limit = gpu.memory_bytes
     if plan.kv_cache_memory_bytes is None:
         default = choose_rules(plan.vllm_version).rules.gpu_memory_utilization

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import date
 from typing import Any
 
-from vllm_costmeter.core.card import Card
+from vllm_costmeter.core.card import Card, Provenance
 from vllm_costmeter.core.price_row import PriceRow
 from vllm_costmeter.outputs.price_listing import age, dollars
 from vllm_costmeter.outputs.table_layout import markdown_table, terminal_table
 
 SCHEMA = "costmeter.gpus/1"
-NOTE = "GiB: as CUDA shows it. Rates are dense; one with ? is second-hand or derived. $/h: the default price."
+NOTE = "GiB: as CUDA shows it. Rates are dense. ?: estimated, second-hand or derived. $/h: the default price."
 _TITLES = (
     "GPU",
     "GiB",
@@ -63,10 +63,9 @@ def card_values(card: Card, price: PriceRow | None, today: date) -> dict[str, An
     }
     if card.compute_capability is not None:
         values["compute_capability"] = _capability(card)
-    values["sources"] = {
-        name: {"source": origin.source, "as_of": origin.as_of, "verified": origin.verified}
-        for name, origin in card.provenance.items()
-    }
+    if card.mig_profiles is not None:
+        values["mig_profiles"] = [asdict(profile) for profile in card.mig_profiles]
+    values["sources"] = {name: _source(origin) for name, origin in card.provenance.items()}
     if price is not None:
         values["default_price"] = {
             "usd_per_gpu_hour": price.usd_per_gpu_hour,
@@ -78,10 +77,22 @@ def card_values(card: Card, price: PriceRow | None, today: date) -> dict[str, An
     return values
 
 
+def _source(origin: Provenance) -> dict[str, Any]:
+    found: dict[str, Any] = {"source": origin.source, "as_of": origin.as_of, "verified": origin.verified}
+    if origin.low is not None and origin.high is not None:
+        found["range"] = [origin.low, origin.high]
+    return found | ({"estimated": True} if origin.estimated else {})
+
+
 def facts_text(card: Card, price: PriceRow | None, today: date, *, markdown: bool = False) -> str:
     """One card, one line per fact, with where and when each was read."""
     rows = [
-        (_fact_name(name), _fact_value(name, getattr(card, name)), _origin(card, name), origin.as_of or "")
+        (
+            _fact_name(name),
+            _with_range(name, getattr(card, name), origin),
+            _origin(card, name),
+            origin.as_of or "",
+        )
         for name, origin in card.provenance.items()
     ]
     if price is not None:
@@ -128,7 +139,7 @@ def _origin(card: Card, name: str) -> str:
 
 
 _UNITS = {"_bytes_per_second": (1e9, "GB/s"), "_flops_per_second": (1e12, "TFLOPS"), "_bytes": (_GIB, "GiB")}
-_UNITS |= {"_watts": (1, "W"), "_gb": (1, "GB")}
+_UNITS |= {"_ops_per_second": (1e12, "TOPS"), "_watts": (1, "W"), "_gb": (1, "GB"), "_usd": (1, "USD")}
 
 
 def _unit(name: str) -> str | None:
@@ -146,4 +157,15 @@ def _fact_value(name: str, value: Any) -> str:
         return f"{round(value / divisor, 2):g} {unit}"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if name == "mig_profiles":
+        return ", ".join(f"{each.instances}x {each.name}" for each in value)
     return ".".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _with_range(name: str, value: Any, origin: Provenance) -> str:
+    """ "23.64 GiB (23.52 to 23.68)" where more than one value was read or an estimate may be off."""
+    text = _fact_value(name, value)
+    if origin.low is None or origin.high is None:
+        return text
+    low, high = (_fact_value(name, bound).split()[0] for bound in (origin.low, origin.high))
+    return f"{text} ({low} to {high})"

@@ -166,7 +166,7 @@ def _card(settings: Settings, gpus: GpuSource) -> Card | None:
     while gpus.latest().read_monotonic_seconds is None and time.monotonic() < deadline:
         time.sleep(0.05)
     for gpu in gpus.latest().gpus:
-        if (card := card_for_nvml_name(gpu.name)) is not None:
+        if (card := card_for_nvml_name(gpu.name, gpu.memory_total_bytes)) is not None:
             return card
     return parse_gpu(settings.gpu)[0] if settings.gpu else None
 

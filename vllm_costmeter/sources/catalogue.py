@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
+import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,14 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.card import Card
-from vllm_costmeter.core.errors import BadInputError, nearest
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.price_row import PriceRow, choose_default
 from vllm_costmeter.sources.catalogue_rows import merge_card, parse_card, parse_price, reject_unknown
+from vllm_costmeter.sources.gpu_names import GpuNames, spellings
 from vllm_costmeter.sources.gpu_text import folded_name, split_count
 from vllm_costmeter.sources.toml_file import read_toml
 
 USER_FILE_VARIABLE = "COSTMETER_CATALOGUE"
 PACKAGE_FOLDER = Path(__file__).parent.parent / "catalogue"
+GPUS_FILE = "gpus.json"
+"""gpus/*.toml in one file that is read in milliseconds; `scripts/gpu_catalogue.py` writes it."""
+
+MOST_LISTED = 12
+"""An ambiguous name lists so many cards, and how many more there are."""
 
 
 class Catalogue:
@@ -31,6 +40,7 @@ class Catalogue:
     def __init__(self, user_file: Path | None = None, folder: Path = PACKAGE_FOLDER) -> None:
         self._user_file = user_file
         self._folder = folder
+        self._known: dict[str, Card] = {}
 
     @property
     def user_file(self) -> Path | None:
@@ -49,18 +59,40 @@ class Catalogue:
     @cached_property
     def cards(self) -> tuple[Card, ...]:
         """Every card, the package's first, each with the user's facts over ours. BadInputError for a bad file."""
-        file = self._folder / "gpus.toml"
-        found = {}
-        for row in tomllib.loads(file.read_text("utf-8"))["card"]:
-            fields = parse_card(row, file.name)
-            found[folded_name(fields["name"])] = merge_card(None, fields, file.name)
+        return tuple(self._card(key) for key in self._rows)
+
+    @cached_property
+    def _rows(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+        """By folded name, the rows that make up a card with the file of each: the package's, then the user's."""
+        rows = {folded_name(row["name"]): [(GPUS_FILE, row)] for row in self._package["card"]}
         for row in self._user_rows.get("card", []):
-            fields = parse_card(row, str(self._user_file), user=True)
-            known = found.get(folded_name(fields["name"]))
-            if known is not None:
-                fields["name"] = known.name
-            found[folded_name(fields["name"])] = merge_card(known, fields, str(self._user_file))
-        return tuple(found.values())
+            name = parse_card(row, str(self._user_file), user=True)["name"]
+            rows.setdefault(folded_name(name), []).append((str(self._user_file), row))
+        return rows
+
+    @cached_property
+    def _package(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self._folder / GPUS_FILE).read_text("utf-8"))
+        return found
+
+    @cached_property
+    def _names(self) -> GpuNames:
+        names = GpuNames()
+        for row, spelt in zip(self._package["card"], self._package["spelt"], strict=True):
+            names.add(folded_name(row["name"]), spelt)
+        for row in self._user_rows.get("card", []):
+            names.add(folded_name(row["name"]), spellings(row))
+        return names
+
+    def _card(self, key: str) -> Card:
+        if key not in self._known:
+            card: Card | None = None
+            for file, row in self._rows[key]:
+                fields = parse_card(row, file, user=file != GPUS_FILE)
+                card = merge_card(card, {**fields, "name": card.name if card else fields["name"]}, file)
+            assert card is not None
+            self._known[key] = card
+        return self._known[key]
 
     @cached_property
     def prices(self) -> tuple[PriceRow, ...]:
@@ -76,41 +108,51 @@ class Catalogue:
         ]
         return tuple(replace(row, gpu=self.find(row.gpu).name) for row in users) + tuple(ours)
 
-    @cached_property
-    def _by_folded_name(self) -> dict[str, Card]:
-        names: dict[str, Card] = {}
-        for card in self.cards:
-            spelt = (card.name, *card.driver_names, *card.aliases)
-            if card.nominal_gb is not None:
-                spelt += (f"{card.name} {card.nominal_gb:g}GB",)
-            for name in spelt:
-                names.setdefault(folded_name(name), card)
-        return names
+    def matching(self, text: str) -> tuple[Card, ...]:
+        """The card that this spelling names, or all that it may mean: two for "RTX 4060 Ti", four for "A100"."""
+        return tuple(self._card(key) for key in self._names.matching(text))
 
     def find(self, text: str) -> Card:
-        """The card that this spelling names. BadInputError with the nearest names where there is none."""
-        card = self._by_folded_name.get(folded_name(text))
-        if card is not None:
-            return card
+        """The one card that this spelling names. BadInputError with the candidates, or the nearest names."""
+        found = self.matching(text)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(card.name for card in found[:MOST_LISTED])
+            more = f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
+            raise BadInputError(f"{text!r} may be {names}{more}: give one of them")
         raise BadInputError(f"unknown GPU {text!r}{self._near(text)}. `costmeter gpus` lists all")
 
     def _near(self, text: str) -> str:
-        """Cards whose name begins so ("A100" is three cards), else those spelt nearly so."""
-        begins = folded_name(text)
-        same_family = [
-            card.name for card in self.cards if begins and folded_name(card.name).startswith(begins)
-        ]
-        if same_family:
-            return f"; nearest: {', '.join(same_family)}"
-        return nearest(text, [name for card in self.cards for name in (card.name, *card.aliases)])
+        """Catalogue names of what is spelt nearly so, with or without the series before the number."""
+        names: dict[str, str] = {}
+        for rows in self._rows.values():
+            name = rows[0][1]["name"]
+            bare = re.sub(r"^(rtx|gtx|rx|quadro rtx) ", "", name.casefold())
+            names |= dict.fromkeys((bare, *map(str.casefold, (name, *rows[0][1].get("aliases", ())))), name)
+        near = difflib.get_close_matches(text.casefold(), names, n=5, cutoff=0.6)
+        found = list(dict.fromkeys(names[spelt] for spelt in near))[:3]
+        return f"; nearest: {', '.join(found)}" if found else ""
 
-    def for_driver_name(self, name: str) -> Card | None:
-        """The card that the driver calls `name`; None for a card not in the catalogue and for a MIG slice."""
+    def for_driver_name(self, name: str, memory_bytes: int | None = None) -> Card | None:
+        """The card that the driver calls `name`; None for a card not in the catalogue and for a MIG slice.
+
+        Drivers call an RTX 4060 Ti of 8 and of 16 GB alike: the one nearest to `memory_bytes`, else the first listed.
+        """
         wanted = folded_name(name)
-        return next(
-            (card for card in self.cards if wanted in map(folded_name, card.driver_names)),
-            None,
-        )
+        found = [
+            self._card(key)
+            for key, rows in self._rows.items()
+            if any(wanted == folded_name(text) for _, row in rows for text in row.get("driver_names", ()))
+        ]
+        if memory_bytes is not None:
+            found.sort(key=lambda card: abs((card.memory_bytes or 0) - memory_bytes))
+        return found[0] if found else None
+
+    @property
+    def priced_cards(self) -> tuple[Card, ...]:
+        """The cards that any price is quoted for, in the order of their quotes."""
+        return tuple(self.find(name) for name in dict.fromkeys(row.gpu for row in self.prices))
 
     def default_price(self, card: Card, gpus: int = 1) -> PriceRow | None:
         """What renting `card` costs when nobody says, in a machine of so many: see `choose_default`."""
@@ -148,9 +190,9 @@ def parse_gpu(text: str) -> tuple[Card, int]:
     return find_gpu(name), count
 
 
-def card_for_nvml_name(name: str) -> Card | None:
-    """The catalogue's card for a name as NVML gives it; None where it has none (or for a MIG slice)."""
-    return load_catalogue().for_driver_name(name)
+def card_for_nvml_name(name: str, memory_bytes: int | None = None) -> Card | None:
+    """The catalogue's card for a name and memory as NVML gives them; None where it has none (or for a MIG slice)."""
+    return load_catalogue().for_driver_name(name, memory_bytes)
 
 
 def default_price(card: Card, gpus: int = 1) -> PriceRow | None:

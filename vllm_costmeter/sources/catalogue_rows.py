@@ -13,26 +13,43 @@ from vllm_costmeter.sources import catalogue_values as values
 LARGEST_USD_PER_GPU_HOUR = 10_000.0
 TERMS = ("on-demand", "spot", "reserved", "capacity-block", "estimate", "index")
 
+_MIB = 1 << 20
 _GIB = 1 << 30
 
 FACTS: Mapping[str, tuple[str, Callable[[Any], object]]] = {
     "nominal_gb": ("nominal_gb", values.positive),
     "memory_gib": ("memory_bytes", lambda value: round(values.positive(value) * _GIB)),
+    "memory_mib": ("memory_bytes", lambda value: round(values.positive(value) * _MIB)),
     "memory_type": ("memory_type", values.text),
+    "unified_memory": ("unified_memory", values.truth),
     "bandwidth_gb_per_second": ("bandwidth_bytes_per_second", values.scaled(1e9)),
+    "fp32_tflops": ("fp32_flops_per_second", values.scaled(1e12)),
+    "tf32_tflops": ("tf32_flops_per_second", values.scaled(1e12)),
     "bf16_tflops": ("bf16_flops_per_second", values.scaled(1e12)),
     "fp16_tflops": ("fp16_flops_per_second", values.scaled(1e12)),
     "fp8_tflops": ("fp8_flops_per_second", values.scaled(1e12)),
     "fp4_tflops": ("fp4_flops_per_second", values.scaled(1e12)),
+    "int8_tops": ("int8_ops_per_second", values.scaled(1e12)),
+    "ai_tops": ("ai_tops", values.positive),
+    "transformer_engine": ("transformer_engine", values.text),
     "tdp_watts": ("tdp_watts", values.positive),
     "link_type": ("link_type", values.text),
     "link_gb_per_second": ("link_bytes_per_second", values.scaled(1e9)),
+    "pcie_generation": ("pcie_generation", values.whole),
+    "pcie_lanes": ("pcie_lanes", values.whole),
+    "nvlink_bridge_gb_per_second": ("nvlink_bridge_bytes_per_second", values.scaled(1e9)),
+    "peer_to_peer": ("peer_to_peer", values.truth),
     "compute_capability": ("compute_capability", values.capability),
     "architecture": ("architecture", values.text),
     "mig_instances": ("mig_instances", values.whole),
+    "mig_profiles": ("mig_profiles", values.mig_profiles),
     "ecc": ("ecc", values.truth),
+    "launch_date": ("launch_date", values.as_of),
+    "launch_usd": ("launch_usd", values.positive),
+    "street_new_usd": ("street_new_usd", values.positive),
+    "street_used_usd": ("street_used_usd", values.positive),
 }
-"""Key in the file -> field of Card, and how its value is read."""
+"""Key in the file -> field of Card, and how its value is read. Memory has two units: logs print both."""
 
 CARD_KEYS = ("name", "vendor", "driver_names", "aliases", *FACTS)
 PRICE_KEYS = ("gpu", "provider", "term", "usd_per_gpu_hour", "gpus", "as_of", "source", "verified")
@@ -54,12 +71,15 @@ def _read(row: Mapping[str, Any], key: str, where: str, parse: Callable[[Any], A
         raise BadInputError(f"{where}: {key} must be {fault}, got {row[key]!r}") from None
 
 
-def _provenance(fact: Mapping[str, Any], where: str) -> Provenance:
-    reject_unknown(fact, ("value", "source", "as_of", "verified"), where)
+def _provenance(fact: Mapping[str, Any], where: str, parse: Callable[[Any], Any]) -> Provenance:
+    reject_unknown(fact, ("value", "low", "high", "source", "as_of", "verified", "estimated"), where)
     return Provenance(
         source=_read(fact, "source", where, values.text),
         as_of=_read(fact, "as_of", where, values.as_of),
         verified=_read(fact, "verified", where, values.truth) if "verified" in fact else True,
+        low=_read(fact, "low", where, parse) if "low" in fact else None,
+        high=_read(fact, "high", where, parse) if "high" in fact else None,
+        estimated=_read(fact, "estimated", where, values.truth) if "estimated" in fact else False,
     )
 
 
@@ -81,7 +101,7 @@ def parse_card(row: Mapping[str, Any], file: str, *, user: bool = False) -> dict
         fact = row[key]
         if isinstance(fact, dict):
             fields[attribute] = _read(fact, "value", f"{where}: {key}", parse)
-            provenance[attribute] = _provenance(fact, f"{where}: {key}")
+            provenance[attribute] = _provenance(fact, f"{where}: {key}", parse)
         elif user:
             fields[attribute] = _read(row, key, where, parse)
         else:

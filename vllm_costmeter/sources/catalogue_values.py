@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import isnan
 from typing import Any, cast
 
-from vllm_costmeter.core.card import Vendor
+from vllm_costmeter.core.card import MigProfile, Vendor
 from vllm_costmeter.core.price_row import first_day
 
 LARGEST_FACT = 1e9
@@ -73,6 +73,23 @@ def names(value: Any) -> tuple[str, ...]:
 
 
 def vendor(value: Any) -> Vendor:
-    if value not in ("nvidia", "amd"):
-        raise ValueError('"nvidia" or "amd"')
+    if value not in ("nvidia", "amd", "intel"):
+        raise ValueError('"nvidia", "amd" or "intel"')
     return cast(Vendor, value)
+
+
+def mig_profiles(value: Any) -> tuple[MigProfile, ...]:
+    if not isinstance(value, list):
+        raise ValueError("a list of profiles")
+    return tuple(_mig_profile(each) for each in value)
+
+
+def _mig_profile(row: Any) -> MigProfile:
+    try:
+        low, high = (round(positive(row[key]) * 2**30) for key in ("low_gib", "high_gib"))
+        slices = [whole(row[key]) for key in ("compute_slices", "memory_slices", "instances")]
+        return MigProfile(text(row["name"]), (low, high), *slices)
+    except (TypeError, KeyError, ValueError):
+        raise ValueError(
+            "profiles with name, low_gib, high_gib, compute_slices, memory_slices and instances"
+        ) from None

@@ -51,7 +51,7 @@ def _named(name: str, memory_gib: float | None, needed: int) -> Gpu:
     if memory_gib is not None:
         card = replace(card, memory_bytes=round(memory_gib * GIB))
     gpu = replace(card.as_gpu(count if is_stated else needed), is_count_stated=is_stated)
-    return gpu if memory_gib is None else replace(gpu, source="flag")
+    return gpu if memory_gib is None else replace(gpu, source="flag", memory_bytes_range=None)
 
 
 def _is_memory(value: object) -> bool:

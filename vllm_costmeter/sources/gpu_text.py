@@ -9,9 +9,14 @@ from vllm_costmeter.core.errors import BadInputError
 LARGEST_COUNT = 4096
 """More cards than one deployment spans; above it, a count is a typing error."""
 
-_MAKERS = re.compile(r"\b(nvidia|geforce|tesla|amd|instinct|radeon)\b")
+_MAKERS = re.compile(r"\b(nvidia|geforce|tesla|amd|instinct|radeon|intel)\b")
 _COUNT_FIRST = re.compile(r"\s*(\d+)\s*[x×*]\s*(\S.*)", re.IGNORECASE)
 _COUNT_LAST = re.compile(r"(.*\S)\s+[x×*]\s*(\d+)\s*", re.IGNORECASE)
+
+
+def without_makers(name: str) -> str:
+    """The casefolded `name` without NVIDIA, GeForce, AMD and the like."""
+    return _MAKERS.sub(" ", name)
 
 
 def folded_name(name: str) -> str:

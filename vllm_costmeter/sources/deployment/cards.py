@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 
 from vllm_costmeter.core.card import Card
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.sources.catalogue import card_for_nvml_name, find_gpu
+from vllm_costmeter.sources.catalogue import find_gpu
 
 CARD_LABELS = (
     "nvidia.com/gpu.product",  # NVIDIA's GPU feature discovery: the driver's name with dashes
     "amd.com/gpu.product-name",  # AMD's node labeller
     "cloud.google.com/gke-accelerator",
     "karpenter.k8s.aws/instance-gpu-name",
+    "eks.amazonaws.com/instance-gpu-name",
     "gpu.nvidia.com/class",  # CoreWeave
     "gpu.nvidia.com/model",
     "k8s.amazonaws.com/accelerator",
@@ -29,6 +30,10 @@ _LABEL_VALUES: Mapping[str, str] = {
     "nvidia-h200-141gb": "H200 SXM",
     "nvidia-tesla-v100": "V100 16GB",
     "nvidia-tesla-t4": "T4",
+    "nvidia-tesla-p100": "P100 16GB PCIe",
+    "nvidia-rtx-pro-6000": "RTX PRO 6000",
+    # a value of instance-gpu-name that spells a card as no driver does (Karpenter 1.14's list of instance types)
+    "rtx-pro-server-6000": "RTX PRO 6000",
     # values of gpu.nvidia.com/class
     "a100_nvlink_80gb": "A100 80GB SXM",
     "a100_pcie_80gb": "A100 80GB PCIe",
@@ -37,9 +42,13 @@ _LABEL_VALUES: Mapping[str, str] = {
 }
 
 _INSTANCES: tuple[tuple[str, str], ...] = (
-    # instance types of AWS, Google Cloud and Azure with GPUs (2026), most specific first; any other is not guessed
+    # instance types of AWS, Google Cloud, Azure and Oracle with whole GPUs (2026), most specific first; any other,
+    # such as a part of an A10 or L4, is not guessed
     (r"g4dn\..*", "T4"),
+    (r"g5g\..*", "T4G"),
     (r"g5\..*", "A10G"),
+    (r"g7e\..*", "RTX PRO 6000"),
+    (r"g7\..*", "RTX PRO 4500"),
     (r"g6e\..*", "L40S"),
     (r"(g6|gr6)\..*", "L4"),
     (r"p3dn\..*", "V100 32GB"),
@@ -55,7 +64,9 @@ _INSTANCES: tuple[tuple[str, str], ...] = (
     (r"a3-ultragpu-.*", "H200 SXM"),
     (r"a3-(high|mega|edge)gpu-.*", "H100 SXM"),
     (r"a4-highgpu-.*", "B200 SXM"),
+    (r"a4x-highgpu-.*", "GB200"),
     (r"g2-standard-.*", "L4"),
+    (r"g4-standard-.*", "RTX PRO 6000"),
     (r"standard_nc\d+ads_a100_v4", "A100 80GB PCIe"),
     (r"standard_nd96asr_(a100_)?v4", "A100 40GB SXM"),
     (r"standard_nd96amsr_a100_v4", "A100 80GB SXM"),
@@ -63,6 +74,22 @@ _INSTANCES: tuple[tuple[str, str], ...] = (
     (r"standard_nd96isr_h100_v5", "H100 SXM"),
     (r"standard_nd96isr_h200_v5", "H200 SXM"),
     (r"standard_nc\d+as_t4_v3", "T4"),
+    (r"standard_nv(36|72)adm?s_a10_v5", "A10"),
+    (r"standard_nc\d+r?s_v3", "V100 16GB PCIe"),
+    (r"standard_nd40rs_v2", "V100 32GB"),
+    (r"standard_nc\d+r?s_v2", "P100 16GB PCIe"),
+    (r"standard_nd\d+r?s", "P40"),
+    (r"bm\.gpu4\.8", "A100 40GB SXM"),
+    (r"bm\.gpu\.a100-v2\.8", "A100 80GB SXM"),
+    (r"(bm|vm)\.gpu\.a10\.\d", "A10"),
+    (r"bm\.gpu\.l40s\.4", "L40S"),
+    (r"bm\.gpu\.h100\.8", "H100 SXM"),
+    (r"bm\.gpu\.h200\.8", "H200 SXM"),
+    (r"bm\.gpu\.b200\.8", "B200 SXM"),
+    (r"bm\.gpu\.b300\.8", "B300 SXM"),
+    (r"bm\.gpu\.gb200\.4", "GB200"),
+    (r"bm\.gpu\.gb300\.4", "GB300"),
+    (r"bm\.gpu\.rtxpro\.8", "RTX PRO 6000"),
 )
 
 
@@ -96,4 +123,4 @@ def _card(key: str, value: str) -> Card | None:
     if folded in _LABEL_VALUES:
         return find_gpu(_LABEL_VALUES[folded])
     product = re.sub(r"-shared$", "", value.strip(), flags=re.IGNORECASE)
-    return card_for_nvml_name(product) or find_gpu(product)
+    return find_gpu(product)
