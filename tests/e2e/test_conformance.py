@@ -6,8 +6,11 @@ numbers come from a CPU build, a CUDA build and a machine without a GPU. All in 
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from answer_lines import DATA, Vllm
@@ -16,6 +19,7 @@ from drafter_answers import FILE, answers
 
 from vllm_costmeter.cli.main import main
 from vllm_costmeter.plugin.exact import VllmWorker
+from vllm_costmeter.plugin.exact.missing_modules import is_cuda_build
 
 pytestmark = pytest.mark.heavy
 
@@ -47,8 +51,8 @@ DRAFTERS = (
 
 @pytest.fixture(scope="module")
 def vllm() -> Iterator[VllmWorker]:
-    """The installed vLLM, imported once."""
-    with VllmWorker() as worker:
+    """The installed vLLM, imported once, in an environment that asks for the compiled module it has no need of."""
+    with VllmWorker(environ={**os.environ, "VLLM_USE_SPINLOOP_EXT": "1"}) as worker:
         yield worker
 
 
@@ -59,6 +63,22 @@ def test_every_number_is_vllms(name: str, vllm: VllmWorker) -> None:
     assert [one for one in found if not one.agrees] == []
     assert all("ours refuse it too" in one.not_compared for one in found if one.not_compared)
     assert any(not one.not_compared for one in found)
+
+
+@pytest.mark.skipif(
+    is_cuda_build(), reason="a CUDA build is made for every x86-64 CPU, and loads where it can"
+)
+def test_no_compiled_module_of_a_cpu_build_is_in_the_worker(vllm: VllmWorker) -> None:
+    """vLLM has modules compiled for other CPUs; none is in the memory of the process that answered for the dozen."""
+    assert compare(vllm, MODELS / DOZEN[0], LAYOUTS[0]).agrees
+    found = importlib.util.find_spec("vllm")
+    assert found is not None
+    assert found.origin is not None
+    folder = Path(found.origin).parent.resolve()
+    assert list(folder.rglob("*.so"))
+    maps = (line.split(maxsplit=5) for line in Path(f"/proc/{vllm.pid}/maps").read_text().splitlines())
+    files = {Path(fields[5]) for fields in maps if len(fields) == 6}
+    assert [file for file in files if ".so" in file.suffixes and file.is_relative_to(folder)] == []
 
 
 def test_exact_mode_says_whose_counts_they_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,6 +51,35 @@ def test_a_process_that_dies_says_with_which_status(tmp_path: Path) -> None:
         ask_vllm(REQUEST, worker=worker(tmp_path, "os._exit(7)"))
 
 
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [
+        ("SIGILL", "this CPU lacks an instruction that a compiled module needs"),
+        ("SIGKILL", "most likely this machine or container ran out of memory"),
+        ("SIGSEGV", "a compiled module crashed (it touched memory that is not its own)"),
+    ],
+)
+def test_a_process_that_a_signal_ends_says_which_and_what_it_means(
+    tmp_path: Path, name: str, meaning: str
+) -> None:
+    """One line, at the first question and at any after it."""
+    body = (
+        "import resource, signal; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))"
+        f"; os.kill(os.getpid(), signal.{name})"
+    )
+    with VllmWorker(worker=worker(tmp_path, body)) as process:
+        for _ in range(2):
+            with pytest.raises(ExactUnavailableError) as caught:
+                process.ask(REQUEST)
+            assert str(caught.value) == f"vLLM's process was ended by {name}: {meaning}"
+
+
+def test_a_process_that_closes_its_output_and_stays_runs_out_of_time(tmp_path: Path) -> None:
+    """Waiting for its end is limited too."""
+    with pytest.raises(ExactUnavailableError, match="no answer in 1 seconds"):
+        ask_vllm(REQUEST, worker=worker(tmp_path, "os.close(1); time.sleep(600)"), time_limit_seconds=1.0)
+
+
 def is_gone(pid: str, patience_seconds: float) -> bool:
     """Whether a killed process ends: on a busy machine the kernel takes a moment for it."""
     state = Path("/proc") / pid / "stat"

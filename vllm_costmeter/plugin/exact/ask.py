@@ -15,6 +15,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from vllm_costmeter.plugin import activation
+from vllm_costmeter.plugin.exact.ending import how_it_ended
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest
 
 TIME_LIMIT_SECONDS = 120.0
@@ -83,6 +84,11 @@ class VllmWorker:
         self.close()
 
     @property
+    def pid(self) -> int:
+        """The process's id, which stays its own until `close`."""
+        return self._process.pid
+
+    @property
     def is_alive(self) -> bool:
         """False once the process ended, by itself or by its time limit."""
         return self._process.poll() is None
@@ -118,20 +124,23 @@ class VllmWorker:
             while not answer.endswith(b"\n"):
                 left = deadline - time.monotonic()
                 if left <= 0 or not ready.select(left):
-                    self.close()
-                    raise ExactUnavailableError(
-                        f"vLLM gave no answer in {self._time_limit_seconds:.0f} seconds"
-                    )
+                    raise self._out_of_time()
                 part = os.read(process.stdout.fileno(), 65536)
                 if not part:
-                    raise ExactUnavailableError(
-                        f"vLLM's process ended with status {process.wait()} and no answer"
-                    )
+                    try:
+                        status = process.wait(max(deadline - time.monotonic(), 0.0))
+                    except subprocess.TimeoutExpired:  # it closed its output and stayed
+                        raise self._out_of_time() from None
+                    raise ExactUnavailableError(f"vLLM's process {how_it_ended(status)}")
                 answer += part
                 if len(answer) > LONGEST_ANSWER_BYTES:
                     self.close()
                     raise ExactUnavailableError("vLLM's answer is too long to be one")
         return answer
+
+    def _out_of_time(self) -> ExactUnavailableError:
+        self.close()
+        return ExactUnavailableError(f"vLLM gave no answer in {self._time_limit_seconds:.0f} seconds")
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:

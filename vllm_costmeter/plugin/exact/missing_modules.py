@@ -1,22 +1,21 @@
 """Stand-ins for the modules that this machine's vLLM lacks, so that its CUDA code imports without a GPU.
 
-A CPU build has no CUDA kernels; a CUDA build has them but cannot load them without the driver's library. Sizes follow
-from vLLM's Python alone, so an extension module that does not load is replaced by an empty one, and an operator it
-would have registered by one that may be named but not run (`missing_operators`).
+A CUDA build has its kernels but cannot load them without the driver's library. A CPU build has none, and its own must
+not load in their place: vLLM's CUDA code imports `vllm._C`, which a CPU build compiles for AVX-512, whatever this CPU
+has (the CPU platform would have chosen `_C_AVX2`; platforms/cpu.py, 0.32). Sizes follow from vLLM's Python alone, so an
+extension module is replaced by an empty one, and an operator it would have registered by one that may be named but not
+run (`missing_operators`).
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.abc
 import importlib.machinery
 import os
 import sys
-import types
-from collections.abc import Sequence
-from typing import Any
 
-from vllm_costmeter.plugin.exact.missing_operators import MissingOperator, allow_unregistered_operators
+from vllm_costmeter.plugin.exact.empty_modules import AbsentPackages, CompiledModules, empty_module
+from vllm_costmeter.plugin.exact.missing_operators import allow_unregistered_operators
 
 CUDA_MARK = "vllm.vllm_flash_attn._vllm_fa2_C"
 """The compiled module that only the CUDA build has."""
@@ -55,55 +54,20 @@ IMAGE_PACKAGES = ("torchvision",)
 """What image processors import; no weight and no cache depends on it."""
 
 
-class _AbsentPackages(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds an empty module for each name in or below `roots`."""
-
-    def __init__(self, roots: Sequence[str]) -> None:
-        self._roots = roots
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        inside = any(name == root or name.startswith(root + ".") for root in self._roots)
-        return importlib.machinery.ModuleSpec(name, self, is_package=True) if inside else None
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        return _module(spec.name)
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        pass
-
-
-class _Empty(types.ModuleType):
-    """A module in which every name is a kernel that is not here."""
-
-    __version__ = "999"
-    """Nobody's newest-enough check fails on it."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        if self.__name__.startswith(
-            "cuda."
-        ):  # tvm_ffi asks of its arguments whether they are the driver's handles
-            if not name[0].isupper():
-                raise AttributeError(name)  # a module below: the finder has it
-            return type(name, (), {})
-        return MissingOperator(self.__name__, name)
-
-
 def stand_in() -> None:
-    """Install all stand-ins; what does load on this machine stays as it is. Call once, before vllm is imported."""
+    """Install all stand-ins; of a CUDA build, what loads on this machine stays as it is, of any other build nothing
+    compiled loads. Call once, before vllm is imported."""
     allow_unregistered_operators()
+    is_cuda = is_cuda_build()
     for name in EXTENSIONS:
-        file = _file_of(name)
-        if file is None or not _loads(file):
-            sys.modules[name] = _module(name)
+        if not (is_cuda and _loads(name)):
+            sys.modules[name] = empty_module(name)
     broken = [name for name in IMAGE_PACKAGES if not _imports(name)]
-    sys.meta_path.insert(0, _AbsentPackages(broken))
-    if _file_of(CUDA_MARK) is None:  # a CPU build: it is asked as the CUDA build of its version
-        sys.meta_path.append(_AbsentPackages(CUDA_PACKAGES))
-        sys.modules[PEER_MEMORY] = _module(PEER_MEMORY)
+    sys.meta_path.insert(0, AbsentPackages(broken))
+    if not is_cuda:  # it is asked as the CUDA build of its version
+        sys.meta_path.insert(0, CompiledModules("vllm"))
+        sys.meta_path.append(AbsentPackages(CUDA_PACKAGES))
+        sys.modules[PEER_MEMORY] = empty_module(PEER_MEMORY)
         os.environ["VLLM_HAS_FLASHINFER_CUBIN"] = (
             "1"  # else vLLM looks for a CUDA compiler (utils/flashinfer.py, 0.32)
         )
@@ -128,6 +92,11 @@ def admit_flash_attention_4() -> None:
         flash_attn_interface.FA4_AVAILABLE = True
 
 
+def is_cuda_build() -> bool:
+    """Whether the vLLM beside costmeter is the CUDA build, which needs not load for it."""
+    return _file_of(CUDA_MARK) is not None
+
+
 def _file_of(name: str) -> str | None:
     """Where a compiled module of vllm lies, found without importing the package around it."""
     root = importlib.machinery.PathFinder.find_spec("vllm")
@@ -139,19 +108,14 @@ def _file_of(name: str) -> str | None:
     return spec.origin if spec else None
 
 
-def _loads(file: str) -> bool:
+def _loads(name: str) -> bool:
     import torch
 
+    file = _file_of(name)
+    if file is None:
+        return False
     try:
         torch.ops.load_library(file)
     except OSError:
         return False
     return True
-
-
-def _module(name: str) -> types.ModuleType:
-    module = _Empty(name)
-    module.__spec__ = importlib.machinery.ModuleSpec(name, None, is_package=True)
-    module.__path__ = []
-    module.__file__ = f"<{name}: not on this machine>"
-    return module
