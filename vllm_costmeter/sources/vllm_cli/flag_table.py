@@ -1,0 +1,177 @@
+"""Which flags `vllm serve` has in which release: `flags.json`, made by `scripts/upstream/flags.py` from vLLM's own parser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).with_name("flags.json")
+
+OPPOSITES = {"--enable-": "--disable-", "--disable-": "--enable-"}
+Runs = Sequence[Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One flag of one release."""
+
+    names: tuple[str, ...]
+    dest: str
+    """vLLM's own name of the argument: `max_model_len`."""
+    action: str
+    """`store`, `append`, `lora`, `true` and `bool` (no value), `help`."""
+    kind: str
+    """How one value is read: `int`, `human_int?`, `config:CompilationConfig`, ... (`values.py`)."""
+    nargs: str | int | None
+    """None: one value; "+": one or more; "?": at most one; a number: as many."""
+    const: Any
+    """The value of a "?" flag that is given without one."""
+    choices: tuple[Any, ...] | None
+    default: Any
+    """As JSON; {"object": class} where it is an object of vLLM's."""
+    deprecated: bool
+    off: frozenset[str]
+    """The names that set it to False."""
+    fields: Mapping[str, bool]
+    """Of `lora`: the keys of one adapter, and whether they must be there."""
+
+    @property
+    def name(self) -> str:
+        """The name that vLLM's documentation uses."""
+        return self.names[0]
+
+    @property
+    def takes_value(self) -> bool:
+        return self.action in ("store", "append", "lora")
+
+
+def flag_from(record: Mapping[str, Any]) -> Flag:
+    """A flag from one record of `flags.json`; what a record leaves out is the usual case."""
+    names: list[str] = record["names"].split()
+    action, off = record.get("action", "store"), list[str]()
+    if action in ("bool", "pair"):
+        off = [f"--no-{name[2:]}" for name in names if name.startswith("--")]
+    if action == "pair":
+        off += [
+            opposite + name.removeprefix(prefix)
+            for name in names
+            for prefix, opposite in OPPOSITES.items()
+            if name.startswith(prefix)
+        ]
+    choices = record.get("choices")
+    return Flag(
+        names=(*names, *off),
+        dest=record.get("dest", names[0].lstrip("-").replace("-", "_")),
+        action="bool" if action == "pair" else action,
+        kind=record.get("kind", "str"),
+        nargs=record.get("nargs"),
+        const=record.get("const"),
+        choices=None if choices is None else tuple(choices),
+        default=record.get("default"),
+        deprecated=record.get("deprecated", False),
+        off=frozenset(off),
+        fields=record.get("fields", {}),
+    )
+
+
+class FlagTable:
+    """Every release's flags; a release that is not recorded is read as the newest recorded one before it."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self._data = data
+        self._known: dict[int, ReleaseFlags] = {}
+        self.releases: tuple[str, ...] = tuple(data["releases"])
+
+    def at(self, release: tuple[int, int, int] | None = None) -> ReleaseFlags:
+        """The flags of a release; None: of the newest."""
+        if release is None:
+            return self._at(len(self.releases) - 1)
+        older = [number for number, name in enumerate(self.releases) if _numbers(name) <= release]
+        return self._at(max(older, default=0))
+
+    def _at(self, number: int) -> ReleaseFlags:
+        if number not in self._known:
+            self._known[number] = self._read(number)
+        return self._known[number]
+
+    def _read(self, number: int) -> ReleaseFlags:
+        records = [record for runs, record in self._data["flags"] if _holds(runs, number)]
+        shapes = {
+            name: shape
+            for name, variants in self._data["configs"].items()
+            for runs, shape in variants
+            if _holds(runs, number)
+        }
+        return ReleaseFlags(self, number, tuple(records), shapes)
+
+    def names(self) -> Iterator[tuple[str, Runs]]:
+        """Every name that a flag has or had, with the releases (by number, first and last) that know it."""
+        for runs, record in self._data["flags"]:
+            yield from ((name, runs) for name in flag_from(record).names)
+
+
+class ReleaseFlags:
+    """The flags of one release."""
+
+    def __init__(
+        self,
+        table: FlagTable,
+        number: int,
+        records: Sequence[Mapping[str, Any]],
+        shapes: Mapping[str, Any],
+    ) -> None:
+        self._table, self._number, self._records = table, number, records
+        self.shapes = shapes
+        """What each configuration class takes as JSON, by its name (`config_shape.py`)."""
+
+    @property
+    def release(self) -> str:
+        return self._table.releases[self._number]
+
+    @property
+    def numbers(self) -> tuple[int, int, int]:
+        return _numbers(self.release)
+
+    @cached_property
+    def by_name(self) -> dict[str, Flag]:
+        """Each flag by each of its names."""
+        return {
+            name: flag for record in self._records for flag in (flag_from(record),) for name in flag.names
+        }
+
+    @cached_property
+    def by_dest(self) -> dict[str, Flag]:
+        """Each flag by vLLM's own name of the argument."""
+        return {flag.dest: flag for flag in self.by_name.values()}
+
+    def dropped_by(self, name: str) -> str | None:
+        """The release that no longer has a flag of an earlier one; None where no earlier one has it."""
+        last = max((run[1] for run in self._runs(name) if run[1] < self._number), default=None)
+        return None if last is None else self._table.releases[last + 1]
+
+    def brought_by(self, name: str) -> str | None:
+        """The release that brings a flag that this one does not have yet; None where no later one has it."""
+        first = min((run[0] for run in self._runs(name) if run[0] > self._number), default=None)
+        return None if first is None else self._table.releases[first]
+
+    def _runs(self, name: str) -> list[Sequence[int]]:
+        return [run for known, runs in self._table.names() if known == name for run in runs]
+
+
+@cache
+def flag_table() -> FlagTable:
+    """The packaged table."""
+    return FlagTable(json.loads(FILE.read_text()))
+
+
+def _numbers(release: str) -> tuple[int, int, int]:
+    major, minor, patch = release.split(".")
+    return int(major), int(minor), int(patch)
+
+
+def _holds(runs: Runs, number: int) -> bool:
+    return any(first <= number <= last for first, last in runs)

@@ -1,0 +1,158 @@
+"""Words -> flags with their values, cut as argparse cuts them: what Python 3.12.10's `_parse_known_args` does to options.
+
+vLLM's parser has one positional, the model, which may be left out; everything else is an option. Abbreviations are
+taken where one flag begins so. An option takes the words behind it that are no options themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vllm_costmeter.sources.vllm_cli.flag_table import Flag, ReleaseFlags
+from vllm_costmeter.sources.vllm_cli.refusal import ServeArgsError, ambiguous
+
+_NEGATIVE_NUMBER = re.compile(r"-\d+|-\d*\.\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A flag as it is given, with the words that it takes."""
+
+    flag: Flag
+    name: str
+    """The name it is given by; abbreviations in full."""
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """A word that is an option: the names it may be short for, and what stands behind its "="."""
+
+    names: tuple[str, ...]
+    equals: bool
+    value: str | None
+
+
+class Cutter:
+    """Cuts one command line. `cut` yields the flags in order, so that the first fault in it is the one that is told."""
+
+    def __init__(self, flags: ReleaseFlags, words: Sequence[str]) -> None:
+        self._flags, self._words = flags, list(words)
+        self._end = next((number for number, word in enumerate(words) if word == "--"), len(words))
+        options = {number: self._option(word) for number, word in enumerate(self._words[: self._end])}
+        self._options = {number: option for number, option in options.items() if option is not None}
+        self._model_open = True
+        self._at = 0
+        self.model: str | None = None
+        self.left: list[str] = []
+
+    def __iter__(self) -> Cutter:
+        return self
+
+    def __next__(self) -> list[Given]:
+        """What the next option gives; nothing for one that is unknown. StopIteration at the end of the words."""
+        following = min((number for number in self._options if number >= self._at), default=None)
+        if following is None:
+            self._take_model()
+            self.left += self._words[self._at :]
+            self._at = len(self._words)
+            self._options = {}
+            raise StopIteration
+        if self._at < following:
+            self._take_model()
+        if self._at < following:
+            self.left += self._words[self._at : following]
+            self._at = following
+        return self._take_option(self._options[following])
+
+    def _take_model(self) -> None:
+        """The positional takes the word here, if it has none yet and there is one; "--" before and behind it goes with it."""
+        pattern = "".join(
+            "O" if number in self._options else "-" if number == self._end else "A"
+            for number in range(self._at, len(self._words))
+        )
+        match = re.match(r"-*A?-*", pattern)
+        length = match.end() if match else 0
+        if not self._model_open or (not length and pattern[:1] == "O"):
+            return
+        self._model_open = False
+        taken = self._words[self._at : self._at + length]
+        if "-" in pattern[:length]:
+            taken.remove("--")
+        self.model = taken[0] if taken else None
+        self._at += length
+
+    def _take_option(self, option: _Option) -> list[Given]:
+        word = self._words[self._at]
+        if not option.names:
+            self.left.append(word)
+            self._at += 1
+            return []
+        if len(option.names) > 1:
+            raise ambiguous(self._flags, word, option.names)
+        name = option.names[0]
+        flag = self._flags.by_name[name]
+        if option.value is None:
+            return [self._with_following(flag, name)]
+        self._at += 1
+        if flag.takes_value and flag.nargs in (None, "?", "+", 1):
+            return [Given(flag, name, (option.value,))]
+        if (
+            not flag.takes_value
+            and name[1] != "-"
+            and option.value[:1] not in ("", "-")
+            and not option.equals
+        ):
+            self.left.append(f"-{option.value}")
+            return [Given(flag, name, ())]
+        raise ServeArgsError(
+            "takes no value", f"{name}: takes no value, got {option.value!r}", flag=flag.name
+        )
+
+    def _with_following(self, flag: Flag, name: str) -> Given:
+        start = self._at + 1
+        stop = start
+        most = self._most(flag)
+        while stop < self._end and stop not in self._options and stop - start < most:
+            stop += 1
+        least = (
+            0
+            if not flag.takes_value or flag.nargs == "?"
+            else flag.nargs
+            if isinstance(flag.nargs, int)
+            else 1
+        )
+        if stop - start < least:
+            wanted = {None: "a value", "+": "one or more values"}.get(flag.nargs, f"{flag.nargs} values")  # type: ignore[arg-type]
+            raise ServeArgsError("expected", f"{name}: expects {wanted}", flag=flag.name)
+        self._at = stop
+        return Given(flag, name, tuple(self._words[start:stop]))
+
+    def _most(self, flag: Flag) -> int:
+        if not flag.takes_value:
+            return 0
+        return len(self._words) if flag.nargs == "+" else flag.nargs if isinstance(flag.nargs, int) else 1
+
+    def _option(self, word: str) -> _Option | None:
+        """The option that a word is; None where it is a value."""
+        known = self._flags.by_name
+        if not word.startswith("-") or len(word) == 1:
+            return None
+        if word in known:
+            return _Option((word,), False, None)
+        name, equals, value = word.partition("=")
+        behind = value if equals else None
+        if equals and name in known:
+            return _Option((name,), True, value)
+        short = word[:2]
+        if short in known and not word.startswith("--"):
+            others = tuple(one for one in known if one != short and one.startswith(name))
+            return _Option((short, *others), False, word[2:])
+        names = tuple(one for one in known if one.startswith(name))
+        if names:
+            return _Option(names, bool(equals), behind)
+        if _NEGATIVE_NUMBER.fullmatch(word) or " " in word:
+            return None
+        return _Option((), bool(equals), behind)
