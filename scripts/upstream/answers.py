@@ -4,8 +4,8 @@ python scripts/upstream/answers.py SOURCE ... [--argparse FILE]
 
 Takes the arguments of `flags.py`, which must have read the releases first. The lines in `tests/data/vllm_cli/`
 (`by_hand.txt`, `recipes.txt`), every flag in every spelling and mixtures of both are put to each release's parser, and
-the answers go to `answers.jsonl.gz` there. Its first line names the releases; every other holds the words of one line and
-[release, answer] wherever the answer changes, null where a release was not asked.
+the answers go to `answers.jsonl.gz` there. Its first line names the releases; every other holds the words of one line
+and [release, answer] wherever the answer changes, null where a release was not asked.
 """
 
 from __future__ import annotations

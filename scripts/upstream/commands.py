@@ -1,7 +1,7 @@
 """Command lines to hold our parser against vLLM's: the public recipes', every flag in every spelling, and mixtures.
 
-Deterministic: the same table and recipes give the same lines. A line is a list of words: `serve ...`, or the arguments of
-`python -m vllm.entrypoints.openai.api_server`.
+Deterministic: the same table and recipes give the same lines. A line is a list of words: `serve ...`, or the arguments
+of `python -m vllm.entrypoints.openai.api_server`.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _config_flags(table: FlagTable) -> dict[str, tuple[str, dict[str, list[Any]]
     for release in (table.at(_numbers(name)) for name in table.releases):
         for flag in release.by_dest.values():
             if flag.kind.startswith("config:"):
-                shape = release.shapes[flag.kind.removesuffix("?").partition(":")[2]]
+                shape = release.shape(flag.kind.removesuffix("?").partition(":")[2])
                 shortest = min(flag.names, key=len)
                 fields = found.setdefault(flag.name, (shortest, {}))[1]
                 for path, inner in _fields(shape, ()):

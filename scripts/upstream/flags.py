@@ -1,11 +1,12 @@
-"""The table of `vllm serve` flags, from the own parser of each release.
+"""The table of `vllm serve` flags, from each release's own parser.
 
 python scripts/upstream/flags.py SOURCE ... [--argparse FILE]
 
-SOURCE is a wheel, an sdist or a folder that holds `vllm/`; its Python runs on the packages of this environment, which
-need not be the release's own. The release is put into `vllm_costmeter/sources/vllm_cli/flags.json`, or put anew, and what
-it changes against the release before it is printed. FILE is the argparse module of another Python: vLLM's images have
-3.12, whose later patch releases cut words a little otherwise than 3.11.
+SOURCE is a wheel, an sdist or a folder that contains `vllm/`. Its Python code runs with the packages of this
+environment, which need not be those the release asks for. The release is added to
+`vllm_costmeter/sources/vllm_cli/flags.json`, or replaced there, and its changes from the previous release are printed.
+FILE is the argparse module of another Python: vLLM's images run 3.12, whose later patch releases match arguments
+slightly differently from 3.11.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from vllm_costmeter.sources.vllm_cli.flag_table import FILE, flag_from
 
 Record = dict[str, Any]
 Release = dict[str, Any]
-"""Flags by first name and configuration shapes by class of one release."""
+"""One release: "flags", a record by first name, and "configs", a shape by "CLASS.FIELD"."""
 
 SOURCE = (
     "vLLM's own parser of each release (make_arg_parser of its cli_args.py, run from the sdist's Python on a CUDA "
@@ -52,6 +53,11 @@ def record_of(raw: Record) -> Record:
     if (set(flag.names), flag.off) != (set(raw["names"]), frozenset(raw.get("off", ()))):
         raise SystemExit(f"{names[0]}: its names are not those that flag_from() makes: {raw['names']}")
     return record
+
+
+def by_field(configs: Mapping[str, Any]) -> dict[str, Any]:
+    """The shapes of configuration classes, field by field: between releases few change."""
+    return {f"{name}.{key}": inner for name, shape in configs.items() for key, inner in shape["of"].items()}
 
 
 def releases_of(table: Mapping[str, Any]) -> dict[str, Release]:
@@ -112,15 +118,18 @@ def changes(before: Release, after: Release) -> Iterator[str]:
         if name in old and old[name] != new[name]:
             keys = [key for key in {**old[name], **new[name]} if old[name].get(key) != new[name].get(key)]
             yield f"~ {name}: " + ", ".join(
-                f"{key} {old[name].get(key)} -> {new[name].get(key)}" for key in keys
+                _change(key, old[name].get(key), new[name].get(key)) for key in keys
             )
-    for name in sorted({*before["configs"], *after["configs"]}):
-        fields = [set(one["configs"].get(name, {}).get("of", ())) for one in (before, after)]
-        words = [f"+{key}" for key in sorted(fields[1] - fields[0])] + [
-            f"-{key}" for key in sorted(fields[0] - fields[1])
-        ]
-        if words:
-            yield f"~ {name}: {' '.join(words)}"
+    old, new = before["configs"], after["configs"]
+    yield from (f"+ {name}" for name in new if name not in old)
+    yield from (f"- {name}" for name in old if name not in new)
+
+
+def _change(key: str, before: Any, after: Any) -> str:
+    if key == "choices" and before and after:
+        more, less = [one for one in after if one not in before], [one for one in before if one not in after]
+        return f"choices {' '.join([*(f'+{one}' for one in more), *(f'-{one}' for one in less)])}"
+    return f"{key} {before} -> {after}"
 
 
 def _numbers(release: str) -> tuple[int, ...]:
@@ -143,7 +152,7 @@ def main(words: Sequence[str]) -> int:
         with opened(source) as release:
             described = release.describe(given.argparse)
         flags = {record["names"].split()[0]: record for record in map(record_of, described["flags"])}
-        releases[release.version] = {"flags": flags, "configs": described["configs"]}
+        releases[release.version] = {"flags": flags, "configs": by_field(described["configs"])}
         older = [name for name in releases if _numbers(name) < _numbers(release.version)]
         print(f"vLLM {release.version}: {len(flags)} flags")
         if older:

@@ -12,11 +12,11 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-PROGRAM = Path(__file__).with_name("serve_parser.py")
+PROGRAM = Path(__file__).with_name("in_release")
 MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 MOST_STAND_INS = 20
 
@@ -29,14 +29,16 @@ class Release:
     version: str
     work_folder: Path | None = None
     """Where relative paths of commands lead."""
+    stand_ins: list[str] = field(default_factory=list)
+    """Modules found missing so far."""
 
     def describe(self, argparse_file: Path | None = None) -> dict[str, Any]:
-        """Flags and configuration shapes of the release's parser, as `serve_parser_table.py` writes them."""
+        """Flags and configuration shapes of the release's parser, as `described.py` writes them."""
         found: dict[str, Any] = json.loads(self._run("describe", argparse_file, ""))
         return found
 
     def parse(self, commands: Sequence[Sequence[str]], argparse_file: Path | None = None) -> list[Any]:
-        """What the release's parser makes of the words behind `vllm serve`, as `serve_parser_answers.py` writes it."""
+        """What the release's parser makes of the words behind `vllm serve`, as `parsed.py` writes it."""
         lines = "".join(f"{json.dumps(list(words))}\n" for words in commands)
         answers = [json.loads(line) for line in self._run("parse", argparse_file, lines).splitlines()]
         if len(answers) != len(commands):
@@ -45,7 +47,6 @@ class Release:
 
     def _run(self, task: str, argparse_file: Path | None, given: str) -> str:
         """Asks again with one more stand-in as long as a module is missing that vLLM imports unconditionally."""
-        stand_ins: list[str] = []
         environment = {name: value for name, value in os.environ.items() if not name.startswith("VLLM_")}
         environment |= {
             "PYTHONPATH": str(self.folder.resolve()),
@@ -55,7 +56,7 @@ class Release:
         command = [sys.executable, str(PROGRAM), task]
         command += ["--argparse", str(argparse_file.resolve())] if argparse_file else []
         while True:
-            words = [*command, *(word for name in stand_ins for word in ("--stand-in", name))]
+            words = [*command, *(word for name in self.stand_ins for word in ("--stand-in", name))]
             done = subprocess.run(
                 words,
                 input=given,
@@ -68,9 +69,9 @@ class Release:
             if not done.returncode:
                 return done.stdout
             missing = MISSING.findall(done.stderr)
-            if not missing or missing[-1] in stand_ins or len(stand_ins) == MOST_STAND_INS:
+            if not missing or missing[-1] in self.stand_ins or len(self.stand_ins) == MOST_STAND_INS:
                 raise SystemExit(f"vLLM {self.version}: its parser cannot be built\n{done.stderr[-2000:]}")
-            stand_ins.append(missing[-1])
+            self.stand_ins.append(missing[-1])
 
 
 @contextmanager
@@ -89,7 +90,7 @@ def _release(folder: Path, source: Path) -> Release:
     found = re.search(r"version = ['\"](\d+\.\d+\.\d+)", file.read_text()) if file.is_file() else None
     if found is None:
         raise SystemExit(
-            f"{source}: holds no vllm/_version.py with a release number: give a wheel, an sdist or a folder"
+            f"{source}: no release number in vllm/_version.py; give a wheel, an sdist or a folder"
         )
     return Release(folder, found[1])
 

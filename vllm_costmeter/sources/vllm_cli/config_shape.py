@@ -1,7 +1,7 @@
 """Whether JSON is what a configuration class of vLLM takes, as far as its fields tell: as pydantic reads JSON.
 
 `{"of": {field: shape}}` takes no other field; "any" is what only vLLM's own code judges. The shapes are described in
-`scripts/upstream/serve_parser_configs.py`.
+`scripts/upstream/in_release/config_shapes.py`.
 """
 
 from __future__ import annotations
@@ -66,9 +66,10 @@ def _is(shape: Any, value: Any) -> bool:
     if isinstance(shape, dict):
         if "values" in shape:
             return any(value == one and type(value) is type(one) for one in shape["values"])
-        return isinstance(value, str) and value.casefold() in {
-            name.casefold() for name in shape.get("names", ())
-        }
+        if not isinstance(value, str):
+            return False
+        word = value.replace("-", "_") if "dashes" in shape else value
+        return word.casefold() in {name.casefold() for name in shape.get("names", ())}
     word = re.match(r"\w+", shape)
     bounds = _BOUND.findall(shape)
     kind = word.group() if word else ""

@@ -1,9 +1,9 @@
-"""Which flags `vllm serve` has in which release: `flags.json`, made by `scripts/upstream/flags.py` from vLLM's own parser."""
+"""Which flags `vllm serve` has in which release, from `flags.json` (made by `scripts/upstream/flags.py`)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -100,18 +100,27 @@ class FlagTable:
 
     def _read(self, number: int) -> ReleaseFlags:
         records = [record for runs, record in self._data["flags"] if _holds(runs, number)]
-        shapes = {
-            name: shape
+        return ReleaseFlags(self, number, tuple(records))
+
+    def shape(self, config: str, number: int) -> dict[str, Any]:
+        """What a configuration class takes in a release (by number)."""
+        fields = {
+            name.partition(".")[2]: shape
             for name, variants in self._data["configs"].items()
+            if name.startswith(f"{config}.")
             for runs, shape in variants
             if _holds(runs, number)
         }
-        return ReleaseFlags(self, number, tuple(records), shapes)
+        return {"of": fields}
 
-    def names(self) -> Iterator[tuple[str, Runs]]:
-        """Every name that a flag has or had, with the releases (by number, first and last) that know it."""
+    @cached_property
+    def runs_by_name(self) -> Mapping[str, Runs]:
+        """Every name that a flag has or had, with the releases (by number, first and last of each run) that know it."""
+        found: dict[str, list[Sequence[int]]] = {}
         for runs, record in self._data["flags"]:
-            yield from ((name, runs) for name in flag_from(record).names)
+            for name in flag_from(record).names:
+                found.setdefault(name, []).extend(runs)
+        return found
 
 
 class ReleaseFlags:
@@ -122,15 +131,21 @@ class ReleaseFlags:
         table: FlagTable,
         number: int,
         records: Sequence[Mapping[str, Any]],
-        shapes: Mapping[str, Any],
     ) -> None:
         self._table, self._number, self._records = table, number, records
-        self.shapes = shapes
-        """What each configuration class takes as JSON, by its name (`config_shape.py`)."""
+
+    def shape(self, config: str) -> dict[str, Any]:
+        """What a configuration class takes as JSON (`config_shape.py`)."""
+        return self._table.shape(config, self._number)
 
     @property
     def release(self) -> str:
         return self._table.releases[self._number]
+
+    @property
+    def first_recorded(self) -> str:
+        """The oldest release that the table knows."""
+        return self._table.releases[0]
 
     @property
     def numbers(self) -> tuple[int, int, int]:
@@ -150,16 +165,15 @@ class ReleaseFlags:
 
     def dropped_by(self, name: str) -> str | None:
         """The release that no longer has a flag of an earlier one; None where no earlier one has it."""
-        last = max((run[1] for run in self._runs(name) if run[1] < self._number), default=None)
+        runs = self._table.runs_by_name.get(name, ())
+        last = max((run[1] for run in runs if run[1] < self._number), default=None)
         return None if last is None else self._table.releases[last + 1]
 
     def brought_by(self, name: str) -> str | None:
         """The release that brings a flag that this one does not have yet; None where no later one has it."""
-        first = min((run[0] for run in self._runs(name) if run[0] > self._number), default=None)
+        runs = self._table.runs_by_name.get(name, ())
+        first = min((run[0] for run in runs if run[0] > self._number), default=None)
         return None if first is None else self._table.releases[first]
-
-    def _runs(self, name: str) -> list[Sequence[int]]:
-        return [run for known, runs in self._table.names() if known == name for run in runs]
 
 
 @cache

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vllm_costmeter.sources.vllm_cli.flag_table import ReleaseFlags, flag_table
-from vllm_costmeter.sources.vllm_cli.refusal import ServeArgsError, unknown_words
+from vllm_costmeter.sources.vllm_cli.refusal import ServeArgsError, UnknownWordsError
 from vllm_costmeter.sources.vllm_cli.spelling import ReadConfig, rewritten
 from vllm_costmeter.sources.vllm_cli.values import adapters, check_choice, read
 from vllm_costmeter.sources.vllm_cli.words import Cutter, Given
@@ -56,7 +56,7 @@ def parse_serve_args(
                 repeated.append(given.flag.name)
             _take(flags, given, values)
     if cutter.left:
-        raise unknown_words(flags, cutter.left)
+        raise UnknownWordsError(flags, cutter.left)
     model = values.pop("model", None)
     if cutter.model is not None and not is_module:
         model = cutter.model

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.sources.vllm_cli.flag_table import ReleaseFlags
-
-UNKNOWN = "unknown"
+from vllm_costmeter.sources.vllm_cli.old_flags import OLD_FLAGS
 
 
 class ServeArgsError(BadInputError):
-    """vLLM would stop at these words. `kind` says why: unknown, ambiguous, expected, takes no value, choice, value, help,
-    model missing, config file."""
+    """vLLM would refuse this command line. `kind`: unknown, ambiguous, expected, takes no value, choice, value, help,
+    model missing or config file."""
 
     def __init__(
         self, kind: str, message: str, *, flag: str | None = None, words: Sequence[str] = ()
@@ -25,13 +24,20 @@ class ServeArgsError(BadInputError):
         """Of an unknown word: what no flag takes, in order; of an ambiguous one: the flags it may mean."""
 
 
-def unknown_words(flags: ReleaseFlags, left: Sequence[str]) -> ServeArgsError:
-    """The refusal of words that no flag takes; flags of other releases are said to be so."""
-    spelt = [word for word in left if word.startswith("-")]
-    message = "; ".join(_unknown_flag(flags, word.partition("=")[0]) for word in dict.fromkeys(spelt))
-    if not message:
-        message = f"{' '.join(left)!r} belongs to no flag: vllm serve takes one MODEL"
-    return ServeArgsError(UNKNOWN, message, flag=spelt[0] if spelt else None, words=left)
+class UnknownWordsError(ServeArgsError):
+    """Words that no flag takes. The line is made when it is read: looking for the nearest names takes milliseconds."""
+
+    def __init__(self, flags: ReleaseFlags, left: Sequence[str]) -> None:
+        self._flags = flags
+        self._unknown = [word for word in left if word.startswith("-")]
+        flag = self._unknown[0].partition("=")[0] if self._unknown else None
+        super().__init__("unknown", "", flag=flag, words=left)
+
+    def __str__(self) -> str:
+        names = dict.fromkeys(word.partition("=")[0] for word in self._unknown)
+        if not names:
+            return f"{' '.join(self.words)!r} belongs to no flag: vllm serve takes one MODEL"
+        return "; ".join(_unknown_flag(self._flags, name) for name in names)
 
 
 def _unknown_flag(flags: ReleaseFlags, name: str) -> str:
@@ -42,6 +48,9 @@ def _unknown_flag(flags: ReleaseFlags, name: str) -> str:
         return f"{name}: dropped by vLLM {by}, {release} refuses it"
     if by := flags.brought_by(name):
         return f"{name}: new in vLLM {by}, {release} refuses it"
+    if name in OLD_FLAGS:
+        instead = f"; use {OLD_FLAGS[name]}" if OLD_FLAGS[name] else ""
+        return f"{name}: dropped before vLLM {flags.first_recorded}, {release} refuses it{instead}"
     return f"{name}: not a flag of vLLM {release}{nearest(name, flags.by_name)}"
 
 

@@ -1,9 +1,8 @@
 """Words of `vllm serve` as vLLM rewrites them before argparse sees them: `parse_args` of its FlexibleArgumentParser.
 
-`--model X` becomes the positional model (of `vllm serve` alone), `--config FILE` the flags of the file, underscores
-dashes, `-O3` `--optimization-level 3`, and `--flag.key value`, `-cc.key=value` and `--flag.key+=value` one JSON object at
-the end.
-Read in `vllm/utils/argparse_utils.py` of every release from 0.17.0 to 0.33.0.
+`--model X` becomes the positional model (for `vllm serve` only), `--config FILE` the flags in the file, underscores
+become dashes, `-O3` becomes `--optimization-level 3`, and `--flag.key value`, `-cc.key=value` and `--flag.key+=value`
+become one JSON object per flag at the end. Read in `vllm/utils/argparse_utils.py` of every release, 0.17.0 to 0.33.0.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from vllm_costmeter.sources.vllm_cli.refusal import ServeArgsError
 
 HUMAN_NUMBERS_IN_JSON_SINCE = (0, 20, 0)
 FALSE_IN_CONFIG_FILE_SINCE = (0, 28, 0)
-"""`key: false` in the file of --config is passed over by older releases, and by `vllm serve` of every release: it looks for
+"""Older releases ignore `key: false` in a --config file, and `vllm serve` of every release does: it looks for
 `--no-key` among the flags of the `vllm` command instead of those of `serve`."""
 
 LEVELS = ("0", "1", "2", "3")

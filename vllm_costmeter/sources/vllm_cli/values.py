@@ -16,6 +16,12 @@ from vllm_costmeter.sources.vllm_cli.spelling import HUMAN_NUMBERS_IN_JSON_SINCE
 
 MOST_CHOICES_TOLD = 12
 
+NEEDED_BESIDE = {
+    ("KVTransferConfig", "kv_connector"): "kv_role",
+    ("ECTransferConfig", "ec_connector"): "ec_role",
+}
+"""Keys that vLLM's classes want beside a key (`__post_init__` in vllm/config/kv_transfer.py and ec_transfer.py)."""
+
 ADAPTER_PATH_WITH_EQUALS_SINCE = (0, 33, 0)
 """Before, `--lora-modules name=path` with another "=" in the path ended vLLM."""
 
@@ -101,6 +107,9 @@ def _config(flags: ReleaseFlags, name: str, config: str, text: str) -> Any:
         raise ValueError(f"{name}: {error}") from None
     except (ValueError, RecursionError):
         raise ValueError(f"{name}: must be a JSON object, got {text!r}") from None
-    if found := fault(flags.shapes[config], value, name):
+    if found := fault(flags.shape(config), value, name):
         raise ValueError(found)
+    for (owner, key), needed in NEEDED_BESIDE.items():
+        if owner == config and value.get(key) is not None and value.get(needed) is None:
+            raise ValueError(f"{name}: {key} needs {needed} beside it")
     return value

@@ -1,7 +1,8 @@
-"""Words -> flags with their values, cut as argparse cuts them: what Python 3.12.10's `_parse_known_args` does to options.
+"""Words -> flags with their values, matched as argparse matches them (`_parse_known_args` of Python 3.12.10).
 
-vLLM's parser has one positional, the model, which may be left out; everything else is an option. Abbreviations are
-taken where one flag begins so. An option takes the words behind it that are no options themselves.
+vLLM's parser has one positional argument, the model, which may be missing; everything else is an option. An
+abbreviation is accepted where exactly one flag starts with it. An option takes the words after it that are not options
+themselves.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Cutter:
         return self._take_option(self._options[following])
 
     def _take_model(self) -> None:
-        """The positional takes the word here, if it has none yet and there is one; "--" before and behind it goes with it."""
+        """The positional takes the word here if it has none yet, with a "--" before or after it."""
         pattern = "".join(
             "O" if number in self._options else "-" if number == self._end else "A"
             for number in range(self._at, len(self._words))

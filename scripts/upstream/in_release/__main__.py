@@ -1,7 +1,7 @@
-"""The `vllm serve` parser of the vLLM on the path, built by vLLM's own code; `release.py` runs this in a process of its own.
+"""The `vllm serve` parser of the vLLM on the path, built by vLLM's own code. `release.py` runs this as a process.
 
-    python serve_parser.py describe                 one JSON object: every flag of the parser and what it takes
-    python serve_parser.py parse < COMMANDS         one line per command: what the parser makes of it
+    python in_release describe               one JSON object: every flag of the parser and what it takes
+    python in_release parse < COMMANDS       one line per command: what the parser makes of it
 
 `--stand-in MODULE` replaces a module that this machine lacks; no flag may depend on one. `--argparse FILE` uses the
 argparse module of another Python, whose rules decide how words are cut into flags and values. The platform is CUDA:
@@ -121,11 +121,11 @@ def main(words: Sequence[str]) -> None:
     answers, sys.stdout = sys.stdout, sys.stderr  # vLLM's own log lines are no answers
     parser, serve = serve_parser()
     if given.task == "describe":
-        from serve_parser_table import described
+        from described import described
 
         print(json.dumps(described(serve)), file=answers)
         return
-    from serve_parser_answers import Answers
+    from parsed import Answers
 
     ask = Answers(parser, serve, RefusedError)
     for line in sys.stdin:

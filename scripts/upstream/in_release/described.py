@@ -1,12 +1,13 @@
 """An argparse parser of vLLM as plain data: each flag's names, how many values it takes, of what kind, its default.
 
-A kind is one word (`int`, `human_int`, `json`, `config:CompilationConfig`, ...), with `?` behind it where "" and "None"
-mean None. Kinds are recognised by name or, for anonymous functions, by what they do; one that is not recognised stops the
-script: the package's reader of values (`sources/vllm_cli/values.py`) must learn it first.
+A kind is one word (`int`, `human_int`, `json`, `config:CompilationConfig`, ...), followed by `?` where "" and "None"
+mean None. Kinds are recognised by name or, for anonymous functions, by what they do. An unknown kind stops the script:
+the package's `sources/vllm_cli/values.py` must learn to read it first.
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import enum
 import json
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from serve_parser_configs import shape
+from config_shapes import shape
 
 NAMED_KINDS = {
     "str": "str",
@@ -110,6 +111,8 @@ def _kind(function: Any, flag: str, configs: dict[str, Any]) -> str:
 
 def _plain(value: Any) -> Any:
     """The default as JSON; an object of vLLM as {"object": its class}."""
+    if value == argparse.SUPPRESS:
+        return None
     if isinstance(value, enum.Enum):
         return value.name
     if isinstance(value, set | frozenset):

@@ -1,13 +1,14 @@
-"""What vLLM's own parser makes of command lines, as plain data: {"values": {...}} of the given flags, or {"refused": [...]}.
+"""What vLLM's own parser makes of a command line, as plain data.
 
-A refusal is [what, ...]: "unknown" with the words left over; "ambiguous" with the flags it may mean; "expected", "takes no
-value", "choice" or "value" with the first name of the flag; "help"; "model missing", "config file" or "crash" where the
-parser itself fails with another error than argparse's.
+{"values": {...}} of the given flags, or {"refused": [what, ...]}: "unknown" with the words left over; "ambiguous" with
+the flags it may mean; "expected", "takes no value", "choice" or "value" with the flag's first name; "help"; "model
+missing", "config file" or "crash" where vLLM's code raises an error that is not argparse's.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib
 import json
 import re
@@ -97,6 +98,11 @@ def _failure(error: BaseException) -> list[str]:
 def _plain(value: Any) -> Any:
     if isinstance(value, set):
         return sorted(value)
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: getattr(value, name) for name in value.__dataclass_fields__}
+    if dataclasses.is_dataclass(value):
+        given = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {
+            field.name: given[field.name]
+            for field in dataclasses.fields(value)
+            if given[field.name] != field.default
+        }
     return str(value)

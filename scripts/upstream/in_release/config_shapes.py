@@ -6,11 +6,12 @@ A shape is one of, or a list of alternatives:
     {"of": {FIELD: shape, ...}}                     a configuration class, which takes no other field
     {"list": shape}
     {"values": [...]}                               one of these
-    {"names": [...]}                                one of these words in upper or lower case
+    {"names": [...]}                                one of these words in upper or lower case; with "dashes": true
+                                                    also with dashes for underscores
     "any"                                           what only vLLM's own code can judge
 
-Where a function of vLLM's stands before a field, the field is tried: it keeps its shape if nonsense is refused and every
-listed value is taken.
+A field that vLLM's own code preprocesses is tried out: it keeps its shape if nonsense is refused and every listed
+value is accepted.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class _Reader:
         self._known = known
         self._inside: tuple[str, ...] = ()
 
-    def read(self, schema: Any) -> Shape:  # noqa: C901
+    def read(self, schema: Any) -> Shape:
         kind = schema["type"]
         if kind in THROUGH:
             return self.read(schema["schema"])
@@ -114,7 +115,10 @@ class _Reader:
             return "any"
         if not all(takes(spelt) for word in words for spelt in (word.upper(), word.lower())):
             return "any"
-        return _either([{"names": words}, *([{"values": others}] if others else []), *null])
+        names: Shape = {"names": words}
+        if all(takes(word.replace("_", "-")) for word in words):
+            names["dashes"] = True
+        return _either([names, *([{"values": others}] if others else []), *null])
 
 
 def _either(shapes: list[Shape]) -> Shape:
