@@ -21,7 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from upstream.release import opened
+from upstream.release_sources import opened
 
 from vllm_costmeter.sources.vllm_cli.flag_table import FILE, flag_from
 

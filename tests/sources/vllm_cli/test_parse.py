@@ -1,4 +1,4 @@
-"""What people rely on when a `vllm serve` command line is read; `test_against_vllm.py` holds every detail against vLLM."""
+"""What people rely on when a `vllm serve` command line is read; `test_against_vllm.py` has every detail."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vllm_costmeter.core.errors import nearest
+from vllm_costmeter.sources.vllm_cli.refusal import shown
 
 _BOUND = re.compile(r"(>=|<=|>|<)([-\d.]+)")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -40,7 +41,9 @@ def fault(shape: Any, value: Any, path: str) -> str | None:
         objects = [one for one in shape if isinstance(one, dict) and "of" in one]
         if isinstance(value, dict) and objects:
             return fault(objects[0], value, path)
-        return f"{path}: must be {' or '.join(_expected(one) for one in shape)}, got {_shown(value)}"
+        return (
+            f"{path}: must be {' or '.join(_expected(one) for one in shape)}, got {shown(json.dumps(value))}"
+        )
     if isinstance(shape, dict) and "of" in shape and isinstance(value, dict):
         return _fields_fault(shape["of"], value, path)
     if isinstance(shape, dict) and "list" in shape and isinstance(value, list):
@@ -48,13 +51,13 @@ def fault(shape: Any, value: Any, path: str) -> str | None:
         return next((found for found in faults if found), None)
     if _is(shape, value):
         return None
-    return f"{path}: must be {_expected(shape)}, got {_shown(value)}"
+    return f"{path}: must be {_expected(shape)}, got {shown(json.dumps(value))}"
 
 
 def _fields_fault(fields: dict[str, Any], value: dict[str, Any], path: str) -> str | None:
     for name, inner in value.items():
         if name not in fields:
-            return f"{path}: has no key {name!r}{nearest(name, fields)}"
+            return f"{path}: has no key {shown(name, quoted=True)}{nearest(name, fields)}"
         if found := fault(fields[name], inner, f"{path}.{name}"):
             return found
     return None
@@ -70,9 +73,7 @@ def _is(shape: Any, value: Any) -> bool:
             return False
         word = value.replace("-", "_") if "dashes" in shape else value
         return word.casefold() in {name.casefold() for name in shape.get("names", ())}
-    word = re.match(r"\w+", shape)
-    bounds = _BOUND.findall(shape)
-    kind = word.group() if word else ""
+    kind, bounds = _kind_and_bounds(shape)
     if kind in ("int", "float"):
         number = _number(value, whole=kind == "int")
         return number is not None and all(_COMPARE[sign](number, float(bound)) for sign, bound in bounds)
@@ -83,6 +84,12 @@ def _is(shape: Any, value: Any) -> bool:
         "null": value is None,
         "object": isinstance(value, dict),
     }[kind]
+
+
+def _kind_and_bounds(shape: str) -> tuple[str, list[tuple[str, str]]]:
+    """ "int>=1<=9" -> "int" and its bounds."""
+    bounds = _BOUND.findall(shape)
+    return _BOUND.sub("", shape), bounds
 
 
 def _number(value: Any, *, whole: bool) -> float | None:
@@ -99,16 +106,11 @@ def _number(value: Any, *, whole: bool) -> float | None:
 
 def _expected(shape: Any) -> str:
     if isinstance(shape, str):
-        kind, bounds = re.match(r"\w+", shape), _BOUND.findall(shape)
+        kind, bounds = _kind_and_bounds(shape)
         limits = " and ".join(f"{sign} {bound}" for sign, bound in bounds)
-        return f"{_WORDS[kind.group() if kind else shape]}{f' {limits}' if limits else ''}"
+        return f"{_WORDS[kind]}{f' {limits}' if limits else ''}"
     if "of" in shape:
         return "an object"
     if "list" in shape:
         return f"a list of {_expected(shape['list']) if isinstance(shape['list'], str | dict) else 'values'}"
     return f"one of {', '.join(str(one) for one in shape.get('values', shape.get('names', ())))}"
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

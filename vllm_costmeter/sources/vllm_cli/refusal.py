@@ -8,6 +8,15 @@ from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.sources.vllm_cli.flag_table import ReleaseFlags
 from vllm_costmeter.sources.vllm_cli.old_flags import OLD_FLAGS
 
+MOST_SHOWN = 80
+"""Characters of a word that a message repeats."""
+
+
+def shown(word: str, *, quoted: bool = False) -> str:
+    """A word as a message repeats it: cut where it is long, quoted where asked for or where it does not print."""
+    text = word if len(word) <= MOST_SHOWN else f"{word[:MOST_SHOWN]}..."
+    return repr(text) if quoted or not text.isprintable() else text
+
 
 class ServeArgsError(BadInputError):
     """vLLM would refuse this command line. `kind`: unknown, ambiguous, expected, takes no value, choice, value, help,
@@ -36,7 +45,9 @@ class UnknownWordsError(ServeArgsError):
     def __str__(self) -> str:
         names = dict.fromkeys(word.partition("=")[0] for word in self._unknown)
         if not names:
-            return f"{' '.join(self.words)!r} belongs to no flag: vllm serve takes one MODEL"
+            return (
+                f"{shown(' '.join(self.words), quoted=True)} belongs to no flag: vllm serve takes one MODEL"
+            )
         return "; ".join(_unknown_flag(self._flags, name) for name in names)
 
 
@@ -51,14 +62,14 @@ def _unknown_flag(flags: ReleaseFlags, name: str) -> str:
     if name in OLD_FLAGS:
         instead = f"; use {OLD_FLAGS[name]}" if OLD_FLAGS[name] else ""
         return f"{name}: dropped before vLLM {flags.first_recorded}, {release} refuses it{instead}"
-    return f"{name}: not a flag of vLLM {release}{nearest(name, flags.by_name)}"
+    return f"{shown(name)}: not a flag of vLLM {release}{nearest(name, flags.by_name)}"
 
 
 def ambiguous(flags: ReleaseFlags, word: str, matches: Sequence[str]) -> ServeArgsError:
     """The refusal of an abbreviation of several flags."""
     return ServeArgsError(
         "ambiguous",
-        f"{word}: ambiguous in vLLM {flags.release}, may be {', '.join(sorted(matches))}",
+        f"{shown(word)}: ambiguous in vLLM {flags.release}, may be {', '.join(sorted(matches))}",
         flag=word,
         words=sorted(matches),
     )

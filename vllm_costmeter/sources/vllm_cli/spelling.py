@@ -15,7 +15,7 @@ from typing import Any
 
 from vllm_costmeter.sources.vllm_cli.flag_table import ReleaseFlags
 from vllm_costmeter.sources.vllm_cli.human_int import human_int
-from vllm_costmeter.sources.vllm_cli.refusal import ServeArgsError
+from vllm_costmeter.sources.vllm_cli.refusal import ServeArgsError, shown
 
 HUMAN_NUMBERS_IN_JSON_SINCE = (0, 20, 0)
 FALSE_IN_CONFIG_FILE_SINCE = (0, 28, 0)
@@ -35,7 +35,10 @@ def rewritten(
     given = list(words) if is_module else _model_first(list(words))
     if "--config" in given:  # --config=FILE is taken by argparse, and vLLM never reads the file
         given = _with_config_file(flags, given, read_config, is_module)
-    return _dotted_as_json(flags, _dashed(given))
+    try:
+        return _dotted_as_json(flags, _dashed(given))
+    except RecursionError:
+        raise ServeArgsError("value", "a dotted flag is nested too deeply to be read") from None
 
 
 def _model_first(words: list[str]) -> list[str]:
@@ -134,7 +137,7 @@ def _dotted_as_json(flags: ReleaseFlags, words: list[str]) -> list[str]:
         if not equals:
             following = next(pending, None)
             if following is None:
-                raise ServeArgsError("expected", f"{name}: expects a value", flag=name)
+                raise ServeArgsError("expected", f"{shown(name)}: expects a value", flag=name)
             text = following
         if name.endswith("+"):
             name, text = name[:-1], json.dumps(text.split(","))
@@ -153,7 +156,7 @@ def _value(text: str, numbers: bool) -> Any:
         pass
     try:
         return human_int(text) if numbers else text
-    except (ValueError, ArgumentTypeError):
+    except (ValueError, OverflowError, ArgumentTypeError):
         return text
 
 

@@ -12,6 +12,7 @@ from vllm_costmeter.core.errors import nearest
 from vllm_costmeter.sources.vllm_cli.config_shape import fault
 from vllm_costmeter.sources.vllm_cli.flag_table import Flag, ReleaseFlags
 from vllm_costmeter.sources.vllm_cli.human_int import human_int, human_int_or_auto, with_plain_numbers
+from vllm_costmeter.sources.vllm_cli.refusal import shown
 from vllm_costmeter.sources.vllm_cli.spelling import HUMAN_NUMBERS_IN_JSON_SINCE
 
 MOST_CHOICES_TOLD = 12
@@ -63,8 +64,8 @@ def read(flags: ReleaseFlags, flag: Flag, text: str) -> Any:
         return reader(text)
     except ArgumentTypeError as error:
         raise ValueError(f"{flag.name}: {error}") from None
-    except (ValueError, RecursionError):
-        raise ValueError(f"{flag.name}: must be {expected}, got {text!r}") from None
+    except (ValueError, OverflowError, RecursionError):
+        raise ValueError(f"{flag.name}: must be {expected}, got {shown(text, quoted=True)}") from None
 
 
 def check_choice(flag: Flag, value: Any) -> None:
@@ -74,8 +75,12 @@ def check_choice(flag: Flag, value: Any) -> None:
     allowed = [str(choice) for choice in flag.choices if choice is not None]
     near = nearest(str(value), allowed) if len(allowed) > MOST_CHOICES_TOLD else ""
     if near:
-        raise ValueError(f"{flag.name}: takes no {value!r}{near}, or another of {len(allowed)}")
-    raise ValueError(f"{flag.name}: must be one of {', '.join(allowed)}; got {value!r}")
+        raise ValueError(
+            f"{flag.name}: takes no {shown(str(value), quoted=True)}{near}, or another of {len(allowed)}"
+        )
+    raise ValueError(
+        f"{flag.name}: must be one of {', '.join(allowed)}; got {shown(str(value), quoted=True)}"
+    )
 
 
 def adapters(flags: ReleaseFlags, flag: Flag, given: list[str | None]) -> list[dict[str, Any]]:
@@ -91,10 +96,14 @@ def adapters(flags: ReleaseFlags, flag: Flag, given: list[str | None]) -> list[d
             try:
                 adapter = json.loads(item)
             except (ValueError, RecursionError):
-                raise ValueError(f"{flag.name}: must be name=path or a JSON object, got {item!r}") from None
+                raise ValueError(
+                    f"{flag.name}: must be name=path or a JSON object, got {shown(item, quoted=True)}"
+                ) from None
         needed = {key for key, required in flag.fields.items() if required}
         if not isinstance(adapter, dict) or not needed <= adapter.keys() <= flag.fields.keys():
-            raise ValueError(f"{flag.name}: must have the keys {', '.join(flag.fields)}, got {item!r}")
+            raise ValueError(
+                f"{flag.name}: must have the keys {', '.join(flag.fields)}, got {shown(item, quoted=True)}"
+            )
         found.append(adapter)
     return found
 
@@ -105,8 +114,8 @@ def _config(flags: ReleaseFlags, name: str, config: str, text: str) -> Any:
         value = json.loads(plain)
     except ArgumentTypeError as error:
         raise ValueError(f"{name}: {error}") from None
-    except (ValueError, RecursionError):
-        raise ValueError(f"{name}: must be a JSON object, got {text!r}") from None
+    except (ValueError, OverflowError, RecursionError):
+        raise ValueError(f"{name}: must be a JSON object, got {shown(text, quoted=True)}") from None
     if found := fault(flags.shape(config), value, name):
         raise ValueError(found)
     for (owner, key), needed in NEEDED_BESIDE.items():

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vllm_costmeter.sources.vllm_cli.flag_table import Flag, ReleaseFlags
-from vllm_costmeter.sources.vllm_cli.refusal import ServeArgsError, ambiguous
+from vllm_costmeter.sources.vllm_cli.refusal import ServeArgsError, ambiguous, shown
 
 _NEGATIVE_NUMBER = re.compile(r"-\d+|-\d*\.\d+")
 
@@ -109,7 +109,9 @@ class Cutter:
             self.left.append(f"-{option.value}")
             return [Given(flag, name, ())]
         raise ServeArgsError(
-            "takes no value", f"{name}: takes no value, got {option.value!r}", flag=flag.name
+            "takes no value",
+            f"{name}: takes no value, got {shown(option.value, quoted=True)}",
+            flag=flag.name,
         )
 
     def _with_following(self, flag: Flag, name: str) -> Given:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from upstream.flags import changes, record_of, releases_of, table_of
-from upstream.release import opened
+from upstream.release_sources import opened
 
 VERSION_FILE = "__version__ = version = '9.8.7'\n"
 FILES = {"vllm/_version.py": VERSION_FILE, "vllm/a/b.py": "", "vllm/_C.abi3.so": "compiled"}
