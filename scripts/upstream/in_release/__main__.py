@@ -1,4 +1,4 @@
-"""The `vllm serve` parser of the vLLM on the path, built by vLLM's own code. `release_sources.py` runs this as a process.
+"""The `vllm serve` parser of the vLLM on the path, built by vLLM's own code. `release_sources.py` runs this.
 
     python in_release describe               one JSON object: every flag of the parser and what it takes
     python in_release parse < COMMANDS       one line per command: what the parser makes of it

@@ -10,7 +10,7 @@ from vllm_costmeter.sources.vllm_cli.flag_table import ReleaseFlags, flag_table
 from vllm_costmeter.sources.vllm_cli.refusal import ServeArgsError, UnknownWordsError
 from vllm_costmeter.sources.vllm_cli.spelling import ReadConfig, rewritten
 from vllm_costmeter.sources.vllm_cli.values import adapters, check_choice, read
-from vllm_costmeter.sources.vllm_cli.words import Cutter, Given
+from vllm_costmeter.sources.vllm_cli.words import Given, Matcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +49,16 @@ def parse_serve_args(
     flags = flag_table().at(release)
     values: dict[str, Any] = {}
     repeated: list[str] = []
-    cutter = Cutter(flags, rewritten(flags, words, read_config, is_module=is_module))
-    for several in cutter:
-        for given in several:
-            if given.flag.dest in values and given.flag.action != "append":
-                repeated.append(given.flag.name)
-            _take(flags, given, values)
-    if cutter.left:
-        raise UnknownWordsError(flags, cutter.left)
+    matcher = Matcher(flags, rewritten(flags, words, read_config, is_module=is_module))
+    for given in matcher.given():
+        if given.flag.dest in values and given.flag.action != "append":
+            repeated.append(given.flag.name)
+        _take(flags, given, values)
+    if matcher.left:
+        raise UnknownWordsError(flags, matcher.left)
     model = values.pop("model", None)
-    if cutter.model is not None and not is_module:
-        model = cutter.model
+    if matcher.model is not None and not is_module:
+        model = matcher.model
     deprecated = [flags.by_dest[dest].name for dest in values if flags.by_dest[dest].deprecated]
     return ServeArgs(flags, model, values, tuple(dict.fromkeys(repeated)), tuple(deprecated))
 

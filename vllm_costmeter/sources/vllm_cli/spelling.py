@@ -74,14 +74,16 @@ def _with_config_file(
     name = words[at + 1]
     if name.rpartition(".")[2] not in ("yaml", "yml"):
         raise ServeArgsError(
-            "config file", f"--config {name}: vLLM reads .yaml and .yml files only", flag="--config"
+            "config file", f"--config {shown(name)}: vLLM reads .yaml and .yml files only", flag="--config"
         )
     if read_config is None:
-        raise ServeArgsError("config file", f"--config {name}: the file is not at hand", flag="--config")
+        raise ServeArgsError(
+            "config file", f"--config {shown(name)}: the file is not at hand", flag="--config"
+        )
     from_file = config_words(flags, read_config(name), is_module=is_module)
     model_given = not words[0].startswith("-")
     if not is_module and not model_given and "--model" not in from_file:
-        raise ServeArgsError("model missing", f"no model: neither the command nor {name} names one")
+        raise ServeArgsError("model missing", f"no model: neither the command nor {shown(name)} names one")
     start = 1 if model_given else 0
     return [*words[:start], *from_file, *words[start:at], *words[at + 2 :]]
 

@@ -8,7 +8,8 @@ themselves.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vllm_costmeter.sources.vllm_cli.flag_table import Flag, ReleaseFlags
@@ -36,47 +37,45 @@ class _Option:
     value: str | None
 
 
-class Cutter:
-    """Cuts one command line. `cut` yields the flags in order, so that the first fault in it is the one that is told."""
+class Matcher:
+    """Matches one command line, option by option, so that the first fault in it is the one that is reported."""
 
     def __init__(self, flags: ReleaseFlags, words: Sequence[str]) -> None:
         self._flags, self._words = flags, list(words)
         self._end = next((number for number, word in enumerate(words) if word == "--"), len(words))
         options = {number: self._option(word) for number, word in enumerate(self._words[: self._end])}
         self._options = {number: option for number, option in options.items() if option is not None}
-        self._model_open = True
         self._at = 0
+        self._model_open = True
         self.model: str | None = None
         self.left: list[str] = []
+        """Words that nothing takes."""
 
-    def __iter__(self) -> Cutter:
-        return self
+    def given(self) -> Iterator[Given]:
+        """The known flags in order; `model` and `left` are complete when it ends. ServeArgsError at the first fault."""
+        for following in self._options:
+            self._pass_values(following)
+            yield from self._take_option(self._options[following])
+        self._pass_values(len(self._words))
 
-    def __next__(self) -> list[Given]:
-        """What the next option gives; nothing for one that is unknown. StopIteration at the end of the words."""
-        following = min((number for number in self._options if number >= self._at), default=None)
-        if following is None:
+    def _pass_values(self, following: int) -> None:
+        """What stands before the next option: the model, and words that nothing takes."""
+        if self._at < following or following == len(self._words):
             self._take_model()
-            self.left += self._words[self._at :]
-            self._at = len(self._words)
-            self._options = {}
-            raise StopIteration
-        if self._at < following:
-            self._take_model()
-        if self._at < following:
-            self.left += self._words[self._at : following]
-            self._at = following
-        return self._take_option(self._options[following])
+        self.left += self._words[self._at : following]
+        self._at = max(self._at, following)
 
     def _take_model(self) -> None:
         """The positional takes the word here if it has none yet, with a "--" before or after it."""
+        if not self._model_open:
+            return
         pattern = "".join(
             "O" if number in self._options else "-" if number == self._end else "A"
             for number in range(self._at, len(self._words))
         )
         match = re.match(r"-*A?-*", pattern)
         length = match.end() if match else 0
-        if not self._model_open or (not length and pattern[:1] == "O"):
+        if not length and pattern[:1] == "O":
             return
         self._model_open = False
         taken = self._words[self._at : self._at + length]
@@ -116,27 +115,15 @@ class Cutter:
 
     def _with_following(self, flag: Flag, name: str) -> Given:
         start = self._at + 1
+        least, most = _counts(flag)
         stop = start
-        most = self._most(flag)
         while stop < self._end and stop not in self._options and stop - start < most:
             stop += 1
-        least = (
-            0
-            if not flag.takes_value or flag.nargs == "?"
-            else flag.nargs
-            if isinstance(flag.nargs, int)
-            else 1
-        )
         if stop - start < least:
-            wanted = {None: "a value", "+": "one or more values"}.get(flag.nargs, f"{flag.nargs} values")  # type: ignore[arg-type]
+            wanted = "a value" if most == 1 else f"{least} values" if least > 1 else "one or more values"
             raise ServeArgsError("expected", f"{name}: expects {wanted}", flag=flag.name)
         self._at = stop
         return Given(flag, name, tuple(self._words[start:stop]))
-
-    def _most(self, flag: Flag) -> int:
-        if not flag.takes_value:
-            return 0
-        return len(self._words) if flag.nargs == "+" else flag.nargs if isinstance(flag.nargs, int) else 1
 
     def _option(self, word: str) -> _Option | None:
         """The option that a word is; None where it is a value."""
@@ -159,3 +146,12 @@ class Cutter:
         if _NEGATIVE_NUMBER.fullmatch(word) or " " in word:
             return None
         return _Option((), bool(equals), behind)
+
+
+def _counts(flag: Flag) -> tuple[int, int]:
+    """The fewest and the most words that a flag takes."""
+    if not flag.takes_value:
+        return 0, 0
+    if isinstance(flag.nargs, int):
+        return flag.nargs, flag.nargs
+    return {"?": (0, 1), "+": (1, sys.maxsize)}.get(flag.nargs or "", (1, 1))
