@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
+from vllm_costmeter.sources.vllm_cli.flag_table import flag_from, flag_table
 from vllm_costmeter.sources.vllm_cli.parse import ServeArgs, parse_serve_args
 from vllm_costmeter.sources.vllm_cli.refusal import ServeArgsError
 
@@ -124,6 +124,15 @@ def test_the_module_takes_the_model_by_its_flag_alone() -> None:
     assert parsed("--model org/model", is_module=True).model == "org/model"
     assert parsed("org/model", is_module=True).model is None
     assert parsed("org/model").model == "org/model"
+
+
+def test_flags_of_plugins_are_read_beside_vllms_own() -> None:
+    """They count where an abbreviation is completed, too."""
+    more = [flag_from({"names": "--plugin"}), flag_from({"names": "--gpu-hourly-usd", "kind": "float"})]
+    found = parsed("m --plugin costmeter --gpu-hourly 3.84 -tp 2", more_flags=more)
+    assert found.values == {"plugin": "costmeter", "gpu_hourly_usd": 3.84, "tensor_parallel_size": 2}
+    assert refused("m --gpu 0.9", more_flags=more).kind == "ambiguous"
+    assert refused("m --plugin costmeter").kind == "unknown"
 
 
 def test_a_file_of_flags_stands_before_the_commands_own() -> None:

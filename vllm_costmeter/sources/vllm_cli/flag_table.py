@@ -131,8 +131,13 @@ class ReleaseFlags:
         table: FlagTable,
         number: int,
         records: Sequence[Mapping[str, Any]],
+        more: Sequence[Flag] = (),
     ) -> None:
-        self._table, self._number, self._records = table, number, records
+        self._table, self._number, self._records, self._more = table, number, records, more
+
+    def plus(self, more: Sequence[Flag]) -> ReleaseFlags:
+        """With flags that a plugin adds to vLLM's parser."""
+        return ReleaseFlags(self._table, self._number, self._records, (*self._more, *more))
 
     def shape(self, config: str) -> dict[str, Any]:
         """What a configuration class takes as JSON (`config_shape.py`)."""
@@ -154,9 +159,8 @@ class ReleaseFlags:
     @cached_property
     def by_name(self) -> dict[str, Flag]:
         """Each flag by each of its names."""
-        return {
-            name: flag for record in self._records for flag in (flag_from(record),) for name in flag.names
-        }
+        flags = [*map(flag_from, self._records), *self._more]
+        return {name: flag for flag in flags for name in flag.names}
 
     @cached_property
     def by_dest(self) -> dict[str, Flag]:

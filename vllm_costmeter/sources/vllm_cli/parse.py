@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vllm_costmeter.sources.vllm_cli.flag_table import ReleaseFlags, flag_table
+from vllm_costmeter.sources.vllm_cli.flag_table import Flag, ReleaseFlags, flag_table
 from vllm_costmeter.sources.vllm_cli.refusal import ServeArgsError, UnknownWordsError
 from vllm_costmeter.sources.vllm_cli.spelling import ReadConfig, rewritten
 from vllm_costmeter.sources.vllm_cli.values import adapters, check_choice, read
@@ -38,15 +38,18 @@ def parse_serve_args(
     release: tuple[int, int, int] | None = None,
     *,
     is_module: bool = False,
+    more_flags: Sequence[Flag] = (),
     read_config: ReadConfig | None = None,
 ) -> ServeArgs:
     """Read the words behind `vllm serve` as that release does (None: the newest recorded).
 
     `is_module`: behind `python -m vllm.entrypoints.openai.api_server` instead, which takes the model by --model alone.
-    `read_config` returns keys and values of the YAML file that --config names. ServeArgsError as vLLM refuses, with the
+    `more_flags` are those that plugins add to vLLM's parser. `read_config` returns keys and values of the YAML file that --config names. ServeArgsError as vLLM refuses, with the
     first fault; only words that no flag takes are told all at once.
     """
     flags = flag_table().at(release)
+    if more_flags:
+        flags = flags.plus(more_flags)
     values: dict[str, Any] = {}
     repeated: list[str] = []
     matcher = Matcher(flags, rewritten(flags, words, read_config, is_module=is_module))
