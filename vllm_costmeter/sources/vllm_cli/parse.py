@@ -43,9 +43,9 @@ def parse_serve_args(
 ) -> ServeArgs:
     """Read the words behind `vllm serve` as that release does (None: the newest recorded).
 
-    `is_module`: behind `python -m vllm.entrypoints.openai.api_server` instead, which takes the model by --model alone.
-    `more_flags` are those that plugins add to vLLM's parser. `read_config` returns keys and values of the YAML file that --config names. ServeArgsError as vLLM refuses, with the
-    first fault; only words that no flag takes are told all at once.
+    `is_module`: behind `python -m vllm.entrypoints.openai.api_server`, which takes the model by --model alone.
+    `more_flags`: those that plugins add to vLLM's parser. `read_config` returns keys and values of the YAML file that
+    --config names. ServeArgsError where vLLM refuses, with the first fault; words that no flag takes are all in one.
     """
     flags = flag_table().at(release)
     if more_flags:
