@@ -23,7 +23,7 @@ NEEDED_BESIDE = {
 }
 """Keys that vLLM's classes want beside a key (`__post_init__` in vllm/config/kv_transfer.py and ec_transfer.py)."""
 
-ADAPTER_PATH_WITH_EQUALS_SINCE = (0, 33, 0)
+ADAPTER_PATH_WITH_EQUALS_SINCE = (0, 30, 0)
 """Before, `--lora-modules name=path` with another "=" in the path ended vLLM."""
 
 
