@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
-from upstream.flags import changes, record_of, releases_of, table_of
-from upstream.release_sources import opened
+from upstream.flags import by_field, changes, record_of, releases_of, table_of
+from upstream.release_sources import Release, opened
+
+from vllm_costmeter.sources.vllm_cli.flag_table import FILE
 
 VERSION_FILE = "__version__ = version = '9.8.7'\n"
 FILES = {"vllm/_version.py": VERSION_FILE, "vllm/a/b.py": "", "vllm/_C.abi3.so": "compiled"}
@@ -85,3 +88,16 @@ def test_a_pair_of_switches_is_kept_by_the_name_that_vllm_documents() -> None:
     assert record_of({**raw, "names": three, "off": three[1:]}) == {"names": "--enable-x", "action": "pair"}
     with pytest.raises(SystemExit, match="names"):
         record_of({**raw, "names": [*three, "--x"], "off": three[1:]})
+
+
+@pytest.mark.heavy
+def test_the_packaged_table_is_what_the_installed_vllm_tells() -> None:
+    """Flags and shapes of its release, read again from its own parser."""
+    vllm = pytest.importorskip("vllm")
+    version = vllm.__version__.partition("+")[0]
+    packaged = releases_of(json.loads(FILE.read_text()))
+    if version not in packaged:
+        pytest.skip(f"vLLM {version} is not in the table")
+    told = Release(Path(vllm.__file__).parents[1], version).describe()
+    flags = {record["names"].split()[0]: record for record in map(record_of, told["flags"])}
+    assert list(changes(packaged[version], {"flags": flags, "configs": by_field(told["configs"])})) == []
