@@ -1,0 +1,96 @@
+"""`vllm serve` MODEL and flags -> what a release of vLLM is told, or the refusal that its own parser answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vllm_costmeter.sources.vllm_cli.flag_table import Flag, ReleaseFlags, flag_table
+from vllm_costmeter.sources.vllm_cli.refusal import ServeArgsError, UnknownWordsError
+from vllm_costmeter.sources.vllm_cli.spelling import ReadConfig, rewritten
+from vllm_costmeter.sources.vllm_cli.values import adapters, check_choice, read
+from vllm_costmeter.sources.vllm_cli.words import Given, Matcher
+
+
+@dataclass(frozen=True, slots=True)
+class ServeArgs:
+    """What a command line tells a release of vLLM."""
+
+    flags: ReleaseFlags
+    """The flags of the release whose rules were used; it may be another than was asked for."""
+    model: str | None
+    """None: vLLM serves its own default model."""
+    values: Mapping[str, Any]
+    """What is given, by vLLM's name of the argument (`max_model_len`); of a JSON flag the JSON."""
+    repeated: tuple[str, ...]
+    """Flags given more than once: vLLM keeps the last."""
+    deprecated: tuple[str, ...]
+    """Flags that vLLM warns about."""
+
+    def get(self, dest: str) -> Any:
+        """What is given, else vLLM's default as JSON. KeyError where the release has no such argument."""
+        return self.values[dest] if dest in self.values else self.flags.by_dest[dest].default
+
+
+def parse_serve_args(
+    words: Sequence[str],
+    release: tuple[int, int, int] | None = None,
+    *,
+    is_module: bool = False,
+    more_flags: Sequence[Flag] = (),
+    read_config: ReadConfig | None = None,
+) -> ServeArgs:
+    """Read the words behind `vllm serve` as that release does (None: the newest recorded).
+
+    `is_module`: behind `python -m vllm.entrypoints.openai.api_server`, which takes the model by --model alone.
+    `more_flags`: those that plugins add to vLLM's parser. `read_config` returns keys and values of the YAML file that
+    --config names. ServeArgsError where vLLM refuses, with the first fault; words that no flag takes are all in one.
+    """
+    flags = flag_table().at(release)
+    if more_flags:
+        flags = flags.plus(more_flags)
+    values: dict[str, Any] = {}
+    repeated: list[str] = []
+    matcher = Matcher(flags, rewritten(flags, words, read_config, is_module=is_module))
+    for given in matcher.given():
+        if given.flag.dest in values and given.flag.action != "append":
+            repeated.append(given.flag.name)
+        _take(flags, given, values)
+    if matcher.left:
+        raise UnknownWordsError(flags, matcher.left)
+    model = values.pop("model", None)
+    if matcher.model is not None and not is_module:
+        model = matcher.model
+    deprecated = [flags.by_dest[dest].name for dest in values if flags.by_dest[dest].deprecated]
+    return ServeArgs(flags, model, values, tuple(dict.fromkeys(repeated)), tuple(deprecated))
+
+
+def _take(flags: ReleaseFlags, given: Given, values: dict[str, Any]) -> None:
+    """What argparse's action does with the words of one flag."""
+    flag = given.flag
+    if flag.action == "help":
+        raise ServeArgsError("help", f"{given.name}: asks vLLM for its help", flag=flag.name)
+    if not flag.takes_value:
+        values[flag.dest] = given.name not in flag.off
+        return
+    try:
+        read_values = [read(flags, flag, text) for text in given.values]
+    except ValueError as error:
+        raise ServeArgsError("value", str(error), flag=flag.name) from None
+    try:
+        for value in read_values:
+            check_choice(flag, value)
+    except ValueError as error:
+        raise ServeArgsError("choice", str(error), flag=flag.name) from None
+    if flag.action == "append":
+        values[flag.dest] = [*values.get(flag.dest, ()), read_values[0]]
+    elif flag.action == "lora":
+        try:
+            values[flag.dest] = adapters(flags, flag, read_values)
+        except ValueError as error:
+            raise ServeArgsError("value", str(error), flag=flag.name) from None
+    elif flag.nargs in (None, "?"):
+        values[flag.dest] = read_values[0] if read_values else flag.const
+    else:
+        values[flag.dest] = read_values

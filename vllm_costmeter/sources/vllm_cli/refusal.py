@@ -1,0 +1,75 @@
+"""A command line that vLLM refuses: what it is about, and one line that says what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vllm_costmeter.core.errors import BadInputError, nearest
+from vllm_costmeter.sources.vllm_cli.flag_table import ReleaseFlags
+from vllm_costmeter.sources.vllm_cli.old_flags import OLD_FLAGS
+
+MOST_SHOWN = 80
+"""Characters of a word that a message repeats."""
+
+
+def shown(word: str, *, quoted: bool = False) -> str:
+    """A word as a message repeats it: cut where it is long, quoted where asked for or where it does not print."""
+    text = word if len(word) <= MOST_SHOWN else f"{word[:MOST_SHOWN]}..."
+    return repr(text) if quoted or not text.isprintable() else text
+
+
+class ServeArgsError(BadInputError):
+    """vLLM would refuse this command line. `kind`: unknown, ambiguous, expected, takes no value, choice, value, help,
+    model missing or config file."""
+
+    def __init__(
+        self, kind: str, message: str, *, flag: str | None = None, words: Sequence[str] = ()
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.flag = flag
+        """The flag at fault, by the name vLLM's documentation uses."""
+        self.words = tuple(words)
+        """Of an unknown word: what no flag takes, in order; of an ambiguous one: the flags it may mean."""
+
+
+class UnknownWordsError(ServeArgsError):
+    """Words that no flag takes. The line is made when it is read: looking for the nearest names takes milliseconds."""
+
+    def __init__(self, flags: ReleaseFlags, left: Sequence[str]) -> None:
+        self._flags = flags
+        self._unknown = [word for word in left if word.startswith("-")]
+        flag = self._unknown[0].partition("=")[0] if self._unknown else None
+        super().__init__("unknown", "", flag=flag, words=left)
+
+    def __str__(self) -> str:
+        names = dict.fromkeys(word.partition("=")[0] for word in self._unknown)
+        if not names:
+            return (
+                f"{shown(' '.join(self.words), quoted=True)} belongs to no flag: vllm serve takes one MODEL"
+            )
+        return "; ".join(_unknown_flag(self._flags, name) for name in names)
+
+
+def _unknown_flag(flags: ReleaseFlags, name: str) -> str:
+    release = flags.release
+    if name == "--omni":
+        return "--omni: hands the command to vllm-omni, another server with flags of its own"
+    if by := flags.dropped_by(name):
+        return f"{name}: dropped by vLLM {by}, {release} refuses it"
+    if by := flags.brought_by(name):
+        return f"{name}: new in vLLM {by}, {release} refuses it"
+    if name in OLD_FLAGS:
+        instead = f"; use {OLD_FLAGS[name]}" if OLD_FLAGS[name] else ""
+        return f"{name}: dropped before vLLM {flags.first_recorded}, {release} refuses it{instead}"
+    return f"{shown(name)}: not a flag of vLLM {release}{nearest(name, flags.by_name)}"
+
+
+def ambiguous(flags: ReleaseFlags, word: str, matches: Sequence[str]) -> ServeArgsError:
+    """The refusal of an abbreviation of several flags."""
+    return ServeArgsError(
+        "ambiguous",
+        f"{shown(word)}: ambiguous in vLLM {flags.release}, may be {', '.join(sorted(matches))}",
+        flag=word,
+        words=sorted(matches),
+    )
