@@ -18,10 +18,13 @@ class Kernel:
     memory: float
     compute: float
     sharpness: float = 1.5
+    narrow: float = 0.0
+    """Columns by which a slice of an expert is padded: narrow slices (tensor parallel) waste that much."""
 
-    def seconds(self, read: float, work: float) -> float:
+    def seconds(self, read: float, work: float, columns: float = float("inf")) -> float:
         """`read`: seconds at the published bandwidth; `work`: seconds at the dense rate."""
-        memory, compute = read / self.memory, work / self.compute
+        waste = 1 + self.narrow / columns
+        memory, compute = read * waste / self.memory, work * waste / self.compute
         longest = max(memory, compute)
         if longest == 0:
             return self.floor
@@ -74,11 +77,11 @@ HOPPER = Generation(
         "int4": Kernel(6e-6, 0.75, 0.45),
     },
     experts={
-        "bf16": Kernel(40e-6, 1.0, 0.40),
-        "fp8": Kernel(50e-6, 1.0, 0.28),
-        "fp8_block": Kernel(50e-6, 1.0, 0.28),
-        "int4": Kernel(60e-6, 0.90, 0.15),
-        "mxfp4": Kernel(40e-6, 0.85, 0.15),
+        "bf16": Kernel(35e-6, 1.0, 0.40, 1.5, 32),
+        "fp8": Kernel(45e-6, 1.0, 0.25),
+        "fp8_block": Kernel(40e-6, 1.15, 0.25, 1.5, 128),
+        "int4": Kernel(50e-6, 0.95, 0.15, 1.5, 64),
+        "mxfp4": Kernel(50e-6, 0.85, 0.15, 1.5, 64),
     },
     attention=Kernel(12e-6, 0.88, 1.0),
     prefill_attention=0.63,
@@ -92,12 +95,12 @@ BLACKWELL = Generation(
         "int4": Kernel(8e-6, 0.50, 0.25),
     },
     experts={
-        "bf16": Kernel(20e-6, 1.0, 0.40),
-        "fp8": Kernel(20e-6, 0.90, 0.40),
-        "fp8_block": Kernel(40e-6, 1.0, 0.15),
-        "nvfp4": Kernel(20e-6, 0.90, 0.30),
-        "int4": Kernel(40e-6, 0.50, 0.10),
-        "mxfp4": Kernel(30e-6, 0.90, 0.30),
+        "bf16": Kernel(16e-6, 0.95, 0.40),
+        "fp8": Kernel(16e-6, 0.90, 0.40, 1.5, 64),
+        "fp8_block": Kernel(40e-6, 1.25, 0.20, 1.5, 128),
+        "nvfp4": Kernel(20e-6, 0.80, 0.33, 1.5, 64),
+        "int4": Kernel(40e-6, 0.60, 0.10, 1.5, 64),
+        "mxfp4": Kernel(25e-6, 1.20, 0.30, 1.5, 192),
     },
     attention=Kernel(9e-6, 0.89, 1.0),
     prefill_attention=0.60,

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 
 from step import WEIGHT_BYTES, Server
 
-OVERHEAD_BYTES = 4 * 2**30
+OVERHEAD_SHARE, MOST_OVERHEAD = 0.035, 4 * 2**30
 """Per GPU: activations, CUDA graphs, context. The project's fit check knows it better; here it is a stand-in."""
 
 
 REQUEST_PATH = 20e-3
 """Seconds from the client to the first step and back: HTTP, tokenising, the first chunk. What InferenceX, the sweep and
 others leave of TTFT at one to four requests at once (20 to 26 ms)."""
+TOKENISING = 3e-6
+"""Seconds per prompt token: what 7,373-token prompts leave beyond 922-token ones (gpt-oss-120b on B200)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ def weight_bytes(server: Server) -> float:
 
 def most_running(server: Server, requests: Requests, utilization: float = 0.9) -> float:
     """How many such requests the KV cache holds, each with its whole prompt and half its answer."""
-    room = utilization * server.gpu.memory - weight_bytes(server) / (server.tp * server.pp) - OVERHEAD_BYTES
+    room = utilization * server.gpu.memory - weight_bytes(server) / (server.tp * server.pp) 
+    room -= min(OVERHEAD_SHARE * server.gpu.memory, MOST_OVERHEAD)
     per_request = server.kv_read(requests.prompt + requests.output / 2) / server.pp + server.shape.state_bytes / server.tp
     return max(1.0, room / per_request)
 
@@ -96,7 +99,7 @@ def closed(server: Server, requests: Requests, in_flight: float, most: float | N
     prefill = prefill_seconds(server, requests, max(batch - 1, 0), together)
     tpot = decode + max(batch - 1, 0) / steps * prefill
     busy = min(0.99, batch / steps * prefill / tpot) if tpot else 0.0
-    first = REQUEST_PATH + decode / 2 * (batch > 1) + prefill + decode * (batch > 1) + prefill * busy / 2 / (1 - min(busy, 0.9))
+    first = REQUEST_PATH + TOKENISING * requests.prompt + decode / 2 * (batch > 1) + prefill + decode * (batch > 1) + prefill * busy / 2 / (1 - min(busy, 0.9))
     life = first + (steps - 1) * tpot
     rate = slots / life
     queue = max(0.0, in_flight - slots) / rate
@@ -128,4 +131,4 @@ def opened(server: Server, requests: Requests, rate: float) -> Served | None:
     step = decode + min(1.0, rate * decode) * prefill
     wait = step / 2 * min(1.0, batch) + busy * prefill / 2 / (1 - busy)
     tpot = decode / (1 - busy) * requests.steps / requests.output
-    return Served(high, REQUEST_PATH + wait + prefill + decode, tpot, rate * requests.output, busy)
+    return Served(high, REQUEST_PATH + TOKENISING * requests.prompt + wait + prefill + decode, tpot, rate * requests.output, busy)

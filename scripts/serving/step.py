@@ -67,8 +67,10 @@ class Server:
             rate = "bf16"
         if name == "mxfp4" and self.accelerated_fp4:
             rate = "fp8"
+        if name == "fp8" and part == "experts" and self.shape.experts > 16:
+            name = "fp8_block"  # mixtures of many experts are published in FP8 by blocks of 128
         kernel = known.get(name) or known.get("fp8" if rate == "fp8" else "int4") or known["bf16"]
-        return kernel, WEIGHT_BYTES[name], self.gpu.flops[rate]
+        return kernel, WEIGHT_BYTES.get(name, 1.0), self.gpu.flops[rate]
 
     def matrix(self, rows: float, inputs: float, outputs: float, part: str = "attention") -> float:
         """Seconds of `rows` x `inputs` times `inputs` x `outputs`."""
@@ -89,7 +91,8 @@ class Server:
         read = touched * sizes * weight / share * skew
         moved = tokens * shape.chosen * (2 * shape.hidden + 2 * shape.expert_intermediate / share) * 2
         work = 2 * tokens * shape.chosen * sizes / share * skew
-        return kernel.seconds((read + moved) / self.gpu.bandwidth, work / flops)
+        columns = shape.expert_intermediate / (1 if self.expert_parallel else share)
+        return kernel.seconds((read + moved) / self.gpu.bandwidth, work / flops, columns)
 
     def kv_read(self, context: float) -> float:
         """Bytes that one sequence's decode reads per GPU, all layers."""
