@@ -103,7 +103,9 @@ def closed_loop(engine: Engine, lengths: Iterable[tuple[int, int]], in_flight: i
     return done
 
 
-def open_loop(engine: Engine, lengths: Iterable[tuple[int, int]], rate: float, seed: int = 0) -> list[Sequence]:
+def open_loop(
+    engine: Engine, lengths: Iterable[tuple[int, int]], rate: float, seed: int = 0
+) -> list[Sequence]:
     """Poisson arrivals at `rate` per second."""
     draw = random.Random(seed)
     moment, coming = 0.0, deque[Sequence]()

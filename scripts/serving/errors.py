@@ -42,7 +42,12 @@ def simulated(run: truth.Run, most: float) -> Served:
 
     def seconds(decoding: int, context: float, prompt: int, before: float) -> float:
         decoding = -(-decoding // server.pp)
-        key = (decoding, round(context / 32), prompt if prompt < 64 else round(prompt / 16) * 16, round(before / 64))
+        key = (
+            decoding,
+            round(context / 32),
+            prompt if prompt < 64 else round(prompt / 16) * 16,
+            round(before / 64),
+        )
         if key not in known:
             known[key] = server.seconds(decoding, key[1] * 32, key[2], key[3] * 64)
         return known[key]
@@ -79,14 +84,23 @@ def main() -> None:
         rate = run.tokens_per_second and got.tokens_per_second * run.replicas / run.tokens_per_second - 1
         tpot = run.tpot and got.tpot / run.tpot - 1
         ttft = run.ttft and got.ttft / run.ttft - 1
-        for key in (("source", run.source), ("model", run.model), ("GPU", run.gpu), ("all", ""), ("source x GPU", f"{run.source} {run.gpu}"), ("source x model", f"{run.source} {run.model} {run.server.weights}")):
+        for key in (
+            ("source", run.source),
+            ("model", run.model),
+            ("GPU", run.gpu),
+            ("all", ""),
+            ("source x GPU", f"{run.source} {run.gpu}"),
+            ("source x model", f"{run.source} {run.model} {run.server.weights}"),
+        ):
             groups[key].append((rate, tpot, ttft))
     for (kind, name), errors in sorted(groups.items()):
         cells = []
         for column in range(3):
             values = [each[column] for each in errors if each[column] is not None]
             if values:
-                cells.append(f"{statistics.median(values):+5.0%} |{statistics.median(map(abs, values)):4.0%}|")
+                cells.append(
+                    f"{statistics.median(values):+5.0%} |{statistics.median(map(abs, values)):4.0%}|"
+                )
             else:
                 cells.append("     -      ")
         print(f"{kind:15s} {name:52s} {len(errors):4d}  rate {cells[0]}  tpot {cells[1]}  ttft {cells[2]}")

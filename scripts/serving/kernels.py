@@ -91,7 +91,7 @@ BLACKWELL = Generation(
     matrices={
         "bf16": Kernel(3e-6, 0.80, 0.72, 3),
         "fp8": Kernel(6e-6, 0.75, 0.45),
-        "nvfp4": Kernel(8e-6, 0.85, 0.40),
+        "nvfp4": Kernel(8e-6, 0.62, 0.40),
         "int4": Kernel(8e-6, 0.50, 0.25),
     },
     experts={
@@ -160,9 +160,13 @@ class Gpu:
     link: Link
 
 
-def _gpu(generation: Generation, bandwidth: float, bf16: float, fp8: float, fp4: float, gib: float, link: Link) -> Gpu:
+def _gpu(
+    generation: Generation, bandwidth: float, bf16: float, fp8: float, fp4: float, gib: float, link: Link
+) -> Gpu:
     flops = {"bf16": bf16, "fp8": fp8 or bf16, "fp4": fp4 or fp8 or bf16}
-    return Gpu(generation, bandwidth * 1e9, {name: rate * 1e12 for name, rate in flops.items()}, gib * 2**30, link)
+    return Gpu(
+        generation, bandwidth * 1e9, {name: rate * 1e12 for name, rate in flops.items()}, gib * 2**30, link
+    )
 
 
 GPUS = {

@@ -62,9 +62,12 @@ def weight_bytes(server: Server) -> float:
 
 def most_running(server: Server, requests: Requests, utilization: float = 0.9) -> float:
     """How many such requests the KV cache holds, each with its whole prompt and half its answer."""
-    room = utilization * server.gpu.memory - weight_bytes(server) / (server.tp * server.pp) 
+    room = utilization * server.gpu.memory - weight_bytes(server) / (server.tp * server.pp)
     room -= min(OVERHEAD_SHARE * server.gpu.memory, MOST_OVERHEAD)
-    per_request = server.kv_read(requests.prompt + requests.output / 2) / server.pp + server.shape.state_bytes / server.tp
+    per_request = (
+        server.kv_read(requests.prompt + requests.output / 2) / server.pp
+        + server.shape.state_bytes / server.tp
+    )
     return max(1.0, room / per_request)
 
 
@@ -99,7 +102,14 @@ def closed(server: Server, requests: Requests, in_flight: float, most: float | N
     prefill = prefill_seconds(server, requests, max(batch - 1, 0), together)
     tpot = decode + max(batch - 1, 0) / steps * prefill
     busy = min(0.99, batch / steps * prefill / tpot) if tpot else 0.0
-    first = REQUEST_PATH + TOKENISING * requests.prompt + decode / 2 * (batch > 1) + prefill + decode * (batch > 1) + prefill * busy / 2 / (1 - min(busy, 0.9))
+    first = (
+        REQUEST_PATH
+        + TOKENISING * requests.prompt
+        + decode / 2 * (batch > 1)
+        + prefill
+        + decode * (batch > 1)
+        + prefill * busy / 2 / (1 - min(busy, 0.9))
+    )
     life = first + (steps - 1) * tpot
     rate = slots / life
     queue = max(0.0, in_flight - slots) / rate
@@ -108,7 +118,13 @@ def closed(server: Server, requests: Requests, in_flight: float, most: float | N
 
 def burst(server: Server, requests: Requests, in_flight: float) -> float:
     """Mean extra wait of a first wave that arrives all at once: half of all its prompts."""
-    return in_flight / 2 * prefill_seconds(server, requests, in_flight / 2, max(1.0, min(in_flight, server.batched_tokens / requests.prompt)))
+    return (
+        in_flight
+        / 2
+        * prefill_seconds(
+            server, requests, in_flight / 2, max(1.0, min(in_flight, server.batched_tokens / requests.prompt))
+        )
+    )
 
 
 def opened(server: Server, requests: Requests, rate: float) -> Served | None:
@@ -131,4 +147,10 @@ def opened(server: Server, requests: Requests, rate: float) -> Served | None:
     step = decode + min(1.0, rate * decode) * prefill
     wait = step / 2 * min(1.0, batch) + busy * prefill / 2 / (1 - busy)
     tpot = decode / (1 - busy) * requests.steps / requests.output
-    return Served(high, REQUEST_PATH + TOKENISING * requests.prompt + wait + prefill + decode, tpot, rate * requests.output, busy)
+    return Served(
+        high,
+        REQUEST_PATH + TOKENISING * requests.prompt + wait + prefill + decode,
+        tpot,
+        rate * requests.output,
+        busy,
+    )

@@ -47,7 +47,9 @@ class Shape:
         return self.hidden * self.head_size * (2 * self.heads + 2 * self.kv_heads)
 
 
-def _dense(layers: int, hidden: int, heads: int, kv: int, size: int, vocabulary: int, inner: int, **more: int) -> Shape:
+def _dense(
+    layers: int, hidden: int, heads: int, kv: int, size: int, vocabulary: int, inner: int, **more: int
+) -> Shape:
     return Shape(layers, hidden, heads, kv, size, vocabulary, inner, **more)  # type: ignore[arg-type]
 
 
@@ -69,19 +71,39 @@ SHAPES = {
     "Qwen3-30B-A3B": Shape(48, 2048, 32, 4, 128, 151936, 0, 128, 8, 768),
     "Qwen3-235B-A22B": Shape(94, 4096, 64, 4, 128, 151936, 0, 128, 8, 1536),
     "Qwen3-Coder-480B-A35B": Shape(62, 6144, 96, 8, 128, 151936, 0, 160, 8, 2560),
-    "Llama-4-Scout": Shape(48, 5120, 40, 8, 128, 202048, 0, 16, 1, 8192, 8192, window=8192, windowed_layers=36),
+    "Llama-4-Scout": Shape(
+        48, 5120, 40, 8, 128, 202048, 0, 16, 1, 8192, 8192, window=8192, windowed_layers=36
+    ),
     "Llama-4-Maverick": Shape(
         48, 5120, 40, 8, 128, 202048, 16384, 128, 1, 8192, 8192, 24, window=8192, windowed_layers=36
     ),
     "MiniMax-M2.5": Shape(62, 3072, 48, 8, 128, 200064, 0, 256, 8, 1536),
-    "gpt-oss-20b": Shape(24, 2880, 64, 8, 64, 201088, 0, 32, 4, 2880, window=128, windowed_layers=12, quantised="experts"),
+    "gpt-oss-20b": Shape(
+        24, 2880, 64, 8, 64, 201088, 0, 32, 4, 2880, window=128, windowed_layers=12, quantised="experts"
+    ),
     "gpt-oss-120b": Shape(
         36, 2880, 64, 8, 64, 201088, 0, 128, 4, 2880, window=128, windowed_layers=18, quantised="experts"
     ),
     "GLM-4.5-Air": Shape(46, 4096, 96, 8, 128, 151552, 10944, 128, 8, 1408, 1408, 1),
     "GLM-4.6": Shape(92, 5120, 96, 8, 128, 151552, 12288, 160, 8, 1536, 1536, 3),
-    "DeepSeek-R1": Shape(61, 7168, 128, 128, 128, 129280, 18432, 256, 8, 2048, 2048, 3, latent=576, query_latent=1536),
+    "DeepSeek-R1": Shape(
+        61, 7168, 128, 128, 128, 129280, 18432, 256, 8, 2048, 2048, 3, latent=576, query_latent=1536
+    ),
     "Kimi-K2.5": Shape(
-        61, 7168, 64, 64, 128, 163840, 18432, 384, 8, 2048, 2048, 1, latent=576, query_latent=1536, quantised="experts"
+        61,
+        7168,
+        64,
+        64,
+        128,
+        163840,
+        18432,
+        384,
+        8,
+        2048,
+        2048,
+        1,
+        latent=576,
+        query_latent=1536,
+        quantised="experts",
     ),
 }

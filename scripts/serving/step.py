@@ -77,7 +77,9 @@ class Server:
         if not rows:
             return 0.0
         kernel, weight, flops = self._kernel(part)
-        read = (inputs * outputs * weight + rows * (inputs * min(weight, 2) + outputs * 2)) / self.gpu.bandwidth
+        read = (
+            inputs * outputs * weight + rows * (inputs * min(weight, 2) + outputs * 2)
+        ) / self.gpu.bandwidth
         return kernel.seconds(read, 2 * rows * inputs * outputs / flops)
 
     def experts(self, tokens: float) -> float:
@@ -131,9 +133,15 @@ class Server:
         dense = shape.layers - shape.mixture_layers
         if dense:
             inner = shape.intermediate / tp
-            seconds += dense * (self.matrix(rows, shape.hidden, 2 * inner) + self.matrix(rows, inner, shape.hidden))
+            seconds += dense * (
+                self.matrix(rows, shape.hidden, 2 * inner) + self.matrix(rows, inner, shape.hidden)
+            )
         if shape.mixture_layers:
-            mixture = self.experts(rows) + self.matrix(rows, shape.hidden, shape.experts) + 2 * gpu.generation.small_kernel
+            mixture = (
+                self.experts(rows)
+                + self.matrix(rows, shape.hidden, shape.experts)
+                + 2 * gpu.generation.small_kernel
+            )
             if shape.shared_intermediate:
                 inner = shape.shared_intermediate / tp
                 mixture += self.matrix(rows, shape.hidden, 2 * inner) + self.matrix(rows, inner, shape.hidden)

@@ -62,7 +62,9 @@ def committed() -> Iterator[Run]:
             if row["model"] not in SHAPES or row["gpu"] not in GPUS:
                 continue
             requests = Requests(float(row["prompt_tokens"]), float(row["output_tokens"]))
-            asynchronous = _host(row["version"]) or "async" in row["reference"].lower() or row["source"] == "InferenceX"
+            asynchronous = (
+                _host(row["version"]) or "async" in row["reference"].lower() or row["source"] == "InferenceX"
+            )
             big = GPUS[row["gpu"]].memory > 70 * 2**30 and not row["gpu"].startswith("A100")
             server = Server(
                 SHAPES[row["model"]],
@@ -76,7 +78,9 @@ def committed() -> Iterator[Run]:
                 batched_tokens=int(row["max_num_batched_tokens"] or (8192 if big else 2048)),
                 accelerated_fp4=row["gpu"].startswith("B"),
             )
-            rate, ttft, tpot = (_number(row[name]) for name in ("output_tokens_per_second", "ttft_ms", "tpot_ms"))
+            rate, ttft, tpot = (
+                _number(row[name]) for name in ("output_tokens_per_second", "ttft_ms", "tpot_ms")
+            )
             concurrency = float(row["concurrency"])
             stated = rate is not None
             if rate is None and ttft is not None and tpot is not None:
@@ -99,7 +103,9 @@ def sweep() -> Iterator[Run]:
         gpu = "H100 SXM" if row["hardware"] == "H100" else "A100 80GB PCIe"
         rate, tpot = float(row["tps_output"]), float(row["tpot_p50_ms"]) / 1e3
         weights = "fp8" if row["precision"] == "fp8" else "bf16"
-        server = Server(SHAPES[name], GPUS[gpu], weights, tp=int(row["gpus"]), sorts_logits=name != "Mixtral-8x7B")
+        server = Server(
+            SHAPES[name], GPUS[gpu], weights, tp=int(row["gpus"]), sorts_logits=name != "Mixtral-8x7B"
+        )
         requests = Requests(512, 256)
         yield Run(
             "arXiv 2606.11690", name, gpu, int(row["gpus"]), 1, server, requests, max(1.0, rate * tpot), 0, rate,
@@ -120,7 +126,12 @@ def ml_energy(file: Path) -> Iterator[Run]:
         weights = {"bfloat16": "bf16", "fp8": "fp8", "mxfp4": "mxfp4"}[row["wp"]]
         tp = max(int(row["tp"]), int(row["ep"]))
         server = Server(
-            SHAPES[name], GPUS[gpu], weights, tp=tp, expert_parallel=int(row["ep"]) > 1, accelerated_fp4=gpu[0] == "B",
+            SHAPES[name],
+            GPUS[gpu],
+            weights,
+            tp=tp,
+            expert_parallel=int(row["ep"]) > 1,
+            accelerated_fp4=gpu[0] == "B",
             sorts_logits=not name.startswith("gpt-oss"),
         )
         requests = Requests(ML_ENERGY_PROMPTS[row["task"]], float(row["out"]))
