@@ -73,7 +73,8 @@ SHAPES = {
     "StableLM-3B": Shape(16, 4096, 32, 32, 128, 16384, 50432, gated=False),
 }
 QUANTISED = {"nf4": 0.5 + 4 / 64, "nf4-dq": 0.5 + 1 / 64 + 4 / (64 * 256), "int4": 0.5 + 4.5 / 128}
-"""Bytes per weight: NF4 keeps one FP32 maximum per 64, double quantisation one byte (QLoRA, section 3); GPTQ groups of 128."""
+"""Bytes per weight: NF4 keeps one FP32 maximum per 64, double quantisation one byte (QLoRA, section 3).
+GPTQ groups of 128."""
 STATES = {"adamw": 2.0, "adamw8bit": 2.0 / 2, "paged_adamw8bit": 0.0}
 """Moments in units of the parameter's own width; 8-bit ones take one byte each, paged ones can leave the GPU."""
 CONTEXT = 0.6e9  # CUDA context and library workspaces, where the whole process is counted
@@ -221,13 +222,16 @@ def main() -> None:
             errors[name].append(error)
         if "-v" in sys.argv:
             gigabytes = " ".join(f"{part / 1e9:.1f}" for part in parts)
-            print(
-                f"{row['source'][:14]:14s} {row['model']:13s} {row['method']:5s} {row['weights'][:6]:6s} {row['batch_size']}x{row['sequence_length']:5s} {row['checkpointing'][:9]:9s} {row['optimizer'][:12]:12s} {float(row['peak_gb_per_gpu']):6.1f} {parts.peak / 1e9:6.1f} {error:+.0%} | {gigabytes}"
+            named = (
+                row[name]
+                for name in ("source", "model", "method", "weights", "batch_size", "sequence_length")
             )
+            print(*named, row["checkpointing"], row["optimizer"], row["peak_gb_per_gpu"], end=": ")
+            print(f"{parts.peak / 1e9:.1f} {error:+.0%} = {gigabytes}")
     for name, values in sorted(errors.items()):
-        sizes = [abs(value) for value in values]
+        middle, size = statistics.median(values), statistics.median(map(abs, values))
         print(
-            f"{name:36s} {len(values):3d}  median {statistics.median(values):+.0%}, size {statistics.median(sizes):.1%}, worst {max(values, key=abs):+.0%}"
+            f"{name:36s} {len(values):3d}  {middle:+.0%}, size {size:.1%}, worst {max(values, key=abs):+.0%}"
         )
 
 

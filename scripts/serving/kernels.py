@@ -1,7 +1,8 @@
 """What one kernel takes on each GPU: a floor, and the shares of bandwidth and dense rate it reaches.
 
-Prototype. Every constant is a fit to kernels that NVIDIA timed one by one inside vLLM (aiconfigurator 0.12.0, Apache-2.0,
-vLLM 0.24.0; A100: 0.14.0), never to serving: seconds = floor + (memory^p + compute^p)^(1/p), p = 1.5 or 6 as measured.
+Prototype. Every constant is a fit to kernels that NVIDIA timed one by one inside vLLM (aiconfigurator 0.12.0,
+Apache-2.0, vLLM 0.24.0; A100: 0.14.0), never to serving:
+seconds = floor + (memory^p + compute^p)^(1/p), p = 1.5 or 6 as measured.
 GPUs that were not timed take the constants of their generation.
 """
 
@@ -161,25 +162,27 @@ class Gpu:
 
 
 def _gpu(
-    generation: Generation, bandwidth: float, bf16: float, fp8: float, fp4: float, gib: float, link: Link
+    generation: Generation, gigabytes: float, teraflops: tuple[float, float, float], gib: float, link: Link
 ) -> Gpu:
+    """`teraflops`: dense in 16, 8 and 4 bits, 0 where the GPU has no such format."""
+    bf16, fp8, fp4 = teraflops
     flops = {"bf16": bf16, "fp8": fp8 or bf16, "fp4": fp4 or fp8 or bf16}
     return Gpu(
-        generation, bandwidth * 1e9, {name: rate * 1e12 for name, rate in flops.items()}, gib * 2**30, link
+        generation, gigabytes * 1e9, {name: rate * 1e12 for name, rate in flops.items()}, gib * 2**30, link
     )
 
 
 GPUS = {
-    "A100 40GB SXM": _gpu(AMPERE, 1555, 312, 0, 0, 39.5, NVSWITCH_2),
-    "A100 80GB SXM": _gpu(AMPERE, 2039, 312, 0, 0, 79.3, NVSWITCH_2),
-    "A100 80GB PCIe": _gpu(AMPERE, 1935, 312, 0, 0, 79.3, PCIE_4),
-    "H100 SXM": _gpu(HOPPER, 3350, 989, 1979, 0, 79.2, NVSWITCH_3),
-    "H200 SXM": _gpu(HOPPER, 4800, 989, 1979, 0, 139.8, NVSWITCH_3),
-    "B200 SXM": _gpu(BLACKWELL, 7700, 2250, 4500, 9000, 178.3, NVSWITCH_4),
-    "B300 SXM": _gpu(BLACKWELL, 7750, 2250, 4500, 14000, 267.7, NVSWITCH_4),
-    "L40S": _gpu(ADA, 864, 362, 733, 0, 44.4, PCIE_4),
-    "RTX 4090": _gpu(ADA, 1008, 165.2, 330.3, 0, 23.6, PCIE_4),
-    "RTX 5090": _gpu(CONSUMER_BLACKWELL, 1792, 209.5, 419, 1676, 31.4, PCIE_5_P2P),
-    "RTX PRO 6000 Blackwell Server": _gpu(CONSUMER_BLACKWELL, 1597, 467.8, 935.6, 1871, 95.0, PCIE_5_P2P),
-    "RTX PRO 5000 Blackwell": _gpu(CONSUMER_BLACKWELL, 1344, 258, 516, 1032, 47.5, PCIE_5_P2P),
+    "A100 40GB SXM": _gpu(AMPERE, 1555, (312, 0, 0), 39.5, NVSWITCH_2),
+    "A100 80GB SXM": _gpu(AMPERE, 2039, (312, 0, 0), 79.3, NVSWITCH_2),
+    "A100 80GB PCIe": _gpu(AMPERE, 1935, (312, 0, 0), 79.3, PCIE_4),
+    "H100 SXM": _gpu(HOPPER, 3350, (989, 1979, 0), 79.2, NVSWITCH_3),
+    "H200 SXM": _gpu(HOPPER, 4800, (989, 1979, 0), 139.8, NVSWITCH_3),
+    "B200 SXM": _gpu(BLACKWELL, 7700, (2250, 4500, 9000), 178.3, NVSWITCH_4),
+    "B300 SXM": _gpu(BLACKWELL, 7750, (2250, 4500, 14000), 267.7, NVSWITCH_4),
+    "L40S": _gpu(ADA, 864, (362, 733, 0), 44.4, PCIE_4),
+    "RTX 4090": _gpu(ADA, 1008, (165.2, 330.3, 0), 23.6, PCIE_4),
+    "RTX 5090": _gpu(CONSUMER_BLACKWELL, 1792, (209.5, 419, 1676), 31.4, PCIE_5_P2P),
+    "RTX PRO 6000 Blackwell Server": _gpu(CONSUMER_BLACKWELL, 1597, (467.8, 935.6, 1871), 95.0, PCIE_5_P2P),
+    "RTX PRO 5000 Blackwell": _gpu(CONSUMER_BLACKWELL, 1344, (258, 516, 1032), 47.5, PCIE_5_P2P),
 }

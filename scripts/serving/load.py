@@ -146,7 +146,7 @@ def opened(server: Server, requests: Requests, rate: float) -> Served | None:
     busy = min(0.95, rate * prefill)
     step = decode + min(1.0, rate * decode) * prefill
     wait = step / 2 * min(1.0, batch) + busy * prefill / 2 / (1 - busy)
-    tpot = decode / (1 - busy) * requests.steps / requests.output
+    tpot = closed(server, requests, max(high, 1.0), limit).tpot
     return Served(
         high,
         REQUEST_PATH + TOKENISING * requests.prompt + wait + prefill + decode,

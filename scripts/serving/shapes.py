@@ -47,26 +47,20 @@ class Shape:
         return self.hidden * self.head_size * (2 * self.heads + 2 * self.kv_heads)
 
 
-def _dense(
-    layers: int, hidden: int, heads: int, kv: int, size: int, vocabulary: int, inner: int, **more: int
-) -> Shape:
-    return Shape(layers, hidden, heads, kv, size, vocabulary, inner, **more)  # type: ignore[arg-type]
-
-
 SHAPES = {
-    "Qwen2.5-3B": _dense(36, 2048, 16, 2, 128, 151936, 11008),
-    "Qwen2.5-7B": _dense(28, 3584, 28, 4, 128, 152064, 18944),
-    "Qwen2.5-14B": _dense(48, 5120, 40, 8, 128, 152064, 13824),
-    "Qwen3-0.6B": _dense(28, 1024, 16, 8, 128, 151936, 3072),
-    "Qwen3-8B": _dense(36, 4096, 32, 8, 128, 151936, 12288),
-    "Qwen3-14B": _dense(40, 5120, 40, 8, 128, 151936, 17408),
-    "Qwen3-32B": _dense(64, 5120, 64, 8, 128, 151936, 25600),
-    "Mistral-7B": _dense(32, 4096, 32, 8, 128, 32768, 14336),
-    "Llama-3.1-8B": _dense(32, 4096, 32, 8, 128, 128256, 14336),
-    "Llama-3.3-70B": _dense(80, 8192, 64, 8, 128, 128256, 28672),
-    "Llama-3.1-405B": _dense(126, 16384, 128, 8, 128, 128256, 53248),
-    "gemma-3-12b": _dense(48, 3840, 16, 8, 256, 262208, 15360, window=1024, windowed_layers=40),
-    "gemma-3-27b": _dense(62, 5376, 32, 16, 128, 262208, 21504, window=1024, windowed_layers=52),
+    "Qwen2.5-3B": Shape(36, 2048, 16, 2, 128, 151936, 11008),
+    "Qwen2.5-7B": Shape(28, 3584, 28, 4, 128, 152064, 18944),
+    "Qwen2.5-14B": Shape(48, 5120, 40, 8, 128, 152064, 13824),
+    "Qwen3-0.6B": Shape(28, 1024, 16, 8, 128, 151936, 3072),
+    "Qwen3-8B": Shape(36, 4096, 32, 8, 128, 151936, 12288),
+    "Qwen3-14B": Shape(40, 5120, 40, 8, 128, 151936, 17408),
+    "Qwen3-32B": Shape(64, 5120, 64, 8, 128, 151936, 25600),
+    "Mistral-7B": Shape(32, 4096, 32, 8, 128, 32768, 14336),
+    "Llama-3.1-8B": Shape(32, 4096, 32, 8, 128, 128256, 14336),
+    "Llama-3.3-70B": Shape(80, 8192, 64, 8, 128, 128256, 28672),
+    "Llama-3.1-405B": Shape(126, 16384, 128, 8, 128, 128256, 53248),
+    "gemma-3-12b": Shape(48, 3840, 16, 8, 256, 262208, 15360, window=1024, windowed_layers=40),
+    "gemma-3-27b": Shape(62, 5376, 32, 16, 128, 262208, 21504, window=1024, windowed_layers=52),
     "Mixtral-8x7B": Shape(32, 4096, 32, 8, 128, 32000, 0, 8, 2, 14336),
     "Qwen3-30B-A3B": Shape(48, 2048, 32, 4, 128, 151936, 0, 128, 8, 768),
     "Qwen3-235B-A22B": Shape(94, 4096, 64, 4, 128, 151936, 0, 128, 8, 1536),

@@ -1,6 +1,7 @@
 """The seconds of one engine step: `decoding` sequences take one token each, and a chunk of a prompt rides along.
 
-Prototype of a pure model. A step is the sum of its kernels (kernels.py) plus what the host needs where it is not hidden.
+Prototype of a pure model. A step is the sum of its kernels (kernels.py) plus what the host needs where that is not
+hidden.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ SYNCHRONOUS = Host(base=0.4e-3, per_sequence=45e-6, hidden=0.0)
 ASYNCHRONOUS = Host(base=0.4e-3, per_sequence=45e-6, hidden=1.0)
 """The same work beside the GPU's: InferenceX leaves less than 0.1 ms of a step unexplained."""
 SORTED_LOGIT = 0.2e-9
-"""Seconds per logit that top-p or top-k sampling sorts on an H100, per sequence and step, until the Triton sampler came."""
+"""Seconds per logit that top-p or top-k sampling sorts on an H100, per sequence and step (before 0.20's sampler)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,8 @@ def committed() -> Iterator[Run]:
             yield Run(
                 row["source"], row["model"], row["gpu"], int(row["gpus"]), int(row["replicas"]), server, requests,
                 concurrency, int(row["requests"] or 0), rate, ttft and ttft / 1e3, tpot and tpot / 1e3, row["split"],
-                int(row["max_num_seqs"] or (1024 if big else 256)), int(row["attention_dp"] or 1), row["reference"], stated,
+                int(row["max_num_seqs"] or (1024 if big else 256)), int(row["attention_dp"] or 1),
+                row["reference"], stated,
             )  # fmt: skip
 
 
