@@ -11,11 +11,13 @@ VENV := .venv/bin
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: setup ## install everything, serve a tiny model, drive it, and watch its cost live
+demo: python ## check two models at once, install a real vLLM, serve a tiny model, watch its cost live
+	@$(PYTHON) scripts/demo/checks.py
+	@$(PYTHON) scripts/install
 	@$(VENV)/python scripts/demo
 
-test: setup-tests lint ## everything: lint, types, fast tests, end-to-end tests on a real vLLM and Prometheus
-	@$(VENV)/python -m pytest --heavy
+test: setup-tests lint ## everything: lint, types, fast tests, end-to-end tests on a real vLLM and Prometheus, and a table of it
+	@$(VENV)/python -m pytest --heavy --durations=10 --durations-min=1
 
 test-fast: setup ## the tests that need no server, under a minute
 	@$(VENV)/python -m pytest

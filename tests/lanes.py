@@ -32,7 +32,7 @@ def open_lanes(config: pytest.Config) -> None:
 
 def unit_of(nodeid: str) -> str:
     """What one lane runs in one go."""
-    file = PurePosixPath(nodeid.split("::")[0])
+    file = PurePosixPath(nodeid.partition("::")[0])
     if E2E in file.parents and file.parent != E2E:
         return str(E2E / file.relative_to(E2E).parts[0])
     return str(file)
@@ -55,7 +55,7 @@ def rank(item: pytest.Item, unit: str) -> int:
     needed = getattr(item, "fixturenames", ())
     if "both_slots" in needed:
         return 1
-    if "serve" not in needed:
+    if "slots" not in needed:
         return 2
     return 4 if unit.endswith(".py") else 3
 

@@ -25,13 +25,13 @@ class Part:
 
 def part_of(nodeid: str) -> str:
     """tests/core, tests/e2e/metered, tests/e2e/test_wheel.py: the folder, and in e2e the unit that has its servers."""
-    parts = PurePosixPath(nodeid.split("::")[0]).parts
+    parts = PurePosixPath(nodeid.partition("::")[0]).parts
     kept = 3 if parts[1:2] == ("e2e",) else 2
     return "/".join(parts[:kept])
 
 
 def parts_of(reports: Mapping[str, Iterable[object]]) -> dict[str, Part]:
-    """The parts in the order of their names, from the terminal's reports by outcome ("" holds set-ups and tear-downs)."""
+    """The parts in the order of their names, from the terminal's reports by outcome ("": set-ups and tear-downs)."""
     parts: dict[str, Part] = {}
     for outcome in ("", *OUTCOMES):
         for report in reports.get(outcome, ()):
@@ -59,11 +59,8 @@ def table(parts: Mapping[str, Part], left_out: Sequence[str] = ()) -> list[str]:
     for name, part in parts.items():
         numbers = [part.counts[outcome] for outcome in ("passed", "failed", "skipped")]
         rows.append((name, *map(str, numbers), f"{part.seconds:.0f}"))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))])
-        for row in rows
-    ]
+    name_width = max(len(row[0]) for row in rows)
+    lines = ["".join([row[0].ljust(name_width), *(cell.rjust(9) for cell in row[1:])]) for row in rows]
     lines += [f"not run: {what}" for what in left_out]
     for name, part in parts.items():
         lines += [f"skipped: {number} of {name}: {reason}" for reason, number in sorted(part.reasons.items())]

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from http_stand_in import serving
+from required_tool import required_module
 
 from vllm_costmeter.cli.main import main
 
@@ -225,7 +226,7 @@ def test_an_api_is_compared_for_tokens_really_served(capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("ending", ["svg", "png"])
 def test_a_comparison_is_drawn(tmp_path: Path, ending: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Both panels, the break-even marked, and the same file for the same question."""
-    pytest.importorskip("matplotlib")
+    required_module("matplotlib")
     file, again = tmp_path / f"a.{ending}", tmp_path / f"b.{ending}"
     for each in (file, again):
         assert main([*COMMANDS["compare"], "--plot", str(each)]) == 0

@@ -1,4 +1,4 @@
-"""Two starts with the same flags, one after the other: what the first leaves for the second, in files of vLLM and ours."""
+"""Two starts with the same flags, one after the other: what the first leaves for the second in files."""
 
 from __future__ import annotations
 
