@@ -4,6 +4,7 @@ CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
 IS_USABLE := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON := $(shell for p in $(CANDIDATES); do $$p -c '$(IS_USABLE)' 2>/dev/null && { command -v $$p; break; }; done)
 VENV := .venv/bin
+export PYTHONDONTWRITEBYTECODE := # pip compiles nothing here (scripts/install/pip_command.py): what is imported is compiled once
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast lint bench phases accuracy docs clean setup setup-tests python

@@ -46,6 +46,9 @@ class Server:
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """What a server on a small machine needs: no network, no usage report, 1 GiB of KV cache on a CPU."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
+    inherited.pop(
+        "PYTHONDONTWRITEBYTECODE", None
+    )  # a container often sets it: then every start compiles vLLM anew
     return {
         **inherited,
         "HF_HUB_OFFLINE": "1",

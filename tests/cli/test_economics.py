@@ -34,8 +34,7 @@ COMMANDS = {
         "Qwen3-32B",
         "--tokens",
         "10,0,5",
-        "--own-usd",
-        "1",
+        *("--own-usd", "1"),
     ],
     "estimate": ["estimate", "Llama 3.1 8B", "--gpu", "H100 SXM", "--concurrency", "8"],
 }
