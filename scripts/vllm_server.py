@@ -21,7 +21,7 @@ STOP_WITHIN_SECONDS = 10
 PORTS = range(
     10_000, 32_000
 )  # below those that the kernel gives to outgoing connections (32768 and up by default)
-GUARD = 'read -r _; kill -TERM -- "-$1"; sleep 10; kill -KILL -- "-$1"'
+GUARD = 'read -r _; kill -s TERM -- "-$1"; sleep 10; kill -s KILL -- "-$1"'
 """Ends the group $1 once its standard input is closed, which the kernel does whatever ends us."""
 NOT_INHERITED = ("VLLM_PLUGINS", "COSTMETER_", "_COSTMETER_")  # what a person has set for their own server
 
