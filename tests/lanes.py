@@ -41,23 +41,21 @@ def unit_of(nodeid: str) -> str:
 def in_order(items: list[pytest.Item]) -> list[pytest.Item]:
     """Fast tests first. Then what needs both places for servers, beside it what needs none, and last what needs one:
     folders, which are long, before files."""
-    ranks: dict[str, int] = {}
+    units: dict[str, list[pytest.Item]] = {}
     for item in items:
-        unit = unit_of(item.nodeid)
-        ranks[unit] = min(ranks.get(unit, 9), rank(item, unit))
+        units.setdefault(unit_of(item.nodeid), []).append(item)
+    ranks = {unit: rank(unit, within) for unit, within in units.items()}
     return sorted(items, key=lambda item: ranks[unit_of(item.nodeid)])
 
 
-def rank(item: pytest.Item, unit: str) -> int:
+def rank(unit: str, items: list[pytest.Item]) -> int:
     """The lower the earlier."""
-    if not item.get_closest_marker("heavy"):
-        return 0
-    needed = getattr(item, "fixturenames", ())
+    needed = {name for item in items for name in getattr(item, "fixturenames", ())}
     if "both_slots" in needed:
         return 1
-    if "slots" not in needed:
-        return 2
-    return 4 if unit.endswith(".py") else 3
+    if "slots" in needed:
+        return 4 if unit.endswith(".py") else 3
+    return 2 if all(item.get_closest_marker("heavy") for item in items) else 0
 
 
 def scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:

@@ -60,7 +60,7 @@ def test_a_port_is_no_connection_s() -> None:
 
 
 def test_a_server_keeps_its_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A container that forbids it would compile vLLM at every start. What a person set for a server of theirs is out."""
+    """A container that forbids it would compile vLLM at every start. What a person set for their own server is out."""
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setenv("COSTMETER_GPU_HOURLY_USD", "3")
     assert not {"PYTHONDONTWRITEBYTECODE", "COSTMETER_GPU_HOURLY_USD"} & environment().keys()
