@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """The table of what ran, after a whole run; after any run that skipped something."""
     parts = what_was_run.parts_of(terminalreporter.stats)
-    if len(parts) == 1 and not any(part.reasons for part in parts.values()):
+    if len(parts) <= 1 and not any(part.reasons for part in parts.values()):
         return
     asked_for_all = config.getoption("--heavy") or "heavy" in config.getoption("-m")
     left_out = () if asked_for_all else ("tests that need a real server (pytest --heavy, make test)",)
