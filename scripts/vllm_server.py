@@ -44,7 +44,8 @@ class Server:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What a server on a small machine needs: no network, no usage report, 1 GiB of KV cache on a CPU."""
+    """What a server on a small machine needs: no network, no usage report, 1 GiB of KV cache on a CPU, and nothing that
+    PyTorch compiles: a request with logprobs asks for that, and it cannot link where its path has a space (2.13)."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
     inherited.pop(
         "PYTHONDONTWRITEBYTECODE", None
@@ -54,6 +55,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_CPU_KVCACHE_SPACE": "1",
+        "TORCHDYNAMO_DISABLE": "1",
         "PYTHONUNBUFFERED": "1",
         **(extra or {}),
     }
