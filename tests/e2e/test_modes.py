@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import client
-import httpx
 import pytest
 from counts import counts
 from harness import METERED, USD_PER_HOUR, Serve
@@ -48,7 +47,7 @@ def test_a_pooling_model_is_priced_by_its_prompts(serve: Serve) -> None:
         for number in range(20):
             body = {"model": "tiny", "input": f"embed this, number {number} " * 10}
             answer = (
-                httpx.post(f"{server.url}/v1/embeddings", json=body, timeout=60).raise_for_status().json()
+                client.post(f"{server.url}/v1/embeddings", json=body, timeout=60).raise_for_status().json()
             )
             prompt_tokens += answer["usage"]["prompt_tokens"]
         ours, theirs = counts(server.url)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import client
-import httpx
 import pytest
 from vllm_server import Server
 from witness import processes_that_loaded
@@ -40,6 +39,6 @@ def test_the_log_holds_no_complaint_of_ours(metered: Server) -> None:
 
 def test_our_own_endpoint_answers(metered: Server) -> None:
     """The endpoint plugin that `--plugin costmeter` lets in serves the meter's status."""
-    answer = httpx.get(f"{metered.url}/costmeter", timeout=10)
+    answer = client.get(f"{metered.url}/costmeter", timeout=10)
     assert answer.status_code == 200
     assert answer.json()

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 
 import client
-import httpx
 import pytest
 from harness import RULE_FILES, USD_PER_HOUR
 from nvml_stand_in import Mood
@@ -87,7 +86,7 @@ def test_every_recorded_series_is_there(scraped: PrometheusServer, record: str) 
 
 def test_prometheus_evaluates_every_rule_without_a_complaint(scraped: PrometheusServer) -> None:
     """All healthy: no expression matches many to many, no two rules make the same series."""
-    groups = httpx.get(f"{scraped.url}/api/v1/rules").json()["data"]["groups"]
+    groups = client.get(f"{scraped.url}/api/v1/rules").json()["data"]["groups"]
     health = {
         rule["name"]: (rule["health"], rule.get("lastError")) for group in groups for rule in group["rules"]
     }
