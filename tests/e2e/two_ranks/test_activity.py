@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from busy_time import LATE_SECONDS, LONGEST_WAY_SECONDS, active_seconds, warm_up
+from busy_time import LATE_SECONDS, active_seconds, warm_up
 from vllm_server import Server
 
 pytestmark = pytest.mark.heavy
 
 
 def test_two_engines_work_each_for_itself(two_ranks: Server) -> None:
-    """One request at a time keeps one rank busy; of many each rank has its own seconds, together no fewer than the
-    clients waited and no more than twice that."""
+    """One request at a time keeps one rank busy, many keep both."""
     warm_up(two_ranks)
     active, union, inside = active_seconds(two_ranks, (1, 1, 1, 1))
     assert active == pytest.approx(inside, rel=0.02)
     assert active < union
     active, union, _ = active_seconds(two_ranks, (6, 8))
-    assert union - 2 * LONGEST_WAY_SECONDS < active < 2 * (union + 2 * LATE_SECONDS)
+    assert union * 1.2 < active < 2 * (union + 2 * LATE_SECONDS)
