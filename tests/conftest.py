@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import signal
 
+import hypothesis
 import lanes
 import pytest
 import what_was_run
+
+hypothesis.settings.register_profile(
+    "busy machine", deadline=None
+)  # other work runs here: no test is on the clock
+hypothesis.settings.load_profile("busy machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
