@@ -4,6 +4,7 @@ CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
 IS_USABLE := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON := $(shell for p in $(CANDIDATES); do $$p -c '$(IS_USABLE)' 2>/dev/null && { command -v $$p; break; }; done)
 VENV := .venv/bin
+export PYTHONDONTWRITEBYTECODE := # pip compiles nothing here (scripts/install/pip_command.py): what is imported is compiled once
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast lint bench phases accuracy docs clean setup setup-tests python
@@ -11,11 +12,13 @@ VENV := .venv/bin
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: setup ## install everything, serve a tiny model, drive it, and watch its cost live
+demo: python ## check two models at once, install a real vLLM, serve a tiny model, watch its cost live
+	@$(PYTHON) scripts/demo/checks.py
+	@$(PYTHON) scripts/install
 	@$(VENV)/python scripts/demo
 
-test: setup-tests lint ## everything: lint, types, fast tests, end-to-end tests on a real vLLM and Prometheus
-	@$(VENV)/python -m pytest --heavy
+test: setup-tests lint ## everything: lint, types, fast tests, end-to-end tests on a real vLLM and Prometheus, and a table of it
+	@$(VENV)/python -m pytest --heavy --durations=10 --durations-min=1
 
 test-fast: setup ## the tests that need no server, under a minute
 	@$(VENV)/python -m pytest

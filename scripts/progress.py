@@ -61,7 +61,13 @@ def run_step(
         output.flush()
         start_bytes = output.tell()
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=env,
+            start_new_session=True,
+            close_fds=False,  # the caller's lock, where it is inheritable, is held as long as the command runs
         )
         try:
             while child.poll() is None:

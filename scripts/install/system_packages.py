@@ -10,7 +10,7 @@ from pathlib import Path
 
 from progress import StepFailedError, run_step
 
-PACKAGE_BY_COMMAND = {"prometheus": "prometheus", "promtool": "prometheus", "gcc": "gcc"}
+PACKAGE_BY_COMMAND = {"prometheus": "prometheus", "promtool": "prometheus", "gcc": "gcc", "npm": "npm"}
 SERVICE_POLICY = Path("/usr/sbin/policy-rc.d")  # Debian asks it before a package's service is started
 DENY_SERVICES = "#!/bin/sh\nexit 101\n"
 

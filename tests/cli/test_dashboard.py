@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from outputs.grafana_stand_in import TOKEN, running_grafana
+from required_tool import required_tool
 
 from vllm_costmeter.cli.main import main
 from vllm_costmeter.outputs.api_prices import ApiPrices
@@ -194,5 +194,5 @@ def test_rules_take_limits(tmp_path: Path) -> None:
     expressions = " ".join(rule["expr"] for group in groups for rule in group["rules"])
     for value in flags.values():
         assert f" {value}" in expressions
-    if promtool := shutil.which("promtool"):
-        subprocess.run([promtool, "check", "rules", *tmp_path.iterdir()], check=True, capture_output=True)
+    promtool = required_tool("promtool")
+    subprocess.run([promtool, "check", "rules", *tmp_path.iterdir()], check=True, capture_output=True)

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from http_stand_in import serving
+from required_tool import required_module
 
 from vllm_costmeter.cli.main import main
 
@@ -26,15 +27,8 @@ COMMANDS = {
     "matrix": ["matrix", "--gpus", "RTX 4090,8x RTX 4090"],
     "compare": ["compare", "--plan", "RTX 4090 160h 2550tok/s owned", "--purchase-usd", "2000"],
     "compare-api": [
-        "compare",
-        "--against",
-        "api",
-        "--api-model",
-        "Qwen3-32B",
-        "--tokens",
-        "10,0,5",
-        "--own-usd",
-        "1",
+        *("compare", "--against", "api", "--api-model", "Qwen3-32B"),
+        *("--tokens", "10,0,5", "--own-usd", "1"),
     ],
     "estimate": ["estimate", "Llama 3.1 8B", "--gpu", "H100 SXM", "--concurrency", "8"],
 }
@@ -222,10 +216,11 @@ def test_an_api_is_compared_for_tokens_really_served(capsys: pytest.CaptureFixtu
     assert held["own_usd"] == 1.1
 
 
+@pytest.mark.heavy  # matplotlib takes two seconds
 @pytest.mark.parametrize("ending", ["svg", "png"])
 def test_a_comparison_is_drawn(tmp_path: Path, ending: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Both panels, the break-even marked, and the same file for the same question."""
-    pytest.importorskip("matplotlib")
+    required_module("matplotlib")
     file, again = tmp_path / f"a.{ending}", tmp_path / f"b.{ending}"
     for each in (file, again):
         assert main([*COMMANDS["compare"], "--plot", str(each)]) == 0

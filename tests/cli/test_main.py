@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 from vllm_costmeter import __version__
 from vllm_costmeter.cli import main as command
 from vllm_costmeter.core.errors import NotUnderstoodError
+
+COSTMETER = f"{shlex.quote(sys.executable)} -m vllm_costmeter.cli.main"
+"""As a shell's words."""
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, fault: BaseException | None) -> None:
@@ -82,15 +86,14 @@ def test_faults_have_exit_codes_and_no_traceback(
 def test_a_closed_pipe_is_quiet() -> None:
     """`costmeter check ... | head -1` prints no traceback."""
     done = subprocess.run(
-        f"{sys.executable} -m vllm_costmeter.cli.main --help | true",
+        f"{COSTMETER} --help | true",
         shell=True,
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
     )
-    assert "Traceback" not in done.stderr
-    assert "BrokenPipe" not in done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_full_disk_is_one_line() -> None:
@@ -104,6 +107,6 @@ def test_a_full_disk_is_one_line() -> None:
 
 def test_a_closed_output_leaves_the_exit_code() -> None:
     """`costmeter check ... >&-`: nobody reads the answer, and it is no fault."""
-    command = f"{sys.executable} -m vllm_costmeter.cli.main gpus >&-"
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    command = f"{COSTMETER} gpus >&-"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -10,7 +10,7 @@ import estimate_fit
 import estimates
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.errors import BadInputError
@@ -69,7 +69,6 @@ def test_tokens_sent_to_experts_take_time() -> None:
     assert mixture.estimated < free.generated_tokens_per_second
 
 
-@settings(deadline=None)
 @given(st.integers(1, 1024), st.integers(1, 100_000), st.integers(1, 10_000), st.sampled_from([1, 2, 8]))
 def test_no_estimate_is_above_the_floor(concurrency: int, prompt: int, output: int, cards: int) -> None:
     """The limiting resource at 100 % is faster than any estimate, and the range holds the estimate."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 import httpx
+from client import connection
 
 POLL_SECONDS = 0.005
 DOLLARS = re.compile(r"^costmeter_cost_usd_total\{[^}]*\} (\S+)", re.MULTILINE)
@@ -32,27 +33,27 @@ def rate_of(
     counter: re.Pattern[str], url: str, meanwhile: Callable[[], object], at_least_seconds: float
 ) -> float:
     """How fast a counter runs, per second."""
-    with httpx.Client(timeout=30) as client:
-        started_seconds, before = next_change(counter, client, url)
+    with connection(30) as http:
+        started_seconds, before = next_change(counter, http, url)
         meanwhile()
         time.sleep(max(0.0, started_seconds + at_least_seconds - time.monotonic()))
-        ended_seconds, after = next_change(counter, client, url)
+        ended_seconds, after = next_change(counter, http, url)
     return (after - before) / (ended_seconds - started_seconds)
 
 
-def next_change(counter: re.Pattern[str], client: httpx.Client, url: str) -> tuple[float, float]:
+def next_change(counter: re.Pattern[str], http: httpx.Client, url: str) -> tuple[float, float]:
     """(when, value) of the next update of the counter's sum."""
-    first = summed(counter, client, url)
+    first = summed(counter, http, url)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         asked_seconds = time.monotonic()
-        now = summed(counter, client, url)
+        now = summed(counter, http, url)
         if now != first:
             return (asked_seconds + time.monotonic()) / 2, now
         time.sleep(POLL_SECONDS)
     raise AssertionError(f"{counter.pattern} stood still for 20 s at {first}")
 
 
-def summed(counter: re.Pattern[str], client: httpx.Client, url: str) -> float:
+def summed(counter: re.Pattern[str], http: httpx.Client, url: str) -> float:
     """The sum of all samples of a counter."""
-    return sum(float(value) for value in counter.findall(client.get(f"{url}/metrics").text))
+    return sum(float(value) for value in counter.findall(http.get(f"{url}/metrics").text))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import client
+from patience import holds_within
 from scrape import scrape
 
 
@@ -32,3 +34,13 @@ def counts(url: str) -> tuple[Counts, Counts]:
     )
     prompt, cached = page.total("vllm:prompt_tokens_total"), page.total("vllm:prompt_tokens_cached_total")
     return ours, Counts(int(prompt - cached), int(cached), int(page.total("vllm:generation_tokens_total")))
+
+
+def count_exactly(url: str) -> None:
+    """Many connections, spread over the API servers, add up to the clients' usage and to vLLM's counters."""
+    before, _ = counts(url)
+    usages = client.load(url, requests=80, at_once=16)
+    generated = sum(usage["completion_tokens"] for usage in usages)
+    assert holds_within(lambda: counts(url)[0].since(before).generated == generated)
+    ours, theirs = counts(url)
+    assert ours == theirs

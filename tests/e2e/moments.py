@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
-import httpx
+from client import connection
 from scrape import Scrape, parse
 from vllm_server import Server
 
@@ -24,10 +24,10 @@ def seen(server: Server) -> Moment:
     """Now: the page of a quick request, or on a busy machine of the quickest of several, because the middle of a slow
     one may be far from the moment the page is of."""
     quickest, took = Moment(0.0, parse("")), float("inf")
-    with httpx.Client(timeout=30) as client:
+    with connection(30) as http:
         for _ in range(MOST_TRIES):
             asked = time.monotonic()
-            text = client.get(f"{server.url}/metrics").text
+            text = http.get(f"{server.url}/metrics").text
             answered = time.monotonic()
             if answered - asked < took:
                 quickest, took = Moment((asked + answered) / 2, parse(text)), answered - asked

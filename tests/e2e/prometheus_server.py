@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import client
 from vllm_server import ServerFailedError, answers, end_of, free_port, running
 
 CONFIG = """\
@@ -33,7 +33,7 @@ class PrometheusServer:
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The series an instant query returns; raises where Prometheus refuses the expression."""
-        answer = httpx.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=30).json()
+        answer = client.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=30).json()
         if answer["status"] != "success":
             raise ValueError(f"{expression}: {answer['error']}")
         result: list[dict[str, Any]] = answer["data"]["result"]

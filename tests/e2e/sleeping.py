@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import httpx
+import client
 from vllm_server import Server
 
 
@@ -23,9 +23,9 @@ class Sleep:
 def asleep(server: Server, level: int) -> Iterator[Sleep]:
     """Asleep within, awake after."""
     slept, asked = Sleep(), time.monotonic()
-    httpx.post(f"{server.url}/sleep", params={"level": level}, timeout=60).raise_for_status()
+    client.post(f"{server.url}/sleep", params={"level": level}, timeout=60).raise_for_status()
     answered = time.monotonic()
     yield slept
     slept.least_seconds = time.monotonic() - answered
-    httpx.post(f"{server.url}/wake_up", timeout=60).raise_for_status()
+    client.post(f"{server.url}/wake_up", timeout=60).raise_for_status()
     slept.most_seconds = time.monotonic() - asked

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
 
 import client
 import pytest
@@ -27,25 +31,50 @@ def adapted(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield server
 
 
-def ask(server: Server, *models: str) -> dict[str, float]:
-    """One request for each, all at once; returns the active dollars that this added: "all", and by adapter."""
+@dataclass(frozen=True)
+class Request:
+    """When one request ran, from its client's point of view."""
+
+    model: str
+    began: float
+    ended: float
+    generated: int
+
+
+def request(server: Server, model: str) -> Request:
+    """One request of its own client."""
+    began = time.monotonic()
+    usage = client.complete(server.url, f"as {model}", model=model, max_tokens=TOKENS, ignore_eos=True)
+    return Request(model, began, time.monotonic(), usage["completion_tokens"])
+
+
+def shares(ran: Sequence[Request]) -> dict[str, float]:
+    """Each model's part of the time in which any request ran, divided equally among those that ran at each moment."""
+    moments = sorted({moment for one in ran for moment in (one.began, one.ended)})
+    seconds: dict[str, float] = defaultdict(float)
+    for start, end in pairwise(moments):
+        running = [one.model for one in ran if one.began <= start and end <= one.ended]
+        for model in running:
+            seconds[model] += (end - start) / len(running)
+    return {model: part / sum(seconds.values()) for model, part in seconds.items()}
+
+
+def ask(server: Server, *models: str) -> tuple[dict[str, float], dict[str, float]]:
+    """One request for each, all at once; returns the active dollars that this added ("all", and by adapter) and each
+    model's share of the time as the clients saw it."""
     before, earlier = scrape(server.url), counts(server.url)[0]
     with ThreadPoolExecutor(len(models)) as pool:
-        usages = pool.map(
-            lambda model: client.complete(
-                server.url, f"as {model}", model=model, max_tokens=TOKENS, ignore_eos=True
-            ),
-            models,
-        )
-        generated = sum(usage["completion_tokens"] for usage in usages)
+        ran = list(pool.map(lambda model: request(server, model), models))
+    generated = sum(one.generated for one in ran)
     assert holds_within(lambda: counts(server.url)[0].since(earlier).generated == generated)
     assert holds_within(lambda: is_idle(server))
     ours, theirs = counts(server.url)
     assert ours == theirs
-    return {
+    added = {
         name: usd - usd_by_adapter(before).get(name, 0.0)
         for name, usd in usd_by_adapter(scrape(server.url)).items()
     }
+    return added, shares(ran)
 
 
 def is_idle(server: Server) -> bool:
@@ -61,22 +90,20 @@ def usd_by_adapter(page: Scrape) -> dict[str, float]:
 
 def test_an_adapter_alone_takes_the_active_bill(adapted: Server) -> None:
     """What is active while only its requests run is its own, but for the first step; the base model has no label."""
-    assert ask(adapted, "tiny").keys() == {"all"}
+    assert ask(adapted, "tiny")[0].keys() == {"all"}
     ask(adapted, "german")  # loads it, in one long step
-    added = ask(adapted, "german")
+    added, _ = ask(adapted, "german")
     assert added["all"] * 0.9 < added["german"] <= added["all"] * (1 + 1e-9)
 
 
 def test_adapters_and_the_base_model_share_what_runs_at_once(adapted: Server) -> None:
-    """Two requests of an adapter, one of another and one of the base model: about a half, a quarter, and a quarter that
-    has no label. Which of them overlap is the machine's affair; equal parts of a moment are held in core."""
+    """Two requests of an adapter, one of another and one of the base model: what runs at a moment shares it equally,
+    about a half, a quarter, and a quarter that has no label."""
     ask(adapted, "polite")
-    added = ask(adapted, "german", "german", "polite", "tiny")
+    added, share = ask(adapted, "german", "german", "polite", "tiny")
     assert added.keys() == {"all", "german", "polite"}
-    german, polite = (added[name] / added["all"] for name in ("german", "polite"))
-    assert 0.3 < german < 0.75
-    assert 0.1 < polite < 0.5
-    assert polite < german < 1 - polite
+    for name in ("german", "polite"):
+        assert added[name] / added["all"] == pytest.approx(share[name], abs=0.06)
 
 
 def test_vllm_s_own_estimates_split_the_active_bill(adapted: Server) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from harness import ROOT
+from required_tool import missing, required_tool
 
 pytestmark = pytest.mark.heavy
 
@@ -25,9 +25,7 @@ OF_PROMETHEUS_ANNOTATIONS = "    expr?: string;\n    titleFormat?: string;\n"
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the published types and a TypeScript compiler."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not on the PATH")
+    npm = required_tool("npm")
     folder = tmp_path_factory.mktemp("schema")
     install = [
         npm,
@@ -41,7 +39,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     done = subprocess.run(install, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
     if done.returncode:
-        pytest.skip(f"npm could not install the schema: {done.stderr[-300:]}")
+        missing(f"npm could not install the schema: {done.stderr[-300:]}")
     types = (folder / TYPES).read_text()
     types = re.sub(r"export declare enum (\w+) \{(.*?)\}", values_of, types, flags=re.DOTALL)
     types = types.replace(

@@ -1,14 +1,11 @@
-"""Ways of serving in which tokens are not one per step or come from elsewhere: speculation, models that generate
-nothing, disaggregated prefill."""
+"""Ways of serving in which tokens are not one per step: speculation, models that generate nothing."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import client
-import httpx
 import pytest
 from counts import counts
 from harness import METERED, USD_PER_HOUR, Serve
@@ -50,7 +47,7 @@ def test_a_pooling_model_is_priced_by_its_prompts(serve: Serve) -> None:
         for number in range(20):
             body = {"model": "tiny", "input": f"embed this, number {number} " * 10}
             answer = (
-                httpx.post(f"{server.url}/v1/embeddings", json=body, timeout=60).raise_for_status().json()
+                client.post(f"{server.url}/v1/embeddings", json=body, timeout=60).raise_for_status().json()
             )
             prompt_tokens += answer["usage"]["prompt_tokens"]
         ours, theirs = counts(server.url)
@@ -66,30 +63,3 @@ def test_a_pooling_model_is_priced_by_its_prompts(serve: Serve) -> None:
         for per in ("generated", "decode"):
             assert not page.has("costmeter_usd_per_million_tokens", per=per)
         assert page.value("costmeter_price_usd_per_hour") == USD_PER_HOUR
-
-
-def test_kv_of_another_server_is_cached_not_computed(serve: Serve, tmp_path: Path) -> None:
-    """Disaggregated prefill: one server computes a prompt's KV cache and leaves it; in the other those tokens are
-    `prompt_cached`, as vLLM counts them, saved there, and the rest is computed."""
-    transfer = {
-        "kv_connector": "ExampleConnector",  # through files; it serves on any platform
-        "kv_role": "kv_both",
-        "kv_connector_extra_config": {"shared_storage_path": str(tmp_path)},
-    }
-    flags = (*METERED, "--no-enable-prefix-caching", "--kv-transfer-config", json.dumps(transfer))
-    prompt = "tell me of the sea and of ships " * 12
-    with serve(*flags) as prefill_server:
-        client.complete(prefill_server.url, prompt, max_tokens=1)
-        assert holds_within(lambda: counts(prefill_server.url)[0].computed == len(prompt))
-        assert counts(prefill_server.url)[0].cached == 0
-    with serve(*flags) as decode_server:
-        client.complete(decode_server.url, prompt, max_tokens=40, ignore_eos=True)
-        assert holds_within(lambda: counts(decode_server.url)[0].generated == 40)
-        ours, theirs = counts(decode_server.url)
-        assert ours == theirs
-        assert ours.cached > 0
-        assert ours.computed + ours.cached == len(prompt)
-        page = scrape(decode_server.url)
-        transferred = page.total("vllm:prompt_tokens_by_source_total", source="external_kv_transfer")
-        assert transferred == ours.cached
-        assert page.total("costmeter_cached_savings_usd_total") > 0

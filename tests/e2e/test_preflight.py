@@ -13,6 +13,7 @@ import pytest
 from harness import METERED, ROOT
 from nvml_stand_in import Mood
 from required_tool import required_tool
+from server_slots import ServerSlots
 from vllm_server import VLLM, end_of, environment, running
 
 pytestmark = pytest.mark.heavy
@@ -36,11 +37,18 @@ def command(model: Path, *flags: str) -> list[str]:
     return [str(VLLM), "serve", str(model), *METERED, *card, *flags]
 
 
-def test_what_cannot_fit_is_refused_before_anything_is_loaded(llama_8b: Path) -> None:
-    """The refusal says what was needed, what there is and the length that fits, with no traceback and no engine."""
-    refused = subprocess.run(
+@pytest.fixture(scope="module")
+def refused(llama_8b: Path) -> subprocess.CompletedProcess[str]:
+    """The start that cannot be."""
+    return subprocess.run(
         command(llama_8b), env=environment(), capture_output=True, text=True, timeout=240, check=False
     )
+
+
+def test_what_cannot_fit_is_refused_before_anything_is_loaded(
+    refused: subprocess.CompletedProcess[str],
+) -> None:
+    """The refusal says what was needed, what there is and the length that fits, with no traceback and no engine."""
     said = refused.stdout + refused.stderr
     assert refused.returncode == 1, said
     assert re.search(r"--max-model-len \d+", said)
@@ -49,21 +57,24 @@ def test_what_cannot_fit_is_refused_before_anything_is_loaded(llama_8b: Path) ->
     assert ENGINE_STARTS not in said
 
 
-def test_the_length_it_suggests_is_let_through(llama_8b: Path, tmp_path: Path) -> None:
+def test_the_length_it_suggests_is_let_through(
+    refused: subprocess.CompletedProcess[str], llama_8b: Path, tmp_path: Path, slots: ServerSlots
+) -> None:
     """The same command with the suggested --max-model-len passes the check and starts the engine."""
-    refused = subprocess.run(
-        command(llama_8b), env=environment(), capture_output=True, text=True, timeout=240, check=False
-    )
     suggested = re.search(r"--max-model-len (\d+)", refused.stdout + refused.stderr)
     assert suggested
-    assert engine_starts([*command(llama_8b), "--max-model-len", suggested.group(1)], tmp_path / "log")
+    with slots.one():
+        assert engine_starts([*command(llama_8b), "--max-model-len", suggested.group(1)], tmp_path / "log")
 
 
 @pytest.mark.parametrize(("mode", "is_said"), [("warn", True), ("off", False)])
-def test_warn_says_so_and_off_says_nothing(llama_8b: Path, tmp_path: Path, mode: str, is_said: bool) -> None:
+def test_warn_says_so_and_off_says_nothing(
+    llama_8b: Path, tmp_path: Path, slots: ServerSlots, mode: str, is_said: bool
+) -> None:
     """Both let vLLM start; only `warn` names the length that would fit."""
     log = tmp_path / "log"
-    assert engine_starts([*command(llama_8b), "--costmeter-preflight", mode], log)
+    with slots.one():
+        assert engine_starts([*command(llama_8b), "--costmeter-preflight", mode], log)
     assert bool(re.search(r"--max-model-len \d+", log.read_text())) == is_said
 
 

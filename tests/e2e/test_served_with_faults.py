@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
+import client
 import pytest
 from fault_plugin import install_faults
 from harness import METERED, USD_PER_HOUR, Serve
@@ -34,7 +34,7 @@ def answers(url: str) -> list[bytes]:
     bodies = []
     for number in range(24):
         body = {**fields, "prompt": f"tell me of {number}", "stream": number % 2 == 1}
-        response = httpx.post(f"{url}/v1/completions", json=body, timeout=60)
+        response = client.post(f"{url}/v1/completions", json=body, timeout=60)
         assert response.status_code == 200
         bodies.append(without_changing(response.text))
     return bodies
@@ -66,10 +66,10 @@ def test_responses_are_the_same_bytes_while_the_meter_fails(serve: Serve, tmp_pa
         switch.touch()
         assert answers(server.url) == healthy
         with ThreadPoolExecutor(16) as pool:
-            busy = [pool.submit(httpx.get, f"{server.url}/metrics", timeout=60) for _ in range(20)]
+            busy = [pool.submit(client.get, f"{server.url}/metrics", timeout=60) for _ in range(20)]
             together = {"model": "tiny", "prompt": "all at once", "max_tokens": 64, "ignore_eos": True}
             jobs = [
-                pool.submit(httpx.post, f"{server.url}/v1/completions", json=together, timeout=120)
+                pool.submit(client.post, f"{server.url}/v1/completions", json=together, timeout=120)
                 for _ in range(100)
             ]
             assert {job.result().json()["usage"]["completion_tokens"] for job in jobs} == {64}

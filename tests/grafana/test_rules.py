@@ -21,7 +21,7 @@ from vllm_costmeter.outputs.rules.rule import Alert, Group, Recording, as_yaml
 PROMETHEUS = Path(__file__).resolve().parents[2] / "grafana" / "prometheus"
 RULES = {path.name: path.read_text() for path in (PROMETHEUS / "rules").iterdir()}
 CASES = sorted((PROMETHEUS / "tests").glob("*_test.yml"))
-SLOW = "month_test.yml"  # a month of evaluations
+SLOW = ("month_test.yml", "alerts_test.yml", "recording_test.yml")  # thousands of evaluations each
 RECORDED = [rule for group in recording_groups() for rule in group.rules if isinstance(rule, Recording)]
 ALERTS = [rule for group in alert_groups(Limits()) for rule in group.rules if isinstance(rule, Alert)]
 
@@ -64,16 +64,14 @@ def test_prometheus_accepts_the_rules() -> None:
     promtool("check", "rules", *(PROMETHEUS / "rules").iterdir())
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.name != SLOW], ids=lambda case: case.name)
-def test_rules_do_what_their_tests_say(case: Path) -> None:
-    """`promtool test rules`: firing and not firing, counters that begin again, replicas that come and go."""
-    promtool("test", "rules", case.name)
-
-
-@pytest.mark.heavy
-def test_rules_over_a_month_do_what_their_tests_say() -> None:
-    """The month's budget, over more than a month."""
-    promtool("test", "rules", SLOW)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(case.name, marks=pytest.mark.heavy if case.name in SLOW else ()) for case in CASES],
+)
+def test_rules_do_what_their_tests_say(name: str) -> None:
+    """`promtool test rules`: firing and not firing, counters that begin again, replicas that come and go, a budget over
+    more than a month."""
+    promtool("test", "rules", name)
 
 
 @pytest.mark.parametrize("rule", RECORDED, ids=lambda rule: rule.record + "".join(v for _, v in rule.labels))

@@ -1,9 +1,18 @@
-"""The set-up's choice of torch: its CPU wheel where there is one, the default wheel where pip knows only others."""
+"""The set-up: which torch it takes, where downloads are kept, and what a killed set-up leaves behind."""
 
 from __future__ import annotations
 
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
+from install.pip_command import keep_downloads
 from install.vllm_build import is_not_to_be_had
+from patience import holds_within
 
 WHEEL = "torch==2.13.0+cpu"
 OTHERS_ONLY = f"""ERROR: Could not find a version that satisfies the requirement {WHEEL} (from versions: 2.12.1, 2.13.0)
@@ -27,3 +36,45 @@ def test_an_index_without_the_cpu_wheel_is_told(output: str) -> None:
 def test_other_failures_stay_failures(output: str) -> None:
     """No index, or a full disk, must not start a download of several GB."""
     assert not is_not_to_be_had(WHEEL, output)
+
+
+def test_downloads_are_kept_in_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pip's own cache in the user's home; beside the log where that home is not to be written to."""
+    monkeypatch.delenv("PIP_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "not" / "yet"))
+    keep_downloads(tmp_path / "here")
+    assert "PIP_CACHE_DIR" not in os.environ
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    keep_downloads(tmp_path / "here")
+    assert os.environ["PIP_CACHE_DIR"] == str(tmp_path / "here")
+
+
+SETS_UP = """
+import sys
+from pathlib import Path
+from install.__main__ import only_one_at_a_time
+from progress import run_step
+
+folder = Path(sys.argv[1])
+with only_one_at_a_time(folder / "lock"):
+    run_step("pip", ["sh", "-c", "echo $$ > pid.new; mv pid.new pid; exec sleep 1000"], folder / "log")
+"""
+
+
+def test_a_pip_that_outlives_the_set_up_keeps_the_lock(tmp_path: Path) -> None:
+    """Where the set-up alone is killed its pip works on: the next set-up waits for it and does not write beside it."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2] / "scripts")}
+    set_up = subprocess.Popen(
+        [sys.executable, "-c", SETS_UP, str(tmp_path)],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    )
+    assert holds_within((tmp_path / "pid").exists, seconds=60)
+    set_up.kill()
+    set_up.wait()
+    with (tmp_path / "lock").open("w") as lock:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+        fcntl.flock(lock, fcntl.LOCK_EX)

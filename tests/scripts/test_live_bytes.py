@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from required_tool import required_module
 
 pytestmark = pytest.mark.heavy  # torch takes seconds to import
 
@@ -18,7 +19,7 @@ FILE = Path(__file__).resolve().parents[2] / "scripts" / "profile_run" / "live_b
 @pytest.fixture(scope="module")
 def torch() -> Any:
     """PyTorch, imported only where these tests run."""
-    return pytest.importorskip("torch")
+    return required_module("torch")
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from required_tool import required_module
 from upstream.flags import by_field, changes, record_of, releases_of, table_of
 from upstream.release_sources import Release, opened
 
@@ -93,7 +94,7 @@ def test_a_pair_of_switches_is_kept_by_the_name_that_vllm_documents() -> None:
 @pytest.mark.heavy
 def test_the_packaged_table_is_what_the_installed_vllm_tells() -> None:
     """Flags and shapes of its release, read again from its own parser."""
-    vllm = pytest.importorskip("vllm")
+    vllm = required_module("vllm")
     version = vllm.__version__.partition("+")[0]
     packaged = releases_of(json.loads(FILE.read_text()))
     if version not in packaged:

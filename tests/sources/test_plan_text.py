@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.economics.money import exact
@@ -73,7 +73,6 @@ def test_hours_are_asked_for() -> None:
         parse_use("RTX 4090").stated_hours()
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="0123456789hx@%+= RTXtok/s.-", max_size=40))
 def test_no_text_breaks_the_parser(text: str) -> None:
     """A plan or BadInputError."""

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.errors import BadInputError
@@ -93,7 +93,6 @@ def test_a_broken_file_is_not_made_worse(tmp_path: Path) -> None:
     assert file.read_text() == "[[price]\n"
 
 
-@settings(deadline=None)
 @given(
     st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=30).filter(
         lambda text: text.strip() != ""

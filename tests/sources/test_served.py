@@ -6,7 +6,7 @@ import contextlib
 
 import pytest
 from http_stand_in import serving
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.economics.api_price import ServedTokens
@@ -84,7 +84,6 @@ def test_an_error_page_and_no_server_are_said_in_one_line() -> None:
         read_page("http://127.0.0.1:9/metrics")
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_no_page_breaks_the_reader(text: str) -> None:
     """Samples or BadInputError, never another fault."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.economics.hourly import HourlyCost, OwnedTerms, rented, usd_per_million_tokens
@@ -44,7 +44,6 @@ def _terms(terms: OwnedTerms) -> dict[str, Fraction]:
     return {"purchase_usd": terms.purchase_usd, "usd_per_kwh": terms.usd_per_kwh, "watts": terms.watts}
 
 
-@settings(deadline=None)
 @given(money, money, money, st.integers(1, 64), st.fractions("1/100", 1))
 def test_an_idle_card_never_makes_work_cheaper(
     purchase: Fraction, tariff: Fraction, watts: Fraction, cards: int, utilisation: Fraction

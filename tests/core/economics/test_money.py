@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.economics.currency import USD, currency
@@ -22,7 +22,6 @@ def test_ten_cents_and_twenty_are_thirty() -> None:
     assert exact(0.1) + exact(0.2) == exact(0.3)
 
 
-@settings(deadline=None)
 @given(amounts, st.integers(0, 4))
 def test_rounding_is_the_schoolbooks(text: str, digits: int) -> None:
     """Half away from zero, as Python's decimal does it."""
@@ -32,7 +31,6 @@ def test_rounding_is_the_schoolbooks(text: str, digits: int) -> None:
     ).denominator == Decimal(text).quantize(places, ROUND_HALF_UP)
 
 
-@settings(deadline=None)
 @given(st.lists(amounts.map(lambda text: rounded(exact(text), 2)), max_size=20))
 def test_printed_lines_add_up_to_the_printed_total(lines: list[Fraction]) -> None:
     """Cents that are printed and read again sum to what is printed as their sum."""
@@ -40,7 +38,6 @@ def test_printed_lines_add_up_to_the_printed_total(lines: list[Fraction]) -> Non
     assert written(sum(read, Fraction(0)), 2) == written(sum(lines, Fraction(0)), 2)
 
 
-@settings(deadline=None)
 @given(amounts)
 def test_a_written_amount_is_read_back(text: str) -> None:
     """Six digits go out and come back the same, in text and in JSON."""

@@ -7,7 +7,7 @@ from datetime import date
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.economics.break_even import break_even
@@ -36,7 +36,6 @@ def test_the_articles_mix_saves_94_percent() -> None:
     assert round(float(saved), 4) == 0.9404
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(rates, st.integers(1, 744), st.sampled_from(["serving", "training"])), min_size=1))
 def test_purposes_add_up_to_the_plan(terms: list[tuple[Fraction, int, str]]) -> None:
     """Every line is whole cents, and serving plus training is all."""
@@ -126,7 +125,6 @@ def test_buying_never_pays_where_running_costs_more_than_rent() -> None:
     )
 
 
-@settings(deadline=None)
 @given(rates, st.integers(1, 730), st.integers(1, 16))
 def test_at_break_even_both_have_cost_the_same(rent: Fraction, hours: int, cards: int) -> None:
     """Rent paid by then is the purchase and what running cost, for any number of cards."""

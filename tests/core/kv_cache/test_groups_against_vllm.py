@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from required_tool import required_module
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.kv_cache import KVCache, kv_rules
@@ -133,7 +134,7 @@ def compare(seed: int) -> bool:
 
 def test_every_mix_is_grouped_as_vllm_groups_it() -> None:
     """1,000 random models: kinds, block sizes, pipeline ranks, layouts; more than half have an answer on both sides."""
-    pytest.importorskip("vllm")
+    required_module("vllm")
     from vllm.v1.core.single_type_kv_cache_manager import register_all_kvcache_specs
     from vllm.v1.kv_cache_layout import KVCacheLayout
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.meter.activity import EngineActivity, EngineEvent
@@ -61,7 +61,6 @@ def test_falling_asleep_ends_the_work() -> None:
     assert (activity.active_seconds(11.0), activity.asleep_seconds(11.0)) == (1.0 + 4.0, 5.0)
 
 
-@settings(deadline=None)  # a busy machine is slow, not wrong
 @given(
     st.lists(
         st.tuples(

@@ -77,6 +77,7 @@ def test_the_bill_adds_up(seconds: list[tuple[float, ...]], owned: bool) -> None
         before = reading
 
 
+@pytest.mark.heavy  # two seconds
 def test_a_simulated_week_is_exact() -> None:
     """604,800 seconds of load by day and silence by night cost what the price says, to a millionth of a cent; the
     windows hold no more at the end than after an hour."""

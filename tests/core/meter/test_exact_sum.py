@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.meter.exact_sum import ExactSum
 
 
-@settings(deadline=None)  # a busy machine is slow, not wrong
 @given(st.lists(st.floats(-1e9, 1e9)))
 def test_agrees_with_fsum(amounts: list[float]) -> None:
     """The sum is the correctly rounded one, up to the last bits of the largest partial sum."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.meter.phases import PhaseLedger, PhaseSplit
@@ -94,7 +94,6 @@ def test_an_overcharged_phase_is_made_good_by_later_ticks() -> None:
     assert sum(charge.prefill_usd for charge in total) == pytest.approx(23 / 1.931, rel=1e-3)
 
 
-@settings(deadline=None)  # a busy machine is slow, not wrong
 @given(st.lists(st.tuples(st.floats(0, 10), st.sampled_from([PREFILL, DECODE, NOTHING, Work(1.0, steps=3)]))))
 def test_phases_add_up_and_never_fall(ticks: list[tuple[float, Work]]) -> None:
     """Whatever the order of work, each tick's phases are 0 or more and add up to its money."""

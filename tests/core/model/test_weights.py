@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
@@ -42,7 +42,6 @@ def test_layers_left_over_go_to_the_ranks_before_the_last(
     assert tuple(end - start for start, end in pipeline_spans(layers, ranks)) == sizes
 
 
-@settings(deadline=None)  # the machine that tests may be slow at any moment
 @given(st.integers(1, 200), st.integers(1, 16))
 def test_pipeline_ranks_share_all_layers_in_order(layers: int, ranks: int) -> None:
     """Spans touch, cover every layer and differ by one at most; more ranks than layers is refused."""

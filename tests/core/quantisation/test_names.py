@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
@@ -75,7 +75,6 @@ def test_an_expression_that_may_never_end_is_not_tried(pattern: str) -> None:
         compressed(pattern, Linear=CHANNEL).linear_scheme("model.layers.0.mlp.down_proj", ())
 
 
-@settings(deadline=None)  # the machine that tests may be slow at any moment
 @given(
     st.integers(0, 99), st.integers(0, 99), st.sampled_from(["model.layers.{}.mlp*", "model.layers.{}*", "x"])
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.errors import BadInputError
@@ -82,7 +82,6 @@ def test_mxfp4_experts_are_padded_to_64() -> None:
     assert bias == 128 * 2 * 24 * 2
 
 
-@settings(deadline=None)  # the machine that tests may be slow at any moment
 @given(
     st.integers(1, 64), st.integers(1, 64), st.sampled_from([Nvfp4(), Fp8PerBlock(), EightBitPerChannel()])
 )

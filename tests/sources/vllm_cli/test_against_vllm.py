@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from required_tool import required_module
 from upstream import answers as recorded_answers
 from upstream.release_sources import Release
 
@@ -128,7 +129,7 @@ def is_told_first(answer: dict[str, Any], found: dict[str, Any]) -> bool:
 @pytest.mark.heavy
 def test_the_installed_vllm_reads_the_lines_as_we_do() -> None:
     """Its parser is asked again, with the argparse of this Python."""
-    vllm = pytest.importorskip("vllm")
+    vllm = required_module("vllm")
     version = vllm.__version__.partition("+")[0]
     release = Release(Path(vllm.__file__).parents[1], version, recorded_answers.FOLDER)
     asked = [words for words, _ in recorded_answers.recorded()]

@@ -18,6 +18,7 @@ DEEPEST_ARRAY = 3
 
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
+_LENGTH = struct.Struct("<Q")
 
 
 class GgufStream:
@@ -86,12 +87,31 @@ class GgufStream:
         if self._items_left < 0:
             raise self.fault(f"states more than {MOST_READ_ITEMS} items in its arrays")
         if item == _STRING:
-            for _ in range(count):
-                self.take(self.whole(LARGEST_STRING_BYTES, "bytes in one string"))
+            self._skip_strings(count)
         else:
             for _ in range(count):
                 self._value(item, depth + 1)
         return Length(count)
+
+    def _skip_strings(self, count: int) -> None:
+        """As `take(whole(...))` for each, which hundreds of thousands of tokens would make slow."""
+        read, length_of, most = self._stream.read, _LENGTH.unpack, LARGEST_STRING_BYTES
+        before = self._left
+        for _ in range(count):
+            head = read(_LENGTH.size)
+            length = length_of(head)[0] if len(head) == _LENGTH.size else 0
+            before -= _LENGTH.size + length
+            if length > most or before < 0 or len(head) < _LENGTH.size or len(read(length)) < length:
+                raise self._skip_fault(head, length, before)
+        self._left = before
+
+    def _skip_fault(self, head: bytes, length: int, left: int) -> BadInputError:
+        """What was wrong with a string that could not be skipped."""
+        if len(head) == _LENGTH.size and length > LARGEST_STRING_BYTES:
+            return self.fault(f"states {length} bytes in one string, more than {LARGEST_STRING_BYTES}")
+        if left < 0:
+            return self.fault(f"its header is longer than {LARGEST_HEADER_BYTES >> 20} MiB")
+        return self.fault("ends within its header")
 
 
 SHORT_ARRAY = 4096

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import client
-import httpx
 import pytest
-from harness import ROOT, USD_PER_HOUR
+from harness import RULE_FILES, USD_PER_HOUR
 from nvml_stand_in import Mood
 from panel_queries import annotation_queries, dashboards, queries
-from prometheus_server import PrometheusServer, prometheus_scraping
-from required_tool import required_tool
+from prometheus_server import PrometheusServer
 from vllm_server import Server
 
 from vllm_costmeter.outputs.rules.recording import recording_groups
 
 pytestmark = pytest.mark.heavy
 
-RULES = tuple(sorted((ROOT / "grafana" / "prometheus" / "rules").glob("*.yml")))
 WINDOW = {"rate_interval": "30s", "shown_range": "5m"}
 PANELS = [
     (f"{asked.dashboard}: {asked.title}", asked.expression)
@@ -38,33 +34,30 @@ RECORDED = sorted({rule.fields()["record"] for group in recording_groups() for r
 
 @pytest.fixture(scope="module")
 def scraped(
-    metered: Server, on_a_gpu: tuple[Server, Mood], tmp_path_factory: pytest.TempPathFactory
+    prometheus: PrometheusServer, on_a_gpu: tuple[Server, Mood], without_log_stats: Server
 ) -> Iterator[PrometheusServer]:
     """Prometheus with our rules, while traffic runs on the server without a GPU and on the one that sees one."""
-    urls = (metered.url, on_a_gpu[0].url)
-    folder = tmp_path_factory.mktemp("dashboards")
     enough = threading.Event()
 
     def traffic() -> None:
         while not enough.wait(1):
-            for url in urls:
-                client.load(url, requests=4, at_once=4, max_tokens=16)
+            for server in (without_log_stats, on_a_gpu[0]):
+                client.load(server.url, requests=4, at_once=4, max_tokens=16)
 
     driver = threading.Thread(target=traffic)
-    with prometheus_scraping(urls, Path(required_tool("prometheus")), folder, RULES) as prometheus:
-        driver.start()
-        try:
-            assert prometheus.wait_for('rate(costmeter_tokens_total{kind="generated"}[10s]) > 0', 60)
-            yield prometheus
-        finally:
-            enough.set()
-            driver.join()
+    driver.start()
+    try:
+        assert prometheus.wait_for('rate(costmeter_tokens_total{kind="generated"}[10s]) > 0', 60)
+        yield prometheus
+    finally:
+        enough.set()
+        driver.join()
 
 
 def test_there_are_dashboards_and_rules() -> None:
     """Three dashboards, two rule files, and all of them ask something."""
     assert len(list(dashboards())) == 3
-    assert len(RULES) == 2
+    assert len(RULE_FILES) == 2
     assert PANELS
 
 
@@ -93,7 +86,7 @@ def test_every_recorded_series_is_there(scraped: PrometheusServer, record: str) 
 
 def test_prometheus_evaluates_every_rule_without_a_complaint(scraped: PrometheusServer) -> None:
     """All healthy: no expression matches many to many, no two rules make the same series."""
-    groups = httpx.get(f"{scraped.url}/api/v1/rules").json()["data"]["groups"]
+    groups = client.get(f"{scraped.url}/api/v1/rules").json()["data"]["groups"]
     health = {
         rule["name"]: (rule["health"], rule.get("lastError")) for group in groups for rule in group["rules"]
     }
@@ -112,9 +105,11 @@ def test_the_money_that_prometheus_stores_is_rate_times_time(scraped: Prometheus
         assert usd / seconds * 3600 == pytest.approx(USD_PER_HOUR, rel=0.1)
 
 
-def test_prometheus_adds_up_what_the_server_says(scraped: PrometheusServer, metered: Server) -> None:
+def test_prometheus_adds_up_what_the_server_says(
+    scraped: PrometheusServer, on_a_gpu: tuple[Server, Mood]
+) -> None:
     """The counters arrive in Prometheus with the labels that the contract names."""
-    assert metered.process.poll() is None
+    assert on_a_gpu[0].process.poll() is None
     (series,) = scraped.wait_for('sum by (model_name) (costmeter_tokens_total{kind="generated"})')[:1]
     assert series["metric"]["model_name"] == "tiny"
     assert float(series["value"][1]) > 0

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import client
 import pytest
-from harness import METERED, SLEEPS, USD_PER_HOUR, Serve
+from harness import USD_PER_HOUR
 from intervals import union_seconds, waves
 from moments import added, seen
 from sleeping import asleep
@@ -19,26 +18,19 @@ SLEEP_SECONDS = 15.0
 SECONDS = "costmeter_gpu_seconds_total"
 
 
-@pytest.fixture(scope="module")
-def sleeper(serve: Serve) -> Iterator[Server]:
-    """A server with vLLM's sleep endpoints."""
-    with serve(*METERED, env=SLEEPS) as server:
-        yield server
-
-
-def test_states_add_up_and_each_is_as_long_as_it_was(sleeper: Server) -> None:
+def test_states_add_up_and_each_is_as_long_as_it_was(metered: Server) -> None:
     """Over 80 s of load, silence, sleep and load again: states = price x time to 0.1 %, asleep is from /sleep to
     /wake_up, and active is when the clients had requests running."""
-    waves(sleeper.url, [1], 1.0, 20)  # the first request compiles
-    before = seen(sleeper)
-    ran = waves(sleeper.url, [3, 1, 5, 1, 2], gap_seconds=2.0, max_tokens=700)
-    with asleep(sleeper, level=1) as slept:
+    waves(metered.url, [1], 1.0, 20)  # the first request compiles
+    before = seen(metered)
+    ran = waves(metered.url, [3, 1, 5, 1, 2], gap_seconds=2.0, max_tokens=700)
+    with asleep(metered, level=1) as slept:
         time.sleep(SLEEP_SECONDS)
-        while_asleep = seen(sleeper)
+        while_asleep = seen(metered)
     time.sleep(2)
-    ran += waves(sleeper.url, [2, 1], gap_seconds=2.0, max_tokens=700)
+    ran += waves(metered.url, [2, 1], gap_seconds=2.0, max_tokens=700)
     time.sleep(max(0.0, before.seconds + 80 - time.monotonic()))
-    after = seen(sleeper)
+    after = seen(metered)
 
     took = after.seconds - before.seconds
     assert added(before, after, SECONDS) == pytest.approx(took, rel=0.001)
@@ -49,13 +41,13 @@ def test_states_add_up_and_each_is_as_long_as_it_was(sleeper: Server) -> None:
     assert added(before, after, SECONDS, state="active") == pytest.approx(union_seconds(ran), rel=0.05)
 
 
-def test_a_paused_engine_is_asleep_until_it_wakes(sleeper: Server) -> None:
+def test_a_paused_engine_is_asleep_until_it_wakes(metered: Server) -> None:
     """Level 0 only stops scheduling; a request that waits for the engine to wake costs no active second."""
-    with asleep(sleeper, level=0):
-        before = seen(sleeper)
+    with asleep(metered, level=0):
+        before = seen(metered)
         time.sleep(4)
-        after = seen(sleeper)
+        after = seen(metered)
     took = after.seconds - before.seconds
     assert added(before, after, SECONDS, state="asleep") == pytest.approx(took, abs=0.3)
     assert added(before, after, SECONDS, state="active") == 0
-    assert client.complete(sleeper.url, "awake again", max_tokens=3)["completion_tokens"] == 3
+    assert client.complete(metered.url, "awake again", max_tokens=3)["completion_tokens"] == 3

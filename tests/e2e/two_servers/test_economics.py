@@ -6,38 +6,27 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import client
-import nvml_stand_in
 import pytest
-from harness import METERED, Serve
 from nvml_stand_in import Mood
 from patience import holds_within
 from prometheus_server import PrometheusServer
-from required_tool import required_tool
 from scrape import scrape
 from vllm_server import Server
 
 from vllm_costmeter.cli.main import main
 
 pytestmark = pytest.mark.heavy
-COMPARED = ("--costmeter-api-provider", "deepinfra", "--costmeter-api-model", "Llama 3.1 8B Instruct")
 
 
 @pytest.fixture(scope="module")
-def compared(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A server with a card (a stand-in's) whose tokens are compared with an API, after some traffic."""
-    required_tool("gcc")
-    folder = tmp_path_factory.mktemp("driver")
-    mood = Mood(folder / "mood")
-    mood.set(gpus=1)
-    library = nvml_stand_in.build(folder)
-    env = {"LD_LIBRARY_PATH": str(library), nvml_stand_in.CONTROL_VARIABLE: str(mood.file)}
-    with serve(*METERED, *COMPARED, env=env) as server:
-        client.load(server.url, requests=8)
-        holds_within(lambda: scrape(server.url).has("costmeter_floor_usd_per_million_tokens", window="5m"))
-        yield server
+def compared(on_a_gpu: tuple[Server, Mood]) -> Server:
+    """The server with a GPU, whose tokens are compared with an API, after some traffic."""
+    server, _ = on_a_gpu
+    client.load(server.url, requests=8)
+    holds_within(lambda: scrape(server.url).has("costmeter_floor_usd_per_million_tokens", window="5m"))
+    return server
 
 
 def test_the_floor_lies_below_the_price(compared: Server) -> None:
@@ -100,13 +89,13 @@ def test_a_real_bench_result_is_priced(
 
 
 def test_a_prometheus_tells_what_was_served(
-    prometheus: PrometheusServer, metered: Server, capsys: pytest.CaptureFixture[str]
+    prometheus: PrometheusServer, compared: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The tokens and dollars of an hour, over all its servers, at API prices."""
     assert prometheus.wait_for(
         "count(count_over_time(costmeter_tokens_total[1m]) > 1) > 0"
     )  # an increase needs a start
-    client.load(metered.url, requests=8)
+    client.load(compared.url, requests=8)
     words = ["compare", "--against", "api", "--api-model", "Qwen3-32B", "--from-prometheus", prometheus.url]
 
     def asked() -> bool:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import client
 import pytest
 from clock import usd_per_hour
-from counts import counts
-from harness import USD_PER_HOUR, Serve
+from harness import USD_PER_HOUR
 from patience import holds_within
 from scrape import scrape
 from vllm_server import Server
@@ -16,14 +13,6 @@ from vllm_server import Server
 pytestmark = pytest.mark.heavy
 
 WITHIN = 0.001
-
-
-@pytest.fixture(scope="module")
-def without_log_stats(serve: Serve, witness: dict[str, str]) -> Iterator[Server]:
-    """A server switched on by the environment alone, with vLLM's own statistics switched off."""
-    switched_on = {"VLLM_PLUGINS": "costmeter", "COSTMETER_GPU_HOURLY_USD": str(USD_PER_HOUR)}
-    with serve("--disable-log-stats", env={**witness, **switched_on}) as server:
-        yield server
 
 
 def test_the_bill_is_rate_times_time_through_load_and_idleness(metered: Server) -> None:
@@ -77,23 +66,3 @@ def test_running_prices_are_the_bill_divided_by_tokens(metered: Server) -> None:
     }
     assert per["all"] == pytest.approx(bill / tokens * 1e6, rel=0.05)
     assert per["generated"] == pytest.approx(bill / generated * 1e6, rel=0.05)
-
-
-def test_the_bill_runs_on_where_vllm_keeps_no_statistics(without_log_stats: Server) -> None:
-    """With --disable-log-stats and switched on by VLLM_PLUGINS alone, time is charged the same."""
-    charged = usd_per_hour(without_log_stats.url, lambda: client.load(without_log_stats.url, requests=40))
-    assert charged == pytest.approx(USD_PER_HOUR, rel=WITHIN)
-
-
-def test_tokens_are_exact_where_vllm_keeps_no_statistics(without_log_stats: Server) -> None:
-    """With --disable-log-stats, generated tokens still equal the clients' usage."""
-    before = counts(without_log_stats.url)[0]
-    generated = sum(usage["completion_tokens"] for usage in client.load(without_log_stats.url, requests=20))
-    assert holds_within(lambda: counts(without_log_stats.url)[0].since(before).generated == generated)
-
-
-def test_the_environment_alone_switches_the_meter_on(without_log_stats: Server) -> None:
-    """`VLLM_PLUGINS=costmeter` works as well as the flag, at the price that the environment names."""
-    page = scrape(without_log_stats.url)
-    assert page.value("costmeter_price_usd_per_hour") == USD_PER_HOUR
-    assert page.value("costmeter_source_up", source="price") == 1

@@ -1,16 +1,12 @@
-"""Active seconds are when clients had work in the engine, also where several processes each see a part of it."""
+"""How long a server was active, as its meter, its clients and vLLM itself say."""
 
 from __future__ import annotations
 
 import time
 
-import pytest
-from harness import METERED, Serve
 from intervals import union_seconds, waves
 from scrape import Scrape, scrape
 from vllm_server import Server
-
-pytestmark = pytest.mark.heavy
 
 ACTIVE = "costmeter_gpu_seconds_total"
 
@@ -55,27 +51,3 @@ def settled(server: Server) -> Scrape:
         if page.total(ACTIVE, state="active") != last.total(ACTIVE, state="active"):
             quiet_since = time.monotonic()
     return page
-
-
-def test_one_engine_behind_two_api_servers(serve: Serve) -> None:
-    """Each process gets some of the engine's steps; together they know when it worked: alone as long as vLLM says,
-    together as long as the clients had requests running, but for the way there and back."""
-    with serve(*METERED, "--api-server-count", "2") as server:
-        warm_up(server)
-        active, union, inside = active_seconds(server, (1, 1, 1, 1))
-        assert active == pytest.approx(inside, rel=0.02)
-        assert active < union
-        active, union, _ = active_seconds(server, (3, 6, 2, 4))
-        assert union - 4 * LONGEST_WAY_SECONDS < active < union + 4 * LATE_SECONDS
-
-
-def test_two_engines_work_each_for_itself(serve: Serve) -> None:
-    """Two data-parallel ranks: one request at a time keeps one of them busy; of many each rank has its own seconds,
-    together no fewer than the clients waited and no more than twice that."""
-    with serve(*METERED, "--data-parallel-size", "2") as server:
-        warm_up(server)
-        active, union, inside = active_seconds(server, (1, 1, 1, 1))
-        assert active == pytest.approx(inside, rel=0.02)
-        assert active < union
-        active, union, _ = active_seconds(server, (6, 8))
-        assert union - 2 * LONGEST_WAY_SECONDS < active < 2 * (union + 2 * LATE_SECONDS)

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-import httpx
+import client
 import pytest
 from required_tool import required_tool
 from vllm_server import Server, answers, free_port, running
@@ -37,10 +37,10 @@ def test_only_the_target_needs_an_edit(metered: Server, tmp_path: Path) -> None:
         while health != ["up"] and time.monotonic() < deadline:
             time.sleep(1)
             if answers(f"{url}/-/ready"):
-                found = httpx.get(f"{url}/api/v1/targets").json()["data"]["activeTargets"]
+                found = client.get(f"{url}/api/v1/targets").json()["data"]["activeTargets"]
                 health = [target["health"] for target in found]
         assert health == ["up"]
-        groups = httpx.get(f"{url}/api/v1/rules").json()["data"]["groups"]
+        groups = client.get(f"{url}/api/v1/rules").json()["data"]["groups"]
         assert {Path(group["file"]).name for group in groups} == {
             "costmeter-recording.yml",
             "costmeter-alerts.yml",

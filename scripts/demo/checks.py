@@ -1,0 +1,32 @@
+"""The first step of the demo, before anything is installed: two fit checks. Python alone runs them."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECKS = (
+    (("examples/models/llama-3.1-70b", "--gpu", "RTX 4090"), 1),
+    (("examples/models/llama-3.1-8b", "--gpu", "RTX 4090", "--max-model-len", "16384"), 0),
+)
+"""Arguments of `costmeter check`, and the exit status that is its verdict."""
+
+
+def main() -> None:
+    """Run both as a person would; a verdict other than the known one ends the demo."""
+    print("1/5 Will it fit? Nothing is loaded, no GPU is needed to know, and this needs Python alone")
+    for arguments, expected_status in CHECKS:
+        print(f"  $ costmeter check {shlex.join(arguments)}", flush=True)
+        command = (sys.executable, "-m", "vllm_costmeter.cli.main", "check", *arguments)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        print("".join(f"    {line}\n" for line in (done.stdout + done.stderr).splitlines()), end="")
+        print(f"  exit status {done.returncode}\n", flush=True)
+        if done.returncode != expected_status:
+            sys.exit(f"The demo stopped: costmeter check should have ended with status {expected_status}")
+
+
+if __name__ == "__main__":
+    main()
