@@ -226,3 +226,40 @@ def test_three_api_processes_make_one_bill(tmp_path: Path) -> None:
     assert value("costmeter_cost_usd_total", **MODEL, state="idle", component="rental") == pytest.approx(8.0)
     assert value("costmeter_request_cost_usd_count", **MODEL) == 6
     assert value("costmeter_errors_total", where="sampler") == 0
+
+
+class FullDoor(ProcessExchange):
+    """The exchange in a directory whose disk is full."""
+
+    def _replace(self, file: Path, content: object) -> None:
+        raise OSError(28, "No space left on device")
+
+
+def test_an_exchange_that_fails_costs_only_what_it_would_have_told(tmp_path: Path) -> None:
+    """The first process charges and publishes though it can tell nobody its prices and one file of another's is not
+    ours; another process publishes its own counts though it cannot show them to the first. Each fault is counted."""
+    errors, page = ErrorCounts(), CollectorRegistry()
+    told = Hook([EngineTotals(0, 100, 0, 200, 2, 2, steps=70, decode_steps=60)])
+    ProcessExchange(tmp_path, 1, 0.0).write_engines(5.0, told.engines)
+    (tmp_path / "costmeter_engines_2.json").write_text("{")
+    charging = ChargingProcess(
+        own=Hook().own(errors),
+        meter=meter(),
+        facts=facts,
+        publish=LatestCollector(page).publish,
+        exchange=FullDoor(tmp_path, 0, 0.0),
+        merger=EngineMerger([0], 0.0),
+        monotonic_seconds=lambda: 5.0,
+        hour_of_day=lambda: 0,
+    )
+    charging.tick()
+    assert page.get_sample_value("costmeter_price_usd_per_hour", {"component": "rental"}) == 3600
+    assert errors.counts()["exchange"] == 2
+    assert charging.reading is not None
+    assert charging.reading.tokens["generated"] == 200
+    errors, page = ErrorCounts(), CollectorRegistry()
+    CountingProcess(
+        own=told.own(errors), exchange=FullDoor(tmp_path, 3, 0.0), publish=LatestCollector(page).publish
+    ).tick()
+    assert page.get_sample_value("costmeter_tokens_total", {**MODEL, "kind": "generated"}) == 200
+    assert errors.counts()["exchange"] == 1

@@ -6,7 +6,7 @@ import datetime
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,11 @@ from vllm_costmeter.outputs.exposition import ServerFacts
 from vllm_costmeter.outputs.multiprocess import MultiprocessPublisher
 from vllm_costmeter.outputs.process_exchange import ProcessExchange
 from vllm_costmeter.outputs.server_meter import ChargingProcess, CountingProcess, OwnCounts
-from vllm_costmeter.plugin import activation, boot_facts
+from vllm_costmeter.plugin import boot_facts
 from vllm_costmeter.plugin.api_price import api_price
 from vllm_costmeter.plugin.fault_page import page_of_faults
 from vllm_costmeter.plugin.phase_split import phase_split
+from vllm_costmeter.plugin.server_settings import chosen_settings
 from vllm_costmeter.sources.catalogue import card_for_nvml_name, default_price, parse_gpu
 from vllm_costmeter.sources.nvml_source import nvml_source
 from vllm_costmeter.sources.vllm_config import ServerShape, is_on_cpu
@@ -57,12 +58,17 @@ class ServingMeter:
         self._gpus: GpuSource | None = None
         self._page: LatestCollector | None = None
         self._told: set[str] = set()
+        self._learn: Callable[[], None] | None = None
+        """Leaves this start to later checks; waits until the first second is charged and published."""
 
     def tick(self) -> None:
         """Charge and publish one second; the first call puts everything together."""
         if self._server is None:
             self._server = self._assemble()
         self._server.tick()
+        if self._learn is not None:
+            learn, self._learn = self._learn, None
+            learn()
 
     def report_fault(self, fault: Exception) -> None:
         """Count a fault of the sampler; log each kind once, not every second."""
@@ -130,11 +136,12 @@ class ServingMeter:
         )
 
     def _server_facts(self) -> ServerFacts:
-        result, actual = boot_facts.checked(), boot_facts.actual_bytes()
         shape = self._shape
+        result, actual = boot_facts.checked(), boot_facts.actual_bytes(shape.local_gpus)
         per_engine = shape.kv_cache_capacity_tokens
         today = datetime.date.today().isoformat()
-        boot_facts.learn(result, actual, per_engine, today, on_cpu=is_on_cpu(self._vllm_config))
+        on_cpu = is_on_cpu(self._vllm_config)
+        self._learn = lambda: boot_facts.learn(result, actual, per_engine, today, on_cpu=on_cpu)
         return ServerFacts(
             model_name=shape.model_name,
             version=vllm_costmeter.__version__,
@@ -154,7 +161,7 @@ class ServingMeter:
 def _settings(vllm_config: Any) -> Settings:
     """As validated before the start; a fault that only shows now costs the price, not the meter."""
     try:
-        return activation.chosen_settings(vllm_config.additional_config)
+        return chosen_settings(vllm_config.additional_config)
     except BadInputError as why:
         log.error("costmeter: %s; metering goes on without a price", why)
         return Settings()
