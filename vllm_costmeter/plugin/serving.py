@@ -15,6 +15,7 @@ import vllm
 import vllm_costmeter
 from vllm_costmeter.core.card import Card
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.fit_result import Fit
 from vllm_costmeter.core.gpu_reading import GpuSource
 from vllm_costmeter.core.gpu_share import server_share
 from vllm_costmeter.core.meter import Meter
@@ -98,7 +99,9 @@ class ServingMeter:
             return CountingProcess(own=own, exchange=exchange, publish=publisher.publish)
         if self._gpus is None:
             self._gpus = nvml_source(shape.local_gpus, root_pid=os.getppid() if several else None)
-        facts, meter = self._server_facts(), self._meter(_settings(self._vllm_config), self._gpus)
+        checked = boot_facts.checked()
+        facts = self._server_facts(checked)
+        meter = self._meter(_settings(self._vllm_config), self._gpus, checked)
         server = ChargingProcess(
             own=own,
             meter=meter,
@@ -118,9 +121,9 @@ class ServingMeter:
             self._page = page_of_faults(self._errors)
         return self._page
 
-    def _meter(self, settings: Settings, gpus: GpuSource) -> Meter:
+    def _meter(self, settings: Settings, gpus: GpuSource, checked: Fit | None) -> Meter:
         shape = self._shape
-        card = _card(settings, gpus)
+        card = _card(settings, gpus, checked)
         count = shape.gpus_per_engine * len(shape.engine_indexes)
         slices = card.mig_instances if card else None
         share = server_share(gpus.latest().gpus, settings.mig_share, settings.gpu_share, slices)
@@ -135,18 +138,18 @@ class ServingMeter:
             tdp_watts=card.tdp_watts if card else None,
         )
 
-    def _server_facts(self) -> ServerFacts:
+    def _server_facts(self, checked: Fit | None) -> ServerFacts:
         shape = self._shape
-        result, actual = boot_facts.checked(), boot_facts.actual_bytes(shape.local_gpus)
+        actual = boot_facts.actual_bytes(shape.local_gpus)
         per_engine = shape.kv_cache_capacity_tokens
         today = datetime.date.today().isoformat()
         on_cpu = is_on_cpu(self._vllm_config)
-        self._learn = lambda: boot_facts.learn(result, actual, per_engine, today, on_cpu=on_cpu)
+        self._learn = lambda: boot_facts.learn(checked, actual, per_engine, today, on_cpu=on_cpu)
         return ServerFacts(
             model_name=shape.model_name,
             version=vllm_costmeter.__version__,
             vllm_version=vllm.__version__,
-            preflight_bytes=boot_facts.preflight_bytes(result, actual),
+            preflight_bytes=boot_facts.preflight_bytes(checked, actual),
             kv_cache_capacity_tokens=None if per_engine is None else per_engine * len(shape.engine_indexes),
             api_price=api_price(_settings(self._vllm_config), shape.model_name),
         )
@@ -167,13 +170,22 @@ def _settings(vllm_config: Any) -> Settings:
         return Settings()
 
 
-def _card(settings: Settings, gpus: GpuSource) -> Card | None:
-    """The card as the driver names it, else as the operator did. Waits for the driver's first answer, not for ever."""
+def _card(settings: Settings, gpus: GpuSource, checked: Fit | None) -> Card | None:
+    """The card as the driver names it now, as it named it for the fit check, or as the operator did. Waits for the
+    driver's first answer, not for ever."""
     deadline = time.monotonic() + LONGEST_WAIT_FOR_DRIVER_SECONDS
     while gpus.latest().read_monotonic_seconds is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    for gpu in gpus.latest().gpus:
-        if (card := card_for_nvml_name(gpu.name, gpu.memory_total_bytes)) is not None:
+    named = [(gpu.name, gpu.memory_total_bytes) for gpu in gpus.latest().gpus]
+    if gpus.latest().read_monotonic_seconds is None:
+        log.warning(
+            "costmeter: the NVIDIA driver has not answered for %g s; metering starts without its readings",
+            LONGEST_WAIT_FOR_DRIVER_SECONDS,
+        )
+        if checked is not None and checked.gpu.source == "nvml":
+            named = [(checked.gpu.name, checked.gpu.memory_bytes)]
+    for name, memory_bytes in named:
+        if (card := card_for_nvml_name(name, memory_bytes)) is not None:
             return card
     return parse_gpu(settings.gpu)[0] if settings.gpu else None
 
