@@ -2,62 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from outputs.hook_stand_in import MODEL, Hook, facts, meter
 
 from vllm_costmeter.core.engine_totals import EngineTotals
 from vllm_costmeter.core.gpu_reading import GpuReadings
-from vllm_costmeter.core.meter import CardRates, Meter, ModelWork, PhaseSplit
 from vllm_costmeter.core.meter.activity import EngineEvent
 from vllm_costmeter.core.meter.merge import EngineMerger
-from vllm_costmeter.core.price import rental_price
 from vllm_costmeter.outputs.collector import LatestCollector
 from vllm_costmeter.outputs.error_counts import ErrorCounts
-from vllm_costmeter.outputs.exposition import ServerFacts
 from vllm_costmeter.outputs.multiprocess import MultiprocessPublisher
 from vllm_costmeter.outputs.process_exchange import ProcessExchange
 from vllm_costmeter.outputs.prometheus import CollectorRegistry, MultiProcessCollector
-from vllm_costmeter.outputs.server_meter import ChargingProcess, CountingProcess, OwnCounts
-
-MODEL = {"model_name": "m"}
-
-
-@dataclass
-class Hook:
-    """Stands for vLLM's hook: engine totals and finished requests, and faults on demand."""
-
-    engines: list[EngineTotals] = field(default_factory=lambda: [EngineTotals(0)])
-    finished: list[tuple[int, int, int]] = field(default_factory=list)
-    broken: bool = False
-
-    def snapshots(self) -> Sequence[EngineTotals]:
-        if self.broken:
-            raise AttributeError("vLLM renamed a field")
-        return list(self.engines)
-
-    def take(self) -> Sequence[tuple[int, int, int]]:
-        taken, self.finished = self.finished, []
-        return taken
-
-    def own(self, errors: ErrorCounts) -> OwnCounts:
-        return OwnCounts(model_name="m", engines=self.snapshots, finished=self.take, errors=errors)
-
-
-def meter() -> Meter:
-    """One card at a dollar a second."""
-    return Meter(
-        engine_indexes=[0],
-        gpus_per_engine=1,
-        price=rental_price(usd_per_gpu_hour=3600, gpus=1, source="flag"),
-        split=PhaseSplit(ModelWork(8_000_000_000, 16_000_000_000, 131_072), CardRates(160e12, 1e12)),
-    )
-
-
-def facts() -> ServerFacts:
-    return ServerFacts("m", "0.1.0", "0.32.0")
+from vllm_costmeter.outputs.server_meter import ChargingProcess, CountingProcess
 
 
 class SingleServer:
@@ -226,40 +186,3 @@ def test_three_api_processes_make_one_bill(tmp_path: Path) -> None:
     assert value("costmeter_cost_usd_total", **MODEL, state="idle", component="rental") == pytest.approx(8.0)
     assert value("costmeter_request_cost_usd_count", **MODEL) == 6
     assert value("costmeter_errors_total", where="sampler") == 0
-
-
-class FullDoor(ProcessExchange):
-    """The exchange in a directory whose disk is full."""
-
-    def _replace(self, file: Path, content: object) -> None:
-        raise OSError(28, "No space left on device")
-
-
-def test_an_exchange_that_fails_costs_only_what_it_would_have_told(tmp_path: Path) -> None:
-    """The first process charges and publishes though it can tell nobody its prices and one file of another's is not
-    ours; another process publishes its own counts though it cannot show them to the first. Each fault is counted."""
-    errors, page = ErrorCounts(), CollectorRegistry()
-    told = Hook([EngineTotals(0, 100, 0, 200, 2, 2, steps=70, decode_steps=60)])
-    ProcessExchange(tmp_path, 1, 0.0).write_engines(5.0, told.engines)
-    (tmp_path / "costmeter_engines_2.json").write_text("{")
-    charging = ChargingProcess(
-        own=Hook().own(errors),
-        meter=meter(),
-        facts=facts,
-        publish=LatestCollector(page).publish,
-        exchange=FullDoor(tmp_path, 0, 0.0),
-        merger=EngineMerger([0], 0.0),
-        monotonic_seconds=lambda: 5.0,
-        hour_of_day=lambda: 0,
-    )
-    charging.tick()
-    assert page.get_sample_value("costmeter_price_usd_per_hour", {"component": "rental"}) == 3600
-    assert errors.counts()["exchange"] == 2
-    assert charging.reading is not None
-    assert charging.reading.tokens["generated"] == 200
-    errors, page = ErrorCounts(), CollectorRegistry()
-    CountingProcess(
-        own=told.own(errors), exchange=FullDoor(tmp_path, 3, 0.0), publish=LatestCollector(page).publish
-    ).tick()
-    assert page.get_sample_value("costmeter_tokens_total", {**MODEL, "kind": "generated"}) == 200
-    assert errors.counts()["exchange"] == 1
