@@ -72,7 +72,13 @@ def test_what_is_let_through_starts_without_the_note(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-AFTER_THE_VERDICT = ("outputs/check_text", "plugin/boot_fo", "plugin/boot_facts", "plugin/preflight")
+AFTER_THE_VERDICT = (
+    "outputs/check_text",
+    "plugin/boot_fo",
+    "plugin/boot_facts",
+    "plugin/own_folder",
+    "plugin/preflight",
+)
 BEFORE_IT = ("Preflight._fit", "Preflight._verdict", "serving_gpu", "Preflight.check", "_stop")
 """Up to the verdict, and where the process ends."""
 

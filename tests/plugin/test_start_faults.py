@@ -19,7 +19,7 @@ from vllm_costmeter.plugin.preflight import CHECKED
 
 STARTING_PATH = tuple(
     f"vllm_costmeter/plugin/{name}"
-    for name in ("general", "plugin_loading", "preflight", "boot_fo", "boot_facts")
+    for name in ("general", "plugin_loading", "preflight", "boot_f", "own_folder")
 )
 SET_BY_THE_START = (activation.RESOLVED, activation.BOOT_FOLDER, CHECKED)
 THEIRS = ("= add_cli_args(parser)", "= create_engine_config(self", "list(load(")

@@ -9,6 +9,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -108,11 +109,10 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _write(file: Path, values: Mapping[str, Any]) -> None:
     """In one step: a reader, or a second writer, never sees half a file."""
-    try:
+    text = json.dumps(values)
+    with suppress(OSError):  # what cannot be kept is asked again
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        text = json.dumps(values)
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as stream:
-            stream.write(text)
-        Path(stream.name).replace(file)
-    except OSError:
-        return
+        with tempfile.TemporaryDirectory(dir=file.parent) as folder:  # gone with what a full disk left in it
+            fresh = Path(folder) / file.name
+            fresh.write_text(text, "utf-8")
+            fresh.replace(file)

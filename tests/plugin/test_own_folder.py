@@ -1,4 +1,4 @@
-"""The folder of a server's processes: it goes with the server, also with one that was killed, and nothing else goes."""
+"""Folders of ours in the temporary directory: each goes with its process, also with a killed one, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import pytest
 
 import vllm_costmeter
 from vllm_costmeter.plugin.activation import BOOT_FOLDER
-from vllm_costmeter.plugin.boot_folder import ALIVE_FILE, CHECKED_FILE, open_folder, sweep, write_file
+from vllm_costmeter.plugin.boot_folder import CHECKED_FILE, open_folder, write_file
+from vllm_costmeter.plugin.own_folder import ALIVE_FILE, sweep
 
 SERVER = (
     "import os, signal; from vllm_costmeter.plugin.boot_folder import CHECKED_FILE, open_folder, write_file;"
@@ -84,23 +85,20 @@ def test_a_living_server_keeps_its_folder(opened: Path, tmp_path: Path) -> None:
 
 
 def test_nothing_but_our_own_is_removed(opened: Path, tmp_path: Path) -> None:
-    """Another name, a link, a folder without our lock, one with a file that is not ours, one of another user."""
+    """Another name, a link, a folder without our lock, with a link in its place, or of another user."""
     kept = {opened}
     for name in ("costmeter-report", "costmeter-12345678x", "xcostmeter-12345678", "costmeter-nolock00"):
         (tmp_path / name).mkdir()
         kept.add(tmp_path / name)
         if "nolock" not in name:
             (tmp_path / name / ALIVE_FILE).touch()
-    guarded = tmp_path / "elsewhere"
-    guarded.mkdir()
-    (guarded / ALIVE_FILE).touch()
-    (tmp_path / "costmeter-alink000").symlink_to(guarded)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / ALIVE_FILE).touch()
+    (tmp_path / "costmeter-alink000").symlink_to(elsewhere)
     (tmp_path / "costmeter-lockalnk").mkdir()
-    (tmp_path / "costmeter-lockalnk" / ALIVE_FILE).symlink_to(guarded / ALIVE_FILE)
-    (tmp_path / "costmeter-foreign0").mkdir()
-    (tmp_path / "costmeter-foreign0" / ALIVE_FILE).touch()
-    (tmp_path / "costmeter-foreign0" / "notes.txt").touch()
-    kept |= {guarded, *(tmp_path / f"costmeter-{name}" for name in ("alink000", "lockalnk", "foreign0"))}
+    (tmp_path / "costmeter-lockalnk" / ALIVE_FILE).symlink_to(elsewhere / ALIVE_FILE)
+    kept |= {elsewhere, tmp_path / "costmeter-alink000", tmp_path / "costmeter-lockalnk"}
     if os.geteuid() == 0:
         others = tmp_path / "costmeter-another0"
         others.mkdir()
@@ -109,9 +107,10 @@ def test_nothing_but_our_own_is_removed(opened: Path, tmp_path: Path) -> None:
         kept.add(others)
     (tmp_path / "costmeter-ourdead0").mkdir()
     (tmp_path / "costmeter-ourdead0" / ALIVE_FILE).touch()
+    (tmp_path / "costmeter-ourdead0" / "link").symlink_to(elsewhere)
     sweep(tmp_path)
     assert set(tmp_path.iterdir()) == kept
-    assert (guarded / ALIVE_FILE).exists()
+    assert (elsewhere / ALIVE_FILE).exists()
 
 
 def _open_and_look(parent: Path) -> None:
@@ -131,6 +130,29 @@ def test_servers_that_start_at_once_leave_each_other_alone(tmp_path: Path) -> No
         start.join()
     assert [start.exitcode for start in starts] == [0] * 4
     sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", ["close", "kill"])
+def test_what_a_killed_worker_of_exact_mode_wrote_is_removed(tmp_path: Path, end: str) -> None:
+    """vLLM's own temporary files too: by whoever asked it, or by the next of us where that one was killed as well."""
+    asks = (
+        "import os, signal, sys; from vllm_costmeter.plugin.exact.ask import VllmWorker\n"
+        "program = 'import os, tempfile, time; tempfile.mkstemp(); os.write(1, b\"x\"); time.sleep(600)'\n"
+        "worker = VllmWorker(worker=(sys.executable, '-c', program))\n"
+        "os.read(worker._process.stdout.fileno(), 1)\n"
+    )
+    ends = {"close": "worker.close()", "kill": "os.killpg(worker._process.pid, 9); os.kill(os.getpid(), 9)"}
+    import_path = str(Path(vllm_costmeter.__file__).parents[1])
+    subprocess.run(
+        [sys.executable, "-c", asks + ends[end]],
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": import_path},
+        check=False,
+    )
+    if end == "kill":
+        (left,) = tmp_path.iterdir()
+        assert len(list(left.iterdir())) == 2
+        sweep(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
