@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import vllm
 
@@ -38,6 +38,8 @@ from vllm_costmeter.sources.catalogue import card_for_nvml_name, default_price, 
 from vllm_costmeter.sources.nvml_source import nvml_source
 from vllm_costmeter.sources.vllm_config import ServerShape, is_on_cpu
 from vllm_costmeter.sources.vllm_stats import StepCounters
+
+Answer = TypeVar("Answer")
 
 log = logging.getLogger("vllm.costmeter")
 
@@ -123,11 +125,12 @@ class ServingMeter:
 
     def _meter(self, settings: Settings, gpus: GpuSource, checked: Fit | None) -> Meter:
         shape = self._shape
-        card = _card(settings, gpus, checked)
+        card = _read_or_none(lambda: _card(settings, gpus, checked))
+        quote = _read_or_none(lambda: default_price(card)) if card else None
         count = shape.gpus_per_engine * len(shape.engine_indexes)
         slices = card.mig_instances if card else None
         share = server_share(gpus.latest().gpus, settings.mig_share, settings.gpu_share, slices)
-        price = choose_price(settings, count, default_price(card) if card else None, share)
+        price = choose_price(settings, count, quote, share)
         _tell(price, count)
         return Meter(
             engine_indexes=shape.engine_indexes,
@@ -168,6 +171,15 @@ def _settings(vllm_config: Any) -> Settings:
     except BadInputError as why:
         log.error("costmeter: %s; metering goes on without a price", why)
         return Settings()
+
+
+def _read_or_none(read: Callable[[], Answer | None]) -> Answer | None:
+    """A catalogue file that cannot be read any more, or only now, costs what it would have told and not the meter."""
+    try:
+        return read()
+    except BadInputError as why:
+        log.error("costmeter: %s; metering goes on without it", why)
+        return None
 
 
 def _card(settings: Settings, gpus: GpuSource, checked: Fit | None) -> Card | None:
