@@ -31,7 +31,7 @@ def local(
         capture_output=True,
         text=True,
         check=True,
-        timeout=20,
+        timeout=60,
     )
     assert done.stderr == ""
     answer: dict[str, Any] = json.loads(done.stdout)
@@ -141,8 +141,12 @@ def test_a_check_without_an_answering_driver_says_what_to_give(
 def test_what_a_driver_hangs_at_is_said(library: Path, mood: Mood, function: str, asked: str) -> None:
     """Whichever question is not answered, the check goes on without, and the line names it."""
     mood.set(hang_at=function)
-    answer = local(library, mood, timeout=0.5)
-    assert answer["found"].startswith(f"the NVIDIA driver did not answer within 0.5 s when asked {asked}: ")
+    found = ""
+    for timeout in (0.5, 4.0, 20.0):  # a busy machine may take longer than the first to get there
+        found = local(library, mood, timeout)["found"]
+        if f"did not answer within {timeout:g} s when asked {asked}: " in found:
+            return
+    pytest.fail(found)
 
 
 def test_a_driver_that_hangs_at_the_end_is_not_waited_for(library: Path, mood: Mood) -> None:

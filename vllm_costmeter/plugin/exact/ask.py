@@ -68,9 +68,8 @@ class VllmWorker:
             raise ExactUnavailableError("vLLM is not installed beside costmeter")
         self._time_limit_seconds = time_limit_seconds
         try:
-            self._folder = (
-                OwnFolder()
-            )  # for what vLLM writes: its process is killed in the end and removes nothing
+            # for what vLLM writes: its process is killed in the end and removes nothing
+            self._folder = OwnFolder()
             self._process = subprocess.Popen(
                 worker,
                 stdin=subprocess.PIPE,
