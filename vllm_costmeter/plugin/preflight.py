@@ -57,7 +57,7 @@ class Preflight:
     def check(self, config: Any) -> None:
         """Refuse, warn or pass, once per server. A fault of our own never stops a start: it is logged.
 
-        Between a refusal and the end of the process nothing is written and nothing can fail.
+        Nothing that can fail stands between a refusal and the end of the process.
         """
         if not self._first:
             return
