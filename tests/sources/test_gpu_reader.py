@@ -8,9 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from vllm_costmeter.core.gpu import GpuProcess
+from vllm_costmeter.core.gpu_bounds import LeftOut
 from vllm_costmeter.core.gpu_device import GpuDevice, UsedGpu, UsedGpus
-from vllm_costmeter.core.gpu_reading import GpuReadings, GpuSource
-from vllm_costmeter.sources.gpu_driver import DriverError, GpuSample, ProcessMemory
+from vllm_costmeter.core.gpu_reading import DownReason, GpuReadings, GpuSample, GpuSource, ProcessMemory
+from vllm_costmeter.sources.gpu_driver import DriverError
 from vllm_costmeter.sources.gpu_reader import GpuReader, memory_of
 
 CARD = GpuDevice(index=0, uuid="GPU-a", name="X")
@@ -46,11 +47,25 @@ class FakeDriver:
         self.closed += 1
 
 
-def reading(driver: FakeDriver, problem: str | None = None) -> GpuReader:
+def reading(
+    driver: FakeDriver,
+    *,
+    problem: str | None = None,
+    reason: DownReason | None = None,
+    gpus: int = 1,
+    left_out: Callable[[str, LeftOut], None] = lambda gpu, what: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> GpuReader:
     """A reader of this driver that looks every hundredth of a second."""
-    used = UsedGpus((UsedGpu(CARD),), problem)
+    used = UsedGpus((UsedGpu(CARD),) * gpus, problem, reason)
     return GpuReader(
-        lambda: driver, lambda _: used, {7}.__contains__, interval_seconds=0.01, stale_seconds=1.0
+        lambda: driver,
+        lambda _: used,
+        {7}.__contains__,
+        left_out=left_out,
+        interval_seconds=0.01,
+        stale_seconds=1000.0,
+        clock=clock,
     )
 
 
@@ -96,6 +111,69 @@ def test_gpus_that_cannot_be_told_apart_are_a_problem_that_is_said() -> None:
     source = reading(FakeDriver([GpuSample()]), problem="unlike cards")
     assert wait_for(source, lambda latest: latest.error == "unlike cards").up is False
     source.close()
+
+
+def test_gpus_that_cannot_be_told_apart_are_not_asked_for_again() -> None:
+    """No other attempt would settle it: the driver is opened once."""
+    driver = FakeDriver([GpuSample()])
+    source = reading(driver, problem="unlike cards", reason="gpu_order_unknown")
+    latest = wait_for(source, lambda latest: latest.error == "unlike cards")
+    time.sleep(0.1)
+    source.close()
+    assert (latest.reason, driver.opened) == ("gpu_order_unknown", 1)
+
+
+def test_a_long_error_of_many_gpus_stays_a_line() -> None:
+    """Three faults of at most 300 printable characters, and how many more there are."""
+    driver = FakeDriver([DriverError("\x1b[31m" + "x" * 999, "gpu_lost")])
+    source = reading(driver, gpus=5)
+    latest = wait_for(source, lambda latest: latest.reason == "gpu_lost")
+    source.close()
+    assert latest.error is not None
+    assert latest.error.isprintable()
+    assert latest.error.endswith("; and 2 more")
+    assert len(latest.error) < 1000
+
+
+def test_an_impossible_figure_is_told_each_time_with_its_gpu() -> None:
+    """Whoever counts them counts readings, and the rest of the reading stays."""
+    told: list[tuple[str, LeftOut]] = []
+    odd = GpuSample(power_watts=4_294_967.295, utilization_ratio=0.5)
+    source = reading(FakeDriver([odd]), left_out=lambda gpu, what: told.append((gpu, what)))
+    wait_for(source, lambda _: len(told) > 3)
+    (gpu,) = source.latest().gpus
+    source.close()
+    assert {(gpu, what.quantity) for gpu, what in told} == {("0", "power")}
+    assert (gpu.power_watts, gpu.utilization_ratio) == (None, 0.5)
+
+
+def test_a_counter_that_jumps_for_a_moment_costs_nothing_and_loses_nothing() -> None:
+    """The jump is left out and told; the next true reading holds all that was drawn."""
+    told: list[LeftOut] = []
+    counts = [1000.0, 1001.0, 1e9, 1003.0]
+    source = reading(
+        FakeDriver([GpuSample(energy_counter_joules=joules) for joules in counts]),
+        left_out=lambda _, what: told.append(what),
+    )
+    wait_for(source, lambda latest: any(gpu.energy_joules == 3.0 for gpu in latest.gpus))
+    source.close()
+    assert [what.quantity for what in told] == ["energy"]
+
+
+def test_a_counter_that_stands_still_is_not_read() -> None:
+    """A GPU that answers draws something: no energy is better than none at all; power is still told."""
+    told: list[LeftOut] = []
+    source = reading(
+        FakeDriver([GpuSample(energy_counter_joules=1000.0, power_watts=300.0)]),
+        left_out=lambda _, what: told.append(what),
+        clock=lambda: time.monotonic() * 1000,
+    )
+    latest = wait_for(
+        source, lambda latest: bool(told and latest.gpus and latest.gpus[0].energy_joules is None)
+    )
+    source.close()
+    assert latest.gpus[0].power_watts == 300.0
+    assert told[0] == LeftOut("energy", "the energy counter has stood still for 60 s")
 
 
 def test_closing_disconnects() -> None:

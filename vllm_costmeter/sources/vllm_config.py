@@ -21,6 +21,8 @@ class ServerShape:
     local_gpus: int
     """GPUs of this server on this machine, 0 where all its engines run elsewhere: the first of the visible devices are
     its own."""
+    device_ids: tuple[int, ...] | None
+    """The driver's indices that `--device-ids` (since 0.24) chose; the first of them are its own. None without it."""
     api_process_rank: int
     api_process_count: int
     kv_cache_capacity_tokens: int | None
@@ -37,6 +39,7 @@ def server_shape(config: Any, engine_indexes: Sequence[int]) -> ServerShape:
         engine_indexes=tuple(engine_indexes),
         gpus_per_engine=gpus_per_engine,
         local_gpus=_local_gpus(parallel, len(engine_indexes)),
+        device_ids=_device_ids(parallel),
         api_process_rank=max(getattr(parallel, "_api_process_rank", 0), 0),
         api_process_count=max(getattr(parallel, "_api_process_count", 1), 1),
         kv_cache_capacity_tokens=_kv_capacity(config.cache_config, len(engine_indexes)),
@@ -53,6 +56,22 @@ def _local_gpus(parallel: Any, engines: int) -> int:
     nodes_of_one_engine = max((getattr(parallel, "nnodes", 1) or 1) // groups_of_nodes, 1)
     gpus: int = parallel.world_size // nodes_of_one_engine * min(local_engines, engines)
     return gpus
+
+
+def _device_ids(parallel: Any) -> tuple[int, ...] | None:
+    """As `EngineArgs._resolve_device_ids` left them (vLLM 0.24 to 0.33); Ray places its workers without them."""
+    given = getattr(parallel, "assigned_physical_gpu_ids", None)
+    if given is None or getattr(parallel, "distributed_executor_backend", None) == "ray":
+        return None
+    return tuple(int(index) for index in given)
+
+
+def device_ids_of_engine_args(args: Any) -> tuple[int | str, ...] | None:
+    """`--device-ids` as given: places among the visible GPUs, or UUIDs; None without it, and where Ray ignores it."""
+    given = getattr(args, "device_ids", None)
+    if not given or getattr(args, "distributed_executor_backend", None) == "ray":
+        return None
+    return tuple(given)
 
 
 def _kv_capacity(cache: Any, engines: int) -> int | None:
