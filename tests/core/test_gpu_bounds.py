@@ -87,6 +87,14 @@ def test_memory_that_does_not_add_up_is_not_known(total: int, used: int, free: i
     assert [what.quantity for what in left_out] == ["memory"]
 
 
+def test_memory_without_a_total_is_bounded_too() -> None:
+    """By more than any GPU has."""
+    odd = GpuSample(memory_used_bytes=NOT_AVAILABLE)
+    sample, left_out = believable(odd, BOUND)
+    assert (sample, left_out[0].quantity) == (GpuSample(), "memory")
+    assert believable(GpuSample(memory_used_bytes=GIB), BOUND) == (GpuSample(memory_used_bytes=GIB), ())
+
+
 def test_a_process_holds_no_more_than_its_gpu_has() -> None:
     """Its memory is unknown then, that of the others is not."""
     odd = replace(WELL, processes=(ProcessMemory(10, 24 * GIB + 1), ProcessMemory(11, 24 * GIB)))

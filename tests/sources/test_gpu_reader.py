@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import pytest
-
 from vllm_costmeter.core.gpu import GpuProcess
 from vllm_costmeter.core.gpu_bounds import LeftOut
 from vllm_costmeter.core.gpu_device import GpuDevice, UsedGpu, UsedGpus
-from vllm_costmeter.core.gpu_reading import DownReason, GpuReadings, GpuSample, GpuSource, ProcessMemory
+from vllm_costmeter.core.gpu_reading import DownReason, GpuReadings, GpuSample, GpuSource
 from vllm_costmeter.sources.gpu_driver import DriverError
-from vllm_costmeter.sources.gpu_reader import GpuReader, memory_of
+from vllm_costmeter.sources.gpu_reader import GpuReader
 
 CARD = GpuDevice(index=0, uuid="GPU-a", name="X")
 
@@ -147,35 +145,6 @@ def test_an_impossible_figure_is_told_each_time_with_its_gpu() -> None:
     assert (gpu.power_watts, gpu.utilization_ratio) == (None, 0.5)
 
 
-def test_a_counter_that_jumps_for_a_moment_costs_nothing_and_loses_nothing() -> None:
-    """The jump is left out and told; the next true reading holds all that was drawn."""
-    told: list[LeftOut] = []
-    counts = [1000.0, 1001.0, 1e9, 1003.0]
-    source = reading(
-        FakeDriver([GpuSample(energy_counter_joules=joules) for joules in counts]),
-        left_out=lambda _, what: told.append(what),
-    )
-    wait_for(source, lambda latest: any(gpu.energy_joules == 3.0 for gpu in latest.gpus))
-    source.close()
-    assert [what.quantity for what in told] == ["energy"]
-
-
-def test_a_counter_that_stands_still_is_not_read() -> None:
-    """A GPU that answers draws something: no energy is better than none at all; power is still told."""
-    told: list[LeftOut] = []
-    source = reading(
-        FakeDriver([GpuSample(energy_counter_joules=1000.0, power_watts=300.0)]),
-        left_out=lambda _, what: told.append(what),
-        clock=lambda: time.monotonic() * 1000,
-    )
-    latest = wait_for(
-        source, lambda latest: bool(told and latest.gpus and latest.gpus[0].energy_joules is None)
-    )
-    source.close()
-    assert latest.gpus[0].power_watts == 300.0
-    assert told[0] == LeftOut("energy", "the energy counter has stood still for 60 s")
-
-
 def test_closing_disconnects() -> None:
     """The driver's library is left as it was found."""
     driver = FakeDriver([GpuSample()])
@@ -183,22 +152,3 @@ def test_closing_disconnects() -> None:
     wait_for(source, lambda latest: latest.up)
     source.close()
     assert (driver.opened, driver.closed) == (1, 1)
-
-
-@pytest.mark.parametrize(
-    ("processes", "expected"),
-    [
-        (None, None),
-        ((), None),
-        ((ProcessMemory(1, 5),), None),
-        ((ProcessMemory(7, 5), ProcessMemory(1, 9)), 5),
-        ((ProcessMemory(7, 5), ProcessMemory(7, 6)), 11),
-        ((ProcessMemory(7, 5), ProcessMemory(7, None)), None),
-        ((ProcessMemory(7, 0),), 0),
-    ],
-)
-def test_own_memory_is_a_sum_or_unknown(
-    processes: tuple[ProcessMemory, ...] | None, expected: int | None
-) -> None:
-    """Only owned processes count; a part that is not told makes the sum unknown, and none listed is not 0."""
-    assert memory_of(processes, {7}.__contains__) == expected

@@ -130,6 +130,11 @@ def test_an_engine_on_unlike_gpus_is_not_judged_by_one_of_them(library: Path, mo
     )
 
 
+def test_device_ids_that_name_no_gpu_are_said(library: Path, mood: Mood) -> None:
+    """And not that there is none."""
+    assert "--device-ids 7 names none of 2 found" in local(library, mood, ranks=1, device_ids=[7])["found"]
+
+
 def test_device_ids_say_whose_free_memory_counts(library: Path, mood: Mood) -> None:
     """A neighbour's server on GPU 0 refuses nothing to an engine on GPU 1."""
     mood.set(used0_mib=20_000, used1_mib=100)

@@ -72,6 +72,14 @@ def test_device_ids_are_those_that_vllm_resolved() -> None:
     assert shape(assigned_physical_gpu_ids=[3], distributed_executor_backend="ray").device_ids is None
 
 
+@pytest.mark.parametrize("backend", ["distributed_executor_backend", "data_parallel_backend"])
+def test_ray_may_place_ranks_on_any_machine(backend: str) -> None:
+    """So fewer GPUs here than ranks are no fault there, and are one elsewhere."""
+    assert shape(**{backend: "ray"}).may_be_elsewhere
+    assert not shape(**{backend: "mp"}).may_be_elsewhere
+    assert not shape().may_be_elsewhere
+
+
 def test_device_ids_are_read_as_they_were_given() -> None:
     """Places or UUIDs, before vLLM resolves them."""
     given = SimpleNamespace(device_ids=[1, 0], distributed_executor_backend=None)

@@ -122,17 +122,15 @@ def believable_capability(capability: tuple[int, int] | None) -> tuple[int, int]
 def _memory(sample: GpuSample, left_out: list[LeftOut]) -> GpuSample:
     """Free is at most the total; where it is not, neither is known: one of them is wrong."""
     total, free, used = sample.memory_total_bytes, sample.memory_free_bytes, sample.memory_used_bytes
-    if total is None or (
-        SMALLEST_GIB * GIB <= total <= LARGEST_GIB * GIB
-        and all(part is None or 0 <= part <= total for part in (free, used))
+    most = LARGEST_GIB * GIB if total is None else total
+    if SMALLEST_GIB * GIB <= most <= LARGEST_GIB * GIB and all(
+        part is None or 0 <= part <= most for part in (free, used)
     ):
         return sample
-    parts = ", ".join(
-        f"{part} bytes {name}" for part, name in ((free, "free"), (used, "used")) if part is not None
-    )
-    left_out.append(
-        LeftOut("memory", f"{total} bytes of memory with {parts or 'no more told'} is not possible")
-    )
+    told = [
+        f"{part} bytes {name}" for name, part in (("in all", total), ("used", used), ("free", free)) if part
+    ]
+    left_out.append(LeftOut("memory", f"memory of {', '.join(told) or '0 bytes'} is not possible"))
     return replace(sample, memory_total_bytes=None, memory_free_bytes=None, memory_used_bytes=None)
 
 

@@ -101,6 +101,7 @@ class ServingMeter:
             self._gpus = nvml_source(
                 shape.local_gpus,
                 device_ids=shape.device_ids,
+                may_be_elsewhere=shape.may_be_elsewhere,
                 root_pid=os.getppid() if several else None,
                 left_out=self._source_log.left_out,
             )

@@ -7,10 +7,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from vllm_costmeter.core.energy_counter import STUCK_SECONDS, EnergyCounter
-from vllm_costmeter.core.gpu_bounds import LeftOut, PowerBound, believable, power_bound
+from vllm_costmeter.core.gpu_bounds import LeftOut
 from vllm_costmeter.core.gpu_device import UNKNOWN_NAME, GpuDevice, UsedGpu, UsedGpus
-from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings, ProcessMemory
+from vllm_costmeter.core.gpu_figures import GpuFigures
+from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
 from vllm_costmeter.sources.gpu_driver import DriverError, GpuDriver
 
 INTERVAL_SECONDS = 1.0
@@ -50,7 +50,7 @@ class GpuReader:
         self._connect_fault: DriverError | None = None
         self._retry_at: float | None = clock()
         self._backoff_seconds = interval_seconds
-        self._energy: dict[str, EnergyCounter] = {}
+        self._figures: dict[str, GpuFigures] = {}
         self._started_at = clock()
         self._latest = GpuReadings(up=False, error="the driver was not read yet", reason="not_read_yet")
         self._stopped = threading.Event()
@@ -105,9 +105,8 @@ class GpuReader:
         return GpuReadings(False, tuple(found), self._clock(), "; ".join(lines), faults[0].reason)
 
     def _plan_retry(self, now: float, faults: list[DriverError]) -> None:
-        if all(
-            fault.reason == "gpu_order_unknown" for fault in faults
-        ):  # which no other attempt would settle
+        """No other attempt settles the order of unlike GPUs."""
+        if all(fault.reason == "gpu_order_unknown" for fault in faults):
             self._retry_at, self._backoff_seconds = None, self._interval_seconds
         elif self._retry_at is None:
             self._retry_at = now + self._backoff_seconds
@@ -139,60 +138,12 @@ class GpuReader:
                 driver.close()
 
     def _read(self, driver: GpuDriver, gpu: UsedGpu) -> GpuReading:
-        told = driver.sample(gpu)
-        bound = power_bound(told.power_limit_watts, self._rated_watts(gpu.device.name))
-        sample, left_out = believable(told, bound)
+        if gpu.uuid not in self._figures:
+            self._figures[gpu.uuid] = GpuFigures(gpu, self._rated_watts(gpu.device.name))
+        reading, left_out = self._figures[gpu.uuid].reading(driver.sample(gpu), self._owns, self._clock())
         for what in left_out:
             self._left_out(gpu.label, what)
-        held_bytes = memory_of(sample.processes, self._owns)
-        if held_bytes is not None and held_bytes > (sample.memory_total_bytes or held_bytes):
-            why = f"this server's processes with {held_bytes} bytes hold more than the GPU has"
-            self._left_out(gpu.label, LeftOut("process_memory", why))
-            held_bytes = None
-        return GpuReading(
-            label=gpu.label,
-            index=gpu.device.index,
-            uuid=gpu.uuid,
-            name=gpu.device.name,
-            memory_total_bytes=sample.memory_total_bytes,
-            memory_used_bytes=sample.memory_used_bytes,
-            memory_free_bytes=sample.memory_free_bytes,
-            process_memory_bytes=held_bytes,
-            power_watts=sample.power_watts,
-            utilization_ratio=sample.utilization_ratio,
-            energy_joules=self._energy_joules(gpu, sample.energy_counter_joules, bound),
-            slice=sample.slice,
-        )
-
-    def _energy_joules(self, gpu: UsedGpu, counter_joules: float | None, bound: PowerBound) -> float | None:
-        """Since the first reading; None where the counter is not answered or its answer is not to be believed."""
-        if counter_joules is None:
-            return None
-        now = self._clock()
-        known = self._energy.get(gpu.uuid)
-        counter = (
-            known.advanced(counter_joules, now, bound.watts)
-            if known
-            else EnergyCounter.started(counter_joules, now)
-        )
-        self._energy[gpu.uuid] = counter
-        if counter.doubted is not None:
-            before = counter.last.joules
-            why = f"an energy counter that goes from {before:.10g} to {counter_joules:.10g} J is not possible"
-        elif counter.is_stuck(now):
-            why = f"the energy counter has stood still for {STUCK_SECONDS:g} s"
-        else:
-            return counter.total_joules
-        self._left_out(gpu.label, LeftOut("energy", why))
-        return None
-
-
-def memory_of(processes: tuple[ProcessMemory, ...] | None, owns: Callable[[int], bool]) -> int | None:
-    """What the owned processes hold together; None where none of them is listed or one's memory is not told."""
-    held = [process.memory_bytes for process in processes or () if owns(process.pid)]
-    if not held or None in held:
-        return None
-    return sum(amount for amount in held if amount is not None)
+        return reading
 
 
 def _told(fault: Exception) -> DriverError:

@@ -90,6 +90,8 @@ def _look(
         visible = used_gpus_here(devices, environ, None, ids)
         if not visible.gpus:
             because = "there is none" if shown is None else f"CUDA_VISIBLE_DEVICES={shown!r} leaves none"
+            if ids is not None:
+                because = f"--device-ids {','.join(map(str, given_ids or ()))} names none"
             raise NoLocalGpuError(f"no GPU to check against: {because} of {len(devices)} found")
         found = []
         for gpu in visible.gpus:

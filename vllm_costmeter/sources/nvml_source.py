@@ -20,11 +20,13 @@ def gpus_of_server(
     environ: Mapping[str, str],
     count: int | None,
     device_ids: Sequence[int] | None = None,
+    *,
+    may_be_elsewhere: bool = False,
 ) -> UsedGpus:
     """The GPUs that `environ`, the number of local ranks and `--device-ids` leave to a server that runs: as many as it
-    has ranks, or it is said that some are missing."""
+    has ranks, or it is said that some are missing, unless they may be on other machines."""
     used = used_gpus_here(devices, environ, count, device_ids)
-    if used.problem is None and count is not None and len(used.gpus) < count:
+    if used.problem is None and not may_be_elsewhere and count is not None and len(used.gpus) < count:
         seen = "none" if not used.gpus else f"only {len(used.gpus)}"
         problem = (
             f"{seen} of this server's {count} GPU{'s' * (count > 1)} found among the driver's {len(devices)}"
@@ -37,6 +39,7 @@ def nvml_source(
     local_gpus: int | None,
     *,
     device_ids: Sequence[int] | None = None,
+    may_be_elsewhere: bool = False,
     root_pid: int | None = None,
     left_out: Callable[[str, LeftOut], None] = lambda gpu, what: None,
     environ: Mapping[str, str] = os.environ,
@@ -47,12 +50,15 @@ def nvml_source(
 
     `local_gpus`: ranks on this machine (tensor x pipeline x local data parallel), None for all visible GPUs.
     `device_ids`: the driver's indices that vLLM resolved `--device-ids` to; None without that flag.
+    `may_be_elsewhere`: whether some of those ranks may run on other machines.
     `root_pid`: the top of this server's processes, by default this one; a child API server passes its parent's.
     `left_out` is told, on the reader's thread, what the driver said and cannot be, with the GPU's label.
     """
     return GpuReader(
         NvmlDriver,
-        lambda devices: gpus_of_server(devices, environ, local_gpus, device_ids),
+        lambda devices: gpus_of_server(
+            devices, environ, local_gpus, device_ids, may_be_elsewhere=may_be_elsewhere
+        ),
         ProcessTree(root_pid).owns,
         left_out=left_out,
         rated_watts=rated_watts,
