@@ -1,14 +1,13 @@
-"""A real server whose driver says what cannot be, says nothing, or leaves open which GPU is its own."""
+"""A real server on an owned GPU whose driver says what cannot be."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import nvml_stand_in
 import pytest
-from harness import METERED, Serve
+from harness import Serve
 from nvml_stand_in import Mood
 from patience import holds_within
 from required_tool import required_tool
@@ -27,22 +26,14 @@ ODD_SECONDS = 6
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the compiled stand-in."""
-    required_tool("gcc")
-    return nvml_stand_in.build(tmp_path_factory.mktemp("driver"))
-
-
-def driver(library: Path, mood: Mood, **variables: str) -> dict[str, str]:
-    return {"LD_LIBRARY_PATH": str(library), nvml_stand_in.CONTROL_VARIABLE: str(mood.file), **variables}
-
-
-@pytest.fixture(scope="module")
-def owned(serve: Serve, library: Path) -> Iterator[tuple[Server, Mood]]:
+def owned(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Mood]]:
     """A server on an owned GPU of 100 W whose driver has no energy counter."""
-    mood = Mood(library / "owned")
+    required_tool("gcc")
+    folder = nvml_stand_in.build(tmp_path_factory.mktemp("driver"))
+    mood = Mood(folder / "mood")
     mood.set(gpus=1, power0_mw=int(WATTS * 1000), unsupported="nvmlDeviceGetTotalEnergyConsumption")
-    with serve(*OWNED, env=driver(library, mood)) as server:
+    env = {"LD_LIBRARY_PATH": str(folder), nvml_stand_in.CONTROL_VARIABLE: str(mood.file)}
+    with serve(*OWNED, env=env) as server:
         assert holds_within(
             lambda: scrape(server.url).has("costmeter_energy_source_info", gpu="0", source="power")
         )
@@ -97,30 +88,3 @@ def test_what_was_left_out_is_in_the_log_once(owned: tuple[Server, Mood]) -> Non
     mood.set(utilization0=50)
     (line,) = [line for line in server.log_text().splitlines() if "utilisation of" in line]
     assert "GPU 0: utilisation of 4294967295 % is not within 0 to 100 %; left out and counted" in line
-
-
-def test_which_of_unlike_gpus_is_the_servers_own_is_not_guessed_and_said(serve: Serve, library: Path) -> None:
-    """An RTX 4090 and an L4 without CUDA_DEVICE_ORDER: the fit check and the meter refuse to guess for one reason, in
-    the log once each, and on the page; tokens and dollars are metered."""
-    mood = Mood(library / "unlike")
-    mood.set(gpus=2, name1="NVIDIA L4", total1_mib=23034)
-    with serve(*METERED, env=driver(library, mood)) as server:
-        assert holds_within(
-            lambda: scrape(server.url).has(
-                "costmeter_source_down_info", source="nvml", reason="gpu_order_unknown"
-            )
-        )
-        page = scrape(server.url)
-        assert page.value("costmeter_source_up", source="nvml") == 0
-        assert not page.has("costmeter_gpu_power_watts")
-        assert page.total("costmeter_cost_usd_total") > 0
-        time.sleep(3)
-        said = [
-            line
-            for line in server.log_text().splitlines()
-            if "unlike GPUs (NVIDIA GeForce RTX 4090, " in line
-        ]
-        assert len(said) == 2, said
-        assert "the fit check is skipped" in said[0]
-        assert "no GPU of this server is read" in said[1]
-        assert all("CUDA_DEVICE_ORDER=PCI_BUS_ID" in line for line in said)
