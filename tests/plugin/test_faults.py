@@ -55,7 +55,7 @@ def logger_class(patched: pytest.MonkeyPatch) -> type:
         patched.delitem(sys.modules, f"vllm_costmeter.plugin.{name}", raising=False)
     from vllm_costmeter.plugin import serving, stat_logger
 
-    patched.setattr(serving, "nvml_source", lambda count, root_pid: GpuAtHand())
+    patched.setattr(serving, "nvml_source", lambda count, **given: GpuAtHand())
     patched.setenv("VLLM_PLUGINS", "costmeter")
     patched.setenv("COSTMETER_GPU_HOURLY_USD", "3600")
     patched.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)

@@ -15,11 +15,16 @@ PROBE = Path(__file__).parent / "gpu_probe.py"
 
 
 def local(
-    library: Path, mood: Mood, timeout: float = 5.0, ranks: int = 0, **variables: str
+    library: Path,
+    mood: Mood,
+    timeout: float = 5.0,
+    ranks: int = 0,
+    device_ids: list[int | str] | None = None,
+    **variables: str,
 ) -> dict[str, Any]:
     """What `local_gpus` said in a process of its own."""
     done = subprocess.run(
-        [sys.executable, str(PROBE), "local", str(timeout), str(ranks)],
+        [sys.executable, str(PROBE), "local", str(timeout), str(ranks), json.dumps(device_ids)],
         env=environment(library, mood.file) | variables,
         capture_output=True,
         text=True,
@@ -99,9 +104,68 @@ def test_a_check_counts_only_visible_cards(library: Path, mood: Mood) -> None:
     assert "CUDA_VISIBLE_DEVICES='9' leaves none" in local(library, mood, CUDA_VISIBLE_DEVICES="9")["found"]
 
 
+UNLIKE: dict[str, object] = {"name1": "NVIDIA L4", "total1_mib": 23034, "reserved1_mib": 475}
+
+
+def test_the_check_does_not_guess_which_of_unlike_gpus_an_engine_takes(library: Path, mood: Mood) -> None:
+    """The rule of the meter: CUDA's first is the fastest, the driver's the first on the bus. With the order said, or
+    UUIDs, the GPU that vLLM takes is checked."""
+    mood.set(**UNLIKE)
+    unknown = local(library, mood, ranks=1)["found"]
+    assert "unlike GPUs (NVIDIA GeForce RTX 4090, NVIDIA L4)" in unknown
+    assert "CUDA_DEVICE_ORDER=PCI_BUS_ID" in unknown
+    assert "--gpu" in unknown
+    in_order = local(library, mood, ranks=1, CUDA_DEVICE_ORDER="PCI_BUS_ID", CUDA_VISIBLE_DEVICES="1,0")
+    by_uuid = local(library, mood, ranks=1, CUDA_VISIBLE_DEVICES="GPU-2")
+    by_flag = local(library, mood, ranks=1, device_ids=[1], CUDA_DEVICE_ORDER="PCI_BUS_ID")
+    assert [each["found"][0]["name"] for each in (in_order, by_uuid, by_flag)] == ["NVIDIA L4"] * 3
+
+
+def test_an_engine_on_unlike_gpus_is_not_judged_by_one_of_them(library: Path, mood: Mood) -> None:
+    """Two ranks on two kinds: neither "there is only one" nor "both are the first kind"."""
+    mood.set(**UNLIKE)
+    answer = local(library, mood, ranks=2)["found"]
+    assert answer.startswith(
+        "an engine on unlike GPUs (NVIDIA GeForce RTX 4090, NVIDIA L4) is not modelled: "
+    )
+
+
+def test_device_ids_that_name_no_gpu_are_said(library: Path, mood: Mood) -> None:
+    """And not that there is none."""
+    assert "--device-ids 7 names none of 2 found" in local(library, mood, ranks=1, device_ids=[7])["found"]
+
+
+def test_device_ids_say_whose_free_memory_counts(library: Path, mood: Mood) -> None:
+    """A neighbour's server on GPU 0 refuses nothing to an engine on GPU 1."""
+    mood.set(used0_mib=20_000, used1_mib=100)
+    usable = 24564 - 356
+    free = [
+        local(library, mood, ranks=1, device_ids=ids)["found"][0]["free_bytes"] >> 20 for ids in ([0], [1])
+    ]
+    assert free == [usable - 20_000, usable - 100]
+
+
+@pytest.mark.parametrize("odd", [{"used0_mib": -1}, {"used0_mib": 30_000}, {"total0_mib": 1 << 31}])
+def test_memory_that_cannot_be_is_not_checked_against(
+    library: Path, mood: Mood, odd: dict[str, object]
+) -> None:
+    """One clear line instead of a verdict on numbers that no GPU has."""
+    mood.set(**odd)
+    answer = local(library, mood)["found"]
+    assert "is not possible" in answer
+    assert "--gpu" in answer
+
+
+def test_a_process_that_holds_more_than_there_is_has_no_figure(library: Path, mood: Mood) -> None:
+    """It is named all the same."""
+    mood.set(gpus=1, processes0=f"123:{1 << 62}", name_of123="python3")
+    (process,) = local(library, mood)["found"][0]["processes"]
+    assert (process["pid"], process["memory_bytes"]) == (123, None)
+
+
 def test_unlike_cards_are_listed_apart(library: Path, mood: Mood) -> None:
     """A box of two kinds gives two Gpus."""
-    mood.set(name1="NVIDIA L4", total1_mib=23034, reserved1_mib=475)
+    mood.set(**UNLIKE)
     found = local(library, mood)["found"]
     assert [(gpu["name"], gpu["count"]) for gpu in found] == [
         ("NVIDIA GeForce RTX 4090", 1),

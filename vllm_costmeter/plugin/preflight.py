@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
@@ -23,8 +24,9 @@ from vllm_costmeter.plugin.served_model import model_being_served
 from vllm_costmeter.sources.api_catalogue import chosen_api_price
 from vllm_costmeter.sources.calibration import recall
 from vllm_costmeter.sources.catalogue import parse_gpu
-from vllm_costmeter.sources.local_gpus import local_gpus
+from vllm_costmeter.sources.local_gpus import NoLocalGpuError, local_gpus
 from vllm_costmeter.sources.vllm_config import (
+    device_ids_of_engine_args,
     is_on_cpu,
     plan_from_engine_args,
     served_name,
@@ -50,6 +52,7 @@ class Preflight:
         except BadInputError as why:
             _stop([f"error: {why}"], 2)
         self._plan = plan_from_engine_args(engine_args)
+        self._device_ids = device_ids_of_engine_args(engine_args)
 
     def check(self, config: Any) -> None:
         """Refuse, warn or pass, once per server. A fault of our own never stops a start: it is logged."""
@@ -77,11 +80,13 @@ class Preflight:
             log.log(logging.INFO if result.verdict == "fits" else logging.WARNING, "costmeter: %s", line)
 
     def _fit(self, config: Any) -> Fit | None:
-        gpu = serving_gpu(self._settings, self._plan.layout, spans_machines(config))
-        if gpu is None:
+        try:
+            gpu = serving_gpu(self._settings, self._plan.layout, self._device_ids, spans_machines(config))
+        except NoLocalGpuError as why:
             log.warning(
-                "costmeter: no GPU here to check against, so the fit check is skipped; "
-                'name one with --costmeter-gpu, such as --costmeter-gpu "RTX 4090"'
+                "costmeter: %s, so the fit check is skipped; "
+                'name one with --costmeter-gpu, such as --costmeter-gpu "RTX 4090"',
+                why.reason,
             )
             return None
         boots, _ = recall(gpu.name, on_cpu=is_on_cpu(config))
@@ -112,16 +117,16 @@ def check_names(settings: Settings, model: str) -> None:
         chosen_api_price(settings.api_provider, settings.api_model, model)
 
 
-def serving_gpu(settings: Settings, layout: Layout, spans_machines: bool) -> Gpu | None:
-    """The card to check against: the one that was named, else the first kind that NVML shows; None without either."""
+def serving_gpu(
+    settings: Settings, layout: Layout, device_ids: Sequence[int | str] | None, spans_machines: bool
+) -> Gpu:
+    """The GPU to check against: the one that was named, else those that NVML shows and vLLM takes. NoLocalGpuError
+    without either."""
     world_size = layout.world_size
     if settings.gpu is not None:
         card, count = parse_gpu(settings.gpu)
         return card.as_gpu(max(count, world_size) if count == 1 else count)
-    try:
-        gpu = local_gpus(world_size)[0]
-    except BadInputError:
-        return None
+    gpu = local_gpus(world_size, device_ids=device_ids)[0]
     return dataclasses.replace(gpu, count=max(gpu.count, world_size)) if spans_machines else gpu
 
 

@@ -5,41 +5,54 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu import Gpu, GpuProcess
+from vllm_costmeter.core.gpu_bounds import believable, power_bound
 from vllm_costmeter.core.gpu_device import UsedGpu
-from vllm_costmeter.sources.devices import used_gpus
-from vllm_costmeter.sources.gpu_driver import DriverError, GpuDriver, GpuSample
+from vllm_costmeter.core.gpu_reading import GpuSample
+from vllm_costmeter.sources.devices import VISIBLE, resolved_device_ids, used_gpus_here
+from vllm_costmeter.sources.gpu_driver import DriverError, GpuDriver
 from vllm_costmeter.sources.nvml import NvmlDriver
 from vllm_costmeter.sources.process_tree import ProcessTree
 
-SAY_WHICH = "name the card with --gpu, or its memory with --gpu-memory-gib"
+SAY_WHICH = "name the GPU with --gpu, or its memory with --gpu-memory-gib"
+
+
+class NoLocalGpuError(BadInputError):
+    """No GPU of this machine can be checked against; `reason` alone says why, the text also what to do in a check."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}: {SAY_WHICH}")
+        self.reason = reason
 
 
 def local_gpus(
     ranks: int | None = None,
     *,
+    device_ids: Sequence[int | str] | None = None,
     timeout_seconds: float = 3.0,
     environ: Mapping[str, str] = os.environ,
     connect: Callable[[], GpuDriver] = NvmlDriver,
     owns: Callable[[int], bool] | None = None,
 ) -> list[Gpu]:
-    """The cards that CUDA_VISIBLE_DEVICES leaves, equal ones as one Gpu with a count, in CUDA's order.
+    """The GPUs that CUDA_VISIBLE_DEVICES and `--device-ids` leave, equal ones as one Gpu with a count, in CUDA's order.
 
     `memory_bytes` is NVML's total without the driver's reserve (see `nvml_sample.usable_bytes`): what CUDA shows,
     within some MiB. `free_bytes` is the least free now of those that an engine of `ranks` takes, the first (None: of
     all); a CUDA context that vLLM opens takes about 0.5 GiB more (H100: 79.19 total, 78.68 free at start, vLLM 0.19
     logs). `processes` are those that `owns` does not call ours, by default this process and what it started.
-    BadInputError, one line, where there is no driver, no visible card, or no answer in time.
+    NoLocalGpuError, one line, where there is no driver, no visible GPU, or no answer in time, and where an engine's
+    GPUs cannot be told from others or are not all of one kind.
     """
     owns = owns or ProcessTree().owns
     answers: list[list[Gpu] | Exception] = []
 
     def look() -> None:
         try:
-            answers.append(_look(connect(), environ, owns, ranks))
+            answers.append(_look(connect(), environ, owns, ranks, device_ids))
         except Exception as fault:  # noqa: BLE001 handed to the caller's thread below
             answers.append(fault)
 
@@ -47,42 +60,72 @@ def local_gpus(
     thread.start()
     thread.join(timeout_seconds)
     if not answers:
-        raise BadInputError(f"the NVIDIA driver did not answer within {timeout_seconds:g} s: {SAY_WHICH}")
+        raise NoLocalGpuError(f"the NVIDIA driver did not answer within {timeout_seconds:g} s")
     answer = answers[0]
     if isinstance(answer, DriverError):
-        raise BadInputError(f"no GPU can be read here ({answer}): {SAY_WHICH}")
+        raise NoLocalGpuError(f"no GPU can be read here ({answer})")
     if isinstance(answer, Exception):
         raise answer
     return answer
 
 
 def _look(
-    driver: GpuDriver, environ: Mapping[str, str], owns: Callable[[int], bool], ranks: int | None
+    driver: GpuDriver,
+    environ: Mapping[str, str],
+    owns: Callable[[int], bool],
+    ranks: int | None,
+    given_ids: Sequence[int | str] | None,
 ) -> list[Gpu]:
     try:
         driver.open()
         devices = driver.devices()
-        used = used_gpus(devices, environ.get("CUDA_VISIBLE_DEVICES"), environ.get("CUDA_DEVICE_ORDER"))
-        if used.problem:
-            raise BadInputError(f"{used.problem}; or {SAY_WHICH}")
-        if not used.gpus:
-            shown = environ.get("CUDA_VISIBLE_DEVICES")
+        shown = environ.get(VISIBLE)
+        ids = None if given_ids is None else resolved_device_ids(devices, shown, given_ids)
+        engine = used_gpus_here(devices, environ, ranks, ids)
+        if engine.problem:
+            raise NoLocalGpuError(engine.problem)
+        kinds = sorted({_shown_name(gpu) for gpu in engine.gpus})
+        if ranks is not None and len(kinds) > 1:
+            raise NoLocalGpuError(f"an engine on unlike GPUs ({', '.join(kinds)}) is not modelled")
+        visible = used_gpus_here(devices, environ, None, ids)
+        if not visible.gpus:
             because = "there is none" if shown is None else f"CUDA_VISIBLE_DEVICES={shown!r} leaves none"
-            raise BadInputError(f"no GPU to check against: {because} of {len(devices)} found. {SAY_WHICH}")
+            if ids is not None:
+                because = f"--device-ids {','.join(map(str, given_ids or ()))} names none"
+            raise NoLocalGpuError(f"no GPU to check against: {because} of {len(devices)} found")
         found = []
-        for gpu in used.gpus:
-            others = tuple(each for each in driver.processes(gpu) if not owns(each.pid))
-            found.append((gpu, driver.sample(gpu), others))
+        for gpu in visible.gpus:
+            sample = _sample(driver, gpu)
+            others = tuple(
+                _believable_process(each, sample) for each in driver.processes(gpu) if not owns(each.pid)
+            )
+            found.append((gpu, sample, others))
         return equal_cards(found, ranks)
     finally:
         driver.close()
 
 
+def _sample(driver: GpuDriver, gpu: UsedGpu) -> GpuSample:
+    """What the driver says of its memory; DriverError where that cannot be."""
+    sample, left_out = believable(driver.sample(gpu), power_bound(None, None))
+    for what in left_out:
+        if what.quantity == "memory":
+            raise DriverError(f"NVML, GPU {gpu.label}: {what.why}")
+    return sample
+
+
+def _believable_process(process: GpuProcess, sample: GpuSample) -> GpuProcess:
+    """Without a figure that is more than its GPU has."""
+    if (process.memory_bytes or 0) > (sample.memory_total_bytes or 0):
+        return replace(process, memory_bytes=None)
+    return process
+
+
 def equal_cards(
     samples: Sequence[tuple[UsedGpu, GpuSample, tuple[GpuProcess, ...]]], ranks: int | None = None
 ) -> list[Gpu]:
-    """Neighbouring cards of one name as one Gpu: the smallest total of them, the least free memory of the first
-    `ranks`, and the processes that hold the rest of that card."""
+    """Neighbouring GPUs of one name as one Gpu: the smallest total of them, the least free memory of the first
+    `ranks`, and the processes that hold the rest of that one."""
     found = []
     for (name, capability), neighbours in groupby(
         samples, key=lambda row: (_shown_name(row[0]), row[0].device.compute_capability)
