@@ -73,5 +73,6 @@ COSTS = RequestCosts((3, *[0] * (len(BUCKETS_USD) - 2), 2, 1), 3.5)
 
 def families() -> tuple[Family, ...]:
     """What one process publishes when everything is known."""
-    server = server_families(FACTS, READING, GPUS, {"nvml": True, "price": True, "engine": True})
+    sources = {"nvml": None, "price": None, "engine": None, "energy": "not_measured"}
+    server = server_families(FACTS, READING, GPUS, sources)
     return (*server, *process_families("org/model-8b", READING.tokens, COSTS, {"hook": 0, "sampler": 2}))

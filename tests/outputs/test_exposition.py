@@ -54,16 +54,26 @@ def test_what_is_unknown_is_absent() -> None:
     rest."""
     bare = MeterReading(price=None, tokens=READING.tokens, gpu_seconds=READING.gpu_seconds)
     facts = replace(FACTS, api_price=None)
-    shown = server_families(
-        facts, bare, GpuReadings(up=False), {"nvml": False, "price": False, "engine": True}
-    )
+    sources = {"nvml": "no_driver", "price": "no_price", "engine": None}
+    shown = server_families(facts, bare, GpuReadings(up=False), sources)
     assert {family.row.name for family in shown} == {
         "costmeter_gpu_seconds_total",
         "costmeter_kv_cache_capacity_tokens",
         "costmeter_preflight_bytes",
         "costmeter_source_up",
+        "costmeter_source_down_info",
         "costmeter_build_info",
     }
+
+
+def test_a_source_that_is_down_says_why() -> None:
+    """One word for each that is down, none for one that is up: the two can't disagree."""
+    sources = {"nvml": "gpu_order_unknown", "price": None, "engine": None}
+    shown = {family.row.name: family.samples for family in server_families(FACTS, READING, GPUS, sources)}
+    assert [value for _, value in shown["costmeter_source_up"]] == [0, 1, 1]
+    assert shown["costmeter_source_down_info"] == (
+        ((("source", "nvml"), ("reason", "gpu_order_unknown")), 1),
+    )
 
 
 def test_a_card_shows_only_what_its_driver_says() -> None:

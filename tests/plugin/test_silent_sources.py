@@ -47,7 +47,7 @@ def test_the_card_that_the_check_saw_is_the_card(
 ) -> None:
     """A driver that answered before the start and hangs since: the catalogue's price for its GPU runs."""
     serving = sys.modules["vllm_costmeter.plugin.serving"]
-    monkeypatch.setattr(serving, "nvml_source", lambda count, root_pid: SilentGpu())
+    monkeypatch.setattr(serving, "nvml_source", lambda count, **given: SilentGpu())
     monkeypatch.setattr(serving, "LONGEST_WAIT_FOR_DRIVER_SECONDS", 0.1)
     checked = fit(llama(), H100, Plan(max_model_len=8192))
     (tmp_path / CHECKED_FILE).write_bytes(pickle.dumps(checked))

@@ -8,15 +8,17 @@ import time
 from dataclasses import asdict
 
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.gpu_bounds import LeftOut
 from vllm_costmeter.sources.local_gpus import local_gpus
 from vllm_costmeter.sources.nvml_source import nvml_source
 
 
-def look(timeout_seconds: float, ranks: int | None) -> object:
+def look(timeout_seconds: float, ranks: int | None, device_ids: list[int | str] | None) -> object:
     """What `local_gpus` gives, or its error, and how long it took."""
     started = time.monotonic()
     try:
-        found: object = [asdict(gpu) for gpu in local_gpus(ranks, timeout_seconds=timeout_seconds)]
+        gpus = local_gpus(ranks, device_ids=device_ids, timeout_seconds=timeout_seconds)
+        found: object = [asdict(gpu) for gpu in gpus]
     except BadInputError as fault:
         found = str(fault)
     return {"found": found, "seconds": time.monotonic() - started}
@@ -24,15 +26,28 @@ def look(timeout_seconds: float, ranks: int | None) -> object:
 
 def main() -> None:
     if sys.argv[1] == "local":
-        print(json.dumps(look(float(sys.argv[2]), int(sys.argv[3]) or None)), flush=True)
+        device_ids = json.loads(sys.argv[4])
+        print(json.dumps(look(float(sys.argv[2]), int(sys.argv[3]) or None, device_ids)), flush=True)
         return
     count = int(sys.argv[2])
-    source = nvml_source(count or None, interval_seconds=0.03, stale_seconds=0.5)
+    left_out: dict[str, str] = {}
+
+    def note(gpu: str, what: LeftOut) -> None:
+        left_out[f"{gpu} {what.quantity}"] = what.why
+
+    source = nvml_source(
+        count or None,
+        device_ids=json.loads(sys.argv[3]),
+        left_out=note,
+        interval_seconds=0.03,
+        stale_seconds=0.5,
+    )
     for line in sys.stdin:
         started = time.monotonic()
         if line.strip() == "close":
             source.close()
         answer = asdict(source.latest()) | {"answered_in_seconds": time.monotonic() - started}
+        answer["left_out"] = dict(left_out)
         print(json.dumps(answer), flush=True)
 
 

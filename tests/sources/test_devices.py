@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.gpu_device import GpuDevice, GpuSlice
-from vllm_costmeter.sources.devices import used_gpus
+from vllm_costmeter.sources.devices import resolved_device_ids, used_gpus, used_gpus_here
 
 CARDS = tuple(
     GpuDevice(index=index, uuid=f"GPU-{letters}-0000", name="NVIDIA H100 80GB HBM3")
@@ -98,6 +98,61 @@ def test_unlike_cards_by_index_are_not_guessed() -> None:
     assert [gpu.label for gpu in used_gpus(mixed, "GPU-ab9").gpus] == ["1"]
     assert len(used_gpus(mixed, None).gpus) == 2  # all of them: the order does not matter
     assert used_gpus(mixed, None, None, 1).problem is not None
+
+
+@pytest.mark.parametrize(
+    ("visible", "device_ids", "expected"),
+    [
+        (None, (2, 3), ["2", "3"]),
+        (None, (3, 1), ["3", "1"]),
+        ("3,1,0", (1,), ["1"]),
+        ("GPU-cd34-0000,GPU-ef56-0000", (3,), ["3"]),
+        (None, (9,), []),
+        ("0", (1,), []),
+    ],
+)
+def test_device_ids_choose_among_the_visible(
+    visible: str | None, device_ids: tuple[int, ...], expected: list[str]
+) -> None:
+    """`--device-ids` (vLLM since 0.24): the ranks take the first of them, in their order."""
+    assert [gpu.label for gpu in used_gpus(CARDS, visible, device_ids=device_ids).gpus] == expected
+    first = used_gpus(CARDS, visible, count=1, device_ids=device_ids).gpus
+    assert [gpu.label for gpu in first] == expected[:1]
+
+
+@pytest.mark.parametrize(
+    ("visible", "given_ids", "expected"),
+    [
+        (None, (2, 3), (2, 3)),
+        ("3,1,0", (0, 2), (3, 0)),
+        ("GPU-cd34-0000,GPU-ab12-0000", (1,), (0,)),
+        (None, ("GPU-ef56-0000",), (3,)),
+        ("3,1", (5,), ()),
+        (None, ("GPU-none",), ()),
+    ],
+)
+def test_device_ids_are_places_among_the_visible_or_uuids(
+    visible: str | None, given_ids: tuple[int | str, ...], expected: tuple[int, ...]
+) -> None:
+    """As vLLM resolves them to the driver's indices."""
+    assert resolved_device_ids(CARDS, visible, given_ids) == expected
+
+
+def test_device_ids_of_unlike_gpus_are_not_guessed_either() -> None:
+    """vLLM hands an index to CUDA, also for a UUID; only UUIDs in CUDA_VISIBLE_DEVICES leave no doubt."""
+    mixed = (replace(CARDS[0], name="NVIDIA T4"), CARDS[1])
+    assert used_gpus(mixed, None, device_ids=(1,)).reason == "gpu_order_unknown"
+    assert [gpu.label for gpu in used_gpus(mixed, None, "PCI_BUS_ID", device_ids=(1,)).gpus] == ["1"]
+    by_uuid = used_gpus(mixed, "GPU-ab12-0000,GPU-ab99-0000", device_ids=(1,))
+    assert [gpu.label for gpu in by_uuid.gpus] == ["1"]
+
+
+def test_the_environment_decides() -> None:
+    """Both variables are read, by the meter and the fit check alike."""
+    mixed = (replace(CARDS[0], name="NVIDIA T4"), CARDS[1])
+    assert used_gpus_here(mixed, {"CUDA_VISIBLE_DEVICES": "1"}).reason == "gpu_order_unknown"
+    in_order = {"CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    assert [gpu.label for gpu in used_gpus_here(mixed, in_order).gpus] == ["1"]
 
 
 @given(st.text(alphabet="0123456789,- GPUMIGabcdef/x+", max_size=30), st.integers(0, 5))

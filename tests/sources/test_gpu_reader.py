@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import pytest
-
 from vllm_costmeter.core.gpu import GpuProcess
+from vllm_costmeter.core.gpu_bounds import LeftOut
 from vllm_costmeter.core.gpu_device import GpuDevice, UsedGpu, UsedGpus
-from vllm_costmeter.core.gpu_reading import GpuReadings, GpuSource
-from vllm_costmeter.sources.gpu_driver import DriverError, GpuSample, ProcessMemory
-from vllm_costmeter.sources.gpu_reader import GpuReader, memory_of
+from vllm_costmeter.core.gpu_reading import DownReason, GpuReadings, GpuSample, GpuSource
+from vllm_costmeter.sources.gpu_driver import DriverError
+from vllm_costmeter.sources.gpu_reader import GpuReader
 
 CARD = GpuDevice(index=0, uuid="GPU-a", name="X")
 
@@ -46,11 +45,25 @@ class FakeDriver:
         self.closed += 1
 
 
-def reading(driver: FakeDriver, problem: str | None = None) -> GpuReader:
+def reading(
+    driver: FakeDriver,
+    *,
+    problem: str | None = None,
+    reason: DownReason | None = None,
+    gpus: int = 1,
+    left_out: Callable[[str, LeftOut], None] = lambda gpu, what: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> GpuReader:
     """A reader of this driver that looks every hundredth of a second."""
-    used = UsedGpus((UsedGpu(CARD),), problem)
+    used = UsedGpus((UsedGpu(CARD),) * gpus, problem, reason)
     return GpuReader(
-        lambda: driver, lambda _: used, {7}.__contains__, interval_seconds=0.01, stale_seconds=1.0
+        lambda: driver,
+        lambda _: used,
+        {7}.__contains__,
+        left_out=left_out,
+        interval_seconds=0.01,
+        stale_seconds=1000.0,
+        clock=clock,
     )
 
 
@@ -98,6 +111,40 @@ def test_gpus_that_cannot_be_told_apart_are_a_problem_that_is_said() -> None:
     source.close()
 
 
+def test_gpus_that_cannot_be_told_apart_are_not_asked_for_again() -> None:
+    """No other attempt would settle it: the driver is opened once."""
+    driver = FakeDriver([GpuSample()])
+    source = reading(driver, problem="unlike cards", reason="gpu_order_unknown")
+    latest = wait_for(source, lambda latest: latest.error == "unlike cards")
+    time.sleep(0.1)
+    source.close()
+    assert (latest.reason, driver.opened) == ("gpu_order_unknown", 1)
+
+
+def test_a_long_error_of_many_gpus_stays_a_line() -> None:
+    """Three faults of at most 300 printable characters, and how many more there are."""
+    driver = FakeDriver([DriverError("\x1b[31m" + "x" * 999, "gpu_lost")])
+    source = reading(driver, gpus=5)
+    latest = wait_for(source, lambda latest: latest.reason == "gpu_lost")
+    source.close()
+    assert latest.error is not None
+    assert latest.error.isprintable()
+    assert latest.error.endswith("; and 2 more")
+    assert len(latest.error) < 1000
+
+
+def test_an_impossible_figure_is_told_each_time_with_its_gpu() -> None:
+    """Whoever counts them counts readings, and the rest of the reading stays."""
+    told: list[tuple[str, LeftOut]] = []
+    odd = GpuSample(power_watts=4_294_967.295, utilization_ratio=0.5)
+    source = reading(FakeDriver([odd]), left_out=lambda gpu, what: told.append((gpu, what)))
+    wait_for(source, lambda _: len(told) > 3)
+    (gpu,) = source.latest().gpus
+    source.close()
+    assert {(gpu, what.quantity) for gpu, what in told} == {("0", "power")}
+    assert (gpu.power_watts, gpu.utilization_ratio) == (None, 0.5)
+
+
 def test_closing_disconnects() -> None:
     """The driver's library is left as it was found."""
     driver = FakeDriver([GpuSample()])
@@ -105,22 +152,3 @@ def test_closing_disconnects() -> None:
     wait_for(source, lambda latest: latest.up)
     source.close()
     assert (driver.opened, driver.closed) == (1, 1)
-
-
-@pytest.mark.parametrize(
-    ("processes", "expected"),
-    [
-        (None, None),
-        ((), None),
-        ((ProcessMemory(1, 5),), None),
-        ((ProcessMemory(7, 5), ProcessMemory(1, 9)), 5),
-        ((ProcessMemory(7, 5), ProcessMemory(7, 6)), 11),
-        ((ProcessMemory(7, 5), ProcessMemory(7, None)), None),
-        ((ProcessMemory(7, 0),), 0),
-    ],
-)
-def test_own_memory_is_a_sum_or_unknown(
-    processes: tuple[ProcessMemory, ...] | None, expected: int | None
-) -> None:
-    """Only owned processes count; a part that is not told makes the sum unknown, and none listed is not 0."""
-    assert memory_of(processes, {7}.__contains__) == expected

@@ -2,76 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from nvml_stand_in import Mood, environment
-
-PROBE = Path(__file__).parent / "gpu_probe.py"
-FIRST, SECOND = (f"GPU-{card + 1}0000000-0000-0000-0000-00000000000{card}" for card in (0, 1))
+from driver_probe import FIRST, SECOND, Probe
+from nvml_stand_in import Mood
 
 
 def energy_is(joules: float) -> Callable[[dict[str, Any]], bool]:
     """Whether the first card was read and has drawn this much."""
     return lambda answer: any(gpu["energy_joules"] == pytest.approx(joules) for gpu in answer["gpus"][:1])
-
-
-class Probe:
-    """A process that meters the stand-in's GPUs; `latest` asks what its source says now."""
-
-    def __init__(self, library: Path, mood: Mood, count: int = 0, **variables: str) -> None:
-        env = environment(library, mood.file) | variables
-        self.process = subprocess.Popen(
-            [sys.executable, str(PROBE), "source", str(count)],
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def latest(self, line: str = "latest") -> dict[str, Any]:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
-        assert answer["answered_in_seconds"] < 0.5
-        return answer
-
-    def until(self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 5.0) -> dict[str, Any]:
-        """The first answer that is as wanted; fails with the last one after `seconds`."""
-        deadline = time.monotonic() + seconds
-        while not wanted(answer := self.latest()):
-            assert time.monotonic() < deadline, answer
-            time.sleep(0.02)
-        return answer
-
-    def until_up(self) -> dict[str, Any]:
-        return self.until(lambda answer: bool(answer["up"]))
-
-    def until_down(self) -> dict[str, Any]:
-        return self.until(lambda answer: not answer["up"] and answer["read_monotonic_seconds"] is not None)
-
-
-@pytest.fixture
-def probe(library: Path, mood: Mood) -> Iterator[Callable[..., Probe]]:
-    """Starts probes and ends them with the test, hung or not."""
-    started: list[Probe] = []
-
-    def start(count: int = 0, **variables: str) -> Probe:
-        started.append(Probe(library, mood, count, **variables))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.process.kill()
-        each.process.wait()
 
 
 def test_a_cards_whole_reading(probe: Callable[..., Probe], mood: Mood) -> None:
@@ -205,15 +147,33 @@ def test_one_lost_card_costs_only_its_own_values(probe: Callable[..., Probe], mo
 
 
 def test_only_this_servers_cards_are_read(probe: Callable[..., Probe]) -> None:
-    """One rank with CUDA_VISIBLE_DEVICES=1,0 uses card 1; a UUID names it as well; none is none."""
+    """One rank with CUDA_VISIBLE_DEVICES=1,0 uses card 1; a UUID names it as well, and so does `--device-ids`."""
     by_index = probe(1, CUDA_VISIBLE_DEVICES="1,0").until_up()
     by_uuid = probe(1, CUDA_VISIBLE_DEVICES="GPU-2").until_up()
-    none = probe(1, CUDA_VISIBLE_DEVICES="").until_up()
-    assert [[gpu["uuid"] for gpu in each["gpus"]] for each in (by_index, by_uuid, none)] == [
-        [SECOND],
-        [SECOND],
-        [],
-    ]
+    by_flag = probe(1, device_ids=[1]).until_up()
+    assert [[gpu["uuid"] for gpu in each["gpus"]] for each in (by_index, by_uuid, by_flag)] == [[SECOND]] * 3
+
+
+def test_fewer_gpus_than_a_server_has_ranks_are_said(probe: Callable[..., Probe]) -> None:
+    """None visible, or one of three: what there is is read, and the source is down with the reason."""
+    none = probe(1, CUDA_VISIBLE_DEVICES="").until_down()
+    two = probe(3).until_down()
+    assert (none["gpus"], none["reason"]) == ([], "gpu_missing")
+    assert none["error"] == "none of this server's 1 GPU found among the driver's 2"
+    assert [gpu["label"] for gpu in two["gpus"]] == ["0", "1"]
+    assert (two["error"], two["reason"]) == (
+        "only 2 of this server's 3 GPUs found among the driver's 2",
+        "gpu_missing",
+    )
+
+
+def test_a_gpu_that_was_missing_is_read_when_it_is_there(probe: Callable[..., Probe], mood: Mood) -> None:
+    """A GPU that the driver shows late is this server's from then on."""
+    mood.set(gpus=1)
+    meter = probe(2)
+    assert len(meter.until_down()["gpus"]) == 1
+    mood.set(gpus=2)
+    assert len(meter.until_up()["gpus"]) == 2
 
 
 def test_a_slice_has_its_own_memory_and_no_share_of_the_cards_power(
@@ -228,7 +188,6 @@ def test_a_slice_has_its_own_memory_and_no_share_of_the_cards_power(
         "memory_bytes": 81920 // 7 << 20,
         "card_memory_bytes": 81920 << 20,
         "compute_slices": 1,
-        "multiprocessors": 14,
     }
     assert [part[name] for name in ("power_watts", "energy_joules", "utilization_ratio")] == [None] * 3
 

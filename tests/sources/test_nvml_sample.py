@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.core.gpu_reading import SliceShare
-from vllm_costmeter.sources.gpu_driver import GpuSample, ProcessMemory
+from vllm_costmeter.core.gpu_reading import GpuSample, ProcessMemory, SliceShare
 from vllm_costmeter.sources.nvml_sample import MEBIBYTE, RawMemory, RawNvml, RawSlice, parse, program
 
 
@@ -41,9 +40,9 @@ def test_an_old_driver_does_not_tell_its_reserve() -> None:
 
 def test_a_slice_says_how_much_of_its_card_it_is() -> None:
     """Its own memory, its card's, and its compute slices."""
-    part = RawSlice(memory_mib=9856, compute_slices=1, multiprocessors=14, card_memory=RawMemory(100, 1, 50))
+    part = RawSlice(memory_mib=9856, compute_slices=1, card_memory=RawMemory(100, 1, 50))
     sample = parse(RawNvml(slice=part))
-    assert sample.slice == SliceShare(9856 * MEBIBYTE, 100, 1, 14)
+    assert sample.slice == SliceShare(9856 * MEBIBYTE, 100, 1)
 
 
 def test_a_program_is_a_name_and_nothing_else() -> None:

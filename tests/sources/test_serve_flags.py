@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.sources.serve_command import normalised
 from vllm_costmeter.sources.serve_flag_values import length, whole
-from vllm_costmeter.sources.serve_flags import MEMORY_FLAGS, add_serve_flags, plan_from, unmodelled_flags
+from vllm_costmeter.sources.serve_flags import (
+    MEMORY_FLAGS,
+    add_serve_flags,
+    device_ids,
+    plan_from,
+    unmodelled_flags,
+)
 
 
 def parsed(*words: str) -> argparse.Namespace:
@@ -40,6 +46,22 @@ def test_short_forms_and_underscores_are_the_same_flags() -> None:
         == plan("--tensor_parallel_size", "2")
         == expected
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((), None),
+        (("--device-ids", "2,3"), (2, 3)),
+        (("--device-ids=GPU-ab, GPU-cd",), ("GPU-ab", "GPU-cd")),
+        (("--device-ids", "2", "--distributed-executor-backend", "ray"), None),
+    ],
+)
+def test_device_ids_are_read_as_vllm_reads_them(
+    words: tuple[str, ...], expected: tuple[int | str, ...] | None
+) -> None:
+    """Places or UUIDs with commas between; Ray places its workers without them."""
+    assert device_ids(parsed(*words)) == expected
 
 
 def test_every_memory_flag_reaches_its_field_of_the_plan() -> None:

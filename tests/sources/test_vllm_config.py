@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vllm_costmeter.sources.vllm_config import ServerShape, server_shape
+from vllm_costmeter.sources.vllm_config import ServerShape, device_ids_of_engine_args, server_shape
 
 
 def shape(engines: int = 1, cache: dict[str, Any] | None = None, **parallel: Any) -> ServerShape:
@@ -62,6 +62,31 @@ def test_the_head_charges_for_all_its_engines_and_reads_the_local_cards(
     """GPUs charged are those of every engine this server manages; GPUs read are those on this machine."""
     found = shape(engines, **parallel)
     assert (found.gpus_per_engine * len(found.engine_indexes), found.local_gpus) == (charged, local)
+
+
+def test_device_ids_are_those_that_vllm_resolved() -> None:
+    """Since 0.24; without the flag, in older releases, and under Ray, which places workers itself, there are none."""
+    assert shape(assigned_physical_gpu_ids=[3, 1]).device_ids == (3, 1)
+    assert shape(assigned_physical_gpu_ids=None).device_ids is None
+    assert shape().device_ids is None
+    assert shape(assigned_physical_gpu_ids=[3], distributed_executor_backend="ray").device_ids is None
+
+
+@pytest.mark.parametrize("backend", ["distributed_executor_backend", "data_parallel_backend"])
+def test_ray_may_place_ranks_on_any_machine(backend: str) -> None:
+    """So fewer GPUs here than ranks are no fault there, and are one elsewhere."""
+    assert shape(**{backend: "ray"}).may_be_elsewhere
+    assert not shape(**{backend: "mp"}).may_be_elsewhere
+    assert not shape().may_be_elsewhere
+
+
+def test_device_ids_are_read_as_they_were_given() -> None:
+    """Places or UUIDs, before vLLM resolves them."""
+    given = SimpleNamespace(device_ids=[1, 0], distributed_executor_backend=None)
+    assert device_ids_of_engine_args(given) == (1, 0)
+    assert device_ids_of_engine_args(SimpleNamespace()) is None
+    by_ray = SimpleNamespace(device_ids=[1], distributed_executor_backend="ray")
+    assert device_ids_of_engine_args(by_ray) is None
 
 
 def test_the_kv_cache_is_as_vllm_counts_it() -> None:

@@ -173,7 +173,7 @@ def _config_of_container(text: str) -> str:
 
 
 def _gib(text: str) -> float:
-    from vllm_costmeter.sources.chosen_gpu import SMALLEST_GIB
+    from vllm_costmeter.core.gpu import SMALLEST_GIB
     from vllm_costmeter.sources.serve_flag_values import gibibytes
 
     value = gibibytes(text)

@@ -14,7 +14,7 @@ from vllm_costmeter.core.fit import Fit
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.sources.chosen_gpu import chosen_gpu
-from vllm_costmeter.sources.serve_flags import is_spread, plan_from, unmodelled_flags
+from vllm_costmeter.sources.serve_flags import device_ids, is_spread, plan_from, unmodelled_flags
 
 
 def checked_models(args: argparse.Namespace) -> list[CheckAnswer]:
@@ -32,7 +32,13 @@ def checked_models(args: argparse.Namespace) -> list[CheckAnswer]:
 def check_model(model: str, args: argparse.Namespace) -> Fit:
     """Read the world, judge, suggest. BadInputError and NotUnderstoodError as the sources raise them."""
     plan = plan_from(args, args.vllm_version)
-    gpu = chosen_gpu(named_gpu(args), args.gpu_memory_gib, plan.layout, is_spread=is_spread(args))
+    gpu = chosen_gpu(
+        named_gpu(args),
+        args.gpu_memory_gib,
+        plan.layout,
+        is_spread=is_spread(args),
+        device_ids=device_ids(args),
+    )
     return judged(model, gpu, plan, args)
 
 

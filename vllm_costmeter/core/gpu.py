@@ -10,6 +10,9 @@ from vllm_costmeter.core.boot import Boot
 
 GpuSource = Literal["catalog", "nvml", "flag"]
 
+SMALLEST_GIB, LARGEST_GIB = 0.1, 1 << 20
+"""Outside of it a unit was mistaken or a driver is: no GPU that runs CUDA has so little, none so much."""
+
 
 @dataclass(frozen=True, slots=True)
 class GpuProcess:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vllm_costmeter.core.gpu_reading import DownReason
+
+UNKNOWN_NAME = "unknown GPU"
+"""Where the driver gives no name, or none that a name could be."""
+
 
 @dataclass(frozen=True, slots=True)
 class GpuSlice:
@@ -48,7 +53,9 @@ class UsedGpu:
 
 @dataclass(frozen=True, slots=True)
 class UsedGpus:
-    """The GPUs a server uses, in CUDA's order; `problem` says why they cannot be told, and then there are none."""
+    """The GPUs a server uses, in CUDA's order. `problem` says why some or all of them cannot be told, in one line, and
+    `reason` as a label."""
 
     gpus: tuple[UsedGpu, ...] = ()
     problem: str | None = None
+    reason: DownReason | None = None

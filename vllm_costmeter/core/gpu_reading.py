@@ -1,9 +1,23 @@
-"""What a GPU driver says of the cards a server uses, at one moment. None: it cannot say; never 0 for that."""
+"""What a GPU driver says of the GPUs a server uses, at one moment. None: it cannot say; never 0 for that."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+
+DownReason = Literal[
+    "not_read_yet",
+    "no_driver",
+    "driver_mismatch",
+    "no_permission",
+    "no_answer",
+    "gpu_lost",
+    "gpu_missing",
+    "gpu_order_unknown",
+    "wrong_gpu",
+    "driver_error",
+]
+"""Why not every GPU of a server is read, in the few words that a metric's label may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +28,31 @@ class SliceShare:
     card_memory_bytes: int | None
     compute_slices: int | None
     """Of the card's 7 (A100, H100, H200, B200) or 4 (A30, RTX PRO 6000)."""
-    multiprocessors: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessMemory:
+    """Memory that one process holds on one GPU; None where the driver does not tell."""
+
+    pid: int
+    memory_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class GpuSample:
+    """One GPU's figures as the driver gave them, in base units; `gpu_bounds` says which may be believed."""
+
+    memory_total_bytes: int | None = None
+    memory_used_bytes: int | None = None
+    memory_free_bytes: int | None = None
+    processes: tuple[ProcessMemory, ...] | None = None
+    power_watts: float | None = None
+    power_limit_watts: float | None = None
+    """The highest that may be set, or the one in force where the driver tells only that."""
+    utilization_ratio: float | None = None
+    energy_counter_joules: float | None = None
+    """Since the driver was loaded."""
+    slice: SliceShare | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +91,8 @@ class GpuReadings:
     """When, on the machine's monotonic clock; None before the first attempt ended."""
     error: str | None = None
     """One line that says what is wrong; None while all is well."""
+    reason: DownReason | None = None
+    """The same as a label."""
 
 
 class GpuSource(Protocol):

@@ -15,6 +15,11 @@ class ErrorCounts:
     def __init__(self, places: Iterable[str] = ("hook", "sampler")) -> None:
         self._counts = dict.fromkeys(places, 0)
 
+    def expect(self, places: Iterable[str]) -> None:
+        """Places that may follow; they start at 0 as those known beforehand do."""
+        for place in places:
+            self._counts.setdefault(place, 0)
+
     def add(self, where: str) -> None:
         """One more fault at `where`. Never raises."""
         self._counts[where] = self._counts.get(where, 0) + 1

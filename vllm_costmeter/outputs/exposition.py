@@ -10,7 +10,8 @@ from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter.reading import MeterReading, RequestCosts, TokenKind
 from vllm_costmeter.core.meter.request_cost import BUCKETS_USD
 from vllm_costmeter.core.price import Price
-from vllm_costmeter.outputs.metric_table import BY_NAME, MetricRow
+from vllm_costmeter.outputs.metric_row import MetricRow
+from vllm_costmeter.outputs.metric_table import BY_NAME
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -48,9 +49,10 @@ class ServerFacts:
 
 
 def server_families(
-    facts: ServerFacts, reading: MeterReading, gpus: GpuReadings, sources_up: Mapping[str, bool]
+    facts: ServerFacts, reading: MeterReading, gpus: GpuReadings, sources: Mapping[str, str | None]
 ) -> tuple[Family, ...]:
-    """Everything that is true once per server: money, time, energy, gauges. One process publishes it."""
+    """Everything that is true once per server: money, time, energy, gauges. One process publishes it. `sources` holds
+    why each of them is down, in one of few words; None where it is up."""
     model = facts.model_name
     found = [
         _family("costmeter_cost_usd_total", {(model, *key): usd for key, usd in reading.cost_usd.items()}),
@@ -85,7 +87,11 @@ def server_families(
         _single("costmeter_kv_cache_usage_ratio", (model,), reading.kv_cache_usage_ratio),
         _family("costmeter_preflight_bytes", dict(facts.preflight_bytes)),
         _single("costmeter_last_token_timestamp_seconds", (model,), reading.last_token_unix_seconds),
-        _family("costmeter_source_up", {(source,): int(up) for source, up in sources_up.items()}),
+        _family("costmeter_source_up", {(source,): int(why is None) for source, why in sources.items()}),
+        _family(
+            "costmeter_source_down_info",
+            {(source, why): 1 for source, why in sources.items() if why is not None},
+        ),
         _family("costmeter_build_info", {(facts.version, facts.vllm_version): 1}),
     ]
     return tuple(family for family in found if family.samples)

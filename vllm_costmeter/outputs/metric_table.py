@@ -2,24 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-MetricKind = Literal["counter", "gauge", "histogram"]
-
-
-@dataclass(frozen=True, slots=True)
-class MetricRow:
-    """One metric as Prometheus sees it."""
-
-    name: str
-    kind: MetricKind
-    labels: tuple[str, ...]
-    unit: str
-    help: str
-    present_when: str
-    """Otherwise it is absent, never 0."""
-
+from vllm_costmeter.outputs.metric_row import MetricRow
 
 PRICED = "a price is known"
 SPLIT = "a price and the model's shape are known"
@@ -87,8 +70,8 @@ METRICS: tuple[MetricRow, ...] = (
         "gauge",
         ("gpu", "source"),
         "",
-        "1 for what electricity and carbon are charged from: counter, power, or tdp (rated power, an estimate).",
-        "electricity or carbon is charged",
+        "1 for what electricity and carbon are charged from now: counter, power, or tdp (rated power, an estimate).",
+        "electricity or carbon is charged for this GPU now",
     ),
     MetricRow(
         "costmeter_carbon_grams_total",
@@ -226,15 +209,23 @@ METRICS: tuple[MetricRow, ...] = (
         "gauge",
         ("source",),
         "",
-        "1 when the source (nvml, price, engine) answered, else 0.",
-        "always",
+        "1 when the source (nvml, price, engine, energy) answered, else 0; energy: each GPU's is measured or rated.",
+        "always; energy where electricity or carbon is charged",
+    ),
+    MetricRow(
+        "costmeter_source_down_info",
+        "gauge",
+        ("source", "reason"),
+        "",
+        "1 for why a source is down, in a word; the server's log has the sentence.",
+        "a source is down",
     ),
     MetricRow(
         "costmeter_errors_total",
         "counter",
         ("where",),
         "",
-        "Faults of the meter itself, by the place that caught them; serving never sees them.",
+        "Faults of the meter by place, and readings left out as impossible (gpu_power, ...); serving sees none.",
         "always",
     ),
     MetricRow(

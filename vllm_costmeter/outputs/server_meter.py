@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -22,6 +22,9 @@ FinishedRequests = Sequence[tuple[int, int, int]]
 """(computed, cached, generated) tokens of each request that finished since the last call."""
 
 LONGEST_WAIT_OF_A_SCRAPE_SECONDS = 0.05  # vLLM answers scrapes on its event loop; a tick takes about 1 ms
+
+FAULT = "fault"
+"""Why a source is down that failed in our own hands; `costmeter_errors_total` counts it."""
 
 Answer = TypeVar("Answer")
 
@@ -108,6 +111,10 @@ class ChargingProcess:
         self._one_at_a_time = threading.Lock()
         self.reading: MeterReading | None = None
         """The latest; None before the first tick."""
+        self.sources: Mapping[str, str | None] = {}
+        """Why each source is down, as of the latest tick; None where it is up."""
+        self.gpu_readings: GpuReadings = NO_GPUS
+        """Of the latest tick."""
 
     def tick(self) -> None:
         """Charges first, then publishes: a fault on the way out never costs a second of the bill."""
@@ -133,16 +140,16 @@ class ChargingProcess:
     def _charge_and_publish(self) -> None:
         now = self._monotonic_seconds()
         engine_up = self._own.refresh()
-        gpus = self._own.attempt("nvml", self._gpus, NO_GPUS)
+        gpus = self.gpu_readings = self._own.attempt("nvml", self._gpus, NO_GPUS)
         reading = self._meter.advance(now, self._engines(now), gpus, self._hour_of_day())
         self.reading = reading
         prices = self._meter.request_unit_prices()
         if (exchange := self._exchange) is not None:
             self._own.attempt("exchange", lambda: exchange.write_prices(now, prices), None)
-        up = {"nvml": gpus.up, "price": reading.price is not None, "engine": engine_up}
+        self.sources = _sources(gpus, reading, engine_up)
         self._publish(
             (
-                *server_families(self._facts(), reading, gpus, up),
+                *server_families(self._facts(), reading, gpus, self.sources),
                 *self._own.families(prices, is_priced=reading.price is not None),
             )
         )
@@ -158,6 +165,15 @@ class ChargingProcess:
             if other is not None:
                 told.append(other)
         return merger.merge(now_seconds, told)
+
+
+def _sources(gpus: GpuReadings, reading: MeterReading, engine_up: bool) -> dict[str, str | None]:
+    sources = {
+        "nvml": None if gpus.up else gpus.reason or FAULT,
+        "price": None if reading.price is not None else "no_price",
+        "engine": None if engine_up else FAULT,
+    }
+    return sources | {"energy": reading.energy_problem} if reading.charges_energy else sources
 
 
 class CountingProcess:

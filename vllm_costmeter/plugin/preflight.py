@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
@@ -28,6 +29,7 @@ from vllm_costmeter.sources.calibration import recall
 from vllm_costmeter.sources.catalogue import parse_gpu
 from vllm_costmeter.sources.local_gpus import NoLocalGpuError, local_gpus
 from vllm_costmeter.sources.vllm_config import (
+    device_ids_of_engine_args,
     is_on_cpu,
     plan_from_engine_args,
     served_name,
@@ -53,6 +55,7 @@ class Preflight:
         except BadInputError as why:
             _stop([f"error: {why}"], 2)
         self._plan = plan_from_engine_args(engine_args)
+        self._device_ids = device_ids_of_engine_args(engine_args)
 
     def check(self, config: Any) -> None:
         """Refuse, warn or pass, once per server. A fault of our own never stops a start: it is logged.
@@ -84,7 +87,7 @@ class Preflight:
 
     def _fit(self, config: Any) -> Fit | None:
         try:
-            gpu = serving_gpu(self._settings, self._plan.layout, spans_machines(config))
+            gpu = serving_gpu(self._settings, self._plan.layout, self._device_ids, spans_machines(config))
         except NoLocalGpuError as why:
             log.warning(
                 "costmeter: %s, so the fit check is skipped; "
@@ -141,14 +144,16 @@ def check_names(settings: Settings, model: str) -> None:
         chosen_api_price(settings.api_provider, settings.api_model, model)
 
 
-def serving_gpu(settings: Settings, layout: Layout, spans_machines: bool) -> Gpu:
-    """The card to check against: the one that was named, else the first kind that NVML shows. NoLocalGpuError without
-    either."""
+def serving_gpu(
+    settings: Settings, layout: Layout, device_ids: Sequence[int | str] | None, spans_machines: bool
+) -> Gpu:
+    """The GPU to check against: the one that was named, else those that NVML shows and vLLM takes. NoLocalGpuError
+    without either."""
     world_size = layout.world_size
     if settings.gpu is not None:
         card, count = parse_gpu(settings.gpu)
         return card.as_gpu(max(count, world_size) if count == 1 else count)
-    gpu = local_gpus(world_size)[0]
+    gpu = local_gpus(world_size, device_ids=device_ids)[0]
     return dataclasses.replace(gpu, count=max(gpu.count, world_size)) if spans_machines else gpu
 
 

@@ -34,6 +34,7 @@ from vllm_costmeter.plugin.api_price import api_price
 from vllm_costmeter.plugin.fault_page import page_of_faults
 from vllm_costmeter.plugin.phase_split import phase_split
 from vllm_costmeter.plugin.server_settings import chosen_settings
+from vllm_costmeter.plugin.source_log import SourceLog
 from vllm_costmeter.sources.catalogue import card_for_nvml_name, default_price, parse_gpu
 from vllm_costmeter.sources.nvml_source import nvml_source
 from vllm_costmeter.sources.vllm_config import ServerShape, is_on_cpu
@@ -63,12 +64,15 @@ class ServingMeter:
         self._told: set[str] = set()
         self._learn: Callable[[], None] | None = None
         """Leaves this start to later checks; waits until the first second is charged and published."""
+        self._source_log = SourceLog(errors, self._tell_of_source)
 
     def tick(self) -> None:
         """Charge and publish one second; the first call puts everything together."""
         if self._server is None:
             self._server = self._assemble()
         self._server.tick()
+        if isinstance(self._server, ChargingProcess):
+            self._source_log.follow(self._server.sources, self._server.gpu_readings)
         if self._learn is not None:
             learn, self._learn = self._learn, None
             learn()
@@ -80,6 +84,9 @@ class ServingMeter:
         if line not in self._told and len(self._told) < 20:
             self._told.add(line)
             log.warning("costmeter: %s", line, exc_info=fault)
+
+    def _tell_of_source(self, line: str) -> None:
+        log.log(logging.INFO if is_on_cpu(self._vllm_config) else logging.WARNING, "costmeter: %s", line)
 
     def _assemble(self) -> ChargingProcess | CountingProcess:
         """Tried again every second until it works, so what must exist once (a thread, a collector) is kept."""
@@ -100,7 +107,13 @@ class ServingMeter:
             publisher = MultiprocessPublisher(exchange.directory, rank)
             return CountingProcess(own=own, exchange=exchange, publish=publisher.publish)
         if self._gpus is None:
-            self._gpus = nvml_source(shape.local_gpus, root_pid=os.getppid() if several else None)
+            self._gpus = nvml_source(
+                shape.local_gpus,
+                device_ids=shape.device_ids,
+                may_be_elsewhere=shape.may_be_elsewhere,
+                root_pid=os.getppid() if several else None,
+                left_out=self._source_log.left_out,
+            )
         checked = boot_facts.checked()
         facts = self._server_facts(checked)
         meter = self._meter(_settings(self._vllm_config), self._gpus, checked)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from vllm_costmeter.core.engine.estimate import GIB
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.gpu import LARGEST_GIB, SMALLEST_GIB, Gpu
 from vllm_costmeter.core.plan import Layout
 from vllm_costmeter.sources.catalogue import find_gpu
 from vllm_costmeter.sources.gpu_text import split_count
 
-SMALLEST_GIB, LARGEST_GIB = 0.1, 1 << 20
-"""Outside of it a unit was mistaken: no card that runs CUDA has so little, none so much."""
 
-
-def chosen_gpu(name: str | None, memory_gib: float | None, layout: Layout, *, is_spread: bool = False) -> Gpu:
+def chosen_gpu(
+    name: str | None,
+    memory_gib: float | None,
+    layout: Layout,
+    *,
+    is_spread: bool = False,
+    device_ids: Sequence[int | str] | None = None,
+) -> Gpu:
     """`name` may carry a count ("H100 SXM:8"); without one there are as many cards as the layout needs.
 
     `memory_gib` alone describes an unnamed card, with a name it replaces the catalogue's memory. `is_spread`: other
-    machines have more of them. BadInputError for an unknown name, a count below what the layout needs, and where
-    neither is given and no GPU is found here.
+    machines have more of them. `device_ids`: as `--device-ids` names GPUs of this one. BadInputError for an
+    unknown name, a count below what the layout needs, and where neither is given and no GPU is found here.
     """
     if name is not None and not isinstance(name, str):
         raise BadInputError(f"the GPU must be named by text such as 'H100 SXM:8', got {name!r:.80}")
@@ -41,7 +46,7 @@ def chosen_gpu(name: str | None, memory_gib: float | None, layout: Layout, *, is
         return Gpu(f"GPU of {memory_gib:g} GiB", round(memory_gib * GIB), needed, source="flag")
     from vllm_costmeter.sources.local_gpus import local_gpus
 
-    return local_gpus(needed)[0]
+    return local_gpus(needed, device_ids=device_ids)[0]
 
 
 def _named(name: str, memory_gib: float | None, needed: int) -> Gpu:

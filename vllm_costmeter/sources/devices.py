@@ -1,17 +1,30 @@
-"""Which of a machine's GPUs a server uses: what CUDA makes of CUDA_VISIBLE_DEVICES, as a pure function.
+"""Which of a machine's GPUs a server uses: what CUDA makes of CUDA_VISIBLE_DEVICES, and vLLM of `--device-ids`. The one
+rule for the meter and the fit check; pure functions.
 
-Rules from the CUDA programming guide (CUDA_VISIBLE_DEVICES, CUDA_DEVICE_ORDER), from torch 2.13's
-`torch.cuda._parse_visible_devices`, which mirrors the driver's parser, and from the MIG user guide (a process sees
-one compute instance, and then no other card). Read 2026-11.
+From the CUDA programming guide (CUDA_VISIBLE_DEVICES, CUDA_DEVICE_ORDER), from torch 2.13's
+`torch.cuda._parse_visible_devices`, which mirrors the driver's parser, from the MIG user guide (a process sees one
+compute instance, and then no other GPU), and from vLLM 0.24 to 0.33 (`EngineArgs._resolve_device_ids`,
+`Platform.logical_device_id_to_visible_device_id`). Read 2026-11.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from vllm_costmeter.core.gpu_device import GpuDevice, UsedGpu, UsedGpus
 
 PCI_ORDER = "PCI_BUS_ID"
+VISIBLE, ORDER = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"
+
+
+def used_gpus_here(
+    devices: Sequence[GpuDevice],
+    environ: Mapping[str, str],
+    count: int | None = None,
+    device_ids: Sequence[int] | None = None,
+) -> UsedGpus:
+    """`used_gpus` as this environment decides it."""
+    return used_gpus(devices, environ.get(VISIBLE), environ.get(ORDER), count, device_ids)
 
 
 def used_gpus(
@@ -19,37 +32,55 @@ def used_gpus(
     cuda_visible_devices: str | None,
     cuda_device_order: str | None = None,
     count: int | None = None,
+    device_ids: Sequence[int] | None = None,
 ) -> UsedGpus:
     """The GPUs of a server of `count` local ranks (tensor x pipeline x local data parallel), in CUDA's order.
 
-    `devices` is the driver's list, `count` None means all that are visible. vLLM gives its ranks the first ones.
-    CUDA numbers the fastest card 0 unless CUDA_DEVICE_ORDER=PCI_BUS_ID, the driver numbers by PCI bus: with
-    unlike cards an index then names an unknown card, and `problem` says so instead of a guess.
+    `devices` is the driver's list, `count` None means all that are visible. vLLM gives its ranks the first ones, or
+    the first of `device_ids`, which are the driver's indices (`resolved_device_ids`).
+    CUDA numbers the fastest GPU 0 unless CUDA_DEVICE_ORDER=PCI_BUS_ID, the driver numbers by PCI bus: with unlike
+    GPUs an index then names an unknown one, and `problem` says so instead of a guess. So does an index of
+    `--device-ids`, which vLLM hands to CUDA, also where a UUID was given.
     """
-    if cuda_visible_devices is None:
-        chosen = list(devices)
-        by_index = True
-    elif cuda_visible_devices.startswith("MIG-"):
+    if cuda_visible_devices is not None and cuda_visible_devices.startswith("MIG-"):
         return UsedGpus(tuple(_slices(devices, cuda_visible_devices)[:1]))
-    elif cuda_visible_devices.startswith("GPU-"):
-        chosen = _by_uuid(devices, cuda_visible_devices)
-        by_index = False
-    else:
-        chosen = _by_index(devices, cuda_visible_devices)
-        by_index = True
+    chosen = _visible(devices, cuda_visible_devices)
+    if device_ids is not None:
+        by_index = {device.index: device for device in chosen}
+        chosen = [by_index[index] for index in device_ids if index in by_index]
     wanted = chosen if count is None else chosen[:count]
-    if by_index and 0 < len(wanted) < len(devices) and cuda_device_order != PCI_ORDER:
+    is_by_uuid = cuda_visible_devices is not None and cuda_visible_devices.startswith("GPU-")
+    if not is_by_uuid and 0 < len(wanted) < len(devices) and cuda_device_order != PCI_ORDER:
         names = sorted({device.name for device in devices})
         if len(names) > 1:
             return UsedGpus(
-                problem=f"unlike cards ({', '.join(names)}): which one CUDA calls {wanted[0].index} is known only "
-                "with CUDA_DEVICE_ORDER=PCI_BUS_ID, or with UUIDs in CUDA_VISIBLE_DEVICES"
+                problem=f"unlike GPUs ({', '.join(names)}): which one CUDA calls {wanted[0].index} is known only "
+                f"with {ORDER}={PCI_ORDER}, or with UUIDs in {VISIBLE}",
+                reason="gpu_order_unknown",
             )
     return UsedGpus(_as_cuda_enumerates(wanted))
 
 
+def resolved_device_ids(
+    devices: Sequence[GpuDevice], cuda_visible_devices: str | None, given: Sequence[int | str]
+) -> tuple[int, ...]:
+    """The driver's indices that `--device-ids` names: by UUID, or by place among the visible GPUs. Those that name none
+    are left out: vLLM refuses them itself."""
+    visible = _visible(devices, cuda_visible_devices)
+    by_uuid = {device.uuid: device.index for device in devices}
+    places = {place: device.index for place, device in enumerate(visible)}
+    found = (places.get(each) if isinstance(each, int) else by_uuid.get(each) for each in given)
+    return tuple(index for index in found if index is not None)
+
+
+def _visible(devices: Sequence[GpuDevice], text: str | None) -> list[GpuDevice]:
+    if text is None:
+        return list(devices)
+    return _by_uuid(devices, text) if text.startswith("GPU-") else _by_index(devices, text)
+
+
 def _as_cuda_enumerates(devices: Sequence[GpuDevice]) -> tuple[UsedGpu, ...]:
-    """A card in MIG mode shows its first slice, and beside a slice CUDA shows nothing else."""
+    """A GPU in MIG mode shows its first slice, and beside a slice CUDA shows nothing else."""
     for device in devices:
         if device.mig_enabled and device.slices:
             return (UsedGpu(device, device.slices[0]),)

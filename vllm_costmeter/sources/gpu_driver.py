@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from vllm_costmeter.core.gpu import GpuProcess
 from vllm_costmeter.core.gpu_device import GpuDevice, UsedGpu
-from vllm_costmeter.core.gpu_reading import SliceShare
+from vllm_costmeter.core.gpu_reading import DownReason, GpuSample
 
 
 class DriverError(Exception):
-    """The driver is absent, unloaded, lost its card or answers with errors only. The text is one line."""
+    """The driver is absent, unloaded, lost its GPU or answers with errors only. The text is one line."""
 
-
-@dataclass(frozen=True, slots=True)
-class ProcessMemory:
-    """Memory that one process holds on one GPU; None where the driver does not tell."""
-
-    pid: int
-    memory_bytes: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class GpuSample:
-    """What a driver says of one GPU now. None: it cannot say."""
-
-    memory_total_bytes: int | None = None
-    memory_used_bytes: int | None = None
-    memory_free_bytes: int | None = None
-    processes: tuple[ProcessMemory, ...] | None = None
-    power_watts: float | None = None
-    utilization_ratio: float | None = None
-    energy_counter_joules: float | None = None
-    """Since the driver was loaded."""
-    slice: SliceShare | None = None
+    def __init__(self, text: str, reason: DownReason = "driver_error") -> None:
+        super().__init__(text)
+        self.reason: DownReason = reason
 
 
 class GpuDriver(Protocol):

@@ -7,14 +7,17 @@ import threading
 import time
 from collections.abc import Callable
 
-from vllm_costmeter.core.energy_counter import EnergyCounter
-from vllm_costmeter.core.gpu_device import GpuDevice, UsedGpu, UsedGpus
+from vllm_costmeter.core.gpu_bounds import LeftOut
+from vllm_costmeter.core.gpu_device import UNKNOWN_NAME, GpuDevice, UsedGpu, UsedGpus
+from vllm_costmeter.core.gpu_figures import GpuFigures
 from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
-from vllm_costmeter.sources.gpu_driver import DriverError, GpuDriver, ProcessMemory
+from vllm_costmeter.sources.gpu_driver import DriverError, GpuDriver
 
 INTERVAL_SECONDS = 1.0
 STALE_SECONDS = 5.0
 """A reading older than this is no longer shown: the driver hangs."""
+LONGEST_ERROR, MOST_ERRORS = 300, 3
+"""Characters of one fault, and how many faults of one round are told."""
 LONGEST_BACKOFF_SECONDS = 30.0
 """Between attempts to connect again: nvmlInit on a machine without a driver costs a library search."""
 
@@ -28,6 +31,8 @@ class GpuReader:
         select: Callable[[tuple[GpuDevice, ...]], UsedGpus],
         owns: Callable[[int], bool],
         *,
+        left_out: Callable[[str, LeftOut], None] = lambda gpu, what: None,
+        rated_watts: Callable[[str], float | None] = lambda name: None,
         interval_seconds: float = INTERVAL_SECONDS,
         stale_seconds: float = STALE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
@@ -35,17 +40,19 @@ class GpuReader:
         self._connect = connect
         self._select = select
         self._owns = owns
+        self._left_out = left_out
+        self._rated_watts = rated_watts
         self._interval_seconds = interval_seconds
         self._stale_seconds = stale_seconds
         self._clock = clock
         self._driver: GpuDriver | None = None
         self._used: UsedGpus | None = None
-        self._connect_fault: str | None = None
+        self._connect_fault: DriverError | None = None
         self._retry_at: float | None = clock()
         self._backoff_seconds = interval_seconds
-        self._energy: dict[str, EnergyCounter] = {}
+        self._figures: dict[str, GpuFigures] = {}
         self._started_at = clock()
-        self._latest = GpuReadings(up=False, error="the driver was not read yet")
+        self._latest = GpuReadings(up=False, error="the driver was not read yet", reason="not_read_yet")
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="costmeter-gpu", daemon=True)
         self._thread.start()
@@ -59,7 +66,8 @@ class GpuReader:
         return GpuReadings(
             up=False,
             read_monotonic_seconds=readings.read_monotonic_seconds,
-            error=f"the driver has not answered for {age:.0f} s",
+            error=f"the driver has not answered for more than {self._stale_seconds:g} s",
+            reason="no_answer",
         )
 
     def close(self) -> None:
@@ -86,28 +94,41 @@ class GpuReader:
                 try:
                     found.append(self._read(self._driver, gpu))
                 except Exception as fault:  # noqa: BLE001 whatever a driver raises costs only its own metrics
-                    faults.append(_line(fault))
+                    faults.append(_told(fault))
+        if self._used is not None and self._used.problem is not None:
+            faults.append(DriverError(self._used.problem, self._used.reason or "driver_error"))
+        self._plan_retry(now, faults)
         if not faults:
+            return GpuReadings(True, tuple(found), self._clock())
+        lines = [str(fault) for fault in faults[:MOST_ERRORS]]
+        lines += [f"and {len(faults) - MOST_ERRORS} more"] * (len(faults) > MOST_ERRORS)
+        return GpuReadings(False, tuple(found), self._clock(), "; ".join(lines), faults[0].reason)
+
+    def _plan_retry(self, now: float, faults: list[DriverError]) -> None:
+        """No other attempt settles the order of unlike GPUs."""
+        if all(fault.reason == "gpu_order_unknown" for fault in faults):
             self._retry_at, self._backoff_seconds = None, self._interval_seconds
         elif self._retry_at is None:
             self._retry_at = now + self._backoff_seconds
             self._backoff_seconds = min(self._backoff_seconds * 2, LONGEST_BACKOFF_SECONDS)
-        problem = self._used.problem if self._used else None
-        error = "; ".join(faults) or problem
-        return GpuReadings(error is None, tuple(found), self._clock(), error)
 
-    def _reconnect(self) -> str | None:
-        """Connects; the fault where that fails. The GPUs are chosen once: after a reload the driver may number the
-        cards anew, and a lost card must not be replaced by its neighbour."""
+    def _reconnect(self) -> DriverError | None:
+        """Connects; the fault where that fails. The GPUs are chosen once, when all of them are there: after a reload
+        the driver may number them anew, and a lost one must not be replaced by its neighbour."""
         self._disconnect()
         try:
             driver = self._connect()
             driver.open()
             self._driver = driver
-            if self._used is None:
+            if self._used is None or self._used.reason == "gpu_missing":
                 self._used = self._select(driver.devices())
+                for gpu in self._used.gpus:
+                    if gpu.device.name == UNKNOWN_NAME:
+                        self._left_out(
+                            gpu.label, LeftOut("name", "the driver gives it no name that a GPU has")
+                        )
         except Exception as fault:  # noqa: BLE001 as in _read_once
-            return _line(fault)
+            return _told(fault)
         return None
 
     def _disconnect(self) -> None:
@@ -117,40 +138,19 @@ class GpuReader:
                 driver.close()
 
     def _read(self, driver: GpuDriver, gpu: UsedGpu) -> GpuReading:
-        sample = driver.sample(gpu)
-        return GpuReading(
-            label=gpu.label,
-            index=gpu.device.index,
-            uuid=gpu.uuid,
-            name=gpu.device.name,
-            memory_total_bytes=sample.memory_total_bytes,
-            memory_used_bytes=sample.memory_used_bytes,
-            memory_free_bytes=sample.memory_free_bytes,
-            process_memory_bytes=memory_of(sample.processes, self._owns),
-            power_watts=sample.power_watts,
-            utilization_ratio=sample.utilization_ratio,
-            energy_joules=self._energy_joules(gpu.uuid, sample.energy_counter_joules),
-            slice=sample.slice,
-        )
-
-    def _energy_joules(self, uuid: str, counter_joules: float | None) -> float | None:
-        if counter_joules is None:
-            return None
-        now = self._clock()
-        known = self._energy.get(uuid)
-        counter = known.advanced(counter_joules, now) if known else EnergyCounter.started(counter_joules, now)
-        self._energy[uuid] = counter
-        return counter.total_joules
+        if gpu.uuid not in self._figures:
+            self._figures[gpu.uuid] = GpuFigures(gpu, self._rated_watts(gpu.device.name))
+        reading, left_out = self._figures[gpu.uuid].reading(driver.sample(gpu), self._owns, self._clock())
+        for what in left_out:
+            self._left_out(gpu.label, what)
+        return reading
 
 
-def memory_of(processes: tuple[ProcessMemory, ...] | None, owns: Callable[[int], bool]) -> int | None:
-    """What the owned processes hold together; None where none of them is listed or one's memory is not told."""
-    held = [process.memory_bytes for process in processes or () if owns(process.pid)]
-    if not held or None in held:
-        return None
-    return sum(amount for amount in held if amount is not None)
-
-
-def _line(fault: Exception) -> str:
+def _told(fault: Exception) -> DriverError:
+    """In one line that is not longer than a log's."""
     text = " ".join(str(fault).split())
-    return text if isinstance(fault, DriverError) else f"{type(fault).__name__}: {text}"
+    kind, reason = (
+        ("", fault.reason) if isinstance(fault, DriverError) else (f"{type(fault).__name__}: ", None)
+    )
+    readable = "".join(letter for letter in f"{kind}{text}" if letter.isprintable())
+    return DriverError(readable[:LONGEST_ERROR], reason or "driver_error")

@@ -7,17 +7,20 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu import Gpu, GpuProcess
+from vllm_costmeter.core.gpu_bounds import believable, power_bound
 from vllm_costmeter.core.gpu_device import UsedGpu
-from vllm_costmeter.sources.devices import used_gpus
-from vllm_costmeter.sources.gpu_driver import DriverError, GpuDriver, GpuSample
+from vllm_costmeter.core.gpu_reading import GpuSample
+from vllm_costmeter.sources.devices import VISIBLE, resolved_device_ids, used_gpus_here
+from vllm_costmeter.sources.gpu_driver import DriverError, GpuDriver
 from vllm_costmeter.sources.nvml import NvmlDriver
 from vllm_costmeter.sources.process_tree import ProcessTree
 
-SAY_WHICH = "name the card with --gpu, or its memory with --gpu-memory-gib"
+SAY_WHICH = "name the GPU with --gpu, or its memory with --gpu-memory-gib"
 SILENT_SECONDS = 1.0
 """A wait that is longer than this is said."""
 LONGEST_WAIT_SECONDS = 30.0
@@ -38,19 +41,20 @@ class NoLocalGpuError(BadInputError):
 def local_gpus(
     ranks: int | None = None,
     *,
+    device_ids: Sequence[int | str] | None = None,
     timeout_seconds: float = LONGEST_WAIT_SECONDS,
     environ: Mapping[str, str] = os.environ,
     connect: Callable[[], GpuDriver] = NvmlDriver,
     owns: Callable[[int], bool] | None = None,
 ) -> list[Gpu]:
-    """The cards that CUDA_VISIBLE_DEVICES leaves, equal ones as one Gpu with a count, in CUDA's order.
+    """The GPUs that CUDA_VISIBLE_DEVICES and `--device-ids` leave, equal ones as one Gpu with a count, in CUDA's order.
 
     `memory_bytes` is NVML's total without the driver's reserve (see `nvml_sample.usable_bytes`): what CUDA shows,
     within some MiB. `free_bytes` is the least free now of those that an engine of `ranks` takes, the first (None: of
     all); a CUDA context that vLLM opens takes about 0.5 GiB more (H100: 79.19 total, 78.68 free at start, vLLM 0.19
     logs). `processes` are those that `owns` does not call ours, by default this process and what it started.
-    NoLocalGpuError, one line, where there is no driver, no visible card, or no answer in time; a driver that lets wait
-    is said to.
+    NoLocalGpuError, one line, where there is no driver, no visible GPU, or no answer in time (a driver that lets wait
+    is said to), and where an engine's GPUs cannot be told from others or are not all of one kind.
     """
     owns = owns or ProcessTree().owns
     answers: queue.SimpleQueue[list[Gpu] | Exception] = queue.SimpleQueue()
@@ -63,7 +67,7 @@ def local_gpus(
             answers.put(fault)
             return
         try:
-            answers.put(_look(driver, environ, owns, ranks, asked))
+            answers.put(_look(driver, environ, owns, ranks, device_ids, asked=asked))
         except Exception as fault:  # noqa: BLE001 as above
             answers.put(fault)
         finally:
@@ -102,33 +106,59 @@ def _look(
     environ: Mapping[str, str],
     owns: Callable[[int], bool],
     ranks: int | None,
+    given_ids: Sequence[int | str] | None,
+    *,
     asked: list[str],
 ) -> list[Gpu]:
     """`asked` grows by what the driver is asked next."""
     driver.open()
     asked.append("for its GPUs")
     devices = driver.devices()
-    used = used_gpus(devices, environ.get("CUDA_VISIBLE_DEVICES"), environ.get("CUDA_DEVICE_ORDER"))
-    if used.problem:
-        raise NoLocalGpuError(used.problem)
-    if not used.gpus:
-        shown = environ.get("CUDA_VISIBLE_DEVICES")
+    shown = environ.get(VISIBLE)
+    ids = None if given_ids is None else resolved_device_ids(devices, shown, given_ids)
+    engine = used_gpus_here(devices, environ, ranks, ids)
+    if engine.problem:
+        raise NoLocalGpuError(engine.problem)
+    kinds = sorted({_shown_name(gpu) for gpu in engine.gpus})
+    if ranks is not None and len(kinds) > 1:
+        raise NoLocalGpuError(f"an engine on unlike GPUs ({', '.join(kinds)}) is not modelled")
+    visible = used_gpus_here(devices, environ, None, ids)
+    if not visible.gpus:
         because = "there is none" if shown is None else f"CUDA_VISIBLE_DEVICES={shown!r} leaves none"
+        if ids is not None:
+            because = f"--device-ids {','.join(map(str, given_ids or ()))} names none"
         raise NoLocalGpuError(f"no GPU to check against: {because} of {len(devices)} found")
     found = []
-    for gpu in used.gpus:
+    for gpu in visible.gpus:
         asked.append(f"who holds memory of GPU {gpu.label}")
-        others = tuple(each for each in driver.processes(gpu) if not owns(each.pid))
+        holders = [each for each in driver.processes(gpu) if not owns(each.pid)]
         asked.append(f"for the memory of GPU {gpu.label}")
-        found.append((gpu, driver.sample(gpu), others))
+        sample = _sample(driver, gpu)
+        found.append((gpu, sample, tuple(_believable_process(each, sample) for each in holders)))
     return equal_cards(found, ranks)
+
+
+def _sample(driver: GpuDriver, gpu: UsedGpu) -> GpuSample:
+    """What the driver says of its memory; DriverError where that cannot be."""
+    sample, left_out = believable(driver.sample(gpu), power_bound(None, None))
+    for what in left_out:
+        if what.quantity == "memory":
+            raise DriverError(f"NVML, GPU {gpu.label}: {what.why}")
+    return sample
+
+
+def _believable_process(process: GpuProcess, sample: GpuSample) -> GpuProcess:
+    """Without a figure that is more than its GPU has."""
+    if (process.memory_bytes or 0) > (sample.memory_total_bytes or 0):
+        return replace(process, memory_bytes=None)
+    return process
 
 
 def equal_cards(
     samples: Sequence[tuple[UsedGpu, GpuSample, tuple[GpuProcess, ...]]], ranks: int | None = None
 ) -> list[Gpu]:
-    """Neighbouring cards of one name as one Gpu: the smallest total of them, the least free memory of the first
-    `ranks`, and the processes that hold the rest of that card."""
+    """Neighbouring GPUs of one name as one Gpu: the smallest total of them, the least free memory of the first
+    `ranks`, and the processes that hold the rest of that one."""
     found = []
     for (name, capability), neighbours in groupby(
         samples, key=lambda row: (_shown_name(row[0]), row[0].device.compute_capability)

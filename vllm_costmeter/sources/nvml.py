@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from vllm_costmeter.core.gpu import GpuProcess
-from vllm_costmeter.core.gpu_device import GpuDevice, GpuSlice, UsedGpu
-from vllm_costmeter.sources.gpu_driver import DriverError, GpuSample
+from vllm_costmeter.core.gpu_bounds import MOST_GPUS, MOST_SLICES, believable_capability, believable_name
+from vllm_costmeter.core.gpu_device import UNKNOWN_NAME, GpuDevice, GpuSlice, UsedGpu
+from vllm_costmeter.core.gpu_reading import DownReason, GpuSample
+from vllm_costmeter.sources.gpu_driver import DriverError
 from vllm_costmeter.sources.nvml_sample import RawMemory, RawNvml, RawSlice, parse, program
 
 Answer = TypeVar("Answer")
@@ -28,33 +30,47 @@ class NvmlDriver:
             pynvml.NVML_ERROR_RESET_REQUIRED,
             pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH,
         }
+        self._reasons: dict[int, DownReason] = {
+            pynvml.NVML_ERROR_LIBRARY_NOT_FOUND: "no_driver",
+            pynvml.NVML_ERROR_DRIVER_NOT_LOADED: "no_driver",
+            pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: "driver_mismatch",
+            pynvml.NVML_ERROR_NO_PERMISSION: "no_permission",
+            pynvml.NVML_ERROR_GPU_IS_LOST: "gpu_lost",
+            pynvml.NVML_ERROR_RESET_REQUIRED: "gpu_lost",
+            pynvml.NVML_ERROR_NOT_FOUND: "gpu_lost",
+            pynvml.NVML_ERROR_GPU_NOT_FOUND: "gpu_lost",
+        }
 
     def open(self) -> None:
         """Connects. DriverError where there is no library or no driver."""
         try:
             self._nvml.nvmlInit()
         except self._nvml.NVMLError as fault:
-            raise DriverError(f"NVML: {fault}") from None
+            raise self._error("NVML", fault) from None
         self._open = True
 
     def devices(self) -> tuple[GpuDevice, ...]:
-        """The machine's cards in NVML's order (PCI bus), each with its MIG slices.
+        """The machine's GPUs in NVML's order (PCI bus), each with its MIG slices.
 
-        A card that is lost is left out, as CUDA leaves it out; DriverError where none of them answers.
+        A GPU that is lost is left out, as CUDA leaves it out; DriverError where none of them answers.
         """
         found: list[GpuDevice] = []
-        faults: list[str] = []
+        faults: list[DriverError] = []
         try:
             count = self._nvml.nvmlDeviceGetCount()
         except self._nvml.NVMLError as fault:
-            raise DriverError(f"NVML: {fault}") from None
+            raise self._error("NVML", fault) from None
+        if count > MOST_GPUS:
+            raise DriverError(f"NVML counts {count} GPUs, and no machine has more than {MOST_GPUS}")
         for index in range(count):
             try:
                 found.append(self._device(index))
             except self._nvml.NVMLError as fault:
-                faults.append(f"GPU {index}: {fault}")
+                faults.append(self._error(f"NVML, GPU {index}", fault))
+            except UnicodeDecodeError:
+                faults.append(DriverError(f"NVML, GPU {index}: its UUID is no text"))
         if faults and not found:
-            raise DriverError(f"NVML, {'; '.join(faults)}")
+            raise DriverError("; ".join(map(str, faults)), faults[0].reason)
         return tuple(found)
 
     def close(self) -> None:
@@ -64,11 +80,11 @@ class NvmlDriver:
             self._ask(self._nvml.nvmlShutdown, fatal=False)
 
     def sample(self, gpu: UsedGpu) -> GpuSample:
-        """Reads one card or slice. Of a slice, power, utilisation and energy are not asked: they are the card's."""
+        """Reads one GPU or slice. Of a slice, power, utilisation and energy are not asked: they are the GPU's."""
         try:
             raw = self._raw(gpu)
         except self._nvml.NVMLError as fault:
-            raise DriverError(f"NVML, GPU {gpu.label}: {fault}") from None
+            raise self._error(f"NVML, GPU {gpu.label}", fault) from None
         if raw.silent:
             raise DriverError(f"NVML, GPU {gpu.label}: every question was answered with an error")
         return parse(raw)
@@ -78,11 +94,10 @@ class NvmlDriver:
 
         Empty where NVML does not list them: it shows a container only its own.
         """
-        nvml = self._nvml
         try:
-            handle = nvml.nvmlDeviceGetHandleByUUID(gpu.uuid)
-        except nvml.NVMLError as fault:
-            raise DriverError(f"NVML, GPU {gpu.label}: {fault}") from None
+            handle = self._handle(gpu, gpu.uuid)
+        except self._nvml.NVMLError as fault:
+            raise self._error(f"NVML, GPU {gpu.label}", fault) from None
         held = dict((*(self._processes(handle, drawing=True) or ()), *(self._processes(handle) or ())))
         return tuple(
             GpuProcess(pid, program(self._name(pid)), memory_bytes, gpu.label)
@@ -90,16 +105,31 @@ class NvmlDriver:
         )
 
     def _name(self, pid: int) -> str | None:
+        return self._text(self._nvml.nvmlSystemGetProcessName, pid)
+
+    def _text(self, question: Callable[..., str], *arguments: Any) -> str | None:
         try:
-            return self._ask(self._nvml.nvmlSystemGetProcessName, pid)
-        except UnicodeDecodeError:  # pynvml decodes what a process calls itself
+            return self._ask(question, *arguments)
+        except UnicodeDecodeError:  # pynvml decodes whatever the driver wrote
             return None
+
+    def _error(self, where: str, fault: Any) -> DriverError:
+        return DriverError(f"{where}: {fault}", self._reasons.get(fault.value, "driver_error"))
+
+    def _handle(self, gpu: UsedGpu, uuid: str) -> Any:
+        """Of one GPU or slice; DriverError where what the driver hands out does not call itself the same."""
+        handle = self._nvml.nvmlDeviceGetHandleByUUID(uuid)
+        answers = self._text(self._nvml.nvmlDeviceGetUUID, handle)
+        if answers != uuid:
+            told = believable_name(answers) or "a GPU without a UUID"
+            raise DriverError(f"NVML, GPU {gpu.label}: {told} answers for {uuid}", "wrong_gpu")
+        return handle
 
     def _raw(self, gpu: UsedGpu) -> RawNvml:
         nvml, ask = self._nvml, self._ask
-        card = nvml.nvmlDeviceGetHandleByUUID(gpu.device.uuid)
+        card = self._handle(gpu, gpu.device.uuid)
         if gpu.slice is not None:
-            handle = nvml.nvmlDeviceGetHandleByUUID(gpu.slice.uuid)
+            handle = self._handle(gpu, gpu.slice.uuid)
             return RawNvml(
                 memory=self._memory(handle),
                 processes=self._processes(handle),
@@ -110,9 +140,17 @@ class NvmlDriver:
             memory=self._memory(card),
             processes=self._processes(card),
             power_milliwatts=ask(nvml.nvmlDeviceGetPowerUsage, card),
+            power_limit_milliwatts=self._power_limit(card),
             utilization_percent=None if utilization is None else utilization.gpu,
             energy_millijoules=ask(nvml.nvmlDeviceGetTotalEnergyConsumption, card),
         )
+
+    def _power_limit(self, card: Any) -> int | None:
+        """The highest that may be set; where that is not told (laptops), the one in force."""
+        lowest_and_highest = self._ask(self._nvml.nvmlDeviceGetPowerManagementLimitConstraints, card)
+        if lowest_and_highest is not None:
+            return int(lowest_and_highest[1])
+        return self._ask(self._nvml.nvmlDeviceGetEnforcedPowerLimit, card)
 
     def _ask(self, question: Callable[..., Answer], *arguments: Any, fatal: bool = True) -> Answer | None:
         """The answer; None where the driver has none. An error that means the driver or card is gone is raised."""
@@ -148,7 +186,6 @@ class NvmlDriver:
         return RawSlice(
             memory_mib=attributes.memorySizeMB,
             compute_slices=attributes.computeInstanceSliceCount,
-            multiprocessors=attributes.multiprocessorCount,
             card_memory=self._memory(card),
         )
 
@@ -160,8 +197,10 @@ class NvmlDriver:
         return GpuDevice(
             index=index,
             uuid=nvml.nvmlDeviceGetUUID(handle),
-            name=nvml.nvmlDeviceGetName(handle),
-            compute_capability=self._ask(nvml.nvmlDeviceGetCudaComputeCapability, handle),
+            name=believable_name(self._text(nvml.nvmlDeviceGetName, handle)) or UNKNOWN_NAME,
+            compute_capability=believable_capability(
+                self._ask(nvml.nvmlDeviceGetCudaComputeCapability, handle)
+            ),
             mig_enabled=mig_enabled,
             slices=tuple(self._slices(handle)) if mig_enabled else (),
         )
@@ -169,7 +208,7 @@ class NvmlDriver:
     def _slices(self, card: Any) -> list[GpuSlice]:
         nvml, ask = self._nvml, self._ask
         found = []
-        for index in range(ask(nvml.nvmlDeviceGetMaxMigDeviceCount, card) or 0):
+        for index in range(min(ask(nvml.nvmlDeviceGetMaxMigDeviceCount, card) or 0, MOST_SLICES)):
             handle = ask(nvml.nvmlDeviceGetMigDeviceHandleByIndex, card, index)
             if handle is None:  # NVML numbers free places too
                 continue

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from vllm_costmeter.core.gpu_reading import SliceShare
-from vllm_costmeter.sources.gpu_driver import GpuSample, ProcessMemory
+from vllm_costmeter.core.gpu_reading import GpuSample, ProcessMemory, SliceShare
 
 MEBIBYTE = 1 << 20
 LONGEST_PROGRAM = 40
@@ -26,7 +25,6 @@ class RawSlice:
 
     memory_mib: int
     compute_slices: int
-    multiprocessors: int
     card_memory: RawMemory | None
 
 
@@ -38,14 +36,15 @@ class RawNvml:
     processes: tuple[tuple[int, int | None], ...] | None = None
     """(pid, bytes)."""
     power_milliwatts: int | None = None
+    power_limit_milliwatts: int | None = None
     utilization_percent: int | None = None
     energy_millijoules: int | None = None
     slice: RawSlice | None = None
 
     @property
     def silent(self) -> bool:
-        """True when nothing at all was answered."""
-        return self == RawNvml()
+        """True when nothing at all was answered; a limit is no reading."""
+        return replace(self, power_limit_milliwatts=None) == RawNvml()
 
 
 def usable_bytes(memory: RawMemory) -> int:
@@ -62,22 +61,21 @@ def parse(raw: RawNvml) -> GpuSample:
     """The sample in bytes, watts, joules and ratios.
 
     Used memory is usable minus free: NVML's own `used` counts the reserve in some drivers and not in others
-    (NVML reference of R525 against R590).
+    (NVML reference of R525 against R590). Nothing is corrected here: what cannot be true is `gpu_bounds`' to say.
     """
     memory = raw.memory
     usable = None if memory is None else usable_bytes(memory)
     return GpuSample(
         memory_total_bytes=usable,
         memory_free_bytes=None if memory is None else memory.free,
-        memory_used_bytes=None if memory is None or usable is None else max(usable - memory.free, 0),
+        memory_used_bytes=None if memory is None or usable is None else usable - memory.free,
         processes=None
         if raw.processes is None
         else tuple(ProcessMemory(pid, used) for pid, used in raw.processes),
-        power_watts=None if raw.power_milliwatts is None else raw.power_milliwatts / 1000,
-        utilization_ratio=None
-        if raw.utilization_percent is None
-        else min(raw.utilization_percent / 100, 1.0),
-        energy_counter_joules=None if raw.energy_millijoules is None else raw.energy_millijoules / 1000,
+        power_watts=_scaled(raw.power_milliwatts, 1000),
+        power_limit_watts=_scaled(raw.power_limit_milliwatts, 1000),
+        utilization_ratio=_scaled(raw.utilization_percent, 100),
+        energy_counter_joules=_scaled(raw.energy_millijoules, 1000),
         slice=None if raw.slice is None else _share(raw.slice),
     )
 
@@ -88,10 +86,13 @@ def program(text: str | None) -> str | None:
     return words[0].rpartition("/")[2][:LONGEST_PROGRAM] or None if words else None
 
 
+def _scaled(figure: int | None, per_unit: int) -> float | None:
+    return None if figure is None else figure / per_unit
+
+
 def _share(part: RawSlice) -> SliceShare:
     return SliceShare(
         memory_bytes=part.memory_mib * MEBIBYTE,
         card_memory_bytes=None if part.card_memory is None else part.card_memory.total,
         compute_slices=part.compute_slices,
-        multiprocessors=part.multiprocessors,
     )

@@ -70,8 +70,8 @@ MEMORY_FLAGS: tuple[ServeFlag, ...] = (
     ServeFlag("speculative-config", json_object, "JSON: draft model and tokens", "-sc"),
 )
 
-MODEL_FLAGS = frozenset({"revision", "hf-token"})
-"""Flags that say which checkpoint is meant, and let it be read."""
+KEPT_FLAGS = frozenset({"revision", "hf-token", "device-ids"})
+"""Flags that change no memory and are read: the checkpoint that is meant, what opens it, this machine's GPUs."""
 
 _LAYOUT = frozenset(Layout.__dataclass_fields__)
 
@@ -107,7 +107,7 @@ def add_serve_flags(parser: argparse.ArgumentParser) -> None:
     for name in UNMODELLED_SWITCHES:
         _add_silently(parser, f"--{name}", f"unmodelled_{name}", 0)
     for name in ONE_VALUE:
-        kept = name in MODEL_FLAGS
+        kept = name in KEPT_FLAGS
         _add_silently(parser, _dashed(name), name.replace("-", "_") if kept else "ignored", None)
     parser.add_argument("--nnodes", "-n", type=whole, default=1, help=argparse.SUPPRESS)
     for name in SPREAD_FLAGS | BACKEND_FLAGS:
@@ -142,6 +142,15 @@ def plan_from(values: argparse.Namespace, vllm_version: str | None) -> Plan:
     plan = Plan(layout=layout, vllm_version=vllm_version, **given)
     reject_wrong_values(plan)
     return plan
+
+
+def device_ids(values: argparse.Namespace) -> tuple[int | str, ...] | None:
+    """`--device-ids` as vLLM reads it (0.24 to 0.33); None without it, and where Ray ignores it."""
+    text = getattr(values, "device_ids", None)
+    if text is None or "ray" in (values.backends or ()):
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    return tuple(int(part) if part.isdecimal() else part for part in parts)
 
 
 def is_spread(values: argparse.Namespace) -> bool:

@@ -21,6 +21,10 @@ class ServerShape:
     local_gpus: int
     """GPUs of this server on this machine, 0 where all its engines run elsewhere: the first of the visible devices are
     its own."""
+    device_ids: tuple[int, ...] | None
+    """The driver's indices that `--device-ids` (since 0.24) chose; the first of them are its own. None without it."""
+    may_be_elsewhere: bool
+    """Whether some of the local GPUs may be on other machines after all: Ray places its workers where there is room."""
     api_process_rank: int
     api_process_count: int
     kv_cache_capacity_tokens: int | None
@@ -37,6 +41,8 @@ def server_shape(config: Any, engine_indexes: Sequence[int]) -> ServerShape:
         engine_indexes=tuple(engine_indexes),
         gpus_per_engine=gpus_per_engine,
         local_gpus=_local_gpus(parallel, len(engine_indexes)),
+        device_ids=None if _is_placed_by_ray(parallel) else _device_ids(parallel),
+        may_be_elsewhere=_is_placed_by_ray(parallel),
         api_process_rank=max(getattr(parallel, "_api_process_rank", 0), 0),
         api_process_count=max(getattr(parallel, "_api_process_count", 1), 1),
         kv_cache_capacity_tokens=_kv_capacity(config.cache_config, len(engine_indexes)),
@@ -53,6 +59,24 @@ def _local_gpus(parallel: Any, engines: int) -> int:
     nodes_of_one_engine = max((getattr(parallel, "nnodes", 1) or 1) // groups_of_nodes, 1)
     gpus: int = parallel.world_size // nodes_of_one_engine * min(local_engines, engines)
     return gpus
+
+
+def _device_ids(parallel: Any) -> tuple[int, ...] | None:
+    """As `EngineArgs._resolve_device_ids` left them (vLLM 0.24 to 0.33)."""
+    given = getattr(parallel, "assigned_physical_gpu_ids", None)
+    return None if given is None else tuple(int(index) for index in given)
+
+
+def device_ids_of_engine_args(args: Any) -> tuple[int | str, ...] | None:
+    """`--device-ids` as given: places among the visible GPUs, or UUIDs; None without it, and where Ray ignores it."""
+    given = getattr(args, "device_ids", None)
+    return None if not given or _is_placed_by_ray(args) else tuple(given)
+
+
+def _is_placed_by_ray(parallel: Any) -> bool:
+    """Of EngineArgs or ParallelConfig (vLLM 0.17 to 0.33): Ray gives each worker its GPUs itself."""
+    backends = ("distributed_executor_backend", "data_parallel_backend")
+    return any(getattr(parallel, backend, None) == "ray" for backend in backends)
 
 
 def _kv_capacity(cache: Any, engines: int) -> int | None:

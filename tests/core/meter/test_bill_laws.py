@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from example_meters import LLAMA_8B, RTX_4090, cost, meter_at, phase_cost
@@ -24,14 +25,15 @@ Second = st.tuples(
     st.integers(0, 50),  # steps
     st.integers(0, 1),  # engine
     st.floats(0, 1e5),  # joules
+    st.sampled_from(["counter", "power", "both", "neither", "away"]),  # what the driver tells
 )
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(Second, max_size=40), st.booleans())
-def test_the_bill_adds_up(seconds: list[tuple[float, ...]], owned: bool) -> None:
-    """For any schedule of ticks, states, tokens and joules: states = components = price x time, phases = active cost,
-    and no counter ever decreases."""
+def test_the_bill_adds_up(seconds: list[Any], owned: bool) -> None:
+    """For any schedule of ticks, states, tokens, joules and gaps in them: states = components = price x time, phases =
+    active cost, and no counter ever decreases."""
     price = (
         owned_price(
             purchase_usd=20_000,
@@ -48,7 +50,7 @@ def test_the_bill_adds_up(seconds: list[tuple[float, ...]], owned: bool) -> None
     engines = [EngineTotals(0), EngineTotals(1)]
     now, latest, joules = 500.0, 500.0, 0.0
     before = meter.advance(now, engines)
-    for clock, active, asleep, computed, generated, prefilled, steps, index, drawn in seconds:
+    for clock, active, asleep, computed, generated, prefilled, steps, index, drawn, told in seconds:
         now += clock
         latest = max(latest, now)
         joules += drawn
@@ -63,8 +65,15 @@ def test_the_bill_adds_up(seconds: list[tuple[float, ...]], owned: bool) -> None
             steps=old.steps + int(steps),
             decode_steps=old.decode_steps + int(steps) // 2,
         )
-        card = GpuReading("0", 0, "GPU-1", "H100", energy_joules=joules)
-        reading = meter.advance(now, engines, GpuReadings(True, (card,), now))
+        card = GpuReading(
+            "0",
+            0,
+            "GPU-1",
+            "H100",
+            energy_joules=joules if told in ("counter", "both") else None,
+            power_watts=drawn / 100 if told in ("power", "both") else None,
+        )
+        reading = meter.advance(now, engines, GpuReadings(True, () if told == "away" else (card,), now))
         hours = (latest - 500.0) / 3600
         electricity = sum(usd for (_, of), usd in reading.cost_usd.items() if of == "electricity")
         fixed = sum(price.usd_per_hour_by_component.values()) * hours

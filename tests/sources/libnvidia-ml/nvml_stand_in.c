@@ -8,6 +8,11 @@
  *   unsupported=nvmlDeviceGetTotalEnergyConsumption,...   these functions answer "not supported"
  *   gpus=2
  *   name0= total0_mib= reserved0_mib= used0_mib= power0_mw= utilization0= energy0_mj= processes0=123:1048576,self:5
+ *   limit0_mw=600000                      the highest power limit that may be set; half of it is in force
+ *   answers_for0=1                        who asks for card 0 by its UUID is answered for card 1
+ *   capability0=8 slices0=7               the major compute capability, and the most MIG slices that card 0 may have
+ *                                         Numbers are cut to NVML's own widths as C cuts them: power0_mw=-1 is
+ *                                         4294967295 mW. In a name, \xNN is a byte.
  *   drawing0=124:1048576                  as processes0, of those that draw
  *   name_of123=/usr/bin/python3           what process 123 is called; not found without it
  *   live_energy=1                         energy grows with power and time on top of energy0_mj
@@ -102,7 +107,7 @@ static Device *device_of(int card, int slice) {
 
 int nvmlDeviceGetHandleByIndex_v2(unsigned int index, Device **device) {
     MOOD(NULL);
-    if (index >= number("gpus", 2)) return INVALID;
+    if (index >= number("gpus", 2) || index >= CARDS) return INVALID;
     *device = device_of(index, -1);
     return OK;
 }
@@ -115,11 +120,11 @@ static void uuid_of(int card, int slice, char *text, unsigned int size) {
 int nvmlDeviceGetHandleByUUID(const char *uuid, Device **device) {
     char known[96];
     MOOD(NULL);
-    for (int card = 0; card < number("gpus", 2); card++)
+    for (int card = 0; card < number("gpus", 2) && card < CARDS; card++)
         for (int slice = -1; slice < of_card("mig%d", card, 0); slice++) {
             uuid_of(card, slice, known, sizeof known);
             if (!strcmp(known, uuid)) {
-                *device = device_of(card, slice);
+                *device = device_of(slice < 0 ? of_card("answers_for%d", card, card) : card, slice);
                 return mood(__func__, *device);
             }
         }
@@ -137,13 +142,19 @@ int nvmlDeviceGetName(Device *device, char *text, unsigned int size) {
     MOOD(device);
     snprintf(key, sizeof key, "name%d", device->card);
     setting(key, value, sizeof value);
-    snprintf(text, size, "%s", value);
+    for (char *from = value; size > 1 && *from; size--)
+        if (!strncmp(from, "\\x", 2)) {
+            char digits[3] = {from[2], from[3], 0};
+            *text++ = strtol(digits, NULL, 16);
+            from += 4;
+        } else *text++ = *from++;
+    *text = 0;
     return OK;
 }
 
 int nvmlDeviceGetCudaComputeCapability(Device *device, int *major, int *minor) {
     MOOD(device);
-    *major = 8;
+    *major = of_card("capability%d", device->card, 8);
     *minor = 9;
     return OK;
 }
@@ -217,6 +228,21 @@ int nvmlDeviceGetPowerUsage(Device *device, unsigned int *milliwatts) {
     return OK;
 }
 
+int nvmlDeviceGetPowerManagementLimitConstraints(Device *device, unsigned int *lowest, unsigned int *highest) {
+    MOOD(device);
+    if (device->slice >= 0) return NOT_SUPPORTED;
+    *lowest = 10000;
+    *highest = of_card("limit%d_mw", device->card, 600000);
+    return OK;
+}
+
+int nvmlDeviceGetEnforcedPowerLimit(Device *device, unsigned int *milliwatts) {
+    MOOD(device);
+    if (device->slice >= 0) return NOT_SUPPORTED;
+    *milliwatts = of_card("limit%d_mw", device->card, 600000) / 2;
+    return OK;
+}
+
 int nvmlDeviceGetUtilizationRates(Device *device, Utilization *rates) {
     MOOD(device);
     if (device->slice >= 0) return NOT_SUPPORTED;
@@ -245,7 +271,11 @@ int nvmlDeviceGetMigMode(Device *device, unsigned int *current, unsigned int *pe
     return OK;
 }
 
-int nvmlDeviceGetMaxMigDeviceCount(Device *device, unsigned int *count) { MOOD(device); *count = SLICES; return OK; }
+int nvmlDeviceGetMaxMigDeviceCount(Device *device, unsigned int *count) {
+    MOOD(device);
+    *count = of_card("slices%d", device->card, SLICES);
+    return OK;
+}
 
 int nvmlDeviceGetMigDeviceHandleByIndex(Device *device, unsigned int index, Device **slice) {
     MOOD(device);

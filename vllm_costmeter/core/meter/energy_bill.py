@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from vllm_costmeter.core.gpu_reading import GpuReadings
 from vllm_costmeter.core.meter.energy import EnergyMeter, EnergyTick
 from vllm_costmeter.core.meter.exact_sum import ExactSum
-from vllm_costmeter.core.meter.reading import EnergySource
+from vllm_costmeter.core.meter.reading import EnergyProblem, EnergySource
 from vllm_costmeter.core.price import JOULES_PER_KILOWATT_HOUR, Electricity
 
 
@@ -32,8 +32,9 @@ class EnergyBill:
         self._electricity = electricity
         self._gpu_share = gpu_share
         self._grid_gco2e_per_kwh = grid_gco2e_per_kwh
-        charged = electricity is not None or grid_gco2e_per_kwh is not None
-        self._energy = EnergyMeter(engines * gpus_per_engine, tdp_watts if charged else None)
+        self.is_charged = electricity is not None or grid_gco2e_per_kwh is not None
+        """Whether anything is charged by energy."""
+        self._energy = EnergyMeter(engines * gpus_per_engine, tdp_watts if self.is_charged else None)
         self._tick = EnergyTick((), 0.0)
         self._carbon_grams = ExactSum()
         self._pue = 1.0 if electricity is None else electricity.pue
@@ -52,7 +53,7 @@ class EnergyBill:
         GPUs come in the order of the ranks, so that an engine's are known when all of them are seen; otherwise the
         engines share the energy equally.
         """
-        if self._electricity is None or not self._energy.sources():
+        if self._electricity is None or not self._energy.is_known():
             return None
         joules = self._tick.joules
         if len(joules) == self._engines * self._gpus_per_engine:
@@ -71,7 +72,7 @@ class EnergyBill:
 
     def carbon_grams(self) -> float | None:
         """gCO2e so far; None without a grid intensity or without any energy figure."""
-        if self._grid_gco2e_per_kwh is None or not self._energy.sources():
+        if self._grid_gco2e_per_kwh is None or not self._energy.is_known():
             return None
         return self._carbon_grams.value
 
@@ -80,5 +81,8 @@ class EnergyBill:
 
     def sources(self) -> Mapping[str, EnergySource]:
         """By GPU, where something is charged by energy; else empty."""
-        charged = self._electricity is not None or self._grid_gco2e_per_kwh is not None
-        return self._energy.sources() if charged else {}
+        return self._energy.sources() if self.is_charged else {}
+
+    def problem(self) -> EnergyProblem | None:
+        """Why not all energy is charged that should be."""
+        return self._energy.problem() if self.is_charged else None

@@ -190,6 +190,8 @@ class Meter:
             electricity_usd_per_hour=self._energy.usd_per_hour(hour_of_day),
             energy_joules=self._energy.measured_joules(),
             energy_source=self._energy.sources(),
+            charges_energy=self._energy.is_charged,
+            energy_problem=self._energy.problem(),
             carbon_grams=self._energy.carbon_grams(),
             last_token_unix_seconds=max(
                 (seconds for seconds in last_tokens if seconds is not None), default=None

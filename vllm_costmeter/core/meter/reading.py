@@ -13,6 +13,7 @@ Phase = Literal["prefill", "decode"]
 TokenKind = Literal["prompt_computed", "prompt_cached", "generated"]
 UnitPriceBasis = Literal["all", "generated", "prefill", "decode"]
 EnergySource = Literal["counter", "power", "tdp"]
+EnergyProblem = Literal["not_measured", "no_rated_power"]
 
 STATES: tuple[State, ...] = ("active", "idle", "asleep")
 
@@ -53,7 +54,11 @@ class MeterReading:
     energy_joules: Mapping[str, float] = field(default_factory=dict)
     """By GPU, since the meter started; measured (counter or integrated power), never the TDP's."""
     energy_source: Mapping[str, EnergySource] = field(default_factory=dict)
-    """By GPU: what its electricity is charged from."""
+    """By GPU: what its electricity is charged from now; a GPU for which nothing is charged now is missing."""
+    charges_energy: bool = False
+    """Whether electricity or carbon is charged."""
+    energy_problem: EnergyProblem | None = None
+    """Why not all of it is charged now: a GPU that was measured no longer is, or one never was and has no rating."""
     carbon_grams: float | None = None
     last_token_unix_seconds: float | None = None
     kv_cache_usage_ratio: float | None = None

@@ -114,8 +114,9 @@ METER = Row(
     (
         Panel(
             "Sources",
-            "Whether the driver (nvml), a price and the engine answer. Without a GPU the driver never does, and what "
-            "it would tell is absent.",
+            "Whether the driver (nvml), a price and the engine answer, and each GPU's energy is known where it is "
+            "charged; costmeter_source_down_info says why not. Without a GPU the driver never does, and what it would "
+            "tell is absent.",
             "stat",
             "none",
             (Query(f"min by (source) ({series('costmeter_source_up')})", "{{source}}", moment=True),),

@@ -10,6 +10,7 @@ from vllm_costmeter.outputs.rules.rule import Alert, Group
 API_EQUIVALENT = BY_NAME["costmeter_api_equivalent_usd_total"].name
 ERRORS = BY_NAME["costmeter_errors_total"].name
 SOURCE_UP = BY_NAME["costmeter_source_up"].name
+DOWN_INFO = BY_NAME["costmeter_source_down_info"].name
 GPU_SECONDS = BY_NAME["costmeter_gpu_seconds_total"].name
 HOURS_PER_MONTH = 30 * 24
 TOLERATED_PREDICTION_ERROR = 0.05
@@ -147,9 +148,9 @@ def _trust_alerts(limits: Limits) -> tuple[Alert, ...]:
             "5m",
             "warning",
             "{{ $labels.instance }}: {{ $labels.source }} answered and does no longer",
-            "Its metrics are absent until it answers again; an owned card's electricity is not measured meanwhile.",
-            "nvml: run nvidia-smi on the machine; a driver that hangs or lost its card needs the machine's operator. "
-            "engine: look for the meter's message in the server's log.",
+            "Its metrics are absent until it answers again; an owned GPU's electricity is not charged meanwhile.",
+            f"{DOWN_INFO} and the server's log say why. nvml and energy: run nvidia-smi on the machine; a driver that "
+            "hangs or lost its GPU needs the machine's operator.",
         ),
         Alert(
             "CostMeterFaults",
@@ -158,7 +159,8 @@ def _trust_alerts(limits: Limits) -> tuple[Alert, ...]:
             "warning",
             "{{ $labels.instance }}: the meter caught a fault in {{ $labels.where }}",
             "Serving is not affected; figures of the last 15 minutes may lack something.",
-            "The server's log has the fault once. Report it with the versions of costmeter_build_info.",
+            "The server's log has the fault once. gpu_power and the like: the driver said what no GPU can, and it was "
+            "left out; run nvidia-smi on the machine. Others: report them with the versions of costmeter_build_info.",
         ),
         Alert(
             "CostMeterStopped",

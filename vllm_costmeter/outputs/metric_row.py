@@ -1,0 +1,21 @@
+"""One row of the metric table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+MetricKind = Literal["counter", "gauge", "histogram"]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One metric as Prometheus sees it."""
+
+    name: str
+    kind: MetricKind
+    labels: tuple[str, ...]
+    unit: str
+    help: str
+    present_when: str
+    """Otherwise it is absent, never 0."""
