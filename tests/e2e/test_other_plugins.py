@@ -1,13 +1,16 @@
-"""Installed and not named: a vLLM whose VLLM_PLUGINS names another plugin runs nothing of ours."""
+"""Installed and not asked for: vLLM runs nothing of ours and is told nothing of it."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import client
 import pytest
 from harness import ROOT, Serve
 from scrape import scrape
+from vllm_server import environment
 from witness import install_witness, processes_that_loaded
 
 LISTED_BY_VLLM = "- costmeter -> "
@@ -54,3 +57,35 @@ def test_with_other_plugins_named_nothing_of_ours_runs(serve: Serve, tmp_path: P
         assert not any(name.startswith("costmeter_") for name in scrape(server.url).names())
         assert lines_of_ours(server.log_text()) == []
         assert processes_that_loaded(Path(witness["WITNESS_NOTES"]), "general")
+
+
+STAT_LOGGERS = """
+import sys
+from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.plugins import load_general_plugins
+
+load_general_plugins()
+AsyncEngineArgs(sys.argv[1], disable_log_stats=True).create_engine_config()
+from vllm.v1.engine.async_llm import load_stat_logger_plugin_factories
+
+print("STAT LOGGERS", [factory.__name__ for factory in load_stat_logger_plugin_factories()])
+"""
+
+
+@pytest.mark.heavy
+def test_statistics_that_were_switched_off_stay_off(tiny_model: Path) -> None:
+    """Installed and not asked for, the package gives vLLM no stat logger, with which `--disable-log-stats` would gather
+    statistics all the same; asked for, it does."""
+    found = {}
+    for asked in ("", "costmeter"):
+        done = subprocess.run(
+            [sys.executable, "-c", STAT_LOGGERS, str(tiny_model)],
+            env=environment({"_COSTMETER_REQUESTED_PLUGINS": asked}),
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        found[asked] = next(line for line in done.stdout.splitlines() if line.startswith("STAT LOGGERS"))
+    assert found == {"": "STAT LOGGERS []", "costmeter": "STAT LOGGERS ['CostMeterStatLogger']"}

@@ -57,6 +57,28 @@ def test_what_cannot_fit_is_refused_before_anything_is_loaded(
     assert ENGINE_STARTS not in said
 
 
+def test_a_full_temporary_directory_changes_nothing_about_it(llama_8b: Path, tmp_path: Path) -> None:
+    """The refusal is not written anywhere, so it does not depend on a disk."""
+    one_page_left = (
+        "head -c 60K /dev/zero > $0/filling"  # Python takes no directory in which nothing can be written
+    )
+    disk = f'mount -t tmpfs -o size=64k none $0 && {one_page_left} && TMPDIR=$0 exec "$@"'
+    refused = subprocess.run(
+        [required_tool("unshare"), "-rm", "sh", "-c", disk, str(tmp_path), *command(llama_8b)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    said = refused.stdout + refused.stderr
+    if "mount: " in said or "unshare: " in said:
+        pytest.skip(f"this machine lets nobody mount a small disk: {said.strip()}")
+    assert refused.returncode == 1, said
+    assert "costmeter: refused: " in said
+    assert ENGINE_STARTS not in said
+
+
 def test_the_length_it_suggests_is_let_through(
     refused: subprocess.CompletedProcess[str], llama_8b: Path, tmp_path: Path, slots: ServerSlots
 ) -> None:

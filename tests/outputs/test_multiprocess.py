@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 from outputs.published import READING, families
 from prometheus_client.multiprocess import mark_process_dead
+from required_tool import required_tool
 
 from vllm_costmeter.outputs.collector import LatestCollector
 from vllm_costmeter.outputs.exposition import Family, process_families
@@ -113,3 +118,40 @@ def test_a_scrape_never_reads_half_a_file(tmp_path: Path) -> None:
         "gauge_mostrecent_costmeter0.db",
         "histogram_costmeter0.db",
     ]
+
+
+PUBLISHES_ON_A_FULL_DISK = """
+import os, sys
+from pathlib import Path
+from outputs.published import families
+from vllm_costmeter.outputs.multiprocess import MultiprocessPublisher
+
+disk = Path(sys.argv[1])
+os.system(f"mount -t tmpfs -o size=64k none {disk}") and sys.exit("cannot mount")
+publisher = MultiprocessPublisher(disk, 0)
+with (disk / "filling").open("wb", buffering=0) as filling:
+    try:
+        while True:
+            filling.write(bytes(4096))
+    except OSError:
+        filling.truncate(filling.tell() - 4096)  # room for one page
+try:
+    publisher.publish(families())
+except OSError as fault:
+    print(fault.strerror, sorted(file.name for file in disk.iterdir() if file.suffix != ".db"))
+"""
+
+
+def test_a_full_disk_is_an_error_and_not_the_end_of_the_process(tmp_path: Path) -> None:
+    """The files are mapped into memory, where a page without room ends the process with SIGBUS: vLLM's API server."""
+    unshare = required_tool("unshare")
+    done = subprocess.run(
+        [unshare, "-rm", sys.executable, "-c", PUBLISHES_ON_A_FULL_DISK, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "cannot mount" in done.stderr or "unshare" in done.stderr:
+        pytest.skip(f"this machine lets nobody mount a small disk: {done.stderr.strip()}")
+    assert (done.returncode, done.stdout) == (0, "No space left on device ['filling']\n"), done.stderr

@@ -2,62 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from outputs.hook_stand_in import MODEL, Hook, facts, meter
 
 from vllm_costmeter.core.engine_totals import EngineTotals
 from vllm_costmeter.core.gpu_reading import GpuReadings
-from vllm_costmeter.core.meter import CardRates, Meter, ModelWork, PhaseSplit
 from vllm_costmeter.core.meter.activity import EngineEvent
 from vllm_costmeter.core.meter.merge import EngineMerger
-from vllm_costmeter.core.price import rental_price
 from vllm_costmeter.outputs.collector import LatestCollector
 from vllm_costmeter.outputs.error_counts import ErrorCounts
-from vllm_costmeter.outputs.exposition import ServerFacts
 from vllm_costmeter.outputs.multiprocess import MultiprocessPublisher
 from vllm_costmeter.outputs.process_exchange import ProcessExchange
 from vllm_costmeter.outputs.prometheus import CollectorRegistry, MultiProcessCollector
-from vllm_costmeter.outputs.server_meter import ChargingProcess, CountingProcess, OwnCounts
-
-MODEL = {"model_name": "m"}
-
-
-@dataclass
-class Hook:
-    """Stands for vLLM's hook: engine totals and finished requests, and faults on demand."""
-
-    engines: list[EngineTotals] = field(default_factory=lambda: [EngineTotals(0)])
-    finished: list[tuple[int, int, int]] = field(default_factory=list)
-    broken: bool = False
-
-    def snapshots(self) -> Sequence[EngineTotals]:
-        if self.broken:
-            raise AttributeError("vLLM renamed a field")
-        return list(self.engines)
-
-    def take(self) -> Sequence[tuple[int, int, int]]:
-        taken, self.finished = self.finished, []
-        return taken
-
-    def own(self, errors: ErrorCounts) -> OwnCounts:
-        return OwnCounts(model_name="m", engines=self.snapshots, finished=self.take, errors=errors)
-
-
-def meter() -> Meter:
-    """One card at a dollar a second."""
-    return Meter(
-        engine_indexes=[0],
-        gpus_per_engine=1,
-        price=rental_price(usd_per_gpu_hour=3600, gpus=1, source="flag"),
-        split=PhaseSplit(ModelWork(8_000_000_000, 16_000_000_000, 131_072), CardRates(160e12, 1e12)),
-    )
-
-
-def facts() -> ServerFacts:
-    return ServerFacts("m", "0.1.0", "0.32.0")
+from vllm_costmeter.outputs.server_meter import ChargingProcess, CountingProcess
 
 
 class SingleServer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,9 @@ from example_models import llama
 from vllm_costmeter.core.fit import fit
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.plan import Plan
-from vllm_costmeter.plugin import boot_facts
+from vllm_costmeter.plugin import boot_facts, worker_report
+from vllm_costmeter.plugin.activation import BOOT_FOLDER
+from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.sources.calibration import recall
 
 GIB = 1 << 30
@@ -23,7 +26,7 @@ CARD = Gpu("NVIDIA GeForce RTX 4090", 25_383_000_000, source="nvml", compute_cap
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(boot_facts.FOLDER, str(tmp_path))
+    monkeypatch.setenv(BOOT_FOLDER, str(tmp_path))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path
 
@@ -32,7 +35,7 @@ def test_several_workers_are_told_as_vllm_plans(folder: Path) -> None:
     """Of several workers the fullest one's weights and the smallest KV cache count."""
     (folder / "1.json").write_text(json.dumps({"weights": 5, "kv_cache": 7}))
     (folder / "2.json").write_text(json.dumps({"weights": 6, "kv_cache": 9}))
-    assert boot_facts.actual_bytes() == {"weights": 6, "kv_cache": 7}
+    assert boot_facts.actual_bytes(2) == {"weights": 6, "kv_cache": 7}
 
 
 @dataclass
@@ -54,24 +57,39 @@ def runner(*sizes: int, measured: int | None = None) -> Any:
 
 def test_weights_are_what_the_card_lost_or_the_parameters_bytes() -> None:
     """Measured where vLLM measures, added up where it does not."""
-    assert boot_facts.weights_bytes(runner(10, 20, measured=77)) == 77
-    assert boot_facts.weights_bytes(runner(10, 20)) == 60
+    assert worker_report.weights_bytes(runner(10, 20, measured=77)) == 77
+    assert worker_report.weights_bytes(runner(10, 20)) == 60
 
 
 def test_repacked_weights_are_not_known() -> None:
     """vLLM's CPU kernels keep a copy of their own and empty the parameter: what is left is not the model."""
-    assert boot_facts.weights_bytes(runner(10, 0)) is None
+    assert worker_report.weights_bytes(runner(10, 0)) is None
+
+
+def test_a_note_that_was_lost_costs_only_what_it_told(folder: Path) -> None:
+    """Half a prediction, a report that is not ours and a worker that told nothing are each absent, never a guess: the
+    worker may have been the fullest."""
+    faults = FAULTS.counts().get("start", 0)
+    (folder / "checked.pickle").write_bytes(pickle.dumps("x" * 100)[:50])
+    assert boot_facts.checked() is None
+    (folder / "1.json").write_text(json.dumps({"weights": 5, "kv_cache": 7}))
+    assert boot_facts.actual_bytes(2) == {}
+    (folder / "2.json").write_text(json.dumps({"kv_cache": 9}))
+    assert boot_facts.actual_bytes(2) == {"kv_cache": 7}
+    (folder / "3.json").write_text("{")
+    assert boot_facts.actual_bytes(2) == {}
+    assert FAULTS.counts()["start"] == faults + 3
 
 
 def test_nothing_told_is_absent(folder: Path) -> None:
     """With no worker's report and no check there is no sample, not a zero."""
-    assert boot_facts.preflight_bytes(boot_facts.checked(), boot_facts.actual_bytes()) == {}
+    assert boot_facts.preflight_bytes(boot_facts.checked(), boot_facts.actual_bytes(1)) == {}
 
 
 def test_prediction_and_fact_stand_side_by_side(folder: Path) -> None:
     """The check's answer survives the way to another process and is shown beside the fact."""
     result = fit(llama(), CARD, Plan(max_model_len=8192))
-    boot_facts.predict(result)
+    boot_facts.hand_over(result)
     shown = boot_facts.preflight_bytes(boot_facts.checked(), {"kv_cache": 5 * GIB})
     assert result.per_gpu is not None
     assert shown["weights", "predicted"] == result.per_gpu.weights_bytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import linecache
 import sys
+import tempfile
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -14,8 +15,13 @@ from plugin.line_faults import Line, LineFaults
 
 from vllm_costmeter.plugin import activation, endpoint, general
 from vllm_costmeter.plugin.faults import FAULTS
+from vllm_costmeter.plugin.preflight import CHECKED
 
-STARTING_PATH = ("vllm_costmeter/plugin/general", "vllm_costmeter/plugin/preflight")
+STARTING_PATH = tuple(
+    f"vllm_costmeter/plugin/{name}"
+    for name in ("general", "plugin_loading", "preflight", "boot_f", "own_folder")
+)
+SET_BY_THE_START = (activation.RESOLVED, activation.BOOT_FOLDER, CHECKED)
 THEIRS = ("= add_cli_args(parser)", "= create_engine_config(self", "list(load(")
 """Lines that call what vLLM would have called without us: a fault there is vLLM's own."""
 
@@ -38,7 +44,7 @@ def stand_in() -> type:
 
 
 @pytest.fixture
-def vllm(monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, ModuleType]:
+def vllm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[ModuleType, ModuleType]:
     """Stand-ins for the two modules of vLLM that the general plugin touches."""
     arguments, plugins = ModuleType("vllm.engine.arg_utils"), ModuleType("vllm.plugins")
     vllm = ModuleType("vllm")
@@ -49,7 +55,9 @@ def vllm(monkeypatch: pytest.MonkeyPatch) -> tuple[ModuleType, ModuleType]:
     for name in (activation.REQUESTED, activation.FLAGS, activation.RESOLVED, "VLLM_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(activation.REQUESTED, "costmeter")
-    monkeypatch.setenv(activation.RESOLVED, "")  # what the start sets is undone
+    for name in SET_BY_THE_START:
+        monkeypatch.setenv(name, "")  # so that it is undone
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return arguments, plugins
 
 
@@ -60,7 +68,8 @@ def start(vllm: tuple[ModuleType, ModuleType], at: Line | None) -> LineFaults:
     plugins.load_endpoint_plugins = lambda tasks=None: [SimpleNamespace(name="another")]  # type: ignore[attr-defined]
     faults = LineFaults(STARTING_PATH, at)
     with pytest.MonkeyPatch.context() as patch, faults.watching():
-        patch.delenv(activation.RESOLVED)
+        for name in SET_BY_THE_START:
+            patch.delenv(name)
         general.register()
         general.register()
         parser = arguments.EngineArgs.add_cli_args(argparse.ArgumentParser())
@@ -83,7 +92,7 @@ def test_no_line_of_the_start_keeps_vllm_from_starting(vllm: tuple[ModuleType, M
         if start(vllm, line).fired:
             walked += 1
             assert sum(FAULTS.counts().values()) > counted, f"{Path(line[0]).name}:{line[1]} in {function}"
-    assert walked > 40
+    assert walked > 70
     assert sum(FAULTS.counts().values()) >= before + walked
 
 

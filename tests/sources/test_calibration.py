@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import multiprocessing
 import os
+import resource
 import subprocess
 import sys
 from dataclasses import replace
@@ -107,6 +107,23 @@ def _remember_many(file: Path, card: str) -> None:
         remember(replace(BOOT, key=replace(BOOT.key, gpu=card), used_bytes=used), file)
 
 
+def _remember_once(file: Path) -> None:
+    assert remember(BOOT, file, patience_seconds=30) is None
+
+
+def test_starts_that_measured_the_same_are_several_starts(tmp_path: Path) -> None:
+    """Twelve servers of one deployment that start at once leave as many rows as are kept, not the two last."""
+    file = tmp_path / "calibration.json"
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=_remember_once, args=(file,)) for _ in range(12)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0] * 12
+    assert recall("RTX 4090", file) == ((BOOT,) * BOOTS_PER_DEPLOYMENT, None)
+
+
 def test_two_processes_lose_nothing(tmp_path: Path) -> None:
     """Servers that start at once write after each other."""
     file = tmp_path / "calibration.json"
@@ -161,14 +178,30 @@ def test_a_lock_that_is_never_released_is_given_up(tmp_path: Path) -> None:
     assert not file.exists()
 
 
-def test_a_full_disk_leaves_no_half_written_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What could not be written is removed, and said."""
-
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("vllm_costmeter.sources.calibration.json.dump", full)
-    fault = remember(BOOT, tmp_path / "calibration.json")
+def test_a_file_that_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:
+    """A fault of the disk, or a folder in its place: what was recorded there may come back."""
+    file = tmp_path / "calibration.json"
+    file.mkdir()
+    fault = remember(BOOT, file)
     assert fault is not None
-    assert "No space left" in fault
-    assert [each.name for each in tmp_path.iterdir()] == ["calibration.lock"]
+    assert "is no regular file" in fault
+    assert file.is_dir()
+
+
+def _remember_on_a_full_disk(file: Path) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+    fault = remember(replace(BOOT, used_bytes=91), file)
+    assert fault is not None
+    assert "File too large" in fault
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
+    """The new start is not kept, which is said; the file is as it was and nothing half written lies beside it."""
+    file = tmp_path / "calibration.json"
+    remember(BOOT, file)
+    writer = multiprocessing.get_context("fork").Process(target=_remember_on_a_full_disk, args=(file,))
+    writer.start()
+    writer.join()
+    assert writer.exitcode == 0
+    assert recall("RTX 4090", file) == ((BOOT,), None)
+    assert {each.name for each in tmp_path.iterdir()} == {"calibration.json", "calibration.lock"}

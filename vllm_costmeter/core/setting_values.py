@@ -27,8 +27,8 @@ def number(
 
 
 def text(raw: object) -> str:
-    if not isinstance(raw, str) or not raw.strip():
-        raise ValueError("a text that is not empty")
+    if not isinstance(raw, str) or not raw.strip() or "\0" in raw:
+        raise ValueError("a text that is not empty and has no null character")
     return raw.strip()
 
 

@@ -52,7 +52,11 @@ class MultiprocessPublisher:
         path = self._directory / f"{FILE_PREFIXES[kind]}_costmeter{self._rank}.db"
         temporary = path.with_suffix(".costmeter-tmp")  # not *.db: a scrape never reads half a file
         temporary.unlink(missing_ok=True)
-        file = ValueFile(temporary)
+        try:
+            file = ValueFile(temporary, [key for key, _ in values])
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
         file.write(values, unix_seconds)
         os.replace(temporary, path)  # noqa: PTH105 (atomic, and the name is the point)
         if kind in self._files:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -42,27 +41,25 @@ class ProcessExchange:
             row: dict[str, Any] = {name: getattr(totals, name) for name in COUNTS}
             row["events"] = [event for event in totals.events if event.seconds >= since]
             rows.append(row)
-        self._replace(
-            f"costmeter_engines_{self._rank}.json", {"written_seconds": now_seconds, "engines": rows}
-        )
+        self._replace(self._engines_file(self._rank), {"written_seconds": now_seconds, "engines": rows})
 
-    def read_others(self, now_seconds: float) -> list[ProcessTotals]:
-        """What the other processes wrote last. A file that is missing, of an earlier run or of another machine's
-        clock is left out; ValueError for one that is not ours."""
-        found = []
-        for path in sorted(self.directory.glob("costmeter_engines_*.json")):
-            rank = int(path.stem.rpartition("_")[2])
-            if rank == self._rank:
-                continue
-            content = json.loads(path.read_text())
-            if self._oldest_seconds <= content["written_seconds"] <= now_seconds + LONGEST_SILENCE_SECONDS:
-                engines = tuple(_engine(row) for row in content["engines"])
-                found.append(ProcessTotals(rank, content["written_seconds"], engines))
-        return found
+    def other_ranks(self) -> list[int]:
+        """Of the processes that have written here, in this run or an earlier one, except this one."""
+        found = (path.stem.rpartition("_")[2] for path in self.directory.glob("costmeter_engines_*.json"))
+        return sorted(int(rank) for rank in found if rank.isdecimal() and int(rank) != self._rank)
+
+    def read_engines(self, rank: int, now_seconds: float) -> ProcessTotals | None:
+        """What another process wrote last; None of an earlier run or of another machine's clock. OSError, ValueError,
+        TypeError or KeyError for a file that cannot be read or is not ours."""
+        content = json.loads(self._engines_file(rank).read_text())
+        written_seconds = content["written_seconds"]
+        if not self._oldest_seconds <= written_seconds <= now_seconds + LONGEST_SILENCE_SECONDS:
+            return None
+        return ProcessTotals(rank, written_seconds, tuple(_engine(row) for row in content["engines"]))
 
     def write_prices(self, now_seconds: float, prices: RequestUnitPrices | None) -> None:
         """The charging process tells the others what a token costs now."""
-        self._replace(PRICES_FILE, {"written_seconds": now_seconds, "prices": prices})
+        self._replace(self.directory / PRICES_FILE, {"written_seconds": now_seconds, "prices": prices})
 
     def read_prices(self) -> RequestUnitPrices | None:
         """What the charging process said last; None before it knows."""
@@ -74,10 +71,13 @@ class ProcessExchange:
             return None
         return RequestUnitPrices(*content["prices"])
 
-    def _replace(self, name: str, content: object) -> None:
-        temporary = self.directory / f"{name}.{self._rank}.tmp"
+    def _engines_file(self, rank: int) -> Path:
+        return self.directory / f"costmeter_engines_{rank}.json"
+
+    def _replace(self, file: Path, content: object) -> None:
+        temporary = file.with_name(f"{file.name}.{self._rank}.tmp")
         temporary.write_text(json.dumps(content))
-        os.replace(temporary, self.directory / name)  # noqa: PTH105 (atomic, and the name is the point)
+        temporary.replace(file)
 
 
 def _engine(row: dict[str, Any]) -> EngineTotals:

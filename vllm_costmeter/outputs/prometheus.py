@@ -27,14 +27,28 @@ class ValueFile:
     """A file in the format that MultiProcessCollector reads, mapped into memory and written by the library's own
     writer. A reader sees each value whole, as with the library's own files."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, keys: Iterable[str]) -> None:
+        """A new file with room for `keys`. OSError where the disk has none.
+
+        The room is taken here, by writing zeros. The library alone would only make the file long, and where the disk
+        is full the first write to such a page ends the process (SIGBUS).
+        """
+        needed = _HEADER_BYTES + sum(len(key.encode()) + _LONGEST_ENTRY_BESIDE_ITS_KEY_BYTES for key in keys)
+        with path.open("xb") as file:
+            file.write(bytes(needed))
         self._file = MmapedDict(str(path))  # type: ignore[no-untyped-call]
 
     def write(self, values: Iterable[tuple[str, float]], unix_seconds: float) -> None:
-        """Sets the values of these keys."""
+        """Sets the values of these keys, which are among those that were named at the start."""
         for key, value in values:
             self._file.write_value(key, value, unix_seconds)  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """Unmaps it; the file stays."""
         self._file.close()  # type: ignore[no-untyped-call]
+
+
+_HEADER_BYTES = 8  # prometheus_client/mmap_dict.py, read in 0.20 and 0.26: the used length and its padding
+_LONGEST_ENTRY_BESIDE_ITS_KEY_BYTES = (
+    4 + 8 + 16
+)  # same: the key's length, 1 to 8 bytes of padding, value and time

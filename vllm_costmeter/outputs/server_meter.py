@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from vllm_costmeter.core.engine_totals import EngineTotals
 from vllm_costmeter.core.gpu_reading import GpuReadings
 from vllm_costmeter.core.meter import Meter, MeterReading, RequestCostHistogram, RequestUnitPrices
-from vllm_costmeter.core.meter.merge import EngineMerger, ProcessTotals
+from vllm_costmeter.core.meter.merge import EngineMerger
 from vllm_costmeter.core.meter.meter import NO_GPUS
 from vllm_costmeter.core.meter.token_counts import TokenCounts
 from vllm_costmeter.outputs.error_counts import ErrorCounts
@@ -143,8 +144,8 @@ class ChargingProcess:
         reading = self._meter.advance(now, self._engines(now), gpus, self._hour_of_day())
         self.reading = reading
         prices = self._meter.request_unit_prices()
-        if self._exchange is not None:
-            self._exchange.write_prices(now, prices)
+        if (exchange := self._exchange) is not None:
+            self._own.attempt("exchange", lambda: exchange.write_prices(now, prices), None)
         self.sources = _sources(gpus, reading, engine_up)
         self._publish(
             (
@@ -157,10 +158,13 @@ class ChargingProcess:
         exchange, merger = self._exchange, self._merger
         if exchange is None or merger is None:
             return self._own.engines
-        mine = exchange.mine(now_seconds, self._own.engines)
-        nobody: list[ProcessTotals] = []
-        others = self._own.attempt("exchange", lambda: exchange.read_others(now_seconds), nobody)
-        return merger.merge(now_seconds, (mine, *others))
+        told = [exchange.mine(now_seconds, self._own.engines)]
+        nobody: list[int] = []
+        for rank in self._own.attempt("exchange", exchange.other_ranks, nobody):
+            other = self._own.attempt("exchange", partial(exchange.read_engines, rank, now_seconds), None)
+            if other is not None:
+                told.append(other)
+        return merger.merge(now_seconds, told)
 
 
 def _sources(gpus: GpuReadings, reading: MeterReading, engine_up: bool) -> dict[str, str | None]:
@@ -192,6 +196,6 @@ class CountingProcess:
         """Shows what this process knows to the one that charges, and publishes its own counts."""
         now = self._monotonic_seconds()  # before the snapshot: what happens meanwhile is told the next time
         self._own.refresh()
-        self._exchange.write_engines(now, self._own.engines)
+        self._own.attempt("exchange", lambda: self._exchange.write_engines(now, self._own.engines), None)
         prices = self._own.attempt("exchange", self._exchange.read_prices, None)
         self._publish(self._own.families(prices, is_priced=prices is not None))

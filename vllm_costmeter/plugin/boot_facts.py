@@ -1,111 +1,67 @@
-"""What the workers found at boot, beside what the check predicted: both travel from process to process here.
+"""What the check predicted, beside what the workers found at boot: for /metrics, and for later checks.
 
-The check (in the process that parses the command line) leaves its answer in a folder that the environment names; each
-worker writes what it holds there once its KV cache is made; the process that charges reads both.
+The check (in the process that parses the command line) leaves its answer in the server's boot folder, the workers what
+they hold (`worker_report.py`); the process that charges reads both. A fault on that way costs these facts alone.
 """
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import json
 import logging
 import os
 import pickle
-import shutil
-import sys
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from vllm_costmeter.core.boot_record import boot_of
 from vllm_costmeter.core.fit_result import Fit
+from vllm_costmeter.plugin.activation import BOOT_FOLDER
+from vllm_costmeter.plugin.boot_folder import CHECKED_FILE, open_folder, write_file
+from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.sources.calibration import remember
 
 log = logging.getLogger("vllm.costmeter")
-
-FOLDER = "_COSTMETER_BOOT_FOLDER"
-CHECKED_FILE = "checked.pickle"
-"""In a folder of mode 0700 that this server's own first process made: nobody else writes what is unpickled."""
 
 PreflightBytes = dict[tuple[str, ...], float]
 """By (part, value): part weights or kv_cache, value predicted or actual."""
 
 
-def open_folder() -> None:
-    """Make the folder for the workers' reports; children inherit its name, and it goes with this process."""
-    if FOLDER not in os.environ:
-        os.environ[FOLDER] = tempfile.mkdtemp(prefix="costmeter-")
-        atexit.register(shutil.rmtree, os.environ[FOLDER], ignore_errors=True)
-
-
-def predict(result: Fit) -> None:
-    """Keep what the check said for the process that charges, which may be another."""
-    open_folder()
-    (Path(os.environ[FOLDER]) / CHECKED_FILE).write_bytes(pickle.dumps(result))
+def hand_over(result: Fit | None) -> None:
+    """Make room for the workers' reports and leave what the check said, if it said anything. Never raises."""
+    with _costs_only_itself("the weights and KV cache of this start are not compared with the fit check"):
+        folder = open_folder()
+        if result is not None:
+            write_file(folder / CHECKED_FILE, pickle.dumps(result))
 
 
 def checked() -> Fit | None:
-    """What the check said before the start; None where there was nothing to check against."""
-    path = Path(os.environ.get(FOLDER, "")) / CHECKED_FILE
-    return pickle.loads(path.read_bytes()) if path.is_file() else None
+    """What the check said before the start; None where there was nothing to check against, or it cannot be read."""
+    with _costs_only_itself("what the fit check predicted is not shown"):
+        file = _folder() / CHECKED_FILE
+        if file.is_file():
+            found: Fit = pickle.loads(file.read_bytes())
+            return found
+    return None
 
 
-def wrap_worker() -> None:
-    """In a worker process: report after its KV cache is made. `WorkerWrapperBase.initialize_from_config` is where
-    vLLM 0.17 to 0.33 hands every worker its share, whatever the device."""
-    module = sys.modules.get("vllm.v1.worker.worker_base")
-    wrapper = getattr(module, "WorkerWrapperBase", None)
-    if wrapper is None or hasattr(wrapper, "_costmeter") or FOLDER not in os.environ:
-        return
-    initialize = wrapper.initialize_from_config
-
-    def initialize_and_report(self: Any, kv_cache_configs: Any) -> Any:
-        answer = initialize(self, kv_cache_configs)
-        with contextlib.suppress(Exception):  # a fact that nobody could tell is absent
-            _report(self.worker, kv_cache_configs[self.global_rank])
-        return answer
-
-    wrapper.initialize_from_config = initialize_and_report
-    wrapper._costmeter = True
-
-
-def _report(worker: Any, kv_cache: Any) -> None:
-    facts = {"kv_cache": sum(tensor.size for tensor in kv_cache.kv_cache_tensors)}
-    weights = weights_bytes(worker.model_runner)
-    if weights is not None:
-        facts["weights"] = weights
-    path = Path(os.environ[FOLDER]) / f"{os.getpid()}.json"
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(facts))
-    temporary.replace(path)
-
-
-def weights_bytes(runner: Any) -> int | None:
-    """What the card lost while loading; where that is not measured (a CPU), the parameters' own bytes. None where
-    they tell too little: vLLM's CPU kernels repack a layer's weight and leave an empty parameter in its place."""
-    measured = getattr(runner, "model_memory_usage", None)
-    if measured:
-        return int(measured)
-    parameters = list(runner.model.parameters())
-    if any(part.numel() == 0 for part in parameters):
-        return None
-    return sum(int(part.numel() * part.element_size()) for part in parameters)
-
-
-def actual_bytes() -> dict[str, int]:
+def actual_bytes(workers: int) -> dict[str, int]:
     """By part, per GPU: of several workers the fullest one's weights and the smallest KV cache, as vLLM itself plans.
-    What nobody told is missing."""
-    reports = [
-        json.loads(path.read_text()) for path in Path(os.environ.get(FOLDER, "/nowhere")).glob("*.json")
-    ]
-    found = {}
-    for part, choose in (("weights", max), ("kv_cache", min)):
-        sizes = [report[part] for report in reports if part in report]
-        if sizes:
-            found[part] = choose(sizes)
-    return found
+
+    What nobody told is missing, and everything where one of the `workers` of this machine told nothing: it may have
+    been the fullest.
+    """
+    with _costs_only_itself("what the workers hold is not shown"):
+        reports = [json.loads(path.read_text()) for path in _folder().glob("*.json")]
+        if reports and len(reports) < workers:
+            raise ValueError(f"{len(reports)} of {workers} workers told it")
+        found = {}
+        for part, choose in (("weights", max), ("kv_cache", min)):
+            sizes = [report[part] for report in reports if part in report]
+            if sizes and len(sizes) == len(reports):
+                found[part] = choose(sizes)
+        return found
+    return {}
 
 
 def preflight_bytes(result: Fit | None, actual: Mapping[str, int]) -> PreflightBytes:
@@ -135,3 +91,17 @@ def learn(
     )
     if boot is not None and (fault := remember(boot, on_cpu=on_cpu)) is not None:
         log.warning("costmeter: %s", fault)
+
+
+def _folder() -> Path:
+    return Path(os.environ.get(BOOT_FOLDER, "/nowhere"))
+
+
+@contextmanager
+def _costs_only_itself(what: str) -> Iterator[None]:
+    """A fault inside is counted and said in one line with `what` is lost by it, and goes no further."""
+    try:
+        yield
+    except Exception as why:  # noqa: BLE001 (a full disk, a folder that is gone, a file that is not ours)
+        FAULTS.add("start")
+        log.warning("costmeter: %s: %s: %s", what, type(why).__name__, why)

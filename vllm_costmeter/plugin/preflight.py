@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -12,15 +13,17 @@ from typing import Any, NoReturn
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit import Fit, fit
 from vllm_costmeter.core.gpu import Gpu
-from vllm_costmeter.core.plan import Layout
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.core.settings import Settings
 from vllm_costmeter.core.suggest import with_suggestions
 from vllm_costmeter.outputs.check_text import refusal_lines
-from vllm_costmeter.plugin import activation, boot_facts
+from vllm_costmeter.plugin import boot_facts
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError
 from vllm_costmeter.plugin.exact.while_starting import counted_while_starting, unknown_being_served
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.served_model import model_being_served
+from vllm_costmeter.plugin.server_settings import chosen_settings
 from vllm_costmeter.sources.api_catalogue import chosen_api_price
 from vllm_costmeter.sources.calibration import recall
 from vllm_costmeter.sources.catalogue import parse_gpu
@@ -47,7 +50,7 @@ class Preflight:
         """Validates the settings. A bad one ends the process with exit code 2 and one line."""
         self._first = CHECKED not in os.environ
         try:
-            self._settings = activation.chosen_settings(getattr(engine_args, "additional_config", None))
+            self._settings = chosen_settings(getattr(engine_args, "additional_config", None))
             check_names(self._settings, served_name(engine_args))
         except BadInputError as why:
             _stop([f"error: {why}"], 2)
@@ -55,29 +58,32 @@ class Preflight:
         self._device_ids = device_ids_of_engine_args(engine_args)
 
     def check(self, config: Any) -> None:
-        """Refuse, warn or pass, once per server. A fault of our own never stops a start: it is logged."""
-        if self._first and self._settings.preflight != "off":
-            os.environ[CHECKED] = "1"
-            self._judge(config)
-        boot_facts.open_folder()
+        """Refuse, warn or pass, once per server. A fault of our own never stops a start: it is logged.
 
-    def _judge(self, config: Any) -> None:
+        Nothing that can fail stands between a refusal and the end of the process.
+        """
+        if not self._first:
+            return
+        os.environ[CHECKED] = "1"
+        result = None if self._settings.preflight == "off" else self._verdict(config)
+        if result is not None:
+            lines = _lines(result)
+            if result.is_refused and self._settings.preflight == "refuse":
+                _stop([*lines, "To start anyway: --costmeter-preflight warn"], 1)
+            for line in (*lines, *result.notes):
+                log.log(logging.INFO if result.verdict == "fits" else logging.WARNING, "costmeter: %s", line)
+        boot_facts.hand_over(result)
+
+    def _verdict(self, config: Any) -> Fit | None:
+        """None where there is nothing to check against, or our own code failed."""
         try:
-            result = self._fit(config)
+            return self._fit(config)
         except BadInputError as why:
             _stop([f"error: {why}"], 2)
         except Exception:
             FAULTS.add("start")
             log.exception("costmeter: the fit check failed and is skipped")
-            return
-        if result is None:
-            return
-        boot_facts.predict(result)
-        lines = refusal_lines(result)
-        if result.is_refused and self._settings.preflight == "refuse":
-            _stop([*lines, "To start anyway: --costmeter-preflight warn"], 1)
-        for line in (*lines, *result.notes):
-            log.log(logging.INFO if result.verdict == "fits" else logging.WARNING, "costmeter: %s", line)
+            return None
 
     def _fit(self, config: Any) -> Fit | None:
         try:
@@ -89,7 +95,9 @@ class Preflight:
                 why.reason,
             )
             return None
-        boots, _ = recall(gpu.name, on_cpu=is_on_cpu(config))
+        boots, fault = recall(gpu.name, on_cpu=is_on_cpu(config))
+        if fault is not None:
+            log.warning("costmeter: %s", fault)
         gpu = dataclasses.replace(gpu, boots=boots)
         plan = with_resolved_defaults(self._plan, config) if gpu.source == "nvml" else self._plan
         try:
@@ -106,7 +114,26 @@ class Preflight:
                 )
                 return None
             result = fit(model, gpu, plan)
-        return with_suggestions(result, model, gpu, plan) if result.is_refused else result
+        return _with_suggestions(result, model, gpu, plan) if result.is_refused else result
+
+
+def _with_suggestions(result: Fit, model: Model, gpu: Gpu, plan: Plan) -> Fit:
+    """The refusal stands whether or not what would fit can be found."""
+    try:
+        return with_suggestions(result, model, gpu, plan)
+    except Exception:
+        FAULTS.add("start")
+        log.exception("costmeter: nothing is suggested instead")
+        return result
+
+
+def _lines(result: Fit) -> list[str]:
+    try:
+        return refusal_lines(result)
+    except Exception:
+        FAULTS.add("start")
+        log.exception("costmeter: the numbers of the fit check are not shown")
+        return [f"{result.verdict}: {result.message}"]
 
 
 def check_names(settings: Settings, model: str) -> None:
@@ -131,6 +158,8 @@ def serving_gpu(
 
 
 def _stop(lines: list[str], code: int) -> NoReturn:
-    """Say why and end the process without a traceback."""
-    print("\n".join(f"costmeter: {line}" for line in lines), file=sys.stderr, flush=True)  # noqa: T201 the user's terminal
+    """Say why and end the process without a traceback, also where nothing can be said: standard error may be closed, or
+    a log file on a full disk."""
+    with contextlib.suppress(Exception):
+        print("\n".join(f"costmeter: {line}" for line in lines), file=sys.stderr, flush=True)  # noqa: T201 the user's terminal
     raise SystemExit(code)

@@ -6,15 +6,16 @@ import datetime
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import vllm
 
 import vllm_costmeter
 from vllm_costmeter.core.card import Card
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.fit_result import Fit
 from vllm_costmeter.core.gpu_reading import GpuSource
 from vllm_costmeter.core.gpu_share import server_share
 from vllm_costmeter.core.meter import Meter
@@ -28,15 +29,18 @@ from vllm_costmeter.outputs.exposition import ServerFacts
 from vllm_costmeter.outputs.multiprocess import MultiprocessPublisher
 from vllm_costmeter.outputs.process_exchange import ProcessExchange
 from vllm_costmeter.outputs.server_meter import ChargingProcess, CountingProcess, OwnCounts
-from vllm_costmeter.plugin import activation, boot_facts
+from vllm_costmeter.plugin import boot_facts
 from vllm_costmeter.plugin.api_price import api_price
 from vllm_costmeter.plugin.fault_page import page_of_faults
 from vllm_costmeter.plugin.phase_split import phase_split
+from vllm_costmeter.plugin.server_settings import chosen_settings
 from vllm_costmeter.plugin.source_log import SourceLog
 from vllm_costmeter.sources.catalogue import card_for_nvml_name, default_price, parse_gpu
 from vllm_costmeter.sources.nvml_source import nvml_source
 from vllm_costmeter.sources.vllm_config import ServerShape, is_on_cpu
 from vllm_costmeter.sources.vllm_stats import StepCounters
+
+Answer = TypeVar("Answer")
 
 log = logging.getLogger("vllm.costmeter")
 
@@ -58,6 +62,8 @@ class ServingMeter:
         self._gpus: GpuSource | None = None
         self._page: LatestCollector | None = None
         self._told: set[str] = set()
+        self._learn: Callable[[], None] | None = None
+        """Leaves this start to later checks; waits until the first second is charged and published."""
         self._source_log = SourceLog(errors, self._tell_of_source)
 
     def tick(self) -> None:
@@ -67,6 +73,9 @@ class ServingMeter:
         self._server.tick()
         if isinstance(self._server, ChargingProcess):
             self._source_log.follow(self._server.sources, self._server.gpu_readings)
+        if self._learn is not None:
+            learn, self._learn = self._learn, None
+            learn()
 
     def report_fault(self, fault: Exception) -> None:
         """Count a fault of the sampler; log each kind once, not every second."""
@@ -105,7 +114,9 @@ class ServingMeter:
                 root_pid=os.getppid() if several else None,
                 left_out=self._source_log.left_out,
             )
-        facts, meter = self._server_facts(), self._meter(_settings(self._vllm_config), self._gpus)
+        checked = boot_facts.checked()
+        facts = self._server_facts(checked)
+        meter = self._meter(_settings(self._vllm_config), self._gpus, checked)
         server = ChargingProcess(
             own=own,
             meter=meter,
@@ -125,13 +136,14 @@ class ServingMeter:
             self._page = page_of_faults(self._errors)
         return self._page
 
-    def _meter(self, settings: Settings, gpus: GpuSource) -> Meter:
+    def _meter(self, settings: Settings, gpus: GpuSource, checked: Fit | None) -> Meter:
         shape = self._shape
-        card = _card(settings, gpus)
+        card = _read_or_none(lambda: _card(settings, gpus, checked))
+        quote = _read_or_none(lambda: default_price(card)) if card else None
         count = shape.gpus_per_engine * len(shape.engine_indexes)
         slices = card.mig_instances if card else None
         share = server_share(gpus.latest().gpus, settings.mig_share, settings.gpu_share, slices)
-        price = choose_price(settings, count, default_price(card) if card else None, share)
+        price = choose_price(settings, count, quote, share)
         _tell(price, count)
         return Meter(
             engine_indexes=shape.engine_indexes,
@@ -142,17 +154,18 @@ class ServingMeter:
             tdp_watts=card.tdp_watts if card else None,
         )
 
-    def _server_facts(self) -> ServerFacts:
-        result, actual = boot_facts.checked(), boot_facts.actual_bytes()
+    def _server_facts(self, checked: Fit | None) -> ServerFacts:
         shape = self._shape
+        actual = boot_facts.actual_bytes(shape.local_gpus)
         per_engine = shape.kv_cache_capacity_tokens
         today = datetime.date.today().isoformat()
-        boot_facts.learn(result, actual, per_engine, today, on_cpu=is_on_cpu(self._vllm_config))
+        on_cpu = is_on_cpu(self._vllm_config)
+        self._learn = lambda: boot_facts.learn(checked, actual, per_engine, today, on_cpu=on_cpu)
         return ServerFacts(
             model_name=shape.model_name,
             version=vllm_costmeter.__version__,
             vllm_version=vllm.__version__,
-            preflight_bytes=boot_facts.preflight_bytes(result, actual),
+            preflight_bytes=boot_facts.preflight_bytes(checked, actual),
             kv_cache_capacity_tokens=None if per_engine is None else per_engine * len(shape.engine_indexes),
             api_price=api_price(_settings(self._vllm_config), shape.model_name),
         )
@@ -167,19 +180,37 @@ class ServingMeter:
 def _settings(vllm_config: Any) -> Settings:
     """As validated before the start; a fault that only shows now costs the price, not the meter."""
     try:
-        return activation.chosen_settings(vllm_config.additional_config)
+        return chosen_settings(vllm_config.additional_config)
     except BadInputError as why:
         log.error("costmeter: %s; metering goes on without a price", why)
         return Settings()
 
 
-def _card(settings: Settings, gpus: GpuSource) -> Card | None:
-    """The card as the driver names it, else as the operator did. Waits for the driver's first answer, not for ever."""
+def _read_or_none(read: Callable[[], Answer | None]) -> Answer | None:
+    """A catalogue file that cannot be read any more, or only now, costs what it would have told and not the meter."""
+    try:
+        return read()
+    except BadInputError as why:
+        log.error("costmeter: %s; metering goes on without it", why)
+        return None
+
+
+def _card(settings: Settings, gpus: GpuSource, checked: Fit | None) -> Card | None:
+    """The card as the driver names it now, as it named it for the fit check, or as the operator did. Waits for the
+    driver's first answer, not for ever."""
     deadline = time.monotonic() + LONGEST_WAIT_FOR_DRIVER_SECONDS
     while gpus.latest().read_monotonic_seconds is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    for gpu in gpus.latest().gpus:
-        if (card := card_for_nvml_name(gpu.name, gpu.memory_total_bytes)) is not None:
+    named = [(gpu.name, gpu.memory_total_bytes) for gpu in gpus.latest().gpus]
+    if gpus.latest().read_monotonic_seconds is None:
+        log.warning(
+            "costmeter: the NVIDIA driver has not answered for %g s; metering starts without its readings",
+            LONGEST_WAIT_FOR_DRIVER_SECONDS,
+        )
+        if checked is not None and checked.gpu.source == "nvml":
+            named = [(checked.gpu.name, checked.gpu.memory_bytes)]
+    for name, memory_bytes in named:
+        if (card := card_for_nvml_name(name, memory_bytes)) is not None:
             return card
     return parse_gpu(settings.gpu)[0] if settings.gpu else None
 

@@ -1,7 +1,8 @@
 """The stat logger: vLLM calls `record()` on its event loop after every engine step.
 
 An exception there would fail every request in flight, so nothing leaves these methods, and what they do is O(1) integer
-arithmetic. Everything else (prices, NVML, files, /metrics) happens on the sampler's thread.
+arithmetic. Everything else (prices, NVML, files, /metrics) happens on the sampler's thread, and is imported when the
+meter starts: vLLM loads this file in every API server beside which the package is installed.
 """
 
 from __future__ import annotations
@@ -11,17 +12,15 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vllm.v1.metrics.loggers import AggregateStatLoggerBase
 
-from vllm_costmeter.outputs.sampler import Sampler
 from vllm_costmeter.plugin import activation
-from vllm_costmeter.plugin.fault_page import publish_faults
 from vllm_costmeter.plugin.faults import FAULTS
-from vllm_costmeter.plugin.serving import ServingMeter
-from vllm_costmeter.sources.vllm_config import server_shape
-from vllm_costmeter.sources.vllm_stats import StepCounters
+
+if TYPE_CHECKING:
+    from vllm_costmeter.sources.vllm_stats import StepCounters
 
 log = logging.getLogger("vllm.costmeter")
 
@@ -40,9 +39,16 @@ class CostMeterStatLogger(AggregateStatLoggerBase):
             FAULTS.add("start")
             log.exception("costmeter could not start; serving goes on without it")
             with contextlib.suppress(Exception):
+                from vllm_costmeter.plugin.fault_page import publish_faults
+
                 publish_faults(FAULTS)
 
     def _start(self, vllm_config: Any, engine_indexes: Sequence[int]) -> None:
+        from vllm_costmeter.outputs.sampler import Sampler
+        from vllm_costmeter.plugin.serving import ServingMeter
+        from vllm_costmeter.sources.vllm_config import server_shape
+        from vllm_costmeter.sources.vllm_stats import StepCounters
+
         shape = server_shape(vllm_config, engine_indexes)
         now = time.monotonic()
         several = shape.api_process_count > 1

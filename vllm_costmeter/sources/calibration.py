@@ -1,19 +1,14 @@
 """The file in which servers leave what their starts measured, and checks find it.
 
 `remember` appends under a lock and replaces the file in one step; a file that cannot be read, or is not ours, is as
-good as none and is said in one line.
+good as none and is said in one line. How it is kept safe on disk is in `state_folder.py`.
 """
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
-import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +17,7 @@ from vllm_costmeter.core.boot import Boot, BootKey
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.catalogue import card_for_nvml_name, find_gpu
 from vllm_costmeter.sources.home import home
+from vllm_costmeter.sources.state_folder import locked_folder, opened_folder, read_in, replace_in
 
 SCHEMA = "costmeter.calibration/1"
 BOOTS_PER_DEPLOYMENT = 5
@@ -68,16 +64,23 @@ def remember(
     if on_cpu:
         boot = _named(boot, _CPU + boot.key.gpu)
     try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(file, patience_seconds):
-            boots, _ = _read(file)
-            alike = [each for each in boots if (each.key, each.flags) == (boot.key, boot.flags)]
-            forgotten = alike[: max(len(alike) - BOOTS_PER_DEPLOYMENT + 1, 0)]
-            kept = [each for each in boots if each not in forgotten][-MOST_BOOTS + 1 :]
-            _replace(file, {"schema": SCHEMA, "boots": [asdict(each) for each in (*kept, boot)]})
+        with locked_folder(file.parent, file.with_suffix(".lock").name, patience_seconds) as folder:
+            boots = _parsed(read_in(folder, file.name, LARGEST_BYTES)) or []
+            kept = [asdict(each) for each in with_newest(boots, boot)]
+            content = json.dumps({"schema": SCHEMA, "boots": kept}, indent=1)
+            replace_in(folder, file.name, content.encode())
     except OSError as error:
         return f"calibration is not kept in {file}: {error.strerror or error}"
     return None
+
+
+def with_newest(boots: Sequence[Boot], boot: Boot) -> list[Boot]:
+    """`boots`, the oldest first, and `boot`. Of its key and flags the last few are kept, of all the last few hundred;
+    starts that measured the same are several starts all the same."""
+    alike = [place for place, each in enumerate(boots) if (each.key, each.flags) == (boot.key, boot.flags)]
+    forgotten = set(alike[: max(len(alike) - BOOTS_PER_DEPLOYMENT + 1, 0)])
+    kept = [each for place, each in enumerate(boots) if place not in forgotten]
+    return [*kept[-MOST_BOOTS + 1 :], boot]
 
 
 def _named(boot: Boot, gpu: str) -> Boot:
@@ -95,57 +98,32 @@ def _card_name(name: str) -> str:
         return name
 
 
-@contextmanager
-def _locked(file: Path, patience_seconds: float) -> Iterator[None]:
-    """One writer at a time, among processes too. OSError where another one does not let go."""
-    deadline = time.monotonic() + patience_seconds
-    with file.with_suffix(".lock").open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise OSError(errno.EBUSY, "it is locked by another process") from None
-                time.sleep(0.02)
-            else:
-                break
-        yield
-
-
-def _replace(file: Path, values: Mapping[str, Any]) -> None:
-    with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as stream:
-        written = Path(stream.name)
-        try:
-            json.dump(values, stream, indent=1)
-            stream.flush()
-        except OSError:
-            written.unlink()
-            raise
-    written.replace(file)
-
-
 def _read(file: Path) -> tuple[list[Boot], str | None]:
     try:
-        if file.exists() and not file.is_file():
-            return [], f"calibration file {file} is no regular file and is not used"
-        with file.open("rb") as stream:
-            data = stream.read(LARGEST_BYTES + 1)
+        with opened_folder(file.parent) as folder:
+            data = read_in(folder, file.name, LARGEST_BYTES)
     except FileNotFoundError:
         return [], None
     except OSError as error:
-        return [], f"calibration file {file} cannot be read: {error.strerror or error}"
-    try:
-        if len(data) > LARGEST_BYTES:
-            raise ValueError
-        found = json.loads(data)
-        if found["schema"] != SCHEMA:
-            raise ValueError
-        return [_boot(values) for values in found["boots"]], None
-    except (ValueError, TypeError, KeyError, RecursionError):
+        return [], f"calibration file {file} is not used: {error.strerror or error}"
+    boots = _parsed(data)
+    if boots is None:
         return (
             [],
             f"calibration file {file} is not one of ours and is not used; the next server start replaces it",
         )
+    return boots, None
+
+
+def _parsed(data: bytes | None) -> list[Boot] | None:
+    """None for what no server wrote, or too much of it."""
+    try:
+        found = json.loads(data or b"")
+        if found["schema"] != SCHEMA:
+            raise ValueError
+        return [_boot(values) for values in found["boots"]]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
 
 
 def _boot(values: Mapping[str, Any]) -> Boot:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +21,13 @@ from vllm_costmeter.sources.nvml import NvmlDriver
 from vllm_costmeter.sources.process_tree import ProcessTree
 
 SAY_WHICH = "name the GPU with --gpu, or its memory with --gpu-memory-gib"
+SILENT_SECONDS = 1.0
+"""A wait that is longer than this is said."""
+LONGEST_WAIT_SECONDS = 30.0
+"""Where the driver is not kept loaded, it takes 1 to 3 seconds for each GPU to answer the first time (NVIDIA, "Driver
+Persistence", overview, read 2026-11); machines have up to eight of them."""
+
+log = logging.getLogger("vllm.costmeter")
 
 
 class NoLocalGpuError(BadInputError):
@@ -33,7 +42,7 @@ def local_gpus(
     ranks: int | None = None,
     *,
     device_ids: Sequence[int | str] | None = None,
-    timeout_seconds: float = 3.0,
+    timeout_seconds: float = LONGEST_WAIT_SECONDS,
     environ: Mapping[str, str] = os.environ,
     connect: Callable[[], GpuDriver] = NvmlDriver,
     owns: Callable[[int], bool] | None = None,
@@ -44,29 +53,52 @@ def local_gpus(
     within some MiB. `free_bytes` is the least free now of those that an engine of `ranks` takes, the first (None: of
     all); a CUDA context that vLLM opens takes about 0.5 GiB more (H100: 79.19 total, 78.68 free at start, vLLM 0.19
     logs). `processes` are those that `owns` does not call ours, by default this process and what it started.
-    NoLocalGpuError, one line, where there is no driver, no visible GPU, or no answer in time, and where an engine's
-    GPUs cannot be told from others or are not all of one kind.
+    NoLocalGpuError, one line, where there is no driver, no visible GPU, or no answer in time (a driver that lets wait
+    is said to), and where an engine's GPUs cannot be told from others or are not all of one kind.
     """
     owns = owns or ProcessTree().owns
-    answers: list[list[Gpu] | Exception] = []
+    answers: queue.SimpleQueue[list[Gpu] | Exception] = queue.SimpleQueue()
+    asked = ["to connect"]
 
     def look() -> None:
         try:
-            answers.append(_look(connect(), environ, owns, ranks, device_ids))
+            driver = connect()
         except Exception as fault:  # noqa: BLE001 handed to the caller's thread below
-            answers.append(fault)
+            answers.put(fault)
+            return
+        try:
+            answers.put(_look(driver, environ, owns, ranks, device_ids, asked=asked))
+        except Exception as fault:  # noqa: BLE001 as above
+            answers.put(fault)
+        finally:
+            driver.close()  # when the answer is there already: nobody waits for a driver that hangs here
 
-    thread = threading.Thread(target=look, name="costmeter-local-gpus", daemon=True)
-    thread.start()
-    thread.join(timeout_seconds)
-    if not answers:
-        raise NoLocalGpuError(f"the NVIDIA driver did not answer within {timeout_seconds:g} s")
-    answer = answers[0]
+    threading.Thread(target=look, name="costmeter-local-gpus", daemon=True).start()
+    try:
+        answer = _answer(answers, timeout_seconds, asked)
+    except queue.Empty:
+        raise NoLocalGpuError(
+            f"the NVIDIA driver did not answer within {timeout_seconds:g} s when asked {asked[-1]}"
+        ) from None
     if isinstance(answer, DriverError):
         raise NoLocalGpuError(f"no GPU can be read here ({answer})")
     if isinstance(answer, Exception):
         raise answer
     return answer
+
+
+def _answer(
+    answers: queue.SimpleQueue[list[Gpu] | Exception], timeout_seconds: float, asked: Sequence[str]
+) -> list[Gpu] | Exception:
+    """queue.Empty where none comes in time; a wait is said once, with what the driver was `asked` last."""
+    try:
+        return answers.get(timeout=min(SILENT_SECONDS, timeout_seconds))
+    except queue.Empty:
+        left = timeout_seconds - SILENT_SECONDS
+        if left <= 0:
+            raise
+        log.warning("costmeter: waiting up to %g s for the NVIDIA driver, asked %s", left, asked[-1])
+        return answers.get(timeout=left)
 
 
 def _look(
@@ -75,34 +107,35 @@ def _look(
     owns: Callable[[int], bool],
     ranks: int | None,
     given_ids: Sequence[int | str] | None,
+    *,
+    asked: list[str],
 ) -> list[Gpu]:
-    try:
-        driver.open()
-        devices = driver.devices()
-        shown = environ.get(VISIBLE)
-        ids = None if given_ids is None else resolved_device_ids(devices, shown, given_ids)
-        engine = used_gpus_here(devices, environ, ranks, ids)
-        if engine.problem:
-            raise NoLocalGpuError(engine.problem)
-        kinds = sorted({_shown_name(gpu) for gpu in engine.gpus})
-        if ranks is not None and len(kinds) > 1:
-            raise NoLocalGpuError(f"an engine on unlike GPUs ({', '.join(kinds)}) is not modelled")
-        visible = used_gpus_here(devices, environ, None, ids)
-        if not visible.gpus:
-            because = "there is none" if shown is None else f"CUDA_VISIBLE_DEVICES={shown!r} leaves none"
-            if ids is not None:
-                because = f"--device-ids {','.join(map(str, given_ids or ()))} names none"
-            raise NoLocalGpuError(f"no GPU to check against: {because} of {len(devices)} found")
-        found = []
-        for gpu in visible.gpus:
-            sample = _sample(driver, gpu)
-            others = tuple(
-                _believable_process(each, sample) for each in driver.processes(gpu) if not owns(each.pid)
-            )
-            found.append((gpu, sample, others))
-        return equal_cards(found, ranks)
-    finally:
-        driver.close()
+    """`asked` grows by what the driver is asked next."""
+    driver.open()
+    asked.append("for its GPUs")
+    devices = driver.devices()
+    shown = environ.get(VISIBLE)
+    ids = None if given_ids is None else resolved_device_ids(devices, shown, given_ids)
+    engine = used_gpus_here(devices, environ, ranks, ids)
+    if engine.problem:
+        raise NoLocalGpuError(engine.problem)
+    kinds = sorted({_shown_name(gpu) for gpu in engine.gpus})
+    if ranks is not None and len(kinds) > 1:
+        raise NoLocalGpuError(f"an engine on unlike GPUs ({', '.join(kinds)}) is not modelled")
+    visible = used_gpus_here(devices, environ, None, ids)
+    if not visible.gpus:
+        because = "there is none" if shown is None else f"CUDA_VISIBLE_DEVICES={shown!r} leaves none"
+        if ids is not None:
+            because = f"--device-ids {','.join(map(str, given_ids or ()))} names none"
+        raise NoLocalGpuError(f"no GPU to check against: {because} of {len(devices)} found")
+    found = []
+    for gpu in visible.gpus:
+        asked.append(f"who holds memory of GPU {gpu.label}")
+        holders = [each for each in driver.processes(gpu) if not owns(each.pid)]
+        asked.append(f"for the memory of GPU {gpu.label}")
+        sample = _sample(driver, gpu)
+        found.append((gpu, sample, tuple(_believable_process(each, sample) for each in holders)))
+    return equal_cards(found, ranks)
 
 
 def _sample(driver: GpuDriver, gpu: UsedGpu) -> GpuSample:

@@ -237,8 +237,12 @@ def test_other_kinds_of_repositories(
 
 
 def test_a_corrupt_cache_is_as_good_as_none(server: Hub, reader: Reader, tmp_path: Path) -> None:
-    """Half a file is read again."""
+    """Half a file is read again, and so is one that anybody could have written."""
     first = reader.read()
     for file in (tmp_path / "cache").iterdir():
         file.write_text(file.read_text()[:20])
     assert reader.read().weights_bytes(Plan()) == first.weights_bytes(Plan())
+    asked = len(server.requests)
+    (tmp_path / "cache").chmod(0o777)
+    reader.read()
+    assert len(server.requests) > asked

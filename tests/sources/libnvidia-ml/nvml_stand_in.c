@@ -2,6 +2,7 @@
  * NVML_STAND_IN names. The file is read again at every call, so a test can change the driver's mood at run time:
  *
  *   mode=ok | not_loaded | gpu_lost | unknown | hang      (hang: every call waits until the mode changes)
+ *   hang_at=nvmlDeviceGetName,...         these functions alone wait until they are no longer named
  *   lost=1                                card 1 alone is lost
  *   lost_at=nvmlDeviceGetPowerUsage       the card is lost at this question, the ones before were answered
  *   unsupported=nvmlDeviceGetTotalEnergyConsumption,...   these functions answer "not supported"
@@ -66,20 +67,26 @@ static long long of_card(const char *format, int card, long long otherwise) {
     return number(key, otherwise);
 }
 
+/* Whether `function` is in the list of `key`. */
+static int named(const char *key, const char *function) {
+    char value[1024];
+    if (setting(key, value, sizeof value))
+        for (char *name = strtok(value, ","); name; name = strtok(NULL, ","))
+            if (!strcmp(name, function)) return 1;
+    return 0;
+}
+
 /* The mood for one call of `function` on `device` (NULL: none). */
 static int mood(const char *function, Device *device) {
     char value[1024];
-    while (setting("mode", value, sizeof value) && !strcmp(value, "hang")) usleep(10000);
+    while ((setting("mode", value, sizeof value) && !strcmp(value, "hang")) || named("hang_at", function)) usleep(10000);
     if (!setting("mode", value, sizeof value)) strcpy(value, "ok");
     if (!strcmp(value, "not_loaded")) { initialised = 0; return NOT_LOADED; }
     if (!strcmp(value, "unknown")) return UNKNOWN;
     if (!initialised && strcmp(function, "nvmlInitWithFlags")) return UNINITIALIZED;
     if (device && (!strcmp(value, "gpu_lost") || number("lost", -1) == device->card)) return GPU_LOST;
     if (setting("lost_at", value, sizeof value) && !strcmp(value, function)) return GPU_LOST;
-    if (setting("unsupported", value, sizeof value))
-        for (char *name = strtok(value, ","); name; name = strtok(NULL, ","))
-            if (!strcmp(name, function)) return NOT_SUPPORTED;
-    return OK;
+    return named("unsupported", function) ? NOT_SUPPORTED : OK;
 }
 #define MOOD(device) do { int answer = mood(__func__, device); if (answer) return answer; } while (0)
 

@@ -17,6 +17,7 @@ from types import TracebackType
 from vllm_costmeter.plugin import activation
 from vllm_costmeter.plugin.exact.ending import how_it_ended
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest
+from vllm_costmeter.plugin.own_folder import OwnFolder
 
 TIME_LIMIT_SECONDS = 120.0
 LONGEST_ANSWER_BYTES = 4 << 20
@@ -66,14 +67,19 @@ class VllmWorker:
         if worker is WORKER and importlib.util.find_spec("vllm") is None:
             raise ExactUnavailableError("vLLM is not installed beside costmeter")
         self._time_limit_seconds = time_limit_seconds
-        self._process = subprocess.Popen(
-            worker,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_environment(environ),
-            start_new_session=True,  # so that whatever vLLM starts can be ended with it
-        )
+        try:
+            # for what vLLM writes: its process is killed in the end and removes nothing
+            self._folder = OwnFolder()
+            self._process = subprocess.Popen(
+                worker,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=_environment(environ) | {"TMPDIR": str(self._folder.path)},
+                start_new_session=True,  # so that whatever vLLM starts can be ended with it
+            )
+        except OSError as why:
+            raise ExactUnavailableError(f"vLLM's process cannot be started: {why.strerror or why}") from None
 
     def __enter__(self) -> VllmWorker:
         return self
@@ -109,6 +115,7 @@ class VllmWorker:
                 with suppress(OSError):
                     pipe.close()
         self._process.wait()
+        self._folder.remove()
 
     def _exchange(self, line: bytes) -> bytes:
         process = self._process

@@ -136,6 +136,7 @@ def tell_vllm(card: PretendedCard) -> None:
     from vllm.platforms.interface import DeviceCapability
 
     _take_for_cuda_build(vllm.platforms)
+    _ask_no_driver()
     from vllm.platforms.cuda import CudaPlatformBase
 
     class PretendedPlatform(CudaPlatformBase):  # type: ignore[misc, unused-ignore]  # vllm is untyped here
@@ -164,6 +165,17 @@ def tell_vllm(card: PretendedCard) -> None:
             return True
 
     vllm.platforms._current_platform = PretendedPlatform()
+
+
+def _ask_no_driver() -> None:
+    """As on a machine without NVML. `vllm.platforms.cuda` connects to it when it is imported (0.17 to 0.33), and where
+    the driver hangs it would never return; what vLLM asks afterwards is the pretended card's to answer."""
+    import vllm.third_party.pynvml as nvml
+
+    def not_here(*_: Any) -> None:
+        raise nvml.NVMLError(nvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+
+    nvml.nvmlInit = nvml.nvmlInitWithFlags = not_here
 
 
 def _take_for_cuda_build(platforms: Any) -> None:

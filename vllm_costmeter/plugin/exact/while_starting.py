@@ -9,7 +9,7 @@ from typing import Any
 from vllm_costmeter.core.gpu import Gpu
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.plan import Plan
-from vllm_costmeter.plugin.exact.ask import ExactUnavailableError, ask_vllm
+from vllm_costmeter.plugin.exact.ask import TIME_LIMIT_SECONDS, ExactUnavailableError, ask_vllm
 from vllm_costmeter.plugin.exact.counting import counted_model
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest
 from vllm_costmeter.plugin.exact.model_files import config_of
@@ -30,7 +30,11 @@ def counted_while_starting(
     """`model` with vLLM's own counts of this deployment. ExactUnavailableError where it cannot be asked."""
     if config.model_config.quantization == "gguf":
         raise ExactUnavailableError("vLLM gives GGUF weights their size only when it reads their file")
-    log.info("costmeter: %s; asking vLLM's own code, about 15 seconds", model.not_understood or model.id)
+    log.info(
+        "costmeter: %s; asking vLLM's own code, about 15 seconds, at most %.0f",
+        model.not_understood or model.id,
+        TIME_LIMIT_SECONDS,
+    )
     values, beside = _files(config)
     return counted_model(model, values, gpu, plan, hf_quant_config=beside, ask=ask)
 

@@ -6,18 +6,23 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.model.checkpoint import CheckpointContents, TensorGroup
 from vllm_costmeter.sources.home import home
+from vllm_costmeter.sources.state_folder import locked_folder, opened_folder, read_in, replace_in
 
 BRANCH_LIFETIME_SECONDS = 3600.0
 """How long a branch is taken to point where it did: long enough for a pipeline, not for a day."""
+
+LARGEST_BYTES = 64 << 20
+"""What is longer was not written by us."""
+LONGEST_WAIT_FOR_WRITERS_SECONDS = 1.0
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -100,19 +105,13 @@ class HubCache:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text("utf-8"))
+        with opened_folder(file.parent) as folder:
+            found = json.loads(read_in(folder, file.name, LARGEST_BYTES) or b"")
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def _write(file: Path, values: Mapping[str, Any]) -> None:
-    """In one step: a reader, or a second writer, never sees half a file."""
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        text = json.dumps(values)
-        with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as stream:
-            stream.write(text)
-        Path(stream.name).replace(file)
-    except OSError:
-        return
+    with suppress(OSError), locked_folder(file.parent, "lock", LONGEST_WAIT_FOR_WRITERS_SECONDS) as folder:
+        replace_in(folder, file.name, json.dumps(values).encode())

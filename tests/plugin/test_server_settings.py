@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.settings import Settings
-from vllm_costmeter.plugin.activation import remember_settings, remembered_settings
+from vllm_costmeter.plugin.server_settings import remember_settings, remembered_settings
 
 
 def test_settings_survive_the_environment() -> None:
