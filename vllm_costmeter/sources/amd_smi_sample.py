@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from vllm_costmeter.sources.gpu_driver import GpuSample, ProcessMemory
 
 MEGABYTE = 1 << 20
-"""amdsmi_vram_usage_t is documented in MB and filled from bytes divided by 1024 * 1024 (amdsmi 7.0.2, 2025-10)."""
-NOT_AVAILABLE_16 = 0xFFFF
-"""What the library writes where a sensor is missing; the Python package shows "N/A" instead of it."""
+"""amdsmi_vram_usage_t is documented in MB and filled from bytes / (1024 * 1024): amd_smi.cc of ROCm 6.2.2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,7 @@ class RawAmdSmi:
     gfx_activity_percent: int | None = None
     energy_ticks: int | None = None
     microjoules_per_tick: float | None = None
-    """15.259 on MI200 and MI300 (2^-16 J); the library says it with every answer."""
+    """Told with every answer: 15.3 in rocm_smi.cc of ROCm 6.2.2, where 2^-16 J would be 15.259."""
 
     @property
     def silent(self) -> bool:
