@@ -134,7 +134,7 @@ def scrapes(engine: Engine, python: Path, flags: Sequence[str], work: Path) -> I
         ]
         for client in clients:
             client.start()
-        time.sleep(1)
+        time.sleep(0.5)
         yield "load", *scrape(url)
         for client in clients:
             client.join()
