@@ -72,7 +72,7 @@ def test_a_question_the_gpu_does_not_support_is_absent_and_the_others_answer(roc
 @needs_the_package
 def test_a_driver_that_is_not_loaded_is_one_line(rocm: Path, mood: Mood) -> None:
     mood.set(mode="not_loaded")
-    assert "AMD SMI" in probed(rocm, mood)["error"]
+    assert "AMD SMI: " in probed(rocm, mood)["error"]
 
 
 @needs_the_package

@@ -10,11 +10,16 @@ from typing import Any
 
 from vllm_costmeter.core.gpu import GpuProcess
 from vllm_costmeter.core.gpu_device import GpuDevice, UsedGpu
+from vllm_costmeter.core.gpu_reading import DownReason, GpuSample
 from vllm_costmeter.sources.amd_smi_sample import RawAmdSmi, parse
-from vllm_costmeter.sources.gpu_driver import DriverError, GpuSample
+from vllm_costmeter.sources.gpu_driver import DriverError
 from vllm_costmeter.sources.nvml_sample import program
 
 NOT_AVAILABLE = "N/A"  # how the package writes a missing number
+REASONS: dict[int, DownReason] = {
+    10: "no_permission",  # AMDSMI_STATUS_NO_PERM
+    34: "no_driver",  # AMDSMI_STATUS_DRIVER_NOT_LOADED
+}
 
 
 class AmdSmiDriver:
@@ -31,7 +36,7 @@ class AmdSmiDriver:
             self._amdsmi.amdsmi_init()
         except self._amdsmi.AmdSmiException as fault:
             self._amdsmi = None
-            raise DriverError(f"AMD SMI: {_text(fault)}") from None
+            raise _driver_error(fault) from None
 
     def devices(self) -> tuple[GpuDevice, ...]:
         """The machine's GPUs in AMD SMI's order, which is HIP's where no variable reorders them."""
@@ -40,7 +45,7 @@ class AmdSmiDriver:
             handles = amdsmi.amdsmi_get_processor_handles()
             found = tuple(self._device(index, handle) for index, handle in enumerate(handles))
         except amdsmi.AmdSmiException as fault:
-            raise DriverError(f"AMD SMI: {_text(fault)}") from None
+            raise _driver_error(fault) from None
         self._handles = {device.uuid: handle for device, handle in zip(found, handles, strict=True)}
         return found
 
@@ -88,7 +93,7 @@ class AmdSmiDriver:
         try:
             return self._handles[gpu.uuid]
         except KeyError:
-            raise DriverError(f"AMD SMI, GPU {gpu.label}: not listed by the driver") from None
+            raise DriverError(f"AMD SMI, GPU {gpu.label}: not listed by the driver", "gpu_missing") from None
 
     def _processes(self, handle: Any) -> tuple[tuple[int, int | None], ...] | None:
         found = self._ask(self._amdsmi.amdsmi_get_gpu_process_list, handle)
@@ -112,11 +117,15 @@ def _package() -> Any:
         with contextlib.redirect_stdout(io.StringIO()):
             return importlib.import_module("amdsmi")
     except ImportError:
-        raise DriverError("AMD SMI: the package amdsmi is not installed") from None
+        raise DriverError("AMD SMI: the package amdsmi is not installed", "no_driver") from None
     except (KeyError, OSError):  # how the package fails without libamd_smi.so
-        raise DriverError("AMD SMI: libamd_smi.so is not on this machine (set ROCM_PATH)") from None
+        raise DriverError(
+            "AMD SMI: libamd_smi.so is not on this machine (set ROCM_PATH)", "no_driver"
+        ) from None
     except AttributeError as fault:  # the library lacks a function that this version of the package binds
-        raise DriverError(f"AMD SMI: the package does not suit libamd_smi.so ({fault})") from None
+        raise DriverError(
+            f"AMD SMI: the package does not suit libamd_smi.so ({fault})", "driver_mismatch"
+        ) from None
 
 
 def _power(answer: dict[str, Any]) -> int | None:
@@ -132,5 +141,7 @@ def _number(value: Any) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _text(fault: Exception) -> str:
-    return " ".join(str(fault).split())
+def _driver_error(fault: Exception) -> DriverError:
+    """One line, and why as far as the library's code tells."""
+    code = getattr(fault, "err_code", None)
+    return DriverError(f"AMD SMI: {' '.join(str(fault).split())}", REASONS.get(code or 0, "driver_error"))

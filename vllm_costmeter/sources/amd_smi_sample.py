@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vllm_costmeter.sources.gpu_driver import GpuSample, ProcessMemory
+from vllm_costmeter.core.gpu_reading import GpuSample, ProcessMemory
 
 MEGABYTE = 1 << 20
 """amdsmi_vram_usage_t is documented in MB and filled from bytes / (1024 * 1024): amd_smi.cc of ROCm 6.2.2."""
