@@ -55,7 +55,7 @@ def page(vllm_version: str, trials: Sequence[Trial], others: Mapping[str, Any]) 
             "- *compiled*: the same traced, split at attention by vLLM's own function, each piece lowered and fused by",
             "  Inductor's own scheduler for a CUDA device that is not there; its estimate of the piece's peak counts.",
             "- vLLM's custom operators run by their own Python, so that the workspaces of experts and of MLA are seen.",
-            "  Compiled kernels do nothing; where they quantise, *compiled* does not see what they read (too little).",
+            "  Compiled kernels do nothing; where they quantize, *compiled* does not see what they read (too little).",
             f"- To both the median of what the boots logged beyond is added: {constants}.",
             "- *rule* is that of `core/engine/activations.py`, which was fitted to these boots.",
             "- Not seen: the image encoder's part (it needs the model's image processor).",

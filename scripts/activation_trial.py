@@ -19,9 +19,9 @@ from activation_page import PAGE, Trial, page
 from logged_boots import MODELS, boots, card_of, plan_of
 from logged_start import GIB, ROOT
 
-from vllm_costmeter.core.engine.activations import activation_peak
-from vllm_costmeter.core.engine.engine import resolve_engine
-from vllm_costmeter.core.engine.rules import choose_rules
+from vllm_costmeter.core.engine.config import resolve_engine
+from vllm_costmeter.core.engine.release_rules import choose_rules
+from vllm_costmeter.core.memory.activations import activation_peak
 from vllm_costmeter.plugin.exact.counting import request_for
 from vllm_costmeter.sources.model_config import config_files, read_model
 

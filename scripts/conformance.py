@@ -15,14 +15,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vllm_costmeter.core.engine.engine import resolve_engine
-from vllm_costmeter.core.engine.rules import choose_rules
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.config import resolve_engine
+from vllm_costmeter.core.engine.release_rules import choose_rules
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
 from vllm_costmeter.core.kv_cache.parallel import tensor_parallel_fault
 from vllm_costmeter.core.kv_cache.planner import KVCache
-from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.plugin.exact import ExactAnswer, ExactRequest, ExactUnavailableError, VllmWorker
 from vllm_costmeter.sources.model_config import read_model
 
@@ -30,8 +30,8 @@ ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT / "tests" / "data" / "models"
 REPORT = ROOT / "docs" / "conformance.md"
 
-LAYOUTS = (Layout(), Layout(2), Layout(8), Layout(1, 2))
-CARD = Gpu("NVIDIA H100 80GB HBM3", round(79.19 * 2**30), count=8, compute_capability=(9, 0))
+LAYOUTS = (ParallelConfig(), ParallelConfig(2), ParallelConfig(8), ParallelConfig(1, 2))
+CARD = GpuGroup("NVIDIA H100 80GB HBM3", round(79.19 * 2**30), count=8, compute_capability=(9, 0))
 POOL_BYTES = 16 << 30
 LENGTH_TOKENS = 8192
 MOST_WEIGHTS_ERROR = 0.003
@@ -42,7 +42,7 @@ class Comparison:
     """One model in one parallel layout. `differences` is empty where every number agrees."""
 
     model: str
-    layout: Layout
+    layout: ParallelConfig
     weights_error: float = 0.0
     """Ours over vLLM's, minus 1, of the rank that differs most."""
     differences: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Comparison:
         return not self.differences
 
 
-def compare(worker: VllmWorker, folder: Path, layout: Layout) -> Comparison:
+def compare(worker: VllmWorker, folder: Path, layout: ParallelConfig) -> Comparison:
     """Our tables and vLLM's code on one model and layout."""
     try:
         theirs = worker.ask(request_for(folder, layout))
@@ -66,7 +66,7 @@ def compare(worker: VllmWorker, folder: Path, layout: Layout) -> Comparison:
         return Comparison(folder.name, layout, differences=(f"our tables do not answer: {why}",))
 
 
-def request_for(folder: Path, layout: Layout) -> ExactRequest:
+def request_for(folder: Path, layout: ParallelConfig) -> ExactRequest:
     """The deployment as vLLM is asked about it."""
     beside = folder / "hf_quant_config.json"
     return ExactRequest(
@@ -84,7 +84,7 @@ def request_for(folder: Path, layout: Layout) -> ExactRequest:
     )
 
 
-def _compare_refusal(folder: Path, layout: Layout, reason: str) -> Comparison:
+def _compare_refusal(folder: Path, layout: ParallelConfig, reason: str) -> Comparison:
     """vLLM has no answer. Where it refuses the layout, the tables must refuse it too."""
     try:
         fault = tensor_parallel_fault(read_model(folder).attention, layout.tensor_parallel_size)
@@ -96,20 +96,20 @@ def _compare_refusal(folder: Path, layout: Layout, reason: str) -> Comparison:
     return Comparison(folder.name, layout, not_compared=note)
 
 
-def compare_numbers(folder: Path, layout: Layout, theirs: ExactAnswer) -> Comparison:
+def compare_numbers(folder: Path, layout: ParallelConfig, theirs: ExactAnswer) -> Comparison:
     """Our tables, by the rules of the vLLM that answered, against its answer to `request_for`."""
     model = read_model(folder)
-    plan = Plan(layout=layout, vllm_version=theirs.counts.vllm_version)
-    chosen = choose_rules(plan.vllm_version)
-    engine = resolve_engine(model, CARD, plan, chosen)
+    engine_args = EngineArgs(layout=layout, vllm_version=theirs.counts.vllm_version)
+    chosen = choose_rules(engine_args.vllm_version)
+    engine = resolve_engine(model, CARD, engine_args, chosen)
     cache = kv_cache(
         model.attention,
-        plan,
+        engine_args,
         kv_rules(chosen.vllm_version),
         max_num_batched_tokens=engine.max_num_batched_tokens,
         compute_capability=CARD.compute_capability,
     )
-    ours, counted = model.weights_bytes(plan), theirs.counts.weights_bytes
+    ours, counted = model.weights_bytes(engine_args), theirs.counts.weights_bytes
     error = max((mine / their - 1 for mine, their in zip(ours, counted, strict=True)), key=abs)
     found = list(_differences(cache, theirs))
     if abs(error) > MOST_WEIGHTS_ERROR:
@@ -167,7 +167,7 @@ def _without_state_blocks(layers: list[tuple[str, int, int, int]]) -> list[tuple
     return sorted((kind, page, 0 if kind == "MambaSpec" else block, n) for kind, page, block, n in layers)
 
 
-def compare_all(folders: Sequence[Path], layouts: Sequence[Layout] = LAYOUTS) -> Iterator[Comparison]:
+def compare_all(folders: Sequence[Path], layouts: Sequence[ParallelConfig] = LAYOUTS) -> Iterator[Comparison]:
     """All models in all layouts, in one process of vLLM; a new one where it died."""
     worker: VllmWorker | None = None
     try:
@@ -185,7 +185,7 @@ def _shortened(text: str) -> str:
     return text if len(text) <= 160 else text[:157] + "..."
 
 
-def _name(layout: Layout) -> str:
+def _name(layout: ParallelConfig) -> str:
     return f"TP {layout.tensor_parallel_size} PP {layout.pipeline_parallel_size}"
 
 

@@ -120,7 +120,7 @@ def _logged_cases() -> Iterator[dict[str, Any]]:
 
 
 def evidence() -> tuple[Evidence, Evidence]:
-    """By architecture, and by quantisation scheme: what numbers were held against."""
+    """By architecture, and by quantization scheme: what numbers were held against."""
     architectures: dict[str, set[str]] = defaultdict(set)
     schemes: dict[str, set[str]] = defaultdict(set)
     for config, kind in held_against():
@@ -135,11 +135,11 @@ def _schemes_of(config: dict[str, Any]) -> set[str]:
         weights = model_from_config(config, "config.json").weights
     except (BadInputError, NotUnderstoodError):
         return set()
-    return set(_named(weights.quantisation)) if isinstance(weights, Weights) else set()
+    return set(_named(weights.quantization)) if isinstance(weights, Weights) else set()
 
 
 def _named(value: object) -> Iterator[str]:
-    """Names of the schemes anywhere in a quantisation."""
+    """Names of the schemes anywhere in a quantization."""
     if type(value).__name__ in SCHEMES:
         yield type(value).__name__
     elif isinstance(value, Mapping):
@@ -204,7 +204,7 @@ def report() -> str:
         "|---|---|---|",
         *_architecture_rows(architectures),
         "",
-        "## Quantisation of weights",
+        "## Quantization of weights",
         "",
         "| scheme | evidence |",
         "|---|---|",

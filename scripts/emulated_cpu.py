@@ -13,7 +13,7 @@ import time
 
 from conformance import MODELS, request_for
 
-from vllm_costmeter.core.plan import Layout
+from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.plugin.exact import ExactAnswer, ExactUnavailableError, VllmWorker
 from vllm_costmeter.plugin.exact.ask import WORKER
 
@@ -43,7 +43,7 @@ def _answers(emulator: list[str]) -> list[ExactAnswer | str]:
     with VllmWorker(worker=[*emulator, *WORKER], time_limit_seconds=TIME_LIMIT_SECONDS) as process:
         for name in ASKED:
             try:
-                found.append(process.ask(request_for(MODELS / name, Layout())))
+                found.append(process.ask(request_for(MODELS / name, ParallelConfig())))
             except ExactUnavailableError as why:
                 found.append(str(why))
     return found

@@ -16,7 +16,7 @@ import estimates
 import numpy as np
 from numpy.typing import NDArray
 
-from vllm_costmeter.core.estimate import Slowness
+from vllm_costmeter.core.economics.throughput import Slowness
 
 NAMES = [field.name for field in fields(Slowness)]
 STEPS, STEP = 6000, 0.03

@@ -15,12 +15,12 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from vllm_costmeter.core.estimate import FITTED, Estimate, Load, Slowness, estimate, rates_of
+from vllm_costmeter.core.economics.throughput import FITTED, Estimate, Load, Slowness, estimate, rates_of
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.plan import Layout, Plan
-from vllm_costmeter.core.requantised import FP8, requantised
-from vllm_costmeter.outputs.table_layout import markdown_table
-from vllm_costmeter.sources.catalogue import find_gpu
+from vllm_costmeter.core.model.precision import FP8, requantized
+from vllm_costmeter.outputs.text.table_layout import markdown_table
+from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.model_config import model_from_config
 
 DATA = Path(__file__).resolve().parent.parent / "tests" / "data"
@@ -72,8 +72,10 @@ class Run(NamedTuple):
     def estimate(self, slowness: Slowness = FITTED) -> Estimate:
         """As `costmeter estimate` answers for a load that is known to fit."""
         model, card = shape(self.model, self.is_fp8), find_gpu(self.gpu)
-        plan = Plan(layout=Layout(tensor_parallel_size=self.cards))
-        return estimate(model, plan, rates_of(card, model), self.load, cards=self.cards, slowness=slowness)
+        engine_args = EngineArgs(layout=ParallelConfig(tensor_parallel_size=self.cards))
+        return estimate(
+            model, engine_args, rates_of(card, model), self.load, cards=self.cards, slowness=slowness
+        )
 
     @property
     def error(self) -> float:
@@ -86,7 +88,7 @@ def shape(name: str, is_fp8: bool) -> Model:
     """The measured model from its config.json, as an FP8 checkpoint where it ran as one."""
     values = json.loads((DATA / "models" / CONFIGS[name] / "config.json").read_text())
     model = model_from_config(values | QWEN3_14B if name == "Qwen3-14B" else values, name)
-    return requantised(model, FP8) if is_fp8 and model.quantization is None else model
+    return requantized(model, FP8) if is_fp8 and model.quantization is None else model
 
 
 def sweep(file: Path = UNDERUTILISATION) -> Iterator[Run]:

@@ -73,7 +73,7 @@ SHAPES = {
     "StableLM-3B": Shape(16, 4096, 32, 32, 128, 16384, 50432, gated=False),
 }
 QUANTISED = {"nf4": 0.5 + 4 / 64, "nf4-dq": 0.5 + 1 / 64 + 4 / (64 * 256), "int4": 0.5 + 4.5 / 128}
-"""Bytes per weight: NF4 keeps one FP32 maximum per 64, double quantisation one byte (QLoRA, section 3).
+"""Bytes per weight: NF4 keeps one FP32 maximum per 64, double quantization one byte (QLoRA, section 3).
 GPTQ groups of 128."""
 STATES = {"adamw": 2.0, "adamw8bit": 2.0 / 2, "paged_adamw8bit": 0.0}
 """Moments in units of the parameter's own width; 8-bit ones take one byte each, paged ones can leave the GPU."""

@@ -4,7 +4,7 @@ python scripts/flag_answers.py [CHECKPOINT ...]     ask about lines of tests/dat
                                                     anew, all or some
 
 The first line lists vLLM's names. Each other holds a kind of checkpoint, a card's compute capability, a small
-config.json, and the names with which vLLM builds it and those that it refuses. For a quantised checkpoint
+config.json, and the names with which vLLM builds it and those that it refuses. For a quantized checkpoint
 `weights_bytes` are what it weighs without the flag: a name that gives other bytes is in neither list, nor is one that
 fails for want of a package or by an error that is no refusal. A line is added with `"taken": [], "refused": []`.
 """

@@ -11,8 +11,8 @@ import json
 import tomllib
 from pathlib import Path
 
-from vllm_costmeter.sources.catalogue import GPUS_FILE, PACKAGE_FOLDER
-from vllm_costmeter.sources.gpu_names import spellings
+from vllm_costmeter.sources.catalogue.load import GPUS_FILE, PACKAGE_FOLDER
+from vllm_costmeter.sources.gpu.names import spellings
 
 ORDER = (
     "blackwell",

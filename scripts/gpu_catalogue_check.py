@@ -17,8 +17,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vllm_costmeter.core.card import Card
-from vllm_costmeter.sources.catalogue import Catalogue
+from vllm_costmeter.core.gpu.spec import GpuSpec
+from vllm_costmeter.sources.catalogue.load import Catalogue
 
 TOLERANCE = {"nominal_gb": 0.02, "tdp_watts": 0.03, "bandwidth_bytes_per_second": 0.02}
 TOLERANCE |= {"fp32_flops_per_second": 0.03, "compute_capability": 0.0}
@@ -79,7 +79,7 @@ def tasks_claims(archive: str) -> Iterator[Claim]:
         yield Claim("@huggingface/tasks", quoted or bare, sizes, facts)
 
 
-def cards_of(claim: Claim, catalogue: Catalogue) -> tuple[Card, ...]:
+def cards_of(claim: Claim, catalogue: Catalogue) -> tuple[GpuSpec, ...]:
     """The card that the list's name and memory mean; none where they mean several or none."""
     for text in (*(f"{claim.name} {size:g}GB" for size in claim.memory_gb[:1]), claim.name):
         found = catalogue.matching(text)
@@ -88,7 +88,7 @@ def cards_of(claim: Claim, catalogue: Catalogue) -> tuple[Card, ...]:
     return ()
 
 
-def compare(claim: Claim, card: Card) -> Iterator[tuple[str, bool, str]]:
+def compare(claim: Claim, card: GpuSpec) -> Iterator[tuple[str, bool, str]]:
     """Fact, whether it agrees, and both values."""
     if claim.memory_gb and card.nominal_gb is not None:
         near = any(abs(size / card.nominal_gb - 1) <= TOLERANCE["nominal_gb"] for size in claim.memory_gb)

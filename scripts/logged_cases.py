@@ -10,12 +10,12 @@ from typing import Any
 import yaml
 from logged_start import CORPUS, GIB, LoggedStart
 
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.fit import Fit, fit
-from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.fit.fit import Fit, fit
+from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.plan import Layout, Plan
-from vllm_costmeter.sources.catalogue import find_gpu
+from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.model_config import model_from_config
 
 UNNAMED_CARDS: Mapping[str, tuple[float, tuple[int, int]]] = {
@@ -31,7 +31,7 @@ REQUANTISED: Mapping[str, dict[str, Any] | None] = {
     "unsloth/Qwen3-8B-FP8": BLOCK_FP8,
     "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-BF16": None,
 }
-"""Models whose config.json is at hand in another quantisation than the one that was served."""
+"""Models whose config.json is at hand in another quantization than the one that was served."""
 
 
 def case_rows() -> Iterator[LoggedStart]:
@@ -93,8 +93,8 @@ def _uncounted(case: Mapping[str, Any], known: Mapping[str, Any], result: Fit) -
     """Why a prediction that could be made is not counted."""
     if result.verdict == "unknown":
         return f"unknown: {result.message}"
-    if known["match"] != "exact" and case["model"] not in REQUANTISED and _requantised(case, known):
-        return f"served in another quantisation than the config.json at hand ({known.get('note')})"
+    if known["match"] != "exact" and case["model"] not in REQUANTISED and _requantized(case, known):
+        return f"served in another quantization than the config.json at hand ({known.get('note')})"
     if case["trust"] != "high":
         return f"trust {case['trust']}"
     if case["outcome"] not in ("served", "refused_kv"):
@@ -102,50 +102,52 @@ def _uncounted(case: Mapping[str, Any], known: Mapping[str, Any], result: Fit) -
     return None
 
 
-def _requantised(case: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+def _requantized(case: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
     note = (known.get("note") or "").casefold()
     words = ("4-bit", "int4", "awq", "fp8", "bnb", "producer", "nvfp4", "presumed", "geometry only")
     return case["args"]["quantization"] is not None or any(word in note for word in words)
 
 
-def _card(case: Mapping[str, Any]) -> Gpu | None:
+def _card(case: Mapping[str, Any]) -> GpuGroup | None:
     name, count, memory = case["gpu"]["name"], case["gpu"]["count"] or 1, case["gpu"]["mem_gib"]
     if name in UNNAMED_CARDS:
         gib, capability = UNNAMED_CARDS[name]
-        return Gpu(name, round(gib * GIB), count, "flag", None, capability)
+        return GpuGroup(name, round(gib * GIB), count, "flag", None, capability)
     try:
         card = find_gpu(CARD_NAMES.get(name, name))
     except BadInputError:
-        return Gpu(name or "card", round(memory * GIB), count, "flag") if memory else None
+        return GpuGroup(name or "card", round(memory * GIB), count, "flag") if memory else None
     bytes_ = round(memory * GIB) if memory else card.memory_bytes
     if bytes_ is None:
         return None
-    return Gpu(card.name, bytes_, count, compute_capability=card.compute_capability)
+    return GpuGroup(card.name, bytes_, count, compute_capability=card.compute_capability)
 
 
 def _case_model(name: str, file: str) -> Model:
     folder = CORPUS / "case_models"
     values = json.loads((folder / file).read_text())
     beside = folder / file.replace(".json", ".hf_quant_config.json")
-    quantisation = json.loads(beside.read_text()) if beside.is_file() else None
+    quantization = json.loads(beside.read_text()) if beside.is_file() else None
     if name in REQUANTISED:
-        quantisation = None
+        quantization = None
         text = values.get("text_config", {})
         for section in (values, text):
             section.pop("quantization_config", None)
         if REQUANTISED[name] is not None:
             values["quantization_config"] = REQUANTISED[name]
-    return model_from_config(values, name, hf_quant_config=quantisation)
+    return model_from_config(values, name, hf_quant_config=quantization)
 
 
-def _case_plan(case: Mapping[str, Any]) -> Plan:
+def _case_plan(case: Mapping[str, Any]) -> EngineArgs:
     given = {name: value for name, value in case["args"].items() if value is not None}
     logged = case["effective_logged"]
-    kept = {name: value for name, value in given.items() if name in Plan.__dataclass_fields__}
+    kept = {name: value for name, value in given.items() if name in EngineArgs.__dataclass_fields__}
     for name in ("gpu_memory_utilization", "max_num_batched_tokens"):
         if logged.get(name) is not None:
             kept.setdefault(name, logged[name])
     if kept.get("quantization") in ("awq", "bitsandbytes", "auto_round"):
         del kept["quantization"]
-    layout = Layout(**{name: value for name, value in given.items() if name in Layout.__dataclass_fields__})
-    return Plan(layout=layout, vllm_version=str(case["vllm_version"]), **kept)
+    layout = ParallelConfig(
+        **{name: value for name, value in given.items() if name in ParallelConfig.__dataclass_fields__}
+    )
+    return EngineArgs(layout=layout, vllm_version=str(case["vllm_version"]), **kept)

@@ -10,19 +10,19 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from vllm_costmeter.core.engine_totals import EngineTotals
-from vllm_costmeter.core.estimate import rates_of
-from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
+from vllm_costmeter.core.economics.throughput import rates_of
+from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import Meter, PhaseSplit
-from vllm_costmeter.core.meter.roofline import ModelWork
-from vllm_costmeter.core.price import Price, owned_price, rental_price
-from vllm_costmeter.outputs.collector import LatestCollector
-from vllm_costmeter.outputs.error_counts import ErrorCounts
-from vllm_costmeter.outputs.exposition import ServerFacts
-from vllm_costmeter.outputs.prometheus import CollectorRegistry
-from vllm_costmeter.outputs.server_meter import ChargingProcess, OwnCounts
-from vllm_costmeter.sources.catalogue import find_gpu
-from vllm_costmeter.sources.known_models import named_model
+from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.split.roofline import ModelWork
+from vllm_costmeter.core.pricing.price import Price, owned_price, rental_price
+from vllm_costmeter.metering.server_meter import ChargingProcess, OwnCounts
+from vllm_costmeter.outputs.metrics.collector import LatestCollector
+from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
+from vllm_costmeter.outputs.metrics.exposition import ServerFacts
+from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry
+from vllm_costmeter.sources.catalogue.load import find_gpu
+from vllm_costmeter.sources.models.packaged import named_model
 
 SECONDS, TICK_SECONDS, SCRAPE_SECONDS = 3600, 5, 15
 GIB = 1024**3

@@ -1,4 +1,4 @@
-"""Ask the installed vLLM and torchao what quantised checkpoints weigh, for the tests to hold the tables against.
+"""Ask the installed vLLM and torchao what quantized checkpoints weigh, for the tests to hold the tables against.
 
 python scripts/torchao_answers.py [NAME ...]     ask about lines of tests/data/torchao_vllm_0.32.jsonl anew, all or some
 

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from conformance import MODELS, ROOT, request_for
 
-from vllm_costmeter.core.plan import Layout
+from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.plugin.exact import ExactUnavailableError, VllmWorker
 
 FILE = ROOT / "tests" / "data" / "older_versions.jsonl"
-LAYOUTS = (Layout(), Layout(8))
+LAYOUTS = (ParallelConfig(), ParallelConfig(8))
 ASKED = (
     "meta-llama__Llama-3.1-8B-Instruct",
     "google__gemma-3-27b-it",

@@ -1,6 +1,6 @@
 """One request to vLLM and one answer, with every field set."""
 
-from vllm_costmeter.core.exact import BlockNeed, ExactCounts, ExactLayer
+from vllm_costmeter.core.fit.vllm_counts import BlockNeed, ExactCounts, ExactLayer
 from vllm_costmeter.plugin.exact import ExactAnswer, ExactRequest
 from vllm_costmeter.plugin.exact.messages import CapacityAnswer, LengthAnswer, ModelFacts, PoolAnswer
 

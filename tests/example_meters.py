@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from vllm_costmeter.core.meter import CardRates, Meter, MeterReading, ModelWork, PhaseSplit
-from vllm_costmeter.core.price import rental_price
+from vllm_costmeter.core.pricing.price import rental_price
 
 LLAMA_8B = ModelWork(active_parameters=8_030_261_248, weight_bytes=16_060_522_496, kv_bytes_per_token=131_072)
 RTX_4090 = CardRates(165.2e12, 1008e9)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.attention import FullAttention, ModelAttention
 from vllm_costmeter.core.model.model import Model, Sizes
 from vllm_costmeter.core.model.weights import Weights
-from vllm_costmeter.core.plan import Plan
-from vllm_costmeter.core.quantisation.mxfp4_layouts import Card
+from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
 
 GIB = 1 << 30
-ADA = Gpu("RTX 4090", round(23.64 * GIB), compute_capability=(8, 9))
+ADA = GpuGroup("RTX 4090", round(23.64 * GIB), compute_capability=(8, 9))
 
 
 @dataclass(frozen=True)
@@ -25,24 +25,24 @@ class FixedWeights:
     parameters: int = 0
     fault: Exception | None = None
 
-    def on_card(self, card: Card) -> FixedWeights:
+    def on_card(self, card: KernelTarget) -> FixedWeights:
         """The same everywhere."""
         return self
 
-    def bytes_per_pipeline_rank(self, plan: Plan, dtype: str) -> tuple[int, ...]:
+    def bytes_per_pipeline_rank(self, engine_args: EngineArgs, dtype: str) -> tuple[int, ...]:
         """An even share per rank, or the fault."""
         if self.fault is not None:
             raise self.fault
-        ranks = plan.layout.pipeline_parallel_size
-        return (self.total_bytes // plan.layout.tensor_parallel_size // ranks,) * ranks
+        ranks = engine_args.layout.pipeline_parallel_size
+        return (self.total_bytes // engine_args.layout.tensor_parallel_size // ranks,) * ranks
 
-    def converted_bytes_per_pipeline_rank(self, plan: Plan, dtype: str) -> tuple[int, ...]:
+    def converted_bytes_per_pipeline_rank(self, engine_args: EngineArgs, dtype: str) -> tuple[int, ...]:
         """Nothing is added."""
-        return (0,) * plan.layout.pipeline_parallel_size
+        return (0,) * engine_args.layout.pipeline_parallel_size
 
-    def allocator_slack_per_pipeline_rank(self, plan: Plan, dtype: str) -> tuple[int, ...]:
+    def allocator_slack_per_pipeline_rank(self, engine_args: EngineArgs, dtype: str) -> tuple[int, ...]:
         """Nothing is kept."""
-        return (0,) * plan.layout.pipeline_parallel_size
+        return (0,) * engine_args.layout.pipeline_parallel_size
 
 
 def llama(gib: float = 14.96, *, layers: int = 32, fault: Exception | None = None, **changes: Any) -> Model:
@@ -77,7 +77,7 @@ def llama(gib: float = 14.96, *, layers: int = 32, fault: Exception | None = Non
 
 def not_understood() -> NotUnderstoodError:
     """A fault as a source raises it."""
-    return NotUnderstoodError("the quantisation 'nfx' is not known")
+    return NotUnderstoodError("the quantization 'nfx' is not known")
 
 
 def bad_input() -> BadInputError:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 
-from vllm_costmeter.sources.deployment.read import servers_of
-from vllm_costmeter.sources.deployment.server import DeclaredServer
+from vllm_costmeter.sources.manifests.read import servers_of
+from vllm_costmeter.sources.manifests.server import DeclaredServer
 
 
 def read(text: str) -> list[DeclaredServer]:

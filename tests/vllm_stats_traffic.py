@@ -156,7 +156,7 @@ def steps_on_record(minor: str) -> list[Step]:
 
 def counted(taken: Sequence[Step]) -> dict[str, Any]:
     """Our reader's totals after these steps, and the finished requests it noted."""
-    from vllm_costmeter.sources.vllm_stats import StepCounters
+    from vllm_costmeter.sources.vllm.step_stats import StepCounters
 
     counters = StepCounters(0, now=STARTED - 10, capacity_tokens=1000)
     for now, scheduler, iteration in taken:

@@ -7,22 +7,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.core.fit import Fit, fit
-from vllm_costmeter.core.gpu import Gpu
-from vllm_costmeter.core.plan import Layout, Plan
-from vllm_costmeter.core.plan_values import reject_wrong_values
-from vllm_costmeter.core.suggest import Offer, with_suggestions
-from vllm_costmeter.sources.calibration import recall
-from vllm_costmeter.sources.catalogue import default_price, load_catalogue
-from vllm_costmeter.sources.chosen_gpu import chosen_gpu
-from vllm_costmeter.sources.drafter import with_drafter
-from vllm_costmeter.sources.installed import installed_vllm_version
-from vllm_costmeter.sources.model_source import open_model
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.args_check import reject_wrong_values
+from vllm_costmeter.core.fit.fit import Fit, fit
+from vllm_costmeter.core.fit.offers import RentalOffer
+from vllm_costmeter.core.fit.suggest import with_suggestions
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.sources.catalogue.load import default_price, load_catalogue
+from vllm_costmeter.sources.files.calibration import recall
+from vllm_costmeter.sources.gpu.target import chosen_gpu
+from vllm_costmeter.sources.models.drafter import with_drafter
+from vllm_costmeter.sources.models.open import open_model
+from vllm_costmeter.sources.vllm.installed import installed_vllm_version
 
 
 def check(
     model: str | Path,
-    gpu: str | Gpu | None = None,
+    gpu: str | GpuGroup | None = None,
     *,
     gpu_memory_gib: float | None = None,
     max_model_len: int | None = None,
@@ -58,19 +59,19 @@ def check(
 ) -> Fit:
     """Whether `model` (a local folder, a config.json, a GGUF file or a Hub id) fits `gpu`, with every byte per GPU.
 
-    `gpu` is a catalogue name ("RTX 4090", "H100 SXM:8"), a `Gpu`, or None for the cards of this machine; the other
+    `gpu` is a catalogue name ("RTX 4090", "H100 SXM:8"), a `GpuGroup`, or None for the cards of this machine; the other
     arguments are the flags of `vllm serve`, with -1 as "auto" for `max_model_len`. `vllm_version` picks the rules:
     the installed vLLM's by default, the newest known without one. BadInputError (a ValueError) for what cannot be
     meant; NotUnderstoodError for a model whose memory rules are not known.
     """
-    layout = Layout(
+    layout = ParallelConfig(
         tensor_parallel_size,
         pipeline_parallel_size,
         data_parallel_size,
         decode_context_parallel_size,
         enable_expert_parallel,
     )
-    plan = Plan(
+    engine_args = EngineArgs(
         layout=layout,
         max_model_len=max_model_len,
         gpu_memory_utilization=gpu_memory_utilization,
@@ -97,33 +98,37 @@ def check(
         speculative_config=speculative_config,
         vllm_version=vllm_version,
     )
-    reject_wrong_values(plan)
-    chosen = gpu if isinstance(gpu, Gpu) else chosen_gpu(gpu, gpu_memory_gib, layout)
-    return check_plan(str(model), chosen, plan, revision)
+    reject_wrong_values(engine_args)
+    chosen = gpu if isinstance(gpu, GpuGroup) else chosen_gpu(gpu, gpu_memory_gib, layout)
+    return check_plan(str(model), chosen, engine_args, revision)
 
 
 def check_plan(
-    model_name: str, gpu: Gpu, plan: Plan, revision: str | None = None, hub_token: str | None = None
+    model_name: str,
+    gpu: GpuGroup,
+    engine_args: EngineArgs,
+    revision: str | None = None,
+    hub_token: str | None = None,
 ) -> Fit:
     """Read the model, judge the plan with the rules of its vLLM version or the installed one's, suggest."""
-    if plan.vllm_version is None:
-        plan = replace(plan, vllm_version=installed_vllm_version())
+    if engine_args.vllm_version is None:
+        engine_args = replace(engine_args, vllm_version=installed_vllm_version())
     boots, fault = recall(gpu.name)
     gpu = replace(gpu, boots=boots)
-    model = with_drafter(open_model(model_name, revision, hub_token), plan)
-    result = fit(model, gpu, plan)
+    model = with_drafter(open_model(model_name, revision, hub_token), engine_args)
+    result = fit(model, gpu, engine_args)
     if fault is not None:
         result = replace(result, notes=(*result.notes, fault))
     if result.verdict in ("refused", "tight"):
-        return with_suggestions(result, model, gpu, plan, catalogue_offers())
+        return with_suggestions(result, model, gpu, engine_args, catalogue_offers())
     return result
 
 
-def catalogue_offers() -> list[Offer]:
+def catalogue_offers() -> list[RentalOffer]:
     """Every catalogue card with a known memory and price."""
     cards = [card for card in load_catalogue().priced_cards if card.memory_bytes is not None]
     prices = [(card, default_price(card)) for card in cards]
-    return [Offer(card.as_gpu(), price.usd_per_gpu_hour) for card, price in prices if price is not None]
+    return [RentalOffer(card.as_gpu(), price.usd_per_gpu_hour) for card, price in prices if price is not None]
 
 
 def _as_tuple(sizes: Any) -> Any:

@@ -27,7 +27,7 @@ def main(model: Path) -> None:
     for name in loaded_before:
         del sys.modules[name]
     started = time.perf_counter()
-    from vllm_costmeter.plugin.preflight import Preflight
+    from vllm_costmeter.plugin.starting.preflight import Preflight
 
     Preflight(arguments).check(config)
     print(json.dumps({"seconds": time.perf_counter() - started}))

@@ -16,15 +16,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench.record_cost import busy_step
 
-from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
+from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import CardRates, Meter, ModelWork, PhaseSplit
-from vllm_costmeter.core.price import rental_price
-from vllm_costmeter.outputs.collector import LatestCollector
-from vllm_costmeter.outputs.error_counts import ErrorCounts
-from vllm_costmeter.outputs.exposition import ServerFacts
-from vllm_costmeter.outputs.prometheus import CollectorRegistry
-from vllm_costmeter.outputs.server_meter import ChargingProcess, OwnCounts
-from vllm_costmeter.sources.vllm_stats import StepCounters
+from vllm_costmeter.core.pricing.price import rental_price
+from vllm_costmeter.metering.server_meter import ChargingProcess, OwnCounts
+from vllm_costmeter.outputs.metrics.collector import LatestCollector
+from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
+from vllm_costmeter.outputs.metrics.exposition import ServerFacts
+from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry
+from vllm_costmeter.sources.vllm.step_stats import StepCounters
 
 CARDS = 8
 DAY_SECONDS = 86_400

@@ -34,8 +34,8 @@ def main() -> None:
 def _start() -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     from run_operators import let_operators_run
 
-    from vllm_costmeter.plugin.exact.missing_modules import admit_flash_attention_4, stand_in
-    from vllm_costmeter.plugin.exact.pretended_card import PretendedCard, tell_torch, tell_triton, tell_vllm
+    from vllm_costmeter.plugin.exact.fakes.fake_gpu import PretendedCard, tell_torch, tell_triton, tell_vllm
+    from vllm_costmeter.plugin.exact.fakes.stub_modules import admit_flash_attention_4, stand_in
 
     card = PretendedCard(*CARD)
     tell_torch(card)

@@ -15,9 +15,10 @@ from compiled import compiled_peak
 from live_bytes import LiveBytes
 from sampler import run_sampler
 
-from vllm_costmeter.plugin.exact import deployment, meta_model
-from vllm_costmeter.plugin.exact.pretended_card import PretendedCard
-from vllm_costmeter.plugin.exact.pretended_ranks import as_rank
+from vllm_costmeter.plugin.exact import answer as deployment
+from vllm_costmeter.plugin.exact import meta_model
+from vllm_costmeter.plugin.exact.fakes.fake_gpu import PretendedCard
+from vllm_costmeter.plugin.exact.fakes.fake_ranks import as_rank
 
 UNCOMPILED = {"mode": 0, "custom_ops": ["none"]}
 """No compiler runs, and layers take the Python (`forward_native`) that a default server's compiler would trace."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from vllm_costmeter.plugin.exact.missing_operators import OPERATORS, MissingOperator
+from vllm_costmeter.plugin.exact.fakes.stub_operators import OPERATORS, MissingOperator
 
 COLLECTIVES = frozenset({"all_reduce", "all_gather", "reduce_scatter"})
 """These have no communicator here; their fake versions allocate the one output that NCCL's do."""

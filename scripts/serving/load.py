@@ -52,7 +52,7 @@ class Served:
 def weight_bytes(server: Server) -> float:
     """Of the whole model."""
     shape, size = server.shape, WEIGHT_BYTES[server.weights]
-    other = 2.0 if shape.quantised == "experts" else size
+    other = 2.0 if shape.quantized == "experts" else size
     dense = shape.layers * shape.attention_parameters
     dense += (shape.layers - shape.mixture_layers) * 3 * shape.hidden * shape.intermediate
     dense += shape.mixture_layers * 3 * shape.hidden * shape.shared_intermediate

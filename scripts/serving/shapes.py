@@ -27,8 +27,8 @@ class Shape:
     latent: int = 0
     """MLA: width of the latent and rotary part that is cached once for all heads; 0: keys and values per head."""
     query_latent: int = 0
-    quantised: str = "all"
-    """Which matrices a 4-bit or FP8 checkpoint quantises: "all" or "experts"."""
+    quantized: str = "all"
+    """Which matrices a 4-bit or FP8 checkpoint quantizes: "all" or "experts"."""
     state_bytes: int = 0
     """Recurrent state per sequence, read and written in every step."""
     gated: bool = True
@@ -73,10 +73,10 @@ SHAPES = {
     ),
     "MiniMax-M2.5": Shape(62, 3072, 48, 8, 128, 200064, 0, 256, 8, 1536),
     "gpt-oss-20b": Shape(
-        24, 2880, 64, 8, 64, 201088, 0, 32, 4, 2880, window=128, windowed_layers=12, quantised="experts"
+        24, 2880, 64, 8, 64, 201088, 0, 32, 4, 2880, window=128, windowed_layers=12, quantized="experts"
     ),
     "gpt-oss-120b": Shape(
-        36, 2880, 64, 8, 64, 201088, 0, 128, 4, 2880, window=128, windowed_layers=18, quantised="experts"
+        36, 2880, 64, 8, 64, 201088, 0, 128, 4, 2880, window=128, windowed_layers=18, quantized="experts"
     ),
     "GLM-4.5-Air": Shape(46, 4096, 96, 8, 128, 151552, 10944, 128, 8, 1408, 1408, 1),
     "GLM-4.6": Shape(92, 5120, 96, 8, 128, 151552, 12288, 160, 8, 1536, 1536, 3),
@@ -98,6 +98,6 @@ SHAPES = {
         1,
         latent=576,
         query_latent=1536,
-        quantised="experts",
+        quantized="experts",
     ),
 }

@@ -55,7 +55,7 @@ class Server:
     """MXFP4 experts multiplied in FP8 (data-centre Blackwell)."""
 
     def _format(self, part: str) -> str:
-        if self.shape.quantised == "experts" and part != "experts":
+        if self.shape.quantized == "experts" and part != "experts":
             return "bf16"
         return self.weights
 

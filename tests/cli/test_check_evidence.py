@@ -9,13 +9,13 @@ import pytest
 from checkpoint_files import write_checkpoint
 
 from vllm_costmeter.cli.main import main
-from vllm_costmeter.core.boot_record import boot_of
-from vllm_costmeter.core.plan import Plan
-from vllm_costmeter.sources.calibration import remember
-from vllm_costmeter.sources.catalogue import find_gpu
-from vllm_costmeter.sources.local_model import local_model
+from vllm_costmeter.core.calibration.record import boot_of
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.sources.catalogue.load import find_gpu
+from vllm_costmeter.sources.files.calibration import remember
+from vllm_costmeter.sources.models.local import local_model
 
-PLAN = Plan(vllm_version="0.32.0")
+PLAN = EngineArgs(vllm_version="0.32.0")
 VERSION = ("--vllm-version", "0.32.0")
 
 

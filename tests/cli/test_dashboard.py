@@ -13,9 +13,9 @@ from outputs.grafana_stand_in import TOKEN, running_grafana
 from required_tool import required_tool
 
 from vllm_costmeter.cli.main import main
-from vllm_costmeter.outputs.api_prices import ApiPrices
 from vllm_costmeter.outputs.dashboards.api_panels import against_api, with_api_prices
-from vllm_costmeter.sources.grafana_folder import grafana_files
+from vllm_costmeter.outputs.economics.api_prices import ApiPrices
+from vllm_costmeter.sources.files.grafana import grafana_files
 
 GRAFANA = Path(__file__).resolve().parents[2] / "grafana"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from vllm_costmeter.cli import gpus, prices
+from vllm_costmeter.cli.economics import gpus, prices
 from vllm_costmeter.core.errors import BadInputError
 
 DAY = date(2026, 6, 10)

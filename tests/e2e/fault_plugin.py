@@ -15,15 +15,15 @@ import random
 
 SWITCH = os.environ["{SWITCH}"]
 ROOMS = (
-    "vllm_costmeter.sources.vllm_stats",
-    "vllm_costmeter.sources.row_ring",
-    "vllm_costmeter.plugin.serving",
-    "vllm_costmeter.outputs.server_meter",
-    "vllm_costmeter.outputs.exposition",
-    "vllm_costmeter.outputs.collector",
+    "vllm_costmeter.sources.vllm.step_stats",
+    "vllm_costmeter.sources.vllm.row_ring",
+    "vllm_costmeter.plugin.serving.meter",
+    "vllm_costmeter.metering.server_meter",
+    "vllm_costmeter.outputs.metrics.exposition",
+    "vllm_costmeter.outputs.metrics.collector",
     "vllm_costmeter.core.meter.activity",
     "vllm_costmeter.core.meter.meter",
-    "vllm_costmeter.core.meter.phases",
+    "vllm_costmeter.core.meter.split.phases",
     "vllm_costmeter.core.meter.windows",
 )
 CALLED_BY_THE_LIBRARY = ("collect", "describe")  # prometheus_client is on the other side of these

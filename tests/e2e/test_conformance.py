@@ -19,7 +19,7 @@ from drafter_answers import FILE, answers
 
 from vllm_costmeter.cli.main import main
 from vllm_costmeter.plugin.exact import VllmWorker
-from vllm_costmeter.plugin.exact.missing_modules import is_cuda_build
+from vllm_costmeter.plugin.exact.fakes.stub_modules import is_cuda_build
 
 pytestmark = pytest.mark.heavy
 

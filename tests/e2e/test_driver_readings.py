@@ -14,7 +14,7 @@ from required_tool import required_tool
 from scrape import Scrape, scrape
 from vllm_server import Server
 
-from vllm_costmeter.sources.gpu_reader import STALE_SECONDS
+from vllm_costmeter.sources.gpu.reader import STALE_SECONDS
 
 pytestmark = pytest.mark.heavy
 

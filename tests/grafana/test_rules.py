@@ -11,7 +11,7 @@ import pytest
 import yaml
 from required_tool import required_tool
 
-from vllm_costmeter.outputs.metric_table import BY_NAME
+from vllm_costmeter.outputs.metrics.table import BY_NAME
 from vllm_costmeter.outputs.rules.alerts import alert_groups
 from vllm_costmeter.outputs.rules.files import rule_files
 from vllm_costmeter.outputs.rules.limits import Limits

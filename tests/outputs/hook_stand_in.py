@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from vllm_costmeter.core.engine_totals import EngineTotals
 from vllm_costmeter.core.meter import CardRates, Meter, ModelWork, PhaseSplit
-from vllm_costmeter.core.price import rental_price
-from vllm_costmeter.outputs.error_counts import ErrorCounts
-from vllm_costmeter.outputs.exposition import ServerFacts
-from vllm_costmeter.outputs.server_meter import OwnCounts
+from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.pricing.price import rental_price
+from vllm_costmeter.metering.server_meter import OwnCounts
+from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
+from vllm_costmeter.outputs.metrics.exposition import ServerFacts
 
 MODEL = {"model_name": "m"}
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from vllm_costmeter.core.economics.api_price import ApiPriceRow
-from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
+from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import MeterReading, RequestCosts
-from vllm_costmeter.core.meter.request_cost import BUCKETS_USD
-from vllm_costmeter.core.price import owned_price
-from vllm_costmeter.outputs.exposition import Family, ServerFacts, process_families, server_families
+from vllm_costmeter.core.meter.shares.request_cost import BUCKETS_USD
+from vllm_costmeter.core.pricing.api_price import ApiPriceRow
+from vllm_costmeter.core.pricing.price import owned_price
+from vllm_costmeter.outputs.metrics.exposition import Family, ServerFacts, process_families, server_families
 
 PRICE = owned_price(
     purchase_usd=26_280,

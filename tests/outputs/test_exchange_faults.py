@@ -6,13 +6,13 @@ from pathlib import Path
 
 from outputs.hook_stand_in import MODEL, Hook, facts, meter
 
-from vllm_costmeter.core.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import EngineMerger
-from vllm_costmeter.outputs.collector import LatestCollector
-from vllm_costmeter.outputs.error_counts import ErrorCounts
-from vllm_costmeter.outputs.process_exchange import ProcessExchange
-from vllm_costmeter.outputs.prometheus import CollectorRegistry
-from vllm_costmeter.outputs.server_meter import ChargingProcess, CountingProcess
+from vllm_costmeter.metering.server_meter import ChargingProcess, CountingProcess
+from vllm_costmeter.outputs.metrics.collector import LatestCollector
+from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
+from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
+from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry
 
 TOTALS = EngineTotals(0, 100, 0, 200, 2, 2, steps=70, decode_steps=60)
 

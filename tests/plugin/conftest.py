@@ -13,7 +13,7 @@ import pytest
 from plugin.hooked_server import EstimatesAtHand, GpuAtHand, OneThread
 from tiny_model import CONFIG
 
-from vllm_costmeter.outputs import sampler
+from vllm_costmeter.metering import sampler
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +38,10 @@ def logger_class(patched: pytest.MonkeyPatch) -> type:
     sys.modules["vllm.v1.metrics.loggers"].AggregateStatLoggerBase = object  # type: ignore[attr-defined]
     sys.modules["vllm.v1.metrics.perf"].ModelMetrics = EstimatesAtHand  # type: ignore[attr-defined]
     sys.modules["vllm.v1.metrics.perf"].ExecutionContext = EstimatesAtHand  # type: ignore[attr-defined]
-    for name in ("serving", "stat_logger"):
+    for name in ("serving.meter", "stat_logger"):
         patched.delitem(sys.modules, f"vllm_costmeter.plugin.{name}", raising=False)
     serving, stat_logger = (  # anew: as attributes of their package they may be of another module's stand-ins
-        importlib.import_module(f"vllm_costmeter.plugin.{name}") for name in ("serving", "stat_logger")
+        importlib.import_module(f"vllm_costmeter.plugin.{name}") for name in ("serving.meter", "stat_logger")
     )
     patched.setattr(serving, "nvml_source", lambda count, **given: GpuAtHand())
     patched.setenv("VLLM_PLUGINS", "costmeter")

@@ -11,9 +11,9 @@ from typing import Any
 
 from vllm_stats_traffic import steps_on_record
 
-from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
-from vllm_costmeter.outputs.collector import LatestCollector
-from vllm_costmeter.outputs.prometheus import REGISTRY, CollectorRegistry, MultiProcessCollector
+from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
+from vllm_costmeter.outputs.metrics.collector import LatestCollector
+from vllm_costmeter.outputs.metrics.prometheus import REGISTRY, CollectorRegistry, MultiProcessCollector
 from vllm_costmeter.plugin.activation import RESOLVED
 
 STEPS = steps_on_record("0.33")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vllm_costmeter.core.settings import SETTINGS
+from vllm_costmeter.core.settings.table import SETTINGS
 from vllm_costmeter.plugin import activation, flags
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.settings import Settings
-from vllm_costmeter.plugin.preflight import check_names
+from vllm_costmeter.core.settings.table import Settings
+from vllm_costmeter.plugin.starting.preflight import check_names
 
 MODEL = "meta-llama/Meta-Llama-3.1-8B-Instruct"
 

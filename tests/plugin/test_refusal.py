@@ -14,7 +14,7 @@ from plugin.refused_start import EngineArgs
 
 import vllm_costmeter
 from vllm_costmeter.plugin import activation
-from vllm_costmeter.plugin.preflight import CHECKED, Preflight
+from vllm_costmeter.plugin.starting.preflight import CHECKED, Preflight
 
 START = Path(__file__).with_name("refused_start.py")
 SET_BY_THE_START = (CHECKED, activation.BOOT_FOLDER, activation.RESOLVED)
@@ -73,11 +73,11 @@ def test_what_is_let_through_starts_without_the_note(tmp_path: Path) -> None:
 
 
 AFTER_THE_VERDICT = (
-    "outputs/check_text",
-    "plugin/boot_fo",
-    "plugin/boot_facts",
-    "plugin/own_folder",
-    "plugin/preflight",
+    "outputs/check/text",
+    "plugin/starting/boot_fo",
+    "plugin/starting/boot_facts",
+    "plugin/starting/own_folder",
+    "plugin/starting/preflight",
 )
 BEFORE_IT = ("Preflight._fit", "Preflight._verdict", "serving_gpu", "Preflight.check", "_stop")
 """Up to the verdict, and where the process ends."""

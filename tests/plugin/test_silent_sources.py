@@ -10,15 +10,15 @@ import pytest
 from example_models import llama
 from plugin.hooked_server import HookedServer, OneThread
 
-from vllm_costmeter.core.fit import fit
-from vllm_costmeter.core.gpu import Gpu
-from vllm_costmeter.core.gpu_reading import GpuReadings
-from vllm_costmeter.core.plan import Plan
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.fit.fit import fit
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.gpu.reading import GpuReadings
 from vllm_costmeter.plugin.activation import BOOT_FOLDER
-from vllm_costmeter.plugin.boot_folder import CHECKED_FILE
-from vllm_costmeter.plugin.server_settings import CATALOGUE_VARIABLE
+from vllm_costmeter.plugin.starting.boot_folder import CHECKED_FILE
+from vllm_costmeter.plugin.starting.server_settings import CATALOGUE_VARIABLE
 
-H100 = Gpu("NVIDIA H100 80GB HBM3", 85_000_000_000, source="nvml", compute_capability=(9, 0))
+H100 = GpuGroup("NVIDIA H100 80GB HBM3", 85_000_000_000, source="nvml", compute_capability=(9, 0))
 
 
 class SilentGpu:
@@ -46,10 +46,10 @@ def test_the_card_that_the_check_saw_is_the_card(
     server: HookedServer, thread: OneThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A driver that answered before the start and hangs since: the catalogue's price for its GPU runs."""
-    serving = sys.modules["vllm_costmeter.plugin.serving"]
+    serving = sys.modules["vllm_costmeter.plugin.serving.meter"]
     monkeypatch.setattr(serving, "nvml_source", lambda count, **given: SilentGpu())
     monkeypatch.setattr(serving, "LONGEST_WAIT_FOR_DRIVER_SECONDS", 0.1)
-    checked = fit(llama(), H100, Plan(max_model_len=8192))
+    checked = fit(llama(), H100, EngineArgs(max_model_len=8192))
     (tmp_path / CHECKED_FILE).write_bytes(pickle.dumps(checked))
     monkeypatch.setenv(BOOT_FOLDER, str(tmp_path))
     monkeypatch.delenv("COSTMETER_GPU_HOURLY_USD")

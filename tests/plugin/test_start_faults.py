@@ -15,11 +15,11 @@ from plugin.line_faults import Line, LineFaults
 
 from vllm_costmeter.plugin import activation, endpoint, general
 from vllm_costmeter.plugin.faults import FAULTS
-from vllm_costmeter.plugin.preflight import CHECKED
+from vllm_costmeter.plugin.starting.preflight import CHECKED
 
 STARTING_PATH = tuple(
     f"vllm_costmeter/plugin/{name}"
-    for name in ("general", "plugin_loading", "preflight", "boot_f", "own_folder")
+    for name in ("general", "plugin_loading", "starting/preflight", "starting/boot_f", "starting/own_folder")
 )
 SET_BY_THE_START = (activation.RESOLVED, activation.BOOT_FOLDER, CHECKED)
 THEIRS = ("= add_cli_args(parser)", "= create_engine_config(self", "list(load(")

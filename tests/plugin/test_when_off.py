@@ -57,7 +57,8 @@ def added():
 ATTACHED = {
     "vllm_costmeter",
     "vllm_costmeter.outputs",
-    "vllm_costmeter.outputs.error_counts",
+    "vllm_costmeter.outputs.metrics",
+    "vllm_costmeter.outputs.metrics.error_counts",
     "vllm_costmeter.plugin",
     "vllm_costmeter.plugin.activation",
     "vllm_costmeter.plugin.faults",
@@ -67,10 +68,12 @@ ATTACHED = {
 FLAG_TABLE = {
     "vllm_costmeter.core",
     "vllm_costmeter.core.errors",
-    "vllm_costmeter.core.gpu_reading",
-    "vllm_costmeter.core.gpu_share",
-    "vllm_costmeter.core.setting_values",
+    "vllm_costmeter.core.gpu",
+    "vllm_costmeter.core.gpu.reading",
+    "vllm_costmeter.core.gpu.share",
     "vllm_costmeter.core.settings",
+    "vllm_costmeter.core.settings.values",
+    "vllm_costmeter.core.settings.table",
     "vllm_costmeter.plugin.flags",
 }
 ATTACH = "from vllm_costmeter.plugin.general import register; register(); register(); added()\n"
@@ -94,7 +97,7 @@ def imported(program: str, **environ: str) -> list[set[str]]:
 
 
 @pytest.mark.parametrize("named", [{}, {"VLLM_PLUGINS": "another"}])
-def test_attaching_imports_eight_small_files_and_no_library(named: dict[str, str]) -> None:
+def test_attaching_imports_nine_small_files_and_no_library(named: dict[str, str]) -> None:
     """In every process of every vLLM: no fit engine, no catalogue, no library, nothing of the standard one either."""
     (attached,) = imported(ATTACH, **named)
     assert attached == ATTACHED

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conformance import MODELS, compare_numbers
 
-from vllm_costmeter.core.plan import Layout
+from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.plugin.exact import ExactAnswer
 
 LINES = [
@@ -30,5 +30,5 @@ def test_an_older_release_is_counted_by_its_own_rules(version: str) -> None:
 
 def _differences(line: Mapping[str, Any]) -> tuple[str, ...]:
     answer = ExactAnswer.from_json(line["answer"])
-    found = compare_numbers(MODELS / line["model"], Layout(line["tp"]), answer)
+    found = compare_numbers(MODELS / line["model"], ParallelConfig(line["tp"]), answer)
     return tuple(f"{line['model']} TP {line['tp']}: {text}" for text in found.differences)

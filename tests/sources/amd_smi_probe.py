@@ -6,9 +6,9 @@ import json
 import sys
 from dataclasses import asdict
 
-from vllm_costmeter.core.gpu_device import UsedGpu
-from vllm_costmeter.sources.amd_smi import AmdSmiDriver
-from vllm_costmeter.sources.gpu_driver import DriverError
+from vllm_costmeter.core.gpu.device import VisibleGpu
+from vllm_costmeter.sources.gpu.amd_smi import AmdSmiDriver
+from vllm_costmeter.sources.gpu.driver import DriverError
 
 
 def probe() -> dict[str, object]:
@@ -17,8 +17,8 @@ def probe() -> dict[str, object]:
     try:
         driver.open()
         devices = driver.devices()
-        samples = [asdict(driver.sample(UsedGpu(device))) for device in devices]
-        names = [[process.name for process in driver.processes(UsedGpu(device))] for device in devices]
+        samples = [asdict(driver.sample(VisibleGpu(device))) for device in devices]
+        names = [[process.name for process in driver.processes(VisibleGpu(device))] for device in devices]
     except DriverError as fault:
         return {"error": str(fault)}
     finally:

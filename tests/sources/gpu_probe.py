@@ -8,9 +8,9 @@ import time
 from dataclasses import asdict
 
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.gpu_bounds import LeftOut
-from vllm_costmeter.sources.local_gpus import local_gpus
-from vllm_costmeter.sources.nvml_source import nvml_source
+from vllm_costmeter.core.gpu.bounds import LeftOut
+from vllm_costmeter.sources.gpu.local import local_gpus
+from vllm_costmeter.sources.gpu.nvml_source import nvml_source
 
 
 def look(timeout_seconds: float, ranks: int | None, device_ids: list[int | str] | None) -> object:

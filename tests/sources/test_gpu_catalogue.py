@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from vllm_costmeter.core.card import Card
-from vllm_costmeter.sources.catalogue import GPUS_FILE, PACKAGE_FOLDER, Catalogue
-from vllm_costmeter.sources.catalogue_rows import FACTS
+from vllm_costmeter.core.gpu.spec import GpuSpec
+from vllm_costmeter.sources.catalogue.load import GPUS_FILE, PACKAGE_FOLDER, Catalogue
+from vllm_costmeter.sources.catalogue.rows import FACTS
 
 CARDS = Catalogue().cards
 ROWS: list[dict[str, Any]] = json.loads((PACKAGE_FOLDER / GPUS_FILE).read_text("utf-8"))["card"]
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 RATES = ("bf16", "fp16", "fp8", "fp4", "tf32", "fp32")
 
 
-def rate(card: Card, name: str) -> float | None:
+def rate(card: GpuSpec, name: str) -> float | None:
     found: float | None = getattr(card, f"{name}_flops_per_second")
     return found
 
@@ -55,7 +55,7 @@ def test_every_fact_says_where_and_when() -> None:
 
 
 @pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
-def test_a_gpu_is_plausible(card: Card) -> None:
+def test_a_gpu_is_plausible(card: GpuSpec) -> None:
     """Memory below the nameplate and inside its range, rates that rise as formats shrink, slices that fit."""
     if card.memory_bytes is not None:
         low, high = card.memory_bytes_range or (0, 0)

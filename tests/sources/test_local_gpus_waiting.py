@@ -10,10 +10,10 @@ import pytest
 from local_gpu_answers import local
 from nvml_stand_in import Mood
 
-from vllm_costmeter.core.gpu import GpuProcess
-from vllm_costmeter.core.gpu_device import GpuDevice, UsedGpu
-from vllm_costmeter.sources.gpu_driver import GpuSample
-from vllm_costmeter.sources.local_gpus import local_gpus
+from vllm_costmeter.core.gpu.device import GpuDevice, VisibleGpu
+from vllm_costmeter.core.gpu.group import GpuProcess
+from vllm_costmeter.sources.gpu.driver import GpuSample
+from vllm_costmeter.sources.gpu.local import local_gpus
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,10 @@ class SlowDriver:
     def devices(self) -> tuple[GpuDevice, ...]:
         return (GpuDevice(index=0, uuid="GPU-a", name="X"),)
 
-    def processes(self, gpu: UsedGpu) -> tuple[GpuProcess, ...]:
+    def processes(self, gpu: VisibleGpu) -> tuple[GpuProcess, ...]:
         return ()
 
-    def sample(self, gpu: UsedGpu) -> GpuSample:
+    def sample(self, gpu: VisibleGpu) -> GpuSample:
         return GpuSample(memory_total_bytes=1 << 30)
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ import sys
 import pytest
 from required_tool import missing
 
-from vllm_costmeter.sources.serve_flags import add_serve_flags
+from vllm_costmeter.sources.serve_args.flags import add_serve_flags
 
 PRINT_FLAGS = """
 import json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from step_stats import Drafts, Iteration, Prompt, Published, Scheduler
 
-from vllm_costmeter.sources.vllm_stats import StepCounters
+from vllm_costmeter.sources.vllm.step_stats import StepCounters
 
 
 def test_published_work_is_told_apart_by_whether_the_step_decoded() -> None:

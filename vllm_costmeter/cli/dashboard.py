@@ -7,14 +7,14 @@ import json
 import os
 from typing import Any
 
-from vllm_costmeter.cli.api_price_flags import add_api_price_flags, api_prices_from
+from vllm_costmeter.cli.economics.api_price_flags import add_api_price_flags, api_prices_from
 from vllm_costmeter.cli.parser import folder
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.outputs.dashboard_push import push
 from vllm_costmeter.outputs.dashboards.api_panels import with_api_prices
-from vllm_costmeter.outputs.grafana_api import GrafanaApi
-from vllm_costmeter.outputs.new_files import write_new_files
-from vllm_costmeter.sources.grafana_folder import grafana_files
+from vllm_costmeter.outputs.dashboards.grafana_api import GrafanaApi
+from vllm_costmeter.outputs.dashboards.push import push
+from vllm_costmeter.outputs.files.new_files import write_new_files
+from vllm_costmeter.sources.files.grafana import grafana_files
 
 TOKEN_VARIABLE = "GRAFANA_TOKEN"
 EXPORT = """\

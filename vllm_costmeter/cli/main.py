@@ -16,13 +16,31 @@ from vllm_costmeter.cli.parser import CommandParser
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "check": ("vllm_costmeter.cli.check", "say whether a model fits a GPU, before anything loads"),
-    "gpus": ("vllm_costmeter.cli.gpus", "list the cards of the catalogue, with the source of every fact"),
-    "prices": ("vllm_costmeter.cli.prices", "list what renting a card costs, with source, date and age"),
-    "cost": ("vllm_costmeter.cli.cost", "say what an hour and a million tokens cost at a known rate"),
-    "matrix": ("vllm_costmeter.cli.matrix", "say which models fit on which cards, in which precision"),
-    "compare": ("vllm_costmeter.cli.compare", "put plans side by side: rent, buy, mix, or call an API"),
-    "estimate": ("vllm_costmeter.cli.estimate", "estimate throughput and price before there is a server"),
+    "check": ("vllm_costmeter.cli.check.command", "say whether a model fits a GPU, before anything loads"),
+    "gpus": (
+        "vllm_costmeter.cli.economics.gpus",
+        "list the cards of the catalogue, with the source of every fact",
+    ),
+    "prices": (
+        "vllm_costmeter.cli.economics.prices",
+        "list what renting a card costs, with source, date and age",
+    ),
+    "cost": (
+        "vllm_costmeter.cli.economics.cost",
+        "say what an hour and a million tokens cost at a known rate",
+    ),
+    "matrix": (
+        "vllm_costmeter.cli.economics.matrix",
+        "say which models fit on which cards, in which precision",
+    ),
+    "compare": (
+        "vllm_costmeter.cli.economics.compare",
+        "put plans side by side: rent, buy, mix, or call an API",
+    ),
+    "estimate": (
+        "vllm_costmeter.cli.economics.estimate",
+        "estimate throughput and price before there is a server",
+    ),
     "dashboard": ("vllm_costmeter.cli.dashboard", "write or push the Grafana dashboards"),
     "rules": ("vllm_costmeter.cli.rules", "write Prometheus recording rules and alerts with your limits"),
 }

@@ -7,10 +7,10 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from vllm_costmeter.cli.api_price_flags import add_api_price_flags, api_prices_from
+from vllm_costmeter.cli.economics.api_price_flags import add_api_price_flags, api_prices_from
+from vllm_costmeter.cli.economics.price_flags import money
 from vllm_costmeter.cli.parser import folder
-from vllm_costmeter.cli.price_flags import money
-from vllm_costmeter.outputs.new_files import write_new_files
+from vllm_costmeter.outputs.files.new_files import write_new_files
 from vllm_costmeter.outputs.rules.alerts import alert_groups
 from vllm_costmeter.outputs.rules.files import rule_files
 from vllm_costmeter.outputs.rules.limits import Limits

@@ -6,7 +6,7 @@ import logging
 from argparse import Namespace
 from typing import Any
 
-from vllm_costmeter.outputs.status_json import status
+from vllm_costmeter.outputs.metrics.status_json import status
 from vllm_costmeter.plugin.activation import NAME
 from vllm_costmeter.plugin.faults import FAULTS
 

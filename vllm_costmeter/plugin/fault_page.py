@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from vllm_costmeter.outputs.collector import LatestCollector
-from vllm_costmeter.outputs.error_counts import ErrorCounts
-from vllm_costmeter.outputs.exposition import Family, process_families
-from vllm_costmeter.outputs.multiprocess import MultiprocessPublisher
+from vllm_costmeter.outputs.metrics.collector import LatestCollector
+from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
+from vllm_costmeter.outputs.metrics.exposition import Family, process_families
+from vllm_costmeter.outputs.metrics.multiprocess import MultiprocessPublisher
 
 
 def page_of_faults(faults: ErrorCounts) -> LatestCollector:

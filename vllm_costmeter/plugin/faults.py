@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.outputs.error_counts import ErrorCounts
+from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 
 FAULTS = ErrorCounts()
 """One per process, because vLLM builds the hook, the flags and the endpoint apart from each other. This file must

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError, nearest
-from vllm_costmeter.core.settings import BY_KEY, SETTINGS, convert
+from vllm_costmeter.core.settings.table import BY_KEY, SETTINGS, convert
 from vllm_costmeter.plugin import activation
 
 PLUGIN_GROUPS = (

@@ -27,7 +27,7 @@ def register() -> None:
         _wrap_engine_args()
         plugin_loading.wrap_endpoint_plugins()
         if activation.BOOT_FOLDER in os.environ:  # a child of a metered server, perhaps a worker
-            from vllm_costmeter.plugin.worker_report import wrap_worker
+            from vllm_costmeter.plugin.starting.worker_report import wrap_worker
 
             wrap_worker()
     except Exception:
@@ -80,7 +80,7 @@ def _prepared_preflight(engine_args: Any) -> Any:
         plugin_loading.keep_stat_logger_out()
         return None
     plugin_loading.let_stat_logger_in()
-    from vllm_costmeter.plugin.preflight import Preflight
+    from vllm_costmeter.plugin.starting.preflight import Preflight
 
     return Preflight(engine_args)
 

@@ -20,7 +20,7 @@ from vllm_costmeter.plugin import activation
 from vllm_costmeter.plugin.faults import FAULTS
 
 if TYPE_CHECKING:
-    from vllm_costmeter.sources.vllm_stats import StepCounters
+    from vllm_costmeter.sources.vllm.step_stats import StepCounters
 
 log = logging.getLogger("vllm.costmeter")
 
@@ -44,10 +44,10 @@ class CostMeterStatLogger(AggregateStatLoggerBase):
                 publish_faults(FAULTS)
 
     def _start(self, vllm_config: Any, engine_indexes: Sequence[int]) -> None:
-        from vllm_costmeter.outputs.sampler import Sampler
-        from vllm_costmeter.plugin.serving import ServingMeter
-        from vllm_costmeter.sources.vllm_config import server_shape
-        from vllm_costmeter.sources.vllm_stats import StepCounters
+        from vllm_costmeter.metering.sampler import Sampler
+        from vllm_costmeter.plugin.serving.meter import ServingMeter
+        from vllm_costmeter.sources.vllm.config import server_shape
+        from vllm_costmeter.sources.vllm.step_stats import StepCounters
 
         shape = server_shape(vllm_config, engine_indexes)
         now = time.monotonic()

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.economics.break_even import break_even
-from vllm_costmeter.core.economics.hourly import HourlyCost, OwnedTerms, rented
-from vllm_costmeter.core.economics.money import cents, exact, written
 from vllm_costmeter.core.economics.plan import MonthlyPlan, Use, saving
 from vllm_costmeter.core.economics.sensitivity import by_tariff, by_utilisation
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.pricing.hourly import HourlyCost, OwnedTerms, rented
+from vllm_costmeter.core.pricing.money import cents, exact, written
 
 OWNED = OwnedTerms(purchase_usd=Fraction(2000), usd_per_kwh=exact("0.15"), watts=Fraction(450))
 rates = st.decimals("0.01", 100, places=4).map(exact)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.kv_cache import kv_rules
 from vllm_costmeter.core.kv_cache.layers import KVKind, KVLayer, SequenceLimits
@@ -17,29 +18,35 @@ from vllm_costmeter.core.model.attention import (
     ModelAttention,
     SparseIndexer,
 )
-from vllm_costmeter.core.plan import Layout, Plan
 
 NEWEST = kv_rules("0.32.0")
 HOPPER, BLACKWELL, SM120 = (9, 0), (10, 0), (12, 0)
 
 
 def built(
-    *caches: Cache, plan: Plan | None = None, card: tuple[int, int] = HOPPER, version: str = "0.32.0"
+    *caches: Cache,
+    engine_args: EngineArgs | None = None,
+    card: tuple[int, int] = HOPPER,
+    version: str = "0.32.0",
 ) -> list[KVLayer]:
     model = ModelAttention(layers=(caches,), num_attention_heads=64, dtype="bfloat16")
-    (rank,) = kv_layers(model, plan or Plan(), kv_rules(version), card)
+    (rank,) = kv_layers(model, engine_args or EngineArgs(), kv_rules(version), card)
     return [layer for layer, _ in rank]
 
 
 def test_kv_heads_are_replicated_beyond_their_number() -> None:
     """Four KV heads on eight ranks: one each, never less."""
-    (layer,) = built(FullAttention(4, 128), plan=Plan(layout=Layout(tensor_parallel_size=8)))
+    (layer,) = built(
+        FullAttention(4, 128), engine_args=EngineArgs(layout=ParallelConfig(tensor_parallel_size=8))
+    )
     assert layer.page_bytes == 16 * 2 * 128 * 2
 
 
 def test_latents_are_whole_on_every_rank() -> None:
     """MLA is not divided by tensor parallelism."""
-    (layer,) = built(MlaLatent(512, 64), plan=Plan(layout=Layout(tensor_parallel_size=8)))
+    (layer,) = built(
+        MlaLatent(512, 64), engine_args=EngineArgs(layout=ParallelConfig(tensor_parallel_size=8))
+    )
     assert layer.page_bytes == 16 * 576 * 2
 
 
@@ -57,7 +64,7 @@ def test_the_latent_block_follows_the_backend_of_the_card(
     card: tuple[int, int], kv_dtype: str, block: int
 ) -> None:
     """FLASH_ATTN_MLA 16, FLASHMLA 64, FLASHINFER_MLA 32, TRITON_MLA 16."""
-    (layer,) = built(MlaLatent(512, 64), plan=Plan(kv_cache_dtype=kv_dtype), card=card)
+    (layer,) = built(MlaLatent(512, 64), engine_args=EngineArgs(kv_cache_dtype=kv_dtype), card=card)
     assert layer.block_tokens == block
 
 
@@ -78,7 +85,10 @@ def test_a_sparse_latent_is_stored_as_the_backend_packs_it(
 ) -> None:
     """The same flag means 656 packed bytes or 576 plain ones by card; the indexer adds 132 in blocks of 64."""
     indexer, latent = built(
-        SparseIndexer(128), MlaLatent(512, 64, sparse=True), plan=Plan(kv_cache_dtype=kv_dtype), card=card
+        SparseIndexer(128),
+        MlaLatent(512, 64, sparse=True),
+        engine_args=EngineArgs(kv_cache_dtype=kv_dtype),
+        card=card,
     )
     assert (latent.block_tokens, latent.row_bytes) == (64, latent_bytes)
     assert (indexer.block_tokens, indexer.row_bytes) == (64, 132)
@@ -103,8 +113,8 @@ def test_attention_blocks_grow_until_a_page_holds_a_state() -> None:
 def test_mamba_kept_a_state_per_block_before_0_28() -> None:
     """0.26 cached hybrid prefixes, where asked, in whole chunks: blocks are multiples of them, states one per block."""
     mamba = Mamba2State(4096, 8, 64, 64, 128, 4, "float32", chunk_tokens=128)
-    asked = Plan(enable_prefix_caching=True)
-    full, state = built(FullAttention(2, 128), mamba, plan=asked, version="0.26.0")
+    asked = EngineArgs(enable_prefix_caching=True)
+    full, state = built(FullAttention(2, 128), mamba, engine_args=asked, version="0.26.0")
     assert full.block_tokens == 2176
     assert state.blocks_for(10_000, SequenceLimits(8192)) == 5
 
@@ -112,13 +122,17 @@ def test_mamba_kept_a_state_per_block_before_0_28() -> None:
 def test_what_older_versions_did_otherwise_is_unknown_not_guessed() -> None:
     """Plain fp8 rows of sparse latents on Hopper began with 0.30."""
     with pytest.raises(NotUnderstoodError, match="fp8_e4m3"):
-        built(MlaLatent(512, 64, sparse=True), plan=Plan(kv_cache_dtype="fp8_e4m3"), version="0.29.0")
+        built(
+            MlaLatent(512, 64, sparse=True),
+            engine_args=EngineArgs(kv_cache_dtype="fp8_e4m3"),
+            version="0.29.0",
+        )
 
 
 def test_turboquant_of_a_dense_model_is_unknown() -> None:
     """Its boundary layers keep the model's dtype, which no evidence at hand pins down."""
     with pytest.raises(NotUnderstoodError, match="turboquant_k8v4"):
-        built(FullAttention(8, 128), plan=Plan(kv_cache_dtype="turboquant_k8v4"))
+        built(FullAttention(8, 128), engine_args=EngineArgs(kv_cache_dtype="turboquant_k8v4"))
 
 
 def test_glm_5_chooses_fp8_on_blackwell_by_itself_since_0_32() -> None:
@@ -127,7 +141,7 @@ def test_glm_5_chooses_fp8_on_blackwell_by_itself_since_0_32() -> None:
         ((MlaLatent(512, 64, sparse=True),),), 64, "bfloat16", blackwell_kv_cache_dtype="fp8_e4m3"
     )
     rows = {
-        (version, card): kv_layers(model, Plan(), kv_rules(version), card)[0][0][0].row_bytes
+        (version, card): kv_layers(model, EngineArgs(), kv_rules(version), card)[0][0][0].row_bytes
         for version, card in (("0.32.0", BLACKWELL), ("0.32.0", HOPPER), ("0.31.0", BLACKWELL))
     }
     assert list(rows.values()) == [576, 1152, 1152]
@@ -148,16 +162,16 @@ def test_compressed_layers_are_known_where_flashmla_runs() -> None:
 
 def test_the_block_size_flag_is_taken_when_a_backend_has_it() -> None:
     """--block-size 64 is one; 24 is none's."""
-    (layer,) = built(FullAttention(8, 128), plan=Plan(block_size=64))
+    (layer,) = built(FullAttention(8, 128), engine_args=EngineArgs(block_size=64))
     assert layer.block_tokens == 64
     with pytest.raises(BadInputError, match="--block-size 24"):
-        built(FullAttention(8, 128), plan=Plan(block_size=24))
+        built(FullAttention(8, 128), engine_args=EngineArgs(block_size=24))
 
 
 def test_an_unlisted_cache_dtype_is_refused_with_the_nearest() -> None:
     """A misspelt dtype is bad input, not an unknown model."""
     with pytest.raises(BadInputError, match="fp8_e4m3"):
-        built(FullAttention(8, 128), plan=Plan(kv_cache_dtype="fp8_e4m4"))
+        built(FullAttention(8, 128), engine_args=EngineArgs(kv_cache_dtype="fp8_e4m4"))
 
 
 @pytest.mark.parametrize(

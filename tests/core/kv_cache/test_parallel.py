@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.kv_cache.parallel import context_parallel_fault, tensor_parallel_fault
 from vllm_costmeter.core.model.attention import (
     Cache,
@@ -13,7 +14,6 @@ from vllm_costmeter.core.model.attention import (
     MlaLatent,
     ModelAttention,
 )
-from vllm_costmeter.core.plan import Layout
 
 
 def fault(cache: Cache, heads: int, size: int) -> str | None:
@@ -57,7 +57,7 @@ def test_context_ranks_share_replicated_heads_only(tensor: int, context: int, sa
     """A Llama with 32 query and 8 KV heads: a KV head per rank leaves nothing to split."""
     model = ModelAttention(((FullAttention(8, 128),),), 32, "bfloat16")
     fault = context_parallel_fault(
-        model, Layout(tensor_parallel_size=tensor, decode_context_parallel_size=context)
+        model, ParallelConfig(tensor_parallel_size=tensor, decode_context_parallel_size=context)
     )
     assert fault is None if says is None else says in (fault or "")
 
@@ -65,7 +65,7 @@ def test_context_ranks_share_replicated_heads_only(tensor: int, context: int, sa
 def test_context_ranks_divide_the_query_heads_of_a_kv_head() -> None:
     """Six query heads per KV head are not shared by four ranks."""
     model = ModelAttention(((FullAttention(2, 128),),), 12, "bfloat16")
-    layout = Layout(tensor_parallel_size=12, decode_context_parallel_size=4)
+    layout = ParallelConfig(tensor_parallel_size=12, decode_context_parallel_size=4)
     assert context_parallel_fault(model, layout) == (
         "6 query heads per KV head do not divide by --decode-context-parallel-size 4"
     )

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
 from vllm_costmeter.core.model.attention import (
@@ -19,7 +20,6 @@ from vllm_costmeter.core.model.attention import (
     ModelAttention,
     SlidingWindow,
 )
-from vllm_costmeter.core.plan import Layout, Plan
 
 GIB = 1 << 30
 FULL = FullAttention(8, 128)
@@ -35,8 +35,10 @@ def model(*caches: LayerCaches, heads: int = 32) -> ModelAttention:
     return ModelAttention(layers=caches, num_attention_heads=heads, dtype="bfloat16")
 
 
-def cached(attention: ModelAttention, version: str = "0.32.0", plan: Plan | None = None) -> KVCache:
-    return kv_cache(attention, plan or Plan(), kv_rules(version), max_num_batched_tokens=8192)
+def cached(
+    attention: ModelAttention, version: str = "0.32.0", engine_args: EngineArgs | None = None
+) -> KVCache:
+    return kv_cache(attention, engine_args or EngineArgs(), kv_rules(version), max_num_batched_tokens=8192)
 
 
 def alike(cache: Cache, count: int) -> ModelAttention:
@@ -83,7 +85,7 @@ def test_windows_reserve_for_two_batches_since_0_26() -> None:
 
 def test_every_pipeline_rank_has_its_own_blocks_and_the_smallest_pool_decides() -> None:
     """31 layers over two ranks: 16 and 15; blocks are what both can hold."""
-    cache = cached(alike(FULL, 31), plan=Plan(layout=Layout(pipeline_parallel_size=2)))
+    cache = cached(alike(FULL, 31), engine_args=EngineArgs(layout=ParallelConfig(pipeline_parallel_size=2)))
     assert cache.bytes_per_block == (16 * 65536, 15 * 65536)
     assert cache.capacity(4096, (GIB, GIB)).num_blocks == 1024
     assert cache.capacity(4096, (2 * GIB, GIB // 2)).num_blocks == 546
@@ -94,7 +96,7 @@ def test_recurrent_layers_keep_two_states_where_prefixes_are_cached() -> None:
     hybrid = model(*((DELTA,), (DELTA,), (DELTA,), (FULL,)) * 4)
     attention_blocks = -(-4096 // 544)
     for version, caching, states in (("0.27.0", None, 1), ("0.28.0", None, 2), ("0.28.0", False, 1)):
-        cache = cached(hybrid, version, Plan(enable_prefix_caching=caching))
+        cache = cached(hybrid, version, EngineArgs(enable_prefix_caching=caching))
         assert cache.blocks_for(4096) == attention_blocks + 3 * states
 
 
@@ -108,7 +110,7 @@ def test_cross_attention_reserves_for_the_batch() -> None:
 def test_without_the_hybrid_manager_windows_cost_as_much_as_full_attention() -> None:
     """`--disable-hybrid-kv-cache-manager` allocates windows for every token."""
     mixed = model(*((FULL,), (WINDOW,)) * 12)
-    cache = cached(mixed, plan=Plan(disable_hybrid_kv_cache_manager=True))
+    cache = cached(mixed, engine_args=EngineArgs(disable_hybrid_kv_cache_manager=True))
     assert cache.num_groups == 1
     assert cache.bytes_needed(65536) == cached(alike(FULL, 24)).bytes_needed(65536)
 
@@ -116,12 +118,16 @@ def test_without_the_hybrid_manager_windows_cost_as_much_as_full_attention() -> 
 def test_context_parallelism_is_refused_for_windows() -> None:
     """vLLM asserts it; the message names the flag."""
     with pytest.raises(BadInputError, match="decode-context-parallel-size"):
-        cached(alike(WINDOW, 4), plan=Plan(layout=Layout(decode_context_parallel_size=2)))
+        cached(
+            alike(WINDOW, 4), engine_args=EngineArgs(layout=ParallelConfig(decode_context_parallel_size=2))
+        )
 
 
 def test_context_parallelism_halves_what_a_rank_holds() -> None:
     """Two ranks hold half the tokens each, latents too."""
-    halved = cached(alike(LATENT, 61), plan=Plan(layout=Layout(decode_context_parallel_size=2)))
+    halved = cached(
+        alike(LATENT, 61), engine_args=EngineArgs(layout=ParallelConfig(decode_context_parallel_size=2))
+    )
     assert halved.bytes_needed(65536) == cached(alike(LATENT, 61)).bytes_needed(32768)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from vllm_costmeter.core.engine_totals import EngineTotals
 from vllm_costmeter.core.meter import Meter
-from vllm_costmeter.core.price import rental_price
+from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.pricing.price import rental_price
 
 
 def test_adapters_take_their_part_of_the_active_bill() -> None:

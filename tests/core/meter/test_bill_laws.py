@@ -10,10 +10,10 @@ from example_meters import LLAMA_8B, RTX_4090, cost, meter_at, phase_cost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vllm_costmeter.core.engine_totals import EngineTotals
-from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
+from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import Meter, PhaseSplit
-from vllm_costmeter.core.price import owned_price, rental_price
+from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.pricing.price import owned_price, rental_price
 
 Second = st.tuples(
     st.floats(-3, 30),  # clock

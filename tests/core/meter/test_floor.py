@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from vllm_costmeter.core.engine_totals import EngineTotals
 from vllm_costmeter.core.meter import GENERIC_CPU, CardRates, Meter, MeterReading, ModelWork, PhaseSplit
-from vllm_costmeter.core.price import rental_price
+from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.pricing.price import rental_price
 
 MODEL = ModelWork(active_parameters=8_000_000_000, weight_bytes=16_000_000_000, kv_bytes_per_token=0)
 CARD = CardRates(160e12, 1e12, fastest_flops_per_second=320e12)
@@ -65,9 +65,9 @@ def test_the_floor_does_not_depend_on_the_number_of_cards() -> None:
     assert after(cards=2).floor_usd_per_token == pytest.approx(after().floor_usd_per_token)
 
 
-def test_a_quantised_model_may_run_at_the_cards_fastest_rate() -> None:
+def test_a_quantized_model_may_run_at_the_cards_fastest_rate() -> None:
     """FP8 matrices halve the computing: a floor that assumed 16 bits would lie above what the server reaches."""
-    reading = after(replace(MODEL, is_quantised=True))
+    reading = after(replace(MODEL, is_quantized=True))
     assert reading.floor_usd_per_token["generated", "total"] == pytest.approx(0.88 * 0.001 / 510)
 
 

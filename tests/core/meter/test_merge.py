@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from vllm_costmeter.core.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.activity import EngineActivity, EngineEvent
+from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import EngineMerger, ProcessTotals
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from example_meters import LLAMA_8B, RTX_4090, cost, meter_at
 
-from vllm_costmeter.core.engine_totals import EngineTotals
-from vllm_costmeter.core.gpu_reading import GpuReading, GpuReadings
+from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import Meter, PhaseSplit
-from vllm_costmeter.core.price import node_price, owned_price
+from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.pricing.price import node_price, owned_price
 
 
 def test_an_idle_hour_costs_an_hour() -> None:

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.parts import Buffer, Embedding, Experts, Linear, Output, Tensor
 from vllm_costmeter.core.model.rank import Rank
 from vllm_costmeter.core.model.tensors import tally
 from vllm_costmeter.core.model.weights import Layer, Weights, pipeline_spans
-from vllm_costmeter.core.plan import Layout, Plan
-from vllm_costmeter.core.quantisation.scheme import UNQUANTISED
+from vllm_costmeter.core.quantization.scheme import UNQUANTISED
 
 TABLE = Buffer("rotary", 1000, shared=True)
 LAYER = Layer((Linear("mlp.up", 64, (Output(128),), "column"), TABLE))
@@ -22,7 +22,7 @@ MODEL = Weights(
     layers=(LAYER,) * 5,
     layer_prefix="model.layers.{}.",
     first=(Embedding("embed", 100, 64),),
-    last=(Tensor("norm", 64), Embedding("lm_head", 100, 64, quantised=True)),
+    last=(Tensor("norm", 64), Embedding("lm_head", 100, 64, quantized=True)),
     towers=(Tensor("vision", 7),),
 )
 
@@ -58,7 +58,9 @@ def test_pipeline_ranks_share_all_layers_in_order(layers: int, ranks: int) -> No
 
 def test_edges_tables_and_towers_lie_where_vllm_puts_them() -> None:
     """Embedding first, norm and head last, a shared table once per rank, the tower on each."""
-    first, last = MODEL.bytes_per_pipeline_rank(Plan(layout=Layout(pipeline_parallel_size=2)), "bfloat16")
+    first, last = MODEL.bytes_per_pipeline_rank(
+        EngineArgs(layout=ParallelConfig(pipeline_parallel_size=2)), "bfloat16"
+    )
     layer, table, tower, embedding = 2 * 64 * 128, 2000, 14, 2 * 128 * 64
     assert first == embedding + 2 * layer + table + tower + layer
     assert last == 2 * layer + table + tower + embedding + 128
@@ -67,15 +69,17 @@ def test_edges_tables_and_towers_lie_where_vllm_puts_them() -> None:
 def test_a_tied_head_is_the_embedding_and_a_copy_on_another_rank() -> None:
     """One rank holds it once; of two ranks each holds it."""
     tied = Weights((LAYER,) * 2, "l.{}.", (Embedding("embed", 64, 64),), (), is_tied=True)
-    (alone,) = tied.bytes_per_pipeline_rank(Plan(), "bfloat16")
-    halves = tied.bytes_per_pipeline_rank(Plan(layout=Layout(pipeline_parallel_size=2)), "bfloat16")
+    (alone,) = tied.bytes_per_pipeline_rank(EngineArgs(), "bfloat16")
+    halves = tied.bytes_per_pipeline_rank(
+        EngineArgs(layout=ParallelConfig(pipeline_parallel_size=2)), "bfloat16"
+    )
     assert sum(halves) == alone + 2 * 64 * 64 + 2000
 
 
 def test_the_language_model_alone_leaves_the_tower_out() -> None:
     """--language-model-only saves exactly the tower."""
-    (whole,) = MODEL.bytes_per_pipeline_rank(Plan(), "bfloat16")
-    (alone,) = MODEL.bytes_per_pipeline_rank(Plan(language_model_only=True), "bfloat16")
+    (whole,) = MODEL.bytes_per_pipeline_rank(EngineArgs(), "bfloat16")
+    (alone,) = MODEL.bytes_per_pipeline_rank(EngineArgs(language_model_only=True), "bfloat16")
     assert whole - alone == 14
 
 
@@ -87,8 +91,8 @@ def test_a_tower_whose_inputs_are_all_forbidden_is_left_out(
     limits: dict[str, int] | None, loaded: bool
 ) -> None:
     """`--limit-mm-per-prompt` of 0 for images and video: vLLM builds no tower."""
-    (size_in_bytes,) = MODEL.bytes_per_pipeline_rank(Plan(limit_mm_per_prompt=limits), "bfloat16")
-    (whole,) = MODEL.bytes_per_pipeline_rank(Plan(), "bfloat16")
+    (size_in_bytes,) = MODEL.bytes_per_pipeline_rank(EngineArgs(limit_mm_per_prompt=limits), "bfloat16")
+    (whole,) = MODEL.bytes_per_pipeline_rank(EngineArgs(), "bfloat16")
     assert (size_in_bytes == whole) is loaded
 
 
@@ -114,17 +118,23 @@ def test_experts_are_dealt_out_or_cut() -> None:
 
 def test_a_method_on_top_of_another_is_not_guessed() -> None:
     """A flag names the checkpoint's own method or an online one for a plain checkpoint; anything else is unknown."""
-    plain = MODEL.bytes_per_pipeline_rank(Plan(), "bfloat16")
-    assert MODEL.bytes_per_pipeline_rank(Plan(quantization="fp8"), "bfloat16") < plain
+    plain = MODEL.bytes_per_pipeline_rank(EngineArgs(), "bfloat16")
+    assert MODEL.bytes_per_pipeline_rank(EngineArgs(quantization="fp8"), "bfloat16") < plain
     with pytest.raises(NotUnderstoodError, match="gguf"):
-        MODEL.bytes_per_pipeline_rank(Plan(quantization="gguf"), "bfloat16")
+        MODEL.bytes_per_pipeline_rank(EngineArgs(quantization="gguf"), "bfloat16")
 
 
 def test_an_answer_remembered_is_the_answer_of_its_own_plan() -> None:
     """Asking for one layout does not change what another, or another model, answers."""
-    plans = [Plan(), Plan(dtype="float32"), Plan(quantization="fp8"), Plan(layout=Layout(2)), Plan()]
-    answers = [MODEL.bytes_per_pipeline_rank(plan, "bfloat16") for plan in plans]
+    plans = [
+        EngineArgs(),
+        EngineArgs(dtype="float32"),
+        EngineArgs(quantization="fp8"),
+        EngineArgs(layout=ParallelConfig(2)),
+        EngineArgs(),
+    ]
+    answers = [MODEL.bytes_per_pipeline_rank(engine_args, "bfloat16") for engine_args in plans]
     assert answers[0] == answers[-1]
     assert len(set(answers)) == 4
     lighter = replace(MODEL, towers=())
-    assert lighter.bytes_per_pipeline_rank(Plan(), "bfloat16")[0] == answers[0][0] - 14
+    assert lighter.bytes_per_pipeline_rank(EngineArgs(), "bfloat16")[0] == answers[0][0] - 14

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vllm_costmeter.core.exact import BlockNeed
+from vllm_costmeter.core.fit.vllm_counts import BlockNeed
 from vllm_costmeter.plugin.exact.block_need import block_need
 from vllm_costmeter.plugin.exact.messages import NotAskableError
 

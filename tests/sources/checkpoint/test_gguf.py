@@ -1,4 +1,4 @@
-"""GGUF files: a model and its quantised bytes from the header alone."""
+"""GGUF files: a model and its quantized bytes from the header alone."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from checkpoint_files import GGUF_LLAMA, gguf_bytes, gguf_tensor_bytes, gguf_ten
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.fit import fit
-from vllm_costmeter.core.gpu import Gpu
-from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.core.fit.fit import fit
+from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.sources.checkpoint.gguf import BLOCKS, read_gguf
-from vllm_costmeter.sources.local_model import local_model
+from vllm_costmeter.sources.models.local import local_model
 
 Q4_K = 12
 
 
-def test_a_gguf_file_is_a_model_with_its_quantised_bytes(tmp_path: Path) -> None:
+def test_a_gguf_file_is_a_model_with_its_quantized_bytes(tmp_path: Path) -> None:
     """Configuration, vocabulary and weights come from one header, alone or in a folder."""
     file = tmp_path / "model.gguf"
     write_gguf(file, GGUF_LLAMA, gguf_tensors())
@@ -30,18 +30,18 @@ def test_a_gguf_file_is_a_model_with_its_quantised_bytes(tmp_path: Path) -> None
         model = local_model(path)
         assert (model.architecture, model.quantization) == ("LlamaForCausalLM", "gguf")
         assert (model.sizes.vocab_size, model.max_model_len) == (32000, 4096)
-        assert model.weights_bytes(Plan()) == (gguf_tensor_bytes(),)
+        assert model.weights_bytes(EngineArgs()) == (gguf_tensor_bytes(),)
         assert model.weights_source == "gguf"
 
 
 def test_ranks_share_the_blocks(tmp_path: Path) -> None:
-    """Tensor parallelism halves them; naming the quantisation changes nothing."""
+    """Tensor parallelism halves them; naming the quantization changes nothing."""
     file = tmp_path / "model.gguf"
     write_gguf(file, GGUF_LLAMA, gguf_tensors())
     model = local_model(file)
-    half = model.weights_bytes(Plan(layout=Layout(2)))
+    half = model.weights_bytes(EngineArgs(layout=ParallelConfig(2)))
     assert half[0] == pytest.approx(gguf_tensor_bytes() / 2, rel=0.01)
-    assert model.weights_bytes(Plan(quantization="gguf")) == model.weights_bytes(Plan())
+    assert model.weights_bytes(EngineArgs(quantization="gguf")) == model.weights_bytes(EngineArgs())
 
 
 def test_an_unknown_architecture_has_exact_weights(tmp_path: Path) -> None:
@@ -52,9 +52,9 @@ def test_an_unknown_architecture_has_exact_weights(tmp_path: Path) -> None:
     model = local_model(file)
     assert (model.architecture, model.quantization) == ("llame", "gguf")
     assert "nearest: llama" in (model.not_understood or "")
-    for plan in (Plan(), Plan(quantization="gguf")):
-        assert model.weights_bytes(plan) == (gguf_tensor_bytes(),)
-    answers = [fit(model, Gpu("card", size), Plan()) for size in (gguf_tensor_bytes(), 24 << 30)]
+    for engine_args in (EngineArgs(), EngineArgs(quantization="gguf")):
+        assert model.weights_bytes(engine_args) == (gguf_tensor_bytes(),)
+    answers = [fit(model, GpuGroup("card", size), EngineArgs()) for size in (gguf_tensor_bytes(), 24 << 30)]
     assert [(each.verdict, each.known_weights_bytes) for each in answers] == [
         ("refused", gguf_tensor_bytes()),
         ("unknown", gguf_tensor_bytes()),
@@ -67,7 +67,7 @@ def test_layers_that_differ_are_not_guessed(tmp_path: Path) -> None:
     write_gguf(file, {**GGUF_LLAMA, "llama.attention.head_count_kv": [8, 4]}, gguf_tensors())
     model = local_model(file)
     assert "differs from layer to layer" in (model.not_understood or "")
-    assert model.weights_bytes(Plan()) == (gguf_tensor_bytes(),)
+    assert model.weights_bytes(EngineArgs()) == (gguf_tensor_bytes(),)
 
 
 @pytest.mark.parametrize(

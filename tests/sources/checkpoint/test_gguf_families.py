@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from checkpoint_files import write_gguf
 
-from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.sources.checkpoint.gguf import read_gguf
 from vllm_costmeter.sources.checkpoint.gguf_config import config_of
-from vllm_costmeter.sources.local_model import local_model
 from vllm_costmeter.sources.model_config import model_from_config
+from vllm_costmeter.sources.models.local import local_model
 
 DATA = Path(__file__).parents[2] / "data"
 SMALL = {
@@ -158,8 +158,8 @@ def test_metadata_are_the_config_they_were_written_from(
     assert found.max_model_len == original.max_model_len
     assert found.sizes == original.sizes
     assert found.is_tied == original.is_tied
-    for layout in (Layout(), Layout(2)):
-        ours, theirs = (model.weights_bytes(Plan(layout=layout)) for model in (found, original))
+    for layout in (ParallelConfig(), ParallelConfig(2)):
+        ours, theirs = (model.weights_bytes(EngineArgs(layout=layout)) for model in (found, original))
         assert ours == pytest.approx(theirs, rel=0.02)
 
 
@@ -185,7 +185,7 @@ def test_gemma_3_is_loaded_with_the_image_encoder_beside_it(tmp_path: Path) -> N
     assert (alone.architecture, both.architecture) == ("Gemma3ForCausalLM", original.architecture)
     assert both.attention == original.attention
     assert both.is_multimodal == original.is_multimodal
-    assert [model.weights_bytes(Plan()) for model in (alone, both)] == [
+    assert [model.weights_bytes(EngineArgs()) for model in (alone, both)] == [
         (model_bytes,),
         (model_bytes + encoder_bytes,),
     ]

@@ -1,4 +1,4 @@
-"""Which GGUF files are a model: one, the parts of a split one, a folder, or a folder and a quantisation."""
+"""Which GGUF files are a model: one, the parts of a split one, a folder, or a folder and a quantization."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from checkpoint_files import GGUF_LLAMA, TINY_LLAMA, gguf_tensor_bytes, gguf_tensors, write_gguf
 
+from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.plan import Plan
-from vllm_costmeter.sources.local_model import local_model
-from vllm_costmeter.sources.model_source import open_model
+from vllm_costmeter.sources.models.local import local_model
+from vllm_costmeter.sources.models.open import open_model
 
 Q4_K = 12
 
@@ -30,12 +30,12 @@ def write_parts(folder: Path, parts: int = 3) -> list[Path]:
 
 
 def test_a_split_file_is_one_model(tmp_path: Path) -> None:
-    """Named by any of its parts, by its folder, or by folder and quantisation, as vLLM takes it."""
+    """Named by any of its parts, by its folder, or by folder and quantization, as vLLM takes it."""
     files = write_parts(tmp_path)
     (tmp_path / "mmproj-F16.gguf").write_bytes(b"an image encoder")
     for path in (*files, tmp_path, Path(f"{tmp_path}:Q4_K_M")):
         model = local_model(path)
-        assert model.weights_bytes(Plan()) == (gguf_tensor_bytes(),)
+        assert model.weights_bytes(EngineArgs()) == (gguf_tensor_bytes(),)
         assert (model.not_understood, model.is_tied) == (None, False)
 
 
@@ -51,18 +51,18 @@ def test_a_missing_part_is_named(tmp_path: Path) -> None:
 
 
 def test_several_models_in_a_folder_are_told_apart(tmp_path: Path) -> None:
-    """The fault names them; the quantisation chooses, and one that is not there is said so."""
+    """The fault names them; the quantization chooses, and one that is not there is said so."""
     write_parts(tmp_path)
     write_gguf(tmp_path / "model-Q8_0.gguf", GGUF_LLAMA, {"output.weight": ((256, 4), Q4_K)})
     with pytest.raises(BadInputError, match=r"holds 2 GGUF models \(model-Q8_0\.gguf, model-Q4_K_M-00001"):
         local_model(tmp_path)
-    assert local_model(Path(f"{tmp_path}:Q8_0")).weights_bytes(Plan()) == (576,)
+    assert local_model(Path(f"{tmp_path}:Q8_0")).weights_bytes(EngineArgs()) == (576,)
     with pytest.raises(BadInputError, match="no GGUF file is of 'Q2_K'"):
         local_model(Path(f"{tmp_path}:Q2_K"))
 
 
 def test_a_config_beside_the_file_is_the_models_own(tmp_path: Path) -> None:
-    """As vLLM 0.24 and newer read it: any family, the file's own tokens and head, and no other quantisation."""
+    """As vLLM 0.24 and newer read it: any family, the file's own tokens and head, and no other quantization."""
     file = tmp_path / "model.gguf"
     unknown = {"general.architecture": "qwen3next", "tokenizer.ggml.tokens": ["a"] * 32000}
     write_gguf(file, unknown, gguf_tensors())
@@ -73,7 +73,7 @@ def test_a_config_beside_the_file_is_the_models_own(tmp_path: Path) -> None:
         model = local_model(path)
         assert (model.architecture, model.quantization) == ("LlamaForCausalLM", "gguf")
         assert (model.sizes.vocab_size, model.is_tied) == (32000, False)
-        assert model.weights_bytes(Plan()) == (gguf_tensor_bytes(),)
+        assert model.weights_bytes(EngineArgs()) == (gguf_tensor_bytes(),)
         assert len(model.attention.layers) == 2
 
 

@@ -11,9 +11,9 @@ import pytest
 from checkpoint_files import TINY_LLAMA, write_checkpoint, write_raw
 from hub_stand_in import COMMIT, Hub, hub
 
+from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.sources.checkpoint.hub import config_from_hub, model_from_hub
 from vllm_costmeter.sources.checkpoint.hub_cache import HubCache
 from vllm_costmeter.sources.checkpoint.hub_client import HubClient
@@ -68,7 +68,7 @@ def shards(folder: Path) -> int:
 def test_weights_are_exact_and_nothing_is_downloaded(server: Hub, reader: Reader) -> None:
     """Three requests and one per shard; 0.7 GiB of weights cost some kilobytes."""
     model = reader.read()
-    assert model.weights_bytes(Plan()) == (shards(server.folders["org/tiny"]),)
+    assert model.weights_bytes(EngineArgs()) == (shards(server.folders["org/tiny"]),)
     assert (model.id, model.weights_source) == ("org/tiny", "safetensors")
     assert len(server.requests) == 3 + 3
     assert server.bytes_sent < 50_000
@@ -88,7 +88,7 @@ def test_a_second_look_at_a_revision_asks_nothing(server: Hub, reader: Reader) -
     """A branch for an hour, a commit for ever; after an hour a branch costs one request."""
     first = reader.read()
     asked = len(server.requests)
-    assert reader.read().weights_bytes(Plan()) == first.weights_bytes(Plan())
+    assert reader.read().weights_bytes(EngineArgs()) == first.weights_bytes(EngineArgs())
     reader.read(revision=COMMIT)
     assert len(server.requests) == asked
     reader.now += 7200
@@ -107,18 +107,18 @@ def test_a_single_file_needs_no_index(server: Hub, reader: Reader, tmp_path: Pat
     """Listing, config.json, one header."""
     total = write_checkpoint(tmp_path / "one")
     server.folders["org/one"] = tmp_path / "one"
-    assert reader.read("org/one").weights_bytes(Plan()) == (total,)
+    assert reader.read("org/one").weights_bytes(EngineArgs()) == (total,)
     assert len(server.requests) == 3
 
 
-def test_quantisation_in_a_file_of_its_own_takes_the_indexs_place(
+def test_quantization_in_a_file_of_its_own_takes_the_indexs_place(
     server: Hub, reader: Reader, tmp_path: Path
 ) -> None:
     """Still at most three requests beside the headers."""
-    write_checkpoint(tmp_path / "quantised", shards=2)
-    (tmp_path / "quantised" / "hf_quant_config.json").write_text('{"quantization": {"quant_algo": "FP8"}}')
-    server.folders["org/quantised"] = tmp_path / "quantised"
-    assert reader.read("org/quantised").quantization == "modelopt"
+    write_checkpoint(tmp_path / "quantized", shards=2)
+    (tmp_path / "quantized" / "hf_quant_config.json").write_text('{"quantization": {"quant_algo": "FP8"}}')
+    server.folders["org/quantized"] = tmp_path / "quantized"
+    assert reader.read("org/quantized").quantization == "modelopt"
     assert len(server.requests) == 3 + 2
 
 
@@ -133,14 +133,14 @@ def test_a_header_longer_than_expected_costs_one_more_request(
     header = json.dumps({"__metadata__": {"words": "x" * 300_000}, "lm_head.weight": entry})
     write_raw(folder / "model.safetensors", header.encode(), 2000)
     server.folders["org/wordy"] = folder
-    assert reader.read("org/wordy").weights_bytes(Plan()) == (2000,)
+    assert reader.read("org/wordy").weights_bytes(EngineArgs()) == (2000,)
     assert len(server.requests) == 4
 
 
 def test_a_server_without_ranges_is_not_read_to_the_end(server: Hub, reader: Reader) -> None:
     """The first bytes are taken and the connection is closed."""
     server.ignores_ranges = True
-    assert reader.read().weights_bytes(Plan()) == (shards(server.folders["org/tiny"]),)
+    assert reader.read().weights_bytes(EngineArgs()) == (shards(server.folders["org/tiny"]),)
 
 
 def test_a_private_repository_needs_its_token(server: Hub, reader: Reader) -> None:
@@ -196,7 +196,7 @@ def test_what_was_seen_before_stands_in(server: Hub, reader: Reader) -> None:
     reader.now += 86_400
     server.broken = 503
     later = reader.read()
-    assert later.weights_bytes(Plan()) == first.weights_bytes(Plan())
+    assert later.weights_bytes(EngineArgs()) == first.weights_bytes(EngineArgs())
     assert "cannot be reached" in later.notes[-1]
 
 
@@ -241,7 +241,7 @@ def test_a_corrupt_cache_is_as_good_as_none(server: Hub, reader: Reader, tmp_pat
     first = reader.read()
     for file in (tmp_path / "cache").iterdir():
         file.write_text(file.read_text()[:20])
-    assert reader.read().weights_bytes(Plan()) == first.weights_bytes(Plan())
+    assert reader.read().weights_bytes(EngineArgs()) == first.weights_bytes(EngineArgs())
     asked = len(server.requests)
     (tmp_path / "cache").chmod(0o777)
     reader.read()

@@ -14,11 +14,11 @@ from checkpoint_files import TINY_LLAMA, header, llama_shapes, write_checkpoint,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.sources.checkpoint.local import checkpoint_in
 from vllm_costmeter.sources.checkpoint.safetensors_header import header_length, parse_header
-from vllm_costmeter.sources.local_model import local_model
+from vllm_costmeter.sources.models.local import local_model
 
 
 @pytest.mark.parametrize("shards", [1, 3])
@@ -26,7 +26,7 @@ def test_weights_are_the_files_own_bytes(tmp_path: Path, shards: int) -> None:
     """One file or several with an index: on one GPU the weights are the tensors' bytes, to the byte."""
     total = write_checkpoint(tmp_path, shards=shards)
     model = local_model(tmp_path)
-    assert model.weights_bytes(Plan()) == (total,)
+    assert model.weights_bytes(EngineArgs()) == (total,)
     assert (model.weights_source, model.weights_error, model.notes) == ("safetensors", 0.0, ())
 
 
@@ -35,25 +35,27 @@ def test_what_vllm_allocates_beside_the_files_is_not_lost(tmp_path: Path) -> Non
     write_checkpoint(tmp_path)
     exact, described = local_model(tmp_path), local_model(tmp_path / "config.json")
     assert (
-        exact.weights_bytes(Plan())[0] + exact.converted_bytes(Plan())[0]
-        == described.weights_bytes(Plan())[0]
+        exact.weights_bytes(EngineArgs())[0] + exact.converted_bytes(EngineArgs())[0]
+        == described.weights_bytes(EngineArgs())[0]
     )
 
 
-@pytest.mark.parametrize("layout", [Layout(2), Layout(1, 2), Layout(2, 2)])
-def test_ranks_share_the_files_as_the_model_divides(tmp_path: Path, layout: Layout) -> None:
+@pytest.mark.parametrize("layout", [ParallelConfig(2), ParallelConfig(1, 2), ParallelConfig(2, 2)])
+def test_ranks_share_the_files_as_the_model_divides(tmp_path: Path, layout: ParallelConfig) -> None:
     """Tensor and pipeline ranks hold what the model's own division gives them, up to the buffers' share."""
     write_checkpoint(tmp_path)
     exact, described = local_model(tmp_path), local_model(tmp_path / "config.json")
-    plan = Plan(layout=layout)
-    for own, whole in zip(exact.weights_bytes(plan), described.weights_bytes(plan), strict=True):
+    engine_args = EngineArgs(layout=layout)
+    for own, whole in zip(
+        exact.weights_bytes(engine_args), described.weights_bytes(engine_args), strict=True
+    ):
         assert own == pytest.approx(whole, rel=2e-3)
 
 
 def test_a_float32_checkpoint_is_served_in_half_its_bytes(tmp_path: Path) -> None:
     """vLLM's `--dtype auto` casts float32 to bfloat16."""
     total = write_checkpoint(tmp_path, {"torch_dtype": "float32"}, dtype="F32")
-    assert local_model(tmp_path).weights_bytes(Plan()) == (total // 2,)
+    assert local_model(tmp_path).weights_bytes(EngineArgs()) == (total // 2,)
 
 
 def test_what_vllm_does_not_load_is_not_counted(tmp_path: Path) -> None:
@@ -68,7 +70,7 @@ def test_what_vllm_does_not_load_is_not_counted(tmp_path: Path) -> None:
     }
     write_safetensors(tmp_path / "model.safetensors", {**shapes, **extra})
     counted = sum(2 * _product(shape) for shape in shapes.values()) - head
-    assert local_model(tmp_path).weights_bytes(Plan()) == (counted,)
+    assert local_model(tmp_path).weights_bytes(EngineArgs()) == (counted,)
 
 
 def _product(shape: tuple[int, ...]) -> int:
@@ -81,7 +83,7 @@ def test_an_embedder_has_no_output_head(tmp_path: Path) -> None:
     (tmp_path / "modules.json").write_text("[]")
     model = local_model(tmp_path)
     assert model.is_pooling
-    assert model.weights_bytes(Plan()) == (total - 32000 * 2048 * 2,)
+    assert model.weights_bytes(EngineArgs()) == (total - 32000 * 2048 * 2,)
     assert model.notes == ()
 
 
@@ -89,7 +91,7 @@ def test_files_of_another_model_are_said_so(tmp_path: Path) -> None:
     """The files' bytes are the weights, and the answer warns that config.json describes something else."""
     total = write_checkpoint(tmp_path, {"num_hidden_layers": 40})
     model = local_model(tmp_path)
-    assert model.weights_bytes(Plan()) == (total,)
+    assert model.weights_bytes(EngineArgs()) == (total,)
     assert "one of them is of another model" in model.notes[0]
     assert model.weights_error > 1e-3
 
@@ -98,7 +100,7 @@ def test_an_unknown_architecture_has_exact_weights(tmp_path: Path) -> None:
     """Its weights are known on one GPU; the model says that the rest is not."""
     total = write_checkpoint(tmp_path, {"architectures": ["NeverSeenForCausalLM"]})
     model = local_model(tmp_path)
-    assert model.weights_bytes(Plan()) == (total,)
+    assert model.weights_bytes(EngineArgs()) == (total,)
     assert "NeverSeenForCausalLM" in (model.not_understood or "")
 
 

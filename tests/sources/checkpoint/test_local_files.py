@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from checkpoint_files import llama_shapes, write_checkpoint, write_safetensors
 
+from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.sources.checkpoint.local import checkpoint_in
-from vllm_costmeter.sources.local_model import local_model
+from vllm_costmeter.sources.models.local import local_model
 
 
 def test_mistrals_second_copy_is_not_added(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_what_the_index_does_not_list_is_not_loaded(tmp_path: Path) -> None:
     """A stray file is not counted; a shard of the set itself that no tensor is in is a fault of the index."""
     total = write_checkpoint(tmp_path, shards=3)
     write_safetensors(tmp_path / "extra.safetensors", {"model.norm.weight": (4096,)})
-    assert local_model(tmp_path).weights_bytes(Plan()) == (total,)
+    assert local_model(tmp_path).weights_bytes(EngineArgs()) == (total,)
     index = tmp_path / "model.safetensors.index.json"
     weight_map = json.loads(index.read_text())["weight_map"]
     some = {tensor: file for tensor, file in weight_map.items() if "00002-of" not in file}

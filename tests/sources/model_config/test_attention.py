@@ -188,7 +188,7 @@ def test_what_an_architecture_needs_is_asked_for_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quantisation", "expected"),
+    ("quantization", "expected"),
     [
         ({"quant_method": "modelopt", "kv_cache_quant_algo": "FP8"}, "fp8_e4m3"),
         ({"quant_method": "modelopt_fp4", "quantization": {"kv_cache_quant_algo": "NVFP4"}}, "nvfp4"),
@@ -204,11 +204,11 @@ def test_what_an_architecture_needs_is_asked_for_by_name() -> None:
         ({"quant_method": "fp8"}, None),
     ],
 )
-def test_a_quantised_checkpoint_may_ask_for_its_cache_dtype(
-    quantisation: dict[str, Any], expected: str | None
+def test_a_quantized_checkpoint_may_ask_for_its_cache_dtype(
+    quantization: dict[str, Any], expected: str | None
 ) -> None:
-    """ModelOpt and llm-compressor say so in the quantisation section; others never do."""
-    values = {**DENSE, "quantization_config": quantisation}
+    """ModelOpt and llm-compressor say so in the quantization section; others never do."""
+    values = {**DENSE, "quantization_config": quantization}
     assert model_attention(ConfigReader(values), "LlamaForCausalLM").kv_cache_dtype == expected
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
-from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.sources.model_config.attention import architecture_of, model_attention
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
@@ -32,10 +32,10 @@ def test_the_logged_tokens_lie_within_the_rounding_of_the_logged_pool(row: dict[
     reader = ConfigReader(json.loads((DATA / "models" / row["config"] / "config.json").read_text()))
     cache = kv_cache(
         model_attention(reader, architecture_of(reader)),
-        Plan(
+        EngineArgs(
             dtype=row["dtype"],
             kv_cache_dtype=row["kv_cache_dtype"],
-            layout=Layout(tensor_parallel_size=int(row["tp"])),
+            layout=ParallelConfig(tensor_parallel_size=int(row["tp"])),
         ),
         kv_rules(row["vllm"]),
         max_num_batched_tokens=int(row["max_num_batched_tokens"]),

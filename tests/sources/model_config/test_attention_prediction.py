@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
 from vllm_costmeter.core.model.attention import (
@@ -16,11 +17,10 @@ from vllm_costmeter.core.model.attention import (
     SlidingWindow,
     SparseIndexer,
 )
-from vllm_costmeter.core.plan import Layout, Plan
-from vllm_costmeter.sources.drafter import with_drafter
 from vllm_costmeter.sources.model_config import read_model
 from vllm_costmeter.sources.model_config.attention_prediction import prediction_layers
 from vllm_costmeter.sources.model_config.reader import ConfigReader
+from vllm_costmeter.sources.models.drafter import with_drafter
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 LLAMA = {"hidden_size": 4096, "num_hidden_layers": 4, "num_attention_heads": 32, "num_key_value_heads": 8}
@@ -70,9 +70,11 @@ def test_prediction_layers_without_rules_are_unknown() -> None:
 def test_the_drafter_lives_on_the_last_pipeline_rank() -> None:
     """It does not move the boundaries of the model's own layers."""
     model = read_model(MODELS / "deepseek-ai__DeepSeek-V3")
-    plan = Plan(layout=Layout(pipeline_parallel_size=2), speculative_config={"method": "mtp"})
+    engine_args = EngineArgs(
+        layout=ParallelConfig(pipeline_parallel_size=2), speculative_config={"method": "mtp"}
+    )
     plain, with_mtp = (
-        kv_cache(each.attention, plan, kv_rules("0.32.0"), max_num_batched_tokens=8192).bytes_per_block
-        for each in (model, with_drafter(model, plan))
+        kv_cache(each.attention, engine_args, kv_rules("0.32.0"), max_num_batched_tokens=8192).bytes_per_block
+        for each in (model, with_drafter(model, engine_args))
     )
     assert with_mtp == (plain[0], plain[1] // 30 * 31)

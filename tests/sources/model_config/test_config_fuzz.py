@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.sources.model_config import model_from_config
 
 DATA = Path(__file__).parents[2] / "data" / "models"
@@ -35,9 +35,9 @@ ODD = st.one_of(
     st.dictionaries(st.text(max_size=8), st.integers(), max_size=3),
 )
 PLANS = st.builds(
-    Plan,
+    EngineArgs,
     layout=st.builds(
-        Layout,
+        ParallelConfig,
         tensor_parallel_size=st.sampled_from([1, 2, 3, 8, 64]),
         pipeline_parallel_size=st.sampled_from([1, 2, 5]),
         data_parallel_size=st.sampled_from([1, 2]),
@@ -57,16 +57,16 @@ def sections(values: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def weigh(values: Any, plan: Plan) -> None:
+def weigh(values: Any, engine_args: EngineArgs) -> None:
     """A model with weights, or one of the two errors, within a second."""
     started = time.process_time()
     said = ""
     try:
         model = model_from_config(values, "fuzzed")
-        assert all(size >= 0 for size in model.weights_bytes(plan))
+        assert all(size >= 0 for size in model.weights_bytes(engine_args))
         assert model.parameters is None or model.parameters >= 0
-        assert all(size >= 0 for size in model.allocator_slack_bytes(plan))
-        assert model.prediction is None or model.prediction.bytes_on_last_rank(plan) >= 0
+        assert all(size >= 0 for size in model.allocator_slack_bytes(engine_args))
+        assert model.prediction is None or model.prediction.bytes_on_last_rank(engine_args) >= 0
     except (BadInputError, NotUnderstoodError) as error:
         said = str(error)
     assert "\n" not in said
@@ -75,9 +75,9 @@ def weigh(values: Any, plan: Plan) -> None:
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(data=st.data(), name=st.sampled_from(NAMES), plan=PLANS)
+@given(data=st.data(), name=st.sampled_from(NAMES), engine_args=PLANS)
 def test_a_published_config_with_fields_removed_or_retyped(
-    data: st.DataObject, name: str, plan: Plan
+    data: st.DataObject, name: str, engine_args: EngineArgs
 ) -> None:
     """Up to three fields anywhere are dropped or hold something odd."""
     values = copy.deepcopy(CONFIGS[name])
@@ -89,7 +89,7 @@ def test_a_published_config_with_fields_removed_or_retyped(
                 del section[key]
             else:
                 section[key] = data.draw(ODD)
-    weigh(values, plan)
+    weigh(values, engine_args)
 
 
 @settings(max_examples=100, deadline=None)
@@ -98,16 +98,16 @@ def test_a_published_config_with_fields_removed_or_retyped(
         st.sampled_from(["architectures", "hidden_size", "text_config", "quantization_config", "dtype"]),
         st.one_of(ODD, st.just(["LlamaForCausalLM"]), st.just(["Gemma4ForConditionalGeneration"])),
     ),
-    plan=PLANS,
+    engine_args=PLANS,
 )
-def test_an_arbitrary_object(values: dict[str, Any], plan: Plan) -> None:
+def test_an_arbitrary_object(values: dict[str, Any], engine_args: EngineArgs) -> None:
     """Nothing but a few keys with odd values."""
-    weigh(values, plan)
+    weigh(values, engine_args)
 
 
 @settings(max_examples=150, deadline=None)
 @given(section=st.data(), name=st.sampled_from(["meta-llama__Llama-3.1-8B-Instruct", "Qwen__Qwen3-30B-A3B"]))
-def test_an_arbitrary_quantisation_section(section: st.DataObject, name: str) -> None:
+def test_an_arbitrary_quantization_section(section: st.DataObject, name: str) -> None:
     """Methods, lists and groups in any combination."""
     names = st.lists(st.sampled_from(["lm_head", "re:.*mlp.*", "re:(", "model.layers.1*", "Linear", "", 3]))
     group = st.dictionaries(
@@ -156,4 +156,7 @@ def test_an_arbitrary_quantisation_section(section: st.DataObject, name: str) ->
             },
         )
     )
-    weigh(CONFIGS[name] | {"quantization_config": drawn}, Plan(layout=Layout(tensor_parallel_size=2)))
+    weigh(
+        CONFIGS[name] | {"quantization_config": drawn},
+        EngineArgs(layout=ParallelConfig(tensor_parallel_size=2)),
+    )

@@ -5,29 +5,29 @@ from __future__ import annotations
 import pytest
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.quantisation.scheme import PLAIN, Quantisation
-from vllm_costmeter.sources.model_config.quantisation import quantisation_of
+from vllm_costmeter.core.quantization.scheme import PLAIN, Quantization
+from vllm_costmeter.sources.model_config.quantization import quantization_of
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 QKV = ("q_proj", "k_proj", "v_proj")
 
 
-def read(**section: object) -> Quantisation:
+def read(**section: object) -> Quantization:
     root = ConfigReader(
         {"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128, **section}}
     )
-    return quantisation_of(root, root, ())
+    return quantization_of(root, root, ())
 
 
 def test_the_first_rule_that_matches_applies() -> None:
-    """A negative one leaves the module alone, even where a later one would quantise it."""
+    """A negative one leaves the module alone, even where a later one would quantize it."""
     found = read(dynamic={"-:.*o_proj": {}, ".*layers\\.1\\..*": {"bits": 8}})
     assert found.linear_scheme("model.layers.1.self_attn.o_proj", ()) is PLAIN
     eight = found.linear_scheme("model.layers.1.mlp.down_proj", ())
     assert eight != found.linear_scheme("model.layers.11.mlp.down_proj", ())
 
 
-def test_projections_that_vllm_fuses_are_quantised_together_or_not_at_all() -> None:
+def test_projections_that_vllm_fuses_are_quantized_together_or_not_at_all() -> None:
     """A list with one of three is refused, as vLLM refuses it."""
     name = "model.layers.0.self_attn.qkv_proj"
     with pytest.raises(BadInputError, match="some but not all"):

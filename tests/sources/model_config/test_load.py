@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.sources.model_config import read_model
 
 TINY = {
@@ -34,16 +34,18 @@ def test_a_folder_and_its_config_are_the_same_model(tmp_path: Path) -> None:
     """`costmeter check FOLDER` and `costmeter check FOLDER/config.json` weigh the same."""
     write(tmp_path, json.dumps(TINY))
     whole = read_model(tmp_path, "tiny")
-    assert read_model(tmp_path / "config.json", "tiny").weights_bytes(Plan()) == whole.weights_bytes(Plan())
+    assert read_model(tmp_path / "config.json", "tiny").weights_bytes(EngineArgs()) == whole.weights_bytes(
+        EngineArgs()
+    )
     assert whole.id == "tiny"
 
 
-def test_quantisation_may_lie_in_a_file_of_its_own(tmp_path: Path) -> None:
+def test_quantization_may_lie_in_a_file_of_its_own(tmp_path: Path) -> None:
     """ModelOpt's hf_quant_config.json beside config.json halves the linear layers."""
     plain = read_model(write(tmp_path, json.dumps(TINY)))
     (tmp_path / "hf_quant_config.json").write_text(json.dumps({"quantization": {"quant_algo": "FP8"}}))
     assert read_model(tmp_path).quantization == "modelopt"
-    assert read_model(tmp_path).weights_bytes(Plan()) < plain.weights_bytes(Plan())
+    assert read_model(tmp_path).weights_bytes(EngineArgs()) < plain.weights_bytes(EngineArgs())
 
 
 def test_a_sentence_transformers_folder_has_no_output_head(tmp_path: Path) -> None:
@@ -52,7 +54,7 @@ def test_a_sentence_transformers_folder_has_no_output_head(tmp_path: Path) -> No
     (tmp_path / "modules.json").write_text("[]")
     embedder = read_model(tmp_path)
     assert embedder.is_pooling
-    assert causal.weights_bytes(Plan())[0] - embedder.weights_bytes(Plan())[0] == 2 * 1024 * 256
+    assert causal.weights_bytes(EngineArgs())[0] - embedder.weights_bytes(EngineArgs())[0] == 2 * 1024 * 256
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,7 @@ def test_a_sentence_transformers_folder_has_no_output_head(tmp_path: Path) -> No
 def test_a_faulty_config_is_one_line_that_says_what_is_wrong(tmp_path: Path, text: str, says: str) -> None:
     """Empty, truncated, no object, too deep, too large, strings or nonsense for numbers."""
     with pytest.raises(BadInputError, match=r"^[^\n]{1,400}$") as caught:
-        read_model(write(tmp_path, text)).weights_bytes(Plan())
+        read_model(write(tmp_path, text)).weights_bytes(EngineArgs())
     assert says in str(caught.value)
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.parts import LinearShape
-from vllm_costmeter.core.plan import Layout, Plan
-from vllm_costmeter.core.quantisation.torchao import TorchAo
+from vllm_costmeter.core.quantization.schemes.torchao import TorchAo
 from vllm_costmeter.sources.model_config import model_from_config
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 from vllm_costmeter.sources.model_config.torchao import torchao
@@ -31,8 +31,8 @@ def read(type_: str, data: dict[str, Any], version: int = 2) -> TorchAo:
     return torchao(ConfigReader({"quant_method": "torchao", "quant_type": {"default": default}}))
 
 
-def linear_bytes(quantisation: TorchAo, name: str = "model.layers.0.self_attn.qkv_proj") -> int:
-    return sum(quantisation.linear_scheme(name, ()).linear_tensors(SHAPE))
+def linear_bytes(quantization: TorchAo, name: str = "model.layers.0.self_attn.qkv_proj") -> int:
+    return sum(quantization.linear_scheme(name, ()).linear_tensors(SHAPE))
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line["name"])
@@ -40,12 +40,12 @@ def test_a_checkpoint_weighs_what_vllm_builds(line: dict[str, Any]) -> None:
     """To the byte, or refused where torchao refuses: each type, granularity and list of modules."""
     model = model_from_config(line["config"], line["name"])
     for answer in line["answers"]:
-        plan = Plan(layout=Layout(answer["tp"]))
+        engine_args = EngineArgs(layout=ParallelConfig(answer["tp"]))
         if answer["weights_bytes"] is None:
             with pytest.raises(BadInputError, match="torchao refuses"):
-                model.weights_bytes(plan)
+                model.weights_bytes(engine_args)
         else:
-            assert model.weights_bytes(plan) == (answer["weights_bytes"],)
+            assert model.weights_bytes(engine_args) == (answer["weights_bytes"],)
 
 
 def test_int4_is_half_a_byte_and_four_bytes_a_group() -> None:
@@ -63,8 +63,8 @@ def test_names_are_matched_as_vllm_matches_them() -> None:
     int8 = {"_type": "Int8WeightOnlyConfig", "_version": 2, "_data": {}}
     by_name = {"re:.*layers\\.1\\..*": int8, "model.layers.1.mlp.down_proj": None, "_default": None}
     found = read("ModuleFqnToConfig", {"module_fqn_to_config": by_name}, version=1)
-    plain, quantised = 2 * 4096 * 6144, 4096 * 6144 + 6144 * 5
-    assert linear_bytes(found, "model.layers.1.mlp.up_proj") == quantised
+    plain, quantized = 2 * 4096 * 6144, 4096 * 6144 + 6144 * 5
+    assert linear_bytes(found, "model.layers.1.mlp.up_proj") == quantized
     assert linear_bytes(found, "model.layers.1.mlp.down_proj") == plain
     assert linear_bytes(found, "model.layers.11.mlp.up_proj") == plain
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.sources.model_config import model_from_config
 
 LINES: list[dict[str, Any]] = [
@@ -28,7 +28,7 @@ TOLERANCE = 5e-5
 def test_a_family_weighs_what_vllm_builds(line: dict[str, Any]) -> None:
     """Encoders, rerankers, hybrids, encoder-decoders and vision towers, on one of two ranks."""
     model = model_from_config(line["config"], line["name"])
-    (ours,) = model.weights_bytes(Plan(layout=Layout(tensor_parallel_size=line["tp"])))
+    (ours,) = model.weights_bytes(EngineArgs(layout=ParallelConfig(tensor_parallel_size=line["tp"])))
     assert ours == pytest.approx(line["weights_bytes"], rel=TOLERANCE)
     if line["name"] != "granitemoehybrid":
         assert ours == line["weights_bytes"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.sources.model_config import model_from_config
 
 DATA = Path(__file__).parents[2] / "data"
@@ -32,13 +32,17 @@ def boots() -> list[dict[str, str]]:
 def test_a_server_logs_the_weights_we_predict(boot: dict[str, str]) -> None:
     """Tensors, conversion and the allocator's rounding together are the logged number, per pipeline rank."""
     values = json.loads((DATA / "models" / boot["config"] / "config.json").read_text())
-    plan = Plan(
-        layout=Layout(int(boot["tp"]), int(boot["pp"]), int(boot["dp"])),
+    engine_args = EngineArgs(
+        layout=ParallelConfig(int(boot["tp"]), int(boot["pp"]), int(boot["dp"])),
         dtype=boot["dtype"],
         quantization=boot["quant"] or None,
     )
     model = model_from_config(values, boot["config"])
-    parts = (model.weights_bytes(plan), model.converted_bytes(plan), model.allocator_slack_bytes(plan))
+    parts = (
+        model.weights_bytes(engine_args),
+        model.converted_bytes(engine_args),
+        model.allocator_slack_bytes(engine_args),
+    )
     ranks = [sum(rank) / 2**30 for rank in zip(*parts, strict=True)]
     logged = float(boot["weights_gib"])
     allowed = max(ROUNDING_GIB, logged * WIDER.get(boot["config"], 0))

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.plan import Layout, Plan
 from vllm_costmeter.sources.model_config import model_from_config
 
 DATA = Path(__file__).parents[2] / "data"
@@ -26,9 +26,9 @@ def config_of(name: str) -> dict[str, Any]:
     return found
 
 
-def plan_of(line: dict[str, Any]) -> Plan:
+def plan_of(line: dict[str, Any]) -> EngineArgs:
     """The oracle's models were built under --enforce-eager, which shows in the tables of scaled latent attention."""
-    return Plan(layout=Layout(tensor_parallel_size=line["tp"]), enforce_eager=True)
+    return EngineArgs(layout=ParallelConfig(tensor_parallel_size=line["tp"]), enforce_eager=True)
 
 
 def name(line: dict[str, Any]) -> str:
@@ -66,7 +66,10 @@ def test_what_vllm_refuses_or_does_not_know_is_an_error_of_ours_too(line: dict[s
 def test_tables_of_scaled_latent_attention_are_halved_where_kernels_are_compiled() -> None:
     """DeepSeek V2 Lite on the default, compiled server: 163840 positions of 64 values at two bytes, not four."""
     model = model_from_config(config_of("deepseek-ai__DeepSeek-V2-Lite-Chat"), "V2-Lite")
-    (eager,), (compiled,) = model.weights_bytes(Plan(enforce_eager=True)), model.weights_bytes(Plan())
+    (eager,), (compiled,) = (
+        model.weights_bytes(EngineArgs(enforce_eager=True)),
+        model.weights_bytes(EngineArgs()),
+    )
     assert eager - compiled == 163840 * 64 * 2
 
 

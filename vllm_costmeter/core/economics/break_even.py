@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
-from vllm_costmeter.core.economics.hourly import OwnedTerms
+from vllm_costmeter.core.pricing.hourly import OwnedTerms
 
 DAYS_PER_MONTH = Fraction(365, 12)
 MOST_MONTHS = 1200

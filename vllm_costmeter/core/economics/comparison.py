@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
-from vllm_costmeter.core.card import Card
 from vllm_costmeter.core.economics.break_even import BreakEven
 from vllm_costmeter.core.economics.plan import MonthlyPlan, Use, saving
+from vllm_costmeter.core.gpu.spec import GpuSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Line:
     """One use of a plan with what was looked up for it."""
 
     use: Use
-    card: Card
+    card: GpuSpec
     price_source: str
     largest_model: str | None
     """Of the asked models in the asked precision the one with the most parameters that fits; None: none does."""

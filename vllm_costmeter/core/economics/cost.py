@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from vllm_costmeter.core.economics.hourly import Convention, HourlyCost, usd_per_million_tokens
+from vllm_costmeter.core.pricing.hourly import Convention, HourlyCost, usd_per_million_tokens
 
 
 @dataclass(frozen=True, slots=True)

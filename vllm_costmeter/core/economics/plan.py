@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from vllm_costmeter.core.economics.hourly import HourlyCost
-from vllm_costmeter.core.economics.money import cents
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.price import HOURS_PER_MONTH
+from vllm_costmeter.core.pricing.hourly import HourlyCost
+from vllm_costmeter.core.pricing.money import cents
+from vllm_costmeter.core.pricing.price import HOURS_PER_MONTH
 
 Purpose = Literal["serving", "training"]
 HOURS_IN_LONGEST_MONTH = 744  # 31 x 24

@@ -7,7 +7,7 @@ Mirrors `_get_backend_priorities` of vLLM's `platforms/cuda.py` and the backends
 from __future__ import annotations
 
 from vllm_costmeter.core.errors import CardCannotError, NotUnderstoodError
-from vllm_costmeter.core.kv_cache.dtypes import is_quantised
+from vllm_costmeter.core.kv_cache.dtypes import is_quantized
 
 DEFAULT_BLOCK_TOKENS = 16  # CacheConfig.DEFAULT_BLOCK_SIZE, vLLM 0.17 to 0.32
 SPARSE_BLOCK_TOKENS = 64  # DEEPSEEK_V32_INDEXER's only kernel block on CUDA, vLLM 0.17 to 0.32
@@ -18,10 +18,10 @@ AMPERE, HOPPER, BLACKWELL, BLACKWELL_CONSUMER = 8, 9, 10, 12  # major compute ca
 
 
 def dense_latent_block_tokens(major: int, kv_dtype: str, qk_nope_head_dim: int) -> int:
-    """Block of dense MLA. Hopper: FLASH_ATTN_MLA (16), or FLASHMLA (64) once quantised; Blackwell data centre:
+    """Block of dense MLA. Hopper: FLASH_ATTN_MLA (16), or FLASHMLA (64) once quantized; Blackwell data centre:
     FLASHINFER_MLA (32), or CUTLASS_MLA (128) for head sizes the former lacks; elsewhere TRITON_MLA (16)."""
     if major == HOPPER:
-        return 64 if is_quantised(kv_dtype) else DEFAULT_BLOCK_TOKENS
+        return 64 if is_quantized(kv_dtype) else DEFAULT_BLOCK_TOKENS
     if major == BLACKWELL:
         return 32 if qk_nope_head_dim in (64, 128, 192) else 128
     return DEFAULT_BLOCK_TOKENS

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import lcm
 
+from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.kv_cache.backends import (
     BLACKWELL,
@@ -35,12 +36,11 @@ from vllm_costmeter.core.model.attention import (
     RecurrentState,
     SlidingWindow,
 )
-from vllm_costmeter.core.plan import Plan
 
 
-def resolved_kv_dtype(model: ModelAttention, plan: Plan, rules: KVRules, major: int) -> str:
+def resolved_kv_dtype(model: ModelAttention, engine_args: EngineArgs, rules: KVRules, major: int) -> str:
     """`--kv-cache-dtype` after `auto` asked the checkpoint and the architecture. BadInputError if vLLM lacks it."""
-    asked = plan.kv_cache_dtype
+    asked = engine_args.kv_cache_dtype
     if asked == "auto":
         chosen = (
             model.blackwell_kv_cache_dtype if major == BLACKWELL and rules.chooses_blackwell_fp8 else None
@@ -50,11 +50,12 @@ def resolved_kv_dtype(model: ModelAttention, plan: Plan, rules: KVRules, major: 
     return asked
 
 
-def cache_format(model: ModelAttention, plan: Plan, rules: KVRules, major: int) -> CacheFormat:
-    """How `plan` stores the caches of `model` on a card of this major compute capability. Errors: BadInputError for
-    what vLLM refuses, NotUnderstoodError for what is not known."""
-    dtype = model.dtype if plan.dtype == "auto" else plan.dtype
-    kv_dtype = resolved_kv_dtype(model, plan, rules, major)
+def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules, major: int) -> CacheFormat:
+    """How `engine_args` stores the caches of `model` on a GPU of this major compute capability.
+
+    Errors: BadInputError for what vLLM refuses, NotUnderstoodError for what is not known."""
+    dtype = model.dtype if engine_args.dtype == "auto" else engine_args.dtype
+    kv_dtype = resolved_kv_dtype(model, engine_args, rules, major)
     kinds = set().union(*model.layers, *model.draft_layers)
     if any(isinstance(cache, MlaLatent) and cache.sparse for cache in kinds):
         kv_dtype = sparse_latent_dtype(major, kv_dtype, plain_rows=rules.plain_sparse_rows)
@@ -64,19 +65,23 @@ def cache_format(model: ModelAttention, plan: Plan, rules: KVRules, major: int) 
         raise NotUnderstoodError(
             f"--kv-cache-dtype {kv_dtype}: vLLM keeps the first and last layers in the model's dtype; not known"
         )
-    speculative = int((plan.speculative_config or {}).get("num_speculative_tokens") or 0)
+    speculative = int((engine_args.speculative_config or {}).get("num_speculative_tokens") or 0)
     form = CacheFormat(
         dtype=dtype,
         kv_dtype=kv_dtype,
-        block_tokens=_block_tokens(kinds, plan, rules, kv_dtype, major),
-        tensor_parallel_size=plan.layout.tensor_parallel_size,
-        states=StateFormat(dtype, plan.mamba_cache_dtype, plan.mamba_ssm_cache_dtype, speculative),
+        block_tokens=_block_tokens(kinds, engine_args, rules, kv_dtype, major),
+        tensor_parallel_size=engine_args.layout.tensor_parallel_size,
+        states=StateFormat(
+            dtype, engine_args.mamba_cache_dtype, engine_args.mamba_ssm_cache_dtype, speculative
+        ),
     )
     states = [cache for cache in kinds if isinstance(cache, RecurrentState)]
-    return _with_states(form, states, kinds, plan, rules) if states else form
+    return _with_states(form, states, kinds, engine_args, rules) if states else form
 
 
-def _block_tokens(kinds: set[Cache], plan: Plan, rules: KVRules, kv_dtype: str, major: int) -> int:
+def _block_tokens(
+    kinds: set[Cache], engine_args: EngineArgs, rules: KVRules, kv_dtype: str, major: int
+) -> int:
     """The block before recurrent layers raise it: the flag's, or what the backends prefer."""
     latents = [cache for cache in kinds if isinstance(cache, MlaLatent)]
     heads = [cache.head_size for cache in kinds if isinstance(cache, FullAttention | SlidingWindow)]
@@ -90,22 +95,26 @@ def _block_tokens(kinds: set[Cache], plan: Plan, rules: KVRules, kv_dtype: str, 
         preferred = step = head_block_tokens(
             major, kv_dtype, max(heads, default=0), wide_fp8_blocks=rules.wide_head_fp8_blocks
         )
-    if plan.block_size is None:
+    if engine_args.block_size is None:
         return preferred
-    if plan.block_size <= 0 or plan.block_size % step:
+    if engine_args.block_size <= 0 or engine_args.block_size % step:
         raise BadInputError(
-            f"--block-size {plan.block_size}: this model's attention needs a multiple of {step}"
+            f"--block-size {engine_args.block_size}: this model's attention needs a multiple of {step}"
         )
-    return plan.block_size
+    return engine_args.block_size
 
 
 def _with_states(
-    form: CacheFormat, states: list[RecurrentState], kinds: set[Cache], plan: Plan, rules: KVRules
+    form: CacheFormat,
+    states: list[RecurrentState],
+    kinds: set[Cache],
+    engine_args: EngineArgs,
+    rules: KVRules,
 ) -> CacheFormat:
     """Recurrent layers share the pool: attention's block grows until its page holds a state, states are padded to
     that page. A model of recurrent layers alone keeps its own size."""
     attention = [cache for cache in kinds if not isinstance(cache, RecurrentState)]
-    cached = plan.enable_prefix_caching
+    cached = engine_args.enable_prefix_caching
     if cached is None:
         cached = rules.caches_hybrid_prefixes and bool(attention)
     chunks = [state.chunk_tokens for state in states if isinstance(state, Mamba1State | Mamba2State)]
@@ -136,7 +145,7 @@ def _with_states(
     if (
         rules.aligns_each_rank
     ):  # without cached prefixes a state's block is the longest context, on every rank
-        lone = (plan.block_size or DEFAULT_BLOCK_TOKENS) if cached else block
+        lone = (engine_args.block_size or DEFAULT_BLOCK_TOKENS) if cached else block
     return replace(
         form, block_tokens=block, state_page_bytes=block * token_bytes, lone_state_block_tokens=lone
     )

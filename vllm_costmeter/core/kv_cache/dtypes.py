@@ -46,7 +46,7 @@ def check_kv_cache_dtype(name: str) -> None:
         )
 
 
-def is_quantised(kv_dtype: str) -> bool:
+def is_quantized(kv_dtype: str) -> bool:
     return kv_dtype not in ("auto", *DTYPE_BYTES)
 
 
@@ -87,7 +87,7 @@ def latent_bytes(latent_size: int, kv_dtype: str, model_dtype: str) -> int:
     """Bytes of one MLA latent of `latent_size` values. NotUnderstoodError for formats MLA backends do not take."""
     if kv_dtype in _LATENT_BYTES:
         return _LATENT_BYTES[kv_dtype]
-    if is_quantised(kv_dtype) and kv_dtype not in _PLAIN_FP8:
+    if is_quantized(kv_dtype) and kv_dtype not in _PLAIN_FP8:
         raise NotUnderstoodError(f"--kv-cache-dtype {kv_dtype} is not known for latent attention (MLA)")
     return latent_size * element_bytes(kv_dtype, model_dtype)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.kv_cache.backends import HOPPER
 from vllm_costmeter.core.kv_cache.building import CacheFormat, cache_layers, without_attention
 from vllm_costmeter.core.kv_cache.cache_format import cache_format
 from vllm_costmeter.core.kv_cache.layers import CountedLayers, KVLayer
 from vllm_costmeter.core.kv_cache.rules import KVRules
 from vllm_costmeter.core.model.attention import Cache, ModelAttention, RecurrentState
-from vllm_costmeter.core.plan import Plan
 
 
 def pipeline_slices(num_layers: int, pipeline_ranks: int) -> tuple[tuple[int, int], ...]:
@@ -28,17 +28,22 @@ def pipeline_slices(num_layers: int, pipeline_ranks: int) -> tuple[tuple[int, in
 
 
 def kv_layers(
-    model: ModelAttention, plan: Plan, rules: KVRules, compute_capability: tuple[int, int] | None = None
+    model: ModelAttention,
+    engine_args: EngineArgs,
+    rules: KVRules,
+    compute_capability: tuple[int, int] | None = None,
 ) -> tuple[CountedLayers, ...]:
     """The caches of every pipeline rank, each distinct one with its count.
 
     `compute_capability` None is taken for Hopper's (9, 0): it changes block sizes of latent attention by at most
     48 tokens. Errors: BadInputError for what vLLM refuses, NotUnderstoodError for what is not known.
     """
-    form = cache_format(model, plan, rules, HOPPER if compute_capability is None else compute_capability[0])
+    form = cache_format(
+        model, engine_args, rules, HOPPER if compute_capability is None else compute_capability[0]
+    )
     built: dict[tuple[Cache, CacheFormat], tuple[KVLayer, ...]] = {}
     ranks = []
-    slices = pipeline_slices(len(model.layers), plan.layout.pipeline_parallel_size)
+    slices = pipeline_slices(len(model.layers), engine_args.layout.pipeline_parallel_size)
     for start, end in slices:
         counts: Counter[KVLayer] = Counter()
         drafted = model.draft_layers if (start, end) == slices[-1] else ()

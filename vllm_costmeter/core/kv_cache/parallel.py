@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.model.attention import (
     Cache,
     ChunkedLocal,
@@ -16,7 +17,6 @@ from vllm_costmeter.core.model.attention import (
     ShortConvState,
     SlidingWindow,
 )
-from vllm_costmeter.core.plan import Layout
 
 
 def tensor_parallel_fault(model: ModelAttention, tensor_parallel_size: int) -> str | None:
@@ -35,7 +35,7 @@ def tensor_parallel_fault(model: ModelAttention, tensor_parallel_size: int) -> s
     return None
 
 
-def context_parallel_fault(model: ModelAttention, layout: Layout) -> str | None:
+def context_parallel_fault(model: ModelAttention, layout: ParallelConfig) -> str | None:
     """Why vLLM refuses this decode-context-parallel size, in one line: its ranks share what tensor parallelism would
     hold several times (`ModelConfig.verify_with_parallel_config`, 0.32). None where it does not, as for latents."""
     tensor, context = layout.tensor_parallel_size, layout.decode_context_parallel_size

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.kv_cache.groups import KVGroups, group_layers
 from vllm_costmeter.core.kv_cache.layers import SLIDING_KINDS, CountedLayers, SequenceLimits
@@ -15,7 +16,6 @@ from vllm_costmeter.core.kv_cache.layout import kv_layers
 from vllm_costmeter.core.kv_cache.promotion import full_allocation
 from vllm_costmeter.core.kv_cache.rules import KVRules
 from vllm_costmeter.core.model.attention import CompressedMla, ModelAttention
-from vllm_costmeter.core.plan import Plan
 
 SYNCHRONOUS_DRAFTERS = frozenset({"ngram", "suffix", "medusa", "mlp_speculator"})
 """Speculative methods without asynchronous scheduling (vLLM 0.32): EAGLE, MTP and draft models have it."""
@@ -120,65 +120,80 @@ class KVCache:
 
 def kv_cache(
     model: ModelAttention,
-    plan: Plan,
+    engine_args: EngineArgs,
     rules: KVRules,
     *,
     max_num_batched_tokens: int,
     compute_capability: tuple[int, int] | None = None,
 ) -> KVCache:
-    """The KV cache of `model` served by `plan` under `rules`.
+    """The KV cache of `model` served by `engine_args` under `rules`.
 
     `max_num_batched_tokens` is the resolved value (flag or the version's default). Errors: BadInputError for what
     vLLM refuses, NotUnderstoodError for what is not known.
     """
-    key = _key(plan, rules, max_num_batched_tokens, compute_capability)
+    key = _key(engine_args, rules, max_num_batched_tokens, compute_capability)
     if key not in model.known_caches:
-        model.known_caches[key] = _laid_out(model, plan, rules, max_num_batched_tokens, compute_capability)
+        model.known_caches[key] = _laid_out(
+            model, engine_args, rules, max_num_batched_tokens, compute_capability
+        )
     found: KVCache = model.known_caches[key]
     return found
 
 
 def _key(
-    plan: Plan, rules: KVRules, max_num_batched_tokens: int, compute_capability: tuple[int, int] | None
+    engine_args: EngineArgs,
+    rules: KVRules,
+    max_num_batched_tokens: int,
+    compute_capability: tuple[int, int] | None,
 ) -> Hashable:
     """Equal for two deployments of one model whose KV caches are equal."""
     flags = (
-        *(plan.layout, plan.dtype, plan.kv_cache_dtype, plan.block_size, plan.enable_prefix_caching),
-        *(plan.disable_hybrid_kv_cache_manager, plan.mamba_cache_dtype, plan.mamba_ssm_cache_dtype),
+        *(
+            engine_args.layout,
+            engine_args.dtype,
+            engine_args.kv_cache_dtype,
+            engine_args.block_size,
+            engine_args.enable_prefix_caching,
+        ),
+        *(
+            engine_args.disable_hybrid_kv_cache_manager,
+            engine_args.mamba_cache_dtype,
+            engine_args.mamba_ssm_cache_dtype,
+        ),
     )
     major = None if compute_capability is None else compute_capability[0]
-    return (*flags, repr(plan.speculative_config), rules, max_num_batched_tokens, major)
+    return (*flags, repr(engine_args.speculative_config), rules, max_num_batched_tokens, major)
 
 
 def _laid_out(
     model: ModelAttention,
-    plan: Plan,
+    engine_args: EngineArgs,
     rules: KVRules,
     max_num_batched_tokens: int,
     compute_capability: tuple[int, int] | None,
 ) -> KVCache:
-    layers = kv_layers(model, plan, rules, compute_capability)
+    layers = kv_layers(model, engine_args, rules, compute_capability)
     kinds = {layer.kind for rank in layers for layer, _ in rank}
-    shards = plan.layout.decode_context_parallel_size
+    shards = engine_args.layout.decode_context_parallel_size
     if shards > 1 and kinds & SLIDING_KINDS:
         raise BadInputError(
             "--decode-context-parallel-size: vLLM does not shard sliding-window layers; leave it at 1"
         )
-    batches = _concurrent_batches(plan) if rules.counts_in_flight_batches else 1
+    batches = _concurrent_batches(engine_args) if rules.counts_in_flight_batches else 1
     limits = SequenceLimits(
         in_flight_tokens=batches * max_num_batched_tokens,
         encoder_tokens=max_num_batched_tokens,
         context_shards=shards,
     )
-    if plan.disable_hybrid_kv_cache_manager:
+    if engine_args.disable_hybrid_kv_cache_manager:
         layers = full_allocation(layers)
     packed = any(isinstance(cache, CompressedMla) for caches in set(model.layers) for cache in caches)
     return KVCache(layers, group_layers(layers, rules, block_outermost=packed), limits, rules)
 
 
-def _concurrent_batches(plan: Plan) -> int:
+def _concurrent_batches(engine_args: EngineArgs) -> int:
     """Batches in flight: one per pipeline rank, and one more with asynchronous scheduling, which is on unless the
     drafter forbids it (`VllmConfig.max_concurrent_batches`, vLLM 0.26 to 0.32)."""
-    ranks = plan.layout.pipeline_parallel_size
-    method = (plan.speculative_config or {}).get("method")
+    ranks = engine_args.layout.pipeline_parallel_size
+    method = (engine_args.speculative_config or {}).get("method")
     return ranks if method in SYNCHRONOUS_DRAFTERS else ranks + 1

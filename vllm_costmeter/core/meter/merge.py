@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from vllm_costmeter.core.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.activity import EngineActivity
+from vllm_costmeter.core.meter.engine_totals import EngineTotals
 
 LONGEST_SILENCE_SECONDS = 5.0
 """A process that has not written for this long is not waited for; the meter's rhythm is one second."""

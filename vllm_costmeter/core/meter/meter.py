@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from vllm_costmeter.core.engine_totals import EngineTotals
-from vllm_costmeter.core.gpu_reading import GpuReadings
-from vllm_costmeter.core.meter.adapters import AdapterCosts
-from vllm_costmeter.core.meter.energy_bill import EnergyBill
+from vllm_costmeter.core.gpu.reading import GpuReadings
+from vllm_costmeter.core.meter.electricity.bill import EnergyBill
 from vllm_costmeter.core.meter.engine_account import EngineAccount
+from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.exact_sum import ExactSum
 from vllm_costmeter.core.meter.ledger import CostLedger
-from vllm_costmeter.core.meter.phases import PhaseSplit
 from vllm_costmeter.core.meter.reading import MeterReading, Phase
-from vllm_costmeter.core.meter.savings import CachedSavings
+from vllm_costmeter.core.meter.shares.adapters import AdapterCosts
+from vllm_costmeter.core.meter.shares.savings import CachedSavings
+from vllm_costmeter.core.meter.split.phases import PhaseSplit
 from vllm_costmeter.core.meter.token_counts import TokenCounts
 from vllm_costmeter.core.meter.unit_prices import (
     RequestUnitPrices,
@@ -24,7 +24,7 @@ from vllm_costmeter.core.meter.unit_prices import (
     unit_prices,
 )
 from vllm_costmeter.core.meter.windows import Cumulative, Windows
-from vllm_costmeter.core.price import Price
+from vllm_costmeter.core.pricing.price import Price
 
 NO_GPUS = GpuReadings(up=False)
 

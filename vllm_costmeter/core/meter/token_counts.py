@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.core.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.reading import TokenKind
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from vllm_costmeter.core.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.engine_totals import EngineTotals
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,9 +44,9 @@ def adapter_share(parts: Iterable[Part], rank: Rank, *, embedding: bool, head: b
         elif isinstance(part, Experts):
             values = _experts(part, rank)
             total = total.plus(AdapterShare(values, values))
-        elif isinstance(part, Embedding) and part.quantised and head:
+        elif isinstance(part, Embedding) and part.quantized and head:
             total = total.plus(head_share(part.vocab_size, part.width, rank))
-        elif isinstance(part, Embedding) and not part.quantised and embedding:
+        elif isinstance(part, Embedding) and not part.quantized and embedding:
             total = total.plus(AdapterShare(part.vocab_size + part.width))
     return total
 

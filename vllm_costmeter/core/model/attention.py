@@ -55,7 +55,7 @@ class MlaLatent:
 
 @dataclass(frozen=True, slots=True)
 class SparseIndexer:
-    """The indexer's own key cache: one quantised key of `head_dim` values per token."""
+    """The indexer's own key cache: one quantized key of `head_dim` values per token."""
 
     head_dim: int
 

@@ -37,7 +37,7 @@ DTYPE_BITS: Mapping[str, int] = {
     "U64": 64,
 }
 FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
-"""What vLLM casts to the served dtype when it copies a tensor into an unquantised parameter."""
+"""What vLLM casts to the served dtype when it copies a tensor into an unquantized parameter."""
 
 _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blk|blocks)\.(\d{1,6})\.")
 _PREDICTION = re.compile(r"(?:^|\.)(?:mtp|nextn)[._]")
@@ -73,7 +73,7 @@ class CheckpointContents:
         """Bytes that vLLM keeps of the checkpoint: without prediction layers (MTP) beyond `num_layers`, stored tables
         that vLLM computes itself, and the copy of a tied head.
 
-        With `element_bytes` (an unquantised checkpoint) floats count in the served dtype, unless most of the
+        With `element_bytes` (an unquantized checkpoint) floats count in the served dtype, unless most of the
         checkpoint is of that size already: then its few wider tensors are meant to be wide.
         """
         loaded = [group for group in self.groups if _is_loaded(group, num_layers, is_tied)]

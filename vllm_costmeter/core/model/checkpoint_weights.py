@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.checkpoint import Format
-from vllm_costmeter.core.plan import Layout, Plan
-from vllm_costmeter.core.quantisation.mxfp4_layouts import Card
+from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
 
 BUFFERS_SHARE = 0.03
 BUFFERS_BYTES = 64 << 20
@@ -23,13 +23,17 @@ class ModelWeights(Protocol):
     @property
     def parameters(self) -> int | None: ...
 
-    def on_card(self, card: Card) -> ModelWeights: ...
+    def on_card(self, card: KernelTarget) -> ModelWeights: ...
 
-    def bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]: ...
+    def bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]: ...
 
-    def converted_bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]: ...
+    def converted_bytes_per_pipeline_rank(
+        self, engine_args: EngineArgs, own_dtype: str
+    ) -> tuple[int, ...]: ...
 
-    def allocator_slack_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]: ...
+    def allocator_slack_per_pipeline_rank(
+        self, engine_args: EngineArgs, own_dtype: str
+    ) -> tuple[int, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class CheckpointWeights:
     def parameters(self) -> int | None:
         return self.described.parameters
 
-    def on_card(self, card: Card) -> CheckpointWeights:
+    def on_card(self, card: KernelTarget) -> CheckpointWeights:
         described = self.described.on_card(card)
         return self if described is self.described else replace(self, described=described)
 
@@ -57,29 +61,33 @@ class CheckpointWeights:
         missing = abs(self.described_bytes - self.loaded_bytes)
         return missing <= max(BUFFERS_BYTES, round(self.described_bytes * BUFFERS_SHARE))
 
-    def bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
+    def bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
         """The exact total on one GPU; on several each rank's share of it by the model's own division."""
-        ranks = self.described.bytes_per_pipeline_rank(self._unpacked(plan), own_dtype)
+        ranks = self.described.bytes_per_pipeline_rank(self._unpacked(engine_args), own_dtype)
         return tuple(self.loaded_bytes * share // self.described_bytes for share in ranks)
 
-    def converted_bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
+    def converted_bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
         """What conversion adds, and what vLLM allocates that no file holds."""
-        plan = self._unpacked(plan)
-        converted = self.described.converted_bytes_per_pipeline_rank(plan, own_dtype)
+        engine_args = self._unpacked(engine_args)
+        converted = self.described.converted_bytes_per_pipeline_rank(engine_args, own_dtype)
         if not self.is_as_described:
             return converted
-        described = self.described.bytes_per_pipeline_rank(plan, own_dtype)
-        held = self.bytes_per_pipeline_rank(plan, own_dtype)
+        described = self.described.bytes_per_pipeline_rank(engine_args, own_dtype)
+        held = self.bytes_per_pipeline_rank(engine_args, own_dtype)
         return tuple(
             added + max(whole - own, 0) for added, whole, own in zip(converted, described, held, strict=True)
         )
 
-    def allocator_slack_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
-        return self.described.allocator_slack_per_pipeline_rank(self._unpacked(plan), own_dtype)
+    def allocator_slack_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
+        return self.described.allocator_slack_per_pipeline_rank(self._unpacked(engine_args), own_dtype)
 
-    def _unpacked(self, plan: Plan) -> Plan:
+    def _unpacked(self, engine_args: EngineArgs) -> EngineArgs:
         """GGUF blocks divide as the values in them would."""
-        return replace(plan, quantization=None) if self.format == plan.quantization else plan
+        return (
+            replace(engine_args, quantization=None)
+            if self.format == engine_args.quantization
+            else engine_args
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +101,19 @@ class UndividedWeights:
     def parameters(self) -> int | None:
         return None
 
-    def on_card(self, card: Card) -> UndividedWeights:
+    def on_card(self, card: KernelTarget) -> UndividedWeights:
         return self
 
-    def bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
-        """NotUnderstoodError on several GPUs, for a change of dtype or quantisation, and without a checkpoint."""
-        alone = replace(plan.layout, data_parallel_size=1) == Layout()
-        as_stored = plan.dtype == "auto" and plan.quantization in (None, self.format)
+    def bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
+        """NotUnderstoodError on several GPUs, for a change of dtype or quantization, and without a checkpoint."""
+        alone = replace(engine_args.layout, data_parallel_size=1) == ParallelConfig()
+        as_stored = engine_args.dtype == "auto" and engine_args.quantization in (None, self.format)
         if self.loaded_bytes is None or not alone or not as_stored:
             raise NotUnderstoodError("how these weights are held is not known")
         return (self.loaded_bytes,)
 
-    def converted_bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
-        return (0,) * plan.layout.pipeline_parallel_size
+    def converted_bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
+        return (0,) * engine_args.layout.pipeline_parallel_size
 
-    def allocator_slack_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
-        return (0,) * plan.layout.pipeline_parallel_size
+    def allocator_slack_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
+        return (0,) * engine_args.layout.pipeline_parallel_size

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from vllm_costmeter.core.exact import ExactFacts
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.fit.vllm_counts import ExactFacts
 from vllm_costmeter.core.model.attention import ModelAttention
 from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
 from vllm_costmeter.core.model.drafter import WEIGHTLESS_DRAFTERS, Drafter
-from vllm_costmeter.core.plan import Plan
-from vllm_costmeter.core.quantisation.mxfp4_layouts import Card
-from vllm_costmeter.core.quantisation.named import NamedQuantisation
+from vllm_costmeter.core.quantization.named import NamedQuantization
+from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Model:
     dtype: str
     """What vLLM computes in under `--dtype auto`: "bfloat16", "float16" or "float32"."""
     quantization: str | None
-    """The checkpoint's own scheme under vLLM's name ("fp8", "compressed-tensors", ...); None: unquantised."""
+    """The checkpoint's own scheme under vLLM's name ("fp8", "compressed-tensors", ...); None: unquantized."""
     max_model_len: int
     """The longest context that vLLM accepts without an override."""
     default_max_model_len: int
@@ -60,8 +60,8 @@ class Model:
     """The model's own prediction layers (MTP), loaded only where speculative decoding asks for them."""
     drafter: Drafter | None = None
     """What `--speculative-config` loads; None: nothing, or nothing that is known."""
-    only_named: NamedQuantisation | None = None
-    """What the name says of the quantisation where no file does: the weights may be as much smaller."""
+    only_named: NamedQuantization | None = None
+    """What the name says of the quantization where no file does: the weights may be as much smaller."""
     notes: tuple[str, ...] = ()
     """What a reader of any answer about this model should know."""
     is_moe: bool = False
@@ -84,7 +84,7 @@ class Model:
             attention=replace(self.attention, draft_layers=drafter.layers),
         )
 
-    def on_card(self, card: Card) -> Model:
+    def on_card(self, card: KernelTarget) -> Model:
         """This model with its weights, and its drafter's, as vLLM lays them out on a card."""
         weights = self.weights.on_card(card)
         drafter = None if self.drafter is None else self.drafter.on_card(card)
@@ -92,43 +92,43 @@ class Model:
             return self
         return replace(self, weights=weights, drafter=drafter)
 
-    def is_counted(self, plan: Plan) -> bool:
+    def is_counted(self, engine_args: EngineArgs) -> bool:
         """Whether vLLM itself counted this plan, its drafter included."""
-        return self.counted is not None and self.counted.holds_for(plan)
+        return self.counted is not None and self.counted.holds_for(engine_args)
 
-    def fault(self, plan: Plan) -> str | None:
+    def fault(self, engine_args: EngineArgs) -> str | None:
         """Why this plan cannot be answered; None where the rules are known or vLLM counted it."""
-        return None if self.is_counted(plan) else self.not_understood
+        return None if self.is_counted(engine_args) else self.not_understood
 
-    def draft_fault(self, plan: Plan) -> str | None:
+    def draft_fault(self, engine_args: EngineArgs) -> str | None:
         """Why our rules do not answer for the draft that this plan loads; None where they do or it loads none."""
-        method = (plan.speculative_config or {}).get("method")
-        if plan.speculative_config is None or method in WEIGHTLESS_DRAFTERS:
+        method = (engine_args.speculative_config or {}).get("method")
+        if engine_args.speculative_config is None or method in WEIGHTLESS_DRAFTERS:
             return None
-        if self.drafter is not None and self.drafter.speculative_config == plan.speculative_config:
+        if self.drafter is not None and self.drafter.speculative_config == engine_args.speculative_config:
             return None
         named = method or "draft_model"
         return f"--speculative-config loads a draft ({named}) whose memory is not understood for this model"
 
     @property
     def parameters(self) -> int | None:
-        """Weights of the checkpoint's modules that vLLM loads, counted unquantised and unpadded."""
+        """Weights of the checkpoint's modules that vLLM loads, counted unquantized and unpadded."""
         return self.weights.parameters
 
-    def weights_bytes(self, plan: Plan) -> tuple[int, ...]:
+    def weights_bytes(self, engine_args: EngineArgs) -> tuple[int, ...]:
         """Bytes on the heaviest tensor-parallel rank of each pipeline rank; parameters and buffers, each once.
 
-        NotUnderstoodError where the plan asks for a quantisation whose layout is not known;
+        NotUnderstoodError where the plan asks for a quantization whose layout is not known;
         BadInputError where the plan divides the model in a way that vLLM refuses.
         """
-        return self.weights.bytes_per_pipeline_rank(plan, self.dtype)
+        return self.weights.bytes_per_pipeline_rank(engine_args, self.dtype)
 
-    def converted_bytes(self, plan: Plan) -> tuple[int, ...]:
+    def converted_bytes(self, engine_args: EngineArgs) -> tuple[int, ...]:
         """Bytes that vLLM adds to `weights_bytes` while it converts loaded weights (absorbed MLA projections, MXFP4
         experts in their kernel's padded layout); they are part of what a server logs as weights."""
-        return self.weights.converted_bytes_per_pipeline_rank(plan, self.dtype)
+        return self.weights.converted_bytes_per_pipeline_rank(engine_args, self.dtype)
 
-    def allocator_slack_bytes(self, plan: Plan) -> tuple[int, ...]:
+    def allocator_slack_bytes(self, engine_args: EngineArgs) -> tuple[int, ...]:
         """Bytes that the CUDA allocator keeps beyond the tensors' own (0 to 0.5 % of them); servers log them as
         weights too."""
-        return self.weights.allocator_slack_per_pipeline_rank(plan, self.dtype)
+        return self.weights.allocator_slack_per_pipeline_rank(engine_args, self.dtype)

@@ -73,10 +73,10 @@ class Linear:
     outputs: tuple[Output, ...]
     split: Literal["column", "row", "none"]
     bias: bool = False
-    quantised: bool = True
-    """False where vLLM gives the layer no quantisation at all (routers, some gates)."""
+    quantized: bool = True
+    """False where vLLM gives the layer no quantization at all (routers, some gates)."""
     fused_from: tuple[str, ...] = ()
-    """The checkpoint's names of the projections that vLLM fuses here, for matching quantisation rules."""
+    """The checkpoint's names of the projections that vLLM fuses here, for matching quantization rules."""
     is_shared_expert: bool = False
     """True for shared experts, which sequence-parallel MoE keeps whole on every rank."""
 
@@ -111,7 +111,7 @@ class Experts:
     gated: bool = True
     bias: bool = False
     checkpoint_names: tuple[str, ...] = ("gate_proj", "up_proj", "down_proj")
-    """What the checkpoint calls one expert's matrices, for matching quantisation rules."""
+    """What the checkpoint calls one expert's matrices, for matching quantization rules."""
     least_share: int = 0
     """Where tensor parallelism cuts experts narrower, each share is padded to this (Kimi-Linear since 0.28)."""
 
@@ -149,8 +149,8 @@ class Embedding:
     width: int
     bias: bool = False
     split: bool = True
-    quantised: bool = False
-    """True for an output head, which some schemes quantise."""
+    quantized: bool = False
+    """True for an output head, which some schemes quantize."""
 
     def rows_on(self, rank: Rank) -> int:
         padded = -(-self.vocab_size // VOCABULARY_PADDING) * VOCABULARY_PADDING
@@ -165,7 +165,7 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A norm, a bias, a convolution: never quantised. `count` units of `width`, cut by units where `split`."""
+    """A norm, a bias, a convolution: never quantized. `count` units of `width`, cut by units where `split`."""
 
     name: str
     count: int
@@ -211,7 +211,7 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class AttentionScales:
-    """The four float32 scales that vLLM's attention layers keep; quantisation adds its own, but not under MLA."""
+    """The four float32 scales that vLLM's attention layers keep; quantization adds its own, but not under MLA."""
 
     name: str
     is_mla: bool = False

@@ -17,8 +17,8 @@ from vllm_costmeter.core.model.parts import (
     Tensor,
 )
 from vllm_costmeter.core.model.rank import Rank
-from vllm_costmeter.core.quantisation.fp4 import Mxfp4
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES, UNQUANTISED, Quantisation
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES, UNQUANTISED, Quantization
+from vllm_costmeter.core.quantization.schemes.fp4 import Mxfp4
 
 ATTENTION_SCALES = 4  # _q_scale, _k_scale, _v_scale, _prob_scale in vLLM's Attention layer, 0.32
 
@@ -50,24 +50,24 @@ class Tally:
         return whole
 
 
-def tally(parts: Iterable[Part], prefix: str, rank: Rank, quantisation: Quantisation) -> Tally:
-    """`prefix` is what vLLM's names of the parts begin with: quantisation rules look at whole names."""
+def tally(parts: Iterable[Part], prefix: str, rank: Rank, quantization: Quantization) -> Tally:
+    """`prefix` is what vLLM's names of the parts begin with: quantization rules look at whole names."""
     total = Tally()
     for part in parts:
         if isinstance(part, Linear):
-            total.add(_linear(part, prefix, rank, quantisation))
+            total.add(_linear(part, prefix, rank, quantization))
         elif isinstance(part, Tensor):
             total.add((part.bytes_on(rank),))
         elif isinstance(part, Experts):
-            _add_experts(total, part, prefix, rank, quantisation)
+            _add_experts(total, part, prefix, rank, quantization)
         elif isinstance(part, Embedding):
-            total.add(_embedding(part, prefix, rank, quantisation))
+            total.add(_embedding(part, prefix, rank, quantization))
         elif isinstance(part, AttentionScales):
-            own = quantisation.attention_bytes(rank.element_bytes, part.is_mla)
+            own = quantization.attention_bytes(rank.element_bytes, part.is_mla)
             total.bytes += ATTENTION_SCALES * FLOAT32_BYTES + own
             total.held_bytes += ATTENTION_SCALES * FLOAT32_BYTES + own
         elif isinstance(part, Repeated):
-            block = tally(part.block, f"{prefix}{part.name}.0.", rank, quantisation)
+            block = tally(part.block, f"{prefix}{part.name}.0.", rank, quantization)
             total.add_tally(block, part.count)
         elif part.shared:
             total.tables[part] = part.bytes_on(rank)
@@ -76,16 +76,16 @@ def tally(parts: Iterable[Part], prefix: str, rank: Rank, quantisation: Quantisa
     return total
 
 
-def _linear(part: Linear, prefix: str, rank: Rank, quantisation: Quantisation) -> Sequence[int]:
+def _linear(part: Linear, prefix: str, rank: Rank, quantization: Quantization) -> Sequence[int]:
     shape = part.on(rank)
-    chosen = quantisation if part.quantised else UNQUANTISED
+    chosen = quantization if part.quantized else UNQUANTISED
     tensors = chosen.linear_scheme(prefix + part.name, part.fused_from).linear_tensors(shape)
     return (*tensors, sum(shape.outputs) * rank.element_bytes) if part.bias else tensors
 
 
-def _add_experts(total: Tally, part: Experts, prefix: str, rank: Rank, quantisation: Quantisation) -> None:
+def _add_experts(total: Tally, part: Experts, prefix: str, rank: Rank, quantization: Quantization) -> None:
     shape = part.on(rank)
-    scheme = quantisation.experts_scheme(prefix + part.name, part.checkpoint_names)
+    scheme = quantization.experts_scheme(prefix + part.name, part.checkpoint_names)
     tensors = scheme.experts_tensors(shape)
     if isinstance(scheme, Mxfp4):  # laid out anew for the kernel: its padding replaces the allocator's
         total.bytes += sum(tensors)
@@ -98,17 +98,17 @@ def _add_experts(total: Tally, part: Experts, prefix: str, rank: Rank, quantisat
         total.add((shape.count * per_expert * rank.element_bytes,))
 
 
-def _embedding(part: Embedding, prefix: str, rank: Rank, quantisation: Quantisation) -> Sequence[int]:
+def _embedding(part: Embedding, prefix: str, rank: Rank, quantization: Quantization) -> Sequence[int]:
     rows = part.rows_on(rank)
     bias = (rows * rank.element_bytes,) if part.bias else ()
-    if not part.quantised:
+    if not part.quantized:
         return rows * part.width * rank.element_bytes, *bias
     shape = replace(Linear(part.name, part.width, (), "none").on(rank), outputs=(rows,))
-    return *quantisation.head_scheme(prefix + part.name).linear_tensors(shape), *bias
+    return *quantization.head_scheme(prefix + part.name).linear_tensors(shape), *bias
 
 
 def count_parameters(parts: Iterable[Part]) -> int:
-    """Values of the whole model, unquantised and unpadded; buffers are not parameters."""
+    """Values of the whole model, unquantized and unpadded; buffers are not parameters."""
     total = 0
     for part in parts:
         if isinstance(part, Repeated):

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
-from vllm_costmeter.core.engine.version import is_unnumbered_build, parse_version
+from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.adapters import AdapterShare, adapter_share, head_share
 from vllm_costmeter.core.model.parts import Embedding, Part
 from vllm_costmeter.core.model.rank import Rank
 from vllm_costmeter.core.model.tensors import Tally, count_parameters, tally
-from vllm_costmeter.core.plan import Plan
-from vllm_costmeter.core.quantisation.flag import quantisation_under
-from vllm_costmeter.core.quantisation.mxfp4_layouts import Card, placed_on
-from vllm_costmeter.core.quantisation.scheme import UNQUANTISED, Quantisation
+from vllm_costmeter.core.quantization.flag import quantization_under
+from vllm_costmeter.core.quantization.scheme import UNQUANTISED, Quantization
+from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget, placed_on
+from vllm_costmeter.core.release import is_unnumbered_build, parse_version
 
 DTYPE_BYTES = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2}
 
@@ -37,7 +37,7 @@ class Weights:
 
     layers: tuple[Layer, ...]
     layer_prefix: str
-    """Name of a layer in vLLM with `{}` for its index: quantisation rules match against it."""
+    """Name of a layer in vLLM with `{}` for its index: quantization rules match against it."""
     first: tuple[Part, ...]
     """On the first pipeline rank: the input embedding."""
     last: tuple[Part, ...]
@@ -52,19 +52,19 @@ class Weights:
     tower_inputs: tuple[str, ...] = ("image", "video")
     """The kinds of input the towers serve: they are left out where every one's limit per prompt is 0."""
     plain_towers: bool = False
-    """The towers are not quantised, whatever the rules say."""
+    """The towers are not quantized, whatever the rules say."""
     is_tied: bool = False
     """The output head is the input embedding: the last of several ranks holds a copy."""
     adapted_embedding: bool = False
     """Whether vLLM's model takes LoRA adapters on its input embedding."""
     adapted_head: bool = False
     """Whether it takes them on its output head."""
-    quantisation: Quantisation = UNQUANTISED
+    quantization: Quantization = UNQUANTISED
     _known: dict[Hashable, tuple[Tally, ...]] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
     """Shares already worked out: one check asks for the same layout again and again."""
-    _placed: dict[Card, Weights] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _placed: dict[KernelTarget, Weights] = field(default_factory=dict, init=False, compare=False, repr=False)
     """These weights on cards that lay them out otherwise, each with shares of its own."""
 
     @property
@@ -74,41 +74,43 @@ class Weights:
         each = {key: count_parameters(layer.parts) for key, layer in kinds.items()}
         return total + sum(each[id(layer)] for layer in self.layers)
 
-    def on_card(self, card: Card) -> Weights:
+    def on_card(self, card: KernelTarget) -> Weights:
         """These weights as vLLM lays them out on a card."""
-        quantisation = placed_on(self.quantisation, card)
-        if quantisation is self.quantisation:
+        quantization = placed_on(self.quantization, card)
+        if quantization is self.quantization:
             return self
         if card not in self._placed:
-            self._placed[card] = replace(self, quantisation=quantisation)
+            self._placed[card] = replace(self, quantization=quantization)
         return self._placed[card]
 
-    def bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
+    def bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
         """Parameters and buffers, as vLLM allocates them before it loads a checkpoint."""
-        return tuple(share.bytes for share in self._shares(plan, own_dtype))
+        return tuple(share.bytes for share in self._shares(engine_args, own_dtype))
 
-    def converted_bytes_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
+    def converted_bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
         """What conversion adds once the checkpoint is loaded: absorbed projections, padded layouts."""
-        rank = rank_of(plan, own_dtype)
+        rank = rank_of(engine_args, own_dtype)
         kinds = {id(layer): layer for layer in self.layers}
         added = {key: tally(layer.converted, "", rank, UNQUANTISED).bytes for key, layer in kinds.items()}
         return tuple(
             share.repacked_bytes + sum(added[id(layer)] for layer in self.layers[start:end])
-            for share, (start, end) in zip(self._shares(plan, own_dtype), self._spans(plan), strict=True)
+            for share, (start, end) in zip(
+                self._shares(engine_args, own_dtype), self._spans(engine_args), strict=True
+            )
         )
 
-    def allocator_slack_per_pipeline_rank(self, plan: Plan, own_dtype: str) -> tuple[int, ...]:
+    def allocator_slack_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
         """What the CUDA allocator keeps beyond the tensors' own bytes."""
-        return tuple(share.held_bytes - share.bytes for share in self._shares(plan, own_dtype))
+        return tuple(share.held_bytes - share.bytes for share in self._shares(engine_args, own_dtype))
 
-    def adapter_shares(self, plan: Plan, own_dtype: str) -> tuple[AdapterShare, ...]:
+    def adapter_shares(self, engine_args: EngineArgs, own_dtype: str) -> tuple[AdapterShare, ...]:
         """Slots for LoRA adapters per pipeline rank; vision towers take none."""
-        rank = rank_of(plan, own_dtype)
+        rank = rank_of(engine_args, own_dtype)
         edges = (self.adapted_embedding, self.adapted_head)
         each = {
             id(layer): adapter_share(layer.parts, rank, embedding=False, head=False) for layer in self.layers
         }
-        spans = self._spans(plan)
+        spans = self._spans(engine_args)
         shares = []
         for number, (start, end) in enumerate(spans):
             parts = self._edges(number, len(spans))
@@ -132,49 +134,57 @@ class Weights:
                 parts += self.first
         return parts
 
-    def _leaves_towers_out(self, plan: Plan) -> bool:
-        limits = plan.limit_mm_per_prompt or {}
-        return plan.language_model_only or all(limits.get(kind) == 0 for kind in self.tower_inputs)
+    def _leaves_towers_out(self, engine_args: EngineArgs) -> bool:
+        limits = engine_args.limit_mm_per_prompt or {}
+        return engine_args.language_model_only or all(limits.get(kind) == 0 for kind in self.tower_inputs)
 
-    def _spans(self, plan: Plan) -> tuple[tuple[int, int], ...]:
-        return pipeline_spans(len(self.layers), plan.layout.pipeline_parallel_size)
+    def _spans(self, engine_args: EngineArgs) -> tuple[tuple[int, int], ...]:
+        return pipeline_spans(len(self.layers), engine_args.layout.pipeline_parallel_size)
 
-    def _shares(self, plan: Plan, own_dtype: str) -> tuple[Tally, ...]:
-        flags = (plan.layout, plan.dtype, plan.quantization, plan.enforce_eager, plan.vllm_version)
-        key = (*flags, plan.max_model_len, self._leaves_towers_out(plan), own_dtype)
+    def _shares(self, engine_args: EngineArgs, own_dtype: str) -> tuple[Tally, ...]:
+        flags = (
+            engine_args.layout,
+            engine_args.dtype,
+            engine_args.quantization,
+            engine_args.enforce_eager,
+            engine_args.vllm_version,
+        )
+        key = (*flags, engine_args.max_model_len, self._leaves_towers_out(engine_args), own_dtype)
         if key not in self._known:
-            self._known[key] = self._work_out(plan, own_dtype)
+            self._known[key] = self._work_out(engine_args, own_dtype)
         return self._known[key]
 
-    def _work_out(self, plan: Plan, own_dtype: str) -> tuple[Tally, ...]:
-        rank = rank_of(plan, own_dtype)
-        quantisation = quantisation_under(self.quantisation, plan.quantization, plan.vllm_version)
-        spans = self._spans(plan)
+    def _work_out(self, engine_args: EngineArgs, own_dtype: str) -> tuple[Tally, ...]:
+        rank = rank_of(engine_args, own_dtype)
+        quantization = quantization_under(
+            self.quantization, engine_args.quantization, engine_args.vllm_version
+        )
+        spans = self._spans(engine_args)
         towers = Tally()
-        if not self._leaves_towers_out(plan):
-            towers = tally(self.towers, "", rank, UNQUANTISED if self.plain_towers else quantisation)
+        if not self._leaves_towers_out(engine_args):
+            towers = tally(self.towers, "", rank, UNQUANTISED if self.plain_towers else quantization)
         evaluated: dict[Hashable, Tally] = {}
         shares: list[Tally] = []
         for number, (start, end) in enumerate(spans):
-            share = tally(self._edges(number, len(spans)), "", rank, quantisation)
+            share = tally(self._edges(number, len(spans)), "", rank, quantization)
             share.add_tally(towers)
             for index in range(start, end):
                 layer = self.layers[index]
                 named = self.first_layer + index
-                key = (id(layer), quantisation.layer_key(named))
+                key = (id(layer), quantization.layer_key(named))
                 if key not in evaluated:
                     prefix = self.layer_prefix.format(named)
-                    evaluated[key] = tally(layer.parts, prefix, rank, quantisation)
+                    evaluated[key] = tally(layer.parts, prefix, rank, quantization)
                 share.add_tally(evaluated[key])
             shares.append(share.with_tables())
         return tuple(shares)
 
 
-def rank_of(plan: Plan, own_dtype: str) -> Rank:
+def rank_of(engine_args: EngineArgs, own_dtype: str) -> Rank:
     """The share of one GPU. Experts are dealt out, or cut, across tensor and data parallel ranks alike, as vLLM's
     FusedMoEParallelConfig does."""
-    layout = plan.layout
-    dtype = own_dtype if plan.dtype == "auto" else plan.dtype
+    layout = engine_args.layout
+    dtype = own_dtype if engine_args.dtype == "auto" else engine_args.dtype
     if dtype not in DTYPE_BYTES:
         raise BadInputError(f"dtype {dtype} is not one of auto, {', '.join(DTYPE_BYTES)}")
     spread = layout.tensor_parallel_size * layout.data_parallel_size
@@ -186,9 +196,9 @@ def rank_of(plan: Plan, own_dtype: str) -> Rank:
         and layout.tensor_parallel_size > 1
         and layout.data_parallel_size > 1,
         element_bytes=DTYPE_BYTES[dtype],
-        is_eager=plan.enforce_eager,
-        served_tokens=plan.max_model_len if (plan.max_model_len or 0) > 0 else None,
-        has_video_tables=_has_video_tables(plan.vllm_version),
+        is_eager=engine_args.enforce_eager,
+        served_tokens=engine_args.max_model_len if (engine_args.max_model_len or 0) > 0 else None,
+        has_video_tables=_has_video_tables(engine_args.vllm_version),
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from vllm_costmeter.outputs.api_prices import DEFAULT, ApiPrices
 from vllm_costmeter.outputs.dashboards.panel import Panel, Query, Row
 from vllm_costmeter.outputs.dashboards.promql import PER_HOUR, PER_MILLION, grown, per_second, usd_per_hour
 from vllm_costmeter.outputs.dashboards.shared import COST, NO_PRICE, NO_TOKENS, TIMES, TOKENS
+from vllm_costmeter.outputs.economics.api_prices import DEFAULT, ApiPrices
 
 API_EQUIVALENT = "costmeter_api_equivalent_usd_total"
 

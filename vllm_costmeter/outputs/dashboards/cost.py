@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.outputs.api_prices import DEFAULT
 from vllm_costmeter.outputs.dashboards.api_panels import against_api
 from vllm_costmeter.outputs.dashboards.bill_panels import BILL, WORK
 from vllm_costmeter.outputs.dashboards.gpu_panels import GPUS
@@ -26,6 +25,7 @@ from vllm_costmeter.outputs.dashboards.shared import (
     definitions,
     over_the_range,
 )
+from vllm_costmeter.outputs.economics.api_prices import DEFAULT
 
 PRICE, FLOOR = "costmeter_usd_per_million_tokens", "costmeter_floor_usd_per_million_tokens"
 

@@ -12,7 +12,6 @@ from grafana_foundation_sdk.models import common as common_values
 from grafana_foundation_sdk.models import dashboard as values
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from vllm_costmeter.outputs.dashboard_push import TAG
 from vllm_costmeter.outputs.dashboards.panel import (
     Annotation,
     Dashboard,
@@ -20,6 +19,7 @@ from vllm_costmeter.outputs.dashboards.panel import (
     Panel,
     Query,
 )
+from vllm_costmeter.outputs.dashboards.push import TAG
 
 DATASOURCE = values.DataSourceRef(type_val="prometheus", uid="${datasource}")
 

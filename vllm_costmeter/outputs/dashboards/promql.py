@@ -5,7 +5,7 @@ Sums first, then divide: the mean of ratios over replicas is not the ratio of th
 
 from __future__ import annotations
 
-from vllm_costmeter.outputs.metric_table import BY_NAME
+from vllm_costmeter.outputs.metrics.table import BY_NAME
 
 PER_HOUR = 3600
 PER_MILLION = 1_000_000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.outputs.metric_table import BY_NAME
+from vllm_costmeter.outputs.metrics.table import BY_NAME
 from vllm_costmeter.outputs.rules.limits import Limits
 from vllm_costmeter.outputs.rules.recording import COST, TOKENS, USD, tokens_by_kind, usd_by_state
 from vllm_costmeter.outputs.rules.rule import Alert, Group

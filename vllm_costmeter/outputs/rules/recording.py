@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from vllm_costmeter.outputs.metric_table import BY_NAME
+from vllm_costmeter.outputs.metrics.table import BY_NAME
 from vllm_costmeter.outputs.rules.rule import Group, Recording
 
 COST = BY_NAME["costmeter_cost_usd_total"].name

@@ -36,8 +36,8 @@ def main() -> None:
 
 def _start(request: ExactRequest) -> Callable[[ExactRequest], ExactAnswer]:
     """Prepare this process for the request's card and import vLLM, once."""
-    from vllm_costmeter.plugin.exact.missing_modules import admit_flash_attention_4, stand_in
-    from vllm_costmeter.plugin.exact.pretended_card import PretendedCard, tell_torch, tell_triton, tell_vllm
+    from vllm_costmeter.plugin.exact.fakes.fake_gpu import PretendedCard, tell_torch, tell_triton, tell_vllm
+    from vllm_costmeter.plugin.exact.fakes.stub_modules import admit_flash_attention_4, stand_in
 
     card = PretendedCard(request.gpu_name, request.gpu_memory_bytes, request.compute_capability)
     tell_torch(card)
@@ -47,7 +47,7 @@ def _start(request: ExactRequest) -> Callable[[ExactRequest], ExactAnswer]:
     admit_flash_attention_4()
     from vllm.model_executor.models import registry
 
-    from vllm_costmeter.plugin.exact.deployment import answer
+    from vllm_costmeter.plugin.exact.answer import answer
 
     registry._run_in_subprocess = lambda inspect: inspect()
     return lambda asked: answer(asked, card)

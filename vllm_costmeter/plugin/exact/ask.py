@@ -17,7 +17,7 @@ from types import TracebackType
 from vllm_costmeter.plugin import activation
 from vllm_costmeter.plugin.exact.ending import how_it_ended
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest
-from vllm_costmeter.plugin.own_folder import OwnFolder
+from vllm_costmeter.plugin.starting.own_folder import OwnFolder
 
 TIME_LIMIT_SECONDS = 120.0
 LONGEST_ANSWER_BYTES = 4 << 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from vllm_costmeter.core.exact import BlockNeed
+from vllm_costmeter.core.fit.vllm_counts import BlockNeed
 from vllm_costmeter.plugin.exact.messages import NotAskableError
 
 CHECKED_LENGTHS = 200

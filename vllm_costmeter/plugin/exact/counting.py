@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from vllm_costmeter.core.engine.version import parse_version
-from vllm_costmeter.core.exact import CountedWeights, ExactFacts
-from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.fit.vllm_counts import CountedWeights, ExactFacts
+from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
 from vllm_costmeter.core.model.model import Model, Sizes
-from vllm_costmeter.core.plan import Layout, Plan
+from vllm_costmeter.core.release import parse_version
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError, ask_vllm
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest, ModelFacts
 from vllm_costmeter.plugin.exact.model_files import draft_of
-from vllm_costmeter.sources.installed import installed_vllm_version
+from vllm_costmeter.sources.vllm.installed import installed_vllm_version
 
 ASSUMED_CAPABILITY = (9, 0)
 """For a card of which only the memory is known: Hopper, the most rented data-centre generation."""
@@ -42,25 +42,26 @@ TOLD = (
 def counted_model(
     model: Model,
     config: Mapping[str, Any],
-    gpu: Gpu,
-    plan: Plan,
+    gpu: GpuGroup,
+    engine_args: EngineArgs,
     *,
     hf_quant_config: Mapping[str, Any] | None = None,
     ask: Callable[[ExactRequest], ExactAnswer] = ask_vllm,
 ) -> Model:
-    """`model`, understood or not, with weights and KV cache of `plan` on `gpu` as the installed vLLM counts them.
+    """`model`, understood or not, with weights and KV cache of `engine_args` on `gpu` as the installed vLLM
+    counts them.
 
     ExactUnavailableError: vLLM cannot be asked, or not for these flags.
     """
-    installed, wanted = installed_vllm_version(), plan.vllm_version
+    installed, wanted = installed_vllm_version(), engine_args.vllm_version
     if wanted is not None and installed is not None and parse_version(wanted) != parse_version(installed):
         raise ExactUnavailableError(f"vLLM {installed} is installed, not {wanted}")
-    request = request_for(config, gpu, plan, hf_quant_config)
-    draft = draft_of(plan)
+    request = request_for(config, gpu, engine_args, hf_quant_config)
+    draft = draft_of(engine_args)
     if draft is not None:
         request = replace(request, draft_config=draft[0], draft_hf_quant_config=draft[1])
     answer = ask(request)
-    facts = ExactFacts(answer.counts, plan, gpu.compute_capability)
+    facts = ExactFacts(answer.counts, engine_args, gpu.compute_capability)
     tables = model.weights
     if isinstance(tables, CheckpointWeights):
         tables = tables.described  # whose headers lack what vLLM allocates beside them, and it counted that
@@ -75,14 +76,21 @@ def counted_model(
 
 
 def request_for(
-    config: Mapping[str, Any], gpu: Gpu, plan: Plan, hf_quant_config: Mapping[str, Any] | None = None
+    config: Mapping[str, Any],
+    gpu: GpuGroup,
+    engine_args: EngineArgs,
+    hf_quant_config: Mapping[str, Any] | None = None,
 ) -> ExactRequest:
     """The deployment in vLLM's own words: only flags that differ from their default."""
-    usual, alone = Plan(), Layout()
-    told = {name: getattr(plan, name) for name in TOLD if getattr(plan, name) != getattr(usual, name)}
-    for field in fields(Layout):
-        if getattr(plan.layout, field.name) != getattr(alone, field.name):
-            told[field.name] = getattr(plan.layout, field.name)
+    usual, alone = EngineArgs(), ParallelConfig()
+    told = {
+        name: getattr(engine_args, name)
+        for name in TOLD
+        if getattr(engine_args, name) != getattr(usual, name)
+    }
+    for field in fields(ParallelConfig):
+        if getattr(engine_args.layout, field.name) != getattr(alone, field.name):
+            told[field.name] = getattr(engine_args.layout, field.name)
     return ExactRequest(
         config=config,
         gpu_name=gpu.name,

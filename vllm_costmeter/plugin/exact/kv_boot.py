@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from vllm_costmeter.core.exact import BlockNeed, ExactLayer
+from vllm_costmeter.core.fit.vllm_counts import BlockNeed, ExactLayer
 from vllm_costmeter.plugin.exact.block_need import block_need
 from vllm_costmeter.plugin.exact.messages import NotAskableError
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from vllm_costmeter.core.exact import BlockNeed, ExactCounts, ExactLayer
+from vllm_costmeter.core.fit.vllm_counts import BlockNeed, ExactCounts, ExactLayer
 
 
 class NotAskableError(Exception):

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.model.drafter import WEIGHTLESS_DRAFTERS
-from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError
 from vllm_costmeter.sources.model_config import config_files
-from vllm_costmeter.sources.model_source import is_repository
+from vllm_costmeter.sources.models.open import is_repository
 
 Found = tuple[Mapping[str, Any], Mapping[str, Any] | None]
 
@@ -28,10 +28,10 @@ def config_of(model_name: str, revision: str | None = None) -> Found:
     return found
 
 
-def draft_of(plan: Plan) -> Found | None:
+def draft_of(engine_args: EngineArgs) -> Found | None:
     """The files of the draft that `--speculative-config` names; None where it names none, as for the model's own
     prediction layers. ExactUnavailableError for a method that cannot be asked about."""
-    asked = plan.speculative_config or {}
+    asked = engine_args.speculative_config or {}
     method, name = asked.get("method"), asked.get("model")
     if method in WEIGHTLESS_DRAFTERS or not asked:
         return None

@@ -6,14 +6,14 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vllm_costmeter.core.gpu import Gpu
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.plan import Plan
 from vllm_costmeter.plugin.exact.ask import TIME_LIMIT_SECONDS, ExactUnavailableError, ask_vllm
 from vllm_costmeter.plugin.exact.counting import counted_model
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest
 from vllm_costmeter.plugin.exact.model_files import config_of
-from vllm_costmeter.plugin.served_model import path_being_served
+from vllm_costmeter.plugin.serving.served_model import path_being_served
 from vllm_costmeter.sources.model_config.unknown import unknown_model
 
 log = logging.getLogger("vllm.costmeter")
@@ -25,7 +25,12 @@ def unknown_being_served(config: Any, why: str) -> Model:
 
 
 def counted_while_starting(
-    config: Any, model: Model, gpu: Gpu, plan: Plan, *, ask: Callable[[ExactRequest], ExactAnswer] = ask_vllm
+    config: Any,
+    model: Model,
+    gpu: GpuGroup,
+    engine_args: EngineArgs,
+    *,
+    ask: Callable[[ExactRequest], ExactAnswer] = ask_vllm,
 ) -> Model:
     """`model` with vLLM's own counts of this deployment. ExactUnavailableError where it cannot be asked."""
     if config.model_config.quantization == "gguf":
@@ -36,7 +41,7 @@ def counted_while_starting(
         TIME_LIMIT_SECONDS,
     )
     values, beside = _files(config)
-    return counted_model(model, values, gpu, plan, hf_quant_config=beside, ask=ask)
+    return counted_model(model, values, gpu, engine_args, hf_quant_config=beside, ask=ask)
 
 
 def _files(config: Any) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:

@@ -136,7 +136,7 @@ def config_of(gguf: GgufFile, name: str) -> dict[str, Any]:
 
 
 def config_beside(gguf: GgufFile, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config.json that lies beside the file, for the file's own tokens, head and quantisation."""
+    """The config.json that lies beside the file, for the file's own tokens, head and quantization."""
     own = _vocabulary(gguf)
     text = config.get("text_config")
     nested = {"text_config": {**text, **own}} if isinstance(text, dict) else {}

@@ -41,15 +41,15 @@ def only_model(folder: Path) -> Path | None:
     return models[0] if models else None
 
 
-def model_of_type(folder: Path, quantisation: str) -> Path:
-    """`folder:Q4_K_M` as vLLM resolves it: the file whose name ends in the quantisation."""
+def model_of_type(folder: Path, quantization: str) -> Path:
+    """`folder:Q4_K_M` as vLLM resolves it: the file whose name ends in the quantization."""
     models = _models(folder)
-    for pattern in (f"*-{quantisation}.gguf", f"*-{quantisation}-*.gguf"):
+    for pattern in (f"*-{quantization}.gguf", f"*-{quantization}-*.gguf"):
         for file in models:
             if file.match(pattern):
                 return file
     there = ", ".join(file.name for file in models[:3]) or "no GGUF file"
-    raise BadInputError(f"{folder}: no GGUF file is of {quantisation[:40]!r}; there is {there}")
+    raise BadInputError(f"{folder}: no GGUF file is of {quantization[:40]!r}; there is {there}")
 
 
 def projector_beside(file: Path, gguf: GgufFile) -> Path | None:

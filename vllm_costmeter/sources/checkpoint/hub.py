@@ -27,8 +27,8 @@ from vllm_costmeter.sources.checkpoint.weight_files import (
     missing_shards,
     safetensors_files,
 )
-from vllm_costmeter.sources.local_model import local_model
 from vllm_costmeter.sources.model_config import SENTENCE_TRANSFORMERS, config_files, parse_json_object
+from vllm_costmeter.sources.models.local import local_model
 
 LARGEST_CONFIG_BYTES = 16 << 20
 LARGEST_HEADER_BYTES = 32 << 20  # 200,000 tensors, the most that are parsed of one file

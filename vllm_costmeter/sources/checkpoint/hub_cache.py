@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.model.checkpoint import CheckpointContents, TensorGroup
-from vllm_costmeter.sources.home import home
-from vllm_costmeter.sources.state_folder import locked_folder, opened_folder, read_in, replace_in
+from vllm_costmeter.sources.files.home import home
+from vllm_costmeter.sources.files.state_folder import locked_folder, opened_folder, read_in, replace_in
 
 BRANCH_LIFETIME_SECONDS = 3600.0
 """How long a branch is taken to point where it did: long enough for a pipeline, not for a day."""

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from vllm_costmeter.core.engine.estimate import GIB
+from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import NotUnderstoodError
+from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.model.checkpoint import CheckpointContents, merged
 from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights, UndividedWeights
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.weights import DTYPE_BYTES
-from vllm_costmeter.core.plan import Plan
-from vllm_costmeter.core.quantisation.named import named_quantisation
+from vllm_costmeter.core.quantization.named import named_quantization
 from vllm_costmeter.sources.checkpoint.gguf import GgufFile
 from vllm_costmeter.sources.checkpoint.gguf_config import (
     architecture_of,
@@ -51,7 +51,7 @@ def model_of(
         model = unknown_model(config, name, str(why))
     if contents is not None:
         return with_checkpoint(model, contents)
-    named = named_quantisation(name) if model.quantization is None else None
+    named = named_quantization(name) if model.quantization is None else None
     return model if named is None else replace(model, only_named=named, notes=(*model.notes, named.note))
 
 
@@ -75,11 +75,11 @@ def model_of_gguf(
 
 def with_checkpoint(model: Model, contents: CheckpointContents) -> Model:
     """The same model with the checkpoint's own bytes as its weights."""
-    unquantised = model.quantization is None and contents.format == "safetensors"
+    unquantized = model.quantization is None and contents.format == "safetensors"
     loaded = contents.loaded_bytes(
         model.sizes.num_hidden_layers or None,
         model.is_tied or model.is_pooling,
-        DTYPE_BYTES[model.dtype] if unquantised else None,
+        DTYPE_BYTES[model.dtype] if unquantized else None,
     )
     if model.not_understood is not None:
         weights = UndividedWeights(loaded, contents.format)
@@ -90,7 +90,7 @@ def with_checkpoint(model: Model, contents: CheckpointContents) -> Model:
             weights_error=0.0,
             quantization=model.quantization if contents.format == "safetensors" else contents.format,
         )
-    described = sum(model.weights_bytes(Plan()))
+    described = sum(model.weights_bytes(EngineArgs()))
     divided = CheckpointWeights(model.weights, described, loaded, contents.format)
     if contents.format == "gguf":
         return replace(

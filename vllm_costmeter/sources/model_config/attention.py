@@ -76,7 +76,7 @@ def _dtype(config: ConfigReader, text: ConfigReader) -> str:
 
 
 def _checkpoint_kv_dtype(config: ConfigReader, text: ConfigReader) -> str | None:
-    """The cache dtype that a quantised checkpoint asks for: ModelOpt's `kv_cache_quant_algo` or scheme, or
+    """The cache dtype that a quantized checkpoint asks for: ModelOpt's `kv_cache_quant_algo` or scheme, or
     llm-compressor's `kv_cache_scheme` (vLLM's `get_kv_cache_quant_algo_string` and `Attention.__init__`)."""
     section = config.optional_section("quantization_config") or text.optional_section("quantization_config")
     if section is None:

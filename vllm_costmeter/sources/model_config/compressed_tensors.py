@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.quantisation.compressed_tensors import CompressedTensors, TargetGroup
-from vllm_costmeter.core.quantisation.fp4 import Mxfp8, Nvfp4, PackedMxfp4
-from vllm_costmeter.core.quantisation.fp8 import EightBitPerChannel, EightBitPerTensor, Fp8PerBlock
-from vllm_costmeter.core.quantisation.integer import compressed_integers
-from vllm_costmeter.core.quantisation.names import name_rules
-from vllm_costmeter.core.quantisation.scheme import Quantisation, Scheme
+from vllm_costmeter.core.quantization.names import name_rules
+from vllm_costmeter.core.quantization.scheme import Quantization, Scheme
+from vllm_costmeter.core.quantization.schemes.compressed_tensors import CompressedTensors, TargetGroup
+from vllm_costmeter.core.quantization.schemes.fp4 import Mxfp8, Nvfp4, PackedMxfp4
+from vllm_costmeter.core.quantization.schemes.fp8 import EightBitPerChannel, EightBitPerTensor, Fp8PerBlock
+from vllm_costmeter.core.quantization.schemes.integer import compressed_integers
 from vllm_costmeter.sources.model_config.module_names import Renames, renamed, strings
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
@@ -17,7 +17,7 @@ _MX_GROUP = 32
 _INTEGER_BITS = (2, 3, 4, 8)
 
 
-def compressed_tensors(section: ConfigReader, renames: Renames) -> Quantisation:
+def compressed_tensors(section: ConfigReader, renames: Renames) -> Quantization:
     """NotUnderstoodError for sparsity and for weight types without rules."""
     sparsity = section.optional_section("sparsity_config")
     if sparsity is not None and sparsity.raw("format") not in (None, "dense"):
@@ -58,7 +58,7 @@ def _scheme(group: ConfigReader, style: str) -> Scheme | None:
         return _eight_bit_float(weights, strategy, group_size, static=static)
     if kind == "int" and bits in _INTEGER_BITS and (inputs is None or style == "pack-quantized"):
         if inputs is not None:
-            raise NotUnderstoodError(f"{group.name}: packed {bits}-bit weights with quantised activations")
+            raise NotUnderstoodError(f"{group.name}: packed {bits}-bit weights with quantized activations")
         symmetric = weights.bool("symmetric", default=True)
         return compressed_integers(bits, group_size, symmetric=symmetric)
     if kind == "int" and bits == 8:

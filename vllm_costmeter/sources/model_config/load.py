@@ -25,9 +25,9 @@ def read_model(path: Path, name: str | None = None) -> Model:
     `model_from_config`, and BadInputError for a path that is not there, not readable or no JSON object.
     """
     file = _config_file(path)
-    quantisation = file.parent / "hf_quant_config.json"
+    quantization = file.parent / "hf_quant_config.json"
     values = read_json_object(file)
-    beside = read_json_object(quantisation) if path.is_dir() and quantisation.is_file() else None
+    beside = read_json_object(quantization) if path.is_dir() and quantization.is_file() else None
     is_embedder = path.is_dir() and (path / SENTENCE_TRANSFORMERS).is_file()
     return model_from_config(values, name or str(path), hf_quant_config=beside, is_embedder=is_embedder)
 

@@ -11,7 +11,7 @@ from vllm_costmeter.core.model.attention import RecurrentState
 from vllm_costmeter.core.model.drafter import Drafter
 from vllm_costmeter.core.model.model import Model, Sizes
 from vllm_costmeter.core.model.weights import Weights
-from vllm_costmeter.core.quantisation.scheme import UNQUANTISED
+from vllm_costmeter.core.quantization.scheme import UNQUANTISED
 from vllm_costmeter.sources.model_config.architectures.adapted_edges import adapted_edges
 from vllm_costmeter.sources.model_config.architectures.encoders import embedder
 from vllm_costmeter.sources.model_config.architectures.prediction import prediction_weights
@@ -21,7 +21,7 @@ from vllm_costmeter.sources.model_config.attention import architecture_of, model
 from vllm_costmeter.sources.model_config.attention_prediction import prediction_layers
 from vllm_costmeter.sources.model_config.class_defaults import with_class_defaults
 from vllm_costmeter.sources.model_config.lengths import model_lengths
-from vllm_costmeter.sources.model_config.quantisation import quantisation_of
+from vllm_costmeter.sources.model_config.quantization import quantization_of
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 _UNKNOWN_TYPES = (
@@ -52,7 +52,7 @@ def model_from_config(
     `is_embedder`: a sentence-transformers folder, which vLLM serves for pooling and without an output head.
 
     BadInputError where the file is faulty, NotUnderstoodError where its architecture, rotary scaling or
-    quantisation has no rules here.
+    quantization has no rules here.
     """
     if not isinstance(values, Mapping):
         raise BadInputError(f"{name}: config.json must hold an object, got {type(values).__name__}")
@@ -66,11 +66,11 @@ def model_from_config(
         architecture = replace(architecture, build=embedder(architecture.build), is_pooling=True)
     text = with_class_defaults(text_section(root))
     source = Source(root, text)
-    quantisation = quantisation_of(root, text, architecture.renames, hf_quant_config)
+    quantization = quantization_of(root, text, architecture.renames, hf_quant_config)
     embedding, head = adapted_edges(served_name)
     weights = replace(
         build_weights(source, architecture),
-        quantisation=quantisation,
+        quantization=quantization,
         adapted_embedding=embedding,
         adapted_head=head,
     )
@@ -82,7 +82,7 @@ def model_from_config(
         id=name,
         architecture=architecture_name,
         dtype=served_dtype(root, text, is_pooling=architecture.is_pooling),
-        quantization=None if quantisation.method == UNQUANTISED.method else quantisation.method,
+        quantization=None if quantization.method == UNQUANTISED.method else quantization.method,
         max_model_len=longest,
         default_max_model_len=default,
         sizes=sizes,

@@ -1,13 +1,13 @@
-"""ModelOpt's quantisation section: `quant_algo`, exclusions, and a list of layers for mixed precision."""
+"""ModelOpt's quantization section: `quant_algo`, exclusions, and a list of layers for mixed precision."""
 
 from __future__ import annotations
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
-from vllm_costmeter.core.quantisation.fp4 import Mxfp8, Nvfp4
-from vllm_costmeter.core.quantisation.fp8 import EightBitPerChannel, EightBitPerTensor, Fp8PerBlock
-from vllm_costmeter.core.quantisation.modelopt import ModelOpt, ModelOptMixed
-from vllm_costmeter.core.quantisation.names import NameRules, name_rules
-from vllm_costmeter.core.quantisation.scheme import Quantisation, Scheme
+from vllm_costmeter.core.quantization.names import NameRules, name_rules
+from vllm_costmeter.core.quantization.scheme import Quantization, Scheme
+from vllm_costmeter.core.quantization.schemes.fp4 import Mxfp8, Nvfp4
+from vllm_costmeter.core.quantization.schemes.fp8 import EightBitPerChannel, EightBitPerTensor, Fp8PerBlock
+from vllm_costmeter.core.quantization.schemes.modelopt import ModelOpt, ModelOptMixed
 from vllm_costmeter.sources.model_config.module_names import Renames, rename, renamed, strings
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
@@ -22,7 +22,7 @@ _ALGORITHMS: dict[str, Scheme] = {  # QUANT_ALGOS and LINEAR_ALGOS in vLLM 0.32'
 _METHODS = {"NVFP4": "modelopt_fp4", "W4A16_NVFP4": "modelopt_fp4", "MXFP8": "modelopt_mxfp8"}
 
 
-def modelopt(section: ConfigReader, renames: Renames) -> Quantisation:
+def modelopt(section: ConfigReader, renames: Renames) -> Quantization:
     """Both shapes: `quantization.quant_algo` (hf_quant_config.json) and `quant_algo` beside `ignore` (config.json)."""
     nested = section.optional_section("quantization")
     body = nested if nested is not None else section
@@ -43,7 +43,7 @@ def _scheme(algorithm: str, section: ConfigReader) -> Scheme:
     return found
 
 
-def _mixed(body: ConfigReader, excluded: NameRules, renames: Renames) -> Quantisation:
+def _mixed(body: ConfigReader, excluded: NameRules, renames: Renames) -> Quantization:
     listed = body.optional_section("quantized_layers")
     if listed is None:
         raise BadInputError(f"{body.name}: MIXED_PRECISION needs quantized_layers")

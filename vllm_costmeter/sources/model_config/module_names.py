@@ -1,4 +1,4 @@
-"""Lists of module names in a quantisation section, under the names that vLLM gives the modules."""
+"""Lists of module names in a quantization section, under the names that vLLM gives the modules."""
 
 from __future__ import annotations
 

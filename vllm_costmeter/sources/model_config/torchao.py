@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES, PLAIN, Scheme
-from vllm_costmeter.core.quantisation.torchao import Int4WeightOnly, OneByteScaled, TorchAo
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES, PLAIN, Scheme
+from vllm_costmeter.core.quantization.schemes.torchao import Int4WeightOnly, OneByteScaled, TorchAo
 from vllm_costmeter.sources.model_config.module_names import strings
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 

@@ -16,7 +16,7 @@ Tower = Callable[[Source], tuple[Part, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """How one architecture is built, and how its checkpoint's names turn into vLLM's (for quantisation rules)."""
+    """How one architecture is built, and how its checkpoint's names turn into vLLM's (for quantization rules)."""
 
     build: Builder
     tower: Tower | None = None
@@ -25,7 +25,7 @@ class Architecture:
     inputs: tuple[str, ...] = ("image",)
     """What the tower serves, under vLLM's names in `--limit-mm-per-prompt`."""
     tower_is_plain: bool = False
-    """True where vLLM leaves the tower unquantised whatever the checkpoint's rules say."""
+    """True where vLLM leaves the tower unquantized whatever the checkpoint's rules say."""
     is_pooling: bool = False
     is_encoder_decoder: bool = False
     is_pipelined: bool = True

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.parts import Buffer, Part, Repeated, Tensor
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import column, norms, replicated, row
 from vllm_costmeter.sources.model_config.architectures.source import MAX_LAYERS, Source
 from vllm_costmeter.sources.model_config.architectures.vision import qwen3_vl, split_attention
@@ -25,7 +25,7 @@ def qwen2_audio(source: Source) -> tuple[Part, ...]:
     return (
         *_encoder(audio),
         Tensor("audio_tower.embed_positions", audio.int("max_source_positions", minimum=1), width),
-        replicated("multi_modal_projector.linear", width, source.hidden_size, bias=True, quantised=False),
+        replicated("multi_modal_projector.linear", width, source.hidden_size, bias=True, quantized=False),
     )
 
 
@@ -38,7 +38,7 @@ def qwen2_5_omni(source: Source) -> tuple[Part, ...]:
     return (
         *_encoder(audio),
         Tensor("audio_tower.audio_bos_eos_token", 2, out),
-        replicated("audio_tower.proj", width, out, bias=True, quantised=False),
+        replicated("audio_tower.proj", width, out, bias=True, quantized=False),
         Buffer("audio_tower.positional_embedding", positions * width, FLOAT32_BYTES),
         *qwen2_5_vl(replace(source, root=thinker)),
     )
@@ -70,8 +70,8 @@ def qwen3_omni(source: Source) -> tuple[Part, ...]:
         ),
         Tensor("audio_tower.conv_out", width, channels * rows),
         *norms(width, "audio_tower.ln_post", bias=True),
-        replicated("audio_tower.proj1", width, width, bias=True, quantised=False),
-        replicated("audio_tower.proj2", width, out, bias=True, quantised=False),
+        replicated("audio_tower.proj1", width, width, bias=True, quantized=False),
+        replicated("audio_tower.proj2", width, out, bias=True, quantized=False),
         Buffer(
             "audio_tower.positional_embedding",
             audio.int("max_source_positions", minimum=1) * width,

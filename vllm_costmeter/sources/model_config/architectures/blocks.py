@@ -16,7 +16,7 @@ from vllm_costmeter.core.model.parts import (
     Tensor,
 )
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.source import Source
 
 Edge = Literal["embedding", "norm", "head"]
@@ -45,18 +45,18 @@ def replicated(
     inputs: int,
     *outputs: int,
     bias: bool = False,
-    quantised: bool = True,
+    quantized: bool = True,
     fused_from: tuple[str, ...] = (),
 ) -> Linear:
     """A linear that every rank holds whole."""
-    return Linear(name, inputs, tuple(map(Output, outputs)), "none", bias, quantised, fused_from)
+    return Linear(name, inputs, tuple(map(Output, outputs)), "none", bias, quantized, fused_from)
 
 
 def router(name: str, hidden: int, experts: int, bias: bool = False, float32: bool = False) -> Part:
-    """The gate of a mixture of experts: whole on each rank and never quantised."""
+    """The gate of a mixture of experts: whole on each rank and never quantized."""
     if float32:
         return Tensor(name, hidden * experts, element_bytes=FLOAT32_BYTES)
-    return replicated(name, hidden, experts, bias=bias, quantised=False)
+    return replicated(name, hidden, experts, bias=bias, quantized=False)
 
 
 def norms(width: int, *names: str, bias: bool = False) -> tuple[Tensor, ...]:
@@ -191,7 +191,7 @@ def language_model(
     """Embedding, layers, final norm and head, placed on pipeline ranks as vLLM does: `on_every_rank` names those that
     the model's code builds without asking for its rank."""
     vocab, hidden = source.vocab_size, source.hidden_size
-    own_head = Embedding(source.prefix + head, vocab, hidden, bias=head_bias, quantised=True)
+    own_head = Embedding(source.prefix + head, vocab, hidden, bias=head_bias, quantized=True)
     placed: dict[Edge, tuple[Part, ...]] = {
         "embedding": (Embedding(source.prefix + embedding, vocab, hidden), *extra_first),
         "norm": norms(hidden, "model.norm") if final_norm is None else final_norm,

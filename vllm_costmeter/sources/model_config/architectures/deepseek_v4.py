@@ -6,7 +6,7 @@ from __future__ import annotations
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     GATE_UP,
     experts,
@@ -92,7 +92,7 @@ def _attention(source: Source, ratio: int) -> tuple[Part, ...]:
         index_size = text.int("index_head_dim", minimum=1)
         parts += [
             replicated("attn.indexer.wq_b", rank, index_heads * index_size),
-            replicated("attn.indexer.weights_proj", hidden, index_heads, quantised=False),
+            replicated("attn.indexer.weights_proj", hidden, index_heads, quantized=False),
             *_compressor("attn.indexer.compressor", hidden, index_size, ratio),
         ]
     return tuple(parts)
@@ -102,7 +102,7 @@ def _compressor(name: str, hidden: int, size: int, ratio: int) -> tuple[Part, ..
     """Overlapping windows (ratio 4) keep two sets of keys and gates."""
     sets = 2 if ratio == _SPARSE_RATIO else 1
     return (
-        replicated(f"{name}.fused_wkv_wgate", hidden, sets * size, sets * size, quantised=False),
+        replicated(f"{name}.fused_wkv_wgate", hidden, sets * size, sets * size, quantized=False),
         Tensor(f"{name}.ape", ratio * sets * size, element_bytes=FLOAT32_BYTES),
         *norms(size, f"{name}.norm"),
     )

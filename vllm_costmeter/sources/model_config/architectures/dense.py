@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from vllm_costmeter.core.model.parts import Buffer, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     GATE_UP,
     QKV,
@@ -24,7 +24,7 @@ from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_t
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What vLLM calls the parts: quantisation rules match them. `{}` is a layer's index."""
+    """What vLLM calls the parts: quantization rules match them. `{}` is a layer's index."""
 
     embedding: str = "model.embed_tokens"
     layers: str = "model.layers.{}."

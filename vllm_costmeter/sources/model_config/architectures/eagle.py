@@ -86,5 +86,5 @@ def eagle3(source: Source) -> Weights:
             replicated("model.fc", seen, hidden),
             Buffer("draft_id_to_target_id", vocab, _INT64_BYTES),
         ),
-        last=(*norms(hidden, "model.norm"), Embedding("lm_head", vocab, hidden, quantised=True)),
+        last=(*norms(hidden, "model.norm"), Embedding("lm_head", vocab, hidden, quantized=True)),
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from vllm_costmeter.core.model.parts import Buffer, Embedding, Linear, Output, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.architecture import Builder
 from vllm_costmeter.sources.model_config.architectures.blocks import mlp, norms, row
 from vllm_costmeter.sources.model_config.architectures.source import Source
@@ -106,8 +106,8 @@ def embedder(build: Builder) -> Builder:
 
 
 def _without_head(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """Output heads are the only vocabulary tables that a scheme may quantise."""
-    return tuple(part for part in parts if not (isinstance(part, Embedding) and part.quantised))
+    """Output heads are the only vocabulary tables that a scheme may quantize."""
+    return tuple(part for part in parts if not (isinstance(part, Embedding) and part.quantized))
 
 
 def scored(build: Builder) -> Builder:

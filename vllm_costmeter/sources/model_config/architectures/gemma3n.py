@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Embedding, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     EDGES,
     attention,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.parts import Linear, Output, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     EDGES,
     attention,
@@ -101,7 +101,7 @@ def _delta_net(source: Source, *, interleaved: bool) -> tuple[Part, ...]:
             fused_from=gate_names,
         ),
         row(f"{name}.out_proj", v_heads * v_size, hidden),
-        Linear(f"{name}.conv1d", kernel, (keys, keys, values), "column", quantised=False),
+        Linear(f"{name}.conv1d", kernel, (keys, keys, values), "column", quantized=False),
         Tensor(f"{name}.dt_bias", v_heads, split=True),
         Tensor(f"{name}.A_log", v_heads, split=True, element_bytes=FLOAT32_BYTES),
         *norms(v_size, f"{name}.norm"),
@@ -181,7 +181,7 @@ def mamba2(
     return (
         Linear(f"{name}.in_proj", hidden, (inner, inner, shared, shared, Output(heads)), "column", bias),
         row(f"{name}.out_proj", heads * head_size, hidden, bias),
-        Linear(f"{name}.conv1d", kernel, (inner, shared, shared), "column", conv_bias, quantised=False),
+        Linear(f"{name}.conv1d", kernel, (inner, shared, shared), "column", conv_bias, quantized=False),
         Tensor(f"{name}.A", heads, split=True, element_bytes=FLOAT32_BYTES),
         Tensor(f"{name}.D", heads, split=True),
         Tensor(f"{name}.dt_bias", heads, split=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.parts import Buffer, Experts, Linear, Output, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     column,
     gated_mlp,

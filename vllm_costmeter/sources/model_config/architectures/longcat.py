@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vllm_costmeter.core.model.parts import Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     experts,
     gated_mlp,

@@ -6,7 +6,7 @@ import math
 
 from vllm_costmeter.core.model.parts import Linear, Output, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     EDGES,
     attention,
@@ -168,7 +168,7 @@ def _mixer(
     """vLLM's MambaMixer: everything is divided by channels."""
     hidden = source.hidden_size
     return (
-        Linear(f"{name}.conv1d", kernel, (Output(inner),), "column", conv_bias, quantised=False),
+        Linear(f"{name}.conv1d", kernel, (Output(inner),), "column", conv_bias, quantized=False),
         column(f"{name}.in_proj", hidden, inner, inner, bias=bias),
         row(f"{name}.x_proj", inner, rank + 2 * state),
         column(f"{name}.dt_proj", rank, inner, bias=True),

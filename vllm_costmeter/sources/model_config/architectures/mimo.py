@@ -7,7 +7,7 @@ from dataclasses import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.parts import Linear, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     attention,
     experts,
@@ -48,9 +48,9 @@ def mimo_v2(source: Source) -> Weights:
 
 
 def prediction_layer(source: Source) -> Layer:
-    """A sliding layer with a dense MLP, whose output projection vLLM leaves unquantised."""
+    """A sliding layer with a dense MLP, whose output projection vLLM leaves unquantized."""
     attends = tuple(
-        replace(part, quantised=False)
+        replace(part, quantized=False)
         if isinstance(part, Linear) and part.name == "self_attn.o_proj"
         else part
         for part in _mimo_attention(source, sliding=True)

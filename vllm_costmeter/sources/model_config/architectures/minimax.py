@@ -8,7 +8,7 @@ from __future__ import annotations
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.parts import VOCABULARY_PADDING, Embedding, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     attention,
     column,

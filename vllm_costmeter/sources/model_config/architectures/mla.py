@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Linear, Output, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     experts,
     gated_mlp,
@@ -128,7 +128,7 @@ def _indexer(source: Source, rotary: Buffer) -> tuple[Part, ...]:
     table = rotary if interleaved else replace(rotary, name=rotary.name + ",neox")
     return (
         replicated("self_attn.indexer.wq_b", text.int("q_lora_rank", minimum=1), heads * size),
-        replicated("self_attn.indexer.wk_weights_proj", source.hidden_size, size, heads, quantised=False),
+        replicated("self_attn.indexer.wk_weights_proj", source.hidden_size, size, heads, quantized=False),
         Tensor("self_attn.indexer.k_norm", 2 * size, element_bytes=FLOAT32_BYTES),
         table,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vllm_costmeter.core.model.parts import Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     EDGES,
     attention,
@@ -33,7 +33,7 @@ def qwen_moe(source: Source, style: Style = QWEN3_MOE) -> Weights:
     sparse_step = text.int("decoder_sparse_step", default=1, minimum=1)
     dense_only = _int_set(source, "mlp_only_layers")
     shared = [*style_attention(source, style), *norms(hidden, *_TWO_NORMS)]
-    sparse_layer = Layer((*shared, *qwen_experts(source, quantised_router=style.qk_norm == "head")))
+    sparse_layer = Layer((*shared, *qwen_experts(source, quantized_router=style.qk_norm == "head")))
     dense_layer: Layer | None = None
     layers: list[Layer] = []
     for index in range(source.num_layers):
@@ -46,19 +46,19 @@ def qwen_moe(source: Source, style: Style = QWEN3_MOE) -> Weights:
     return language_model(source, layers, tied=source.is_tied(), on_every_rank=EDGES)
 
 
-def qwen_experts(source: Source, *, quantised_router: bool = False) -> tuple[Part, ...]:
-    """Router, routed experts and, where the config has one, the gated shared expert. Qwen 3 alone quantises its router
+def qwen_experts(source: Source, *, quantized_router: bool = False) -> tuple[Part, ...]:
+    """Router, routed experts and, where the config has one, the gated shared expert. Qwen 3 alone quantizes its router
     where the checkpoint's rules do not leave it out."""
     text, hidden = source.text, source.hidden_size
     count = text.int("num_experts", minimum=1)
     parts: list[Part] = [
-        replicated("mlp.gate", hidden, count, quantised=quantised_router),
+        replicated("mlp.gate", hidden, count, quantized=quantized_router),
         experts("mlp.experts", count, hidden, text.int("moe_intermediate_size", minimum=1)),
     ]
     shared = text.int("shared_expert_intermediate_size", default=0)
     if shared:
         parts += gated_mlp("mlp.shared_expert", hidden, shared)
-        parts.append(replicated("mlp.shared_expert_gate", hidden, 1, quantised=False))
+        parts.append(replicated("mlp.shared_expert_gate", hidden, 1, quantized=False))
     return tuple(parts)
 
 
@@ -113,7 +113,7 @@ def gpt_oss(source: Source) -> Weights:
                 out_bias=True,
             ),
             Tensor("attn.sinks", source.num_heads, split=True),
-            replicated("mlp.router", hidden, count, bias=True, quantised=False),
+            replicated("mlp.router", hidden, count, bias=True, quantized=False),
             experts("mlp.experts", count, hidden, source.intermediate_size, bias=True),
             *norms(hidden, *_TWO_NORMS),
         )

@@ -80,7 +80,7 @@ def opt(source: Source) -> Weights:
         )
     )
     embedding = Embedding("model.decoder.embed_tokens", source.vocab_size, width)
-    head = () if source.is_tied(True) else (Embedding("lm_head", source.vocab_size, width, quantised=True),)
+    head = () if source.is_tied(True) else (Embedding("lm_head", source.vocab_size, width, quantized=True),)
     return Weights(
         layers=(layer,) * source.num_layers,
         layer_prefix="model.decoder.layers.{}.",

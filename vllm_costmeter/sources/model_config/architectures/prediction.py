@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 
 from vllm_costmeter.core.model.parts import AttentionScales, Embedding, Part
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.core.quantisation.checkpoint_fp8 import ListedFp8
-from vllm_costmeter.core.quantisation.fp4 import Mxfp4
+from vllm_costmeter.core.quantization.schemes.checkpoint_fp8 import ListedFp8
+from vllm_costmeter.core.quantization.schemes.fp4 import Mxfp4
 from vllm_costmeter.sources.model_config.architectures import deepseek_v4, hybrid, mimo, mla
 from vllm_costmeter.sources.model_config.architectures.blocks import gated_mlp, norms, replicated
 from vllm_costmeter.sources.model_config.architectures.dense import (
@@ -69,7 +69,7 @@ def _like_deepseek(source: Source, target: Weights, count: int, layer: Layer) ->
 
 
 def _deepseek_v4(source: Source, target: Weights, count: int) -> Weights:
-    """A layer of a window alone, two quantised projections and a mix of residual lanes of its own."""
+    """A layer of a window alone, two quantized projections and a mix of residual lanes of its own."""
     hidden = source.hidden_size
     layer = extended(
         deepseek_v4.window_layer(source),
@@ -79,8 +79,8 @@ def _deepseek_v4(source: Source, target: Weights, count: int) -> Weights:
         *norms(hidden, "enorm", "hnorm", "shared_head.norm"),
         head(source, "head"),
     )
-    if isinstance(target.quantisation, ListedFp8) and _keeps_native_experts(source):
-        target = replace(target, quantisation=replace(target.quantisation, experts=Mxfp4()))
+    if isinstance(target.quantization, ListedFp8) and _keeps_native_experts(source):
+        target = replace(target, quantization=replace(target.quantization, experts=Mxfp4()))
     return numbered(source, target, [layer] * count)
 
 
@@ -147,8 +147,8 @@ def _qwen(source: Source, target: Weights, count: int) -> Weights | None:
     full = [layer for layer in target.layers if any(isinstance(p, AttentionScales) for p in layer.parts)]
     if not full:
         return None
-    is_plain = target.quantisation.method == "modelopt_fp4"  # mtp.fc is left alone, whatever the lists say
-    return _behind_fc(source, target, [full[0]] * count, head_like(target), quantised=not is_plain)
+    is_plain = target.quantization.method == "modelopt_fp4"  # mtp.fc is left alone, whatever the lists say
+    return _behind_fc(source, target, [full[0]] * count, head_like(target), quantized=not is_plain)
 
 
 def _exaone_moe(source: Source, target: Weights, count: int) -> Weights:
@@ -171,10 +171,10 @@ def _behind_fc(
     layers: Sequence[Layer],
     last: tuple[Part, ...],
     *,
-    quantised: bool = True,
+    quantized: bool = True,
 ) -> Weights:
     """Layers behind one divided projection, with three norms for all of them."""
-    fc = divided(source, "mtp.fc", quantised=quantised)
+    fc = divided(source, "mtp.fc", quantized=quantized)
     around = norms(source.hidden_size, "norm", "pre_fc_norm_hidden", "pre_fc_norm_embedding")
     return predictor(source, target, layers, prefix="mtp.layers.{}.", last=(fc, *around, *last))
 

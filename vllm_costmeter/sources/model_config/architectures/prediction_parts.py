@@ -12,14 +12,14 @@ from vllm_costmeter.sources.model_config.architectures.source import Source
 
 
 def joined(source: Source, name: str, *norm_names: str) -> tuple[Part, ...]:
-    """The projection of a hidden state beside an embedding, which vLLM never quantises, and norms around it."""
+    """The projection of a hidden state beside an embedding, which vLLM never quantizes, and norms around it."""
     hidden = source.hidden_size
-    return replicated(name, 2 * hidden, hidden, quantised=False), *norms(hidden, *norm_names)
+    return replicated(name, 2 * hidden, hidden, quantized=False), *norms(hidden, *norm_names)
 
 
-def divided(source: Source, name: str, *, quantised: bool = True) -> Linear:
+def divided(source: Source, name: str, *, quantized: bool = True) -> Linear:
     hidden = source.hidden_size
-    return Linear(name, 2 * hidden, (Output(hidden),), "column", quantised=quantised)
+    return Linear(name, 2 * hidden, (Output(hidden),), "column", quantized=quantized)
 
 
 def numbered(
@@ -45,18 +45,18 @@ def predictor(
         first_layer=first_layer,
         first=(Embedding("model.embed_tokens", source.vocab_size, source.hidden_size),),
         last=last,
-        quantisation=target.quantisation,
+        quantization=target.quantization,
     )
 
 
 def head(source: Source, name: str) -> Embedding:
-    return Embedding(name, source.vocab_size, source.hidden_size, quantised=True)
+    return Embedding(name, source.vocab_size, source.hidden_size, quantized=True)
 
 
 def head_like(target: Weights) -> tuple[Part, ...]:
     """A head like the model's, which vLLM builds before it shares that one; none where it is the embedding."""
     parts = (*target.last, *target.everywhere)
-    return tuple(part for part in parts if isinstance(part, Embedding) and part.quantised)
+    return tuple(part for part in parts if isinstance(part, Embedding) and part.quantized)
 
 
 def extended(layer: Layer, *extra: Part) -> Layer:

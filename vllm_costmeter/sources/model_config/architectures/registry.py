@@ -37,7 +37,7 @@ def served_by(name: str) -> tuple[str, Architecture]:
 
 
 def build_weights(source: Source, architecture: Architecture) -> Weights:
-    """The unquantised weights of a whole checkpoint, vision tower included."""
+    """The unquantized weights of a whole checkpoint, vision tower included."""
     if architecture.tower is None:
         return architecture.build(source)
     weights = architecture.build(replace(source, prefix="language_model."))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.parts import Linear, Output, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     attention,
     column,
@@ -75,7 +75,7 @@ def _convolution(source: Source) -> tuple[Part, ...]:
     bias = text.bool("conv_bias", default=False)
     kernel = text.int("conv_L_cache", default=3, minimum=1)
     return (
-        Linear("short_conv.conv", kernel, (Output(width),), "column", bias, quantised=False),
+        Linear("short_conv.conv", kernel, (Output(width),), "column", bias, quantized=False),
         column("short_conv.in_proj", hidden, width, width, width, bias=bias),
         row("short_conv.out_proj", width, hidden, bias),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part, Repeated, Tensor
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import column, norms, replicated, row
 from vllm_costmeter.sources.model_config.architectures.source import MAX_LAYERS, Source
 from vllm_costmeter.sources.model_config.reader import ConfigReader
@@ -86,7 +86,7 @@ def gemma3(source: Source) -> tuple[Part, ...]:
 
 
 def gemma4(source: Source) -> tuple[Part, ...]:
-    """Gemma 4's tower, a transformers module: whole on every rank and never quantised."""
+    """Gemma 4's tower, a transformers module: whole on every rank and never quantized."""
     vision = vision_section(source)
     if source.root.optional_section("audio_config") is not None:
         raise NotUnderstoodError(f"{source.root.name}: the weights of Gemma 4's audio tower are not known")
@@ -198,8 +198,8 @@ def moonvit(source: Source) -> tuple[Part, ...]:
         Buffer(f"{name}.time_weight", vision.int("init_pos_emb_time", default=4, minimum=1) * width),
         *_repeat(f"{name}.encoder.blocks", block, depth),
         *norms(width, f"{name}.encoder.final_layernorm", "mm_projector.pre_norm", bias=True),
-        replicated("mm_projector.linear_1", merged, merged, bias=True, quantised=False),
-        replicated("mm_projector.linear_2", merged, source.hidden_size, bias=True, quantised=False),
+        replicated("mm_projector.linear_1", merged, merged, bias=True, quantized=False),
+        replicated("mm_projector.linear_2", merged, source.hidden_size, bias=True, quantized=False),
     )
 
 

@@ -28,10 +28,10 @@ def intern_vit(source: Source) -> tuple[Part, ...]:
     if vision.bool("use_qk_norm", default=False) or vision.raw("norm_type") == "rms_norm":
         raise NotUnderstoodError(f"{source.root.name}: InternVL's largest tower (6B) is not known")
     block = (
-        replicated("attention.q_proj", width, width, bias=bias, quantised=False),
-        replicated("attention.k_proj", width, width, bias=bias, quantised=False),
-        replicated("attention.v_proj", width, width, bias=bias, quantised=False),
-        replicated("attention.projection_layer", width, width, bias=True, quantised=False),
+        replicated("attention.q_proj", width, width, bias=bias, quantized=False),
+        replicated("attention.k_proj", width, width, bias=bias, quantized=False),
+        replicated("attention.v_proj", width, width, bias=bias, quantized=False),
+        replicated("attention.projection_layer", width, width, bias=True, quantized=False),
         *two_layers("mlp", width, inner, "fc1", "fc2"),
         *norms(width, "layernorm_before", "layernorm_after", bias=True),
         *norms(width, "lambda_1", "lambda_2"),
@@ -45,8 +45,8 @@ def intern_vit(source: Source) -> tuple[Part, ...]:
         Tensor(f"{name}.embeddings", width * (1 + 1 + 3 * patch**2 + has_positions * (patches + 1))),
         Repeated(f"{name}.encoder.layer", block, depth),
         *norms(merged, f"{projector}.layer_norm", bias=True),
-        replicated(f"{projector}.linear_1", merged, hidden, bias=True, quantised=False),
-        replicated(f"{projector}.linear_2", hidden, hidden, bias=True, quantised=False),
+        replicated(f"{projector}.linear_1", merged, hidden, bias=True, quantized=False),
+        replicated(f"{projector}.linear_2", hidden, hidden, bias=True, quantized=False),
     )
 
 
@@ -70,8 +70,8 @@ def kimi_vl(source: Source) -> tuple[Part, ...]:
         Tensor(f"{name}.patch_embed", width * (pixels + 1 + positions)),
         Repeated(f"{name}.encoder.blocks", block, depth),
         *norms(width, f"{name}.encoder.final_layernorm", f"{projector}.pre_norm", bias=True),
-        replicated(f"{projector}.linear_1", merged, merged, bias=True, quantised=False),
-        replicated(f"{projector}.linear_2", merged, source.hidden_size, bias=True, quantised=False),
+        replicated(f"{projector}.linear_1", merged, merged, bias=True, quantized=False),
+        replicated(f"{projector}.linear_2", merged, source.hidden_size, bias=True, quantized=False),
     )
 
 

@@ -42,7 +42,7 @@ def idefics3(source: Source) -> tuple[Part, ...]:
     projection = "model.connector.modality_projection.proj"
     return (
         *siglip(source, has_position_ids=False),
-        replicated(projection, width * factor**2, source.hidden_size, quantised=False),
+        replicated(projection, width * factor**2, source.hidden_size, quantized=False),
     )
 
 
@@ -74,8 +74,8 @@ def lfm2_vl(source: Source) -> tuple[Part, ...]:
     return (
         *siglip(source, has_position_ids=False),
         *(norms(merged, f"{name}.layer_norm", bias=True) if has_norm else ()),
-        replicated(f"{name}.linear_1", merged, inner, bias=bias, quantised=False),
-        replicated(f"{name}.linear_2", inner, source.hidden_size, bias=bias, quantised=False),
+        replicated(f"{name}.linear_1", merged, inner, bias=bias, quantized=False),
+        replicated(f"{name}.linear_2", inner, source.hidden_size, bias=bias, quantized=False),
     )
 
 
@@ -94,8 +94,8 @@ def llava_onevision(source: Source) -> tuple[Part, ...]:
     return (
         *siglip(source, has_post_norm=False),
         Tensor("image_newline", hidden),
-        replicated("multi_modal_projector.linear_1", width, hidden, bias=bias, quantised=False),
-        replicated("multi_modal_projector.linear_2", hidden, hidden, bias=bias, quantised=False),
+        replicated("multi_modal_projector.linear_1", width, hidden, bias=bias, quantized=False),
+        replicated("multi_modal_projector.linear_2", hidden, hidden, bias=bias, quantized=False),
     )
 
 

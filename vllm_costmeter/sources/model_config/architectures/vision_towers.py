@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part, Repeated, Tensor
-from vllm_costmeter.core.quantisation.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import column, gated_mlp, norms, replicated, row
 from vllm_costmeter.sources.model_config.architectures.source import MAX_LAYERS, Source
 from vllm_costmeter.sources.model_config.architectures.vision import (

@@ -1,0 +1,143 @@
+"""Recorded starts make the answer for the same deployment better, and for no other worse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from example_models import ADA, GIB, llama
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vllm_costmeter.core.calibration.record import boot_of
+from vllm_costmeter.core.calibration.server_start import ServerStart
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.fit.fit import Fit, fit
+from vllm_costmeter.core.gpu.group import GpuGroup
+
+PLAN = EngineArgs(vllm_version="0.32.0", max_model_len=8192)
+RULED = fit(llama(), ADA, PLAN)
+
+
+def available(result: Fit) -> int:
+    """Bytes left for the KV cache."""
+    assert result.per_gpu is not None
+    return result.per_gpu.kv_cache_available_bytes
+
+
+def started(
+    shift_gib: float, engine_args: EngineArgs = PLAN, gpu: GpuGroup = ADA, gib: float = 14.96
+) -> ServerStart:
+    """A start whose pool was smaller than foreseen by so much."""
+    foreseen = available(fit(llama(gib), gpu, engine_args))
+    pool = max(foreseen - round(shift_gib * GIB), 1)
+    boot = boot_of(llama(gib), gpu, engine_args, pool_bytes=pool, on="2026-11-22")
+    assert boot is not None
+    return boot
+
+
+def with_boots(*boots: ServerStart, gpu: GpuGroup = ADA) -> GpuGroup:
+    """A card on which servers have started."""
+    return replace(gpu, boots=boots)
+
+
+@pytest.mark.parametrize("shift", [-0.5, 0.4, 1.5])
+def test_the_same_deployment_gets_the_pool_that_it_had(shift: float) -> None:
+    """To the byte, at any length and utilisation, and the answer says so."""
+    card = with_boots(started(shift))
+    for engine_args in (PLAN, replace(PLAN, max_model_len=4096), replace(PLAN, gpu_memory_utilization=0.9)):
+        ruled, result = fit(llama(), ADA, engine_args), fit(llama(), card, engine_args)
+        assert available(result) == available(ruled) - round(shift * GIB)
+        assert result.provenance["activations"] == "calibration"
+        assert "as measured in a start with these flags, last on 2026-11-22" in result.notes[-1]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(-3, 6), st.integers(1, 3))
+def test_the_parts_still_add_up(shift: float, count: int) -> None:
+    """budget = weights + activations + graphs + non-torch + KV cache, whatever was measured; nothing is negative."""
+    use = fit(llama(), with_boots(*[started(shift)] * count), PLAN).per_gpu
+    assert use is not None
+    beside = (use.activations_bytes, use.cuda_graphs_bytes, use.non_torch_bytes)
+    assert min(beside) >= 0
+    assert use.budget_bytes == use.weights_bytes + sum(beside) + use.kv_cache_available_bytes
+
+
+def test_one_boot_never_refuses_what_the_rules_would_not() -> None:
+    """A neighbour may have taken the memory; a second start that agrees is believed."""
+    accident = started(5.0)
+    assert fit(llama(), with_boots(accident), PLAN).verdict == "tight"
+    assert fit(llama(), with_boots(accident, accident), PLAN).verdict == "refused"
+    assert fit(llama(), with_boots(accident, started(0.0)), PLAN).verdict == "tight"
+
+
+def test_a_measured_pool_narrows_the_range() -> None:
+    """What was tight is known to fit."""
+    longest = RULED.max_model_len_that_fits
+    assert longest is not None
+    longer = replace(PLAN, max_model_len=longest + 64)
+    assert fit(llama(), ADA, longer).verdict == "tight"
+    assert fit(llama(), with_boots(started(-0.6)), longer).verdict == "fits"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(-6, 6), st.integers(1024, 131072), st.sampled_from([14.0, 16.5, 18.0]))
+def test_other_flags_keep_their_verdict(shift: float, length: int, gib: float) -> None:
+    """A start with another batch moves the usual figure within the range, and nothing else."""
+    other = started(shift, replace(PLAN, max_num_seqs=16), gib=gib)
+    engine_args = replace(PLAN, max_model_len=length)
+    ruled, result = fit(llama(gib), ADA, engine_args), fit(llama(gib), with_boots(other), engine_args)
+    assert (result.verdict, result.reason) == (ruled.verdict, ruled.reason)
+    assert result.max_model_len_that_fits == ruled.max_model_len_that_fits
+    assert result.kv_cache_available_range_bytes == ruled.kv_cache_available_range_bytes
+    assert "the range is the rules' own" in result.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "engine_args"),
+    [
+        (replace(ADA, name="L40S"), PLAN),
+        (ADA, replace(PLAN, vllm_version="0.30.0")),
+        (replace(ADA, count=2), replace(PLAN, layout=ParallelConfig(2))),
+        (ADA, replace(PLAN, kv_cache_memory_bytes=GIB)),
+    ],
+)
+def test_another_key_is_not_touched(gpu: GpuGroup, engine_args: EngineArgs) -> None:
+    """Another card, version or tensor-parallel size, and a pool that is given as a flag."""
+    boot = started(1.0)
+    assert replace(fit(llama(), with_boots(boot, gpu=gpu), engine_args), gpu=gpu) == fit(
+        llama(), gpu, engine_args
+    )
+
+
+def test_builds_of_one_release_are_one_key() -> None:
+    """0.32.0+cu130 learns from 0.32.0."""
+    card = with_boots(started(1.0))
+    result = fit(llama(), card, replace(PLAN, vllm_version="0.32.0+cu130"))
+    assert result.provenance["activations"] == "calibration"
+
+
+def test_a_second_record_is_measured_against_the_rules() -> None:
+    """What a calibrated card records is the same as what a bare one does."""
+    first = started(1.0)
+    pool = available(RULED) - GIB
+    again = boot_of(llama(), with_boots(first), PLAN, pool_bytes=pool, on="2026-11-22")
+    assert again == first
+
+
+@pytest.mark.parametrize(
+    "engine_args",
+    [
+        replace(PLAN, kv_cache_memory_bytes=GIB),
+        replace(PLAN, layout=ParallelConfig(1, 2)),
+        replace(PLAN, quantization="nfx"),
+    ],
+)
+def test_what_teaches_nothing_is_not_recorded(engine_args: EngineArgs) -> None:
+    """A pool from a flag, pipeline ranks, a prediction that was not made."""
+    model = (
+        llama()
+        if engine_args.quantization is None
+        else llama(not_understood="the quantization 'nfx' is not known")
+    )
+    assert boot_of(model, replace(ADA, count=2), engine_args, pool_bytes=GIB, on="2026-11-22") is None

@@ -1,0 +1,105 @@
+"""Flags after vLLM's defaults are filled in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from example_models import ADA, GIB, llama
+
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.config import EngineConfig, resolve_engine
+from vllm_costmeter.core.engine.release_rules import choose_rules
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.gpu.group import GpuGroup
+
+
+def resolved(gpu: GpuGroup = ADA, version: str = "0.32.0", **flags: object) -> EngineConfig:
+    """Resolve a plan for an 8B Llama."""
+    return resolve_engine(llama(), gpu, EngineArgs(**flags), choose_rules(version))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "gib", "version", "expected"),
+    [
+        ("RTX 4090", 23.6, "0.32.0", (256, 2048)),
+        ("H100 SXM", 79.2, "0.32.0", (1024, 8192)),
+        ("NVIDIA A100-SXM4-80GB", 79.3, "0.32.0", (256, 2048)),
+        ("GB10", 121.6, "0.33.0", (256, 2048)),
+        ("B200 SXM", 178.3, "0.27.0", (1024, 8192)),
+        ("B200 SXM", 178.3, "0.28.0", (1024, 16384)),
+    ],
+)
+def test_batch_defaults_follow_the_card(
+    name: str, gib: float, version: str, expected: tuple[int, int]
+) -> None:
+    """Memory and name decide, as in EngineArgs.get_batch_defaults of that version."""
+    engine = resolved(GpuGroup(name, round(gib * GIB)), version)
+    assert (engine.max_num_seqs, engine.max_num_batched_tokens) == expected
+
+
+def test_given_flags_are_kept() -> None:
+    """Defaults never replace what was asked for."""
+    engine = resolved(
+        max_num_seqs=7, max_num_batched_tokens=333, gpu_memory_utilization=0.5, max_model_len=99
+    )
+    assert (engine.max_num_seqs, engine.max_num_batched_tokens) == (7, 333)
+    assert (engine.gpu_memory_utilization, engine.max_model_len) == (0.5, 99)
+
+
+def test_a_short_context_limits_the_default_batch() -> None:
+    """vLLM lowers its default to max_num_seqs x max_model_len, and max_num_seqs to the batch."""
+    assert resolved(max_num_seqs=4, max_model_len=100).max_num_batched_tokens == 400
+    assert resolved(max_num_batched_tokens=64).max_num_seqs == 64
+
+
+@pytest.mark.parametrize(
+    ("flags", "size"),
+    [
+        ({}, 512),
+        ({"max_num_seqs": 16}, 32),
+        ({"enforce_eager": True}, 0),
+        ({"cudagraph_capture_sizes": (1, 8, 4)}, 8),
+        ({"max_cudagraph_capture_size": 64}, 64),
+    ],
+)
+def test_graphs_are_captured_up_to_twice_the_sequences(flags: dict[str, object], size: int) -> None:
+    """512 at most, none in eager mode, and as told where sizes are given."""
+    assert resolved(**flags).max_cudagraph_capture_size == size
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ({"gpu_memory_utilization": 1.5}, "--gpu-memory-utilization must be above 0 and at most 1"),
+        ({"gpu_memory_utilization": 0.0}, "--gpu-memory-utilization"),
+        ({"max_num_seqs": 0}, "--max-num-seqs must be at least 1"),
+        ({"max_num_batched_tokens": 0}, "--max-num-batched-tokens must be at least 1"),
+        ({"max_num_seqs": 512, "max_num_batched_tokens": 128}, "must not be below --max-num-seqs"),
+        ({"max_model_len": 0}, "--max-model-len must be at least 1"),
+        ({"max_model_len": -7}, "--max-model-len must be at least 1"),
+        ({"layout": ParallelConfig(tensor_parallel_size=0)}, "--tensor-parallel-size must be at least 1"),
+        (
+            {"layout": ParallelConfig(tensor_parallel_size=4, decode_context_parallel_size=3)},
+            "--decode-context-parallel-size 3 must divide --tensor-parallel-size 4",
+        ),
+        ({"max_lora_rank": 7}, "--max-lora-rank must be one of 1, 8, 16, .*, got 7"),
+    ],
+)
+def test_values_that_vllm_rejects_are_bad_input(flags: dict[str, object], says: str) -> None:
+    """One line that names the flag and what it may be."""
+    with pytest.raises(BadInputError, match=says):
+        resolved(**flags)
+
+
+def test_world_size_is_the_product_of_the_layout() -> None:
+    """Tensor x pipeline x data parallel; experts share those GPUs."""
+    assert resolved(layout=ParallelConfig(2, 3, 4, enable_expert_parallel=True)).world_size == 24
+
+
+def test_dtype_and_quantization_come_from_the_model_unless_given() -> None:
+    """`auto` is the checkpoint's own."""
+    assert resolved().dtype == "bfloat16"
+    assert resolved(dtype="float16").dtype == "float16"
+    quantized = replace(llama(), quantization="awq")
+    assert resolve_engine(quantized, ADA, EngineArgs(), choose_rules(None)).quantization == "awq"

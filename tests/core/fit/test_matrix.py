@@ -1,0 +1,67 @@
+"""Cells of the table of what fits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from example_models import ADA, llama, not_understood
+
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.fit.matrix import cell, layouts
+from vllm_costmeter.core.model.precision import FP8, Q4, SIXTEEN_BIT, precision, requantized
+from vllm_costmeter.sources.models.packaged import named_model
+
+
+def test_a_model_that_holds_the_asked_context_fits() -> None:
+    """8B in 16 bits on a 4090: 8,192 tokens fit, 100,000 do not and say how many do."""
+    assert cell(llama(), ADA, name="m", quantization="16-bit").verdict == "fits"
+    long = cell(llama(), ADA, name="m", quantization="16-bit", tokens=100_000)
+    assert long.verdict == "tight"
+    assert long.longest_tokens is not None
+    assert 8192 < long.longest_tokens < 100_000
+
+
+def test_less_than_2048_tokens_is_no_fit() -> None:
+    """Weights that leave next to nothing serve nobody."""
+    assert cell(llama(20.0), ADA, name="m", quantization="").verdict == "no"
+    assert cell(llama(60.0), ADA, name="m", quantization="").verdict == "no"
+
+
+def test_the_best_layout_of_several_cards_counts() -> None:
+    """What tensor parallelism over all cards refuses, fewer with pipeline stages may hold."""
+    assert [(each.tensor_parallel_size, each.pipeline_parallel_size) for each in layouts(4)] == [
+        (4, 1),
+        (2, 2),
+        (1, 4),
+    ]
+    _, model = named_model("Llama 2 13B")
+    found = cell(requantized(model, Q4), replace(ADA, count=8), name="m", quantization=Q4)
+    assert (found.verdict, found.tensor_parallel_size) == (
+        "fits",
+        4,
+    )  # 13824 / 8 is no multiple of the group of 128
+
+
+def test_a_model_that_is_not_understood_is_unknown() -> None:
+    """Never a guess."""
+    assert cell(llama(fault=not_understood()), ADA, name="m", quantization="").verdict == "unknown"
+
+
+def test_q4_is_a_quarter_and_fp8_a_half() -> None:
+    """Of the linear layers (a 4-bit group of 128 carries 16 + 4 bits beside); embedding and head stay as they are."""
+    _, model = named_model("Llama 3.3 70B")
+    sixteen, eight, four = (
+        requantized(model, each).weights_bytes(EngineArgs())[0] / sum(model.weights_bytes(EngineArgs()))
+        for each in (SIXTEEN_BIT, FP8, Q4)
+    )
+    assert (sixteen, round(eight, 2), round(four, 2)) == (1.0, 0.52, 0.28)
+
+
+def test_a_quantized_checkpoint_is_not_quantized_again() -> None:
+    """Nobody can say what it was before."""
+    with pytest.raises(BadInputError, match="published in fp8"):
+        requantized(llama(quantization="fp8"), Q4)
+    with pytest.raises(BadInputError, match="nearest: fp8"):
+        precision("fp88")

@@ -1,0 +1,108 @@
+"""The activation peak, against what 0.19.0 logged on an H100 (1024 sequences, 8192 tokens)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from example_models import ADA, GIB, llama
+
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.config import resolve_engine
+from vllm_costmeter.core.engine.release_rules import choose_rules
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.memory.activations import activation_peak
+from vllm_costmeter.core.memory.byte_range import ByteRange
+from vllm_costmeter.core.model.model import Model
+
+H100 = GpuGroup("H100 SXM", round(79.19 * GIB))
+
+
+def peak(
+    model: Model, version: str = "0.19.0", last: bool = True, gpu: GpuGroup = H100, **flags: object
+) -> ByteRange:
+    """The peak on one rank."""
+    engine_args = EngineArgs(**flags)  # type: ignore[arg-type]
+    chosen = choose_rules(version)
+    engine = resolve_engine(model, gpu, engine_args, chosen)
+    return activation_peak(model, engine, engine_args, chosen.rules, is_last_rank=last)
+
+
+def sized(hidden: int, vocab: int, inner: int = 0, **experts: int) -> Model:
+    """A model of these dimensions."""
+    model = llama()
+    sizes = replace(model.sizes, hidden_size=hidden, vocab_size=vocab, intermediate_size=inner, **experts)
+    return replace(model, sizes=sizes, is_moe=bool(experts))
+
+
+@pytest.mark.parametrize(
+    ("hidden", "vocab", "inner", "logged_gib"),
+    [
+        (4096, 128256, 14336, 1.89),
+        (3584, 152064, 18944, 2.21),
+        (5120, 100352, 17920, 1.52),
+        (4608, 256000, 36864, 3.66),
+    ],
+    ids=["Llama-3.1-8B", "Qwen2.5-7B", "phi-4", "gemma-2-27b"],
+)
+def test_the_sampler_sets_the_peak_of_dense_models(
+    hidden: int, vocab: int, inner: int, logged_gib: float
+) -> None:
+    """14 bytes per logit, the hidden states, and the rows that the top-k kernel keeps: within 0.01 GiB of the logs."""
+    assert peak(sized(hidden, vocab, inner)).bytes / GIB == pytest.approx(logged_gib, abs=0.01)
+
+
+def test_float32_logits_take_two_bytes_more() -> None:
+    """Llama-3.1-8B in float32 logged 2.21 GiB."""
+    assert peak(llama(), dtype="float32").bytes / GIB == pytest.approx(2.21, abs=0.05)
+
+
+def test_a_pipeline_rank_without_sampler_peaks_in_its_layers() -> None:
+    """Llama-3.1-8B at PP 2 and 4 logged 1.10 and 1.05 GiB there."""
+    rank = peak(llama(), last=False, layout=ParallelConfig(pipeline_parallel_size=2))
+    assert rank.bytes / GIB == pytest.approx(1.08, abs=0.1)
+    assert rank.low_bytes < 1.05 * GIB < 1.10 * GIB < rank.high_bytes
+
+
+def test_expert_layers_keep_their_workspaces() -> None:
+    """Qwen3-30B-A3B logged 2.68 GiB: half a GiB beyond its sampler."""
+    qwen = sized(2048, 151936, 0, moe_intermediate_size=768, num_experts=128, num_experts_per_token=8)
+    assert peak(qwen).bytes / GIB == pytest.approx(2.68, abs=0.05)
+
+
+def test_mxfp4_kernels_keep_none() -> None:
+    """gpt-oss-20b logged 2.87 GiB, its sampler alone."""
+    sizes = {"moe_intermediate_size": 2880, "num_experts": 32, "num_experts_per_token": 4}
+    oss = replace(sized(2880, 201088, 0, **sizes), quantization="mxfp4")
+    assert peak(oss, layout=ParallelConfig(tensor_parallel_size=2)).bytes / GIB == pytest.approx(
+        2.87, abs=0.05
+    )
+
+
+def test_a_multimodal_model_holds_its_images_too() -> None:
+    """Gemma-3-27b logged 3.99 GiB; without its tower it is a text model."""
+    gemma = replace(sized(5376, 262208, 21504), is_multimodal=True)
+    assert peak(gemma).bytes / GIB == pytest.approx(3.99, abs=0.1)
+    assert peak(gemma, language_model_only=True).bytes == peak(replace(gemma, is_multimodal=False)).bytes
+    assert (
+        peak(gemma, limit_mm_per_prompt={"image": 0}).bytes == peak(replace(gemma, is_multimodal=False)).bytes
+    )
+
+
+def test_a_pooling_model_has_no_sampler() -> None:
+    """Embeddings never see the vocabulary."""
+    assert peak(replace(llama(), is_pooling=True)).bytes < 1.1 * GIB
+
+
+def test_fewer_sequences_and_a_smaller_batch_need_less() -> None:
+    """Both flags of the suggestions move the peak down."""
+    assert peak(llama(), max_num_seqs=256).bytes < peak(llama()).bytes
+    few = peak(llama(), max_num_seqs=16)
+    assert peak(llama(), max_num_seqs=16, max_num_batched_tokens=2048).bytes < few.bytes
+
+
+@pytest.mark.parametrize("version", ["0.17.0", "0.20.0", "0.25.1", "0.28.0", "0.33.0"])
+def test_every_version_has_a_range_around_its_value(version: str) -> None:
+    """A card that is no H100 gets an answer with room on both sides."""
+    estimate = peak(llama(), version, gpu=ADA)
+    assert 0 < estimate.low_bytes < estimate.bytes < estimate.high_bytes

@@ -1,0 +1,66 @@
+"""LoRA slots against what vLLM 0.32's own LoRA layers allocate.
+
+Each line of `lora_vllm_0.32.jsonl` is the sum of the A and B stacks (and vocabulary maps) that vLLM 0.32.0 creates for
+three slots of rank 16, on the meta device, when its `from_layer` wraps the modules of one rank (2026-11).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.memory.lora import lora_slots
+from vllm_costmeter.sources.model_config import model_from_config
+
+DATA = Path(__file__).parents[2] / "data"
+LINES: list[dict[str, Any]] = [
+    json.loads(line) for line in (DATA / "lora_vllm_0.32.jsonl").read_text().splitlines()
+]
+FAMILIES = {
+    line["name"]: line["config"]
+    for line in map(json.loads, (DATA / "families_vllm_0.32.jsonl").read_text().splitlines())
+}
+
+
+def config_of(name: str) -> dict[str, Any]:
+    file = DATA / "models" / name / "config.json"
+    found: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else FAMILIES[name]
+    return found
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: f"{line['name']}-tp{line['tp']}")
+def test_slots_are_what_vllm_allocates(line: dict[str, Any]) -> None:
+    """To the byte, for models without routed experts."""
+    model = model_from_config(config_of(line["name"]), line["name"])
+    engine_args = EngineArgs(
+        layout=ParallelConfig(line["tp"]), enable_lora=True, max_loras=3, max_lora_rank=16
+    )
+    (slots,) = lora_slots(model, engine_args)
+    assert slots.low_bytes == slots.bytes == slots.high_bytes == line["lora_bytes"]
+
+
+def test_slots_are_none_without_the_flag() -> None:
+    """max_loras alone allocates nothing."""
+    model = model_from_config(config_of("Qwen__Qwen3-0.6B"), "small")
+    assert [each.high_bytes for each in lora_slots(model, EngineArgs(max_loras=8))] == [0]
+
+
+def test_experts_slots_are_a_range() -> None:
+    """Of their slots only vLLM's code was read: the sum may be off by half of them."""
+    model = model_from_config(config_of("Qwen__Qwen3-30B-A3B"), "experts")
+    (slots,) = lora_slots(model, EngineArgs(enable_lora=True))
+    assert slots.low_bytes < slots.bytes < slots.high_bytes
+
+
+def test_pipeline_ranks_hold_the_slots_of_their_layers() -> None:
+    """The embedding's on the first, the head's on the last; together as many as one rank's."""
+    model = model_from_config(config_of("meta-llama__Llama-3.1-8B-Instruct"), "llama")
+    engine_args = EngineArgs(layout=ParallelConfig(1, 2), enable_lora=True)
+    first, last = lora_slots(model, engine_args)
+    (whole,) = lora_slots(model, EngineArgs(enable_lora=True))
+    assert first.bytes + last.bytes == whole.bytes
+    assert first.bytes == last.bytes

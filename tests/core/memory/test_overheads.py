@@ -1,0 +1,86 @@
+"""CUDA context, NCCL, CUDA graphs, LoRA slots."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from example_models import ADA, GIB, llama
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.config import EngineConfig, resolve_engine
+from vllm_costmeter.core.engine.release_rules import V1, choose_rules
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.memory.byte_range import ByteRange, exactly, gib
+from vllm_costmeter.core.memory.overheads import cuda_graphs, free_memory, non_torch
+
+H100 = GpuGroup("H100 SXM", round(79.19 * GIB), compute_capability=(9, 0))
+
+
+def engine(**flags: object) -> EngineConfig:
+    """A resolved 8B Llama."""
+    return resolve_engine(llama(), ADA, EngineArgs(**flags), choose_rules("0.20.0"))  # type: ignore[arg-type]
+
+
+def test_an_estimate_outside_its_range_is_a_mistake() -> None:
+    """The constructor holds low <= value <= high."""
+    with pytest.raises(ValueError, match="lies in its range"):
+        ByteRange(5, 6, 7, "")
+
+
+@given(st.integers(0, 1 << 50))
+def test_an_exact_estimate_has_no_range(value: int) -> None:
+    """Both ends are the value."""
+    assert exactly(value, "x").low_bytes == exactly(value, "x").high_bytes == value
+
+
+@pytest.mark.parametrize(
+    ("layout", "last", "logged_gib"),
+    [
+        (ParallelConfig(), True, 0.25),
+        (ParallelConfig(tensor_parallel_size=2), True, 2.07),
+        (ParallelConfig(tensor_parallel_size=4), True, 2.13),
+        (ParallelConfig(pipeline_parallel_size=2), False, 0.07),
+    ],
+)
+def test_non_torch_memory_as_logged_by_0_19(layout: ParallelConfig, last: bool, logged_gib: float) -> None:
+    """Within 0.05 GiB of the H100 logs, and the range contains them."""
+    rules = choose_rules("0.19.0").rules
+    estimate = non_torch(engine(layout=layout), rules, H100, is_last_rank=last)
+    assert estimate.bytes / GIB == pytest.approx(logged_gib, abs=0.05)
+    assert estimate.low_bytes < gib(logged_gib) < estimate.high_bytes
+
+
+def test_an_ada_card_holds_more_and_an_a100_less() -> None:
+    """As logged: 0.5 GiB on an RTX 4090 with 0.19.0, 0.07 on A100 with 0.17.1."""
+    rules = choose_rules("0.19.0").rules
+    a100 = replace(ADA, name="A100 80GB SXM", compute_capability=(8, 0))
+    assert non_torch(engine(), rules, ADA, is_last_rank=True).bytes == gib(0.5)
+    assert non_torch(engine(), rules, a100, is_last_rank=True).bytes == gib(0.07)
+
+
+def test_unified_memory_is_wide_open() -> None:
+    """On a GB10 the page cache counts as used memory, so gigabytes come and go."""
+    spark = GpuGroup("NVIDIA GB10", round(121.63 * GIB))
+    estimate = non_torch(engine(), choose_rules("0.25.1").rules, spark, is_last_rank=True)
+    assert estimate.high_bytes - estimate.low_bytes > 7 * GIB
+
+
+def test_eager_mode_has_no_graphs() -> None:
+    """Nothing is captured, so nothing is subtracted."""
+    assert cuda_graphs(engine(enforce_eager=True), V1).high_bytes == 0
+
+
+def test_fewer_captured_batches_need_less() -> None:
+    """32 sequences capture 64 batches' worth, 256 capture 512."""
+    assert cuda_graphs(engine(max_num_seqs=32), V1).bytes < cuda_graphs(engine(), V1).bytes
+
+
+def test_free_memory_is_what_is_left_after_vllms_own_context() -> None:
+    """An idle H100 of 79.19 GiB showed 78.68 free to vLLM 0.19.0."""
+    assert free_memory(H100).bytes == pytest.approx(78.68 * GIB, rel=1e-9)
+    busy = free_memory(replace(H100, free_bytes=10 * GIB))
+    assert busy.low_bytes < busy.bytes == 10 * GIB - gib(0.51) < busy.high_bytes < 10 * GIB
+    assert free_memory(replace(H100, free_bytes=7)).bytes == 0

@@ -1,0 +1,90 @@
+"""What a card costs by the hour, rented or owned."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.pricing.hourly import HourlyCost, OwnedTerms, rented, usd_per_million_tokens
+from vllm_costmeter.core.pricing.money import exact, written
+
+OWNED = OwnedTerms(purchase_usd=Fraction(2000), usd_per_kwh=exact("0.15"), watts=Fraction(450))
+HALF = Fraction(1, 2)
+money = st.fractions(0, 10_000, max_denominator=100)
+
+
+def test_the_definition_of_a_price_per_million() -> None:
+    """0.55 USD an hour at 2,550 tokens a second."""
+    assert written(usd_per_million_tokens(exact("0.55"), Fraction(2550)), 6) == "0.059913"
+
+
+def test_the_articles_owned_card() -> None:
+    """0.076 + 0.068 = 0.144; at half use it doubles all of it, 0.288."""
+    cost = HourlyCost(owned=OWNED)
+    assert {name: written(usd, 3) for name, usd in cost.components().items() if usd} == {
+        "depreciation": "0.076",
+        "electricity": "0.068",
+    }
+    assert written(cost.usd_per_useful_hour(HALF, "article")[0], 3) == "0.288"
+
+
+def test_a_known_idle_draw_makes_one_figure_of_the_range() -> None:
+    """50 W while waiting: half an hour of it goes with every half hour of work."""
+    low, high = HourlyCost(owned=OWNED).usd_per_useful_hour(HALF)
+    known = HourlyCost(owned=OwnedTerms(**_terms(OWNED), idle_watts=Fraction(50))).usd_per_useful_hour(HALF)
+    assert known[0] == known[1] == low + exact("0.0075")
+    assert low < known[0] < high
+
+
+def _terms(terms: OwnedTerms) -> dict[str, Fraction]:
+    return {"purchase_usd": terms.purchase_usd, "usd_per_kwh": terms.usd_per_kwh, "watts": terms.watts}
+
+
+@given(money, money, money, st.integers(1, 64), st.fractions("1/100", 1))
+def test_an_idle_card_never_makes_work_cheaper(
+    purchase: Fraction, tariff: Fraction, watts: Fraction, cards: int, utilisation: Fraction
+) -> None:
+    """A useful hour costs at least an hour, at full use exactly an hour, and cards add up."""
+    owned = OwnedTerms(purchase_usd=purchase, usd_per_kwh=tariff, watts=watts)
+    cost, one = HourlyCost(cards, owned=owned), HourlyCost(owned=owned)
+    low, high = cost.usd_per_useful_hour(utilisation)
+    assert cost.usd_per_hour() <= low <= high == cost.usd_per_hour() / utilisation
+    assert cost.usd_per_useful_hour(Fraction(1)) == (cost.usd_per_hour(), cost.usd_per_hour())
+    assert cost.usd_per_hour() == cards * one.usd_per_hour() == sum(cost.components().values())
+
+
+def test_rent_runs_while_the_card_waits() -> None:
+    """Half the use, twice the price, in both conventions; electricity is the landlord's."""
+    cost = rented("3.84", 8)
+    assert (
+        cost.usd_per_useful_hour(HALF)
+        == (exact("61.44"), exact("61.44"))
+        == cost.usd_per_useful_hour(HALF, "article")
+    )
+
+
+def test_electricity_that_nobody_priced_is_no_component() -> None:
+    """Not a component of 0 dollars."""
+    cost = HourlyCost(owned=OwnedTerms(purchase_usd=Fraction(2000), watts=Fraction(450)))
+    assert cost.lacks_electricity
+    assert "electricity" not in cost.components()
+    assert not HourlyCost(owned=OWNED).lacks_electricity
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"residual_usd": Fraction(2001)},
+        {"lifetime_years": Fraction(0)},
+        {"pue": exact("0.9")},
+        {"idle_watts": Fraction(451)},
+    ],
+)
+def test_terms_that_cannot_be_meant(wrong: dict[str, Fraction]) -> None:
+    """One line each."""
+    with pytest.raises(BadInputError):
+        OwnedTerms(**_terms(OWNED), **wrong)

@@ -1,0 +1,108 @@
+"""The price as a value."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.pricing.price import Electricity, node_price, owned_price, rental_price
+
+
+def test_rent_is_charged_for_every_gpu() -> None:
+    """Eight cards at 3.84 USD cost 30.72 USD an hour, all of it rental."""
+    price = rental_price(usd_per_gpu_hour=3.84, gpus=8, source="flag")
+    assert price.usd_per_hour_by_component == {"rental": pytest.approx(30.72)}
+    assert price.electricity is None
+
+
+def test_a_share_of_the_card_is_a_share_of_its_rent() -> None:
+    """A seventh of a card costs a seventh, and the price says so."""
+    price = rental_price(
+        usd_per_gpu_hour=3.5, gpus=1, source="flag", gpu_share=1 / 7, share_basis="mig_memory"
+    )
+    assert price.rental_usd_per_hour == pytest.approx(0.5)
+    assert (price.gpu_share, price.share_basis) == (pytest.approx(1 / 7), "mig_memory")
+
+
+def test_a_node_price_is_not_multiplied() -> None:
+    """The price of the machine is the price of the machine."""
+    assert node_price(usd_per_hour=30.75, source="flag").rental_usd_per_hour == 30.75
+
+
+def test_owned_card_of_the_article() -> None:
+    """2,000 USD over 3 years is 0.076 USD/h; 450 W at 0.15 USD/kWh is 0.068; together 0.144, or 0.016 USD/M at 2,550
+    tokens/s (the article's figures, printed digits)."""
+    price = owned_price(purchase_usd=2000, lifetime_years=3, usd_per_kwh=0.15, gpus=1, source="flag")
+    assert price.electricity is not None
+    electricity = price.electricity.usd(450 * 3600, hour_of_day=0)
+    assert f"{price.depreciation_usd_per_hour:.3f}" == "0.076"
+    assert f"{electricity:.4f}" == "0.0675"  # printed as 0.068 there
+    together = price.depreciation_usd_per_hour + electricity
+    assert f"{together:.3f}" == "0.144"
+    assert f"{together / (2550 * 3600) * 1e6:.3f}" == "0.016"
+
+
+def test_owned_terms_all_count() -> None:
+    """Residual value lowers depreciation, the overhead is for the server, PUE multiplies the joules."""
+    price = owned_price(
+        purchase_usd=30_000,
+        residual_usd=3720,
+        lifetime_years=3,
+        usd_per_kwh=0.10,
+        pue=1.5,
+        overhead_usd_per_month=730,
+        gpus=2,
+        source="file",
+    )
+    assert price.usd_per_hour_by_component == {
+        "depreciation": pytest.approx(2.0),
+        "overhead": pytest.approx(1.0),
+    }
+    assert price.electricity == Electricity((0.10,), 1.5)
+    assert price.electricity.usd(3_600_000, 5) == pytest.approx(0.15)
+
+
+def test_the_tariff_follows_the_hour() -> None:
+    """A day table charges each hour at its own price."""
+    electricity = Electricity(tuple(float(hour) for hour in range(24)))
+    assert [electricity.usd(3_600_000, hour) for hour in (0, 7, 23)] == [0, 7, 23]
+
+
+def test_no_tariff_is_no_electricity() -> None:
+    """Without a price of electricity the component is absent, not zero."""
+    price = owned_price(purchase_usd=1, lifetime_years=1, usd_per_kwh=None, gpus=1, source="flag")
+    assert price.electricity is None
+
+
+@pytest.mark.parametrize("rate", [-1, math.nan, math.inf, True, "3"])
+def test_a_rate_that_cannot_be_meant_is_refused(rate: float) -> None:
+    """Negative, infinite, not a number: one clear line."""
+    with pytest.raises(BadInputError, match="give a number of 0 or more"):
+        rental_price(usd_per_gpu_hour=rate, gpus=1, source="flag")
+
+
+@pytest.mark.parametrize(
+    ("terms", "says"),
+    [
+        ({"residual_usd": 3000}, "exceeds the purchase price"),
+        ({"lifetime_years": 0}, "lifetime of 0 years"),
+        ({"pue": 0.9}, "at least 1"),
+        ({"usd_per_kwh": [0.1] * 23}, "23 tariffs"),
+        ({"gpu_share": 0}, "GPU share"),
+        ({"gpu_share": 1.5}, "GPU share"),
+        ({"gpus": 0}, "0 GPUs"),
+    ],
+)
+def test_owned_terms_that_cannot_be_meant_are_refused(terms: dict[str, object], says: str) -> None:
+    """Each wrong term is named."""
+    good: dict[str, object] = {
+        "purchase_usd": 2000,
+        "lifetime_years": 3,
+        "usd_per_kwh": 0.1,
+        "gpus": 1,
+        "source": "flag",
+    }
+    with pytest.raises(BadInputError, match=says):
+        owned_price(**(good | terms))  # type: ignore[arg-type]

@@ -1,0 +1,68 @@
+"""What the API processes of one server tell each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vllm_costmeter.core.meter import RequestUnitPrices
+from vllm_costmeter.core.meter.activity import EngineEvent
+from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
+
+ENGINE = EngineTotals(
+    1,
+    10,
+    2,
+    5,
+    steps=7,
+    active_seconds=1.5,
+    kv_cache_usage_ratio=0.25,
+    last_token_unix_seconds=1.5e9,
+    events=(EngineEvent(95.0, "step", 2, 94.5), EngineEvent(99.0, "sleep")),
+)
+
+
+def test_the_others_read_what_was_written(tmp_path: Path) -> None:
+    """Whole and unchanged; one's own file is not among the others'."""
+    one, two = ProcessExchange(tmp_path, 0, 90.0), ProcessExchange(tmp_path, 1, 90.0)
+    two.write_engines(100.0, [ENGINE])
+    assert (one.other_ranks(), two.other_ranks()) == ([1], [])
+    told = one.read_engines(1, 100.2)
+    assert told is not None
+    assert (told.rank, told.written_seconds, told.engines) == (1, 100.0, (ENGINE,))
+
+
+def test_old_events_are_not_told_again(tmp_path: Path) -> None:
+    """The file stays small however long the engine has run."""
+    one, two = ProcessExchange(tmp_path, 0, 0.0), ProcessExchange(tmp_path, 1, 0.0)
+    two.write_engines(102.0, [ENGINE])
+    told = one.read_engines(1, 102.0)
+    assert told is not None
+    assert told.engines[0].events == (EngineEvent(99.0, "sleep"),)
+
+
+def test_a_file_of_an_earlier_run_is_not_read(tmp_path: Path) -> None:
+    """Neither one from before this start nor one of a clock that was ahead (the machine rebooted)."""
+    ProcessExchange(tmp_path, 1, 0.0).write_engines(10.0, [ENGINE])
+    assert ProcessExchange(tmp_path, 0, 100.0).read_engines(1, 101.0) is None
+    ProcessExchange(tmp_path, 1, 0.0).write_engines(5000.0, [ENGINE])
+    assert ProcessExchange(tmp_path, 0, 100.0).read_engines(1, 101.0) is None
+
+
+def test_prices_are_told_to_everybody(tmp_path: Path) -> None:
+    """None before they are known, and none of an earlier run."""
+    one, two = ProcessExchange(tmp_path, 0, 90.0), ProcessExchange(tmp_path, 1, 90.0)
+    assert two.read_prices() is None
+    one.write_prices(100.0, None)
+    assert two.read_prices() is None
+    one.write_prices(101.0, RequestUnitPrices(1e-7, 2e-6))
+    assert two.read_prices() == RequestUnitPrices(1e-7, 2e-6)
+    assert ProcessExchange(tmp_path, 1, 200.0).read_prices() is None
+
+
+def test_what_lies_there_under_another_name_is_no_process(tmp_path: Path) -> None:
+    """The directory is everybody's: a file without a number is not asked."""
+    exchange = ProcessExchange(tmp_path, 0, 90.0)
+    for name in ("costmeter_engines_.json", "costmeter_engines_x.json", "costmeter_engines_1.json.1.tmp"):
+        (tmp_path / name).touch()
+    assert exchange.other_ranks() == []

@@ -1,0 +1,74 @@
+"""Every spelling of tests/data/gpu_names.txt leads to the GPU, or the list of GPUs, that it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.sources.catalogue.load import card_for_nvml_name, find_gpu, load_catalogue
+from vllm_costmeter.sources.gpu.names import name_words
+
+FILE = Path(__file__).parents[2] / "data" / "gpu_names.txt"
+
+
+def spelt() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each spelling with the names it means."""
+    for line in FILE.read_text("utf-8").splitlines():
+        names, colon, texts = line.partition(":")
+        if colon and not line.startswith("#"):
+            meant = tuple(name.strip() for name in names.split(" / ") if name.strip())
+            yield from ((text.strip(), meant) for text in texts.split(" | "))
+
+
+SPELT = list(spelt())
+
+
+@pytest.mark.parametrize(("text", "meant"), SPELT)
+def test_a_spelling_means_what_the_file_says(text: str, meant: tuple[str, ...]) -> None:
+    """One GPU, all that it may be, or none: never a guess."""
+    assert tuple(card.name for card in load_catalogue().matching(text)) == meant
+
+
+def test_the_file_tries_at_least_two_hundred_spellings() -> None:
+    """Enough of them, and none twice."""
+    assert len({text for text, _ in SPELT}) == len(SPELT) >= 200
+
+
+def test_what_may_be_several_is_one_line_with_all_of_them() -> None:
+    """The line is the user's next step: it names what to choose from."""
+    with pytest.raises(BadInputError) as caught:
+        find_gpu("RTX 4060 Ti")
+    assert str(caught.value) == "'RTX 4060 Ti' may be RTX 4060 Ti 8GB, RTX 4060 Ti 16GB: give one of them"
+
+
+def test_every_name_driver_name_and_alias_of_the_catalogue_finds_its_gpu() -> None:
+    """An alias means one GPU. A driver's name may be of several memory sizes, and then lists its own among them."""
+    catalogue = load_catalogue()
+    for card in catalogue.cards:
+        assert catalogue.matching(card.name) == (card,)
+        for alias in card.aliases:
+            assert catalogue.matching(alias) == (card,), alias
+        for name in card.driver_names:
+            found = catalogue.matching(name)
+            assert found == (card,) or name in found[0].driver_names, name
+
+
+def test_a_driver_that_calls_two_sizes_alike_is_told_apart_by_memory() -> None:
+    """NVML says "RTX 4060 Ti" of 8 and of 16 GB, and "RTX 4090" of a board with twice its memory."""
+    name = "NVIDIA GeForce RTX 4060 Ti"
+    found = [card_for_nvml_name(name, gib << 30) for gib in (8, 16)]
+    assert [card.name for card in found if card] == ["RTX 4060 Ti 8GB", "RTX 4060 Ti 16GB"]
+    usual = card_for_nvml_name("NVIDIA GeForce RTX 4090")
+    assert usual is not None
+    assert usual.name == "RTX 4090"
+
+
+def test_order_joins_and_decoration_do_not_matter() -> None:
+    """The rule itself, on names that no catalogue knows yet."""
+    assert (
+        name_words("NVIDIA GeForce RTX 7070 Ti SUPER") == name_words("7070tisuper") == {"7070", "ti", "super"}
+    )
+    assert name_words("X900-SXM7-96GB") == name_words("X900 96G SXM") == {"x900", "sxm", "96gb"}

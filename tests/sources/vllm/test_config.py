@@ -1,0 +1,107 @@
+"""The running server's shape, from configurations as vLLM builds them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from vllm_costmeter.sources.vllm.config import ServerShape, device_ids_of_engine_args, server_shape
+
+
+def shape(engines: int = 1, cache: dict[str, Any] | None = None, **parallel: Any) -> ServerShape:
+    """Of a server with these parallel settings; the rest are vLLM's defaults."""
+    defaults = {"world_size": 1, "data_parallel_size": 1, "data_parallel_size_local": 1, "nnodes": 1}
+    defaults |= {"_api_process_rank": 0, "_api_process_count": 1}
+    config = SimpleNamespace(
+        model_config=SimpleNamespace(served_model_name=["tiny", "alias"]),
+        parallel_config=SimpleNamespace(**{**defaults, **parallel}),
+        cache_config=SimpleNamespace(**(cache or {"kv_cache_size_tokens": 1000})),
+    )
+    return server_shape(config, range(engines))
+
+
+@pytest.mark.parametrize(
+    ("engines", "parallel", "charged", "local"),
+    [
+        (1, {"world_size": 8}, 8, 8),
+        (1, {"world_size": 16, "nnodes": 2}, 16, 8),  # one engine over two nodes; the second is --headless
+        (2, {"world_size": 8, "nnodes": 2, "data_parallel_size": 2}, 16, 8),  # a rank on each node
+        (4, {"world_size": 8, "nnodes": 4, "data_parallel_size": 4}, 32, 8),
+        (2, {"world_size": 16, "nnodes": 4, "data_parallel_size": 2}, 32, 8),  # each rank over two nodes
+        (
+            4,
+            {"world_size": 2, "data_parallel_size": 4, "data_parallel_size_local": 2},
+            8,
+            4,
+        ),  # others --headless
+        (
+            4,
+            {"world_size": 2, "data_parallel_size": 4, "data_parallel_size_local": 0},
+            8,
+            0,
+        ),  # all of them elsewhere
+        (
+            1,
+            {"world_size": 4, "data_parallel_size": 8, "nnodes": 2},
+            4,
+            4,
+        ),  # external load balancing: one rank is ours
+        (
+            2,
+            {"world_size": 4, "data_parallel_size": 8, "data_parallel_size_local": 2},
+            8,
+            8,
+        ),  # hybrid: two are
+    ],
+)
+def test_the_head_charges_for_all_its_engines_and_reads_the_local_cards(
+    engines: int, parallel: dict[str, Any], charged: int, local: int
+) -> None:
+    """GPUs charged are those of every engine this server manages; GPUs read are those on this machine."""
+    found = shape(engines, **parallel)
+    assert (found.gpus_per_engine * len(found.engine_indexes), found.local_gpus) == (charged, local)
+
+
+def test_device_ids_are_those_that_vllm_resolved() -> None:
+    """Since 0.24; without the flag, in older releases, and under Ray, which places workers itself, there are none."""
+    assert shape(assigned_physical_gpu_ids=[3, 1]).device_ids == (3, 1)
+    assert shape(assigned_physical_gpu_ids=None).device_ids is None
+    assert shape().device_ids is None
+    assert shape(assigned_physical_gpu_ids=[3], distributed_executor_backend="ray").device_ids is None
+
+
+@pytest.mark.parametrize("backend", ["distributed_executor_backend", "data_parallel_backend"])
+def test_ray_may_place_ranks_on_any_machine(backend: str) -> None:
+    """So fewer GPUs here than ranks are no fault there, and are one elsewhere."""
+    assert shape(**{backend: "ray"}).may_be_elsewhere
+    assert not shape(**{backend: "mp"}).may_be_elsewhere
+    assert not shape().may_be_elsewhere
+
+
+def test_device_ids_are_read_as_they_were_given() -> None:
+    """Places or UUIDs, before vLLM resolves them."""
+    given = SimpleNamespace(device_ids=[1, 0], distributed_executor_backend=None)
+    assert device_ids_of_engine_args(given) == (1, 0)
+    assert device_ids_of_engine_args(SimpleNamespace()) is None
+    by_ray = SimpleNamespace(device_ids=[1], distributed_executor_backend="ray")
+    assert device_ids_of_engine_args(by_ray) is None
+
+
+def test_the_kv_cache_is_as_vllm_counts_it() -> None:
+    """Its own number where it has one; before 0.20 blocks, summed over engines; none for a model without a cache."""
+    assert shape().kv_cache_capacity_tokens == 1000
+    older = {"num_gpu_blocks": 200, "block_size": 16}
+    assert shape(2, older).kv_cache_capacity_tokens == 1600
+    assert shape(1, {"num_gpu_blocks": 0, "block_size": 16}).kv_cache_capacity_tokens is None
+
+
+def test_a_server_is_named_by_its_first_name() -> None:
+    """vLLM labels its own metrics with it too."""
+    assert shape().model_name == "tiny"
+
+
+def test_a_parent_of_api_servers_is_no_rank() -> None:
+    """vLLM gives the parent rank -1; whoever meters is at least 0."""
+    assert shape(_api_process_rank=-1, _api_process_count=2).api_process_rank == 0

@@ -1,0 +1,1 @@
+"""`costmeter check`: words of a command line or files -> deployments to judge."""

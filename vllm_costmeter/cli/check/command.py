@@ -1,0 +1,182 @@
+"""`costmeter check MODEL`: whether it fits, and what to change where it does not."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from itertools import pairwise
+from typing import Any
+
+from vllm_costmeter.cli.check.targets import checked_models
+from vllm_costmeter.cli.check.words import own_words
+from vllm_costmeter.cli.parser import CommandParser
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.fit.report import CheckAnswer, worst_exit_code
+from vllm_costmeter.sources.manifests.place import LocatedError
+from vllm_costmeter.sources.serve_args.command import normalised
+from vllm_costmeter.sources.serve_args.flags import add_serve_flags
+
+EXAMPLES = """\
+examples:
+  costmeter check ./Llama-3.1-8B --gpu "RTX 4090" --max-model-len 8192
+  costmeter check ./Llama-3.1-70B --gpu "H100 SXM:8" --tensor-parallel-size 8 --format json
+  costmeter check config.json --gpu-memory-gib 79.19 --kv-cache-dtype fp8
+  costmeter check --gpu "H200 SXM" -- vllm serve ./MODEL --max-num-seqs 64
+  costmeter check --file deployment.yaml --format github
+  costmeter check Qwen/Qwen3-8B Qwen/Qwen3-32B --gpu L40S
+
+exit codes: 0 fits (or tight, unless --strict), 1 refused, 2 bad input, 3 not understood
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "check",
+        usage="costmeter check MODEL... [--gpu NAME] [flags of vllm serve] | --file FILE | -- vllm serve ...",
+        description="Say whether a model fits a GPU, before anything loads: every byte, a verdict, what to change.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "models",
+        nargs="*",
+        metavar="MODEL",
+        help="a local folder, config.json, GGUF file or Hub id; several: a table",
+    )
+    parser.add_argument(
+        "--file",
+        nargs="+",
+        action="extend",
+        metavar="FILE",
+        help="Kubernetes manifests or Compose files; - for standard input",
+    )
+    parser.add_argument(
+        "--skip-other-files", action="store_true", help="pass over files that start no vLLM server"
+    )
+    parser.add_argument("--gpu", metavar="NAME", help='a card, or several: "RTX 4090", "H100 SXM:8"')
+    parser.add_argument(
+        "--gpu-memory-gib",
+        type=_gib,
+        metavar="GIB",
+        help="memory of the card as CUDA shows it, instead of --gpu",
+    )
+    parser.add_argument("--vllm-version", metavar="V", help="whose rules apply; default: the installed vLLM")
+    parser.add_argument(
+        "--exact",
+        action="store_true",
+        help="weights and KV cache as the installed vLLM's own code counts them (about 15 s, needs no GPU)",
+    )
+    parser.add_argument("--strict", action="store_true", help="exit 1 also where it is tight")
+    parser.add_argument("--format", choices=("text", "json", "github"), default="text", help="default: text")
+    parser.add_argument("--explain", action="store_true", help="show the rule and evidence behind every byte")
+    parser.add_argument("--model", dest="model_flag", metavar="MODEL", help=argparse.SUPPRESS)
+    parser.add_argument("--config", dest="config_file", type=_config_of_container, help=argparse.SUPPRESS)
+    parser.add_argument("--costmeter-gpu", help=argparse.SUPPRESS)
+    add_serve_flags(parser)
+
+
+def prepare(words: list[str]) -> list[str]:
+    """The words as this command's own: a whole command and a --config file among them become model and flags."""
+    if "--format=github" not in words and ("--format", "github") not in pairwise(words):
+        return own_words(words, parsed)
+    try:
+        own = own_words(words, parsed)
+        parsed(own)  # a fault of the flags is an annotation too
+    except BadInputError as error:
+        _annotate_fault(error)
+        raise
+    return own
+
+
+def parsed(words: list[str]) -> argparse.Namespace:
+    """Model and flags of `vllm serve` as this command's own arguments. BadInputError as the parser raises it."""
+    root = CommandParser(prog="costmeter", allow_abbrev=False)
+    subparsers = root.add_subparsers(dest="command")
+    add_parser(subparsers)
+    values, extra = root.parse_known_args(["check", *normalised(words)])
+    if extra:
+        raise subparsers.choices["check"].unknown(extra)
+    return values
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the answers; the worst one's exit code."""
+    try:
+        answers = _answers(args)
+    except BadInputError as error:
+        if args.format == "github":
+            _annotate_fault(error)
+        raise
+    _print(answers, args)
+    return worst_exit_code(answers, strict=args.strict)
+
+
+def _answers(args: argparse.Namespace) -> list[CheckAnswer]:
+    if args.file is None:
+        return checked_models(args)
+    from vllm_costmeter.cli.check.files import checked_files
+
+    return checked_files(args.file, args, parsed)
+
+
+def _print(answers: list[CheckAnswer], args: argparse.Namespace) -> None:
+    if args.format == "json":
+        from vllm_costmeter.outputs.check.table import json_text
+
+        print(json_text(answers))
+        return
+    if args.format == "github":
+        from vllm_costmeter.outputs.check.github import annotation
+
+        print("\n".join(annotation(answer) for answer in answers))
+    if len(answers) > 1:
+        from vllm_costmeter.outputs.check.table import table
+
+        print(table(answers), end="")
+    for answer in answers:
+        _print_one(answer, args, alone=len(answers) == 1)
+
+
+def _print_one(answer: CheckAnswer, args: argparse.Namespace, *, alone: bool) -> None:
+    """The picture of one answer, or what of it a table has no room for."""
+    from vllm_costmeter.outputs.check.explain import explanation
+    from vllm_costmeter.outputs.check.text import columns_of, write
+
+    if not alone and not args.explain:
+        return
+    if answer.file is not None:
+        print(f"{answer.title} ({answer.file}:{answer.line})")
+    if answer.fit is None:
+        print(f"{answer.verdict}: {answer.message}")
+        return
+    if alone:
+        write(answer.fit, sys.stdout)
+    if args.explain:
+        title = [] if alone else [f"{answer.title}: {answer.message}"]
+        print("\n".join(["", *title, *explanation(answer.fit, columns_of(sys.stdout))]))
+
+
+def _annotate_fault(error: BadInputError) -> None:
+    from vllm_costmeter.outputs.check.github import workflow_command
+
+    if isinstance(error, LocatedError):
+        place = error.place
+        print(workflow_command("error", error.message, "costmeter", place.file, place.line))
+    else:
+        print(workflow_command("error", str(error), "costmeter", None, None))
+
+
+def _config_of_container(text: str) -> str:
+    raise argparse.ArgumentTypeError(f"names {text}, a file inside the container: give its flags instead")
+
+
+def _gib(text: str) -> float:
+    from vllm_costmeter.core.gpu.group import SMALLEST_GIB
+    from vllm_costmeter.sources.serve_args.flag_values import gibibytes
+
+    value = gibibytes(text)
+    if value < SMALLEST_GIB:
+        raise argparse.ArgumentTypeError(f"must be at least {SMALLEST_GIB}, got {text}")
+    return value

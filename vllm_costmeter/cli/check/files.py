@@ -1,0 +1,122 @@
+"""What `costmeter check --file` is asked about: the servers of deployment files."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from vllm_costmeter.cli.check.targets import answered, judged, named_gpu
+from vllm_costmeter.core.engine.args import ParallelConfig
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.fit.report import CheckAnswer
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.sources.gpu.target import chosen_gpu
+from vllm_costmeter.sources.gpu.text import split_count
+from vllm_costmeter.sources.manifests.place import LocatedError, NoServerError, Place
+from vllm_costmeter.sources.manifests.read import servers_in
+from vllm_costmeter.sources.manifests.server import DeclaredServer, reject_placeholders
+from vllm_costmeter.sources.serve_args.flags import is_spread, plan_from
+
+Parse = Callable[[list[str]], argparse.Namespace]
+
+
+def checked_files(paths: list[str], args: argparse.Namespace, parse: Parse) -> list[CheckAnswer]:
+    """One answer per server of the files; flags of the command line go before the files'.
+
+    With one server its faults are raised; with several they are answers of their own, so that one run shows them all.
+    """
+    if args.models or args.model_flag:
+        raise BadInputError("give either a model or --file, not both: the file names its models")
+    checks = [(path, check) for path in paths for check in _checks(path, args, parse)]
+    if len(checks) == 1:
+        return [checks[0][1]()]
+    return [_fault_as_answer(path, check) for path, check in checks]
+
+
+def _checks(path: str, args: argparse.Namespace, parse: Parse) -> list[Callable[[], CheckAnswer]]:
+    """What is to be done for each server of a file, or what raises the file's own fault."""
+    try:
+        return [partial(_server_answer, server, args, parse) for server in servers_in(Path(path))]
+    except BadInputError as error:
+        if isinstance(error, NoServerError) and args.skip_other_files:
+            return []
+        return [partial(_raise, error)]
+
+
+def _raise(fault: BadInputError) -> CheckAnswer:
+    raise fault
+
+
+def _fault_as_answer(path: str, check: Callable[[], CheckAnswer]) -> CheckAnswer:
+    try:
+        return check()
+    except LocatedError as error:
+        place = error.place
+        return CheckAnswer(
+            str(place), fault=error.message, is_bad_input=True, file=place.file, line=place.line
+        )
+    except BadInputError as error:
+        return CheckAnswer(path, fault=str(error), is_bad_input=True)
+
+
+def _server_answer(server: DeclaredServer, args: argparse.Namespace, parse: Parse) -> CheckAnswer:
+    reject_placeholders(server)
+    try:
+        declared = parse([word.text for word in server.words])
+        merged = _over(declared, args, parse([]))
+        models = [*merged.models, *([merged.model_flag] if merged.model_flag else [])]
+        if not models:
+            raise server.place.fault(f"{server.name}: names no model")
+        engine_args = plan_from(merged, merged.vllm_version)
+        gpu = _gpu(server, merged, engine_args.layout)
+        answer = answered(server.name, lambda: judged(models[0], gpu, engine_args, merged), raises=True)
+    except LocatedError:
+        raise
+    except BadInputError as error:
+        raise server.place_of(str(error)).fault(f"{server.name}: {error}") from None
+    noted = answer.fit
+    if noted is not None:
+        noted = replace(noted, notes=(*noted.notes, *_server_notes(server, merged, engine_args.layout)))
+    return replace(answer, fit=noted, file=server.place.file, line=server.place.line)
+
+
+def _over(
+    declared: argparse.Namespace, args: argparse.Namespace, defaults: argparse.Namespace
+) -> argparse.Namespace:
+    """The file's flags, with those that the command line gives in their place."""
+    given = {name: value for name, value in vars(args).items() if value != vars(defaults).get(name)}
+    return argparse.Namespace(**{**vars(declared), **given})
+
+
+def _gpu(server: DeclaredServer, args: argparse.Namespace, layout: ParallelConfig) -> GpuGroup:
+    """The card and count of a server: the command line's, else the file's."""
+    needed, spread = layout.world_size, is_spread(args)
+    name = named_gpu(args)
+    is_counted = name is not None and split_count(name)[0] != name.strip()
+    if server.gpus is not None and needed > server.gpus and not (is_counted or spread):
+        raise Place(server.place.file, server.gpus_line or server.place.line).fault(
+            f"{server.name}: {layout.needs()}, the file gives it {server.gpus}"
+        )
+    if name is None and server.cards:
+        name = server.cards[0]
+    if name is None and args.gpu_memory_gib is None:
+        why = server.card_fault or "the file names no card (nodeSelector nvidia.com/gpu.product)"
+        raise server.place.fault(f'{server.name}: {why}: add --gpu, as in --gpu "H100 SXM"')
+    gpu = chosen_gpu(name, args.gpu_memory_gib, layout, is_spread=spread)
+    if is_counted or server.gpus is None:
+        return gpu
+    return replace(gpu, count=max(server.gpus, needed), is_count_stated=True)
+
+
+def _server_notes(
+    server: DeclaredServer, args: argparse.Namespace, layout: ParallelConfig
+) -> tuple[str, ...]:
+    notes = []
+    if len(server.cards) > 1 and not args.gpu:
+        notes.append(f"it may run on {', '.join(server.cards)}: checked on the smallest")
+    if server.gpus is not None and server.gpus > layout.world_size:
+        notes.append(f"the file gives it {server.gpus} GPUs, its flags use {layout.world_size}")
+    return tuple(notes)

@@ -1,0 +1,74 @@
+"""What people type behind `costmeter check`: own flags, a whole command, a --config file -> one list of words."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.sources.manifests.place import Place, Word
+from vllm_costmeter.sources.manifests.server import placeholder, server_words
+from vllm_costmeter.sources.manifests.shell import commands
+from vllm_costmeter.sources.serve_args.command import command_flags, is_command, normalised, start_of_flags
+from vllm_costmeter.sources.serve_args.config_file import config_file_words, split_config_flag
+
+Parse = Callable[[list[str]], argparse.Namespace]
+
+
+def own_words(words: list[str], parse: Parse) -> list[str]:
+    """Flags before `--`, then the model and flags of the whole command behind it, those of its --config file first.
+
+    The command may also stand as one quoted text in the place of a model.
+    """
+    own, command = words, []
+    quoted = next((at for at, word in enumerate(words) if _is_quoted_command(word)), None)
+    if "--" in words:
+        split = words.index("--")
+        own, command = words[:split], _command(words[split + 1 :])
+    elif quoted is not None:
+        own, command = [*words[:quoted], *words[quoted + 1 :]], _command([words[quoted]])
+    given, file = split_config_flag([*own, *command])
+    if file is None:
+        return normalised(given)
+    return normalised([*_config_words(file, given, parse), *given])
+
+
+def _command(words: list[str]) -> list[str]:
+    """Model and flags of a command, given as words or as one text with continuation lines."""
+    if len(words) == 1 and len(words[0].split()) > 1:
+        each = _simple_commands(words[0])
+        words = next((simple for simple in each if start_of_flags(simple) is not None), each[0])
+    started = server_words([Word(word, 1) for word in words if word.strip() != "\\"], {})
+    if started is not None:
+        return [word.text for word in started]
+    return command_flags(words) if is_command(words) else words
+
+
+def _is_quoted_command(word: str) -> bool:
+    return len(word.split()) > 1 and any(map(is_command, _simple_commands(word)))
+
+
+def _simple_commands(text: str) -> list[list[str]]:
+    return [[word.text for word in each] for each in commands(text, {})] or [[]]
+
+
+def _config_words(file: str, given: list[str], parse: Parse) -> list[str]:
+    """Words of a --config file, without its model where the command names one. A fault in it is said with its line."""
+    found = config_file_words(Path(file))
+    texts = [word.text for word in found]
+    if "--model" in texts and parse(given).models:
+        at = texts.index("--model")
+        del found[at : at + 2]
+    open_value = placeholder(found)
+    if open_value is not None:
+        word, what = open_value
+        raise Place(file, word.line).fault(f"{what}: put its value there")
+    try:
+        parse([word.text for word in found])
+    except BadInputError as error:
+        flags = re.findall(r"--[A-Za-z][\w-]*", str(error).replace("_", "-"))
+        line = next((word.line for word in found if word.text.replace("_", "-") in flags), 1)
+        raise Place(file, line).fault(str(error)) from None
+    return [word.text for word in found]

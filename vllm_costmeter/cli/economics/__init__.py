@@ -1,0 +1,1 @@
+"""The commands about prices: wiring only."""

@@ -1,0 +1,108 @@
+"""Requested plans with their cards, prices, models and break-evens looked up."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from datetime import date
+
+from vllm_costmeter.cli.economics import price_flags, price_terms
+from vllm_costmeter.core.economics.break_even import BreakEven, break_even
+from vllm_costmeter.core.economics.comparison import ComparedPlan, Comparison, Line
+from vllm_costmeter.core.economics.plan import MonthlyPlan, Use
+from vllm_costmeter.core.economics.use_request import PlanRequest, UseRequest
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.fit.matrix import cell
+from vllm_costmeter.core.gpu.spec import GpuSpec
+from vllm_costmeter.core.model.precision import requantized
+from vllm_costmeter.core.pricing.hourly import HourlyCost
+from vllm_costmeter.sources.catalogue.load import default_price, parse_gpu
+from vllm_costmeter.sources.models.packaged import NamedModel
+
+
+def compared(
+    requests: Sequence[PlanRequest],
+    args: argparse.Namespace,
+    models: Sequence[NamedModel],
+    precision: str,
+    today: date,
+) -> Comparison:
+    """BadInputError for an unknown card, a missing or contradicting price, hours that no month has."""
+    if not any(use.is_owned for request in requests for use in request.uses):
+        price_flags.reject_owned_terms(
+            args, "is a term of an owned card, and no plan has one: write 'RTX 4090 160h owned'"
+        )
+    plans = []
+    for request in requests:
+        lines = tuple(_line(each, args, models, precision, today) for each in request.uses)
+        plans.append(ComparedPlan(MonthlyPlan(request.name, tuple(line.use for line in lines)), lines))
+    return Comparison(tuple(plans), args.bought or today, precision)
+
+
+def _line(
+    request: UseRequest, args: argparse.Namespace, models: Sequence[NamedModel], precision: str, today: date
+) -> Line:
+    card, count = parse_gpu(request.gpu)
+    priced = _priced(request, args, card, count, today)
+    use = Use(
+        card=card.name,
+        cost=priced.cost,
+        hours=request.stated_hours(),
+        purpose=request.purpose,
+        tokens_per_second=request.tokens_per_second,
+        utilisation=request.utilisation,
+    )
+    rent = _rented(request, card, count, today) if priced.cost.owned is not None else None
+    return Line(
+        use,
+        card,
+        priced.in_words,
+        _largest(card, count, models, precision),
+        None if rent is None else _break_even(use, rent),
+        price_terms.price_values(priced),
+        "" if rent is None else rent.in_words,
+    )
+
+
+def _priced(
+    request: UseRequest, args: argparse.Namespace, card: GpuSpec, count: int, today: date
+) -> price_terms.PricedCards:
+    if not request.is_owned:
+        return _rented(request, card, count, today) or price_terms.catalogue_price(card, count, today)
+    terms = argparse.Namespace(**{**vars(args), **request.owned})
+    owned = price_terms.owned_terms(terms, card)
+    if owned is None:
+        raise BadInputError(f"{request.gpu} owned: give --purchase-usd, what one such card costs")
+    return price_terms.owned_cards(terms, HourlyCost(count, owned=owned), "as stated", today)
+
+
+def _rented(request: UseRequest, card: GpuSpec, count: int, today: date) -> price_terms.PricedCards | None:
+    """At the stated price, else the catalogue's; None where it has none."""
+    if request.usd_per_gpu_hour is not None and request.usd_per_hour is not None:
+        raise BadInputError(f"{request.gpu} has two prices, per GPU and per node: keep one")
+    stated = request.usd_per_hour
+    if request.usd_per_gpu_hour is not None:
+        stated = request.usd_per_gpu_hour * count
+    if stated is not None:
+        return price_terms.PricedCards(HourlyCost(count, rental_usd=stated), "as stated")
+    known = default_price(card, count) is not None
+    return price_terms.catalogue_price(card, count, today) if known else None
+
+
+def _break_even(use: Use, rent: price_terms.PricedCards) -> BreakEven:
+    owned, cards = use.cost.owned, use.cost.cards
+    assert owned is not None
+    return break_even(owned, rent.cost.usd_per_hour() / cards, use.hours, cards, use.utilisation)
+
+
+def _largest(card: GpuSpec, count: int, models: Sequence[NamedModel], precision: str) -> str | None:
+    if card.memory_bytes is None:
+        return None
+    for name, model in sorted(models, key=lambda each: -(each.model.parameters or 0)):
+        try:
+            found = cell(requantized(model, precision), card.as_gpu(count), name=name, quantization=precision)
+        except NotUnderstoodError:
+            continue
+        if found.verdict == "fits":
+            return name
+    return None

@@ -1,0 +1,91 @@
+"""`costmeter prices`: rental quotes by card and provider, dated, and which of them is the default."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, date, datetime
+from typing import Any
+
+from vllm_costmeter.cli.economics import prices_update
+from vllm_costmeter.core.errors import BadInputError, nearest
+from vllm_costmeter.core.pricing.quote import RentalQuote
+from vllm_costmeter.outputs.economics import price_listing
+from vllm_costmeter.sources.catalogue.load import Catalogue, load_catalogue
+
+EXAMPLES = """\
+examples:
+  4090 or H100: what does an hour of each cost?
+    costmeter prices --gpu "RTX 4090"
+    costmeter prices --gpu h100 --provider runpod
+  prices of today, from a public catalogue's file or address
+    costmeter prices update --from skypilot catalogs/v8/lambda/vms.csv --to mine.toml
+    costmeter prices update --from gpuhunt runpod.csv --to mine.toml --yes
+    costmeter prices update --from litellm model_prices_and_context_window.json --provider deepinfra --to mine.toml
+  your own rows; `costmeter gpus --help` shows their form
+    COSTMETER_CATALOGUE=mine.toml costmeter prices
+
+The default of a card is its newest verified on-demand quote (of one date, the cheapest); your own rows go first.
+An unverified quote is an estimate, an index, or contradicted by another: listed, never charged.
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "prices",
+        usage="costmeter prices [--gpu NAME] [--provider NAME] [--format text|json|markdown]\n"
+        "       costmeter prices update --from skypilot|gpuhunt|litellm PLACE [--provider NAME] [--to FILE] [--yes]",
+        description="List what renting a card costs per GPU-hour, with source, date and age.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    prices_update.add_flags(parser)
+    parser.add_argument("--gpu", metavar="NAME", help='only this card: "RTX 4090", h100')
+    parser.add_argument("--provider", metavar="NAME", help="only providers whose name holds this")
+    parser.add_argument(
+        "--format", choices=("text", "json", "markdown"), default="text", help="default: text"
+    )
+
+
+def prepare(words: list[str]) -> list[str]:
+    """`update` as a flag: two optional words in a row with flags between them are more than argparse can tell apart."""
+    return ["--update", *words[1:]] if words[:1] == ["update"] else words
+
+
+def run(args: argparse.Namespace, today: date | None = None) -> int:
+    """Print the quotes; BadInputError for an unknown card or provider."""
+    today = today or datetime.now(UTC).date()
+    if args.update:
+        return prices_update.run(args, today)
+    if args.place is not None:
+        raise BadInputError(f"{args.place!r} was not expected; `costmeter prices --help` shows what is")
+    if args.feed or args.to or args.as_of or args.yes:
+        raise BadInputError("--from, --to, --as-of and --yes belong to `costmeter prices update`")
+    catalogue = load_catalogue()
+    rows = _chosen(catalogue, args.gpu, args.provider)
+    defaults = {row.gpu: catalogue.default_price(catalogue.find(row.gpu)) for row in rows}
+    write = {
+        "text": price_listing.prices_text,
+        "json": price_listing.prices_json,
+        "markdown": price_listing.prices_markdown,
+    }[args.format]
+    if rows or args.format == "json":
+        print(write(rows, defaults, today), end="")
+    else:
+        print(f"no price of {catalogue.find(args.gpu).name} is known: give one with --gpu-hourly-usd")
+    return 0
+
+
+def _chosen(catalogue: Catalogue, gpu: str | None, provider: str | None) -> list[RentalQuote]:
+    rows = list(catalogue.prices)
+    if provider is not None:
+        names = {row.provider for row in rows}
+        wanted = {name for name in names if provider.casefold() in name.casefold()}
+        if not wanted:
+            raise BadInputError(f"no price is from {provider!r}{nearest(provider, sorted(names))}")
+        rows = [row for row in rows if row.provider in wanted]
+    if gpu is not None:
+        name = catalogue.find(gpu).name
+        rows = [row for row in rows if row.gpu == name]
+    return sorted(rows, key=lambda row: (row.gpu, row.usd_per_gpu_hour))

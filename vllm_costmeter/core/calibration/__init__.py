@@ -1,0 +1,1 @@
+"""What servers measured when they started, and what later checks learn from it."""

@@ -1,0 +1,109 @@
+"""Boots that were recorded -> a better answer for the same deployment, and never a worse one for another.
+
+Equal flags: the pool is what the boots had. One boot may be an accident (a neighbour that took memory meanwhile), so
+until a second agrees it can make a verdict better and not worse. Other flags on the same key: the usual figure moves by
+the boots' common error, within the range that the rules give; the range, and so the verdict, stays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from vllm_costmeter.core.calibration.server_start import ServerStartKey
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.engine.config import EngineConfig
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.memory.byte_range import gib
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.release import is_unnumbered_build, parse_version
+
+End = Literal["low", "usual", "high"]
+
+SPREAD_BYTES = gib(0.25)
+"""Between boots of one deployment: what the driver and profiling take differs by tenths of a GiB in the logs."""
+AGREEING_BOOTS = 2
+
+_RESOLVED = ("layout", "max_num_seqs", "max_num_batched_tokens", "quantization", "dtype", "vllm_version")
+_NOT_BESIDE = ("max_model_len", "gpu_memory_utilization", "block_size", "kv_cache_memory_bytes")
+"""Fields of a plan that the engine has resolved, and those that change nothing beside the KV cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What boots say about one deployment's memory beside the KV cache."""
+
+    used_bytes: tuple[int, ...]
+    """Of boots with equal flags, the latest last."""
+    shift_bytes: int
+    """Used more than the rules foresaw, in the latest boot on the same key."""
+    on: str
+
+    @property
+    def is_same(self) -> bool:
+        return bool(self.used_bytes)
+
+    def available(self, end: End, budget: int, ruled: Mapping[End, int]) -> int:
+        """Bytes left for the KV cache; `ruled` are the ends without calibration."""
+        if not self.is_same:
+            usual = min(max(ruled["usual"] - self.shift_bytes, ruled["low"]), ruled["high"])
+            return usual if end == "usual" else ruled[end]
+        if end == "low":
+            return budget - max(self.used_bytes) - SPREAD_BYTES
+        if end == "usual":
+            return budget - self.used_bytes[-1]
+        high = budget - min(self.used_bytes) + SPREAD_BYTES
+        return high if len(self.used_bytes) >= AGREEING_BOOTS else max(high, ruled["high"])
+
+
+def measured_of(
+    model: Model, gpu: GpuGroup, engine: EngineConfig, engine_args: EngineArgs
+) -> Measured | None:
+    """What the card's recorded boots say about this deployment; None where none is of its key."""
+    if (
+        not gpu.boots
+        or engine_args.kv_cache_memory_bytes is not None
+        or engine_args.layout.pipeline_parallel_size > 1
+    ):
+        return None
+    key = boot_key(model, gpu, engine)
+    boots = [boot for boot in gpu.boots if boot.key == key]
+    if not boots:
+        return None
+    flags = flags_of(model, engine, engine_args)
+    same = tuple(boot.used_bytes for boot in boots if boot.flags == flags)
+    latest = boots[-1]
+    return Measured(same, latest.used_bytes - latest.predicted_used_bytes, latest.on)
+
+
+def boot_key(model: Model, gpu: GpuGroup, engine: EngineConfig) -> ServerStartKey:
+    version = engine.vllm_version
+    if not is_unnumbered_build(version):
+        version = ".".join(str(part) for part in parse_version(version))
+    return ServerStartKey(version, gpu.name, model.architecture, engine.layout.tensor_parallel_size)
+
+
+def flags_of(model: Model, engine: EngineConfig, engine_args: EngineArgs) -> str:
+    """Equal for two deployments whose memory beside the KV cache is equal."""
+    own = {name: value for name, value in asdict(engine_args).items() if name not in _RESOLVED + _NOT_BESIDE}
+    resolved = {
+        **asdict(engine.layout),
+        "max_num_seqs": engine.max_num_seqs,
+        "max_num_batched_tokens": engine.max_num_batched_tokens,
+        "max_cudagraph_capture_size": engine.max_cudagraph_capture_size,
+        "dtype": engine.dtype,
+        "quantization": engine.quantization,
+        "parameters": model.parameters,
+        "layers": model.sizes.num_hidden_layers,
+    }
+    return json.dumps({**own, **resolved}, sort_keys=True, default=str)
+
+
+def note_of(measured: Measured) -> str:
+    """The sentence that tells a reader of the answer."""
+    if measured.is_same:
+        times = f"{len(measured.used_bytes)} starts" if len(measured.used_bytes) > 1 else "a start"
+        return f"memory beside the KV cache as measured in {times} with these flags, last on {measured.on}"
+    return f"the usual figure is corrected by a start of a like server on {measured.on}; the range is the rules' own"

@@ -1,0 +1,52 @@
+"""A real start compared with its prediction -> what is recorded of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vllm_costmeter.core.calibration.apply import boot_key, flags_of
+from vllm_costmeter.core.calibration.server_start import ServerStart
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.fit.fit import fit
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.model.model import Model
+
+
+def boot_of(
+    model: Model,
+    gpu: GpuGroup,
+    engine_args: EngineArgs,
+    *,
+    pool_bytes: int,
+    on: str,
+    kv_cache_tokens: int | None = None,
+    weights_bytes: int | None = None,
+) -> ServerStart | None:
+    """What to remember of a server of this plan whose KV cache got `pool_bytes` on each GPU (blocks x bytes per
+    block), on a date. None where it teaches nothing: the pool was given as a flag, the layout has pipeline ranks
+    that differ, or the rules have no prediction to compare with.
+    """
+    alone = replace(gpu, boots=())
+    predicted = fit(model, alone, engine_args)
+    several = engine_args.layout.pipeline_parallel_size > 1
+    if (
+        predicted.per_gpu is None
+        or predicted.kv_cache is None
+        or several
+        or engine_args.kv_cache_memory_bytes is not None
+    ):
+        return None
+    use = predicted.per_gpu
+    used = use.budget_bytes - pool_bytes
+    if pool_bytes <= 0 or used < 0:
+        return None
+    return ServerStart(
+        key=boot_key(model, gpu, predicted.engine),
+        flags=flags_of(model, predicted.engine, engine_args),
+        predicted_used_bytes=use.budget_bytes - use.kv_cache_available_bytes,
+        used_bytes=used,
+        predicted_kv_cache_tokens=predicted.kv_cache.tokens,
+        kv_cache_tokens=kv_cache_tokens,
+        on=on,
+        weights_bytes=weights_bytes,
+    )

@@ -1,0 +1,211 @@
+"""Throughput before there is a server: a roofline with stated efficiency, prefill and decode apart.
+
+Its constants were fitted to 211 published measurements of vLLM on H100 and A100 (docs/economics.md has the error
+table and says where the estimate is not to be trusted).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.gpu.spec import GpuSpec
+from vllm_costmeter.core.meter.split.model_work import model_work
+from vllm_costmeter.core.meter.split.roofline import CardRates, ModelWork, resource_seconds
+from vllm_costmeter.core.meter.work import Work
+from vllm_costmeter.core.model.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Slowness:
+    """What a request takes beyond the roofline. Its seconds are linear in each of these, so they can be fitted."""
+
+    memory: float
+    """Times the seconds that the published bandwidth would take."""
+    compute: float
+    """Times the seconds that the dense rate would take."""
+    seconds_per_layer: float
+    """Kernels of one layer that no larger batch saves."""
+    seconds_per_expert_layer: float
+    """The same of a mixture's layer, beside the above."""
+    seconds_per_shared_layer: float
+    """Latency of exchanging a layer's output, for every doubling of the cards."""
+    seconds_per_exchanged_byte: float
+    """Of a token's hidden state, per layer that several cards share; over NVLink and PCIe alike."""
+    seconds_per_routed_byte: float
+    """Of a token's hidden state, per layer and expert it is sent to."""
+    seconds_per_sequence: float
+    """Sampling, detokenising and bookkeeping of one sequence in one step."""
+
+
+FITTED = Slowness(
+    memory=1.11,  # fitted 2026-11 by scripts/estimate_fit.py to the runs named in docs/economics.md
+    compute=1.74,  # same fit
+    seconds_per_layer=33e-6,  # same fit
+    seconds_per_expert_layer=77e-6,  # same fit
+    seconds_per_shared_layer=32e-6,  # same fit
+    seconds_per_exchanged_byte=1 / 43e9,  # same fit
+    seconds_per_routed_byte=1 / 138e9,  # same fit
+    seconds_per_sequence=43e-6,  # same fit
+)
+LOW, HIGH = 0.79, 1.25  # of ten measurements eight lie within, models left out of the fit in turn; same fit
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is asked of the server, steadily."""
+
+    concurrency: int
+    prompt_tokens: int
+    output_tokens: int
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("--concurrency", self.concurrency, 1),
+            ("--prompt-tokens", self.prompt_tokens, 1),
+            ("--output-tokens", self.output_tokens, 1),
+        ):
+            if value < least:
+                raise BadInputError(f"{name} must be at least {least}, got {value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Rates of the whole deployment at that load."""
+
+    load: Load
+    concurrency: int
+    """How many requests run at once: those asked for, or as many as the KV cache holds."""
+    prefill_seconds_per_request: float
+    decode_seconds_per_step: float
+    floor_seconds_per_request: float
+    """Share of one request in the cards' time at 100 % of whichever resource limits."""
+    weights_seconds: float
+    """Parts of a decode step, in order: reading weights, reading KV, computing, everything else."""
+    kv_seconds: float
+    compute_seconds: float
+    overhead_seconds: float
+
+    @property
+    def seconds_per_request(self) -> float:
+        """Of the server's time, that is shared by all running requests."""
+        decode = self.load.output_tokens * self.decode_seconds_per_step / self.concurrency
+        return self.prefill_seconds_per_request + decode
+
+    @property
+    def generated_tokens_per_second(self) -> float:
+        """All requests together, prefill included."""
+        return self.load.output_tokens / self.seconds_per_request
+
+    @property
+    def generated_range(self) -> tuple[float, float]:
+        """Where eight of ten measurements lay, and never above the floor's rate."""
+        rate = self.generated_tokens_per_second
+        return rate * LOW, min(rate * HIGH, max(rate, self.floor_tokens_per_second))
+
+    @property
+    def floor_tokens_per_second(self) -> float:
+        """What no server on these cards exceeds."""
+        return self.load.output_tokens / self.floor_seconds_per_request
+
+    @property
+    def prefill_tokens_per_second(self) -> float:
+        """While nothing decodes."""
+        return self.load.prompt_tokens / self.prefill_seconds_per_request
+
+    @property
+    def decode_tokens_per_second(self) -> float:
+        """While nothing prefills, all requests together."""
+        return self.concurrency / self.decode_seconds_per_step
+
+    @property
+    def limit(self) -> str:
+        """The largest part of a decode step."""
+        parts = {
+            "reading weights": self.weights_seconds,
+            "reading KV cache": self.kv_seconds,
+            "computing": self.compute_seconds,
+            "launching and exchanging": self.overhead_seconds,
+        }
+        return max(parts, key=lambda name: parts[name])
+
+
+def rates_of(card: GpuSpec, model: Model) -> CardRates:
+    """The card's dense rate in the precision the model computes in, and its bandwidth. BadInputError where unknown."""
+    flops = card.fp8_flops_per_second if _in_fp8(card, model) else card.sixteen_bit_flops_per_second
+    if not flops or not card.bandwidth_bytes_per_second:
+        raise BadInputError(
+            f"the rates of a {card.name} are not in the catalogue, so nothing can be estimated"
+        )
+    return CardRates(flops, card.bandwidth_bytes_per_second)
+
+
+def second_hand_rates(card: GpuSpec, model: Model) -> tuple[str, ...]:
+    """What of `rates_of` the catalogue has from no first source, as its reader calls it."""
+    sixteen_bit = "bf16_flops_per_second" if card.bf16_flops_per_second else "fp16_flops_per_second"
+    flops = ("FP8 rate", "fp8_flops_per_second") if _in_fp8(card, model) else ("16-bit rate", sixteen_bit)
+    used = (flops, ("bandwidth", "bandwidth_bytes_per_second"))
+    return tuple(name for name, fact in used if not card.is_verified(fact))
+
+
+def _in_fp8(card: GpuSpec, model: Model) -> bool:
+    return model.quantization is not None and "fp8" in model.quantization and bool(card.fp8_flops_per_second)
+
+
+def estimate(
+    model: Model,
+    engine_args: EngineArgs,
+    rates: CardRates,
+    load: Load,
+    *,
+    cards: int = 1,
+    most_running: int | None = None,
+    slowness: Slowness = FITTED,
+) -> Estimate:
+    """`most_running` is how many such requests the KV cache holds; None: enough."""
+    work = model_work(model, engine_args)
+    running = load.concurrency if most_running is None else max(1, min(load.concurrency, most_running))
+    per_byte = slowness.memory / (rates.memory_bytes_per_second * cards)
+    per_flop = slowness.compute / (rates.flops_per_second * cards)
+    layers = model.sizes.num_hidden_layers
+    hidden_bytes = layers * model.sizes.hidden_size * 2
+    context = load.prompt_tokens + load.output_tokens / 2
+    per_step = layers * (slowness.seconds_per_layer + slowness.seconds_per_shared_layer * math.log2(cards))
+    per_token = hidden_bytes * slowness.seconds_per_exchanged_byte if cards > 1 else 0.0
+    if work.experts:
+        per_step += layers * slowness.seconds_per_expert_layer
+        per_token += hidden_bytes * work.experts_per_token * slowness.seconds_per_routed_byte
+    weights_seconds = work.bytes_per_step(running) * per_byte
+    kv_seconds = running * context * work.kv_bytes_per_token * per_byte
+    compute_seconds = running * 2 * work.active_parameters * per_flop
+    overhead = per_step + running * (per_token + slowness.seconds_per_sequence)
+    attention = 2 * work.attention_width * load.prompt_tokens
+    prefill = load.prompt_tokens * ((2 * work.active_parameters + attention) * per_flop + per_token)
+    return Estimate(
+        load=load,
+        concurrency=running,
+        prefill_seconds_per_request=prefill,
+        decode_seconds_per_step=weights_seconds + kv_seconds + compute_seconds + overhead,
+        floor_seconds_per_request=floor_seconds(work, rates, load, running) / cards,
+        weights_seconds=weights_seconds,
+        kv_seconds=kv_seconds,
+        compute_seconds=compute_seconds,
+        overhead_seconds=overhead,
+    )
+
+
+def floor_seconds(work: ModelWork, rates: CardRates, load: Load, running: int) -> float:
+    """Card seconds of one request at 100 % of the limiting resource, `running` of them sharing every step."""
+    steps = load.output_tokens
+    done = Work(
+        prompt_computed_tokens=load.prompt_tokens * running,
+        prefilled_requests=running,
+        decode_tokens=steps * running,
+        decode_steps=steps,
+        decode_context_tokens=int(steps * running * (load.prompt_tokens + load.output_tokens / 2)),
+        steps=steps,
+    )
+    needed = resource_seconds(work, rates, done)
+    return max(needed.compute, needed.memory) / running

@@ -1,0 +1,141 @@
+"""The flags of a deployment after vLLM's defaults are filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.release_rules import ChosenRules
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.memory.byte_range import GIB
+from vllm_costmeter.core.model.model import Model
+
+AUTO_MAX_MODEL_LEN = -1
+"""What `--max-model-len auto` stands for in a plan, as in vLLM: the longest that fits."""
+
+LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # MaxLoRARanks, vllm/config/lora.py, read in 0.32.0
+
+GRAPH_CAPTURE_LIMIT = 512  # vllm/config/vllm.py: min(2 * max_num_seqs, 512), read in 0.32.0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """Every memory-relevant flag, resolved; named as the flags of `vllm serve`."""
+
+    vllm_version: str
+    rules_version: str
+    max_model_len: int
+    gpu_memory_utilization: float
+    max_num_seqs: int
+    max_num_batched_tokens: int
+    max_cudagraph_capture_size: int
+    """0 where no CUDA graph is captured."""
+    layout: ParallelConfig
+    dtype: str
+    quantization: str | None
+
+    @property
+    def world_size(self) -> int:
+        return self.layout.world_size
+
+
+def resolve_engine(
+    model: Model,
+    gpu: GpuGroup,
+    engine_args: EngineArgs,
+    chosen: ChosenRules,
+    *,
+    max_model_len: int | None = None,
+) -> EngineConfig:
+    """Fill in what the plan leaves open, as vLLM's API server does; `max_model_len` goes before the plan's.
+    BadInputError for values vLLM rejects."""
+    utilization = engine_args.gpu_memory_utilization
+    if utilization is None:
+        utilization = chosen.rules.gpu_memory_utilization
+    if not 0 < utilization <= 1:
+        raise BadInputError(
+            f"--gpu-memory-utilization must be above 0 and at most 1, got {utilization:g}: 0.9 means 90 % of the card"
+        )
+    _check_layout(engine_args.layout)
+    if engine_args.max_lora_rank not in LORA_RANKS:
+        raise BadInputError(
+            f"--max-lora-rank must be one of {', '.join(map(str, LORA_RANKS))}, got {engine_args.max_lora_rank}"
+        )
+    if max_model_len is None:
+        max_model_len = engine_args.max_model_len
+    if max_model_len is not None and max_model_len < 1 and max_model_len != AUTO_MAX_MODEL_LEN:
+        raise BadInputError(f"--max-model-len must be at least 1 (or auto), got {max_model_len}")
+    if max_model_len is None or max_model_len == AUTO_MAX_MODEL_LEN:
+        max_model_len = model.default_max_model_len
+    seqs, batched = _batch(engine_args, gpu, chosen, max_model_len)
+    return EngineConfig(
+        vllm_version=chosen.vllm_version,
+        rules_version=chosen.rules_version,
+        max_model_len=max_model_len,
+        gpu_memory_utilization=utilization,
+        max_num_seqs=seqs,
+        max_num_batched_tokens=batched,
+        max_cudagraph_capture_size=_capture_size(engine_args, seqs, batched),
+        layout=engine_args.layout,
+        dtype=model.dtype if engine_args.dtype == "auto" else engine_args.dtype,
+        quantization=engine_args.quantization or model.quantization,
+    )
+
+
+def default_batch(gpu: GpuGroup, chosen: ChosenRules) -> tuple[int, int]:
+    """(max_num_seqs, max_num_batched_tokens) of the API server by card.
+
+    EngineArgs.get_batch_defaults, read in 0.17.0 to 0.32.0; A100 excluded since PR 17885 (2025-05). GB10 falls
+    to the small defaults because NVML reports no memory size there (a 0.25.1 log shows 2048).
+    """
+    name = gpu.name.casefold()
+    if gpu.memory_bytes >= 160 * GIB:
+        return 1024, chosen.rules.batched_tokens_from_160_gib
+    if gpu.memory_bytes >= 70 * GIB and "a100" not in name and "gb10" not in name:
+        return 1024, 8192
+    return 256, 2048
+
+
+def _batch(
+    engine_args: EngineArgs, gpu: GpuGroup, chosen: ChosenRules, max_model_len: int
+) -> tuple[int, int]:
+    default_seqs, default_batched = default_batch(gpu, chosen)
+    seqs = engine_args.max_num_seqs if engine_args.max_num_seqs is not None else default_seqs
+    batched = engine_args.max_num_batched_tokens
+    if seqs < 1:
+        raise BadInputError(f"--max-num-seqs must be at least 1, got {seqs}")
+    if batched is None:
+        batched = min(default_batched, seqs * max(max_model_len, 1))
+    if batched < 1:
+        raise BadInputError(f"--max-num-batched-tokens must be at least 1, got {batched}")
+    if engine_args.max_num_seqs is None:
+        seqs = min(seqs, batched)
+    elif batched < seqs:
+        raise BadInputError(
+            f"--max-num-batched-tokens {batched} must not be below --max-num-seqs {seqs}: "
+            "raise the first or lower the second"
+        )
+    return seqs, batched
+
+
+def _check_layout(layout: ParallelConfig) -> None:
+    for field in fields(layout):
+        value = getattr(layout, field.name)
+        if field.name.endswith("_size") and value < 1:
+            raise BadInputError(f"--{field.name.replace('_', '-')} must be at least 1, got {value}")
+    tensor, context = layout.tensor_parallel_size, layout.decode_context_parallel_size
+    if tensor % context:
+        raise BadInputError(
+            f"--decode-context-parallel-size {context} must divide --tensor-parallel-size {tensor}: it splits them"
+        )
+
+
+def _capture_size(engine_args: EngineArgs, seqs: int, batched: int) -> int:
+    if engine_args.enforce_eager:
+        return 0
+    if engine_args.cudagraph_capture_sizes is not None:
+        return max(engine_args.cudagraph_capture_sizes, default=0)
+    if engine_args.max_cudagraph_capture_size is not None:
+        return min(engine_args.max_cudagraph_capture_size, batched)
+    return min(2 * seqs, GRAPH_CAPTURE_LIMIT, batched)

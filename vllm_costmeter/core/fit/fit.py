@@ -1,0 +1,211 @@
+"""Whether a model with a plan fits a GPU: pure arithmetic, the same for the command, the server and Python."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from vllm_costmeter.core.calibration.apply import note_of
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.engine.config import AUTO_MAX_MODEL_LEN, EngineConfig, resolve_engine
+from vllm_costmeter.core.engine.release_rules import choose_rules
+from vllm_costmeter.core.errors import BadInputError, CardCannotError, NotUnderstoodError
+from vllm_costmeter.core.fit.messages import (
+    cards_text,
+    free_message,
+    kv_message,
+    memory_notes,
+    reserved_message,
+    too_heavy,
+    weights_message,
+)
+from vllm_costmeter.core.fit.result import Fit, KVCacheFacts, MemoryUse, Reason, Suggestion, Verdict
+from vllm_costmeter.core.fit.sizing import Sizing, deployment
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.kv_cache import KVCache
+from vllm_costmeter.core.kv_cache.parallel import context_parallel_fault, tensor_parallel_fault
+from vllm_costmeter.core.memory.ranks import Memory
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.quantization.flag import Asked, check_flag
+from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.release import parse_version
+
+__all__ = ["Fit", "KVCacheFacts", "MemoryUse", "Suggestion", "fit"]
+
+
+def fit(model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> Fit:
+    """Name every byte per GPU and judge.
+
+    Suggestions are left empty: `core.suggest` adds them with this same function. Never raises for a model that is
+    not understood (verdict `unknown`); BadInputError for flags that contradict each other.
+    """
+    chosen = choose_rules(engine_args.vllm_version)
+    version = parse_version(chosen.vllm_version)
+    if engine_args.quantization is not None and model.only_named is None:
+        asked = Asked(engine_args.quantization, version[:2], gpu.compute_capability, model.is_moe)
+        check_flag(asked, model.quantization)
+    model = model.on_card(KernelTarget(gpu.compute_capability, version[:2]))
+    engine = resolve_engine(model, gpu, engine_args, chosen)
+    blank = Fit(
+        "unknown",
+        "not_understood",
+        "",
+        model,
+        gpu,
+        engine_args,
+        engine,
+        notes=(*((chosen.note,) if chosen.note else ()), *model.notes, *memory_notes(gpu)),
+    )
+    unknown = model.fault(engine_args) or _release_fault(model, chosen.vllm_version)
+    if unknown is not None:
+        return _not_understood(blank, unknown)
+    unknown = model.draft_fault(engine_args)
+    if unknown is not None and not model.is_counted(engine_args):
+        return replace(blank, message=unknown)
+    fault = _layout_fault(model, gpu, engine)
+    if fault is not None:
+        reason, message = fault
+        return replace(blank, verdict="refused", reason=reason, message=message)
+    try:
+        deployed = deployment(model, gpu, engine_args, chosen)
+    except NotUnderstoodError as error:
+        return replace(blank, message=str(error))
+    except BadInputError as error:
+        if engine.world_size == 1:
+            raise
+        return replace(blank, verdict="refused", reason="parallel_layout", message=str(error))
+    try:
+        longest = deployed.longest_that_fits()
+        length = (longest or 1) if engine_args.max_model_len == AUTO_MAX_MODEL_LEN else engine.max_model_len
+        return _judged(blank, deployed.at(length), longest)
+    except CardCannotError as error:
+        return replace(blank, verdict="refused", reason="compute_capability", message=str(error))
+    except NotUnderstoodError as error:
+        return _unknown_cache(blank, deployed.memory(engine), str(error))
+
+
+def _not_understood(blank: Fit, message: str) -> Fit:
+    """The weights are known where a checkpoint is at hand and one GPU holds it whole, the rest is not: refused where
+    they alone exceed the budget, else unknown."""
+    try:
+        weights = blank.model.weights_bytes(blank.engine_args)[0]
+    except NotUnderstoodError:
+        return replace(blank, message=message)
+    budget = math.ceil(blank.gpu.memory_bytes * blank.engine.gpu_memory_utilization)
+    known = replace(
+        blank,
+        message=message,
+        known_weights_bytes=weights,
+        known_budget_bytes=budget,
+        provenance={"weights": blank.model.weights_source},
+    )
+    if weights < budget:
+        return known
+    return replace(
+        known, verdict="refused", reason="weights", message=too_heavy(weights, budget, cards_text(blank))
+    )
+
+
+def _release_fault(model: Model, vllm_version: str) -> str | None:
+    """vLLM gives models up."""
+    if model.last_release is None or parse_version(vllm_version)[:2] <= model.last_release:
+        return None
+    last = ".".join(map(str, model.last_release))
+    return (
+        f"vLLM {vllm_version} does not serve {model.architecture}: {last} was the last to, ask about it with "
+        f"--vllm-version {last}.0"
+    )
+
+
+def _layout_fault(model: Model, gpu: GpuGroup, engine: EngineConfig) -> tuple[Reason, str] | None:
+    world_size = engine.world_size
+    if world_size > gpu.count:
+        there = "there is 1" if gpu.count == 1 else f"there are {gpu.count}"
+        return "gpu_count", f"{engine.layout.needs()}, {there}"
+    if engine.layout.pipeline_parallel_size > 1 and not model.is_pipelined:
+        return "parallel_layout", (
+            f"vLLM does not cut {model.architecture} into pipeline ranks: leave --pipeline-parallel-size at 1"
+        )
+    fault = tensor_parallel_fault(model.attention, engine.layout.tensor_parallel_size)
+    if fault is not None:
+        return "tensor_parallel", fault
+    fault = context_parallel_fault(model.attention, engine.layout)
+    return None if fault is None else ("parallel_layout", fault)
+
+
+def _unknown_cache(blank: Fit, memory: Memory, message: str) -> Fit:
+    """Weights are known, the KV cache is not: refused where the weights alone exceed the budget, else unknown."""
+    rank = memory.fullest_rank()
+    if memory.weights_alone_exceed:
+        return replace(blank, verdict="refused", reason="weights", message=weights_message(blank, memory))
+    return replace(blank, message=message, rules=rank.rules())
+
+
+def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
+    blank = replace(unjudged, engine=placed.engine)
+    memory, cache = placed.memory, placed.cache
+    length = placed.engine.max_model_len
+    needed = cache.bytes_needed(length)
+    rank = memory.binding_rank(needed)
+    available = rank.available("usual")
+    activations, graphs, non_torch = rank.beside_kv_cache()
+    measured, named = rank.measured, blank.model.only_named
+    capacity = cache.capacity(length, memory.pools("usual"))
+    verdict, reason, message = _verdict(blank, memory, cache)
+    return replace(
+        blank,
+        verdict=verdict,
+        reason=reason,
+        message=message,
+        per_gpu=MemoryUse(
+            budget_bytes=rank.spent_bytes,
+            weights_bytes=rank.weights.bytes + rank.lora.bytes,
+            activations_bytes=activations,
+            cuda_graphs_bytes=graphs,
+            non_torch_bytes=non_torch,
+            kv_cache_available_bytes=available,
+            kv_cache_needed_bytes=needed[rank.index],
+        ),
+        kv_cache_available_range_bytes=(rank.available("low"), rank.available("high")),
+        free_bytes=memory.free.low_bytes,
+        kv_cache=KVCacheFacts(
+            tokens=capacity.tokens,
+            max_concurrency=capacity.max_concurrency,
+            bytes_per_token=max(available, 0) // capacity.tokens if capacity.tokens else 0,
+        ),
+        max_model_len_that_fits=longest if memory.surely_starts else 0,
+        provenance={
+            "weights": blank.model.weights_source,
+            "kv_cache": placed.cache_source,
+            "activations": "engine rules" if measured is None else "calibration",
+            **({"quantization": named.provenance} if named is not None else {}),
+        },
+        rules=rank.rules(),
+        notes=blank.notes if measured is None else (*blank.notes, note_of(measured)),
+    )
+
+
+def _verdict(blank: Fit, memory: Memory, cache: KVCache) -> tuple[Verdict, Reason | None, str]:
+    engine, model = blank.engine, blank.model
+    length = engine.max_model_len
+    if length > model.max_model_len:
+        return (
+            "refused",
+            "max_model_len",
+            f"--max-model-len {length} is longer than the model's own maximum of {model.max_model_len} tokens",
+        )
+    if memory.budget_bytes > memory.free.high_bytes:
+        return "refused", "free_memory", free_message(memory, blank.gpu)
+    if memory.weights_alone_exceed:
+        return "refused", "weights", weights_message(blank, memory)
+    if memory.exceeds_card("low"):
+        return "refused", "kv_cache_memory_bytes", reserved_message(memory)
+    if not cache.fits(length, memory.pools("high")):
+        return "refused", "kv_cache", kv_message(blank, memory, cache, "refused")
+    if memory.exceeds_card("high"):
+        return "tight", "kv_cache_memory_bytes", reserved_message(memory)
+    if memory.budget_bytes > memory.free.low_bytes:
+        return "tight", "free_memory", free_message(memory, blank.gpu)
+    if not cache.fits(length, memory.pools("low")):
+        return "tight", "kv_cache", kv_message(blank, memory, cache, "tight")
+    return "fits", None, f"fits: {length} tokens of context have room on {cards_text(blank)}"

@@ -1,0 +1,92 @@
+"""The cheapest GPUs of the catalogue on which a refused deployment fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.fit.change import Change
+from vllm_costmeter.core.fit.fit import Fit
+from vllm_costmeter.core.fit.parallel_changes import (
+    LARGEST_NODE_GPUS,
+)
+from vllm_costmeter.core.fit.result import Suggestion
+from vllm_costmeter.core.fit.trial import tried
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.memory.byte_range import GIB
+from vllm_costmeter.core.model.model import Model
+
+NODES = (1, 2, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class RentalOffer:
+    """One card that can be had, and its price."""
+
+    gpu: GpuGroup
+    usd_per_gpu_hour: float | None = None
+
+
+def cheapest_offer(
+    result: Fit, model: Model, engine_args: EngineArgs, offers: Sequence[RentalOffer]
+) -> list[Suggestion]:
+    """The cheapest catalogue cards, with tensor parallelism where one card is too small, on which the plan fits as
+    it stands; where it fits on none, the cheapest on which a shorter context does. Several nodes in a pipeline only
+    where one holds no context at all."""
+    for nodes in NODES:
+        shorter: list[Suggestion] = []
+        for change in sorted(
+            _offered(result, engine_args, offers, nodes), key=lambda each: each.usd_per_hour or 0.0
+        ):
+            judged = tried(change, model)
+            if judged and "max_model_len" not in judged[0].change:
+                return judged
+            shorter = shorter or judged
+        if shorter:
+            return shorter
+    return []
+
+
+def _offered(
+    result: Fit, engine_args: EngineArgs, offers: Sequence[RentalOffer], nodes: int
+) -> Iterator[Change]:
+    layout = engine_args.layout
+    others = layout.pipeline_parallel_size * layout.data_parallel_size
+    sizes = [1 if result.reason == "tensor_parallel" else layout.tensor_parallel_size]
+    while 2 * sizes[-1] * others <= max(LARGEST_NODE_GPUS, result.engine.world_size):
+        sizes.append(2 * sizes[-1])
+    for offer in offers:
+        if offer.usd_per_gpu_hour is None or offer.gpu.name == result.gpu.name:
+            continue
+        for size in sizes if nodes == 1 else sizes[-1:]:
+            changed: dict[str, Any] = {}
+            if size != layout.tensor_parallel_size:
+                changed["tensor_parallel_size"] = size
+            if nodes > 1:
+                changed["pipeline_parallel_size"] = layout.pipeline_parallel_size * nodes
+            yield _on(
+                offer,
+                replace(engine_args, layout=replace(layout, **changed)),
+                size * others * nodes,
+                changed,
+                result,
+            )
+
+
+def _on(
+    offer: RentalOffer, engine_args: EngineArgs, count: int, changed: Mapping[str, Any], result: Fit
+) -> Change:
+    """A plan on `count` offered cards. Where the memory of the card was given, that of this one must be given too."""
+    words = [f'--gpu "{offer.gpu.name}{f":{count}" if count > 1 else ""}"']
+    if result.gpu.source == "flag":
+        words.append(f"--gpu-memory-gib {offer.gpu.memory_bytes / GIB:.9g}")
+    words += [f"--{name.replace('_', '-')} {size}" for name, size in changed.items()]
+    return Change(
+        {"gpu": offer.gpu.name, "gpu_count": count, **changed},
+        " ".join(words),
+        replace(offer.gpu, count=count),
+        engine_args,
+        round((offer.usd_per_gpu_hour or 0.0) * count, 4),
+    )

@@ -1,0 +1,63 @@
+"""The same model over other numbers of GPUs, as changes to try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.fit.change import Change
+from vllm_costmeter.core.gpu.group import GpuGroup
+
+LARGEST_NODE_GPUS = 8
+WIDEST_SPLIT = 128
+"""More heads than published models have; from a typing error's size down, a search would not end."""
+
+
+def doublings(engine_args: EngineArgs) -> list[int]:
+    """Tensor-parallel sizes beyond the plan's, up to a node."""
+    size = engine_args.layout.tensor_parallel_size
+    return [size * factor for factor in (2, 4, 8) if size * factor <= LARGEST_NODE_GPUS]
+
+
+def wider_layouts(gpu: GpuGroup, engine_args: EngineArgs, sizes: Iterable[int]) -> Iterator[Change]:
+    """Those larger tensor-parallel sizes for which there can be cards. A machine has no more than its own; where their
+    number was only said, a larger one is said with the size."""
+    layout = engine_args.layout
+    others = layout.pipeline_parallel_size * layout.data_parallel_size
+    for size in sizes:
+        if size * others > (gpu.count if gpu.source == "nvml" else LARGEST_NODE_GPUS):
+            return
+        wider = replace(engine_args, layout=replace(layout, tensor_parallel_size=size))
+        change, arguments = {"tensor_parallel_size": size}, f"--tensor-parallel-size {size}"
+        count = max(gpu.count, size * others)
+        if gpu.is_count_stated and count > gpu.count:
+            change, arguments = {**change, "gpu_count": count}, f'--gpu "{gpu.name}:{count}" {arguments}'
+        yield Change(change, arguments, replace(gpu, count=count), wider)
+
+
+def narrower_layouts(gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Change]:
+    """Smaller tensor-parallel sizes for which there are cards, the largest first."""
+    layout = engine_args.layout
+    others = layout.pipeline_parallel_size * layout.data_parallel_size
+    largest = min(layout.tensor_parallel_size - 1, gpu.count // others, WIDEST_SPLIT)
+    for size in range(largest, 0, -1):
+        narrower = replace(engine_args, layout=replace(layout, tensor_parallel_size=size))
+        yield Change({"tensor_parallel_size": size}, f"--tensor-parallel-size {size}", gpu, narrower)
+
+
+def unsplit_layouts(gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Change]:
+    """Without context parallelism, and without pipeline stages."""
+    for name in ("decode_context_parallel_size", "pipeline_parallel_size"):
+        if getattr(engine_args.layout, name) > 1:
+            change: dict[str, Any] = {name: 1}
+            unsplit = replace(engine_args, layout=replace(engine_args.layout, **change))
+            yield Change(change, f"--{name.replace('_', '-')} 1", gpu, unsplit)
+
+
+def enough_cards(gpu: GpuGroup, engine_args: EngineArgs, count: int) -> Iterator[Change]:
+    """As many of the same cards as the layout needs, where their number was only said."""
+    if gpu.source != "nvml":
+        change = {"gpu": gpu.name, "gpu_count": count}
+        yield Change(change, f'--gpu "{gpu.name}:{count}"', replace(gpu, count=count), engine_args)

@@ -1,0 +1,120 @@
+"""A model placed on a card for one context length: flags resolved, bytes per rank, KV cache laid out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.engine.config import EngineConfig, default_batch, resolve_engine
+from vllm_costmeter.core.engine.release_rules import ChosenRules
+from vllm_costmeter.core.errors import NotUnderstoodError
+from vllm_costmeter.core.fit.vllm_counts import ExactFacts
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
+from vllm_costmeter.core.memory.loaded import LoadedRank, loaded_ranks
+from vllm_costmeter.core.memory.ranks import Memory, memory_of_ranks
+from vllm_costmeter.core.model.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """One length's answer before it is judged."""
+
+    engine: EngineConfig
+    memory: Memory
+    cache: KVCache
+    cache_source: Literal["config", "vllm"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Model, card and flags; the context length is what varies."""
+
+    model: Model
+    gpu: GpuGroup
+    engine_args: EngineArgs
+    chosen: ChosenRules
+    loaded: tuple[LoadedRank, ...]
+    _known: dict[tuple[int, int], Memory] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """By (sequences, tokens) of a batch: what was worked out already."""
+
+    def memory(self, engine: EngineConfig) -> Memory:
+        """Every part of every pipeline rank; the length matters only where it makes the batch smaller."""
+        batch = (engine.max_num_seqs, engine.max_num_batched_tokens)
+        if batch not in self._known:
+            self._known[batch] = memory_of_ranks(
+                self.model, self.gpu, engine, self.engine_args, rules=self.chosen.rules, loaded=self.loaded
+            )
+        return self._known[batch]
+
+    def cache(self, engine: EngineConfig) -> KVCache:
+        """NotUnderstoodError and BadInputError as the KV cache's layout raises them."""
+        rules, counted = kv_rules(self.chosen.vllm_version), self._counted(engine)
+        if counted is not None:
+            return counted.kv_cache(rules)
+        unknown = self.model.not_understood or self.model.draft_fault(self.engine_args)
+        if unknown is not None:
+            raise NotUnderstoodError(unknown)
+        return kv_cache(
+            self.model.attention,
+            self.engine_args,
+            rules,
+            max_num_batched_tokens=engine.max_num_batched_tokens,
+            compute_capability=self.gpu.compute_capability,
+        )
+
+    def _counted(self, engine: EngineConfig) -> ExactFacts | None:
+        """What vLLM itself counted, where it holds for this card and batch."""
+        counted, card = self.model.counted, self.gpu.compute_capability
+        if counted is None or not counted.holds_on(self.engine_args, card, engine.max_num_batched_tokens):
+            return None
+        return counted
+
+    def at(self, length_tokens: int) -> Sizing:
+        """The deployment with this --max-model-len."""
+        engine = resolve_engine(
+            self.model, self.gpu, self.engine_args, self.chosen, max_model_len=length_tokens
+        )
+        source: Literal["config", "vllm"] = "config" if self._counted(engine) is None else "vllm"
+        return Sizing(engine, self.memory(engine), self.cache(engine), source)
+
+    def longest_that_fits(self) -> int:
+        """The largest length up to the model's own whose KV cache the low end of the range holds; 0 when none.
+
+        A default batch shrinks with a length below default / max_num_seqs, and memory with it: below that point
+        every length is placed anew; above it one placement answers, by vLLM's own search.
+        """
+        maximum = self.model.max_model_len
+        placed = self.at(maximum)
+        if placed.memory.weights_alone_exceed:
+            return 0
+        longest = _longest(placed, maximum)
+        bend = min(self._bend(), maximum)
+        if longest >= bend - 1:
+            return longest
+        low, high = longest, bend
+        while high - low > 1:
+            middle = (low + high) // 2
+            placed = self.at(middle)
+            if placed.cache.fits(middle, placed.memory.pools("low")):
+                low = middle
+            else:
+                high = middle
+        return low
+
+    def _bend(self) -> int:
+        """The shortest length with the full default batch; 0 where the batch does not depend on the length."""
+        if self.engine_args.max_num_batched_tokens is not None:
+            return 0
+        seqs, batched = default_batch(self.gpu, self.chosen)
+        return -(-batched // (self.engine_args.max_num_seqs or seqs))
+
+
+def deployment(model: Model, gpu: GpuGroup, engine_args: EngineArgs, chosen: ChosenRules) -> Deployment:
+    """NotUnderstoodError and BadInputError as the model's weights raise them."""
+    return Deployment(model, gpu, engine_args, chosen, loaded_ranks(model, engine_args))
+
+
+def _longest(placed: Sizing, maximum: int) -> int:
+    return placed.cache.longest_that_fits(placed.memory.pools("low"), maximum)

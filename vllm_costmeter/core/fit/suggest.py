@@ -1,0 +1,150 @@
+"""What would make a refused deployment fit: each change is judged by the same `fit`, the smallest first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.fit.change import Change
+from vllm_costmeter.core.fit.fit import Fit
+from vllm_costmeter.core.fit.offers import RentalOffer, cheapest_offer
+from vllm_costmeter.core.fit.parallel_changes import (
+    LARGEST_NODE_GPUS,
+    doublings,
+    enough_cards,
+    narrower_layouts,
+    unsplit_layouts,
+    wider_layouts,
+)
+from vllm_costmeter.core.fit.result import Suggestion
+from vllm_costmeter.core.fit.trial import tried, until_one_fits
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.quantization.online import online_fp8
+from vllm_costmeter.core.release import parse_version
+
+ORDER = (
+    "max_model_len",
+    "kv_cache_dtype",
+    "tensor_parallel_size",
+    "decode_context_parallel_size",
+    "pipeline_parallel_size",
+    "max_num_seqs",
+    "max_num_batched_tokens",
+    "enforce_eager",
+    "gpu_memory_utilization",
+    "quantization",
+    "gpu",
+)
+"""The least change first, by the first key of a change."""
+
+_LAYOUT_REASONS = ("tensor_parallel", "gpu_count", "parallel_layout")
+FEWEST_USEFUL_SEQS = 8
+SMALLER_BATCH_TOKENS = 2048  # vLLM's own default on small cards
+HIGHEST_UTILIZATION = 0.95  # vLLM's own advice; capture and the driver need the rest
+FP8_CAPABILITY = (8, 9)  # vLLM's fp8 weights run natively from Ada on; older cards emulate them weight-only
+
+
+def with_suggestions(
+    result: Fit, model: Model, gpu: GpuGroup, engine_args: EngineArgs, offers: Sequence[RentalOffer] = ()
+) -> Fit:
+    """The same answer with changes that make it fit, the largest --max-model-len first.
+
+    Every suggestion was judged `fits` by `fit`. Nothing is suggested where the answer is `fits` or `unknown`.
+    """
+    if result.verdict in ("fits", "unknown"):
+        return result
+    others: list[Suggestion] = []
+    for change in _changes(result, gpu, engine_args):
+        others += tried(change, model)
+    if result.reason in _LAYOUT_REASONS:
+        others += _other_layouts(result, model, gpu, engine_args)
+    else:
+        others += until_one_fits(wider_layouts(gpu, engine_args, doublings(engine_args)), model)
+    found = _shorter(result, model, gpu, engine_args) + [each for each in others if _gains(each, result)]
+    found += cheapest_offer(result, model, engine_args, offers)
+    return replace(result, suggestions=tuple(sorted(found, key=_rank)))
+
+
+def _gains(suggestion: Suggestion, result: Fit) -> bool:
+    """Where context is what lacks, a change must give some."""
+    return result.reason != "kv_cache" or suggestion.max_model_len_that_fits > (
+        result.max_model_len_that_fits or 0
+    )
+
+
+def _rank(suggestion: Suggestion) -> int:
+    """Position in the order of the flags below: the sort is stable, so equal kinds stay as found."""
+    kind = next(iter(suggestion.change))
+    return ORDER.index(kind)
+
+
+def _shorter(result: Fit, model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:
+    length = result.max_model_len_that_fits or 0
+    if not 0 < length < result.engine.max_model_len:
+        return []
+    shorter = replace(engine_args, max_model_len=length)
+    return tried(Change({"max_model_len": length}, f"--max-model-len {length}", gpu, shorter), model)
+
+
+def _changes(result: Fit, gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Change]:
+    engine = result.engine
+    if engine_args.kv_cache_dtype == "auto" and _has_fp8(gpu):
+        yield Change(
+            {"kv_cache_dtype": "fp8"}, "--kv-cache-dtype fp8", gpu, replace(engine_args, kv_cache_dtype="fp8")
+        )
+    seqs = engine.max_num_seqs // 4
+    if seqs >= FEWEST_USEFUL_SEQS:
+        fewer = replace(engine_args, max_num_seqs=seqs)
+        yield Change({"max_num_seqs": seqs}, f"--max-num-seqs {seqs}", gpu, fewer)
+    batched = SMALLER_BATCH_TOKENS
+    if engine.max_num_batched_tokens > batched >= engine.max_num_seqs:
+        smaller = replace(engine_args, max_num_batched_tokens=batched)
+        yield Change({"max_num_batched_tokens": batched}, f"--max-num-batched-tokens {batched}", gpu, smaller)
+    if not engine_args.enforce_eager:
+        yield Change(
+            {"enforce_eager": True}, "--enforce-eager", gpu, replace(engine_args, enforce_eager=True)
+        )
+    if result.reason == "free_memory" and result.free_bytes is not None:
+        lower = math.floor(100 * result.free_bytes / gpu.memory_bytes) / 100
+        if lower > 0:
+            less = replace(engine_args, gpu_memory_utilization=lower)
+            yield Change({"gpu_memory_utilization": lower}, f"--gpu-memory-utilization {lower:g}", gpu, less)
+    elif engine.gpu_memory_utilization < HIGHEST_UTILIZATION and engine_args.kv_cache_memory_bytes is None:
+        higher = replace(engine_args, gpu_memory_utilization=HIGHEST_UTILIZATION)
+        yield Change(
+            {"gpu_memory_utilization": HIGHEST_UTILIZATION},
+            f"--gpu-memory-utilization {HIGHEST_UTILIZATION}",
+            gpu,
+            higher,
+        )
+    unquantized = engine.quantization is None and result.model.only_named is None
+    if unquantized and engine_args.quantization is None and _has_fp8(gpu):
+        name = online_fp8(parse_version(engine.vllm_version))
+        yield Change(
+            {"quantization": name}, f"--quantization {name}", gpu, replace(engine_args, quantization=name)
+        )
+
+
+def _other_layouts(result: Fit, model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:
+    """Layouts beside one that cannot be: on fewer cards, else on more, without what does not divide, or on enough."""
+    layout = engine_args.layout
+    size = layout.tensor_parallel_size
+    found = until_one_fits(narrower_layouts(gpu, engine_args), model)
+    as_it_stands = any("max_model_len" not in each.change for each in found)
+    if not as_it_stands and result.reason != "gpu_count":
+        found += until_one_fits(
+            wider_layouts(gpu, engine_args, range(size + 1, LARGEST_NODE_GPUS + 1)), model
+        )
+    for change in unsplit_layouts(gpu, engine_args):
+        found += tried(change, model)
+    if result.reason == "gpu_count":
+        for change in enough_cards(gpu, engine_args, result.engine.world_size):
+            found += tried(change, model)
+    return found
+
+
+def _has_fp8(gpu: GpuGroup) -> bool:
+    return gpu.compute_capability is None or gpu.compute_capability >= FP8_CAPABILITY

@@ -1,0 +1,151 @@
+"""The peak of activations in vLLM's profile run, per pipeline rank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.engine.config import EngineConfig
+from vllm_costmeter.core.engine.release_rules import EngineRules, Runner
+from vllm_costmeter.core.memory.byte_range import ByteRange, gib
+from vllm_costmeter.core.model.model import Model
+
+FLOAT32_BYTES = 4
+FIXED_GIB = (
+    0.12  # cuBLAS workspaces and input buffers, where the sampler's kept rows are not told apart from them
+)
+FIXED_BESIDE_ROWS_GIB = (
+    0.05  # where they are: the residue of 29 of 34 boots of 0.19.0 on H100 is 0.045 to 0.053
+)
+
+LAYER_RANGE = (0.8, 1.4)  # pipeline ranks without sampler logged 1.10 and 1.05 GiB where the rule gives 1.03
+
+_DTYPE_BYTES = {"float32": 4, "float": 4}
+
+HYBRID_BYTES = (
+    40  # per token and hidden value, at most: recurrent layers keep float32 copies (Qwen3.6-27B, 0.27.1)
+)
+
+FIXED_IMAGES = frozenset(
+    {
+        "Gemma3ForConditionalGeneration",
+        "Llama4ForConditionalGeneration",
+        "LlavaForConditionalGeneration",
+    }
+)
+"""Architectures whose tower sees images of one size, so that its peak does not depend on a processor's limits."""
+
+_MXFP4 = frozenset({"mxfp4", "gpt_oss_mxfp4"})
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What one rank computes in the profile run."""
+
+    tokens: int
+    logits_rows: int
+    dtype_bytes: int
+    tensor_parallel_size: int
+    has_sampler: bool
+    is_last_rank: bool
+
+
+def activation_peak(
+    model: Model, engine: EngineConfig, engine_args: EngineArgs, rules: EngineRules, *, is_last_rank: bool
+) -> ByteRange:
+    """Bytes at the peak: what stays for the whole run, and the larger of the layers' and the sampler's peak.
+
+    Fitted to 36 boots of vLLM 0.19.0 on H100 (max_num_seqs 1024, 8192 tokens), where the terms can be told apart:
+    the sampler holds `float_copies` float32 copies of the logits beside the logits themselves; one dense
+    layer holds gate, up and product; a fused-MoE layer keeps its two workspaces for good.
+    """
+    work = Workload(
+        tokens=engine.max_num_batched_tokens,
+        logits_rows=min(engine.max_num_seqs, engine.max_num_batched_tokens),
+        dtype_bytes=_DTYPE_BYTES.get(engine.dtype, 2),
+        tensor_parallel_size=engine.layout.tensor_parallel_size,
+        has_sampler=is_last_rank and not model.is_pooling,
+        is_last_rank=is_last_rank,
+    )
+    runner = rules.runner(is_dense=not (model.is_moe or model.is_hybrid))
+    layer = _layer_bytes(model, work)
+    sampler_low, sampler, sampler_high = (
+        _sampler_bytes(model, work, copies) for copies in runner.float_copies
+    )
+    workspace = _moe_workspace_bytes(model, engine, work)
+    multimodal, multimodal_high = _multimodal_bytes(model, engine_args, work)
+    state = _sampler_state_bytes(model, engine, work, runner)
+    held = state + workspace + multimodal + _pipeline_buffers_bytes(model, engine, work)
+    rows = runner.kept_rows * FLOAT32_BYTES * model.sizes.vocab_size if work.has_sampler else 0
+    fixed = FIXED_BESIDE_ROWS_GIB if rows else FIXED_GIB
+    peak = max(sampler + rows, layer) + held + gib(fixed)
+    low = max(sampler_low, round(LAYER_RANGE[0] * layer)) + state + round(0.5 * (held - state)) + gib(0.05)
+    high = max(sampler_high, round(LAYER_RANGE[1] * layer)) + round(1.1 * held) + multimodal_high
+    if model.is_hybrid:
+        high += HYBRID_BYTES * work.tokens * model.sizes.hidden_size
+    return ByteRange(
+        peak,
+        min(low, peak),
+        max(high + gib(0.25), peak),
+        f"max(sampler, layer) + workspaces + {fixed} GiB; {rules.evidence}",
+    )
+
+
+def _sampler_bytes(model: Model, work: Workload, float_copies: float) -> int:
+    if not work.has_sampler:
+        return 0
+    per_logit = float_copies * FLOAT32_BYTES + work.dtype_bytes
+    hidden = work.dtype_bytes * work.tokens * model.sizes.hidden_size
+    return round(per_logit * work.logits_rows * model.sizes.vocab_size) + hidden
+
+
+def _sampler_state_bytes(model: Model, engine: EngineConfig, work: Workload, runner: Runner) -> int:
+    if not work.has_sampler:
+        return 0
+    return round(runner.state_bytes_per_logit * engine.max_num_seqs * model.sizes.vocab_size)
+
+
+def _layer_bytes(model: Model, work: Workload) -> int:
+    """Residual and input with the widest part of a layer: gate, up and product, or q, k, v and output."""
+    sizes = model.sizes
+    ranks = work.tensor_parallel_size
+    feed_forward = 3 * sizes.intermediate_size // ranks
+    heads = 2 * (sizes.num_attention_heads + sizes.num_key_value_heads) * sizes.head_size // ranks
+    return work.dtype_bytes * work.tokens * (2 * sizes.hidden_size + max(feed_forward, heads))
+
+
+def _moe_workspace_bytes(model: Model, engine: EngineConfig, work: Workload) -> int:
+    """The two workspaces of the fused-MoE kernel (TritonExperts.workspace_shapes), held after the run.
+
+    Explains the boots' residue: Qwen3-30B-A3B 0.50 of 0.50 GiB, DeepSeek-V2-Lite 0.45 of 0.41, Mixtral 0.66 of 0.60.
+    The MXFP4 kernels use none (gpt-oss-20b: 0.02 GiB).
+    """
+    sizes = model.sizes
+    if not sizes.num_experts_per_token or engine.quantization in _MXFP4:
+        return 0
+    ranks = 1 if engine.layout.enable_expert_parallel else work.tensor_parallel_size
+    inner = (sizes.moe_intermediate_size or sizes.intermediate_size) // ranks
+    width = max(inner, sizes.hidden_size) + max(2 * inner, sizes.hidden_size)
+    return work.dtype_bytes * work.tokens * sizes.num_experts_per_token * width
+
+
+def _pipeline_buffers_bytes(model: Model, engine: EngineConfig, work: Workload) -> int:
+    """Hidden state and residual on their way to the next pipeline rank; the last rank sends nothing."""
+    if engine.layout.pipeline_parallel_size == 1 or work.is_last_rank:
+        return 0
+    return 2 * work.dtype_bytes * work.tokens * model.sizes.hidden_size
+
+
+def _multimodal_bytes(model: Model, engine_args: EngineArgs, work: Workload) -> tuple[int, int]:
+    """(usual, further at most): encoder outputs and pixel inputs that live through the profile run.
+
+    Gemma-3-27b 0.24 GiB and Llama-4-Scout 0.13 beyond the text part on 0.19.0; towers that take very large images
+    peak higher (Qwen2.5-VL-7B on 0.22.0: about 1.7 GiB more).
+    """
+    if not model.is_multimodal or engine_args.language_model_only:
+        return 0, 0
+    if engine_args.limit_mm_per_prompt is not None and not any(engine_args.limit_mm_per_prompt.values()):
+        return 0, 0
+    return work.dtype_bytes * work.tokens * model.sizes.hidden_size + gib(0.15), gib(
+        0.25 if model.architecture in FIXED_IMAGES else 2.0
+    )

@@ -1,0 +1,77 @@
+"""What loading a model leaves on the GPUs, whatever the context length."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.engine.release_rules import choose_rules
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.memory.byte_range import GIB, ByteRange
+from vllm_costmeter.core.memory.lora import lora_slots
+from vllm_costmeter.core.model.model import Model
+
+WEIGHTS_RULES = {
+    "config": "every tensor vLLM loads, from config.json",
+    "safetensors": "every tensor of the checkpoint, from its safetensors headers",
+    "gguf": "every tensor of the checkpoint, from its GGUF header",
+    "vllm": "every parameter and buffer of the installed vLLM's own model",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRank:
+    """What loading the model leaves on one pipeline rank, whatever the context length."""
+
+    tensor_bytes: int
+    beside_bytes: int
+    """Converted layouts and the allocator's remainders."""
+    lora: ByteRange
+    """Slots for adapters."""
+
+
+def loaded_ranks(model: Model, engine_args: EngineArgs) -> tuple[LoadedRank, ...]:
+    """One per pipeline rank. NotUnderstoodError and BadInputError as `Model.weights_bytes` raises them."""
+    parts = (
+        model.weights_bytes(engine_args),
+        model.converted_bytes(engine_args),
+        model.allocator_slack_bytes(engine_args),
+    )
+    slots = lora_slots(model, engine_args)
+    ranks = [
+        LoadedRank(tensors, converted + slack, lora)
+        for tensors, converted, slack, lora in zip(*parts, slots, strict=True)
+    ]
+    drafter = model.drafter
+    if drafter is not None:
+        tensors = converted = 0  # vLLM's own count of the last rank holds them
+        if not model.is_counted(engine_args):
+            tensors = drafter.bytes_on_last_rank(engine_args)
+            converted = drafter.converted_bytes_on_last_rank(engine_args)
+        last = ranks[-1]
+        ranks[-1] = replace(
+            last,
+            tensor_bytes=last.tensor_bytes + tensors,
+            beside_bytes=last.beside_bytes + converted + drafter.allocator_slack_on_last_rank(engine_args),
+        )
+    return tuple(ranks)
+
+
+def surely_too_heavy(model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> bool:
+    """Whether the weights at their least exceed a card's budget at any length; cheap. Errors as `loaded_ranks`."""
+    limit = gpu.memory_bytes
+    if engine_args.kv_cache_memory_bytes is None:
+        default = choose_rules(engine_args.vllm_version).rules.gpu_memory_utilization
+        limit = math.ceil(gpu.memory_bytes * (engine_args.gpu_memory_utilization or default))
+    most = max(model.weights_bytes(engine_args)) - round(engine_args.cpu_offload_gb * GIB)
+    return weights_range(max(most, 0), model).low_bytes >= limit
+
+
+def weights_range(bytes_: int, model: Model) -> ByteRange:
+    """Bytes that vLLM loads, with the error of the source they were found by."""
+    slack = round(bytes_ * model.weights_error)
+    low, rule = max(bytes_ - slack, 0), WEIGHTS_RULES[model.weights_source]
+    if model.only_named is not None:
+        low, rule = int(bytes_ * model.only_named.least_share), f"{rule}; {model.only_named.provenance}"
+    return ByteRange(bytes_, low, bytes_ + slack, rule)

@@ -1,0 +1,35 @@
+"""LoRA slots: what `--enable-lora` allocates on a rank before any adapter is loaded."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.errors import NotUnderstoodError
+from vllm_costmeter.core.memory.byte_range import ByteRange, exactly
+from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.model.weights import Weights
+
+DTYPE_BYTES = 2  # --lora-dtype auto is the model's 16-bit dtype
+
+
+def lora_slots(model: Model, engine_args: EngineArgs) -> tuple[ByteRange, ...]:
+    """Bytes per pipeline rank for `max_loras` adapters of `max_lora_rank` beside every layer (`core.model.adapters`).
+
+    Exact but for routed experts, of which only vLLM's code was read: their share is a range. NotUnderstoodError for
+    a model whose layers are not known.
+    """
+    if not engine_args.enable_lora:
+        return (exactly(0, "no LoRA slots"),) * engine_args.layout.pipeline_parallel_size
+    weights = model.weights
+    if isinstance(weights, CheckpointWeights):
+        weights = weights.described
+    if not isinstance(weights, Weights):
+        raise NotUnderstoodError("--enable-lora: the layers that adapters would sit beside are not known")
+    each = DTYPE_BYTES * engine_args.max_loras * engine_args.max_lora_rank
+    rule = f"{engine_args.max_loras} slots of rank {engine_args.max_lora_rank} beside every layer"
+    found = []
+    for share in weights.adapter_shares(engine_args, model.dtype):
+        usual = each * share.values + share.fixed_bytes
+        unsure = each * share.expert_values // 2
+        found.append(ByteRange(usual, usual - unsure, usual + unsure, rule))
+    return tuple(found)

@@ -1,0 +1,76 @@
+"""What the process holds beside weights and activations: CUDA context, NCCL, CUDA graphs."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.engine.config import GRAPH_CAPTURE_LIMIT, EngineConfig
+from vllm_costmeter.core.engine.release_rules import EngineRules, Runner
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.memory.byte_range import ByteRange, exactly, gib
+
+CONTEXT_GIB = (0.25, 0.51, 0.70)
+"""What the driver holds of an idle card: 79.19 GiB total, 78.68 free in 36 boots of 0.19.0 on H100."""
+
+
+UNIFIED_NAMES = frozenset({"gb10", "spark", "thor", "strix"})
+UNIFIED_GIB = (
+    0.25,
+    3.5,
+    8.0,
+)  # beyond weights and activations: 1.9 to 7 GiB in 15 logs of 0.22 to 0.25.1 on GB10
+
+WIDE_GPUS, WIDE_MOST_GIB = 8, 3.0  # 2 to 3 GiB logged at TP 8
+WITHOUT_SAMPLER_GIB = 0.07  # pipeline ranks of 0.19.0 on H100 that run no sampler
+
+
+def non_torch(engine: EngineConfig, rules: EngineRules, gpu: GpuGroup, *, is_last_rank: bool) -> ByteRange:
+    """Bytes that PyTorch's allocator does not know of: CUDA context and modules, NCCL, custom all-reduce."""
+    if has_unified_memory(gpu):
+        low, value, high = UNIFIED_GIB
+        return ByteRange(
+            gib(value), gib(low), gib(high), "unified memory: the host's page cache counts as used"
+        )
+    low, value, high = rules.one_gpu_gib
+    rule = f"CUDA context and modules: {rules.evidence}"
+    layout = engine.layout
+    if layout.tensor_parallel_size > 1 or (layout.enable_expert_parallel and layout.data_parallel_size > 1):
+        low, value, high = rules.several_gpus_gib
+        rule = f"NCCL and custom all-reduce: {rules.evidence}"
+        if layout.tensor_parallel_size * layout.data_parallel_size >= WIDE_GPUS:
+            high = max(high, WIDE_MOST_GIB)
+    elif layout.pipeline_parallel_size > 1 and not is_last_rank:
+        value = min(value, WITHOUT_SAMPLER_GIB)
+    elif gpu.compute_capability is not None:
+        value = rules.one_gpu_gib_by_capability.get(gpu.compute_capability, value)
+        high = max(high, value)
+    return ByteRange(gib(value), gib(min(low, value)), gib(high), rule)
+
+
+def has_unified_memory(gpu: GpuGroup) -> bool:
+    """Whether the card's memory is the host's: GB10 (DGX Spark), Jetson Thor, Strix Halo."""
+    return bool(UNIFIED_NAMES & set(gpu.name.casefold().replace("-", " ").split()))
+
+
+def cuda_graphs(engine: EngineConfig, runner: Runner) -> ByteRange:
+    """vLLM's own estimate of CUDA-graph memory, scaled by the largest captured batch.
+
+    It is what vLLM subtracts, not what capture takes: the two differ by factors in the logs.
+    """
+    size = engine.max_cudagraph_capture_size
+    if size == 0:
+        return exactly(0, "no CUDA graphs are captured")
+    low, value, high = runner.graph_gib
+    share = min(1.0, 0.25 + 0.75 * size / GRAPH_CAPTURE_LIMIT)
+    return ByteRange(
+        gib(value * share),
+        gib(low * share),
+        gib(high),
+        f"logged estimates of {low} to {high} GiB at capture size {GRAPH_CAPTURE_LIMIT}",
+    )
+
+
+def free_memory(gpu: GpuGroup) -> ByteRange:
+    """Free bytes as vLLM's first snapshot sees them: what is free now, or the whole card, less its own context."""
+    free = gpu.memory_bytes if gpu.free_bytes is None else min(gpu.free_bytes, gpu.memory_bytes)
+    most, usual, least = (max(free - gib(context), 0) for context in CONTEXT_GIB)
+    measured = "free now" if gpu.free_bytes is not None else "the card"
+    return ByteRange(usual, least, most, f"{measured} less {CONTEXT_GIB[1]} GiB of CUDA context")

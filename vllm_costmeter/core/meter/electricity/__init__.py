@@ -1,0 +1,1 @@
+"""Joules and what they cost."""

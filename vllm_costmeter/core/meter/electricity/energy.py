@@ -1,0 +1,148 @@
+"""Joules per GPU: from the driver's counter, else from its power readings, else from the card's rated power."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
+from vllm_costmeter.core.meter.exact_sum import ExactSum
+from vllm_costmeter.core.meter.reading import EnergyProblem, EnergySource
+
+UNSEEN = "unseen"
+"""Stands for the GPUs that no driver shows, whose energy is their rated power."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyTick:
+    """What one tick added."""
+
+    joules: tuple[float, ...]
+    """One figure per GPU read, in the order of the readings: a server's GPUs come in the order of its ranks."""
+    unseen_joules: float
+    """Of GPUs without any reading, at rated power."""
+
+
+@dataclass(slots=True)
+class _GpuEnergy:
+    """A GPU that was measured at least once."""
+
+    source: EnergySource
+    measured: ExactSum = field(default_factory=ExactSum)
+    is_live: bool = True
+    """Whether the driver tells its energy or its power now."""
+    counter_joules: float | None = None
+    counter_seconds: float = 0.0
+    since_counter_joules: float = 0.0
+    """Charged from power readings since the counter was last read: part of what it will have counted."""
+    power_watts: float | None = None
+    observed_seconds: float = 0.0
+    watts: float | None = None
+    """Mean power between the last two readings."""
+
+    def add(self, counter_joules: float | None, power_watts: float | None, seconds: float) -> float:
+        """Joules up to another reading at `seconds`, which tells one figure at least."""
+        before = self.counter_joules
+        if counter_joules is not None and before is not None and counter_joules >= before:
+            joules = self._counted(before, counter_joules, seconds)
+        else:  # no counter, its first reading, or a source that began anew
+            joules = 0.0 if power_watts is None else self._integrated(power_watts, seconds)
+        if counter_joules is not None:
+            self.counter_joules, self.counter_seconds, self.since_counter_joules = (
+                counter_joules,
+                seconds,
+                0.0,
+            )
+        self.source = "power" if counter_joules is None else "counter"
+        self.power_watts = power_watts
+        self.observed_seconds = max(self.observed_seconds, seconds)
+        self.measured.add(joules)
+        return joules
+
+    def _counted(self, before: float, now: float, seconds: float) -> float:
+        if seconds > self.counter_seconds:
+            self.watts = (now - before) / (seconds - self.counter_seconds)
+        return max(now - before - self.since_counter_joules, 0.0)
+
+    def _integrated(self, watts: float, seconds: float) -> float:
+        """A trapezoid since the last reading of any kind; the power then, where nobody told it, was the present."""
+        before = watts if self.power_watts is None else self.power_watts
+        joules = (before + watts) / 2 * max(seconds - self.observed_seconds, 0.0)
+        self.since_counter_joules += joules
+        self.watts = watts
+        return joules
+
+
+class EnergyMeter:
+    """Follows each GPU. While the driver tells neither energy nor power, nothing is charged and no source is named: its
+    counter makes up for the gap when it is back, and power readings are joined by a straight line over the gap. Rated
+    power, an estimate, is charged only for a GPU that was never measured, such as those of a server's other machines,
+    which no driver here shows: of one that was measured, nobody knows that it draws so much.
+    """
+
+    def __init__(self, gpu_count: int, tdp_watts: float | None) -> None:
+        self._gpu_count = gpu_count
+        self._tdp_watts = tdp_watts
+        self._measured: dict[str, _GpuEnergy] = {}
+        self._rated: tuple[str, ...] = ()
+        """Those in sight of which the driver never told anything."""
+
+    def advance(self, elapsed_seconds: float, readings: GpuReadings) -> EnergyTick:
+        """Joules since the last tick."""
+        for state in self._measured.values():
+            state.is_live = False
+        observed = readings.read_monotonic_seconds or 0.0
+        rated_joules = (self._tdp_watts or 0.0) * elapsed_seconds
+        added = [(gpu.label, self._add(gpu, observed)) for gpu in readings.gpus]
+        self._rated = tuple(label for label, joules in added if joules is None)
+        return EnergyTick(
+            tuple(rated_joules if joules is None else joules for _, joules in added),
+            self._unseen() * rated_joules,
+        )
+
+    def measured_joules(self) -> dict[str, float]:
+        """By GPU, since the start; GPUs that were never measured are missing."""
+        return {gpu: state.measured.value for gpu, state in self._measured.items()}
+
+    def sources(self) -> dict[str, EnergySource]:
+        """By GPU: what its energy comes from now. Without one, nothing is charged for it."""
+        sources = {gpu: state.source for gpu, state in self._measured.items() if state.is_live}
+        if self._tdp_watts is not None:
+            sources |= dict.fromkeys(self._rated, "tdp")
+            if self._unseen():
+                sources[UNSEEN] = "tdp"
+        return sources
+
+    def is_known(self) -> bool:
+        """Whether any energy was ever measured or rated."""
+        return bool(self._measured or self.sources())
+
+    def problem(self) -> EnergyProblem | None:
+        """Why some GPU's energy is neither measured nor rated now."""
+        if not all(state.is_live for state in self._measured.values()):
+            return "not_measured"
+        return "no_rated_power" if self._tdp_watts is None and self._never_measured() else None
+
+    def watts(self) -> float | None:
+        """Present power of all GPUs together; None as long as one of them is unknown."""
+        known = [state.watts for state in self._measured.values()] + [
+            self._tdp_watts
+        ] * self._never_measured()
+        if None in known or self.problem() is not None:
+            return None
+        return sum(watts for watts in known if watts is not None)
+
+    def _never_measured(self) -> int:
+        return max(self._gpu_count - len(self._measured), len(self._rated))
+
+    def _unseen(self) -> int:
+        return self._never_measured() - len(self._rated)
+
+    def _add(self, reading: GpuReading, observed_seconds: float) -> float | None:
+        """None where the driver never told anything of it."""
+        state = self._measured.get(reading.label)
+        if reading.energy_joules is None and reading.power_watts is None:
+            return None if state is None else 0.0
+        if state is None:
+            state = self._measured[reading.label] = _GpuEnergy("power", observed_seconds=observed_seconds)
+        state.is_live = True
+        return state.add(reading.energy_joules, reading.power_watts, observed_seconds)

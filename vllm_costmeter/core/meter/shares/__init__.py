@@ -1,0 +1,1 @@
+"""What single requests, adapters and cached tokens had of the active cost."""

@@ -1,0 +1,1 @@
+"""How the active cost is divided between prefill and decode."""

@@ -1,0 +1,113 @@
+"""What prefill and decode really take on this server, learned from its own intervals."""
+
+from __future__ import annotations
+
+import math
+
+from vllm_costmeter.core.meter.split.roofline import CardRates, ModelWork, RooflineSeconds
+from vllm_costmeter.core.meter.work import Work
+
+PRIOR_SECONDS = 1.0  # the roofline's ratio counts like a second of evidence on each cost; chosen, 2026-11
+ENOUGH_SECONDS = 10.0  # the fit takes over when it has seen each phase apart for this long; chosen, 2026-11
+MEMORY_SECONDS = (
+    3600.0  # evidence fades over an hour of active time, so that a change of load or clocks is followed
+)
+LEAST_WEIGHT = 0.02  # of an interval that is half prefill and half decode; chosen, 2026-11
+SWEEPS = 40  # coordinate descent on three unknowns converges in far fewer
+
+Three = tuple[float, float, float]
+"""Per computed prompt token, per decode token, per decode step."""
+
+
+def _features(work: Work) -> Three:
+    return (
+        float(work.prompt_computed_tokens),
+        float(work.decode_tokens),
+        float(work.decode_steps if work.decode_tokens else 0),
+    )
+
+
+class MeasuredCosts:
+    """Active seconds as a sum of three costs, each 0 or more, fitted by least squares weighted with the length of the
+    interval and drawn towards the roofline's ratios:
+
+        seconds = a x computed prompt tokens + b x decode tokens + c x decode steps
+
+    A step has a fixed cost. Prefill pays for its own inside `a`, as it does where it runs alone, so that riding
+    along in a decode step makes it no cheaper than it is.
+
+    The overall scale (how far from the roofline this server is) is learned and free; the prior holds only ratios. So
+    traffic of one unchanging mixture, which tells nothing about the ratio, leaves the roofline's. Memory is constant.
+    """
+
+    def __init__(self, model: ModelWork, rates: CardRates) -> None:
+        per_token = 2 * model.active_parameters / rates.flops_per_second
+        per_step = model.bytes_per_step(1.0) / rates.memory_bytes_per_second
+        self._prior: Three = (per_token, per_token, per_step)
+        self._normal = [[0.0] * 3 for _ in range(3)]
+        self._right = [0.0] * 3
+        self._seconds = 0.0
+        self._predicted_seconds = 0.0
+        self._costs: Three | None = None
+        """Each as a multiple of the roofline's; None before the first interval."""
+        self.sufficient = False
+        """Whether the data have told enough of the ratio between the phases; stays true once it is."""
+
+    def observe(self, work: Work) -> None:
+        """One interval that held tokens; longer intervals (seconds) blur less at their ends.
+
+        An interval is weighted by the inverse of the time it was expected to take, so that the fit keeps the total:
+        weighted by the time it took, the fast intervals of a noisy machine would count most. And the more evenly it
+        mixes the phases, the less it counts: where they share steps they slow each other down, and how much of that
+        is whose cannot be told.
+        """
+        predicted = [count * unit for count, unit in zip(_features(work), self._prior, strict=True)]
+        fade = 0.5 ** (work.active_seconds / MEMORY_SECONDS)
+        self._seconds = self._seconds * fade + work.active_seconds
+        self._predicted_seconds = self._predicted_seconds * fade + sum(predicted)
+        costs = self._costs or (self._scale,) * 3
+        parts = [part * cost for part, cost in zip(predicted, costs, strict=True)]
+        expected = sum(parts) or work.active_seconds
+        purity = 1 - 2 * parts[0] / expected
+        weight = max(LEAST_WEIGHT, purity**2) / expected
+        for row in range(3):
+            right = predicted[row] * work.active_seconds * weight
+            self._right[row] = self._right[row] * fade + right
+            for column in range(3):
+                product = predicted[row] * predicted[column] * weight
+                self._normal[row][column] = self._normal[row][column] * fade + product
+        self._fit(list(costs))
+
+    def seconds(self, work: Work) -> RooflineSeconds:
+        """Prefill's and decode's part of what `work` takes, by the present fit."""
+        costs = self._costs or (1.0,) * 3
+        parts = [
+            count * unit * cost for count, unit, cost in zip(_features(work), self._prior, costs, strict=True)
+        ]
+        return RooflineSeconds(prefill=parts[0], decode=parts[1] + parts[2])
+
+    @property
+    def _scale(self) -> float:
+        """How many times slower than the roofline this server is over all."""
+        return self._seconds / self._predicted_seconds
+
+    def _fit(self, costs: list[float]) -> None:
+        """Coordinate descent; the prior's weight is relative to each cost, so that a phase that is much dearer than
+        the roofline says is not held back by its scale."""
+        for _ in range(SWEEPS):
+            for row in range(3):
+                precision = PRIOR_SECONDS / max(self._scale, costs[row]) ** 2
+                others = sum(self._normal[row][k] * costs[k] for k in range(3) if k != row)
+                wanted = self._right[row] + precision * self._scale - others
+                costs[row] = max(0.0, wanted / (self._normal[row][row] + precision))
+        self._costs = (costs[0], costs[1], costs[2])
+        self.sufficient = self.sufficient or self._seconds_apart(self._costs) >= ENOUGH_SECONDS
+
+    def _seconds_apart(self, costs: Three) -> float:
+        """Seconds of evidence that tell the phases apart: the smaller eigenvalue of the evidence on (prefill, decode),
+        0 where both always came in the same proportion, and the shorter one's time where each came alone."""
+
+        scaled = [[costs[i] * costs[j] * self._normal[i][j] for j in range(3)] for i in range(3)]
+        prefill, both = scaled[0][0], scaled[0][1] + scaled[0][2]
+        decode = scaled[1][1] + 2 * scaled[1][2] + scaled[2][2]
+        return (prefill + decode) / 2 - math.hypot((prefill - decode) / 2, both)

@@ -1,0 +1,42 @@
+"""Prefill and decode by the work that the engine itself publishes for each step (vLLM's `--enable-mfu-metrics`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vllm_costmeter.core.meter.split.roofline import CardRates, RooflineSeconds
+from vllm_costmeter.core.meter.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class TokenWork:
+    """What the engine's own estimate says of one token on one card: it divides what a step publishes only in sum."""
+
+    decode_flops: Callable[[float], float]
+    """FLOPs of a decode token by the tokens of its context."""
+    prompt_flops: float
+    """FLOPs of one prompt token more in a step, attention and output layer apart."""
+    prompt_bytes: float
+    """Bytes it moves: its activations, for the weights are read anyway."""
+
+
+def published_seconds(tokens: TokenWork, rates: CardRates, work: Work) -> RooflineSeconds:
+    """max(compute, memory) for each phase, as the roofline has it, from the published FLOPs and bytes.
+
+    A step that decoded nothing was prefill. Of a step that decoded, what its decode tokens do not explain (drafts that
+    were rejected are decoding too) is FLOPs of prompts that rode along, whether or not they are finished, and the bytes
+    of as many tokens; the rest, the reading of the weights with it, is decode's.
+    """
+    flops, bandwidth = rates.flops_per_second, rates.memory_bytes_per_second
+    decoded = work.decode_tokens + work.rejected_draft_tokens
+    mean_context = work.decode_context_tokens / decoded if decoded else 0.0
+    explained = decoded * tokens.decode_flops(mean_context)
+    riding_flops = max(0.0, work.decode_step_flops - explained)
+    riding_bytes = min(riding_flops / tokens.prompt_flops * tokens.prompt_bytes, work.decode_step_bytes)
+    alone = max(work.prefill_step_flops / flops, work.prefill_step_bytes / bandwidth)
+    riding = max(riding_flops / flops, riding_bytes / bandwidth)
+    decode = max(
+        (work.decode_step_flops - riding_flops) / flops, (work.decode_step_bytes - riding_bytes) / bandwidth
+    )
+    return RooflineSeconds(alone + riding, decode)

@@ -1,0 +1,131 @@
+"""How long a card at its published rates would take for prefill and for decode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from vllm_costmeter.core.meter.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWork:
+    """What one token costs, over all ranks of one engine."""
+
+    active_parameters: int
+    """Parameters that one token is multiplied with (of a mixture of experts: the routed ones only)."""
+    weight_bytes: int
+    """Bytes of all weights but the routed experts; every step reads them once."""
+    kv_bytes_per_token: float
+    """KV cache bytes per token of context, all layers."""
+    expert_weight_bytes: int = 0
+    """Bytes of all routed experts, all layers; a step reads those that its tokens chose."""
+    experts: int = 0
+    experts_per_token: int = 0
+    attention_width: int = 0
+    """Sum over layers of query heads x head size: scores and values cost 4 x width FLOPs per context token."""
+    is_quantized: bool = False
+    """Whether its matrices may be multiplied in fewer bits than 16."""
+
+    def __post_init__(self) -> None:
+        if self.active_parameters <= 0 or self.weight_bytes <= 0:
+            raise ValueError("a model's work needs parameters and weight bytes above 0")
+
+    def bytes_per_step(self, tokens_per_step: float) -> float:
+        """Weight bytes that one step over `tokens_per_step` tokens reads.
+
+        With k of E experts chosen per token, an expert is left out by all B tokens with probability (1 - k/E)^B
+        (uniform routing).
+        """
+        if not self.experts:
+            return float(self.weight_bytes)
+        untouched: float = (1 - self.experts_per_token / self.experts) ** tokens_per_step
+        return self.weight_bytes + self.expert_weight_bytes * (1 - untouched)
+
+
+@dataclass(frozen=True, slots=True)
+class CardRates:
+    """One card's dense FLOPs and memory bytes per second; only their ratio moves the split."""
+
+    flops_per_second: float
+    memory_bytes_per_second: float
+    assumed: bool = False
+    """True where no card is known and a ratio typical of its kind stands in."""
+    fastest_flops_per_second: float | None = None
+    """In the fewest bits the card multiplies; None: no faster than `flops_per_second`."""
+
+    def bound_for(self, model: ModelWork) -> CardRates:
+        """The rates that this model surely never exceeds: a quantized one may run at the card's fastest."""
+        if not model.is_quantized or self.fastest_flops_per_second is None:
+            return self
+        return replace(self, flops_per_second=max(self.flops_per_second, self.fastest_flops_per_second))
+
+
+GENERIC_CPU = CardRates(
+    flops_per_second=7.3e12,  # 60 cores x 1.9 GHz x 64 FP32 FLOPs (two AVX-512 FMA), Intel ark, 8490H, 2023-01
+    memory_bytes_per_second=307e9,  # 8 channels DDR5-4800, Intel ark, 8490H, 2023-01
+    assumed=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RooflineSeconds:
+    """Card seconds at 100 % of the limiting resource of each phase. Their ratio is the split."""
+
+    prefill: float
+    decode: float
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceSeconds:
+    """Card seconds that each phase needs of each resource at 100 %."""
+
+    prefill_compute: float
+    prefill_memory: float
+    decode_compute: float
+    decode_memory: float
+
+    @property
+    def compute(self) -> float:
+        """Of both phases: no card multiplies both in less."""
+        return self.prefill_compute + self.decode_compute
+
+    @property
+    def memory(self) -> float:
+        """Of both phases: no card reads both in less."""
+        return self.prefill_memory + self.decode_memory
+
+
+def roofline_seconds(model: ModelWork, rates: CardRates, work: Work) -> RooflineSeconds:
+    """max(compute, memory) for each phase."""
+    needed = resource_seconds(model, rates, work)
+    return RooflineSeconds(
+        prefill=max(needed.prefill_compute, needed.prefill_memory),
+        decode=max(needed.decode_compute, needed.decode_memory),
+    )
+
+
+def resource_seconds(model: ModelWork, rates: CardRates, work: Work) -> ResourceSeconds:
+    """Prefill: 2 x active parameters FLOPs per computed token plus causal attention over half the mean prompt; one
+    reading of the weights per step that only prefills. Decode: 2 x active parameters FLOPs per token; one reading of
+    the weights per decode step plus the KV of the contexts. Source: Kaplan et al. 2020, section 2.1 (2N FLOPs per
+    token); Pope et al. 2022, section 2 (weights and KV read per decode step).
+    """
+    flops, bandwidth = rates.flops_per_second, rates.memory_bytes_per_second
+    prompt_flops = own_reading = decode_reading = 0.0
+    if work.prompt_computed_tokens:
+        mean_prompt = work.prompt_computed_tokens / max(1, work.prefilled_requests)
+        attention = 4 * model.attention_width * mean_prompt / 2
+        prompt_flops = work.prompt_computed_tokens * (2 * model.active_parameters + attention)
+        own_steps = max(0, work.steps - work.decode_steps)
+        if own_steps:
+            own_reading = own_steps * model.bytes_per_step(work.prompt_computed_tokens / own_steps)
+    if work.decode_tokens:
+        decode_steps = max(1, work.decode_steps)
+        decode_reading = decode_steps * model.bytes_per_step(work.decode_tokens / decode_steps)
+        decode_reading += work.decode_context_tokens * model.kv_bytes_per_token
+    return ResourceSeconds(
+        prefill_compute=prompt_flops / flops,
+        prefill_memory=own_reading / bandwidth,
+        decode_compute=work.decode_tokens * 2 * model.active_parameters / flops,
+        decode_memory=decode_reading / bandwidth,
+    )

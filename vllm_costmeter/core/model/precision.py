@@ -1,0 +1,73 @@
+"""A model as a checkpoint of it in another precision would be: for "would a 4-bit one fit?" before there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
+from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.model.weights import Weights
+from vllm_costmeter.core.quantization.names import name_rules
+from vllm_costmeter.core.quantization.scheme import Quantization
+from vllm_costmeter.core.quantization.schemes.checkpoint_fp8 import ListedFp8
+from vllm_costmeter.core.quantization.schemes.fp8 import EightBitPerTensor
+from vllm_costmeter.core.quantization.schemes.integer import Grouped
+from vllm_costmeter.core.quantization.schemes.listed import Listed
+
+_NOTHING_SKIPPED = name_rules(())
+_EIGHT_BITS = EightBitPerTensor()
+Q4_GROUP = 128  # what published AWQ and GPTQ checkpoints use (AutoAWQ's default q_group_size)
+AS_PUBLISHED, SIXTEEN_BIT, FP8, Q4 = "as published", "16-bit", "FP8", "Q4"
+_METHODS: Mapping[str, tuple[str, Quantization]] = {
+    FP8: ("fp8", ListedFp8("fp8", _EIGHT_BITS, _EIGHT_BITS, _NOTHING_SKIPPED)),
+    Q4: ("awq", Listed("awq", Grouped(4, Q4_GROUP, zero_points=True), _NOTHING_SKIPPED)),
+}
+_SPELLINGS = {
+    "own": AS_PUBLISHED,
+    "none": SIXTEEN_BIT,
+    "16bit": SIXTEEN_BIT,
+    "fp16": SIXTEEN_BIT,
+    "bf16": SIXTEEN_BIT,
+    "float16": SIXTEEN_BIT,
+    "bfloat16": SIXTEEN_BIT,
+    "fp8": FP8,
+    "q4": Q4,
+    "int4": Q4,
+    "w4a16": Q4,
+    "awq": Q4,
+    "gptq": Q4,
+    "4bit": Q4,
+}
+
+
+def precision(text: str) -> str:
+    """The precision that `text` spells. BadInputError with the nearest spelling."""
+    found = _SPELLINGS.get(text.strip().casefold().replace("-", "").replace("_", ""))
+    if found is None:
+        raise BadInputError(
+            f"unknown quantization {text!r}{nearest(text, _SPELLINGS)}; known: own, fp16, fp8, q4"
+        )
+    return found
+
+
+def requantized(model: Model, wanted: str) -> Model:
+    """`model` in that precision: Q4 as AWQ in groups of 128 with the head unquantized, FP8 with a scale per layer.
+
+    BadInputError where the checkpoint is quantized already: nobody can say what it was before.
+    NotUnderstoodError where the parts of its weights are not known.
+    """
+    if wanted == AS_PUBLISHED:
+        return model
+    published = model.quantization or (model.only_named.name if model.only_named is not None else None)
+    if published is not None:
+        raise BadInputError(f"{model.id} is published in {published}: show it with --quantizations own")
+    if wanted == SIXTEEN_BIT:
+        return model
+    described = model.weights.described if isinstance(model.weights, CheckpointWeights) else model.weights
+    if not isinstance(described, Weights):
+        raise NotUnderstoodError(f"{model.architecture}: the parts of its weights are not known")
+    method, quantization = _METHODS[wanted]
+    weights = replace(described, quantization=quantization, plain_towers=True)
+    return replace(model, weights=weights, weights_source="config", quantization=method)

@@ -1,0 +1,1 @@
+"""What an hour and a token cost: prices, quotes, terms of ownership, exact money."""

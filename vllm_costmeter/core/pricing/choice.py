@@ -1,0 +1,55 @@
+"""Which price a server is charged at: the operator's own, else the catalogue's dated one, else none."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.gpu.share import GpuShare
+from vllm_costmeter.core.pricing.price import Price, node_price, owned_price, rental_price
+from vllm_costmeter.core.pricing.quote import RentalQuote
+from vllm_costmeter.core.settings.table import Settings
+
+WHOLE = GpuShare()
+
+
+def choose_price(
+    settings: Settings, gpus: int, catalogue: RentalQuote | None, share: GpuShare = WHOLE
+) -> Price | None:
+    """The price for `gpus` cards. `catalogue` is the dated default row for the card, None where the card is unknown or
+    has no verified row: then, with no price in the settings, there is no price, and no dollar is shown. Every price is
+    one of whole cards; `share` is the part of them that this server has."""
+    source = settings.price_source or "catalogue"
+    fraction, basis = share
+    if settings.gpu_hourly_usd is not None:
+        return rental_price(
+            usd_per_gpu_hour=settings.gpu_hourly_usd,
+            gpus=gpus,
+            source=source,
+            gpu_share=fraction,
+            share_basis=basis,
+        )
+    if settings.node_hourly_usd is not None:
+        return node_price(
+            usd_per_hour=settings.node_hourly_usd, source=source, gpu_share=fraction, share_basis=basis
+        )
+    if settings.purchase_usd is not None:
+        return owned_price(
+            purchase_usd=settings.purchase_usd,
+            residual_usd=settings.residual_usd,
+            lifetime_years=settings.lifetime_years,
+            usd_per_kwh=settings.electricity_tariff or settings.electricity_usd_per_kwh,
+            pue=settings.pue,
+            overhead_usd_per_month=settings.overhead_usd_per_month,
+            gpus=gpus,
+            source=source,
+            gpu_share=fraction,
+            share_basis=basis,
+        )
+    if catalogue is not None:
+        return rental_price(
+            usd_per_gpu_hour=catalogue.usd_per_gpu_hour,
+            gpus=gpus,
+            source=f"catalogue: {catalogue.provider}",
+            as_of=catalogue.as_of,
+            gpu_share=fraction,
+            share_basis=basis,
+        )
+    return None

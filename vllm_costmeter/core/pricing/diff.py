@@ -1,0 +1,39 @@
+"""What a refreshed list of prices changes in the known one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Quote:
+    """One price under the key that it is compared by: a card's, or a model's at an API."""
+
+    key: tuple[str, ...]
+    usd: tuple[Fraction, ...]
+    """A card's rate per hour, or an API's input, output and cached prices per million tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChange:
+    """A key whose price is new, gone or other than before. None: not there."""
+
+    key: tuple[str, ...]
+    before: tuple[Fraction, ...] | None
+    after: tuple[Fraction, ...] | None
+
+
+def changes(before: Iterable[Quote], after: Iterable[Quote]) -> list[PriceChange]:
+    """Sorted by key; a price that stays is no change. Of several quotes under one key the cheapest counts."""
+    old, new = _by_key(before), _by_key(after)
+    found = [PriceChange(key, old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys())]
+    return [change for change in found if change.before != change.after]
+
+
+def _by_key(quotes: Iterable[Quote]) -> dict[tuple[str, ...], tuple[Fraction, ...]]:
+    found: dict[tuple[str, ...], tuple[Fraction, ...]] = {}
+    for quote in sorted(quotes):
+        found.setdefault(quote.key, quote.usd)
+    return found

@@ -1,1 +1,0 @@
-"""How quantisation turns the shape of a layer into bytes, as vLLM allocates them before it loads a checkpoint."""

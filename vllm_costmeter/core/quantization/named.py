@@ -1,0 +1,53 @@
+"""What a model's name says of its quantization, for checkpoints whose config.json does not say it.
+
+NVIDIA's checkpoints state theirs in hf_quant_config.json, which is lost where config.json is copied alone; then the
+weights are counted as they would be unquantized, and the name is all that warns.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_WORDS = re.compile(
+    r"(?<![a-z0-9])(?:(nvfp4|mxfp4|fp4|int4|awq|w4a16|w4a8|w4a4|4bit|gptq)|(mxfp8|fp8|int8|w8a8|w8a16|8bit))(?![a-z0-9])"
+)
+_FOUR_BITS, _EIGHT_BITS = 0.25, 0.5  # of 16-bit weights, were every tensor quantized and scales free
+
+
+@dataclass(frozen=True, slots=True)
+class NamedQuantization:
+    """A quantization that only a name tells of."""
+
+    name: str
+    """As the model's name has it: NVFP4, FP8."""
+    least_share: float
+    """The least that the weights can be, of their size without quantization."""
+
+    @property
+    def provenance(self) -> str:
+        return f"the name says {self.name}, config.json does not"
+
+    @property
+    def note(self) -> str:
+        return (
+            f"the model's name says {self.name}, its config.json does not: the weights are counted as if they were not "
+            "quantized; check the Hub id, or a folder with the weights or hf_quant_config.json, for what they are"
+        )
+
+
+def named_quantization(model_name: str) -> NamedQuantization | None:
+    """What the last part of an id or path says; for a config.json its folder's, for a snapshot of the Hub's cache
+    the repository's."""
+    parts = [part for part in re.split(r"[/\\]", model_name) if part]
+    if parts and parts[-1].endswith(".json"):
+        parts.pop()
+    if len(parts) >= 3 and parts[-2] == "snapshots":
+        parts = parts[:-2]
+    if not parts:
+        return None
+    found = _WORDS.search(parts[-1].lower().replace("_", "-"))
+    if found is None:
+        return None
+    said = parts[-1][found.start() : found.end()]
+    return NamedQuantization(said.upper(), _FOUR_BITS if found[1] else _EIGHT_BITS)

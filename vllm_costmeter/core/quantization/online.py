@@ -1,0 +1,127 @@
+"""Quantization that vLLM applies itself while it loads a 16-bit checkpoint (`--quantization ...`)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
+from vllm_costmeter.core.quantization.scheme import PLAIN, Quantization, Scheme
+from vllm_costmeter.core.quantization.schemes.fp4 import Mxfp8, OnlineMxfp4, OnlineNvfp4
+from vllm_costmeter.core.quantization.schemes.fp8 import EightBitPerChannel, EightBitPerTensor, Fp8PerBlock
+from vllm_costmeter.core.quantization.schemes.integer import BitsAndBytes
+from vllm_costmeter.core.release import is_unnumbered_build, parse_version
+
+_FP8_ATTENTION_VALUES = (
+    4  # Fp8KVCacheMethod adds q, k, v and prob scales in the served dtype, vLLM 0.17 to 0.25
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Online:
+    """Every linear layer and every expert under one scheme; embeddings, the head and routers keep their dtype."""
+
+    method: str
+    linear: Scheme
+    experts: Scheme
+    attention_values: int = 0
+
+    def attention_bytes(self, element_bytes: int, is_mla: bool) -> int:
+        return 0 if is_mla else self.attention_values * element_bytes
+
+    def linear_scheme(self, name: str, fused_from: tuple[str, ...]) -> Scheme:
+        return self.linear
+
+    def experts_scheme(self, name: str, checkpoint_names: tuple[str, ...]) -> Scheme:
+        return self.experts
+
+    def head_scheme(self, name: str) -> Scheme:
+        return PLAIN
+
+    def layer_key(self, index: int) -> Hashable:
+        return None
+
+
+_TENSOR = EightBitPerTensor()
+_EXPERTS_ONLY = EightBitPerChannel()
+_ONLINE = {  # what each name covers: `_ONLINE_SHORTHANDS` in vLLM 0.32's config/quantization.py; fp8 until 0.30
+    "fp8": Online("fp8", _TENSOR, _TENSOR, _FP8_ATTENTION_VALUES),
+    "fp8_per_tensor": Online("fp8_per_tensor", _TENSOR, _TENSOR),
+    "fp8_per_channel": Online("fp8_per_channel", EightBitPerChannel(), EightBitPerChannel()),
+    "fp8_per_block": Online("fp8_per_block", Fp8PerBlock(), Fp8PerBlock(rounds_shares=True)),
+    "mxfp8": Online("mxfp8", Mxfp8(), Mxfp8()),
+    "mxfp4": Online("mxfp4", OnlineMxfp4(), OnlineMxfp4()),
+    "nvfp4_per_token": Online("nvfp4_per_token", PLAIN, OnlineNvfp4()),
+    "int8_per_channel_weight_only": Online("int8_per_channel_weight_only", PLAIN, _EXPERTS_ONLY),
+    "experts_int8": Online("experts_int8", PLAIN, _EXPERTS_ONLY),
+    "bitsandbytes": Online("bitsandbytes", BitsAndBytes(), BitsAndBytes()),
+}
+_NEWEST = (1 << 16, 0)
+_ROUNDS_SHARES = (0, 25)  # maybe_roundup_sizes of Fp8PerBlockOnlineMoEMethod, in 0.25.1 and not in 0.24.0
+_DATA_CENTRE_BLACKWELL = 10
+_VERSIONS: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = {
+    # first and last vLLM that quantize a 16-bit checkpoint under this name (its source, 0.17 to 0.32)
+    "fp8": ((0, 17), _NEWEST),  # since 0.31 "deprecated", and taken for fp8_per_tensor (weight_utils.py)
+    "fp8_per_tensor": ((0, 20), _NEWEST),  # OnlineQuantScheme, config/quantization.py
+    "fp8_per_channel": ((0, 24), _NEWEST),
+    "fp8_per_block": ((0, 20), _NEWEST),
+    "mxfp8": ((0, 19), _NEWEST),
+    "mxfp4": ((0, 28), _NEWEST),
+    "int8_per_channel_weight_only": ((0, 20), _NEWEST),
+    "nvfp4_per_token": ((0, 26), _NEWEST),
+    "experts_int8": ((0, 17), _NEWEST),
+    "bitsandbytes": ((0, 17), (0, 27)),  # gone from QuantizationMethods in 0.28
+}
+
+
+def online_quantization(name: str, vllm_version: str | None = None) -> Quantization:
+    """The quantization that `--quantization name` applies to an unquantized checkpoint."""
+    found = _ONLINE.get(name)
+    if found is None:
+        raise NotUnderstoodError(
+            f"--quantization {name}: no file that was read holds its scheme, so its weights are not known"
+            f"{nearest(name, _ONLINE)}"
+        )
+    if name == "fp8_per_block" and _is_older(vllm_version, _ROUNDS_SHARES):
+        return replace(found, experts=Fp8PerBlock())
+    return found
+
+
+def _is_older(vllm_version: str | None, first: tuple[int, int]) -> bool:
+    if vllm_version is None or is_unnumbered_build(vllm_version):
+        return False
+    return parse_version(vllm_version)[:2] < first
+
+
+def online_fp8(version: Sequence[int]) -> str:
+    """What `--quantization` calls FP8 weights with one scale per layer in this vLLM."""
+    return "fp8" if tuple(version[:2]) < _VERSIONS["fp8_per_tensor"][0] else "fp8_per_tensor"
+
+
+def check_online(
+    name: str,
+    version: Sequence[int],
+    compute_capability: tuple[int, int] | None = None,
+    *,
+    has_experts: bool = False,
+) -> None:
+    """BadInputError where this vLLM, or vLLM on this card, refuses `--quantization name` for a 16-bit checkpoint
+    though others take it."""
+    known = _VERSIONS.get(name)
+    if known is not None and not known[0] <= tuple(version[:2]) <= known[1]:
+        first, last = (".".join(map(str, each)) for each in known)
+        when = f"from {first}" if known[1] == _NEWEST else f"up to {last}"
+        raise BadInputError(
+            f"--quantization {name}: vLLM quantizes a 16-bit checkpoint under this name {when}, not in "
+            f"{'.'.join(map(str, version[:2]))}; use --quantization {online_fp8(version)}"
+        )
+    if compute_capability is None:
+        return
+    needs = {"fp8_per_channel": "8.9 or newer"} if compute_capability < (8, 9) else {}
+    if has_experts and compute_capability[0] != _DATA_CENTRE_BLACKWELL:
+        needs["nvfp4_per_token"] = "10.x"
+    if name in needs:
+        raise BadInputError(
+            f"--quantization {name} needs a card of compute capability {needs[name]}, this one has "
+            f"{'.'.join(map(str, compute_capability))}; use --quantization {online_fp8(version)}"
+        )

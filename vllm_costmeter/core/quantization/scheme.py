@@ -1,0 +1,80 @@
+"""A scheme: what one linear layer, or one layer's experts, weigh. A quantization: which scheme a layer gets."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Protocol
+
+from vllm_costmeter.core.model.parts import ExpertsShape, LinearShape
+
+FLOAT32_BYTES = 4
+
+
+class Scheme(Protocol):
+    """The tensors that one rank holds, each in bytes: weights, scales, zero points; the caller adds biases."""
+
+    def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]: ...
+
+    def experts_tensors(self, shape: ExpertsShape) -> tuple[int, ...]: ...
+
+
+class Quantization(Protocol):
+    """Which scheme each layer of a checkpoint gets, under vLLM's rules for its quantization method."""
+
+    @property
+    def method(self) -> str: ...
+
+    def attention_bytes(self, element_bytes: int, is_mla: bool) -> int:
+        """Scale parameters that the method adds to each attention layer."""
+        ...
+
+    def linear_scheme(self, name: str, fused_from: tuple[str, ...]) -> Scheme: ...
+
+    def experts_scheme(self, name: str, checkpoint_names: tuple[str, ...]) -> Scheme: ...
+
+    def head_scheme(self, name: str) -> Scheme: ...
+
+    def layer_key(self, index: int) -> Hashable:
+        """Layers of the same kind with equal keys get the same schemes, so that one stands for all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """No quantization: every value in the served dtype."""
+
+    def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
+        return (shape.inputs * sum(shape.outputs) * shape.element_bytes,)
+
+    def experts_tensors(self, shape: ExpertsShape) -> tuple[int, ...]:
+        matrix = shape.count * shape.hidden * shape.intermediate * shape.element_bytes
+        return shape.up_projections * matrix, matrix
+
+
+PLAIN = Plain()
+
+
+@dataclass(frozen=True, slots=True)
+class Unquantized:
+    """The quantization of a checkpoint that has none."""
+
+    method: str = "none"
+
+    def attention_bytes(self, element_bytes: int, is_mla: bool) -> int:
+        return 0
+
+    def linear_scheme(self, name: str, fused_from: tuple[str, ...]) -> Scheme:
+        return PLAIN
+
+    def experts_scheme(self, name: str, checkpoint_names: tuple[str, ...]) -> Scheme:
+        return PLAIN
+
+    def head_scheme(self, name: str) -> Scheme:
+        return PLAIN
+
+    def layer_key(self, index: int) -> Hashable:
+        return None
+
+
+UNQUANTISED = Unquantized()

@@ -1,0 +1,1 @@
+"""How each quantization method lays out a weight."""

@@ -1,0 +1,48 @@
+"""How vLLM lays MXFP4 experts out on a card: each kernel pads the matrices to sizes of its own.
+
+Read in vLLM 0.17 to 0.32 (quantization/mxfp4.py up to 0.18, fused_moe/oracle/mxfp4.py since): which backend is first
+in the list and runs on the card, and `mxfp4_round_up_hidden_size_and_intermediate_size` for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from vllm_costmeter.core.quantization.scheme import Quantization
+from vllm_costmeter.core.quantization.schemes.checkpoint_fp8 import ListedFp8
+from vllm_costmeter.core.quantization.schemes.fp4 import HOPPER_MXFP4, Mxfp4, Mxfp4Layout
+
+MARLIN = Mxfp4Layout("Marlin", inner_multiple=128, hidden_multiple=256)
+TENSORRT = Mxfp4Layout("FlashInfer TRT-LLM", inner_multiple=128, hidden_multiple=256)
+TENSORRT_BEFORE_0_27 = Mxfp4Layout("FlashInfer TRT-LLM", inner_multiple=256, hidden_multiple=256)
+_THOR = 11  # Marlin's until 0.31: Triton's kernels were let onto compute capability 11 and 12 in 0.32, Marlin kept 12
+
+
+@dataclass(frozen=True, slots=True)
+class KernelTarget:
+    """What decides the layout."""
+
+    compute_capability: tuple[int, int] | None
+    vllm_version: tuple[int, int]
+
+
+def mxfp4_layout(card: KernelTarget) -> Mxfp4Layout:
+    """The layout on a card; Hopper's where its capability is not known."""
+    if card.compute_capability is None:
+        return HOPPER_MXFP4
+    major, version = card.compute_capability[0], card.vllm_version
+    if major == 9 or (major == _THOR and version >= (0, 32)):
+        return HOPPER_MXFP4
+    if major == 10:
+        return TENSORRT if version >= (0, 27) else TENSORRT_BEFORE_0_27
+    return MARLIN
+
+
+def placed_on(quantization: Quantization, card: KernelTarget) -> Quantization:
+    """The quantization with its MXFP4 experts as they lie on the card; itself where nothing changes."""
+    if not isinstance(quantization, ListedFp8) or not isinstance(quantization.experts, Mxfp4):
+        return quantization
+    layout = mxfp4_layout(card)
+    if layout == quantization.experts.layout:
+        return quantization
+    return replace(quantization, experts=Mxfp4(layout))

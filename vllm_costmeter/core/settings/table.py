@@ -1,0 +1,231 @@
+"""Every setting of the meter, once: its flag, environment variable, file key, range and meaning.
+
+`SETTINGS` is the only table; the `vllm serve` flags, the environment, the TOML file, `--additional-config` and
+the documentation are read from it. `resolve()` turns layers of raw values into one validated `Settings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from vllm_costmeter.core.errors import BadInputError, nearest
+from vllm_costmeter.core.gpu.share import ShareBasis
+from vllm_costmeter.core.settings.values import PreflightMode, mig_basis, number, preflight_mode, tariff, text
+
+Convert = Callable[[object], Any]
+LayerKind = Literal["flag", "additional_config", "environment", "file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Validated settings. A price of None means nobody named one: the catalogue is asked next."""
+
+    gpu_hourly_usd: float | None = None
+    node_hourly_usd: float | None = None
+    gpu: str | None = None
+    preflight: PreflightMode = "refuse"
+    catalogue: str | None = None
+    gpu_share: float = 1.0
+    mig_share: ShareBasis = "memory"
+    purchase_usd: float | None = None
+    lifetime_years: float = 3.0
+    residual_usd: float = 0.0
+    electricity_usd_per_kwh: float | None = None
+    electricity_tariff: tuple[float, ...] | None = None
+    pue: float = 1.0
+    overhead_usd_per_month: float = 0.0
+    carbon_gco2e_per_kwh: float | None = None
+    api_provider: str | None = None
+    api_model: str | None = None
+    price_source: LayerKind | None = None
+    """Which layer named the price; None where none did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row: `key` is the field of `Settings`, the TOML key and (upper case) the environment variable."""
+
+    key: str
+    metavar: str
+    convert: Convert
+    help: str
+    fixed_flag: str | None = None
+
+    @property
+    def flag(self) -> str:
+        return self.fixed_flag or f"--costmeter-{self.key.replace('_', '-')}"
+
+    @property
+    def environment_variable(self) -> str:
+        return f"COSTMETER_{self.key.upper()}"
+
+
+def _above_zero(raw: object) -> float:
+    return number(raw, above=0)
+
+
+def _at_least_zero(raw: object) -> float:
+    return number(raw, least=0)
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "gpu_hourly_usd",
+        "USD",
+        _above_zero,
+        "Rent of one GPU per hour. With no price here, in the environment or in the settings file, the "
+        "catalogue's dated price for the card is used and marked as such.",
+        fixed_flag="--gpu-hourly-usd",
+    ),
+    Setting("node_hourly_usd", "USD", _above_zero, "Rent of the whole server per hour, instead of per GPU."),
+    Setting(
+        "gpu",
+        "NAME",
+        text,
+        'Card to check and price against where NVML shows none, such as "RTX 4090" (see `costmeter gpus`).',
+    ),
+    Setting(
+        "preflight",
+        "MODE",
+        preflight_mode,
+        "Fit check before anything is loaded: refuse (default) stops a start that cannot fit, warn only says "
+        "so, off skips the check.",
+    ),
+    Setting(
+        "catalogue",
+        "FILE",
+        text,
+        "TOML file with your own cards and prices; they override the built-in rows.",
+    ),
+    Setting(
+        "gpu_share",
+        "FRACTION",
+        lambda raw: number(raw, above=0, most=1),
+        "Share of each card this server is charged for, for a time-sliced or shared card (default 1).",
+    ),
+    Setting(
+        "mig_share",
+        "BASIS",
+        mig_basis,
+        "A MIG slice pays its part of the card by memory (default) or by compute.",
+    ),
+    Setting(
+        "purchase_usd",
+        "USD",
+        _above_zero,
+        "Owned cards: purchase price per GPU; replaces rent by depreciation.",
+    ),
+    Setting(
+        "lifetime_years",
+        "YEARS",
+        lambda raw: number(raw, above=0, most=50),
+        "Owned cards: years over which the purchase is written off (default 3).",
+    ),
+    Setting(
+        "residual_usd",
+        "USD",
+        _at_least_zero,
+        "Owned cards: value per GPU at the end of its life (default 0).",
+    ),
+    Setting(
+        "electricity_usd_per_kwh",
+        "USD",
+        lambda raw: number(raw, least=0, most=100),
+        "Owned cards: price of electricity per kWh, charged on measured energy.",
+    ),
+    Setting(
+        "electricity_tariff",
+        "24 PRICES",
+        tariff,
+        "Owned cards: electricity in USD per kWh for each local hour of the day, 24 values.",
+    ),
+    Setting(
+        "pue",
+        "RATIO",
+        lambda raw: number(raw, least=1, most=10),
+        "Owned cards: power usage effectiveness, by which measured energy is multiplied (default 1).",
+    ),
+    Setting(
+        "overhead_usd_per_month", "USD", _at_least_zero, "Owned cards: hosting, staff and network per month."
+    ),
+    Setting(
+        "carbon_gco2e_per_kwh",
+        "GRAMS",
+        lambda raw: number(raw, least=0, most=5000),
+        "Carbon intensity of the grid in gCO2e per kWh; turns on the carbon counter.",
+    ),
+    Setting(
+        "api_provider",
+        "NAME",
+        text,
+        "API provider to compare with, such as deepinfra: publishes what the served tokens would have cost there.",
+    ),
+    Setting(
+        "api_model",
+        "NAME",
+        text,
+        "The same or a comparable model at that provider; default: the served model's own name.",
+    ),
+)
+
+BY_KEY: Mapping[str, Setting] = {setting.key: setting for setting in SETTINGS}
+
+
+def convert(setting: Setting, raw: object, given_as: str) -> Any:
+    """The validated value of one setting; BadInputError names where it was given and what is allowed."""
+    try:
+        return setting.convert(raw)
+    except ValueError as why:
+        raise BadInputError(f"{given_as} must be {why}, got {_shown(raw)}") from None
+
+
+class SettingsLayer(NamedTuple):
+    """Raw values by key, and how a key was given there, for messages: `lambda key: f"prices.toml: {key}"`."""
+
+    kind: LayerKind
+    given_as: Callable[[str], str]
+    values: Mapping[str, object]
+
+
+def resolve(layers: Iterable[SettingsLayer]) -> Settings:
+    """One `Settings` from layers, strongest first.
+
+    Raises BadInputError for an unknown key (with the nearest valid ones), a value out of range, or prices that
+    contradict each other.
+    """
+    found: dict[str, Any] = {}
+    price_source: LayerKind | None = None
+    for kind, given_as, values in layers:
+        layer: dict[str, Any] = {}
+        for key, raw in values.items():
+            if key not in BY_KEY:
+                hint = nearest(key, BY_KEY) or f"; known: {', '.join(BY_KEY)}"
+                raise BadInputError(f"{given_as(key)} is not a setting{hint}")
+            layer[key] = convert(BY_KEY[key], raw, given_as(key))
+        bases = [basis for basis in PRICE_BASES if basis in layer]
+        if len(bases) > 1:
+            given = " and ".join(given_as(basis) for basis in bases)
+            raise BadInputError(f"{given} contradict each other: a server has one price; keep one of them")
+        if bases and price_source is None:
+            price_source = kind
+        elif bases:
+            layer = {key: value for key, value in layer.items() if key not in PRICE_BASES}
+        found = layer | found
+    settings = Settings(**found, price_source=price_source)
+    if settings.purchase_usd is not None and settings.residual_usd > settings.purchase_usd:
+        raise BadInputError(
+            f"residual_usd ({settings.residual_usd:g}) is above purchase_usd ({settings.purchase_usd:g}): "
+            "a card does not gain value; lower residual_usd"
+        )
+    return settings
+
+
+PRICE_BASES = ("gpu_hourly_usd", "node_hourly_usd", "purchase_usd")
+"""The ways to name a price. The strongest layer that names one decides; a weaker layer's other basis is dropped."""
+
+
+def _shown(raw: object) -> str:
+    shown = repr(raw)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."

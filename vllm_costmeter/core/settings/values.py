@@ -1,0 +1,55 @@
+"""How one raw setting (from a flag, a variable, TOML or JSON) becomes a value; ValueError says what is allowed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, cast
+
+from vllm_costmeter.core.errors import nearest
+from vllm_costmeter.core.gpu.share import ShareBasis
+
+PreflightMode = Literal["refuse", "warn", "off"]
+
+
+def number(
+    raw: object, *, above: float | None = None, least: float | None = None, most: float = 1e9
+) -> float:
+    """A finite number in range, from a string or a TOML/JSON number; ValueError says what is allowed."""
+    try:
+        value = math.nan if isinstance(raw, bool) else float(cast(Any, raw))
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    low_is_wrong = (above is not None and value <= above) or (least is not None and value < least)
+    if not math.isfinite(value) or low_is_wrong or value > most:
+        low = f"above {above:g}" if above is not None else f"at least {least:g}"
+        raise ValueError(f"a number {low} and at most {most:g}")
+    return value
+
+
+def text(raw: object) -> str:
+    if not isinstance(raw, str) or not raw.strip() or "\0" in raw:
+        raise ValueError("a text that is not empty and has no null character")
+    return raw.strip()
+
+
+def preflight_mode(raw: object) -> PreflightMode:
+    # YAML and TOML writers turn a bare `off` into false: that reading is meant here.
+    folded = "off" if raw is False else str(raw).strip().lower()
+    if folded not in ("refuse", "warn", "off"):
+        raise ValueError(f"one of refuse, warn, off{nearest(folded, ('refuse', 'warn', 'off'), 1)}")
+    return cast(PreflightMode, folded)
+
+
+def mig_basis(raw: object) -> ShareBasis:
+    folded = str(raw).strip().lower()
+    if folded not in ("memory", "compute"):
+        raise ValueError(f"memory or compute{nearest(folded, ('memory', 'compute'), 1)}")
+    return cast(ShareBasis, folded)
+
+
+def tariff(raw: object) -> tuple[float, ...]:
+    """24 prices in USD per kWh, one per local hour from 00:00, as a list or as comma-separated text."""
+    items = raw.split(",") if isinstance(raw, str) else raw
+    if not isinstance(items, (list, tuple)) or len(items) != 24:
+        raise ValueError("24 prices in USD per kWh, one for each hour of the day")
+    return tuple(number(item, least=0, most=100) for item in items)

@@ -1,0 +1,201 @@
+"""One tick of a server's meter: take the snapshots, charge, publish."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+from vllm_costmeter.core.gpu.reading import GpuReadings
+from vllm_costmeter.core.meter import Meter, MeterReading, RequestCostHistogram, RequestUnitPrices
+from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.merge import EngineMerger
+from vllm_costmeter.core.meter.meter import NO_GPUS
+from vllm_costmeter.core.meter.token_counts import TokenCounts
+from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
+from vllm_costmeter.outputs.metrics.exposition import Family, ServerFacts, process_families, server_families
+from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
+
+FinishedRequests = Sequence[tuple[int, int, int]]
+"""(computed, cached, generated) tokens of each request that finished since the last call."""
+
+LONGEST_WAIT_OF_A_SCRAPE_SECONDS = 0.05  # vLLM answers scrapes on its event loop; a tick takes about 1 ms
+
+FAULT = "fault"
+"""Why a source is down that failed in our own hands; `costmeter_errors_total` counts it."""
+
+Answer = TypeVar("Answer")
+
+
+class OwnCounts:
+    """What this API process counts for itself, whether or not it is the one that charges."""
+
+    def __init__(
+        self,
+        *,
+        model_name: str,
+        engines: Callable[[], Sequence[EngineTotals]],
+        finished: Callable[[], FinishedRequests],
+        errors: ErrorCounts,
+    ) -> None:
+        self._model_name = model_name
+        self._take_engines = engines
+        self._take_finished = finished
+        self._errors = errors
+        self._tokens = TokenCounts()
+        self._histogram = RequestCostHistogram()
+        self._last: dict[int, EngineTotals] = {}
+
+    @property
+    def engines(self) -> tuple[EngineTotals, ...]:
+        """As of the last refresh that worked."""
+        return tuple(self._last.values())
+
+    def refresh(self) -> bool:
+        """Takes new snapshots; False where the hook failed and the last ones stand."""
+        taken = self.attempt("engine", self._take_engines, None)
+        for totals in taken or ():
+            self._tokens.add(self._last.get(totals.engine_index), totals)
+            self._last[totals.engine_index] = totals
+        return taken is not None
+
+    def families(self, prices: RequestUnitPrices | None, *, is_priced: bool) -> tuple[Family, ...]:
+        """Prices the requests that finished (they wait as long as no token has a price) and shows all counts. Where the
+        server `is_priced`, the histogram starts at zero, so that `rate()` sees the first request too."""
+        if prices is not None:
+            self._histogram.add(self.attempt("engine", self._take_finished, ()), prices)
+        return process_families(
+            self._model_name,
+            self._tokens.by_kind(),
+            self._histogram.costs() if is_priced else None,
+            self._errors.counts(),
+        )
+
+    def attempt(self, where: str, ask: Callable[[], Answer], otherwise: Answer) -> Answer:
+        """`ask()`, or `otherwise` and one more counted fault: a source that fails costs only what it knows."""
+        try:
+            return ask()
+        except Exception:  # noqa: BLE001 (whatever a source throws, the second must still be charged)
+            self._errors.add(where)
+            return otherwise
+
+
+class ChargingProcess:
+    """The process that has the meter: the only API process, or the first of several. `tick` is called about once a
+    second by the sampler, `refresh` by each scrape, on its own thread."""
+
+    def __init__(
+        self,
+        *,
+        own: OwnCounts,
+        meter: Meter,
+        facts: Callable[[], ServerFacts],
+        publish: Callable[[Sequence[Family]], None],
+        gpus: Callable[[], GpuReadings] = lambda: NO_GPUS,
+        exchange: ProcessExchange | None = None,
+        merger: EngineMerger | None = None,
+        monotonic_seconds: Callable[[], float] = time.monotonic,
+        hour_of_day: Callable[[], int] = lambda: time.localtime().tm_hour,
+    ) -> None:
+        self._own = own
+        self._meter = meter
+        self._facts = facts
+        self._publish = publish
+        self._gpus = gpus
+        self._exchange = exchange
+        self._merger = merger
+        self._monotonic_seconds = monotonic_seconds
+        self._hour_of_day = hour_of_day
+        self._one_at_a_time = threading.Lock()
+        self.reading: MeterReading | None = None
+        """The latest; None before the first tick."""
+        self.sources: Mapping[str, str | None] = {}
+        """Why each source is down, as of the latest tick; None where it is up."""
+        self.gpu_readings: GpuReadings = NO_GPUS
+        """Of the latest tick."""
+
+    def tick(self) -> None:
+        """Charges first, then publishes: a fault on the way out never costs a second of the bill."""
+        with self._one_at_a_time:
+            self._charge_and_publish()
+
+    def refresh(self) -> None:
+        """For a scrape: the bill up to this moment, so that two scrapes differ by exactly the time between them. Never
+        raises, and where a tick is under way too long the page of the last second must do."""
+        self._own.attempt("scrape", self._charge_unless_busy, None)
+
+    def _charge_unless_busy(self) -> None:
+        deadline = time.monotonic() + LONGEST_WAIT_OF_A_SCRAPE_SECONDS
+        while self._one_at_a_time.locked():
+            if time.monotonic() > deadline:
+                return
+            time.sleep(0.001)
+        with (
+            self._one_at_a_time
+        ):  # `with`, so that no fault between taking and freeing it stops the meter for good
+            self._charge_and_publish()
+
+    def _charge_and_publish(self) -> None:
+        now = self._monotonic_seconds()
+        engine_up = self._own.refresh()
+        gpus = self.gpu_readings = self._own.attempt("nvml", self._gpus, NO_GPUS)
+        reading = self._meter.advance(now, self._engines(now), gpus, self._hour_of_day())
+        self.reading = reading
+        prices = self._meter.request_unit_prices()
+        if (exchange := self._exchange) is not None:
+            self._own.attempt("exchange", lambda: exchange.write_prices(now, prices), None)
+        self.sources = _sources(gpus, reading, engine_up)
+        self._publish(
+            (
+                *server_families(self._facts(), reading, gpus, self.sources),
+                *self._own.families(prices, is_priced=reading.price is not None),
+            )
+        )
+
+    def _engines(self, now_seconds: float) -> Sequence[EngineTotals]:
+        exchange, merger = self._exchange, self._merger
+        if exchange is None or merger is None:
+            return self._own.engines
+        told = [exchange.mine(now_seconds, self._own.engines)]
+        nobody: list[int] = []
+        for rank in self._own.attempt("exchange", exchange.other_ranks, nobody):
+            other = self._own.attempt("exchange", partial(exchange.read_engines, rank, now_seconds), None)
+            if other is not None:
+                told.append(other)
+        return merger.merge(now_seconds, told)
+
+
+def _sources(gpus: GpuReadings, reading: MeterReading, engine_up: bool) -> dict[str, str | None]:
+    sources = {
+        "nvml": None if gpus.up else gpus.reason or FAULT,
+        "price": None if reading.price is not None else "no_price",
+        "engine": None if engine_up else FAULT,
+    }
+    return sources | {"energy": reading.energy_problem} if reading.charges_energy else sources
+
+
+class CountingProcess:
+    """Another API process of the same server: it counts its own tokens and requests, and charges nothing."""
+
+    def __init__(
+        self,
+        *,
+        own: OwnCounts,
+        exchange: ProcessExchange,
+        publish: Callable[[Sequence[Family]], None],
+        monotonic_seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._own = own
+        self._exchange = exchange
+        self._publish = publish
+        self._monotonic_seconds = monotonic_seconds
+
+    def tick(self) -> None:
+        """Shows what this process knows to the one that charges, and publishes its own counts."""
+        now = self._monotonic_seconds()  # before the snapshot: what happens meanwhile is told the next time
+        self._own.refresh()
+        self._own.attempt("exchange", lambda: self._exchange.write_engines(now, self._own.engines), None)
+        prices = self._own.attempt("exchange", self._exchange.read_prices, None)
+        self._publish(self._own.families(prices, is_priced=prices is not None))

@@ -1,0 +1,1 @@
+"""Fit checks as text, JSON, tables and annotations."""

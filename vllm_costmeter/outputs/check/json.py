@@ -1,0 +1,107 @@
+"""One fit check as JSON: schema costmeter.check/1. Fields are added, never renamed."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from vllm_costmeter.core.fit.result import Fit, MemoryUse, Suggestion
+from vllm_costmeter.core.gpu.group import GpuGroup
+
+SCHEMA = "costmeter.check/1"
+
+
+def to_json(fit: Fit) -> dict[str, Any]:
+    """The answer as JSON values. Parts that could not be computed are absent."""
+    found: dict[str, Any] = {
+        "schema": SCHEMA,
+        "verdict": fit.verdict,
+        "reason": fit.reason,
+        "message": fit.message,
+        "model": {
+            "id": fit.model.id,
+            "architecture": fit.model.architecture,
+            "parameters": fit.model.parameters,
+            "quantization": fit.model.quantization,
+        },
+        "gpu": _gpu(fit.gpu),
+        "engine": engine_json(fit),
+    }
+    if fit.per_gpu is not None and fit.kv_cache_available_range_bytes is not None:
+        found["per_gpu_bytes"] = per_gpu_json(fit.per_gpu)
+        found["per_gpu_bytes_range"] = {"kv_cache_available": list(fit.kv_cache_available_range_bytes)}
+    elif fit.known_weights_bytes is not None:
+        found["per_gpu_bytes"] = {"budget": fit.known_budget_bytes, "weights": fit.known_weights_bytes}
+    if fit.kv_cache is not None:
+        found["kv_cache"] = {
+            "bytes_per_token": fit.kv_cache.bytes_per_token,
+            "tokens": fit.kv_cache.tokens,
+            "max_concurrency": round(fit.kv_cache.max_concurrency, 4),
+        }
+    if fit.max_model_len_that_fits is not None:
+        found["max_model_len_that_fits"] = fit.max_model_len_that_fits
+    found["suggestions"] = [_suggestion(each) for each in fit.suggestions]
+    found["provenance"] = dict(fit.provenance)
+    found["rules"] = dict(fit.rules)
+    found["notes"] = list(fit.notes)
+    return found
+
+
+def _gpu(gpu: GpuGroup) -> dict[str, Any]:
+    """The card; free memory and who holds the rest where somebody measured them."""
+    found: dict[str, Any] = {
+        "name": gpu.name,
+        "count": gpu.count,
+        "memory_bytes": gpu.memory_bytes,
+        "source": gpu.source,
+    }
+    if gpu.free_bytes is not None:
+        found["free_bytes"] = gpu.free_bytes
+        found["processes"] = [dataclasses.asdict(process) for process in gpu.processes]
+    return found
+
+
+def engine_json(fit: Fit) -> dict[str, Any]:
+    """Every resolved flag under its own name."""
+    engine, engine_args = fit.engine, fit.engine_args
+    resolved = {
+        **{
+            field.name: getattr(engine_args, field.name)
+            for field in dataclasses.fields(engine_args)
+            if field.name != "layout"
+        },
+        **{
+            field.name: getattr(engine, field.name)
+            for field in dataclasses.fields(engine)
+            if field.name != "layout"
+        },
+        **{
+            field.name: getattr(engine_args.layout, field.name)
+            for field in dataclasses.fields(engine_args.layout)
+        },
+    }
+    known = {name: _plain(value) for name, value in resolved.items()}
+    return known if fit.engine.max_model_len else {**known, "max_model_len": None}
+
+
+def per_gpu_json(use: MemoryUse) -> dict[str, int]:
+    """The parts under their names without the unit."""
+    return {field.name.removesuffix("_bytes"): getattr(use, field.name) for field in dataclasses.fields(use)}
+
+
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "change": dict(suggestion.change),
+        "verdict": suggestion.verdict,
+        "arguments": suggestion.arguments,
+        "max_model_len_that_fits": suggestion.max_model_len_that_fits,
+    }
+    if suggestion.usd_per_hour is not None:
+        found["usd_per_hour"] = suggestion.usd_per_hour
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return dict(value) if isinstance(value, dict) else value

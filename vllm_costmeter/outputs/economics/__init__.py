@@ -1,0 +1,1 @@
+"""Answers of the economics commands as text, Markdown, JSON and plots."""

@@ -1,0 +1,101 @@
+"""An answer of an economics command: tables for people, one document for programs, in the reader's currency."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from vllm_costmeter.core.pricing.currency import USD, Currency
+from vllm_costmeter.core.pricing.money import json_number, written
+from vllm_costmeter.outputs.text.table_layout import markdown_table, terminal_table
+
+NO_ELECTRICITY = "Electricity is not in it: --electricity-usd-per-kwh or --region says what it costs."
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table with what must be known to read it."""
+
+    title: str
+    titles: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    notes: tuple[str, ...] = ()
+
+
+def text(sections: Sequence[Section]) -> str:
+    """For a terminal."""
+    return "\n".join(
+        _joined(f"{each.title}\n", terminal_table(each.titles, each.rows), each) for each in sections
+    )
+
+
+def markdown(sections: Sequence[Section]) -> str:
+    """For a page."""
+    return "\n".join(
+        _joined(f"### {each.title}\n\n", markdown_table(each.titles, each.rows), each, "\n")
+        for each in sections
+    )
+
+
+def document(schema: str, values: Mapping[str, Any], currency: Currency = USD) -> str:
+    """One JSON object. Fractions are rounded to six digits. In another currency every field in dollars has a twin
+    (`usd_per_hour`, `eur_per_hour`), and the rate is stated."""
+    found: dict[str, Any] = {"schema": schema}
+    if currency is not USD:
+        found["currency"] = {"code": currency.code, "usd_per_unit": json_number(currency.usd_per_unit)}
+    return json.dumps(found | _plain(values, currency), indent=2) + "\n"
+
+
+def amount(usd: Fraction, currency: Currency, digits: int = 2) -> str:
+    """An amount of money in the reader's currency; below a cent with as many digits as it takes to see it."""
+    shown = currency.shown(usd)
+    while shown and abs(shown) * 10**digits < 10 and digits < 9:
+        digits += 1
+    return written(shown, digits)
+
+
+def span(low_high: tuple[Fraction, Fraction], currency: Currency, digits: int = 3) -> str:
+    """ "0.024 to 0.031", or one figure where both print alike."""
+    low, high = (amount(each, currency, digits) for each in low_high)
+    return low if low == high else f"{low} to {high}"
+
+
+def percent(ratio: Fraction | float, digits: int = 0) -> str:
+    """A share as people read it."""
+    return f"{written(Fraction(ratio) * 100, digits)} %"
+
+
+def _joined(title: str, table: str, section: Section, gap: str = "") -> str:
+    notes = "".join(f"{note}\n" for note in section.notes)
+    return f"{title}{table}{gap if notes else ''}{notes}"
+
+
+def _plain(value: Any, currency: Currency) -> Any:
+    if isinstance(value, Mapping):
+        found = {}
+        for key, each in value.items():
+            found[key] = _plain(each, currency)
+            if currency is not USD and "usd" in key.split("_") and key != "usd_per_unit" and _is_amount(each):
+                found[key.replace("usd", currency.code.lower())] = _plain(_shown(each, currency), currency)
+        return found
+    if isinstance(value, list | tuple):
+        return [_plain(each, currency) for each in value]
+    return json_number(value) if isinstance(value, Fraction) else value
+
+
+def _is_amount(value: Any) -> bool:
+    """Or several; not a list of rows, whose own fields have their twins."""
+    return not isinstance(value, list | tuple) or any(isinstance(each, Fraction) for each in value)
+
+
+def _shown(value: Any, currency: Currency) -> Any:
+    if isinstance(value, Fraction):
+        return currency.shown(value)
+    if isinstance(value, list | tuple):
+        return [_shown(each, currency) for each in value]
+    if isinstance(value, Mapping):
+        return {key: _shown(each, currency) for key, each in value.items()}
+    return value

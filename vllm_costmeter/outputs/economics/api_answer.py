@@ -1,0 +1,104 @@
+"""Own serving against APIs: what the same tokens would have cost there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+from vllm_costmeter.core.economics.plan import saving
+from vllm_costmeter.core.pricing.api_price import ApiPriceRow, ServedTokens, api_usd
+from vllm_costmeter.core.pricing.currency import Currency
+from vllm_costmeter.core.pricing.money import written
+from vllm_costmeter.core.pricing.quote import STALE_AFTER_DAYS, with_age
+from vllm_costmeter.outputs.economics.answer import Section, amount, percent
+
+SCHEMA = "costmeter.compare-api/1"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnServing:
+    """What was served here, what it cost, and how both were learnt."""
+
+    tokens: ServedTokens
+    usd: Fraction | None
+    """None: nobody said what it cost."""
+    source: str
+
+
+def section(
+    own: OwnServing, rows: Sequence[ApiPriceRow], model: str, currency: Currency, today: date
+) -> Section:
+    """One line per provider and one for this server."""
+    code = currency.code
+    titles = ("served by", code, f"input {code}/M", "cached", "output", "as of", "here is")
+    lines: list[tuple[str, ...]] = []
+    if own.usd is not None:
+        lines.append(("here", amount(own.usd, currency), "", "", "", "", ""))
+    for row in rows:
+        usd = api_usd(row, own.tokens)
+        prices = (row.input_usd_per_million, row.cached, row.output_usd_per_million)
+        lines.append(
+            (
+                row.provider,
+                amount(usd, currency),
+                *(amount(each, currency, 3) for each in prices),
+                with_age(row.as_of, row.age_days(today)),
+                _against(own.usd, usd),
+            )
+        )
+    tokens = own.tokens
+    notes = (
+        f"{tokens.prompt_computed:,} computed prompt tokens, {tokens.prompt_cached:,} cached, {tokens.generated:,} "
+        f"generated ({own.source}).",
+        "An API may count tokens with another template, cache other prompts, and serve another precision.",
+    )
+    return Section(f"The same tokens of {model} at an API", titles, lines, notes)
+
+
+def _against(own: Fraction | None, api: Fraction) -> str:
+    saved = None if own is None else saving(own, api)
+    if saved is None:
+        return ""
+    if saved < -1:
+        return f"{written(1 - saved, 1)} times as dear"
+    return f"{percent(saved)} less" if saved >= 0 else f"{percent(-saved)} more"
+
+
+def values(own: OwnServing, rows: Sequence[ApiPriceRow], model: str, today: date) -> dict[str, Any]:
+    """Every provider's bill for the same tokens."""
+    tokens = own.tokens
+    found: dict[str, Any] = {
+        "model": model,
+        "tokens": {
+            "prompt_computed": tokens.prompt_computed,
+            "prompt_cached": tokens.prompt_cached,
+            "generated": tokens.generated,
+        },
+        "tokens_source": own.source,
+    }
+    if own.usd is not None:
+        found["own_usd"] = own.usd
+        if tokens.generated:
+            found["own_usd_per_million_generated_tokens"] = own.usd / tokens.generated * 1_000_000
+    return found | {"apis": [_row(own, row, today) for row in rows]}
+
+
+def _row(own: OwnServing, row: ApiPriceRow, today: date) -> dict[str, Any]:
+    usd = api_usd(row, own.tokens)
+    found: dict[str, Any] = {
+        "provider": row.provider,
+        "model": row.model,
+        "usd": usd,
+        "input_usd_per_million_tokens": row.input_usd_per_million,
+        "cached_usd_per_million_tokens": row.cached,
+        "output_usd_per_million_tokens": row.output_usd_per_million,
+        "as_of": row.as_of,
+        "age_days": row.age_days(today),
+        "stale": row.age_days(today) > STALE_AFTER_DAYS,
+        "source": row.source,
+    }
+    saved = None if own.usd is None else saving(own.usd, usd)
+    return found if saved is None else found | {"own_saving_ratio": saved}

@@ -1,0 +1,171 @@
+"""The catalogue's cards for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from datetime import date
+from typing import Any
+
+from vllm_costmeter.core.gpu.spec import GpuSpec, Provenance
+from vllm_costmeter.core.pricing.quote import RentalQuote
+from vllm_costmeter.outputs.economics.price_listing import age, dollars
+from vllm_costmeter.outputs.text.table_layout import markdown_table, terminal_table
+
+SCHEMA = "costmeter.gpus/1"
+NOTE = "GiB: as CUDA shows it. Rates are dense. ?: estimated, second-hand or derived. $/h: the default price."
+_TITLES = (
+    "GPU",
+    "GiB",
+    "GB/s",
+    "16-bit TFLOPS",
+    "FP8",
+    "FP4",
+    "W",
+    "link",
+    "GB/s each way",
+    "CC",
+    "$/h",
+    "as of",
+    "age",
+)
+_GIB = 1 << 30
+_FACT_TITLES = ("fact", "value", "source", "read")
+
+
+def listing_text(cards: Sequence[GpuSpec], prices: Mapping[str, RentalQuote | None], today: date) -> str:
+    """One line per card."""
+    return (
+        terminal_table(_TITLES, [_row(card, prices.get(card.name), today) for card in cards]) + f"\n{NOTE}\n"
+    )
+
+
+def listing_markdown(cards: Sequence[GpuSpec], prices: Mapping[str, RentalQuote | None], today: date) -> str:
+    """One row per card."""
+    return (
+        markdown_table(_TITLES, [_row(card, prices.get(card.name), today) for card in cards]) + f"\n{NOTE}\n"
+    )
+
+
+def listing_json(cards: Sequence[GpuSpec], prices: Mapping[str, RentalQuote | None], today: date) -> str:
+    """Every known fact in base units, each with its source; an unknown fact is absent."""
+    rows = [card_values(card, prices.get(card.name), today) for card in cards]
+    return json.dumps({"schema": SCHEMA, "gpus": rows}, indent=2) + "\n"
+
+
+def card_values(card: GpuSpec, price: RentalQuote | None, today: date) -> dict[str, Any]:
+    """The JSON object of one card."""
+    values = {
+        each.name: getattr(card, each.name)
+        for each in fields(card)
+        if each.name != "provenance" and getattr(card, each.name) is not None
+    }
+    if card.compute_capability is not None:
+        values["compute_capability"] = _capability(card)
+    if card.mig_profiles is not None:
+        values["mig_profiles"] = [asdict(profile) for profile in card.mig_profiles]
+    values["sources"] = {name: _source(origin) for name, origin in card.provenance.items()}
+    if price is not None:
+        values["default_price"] = {
+            "usd_per_gpu_hour": price.usd_per_gpu_hour,
+            "provider": price.provider,
+            "as_of": price.as_of,
+            "age_days": price.age_days(today),
+            "source": price.source,
+        }
+    return values
+
+
+def _source(origin: Provenance) -> dict[str, Any]:
+    found: dict[str, Any] = {"source": origin.source, "as_of": origin.as_of, "verified": origin.verified}
+    if origin.low is not None and origin.high is not None:
+        found["range"] = [origin.low, origin.high]
+    return found | ({"estimated": True} if origin.estimated else {})
+
+
+def facts_text(card: GpuSpec, price: RentalQuote | None, today: date, *, markdown: bool = False) -> str:
+    """One card, one line per fact, with where and when each was read."""
+    rows = [
+        (
+            _fact_name(name),
+            _with_range(name, getattr(card, name), origin),
+            _origin(card, name),
+            origin.as_of or "",
+        )
+        for name, origin in card.provenance.items()
+    ]
+    if price is not None:
+        dated = ", ".join(filter(None, (price.as_of, age(price, today))))
+        rows.append(("default price", f"${dollars(price.usd_per_gpu_hour)} per hour", price.source, dated))
+    table = markdown_table(_FACT_TITLES, rows) if markdown else terminal_table(_FACT_TITLES, rows)
+    spellings = ", ".join((*card.driver_names, *card.aliases))
+    return f"{card.name} (also {spellings})\n\n{table}" if spellings else f"{card.name}\n\n{table}"
+
+
+def _row(card: GpuSpec, price: RentalQuote | None, today: date) -> tuple[str, ...]:
+    sixteen_bit = "bf16_flops_per_second" if card.bf16_flops_per_second else "fp16_flops_per_second"
+    return (
+        card.name,
+        _number(card, "memory_bytes", _GIB, 2),
+        _number(card, "bandwidth_bytes_per_second", 1e9),
+        _number(card, sixteen_bit, 1e12),
+        _number(card, "fp8_flops_per_second", 1e12),
+        _number(card, "fp4_flops_per_second", 1e12),
+        _number(card, "tdp_watts", 1),
+        card.link_type or "",
+        _number(card, "link_bytes_per_second", 1e9),
+        _capability(card) or (card.architecture or ""),
+        *((dollars(price.usd_per_gpu_hour), price.as_of, age(price, today)) if price else ("", "", "")),
+    )
+
+
+def _number(card: GpuSpec, name: str, unit: float, digits: int | None = None) -> str:
+    value = getattr(card, name)
+    if value is None:
+        return ""
+    text = f"{value / unit:g}" if digits is None else f"{value / unit:.{digits}f}"
+    origin = card.provenance.get(name)
+    return text if origin is None or origin.verified else f"{text}?"
+
+
+def _capability(card: GpuSpec) -> str:
+    return ".".join(map(str, card.compute_capability)) if card.compute_capability else ""
+
+
+def _origin(card: GpuSpec, name: str) -> str:
+    origin = card.provenance[name]
+    return origin.source if origin.verified else f"unverified: {origin.source}"
+
+
+_UNITS = {"_bytes_per_second": (1e9, "GB/s"), "_flops_per_second": (1e12, "TFLOPS"), "_bytes": (_GIB, "GiB")}
+_UNITS |= {"_ops_per_second": (1e12, "TOPS"), "_watts": (1, "W"), "_gb": (1, "GB"), "_usd": (1, "USD")}
+
+
+def _unit(name: str) -> str | None:
+    return next((ending for ending in _UNITS if name.endswith(ending)), None)
+
+
+def _fact_name(name: str) -> str:
+    return name.removesuffix(_unit(name) or "").replace("_", " ")
+
+
+def _fact_value(name: str, value: Any) -> str:
+    ending = _unit(name)
+    if ending is not None:
+        divisor, unit = _UNITS[ending]
+        return f"{round(value / divisor, 2):g} {unit}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name == "mig_profiles":
+        return ", ".join(f"{each.instances}x {each.name}" for each in value)
+    return ".".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _with_range(name: str, value: Any, origin: Provenance) -> str:
+    """ "23.64 GiB (23.52 to 23.68)" where more than one value was read or an estimate may be off."""
+    text = _fact_value(name, value)
+    if origin.low is None or origin.high is None:
+        return text
+    low, high = (_fact_value(name, bound).split()[0] for bound in (origin.low, origin.high))
+    return f"{text} ({low} to {high})"

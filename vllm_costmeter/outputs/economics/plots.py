@@ -1,0 +1,97 @@
+"""Drawings of a comparison: dollars per million tokens against utilisation, and what buying and renting have cost.
+
+The only file that imports matplotlib, which the extra `plots` installs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from vllm_costmeter.core.economics.comparison import Comparison, Line
+from vllm_costmeter.core.economics.sensitivity import by_utilisation
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.pricing.currency import Currency
+
+FORMATS = (".png", ".svg")
+_UTILISATIONS = tuple(Fraction(percent, 100) for percent in (2, 3, 5, *range(10, 101, 5)))
+
+
+def draw(comparison: Comparison, file: Path, currency: Currency) -> None:
+    """One picture with a panel for each of the two that the plans allow. BadInputError where they allow neither, for
+    another format, without matplotlib, and for a file that cannot be written."""
+    if file.suffix.lower() not in FORMATS:
+        raise BadInputError(f"--plot {file}: give a name that ends in .png or .svg")
+    lines = [line for each in comparison.plans for line in each.lines]
+    rated = [line for line in lines if line.use.tokens_per_second is not None]
+    bought = [line for line in lines if line.break_even is not None]
+    panels = [draw_panel for draw_panel, found in ((_unit_prices, rated), (_cumulative, bought)) if found]
+    if not panels:
+        raise BadInputError("--plot needs a rate (RTX 4090 160h 2550tok/s) or an owned card to draw")
+    figure, axes = _figure(len(panels))
+    for draw_panel, each in zip(panels, axes, strict=True):
+        draw_panel(each, rated if draw_panel is _unit_prices else bought, currency)
+    try:
+        figure.savefig(file, metadata={"Date": None} if file.suffix.lower() == ".svg" else None)
+    except OSError as fault:
+        raise BadInputError(f"--plot {file}: {fault.strerror or fault}") from None
+
+
+def _figure(panels: int) -> tuple[Any, Sequence[Any]]:
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise BadInputError("--plot needs matplotlib: pip install 'vllm-costmeter[plots]'") from None
+    matplotlib.rcParams["svg.hashsalt"] = "costmeter"  # equal input, equal file
+    figure = Figure(figsize=(6.5 * panels, 4.5), layout="constrained")
+    return figure, figure.subplots(1, panels, squeeze=False)[0]
+
+
+def _unit_prices(axes: Any, lines: Sequence[Line], currency: Currency) -> None:
+    for line in lines:
+        table = by_utilisation(line.use, _UTILISATIONS)
+        across = [float(share) * 100 for share in table]
+        low, high = ([float(currency.shown(pair[end])) for pair in table.values()] for end in (0, 1))
+        (drawn,) = axes.plot(across, high, label=f"{line.use.name}, {line.use.cost.basis}")
+        if low != high:
+            axes.fill_between(across, low, high, alpha=0.25, color=drawn.get_color())
+    axes.set(
+        xlabel="utilisation, %",
+        ylabel=f"{currency.code} per million tokens",
+        yscale="log",
+        title="What a million tokens costs by utilisation",
+    )
+    axes.grid(visible=True, which="both", alpha=0.3)
+    axes.legend()
+
+
+def _cumulative(axes: Any, lines: Sequence[Line], currency: Currency) -> None:
+    for line in lines:
+        found = line.break_even
+        assert found is not None
+        end = float(found.months * Fraction(3, 2)) if found.months is not None else 36.0
+        months = [end * step / 50 for step in range(51)]
+        rent, running, purchase = (
+            float(currency.shown(usd))
+            for usd in (found.rent_usd_per_month, found.own_usd_per_month, found.purchase_usd)
+        )
+        (drawn,) = axes.plot(
+            months, [rent * month for month in months], "--", label=f"{line.use.name}, rented"
+        )
+        color = drawn.get_color()
+        axes.plot(
+            months,
+            [purchase + running * month for month in months],
+            color=color,
+            label=f"{line.use.name}, owned",
+        )
+        if found.months is not None:
+            at = float(found.months)
+            axes.plot([at], [rent * at], "o", color=color)
+            axes.annotate(f"{at:.1f} months", (at, rent * at), xytext=(6, -14), textcoords="offset points")
+    axes.set(xlabel="months", ylabel=currency.code, title="What buying and renting have cost")
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend()

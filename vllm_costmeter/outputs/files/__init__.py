@@ -1,0 +1,1 @@
+"""Writing files all or none, never over others."""

@@ -1,0 +1,1 @@
+"""The metric table and its way onto /metrics."""

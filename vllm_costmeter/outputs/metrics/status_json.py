@@ -1,0 +1,30 @@
+"""The metrics of this server as one JSON object: the same samples as on /metrics, for people and scripts."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from vllm_costmeter.outputs.metrics.prometheus import REGISTRY, CollectorRegistry, MultiProcessCollector
+
+SCHEMA = "costmeter.status/1"
+
+
+def status(registry: CollectorRegistry | None = None) -> dict[str, Any]:
+    """`{"schema", "metrics": {name: [{"labels", "value"}]}}`, every sample named `costmeter_*`; absent is absent."""
+    registry = registry or _server_registry()
+    metrics: dict[str, list[dict[str, Any]]] = {}
+    for family in registry.collect():
+        if family.name.startswith("costmeter_"):
+            for sample in family.samples:
+                metrics.setdefault(sample.name, []).append({"labels": sample.labels, "value": sample.value})
+    return {"schema": SCHEMA, "metrics": metrics}
+
+
+def _server_registry() -> CollectorRegistry:
+    """As vLLM's own /metrics: the process's registry, or the merged files of several API server processes."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry

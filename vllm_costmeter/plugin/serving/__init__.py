@@ -1,0 +1,1 @@
+"""What meters a running server: its model, its prices, its sources."""

@@ -1,0 +1,234 @@
+"""What meters a running server: put together on the sampler's thread, so that no driver or file delays vLLM."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import vllm
+
+import vllm_costmeter
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.fit.result import Fit
+from vllm_costmeter.core.gpu.reading import GpuSource
+from vllm_costmeter.core.gpu.share import server_share
+from vllm_costmeter.core.gpu.spec import GpuSpec
+from vllm_costmeter.core.meter import Meter
+from vllm_costmeter.core.meter.merge import EngineMerger
+from vllm_costmeter.core.pricing.choice import choose_price
+from vllm_costmeter.core.pricing.price import Price
+from vllm_costmeter.core.settings.table import Settings
+from vllm_costmeter.metering.server_meter import ChargingProcess, CountingProcess, OwnCounts
+from vllm_costmeter.outputs.metrics.collector import LatestCollector
+from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
+from vllm_costmeter.outputs.metrics.exposition import ServerFacts
+from vllm_costmeter.outputs.metrics.multiprocess import MultiprocessPublisher
+from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
+from vllm_costmeter.plugin.fault_page import page_of_faults
+from vllm_costmeter.plugin.serving.api_price import api_price
+from vllm_costmeter.plugin.serving.phase_split import phase_split
+from vllm_costmeter.plugin.serving.source_log import SourceLog
+from vllm_costmeter.plugin.starting import boot_facts
+from vllm_costmeter.plugin.starting.server_settings import chosen_settings
+from vllm_costmeter.sources.catalogue.load import card_for_nvml_name, default_price, parse_gpu
+from vllm_costmeter.sources.gpu.nvml_source import nvml_source
+from vllm_costmeter.sources.vllm.config import ServerShape, is_on_cpu
+from vllm_costmeter.sources.vllm.step_stats import StepCounters
+
+Answer = TypeVar("Answer")
+
+log = logging.getLogger("vllm.costmeter")
+
+MOST_FINISHED_REQUESTS_PER_TICK = 8_192
+LONGEST_WAIT_FOR_DRIVER_SECONDS = 3.0
+
+
+class ServingMeter:
+    """One per API server process; `tick` runs once a second on the sampler's thread."""
+
+    def __init__(
+        self, vllm_config: Any, shape: ServerShape, engines: Sequence[StepCounters], errors: ErrorCounts
+    ) -> None:
+        self._vllm_config = vllm_config
+        self._shape = shape
+        self._engines = engines
+        self._errors = errors
+        self._server: ChargingProcess | CountingProcess | None = None
+        self._gpus: GpuSource | None = None
+        self._page: LatestCollector | None = None
+        self._told: set[str] = set()
+        self._learn: Callable[[], None] | None = None
+        """Leaves this start to later checks; waits until the first second is charged and published."""
+        self._source_log = SourceLog(errors, self._tell_of_source)
+
+    def tick(self) -> None:
+        """Charge and publish one second; the first call puts everything together."""
+        if self._server is None:
+            self._server = self._assemble()
+        self._server.tick()
+        if isinstance(self._server, ChargingProcess):
+            self._source_log.follow(self._server.sources, self._server.gpu_readings)
+        if self._learn is not None:
+            learn, self._learn = self._learn, None
+            learn()
+
+    def report_fault(self, fault: Exception) -> None:
+        """Count a fault of the sampler; log each kind once, not every second."""
+        self._errors.add("sampler")
+        line = f"{type(fault).__name__}: {fault}"
+        if line not in self._told and len(self._told) < 20:
+            self._told.add(line)
+            log.warning("costmeter: %s", line, exc_info=fault)
+
+    def _tell_of_source(self, line: str) -> None:
+        log.log(logging.INFO if is_on_cpu(self._vllm_config) else logging.WARNING, "costmeter: %s", line)
+
+    def _assemble(self) -> ChargingProcess | CountingProcess:
+        """Tried again every second until it works, so what must exist once (a thread, a collector) is kept."""
+        shape, rank = self._shape, self._shape.api_process_rank
+        shared = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        directory = Path(shared) if shared else None
+        page = None if directory else self._own_page()
+        several = shape.api_process_count > 1 and directory is not None
+        now = time.monotonic()
+        exchange = ProcessExchange(directory, rank, now) if several and directory else None
+        own = OwnCounts(
+            model_name=shape.model_name,
+            engines=lambda: [counters.totals(time.monotonic()) for counters in self._engines],
+            finished=self._take_finished,
+            errors=self._errors,
+        )
+        if exchange is not None and rank > 0:
+            publisher = MultiprocessPublisher(exchange.directory, rank)
+            return CountingProcess(own=own, exchange=exchange, publish=publisher.publish)
+        if self._gpus is None:
+            self._gpus = nvml_source(
+                shape.local_gpus,
+                device_ids=shape.device_ids,
+                may_be_elsewhere=shape.may_be_elsewhere,
+                root_pid=os.getppid() if several else None,
+                left_out=self._source_log.left_out,
+            )
+        checked = boot_facts.checked()
+        facts = self._server_facts(checked)
+        meter = self._meter(_settings(self._vllm_config), self._gpus, checked)
+        server = ChargingProcess(
+            own=own,
+            meter=meter,
+            facts=lambda: facts,
+            publish=page.publish if page else MultiprocessPublisher(directory or Path(), rank).publish,
+            gpus=self._gpus.latest,
+            exchange=exchange,
+            merger=EngineMerger(shape.engine_indexes, now) if exchange else None,
+        )
+        if page is not None:
+            page.before_scrape = lambda page: server.refresh()  # a scrape shows the bill of its own moment
+        return server
+
+    def _own_page(self) -> LatestCollector:
+        """Registered once; until the meter is put together it shows the faults that keep it from that."""
+        if self._page is None:
+            self._page = page_of_faults(self._errors)
+        return self._page
+
+    def _meter(self, settings: Settings, gpus: GpuSource, checked: Fit | None) -> Meter:
+        shape = self._shape
+        card = _read_or_none(lambda: _card(settings, gpus, checked))
+        quote = _read_or_none(lambda: default_price(card)) if card else None
+        count = shape.gpus_per_engine * len(shape.engine_indexes)
+        slices = card.mig_instances if card else None
+        share = server_share(gpus.latest().gpus, settings.mig_share, settings.gpu_share, slices)
+        price = choose_price(settings, count, quote, share)
+        _tell(price, count)
+        return Meter(
+            engine_indexes=shape.engine_indexes,
+            gpus_per_engine=shape.gpus_per_engine,
+            price=price,
+            split=phase_split(self._vllm_config, shape, card),
+            grid_gco2e_per_kwh=settings.carbon_gco2e_per_kwh,
+            tdp_watts=card.tdp_watts if card else None,
+        )
+
+    def _server_facts(self, checked: Fit | None) -> ServerFacts:
+        shape = self._shape
+        actual = boot_facts.actual_bytes(shape.local_gpus)
+        per_engine = shape.kv_cache_capacity_tokens
+        today = datetime.date.today().isoformat()
+        on_cpu = is_on_cpu(self._vllm_config)
+        self._learn = lambda: boot_facts.learn(checked, actual, per_engine, today, on_cpu=on_cpu)
+        return ServerFacts(
+            model_name=shape.model_name,
+            version=vllm_costmeter.__version__,
+            vllm_version=vllm.__version__,
+            preflight_bytes=boot_facts.preflight_bytes(checked, actual),
+            kv_cache_capacity_tokens=None if per_engine is None else per_engine * len(shape.engine_indexes),
+            api_price=api_price(_settings(self._vllm_config), shape.model_name),
+        )
+
+    def _take_finished(self) -> list[tuple[int, int, int]]:
+        taken: list[tuple[int, int, int]] = []
+        for counters in self._engines:
+            taken += counters.take_finished(MOST_FINISHED_REQUESTS_PER_TICK - len(taken))
+        return taken
+
+
+def _settings(vllm_config: Any) -> Settings:
+    """As validated before the start; a fault that only shows now costs the price, not the meter."""
+    try:
+        return chosen_settings(vllm_config.additional_config)
+    except BadInputError as why:
+        log.error("costmeter: %s; metering goes on without a price", why)
+        return Settings()
+
+
+def _read_or_none(read: Callable[[], Answer | None]) -> Answer | None:
+    """A catalogue file that cannot be read any more, or only now, costs what it would have told and not the meter."""
+    try:
+        return read()
+    except BadInputError as why:
+        log.error("costmeter: %s; metering goes on without it", why)
+        return None
+
+
+def _card(settings: Settings, gpus: GpuSource, checked: Fit | None) -> GpuSpec | None:
+    """The card as the driver names it now, as it named it for the fit check, or as the operator did. Waits for the
+    driver's first answer, not for ever."""
+    deadline = time.monotonic() + LONGEST_WAIT_FOR_DRIVER_SECONDS
+    while gpus.latest().read_monotonic_seconds is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    named = [(gpu.name, gpu.memory_total_bytes) for gpu in gpus.latest().gpus]
+    if gpus.latest().read_monotonic_seconds is None:
+        log.warning(
+            "costmeter: the NVIDIA driver has not answered for %g s; metering starts without its readings",
+            LONGEST_WAIT_FOR_DRIVER_SECONDS,
+        )
+        if checked is not None and checked.gpu.source == "nvml":
+            named = [(checked.gpu.name, checked.gpu.memory_bytes)]
+    for name, memory_bytes in named:
+        if (card := card_for_nvml_name(name, memory_bytes)) is not None:
+            return card
+    return parse_gpu(settings.gpu)[0] if settings.gpu else None
+
+
+def _tell(price: Price | None, gpus: int) -> None:
+    if price is None:
+        log.warning(
+            "costmeter: no price is known for this server, so it counts tokens and no dollars; set --gpu-hourly-usd"
+        )
+        return
+    dated = f" of {price.as_of}" if price.as_of else ""
+    rate = sum(price.usd_per_hour_by_component.values())
+    log.info(
+        "costmeter: %d GPU%s at $%.4g/h in all (%s, from %s%s); live on /metrics as costmeter_*",
+        gpus,
+        "" if gpus == 1 else "s",
+        rate,
+        price.basis,
+        price.source,
+        dated,
+    )

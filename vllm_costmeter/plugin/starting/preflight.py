@@ -1,0 +1,165 @@
+"""The fit check inside `vllm serve`: after the flags are resolved, before a weight is read or a process started."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.fit.fit import Fit, fit
+from vllm_costmeter.core.fit.suggest import with_suggestions
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.settings.table import Settings
+from vllm_costmeter.outputs.check.text import refusal_lines
+from vllm_costmeter.plugin.exact.ask import ExactUnavailableError
+from vllm_costmeter.plugin.exact.while_starting import counted_while_starting, unknown_being_served
+from vllm_costmeter.plugin.faults import FAULTS
+from vllm_costmeter.plugin.serving.served_model import model_being_served
+from vllm_costmeter.plugin.starting import boot_facts
+from vllm_costmeter.plugin.starting.server_settings import chosen_settings
+from vllm_costmeter.sources.catalogue.api_prices import chosen_api_price
+from vllm_costmeter.sources.catalogue.load import parse_gpu
+from vllm_costmeter.sources.files.calibration import recall
+from vllm_costmeter.sources.gpu.local import NoLocalGpuError, local_gpus
+from vllm_costmeter.sources.vllm.config import (
+    device_ids_of_engine_args,
+    is_on_cpu,
+    plan_from_engine_args,
+    served_name,
+    spans_machines,
+    with_resolved_defaults,
+)
+
+log = logging.getLogger("vllm.costmeter")
+
+CHECKED = "_COSTMETER_CHECKED"
+"""Set once the check has run: API server processes resolve the configuration again and need not check it again."""
+
+
+class Preflight:
+    """Made from EngineArgs before vLLM resolves them (it fills defaults in place), used on the VllmConfig after."""
+
+    def __init__(self, engine_args: Any) -> None:
+        """Validates the settings. A bad one ends the process with exit code 2 and one line."""
+        self._first = CHECKED not in os.environ
+        try:
+            self._settings = chosen_settings(getattr(engine_args, "additional_config", None))
+            check_names(self._settings, served_name(engine_args))
+        except BadInputError as why:
+            _stop([f"error: {why}"], 2)
+        self._plan = plan_from_engine_args(engine_args)
+        self._device_ids = device_ids_of_engine_args(engine_args)
+
+    def check(self, config: Any) -> None:
+        """Refuse, warn or pass, once per server. A fault of our own never stops a start: it is logged.
+
+        Nothing that can fail stands between a refusal and the end of the process.
+        """
+        if not self._first:
+            return
+        os.environ[CHECKED] = "1"
+        result = None if self._settings.preflight == "off" else self._verdict(config)
+        if result is not None:
+            lines = _lines(result)
+            if result.is_refused and self._settings.preflight == "refuse":
+                _stop([*lines, "To start anyway: --costmeter-preflight warn"], 1)
+            for line in (*lines, *result.notes):
+                log.log(logging.INFO if result.verdict == "fits" else logging.WARNING, "costmeter: %s", line)
+        boot_facts.hand_over(result)
+
+    def _verdict(self, config: Any) -> Fit | None:
+        """None where there is nothing to check against, or our own code failed."""
+        try:
+            return self._fit(config)
+        except BadInputError as why:
+            _stop([f"error: {why}"], 2)
+        except Exception:
+            FAULTS.add("start")
+            log.exception("costmeter: the fit check failed and is skipped")
+            return None
+
+    def _fit(self, config: Any) -> Fit | None:
+        try:
+            gpu = serving_gpu(self._settings, self._plan.layout, self._device_ids, spans_machines(config))
+        except NoLocalGpuError as why:
+            log.warning(
+                "costmeter: %s, so the fit check is skipped; "
+                'name one with --costmeter-gpu, such as --costmeter-gpu "RTX 4090"',
+                why.reason,
+            )
+            return None
+        boots, fault = recall(gpu.name, on_cpu=is_on_cpu(config))
+        if fault is not None:
+            log.warning("costmeter: %s", fault)
+        gpu = dataclasses.replace(gpu, boots=boots)
+        engine_args = with_resolved_defaults(self._plan, config) if gpu.source == "nvml" else self._plan
+        try:
+            model = model_being_served(config)
+        except NotUnderstoodError as why:
+            model = unknown_being_served(config, str(why))
+        result = fit(model, gpu, engine_args)
+        if result.verdict == "unknown":
+            try:
+                model = counted_while_starting(config, model, gpu, engine_args)
+            except ExactUnavailableError as why:
+                log.warning(
+                    "costmeter: the fit check is skipped: %s (and vLLM was asked: %s)", result.message, why
+                )
+                return None
+            result = fit(model, gpu, engine_args)
+        return _with_suggestions(result, model, gpu, engine_args) if result.is_refused else result
+
+
+def _with_suggestions(result: Fit, model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> Fit:
+    """The refusal stands whether or not what would fit can be found."""
+    try:
+        return with_suggestions(result, model, gpu, engine_args)
+    except Exception:
+        FAULTS.add("start")
+        log.exception("costmeter: nothing is suggested instead")
+        return result
+
+
+def _lines(result: Fit) -> list[str]:
+    try:
+        return refusal_lines(result)
+    except Exception:
+        FAULTS.add("start")
+        log.exception("costmeter: the numbers of the fit check are not shown")
+        return [f"{result.verdict}: {result.message}"]
+
+
+def check_names(settings: Settings, model: str) -> None:
+    """Names that only the catalogue can judge. BadInputError, with the nearest, for one that it does not know."""
+    if settings.gpu is not None:
+        parse_gpu(settings.gpu)
+    if settings.api_provider is not None:
+        chosen_api_price(settings.api_provider, settings.api_model, model)
+
+
+def serving_gpu(
+    settings: Settings, layout: ParallelConfig, device_ids: Sequence[int | str] | None, spans_machines: bool
+) -> GpuGroup:
+    """The GPU to check against: the one that was named, else those that NVML shows and vLLM takes. NoLocalGpuError
+    without either."""
+    world_size = layout.world_size
+    if settings.gpu is not None:
+        card, count = parse_gpu(settings.gpu)
+        return card.as_gpu(max(count, world_size) if count == 1 else count)
+    gpu = local_gpus(world_size, device_ids=device_ids)[0]
+    return dataclasses.replace(gpu, count=max(gpu.count, world_size)) if spans_machines else gpu
+
+
+def _stop(lines: list[str], code: int) -> NoReturn:
+    """Say why and end the process without a traceback, also where nothing can be said: standard error may be closed, or
+    a log file on a full disk."""
+    with contextlib.suppress(Exception):
+        print("\n".join(f"costmeter: {line}" for line in lines), file=sys.stderr, flush=True)  # noqa: T201 the user's terminal
+    raise SystemExit(code)

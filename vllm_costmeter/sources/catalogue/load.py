@@ -1,0 +1,200 @@
+"""The catalogue: cards and rental prices from the package's TOML, with the user's own rows over them."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.gpu.spec import GpuSpec
+from vllm_costmeter.core.pricing.quote import RentalQuote, choose_default
+from vllm_costmeter.sources.catalogue.rows import merge_card, parse_card, parse_price, reject_unknown
+from vllm_costmeter.sources.files.toml import read_toml
+from vllm_costmeter.sources.gpu.names import GpuNames, spellings
+from vllm_costmeter.sources.gpu.text import folded_name, split_count
+
+USER_FILE_VARIABLE = "COSTMETER_CATALOGUE"
+PACKAGE_FOLDER = Path(__file__).parent.parent.parent / "catalogue"
+GPUS_FILE = "gpus.json"
+"""gpus/*.toml in one file that is read in milliseconds; `scripts/gpu_catalogue.py` writes it."""
+
+MOST_LISTED = 12
+"""An ambiguous name lists so many cards, and how many more there are."""
+
+
+class Catalogue:
+    """Cards and prices; each file is read when something in it is first asked for, and only once.
+
+    `user_file` holds `[[card]]`, `[[price]]` and `[[api]]` tables of the same shape as the package's: a card of a
+    known name replaces the facts it gives and keeps the others; a price goes before the package's as a default.
+    """
+
+    def __init__(self, user_file: Path | None = None, folder: Path = PACKAGE_FOLDER) -> None:
+        self._user_file = user_file
+        self._folder = folder
+        self._known: dict[str, GpuSpec] = {}
+
+    @property
+    def user_file(self) -> Path | None:
+        """The file whose rows go before the package's; None where the user has none."""
+        return self._user_file
+
+    @property
+    def user_api_rows(self) -> list[dict[str, Any]]:
+        """Its `[[api]]` tables, as they are."""
+        return self._user_rows.get("api", [])
+
+    @cached_property
+    def _user_rows(self) -> dict[str, list[dict[str, Any]]]:
+        return _read_user_file(self._user_file) if self._user_file else {}
+
+    @cached_property
+    def cards(self) -> tuple[GpuSpec, ...]:
+        """Every card, the package's first, each with the user's facts over ours. BadInputError for a bad file."""
+        return tuple(self._card(key) for key in self._rows)
+
+    @cached_property
+    def _rows(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+        """By folded name, the rows that make up a card with the file of each: the package's, then the user's."""
+        rows = {folded_name(row["name"]): [(GPUS_FILE, row)] for row in self._package["card"]}
+        for row in self._user_rows.get("card", []):
+            name = parse_card(row, str(self._user_file), user=True)["name"]
+            rows.setdefault(folded_name(name), []).append((str(self._user_file), row))
+        return rows
+
+    @cached_property
+    def _package(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self._folder / GPUS_FILE).read_text("utf-8"))
+        return found
+
+    @cached_property
+    def _names(self) -> GpuNames:
+        names = GpuNames()
+        for row, spelt in zip(self._package["card"], self._package["spelt"], strict=True):
+            names.add(folded_name(row["name"]), spelt)
+        for row in self._user_rows.get("card", []):
+            names.add(folded_name(row["name"]), spellings(row))
+        return names
+
+    def _card(self, key: str) -> GpuSpec:
+        if key not in self._known:
+            card: GpuSpec | None = None
+            for file, row in self._rows[key]:
+                fields = parse_card(row, file, user=file != GPUS_FILE)
+                card = merge_card(card, {**fields, "name": card.name if card else fields["name"]}, file)
+            assert card is not None
+            self._known[key] = card
+        return self._known[key]
+
+    @cached_property
+    def prices(self) -> tuple[RentalQuote, ...]:
+        """Every quote, the user's first, each under its card's catalogue name. BadInputError for a bad file."""
+        file = self._folder / "prices.toml"
+        users = [
+            parse_price(row, str(self._user_file), number, user=True)
+            for number, row in enumerate(self._user_rows.get("price", []), 1)
+        ]
+        ours = [
+            parse_price(row, file.name, number)
+            for number, row in enumerate(tomllib.loads(file.read_text("utf-8"))["price"], 1)
+        ]
+        return tuple(replace(row, gpu=self.find(row.gpu).name) for row in users) + tuple(ours)
+
+    def matching(self, text: str) -> tuple[GpuSpec, ...]:
+        """The card that this spelling names, or all that it may mean: two for "RTX 4060 Ti", four for "A100"."""
+        return tuple(self._card(key) for key in self._names.matching(text))
+
+    def find(self, text: str) -> GpuSpec:
+        """The one card that this spelling names. BadInputError with the candidates, or the nearest names."""
+        found = self.matching(text)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(card.name for card in found[:MOST_LISTED])
+            more = f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
+            raise BadInputError(f"{text!r} may be {names}{more}: give one of them")
+        raise BadInputError(f"unknown GPU {text!r}{self._near(text)}. `costmeter gpus` lists all")
+
+    def _near(self, text: str) -> str:
+        """Catalogue names of what is spelt nearly so, with or without the series before the number."""
+        names: dict[str, str] = {}
+        for rows in self._rows.values():
+            name = rows[0][1]["name"]
+            bare = re.sub(r"^(rtx|gtx|rx|quadro rtx) ", "", name.casefold())
+            names |= dict.fromkeys((bare, *map(str.casefold, (name, *rows[0][1].get("aliases", ())))), name)
+        near = difflib.get_close_matches(text.casefold(), names, n=5, cutoff=0.6)
+        found = list(dict.fromkeys(names[spelt] for spelt in near))[:3]
+        return f"; nearest: {', '.join(found)}" if found else ""
+
+    def for_driver_name(self, name: str, memory_bytes: int | None = None) -> GpuSpec | None:
+        """The card that the driver calls `name`; None for a card not in the catalogue and for a MIG slice.
+
+        Drivers call an RTX 4060 Ti of 8 and of 16 GB alike: the one nearest to `memory_bytes`, else the first listed.
+        """
+        wanted = folded_name(name)
+        found = [
+            self._card(key)
+            for key, rows in self._rows.items()
+            if any(wanted == folded_name(text) for _, row in rows for text in row.get("driver_names", ()))
+        ]
+        if memory_bytes is not None:
+            found.sort(key=lambda card: abs((card.memory_bytes or 0) - memory_bytes))
+        return found[0] if found else None
+
+    @property
+    def priced_cards(self) -> tuple[GpuSpec, ...]:
+        """The cards that any price is quoted for, in the order of their quotes."""
+        return tuple(self.find(name) for name in dict.fromkeys(row.gpu for row in self.prices))
+
+    def default_price(self, card: GpuSpec, gpus: int = 1) -> RentalQuote | None:
+        """What renting `card` costs when nobody says, in a machine of so many: see `choose_default`."""
+        return choose_default((row for row in self.prices if row.gpu == card.name), gpus)
+
+
+def _read_user_file(file: Path) -> dict[str, list[dict[str, Any]]]:
+    rows = read_toml(file, "catalogue file")
+    reject_unknown(rows, ("card", "price", "api"), str(file))
+    for key, tables in rows.items():
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            raise BadInputError(f"{file}: write [[{key}]] above each {key}")
+    return rows
+
+
+_loaded: dict[str, Catalogue] = {}
+
+
+def load_catalogue(environ: Mapping[str, str] | None = None) -> Catalogue:
+    """The package's catalogue with the rows of the file that COSTMETER_CATALOGUE names, if it names one."""
+    user_file = (os.environ if environ is None else environ).get(USER_FILE_VARIABLE, "")
+    if user_file not in _loaded:
+        _loaded[user_file] = Catalogue(Path(user_file) if user_file else None)
+    return _loaded[user_file]
+
+
+def find_gpu(text: str) -> GpuSpec:
+    """The card that this spelling names: `find_gpu("4090")`. BadInputError with the nearest names."""
+    return load_catalogue().find(text)
+
+
+def parse_gpu(text: str) -> tuple[GpuSpec, int]:
+    """A card and how many: "RTX 4090", "H100 SXM:8", "8x RTX 4090". BadInputError for a bad name or count."""
+    name, count = split_count(text)
+    return find_gpu(name), count
+
+
+def card_for_nvml_name(name: str, memory_bytes: int | None = None) -> GpuSpec | None:
+    """The catalogue's card for a name and memory as NVML gives them; None where it has none (or for a MIG slice)."""
+    return load_catalogue().for_driver_name(name, memory_bytes)
+
+
+def default_price(card: GpuSpec, gpus: int = 1) -> RentalQuote | None:
+    """The dated quote that prices `card` when its owner says nothing; None where the catalogue has none."""
+    return load_catalogue().default_price(card, gpus)

@@ -1,0 +1,46 @@
+"""What electricity costs and emits by region, from the package's dated table."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from fractions import Fraction
+
+from vllm_costmeter.core.errors import BadInputError, nearest
+from vllm_costmeter.core.pricing.money import exact
+from vllm_costmeter.sources.catalogue.load import PACKAGE_FOLDER
+
+FILE = PACKAGE_FOLDER / "electricity.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """What is known of it; None: nothing."""
+
+    name: str
+    usd_per_kwh: Fraction | None
+    gco2e_per_kwh: Fraction | None
+    source: str
+    as_of: str
+
+
+def regions() -> list[Region]:
+    """Every row of the table."""
+    found = []
+    for row in tomllib.loads(FILE.read_text("utf-8"))["region"]:
+        facts = {key: row[key] for key in ("usd_per_kwh", "gco2e_per_kwh") if key in row}
+        values = {key: exact(fact["value"]) for key, fact in facts.items()}
+        origin = next(iter(facts.values()))
+        name, usd, grams = row["name"], values.get("usd_per_kwh"), values.get("gco2e_per_kwh")
+        found.append(Region(name, usd, grams, origin["source"], origin["as_of"]))
+    return found
+
+
+def find_region(text: str) -> Region:
+    """BadInputError with the nearest names, and all of them, for one that the table does not have."""
+    by_name = {region.name.casefold(): region for region in regions()}
+    found = by_name.get(text.strip().casefold())
+    if found is None:
+        names = [region.name for region in by_name.values()]
+        raise BadInputError(f"unknown region {text!r}{nearest(text, names)}; known: {', '.join(names)}")
+    return found

@@ -1,0 +1,144 @@
+"""Rows of a catalogue file as core values: every fault is one line that names the file, the row and the key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from vllm_costmeter.core.errors import BadInputError, nearest
+from vllm_costmeter.core.gpu.spec import GpuSpec, Provenance
+from vllm_costmeter.core.pricing.quote import RentalQuote
+from vllm_costmeter.sources.catalogue import values
+
+LARGEST_USD_PER_GPU_HOUR = 10_000.0
+TERMS = ("on-demand", "spot", "reserved", "capacity-block", "estimate", "index")
+
+_MIB = 1 << 20
+_GIB = 1 << 30
+
+FACTS: Mapping[str, tuple[str, Callable[[Any], object]]] = {
+    "nominal_gb": ("nominal_gb", values.positive),
+    "memory_gib": ("memory_bytes", lambda value: round(values.positive(value) * _GIB)),
+    "memory_mib": ("memory_bytes", lambda value: round(values.positive(value) * _MIB)),
+    "memory_type": ("memory_type", values.text),
+    "unified_memory": ("unified_memory", values.truth),
+    "bandwidth_gb_per_second": ("bandwidth_bytes_per_second", values.scaled(1e9)),
+    "fp32_tflops": ("fp32_flops_per_second", values.scaled(1e12)),
+    "tf32_tflops": ("tf32_flops_per_second", values.scaled(1e12)),
+    "bf16_tflops": ("bf16_flops_per_second", values.scaled(1e12)),
+    "fp16_tflops": ("fp16_flops_per_second", values.scaled(1e12)),
+    "fp8_tflops": ("fp8_flops_per_second", values.scaled(1e12)),
+    "fp4_tflops": ("fp4_flops_per_second", values.scaled(1e12)),
+    "int8_tops": ("int8_ops_per_second", values.scaled(1e12)),
+    "ai_tops": ("ai_tops", values.positive),
+    "transformer_engine": ("transformer_engine", values.text),
+    "tdp_watts": ("tdp_watts", values.positive),
+    "link_type": ("link_type", values.text),
+    "link_gb_per_second": ("link_bytes_per_second", values.scaled(1e9)),
+    "pcie_generation": ("pcie_generation", values.whole),
+    "pcie_lanes": ("pcie_lanes", values.whole),
+    "nvlink_bridge_gb_per_second": ("nvlink_bridge_bytes_per_second", values.scaled(1e9)),
+    "peer_to_peer": ("peer_to_peer", values.truth),
+    "compute_capability": ("compute_capability", values.capability),
+    "architecture": ("architecture", values.text),
+    "mig_instances": ("mig_instances", values.whole),
+    "mig_profiles": ("mig_profiles", values.mig_profiles),
+    "ecc": ("ecc", values.truth),
+    "launch_date": ("launch_date", values.as_of),
+    "launch_usd": ("launch_usd", values.positive),
+    "street_new_usd": ("street_new_usd", values.positive),
+    "street_used_usd": ("street_used_usd", values.positive),
+}
+"""Key in the file -> field of Card, and how its value is read. Memory has two units: logs print both."""
+
+CARD_KEYS = ("name", "vendor", "driver_names", "aliases", *FACTS)
+PRICE_KEYS = ("gpu", "provider", "term", "usd_per_gpu_hour", "gpus", "as_of", "source", "verified")
+
+
+def reject_unknown(keys: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
+    """BadInputError that names the nearest key for the first key that is not known."""
+    for key in keys:
+        if key not in known:
+            raise BadInputError(f"{where}: unknown key {key!r}{nearest(key, known)}")
+
+
+def _read(row: Mapping[str, Any], key: str, where: str, parse: Callable[[Any], Any]) -> Any:
+    if key not in row:
+        raise BadInputError(f"{where}: {key!r} is missing")
+    try:
+        return parse(row[key])
+    except ValueError as fault:
+        raise BadInputError(f"{where}: {key} must be {fault}, got {row[key]!r}") from None
+
+
+def _provenance(fact: Mapping[str, Any], where: str, parse: Callable[[Any], Any]) -> Provenance:
+    reject_unknown(fact, ("value", "low", "high", "source", "as_of", "verified", "estimated"), where)
+    return Provenance(
+        source=_read(fact, "source", where, values.text),
+        as_of=_read(fact, "as_of", where, values.as_of),
+        verified=_read(fact, "verified", where, values.truth) if "verified" in fact else True,
+        low=_read(fact, "low", where, parse) if "low" in fact else None,
+        high=_read(fact, "high", where, parse) if "high" in fact else None,
+        estimated=_read(fact, "estimated", where, values.truth) if "estimated" in fact else False,
+    )
+
+
+def parse_card(row: Mapping[str, Any], file: str, *, user: bool = False) -> dict[str, Any]:
+    """The fields of Card that this row gives. A user's fact may be a bare value: its source is then the file."""
+    name = _read(row, "name", f"{file}: [[card]]", values.text)
+    where = f"{file}: card {name!r}"
+    reject_unknown(row, CARD_KEYS, where)
+    fields: dict[str, Any] = {"name": name}
+    if "vendor" in row:
+        fields["vendor"] = _read(row, "vendor", where, values.vendor)
+    for key in ("driver_names", "aliases"):
+        if key in row:
+            fields[key] = _read(row, key, where, values.names)
+    provenance = {}
+    for key, (attribute, parse) in FACTS.items():
+        if key not in row:
+            continue
+        fact = row[key]
+        if isinstance(fact, dict):
+            fields[attribute] = _read(fact, "value", f"{where}: {key}", parse)
+            provenance[attribute] = _provenance(fact, f"{where}: {key}", parse)
+        elif user:
+            fields[attribute] = _read(row, key, where, parse)
+        else:
+            raise BadInputError(f"{where}: {key} needs a value, a source and an as_of")
+    fields["provenance"] = provenance
+    return fields
+
+
+def merge_card(card: GpuSpec | None, fields: Mapping[str, Any], file: str) -> GpuSpec:
+    """`card` with the given fields in place of its own; a new card where there was none."""
+    facts = [attribute for attribute, _ in FACTS.values() if attribute in fields]
+    added = {attribute: Provenance(source=file, as_of=None) for attribute in facts}
+    known = {name: getattr(card, name) for name in GpuSpec.__slots__} if card else {}
+    origins = {**(card.provenance if card else {}), **added, **fields["provenance"]}
+    return GpuSpec(**{**known, **fields, "provenance": origins})
+
+
+def parse_price(row: Mapping[str, Any], file: str, number: int, *, user: bool = False) -> RentalQuote:
+    """One quote. `as_of` is always asked for: a price without a date cannot say how old it is."""
+    where = f"{file}: price {number}"
+    reject_unknown(row, PRICE_KEYS, where)
+    usd = _read(row, "usd_per_gpu_hour", where, values.positive)
+    if usd > LARGEST_USD_PER_GPU_HOUR:
+        raise BadInputError(
+            f"{where}: usd_per_gpu_hour must be at most {LARGEST_USD_PER_GPU_HOUR:g}, got {usd:g}"
+        )
+    term = _read(row, "term", where, values.text) if "term" in row else "on-demand"
+    if term not in TERMS:
+        raise BadInputError(f"{where}: term must be one of {', '.join(TERMS)}, got {term!r}")
+    return RentalQuote(
+        gpu=_read(row, "gpu", where, values.text),
+        provider=_read(row, "provider", where, values.text) if "provider" in row or not user else file,
+        term=term,
+        usd_per_gpu_hour=usd,
+        as_of=_read(row, "as_of", where, values.as_of),
+        source=_read(row, "source", where, values.text) if "source" in row or not user else file,
+        gpus=_read(row, "gpus", where, values.whole) if "gpus" in row else None,
+        verified=_read(row, "verified", where, values.truth) if "verified" in row else True,
+        from_user=user,
+    )

@@ -1,0 +1,95 @@
+"""Single values of a catalogue file: each reader returns the value or raises ValueError with what it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isnan
+from typing import Any, cast
+
+from vllm_costmeter.core.gpu.spec import MigProfile, Vendor
+from vllm_costmeter.core.pricing.quote import first_day
+
+LARGEST_FACT = 1e9
+"""In the file's own units (GiB, GB/s, TFLOPS, W); above it, a fact is a typing error."""
+
+
+def number(value: Any) -> float:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or (isinstance(value, float) and isnan(value)):
+        raise ValueError("a number")
+    if not 0 <= value <= LARGEST_FACT:
+        raise ValueError(f"between 0 and {LARGEST_FACT:g}")
+    return float(value)
+
+
+def positive(value: Any) -> float:
+    if number(value) == 0:
+        raise ValueError("above 0")
+    return float(value)
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a text")
+    return value
+
+
+def truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def whole(value: Any) -> int:
+    if not number(value).is_integer():
+        raise ValueError("a whole number")
+    return int(value)
+
+
+def capability(value: Any) -> tuple[int, int]:
+    major, dot, minor = str(value).partition(".")
+    if not dot or not major.isdecimal() or not minor.isdecimal():
+        raise ValueError('like "8.9"')
+    return int(major), int(minor)
+
+
+def scaled(unit: float) -> Callable[[Any], float]:
+    return lambda value: positive(value) * unit
+
+
+def as_of(value: Any) -> str:
+    text = value.isoformat() if hasattr(value, "isoformat") else value
+    try:
+        first_day(text)
+    except (ValueError, AttributeError):
+        raise ValueError('a date like "2026", "2026-05" or "2026-05-25"') from None
+    return cast(str, text)
+
+
+def names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) and name.strip() for name in value):
+        raise ValueError("a list of names")
+    return tuple(value)
+
+
+def vendor(value: Any) -> Vendor:
+    if value not in ("nvidia", "amd", "intel"):
+        raise ValueError('"nvidia", "amd" or "intel"')
+    return cast(Vendor, value)
+
+
+def mig_profiles(value: Any) -> tuple[MigProfile, ...]:
+    if not isinstance(value, list):
+        raise ValueError("a list of profiles")
+    return tuple(_mig_profile(each) for each in value)
+
+
+def _mig_profile(row: Any) -> MigProfile:
+    try:
+        low, high = (round(positive(row[key]) * 2**30) for key in ("low_gib", "high_gib"))
+        slices = [whole(row[key]) for key in ("compute_slices", "memory_slices", "instances")]
+        return MigProfile(text(row["name"]), (low, high), *slices)
+    except (TypeError, KeyError, ValueError):
+        raise ValueError(
+            "profiles with name, low_gib, high_gib, compute_slices, memory_slices and instances"
+        ) from None

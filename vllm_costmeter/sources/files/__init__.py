@@ -1,0 +1,1 @@
+"""Files of this user and this package: settings, calibration, Grafana."""

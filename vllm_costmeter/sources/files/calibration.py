@@ -1,0 +1,138 @@
+"""The file in which servers leave what their starts measured, and checks find it.
+
+`remember` appends under a lock and replaces the file in one step; a file that cannot be read, or is not ours, is as
+good as none and is said in one line. How it is kept safe on disk is in `state_folder.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from vllm_costmeter.core.calibration.server_start import ServerStart, ServerStartKey
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.sources.catalogue.load import card_for_nvml_name, find_gpu
+from vllm_costmeter.sources.files.home import home
+from vllm_costmeter.sources.files.state_folder import locked_folder, opened_folder, read_in, replace_in
+
+SCHEMA = "costmeter.calibration/1"
+BOOTS_PER_DEPLOYMENT = 5
+"""Of one key and flags: older starts are forgotten."""
+MOST_BOOTS = 500
+LARGEST_BYTES = 4 << 20
+
+_CPU = "cpu, checked as "
+
+
+def calibration_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """$XDG_STATE_HOME/vllm-costmeter/calibration.json, ~/.local/state where that is not set."""
+    root = environ.get("XDG_STATE_HOME")
+    folder = Path(root) if root else home(environ) / ".local" / "state"
+    return folder / "vllm-costmeter" / "calibration.json"
+
+
+def recall(
+    gpu: str, file: Path | None = None, *, on_cpu: bool = False
+) -> tuple[tuple[ServerStart, ...], str | None]:
+    """Recorded boots on a card under any of its names, the oldest first, and one line where the file could not be
+    read. The driver's name and the catalogue's are one card; the boots bear the name that was asked for.
+
+    `on_cpu`: boots of vLLM's CPU build that was checked against that card. They are kept apart: a CPU's pool says
+    nothing of a card.
+    """
+    found, fault = _read(calibration_file() if file is None else file)
+    boots = [
+        _named(boot, boot.key.gpu.removeprefix(_CPU))
+        for boot in found
+        if boot.key.gpu.startswith(_CPU) == on_cpu
+    ]
+    names = {boot.key.gpu for boot in boots}
+    same = {name for name in names if name == gpu or _card_name(name) == _card_name(gpu)}
+    return tuple(_named(boot, gpu) for boot in boots if boot.key.gpu in same), fault
+
+
+def remember(
+    boot: ServerStart, file: Path | None = None, *, on_cpu: bool = False, patience_seconds: float = 2.0
+) -> str | None:
+    """Add a boot; one line where it could not be kept (a read-only home, a full disk, a lock that somebody holds for
+    longer than `patience_seconds`), else None. `on_cpu` as in `recall`."""
+    file = calibration_file() if file is None else file
+    if on_cpu:
+        boot = _named(boot, _CPU + boot.key.gpu)
+    try:
+        with locked_folder(file.parent, file.with_suffix(".lock").name, patience_seconds) as folder:
+            boots = _parsed(read_in(folder, file.name, LARGEST_BYTES)) or []
+            kept = [asdict(each) for each in with_newest(boots, boot)]
+            content = json.dumps({"schema": SCHEMA, "boots": kept}, indent=1)
+            replace_in(folder, file.name, content.encode())
+    except OSError as error:
+        return f"calibration is not kept in {file}: {error.strerror or error}"
+    return None
+
+
+def with_newest(boots: Sequence[ServerStart], boot: ServerStart) -> list[ServerStart]:
+    """`boots`, the oldest first, and `boot`. Of its key and flags the last few are kept, of all the last few hundred;
+    starts that measured the same are several starts all the same."""
+    alike = [place for place, each in enumerate(boots) if (each.key, each.flags) == (boot.key, boot.flags)]
+    forgotten = set(alike[: max(len(alike) - BOOTS_PER_DEPLOYMENT + 1, 0)])
+    kept = [each for place, each in enumerate(boots) if place not in forgotten]
+    return [*kept[-MOST_BOOTS + 1 :], boot]
+
+
+def _named(boot: ServerStart, gpu: str) -> ServerStart:
+    return replace(boot, key=replace(boot.key, gpu=gpu))
+
+
+def _card_name(name: str) -> str:
+    """The catalogue's name of a card; the name itself where the catalogue has no such card."""
+    card = card_for_nvml_name(name)
+    if card is not None:
+        return card.name
+    try:
+        return find_gpu(name).name
+    except BadInputError:
+        return name
+
+
+def _read(file: Path) -> tuple[list[ServerStart], str | None]:
+    try:
+        with opened_folder(file.parent) as folder:
+            data = read_in(folder, file.name, LARGEST_BYTES)
+    except FileNotFoundError:
+        return [], None
+    except OSError as error:
+        return [], f"calibration file {file} is not used: {error.strerror or error}"
+    boots = _parsed(data)
+    if boots is None:
+        return (
+            [],
+            f"calibration file {file} is not one of ours and is not used; the next server start replaces it",
+        )
+    return boots, None
+
+
+def _parsed(data: bytes | None) -> list[ServerStart] | None:
+    """None for what no server wrote, or too much of it."""
+    try:
+        found = json.loads(data or b"")
+        if found["schema"] != SCHEMA:
+            raise ValueError
+        return [_boot(values) for values in found["boots"]]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _boot(values: Mapping[str, Any]) -> ServerStart:
+    """ValueError, TypeError or KeyError for what no server wrote."""
+    boot = ServerStart(**{**values, "key": ServerStartKey(**values["key"])})
+    numbers = (boot.predicted_used_bytes, boot.used_bytes, boot.key.tensor_parallel_size)
+    texts = (boot.flags, boot.on, boot.key.gpu, boot.key.vllm_version, boot.key.architecture)
+    if not all(type(each) is int and each >= 0 for each in numbers) or not all(
+        type(each) is str for each in texts
+    ):
+        raise ValueError
+    return boot

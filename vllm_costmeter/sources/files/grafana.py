@@ -1,0 +1,18 @@
+"""The grafana/ folder of the installed version: dashboards, provisioning, Prometheus configuration, compose file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[2]
+INSTALLED, CHECKOUT = PACKAGE / "grafana", PACKAGE.parent / "grafana"
+"""Where a wheel puts it, and where it is when the package runs from its repository."""
+
+
+def grafana_files(folders: tuple[Path, ...] = (INSTALLED, CHECKOUT)) -> dict[str, str]:
+    """Path below grafana/ -> text, sorted; from the first folder that is there. FileNotFoundError where none is."""
+    for folder in folders:
+        if folder.is_dir():
+            files = sorted(path for path in folder.rglob("*") if path.is_file())
+            return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in files}
+    raise FileNotFoundError(f"this installation lacks its grafana folder: {folders[0]}")

@@ -1,0 +1,52 @@
+"""AMD SMI's numbers as a sample in base units: pure, so that a literal tests it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vllm_costmeter.core.gpu.reading import GpuSample, ProcessMemory
+
+MEGABYTE = 1 << 20
+"""amdsmi_vram_usage_t is documented in MB and filled from bytes / (1024 * 1024): amd_smi.cc of ROCm 6.2.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawAmdSmi:
+    """What AMD SMI answered for one GPU, in its own units; None where it answered with "not supported" and the like."""
+
+    vram_total_mb: int | None = None
+    vram_used_mb: int | None = None
+    processes: tuple[tuple[int, int | None], ...] | None = None
+    """(pid, bytes of VRAM)."""
+    socket_power_watts: int | None = None
+    gfx_activity_percent: int | None = None
+    energy_ticks: int | None = None
+    microjoules_per_tick: float | None = None
+    """Told with every answer: 15.3 in rocm_smi.cc of ROCm 6.2.2, where 2^-16 J would be 15.259."""
+
+    @property
+    def silent(self) -> bool:
+        """True when nothing at all was answered."""
+        return self == RawAmdSmi()
+
+
+def parse(raw: RawAmdSmi) -> GpuSample:
+    """The sample in bytes, watts, joules and ratios. AMD SMI tells no reserve: used is what it says."""
+    total = None if raw.vram_total_mb is None else raw.vram_total_mb * MEGABYTE
+    used = None if raw.vram_used_mb is None else raw.vram_used_mb * MEGABYTE
+    known_energy = raw.energy_ticks is not None and raw.microjoules_per_tick
+    return GpuSample(
+        memory_total_bytes=total,
+        memory_used_bytes=used,
+        memory_free_bytes=None if total is None or used is None else max(total - used, 0),
+        processes=None
+        if raw.processes is None
+        else tuple(ProcessMemory(pid, held) for pid, held in raw.processes),
+        power_watts=None if raw.socket_power_watts is None else float(raw.socket_power_watts),
+        utilization_ratio=None
+        if raw.gfx_activity_percent is None
+        else min(raw.gfx_activity_percent / 100, 1.0),
+        energy_counter_joules=(raw.energy_ticks or 0) * (raw.microjoules_per_tick or 0.0) / 1e6
+        if known_energy
+        else None,
+    )

@@ -1,0 +1,77 @@
+"""The GPUs of this server, read through NVML once a second: what a meter asks for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+
+from vllm_costmeter.core.gpu.bounds import LeftOut
+from vllm_costmeter.core.gpu.device import GpuDevice, UsedGpus
+from vllm_costmeter.sources.catalogue.load import card_for_nvml_name
+from vllm_costmeter.sources.gpu.nvml import NvmlDriver
+from vllm_costmeter.sources.gpu.process_tree import ProcessTree
+from vllm_costmeter.sources.gpu.reader import INTERVAL_SECONDS, STALE_SECONDS, GpuReader
+from vllm_costmeter.sources.gpu.visible_devices import used_gpus_here
+
+
+def gpus_of_server(
+    devices: Sequence[GpuDevice],
+    environ: Mapping[str, str],
+    count: int | None,
+    device_ids: Sequence[int] | None = None,
+    *,
+    may_be_elsewhere: bool = False,
+) -> UsedGpus:
+    """The GPUs that `environ`, the number of local ranks and `--device-ids` leave to a server that runs: as many as it
+    has ranks, or it is said that some are missing, unless they may be on other machines."""
+    used = used_gpus_here(devices, environ, count, device_ids)
+    if used.problem is None and not may_be_elsewhere and count is not None and len(used.gpus) < count:
+        seen = "none" if not used.gpus else f"only {len(used.gpus)}"
+        problem = (
+            f"{seen} of this server's {count} GPU{'s' * (count > 1)} found among the driver's {len(devices)}"
+        )
+        return UsedGpus(used.gpus, problem, "gpu_missing")
+    return used
+
+
+def nvml_source(
+    local_gpus: int | None,
+    *,
+    device_ids: Sequence[int] | None = None,
+    may_be_elsewhere: bool = False,
+    root_pid: int | None = None,
+    left_out: Callable[[str, LeftOut], None] = lambda gpu, what: None,
+    environ: Mapping[str, str] = os.environ,
+    interval_seconds: float = INTERVAL_SECONDS,
+    stale_seconds: float = STALE_SECONDS,
+) -> GpuReader:
+    """Starts reading and returns at once, with or without a driver.
+
+    `local_gpus`: ranks on this machine (tensor x pipeline x local data parallel), None for all visible GPUs.
+    `device_ids`: the driver's indices that vLLM resolved `--device-ids` to; None without that flag.
+    `may_be_elsewhere`: whether some of those ranks may run on other machines.
+    `root_pid`: the top of this server's processes, by default this one; a child API server passes its parent's.
+    `left_out` is told, on the reader's thread, what the driver said and cannot be, with the GPU's label.
+    """
+    return GpuReader(
+        NvmlDriver,
+        lambda devices: gpus_of_server(
+            devices, environ, local_gpus, device_ids, may_be_elsewhere=may_be_elsewhere
+        ),
+        ProcessTree(root_pid).owns,
+        left_out=left_out,
+        rated_watts=rated_watts,
+        interval_seconds=interval_seconds,
+        stale_seconds=stale_seconds,
+    )
+
+
+@lru_cache(maxsize=64)
+def rated_watts(name: str) -> float | None:
+    """Of the GPU that NVML calls so, by the catalogue; None where it is not there or the user's file cannot be read."""
+    try:
+        card = card_for_nvml_name(name)
+    except Exception:  # noqa: BLE001 the price says so; a bound has others to stand on
+        return None
+    return None if card is None else card.tdp_watts

@@ -1,0 +1,63 @@
+"""The GPU of a check: named, described by its memory, or found in this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from vllm_costmeter.core.engine.args import ParallelConfig
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.gpu.group import LARGEST_GIB, SMALLEST_GIB, GpuGroup
+from vllm_costmeter.core.memory.byte_range import GIB
+from vllm_costmeter.sources.catalogue.load import find_gpu
+from vllm_costmeter.sources.gpu.text import split_count
+
+
+def chosen_gpu(
+    name: str | None,
+    memory_gib: float | None,
+    layout: ParallelConfig,
+    *,
+    is_spread: bool = False,
+    device_ids: Sequence[int | str] | None = None,
+) -> GpuGroup:
+    """`name` may carry a count ("H100 SXM:8"); without one there are as many cards as the layout needs.
+
+    `memory_gib` alone describes an unnamed card, with a name it replaces the catalogue's memory. `is_spread`: other
+    machines have more of them. `device_ids`: as `--device-ids` names GPUs of this one. BadInputError for an
+    unknown name, a count below what the layout needs, and where neither is given and no GPU is found here.
+    """
+    if name is not None and not isinstance(name, str):
+        raise BadInputError(f"the GPU must be named by text such as 'H100 SXM:8', got {name!r:.80}")
+    if memory_gib is not None and not _is_memory(memory_gib):
+        raise BadInputError(
+            f"a GPU's memory must be {SMALLEST_GIB} to {LARGEST_GIB} GiB, got {memory_gib!r:.80}"
+        )
+    needed = layout.world_size
+    if name is not None:
+        gpu = _named(name, memory_gib, needed)
+        if needed > gpu.count and not is_spread:
+            enough = f"{split_count(name)[0]}:{needed}"
+            raise BadInputError(
+                f"{layout.needs()}, {name!r} names {gpu.count}: say {enough!r} or lower the flag"
+            )
+        return gpu if needed <= gpu.count else replace(gpu, count=needed)
+    if memory_gib is not None:
+        return GpuGroup(f"GPU of {memory_gib:g} GiB", round(memory_gib * GIB), needed, source="flag")
+    from vllm_costmeter.sources.gpu.local import local_gpus
+
+    return local_gpus(needed, device_ids=device_ids)[0]
+
+
+def _named(name: str, memory_gib: float | None, needed: int) -> GpuGroup:
+    bare, count = split_count(name)
+    card = find_gpu(bare)
+    is_stated = bare.strip() != name.strip()
+    if memory_gib is not None:
+        card = replace(card, memory_bytes=round(memory_gib * GIB))
+    gpu = replace(card.as_gpu(count if is_stated else needed), is_count_stated=is_stated)
+    return gpu if memory_gib is None else replace(gpu, source="flag", memory_bytes_range=None)
+
+
+def _is_memory(value: object) -> bool:
+    return type(value) in (int, float) and SMALLEST_GIB <= value <= LARGEST_GIB  # type: ignore[operator]

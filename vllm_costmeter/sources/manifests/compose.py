@@ -1,0 +1,90 @@
+"""Compose files -> the vLLM servers that their services start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from vllm_costmeter.sources.manifests.place import Place, Word
+from vllm_costmeter.sources.manifests.server import DeclaredServer, server_words
+from vllm_costmeter.sources.manifests.shell import commands, expand
+from vllm_costmeter.sources.manifests.yaml_tree import Node
+
+_DOLLARS = "\x00"
+"""Stands for an escaped dollar (`$$`) while variables are put in."""
+
+
+def compose_servers(document: Node, seen: list[str]) -> Iterator[DeclaredServer]:
+    """The servers of one Compose file; names of services that are none go to `seen`.
+
+    Variables take the default that the file gives (`${MODEL:-org/name}`); one without is a placeholder.
+    """
+    services = document.get("services")
+    for name, service in services.mapping("services").items() if services is not None else ():
+        title = f"service {name}"
+        seen.append(title)
+        words = _service_words(service)
+        if words is None:
+            continue
+        gpus = _gpus(service)
+        anchor = service.get("command") or service
+        yield DeclaredServer(
+            name=title,
+            place=Place(anchor.place.file, words[0].line if words else anchor.place.line),
+            words=words,
+            gpus=gpus[0] if gpus else None,
+            gpus_line=gpus[1] if gpus else None,
+        )
+
+
+def _service_words(service: Node) -> tuple[Word, ...] | None:
+    entrypoint, arguments = _words(service, "entrypoint"), _words(service, "command")
+    found = server_words([*entrypoint, *arguments], {})
+    if found is not None or entrypoint:
+        return found
+    image = service.get("image")
+    if image is None or "vllm" not in _put_in(image.string("image")):
+        return None
+    if arguments and arguments[0].text == "serve":
+        arguments = arguments[1:]
+    starts_other = bool(arguments) and re.fullmatch(r"(/.*/)?(ba|da)?sh|python[\d.]*|vllm", arguments[0].text)
+    return None if starts_other else tuple(arguments)
+
+
+def _words(service: Node, key: str) -> list[Word]:
+    """Compose splits a string as a shell would, but asks none."""
+    node = service.get(key)
+    if node is None:
+        return []
+    if node.text is not None:
+        split = commands(_put_in(node.text).replace("\n", " "), {}, node.text_line)
+        return [word for command in split for word in command]
+    return [Word(_put_in(item.string(f"an item of {key}")), item.text_line) for item in node.sequence(key)]
+
+
+def _put_in(text: str) -> str:
+    return expand(text.replace("$$", _DOLLARS), {}).replace(_DOLLARS, "$")
+
+
+def _gpus(service: Node) -> tuple[int, int] | None:
+    """(number, line) of reserved GPUs; None where the file says none, or all of the machine's."""
+    short = service.get("gpus")
+    if short is not None and short.text is not None:
+        return _count(short)
+    devices = short or service.get("deploy", "resources", "reservations", "devices")
+    for device in devices.sequence("devices") if devices is not None else ():
+        count, identifiers = device.get("count"), device.get("device_ids")
+        if identifiers is not None:
+            return len(identifiers.sequence("device_ids")), identifiers.place.line
+        if count is not None:
+            return _count(count)
+    return None
+
+
+def _count(node: Node) -> tuple[int, int] | None:
+    text = _put_in(node.string("count")).strip()
+    if text in ("all", "-1"):
+        return None
+    if not re.fullmatch(r"\d{1,5}", text) or int(text) < 1:
+        raise node.place.fault(f"the number of GPUs must be a whole number or all, got {text[:40]!r}")
+    return int(text), node.place.line

@@ -1,0 +1,217 @@
+"""Kubernetes manifests -> the vLLM servers that their containers start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from vllm_costmeter.sources.manifests.cards import CARD_LABELS, INSTANCE_LABELS, cards_of
+from vllm_costmeter.sources.manifests.place import Place, Word
+from vllm_costmeter.sources.manifests.server import DeclaredServer, server_words
+from vllm_costmeter.sources.manifests.yaml_tree import Node
+
+GPU_RESOURCES = ("nvidia.com/gpu", "amd.com/gpu", "nvidia.com/gpu.shared")
+_POD_TEMPLATES: Mapping[str, tuple[str, ...]] = {
+    "Pod": ("spec",),
+    "Deployment": ("spec", "template", "spec"),
+    "StatefulSet": ("spec", "template", "spec"),
+    "ReplicaSet": ("spec", "template", "spec"),
+    "DaemonSet": ("spec", "template", "spec"),
+    "Job": ("spec", "template", "spec"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
+}
+_REFERENCE = re.compile(r"\$\(([A-Za-z_]\w*)\)")
+_OWN_OF_KSERVE = ("--model_name", "--model_dir", "--model_id", "--model_revision", "--backend", "--task")
+"""Flags of KServe's Hugging Face server, which hands every other flag to vLLM
+(kserve/python/huggingfaceserver/__main__.py)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pod:
+    """A pod template: its spec, and how many such pods serve one replica together."""
+
+    owner: str
+    spec: Node
+    pods: int = 1
+    variables: Mapping[str, str] | None = None
+
+
+def kubernetes_servers(document: Node, seen: list[str]) -> Iterator[DeclaredServer]:
+    """The servers of one object (or of the objects of a List); names of containers that are none go to `seen`."""
+    kind = document.get("kind")
+    if kind is None:
+        return
+    if kind.string("kind") == "List" and (items := document.get("items")) is not None:
+        for item in items.sequence("items"):
+            yield from kubernetes_servers(item, seen)
+        return
+    name = document.get("metadata", "name") or document.get("metadata", "generateName")
+    owner = f"{kind.text} {name.text}" if name is not None and name.text else f"{kind.text}"
+    for pod in _pods(document, kind.text or "", owner):
+        yield from _servers_of_pod(pod, seen)
+
+
+def _pods(document: Node, kind: str, owner: str) -> Iterator[_Pod]:
+    if kind == "InferenceService":
+        predictor = document.get("spec", "predictor")
+        if predictor is None:
+            raise document.place.fault(f"{owner}: spec.predictor is missing")
+        yield _Pod(owner, predictor)
+    elif kind == "LeaderWorkerSet":
+        template = document.get("spec", "leaderWorkerTemplate")
+        if template is None:
+            raise document.place.fault(f"{owner}: spec.leaderWorkerTemplate is missing")
+        size = template.get("size")
+        pods = _count(size, "size") if size is not None else 1
+        for part in ("leaderTemplate", "workerTemplate"):
+            spec = template.get(part, "spec")
+            if spec is not None:
+                yield _Pod(owner, spec, pods, {"LWS_GROUP_SIZE": str(pods)})
+    elif kind in _POD_TEMPLATES:
+        path = _POD_TEMPLATES[kind]
+        spec = document.get(*path)
+        if spec is None:
+            raise document.place.fault(f"{owner}: {'.'.join(path)} is missing")
+        yield _Pod(owner, spec)
+
+
+def _servers_of_pod(pod: _Pod, seen: list[str]) -> Iterator[DeclaredServer]:
+    labels = list(_labels(pod.spec))
+    containers = pod.spec.get("containers")
+    model = pod.spec.get("model")
+    if containers is None and model is None:
+        raise pod.spec.place.fault(f"{pod.owner}: containers is missing")
+    for number, container in enumerate(containers.sequence("containers") if containers is not None else ()):
+        name = container.get("name")
+        title = f"{pod.owner}, container {name.text if name is not None and name.text else number}"
+        seen.append(title)
+        yield from _server(pod, container, title, _container_words(container, pod.variables or {}), labels)
+    if model is not None:
+        yield from _server(pod, model, f"{pod.owner}, predictor model", _kserve_words(model), labels)
+
+
+def _server(
+    pod: _Pod, container: Node, title: str, words: tuple[Word, ...] | None, labels: list[tuple[str, str]]
+) -> Iterator[DeclaredServer]:
+    if words is None:
+        return
+    gpus = _gpus(container)
+    cards, fault = cards_of(labels)
+    anchor = container.get("args") or container.get("command") or container
+    yield DeclaredServer(
+        name=title,
+        place=Place(anchor.place.file, words[0].line if words else anchor.place.line),
+        words=words,
+        gpus=gpus[0] * pod.pods if gpus else None,
+        gpus_line=gpus[1] if gpus else None,
+        cards=cards,
+        card_fault=fault,
+    )
+
+
+def _container_words(container: Node, given: Mapping[str, str]) -> tuple[Word, ...] | None:
+    variables = {**given, **_environment(container)}
+    command = [_expanded(word, variables) for word in _words(container, "command")]
+    arguments = [_expanded(word, variables) for word in _words(container, "args")]
+    found = server_words([*command, *arguments], variables)
+    if found is not None or command:
+        return found
+    image = container.get("image")
+    if image is None or "vllm" not in image.string("image"):
+        return None
+    if arguments and arguments[0].text == "serve":
+        arguments = arguments[1:]
+    starts_other = bool(arguments) and re.fullmatch(r"(/.*/)?(ba|da)?sh|python[\d.]*|vllm", arguments[0].text)
+    return None if starts_other else tuple(arguments)
+
+
+def _kserve_words(model: Node) -> tuple[Word, ...] | None:
+    """Words of `predictor.model` in the formats that vLLM serves; None for another format (sklearn, onnx)."""
+    form = model.get("modelFormat", "name")
+    if form is None or form.string("modelFormat.name").casefold() not in ("huggingface", "vllm"):
+        return None
+    given = [_expanded(word, _environment(model)) for word in _words(model, "args")]
+    source = model.get("storageUri") or model.get("storage", "path")
+    named: Word | None = None
+    if source is not None:
+        uri = source.string("storageUri")
+        named = Word(uri.removeprefix("hf://"), source.place.line)
+    words: list[Word] = []
+    pending = iter(given)
+    for word in pending:
+        name, equals, value = word.text.partition("=")
+        if name.replace("-", "_").replace("__", "--", 1) not in _OWN_OF_KSERVE:
+            words.append(word)
+            continue
+        own = Word(value, word.line) if equals else next(pending, Word("", word.line))
+        if name.endswith(("model_id", "model-id")):
+            named = own
+        elif name.endswith(("model_revision", "model-revision")):
+            words += [Word("--revision", own.line), own]
+    if named is None:
+        raise model.place.fault("storageUri or --model_id is missing: it names the model")
+    return (named, *words)
+
+
+def _words(container: Node, key: str) -> list[Word]:
+    node = container.get(key)
+    if node is None:
+        return []
+    return [Word(item.string(f"an item of {key}"), item.text_line) for item in node.sequence(key)]
+
+
+def _expanded(word: Word, variables: Mapping[str, str]) -> Word:
+    """`$(NAME)` as Kubernetes expands it in command and args; what has no value stays."""
+    return Word(_REFERENCE.sub(lambda match: variables.get(match[1], match[0]), word.text), word.line)
+
+
+def _environment(container: Node) -> dict[str, str]:
+    """Variables whose value stands in the file."""
+    found: dict[str, str] = {}
+    entries = container.get("env")
+    for entry in entries.sequence("env") if entries is not None else ():
+        name, value = entry.get("name"), entry.get("value")
+        if name is not None and value is not None:
+            text = value.string("a value of env")
+            found[name.string("a name of env")] = _REFERENCE.sub(lambda m: found.get(m[1], m[0]), text)
+    return found
+
+
+def _gpus(container: Node) -> tuple[int, int] | None:
+    """(number, line) of the container's GPUs."""
+    for section in ("limits", "requests"):
+        table = container.get("resources", section)
+        for key, value in table.mapping(f"resources.{section}").items() if table is not None else ():
+            if key in GPU_RESOURCES or key.startswith("nvidia.com/mig-"):
+                return _count(value, key), value.place.line
+    return None
+
+
+def _count(node: Node, what: str) -> int:
+    text = node.string(what).strip()
+    if not re.fullmatch(r"\d{1,5}", text) or int(text) < 1:
+        raise node.place.fault(f"{what} must be a whole number above 0, got {text[:40]!r}")
+    return int(text)
+
+
+def _labels(spec: Node) -> Iterator[tuple[str, str]]:
+    """Labels that the pod's node must have, by nodeSelector and required affinity."""
+    selector = spec.get("nodeSelector")
+    for key, value in selector.mapping("nodeSelector").items() if selector is not None else ():
+        yield key, value.string(f"nodeSelector {key}")
+    required = spec.get("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+    terms = required.get("nodeSelectorTerms") if required is not None else None
+    for term in terms.sequence("nodeSelectorTerms") if terms is not None else ():
+        expressions = term.get("matchExpressions")
+        for expression in expressions.sequence("matchExpressions") if expressions is not None else ():
+            label, operator, values = (
+                expression.get("key"),
+                expression.get("operator"),
+                expression.get("values"),
+            )
+            if label is None or values is None or (operator is not None and operator.text != "In"):
+                continue
+            if label.text in CARD_LABELS or label.text in INSTANCE_LABELS:
+                for value in values.sequence("values"):
+                    yield label.text, value.string("values")

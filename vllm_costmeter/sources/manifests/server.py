@@ -1,0 +1,100 @@
+"""One vLLM server as a deployment file declares it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from vllm_costmeter.sources.manifests.place import Place, Word
+from vllm_costmeter.sources.manifests.shell import commands
+from vllm_costmeter.sources.serve_args.command import start_of_flags
+from vllm_costmeter.sources.serve_args.flag_names import SEVERAL_VALUES
+from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS
+
+_PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*?\}\}|<[A-Za-z][\w. -]*>")
+_SHELLS = ("sh", "bash", "dash", "ash", "zsh")
+_READ_FLAGS = frozenset(
+    ["--model", "--revision", "--config"]
+    + [f"--{flag.name}" for flag in MEMORY_FLAGS if flag.read is not None]
+    + [flag.short for flag in MEMORY_FLAGS if flag.short and flag.read is not None]
+)
+"""Flags whose value decides the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredServer:
+    """A container that starts vLLM."""
+
+    name: str
+    """As people say it: "Deployment llama, container vllm"."""
+    place: Place
+    words: tuple[Word, ...]
+    """Model and flags, as behind `vllm serve`."""
+    gpus: int | None = None
+    """GPUs that the whole deployment of one replica is given; None where the file gives no number."""
+    gpus_line: int | None = None
+    cards: tuple[str, ...] = ()
+    """Catalogue names of the cards it may run on, the smallest first; empty where the file names none."""
+    card_fault: str | None = None
+    """Why the card that the file does name could not be told."""
+
+    def place_of(self, message: str) -> Place:
+        """The line of the word that a fault's message begins with or names, else the container's own."""
+        flags = re.findall(r"--?[A-Za-z][\w-]*", message.replace("_", "-"))
+        for word in self.words:
+            if word.text.partition("=")[0].replace("_", "-") in flags:
+                return Place(self.place.file, word.line)
+        return self.place
+
+
+def server_words(command: Sequence[Word], variables: Mapping[str, str]) -> tuple[Word, ...] | None:
+    """Model and flags of a container's command, a script of a shell included; None where it starts no vLLM server."""
+    shell = _script(command)
+    candidates = [list(command)] if shell is None else commands(shell.text, variables, shell.line)
+    for words in candidates:
+        at = start_of_flags([word.text for word in words])
+        if at is not None:
+            return tuple(words[at:])
+    return None
+
+
+def _script(command: Sequence[Word]) -> Word | None:
+    """The text behind `sh -c`, None where no shell is asked."""
+    if not command or command[0].text.rsplit("/", 1)[-1] not in _SHELLS:
+        return None
+    for flag, script in pairwise(command):
+        if re.fullmatch(r"-[a-z]*c", flag.text):
+            return script
+    return None
+
+
+def reject_placeholders(server: DeclaredServer) -> None:
+    """A fault where the model, or a flag that decides the answer, still has a placeholder for a value."""
+    found = placeholder(server.words)
+    if found is not None:
+        word, what = found
+        raise Place(server.place.file, word.line).fault(
+            f"{server.name}: {what}: render the file or put its value there"
+        )
+
+
+def placeholder(words: Sequence[Word]) -> tuple[Word, str] | None:
+    """The first word that still has a placeholder where the answer needs a value, and what it stands for."""
+    flag = ""
+    for word in words:
+        name, equals, value = word.text.partition("=")
+        is_flag = word.text.startswith("-")
+        decides = (is_flag and equals and name.replace("_", "-") in _READ_FLAGS) or (
+            not is_flag and (not flag or flag in _READ_FLAGS)
+        )
+        found = _PLACEHOLDER.search(value if is_flag else word.text)
+        if decides and found:
+            what = name if is_flag else flag or "the model"
+            return word, f"{found[0]} is a placeholder for {what}"
+        if is_flag:
+            flag = "" if equals else name.replace("_", "-")
+        elif flag.removeprefix("--") not in SEVERAL_VALUES:
+            flag = ""
+    return None

@@ -1,0 +1,119 @@
+"""YAML -> a tree of texts that know their line. The only file that imports a YAML library.
+
+Nothing is constructed from tags, numbers stay the text they are, and aliases are expanded within a bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.sources.manifests.place import Place
+
+LARGEST_BYTES = 1 << 20  # Kubernetes keeps no object above 1.5 MiB (etcd's limit)
+MOST_NODES = 50_000
+DEEPEST = 100
+
+INSTALL_HINT = "reading YAML needs PyYAML: pip install 'vllm-costmeter[deploy]'"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A scalar (`text`), a table or a list; the other two are None. An empty value or null is no node at all."""
+
+    place: Place
+    text: str | None = None
+    table: Mapping[str, Node] | None = None
+    items: Sequence[Node] | None = None
+    text_line: int = 0
+    """The file's line of the first line of `text`: the next one for a block scalar (`|`)."""
+    kind: str = ""
+    """What YAML takes `text` for: str, int, float, bool."""
+
+    def get(self, *path: str) -> Node | None:
+        """The node under these keys, None where one is absent. A fault where something on the way is no table."""
+        node: Node | None = self
+        for depth, key in enumerate(path):
+            if node is None:
+                return None
+            if node.table is None:
+                raise node.place.fault(f"{'.'.join(path[:depth]) or 'this'} must be a mapping")
+            node = node.table.get(key)
+        return node
+
+    def string(self, what: str) -> str:
+        if self.text is None:
+            raise self.place.fault(f"{what} must be a string")
+        return self.text
+
+    def sequence(self, what: str) -> Sequence[Node]:
+        if self.items is None:
+            raise self.place.fault(f"{what} must be a list")
+        return self.items
+
+    def mapping(self, what: str) -> Mapping[str, Node]:
+        if self.table is None:
+            raise self.place.fault(f"{what} must be a mapping")
+        return self.table
+
+
+def documents(data: bytes, file: str) -> list[Node]:
+    """Every document that is not empty. A fault (exit 2) with file and line for what is no YAML."""
+    try:
+        import yaml
+    except ImportError:
+        raise BadInputError(INSTALL_HINT) from None
+    if len(data) > LARGEST_BYTES:
+        raise BadInputError(f"{file}: larger than {LARGEST_BYTES >> 20} MiB, so it is no deployment file")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Place(file, data.count(b"\n", 0, error.start) + 1).fault("is not UTF-8") from None
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        composed = list(yaml.compose_all(text, Loader=loader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        what = " ".join(str(error.problem or error.context or "a fault").split())
+        raise Place(file, mark.line + 1 if mark else 1).fault(f"is no valid YAML: {what[:120]}") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        what = " ".join(str(error).split())[:120]
+        raise Place(file, 1).fault(f"is no valid YAML: {what}") from None
+    tree = _Tree(file)
+    nodes = [tree.node(each, 0) for each in composed if each is not None]
+    return [node for node in nodes if node is not None]
+
+
+class _Tree:
+    """Turns the library's nodes into ours, counting as it goes: an alias may stand for a million nodes."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._count = 0
+
+    def node(self, raw: Any, depth: int) -> Node | None:
+        place = Place(self._file, raw.start_mark.line + 1)
+        self._count += 1
+        if self._count > MOST_NODES or depth > DEEPEST:
+            raise place.fault(
+                f"more than {MOST_NODES} values or {DEEPEST} levels, so it is no deployment file"
+            )
+        if raw.id == "scalar":
+            if raw.tag.endswith(":null") and not raw.style:
+                return None
+            below = 1 if raw.style in ("|", ">") else 0
+            kind = raw.tag.rpartition(":")[2]
+            return Node(place, text=raw.value, text_line=place.line + below, kind=kind)
+        if raw.id == "sequence":
+            items = [self.node(item, depth + 1) for item in raw.value]
+            return Node(place, items=tuple(item for item in items if item is not None))
+        table: dict[str, Node] = {}
+        for key, value in raw.value:
+            if key.id != "scalar":
+                raise place.fault("a mapping's keys must be plain: is this a template that was not rendered?")
+            found = self.node(value, depth + 1)
+            if found is not None:
+                table[key.value] = found
+        return Node(place, table=table)

@@ -1,0 +1,1 @@
+"""MODEL as people write it -> a model."""

@@ -1,0 +1,46 @@
+"""`--speculative-config` -> the model with what it loads beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.model.drafter import Drafter
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.sources.model_config import model_from_config, read_json_object
+from vllm_costmeter.sources.models.open import open_model
+
+_EAGLE = "EagleLlamaForCausalLM"
+
+
+def with_drafter(model: Model, engine_args: EngineArgs, open_: Callable[[str], Model] = open_model) -> Model:
+    """The model as it is where nothing is loaded, or nothing that is known: `fit` then says so.
+
+    Prediction layers are the model's own; a draft model or an EAGLE head is opened as a model is. Errors as
+    `open_model`'s.
+    """
+    asked = engine_args.speculative_config
+    if asked is None:
+        return model
+    method, name = asked.get("method"), asked.get("model")
+    if isinstance(method, str) and method.endswith("mtp") and name is None:
+        return model if model.prediction is None else model.drafted_by(model.prediction, asked)
+    if not isinstance(name, str) or method not in (None, "draft_model", "eagle", "eagle3"):
+        return model
+    draft = _eagle_head(name) if method == "eagle" else open_(name)
+    is_head = "Eagle" in draft.architecture
+    if draft.not_understood is not None or is_head != (method in ("eagle", "eagle3")):
+        return model
+    return model.drafted_by(Drafter(draft.weights, draft.dtype, draft.attention.layers), asked)
+
+
+def _eagle_head(name: str) -> Model:
+    """EAGLE's files name the architecture of the model that they draft for; only Llama's heads are known."""
+    path = Path(name)
+    file = path / "config.json" if path.is_dir() else path
+    values = read_json_object(file)
+    names = values.get("architectures")
+    if names == ["LlamaForCausalLM"]:
+        values = {**values, "architectures": [_EAGLE]}
+    return model_from_config(values, name)

@@ -1,0 +1,69 @@
+"""A model on this machine's disk: a folder, one config.json, or a GGUF file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.sources.checkpoint.gguf import read_gguf
+from vllm_costmeter.sources.checkpoint.gguf_files import (
+    model_of_type,
+    only_model,
+    projector_beside,
+    read_parts,
+)
+from vllm_costmeter.sources.checkpoint.local import checkpoint_in
+from vllm_costmeter.sources.checkpoint.model import model_of, model_of_gguf
+from vllm_costmeter.sources.model_config import SENTENCE_TRANSFORMERS, read_json_object, read_model
+
+
+def local_model(path: Path, name: str | None = None) -> Model:
+    """The model in a folder (config.json, weights if any), one config.json, or a GGUF file (`folder:Q4_K_M` names one).
+
+    A folder that holds one GGUF model and no other weights is that model.
+    """
+    name = name or str(path)
+    if path.is_dir():
+        return _model_in(path, name)
+    gguf = gguf_named(path)
+    if gguf is not None:
+        return gguf_model(gguf, name)
+    return model_of(read_json_object(path), name) if path.is_file() else read_model(path, name)
+
+
+def _model_in(folder: Path, name: str) -> Model:
+    config, quantization = folder / "config.json", folder / "hf_quant_config.json"
+    contents = checkpoint_in(folder)
+    has_weights = contents is not None or any(folder.glob("*.bin"))
+    gguf = None if has_weights else only_model(folder)
+    if gguf is not None:
+        return gguf_model(gguf, name)
+    if not config.is_file():
+        return read_model(folder, name)
+    return model_of(
+        read_json_object(config),
+        name,
+        contents,
+        hf_quant_config=read_json_object(quantization) if quantization.is_file() else None,
+        is_embedder=(folder / SENTENCE_TRANSFORMERS).is_file(),
+    )
+
+
+def gguf_named(path: Path) -> Path | None:
+    """The GGUF file that a path names, itself or as `folder:Q4_K_M`; None where it names none."""
+    if path.suffix == ".gguf" and path.is_file():
+        return path
+    folder, _, quantization = str(path).rpartition(":")
+    return model_of_type(Path(folder), quantization) if folder and Path(folder).is_dir() else None
+
+
+def gguf_model(file: Path, name: str, config: Mapping[str, Any] | None = None) -> Model:
+    """The model of a GGUF file (all parts of a split one) and of `config`, by default the config.json beside it."""
+    beside = file.parent / "config.json"
+    if config is None and beside.is_file():
+        config = read_json_object(beside)
+    found = read_parts(file)
+    projector = projector_beside(file, found)
+    return model_of_gguf(found, name, config, None if projector is None else read_gguf(projector))

@@ -1,0 +1,1 @@
+"""Plans to rent or buy, as people write them."""

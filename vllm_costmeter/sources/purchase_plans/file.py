@@ -1,0 +1,72 @@
+"""Plans in a TOML file: `[[plan]]` with a name and `[[plan.use]]` tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from vllm_costmeter.core.economics.use_request import PlanRequest, UseRequest
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.pricing.money import above_zero, at_least_zero, share
+from vllm_costmeter.sources.catalogue.rows import reject_unknown
+from vllm_costmeter.sources.files.toml import read_toml
+
+_OWNED: Mapping[str, Callable[[Any, str], Any]] = {
+    "purchase_usd": above_zero,
+    "lifetime_years": above_zero,
+    "residual_usd": at_least_zero,
+    "electricity_usd_per_kwh": at_least_zero,
+    "watts": above_zero,
+    "idle_watts": at_least_zero,
+    "pue": above_zero,
+    "overhead_usd_per_month": at_least_zero,
+}
+_NUMBERS: Mapping[str, Callable[[Any, str], Any]] = {
+    "hours": above_zero,
+    "usd_per_gpu_hour": above_zero,
+    "usd_per_hour": above_zero,
+    "tokens_per_second": above_zero,
+    "tokens": above_zero,
+}
+_KEYS = ("gpu", "purpose", "utilization", *_NUMBERS, *_OWNED)
+
+
+def read_plans(file: Path) -> list[PlanRequest]:
+    """Every plan of the file. BadInputError names the file, the plan and the key."""
+    values = read_toml(file, "plan file")
+    reject_unknown(values, ("plan",), str(file))
+    plans = _tables(values.get("plan"), f"{file}: [[plan]]")
+    return [_plan(plan, f"{file}: plan {number}") for number, plan in enumerate(plans, 1)]
+
+
+def _plan(values: Mapping[str, Any], where: str) -> PlanRequest:
+    reject_unknown(values, ("name", "use"), where)
+    name = values.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise BadInputError(f"{where}: 'name' must be a text")
+    uses = _tables(values.get("use"), f"{where}: [[plan.use]]")
+    return PlanRequest(name, tuple(_use(use, f"{where}, use {number}") for number, use in enumerate(uses, 1)))
+
+
+def _use(values: Mapping[str, Any], where: str) -> UseRequest:
+    reject_unknown(values, _KEYS, where)
+    gpu, purpose = values.get("gpu"), values.get("purpose", "serving")
+    if not isinstance(gpu, str) or not gpu.strip():
+        raise BadInputError(f"{where}: 'gpu' must be a card, such as \"8x H100 SXM\"")
+    if purpose not in ("serving", "training"):
+        raise BadInputError(f"{where}: purpose must be serving or training, got {purpose!r}")
+    numbers = {key: read(values[key], f"{where}: {key}") for key, read in _NUMBERS.items() if key in values}
+    owned = {key: read(values[key], f"{where}: {key}") for key, read in _OWNED.items() if key in values}
+    utilisation = share(values.get("utilization", 1), f"{where}: utilization")
+    return UseRequest(
+        gpu=gpu, purpose=purpose, utilisation=utilisation, is_owned=bool(owned), owned=owned, **numbers
+    )
+
+
+def _tables(value: Any, where: str) -> list[Mapping[str, Any]]:
+    if not isinstance(value, list) or not value or not all(isinstance(each, dict) for each in value):
+        raise BadInputError(
+            f"{where} is missing: a file holds [[plan]] tables, each with [[plan.use]] tables"
+        )
+    return value

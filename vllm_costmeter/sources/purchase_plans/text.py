@@ -1,0 +1,66 @@
+"""Plans as people write them: "mixed = RTX 4090 160h + H100 SXM 20h training"."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Any
+
+from vllm_costmeter.core.economics.use_request import PlanRequest, UseRequest
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.pricing.money import above_zero, share
+
+WEEKS_PER_MONTH = Fraction(52, 12)
+_SCALE = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9, "t": 10**12}
+_NUMBER = r"([-+0-9.,eE]+)"
+FORMS = "160h, 40h/week, @0.55 (USD per GPU-hour), @30.75/node, 2550tok/s, 60%, 500Mtok, owned, training"
+
+
+def parse_plan(text: str) -> PlanRequest:
+    """`[NAME =] USE [+ USE]...`; without a name the plan is called by its text. BadInputError for the first fault."""
+    name, equals, rest = text.partition("=")
+    uses = rest if equals else text
+    terms = [term.strip() for term in re.split(r"\s\+\s", uses)]
+    if not all(terms):
+        raise BadInputError(f"plan {text!r} has an empty part: write {'RTX 4090 160h + H100 SXM 20h'!r}")
+    return PlanRequest((name if equals else uses).strip() or uses.strip(), tuple(map(parse_use, terms)))
+
+
+def parse_use(text: str) -> UseRequest:
+    """`CARDS WORD...`, the words in any order behind the card: see `FORMS`."""
+    words = text.split()
+    found: dict[str, Any] = {}
+    while words and (value := _word(words[-1], text)) is not None:
+        twice = next((key for key in value if key in found), None)
+        if twice is not None:
+            raise BadInputError(f"{text!r} says {twice.replace('_', ' ')} twice")
+        found |= value
+        words.pop()
+    if not words:
+        raise BadInputError(f"no card is named in {text!r}: write {'RTX 4090 160h'!r}")
+    odd = next((word for word in words[1:] if re.search(r"\d(h|tok|%)|@", word)), None)
+    if odd is not None:
+        raise BadInputError(f"{odd!r} in {text!r} is not understood; behind the card: {FORMS}")
+    return UseRequest(gpu=" ".join(words), **found)
+
+
+def _word(word: str, text: str) -> dict[str, Any] | None:
+    """What one word says; None where it is part of the card's name."""
+    folded = word.lower()
+    if folded in ("training", "serving"):
+        return {"purpose": folded}
+    if folded in ("owned", "own", "bought"):
+        return {"is_owned": True}
+    if match := re.fullmatch(rf"{_NUMBER}h(/week|/month)?", folded):
+        hours = above_zero(match[1], f"hours in {text!r}")
+        return {"hours": hours * WEEKS_PER_MONTH if match[2] == "/week" else hours}
+    if match := re.fullmatch(rf"@\$?{_NUMBER}(/h|/gpu|/node)?", folded):
+        key = "usd_per_hour" if match[2] == "/node" else "usd_per_gpu_hour"
+        return {key: above_zero(match[1], f"the price in {text!r}")}
+    if match := re.fullmatch(rf"{_NUMBER}tok/s", folded):
+        return {"tokens_per_second": above_zero(match[1], f"the rate in {text!r}")}
+    if match := re.fullmatch(rf"{_NUMBER}([kmbgt]?)tok", folded):
+        return {"tokens": above_zero(match[1], f"the tokens in {text!r}") * _SCALE[match[2]]}
+    if re.fullmatch(rf"{_NUMBER}%", folded):
+        return {"utilisation": share(folded, f"the utilisation in {text!r}")}
+    return None

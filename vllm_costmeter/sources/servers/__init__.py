@@ -1,0 +1,1 @@
+"""Running servers and their results: /metrics pages, Prometheus, benchmark files."""

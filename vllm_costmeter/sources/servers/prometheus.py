@@ -1,0 +1,55 @@
+"""Tokens and dollars of a fleet over a period, asked of a Prometheus."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import urllib.parse
+from typing import NamedTuple
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.pricing.api_price import ServedTokens
+from vllm_costmeter.sources.files.fetch import fetch_text, is_url
+from vllm_costmeter.sources.servers.served import KINDS
+
+_PERIOD = re.compile(r"[1-9][0-9]{0,5}[smhdwy]")
+
+
+class Served(NamedTuple):
+    """Over a period."""
+
+    tokens: ServedTokens
+    usd: float | None
+    """The bill of the same period; None where nothing was priced."""
+
+
+def served_over(url: str, period: str, model_name: str | None = None) -> Served:
+    """`increase()` of the meter's counters over the last `period`, over all servers (of one model).
+
+    BadInputError for a period Prometheus does not know, an answer that is not Prometheus's, and no such tokens.
+    """
+    if not _PERIOD.fullmatch(period):
+        raise BadInputError(f"--period must be like 24h, 7d or 30d, got {period!r}")
+    where = "" if model_name is None else f"{{model_name={json.dumps(model_name)}}}"
+    by_kind = query(url, f"sum by (kind) (increase(costmeter_tokens_total{where}[{period}]))")
+    counts = {labels.get("kind", ""): round(value) for labels, value in by_kind}
+    if not any(counts.values()):
+        of = "" if model_name is None else f" of {model_name}"
+        raise BadInputError(f"{url} knows of no token{of} in the last {period} (costmeter_tokens_total)")
+    usd = query(url, f"sum(increase(costmeter_cost_usd_total{where}[{period}]))")
+    return Served(ServedTokens(*(counts.get(kind, 0) for kind in KINDS)), usd[0][1] if usd else None)
+
+
+def query(url: str, expression: str) -> list[tuple[dict[str, str], float]]:
+    """(labels, value) of an instant vector, without what is no number. BadInputError for any other answer."""
+    if not is_url(url):
+        raise BadInputError(f"a Prometheus has an address such as http://localhost:9090, got {url!r}")
+    address = f"{url.rstrip('/')}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
+    text = fetch_text(address, "application/json", called=url)
+    try:
+        answer = json.loads(text)
+        found = [(dict(row["metric"]), float(row["value"][1])) for row in answer["data"]["result"]]
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        raise BadInputError(f"{url} does not answer like a Prometheus: {text[:40]!r}") from None
+    return [(labels, value) for labels, value in found if math.isfinite(value)]

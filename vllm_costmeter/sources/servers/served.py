@@ -1,0 +1,92 @@
+"""What a server makes and has made, read from its /metrics page: rates, tokens, its price and its bill."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.pricing.api_price import ServedTokens
+from vllm_costmeter.sources.files.fetch import fetch_text
+from vllm_costmeter.sources.servers.metrics_text import Page, parse_page
+
+Per = Literal["generated", "all"]
+KINDS = ("prompt_computed", "prompt_cached", "generated")
+GAUGE = "costmeter_tokens_per_second"
+FIVE_MINUTES = "5m"
+
+
+@dataclass(frozen=True, slots=True)
+class ServingRate:
+    """Tokens per second, and how they were learnt."""
+
+    tokens_per_second: float
+    source: str
+    usd_per_hour: float | None = None
+    """What the server says it costs; None where it does not."""
+
+
+def read_page(url: str) -> Page:
+    """The page of a vLLM server; BadInputError where it is not one."""
+    page = parse_page(fetch_text(url, "text/plain"), url)
+    if served_tokens(page) is None:
+        raise BadInputError(
+            f"{url} shows no tokens of a vLLM server: no costmeter_tokens_total, no vllm: counters"
+        )
+    return page
+
+
+def serving_rate(
+    url: str,
+    per: Per,
+    seconds: float,
+    *,
+    read: Callable[[str], Page] = read_page,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> ServingRate:
+    """The rate of the last five minutes where the server runs the meter, else from two readings `seconds` apart.
+
+    BadInputError where the server makes no token: an idle server has no price per token.
+    """
+    page = read(url)
+    kinds = KINDS if per == "all" else ("generated",)
+    gauges = [page.total(GAUGE, kind=kind, window=FIVE_MINUTES) for kind in kinds]
+    known = [rate for rate in gauges if rate is not None]
+    if known:
+        rate, source = sum(known), f"{url}, mean of its last five minutes"
+    else:
+        began, before = clock(), _count(page, per)
+        sleep(seconds)
+        after, ended = _count(read(url), per), clock()
+        rate, source = (after - before) / (ended - began), f"{url}, {ended - began:.1f} s of its counters"
+    if rate <= 0:
+        raise BadInputError(
+            f"{url}: the server made no token, so there is no price per token: measure under load"
+        )
+    return ServingRate(rate, source, page.total("costmeter_price_usd_per_hour"))
+
+
+def served_tokens(page: Page) -> ServedTokens | None:
+    """Since the server's start, from the meter's counters or vLLM's own; None where the page has neither."""
+    own = [page.total("costmeter_tokens_total", kind=kind) for kind in KINDS]
+    if any(count is not None for count in own):
+        return ServedTokens(*(int(count or 0) for count in own))
+    prompt, generated = page.total("vllm:prompt_tokens_total"), page.total("vllm:generation_tokens_total")
+    if prompt is None or generated is None:
+        return None
+    cached = page.total("vllm:prompt_tokens_cached_total") or 0.0
+    return ServedTokens(int(prompt - cached), int(cached), int(generated))
+
+
+def bill_usd(page: Page) -> float | None:
+    """What the meter has charged since the server's start; None where it has no price."""
+    return page.total("costmeter_cost_usd_total")
+
+
+def _count(page: Page, per: Per) -> int:
+    tokens = served_tokens(page)
+    assert tokens is not None
+    return tokens.total if per == "all" else tokens.generated

@@ -1,0 +1,159 @@
+"""vLLM's EngineArgs and VllmConfig, read by attribute and translated once into our values (no vllm import here)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+
+
+@dataclass(frozen=True, slots=True)
+class ServerShape:
+    """What the meter must know of the server it runs in."""
+
+    model_name: str
+    engine_indexes: tuple[int, ...]
+    gpus_per_engine: int
+    """Wherever they are: `--headless` nodes run no API server, so the head charges for theirs too."""
+    local_gpus: int
+    """GPUs of this server on this machine, 0 where all its engines run elsewhere: the first of the visible devices are
+    its own."""
+    device_ids: tuple[int, ...] | None
+    """The driver's indices that `--device-ids` (since 0.24) chose; the first of them are its own. None without it."""
+    may_be_elsewhere: bool
+    """Whether some of the local GPUs may be on other machines after all: Ray places its workers where there is room."""
+    api_process_rank: int
+    api_process_count: int
+    kv_cache_capacity_tokens: int | None
+    """Tokens the KV cache of one engine holds, as vLLM printed at boot; None for a model without one."""
+
+
+def server_shape(config: Any, engine_indexes: Sequence[int]) -> ServerShape:
+    """Read once the engine is up. `engine_indexes` are the data-parallel ranks this server owns."""
+    parallel = config.parallel_config
+    served = config.model_config.served_model_name
+    gpus_per_engine: int = parallel.world_size
+    return ServerShape(
+        model_name=served if isinstance(served, str) else served[0],
+        engine_indexes=tuple(engine_indexes),
+        gpus_per_engine=gpus_per_engine,
+        local_gpus=_local_gpus(parallel, len(engine_indexes)),
+        device_ids=None if _is_placed_by_ray(parallel) else _device_ids(parallel),
+        may_be_elsewhere=_is_placed_by_ray(parallel),
+        api_process_rank=max(getattr(parallel, "_api_process_rank", 0), 0),
+        api_process_count=max(getattr(parallel, "_api_process_count", 1), 1),
+        kv_cache_capacity_tokens=_kv_capacity(config.cache_config, len(engine_indexes)),
+    )
+
+
+def _local_gpus(parallel: Any, engines: int) -> int:
+    """As `ParallelConfig.local_world_size` and `nnodes_within_dp` (vLLM 0.17 to 0.33): nodes are divided over the
+    data-parallel groups first, and only what is left of them divides one engine."""
+    local_engines: int = parallel.data_parallel_size_local
+    if local_engines == 0:
+        return 0
+    groups_of_nodes = max(parallel.data_parallel_size // local_engines, 1)
+    nodes_of_one_engine = max((getattr(parallel, "nnodes", 1) or 1) // groups_of_nodes, 1)
+    gpus: int = parallel.world_size // nodes_of_one_engine * min(local_engines, engines)
+    return gpus
+
+
+def _device_ids(parallel: Any) -> tuple[int, ...] | None:
+    """As `EngineArgs._resolve_device_ids` left them (vLLM 0.24 to 0.33)."""
+    given = getattr(parallel, "assigned_physical_gpu_ids", None)
+    return None if given is None else tuple(int(index) for index in given)
+
+
+def device_ids_of_engine_args(args: Any) -> tuple[int | str, ...] | None:
+    """`--device-ids` as given: places among the visible GPUs, or UUIDs; None without it, and where Ray ignores it."""
+    given = getattr(args, "device_ids", None)
+    return None if not given or _is_placed_by_ray(args) else tuple(given)
+
+
+def _is_placed_by_ray(parallel: Any) -> bool:
+    """Of EngineArgs or ParallelConfig (vLLM 0.17 to 0.33): Ray gives each worker its GPUs itself."""
+    backends = ("distributed_executor_backend", "data_parallel_backend")
+    return any(getattr(parallel, backend, None) == "ray" for backend in backends)
+
+
+def _kv_capacity(cache: Any, engines: int) -> int | None:
+    """vLLM's own count where it keeps one (since 0.20); before, blocks (summed over engines) x block size."""
+    tokens = getattr(cache, "kv_cache_size_tokens", None)
+    if tokens:
+        return int(tokens)
+    blocks = getattr(cache, "num_gpu_blocks", None)
+    if not blocks or not cache.block_size:
+        return None
+    return int(blocks) // max(engines, 1) * int(cache.block_size)
+
+
+def plan_from_engine_args(args: Any) -> EngineArgs:
+    """The flags as the user gave them: call before vLLM fills in its defaults. Flags this vLLM lacks keep ours."""
+    layout = {field.name: _given(args, field) for field in dataclasses.fields(ParallelConfig)}
+    flags = {
+        field.name: _given(args, field) for field in dataclasses.fields(EngineArgs) if field.name != "layout"
+    }
+    for sequence in ("cudagraph_capture_sizes",):
+        if flags[sequence] is not None:
+            flags[sequence] = tuple(flags[sequence])
+    flags["disable_hybrid_kv_cache_manager"] = bool(flags["disable_hybrid_kv_cache_manager"])
+    limits = flags["limit_mm_per_prompt"]
+    flags["limit_mm_per_prompt"] = {key: _limit(value) for key, value in limits.items()} if limits else None
+    return EngineArgs(layout=ParallelConfig(**layout), **flags)
+
+
+def served_name(args: Any) -> str:
+    """The name under which EngineArgs will serve the model: the first of `--served-model-name`, else the model's."""
+    names: Any = getattr(args, "served_model_name", None) or getattr(args, "model", "")
+    return str(names if isinstance(names, str) else names[0])
+
+
+def _given(args: Any, field: dataclasses.Field[Any]) -> Any:
+    default = field.default if field.default is not dataclasses.MISSING else None
+    value = getattr(args, field.name, default)
+    return default if value is None else value
+
+
+def _limit(value: Any) -> int:
+    """A modality's limit: a number, or (since 0.11) an object with a `count`."""
+    return int(value.get("count", 999)) if isinstance(value, dict) else int(getattr(value, "count", value))
+
+
+def with_resolved_defaults(engine_args: EngineArgs, config: Any) -> EngineArgs:
+    """The plan with the batch sizes vLLM chose for the card it runs on: exact where a table would only know."""
+    scheduler = config.scheduler_config
+    return dataclasses.replace(
+        engine_args,
+        max_num_seqs=scheduler.max_num_seqs,
+        max_num_batched_tokens=scheduler.max_num_batched_tokens,
+    )
+
+
+def spans_machines(config: Any) -> bool:
+    """Whether some of the server's GPUs may be on other machines, which this one cannot count."""
+    parallel = config.parallel_config
+    return (
+        (getattr(parallel, "nnodes", 1) or 1) > 1
+        or parallel.distributed_executor_backend == "ray"
+        or parallel.data_parallel_size_local < parallel.data_parallel_size
+    )
+
+
+def is_on_cpu(config: Any) -> bool:
+    """Whether this is vLLM's CPU platform, which has no card."""
+    return bool(config.device_config.device_type == "cpu")
+
+
+def plan_of_running(config: Any) -> EngineArgs:
+    """One running engine as a plan: what its weights and KV cache are made of, from the resolved configuration."""
+    parallel, cache = config.parallel_config, config.cache_config
+    return EngineArgs(
+        layout=ParallelConfig(parallel.tensor_parallel_size, parallel.pipeline_parallel_size),
+        dtype=str(config.model_config.dtype).removeprefix("torch."),
+        quantization=config.model_config.quantization,
+        kv_cache_dtype=cache.cache_dtype,
+        max_num_batched_tokens=config.scheduler_config.max_num_batched_tokens,
+    )

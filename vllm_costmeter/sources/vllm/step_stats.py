@@ -1,0 +1,211 @@
+"""vLLM's per-step statistics, read by attribute: vLLM declares their classes unstable, and only this file knows them.
+
+Read in vLLM 0.17 to 0.33: `v1/metrics/stats.py`, classes SchedulerStats, IterationStats, PromptTokenStats,
+FinishedRequestStats; `perf.py`, class PerfStats; `v1/spec_decode/metrics.py`, class SpecDecodingStats. A `StepCounters`
+is written by the event loop and read by the sampler thread; every update is one assignment to one attribute, which
+needs no lock under the interpreter's own.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from vllm_costmeter.core.meter.activity import EngineActivity, EngineEvent
+from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.merge import LONGEST_SILENCE_SECONDS
+from vllm_costmeter.core.meter.shares.adapters import AdapterSeconds
+from vllm_costmeter.sources.vllm.row_ring import RowRing
+
+LARGEST_BACKLOG = 16_384
+"""Finished requests waiting for the sampler, which takes them once a second. At 24 bytes each this is 384 KiB; a server
+that finishes more in a second loses the oldest from the request-cost histogram, never from tokens or money."""
+
+LONGEST_EVENT_LOG = 8_192
+"""Steps remembered for the merge of several API processes, which asks for the last five seconds: a step takes
+milliseconds. At 32 bytes each this is 256 KiB."""
+
+LARGEST_WALL_CLOCK_SLEW_SECONDS = 2.0
+"""Between the moment vLLM stamps a step and ours, and of an NTP daemon that follows gently; more is a jump."""
+
+EVENT_KINDS: tuple[Literal["step", "sleep", "wake"], ...] = ("step", "sleep", "wake")
+STEP, SLEEP, WAKE = range(3)
+
+
+class StepCounters:
+    """Integer totals of one engine. `add_step` is O(1) in running requests and allocates nothing beyond the integers
+    and floats it replaces."""
+
+    __slots__ = (
+        "_activity",
+        "_adapters",
+        "_asleep",
+        "_backlog",
+        "_capacity_tokens",
+        "_decode_bytes",
+        "_decode_context",
+        "_decode_flops",
+        "_decode_steps",
+        "_events",
+        "_finished",
+        "_generated",
+        "_index",
+        "_last_token",
+        "_observed",
+        "_prefill_bytes",
+        "_prefill_flops",
+        "_prefilled",
+        "_prompt_cached",
+        "_prompt_computed",
+        "_rejected_drafts",
+        "_running",
+        "_steps",
+        "_usage",
+        "_wall_ahead",
+        "_wall_stepped",
+    )
+
+    def __init__(
+        self, engine_index: int, now: float, capacity_tokens: int = 0, log_events: bool = False
+    ) -> None:
+        self._index = engine_index
+        self._capacity_tokens = capacity_tokens
+        self._activity = EngineActivity(now)
+        self._adapters = (
+            None if log_events else AdapterSeconds()
+        )  # no process sees all requests of an adapter
+        self._events = RowRing("dqqd", LONGEST_EVENT_LOG) if log_events else None
+        self._backlog = RowRing("qqq", LARGEST_BACKLOG)
+        self._prompt_computed = self._prompt_cached = self._generated = self._prefilled = self._finished = 0
+        self._steps = self._decode_steps = self._decode_context = self._running = 0
+        self._prefill_flops = self._prefill_bytes = self._decode_flops = self._decode_bytes = 0
+        self._rejected_drafts = 0
+        self._asleep = False
+        self._usage: float | None = None
+        self._last_token: float | None = None
+        self._observed = now
+        self._wall_ahead: float | None = None
+        self._wall_stepped = -math.inf
+
+    def add_step(self, scheduler_stats: Any, iteration_stats: Any, now: float) -> None:
+        """Add one `record()` call: either argument may be None, as vLLM passes them. Where one cannot be read, the
+        other is still added before the error goes on."""
+        self._observed = now
+        decode_tokens, began = 0, None
+        try:
+            if iteration_stats is not None:
+                decode_tokens, began = self._add_tokens(iteration_stats, now)
+        finally:
+            if scheduler_stats is not None:
+                self._follow(scheduler_stats, now, decode_tokens, began)
+
+    def _add_tokens(self, stats: Any, now: float) -> tuple[int, float | None]:
+        """(tokens that were not a first one, when the work of this step began: None where it does not tell).
+
+        Work began when the oldest request known from the step did: at its scheduling where it finished, else at its
+        arrival where its first token came, no earlier than the last jump of the wall clock. Later steps may know an
+        earlier beginning (a prompt in several chunks).
+        """
+        new_tokens: int = stats.num_generation_tokens
+        first_tokens = len(stats.time_to_first_tokens_iter)
+        waited: float = max(stats.time_to_first_tokens_iter, default=0.0)
+        began = max(now - waited, self._wall_clock_stepped(stats.iteration_timestamp, now))
+        prompt = stats.prompt_token_stats
+        self._prompt_computed += prompt.computed
+        self._prompt_cached += prompt.cached_tokens
+        self._generated += new_tokens
+        self._prefilled += first_tokens
+        if new_tokens:
+            self._last_token = stats.iteration_timestamp
+        for request in stats.finished_requests:
+            self._finished += 1
+            cached = max(request.num_cached_tokens, 0)
+            self._backlog.append(request.num_prompt_tokens - cached, cached, request.num_generation_tokens)
+            began = min(began, now - request.inference_time)
+        return new_tokens - first_tokens, began if began < now else None
+
+    def _wall_clock_stepped(self, wall: float, now: float) -> float:
+        """When the wall clock was last seen to have jumped. vLLM takes a request's arrival from it, so a time to the
+        first token that reaches back over a jump is off by the jump; times between engine events are monotonic."""
+        ahead = wall - now
+        if self._wall_ahead is not None and abs(ahead - self._wall_ahead) > LARGEST_WALL_CLOCK_SLEW_SECONDS:
+            self._wall_stepped = now
+        self._wall_ahead = ahead
+        return self._wall_stepped
+
+    def _follow(self, stats: Any, now: float, decode_tokens: int, began: float | None) -> None:
+        running: int = stats.num_running_reqs
+        if self._events is not None:
+            self._events.append(now, STEP, running, math.nan if began is None else began)
+        self._activity.step(now, running, began)
+        self._running = running
+        if self._adapters is not None:
+            self._adapters.step(now, stats.running_lora_adapters, running)
+        self._steps += 1
+        self._usage = usage = stats.kv_cache_usage
+        if decode_tokens > 0:
+            self._decode_steps += 1
+            self._decode_context += int(usage * self._capacity_tokens)
+        drafts = stats.spec_decoding_stats
+        if drafts is not None:
+            self._rejected_drafts += drafts.num_draft_tokens - drafts.num_accepted_tokens
+        work = stats.perf_stats
+        if work is not None and self._events is None:  # else the tokens of this step are another process's
+            self._add_published(work, decode_tokens > 0)
+
+    def _add_published(self, work: Any, decoded: bool) -> None:
+        """vLLM's own estimate of the step, per card."""
+        moved: int = work.num_read_bytes_per_gpu + work.num_write_bytes_per_gpu
+        if decoded:
+            self._decode_flops += work.num_flops_per_gpu
+            self._decode_bytes += moved
+        else:
+            self._prefill_flops += work.num_flops_per_gpu
+            self._prefill_bytes += moved
+
+    def sleep(self, asleep: bool, now: float) -> None:
+        """vLLM's sleep mode was entered or left."""
+        self._asleep = asleep
+        self._activity.sleep(now, asleep)
+        if self._events is not None:
+            self._events.append(now, SLEEP if asleep else WAKE, 0, math.nan)
+
+    def take_finished(self, most: int) -> list[tuple[int, int, int]]:
+        """(computed, cached, generated) tokens of requests that finished since the last call, oldest first."""
+        return self._backlog.take(most)
+
+    def totals(self, now: float) -> EngineTotals:
+        """A snapshot for the meter; safe to call from another thread."""
+        events = () if self._events is None else _events(self._events, now - LONGEST_SILENCE_SECONDS)
+        return EngineTotals(
+            engine_index=self._index,
+            prompt_computed_tokens=self._prompt_computed,
+            prompt_cached_tokens=self._prompt_cached,
+            generated_tokens=self._generated,
+            prefilled_requests=self._prefilled,
+            finished_requests=self._finished,
+            steps=self._steps,
+            decode_steps=self._decode_steps,
+            decode_context_tokens=self._decode_context,
+            prefill_step_flops=self._prefill_flops,
+            prefill_step_bytes=self._prefill_bytes,
+            decode_step_flops=self._decode_flops,
+            decode_step_bytes=self._decode_bytes,
+            rejected_draft_tokens=self._rejected_drafts,
+            active_seconds=self._activity.active_seconds(now),
+            asleep_seconds=self._activity.asleep_seconds(now),
+            running_requests=self._running,
+            asleep=self._asleep,
+            kv_cache_usage_ratio=self._usage,
+            last_token_unix_seconds=self._last_token,
+            observed_monotonic_seconds=self._observed,
+            adapter_seconds={} if self._adapters is None else self._adapters.seconds(),
+            events=events,
+        )
+
+
+def _events(log: RowRing, since: float) -> tuple[EngineEvent, ...]:
+    return tuple(
+        EngineEvent(now, EVENT_KINDS[kind], running, None if math.isnan(began) else began)
+        for now, kind, running, began in log.since(since)
+    )
