@@ -10,6 +10,7 @@ from typing import Any
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.args_check import reject_wrong_values
 from vllm_costmeter.core.fit.fit import Fit, fit
+from vllm_costmeter.core.fit.most_seqs import with_most_seqs
 from vllm_costmeter.core.fit.offers import RentalOffer
 from vllm_costmeter.core.fit.suggest import with_suggestions
 from vllm_costmeter.core.gpu.group import GpuGroup
@@ -116,7 +117,7 @@ def check_plan(
     boots, fault = recall(gpu.name)
     gpu = replace(gpu, boots=boots)
     model = with_drafter(open_model(model_name, revision, hub_token), engine_args)
-    result = fit(model, gpu, engine_args)
+    result = with_most_seqs(fit(model, gpu, engine_args))
     if fault is not None:
         result = replace(result, notes=(*result.notes, fault))
     if result.verdict in ("refused", "tight"):

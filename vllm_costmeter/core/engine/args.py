@@ -50,6 +50,8 @@ class EngineArgs:
     enforce_eager: bool = False
     cudagraph_capture_sizes: tuple[int, ...] | None = None
     max_cudagraph_capture_size: int | None = None
+    cudagraph_mode: str | None = None
+    """`cudagraph_mode` of --compilation-config, or what -O0 and -O1 make it; None: vLLM's default, full graphs too."""
     cpu_offload_gb: float = 0.0
     enable_lora: bool = False
     max_loras: int = 1

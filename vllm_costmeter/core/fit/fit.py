@@ -13,6 +13,7 @@ from vllm_costmeter.core.errors import BadInputError, CardCannotError, NotUnders
 from vllm_costmeter.core.fit.messages import (
     cards_text,
     free_message,
+    graph_blocks_message,
     kv_message,
     memory_notes,
     reserved_message,
@@ -22,7 +23,6 @@ from vllm_costmeter.core.fit.messages import (
 from vllm_costmeter.core.fit.result import Fit, KVCacheFacts, MemoryUse, Reason, Suggestion, Verdict
 from vllm_costmeter.core.fit.sizing import Sizing, deployment
 from vllm_costmeter.core.gpu.group import GpuGroup
-from vllm_costmeter.core.kv_cache import KVCache
 from vllm_costmeter.core.kv_cache.parallel import context_parallel_fault, tensor_parallel_fault
 from vllm_costmeter.core.memory.ranks import Memory
 from vllm_costmeter.core.model.model import Model
@@ -151,7 +151,7 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
     activations, graphs, non_torch = rank.beside_kv_cache()
     measured, named = rank.measured, blank.model.only_named
     capacity = cache.capacity(length, memory.pools("usual"))
-    verdict, reason, message = _verdict(blank, memory, cache)
+    verdict, reason, message = _verdict(blank, placed)
     return replace(
         blank,
         verdict=verdict,
@@ -185,8 +185,9 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
     )
 
 
-def _verdict(blank: Fit, memory: Memory, cache: KVCache) -> tuple[Verdict, Reason | None, str]:
+def _verdict(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]:
     engine, model = blank.engine, blank.model
+    memory, cache = placed.memory, placed.cache
     length = engine.max_model_len
     if length > model.max_model_len:
         return (
@@ -200,12 +201,20 @@ def _verdict(blank: Fit, memory: Memory, cache: KVCache) -> tuple[Verdict, Reaso
         return "refused", "weights", weights_message(blank, memory)
     if memory.exceeds_card("low"):
         return "refused", "kv_cache_memory_bytes", reserved_message(memory)
-    if not cache.fits(length, memory.pools("high")):
+    if not placed.holds_one_sequence("high"):
         return "refused", "kv_cache", kv_message(blank, memory, cache, "refused")
+    if (
+        placed.graph_blocks is not None
+        and not placed.captures_graphs("high")
+        and placed.graph_blocks.is_certain
+    ):
+        return "refused", "max_num_seqs", graph_blocks_message(blank, placed)
     if memory.exceeds_card("high"):
         return "tight", "kv_cache_memory_bytes", reserved_message(memory)
     if memory.budget_bytes > memory.free.low_bytes:
         return "tight", "free_memory", free_message(memory, blank.gpu)
-    if not cache.fits(length, memory.pools("low")):
+    if not placed.holds_one_sequence("low"):
         return "tight", "kv_cache", kv_message(blank, memory, cache, "tight")
+    if not placed.captures_graphs("low"):
+        return "tight", "max_num_seqs", graph_blocks_message(blank, placed)
     return "fits", None, f"fits: {length} tokens of context have room on {cards_text(blank)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.fit.result import Fit, Verdict
+from vllm_costmeter.core.fit.sizing import Sizing
 from vllm_costmeter.core.gpu.group import GpuGroup, GpuProcess
 from vllm_costmeter.core.kv_cache import KVCache
 from vllm_costmeter.core.memory.byte_range import GIB
@@ -54,6 +55,24 @@ def _holder(process: GpuProcess) -> str:
 
 def reserved_message(memory: Memory) -> str:
     return f"--kv-cache-memory-bytes leaves too little of the card's {memory.total_bytes / GIB:.2f} GiB for the rest"
+
+
+def graph_blocks_message(blank: Fit, placed: Sizing) -> str:
+    """Too few blocks for full CUDA graphs: what is needed, how many there are, and of what that may depend."""
+    needed = placed.graph_blocks
+    low, usual, high = (placed.num_blocks(end) for end in ENDS)
+    limit = f"--max-num-seqs {placed.engine.max_num_seqs}"
+    if blank.engine_args.max_num_seqs is None:
+        limit += " (the default)"
+    need = f"full CUDA graphs of recurrent layers need one KV cache block per request: {limit}"
+    if needed is None or high < needed.blocks:
+        only = f"{need}, {usual} blocks on {cards_text(blank)}"
+        return (
+            only
+            if needed is None or needed.is_certain
+            else f"{only}, unless the attention backend has no full graphs"
+        )
+    return f"{need}, between {low} and {high} blocks on {cards_text(blank)}"
 
 
 def kv_message(blank: Fit, memory: Memory, cache: KVCache, verdict: Verdict) -> str:

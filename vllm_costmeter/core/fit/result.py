@@ -22,6 +22,7 @@ Reason = Literal[
     "gpu_count",
     "compute_capability",
     "kv_cache_memory_bytes",
+    "max_num_seqs",
     "not_understood",
 ]
 
@@ -94,6 +95,8 @@ class Fit:
     kv_cache: KVCacheFacts | None = None
     max_model_len_that_fits: int | None = None
     """The longest --max-model-len that fits at the low end of the range; 0: none does."""
+    max_num_seqs_that_fits: int | None = None
+    """The largest --max-num-seqs that fits at the low end, all else as asked; 0: none does; None: not worked out."""
     suggestions: tuple[Suggestion, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     """By part: where its bytes come from."""

@@ -106,8 +106,15 @@ class ExactFacts:
         """The KV cache as the fit check uses it; `rules` are those of the vLLM that was asked."""
         counts = self.counts
         blocks = tuple((need.as_layer(), 1) for need in counts.groups)
-        nothing = tuple(() for _ in counts.bytes_per_block)
-        return KVCache(nothing, KVGroups(blocks, counts.bytes_per_block), SequenceLimits(0), rules)
+        states = tuple(
+            tuple(
+                (KVLayer(KVKind.MAMBA, each.block_tokens, each.page_bytes), each.count)
+                for each in rank
+                if each.kind == KVKind.MAMBA.value
+            )
+            for rank in counts.layers
+        )
+        return KVCache(states, KVGroups(blocks, counts.bytes_per_block), SequenceLimits(0), rules)
 
 
 def _counted(engine_args: EngineArgs) -> EngineArgs:
@@ -120,6 +127,7 @@ def _counted(engine_args: EngineArgs) -> EngineArgs:
         max_num_seqs=None,
         max_num_batched_tokens=None,
         enforce_eager=False,
+        cudagraph_mode=None,
         cudagraph_capture_sizes=None,
         max_cudagraph_capture_size=None,
         cpu_offload_gb=0.0,

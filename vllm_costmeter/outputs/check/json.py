@@ -40,6 +40,8 @@ def to_json(fit: Fit) -> dict[str, Any]:
         }
     if fit.max_model_len_that_fits is not None:
         found["max_model_len_that_fits"] = fit.max_model_len_that_fits
+    if fit.max_num_seqs_that_fits is not None:
+        found["max_num_seqs_that_fits"] = fit.max_num_seqs_that_fits
     found["suggestions"] = [_suggestion(each) for each in fit.suggestions]
     found["provenance"] = dict(fit.provenance)
     found["rules"] = dict(fit.rules)

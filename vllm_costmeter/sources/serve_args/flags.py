@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -139,9 +140,26 @@ def plan_from(values: argparse.Namespace, vllm_version: str | None) -> EngineArg
     if "cudagraph_capture_sizes" in given:
         given["cudagraph_capture_sizes"] = tuple(given["cudagraph_capture_sizes"])
     layout = ParallelConfig(**{name: given.pop(name) for name in list(given) if name in _LAYOUT})
-    engine_args = EngineArgs(layout=layout, vllm_version=vllm_version, **given)
+    engine_args = EngineArgs(
+        layout=layout, vllm_version=vllm_version, cudagraph_mode=_cudagraph_mode(values), **given
+    )
     reject_wrong_values(engine_args)
     return engine_args
+
+
+def _cudagraph_mode(values: argparse.Namespace) -> str | None:
+    """As `--compilation-config` names it, else as `--optimization-level` 0 and 1 set it (0.17 to 0.33)."""
+    asked = getattr(values, "unmodelled_compilation-config", None)
+    if asked is not None:
+        try:
+            config = json.loads(asked)
+        except ValueError:
+            config = None
+        mode = config.get("cudagraph_mode") if isinstance(config, dict) else None
+        if isinstance(mode, str):
+            return mode.upper()
+    level = getattr(values, "unmodelled_optimization-level", None)
+    return {"0": "NONE", "1": "PIECEWISE"}.get(str(level))
 
 
 def device_ids(values: argparse.Namespace) -> tuple[int | str, ...] | None:

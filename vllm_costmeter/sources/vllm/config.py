@@ -123,12 +123,14 @@ def _limit(value: Any) -> int:
 
 
 def with_resolved_defaults(engine_args: EngineArgs, config: Any) -> EngineArgs:
-    """The plan with the batch sizes vLLM chose for the card it runs on: exact where a table would only know."""
+    """The plan with the batch sizes and the CUDA graph mode that vLLM chose for the GPU it runs on."""
     scheduler = config.scheduler_config
+    mode = getattr(getattr(config, "compilation_config", None), "cudagraph_mode", None)
     return dataclasses.replace(
         engine_args,
         max_num_seqs=scheduler.max_num_seqs,
         max_num_batched_tokens=scheduler.max_num_batched_tokens,
+        cudagraph_mode=getattr(mode, "name", None),
     )
 
 
