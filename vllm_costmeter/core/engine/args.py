@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+WITHOUT_FULL_GRAPHS = frozenset({"NONE", "PIECEWISE"})
+"""Values of vLLM's `cudagraph_mode` under which no whole decode step is captured (`CUDAGraphMode`, 0.17 to 0.33)."""
+
+GRAPHS_OF_LEVEL: Mapping[str, str] = {"0": "NONE", "1": "PIECEWISE"}
+"""`cudagraph_mode` by `--optimization-level` (OPTIMIZATION_LEVEL_00 and _01 of vllm/config/vllm.py, 0.17 to 0.33)."""
+
 
 @dataclass(frozen=True, slots=True)
 class ParallelConfig:

@@ -12,12 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vllm_costmeter.core.engine.args import WITHOUT_FULL_GRAPHS
 from vllm_costmeter.core.kv_cache.layers import KVKind
 from vllm_costmeter.core.kv_cache.planner import KVCache, PoolBytes
 from vllm_costmeter.core.model.attention import GatedDeltaState, LightningState, ModelAttention
-
-WITHOUT_FULL_GRAPHS = frozenset({"NONE", "PIECEWISE"})
-"""Values of vLLM's `cudagraph_mode` under which no whole decode step is captured (`CUDAGraphMode`, 0.17 to 0.33)."""
 
 
 @dataclass(frozen=True, slots=True)

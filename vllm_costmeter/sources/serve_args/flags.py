@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.args import GRAPHS_OF_LEVEL, EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.args_check import reject_wrong_values
 from vllm_costmeter.core.settings.table import SETTINGS
 from vllm_costmeter.sources.serve_args.flag_names import (
@@ -159,7 +159,7 @@ def _cudagraph_mode(values: argparse.Namespace) -> str | None:
         if isinstance(mode, str):
             return mode.upper()
     level = getattr(values, "unmodelled_optimization-level", None)
-    return {"0": "NONE", "1": "PIECEWISE"}.get(str(level))
+    return GRAPHS_OF_LEVEL.get(str(level))
 
 
 def device_ids(values: argparse.Namespace) -> tuple[int | str, ...] | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.args import GRAPHS_OF_LEVEL, WITHOUT_FULL_GRAPHS, EngineArgs, ParallelConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,8 @@ def plan_from_engine_args(args: Any) -> EngineArgs:
         if flags[sequence] is not None:
             flags[sequence] = tuple(flags[sequence])
     flags["disable_hybrid_kv_cache_manager"] = bool(flags["disable_hybrid_kv_cache_manager"])
+    level = getattr(args, "optimization_level", None)
+    flags["cudagraph_mode"] = _mode_name(args) or GRAPHS_OF_LEVEL.get(str(getattr(level, "value", level)))
     limits = flags["limit_mm_per_prompt"]
     flags["limit_mm_per_prompt"] = {key: _limit(value) for key, value in limits.items()} if limits else None
     return EngineArgs(layout=ParallelConfig(**layout), **flags)
@@ -125,13 +127,21 @@ def _limit(value: Any) -> int:
 def with_resolved_defaults(engine_args: EngineArgs, config: Any) -> EngineArgs:
     """The plan with the batch sizes and the CUDA graph mode that vLLM chose for the GPU it runs on."""
     scheduler = config.scheduler_config
-    mode = getattr(getattr(config, "compilation_config", None), "cudagraph_mode", None)
+    mode = _mode_name(config) if getattr(config.model_config, "runner_type", None) != "pooling" else None
+    is_without_full = mode in WITHOUT_FULL_GRAPHS and not engine_args.enforce_eager
     return dataclasses.replace(
         engine_args,
         max_num_seqs=scheduler.max_num_seqs,
         max_num_batched_tokens=scheduler.max_num_batched_tokens,
-        cudagraph_mode=getattr(mode, "name", None),
+        cudagraph_mode=mode if is_without_full else engine_args.cudagraph_mode,
     )
+
+
+def _mode_name(config: Any) -> str | None:
+    """`cudagraph_mode` of the compilation config of EngineArgs or VllmConfig; None where it is left open."""
+    mode = getattr(getattr(config, "compilation_config", None), "cudagraph_mode", None)
+    name: str | None = getattr(mode, "name", None)
+    return name
 
 
 def spans_machines(config: Any) -> bool:
