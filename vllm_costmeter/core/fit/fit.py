@@ -12,6 +12,7 @@ from vllm_costmeter.core.engine.release_rules import choose_rules
 from vllm_costmeter.core.errors import BadInputError, CardCannotError, NotUnderstoodError
 from vllm_costmeter.core.fit.messages import (
     cards_text,
+    first_start_message,
     free_message,
     graph_blocks_message,
     kv_message,
@@ -20,11 +21,19 @@ from vllm_costmeter.core.fit.messages import (
     too_heavy,
     weights_message,
 )
-from vllm_costmeter.core.fit.result import Fit, KVCacheFacts, MemoryUse, Reason, Suggestion, Verdict
+from vllm_costmeter.core.fit.result import (
+    FirstStart,
+    Fit,
+    KVCacheFacts,
+    MemoryUse,
+    Reason,
+    Suggestion,
+    Verdict,
+)
 from vllm_costmeter.core.fit.sizing import Sizing, deployment
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache.parallel import context_parallel_fault, tensor_parallel_fault
-from vllm_costmeter.core.memory.ranks import Memory
+from vllm_costmeter.core.memory.ranks import ENDS, Memory
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.quantization.flag import Asked, check_flag
 from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
@@ -150,7 +159,6 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
     available = rank.available("usual")
     activations, graphs, non_torch = rank.beside_kv_cache()
     measured, named = rank.measured, blank.model.only_named
-    capacity = cache.capacity(length, memory.pools("usual"))
     verdict, reason, message = _verdict(blank, placed)
     return replace(
         blank,
@@ -168,11 +176,8 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
         ),
         kv_cache_available_range_bytes=(rank.available("low"), rank.available("high")),
         free_bytes=memory.free.low_bytes,
-        kv_cache=KVCacheFacts(
-            tokens=capacity.tokens,
-            max_concurrency=capacity.max_concurrency,
-            bytes_per_token=max(available, 0) // capacity.tokens if capacity.tokens else 0,
-        ),
+        kv_cache=_kv_cache_facts(placed, available),
+        first_start=_first_start(placed, rank.index),
         max_model_len_that_fits=longest if memory.surely_starts else 0,
         provenance={
             "weights": blank.model.weights_source,
@@ -183,6 +188,25 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
         rules=rank.rules(),
         notes=blank.notes if measured is None else (*blank.notes, note_of(measured)),
     )
+
+
+def _kv_cache_facts(placed: Sizing, available_bytes: int) -> KVCacheFacts:
+    capacity = placed.cache.capacity(placed.engine.max_model_len, placed.memory.pools("usual"))
+    return KVCacheFacts(
+        tokens=capacity.tokens,
+        max_concurrency=capacity.max_concurrency,
+        bytes_per_token=max(available_bytes, 0) // capacity.tokens if capacity.tokens else 0,
+    )
+
+
+def _first_start(placed: Sizing, rank_index: int) -> FirstStart | None:
+    first, later = placed.on_first_start, placed.memory.ranks[rank_index]
+    rank = first.memory.ranks[rank_index]
+    pools = [rank.available(end) for end in ENDS]
+    if pools == [later.available(end) for end in ENDS]:
+        return None
+    low, usual, high = pools
+    return FirstStart(usual, (low, high), _kv_cache_facts(first, usual))
 
 
 def _verdict(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]:
@@ -217,4 +241,7 @@ def _verdict(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]:
         return "tight", "kv_cache", kv_message(blank, memory, cache, "tight")
     if not placed.captures_graphs("low"):
         return "tight", "max_num_seqs", graph_blocks_message(blank, placed)
+    first = placed.on_first_start
+    if not first.holds_one_sequence("low") or not first.captures_graphs("low"):
+        return "tight", "first_start", first_start_message(blank, first)
     return "fits", None, f"fits: {length} tokens of context have room on {cards_text(blank)}"

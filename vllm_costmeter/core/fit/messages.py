@@ -57,6 +57,16 @@ def reserved_message(memory: Memory) -> str:
     return f"--kv-cache-memory-bytes leaves too little of the card's {memory.total_bytes / GIB:.2f} GiB for the rest"
 
 
+def first_start_message(blank: Fit, first: Sizing) -> str:
+    """What an empty compile cache leaves too little of: room for one sequence, or blocks for the graphs."""
+    if not first.holds_one_sequence("low"):
+        lacking = kv_message(blank, first.memory, first.cache, "tight")
+    else:
+        lacking = graph_blocks_message(blank, first)
+    may = "may fail" if first.holds_one_sequence("high") and first.captures_graphs("high") else "will fail"
+    return f"the first start of a fresh container {may}, the next will not: with an empty compile cache, {lacking}"
+
+
 def graph_blocks_message(blank: Fit, placed: Sizing) -> str:
     """Too few blocks for full CUDA graphs: what is needed, how many there are, and of what that may depend."""
     needed = placed.graph_blocks

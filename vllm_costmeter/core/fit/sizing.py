@@ -29,13 +29,19 @@ class Sizing:
     graph_blocks: BlocksNeeded | None
     """Blocks that full CUDA graphs of recurrent layers need."""
 
+    @property
+    def on_first_start(self) -> Sizing:
+        """The same with an empty compile cache."""
+        return replace(self, memory=self.memory.on_first_start)
+
     def holds_one_sequence(self, end: End) -> bool:
         """Whether one sequence of this length has room at this end of the pool's range."""
         return self.cache.fits(self.engine.max_model_len, self.memory.pools(end))
 
     def starts_surely(self) -> bool:
-        """Whether vLLM starts whatever the true sizes in their ranges are."""
-        return self.memory.surely_starts and self.holds_one_sequence("low") and self.captures_graphs("low")
+        """Whether vLLM starts whatever the true sizes in their ranges are, the first time too."""
+        first = self.on_first_start
+        return self.memory.surely_starts and first.holds_one_sequence("low") and first.captures_graphs("low")
 
     def captures_graphs(self, end: End) -> bool:
         """Whether the pool has the blocks that full CUDA graphs need."""
@@ -128,13 +134,13 @@ class Deployment:
         return low
 
     def longest_that_fits(self) -> int:
-        """The largest length up to the model's own whose KV cache the low end of the range holds; 0 when none.
+        """The largest length up to the model's own whose KV cache a first start holds for certain; 0 when none.
 
         A default batch shrinks with a length below default / max_num_seqs, and memory with it: below that point
         every length is placed anew; above it one placement answers, by vLLM's own search.
         """
         maximum = self.model.max_model_len
-        placed = self.at(maximum)
+        placed = self.at(maximum).on_first_start
         if placed.memory.weights_alone_exceed or not placed.captures_graphs("low"):
             return 0
         longest = _longest(placed, maximum)
@@ -144,7 +150,7 @@ class Deployment:
         low, high = longest, bend
         while high - low > 1:
             middle = (low + high) // 2
-            placed = self.at(middle)
+            placed = self.at(middle).on_first_start
             if placed.cache.fits(middle, placed.memory.pools("low")):
                 low = middle
             else:
