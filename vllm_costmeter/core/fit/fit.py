@@ -20,6 +20,7 @@ from vllm_costmeter.core.fit.messages import (
     reserved_message,
     too_heavy,
     weights_message,
+    wide_message,
 )
 from vllm_costmeter.core.fit.result import (
     FirstStart,
@@ -38,6 +39,9 @@ from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.quantization.flag import Asked, check_flag
 from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
 from vllm_costmeter.core.release import parse_version
+
+WIDEST_SHARE = 0.25
+"""Of the budget. The widest range of a model whose weights are known is a tenth of it (large images on 24 GiB)."""
 
 __all__ = ["Fit", "KVCacheFacts", "MemoryUse", "Suggestion", "fit"]
 
@@ -190,6 +194,12 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
     )
 
 
+def _says_nothing(placed: Sizing) -> bool:
+    """Whether what is not known is a large part of the GPU, so that neither end of the range is an answer."""
+    rank = placed.memory.fullest_rank()
+    return rank.available("high") - rank.available("low") > WIDEST_SHARE * rank.budget_bytes
+
+
 def _kv_cache_facts(placed: Sizing, available_bytes: int) -> KVCacheFacts:
     capacity = placed.cache.capacity(placed.engine.max_model_len, placed.memory.pools("usual"))
     return KVCacheFacts(
@@ -237,6 +247,8 @@ def _verdict(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]:
         return "tight", "kv_cache_memory_bytes", reserved_message(memory)
     if memory.budget_bytes > memory.free.low_bytes:
         return "tight", "free_memory", free_message(memory, blank.gpu)
+    if not placed.holds_one_sequence("usual") and _says_nothing(placed):
+        return "unknown", "not_understood", wide_message(blank, placed)
     if not placed.holds_one_sequence("low"):
         return "tight", "kv_cache", kv_message(blank, memory, cache, "tight")
     if not placed.captures_graphs("low"):

@@ -53,6 +53,15 @@ def _holder(process: GpuProcess) -> str:
     return f"{who}, not told how much" if held is None else f"{who} {held / GIB:.2f} GiB"
 
 
+def wide_message(blank: Fit, placed: Sizing) -> str:
+    """Why no end of the range is an answer: what may differ by how much."""
+    weights = placed.memory.fullest_rank().weights
+    low, high = weights.low_bytes / GIB, weights.high_bytes / GIB
+    named = blank.model.only_named
+    why = "" if named is None else f": {named.provenance}"
+    return f"the weights may take {low:.2f} to {high:.2f} GiB per GPU{why}"
+
+
 def reserved_message(memory: Memory) -> str:
     return f"--kv-cache-memory-bytes leaves too little of the card's {memory.total_bytes / GIB:.2f} GiB for the rest"
 
