@@ -48,9 +48,6 @@ def test_a_model_that_may_be_smaller_is_not_refused_for_its_size() -> None:
     assert result.message == (
         "the weights may take 10.00 to 40.12 GiB per GPU: the name says NVFP4, config.json does not"
     )
-        result.message
-        == "the weights may take 10.00 to 40.12 GiB per GPU: the name says NVFP4, config.json does not"
-    )
     assert result.provenance["quantization"] == "the name says NVFP4, config.json does not"
     assert with_suggestions(result, model, ADA, engine_args, ()).suggestions == ()
 
