@@ -9,13 +9,9 @@ from __future__ import annotations
 import gc
 import json
 import os
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from bench.record_cost import busy_step
-
+from scripts.bench.record_cost import busy_step
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import CardRates, Meter, ModelWork, PhaseSplit
 from vllm_costmeter.core.pricing.price import rental_price

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from demo.reading import PER, Reading
 from rich.table import Table
+
+from scripts.demo.reading import PER, Reading
 
 GIB = 2**30
 NAME_OF_KIND = {"prompt_computed": "prompt", "prompt_cached": "prompt from cache", "generated": "generated"}

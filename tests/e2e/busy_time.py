@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 from intervals import union_seconds, waves
-from scrape import Scrape, scrape
-from vllm_server import Server
+
+from scripts.servers.scrape import Scrape, scrape
+from scripts.servers.vllm_server import Server
 
 ACTIVE = "costmeter_gpu_seconds_total"
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import client
 from patience import holds_within
-from scrape import scrape
+
+from scripts.servers.scrape import scrape
 
 
 @dataclass(frozen=True)

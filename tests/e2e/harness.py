@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
-from vllm_server import Server
+from scripts.servers.vllm_server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 RULE_FILES = tuple(sorted((ROOT / "grafana" / "prometheus" / "rules").glob("*.yml")))

@@ -6,8 +6,9 @@ import time
 from typing import NamedTuple
 
 from client import connection
-from scrape import Scrape, parse
-from vllm_server import Server
+
+from scripts.servers.scrape import Scrape, parse
+from scripts.servers.vllm_server import Server
 
 QUICK_SECONDS = 0.04
 MOST_TRIES = 8

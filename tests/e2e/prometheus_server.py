@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import client
-from vllm_server import ServerFailedError, answers, end_of, free_port, running
+
+from scripts.servers.vllm_server import ServerFailedError, answers, end_of, free_port, running
 
 CONFIG = """\
 global:

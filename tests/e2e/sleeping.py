@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import client
-from vllm_server import Server
+
+from scripts.servers.vllm_server import Server
 
 
 @dataclass

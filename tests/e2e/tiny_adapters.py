@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save_file
-from tiny_model import ATTENTION_HEADS, HEAD_SIZE, HIDDEN_SIZE, KEY_VALUE_HEADS, LAYERS
+
+from scripts.servers.tiny_model import ATTENTION_HEADS, HEAD_SIZE, HIDDEN_SIZE, KEY_VALUE_HEADS, LAYERS
 
 RANK = 8
 ROWS = {"q_proj": ATTENTION_HEADS * HEAD_SIZE, "v_proj": KEY_VALUE_HEADS * HEAD_SIZE}

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from vllm_server import VLLM, environment
+from scripts.servers.vllm_server import VLLM, environment
 
 MOST_SECONDS = 240
 FORKING = """

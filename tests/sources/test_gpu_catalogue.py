@@ -36,9 +36,9 @@ def test_there_are_the_gpus_that_people_own() -> None:
 
 def test_the_compiled_file_is_what_the_toml_says() -> None:
     """Who edits a TOML file and forgets to compile it is told here."""
-    script = [sys.executable, str(ROOT / "scripts" / "gpu_catalogue.py"), "--check"]
+    script = [sys.executable, "-m", "scripts.catalogue.compile_gpus", "--check"]
     assert subprocess.run(script, cwd=ROOT, check=False).returncode == 0, (
-        "run python scripts/gpu_catalogue.py"
+        "run python -m scripts.catalogue.compile_gpus"
     )
 
 

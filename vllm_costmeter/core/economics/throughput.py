@@ -41,7 +41,7 @@ class Slowness:
 
 
 FITTED = Slowness(
-    memory=1.11,  # fitted 2026-11 by scripts/estimate_fit.py to the runs named in docs/economics.md
+    memory=1.11,  # fitted 2026-11 by scripts/accuracy/estimate_fit.py to the runs named in docs/economics.md
     compute=1.74,  # same fit
     seconds_per_layer=33e-6,  # same fit
     seconds_per_expert_layer=77e-6,  # same fit
