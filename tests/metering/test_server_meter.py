@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from outputs.hook_stand_in import MODEL, Hook, facts, meter
+from hook_stand_in import MODEL, Hook, facts, meter
 
 from vllm_costmeter.core.gpu.reading import GpuReadings
 from vllm_costmeter.core.meter.activity import EngineEvent

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-SOURCE = Path(__file__).parent / "sources" / "libnvidia-ml" / "nvml_stand_in.c"
+SOURCE = Path(__file__).parent / "libnvidia-ml" / "nvml_stand_in.c"
 CONTROL_VARIABLE = "NVML_STAND_IN"
 
 

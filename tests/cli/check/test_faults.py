@@ -12,7 +12,7 @@ import pytest
 
 from vllm_costmeter.cli.main import main
 
-MODELS = Path(__file__).resolve().parents[1] / "data" / "models"
+MODELS = Path(__file__).resolve().parents[2] / "data" / "models"
 LLAMA_8B = str(MODELS / "meta-llama__Llama-3.1-8B-Instruct")
 ADA = ("--gpu", "RTX 4090", "--vllm-version", "0.32.0")
 

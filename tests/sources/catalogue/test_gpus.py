@@ -18,7 +18,7 @@ from vllm_costmeter.sources.catalogue.rows import FACTS
 
 CARDS = Catalogue().cards
 ROWS: list[dict[str, Any]] = json.loads((PACKAGE_FOLDER / GPUS_FILE).read_text("utf-8"))["card"]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RATES = ("bf16", "fp16", "fp8", "fp4", "tf32", "fp32")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from vllm_costmeter.cli.main import main
 
-DOCS = Path(__file__).parents[2] / "docs" / "economics.md"
+DOCS = Path(__file__).parents[3] / "docs" / "economics.md"
 ROW = re.compile(r"^\| (.+?) \| `costmeter (.+?)` \| (.+?) \| (.+?) \|$", re.MULTILINE)
 ROWS = [match.groups() for match in ROW.finditer(DOCS.read_text())]
 

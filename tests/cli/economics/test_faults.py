@@ -9,8 +9,8 @@ from http_stand_in import serving
 
 from vllm_costmeter.cli.main import main
 
-FEEDS = Path(__file__).parents[1] / "data" / "price_feeds"
-CONFIG = Path(__file__).parents[1] / "data" / "models" / "Qwen__Qwen3-30B-A3B" / "config.json"
+FEEDS = Path(__file__).parents[2] / "data" / "price_feeds"
+CONFIG = Path(__file__).parents[2] / "data" / "models" / "Qwen__Qwen3-30B-A3B" / "config.json"
 AGAINST_API = ["compare", "--against", "api", "--api-model", "Qwen3-32B", "--tokens", "1,2,3"]
 
 

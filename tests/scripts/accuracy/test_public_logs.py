@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-LOGS = Path(__file__).parents[1] / "data" / "wild" / "public_logs.yaml"
+LOGS = Path(__file__).parents[2] / "data" / "wild" / "public_logs.yaml"
 KEYS = {
     "id",
     "pair",

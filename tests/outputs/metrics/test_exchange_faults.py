@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from outputs.hook_stand_in import MODEL, Hook, facts, meter
+from hook_stand_in import MODEL, Hook, facts, meter
 
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import EngineMerger

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from vllm_costmeter.cli.main import main
 from vllm_costmeter.core.fit.suggest import ORDER
 
-MODELS = Path(__file__).resolve().parents[1] / "data" / "models"
+MODELS = Path(__file__).resolve().parents[2] / "data" / "models"
 LLAMA_8B = str(MODELS / "meta-llama__Llama-3.1-8B-Instruct")
 GLM_5 = str(MODELS / "zai-org__GLM-5")
 

@@ -13,8 +13,8 @@ from required_tool import required_module
 
 from vllm_costmeter.cli.main import main
 
-FEEDS = Path(__file__).parents[1] / "data" / "price_feeds"
-CONFIG = Path(__file__).parents[1] / "data" / "models" / "Qwen__Qwen3-30B-A3B" / "config.json"
+FEEDS = Path(__file__).parents[2] / "data" / "price_feeds"
+CONFIG = Path(__file__).parents[2] / "data" / "models" / "Qwen__Qwen3-30B-A3B" / "config.json"
 PAGE = """\
 costmeter_tokens_total{kind="prompt_computed",model_name="m"} 1000000
 costmeter_tokens_total{kind="generated",model_name="m"} 1000000

@@ -26,7 +26,7 @@ from typing import Any
 STARTED = 1000.0
 """Wall clock and engine clock of the first step; steps are a second apart."""
 
-RECORDED = Path(__file__).parent / "data" / "vllm_stats"
+RECORDED = Path(__file__).parents[1] / "data" / "vllm_stats"
 
 LACKED = ("gguf",)
 """What an older vLLM imports at the top and the tests' environment lacks; its statistics do not use it."""

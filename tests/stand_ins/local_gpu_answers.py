@@ -10,7 +10,7 @@ from typing import Any
 
 from nvml_stand_in import Mood, environment
 
-PROBE = Path(__file__).parent / "sources" / "gpu_probe.py"
+PROBE = Path(__file__).parent / "gpu_probe.py"
 
 
 def local(

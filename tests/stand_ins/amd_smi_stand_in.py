@@ -14,7 +14,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-SOURCE = Path(__file__).parent / "sources" / "libamd_smi" / "amd_smi_stand_in.c"
+SOURCE = Path(__file__).parent / "libamd_smi" / "amd_smi_stand_in.c"
 CONTROL_VARIABLE = "AMD_SMI_STAND_IN"
 
 
