@@ -15,6 +15,7 @@ from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import Meter, PhaseSplit
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.split.roofline import ModelWork
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.pricing.price import Price, owned_price, rental_price
 from vllm_costmeter.metering.server_meter import ChargingProcess, OwnCounts
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
@@ -108,6 +109,8 @@ class Simulation:
         self.card = find_gpu(replica.card)
         self.now = 0
         self.totals = EngineTotals(engine_index=0)
+        self.running_requests = 0
+        self.asleep = False
         self.joules = 0.0
         self.requests = 0.0
         self.finished: list[tuple[int, int, int]] = []
@@ -154,9 +157,9 @@ class Simulation:
         )
 
     def gpus(self) -> GpuReadings:
-        busy = self.totals.running_requests > 0
+        busy = self.running_requests > 0
         total = self.card.as_gpu().memory_bytes
-        used = int(0.91 * total) if not self.totals.asleep else 2 * GIB
+        used = int(0.91 * total) if not self.asleep else 2 * GIB
         watts = (self.card.tdp_watts or 0) * (0.87 if busy else 0.14)
         return GpuReadings(
             up=True,
@@ -190,22 +193,22 @@ class Simulation:
         totals = self.totals
         self.totals = replace(
             totals,
-            prompt_computed_tokens=totals.prompt_computed_tokens + computed,
-            prompt_cached_tokens=totals.prompt_cached_tokens + cached,
-            generated_tokens=totals.generated_tokens + generated,
-            prefilled_requests=totals.prefilled_requests + done,
-            finished_requests=totals.finished_requests + done,
-            steps=totals.steps + round(busy_seconds * 40),
-            decode_steps=totals.decode_steps + round(busy_seconds * 38),
-            decode_context_tokens=totals.decode_context_tokens
-            + round(busy_seconds * 38 * 300 * max(1, done)),
+            counts=totals.counts
+            + StepCounts(
+                prompt_computed_tokens=computed,
+                prompt_cached_tokens=cached,
+                generated_tokens=generated,
+                prefilled_requests=done,
+                steps=round(busy_seconds * 40),
+                decode_steps=round(busy_seconds * 38),
+                decode_context_tokens=round(busy_seconds * 38 * 300 * max(1, done)),
+            ),
             active_seconds=totals.active_seconds + busy_seconds,
-            asleep_seconds=totals.asleep_seconds + (TICK_SECONDS if totals.asleep else 0),
-            running_requests=done,
-            asleep=second >= self.replica.sleeps_from,
+            asleep_seconds=totals.asleep_seconds + (TICK_SECONDS if self.asleep else 0),
             kv_cache_usage_ratio=min(0.98, arrived / 55),
             last_token_unix_seconds=float(second) if done else totals.last_token_unix_seconds,
         )
+        self.running_requests, self.asleep = done, second >= self.replica.sleeps_from
         self.joules += TICK_SECONDS * (self.card.tdp_watts or 0) * (0.87 if busy_seconds else 0.14)
         self.now += TICK_SECONDS
         self.process.tick()
@@ -233,7 +236,7 @@ def _scraped(simulation: Simulation, started_unix_seconds: int, second: int) -> 
     yield _line("up", target, 1, moment)
     engine = {**target, "model_name": replica.model, "engine": "0"}
     usage = simulation.totals.kv_cache_usage_ratio or 0
-    yield _line("vllm:num_requests_running", engine, simulation.totals.running_requests, moment)
+    yield _line("vllm:num_requests_running", engine, simulation.running_requests, moment)
     yield _line("vllm:num_requests_waiting", engine, max(0, round(usage * 40) - 32), moment)
     yield _line("vllm:num_preemptions_total", engine, max(0, second - 1200) // 60 if usage else 0, moment)
     for family in simulation.collector.collect():

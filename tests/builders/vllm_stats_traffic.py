@@ -156,14 +156,14 @@ def steps_on_record(minor: str) -> list[Step]:
 
 def counted(taken: Sequence[Step]) -> dict[str, Any]:
     """Our reader's totals after these steps, and the finished requests it noted."""
-    from vllm_costmeter.sources.vllm.step_stats import StepCounters
+    from vllm_costmeter.sources.vllm.step_stats import StepRecorder
 
-    counters = StepCounters(0, now=STARTED - 10, capacity_tokens=1000)
+    counters = StepRecorder(0, now=STARTED - 10, capacity_tokens=1000)
     for now, scheduler, iteration in taken:
         counters.add_step(scheduler, iteration, now)
     totals = dataclasses.asdict(counters.totals(STARTED + 10))
     finished = [list(request) for request in counters.take_finished(100)]
-    return {**totals, "events": list(totals["events"]), "finished": finished}
+    return {**totals.pop("counts"), **totals, "events": list(totals["events"]), "finished": finished}
 
 
 class _Lacked(importlib.abc.MetaPathFinder, importlib.abc.Loader):

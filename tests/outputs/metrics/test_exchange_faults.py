@@ -8,13 +8,24 @@ from hook_stand_in import MODEL, Hook, facts, meter
 
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import EngineMerger
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.metering.server_meter import ChargingProcess, CountingProcess
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
 from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry
 
-TOTALS = EngineTotals(0, 100, 0, 200, 2, 2, steps=70, decode_steps=60)
+TOTALS = EngineTotals(
+    0,
+    StepCounts(
+        prompt_computed_tokens=100,
+        prompt_cached_tokens=0,
+        generated_tokens=200,
+        prefilled_requests=2,
+        steps=70,
+        decode_steps=60,
+    ),
+)
 
 
 class FullDoor(ProcessExchange):
