@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from scripts.accuracy.logged_boots import MODELS, boots, card_of, plan_of
-from scripts.accuracy.logged_start import GIB
 from vllm_costmeter.core.engine.config import resolve_engine
 from vllm_costmeter.core.engine.release_rules import V1_BEFORE_0_20, choose_rules
 from vllm_costmeter.core.memory import activations
+from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.sources.model_config import read_model
 
 COPIES = tuple(copies / 20 for copies in range(50, 71))  # 2.5 to 3.5 float32 copies of the logits

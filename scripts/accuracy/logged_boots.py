@@ -6,13 +6,14 @@ import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from scripts.accuracy.logged_start import CORPUS, GIB, ROOT, LoggedStart
+from scripts.accuracy.logged_start import CORPUS, ROOT, LoggedStart
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.config import resolve_engine
 from vllm_costmeter.core.engine.release_rules import choose_rules
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.sizing import deployment
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.sources.model_config import read_model
 

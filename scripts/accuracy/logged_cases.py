@@ -9,11 +9,12 @@ from typing import Any
 
 import yaml
 
-from scripts.accuracy.logged_start import CORPUS, GIB, LoggedStart
+from scripts.accuracy.logged_start import CORPUS, LoggedStart
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.fit import Fit, fit
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.model_config import model_from_config

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vllm_costmeter.core.fit.fit import Fit
+from vllm_costmeter.core.memory.byte_range import GIB
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT / "tests" / "data" / "corpus"
-GIB = 1 << 30
 
 
 @dataclass(frozen=True)

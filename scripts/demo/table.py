@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.table import Table
 
 from scripts.demo.reading import PER, Reading
+from vllm_costmeter.core.memory.byte_range import GIB
 
-GIB = 2**30
 NAME_OF_KIND = {"prompt_computed": "prompt", "prompt_cached": "prompt from cache", "generated": "generated"}
 MEANING_OF_PER = {
     "all": "the bill / all tokens",

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from vllm_costmeter.core.economics.throughput import rates_of
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
+from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.meter import Meter, PhaseSplit
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.split.roofline import ModelWork
@@ -26,7 +27,6 @@ from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.models.packaged import named_model
 
 SECONDS, TICK_SECONDS, SCRAPE_SECONDS = 3600, 5, 15
-GIB = 1024**3
 REQUEST = (180, 60, 128)  # computed, cached, generated tokens
 
 
@@ -109,10 +109,8 @@ class Simulation:
         self.card = find_gpu(replica.card)
         self.now = 0
         self.totals = EngineTotals(engine_index=0)
-        self.running_requests = 0
-        self.asleep = False
-        self.joules = 0.0
-        self.requests = 0.0
+        self.running_requests, self.asleep = 0, False
+        self.joules = self.requests = 0.0
         self.finished: list[tuple[int, int, int]] = []
         registry = CollectorRegistry()
         self.collector = LatestCollector(registry)
