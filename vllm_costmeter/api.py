@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from vllm_costmeter.assembly import assembled
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.args_check import reject_wrong_values
-from vllm_costmeter.core.fit.fit import Fit, fit
-from vllm_costmeter.core.fit.offers import RentalOffer
-from vllm_costmeter.core.fit.suggest import with_suggestions
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
-from vllm_costmeter.sources.catalogue.load import default_price, load_catalogue
-from vllm_costmeter.sources.files.calibration import recall
+from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.gpu.target import chosen_gpu
-from vllm_costmeter.sources.models.drafter import with_drafter
-from vllm_costmeter.sources.models.open import open_model
-from vllm_costmeter.sources.vllm.installed import installed_vllm_version
 
 
 def check(
@@ -96,39 +91,13 @@ def check(
         mamba_cache_dtype=mamba_cache_dtype,
         mamba_ssm_cache_dtype=mamba_ssm_cache_dtype,
         speculative_config=speculative_config,
-        vllm_version=vllm_version,
     )
     reject_wrong_values(engine_args)
+    if not isinstance(vllm_version, str | None):
+        raise BadInputError(f"vllm_version must be text, got {vllm_version!r:.80}")
     chosen = gpu if isinstance(gpu, GpuGroup) else chosen_gpu(gpu, gpu_memory_gib, layout)
-    return check_plan(str(model), chosen, engine_args, revision)
-
-
-def check_plan(
-    model_name: str,
-    gpu: GpuGroup,
-    engine_args: EngineArgs,
-    revision: str | None = None,
-    hub_token: str | None = None,
-) -> Fit:
-    """Read the model, judge the plan with the rules of its vLLM version or the installed one's, suggest."""
-    if engine_args.vllm_version is None:
-        engine_args = replace(engine_args, vllm_version=installed_vllm_version())
-    boots, fault = recall(gpu.name)
-    gpu = replace(gpu, boots=boots)
-    model = with_drafter(open_model(model_name, revision, hub_token), engine_args)
-    result = fit(model, gpu, engine_args)
-    if fault is not None:
-        result = replace(result, notes=(*result.notes, fault))
-    if result.verdict in ("refused", "tight"):
-        return with_suggestions(result, model, gpu, engine_args, catalogue_offers())
-    return result
-
-
-def catalogue_offers() -> list[RentalOffer]:
-    """Every catalogue card with a known memory and price."""
-    cards = [card for card in load_catalogue().priced_cards if card.memory_bytes is not None]
-    prices = [(card, default_price(card)) for card in cards]
-    return [RentalOffer(card.as_gpu(), price.usd_per_gpu_hour) for card, price in prices if price is not None]
+    release = None if vllm_version is None else release_of(vllm_version)
+    return assembled(str(model), chosen, engine_args, release=release, revision=revision).answer()
 
 
 def _as_tuple(sizes: Any) -> Any:

@@ -61,5 +61,3 @@ class EngineArgs:
     mamba_cache_dtype: str = "auto"
     mamba_ssm_cache_dtype: str = "auto"
     speculative_config: Mapping[str, Any] | None = None
-    vllm_version: str | None = None
-    """The vLLM whose rules apply; None: the installed one, else the newest known."""

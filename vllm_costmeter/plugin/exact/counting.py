@@ -11,7 +11,7 @@ from vllm_costmeter.core.fit.vllm_counts import CountedWeights, ExactFacts
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
 from vllm_costmeter.core.model.model import Model, Sizes
-from vllm_costmeter.core.release import parse_version
+from vllm_costmeter.core.release import Release, release_of_build
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError, ask_vllm
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest, ModelFacts
 from vllm_costmeter.plugin.exact.model_files import draft_of
@@ -44,18 +44,19 @@ def counted_model(
     config: Mapping[str, Any],
     gpu: GpuGroup,
     engine_args: EngineArgs,
+    release: Release,
     *,
     hf_quant_config: Mapping[str, Any] | None = None,
     ask: Callable[[ExactRequest], ExactAnswer] = ask_vllm,
 ) -> Model:
-    """`model`, understood or not, with weights and KV cache of `engine_args` on `gpu` as the installed vLLM
-    counts them.
+    """`model`, understood or not, with weights and KV cache of `engine_args` on `gpu` as the installed vLLM, which must
+    be of `release`, counts them.
 
     ExactUnavailableError: vLLM cannot be asked, or not for these flags.
     """
-    installed, wanted = installed_vllm_version(), engine_args.vllm_version
-    if wanted is not None and installed is not None and parse_version(wanted) != parse_version(installed):
-        raise ExactUnavailableError(f"vLLM {installed} is installed, not {wanted}")
+    installed = installed_vllm_version()
+    if installed is not None and release_of_build(installed).number != release.number:
+        raise ExactUnavailableError(f"vLLM {installed} is installed, not {release}")
     request = request_for(config, gpu, engine_args, hf_quant_config)
     draft = draft_of(engine_args)
     if draft is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.sources.checkpoint.hub_client import cached_file
 from vllm_costmeter.sources.model_config import model_from_config, read_model
+from vllm_costmeter.sources.models.drafter import open_draft_model
 from vllm_costmeter.sources.models.local import gguf_model, gguf_named
+
+log = logging.getLogger("vllm.costmeter")
 
 
 def model_being_served(config: Any) -> Model:
@@ -37,6 +41,18 @@ def _gguf_model(served: Any) -> Model:
     raise NotUnderstoodError(
         f"{named}: a GGUF file that is not on this machine, so its weights are not known"
     )
+
+
+def draft_being_served(name: str, method: str | None) -> Model | None:
+    """The draft model of `--speculative-config` from the config.json that vLLM has just read, in a local folder or the
+    Hub's cache; None where it is in neither, or is not understood."""
+    local = Path(name)
+    found = local if local.exists() else cached_file(name, "config.json", None)
+    try:
+        return None if found is None else open_draft_model(str(found), method)
+    except (BadInputError, NotUnderstoodError) as why:
+        log.warning("costmeter: the draft model %s is not understood: %s", name, why)
+        return None
 
 
 def path_being_served(config: Any) -> Path | None:

@@ -131,7 +131,7 @@ def _add_silently(parser: argparse.ArgumentParser, name: str, dest: str, nargs: 
         parser.add_argument(name, nargs=nargs, dest=dest, help=argparse.SUPPRESS)
 
 
-def plan_from(values: argparse.Namespace, vllm_version: str | None) -> EngineArgs:
+def plan_from(values: argparse.Namespace) -> EngineArgs:
     """The plan that parsed flags ask for; a flag that was not given keeps the plan's own default."""
     given = {
         flag.field: value for flag in MEMORY_FLAGS if (value := getattr(values, flag.field, None)) is not None
@@ -139,7 +139,7 @@ def plan_from(values: argparse.Namespace, vllm_version: str | None) -> EngineArg
     if "cudagraph_capture_sizes" in given:
         given["cudagraph_capture_sizes"] = tuple(given["cudagraph_capture_sizes"])
     layout = ParallelConfig(**{name: given.pop(name) for name in list(given) if name in _LAYOUT})
-    engine_args = EngineArgs(layout=layout, vllm_version=vllm_version, **given)
+    engine_args = EngineArgs(layout=layout, **given)
     reject_wrong_values(engine_args)
     return engine_args
 

@@ -99,6 +99,11 @@ def plan_from_engine_args(args: Any) -> EngineArgs:
     for sequence in ("cudagraph_capture_sizes",):
         if flags[sequence] is not None:
             flags[sequence] = tuple(flags[sequence])
+    if (
+        flags["speculative_config"] is not None
+    ):  # vLLM adds its own objects to this dictionary when it resolves it
+        flags["speculative_config"] = dict(flags["speculative_config"])
+    flags["cpu_offload_gb"] = float(flags["cpu_offload_gb"])  # an int where vLLM's own default stands
     flags["disable_hybrid_kv_cache_manager"] = bool(flags["disable_hybrid_kv_cache_manager"])
     limits = flags["limit_mm_per_prompt"]
     flags["limit_mm_per_prompt"] = {key: _limit(value) for key, value in limits.items()} if limits else None
