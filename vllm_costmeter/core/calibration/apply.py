@@ -25,9 +25,8 @@ SPREAD_BYTES = gib(0.25)
 """Between boots of one deployment: what the driver and profiling take differs by tenths of a GiB in the logs."""
 AGREEING_BOOTS = 2
 
-_RESOLVED = ("layout", "max_num_seqs", "max_num_batched_tokens", "quantization", "dtype")
-_NOT_BESIDE = ("max_model_len", "gpu_memory_utilization", "block_size", "kv_cache_memory_bytes")
-"""Fields of a plan that the engine has resolved, and those that change nothing beside the KV cache."""
+_RESOLVED = ("quantization", "dtype")
+"""Flags whose value is the engine's: left out, vLLM takes the model's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,8 @@ def boot_key(model: Model, gpu: GpuGroup, engine: EngineConfig) -> ServerStartKe
 
 def flags_of(model: Model, engine: EngineConfig, engine_args: EngineArgs) -> str:
     """Equal for two deployments whose memory beside the KV cache is equal."""
-    own = {name: value for name, value in asdict(engine_args).items() if name not in _RESOLVED + _NOT_BESIDE}
+    given = engine_args.affecting("weights", "kv_layout", "graphs", "adapters", "offload")
+    own = {name: value for name, value in given.items() if name not in _RESOLVED}
     resolved = {
         **asdict(engine.layout),
         "max_num_seqs": engine.max_num_seqs,

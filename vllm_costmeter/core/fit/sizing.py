@@ -13,6 +13,7 @@ from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.fit.vllm_counts import ExactFacts
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
+from vllm_costmeter.core.memo import Memo
 from vllm_costmeter.core.memory.loaded import LoadedRank, loaded_ranks
 from vllm_costmeter.core.memory.ranks import Memory, memory_of_ranks
 from vllm_costmeter.core.model.model import Model
@@ -41,7 +42,7 @@ class Deployment:
     starts: tuple[ServerStart, ...]
     """Recorded starts of real servers, the oldest first."""
     loaded: tuple[LoadedRank, ...]
-    _known: dict[tuple[int, int], Memory] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _known: Memo[tuple[int, int], Memory] = field(default_factory=Memo, init=False, compare=False, repr=False)
     """By (sequences, tokens) of a batch: what was worked out already."""
 
     def memory(self, engine: EngineConfig) -> Memory:

@@ -116,22 +116,8 @@ class ExactFacts:
 
 
 def _counted(engine_args: EngineArgs) -> EngineArgs:
-    """The plan without the flags that change neither weights nor KV layout."""
-    return replace(
-        engine_args,
-        max_model_len=None,
-        gpu_memory_utilization=None,
-        kv_cache_memory_bytes=None,
-        max_num_seqs=None,
-        max_num_batched_tokens=None,
-        enforce_eager=False,
-        cudagraph_capture_sizes=None,
-        max_cudagraph_capture_size=None,
-        cpu_offload_gb=0.0,
-        enable_lora=False,
-        max_loras=1,
-        max_lora_rank=16,
-    )
+    """The flags without those that change neither weights nor KV layout. Eager mode changes a few small gates alone."""
+    return replace(engine_args.only("weights", "kv_layout", "kv_blocks"), enforce_eager=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from vllm_costmeter.core.dtypes import DTYPE_BYTES
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.memo import Memo
 from vllm_costmeter.core.model.adapters import AdapterShare, adapter_share, head_share
 from vllm_costmeter.core.model.parts import Embedding, Part
 from vllm_costmeter.core.model.rank import Rank
@@ -64,11 +65,11 @@ class Weights:
     quantization: Quantization = UNQUANTISED
     release: Release = NEWEST
     """Whose layout this is: `on_card` gives the layout under another."""
-    _known: dict[Hashable, tuple[Tally, ...]] = field(
-        default_factory=dict, init=False, compare=False, repr=False
+    _known: Memo[Hashable, tuple[Tally, ...]] = field(
+        default_factory=Memo, init=False, compare=False, repr=False
     )
     """Shares already worked out: one check asks for the same layout again and again."""
-    _placed: dict[Hashable, Weights] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _placed: Memo[Hashable, Weights] = field(default_factory=Memo, init=False, compare=False, repr=False)
     """These weights under other releases and on GPUs that lay them out otherwise, each with shares of its own."""
 
     @property
