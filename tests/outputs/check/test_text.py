@@ -16,22 +16,24 @@ from vllm_costmeter.core.fit.fit import Fit, fit
 from vllm_costmeter.core.fit.offers import RentalOffer
 from vllm_costmeter.core.fit.suggest import with_suggestions
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.release import release_of
 from vllm_costmeter.outputs.check.explain import explanation
 from vllm_costmeter.outputs.check.text import refusal_lines, render, write
 
 GOLDEN = Path(__file__).parents[2] / "data" / "check"
-PLAN = EngineArgs(vllm_version="0.33.0")
+RELEASE = release_of("0.33.0")
+PLAN = EngineArgs()
 H200 = RentalOffer(GpuGroup("H200 SXM", 150_109_107_814, compute_capability=(9, 0)), 3.5)
 
 
 def refused() -> Fit:
     """An 8B with its default context on a 4090."""
-    return with_suggestions(fit(llama(), ADA, PLAN), llama(), ADA, PLAN, [H200])
+    return with_suggestions(fit(llama(), ADA, PLAN, RELEASE), llama(), ADA, PLAN, offers=[H200])
 
 
 def served() -> Fit:
     """The same with a context that fits."""
-    return fit(llama(), ADA, replace(PLAN, max_model_len=8192))
+    return fit(llama(), ADA, replace(PLAN, max_model_len=8192), RELEASE)
 
 
 REFUSED = refused()
@@ -92,7 +94,7 @@ def test_colour_is_for_terminals_only() -> None:
 
 def test_an_unknown_answer_has_no_picture() -> None:
     """No bytes were computed, so none are drawn."""
-    lines = render(fit(llama(fault=not_understood()), ADA, PLAN))
+    lines = render(fit(llama(fault=not_understood()), ADA, PLAN, RELEASE))
     assert not any(line.startswith("[") for line in lines)
     assert lines[-1].startswith("unknown: ")
 
@@ -113,10 +115,10 @@ def test_a_log_of_a_fit_is_one_line() -> None:
 def test_several_gpus_are_named_as_several() -> None:
     """`2 x RTX 4090` in the title."""
     engine_args = replace(PLAN, max_model_len=4096, layout=ParallelConfig(tensor_parallel_size=2))
-    assert "2 x RTX 4090" in " ".join(render(fit(llama(), replace(ADA, count=2), engine_args)))
+    assert "2 x RTX 4090" in " ".join(render(fit(llama(), replace(ADA, count=2), engine_args, RELEASE)))
 
 
 def test_notes_are_shown() -> None:
     """A version outside the table is not hidden."""
-    lines = render(fit(llama(), ADA, replace(PLAN, vllm_version="0.99.0", max_model_len=4096)))
+    lines = render(fit(llama(), ADA, replace(PLAN, max_model_len=4096), release_of("0.99.0")))
     assert any("newer than the newest known" in line for line in lines)

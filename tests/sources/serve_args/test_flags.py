@@ -29,7 +29,7 @@ def parsed(*words: str) -> argparse.Namespace:
 
 def engine_args(*words: str) -> EngineArgs:
     """The plan these flags ask for."""
-    return plan_from(parsed(*words), None)
+    return plan_from(parsed(*words))
 
 
 def test_no_flag_is_the_empty_plan() -> None:
@@ -68,7 +68,7 @@ def test_every_memory_flag_reaches_its_field_of_the_plan() -> None:
     """The table's names are the plan's fields, so no flag is read and then lost."""
     fields = set(EngineArgs.__dataclass_fields__) | set(ParallelConfig.__dataclass_fields__)
     assert {flag.field for flag in MEMORY_FLAGS} <= fields
-    assert fields - {flag.field for flag in MEMORY_FLAGS} == {"layout", "vllm_version"}
+    assert fields - {flag.field for flag in MEMORY_FLAGS} == {"layout"}
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def _server_answer(server: DeclaredServer, args: argparse.Namespace, parse: Pars
         models = [*merged.models, *([merged.model_flag] if merged.model_flag else [])]
         if not models:
             raise server.place.fault(f"{server.name}: names no model")
-        engine_args = plan_from(merged, merged.vllm_version)
+        engine_args = plan_from(merged)
         gpu = _gpu(server, merged, engine_args.layout)
         answer = answered(server.name, lambda: judged(models[0], gpu, engine_args, merged), raises=True)
     except LocatedError:

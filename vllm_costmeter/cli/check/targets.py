@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from vllm_costmeter.api import check_plan
+from vllm_costmeter.assembly import assembled
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.fit import Fit
 from vllm_costmeter.core.fit.report import CheckAnswer
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.gpu.target import chosen_gpu
 from vllm_costmeter.sources.serve_args.flags import device_ids, is_spread, plan_from, unmodelled_flags
 
@@ -31,7 +32,7 @@ def checked_models(args: argparse.Namespace) -> list[CheckAnswer]:
 
 def check_model(model: str, args: argparse.Namespace) -> Fit:
     """Read the world, judge, suggest. BadInputError and NotUnderstoodError as the sources raise them."""
-    engine_args = plan_from(args, args.vllm_version)
+    engine_args = plan_from(args)
     gpu = chosen_gpu(
         named_gpu(args),
         args.gpu_memory_gib,
@@ -61,10 +62,15 @@ def answered(title: str, check: Callable[[], Fit], *, raises: bool) -> CheckAnsw
 
 def judged(model: str, gpu: GpuGroup, engine_args: EngineArgs, args: argparse.Namespace) -> Fit:
     """The answer with a sentence for every given flag that it does not follow."""
-    check = check_plan
+    release = None if args.vllm_version is None else release_of(args.vllm_version)
+    check = assembled(
+        model, gpu, engine_args, release=release, revision=args.revision, hub_token=args.hf_token
+    )
     if args.exact:
-        from vllm_costmeter.plugin.exact.checking import check_exactly as check
-    result = check(model, gpu, engine_args, args.revision, args.hf_token)
+        from vllm_costmeter.plugin.exact.checking import counted_check
+
+        check = counted_check(check, model, args.revision)
+    result = check.answer()
     notes = tuple(
         f"{flag} may change memory in a way this check does not follow" for flag in unmodelled_flags(args)
     )

@@ -6,9 +6,9 @@ import math
 from dataclasses import replace
 
 from vllm_costmeter.core.calibration.apply import note_of
+from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import AUTO_MAX_MODEL_LEN, EngineConfig, resolve_engine
-from vllm_costmeter.core.engine.release_rules import choose_rules
 from vllm_costmeter.core.errors import BadInputError, CardCannotError, NotUnderstoodError
 from vllm_costmeter.core.fit.messages import (
     cards_text,
@@ -28,24 +28,29 @@ from vllm_costmeter.core.memory.ranks import Memory
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.quantization.flag import Asked, check_flag
 from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
-from vllm_costmeter.core.release import parse_version
+from vllm_costmeter.core.release import Release, dotted
 
 __all__ = ["Fit", "KVCacheFacts", "MemoryUse", "Suggestion", "fit"]
 
 
-def fit(model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> Fit:
+def fit(
+    model: Model,
+    gpu: GpuGroup,
+    engine_args: EngineArgs,
+    release: Release,
+    starts: tuple[ServerStart, ...] = (),
+) -> Fit:
     """Name every byte per GPU and judge.
 
-    Suggestions are left empty: `core.suggest` adds them with this same function. Never raises for a model that is
-    not understood (verdict `unknown`); BadInputError for flags that contradict each other.
+    `starts` are recorded starts of real servers, the oldest first; those of another key are passed over. Suggestions
+    are left empty: `core.fit.suggest` adds them with this same function. Never raises for a model that is not
+    understood (verdict `unknown`); BadInputError for flags that contradict each other.
     """
-    chosen = choose_rules(engine_args.vllm_version)
-    version = parse_version(chosen.vllm_version)
     if engine_args.quantization is not None and model.only_named is None:
-        asked = Asked(engine_args.quantization, version[:2], gpu.compute_capability, model.is_moe)
+        asked = Asked(engine_args.quantization, release, gpu.compute_capability, model.is_moe)
         check_flag(asked, model.quantization)
-    model = model.on_card(KernelTarget(gpu.compute_capability, version[:2]))
-    engine = resolve_engine(model, gpu, engine_args, chosen)
+    model = model.on_card(KernelTarget(gpu.compute_capability, release))
+    engine = resolve_engine(model, gpu, engine_args, release)
     blank = Fit(
         "unknown",
         "not_understood",
@@ -54,9 +59,9 @@ def fit(model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> Fit:
         gpu,
         engine_args,
         engine,
-        notes=(*((chosen.note,) if chosen.note else ()), *model.notes, *memory_notes(gpu)),
+        notes=(*((release.note,) if release.note else ()), *model.notes, *memory_notes(gpu)),
     )
-    unknown = model.fault(engine_args) or _release_fault(model, chosen.vllm_version)
+    unknown = model.fault(engine_args) or _release_fault(model, release)
     if unknown is not None:
         return _not_understood(blank, unknown)
     unknown = model.draft_fault(engine_args)
@@ -67,7 +72,7 @@ def fit(model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> Fit:
         reason, message = fault
         return replace(blank, verdict="refused", reason=reason, message=message)
     try:
-        deployed = deployment(model, gpu, engine_args, chosen)
+        deployed = deployment(model, gpu, engine_args, release, starts)
     except NotUnderstoodError as error:
         return replace(blank, message=str(error))
     except BadInputError as error:
@@ -106,13 +111,13 @@ def _not_understood(blank: Fit, message: str) -> Fit:
     )
 
 
-def _release_fault(model: Model, vllm_version: str) -> str | None:
+def _release_fault(model: Model, release: Release) -> str | None:
     """vLLM gives models up."""
-    if model.last_release is None or parse_version(vllm_version)[:2] <= model.last_release:
+    if model.last_release is None or release.minor <= model.last_release:
         return None
-    last = ".".join(map(str, model.last_release))
+    last = dotted(model.last_release)
     return (
-        f"vLLM {vllm_version} does not serve {model.architecture}: {last} was the last to, ask about it with "
+        f"vLLM {release} does not serve {model.architecture}: {last} was the last to, ask about it with "
         f"--vllm-version {last}.0"
     )
 

@@ -13,10 +13,9 @@ from vllm_costmeter.core.fit.parallel_changes import (
     LARGEST_NODE_GPUS,
 )
 from vllm_costmeter.core.fit.result import Suggestion
-from vllm_costmeter.core.fit.trial import tried
+from vllm_costmeter.core.fit.trial import Trials
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import GIB
-from vllm_costmeter.core.model.model import Model
 
 NODES = (1, 2, 4)
 
@@ -30,7 +29,7 @@ class RentalOffer:
 
 
 def cheapest_offer(
-    result: Fit, model: Model, engine_args: EngineArgs, offers: Sequence[RentalOffer]
+    result: Fit, trials: Trials, engine_args: EngineArgs, offers: Sequence[RentalOffer]
 ) -> list[Suggestion]:
     """The cheapest catalogue cards, with tensor parallelism where one card is too small, on which the plan fits as
     it stands; where it fits on none, the cheapest on which a shorter context does. Several nodes in a pipeline only
@@ -40,7 +39,7 @@ def cheapest_offer(
         for change in sorted(
             _offered(result, engine_args, offers, nodes), key=lambda each: each.usd_per_hour or 0.0
         ):
-            judged = tried(change, model)
+            judged = trials.tried(change)
             if judged and "max_model_len" not in judged[0].change:
                 return judged
             shorter = shorter or judged

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from operator import attrgetter
 
-from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.engine.args import EngineArgs, fields_affecting
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.kv_cache.groups import KVGroups, group_layers
 from vllm_costmeter.core.kv_cache.layers import SLIDING_KINDS, CountedLayers, SequenceLimits
@@ -19,6 +20,8 @@ from vllm_costmeter.core.model.attention import CompressedMla, ModelAttention
 
 SYNCHRONOUS_DRAFTERS = frozenset({"ngram", "suffix", "medusa", "mlp_speculator"})
 """Speculative methods without asynchronous scheduling (vLLM 0.32): EAGLE, MTP and draft models have it."""
+
+_FLAGS = attrgetter("layout", *fields_affecting("kv_layout", "kv_blocks"))
 
 PoolBytes = int | tuple[int, ...]
 """Bytes of the KV pool: of every pipeline rank alike, or one value per pipeline rank."""
@@ -147,22 +150,8 @@ def _key(
     compute_capability: tuple[int, int] | None,
 ) -> Hashable:
     """Equal for two deployments of one model whose KV caches are equal."""
-    flags = (
-        *(
-            engine_args.layout,
-            engine_args.dtype,
-            engine_args.kv_cache_dtype,
-            engine_args.block_size,
-            engine_args.enable_prefix_caching,
-        ),
-        *(
-            engine_args.disable_hybrid_kv_cache_manager,
-            engine_args.mamba_cache_dtype,
-            engine_args.mamba_ssm_cache_dtype,
-        ),
-    )
     major = None if compute_capability is None else compute_capability[0]
-    return (*flags, repr(engine_args.speculative_config), rules, max_num_batched_tokens, major)
+    return (repr(_FLAGS(engine_args)), rules, max_num_batched_tokens, major)
 
 
 def _laid_out(

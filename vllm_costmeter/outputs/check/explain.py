@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import textwrap
 
-from vllm_costmeter.core.engine.release_rules import choose_rules
+from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.kv_cache import kv_rules
 from vllm_costmeter.core.memory.byte_range import GIB
+from vllm_costmeter.core.release import dotted
 
 _PARTS = (
     ("weights", "weights_bytes"),
@@ -29,7 +30,7 @@ _COLUMN = 37
 def explanation(fit: Fit, width: int = WIDEST) -> list[str]:
     """Lines no wider than `width` or 100, but for words that are."""
     width = min(width, WIDEST)
-    engine, chosen = fit.engine, choose_rules(fit.engine.vllm_version)
+    engine, rules = fit.engine, engine_rules(fit.engine.release)
     lines = _wrapped("where each byte comes from (of the GPU with the least room):", width)
     budget = None if fit.per_gpu is None else fit.per_gpu.budget_bytes
     if budget is None:
@@ -41,12 +42,11 @@ def explanation(fit: Fit, width: int = WIDEST) -> list[str]:
         if name == "weights" and bytes_ is None:
             bytes_ = fit.known_weights_bytes
         lines += _part(name, bytes_, _reasons(fit, name), width)
-    row = f"row {engine.rules_version} for vLLM {engine.vllm_version}"
-    lines += _wrapped(f"engine rules, {row}: {chosen.rules.evidence}", width)
+    row = f"row {rules.version} for vLLM {engine.release}"
+    lines += _wrapped(f"engine rules, {row}: {rules.evidence}", width)
     if fit.kv_cache is not None:
-        rules = kv_rules(engine.vllm_version)
-        since = ".".join(map(str, rules.first_version))
-        lines += _wrapped(f"KV cache rules, row {since}: {rules.evidence}", width)
+        cache = kv_rules(engine.release)
+        lines += _wrapped(f"KV cache rules, row {dotted(cache.first_version)}: {cache.evidence}", width)
     return lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.fit.result import Fit, MemoryUse, Suggestion
 from vllm_costmeter.core.gpu.group import GpuGroup
 
@@ -70,10 +71,13 @@ def engine_json(fit: Fit) -> dict[str, Any]:
             for field in dataclasses.fields(engine_args)
             if field.name != "layout"
         },
+        "vllm_version": engine.release.text,
+        "vllm_version_is_assumed": engine.release.is_assumed,
+        "rules_version": engine_rules(engine.release).version,
         **{
             field.name: getattr(engine, field.name)
             for field in dataclasses.fields(engine)
-            if field.name != "layout"
+            if field.name not in ("layout", "release")
         },
         **{
             field.name: getattr(engine_args.layout, field.name)

@@ -85,7 +85,7 @@ def _title(fit: Fit) -> str:
     length = f", --max-model-len {fit.engine.max_model_len}" if fit.engine.max_model_len else ""
     return (
         f"{fit.model.id} on {count}{fit.gpu.name} ({_gib(fit.gpu.memory_bytes)}), "
-        f"vLLM {fit.engine.vllm_version}{length}"
+        f"vLLM {fit.engine.release}{length}"
     )
 
 

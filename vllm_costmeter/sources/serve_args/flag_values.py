@@ -9,8 +9,7 @@ from argparse import ArgumentTypeError
 from typing import Any
 
 from vllm_costmeter.core.engine.config import AUTO_MAX_MODEL_LEN
-
-LARGEST = 1 << 50  # beyond any context, batch or memory; keeps a typed "1T" from becoming a number of pages
+from vllm_costmeter.core.engine.flags import LARGEST
 
 _DECIMAL = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
