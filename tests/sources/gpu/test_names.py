@@ -57,8 +57,8 @@ def test_every_name_driver_name_and_alias_of_the_catalogue_finds_its_gpu() -> No
 
 
 def test_no_alias_chooses_among_gpus_that_share_it() -> None:
-    """One rule for `A100`, `H100` and `RTX 4060 Ti`: what is part of several GPUs' names lists them, unless the catalogue
-    or a driver calls one of them just so."""
+    """One rule for `A100`, `H100` and `RTX 4060 Ti`: what is part of several GPUs' names lists them, unless the
+    catalogue or a driver calls one of them just so."""
     cards = load_catalogue().cards
     full = {card.name: [name_words(text) for text in (card.name, *card.driver_names)] for card in cards}
     for card in cards:
