@@ -117,7 +117,7 @@ def test_a_count_on_the_command_line_goes_before_the_files(
     [
         (
             "[MODEL, --tensor-parallel-size=4]",
-            "deployment.yaml:11: Deployment llama, container vllm: --tensor-parallel-size 4 needs 4 GPUs, the file "
+            "deployment.yaml:11: Deployment llama, container vllm: --tensor-parallel-size 4 needs 4 GPUs; the file "
             "gives it 1",
         ),
         ("[MODEL, --max-model-lenn=4]", "deployment.yaml:10: Deployment llama, container vllm: unknown flag"),

@@ -137,6 +137,13 @@ def test_several_gpus_are_named_as_several() -> None:
     assert "2 x RTX 4090" in " ".join(render(fit(llama(), replace(ADA, count=2), engine_args, RELEASE)))
 
 
+def test_a_release_that_nobody_stated_is_said_to_be_assumed() -> None:
+    """No vLLM is installed and none is named: the newest known rules, and the title says so."""
+    title = render(fit(llama(), ADA, replace(PLAN, max_model_len=4096), release_of(None)))[0]
+    assert "vLLM 0.33.0 (assumed)" in title
+    assert "(assumed)" not in render(served())[0]
+
+
 def test_notes_are_shown() -> None:
     """A version outside the table is not hidden."""
     lines = render(fit(llama(), ADA, replace(PLAN, max_model_len=4096), release_of("0.99.0")))

@@ -75,7 +75,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--exact",
         action="store_true",
-        help="count weights and KV cache with the installed vLLM's own code (10 to 20 s, needs no GPU)",
+        help="count weights and KV cache with the installed vLLM's own code (about 10 s, needs no GPU)",
     )
     parser.add_argument("--strict", action="store_true", help="exit 1 for tight too")
     parser.add_argument("--format", choices=("text", "json", "github"), default="text", help="default: text")

@@ -89,7 +89,7 @@ def _gpu(server: DeclaredServer, merged: CheckRequest, layout: ParallelConfig) -
     is_counted = name is not None and split_count(name)[0] != name.strip()
     if server.gpus is not None and needed > server.gpus and not (is_counted or is_spread):
         raise Place(server.place.file, server.gpus_line or server.place.line).fault(
-            f"{server.name}: {layout.needs()}, the file gives it {server.gpus}"
+            f"{server.name}: {layout.needs()}; the file gives it {server.gpus}"
         )
     if name is None and server.cards:
         name = server.cards[0]
@@ -105,7 +105,7 @@ def _gpu(server: DeclaredServer, merged: CheckRequest, layout: ParallelConfig) -
 def _server_notes(server: DeclaredServer, merged: CheckRequest, layout: ParallelConfig) -> tuple[str, ...]:
     notes = []
     if len(server.cards) > 1 and merged.gpu is None:
-        notes.append(f"it may run on {', '.join(server.cards)}: checked on the smallest")
+        notes.append(f"may run on {', '.join(server.cards)}: checked on the smallest")
     if server.gpus is not None and server.gpus > layout.world_size:
-        notes.append(f"the file gives it {server.gpus} GPUs, its flags use {layout.world_size}")
+        notes.append(f"the file gives it {server.gpus} GPUs; its flags use {layout.world_size}")
     return tuple(notes)

@@ -71,7 +71,8 @@ def _reasons(fit: Fit, name: str) -> list[str]:
         return [f"{fit.engine.max_model_len:,} tokens of context, {told}"]
     if name == "kv_cache_available":
         low, high = fit.kv_cache_available_range_bytes or (0, 0)
-        return [f"budget minus the parts above; {low / GIB:.2f} to {high / GIB:.2f} GiB"]
+        ends = "" if low == high else f"; {low / GIB:.2f} to {high / GIB:.2f} GiB"
+        return [f"budget minus the parts above{ends}"]
     return [fit.rules[rule] for rule in _RULES_OF.get(name, (name,)) if rule in fit.rules] or [
         fit.provenance.get(name, "unknown")
     ]
