@@ -25,7 +25,13 @@ UNNAMED_CARDS: Mapping[str, tuple[float, tuple[int, int]]] = {
     "NVIDIA GB10 (DGX Spark)": (121.63, (12, 1)),  # stated by the two mia4 cases of the same card
     "NVIDIA H20": (139.8, (9, 0)),  # (55.65 - 48.66) / (0.95 - 0.90): the pools of the two recipes12 cases
 }
-CARD_NAMES = {"NVIDIA A100 (80GB class)": "A100 80GB SXM", "NVIDIA A100 80GB": "A100 80GB SXM"}
+CARD_NAMES = {
+    "NVIDIA A100 (80GB class)": "A100 80GB SXM",
+    "NVIDIA A100 80GB": "A100 80GB SXM",
+    "NVIDIA A100 40GB": "A100 40GB SXM",
+    "NVIDIA H100": "H100 SXM",
+}
+"""Logs that leave the form factor open: taken as SXM, which differs by its memory's reserve alone."""
 
 BLOCK_FP8 = {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]}
 REQUANTISED: Mapping[str, dict[str, Any] | None] = {

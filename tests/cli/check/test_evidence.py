@@ -34,8 +34,8 @@ def test_explain_shows_rule_and_evidence(model: Path, capsys: pytest.CaptureFixt
     out = " ".join(capsys.readouterr().out.split())
     for expected in (
         "from its safetensors headers",
-        "engine rules, row 0.29",
-        "KV cache rules",
+        "engine: rules of 0.29",
+        "KV cache: rules of 0.32",
         "from the catalogue",
     ):
         assert expected in out

@@ -72,7 +72,7 @@ def test_less_free_memory_than_the_budget_is_refused() -> None:
     busy = replace(ADA, free_bytes=round(20 * GIB))
     result = fit(llama(), busy, EngineArgs(max_model_len=1024), NEWEST)
     assert (result.verdict, result.reason) == ("refused", "free_memory")
-    assert "19.49 GiB are free" in result.message  # 20 less the context that vLLM opens first
+    assert "has 19.49 GiB free" in result.message  # 20 less the context that vLLM opens first
 
 
 def test_who_holds_the_missing_memory_is_named() -> None:
@@ -83,7 +83,7 @@ def test_who_holds_the_missing_memory_is_named() -> None:
         llama(), replace(ADA, free_bytes=GIB, processes=two), EngineArgs(max_model_len=1024), NEWEST
     ).message
     assert message.endswith(
-        "; GPU 1 is held by VLLM::EngineCore (pid 4242) 12.00 GiB, pid 77, not told how much"
+        "; GPU 1 is used by VLLM::EngineCore (pid 4242) 12.00 GiB, pid 77 (amount unknown)"
     )
     many = replace(ADA, free_bytes=GIB, processes=(*held, GpuProcess(1), GpuProcess(9)))
     assert fit(llama(), many, EngineArgs(max_model_len=1024), NEWEST).message.endswith(

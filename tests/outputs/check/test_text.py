@@ -40,7 +40,7 @@ REFUSED = refused()
 
 
 @pytest.mark.parametrize(("name", "result"), [("refused", REFUSED), ("fits", served())])
-def test_the_picture_of_the_card(name: str, result: Fit) -> None:
+def test_the_picture_of_the_gpu(name: str, result: Fit) -> None:
     """A bar, the parts in GiB, the verdict, what to change: as in the golden file."""
     file = GOLDEN / f"{name}.txt"
     assert "\n".join(render(result)) + "\n" == file.read_text()
@@ -65,7 +65,7 @@ def test_a_narrow_terminal_gets_remarks_below_their_rows() -> None:
     """Of 40 columns only a flag to paste, which is never cut, takes more."""
     lines = render(REFUSED, width=40)
     assert all(len(line) <= 40 for line in lines if "--" not in line)
-    assert lines[lines.index("  --max-model-len 34672") + 1] == "      (up to 34672 tokens)"
+    assert lines[lines.index("  --max-model-len 34672") + 1] == "      (up to 34,672 tokens)"
 
 
 def test_a_terminal_without_unicode_gets_letters() -> None:
@@ -102,20 +102,46 @@ def test_an_unknown_answer_has_no_picture() -> None:
 def test_a_servers_log_says_need_have_and_remedy() -> None:
     """What was needed, what there is, and first the length that fits."""
     lines = refusal_lines(refused())
-    assert lines[0].startswith("refused: one sequence of 131072 tokens needs 16.00 GiB of KV cache")
+    assert lines[0].startswith(
+        "refused: 131,072 tokens of context need 16.00 GiB of KV cache; 5.27 GiB (at most 5.90)"
+    )
     assert lines[1].startswith("per GPU: budget 21.75 GiB = weights 14.96 GiB")
     assert lines[2].startswith("try --max-model-len ")
 
 
 def test_a_log_of_a_fit_is_one_line() -> None:
     """Nothing to say but that it fits."""
-    assert refusal_lines(served()) == ["fits: 8192 tokens of context have room on RTX 4090"]
+    assert refusal_lines(served()) == ["fits: 8,192 tokens of context on RTX 4090"]
+
+
+def test_the_answer_shows_the_range_on_which_its_advice_rests() -> None:
+    """The usual estimate heads the picture, a verdict and the longest length rest on the low end: both are shown."""
+    facts = REFUSED.kv_cache
+    assert facts is not None
+    low, high = facts.tokens_range
+    assert REFUSED.max_model_len_that_fits is not None
+    assert 0 <= low - REFUSED.max_model_len_that_fits <= 16
+    assert low < facts.tokens < high
+    assert any(f"{facts.tokens:,} tok   {low:,} to {high:,}" in line for line in render(REFUSED))
+
+
+def test_an_amount_explained_is_an_amount_in_gib() -> None:
+    """Every byte count has separators, and its GiB behind it."""
+    lines = explanation(REFUSED)
+    assert any("23,352,596," in line and "21.75 GiB" in line for line in lines)
 
 
 def test_several_gpus_are_named_as_several() -> None:
     """`2 x RTX 4090` in the title."""
     engine_args = replace(PLAN, max_model_len=4096, layout=ParallelConfig(tensor_parallel_size=2))
     assert "2 x RTX 4090" in " ".join(render(fit(llama(), replace(ADA, count=2), engine_args, RELEASE)))
+
+
+def test_a_release_that_nobody_stated_is_said_to_be_assumed() -> None:
+    """No vLLM is installed and none is named: the newest known rules, and the title says so."""
+    title = render(fit(llama(), ADA, replace(PLAN, max_model_len=4096), release_of(None)))[0]
+    assert "vLLM 0.33.0 (assumed)" in title
+    assert "(assumed)" not in render(served())[0]
 
 
 def test_notes_are_shown() -> None:

@@ -162,7 +162,7 @@ def test_the_tables_answer_where_vllm_cannot_be_asked(tmp_path: Path) -> None:
     result = exactly(str(tmp_path), EngineArgs(), refusing)
     assert (result.verdict, result.provenance["weights"]) == ("fits", "config")
     assert [
-        note for note in result.notes if "vLLM is not installed beside costmeter; the tables answer" in note
+        note for note in result.notes if "vLLM is not installed beside costmeter; using our tables" in note
     ]
     exact = exactly(str(tmp_path), EngineArgs(), answering())
     assert (exact.provenance["weights"], exact.provenance["kv_cache"]) == ("vllm", "vllm")

@@ -107,5 +107,7 @@ def note_of(measured: Measured) -> str:
     """The sentence that tells a reader of the answer."""
     if measured.is_same:
         times = f"{len(measured.used_bytes)} starts" if len(measured.used_bytes) > 1 else "a start"
-        return f"memory beside the KV cache as measured in {times} with these flags, last on {measured.on}"
-    return f"the usual figure is corrected by a start of a like server on {measured.on}; the range is the rules' own"
+        return (
+            f"memory outside the KV cache is as measured in {times} with these flags, last on {measured.on}"
+        )
+    return f"the usual figure is corrected by the start of a similar server on {measured.on}; the range is unchanged"

@@ -21,16 +21,16 @@ class ParallelConfig:
     """How one model is spread over GPUs. World size = tensor x pipeline x data parallel."""
 
     tensor_parallel_size: int = flag(
-        1, "whole", "weights", "kv_layout", help="GPUs that share every layer", short="-tp"
+        1, "whole", "weights", "kv_layout", help="GPUs that split every layer", short="-tp"
     )
     pipeline_parallel_size: int = flag(
-        1, "whole", "weights", "kv_layout", help="groups of GPUs that share the stack of layers", short="-pp"
+        1, "whole", "weights", "kv_layout", help="pipeline stages that split the layers", short="-pp"
     )
     data_parallel_size: int = flag(
-        1, "whole", "weights", "kv_layout", help="copies of the engine", short="-dp"
+        1, "whole", "weights", "kv_layout", help="replicas of the engine", short="-dp"
     )
     decode_context_parallel_size: int = flag(
-        1, "whole", "weights", "kv_layout", help="GPUs that share each sequence's KV cache", short="-dcp"
+        1, "whole", "weights", "kv_layout", help="GPUs that split each sequence's KV cache", short="-dcp"
     )
     enable_expert_parallel: bool = flag(
         False,
@@ -63,43 +63,49 @@ class EngineArgs:
 
     layout: ParallelConfig = field(default_factory=ParallelConfig)
     max_model_len: int | None = flag(
-        None, "length", "length", help="longest context; 32k, 32K or auto as in vLLM"
+        None, "length", "length", help="longest context in tokens; 32k, 32K or auto as in vLLM"
     )
     gpu_memory_utilization: float | None = flag(
-        None, "share", "budget", help="share of the GPU's memory that vLLM may use"
+        None, "share", "budget", help="fraction of GPU memory that vLLM may use"
     )
     kv_cache_memory_bytes: int | None = flag(
         None, "whole", "budget", help="KV cache size in bytes; overrides --gpu-memory-utilization"
     )
-    max_num_seqs: int | None = flag(None, "whole", "batch", help="sequences that run at once")
-    max_num_batched_tokens: int | None = flag(None, "whole", "batch", help="tokens of one step")
-    block_size: int | None = flag(None, "whole", "kv_blocks", help="tokens per KV block")
-    dtype: str = flag("auto", "text", "weights", "kv_layout", help="auto, bfloat16, float16 or float32")
-    quantization: str | None = flag(None, "text", "weights", help="method, as vLLM names it", short="-q")
-    kv_cache_dtype: str = flag("auto", "text", "kv_layout", help="auto, fp8, fp8_e4m3, ...")
-    enforce_eager: bool = flag(False, "switch", "weights", "graphs", help="no CUDA graphs")
-    cudagraph_capture_sizes: tuple[int, ...] | None = flag(
-        None, "wholes", "graphs", help="batch sizes to capture"
+    max_num_seqs: int | None = flag(None, "whole", "batch", help="maximum number of concurrent sequences")
+    max_num_batched_tokens: int | None = flag(
+        None, "whole", "batch", help="maximum number of tokens per step"
     )
-    max_cudagraph_capture_size: int | None = flag(None, "whole", "graphs", help="largest batch to capture")
+    block_size: int | None = flag(None, "whole", "kv_blocks", help="tokens per KV cache block")
+    dtype: str = flag("auto", "text", "weights", "kv_layout", help="auto, bfloat16, float16 or float32")
+    quantization: str | None = flag(
+        None, "text", "weights", help="quantization method, as in vLLM", short="-q"
+    )
+    kv_cache_dtype: str = flag("auto", "text", "kv_layout", help="auto, fp8, fp8_e4m3, ...")
+    enforce_eager: bool = flag(False, "switch", "weights", "graphs", help="run without CUDA graphs")
+    cudagraph_capture_sizes: tuple[int, ...] | None = flag(
+        None, "wholes", "graphs", help="batch sizes to capture as CUDA graphs"
+    )
+    max_cudagraph_capture_size: int | None = flag(
+        None, "whole", "graphs", help="largest batch size to capture"
+    )
     cpu_offload_gb: float = flag(0.0, "gibibytes", "offload", help="GiB of weights kept in host memory")
-    enable_lora: bool = flag(False, "switch", "adapters", help="reserve slots for LoRA adapters")
-    max_loras: int = flag(1, "whole", "adapters", help="adapters in one batch")
-    max_lora_rank: int = flag(16, "whole", "adapters", help="largest adapter rank")
+    enable_lora: bool = flag(False, "switch", "adapters", help="reserve memory for LoRA adapters")
+    max_loras: int = flag(1, "whole", "adapters", help="maximum number of adapters in one batch")
+    max_lora_rank: int = flag(16, "whole", "adapters", help="maximum adapter rank")
     enable_prefix_caching: bool | None = flag(
-        None, "switch", "kv_layout", help="share KV blocks between sequences"
+        None, "switch", "kv_layout", help="share KV cache blocks between requests"
     )
     disable_hybrid_kv_cache_manager: bool = flag(
         False, "switch", "kv_layout", help="size sliding-window layers as full attention"
     )
     limit_mm_per_prompt: Mapping[str, int] | None = flag(
-        None, "limits", "weights", help="JSON: images, videos, audios per prompt"
+        None, "limits", "weights", help="JSON: images, videos and audio clips per prompt"
     )
-    language_model_only: bool = flag(False, "switch", "weights", help="without vision or audio towers")
+    language_model_only: bool = flag(False, "switch", "weights", help="omit vision and audio encoders")
     mamba_cache_dtype: str = flag("auto", "text", "kv_layout", help="dtype of convolution states")
     mamba_ssm_cache_dtype: str = flag("auto", "text", "kv_layout", help="dtype of recurrent states")
     speculative_config: Mapping[str, Any] | None = flag(
-        None, "object", "weights", "kv_layout", help="JSON: draft model and tokens", short="-sc"
+        None, "object", "weights", "kv_layout", help="JSON: draft model and number of tokens", short="-sc"
     )
 
     def affecting(self, *effects: Effect) -> dict[str, Any]:

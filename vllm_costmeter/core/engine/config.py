@@ -56,7 +56,7 @@ def resolve_engine(
         utilization = rules.gpu_memory_utilization
     if not 0 < utilization <= 1:
         raise BadInputError(
-            f"--gpu-memory-utilization must be above 0 and at most 1, got {utilization:g}: 0.9 means 90 % of the card"
+            f"--gpu-memory-utilization must be above 0 and at most 1, got {utilization:g}: 0.9 is 90 % of the GPU"
         )
     _check_layout(engine_args.layout)
     if engine_args.max_lora_rank not in LORA_RANKS:

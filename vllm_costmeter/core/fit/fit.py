@@ -1,4 +1,4 @@
-"""Whether a model with a plan fits a GPU: pure arithmetic, the same for the command, the server and Python."""
+"""Whether a model with given flags fits a GPU: pure arithmetic, the same for the command, the server and Python."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import AUTO_MAX_MODEL_LEN, EngineConfig, resolve_engine
 from vllm_costmeter.core.errors import BadInputError, CardCannotError, NotUnderstoodError
 from vllm_costmeter.core.fit.messages import (
-    cards_text,
     free_message,
+    gpus_text,
     kv_message,
     memory_notes,
     reserved_message,
@@ -106,9 +106,7 @@ def _not_understood(blank: Fit, message: str) -> Fit:
     )
     if weights < budget:
         return known
-    return replace(
-        known, verdict="refused", reason="weights", message=too_heavy(weights, budget, cards_text(blank))
-    )
+    return replace(known, verdict="refused", reason="weights", message=too_heavy(blank, weights, budget))
 
 
 def _release_fault(model: Model, release: Release) -> str | None:
@@ -117,7 +115,7 @@ def _release_fault(model: Model, release: Release) -> str | None:
         return None
     last = dotted(model.last_release)
     return (
-        f"vLLM {release} does not serve {model.architecture}: {last} was the last to, ask about it with "
+        f"vLLM {release} no longer serves {model.architecture}; the last release that did was {last}: check it with "
         f"--vllm-version {last}.0"
     )
 
@@ -125,11 +123,11 @@ def _release_fault(model: Model, release: Release) -> str | None:
 def _layout_fault(model: Model, gpu: GpuGroup, engine: EngineConfig) -> tuple[Reason, str] | None:
     world_size = engine.world_size
     if world_size > gpu.count:
-        there = "there is 1" if gpu.count == 1 else f"there are {gpu.count}"
-        return "gpu_count", f"{engine.layout.needs()}, {there}"
+        available = "1 is available" if gpu.count == 1 else f"{gpu.count} are available"
+        return "gpu_count", f"{engine.layout.needs()}; {available}"
     if engine.layout.pipeline_parallel_size > 1 and not model.is_pipelined:
         return "parallel_layout", (
-            f"vLLM does not cut {model.architecture} into pipeline ranks: leave --pipeline-parallel-size at 1"
+            f"vLLM cannot split {model.architecture} into pipeline stages: leave --pipeline-parallel-size at 1"
         )
     fault = tensor_parallel_fault(model.attention, engine.layout.tensor_parallel_size)
     if fault is not None:
@@ -176,7 +174,11 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
         kv_cache=KVCacheFacts(
             tokens=capacity.tokens,
             max_concurrency=capacity.max_concurrency,
-            bytes_per_token=max(available, 0) // capacity.tokens if capacity.tokens else 0,
+            bytes_per_token=cache.bytes_per_token()[rank.index],
+            tokens_range=(
+                cache.capacity(length, memory.pools("low")).tokens,
+                cache.capacity(length, memory.pools("high")).tokens,
+            ),
         ),
         max_model_len_that_fits=longest if memory.surely_starts else 0,
         provenance={
@@ -197,7 +199,7 @@ def _verdict(blank: Fit, memory: Memory, cache: KVCache) -> tuple[Verdict, Reaso
         return (
             "refused",
             "max_model_len",
-            f"--max-model-len {length} is longer than the model's own maximum of {model.max_model_len} tokens",
+            f"--max-model-len {length} exceeds the model's maximum of {model.max_model_len} tokens",
         )
     if memory.budget_bytes > memory.free.high_bytes:
         return "refused", "free_memory", free_message(memory, blank.gpu)
@@ -213,4 +215,4 @@ def _verdict(blank: Fit, memory: Memory, cache: KVCache) -> tuple[Verdict, Reaso
         return "tight", "free_memory", free_message(memory, blank.gpu)
     if not cache.fits(length, memory.pools("low")):
         return "tight", "kv_cache", kv_message(blank, memory, cache, "tight")
-    return "fits", None, f"fits: {length} tokens of context have room on {cards_text(blank)}"
+    return "fits", None, f"fits: {length:,} tokens of context on {gpus_text(blank)}"

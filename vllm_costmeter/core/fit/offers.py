@@ -22,7 +22,7 @@ NODES = (1, 2, 4)
 
 @dataclass(frozen=True, slots=True)
 class RentalOffer:
-    """One card that can be had, and its price."""
+    """One GPU that can be rented, and its price."""
 
     gpu: GpuGroup
     usd_per_gpu_hour: float | None = None
@@ -31,7 +31,7 @@ class RentalOffer:
 def cheapest_offer(
     result: Fit, trials: Trials, engine_args: EngineArgs, offers: Sequence[RentalOffer]
 ) -> list[Suggestion]:
-    """The cheapest catalogue cards, with tensor parallelism where one card is too small, on which the plan fits as
+    """The cheapest GPUs of the catalogue, with tensor parallelism where one is too small, on which the model fits as
     it stands; where it fits on none, the cheapest on which a shorter context does. Several nodes in a pipeline only
     where one holds no context at all."""
     for nodes in NODES:
@@ -77,7 +77,7 @@ def _offered(
 def _on(
     offer: RentalOffer, engine_args: EngineArgs, count: int, changed: Mapping[str, Any], result: Fit
 ) -> Change:
-    """A plan on `count` offered cards. Where the memory of the card was given, that of this one must be given too."""
+    """The deployment on `count` offered GPUs. Where the GPU's memory was given, the offer's must be given too."""
     words = [f'--gpu "{offer.gpu.name}{f":{count}" if count > 1 else ""}"']
     if result.gpu.source == "flag":
         words.append(f"--gpu-memory-gib {offer.gpu.memory_bytes / GIB:.9g}")

@@ -1,4 +1,4 @@
-"""A model placed on a card for one context length: flags resolved, bytes per rank, KV cache laid out."""
+"""A model placed on a GPU for one context length: flags resolved, bytes per rank, KV cache laid out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Sizing:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Model, card and flags; the context length is what varies."""
+    """Model, GPU and flags; only the context length varies."""
 
     model: Model
     gpu: GpuGroup
@@ -71,7 +71,7 @@ class Deployment:
         )
 
     def _counted(self, engine: EngineConfig) -> ExactFacts | None:
-        """What vLLM itself counted, where it holds for this card and batch."""
+        """What vLLM itself counted, where it holds for this GPU and batch."""
         counted, card = self.model.counted, self.gpu.compute_capability
         if counted is None or not counted.holds_on(self.engine_args, card, engine.max_num_batched_tokens):
             return None

@@ -42,9 +42,9 @@ ORDER = (
 
 _LAYOUT_REASONS = ("tensor_parallel", "gpu_count", "parallel_layout")
 FEWEST_USEFUL_SEQS = 8
-SMALLER_BATCH_TOKENS = 2048  # vLLM's own default on small cards
+SMALLER_BATCH_TOKENS = 2048  # vLLM's own default on small GPUs
 HIGHEST_UTILIZATION = 0.95  # vLLM's own advice; capture and the driver need the rest
-FP8_CAPABILITY = (8, 9)  # vLLM's fp8 weights run natively from Ada on; older cards emulate them weight-only
+FP8_CAPABILITY = (8, 9)  # vLLM's fp8 weights run natively from Ada on; older GPUs emulate them weight-only
 
 
 def with_suggestions(
@@ -137,7 +137,7 @@ def _changes(result: Fit, gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Ch
 
 
 def _other_layouts(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:
-    """Layouts beside one that cannot be: on fewer cards, else on more, without what does not divide, or on enough."""
+    """Other layouts for an impossible one: on fewer GPUs, else on more, without what does not divide, or on enough."""
     layout = engine_args.layout
     size = layout.tensor_parallel_size
     found = trials.until_one_fits(narrower_layouts(gpu, engine_args))

@@ -100,7 +100,7 @@ class ExactFacts:
     def holds_on(
         self, engine_args: EngineArgs, compute_capability: tuple[int, int] | None, batched_tokens: int
     ) -> bool:
-        """Whether that goes for the KV cache on a card: its backends follow the card, its windows the batch.
+        """Whether that holds for the KV cache on a GPU: its backends follow the GPU, its windows the batch.
         A smaller batch needs no more than what was counted."""
         same_card = compute_capability == self.compute_capability
         return (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from math import lcm
 from operator import attrgetter
 
 from vllm_costmeter.core.engine.args import EngineArgs, fields_affecting
@@ -63,6 +64,15 @@ class KVCache:
         """Bytes one sequence of `length_tokens` needs on each pipeline rank."""
         blocks = self.blocks_for(length_tokens)
         return tuple(block_bytes * blocks for block_bytes in self.bytes_per_block)
+
+    def bytes_per_token(self) -> tuple[int, ...]:
+        """Bytes that one more token of context needs on each pipeline rank, rounded up, once every window is full: what
+        the layers that keep all tokens take. 0 where no layer does."""
+        step = lcm(*(layer.block_tokens for layer, _ in self.groups.blocks)) * self.limits.context_shards
+        widest = max((layer.window_tokens or 0 for layer, _ in self.groups.blocks), default=0)
+        start = -(-(widest + self.limits.in_flight_tokens) // step) * step
+        blocks = self.blocks_for(start + step) - self.blocks_for(start)
+        return tuple(-(-block_bytes * blocks // step) for block_bytes in self.bytes_per_block)
 
     def usable_pool_bytes(self, pool_bytes: PoolBytes) -> tuple[int, ...]:
         """The part of the pool that the fit check counts on: this version may hold one block back."""

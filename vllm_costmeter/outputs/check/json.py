@@ -37,6 +37,7 @@ def to_json(fit: Fit) -> dict[str, Any]:
         found["kv_cache"] = {
             "bytes_per_token": fit.kv_cache.bytes_per_token,
             "tokens": fit.kv_cache.tokens,
+            "tokens_range": list(fit.kv_cache.tokens_range),
             "max_concurrency": round(fit.kv_cache.max_concurrency, 4),
         }
     if fit.max_model_len_that_fits is not None:
@@ -49,7 +50,7 @@ def to_json(fit: Fit) -> dict[str, Any]:
 
 
 def _gpu(gpu: GpuGroup) -> dict[str, Any]:
-    """The card; free memory and who holds the rest where somebody measured them."""
+    """The GPU; its free memory and the processes that hold the rest, where measured."""
     found: dict[str, Any] = {
         "name": gpu.name,
         "count": gpu.count,

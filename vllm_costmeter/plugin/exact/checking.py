@@ -32,10 +32,10 @@ def counted_check(
             ask=ask,
         )
     except ExactUnavailableError as why:
-        return _noted(check, f"vLLM's own counts are not available: {why}; the tables answer")
+        return _noted(check, f"vLLM's own counts are not available: {why}; using our tables")
     if check.gpu.compute_capability is None:
         major, minor = ASSUMED_CAPABILITY
-        check = _noted(check, f"vLLM was asked for a card of compute capability {major}.{minor}")
+        check = _noted(check, f"vLLM was asked about a GPU of compute capability {major}.{minor}")
     return replace(check, model=model)
 
 

@@ -114,7 +114,9 @@ class Preflight:
                 counted = counted_while_starting(config, check.model, gpu, engine_args, release)
             except ExactUnavailableError as why:
                 log.warning(
-                    "costmeter: the fit check is skipped: %s (and vLLM was asked: %s)", result.message, why
+                    "costmeter: the fit check is skipped: %s (and vLLM's own count failed: %s)",
+                    result.message,
+                    why,
                 )
                 return None
             check = dataclasses.replace(check, model=counted)
@@ -128,7 +130,7 @@ def _with_suggestions(check: Check, result: Fit) -> Fit:
         return check.suggested(result)
     except Exception:
         FAULTS.add("start")
-        log.exception("costmeter: nothing is suggested instead")
+        log.exception("costmeter: the search for changes that fit failed")
         return result
 
 
@@ -137,7 +139,7 @@ def _lines(result: Fit) -> list[str]:
         return refusal_lines(result)
     except Exception:
         FAULTS.add("start")
-        log.exception("costmeter: the numbers of the fit check are not shown")
+        log.exception("costmeter: the numbers of the fit check cannot be shown")
         return [f"{result.verdict}: {result.message}"]
 
 
@@ -156,8 +158,8 @@ def serving_gpu(
     without either."""
     world_size = layout.world_size
     if settings.gpu is not None:
-        card, count = parse_gpu(settings.gpu)
-        return card.as_gpu(max(count, world_size) if count == 1 else count)
+        spec, count = parse_gpu(settings.gpu)
+        return spec.as_gpu(max(count, world_size) if count == 1 else count)
     gpu = local_gpus(world_size, device_ids=device_ids)[0]
     return dataclasses.replace(gpu, count=max(gpu.count, world_size)) if spans_machines else gpu
 

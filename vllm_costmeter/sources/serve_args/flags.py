@@ -1,4 +1,4 @@
-"""Flags of `vllm serve` -> a plan. Same names, short forms and meanings, underscores and dotted JSON included."""
+"""The parser's flags of `vllm serve`: same names, short forms and meanings, underscores and dotted JSON included."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vllm_costmeter.core.engine.args import FLAGS, LAYOUT_FLAGS, EngineArgs, engine_args_of
+from vllm_costmeter.core.engine.args import FLAGS, LAYOUT_FLAGS
 from vllm_costmeter.core.engine.flags import Kind
 from vllm_costmeter.core.settings.table import SETTINGS
 from vllm_costmeter.sources.serve_args.flag_names import (
@@ -35,12 +35,12 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
 """A switch is read by its presence."""
 
 KEPT_FLAGS = frozenset({"revision", "hf-token", "device-ids"})
-"""Flags that change no memory and are read: the checkpoint that is meant, what opens it, this machine's GPUs."""
+"""Flags that do not affect memory but are read: the checkpoint's revision, the Hub token, this machine's GPUs."""
 
 
 def add_serve_flags(parser: argparse.ArgumentParser) -> None:
     """Declare every flag of `vllm serve`: those that change memory with help, the rest silently."""
-    group = parser.add_argument_group("flags of vllm serve that change memory (same names, same meaning)")
+    group = parser.add_argument_group("flags of vllm serve that change GPU memory (same names and meanings)")
     for flag in MEMORY_FLAGS:
         names = [f"--{flag.name}", *([flag.short] if flag.short else [])]
         if flag.name == "gpu-memory-utilization":
@@ -91,29 +91,3 @@ def _add_silently(parser: argparse.ArgumentParser, name: str, dest: str, nargs: 
         parser.add_argument(*names, action="store_true", dest=dest, help=argparse.SUPPRESS)
     else:
         parser.add_argument(name, nargs=nargs, dest=dest, help=argparse.SUPPRESS)
-
-
-def plan_from(values: argparse.Namespace) -> EngineArgs:
-    """The engine arguments that parsed flags ask for; a flag that was not given keeps its default."""
-    given: Any = {flag.field: getattr(values, flag.field, None) for flag in MEMORY_FLAGS}
-    return engine_args_of(**{name: value for name, value in given.items() if value is not None})
-
-
-def device_ids(values: argparse.Namespace) -> tuple[int | str, ...] | None:
-    """`--device-ids` as vLLM reads it (0.24 to 0.33); None without it, and where Ray ignores it."""
-    text = getattr(values, "device_ids", None)
-    if text is None or "ray" in (values.backends or ()):
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    return tuple(int(part) if part.isdecimal() else part for part in parts)
-
-
-def is_spread(values: argparse.Namespace) -> bool:
-    """Whether some ranks of the engine run elsewhere than this command: on other nodes, or wherever Ray puts them."""
-    return values.nnodes > 1 or bool(values.spread) or "ray" in (values.backends or ())
-
-
-def unmodelled_flags(values: argparse.Namespace) -> list[str]:
-    """Given flags whose effect on memory the answer does not contain."""
-    names = sorted(UNMODELLED_ONE_VALUE | UNMODELLED_SEVERAL_VALUES | UNMODELLED_SWITCHES)
-    return [f"--{name}" for name in names if getattr(values, f"unmodelled_{name}", None)]
