@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from machine import this_machine
+from scripts.bench.machine import this_machine
 
 PAGE = """\
 # What the meter costs the server, and what a fit check takes

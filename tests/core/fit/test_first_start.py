@@ -11,6 +11,7 @@ from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.release import release_of
 
 TABLE_BYTES = 128_256 * 4096 * 2
 """The embedding table of an 8B Llama in bf16."""
@@ -26,7 +27,7 @@ def lacking_bytes(result: Fit) -> int:
 
 def on(release: str = "0.33.0", gpu: GpuGroup = ADA, **flags: object) -> Fit:
     """An 8B on a 24 GiB GPU unless said otherwise."""
-    return fit(llama(), gpu, EngineArgs(vllm_version=release, max_model_len=8192, **flags))  # type: ignore[arg-type]
+    return fit(llama(), gpu, EngineArgs(**{"max_model_len": 8192, **flags}), release_of(release))  # type: ignore[arg-type]
 
 
 def test_a_first_start_has_a_smaller_pool_by_a_part_of_the_embedding_table() -> None:
@@ -56,13 +57,11 @@ def test_tensor_parallelism_takes_the_table_out_of_the_graph_from_0_29_on() -> N
 def test_what_serves_only_with_a_warm_cache_is_tight_and_says_so() -> None:
     """Exit 0 with a warning, 1 when strict; the length that fits holds for the first start, and eager mode is a way."""
     longest = on(max_num_seqs=16).max_model_len_that_fits
-    warm = fit(llama(), ADA, EngineArgs(vllm_version="0.33.0", max_num_seqs=16, enforce_eager=True))
+    warm = on(max_num_seqs=16, enforce_eager=True)
     assert longest is not None
     assert warm.max_model_len_that_fits is not None
     assert longest < warm.max_model_len_that_fits
-    between = fit(
-        llama(), ADA, EngineArgs(vllm_version="0.33.0", max_num_seqs=16, max_model_len=longest + 16)
-    )
+    between = on(max_num_seqs=16, max_model_len=longest + 16)
     assert (between.verdict, between.reason) == ("tight", "first_start")
     assert between.exit_code(strict=True) == 1
     assert between.message.startswith("the first start of a fresh container may fail, the next will not")

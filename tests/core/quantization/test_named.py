@@ -11,6 +11,7 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.suggest import with_suggestions
 from vllm_costmeter.core.quantization.named import named_quantization
+from vllm_costmeter.core.release import release_of
 
 
 @pytest.mark.parametrize(
@@ -40,20 +41,18 @@ def test_a_model_that_may_be_smaller_is_not_refused_for_its_size() -> None:
     """Counted without quantization it does not fit, at four bits it would: unknown, and the answer says why."""
     named = named_quantization("org/llama-NVFP4")
     assert named is not None
-    engine_args, plain = EngineArgs(max_model_len=8192, vllm_version="0.32.0"), llama(40.0)
+    engine_args, plain = EngineArgs(max_model_len=8192), llama(40.0)
     model = replace(plain, only_named=named, notes=(named.note,))
-    assert fit(plain, ADA, engine_args).verdict == "refused"
-    result = fit(model, ADA, engine_args)
+    assert fit(plain, ADA, engine_args, release_of("0.32.0")).verdict == "refused"
+    result = fit(model, ADA, engine_args, release_of("0.32.0"))
     assert (result.verdict, result.notes) == ("unknown", (named.note,))
-    assert result.message == (
-        "the weights may take 10.00 to 40.12 GiB per GPU: the name says NVFP4, config.json does not"
-    )
+    assert result.message.startswith("the weights may take 10.00 to 40.12 GiB per GPU: ")
     assert result.provenance["quantization"] == "the name says NVFP4, config.json does not"
-    assert with_suggestions(result, model, ADA, engine_args, ()).suggestions == ()
+    assert with_suggestions(result, model, ADA, engine_args).suggestions == ()
 
 
 def test_a_model_that_is_too_large_at_four_bits_is_refused() -> None:
     """100 GiB are at least 25 of them."""
     named = named_quantization("org/llama-NVFP4")
     model = replace(llama(100.0), only_named=named)
-    assert fit(model, ADA, EngineArgs(max_model_len=8192, vllm_version="0.32.0")).verdict == "refused"
+    assert fit(model, ADA, EngineArgs(max_model_len=8192), release_of("0.32.0")).verdict == "refused"

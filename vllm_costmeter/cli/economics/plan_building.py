@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from datetime import date
 
+from vllm_costmeter.assembly import grounds_on
 from vllm_costmeter.cli.economics import price_flags, price_terms
 from vllm_costmeter.core.economics.break_even import BreakEven, break_even
 from vllm_costmeter.core.economics.comparison import ComparedPlan, Comparison, Line
@@ -45,7 +46,7 @@ def _line(
     card, count = parse_gpu(request.gpu)
     priced = _priced(request, args, card, count, today)
     use = Use(
-        card=card.name,
+        gpu=card.name,
         cost=priced.cost,
         hours=request.stated_hours(),
         purpose=request.purpose,
@@ -90,17 +91,20 @@ def _rented(request: UseRequest, card: GpuSpec, count: int, today: date) -> pric
 
 
 def _break_even(use: Use, rent: price_terms.PricedCards) -> BreakEven:
-    owned, cards = use.cost.owned, use.cost.cards
+    owned, gpus = use.cost.owned, use.cost.gpus
     assert owned is not None
-    return break_even(owned, rent.cost.usd_per_hour() / cards, use.hours, cards, use.utilisation)
+    return break_even(owned, rent.cost.usd_per_hour() / gpus, use.hours, gpus, use.utilisation)
 
 
 def _largest(card: GpuSpec, count: int, models: Sequence[NamedModel], precision: str) -> str | None:
     if card.memory_bytes is None:
         return None
+    gpu = card.as_gpu(count)
+    on = grounds_on(gpu)
     for name, model in sorted(models, key=lambda each: -(each.model.parameters or 0)):
         try:
-            found = cell(requantized(model, precision), card.as_gpu(count), name=name, quantization=precision)
+            shaped = requantized(model, precision)
+            found = cell(shaped, gpu, on.release, name=name, quantization=precision, starts=on.starts)
         except NotUnderstoodError:
             continue
         if found.verdict == "fits":

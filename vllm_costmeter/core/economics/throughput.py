@@ -14,8 +14,9 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.core.meter.split.model_work import model_work
 from vllm_costmeter.core.meter.split.roofline import CardRates, ModelWork, resource_seconds
-from vllm_costmeter.core.meter.work import Work
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.release import Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Slowness:
 
 
 FITTED = Slowness(
-    memory=1.11,  # fitted 2026-11 by scripts/estimate_fit.py to the runs named in docs/economics.md
+    memory=1.11,  # fitted 2026-11 by scripts/accuracy/estimate_fit.py to the runs named in docs/economics.md
     compute=1.74,  # same fit
     seconds_per_layer=33e-6,  # same fit
     seconds_per_expert_layer=77e-6,  # same fit
@@ -157,6 +158,7 @@ def _in_fp8(card: GpuSpec, model: Model) -> bool:
 def estimate(
     model: Model,
     engine_args: EngineArgs,
+    release: Release,
     rates: CardRates,
     load: Load,
     *,
@@ -165,7 +167,7 @@ def estimate(
     slowness: Slowness = FITTED,
 ) -> Estimate:
     """`most_running` is how many such requests the KV cache holds; None: enough."""
-    work = model_work(model, engine_args)
+    work = model_work(model, engine_args, release)
     running = load.concurrency if most_running is None else max(1, min(load.concurrency, most_running))
     per_byte = slowness.memory / (rates.memory_bytes_per_second * cards)
     per_flop = slowness.compute / (rates.flops_per_second * cards)
@@ -199,10 +201,10 @@ def estimate(
 def floor_seconds(work: ModelWork, rates: CardRates, load: Load, running: int) -> float:
     """Card seconds of one request at 100 % of the limiting resource, `running` of them sharing every step."""
     steps = load.output_tokens
-    done = Work(
+    done = StepCounts(
         prompt_computed_tokens=load.prompt_tokens * running,
         prefilled_requests=running,
-        decode_tokens=steps * running,
+        generated_tokens=(steps + 1) * running,
         decode_steps=steps,
         decode_context_tokens=int(steps * running * (load.prompt_tokens + load.output_tokens / 2)),
         steps=steps,

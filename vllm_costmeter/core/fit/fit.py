@@ -1,4 +1,4 @@
-"""Whether a model with a plan fits a GPU: pure arithmetic, the same for the command, the server and Python."""
+"""Whether a model with given flags fits a GPU: pure arithmetic, the same for the command, the server and Python."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import math
 from dataclasses import replace
 
 from vllm_costmeter.core.calibration.apply import note_of
+from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import AUTO_MAX_MODEL_LEN, EngineConfig, resolve_engine
-from vllm_costmeter.core.engine.release_rules import choose_rules
 from vllm_costmeter.core.errors import BadInputError, CardCannotError, NotUnderstoodError
 from vllm_costmeter.core.fit.messages import (
-    cards_text,
     first_start_message,
     free_message,
+    gpus_text,
     graph_blocks_message,
     kv_message,
     memory_notes,
@@ -38,27 +38,32 @@ from vllm_costmeter.core.memory.ranks import ENDS, Memory
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.quantization.flag import Asked, check_flag
 from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
-from vllm_costmeter.core.release import parse_version
+from vllm_costmeter.core.release import Release, dotted
 
 WIDEST_SHARE = 0.25
-"""Of the budget. The widest range of a model whose weights are known is a tenth of it (large images on 24 GiB)."""
+"""Of the budget: weights that only a name describes differ by half and three quarters of themselves."""
 
 __all__ = ["Fit", "KVCacheFacts", "MemoryUse", "Suggestion", "fit"]
 
 
-def fit(model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> Fit:
+def fit(
+    model: Model,
+    gpu: GpuGroup,
+    engine_args: EngineArgs,
+    release: Release,
+    starts: tuple[ServerStart, ...] = (),
+) -> Fit:
     """Name every byte per GPU and judge.
 
-    Suggestions are left empty: `core.suggest` adds them with this same function. Never raises for a model that is
-    not understood (verdict `unknown`); BadInputError for flags that contradict each other.
+    `starts` are recorded starts of real servers, the oldest first; those of another key are passed over. Suggestions
+    are left empty: `core.fit.suggest` adds them with this same function. Never raises for a model that is not
+    understood (verdict `unknown`); BadInputError for flags that contradict each other.
     """
-    chosen = choose_rules(engine_args.vllm_version)
-    version = parse_version(chosen.vllm_version)
     if engine_args.quantization is not None and model.only_named is None:
-        asked = Asked(engine_args.quantization, version[:2], gpu.compute_capability, model.is_moe)
+        asked = Asked(engine_args.quantization, release, gpu.compute_capability, model.is_moe)
         check_flag(asked, model.quantization)
-    model = model.on_card(KernelTarget(gpu.compute_capability, version[:2]))
-    engine = resolve_engine(model, gpu, engine_args, chosen)
+    model = model.on_card(KernelTarget(gpu.compute_capability, release))
+    engine = resolve_engine(model, gpu, engine_args, release)
     blank = Fit(
         "unknown",
         "not_understood",
@@ -67,9 +72,9 @@ def fit(model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> Fit:
         gpu,
         engine_args,
         engine,
-        notes=(*((chosen.note,) if chosen.note else ()), *model.notes, *memory_notes(gpu)),
+        notes=(*((release.note,) if release.note else ()), *model.notes, *memory_notes(gpu)),
     )
-    unknown = model.fault(engine_args) or _release_fault(model, chosen.vllm_version)
+    unknown = model.fault(engine_args) or _release_fault(model, release)
     if unknown is not None:
         return _not_understood(blank, unknown)
     unknown = model.draft_fault(engine_args)
@@ -80,7 +85,7 @@ def fit(model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> Fit:
         reason, message = fault
         return replace(blank, verdict="refused", reason=reason, message=message)
     try:
-        deployed = deployment(model, gpu, engine_args, chosen)
+        deployed = deployment(model, gpu, engine_args, release, starts)
     except NotUnderstoodError as error:
         return replace(blank, message=str(error))
     except BadInputError as error:
@@ -114,18 +119,16 @@ def _not_understood(blank: Fit, message: str) -> Fit:
     )
     if weights < budget:
         return known
-    return replace(
-        known, verdict="refused", reason="weights", message=too_heavy(weights, budget, cards_text(blank))
-    )
+    return replace(known, verdict="refused", reason="weights", message=too_heavy(blank, weights, budget))
 
 
-def _release_fault(model: Model, vllm_version: str) -> str | None:
+def _release_fault(model: Model, release: Release) -> str | None:
     """vLLM gives models up."""
-    if model.last_release is None or parse_version(vllm_version)[:2] <= model.last_release:
+    if model.last_release is None or release.minor <= model.last_release:
         return None
-    last = ".".join(map(str, model.last_release))
+    last = dotted(model.last_release)
     return (
-        f"vLLM {vllm_version} does not serve {model.architecture}: {last} was the last to, ask about it with "
+        f"vLLM {release} no longer serves {model.architecture}; the last release that did was {last}: check it with "
         f"--vllm-version {last}.0"
     )
 
@@ -133,11 +136,11 @@ def _release_fault(model: Model, vllm_version: str) -> str | None:
 def _layout_fault(model: Model, gpu: GpuGroup, engine: EngineConfig) -> tuple[Reason, str] | None:
     world_size = engine.world_size
     if world_size > gpu.count:
-        there = "there is 1" if gpu.count == 1 else f"there are {gpu.count}"
-        return "gpu_count", f"{engine.layout.needs()}, {there}"
+        available = "1 is available" if gpu.count == 1 else f"{gpu.count} are available"
+        return "gpu_count", f"{engine.layout.needs()}; {available}"
     if engine.layout.pipeline_parallel_size > 1 and not model.is_pipelined:
         return "parallel_layout", (
-            f"vLLM does not cut {model.architecture} into pipeline ranks: leave --pipeline-parallel-size at 1"
+            f"vLLM cannot split {model.architecture} into pipeline stages: leave --pipeline-parallel-size at 1"
         )
     fault = tensor_parallel_fault(model.attention, engine.layout.tensor_parallel_size)
     if fault is not None:
@@ -180,7 +183,7 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
         ),
         kv_cache_available_range_bytes=(rank.available("low"), rank.available("high")),
         free_bytes=memory.free.low_bytes,
-        kv_cache=_kv_cache_facts(placed, available),
+        kv_cache=_kv_cache_facts(placed, rank.index),
         first_start=_first_start(placed, rank.index),
         max_model_len_that_fits=longest if memory.surely_starts else 0,
         provenance={
@@ -194,18 +197,15 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
     )
 
 
-def _says_nothing(placed: Sizing) -> bool:
-    """Whether what is not known is a large part of the GPU, so that neither end of the range is an answer."""
-    rank = placed.memory.fullest_rank()
-    return rank.available("high") - rank.available("low") > WIDEST_SHARE * rank.budget_bytes
-
-
-def _kv_cache_facts(placed: Sizing, available_bytes: int) -> KVCacheFacts:
-    capacity = placed.cache.capacity(placed.engine.max_model_len, placed.memory.pools("usual"))
+def _kv_cache_facts(placed: Sizing, rank_index: int) -> KVCacheFacts:
+    low, usual, high = (
+        placed.cache.capacity(placed.engine.max_model_len, placed.memory.pools(end)) for end in ENDS
+    )
     return KVCacheFacts(
-        tokens=capacity.tokens,
-        max_concurrency=capacity.max_concurrency,
-        bytes_per_token=max(available_bytes, 0) // capacity.tokens if capacity.tokens else 0,
+        tokens=usual.tokens,
+        max_concurrency=usual.max_concurrency,
+        bytes_per_token=placed.cache.bytes_per_token()[rank_index],
+        tokens_range=(low.tokens, high.tokens),
     )
 
 
@@ -216,7 +216,13 @@ def _first_start(placed: Sizing, rank_index: int) -> FirstStart | None:
     if pools == [later.available(end) for end in ENDS]:
         return None
     low, usual, high = pools
-    return FirstStart(usual, (low, high), _kv_cache_facts(first, usual))
+    return FirstStart(usual, (low, high), _kv_cache_facts(first, rank_index))
+
+
+def _says_nothing(placed: Sizing) -> bool:
+    """Whether the weights may differ by a large part of the GPU, so that neither end of the range is an answer."""
+    rank = placed.memory.fullest_rank()
+    return rank.weights.high_bytes - rank.weights.low_bytes > WIDEST_SHARE * rank.budget_bytes
 
 
 def _verdict(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]:
@@ -227,7 +233,7 @@ def _verdict(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]:
         return (
             "refused",
             "max_model_len",
-            f"--max-model-len {length} is longer than the model's own maximum of {model.max_model_len} tokens",
+            f"--max-model-len {length} exceeds the model's maximum of {model.max_model_len} tokens",
         )
     if memory.budget_bytes > memory.free.high_bytes:
         return "refused", "free_memory", free_message(memory, blank.gpu)
@@ -256,4 +262,4 @@ def _verdict(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]:
     first = placed.on_first_start
     if not first.holds_one_sequence("low") or not first.captures_graphs("low"):
         return "tight", "first_start", first_start_message(blank, first)
-    return "fits", None, f"fits: {length} tokens of context have room on {cards_text(blank)}"
+    return "fits", None, f"fits: {length:,} tokens of context on {gpus_text(blank)}"

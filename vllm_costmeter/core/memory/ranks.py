@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from vllm_costmeter.core.calibration.apply import Measured, measured_of
+from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig
-from vllm_costmeter.core.engine.release_rules import EngineRules
+from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.activations import activation_peak
 from vllm_costmeter.core.memory.byte_range import GIB, ByteRange, exactly
@@ -18,7 +19,6 @@ from vllm_costmeter.core.memory.first_start import first_start_peak, first_start
 from vllm_costmeter.core.memory.loaded import LoadedRank, weights_range
 from vllm_costmeter.core.memory.overheads import cuda_graphs, free_memory, non_torch
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.release import parse_version
 
 End = Literal["low", "usual", "high"]
 
@@ -167,19 +167,20 @@ def memory_of_ranks(
     engine: EngineConfig,
     engine_args: EngineArgs,
     *,
-    rules: EngineRules,
+    starts: Sequence[ServerStart],
     loaded: Sequence[LoadedRank],
 ) -> Memory:
     """Every part per pipeline rank."""
     budget = math.ceil(gpu.memory_bytes * engine.gpu_memory_utilization)
     offloaded = round(engine_args.cpu_offload_gb * GIB)  # vLLM counts --cpu-offload-gb in GiB (0.32.0)
+    rules = engine_rules(engine.release)
     runner = rules.runner(is_dense=not (model.is_moe or model.is_hybrid))
     graphs = (
         cuda_graphs(engine, runner)
         if rules.cuda_graphs_in_budget
         else exactly(0, "this version subtracts nothing for CUDA graphs")
     )
-    measured = measured_of(model, gpu, engine, engine_args)
+    measured = measured_of(starts, model, gpu, engine, engine_args)
     ranks = tuple(
         RankMemory(
             index=index,
@@ -212,7 +213,7 @@ def memory_of_ranks(
 def _on_first_start(
     rank: RankMemory, model: Model, gpu: GpuGroup, engine: EngineConfig, engine_args: EngineArgs
 ) -> RankMemory:
-    release, is_first = parse_version(engine.vllm_version), rank.index == 0
+    release, is_first = engine.release.number, rank.index == 0
     peak = first_start_peak(model, engine, engine_args, release, is_first_rank=is_first)
     if peak is None:
         return rank

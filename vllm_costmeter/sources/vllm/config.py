@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vllm_costmeter.core.engine.args import GRAPHS_OF_LEVEL, WITHOUT_FULL_GRAPHS, EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.args import (
+    FLAGS,
+    GRAPHS_OF_LEVEL,
+    LAYOUT_FLAGS,
+    WITHOUT_FULL_GRAPHS,
+    EngineArgs,
+    ParallelConfig,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +99,32 @@ def _kv_capacity(cache: Any, engines: int) -> int | None:
 
 def plan_from_engine_args(args: Any) -> EngineArgs:
     """The flags as the user gave them: call before vLLM fills in its defaults. Flags this vLLM lacks keep ours."""
-    layout = {field.name: _given(args, field) for field in dataclasses.fields(ParallelConfig)}
-    flags = {
-        field.name: _given(args, field) for field in dataclasses.fields(EngineArgs) if field.name != "layout"
-    }
-    for sequence in ("cudagraph_capture_sizes",):
-        if flags[sequence] is not None:
-            flags[sequence] = tuple(flags[sequence])
-    flags["disable_hybrid_kv_cache_manager"] = bool(flags["disable_hybrid_kv_cache_manager"])
+    speculative = _speculative(args)
+    layout = {flag.field: flag.normalised(getattr(args, flag.field, None)) for flag in LAYOUT_FLAGS}
+    flags = {flag.field: flag.normalised(getattr(args, flag.field, None)) for flag in FLAGS}
     level = getattr(args, "optimization_level", None)
-    flags["cudagraph_mode"] = _mode_name(args) or GRAPHS_OF_LEVEL.get(str(getattr(level, "value", level)))
-    limits = flags["limit_mm_per_prompt"]
-    flags["limit_mm_per_prompt"] = {key: _limit(value) for key, value in limits.items()} if limits else None
+    mode = _mode_name(args) or GRAPHS_OF_LEVEL.get(str(getattr(level, "value", level)))
+    flags |= {"speculative_config": speculative, "cudagraph_mode": mode}
     return EngineArgs(layout=ParallelConfig(**layout), **flags)
+
+
+def _speculative(args: Any) -> dict[str, Any] | None:
+    """`--speculative-config` with --spec-method, --spec-model and --spec-tokens, as vLLM 0.32 merges them.
+
+    A new dictionary: vLLM adds objects to its own when it resolves it (`create_speculative_config`).
+    """
+    found = {
+        name.replace("-", "_"): value
+        for name, value in (getattr(args, "speculative_config", None) or {}).items()
+    }
+    for flag, key in (
+        ("spec_method", "method"),
+        ("spec_model", "model"),
+        ("spec_tokens", "num_speculative_tokens"),
+    ):
+        if (value := getattr(args, flag, None)) is not None:
+            found[key] = value
+    return found or None
 
 
 def served_name(args: Any) -> str:
@@ -113,19 +133,8 @@ def served_name(args: Any) -> str:
     return str(names if isinstance(names, str) else names[0])
 
 
-def _given(args: Any, field: dataclasses.Field[Any]) -> Any:
-    default = field.default if field.default is not dataclasses.MISSING else None
-    value = getattr(args, field.name, default)
-    return default if value is None else value
-
-
-def _limit(value: Any) -> int:
-    """A modality's limit: a number, or (since 0.11) an object with a `count`."""
-    return int(value.get("count", 999)) if isinstance(value, dict) else int(getattr(value, "count", value))
-
-
 def with_resolved_defaults(engine_args: EngineArgs, config: Any) -> EngineArgs:
-    """The plan with the batch sizes and the CUDA graph mode that vLLM chose for the GPU it runs on."""
+    """The flags with the batch sizes and the CUDA graph mode that vLLM chose for the GPU it runs on."""
     scheduler = config.scheduler_config
     mode = _mode_name(config) if getattr(config.model_config, "runner_type", None) != "pooling" else None
     is_without_full = mode in WITHOUT_FULL_GRAPHS and not engine_args.enforce_eager
