@@ -98,6 +98,17 @@ def test_what_fits_needs_no_advice() -> None:
     assert advised(llama(), EngineArgs(max_model_len=4096), offers=(H200,)).suggestions == ()
 
 
+def test_a_length_beyond_the_models_own_is_offered_the_fewest_gpus_that_serve_the_longest() -> None:
+    """No number of GPUs serves more than the model's maximum: more than the first that does are no advice."""
+    result = advised(llama(), EngineArgs(max_model_len=200_000), offers=(H200,))
+    assert result.reason == "max_model_len"
+    wider = [each for each in result.suggestions if "tensor_parallel_size" in each.change]
+    assert [(each.change["tensor_parallel_size"], each.change["max_model_len"]) for each in wider] == [
+        (2, 131_072)
+    ]
+    assert result.suggestions[-1].change == {"gpu": "H200 SXM", "gpu_count": 1, "max_model_len": 131_072}
+
+
 def test_a_tight_fit_is_advised_too() -> None:
     """The length that surely fits is offered."""
     longest = fit(llama(), ADA, EngineArgs(), NEWEST).max_model_len_that_fits

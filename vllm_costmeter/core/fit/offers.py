@@ -40,7 +40,7 @@ def cheapest_offer(
             _offered(result, engine_args, offers, nodes), key=lambda each: each.usd_per_hour or 0.0
         ):
             judged = trials.tried(change)
-            if judged and "max_model_len" not in judged[0].change:
+            if trials.is_enough(judged):
                 return judged
             shorter = shorter or judged
         if shorter:
