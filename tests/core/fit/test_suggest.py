@@ -7,8 +7,9 @@ from dataclasses import replace
 from example_models import ADA, GIB, llama
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
-from vllm_costmeter.core.fit.fit import Fit, fit
+from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.offers import RentalOffer
+from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.fit.suggest import with_suggestions
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.model import Model

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
-from vllm_costmeter.core.fit.fit import Fit, fit
+from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.offers import RentalOffer
+from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.fit.suggest import with_suggestions
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.release import release_of
