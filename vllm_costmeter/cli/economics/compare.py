@@ -10,14 +10,11 @@ from typing import Any
 
 from vllm_costmeter.cli.economics import compare_api
 from vllm_costmeter.cli.economics.answer_flags import AnswerFlags, add_answer_flags, answer_flags
-from vllm_costmeter.cli.economics.plan_building import compared
 from vllm_costmeter.cli.economics.price_flags import PriceFlags, add_price_flags
 from vllm_costmeter.cli.economics.typed_flags import typed
 from vllm_costmeter.core.economics.use_request import PlanRequest
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.model.precision import precision
 from vllm_costmeter.outputs.economics import answer, compare_answer, compare_document
-from vllm_costmeter.sources.models.packaged import PACKAGED, models_in, named_model
 from vllm_costmeter.sources.purchase_plans.file import read_plans
 from vllm_costmeter.sources.purchase_plans.text import FORMS, parse_plan
 
@@ -51,7 +48,6 @@ class CompareFlags:
     plans: tuple[PlanRequest, ...]
     models: str | None
     quantization: str
-    """As `precision` names it."""
     bought: date | None
     plot: str | None
     price: PriceFlags
@@ -103,17 +99,20 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
         raise BadInputError(
             'no plan: give --plan "RTX 4090 160h" or --file; `costmeter compare --help` has examples'
         )
-    quantization = precision(args.quantization)
-    flags = typed(
-        CompareFlags, args, plans=tuple(plans), quantization=quantization, price=price, answer=shown
-    )
-    return _answered(flags, today)
+    return _answered(typed(CompareFlags, args, plans=tuple(plans), price=price, answer=shown), today)
 
 
 def _answered(flags: CompareFlags, today: date) -> int:
+    """Only plans ask what fits, so only they load the fit check."""
+    from vllm_costmeter.cli.economics.plan_building import compared
+    from vllm_costmeter.core.model.precision import precision
+    from vllm_costmeter.sources.models.packaged import PACKAGED, models_in, named_model
+
     names = models_in(Path(flags.models)) if flags.models else list(PACKAGED)
     models, bought = list(map(named_model, names)), flags.bought or today
-    comparison = compared(flags.plans, flags.price, models, flags.quantization, bought=bought, today=today)
+    comparison = compared(
+        flags.plans, flags.price, models, precision(flags.quantization), bought=bought, today=today
+    )
     currency = flags.answer.currency
     if flags.plot:
         from vllm_costmeter.outputs.economics.plots import draw

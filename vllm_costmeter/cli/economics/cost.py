@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from vllm_costmeter.cli.economics import price_terms
 from vllm_costmeter.cli.economics.answer_flags import AnswerFlags, add_answer_flags, answer_flags
-from vllm_costmeter.cli.economics.matrix import matrix_cells
 from vllm_costmeter.cli.economics.price_flags import PriceFlags, add_price_flags, money
 from vllm_costmeter.cli.economics.typed_flags import reject_flags, typed
 from vllm_costmeter.core.economics.cost import Cost
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.fit.matrix import Cell, exit_code
 from vllm_costmeter.core.gpu.count import counted
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.core.pricing.hourly import Convention, HourlyCost
 from vllm_costmeter.core.pricing.money import exact, share
-from vllm_costmeter.outputs.economics import answer, cost_answer, matrix_answer
+from vllm_costmeter.outputs.economics import answer, cost_answer
 from vllm_costmeter.sources.catalogue.load import parse_gpu
 from vllm_costmeter.sources.serve_args.flag_values import whole
 from vllm_costmeter.sources.servers.bench_file import read_bench
@@ -64,6 +63,14 @@ class CostFlags:
     max_model_len: int | None
     price: PriceFlags
     answer: AnswerFlags
+
+
+class ModelFit(NamedTuple):
+    """Whether the model fits: in words, for a document, and as an exit code."""
+
+    sentence: str
+    values: Mapping[str, object]
+    exit_code: int
 
 
 def add_parser(subparsers: Any) -> None:
@@ -136,8 +143,8 @@ def _answered(flags: CostFlags, today: date) -> int:
     rate, usd_per_hour_of_server = _rate(flags)
     gpu, count = parse_gpu(flags.gpu) if flags.gpu else (None, 1)
     priced = _priced(flags, gpu, count, usd_per_hour_of_server, today)
-    cell = None if flags.model is None else _cell(flags, flags.model, gpu, count)
-    if rate is None and cell is None:
+    fit = None if flags.model is None else _fit(flags, flags.model, gpu, count)
+    if rate is None and fit is None:
         raise BadInputError("no rate: give --tokens-per-second, --from-metrics or --from-bench")
     tokens_per_second, rate_source = rate or (None, "")
     grams, carbon_source = price_terms.carbon(flags.price, gpu, count) or (None, "")
@@ -151,15 +158,15 @@ def _answered(flags: CostFlags, today: date) -> int:
         flags.answer.currency,
         convention=flags.convention,
         rate_source=rate_source,
-        notes=[] if cell is None else [matrix_answer.sentence(cell)],
+        notes=[] if fit is None else [fit.sentence],
     )
-    if cell is not None:
-        values |= {"fit": matrix_answer.cell_values(cell)}
+    if fit is not None:
+        values |= {"fit": fit.values}
     print(
         answer.rendered(flags.answer.format, cost_answer.SCHEMA, values, [section], flags.answer.currency),
         end="",
     )
-    return 0 if cell is None else exit_code([cell])
+    return 0 if fit is None else fit.exit_code
 
 
 def _title(flags: CostFlags, gpu: GpuSpec | None, count: int) -> str:
@@ -196,7 +203,13 @@ def _priced(
     )
 
 
-def _cell(flags: CostFlags, model: str, gpu: GpuSpec | None, count: int) -> Cell:
+def _fit(flags: CostFlags, model: str, gpu: GpuSpec | None, count: int) -> ModelFit:
+    """Only this needs the fit check, so only this loads it."""
+    from vllm_costmeter.cli.economics.matrix import matrix_cells
+    from vllm_costmeter.core.fit.matrix import exit_code
+    from vllm_costmeter.outputs.economics.matrix_answer import cell_values, sentence
+
     if gpu is None:
         raise BadInputError("--model needs --gpu: the GPU that the model is to fit on")
-    return matrix_cells([model], [(gpu, count)], [flags.quantization or "own"], flags.max_model_len)[0]
+    (cell,) = matrix_cells([model], [(gpu, count)], [flags.quantization or "own"], flags.max_model_len)
+    return ModelFit(sentence(cell), cell_values(cell), exit_code([cell]))
