@@ -56,16 +56,6 @@ def test_every_form_is_there(name: str, capsys: pytest.CaptureFixture[str]) -> N
     assert as_json(capsys, *COMMANDS[name])["schema"] == f"costmeter.{name}/1"
 
 
-@pytest.mark.parametrize("name", ["cost", "matrix", "compare", "estimate", "gpus", "prices"])
-def test_help_begins_with_the_question(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Which of the two cards, in one form or another."""
-    with pytest.raises(SystemExit):
-        main([name, "--help"])
-    first = capsys.readouterr().out.partition("examples:\n")[2].splitlines()[0]
-    assert "4090" in first
-    assert "H100" in first
-
-
 def test_another_currency_stands_beside_the_dollars(capsys: pytest.CaptureFixture[str]) -> None:
     """Each field in USD has a twin, and the rate is stated."""
     found = as_json(capsys, *COMMANDS["cost"], "--currency", "EUR", "--usd-per-unit", "1.1")

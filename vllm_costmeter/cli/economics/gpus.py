@@ -65,7 +65,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("name", nargs="?", help='one GPU: "RTX 4090", h100, "NVIDIA A100-SXM4-80GB"')
+    parser.add_argument("name", nargs="?", help='one GPU: "RTX 4090", "H100 SXM", "NVIDIA A100-SXM4-80GB"')
     parser.add_argument("--vendor", choices=("nvidia", "amd", "intel"), help="only this vendor's")
     parser.add_argument(
         "--memory-at-least",

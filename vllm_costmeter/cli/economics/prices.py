@@ -20,7 +20,7 @@ EXAMPLES = """\
 examples:
   4090 or H100: what does an hour of each cost?
     costmeter prices --gpu "RTX 4090"
-    costmeter prices --gpu h100 --provider runpod
+    costmeter prices --gpu "H100 SXM" --provider runpod
   today's prices, from a public catalogue's file or URL
     costmeter prices update --from skypilot catalogs/v8/lambda/vms.csv --to mine.toml
     costmeter prices update --from gpuhunt runpod.csv --to mine.toml --yes
@@ -54,7 +54,7 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     prices_update.add_flags(parser)
-    parser.add_argument("--gpu", metavar="NAME", help='only this GPU: "RTX 4090", h100')
+    parser.add_argument("--gpu", metavar="NAME", help='only this GPU: "RTX 4090", "H100 SXM"')
     parser.add_argument("--provider", metavar="NAME", help="only providers whose name contains this")
     add_format_flag(parser)
 
