@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from vllm_costmeter.cli.main import main
+from vllm_costmeter.core.pricing.money import cents
 
 OWNED_4090 = ["cost", "--gpu", "RTX 4090", "--tokens-per-second", "2550", "--purchase-usd", "2000"]
 
@@ -77,3 +79,50 @@ def test_the_charges_of_a_line_add_up_to_it(capsys: pytest.CaptureFixture[str]) 
     for use in plan["uses"]:
         assert sum(charge["usd"] for charge in use["charges"]) == pytest.approx(use["usd_per_month"])
     assert sum(use["usd_per_month"] for use in plan["uses"]) == pytest.approx(plan["usd_per_month"])
+
+
+@pytest.mark.parametrize("currency", [[], ["--currency", "EUR", "--usd-per-unit", "1.0837"]])
+@pytest.mark.parametrize(
+    "plan",
+    [
+        "8x H100 SXM 730h owned",
+        "RTX 4090 40h/week 30% owned",
+        "3x RTX 4090 7.7h owned",
+        "A10G 40h/week + L4 3h",
+    ],
+)
+def test_every_printed_row_multiplies(
+    plan: str, currency: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """USD/h times hours is USD/month, to the cent, and in dollars the rows add up to the plan."""
+    owned = [
+        "--purchase-usd",
+        "1999",
+        "--electricity-usd-per-kwh",
+        "0.1914",
+        "--overhead-usd-per-month",
+        "100",
+    ]
+    words = [
+        "compare",
+        "--plan",
+        plan,
+        *(owned if "owned" in plan else []),
+        *currency,
+        "--format",
+        "markdown",
+    ]
+    assert main(words) == 0
+    plans, lines = capsys.readouterr().out.split("### ")[1:3]
+    rows = [_cells(line)[4:7] for line in lines.splitlines() if line.startswith("|")][2:]
+    amounts = [tuple(Fraction(cell.replace(",", "")) for cell in row) for row in rows]
+    assert len(amounts) == (3 if "owned" in plan else 2)
+    for per_hour, hours, total in amounts:
+        assert cents(per_hour * hours) == total
+    if not currency:
+        whole = Fraction(_cells(plans.strip().splitlines()[-1])[1].replace(",", ""))
+        assert sum(total for _, _, total in amounts) == whole
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip("|").split("|")]

@@ -131,9 +131,7 @@ def _stated_usd(flags: ApiFlags, today: date) -> Fraction | None:
         reject_owned_terms(flags.price, "is a term of a GPU: give --gpu and --hours too")
         return flags.own_usd
     gpu, count = parse_gpu(flags.gpu)
-    priced = price_terms.priced_gpus(flags.price, gpu, count, today)
-    assert priced is not None  # a named GPU has a price, or that was the fault
-    return priced.cost.usd_per_hour() * flags.hours
+    return price_terms.priced_gpus(flags.price, gpu, count, today).cost.usd_per_hour() * flags.hours
 
 
 def _tokens(text: str) -> ServedTokens:

@@ -191,9 +191,11 @@ def _rate(flags: CostFlags) -> tuple[tuple[Fraction, str] | None, float | None]:
 def _priced(
     flags: CostFlags, gpu: GpuSpec | None, count: int, usd_per_hour_of_server: float | None, today: date
 ) -> price_terms.PricedGpus:
-    priced = price_terms.priced_gpus(flags.price, gpu, count, today, carbon=True)
-    if priced is not None:
-        return priced
+    stated = price_terms.stated_price(flags.price, gpu, count, today, carbon=True)
+    if stated is not None:
+        return stated
+    if gpu is not None:
+        return price_terms.catalogue_price(gpu, count, today)
     if usd_per_hour_of_server:
         return price_terms.PricedGpus(
             HourlyCost(rental_usd=exact(usd_per_hour_of_server)), "the server itself"

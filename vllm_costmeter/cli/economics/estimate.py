@@ -120,7 +120,6 @@ def _answered(flags: EstimateFlags, today: date) -> int:
     rates = rates_of(gpu, model)
     found = estimate(model, engine_args, fits.engine.release, rates, load, cards=count, most_running=held)
     priced = price_terms.priced_gpus(flags.price, gpu, count, today)
-    assert priced is not None  # a named GPU has a price, or that was the fault
     doubtful = second_hand_rates(gpu, model)
     values = about | estimate_answer.values(found, fits.verdict, priced.cost)
     values |= {"second_hand": list(doubtful), "price": price_terms.price_values(priced)}

@@ -41,13 +41,18 @@ class PricedGpus:
         return ", ".join(filter(None, words))
 
 
-def priced_gpus(
+def priced_gpus(flags: PriceFlags, gpu: GpuSpec, count: int, today: date) -> PricedGpus:
+    """At the flags' price, else the catalogue's. BadInputError as in both."""
+    return stated_price(flags, gpu, count, today) or catalogue_price(gpu, count, today)
+
+
+def stated_price(
     flags: PriceFlags, gpu: GpuSpec | None, count: int, today: date, *, carbon: bool = False
 ) -> PricedGpus | None:
-    """At the flags' price, else the catalogue's; None where no price is stated and no GPU named.
+    """The flags' price; None where they state none.
 
     `carbon` says that the answer reports the carbon of a region, also of rented GPUs. BadInputError where prices
-    contradict each other, for terms that the price makes no use of, and where the catalogue has no price.
+    contradict each other and for terms that the price makes no use of.
     """
     bases = given(flags, ("gpu_hourly_usd", "node_hourly_usd", "purchase_usd"))
     if len(bases) > 1:
@@ -60,7 +65,7 @@ def priced_gpus(
         return PricedGpus(HourlyCost(count, rental_usd=flags.node_hourly_usd), "flag --node-hourly-usd")
     if flags.gpu_hourly_usd is not None:
         return PricedGpus(rented(flags.gpu_hourly_usd, count), "flag --gpu-hourly-usd")
-    return None if gpu is None else catalogue_price(gpu, count, today)
+    return None
 
 
 def owned_gpus(flags: PriceFlags, gpu: GpuSpec | None, count: int, source: str, today: date) -> PricedGpus:
