@@ -10,6 +10,7 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.memo import Memo
 from vllm_costmeter.core.model.adapters import AdapterShare, adapter_share, head_share
+from vllm_costmeter.core.model.attention import LayerCaches
 from vllm_costmeter.core.model.parts import Embedding, Part
 from vllm_costmeter.core.model.rank import Rank
 from vllm_costmeter.core.model.tensors import Tally, count_parameters, tally
@@ -24,9 +25,11 @@ _VIDEO_FACTOR = (0, 32)
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One kind of layer: its parts, named within the layer, and the rotary tables it shares with others."""
+    """One kind of layer: its parts, named within the layer, the rotary tables it shares with others, and its caches."""
 
     parts: tuple[Part, ...]
+    caches: LayerCaches = ()
+    """What it remembers of a sequence."""
     converted: tuple[Part, ...] = ()
     """Parts that exist only once vLLM has converted the loaded weights."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.model.attention import RecurrentState
+from vllm_costmeter.core.model.attention import LayerCaches, ModelAttention, RecurrentState
 from vllm_costmeter.core.model.drafter import Drafter
 from vllm_costmeter.core.model.model import Model, Sizes
 from vllm_costmeter.core.model.weights import Weights
@@ -16,10 +16,9 @@ from vllm_costmeter.sources.model_config.architectures.adapted_edges import adap
 from vllm_costmeter.sources.model_config.architectures.encoders import embedder
 from vllm_costmeter.sources.model_config.architectures.prediction import prediction_weights
 from vllm_costmeter.sources.model_config.architectures.registry import build_weights, served_by
-from vllm_costmeter.sources.model_config.architectures.source import Source, text_section
-from vllm_costmeter.sources.model_config.attention import architecture_of, model_attention
-from vllm_costmeter.sources.model_config.attention_prediction import prediction_layers
+from vllm_costmeter.sources.model_config.architectures.source import Source, architecture_of, text_section
 from vllm_costmeter.sources.model_config.class_defaults import with_class_defaults
+from vllm_costmeter.sources.model_config.kv_cache_dtype import checkpoint_kv_cache_dtype
 from vllm_costmeter.sources.model_config.lengths import model_lengths
 from vllm_costmeter.sources.model_config.quantization import quantization_of
 from vllm_costmeter.sources.model_config.reader import ConfigReader
@@ -74,14 +73,21 @@ def model_from_config(
         adapted_embedding=embedding,
         adapted_head=head,
     )
-    attention = model_attention(root, served_name)
     prediction = prediction_weights(source, served_name, weights)
     longest, default = model_lengths(root, text)
     sizes = _sizes(source)
+    dtype = served_dtype(root, text, is_pooling=architecture.is_pooling)
+    attention = ModelAttention(
+        layers=_caches(weights),
+        num_attention_heads=sizes.num_attention_heads,
+        dtype=dtype,
+        kv_cache_dtype=checkpoint_kv_cache_dtype(root, text),
+        blackwell_kv_cache_dtype=architecture.blackwell_kv_cache_dtype,
+    )
     return Model(
         id=name,
         architecture=architecture_name,
-        dtype=served_dtype(root, text, is_pooling=architecture.is_pooling),
+        dtype=dtype,
         quantization=None if quantization.method == UNQUANTISED.method else quantization.method,
         max_model_len=longest,
         default_max_model_len=default,
@@ -96,16 +102,16 @@ def model_from_config(
         is_pipelined=architecture.is_pipelined,
         last_release=architecture.last_release,
         is_tied=weights.is_tied,
-        prediction=None if prediction is None else _prediction(prediction, root, served_name),
+        prediction=None
+        if prediction is None
+        else Drafter(prediction, served_dtype(root, text), _caches(prediction), is_own=True),
     )
 
 
-def _prediction(weights: Weights, root: ConfigReader, architecture: str) -> Drafter | None:
-    try:
-        layers = prediction_layers(root, architecture)
-    except NotUnderstoodError:
-        return None
-    return Drafter(weights, served_dtype(root, text_section(root)), layers, is_own=True)
+def _caches(weights: Weights) -> tuple[LayerCaches, ...]:
+    """What each layer caches; empty where none caches anything (encoders)."""
+    caches = tuple(layer.caches for layer in weights.layers)
+    return caches if any(caches) else ()
 
 
 def served_dtype(root: ConfigReader, text: ConfigReader, *, is_pooling: bool = False) -> str:

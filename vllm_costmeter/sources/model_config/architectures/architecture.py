@@ -30,6 +30,8 @@ class Architecture:
     is_encoder_decoder: bool = False
     is_pipelined: bool = True
     """Whether vLLM's class cuts it into pipeline ranks (`SupportsPP`)."""
+    blackwell_kv_cache_dtype: str | None = None
+    """The cache dtype that vLLM chooses by itself on compute capability 10.x."""
     last_release: tuple[int, int] | None = None
     """The last vLLM that serves it; None: the newest does."""
 

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.model.parts import Buffer, Tensor
-from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.sources.model_config.architectures.blocks import (
-    attention,
-    language_model,
-    mlp,
-    norms,
-    replicated,
-)
+from vllm_costmeter.core.model.weights import Weights
+from vllm_costmeter.sources.model_config.architectures.blocks import attention, mlp, norms, replicated
+from vllm_costmeter.sources.model_config.architectures.layers import language_model, layer_of
 from vllm_costmeter.sources.model_config.architectures.older import MLP_FACTOR, inner_size, many_heads, whole
 from vllm_costmeter.sources.model_config.architectures.source import Source
 
@@ -18,12 +13,10 @@ from vllm_costmeter.sources.model_config.architectures.source import Source
 def bloom(source: Source) -> Weights:
     """BLOOM: a norm after the embedding, biases everywhere, positions by slopes that are no tensor."""
     hidden = source.hidden_size
-    layer = Layer(
-        (
-            *many_heads(source, "self_attention", out="dense", bias=True),
-            *mlp("mlp", hidden, MLP_FACTOR * hidden, bias=True, names=("dense_h_to_4h", "dense_4h_to_h")),
-            *norms(hidden, "input_layernorm", "post_attention_layernorm", bias=True),
-        )
+    layer = layer_of(
+        *many_heads(source, "self_attention", out="dense", bias=True),
+        *mlp("mlp", hidden, MLP_FACTOR * hidden, bias=True, names=("dense_h_to_4h", "dense_4h_to_h")),
+        *norms(hidden, "input_layernorm", "post_attention_layernorm", bias=True),
     )
     first = norms(hidden, "transformer.word_embeddings_layernorm", bias=True)
     prefix = "transformer.h.{}."
@@ -36,24 +29,22 @@ def gpt_bigcode(source: Source) -> Weights:
     hidden, positions = source.hidden_size, source.max_position
     kv_heads = 1 if source.text.bool("multi_query", default=True) else source.num_heads
     inner = inner_size(source, "n_inner")
-    layer = Layer(
-        (
-            *attention(
-                "attn",
-                hidden,
-                source.num_heads,
-                kv_heads,
-                source.head_size(),
-                None,
-                bias=True,
-                out_bias=True,
-                out_name="c_proj",
-                fused_from=(),
-            ),
-            replicated("mlp.c_fc", hidden, inner, bias=True),
-            replicated("mlp.c_proj", inner, hidden, bias=True),
-            *norms(hidden, "ln_1", "ln_2", bias=True),
-        )
+    layer = layer_of(
+        *attention(
+            "attn",
+            hidden,
+            source.num_heads,
+            kv_heads,
+            source.head_size(),
+            None,
+            bias=True,
+            out_bias=True,
+            out_name="c_proj",
+            fused_from=(),
+        ),
+        replicated("mlp.c_fc", hidden, inner, bias=True),
+        replicated("mlp.c_proj", inner, hidden, bias=True),
+        *norms(hidden, "ln_1", "ln_2", bias=True),
     )
     return language_model(
         source,

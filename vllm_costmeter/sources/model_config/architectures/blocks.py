@@ -1,27 +1,23 @@
-"""Parts that most decoder layers are built of, as vLLM fuses and divides them."""
+"""What most decoder layers are built of, as vLLM fuses and divides it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
+from vllm_costmeter.core.model.attention import Cache, ChunkedLocal, FullAttention, SlidingWindow
 from vllm_costmeter.core.model.parts import (
     AttentionScales,
     Buffer,
-    Embedding,
     Experts,
     Linear,
     Output,
     Part,
     Tensor,
 )
-from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
-from vllm_costmeter.sources.model_config.architectures.source import Source
+from vllm_costmeter.sources.model_config.architectures.layers import Block, Piece
 
-Edge = Literal["embedding", "norm", "head"]
 QKNorm = Literal["none", "head", "all", "whole"]
-EDGES: tuple[Edge, ...] = ("embedding", "norm", "head")
 QKV = ("q_proj", "k_proj", "v_proj")
 GATE_UP = ("gate_proj", "up_proj")
 
@@ -75,11 +71,15 @@ def attention(  # noqa: PLR0917 -- six sizes, in the order of vLLM's own layer
     out_bias: bool = False,
     qk_norm: QKNorm = "none",
     v_head_size: int | None = None,
+    window: int | None = None,
+    chunk: int | None = None,
+    cached: bool = True,
     output_gate: bool = False,
     out_name: str = "o_proj",
     fused_from: tuple[str, ...] = QKV,
-) -> tuple[Part, ...]:
-    """Grouped-query attention: fused queries, keys and values, the output projection and the layer's scales.
+) -> Block:
+    """Grouped-query attention: fused queries, keys and values, the output projection, the layer's scales and its cache,
+    which holds every token, or those of a `window` or of the present `chunk`; none where it is not `cached` (encoders).
 
     `qk_norm`: one norm weight per head dimension ("head"), or over all heads together ("all": divided with them,
     "whole": not divided).
@@ -90,7 +90,7 @@ def attention(  # noqa: PLR0917 -- six sizes, in the order of vLLM's own layer
         Output(kv_heads, head_size, replicated=True),
         Output(kv_heads, value_size, replicated=True),
     )
-    parts: list[Part] = [
+    parts: list[Piece] = [
         Linear(
             f"{name}.qkv_proj",
             hidden,
@@ -102,6 +102,8 @@ def attention(  # noqa: PLR0917 -- six sizes, in the order of vLLM's own layer
         row(f"{name}.{out_name}", heads * value_size, hidden, out_bias),
         AttentionScales(f"{name}.attn"),
     ]
+    if cached:
+        parts.append(head_cache(kv_heads, head_size, v_head_size, window=window, chunk=chunk))
     if qk_norm == "head":
         parts += norms(head_size, f"{name}.q_norm", f"{name}.k_norm")
     elif qk_norm == "all":
@@ -113,6 +115,23 @@ def attention(  # noqa: PLR0917 -- six sizes, in the order of vLLM's own layer
     if rotary is not None:
         parts.append(rotary)
     return tuple(parts)
+
+
+def head_cache(
+    kv_heads: int,
+    head_size: int,
+    v_head_size: int | None = None,
+    *,
+    window: int | None = None,
+    chunk: int | None = None,
+) -> Cache:
+    """What vLLM's `Attention` keeps of a layer: keys and values of every token, of a window, or of a chunk."""
+    narrow = None if v_head_size == head_size else v_head_size
+    if chunk is not None:
+        return ChunkedLocal(kv_heads, head_size, chunk)
+    if window is not None:
+        return SlidingWindow(kv_heads, head_size, window, narrow)
+    return FullAttention(kv_heads, head_size, narrow)
 
 
 def gated_mlp(
@@ -172,37 +191,3 @@ def experts(
     checkpoint_names: tuple[str, ...] = ("gate_proj", "up_proj", "down_proj"),
 ) -> Experts:
     return Experts(name, count, hidden, intermediate, gated, bias, checkpoint_names)
-
-
-def language_model(
-    source: Source,
-    layers: Sequence[Layer],
-    *,
-    tied: bool,
-    embedding: str = "model.embed_tokens",
-    layer_prefix: str = "model.layers.{}.",
-    head: str = "lm_head",
-    head_bias: bool = False,
-    final_norm: tuple[Part, ...] | None = None,
-    extra_first: tuple[Part, ...] = (),
-    extra_everywhere: tuple[Part, ...] = (),
-    on_every_rank: Sequence[Edge] = (),
-) -> Weights:
-    """Embedding, layers, final norm and head, placed on pipeline ranks as vLLM does: `on_every_rank` names those that
-    the model's code builds without asking for its rank."""
-    vocab, hidden = source.vocab_size, source.hidden_size
-    own_head = Embedding(source.prefix + head, vocab, hidden, bias=head_bias, quantized=True)
-    placed: dict[Edge, tuple[Part, ...]] = {
-        "embedding": (Embedding(source.prefix + embedding, vocab, hidden), *extra_first),
-        "norm": norms(hidden, "model.norm") if final_norm is None else final_norm,
-        "head": () if tied else (own_head,),
-    }
-    everywhere = [part for edge in on_every_rank for part in placed.pop(edge)]
-    return Weights(
-        layers=tuple(layers),
-        layer_prefix=source.prefix + layer_prefix,
-        first=placed.pop("embedding", ()),
-        last=(*placed.pop("norm", ()), *placed.pop("head", ())),
-        everywhere=(*everywhere, *extra_everywhere),
-        is_tied=tied,
-    )

@@ -4,17 +4,24 @@ models/deepseek_v4)."""
 from __future__ import annotations
 
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.model.attention import CompressedMla
 from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     GATE_UP,
     experts,
-    language_model,
     norms,
     replicated,
     router,
     row,
+)
+from vllm_costmeter.sources.model_config.architectures.layers import (
+    Block,
+    Piece,
+    each_kind,
+    language_model,
+    layer_of,
 )
 from vllm_costmeter.sources.model_config.architectures.source import Source
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
@@ -30,16 +37,11 @@ def deepseek_v4(source: Source) -> Weights:
     """Every layer: a low-rank attention over a sliding window and, where its ratio is above 1, compressed tokens."""
     text = source.text
     ratios = text.optional_list("compress_ratios") or []
-    if len(ratios) < source.num_layers or not all(isinstance(ratio, int) for ratio in ratios):
+    if len(ratios) < source.num_layers or not all(type(ratio) is int for ratio in ratios):
         raise BadInputError(f"{text.name}: compress_ratios needs one whole number per layer")
     hashed = text.int("num_hash_layers", default=0)
-    built: dict[tuple[int, bool], Layer] = {}
-    layers = []
-    for index in range(source.num_layers):
-        key = (max(1, ratios[index]), index < hashed)
-        if key not in built:
-            built[key] = _layer(source, key[0], hashed=key[1])
-        layers.append(built[key])
+    kinds = [(max(1, ratios[index]), index < hashed) for index in range(source.num_layers)]
+    layers = each_kind(kinds, lambda kind: _layer(source, kind[0], hashed=kind[1]))
     return language_model(
         source, layers, tied=source.is_tied(), extra_everywhere=(lane_mix(source, "model.hc_head"),)
     )
@@ -57,17 +59,15 @@ def lane_mix(source: Source, name: str) -> Tensor:
 
 
 def _layer(source: Source, ratio: int, *, hashed: bool) -> Layer:
-    return Layer(
-        (
-            *_attention(source, ratio),
-            *_experts(source, hashed=hashed),
-            *_hyper_connection(source),
-            *norms(source.hidden_size, "attn_norm", "ffn_norm"),
-        )
+    return layer_of(
+        *_attention(source, ratio),
+        *_experts(source, hashed=hashed),
+        *_hyper_connection(source),
+        *norms(source.hidden_size, "attn_norm", "ffn_norm"),
     )
 
 
-def _attention(source: Source, ratio: int) -> tuple[Part, ...]:
+def _attention(source: Source, ratio: int) -> Block:
     text, hidden, heads = source.text, source.hidden_size, source.num_heads
     size = text.int("head_dim", minimum=1)
     rank = text.int("q_lora_rank", minimum=1)
@@ -75,7 +75,14 @@ def _attention(source: Source, ratio: int) -> tuple[Part, ...]:
     out_rank = text.int("o_lora_rank", minimum=1)
     if heads * size % groups:
         raise BadInputError(f"{text.name}: o_groups {groups} does not divide {heads} heads of {size}")
-    parts: list[Part] = [
+    parts: list[Piece] = [
+        CompressedMla(
+            size,
+            text.int("qk_rope_head_dim", minimum=1),
+            text.int("sliding_window", minimum=1),
+            compress_ratio=ratio,
+            index_head_dim=text.int("index_head_dim", minimum=1),
+        ),
         replicated("attn.fused_wqa_wkv", hidden, rank, size, fused_from=("wq_a", "wkv")),
         Linear("attn.wq_b", rank, (Output(heads, size),), "column"),
         Linear("attn.wo_a", heads * size // groups, (Output(groups, out_rank),), "column"),

@@ -10,15 +10,21 @@ from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     GATE_UP,
     QKV,
-    Edge,
     QKNorm,
     attention,
     gated_mlp,
-    language_model,
     mlp,
     norms,
 )
+from vllm_costmeter.sources.model_config.architectures.layers import (
+    Block,
+    Edge,
+    each_kind,
+    language_model,
+    layer_of,
+)
 from vllm_costmeter.sources.model_config.architectures.source import Source
+from vllm_costmeter.sources.model_config.architectures.windows import WindowRule, as_stated
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
 
@@ -67,6 +73,7 @@ class Style:
     extra: tuple[Part, ...] = ()
     """Small parts of every layer, and of every pipeline rank."""
     on_every_rank: tuple[Edge, ...] = ()
+    windows: WindowRule = as_stated
     names: Names = Names()
 
 
@@ -79,20 +86,20 @@ PHI3 = Style(qkv_bias=False, out_bias=False, fused_qkv=True, fused_gate_up=True)
 
 
 def dense(source: Source, style: Style) -> Weights:
-    """A dense decoder whose layers are all alike."""
+    """A dense decoder whose layers are all alike but for the windows of their attention."""
     names, hidden = style.names, source.hidden_size
     rotary = None if style.inverse_frequencies else style_rotary(source, style)
-    layer = Layer(
-        (
-            *dense_attention(source, style, rotary),
-            *_mlp(source, style),
-            *norms(hidden, *style.norm_names, bias=style.norm_bias),
-            *style.layer_extra,
-        )
+    rest = (
+        *_mlp(source, style),
+        *norms(hidden, *style.norm_names, bias=style.norm_bias),
+        *style.layer_extra,
     )
     return language_model(
         source,
-        [layer] * source.num_layers,
+        each_kind(
+            style.windows(source),
+            lambda window: layer_of(*dense_attention(source, style, rotary, window), *rest),
+        ),
         tied=source.is_tied(style.tied),
         embedding=names.embedding,
         layer_prefix=names.layers,
@@ -103,7 +110,7 @@ def dense(source: Source, style: Style) -> Weights:
     )
 
 
-def dense_attention(source: Source, style: Style, rotary: Buffer | None) -> tuple[Part, ...]:
+def dense_attention(source: Source, style: Style, rotary: Buffer | None, window: int | None = None) -> Block:
     stated = source.text.bool(style.bias_key, "bias", default=False)
     return attention(
         style.names.attention,
@@ -115,14 +122,23 @@ def dense_attention(source: Source, style: Style, rotary: Buffer | None) -> tupl
         bias=stated if style.qkv_bias is None else style.qkv_bias,
         out_bias=stated if style.out_bias is None else style.out_bias,
         qk_norm=style.qk_norm,
+        window=window,
         out_name=style.names.out,
         fused_from=() if style.fused_qkv else QKV,
     )
 
 
-def style_attention(source: Source, style: Style) -> tuple[Part, ...]:
+def style_attention(source: Source, style: Style, window: int | None = None) -> Block:
     """Attention with its rotary table."""
-    return dense_attention(source, style, style_rotary(source, style))
+    return dense_attention(source, style, style_rotary(source, style), window)
+
+
+def windowed(source: Source, style: Style, rest: Block) -> list[Layer]:
+    """Layers of this attention, each with the window the file gives it, and `rest`."""
+    table = style_rotary(source, style)
+    return each_kind(
+        style.windows(source), lambda window: layer_of(*dense_attention(source, style, table, window), *rest)
+    )
 
 
 def style_rotary(source: Source, style: Style) -> Buffer:

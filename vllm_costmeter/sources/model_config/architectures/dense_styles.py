@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from vllm_costmeter.core.model.parts import Buffer, Tensor
 from vllm_costmeter.core.model.weights import Weights
-from vllm_costmeter.sources.model_config.architectures.blocks import EDGES
 from vllm_costmeter.sources.model_config.architectures.dense import LLAMA, QWEN2, Names, Style, dense
+from vllm_costmeter.sources.model_config.architectures.layers import EDGES
 from vllm_costmeter.sources.model_config.architectures.source import Source
+from vllm_costmeter.sources.model_config.architectures.windows import as_listed, full_everywhere, interleaved
 
 _OUTER_NORMS = ("post_attention_layernorm", "post_feedforward_layernorm")
 _EXAONE_NAMES = Names("transformer.wte", "transformer.h.{}.", attention="attn.attention", out="out_proj")
@@ -20,20 +21,25 @@ _TRANSFORMERS = (
     1  # one set of inverse frequencies: run by transformers' own code since vLLM 0.32, before by vLLM's
 )
 
+_FULL = Style(windows=full_everywhere)
 STYLES: dict[str, Style] = {
     "ApertusForCausalLM": Style(
+        windows=full_everywhere,
         out_bias=False,
         qk_norm="head",
         gated=False,
         norm_names=("attention_layernorm", "feedforward_layernorm"),
         layer_extra=(Tensor("mlp.act_fn.alpha", 2), Buffer("mlp.act_fn.constants", 2)),
     ),
-    "ArceeForCausalLM": Style(gated=False, inverse_frequencies=_TRANSFORMERS),
+    "ArceeForCausalLM": Style(windows=full_everywhere, gated=False, inverse_frequencies=_TRANSFORMERS),
     "CwmForCausalLM": Style(inverse_frequencies=_TRANSFORMERS),
-    "Ernie4_5ForCausalLM": Style(bias_key="use_bias", out_bias=False, mlp_bias=False, tied=True),
-    "ExaoneForCausalLM": Style(names=_EXAONE_NAMES, norm_names=("ln_1", "ln_2")),
-    "Exaone4ForCausalLM": Style(qk_norm="head", norm_names=_OUTER_NORMS),
+    "Ernie4_5ForCausalLM": Style(
+        windows=full_everywhere, bias_key="use_bias", out_bias=False, mlp_bias=False, tied=True
+    ),
+    "ExaoneForCausalLM": Style(windows=full_everywhere, names=_EXAONE_NAMES, norm_names=("ln_1", "ln_2")),
+    "Exaone4ForCausalLM": Style(windows=as_listed, qk_norm="head", norm_names=_OUTER_NORMS),
     "GPTNeoXForCausalLM": Style(
+        windows=full_everywhere,
         qkv_bias=True,
         out_bias=True,
         mlp_bias=True,
@@ -45,11 +51,20 @@ STYLES: dict[str, Style] = {
         names=_NEOX_NAMES,
     ),
     "GlmForCausalLM": Style(
-        out_bias=False, fused_gate_up=True, partial_rotary=0.5, inverse_frequencies=_TRANSFORMERS
+        windows=full_everywhere,
+        out_bias=False,
+        fused_gate_up=True,
+        partial_rotary=0.5,
+        inverse_frequencies=_TRANSFORMERS,
     ),
-    "HunYuanDenseV1ForCausalLM": Style(qk_norm="head", inverse_frequencies=_TRANSFORMERS),
-    "InternLM2ForCausalLM": Style(fused_qkv=True, names=_INTERNLM2_NAMES, on_every_rank=EDGES),
+    "HunYuanDenseV1ForCausalLM": Style(
+        windows=full_everywhere, qk_norm="head", inverse_frequencies=_TRANSFORMERS
+    ),
+    "InternLM2ForCausalLM": Style(
+        windows=full_everywhere, fused_qkv=True, names=_INTERNLM2_NAMES, on_every_rank=EDGES
+    ),
     "Jais2ForCausalLM": Style(
+        windows=full_everywhere,
         qkv_bias=True,
         out_bias=True,
         mlp_bias=True,
@@ -58,13 +73,18 @@ STYLES: dict[str, Style] = {
         inverse_frequencies=_TRANSFORMERS,
     ),
     "MiMoForCausalLM": QWEN2,
-    "MiniCPMForCausalLM": Style(on_every_rank=EDGES),
-    "NemotronForCausalLM": Style(gated=False, norm_bias=True, partial_rotary=0.5),
-    "OlmoForCausalLM": Style(norm_names=(), final_norm=False, inverse_frequencies=_TRANSFORMERS),
-    "Olmo2ForCausalLM": Style(qk_norm="whole", norm_names=_OUTER_NORMS, inverse_frequencies=_TRANSFORMERS),
+    "MiniCPMForCausalLM": Style(windows=full_everywhere, on_every_rank=EDGES),
+    "NemotronForCausalLM": Style(windows=full_everywhere, gated=False, norm_bias=True, partial_rotary=0.5),
+    "OlmoForCausalLM": Style(
+        windows=full_everywhere, norm_names=(), final_norm=False, inverse_frequencies=_TRANSFORMERS
+    ),
+    "Olmo2ForCausalLM": Style(
+        windows=full_everywhere, qk_norm="whole", norm_names=_OUTER_NORMS, inverse_frequencies=_TRANSFORMERS
+    ),
     "Olmo3ForCausalLM": Style(qk_norm="whole", norm_names=_OUTER_NORMS, inverse_frequencies=2),
-    "OrionForCausalLM": Style(norm_bias=True, on_every_rank=EDGES),
+    "OrionForCausalLM": Style(windows=full_everywhere, norm_bias=True, on_every_rank=EDGES),
     "PhiForCausalLM": Style(
+        windows=full_everywhere,
         qkv_bias=True,
         out_bias=True,
         mlp_bias=True,
@@ -75,11 +95,16 @@ STYLES: dict[str, Style] = {
         inverse_frequencies=_TRANSFORMERS,
         names=Names(out="dense", matrices=("fc1", "fc2")),
     ),
-    "SeedOssForCausalLM": Style(out_bias=False, inverse_frequencies=_TRANSFORMERS),
+    "SeedOssForCausalLM": Style(windows=full_everywhere, out_bias=False, inverse_frequencies=_TRANSFORMERS),
     "SmolLM3ForCausalLM": Style(tied=True, inverse_frequencies=_TRANSFORMERS),
-    "SolarForCausalLM": LLAMA,
+    "SolarForCausalLM": _FULL,
     "StableLmForCausalLM": Style(
-        bias_key="use_qkv_bias", out_bias=False, norm_bias=True, partial_rotary=0.25, on_every_rank=EDGES
+        windows=full_everywhere,
+        bias_key="use_qkv_bias",
+        out_bias=False,
+        norm_bias=True,
+        partial_rotary=0.25,
+        on_every_rank=EDGES,
     ),
     "Starcoder2ForCausalLM": Style(
         qkv_bias=True,
@@ -91,10 +116,13 @@ STYLES: dict[str, Style] = {
         inverse_frequencies=_TRANSFORMERS,
         names=Names(matrices=("c_fc", "c_proj")),
     ),
-    "TeleChat2ForCausalLM": Style(qkv_bias=False, out_bias=True, mlp_bias=False, down_bias=True),
+    "TeleChat2ForCausalLM": Style(
+        windows=full_everywhere, qkv_bias=False, out_bias=True, mlp_bias=False, down_bias=True
+    ),
     "TeleChat3ForCausalLM": LLAMA,
-    "TeleFLMForCausalLM": LLAMA,
+    "TeleFLMForCausalLM": _FULL,
     "VaultGemmaForCausalLM": Style(
+        windows=interleaved(2),
         head_size=256,
         tied=True,
         norm_names=("input_layernorm", "pre_feedforward_layernorm"),
@@ -102,9 +130,12 @@ STYLES: dict[str, Style] = {
         extra=(Buffer("model.embed_tokens.embed_scale", 1),),
     ),
 }
-_POST_NORM = Style(norm_names=("input_layernorm", "post_attention_layernorm", "post_norm1", "post_norm2"))
+_POST_NORM = Style(
+    windows=full_everywhere,
+    norm_names=("input_layernorm", "post_attention_layernorm", "post_norm1", "post_norm2"),
+)
 
 
 def hyperclovax(source: Source) -> Weights:
     """HyperCLOVA X: two more norms where the file asks for them."""
-    return dense(source, _POST_NORM if source.text.bool("use_post_norm", default=False) else LLAMA)
+    return dense(source, _POST_NORM if source.text.bool("use_post_norm", default=False) else _FULL)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from vllm_costmeter.core.model.parts import Buffer, Embedding, Linear, Output, Part, Tensor
-from vllm_costmeter.core.model.weights import Layer, Weights
+from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.architecture import Builder
 from vllm_costmeter.sources.model_config.architectures.blocks import mlp, norms, row
+from vllm_costmeter.sources.model_config.architectures.layers import layer_of
 from vllm_costmeter.sources.model_config.architectures.source import Source
 
 _INT64_BYTES = 8
@@ -24,21 +25,19 @@ def bert(source: Source, *, head: Callable[[Source], tuple[Part, ...]] = lambda 
     heads = source.num_heads
     size = source.head_size()
     attention = "attention.self"
-    layer = Layer(
-        (
-            Linear(
-                f"{attention}.qkv_proj",
-                hidden,
-                (Output(heads, size),) * 3,
-                "column",
-                bias=True,
-                fused_from=_BERT_QKV,
-            ),
-            row("attention.output.dense", heads * size, hidden, bias=True),
-            *norms(hidden, "attention.output.LayerNorm", "output.LayerNorm", bias=True),
-            *mlp("mlp", hidden, source.intermediate_size, bias=True),
-            Tensor(f"{attention}.attn scales", 4, element_bytes=FLOAT32_BYTES),
-        )
+    layer = layer_of(
+        Linear(
+            f"{attention}.qkv_proj",
+            hidden,
+            (Output(heads, size),) * 3,
+            "column",
+            bias=True,
+            fused_from=_BERT_QKV,
+        ),
+        row("attention.output.dense", heads * size, hidden, bias=True),
+        *norms(hidden, "attention.output.LayerNorm", "output.LayerNorm", bias=True),
+        *mlp("mlp", hidden, source.intermediate_size, bias=True),
+        Tensor(f"{attention}.attn scales", 4, element_bytes=FLOAT32_BYTES),
     )
     return Weights(
         layers=(layer,) * source.num_layers,

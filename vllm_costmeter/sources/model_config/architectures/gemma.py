@@ -5,19 +5,25 @@ from __future__ import annotations
 from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Embedding, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.architectures.blocks import (
-    EDGES,
     attention,
     column,
     experts,
     gated_mlp,
-    language_model,
     norms,
     replicated,
     router,
     row,
 )
+from vllm_costmeter.sources.model_config.architectures.layers import (
+    EDGES,
+    Block,
+    Piece,
+    each_kind,
+    language_model,
+    layer_of,
+)
 from vllm_costmeter.sources.model_config.architectures.source import Source
-from vllm_costmeter.sources.model_config.layer_types import layer_types
+from vllm_costmeter.sources.model_config.architectures.windows import WindowRule, full_everywhere, interleaved
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 from vllm_costmeter.sources.model_config.rotary import RopeParameters, rope_parameters, rotary_table
 
@@ -28,24 +34,35 @@ _FOUR_NORMS = (
     "post_feedforward_layernorm",
 )
 _HEAD_SIZE = 256  # head_dim default of transformers' GemmaConfig, Gemma2Config, Gemma3TextConfig (5.x)
+_GLOBAL_HEAD_SIZE = 512  # global_head_dim of transformers' Gemma4TextConfig (5.x)
+_GEMMA4_WINDOW = 512  # sliding_window of the same
 _NORMALIZER = Buffer("model.normalizer", 1)
 
 
 def gemma(source: Source) -> Weights:
-    """Gemma 1 and 2: Gemma 2 has norms before and after both halves of a layer."""
+    """Gemma 1: Llama's two norms, full attention whatever window the file may state."""
+    return _first(source, full_everywhere, _FOUR_NORMS[:2])
+
+
+def gemma2(source: Source) -> Weights:
+    """Gemma 2: norms before and after both halves of a layer, a window in every other one."""
+    return _first(source, interleaved(2), _FOUR_NORMS)
+
+
+def _first(source: Source, windows: WindowRule, norm_names: tuple[str, ...]) -> Weights:
     head_size = source.head_size(_HEAD_SIZE)
     rotary = rotary_table(head_size, source.max_position, rope_parameters(source.text))
-    is_second = source.text.optional_str("model_type") == "gemma2"
-    layer = Layer(
-        (
-            *_attention(source, source.num_kv_heads, head_size, rotary, qk_norm=False),
-            *gated_mlp("mlp", source.hidden_size, source.intermediate_size),
-            *norms(source.hidden_size, *(_FOUR_NORMS if is_second else _FOUR_NORMS[:2])),
-        )
+    rest = (
+        *gated_mlp("mlp", source.hidden_size, source.intermediate_size),
+        *norms(source.hidden_size, *norm_names),
     )
+
+    def layer(window: int | None) -> Layer:
+        return layer_of(*_attention(source, source.num_kv_heads, head_size, rotary, window), *rest)
+
     return language_model(
         source,
-        [layer] * source.num_layers,
+        each_kind(windows(source), layer),
         tied=source.is_tied(True),
         extra_everywhere=(_NORMALIZER,),
         on_every_rank=EDGES,
@@ -56,23 +73,21 @@ def gemma3(source: Source) -> Weights:
     """Gemma 3: five sliding layers per global one; only the global ones stretch their rotary positions."""
     text = source.text
     head_size = source.head_size(_HEAD_SIZE)
-    kinds = layer_types(text, source.num_layers, default_pattern=6)
-    layers: dict[str, Layer] = {}
-    for kind in sorted(set(kinds)):
-        parameters = rope_parameters(text, kind)
-        if kind == "sliding_attention" and not _has_nested_rope(text):
+
+    def layer(window: int | None) -> Layer:
+        parameters = rope_parameters(text, _kind(window))
+        if window is not None and not _has_nested_rope(text):
             parameters = _unscaled(parameters, f"local {text.raw('rope_local_base_freq')}")
         rotary = rotary_table(head_size, source.max_position, parameters)
-        layers[kind] = Layer(
-            (
-                *_attention(source, source.num_kv_heads, head_size, rotary, qk_norm=True),
-                *gated_mlp("mlp", source.hidden_size, source.intermediate_size),
-                *norms(source.hidden_size, *_FOUR_NORMS),
-            )
+        return layer_of(
+            *_attention(source, source.num_kv_heads, head_size, rotary, window, qk_norm=True),
+            *gated_mlp("mlp", source.hidden_size, source.intermediate_size),
+            *norms(source.hidden_size, *_FOUR_NORMS),
         )
+
     return language_model(
         source,
-        [layers[kind] for kind in kinds],
+        each_kind(interleaved(6)(source), layer),
         tied=source.is_tied(True),
         extra_everywhere=(_NORMALIZER,),
         on_every_rank=EDGES,
@@ -83,15 +98,11 @@ def gemma4(source: Source) -> Weights:
     """Gemma 4: global layers have larger, fewer heads; experts beside the dense MLP (26B-A4B); per-layer inputs
     and layers that read an earlier layer's keys and values (E2B, E4B)."""
     text = source.text
-    kinds = layer_types(text, source.num_layers, default_pattern=6)
     shared_from = source.num_layers - text.int("num_kv_shared_layers", default=0, maximum=source.num_layers)
-    built: dict[tuple[str, bool], Layer] = {}
-    layers: list[Layer] = []
-    for index, kind in enumerate(kinds):
-        key = (kind, index >= shared_from > 0)
-        if key not in built:
-            built[key] = _gemma4_layer(source, kind, shares_kv=key[1])
-        layers.append(built[key])
+    windows = interleaved(6, _GEMMA4_WINDOW)(source)
+    windows = (*windows[:-1], None)  # transformers' Gemma4TextConfig makes the last layer global
+    kinds = [(window, index >= shared_from > 0) for index, window in enumerate(windows)]
+    layers = each_kind(kinds, lambda kind: _gemma4_layer(source, *kind))
     first, everywhere = _per_layer_inputs(source)
     return language_model(
         source,
@@ -103,20 +114,19 @@ def gemma4(source: Source) -> Weights:
     )
 
 
-def _gemma4_layer(source: Source, kind: str, *, shares_kv: bool) -> Layer:
+def _gemma4_layer(source: Source, window: int | None, shares_kv: bool) -> Layer:
     text, hidden = source.text, source.hidden_size
-    is_global = kind == "full_attention"
     head_size, kv_heads = source.head_size(_HEAD_SIZE), source.num_kv_heads
-    if is_global:
-        head_size = text.int("global_head_dim", default=head_size, minimum=1)
+    if window is None:
+        head_size = text.int("global_head_dim", default=_GLOBAL_HEAD_SIZE, minimum=1)
         # vLLM 0.32: only checkpoints whose global keys are their values have a head count of their own there
         if text.bool("attention_k_eq_v", default=False):
             kv_heads = text.int("num_global_key_value_heads", default=kv_heads, minimum=1)
-    parameters = rope_parameters(text, kind)
+    parameters = rope_parameters(text, _kind(window))
     width = head_size if parameters.rope_type == "proportional" else None
     rotary = rotary_table(head_size, source.max_position, parameters, rotary_dim=width)
     wide = 2 if shares_kv and text.bool("use_double_wide_mlp", default=False) else 1
-    parts: list[Part] = []
+    parts: list[Piece] = []
     if shares_kv:
         heads = source.num_heads
         parts += [
@@ -127,7 +137,7 @@ def _gemma4_layer(source: Source, kind: str, *, shares_kv: bool) -> Layer:
             AttentionScales("self_attn.attn"),
         ]
     else:
-        parts += _attention(source, kv_heads, head_size, rotary, qk_norm=True)
+        parts += _attention(source, kv_heads, head_size, rotary, window, qk_norm=True)
     parts += gated_mlp("mlp", hidden, source.intermediate_size * wide)
     parts += norms(hidden, *_FOUR_NORMS)
     parts.append(Buffer("layer_scalar", 1))
@@ -149,7 +159,7 @@ def _gemma4_layer(source: Source, kind: str, *, shares_kv: bool) -> Layer:
             replicated("per_layer_projection", per_layer, hidden),
             *norms(hidden, "post_per_layer_input_norm"),
         ]
-    return Layer(tuple(parts))
+    return layer_of(*parts)
 
 
 def _per_layer_inputs(source: Source) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
@@ -169,9 +179,19 @@ def _per_layer_inputs(source: Source) -> tuple[tuple[Part, ...], tuple[Part, ...
     )
 
 
+def _kind(window: int | None) -> str:
+    return "full_attention" if window is None else "sliding_attention"
+
+
 def _attention(
-    source: Source, kv_heads: int, head_size: int, rotary: Buffer, *, qk_norm: bool
-) -> tuple[Part, ...]:
+    source: Source,
+    kv_heads: int,
+    head_size: int,
+    rotary: Buffer,
+    window: int | None,
+    *,
+    qk_norm: bool = False,
+) -> Block:
     bias = source.text.bool("attention_bias", default=False)
     return attention(
         "self_attn",
@@ -183,6 +203,7 @@ def _attention(
         bias=bias,
         out_bias=bias,
         qk_norm="head" if qk_norm else "none",
+        window=window,
     )
 
 

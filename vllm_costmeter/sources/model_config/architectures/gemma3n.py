@@ -5,24 +5,31 @@ from __future__ import annotations
 from dataclasses import replace
 
 from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Embedding, Part, Tensor
-from vllm_costmeter.core.model.weights import Layer, Weights
+from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
-    EDGES,
     attention,
     column,
     gated_mlp,
-    language_model,
     norms,
     replicated,
     row,
 )
+from vllm_costmeter.sources.model_config.architectures.layers import (
+    EDGES,
+    Block,
+    each_kind,
+    language_model,
+    layer_of,
+)
 from vllm_costmeter.sources.model_config.architectures.source import Source
-from vllm_costmeter.sources.model_config.layer_types import layer_types, width_of_layer
+from vllm_costmeter.sources.model_config.architectures.windows import interleaved
+from vllm_costmeter.sources.model_config.layer_types import width_of_layer
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
 _FULL_EVERY = 5  # layer_types of transformers' Gemma3nTextConfig, 5.x
 _HEAD_SIZE = 256  # head_dim of the same
+_WINDOW = 512  # sliding_window of the same
 _NORMS = (
     "input_layernorm",
     "post_attention_layernorm",
@@ -35,15 +42,13 @@ _NORMS = (
 def gemma3n(source: Source) -> Weights:
     """vLLM does not cut it into pipeline ranks."""
     text, count = source.text, source.num_layers
-    kinds = layer_types(text, count, default_pattern=_FULL_EVERY)
+    windows = interleaved(_FULL_EVERY, _WINDOW)(source)
     shared_from = count - text.int("num_kv_shared_layers", default=0, maximum=count)
-    built: dict[tuple[str, bool, int], Layer] = {}
-    layers = []
-    for index, kind in enumerate(kinds):
-        key = (kind, index >= shared_from, width_of_layer(text, "intermediate_size", index))
-        if key not in built:
-            built[key] = Layer(_parts(source, kind, key[2], shares_cache=key[1]))
-        layers.append(built[key])
+    kinds = [
+        (window, width_of_layer(text, "intermediate_size", index), index >= shared_from)
+        for index, window in enumerate(windows)
+    ]
+    layers = each_kind(kinds, lambda kind: layer_of(*_pieces(source, *kind)))
     return language_model(
         source,
         layers,
@@ -54,15 +59,15 @@ def gemma3n(source: Source) -> Weights:
     )
 
 
-def _parts(source: Source, kind: str, width: int, *, shares_cache: bool) -> tuple[Part, ...]:
+def _pieces(source: Source, window: int | None, width: int, shares_cache: bool) -> Block:
     text, hidden, heads = source.text, source.hidden_size, source.num_heads
     size = source.head_size(_HEAD_SIZE)
     bias = text.bool("attention_bias", default=False)
-    parameters = rope_parameters(text, kind)
-    if kind == "sliding_attention":  # its base frequency is another key, rope_local_base_freq
+    parameters = rope_parameters(text, "full_attention" if window is None else "sliding_attention")
+    if window is not None:  # its base frequency is another key, rope_local_base_freq
         parameters = replace(parameters, identity=f"{parameters.identity} local")
     rotary = rotary_table(size, source.max_position, parameters)
-    mixer: tuple[Part, ...] = (
+    mixer: Block = (
         column("self_attn.q_proj", hidden, heads * size, bias=bias),
         row("self_attn.o_proj", heads * size, hidden, bias),
         *norms(size, "self_attn.q_norm"),
@@ -80,6 +85,7 @@ def _parts(source: Source, kind: str, width: int, *, shares_cache: bool) -> tupl
             bias=bias,
             out_bias=bias,
             qk_norm="head",
+            window=window,
         )
     inputs, rank = text.int("altup_num_inputs", default=4, minimum=1), text.int("laurel_rank", default=64)
     per_layer = text.int("hidden_size_per_layer_input", default=256, minimum=1)

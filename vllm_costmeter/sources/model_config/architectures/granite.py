@@ -2,79 +2,103 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from vllm_costmeter.core.errors import NotUnderstoodError
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.parts import Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.sources.model_config.architectures.architecture import Builder
 from vllm_costmeter.sources.model_config.architectures.blocks import (
-    EDGES,
     attention,
     column,
     experts,
-    language_model,
     norms,
     router,
     row,
 )
-from vllm_costmeter.sources.model_config.architectures.hybrid import mamba2
+from vllm_costmeter.sources.model_config.architectures.dense import Style, dense
+from vllm_costmeter.sources.model_config.architectures.layers import (
+    EDGES,
+    Block,
+    each_kind,
+    language_model,
+    layer_of,
+)
+from vllm_costmeter.sources.model_config.architectures.nemotron_h import mamba2
 from vllm_costmeter.sources.model_config.architectures.source import Source
-from vllm_costmeter.sources.model_config.layer_types import layer_types
+from vllm_costmeter.sources.model_config.architectures.windows import WindowRule, as_listed, as_stated
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
+_FULL = ("attention", "full_attention")
 _MAMBA = ("mamba", "linear_attention")  # as published, and as transformers 5 writes it
 
 
 def granite_moe(source: Source) -> Weights:
     """Granite 3.x MoE: attention on every layer; some with a shared MLP beside the experts."""
-    layer = Layer((*_attention(source), *_experts(source), *_shared(source), *_norms(source)))
-    return language_model(source, [layer] * source.num_layers, tied=source.is_tied(), on_every_rank=EDGES)
+    return _moe(source, as_stated)
 
 
-def with_sinks(build: Builder) -> Builder:
-    """Granite with sliding windows: one sink per head in every layer."""
+def granite_moe_swa(source: Source) -> Weights:
+    """The same with sliding windows and one sink per head."""
+    return _moe(source, as_listed, _sinks(source))
 
-    def windowed(source: Source) -> Weights:
-        bases = source.text.optional_list("layer_rope_theta") or []
-        if len(set(map(str, bases))) > 1:
-            raise NotUnderstoodError(f"{source.text.name}: Granite with several rotary bases is not known")
-        weights = build(source)
-        sinks = Tensor("self_attn.sinks", source.num_heads, split=True)
-        layer = Layer((*weights.layers[0].parts, sinks))
-        return replace(weights, layers=(layer,) * len(weights.layers))
 
-    return windowed
+def granite_swa(source: Source) -> Weights:
+    """Dense, with sliding windows and one sink per head."""
+    return dense(source, Style(windows=as_listed, layer_extra=(_sinks(source),)))
+
+
+def _moe(source: Source, windows: WindowRule, *extra: Part) -> Weights:
+    rest = (*_experts(source), *_shared(source), *_norms(source), *extra)
+    layers = each_kind(windows(source), lambda window: layer_of(*_attention(source, window), *rest))
+    return language_model(source, layers, tied=source.is_tied(), on_every_rank=EDGES)
+
+
+def _sinks(source: Source) -> Part:
+    bases = source.text.optional_list("layer_rope_theta") or []
+    if len(set(map(str, bases))) > 1:
+        raise NotUnderstoodError(f"{source.text.name}: Granite with several rotary bases is not known")
+    return Tensor("self_attn.sinks", source.num_heads, split=True)
 
 
 def granite_hybrid(source: Source) -> Weights:
     """Granite 4: `layer_types` names each layer mamba or attention; small ones have no routed experts."""
     text = source.text
     rest = (*_experts(source), *_shared(source), *_norms(source))
-    kinds = layer_types(text, source.num_layers)
-    built: dict[bool, Layer] = {}
-    for kind in kinds:
-        if kind in _MAMBA and True not in built:
-            heads = text.int("mamba_n_heads", minimum=1)
-            mixer = mamba2(
-                source,
-                "mamba",
-                heads=heads,
-                head_size=text.int("mamba_expand", minimum=1) * source.hidden_size // heads,
-                groups=text.int("mamba_n_groups", default=1, minimum=1),
-                state_size=text.int("mamba_d_state", minimum=1),
-                kernel=text.int("mamba_d_conv", minimum=1),
-                bias=text.bool("mamba_proj_bias", default=False),
-                conv_bias=text.bool("mamba_conv_bias", default=True),
-            )
-            built[True] = Layer((*mixer, *rest))
-        elif kind not in _MAMBA and False not in built:
-            built[False] = Layer((*_attention(source), *rest))
-    layers = [built[kind in _MAMBA] for kind in kinds]
+    names = text.optional_list("layer_types", "layers_block_type")
+    kinds = ["mamba"] * source.num_layers if names is None else [str(name) for name in names]
+    unknown = set(kinds) - {*_MAMBA, *_FULL}
+    if unknown:
+        raise NotUnderstoodError(
+            f"{text.name}: layer type {sorted(unknown)[0][:40]!r} is not known for this architecture"
+        )
+    if len(kinds) < source.num_layers:
+        raise BadInputError(
+            f"{text.name}: {text.path}layer_types has {len(kinds)} entries for {source.num_layers} layers"
+        )
+
+    def layer(is_mamba: bool) -> Layer:
+        return layer_of(*(_mamba(source) if is_mamba else _attention(source)), *rest)
+
+    layers = each_kind((kind in _MAMBA for kind in kinds[: source.num_layers]), layer)
     return language_model(source, layers, tied=source.is_tied(), on_every_rank=EDGES)
 
 
-def _attention(source: Source) -> tuple[Part, ...]:
+def _mamba(source: Source) -> Block:
+    """Sizes and defaults of transformers' GraniteMoeHybridConfig, 5.x."""
+    text = source.text
+    heads = text.int("mamba_n_heads", default=128, minimum=1)
+    return mamba2(
+        source,
+        "mamba",
+        heads=heads,
+        head_size=text.int("mamba_expand", default=2, minimum=1) * source.hidden_size // heads,
+        groups=text.int("mamba_n_groups", default=1, minimum=1),
+        state_size=text.int("mamba_d_state", default=256, minimum=1),
+        kernel=text.int("mamba_d_conv", default=4, minimum=1),
+        bias=text.bool("mamba_proj_bias", default=False),
+        conv_bias=text.bool("mamba_conv_bias", default=True),
+    )
+
+
+def _attention(source: Source, window: int | None = None) -> Block:
     bias = source.text.bool("attention_bias", default=False)
     head_size = source.head_size()
     has_positions = source.text.raw("position_embedding_type") in (None, "rope")
@@ -86,6 +110,7 @@ def _attention(source: Source) -> tuple[Part, ...]:
         source.num_kv_heads,
         head_size,
         rotary if has_positions else None,
+        window=window,
         bias=bias,
         out_bias=bias,
     )

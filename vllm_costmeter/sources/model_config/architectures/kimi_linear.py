@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.model.attention import KimiDeltaState
 from vllm_costmeter.core.model.parts import Buffer, Experts, Linear, Output, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     column,
     gated_mlp,
-    language_model,
     norms,
     replicated,
     router,
     row,
 )
-from vllm_costmeter.sources.model_config.architectures.mla import absorbed, latent_attention
+from vllm_costmeter.sources.model_config.architectures.layers import (
+    Block,
+    each_kind,
+    language_model,
+    layer_of,
+)
+from vllm_costmeter.sources.model_config.architectures.mla import latent_attention
 from vllm_costmeter.sources.model_config.architectures.source import Source
+from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 _MLP = "block_sparse_moe"
 _W = ("w1", "w3", "w2")
@@ -34,23 +41,21 @@ def kimi_linear(source: Source) -> Weights:
     first = text.int("first_k_dense_replace", default=0)
     every = text.int("moe_layer_freq", default=1, minimum=1)
     sparse = _experts(source, count) if count else ()
-    built: dict[tuple[bool, bool], Layer] = {}
-    layers = []
-    for index in range(source.num_layers):
-        key = (index + 1 in full, count > 0 and index >= first and index % every == 0)
-        if key not in built:
-            half = sparse if key[1] else gated_mlp("mlp", hidden, source.intermediate_size)
-            mixer = _latent(source) if key[0] else _delta(source)
-            parts = (*mixer, *half, *norms(hidden, "input_layernorm", "post_attention_layernorm"))
-            built[key] = Layer(parts, converted=absorbed(source) if key[0] else ())
-        layers.append(built[key])
-    return language_model(source, layers, tied=source.is_tied())
+
+    def layer(kind: tuple[bool, bool]) -> Layer:
+        is_full, routes = kind
+        half = sparse if routes else gated_mlp("mlp", hidden, source.intermediate_size)
+        mixer = _latent(source) if is_full else _delta(source, section)
+        return layer_of(*mixer, *half, *norms(hidden, "input_layernorm", "post_attention_layernorm"))
+
+    kinds = [
+        (index + 1 in full, count > 0 and index >= first and index % every == 0)
+        for index in range(source.num_layers)
+    ]
+    return language_model(source, each_kind(kinds, layer), tied=source.is_tied())
 
 
-def _delta(source: Source) -> tuple[Part, ...]:
-    section = source.text.optional_section("linear_attn_config")
-    if section is None:
-        return ()
+def _delta(source: Source, section: ConfigReader) -> Block:
     hidden, name = source.hidden_size, "self_attn"
     heads, size = section.int("num_heads", minimum=1), section.int("head_dim", minimum=1)
     by_head = Output(heads, size)
@@ -67,10 +72,11 @@ def _delta(source: Source) -> tuple[Part, ...]:
         Tensor(f"{name}.dt_bias", heads, size, split=True, element_bytes=FLOAT32_BYTES),
         Tensor(f"{name}.A_log", heads, split=True, element_bytes=FLOAT32_BYTES),
         *norms(size, f"{name}.o_norm"),
+        KimiDeltaState(heads, size, kernel),
     )
 
 
-def _latent(source: Source) -> tuple[Part, ...]:
+def _latent(source: Source) -> Block:
     """As DeepSeek's, without rotary positions."""
     return (*latent_attention(source, None), Buffer("self_attn._one_scale", 1, FLOAT32_BYTES))
 

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.model.parts import Tensor
-from vllm_costmeter.core.model.weights import Layer, Weights
+from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
-from vllm_costmeter.sources.model_config.architectures.blocks import (
-    experts,
-    gated_mlp,
-    language_model,
-    norms,
-    router,
-)
-from vllm_costmeter.sources.model_config.architectures.mla import absorbed, latent_attention, latent_rotary
+from vllm_costmeter.sources.model_config.architectures.blocks import experts, gated_mlp, norms, router
+from vllm_costmeter.sources.model_config.architectures.layers import language_model, layer_of
+from vllm_costmeter.sources.model_config.architectures.mla import latent_attention, latent_rotary
 from vllm_costmeter.sources.model_config.architectures.source import Source
 
 
@@ -33,14 +28,11 @@ def longcat_flash(source: Source) -> Weights:
         )
     ]
     inner = text.int("expert_ffn_hidden_size", "moe_intermediate_size", minimum=1)
-    layer = Layer(
-        (
-            *halves,
-            router("mlp.router.classifier", hidden, routed, float32=True),
-            Tensor("mlp.router.e_score_correction_bias", routed, element_bytes=FLOAT32_BYTES),
-            experts("mlp.experts", count, hidden, inner),
-        ),
-        converted=(*absorbed(source), *absorbed(source)),
+    layer = layer_of(
+        *halves,
+        router("mlp.router.classifier", hidden, routed, float32=True),
+        Tensor("mlp.router.e_score_correction_bias", routed, element_bytes=FLOAT32_BYTES),
+        experts("mlp.experts", count, hidden, inner),
     )
     layers = text.int("num_layers", default=source.num_layers, minimum=1, maximum=1024)
     return language_model(source, [layer] * layers, tied=source.is_tied())

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import math
 
+from vllm_costmeter.core.model.attention import Mamba1State
 from vllm_costmeter.core.model.parts import Linear, Output, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
-    EDGES,
     attention,
     column,
     experts,
     gated_mlp,
-    language_model,
     norms,
     router,
     row,
 )
-from vllm_costmeter.sources.model_config.architectures.hybrid import mamba2
+from vllm_costmeter.sources.model_config.architectures.layers import (
+    EDGES,
+    Block,
+    each_kind,
+    language_model,
+    layer_of,
+)
+from vllm_costmeter.sources.model_config.architectures.nemotron_h import mamba2
 from vllm_costmeter.sources.model_config.architectures.source import Source
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
@@ -38,7 +44,7 @@ def mamba_1(source: Source) -> Weights:
         bias=text.bool("use_bias", default=False),
         conv_bias=text.bool("use_conv_bias", default=True),
     )
-    return _backbone(source, Layer((*mixer, *norms(source.hidden_size, "norm"))), tied=True)
+    return _backbone(source, layer_of(*mixer, *norms(source.hidden_size, "norm")), tied=True)
 
 
 def mamba_2(source: Source) -> Weights:
@@ -47,15 +53,15 @@ def mamba_2(source: Source) -> Weights:
     mixer = mamba2(
         source,
         "mixer",
-        heads=text.int("num_heads", minimum=1),
-        head_size=text.int("head_dim", minimum=1),
+        heads=text.int("num_heads", default=128, minimum=1),
+        head_size=text.int("head_dim", default=64, minimum=1),
         groups=text.int("n_groups", default=8, minimum=1),
         state_size=text.int("state_size", default=128, minimum=1),
         kernel=text.int("conv_kernel", default=4, minimum=1),
         bias=text.bool("use_bias", default=False),
         conv_bias=text.bool("use_conv_bias", default=True),
     )
-    return _backbone(source, Layer((*mixer, *norms(source.hidden_size, "norm"))), tied=False)
+    return _backbone(source, layer_of(*mixer, *norms(source.hidden_size, "norm")), tied=False)
 
 
 def jamba(source: Source) -> Weights:
@@ -88,25 +94,25 @@ def jamba(source: Source) -> Weights:
         experts("feed_forward.experts", count, hidden, source.intermediate_size),
     )
     dense = gated_mlp("feed_forward", hidden, source.intermediate_size)
-    built: dict[tuple[bool, bool], Layer] = {}
-    layers = []
-    for index in range(source.num_layers):
-        key = (index % period == offset, count > 1 and index % every == first)
-        if key not in built:
-            halves = (*(full if key[0] else mixer), *(routed if key[1] else dense))
-            built[key] = Layer((*halves, *norms(hidden, "input_layernorm", "pre_ff_layernorm")))
-        layers.append(built[key])
-    return language_model(source, layers, tied=source.is_tied(), on_every_rank=EDGES)
+
+    def layer(kind: tuple[bool, bool]) -> Layer:
+        attends, routes = kind
+        halves = (*(full if attends else mixer), *(routed if routes else dense))
+        return layer_of(*halves, *norms(hidden, "input_layernorm", "pre_ff_layernorm"))
+
+    kinds = [
+        (index % period == offset, count > 1 and index % every == first) for index in range(source.num_layers)
+    ]
+    return language_model(source, each_kind(kinds, layer), tied=source.is_tied(), on_every_rank=EDGES)
 
 
 def falcon_h1(source: Source) -> Weights:
     """Falcon-H1: attention and Mamba 2 side by side in every layer."""
     text, hidden = source.text, source.hidden_size
-    heads = text.int("mamba_n_heads", minimum=1)
+    heads = text.int("mamba_n_heads", default=128, minimum=1)
     inner = text.optional_int("mamba_d_ssm", minimum=1) or text.int("mamba_expand", default=2) * hidden
     groups = text.int("mamba_n_groups", default=1, minimum=1)
     state = text.int("mamba_d_state", default=256, minimum=1)
-    has_norm = text.bool("mamba_rms_norm", default=False)
     mixer = mamba2(
         source,
         "mamba.mamba",
@@ -117,30 +123,25 @@ def falcon_h1(source: Source) -> Weights:
         kernel=text.int("mamba_d_conv", default=4, minimum=1),
         bias=text.bool("mamba_proj_bias", default=False),
         conv_bias=text.bool("mamba_conv_bias", default=True),
+        has_norm=text.bool("mamba_rms_norm", default=False),
     )
-    if not has_norm:
-        mixer = tuple(part for part in mixer if part.name != "mamba.mamba.norm")
     size = source.head_size()
     bias = text.bool("attention_bias", default=False)
-    layer = Layer(
-        (
-            *attention(
-                "self_attn",
-                hidden,
-                source.num_heads,
-                source.num_kv_heads,
-                size,
-                rotary_table(size, source.max_position, rope_parameters(text)),
-                bias=bias,
-                out_bias=bias,
-            ),
-            *mixer,
-            *_multipliers(heads, inner // heads, groups, state),
-            *gated_mlp(
-                "feed_forward", hidden, source.intermediate_size, text.bool("mlp_bias", default=False)
-            ),
-            *norms(hidden, "input_layernorm", "pre_ff_layernorm"),
-        )
+    layer = layer_of(
+        *attention(
+            "self_attn",
+            hidden,
+            source.num_heads,
+            source.num_kv_heads,
+            size,
+            rotary_table(size, source.max_position, rope_parameters(text)),
+            bias=bias,
+            out_bias=bias,
+        ),
+        *mixer,
+        *_multipliers(heads, inner // heads, groups, state),
+        *gated_mlp("feed_forward", hidden, source.intermediate_size, text.bool("mlp_bias", default=False)),
+        *norms(hidden, "input_layernorm", "pre_ff_layernorm"),
     )
     return language_model(source, [layer] * source.num_layers, tied=source.is_tied())
 
@@ -164,7 +165,7 @@ def _mixer(
     rank: int,
     bias: bool,
     conv_bias: bool,
-) -> tuple[Part, ...]:
+) -> Block:
     """vLLM's MambaMixer: everything is divided by channels."""
     hidden = source.hidden_size
     return (
@@ -175,6 +176,7 @@ def _mixer(
         row(f"{name}.out_proj", inner, hidden, bias),
         Tensor(f"{name}.A", inner, state, split=True, element_bytes=FLOAT32_BYTES),
         Tensor(f"{name}.D", inner, split=True),
+        Mamba1State(inner, state, kernel),
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.parts import Linear, Part, Tensor
@@ -12,9 +14,14 @@ from vllm_costmeter.sources.model_config.architectures.blocks import (
     attention,
     experts,
     gated_mlp,
-    language_model,
     norms,
     router,
+)
+from vllm_costmeter.sources.model_config.architectures.layers import (
+    Block,
+    each_kind,
+    language_model,
+    layer_of,
 )
 from vllm_costmeter.sources.model_config.architectures.source import Source
 from vllm_costmeter.sources.model_config.rotary import RopeParameters, rope_parameters, rotary_table
@@ -26,25 +33,24 @@ def mimo_v2(source: Source) -> Weights:
     """MiMo V2: sliding layers with their own head counts, value heads narrower than key heads, dense first layers."""
     text, hidden = source.text, source.hidden_size
     count = text.int("n_routed_experts", minimum=1)
-    swa = text.optional_list("hybrid_layer_pattern") or [0] * source.num_layers
-    sparse = text.optional_list("moe_layer_freq") or [1] * source.num_layers
-    _need(source, "hybrid_layer_pattern", swa)
-    _need(source, "moe_layer_freq", sparse)
-    built: dict[tuple[bool, bool], Layer] = {}
-    layers = []
-    for index in range(source.num_layers):
-        key = (swa[index] == 1, bool(sparse[index]))
-        if key not in built:
-            built[key] = Layer(
-                (
-                    *_mimo_attention(source, sliding=key[0]),
-                    *norms(hidden, *_TWO_NORMS),
-                    *(_mimo_experts(source, count) if key[1] else ()),
-                    *(() if key[1] else gated_mlp("mlp", hidden, source.intermediate_size)),
-                )
-            )
-        layers.append(built[key])
-    return language_model(source, layers, tied=source.is_tied())
+    slides = _per_layer(source, "hybrid_layer_pattern")
+    # is_moe_layer in mimo_v2.py: dense where no list says that a layer routes
+    routes = (
+        _per_layer(source, "moe_layer_freq")
+        if isinstance(text.raw("moe_layer_freq"), list)
+        else [0] * len(slides)
+    )
+
+    def layer(kind: tuple[bool, bool]) -> Layer:
+        slides, routes = kind
+        return layer_of(
+            *_mimo_attention(source, sliding=slides),
+            *norms(hidden, *_TWO_NORMS),
+            *(_mimo_experts(source, count) if routes else gated_mlp("mlp", hidden, source.intermediate_size)),
+        )
+
+    kinds = [(slide == 1, bool(route)) for slide, route in zip(slides, routes, strict=True)]
+    return language_model(source, each_kind(kinds, layer), tied=source.is_tied())
 
 
 def prediction_layer(source: Source) -> Layer:
@@ -56,14 +62,20 @@ def prediction_layer(source: Source) -> Layer:
         for part in _mimo_attention(source, sliding=True)
     )
     half = gated_mlp("mlp", source.hidden_size, source.intermediate_size)
-    return Layer((*attends, *half, *norms(source.hidden_size, *_TWO_NORMS)))
+    return layer_of(*attends, *half, *norms(source.hidden_size, *_TWO_NORMS))
 
 
-def _mimo_attention(source: Source, *, sliding: bool) -> tuple[Part, ...]:
+def _mimo_attention(source: Source, *, sliding: bool) -> Block:
     text = source.text
     swa = "swa_" if sliding else ""
-    heads = text.int(f"{swa}num_attention_heads", default=source.num_heads, minimum=1)
-    head_size = text.int(f"{swa}head_dim", default=source.head_size(), minimum=1)
+    heads, kv_heads, head_size = source.num_heads, source.num_kv_heads, source.head_size()
+    window = None
+    if sliding:
+        heads, kv_heads, head_size = (
+            text.int(key, minimum=1)
+            for key in ("swa_num_attention_heads", "swa_num_key_value_heads", "swa_head_dim")
+        )
+        window = text.int("sliding_window_size", "sliding_window", minimum=1)
     parameters = rope_parameters(text)
     if sliding:
         theta = text.raw("swa_rope_theta")
@@ -75,11 +87,12 @@ def _mimo_attention(source: Source, *, sliding: bool) -> tuple[Part, ...]:
         "self_attn",
         source.hidden_size,
         heads,
-        text.int(f"{swa}num_key_value_heads", default=source.num_kv_heads, minimum=1),
+        kv_heads,
         head_size,
         rotary,
         bias=text.bool("attention_bias", default=False),
-        v_head_size=text.int(f"{swa}v_head_dim", "v_head_dim", default=head_size, minimum=1),
+        v_head_size=text.int(f"{swa}v_head_dim", default=head_size, minimum=1),
+        window=window,
     )
     kind = "swa" if sliding else "full"
     if text.bool(f"add_{kind}_attention_sink_bias", default=False):
@@ -96,6 +109,8 @@ def _mimo_experts(source: Source, count: int) -> tuple[Part, ...]:
     )
 
 
-def _need(source: Source, key: str, values: object) -> None:
-    if not isinstance(values, list) or len(values) < source.num_layers:
+def _per_layer(source: Source, key: str) -> Sequence[Any]:
+    values = source.text.optional_list(key) or ()
+    if len(values) < source.num_layers:
         raise BadInputError(f"{source.text.name}: {source.text.path}{key} needs one entry per layer")
+    return values[: source.num_layers]

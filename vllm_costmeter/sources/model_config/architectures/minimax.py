@@ -5,7 +5,8 @@ Read in vLLM 0.23 (models/minimax_text_01.py), the last release that serves them
 
 from __future__ import annotations
 
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.model.attention import LightningState
 from vllm_costmeter.core.model.parts import VOCABULARY_PADDING, Embedding, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
@@ -18,6 +19,7 @@ from vllm_costmeter.sources.model_config.architectures.blocks import (
     router,
     row,
 )
+from vllm_costmeter.sources.model_config.architectures.layers import Block, each_kind, layer_of
 from vllm_costmeter.sources.model_config.architectures.source import Source
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
@@ -27,18 +29,20 @@ _W = ("w1", "w3", "w2")
 
 def minimax_text(source: Source) -> Weights:
     """One layer per entry of `attn_type_list` (0 lightning, 1 full) or `layer_types`."""
-    hidden, vocab, last = source.hidden_size, source.vocab_size, source.num_layers
-    built: dict[tuple[bool, int, int], Layer] = {}
-    layers = []
-    for index, is_full in enumerate(_full_layers(source)):
-        key = (is_full, _of_layer(source, "num_local_experts", index, 1), _shared_width(source, index))
-        if key not in built:
-            mixer = _full_attention(source) if is_full else _lightning(source)
-            built[key] = Layer((*mixer, *_half(source, key[1], key[2]), *_norms(hidden)))
-        layers.append(built[key])
+    hidden, vocab = source.hidden_size, source.vocab_size
+
+    def layer(kind: tuple[bool, int, int]) -> Layer:
+        is_full, count, shared = kind
+        mixer = _full_attention(source) if is_full else _lightning(source)
+        return layer_of(*mixer, *_half(source, count, shared), *_norms(hidden))
+
+    kinds = [
+        (is_full, _of_layer(source, "num_local_experts", index, 1), _shared_width(source, index))
+        for index, is_full in enumerate(_full_layers(source))
+    ]
     head_rows = -(-vocab // VOCABULARY_PADDING) * VOCABULARY_PADDING
     return Weights(
-        layers=tuple(layers[:last]),
+        layers=tuple(each_kind(kinds, layer)),
         layer_prefix="model.layers.{}.",
         first=(Embedding("model.embed_tokens", vocab, hidden),),
         last=(
@@ -54,7 +58,12 @@ def _full_layers(source: Source) -> list[bool]:
         raise BadInputError(
             f"{source.text.name}: attn_type_list names {len(kinds)} of {source.num_layers} layers"
         )
-    return [kind in (1, "full_attention") for kind in kinds[: source.num_layers]]
+    unknown = set(map(str, kinds)) - {"0", "1", "linear_attention", "full_attention"}
+    if unknown:
+        raise NotUnderstoodError(
+            f"{source.text.name}: layer type {sorted(unknown)[0][:40]!r} is not known for this architecture"
+        )
+    return [str(kind) in ("1", "full_attention") for kind in kinds[: source.num_layers]]
 
 
 def _of_layer(source: Source, key: str, index: int, default: int) -> int:
@@ -76,7 +85,7 @@ def _norms(hidden: int) -> tuple[Part, ...]:
     return norms(hidden, "input_layernorm", "post_attention_layernorm")
 
 
-def _full_attention(source: Source) -> tuple[Part, ...]:
+def _full_attention(source: Source) -> Block:
     size = source.head_size()
     table = rotary_table(
         size,
@@ -89,13 +98,14 @@ def _full_attention(source: Source) -> tuple[Part, ...]:
     return attention("self_attn", source.hidden_size, source.num_heads, source.num_kv_heads, size, table)
 
 
-def _lightning(source: Source) -> tuple[Part, ...]:
+def _lightning(source: Source) -> Block:
     hidden, inner = source.hidden_size, source.num_heads * source.head_size()
     return (
         column("self_attn.qkv_proj", hidden, 3 * inner),
         column("self_attn.output_gate", hidden, inner),
         row("self_attn.out_proj", inner, hidden),
         Tensor("self_attn.norm", inner, split=True),
+        LightningState(source.num_heads, source.head_size()),
     )
 
 

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.model.attention import MlaLatent, SparseIndexer
 from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Linear, Output, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
     experts,
     gated_mlp,
-    language_model,
     norms,
     replicated,
     router,
     row,
+)
+from vllm_costmeter.sources.model_config.architectures.layers import (
+    Block,
+    Converted,
+    Piece,
+    each_kind,
+    language_model,
+    layer_of,
 )
 from vllm_costmeter.sources.model_config.architectures.source import Source
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
@@ -29,20 +38,21 @@ def deepseek(source: Source, *, float32_router: bool = False) -> Weights:
     count = text.int("n_routed_experts", default=0)
     first_dense = text.int("first_k_dense_replace", default=0)
     frequency = text.int("moe_layer_freq", default=1, minimum=1)
-    built: dict[tuple[bool, bool], Layer] = {}
-    layers = []
-    for index in range(source.num_layers):
-        is_sparse = count > 0 and index >= first_dense and index % frequency == 0
-        key = (is_sparse, _has_indexer(source, index))
-        if key not in built:
-            block = (
-                _experts(source, count, float32_router)
-                if is_sparse
-                else gated_mlp("mlp", hidden, source.intermediate_size)
-            )
-            built[key] = _layer(source, block, has_indexer=key[1])
-        layers.append(built[key])
-    return language_model(source, layers, tied=source.is_tied())
+
+    def layer(kind: tuple[bool, bool]) -> Layer:
+        routes, has_indexer = kind
+        half = (
+            _experts(source, count, float32_router)
+            if routes
+            else gated_mlp("mlp", hidden, source.intermediate_size)
+        )
+        return _layer(source, half, has_indexer=has_indexer)
+
+    kinds = [
+        (count > 0 and index >= first_dense and index % frequency == 0, _has_indexer(source, index))
+        for index in range(source.num_layers)
+    ]
+    return language_model(source, each_kind(kinds, layer), tied=source.is_tied())
 
 
 def routed_layer(source: Source, *, float32_router: bool = False) -> Layer:
@@ -52,26 +62,30 @@ def routed_layer(source: Source, *, float32_router: bool = False) -> Layer:
     return _layer(source, block, has_indexer=source.text.has("index_topk"))
 
 
-def _layer(source: Source, block: tuple[Part, ...], *, has_indexer: bool) -> Layer:
+def _layer(source: Source, half: Block, *, has_indexer: bool) -> Layer:
     rotary = latent_rotary(source)
-    parts = (
-        *latent_attention(source, rotary),
+    return layer_of(
         *(_indexer(source, rotary) if has_indexer else ()),
+        *latent_attention(source, rotary),
         *norms(source.hidden_size, "input_layernorm", "post_attention_layernorm"),
-        *block,
+        *half,
     )
-    return Layer(parts, converted=absorbed(source))
 
 
-def latent_attention(source: Source, rotary: Buffer | None, name: str = "self_attn") -> tuple[Part, ...]:
-    """Queries (through a low rank, or not), the latent and its projections; `rotary` None: without positions."""
+def latent_attention(source: Source, rotary: Buffer | None, name: str = "self_attn") -> Block:
+    """Queries (through a low rank, or not), the latent, its projections and its cache; `rotary` None: without
+    positions."""
     text, hidden, heads = source.text, source.hidden_size, source.num_heads
     rope = text.int("qk_rope_head_dim", minimum=1)
     nope = text.int("qk_nope_head_dim", minimum=1)
     value = text.int("v_head_dim", minimum=1)
     latent = text.int("kv_lora_rank", minimum=1)
     query_rank = text.optional_int("q_lora_rank", minimum=1)
-    parts: list[Part] = [AttentionScales(f"{name}.mla_attn", is_mla=True)]
+    parts: list[Piece] = [
+        AttentionScales(f"{name}.mla_attn", is_mla=True),
+        MlaLatent(latent, rope, nope, sparse=text.has("index_topk")),
+        _absorbed(source),
+    ]
     if rotary is not None:
         parts.append(rotary)
     if query_rank is not None:
@@ -98,12 +112,12 @@ def _by_head(name: str, inputs: int, heads: int, width: int) -> Linear:
     return Linear(name, inputs, (Output(heads, width),), "column")
 
 
-def absorbed(source: Source) -> tuple[Part, ...]:
+def _absorbed(source: Source) -> Converted:
     """The halves of kv_b_proj that vLLM keeps beside it in the served dtype, per head, for decoding
     (`process_weights_after_loading` in vLLM's MLA layer)."""
     text = source.text
     per_head = text.int("kv_lora_rank") * (text.int("qk_nope_head_dim") + text.int("v_head_dim"))
-    return (Tensor("W_UK_T, W_UV", source.num_heads, per_head, split=True),)
+    return Converted(Tensor("W_UK_T, W_UV", source.num_heads, per_head, split=True))
 
 
 def _has_indexer(source: Source, index: int) -> bool:
@@ -112,14 +126,16 @@ def _has_indexer(source: Source, index: int) -> bool:
     if not text.has("index_topk"):
         return False
     pattern = text.raw("index_topk_pattern")
+    if isinstance(pattern, (str, list)):
+        return index >= len(pattern) or pattern[index] != "S"
     if pattern is not None:
-        return not (isinstance(pattern, (str, list)) and index < len(pattern) and pattern[index] == "S")
+        raise BadInputError(f"{text.name}: {text.path}index_topk_pattern must be a string or a list")
     frequency = text.int("index_topk_freq", default=1, minimum=1)
     offset = text.int("index_skip_topk_offset", default=2)
     return max(index - offset + 1, 0) % frequency == 0
 
 
-def _indexer(source: Source, rotary: Buffer) -> tuple[Part, ...]:
+def _indexer(source: Source, rotary: Buffer) -> Block:
     text = source.text
     heads = text.int("index_n_heads", minimum=1)
     size = text.int("index_head_dim", minimum=1)
@@ -127,6 +143,7 @@ def _indexer(source: Source, rotary: Buffer) -> tuple[Part, ...]:
     interleaved = text.bool("indexer_rope_interleave", default=False)
     table = rotary if interleaved else replace(rotary, name=rotary.name + ",neox")
     return (
+        SparseIndexer(size),
         replicated("self_attn.indexer.wq_b", text.int("q_lora_rank", minimum=1), heads * size),
         replicated("self_attn.indexer.wk_weights_proj", source.hidden_size, size, heads, quantized=False),
         Tensor("self_attn.indexer.k_norm", 2 * size, element_bytes=FLOAT32_BYTES),

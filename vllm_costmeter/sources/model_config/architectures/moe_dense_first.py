@@ -9,13 +9,10 @@ from vllm_costmeter.core.model.parts import Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
-    EDGES,
-    Edge,
     QKNorm,
     column,
     experts,
     gated_mlp,
-    language_model,
     norms,
     router,
 )
@@ -26,11 +23,21 @@ from vllm_costmeter.sources.model_config.architectures.dense import (
     style_attention,
     style_rotary,
 )
+from vllm_costmeter.sources.model_config.architectures.layers import (
+    EDGES,
+    Block,
+    Edge,
+    each_kind,
+    language_model,
+    layer_of,
+)
 from vllm_costmeter.sources.model_config.architectures.source import Source
+from vllm_costmeter.sources.model_config.architectures.windows import as_listed, as_stated
 from vllm_costmeter.sources.model_config.layer_types import layer_types
 
 _TWO_NORMS = ("input_layernorm", "post_attention_layernorm")
 _FOUR_NORMS = (*_TWO_NORMS, "pre_mlp_layernorm", "post_mlp_layernorm")
+_EXAONE = Style(qk_norm="head")
 _BAILING_NAMES = Names("model.word_embeddings", attention="attention", out="dense")
 
 
@@ -88,11 +95,21 @@ def ernie_moe(source: Source) -> Weights:
 def exaone_moe(source: Source) -> Weights:
     """K-EXAONE: `is_moe_layer` says which layers route."""
     flags = source.text.optional_list("is_moe_layer")
+    first = source.text.int("first_k_dense_replace", default=0)
+    hidden, table = source.hidden_size, style_rotary(source, _EXAONE)
     half = _routed(source, "num_experts", "num_shared_experts", correction="mlp")
-    parts = style_attention(source, Style(qk_norm="head"))
-    if flags is None or len(flags) < source.num_layers:
-        return _dense_first(source, parts, half, "first_k_dense_replace")
-    return _layers(source, parts, half, lambda index: bool(flags[index]))
+
+    def layer(kind: tuple[int | None, bool]) -> Layer:
+        window, routes = kind
+        rest = half if routes else gated_mlp("mlp", hidden, source.intermediate_size)
+        return layer_of(*dense_attention(source, _EXAONE, table, window), *norms(hidden, *_TWO_NORMS), *rest)
+
+    has_flags = flags is not None and len(flags) >= source.num_layers
+    kinds = [
+        (window, bool(flags[index]) if flags is not None and has_flags else index >= first)
+        for index, window in enumerate(as_listed(source))
+    ]
+    return language_model(source, each_kind(kinds, layer), tied=source.is_tied())
 
 
 def hunyuan3(source: Source) -> Weights:
@@ -121,15 +138,21 @@ def afmoe(source: Source) -> Weights:
     half = _routed(source, "num_experts", "num_shared_experts", float32=True, correction="mlp")
     first = source.text.int("num_dense_layers", default=0)
     table = style_rotary(source, style)
-    built: dict[tuple[bool, bool], Layer] = {}
-    layers = []
-    for index, kind in enumerate(layer_types(source.text, source.num_layers)):
-        key = (kind == "sliding_attention", index < first)
-        if key not in built:
-            mixed = gated_mlp("mlp", hidden, source.intermediate_size) if key[1] else half
-            parts = dense_attention(source, style, table if key[0] else None)
-            built[key] = Layer((*parts, gate, *mixed, *norms(hidden, *_FOUR_NORMS)))
-        layers.append(built[key])
+    count = source.num_layers
+
+    def layer(kind: tuple[bool, int | None, bool]) -> Layer:
+        rotates, window, is_dense = kind
+        mixed = gated_mlp("mlp", hidden, source.intermediate_size) if is_dense else half
+        attends = dense_attention(source, style, table if rotates else None, window)
+        return layer_of(*attends, gate, *mixed, *norms(hidden, *_FOUR_NORMS))
+
+    kinds = [
+        (kind == "sliding_attention", window, index < first)
+        for index, (kind, window) in enumerate(
+            zip(layer_types(source.text, count), as_stated(source), strict=True)
+        )
+    ]
+    layers = each_kind(kinds, layer)
     return language_model(source, layers, tied=source.is_tied())
 
 
@@ -160,7 +183,7 @@ def _routed(
 
 def _dense_first(
     source: Source,
-    attention: tuple[Part, ...],
+    attention: Block,
     half: tuple[Part, ...],
     first_key: str,
     *,
@@ -180,7 +203,7 @@ def _dense_first(
 
 def _layers(
     source: Source,
-    attention: tuple[Part, ...],
+    attention: Block,
     half: tuple[Part, ...],
     is_sparse: Callable[[int], bool],
     *,
@@ -191,9 +214,9 @@ def _layers(
     """Layers of two kinds; `tied` where the file says nothing about the head."""
     hidden = source.hidden_size
     shared = (*attention, *norms(hidden, *_TWO_NORMS))
-    sparse = Layer((*shared, *half))
+    sparse = layer_of(*shared, *half)
     numbers = [is_sparse(index) for index in range(source.num_layers)]
-    dense = sparse if all(numbers) else Layer((*shared, *gated_mlp("mlp", hidden, source.intermediate_size)))
+    dense = sparse if all(numbers) else layer_of(*shared, *gated_mlp("mlp", hidden, source.intermediate_size))
     layers = [sparse if routes else dense for routes in numbers]
     return language_model(
         source, layers, tied=source.is_tied(tied), embedding=embedding, on_every_rank=on_every_rank

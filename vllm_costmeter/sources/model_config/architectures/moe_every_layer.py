@@ -8,15 +8,25 @@ from vllm_costmeter.core.model.parts import Buffer
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.architectures.blocks import (
-    EDGES,
     attention,
     experts,
     gated_mlp,
-    language_model,
     norms,
     router,
 )
-from vllm_costmeter.sources.model_config.architectures.dense import Style, dense_attention, style_attention
+from vllm_costmeter.sources.model_config.architectures.dense import (
+    Style,
+    dense_attention,
+    style_attention,
+    windowed,
+)
+from vllm_costmeter.sources.model_config.architectures.dense_variants import cohere_windows
+from vllm_costmeter.sources.model_config.architectures.layers import (
+    EDGES,
+    each_kind,
+    language_model,
+    layer_of,
+)
 from vllm_costmeter.sources.model_config.architectures.source import Source
 from vllm_costmeter.sources.model_config.layer_types import width_of_layer
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
@@ -28,33 +38,29 @@ _W = ("w1", "w3", "w2")
 def mixtral(source: Source) -> Weights:
     """Mixtral: every layer has experts."""
     count = source.text.int("num_local_experts", minimum=1)
-    layer = Layer(
-        (
-            *style_attention(source, Style(qkv_bias=False, out_bias=False)),
-            router("block_sparse_moe.gate", source.hidden_size, count),
-            experts(
-                "block_sparse_moe.experts",
-                count,
-                source.hidden_size,
-                source.intermediate_size,
-                checkpoint_names=_W,
-            ),
-            *norms(source.hidden_size, *_TWO_NORMS),
-        )
+    rest = (
+        router("block_sparse_moe.gate", source.hidden_size, count),
+        experts(
+            "block_sparse_moe.experts",
+            count,
+            source.hidden_size,
+            source.intermediate_size,
+            checkpoint_names=_W,
+        ),
+        *norms(source.hidden_size, *_TWO_NORMS),
     )
-    return language_model(source, [layer] * source.num_layers, tied=source.is_tied(), on_every_rank=EDGES)
+    layers = windowed(source, Style(qkv_bias=False, out_bias=False), rest)
+    return language_model(source, layers, tied=source.is_tied(), on_every_rank=EDGES)
 
 
 def olmoe(source: Source) -> Weights:
     """OLMoE: norms over all heads together."""
     count = source.text.int("num_experts", minimum=1)
-    layer = Layer(
-        (
-            *style_attention(source, Style(qk_norm="whole")),
-            router("mlp.gate", source.hidden_size, count),
-            experts("mlp.experts", count, source.hidden_size, source.intermediate_size),
-            *norms(source.hidden_size, *_TWO_NORMS),
-        )
+    layer = layer_of(
+        *style_attention(source, Style(qk_norm="whole")),
+        router("mlp.gate", source.hidden_size, count),
+        experts("mlp.experts", count, source.hidden_size, source.intermediate_size),
+        *norms(source.hidden_size, *_TWO_NORMS),
     )
     return language_model(source, [layer] * source.num_layers, tied=source.is_tied(), on_every_rank=EDGES)
 
@@ -66,15 +72,13 @@ def hunyuan_moe(source: Source) -> Weights:
     widths = {width_of_layer(text, "moe_intermediate_size", index) for index in range(source.num_layers)}
     if len(widths) > 1:
         raise NotUnderstoodError(f"{text.name}: Hunyuan MoE with experts of several widths is not known")
-    layer = Layer(
-        (
-            *dense_attention(source, Style(), None),
-            *norms(size, "self_attn.query_layernorm", "self_attn.key_layernorm"),
-            router("mlp.gate.wg", hidden, count),
-            experts("mlp.experts", count, hidden, widths.pop()),
-            *gated_mlp("mlp.shared_mlp", hidden, source.intermediate_size),
-            *norms(hidden, *_TWO_NORMS),
-        )
+    layer = layer_of(
+        *dense_attention(source, Style(), None),
+        *norms(size, "self_attn.query_layernorm", "self_attn.key_layernorm"),
+        router("mlp.gate.wg", hidden, count),
+        experts("mlp.experts", count, hidden, widths.pop()),
+        *gated_mlp("mlp.shared_mlp", hidden, source.intermediate_size),
+        *norms(hidden, *_TWO_NORMS),
     )
     frequencies = Buffer("model.rotary_emb.inv_freq", 2 * (size // 2), FLOAT32_BYTES)
     return language_model(
@@ -87,17 +91,14 @@ def phi_moe(source: Source) -> Weights:
     text, hidden = source.text, source.hidden_size
     count = text.int("num_local_experts", minimum=1)
     name = "block_sparse_moe"
-    layer = Layer(
-        (
-            *style_attention(source, Style()),
-            router(f"{name}.gate", hidden, count),
-            experts(f"{name}.experts", count, hidden, source.intermediate_size, checkpoint_names=_W),
-            *norms(hidden, *_TWO_NORMS, bias=True),
-        )
+    rest = (
+        router(f"{name}.gate", hidden, count),
+        experts(f"{name}.experts", count, hidden, source.intermediate_size, checkpoint_names=_W),
+        *norms(hidden, *_TWO_NORMS, bias=True),
     )
     return language_model(
         source,
-        [layer] * source.num_layers,
+        windowed(source, Style(), rest),
         tied=source.is_tied(),
         head_bias=text.bool("lm_head_bias", default=False),
         final_norm=norms(hidden, "model.norm", bias=True),
@@ -115,22 +116,20 @@ def dbrx(source: Source) -> Weights:
     name = "norm_attn_norm"
     size = hidden // source.num_heads
     rope = rope_parameters(heads)
-    layer = Layer(
-        (
-            *attention(
-                f"{name}.attn",
-                hidden,
-                source.num_heads,
-                heads.int("kv_n_heads", minimum=1),
-                size,
-                rotary_table(size, source.max_position, rope),
-                out_name="out_proj",
-                fused_from=(),
-            ),
-            *norms(hidden, f"{name}.norm_1", f"{name}.norm_2"),
-            router("ffn.router.layer", hidden, count),
-            experts("ffn.experts", count, hidden, inner.int("ffn_hidden_size", minimum=1)),
-        )
+    layer = layer_of(
+        *attention(
+            f"{name}.attn",
+            hidden,
+            source.num_heads,
+            heads.int("kv_n_heads", minimum=1),
+            size,
+            rotary_table(size, source.max_position, rope),
+            out_name="out_proj",
+            fused_from=(),
+        ),
+        *norms(hidden, f"{name}.norm_1", f"{name}.norm_2"),
+        router("ffn.router.layer", hidden, count),
+        experts("ffn.experts", count, hidden, inner.int("ffn_hidden_size", minimum=1)),
     )
     return language_model(
         source,
@@ -151,18 +150,19 @@ def cohere2_moe(source: Source) -> Weights:
         raise NotUnderstoodError(
             f"{text.name}: Cohere 2 MoE with shared experts or unusual layers is not known"
         )
-    shared = (*style_attention(source, Style()), *norms(hidden, "input_layernorm"))
     width = text.int("prefix_dense_intermediate_size", default=source.intermediate_size, minimum=1)
-    dense_layer = Layer((*shared, *gated_mlp("mlp", hidden, width)))
-    sparse_layer = Layer(
-        (
-            *shared,
-            router("mlp.gate", hidden, count),
-            experts("mlp.experts", count, hidden, source.intermediate_size),
-        )
+    routed = (
+        router("mlp.gate", hidden, count),
+        experts("mlp.experts", count, hidden, source.intermediate_size),
     )
-    layers = [
-        dense_layer if index < len(kinds) and kinds[index] == "dense" else sparse_layer
-        for index in range(source.num_layers)
+
+    def layer(kind: tuple[int | None, bool]) -> Layer:
+        window, is_dense = kind
+        half = gated_mlp("mlp", hidden, width) if is_dense else routed
+        return layer_of(*style_attention(source, Style(), window), *norms(hidden, "input_layernorm"), *half)
+
+    built = [
+        (window, index < len(kinds) and kinds[index] == "dense")
+        for index, window in enumerate(cohere_windows(source))
     ]
-    return language_model(source, layers, tied=source.is_tied(True), on_every_rank=EDGES)
+    return language_model(source, each_kind(built, layer), tied=source.is_tied(True), on_every_rank=EDGES)

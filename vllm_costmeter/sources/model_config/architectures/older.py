@@ -7,16 +7,15 @@ from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.parts import Embedding, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.architectures.blocks import (
-    EDGES,
     QKV,
     attention,
     column,
-    language_model,
     mlp,
     norms,
     replicated,
     row,
 )
+from vllm_costmeter.sources.model_config.architectures.layers import EDGES, Block, language_model, layer_of
 from vllm_costmeter.sources.model_config.architectures.source import Source
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
@@ -28,12 +27,10 @@ def gpt2(source: Source) -> Weights:
     """GPT-2: learned positions, biases everywhere, the head is the embedding."""
     hidden = source.hidden_size
     positions = Tensor("transformer.wpe", source.max_position, hidden)
-    layer = Layer(
-        (
-            *many_heads(source, "attn", out="c_proj", bias=True),
-            *mlp("mlp", hidden, inner_size(source, "n_inner"), bias=True, names=("c_fc", "c_proj")),
-            *norms(hidden, "ln_1", "ln_2", bias=True),
-        )
+    layer = layer_of(
+        *many_heads(source, "attn", out="c_proj", bias=True),
+        *mlp("mlp", hidden, inner_size(source, "n_inner"), bias=True, names=("c_fc", "c_proj")),
+        *norms(hidden, "ln_1", "ln_2", bias=True),
     )
     return whole(source, layer, "transformer.h.{}.", "transformer.wte", tied=True, extra=(positions,))
 
@@ -48,13 +45,11 @@ def gpt_j(source: Source) -> Weights:
         rope_parameters(text),
         rotary_dim=text.int("rotary_dim", default=64, minimum=1, maximum=size),
     )
-    layer = Layer(
-        (
-            *many_heads(source, "attn", out="out_proj", bias=False),
-            table,
-            *mlp("mlp", hidden, inner_size(source, "n_inner"), bias=True, names=("fc_in", "fc_out")),
-            *norms(hidden, "ln_1", bias=True),
-        )
+    layer = layer_of(
+        *many_heads(source, "attn", out="out_proj", bias=False),
+        table,
+        *mlp("mlp", hidden, inner_size(source, "n_inner"), bias=True, names=("fc_in", "fc_out")),
+        *norms(hidden, "ln_1", bias=True),
     )
     if source.is_tied():
         raise NotUnderstoodError(f"{text.name}: GPT-J with a tied head, which vLLM refuses")
@@ -72,12 +67,10 @@ def opt(source: Source) -> Weights:
     before = text.bool("do_layer_norm_before", default=True)
     if before and not text.bool("_remove_final_layer_norm", default=False):
         extra += norms(hidden, "final_layer_norm", bias=True)
-    layer = Layer(
-        (
-            *many_heads(source, "self_attn", out="out_proj", bias=bias, fused_from=QKV),
-            *mlp("layer", hidden, source.intermediate_size, bias=bias, names=("fc1", "fc2")),
-            *norms(hidden, "self_attn_layer_norm", "final_layer_norm", bias=True),
-        )
+    layer = layer_of(
+        *many_heads(source, "self_attn", out="out_proj", bias=bias, fused_from=QKV),
+        *mlp("layer", hidden, source.intermediate_size, bias=bias, names=("fc1", "fc2")),
+        *norms(hidden, "self_attn_layer_norm", "final_layer_norm", bias=True),
     )
     embedding = Embedding("model.decoder.embed_tokens", source.vocab_size, width)
     head = () if source.is_tied(True) else (Embedding("lm_head", source.vocab_size, width, quantized=True),)
@@ -111,29 +104,27 @@ def falcon(source: Source) -> Weights:
         names = ("input_layernorm",)
     else:
         names = ("input_layernorm", "post_attention_layernorm")
-    layer = Layer(
-        (
-            *attention(
-                "self_attention",
-                hidden,
-                source.num_heads,
-                kv_heads,
-                size,
-                table if has_tables else None,
-                bias=bias,
-                out_bias=bias,
-                out_name="dense",
-                fused_from=(),
-            ),
-            *mlp(
-                "mlp",
-                hidden,
-                inner_size(source, "ffn_hidden_size"),
-                bias=bias,
-                names=("dense_h_to_4h", "dense_4h_to_h"),
-            ),
-            *norms(hidden, *names, bias=True),
-        )
+    layer = layer_of(
+        *attention(
+            "self_attention",
+            hidden,
+            source.num_heads,
+            kv_heads,
+            size,
+            table if has_tables else None,
+            bias=bias,
+            out_bias=bias,
+            out_name="dense",
+            fused_from=(),
+        ),
+        *mlp(
+            "mlp",
+            hidden,
+            inner_size(source, "ffn_hidden_size"),
+            bias=bias,
+            names=("dense_h_to_4h", "dense_4h_to_h"),
+        ),
+        *norms(hidden, *names, bias=True),
     )
     return whole(source, layer, "transformer.h.{}.", "transformer.word_embeddings", tied=True)
 
@@ -149,24 +140,22 @@ def chatglm(source: Source) -> Weights:
     if not text.bool("rmsnorm", default=True):
         raise NotUnderstoodError(f"{text.name}: ChatGLM without RMS norms is not known")
     name = "mlp"
-    layer = Layer(
-        (
-            *attention(
-                "self_attention",
-                hidden,
-                source.num_heads,
-                kv_heads,
-                size,
-                rotary_table(size, source.max_position, rope_parameters(text, default_partial=0.5)),
-                bias=bias or text.bool("add_qkv_bias", default=False),
-                out_bias=bias,
-                out_name="dense",
-                fused_from=(),
-            ),
-            column(f"{name}.dense_h_to_4h", hidden, inner, inner, bias=bias),
-            row(f"{name}.dense_4h_to_h", inner, hidden, bias=bias),
-            *norms(hidden, "input_layernorm", "post_attention_layernorm"),
-        )
+    layer = layer_of(
+        *attention(
+            "self_attention",
+            hidden,
+            source.num_heads,
+            kv_heads,
+            size,
+            rotary_table(size, source.max_position, rope_parameters(text, default_partial=0.5)),
+            bias=bias or text.bool("add_qkv_bias", default=False),
+            out_bias=bias,
+            out_name="dense",
+            fused_from=(),
+        ),
+        column(f"{name}.dense_h_to_4h", hidden, inner, inner, bias=bias),
+        row(f"{name}.dense_4h_to_h", inner, hidden, bias=bias),
+        *norms(hidden, "input_layernorm", "post_attention_layernorm"),
     )
     final = norms(hidden, "transformer.encoder.final_layernorm")
     return language_model(
@@ -181,9 +170,7 @@ def chatglm(source: Source) -> Weights:
     )
 
 
-def many_heads(
-    source: Source, name: str, *, out: str, bias: bool, fused_from: tuple[str, ...] = ()
-) -> tuple[Part, ...]:
+def many_heads(source: Source, name: str, *, out: str, bias: bool, fused_from: tuple[str, ...] = ()) -> Block:
     """As many key heads as query heads, mostly in one matrix of the checkpoint."""
     heads = source.num_heads
     return attention(

@@ -11,7 +11,7 @@ from vllm_costmeter.core.model.parts import AttentionScales, Embedding, Part
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.schemes.checkpoint_fp8 import ListedFp8
 from vllm_costmeter.core.quantization.schemes.fp4 import Mxfp4
-from vllm_costmeter.sources.model_config.architectures import deepseek_v4, hybrid, mimo, mla
+from vllm_costmeter.sources.model_config.architectures import deepseek_v4, mimo, mla, nemotron_h
 from vllm_costmeter.sources.model_config.architectures.blocks import gated_mlp, norms, replicated
 from vllm_costmeter.sources.model_config.architectures.dense import (
     LLAMA,
@@ -19,6 +19,7 @@ from vllm_costmeter.sources.model_config.architectures.dense import (
     dense_attention,
     style_rotary,
 )
+from vllm_costmeter.sources.model_config.architectures.layers import each_kind, layer_of
 from vllm_costmeter.sources.model_config.architectures.prediction_parts import (
     divided,
     extended,
@@ -29,11 +30,11 @@ from vllm_costmeter.sources.model_config.architectures.prediction_parts import (
     predictor,
 )
 from vllm_costmeter.sources.model_config.architectures.source import Source
-from vllm_costmeter.sources.model_config.attention_prediction import (
-    LARGEST_PREDICTION_COUNT,
-    nemotron_pattern,
-)
+from vllm_costmeter.sources.model_config.architectures.windows import stated_window
+from vllm_costmeter.sources.model_config.layer_types import layer_types
+from vllm_costmeter.sources.model_config.reader import ConfigReader
 
+LARGEST_PREDICTION_COUNT = 64  # published models have 1 to 3; more is a corrupt file
 _COUNTS = ("num_nextn_predict_layers", "mtp_num_hidden_layers")
 _TWO_NORMS = ("input_layernorm", "post_attention_layernorm")
 
@@ -118,13 +119,11 @@ def _ernie(source: Source, target: Weights, count: int) -> Weights:
     its own."""
     hidden = source.hidden_size
     table = style_rotary(source, LLAMA)
-    layer = Layer(
-        (
-            *dense_attention(source, LLAMA, replace(table, name=table.name + ",neox")),
-            *gated_mlp("mlp", hidden, source.intermediate_size),
-            *norms(hidden, *_TWO_NORMS),
-            *joined(source, "mtp_linear_proj", "mtp_emb_norm", "mtp_hidden_norm"),
-        )
+    layer = layer_of(
+        *dense_attention(source, LLAMA, replace(table, name=table.name + ",neox")),
+        *gated_mlp("mlp", hidden, source.intermediate_size),
+        *norms(hidden, *_TWO_NORMS),
+        *joined(source, "mtp_linear_proj", "mtp_emb_norm", "mtp_hidden_norm"),
     )
     return numbered(source, target, [layer] * count, last=head_like(target))
 
@@ -132,14 +131,25 @@ def _ernie(source: Source, target: Weights, count: int) -> Weights:
 def _nemotron_h(source: Source, target: Weights, count: int) -> Weights | None:
     """Nemotron 3: one prediction layer, itself a pattern of layers; a divided projection before the first and a norm
     after the last."""
-    pattern = nemotron_pattern(source.text)
+    pattern = _nemotron_pattern(source.text)
     if count != 1 or not pattern or set(pattern) - set("*E"):
         return None
-    layers = [hybrid.nemotron_layer(source, kind) for kind in pattern]
+    layers = [nemotron_h.nemotron_layer(source, kind) for kind in pattern]
     hidden = source.hidden_size
     layers[0] = extended(layers[0], divided(source, "eh_proj"), *norms(hidden, "enorm", "hnorm"))
     layers[-1] = extended(layers[-1], *norms(hidden, "final_layernorm"))
     return predictor(source, target, layers, prefix="mtp.layers.{}.", last=head_like(target))
+
+
+def _nemotron_pattern(text: ConfigReader) -> str:
+    """The prediction layer as a pattern of layers, * attention and E experts, however the file spells it; other kinds,
+    which vLLM refuses, are left as ?."""
+    pattern = text.optional_str("mtp_hybrid_override_pattern")
+    if pattern is None:
+        letters = {"attention": "*", "full_attention": "*", "moe": "E"}
+        kinds = text.optional_list("mtp_layers_block_type") or ["attention", "moe"]
+        pattern = "".join(letters.get(kind, "?") for kind in kinds if isinstance(kind, str))
+    return pattern[:LARGEST_PREDICTION_COUNT]
 
 
 def _qwen(source: Source, target: Weights, count: int) -> Weights | None:
@@ -151,18 +161,24 @@ def _qwen(source: Source, target: Weights, count: int) -> Weights | None:
     return _behind_fc(source, target, [full[0]] * count, head_like(target), quantized=not is_plain)
 
 
-def _exaone_moe(source: Source, target: Weights, count: int) -> Weights:
-    """K-EXAONE: dense layers."""
-    hidden = source.hidden_size
-    layer = Layer(
-        (
-            *dense_attention(source, Style(qk_norm="head"), None),
-            *gated_mlp("mlp", hidden, source.intermediate_size),
-            *norms(hidden, *_TWO_NORMS),
-        )
-    )
+def _exaone_moe(source: Source, target: Weights, count: int) -> Weights | None:
+    """K-EXAONE: dense layers of the kind that `mtp_layer_types` names, or that the model's layers of the same numbers
+    have; None where that is not known."""
+    text, hidden = source.text, source.hidden_size
+    given = text.optional_list("mtp_layer_types")
+    kinds = layer_types(text, count) if given is None else tuple(given[:count])
+    window = stated_window(text)
+    known = {"full_attention"} if window is None else {"full_attention", "sliding_attention"}
+    if text.has("mtp_sliding_windows") or len(kinds) < count or not set(map(str, kinds)) <= known:
+        return None
+    rest = (*gated_mlp("mlp", hidden, source.intermediate_size), *norms(hidden, *_TWO_NORMS))
+
+    def layer(kind: str) -> Layer:
+        own = window if kind == "sliding_attention" else None
+        return layer_of(*dense_attention(source, Style(qk_norm="head"), None, own), *rest)
+
     own = () if target.is_tied else (Embedding("lm_head", source.vocab_size, hidden),)
-    return _behind_fc(source, target, [layer] * count, own)
+    return _behind_fc(source, target, each_kind(kinds, layer), own)
 
 
 def _behind_fc(

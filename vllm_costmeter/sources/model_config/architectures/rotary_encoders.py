@@ -17,6 +17,7 @@ from vllm_costmeter.sources.model_config.architectures.blocks import (
     row,
 )
 from vllm_costmeter.sources.model_config.architectures.encoders import label_scores, num_labels
+from vllm_costmeter.sources.model_config.architectures.layers import layer_of
 from vllm_costmeter.sources.model_config.architectures.source import Source
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
@@ -78,7 +79,7 @@ def _modern_layer(source: Source, is_first: bool, is_global: bool) -> Layer:
         Tensor("attn scales", 4, element_bytes=FLOAT32_BYTES),
         table,
     )
-    return Layer(parts)
+    return layer_of(*parts)
 
 
 def nomic_bert(source: Source) -> Weights:
@@ -92,23 +93,22 @@ def nomic_bert(source: Source) -> Weights:
     is_gated = text.raw("activation_function", "hidden_act") in ("swiglu", "silu", "geglu")
     half = gated_mlp("mlp", hidden, inner, bias) if is_gated else mlp("mlp", hidden, inner, bias=bias)
     attention_bias = text.bool("qkv_proj_bias", default=False)
-    layer = Layer(
-        (
-            *attention(
-                "attn",
-                hidden,
-                heads,
-                heads,
-                size,
-                rotary_table(size, source.max_position, rope_parameters(text)),
-                bias=attention_bias,
-                out_bias=attention_bias,
-                out_name="out_proj",
-                fused_from=(),
-            ),
-            *half,
-            *norms(hidden, "attn_ln", "mlp_ln", bias=True),
-        )
+    layer = layer_of(
+        *attention(
+            "attn",
+            hidden,
+            heads,
+            heads,
+            size,
+            rotary_table(size, source.max_position, rope_parameters(text)),
+            bias=attention_bias,
+            out_bias=attention_bias,
+            cached=False,
+            out_name="out_proj",
+            fused_from=(),
+        ),
+        *half,
+        *norms(hidden, "attn_ln", "mlp_ln", bias=True),
     )
     types = text.int("type_vocab_size", default=0)
     kinds = (Embedding("embeddings.token_type_embeddings", types, hidden),) if types else ()
@@ -128,23 +128,22 @@ def gte(source: Source) -> Weights:
     """GTE (Snowflake Arctic Embed M 2): rotary positions, biases everywhere but in the MLP's fused half."""
     text, hidden, heads = source.text, source.hidden_size, source.num_heads
     size = source.head_size()
-    layer = Layer(
-        (
-            *attention(
-                "attn",
-                hidden,
-                heads,
-                heads,
-                size,
-                rotary_table(size, source.max_position, rope_parameters(text)),
-                bias=True,
-                out_bias=True,
-                out_name="out_proj",
-            ),
-            *gated_mlp("mlp", hidden, source.intermediate_size),
-            Tensor("mlp.down_proj.bias", hidden),
-            *norms(hidden, "attn_ln", "mlp_ln", bias=True),
-        )
+    layer = layer_of(
+        *attention(
+            "attn",
+            hidden,
+            heads,
+            heads,
+            size,
+            rotary_table(size, source.max_position, rope_parameters(text)),
+            bias=True,
+            out_bias=True,
+            cached=False,
+            out_name="out_proj",
+        ),
+        *gated_mlp("mlp", hidden, source.intermediate_size),
+        Tensor("mlp.down_proj.bias", hidden),
+        *norms(hidden, "attn_ln", "mlp_ln", bias=True),
     )
     types = text.int("type_vocab_size", default=2)
     kinds = (Embedding("embeddings.token_type_embeddings", types, hidden),) if types else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.model.attention import ShortConvState
 from vllm_costmeter.core.model.parts import Linear, Output, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
@@ -10,10 +11,15 @@ from vllm_costmeter.sources.model_config.architectures.blocks import (
     attention,
     column,
     experts,
-    language_model,
     norms,
     router,
     row,
+)
+from vllm_costmeter.sources.model_config.architectures.layers import (
+    Block,
+    each_kind,
+    language_model,
+    layer_of,
 )
 from vllm_costmeter.sources.model_config.architectures.source import Source
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
@@ -45,14 +51,12 @@ def lfm2_moe(source: Source) -> Weights:
 
 def _layers(source: Source, halves: list[tuple[Part, ...]]) -> Weights:
     hidden = source.hidden_size
-    built: dict[tuple[str, int], Layer] = {}
-    layers = []
-    for kind, half in zip(_kinds(source), halves, strict=True):
-        key = (kind, id(half))
-        if key not in built:
-            mixer = _convolution(source) if kind == "conv" else _attention(source)
-            built[key] = Layer((*mixer, *half, *norms(hidden, "operator_norm", "ffn_norm")))
-        layers.append(built[key])
+
+    def layer(kind: tuple[str, tuple[Part, ...]]) -> Layer:
+        mixer = _convolution(source) if kind[0] == "conv" else _attention(source)
+        return layer_of(*mixer, *kind[1], *norms(hidden, "operator_norm", "ffn_norm"))
+
+    layers = each_kind(zip(_kinds(source), halves, strict=True), layer)
     return language_model(source, layers, tied=source.is_tied(True))
 
 
@@ -69,7 +73,7 @@ def _kinds(source: Source) -> list[str]:
     return [str(kind) for kind in stated[:count]]
 
 
-def _convolution(source: Source) -> tuple[Part, ...]:
+def _convolution(source: Source) -> Block:
     text, hidden = source.text, source.hidden_size
     width = text.int("conv_dim", default=hidden, minimum=1)
     bias = text.bool("conv_bias", default=False)
@@ -78,10 +82,11 @@ def _convolution(source: Source) -> tuple[Part, ...]:
         Linear("short_conv.conv", kernel, (Output(width),), "column", bias, quantized=False),
         column("short_conv.in_proj", hidden, width, width, width, bias=bias),
         row("short_conv.out_proj", width, hidden, bias),
+        ShortConvState(width, kernel),
     )
 
 
-def _attention(source: Source) -> tuple[Part, ...]:
+def _attention(source: Source) -> Block:
     size = source.head_size()
     return (
         *attention(

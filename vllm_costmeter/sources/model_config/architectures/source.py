@@ -10,6 +10,7 @@ from vllm_costmeter.sources.model_config.reader import ConfigReader
 MAX_LAYERS = 1024  # the deepest published model has 126 (Llama 3.1 405B, 2024-07); more is a corrupt file
 _LAYER_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers")
 _HEAD_COUNTS = ("num_attention_heads", "n_head", "n_heads", "decoder_attention_heads")
+_LONGEST_NAME = 100  # the longest of vLLM 0.32's architectures has 48 letters
 TEXT_SECTIONS = ("text_config", "llm_config", "language_config", "thinker_config")
 
 
@@ -90,3 +91,13 @@ def text_section(root: ConfigReader) -> ConfigReader:
         if section is not None:
             return section
     return root
+
+
+def architecture_of(config: ConfigReader) -> str:
+    """The first architecture config.json names. BadInputError when it names none, or what no class can be called."""
+    names = config.optional_list("architectures")
+    if not names or not isinstance(names[0], str):
+        raise BadInputError(f"{config.name}: architectures is missing: it names the model's class")
+    if not names[0].isidentifier() or len(names[0]) > _LONGEST_NAME:
+        raise BadInputError(f"{config.name}: architectures names {names[0][:40]!a}, which is no class's name")
+    return names[0]

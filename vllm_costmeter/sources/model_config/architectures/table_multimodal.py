@@ -51,8 +51,16 @@ _IDEFICS_NAMES = (
     ("model.vision_model.", "vision_tower.vision_model."),
 )
 _OMNI = Architecture(of_style(dense.QWEN2), audio.qwen2_5_omni, _OMNI_NAMES, ("audio", "image", "video"))
-_IDEFICS = Architecture(of_style(dense.LLAMA), vision_siglip.idefics3, _IDEFICS_NAMES, is_pipelined=False)
+_IDEFICS = Architecture(
+    vision_siglip.text_of({"llama": of_style(dense.LLAMA)}),
+    vision_siglip.idefics3,
+    _IDEFICS_NAMES,
+    is_pipelined=False,
+)
 _LLAMAS = {"llama": of_style(dense.LLAMA), "mistral": of_style(dense.LLAMA), "qwen2": of_style(dense.QWEN2)}
+
+_MISTRALS = dict.fromkeys(("mistral", "ministral3", "llama"), of_style(dense.LLAMA))
+_QWENS = {"qwen2": of_style(dense.QWEN2), "qwen3": of_style(dense.QWEN3)}
 
 MULTIMODAL: dict[str, Architecture] = {
     "Lfm2VlForConditionalGeneration": Architecture(
@@ -65,7 +73,7 @@ MULTIMODAL: dict[str, Architecture] = {
         moe.qwen_moe, audio.qwen3_omni, _OMNI_NAMES, ("audio", "image", "video")
     ),
     "Cohere2VisionForConditionalGeneration": Architecture(
-        dense_variants.cohere, vision_siglip.cohere2_vision
+        vision_siglip.text_of({"cohere2": dense_variants.cohere}), vision_siglip.cohere2_vision
     ),
     "Idefics3ForConditionalGeneration": _IDEFICS,
     "SmolVLMForConditionalGeneration": _IDEFICS,
@@ -76,7 +84,7 @@ MULTIMODAL: dict[str, Architecture] = {
         vision_siglip.text_of(_LLAMAS), vision_siglip.llava_onevision, inputs=_BOTH
     ),
     "PaliGemmaForConditionalGeneration": Architecture(
-        vision_siglip.text_of({"gemma": gemma.gemma, "gemma2": gemma.gemma}), vision_siglip.paligemma
+        vision_siglip.text_of({"gemma": gemma.gemma, "gemma2": gemma.gemma2}), vision_siglip.paligemma
     ),
     "Qwen2AudioForConditionalGeneration": Architecture(
         of_style(dense.QWEN2), audio.qwen2_audio, inputs=("audio",)
@@ -92,7 +100,7 @@ MULTIMODAL: dict[str, Architecture] = {
         moe_dense_first.glm4_moe, vision_internvl.glm4v, _QWEN_VL_NAMES, _BOTH
     ),
     "InternVLForConditionalGeneration": Architecture(
-        of_style(dense.QWEN2), vision_internvl.intern_vit, _QWEN_VL_NAMES, _BOTH
+        vision_siglip.text_of(_QWENS), vision_internvl.intern_vit, _QWEN_VL_NAMES, _BOTH
     ),
     "KimiK25ForConditionalGeneration": Architecture(
         mla.deepseek, vision.moonvit, inputs=("vision_chunk",), tower_is_plain=True
@@ -100,7 +108,9 @@ MULTIMODAL: dict[str, Architecture] = {
     "KimiVLForConditionalGeneration": Architecture(mla.deepseek, vision_internvl.kimi_vl),
     "Llama4ForConditionalGeneration": Architecture(llama4.llama4, vision.llama4),
     "LlavaForConditionalGeneration": Architecture(vision_siglip.text_of(_LLAMAS), vision_siglip.llava_any),
-    "Mistral3ForConditionalGeneration": Architecture(of_style(dense.LLAMA), vision_towers.mistral3),
+    "Mistral3ForConditionalGeneration": Architecture(
+        vision_siglip.text_of(_MISTRALS), vision_towers.mistral3
+    ),
     "Qwen2_5_VLForConditionalGeneration": Architecture(
         of_style(dense.QWEN2), vision_towers.qwen2_5_vl, _QWEN_VL_NAMES, _BOTH
     ),

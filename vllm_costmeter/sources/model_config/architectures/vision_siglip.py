@@ -15,11 +15,12 @@ from vllm_costmeter.sources.model_config.architectures.vision import siglip, vis
 from vllm_costmeter.sources.model_config.architectures.vision_towers import llava, pixtral
 
 
-def text_of(builders: Mapping[str, Builder]) -> Builder:
-    """The language model that the file's text section names."""
+def text_of(builders: Mapping[str, Builder], default: str = "") -> Builder:
+    """The language model that the file's text section names by its `model_type`; vLLM builds it by its own class
+    (`init_vllm_registered_model`)."""
 
     def build(source: Source) -> Weights:
-        model_type = source.text.optional_str("model_type") or ""
+        model_type = source.text.optional_str("model_type") or default
         if model_type not in builders:
             raise NotUnderstoodError(
                 f"{source.root.name}: a language model of type {model_type[:40]!r} behind this tower is not known"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from vllm_costmeter.core.model.attention import CrossAttention, FullAttention
 from vllm_costmeter.core.model.parts import AttentionScales, Linear, Output, Part, Repeated, Tensor
-from vllm_costmeter.core.model.weights import Layer, Weights
+from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.architectures.blocks import column, mlp, norms, row
+from vllm_costmeter.sources.model_config.architectures.layers import layer_of
 from vllm_costmeter.sources.model_config.architectures.source import MAX_LAYERS, Source
 
 _QKV = ("q_proj", "k_proj", "v_proj")
@@ -17,17 +19,17 @@ def whisper(source: Source) -> Weights:
     width = source.hidden_size
     heads = text.int("decoder_attention_heads", minimum=1)
     size = width // heads
-    decoder = Layer(
-        (
-            *_self_attention("self_attn", width, heads, size),
-            column("encoder_attn.q_proj", width, heads * size, bias=True),
-            Linear("encoder_attn.kv_proj", width, (Output(heads, size),) * 2, "column", bias=True),
-            row("encoder_attn.out_proj", heads * size, width, bias=True),
-            AttentionScales("self_attn.attn"),
-            AttentionScales("encoder_attn.attn"),
-            *norms(width, "self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm", bias=True),
-            *mlp("mlp", width, text.int("decoder_ffn_dim", minimum=1), bias=True, names=("fc1", "fc2")),
-        )
+    decoder = layer_of(
+        *_self_attention("self_attn", width, heads, size),
+        column("encoder_attn.q_proj", width, heads * size, bias=True),
+        Linear("encoder_attn.kv_proj", width, (Output(heads, size),) * 2, "column", bias=True),
+        row("encoder_attn.out_proj", heads * size, width, bias=True),
+        AttentionScales("self_attn.attn"),
+        FullAttention(heads, size),
+        AttentionScales("encoder_attn.attn"),
+        CrossAttention(heads, size),
+        *norms(width, "self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm", bias=True),
+        *mlp("mlp", width, text.int("decoder_ffn_dim", minimum=1), bias=True, names=("fc1", "fc2")),
     )
     tables = source.vocab_size + text.int("max_target_positions", minimum=1)
     return Weights(
