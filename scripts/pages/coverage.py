@@ -20,9 +20,8 @@ from scripts.accuracy.logged_start import CORPUS
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config import model_from_config
-from vllm_costmeter.sources.model_config.architectures.conversion import POOLING_SUFFIXES
-from vllm_costmeter.sources.model_config.architectures.prediction import FAMILIES as PREDICTED
-from vllm_costmeter.sources.model_config.architectures.registry import ARCHITECTURES
+from vllm_costmeter.sources.model_config.families.conversion import POOLING_SUFFIXES
+from vllm_costmeter.sources.model_config.families.registry import ARCHITECTURES, family_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
@@ -152,7 +151,8 @@ def _feature_rows() -> Iterator[str]:
     yield f"| pipeline parallelism 2 | oracle, log | {families} families, docs/conformance.md |"
     yield f"| LoRA slots | oracle; routed experts: code | {slots} deployments, to the byte |"
     yield f"| draft models, EAGLE | oracle | {heads} heads, to the byte |"
-    yield f"| MTP: {', '.join(sorted(PREDICTED))} | oracle | {len(drafts) - heads} models, to the byte |"
+    predicted = (name for name in sorted(ARCHITECTURES) if family_of(name).prediction is not None)
+    yield f"| MTP: {', '.join(predicted)} | oracle | {len(drafts) - heads} models, to the byte |"
     suffixes = ", ".join(f"`*{suffix}`" for suffix in POOLING_SUFFIXES)
     yield f"| decoders named {suffixes} | oracle | pooling, converted as vLLM's registry does |"
     flags, *asked = lines("quantization_flags_vllm_0.32.jsonl")

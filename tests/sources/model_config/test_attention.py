@@ -21,7 +21,7 @@ from vllm_costmeter.core.model.attention import (
     SparseIndexer,
 )
 from vllm_costmeter.sources.model_config import model_from_config
-from vllm_costmeter.sources.model_config.architectures.registry import ARCHITECTURES
+from vllm_costmeter.sources.model_config.families.registry import ARCHITECTURES
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 

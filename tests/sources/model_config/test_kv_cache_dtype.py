@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vllm_costmeter.sources.model_config.kv_cache_dtype import checkpoint_kv_cache_dtype
+from vllm_costmeter.sources.model_config.quantization.kv_cache_dtype import checkpoint_kv_cache_dtype
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 
