@@ -36,6 +36,9 @@ def granite_hybrid(source: Source) -> Weights:
             f"{text.name}: {text.path}layer_types has {len(kinds)} entries for {source.num_layers} layers"
         )
 
+    if set(kinds) <= set(_MAMBA):
+        raise NotUnderstoodError(f"{text.name}: Granite 4 without any attention layer is not known")
+
     def layer(is_mamba: bool) -> Layer:
         return layer_of(*(_mamba(source) if is_mamba else granite_attention(source)), *rest)
 

@@ -17,6 +17,8 @@ from vllm_costmeter.sources.model_config.families.layers import each_kind, langu
 from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
+_CHUNK = 8192  # attention_chunk_size of transformers' Llama4TextConfig (5.x); null or 0 switches it off
+
 
 def llama4(source: Source) -> Weights:
     """Llama 4: experts with one shared on every `interleave_moe_layer_step`-th layer; layers without positions."""
@@ -24,7 +26,8 @@ def llama4(source: Source) -> Weights:
     count = text.int("num_local_experts", minimum=1)
     step = text.int("interleave_moe_layer_step", default=1)
     rotary = rotary_table(source.head_size(), source.max_position, rope_parameters(text))
-    chunk = text.int("attention_chunk_size", default=8192, minimum=1)
+    is_off = "attention_chunk_size" in text.values and text.raw("attention_chunk_size") is None
+    chunk = 0 if is_off else text.int("attention_chunk_size", default=_CHUNK)
 
     def layer(kind: tuple[bool, bool]) -> Layer:
         routes, rotates = kind
@@ -35,7 +38,7 @@ def llama4(source: Source) -> Weights:
             source.num_kv_heads,
             source.head_size(),
             rotary if rotates else None,
-            chunk=chunk if rotates else None,
+            chunk=chunk or None if rotates else None,
         )
         half = (
             _llama4_experts(source, count)
