@@ -101,7 +101,7 @@ def test_a_start_on_a_real_card_teaches_the_next_check(folder: Path) -> None:
     result = fit(llama(), CARD, EngineArgs(max_model_len=8192))
     assert result.per_gpu is not None
     pool = result.per_gpu.kv_cache_available_bytes - GIB // 2
-    boot_facts.learn(result, {"kv_cache": pool}, 40_000, "2026-11-22", on_cpu=False)
+    boot_facts.learn(result, {"kv_cache": pool}, "2026-11-22", on_cpu=False)
     again = fit(llama(), replace(CARD, boots=recall(CARD.name)[0]), EngineArgs(max_model_len=8192))
     assert again.per_gpu is not None
     assert again.per_gpu.kv_cache_available_bytes == pool
@@ -111,8 +111,8 @@ def test_a_start_on_a_real_card_teaches_the_next_check(folder: Path) -> None:
 def test_a_card_that_was_only_named_teaches_nothing(folder: Path) -> None:
     """What a CPU server had says nothing of the RTX 4090 it was checked against."""
     result = fit(llama(), replace(CARD, source="catalog"), EngineArgs(max_model_len=8192))
-    boot_facts.learn(result, {"kv_cache": GIB}, None, "2026-11-22", on_cpu=True)
+    boot_facts.learn(result, {"kv_cache": GIB}, "2026-11-22", on_cpu=True)
     assert recall(CARD.name)[0] == ()
     assert len(recall(CARD.name, on_cpu=True)[0]) == 1
-    boot_facts.learn(result, {"kv_cache": GIB}, None, "2026-11-22", on_cpu=False)
+    boot_facts.learn(result, {"kv_cache": GIB}, "2026-11-22", on_cpu=False)
     assert recall(CARD.name)[0] == ()

@@ -17,8 +17,6 @@ class BenchResult(NamedTuple):
 
     generated_tokens_per_second: float
     total_tokens_per_second: float
-    model_id: str | None
-    duration_seconds: float
     max_concurrency: int | None
 
 
@@ -37,8 +35,6 @@ def read_bench(place: str) -> BenchResult:
     return BenchResult(
         generated_tokens_per_second=generated,
         total_tokens_per_second=total,
-        model_id=values["model_id"] if isinstance(values.get("model_id"), str) else None,
-        duration_seconds=_rate(values, "duration", place),
         max_concurrency=concurrency if isinstance(concurrency, int) else None,
     )
 
