@@ -82,6 +82,7 @@ def learn(result: Fit | None, actual: Mapping[str, int], today: str, *, on_cpu: 
         result.model,
         result.gpu,
         result.engine_args,
+        result.engine.release,
         pool_bytes=actual["kv_cache"],
         on=today,
         weights_bytes=actual.get("weights"),
