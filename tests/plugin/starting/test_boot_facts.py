@@ -15,13 +15,13 @@ from example_models import llama
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.plugin.activation import BOOT_FOLDER
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.starting import boot_facts, worker_report
 from vllm_costmeter.sources.files.calibration import recall
 
-GIB = 1 << 30
 CARD = GpuGroup("NVIDIA GeForce RTX 4090", 25_383_000_000, source="nvml", compute_capability=(8, 9))
 
 
