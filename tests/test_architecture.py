@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "core": {"core"},
     "sources": {"core", "sources"},
     "outputs": {"core", "outputs"},
-    "plugin": {"core", "sources", "outputs", "plugin"},
+    "metering": {"core", "outputs", "metering"},
+    "plugin": {"core", "sources", "outputs", "metering", "plugin"},
     "cli": {"core", "sources", "outputs", "plugin", "cli"},
 }
 # The package's own front: `vllm_costmeter.check()` wires rooms like a command does.

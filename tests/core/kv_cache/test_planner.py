@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
+from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.model.attention import (
     Cache,
     ChunkedLocal,
@@ -22,7 +23,6 @@ from vllm_costmeter.core.model.attention import (
 )
 from vllm_costmeter.core.release import release_of
 
-GIB = 1 << 30
 FULL = FullAttention(8, 128)
 WINDOW = SlidingWindow(8, 128, 1024)
 CHUNK = ChunkedLocal(8, 128, 8192)

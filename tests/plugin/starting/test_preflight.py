@@ -127,7 +127,7 @@ def test_what_a_server_recorded_is_found_by_a_check_of_its_release_and_no_other(
     assert served is not None
     assert served.per_gpu is not None
     pool = served.per_gpu.kv_cache_available_bytes - (1 << 29)
-    boot_facts.learn(served, {"kv_cache": pool}, 100_000, "2026-11-28", on_cpu=False)
+    boot_facts.learn(served, {"kv_cache": pool}, "2026-11-28", on_cpu=False)
     pools = {
         release: found.per_gpu.kv_cache_available_bytes
         for release in ("0.25.1", "0.25.1+cu130", "0.25.0", "0.33.0")
