@@ -64,7 +64,7 @@ def test_what_serves_only_with_a_warm_cache_is_tight_and_says_so() -> None:
     between = on(max_num_seqs=16, max_model_len=longest + 16)
     assert (between.verdict, between.reason) == ("tight", "first_start")
     assert between.exit_code(strict=True) == 1
-    assert between.message.startswith("the first start of a fresh container may fail, the next will not")
+    assert between.message.startswith("the first start of a fresh container may fail; the next will not")
 
 
 def test_a_reserved_pool_is_the_same_on_every_start() -> None:

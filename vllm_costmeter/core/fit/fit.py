@@ -11,16 +11,9 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import AUTO_MAX_MODEL_LEN, EngineConfig, resolve_engine
 from vllm_costmeter.core.errors import BadInputError, CardCannotError, NotUnderstoodError
 from vllm_costmeter.core.fit.messages import (
-    first_start_message,
-    free_message,
-    gpus_text,
-    graph_blocks_message,
-    kv_message,
     memory_notes,
-    reserved_message,
     too_heavy,
     weights_message,
-    wide_message,
 )
 from vllm_costmeter.core.fit.result import (
     FirstStart,
@@ -28,10 +21,9 @@ from vllm_costmeter.core.fit.result import (
     KVCacheFacts,
     MemoryUse,
     Reason,
-    Suggestion,
-    Verdict,
 )
 from vllm_costmeter.core.fit.sizing import Sizing, deployment
+from vllm_costmeter.core.fit.verdict import verdict_of
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache.parallel import context_parallel_fault, tensor_parallel_fault
 from vllm_costmeter.core.memory.ranks import ENDS, Memory
@@ -39,11 +31,6 @@ from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.quantization.flag import Asked, check_flag
 from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
 from vllm_costmeter.core.release import Release, dotted
-
-WIDEST_SHARE = 0.25
-"""Of the budget: weights that only a name describes differ by half and three quarters of themselves."""
-
-__all__ = ["Fit", "KVCacheFacts", "MemoryUse", "Suggestion", "fit"]
 
 
 def fit(
@@ -166,7 +153,7 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
     available = rank.available("usual")
     activations, graphs, non_torch = rank.beside_kv_cache()
     measured, named = rank.measured, blank.model.only_named
-    verdict, reason, message = _verdict(blank, placed)
+    verdict, reason, message = verdict_of(blank, placed)
     return replace(
         blank,
         verdict=verdict,
@@ -217,49 +204,3 @@ def _first_start(placed: Sizing, rank_index: int) -> FirstStart | None:
         return None
     low, usual, high = pools
     return FirstStart(usual, (low, high), _kv_cache_facts(first, rank_index))
-
-
-def _says_nothing(placed: Sizing) -> bool:
-    """Whether the weights may differ by a large part of the GPU, so that neither end of the range is an answer."""
-    rank = placed.memory.fullest_rank()
-    return rank.weights.high_bytes - rank.weights.low_bytes > WIDEST_SHARE * rank.budget_bytes
-
-
-def _verdict(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]:
-    engine, model = blank.engine, blank.model
-    memory, cache = placed.memory, placed.cache
-    length = engine.max_model_len
-    if length > model.max_model_len:
-        return (
-            "refused",
-            "max_model_len",
-            f"--max-model-len {length} exceeds the model's maximum of {model.max_model_len} tokens",
-        )
-    if memory.budget_bytes > memory.free.high_bytes:
-        return "refused", "free_memory", free_message(memory, blank.gpu)
-    if memory.weights_alone_exceed:
-        return "refused", "weights", weights_message(blank, memory)
-    if memory.exceeds_card("low"):
-        return "refused", "kv_cache_memory_bytes", reserved_message(memory)
-    if not placed.holds_one_sequence("high"):
-        return "refused", "kv_cache", kv_message(blank, memory, cache, "refused")
-    if (
-        placed.graph_blocks is not None
-        and not placed.captures_graphs("high")
-        and placed.graph_blocks.is_certain
-    ):
-        return "refused", "max_num_seqs", graph_blocks_message(blank, placed)
-    if memory.exceeds_card("high"):
-        return "tight", "kv_cache_memory_bytes", reserved_message(memory)
-    if memory.budget_bytes > memory.free.low_bytes:
-        return "tight", "free_memory", free_message(memory, blank.gpu)
-    if not placed.holds_one_sequence("usual") and _says_nothing(placed):
-        return "unknown", "not_understood", wide_message(blank, placed)
-    if not placed.holds_one_sequence("low"):
-        return "tight", "kv_cache", kv_message(blank, memory, cache, "tight")
-    if not placed.captures_graphs("low"):
-        return "tight", "max_num_seqs", graph_blocks_message(blank, placed)
-    first = placed.on_first_start
-    if not first.holds_one_sequence("low") or not first.captures_graphs("low"):
-        return "tight", "first_start", first_start_message(blank, first)
-    return "fits", None, f"fits: {length:,} tokens of context on {gpus_text(blank)}"

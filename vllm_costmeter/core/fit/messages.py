@@ -77,7 +77,7 @@ def first_start_message(blank: Fit, first: Sizing) -> str:
     else:
         lacking = graph_blocks_message(blank, first)
     may = "may fail" if first.holds_one_sequence("high") and first.captures_graphs("high") else "will fail"
-    return f"the first start of a fresh container {may}, the next will not: with an empty compile cache, {lacking}"
+    return f"the first start of a fresh container {may}; the next will not. With an empty compile cache: {lacking}"
 
 
 def graph_blocks_message(blank: Fit, placed: Sizing) -> str:
@@ -89,13 +89,13 @@ def graph_blocks_message(blank: Fit, placed: Sizing) -> str:
         limit += " (the default)"
     need = f"full CUDA graphs of recurrent layers need one KV cache block per request: {limit}"
     if needed is None or high < needed.blocks:
-        only = f"{need}, {usual} blocks on {gpus_text(blank)}"
+        only = f"{need}; {usual:,} blocks available on {gpus_text(blank)}"
         return (
             only
             if needed is None or needed.is_certain
-            else f"{only}, unless the attention backend has no full graphs"
+            else f"{only}, needed unless the attention backend has no full graphs"
         )
-    return f"{need}, between {low} and {high} blocks on {gpus_text(blank)}"
+    return f"{need}; {low:,} to {high:,} blocks available on {gpus_text(blank)}"
 
 
 def kv_message(blank: Fit, memory: Memory, cache: KVCache, verdict: Verdict) -> str:

@@ -73,9 +73,7 @@ def preflight_bytes(result: Fit | None, actual: Mapping[str, int]) -> PreflightB
     return found
 
 
-def learn(
-    result: Fit | None, actual: Mapping[str, int], kv_cache_tokens: int | None, today: str, *, on_cpu: bool
-) -> None:
+def learn(result: Fit | None, actual: Mapping[str, int], today: str, *, on_cpu: bool) -> None:
     """Leave this start to later checks of the same deployment. What a server on a CPU had says nothing of the card it
     was checked against, and is kept apart; neither does a GPU server that was told another card's name."""
     if result is None or "kv_cache" not in actual or not (on_cpu or result.gpu.source == "nvml"):
@@ -87,7 +85,6 @@ def learn(
         result.engine.release,
         pool_bytes=actual["kv_cache"],
         on=today,
-        kv_cache_tokens=kv_cache_tokens,
         weights_bytes=actual.get("weights"),
     )
     if boot is not None and (fault := remember(boot, on_cpu=on_cpu)) is not None:

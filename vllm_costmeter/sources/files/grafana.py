@@ -9,10 +9,10 @@ INSTALLED, CHECKOUT = PACKAGE / "grafana", PACKAGE.parent / "grafana"
 """Where a wheel puts it, and where it is when the package runs from its repository."""
 
 
-def grafana_files(folders: tuple[Path, ...] = (INSTALLED, CHECKOUT)) -> dict[str, str]:
+def grafana_files() -> dict[str, str]:
     """Path below grafana/ -> text, sorted; from the first folder that is there. FileNotFoundError where none is."""
-    for folder in folders:
+    for folder in (INSTALLED, CHECKOUT):
         if folder.is_dir():
             files = sorted(path for path in folder.rglob("*") if path.is_file())
             return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in files}
-    raise FileNotFoundError(f"this installation lacks its grafana folder: {folders[0]}")
+    raise FileNotFoundError(f"this installation lacks its grafana folder: {INSTALLED}")

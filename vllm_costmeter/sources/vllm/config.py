@@ -11,9 +11,11 @@ from vllm_costmeter.core.engine.args import (
     FLAGS,
     GRAPHS_OF_LEVEL,
     LAYOUT_FLAGS,
+    SPECULATIVE_PARTS,
     WITHOUT_FULL_GRAPHS,
     EngineArgs,
     ParallelConfig,
+    speculative_config_of,
 )
 
 
@@ -99,32 +101,13 @@ def _kv_capacity(cache: Any, engines: int) -> int | None:
 
 def plan_from_engine_args(args: Any) -> EngineArgs:
     """The flags as the user gave them: call before vLLM fills in its defaults. Flags this vLLM lacks keep ours."""
-    speculative = _speculative(args)
     layout = {flag.field: flag.normalised(getattr(args, flag.field, None)) for flag in LAYOUT_FLAGS}
     flags = {flag.field: flag.normalised(getattr(args, flag.field, None)) for flag in FLAGS}
+    parts = {name: getattr(args, name, None) for name in SPECULATIVE_PARTS}
+    flags["speculative_config"] = speculative_config_of(flags["speculative_config"], parts)
     level = getattr(args, "optimization_level", None)
-    mode = _mode_name(args) or GRAPHS_OF_LEVEL.get(str(getattr(level, "value", level)))
-    flags |= {"speculative_config": speculative, "cudagraph_mode": mode}
+    flags["cudagraph_mode"] = _mode_name(args) or GRAPHS_OF_LEVEL.get(str(getattr(level, "value", level)))
     return EngineArgs(layout=ParallelConfig(**layout), **flags)
-
-
-def _speculative(args: Any) -> dict[str, Any] | None:
-    """`--speculative-config` with --spec-method, --spec-model and --spec-tokens, as vLLM 0.32 merges them.
-
-    A new dictionary: vLLM adds objects to its own when it resolves it (`create_speculative_config`).
-    """
-    found = {
-        name.replace("-", "_"): value
-        for name, value in (getattr(args, "speculative_config", None) or {}).items()
-    }
-    for flag, key in (
-        ("spec_method", "method"),
-        ("spec_model", "model"),
-        ("spec_tokens", "num_speculative_tokens"),
-    ):
-        if (value := getattr(args, flag, None)) is not None:
-            found[key] = value
-    return found or None
 
 
 def served_name(args: Any) -> str:
