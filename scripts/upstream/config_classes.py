@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from upstream.config_derivations import (
+from scripts.upstream.config_derivations import (
     attributes,
     changes,
     is_plain,
@@ -22,7 +22,6 @@ from upstream.config_derivations import (
     switch_of,
     tried,
 )
-
 from vllm_costmeter.sources.model_config.class_defaults import TEXT_SECTIONS
 
 _UNUSED = 96 * 7

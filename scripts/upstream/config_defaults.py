@@ -1,9 +1,9 @@
 """What configuration classes fill in where a config.json says nothing.
 
-python scripts/upstream/config_defaults.py table [--beside FILE ...]   renew class_defaults.json
-python scripts/upstream/config_defaults.py cases                       renew tests/data/class_defaults.jsonl
-python scripts/upstream/config_defaults.py show MODEL_TYPE ...         print one class, as the table would have it
-python scripts/upstream/config_defaults.py values > FILE               all classes of transformers alone
+python -m scripts.upstream.config_defaults table [--beside FILE ...]   renew class_defaults.json
+python -m scripts.upstream.config_defaults cases                       renew tests/data/class_defaults.jsonl
+python -m scripts.upstream.config_defaults show MODEL_TYPE ...         print one class, as the table would have it
+python -m scripts.upstream.config_defaults values > FILE               all classes of transformers alone
 
 Reads the classes of the installed transformers and of the installed vLLM. FILE comes from a Python with another release
 of transformers: keys whose default differs there are listed as "varies", and the table gives no value for them.
@@ -24,12 +24,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from upstream.config_classes import describe, section_of
-from upstream.config_derivations import is_size, value_at
-
+from scripts.upstream.config_classes import describe, section_of
+from scripts.upstream.config_derivations import is_size, value_at
 from vllm_costmeter.sources.model_config.class_defaults import FILE
 from vllm_costmeter.sources.model_config.class_rules import evaluated
 

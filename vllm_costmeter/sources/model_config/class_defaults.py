@@ -1,6 +1,6 @@
 """What a config.json may leave out, because the configuration class that reads it fills it in.
 
-`class_defaults.json` is written by `scripts/upstream/config_defaults.py` from the classes of transformers and of vLLM,
+`python -m scripts.upstream.config_defaults table` writes `class_defaults.json` from the classes of transformers and of vLLM,
 one class a line; a class is read when a config.json lacks a key, and of the file no more than that line.
 """
 

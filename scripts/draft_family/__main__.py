@@ -1,6 +1,6 @@
 """Draft a family's file and its recorded answer from one config.json, by asking the installed vLLM.
 
-python scripts/draft_family.py CONFIG.json [--name NAME]
+python -m scripts.draft_family CONFIG.json [--name NAME]
 
 vLLM builds the model without memory at TP 1, TP 2 and PP 2. Printed are a draft of the family's file, its row of the
 registry and its line of tests/data/families_vllm_0.32.jsonl. Give a small config.json: few layers, one of each kind,
@@ -19,11 +19,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from answer_lines import HOPPER, Vllm
-from drafting import listener
-from drafting.family_file import constant_of, family_file
-from family_answers import answers
-
+from scripts.answers.families import answers
+from scripts.answers.lines import HOPPER, Vllm
+from scripts.draft_family import listener
+from scripts.draft_family.family_file import constant_of, family_file
 from vllm_costmeter.plugin.exact import VllmWorker
 
 
@@ -33,7 +32,7 @@ class ListeningVllm(Vllm):
     def __init__(self, file: Path) -> None:
         os.environ[listener.FILE] = str(file)
         self._compute_capability = HOPPER
-        self._worker = VllmWorker(worker=(sys.executable, listener.__file__))
+        self._worker = VllmWorker(worker=(sys.executable, "-m", listener.__name__))
 
 
 def main(arguments: Sequence[str]) -> int:

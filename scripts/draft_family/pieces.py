@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from drafting.sizes import Sizes
+from scripts.draft_family.sizes import Sizes
 
 _SCALES = ("_k_scale", "_v_scale", "_q_scale", "_prob_scale")
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from drafting.pieces import layer_lines, modules_of
-from drafting.sizes import Sizes
+from scripts.draft_family.pieces import layer_lines, modules_of
+from scripts.draft_family.sizes import Sizes
 
 _HEAD = '''"""{architecture}: say what is its own (vLLM {version}).
 

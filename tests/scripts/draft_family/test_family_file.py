@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from drafting.family_file import constant_of, family_file
-from drafting.sizes import Sizes
+
+from scripts.draft_family.family_file import constant_of, family_file
+from scripts.draft_family.sizes import Sizes
 
 CONFIG = {
     "architectures": ["Step9ForCausalLM"],

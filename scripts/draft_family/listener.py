@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from vllm_costmeter.plugin.exact import kv_boot, meta_model
 from vllm_costmeter.plugin.exact.__main__ import main as answer_requests
