@@ -1,7 +1,7 @@
 """What a config.json leaves out takes the default of its configuration class.
 
-`python -m scripts.upstream.config_defaults cases` writes `class_defaults.jsonl`: for each recorded configuration, what the
-class of transformers 5.19 or vLLM 0.32 gives for every key once it is taken out of the file.
+`python -m scripts.upstream.config_defaults cases` writes `class_defaults.jsonl`: for each recorded configuration, what
+the class of transformers 5.19 or vLLM 0.32 gives for every key once it is taken out of the file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a config.json may leave out, because the configuration class that reads it fills it in.
 
-`python -m scripts.upstream.config_defaults table` writes `class_defaults.json` from the classes of transformers and of vLLM,
-one class a line; a class is read when a config.json lacks a key, and of the file no more than that line.
+`python -m scripts.upstream.config_defaults table` writes `class_defaults.json` from the classes of transformers and of
+vLLM, one class a line; a class is read when a config.json lacks a key, and of the file no more than that line.
 """
 
 from __future__ import annotations
