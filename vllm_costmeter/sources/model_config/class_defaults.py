@@ -96,13 +96,15 @@ class ClassDefaults:
         return None if found is None else dict(found)
 
     def differing(self, keys: Sequence[str]) -> str:
-        """Why a missing key takes no default, in words; empty where its class has none."""
-        for key in keys:
-            differs = self._record.get("varies", {}).get(key)
+        """Why a missing key takes no default, in words: its own, or that of a key it follows from, is not one value.
+        Empty where its class has none."""
+        record = self._record
+        followed = [name for key in keys for name in (key, *record.get("rules", {}).get(key, "").split())]
+        for name in followed:
+            differs = record.get("varies", {}).get(name)
             if differs:
-                return "; its default is " + ", ".join(
-                    f"{value} in transformers {name}" for name, value in differs.items()
-                )
+                values = (f"{value} in transformers {release}" for release, value in differs.items())
+                return f"; the default of {name} is {', '.join(values)}"
         return ""
 
     def _records(self, values: Mapping[str, Any]) -> Iterator[ClassRecord]:
