@@ -12,7 +12,8 @@ from vllm_costmeter.sources.model_config.families.source import Source
 
 
 def sarvam_mla(source: Source) -> Weights:
-    """Dense layers up to `first_k_dense_replace` (1 where the file does not say), then every `moe_layer_freq`-th routes."""
+    """Dense layers up to `first_k_dense_replace` (1 where the file does not say), then each `moe_layer_freq`-th
+    routes."""
     text, hidden = source.text, source.hidden_size
     count = text.int("num_experts", default=0)
     first = text.int("first_k_dense_replace", default=1)
