@@ -1,87 +1,163 @@
 """What a config.json may leave out, because the configuration class that reads it fills it in.
 
-Values of transformers 5 (`AutoConfig.for_model(model_type).to_dict()`, read 2026-07 with vLLM 0.32).
+`python -m scripts.upstream.config_defaults table` writes `class_defaults.json` from the classes of transformers and of
+vLLM, one class a line; a class is read when a config.json lacks a key, and of the file no more than that line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from vllm_costmeter.sources.model_config.reader import ConfigReader
+from vllm_costmeter.sources.model_config.class_rules import evaluated, per_layer
 
-_GEMMA3 = {
-    "vocab_size": 262208,
-    "hidden_size": 2304,
-    "intermediate_size": 9216,
-    "num_hidden_layers": 26,
-    "num_attention_heads": 8,
-    "num_key_value_heads": 4,
-    "head_dim": 256,
-    "max_position_embeddings": 131072,
-    "tie_word_embeddings": True,
-}
-_LLAMA = {
-    "vocab_size": 32000,
-    "hidden_size": 4096,
-    "intermediate_size": 11008,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "max_position_embeddings": 2048,
-}
-_MISTRAL = _LLAMA | {
-    "intermediate_size": 14336,
-    "num_key_value_heads": 8,
-    "max_position_embeddings": 131072,
-}
-CLASS_DEFAULTS: dict[str, dict[str, int | bool]] = {
-    "gemma": {"head_dim": 256, "max_position_embeddings": 8192, "tie_word_embeddings": True},
-    "gemma2": _GEMMA3 | {"vocab_size": 256000, "max_position_embeddings": 8192},
-    "gemma3_text": _GEMMA3,
-    "gemma4_text": _GEMMA3
-    | {"vocab_size": 262144, "num_hidden_layers": 30, "hidden_size_per_layer_input": 256},
-    "gemma4_unified_text": _GEMMA3
-    | {"vocab_size": 262144, "num_hidden_layers": 30, "max_position_embeddings": 262144},
-    "granite": _LLAMA,
-    "granite_swa": {"sliding_window": 128, "tie_word_embeddings": True},
-    "granitemoe_swa": {"sliding_window": 128},
-    "llama": _LLAMA,
-    "llama4_text": {
-        "vocab_size": 202048,
-        "hidden_size": 5120,
-        "intermediate_size": 8192,
-        "intermediate_size_mlp": 16384,
-        "num_hidden_layers": 48,
-        "num_attention_heads": 40,
-        "num_key_value_heads": 8,
-        "head_dim": 128,
-        "max_position_embeddings": 131072,
-        "num_local_experts": 16,
-        "interleave_moe_layer_step": 1,
-    },
-    "mistral": _MISTRAL,
-    "mixtral": _MISTRAL | {"num_local_experts": 8},
-    "qwen2": {"vocab_size": 151936, "max_position_embeddings": 32768},
-    "qwen2_5_omni_text": {
-        "vocab_size": 152064,
-        "max_position_embeddings": 32768,
-        "tie_word_embeddings": True,
-    },
-    "qwen3": {"vocab_size": 151936, "max_position_embeddings": 32768, "head_dim": 128},
-    "qwen3_moe": {"vocab_size": 151936, "max_position_embeddings": 32768},
-    "phi3": {"vocab_size": 32064, "max_position_embeddings": 4096},
-    "cohere": {"vocab_size": 256000, "max_position_embeddings": 8192, "tie_word_embeddings": True},
-    "cohere2": {"vocab_size": 256000, "max_position_embeddings": 8192, "tie_word_embeddings": True},
-}
+FILE = Path(__file__).with_name("class_defaults.json")
+TEXT_SECTIONS = ("text_config", "llm_config", "language_config", "thinker_config")
+
+_MOST_LAYERS = 4096
+"""A file that states more is corrupt, and no list is made of it."""
+
+ClassRecord = Mapping[str, Any]
+"""One class, by part; parts that would be empty are not there.
+
+values: the default of a key
+rules: a formula instead (`class_rules.evaluated`)
+patterns: a list with one entry per layer (`class_rules.per_layer`)
+aliases: another name of a key -> the class's own
+keeps_null: keys whose null is a statement
+sections: a section -> [its class, whether its model_type chooses another]
+absent: what the class puts in the place of a section that is not there
+is_flat: the text section's keys may stand at the root
+varies: key -> release of transformers -> default, for keys that take none here
+"""
 
 
-def with_class_defaults(text: ConfigReader) -> ConfigReader:
-    """The section with the values its configuration class fills in; what the file states wins, null where there is no
-    such value."""
-    model_type = text.raw("model_type")
-    defaults: Mapping[str, int | bool] | None = (
-        CLASS_DEFAULTS.get(model_type) if isinstance(model_type, str) else None
-    )
-    if defaults is None:
-        return text
-    stated = {key: value for key, value in text.values.items() if value is not None or key not in defaults}
-    return ConfigReader({**defaults, **stated}, text.name, text.path)
+@functools.lru_cache(maxsize=64)
+def class_record(name: str) -> ClassRecord:
+    """The class that reads a `model_type`; empty for one that neither transformers nor vLLM has."""
+    text = _classes()
+    start = text.find(f"\n{json.dumps(name)}:")
+    if start < 0:
+        return {}
+    line = text[start + 1 : text.index("\n", start + 1)]
+    found = json.loads("{" + line.rstrip(",") + "}")[name]
+    return class_record(found) if isinstance(found, str) else found
+
+
+class ClassDefaults:
+    """What one section's class fills in. The table is opened when the first key is missing."""
+
+    def __init__(self, name: str | None) -> None:
+        self._name = name
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> ClassDefaults:
+        """Of the class that a file's own model_type names."""
+        name = values.get("model_type")
+        return cls(name if isinstance(name, str) else None)
+
+    @property
+    def _record(self) -> ClassRecord:
+        return class_record(self._name) if self._name is not None else {}
+
+    def value(self, values: Mapping[str, Any], key: str) -> Any:
+        """What `key` is to vLLM where the section's `values` do not have it; None: nothing."""
+        for record in self._records(values):
+            found = _under_another_name(record, values, key)
+            if found is None:
+                found = self._filled(record, values, key)
+            if found is not None:
+                return found
+        return None
+
+    def is_alias(self, key: str) -> bool:
+        """Whether the class knows `key` under another name."""
+        return key in self._record.get("aliases", ())
+
+    def is_derived(self, key: str, other: str) -> bool:
+        """Whether the class computes `key` from `other`, which is then no second name of it."""
+        rule = self._record.get("rules", {}).get(key, "")
+        return other in rule.split() and rule != other
+
+    def section(self, key: str, values: Mapping[str, Any]) -> ClassDefaults:
+        """Of the class that reads the section `key` with these values."""
+        stated, record = ClassDefaults.of(values), self._record
+        if not record:
+            return stated
+        name, follows = record.get("sections", {}).get(key, (None, False))
+        return stated if follows and "model_type" in values else ClassDefaults(name)
+
+    def absent_section(self, key: str) -> dict[str, Any] | None:
+        """What the class puts in the place of a section that the file does not have; None: nothing."""
+        found = self._record.get("absent", {}).get(key)
+        return None if found is None else dict(found)
+
+    def differing(self, keys: Sequence[str]) -> str:
+        """Why a missing key takes no default, in words: its own, or that of a key it follows from, is not one value.
+        Empty where its class has none."""
+        record = self._record
+        followed = [name for key in keys for name in (key, *record.get("rules", {}).get(key, "").split())]
+        for name in followed:
+            differs = record.get("varies", {}).get(name)
+            if differs:
+                values = (f"{value} in transformers {release}" for release, value in differs.items())
+                return f"; the default of {name} is {', '.join(values)}"
+        return ""
+
+    def _records(self, values: Mapping[str, Any]) -> Iterator[ClassRecord]:
+        record = self._record
+        yield record
+        if record.get("is_flat") and not any(name in values for name in record["sections"]):
+            yield from (
+                class_record(name) for key, (name, _) in record["sections"].items() if key in TEXT_SECTIONS
+            )
+
+    def _filled(self, record: ClassRecord, values: Mapping[str, Any], key: str) -> Any:
+        key = record.get("aliases", {}).get(key, key)
+        if key in values and key in record.get("keeps_null", ()):
+            return None
+
+        def value_of(name: str) -> Any:
+            section, _, inner = name.rpartition(".")
+            if section:
+                return self._in_section(values.get(section), section, inner)
+            return values[name] if values.get(name) is not None else record.get("values", {}).get(name)
+
+        if key in record.get("patterns", ()):
+            return _list_of_layers(record, values, key, value_of)
+        rule = record.get("rules", {}).get(key)
+        found = None if rule is None else evaluated(rule, value_of)
+        return record.get("values", {}).get(key) if found is None else found
+
+    def _in_section(self, values: Any, section: str, key: str) -> Any:
+        if not isinstance(values, dict):
+            return None
+        return values[key] if key in values else self.section(section, values).value(values, key)
+
+
+def _list_of_layers(
+    record: ClassRecord, values: Mapping[str, Any], key: str, value_of: Callable[[str], Any]
+) -> list[Any] | None:
+    pattern = record["patterns"][key]
+    num_layers = value_of(record.get("aliases", {}).get("num_hidden_layers", "num_hidden_layers"))
+    changed_by_null = any(name in values and values[name] is None for name in pattern[3])
+    if changed_by_null or type(num_layers) is not int or num_layers > _MOST_LAYERS:
+        return None
+    return per_layer(pattern, value_of, num_layers)
+
+
+def _under_another_name(record: ClassRecord, values: Mapping[str, Any], key: str) -> Any:
+    """Under the other name that the class has for it."""
+    aliases = record.get("aliases", {})
+    names = [aliases[key]] if key in aliases else [name for name, own in aliases.items() if own == key]
+    return next((values[name] for name in names if values.get(name) is not None), None)
+
+
+@functools.cache
+def _classes() -> str:
+    """The part of the file that has one class a line."""
+    text = FILE.read_text(encoding="utf-8")
+    return text[text.index('"classes":{') + len('"classes":{') :]

@@ -12,7 +12,6 @@ from vllm_costmeter.core.model.drafter import Drafter
 from vllm_costmeter.core.model.model import Model, Sizes
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED
-from vllm_costmeter.sources.model_config.class_defaults import with_class_defaults
 from vllm_costmeter.sources.model_config.families.adapted_edges import adapted_edges
 from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.registry import served_by
@@ -64,7 +63,7 @@ def model_from_config(
         from vllm_costmeter.sources.model_config.families.pooling import embedder
 
         family = replace(family, build=embedder(family.build), is_pooling=True)
-    text = with_class_defaults(text_section(root))
+    text = text_section(root)
     source = Source(root, text)
     quantization = quantization_of(root, text, family.renames, hf_quant_config)
     embedding, head = adapted_edges(served_name)
@@ -153,7 +152,9 @@ def _sizes(source: Source) -> Sizes:
         num_key_value_heads=source.num_kv_heads if heads else 0,
         head_size=text.optional_int("head_dim") or (source.hidden_size // heads if heads else 0),
         intermediate_size=_widest(text, "intermediate_size"),
-        moe_intermediate_size=_widest(text, "moe_intermediate_size", "intermediate_size") if count else 0,
+        moe_intermediate_size=(_widest(text, "moe_intermediate_size") or _widest(text, "intermediate_size"))
+        if count
+        else 0,
         num_experts=count,
         num_experts_per_token=_widest(text, *_EXPERTS_PER_TOKEN) if count else 0,
     )

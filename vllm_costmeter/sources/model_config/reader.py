@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.sources.model_config.class_defaults import ClassDefaults
 
 LARGEST_SIZE = 1 << 40
 """No published model has a dimension near 2^40; anything larger is a corrupt file, and would overflow nothing
@@ -21,13 +22,22 @@ _ABSENT = object()
 class ConfigReader:
     """One JSON object (`config.json`, or a nested `text_config`), named for error messages.
 
-    A key given as null counts as absent. Several names may be passed for one fact: the first present wins.
+    A key given as null counts as absent. Several names may be passed for one fact: the first present wins. Where none
+    is, the default of the section's configuration class counts as present.
     """
 
-    def __init__(self, values: Mapping[str, Any], name: str = "config.json", path: str = "") -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        name: str = "config.json",
+        path: str = "",
+        defaults: ClassDefaults | None = None,
+    ) -> None:
+        """`defaults`: of the class that reads this section; by its model_type where not given."""
         self.values = values
         self.name = name
         self.path = path
+        self.defaults = ClassDefaults.of(values) if defaults is None else defaults
 
     def _where(self, key: str) -> str:
         return f"{self.name}: {self.path}{key}"
@@ -36,8 +46,18 @@ class ConfigReader:
         for key in keys:
             value = self.values.get(key)
             if value is not None:
+                return self._unless_derived(keys[0], key, value)
+        for key in sorted(keys, key=self.defaults.is_alias):  # its own names first
+            value = self.defaults.value(self.values, key)
+            if value is not None:
                 return key, value
         return keys[0], _ABSENT
+
+    def _unless_derived(self, asked: str, key: str, value: Any) -> tuple[str, Any]:
+        """What is stated as `key`; where the class computes what was asked for from it, what it computes."""
+        if asked != key and self.defaults.is_derived(asked, key):
+            return asked, self.defaults.value(self.values, asked)
+        return key, value
 
     def has(self, *keys: str) -> bool:
         return self._find(keys)[1] is not _ABSENT
@@ -66,7 +86,9 @@ class ConfigReader:
         if value is not None:
             return value
         if default is None:
-            raise BadInputError(f"{self._where(keys[0])} is missing: this architecture needs it")
+            raise BadInputError(
+                f"{self._where(keys[0])} is missing: this architecture needs it{self.defaults.differing(keys)}"
+            )
         return default
 
     def float(self, *keys: str, default: float) -> float:
@@ -107,10 +129,13 @@ class ConfigReader:
         """A nested object, or None when absent."""
         key, value = self._find(keys)
         if value is _ABSENT:
-            return None
+            found = next((key for key in keys if self.defaults.absent_section(key) is not None), None)
+            if found is None:
+                return None
+            key, value = found, self.defaults.absent_section(found)
         if not isinstance(value, dict):
             raise BadInputError(f"{self._where(key)} must be an object, got {_short(value)}")
-        return ConfigReader(value, self.name, f"{self.path}{key}.")
+        return ConfigReader(value, self.name, f"{self.path}{key}.", self.defaults.section(key, value))
 
 
 def _short(value: object) -> str:

@@ -90,6 +90,7 @@ def rotary_table(
     vLLM 0.32 does not list.
     """
     width = int(head_size * parameters.partial_rotary_factor) if rotary_dim is None else rotary_dim
+    width += width % 2  # cosines and sines of every second dimension from the first on
     positions = _positions(max_position, parameters, positions_factor)
     identity = f"{head_size},{width},{max_position},{parameters.identity}"
     return Buffer(

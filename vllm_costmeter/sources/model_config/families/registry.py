@@ -83,6 +83,7 @@ _TEXT = {
     "mla.deepseek_v4:DEEPSEEK_V4": "DeepseekV4ForCausalLM",
     "mla.longcat:longcat_flash": "LongcatFlashForCausalLM",
     "mla.minicpm3:minicpm3": "MiniCPM3ForCausalLM",
+    "mla.sarvam:sarvam_mla": "SarvamMLAForCausalLM",
     "moe.afmoe:afmoe": "AfmoeForCausalLM",
     "moe.ernie:ERNIE_MOE": "Ernie4_5_MoeForCausalLM",
     "moe.exaone:EXAONE_MOE": "ExaoneMoEForCausalLM ExaoneMoeForCausalLM",
@@ -103,7 +104,7 @@ _TEXT = {
     "moe.qwen:qwen2_moe": "Qwen2MoeForCausalLM",
     "moe.qwen:qwen_moe": "Qwen3MoeForCausalLM",
     "moe.routed:GLM4_MOE": "Glm4MoeForCausalLM",
-    "moe.routed:bailing": "BailingMoeForCausalLM BailingMoeV2ForCausalLM",
+    "moe.routed:bailing": "BailingMoeForCausalLM BailingMoeV2ForCausalLM SarvamMoEForCausalLM",
     "moe.routed:deepseek_v1": "DeepseekForCausalLM",
 }
 _MULTIMODAL = {

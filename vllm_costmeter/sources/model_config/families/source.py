@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.sources.model_config.class_defaults import TEXT_SECTIONS
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 MAX_LAYERS = 1024  # the deepest published model has 126 (Llama 3.1 405B, 2024-07); more is a corrupt file
@@ -15,8 +16,6 @@ _HEAD_COUNTS = ("num_attention_heads", "n_head", "n_heads", "decoder_attention_h
 
 _KV_HEAD_COUNTS = ("num_key_value_heads", "num_kv_heads", "n_head_kv")
 _LONGEST_NAME = 100  # the longest of vLLM 0.32's architectures has 48 letters
-
-TEXT_SECTIONS = ("text_config", "llm_config", "language_config", "thinker_config")
 
 
 @dataclass(frozen=True, slots=True)
