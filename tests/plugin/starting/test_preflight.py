@@ -39,6 +39,7 @@ class ResolvedArgs:
         self.cpu_offload_gb = 0
         self.limit_mm_per_prompt: dict[str, Any] = {}
         self.disable_hybrid_kv_cache_manager = None
+        self.found_drafter: Any = None
         self.tensor_parallel_size = self.pipeline_parallel_size = self.data_parallel_size = 1
         vars(self).update(flags)
 
@@ -58,6 +59,7 @@ class ResolvedArgs:
                 data_parallel_size=1, data_parallel_size_local=1, distributed_executor_backend=None
             ),
             device_config=SimpleNamespace(device_type="cuda"),
+            speculative_config=self.found_drafter,
         )
 
 
@@ -169,6 +171,19 @@ def test_a_draft_model_is_read_where_vllm_has_put_it(tmp_path: Path, server: Any
     assert expected is not None
     assert served is not None
     assert served.per_gpu == expected.per_gpu
+
+
+def test_a_drafter_that_vllm_found_by_itself_is_not_left_out(server: Any) -> None:
+    """A checkpoint of `speculators` needs no flag: its head is counted, or nothing is said to fit."""
+    found = SimpleNamespace(method="eagle3", model="/no/such/head", num_speculative_tokens=3)
+    assert server("0.19.0", LLAMA_8B, max_model_len=8192, found_drafter=found) is None
+    own = SimpleNamespace(method="mtp", model=None, num_speculative_tokens=1)
+    eight = {"tensor_parallel_size": 8}
+    served = server("0.32.0", DEEPSEEK, "H200 SXM:8", found_drafter=own, **eight)
+    asked = server("0.32.0", DEEPSEEK, "H200 SXM:8", spec_method="mtp", spec_tokens=1, **eight)
+    assert served is not None
+    assert asked is not None
+    assert (served.verdict, served.per_gpu) == (asked.verdict, asked.per_gpu)
 
 
 def test_a_refused_start_names_gpus_on_which_it_fits(server: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -173,7 +173,7 @@ def speculative_config_of(whole: Mapping[str, Any] | None, given: Mapping[str, A
     """`--speculative-config` with --spec-method, --spec-model and --spec-tokens in it, as vLLM's
     `EngineArgs.create_speculative_config` merges them (0.32); None without any. A new dictionary."""
     parts = {key: given[name] for name, key in SPECULATIVE_PARTS.items() if given.get(name) is not None}
-    return {**(whole or {}), **parts} or None
+    return {**(whole if isinstance(whole, Mapping) else {}), **parts} or None
 
 
 MOST_SPECULATIVE_TOKENS = 1 << 10

@@ -33,6 +33,7 @@ from vllm_costmeter.sources.vllm.config import (
     served_name,
     spans_machines,
     with_resolved_defaults,
+    with_resolved_drafter,
 )
 from vllm_costmeter.sources.vllm.installed import running_release
 
@@ -94,7 +95,9 @@ class Preflight:
                 why.reason,
             )
             return None
-        engine_args = with_resolved_defaults(self._plan, config) if gpu.source == "nvml" else self._plan
+        engine_args = with_resolved_drafter(self._plan, config)
+        if gpu.source == "nvml":
+            engine_args = with_resolved_defaults(engine_args, config)
         try:
             model = model_being_served(config)
         except NotUnderstoodError as why:

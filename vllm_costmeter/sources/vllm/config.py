@@ -136,6 +136,23 @@ def _mode_name(config: Any) -> str | None:
     return name
 
 
+def with_resolved_drafter(engine_args: EngineArgs, config: Any) -> EngineArgs:
+    """The drafter that vLLM found in the model's own files where no flag asked for one.
+
+    A checkpoint in the format of `speculators` is the draft, and names the model that it drafts for
+    (`maybe_override_with_speculators`, vLLM 0.17 to 0.33).
+    """
+    found = getattr(config, "speculative_config", None)
+    if found is None or engine_args.speculative_config is not None:
+        return engine_args
+    asked = {
+        "method": found.method,
+        "model": found.model,
+        "num_speculative_tokens": found.num_speculative_tokens,
+    }
+    return dataclasses.replace(engine_args, speculative_config=asked)
+
+
 def spans_machines(config: Any) -> bool:
     """Whether some of the server's GPUs may be on other machines, which this one cannot count."""
     parallel = config.parallel_config
