@@ -1,4 +1,4 @@
-"""Runs anywhere vllm-costmeter is installed: the cheapest GPUs in the catalogue that serve a model at a given length."""
+"""Runs anywhere vllm-costmeter is installed: the cheapest GPUs in the catalogue for a model at a context length."""
 
 import sys
 from dataclasses import replace

@@ -79,7 +79,12 @@ SETTINGS: tuple[Setting, ...] = (
         "is used and labelled as such.",
         fixed_flag="--gpu-hourly-usd",
     ),
-    Setting("node_hourly_usd", "USD", _above_zero, "Rental price of the whole server per hour, instead of per GPU."),
+    Setting(
+        "node_hourly_usd",
+        "USD",
+        _above_zero,
+        "Rental price of the whole server per hour, instead of per GPU.",
+    ),
     Setting(
         "gpu",
         "NAME",

@@ -145,9 +145,7 @@ METRICS: tuple[MetricRow, ...] = (
         "Total GPU memory available to programs.",
         NVML,
     ),
-    MetricRow(
-        "costmeter_gpu_power_watts", "gauge", ("gpu", "name"), "watts", "Power draw of the GPU.", NVML
-    ),
+    MetricRow("costmeter_gpu_power_watts", "gauge", ("gpu", "name"), "watts", "Power draw of the GPU.", NVML),
     MetricRow(
         "costmeter_gpu_utilization_ratio",
         "gauge",
