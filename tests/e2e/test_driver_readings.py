@@ -87,4 +87,4 @@ def test_what_was_left_out_is_in_the_log_once(owned: tuple[Server, Mood]) -> Non
     )
     mood.set(utilization0=50)
     (line,) = [line for line in server.log_text().splitlines() if "utilization of" in line]
-    assert "GPU 0: utilization of 4294967295 % is not within 0 to 100 %; left out and counted" in line
+    assert "GPU 0: utilization of 4294967295 % is not within 0 to 100 %; discarded and counted" in line

@@ -31,11 +31,11 @@ class CostMeterEndpoints:
 
         try:
             app.add_api_route(
-                f"/{NAME}", costmeter, methods=["GET"], tags=[NAME], summary="Cost, tokens and memory now"
+                f"/{NAME}", costmeter, methods=["GET"], tags=[NAME], summary="Current cost, tokens and memory"
             )
         except Exception:
             FAULTS.add("endpoint")
-            log.exception("costmeter: /%s could not be added; serving goes on without it", NAME)
+            log.exception("costmeter: /%s could not be added; the server continues without it", NAME)
 
     async def init_state(self, engine_client: Any, state: Any, args: Namespace) -> None:
         """Nothing of ours lives in the app's state."""

@@ -32,7 +32,7 @@ def register() -> None:
             wrap_worker()
     except Exception:
         FAULTS.add("start")
-        log.exception("costmeter could not attach to this vLLM; serving goes on without it")
+        log.exception("costmeter could not attach to this vLLM; the server continues without it")
 
 
 def _wrap_engine_args() -> None:

@@ -71,7 +71,7 @@ def wrap_endpoint_plugins() -> None:
                     loaded += _load_endpoint_plugin(name, supported_tasks)
         except Exception:
             FAULTS.add("endpoint")
-            log.exception("costmeter: the endpoint plugins that --plugin named could not be loaded")
+            log.exception("costmeter: the endpoint plugins given by --plugin could not be loaded")
         return loaded
 
     load_endpoint_plugins_requested._costmeter = True  # type: ignore[attr-defined]
@@ -86,7 +86,7 @@ def _only_we_are_installed() -> bool:
         return "VLLM_PLUGINS" not in os.environ and installed <= {NAME, *requested_plugins()}
     except Exception:
         FAULTS.add("endpoint")
-        log.exception("costmeter: the installed endpoint plugins are not known")
+        log.exception("costmeter: the installed endpoint plugins could not be listed")
         return False
 
 

@@ -37,7 +37,7 @@ class CostMeterStatLogger(AggregateStatLoggerBase):
                 self._start(vllm_config, engine_indexes)
         except Exception:
             FAULTS.add("start")
-            log.exception("costmeter could not start; serving goes on without it")
+            log.exception("costmeter could not start; the server continues without it")
             with contextlib.suppress(Exception):
                 from vllm_costmeter.plugin.fault_page import publish_faults
 

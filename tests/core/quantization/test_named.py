@@ -46,7 +46,7 @@ def test_a_model_that_may_be_smaller_is_not_refused_for_its_size() -> None:
     assert fit(plain, ADA, engine_args).verdict == "refused"
     result = fit(model, ADA, engine_args)
     assert (result.verdict, result.notes) == ("tight", (named.note,))
-    assert result.provenance["quantization"] == "the name says NVFP4, config.json does not"
+    assert result.provenance["quantization"] == "the name contains NVFP4, config.json has no quantization"
     suggested = with_suggestions(result, model, ADA, engine_args, ()).suggestions
     assert not [one for one in suggested if "quantization" in one.change]
 

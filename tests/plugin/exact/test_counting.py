@@ -46,7 +46,7 @@ def answering(weights_bytes: int = 16 << 30) -> Callable[[ExactRequest], ExactAn
 
 def refusing(_: ExactRequest) -> ExactAnswer:
     """A vLLM that cannot be asked."""
-    raise ExactUnavailableError("vLLM is not installed beside costmeter")
+    raise ExactUnavailableError("vLLM is not installed")
 
 
 def test_vllm_is_told_what_changes_its_counts_and_nothing_else() -> None:
@@ -144,9 +144,7 @@ def test_the_tables_answer_where_vllm_cannot_be_asked(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(LLAMA))
     result = check_exactly(str(tmp_path), CARD, EngineArgs(), ask=refusing)
     assert (result.verdict, result.provenance["weights"]) == ("fits", "config")
-    assert [
-        note for note in result.notes if "vLLM is not installed beside costmeter; the tables answer" in note
-    ]
+    assert [note for note in result.notes if "vLLM is not installed; the tables answer" in note]
     exact = check_exactly(str(tmp_path), CARD, EngineArgs(), ask=answering())
     assert (exact.provenance["weights"], exact.provenance["kv_cache"]) == ("vllm", "vllm")
 

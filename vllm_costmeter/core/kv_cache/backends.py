@@ -43,7 +43,7 @@ def sparse_latent_dtype(major: int, kv_dtype: str, *, plain_rows: bool) -> str:
         return "fp8_ds_mla"
     if major == HOPPER and kv_dtype == "fp8_e4m3" and not plain_rows:
         raise NotUnderstoodError(
-            "sparse attention with an fp8_e4m3 cache on Hopper is not known before vLLM 0.30"
+            "sparse attention with an fp8_e4m3 cache on Hopper is not modelled before vLLM 0.30"
         )
     return "auto" if kv_dtype == "bfloat16" else kv_dtype
 

@@ -60,10 +60,12 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
     if any(isinstance(cache, MlaLatent) and cache.sparse for cache in kinds):
         kv_dtype = sparse_latent_dtype(major, kv_dtype, plain_rows=rules.plain_sparse_rows)
     if any(isinstance(cache, CompressedMla) for cache in kinds) and major not in (HOPPER, BLACKWELL):
-        raise NotUnderstoodError("DeepSeek V4's cache is known on compute capability 9.x and 10.x only")
+        raise NotUnderstoodError(
+            "DeepSeek V4's KV cache is modelled for compute capability 9.x and 10.x only"
+        )
     if kv_dtype.startswith("turboquant") and not any(isinstance(cache, RecurrentState) for cache in kinds):
         raise NotUnderstoodError(
-            f"--kv-cache-dtype {kv_dtype}: vLLM keeps the first and last layers in the model's dtype; not known"
+            f"--kv-cache-dtype {kv_dtype}: the first and last layers keep the model's dtype, which is not modelled"
         )
     speculative = int((engine_args.speculative_config or {}).get("num_speculative_tokens") or 0)
     form = CacheFormat(
@@ -128,7 +130,7 @@ def _with_states(
     if not attention:
         if per_block:
             raise NotUnderstoodError(
-                "KV cache: prefix caching of pure Mamba models before vLLM 0.28 is not known"
+                "KV cache: prefix caching of pure Mamba models before vLLM 0.28 is not modelled"
             )
         return form
     largest = max(state_bytes(state, form.tensor_parallel_size, form.states) for state in states)

@@ -78,7 +78,7 @@ def key_value_bytes(head_size: int, head_size_v: int, kv_dtype: str, model_dtype
         return slot + slot % 2
     if kv_dtype in _LATENT_BYTES or kv_dtype == "ultraquant_4bit":
         raise NotUnderstoodError(
-            f"--kv-cache-dtype {kv_dtype} is not known for this model's attention on CUDA"
+            f"--kv-cache-dtype {kv_dtype} is not modelled for this model's attention on CUDA"
         )
     return (head_size + head_size_v) * element_bytes(kv_dtype, model_dtype)
 
@@ -88,7 +88,7 @@ def latent_bytes(latent_size: int, kv_dtype: str, model_dtype: str) -> int:
     if kv_dtype in _LATENT_BYTES:
         return _LATENT_BYTES[kv_dtype]
     if is_quantized(kv_dtype) and kv_dtype not in _PLAIN_FP8:
-        raise NotUnderstoodError(f"--kv-cache-dtype {kv_dtype} is not known for latent attention (MLA)")
+        raise NotUnderstoodError(f"--kv-cache-dtype {kv_dtype} is not modelled for latent attention (MLA)")
     return latent_size * element_bytes(kv_dtype, model_dtype)
 
 

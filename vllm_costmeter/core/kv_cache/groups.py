@@ -48,7 +48,9 @@ def group_layers(ranks: tuple[CountedLayers, ...], rules: KVRules, *, block_oute
         return KVGroups(((kinds[0], 1),), tuple(_sum_of_pages(rank) for rank in ranks))
     if block_outermost and len({layer.page_bytes for layer in kinds}) > 1:
         if not rules.packs_blocks:
-            raise NotUnderstoodError("KV cache: DeepSeek V4's packed blocks before vLLM 0.30 are not known")
+            raise NotUnderstoodError(
+                "KV cache: DeepSeek V4's packed blocks before vLLM 0.30 are not modelled"
+            )
         return KVGroups(*packed_groups(ranks))
     raised = _equal_pages(kinds, rules)
     return _equal_groups(tuple(_counted((raised[layer], n) for layer, n in rank) for rank in ranks), rules)
@@ -100,7 +102,7 @@ def _raised(layer: KVLayer, page_bytes: int, rules: KVRules) -> KVLayer:
     if rules.pads_unaligned_pages and layer.kind not in (KVKind.MLA, KVKind.SLIDING_MLA):
         return replace(layer, padded_page_bytes=page_bytes)
     raise NotUnderstoodError(
-        f"KV cache: a page of {layer.page_bytes} bytes cannot be brought to the model's largest, {page_bytes}"
+        f"KV cache: a page of {layer.page_bytes} bytes cannot be enlarged to the model's largest, {page_bytes}"
     )
 
 

@@ -27,11 +27,13 @@ def tensor_parallel_fault(model: ModelAttention, tensor_parallel_size: int) -> s
     """
     size = tensor_parallel_size
     if model.num_attention_heads % size:
-        return f"{model.num_attention_heads} attention heads do not divide by --tensor-parallel-size {size}"
+        return (
+            f"{model.num_attention_heads} attention heads are not divisible by --tensor-parallel-size {size}"
+        )
     for cache in dict.fromkeys(cache for caches in model.layers for cache in caches):
         fault = _fault(cache, size)
         if fault is not None:
-            return f"{fault} do not divide by --tensor-parallel-size {size}"
+            return f"{fault} are not divisible by --tensor-parallel-size {size}"
     return None
 
 
@@ -55,7 +57,7 @@ def context_parallel_fault(model: ModelAttention, layout: ParallelConfig) -> str
                 f"{flag} needs --tensor-parallel-size {context * heads} or more: there are {heads} KV heads"
             )
         if model.num_attention_heads // heads % context:
-            return f"{model.num_attention_heads // heads} query heads per KV head do not divide by {flag}"
+            return f"{model.num_attention_heads // heads} query heads per KV head are not divisible by {flag}"
     return None
 
 

@@ -66,8 +66,8 @@ def check_flag(asked: Asked, own: str | None) -> None:
         check_online(asked.name, asked.vllm_version, asked.compute_capability, has_experts=asked.has_experts)
     elif own in _REFUSES_OTHERS and asked.name in _OTHERS - _SPELLINGS[own]:
         raise BadInputError(
-            f"--quantization {asked.name}: the checkpoint is quantized as {own}, and vLLM refuses another method "
-            "for it; leave the flag out"
+            f"--quantization {asked.name}: the checkpoint is quantized with {own}, and vLLM refuses any other "
+            "method; omit the flag"
         )
 
 
@@ -77,4 +77,4 @@ def quantization_under(own: Quantization, asked: str | None, vllm_version: str |
         return own
     if own.method == UNQUANTISED.method:
         return online_quantization(asked, vllm_version)
-    raise NotUnderstoodError(f"--quantization {asked} on a checkpoint that is quantized as {own.method}")
+    raise NotUnderstoodError(f"--quantization {asked} on a checkpoint that is quantized with {own.method}")

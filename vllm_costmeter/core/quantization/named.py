@@ -26,13 +26,13 @@ class NamedQuantization:
 
     @property
     def provenance(self) -> str:
-        return f"the name says {self.name}, config.json does not"
+        return f"the name contains {self.name}, config.json has no quantization"
 
     @property
     def note(self) -> str:
         return (
-            f"the model's name says {self.name}, its config.json does not: the weights are counted as if they were not "
-            "quantized; check the Hub id, or a folder with the weights or hf_quant_config.json, for what they are"
+            f"the model's name contains {self.name}, its config.json has no quantization: the weights are counted as "
+            "unquantized; to be sure, check the Hub id, or a folder with the weights or hf_quant_config.json"
         )
 
 

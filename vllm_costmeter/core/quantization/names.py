@@ -79,9 +79,11 @@ def expression(text: str) -> re.Pattern[str]:
     """Compiled once (`re` keeps the last 512); a faulty expression is one clear line."""
     if len(text) > _LONGEST_PATTERN or _NESTED_REPEAT.search(text):
         raise NotUnderstoodError(
-            f"quantization_config: the expression {text[:60]!r} may take for ever to match"
+            f"quantization_config: the expression {text[:60]!r} may take forever to match"
         )
     try:
         return re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:
-        raise BadInputError(f"quantization_config: {text[:60]!r} is no regular expression: {error}") from None
+        raise BadInputError(
+            f"quantization_config: {text[:60]!r} is not a regular expression: {error}"
+        ) from None

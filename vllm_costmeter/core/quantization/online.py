@@ -79,7 +79,7 @@ def online_quantization(name: str, vllm_version: str | None = None) -> Quantizat
     found = _ONLINE.get(name)
     if found is None:
         raise NotUnderstoodError(
-            f"--quantization {name}: no file that was read holds its scheme, so its weights are not known"
+            f"--quantization {name}: no file that was read contains its scheme, so its weights are unknown"
             f"{nearest(name, _ONLINE)}"
         )
     if name == "fp8_per_block" and _is_older(vllm_version, _ROUNDS_SHARES):
@@ -122,6 +122,6 @@ def check_online(
         needs["nvfp4_per_token"] = "10.x"
     if name in needs:
         raise BadInputError(
-            f"--quantization {name} needs a card of compute capability {needs[name]}, this one has "
+            f"--quantization {name} needs a GPU with compute capability {needs[name]}; this one has "
             f"{'.'.join(map(str, compute_capability))}; use --quantization {online_fp8(version)}"
         )

@@ -65,7 +65,7 @@ class VllmWorker:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         if worker is WORKER and importlib.util.find_spec("vllm") is None:
-            raise ExactUnavailableError("vLLM is not installed beside costmeter")
+            raise ExactUnavailableError("vLLM is not installed")
         self._time_limit_seconds = time_limit_seconds
         try:
             # for what vLLM writes: its process is killed in the end and removes nothing
@@ -142,12 +142,12 @@ class VllmWorker:
                 answer += part
                 if len(answer) > LONGEST_ANSWER_BYTES:
                     self.close()
-                    raise ExactUnavailableError("vLLM's answer is too long to be one")
+                    raise ExactUnavailableError("vLLM's result is implausibly long")
         return answer
 
     def _out_of_time(self) -> ExactUnavailableError:
         self.close()
-        return ExactUnavailableError(f"vLLM gave no answer in {self._time_limit_seconds:.0f} seconds")
+        return ExactUnavailableError(f"vLLM gave no result within {self._time_limit_seconds:.0f} seconds")
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:

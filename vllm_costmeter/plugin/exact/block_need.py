@@ -20,7 +20,7 @@ def block_need(blocks_at: Callable[[int], int], block_tokens: int, maximum: int)
         length for length in _lengths(block_tokens, maximum) if need.blocks_for(length) != blocks_at(length)
     ]
     if wrong:
-        raise NotAskableError(f"the blocks of a sequence of {wrong[0]} tokens follow no known rule")
+        raise NotAskableError(f"the number of blocks for {wrong[0]} tokens follows no known rule")
     return need
 
 

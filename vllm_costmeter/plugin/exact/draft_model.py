@@ -36,9 +36,9 @@ def _verify_layout(speculative: Any, target: Any) -> None:
     (v1/spec_decode/draft_model.py). Under pipeline parallelism both build only the last rank's layers of it, whether or
     not they start with them."""
     if speculative.draft_parallel_config.tensor_parallel_size != target.tensor_parallel_size:
-        raise NotAskableError("vLLM may refuse a draft model with a draft_tensor_parallel_size of its own")
+        raise NotAskableError("vLLM may refuse a draft model with a different draft_tensor_parallel_size")
     if target.pipeline_parallel_size > 1:
-        raise NotAskableError("vLLM does not build a draft model whole under pipeline parallelism")
+        raise NotAskableError("vLLM does not build a complete draft model under pipeline parallelism")
 
 
 def _shares_the_models_cache(speculative: Any) -> bool:

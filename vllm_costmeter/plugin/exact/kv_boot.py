@@ -88,7 +88,7 @@ class BootPlan:
         self.maximum = int(config.model_config.max_model_len)
         self._groups_of_ranks = [kv.kv_cache_groups for kv in self._plan(self.maximum, AMPLE_BYTES)]
         if any(getattr(group, "host_resident", False) for group in self._groups):
-            raise NotAskableError("part of the KV cache lies in host memory")
+            raise NotAskableError("part of the KV cache is in host memory")
 
     @property
     def _groups(self) -> Any:

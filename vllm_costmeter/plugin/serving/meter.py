@@ -182,7 +182,7 @@ def _settings(vllm_config: Any) -> Settings:
     try:
         return chosen_settings(vllm_config.additional_config)
     except BadInputError as why:
-        log.error("costmeter: %s; metering goes on without a price", why)
+        log.error("costmeter: %s; metering continues without a price", why)
         return Settings()
 
 
@@ -191,7 +191,7 @@ def _read_or_none(read: Callable[[], Answer | None]) -> Answer | None:
     try:
         return read()
     except BadInputError as why:
-        log.error("costmeter: %s; metering goes on without it", why)
+        log.error("costmeter: %s; metering continues without it", why)
         return None
 
 
@@ -204,7 +204,7 @@ def _card(settings: Settings, gpus: GpuSource, checked: Fit | None) -> GpuSpec |
     named = [(gpu.name, gpu.memory_total_bytes) for gpu in gpus.latest().gpus]
     if gpus.latest().read_monotonic_seconds is None:
         log.warning(
-            "costmeter: the NVIDIA driver has not answered for %g s; metering starts without its readings",
+            "costmeter: the NVIDIA driver has not answered for %g s; metering starts without GPU readings",
             LONGEST_WAIT_FOR_DRIVER_SECONDS,
         )
         if checked is not None and checked.gpu.source == "nvml":
@@ -218,13 +218,13 @@ def _card(settings: Settings, gpus: GpuSource, checked: Fit | None) -> GpuSpec |
 def _tell(price: Price | None, gpus: int) -> None:
     if price is None:
         log.warning(
-            "costmeter: no price is known for this server, so it counts tokens and no dollars; set --gpu-hourly-usd"
+            "costmeter: no price is known for this server, so it counts tokens but no dollars; set --gpu-hourly-usd"
         )
         return
     dated = f" of {price.as_of}" if price.as_of else ""
     rate = sum(price.usd_per_hour_by_component.values())
     log.info(
-        "costmeter: %d GPU%s at $%.4g/h in all (%s, from %s%s); live on /metrics as costmeter_*",
+        "costmeter: %d GPU%s at $%.4g/h in total (%s, from %s%s); live on /metrics as costmeter_*",
         gpus,
         "" if gpus == 1 else "s",
         rate,

@@ -23,7 +23,7 @@ def published_work(vllm_config: Any, api_process_count: int) -> TokenWork | None
         return _token_work(vllm_config)
     except Exception:
         FAULTS.add("start")
-        log.exception("costmeter: vLLM's own estimates of its work are not used")
+        log.exception("costmeter: vLLM's work estimates (--enable-mfu-metrics) are not used")
         return None
 
 

@@ -21,7 +21,7 @@ def phase_split(vllm_config: Any, shape: ServerShape, card: GpuSpec | None) -> P
     """None, with one log line, where the model's shape or the card's rates are not known: then no phase has a price."""
     rates = _rates(card, vllm_config)
     if rates is None:
-        log.warning("costmeter: no rates are known for this card, so prefill and decode are not priced apart")
+        log.warning("costmeter: this GPU's rates are unknown, so prefill and decode have no separate prices")
         return None
     try:
         from vllm_costmeter.plugin.serving.served_model import model_being_served
@@ -30,11 +30,11 @@ def phase_split(vllm_config: Any, shape: ServerShape, card: GpuSpec | None) -> P
         published = published_work(vllm_config, shape.api_process_count)
         return PhaseSplit(model_work(model_being_served(vllm_config), engine_args), rates, published)
     except (NotUnderstoodError, BadInputError) as why:
-        log.warning("costmeter: prefill and decode are not priced apart: %s", why)
+        log.warning("costmeter: prefill and decode have no separate prices: %s", why)
         return None
     except Exception:
         FAULTS.add("start")
-        log.exception("costmeter: prefill and decode are not priced apart")
+        log.exception("costmeter: prefill and decode have no separate prices")
         return None
 
 

@@ -34,9 +34,7 @@ def _gguf_model(served: Any) -> Model:
             return gguf_model(file, str(served.model), served.hf_config.to_dict())
     except BadInputError as why:
         raise NotUnderstoodError(str(why)) from None
-    raise NotUnderstoodError(
-        f"{named}: a GGUF file that is not on this machine, so its weights are not known"
-    )
+    raise NotUnderstoodError(f"{named}: the GGUF file is not on this machine, so its weights are unknown")
 
 
 def path_being_served(config: Any) -> Path | None:

@@ -37,7 +37,7 @@ def hand_over(result: Fit | None) -> None:
 
 def checked() -> Fit | None:
     """What the check said before the start; None where there was nothing to check against, or it cannot be read."""
-    with _costs_only_itself("what the fit check predicted is not shown"):
+    with _costs_only_itself("the fit check's prediction is not published"):
         file = _folder() / CHECKED_FILE
         if file.is_file():
             found: Fit = pickle.loads(file.read_bytes())
@@ -51,10 +51,10 @@ def actual_bytes(workers: int) -> dict[str, int]:
     What nobody told is missing, and everything where one of the `workers` of this machine told nothing: it may have
     been the fullest.
     """
-    with _costs_only_itself("what the workers hold is not shown"):
+    with _costs_only_itself("the workers' memory is not published"):
         reports = [json.loads(path.read_text()) for path in _folder().glob("*.json")]
         if reports and len(reports) < workers:
-            raise ValueError(f"{len(reports)} of {workers} workers told it")
+            raise ValueError(f"only {len(reports)} of {workers} workers reported it")
         found = {}
         for part, choose in (("weights", max), ("kv_cache", min)):
             sizes = [report[part] for report in reports if part in report]

@@ -29,7 +29,9 @@ def wrap_worker() -> None:
         try:
             _report(self.worker, kv_cache_configs[self.global_rank])
         except Exception as why:  # noqa: BLE001 (a fact that nobody could tell is absent)
-            log.warning("costmeter: what this worker holds is not known: %s: %s", type(why).__name__, why)
+            log.warning(
+                "costmeter: this worker's memory could not be measured: %s: %s", type(why).__name__, why
+            )
         return answer
 
     wrapper.initialize_from_config = initialize_and_report

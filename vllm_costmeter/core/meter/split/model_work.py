@@ -48,7 +48,7 @@ def _described(model: Model) -> Weights:
     """The model's parts, whose bytes a checkpoint may know better."""
     weights = model.weights.described if isinstance(model.weights, CheckpointWeights) else model.weights
     if not isinstance(weights, Weights):
-        raise NotUnderstoodError(f"{model.architecture}: the parts of its weights are not known")
+        raise NotUnderstoodError(f"{model.architecture}: the parts of its weights are unknown")
     return weights
 
 

@@ -94,7 +94,7 @@ class PackedMxfp4:
     def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
         if shape.inputs % _MX_GROUP:
             raise BadInputError(
-                f"{shape.name}: a share of {shape.inputs} inputs is no multiple of MXFP4's {_MX_GROUP}: vLLM refuses it"
+                f"{shape.name}: a share of {shape.inputs} inputs is not a multiple of MXFP4's {_MX_GROUP}; vLLM refuses"
             )
         rows = sum(shape.outputs)
         return rows * shape.inputs // 2, rows * (shape.inputs // _MX_GROUP)
@@ -134,7 +134,7 @@ class OnlineNvfp4:
 def _need_unpadded(shape: ExpertsShape, flag: str, *, hidden_multiple: int) -> None:
     if shape.hidden % hidden_multiple or shape.intermediate % 128:
         raise NotUnderstoodError(
-            f"--quantization {flag}: how experts of {shape.hidden} x {shape.intermediate} are padded is not known"
+            f"--quantization {flag}: the padding of experts of {shape.hidden} x {shape.intermediate} is not modelled"
         )
 
 

@@ -83,7 +83,7 @@ class Fp8PerBlock:
             return finer, finer
         if shape.intermediate % self.block_outputs and shape.tensor_parallel_size > 1:
             raise BadInputError(
-                f"{shape.name}: an expert's share of {shape.intermediate} is no multiple of the FP8 block of "
+                f"{shape.name}: an expert's share of {shape.intermediate} is not a multiple of the FP8 block of "
                 f"{self.block_outputs}, so vLLM refuses this tensor-parallel size; use expert parallelism"
             )
         return own

@@ -66,7 +66,7 @@ class Grouped:
             return 1
         if inputs % self.group_size:
             raise BadInputError(
-                f"{name}: a rank's share of {inputs} inputs is no multiple of the quantization group of "
+                f"{name}: a rank's share of {inputs} inputs is not a multiple of the quantization group of "
                 f"{self.group_size}: vLLM refuses this tensor-parallel size"
             )
         return inputs // self.group_size

@@ -35,7 +35,7 @@ class OneByteScaled:
         down, across = self.block_outputs or rows, self.block_inputs or inputs
         if rows % down or inputs % across:
             raise BadInputError(
-                f"{shape.name}: a rank's share of {rows} x {inputs} is no multiple of torchao's blocks of "
+                f"{shape.name}: a rank's share of {rows} x {inputs} is not a multiple of torchao's blocks of "
                 f"{down} x {across}, so torchao refuses this tensor-parallel size"
             )
         blocks = rows // down * (inputs // across)

@@ -51,7 +51,7 @@ class MissingOperator:
             return int(arguments[0]) >= self._first
         if self._name.startswith(KERNEL_LANGUAGES):
             return arguments[0] if arguments and callable(arguments[0]) else self
-        raise NotImplementedError(f"the kernel {self._name} is not on this machine")
+        raise NotImplementedError(f"the kernel {self._name} is not available on this machine")
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         return ()  # a class may name it as its base
