@@ -136,7 +136,7 @@ def test_a_recorded_start_is_used_as_without_exact(tmp_path: Path, monkeypatch: 
     assert result.per_gpu.kv_cache_available_bytes == 50 << 30
     (tmp_path / "state" / "vllm-costmeter" / "calibration.json").write_text("{")
     faulty = check_exactly(str(tmp_path), CARD, engine_args, ask=refusing)
-    assert [note for note in faulty.notes if "is not one of ours" in note]
+    assert [note for note in faulty.notes if "is not valid and is ignored" in note]
 
 
 def test_the_tables_answer_where_vllm_cannot_be_asked(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def parse_api_price(row: Mapping[str, Any], where: str, *, user: bool = False) -
     provider, model = (_read(row, key, where, values.text) for key in ("provider", "model"))
     usd = {key: _usd(row, key, where) for key in ("input", "output", "cached")}
     if usd["input"] is None or usd["output"] is None:
-        raise BadInputError(f"{where}: input and output are asked for, in USD per million tokens")
+        raise BadInputError(f"{where}: input and output are required, in USD per million tokens")
     return ApiPriceRow(
         model=model,
         provider=provider,

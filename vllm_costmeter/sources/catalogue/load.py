@@ -120,7 +120,7 @@ class Catalogue:
         if found:
             names = ", ".join(card.name for card in found[:MOST_LISTED])
             more = f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
-            raise BadInputError(f"{text!r} may be {names}{more}: give one of them")
+            raise BadInputError(f"{text!r} is ambiguous: {names}{more}; give one of them")
         raise BadInputError(f"unknown GPU {text!r}{self._near(text)}. `costmeter gpus` lists all")
 
     def _near(self, text: str) -> str:

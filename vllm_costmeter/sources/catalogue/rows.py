@@ -86,7 +86,7 @@ def _provenance(fact: Mapping[str, Any], where: str, parse: Callable[[Any], Any]
 def parse_card(row: Mapping[str, Any], file: str, *, user: bool = False) -> dict[str, Any]:
     """The fields of Card that this row gives. A user's fact may be a bare value: its source is then the file."""
     name = _read(row, "name", f"{file}: [[card]]", values.text)
-    where = f"{file}: card {name!r}"
+    where = f"{file}: GPU {name!r}"
     reject_unknown(row, CARD_KEYS, where)
     fields: dict[str, Any] = {"name": name}
     if "vendor" in row:

@@ -50,7 +50,9 @@ def write_block(file: Path, name: str, tables: str) -> None:
     try:
         tomllib.loads(after)
     except tomllib.TOMLDecodeError as fault:
-        raise BadInputError(f"catalogue file {file}: not written: it would not be TOML: {fault}") from None
+        raise BadInputError(
+            f"catalogue file {file}: not written, because the result would not be valid TOML: {fault}"
+        ) from None
     try:
         _replace(file, after)
     except OSError as fault:

@@ -106,7 +106,7 @@ def architecture_of(gguf: GgufFile, name: str) -> str:
     """The file's own name of its architecture. BadInputError where it states none."""
     architecture = gguf.metadata.get("general.architecture")
     if not isinstance(architecture, str):
-        raise BadInputError(f"{name}: general.architecture is missing: it names the model's class")
+        raise BadInputError(f"{name}: general.architecture is missing, which names the model's class")
     return architecture[:40]
 
 
@@ -130,7 +130,7 @@ def config_of(gguf: GgufFile, name: str) -> dict[str, Any]:
             config[stated] = _same_in_every_layer(own[key], f"{name}: {architecture}.{key}")
     missing = [key for key in _REQUIRED if _KEYS[key] not in config]
     if missing:
-        raise BadInputError(f"{name}: {architecture}.{missing[0]} is missing: its model needs it")
+        raise BadInputError(f"{name}: {architecture}.{missing[0]} is missing, which this model needs")
     config |= _windows(own.get(_WINDOWS))
     return _as_class(family, config, own)
 
@@ -215,5 +215,5 @@ def _same_in_every_layer(value: Any, where: str) -> Any:
     if not isinstance(value, tuple):
         return value
     if len(set(value)) != 1:
-        raise NotUnderstoodError(f"{where}: differs from layer to layer, which is not known")
+        raise NotUnderstoodError(f"{where}: differs from layer to layer, which is not modelled")
     return value[0]

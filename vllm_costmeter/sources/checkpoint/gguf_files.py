@@ -37,7 +37,7 @@ def only_model(folder: Path) -> Path | None:
     models = _models(folder)
     if len(models) > 1:
         shown = ", ".join(file.name for file in models[:3])
-        raise BadInputError(f"{folder}: holds {len(models)} GGUF models ({shown}): name the file")
+        raise BadInputError(f"{folder}: contains {len(models)} GGUF models ({shown}): give the file")
     return models[0] if models else None
 
 
@@ -49,7 +49,7 @@ def model_of_type(folder: Path, quantization: str) -> Path:
             if file.match(pattern):
                 return file
     there = ", ".join(file.name for file in models[:3]) or "no GGUF file"
-    raise BadInputError(f"{folder}: no GGUF file is of {quantization[:40]!r}; there is {there}")
+    raise BadInputError(f"{folder}: no GGUF file with {quantization[:40]!r}; there is {there}")
 
 
 def projector_beside(file: Path, gguf: GgufFile) -> Path | None:

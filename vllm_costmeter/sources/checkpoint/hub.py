@@ -78,7 +78,7 @@ def model_from_hub(repository: str, revision: str | None, client: Client, cache:
         seen = _seen_before(repository, revision, client, cache)
         if seen is None:
             raise
-        return replace(seen, notes=(*seen.notes, "the Hub cannot be reached: as it was when last read"))
+        return replace(seen, notes=(*seen.notes, "the Hub cannot be reached: using the last version read"))
     cache.save(repository, revision, listing.commit, found)
     return _as_model(repository, found)
 
@@ -157,7 +157,7 @@ def _fetched(repository: str, listing: Listing, client: Client) -> HubModel:
     missing = sorted(set(sizes) - set(weights)) or missing_shards(sizes)
     if missing or len(sizes) > MOST_FILES:
         fault = f"{missing[0]} is missing" if missing else f"{len(sizes)} weight files"
-        raise BadInputError(f"{repository}: {fault}: the repository is not whole")
+        raise BadInputError(f"{repository}: {fault}: the repository is incomplete")
     is_embedder = SENTENCE_TRANSFORMERS in listing.files
     return HubModel(config, beside, _contents(repository, listing.commit, sizes, client), is_embedder)
 
@@ -180,7 +180,9 @@ def _header(repository: str, commit: str, file: str, expected: int, client: Clie
     data = client.read(repository, commit, file, 0, LENGTH_BYTES + expected)
     end = LENGTH_BYTES + header_length(data, name)
     if end > LENGTH_BYTES + LARGEST_HEADER_BYTES:
-        raise BadInputError(f"{name}: a header of {end} bytes, more than {LARGEST_HEADER_BYTES}, is not read")
+        raise BadInputError(
+            f"{name}: a header of {end} bytes is larger than the limit of {LARGEST_HEADER_BYTES}"
+        )
     if end > len(data):
         data += client.read(repository, commit, file, len(data), end)
     if end > len(data):
@@ -191,10 +193,10 @@ def _header(repository: str, commit: str, file: str, expected: int, client: Clie
 def _without_config(repository: str, listing: Listing) -> Exception:
     if any(file.endswith(".gguf") for file in listing.files):
         return NotUnderstoodError(
-            f"{repository}: holds GGUF files: download the one you serve and check that file"
+            f"{repository}: contains GGUF files: download the one you serve and check that file"
         )
     if "params.json" in listing.files:
         return NotUnderstoodError(
-            f"{repository}: holds Mistral's params.json but no config.json, which is not known"
+            f"{repository}: contains Mistral's params.json but no config.json, which is not supported"
         )
-    return BadInputError(f"{repository}: holds no config.json, so it is no model that vLLM serves")
+    return BadInputError(f"{repository}: contains no config.json, so vLLM cannot serve it")

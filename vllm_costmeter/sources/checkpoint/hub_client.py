@@ -121,11 +121,11 @@ class HubClient:
             ) from None
         except errors.RepositoryNotFoundError:
             raise BadInputError(
-                f"{repository}: no such folder here, and no such model on {self.endpoint} that this token may read: "
+                f"{repository}: no such local folder, and no such model on {self.endpoint} that this token may read: "
                 "check its name, or set HF_TOKEN if it is private"
             ) from None
         except errors.HFValidationError:
-            raise BadInputError(f"{repository}: is neither a path here nor an id of the Hub") from None
+            raise BadInputError(f"{repository}: is neither a local path nor a Hub id") from None
         except errors.OfflineModeIsEnabled:
             raise HubUnreachableError(_unreachable(repository, self.endpoint, "offline mode")) from None
         except errors.HfHubHTTPError as error:
@@ -152,8 +152,8 @@ def cached_file(repository: str, file: str, revision: str | None) -> Path | None
 
 def _unreachable(repository: str, endpoint: str, why: str) -> str:
     return (
-        f"{repository}: no such folder here, and the Hub at {endpoint} cannot be reached ({why}): "
-        "check a local copy, as in `costmeter check ./config.json`"
+        f"{repository}: no such local folder, and the Hub at {endpoint} cannot be reached ({why}): "
+        "check a local copy, such as `costmeter check ./config.json`"
     )
 
 

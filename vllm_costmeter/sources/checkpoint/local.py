@@ -50,14 +50,14 @@ def checkpoint_in(folder: Path) -> CheckpointContents | None:
     left_out = sorted(set(promised) & set(files))
     if left_out:
         raise BadInputError(
-            f"{index}: names no tensor of {left_out[0]}, which lies beside it: vLLM would leave it out"
+            f"{index}: names no tensor of {left_out[0]} in the same folder: vLLM would not load it"
         )
     missing = sorted(set(listed) - set(files)) or promised
     if missing:
         raise missing_files(str(folder), missing)
     contents = merged(read_file(folder / name) for name in listed)
     if not contents.num_tensors:
-        raise BadInputError(f"{folder}: its safetensors files hold no tensors: an incomplete download?")
+        raise BadInputError(f"{folder}: its safetensors files contain no tensors: an incomplete download?")
     return contents
 
 

@@ -109,7 +109,7 @@ def with_checkpoint(model: Model, contents: CheckpointContents) -> Model:
         weights_source="safetensors",
         weights_error=min(abs(described - loaded) / max(loaded, 1), 1.0),
         notes=(
-            f"the checkpoint's files hold {loaded / GIB:.2f} GiB of weights, its config.json describes "
-            f"{described / GIB:.2f} GiB: one of them is of another model, or some tensors are left out",
+            f"the checkpoint's files contain {loaded / GIB:.2f} GiB of weights, its config.json describes "
+            f"{described / GIB:.2f} GiB: one of them is from another model, or some tensors are missing",
         ),
     )

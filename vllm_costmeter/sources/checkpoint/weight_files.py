@@ -50,12 +50,12 @@ def indexed_header_bytes(index: Mapping[str, Any], where: str) -> dict[str, int]
     """File -> the most bytes that its header takes. BadInputError for an index that names no files."""
     weight_map = index.get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
-        raise BadInputError(f"{where}: weight_map is missing: it names the file of every tensor")
+        raise BadInputError(f"{where}: weight_map is missing, which maps every tensor to its file")
     sizes: dict[str, int] = {}
     for tensor, file in weight_map.items():
         if not isinstance(file, str) or "/" in file or "\\" in file or not file.endswith(".safetensors"):
             raise BadInputError(
-                f"{where}: weight_map of {tensor[:80]!r} must name a safetensors file beside it"
+                f"{where}: weight_map of {tensor[:80]!r} must name a safetensors file in the same folder"
             )
         sizes[file] = sizes.get(file, ENTRY_BYTES) + len(tensor.encode(errors="replace")) + ENTRY_BYTES
     if len(sizes) > MOST_FILES:

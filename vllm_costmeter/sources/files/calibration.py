@@ -70,7 +70,7 @@ def remember(
             content = json.dumps({"schema": SCHEMA, "boots": kept}, indent=1)
             replace_in(folder, file.name, content.encode())
     except OSError as error:
-        return f"calibration is not kept in {file}: {error.strerror or error}"
+        return f"calibration could not be saved in {file}: {error.strerror or error}"
     return None
 
 
@@ -105,12 +105,12 @@ def _read(file: Path) -> tuple[list[ServerStart], str | None]:
     except FileNotFoundError:
         return [], None
     except OSError as error:
-        return [], f"calibration file {file} is not used: {error.strerror or error}"
+        return [], f"calibration file {file} is ignored: {error.strerror or error}"
     boots = _parsed(data)
     if boots is None:
         return (
             [],
-            f"calibration file {file} is not one of ours and is not used; the next server start replaces it",
+            f"calibration file {file} is not valid and is ignored; the next server start replaces it",
         )
     return boots, None
 

@@ -48,10 +48,10 @@ def _read(path: Path) -> bytes:
 
 def _reason(fault: Exception) -> str:
     if isinstance(fault, urllib.error.HTTPError):
-        return f"answers {fault.code} {fault.reason}"
+        return f"responded with {fault.code} {fault.reason}"
     if isinstance(fault, urllib.error.URLError):
         reason = fault.reason
         return f"cannot be reached: {getattr(reason, 'strerror', None) or reason}"
     if isinstance(fault, TimeoutError):
-        return f"does not answer within {TIMEOUT_SECONDS:g} s"
+        return f"did not respond within {TIMEOUT_SECONDS:g} s"
     return getattr(fault, "strerror", None) or str(fault) or type(fault).__name__

@@ -15,4 +15,4 @@ def grafana_files(folders: tuple[Path, ...] = (INSTALLED, CHECKOUT)) -> dict[str
         if folder.is_dir():
             files = sorted(path for path in folder.rglob("*") if path.is_file())
             return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in files}
-    raise FileNotFoundError(f"this installation lacks its grafana folder: {folders[0]}")
+    raise FileNotFoundError(f"the grafana folder is missing from this installation: {folders[0]}")

@@ -26,7 +26,7 @@ def opened_folder(path: Path) -> Iterator[int]:
         if found.st_uid not in (os.geteuid(), 0):
             raise _refused(f"{path} belongs to another user (id {found.st_uid})")
         if found.st_mode & stat.S_IWOTH:
-            raise _refused(f"anybody may write in {path}")
+            raise _refused(f"anybody may write to {path}")
         yield folder
     finally:
         os.close(folder)
@@ -94,7 +94,7 @@ def _lock(lock: int, deadline: float) -> None:
 
 def _must_be_regular(descriptor: int, name: str) -> None:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise _refused(f"{name} is no regular file")
+        raise _refused(f"{name} is not a regular file")
 
 
 def _refused(why: str) -> OSError:

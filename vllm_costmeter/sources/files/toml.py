@@ -16,7 +16,7 @@ def read_toml(file: Path, name: str) -> dict[str, Any]:
     regular file (a pipe would be waited for), larger than 1 MiB, or no TOML."""
     try:
         if not file.is_file():
-            fault = "is no regular file" if file.exists() else "does not exist"
+            fault = "is not a regular file" if file.exists() else "does not exist"
             raise BadInputError(f"{name} {file} {fault}")
         with file.open("rb") as stream:
             data = stream.read(LARGEST_BYTES + 1)

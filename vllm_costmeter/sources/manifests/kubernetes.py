@@ -150,7 +150,7 @@ def _kserve_words(model: Node) -> tuple[Word, ...] | None:
         elif name.endswith(("model_revision", "model-revision")):
             words += [Word("--revision", own.line), own]
     if named is None:
-        raise model.place.fault("storageUri or --model_id is missing: it names the model")
+        raise model.place.fault("storageUri or --model_id is missing, which names the model")
     return (named, *words)
 
 

@@ -69,5 +69,5 @@ def _reject_templates(data: bytes, name: str) -> None:
     for number, line in enumerate(data.splitlines(), 1):
         if _HELM.search(line) and not line.lstrip().startswith(b"#"):
             raise Place(name, number).fault(
-                "a Helm template: render it first, as in `helm template ... | costmeter check --file -`"
+                "a Helm template: render it first, for example `helm template ... | costmeter check --file -`"
             )

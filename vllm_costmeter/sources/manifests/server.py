@@ -76,7 +76,7 @@ def reject_placeholders(server: DeclaredServer) -> None:
     if found is not None:
         word, what = found
         raise Place(server.place.file, word.line).fault(
-            f"{server.name}: {what}: render the file or put its value there"
+            f"{server.name}: {what}: render the file or fill in the value"
         )
 
 

@@ -66,7 +66,7 @@ def documents(data: bytes, file: str) -> list[Node]:
     except ImportError:
         raise BadInputError(INSTALL_HINT) from None
     if len(data) > LARGEST_BYTES:
-        raise BadInputError(f"{file}: larger than {LARGEST_BYTES >> 20} MiB, so it is no deployment file")
+        raise BadInputError(f"{file}: larger than {LARGEST_BYTES >> 20} MiB, so it is not a deployment file")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -77,10 +77,10 @@ def documents(data: bytes, file: str) -> list[Node]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(str(error.problem or error.context or "a fault").split())
-        raise Place(file, mark.line + 1 if mark else 1).fault(f"is no valid YAML: {what[:120]}") from None
+        raise Place(file, mark.line + 1 if mark else 1).fault(f"is not valid YAML: {what[:120]}") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         what = " ".join(str(error).split())[:120]
-        raise Place(file, 1).fault(f"is no valid YAML: {what}") from None
+        raise Place(file, 1).fault(f"is not valid YAML: {what}") from None
     tree = _Tree(file)
     nodes = [tree.node(each, 0) for each in composed if each is not None]
     return [node for node in nodes if node is not None]
@@ -98,7 +98,7 @@ class _Tree:
         self._count += 1
         if self._count > MOST_NODES or depth > DEEPEST:
             raise place.fault(
-                f"more than {MOST_NODES} values or {DEEPEST} levels, so it is no deployment file"
+                f"more than {MOST_NODES} values or {DEEPEST} levels, so it is not a deployment file"
             )
         if raw.id == "scalar":
             if raw.tag.endswith(":null") and not raw.style:
@@ -112,7 +112,7 @@ class _Tree:
         table: dict[str, Node] = {}
         for key, value in raw.value:
             if key.id != "scalar":
-                raise place.fault("a mapping's keys must be plain: is this a template that was not rendered?")
+                raise place.fault("a mapping's keys must be plain values: is this an unrendered template?")
             found = self.node(value, depth + 1)
             if found is not None:
                 table[key.value] = found

@@ -31,7 +31,7 @@ def split_config_flag(words: Sequence[str]) -> tuple[list[str], str | None]:
     if len(files) > 1:
         raise BadInputError("--config is given more than once: vLLM reads one file")
     if files and not files[0]:
-        raise BadInputError("--config names no file")
+        raise BadInputError("--config needs a file")
     return rest, files[0] if files else None
 
 

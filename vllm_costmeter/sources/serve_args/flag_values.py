@@ -42,7 +42,7 @@ def length(text: str) -> int:
 def share(text: str) -> float:
     value = _number(text)
     if not 0 < value <= 1:
-        raise ArgumentTypeError(f"must be above 0 and at most 1 (0.9 is 90 % of the card), got {text}")
+        raise ArgumentTypeError(f"must be above 0 and at most 1 (0.9 is 90 % of the GPU), got {text}")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Flags of `vllm serve` -> a plan. Same names, short forms and meanings, underscores and dotted JSON included."""
+"""Flags of `vllm serve` -> EngineArgs. Same names, short forms and meanings, underscores and dotted JSON included."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from vllm_costmeter.sources.serve_args.flag_values import gibibytes, json_object
 
 @dataclass(frozen=True, slots=True)
 class ServeFlag:
-    """One flag that changes GPU memory."""
+    """One flag that affects GPU memory."""
 
     name: str
     read: Callable[[str], Any] | None
@@ -41,44 +41,44 @@ class ServeFlag:
 
 MEMORY_FLAGS: tuple[ServeFlag, ...] = (
     ServeFlag("max-model-len", length, "longest context; 32k, 32K or auto as in vLLM"),
-    ServeFlag("gpu-memory-utilization", share, "share of the card that vLLM may use"),
-    ServeFlag("tensor-parallel-size", whole, "GPUs that share every layer", "-tp"),
-    ServeFlag("pipeline-parallel-size", whole, "groups of GPUs that share the stack of layers", "-pp"),
-    ServeFlag("data-parallel-size", whole, "copies of the engine", "-dp"),
-    ServeFlag("decode-context-parallel-size", whole, "GPUs that share each sequence's KV cache", "-dcp"),
-    ServeFlag("enable-expert-parallel", None, "whole experts per GPU", "-ep"),
-    ServeFlag("max-num-seqs", whole, "sequences that run at once"),
-    ServeFlag("max-num-batched-tokens", whole, "tokens of one step"),
+    ServeFlag("gpu-memory-utilization", share, "fraction of GPU memory that vLLM may use"),
+    ServeFlag("tensor-parallel-size", whole, "GPUs that split every layer", "-tp"),
+    ServeFlag("pipeline-parallel-size", whole, "pipeline stages that split the layers", "-pp"),
+    ServeFlag("data-parallel-size", whole, "replicas of the engine", "-dp"),
+    ServeFlag("decode-context-parallel-size", whole, "GPUs that split each sequence's KV cache", "-dcp"),
+    ServeFlag("enable-expert-parallel", None, "place whole experts on GPUs instead of splitting each", "-ep"),
+    ServeFlag("max-num-seqs", whole, "maximum number of concurrent sequences"),
+    ServeFlag("max-num-batched-tokens", whole, "maximum number of tokens per step"),
     ServeFlag("dtype", str, "auto, bfloat16, float16 or float32"),
-    ServeFlag("quantization", str, "method, as vLLM names it", "-q"),
+    ServeFlag("quantization", str, "quantization method, as in vLLM", "-q"),
     ServeFlag("kv-cache-dtype", str, "auto, fp8, fp8_e4m3, ..."),
-    ServeFlag("kv-cache-memory-bytes", whole, "reserve exactly this pool"),
-    ServeFlag("block-size", whole, "tokens per KV block"),
+    ServeFlag("kv-cache-memory-bytes", whole, "KV cache size in bytes; overrides --gpu-memory-utilization"),
+    ServeFlag("block-size", whole, "tokens per KV cache block"),
     ServeFlag("enforce-eager", None, "no CUDA graphs"),
     ServeFlag("cudagraph-capture-sizes", whole, "batch sizes to capture", several=True),
-    ServeFlag("max-cudagraph-capture-size", whole, "largest batch to capture"),
+    ServeFlag("max-cudagraph-capture-size", whole, "largest batch size to capture"),
     ServeFlag("cpu-offload-gb", gibibytes, "GiB of weights kept in host memory"),
-    ServeFlag("enable-lora", None, "slots for LoRA adapters"),
-    ServeFlag("max-loras", whole, "adapters in one batch"),
-    ServeFlag("max-lora-rank", whole, "largest adapter rank"),
-    ServeFlag("enable-prefix-caching", None, "share KV blocks between sequences"),
-    ServeFlag("disable-hybrid-kv-cache-manager", None, "one pool for all kinds of layers"),
-    ServeFlag("limit-mm-per-prompt", json_object, "JSON: images, videos, audios per prompt"),
-    ServeFlag("language-model-only", None, "without vision or audio towers"),
+    ServeFlag("enable-lora", None, "reserve memory for LoRA adapters"),
+    ServeFlag("max-loras", whole, "maximum number of adapters in one batch"),
+    ServeFlag("max-lora-rank", whole, "maximum adapter rank"),
+    ServeFlag("enable-prefix-caching", None, "share KV cache blocks between requests"),
+    ServeFlag("disable-hybrid-kv-cache-manager", None, "size sliding-window layers as full attention"),
+    ServeFlag("limit-mm-per-prompt", json_object, "JSON: images, videos and audio clips per prompt"),
+    ServeFlag("language-model-only", None, "omit vision and audio encoders"),
     ServeFlag("mamba-cache-dtype", str, "dtype of convolution states"),
     ServeFlag("mamba-ssm-cache-dtype", str, "dtype of recurrent states"),
-    ServeFlag("speculative-config", json_object, "JSON: draft model and tokens", "-sc"),
+    ServeFlag("speculative-config", json_object, "JSON: draft model and number of tokens", "-sc"),
 )
 
 KEPT_FLAGS = frozenset({"revision", "hf-token", "device-ids"})
-"""Flags that change no memory and are read: the checkpoint that is meant, what opens it, this machine's GPUs."""
+"""Flags that do not affect memory but are read: the checkpoint's revision, the Hub token, this machine's GPUs."""
 
 _LAYOUT = frozenset(ParallelConfig.__dataclass_fields__)
 
 
 def add_serve_flags(parser: argparse.ArgumentParser) -> None:
-    """Declare every flag of `vllm serve`: those that change memory with help, the rest silently."""
-    group = parser.add_argument_group("flags of vllm serve that change memory (same names, same meaning)")
+    """Declare every flag of `vllm serve`: those that affect memory with help, the others hidden."""
+    group = parser.add_argument_group("vllm serve flags that affect memory (same names and meaning)")
     for flag in MEMORY_FLAGS:
         names = [f"--{flag.name}", *([flag.short] if flag.short else [])]
         if flag.name == "gpu-memory-utilization":

@@ -53,14 +53,12 @@ def parse_page(text: str, place: str) -> Page:
         sample = _sample(line)
         if sample is None:
             raise BadInputError(
-                f"{place} answers with something that is no metrics page ({line[:40]!r}); "
+                f"{place} is not a metrics page ({line[:40]!r}); "
                 "a vLLM server's is at http://HOST:8000/metrics"
             )
         samples.append(sample)
     if not samples:
-        raise BadInputError(
-            f"{place} answers with an empty page; a vLLM server's is at http://HOST:8000/metrics"
-        )
+        raise BadInputError(f"{place} is an empty page; a vLLM server's is at http://HOST:8000/metrics")
     return Page(samples)
 
 

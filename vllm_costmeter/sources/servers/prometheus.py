@@ -36,7 +36,7 @@ def served_over(url: str, period: str, model_name: str | None = None) -> Served:
     counts = {labels.get("kind", ""): round(value) for labels, value in by_kind}
     if not any(counts.values()):
         of = "" if model_name is None else f" of {model_name}"
-        raise BadInputError(f"{url} knows of no token{of} in the last {period} (costmeter_tokens_total)")
+        raise BadInputError(f"{url} has no tokens{of} in the last {period} (costmeter_tokens_total)")
     usd = query(url, f"sum(increase(costmeter_cost_usd_total{where}[{period}]))")
     return Served(ServedTokens(*(counts.get(kind, 0) for kind in KINDS)), usd[0][1] if usd else None)
 
@@ -44,12 +44,12 @@ def served_over(url: str, period: str, model_name: str | None = None) -> Served:
 def query(url: str, expression: str) -> list[tuple[dict[str, str], float]]:
     """(labels, value) of an instant vector, without what is no number. BadInputError for any other answer."""
     if not is_url(url):
-        raise BadInputError(f"a Prometheus has an address such as http://localhost:9090, got {url!r}")
+        raise BadInputError(f"Prometheus needs an address such as http://localhost:9090, got {url!r}")
     address = f"{url.rstrip('/')}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
     text = fetch_text(address, "application/json", called=url)
     try:
         answer = json.loads(text)
         found = [(dict(row["metric"]), float(row["value"][1])) for row in answer["data"]["result"]]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-        raise BadInputError(f"{url} does not answer like a Prometheus: {text[:40]!r}") from None
+        raise BadInputError(f"{url} does not respond like Prometheus: {text[:40]!r}") from None
     return [(labels, value) for labels, value in found if math.isfinite(value)]

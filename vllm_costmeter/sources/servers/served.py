@@ -33,7 +33,7 @@ def read_page(url: str) -> Page:
     page = parse_page(fetch_text(url, "text/plain"), url)
     if served_tokens(page) is None:
         raise BadInputError(
-            f"{url} shows no tokens of a vLLM server: no costmeter_tokens_total, no vllm: counters"
+            f"{url} has no tokens of a vLLM server: no costmeter_tokens_total and no vllm: counters"
         )
     return page
 
@@ -64,7 +64,7 @@ def serving_rate(
         rate, source = (after - before) / (ended - began), f"{url}, {ended - began:.1f} s of its counters"
     if rate <= 0:
         raise BadInputError(
-            f"{url}: the server made no token, so there is no price per token: measure under load"
+            f"{url}: the server generated no tokens, so there is no price per token: measure under load"
         )
     return ServingRate(rate, source, page.total("costmeter_price_usd_per_hour"))
 
