@@ -13,9 +13,9 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: python ## check two models right away, install a real vLLM, serve a tiny model, watch its cost live
-	@$(PYTHON) scripts/demo/checks.py
-	@$(PYTHON) scripts/install
-	@$(VENV)/python scripts/demo
+	@$(PYTHON) -m scripts.demo.checks
+	@$(PYTHON) -m scripts.install
+	@$(VENV)/python -m scripts.demo
 
 test: setup-tests lint ## everything: lint, types, fast tests, end-to-end tests on a real vLLM and Prometheus, and a summary
 	@$(VENV)/python -m pytest --heavy --durations=10 --durations-min=1
@@ -29,28 +29,28 @@ lint: setup ## ruff and mypy
 	@$(VENV)/mypy
 
 bench: setup ## measure the meter's overhead on the server; writes docs/benchmarks.md
-	@$(VENV)/python scripts/bench
+	@$(VENV)/python -m scripts.bench
 
 phases: setup ## compare the prefill/decode split with pure loads on a real server; writes docs/phases.md
-	@$(VENV)/python scripts/phases
+	@$(VENV)/python -m scripts.phases
 
 accuracy: setup ## compare the fit check with server logs and vLLM's code (minutes); writes docs/accuracy.md, conformance.md
-	@$(VENV)/python scripts/accuracy.py
-	@$(VENV)/python scripts/conformance.py
+	@$(VENV)/python -m scripts.accuracy.page
+	@$(VENV)/python -m scripts.answers.conformance
 
 docs: setup ## regenerate the pages made from the code: metrics, settings, coverage
-	@$(VENV)/python scripts/docs.py
-	@$(VENV)/python scripts/coverage_page.py
+	@$(VENV)/python -m scripts.pages.metrics_and_settings
+	@$(VENV)/python -m scripts.pages.coverage
 
 clean: ## remove .venv and everything else that was generated here
 	rm -rf .venv build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: python
-	@$(PYTHON) scripts/install
+	@$(PYTHON) -m scripts.install
 
 setup-tests: python
-	@$(PYTHON) scripts/install --with-tests
+	@$(PYTHON) -m scripts.install --with-tests
 
 python:
 	@test -n "$(PYTHON)" || { echo "vllm-costmeter needs Python 3.11 or newer; none of these was found: $(CANDIDATES)." \

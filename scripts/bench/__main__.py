@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from bench import report, throughput
-from tiny_model import make_tiny_model
+from scripts.bench import report, throughput
+from scripts.bench.machine import require_quiet
+from scripts.servers.tiny_model import make_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / ".demo" / "bench"
@@ -24,11 +22,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     model = make_tiny_model(ROOT / ".demo" / "tiny-llama")
     WORK.mkdir(parents=True, exist_ok=True)
-    busy = os.getloadavg()[0]
-    if busy > (os.cpu_count() or 1) / 2:
-        raise SystemExit(
-            f"other work runs here (load average {busy:.1f}): what is measured now would be that, not the meter"
-        )
+    require_quiet()
     measured = {}
     for name in ("check_cost", "record_cost", "start_cost", "sampler_cost", "week_memory"):
         measured[name] = in_a_process_of_its_own(name, model)
@@ -44,8 +38,8 @@ def main() -> None:
 
 def in_a_process_of_its_own(name: str, model: Path) -> dict[str, Any]:
     """The JSON on the last line that `bench/NAME.py` prints."""
-    script = Path(__file__).parent / f"{name}.py"
-    done = subprocess.run([sys.executable, script, model], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", f"scripts.bench.{name}", model]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{name} failed:\n{done.stderr[-4000:]}")
     measured: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])

@@ -13,9 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from bench.server_config import engine_args
+from scripts.bench.server_config import engine_args
 
 RUNNING = 256
 FINISHED = 8

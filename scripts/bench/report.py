@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from machine import this_machine
+from scripts.bench.machine import this_machine
 
 PAGE = """\
 # Overhead of the meter, and speed of the fit check

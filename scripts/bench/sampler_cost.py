@@ -13,10 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from bench.record_cost import busy_step
-from bench.server_config import engine_args
+from scripts.bench.record_cost import busy_step
+from scripts.bench.server_config import engine_args
 
 SECONDS = 40.0
 SETTLED_SECONDS = 5.0

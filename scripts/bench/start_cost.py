@@ -11,9 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from bench.server_config import engine_args
+from scripts.bench.server_config import engine_args
 
 
 def main(model: Path) -> None:

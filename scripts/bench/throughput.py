@@ -17,10 +17,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.paired import differences, summary
-from bench.processes import cpu_seconds, paused, pin
-from progress import Ticker
-from vllm_server import Server, environment, serving
+from scripts.bench.paired import differences, summary
+from scripts.bench.processes import cpu_seconds, paused, pin
+from scripts.install.progress import Ticker
+from scripts.servers.vllm_server import Server, environment, serving
 
 PAIRS = 42
 STARTS = 2  # a process has a speed of its own (where its memory lies): half of the pairs run on fresh servers

@@ -9,13 +9,9 @@ from __future__ import annotations
 import gc
 import json
 import os
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from bench.record_cost import busy_step
-
+from scripts.bench.record_cost import busy_step
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import CardRates, Meter, ModelWork, PhaseSplit
 from vllm_costmeter.core.pricing.price import rental_price
@@ -24,7 +20,7 @@ from vllm_costmeter.outputs.metrics.collector import LatestCollector
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 from vllm_costmeter.outputs.metrics.exposition import ServerFacts
 from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry
-from vllm_costmeter.sources.vllm.step_stats import StepCounters
+from vllm_costmeter.sources.vllm.step_stats import StepRecorder
 
 GPUS = 8
 DAY_SECONDS = 86_400
@@ -37,7 +33,7 @@ class SimulatedServer:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.counters = StepCounters(0, now=0.0, capacity_tokens=500_000)
+        self.counters = StepRecorder(0, now=0.0, capacity_tokens=500_000)
         self.registry = CollectorRegistry()
         own = OwnCounts(
             model_name="simulated",

@@ -13,14 +13,13 @@ import time
 from pathlib import Path
 from types import FrameType
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from demo.traffic import drive_and_watch, result_of
-from progress import Ticker
 from rich.console import Console
-from scrape import scrape
-from tiny_model import make_tiny_model
-from vllm_server import ServerFailedError, serving
+
+from scripts.demo.traffic import drive_and_watch, result_of
+from scripts.install.progress import Ticker
+from scripts.servers.scrape import scrape
+from scripts.servers.tiny_model import make_tiny_model
+from scripts.servers.vllm_server import ServerFailedError, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / ".demo"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scrape import Scrape
+from scripts.servers.scrape import Scrape
 
 PER = ("all", "generated", "prefill", "decode")
 KINDS = ("prompt_computed", "prompt_cached", "generated")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from demo.reading import PER, Reading
 from rich.table import Table
 
-GIB = 2**30
+from scripts.demo.reading import PER, Reading
+from vllm_costmeter.core.memory.byte_range import GIB
+
 NAME_OF_KIND = {"prompt_computed": "prompt", "prompt_cached": "prompt from cache", "generated": "generated"}
 MEANING_OF_PER = {
     "all": "the bill / all tokens",

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from demo.reading import read
-from demo.table import line, table
 from rich.console import Console
 from rich.live import Live
-from scrape import scrape
-from vllm_server import VLLM, ServerFailedError, end_of, environment, running
+
+from scripts.demo.reading import read
+from scripts.demo.table import line, table
+from scripts.servers.scrape import scrape
+from scripts.servers.vllm_server import VLLM, ServerFailedError, end_of, environment, running
 
 REQUESTS_PER_SECOND = 2
 SECONDS_OF_TRAFFIC = 60

@@ -1,4 +1,4 @@
-"""Make `.venv` with this package and a real vLLM: `python3 scripts/install [--with-tests]`. Standard library only.
+"""Make `.venv` with this package and a real vLLM: `python3 -m scripts.install [--with-tests]`. Standard library only.
 
 Running it again takes under a second; an interrupted run resumes where it stopped; two runs at once wait for each
 other. The output of pip goes to `build/install/install.log`.
@@ -16,14 +16,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from install import recipe, system_packages
-from install.environment import make_or_repair
-from install.pip_command import keep_downloads, pip_install
-from install.room import require_room
-from install.vllm_build import install_vllm
-from progress import StepFailedError, Ticker, run_step
+from scripts.install import recipe, system_packages
+from scripts.install.environment import make_or_repair
+from scripts.install.pip_command import keep_downloads, pip_install
+from scripts.install.progress import StepFailedError, Ticker, run_step
+from scripts.install.room import require_room
+from scripts.install.vllm_build import install_vllm
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"

@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from progress import run_step
+from scripts.install.progress import run_step
 
 
 def make_or_repair(venv: Path, log: Path) -> None:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from progress import StepFailedError, run_step
+from scripts.install.progress import StepFailedError, run_step
 
 PACKAGE_BY_COMMAND = {"prometheus": "prometheus", "promtool": "prometheus", "gcc": "gcc", "npm": "npm"}
 SERVICE_POLICY = Path("/usr/sbin/policy-rc.d")  # Debian asks it before a package's service is started

@@ -5,9 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from install.environment import describe_cpu_build_as_vllm
-from install.pip_command import pip_install
-from install.recipe import (
+from scripts.install.environment import describe_cpu_build_as_vllm
+from scripts.install.pip_command import pip_install
+from scripts.install.progress import StepFailedError, run_step
+from scripts.install.recipe import (
     BENCH_CLIENT,
     DEFAULT_TORCH_DISK_BYTES,
     TORCH_VERSION,
@@ -15,8 +16,7 @@ from install.recipe import (
     VLLM_VERSION,
     Recipe,
 )
-from install.room import require_room
-from progress import StepFailedError, run_step
+from scripts.install.room import require_room
 
 # Runs inside the new environment: what the CPU build requires, without torch and its companions.
 LIST_REQUIREMENTS = """

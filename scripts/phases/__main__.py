@@ -10,14 +10,12 @@ import signal
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from machine import require_quiet
-from phases import page
-from phases.blocks import Block, Load, run_block
-from phases.pairs import DECODE, PREFILL, Finding, finding, pairs, pure_share
-from tiny_model import make_tiny_model
-from vllm_server import serving
+from scripts.bench.machine import require_quiet
+from scripts.phases import page
+from scripts.phases.blocks import Block, Load, run_block
+from scripts.phases.pairs import DECODE, PREFILL, Finding, finding, pairs, pure_share
+from scripts.servers.tiny_model import make_tiny_model
+from scripts.servers.vllm_server import serving
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / ".demo" / "phases"

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from scrape import Scrape, scrape
+from scripts.servers.scrape import Scrape, scrape
 
 AT_ONCE = 16
 SETTLED_AFTER_SECONDS = 2.5

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from machine import this_machine
-from phases.blocks import AT_ONCE, Block, Load
-from phases.pairs import Finding
+from scripts.bench.machine import this_machine
+from scripts.phases.blocks import AT_ONCE, Block, Load
+from scripts.phases.pairs import Finding
 
 PAGE = """\
 # The prefill/decode split, measured

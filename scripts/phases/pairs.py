@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from phases.blocks import Block
+from scripts.phases.blocks import Block
 
 PREFILL, DECODE = "prefill", "decode"
 

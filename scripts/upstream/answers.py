@@ -1,6 +1,6 @@
 """What the own parsers of vLLM's releases make of command lines, for the tests to hold ours against.
 
-python scripts/upstream/answers.py SOURCE ... [--argparse FILE]
+python -m scripts.upstream.answers SOURCE ... [--argparse FILE]
 
 Takes the arguments of `flags.py`, which must have read the releases first. The lines in `tests/data/vllm_cli/`
 (`by_hand.txt`, `recipes.txt`), every flag in every spelling and mixtures of both are put to each release's parser, and
@@ -20,11 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from upstream.commands import Words, flag_lines, mixed_lines, recipe_lines
-from upstream.release_sources import opened
-
+from scripts.upstream.commands import Words, flag_lines, mixed_lines, recipe_lines
+from scripts.upstream.release_sources import opened
 from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
 
 FOLDER = Path(__file__).resolve().parents[2] / "tests" / "data" / "vllm_cli"

@@ -1,6 +1,6 @@
 """The table of `vllm serve` flags, from each release's own parser.
 
-python scripts/upstream/flags.py SOURCE ... [--argparse FILE]
+python -m scripts.upstream.flags SOURCE ... [--argparse FILE]
 
 SOURCE is a wheel, an sdist or a folder that contains `vllm/`. Its Python code runs with the packages of this
 environment, which need not be those the release asks for. The release is added to
@@ -19,10 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from upstream.release_sources import opened
-
+from scripts.upstream.release_sources import opened
 from vllm_costmeter.sources.vllm_cli.flag_table import FILE, flag_from
 
 Record = dict[str, Any]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from upstream.releases import Key, Span, version
+from scripts.upstream.releases import Key, Span, version
 
 HERE = Path(__file__).resolve().parent
 REASONS = HERE / "refusals.toml"

@@ -1,9 +1,9 @@
 """What stops a start of vLLM, from its Python sources alone.
 
-python scripts/upstream/refusals.py list VERSION/vllm [--format text|csv]   every statement of one release
-python scripts/upstream/refusals.py diff OLD/vllm NEW/vllm                  what came, went, moved, changed
-python scripts/upstream/refusals.py collect FOLDER                          read FOLDER/VERSION/vllm, renew stops.csv
-python scripts/upstream/refusals.py page                                    renew docs/refusals.md from the two files
+python -m scripts.upstream.refusals list VERSION/vllm [--format text|csv]   every statement of one release
+python -m scripts.upstream.refusals diff OLD/vllm NEW/vllm                  what came, went, moved, changed
+python -m scripts.upstream.refusals collect FOLDER                          read FOLDER/VERSION/vllm, renew stops.csv
+python -m scripts.upstream.refusals page                                    renew docs/refusals.md from the two files
 
 FOLDER holds unpacked wheels or source trees; Python files suffice. Why each statement stops is written by hand in
 refusals.toml; the next release is one `diff` to read and one `collect`.
@@ -16,13 +16,11 @@ import csv
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from upstream import ledger
-from upstream.page import page
-from upstream.releases import Changes, collect, compare, releases_in, version
-from upstream.start_path import start_stops
-from upstream.stops import Stop
+from scripts.upstream import ledger
+from scripts.upstream.page import page
+from scripts.upstream.releases import Changes, collect, compare, releases_in, version
+from scripts.upstream.start_path import start_stops
+from scripts.upstream.stops import Stop
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "refusals.md"
 RELEASES = (

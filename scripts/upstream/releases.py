@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from upstream.start_path import start_stops
-from upstream.stops import Stop
+from scripts.upstream.start_path import start_stops
+from scripts.upstream.stops import Stop
 
 
 class Key(NamedTuple):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from upstream.stops import Stop, stops_of
+from scripts.upstream.stops import Stop, stops_of
 
 _MODULES = re.compile(
     r"config/|engine/arg_utils\.py|envs\.py|env_override\.py|platforms/(__init__|interface|cuda)\.py|compilation/|lora/"

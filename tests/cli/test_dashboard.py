@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from outputs.grafana_stand_in import TOKEN, running_grafana
+from grafana_stand_in import TOKEN, running_grafana
 from required_tool import required_tool
 
 from vllm_costmeter.cli.main import main

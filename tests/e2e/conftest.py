@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from harness import FEW_PROCESSES, ROOT, Serve
 from server_slots import ServerSlots
-from vllm_server import Server, end_of, serving
+
+from scripts.servers.vllm_server import Server, end_of, serving
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +21,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny random Llama."""
     folder = tmp_path_factory.mktemp("model") / "tiny-llama"
     subprocess.run(
-        [sys.executable, ROOT / "scripts" / "tiny_model.py", folder], check=True, capture_output=True
+        [sys.executable, ROOT / "scripts" / "servers" / "tiny_model.py", folder],
+        check=True,
+        capture_output=True,
     )
     return folder
 

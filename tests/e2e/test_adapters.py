@@ -14,9 +14,10 @@ import pytest
 from counts import counts
 from harness import METERED, Serve
 from patience import holds_within
-from scrape import Scrape, scrape
 from tiny_adapters import adapter_flags
-from vllm_server import Server
+
+from scripts.servers.scrape import Scrape, scrape
+from scripts.servers.vllm_server import Server
 
 pytestmark = pytest.mark.heavy
 

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from answer_lines import DATA, Vllm
-from conformance import LAYOUTS, MODELS, compare
-from drafter_answers import FILE, answers
 
+from scripts.answers.conformance import LAYOUTS, MODELS, compare
+from scripts.answers.drafters import FILE, answers
+from scripts.answers.lines import DATA, Vllm
 from vllm_costmeter.cli.main import main
 from vllm_costmeter.plugin.exact import VllmWorker
 from vllm_costmeter.plugin.exact.fakes.stub_modules import is_cuda_build

@@ -11,9 +11,9 @@ from harness import Serve
 from nvml_stand_in import Mood
 from patience import holds_within
 from required_tool import required_tool
-from scrape import Scrape, scrape
-from vllm_server import Server
 
+from scripts.servers.scrape import Scrape, scrape
+from scripts.servers.vllm_server import Server
 from vllm_costmeter.sources.gpu.reader import STALE_SECONDS
 
 pytestmark = pytest.mark.heavy

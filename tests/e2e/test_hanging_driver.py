@@ -14,9 +14,10 @@ from harness import FEW_PROCESSES, ROOT
 from nvml_stand_in import Mood
 from patience import holds_within
 from required_tool import required_tool
-from scrape import scrape
 from server_slots import ServerSlots
-from vllm_server import VLLM, environment, serving
+
+from scripts.servers.scrape import scrape
+from scripts.servers.vllm_server import VLLM, environment, serving
 
 pytestmark = pytest.mark.heavy
 

@@ -9,9 +9,10 @@ import pytest
 from clock import gpus_charged
 from counts import count_exactly
 from harness import METERED, ONE_THREAD, USD_PER_HOUR, Serve
-from scrape import scrape
 from server_slots import ServerSlots
-from vllm_server import VLLM, environment, free_port, running
+
+from scripts.servers.scrape import scrape
+from scripts.servers.vllm_server import VLLM, environment, free_port, running
 
 pytestmark = pytest.mark.heavy
 

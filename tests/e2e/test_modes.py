@@ -10,7 +10,8 @@ import pytest
 from counts import counts
 from harness import METERED, USD_PER_HOUR, Serve
 from patience import holds_within
-from scrape import scrape
+
+from scripts.servers.scrape import scrape
 
 pytestmark = pytest.mark.heavy
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import client
 import pytest
 from harness import ROOT, Serve
-from scrape import scrape
-from vllm_server import environment
 from witness import install_witness, processes_that_loaded
+
+from scripts.servers.scrape import scrape
+from scripts.servers.vllm_server import environment
 
 LISTED_BY_VLLM = "- costmeter -> "
 OUR_FILES = f"{ROOT / 'vllm_costmeter'}/"

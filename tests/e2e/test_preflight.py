@@ -14,7 +14,8 @@ from harness import METERED, ROOT
 from nvml_stand_in import Mood
 from required_tool import required_tool
 from server_slots import ServerSlots
-from vllm_server import VLLM, end_of, environment, running
+
+from scripts.servers.vllm_server import VLLM, end_of, environment, running
 
 pytestmark = pytest.mark.heavy
 

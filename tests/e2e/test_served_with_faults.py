@@ -12,7 +12,8 @@ import pytest
 from fault_plugin import install_faults
 from harness import METERED, USD_PER_HOUR, Serve
 from patience import holds_within
-from scrape import scrape
+
+from scripts.servers.scrape import scrape
 
 pytestmark = pytest.mark.heavy
 

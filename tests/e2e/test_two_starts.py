@@ -10,8 +10,9 @@ import pytest
 from counts import Counts, counts
 from harness import METERED, Serve
 from patience import holds_within
-from scrape import Scrape, scrape
-from vllm_server import Server
+
+from scripts.servers.scrape import Scrape, scrape
+from scripts.servers.vllm_server import Server
 
 pytestmark = pytest.mark.heavy
 

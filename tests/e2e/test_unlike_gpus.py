@@ -11,7 +11,8 @@ from harness import METERED, Serve
 from nvml_stand_in import Mood
 from patience import holds_within
 from required_tool import required_tool
-from scrape import scrape
+
+from scripts.servers.scrape import scrape
 
 pytestmark = pytest.mark.heavy
 

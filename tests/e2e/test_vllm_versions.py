@@ -16,7 +16,7 @@ from harness import ROOT
 
 pytestmark = pytest.mark.heavy
 
-TRAFFIC = ROOT / "tests" / "vllm_stats_traffic.py"
+TRAFFIC = ROOT / "tests" / "builders" / "vllm_stats_traffic.py"
 RECORDED = ROOT / "tests" / "data" / "vllm_stats"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vllm-costmeter" / "vllm"
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from outputs.hook_stand_in import MODEL, Hook, facts, meter
+from hook_stand_in import MODEL, Hook, facts, meter
 
 from vllm_costmeter.core.gpu.reading import GpuReadings
 from vllm_costmeter.core.meter.activity import EngineEvent
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import EngineMerger
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.metering.server_meter import ChargingProcess, CountingProcess
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
@@ -61,7 +62,18 @@ def test_a_request_is_priced_by_the_active_money_of_its_second() -> None:
     server = SingleServer()
     server.tick(0.0)
     server.hook.engines = [
-        EngineTotals(0, 1000, 50, 100, 1, 1, steps=100, decode_steps=99, active_seconds=1.0)
+        EngineTotals(
+            0,
+            StepCounts(
+                prompt_computed_tokens=1000,
+                prompt_cached_tokens=50,
+                generated_tokens=100,
+                prefilled_requests=1,
+                steps=100,
+                decode_steps=99,
+            ),
+            active_seconds=1.0,
+        )
     ]
     server.hook.finished = [(1000, 50, 100)]
     server.tick(1.0)
@@ -74,7 +86,18 @@ def test_a_hook_that_breaks_costs_no_money_and_no_tokens() -> None:
     """Time is charged as idle, the last counts stand, the engine is shown down and the fault is counted."""
     server = SingleServer()
     server.tick(0.0)
-    server.hook.engines = [EngineTotals(0, 10, 0, 5, 1, steps=5)]
+    server.hook.engines = [
+        EngineTotals(
+            0,
+            StepCounts(
+                prompt_computed_tokens=10,
+                prompt_cached_tokens=0,
+                generated_tokens=5,
+                prefilled_requests=1,
+                steps=5,
+            ),
+        )
+    ]
     server.tick(1.0)
     server.hook.broken = True
     server.tick(11.0)
@@ -104,7 +127,7 @@ def test_a_scrape_is_charged_to_its_own_moment() -> None:
     server.collector.before_scrape = lambda page: server.process.refresh()
     server.tick(0.0)
     idle = {**MODEL, "state": "idle", "component": "rental"}
-    server.now, server.hook.engines = 0.25, [EngineTotals(0, generated_tokens=3, steps=1)]
+    server.now, server.hook.engines = 0.25, [EngineTotals(0, StepCounts(generated_tokens=3, steps=1))]
     assert server.value("costmeter_cost_usd_total", **idle) == pytest.approx(0.25)
     assert server.value("costmeter_tokens_total", **MODEL, kind="generated") == 3
     server.now = 0.75
@@ -166,7 +189,17 @@ def test_three_api_processes_make_one_bill(tmp_path: Path) -> None:
         running = 2 - rank
         hook.engines = [
             replace(
-                EngineTotals(0, 100, 0, 200, 2, 2, steps=70, decode_steps=60),
+                EngineTotals(
+                    0,
+                    StepCounts(
+                        prompt_computed_tokens=100,
+                        prompt_cached_tokens=0,
+                        generated_tokens=200,
+                        prefilled_requests=2,
+                        steps=70,
+                        decode_steps=60,
+                    ),
+                ),
                 observed_monotonic_seconds=1.0 + rank,
                 events=(EngineEvent(1.0 + rank, "step", running),),
             )

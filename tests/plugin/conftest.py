@@ -11,8 +11,8 @@ from types import ModuleType
 
 import pytest
 from plugin.hooked_server import EstimatesAtHand, GpuAtHand, OneThread
-from tiny_model import CONFIG
 
+from scripts.servers.tiny_model import CONFIG
 from vllm_costmeter.metering import sampler
 
 

@@ -20,7 +20,7 @@ from vllm_costmeter.plugin import activation
 from vllm_costmeter.plugin.faults import FAULTS
 
 if TYPE_CHECKING:
-    from vllm_costmeter.sources.vllm.step_stats import StepCounters
+    from vllm_costmeter.sources.vllm.step_stats import StepRecorder
 
 log = logging.getLogger("vllm.costmeter")
 
@@ -28,7 +28,7 @@ log = logging.getLogger("vllm.costmeter")
 class CostMeterStatLogger(AggregateStatLoggerBase):
     """One per API server process, for all its engines. Does nothing unless the meter was asked for."""
 
-    _engines: Mapping[int, StepCounters] = MappingProxyType({})
+    _engines: Mapping[int, StepRecorder] = MappingProxyType({})
     """By index, those that are metered: none before the start."""
 
     def __init__(self, vllm_config: Any, engine_indexes: Sequence[int] = (0,)) -> None:
@@ -47,13 +47,13 @@ class CostMeterStatLogger(AggregateStatLoggerBase):
         from vllm_costmeter.metering.sampler import Sampler
         from vllm_costmeter.plugin.serving.meter import ServingMeter
         from vllm_costmeter.sources.vllm.config import server_shape
-        from vllm_costmeter.sources.vllm.step_stats import StepCounters
+        from vllm_costmeter.sources.vllm.step_stats import StepRecorder
 
         shape = server_shape(vllm_config, engine_indexes)
         now = time.monotonic()
         several = shape.api_process_count > 1
         self._engines = {
-            index: StepCounters(index, now, shape.kv_cache_capacity_tokens or 0, log_events=several)
+            index: StepRecorder(index, now, shape.kv_cache_capacity_tokens or 0, log_events=several)
             for index in shape.engine_indexes
         }
         meter = ServingMeter(vllm_config, shape, tuple(self._engines.values()), FAULTS)

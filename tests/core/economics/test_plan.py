@@ -14,8 +14,9 @@ from vllm_costmeter.core.economics.break_even import break_even
 from vllm_costmeter.core.economics.plan import MonthlyPlan, Use, saving
 from vllm_costmeter.core.economics.sensitivity import by_tariff, by_utilisation
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.pricing.hourly import HourlyCost, OwnedTerms, rented
+from vllm_costmeter.core.pricing.hourly import HourlyCost, rented
 from vllm_costmeter.core.pricing.money import cents, exact, written
+from vllm_costmeter.core.pricing.ownership import OwnedTerms
 
 OWNED = OwnedTerms(purchase_usd=Fraction(2000), usd_per_kwh=exact("0.15"), watts=Fraction(450))
 rates = st.decimals("0.01", 100, places=4).map(exact)
@@ -75,8 +76,8 @@ def test_break_even_runs_on_the_electricity_of_the_plan() -> None:
     owned = replace(OWNED, idle_watts=Fraction(100), overhead_usd_per_month=Fraction(5))
     line = Use("4090", HourlyCost(2, owned=owned), Fraction(160), utilisation=Fraction(1, 2))
     running = break_even(owned, exact("0.55"), Fraction(160), 2, Fraction(1, 2)).own_usd_per_month
-    written_off = 2 * owned.depreciation_usd_per_hour * 730
-    assert line.usd() == cents(running + written_off)
+    written_off = owned.depreciation_usd_per_hour(2) * 730
+    assert line.usd() == cents(running) + cents(written_off)
 
 
 def test_sensitivity_varies_the_plan_itself() -> None:

@@ -6,13 +6,12 @@ import statistics
 from dataclasses import astuple, replace
 from pathlib import Path
 
-import estimate_fit
-import estimates
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts.accuracy import estimate_fit, estimates
 from vllm_costmeter.core.economics.throughput import FITTED, Estimate, Load, estimate, rates_of
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError

@@ -6,6 +6,7 @@ import pytest
 
 from vllm_costmeter.core.meter import Meter
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.pricing.price import rental_price
 
 
@@ -15,7 +16,7 @@ def test_adapters_take_their_part_of_the_active_bill() -> None:
     meter = Meter(engine_indexes=[0, 1], gpus_per_engine=1, price=price)
     meter.advance(0.0, [EngineTotals(0), EngineTotals(1)])
     seen = [
-        EngineTotals(index, active_seconds=8.0, adapter_seconds={"german": share * 8.0}, steps=1)
+        EngineTotals(index, StepCounts(steps=1), active_seconds=8.0, adapter_seconds={"german": share * 8.0})
         for index, share in ((0, 0.5), (1, 0.25))
     ]
     reading = meter.advance(10.0, seen)
@@ -28,4 +29,7 @@ def test_without_a_price_or_an_adapter_there_is_nothing() -> None:
     for price in (None, rental_price(usd_per_gpu_hour=1, gpus=1, source="flag")):
         meter = Meter(engine_indexes=[0], gpus_per_engine=1, price=price)
         meter.advance(0.0, [EngineTotals(0)])
-        assert meter.advance(5.0, [EngineTotals(0, active_seconds=5.0, steps=1)]).adapter_cost_usd == {}
+        assert (
+            meter.advance(5.0, [EngineTotals(0, StepCounts(steps=1), active_seconds=5.0)]).adapter_cost_usd
+            == {}
+        )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import Meter, PhaseSplit
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.pricing.price import owned_price, rental_price
 
 Second = st.tuples(
@@ -59,11 +60,14 @@ def test_the_bill_adds_up(seconds: list[Any], owned: bool) -> None:
             old,
             active_seconds=old.active_seconds + active,
             asleep_seconds=old.asleep_seconds + asleep,
-            prompt_computed_tokens=old.prompt_computed_tokens + int(computed),
-            generated_tokens=old.generated_tokens + int(generated),
-            prefilled_requests=old.prefilled_requests + min(int(prefilled), int(generated)),
-            steps=old.steps + int(steps),
-            decode_steps=old.decode_steps + int(steps) // 2,
+            counts=old.counts
+            + StepCounts(
+                prompt_computed_tokens=computed,
+                generated_tokens=generated,
+                prefilled_requests=min(prefilled, generated),
+                steps=steps,
+                decode_steps=steps // 2,
+            ),
         )
         card = GpuReading(
             "0",
@@ -98,9 +102,7 @@ def test_a_simulated_week_is_exact() -> None:
         if (second // 3600) % 24 < 12:
             totals = replace(
                 totals,
-                generated_tokens=totals.generated_tokens + 6000,
-                steps=totals.steps + 600,
-                decode_steps=totals.decode_steps + 600,
+                counts=totals.counts + StepCounts(generated_tokens=6000, steps=600, decode_steps=600),
                 active_seconds=totals.active_seconds + 60,
             )
         reading = meter.advance(float(second), [totals])

@@ -8,17 +8,16 @@ import pytest
 
 from vllm_costmeter.core.meter import GENERIC_CPU, CardRates, Meter, MeterReading, ModelWork, PhaseSplit
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.pricing.price import rental_price
 
 MODEL = ModelWork(active_parameters=8_000_000_000, weight_bytes=16_000_000_000, kv_bytes_per_token=0)
 CARD = CardRates(160e12, 1e12, fastest_flops_per_second=320e12)
 DONE = EngineTotals(
     0,
-    prompt_computed_tokens=10_000,
-    prefilled_requests=10,
-    generated_tokens=510,
-    decode_steps=50,
-    steps=55,
+    StepCounts(
+        prompt_computed_tokens=10_000, generated_tokens=510, prefilled_requests=10, steps=55, decode_steps=50
+    ),
     active_seconds=10.0,
 )
 """At the limit: 1 s of computing prompts, 0.05 s of computing 500 more tokens; 55 readings of 16 GB, 0.88 s."""
@@ -54,7 +53,10 @@ def test_prompts_reported_later_do_not_raise_the_floor() -> None:
         split=PhaseSplit(MODEL, CARD),
     )
     meter.advance(0.0, [EngineTotals(0)])
-    before = replace(DONE, prompt_computed_tokens=0, prefilled_requests=0, generated_tokens=500)
+    before = replace(
+        DONE,
+        counts=replace(DONE.counts, prompt_computed_tokens=0, prefilled_requests=0, generated_tokens=500),
+    )
     meter.advance(10.0, [before])
     reading = meter.advance(20.0, [DONE])
     assert reading.floor_usd_per_token["generated", "total"] == pytest.approx(1.05 * 0.001 / 510)

@@ -9,6 +9,7 @@ import pytest
 from vllm_costmeter.core.meter.activity import EngineActivity, EngineEvent
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import EngineMerger, ProcessTotals
+from vllm_costmeter.core.meter.step_counts import StepCounts
 
 
 def step(seconds: float, running: int, began: float | None = None) -> EngineEvent:
@@ -16,22 +17,32 @@ def step(seconds: float, running: int, began: float | None = None) -> EngineEven
     return EngineEvent(seconds, "step", running, began)
 
 
-def test_counts_add_up_and_the_newest_knows_what_runs() -> None:
+def test_counts_add_up_and_the_newest_knows_the_present() -> None:
     """Tokens are each process's own; the present state is the last reported one."""
     first = EngineTotals(
-        0, 10, 1, 5, steps=7, running_requests=3, kv_cache_usage_ratio=0.5, observed_monotonic_seconds=9.0
+        0,
+        StepCounts(prompt_computed_tokens=10, prompt_cached_tokens=1, generated_tokens=5, steps=7),
+        kv_cache_usage_ratio=0.5,
+        observed_monotonic_seconds=9.0,
     )
     second = EngineTotals(
-        0, 20, 2, 6, steps=1, running_requests=0, kv_cache_usage_ratio=0.1, observed_monotonic_seconds=9.5
+        0,
+        StepCounts(prompt_computed_tokens=20, prompt_cached_tokens=2, generated_tokens=6, steps=1),
+        kv_cache_usage_ratio=0.1,
+        observed_monotonic_seconds=9.5,
     )
     merger = EngineMerger([0], 0.0)
     (merged,) = merger.merge(10.0, [ProcessTotals(0, 10.0, (first,)), ProcessTotals(1, 9.8, (second,))])
-    assert (merged.prompt_computed_tokens, merged.prompt_cached_tokens, merged.generated_tokens) == (
+    assert (
+        merged.counts.prompt_computed_tokens,
+        merged.counts.prompt_cached_tokens,
+        merged.counts.generated_tokens,
+    ) == (
         30,
         3,
         11,
     )
-    assert (merged.steps, merged.running_requests, merged.kv_cache_usage_ratio) == (8, 0, 0.1)
+    assert (merged.counts.steps, merged.kv_cache_usage_ratio) == (8, 0.1)
 
 
 def test_an_engine_is_idle_once_any_process_was_told() -> None:
@@ -59,20 +70,20 @@ def test_active_time_is_never_taken_back() -> None:
 def test_sleep_told_to_one_and_waking_told_to_the_other() -> None:
     """The two calls may reach different API processes."""
     merger = EngineMerger([0], 0.0)
-    one = EngineTotals(0, asleep=True, events=(EngineEvent(10.0, "sleep"),))
+    one = EngineTotals(0, events=(EngineEvent(10.0, "sleep"),))
     two = EngineTotals(0, events=(EngineEvent(25.0, "wake"),))
     (merged,) = merger.merge(30.0, [ProcessTotals(0, 30.0, (one,)), ProcessTotals(1, 30.0, (two,))])
-    assert (merged.asleep_seconds, merged.asleep) == (15.0, False)
+    assert merged.asleep_seconds == 15.0
 
 
 def test_a_process_that_died_keeps_its_tokens_and_is_not_waited_for() -> None:
     """Counters never fall, and the others' events go on."""
     merger = EngineMerger([0], 0.0)
-    dead = ProcessTotals(1, 1.0, (EngineTotals(0, generated_tokens=100),))
+    dead = ProcessTotals(1, 1.0, (EngineTotals(0, StepCounts(generated_tokens=100)),))
     merger.merge(1.0, [ProcessTotals(0, 1.0, ()), dead])
-    alive = EngineTotals(0, generated_tokens=5, events=(step(50.0, 1), step(60.0, 0)))
+    alive = EngineTotals(0, StepCounts(generated_tokens=5), events=(step(50.0, 1), step(60.0, 0)))
     (merged,) = merger.merge(61.0, [ProcessTotals(0, 61.0, (alive,))])
-    assert merged.generated_tokens == 105
+    assert merged.counts.generated_tokens == 105
     assert merged.active_seconds == pytest.approx(10.0)
 
 

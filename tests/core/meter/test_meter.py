@@ -8,6 +8,7 @@ from example_meters import LLAMA_8B, RTX_4090, cost, meter_at
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import Meter, PhaseSplit
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.pricing.price import node_price, owned_price
 
 
@@ -26,7 +27,9 @@ def test_states_follow_the_engines_own_seconds() -> None:
     """Of 100 s, 30 active and 20 asleep are charged as such to the microsecond, and the rest is idle."""
     meter = meter_at(3.6)
     meter.advance(0.0, [EngineTotals(0)])
-    reading = meter.advance(100.0, [EngineTotals(0, steps=9, active_seconds=30.0, asleep_seconds=20.0)])
+    reading = meter.advance(
+        100.0, [EngineTotals(0, StepCounts(steps=9), active_seconds=30.0, asleep_seconds=20.0)]
+    )
     assert {state: pytest.approx(usd) for (state, _), usd in reading.cost_usd.items()} == {
         "active": 0.03,
         "idle": 0.05,
@@ -39,7 +42,7 @@ def test_every_engine_counts_with_its_gpus() -> None:
     meter = meter_at(1.0, engines=2, gpus_per_engine=2)
     idle = EngineTotals(1)
     meter.advance(0.0, [EngineTotals(0), idle])
-    reading = meter.advance(3600.0, [EngineTotals(0, steps=1, active_seconds=3600.0), idle])
+    reading = meter.advance(3600.0, [EngineTotals(0, StepCounts(steps=1), active_seconds=3600.0), idle])
     assert reading.gpu_seconds == {"active": 7200.0, "idle": 7200.0, "asleep": 0.0}
     assert cost(reading, "active") == pytest.approx(2.0)
     assert cost(reading) == pytest.approx(4.0)
@@ -57,7 +60,7 @@ def test_time_known_late_is_caught_up_without_exceeding_the_clock() -> None:
     meter = meter_at(3600.0)
     for second in range(4):
         meter.advance(float(second), [EngineTotals(0)])
-    busy = EngineTotals(0, steps=1, active_seconds=3.0)
+    busy = EngineTotals(0, StepCounts(steps=1), active_seconds=3.0)
     active = [cost(meter.advance(4.0 + tick, [busy]), "active") for tick in range(5)]
     assert active == pytest.approx([1.0, 2.0, 3.0, 3.0, 3.0])
 
@@ -79,12 +82,14 @@ def test_unit_prices_on_scripted_traffic() -> None:
             [
                 EngineTotals(
                     0,
-                    prompt_computed_tokens=400 * second,
-                    prompt_cached_tokens=200 * second,
-                    generated_tokens=400 * second,
-                    prefilled_requests=2 * second,
-                    steps=20 * second,
-                    decode_steps=18 * second,
+                    StepCounts(
+                        prompt_computed_tokens=400 * second,
+                        prompt_cached_tokens=200 * second,
+                        generated_tokens=400 * second,
+                        prefilled_requests=2 * second,
+                        steps=20 * second,
+                        decode_steps=18 * second,
+                    ),
                     active_seconds=0.5 * second,
                 )
             ],
@@ -107,7 +112,9 @@ def test_no_token_in_the_window_is_no_unit_price() -> None:
     """A minute after the last token the minute has no price, while the hour still has."""
     meter = meter_at(1.0)
     meter.advance(0.0, [EngineTotals(0)])
-    served = EngineTotals(0, prompt_computed_tokens=10, generated_tokens=5, prefilled_requests=1, steps=5)
+    served = EngineTotals(
+        0, StepCounts(prompt_computed_tokens=10, generated_tokens=5, prefilled_requests=1, steps=5)
+    )
     for second in range(1, 120):
         reading = meter.advance(float(second), [served])
     windows = {window for _, window in reading.usd_per_token}
@@ -119,7 +126,17 @@ def test_one_token_answers_have_no_price_of_decoding() -> None:
     """Their token is prefill's work: nothing was decoded, so there is no such price rather than a price of 0."""
     meter = meter_at(1.0)
     meter.advance(0.0, [EngineTotals(0)])
-    served = EngineTotals(0, 1000, 0, 10, prefilled_requests=10, steps=2, active_seconds=1.0)
+    served = EngineTotals(
+        0,
+        StepCounts(
+            prompt_computed_tokens=1000,
+            prompt_cached_tokens=0,
+            generated_tokens=10,
+            prefilled_requests=10,
+            steps=2,
+        ),
+        active_seconds=1.0,
+    )
     reading = meter.advance(2.0, [served])
     assert {basis for basis, _ in reading.usd_per_token} == {"all", "generated", "prefill"}
 
@@ -128,7 +145,7 @@ def test_without_a_price_there_is_no_dollar() -> None:
     """Tokens and time go on; money is absent, not zero."""
     meter = Meter(engine_indexes=[0], gpus_per_engine=1, price=None, split=PhaseSplit(LLAMA_8B, RTX_4090))
     meter.advance(0.0, [EngineTotals(0)])
-    reading = meter.advance(10.0, [EngineTotals(0, generated_tokens=7, steps=1)])
+    reading = meter.advance(10.0, [EngineTotals(0, StepCounts(generated_tokens=7, steps=1))])
     assert reading.tokens["generated"] == 7
     assert reading.gpu_seconds["idle"] == 10.0
     assert (reading.cost_usd, reading.phase_cost_usd, reading.usd_per_token) == ({}, {}, {})
@@ -139,7 +156,9 @@ def test_without_a_model_there_is_no_split() -> None:
     """The phases are absent, and requests are priced by tokens alike."""
     meter = Meter(engine_indexes=[0], gpus_per_engine=1, price=node_price(usd_per_hour=3600, source="flag"))
     meter.advance(0.0, [EngineTotals(0)])
-    served = EngineTotals(0, prompt_computed_tokens=60, generated_tokens=40, steps=9, active_seconds=1.0)
+    served = EngineTotals(
+        0, StepCounts(prompt_computed_tokens=60, generated_tokens=40, steps=9), active_seconds=1.0
+    )
     reading = meter.advance(1.0, [served])
     assert reading.phase_cost_usd == {}
     assert {basis for basis, _ in reading.usd_per_token} == {"all", "generated"}
@@ -150,11 +169,15 @@ def test_an_engine_that_was_replaced_goes_on_counting() -> None:
     """Its totals restart at zero: nothing that was counted or charged is lost or taken back."""
     meter = meter_at(3600.0)
     meter.advance(0.0, [EngineTotals(0)])
-    meter.advance(10.0, [EngineTotals(0, generated_tokens=100, steps=50, active_seconds=10.0)])
-    reading = meter.advance(20.0, [EngineTotals(0, generated_tokens=30, steps=2, active_seconds=4.0)])
+    meter.advance(10.0, [EngineTotals(0, StepCounts(generated_tokens=100, steps=50), active_seconds=10.0)])
+    reading = meter.advance(
+        20.0, [EngineTotals(0, StepCounts(generated_tokens=30, steps=2), active_seconds=4.0)]
+    )
     assert reading.tokens["generated"] == 130
     assert cost(reading, "active") == pytest.approx(10.0)
-    reading = meter.advance(30.0, [EngineTotals(0, generated_tokens=40, steps=9, active_seconds=9.0)])
+    reading = meter.advance(
+        30.0, [EngineTotals(0, StepCounts(generated_tokens=40, steps=9), active_seconds=9.0)]
+    )
     assert cost(reading, "active") == pytest.approx(15.0)
 
 
@@ -176,9 +199,14 @@ def test_owned_hardware_has_three_components_in_every_state() -> None:
         return GpuReadings(True, (GpuReading("0", 0, "GPU-1", "RTX 4090", energy_joules=joules),), now)
 
     meter.advance(0.0, [EngineTotals(0)], card(5e6, 0.0))
-    meter.advance(1800.0, [EngineTotals(0, steps=1, active_seconds=1800.0)], card(5e6, 0.0), hour_of_day=13)
+    meter.advance(
+        1800.0, [EngineTotals(0, StepCounts(steps=1), active_seconds=1800.0)], card(5e6, 0.0), hour_of_day=13
+    )
     reading = meter.advance(
-        3600.0, [EngineTotals(0, steps=2, active_seconds=1800.0)], card(5e6 + 3.6e6, 3600.0), hour_of_day=13
+        3600.0,
+        [EngineTotals(0, StepCounts(steps=2), active_seconds=1800.0)],
+        card(5e6 + 3.6e6, 3600.0),
+        hour_of_day=13,
     )
     components = {
         component: sum(usd for (_, of), usd in reading.cost_usd.items() if of == component)

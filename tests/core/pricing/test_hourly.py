@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.pricing.hourly import HourlyCost, OwnedTerms, rented, usd_per_million_tokens
+from vllm_costmeter.core.pricing.hourly import HourlyCost, rented, usd_per_million_tokens
 from vllm_costmeter.core.pricing.money import exact, written
+from vllm_costmeter.core.pricing.ownership import OwnedTerms
+from vllm_costmeter.core.pricing.price import owned_price
 
 OWNED = OwnedTerms(purchase_usd=Fraction(2000), usd_per_kwh=exact("0.15"), watts=Fraction(450))
 HALF = Fraction(1, 2)
@@ -45,16 +47,16 @@ def _terms(terms: OwnedTerms) -> dict[str, Fraction]:
 
 
 @given(money, money, money, st.integers(1, 64), st.fractions("1/100", 1))
-def test_an_idle_card_never_makes_work_cheaper(
-    purchase: Fraction, tariff: Fraction, watts: Fraction, cards: int, utilisation: Fraction
+def test_an_idle_gpu_never_makes_work_cheaper(
+    purchase: Fraction, tariff: Fraction, watts: Fraction, gpus: int, utilisation: Fraction
 ) -> None:
-    """A useful hour costs at least an hour, at full use exactly an hour, and cards add up."""
+    """An hour of work costs at least an hour, at full use exactly an hour, and GPUs add up."""
     owned = OwnedTerms(purchase_usd=purchase, usd_per_kwh=tariff, watts=watts)
-    cost, one = HourlyCost(cards, owned=owned), HourlyCost(owned=owned)
+    cost, one = HourlyCost(gpus, owned=owned), HourlyCost(owned=owned)
     low, high = cost.usd_per_useful_hour(utilisation)
     assert cost.usd_per_hour() <= low <= high == cost.usd_per_hour() / utilisation
     assert cost.usd_per_useful_hour(Fraction(1)) == (cost.usd_per_hour(), cost.usd_per_hour())
-    assert cost.usd_per_hour() == cards * one.usd_per_hour() == sum(cost.components().values())
+    assert cost.usd_per_hour() == gpus * one.usd_per_hour() == sum(cost.components().values())
 
 
 def test_rent_runs_while_the_card_waits() -> None:
@@ -65,6 +67,34 @@ def test_rent_runs_while_the_card_waits() -> None:
         == (exact("61.44"), exact("61.44"))
         == cost.usd_per_useful_hour(HALF, "article")
     )
+
+
+@given(money, money, st.fractions("1/10", 50, max_denominator=10), money, st.integers(1, 64))
+def test_the_meter_and_the_commands_price_ownership_alike(
+    purchase: Fraction, residual: Fraction, years: Fraction, overhead: Fraction, gpus: int
+) -> None:
+    """Every component, whatever the terms: the meter's float is the commands' exact figure."""
+    terms = {
+        "purchase_usd": purchase + residual,
+        "residual_usd": residual,
+        "lifetime_years": years,
+        "overhead_usd_per_month": overhead,
+    }
+    metered = owned_price(
+        **{name: float(value) for name, value in terms.items()}, usd_per_kwh=None, gpus=gpus, source="flag"
+    )
+    printed = HourlyCost(gpus, owned=OwnedTerms(**terms)).components()
+    assert metered.usd_per_hour_by_component == pytest.approx(
+        {name: float(usd) for name, usd in printed.items()}
+    )
+
+
+def test_overhead_is_per_server() -> None:
+    """730 USD a month is 1.00 USD an hour for one GPU and for eight, at work and as standing cost."""
+    owned = OwnedTerms(purchase_usd=Fraction(0), overhead_usd_per_month=Fraction(730))
+    for gpus in (1, 8):
+        cost = HourlyCost(gpus, owned=owned)
+        assert cost.components()["overhead"] == cost.standing_usd_per_hour == cost.usd_per_hour() == 1
 
 
 def test_electricity_that_nobody_priced_is_no_component() -> None:

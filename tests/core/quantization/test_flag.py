@@ -1,9 +1,9 @@
 """`--quantization`, for every name that vLLM 0.32 lists and every kind of checkpoint.
 
-`quantization_flags_vllm_0.32.jsonl` (2026-11, `scripts/flag_answers.py`): first vLLM 0.32.0's QUANTIZATION_METHODS,
-then per checkpoint and card the names with which vLLM builds it on the meta device, and those that it refuses (a name
-that needs a package which was not there is in neither). For a quantized checkpoint the names taken all give the same
-bytes.
+`quantization_flags_vllm_0.32.jsonl` (2026-11, `scripts/answers/quantization_flags.py`): first vLLM 0.32.0's
+QUANTIZATION_METHODS, then per checkpoint and GPU the names with which vLLM builds it on the meta device, and those that
+it refuses (a name that needs a package which was not there is in neither). For a quantized checkpoint the names taken
+all give the same bytes.
 """
 
 from __future__ import annotations

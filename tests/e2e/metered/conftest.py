@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 from harness import METERED, SLEEPS, Serve
 from moments import Moment, seen
-from vllm_server import Server
 from witness import install_witness
+
+from scripts.servers.vllm_server import Server
 
 
 @pytest.fixture(scope="package")

@@ -9,8 +9,8 @@ from pathlib import Path
 import client
 import pytest
 from required_tool import required_tool
-from vllm_server import Server, answers, free_port, running
 
+from scripts.servers.vllm_server import Server, answers, free_port, running
 from vllm_costmeter.cli.main import main
 
 pytestmark = pytest.mark.heavy

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import client
 import pytest
-from vllm_server import Server
 from witness import processes_that_loaded
+
+from scripts.servers.vllm_server import Server
 
 pytestmark = pytest.mark.heavy
 

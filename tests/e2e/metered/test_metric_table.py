@@ -8,8 +8,9 @@ import client
 import pytest
 from patience import holds_within
 from required_tool import required_tool
-from scrape import Scrape, scrape
-from vllm_server import Server
+
+from scripts.servers.scrape import Scrape, scrape
+from scripts.servers.vllm_server import Server
 
 pytestmark = pytest.mark.heavy
 

@@ -7,8 +7,9 @@ import pytest
 from clock import usd_per_hour
 from harness import USD_PER_HOUR
 from patience import holds_within
-from scrape import scrape
-from vllm_server import Server
+
+from scripts.servers.scrape import scrape
+from scripts.servers.vllm_server import Server
 
 pytestmark = pytest.mark.heavy
 

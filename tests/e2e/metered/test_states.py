@@ -10,7 +10,8 @@ from harness import USD_PER_HOUR
 from intervals import union_seconds, waves
 from moments import added, seen
 from sleeping import asleep
-from vllm_server import Server
+
+from scripts.servers.vllm_server import Server
 
 pytestmark = pytest.mark.heavy
 

@@ -9,7 +9,8 @@ import client
 import pytest
 from counts import Counts, counts
 from patience import holds_within
-from vllm_server import Server
+
+from scripts.servers.vllm_server import Server
 
 pytestmark = pytest.mark.heavy
 

@@ -12,7 +12,8 @@ import pytest
 from harness import USD_PER_HOUR
 from moments import Moment, added, seen
 from sleeping import asleep
-from vllm_server import Server
+
+from scripts.servers.vllm_server import Server
 
 pytestmark = pytest.mark.heavy
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from busy_time import LATE_SECONDS, LONGEST_WAY_SECONDS, active_seconds, warm_up
-from vllm_server import Server
+
+from scripts.servers.vllm_server import Server
 
 pytestmark = pytest.mark.heavy
 

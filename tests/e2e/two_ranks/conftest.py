@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from harness import METERED, Serve
-from vllm_server import Server
+
+from scripts.servers.vllm_server import Server
 
 
 @pytest.fixture(scope="package")

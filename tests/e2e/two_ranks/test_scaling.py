@@ -7,7 +7,8 @@ import pytest
 from clock import gpus_charged, usd_per_hour
 from counts import count_exactly
 from harness import USD_PER_HOUR
-from vllm_server import Server
+
+from scripts.servers.vllm_server import Server
 
 pytestmark = pytest.mark.heavy
 

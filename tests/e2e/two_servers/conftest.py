@@ -12,7 +12,8 @@ from nvml_stand_in import Mood
 from prometheus_server import PrometheusServer, prometheus_scraping
 from required_tool import required_tool
 from server_slots import ServerSlots
-from vllm_server import Server
+
+from scripts.servers.vllm_server import Server
 
 COMPARED = ("--costmeter-api-provider", "deepinfra", "--costmeter-api-model", "Llama 3.1 8B Instruct")
 SWITCHED_ON = {"VLLM_PLUGINS": "costmeter", "COSTMETER_GPU_HOURLY_USD": str(USD_PER_HOUR)}

@@ -9,10 +9,10 @@ import client
 import pytest
 from harness import RULE_FILES, USD_PER_HOUR
 from nvml_stand_in import Mood
-from panel_queries import annotation_queries, dashboards, queries
 from prometheus_server import PrometheusServer
-from vllm_server import Server
 
+from scripts.panels.queries import annotation_queries, dashboards, queries
+from scripts.servers.vllm_server import Server
 from vllm_costmeter.outputs.rules.recording import recording_groups
 
 pytestmark = pytest.mark.heavy

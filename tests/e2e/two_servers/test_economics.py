@@ -12,9 +12,9 @@ import pytest
 from nvml_stand_in import Mood
 from patience import holds_within
 from prometheus_server import PrometheusServer
-from scrape import scrape
-from vllm_server import Server
 
+from scripts.servers.scrape import scrape
+from scripts.servers.vllm_server import Server
 from vllm_costmeter.cli.main import main
 
 pytestmark = pytest.mark.heavy

@@ -9,8 +9,9 @@ from counts import counts
 from harness import USD_PER_HOUR
 from nvml_stand_in import Mood
 from patience import holds_within
-from scrape import scrape
-from vllm_server import Server
+
+from scripts.servers.scrape import scrape
+from scripts.servers.vllm_server import Server
 
 pytestmark = pytest.mark.heavy
 

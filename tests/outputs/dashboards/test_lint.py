@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from panel_queries import annotation_queries, dashboards, panels, queries
 from required_tool import required_tool
 
+from scripts.panels.queries import annotation_queries, dashboards, panels, queries
 from vllm_costmeter.outputs.dashboards.promql import labels_of
 
 ALL = list(dashboards())

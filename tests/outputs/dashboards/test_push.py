@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from outputs.grafana_stand_in import TOKEN, GrafanaStandIn, running_grafana
+from grafana_stand_in import TOKEN, GrafanaStandIn, running_grafana
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.outputs.dashboards.grafana_api import GrafanaApi

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from outputs.published import families
+from published import families
 
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
 from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from outputs.published import FACTS, GPUS, READING, families
+from published import FACTS, GPUS, READING, families
 from required_tool import required_tool
 
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
@@ -28,7 +28,7 @@ def exposition() -> str:
 
 def test_the_exposition_is_the_golden_one() -> None:
     """Names, labels, help and values are as committed; a change is meant or it is a mistake. To renew:
-    `PYTHONPATH=tests python tests/outputs/test_exposition.py`."""
+    `PYTHONPATH=tests/builders python tests/outputs/metrics/test_exposition.py`."""
     assert exposition() == GOLDEN.read_text()
 
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from outputs.published import READING, families
 from prometheus_client.multiprocess import mark_process_dead
+from published import READING, families
 from required_tool import required_tool
 
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
@@ -123,7 +123,7 @@ def test_a_scrape_never_reads_half_a_file(tmp_path: Path) -> None:
 PUBLISHES_ON_A_FULL_DISK = """
 import os, sys
 from pathlib import Path
-from outputs.published import families
+from published import families
 from vllm_costmeter.outputs.metrics.multiprocess import MultiprocessPublisher
 
 disk = Path(sys.argv[1])

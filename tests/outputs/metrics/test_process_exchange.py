@@ -7,14 +7,12 @@ from pathlib import Path
 from vllm_costmeter.core.meter import RequestUnitPrices
 from vllm_costmeter.core.meter.activity import EngineEvent
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
 
 ENGINE = EngineTotals(
     1,
-    10,
-    2,
-    5,
-    steps=7,
+    StepCounts(prompt_computed_tokens=10, prompt_cached_tokens=2, generated_tokens=5, steps=7),
     active_seconds=1.5,
     kv_cache_usage_ratio=0.25,
     last_token_unix_seconds=1.5e9,

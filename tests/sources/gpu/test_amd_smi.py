@@ -14,7 +14,7 @@ from nvml_stand_in import Mood
 
 from vllm_costmeter.sources.gpu.amd_smi_sample import MEGABYTE, RawAmdSmi, parse
 
-PROBE = Path(__file__).parent.parent / "amd_smi_probe.py"
+PROBE = Path(amd_smi_stand_in.__file__).with_name("amd_smi_probe.py")
 WRAPPER = amd_smi_stand_in.wrapper_text()
 needs_the_package = pytest.mark.skipif(WRAPPER is None, reason="the package amdsmi is not installed")
 

@@ -1,6 +1,6 @@
 """Every family against vLLM's own code, on configurations made small.
 
-`families_vllm_*.jsonl` are written by `scripts/family_answers.py` (vLLM 0.32.0's model code for a pretended H100, on
+`families_vllm_*.jsonl` are written by `scripts/answers/families.py` (vLLM 0.32.0's model code for a pretended H100, on
 the meta device, 2026-11; 0.23.0's for what later releases no longer serve): weights and layer kinds of each pipeline
 rank at TP 1, TP 2 and PP 2, where vLLM has them.
 """

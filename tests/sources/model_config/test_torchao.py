@@ -1,6 +1,6 @@
 """torchao checkpoints, against what vLLM 0.32.0 builds with torchao 0.18.0.
 
-Each line of `torchao_vllm_0.32.jsonl` (2026-11, `scripts/torchao_answers.py`) is a small configuration and the bytes of
+Each line of `torchao_vllm_0.32.jsonl` (2026-11, `scripts/answers/torchao.py`) is a small configuration and the bytes of
 the parameters and buffers on one tensor-parallel rank, the parts of torchao's tensors each, for a pretended H100 on the
 meta device; null: torchao refuses the division.
 """

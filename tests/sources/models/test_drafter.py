@@ -2,7 +2,7 @@
 
 Each line of `drafters_vllm_0.32.jsonl` is a small configuration, or the name of a published one, and the bytes of the
 drafter's parameters and buffers (prediction layers: of those that are not the target's) on one tensor-parallel rank, as
-vLLM 0.32.0 builds it on the meta device (2026-11, `scripts/drafter_answers.py`). `caches` is what its KV planner makes
+vLLM 0.32.0 builds it on the meta device (2026-11, `scripts/answers/drafters.py`). `caches` is what its KV planner makes
 of the model and its prediction layers on an H100: bytes of one sequence of each of two lengths, and for a pool of 16
 GiB the longest length up to the second, the blocks and the concurrency.
 """

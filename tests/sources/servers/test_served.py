@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import re
+from pathlib import Path
 
 import pytest
 from http_stand_in import serving
@@ -11,10 +14,17 @@ from hypothesis import strategies as st
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.pricing.api_price import ServedTokens
-from vllm_costmeter.sources.servers.metrics_text import parse_page
+from vllm_costmeter.sources.servers.metrics_text import LONGEST_LINE, parse_page
 from vllm_costmeter.sources.servers.prometheus import served_over
-from vllm_costmeter.sources.servers.served import bill_usd, read_page, served_tokens, serving_rate
+from vllm_costmeter.sources.servers.served import (
+    MOST_PAGE_BYTES,
+    bill_usd,
+    read_page,
+    served_tokens,
+    serving_rate,
+)
 
+ENGINES = Path(__file__).parents[2] / "data" / "engines"
 METER = """\
 # HELP costmeter_tokens_total Tokens served.
 # TYPE costmeter_tokens_total counter
@@ -27,6 +37,15 @@ costmeter_tokens_per_second{kind="prompt_computed",model_name="m",window="5m"} 1
 costmeter_price_usd_per_hour{component="rental"} 0.55
 costmeter_cost_usd_total{component="rental",model_name="m",state="active"} 0.02
 costmeter_cost_usd_total{component="rental",model_name="m",state="idle"} 0.01
+"""
+OPENMETRICS = """\
+# TYPE vllm:prompt_tokens counter
+vllm:prompt_tokens_total{engine="0",model_name="m"} 7 1760000000.5
+vllm:prompt_tokens_total{engine="0",model_name="a \\"b\\" }"} 5.0
+# TYPE vllm:ttft_seconds histogram
+vllm:ttft_seconds_bucket{le="0.1"} 3 # {trace_id="4bf9"} 0.067 1760000000.0
+vllm:no_number NaN
+# EOF
 """
 VLLM = """\
 vllm:prompt_tokens_total{engine="0",model_name="m"} 1200.0
@@ -84,7 +103,37 @@ def test_an_error_page_and_no_server_are_said_in_one_line() -> None:
         read_page("http://127.0.0.1:9/metrics")
 
 
-@given(st.text(max_size=300))
+@pytest.mark.parametrize("file", sorted(ENGINES.glob("*.txt")), ids=lambda file: file.stem)
+def test_a_real_page_is_read_whole(file: Path) -> None:
+    """Of every engine, as text or as OpenMetrics: each line is a sample under the page's own name, or no number."""
+    text = file.read_text()
+    page = parse_page(text, "x")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    for name in {re.split(r"[{\s]", line)[0] for line in lines}:
+        shown = [line.partition(" # ")[0] for line in lines if re.match(rf"{name}[{{\s]", line)]
+        values = [float(line.rpartition("}")[2].split()[0 if "}" in line else 1]) for line in shown]
+        numbers = [value for value in values if math.isfinite(value)]
+        assert page.total(name) == (pytest.approx(math.fsum(numbers)) if numbers else None), name
+
+
+def test_openmetrics_is_read_too() -> None:
+    """Exemplars, timestamps, escapes and no number: vLLM's Rust front end serves it unasked."""
+    page = parse_page(OPENMETRICS, "x")
+    assert page.total("vllm:prompt_tokens_total") == 12
+    assert page.total("vllm:prompt_tokens_total", model_name='a "b" }') == 5
+    assert page.total("vllm:ttft_seconds_bucket", le="0.1") == 3
+    assert page.total("vllm:no_number") is None
+
+
+def test_a_page_is_bounded() -> None:
+    """16 MiB, and lines of 16,384 characters: no page holds the command up for long."""
+    with serving("x" * (MOST_PAGE_BYTES + 1)) as url, pytest.raises(BadInputError, match="more than 16 MiB"):
+        read_page(url)
+    with pytest.raises(BadInputError, match="no metrics page"):
+        parse_page("up{" + 'a="b",' * LONGEST_LINE + "} 1", "x")
+
+
+@given(st.text(max_size=300) | st.text('abc:_{}="\\ #,.19\n\t', max_size=60))
 def test_no_page_breaks_the_reader(text: str) -> None:
     """Samples or BadInputError, never another fault."""
     with contextlib.suppress(BadInputError):

@@ -8,30 +8,34 @@ import pytest
 from step_stats import Drafts, Finished, Iteration, Prompt, Published, Scheduler, Unreadable
 
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
-from vllm_costmeter.sources.vllm.step_stats import LARGEST_BACKLOG, StepCounters
+from vllm_costmeter.sources.vllm.step_stats import LARGEST_BACKLOG, StepRecorder
 
 
 def test_tokens_add_up_by_kind() -> None:
     """Computed, cached and generated tokens are the sums of what the steps reported."""
-    counters = StepCounters(0, now=0.0)
+    counters = StepRecorder(0, now=0.0)
     counters.add_step(Scheduler(2), Iteration(2, Prompt(30, 16), [0.1, 0.1]), now=1.0)
     counters.add_step(Scheduler(2), Iteration(2), now=1.1)
     counters.add_step(Scheduler(0), Iteration(2, finished_requests=[Finished(23, 3, 8)] * 2), now=1.2)
     totals = counters.totals(2.0)
-    assert (totals.prompt_computed_tokens, totals.prompt_cached_tokens, totals.generated_tokens) == (
+    assert (
+        totals.counts.prompt_computed_tokens,
+        totals.counts.prompt_cached_tokens,
+        totals.counts.generated_tokens,
+    ) == (
         30,
         16,
         6,
     )
-    assert (totals.prefilled_requests, totals.finished_requests, totals.steps) == (2, 2, 3)
-    assert totals.decode_steps == 2
+    assert (totals.counts.prefilled_requests, totals.counts.steps) == (2, 3)
+    assert totals.counts.decode_steps == 2
     assert counters.take_finished(100) == [(15, 8, 3), (15, 8, 3)]
     assert counters.take_finished(100) == []
 
 
 def test_a_request_of_one_step_is_active_time() -> None:
     """A request that begins and ends within one step is charged from when it was scheduled."""
-    counters = StepCounters(0, now=0.0)
+    counters = StepRecorder(0, now=0.0)
     done = [Finished(10, 1, inference_time=0.4)]
     counters.add_step(Scheduler(0), Iteration(1, Prompt(10), [0.5], done), now=5.0)
     assert counters.totals(9.0).active_seconds == 0.5
@@ -39,69 +43,65 @@ def test_a_request_of_one_step_is_active_time() -> None:
 
 def test_activity_runs_until_the_step_that_empties_the_engine() -> None:
     """Active from the first token's request to the last step, idle before and after."""
-    counters = StepCounters(0, now=0.0)
+    counters = StepRecorder(0, now=0.0)
     counters.add_step(Scheduler(1), Iteration(1, Prompt(10), [0.25]), now=2.25)
     assert counters.totals(4.0).active_seconds == 2.0
     counters.add_step(Scheduler(0), None, now=5.0)  # aborted: the last step has no outputs
-    totals = counters.totals(60.0)
-    assert totals.active_seconds == 3.0
-    assert totals.running_requests == 0
+    assert counters.totals(60.0).active_seconds == 3.0
 
 
 def test_steps_without_iteration_stats_count_no_tokens() -> None:
     """A chunk of a long prefill reports only the scheduler; a pooling step generates nothing."""
-    counters = StepCounters(0, now=0.0)
+    counters = StepRecorder(0, now=0.0)
     counters.add_step(Scheduler(1, 0.5), None, now=1.0)
     totals = counters.totals(1.0)
-    assert (totals.generated_tokens, totals.steps, totals.kv_cache_usage_ratio) == (0, 1, 0.5)
+    assert (totals.counts.generated_tokens, totals.counts.steps, totals.kv_cache_usage_ratio) == (0, 1, 0.5)
     assert totals.last_token_unix_seconds is None
 
 
 def test_a_step_reported_to_another_process_counts_tokens_but_no_step() -> None:
     """With several API servers one of them gets the scheduler's part; the others only their own tokens."""
-    counters = StepCounters(0, now=0.0, log_events=True)
+    counters = StepRecorder(0, now=0.0, log_events=True)
     counters.add_step(None, Iteration(3, Prompt(5)), now=1.0)
     totals = counters.totals(1.0)
-    assert (totals.generated_tokens, totals.steps) == (3, 0)
+    assert (totals.counts.generated_tokens, totals.counts.steps) == (3, 0)
 
 
 def test_decode_reads_the_cache_in_use() -> None:
     """The context of a decode step is the share of the KV cache in use times its capacity."""
-    counters = StepCounters(0, now=0.0, capacity_tokens=1000)
+    counters = StepRecorder(0, now=0.0, capacity_tokens=1000)
     counters.add_step(Scheduler(4, 0.25), Iteration(4), now=1.0)
-    assert counters.totals(1.0).decode_context_tokens == 250
+    assert counters.totals(1.0).counts.decode_context_tokens == 250
 
 
 def test_sleep_and_wake_are_seen() -> None:
     """Time in sleep mode is apart from idle time."""
-    counters = StepCounters(0, now=0.0)
+    counters = StepRecorder(0, now=0.0)
     counters.sleep(True, now=10.0)
-    assert counters.totals(15.0).asleep
+    assert counters.totals(15.0).asleep_seconds == 5.0
     counters.sleep(False, now=20.0)
-    totals = counters.totals(30.0)
-    assert (totals.asleep, totals.asleep_seconds) == (False, 10.0)
+    assert counters.totals(30.0).asleep_seconds == 10.0
 
 
 def test_finished_requests_are_bounded() -> None:
     """With no sampler to take them, finished requests do not grow without bound."""
-    counters = StepCounters(0, now=0.0)
+    counters = StepRecorder(0, now=0.0)
     step = Iteration(1, finished_requests=[Finished(1, 1)] * 1000)
     for _ in range(100):
         counters.add_step(Scheduler(1), step, now=1.0)
     assert len(counters.take_finished(1_000_000)) == LARGEST_BACKLOG
-    assert counters.totals(1.0).finished_requests == 100_000
 
 
 def test_an_engine_that_never_stepped_has_empty_totals() -> None:
     """Totals exist from the start, because an idle engine costs money too."""
-    assert StepCounters(3, now=7.0).totals(8.0) == EngineTotals(
+    assert StepRecorder(3, now=7.0).totals(8.0) == EngineTotals(
         engine_index=3, observed_monotonic_seconds=7.0
     )
 
 
 def test_a_long_prompt_is_active_from_its_first_chunk() -> None:
     """Chunks are reported at their end and say nothing of their beginning; the first token does."""
-    counters = StepCounters(0, now=0.0)
+    counters = StepRecorder(0, now=0.0)
     counters.add_step(Scheduler(1), None, now=12.0)
     assert counters.totals(12.0).active_seconds == 0.0
     counters.add_step(Scheduler(1), Iteration(1, Prompt(9000), [4.0]), now=14.0)
@@ -110,7 +110,7 @@ def test_a_long_prompt_is_active_from_its_first_chunk() -> None:
 
 def test_steps_are_events_where_several_processes_share_an_engine() -> None:
     """Every report is kept for the merge, as long as the merge may ask for it."""
-    counters = StepCounters(0, now=0.0, log_events=True)
+    counters = StepRecorder(0, now=0.0, log_events=True)
     counters.add_step(Scheduler(1), Iteration(1, Prompt(10), [0.25]), now=2.0)
     counters.add_step(Scheduler(0), None, now=6.0)
     counters.sleep(True, now=7.0)
@@ -123,7 +123,7 @@ def test_steps_are_events_where_several_processes_share_an_engine() -> None:
 
 def test_a_step_that_is_half_readable_counts_that_half() -> None:
     """Tokens that cannot be read leave the engine's state right, and the other way round; the error goes on."""
-    counters = StepCounters(0, now=0.0)
+    counters = StepRecorder(0, now=0.0)
     counters.add_step(Scheduler(1), None, now=1.0)
     with pytest.raises(AttributeError):
         counters.add_step(Scheduler(0), Unreadable(), now=3.0)
@@ -131,13 +131,13 @@ def test_a_step_that_is_half_readable_counts_that_half() -> None:
     with pytest.raises(AttributeError):
         counters.add_step(Unreadable(), Iteration(5, Prompt(7)), now=4.0)
     totals = counters.totals(9.0)
-    assert (totals.generated_tokens, totals.prompt_computed_tokens) == (5, 7)
+    assert (totals.counts.generated_tokens, totals.counts.prompt_computed_tokens) == (5, 7)
 
 
 @pytest.mark.parametrize("log_events", [False, True], ids=["one process", "several processes"])
 def test_a_step_allocates_nothing_that_stays(log_events: bool) -> None:
     """After 10,000 steps with finished requests nothing is held but the numbers that were replaced."""
-    counters = StepCounters(0, now=0.0, capacity_tokens=100_000, log_events=log_events)
+    counters = StepRecorder(0, now=0.0, capacity_tokens=100_000, log_events=log_events)
     scheduler = Scheduler(
         256, 0.5, spec_decoding_stats=Drafts(512, 200), perf_stats=Published(10**15, 10**11)
     )
@@ -157,7 +157,7 @@ def test_a_step_allocates_nothing_that_stays(log_events: bool) -> None:
 def test_adapters_are_followed_where_one_process_sees_them_all() -> None:
     """Their seconds are shares of the running requests; with several API processes nothing is said."""
     for log_events, expected in ((False, {"german": 1.5}), (True, {})):
-        counters = StepCounters(0, now=0.0, log_events=log_events)
+        counters = StepRecorder(0, now=0.0, log_events=log_events)
         counters.add_step(Scheduler(2, 0.1, {"german": 1}), None, now=1.0)
         counters.add_step(Scheduler(0), None, now=4.0)
         assert counters.totals(9.0).adapter_seconds == expected
@@ -167,7 +167,7 @@ def test_adapters_are_followed_where_one_process_sees_them_all() -> None:
 def test_a_jump_of_the_wall_clock_makes_no_active_hour(jump: float) -> None:
     """vLLM reckons arrival by the wall clock: a jump while a request waits neither adds nor takes active time that its
     own monotonic figures do not show."""
-    counters = StepCounters(0, now=0.0)
+    counters = StepRecorder(0, now=0.0)
     first = Iteration(1, Prompt(10), [0.5], [Finished(10, 1, inference_time=0.5)], 1000.0)
     counters.add_step(Scheduler(0), first, now=10.0)
     jumped = Iteration(1, Prompt(10), [0.5 + jump], iteration_timestamp=8000.0 + jump)

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import yaml
 from required_tool import required_module
-from upstream import answers as recorded_answers
-from upstream.release_sources import Release
 
+from scripts.upstream import answers as recorded_answers
+from scripts.upstream.release_sources import Release
 from vllm_costmeter.sources.vllm_cli.parse import parse_serve_args
 from vllm_costmeter.sources.vllm_cli.refusal import ServeArgsError
 

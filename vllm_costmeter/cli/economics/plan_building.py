@@ -45,7 +45,7 @@ def _line(
     card, count = parse_gpu(request.gpu)
     priced = _priced(request, args, card, count, today)
     use = Use(
-        card=card.name,
+        gpu=card.name,
         cost=priced.cost,
         hours=request.stated_hours(),
         purpose=request.purpose,
@@ -90,9 +90,9 @@ def _rented(request: UseRequest, card: GpuSpec, count: int, today: date) -> pric
 
 
 def _break_even(use: Use, rent: price_terms.PricedCards) -> BreakEven:
-    owned, cards = use.cost.owned, use.cost.cards
+    owned, gpus = use.cost.owned, use.cost.gpus
     assert owned is not None
-    return break_even(owned, rent.cost.usd_per_hour() / cards, use.hours, cards, use.utilisation)
+    return break_even(owned, rent.cost.usd_per_hour() / gpus, use.hours, gpus, use.utilisation)
 
 
 def _largest(card: GpuSpec, count: int, models: Sequence[NamedModel], precision: str) -> str | None:

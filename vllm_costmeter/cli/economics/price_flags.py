@@ -71,7 +71,10 @@ def add_price_flags(parser: argparse.ArgumentParser, *, rent: bool = True) -> No
         help="owned: the building's energy over the GPUs'; default 1",
     )
     group.add_argument(
-        "--overhead-usd-per-month", type=money_or_zero, metavar="USD", help="owned: hosting and staff per GPU"
+        "--overhead-usd-per-month",
+        type=money_or_zero,
+        metavar="USD",
+        help="owned: hosting and staff per server, whatever its number of GPUs",
     )
 
 

@@ -11,8 +11,9 @@ from typing import Any
 from vllm_costmeter.cli.economics import price_flags
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import GpuSpec
-from vllm_costmeter.core.pricing.hourly import HourlyCost, OwnedTerms
+from vllm_costmeter.core.pricing.hourly import HourlyCost
 from vllm_costmeter.core.pricing.money import above_zero
+from vllm_costmeter.core.pricing.ownership import OwnedTerms
 from vllm_costmeter.core.pricing.quote import STALE_AFTER_DAYS, first_day, with_age
 from vllm_costmeter.sources.catalogue.load import default_price
 from vllm_costmeter.sources.catalogue.regions import Region, find_region
@@ -107,7 +108,7 @@ def price_values(priced: PricedCards) -> dict[str, Any]:
     cost = priced.cost
     found: dict[str, Any] = {"basis": cost.basis, "source": priced.source}
     if cost.rental_usd is not None:
-        found["usd_per_gpu_hour"] = cost.rental_usd / cost.cards
+        found["usd_per_gpu_hour"] = cost.rental_usd / cost.gpus
     if priced.tariff is not None:
         found["electricity"] = {
             "usd_per_kwh": priced.tariff.usd_per_kwh,

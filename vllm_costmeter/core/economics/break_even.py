@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
-from vllm_costmeter.core.pricing.hourly import OwnedTerms
+from vllm_costmeter.core.pricing.ownership import OwnedTerms
 
 DAYS_PER_MONTH = Fraction(365, 12)
 MOST_MONTHS = 1200
@@ -15,21 +15,21 @@ MOST_MONTHS = 1200
 
 @dataclass(frozen=True, slots=True)
 class BreakEven:
-    """The crossing of two lines: what renting has cost by then, and buying plus running."""
+    """Where two lines cross: what renting has cost by then, and what buying and running has."""
 
     hours: Fraction | None
-    """Hours until buying is the cheaper; None: never, renting costs less by the hour than running."""
+    """Hours of use until buying is cheaper; None: never, because an hour of rent costs less than an hour of running."""
     months: Fraction | None
     """At the stated hours per month."""
     within_lifetime: bool
-    """Whether the card is still within the life it is written off over."""
+    """Whether it comes before the GPU is written off."""
     rent_usd_per_month: Fraction
     own_usd_per_month: Fraction
     """Running only: electricity and overhead."""
     purchase_usd: Fraction
 
     def on(self, bought: date) -> date | None:
-        """The day, for a card bought that day; None where it never comes."""
+        """The day, for a GPU bought on `bought`; None where it never comes."""
         if self.months is None or self.months > MOST_MONTHS:
             return None
         days = self.months * DAYS_PER_MONTH
@@ -43,17 +43,18 @@ def break_even(
     owned: OwnedTerms,
     rent_usd_per_gpu_hour: Fraction,
     hours_per_month: Fraction,
-    cards: int = 1,
+    gpus: int = 1,
     utilisation: Fraction = Fraction(1),
 ) -> BreakEven:
-    """Purchase / (rent saved - running cost), per month of `hours_per_month` hours.
+    """Purchase / (rent saved - running cost), per month of `hours_per_month` hours, for `gpus` GPUs in one server.
 
-    Cash, not depreciation: the purchase is paid on the first day and the residual value counts for nothing until the
-    card is sold. Electricity is that of the same month in a plan: the high end where the idle draw is unknown.
+    Cash, not depreciation: the purchase is paid on the first day, and the residual value counts for nothing until the
+    GPU is sold. Electricity is that of the same month in a plan: the upper end where the idle power is unknown.
     """
-    running = (owned.electricity_usd(hours_per_month, utilisation)[1] + owned.overhead_usd_per_month) * cards
-    rent = rent_usd_per_gpu_hour * hours_per_month * cards
-    purchase = owned.purchase_usd * cards
+    electricity = owned.electricity_usd(hours_per_month, utilisation)[1] * gpus
+    running = electricity + owned.overhead_usd_per_month
+    rent = rent_usd_per_gpu_hour * hours_per_month * gpus
+    purchase = owned.purchase_usd * gpus
     months = purchase / (rent - running) if rent > running else None
     return BreakEven(
         hours=None if months is None else months * hours_per_month,

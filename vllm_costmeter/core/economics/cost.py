@@ -15,22 +15,22 @@ class Cost:
     hourly: HourlyCost
     utilisation: Fraction = Fraction(1)
     tokens_per_second: Fraction | None = None
-    """While it works; None: the rate is not known, and a million tokens has no price."""
+    """While it works; None: the rate is unknown, and a million tokens has no price."""
     gco2e_per_hour: Fraction | None = None
-    """Of the electricity of all cards at work; None: not known."""
+    """From the electricity of all GPUs at work; None: not known."""
     gco2e_source: str = ""
 
     def usd_per_hour(self, convention: Convention = "exact") -> Fraction:
-        """While every card works."""
+        """While every GPU works."""
         return self.hourly.usd_per_hour(convention)
 
     def usd_per_useful_hour(self, convention: Convention = "exact") -> tuple[Fraction, Fraction]:
-        """Of an hour of work, with the hours of waiting that go with it: (at least, at most)."""
+        """Per hour of work, including the idle hours that go with it: (at least, at most)."""
         return self.hourly.usd_per_useful_hour(self.utilisation, convention)
 
     @property
     def gco2e_per_million_tokens(self) -> Fraction | None:
-        """While they work: what waiting cards emit is not in it."""
+        """While they work: what idle GPUs emit is not included."""
         if self.gco2e_per_hour is None or self.tokens_per_second is None:
             return None
         return self.gco2e_per_hour / (self.tokens_per_second * 3600) * 1_000_000

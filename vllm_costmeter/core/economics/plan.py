@@ -9,49 +9,82 @@ from typing import Literal
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.pricing.hourly import HourlyCost
 from vllm_costmeter.core.pricing.money import cents
-from vllm_costmeter.core.pricing.price import HOURS_PER_MONTH
+from vllm_costmeter.core.pricing.ownership import HOURS_PER_MONTH, Component
 
 Purpose = Literal["serving", "training"]
 HOURS_IN_LONGEST_MONTH = 744  # 31 x 24
 
 
 @dataclass(frozen=True, slots=True)
+class Charge:
+    """One part of a line: a rate for so many hours."""
+
+    component: Component
+    usd_per_hour: Fraction
+    """Of all GPUs."""
+    hours: Fraction
+
+    @property
+    def usd(self) -> Fraction:
+        """To the cent."""
+        return cents(self.usd_per_hour * self.hours)
+
+
+@dataclass(frozen=True, slots=True)
 class Use:
     """One deployment for so many hours of a month."""
 
-    card: str
+    gpu: str
     """As the reader names it, without the count."""
     cost: HourlyCost
     hours: Fraction
     purpose: Purpose = "serving"
     tokens_per_second: Fraction | None = None
-    """While it works, all cards together; None: not known."""
+    """While it works, all GPUs together; None: not known."""
     utilisation: Fraction = Fraction(1)
     """Share of the hours in which it works at that rate."""
 
     def __post_init__(self) -> None:
         if self.hours <= 0:
-            raise BadInputError(f"{self.card}: hours must be above 0")
+            raise BadInputError(f"{self.gpu}: hours must be above 0")
         if self.hours > HOURS_IN_LONGEST_MONTH:
             raise BadInputError(
-                f"{self.card}: {float(self.hours):g} hours; a month has at most {HOURS_IN_LONGEST_MONTH}"
+                f"{self.gpu}: {float(self.hours):g} hours; a month has at most {HOURS_IN_LONGEST_MONTH}"
             )
 
     @property
     def name(self) -> str:
-        return self.card if self.cost.cards == 1 else f"{self.cost.cards}x {self.card}"
+        return self.gpu if self.cost.gpus == 1 else f"{self.cost.gpus}x {self.gpu}"
+
+    def charges(self) -> tuple[Charge, ...]:
+        """The month's parts at the upper end of their ranges, so that a cost is never understated.
+
+        Depreciation and overhead of an owned server run all month; it draws power in its hours only.
+        """
+        owned = self.cost.owned
+        if owned is None:
+            return (Charge("rental", self.cost.usd_per_hour(), self.hours),)
+        month = Fraction(HOURS_PER_MONTH)
+        found = [Charge("depreciation", owned.depreciation_usd_per_hour(self.cost.gpus), month)]
+        if owned.usd_per_kwh is not None:
+            electricity = self.cost.electricity_usd(self.hours, self.utilisation)[1]
+            found.append(Charge("electricity", electricity / self.hours, self.hours))
+        if owned.overhead_usd_per_month:
+            found.append(Charge("overhead", owned.overhead_usd_per_hour, month))
+        return tuple(found)
 
     def usd(self) -> Fraction:
-        """The month's line, to the cent: the high end of `usd_range`, so that a cost is never understated."""
-        return cents(self.usd_range()[1])
+        """The month's line: the sum of its charges, each rounded to the cent."""
+        return sum((charge.usd for charge in self.charges()), Fraction(0))
 
     def usd_range(self) -> tuple[Fraction, Fraction]:
-        """The month exactly: (at least, at most). An owned card is written off all month, whatever the hours, and
-        switched off outside them."""
+        """The month exactly: (at least, at most)."""
         if self.cost.owned is None:
             rent = self.cost.usd_per_hour() * self.hours
             return rent, rent
-        return self.cost.owned_usd(Fraction(HOURS_PER_MONTH), self.hours, self.utilisation)
+        standing = self.cost.standing_usd_per_hour * HOURS_PER_MONTH
+        low, high = self.cost.electricity_usd(self.hours, self.utilisation)
+        return standing + low, standing + high
 
     @property
     def tokens(self) -> Fraction | None:
@@ -60,7 +93,7 @@ class Use:
         return None if rate is None else rate * 3600 * self.hours * self.utilisation
 
     def usd_per_million_tokens(self) -> Fraction | None:
-        """The line over its tokens."""
+        """The line divided by its tokens."""
         tokens = self.tokens
         return None if tokens is None else self.usd() / tokens * 1_000_000
 

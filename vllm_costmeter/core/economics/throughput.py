@@ -14,7 +14,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.core.meter.split.model_work import model_work
 from vllm_costmeter.core.meter.split.roofline import CardRates, ModelWork, resource_seconds
-from vllm_costmeter.core.meter.work import Work
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.model.model import Model
 
 
@@ -41,7 +41,7 @@ class Slowness:
 
 
 FITTED = Slowness(
-    memory=1.11,  # fitted 2026-11 by scripts/estimate_fit.py to the runs named in docs/economics.md
+    memory=1.11,  # fitted 2026-11 by scripts/accuracy/estimate_fit.py to the runs named in docs/economics.md
     compute=1.74,  # same fit
     seconds_per_layer=33e-6,  # same fit
     seconds_per_expert_layer=77e-6,  # same fit
@@ -199,10 +199,10 @@ def estimate(
 def floor_seconds(work: ModelWork, rates: CardRates, load: Load, running: int) -> float:
     """Card seconds of one request at 100 % of the limiting resource, `running` of them sharing every step."""
     steps = load.output_tokens
-    done = Work(
+    done = StepCounts(
         prompt_computed_tokens=load.prompt_tokens * running,
         prefilled_requests=running,
-        decode_tokens=steps * running,
+        generated_tokens=(steps + 1) * running,
         decode_steps=steps,
         decode_context_tokens=int(steps * running * (load.prompt_tokens + load.output_tokens / 2)),
         steps=steps,

@@ -39,7 +39,7 @@ V1_BEFORE_0_15 = Runner(
 V1_BEFORE_0_20 = Runner(
     float_copies=(2.9, 3.0, 3.1),  # 36 boots of 0.19.0 on H100: 14 B per logit in bf16, 16 B in float32
     state_bytes_per_logit=0.0,
-    kept_rows=H100_ROWS,  # v1/sample/ops/topk_topp_triton.py of 0.19.1, the default; seen by docs/activation_trial.md
+    kept_rows=H100_ROWS,  # v1/sample/ops/topk_topp_triton.py of 0.19.1, the default; seen in docs/exact.md
     graph_gib=(0.49, 0.84, 1.69),  # "cudagraph_est_gib" of the same boots
 )
 V1 = Runner(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vllm_costmeter.core.dtypes import DTYPE_BYTES
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig
 from vllm_costmeter.core.engine.release_rules import EngineRules, Runner
@@ -19,8 +20,6 @@ FIXED_BESIDE_ROWS_GIB = (
 )
 
 LAYER_RANGE = (0.8, 1.4)  # pipeline ranks without sampler logged 1.10 and 1.05 GiB where the rule gives 1.03
-
-_DTYPE_BYTES = {"float32": 4, "float": 4}
 
 HYBRID_BYTES = (
     40  # per token and hidden value, at most: recurrent layers keep float32 copies (Qwen3.6-27B, 0.27.1)
@@ -62,7 +61,7 @@ def activation_peak(
     work = Workload(
         tokens=engine.max_num_batched_tokens,
         logits_rows=min(engine.max_num_seqs, engine.max_num_batched_tokens),
-        dtype_bytes=_DTYPE_BYTES.get(engine.dtype, 2),
+        dtype_bytes=DTYPE_BYTES.get(engine.dtype, 2),
         tensor_parallel_size=engine.layout.tensor_parallel_size,
         has_sampler=is_last_rank and not model.is_pooling,
         is_last_rank=is_last_rank,

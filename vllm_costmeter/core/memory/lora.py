@@ -9,7 +9,7 @@ from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.weights import Weights
 
-DTYPE_BYTES = 2  # --lora-dtype auto is the model's 16-bit dtype
+ADAPTER_VALUE_BYTES = 2  # --lora-dtype auto is the model's 16-bit dtype
 
 
 def lora_slots(model: Model, engine_args: EngineArgs) -> tuple[ByteRange, ...]:
@@ -25,7 +25,7 @@ def lora_slots(model: Model, engine_args: EngineArgs) -> tuple[ByteRange, ...]:
         weights = weights.described
     if not isinstance(weights, Weights):
         raise NotUnderstoodError("--enable-lora: the layers that adapters would sit beside are not known")
-    each = DTYPE_BYTES * engine_args.max_loras * engine_args.max_lora_rank
+    each = ADAPTER_VALUE_BYTES * engine_args.max_loras * engine_args.max_lora_rank
     rule = f"{engine_args.max_loras} slots of rank {engine_args.max_lora_rank} beside every layer"
     found = []
     for share in weights.adapter_shares(engine_args, model.dtype):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.ledger import StateSeconds
 from vllm_costmeter.core.meter.split.phases import PhaseLedger
-from vllm_costmeter.core.meter.work import NOTHING, Work, work_between
+from vllm_costmeter.core.meter.work import NOTHING, Work
 
 
 class EngineAccount:
@@ -38,7 +38,7 @@ class EngineAccount:
             seconds = StateSeconds(0.0, elapsed_seconds, 0.0)
             work = NOTHING
         else:
-            if self._last is not None and totals.steps < self._last.steps:
+            if self._last is not None and totals.counts.steps < self._last.counts.steps:
                 self._begin_again()
             first, last = self._first or totals, self._last or totals
             asleep_due = totals.asleep_seconds - first.asleep_seconds - self._asleep_charged
@@ -46,7 +46,7 @@ class EngineAccount:
             active_due = totals.active_seconds - first.active_seconds - self._active_charged
             active = min(max(active_due, 0.0), elapsed_seconds - asleep)
             seconds = StateSeconds(active, elapsed_seconds - asleep - active, asleep)
-            work = work_between(last, totals, active)
+            work = Work(active, totals.counts - last.counts)
             self._first, self._last = first, totals
             self._asleep_charged += asleep
             self._active_charged += active

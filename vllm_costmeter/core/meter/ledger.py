@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from vllm_costmeter.core.meter.exact_sum import ExactSum
 from vllm_costmeter.core.meter.reading import STATES, State
-from vllm_costmeter.core.pricing.price import Component
+from vllm_costmeter.core.pricing.ownership import Component
 
 
 class StateSeconds(NamedTuple):

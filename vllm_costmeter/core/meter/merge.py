@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from vllm_costmeter.core.meter.activity import EngineActivity
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.step_counts import StepCounts
 
 LONGEST_SILENCE_SECONDS = 5.0
 """A process that has not written for this long is not waited for; the meter's rhythm is one second."""
@@ -24,7 +25,7 @@ class ProcessTotals:
 class EngineMerger:
     """Merges the processes' totals, once a second, in the process that charges.
 
-    Counts add up. What is running comes from the process that an engine reported to last. Active and asleep seconds
+    Counts add up. The present state comes from the process that an engine reported to last. Active and asleep seconds
     are replayed from all processes' events in the order of the machine's clock, because vLLM reports each step, and
     each fall into sleep, to only one process: none of them alone knows when an engine became idle. Events are
     replayed, and seconds counted, up to the moment that every live process has written: an engine that ran then may
@@ -66,18 +67,9 @@ class EngineMerger:
         last_tokens = [t.last_token_unix_seconds for t in seen if t.last_token_unix_seconds is not None]
         return replace(
             newest,
-            prompt_computed_tokens=sum(totals.prompt_computed_tokens for totals in seen),
-            prompt_cached_tokens=sum(totals.prompt_cached_tokens for totals in seen),
-            generated_tokens=sum(totals.generated_tokens for totals in seen),
-            prefilled_requests=sum(totals.prefilled_requests for totals in seen),
-            finished_requests=sum(totals.finished_requests for totals in seen),
-            steps=sum(totals.steps for totals in seen),
-            decode_steps=sum(totals.decode_steps for totals in seen),
-            decode_context_tokens=sum(totals.decode_context_tokens for totals in seen),
-            rejected_draft_tokens=sum(totals.rejected_draft_tokens for totals in seen),
+            counts=sum((totals.counts for totals in seen), StepCounts()),
             active_seconds=activity.active_seconds(horizon),
             asleep_seconds=activity.asleep_seconds(horizon),
-            asleep=activity.asleep,
             last_token_unix_seconds=max(last_tokens, default=None),
             events=(),
         )

@@ -129,7 +129,7 @@ class Meter:
             charge = account.phases.charge(self._split, active_usd, work, ran_empty=seconds.idle > 0)
             self._phases["prefill", charge.method].add(charge.prefill_usd)
             self._phases["decode", charge.method].add(charge.decode_usd)
-            least = self._split.least_seconds(work)
+            least = self._split.least_seconds(work.counts)
             if least is not None:
                 usd_per_second = self._usd_per_card_second(hour_of_day)
                 self._floor_compute_usd.add(usd_per_second * least.compute)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from vllm_costmeter.core.pricing.price import Component, Price
+from vllm_costmeter.core.pricing.ownership import Component
+from vllm_costmeter.core.pricing.price import Price
 
 State = Literal["active", "idle", "asleep"]
 Phase = Literal["prefill", "decode"]

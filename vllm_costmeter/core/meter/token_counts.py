@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.reading import TokenKind
-
-
-def tokens_by_kind(totals: EngineTotals) -> dict[TokenKind, int]:
-    """The totals of one engine by the kinds that are published."""
-    return {
-        "prompt_computed": totals.prompt_computed_tokens,
-        "prompt_cached": totals.prompt_cached_tokens,
-        "generated": totals.generated_tokens,
-    }
+from vllm_costmeter.core.meter.step_counts import StepCounts
 
 
 class TokenCounts:
@@ -21,13 +13,17 @@ class TokenCounts:
     __slots__ = ("_counts",)
 
     def __init__(self) -> None:
-        self._counts: dict[TokenKind, int] = {"prompt_computed": 0, "prompt_cached": 0, "generated": 0}
+        self._counts = StepCounts()
 
     def add(self, before: EngineTotals | None, now: EngineTotals) -> None:
         """Adds what an engine counted since `before`; None: since the engine's own start."""
-        old = tokens_by_kind(before) if before is not None and now.steps >= before.steps else {}
-        for kind, count in tokens_by_kind(now).items():
-            self._counts[kind] += max(0, count - old.get(kind, 0))
+        same = before is not None and now.counts.steps >= before.counts.steps
+        self._counts += now.counts - (before.counts if before is not None and same else StepCounts())
 
     def by_kind(self) -> dict[TokenKind, int]:
-        return dict(self._counts)
+        """By the kinds that are published."""
+        return {
+            "prompt_computed": self._counts.prompt_computed_tokens,
+            "prompt_cached": self._counts.prompt_cached_tokens,
+            "generated": self._counts.generated_tokens,
+        }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
+from vllm_costmeter.core.dtypes import DTYPE_BYTES
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.adapters import AdapterShare, adapter_share, head_share
@@ -15,8 +16,6 @@ from vllm_costmeter.core.quantization.flag import quantization_under
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED, Quantization
 from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget, placed_on
 from vllm_costmeter.core.release import is_unnumbered_build, parse_version
-
-DTYPE_BYTES = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2}
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,10 @@ SETTINGS: tuple[Setting, ...] = (
         "Owned GPUs: power usage effectiveness, a factor on measured energy (default 1).",
     ),
     Setting(
-        "overhead_usd_per_month", "USD", _at_least_zero, "Owned cards: hosting, staff and network per month."
+        "overhead_usd_per_month",
+        "USD",
+        _at_least_zero,
+        "Owned GPUs: hosting, staff and network per server and month (default 0).",
     ),
     Setting(
         "carbon_gco2e_per_kwh",

@@ -71,7 +71,7 @@ def _lines(comparison: Comparison, currency: Currency) -> Section:
             amount(line.use.cost.usd_per_hour(), currency, 3),
             hours(line.use.hours),
             amount(line.use.usd(), currency),
-            "" if line.card.nominal_gb is None else f"{line.card.nominal_gb * line.use.cost.cards:g}",
+            "" if line.card.nominal_gb is None else f"{line.card.nominal_gb * line.use.cost.gpus:g}",
             link(line.card),
             line.largest_model or "none",
         )
@@ -193,7 +193,7 @@ def _plan_values(comparison: Comparison, each: ComparedPlan) -> dict[str, Any]:
 def _line_values(comparison: Comparison, line: Line) -> dict[str, Any]:
     use = line.use
     found: dict[str, Any] = {
-        "gpu": {"name": use.card, "count": use.cost.cards},
+        "gpu": {"name": use.gpu, "count": use.cost.gpus},
         "basis": use.cost.basis,
         "price_source": line.price_source,
         "price": dict(line.price),
@@ -204,7 +204,7 @@ def _line_values(comparison: Comparison, line: Line) -> dict[str, Any]:
         "utilization_ratio": use.utilisation,
     }
     if line.card.nominal_gb is not None:
-        found["memory_gb"] = line.card.nominal_gb * use.cost.cards
+        found["memory_gb"] = line.card.nominal_gb * use.cost.gpus
     if line.largest_model is not None:
         found["largest_model_that_fits"] = line.largest_model
     unit = use.usd_per_million_tokens()

@@ -67,7 +67,7 @@ def is_range(cost: Cost) -> bool:
 def values(cost: Cost, price: Mapping[str, Any], gpu: str | None, rate_source: str) -> dict[str, Any]:
     """The single figures are the high ends of their ranges: a cost is never understated."""
     low, high = cost.usd_per_useful_hour()
-    found: dict[str, Any] = {} if gpu is None else {"gpu": {"name": gpu, "count": cost.hourly.cards}}
+    found: dict[str, Any] = {} if gpu is None else {"gpu": {"name": gpu, "count": cost.hourly.gpus}}
     found |= {
         "price": dict(price),
         "usd_per_hour": cost.usd_per_hour(),

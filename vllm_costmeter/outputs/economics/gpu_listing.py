@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from vllm_costmeter.core.gpu.spec import GpuSpec, Provenance
+from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.pricing.quote import RentalQuote
 from vllm_costmeter.outputs.economics.price_listing import age, dollars
 from vllm_costmeter.outputs.text.table_layout import markdown_table, terminal_table
@@ -30,7 +31,6 @@ _TITLES = (
     "as of",
     "age",
 )
-_GIB = 1 << 30
 _FACT_TITLES = ("fact", "value", "source", "read")
 
 
@@ -107,7 +107,7 @@ def _row(card: GpuSpec, price: RentalQuote | None, today: date) -> tuple[str, ..
     sixteen_bit = "bf16_flops_per_second" if card.bf16_flops_per_second else "fp16_flops_per_second"
     return (
         card.name,
-        _number(card, "memory_bytes", _GIB, 2),
+        _number(card, "memory_bytes", GIB, 2),
         _number(card, "bandwidth_bytes_per_second", 1e9),
         _number(card, sixteen_bit, 1e12),
         _number(card, "fp8_flops_per_second", 1e12),
@@ -138,7 +138,7 @@ def _origin(card: GpuSpec, name: str) -> str:
     return origin.source if origin.verified else f"unverified: {origin.source}"
 
 
-_UNITS = {"_bytes_per_second": (1e9, "GB/s"), "_flops_per_second": (1e12, "TFLOPS"), "_bytes": (_GIB, "GiB")}
+_UNITS = {"_bytes_per_second": (1e9, "GB/s"), "_flops_per_second": (1e12, "TFLOPS"), "_bytes": (GIB, "GiB")}
 _UNITS |= {"_ops_per_second": (1e12, "TOPS"), "_watts": (1, "W"), "_gb": (1, "GB"), "_usd": (1, "USD")}
 
 

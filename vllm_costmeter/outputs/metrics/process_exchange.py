@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.meter.activity import EngineEvent
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import LONGEST_SILENCE_SECONDS, ProcessTotals
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.meter.unit_prices import RequestUnitPrices
 
-COUNTS = tuple(field.name for field in fields(EngineTotals) if field.name != "events")
+FACTS = tuple(field.name for field in fields(EngineTotals))
 PRICES_FILE = "costmeter_request_prices.json"
 
 
@@ -38,7 +39,8 @@ class ProcessExchange:
         since = now_seconds - LONGEST_SILENCE_SECONDS
         rows: list[dict[str, Any]] = []
         for totals in engines:
-            row: dict[str, Any] = {name: getattr(totals, name) for name in COUNTS}
+            row: dict[str, Any] = {name: getattr(totals, name) for name in FACTS}
+            row["counts"] = asdict(totals.counts)
             row["events"] = [event for event in totals.events if event.seconds >= since]
             rows.append(row)
         self._replace(self._engines_file(self._rank), {"written_seconds": now_seconds, "engines": rows})
@@ -81,5 +83,5 @@ class ProcessExchange:
 
 
 def _engine(row: dict[str, Any]) -> EngineTotals:
-    events = tuple(EngineEvent(*event) for event in row.pop("events"))
-    return EngineTotals(**row, events=events)
+    events = tuple(EngineEvent(*event) for event in row["events"])
+    return EngineTotals(**row | {"counts": StepCounts(**row["counts"]), "events": events})

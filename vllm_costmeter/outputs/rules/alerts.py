@@ -12,7 +12,9 @@ ERRORS = BY_NAME["costmeter_errors_total"].name
 SOURCE_UP = BY_NAME["costmeter_source_up"].name
 DOWN_INFO = BY_NAME["costmeter_source_down_info"].name
 GPU_SECONDS = BY_NAME["costmeter_gpu_seconds_total"].name
-HOURS_PER_MONTH = 30 * 24
+HOURS_IN_30_DAYS = (
+    30 * 24
+)  # the window of the month's budget alerts; a month of money is 730 hours (core.pricing)
 TOLERATED_PREDICTION_ERROR = 0.05
 
 
@@ -73,7 +75,7 @@ def _price_alerts(limits: Limits) -> tuple[Alert, ...]:
 
 def _budget_alerts(limits: Limits) -> tuple[Alert, ...]:
     day, month = f"{limits.budget_usd_per_day:g}", f"{limits.budget_usd_per_month:g}"
-    per_hour = f"{limits.budget_usd_per_month:g} / {HOURS_PER_MONTH}"
+    per_hour = f"{limits.budget_usd_per_month:g} / {HOURS_IN_30_DAYS}"
     runbook = (
         "Find the model or cluster that grew on the Fleet dashboard. Scale it down, or raise the budget "
         "(`costmeter rules --help`)."

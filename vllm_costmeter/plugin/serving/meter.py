@@ -38,7 +38,7 @@ from vllm_costmeter.plugin.starting.server_settings import chosen_settings
 from vllm_costmeter.sources.catalogue.load import card_for_nvml_name, default_price, parse_gpu
 from vllm_costmeter.sources.gpu.nvml_source import nvml_source
 from vllm_costmeter.sources.vllm.config import ServerShape, is_on_cpu
-from vllm_costmeter.sources.vllm.step_stats import StepCounters
+from vllm_costmeter.sources.vllm.step_stats import StepRecorder
 
 Answer = TypeVar("Answer")
 
@@ -52,7 +52,7 @@ class ServingMeter:
     """One per API server process; `tick` runs once a second on the sampler's thread."""
 
     def __init__(
-        self, vllm_config: Any, shape: ServerShape, engines: Sequence[StepCounters], errors: ErrorCounts
+        self, vllm_config: Any, shape: ServerShape, engines: Sequence[StepRecorder], errors: ErrorCounts
     ) -> None:
         self._vllm_config = vllm_config
         self._shape = shape

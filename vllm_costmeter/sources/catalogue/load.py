@@ -24,7 +24,7 @@ from vllm_costmeter.sources.gpu.text import folded_name, split_count
 USER_FILE_VARIABLE = "COSTMETER_CATALOGUE"
 PACKAGE_FOLDER = Path(__file__).parent.parent.parent / "catalogue"
 GPUS_FILE = "gpus.json"
-"""gpus/*.toml in one file that is read in milliseconds; `scripts/gpu_catalogue.py` writes it."""
+"""gpus/*.toml in one file that is read in milliseconds; `scripts/catalogue/compile_gpus.py` writes it."""
 
 MOST_LISTED = 12
 """An ambiguous name lists so many cards, and how many more there are."""

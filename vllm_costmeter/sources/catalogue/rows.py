@@ -7,6 +7,7 @@ from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.gpu.spec import GpuSpec, Provenance
+from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.pricing.quote import RentalQuote
 from vllm_costmeter.sources.catalogue import values
 
@@ -14,11 +15,10 @@ LARGEST_USD_PER_GPU_HOUR = 10_000.0
 TERMS = ("on-demand", "spot", "reserved", "capacity-block", "estimate", "index")
 
 _MIB = 1 << 20
-_GIB = 1 << 30
 
 FACTS: Mapping[str, tuple[str, Callable[[Any], object]]] = {
     "nominal_gb": ("nominal_gb", values.positive),
-    "memory_gib": ("memory_bytes", lambda value: round(values.positive(value) * _GIB)),
+    "memory_gib": ("memory_bytes", lambda value: round(values.positive(value) * GIB)),
     "memory_mib": ("memory_bytes", lambda value: round(values.positive(value) * _MIB)),
     "memory_type": ("memory_type", values.text),
     "unified_memory": ("unified_memory", values.truth),

@@ -7,6 +7,7 @@ from math import isnan
 from typing import Any, cast
 
 from vllm_costmeter.core.gpu.spec import MigProfile, Vendor
+from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.pricing.quote import first_day
 
 LARGEST_FACT = 1e9
@@ -86,7 +87,7 @@ def mig_profiles(value: Any) -> tuple[MigProfile, ...]:
 
 def _mig_profile(row: Any) -> MigProfile:
     try:
-        low, high = (round(positive(row[key]) * 2**30) for key in ("low_gib", "high_gib"))
+        low, high = (round(positive(row[key]) * GIB) for key in ("low_gib", "high_gib"))
         slices = [whole(row[key]) for key in ("compute_slices", "memory_slices", "instances")]
         return MigProfile(text(row["name"]), (low, high), *slices)
     except (TypeError, KeyError, ValueError):

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from vllm_costmeter.core.dtypes import DTYPE_BYTES
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.model.checkpoint import CheckpointContents, merged
 from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights, UndividedWeights
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.model.weights import DTYPE_BYTES
 from vllm_costmeter.core.quantization.named import named_quantization
 from vllm_costmeter.sources.checkpoint.gguf import GgufFile
 from vllm_costmeter.sources.checkpoint.gguf_config import (

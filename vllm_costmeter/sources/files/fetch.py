@@ -18,32 +18,34 @@ def is_url(text: str) -> bool:
     return text.lower().startswith(("http://", "https://"))
 
 
-def fetch_text(place: str, accept: str = "*/*", *, called: str | None = None) -> str:
+def fetch_text(
+    place: str, accept: str = "*/*", *, called: str | None = None, most_bytes: int = MOST_BYTES
+) -> str:
     """What lies there. BadInputError with one line, in which the place is `called` so, for what cannot be read, is too
     large, or is no text."""
     name = called or place
     try:
-        content = _download(place, accept) if is_url(place) else _read(Path(place))
+        content = _download(place, accept, most_bytes) if is_url(place) else _read(Path(place), most_bytes)
     except (OSError, http.client.HTTPException, ValueError) as fault:
         raise BadInputError(f"{name}: {_reason(fault)}") from None
-    if len(content) > MOST_BYTES:
-        raise BadInputError(f"{name}: more than {MOST_BYTES >> 20} MiB; give a smaller extract")
+    if len(content) > most_bytes:
+        raise BadInputError(f"{name}: more than {most_bytes >> 20} MiB; give a smaller extract")
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         raise BadInputError(f"{name} is not text") from None
 
 
-def _download(url: str, accept: str) -> bytes:
+def _download(url: str, accept: str, most_bytes: int) -> bytes:
     request = urllib.request.Request(url, headers={"Accept": accept, "User-Agent": "costmeter"})
     with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
-        content: bytes = answer.read(MOST_BYTES + 1)
+        content: bytes = answer.read(most_bytes + 1)
     return content
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, most_bytes: int) -> bytes:
     with path.open("rb") as file:
-        return file.read(MOST_BYTES + 1)
+        return file.read(most_bytes + 1)
 
 
 def _reason(fault: Exception) -> str:

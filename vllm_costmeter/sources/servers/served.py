@@ -16,6 +16,7 @@ Per = Literal["generated", "all"]
 KINDS = ("prompt_computed", "prompt_cached", "generated")
 GAUGE = "costmeter_tokens_per_second"
 FIVE_MINUTES = "5m"
+MOST_PAGE_BYTES = 16 << 20  # an engine's page has 60 kB (tests/data/engines), read at some 2 MB/s
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class ServingRate:
 
 def read_page(url: str) -> Page:
     """The page of a vLLM server; BadInputError where it is not one."""
-    page = parse_page(fetch_text(url, "text/plain"), url)
+    page = parse_page(fetch_text(url, "text/plain", most_bytes=MOST_PAGE_BYTES), url)
     if served_tokens(page) is None:
         raise BadInputError(
             f"{url} has no tokens of a vLLM server: no costmeter_tokens_total and no vllm: counters"

@@ -1,7 +1,7 @@
 """vLLM's per-step statistics, read by attribute: vLLM declares their classes unstable, and only this file knows them.
 
 Read in vLLM 0.17 to 0.33: `v1/metrics/stats.py`, classes SchedulerStats, IterationStats, PromptTokenStats,
-FinishedRequestStats; `perf.py`, class PerfStats; `v1/spec_decode/metrics.py`, class SpecDecodingStats. A `StepCounters`
+FinishedRequestStats; `perf.py`, class PerfStats; `v1/spec_decode/metrics.py`, class SpecDecodingStats. A `StepRecorder`
 is written by the event loop and read by the sampler thread; every update is one assignment to one attribute, which
 needs no lock under the interpreter's own.
 """
@@ -9,12 +9,14 @@ needs no lock under the interpreter's own.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, Literal
 
 from vllm_costmeter.core.meter.activity import EngineActivity, EngineEvent
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import LONGEST_SILENCE_SECONDS
 from vllm_costmeter.core.meter.shares.adapters import AdapterSeconds
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.sources.vllm.row_ring import RowRing
 
 LARGEST_BACKLOG = 16_384
@@ -32,37 +34,23 @@ EVENT_KINDS: tuple[Literal["step", "sleep", "wake"], ...] = ("step", "sleep", "w
 STEP, SLEEP, WAKE = range(3)
 
 
-class StepCounters:
+class StepRecorder:
     """Integer totals of one engine. `add_step` is O(1) in running requests and allocates nothing beyond the integers
     and floats it replaces."""
 
     __slots__ = (
         "_activity",
         "_adapters",
-        "_asleep",
         "_backlog",
         "_capacity_tokens",
-        "_decode_bytes",
-        "_decode_context",
-        "_decode_flops",
-        "_decode_steps",
         "_events",
-        "_finished",
-        "_generated",
         "_index",
         "_last_token",
         "_observed",
-        "_prefill_bytes",
-        "_prefill_flops",
-        "_prefilled",
-        "_prompt_cached",
-        "_prompt_computed",
-        "_rejected_drafts",
-        "_running",
-        "_steps",
         "_usage",
         "_wall_ahead",
         "_wall_stepped",
+        "counts",
     )
 
     def __init__(
@@ -76,11 +64,7 @@ class StepCounters:
         )  # no process sees all requests of an adapter
         self._events = RowRing("dqqd", LONGEST_EVENT_LOG) if log_events else None
         self._backlog = RowRing("qqq", LARGEST_BACKLOG)
-        self._prompt_computed = self._prompt_cached = self._generated = self._prefilled = self._finished = 0
-        self._steps = self._decode_steps = self._decode_context = self._running = 0
-        self._prefill_flops = self._prefill_bytes = self._decode_flops = self._decode_bytes = 0
-        self._rejected_drafts = 0
-        self._asleep = False
+        self.counts = StepCounts()
         self._usage: float | None = None
         self._last_token: float | None = None
         self._observed = now
@@ -111,14 +95,14 @@ class StepCounters:
         waited: float = max(stats.time_to_first_tokens_iter, default=0.0)
         began = max(now - waited, self._wall_clock_stepped(stats.iteration_timestamp, now))
         prompt = stats.prompt_token_stats
-        self._prompt_computed += prompt.computed
-        self._prompt_cached += prompt.cached_tokens
-        self._generated += new_tokens
-        self._prefilled += first_tokens
+        counts = self.counts
+        counts.prompt_computed_tokens += prompt.computed
+        counts.prompt_cached_tokens += prompt.cached_tokens
+        counts.generated_tokens += new_tokens
+        counts.prefilled_requests += first_tokens
         if new_tokens:
             self._last_token = stats.iteration_timestamp
         for request in stats.finished_requests:
-            self._finished += 1
             cached = max(request.num_cached_tokens, 0)
             self._backlog.append(request.num_prompt_tokens - cached, cached, request.num_generation_tokens)
             began = min(began, now - request.inference_time)
@@ -138,34 +122,34 @@ class StepCounters:
         if self._events is not None:
             self._events.append(now, STEP, running, math.nan if began is None else began)
         self._activity.step(now, running, began)
-        self._running = running
         if self._adapters is not None:
             self._adapters.step(now, stats.running_lora_adapters, running)
-        self._steps += 1
+        counts = self.counts
+        counts.steps += 1
         self._usage = usage = stats.kv_cache_usage
         if decode_tokens > 0:
-            self._decode_steps += 1
-            self._decode_context += int(usage * self._capacity_tokens)
+            counts.decode_steps += 1
+            counts.decode_context_tokens += int(usage * self._capacity_tokens)
         drafts = stats.spec_decoding_stats
         if drafts is not None:
-            self._rejected_drafts += drafts.num_draft_tokens - drafts.num_accepted_tokens
+            counts.rejected_draft_tokens += drafts.num_draft_tokens - drafts.num_accepted_tokens
         work = stats.perf_stats
         if work is not None and self._events is None:  # else the tokens of this step are another process's
             self._add_published(work, decode_tokens > 0)
 
     def _add_published(self, work: Any, decoded: bool) -> None:
         """vLLM's own estimate of the step, per card."""
+        counts = self.counts
         moved: int = work.num_read_bytes_per_gpu + work.num_write_bytes_per_gpu
         if decoded:
-            self._decode_flops += work.num_flops_per_gpu
-            self._decode_bytes += moved
+            counts.decode_step_flops += work.num_flops_per_gpu
+            counts.decode_step_bytes += moved
         else:
-            self._prefill_flops += work.num_flops_per_gpu
-            self._prefill_bytes += moved
+            counts.prefill_step_flops += work.num_flops_per_gpu
+            counts.prefill_step_bytes += moved
 
     def sleep(self, asleep: bool, now: float) -> None:
         """vLLM's sleep mode was entered or left."""
-        self._asleep = asleep
         self._activity.sleep(now, asleep)
         if self._events is not None:
             self._events.append(now, SLEEP if asleep else WAKE, 0, math.nan)
@@ -179,23 +163,9 @@ class StepCounters:
         events = () if self._events is None else _events(self._events, now - LONGEST_SILENCE_SECONDS)
         return EngineTotals(
             engine_index=self._index,
-            prompt_computed_tokens=self._prompt_computed,
-            prompt_cached_tokens=self._prompt_cached,
-            generated_tokens=self._generated,
-            prefilled_requests=self._prefilled,
-            finished_requests=self._finished,
-            steps=self._steps,
-            decode_steps=self._decode_steps,
-            decode_context_tokens=self._decode_context,
-            prefill_step_flops=self._prefill_flops,
-            prefill_step_bytes=self._prefill_bytes,
-            decode_step_flops=self._decode_flops,
-            decode_step_bytes=self._decode_bytes,
-            rejected_draft_tokens=self._rejected_drafts,
+            counts=replace(self.counts),
             active_seconds=self._activity.active_seconds(now),
             asleep_seconds=self._activity.asleep_seconds(now),
-            running_requests=self._running,
-            asleep=self._asleep,
             kv_cache_usage_ratio=self._usage,
             last_token_unix_seconds=self._last_token,
             observed_monotonic_seconds=self._observed,

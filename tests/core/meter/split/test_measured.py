@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from vllm_costmeter.core.meter import GENERIC_CPU, CardRates, ModelWork, PhaseSplit
-from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.split.measured import MeasuredCosts
 from vllm_costmeter.core.meter.split.phases import PhaseLedger
-from vllm_costmeter.core.meter.work import Work, work_between
+from vllm_costmeter.core.meter.step_counts import StepCounts
+from vllm_costmeter.core.meter.work import Work
 
 LLAMA_8B = ModelWork(active_parameters=8_000_000_000, weight_bytes=16_000_000_000, kv_bytes_per_token=131_072)
 CARD = CardRates(flops_per_second=160e12, memory_bytes_per_second=1e12)
@@ -25,13 +25,21 @@ def server(prompt: int, decode: int, decode_steps: int, own_steps: int, slow: fl
     """An interval of a server whose prefill is three times, and decode twice, as slow as the roofline; a decode token
     costs 0.2 ms besides."""
     seconds = prompt * 3e-4 + own_steps * 0.002 + decode_steps * 0.032 + decode * 2e-4
-    steps = decode_steps + own_steps
-    return Work(seconds * slow, prompt, max(prompt // 500, 0), decode, decode_steps, 0, steps)
+    return Work(
+        seconds * slow,
+        StepCounts(
+            prompt_computed_tokens=prompt,
+            generated_tokens=decode + prompt // 500,
+            prefilled_requests=prompt // 500,
+            steps=decode_steps + own_steps,
+            decode_steps=decode_steps,
+        ),
+    )
 
 
 def share(costs: MeasuredCosts, work: Work) -> float:
     """Prefill's share by the fit."""
-    seconds = costs.seconds(work)
+    seconds = costs.seconds(work.counts)
     return seconds.prefill / (seconds.prefill + seconds.decode)
 
 
@@ -96,26 +104,27 @@ def test_the_split_of_real_mixtures_is_what_the_pure_loads_cost() -> None:
     are charged within 15 % of what the two pure loads cost per token (seen: 2 to 8 %);
     the roofline with an assumed card is not."""
     recording = json.loads(RECORDING.read_text())
-    totals = [
-        (row[0], EngineTotals(0, **dict(zip(recording["fields"][1:], row[1:], strict=True))))
-        for row in recording["rows"]
+    assert (recording["fields"][0], recording["fields"][-1]) == ("load", "active_seconds")
+    seen = [
+        (load, Work(active_seconds, StepCounts(**dict(zip(recording["fields"][1:-1], counts, strict=True)))))
+        for load, *counts, active_seconds in recording["rows"]
     ]
     split, ledger = PhaseSplit(TINY, GENERIC_CPU), PhaseLedger()
     work_of: dict[str, Work] = {}
     prefill_of: dict[str, float] = {}
-    for (_, earlier), (load, later) in itertools.pairwise(totals):
-        work = work_between(earlier, later, later.active_seconds - earlier.active_seconds)
+    for (_, earlier), (load, later) in itertools.pairwise(seen):
+        work = Work(later.active_seconds - earlier.active_seconds, later.counts - earlier.counts)
         charge = ledger.charge(split, work.active_seconds, work)
         work_of[load] = work_of.get(load, Work()) + work
         prefill_of[load] = prefill_of.get(load, 0.0) + charge.prefill_usd
     assert split.method == "measured"
     prefill, decode = work_of["prefill"], work_of["decode"]
-    per_prompt = prefill.active_seconds / prefill.prompt_computed_tokens
-    per_decode = decode.active_seconds / decode.decode_tokens
+    per_prompt = prefill.active_seconds / prefill.counts.prompt_computed_tokens
+    per_decode = decode.active_seconds / decode.counts.decode_tokens
     untaught = PhaseSplit(TINY, GENERIC_CPU)
     for load in ("mix_512_64", "mix_512_256", "mix_128_128"):
         work = work_of[load]
-        expected = per_prompt * work.prompt_computed_tokens
-        expected /= expected + per_decode * work.decode_tokens
+        expected = per_prompt * work.counts.prompt_computed_tokens
+        expected /= expected + per_decode * work.counts.decode_tokens
         assert prefill_of[load] / work.active_seconds == pytest.approx(expected, rel=0.15)
-        assert untaught.prefill_share(work) != pytest.approx(expected, rel=0.15)
+        assert untaught.prefill_share(work.counts) != pytest.approx(expected, rel=0.15)

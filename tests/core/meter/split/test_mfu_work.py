@@ -9,36 +9,51 @@ import pytest
 from vllm_costmeter.core.meter.split.mfu_work import TokenWork, published_seconds
 from vllm_costmeter.core.meter.split.phases import PhaseLedger, PhaseSplit
 from vllm_costmeter.core.meter.split.roofline import GENERIC_CPU, CardRates, ModelWork
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.meter.work import Work
 
 CARD = CardRates(flops_per_second=160e12, memory_bytes_per_second=1e12)
 MODEL = ModelWork(active_parameters=8_000_000_000, weight_bytes=16_000_000_000, kv_bytes_per_token=131_072)
 TOKENS = TokenWork(decode_flops=lambda context: 16e9 + 500_000 * context, prompt_flops=16e9, prompt_bytes=1e6)
 DECODE_FLOPS = 500 * (16 * 10**9 + 500_000 * 2000)
-PREFILL = Work(1.0, 10_000, 10, steps=5, prefill_step_flops=160 * 10**12, prefill_step_bytes=90 * 10**9)
+PREFILL = Work(
+    1.0,
+    StepCounts(
+        prompt_computed_tokens=10_000,
+        generated_tokens=10,
+        prefilled_requests=10,
+        steps=5,
+        prefill_step_flops=160 * 10**12,
+        prefill_step_bytes=90 * 10**9,
+    ),
+)
 DECODE = Work(
     1.0,
-    decode_tokens=500,
-    decode_steps=50,
-    decode_context_tokens=1_000_000,
-    steps=50,
-    decode_step_flops=DECODE_FLOPS,
-    decode_step_bytes=931 * 10**9,
+    StepCounts(
+        generated_tokens=500,
+        steps=50,
+        decode_steps=50,
+        decode_context_tokens=1_000_000,
+        decode_step_flops=DECODE_FLOPS,
+        decode_step_bytes=931 * 10**9,
+    ),
 )
 
 
 def test_pure_steps_are_their_phases() -> None:
     """160 TFLOP of prompts alone take a second; 931 GB of decoding 0.931 s, none of it prefill's."""
-    assert published_seconds(TOKENS, CARD, PREFILL).prefill == pytest.approx(1.0)
-    assert published_seconds(TOKENS, CARD, PREFILL).decode == 0.0
-    seconds = published_seconds(TOKENS, CARD, DECODE)
+    assert published_seconds(TOKENS, CARD, PREFILL.counts).prefill == pytest.approx(1.0)
+    assert published_seconds(TOKENS, CARD, PREFILL.counts).decode == 0.0
+    seconds = published_seconds(TOKENS, CARD, DECODE.counts)
     assert (seconds.prefill, seconds.decode) == (0.0, pytest.approx(0.931))
 
 
 def test_a_prompt_that_rides_along_is_prefill_before_it_is_finished() -> None:
     """5,000 tokens of an unfinished prompt in the decode steps: half a second of FLOPs that decoding does not explain,
     though no prompt token is reported yet; their activations are not decode's either."""
-    mixed = replace(DECODE, decode_step_flops=DECODE_FLOPS + 5000 * 16 * 10**9, decode_step_bytes=936 * 10**9)
+    mixed = replace(
+        DECODE.counts, decode_step_flops=DECODE_FLOPS + 5000 * 16 * 10**9, decode_step_bytes=936 * 10**9
+    )
     seconds = published_seconds(TOKENS, CARD, mixed)
     assert seconds.prefill == pytest.approx(0.5)
     assert seconds.decode == pytest.approx(0.931)
@@ -48,14 +63,14 @@ def test_rejected_drafts_are_decoding() -> None:
     """500 drafts that were not accepted double the FLOPs of the steps, and none of that is prefill's."""
     context_read = 500_000 * 1_000_000
     speculating = replace(
-        DECODE, rejected_draft_tokens=500, decode_step_flops=1000 * 16 * 10**9 + context_read
+        DECODE.counts, rejected_draft_tokens=500, decode_step_flops=1000 * 16 * 10**9 + context_read
     )
     assert published_seconds(TOKENS, CARD, speculating).prefill == 0.0
 
 
 def test_steps_that_tell_less_than_their_tokens_explain_are_decoding() -> None:
     """An estimate that is off never makes a phase negative."""
-    seconds = published_seconds(TOKENS, CARD, replace(DECODE, decode_step_flops=DECODE_FLOPS // 2))
+    seconds = published_seconds(TOKENS, CARD, replace(DECODE.counts, decode_step_flops=DECODE_FLOPS // 2))
     assert (seconds.prefill, seconds.decode) == (0.0, pytest.approx(0.931))
 
 
@@ -80,6 +95,13 @@ def test_evidence_outranks_estimates() -> None:
 
 def test_an_interval_without_estimates_is_split_by_the_roofline() -> None:
     """A step whose estimate is missing still has tokens."""
-    untold = Work(1.0, 10_000, 10, 500, 50, 1_000_000, 55)
+    untold = StepCounts(
+        prompt_computed_tokens=10_000,
+        generated_tokens=510,
+        prefilled_requests=10,
+        steps=55,
+        decode_steps=50,
+        decode_context_tokens=1_000_000,
+    )
     told, plain = PhaseSplit(MODEL, CARD, TOKENS), PhaseSplit(MODEL, CARD)
     assert told.prefill_share(untold) == plain.prefill_share(untold)

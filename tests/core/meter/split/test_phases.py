@@ -8,35 +8,44 @@ from hypothesis import strategies as st
 
 from vllm_costmeter.core.meter.split.phases import PhaseLedger, PhaseSplit
 from vllm_costmeter.core.meter.split.roofline import GENERIC_CPU, CardRates, ModelWork, roofline_seconds
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.meter.work import NOTHING, Work
 
 LLAMA_8B = ModelWork(active_parameters=8_000_000_000, weight_bytes=16_000_000_000, kv_bytes_per_token=131_072)
 CARD = CardRates(flops_per_second=160e12, memory_bytes_per_second=1e12)
-PREFILL = Work(1.0, prompt_computed_tokens=10_000, prefilled_requests=10, steps=5)
-DECODE = Work(1.0, decode_tokens=500, decode_steps=50, decode_context_tokens=1_000_000, steps=50)
+PREFILL = Work(
+    1.0, StepCounts(prompt_computed_tokens=10_000, generated_tokens=10, prefilled_requests=10, steps=5)
+)
+DECODE = Work(
+    1.0, StepCounts(generated_tokens=500, steps=50, decode_steps=50, decode_context_tokens=1_000_000)
+)
 
 
 def test_prefill_is_bound_by_compute() -> None:
     """10,000 prompt tokens are 2 x 8e9 x 10,000 FLOPs: one second at 160 TFLOPS."""
-    seconds = roofline_seconds(LLAMA_8B, CARD, PREFILL)
+    seconds = roofline_seconds(LLAMA_8B, CARD, PREFILL.counts)
     assert (seconds.prefill, seconds.decode) == (pytest.approx(1.0), 0.0)
 
 
 def test_decode_is_bound_by_reading_weights_and_context() -> None:
     """50 steps read 16 GB each and a million context tokens of 128 KiB: 0.8 s + 0.131 s at 1 TB/s."""
-    seconds = roofline_seconds(LLAMA_8B, CARD, DECODE)
+    seconds = roofline_seconds(LLAMA_8B, CARD, DECODE.counts)
     assert (seconds.prefill, seconds.decode) == (0.0, pytest.approx(0.931, rel=1e-3))
 
 
 def test_a_short_prompt_costs_at_least_one_reading_of_the_weights() -> None:
     """A step that prefills ten tokens reads the weights like any other."""
-    seconds = roofline_seconds(LLAMA_8B, CARD, Work(1.0, 10, 1, steps=1))
+    seconds = roofline_seconds(
+        LLAMA_8B,
+        CARD,
+        StepCounts(prompt_computed_tokens=10, generated_tokens=1, prefilled_requests=1, steps=1),
+    )
     assert seconds.prefill == pytest.approx(0.016)
 
 
 def test_a_large_batch_makes_decode_compute_bound() -> None:
     """10,000 decode tokens in one step cost their FLOPs, not one reading."""
-    seconds = roofline_seconds(LLAMA_8B, CARD, Work(1.0, decode_tokens=10_000, decode_steps=1, steps=1))
+    seconds = roofline_seconds(LLAMA_8B, CARD, StepCounts(generated_tokens=10_000, steps=1, decode_steps=1))
     assert seconds.decode == pytest.approx(1.0)
 
 
@@ -50,7 +59,11 @@ def test_a_mixture_of_experts_reads_the_experts_its_tokens_chose() -> None:
 def test_long_prompts_pay_for_attention() -> None:
     """Causal attention over half the mean prompt: 4 x width x 5,000 FLOPs a token here, a quarter of the 2N."""
     wide = ModelWork(8_000_000_000, 16_000_000_000, 131_072, attention_width=200_000)
-    one_long = roofline_seconds(wide, CARD, Work(1.0, 10_000, 1, steps=2)).prefill
+    one_long = roofline_seconds(
+        wide,
+        CARD,
+        StepCounts(prompt_computed_tokens=10_000, generated_tokens=1, prefilled_requests=1, steps=2),
+    ).prefill
     assert one_long == pytest.approx(1.25)
 
 
@@ -77,7 +90,7 @@ def test_a_long_prompt_is_prefill_before_its_tokens_are_reported() -> None:
     """Three seconds without a token, then the prompt's 10,000 and some decoding: the four seconds are divided by all
     the work of the four, and what prefill already has counts."""
     split, ledger = PhaseSplit(LLAMA_8B, CARD), PhaseLedger()
-    charges = [ledger.charge(split, 1.0, Work(1.0, steps=1)) for _ in range(3)]
+    charges = [ledger.charge(split, 1.0, Work(1.0, StepCounts(steps=1))) for _ in range(3)]
     assert [charge.prefill_usd for charge in charges] == [1.0, 1.0, 1.0]
     last = ledger.charge(split, 1.0, PREFILL + DECODE)
     share = 1.0 / 1.931
@@ -89,12 +102,18 @@ def test_a_long_prompt_is_prefill_before_its_tokens_are_reported() -> None:
 def test_an_overcharged_phase_is_made_good_by_later_ticks() -> None:
     """Counters cannot fall, so the correction comes out of the next ticks of the other phase."""
     split, ledger = PhaseSplit(LLAMA_8B, CARD), PhaseLedger()
-    total = [ledger.charge(split, 3.0, Work(3.0, steps=1))]
+    total = [ledger.charge(split, 3.0, Work(3.0, StepCounts(steps=1)))]
     total += [ledger.charge(split, 1.0, PREFILL + DECODE) for _ in range(20)]
     assert sum(charge.prefill_usd for charge in total) == pytest.approx(23 / 1.931, rel=1e-3)
 
 
-@given(st.lists(st.tuples(st.floats(0, 10), st.sampled_from([PREFILL, DECODE, NOTHING, Work(1.0, steps=3)]))))
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 10), st.sampled_from([PREFILL, DECODE, NOTHING, Work(1.0, StepCounts(steps=3))])
+        )
+    )
+)
 def test_phases_add_up_and_never_fall(ticks: list[tuple[float, Work]]) -> None:
     """Whatever the order of work, each tick's phases are 0 or more and add up to its money."""
     split, ledger = PhaseSplit(LLAMA_8B, CARD), PhaseLedger()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from vllm_costmeter.core.meter.split.roofline import CardRates, ModelWork, RooflineSeconds
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.meter.work import Work
 
 PRIOR_SECONDS = 1.0  # the roofline's ratio counts like a second of evidence on each cost; chosen, 2026-11
@@ -19,11 +20,11 @@ Three = tuple[float, float, float]
 """Per computed prompt token, per decode token, per decode step."""
 
 
-def _features(work: Work) -> Three:
+def _features(counts: StepCounts) -> Three:
     return (
-        float(work.prompt_computed_tokens),
-        float(work.decode_tokens),
-        float(work.decode_steps if work.decode_tokens else 0),
+        float(counts.prompt_computed_tokens),
+        float(counts.decode_tokens),
+        float(counts.decode_steps if counts.decode_tokens else 0),
     )
 
 
@@ -61,7 +62,7 @@ class MeasuredCosts:
         mixes the phases, the less it counts: where they share steps they slow each other down, and how much of that
         is whose cannot be told.
         """
-        predicted = [count * unit for count, unit in zip(_features(work), self._prior, strict=True)]
+        predicted = [count * unit for count, unit in zip(_features(work.counts), self._prior, strict=True)]
         fade = 0.5 ** (work.active_seconds / MEMORY_SECONDS)
         self._seconds = self._seconds * fade + work.active_seconds
         self._predicted_seconds = self._predicted_seconds * fade + sum(predicted)
@@ -78,11 +79,11 @@ class MeasuredCosts:
                 self._normal[row][column] = self._normal[row][column] * fade + product
         self._fit(list(costs))
 
-    def seconds(self, work: Work) -> RooflineSeconds:
-        """Prefill's and decode's part of what `work` takes, by the present fit."""
+    def seconds(self, done: StepCounts) -> RooflineSeconds:
+        """Prefill's and decode's part of what `done` takes, by the present fit."""
         costs = self._costs or (1.0,) * 3
         parts = [
-            count * unit * cost for count, unit, cost in zip(_features(work), self._prior, costs, strict=True)
+            count * unit * cost for count, unit, cost in zip(_features(done), self._prior, costs, strict=True)
         ]
         return RooflineSeconds(prefill=parts[0], decode=parts[1] + parts[2])
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vllm_costmeter.core.meter.split.roofline import CardRates, RooflineSeconds
-from vllm_costmeter.core.meter.work import Work
+from vllm_costmeter.core.meter.step_counts import StepCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class TokenWork:
     """Bytes it moves: its activations, for the weights are read anyway."""
 
 
-def published_seconds(tokens: TokenWork, rates: CardRates, work: Work) -> RooflineSeconds:
+def published_seconds(tokens: TokenWork, rates: CardRates, counts: StepCounts) -> RooflineSeconds:
     """max(compute, memory) for each phase, as the roofline has it, from the published FLOPs and bytes.
 
     A step that decoded nothing was prefill. Of a step that decoded, what its decode tokens do not explain (drafts that
@@ -29,14 +29,15 @@ def published_seconds(tokens: TokenWork, rates: CardRates, work: Work) -> Roofli
     of as many tokens; the rest, the reading of the weights with it, is decode's.
     """
     flops, bandwidth = rates.flops_per_second, rates.memory_bytes_per_second
-    decoded = work.decode_tokens + work.rejected_draft_tokens
-    mean_context = work.decode_context_tokens / decoded if decoded else 0.0
+    decoded = counts.decode_tokens + counts.rejected_draft_tokens
+    mean_context = counts.decode_context_tokens / decoded if decoded else 0.0
     explained = decoded * tokens.decode_flops(mean_context)
-    riding_flops = max(0.0, work.decode_step_flops - explained)
-    riding_bytes = min(riding_flops / tokens.prompt_flops * tokens.prompt_bytes, work.decode_step_bytes)
-    alone = max(work.prefill_step_flops / flops, work.prefill_step_bytes / bandwidth)
+    riding_flops = max(0.0, counts.decode_step_flops - explained)
+    riding_bytes = min(riding_flops / tokens.prompt_flops * tokens.prompt_bytes, counts.decode_step_bytes)
+    alone = max(counts.prefill_step_flops / flops, counts.prefill_step_bytes / bandwidth)
     riding = max(riding_flops / flops, riding_bytes / bandwidth)
     decode = max(
-        (work.decode_step_flops - riding_flops) / flops, (work.decode_step_bytes - riding_bytes) / bandwidth
+        (counts.decode_step_flops - riding_flops) / flops,
+        (counts.decode_step_bytes - riding_bytes) / bandwidth,
     )
     return RooflineSeconds(alone + riding, decode)

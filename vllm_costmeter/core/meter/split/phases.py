@@ -14,6 +14,7 @@ from vllm_costmeter.core.meter.split.roofline import (
     resource_seconds,
     roofline_seconds,
 )
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.meter.work import NOTHING, Work
 
 FIT_SECONDS = 5.0  # an interval this long blurs little at its ends: tokens are reported up to a step late
@@ -45,29 +46,29 @@ class PhaseSplit:
         source = "roofline" if self._published is None else "vllm_mfu"
         return f"{source}_assumed_card" if self._rates.assumed else source
 
-    def least_seconds(self, work: Work) -> ResourceSeconds | None:
-        """What `work` needs of each resource at 100 %. None where no card is known."""
+    def least_seconds(self, done: StepCounts) -> ResourceSeconds | None:
+        """What `done` needs of each resource at 100 %. None where no card is known."""
         if self._rates.assumed:
             return None
-        return resource_seconds(self._model, self._rates.bound_for(self._model), work)
+        return resource_seconds(self._model, self._rates.bound_for(self._model), done)
 
     def observe(self, work: Work) -> None:
         """An interval of one engine that held tokens: evidence for the measured split."""
         self._measured.observe(work)
 
-    def prefill_share(self, work: Work) -> float:
-        """Prefill's share of the time that `work` took, 0 to 1; `work.has_tokens` must hold."""
+    def prefill_share(self, done: StepCounts) -> float:
+        """Prefill's share of the time that `done` took, 0 to 1; `done.has_tokens` must hold."""
         if self._measured.sufficient:
-            seconds = self._measured.seconds(work)
+            seconds = self._measured.seconds(done)
             if seconds.prefill + seconds.decode > 0:
                 return seconds.prefill / (seconds.prefill + seconds.decode)
-        seconds = self._estimated(work)
+        seconds = self._estimated(done)
         return seconds.prefill / (seconds.prefill + seconds.decode)
 
-    def _estimated(self, work: Work) -> RooflineSeconds:
-        if self._published is not None and work.prefill_step_flops + work.decode_step_flops > 0:
-            return published_seconds(self._published, self._rates, work)
-        return roofline_seconds(self._model, self._rates, work)
+    def _estimated(self, counts: StepCounts) -> RooflineSeconds:
+        if self._published is not None and counts.prefill_step_flops + counts.decode_step_flops > 0:
+            return published_seconds(self._published, self._rates, counts)
+        return roofline_seconds(self._model, self._rates, counts)
 
 
 class PhaseCharge(NamedTuple):
@@ -104,8 +105,8 @@ class PhaseLedger:
         self._teach(split, work, ran_empty)
         self._pending_usd += active_usd
         self._pending_work += work
-        if self._pending_work.has_tokens:
-            self._due_prefill_usd += self._pending_usd * split.prefill_share(self._pending_work)
+        if self._pending_work.counts.has_tokens:
+            self._due_prefill_usd += self._pending_usd * split.prefill_share(self._pending_work.counts)
             self._pending_usd, self._pending_work = 0.0, NOTHING
         owed = self._due_prefill_usd + self._pending_usd - self._charged_prefill_usd
         prefill = min(max(owed, 0.0), active_usd)
@@ -115,6 +116,6 @@ class PhaseLedger:
     def _teach(self, split: PhaseSplit, work: Work, ran_empty: bool) -> None:
         self._unlearned += work
         enough = SHORT_FIT_SECONDS if ran_empty else FIT_SECONDS
-        if self._unlearned.has_tokens and self._unlearned.active_seconds >= enough:
+        if self._unlearned.counts.has_tokens and self._unlearned.active_seconds >= enough:
             split.observe(self._unlearned)
             self._unlearned = NOTHING

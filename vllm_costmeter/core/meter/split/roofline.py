@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from vllm_costmeter.core.meter.work import Work
+from vllm_costmeter.core.meter.step_counts import StepCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +95,16 @@ class ResourceSeconds:
         return self.prefill_memory + self.decode_memory
 
 
-def roofline_seconds(model: ModelWork, rates: CardRates, work: Work) -> RooflineSeconds:
+def roofline_seconds(model: ModelWork, rates: CardRates, counts: StepCounts) -> RooflineSeconds:
     """max(compute, memory) for each phase."""
-    needed = resource_seconds(model, rates, work)
+    needed = resource_seconds(model, rates, counts)
     return RooflineSeconds(
         prefill=max(needed.prefill_compute, needed.prefill_memory),
         decode=max(needed.decode_compute, needed.decode_memory),
     )
 
 
-def resource_seconds(model: ModelWork, rates: CardRates, work: Work) -> ResourceSeconds:
+def resource_seconds(model: ModelWork, rates: CardRates, counts: StepCounts) -> ResourceSeconds:
     """Prefill: 2 x active parameters FLOPs per computed token plus causal attention over half the mean prompt; one
     reading of the weights per step that only prefills. Decode: 2 x active parameters FLOPs per token; one reading of
     the weights per decode step plus the KV of the contexts. Source: Kaplan et al. 2020, section 2.1 (2N FLOPs per
@@ -112,20 +112,20 @@ def resource_seconds(model: ModelWork, rates: CardRates, work: Work) -> Resource
     """
     flops, bandwidth = rates.flops_per_second, rates.memory_bytes_per_second
     prompt_flops = own_reading = decode_reading = 0.0
-    if work.prompt_computed_tokens:
-        mean_prompt = work.prompt_computed_tokens / max(1, work.prefilled_requests)
+    if counts.prompt_computed_tokens:
+        mean_prompt = counts.prompt_computed_tokens / max(1, counts.prefilled_requests)
         attention = 4 * model.attention_width * mean_prompt / 2
-        prompt_flops = work.prompt_computed_tokens * (2 * model.active_parameters + attention)
-        own_steps = max(0, work.steps - work.decode_steps)
+        prompt_flops = counts.prompt_computed_tokens * (2 * model.active_parameters + attention)
+        own_steps = max(0, counts.steps - counts.decode_steps)
         if own_steps:
-            own_reading = own_steps * model.bytes_per_step(work.prompt_computed_tokens / own_steps)
-    if work.decode_tokens:
-        decode_steps = max(1, work.decode_steps)
-        decode_reading = decode_steps * model.bytes_per_step(work.decode_tokens / decode_steps)
-        decode_reading += work.decode_context_tokens * model.kv_bytes_per_token
+            own_reading = own_steps * model.bytes_per_step(counts.prompt_computed_tokens / own_steps)
+    if counts.decode_tokens:
+        decode_steps = max(1, counts.decode_steps)
+        decode_reading = decode_steps * model.bytes_per_step(counts.decode_tokens / decode_steps)
+        decode_reading += counts.decode_context_tokens * model.kv_bytes_per_token
     return ResourceSeconds(
         prefill_compute=prompt_flops / flops,
         prefill_memory=own_reading / bandwidth,
-        decode_compute=work.decode_tokens * 2 * model.active_parameters / flops,
+        decode_compute=counts.decode_tokens * 2 * model.active_parameters / flops,
         decode_memory=decode_reading / bandwidth,
     )

@@ -1,0 +1,1 @@
+"""The project's own tools, a room for each purpose; from the root of the repository: `python -m scripts.ROOM.NAME`."""

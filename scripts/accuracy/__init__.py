@@ -1,0 +1,1 @@
+"""Predictions against what real servers logged and published runs measured."""

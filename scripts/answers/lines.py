@@ -1,0 +1,84 @@
+"""Lines of a file of tests/data, each asked of the installed vLLM anew, on a pretended card of H100's size."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from vllm_costmeter.plugin.exact import ExactAnswer, ExactRequest, ExactUnavailableError, VllmWorker
+
+DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
+HOPPER = (9, 0)
+
+Line = dict[str, Any]
+
+
+class Vllm:
+    """The installed vLLM on a card of one compute capability; a worker that a request ended is followed by another."""
+
+    def __init__(self, compute_capability: tuple[int, int] = HOPPER) -> None:
+        self._compute_capability = compute_capability
+        self._worker = VllmWorker()
+
+    def ask(
+        self,
+        config: Mapping[str, Any],
+        arguments: Mapping[str, Any],
+        *,
+        lengths: tuple[int, ...] = (),
+        **others: Any,
+    ) -> ExactAnswer:
+        """vLLM's answer about a config.json with these engine arguments; `others` are fields of `ExactRequest`.
+        ExactUnavailableError: it refuses."""
+        request = ExactRequest(
+            config=config,
+            gpu_name="NVIDIA H100 80GB HBM3",
+            gpu_memory_bytes=round(79.19 * 2**30),
+            compute_capability=self._compute_capability,
+            engine_arguments=arguments,
+            lengths=lengths,
+            **others,
+        )
+        if not self._worker.is_alive:
+            self._worker = VllmWorker()
+        return self._worker.ask(request)
+
+    def weights_bytes(self, config: Mapping[str, Any], **arguments: Any) -> int | str:
+        """Bytes of the first pipeline rank, or in one line why vLLM refuses."""
+        try:
+            return self.ask(config, arguments).counts.weights_bytes[0]
+        except ExactUnavailableError as why:
+            return str(why)
+
+    def close(self) -> None:
+        self._worker.close()
+
+
+def renew(
+    file: str,
+    names: Collection[str],
+    answer: Callable[[Vllm, Line], Mapping[str, Any]],
+    *,
+    name_of: Callable[[Line], str] = lambda line: str(line["name"]),
+) -> None:
+    """Put what `answer` gives into each line with one of the names, all lines where none is given. A line that states
+    a `compute_capability` is asked about for such a card."""
+    lines = [json.loads(line) for line in (DATA / file).read_text().splitlines()]
+    asked = [line for line in lines if not names or name_of(line) in names]
+    for capability in dict.fromkeys(map(_capability, asked)):
+        vllm = Vllm(capability)  # which is told of one card, once
+        try:
+            for line in asked:
+                if _capability(line) == capability:
+                    print(name_of(line), flush=True)
+                    line.update(answer(vllm, line))
+        finally:
+            vllm.close()
+    (DATA / file).write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def _capability(line: Line) -> tuple[int, int]:
+    major, minor = line.get("compute_capability", HOPPER)
+    return major, minor

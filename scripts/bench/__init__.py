@@ -1,0 +1,1 @@
+"""What the meter and the check cost."""

@@ -1,0 +1,1 @@
+"""The GPU catalogue: compiled, and compared with public lists."""

@@ -1,0 +1,1 @@
+"""Make `.venv` with a real vLLM and what the tests need."""

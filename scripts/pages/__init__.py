@@ -1,0 +1,1 @@
+"""Documentation pages that are written from the code."""

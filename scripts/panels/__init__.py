@@ -1,0 +1,1 @@
+"""The dashboards' panels without Grafana: their queries, drawn, on a simulated fleet."""

@@ -1,0 +1,1 @@
+"""The split of prefill and decode against pure loads."""

@@ -1,0 +1,1 @@
+"""Models that no command uses yet, with what they were measured against."""
