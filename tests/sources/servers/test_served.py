@@ -129,7 +129,7 @@ def test_a_page_is_bounded() -> None:
     """16 MiB, and lines of 16,384 characters: no page holds the command up for long."""
     with serving("x" * (MOST_PAGE_BYTES + 1)) as url, pytest.raises(BadInputError, match="more than 16 MiB"):
         read_page(url)
-    with pytest.raises(BadInputError, match="no metrics page"):
+    with pytest.raises(BadInputError, match="is not a metrics page"):
         parse_page("up{" + 'a="b",' * LONGEST_LINE + "} 1", "x")
 
 

@@ -1,4 +1,4 @@
-"""Money that runs with the clock, and its division over states, phases, tokens and requests."""
+"""A bill that grows with time, and its division among states, phases, tokens and requests."""
 
 from vllm_costmeter.core.meter.meter import Meter
 from vllm_costmeter.core.meter.reading import MeterReading, RequestCosts
