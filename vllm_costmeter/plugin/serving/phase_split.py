@@ -1,4 +1,4 @@
-"""How the running server's active cost is split between prefill and decode: the model's work at the card's rates."""
+"""The split of a running server's active cost between prefill and decode: the model's work at the GPU's rates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger("vllm.costmeter")
 
 
 def phase_split(vllm_config: Any, shape: ServerShape, card: GpuSpec | None) -> PhaseSplit | None:
-    """None, with one log line, where the model's shape or the card's rates are not known: then no phase has a price."""
+    """None, with one log line, if the model's shape or the GPU's rates are unknown: then phases have no prices."""
     rates = _rates(card, vllm_config)
     if rates is None:
         log.warning("costmeter: this GPU's rates are unknown, so prefill and decode have no separate prices")
@@ -39,7 +39,7 @@ def phase_split(vllm_config: Any, shape: ServerShape, card: GpuSpec | None) -> P
 
 
 def _rates(card: GpuSpec | None, vllm_config: Any) -> CardRates | None:
-    """The card's dense 16-bit rate and bandwidth; a typical CPU's ratio on vLLM's CPU platform."""
+    """The GPU's dense 16-bit rate and bandwidth; a typical CPU's ratio on vLLM's CPU platform."""
     if card is not None:
         flops, bandwidth = card.sixteen_bit_flops_per_second, card.bandwidth_bytes_per_second
         return (
@@ -51,5 +51,5 @@ def _rates(card: GpuSpec | None, vllm_config: Any) -> CardRates | None:
 
 
 def _fastest(card: GpuSpec) -> float | None:
-    """In the fewest bits that the card multiplies."""
+    """In the narrowest format that the GPU supports."""
     return card.fp4_flops_per_second or card.fp8_flops_per_second

@@ -1,4 +1,4 @@
-"""The model that this vLLM serves, from the configuration file it reads itself."""
+"""The model that this vLLM serves, from the configuration file that vLLM reads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def model_being_served(config: Any) -> Model:
 
 
 def _gguf_model(served: Any) -> Model:
-    """NotUnderstoodError where its file is not here, or not whole: config.json alone does not say what it weighs."""
+    """Raises NotUnderstoodError if its file is missing or incomplete: config.json alone does not determine its
+    weights."""
     named = str(getattr(served, "model_weights", None) or served.model)
     try:
         file = gguf_named(Path(named))
@@ -38,7 +39,7 @@ def _gguf_model(served: Any) -> Model:
 
 
 def path_being_served(config: Any) -> Path | None:
-    """The folder or config.json that vLLM reads; None where there is no such file."""
+    """The folder or config.json that vLLM reads; None if there is no such file."""
     served = config.model_config
     folder = Path(served.hf_config_path or served.model)
     if (folder / "config.json").is_file():
