@@ -1,4 +1,4 @@
-"""What `--quantization` means for a checkpoint: its own method under another spelling, a refusal, or a conversion."""
+"""The effect of `--quantization` on a checkpoint: another name of its own method, a refusal, or a conversion."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _OTHERS = frozenset(  # names that mean another method, in every vLLM that lists
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`--quantization`, and what decides whether vLLM takes it."""
+    """`--quantization`, and what determines whether vLLM accepts it."""
 
     name: str
     vllm_version: tuple[int, int]
@@ -61,7 +61,7 @@ class Asked:
 
 
 def check_flag(asked: Asked, own: str | None) -> None:
-    """BadInputError where vLLM refuses the flag for a checkpoint of method `own` (None: unquantized)."""
+    """Raises BadInputError if vLLM refuses the flag for a checkpoint with method `own` (None: unquantized)."""
     if own is None:
         check_online(asked.name, asked.vllm_version, asked.compute_capability, has_experts=asked.has_experts)
     elif own in _REFUSES_OTHERS and asked.name in _OTHERS - _SPELLINGS[own]:
@@ -72,7 +72,7 @@ def check_flag(asked: Asked, own: str | None) -> None:
 
 
 def quantization_under(own: Quantization, asked: str | None, vllm_version: str | None) -> Quantization:
-    """The quantization that a checkpoint is served with. NotUnderstoodError where that has no rules."""
+    """The quantization with which a checkpoint is served. Raises NotUnderstoodError if it is not modelled."""
     if asked is None or asked == own.method or asked in _SPELLINGS.get(own.method, ()):
         return own
     if own.method == UNQUANTISED.method:

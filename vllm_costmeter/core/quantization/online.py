@@ -19,7 +19,8 @@ _FP8_ATTENTION_VALUES = (
 
 @dataclass(frozen=True, slots=True)
 class Online:
-    """Every linear layer and every expert under one scheme; embeddings, the head and routers keep their dtype."""
+    """Every linear layer and every expert under one scheme; embeddings, the output head and routers stay
+    unquantized."""
 
     method: str
     linear: Scheme
@@ -94,7 +95,7 @@ def _is_older(vllm_version: str | None, first: tuple[int, int]) -> bool:
 
 
 def online_fp8(version: Sequence[int]) -> str:
-    """What `--quantization` calls FP8 weights with one scale per layer in this vLLM."""
+    """The `--quantization` name of FP8 weights with one scale per layer in this vLLM."""
     return "fp8" if tuple(version[:2]) < _VERSIONS["fp8_per_tensor"][0] else "fp8_per_tensor"
 
 
@@ -105,8 +106,8 @@ def check_online(
     *,
     has_experts: bool = False,
 ) -> None:
-    """BadInputError where this vLLM, or vLLM on this card, refuses `--quantization name` for a 16-bit checkpoint
-    though others take it."""
+    """Raises BadInputError if this vLLM release, or vLLM on this GPU, refuses `--quantization name` for a 16-bit
+    checkpoint although others accept it."""
     known = _VERSIONS.get(name)
     if known is not None and not known[0] <= tuple(version[:2]) <= known[1]:
         first, last = (".".join(map(str, each)) for each in known)
