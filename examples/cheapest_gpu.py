@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import vllm_costmeter
-from vllm_costmeter.api import catalogue_offers
+from vllm_costmeter.assembly import catalogue_offers
 
 model = sys.argv[1] if len(sys.argv) > 1 else str(Path(__file__).parent / "models" / "llama-3.1-8b")
 length = int(sys.argv[2]) if len(sys.argv) > 2 else 32768

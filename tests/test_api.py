@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,7 @@ LLAMA_8B = Path(__file__).resolve().parent / "data" / "models" / "meta-llama__Ll
         {"speculative_config": {"method": "ngram", "num_speculative_tokens": "x"}},
         {"speculative_config": "ngram"},
         {"vllm_version": 0.32},
+        {"max_modle_len": 8192},
     ],
     ids=str,
 )
@@ -60,3 +63,16 @@ def test_a_list_of_capture_sizes_is_what_the_flag_takes() -> None:
         LLAMA_8B, gpu="RTX 4090", max_model_len=8192, cudagraph_capture_sizes=[1, 2, 4]
     )
     assert fit.engine.max_cudagraph_capture_size == 4
+
+
+def test_the_public_names_are_loaded_when_they_are_asked_for() -> None:
+    """`import vllm_costmeter` costs every process of vLLM nothing; what a caller needs stands beside `check`."""
+    listed = "import sys, vllm_costmeter; print([n for n in sys.modules if n.startswith('vllm_costmeter.')])"
+    done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    assert {"check", "Fit", "Gpu", "BadInputError", "NotUnderstoodError"} <= set(dir(vllm_costmeter))
+    gpu = vllm_costmeter.Gpu("my GPU", 24 << 30)
+    assert isinstance(vllm_costmeter.check(LLAMA_8B, gpu, max_model_len=8192), vllm_costmeter.Fit)
+    assert issubclass(vllm_costmeter.BadInputError, ValueError)
+    with pytest.raises(AttributeError, match="nothing"):
+        vllm_costmeter.nothing  # noqa: B018

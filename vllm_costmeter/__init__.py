@@ -6,14 +6,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vllm_costmeter.api import check as check
+    from vllm_costmeter.core.errors import BadInputError as BadInputError
+    from vllm_costmeter.core.errors import NotUnderstoodError as NotUnderstoodError
+    from vllm_costmeter.core.fit.result import Fit as Fit
+    from vllm_costmeter.core.gpu.group import GpuGroup as Gpu
 
 __version__ = "0.1.0"
+__all__ = ["BadInputError", "Fit", "Gpu", "NotUnderstoodError", "check"]
+
+_HOMES = {
+    "check": ("api", "check"),
+    "Fit": ("core.fit.result", "Fit"),
+    "Gpu": ("core.gpu.group", "GpuGroup"),
+    "BadInputError": ("core.errors", "BadInputError"),
+    "NotUnderstoodError": ("core.errors", "NotUnderstoodError"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    """`vllm_costmeter.check`, loaded when first asked for: the plugin must not pay for it in every process."""
-    if name == "check":
-        from vllm_costmeter.api import check
+    """Each public name, loaded when first asked for: the plugin must not pay for them in every process of vLLM."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return check
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(import_module(f"{__name__}.{module}"), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

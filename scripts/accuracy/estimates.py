@@ -19,6 +19,7 @@ from vllm_costmeter.core.economics.throughput import FITTED, Estimate, Load, Slo
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.precision import FP8, requantized
+from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.outputs.text.table_layout import markdown_table
 from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.model_config import model_from_config
@@ -74,7 +75,13 @@ class Run(NamedTuple):
         model, card = shape(self.model, self.is_fp8), find_gpu(self.gpu)
         engine_args = EngineArgs(layout=ParallelConfig(tensor_parallel_size=self.cards))
         return estimate(
-            model, engine_args, rates_of(card, model), self.load, cards=self.cards, slowness=slowness
+            model,
+            engine_args,
+            NEWEST,
+            rates_of(card, model),
+            self.load,
+            cards=self.cards,
+            slowness=slowness,
         )
 
     @property

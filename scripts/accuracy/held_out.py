@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from scripts.accuracy.logged_boots import MODELS, boots, card_of, plan_of
 from vllm_costmeter.core.engine.config import resolve_engine
-from vllm_costmeter.core.engine.release_rules import V1_BEFORE_0_20, choose_rules
+from vllm_costmeter.core.engine.release_rules import V1_BEFORE_0_20, engine_rules
 from vllm_costmeter.core.memory import activations
 from vllm_costmeter.core.memory.byte_range import GIB
+from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.model_config import read_model
 
 COPIES = tuple(copies / 20 for copies in range(50, 71))  # 2.5 to 3.5 float32 copies of the logits
@@ -85,12 +86,12 @@ def _boots() -> Iterator[Boot]:
 def _peaks(boot: Mapping[str, str]) -> Callable[[float], float]:
     """The rule's peak of one boot in GiB, by float copies."""
     plan, model = plan_of(boot), read_model(MODELS / boot["config"])
-    chosen, card = choose_rules(boot["vllm"]), card_of(plan)
-    engine = resolve_engine(model, card, plan, chosen)
+    release, card = release_of(boot["vllm"]), card_of(plan)
+    engine = resolve_engine(model, card, plan, release)
 
     def peak(copies: float) -> float:
         runner = replace(V1_BEFORE_0_20, float_copies=(copies, copies, copies))
-        rules = replace(chosen.rules, dense_runner=runner, other_runner=runner)
+        rules = replace(engine_rules(release), dense_runner=runner, other_runner=runner)
         return activations.activation_peak(model, engine, plan, rules, is_last_rank=True).bytes / GIB
 
     return peak

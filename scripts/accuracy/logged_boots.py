@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from scripts.accuracy.logged_start import CORPUS, ROOT, LoggedStart
+from vllm_costmeter.assembly import Check, assembled
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.config import resolve_engine
-from vllm_costmeter.core.engine.release_rules import choose_rules
-from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.sizing import deployment
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import GIB
-from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.model_config import read_model
 
 MODELS = ROOT / "tests" / "data" / "models"
@@ -44,7 +43,6 @@ def plan_of(boot: Mapping[str, str]) -> EngineArgs:
         dtype=boot["dtype"],
         quantization=boot["quant"] or None,
         kv_cache_dtype=boot["kv_cache_dtype"],
-        vllm_version=boot["vllm"],
     )
 
 
@@ -69,24 +67,23 @@ def _boot(boot: Mapping[str, str]) -> LoggedStart:
             boot["model"], setup, None, None, "failed", left_out="the server stopped for another reason"
         )
     gpu = card_of(engine_args)
-    model = read_model(MODELS / boot["config"])
+    model, release = read_model(MODELS / boot["config"]), release_of(boot["vllm"])
+    check = assembled(model, gpu, engine_args, release=release, calibration="none")
     pool = float(boot["kv_avail_gib"])
     tokens = (
         None  # on pipeline ranks the logged pool is one rank's, the logged tokens are the smallest rank's
     )
     if layout.pipeline_parallel_size == 1:
-        tokens = _tokens_exact(model, gpu, engine_args, pool, int(boot["kv_tokens"]))
-    return LoggedStart(boot["model"], setup, pool, fit(model, gpu, engine_args), tokens_exact=tokens)
+        tokens = _tokens_exact(check, pool, int(boot["kv_tokens"]))
+    return LoggedStart(boot["model"], setup, pool, check.fit(), tokens_exact=tokens)
 
 
-def _tokens_exact(
-    model: Model, gpu: GpuGroup, engine_args: EngineArgs, pool_gib: float, logged_tokens: int
-) -> bool:
+def _tokens_exact(check: Check, pool_gib: float, logged_tokens: int) -> bool:
     """Whether the logged tokens are ours for a pool that prints as the logged one, to one block."""
-    chosen = choose_rules(engine_args.vllm_version)
-    engine = resolve_engine(model, gpu, engine_args, chosen)
-    cache = deployment(model, gpu, engine_args, chosen).cache(engine)
+    flags = (check.model, check.gpu, check.engine_args, check.grounds.release)
+    engine = resolve_engine(*flags)
+    cache = deployment(*flags).cache(engine)
     ends = [round(pool_gib * GIB) + end for end in (-LOG_ROUNDING_BYTES, LOG_ROUNDING_BYTES)]
     least, most = (cache.capacity(engine.max_model_len, end).tokens for end in ends)
-    block = engine_args.block_size or 16
+    block = check.engine_args.block_size or 16
     return least - block <= logged_tokens <= most + block

@@ -10,12 +10,14 @@ from typing import Any
 import yaml
 
 from scripts.accuracy.logged_start import CORPUS, LoggedStart
+from vllm_costmeter.assembly import assembled
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.fit.fit import Fit, fit
+from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.model_config import model_from_config
 
@@ -23,7 +25,13 @@ UNNAMED_CARDS: Mapping[str, tuple[float, tuple[int, int]]] = {
     "NVIDIA GB10 (DGX Spark)": (121.63, (12, 1)),  # stated by the two mia4 cases of the same card
     "NVIDIA H20": (139.8, (9, 0)),  # (55.65 - 48.66) / (0.95 - 0.90): the pools of the two recipes12 cases
 }
-CARD_NAMES = {"NVIDIA A100 (80GB class)": "A100 80GB SXM", "NVIDIA A100 80GB": "A100 80GB SXM"}
+CARD_NAMES = {
+    "NVIDIA A100 (80GB class)": "A100 80GB SXM",
+    "NVIDIA A100 80GB": "A100 80GB SXM",
+    "NVIDIA A100 40GB": "A100 40GB SXM",
+    "NVIDIA H100": "H100 SXM",
+}
+"""Logs that leave the form factor open: taken as SXM, which differs by its memory's reserve alone."""
 
 BLOCK_FP8 = {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]}
 REQUANTISED: Mapping[str, dict[str, Any] | None] = {
@@ -63,7 +71,8 @@ def _case(case: Mapping[str, Any], known: Mapping[str, Any]) -> LoggedStart:
         )
     try:
         model = _case_model(case["model"], known["file"])
-        result = fit(model, gpu, _case_plan(case))
+        release = release_of(str(case["vllm_version"]))
+        result = assembled(model, gpu, _case_plan(case), release=release, calibration="none").fit()
     except (BadInputError, NotUnderstoodError) as error:
         return LoggedStart(
             case["id"], setup, pool, None, case["outcome"], left_out=f"not understood: {error}"
@@ -151,4 +160,4 @@ def _case_plan(case: Mapping[str, Any]) -> EngineArgs:
     layout = ParallelConfig(
         **{name: value for name, value in given.items() if name in ParallelConfig.__dataclass_fields__}
     )
-    return EngineArgs(layout=layout, vllm_version=str(case["vllm_version"]), **kept)
+    return EngineArgs(layout=layout, **kept)

@@ -17,12 +17,13 @@ from pathlib import Path
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.config import resolve_engine
-from vllm_costmeter.core.engine.release_rules import choose_rules
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
 from vllm_costmeter.core.kv_cache.parallel import tensor_parallel_fault
 from vllm_costmeter.core.kv_cache.planner import KVCache
+from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.release import release_of
 from vllm_costmeter.plugin.exact import ExactAnswer, ExactRequest, ExactUnavailableError, VllmWorker
 from vllm_costmeter.sources.model_config import read_model
 
@@ -98,14 +99,14 @@ def _compare_refusal(folder: Path, layout: ParallelConfig, reason: str) -> Compa
 
 def compare_numbers(folder: Path, layout: ParallelConfig, theirs: ExactAnswer) -> Comparison:
     """Our tables, by the rules of the vLLM that answered, against its answer to `request_for`."""
-    model = read_model(folder)
-    engine_args = EngineArgs(layout=layout, vllm_version=theirs.counts.vllm_version)
-    chosen = choose_rules(engine_args.vllm_version)
-    engine = resolve_engine(model, CARD, engine_args, chosen)
+    release = release_of(theirs.counts.vllm_version)
+    model = read_model(folder).on_card(KernelTarget(CARD.compute_capability, release))
+    engine_args = EngineArgs(layout=layout)
+    engine = resolve_engine(model, CARD, engine_args, release)
     cache = kv_cache(
         model.attention,
         engine_args,
-        kv_rules(chosen.vllm_version),
+        kv_rules(release),
         max_num_batched_tokens=engine.max_num_batched_tokens,
         compute_capability=CARD.compute_capability,
     )

@@ -50,16 +50,15 @@ def a_thousand() -> dict[str, Any]:
     `verdict_seconds` is for the verdict and every byte, `seconds` for what the command answers: a refusal comes with
     its suggestions, each of them a check."""
     import vllm_costmeter
+    from vllm_costmeter.assembly import assembled
     from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
-    from vllm_costmeter.core.fit.fit import fit
     from vllm_costmeter.sources.gpu.target import chosen_gpu
-    from vllm_costmeter.sources.models.open import open_model
 
     engine_args = EngineArgs(layout=ParallelConfig(tensor_parallel_size=8))
     folders = sorted(folder for folder in MODELS.iterdir() if folder.is_dir())
 
     def verdict(folder: Path) -> str:
-        return fit(open_model(str(folder)), chosen_gpu(GPUS, None, engine_args.layout), engine_args).verdict
+        return assembled(str(folder), chosen_gpu(GPUS, None, engine_args.layout), engine_args).fit().verdict
 
     def answer(folder: Path) -> str:
         return vllm_costmeter.check(folder, gpu=GPUS, tensor_parallel_size=8).verdict

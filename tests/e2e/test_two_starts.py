@@ -17,7 +17,7 @@ from scripts.servers.vllm_server import Server
 pytestmark = pytest.mark.heavy
 
 PROMPT = "tell me of the sea and of ships " * 12
-SAYS_SO = "memory beside the KV cache as measured in a start with these flags"
+SAYS_SO = "memory outside the KV cache is as measured in a start with these flags"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.gpu.reading import GpuReadings
+from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.plugin.activation import BOOT_FOLDER
 from vllm_costmeter.plugin.starting.boot_folder import CHECKED_FILE
 from vllm_costmeter.plugin.starting.server_settings import CATALOGUE_VARIABLE
@@ -49,7 +50,7 @@ def test_the_card_that_the_check_saw_is_the_card(
     serving = sys.modules["vllm_costmeter.plugin.serving.meter"]
     monkeypatch.setattr(serving, "nvml_source", lambda count, **given: SilentGpu())
     monkeypatch.setattr(serving, "LONGEST_WAIT_FOR_DRIVER_SECONDS", 0.1)
-    checked = fit(llama(), H100, EngineArgs(max_model_len=8192))
+    checked = fit(llama(), H100, EngineArgs(max_model_len=8192), NEWEST)
     (tmp_path / CHECKED_FILE).write_bytes(pickle.dumps(checked))
     monkeypatch.setenv(BOOT_FOLDER, str(tmp_path))
     monkeypatch.delenv("COSTMETER_GPU_HOURLY_USD")

@@ -16,6 +16,9 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """`argument --x/-y: must be ...` -> `--x must be ...`."""
+        message = re.sub(r"invalid choice: (.*) \(choose from (.*)\)", r"must be one of \2, got \1", message)
+        message = message.replace("expected one argument", "needs a value")
+        message = message.replace("expected at least one argument", "needs at least one value")
         match = re.fullmatch(r"argument ([^:/]+)[^:]*: (.*)", message, flags=re.DOTALL)
         raise BadInputError(f"{match[1]} {match[2]}" if match else message)
 

@@ -1,4 +1,4 @@
-"""How an answer can fail: the input is wrong, the card cannot do it, or it is right but not understood."""
+"""How an answer can fail: the input is wrong, the GPU cannot do it, or it is right but not understood."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 
 class BadInputError(ValueError):
-    """The user gave something that cannot be meant. One clear line, exit code 2, no traceback."""
+    """What was given makes no sense. One clear line, exit code 2, no traceback."""
 
 
 class CardCannotError(BadInputError):
-    """What vLLM has no kernel for on this generation of cards: no length or flag changes it, another card does."""
+    """vLLM has no kernel for this on the GPU's generation: another GPU helps, no length and no flag does."""
 
 
 class NotUnderstoodError(Exception):
-    """A valid input whose memory rules we do not know. Verdict `unknown`, exit code 3: never a guess."""
+    """Valid input whose memory rules are not known. Verdict `unknown`, exit code 3: never a guess."""
 
 
 def nearest(given: str, known: Iterable[str], count: int = 3, cutoff: float = 0.5) -> str:

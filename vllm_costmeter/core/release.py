@@ -1,28 +1,98 @@
-"""vLLM's version strings, as people and builds write them."""
+"""Which vLLM release an answer is about: its text is parsed here, once, and carried as a value."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from vllm_costmeter.core.errors import BadInputError
 
 Version = tuple[int, int, int]
 
+NEWEST_KNOWN: Version = (0, 33, 0)
+"""The newest release whose source was read (2026-11-22)."""
+OLDEST_SUPPORTED: Version = (0, 17, 0)
+"""The extra `vllm` of this package begins there."""
+
 _RELEASE = re.compile(r"v?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?![0-9])")
+_UNNUMBERED = ("0.1.dev", "dev")
+"""setuptools-scm names a shallow clone "0.1.dev1+g9759e3b06"; vLLM names a tree without version file "dev"."""
 
 
-def parse_version(text: str) -> Version:
-    """(major, minor, patch) of "0.32.0", "v0.32", "0.32.0+cpu", "0.11.0rc2", "0.23.x"; suffixes do not matter.
+def dotted(number: tuple[int, ...]) -> str:
+    """ "0.32" for (0, 32)."""
+    return ".".join(map(str, number))
 
-    BadInputError where no release number leads the text.
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One vLLM build. Every rule that depends on the release goes by `number`."""
+
+    text: str
+    """As the build prints it: "0.32.0+cu130", "0.22.1rc1.dev281+gabc"."""
+    number: Version
+    """The release whose rules apply. The newest known for a build without a number."""
+    note: str | None = None
+    """What a reader of the answer should know of these rules."""
+    is_numbered: bool = True
+    is_assumed: bool = False
+    """Nobody stated a release and no vLLM is installed."""
+
+    def __str__(self) -> str:
+        """ "0.32.0+cu130", or "0.33.0 (assumed)"."""
+        return f"{self.text} (assumed)" if self.is_assumed else self.text
+
+    @property
+    def minor(self) -> tuple[int, int]:
+        """(0, 32) for 0.32.1: what vLLM changes within a minor release changes no rule."""
+        return self.number[:2]
+
+    @property
+    def key(self) -> str:
+        """Equal for builds that share recorded starts: "0.32.0" for "0.32.0+cu130". A build without a number has its
+        own."""
+        return dotted(self.number) if self.is_numbered else self.text
+
+
+NEWEST = Release(dotted(NEWEST_KNOWN), NEWEST_KNOWN, is_assumed=True)
+"""What is assumed where nobody states a release."""
+
+
+def release_of(text: str | None) -> Release:
+    """The release that `text` names; None is the newest known, assumed.
+
+    Suffixes do not matter: "v0.23.0-cu130" and "0.23.x" are 0.23.0, "0.22.1rc1.dev281+gabc" is 0.22.1.
+    BadInputError where neither a release number leads the text nor a build without one wrote it.
     """
+    if text is None:
+        return NEWEST
+    if text.strip().startswith(_UNNUMBERED):
+        return _unnumbered(text.strip())
     match = _RELEASE.match(text.strip())
     if match is None:
         raise BadInputError(f"vLLM version {text!r} is not a version: give one like 0.32.0")
     major, minor, patch = match.groups()
-    return int(major), int(minor), int(patch or 0)
+    number = (int(major), int(minor), int(patch or 0))
+    return Release(text, number, _note(text, number))
 
 
-def is_unnumbered_build(text: str) -> bool:
-    """Whether the build does not know its release: setuptools-scm calls a shallow clone "0.1.dev1+g9759e3b06"."""
-    return text.strip().startswith("0.1.dev")
+def release_of_build(text: str | None) -> Release:
+    """The release of a vLLM that runs or is installed, whatever it calls itself; None: it does not say."""
+    try:
+        return release_of(text or "dev")
+    except BadInputError:
+        return _unnumbered(str(text))
+
+
+def _unnumbered(text: str) -> Release:
+    note = f"vLLM {text} is a build without a release number; using the rules of {dotted(NEWEST_KNOWN)}"
+    return Release(text, NEWEST_KNOWN, note, is_numbered=False)
+
+
+def _note(text: str, number: Version) -> str | None:
+    if number[:2] > NEWEST_KNOWN[:2]:
+        return f"vLLM {text} is newer than the newest known: using the rules of {dotted(NEWEST_KNOWN)}"
+    if number < OLDEST_SUPPORTED:
+        oldest = dotted(OLDEST_SUPPORTED)
+        return f"vLLM {text} is older than {oldest}, the oldest supported: its rules rest on few logs"
+    return None

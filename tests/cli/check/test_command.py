@@ -30,14 +30,14 @@ def answer(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
 def test_an_8b_passes_on_a_4090(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 0 and a verdict that says so."""
     assert main(["check", LLAMA_8B, *ADA, "--max-model-len", "8192"]) == 0
-    assert "fits: 8192 tokens" in capsys.readouterr().out
+    assert "fits: 8,192 tokens" in capsys.readouterr().out
 
 
 def test_a_70b_is_refused_on_a_4090(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 1, the reason, and what to change."""
     assert main(["check", LLAMA_70B, *ADA]) == 1
     text = capsys.readouterr().out
-    assert "refused: the weights alone need 131.4" in text
+    assert "refused: the weights need 131.4" in text
     assert "--tensor-parallel-size 8" in text
 
 
@@ -71,9 +71,18 @@ def test_the_json_has_every_promised_field(capsys: pytest.CaptureFixture[str]) -
     assert parts["budget"] == used + parts["kv_cache_available"]
     low, high = found["per_gpu_bytes_range"]["kv_cache_available"]
     assert low <= parts["kv_cache_available"] <= high
-    assert found["kv_cache"]["bytes_per_token"] == parts["kv_cache_available"] // found["kv_cache"]["tokens"]
+    assert found["kv_cache"]["bytes_per_token"] == 131072
+    low, high = found["kv_cache"]["tokens_range"]
+    assert found["max_model_len_that_fits"] <= low <= found["kv_cache"]["tokens"] <= high
     assert found["suggestions"][0]["change"] == {"max_model_len": found["max_model_len_that_fits"]}
     assert found["provenance"]["weights"] == "config"
+
+
+def test_what_a_token_needs_is_known_where_none_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    """A fact of the layout: 80 layers x 8 heads x 128 x keys and values in 16 bits, halved by two GPUs."""
+    assert answer(capsys, LLAMA_70B, *ADA)["kv_cache"]["bytes_per_token"] == 327680
+    split = answer(capsys, LLAMA_70B, *ADA, "--tensor-parallel-size", "2")
+    assert split["kv_cache"]["bytes_per_token"] == 163840
 
 
 def test_every_suggestion_fits_when_it_is_pasted(capsys: pytest.CaptureFixture[str]) -> None:

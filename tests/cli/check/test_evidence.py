@@ -11,11 +11,13 @@ from checkpoint_files import write_checkpoint
 from vllm_costmeter.cli.main import main
 from vllm_costmeter.core.calibration.record import boot_of
 from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.files.calibration import remember
 from vllm_costmeter.sources.models.local import local_model
 
-PLAN = EngineArgs(vllm_version="0.32.0")
+RELEASE = release_of("0.32.0")
+PLAN = EngineArgs()
 VERSION = ("--vllm-version", "0.32.0")
 
 
@@ -32,8 +34,8 @@ def test_explain_shows_rule_and_evidence(model: Path, capsys: pytest.CaptureFixt
     out = " ".join(capsys.readouterr().out.split())
     for expected in (
         "from its safetensors headers",
-        "engine rules, row 0.29",
-        "KV cache rules",
+        "engine: rules of 0.29",
+        "KV cache: rules of 0.32",
         "from the catalogue",
     ):
         assert expected in out
@@ -61,7 +63,9 @@ def test_a_recorded_start_is_used_and_said(
     assert main(words) == 0
     ruled = json.loads(capsys.readouterr().out)
     pool = ruled["per_gpu_bytes"]["kv_cache_available"] - (1 << 29)
-    boot = boot_of(local_model(model), find_gpu("RTX 4090").as_gpu(1), PLAN, pool_bytes=pool, on="2026-11-22")
+    boot = boot_of(
+        local_model(model), find_gpu("RTX 4090").as_gpu(1), PLAN, RELEASE, pool_bytes=pool, on="2026-11-22"
+    )
     assert boot is not None
     assert remember(boot) is None
     assert main(words) == 0

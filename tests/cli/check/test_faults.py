@@ -45,8 +45,8 @@ def fault(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         ([*ADA, "--max-model-len", "many"], "--max-model-len must be a whole number"),
         ([*ADA, "--max-model-len", "0"], "--max-model-len must be between 1"),
         ([*ADA, "--gpu-memory-utilization", "90"], "--gpu-memory-utilization must be above 0 and at most 1"),
-        ([*ADA, "--max-num-seqs"], "--max-num-seqs expected one argument"),
-        ([*ADA, "--format", "xml"], "--format invalid choice"),
+        ([*ADA, "--max-num-seqs"], "--max-num-seqs needs a value"),
+        ([*ADA, "--format", "xml"], "--format must be one of 'text', 'json', 'github', got 'xml'"),
         (["--gpu", "RTX 4090", "--vllm-version", "latest"], "vLLM version 'latest' is not a version"),
         (
             [*ADA, "--max-num-seqs", "512", "--max-num-batched-tokens", "64"],
@@ -57,7 +57,7 @@ def fault(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         ([*ADA, "--dtype", "int3"], "int3"),
         (
             ["--gpu", "RTX 4090:2", "-tp", "4", "-pp", "2"],
-            "--tensor-parallel-size 4 x --pipeline-parallel-size 2 needs 8 GPUs, 'RTX 4090:2' names 2",
+            "--tensor-parallel-size 4 x --pipeline-parallel-size 2 needs 8 GPUs, but 'RTX 4090:2' names 2",
         ),
         ([*ADA, "--nnodes", "two"], "--nnodes must be a whole number"),
         ([*ADA, "--kv-cache-dtype", "fp3"], "fp3"),
@@ -174,7 +174,7 @@ def test_a_model_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ([LLAMA_8B, "--gpu", ""], "no GPU is named in ''"),
+        ([LLAMA_8B, "--gpu", ""], "'' names no GPU"),
         (["", "--gpu", "RTX 4090"], "the model's name is empty"),
     ],
 )

@@ -46,7 +46,7 @@ def test_a_deployment_is_checked_on_its_own_card(
     """Card and count come from the file, and the answer names the container and its line."""
     file = manifest(tmp_path, f"[{model}, --tensor-parallel-size, '2']", gpus=2)
     assert main(["check", "--file", str(file), *VERSION, "--format", "json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    (found,) = json.loads(capsys.readouterr().out)["checks"]
     assert (found["gpu"]["name"], found["gpu"]["count"]) == ("L4", 2)
     assert found["server"] == {"name": "Deployment llama, container vllm", "file": str(file), "line": 10}
     assert found["provenance"]["weights"] == "safetensors"
@@ -72,11 +72,31 @@ def test_the_command_line_goes_before_the_file(
         "json",
     ]
     assert main(words) == 0
-    found = json.loads(capsys.readouterr().out)
+    (found,) = json.loads(capsys.readouterr().out)["checks"]
     assert (found["gpu"]["name"], found["engine"]["max_model_len"]) == ("T4", 2048)
     file = manifest(tmp_path, f"[{model}, --enforce-eager]")
     assert main(["check", "--file", str(file), *VERSION, "--no-enforce-eager", "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["engine"]["enforce_eager"] is False
+    (found,) = json.loads(capsys.readouterr().out)["checks"]
+    assert found["engine"]["enforce_eager"] is False
+
+
+def test_the_json_of_files_is_a_list_whatever_it_holds(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One server, one faulty server, none: always costmeter.checks/1; one model is always costmeter.check/1."""
+    good, other = manifest(tmp_path, f"[{model}]"), tmp_path / "other.yaml"
+    other.write_text("kind: ConfigMap\n")
+    for words, code, verdicts in (
+        ([str(good)], 0, ["fits"]),
+        ([str(good), "--max-model-len", "1k", "--gpu", "RTX 4099"], 2, ["bad input"]),
+        ([str(other), "--skip-other-files"], 0, []),
+    ):
+        assert main(["check", "--file", *words, *VERSION, "--format", "json"]) == code
+        found = json.loads(capsys.readouterr().out)
+        assert found["schema"] == "costmeter.checks/1"
+        assert [each["verdict"] for each in found["checks"]] == verdicts
+    assert main(["check", str(model), "--gpu", "L4", *VERSION, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["schema"] == "costmeter.check/1"
 
 
 def test_a_count_on_the_command_line_goes_before_the_files(
@@ -97,7 +117,7 @@ def test_a_count_on_the_command_line_goes_before_the_files(
     [
         (
             "[MODEL, --tensor-parallel-size=4]",
-            "deployment.yaml:11: Deployment llama, container vllm: --tensor-parallel-size 4 needs 4 GPUs, the file "
+            "deployment.yaml:11: Deployment llama, container vllm: --tensor-parallel-size 4 needs 4 GPUs; the file "
             "gives it 1",
         ),
         ("[MODEL, --max-model-lenn=4]", "deployment.yaml:10: Deployment llama, container vllm: unknown flag"),
@@ -166,6 +186,7 @@ def test_several_models_are_one_table_and_the_worst_code(
     assert rows[2].removeprefix(str(tmp_path / "new")).split()[0] == "unknown"
     assert main(["check", str(model), str(tmp_path / "none"), *card, "--format", "json"]) == 2
     found = json.loads(capsys.readouterr().out)
+    assert [each["verdict"] for each in found["checks"]] == ["fits", "bad input"]
     assert [each["reason"] for each in found["checks"]] == [None, "bad_input"]
 
 

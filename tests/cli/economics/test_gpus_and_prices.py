@@ -58,8 +58,8 @@ def test_the_listing_has_every_card_on_a_line(capsys: pytest.CaptureFixture[str]
 
 def test_a_named_card_shows_where_each_fact_was_read(capsys: pytest.CaptureFixture[str]) -> None:
     """Value, unit, source and date of each fact, and how drivers and people call the card."""
-    text = run(capsys, gpus, "h100")
-    assert text.startswith("H100 SXM (also NVIDIA H100 80GB HBM3, H100")
+    text = run(capsys, gpus, "h100 sxm")
+    assert text.startswith("H100 SXM (also NVIDIA H100 80GB HBM3, H100 SXM5")
     assert "79.19 GiB (79.18 to 79.33)" in text
     assert "61 vLLM v0.19 boot logs" in text
 

@@ -14,9 +14,11 @@ from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.fit.fit import Fit, fit
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.release import Release, release_of
 
-PLAN = EngineArgs(vllm_version="0.32.0", max_model_len=8192)
-RULED = fit(llama(), ADA, PLAN)
+RELEASE = release_of("0.32.0")
+PLAN = EngineArgs(max_model_len=8192)
+RULED = fit(llama(), ADA, PLAN, RELEASE)
 
 
 def available(result: Fit) -> int:
@@ -29,24 +31,22 @@ def started(
     shift_gib: float, engine_args: EngineArgs = PLAN, gpu: GpuGroup = ADA, gib: float = 14.96
 ) -> ServerStart:
     """A start whose pool was smaller than foreseen by so much."""
-    foreseen = available(fit(llama(gib), gpu, engine_args))
+    foreseen = available(fit(llama(gib), gpu, engine_args, RELEASE))
     pool = max(foreseen - round(shift_gib * GIB), 1)
-    boot = boot_of(llama(gib), gpu, engine_args, pool_bytes=pool, on="2026-11-22")
+    boot = boot_of(llama(gib), gpu, engine_args, RELEASE, pool_bytes=pool, on="2026-11-22")
     assert boot is not None
     return boot
-
-
-def with_boots(*boots: ServerStart, gpu: GpuGroup = ADA) -> GpuGroup:
-    """A card on which servers have started."""
-    return replace(gpu, boots=boots)
 
 
 @pytest.mark.parametrize("shift", [-0.5, 0.4, 1.5])
 def test_the_same_deployment_gets_the_pool_that_it_had(shift: float) -> None:
     """To the byte, at any length and utilisation, and the answer says so."""
-    card = with_boots(started(shift))
+    starts = (started(shift),)
     for engine_args in (PLAN, replace(PLAN, max_model_len=4096), replace(PLAN, gpu_memory_utilization=0.9)):
-        ruled, result = fit(llama(), ADA, engine_args), fit(llama(), card, engine_args)
+        ruled, result = (
+            fit(llama(), ADA, engine_args, RELEASE),
+            fit(llama(), ADA, engine_args, RELEASE, starts),
+        )
         assert available(result) == available(ruled) - round(shift * GIB)
         assert result.provenance["activations"] == "calibration"
         assert "as measured in a start with these flags, last on 2026-11-22" in result.notes[-1]
@@ -56,7 +56,7 @@ def test_the_same_deployment_gets_the_pool_that_it_had(shift: float) -> None:
 @given(st.floats(-3, 6), st.integers(1, 3))
 def test_the_parts_still_add_up(shift: float, count: int) -> None:
     """budget = weights + activations + graphs + non-torch + KV cache, whatever was measured; nothing is negative."""
-    use = fit(llama(), with_boots(*[started(shift)] * count), PLAN).per_gpu
+    use = fit(llama(), ADA, PLAN, RELEASE, (started(shift),) * count).per_gpu
     assert use is not None
     beside = (use.activations_bytes, use.cuda_graphs_bytes, use.non_torch_bytes)
     assert min(beside) >= 0
@@ -66,9 +66,9 @@ def test_the_parts_still_add_up(shift: float, count: int) -> None:
 def test_one_boot_never_refuses_what_the_rules_would_not() -> None:
     """A neighbour may have taken the memory; a second start that agrees is believed."""
     accident = started(5.0)
-    assert fit(llama(), with_boots(accident), PLAN).verdict == "tight"
-    assert fit(llama(), with_boots(accident, accident), PLAN).verdict == "refused"
-    assert fit(llama(), with_boots(accident, started(0.0)), PLAN).verdict == "tight"
+    assert fit(llama(), ADA, PLAN, RELEASE, (accident,)).verdict == "tight"
+    assert fit(llama(), ADA, PLAN, RELEASE, (accident, accident)).verdict == "refused"
+    assert fit(llama(), ADA, PLAN, RELEASE, (accident, started(0.0))).verdict == "tight"
 
 
 def test_a_measured_pool_narrows_the_range() -> None:
@@ -76,8 +76,8 @@ def test_a_measured_pool_narrows_the_range() -> None:
     longest = RULED.max_model_len_that_fits
     assert longest is not None
     longer = replace(PLAN, max_model_len=longest + 64)
-    assert fit(llama(), ADA, longer).verdict == "tight"
-    assert fit(llama(), with_boots(started(-0.6)), longer).verdict == "fits"
+    assert fit(llama(), ADA, longer, RELEASE).verdict == "tight"
+    assert fit(llama(), ADA, longer, RELEASE, (started(-0.6),)).verdict == "fits"
 
 
 @settings(max_examples=40, deadline=None)
@@ -86,43 +86,35 @@ def test_other_flags_keep_their_verdict(shift: float, length: int, gib: float) -
     """A start with another batch moves the usual figure within the range, and nothing else."""
     other = started(shift, replace(PLAN, max_num_seqs=16), gib=gib)
     engine_args = replace(PLAN, max_model_len=length)
-    ruled, result = fit(llama(gib), ADA, engine_args), fit(llama(gib), with_boots(other), engine_args)
+    ruled, result = (
+        fit(llama(gib), ADA, engine_args, RELEASE),
+        fit(llama(gib), ADA, engine_args, RELEASE, (other,)),
+    )
     assert (result.verdict, result.reason) == (ruled.verdict, ruled.reason)
     assert result.max_model_len_that_fits == ruled.max_model_len_that_fits
     assert result.kv_cache_available_range_bytes == ruled.kv_cache_available_range_bytes
-    assert "the range is the rules' own" in result.notes[-1]
+    assert "the range is unchanged" in result.notes[-1]
 
 
 @pytest.mark.parametrize(
-    ("gpu", "engine_args"),
+    ("gpu", "engine_args", "release"),
     [
-        (replace(ADA, name="L40S"), PLAN),
-        (ADA, replace(PLAN, vllm_version="0.30.0")),
-        (replace(ADA, count=2), replace(PLAN, layout=ParallelConfig(2))),
-        (ADA, replace(PLAN, kv_cache_memory_bytes=GIB)),
+        (replace(ADA, name="L40S"), PLAN, RELEASE),
+        (ADA, PLAN, release_of("0.30.0")),
+        (replace(ADA, count=2), replace(PLAN, layout=ParallelConfig(2)), RELEASE),
+        (ADA, replace(PLAN, kv_cache_memory_bytes=GIB), RELEASE),
     ],
 )
-def test_another_key_is_not_touched(gpu: GpuGroup, engine_args: EngineArgs) -> None:
+def test_another_key_is_not_touched(gpu: GpuGroup, engine_args: EngineArgs, release: Release) -> None:
     """Another card, version or tensor-parallel size, and a pool that is given as a flag."""
     boot = started(1.0)
-    assert replace(fit(llama(), with_boots(boot, gpu=gpu), engine_args), gpu=gpu) == fit(
-        llama(), gpu, engine_args
-    )
+    assert fit(llama(), gpu, engine_args, release, (boot,)) == fit(llama(), gpu, engine_args, release)
 
 
 def test_builds_of_one_release_are_one_key() -> None:
     """0.32.0+cu130 learns from 0.32.0."""
-    card = with_boots(started(1.0))
-    result = fit(llama(), card, replace(PLAN, vllm_version="0.32.0+cu130"))
+    result = fit(llama(), ADA, PLAN, release_of("0.32.0+cu130"), (started(1.0),))
     assert result.provenance["activations"] == "calibration"
-
-
-def test_a_second_record_is_measured_against_the_rules() -> None:
-    """What a calibrated card records is the same as what a bare one does."""
-    first = started(1.0)
-    pool = available(RULED) - GIB
-    again = boot_of(llama(), with_boots(first), PLAN, pool_bytes=pool, on="2026-11-22")
-    assert again == first
 
 
 @pytest.mark.parametrize(
@@ -140,4 +132,6 @@ def test_what_teaches_nothing_is_not_recorded(engine_args: EngineArgs) -> None:
         if engine_args.quantization is None
         else llama(not_understood="the quantization 'nfx' is not known")
     )
-    assert boot_of(model, replace(ADA, count=2), engine_args, pool_bytes=GIB, on="2026-11-22") is None
+    assert (
+        boot_of(model, replace(ADA, count=2), engine_args, RELEASE, pool_bytes=GIB, on="2026-11-22") is None
+    )

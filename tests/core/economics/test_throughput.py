@@ -15,6 +15,7 @@ from scripts.accuracy import estimate_fit, estimates
 from vllm_costmeter.core.economics.throughput import FITTED, Estimate, Load, estimate, rates_of
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.models.packaged import named_model
 
@@ -24,7 +25,9 @@ MODEL = named_model("Llama 3.1 8B").model
 def at(load: Load, cards: int = 1, most_running: int | None = None) -> Estimate:
     """Llama 3.1 8B on H100."""
     card = find_gpu("H100 SXM")
-    return estimate(MODEL, EngineArgs(), rates_of(card, MODEL), load, cards=cards, most_running=most_running)
+    return estimate(
+        MODEL, EngineArgs(), NEWEST, rates_of(card, MODEL), load, cards=cards, most_running=most_running
+    )
 
 
 RUNS = list(estimates.sweep())

@@ -9,14 +9,14 @@ from example_models import ADA, GIB, llama
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.config import EngineConfig, resolve_engine
-from vllm_costmeter.core.engine.release_rules import choose_rules
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.release import NEWEST, release_of
 
 
 def resolved(gpu: GpuGroup = ADA, version: str = "0.32.0", **flags: object) -> EngineConfig:
     """Resolve a plan for an 8B Llama."""
-    return resolve_engine(llama(), gpu, EngineArgs(**flags), choose_rules(version))  # type: ignore[arg-type]
+    return resolve_engine(llama(), gpu, EngineArgs(**flags), release_of(version))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,4 @@ def test_dtype_and_quantization_come_from_the_model_unless_given() -> None:
     assert resolved().dtype == "bfloat16"
     assert resolved(dtype="float16").dtype == "float16"
     quantized = replace(llama(), quantization="awq")
-    assert resolve_engine(quantized, ADA, EngineArgs(), choose_rules(None)).quantization == "awq"
+    assert resolve_engine(quantized, ADA, EngineArgs(), NEWEST).quantization == "awq"

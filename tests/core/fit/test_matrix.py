@@ -11,13 +11,14 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.matrix import cell, layouts
 from vllm_costmeter.core.model.precision import FP8, Q4, SIXTEEN_BIT, precision, requantized
+from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.sources.models.packaged import named_model
 
 
 def test_a_model_that_holds_the_asked_context_fits() -> None:
     """8B in 16 bits on a 4090: 8,192 tokens fit, 100,000 do not and say how many do."""
-    assert cell(llama(), ADA, name="m", quantization="16-bit").verdict == "fits"
-    long = cell(llama(), ADA, name="m", quantization="16-bit", tokens=100_000)
+    assert cell(llama(), ADA, NEWEST, name="m", quantization="16-bit").verdict == "fits"
+    long = cell(llama(), ADA, NEWEST, name="m", quantization="16-bit", tokens=100_000)
     assert long.verdict == "tight"
     assert long.longest_tokens is not None
     assert 8192 < long.longest_tokens < 100_000
@@ -25,8 +26,8 @@ def test_a_model_that_holds_the_asked_context_fits() -> None:
 
 def test_less_than_2048_tokens_is_no_fit() -> None:
     """Weights that leave next to nothing serve nobody."""
-    assert cell(llama(20.0), ADA, name="m", quantization="").verdict == "no"
-    assert cell(llama(60.0), ADA, name="m", quantization="").verdict == "no"
+    assert cell(llama(20.0), ADA, NEWEST, name="m", quantization="").verdict == "no"
+    assert cell(llama(60.0), ADA, NEWEST, name="m", quantization="").verdict == "no"
 
 
 def test_the_best_layout_of_several_cards_counts() -> None:
@@ -37,7 +38,7 @@ def test_the_best_layout_of_several_cards_counts() -> None:
         (1, 4),
     ]
     _, model = named_model("Llama 2 13B")
-    found = cell(requantized(model, Q4), replace(ADA, count=8), name="m", quantization=Q4)
+    found = cell(requantized(model, Q4), replace(ADA, count=8), NEWEST, name="m", quantization=Q4)
     assert (found.verdict, found.tensor_parallel_size) == (
         "fits",
         4,
@@ -46,7 +47,7 @@ def test_the_best_layout_of_several_cards_counts() -> None:
 
 def test_a_model_that_is_not_understood_is_unknown() -> None:
     """Never a guess."""
-    assert cell(llama(fault=not_understood()), ADA, name="m", quantization="").verdict == "unknown"
+    assert cell(llama(fault=not_understood()), ADA, NEWEST, name="m", quantization="").verdict == "unknown"
 
 
 def test_q4_is_a_quarter_and_fp8_a_half() -> None:

@@ -12,6 +12,7 @@ from vllm_costmeter.core.fit.offers import RentalOffer
 from vllm_costmeter.core.fit.suggest import with_suggestions
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.release import NEWEST
 
 H200 = RentalOffer(GpuGroup("H200 SXM", round(139.8 * GIB), compute_capability=(9, 0)), 3.5)
 L40S = RentalOffer(GpuGroup("L40S", round(44.39 * GIB), compute_capability=(8, 9)), 1.0)
@@ -22,7 +23,7 @@ def advised(
     model: Model, engine_args: EngineArgs, gpu: GpuGroup = ADA, offers: tuple[RentalOffer, ...] = ()
 ) -> Fit:
     """The answer with its suggestions."""
-    return with_suggestions(fit(model, gpu, engine_args), model, gpu, engine_args, offers)
+    return with_suggestions(fit(model, gpu, engine_args, NEWEST), model, gpu, engine_args, offers=offers)
 
 
 def test_the_longest_length_comes_first_and_is_exact() -> None:
@@ -63,7 +64,7 @@ def test_every_suggestion_fits_when_tried() -> None:
         flags = {key: value for key, value in each.change.items() if key != "tensor_parallel_size"}
         size = each.change.get("tensor_parallel_size", 1)
         tried = replace(engine_args, layout=ParallelConfig(tensor_parallel_size=size), **flags)
-        assert fit(llama(), replace(ADA, count=size), tried).verdict == each.verdict == "fits"
+        assert fit(llama(), replace(ADA, count=size), tried, NEWEST).verdict == each.verdict == "fits"
 
 
 def test_weights_that_exceed_one_card_ask_for_more_or_larger_ones() -> None:
@@ -99,7 +100,7 @@ def test_what_fits_needs_no_advice() -> None:
 
 def test_a_tight_fit_is_advised_too() -> None:
     """The length that surely fits is offered."""
-    longest = fit(llama(), ADA, EngineArgs()).max_model_len_that_fits
+    longest = fit(llama(), ADA, EngineArgs(), NEWEST).max_model_len_that_fits
     assert longest is not None
     result = advised(llama(), EngineArgs(max_model_len=longest + 16))
     assert result.verdict == "tight"

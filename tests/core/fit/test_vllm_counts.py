@@ -18,9 +18,11 @@ from vllm_costmeter.core.kv_cache.layers import SequenceLimits
 from vllm_costmeter.core.model.attention import ModelAttention
 from vllm_costmeter.core.model.checkpoint_weights import UndividedWeights
 from vllm_costmeter.core.model.model import Model, Sizes
+from vllm_costmeter.core.release import release_of
 
 GIB = 1 << 30
 CARD = GpuGroup("H100 SXM", round(79.19 * GIB), compute_capability=(9, 0))
+RELEASE = release_of("0.32.0")
 COUNTS = ExactCounts(
     vllm_version="0.32.0",
     weights_bytes=(16 * GIB,),
@@ -73,7 +75,7 @@ def test_a_need_of_no_known_shape_is_not_bent_into_one() -> None:
 
 def test_the_counted_cache_answers_for_any_pool_and_length() -> None:
     """8 GiB of 2 MiB blocks hold 4,096 blocks of 16 tokens; one is held back by this vLLM."""
-    cache = ExactFacts(COUNTS, EngineArgs(), (9, 0)).kv_cache(kv_rules("0.32.0"))
+    cache = ExactFacts(COUNTS, EngineArgs(), (9, 0)).kv_cache(kv_rules(RELEASE))
     assert cache.bytes_needed(100) == (7 * (2 << 20),)
     assert cache.longest_that_fits(8 * GIB, 1_000_000) == 4095 * 16
     assert cache.capacity(1600, 8 * GIB).max_concurrency == 40.96
@@ -81,7 +83,7 @@ def test_the_counted_cache_answers_for_any_pool_and_length() -> None:
 
 def test_a_model_nobody_knows_is_judged_by_vllms_counts() -> None:
     """Weights and cache are vLLM's, and the answer says so."""
-    result = fit(unheard_of(), CARD, EngineArgs(max_model_len=32768))
+    result = fit(unheard_of(), CARD, EngineArgs(max_model_len=32768), RELEASE)
     assert result.verdict == "fits"
     assert result.per_gpu is not None
     assert result.per_gpu.weights_bytes == 16 * GIB
@@ -100,18 +102,21 @@ def test_a_model_nobody_knows_is_judged_by_vllms_counts() -> None:
 )
 def test_counts_of_one_deployment_are_not_used_for_another(engine_args: EngineArgs) -> None:
     """Another layout or dtype was not counted: for a model nobody knows the answer is unknown, never a guess."""
-    assert fit(unheard_of(), replace(CARD, count=8), engine_args).verdict == "unknown"
+    assert fit(unheard_of(), replace(CARD, count=8), engine_args, RELEASE).verdict == "unknown"
 
 
 def test_another_card_was_not_asked_about() -> None:
     """Backends follow the card, so a cache counted for Hopper says nothing about Ada."""
-    assert fit(unheard_of(), replace(CARD, compute_capability=(8, 9)), EngineArgs()).verdict == "unknown"
+    assert (
+        fit(unheard_of(), replace(CARD, compute_capability=(8, 9)), EngineArgs(), RELEASE).verdict
+        == "unknown"
+    )
 
 
 def test_suggestions_stay_within_what_was_counted() -> None:
     """A shorter context and the like keep the counts; more GPUs or another cache dtype would be guesses."""
     engine_args = EngineArgs(gpu_memory_utilization=0.5)
-    result = fit(unheard_of(), CARD, engine_args)
+    result = fit(unheard_of(), CARD, engine_args, RELEASE)
     assert result.verdict == "refused"
     suggested = with_suggestions(result, unheard_of(), CARD, engine_args).suggestions
     changed = {name for suggestion in suggested for name in suggestion.change}

@@ -10,8 +10,9 @@ from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.kv_cache.groups import group_layers
 from vllm_costmeter.core.kv_cache.layers import CountedLayers, KVKind, KVLayer
 from vllm_costmeter.core.kv_cache.rules import kv_rules
+from vllm_costmeter.core.release import release_of
 
-NEWEST = kv_rules("0.32.0")
+NEWEST = kv_rules(release_of("0.32.0"))
 FULL = KVLayer(KVKind.FULL, 16, 4096, (8, 128, 128))
 WINDOW = KVLayer(KVKind.SLIDING, 16, 4096, (8, 128, 128), window_tokens=1024)
 
@@ -38,7 +39,9 @@ def test_gemma_3_is_padded_to_seven_groups_of_ten() -> None:
 @pytest.mark.parametrize(("version", "expected"), [("0.17.0", 4), ("0.18.0", 2)])
 def test_near_equal_kinds_are_padded_to_the_larger_since_0_18(version: str, expected: int) -> None:
     """13 against 10 layers: ratio 1.3 was split by the old threshold 1.25 and is padded by the newer 1.5."""
-    groups = group_layers(ranks((FULL, 13), (WINDOW, 10)), kv_rules(version), block_outermost=False)
+    groups = group_layers(
+        ranks((FULL, 13), (WINDOW, 10)), kv_rules(release_of(version)), block_outermost=False
+    )
     assert groups.count == {4: 3, 2: 2}[expected]
 
 
@@ -56,7 +59,7 @@ def test_a_page_that_does_not_divide_is_padded_or_refused_by_version() -> None:
     groups = group_layers(ranks((odd, 5), (WINDOW, 5)), NEWEST, block_outermost=False)
     assert groups.bytes_per_block == (5 * WINDOW.page_bytes,)
     with pytest.raises(NotUnderstoodError, match="cannot be enlarged"):
-        group_layers(ranks((odd, 5), (WINDOW, 5)), kv_rules("0.23.0"), block_outermost=False)
+        group_layers(ranks((odd, 5), (WINDOW, 5)), kv_rules(release_of("0.23.0")), block_outermost=False)
 
 
 def test_pipeline_ranks_share_the_groups_of_the_whole_model() -> None:
@@ -78,5 +81,7 @@ def test_packed_blocks_before_0_30_are_unknown() -> None:
     """DeepSeek V4 was grouped by rules of its own until then."""
     with pytest.raises(NotUnderstoodError, match="DeepSeek V4"):
         group_layers(
-            ranks((FULL, 5), (replace(WINDOW, row_bytes=512), 5)), kv_rules("0.29.0"), block_outermost=True
+            ranks((FULL, 5), (replace(WINDOW, row_bytes=512), 5)),
+            kv_rules(release_of("0.29.0")),
+            block_outermost=True,
         )

@@ -16,9 +16,10 @@ from vllm_costmeter.core.kv_cache import KVCache, kv_rules
 from vllm_costmeter.core.kv_cache.groups import group_layers
 from vllm_costmeter.core.kv_cache.layers import CountedLayers, KVKind, KVLayer, SequenceLimits
 from vllm_costmeter.core.kv_cache.promotion import full_allocation
+from vllm_costmeter.core.release import release_of
 
 pytestmark = pytest.mark.heavy
-RULES = kv_rules("0.32.0")
+RULES = kv_rules(release_of("0.32.0"))
 
 
 def drawn_layer(draw: random.Random) -> tuple[Any, KVLayer]:

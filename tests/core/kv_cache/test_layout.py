@@ -18,8 +18,9 @@ from vllm_costmeter.core.model.attention import (
     ModelAttention,
     SparseIndexer,
 )
+from vllm_costmeter.core.release import release_of
 
-NEWEST = kv_rules("0.32.0")
+NEWEST = kv_rules(release_of("0.32.0"))
 HOPPER, BLACKWELL, SM120 = (9, 0), (10, 0), (12, 0)
 
 
@@ -30,7 +31,7 @@ def built(
     version: str = "0.32.0",
 ) -> list[KVLayer]:
     model = ModelAttention(layers=(caches,), num_attention_heads=64, dtype="bfloat16")
-    (rank,) = kv_layers(model, engine_args or EngineArgs(), kv_rules(version), card)
+    (rank,) = kv_layers(model, engine_args or EngineArgs(), kv_rules(release_of(version)), card)
     return [layer for layer, _ in rank]
 
 
@@ -141,7 +142,9 @@ def test_glm_5_chooses_fp8_on_blackwell_by_itself_since_0_32() -> None:
         ((MlaLatent(512, 64, sparse=True),),), 64, "bfloat16", blackwell_kv_cache_dtype="fp8_e4m3"
     )
     rows = {
-        (version, card): kv_layers(model, EngineArgs(), kv_rules(version), card)[0][0][0].row_bytes
+        (version, card): kv_layers(model, EngineArgs(), kv_rules(release_of(version)), card)[0][0][
+            0
+        ].row_bytes
         for version, card in (("0.32.0", BLACKWELL), ("0.32.0", HOPPER), ("0.31.0", BLACKWELL))
     }
     assert list(rows.values()) == [576, 1152, 1152]

@@ -20,6 +20,7 @@ from vllm_costmeter.core.model.attention import (
     ModelAttention,
     SlidingWindow,
 )
+from vllm_costmeter.core.release import release_of
 
 GIB = 1 << 30
 FULL = FullAttention(8, 128)
@@ -38,7 +39,9 @@ def model(*caches: LayerCaches, heads: int = 32) -> ModelAttention:
 def cached(
     attention: ModelAttention, version: str = "0.32.0", engine_args: EngineArgs | None = None
 ) -> KVCache:
-    return kv_cache(attention, engine_args or EngineArgs(), kv_rules(version), max_num_batched_tokens=8192)
+    return kv_cache(
+        attention, engine_args or EngineArgs(), kv_rules(release_of(version)), max_num_batched_tokens=8192
+    )
 
 
 def alike(cache: Cache, count: int) -> ModelAttention:

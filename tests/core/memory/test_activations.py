@@ -9,11 +9,12 @@ from example_models import ADA, GIB, llama
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.config import resolve_engine
-from vllm_costmeter.core.engine.release_rules import choose_rules
+from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.activations import activation_peak
 from vllm_costmeter.core.memory.byte_range import ByteRange
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.release import release_of
 
 H100 = GpuGroup("H100 SXM", round(79.19 * GIB))
 
@@ -23,9 +24,9 @@ def peak(
 ) -> ByteRange:
     """The peak on one rank."""
     engine_args = EngineArgs(**flags)  # type: ignore[arg-type]
-    chosen = choose_rules(version)
-    engine = resolve_engine(model, gpu, engine_args, chosen)
-    return activation_peak(model, engine, engine_args, chosen.rules, is_last_rank=last)
+    release = release_of(version)
+    engine = resolve_engine(model, gpu, engine_args, release)
+    return activation_peak(model, engine, engine_args, engine_rules(release), is_last_rank=last)
 
 
 def sized(hidden: int, vocab: int, inner: int = 0, **experts: int) -> Model:

@@ -11,17 +11,18 @@ from hypothesis import strategies as st
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.config import EngineConfig, resolve_engine
-from vllm_costmeter.core.engine.release_rules import V1, choose_rules
+from vllm_costmeter.core.engine.release_rules import V1, engine_rules
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import ByteRange, exactly, gib
 from vllm_costmeter.core.memory.overheads import cuda_graphs, free_memory, non_torch
+from vllm_costmeter.core.release import release_of
 
 H100 = GpuGroup("H100 SXM", round(79.19 * GIB), compute_capability=(9, 0))
 
 
 def engine(**flags: object) -> EngineConfig:
     """A resolved 8B Llama."""
-    return resolve_engine(llama(), ADA, EngineArgs(**flags), choose_rules("0.20.0"))  # type: ignore[arg-type]
+    return resolve_engine(llama(), ADA, EngineArgs(**flags), release_of("0.20.0"))  # type: ignore[arg-type]
 
 
 def test_an_estimate_outside_its_range_is_a_mistake() -> None:
@@ -47,7 +48,7 @@ def test_an_exact_estimate_has_no_range(value: int) -> None:
 )
 def test_non_torch_memory_as_logged_by_0_19(layout: ParallelConfig, last: bool, logged_gib: float) -> None:
     """Within 0.05 GiB of the H100 logs, and the range contains them."""
-    rules = choose_rules("0.19.0").rules
+    rules = engine_rules(release_of("0.19.0"))
     estimate = non_torch(engine(layout=layout), rules, H100, is_last_rank=last)
     assert estimate.bytes / GIB == pytest.approx(logged_gib, abs=0.05)
     assert estimate.low_bytes < gib(logged_gib) < estimate.high_bytes
@@ -55,7 +56,7 @@ def test_non_torch_memory_as_logged_by_0_19(layout: ParallelConfig, last: bool, 
 
 def test_an_ada_card_holds_more_and_an_a100_less() -> None:
     """As logged: 0.5 GiB on an RTX 4090 with 0.19.0, 0.07 on A100 with 0.17.1."""
-    rules = choose_rules("0.19.0").rules
+    rules = engine_rules(release_of("0.19.0"))
     a100 = replace(ADA, name="A100 80GB SXM", compute_capability=(8, 0))
     assert non_torch(engine(), rules, ADA, is_last_rank=True).bytes == gib(0.5)
     assert non_torch(engine(), rules, a100, is_last_rank=True).bytes == gib(0.07)
@@ -64,7 +65,7 @@ def test_an_ada_card_holds_more_and_an_a100_less() -> None:
 def test_unified_memory_is_wide_open() -> None:
     """On a GB10 the page cache counts as used memory, so gigabytes come and go."""
     spark = GpuGroup("NVIDIA GB10", round(121.63 * GIB))
-    estimate = non_torch(engine(), choose_rules("0.25.1").rules, spark, is_last_rank=True)
+    estimate = non_torch(engine(), engine_rules(release_of("0.25.1")), spark, is_last_rank=True)
     assert estimate.high_bytes - estimate.low_bytes > 7 * GIB
 
 

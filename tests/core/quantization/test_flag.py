@@ -18,6 +18,7 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.model_config import model_from_config
 
 FILE = Path(__file__).parents[2] / "data" / "quantization_flags_vllm_0.32.jsonl"
@@ -42,7 +43,7 @@ def answer(line: dict[str, Any], name: str) -> str | int:
     card = GpuGroup("card", 80 << 30, compute_capability=tuple(line["compute_capability"]))
     model = model_from_config(line["config"], "model")
     try:
-        found = fit(model, card, EngineArgs(quantization=name, max_model_len=1024, vllm_version="0.32.0"))
+        found = fit(model, card, EngineArgs(quantization=name, max_model_len=1024), release_of("0.32.0"))
     except BadInputError:
         return "refused"
     return "unknown" if found.per_gpu is None else found.per_gpu.weights_bytes

@@ -11,6 +11,7 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.suggest import with_suggestions
 from vllm_costmeter.core.quantization.named import named_quantization
+from vllm_costmeter.core.release import release_of
 
 
 @pytest.mark.parametrize(
@@ -41,13 +42,13 @@ def test_a_model_that_may_be_smaller_is_not_refused_for_its_size() -> None:
     it once more is not suggested."""
     named = named_quantization("org/llama-NVFP4")
     assert named is not None
-    engine_args, plain = EngineArgs(max_model_len=8192, vllm_version="0.32.0"), llama(40.0)
+    engine_args, plain = EngineArgs(max_model_len=8192), llama(40.0)
     model = replace(plain, only_named=named, notes=(named.note,))
-    assert fit(plain, ADA, engine_args).verdict == "refused"
-    result = fit(model, ADA, engine_args)
+    assert fit(plain, ADA, engine_args, release_of("0.32.0")).verdict == "refused"
+    result = fit(model, ADA, engine_args, release_of("0.32.0"))
     assert (result.verdict, result.notes) == ("tight", (named.note,))
     assert result.provenance["quantization"] == "the name contains NVFP4, config.json has no quantization"
-    suggested = with_suggestions(result, model, ADA, engine_args, ()).suggestions
+    suggested = with_suggestions(result, model, ADA, engine_args).suggestions
     assert not [one for one in suggested if "quantization" in one.change]
 
 
@@ -55,4 +56,4 @@ def test_a_model_that_is_too_large_at_four_bits_is_refused() -> None:
     """100 GiB are at least 25 of them."""
     named = named_quantization("org/llama-NVFP4")
     model = replace(llama(100.0), only_named=named)
-    assert fit(model, ADA, EngineArgs(max_model_len=8192, vllm_version="0.32.0")).verdict == "refused"
+    assert fit(model, ADA, EngineArgs(max_model_len=8192), release_of("0.32.0")).verdict == "refused"

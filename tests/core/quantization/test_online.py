@@ -16,6 +16,7 @@ from vllm_costmeter.core.model.parts import ExpertsShape
 from vllm_costmeter.core.quantization.online import check_online, online_fp8
 from vllm_costmeter.core.quantization.schemes.fp4 import OnlineMxfp4, OnlineNvfp4
 from vllm_costmeter.core.quantization.schemes.fp8 import Fp8PerBlock
+from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.model_config import model_from_config
 
 ADA = GpuGroup("RTX 4090", round(23.5 * 2**30), compute_capability=(8, 9))
@@ -36,26 +37,26 @@ LLAMA = model_from_config(
 @pytest.mark.parametrize(
     ("name", "accepted", "refused"),
     [
-        ("mxfp4", (0, 28, 0), (0, 27, 1)),
-        ("fp8_per_tensor", (0, 20, 0), (0, 19, 0)),
-        ("fp8_per_channel", (0, 24, 0), (0, 23, 0)),
-        ("bitsandbytes", (0, 27, 0), (0, 28, 0)),
+        ("mxfp4", "0.28.0", "0.27.1"),
+        ("fp8_per_tensor", "0.20.0", "0.19.0"),
+        ("fp8_per_channel", "0.24.0", "0.23.0"),
+        ("bitsandbytes", "0.27.0", "0.28.0"),
     ],
 )
-def test_a_name_is_taken_by_the_versions_that_take_it(
-    name: str, accepted: tuple[int, ...], refused: tuple[int, ...]
-) -> None:
+def test_a_name_is_taken_by_the_versions_that_take_it(name: str, accepted: str, refused: str) -> None:
     """A refused name is one line that says from or up to which version, and what to use."""
-    check_online(name, accepted)
-    with pytest.raises(BadInputError, match=f"use --quantization {online_fp8(refused)}"):
-        check_online(name, refused)
+    check_online(name, release_of(accepted))
+    with pytest.raises(BadInputError, match=f"use --quantization {online_fp8(release_of(refused))}"):
+        check_online(name, release_of(refused))
 
 
 @pytest.mark.parametrize(("version", "name"), [("0.19.0", "fp8"), ("0.32.0", "fp8_per_tensor")])
 def test_a_suggestion_is_a_name_that_the_version_accepts(version: str, name: str) -> None:
     """FP8 weights are offered under the version's own name, and that name fits when tried."""
-    engine_args = EngineArgs(max_model_len=131072, vllm_version=version)
-    found = with_suggestions(fit(LLAMA, ADA, engine_args), LLAMA, ADA, engine_args).suggestions
+    engine_args = EngineArgs(max_model_len=131072)
+    found = with_suggestions(
+        fit(LLAMA, ADA, engine_args, release_of(version)), LLAMA, ADA, engine_args
+    ).suggestions
     names = [each.change["quantization"] for each in found if "quantization" in each.change]
     assert names == [name]
 
@@ -63,13 +64,13 @@ def test_a_suggestion_is_a_name_that_the_version_accepts(version: str, name: str
 def test_a_name_that_the_version_refuses_is_bad_input() -> None:
     """vLLM 0.32 stops at --quantization bitsandbytes; so does the check."""
     with pytest.raises(BadInputError, match="fp8_per_tensor"):
-        fit(LLAMA, ADA, EngineArgs(quantization="bitsandbytes", vllm_version="0.32.0"))
+        fit(LLAMA, ADA, EngineArgs(quantization="bitsandbytes"), release_of("0.32.0"))
 
 
 def test_fp8_is_still_taken_for_a_scale_per_tensor() -> None:
     """Deprecated since vLLM 0.31, and loaded as fp8_per_tensor."""
     weights = [
-        fit(LLAMA, ADA, EngineArgs(quantization=name, vllm_version="0.32.0", max_model_len=1024)).per_gpu
+        fit(LLAMA, ADA, EngineArgs(quantization=name, max_model_len=1024), release_of("0.32.0")).per_gpu
         for name in ("fp8", "fp8_per_tensor")
     ]
     assert [use and use.weights_bytes >> 20 for use in weights] == [
@@ -80,11 +81,11 @@ def test_fp8_is_still_taken_for_a_scale_per_tensor() -> None:
 def test_names_that_need_a_card_are_refused_on_others() -> None:
     """Per channel wants kernels of compute capability 8.9; NVFP4 experts want 10.x, and a dense model has none."""
     with pytest.raises(BadInputError, match=r"8\.9 or newer; this one has 8\.0"):
-        check_online("fp8_per_channel", (0, 32), (8, 0))
+        check_online("fp8_per_channel", release_of("0.32.0"), (8, 0))
     with pytest.raises(BadInputError, match=r"10\.x"):
-        check_online("nvfp4_per_token", (0, 32), (9, 0), has_experts=True)
-    check_online("nvfp4_per_token", (0, 32), (9, 0))
-    check_online("nvfp4_per_token", (0, 32), (10, 3), has_experts=True)
+        check_online("nvfp4_per_token", release_of("0.32.0"), (9, 0), has_experts=True)
+    check_online("nvfp4_per_token", release_of("0.32.0"), (9, 0))
+    check_online("nvfp4_per_token", release_of("0.32.0"), (10, 3), has_experts=True)
 
 
 def test_mxfp4_is_half_a_byte_and_a_scale_per_32_values() -> None:

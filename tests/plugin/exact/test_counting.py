@@ -10,22 +10,26 @@ from pathlib import Path
 import pytest
 from exact_answers import ANSWER
 
+from vllm_costmeter.assembly import assembled
 from vllm_costmeter.core.calibration.record import boot_of
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.fit.fit import fit
+from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.fit.vllm_counts import BlockNeed
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.loaded import loaded_ranks
+from vllm_costmeter.core.release import Release, release_of
 from vllm_costmeter.plugin.exact import ExactAnswer, ExactRequest, ExactUnavailableError
-from vllm_costmeter.plugin.exact.checking import check_exactly
+from vllm_costmeter.plugin.exact.checking import counted_check
 from vllm_costmeter.plugin.exact.counting import counted_model, request_for
 from vllm_costmeter.plugin.exact.model_files import config_of
 from vllm_costmeter.sources.files.calibration import remember
 from vllm_costmeter.sources.model_config.unknown import unknown_model
 from vllm_costmeter.sources.models.drafter import with_drafter
 from vllm_costmeter.sources.models.local import local_model
-from vllm_costmeter.sources.vllm.installed import installed_vllm_version
+from vllm_costmeter.sources.vllm.installed import installed_release, installed_vllm_version
 
+RELEASE = installed_release()
 CARD = GpuGroup("H100 SXM", 85_028_897_096, compute_capability=(9, 0))
 MTP = {"method": "mtp", "num_speculative_tokens": 1}
 NOVEL = {"architectures": ["NobodysForCausalLM"], "hidden_size": 4096, "vocab_size": 128256}
@@ -35,6 +39,7 @@ def answering(weights_bytes: int = 16 << 30) -> Callable[[ExactRequest], ExactAn
     """A vLLM that knows every model to be a small dense one."""
     counts = replace(
         ANSWER.counts,
+        vllm_version=RELEASE.text,
         weights_bytes=(weights_bytes,),
         converted_bytes=(0,),
         layers=((),),
@@ -57,7 +62,6 @@ def test_vllm_is_told_what_changes_its_counts_and_nothing_else() -> None:
         gpu_memory_utilization=0.8,
         max_num_batched_tokens=2048,
         kv_cache_dtype="fp8",
-        vllm_version="0.32.0",
     )
     assert request_for(NOVEL, CARD, engine_args).engine_arguments == {
         "tensor_parallel_size": 2,
@@ -78,17 +82,18 @@ def test_a_card_known_by_its_memory_alone_is_asked_for_as_hopper() -> None:
 def test_a_model_of_no_known_architecture_is_answered() -> None:
     """What our tables lack, vLLM knows: the verdict is no longer unknown."""
     novel = unknown_model(NOVEL, "made-up/model", "architecture NobodysForCausalLM is not known")
-    assert fit(novel, CARD, EngineArgs()).verdict == "unknown"
-    counted = counted_model(novel, NOVEL, CARD, EngineArgs(), ask=answering())
-    result = fit(counted, CARD, EngineArgs())
+    assert fit(novel, CARD, EngineArgs(), RELEASE).verdict == "unknown"
+    counted = counted_model(novel, NOVEL, CARD, EngineArgs(), RELEASE, ask=answering())
+    result = fit(counted, CARD, EngineArgs(), RELEASE)
     assert (result.verdict, result.model.max_model_len) == ("fits", 131072)
 
 
 @pytest.mark.parametrize(
-    ("engine_args", "reason"),
+    ("engine_args", "release", "reason"),
     [
         pytest.param(
-            EngineArgs(vllm_version="0.1.2"),
+            EngineArgs(),
+            release_of("0.1.2"),
             "is installed, not 0.1.2",
             marks=pytest.mark.skipif(
                 installed_vllm_version() is None, reason="compares with the installed version"
@@ -96,16 +101,23 @@ def test_a_model_of_no_known_architecture_is_answered() -> None:
         ),
         (
             EngineArgs(speculative_config={"method": "medusa", "model": "head"}),
+            RELEASE,
             "speculative decoding by medusa",
         ),
-        (EngineArgs(speculative_config={"model": "no/folder.gguf"}), r"needs the model's config\.json"),
+        (
+            EngineArgs(speculative_config={"model": "no/folder.gguf"}),
+            RELEASE,
+            r"needs the model's config\.json",
+        ),
     ],
 )
-def test_what_this_vllm_cannot_count_is_not_asked(engine_args: EngineArgs, reason: str) -> None:
+def test_what_this_vllm_cannot_count_is_not_asked(
+    engine_args: EngineArgs, release: Release, reason: str
+) -> None:
     """Another version's counts, or an answer without what is drafted with, would be passed off as exact."""
     novel = unknown_model(NOVEL, "made-up/model", "not known")
     with pytest.raises(ExactUnavailableError, match=reason):
-        counted_model(novel, NOVEL, CARD, engine_args, ask=answering())
+        counted_model(novel, NOVEL, CARD, engine_args, release, ask=answering())
 
 
 LLAMA = {
@@ -122,30 +134,35 @@ LLAMA = {
 }
 
 
+def exactly(name: str, engine_args: EngineArgs, ask: Callable[[ExactRequest], ExactAnswer]) -> Fit:
+    """The answer of `costmeter check NAME --exact`."""
+    return counted_check(assembled(name, CARD, engine_args, release=RELEASE), name, ask=ask).answer()
+
+
 def test_a_recorded_start_is_used_as_without_exact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a server's start measured stands beside vLLM's own counts; a corrupt file is one note."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     (tmp_path / "config.json").write_text(json.dumps(LLAMA))
-    engine_args = EngineArgs(vllm_version="0.32.0")
-    boot = boot_of(local_model(tmp_path), CARD, engine_args, pool_bytes=50 << 30, on="2026-11-22")
+    engine_args = EngineArgs()
+    boot = boot_of(local_model(tmp_path), CARD, engine_args, RELEASE, pool_bytes=50 << 30, on="2026-11-22")
     assert boot is not None
     assert remember(boot) is None
-    result = check_exactly(str(tmp_path), CARD, engine_args, ask=refusing)
+    result = exactly(str(tmp_path), engine_args, refusing)
     assert result.provenance["activations"] == "calibration"
     assert result.per_gpu is not None
     assert result.per_gpu.kv_cache_available_bytes == 50 << 30
     (tmp_path / "state" / "vllm-costmeter" / "calibration.json").write_text("{")
-    faulty = check_exactly(str(tmp_path), CARD, engine_args, ask=refusing)
+    faulty = exactly(str(tmp_path), engine_args, refusing)
     assert [note for note in faulty.notes if "is not valid and is ignored" in note]
 
 
 def test_the_tables_answer_where_vllm_cannot_be_asked(tmp_path: Path) -> None:
     """Same answer as without --exact, and one note that says why it is not exact."""
     (tmp_path / "config.json").write_text(json.dumps(LLAMA))
-    result = check_exactly(str(tmp_path), CARD, EngineArgs(), ask=refusing)
+    result = exactly(str(tmp_path), EngineArgs(), refusing)
     assert (result.verdict, result.provenance["weights"]) == ("fits", "config")
-    assert [note for note in result.notes if "vLLM is not installed; the tables answer" in note]
-    exact = check_exactly(str(tmp_path), CARD, EngineArgs(), ask=answering())
+    assert [note for note in result.notes if "vLLM is not installed; using our tables" in note]
+    exact = exactly(str(tmp_path), EngineArgs(), answering())
     assert (exact.provenance["weights"], exact.provenance["kv_cache"]) == ("vllm", "vllm")
 
 
@@ -169,7 +186,9 @@ def test_a_draft_travels_as_its_own_files(tmp_path: Path) -> None:
     draft = {"model": str(tmp_path), "num_speculative_tokens": 3}
     for speculative in (draft, MTP):
         engine_args = EngineArgs(speculative_config=speculative)
-        counted_model(novel, NOVEL, CARD, engine_args, ask=lambda one: asked.append(one) or answering()(one))
+        counted_model(
+            novel, NOVEL, CARD, engine_args, RELEASE, ask=lambda one: asked.append(one) or answering()(one)
+        )
     assert [one.draft_config for one in asked] == [LLAMA, None]
     assert [one.engine_arguments for one in asked] == [
         {"speculative_config": draft},
@@ -184,13 +203,13 @@ def test_a_counted_drafter_is_in_the_counts_and_needs_no_rules(tmp_path: Path) -
     model, engine_args = local_model(tmp_path), EngineArgs(speculative_config={"model": str(tmp_path)})
     known = with_drafter(model, engine_args)
     assert known.drafter is not None
-    found = [counted_model(one, LLAMA, CARD, engine_args, ask=answering()) for one in (known, model)]
+    found = [counted_model(one, LLAMA, CARD, engine_args, RELEASE, ask=answering()) for one in (known, model)]
     for one in found:
-        result = fit(one, CARD, engine_args)
+        result = fit(one, CARD, engine_args, RELEASE)
         assert (result.verdict, result.provenance["kv_cache"]) == ("fits", "vllm")
     weights = [loaded_ranks(one, engine_args)[0].tensor_bytes for one in found]
     assert weights == [16 << 30, 16 << 30]
     other = replace(engine_args, kv_cache_dtype="fp8")
-    assert fit(found[1], CARD, other).verdict == "unknown"
+    assert fit(found[1], CARD, other, RELEASE).verdict == "unknown"
     ampere = replace(CARD, compute_capability=(8, 0))
-    assert [fit(one, ampere, engine_args).verdict for one in found] == ["fits", "unknown"]
+    assert [fit(one, ampere, engine_args, RELEASE).verdict for one in found] == ["fits", "unknown"]

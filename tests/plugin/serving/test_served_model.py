@@ -13,6 +13,7 @@ from checkpoint_files import GGUF_LLAMA, TINY_LLAMA, gguf_tensor_bytes, gguf_ten
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError
 from vllm_costmeter.plugin.exact.while_starting import counted_while_starting, unknown_being_served
 from vllm_costmeter.plugin.serving.served_model import model_being_served
@@ -58,7 +59,7 @@ def test_a_gguf_model_that_is_not_here_is_not_guessed() -> None:
         model_being_served(served)
     unknown = unknown_being_served(served, str(why.value))
     with pytest.raises(ExactUnavailableError):
-        counted_while_starting(served, unknown, H100, EngineArgs())
+        counted_while_starting(served, unknown, H100, EngineArgs(), NEWEST)
 
 
 def test_without_a_config_file_vllms_own_object_answers(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from example_models import llama
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.plugin.activation import BOOT_FOLDER
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.starting import boot_facts, worker_report
@@ -88,7 +89,7 @@ def test_nothing_told_is_absent(folder: Path) -> None:
 
 def test_prediction_and_fact_stand_side_by_side(folder: Path) -> None:
     """The check's answer survives the way to another process and is shown beside the fact."""
-    result = fit(llama(), CARD, EngineArgs(max_model_len=8192))
+    result = fit(llama(), CARD, EngineArgs(max_model_len=8192), NEWEST)
     boot_facts.hand_over(result)
     shown = boot_facts.preflight_bytes(boot_facts.checked(), {"kv_cache": 5 * GIB})
     assert result.per_gpu is not None
@@ -98,11 +99,11 @@ def test_prediction_and_fact_stand_side_by_side(folder: Path) -> None:
 
 def test_a_start_on_a_real_card_teaches_the_next_check(folder: Path) -> None:
     """A server's own boot is remembered, and the next check of the same deployment uses it and says so."""
-    result = fit(llama(), CARD, EngineArgs(max_model_len=8192))
+    result = fit(llama(), CARD, EngineArgs(max_model_len=8192), NEWEST)
     assert result.per_gpu is not None
     pool = result.per_gpu.kv_cache_available_bytes - GIB // 2
     boot_facts.learn(result, {"kv_cache": pool}, 40_000, "2026-11-22", on_cpu=False)
-    again = fit(llama(), replace(CARD, boots=recall(CARD.name)[0]), EngineArgs(max_model_len=8192))
+    again = fit(llama(), CARD, EngineArgs(max_model_len=8192), NEWEST, recall(CARD.name)[0])
     assert again.per_gpu is not None
     assert again.per_gpu.kv_cache_available_bytes == pool
     assert "calibration" in again.provenance.values()
@@ -110,7 +111,7 @@ def test_a_start_on_a_real_card_teaches_the_next_check(folder: Path) -> None:
 
 def test_a_card_that_was_only_named_teaches_nothing(folder: Path) -> None:
     """What a CPU server had says nothing of the RTX 4090 it was checked against."""
-    result = fit(llama(), replace(CARD, source="catalog"), EngineArgs(max_model_len=8192))
+    result = fit(llama(), replace(CARD, source="catalog"), EngineArgs(max_model_len=8192), NEWEST)
     boot_facts.learn(result, {"kv_cache": GIB}, None, "2026-11-22", on_cpu=True)
     assert recall(CARD.name)[0] == ()
     assert len(recall(CARD.name, on_cpu=True)[0]) == 1

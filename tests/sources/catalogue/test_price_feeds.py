@@ -37,7 +37,25 @@ def test_gpuhunt_tells_memory_sizes_apart() -> None:
     found = gpuhunt((DATA / "runpod.csv").read_text(), "runpod.csv", None, DAY, CATALOGUE)
     rows = {(row.gpu, row.provider, row.term, row.usd_per_gpu_hour) for row in found.rows}
     assert ("RTX 4090", "runpod", "spot", 0.35) in rows
-    assert {gpu for gpu, *_ in rows} == {"RTX 4090", "A100 80GB SXM"}
+    assert {gpu for gpu, *_ in rows} == {"RTX 4090", "A100 80GB PCIe"}
+
+
+@pytest.mark.parametrize(
+    ("instance", "gpu"),
+    [
+        ("gpu_1x_h100_pcie", "H100 PCIe"),
+        ("gpu_8x_h100_sxm5", "H100 SXM"),
+        ("p5.48xlarge", "H100 SXM"),
+        ("Standard_NC40ads_H100_v5", "H100 NVL"),
+        ("offer-7", None),
+    ],
+)
+def test_an_h100_is_the_one_that_its_instance_has(instance: str, gpu: str | None) -> None:
+    """Feeds call all three alike; where the instance's name does not tell, the price is left out and named."""
+    line = f"InstanceType,AcceleratorName,AcceleratorCount,Price\n{instance},H100,1.0,2.0\n"
+    found = skypilot(line, "v8/x/vms.csv", None, DAY, CATALOGUE)
+    assert [row.gpu for row in found.rows] == ([] if gpu is None else [gpu])
+    assert found.unknown_cards == (set() if gpu else {"H100"})
 
 
 def test_litellm_prices_a_million_tokens() -> None:

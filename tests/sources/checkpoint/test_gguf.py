@@ -16,6 +16,7 @@ from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.sources.checkpoint.gguf import BLOCKS, read_gguf
 from vllm_costmeter.sources.models.local import local_model
 
@@ -54,7 +55,9 @@ def test_an_unknown_architecture_has_exact_weights(tmp_path: Path) -> None:
     assert "nearest: llama" in (model.not_understood or "")
     for engine_args in (EngineArgs(), EngineArgs(quantization="gguf")):
         assert model.weights_bytes(engine_args) == (gguf_tensor_bytes(),)
-    answers = [fit(model, GpuGroup("card", size), EngineArgs()) for size in (gguf_tensor_bytes(), 24 << 30)]
+    answers = [
+        fit(model, GpuGroup("card", size), EngineArgs(), NEWEST) for size in (gguf_tensor_bytes(), 24 << 30)
+    ]
     assert [(each.verdict, each.known_weights_bytes) for each in answers] == [
         ("refused", gguf_tensor_bytes()),
         ("unknown", gguf_tensor_bytes()),

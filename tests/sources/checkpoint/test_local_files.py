@@ -47,7 +47,7 @@ def test_a_missing_shard_is_named(tmp_path: Path, indexed: bool) -> None:
 @pytest.mark.parametrize(
     ("index", "says"),
     [
-        ('{"weight_map": {"model.norm.weight": "mod', "is no valid JSON"),
+        ('{"weight_map": {"model.norm.weight": "mod', "is not valid JSON"),
         ("", "is empty"),
         ("[]", "must hold a JSON object"),
         ("{}", "weight_map is missing"),

@@ -23,7 +23,6 @@ def test_a_check_finds_this_machines_cards(library: Path, mood: Mood) -> None:
             "compute_capability": [8, 9],
             "memory_bytes_range": None,
             "is_count_stated": True,
-            "boots": [],
         }
     ]
 

@@ -58,6 +58,18 @@ def test_every_name_driver_name_and_alias_of_the_catalogue_finds_its_gpu() -> No
             assert found == (card,) or name in found[0].driver_names, name
 
 
+def test_no_alias_chooses_among_gpus_that_share_it() -> None:
+    """One rule for `A100`, `H100` and `RTX 4060 Ti`: what is part of several GPUs' names lists them, unless the
+    catalogue or a driver calls one of them just so."""
+    cards = load_catalogue().cards
+    full = {card.name: [name_words(text) for text in (card.name, *card.driver_names)] for card in cards}
+    for card in cards:
+        for alias in card.aliases:
+            words = name_words(alias)
+            shared = any(words <= other for name in full if name != card.name for other in full[name])
+            assert not shared or words in full[card.name], alias
+
+
 def test_a_driver_that_calls_two_sizes_alike_is_told_apart_by_memory() -> None:
     """NVML says "RTX 4060 Ti" of 8 and of 16 GB, and "RTX 4090" of a board with twice its memory."""
     name = "NVIDIA GeForce RTX 4060 Ti"

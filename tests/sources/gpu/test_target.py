@@ -19,7 +19,9 @@ def test_a_name_without_a_count_is_as_many_as_the_layout_needs() -> None:
 @pytest.mark.parametrize("name", ["RTX 4090:1", "1x RTX 4090"])
 def test_a_count_below_what_the_layout_needs_contradicts_it(name: str) -> None:
     """Whoever names a count means it; on other machines there may be more."""
-    needs = f"^--tensor-parallel-size 2 needs 2 GPUs, '{name}' names 1: say 'RTX 4090:2' or lower the flag$"
+    needs = (
+        f"^--tensor-parallel-size 2 needs 2 GPUs, but '{name}' names 1: use 'RTX 4090:2' or lower the flag$"
+    )
     with pytest.raises(BadInputError, match=needs):
         chosen_gpu(name, None, TWO)
     assert chosen_gpu(name, None, TWO, is_spread=True).count == 2

@@ -10,6 +10,7 @@ import pytest
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
+from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.model_config.attention import architecture_of, model_attention
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
@@ -37,7 +38,7 @@ def test_the_logged_tokens_lie_within_the_rounding_of_the_logged_pool(row: dict[
             kv_cache_dtype=row["kv_cache_dtype"],
             layout=ParallelConfig(tensor_parallel_size=int(row["tp"])),
         ),
-        kv_rules(row["vllm"]),
+        kv_rules(release_of(row["vllm"])),
         max_num_batched_tokens=int(row["max_num_batched_tokens"]),
         compute_capability=(9, 0),
     )

@@ -13,6 +13,7 @@ from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
 from vllm_costmeter.core.kv_cache.parallel import tensor_parallel_fault
 from vllm_costmeter.core.model.attention import ModelAttention
+from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.model_config.attention import architecture_of, model_attention
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
@@ -33,7 +34,7 @@ def cache_of(line: dict[str, Any]) -> KVCache:
     return kv_cache(
         attention_of(line["config"]),
         EngineArgs(layout=ParallelConfig(tensor_parallel_size=line["tp"])),
-        kv_rules("0.32.0"),
+        kv_rules(release_of("0.32.0")),
         max_num_batched_tokens=line["max_num_batched_tokens"],
         compute_capability=(9, 0),
     )

@@ -17,6 +17,7 @@ from vllm_costmeter.core.model.attention import (
     SlidingWindow,
     SparseIndexer,
 )
+from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.model_config import read_model
 from vllm_costmeter.sources.model_config.attention_prediction import prediction_layers
 from vllm_costmeter.sources.model_config.reader import ConfigReader
@@ -74,7 +75,9 @@ def test_the_drafter_lives_on_the_last_pipeline_rank() -> None:
         layout=ParallelConfig(pipeline_parallel_size=2), speculative_config={"method": "mtp"}
     )
     plain, with_mtp = (
-        kv_cache(each.attention, engine_args, kv_rules("0.32.0"), max_num_batched_tokens=8192).bytes_per_block
+        kv_cache(
+            each.attention, engine_args, kv_rules(release_of("0.32.0")), max_num_batched_tokens=8192
+        ).bytes_per_block
         for each in (model, with_drafter(model, engine_args))
     )
     assert with_mtp == (plain[0], plain[1] // 30 * 31)

@@ -15,10 +15,10 @@ import pytest
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.config import resolve_engine
-from vllm_costmeter.core.engine.release_rules import choose_rules
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.sizing import deployment
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.model_config import model_from_config
 
 H100 = GpuGroup("H100 SXM", round(79.19 * 2**30), count=2, compute_capability=(9, 0))
@@ -43,15 +43,15 @@ def test_weights_and_caches_are_what_vllm_builds(version: str, line: dict[str, A
     model = model_from_config(line["config"], line["name"])
     assert line["answers"]
     for answer in line["answers"]:
-        engine_args = EngineArgs(layout=ParallelConfig(answer["tp"], answer["pp"]), vllm_version=version)
-        chosen = choose_rules(version)
-        deployed = deployment(model, H100, engine_args, chosen)
+        engine_args = EngineArgs(layout=ParallelConfig(answer["tp"], answer["pp"]))
+        release = release_of(version)
+        deployed = deployment(model, H100, engine_args, release)
         ours = [rank.tensor_bytes for rank in deployed.loaded]
         if line["name"] in SECOND_VIEWS:
             assert ours == pytest.approx(answer["weights_bytes"], rel=3e-3)
         else:
             assert ours == answer["weights_bytes"]
-        cache = deployed.cache(resolve_engine(model, H100, engine_args, chosen))
+        cache = deployed.cache(resolve_engine(model, H100, engine_args, release))
         kinds = [
             sorted([layer.kind.value, layer.page_bytes, layer.block_tokens, count] for layer, count in rank)
             for rank in cache.layers
@@ -63,7 +63,7 @@ def test_weights_and_caches_are_what_vllm_builds(version: str, line: dict[str, A
         assert kinds == expected
         assert list(cache.bytes_needed(LENGTH_TOKENS)) == answer["bytes_needed"]
         assert model.max_model_len == answer["max_model_len"]
-        assert fit(model, H100, engine_args).verdict == "fits"
+        assert fit(model, H100, engine_args, release).verdict == "fits"
 
 
 @pytest.mark.parametrize(("version", "line"), LINES, ids=NAMES)
@@ -72,15 +72,13 @@ def test_a_model_that_vllm_does_not_cut_into_ranks_is_refused(version: str, line
     if line["name"] in CRASHES or any(answer["pp"] == 2 for answer in line["answers"]):
         return
     model = model_from_config(line["config"], line["name"])
-    assert (
-        fit(model, H100, EngineArgs(layout=ParallelConfig(1, 2), vllm_version=version)).verdict == "refused"
-    )
+    assert fit(model, H100, EngineArgs(layout=ParallelConfig(1, 2)), release_of(version)).verdict == "refused"
 
 
 def test_a_model_that_vllm_gave_up_names_the_last_release() -> None:
     """MiniMax-Text-01 is served up to 0.23: any later release is unknown, with the version to ask about."""
     line = next(line for _, line in LINES if line["name"] == "minimax")
-    answer = fit(model_from_config(line["config"], "m"), H100, EngineArgs(vllm_version="0.32.0"))
+    answer = fit(model_from_config(line["config"], "m"), H100, EngineArgs(), release_of("0.32.0"))
     assert (answer.verdict, "0.23" in answer.message) == ("unknown", True)
 
 

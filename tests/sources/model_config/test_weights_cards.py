@@ -10,6 +10,7 @@ from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.release import NEWEST, release_of
 from vllm_costmeter.sources.model_config import read_model
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
@@ -28,13 +29,15 @@ def test_experts_are_padded_as_vllm_pads_them_on_the_card(
     capability: tuple[int, int], by_ways: dict[int, int], ways: int
 ) -> None:
     """To the byte of what vLLM 0.32.0 builds on the meta device for a pretended card of each generation (2026-11)."""
-    model = GPT_OSS_20B.on_card(KernelTarget(capability, (0, 32)))
+    model = GPT_OSS_20B.on_card(KernelTarget(capability, release_of("0.32.0")))
     assert model.weights_bytes(EngineArgs(layout=ParallelConfig(ways))) == (by_ways[ways],)
 
 
 def test_blackwell_padded_wider_before_0_27() -> None:
     """A share of 1440 is 1536 either way; 720 is 768 since, and 768 before; 360 is 384 since, and 512 before."""
-    before, since = (GPT_OSS_20B.on_card(KernelTarget((10, 0), version)) for version in ((0, 26), (0, 27)))
+    before, since = (
+        GPT_OSS_20B.on_card(KernelTarget((10, 0), release_of(version))) for version in ("0.26.0", "0.27.0")
+    )
     each = [
         (before.weights_bytes(engine_args)[0], since.weights_bytes(engine_args)[0])
         for engine_args in map(sliced, (2, 4, 8))
@@ -44,7 +47,7 @@ def test_blackwell_padded_wider_before_0_27() -> None:
 
 def test_four_a100_hold_what_one_logged() -> None:
     """gpt-oss-120b at tensor parallelism 4: 17.2217 GiB in the log `dennislee-gptoss120b-tp4-a100-80-u08`."""
-    model, engine_args = GPT_OSS_120B.on_card(KernelTarget((8, 0), (0, 17))), sliced(4)
+    model, engine_args = GPT_OSS_120B.on_card(KernelTarget((8, 0), release_of("0.17.1"))), sliced(4)
     parts = (
         model.weights_bytes(engine_args),
         model.converted_bytes(engine_args),
@@ -60,6 +63,7 @@ def test_the_answer_is_the_cards() -> None:
             GPT_OSS_20B,
             GpuGroup("card", 80 * GIB, compute_capability=capability),
             EngineArgs(max_model_len=8192),
+            NEWEST,
         ).per_gpu
         for capability in ((8, 0), (9, 0), None)
     }

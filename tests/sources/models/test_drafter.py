@@ -22,6 +22,7 @@ from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.release import NEWEST, release_of
 from vllm_costmeter.sources.model_config import model_from_config, read_model
 from vllm_costmeter.sources.models.drafter import with_drafter
 
@@ -72,7 +73,7 @@ def test_prediction_layers_cache_what_vllm_plans(line: dict[str, Any]) -> None:
         cache = kv_cache(
             with_drafter(model, engine_args).attention,
             engine_args,
-            kv_rules("0.32.0"),
+            kv_rules(release_of("0.32.0")),
             max_num_batched_tokens=theirs["max_num_batched_tokens"],
             compute_capability=H100.compute_capability,
         )
@@ -106,7 +107,7 @@ def test_online_quantization_reaches_prediction_layers() -> None:
     draft = published("Qwen__Qwen3-0.6B")
     asked = {"model": "draft", "num_speculative_tokens": 3}
     engine_args = EngineArgs(speculative_config=asked, quantization="fp8_per_tensor")
-    drafted = with_drafter(published("meta-llama__Llama-3.1-8B-Instruct"), engine_args, lambda name: draft)
+    drafted = with_drafter(published("meta-llama__Llama-3.1-8B-Instruct"), engine_args, lambda *_: draft)
     assert drafted.drafter is not None
     assert drafted.drafter.bytes_on_last_rank(engine_args) == draft.weights_bytes(EngineArgs())[0]
 
@@ -116,8 +117,8 @@ def test_a_draft_model_is_its_own_weights_and_caches_beside_the_models() -> None
     target, draft = published("meta-llama__Llama-3.1-8B-Instruct"), published("Qwen__Qwen3-0.6B")
     asked = {"model": "draft", "num_speculative_tokens": 3}
     engine_args = EngineArgs(max_model_len=8192, speculative_config=asked)
-    plain = fit(target, H100, replace(engine_args, speculative_config=None)).per_gpu
-    found = fit(with_drafter(target, engine_args, lambda name: draft), H100, engine_args)
+    plain = fit(target, H100, replace(engine_args, speculative_config=None), NEWEST).per_gpu
+    found = fit(with_drafter(target, engine_args, lambda *_: draft), H100, engine_args, NEWEST)
     assert found.verdict == "fits"
     assert found.per_gpu is not None
     assert plain is not None
@@ -131,7 +132,7 @@ def test_the_drafter_lives_on_the_last_pipeline_rank() -> None:
     target, draft = published("meta-llama__Llama-3.1-8B-Instruct"), published("Qwen__Qwen3-0.6B")
     asked = {"model": "draft", "num_speculative_tokens": 3, "draft_tensor_parallel_size": 1}
     engine_args = EngineArgs(layout=ParallelConfig(2, 2), speculative_config=asked)
-    model = with_drafter(target, engine_args, lambda name: draft)
+    model = with_drafter(target, engine_args, lambda *_: draft)
     assert model.drafter is not None
     assert (
         model.drafter.bytes_on_last_rank(engine_args)
@@ -140,7 +141,7 @@ def test_the_drafter_lives_on_the_last_pipeline_rank() -> None:
     wrong = replace(
         engine_args, layout=ParallelConfig(4), speculative_config={**asked, "draft_tensor_parallel_size": 2}
     )
-    drafter = with_drafter(target, wrong, lambda name: draft).drafter
+    drafter = with_drafter(target, wrong, lambda *_: draft).drafter
     assert drafter is not None
     with pytest.raises(BadInputError, match="draft_tensor_parallel_size"):
         drafter.bytes_on_last_rank(wrong)
@@ -161,5 +162,5 @@ def test_what_is_not_known_stays_unknown() -> None:
     target = published("meta-llama__Llama-3.1-8B-Instruct")
     for asked in ({"method": "medusa", "model": "x"}, MTP, {"method": "eagle3", "model": "draft"}):
         engine_args = EngineArgs(speculative_config=asked)
-        model = with_drafter(target, engine_args, lambda name: published("Qwen__Qwen3-0.6B"))
-        assert fit(model, H100, engine_args).verdict == "unknown"
+        model = with_drafter(target, engine_args, lambda *_: published("Qwen__Qwen3-0.6B"))
+        assert fit(model, H100, engine_args, NEWEST).verdict == "unknown"

@@ -11,25 +11,20 @@ from hypothesis import strategies as st
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.sources.serve_args.command import normalised
 from vllm_costmeter.sources.serve_args.flag_values import length, whole
-from vllm_costmeter.sources.serve_args.flags import (
-    MEMORY_FLAGS,
-    add_serve_flags,
-    device_ids,
-    plan_from,
-    unmodelled_flags,
-)
+from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS, add_serve_flags
+from vllm_costmeter.sources.serve_args.given import GivenFlags, given_flags
 
 
-def parsed(*words: str) -> argparse.Namespace:
+def parsed(*words: str) -> GivenFlags:
     """Words through a parser with nothing but vLLM's flags."""
     parser = argparse.ArgumentParser(allow_abbrev=False, exit_on_error=False)
     add_serve_flags(parser)
-    return parser.parse_args(normalised(words))
+    return given_flags(parser.parse_args(normalised(words)))
 
 
 def engine_args(*words: str) -> EngineArgs:
     """The plan these flags ask for."""
-    return plan_from(parsed(*words), None)
+    return parsed(*words).engine_args()
 
 
 def test_no_flag_is_the_empty_plan() -> None:
@@ -61,14 +56,14 @@ def test_device_ids_are_read_as_vllm_reads_them(
     words: tuple[str, ...], expected: tuple[int | str, ...] | None
 ) -> None:
     """Places or UUIDs with commas between; Ray places its workers without them."""
-    assert device_ids(parsed(*words)) == expected
+    assert parsed(*words).local_gpus() == expected
 
 
 def test_every_memory_flag_reaches_its_field_of_the_plan() -> None:
     """The table's names are the plan's fields, so no flag is read and then lost."""
     fields = set(EngineArgs.__dataclass_fields__) | set(ParallelConfig.__dataclass_fields__)
     assert {flag.field for flag in MEMORY_FLAGS} <= fields
-    assert fields - {flag.field for flag in MEMORY_FLAGS} == {"layout", "vllm_version"}
+    assert fields - {flag.field for flag in MEMORY_FLAGS} == {"layout"}
 
 
 @pytest.mark.parametrize(
@@ -137,5 +132,18 @@ def test_flags_that_do_not_matter_are_accepted() -> None:
 
 def test_flags_whose_effect_is_not_followed_are_named() -> None:
     """Accepted, but never silently."""
-    values = parsed("--hf-overrides", "{}", "--enable-eplb", "-O3")
-    assert unmodelled_flags(values) == ["--enable-eplb", "--hf-overrides", "--optimization-level"]
+    given = parsed("--hf-overrides", "{}", "--enable-eplb", "-O3")
+    assert given.unmodelled == ("--enable-eplb", "--hf-overrides", "--optimization-level")
+
+
+def test_flags_given_here_override_those_of_a_file() -> None:
+    """Only what was given does, a switch turned off included."""
+    file = parsed(
+        "--max-model-len", "4k", "--enforce-eager", "--distributed-executor-backend", "ray", "--enable-eplb"
+    )
+    here = parsed("--max-model-len", "8k", "--no-enforce-eager", "--hf-overrides", "{}")
+    merged = here.over(file)
+    assert merged.memory == {"max_model_len": 8000, "enforce_eager": False}
+    assert merged.is_spread
+    assert merged.unmodelled == ("--enable-eplb", "--hf-overrides")
+    assert not parsed("--distributed-executor-backend", "mp").over(file).is_spread

@@ -7,6 +7,7 @@ import sys
 from itertools import pairwise
 from typing import Any
 
+from vllm_costmeter.cli.check.request import CheckRequest, request_from
 from vllm_costmeter.cli.check.targets import checked_models
 from vllm_costmeter.cli.check.words import own_words
 from vllm_costmeter.cli.parser import CommandParser
@@ -34,7 +35,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "check",
         usage="costmeter check MODEL... [--gpu NAME] [flags of vllm serve] | --file FILE | -- vllm serve ...",
-        description="Say whether a model fits a GPU, before anything loads: every byte, a verdict, what to change.",
+        description="Check whether a model fits a GPU before it loads: every byte, a verdict, what to change.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -43,32 +44,40 @@ def add_parser(subparsers: Any) -> None:
         "models",
         nargs="*",
         metavar="MODEL",
-        help="a local folder, config.json, GGUF file or Hub id; several: a table",
+        help="a local folder, config.json, GGUF file or Hub id; several print a table",
     )
     parser.add_argument(
         "--file",
         nargs="+",
         action="extend",
         metavar="FILE",
-        help="Kubernetes manifests or Compose files; - for standard input",
+        help="Kubernetes manifests or Compose files; - reads standard input",
     )
     parser.add_argument(
-        "--skip-other-files", action="store_true", help="pass over files that start no vLLM server"
+        "--skip-other-files", action="store_true", help="ignore files that start no vLLM server"
     )
-    parser.add_argument("--gpu", metavar="NAME", help='a card, or several: "RTX 4090", "H100 SXM:8"')
+    parser.add_argument(
+        "--gpu",
+        metavar="NAME",
+        help='"RTX 4090", or several: "H100 SXM:8"; default: the GPUs of this machine',
+    )
     parser.add_argument(
         "--gpu-memory-gib",
         type=_gib,
         metavar="GIB",
-        help="memory of the card as CUDA shows it, instead of --gpu",
+        help="memory of one GPU as CUDA reports it, instead of the catalogue's",
     )
-    parser.add_argument("--vllm-version", metavar="V", help="whose rules apply; default: the installed vLLM")
+    parser.add_argument(
+        "--vllm-version",
+        metavar="V",
+        help="release to check for; default: the installed vLLM, else the newest known",
+    )
     parser.add_argument(
         "--exact",
         action="store_true",
-        help="weights and KV cache as the installed vLLM's own code counts them (about 15 s, needs no GPU)",
+        help="count weights and KV cache with the installed vLLM's own code (about 10 s, needs no GPU)",
     )
-    parser.add_argument("--strict", action="store_true", help="exit 1 also where it is tight")
+    parser.add_argument("--strict", action="store_true", help="exit 1 for tight too")
     parser.add_argument("--format", choices=("text", "json", "github"), default="text", help="default: text")
     parser.add_argument("--explain", action="store_true", help="show the rule and evidence behind every byte")
     parser.add_argument("--model", dest="model_flag", metavar="MODEL", help=argparse.SUPPRESS)
@@ -78,7 +87,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def prepare(words: list[str]) -> list[str]:
-    """The words as this command's own: a whole command and a --config file among them become model and flags."""
+    """The words as this command's own: a whole command and a --config file become model and flags."""
     if "--format=github" not in words and ("--format", "github") not in pairwise(words):
         return own_words(words, parsed)
     try:
@@ -90,44 +99,45 @@ def prepare(words: list[str]) -> list[str]:
     return own
 
 
-def parsed(words: list[str]) -> argparse.Namespace:
-    """Model and flags of `vllm serve` as this command's own arguments. BadInputError as the parser raises it."""
+def parsed(words: list[str]) -> CheckRequest:
+    """The words of this command, or model and flags of `vllm serve`. BadInputError as the parser raises it."""
     root = CommandParser(prog="costmeter", allow_abbrev=False)
     subparsers = root.add_subparsers(dest="command")
     add_parser(subparsers)
     values, extra = root.parse_known_args(["check", *normalised(words)])
     if extra:
         raise subparsers.choices["check"].unknown(extra)
-    return values
+    return request_from(values)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the answers; the worst one's exit code."""
+    request = request_from(args)
     try:
-        answers = _answers(args)
+        answers = _answers(request)
     except BadInputError as error:
-        if args.format == "github":
+        if request.format == "github":
             _annotate_fault(error)
         raise
-    _print(answers, args)
-    return worst_exit_code(answers, strict=args.strict)
+    _print(answers, request)
+    return worst_exit_code(answers, strict=request.is_strict)
 
 
-def _answers(args: argparse.Namespace) -> list[CheckAnswer]:
-    if args.file is None:
-        return checked_models(args)
+def _answers(request: CheckRequest) -> list[CheckAnswer]:
+    if request.files is None:
+        return checked_models(request)
     from vllm_costmeter.cli.check.files import checked_files
 
-    return checked_files(args.file, args, parsed)
+    return checked_files(request.files, request, parsed)
 
 
-def _print(answers: list[CheckAnswer], args: argparse.Namespace) -> None:
-    if args.format == "json":
+def _print(answers: list[CheckAnswer], request: CheckRequest) -> None:
+    if request.format == "json":
         from vllm_costmeter.outputs.check.table import json_text
 
-        print(json_text(answers))
+        print(json_text(answers, is_list=request.files is not None or len(request.models) > 1))
         return
-    if args.format == "github":
+    if request.format == "github":
         from vllm_costmeter.outputs.check.github import annotation
 
         print("\n".join(annotation(answer) for answer in answers))
@@ -136,25 +146,25 @@ def _print(answers: list[CheckAnswer], args: argparse.Namespace) -> None:
 
         print(table(answers), end="")
     for answer in answers:
-        _print_one(answer, args, alone=len(answers) == 1)
+        _print_one(answer, is_alone=len(answers) == 1, is_explained=request.is_explained)
 
 
-def _print_one(answer: CheckAnswer, args: argparse.Namespace, *, alone: bool) -> None:
-    """The picture of one answer, or what of it a table has no room for."""
+def _print_one(answer: CheckAnswer, *, is_alone: bool, is_explained: bool) -> None:
+    """The picture of one answer, or what a table has no room for."""
     from vllm_costmeter.outputs.check.explain import explanation
     from vllm_costmeter.outputs.check.text import columns_of, write
 
-    if not alone and not args.explain:
+    if not is_alone and not is_explained:
         return
     if answer.file is not None:
         print(f"{answer.title} ({answer.file}:{answer.line})")
     if answer.fit is None:
         print(f"{answer.verdict}: {answer.message}")
         return
-    if alone:
+    if is_alone:
         write(answer.fit, sys.stdout)
-    if args.explain:
-        title = [] if alone else [f"{answer.title}: {answer.message}"]
+    if is_explained:
+        title = [] if is_alone else [f"{answer.title}: {answer.message}"]
         print("\n".join(["", *title, *explanation(answer.fit, columns_of(sys.stdout))]))
 
 

@@ -1,14 +1,14 @@
-"""What `costmeter check --file` is asked about: the servers of deployment files."""
+"""`costmeter check --file`: the servers of deployment files."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from vllm_costmeter.cli.check.targets import answered, judged, named_gpu
+from vllm_costmeter.cli.check.request import CheckRequest
+from vllm_costmeter.cli.check.targets import answered, judged
 from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.report import CheckAnswer
@@ -18,30 +18,30 @@ from vllm_costmeter.sources.gpu.text import split_count
 from vllm_costmeter.sources.manifests.place import LocatedError, NoServerError, Place
 from vllm_costmeter.sources.manifests.read import servers_in
 from vllm_costmeter.sources.manifests.server import DeclaredServer, reject_placeholders
-from vllm_costmeter.sources.serve_args.flags import is_spread, plan_from
 
-Parse = Callable[[list[str]], argparse.Namespace]
+Parse = Callable[[list[str]], CheckRequest]
 
 
-def checked_files(paths: list[str], args: argparse.Namespace, parse: Parse) -> list[CheckAnswer]:
-    """One answer per server of the files; flags of the command line go before the files'.
+def checked_files(paths: tuple[str, ...], request: CheckRequest, parse: Parse) -> list[CheckAnswer]:
+    """One answer per server of the files; flags of the command line override the files'.
 
-    With one server its faults are raised; with several they are answers of their own, so that one run shows them all.
+    Where text is asked for and there is one server, its fault is raised; else each fault is an answer, so that one run
+    shows them all and JSON has one shape.
     """
-    if args.models or args.model_flag:
+    if request.models:
         raise BadInputError("give either a model or --file, not both: the file names its models")
-    checks = [(path, check) for path in paths for check in _checks(path, args, parse)]
-    if len(checks) == 1:
+    checks = [(path, check) for path in paths for check in _checks(path, request, parse)]
+    if len(checks) == 1 and request.format != "json":
         return [checks[0][1]()]
     return [_fault_as_answer(path, check) for path, check in checks]
 
 
-def _checks(path: str, args: argparse.Namespace, parse: Parse) -> list[Callable[[], CheckAnswer]]:
-    """What is to be done for each server of a file, or what raises the file's own fault."""
+def _checks(path: str, request: CheckRequest, parse: Parse) -> list[Callable[[], CheckAnswer]]:
+    """The check of each server of a file, or what raises the file's own fault."""
     try:
-        return [partial(_server_answer, server, args, parse) for server in servers_in(Path(path))]
+        return [partial(_server_answer, server, request, parse) for server in servers_in(Path(path))]
     except BadInputError as error:
-        if isinstance(error, NoServerError) and args.skip_other_files:
+        if isinstance(error, NoServerError) and request.skip_other_files:
             return []
         return [partial(_raise, error)]
 
@@ -62,17 +62,16 @@ def _fault_as_answer(path: str, check: Callable[[], CheckAnswer]) -> CheckAnswer
         return CheckAnswer(path, fault=str(error), is_bad_input=True)
 
 
-def _server_answer(server: DeclaredServer, args: argparse.Namespace, parse: Parse) -> CheckAnswer:
+def _server_answer(server: DeclaredServer, request: CheckRequest, parse: Parse) -> CheckAnswer:
     reject_placeholders(server)
     try:
-        declared = parse([word.text for word in server.words])
-        merged = _over(declared, args, parse([]))
-        models = [*merged.models, *([merged.model_flag] if merged.model_flag else [])]
-        if not models:
+        merged = request.over(parse([word.text for word in server.words]))
+        if not merged.models:
             raise server.place.fault(f"{server.name}: names no model")
-        engine_args = plan_from(merged, merged.vllm_version)
+        engine_args = merged.serve.engine_args()
         gpu = _gpu(server, merged, engine_args.layout)
-        answer = answered(server.name, lambda: judged(models[0], gpu, engine_args, merged), raises=True)
+        check = partial(judged, merged.models[0], gpu, engine_args, merged)
+        answer = answered(server.name, check, raises=True)
     except LocatedError:
         raise
     except BadInputError as error:
@@ -83,40 +82,30 @@ def _server_answer(server: DeclaredServer, args: argparse.Namespace, parse: Pars
     return replace(answer, fit=noted, file=server.place.file, line=server.place.line)
 
 
-def _over(
-    declared: argparse.Namespace, args: argparse.Namespace, defaults: argparse.Namespace
-) -> argparse.Namespace:
-    """The file's flags, with those that the command line gives in their place."""
-    given = {name: value for name, value in vars(args).items() if value != vars(defaults).get(name)}
-    return argparse.Namespace(**{**vars(declared), **given})
-
-
-def _gpu(server: DeclaredServer, args: argparse.Namespace, layout: ParallelConfig) -> GpuGroup:
-    """The card and count of a server: the command line's, else the file's."""
-    needed, spread = layout.world_size, is_spread(args)
-    name = named_gpu(args)
+def _gpu(server: DeclaredServer, merged: CheckRequest, layout: ParallelConfig) -> GpuGroup:
+    """The GPU and count of a server: the command line's, else the file's."""
+    needed, is_spread = layout.world_size, merged.serve.is_spread
+    name = merged.gpu
     is_counted = name is not None and split_count(name)[0] != name.strip()
-    if server.gpus is not None and needed > server.gpus and not (is_counted or spread):
+    if server.gpus is not None and needed > server.gpus and not (is_counted or is_spread):
         raise Place(server.place.file, server.gpus_line or server.place.line).fault(
-            f"{server.name}: {layout.needs()}, the file gives it {server.gpus}"
+            f"{server.name}: {layout.needs()}; the file gives it {server.gpus}"
         )
     if name is None and server.cards:
         name = server.cards[0]
-    if name is None and args.gpu_memory_gib is None:
-        why = server.card_fault or "the file names no card (nodeSelector nvidia.com/gpu.product)"
+    if name is None and merged.gpu_memory_gib is None:
+        why = server.card_fault or "the file names no GPU (nodeSelector nvidia.com/gpu.product)"
         raise server.place.fault(f'{server.name}: {why}: add --gpu, as in --gpu "H100 SXM"')
-    gpu = chosen_gpu(name, args.gpu_memory_gib, layout, is_spread=spread)
+    gpu = chosen_gpu(name, merged.gpu_memory_gib, layout, is_spread=is_spread)
     if is_counted or server.gpus is None:
         return gpu
     return replace(gpu, count=max(server.gpus, needed), is_count_stated=True)
 
 
-def _server_notes(
-    server: DeclaredServer, args: argparse.Namespace, layout: ParallelConfig
-) -> tuple[str, ...]:
+def _server_notes(server: DeclaredServer, merged: CheckRequest, layout: ParallelConfig) -> tuple[str, ...]:
     notes = []
-    if len(server.cards) > 1 and not args.gpu:
-        notes.append(f"it may run on {', '.join(server.cards)}: checked on the smallest")
+    if len(server.cards) > 1 and merged.gpu is None:
+        notes.append(f"may run on {', '.join(server.cards)}: checked on the smallest")
     if server.gpus is not None and server.gpus > layout.world_size:
-        notes.append(f"the file gives it {server.gpus} GPUs, its flags use {layout.world_size}")
+        notes.append(f"the file gives it {server.gpus} GPUs; its flags use {layout.world_size}")
     return tuple(notes)

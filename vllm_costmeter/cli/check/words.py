@@ -1,12 +1,12 @@
-"""What people type behind `costmeter check`: own flags, a whole command, a --config file -> one list of words."""
+"""What follows `costmeter check`: its own flags, a whole command, a --config file -> one list of words."""
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+from vllm_costmeter.cli.check.request import CheckRequest
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import placeholder, server_words
@@ -14,7 +14,7 @@ from vllm_costmeter.sources.manifests.shell import commands
 from vllm_costmeter.sources.serve_args.command import command_flags, is_command, normalised, start_of_flags
 from vllm_costmeter.sources.serve_args.config_file import config_file_words, split_config_flag
 
-Parse = Callable[[list[str]], argparse.Namespace]
+Parse = Callable[[list[str]], CheckRequest]
 
 
 def own_words(words: list[str], parse: Parse) -> list[str]:
@@ -55,7 +55,7 @@ def _simple_commands(text: str) -> list[list[str]]:
 
 
 def _config_words(file: str, given: list[str], parse: Parse) -> list[str]:
-    """Words of a --config file, without its model where the command names one. A fault in it is said with its line."""
+    """Words of a --config file, without its model where the command names one. A fault in it names its line."""
     found = config_file_words(Path(file))
     texts = [word.text for word in found]
     if "--model" in texts and parse(given).models:
@@ -64,7 +64,7 @@ def _config_words(file: str, given: list[str], parse: Parse) -> list[str]:
     open_value = placeholder(found)
     if open_value is not None:
         word, what = open_value
-        raise Place(file, word.line).fault(f"{what}: put its value there")
+        raise Place(file, word.line).fault(f"{what}: replace it with its value")
     try:
         parse([word.text for word in found])
     except BadInputError as error:

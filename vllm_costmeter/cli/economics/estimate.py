@@ -6,11 +6,11 @@ import argparse
 from datetime import UTC, date, datetime
 from typing import Any
 
+from vllm_costmeter.assembly import assembled, grounds_on
 from vllm_costmeter.cli.economics import price_flags, price_terms
 from vllm_costmeter.core.economics.throughput import Load, estimate, rates_of, second_hand_rates
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.matrix import cell
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.spec import GpuSpec
@@ -85,7 +85,8 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
             print(f"does not fit: {fits.message}")
         return 1
     held = fits.kv_cache.tokens // (load.prompt_tokens + load.output_tokens) if fits.kv_cache else None
-    found = estimate(model, engine_args, rates_of(card, model), load, cards=count, most_running=held)
+    rates = rates_of(card, model)
+    found = estimate(model, engine_args, fits.engine.release, rates, load, cards=count, most_running=held)
     priced = price_terms.priced_cards(args, card, count, today or datetime.now(UTC).date())
     doubtful = second_hand_rates(card, model)
     title = card.name if count == 1 else f"{count}x {card.name}"
@@ -121,7 +122,8 @@ def _placed(model: Model, card: GpuSpec, count: int, load: Load) -> tuple[Engine
             f"{tokens} tokens per request exceed the {model.max_model_len} that {model.id} knows"
         )
     gpu = card.as_gpu(count)
-    best = cell(model, gpu, name=model.id, quantization="", tokens=tokens)
+    on = grounds_on(gpu)
+    best = cell(model, gpu, on.release, name=model.id, quantization="", tokens=tokens, starts=on.starts)
     layout = ParallelConfig(best.tensor_parallel_size, best.pipeline_parallel_size)
     engine_args = EngineArgs(layout=layout, max_model_len=tokens)
-    return engine_args, fit(model, gpu, engine_args)
+    return engine_args, assembled(model, gpu, engine_args).fit()

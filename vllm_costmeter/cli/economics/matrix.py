@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from vllm_costmeter.assembly import grounds_on
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.matrix import WORKING_TOKENS, Cell, cell
 from vllm_costmeter.core.gpu.group import GpuGroup
@@ -83,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
 def matrix_cells(models: list[str], gpus: list[str], quantizations: list[str], tokens: int) -> list[Cell]:
     """Every combination. Faults of a card, a precision or a path are raised; an unknown model is a cell."""
     places = [card.as_gpu(count) for card, count in map(parse_gpu, gpus)]
+    grounds = {gpu.name: grounds_on(gpu) for gpu in places}
     precisions = list(dict.fromkeys(map(precision, quantizations)))
     found = []
     for text in models:
@@ -98,7 +100,13 @@ def matrix_cells(models: list[str], gpus: list[str], quantizations: list[str], t
             except (NotUnderstoodError, BadInputError) as fault:  # no such checkpoint: a cell, not the end
                 found += [_unknown(name, each, gpu, tokens, str(fault)) for gpu in places]
                 continue
-            found += [cell(shaped, gpu, name=name, quantization=each, tokens=tokens) for gpu in places]
+            for gpu in places:
+                on = grounds[gpu.name]
+                found.append(
+                    cell(
+                        shaped, gpu, on.release, name=name, quantization=each, tokens=tokens, starts=on.starts
+                    )
+                )
     return found
 
 

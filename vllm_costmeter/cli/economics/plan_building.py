@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from datetime import date
 
+from vllm_costmeter.assembly import grounds_on
 from vllm_costmeter.cli.economics import price_flags, price_terms
 from vllm_costmeter.core.economics.break_even import BreakEven, break_even
 from vllm_costmeter.core.economics.comparison import ComparedPlan, Comparison, Line
@@ -98,9 +99,12 @@ def _break_even(use: Use, rent: price_terms.PricedCards) -> BreakEven:
 def _largest(card: GpuSpec, count: int, models: Sequence[NamedModel], precision: str) -> str | None:
     if card.memory_bytes is None:
         return None
+    gpu = card.as_gpu(count)
+    on = grounds_on(gpu)
     for name, model in sorted(models, key=lambda each: -(each.model.parameters or 0)):
         try:
-            found = cell(requantized(model, precision), card.as_gpu(count), name=name, quantization=precision)
+            shaped = requantized(model, precision)
+            found = cell(shaped, gpu, on.release, name=name, quantization=precision, starts=on.starts)
         except NotUnderstoodError:
             continue
         if found.verdict == "fits":

@@ -8,17 +8,16 @@ the boots' common error, within the range that the rules give; the range, and so
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from vllm_costmeter.core.calibration.server_start import ServerStartKey
+from vllm_costmeter.core.calibration.server_start import ServerStart, ServerStartKey
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import gib
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.release import is_unnumbered_build, parse_version
 
 End = Literal["low", "usual", "high"]
 
@@ -26,9 +25,8 @@ SPREAD_BYTES = gib(0.25)
 """Between boots of one deployment: what the driver and profiling take differs by tenths of a GiB in the logs."""
 AGREEING_BOOTS = 2
 
-_RESOLVED = ("layout", "max_num_seqs", "max_num_batched_tokens", "quantization", "dtype", "vllm_version")
-_NOT_BESIDE = ("max_model_len", "gpu_memory_utilization", "block_size", "kv_cache_memory_bytes")
-"""Fields of a plan that the engine has resolved, and those that change nothing beside the KV cache."""
+_RESOLVED = ("quantization", "dtype")
+"""Flags whose value is the engine's: left out, vLLM takes the model's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +57,21 @@ class Measured:
 
 
 def measured_of(
-    model: Model, gpu: GpuGroup, engine: EngineConfig, engine_args: EngineArgs
+    starts: Sequence[ServerStart],
+    model: Model,
+    gpu: GpuGroup,
+    engine: EngineConfig,
+    engine_args: EngineArgs,
 ) -> Measured | None:
-    """What the card's recorded boots say about this deployment; None where none is of its key."""
+    """What recorded starts, the oldest first, say about this deployment; None where none is of its key."""
     if (
-        not gpu.boots
+        not starts
         or engine_args.kv_cache_memory_bytes is not None
         or engine_args.layout.pipeline_parallel_size > 1
     ):
         return None
     key = boot_key(model, gpu, engine)
-    boots = [boot for boot in gpu.boots if boot.key == key]
+    boots = [boot for boot in starts if boot.key == key]
     if not boots:
         return None
     flags = flags_of(model, engine, engine_args)
@@ -79,15 +81,15 @@ def measured_of(
 
 
 def boot_key(model: Model, gpu: GpuGroup, engine: EngineConfig) -> ServerStartKey:
-    version = engine.vllm_version
-    if not is_unnumbered_build(version):
-        version = ".".join(str(part) for part in parse_version(version))
-    return ServerStartKey(version, gpu.name, model.architecture, engine.layout.tensor_parallel_size)
+    return ServerStartKey(
+        engine.release.key, gpu.name, model.architecture, engine.layout.tensor_parallel_size
+    )
 
 
 def flags_of(model: Model, engine: EngineConfig, engine_args: EngineArgs) -> str:
     """Equal for two deployments whose memory beside the KV cache is equal."""
-    own = {name: value for name, value in asdict(engine_args).items() if name not in _RESOLVED + _NOT_BESIDE}
+    given = engine_args.affecting("weights", "kv_layout", "graphs", "adapters", "offload")
+    own = {name: value for name, value in given.items() if name not in _RESOLVED}
     resolved = {
         **asdict(engine.layout),
         "max_num_seqs": engine.max_num_seqs,
@@ -105,5 +107,7 @@ def note_of(measured: Measured) -> str:
     """The sentence that tells a reader of the answer."""
     if measured.is_same:
         times = f"{len(measured.used_bytes)} starts" if len(measured.used_bytes) > 1 else "a start"
-        return f"memory beside the KV cache as measured in {times} with these flags, last on {measured.on}"
-    return f"the usual figure is corrected by a start of a like server on {measured.on}; the range is the rules' own"
+        return (
+            f"memory outside the KV cache is as measured in {times} with these flags, last on {measured.on}"
+        )
+    return f"the usual figure is corrected by the start of a similar server on {measured.on}; the range is unchanged"

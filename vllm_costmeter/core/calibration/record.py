@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from vllm_costmeter.core.calibration.apply import boot_key, flags_of
 from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.release import Release
 
 
 def boot_of(
     model: Model,
     gpu: GpuGroup,
     engine_args: EngineArgs,
+    release: Release,
     *,
     pool_bytes: int,
     on: str,
@@ -26,8 +26,7 @@ def boot_of(
     block), on a date. None where it teaches nothing: the pool was given as a flag, the layout has pipeline ranks
     that differ, or the rules have no prediction to compare with.
     """
-    alone = replace(gpu, boots=())
-    predicted = fit(model, alone, engine_args)
+    predicted = fit(model, gpu, engine_args, release)
     several = engine_args.layout.pipeline_parallel_size > 1
     if (
         predicted.per_gpu is None

@@ -16,6 +16,7 @@ from vllm_costmeter.core.meter.split.model_work import model_work
 from vllm_costmeter.core.meter.split.roofline import CardRates, ModelWork, resource_seconds
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.release import Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,7 @@ def _in_fp8(card: GpuSpec, model: Model) -> bool:
 def estimate(
     model: Model,
     engine_args: EngineArgs,
+    release: Release,
     rates: CardRates,
     load: Load,
     *,
@@ -165,7 +167,7 @@ def estimate(
     slowness: Slowness = FITTED,
 ) -> Estimate:
     """`most_running` is how many such requests the KV cache holds; None: enough."""
-    work = model_work(model, engine_args)
+    work = model_work(model, engine_args, release)
     running = load.concurrency if most_running is None else max(1, min(load.concurrency, most_running))
     per_byte = slowness.memory / (rates.memory_bytes_per_second * cards)
     per_flop = slowness.compute / (rates.flops_per_second * cards)

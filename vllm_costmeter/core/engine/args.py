@@ -1,21 +1,45 @@
-"""What the operator asked vLLM for: the memory-relevant flags, before defaults are filled in."""
+"""What the operator asked vLLM for: one field per flag that changes GPU memory, before defaults are filled in.
+
+This is the table of those flags: a new one is a field here, and a name in `EngineFlags` for type checkers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Unpack
+
+from vllm_costmeter.core.engine.flags import Effect, EngineFlag, flag, flags_in
+from vllm_costmeter.core.errors import BadInputError, nearest
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.engine.typed_flags import EngineFlags
 
 
 @dataclass(frozen=True, slots=True)
 class ParallelConfig:
     """How one model is spread over GPUs. World size = tensor x pipeline x data parallel."""
 
-    tensor_parallel_size: int = 1
-    pipeline_parallel_size: int = 1
-    data_parallel_size: int = 1
-    decode_context_parallel_size: int = 1
-    enable_expert_parallel: bool = False
+    tensor_parallel_size: int = flag(
+        1, "whole", "weights", "kv_layout", help="GPUs that split every layer", short="-tp"
+    )
+    pipeline_parallel_size: int = flag(
+        1, "whole", "weights", "kv_layout", help="pipeline stages that split the layers", short="-pp"
+    )
+    data_parallel_size: int = flag(
+        1, "whole", "weights", "kv_layout", help="replicas of the engine", short="-dp"
+    )
+    decode_context_parallel_size: int = flag(
+        1, "whole", "weights", "kv_layout", help="GPUs that split each sequence's KV cache", short="-dcp"
+    )
+    enable_expert_parallel: bool = flag(
+        False,
+        "switch",
+        "weights",
+        "kv_layout",
+        help="place whole experts on GPUs instead of splitting each",
+        short="-ep",
+    )
 
     @property
     def world_size(self) -> int:
@@ -38,28 +62,97 @@ class EngineArgs:
     """One field per `vllm serve` flag of the same name; None means the flag was not given."""
 
     layout: ParallelConfig = field(default_factory=ParallelConfig)
-    max_model_len: int | None = None
-    gpu_memory_utilization: float | None = None
-    kv_cache_memory_bytes: int | None = None
-    max_num_seqs: int | None = None
-    max_num_batched_tokens: int | None = None
-    block_size: int | None = None
-    dtype: str = "auto"
-    quantization: str | None = None
-    kv_cache_dtype: str = "auto"
-    enforce_eager: bool = False
-    cudagraph_capture_sizes: tuple[int, ...] | None = None
-    max_cudagraph_capture_size: int | None = None
-    cpu_offload_gb: float = 0.0
-    enable_lora: bool = False
-    max_loras: int = 1
-    max_lora_rank: int = 16
-    enable_prefix_caching: bool | None = None
-    disable_hybrid_kv_cache_manager: bool = False
-    limit_mm_per_prompt: Mapping[str, int] | None = None
-    language_model_only: bool = False
-    mamba_cache_dtype: str = "auto"
-    mamba_ssm_cache_dtype: str = "auto"
-    speculative_config: Mapping[str, Any] | None = None
-    vllm_version: str | None = None
-    """The vLLM whose rules apply; None: the installed one, else the newest known."""
+    max_model_len: int | None = flag(
+        None, "length", "length", help="longest context in tokens; 32k, 32K or auto as in vLLM"
+    )
+    gpu_memory_utilization: float | None = flag(
+        None, "share", "budget", help="fraction of GPU memory that vLLM may use"
+    )
+    kv_cache_memory_bytes: int | None = flag(
+        None, "whole", "budget", help="KV cache size in bytes; overrides --gpu-memory-utilization"
+    )
+    max_num_seqs: int | None = flag(None, "whole", "batch", help="maximum number of concurrent sequences")
+    max_num_batched_tokens: int | None = flag(
+        None, "whole", "batch", help="maximum number of tokens per step"
+    )
+    block_size: int | None = flag(None, "whole", "kv_blocks", help="tokens per KV cache block")
+    dtype: str = flag("auto", "text", "weights", "kv_layout", help="auto, bfloat16, float16 or float32")
+    quantization: str | None = flag(
+        None, "text", "weights", help="quantization method, as in vLLM", short="-q"
+    )
+    kv_cache_dtype: str = flag("auto", "text", "kv_layout", help="auto, fp8, fp8_e4m3, ...")
+    enforce_eager: bool = flag(False, "switch", "weights", "graphs", help="run without CUDA graphs")
+    cudagraph_capture_sizes: tuple[int, ...] | None = flag(
+        None, "wholes", "graphs", help="batch sizes to capture as CUDA graphs"
+    )
+    max_cudagraph_capture_size: int | None = flag(
+        None, "whole", "graphs", help="largest batch size to capture"
+    )
+    cpu_offload_gb: float = flag(0.0, "gibibytes", "offload", help="GiB of weights kept in host memory")
+    enable_lora: bool = flag(False, "switch", "adapters", help="reserve memory for LoRA adapters")
+    max_loras: int = flag(1, "whole", "adapters", help="maximum number of adapters in one batch")
+    max_lora_rank: int = flag(16, "whole", "adapters", help="maximum adapter rank")
+    enable_prefix_caching: bool | None = flag(
+        None, "switch", "kv_layout", help="share KV cache blocks between requests"
+    )
+    disable_hybrid_kv_cache_manager: bool = flag(
+        False, "switch", "kv_layout", help="size sliding-window layers as full attention"
+    )
+    limit_mm_per_prompt: Mapping[str, int] | None = flag(
+        None, "limits", "weights", help="JSON: images, videos and audio clips per prompt"
+    )
+    language_model_only: bool = flag(False, "switch", "weights", help="omit vision and audio encoders")
+    mamba_cache_dtype: str = flag("auto", "text", "kv_layout", help="dtype of convolution states")
+    mamba_ssm_cache_dtype: str = flag("auto", "text", "kv_layout", help="dtype of recurrent states")
+    speculative_config: Mapping[str, Any] | None = flag(
+        None, "object", "weights", "kv_layout", help="JSON: draft model and number of tokens", short="-sc"
+    )
+
+    def affecting(self, *effects: Effect) -> dict[str, Any]:
+        """By field: the flags, without the layout's, that affect any of these."""
+        return {name: getattr(self, name) for name in fields_affecting(*effects)}
+
+    def only(self, *effects: Effect) -> EngineArgs:
+        """The same with every flag that affects none of these left at its default."""
+        kept = fields_affecting(*effects)
+        return replace(self, **{each.field: each.default for each in FLAGS if each.field not in kept})
+
+
+LAYOUT_FLAGS: tuple[EngineFlag, ...] = flags_in(ParallelConfig)
+FLAGS: tuple[EngineFlag, ...] = flags_in(EngineArgs)
+"""Without the layout's."""
+
+
+def fields_affecting(*effects: Effect) -> tuple[str, ...]:
+    """Fields of EngineArgs, without the layout's, that affect any of these."""
+    return tuple(each.field for each in FLAGS if each.affects.intersection(effects))
+
+
+def engine_args_of(**given: Unpack[EngineFlags]) -> EngineArgs:
+    """The flags given by vLLM's names, checked; None is a flag that was not given.
+
+    BadInputError for a value that vLLM's own flags would refuse, and for another name, with the nearest.
+    """
+    known = {each.field: each for each in (*LAYOUT_FLAGS, *FLAGS)}
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in known:
+            raise BadInputError(f"{name[:60]} is not a flag that changes memory{nearest(name, known)}")
+        values[name] = known[name].normalised(value)
+        known[name].reject(values[name])
+    _reject_speculative(values.get("speculative_config"))
+    layout = {each.field: values.pop(each.field) for each in LAYOUT_FLAGS if each.field in values}
+    return EngineArgs(layout=ParallelConfig(**layout), **values)
+
+
+MOST_SPECULATIVE_TOKENS = 1 << 10
+
+
+def _reject_speculative(asked: Mapping[str, Any] | None) -> None:
+    method, tokens = (asked or {}).get("method"), (asked or {}).get("num_speculative_tokens")
+    if not isinstance(method, str | None):
+        raise BadInputError(f"the method of speculative_config must be text, got {method!r:.80}")
+    if tokens is not None and not (type(tokens) is int and 0 < tokens <= MOST_SPECULATIVE_TOKENS):
+        raise BadInputError(
+            f"num_speculative_tokens must be a whole number from 1 to {MOST_SPECULATIVE_TOKENS}, got {tokens!r:.80}"
+        )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
-from vllm_costmeter.core.engine.release_rules import ChosenRules
+from vllm_costmeter.core.engine.release_rules import EngineRules, engine_rules
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.release import Release
 
 AUTO_MAX_MODEL_LEN = -1
 """What `--max-model-len auto` stands for in a plan, as in vLLM: the longest that fits."""
@@ -23,8 +24,7 @@ GRAPH_CAPTURE_LIMIT = 512  # vllm/config/vllm.py: min(2 * max_num_seqs, 512), re
 class EngineConfig:
     """Every memory-relevant flag, resolved; named as the flags of `vllm serve`."""
 
-    vllm_version: str
-    rules_version: str
+    release: Release
     max_model_len: int
     gpu_memory_utilization: float
     max_num_seqs: int
@@ -44,18 +44,19 @@ def resolve_engine(
     model: Model,
     gpu: GpuGroup,
     engine_args: EngineArgs,
-    chosen: ChosenRules,
+    release: Release,
     *,
     max_model_len: int | None = None,
 ) -> EngineConfig:
     """Fill in what the plan leaves open, as vLLM's API server does; `max_model_len` goes before the plan's.
     BadInputError for values vLLM rejects."""
+    rules = engine_rules(release)
     utilization = engine_args.gpu_memory_utilization
     if utilization is None:
-        utilization = chosen.rules.gpu_memory_utilization
+        utilization = rules.gpu_memory_utilization
     if not 0 < utilization <= 1:
         raise BadInputError(
-            f"--gpu-memory-utilization must be above 0 and at most 1, got {utilization:g}: 0.9 means 90 % of the card"
+            f"--gpu-memory-utilization must be above 0 and at most 1, got {utilization:g}: 0.9 is 90 % of the GPU"
         )
     _check_layout(engine_args.layout)
     if engine_args.max_lora_rank not in LORA_RANKS:
@@ -68,10 +69,9 @@ def resolve_engine(
         raise BadInputError(f"--max-model-len must be at least 1 (or auto), got {max_model_len}")
     if max_model_len is None or max_model_len == AUTO_MAX_MODEL_LEN:
         max_model_len = model.default_max_model_len
-    seqs, batched = _batch(engine_args, gpu, chosen, max_model_len)
+    seqs, batched = _batch(engine_args, gpu, rules, max_model_len)
     return EngineConfig(
-        vllm_version=chosen.vllm_version,
-        rules_version=chosen.rules_version,
+        release=release,
         max_model_len=max_model_len,
         gpu_memory_utilization=utilization,
         max_num_seqs=seqs,
@@ -83,7 +83,7 @@ def resolve_engine(
     )
 
 
-def default_batch(gpu: GpuGroup, chosen: ChosenRules) -> tuple[int, int]:
+def default_batch(gpu: GpuGroup, rules: EngineRules) -> tuple[int, int]:
     """(max_num_seqs, max_num_batched_tokens) of the API server by card.
 
     EngineArgs.get_batch_defaults, read in 0.17.0 to 0.32.0; A100 excluded since PR 17885 (2025-05). GB10 falls
@@ -91,16 +91,14 @@ def default_batch(gpu: GpuGroup, chosen: ChosenRules) -> tuple[int, int]:
     """
     name = gpu.name.casefold()
     if gpu.memory_bytes >= 160 * GIB:
-        return 1024, chosen.rules.batched_tokens_from_160_gib
+        return 1024, rules.batched_tokens_from_160_gib
     if gpu.memory_bytes >= 70 * GIB and "a100" not in name and "gb10" not in name:
         return 1024, 8192
     return 256, 2048
 
 
-def _batch(
-    engine_args: EngineArgs, gpu: GpuGroup, chosen: ChosenRules, max_model_len: int
-) -> tuple[int, int]:
-    default_seqs, default_batched = default_batch(gpu, chosen)
+def _batch(engine_args: EngineArgs, gpu: GpuGroup, rules: EngineRules, max_model_len: int) -> tuple[int, int]:
+    default_seqs, default_batched = default_batch(gpu, rules)
     seqs = engine_args.max_num_seqs if engine_args.max_num_seqs is not None else default_seqs
     batched = engine_args.max_num_batched_tokens
     if seqs < 1:

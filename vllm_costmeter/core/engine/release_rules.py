@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vllm_costmeter.core.release import Version, is_unnumbered_build, parse_version
-
-NEWEST_KNOWN: Version = (0, 33, 0)  # the newest release whose source was read (2026-11-22)
+from vllm_costmeter.core.release import Release, Version, dotted
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +91,11 @@ class EngineRules:
     """The usual value where logs of a compute capability differ."""
     evidence: str
 
+    @property
+    def version(self) -> str:
+        """ "0.29": the first release of the row."""
+        return dotted(self.since[:2])
+
     def runner(self, *, is_dense: bool) -> Runner:
         return self.dense_runner if is_dense else self.other_runner
 
@@ -101,8 +104,6 @@ ONE_GPU_GIB: Mapping[tuple[int, int], float] = {
     (8, 0): 0.07,  # two logs of 0.17.1 on A100
     (8, 9): 0.5,  # 0.19.0 on an RTX 4090: 2588 blocks where 0.25 GiB would leave 2745
 }
-
-OLDEST_SUPPORTED: Version = (0, 17, 0)  # the extra `vllm` of this package begins there
 
 ROWS: tuple[EngineRules, ...] = (
     EngineRules(
@@ -180,42 +181,6 @@ ROWS: tuple[EngineRules, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenRules:
-    """The row for a version, and the sentence to show where the version itself is not in the table."""
-
-    rules: EngineRules
-    vllm_version: str
-    note: str | None = None
-
-    @property
-    def rules_version(self) -> str:
-        return ".".join(str(part) for part in self.rules.since[:2])
-
-
-def choose_rules(version: str | None) -> ChosenRules:
-    """Rules for a vLLM version; None means the newest known. BadInputError for what is not a version.
-
-    Newer than known takes the newest row, and `note` says so; it also warns of a version older than supported.
-    """
-    newest = ".".join(str(part) for part in NEWEST_KNOWN)
-    if version is None:
-        return ChosenRules(ROWS[-1], newest)
-    if is_unnumbered_build(version):
-        return ChosenRules(
-            ROWS[-1], version, f"vLLM {version} does not know its release: rules of {newest} used"
-        )
-    parsed = parse_version(version)
-    if parsed[:2] > NEWEST_KNOWN[:2]:
-        return ChosenRules(
-            ROWS[-1], version, f"vLLM {version} is newer than the newest known: rules of {newest} used"
-        )
-    row = [ROWS[0], *(row for row in ROWS if row.since <= parsed)][-1]
-    if parsed < OLDEST_SUPPORTED:
-        oldest = ".".join(str(part) for part in OLDEST_SUPPORTED)
-        return ChosenRules(
-            row,
-            version,
-            f"vLLM {version} is older than {oldest}, the oldest supported: its rules rest on few logs",
-        )
-    return ChosenRules(row, version)
+def engine_rules(release: Release) -> EngineRules:
+    """The row in force for a release: the newest row not after it, and the oldest for an older one."""
+    return [ROWS[0], *(row for row in ROWS if row.since <= release.number)][-1]

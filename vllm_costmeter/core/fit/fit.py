@@ -1,4 +1,4 @@
-"""Whether a model with a plan fits a GPU: pure arithmetic, the same for the command, the server and Python."""
+"""Whether a model with given flags fits a GPU: pure arithmetic, the same for the command, the server and Python."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 from dataclasses import replace
 
 from vllm_costmeter.core.calibration.apply import note_of
+from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import AUTO_MAX_MODEL_LEN, EngineConfig, resolve_engine
-from vllm_costmeter.core.engine.release_rules import choose_rules
 from vllm_costmeter.core.errors import BadInputError, CardCannotError, NotUnderstoodError
 from vllm_costmeter.core.fit.messages import (
-    cards_text,
     free_message,
+    gpus_text,
     kv_message,
     memory_notes,
     reserved_message,
@@ -28,24 +28,29 @@ from vllm_costmeter.core.memory.ranks import Memory
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.quantization.flag import Asked, check_flag
 from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
-from vllm_costmeter.core.release import parse_version
+from vllm_costmeter.core.release import Release, dotted
 
 __all__ = ["Fit", "KVCacheFacts", "MemoryUse", "Suggestion", "fit"]
 
 
-def fit(model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> Fit:
+def fit(
+    model: Model,
+    gpu: GpuGroup,
+    engine_args: EngineArgs,
+    release: Release,
+    starts: tuple[ServerStart, ...] = (),
+) -> Fit:
     """Name every byte per GPU and judge.
 
-    Suggestions are left empty: `core.suggest` adds them with this same function. Never raises for a model that is
-    not understood (verdict `unknown`); BadInputError for flags that contradict each other.
+    `starts` are recorded starts of real servers, the oldest first; those of another key are passed over. Suggestions
+    are left empty: `core.fit.suggest` adds them with this same function. Never raises for a model that is not
+    understood (verdict `unknown`); BadInputError for flags that contradict each other.
     """
-    chosen = choose_rules(engine_args.vllm_version)
-    version = parse_version(chosen.vllm_version)
     if engine_args.quantization is not None and model.only_named is None:
-        asked = Asked(engine_args.quantization, version[:2], gpu.compute_capability, model.is_moe)
+        asked = Asked(engine_args.quantization, release, gpu.compute_capability, model.is_moe)
         check_flag(asked, model.quantization)
-    model = model.on_card(KernelTarget(gpu.compute_capability, version[:2]))
-    engine = resolve_engine(model, gpu, engine_args, chosen)
+    model = model.on_card(KernelTarget(gpu.compute_capability, release))
+    engine = resolve_engine(model, gpu, engine_args, release)
     blank = Fit(
         "unknown",
         "not_understood",
@@ -54,9 +59,9 @@ def fit(model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> Fit:
         gpu,
         engine_args,
         engine,
-        notes=(*((chosen.note,) if chosen.note else ()), *model.notes, *memory_notes(gpu)),
+        notes=(*((release.note,) if release.note else ()), *model.notes, *memory_notes(gpu)),
     )
-    unknown = model.fault(engine_args) or _release_fault(model, chosen.vllm_version)
+    unknown = model.fault(engine_args) or _release_fault(model, release)
     if unknown is not None:
         return _not_understood(blank, unknown)
     unknown = model.draft_fault(engine_args)
@@ -67,7 +72,7 @@ def fit(model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> Fit:
         reason, message = fault
         return replace(blank, verdict="refused", reason=reason, message=message)
     try:
-        deployed = deployment(model, gpu, engine_args, chosen)
+        deployed = deployment(model, gpu, engine_args, release, starts)
     except NotUnderstoodError as error:
         return replace(blank, message=str(error))
     except BadInputError as error:
@@ -101,18 +106,16 @@ def _not_understood(blank: Fit, message: str) -> Fit:
     )
     if weights < budget:
         return known
-    return replace(
-        known, verdict="refused", reason="weights", message=too_heavy(weights, budget, cards_text(blank))
-    )
+    return replace(known, verdict="refused", reason="weights", message=too_heavy(blank, weights, budget))
 
 
-def _release_fault(model: Model, vllm_version: str) -> str | None:
+def _release_fault(model: Model, release: Release) -> str | None:
     """vLLM gives models up."""
-    if model.last_release is None or parse_version(vllm_version)[:2] <= model.last_release:
+    if model.last_release is None or release.minor <= model.last_release:
         return None
-    last = ".".join(map(str, model.last_release))
+    last = dotted(model.last_release)
     return (
-        f"vLLM {vllm_version} does not serve {model.architecture}: {last} was the last to, ask about it with "
+        f"vLLM {release} no longer serves {model.architecture}; the last release that did was {last}: check it with "
         f"--vllm-version {last}.0"
     )
 
@@ -120,11 +123,11 @@ def _release_fault(model: Model, vllm_version: str) -> str | None:
 def _layout_fault(model: Model, gpu: GpuGroup, engine: EngineConfig) -> tuple[Reason, str] | None:
     world_size = engine.world_size
     if world_size > gpu.count:
-        there = "there is 1" if gpu.count == 1 else f"there are {gpu.count}"
-        return "gpu_count", f"{engine.layout.needs()}, {there}"
+        available = "1 is available" if gpu.count == 1 else f"{gpu.count} are available"
+        return "gpu_count", f"{engine.layout.needs()}; {available}"
     if engine.layout.pipeline_parallel_size > 1 and not model.is_pipelined:
         return "parallel_layout", (
-            f"vLLM does not cut {model.architecture} into pipeline ranks: leave --pipeline-parallel-size at 1"
+            f"vLLM cannot split {model.architecture} into pipeline stages: leave --pipeline-parallel-size at 1"
         )
     fault = tensor_parallel_fault(model.attention, engine.layout.tensor_parallel_size)
     if fault is not None:
@@ -171,7 +174,11 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
         kv_cache=KVCacheFacts(
             tokens=capacity.tokens,
             max_concurrency=capacity.max_concurrency,
-            bytes_per_token=max(available, 0) // capacity.tokens if capacity.tokens else 0,
+            bytes_per_token=cache.bytes_per_token()[rank.index],
+            tokens_range=(
+                cache.capacity(length, memory.pools("low")).tokens,
+                cache.capacity(length, memory.pools("high")).tokens,
+            ),
         ),
         max_model_len_that_fits=longest if memory.surely_starts else 0,
         provenance={
@@ -192,7 +199,7 @@ def _verdict(blank: Fit, memory: Memory, cache: KVCache) -> tuple[Verdict, Reaso
         return (
             "refused",
             "max_model_len",
-            f"--max-model-len {length} is longer than the model's own maximum of {model.max_model_len} tokens",
+            f"--max-model-len {length} exceeds the model's maximum of {model.max_model_len} tokens",
         )
     if memory.budget_bytes > memory.free.high_bytes:
         return "refused", "free_memory", free_message(memory, blank.gpu)
@@ -208,4 +215,4 @@ def _verdict(blank: Fit, memory: Memory, cache: KVCache) -> tuple[Verdict, Reaso
         return "tight", "free_memory", free_message(memory, blank.gpu)
     if not cache.fits(length, memory.pools("low")):
         return "tight", "kv_cache", kv_message(blank, memory, cache, "tight")
-    return "fits", None, f"fits: {length} tokens of context have room on {cards_text(blank)}"
+    return "fits", None, f"fits: {length:,} tokens of context on {gpus_text(blank)}"

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.release import Release
 
 CellVerdict = Literal["fits", "tight", "no", "unknown"]
 WORKING_TOKENS = 8192
@@ -41,7 +43,16 @@ class Cell:
     message: str = ""
 
 
-def cell(model: Model, gpu: GpuGroup, *, name: str, quantization: str, tokens: int = WORKING_TOKENS) -> Cell:
+def cell(
+    model: Model,
+    gpu: GpuGroup,
+    release: Release,
+    *,
+    name: str,
+    quantization: str,
+    tokens: int = WORKING_TOKENS,
+    starts: tuple[ServerStart, ...] = (),
+) -> Cell:
     """The best over all layouts of `gpu.count` cards; `tokens` is cut to what the model itself allows."""
     title = gpu.name if gpu.count == 1 else f"{gpu.count}x {gpu.name}"
     if (why := model.fault(EngineArgs())) is not None:
@@ -51,7 +62,7 @@ def cell(model: Model, gpu: GpuGroup, *, name: str, quantization: str, tokens: i
     faults: list[str] = []
     for layout in layouts(gpu.count):
         try:
-            answer = fit(model, gpu, EngineArgs(layout=layout, max_model_len=asked))
+            answer = fit(model, gpu, EngineArgs(layout=layout, max_model_len=asked), release, starts)
         except BadInputError as fault:
             faults.append(str(fault))
             continue

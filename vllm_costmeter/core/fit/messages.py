@@ -1,4 +1,4 @@
-"""What a fit check says of its reasons: amounts in GiB, what was asked and what there is."""
+"""The reasons of a fit check in words: amounts in GiB, what is needed and what is available."""
 
 from __future__ import annotations
 
@@ -12,55 +12,62 @@ MOST_NAMED = 5
 """Processes in one line of a refusal."""
 
 
-def cards_text(blank: Fit) -> str:
+def gpus_text(blank: Fit) -> str:
+    """ "RTX 4090", or "2 x RTX 4090"."""
     count = blank.engine.world_size
     return blank.gpu.name if count == 1 else f"{count} x {blank.gpu.name}"
 
 
 def memory_notes(gpu: GpuGroup) -> tuple[str, ...]:
-    """What a reader must know of a card whose memory nobody logged."""
+    """What a reader must know of a GPU whose memory nobody logged."""
     if gpu.memory_bytes_range is None:
         return ()
     low, high = (size / GIB for size in gpu.memory_bytes_range)
     return (
-        f"the memory of {gpu.name} is estimated: {low:.2f} to {high:.2f} GiB as CUDA shows it; "
-        "--gpu-memory-gib replaces it",
+        f"the memory of {gpu.name} is estimated: {low:.2f} to {high:.2f} GiB as CUDA reports it; "
+        "--gpu-memory-gib overrides it",
     )
 
 
 def weights_message(blank: Fit, memory: Memory) -> str:
-    return too_heavy(memory.fullest_rank().weights.bytes, memory.weights_limit_bytes, cards_text(blank))
+    return too_heavy(blank, memory.fullest_rank().weights.bytes, memory.weights_limit_bytes)
 
 
-def too_heavy(weights: int, budget: int, cards: str) -> str:
-    return f"the weights alone need {weights / GIB:.2f} GiB per GPU, vLLM may use {budget / GIB:.2f} GiB of {cards}"
+def too_heavy(blank: Fit, weights: int, budget: int) -> str:
+    several = blank.engine.world_size > 1
+    need = f"the weights need {weights / GIB:.2f} GiB{' per GPU' if several else ''}"
+    return f"{need}; vLLM may use {budget / GIB:.2f} GiB of {'each ' if several else ''}{blank.gpu.name}"
 
 
 def free_message(memory: Memory, gpu: GpuGroup) -> str:
     wanted, free = memory.budget_bytes / GIB, memory.free.bytes / GIB
-    said = f"vLLM asks for {wanted:.2f} GiB at start, {free:.2f} GiB are free on the card"
+    found = f"vLLM needs {wanted:.2f} GiB free at start; the GPU has {free:.2f} GiB free"
     if not gpu.processes:
-        return said
+        return found
     named, others = gpu.processes[:MOST_NAMED], len(gpu.processes) - MOST_NAMED
     more = f" and {others} more" if others > 0 else ""
-    return f"{said}; GPU {named[0].card} is held by {', '.join(map(_holder, named))}{more}"
+    return f"{found}; GPU {named[0].card} is used by {', '.join(map(_user, named))}{more}"
 
 
-def _holder(process: GpuProcess) -> str:
+def _user(process: GpuProcess) -> str:
     who = f"pid {process.pid}" if process.name is None else f"{process.name} (pid {process.pid})"
     held = process.memory_bytes
-    return f"{who}, not told how much" if held is None else f"{who} {held / GIB:.2f} GiB"
+    return f"{who} (amount unknown)" if held is None else f"{who} {held / GIB:.2f} GiB"
 
 
 def reserved_message(memory: Memory) -> str:
-    return f"--kv-cache-memory-bytes leaves too little of the card's {memory.total_bytes / GIB:.2f} GiB for the rest"
+    total = memory.total_bytes / GIB
+    return f"--kv-cache-memory-bytes leaves too little of the GPU's {total:.2f} GiB for everything else"
 
 
 def kv_message(blank: Fit, memory: Memory, cache: KVCache, verdict: Verdict) -> str:
-    needed = cache.bytes_needed(blank.engine.max_model_len)
+    length = blank.engine.max_model_len
+    needed = cache.bytes_needed(length)
     rank = memory.binding_rank(needed)
-    low, usual, high = (max(rank.available(end), 0) / GIB for end in ENDS)
-    need = f"one sequence of {blank.engine.max_model_len} tokens needs {needed[rank.index] / GIB:.2f} GiB of KV cache"
+    low, usual, high = (f"{max(rank.available(end), 0) / GIB:.2f}" for end in ENDS)
+    need = f"{length:,} tokens of context need {needed[rank.index] / GIB:.2f} GiB of KV cache"
+    where = f"on {gpus_text(blank)}" if blank.engine.world_size == 1 else f"per GPU on {gpus_text(blank)}"
     if verdict == "tight":
-        return f"{need}, between {low:.2f} and {high:.2f} GiB will be left for it on {cards_text(blank)}"
-    return f"{need}, {usual:.2f} GiB are left for it on {cards_text(blank)}"
+        return f"{need}; {low} to {high} GiB available {where}"
+    most = "" if high == usual else f" (at most {high})"
+    return f"{need}; {usual} GiB{most} available {where}"

@@ -13,26 +13,25 @@ from vllm_costmeter.core.fit.parallel_changes import (
     LARGEST_NODE_GPUS,
 )
 from vllm_costmeter.core.fit.result import Suggestion
-from vllm_costmeter.core.fit.trial import tried
+from vllm_costmeter.core.fit.trial import Trials
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import GIB
-from vllm_costmeter.core.model.model import Model
 
 NODES = (1, 2, 4)
 
 
 @dataclass(frozen=True, slots=True)
 class RentalOffer:
-    """One card that can be had, and its price."""
+    """One GPU that can be rented, and its price."""
 
     gpu: GpuGroup
     usd_per_gpu_hour: float | None = None
 
 
 def cheapest_offer(
-    result: Fit, model: Model, engine_args: EngineArgs, offers: Sequence[RentalOffer]
+    result: Fit, trials: Trials, engine_args: EngineArgs, offers: Sequence[RentalOffer]
 ) -> list[Suggestion]:
-    """The cheapest catalogue cards, with tensor parallelism where one card is too small, on which the plan fits as
+    """The cheapest GPUs of the catalogue, with tensor parallelism where one is too small, on which the model fits as
     it stands; where it fits on none, the cheapest on which a shorter context does. Several nodes in a pipeline only
     where one holds no context at all."""
     for nodes in NODES:
@@ -40,7 +39,7 @@ def cheapest_offer(
         for change in sorted(
             _offered(result, engine_args, offers, nodes), key=lambda each: each.usd_per_hour or 0.0
         ):
-            judged = tried(change, model)
+            judged = trials.tried(change)
             if judged and "max_model_len" not in judged[0].change:
                 return judged
             shorter = shorter or judged
@@ -78,7 +77,7 @@ def _offered(
 def _on(
     offer: RentalOffer, engine_args: EngineArgs, count: int, changed: Mapping[str, Any], result: Fit
 ) -> Change:
-    """A plan on `count` offered cards. Where the memory of the card was given, that of this one must be given too."""
+    """The deployment on `count` offered GPUs. Where the GPU's memory was given, the offer's must be given too."""
     words = [f'--gpu "{offer.gpu.name}{f":{count}" if count > 1 else ""}"']
     if result.gpu.source == "flag":
         words.append(f"--gpu-memory-gib {offer.gpu.memory_bytes / GIB:.9g}")

@@ -22,7 +22,7 @@ def doublings(engine_args: EngineArgs) -> list[int]:
 
 
 def wider_layouts(gpu: GpuGroup, engine_args: EngineArgs, sizes: Iterable[int]) -> Iterator[Change]:
-    """Those larger tensor-parallel sizes for which there can be cards. A machine has no more than its own; where their
+    """Those larger tensor-parallel sizes for which there can be GPUs. A machine has no more than its own; where their
     number was only said, a larger one is said with the size."""
     layout = engine_args.layout
     others = layout.pipeline_parallel_size * layout.data_parallel_size
@@ -38,7 +38,7 @@ def wider_layouts(gpu: GpuGroup, engine_args: EngineArgs, sizes: Iterable[int]) 
 
 
 def narrower_layouts(gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Change]:
-    """Smaller tensor-parallel sizes for which there are cards, the largest first."""
+    """Smaller tensor-parallel sizes for which there are GPUs, the largest first."""
     layout = engine_args.layout
     others = layout.pipeline_parallel_size * layout.data_parallel_size
     largest = min(layout.tensor_parallel_size - 1, gpu.count // others, WIDEST_SPLIT)
@@ -57,7 +57,7 @@ def unsplit_layouts(gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Change]:
 
 
 def enough_cards(gpu: GpuGroup, engine_args: EngineArgs, count: int) -> Iterator[Change]:
-    """As many of the same cards as the layout needs, where their number was only said."""
+    """As many of the same GPUs as the layout needs, where their number was only stated."""
     if gpu.source != "nvml":
         change = {"gpu": gpu.name, "gpu_count": count}
         yield Change(change, f'--gpu "{gpu.name}:{count}"', replace(gpu, count=count), engine_args)

@@ -51,12 +51,16 @@ class MemoryUse:
 
 @dataclass(frozen=True, slots=True)
 class KVCacheFacts:
-    """What this vLLM version would print at boot."""
+    """The KV cache of one deployment, on the GPU with the least room for it."""
 
     tokens: int
+    """What this vLLM version would print at start, from the usual estimate of the memory available."""
     max_concurrency: float
+    """Requests of `--max-model-len` that the cache holds at once; printed at start too."""
     bytes_per_token: int
-    """Available bytes divided by tokens."""
+    """What one more token of context needs: a fact of the layout, not of the memory available."""
+    tokens_range: tuple[int, int]
+    """`tokens` at the low and the high end of the memory available. A verdict `fits` rests on the low end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class Fit:
     """What vLLM may use of that GPU."""
     kv_cache_available_range_bytes: tuple[int, int] | None = None
     free_bytes: int | None = None
-    """The least a card may have free when vLLM starts: measured, or its total less a driver's context."""
+    """The least a GPU may have free when vLLM starts: measured, or its total less a driver's context."""
     kv_cache: KVCacheFacts | None = None
     max_model_len_that_fits: int | None = None
     """The longest --max-model-len that fits at the low end of the range; 0: none does."""

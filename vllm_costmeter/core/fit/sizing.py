@@ -1,20 +1,24 @@
-"""A model placed on a card for one context length: flags resolved, bytes per rank, KV cache laid out."""
+"""A model placed on a GPU for one context length: flags resolved, bytes per rank, KV cache laid out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal
 
+from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig, default_batch, resolve_engine
-from vllm_costmeter.core.engine.release_rules import ChosenRules
+from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.fit.vllm_counts import ExactFacts
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
+from vllm_costmeter.core.memo import Memo
 from vllm_costmeter.core.memory.loaded import LoadedRank, loaded_ranks
 from vllm_costmeter.core.memory.ranks import Memory, memory_of_ranks
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.release import Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +33,16 @@ class Sizing:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Model, card and flags; the context length is what varies."""
+    """Model, GPU and flags; only the context length varies."""
 
     model: Model
     gpu: GpuGroup
     engine_args: EngineArgs
-    chosen: ChosenRules
+    release: Release
+    starts: tuple[ServerStart, ...]
+    """Recorded starts of real servers, the oldest first."""
     loaded: tuple[LoadedRank, ...]
-    _known: dict[tuple[int, int], Memory] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _known: Memo[tuple[int, int], Memory] = field(default_factory=Memo, init=False, compare=False, repr=False)
     """By (sequences, tokens) of a batch: what was worked out already."""
 
     def memory(self, engine: EngineConfig) -> Memory:
@@ -44,13 +50,13 @@ class Deployment:
         batch = (engine.max_num_seqs, engine.max_num_batched_tokens)
         if batch not in self._known:
             self._known[batch] = memory_of_ranks(
-                self.model, self.gpu, engine, self.engine_args, rules=self.chosen.rules, loaded=self.loaded
+                self.model, self.gpu, engine, self.engine_args, starts=self.starts, loaded=self.loaded
             )
         return self._known[batch]
 
     def cache(self, engine: EngineConfig) -> KVCache:
         """NotUnderstoodError and BadInputError as the KV cache's layout raises them."""
-        rules, counted = kv_rules(self.chosen.vllm_version), self._counted(engine)
+        rules, counted = kv_rules(self.release), self._counted(engine)
         if counted is not None:
             return counted.kv_cache(rules)
         unknown = self.model.not_understood or self.model.draft_fault(self.engine_args)
@@ -65,7 +71,7 @@ class Deployment:
         )
 
     def _counted(self, engine: EngineConfig) -> ExactFacts | None:
-        """What vLLM itself counted, where it holds for this card and batch."""
+        """What vLLM itself counted, where it holds for this GPU and batch."""
         counted, card = self.model.counted, self.gpu.compute_capability
         if counted is None or not counted.holds_on(self.engine_args, card, engine.max_num_batched_tokens):
             return None
@@ -74,7 +80,7 @@ class Deployment:
     def at(self, length_tokens: int) -> Sizing:
         """The deployment with this --max-model-len."""
         engine = resolve_engine(
-            self.model, self.gpu, self.engine_args, self.chosen, max_model_len=length_tokens
+            self.model, self.gpu, self.engine_args, self.release, max_model_len=length_tokens
         )
         source: Literal["config", "vllm"] = "config" if self._counted(engine) is None else "vllm"
         return Sizing(engine, self.memory(engine), self.cache(engine), source)
@@ -107,13 +113,20 @@ class Deployment:
         """The shortest length with the full default batch; 0 where the batch does not depend on the length."""
         if self.engine_args.max_num_batched_tokens is not None:
             return 0
-        seqs, batched = default_batch(self.gpu, self.chosen)
+        seqs, batched = default_batch(self.gpu, engine_rules(self.release))
         return -(-batched // (self.engine_args.max_num_seqs or seqs))
 
 
-def deployment(model: Model, gpu: GpuGroup, engine_args: EngineArgs, chosen: ChosenRules) -> Deployment:
-    """NotUnderstoodError and BadInputError as the model's weights raise them."""
-    return Deployment(model, gpu, engine_args, chosen, loaded_ranks(model, engine_args))
+def deployment(
+    model: Model,
+    gpu: GpuGroup,
+    engine_args: EngineArgs,
+    release: Release,
+    starts: tuple[ServerStart, ...] = (),
+) -> Deployment:
+    """`model` as the release lays it out on `gpu`. NotUnderstoodError and BadInputError as its weights raise them."""
+    model = model.on_card(KernelTarget(gpu.compute_capability, release))
+    return Deployment(model, gpu, engine_args, release, starts, loaded_ranks(model, engine_args))
 
 
 def _longest(placed: Sizing, maximum: int) -> int:

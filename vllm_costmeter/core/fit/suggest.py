@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.change import Change
 from vllm_costmeter.core.fit.fit import Fit
@@ -19,11 +20,10 @@ from vllm_costmeter.core.fit.parallel_changes import (
     wider_layouts,
 )
 from vllm_costmeter.core.fit.result import Suggestion
-from vllm_costmeter.core.fit.trial import tried, until_one_fits
+from vllm_costmeter.core.fit.trial import Trials
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.quantization.online import online_fp8
-from vllm_costmeter.core.release import parse_version
 
 ORDER = (
     "max_model_len",
@@ -42,29 +42,37 @@ ORDER = (
 
 _LAYOUT_REASONS = ("tensor_parallel", "gpu_count", "parallel_layout")
 FEWEST_USEFUL_SEQS = 8
-SMALLER_BATCH_TOKENS = 2048  # vLLM's own default on small cards
+SMALLER_BATCH_TOKENS = 2048  # vLLM's own default on small GPUs
 HIGHEST_UTILIZATION = 0.95  # vLLM's own advice; capture and the driver need the rest
-FP8_CAPABILITY = (8, 9)  # vLLM's fp8 weights run natively from Ada on; older cards emulate them weight-only
+FP8_CAPABILITY = (8, 9)  # vLLM's fp8 weights run natively from Ada on; older GPUs emulate them weight-only
 
 
 def with_suggestions(
-    result: Fit, model: Model, gpu: GpuGroup, engine_args: EngineArgs, offers: Sequence[RentalOffer] = ()
+    result: Fit,
+    model: Model,
+    gpu: GpuGroup,
+    engine_args: EngineArgs,
+    *,
+    starts: tuple[ServerStart, ...] = (),
+    offers: Sequence[RentalOffer] = (),
 ) -> Fit:
     """The same answer with changes that make it fit, the largest --max-model-len first.
 
-    Every suggestion was judged `fits` by `fit`. Nothing is suggested where the answer is `fits` or `unknown`.
+    Every suggestion was judged `fits` by `fit`, by the rules of the same release. Nothing is suggested where the
+    answer is `fits` or `unknown`.
     """
     if result.verdict in ("fits", "unknown"):
         return result
+    trials = Trials(model, result.engine.release, starts)
     others: list[Suggestion] = []
     for change in _changes(result, gpu, engine_args):
-        others += tried(change, model)
+        others += trials.tried(change)
     if result.reason in _LAYOUT_REASONS:
-        others += _other_layouts(result, model, gpu, engine_args)
+        others += _other_layouts(result, trials, gpu, engine_args)
     else:
-        others += until_one_fits(wider_layouts(gpu, engine_args, doublings(engine_args)), model)
-    found = _shorter(result, model, gpu, engine_args) + [each for each in others if _gains(each, result)]
-    found += cheapest_offer(result, model, engine_args, offers)
+        others += trials.until_one_fits(wider_layouts(gpu, engine_args, doublings(engine_args)))
+    found = _shorter(result, trials, gpu, engine_args) + [each for each in others if _gains(each, result)]
+    found += cheapest_offer(result, trials, engine_args, offers)
     return replace(result, suggestions=tuple(sorted(found, key=_rank)))
 
 
@@ -81,12 +89,12 @@ def _rank(suggestion: Suggestion) -> int:
     return ORDER.index(kind)
 
 
-def _shorter(result: Fit, model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:
+def _shorter(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:
     length = result.max_model_len_that_fits or 0
     if not 0 < length < result.engine.max_model_len:
         return []
     shorter = replace(engine_args, max_model_len=length)
-    return tried(Change({"max_model_len": length}, f"--max-model-len {length}", gpu, shorter), model)
+    return trials.tried(Change({"max_model_len": length}, f"--max-model-len {length}", gpu, shorter))
 
 
 def _changes(result: Fit, gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Change]:
@@ -122,27 +130,27 @@ def _changes(result: Fit, gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Ch
         )
     unquantized = engine.quantization is None and result.model.only_named is None
     if unquantized and engine_args.quantization is None and _has_fp8(gpu):
-        name = online_fp8(parse_version(engine.vllm_version))
+        name = online_fp8(engine.release)
         yield Change(
             {"quantization": name}, f"--quantization {name}", gpu, replace(engine_args, quantization=name)
         )
 
 
-def _other_layouts(result: Fit, model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:
-    """Layouts beside one that cannot be: on fewer cards, else on more, without what does not divide, or on enough."""
+def _other_layouts(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:
+    """Other layouts for an impossible one: on fewer GPUs, else on more, without what does not divide, or on enough."""
     layout = engine_args.layout
     size = layout.tensor_parallel_size
-    found = until_one_fits(narrower_layouts(gpu, engine_args), model)
+    found = trials.until_one_fits(narrower_layouts(gpu, engine_args))
     as_it_stands = any("max_model_len" not in each.change for each in found)
     if not as_it_stands and result.reason != "gpu_count":
-        found += until_one_fits(
-            wider_layouts(gpu, engine_args, range(size + 1, LARGEST_NODE_GPUS + 1)), model
+        found += trials.until_one_fits(
+            wider_layouts(gpu, engine_args, range(size + 1, LARGEST_NODE_GPUS + 1))
         )
     for change in unsplit_layouts(gpu, engine_args):
-        found += tried(change, model)
+        found += trials.tried(change)
     if result.reason == "gpu_count":
         for change in enough_cards(gpu, engine_args, result.engine.world_size):
-            found += tried(change, model)
+            found += trials.tried(change)
     return found
 
 

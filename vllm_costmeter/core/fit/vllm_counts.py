@@ -15,6 +15,7 @@ from vllm_costmeter.core.kv_cache.planner import KVCache
 from vllm_costmeter.core.kv_cache.rules import KVRules
 from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
 from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.release import Release, release_of_build
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,10 @@ class ExactFacts:
     engine_args: EngineArgs
     compute_capability: tuple[int, int] | None
 
+    def holds_in(self, release: Release) -> bool:
+        """Whether the vLLM that was asked is of this release."""
+        return release_of_build(self.counts.vllm_version).number == release.number
+
     def holds_for(self, engine_args: EngineArgs) -> bool:
         """Whether weights and KV layout of `engine_args` are those that were counted."""
         return _counted(engine_args) == _counted(self.engine_args)
@@ -95,7 +100,7 @@ class ExactFacts:
     def holds_on(
         self, engine_args: EngineArgs, compute_capability: tuple[int, int] | None, batched_tokens: int
     ) -> bool:
-        """Whether that goes for the KV cache on a card: its backends follow the card, its windows the batch.
+        """Whether that holds for the KV cache on a GPU: its backends follow the GPU, its windows the batch.
         A smaller batch needs no more than what was counted."""
         same_card = compute_capability == self.compute_capability
         return (
@@ -111,22 +116,8 @@ class ExactFacts:
 
 
 def _counted(engine_args: EngineArgs) -> EngineArgs:
-    """The plan without the flags that change neither weights nor KV layout."""
-    return replace(
-        engine_args,
-        max_model_len=None,
-        gpu_memory_utilization=None,
-        kv_cache_memory_bytes=None,
-        max_num_seqs=None,
-        max_num_batched_tokens=None,
-        enforce_eager=False,
-        cudagraph_capture_sizes=None,
-        max_cudagraph_capture_size=None,
-        cpu_offload_gb=0.0,
-        enable_lora=False,
-        max_loras=1,
-        max_lora_rank=16,
-    )
+    """The flags without those that change neither weights nor KV layout. Eager mode changes a few small gates alone."""
+    return replace(engine_args.only("weights", "kv_layout", "kv_blocks"), enforce_eager=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +131,10 @@ class CountedWeights:
     def parameters(self) -> int | None:
         return self.otherwise.parameters
 
-    def on_card(self, card: KernelTarget) -> CountedWeights:
+    def on_card(self, card: KernelTarget) -> ModelWeights:
         otherwise = self.otherwise.on_card(card)
+        if not self.facts.holds_in(card.release):
+            return otherwise
         return self if otherwise is self.otherwise else replace(self, otherwise=otherwise)
 
     def bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:

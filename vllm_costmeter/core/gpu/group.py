@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from vllm_costmeter.core.calibration.server_start import ServerStart
-
 GpuSource = Literal["catalog", "nvml", "flag"]
 
 SMALLEST_GIB, LARGEST_GIB = 0.1, 1 << 20
@@ -45,8 +43,6 @@ class GpuGroup:
     """Lowest and highest size that CUDA may report, if `memory_bytes` is an estimate; None if it was read or given."""
     is_count_stated: bool = False
     """Whether somebody said or counted how many there are; else there are as many as the layout needs."""
-    boots: tuple[ServerStart, ...] = ()
-    """Starts of real servers on such cards, the oldest first."""
 
     def __post_init__(self) -> None:
         if self.memory_bytes <= 0 or self.count <= 0:

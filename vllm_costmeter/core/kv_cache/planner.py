@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from math import lcm
+from operator import attrgetter
 
-from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.engine.args import EngineArgs, fields_affecting
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.kv_cache.groups import KVGroups, group_layers
 from vllm_costmeter.core.kv_cache.layers import SLIDING_KINDS, CountedLayers, SequenceLimits
@@ -19,6 +21,8 @@ from vllm_costmeter.core.model.attention import CompressedMla, ModelAttention
 
 SYNCHRONOUS_DRAFTERS = frozenset({"ngram", "suffix", "medusa", "mlp_speculator"})
 """Speculative methods without asynchronous scheduling (vLLM 0.32); EAGLE, MTP and draft models have it."""
+
+_FLAGS = attrgetter("layout", *fields_affecting("kv_layout", "kv_blocks"))
 
 PoolBytes = int | tuple[int, ...]
 """KV cache size in bytes: the same for every pipeline rank, or one value per rank."""
@@ -60,6 +64,15 @@ class KVCache:
         """Bytes one sequence of `length_tokens` needs on each pipeline rank."""
         blocks = self.blocks_for(length_tokens)
         return tuple(block_bytes * blocks for block_bytes in self.bytes_per_block)
+
+    def bytes_per_token(self) -> tuple[int, ...]:
+        """Bytes that one more token of context needs on each pipeline rank, rounded up, once every window is full: what
+        the layers that keep all tokens take. 0 where no layer does."""
+        step = lcm(*(layer.block_tokens for layer, _ in self.groups.blocks)) * self.limits.context_shards
+        widest = max((layer.window_tokens or 0 for layer, _ in self.groups.blocks), default=0)
+        start = -(-(widest + self.limits.in_flight_tokens) // step) * step
+        blocks = self.blocks_for(start + step) - self.blocks_for(start)
+        return tuple(-(-block_bytes * blocks // step) for block_bytes in self.bytes_per_block)
 
     def usable_pool_bytes(self, pool_bytes: PoolBytes) -> tuple[int, ...]:
         """The usable part of the pool: this version may reserve one block."""
@@ -147,22 +160,8 @@ def _key(
     compute_capability: tuple[int, int] | None,
 ) -> Hashable:
     """Equal for two deployments of one model whose KV caches are equal."""
-    flags = (
-        *(
-            engine_args.layout,
-            engine_args.dtype,
-            engine_args.kv_cache_dtype,
-            engine_args.block_size,
-            engine_args.enable_prefix_caching,
-        ),
-        *(
-            engine_args.disable_hybrid_kv_cache_manager,
-            engine_args.mamba_cache_dtype,
-            engine_args.mamba_ssm_cache_dtype,
-        ),
-    )
     major = None if compute_capability is None else compute_capability[0]
-    return (*flags, repr(engine_args.speculative_config), rules, max_num_batched_tokens, major)
+    return (repr(_FLAGS(engine_args)), rules, max_num_batched_tokens, major)
 
 
 def _laid_out(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
+
+from vllm_costmeter.core.release import Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +138,6 @@ ROWS: tuple[KVRules, ...] = (
 )
 
 
-def kv_rules(vllm_version: str) -> KVRules:
-    """The row in force for `vllm_version` ("0.32.0", "0.20.2+cu129"): the newest row not after it, so the newest
-    row for a newer release; the oldest row for an older one. ValueError when it does not start like a version."""
-    match = re.match(r"v?(\d+)\.(\d+)", vllm_version)
-    if match is None:
-        raise ValueError(f"not a vLLM version: {vllm_version!r}")
-    version = (int(match[1]), int(match[2]))
-    return next((row for row in ROWS if row.first_version <= version), ROWS[-1])
+def kv_rules(release: Release) -> KVRules:
+    """The row in force for a release: the newest row not after it, and the oldest for an older one."""
+    return next((row for row in ROWS if row.first_version <= release.minor), ROWS[-1])

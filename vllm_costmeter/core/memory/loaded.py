@@ -6,11 +6,13 @@ import math
 from dataclasses import dataclass, replace
 
 from vllm_costmeter.core.engine.args import EngineArgs
-from vllm_costmeter.core.engine.release_rules import choose_rules
+from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import GIB, ByteRange
 from vllm_costmeter.core.memory.lora import lora_slots
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.release import Release
 
 WEIGHTS_RULES = {
     "config": "every tensor vLLM loads, from config.json",
@@ -58,11 +60,12 @@ def loaded_ranks(model: Model, engine_args: EngineArgs) -> tuple[LoadedRank, ...
     return tuple(ranks)
 
 
-def surely_too_heavy(model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> bool:
+def surely_too_heavy(model: Model, gpu: GpuGroup, engine_args: EngineArgs, release: Release) -> bool:
     """Whether the weights at their least exceed a card's budget at any length; cheap. Errors as `loaded_ranks`."""
+    model = model.on_card(KernelTarget(gpu.compute_capability, release))
     limit = gpu.memory_bytes
     if engine_args.kv_cache_memory_bytes is None:
-        default = choose_rules(engine_args.vllm_version).rules.gpu_memory_utilization
+        default = engine_rules(release).gpu_memory_utilization
         limit = math.ceil(gpu.memory_bytes * (engine_args.gpu_memory_utilization or default))
     most = max(model.weights_bytes(engine_args)) - round(engine_args.cpu_offload_gb * GIB)
     return weights_range(max(most, 0), model).low_bytes >= limit

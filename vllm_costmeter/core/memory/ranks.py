@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vllm_costmeter.core.calibration.apply import Measured, measured_of
+from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig
-from vllm_costmeter.core.engine.release_rules import EngineRules
+from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.activations import activation_peak
 from vllm_costmeter.core.memory.byte_range import GIB, ByteRange, exactly
@@ -158,19 +159,20 @@ def memory_of_ranks(
     engine: EngineConfig,
     engine_args: EngineArgs,
     *,
-    rules: EngineRules,
+    starts: Sequence[ServerStart],
     loaded: Sequence[LoadedRank],
 ) -> Memory:
     """Every part per pipeline rank."""
     budget = math.ceil(gpu.memory_bytes * engine.gpu_memory_utilization)
     offloaded = round(engine_args.cpu_offload_gb * GIB)  # vLLM counts --cpu-offload-gb in GiB (0.32.0)
+    rules = engine_rules(engine.release)
     runner = rules.runner(is_dense=not (model.is_moe or model.is_hybrid))
     graphs = (
         cuda_graphs(engine, runner)
         if rules.cuda_graphs_in_budget
         else exactly(0, "this version subtracts nothing for CUDA graphs")
     )
-    measured = measured_of(model, gpu, engine, engine_args)
+    measured = measured_of(starts, model, gpu, engine, engine_args)
     ranks = tuple(
         RankMemory(
             index=index,

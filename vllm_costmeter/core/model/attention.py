@@ -11,6 +11,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
+from vllm_costmeter.core.memo import Memo
+
 
 @dataclass(frozen=True, slots=True)
 class FullAttention:
@@ -180,5 +182,5 @@ class ModelAttention:
     """The cache dtype the checkpoint asks for; None: the model's dtype. `--kv-cache-dtype` overrides it."""
     blackwell_kv_cache_dtype: str | None = None
     """The cache dtype vLLM itself chooses for this architecture on compute capability 10.x (GLM-5: fp8)."""
-    known_caches: dict[Hashable, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    known_caches: Memo[Hashable, Any] = field(default_factory=Memo, init=False, compare=False, repr=False)
     """KV caches already laid out: one check asks for the same layout again and again."""

@@ -85,12 +85,16 @@ class Model:
         )
 
     def on_card(self, card: KernelTarget) -> Model:
-        """This model with its weights, and its drafter's, as vLLM lays them out on a card."""
+        """This model with its weights, and its drafter's, as a vLLM release lays them out on a GPU, without what
+        another release counted."""
         weights = self.weights.on_card(card)
         drafter = None if self.drafter is None else self.drafter.on_card(card)
-        if weights is self.weights and drafter is self.drafter:
+        counted = self.counted
+        if counted is not None and not counted.holds_in(card.release):
+            counted = None
+        if weights is self.weights and drafter is self.drafter and counted is self.counted:
             return self
-        return replace(self, weights=weights, drafter=drafter)
+        return replace(self, weights=weights, drafter=drafter, counted=counted)
 
     def is_counted(self, engine_args: EngineArgs) -> bool:
         """Whether vLLM itself counted this plan, its drafter included."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from vllm_costmeter.core.dtypes import DTYPE_BYTES
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.memo import Memo
 from vllm_costmeter.core.model.adapters import AdapterShare, adapter_share, head_share
 from vllm_costmeter.core.model.parts import Embedding, Part
 from vllm_costmeter.core.model.rank import Rank
@@ -15,7 +16,10 @@ from vllm_costmeter.core.model.tensors import Tally, count_parameters, tally
 from vllm_costmeter.core.quantization.flag import quantization_under
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED, Quantization
 from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget, placed_on
-from vllm_costmeter.core.release import is_unnumbered_build, parse_version
+from vllm_costmeter.core.release import NEWEST, Release
+
+_VIDEO_FACTOR = (0, 32)
+"""Before `mrope_positions_factor` every multimodal rotary table was made for video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +63,14 @@ class Weights:
     adapted_head: bool = False
     """Whether it takes them on its output head."""
     quantization: Quantization = UNQUANTISED
-    _known: dict[Hashable, tuple[Tally, ...]] = field(
-        default_factory=dict, init=False, compare=False, repr=False
+    release: Release = NEWEST
+    """Whose layout this is: `on_card` gives the layout under another."""
+    _known: Memo[Hashable, tuple[Tally, ...]] = field(
+        default_factory=Memo, init=False, compare=False, repr=False
     )
     """Shares already worked out: one check asks for the same layout again and again."""
-    _placed: dict[KernelTarget, Weights] = field(default_factory=dict, init=False, compare=False, repr=False)
-    """These weights on cards that lay them out otherwise, each with shares of its own."""
+    _placed: Memo[Hashable, Weights] = field(default_factory=Memo, init=False, compare=False, repr=False)
+    """These weights under other releases and on GPUs that lay them out otherwise, each with shares of its own."""
 
     @property
     def parameters(self) -> int:
@@ -74,7 +80,11 @@ class Weights:
         return total + sum(each[id(layer)] for layer in self.layers)
 
     def on_card(self, card: KernelTarget) -> Weights:
-        """These weights as vLLM lays them out on a card."""
+        """These weights as a vLLM release lays them out on a GPU."""
+        if card.release != self.release:
+            if card.release not in self._placed:
+                self._placed[card.release] = replace(self, release=card.release)
+            return self._placed[card.release].on_card(card)
         quantization = placed_on(self.quantization, card)
         if quantization is self.quantization:
             return self
@@ -88,7 +98,7 @@ class Weights:
 
     def converted_bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
         """What conversion adds once the checkpoint is loaded: absorbed projections, padded layouts."""
-        rank = rank_of(engine_args, own_dtype)
+        rank = rank_of(engine_args, own_dtype, self.release)
         kinds = {id(layer): layer for layer in self.layers}
         added = {key: tally(layer.converted, "", rank, UNQUANTISED).bytes for key, layer in kinds.items()}
         return tuple(
@@ -104,7 +114,7 @@ class Weights:
 
     def adapter_shares(self, engine_args: EngineArgs, own_dtype: str) -> tuple[AdapterShare, ...]:
         """Slots for LoRA adapters per pipeline rank; vision towers take none."""
-        rank = rank_of(engine_args, own_dtype)
+        rank = rank_of(engine_args, own_dtype, self.release)
         edges = (self.adapted_embedding, self.adapted_head)
         each = {
             id(layer): adapter_share(layer.parts, rank, embedding=False, head=False) for layer in self.layers
@@ -146,7 +156,6 @@ class Weights:
             engine_args.dtype,
             engine_args.quantization,
             engine_args.enforce_eager,
-            engine_args.vllm_version,
         )
         key = (*flags, engine_args.max_model_len, self._leaves_towers_out(engine_args), own_dtype)
         if key not in self._known:
@@ -154,10 +163,8 @@ class Weights:
         return self._known[key]
 
     def _work_out(self, engine_args: EngineArgs, own_dtype: str) -> tuple[Tally, ...]:
-        rank = rank_of(engine_args, own_dtype)
-        quantization = quantization_under(
-            self.quantization, engine_args.quantization, engine_args.vllm_version
-        )
+        rank = rank_of(engine_args, own_dtype, self.release)
+        quantization = quantization_under(self.quantization, engine_args.quantization, self.release)
         spans = self._spans(engine_args)
         towers = Tally()
         if not self._leaves_towers_out(engine_args):
@@ -179,7 +186,7 @@ class Weights:
         return tuple(shares)
 
 
-def rank_of(engine_args: EngineArgs, own_dtype: str) -> Rank:
+def rank_of(engine_args: EngineArgs, own_dtype: str, release: Release) -> Rank:
     """The share of one GPU. Experts are dealt out, or cut, across tensor and data parallel ranks alike, as vLLM's
     FusedMoEParallelConfig does."""
     layout = engine_args.layout
@@ -197,15 +204,8 @@ def rank_of(engine_args: EngineArgs, own_dtype: str) -> Rank:
         element_bytes=DTYPE_BYTES[dtype],
         is_eager=engine_args.enforce_eager,
         served_tokens=engine_args.max_model_len if (engine_args.max_model_len or 0) > 0 else None,
-        has_video_tables=_has_video_tables(engine_args.vllm_version),
+        has_video_tables=release.minor < _VIDEO_FACTOR,
     )
-
-
-def _has_video_tables(vllm_version: str | None) -> bool:
-    """Whether that vLLM makes every multimodal rotary table for video, as before `mrope_positions_factor` (0.32)."""
-    if vllm_version is None or is_unnumbered_build(vllm_version):
-        return False
-    return parse_version(vllm_version) < (0, 32, 0)
 
 
 def pipeline_spans(num_layers: int, num_ranks: int) -> tuple[tuple[int, int], ...]:

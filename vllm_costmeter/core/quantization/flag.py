@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.quantization.online import check_online, online_quantization
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED, Quantization
+from vllm_costmeter.core.release import Release
 
 _MODELOPT = frozenset({"modelopt", "modelopt_fp4", "modelopt_mxfp8", "modelopt_mixed"})
 _SPELLINGS: Mapping[str, frozenset[str]] = {
@@ -55,7 +56,7 @@ class Asked:
     """`--quantization`, and what determines whether vLLM accepts it."""
 
     name: str
-    vllm_version: tuple[int, int]
+    release: Release
     compute_capability: tuple[int, int] | None
     has_experts: bool
 
@@ -63,7 +64,7 @@ class Asked:
 def check_flag(asked: Asked, own: str | None) -> None:
     """Raises BadInputError if vLLM refuses the flag for a checkpoint with method `own` (None: unquantized)."""
     if own is None:
-        check_online(asked.name, asked.vllm_version, asked.compute_capability, has_experts=asked.has_experts)
+        check_online(asked.name, asked.release, asked.compute_capability, has_experts=asked.has_experts)
     elif own in _REFUSES_OTHERS and asked.name in _OTHERS - _SPELLINGS[own]:
         raise BadInputError(
             f"--quantization {asked.name}: the checkpoint is quantized with {own}, and vLLM refuses any other "
@@ -71,10 +72,10 @@ def check_flag(asked: Asked, own: str | None) -> None:
         )
 
 
-def quantization_under(own: Quantization, asked: str | None, vllm_version: str | None) -> Quantization:
+def quantization_under(own: Quantization, asked: str | None, release: Release) -> Quantization:
     """The quantization with which a checkpoint is served. Raises NotUnderstoodError if it is not modelled."""
     if asked is None or asked == own.method or asked in _SPELLINGS.get(own.method, ()):
         return own
     if own.method == UNQUANTISED.method:
-        return online_quantization(asked, vllm_version)
+        return online_quantization(asked, release)
     raise NotUnderstoodError(f"--quantization {asked} on a checkpoint that is quantized with {own.method}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
@@ -10,7 +10,7 @@ from vllm_costmeter.core.quantization.scheme import PLAIN, Quantization, Scheme
 from vllm_costmeter.core.quantization.schemes.fp4 import Mxfp8, OnlineMxfp4, OnlineNvfp4
 from vllm_costmeter.core.quantization.schemes.fp8 import EightBitPerChannel, EightBitPerTensor, Fp8PerBlock
 from vllm_costmeter.core.quantization.schemes.integer import BitsAndBytes
-from vllm_costmeter.core.release import is_unnumbered_build, parse_version
+from vllm_costmeter.core.release import Release, dotted
 
 _FP8_ATTENTION_VALUES = (
     4  # Fp8KVCacheMethod adds q, k, v and prob scales in the served dtype, vLLM 0.17 to 0.25
@@ -75,7 +75,7 @@ _VERSIONS: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = {
 }
 
 
-def online_quantization(name: str, vllm_version: str | None = None) -> Quantization:
+def online_quantization(name: str, release: Release) -> Quantization:
     """The quantization that `--quantization name` applies to an unquantized checkpoint."""
     found = _ONLINE.get(name)
     if found is None:
@@ -83,25 +83,19 @@ def online_quantization(name: str, vllm_version: str | None = None) -> Quantizat
             f"--quantization {name}: no file that was read contains its scheme, so its weights are unknown"
             f"{nearest(name, _ONLINE)}"
         )
-    if name == "fp8_per_block" and _is_older(vllm_version, _ROUNDS_SHARES):
+    if name == "fp8_per_block" and release.minor < _ROUNDS_SHARES:
         return replace(found, experts=Fp8PerBlock())
     return found
 
 
-def _is_older(vllm_version: str | None, first: tuple[int, int]) -> bool:
-    if vllm_version is None or is_unnumbered_build(vllm_version):
-        return False
-    return parse_version(vllm_version)[:2] < first
-
-
-def online_fp8(version: Sequence[int]) -> str:
+def online_fp8(release: Release) -> str:
     """The `--quantization` name of FP8 weights with one scale per layer in this vLLM."""
-    return "fp8" if tuple(version[:2]) < _VERSIONS["fp8_per_tensor"][0] else "fp8_per_tensor"
+    return "fp8" if release.minor < _VERSIONS["fp8_per_tensor"][0] else "fp8_per_tensor"
 
 
 def check_online(
     name: str,
-    version: Sequence[int],
+    release: Release,
     compute_capability: tuple[int, int] | None = None,
     *,
     has_experts: bool = False,
@@ -109,12 +103,12 @@ def check_online(
     """Raises BadInputError if this vLLM release, or vLLM on this GPU, refuses `--quantization name` for a 16-bit
     checkpoint although others accept it."""
     known = _VERSIONS.get(name)
-    if known is not None and not known[0] <= tuple(version[:2]) <= known[1]:
-        first, last = (".".join(map(str, each)) for each in known)
+    if known is not None and not known[0] <= release.minor <= known[1]:
+        first, last = map(dotted, known)
         when = f"from {first}" if known[1] == _NEWEST else f"up to {last}"
         raise BadInputError(
             f"--quantization {name}: vLLM quantizes a 16-bit checkpoint under this name {when}, not in "
-            f"{'.'.join(map(str, version[:2]))}; use --quantization {online_fp8(version)}"
+            f"{dotted(release.minor)}; use --quantization {online_fp8(release)}"
         )
     if compute_capability is None:
         return
@@ -124,5 +118,5 @@ def check_online(
     if name in needs:
         raise BadInputError(
             f"--quantization {name} needs a GPU with compute capability {needs[name]}; this one has "
-            f"{'.'.join(map(str, compute_capability))}; use --quantization {online_fp8(version)}"
+            f"{dotted(compute_capability)}; use --quantization {online_fp8(release)}"
         )

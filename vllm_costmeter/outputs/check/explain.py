@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import textwrap
 
-from vllm_costmeter.core.engine.release_rules import choose_rules
+from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.kv_cache import kv_rules
 from vllm_costmeter.core.memory.byte_range import GIB
+from vllm_costmeter.core.release import dotted
 
 _PARTS = (
     ("weights", "weights_bytes"),
@@ -21,52 +22,59 @@ _RULES_OF = {"weights": ("weights", "lora"), "non_torch": ("non_torch", "beside_
 """Parts of the answer that several rules add up to."""
 
 
+_NAMES = {"cuda_graphs": "CUDA graphs", "non_torch": "non-torch"}
+_NAMES |= {"kv_cache_needed": "KV needed", "kv_cache_available": "KV available"}
+"""As in the picture of the answer; the others are named as their fields."""
+
 WIDEST = 100
-_COLUMN = 37
-"""Where reasons begin: behind the part's name and bytes; in a narrow terminal they go on below them."""
+_COLUMN = 46
+"""Where reasons begin: behind the part's name and sizes; in a narrow terminal they go on below them."""
 
 
 def explanation(fit: Fit, width: int = WIDEST) -> list[str]:
     """Lines no wider than `width` or 100, but for words that are."""
     width = min(width, WIDEST)
-    engine, chosen = fit.engine, choose_rules(fit.engine.vllm_version)
-    lines = _wrapped("where each byte comes from (of the GPU with the least room):", width)
-    budget = None if fit.per_gpu is None else fit.per_gpu.budget_bytes
-    if budget is None:
-        budget = fit.known_budget_bytes
-    share = f"gpu_memory_utilization {engine.gpu_memory_utilization:g} of {fit.gpu.memory_bytes} bytes"
-    lines += _part("budget", budget, [f"{share} ({_card(fit)})"], width)
+    engine, rules = fit.engine, engine_rules(fit.engine.release)
+    lines = _wrapped("where each byte comes from (on the GPU with the least room):", width)
+    budget = fit.known_budget_bytes if fit.per_gpu is None else fit.per_gpu.budget_bytes
+    lines += _part("budget", budget, [_budget(fit)], width)
     for name, field in _PARTS:
         bytes_ = None if fit.per_gpu is None else getattr(fit.per_gpu, field)
         if name == "weights" and bytes_ is None:
             bytes_ = fit.known_weights_bytes
-        lines += _part(name, bytes_, _reasons(fit, name), width)
-    row = f"row {engine.rules_version} for vLLM {engine.vllm_version}"
-    lines += _wrapped(f"engine rules, {row}: {chosen.rules.evidence}", width)
+        lines += _part(_NAMES.get(name, name), bytes_, _reasons(fit, name), width)
+    row = f"rules of {rules.version} for vLLM {engine.release}"
+    lines += _wrapped(f"engine: {row}; evidence: {rules.evidence}", width)
     if fit.kv_cache is not None:
-        rules = kv_rules(engine.vllm_version)
-        since = ".".join(map(str, rules.first_version))
-        lines += _wrapped(f"KV cache rules, row {since}: {rules.evidence}", width)
+        cache = kv_rules(engine.release)
+        row = f"rules of {dotted(cache.first_version)}"
+        lines += _wrapped(f"KV cache: {row}; evidence: {cache.evidence}", width)
     return lines
 
 
-def _card(fit: Fit) -> str:
-    source = {"catalog": "from the catalogue", "nvml": "as the driver says", "flag": "as given"}[
-        fit.gpu.source
-    ]
-    return f"{fit.gpu.name}, {source}"
+def _budget(fit: Fit) -> str:
+    if fit.engine_args.kv_cache_memory_bytes is not None:
+        return "sum of the parts, as with --kv-cache-memory-bytes"
+    source = {
+        "catalog": "from the catalogue",
+        "nvml": "as the driver reports it",
+        "flag": "as given with --gpu-memory-gib",
+    }[fit.gpu.source]
+    total = f"{fit.gpu.memory_bytes / GIB:.2f} GiB ({fit.gpu.name}, {source})"
+    return f"--gpu-memory-utilization {fit.engine.gpu_memory_utilization:g} of {total}"
 
 
 def _reasons(fit: Fit, name: str) -> list[str]:
     if name == "kv_cache_needed":
-        return [
-            f"one sequence of {fit.engine.max_model_len} tokens, from {fit.provenance.get('kv_cache', 'no rule')}"
-        ]
+        source = {"config": "from config.json", "vllm": "as vLLM's own code counts it"}
+        told = source.get(fit.provenance.get("kv_cache", ""), "source unknown")
+        return [f"{fit.engine.max_model_len:,} tokens of context, {told}"]
     if name == "kv_cache_available":
         low, high = fit.kv_cache_available_range_bytes or (0, 0)
-        return [f"budget less the parts above; between {low / GIB:.2f} and {high / GIB:.2f} GiB"]
+        ends = "" if low == high else f"; {low / GIB:.2f} to {high / GIB:.2f} GiB"
+        return [f"budget minus the parts above{ends}"]
     return [fit.rules[rule] for rule in _RULES_OF.get(name, (name,)) if rule in fit.rules] or [
-        fit.provenance.get(name, "not known")
+        fit.provenance.get(name, "unknown")
     ]
 
 
@@ -74,7 +82,8 @@ def _part(name: str, bytes_: int | None, reasons: list[str], width: int) -> list
     if bytes_ is None:
         return []
     indent = " " * (_COLUMN if width > 2 * _COLUMN else 6)
-    return _wrapped(f"  {name:<18} {bytes_:>15}  {'; '.join(reasons)}", width, indent)
+    size = f"{bytes_:>16,}  {bytes_ / GIB:>8.2f} GiB"
+    return _wrapped(f"  {name:<12}{size}  {'; '.join(reasons)}", width, indent)
 
 
 def _wrapped(text: str, width: int, indent: str = "  ") -> list[str]:

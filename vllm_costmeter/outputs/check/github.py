@@ -1,4 +1,4 @@
-"""Fit checks as workflow commands of GitHub Actions: annotations beside the lines that cause them.
+"""Fit checks as workflow commands of GitHub Actions: annotations at the lines that cause them.
 
 Syntax and escapes: https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions (2026-11-22).
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.fit.result import Fit, MemoryUse, Suggestion
 from vllm_costmeter.core.gpu.group import GpuGroup
 
@@ -36,6 +37,7 @@ def to_json(fit: Fit) -> dict[str, Any]:
         found["kv_cache"] = {
             "bytes_per_token": fit.kv_cache.bytes_per_token,
             "tokens": fit.kv_cache.tokens,
+            "tokens_range": list(fit.kv_cache.tokens_range),
             "max_concurrency": round(fit.kv_cache.max_concurrency, 4),
         }
     if fit.max_model_len_that_fits is not None:
@@ -48,7 +50,7 @@ def to_json(fit: Fit) -> dict[str, Any]:
 
 
 def _gpu(gpu: GpuGroup) -> dict[str, Any]:
-    """The card; free memory and who holds the rest where somebody measured them."""
+    """The GPU; its free memory and the processes that hold the rest, where measured."""
     found: dict[str, Any] = {
         "name": gpu.name,
         "count": gpu.count,
@@ -70,10 +72,13 @@ def engine_json(fit: Fit) -> dict[str, Any]:
             for field in dataclasses.fields(engine_args)
             if field.name != "layout"
         },
+        "vllm_version": engine.release.text,
+        "vllm_version_is_assumed": engine.release.is_assumed,
+        "rules_version": engine_rules(engine.release).version,
         **{
             field.name: getattr(engine, field.name)
             for field in dataclasses.fields(engine)
-            if field.name != "layout"
+            if field.name not in ("layout", "release")
         },
         **{
             field.name: getattr(engine_args.layout, field.name)

@@ -13,11 +13,20 @@ from vllm_costmeter.outputs.text.table_layout import terminal_table
 
 SEVERAL_SCHEMA = "costmeter.checks/1"
 
-_TITLES = ("checked", "verdict", "GPUs", "weights GiB", "KV needed GiB", "KV left GiB", "longest", "then")
+_TITLES = (
+    "checked",
+    "verdict",
+    "GPUs",
+    "weights GiB",
+    "KV needed GiB",
+    "KV available GiB",
+    "longest context",
+    "suggested change",
+)
 
 
 def table(answers: Sequence[CheckAnswer]) -> str:
-    """One row per answer; a part that is not known is empty."""
+    """One row per answer; an unknown part is empty."""
     return terminal_table(_TITLES, [_row(answer) for answer in answers])
 
 
@@ -35,7 +44,7 @@ def _row(answer: CheckAnswer) -> tuple[str, ...]:
         _gib(use.weights_bytes if use is not None else fit.known_weights_bytes),
         _gib(use.kv_cache_needed_bytes if use is not None else None),
         _gib(max(use.kv_cache_available_bytes, 0) if use is not None else None),
-        "" if fit.max_model_len_that_fits is None else str(fit.max_model_len_that_fits),
+        "" if fit.max_model_len_that_fits is None else f"{fit.max_model_len_that_fits:,}",
         change or ("" if fit.verdict == "fits" else fit.message),
     )
 
@@ -45,13 +54,13 @@ def _gib(bytes_: int | None) -> str:
 
 
 def answer_json(answer: CheckAnswer) -> dict[str, Any]:
-    """One answer under schema costmeter.check/1, with the server's name and place where it is of a file."""
+    """One answer under schema costmeter.check/1, with the server's name and place where it comes from a file."""
     if answer.fit is not None:
         found = to_json(answer.fit)
     else:
         found = {
             "schema": SCHEMA,
-            "verdict": "unknown",
+            "verdict": answer.verdict,
             "reason": "bad_input" if answer.is_bad_input else "not_understood",
             "message": answer.message,
             "model": {"id": answer.title},
@@ -64,7 +73,7 @@ def answer_json(answer: CheckAnswer) -> dict[str, Any]:
     return found
 
 
-def json_text(answers: Sequence[CheckAnswer]) -> str:
-    """One answer as itself, several as a list under schema costmeter.checks/1."""
+def json_text(answers: Sequence[CheckAnswer], *, is_list: bool) -> str:
+    """The one answer of one model as itself; `is_list`: any number of them under schema costmeter.checks/1."""
     found = [answer_json(answer) for answer in answers]
-    return json.dumps(found[0] if len(found) == 1 else {"schema": SEVERAL_SCHEMA, "checks": found}, indent=2)
+    return json.dumps({"schema": SEVERAL_SCHEMA, "checks": found} if is_list else found[0], indent=2)

@@ -1,4 +1,4 @@
-"""One fit check for people: a picture of the card, the verdict in one line, what to change."""
+"""One fit check for people: a picture of the GPU, the verdict in one line, what to change."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from vllm_costmeter.core.fit.result import Fit, MemoryUse, Suggestion, Verdict
 from vllm_costmeter.core.memory.byte_range import GIB
 
 WIDEST, NARROWEST = 78, 40
+WHAT_TO_CHANGE = "what to change (up to: the longest context guaranteed to fit):"
 UNLIMITED = 1000
-"""Columns of what is no terminal: text is set to 78, and no row is broken."""
+"""Columns where the output is not a terminal: text is set to 78, and no row is broken."""
+
+_LABEL = len("spare KV cache")
 
 COLOURS: Mapping[Verdict, str] = {"fits": "32", "tight": "33", "refused": "31", "unknown": "35"}
 
@@ -37,7 +40,7 @@ def write(fit: Fit, out: TextIO, environ: Mapping[str, str] = os.environ, width:
 
 
 def columns_of(out: TextIO) -> int:
-    """Width of the terminal; UNLIMITED where `out` is none."""
+    """Width of the terminal; UNLIMITED where `out` is not one."""
     return shutil.get_terminal_size().columns if out.isatty() else UNLIMITED
 
 
@@ -54,7 +57,8 @@ def render(fit: Fit, *, width: int = UNLIMITED, coloured: bool = False, plain: b
     elif fit.known_weights_bytes is not None and fit.known_budget_bytes is not None:
         lines += [
             "",
-            f"  {'weights':<12}{_gib(fit.known_weights_bytes):>14}   of {_gib(fit.known_budget_bytes)} budget",
+            f"  {'weights':<{_LABEL}}{_gib(fit.known_weights_bytes):>14}",
+            f"  {'budget':<{_LABEL}}{_gib(fit.known_budget_bytes):>14}",
         ]
     verdict = f"{fit.verdict}: {fit.message}" if fit.verdict != "fits" else fit.message
     lines += ["", *(_painted(line, fit.verdict, coloured) for line in _wrapped(verdict, width))]
@@ -65,7 +69,7 @@ def render(fit: Fit, *, width: int = UNLIMITED, coloured: bool = False, plain: b
 
 
 def refusal_lines(fit: Fit) -> list[str]:
-    """Plain lines for a server's log: what was needed, what there is, and what to change; one line when it fits."""
+    """Plain lines for a server's log: what is needed, what is available, what to change; one line when it fits."""
     lines = [f"{fit.verdict}: {fit.message}" if fit.verdict != "fits" else fit.message]
     use = fit.per_gpu
     if fit.verdict in ("refused", "tight") and use is not None:
@@ -73,7 +77,7 @@ def refusal_lines(fit: Fit) -> list[str]:
             f"per GPU: budget {_gib(use.budget_bytes)} = weights {_gib(use.weights_bytes)} + activations "
             f"{_gib(use.activations_bytes)} + CUDA graphs {_gib(use.cuda_graphs_bytes)} + non-torch "
             f"{_gib(use.non_torch_bytes)} + KV cache {_gib(use.kv_cache_available_bytes)}; "
-            f"one sequence of {fit.engine.max_model_len} tokens needs {_gib(use.kv_cache_needed_bytes)}"
+            f"{fit.engine.max_model_len:,} tokens of context need {_gib(use.kv_cache_needed_bytes)}"
         )
     for suggestion in fit.suggestions:
         lines.append(f"try {suggestion.arguments}  {_consequence(suggestion)}")
@@ -85,12 +89,12 @@ def _title(fit: Fit) -> str:
     length = f", --max-model-len {fit.engine.max_model_len}" if fit.engine.max_model_len else ""
     return (
         f"{fit.model.id} on {count}{fit.gpu.name} ({_gib(fit.gpu.memory_bytes)}), "
-        f"vLLM {fit.engine.vllm_version}{length}"
+        f"vLLM {fit.engine.release}{length}"
     )
 
 
 def _picture(use: MemoryUse, total_bytes: int, width: int, plain: bool) -> list[str]:
-    """One bar for one card; what does not fit on the card runs over its end."""
+    """One bar for one GPU; what does not fit runs over its end."""
     cells = width - 2
     scale = max(total_bytes, sum(getattr(use, field) for _, field, _, _ in PARTS))
     drawn = ""
@@ -104,19 +108,30 @@ def _picture(use: MemoryUse, total_bytes: int, width: int, plain: bool) -> list[
 
 
 def _table(fit: Fit, use: MemoryUse, width: int, plain: bool) -> list[str]:
-    free = use.kv_cache_available_bytes - use.kv_cache_needed_bytes
+    spare = use.kv_cache_available_bytes - use.kv_cache_needed_bytes
     rows = [(letter if plain else block, name, getattr(use, field)) for name, field, block, letter in PARTS]
-    rows.append(("." if plain else "·", "free", max(free, 0)))
-    lines = [[f"  {mark} {name:<12}{_gib(amount):>14}"] for mark, name, amount in rows]
-    lines[-2].append(f"of {_gib(max(use.kv_cache_available_bytes, 0))} left for it")
+    rows.append(("." if plain else "·", "spare KV cache", max(spare, 0)))
+    lines = [[f"  {mark} {name:<{_LABEL}}{_gib(amount):>14}"] for mark, name, amount in rows]
+    lines[-2].append(f"{_available(fit, use)} available")
     share = f"{fit.engine.gpu_memory_utilization:g} of {_gib(fit.gpu.memory_bytes)}"
     if fit.engine_args.kv_cache_memory_bytes is not None:
-        share = "as --kv-cache-memory-bytes has it"
-    lines.append([f"    {'budget':<12}{_gib(use.budget_bytes):>14}", share])
+        share = "the parts above, with --kv-cache-memory-bytes"
+    lines.append([f"    {'budget':<{_LABEL}}{_gib(use.budget_bytes):>14}", share])
     if fit.kv_cache is not None and fit.kv_cache.tokens:
-        sequences = f"{fit.kv_cache.max_concurrency:.2f} sequences of {fit.engine.max_model_len} tokens"
-        lines.append([f"    {'KV cache':<12}{fit.kv_cache.tokens:>10,} tok", sequences])
+        low, high = fit.kv_cache.tokens_range
+        lines.append([f"    {'KV cache':<{_LABEL}}{fit.kv_cache.tokens:>10,} tok"])
+        if low != high:
+            lines[-1].append(f"{low:,} to {high:,}")
+        concurrency = f"    {'concurrency':<{_LABEL}}{fit.kv_cache.max_concurrency:>10.2f}    "
+        lines.append([concurrency, f"requests of {fit.engine.max_model_len:,} tokens at once"])
     return _beside(lines, width)
+
+
+def _available(fit: Fit, use: MemoryUse) -> str:
+    """The usual amount, and the ends of its range where they differ."""
+    usual = _gib(max(use.kv_cache_available_bytes, 0))
+    low, high = (max(end, 0) / GIB for end in fit.kv_cache_available_range_bytes or (0, 0))
+    return usual if low == high else f"{usual} ({low:.2f} to {high:.2f})"
 
 
 def _beside(rows: list[list[str]], width: int, gap: str = "   ") -> list[str]:
@@ -132,12 +147,13 @@ def _suggestions(fit: Fit, width: int) -> list[str]:
         return []
     longest = max(len(suggestion.arguments) for suggestion in fit.suggestions)
     rows = [[f"  {each.arguments:<{longest}}", _consequence(each)] for each in fit.suggestions]
-    return ["", "what to change:", *(line.rstrip() for line in _beside(rows, width, gap="  "))]
+    heading = _wrapped(WHAT_TO_CHANGE, max(NARROWEST, min(width, WIDEST)))
+    return ["", *heading, *(line.rstrip() for line in _beside(rows, width, gap="  "))]
 
 
 def _consequence(suggestion: Suggestion) -> str:
-    price = f", {suggestion.usd_per_hour:.2f} $/h" if suggestion.usd_per_hour is not None else ""
-    return f"(up to {suggestion.max_model_len_that_fits} tokens{price})"
+    price = f", ${suggestion.usd_per_hour:.2f}/h" if suggestion.usd_per_hour is not None else ""
+    return f"(up to {suggestion.max_model_len_that_fits:,} tokens{price})"
 
 
 def _wrapped(text: str, width: int) -> list[str]:

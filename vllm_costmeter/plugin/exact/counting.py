@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
-from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.args import LAYOUT_FLAGS, EngineArgs
 from vllm_costmeter.core.fit.vllm_counts import CountedWeights, ExactFacts
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
 from vllm_costmeter.core.model.model import Model, Sizes
-from vllm_costmeter.core.release import parse_version
+from vllm_costmeter.core.release import Release, release_of_build
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError, ask_vllm
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest, ModelFacts
 from vllm_costmeter.plugin.exact.model_files import draft_of
@@ -20,42 +20,25 @@ from vllm_costmeter.sources.vllm.installed import installed_vllm_version
 ASSUMED_CAPABILITY = (9, 0)
 """For a card of which only the memory is known: Hopper, the most rented data-centre generation."""
 
-TOLD = (
-    "max_num_seqs",
-    "max_num_batched_tokens",
-    "block_size",
-    "dtype",
-    "quantization",
-    "kv_cache_dtype",
-    "enforce_eager",
-    "enable_prefix_caching",
-    "disable_hybrid_kv_cache_manager",
-    "limit_mm_per_prompt",
-    "language_model_only",
-    "mamba_cache_dtype",
-    "mamba_ssm_cache_dtype",
-    "speculative_config",
-)
-"""Fields of a plan that vLLM is told, beside the layout. The others change neither weights nor KV layout."""
-
 
 def counted_model(
     model: Model,
     config: Mapping[str, Any],
     gpu: GpuGroup,
     engine_args: EngineArgs,
+    release: Release,
     *,
     hf_quant_config: Mapping[str, Any] | None = None,
     ask: Callable[[ExactRequest], ExactAnswer] = ask_vllm,
 ) -> Model:
-    """`model`, understood or not, with weights and KV cache of `engine_args` on `gpu` as the installed vLLM
-    counts them.
+    """`model`, understood or not, with weights and KV cache of `engine_args` on `gpu` as the installed vLLM, which must
+    be of `release`, counts them.
 
     ExactUnavailableError: vLLM cannot be asked, or not for these flags.
     """
-    installed, wanted = installed_vllm_version(), engine_args.vllm_version
-    if wanted is not None and installed is not None and parse_version(wanted) != parse_version(installed):
-        raise ExactUnavailableError(f"vLLM {installed} is installed, not {wanted}")
+    installed = installed_vllm_version()
+    if installed is not None and release_of_build(installed).number != release.number:
+        raise ExactUnavailableError(f"vLLM {installed} is installed, not {release}")
     request = request_for(config, gpu, engine_args, hf_quant_config)
     draft = draft_of(engine_args)
     if draft is not None:
@@ -82,15 +65,15 @@ def request_for(
     hf_quant_config: Mapping[str, Any] | None = None,
 ) -> ExactRequest:
     """The deployment in vLLM's own words: only flags that differ from their default."""
-    usual, alone = EngineArgs(), ParallelConfig()
+    usual = EngineArgs()
     told = {
-        name: getattr(engine_args, name)
-        for name in TOLD
-        if getattr(engine_args, name) != getattr(usual, name)
+        name: value
+        for name, value in engine_args.affecting("weights", "kv_layout", "kv_blocks", "batch").items()
+        if value != getattr(usual, name)
     }
-    for field in fields(ParallelConfig):
-        if getattr(engine_args.layout, field.name) != getattr(alone, field.name):
-            told[field.name] = getattr(engine_args.layout, field.name)
+    for flag in LAYOUT_FLAGS:
+        if (size := getattr(engine_args.layout, flag.field)) != flag.default:
+            told[flag.field] = size
     return ExactRequest(
         config=config,
         gpu_name=gpu.name,

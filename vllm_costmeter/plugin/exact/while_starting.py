@@ -9,6 +9,7 @@ from typing import Any
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.release import Release
 from vllm_costmeter.plugin.exact.ask import TIME_LIMIT_SECONDS, ExactUnavailableError, ask_vllm
 from vllm_costmeter.plugin.exact.counting import counted_model
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest
@@ -29,6 +30,7 @@ def counted_while_starting(
     model: Model,
     gpu: GpuGroup,
     engine_args: EngineArgs,
+    release: Release,
     *,
     ask: Callable[[ExactRequest], ExactAnswer] = ask_vllm,
 ) -> Model:
@@ -41,7 +43,7 @@ def counted_while_starting(
         TIME_LIMIT_SECONDS,
     )
     values, beside = _files(config)
-    return counted_model(model, values, gpu, engine_args, hf_quant_config=beside, ask=ask)
+    return counted_model(model, values, gpu, engine_args, release, hf_quant_config=beside, ask=ask)
 
 
 def _files(config: Any) -> tuple[Mapping[str, Any], Mapping[str, Any] | None]:

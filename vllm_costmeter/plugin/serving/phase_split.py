@@ -13,6 +13,7 @@ from vllm_costmeter.core.meter.split.model_work import model_work
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.mfu_work import published_work
 from vllm_costmeter.sources.vllm.config import ServerShape, is_on_cpu, plan_of_running
+from vllm_costmeter.sources.vllm.installed import running_release
 
 log = logging.getLogger("vllm.costmeter")
 
@@ -28,7 +29,9 @@ def phase_split(vllm_config: Any, shape: ServerShape, card: GpuSpec | None) -> P
 
         engine_args: EngineArgs = plan_of_running(vllm_config)
         published = published_work(vllm_config, shape.api_process_count)
-        return PhaseSplit(model_work(model_being_served(vllm_config), engine_args), rates, published)
+        return PhaseSplit(
+            model_work(model_being_served(vllm_config), engine_args, running_release()), rates, published
+        )
     except (NotUnderstoodError, BadInputError) as why:
         log.warning("costmeter: prefill and decode have no separate prices: %s", why)
         return None

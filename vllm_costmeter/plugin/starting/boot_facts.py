@@ -85,6 +85,7 @@ def learn(
         result.model,
         result.gpu,
         result.engine_args,
+        result.engine.release,
         pool_bytes=actual["kv_cache"],
         on=today,
         kv_cache_tokens=kv_cache_tokens,

@@ -10,23 +10,21 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.assembly import Check, assembled
+from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.fit.fit import Fit, fit
-from vllm_costmeter.core.fit.suggest import with_suggestions
+from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
-from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.settings.table import Settings
 from vllm_costmeter.outputs.check.text import refusal_lines
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError
 from vllm_costmeter.plugin.exact.while_starting import counted_while_starting, unknown_being_served
 from vllm_costmeter.plugin.faults import FAULTS
-from vllm_costmeter.plugin.serving.served_model import model_being_served
+from vllm_costmeter.plugin.serving.served_model import draft_being_served, model_being_served
 from vllm_costmeter.plugin.starting import boot_facts
 from vllm_costmeter.plugin.starting.server_settings import chosen_settings
 from vllm_costmeter.sources.catalogue.api_prices import chosen_api_price
 from vllm_costmeter.sources.catalogue.load import parse_gpu
-from vllm_costmeter.sources.files.calibration import recall
 from vllm_costmeter.sources.gpu.local import NoLocalGpuError, local_gpus
 from vllm_costmeter.sources.vllm.config import (
     device_ids_of_engine_args,
@@ -36,6 +34,7 @@ from vllm_costmeter.sources.vllm.config import (
     spans_machines,
     with_resolved_defaults,
 )
+from vllm_costmeter.sources.vllm.installed import running_release
 
 log = logging.getLogger("vllm.costmeter")
 
@@ -95,35 +94,43 @@ class Preflight:
                 why.reason,
             )
             return None
-        boots, fault = recall(gpu.name, on_cpu=is_on_cpu(config))
-        if fault is not None:
-            log.warning("costmeter: %s", fault)
-        gpu = dataclasses.replace(gpu, boots=boots)
         engine_args = with_resolved_defaults(self._plan, config) if gpu.source == "nvml" else self._plan
         try:
             model = model_being_served(config)
         except NotUnderstoodError as why:
             model = unknown_being_served(config, str(why))
-        result = fit(model, gpu, engine_args)
+        release = running_release()
+        check = assembled(
+            model,
+            gpu,
+            engine_args,
+            release=release,
+            calibration="cpu" if is_on_cpu(config) else "gpu",
+            open_draft=draft_being_served,
+        )
+        result = check.fit()
         if result.verdict == "unknown":
             try:
-                model = counted_while_starting(config, model, gpu, engine_args)
+                counted = counted_while_starting(config, check.model, gpu, engine_args, release)
             except ExactUnavailableError as why:
                 log.warning(
-                    "costmeter: the fit check is skipped: %s (and vLLM was asked: %s)", result.message, why
+                    "costmeter: the fit check is skipped: %s (and vLLM's own count failed: %s)",
+                    result.message,
+                    why,
                 )
                 return None
-            result = fit(model, gpu, engine_args)
-        return _with_suggestions(result, model, gpu, engine_args) if result.is_refused else result
+            check = dataclasses.replace(check, model=counted)
+            result = check.fit()
+        return _with_suggestions(check, result)
 
 
-def _with_suggestions(result: Fit, model: Model, gpu: GpuGroup, engine_args: EngineArgs) -> Fit:
-    """The refusal stands whether or not what would fit can be found."""
+def _with_suggestions(check: Check, result: Fit) -> Fit:
+    """The answer stands whether or not what would fit can be found."""
     try:
-        return with_suggestions(result, model, gpu, engine_args)
+        return check.suggested(result)
     except Exception:
         FAULTS.add("start")
-        log.exception("costmeter: nothing is suggested instead")
+        log.exception("costmeter: the search for changes that fit failed")
         return result
 
 
@@ -132,7 +139,7 @@ def _lines(result: Fit) -> list[str]:
         return refusal_lines(result)
     except Exception:
         FAULTS.add("start")
-        log.exception("costmeter: the numbers of the fit check are not shown")
+        log.exception("costmeter: the numbers of the fit check cannot be shown")
         return [f"{result.verdict}: {result.message}"]
 
 
@@ -151,8 +158,8 @@ def serving_gpu(
     without either."""
     world_size = layout.world_size
     if settings.gpu is not None:
-        card, count = parse_gpu(settings.gpu)
-        return card.as_gpu(max(count, world_size) if count == 1 else count)
+        spec, count = parse_gpu(settings.gpu)
+        return spec.as_gpu(max(count, world_size) if count == 1 else count)
     gpu = local_gpus(world_size, device_ids=device_ids)[0]
     return dataclasses.replace(gpu, count=max(gpu.count, world_size)) if spans_machines else gpu
 

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -17,6 +17,7 @@ from vllm_costmeter.core.pricing.money import exact
 from vllm_costmeter.core.pricing.quote import RentalQuote
 from vllm_costmeter.sources.catalogue.load import Catalogue
 from vllm_costmeter.sources.catalogue.rows import LARGEST_USD_PER_GPU_HOUR
+from vllm_costmeter.sources.manifests.cards import gpu_of_instance
 
 FEEDS = ("skypilot", "gpuhunt", "litellm")
 
@@ -27,7 +28,7 @@ class Rented:
 
     rows: list[RentalQuote] = field(default_factory=list)
     unknown_cards: set[str] = field(default_factory=set)
-    """Names that the catalogue does not have: their rows are left out."""
+    """Names that the catalogue does not have, or that may mean several GPUs: their rows are left out."""
 
 
 def skypilot(text: str, place: str, provider: str | None, as_of: str, catalogue: Catalogue) -> Rented:
@@ -44,9 +45,9 @@ def skypilot(text: str, place: str, provider: str | None, as_of: str, catalogue:
             usd = _price(row.get(column))
             if usd is not None:
                 source = f"skypilot-catalog {named}, {row.get('InstanceType') or 'instance'}, {row.get('Region') or ''}"
-                names = (row["AcceleratorName"],)
+                names, instance = (row["AcceleratorName"],), row.get("InstanceType") or ""
                 quote = RentalQuote("", named, term, float(usd / count), as_of, source, count, from_user=True)
-                _add(found, catalogue, names, quote)
+                _add(found, catalogue, names, instance, quote)
     return _cheapest(found)
 
 
@@ -64,7 +65,7 @@ def gpuhunt(text: str, place: str, provider: str | None, as_of: str, catalogue: 
         who = row.get("provider") or named
         source = f"gpuhunt {who}, {row.get('instance_name') or 'offer'}, {row.get('location') or ''}"
         quote = RentalQuote("", who, term, float(usd / count), as_of, source, count, from_user=True)
-        _add(found, catalogue, names, quote)
+        _add(found, catalogue, names, row.get("instance_name") or "", quote)
     return _cheapest(found)
 
 
@@ -113,23 +114,26 @@ def _api_row(key: str, entry: Mapping[str, Any], as_of: str) -> ApiPriceRow | No
     )
 
 
-def _add(found: Rented, catalogue: Catalogue, names: tuple[str, ...], quote: RentalQuote) -> None:
-    """`quote` under the catalogue's name of the card that one of `names` spells, the best spelling first."""
-    card = next((card for card in map(_finder(catalogue), names) if card is not None), None)
-    if card is None:
+def _add(
+    found: Rented, catalogue: Catalogue, names: tuple[str, ...], instance: str, quote: RentalQuote
+) -> None:
+    """`quote` under the catalogue's name of the GPU that one of `names` spells, the best spelling first."""
+    gpu = next((gpu for name in names if (gpu := _named(catalogue, name, instance)) is not None), None)
+    if gpu is None:
         found.unknown_cards.add(names[-1])
     elif quote.usd_per_gpu_hour <= LARGEST_USD_PER_GPU_HOUR:
-        found.rows.append(replace(quote, gpu=card, source=quote.source.rstrip(", ")))
+        found.rows.append(replace(quote, gpu=gpu, source=quote.source.rstrip(", ")))
 
 
-def _finder(catalogue: Catalogue) -> Callable[[str], str | None]:
-    def find(name: str) -> str | None:
-        try:
-            return catalogue.find(name).name
-        except BadInputError:
-            return None
-
-    return find
+def _named(catalogue: Catalogue, name: str, instance: str) -> str | None:
+    """The GPU that a feed calls `name`. Feeds call every A100 of 80 GB alike: then the instance's own name decides, as
+    in RunPod's "NVIDIA A100 80GB PCIe", Lambda's "gpu_1x_h100_pcie" and Azure's "Standard_NC24ads_A100_v4"."""
+    found = {gpu.name for gpu in catalogue.matching(name)}
+    if len(found) > 1:
+        known = gpu_of_instance(instance)
+        spelt = catalogue.matching(re.sub(r"^gpu_\d+x_", "", instance)) if known is None else (known,)
+        found &= {gpu.name for gpu in spelt}
+    return found.pop() if len(found) == 1 else None
 
 
 def _cheapest(found: Rented) -> Rented:

@@ -11,6 +11,7 @@ from vllm_costmeter.sources.gpu.text import folded_name, without_makers
 _REWRITES = (
     (re.compile(r"\b(rtx|gtx|rx)(?=[a-z0-9])"), r"\1 "),  # RTX4090, RTXA6000, RTXPRO6000
     (re.compile(r"\bpro(?=\d)"), "pro "),
+    (re.compile(r"\bpro (?=w\d)"), ""),  # "W7900" says it of a Radeon PRO
     (
         re.compile(
             r"(?<=\d)(ti|super|ada|sxm\d?|pcie|nvl|xtx|xt|gre|laptop|mobile)(?=\b|\d|super|generation)"
@@ -25,7 +26,7 @@ _REWRITES = (
     (re.compile(r"\bmobile\b"), "laptop"),
 )
 _FILLERS = {"gpu", "graphics", "generation", "edition", "card", "series", "oam", "blackwell", "r", "tm"}
-_FILLERS |= {"hbm2", "hbm2e", "hbm3", "hbm3e"}
+_MEMORY_TYPES = {"hbm2", "hbm2e", "hbm3", "hbm3e"}
 
 
 def name_words(name: str) -> frozenset[str]:
@@ -34,6 +35,11 @@ def name_words(name: str) -> frozenset[str]:
     "RTX4070TiSUPER", "NVIDIA GeForce RTX 4070 Ti SUPER" and "4070 super ti" have the same words. A maker's or series'
     name, "Generation" and "HBM3" say nothing; SXM2 to SXM6 are one word, Mobile is Laptop.
     """
+    return _words_with_memory_type(name) - _MEMORY_TYPES
+
+
+def _words_with_memory_type(name: str) -> frozenset[str]:
+    """The same with "HBM3", by which alone the driver's "H100 80GB HBM3" (SXM) differs from any H100 of 80 GB."""
     text = re.sub(r"[^a-z0-9+]+", " ", name.casefold())
     text = without_makers(re.sub(r"\b(nvidia|geforce|tesla|quadro)(?=[a-z]*\d)", r"\1 ", text))  # TeslaT4
     for pattern, replacement in _REWRITES:
@@ -44,13 +50,15 @@ def name_words(name: str) -> frozenset[str]:
 def spellings(row: Mapping[str, Any]) -> list[str]:
     """Each as its sorted words: of the catalogue's name first, then of all others.
 
-    People add the memory to any name and leave it out of the catalogue's: "RTX 4060 Ti" may be either of two.
+    People add the memory to any name and leave it out of the catalogue's: "RTX 4060 Ti" may be either of two. A
+    driver's name keeps the type of its memory.
     """
     nominal = row.get("nominal_gb")
     value = nominal.get("value") if isinstance(nominal, Mapping) else nominal
     memory = frozenset({f"{value:g}gb"}) if isinstance(value, (int, float)) else frozenset()
     name = name_words(row["name"])
-    others = [name_words(text) for text in (*row.get("driver_names", ()), *row.get("aliases", ()))]
+    others = [_words_with_memory_type(text) for text in row.get("driver_names", ())]
+    others += [name_words(text) for text in row.get("aliases", ())]
     found = (name, name | memory, name - memory, *others, *(words | memory for words in others))
     return list(dict.fromkeys(" ".join(sorted(words)) for words in found if words))
 
@@ -76,12 +84,15 @@ class GpuNames:
     def matching(self, text: str) -> list[str]:
         """The one GPU that `text` names, or all that it may mean, or none.
 
-        A catalogue name goes before other spellings. What is not a whole spelling of any GPU may mean every GPU with
-        all its words, if there are several; a single one is not guessed.
+        One rule for all names: what the catalogue or a driver calls one GPU means that GPU ("RTX 4090", "NVIDIA H200");
+        what is only part of several GPUs' names means each of them ("A100", "H100", "RTX 4060 Ti"). What is part of a
+        single one's is not guessed.
         """
         if folded_name(text) in self._keys:
             return [folded_name(text)]
-        words = name_words(text)
+        words = _words_with_memory_type(text)
+        if not self._is_spelt(words):
+            words = words - _MEMORY_TYPES
         spelt = " ".join(sorted(words))
         found = set(self._names.get(spelt) or self._spelt.get(spelt) or ())
         if len(found) != 1 and words:
@@ -90,3 +101,6 @@ class GpuNames:
             }
             found = found if len(found) > 1 else set()
         return [key for key in self._keys if key in found]
+
+    def _is_spelt(self, words: frozenset[str]) -> bool:
+        return " ".join(sorted(words)) in self._spelt

@@ -21,14 +21,14 @@ def chosen_gpu(
     is_spread: bool = False,
     device_ids: Sequence[int | str] | None = None,
 ) -> GpuGroup:
-    """`name` may carry a count ("H100 SXM:8"); without one there are as many cards as the layout needs.
+    """`name` may carry a count ("H100 SXM:8"); without one there are as many GPUs as the layout needs.
 
-    `memory_gib` alone describes an unnamed card, with a name it replaces the catalogue's memory. `is_spread`: other
-    machines have more of them. `device_ids`: as `--device-ids` names GPUs of this one. BadInputError for an
-    unknown name, a count below what the layout needs, and where neither is given and no GPU is found here.
+    `memory_gib` alone describes an unnamed GPU; with a name it replaces the catalogue's memory. `is_spread`: other
+    machines have more of them. `device_ids`: GPUs of this machine, as `--device-ids` names them. BadInputError for an
+    unknown or ambiguous name, a count below what the layout needs, and where neither is given and no GPU is found here.
     """
     if name is not None and not isinstance(name, str):
-        raise BadInputError(f"the GPU must be named by text such as 'H100 SXM:8', got {name!r:.80}")
+        raise BadInputError(f"the GPU must be a name such as 'H100 SXM:8', got {name!r:.80}")
     if memory_gib is not None and not _is_memory(memory_gib):
         raise BadInputError(
             f"a GPU's memory must be {SMALLEST_GIB} to {LARGEST_GIB} GiB, got {memory_gib!r:.80}"
@@ -39,7 +39,7 @@ def chosen_gpu(
         if needed > gpu.count and not is_spread:
             enough = f"{split_count(name)[0]}:{needed}"
             raise BadInputError(
-                f"{layout.needs()}, {name!r} names {gpu.count}: say {enough!r} or lower the flag"
+                f"{layout.needs()}, but {name!r} names {gpu.count}: use {enough!r} or lower the flag"
             )
         return gpu if needed <= gpu.count else replace(gpu, count=needed)
     if memory_gib is not None:
@@ -51,11 +51,11 @@ def chosen_gpu(
 
 def _named(name: str, memory_gib: float | None, needed: int) -> GpuGroup:
     bare, count = split_count(name)
-    card = find_gpu(bare)
+    spec = find_gpu(bare)
     is_stated = bare.strip() != name.strip()
     if memory_gib is not None:
-        card = replace(card, memory_bytes=round(memory_gib * GIB))
-    gpu = replace(card.as_gpu(count if is_stated else needed), is_count_stated=is_stated)
+        spec = replace(spec, memory_bytes=round(memory_gib * GIB))
+    gpu = replace(spec.as_gpu(count if is_stated else needed), is_count_stated=is_stated)
     return gpu if memory_gib is None else replace(gpu, source="flag", memory_bytes_range=None)
 
 

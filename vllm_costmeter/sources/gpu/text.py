@@ -7,7 +7,7 @@ import re
 from vllm_costmeter.core.errors import BadInputError
 
 LARGEST_COUNT = 4096
-"""More cards than one deployment spans; above it, a count is a typing error."""
+"""More GPUs than one deployment spans; above it, a count is a typing error."""
 
 _MAKERS = re.compile(r"\b(nvidia|geforce|tesla|amd|instinct|radeon|intel)\b")
 _COUNT_FIRST = re.compile(r"\s*(\d+)\s*[x×*]\s*(\S.*)", re.IGNORECASE)
@@ -20,7 +20,7 @@ def without_makers(name: str) -> str:
 
 
 def folded_name(name: str) -> str:
-    """The name without maker, case, spaces and punctuation: equal for all spellings of one card."""
+    """The name without maker, case, spaces and punctuation: equal for all spellings of one GPU."""
     return re.sub(r"[^a-z0-9]", "", _MAKERS.sub("", name.casefold().replace("-", " ").replace("_", " ")))
 
 
@@ -38,9 +38,9 @@ def split_count(text: str) -> tuple[str, int]:
             counts.append(count)
     name = name.strip()
     if not name:
-        raise BadInputError(f"no GPU is named in {text!r}: give one like 'RTX 4090' or 'H100 SXM:8'")
+        raise BadInputError(f"{text!r} names no GPU: give a name like 'RTX 4090' or 'H100 SXM:8'")
     if len(counts) > 1:
-        raise BadInputError(f"{text!r} gives more than one count: write 'H100 SXM:8' or '8x H100 SXM'")
+        raise BadInputError(f"{text!r} has two counts: write 'H100 SXM:8' or '8x H100 SXM'")
     if not counts:
         return name, 1
     if not (counts[0].isascii() and counts[0].isdecimal()) or len(counts[0]) > 9:

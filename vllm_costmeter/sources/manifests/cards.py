@@ -1,4 +1,4 @@
-"""The card that a node label or an instance type stands for, under its catalogue name."""
+"""The GPU that a node label or an instance type stands for, under its catalogue name."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ CARD_LABELS = (
 INSTANCE_LABELS = ("node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type")
 
 _LABEL_VALUES: Mapping[str, str] = {
-    # values of cloud.google.com/gke-accelerator that spell a card as no driver does
+    # values of cloud.google.com/gke-accelerator that spell a GPU as no driver does, or name several
     "nvidia-tesla-a100": "A100 40GB SXM",
+    "nvidia-a100-80gb": "A100 80GB SXM",
     "nvidia-h100-80gb": "H100 SXM",
     "nvidia-h100-mega-80gb": "H100 SXM",
     "nvidia-h200-141gb": "H200 SXM",
@@ -32,7 +33,7 @@ _LABEL_VALUES: Mapping[str, str] = {
     "nvidia-tesla-t4": "T4",
     "nvidia-tesla-p100": "P100 16GB PCIe",
     "nvidia-rtx-pro-6000": "RTX PRO 6000",
-    # a value of instance-gpu-name that spells a card as no driver does (Karpenter 1.14's list of instance types)
+    # a value of instance-gpu-name that spells a GPU as no driver does (Karpenter 1.14's list of instance types)
     "rtx-pro-server-6000": "RTX PRO 6000",
     # values of gpu.nvidia.com/class
     "a100_nvlink_80gb": "A100 80GB SXM",
@@ -40,6 +41,14 @@ _LABEL_VALUES: Mapping[str, str] = {
     "a100_nvlink": "A100 40GB SXM",
     "h100_nvlink_80gb": "H100 SXM",
 }
+
+_AWS_LABELS = (
+    "karpenter.k8s.aws/instance-gpu-name",
+    "eks.amazonaws.com/instance-gpu-name",
+    "k8s.amazonaws.com/accelerator",
+)
+_AWS_VALUES: Mapping[str, str] = {"h100": "H100 SXM"}
+"""P5 alone has H100s there; "a100" is a P4d of 40 GB or a P4de of 80 (Karpenter 1.14's list of instance types)."""
 
 _INSTANCES: tuple[tuple[str, str], ...] = (
     # instance types of AWS, Google Cloud, Azure and Oracle with whole GPUs (2026), most specific first; any other,
@@ -94,9 +103,9 @@ _INSTANCES: tuple[tuple[str, str], ...] = (
 
 
 def cards_of(labels: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], str | None]:
-    """Catalogue names of the cards that labels allow, the smallest memory first, and why none could be told.
+    """Catalogue names of the GPUs that labels allow, the smallest memory first, and why none could be told.
 
-    A label that says nothing of a card is passed over; one that names a card we do not know is the fault.
+    A label that says nothing of a GPU is passed over; one that names a GPU we do not know, or several, is the fault.
     """
     found: dict[str, GpuSpec] = {}
     fault = None
@@ -112,15 +121,22 @@ def cards_of(labels: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], str | 
     return tuple(card.name for card in ordered), None if ordered else fault
 
 
+def gpu_of_instance(instance_type: str) -> GpuSpec | None:
+    """The GPU of a cloud's instance type; None for one that has none or part of one, and for other clouds."""
+    folded = instance_type.strip().casefold()
+    return next((find_gpu(name) for pattern, name in _INSTANCES if re.fullmatch(pattern, folded)), None)
+
+
 def _card(key: str, value: str) -> GpuSpec | None:
     folded = value.strip().casefold()
     if key in INSTANCE_LABELS:
-        return next((find_gpu(name) for pattern, name in _INSTANCES if re.fullmatch(pattern, folded)), None)
+        return gpu_of_instance(value)
     if key not in CARD_LABELS or folded in ("nvidia", "amd", "gpu"):
         return None
     if "-mig-" in folded:
-        raise BadInputError(f"{value} is a slice of a card: say its memory with --gpu-memory-gib")
-    if folded in _LABEL_VALUES:
-        return find_gpu(_LABEL_VALUES[folded])
+        raise BadInputError(f"{value} is a slice of a GPU: give its memory with --gpu-memory-gib")
+    name = _LABEL_VALUES.get(folded) or (_AWS_VALUES.get(folded) if key in _AWS_LABELS else None)
+    if name is not None:
+        return find_gpu(name)
     product = re.sub(r"-shared$", "", value.strip(), flags=re.IGNORECASE)
     return find_gpu(product)

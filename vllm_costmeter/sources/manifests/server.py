@@ -17,8 +17,8 @@ _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*?\}\}|<
 _SHELLS = ("sh", "bash", "dash", "ash", "zsh")
 _READ_FLAGS = frozenset(
     ["--model", "--revision", "--config"]
-    + [f"--{flag.name}" for flag in MEMORY_FLAGS if flag.read is not None]
-    + [flag.short for flag in MEMORY_FLAGS if flag.short and flag.read is not None]
+    + [f"--{flag.name}" for flag in MEMORY_FLAGS if flag.kind != "switch"]
+    + [flag.short for flag in MEMORY_FLAGS if flag.short and flag.kind != "switch"]
 )
 """Flags whose value decides the answer."""
 

@@ -68,7 +68,7 @@ def parse_json_object(
     except RecursionError:
         raise BadInputError(f"{name}: nested too deeply to be a model's file") from None
     except ValueError as error:
-        raise BadInputError(f"{name}: is no valid JSON: {str(error)[:120]}") from None
+        raise BadInputError(f"{name}: is not valid JSON: {str(error)[:120]}") from None
     if not isinstance(values, dict):
         raise BadInputError(f"{name}: must hold a JSON object, got a {type(values).__name__}")
     return values

@@ -14,11 +14,20 @@ from vllm_costmeter.sources.models.open import open_model
 _EAGLE = "EagleLlamaForCausalLM"
 
 
-def with_drafter(model: Model, engine_args: EngineArgs, open_: Callable[[str], Model] = open_model) -> Model:
+def open_draft_model(name: str, method: str | None) -> Model:
+    """The draft of a speculative method, opened as a model is. Errors as `open_model`'s."""
+    return _eagle_head(name) if method == "eagle" else open_model(name)
+
+
+def with_drafter(
+    model: Model,
+    engine_args: EngineArgs,
+    open_: Callable[[str, str | None], Model | None] = open_draft_model,
+) -> Model:
     """The model as it is where nothing is loaded, or nothing that is known: `fit` then says so.
 
-    Prediction layers are the model's own; a draft model or an EAGLE head is opened as a model is. Errors as
-    `open_model`'s.
+    Prediction layers are the model's own; a draft model or an EAGLE head is what `open_` gives, None where it cannot be
+    read.
     """
     asked = engine_args.speculative_config
     if asked is None:
@@ -28,7 +37,9 @@ def with_drafter(model: Model, engine_args: EngineArgs, open_: Callable[[str], M
         return model if model.prediction is None else model.drafted_by(model.prediction, asked)
     if not isinstance(name, str) or method not in (None, "draft_model", "eagle", "eagle3"):
         return model
-    draft = _eagle_head(name) if method == "eagle" else open_(name)
+    draft = open_(name, method)
+    if draft is None:
+        return model
     is_head = "Eagle" in draft.architecture
     if draft.not_understood is not None or is_head != (method in ("eagle", "eagle3")):
         return model

@@ -9,8 +9,7 @@ from argparse import ArgumentTypeError
 from typing import Any
 
 from vllm_costmeter.core.engine.config import AUTO_MAX_MODEL_LEN
-
-LARGEST = 1 << 50  # beyond any context, batch or memory; keeps a typed "1T" from becoming a number of pages
+from vllm_costmeter.core.engine.flags import LARGEST
 
 _DECIMAL = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -42,7 +41,9 @@ def length(text: str) -> int:
 def share(text: str) -> float:
     value = _number(text)
     if not 0 < value <= 1:
-        raise ArgumentTypeError(f"must be above 0 and at most 1 (0.9 is 90 % of the GPU), got {text}")
+        raise ArgumentTypeError(
+            f"must be above 0 and at most 1 (0.9 is 90 % of the GPU's memory), got {text}"
+        )
     return value
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.args import FLAGS, LAYOUT_FLAGS, EngineArgs, ParallelConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,34 +92,35 @@ def _kv_capacity(cache: Any, engines: int) -> int | None:
 
 def plan_from_engine_args(args: Any) -> EngineArgs:
     """The flags as the user gave them: call before vLLM fills in its defaults. Flags this vLLM lacks keep ours."""
-    layout = {field.name: _given(args, field) for field in dataclasses.fields(ParallelConfig)}
-    flags = {
-        field.name: _given(args, field) for field in dataclasses.fields(EngineArgs) if field.name != "layout"
+    speculative = _speculative(args)
+    layout = {flag.field: flag.normalised(getattr(args, flag.field, None)) for flag in LAYOUT_FLAGS}
+    flags = {flag.field: flag.normalised(getattr(args, flag.field, None)) for flag in FLAGS}
+    return EngineArgs(layout=ParallelConfig(**layout), **{**flags, "speculative_config": speculative})
+
+
+def _speculative(args: Any) -> dict[str, Any] | None:
+    """`--speculative-config` with --spec-method, --spec-model and --spec-tokens, as vLLM 0.32 merges them.
+
+    A new dictionary: vLLM adds objects to its own when it resolves it (`create_speculative_config`).
+    """
+    found = {
+        name.replace("-", "_"): value
+        for name, value in (getattr(args, "speculative_config", None) or {}).items()
     }
-    for sequence in ("cudagraph_capture_sizes",):
-        if flags[sequence] is not None:
-            flags[sequence] = tuple(flags[sequence])
-    flags["disable_hybrid_kv_cache_manager"] = bool(flags["disable_hybrid_kv_cache_manager"])
-    limits = flags["limit_mm_per_prompt"]
-    flags["limit_mm_per_prompt"] = {key: _limit(value) for key, value in limits.items()} if limits else None
-    return EngineArgs(layout=ParallelConfig(**layout), **flags)
+    for flag, key in (
+        ("spec_method", "method"),
+        ("spec_model", "model"),
+        ("spec_tokens", "num_speculative_tokens"),
+    ):
+        if (value := getattr(args, flag, None)) is not None:
+            found[key] = value
+    return found or None
 
 
 def served_name(args: Any) -> str:
     """The name under which EngineArgs will serve the model: the first of `--served-model-name`, else the model's."""
     names: Any = getattr(args, "served_model_name", None) or getattr(args, "model", "")
     return str(names if isinstance(names, str) else names[0])
-
-
-def _given(args: Any, field: dataclasses.Field[Any]) -> Any:
-    default = field.default if field.default is not dataclasses.MISSING else None
-    value = getattr(args, field.name, default)
-    return default if value is None else value
-
-
-def _limit(value: Any) -> int:
-    """A modality's limit: a number, or (since 0.11) an object with a `count`."""
-    return int(value.get("count", 999)) if isinstance(value, dict) else int(getattr(value, "count", value))
 
 
 def with_resolved_defaults(engine_args: EngineArgs, config: Any) -> EngineArgs:

@@ -1,4 +1,4 @@
-"""Which vLLM is installed beside us, without importing it."""
+"""Which vLLM is installed beside us, or runs in this process, without importing it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 import sys
 from collections.abc import Iterable
 from functools import cache
+
+from vllm_costmeter.core.release import NEWEST, Release, release_of_build
 
 _DISTRIBUTION = re.compile(r"vllm-(\d[^/]*)\.dist-info")
 
@@ -17,6 +19,18 @@ def installed_vllm_version(path: Iterable[str] | None = None) -> str | None:
     Reads folder names: importlib.metadata says the same and takes longer than the whole check.
     """
     return _found(tuple(sys.path if path is None else path))
+
+
+def installed_release() -> Release:
+    """The installed vLLM's release; the newest known, assumed, where none is installed."""
+    text = installed_vllm_version()
+    return NEWEST if text is None else release_of_build(text)
+
+
+def running_release() -> Release:
+    """The release of the vLLM that runs in this process, as it prints it (`vllm.__version__`)."""
+    text = getattr(sys.modules.get("vllm"), "__version__", None) or installed_vllm_version()
+    return release_of_build(text)
 
 
 @cache

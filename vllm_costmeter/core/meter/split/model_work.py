@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.engine.args import EngineArgs
-from vllm_costmeter.core.engine.release_rules import choose_rules
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
 from vllm_costmeter.core.meter.split.roofline import ModelWork
@@ -11,17 +10,20 @@ from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.parts import Experts
 from vllm_costmeter.core.model.weights import Weights
+from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.release import Release
 
 SHORT_TOKENS, LONG_TOKENS = 4_096, 12_288
 """Two lengths many blocks apart for every layer kind: the slope between them is the bytes per token."""
 
 
-def model_work(model: Model, engine_args: EngineArgs) -> ModelWork:
+def model_work(model: Model, engine_args: EngineArgs, release: Release) -> ModelWork:
     """FLOPs and bytes of one engine, all its ranks together. Routed experts are separate, because a step reads only
     those that its tokens select; their bytes are proportional to their parameters.
 
     Raises NotUnderstoodError for a model, or BadInputError for a layout, that the fit check does not support either.
     """
+    model = model.on_card(KernelTarget(None, release))
     layout = engine_args.layout
     weight_bytes = sum(model.weights_bytes(engine_args)) * layout.tensor_parallel_size
     weights = _described(model)
@@ -35,7 +37,7 @@ def model_work(model: Model, engine_args: EngineArgs) -> ModelWork:
     return ModelWork(
         active_parameters=parameters - routed + int(routed * chosen),
         weight_bytes=weight_bytes - expert_bytes,
-        kv_bytes_per_token=_kv_bytes_per_token(model, engine_args),
+        kv_bytes_per_token=_kv_bytes_per_token(model, engine_args, release),
         expert_weight_bytes=expert_bytes,
         experts=sizes.num_experts if routed else 0,
         experts_per_token=sizes.num_experts_per_token if routed else 0,
@@ -52,11 +54,11 @@ def _described(model: Model) -> Weights:
     return weights
 
 
-def _kv_bytes_per_token(model: Model, engine_args: EngineArgs) -> float:
+def _kv_bytes_per_token(model: Model, engine_args: EngineArgs, release: Release) -> float:
     cache = kv_cache(
         model.attention,
         engine_args,
-        kv_rules(choose_rules(engine_args.vllm_version).vllm_version),
+        kv_rules(release),
         max_num_batched_tokens=engine_args.max_num_batched_tokens or SHORT_TOKENS,
     )
     short, long = sum(cache.bytes_needed(SHORT_TOKENS)), sum(cache.bytes_needed(LONG_TOKENS))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from vllm_costmeter.core.quantization.scheme import Quantization
 from vllm_costmeter.core.quantization.schemes.checkpoint_fp8 import ListedFp8
 from vllm_costmeter.core.quantization.schemes.fp4 import HOPPER_MXFP4, Mxfp4, Mxfp4Layout
+from vllm_costmeter.core.release import Release
 
 MARLIN = Mxfp4Layout("Marlin", inner_multiple=128, hidden_multiple=256)
 TENSORRT = Mxfp4Layout("FlashInfer TRT-LLM", inner_multiple=128, hidden_multiple=256)
@@ -20,17 +21,17 @@ _THOR = 11  # Marlin's until 0.31: Triton's kernels were let onto compute capabi
 
 @dataclass(frozen=True, slots=True)
 class KernelTarget:
-    """What the layout depends on."""
+    """What vLLM's layout of weights depends on: the GPU's generation and the release."""
 
     compute_capability: tuple[int, int] | None
-    vllm_version: tuple[int, int]
+    release: Release
 
 
 def mxfp4_layout(card: KernelTarget) -> Mxfp4Layout:
     """The layout on a GPU; Hopper's if its capability is unknown."""
     if card.compute_capability is None:
         return HOPPER_MXFP4
-    major, version = card.compute_capability[0], card.vllm_version
+    major, version = card.compute_capability[0], card.release.minor
     if major == 9 or (major == _THOR and version >= (0, 32)):
         return HOPPER_MXFP4
     if major == 10:

@@ -1,0 +1,70 @@
+"""One table of the flags that change memory, which everything that reads or compares flags goes by."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from example_models import ADA, llama
+
+from vllm_costmeter.core.calibration.apply import flags_of
+from vllm_costmeter.core.engine.args import FLAGS, LAYOUT_FLAGS, EngineArgs, ParallelConfig, engine_args_of
+from vllm_costmeter.core.engine.config import resolve_engine
+from vllm_costmeter.core.engine.flags import EngineFlag
+from vllm_costmeter.core.engine.typed_flags import EngineFlags
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.release import NEWEST
+from vllm_costmeter.sources.serve_args.flags import READERS
+
+OTHER: dict[str, Any] = {
+    "whole": 8,
+    "wholes": (1, 2),
+    "length": 4096,
+    "share": 0.5,
+    "gibibytes": 2.0,
+    "switch": True,
+    "text": "float16",
+    "object": {"method": "ngram", "num_speculative_tokens": 2},
+    "limits": {"image": 1},
+}
+"""A value of each kind that is nobody's default."""
+
+
+def test_every_field_is_a_flag_with_its_kind_and_effects() -> None:
+    """And every flag that can be given has a name for type checkers; a switch alone needs no reader."""
+    named = {each.name for part in (ParallelConfig, EngineArgs) for each in fields(part)} - {"layout"}
+    assert {each.field for each in (*LAYOUT_FLAGS, *FLAGS)} == named == set(EngineFlags.__annotations__)
+    assert all(each.affects and each.help for each in (*LAYOUT_FLAGS, *FLAGS))
+    assert {each.kind for each in FLAGS} <= {*READERS, "switch"}
+
+
+@pytest.mark.parametrize("each", FLAGS, ids=lambda each: each.name)
+def test_two_servers_share_a_record_unless_a_flag_changes_memory_beside_the_cache(each: EngineFlag) -> None:
+    """The length, the budget, and how caches are cut into blocks change nothing that a start measured."""
+    usual = EngineArgs()
+    other = replace(usual, **{each.field: 32 if each.field == "max_lora_rank" else OTHER[each.kind]})
+    recorded = [
+        flags_of(llama(), resolve_engine(llama(), ADA, plan, NEWEST), plan) for plan in (usual, other)
+    ]
+    assert (recorded[0] == recorded[1]) == (each.affects <= {"length", "budget", "kv_blocks"})
+
+
+def test_values_are_held_as_vllm_means_them() -> None:
+    """Its defaults are of other types than its flags: an int for GiB, an object for a limit, an empty one for none."""
+    found = engine_args_of(
+        cpu_offload_gb=0,
+        cudagraph_capture_sizes=[1, 2],
+        limit_mm_per_prompt={"image": {"count": 2, "width": 512}, "video": {}},
+        max_loras=None,  # type: ignore[typeddict-item]
+    )
+    assert isinstance(found.cpu_offload_gb, float)
+    assert (found.cudagraph_capture_sizes, found.max_loras) == ((1, 2), 1)
+    assert found.limit_mm_per_prompt == {"image": 2, "video": 999}
+    assert engine_args_of(limit_mm_per_prompt={}) == EngineArgs()
+
+
+def test_a_misspelt_flag_is_bad_input_with_the_nearest() -> None:
+    """As on the command line."""
+    with pytest.raises(BadInputError, match="max_model_len"):
+        engine_args_of(max_modle_len=8192)  # type: ignore[call-arg]

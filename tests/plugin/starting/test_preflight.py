@@ -1,0 +1,181 @@
+"""The fit check of a starting server gives the answer that `costmeter check` gives of the same command."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from checkpoint_files import TINY_LLAMA
+
+import vllm_costmeter
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.fit.result import Fit
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.plugin.activation import BOOT_FOLDER
+from vllm_costmeter.plugin.starting import boot_facts, preflight
+from vllm_costmeter.sources.catalogue.load import find_gpu
+
+MODELS = Path(__file__).resolve().parents[2] / "data" / "models"
+CONFIGURATIONS = sorted(folder for folder in MODELS.iterdir() if folder.is_dir())
+LLAMA_8B = MODELS / "meta-llama__Llama-3.1-8B-Instruct"
+DEEPSEEK = MODELS / "deepseek-ai__DeepSeek-V3"
+MTP = {"method": "mtp", "num_speculative_tokens": 1}
+H100 = find_gpu("H100 SXM").as_gpu(1)
+DRIVER_H100 = GpuGroup("NVIDIA H100 80GB HBM3", H100.memory_bytes, 1, "nvml", compute_capability=(9, 0))
+
+
+class ResolvedArgs:
+    """EngineArgs of vLLM with its own defaults, of the types they have there (cpu_offload_gb is the int 0)."""
+
+    def __init__(self, model: Path, gpu: str | None, **flags: Any) -> None:
+        named = {} if gpu is None else {"gpu": gpu}
+        self.additional_config = {"costmeter": {"preflight": "warn", **named}}
+        self.model = str(model)
+        self.cpu_offload_gb = 0
+        self.limit_mm_per_prompt: dict[str, Any] = {}
+        self.disable_hybrid_kv_cache_manager = None
+        self.tensor_parallel_size = self.pipeline_parallel_size = self.data_parallel_size = 1
+        vars(self).update(flags)
+
+    def create_engine_config(self) -> Any:
+        """What the check reads of a VllmConfig; vLLM adds objects of its own to --speculative-config meanwhile."""
+        if getattr(self, "speculative_config", None) is not None:
+            self.speculative_config.update(target_model_config=object(), target_parallel_config=object())
+        hf_config = SimpleNamespace(
+            to_dict=lambda: json.loads((Path(self.model) / "config.json").read_text())
+        )
+        return SimpleNamespace(
+            model_config=SimpleNamespace(
+                model=self.model, hf_config_path=None, hf_config=hf_config, quantization=None
+            ),
+            scheduler_config=SimpleNamespace(max_num_seqs=1024, max_num_batched_tokens=8192),
+            parallel_config=SimpleNamespace(
+                data_parallel_size=1, data_parallel_size_local=1, distributed_executor_backend=None
+            ),
+            device_config=SimpleNamespace(device_type="cuda"),
+        )
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Starts a server of a vLLM release as far as the check, and gives what the check said."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv(BOOT_FOLDER, str(tmp_path))
+    monkeypatch.setitem(sys.modules, "vllm", ModuleType("vllm"))
+    monkeypatch.setattr(preflight, "local_gpus", lambda *_, **__: [DRIVER_H100])
+
+    def start(release: str, model: Path, gpu: str | None = "H100 SXM", **flags: Any) -> Fit | None:
+        monkeypatch.setattr(sys.modules["vllm"], "__version__", release, raising=False)
+        for name in (preflight.CHECKED, "_COSTMETER_SETTINGS"):
+            monkeypatch.delenv(name, raising=False)
+        (tmp_path / "checked.pickle").unlink(missing_ok=True)
+        args = ResolvedArgs(model, gpu, **flags)
+        check = preflight.Preflight(args)
+        check.check(args.create_engine_config())
+        return boot_facts.checked()
+
+    return start
+
+
+def as_checked(release: str, model: Path, **flags: Any) -> Fit | None:
+    """What `costmeter check MODEL --gpu "H100 SXM" --vllm-version RELEASE` says; None where it knows no answer."""
+    try:
+        found = vllm_costmeter.check(model, H100, vllm_version=release, **flags)
+    except (BadInputError, NotUnderstoodError):
+        return None
+    return None if found.verdict == "unknown" else found
+
+
+@pytest.mark.parametrize("release", ["0.19.0", "0.25.1"])
+def test_a_server_is_judged_by_the_rules_of_its_own_release(release: str, server: Any) -> None:
+    """Every published configuration gets the tokens and the verdict of its own release, which for many are not the
+    newest's."""
+    off = 0
+    for model in CONFIGURATIONS:
+        expected = as_checked(release, model)
+        if expected is None or expected.kv_cache is None:
+            continue
+        served = server(release, model)
+        assert served is not None
+        assert (served.verdict, served.kv_cache, served.max_model_len_that_fits) == (
+            expected.verdict,
+            expected.kv_cache,
+            expected.max_model_len_that_fits,
+        )
+        newest = as_checked("0.33.0", model)
+        if newest is not None and newest.kv_cache is not None:
+            off += abs(newest.kv_cache.tokens - served.kv_cache.tokens) > 0.02 * served.kv_cache.tokens
+    assert off >= 10
+
+
+@pytest.mark.parametrize("text", ["0.19.0+cpu", "0.22.1rc1.dev281+gad2337814", "0.1.dev1+g9759e3b06", "dev"])
+def test_any_build_starts_and_says_what_it_is(text: str, server: Any) -> None:
+    """A version that no release bears stops no start."""
+    served = server(text, LLAMA_8B)
+    assert served is not None
+    assert (served.engine.release.text, served.verdict) == (text, "fits")
+
+
+def test_what_a_server_recorded_is_found_by_a_check_of_its_release_and_no_other(server: Any) -> None:
+    """The driver's name and the catalogue's are one GPU; vLLM's own defaults and the command's are one deployment."""
+    served = server("0.25.1", LLAMA_8B, None, max_model_len=8192)
+    assert served is not None
+    assert served.per_gpu is not None
+    pool = served.per_gpu.kv_cache_available_bytes - (1 << 29)
+    boot_facts.learn(served, {"kv_cache": pool}, 100_000, "2026-11-28", on_cpu=False)
+    pools = {
+        release: found.per_gpu.kv_cache_available_bytes
+        for release in ("0.25.1", "0.25.1+cu130", "0.25.0", "0.33.0")
+        if (found := as_checked(release, LLAMA_8B, max_model_len=8192)) is not None
+        and found.per_gpu is not None
+    }
+    assert [pools[release] == pool for release in pools] == [True, True, False, False]
+    again = server("0.25.1", LLAMA_8B, None, max_model_len=8192)
+    assert again is not None
+    assert again.provenance["activations"] == "calibration"
+
+
+def test_a_server_with_prediction_layers_answers_what_the_check_answers(server: Any) -> None:
+    """DeepSeek-V3 with MTP, its objects that vLLM adds to the flag left out."""
+    eight = {"tensor_parallel_size": 8, "speculative_config": dict(MTP)}
+    served = server("0.32.0", DEEPSEEK, "H200 SXM:8", **eight)
+    expected = vllm_costmeter.check(
+        DEEPSEEK, "H200 SXM:8", vllm_version="0.32.0", tensor_parallel_size=8, speculative_config=MTP
+    )
+    assert served is not None
+    assert (served.verdict, served.per_gpu, served.kv_cache) == (
+        expected.verdict,
+        expected.per_gpu,
+        expected.kv_cache,
+    )
+    assert served.verdict == "fits"
+    assert served.engine_args.speculative_config == MTP
+
+
+def test_a_draft_model_is_read_where_vllm_has_put_it(tmp_path: Path, server: Any) -> None:
+    """From the folder that the flag names."""
+    draft = tmp_path / "draft"
+    draft.mkdir()
+    (draft / "config.json").write_text(json.dumps({**TINY_LLAMA, "num_hidden_layers": 2}))
+    asked = {"method": "draft_model", "model": str(draft), "num_speculative_tokens": 2}
+    served = server("0.32.0", LLAMA_8B, max_model_len=8192, speculative_config=dict(asked))
+    expected = as_checked("0.32.0", LLAMA_8B, max_model_len=8192, speculative_config=asked)
+    assert expected is not None
+    assert served is not None
+    assert served.per_gpu == expected.per_gpu
+
+
+def test_a_refused_start_names_gpus_on_which_it_fits(server: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """As the command does: the cheapest of the catalogue, with its price."""
+    with caplog.at_level(logging.WARNING, "vllm.costmeter"):
+        served = server("0.32.0", LLAMA_8B, "RTX 4090", max_model_len=131072)
+    expected = vllm_costmeter.check(LLAMA_8B, "RTX 4090", max_model_len=131072, vllm_version="0.32.0")
+    assert served is not None
+    assert served.suggestions == expected.suggestions
+    assert any("gpu" in each.change for each in served.suggestions)
+    assert "try --gpu" in caplog.text

@@ -1,0 +1,93 @@
+"""Every command that says whether a model fits says it of the same vLLM release, by the same records."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import vllm_costmeter
+from vllm_costmeter.assembly import assembled, grounds_on
+from vllm_costmeter.cli.main import main
+from vllm_costmeter.core.calibration.record import boot_of
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.release import release_of
+from vllm_costmeter.sources.catalogue.load import find_gpu
+from vllm_costmeter.sources.files.calibration import remember
+from vllm_costmeter.sources.models.open import open_model
+
+LLAMA_8B = str(Path(__file__).parent / "data" / "models" / "meta-llama__Llama-3.1-8B-Instruct")
+ADA = find_gpu("RTX 4090").as_gpu(1)
+
+
+@pytest.fixture(params=["0.19.0", "0.25.1"])
+def installed(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A vLLM release that is installed before any other on the import path."""
+    (tmp_path / f"vllm-{request.param}.dist-info").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    release: str = request.param
+    return release
+
+
+def answered(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    """What a command prints as JSON."""
+    assert main([*words, "--format", "json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_matrix_is_about_the_installed_release(installed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its longest context is the check's, which is another release's no longer."""
+    matrix = answered(capsys, "matrix", "--model", LLAMA_8B, "--gpus", "RTX 4090", "--quantizations", "own")
+    longest = matrix["cells"][0]["max_model_len_that_fits_tokens"]
+    checked = vllm_costmeter.check(LLAMA_8B, "RTX 4090", max_model_len=8192)
+    assert (checked.engine.release.text, checked.max_model_len_that_fits) == (installed, longest)
+    newest = vllm_costmeter.check(LLAMA_8B, "RTX 4090", max_model_len=8192, vllm_version="0.33.0")
+    assert newest.max_model_len_that_fits != longest
+
+
+def test_estimate_is_about_the_installed_release(installed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As many requests run at once as the KV cache of that release holds."""
+    load = ("--prompt-tokens", "200", "--output-tokens", "50", "--concurrency", "100000")
+    found = answered(capsys, "estimate", LLAMA_8B, "--gpu", "RTX 4090", *load)
+    holds = {
+        release: kv_cache.tokens // 250
+        for release in (installed, "0.33.0")
+        if (kv_cache := vllm_costmeter.check(LLAMA_8B, ADA, max_model_len=250, vllm_version=release).kv_cache)
+    }
+    assert found["concurrency"] == holds[installed] != holds["0.33.0"]
+
+
+def test_a_recorded_start_counts_in_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The check and the matrix know the same pool; a script that wants none of it says so."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    release = grounds_on(ADA).release
+    boot = boot_of(open_model(LLAMA_8B), ADA, EngineArgs(), release, pool_bytes=3 << 30, on="2026-11-28")
+    assert boot is not None
+    assert remember(boot) is None
+    checked = vllm_costmeter.check(LLAMA_8B, "RTX 4090", max_model_len=8192)
+    matrix = answered(capsys, "matrix", "--model", LLAMA_8B, "--gpus", "RTX 4090", "--quantizations", "own")
+    assert matrix["cells"][0]["max_model_len_that_fits_tokens"] == checked.max_model_len_that_fits
+    alone = assembled(
+        LLAMA_8B, ADA, EngineArgs(max_model_len=8192), release=release, calibration="none"
+    ).fit()
+    assert checked.provenance["activations"] == "calibration"
+    assert alone.provenance["activations"] != "calibration"
+
+
+def test_a_release_that_is_only_assumed_is_said(tmp_path: Path) -> None:
+    """An answer without any vLLM is about the newest known, and its title and JSON do not hide that."""
+    from vllm_costmeter.outputs.check.json import to_json
+    from vllm_costmeter.outputs.check.text import render
+
+    for stated, title, assumed in ((None, "vLLM 0.33.0 (assumed)", True), ("0.33.0", "vLLM 0.33.0,", False)):
+        fit = assembled(
+            LLAMA_8B, ADA, EngineArgs(max_model_len=8192), release=release_of(stated), calibration="none"
+        ).fit()
+        assert title in " ".join(render(fit))
+        engine = to_json(fit)["engine"]
+        assert (engine["vllm_version"], engine["vllm_version_is_assumed"]) == ("0.33.0", assumed)

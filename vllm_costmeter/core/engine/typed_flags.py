@@ -1,0 +1,39 @@
+"""The flags of `core.engine.args` as keyword arguments, for type checkers and editors; nothing at run time reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+
+class EngineFlags(TypedDict, total=False):
+    """One key per field of ParallelConfig and EngineArgs, of the types that may be given for it."""
+
+    tensor_parallel_size: int
+    pipeline_parallel_size: int
+    data_parallel_size: int
+    decode_context_parallel_size: int
+    enable_expert_parallel: bool
+    max_model_len: int | None
+    gpu_memory_utilization: float | None
+    kv_cache_memory_bytes: int | None
+    max_num_seqs: int | None
+    max_num_batched_tokens: int | None
+    block_size: int | None
+    dtype: str
+    quantization: str | None
+    kv_cache_dtype: str
+    enforce_eager: bool
+    cudagraph_capture_sizes: Sequence[int] | None
+    max_cudagraph_capture_size: int | None
+    cpu_offload_gb: float
+    enable_lora: bool
+    max_loras: int
+    max_lora_rank: int
+    enable_prefix_caching: bool | None
+    disable_hybrid_kv_cache_manager: bool
+    limit_mm_per_prompt: Mapping[str, int | Mapping[str, Any]] | None
+    language_model_only: bool
+    mamba_cache_dtype: str
+    mamba_ssm_cache_dtype: str
+    speculative_config: Mapping[str, Any] | None

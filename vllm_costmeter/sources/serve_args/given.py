@@ -1,0 +1,75 @@
+"""Flags of `vllm serve` as they were given: parsed text becomes typed values here, once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from vllm_costmeter.core.engine.args import EngineArgs, engine_args_of
+from vllm_costmeter.sources.serve_args.flag_names import (
+    UNMODELLED_ONE_VALUE,
+    UNMODELLED_SEVERAL_VALUES,
+    UNMODELLED_SWITCHES,
+)
+from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS
+
+
+@dataclass(frozen=True, slots=True)
+class GivenFlags:
+    """One command's flags. A field with its default value was not given."""
+
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    """Flags that change GPU memory, by field of EngineArgs or ParallelConfig."""
+    unmodelled: tuple[str, ...] = ()
+    """Flags that may change GPU memory in a way the answer does not contain."""
+    revision: str | None = None
+    hf_token: str | None = None
+    device_ids: str | None = None
+    nnodes: int = 1
+    spread: tuple[str, ...] = ()
+    """Values of flags that put ranks on other machines."""
+    backends: tuple[str, ...] = ()
+    """Values of the flags that choose an executor."""
+
+    def over(self, other: GivenFlags) -> GivenFlags:
+        """These flags, and those of `other` that are not among them."""
+        blank = GivenFlags()
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        given = {name: value for name, value in values.items() if value != getattr(blank, name)}
+        given["memory"] = {**other.memory, **self.memory}
+        given["unmodelled"] = tuple(sorted({*other.unmodelled, *self.unmodelled}))
+        return replace(other, **given)
+
+    def engine_args(self) -> EngineArgs:
+        """A flag that was not given keeps vLLM's default. BadInputError for values that vLLM rejects."""
+        return engine_args_of(**self.memory)
+
+    def local_gpus(self) -> tuple[int | str, ...] | None:
+        """`--device-ids` as vLLM reads it (0.24 to 0.33); None without it, and with Ray, which ignores it."""
+        if self.device_ids is None or "ray" in self.backends:
+            return None
+        parts = [part.strip() for part in self.device_ids.split(",")]
+        return tuple(int(part) if part.isdecimal() else part for part in parts)
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether some ranks run on other machines than this command: on other nodes, or wherever Ray puts them."""
+        return self.nnodes > 1 or bool(self.spread) or "ray" in self.backends
+
+
+def given_flags(values: argparse.Namespace) -> GivenFlags:
+    """What a parser with `add_serve_flags` read."""
+    known = {flag.field: getattr(values, flag.field, None) for flag in MEMORY_FLAGS}
+    unmodelled = sorted(UNMODELLED_ONE_VALUE | UNMODELLED_SEVERAL_VALUES | UNMODELLED_SWITCHES)
+    return GivenFlags(
+        memory={name: value for name, value in known.items() if value is not None},
+        unmodelled=tuple(f"--{name}" for name in unmodelled if getattr(values, f"unmodelled_{name}", None)),
+        revision=values.revision,
+        hf_token=values.hf_token,
+        device_ids=values.device_ids,
+        nnodes=values.nnodes,
+        spread=tuple(values.spread or ()),
+        backends=tuple(values.backends or ()),
+    )
