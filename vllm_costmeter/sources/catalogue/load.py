@@ -27,7 +27,7 @@ GPUS_FILE = "gpus.json"
 """gpus/*.toml in one file that is read in milliseconds; `scripts/catalogue/compile_gpus.py` writes it."""
 
 MOST_LISTED = 12
-"""An ambiguous name lists so many cards, and how many more there are."""
+"""An ambiguous name lists this many GPUs, and the number of others."""
 
 
 class Catalogue:
@@ -44,7 +44,7 @@ class Catalogue:
 
     @property
     def user_file(self) -> Path | None:
-        """The file whose rows go before the package's; None where the user has none."""
+        """The file whose rows precede the package's; None if the user has none."""
         return self._user_file
 
     @property
@@ -63,7 +63,7 @@ class Catalogue:
 
     @cached_property
     def _rows(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
-        """By folded name, the rows that make up a card with the file of each: the package's, then the user's."""
+        """By folded name, the rows of a GPU with their files: the package's, then the user's."""
         rows = {folded_name(row["name"]): [(GPUS_FILE, row)] for row in self._package["card"]}
         for row in self._user_rows.get("card", []):
             name = parse_card(row, str(self._user_file), user=True)["name"]
@@ -124,7 +124,7 @@ class Catalogue:
         raise BadInputError(f"unknown GPU {text!r}{self._near(text)}. `costmeter gpus` lists all")
 
     def _near(self, text: str) -> str:
-        """Catalogue names of what is spelt nearly so, with or without the series before the number."""
+        """Catalogue names with a similar spelling, with or without the series before the number."""
         names: dict[str, str] = {}
         for rows in self._rows.values():
             name = rows[0][1]["name"]
@@ -172,7 +172,7 @@ _loaded: dict[str, Catalogue] = {}
 
 
 def load_catalogue(environ: Mapping[str, str] | None = None) -> Catalogue:
-    """The package's catalogue with the rows of the file that COSTMETER_CATALOGUE names, if it names one."""
+    """The package's catalogue with the rows of the file in COSTMETER_CATALOGUE, if set."""
     user_file = (os.environ if environ is None else environ).get(USER_FILE_VARIABLE, "")
     if user_file not in _loaded:
         _loaded[user_file] = Catalogue(Path(user_file) if user_file else None)
@@ -191,10 +191,10 @@ def parse_gpu(text: str) -> tuple[GpuSpec, int]:
 
 
 def card_for_nvml_name(name: str, memory_bytes: int | None = None) -> GpuSpec | None:
-    """The catalogue's card for a name and memory as NVML gives them; None where it has none (or for a MIG slice)."""
+    """The catalogue's GPU for a name and memory from NVML; None if it has none (or for a MIG slice)."""
     return load_catalogue().for_driver_name(name, memory_bytes)
 
 
 def default_price(card: GpuSpec, gpus: int = 1) -> RentalQuote | None:
-    """The dated quote that prices `card` when its owner says nothing; None where the catalogue has none."""
+    """The dated quote used for `card` if no price is set; None if the catalogue has none."""
     return load_catalogue().default_price(card, gpus)

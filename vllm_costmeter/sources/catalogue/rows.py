@@ -1,4 +1,4 @@
-"""Rows of a catalogue file as core values: every fault is one line that names the file, the row and the key."""
+"""Rows of a catalogue file as core values: every error is one line that names the file, the row and the key."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ PRICE_KEYS = ("gpu", "provider", "term", "usd_per_gpu_hour", "gpus", "as_of", "s
 
 
 def reject_unknown(keys: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    """BadInputError that names the nearest key for the first key that is not known."""
+    """Raises BadInputError with the nearest key for the first unknown key."""
     for key in keys:
         if key not in known:
             raise BadInputError(f"{where}: unknown key {key!r}{nearest(key, known)}")
@@ -120,7 +120,7 @@ def merge_card(card: GpuSpec | None, fields: Mapping[str, Any], file: str) -> Gp
 
 
 def parse_price(row: Mapping[str, Any], file: str, number: int, *, user: bool = False) -> RentalQuote:
-    """One quote. `as_of` is always asked for: a price without a date cannot say how old it is."""
+    """One quote. `as_of` is required: a price without a date has no age."""
     where = f"{file}: price {number}"
     reject_unknown(row, PRICE_KEYS, where)
     usd = _read(row, "usd_per_gpu_hour", where, values.positive)

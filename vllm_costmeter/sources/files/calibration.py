@@ -1,7 +1,7 @@
-"""The file in which servers leave what their starts measured, and checks find it.
+"""The file in which servers record measurements of their starts for later checks.
 
-`remember` appends under a lock and replaces the file in one step; a file that cannot be read, or is not ours, is as
-good as none and is said in one line. How it is kept safe on disk is in `state_folder.py`.
+`remember` appends under a lock and replaces the file atomically. A file that cannot be read, or is not ours, is ignored
+and reported in one line. `state_folder.py` protects it on disk.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from vllm_costmeter.sources.files.state_folder import locked_folder, opened_fold
 
 SCHEMA = "costmeter.calibration/1"
 BOOTS_PER_DEPLOYMENT = 5
-"""Of one key and flags: older starts are forgotten."""
+"""Starts kept per key and flags; older ones are dropped."""
 MOST_BOOTS = 500
 LARGEST_BYTES = 4 << 20
 
@@ -29,7 +29,7 @@ _CPU = "cpu, checked as "
 
 
 def calibration_file(environ: Mapping[str, str] = os.environ) -> Path:
-    """$XDG_STATE_HOME/vllm-costmeter/calibration.json, ~/.local/state where that is not set."""
+    """$XDG_STATE_HOME/vllm-costmeter/calibration.json, with ~/.local/state by default."""
     root = environ.get("XDG_STATE_HOME")
     folder = Path(root) if root else home(environ) / ".local" / "state"
     return folder / "vllm-costmeter" / "calibration.json"
@@ -88,7 +88,7 @@ def _named(boot: ServerStart, gpu: str) -> ServerStart:
 
 
 def _card_name(name: str) -> str:
-    """The catalogue's name of a card; the name itself where the catalogue has no such card."""
+    """The catalogue's name of a GPU; the name itself if it is not in the catalogue."""
     card = card_for_nvml_name(name)
     if card is not None:
         return card.name
@@ -116,7 +116,7 @@ def _read(file: Path) -> tuple[list[ServerStart], str | None]:
 
 
 def _parsed(data: bytes | None) -> list[ServerStart] | None:
-    """None for what no server wrote, or too much of it."""
+    """None for content that no server wrote, or too much of it."""
     try:
         found = json.loads(data or b"")
         if found["schema"] != SCHEMA:
@@ -127,7 +127,7 @@ def _parsed(data: bytes | None) -> list[ServerStart] | None:
 
 
 def _boot(values: Mapping[str, Any]) -> ServerStart:
-    """ValueError, TypeError or KeyError for what no server wrote."""
+    """Raises ValueError, TypeError or KeyError for content that no server wrote."""
     boot = ServerStart(**{**values, "key": ServerStartKey(**values["key"])})
     numbers = (boot.predicted_used_bytes, boot.used_bytes, boot.key.tensor_parallel_size)
     texts = (boot.flags, boot.on, boot.key.gpu, boot.key.vllm_version, boot.key.architecture)

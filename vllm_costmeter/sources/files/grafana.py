@@ -6,11 +6,12 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2]
 INSTALLED, CHECKOUT = PACKAGE / "grafana", PACKAGE.parent / "grafana"
-"""Where a wheel puts it, and where it is when the package runs from its repository."""
+"""Its location in an installed wheel, and in the repository."""
 
 
 def grafana_files(folders: tuple[Path, ...] = (INSTALLED, CHECKOUT)) -> dict[str, str]:
-    """Path below grafana/ -> text, sorted; from the first folder that is there. FileNotFoundError where none is."""
+    """Path below grafana/ -> text, sorted, from the first existing folder. Raises FileNotFoundError if there is
+    none."""
     for folder in folders:
         if folder.is_dir():
             files = sorted(path for path in folder.rglob("*") if path.is_file())

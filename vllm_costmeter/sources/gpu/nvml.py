@@ -42,7 +42,7 @@ class NvmlDriver:
         }
 
     def open(self) -> None:
-        """Connects. DriverError where there is no library or no driver."""
+        """Connect. Raises DriverError if the library or the driver is missing."""
         try:
             self._nvml.nvmlInit()
         except self._nvml.NVMLError as fault:
@@ -52,7 +52,7 @@ class NvmlDriver:
     def devices(self) -> tuple[GpuDevice, ...]:
         """The machine's GPUs in NVML's order (PCI bus), each with its MIG slices.
 
-        A GPU that is lost is left out, as CUDA leaves it out; DriverError where none of them answers.
+        A lost GPU is omitted, as in CUDA. Raises DriverError if none of them answers.
         """
         found: list[GpuDevice] = []
         faults: list[DriverError] = []
@@ -74,13 +74,13 @@ class NvmlDriver:
         return tuple(found)
 
     def close(self) -> None:
-        """Disconnects; an error on the way out changes nothing for anybody."""
+        """Disconnect; errors are ignored."""
         if self._open:
             self._open = False
             self._ask(self._nvml.nvmlShutdown, fatal=False)
 
     def sample(self, gpu: VisibleGpu) -> GpuSample:
-        """Reads one GPU or slice. Of a slice, power, utilisation and energy are not asked: they are the GPU's."""
+        """Read one GPU or slice. Power, utilization and energy are not read for a slice: they are the GPU's."""
         try:
             raw = self._raw(gpu)
         except self._nvml.NVMLError as fault:
@@ -90,9 +90,10 @@ class NvmlDriver:
         return parse(raw)
 
     def processes(self, gpu: VisibleGpu) -> tuple[GpuProcess, ...]:
-        """Who holds memory on one card or slice. One that computes and draws is listed twice and told once.
+        """The processes that use the memory of one GPU or slice. A process with compute and graphics contexts is listed
+        twice by NVML and returned once.
 
-        Empty where NVML does not list them: it shows a container only its own.
+        Empty if NVML does not list them: in a container it lists only the container's own.
         """
         try:
             handle = self._handle(gpu, gpu.uuid)
@@ -117,7 +118,7 @@ class NvmlDriver:
         return DriverError(f"{where}: {fault}", self._reasons.get(fault.value, "driver_error"))
 
     def _handle(self, gpu: VisibleGpu, uuid: str) -> Any:
-        """Of one GPU or slice; DriverError where what the driver hands out does not call itself the same."""
+        """The handle of one GPU or slice. Raises DriverError if the returned device has a different UUID."""
         handle = self._nvml.nvmlDeviceGetHandleByUUID(uuid)
         answers = self._text(self._nvml.nvmlDeviceGetUUID, handle)
         if answers != uuid:
@@ -146,14 +147,14 @@ class NvmlDriver:
         )
 
     def _power_limit(self, card: Any) -> int | None:
-        """The highest that may be set; where that is not told (laptops), the one in force."""
+        """The highest limit that can be set; if that is not reported (laptops), the current one."""
         lowest_and_highest = self._ask(self._nvml.nvmlDeviceGetPowerManagementLimitConstraints, card)
         if lowest_and_highest is not None:
             return int(lowest_and_highest[1])
         return self._ask(self._nvml.nvmlDeviceGetEnforcedPowerLimit, card)
 
     def _ask(self, question: Callable[..., Answer], *arguments: Any, fatal: bool = True) -> Answer | None:
-        """The answer; None where the driver has none. An error that means the driver or card is gone is raised."""
+        """The answer; None if the driver has none. An error that means the driver or GPU is gone is raised."""
         try:
             return question(*arguments)
         except self._nvml.NVMLError as fault:
@@ -169,7 +170,7 @@ class NvmlDriver:
         return None if older is None else RawMemory(total=older.total, reserved=None, free=older.free)
 
     def _processes(self, handle: Any, drawing: bool = False) -> tuple[tuple[int, int | None], ...] | None:
-        """(pid, bytes) of those that compute, or of those that draw."""
+        """(pid, bytes) of compute processes, or of graphics processes."""
         nvml = self._nvml
         found = self._ask(
             nvml.nvmlDeviceGetGraphicsRunningProcesses_v3

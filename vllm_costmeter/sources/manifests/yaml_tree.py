@@ -1,6 +1,6 @@
-"""YAML -> a tree of texts that know their line. The only file that imports a YAML library.
+"""YAML -> a tree of texts with their lines. The only file that imports a YAML library.
 
-Nothing is constructed from tags, numbers stay the text they are, and aliases are expanded within a bound.
+Nothing is constructed from tags, numbers remain text, and aliases are expanded within a limit.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ INSTALL_HINT = "reading YAML needs PyYAML: pip install 'vllm-costmeter[deploy]'"
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A scalar (`text`), a table or a list; the other two are None. An empty value or null is no node at all."""
+    """A scalar (`text`), a mapping or a list; the other two are None. An empty value or null is not a node."""
 
     place: Place
     text: str | None = None
     table: Mapping[str, Node] | None = None
     items: Sequence[Node] | None = None
     text_line: int = 0
-    """The file's line of the first line of `text`: the next one for a block scalar (`|`)."""
+    """The line in the file of the first line of `text`: the next one for a block scalar (`|`)."""
     kind: str = ""
-    """What YAML takes `text` for: str, int, float, bool."""
+    """The YAML type of `text`: str, int, float, bool."""
 
     def get(self, *path: str) -> Node | None:
-        """The node under these keys, None where one is absent. A fault where something on the way is no table."""
+        """The node under these keys; None if one is absent. An error if something on the way is not a mapping."""
         node: Node | None = self
         for depth, key in enumerate(path):
             if node is None:
@@ -60,7 +60,7 @@ class Node:
 
 
 def documents(data: bytes, file: str) -> list[Node]:
-    """Every document that is not empty. A fault (exit 2) with file and line for what is no YAML."""
+    """Every non-empty document. An error (exit 2) with file and line for invalid YAML."""
     try:
         import yaml
     except ImportError:
@@ -87,7 +87,7 @@ def documents(data: bytes, file: str) -> list[Node]:
 
 
 class _Tree:
-    """Turns the library's nodes into ours, counting as it goes: an alias may stand for a million nodes."""
+    """Convert the library's nodes, counting them: an alias may stand for a million nodes."""
 
     def __init__(self, file: str) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""The YAML file of `vllm serve --config FILE` -> the words it stands for, as vLLM's parser puts them in."""
+"""The YAML file of `vllm serve --config FILE` -> the equivalent words, as vLLM's parser inserts them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TRUE = ("true", "yes", "on")
 
 
 def split_config_flag(words: Sequence[str]) -> tuple[list[str], str | None]:
-    """The words without `--config FILE`, and FILE. BadInputError where it is given twice or names no file."""
+    """The words without `--config FILE`, and FILE. Raises BadInputError if it is given twice or without a file."""
     rest: list[str] = []
     files: list[str] = []
     pending = iter(words)
@@ -36,7 +36,7 @@ def split_config_flag(words: Sequence[str]) -> tuple[list[str], str | None]:
 
 
 def config_file_words(path: Path) -> list[Word]:
-    """Flags and values of the file, each with its line. BadInputError with file and line for a faulty one."""
+    """Flags and values of the file, each with its line. Raises BadInputError with file and line for an invalid one."""
     from vllm_costmeter.sources.manifests.yaml_tree import LARGEST_BYTES, documents
 
     name = str(path)

@@ -13,7 +13,7 @@ HOW = "give the JSON that `vllm bench serve --save-result` writes"
 
 
 class BenchResult(NamedTuple):
-    """What it measured."""
+    """The measured rates."""
 
     generated_tokens_per_second: float
     total_tokens_per_second: float
@@ -25,7 +25,7 @@ class BenchResult(NamedTuple):
 def read_bench(place: str) -> BenchResult:
     """The measured rates; the last run of a file with several (one JSON object per line, `--append-result`).
 
-    BadInputError for a file of another tool, a truncated one, and a run that made no token.
+    Raises BadInputError for a file of another tool, a truncated one, and a run that generated no tokens.
     """
     text = fetch_text(place)
     values = _json(text, place)
