@@ -1,4 +1,4 @@
-"""A model with the installed vLLM's own counts of one deployment in place of our tables."""
+"""A model with the installed vLLM's own counts for one deployment in place of our tables."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def request_for(
     engine_args: EngineArgs,
     hf_quant_config: Mapping[str, Any] | None = None,
 ) -> ExactRequest:
-    """The deployment in vLLM's own words: only flags that differ from their default."""
+    """The deployment as vLLM's arguments: only flags that differ from their default."""
     usual = EngineArgs()
     told = {
         name: value

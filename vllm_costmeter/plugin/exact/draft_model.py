@@ -1,4 +1,4 @@
-"""What speculative decoding builds beside the model: prediction layers, an EAGLE head or a draft model."""
+"""What speculative decoding builds in addition to the model: prediction layers, an EAGLE head or a draft model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON files by which vLLM knows a model, and the draft that a plan loads beside it."""
+"""The JSON files that define a model for vLLM, and those of its draft model."""
 
 from __future__ import annotations
 

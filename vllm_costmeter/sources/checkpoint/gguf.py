@@ -1,4 +1,4 @@
-"""The header of one GGUF file: its metadata and what its tensors add up to."""
+"""The header of one GGUF file: its metadata and the totals of its tensors."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ BLOCKS: Mapping[int, tuple[str, int, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class GgufFile:
-    """What one file's header holds."""
+    """The content of one file's header."""
 
     metadata: Mapping[str, Any]
     contents: CheckpointContents
     has_head: bool
-    """Whether there is an output head beside the input embedding."""
+    """Whether there is an output head in addition to the input embedding."""
 
 
 def read_gguf(file: Path) -> GgufFile:
-    """The header of a GGUF file; BadInputError where it is none."""
+    """The header of a GGUF file. Raises BadInputError if it is not one."""
     try:
         with file.open("rb") as stream:
             return _parse(GgufStream(stream, str(file)), str(file), os.fstat(stream.fileno()).st_size)

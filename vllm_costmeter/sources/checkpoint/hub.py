@@ -1,6 +1,6 @@
 """A repository of the Hub -> a model: its config.json and the headers of its weights; no weight is downloaded.
 
-At most three requests and one per weight file; none for a revision that was read before.
+At most three requests plus one per weight file; none for a cached revision.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PARALLEL_REQUESTS = 16
 
 
 class Client(Protocol):
-    """What is asked of the Hub."""
+    """The requests to the Hub."""
 
     @property
     def endpoint(self) -> str: ...
@@ -115,7 +115,7 @@ def _as_model(repository: str, found: HubModel) -> Model:
 
 
 def _seen_before(repository: str, revision: str | None, client: Client, cache: HubCache) -> Model | None:
-    """What was last read of the revision, at any age; None where nothing was."""
+    """What was last read from the revision, at any age; None if there is nothing."""
     commit = cache.commit_of(repository, revision, any_age=True)
     known = cache.load(repository, commit) if commit else None
     if known is not None:
@@ -125,7 +125,7 @@ def _seen_before(repository: str, revision: str | None, client: Client, cache: H
 
 
 def _model_in(folder: Path, repository: str) -> Model:
-    """A snapshot of the client's own cache, which may hold the weights, some of them, or config.json alone."""
+    """A snapshot in the client's own cache, which may contain all weights, some of them, or only config.json."""
     try:
         return local_model(folder, repository)
     except BadInputError:
@@ -133,7 +133,7 @@ def _model_in(folder: Path, repository: str) -> Model:
 
 
 def _fetched(repository: str, listing: Listing, client: Client) -> HubModel:
-    """Requests beside the listing: config.json, one of index and hf_quant_config.json, one per weight file."""
+    """Requests in addition to the listing: config.json, one of index and hf_quant_config.json, one per weight file."""
     if "config.json" not in listing.files:
         raise _without_config(repository, listing)
 
@@ -165,7 +165,7 @@ def _fetched(repository: str, listing: Listing, client: Client) -> HubModel:
 def _contents(
     repository: str, commit: str, sizes: Mapping[str, int], client: Client
 ) -> CheckpointContents | None:
-    """All headers, in parallel. None where the repository has no safetensors files."""
+    """All headers, in parallel. None if the repository has no safetensors files."""
     if not sizes:
         return None
     with ThreadPoolExecutor(min(PARALLEL_REQUESTS, len(sizes)), "costmeter-hub") as pool:
@@ -175,7 +175,7 @@ def _contents(
 
 
 def _header(repository: str, commit: str, file: str, expected: int, client: Client) -> CheckpointContents:
-    """One file's header: one request, a second where it is longer than expected."""
+    """One file's header: one request, and a second one if it is longer than expected."""
     name = f"{repository}: {file}"
     data = client.read(repository, commit, file, 0, LENGTH_BYTES + expected)
     end = LENGTH_BYTES + header_length(data, name)

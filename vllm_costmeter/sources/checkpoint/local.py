@@ -1,4 +1,4 @@
-"""The weights of a local folder from its files' headers."""
+"""The weights of a local folder, from its files' headers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vllm_costmeter.sources.checkpoint.weight_files import (
 from vllm_costmeter.sources.model_config import read_json_object
 
 LFS_POINTER = b"version https://git-lfs"
-"""What a weights file holds in a clone whose large files were not fetched."""
+"""Content of a weights file in a clone without its large files."""
 
 
 def checkpoint_in(folder: Path) -> CheckpointContents | None:
@@ -62,7 +62,7 @@ def checkpoint_in(folder: Path) -> CheckpointContents | None:
 
 
 def read_file(file: Path) -> CheckpointContents:
-    """The header of one safetensors file. BadInputError where it is none, or not readable."""
+    """The header of one safetensors file. Raises BadInputError if it is not one, or not readable."""
     name = str(file)
     try:
         with file.open("rb") as stream:

@@ -24,7 +24,7 @@ MOST_DIMENSIONS = 16
 
 
 def header_length(prefix: bytes, name: str, file_bytes: int | None = None) -> int:
-    """Length of the JSON that follows the first 8 bytes. BadInputError for a length that no such file has."""
+    """Length of the JSON that follows the first 8 bytes. Raises BadInputError for an impossible length."""
     if len(prefix) < LENGTH_BYTES:
         raise BadInputError(f"{name}: {len(prefix)} bytes long, so it is not a safetensors file")
     length = int.from_bytes(prefix[:LENGTH_BYTES], "little")
@@ -38,9 +38,9 @@ def header_length(prefix: bytes, name: str, file_bytes: int | None = None) -> in
 
 
 def parse_header(header: bytes, name: str, data_bytes: int | None = None) -> CheckpointContents:
-    """The tensors that a header lists, added up. `data_bytes` is what follows the header in the file, None if unknown.
+    """The totals of the tensors in a header. `data_bytes` is the size of the data after the header, None if unknown.
 
-    BadInputError for a header that the format does not allow.
+    Raises BadInputError for a header that the format does not allow.
     """
     values = _json(header, name)
     sums = GroupSums()

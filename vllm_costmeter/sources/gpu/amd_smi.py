@@ -68,7 +68,7 @@ class AmdSmiDriver:
             microjoules_per_tick=energy.get("counter_resolution"),
         )
         if raw.silent:
-            raise DriverError(f"AMD SMI, GPU {gpu.label}: every question was answered with an error")
+            raise DriverError(f"AMD SMI, GPU {gpu.label}: every query returned an error")
         return parse(raw)
 
     def processes(self, gpu: VisibleGpu) -> tuple[GpuProcess, ...]:

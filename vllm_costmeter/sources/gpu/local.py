@@ -81,7 +81,7 @@ def local_gpus(
             f"the NVIDIA driver did not answer within {timeout_seconds:g} s when asked {asked[-1]}"
         ) from None
     if isinstance(answer, DriverError):
-        raise NoLocalGpuError(f"no GPU can be read here ({answer})")
+        raise NoLocalGpuError(f"no GPU can be read on this machine ({answer})")
     if isinstance(answer, Exception):
         raise answer
     return answer
@@ -121,7 +121,7 @@ def _look(
         raise NoLocalGpuError(engine.problem)
     kinds = sorted({_shown_name(gpu) for gpu in engine.gpus})
     if ranks is not None and len(kinds) > 1:
-        raise NoLocalGpuError(f"an engine on unlike GPUs ({', '.join(kinds)}) is not modelled")
+        raise NoLocalGpuError(f"an engine on different GPU models ({', '.join(kinds)}) is not modelled")
     visible = used_gpus_here(devices, environ, None, ids)
     if not visible.gpus:
         because = "there is none" if shown is None else f"CUDA_VISIBLE_DEVICES={shown!r} leaves none"
@@ -130,7 +130,7 @@ def _look(
         raise NoLocalGpuError(f"no GPU to check against: {because} of {len(devices)} found")
     found = []
     for gpu in visible.gpus:
-        asked.append(f"who holds memory of GPU {gpu.label}")
+        asked.append(f"for the processes on GPU {gpu.label}")
         holders = [each for each in driver.processes(gpu) if not owns(each.pid)]
         asked.append(f"for the memory of GPU {gpu.label}")
         sample = _sample(driver, gpu)
@@ -167,7 +167,7 @@ def equal_cards(
         each = [sample for _, sample, _ in group]
         totals = [sample.memory_total_bytes for sample in each if sample.memory_total_bytes]
         if len(totals) < len(each):
-            raise DriverError(f"NVML does not tell the memory of {name}")
+            raise DriverError(f"NVML does not report the memory of {name}")
         free = [
             (sample.memory_free_bytes, others)
             for _, sample, others in group[:ranks]

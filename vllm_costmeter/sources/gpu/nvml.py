@@ -61,14 +61,14 @@ class NvmlDriver:
         except self._nvml.NVMLError as fault:
             raise self._error("NVML", fault) from None
         if count > MOST_GPUS:
-            raise DriverError(f"NVML counts {count} GPUs, and no machine has more than {MOST_GPUS}")
+            raise DriverError(f"NVML reports {count} GPUs, more than {MOST_GPUS}")
         for index in range(count):
             try:
                 found.append(self._device(index))
             except self._nvml.NVMLError as fault:
                 faults.append(self._error(f"NVML, GPU {index}", fault))
             except UnicodeDecodeError:
-                faults.append(DriverError(f"NVML, GPU {index}: its UUID is no text"))
+                faults.append(DriverError(f"NVML, GPU {index}: its UUID is not text"))
         if faults and not found:
             raise DriverError("; ".join(map(str, faults)), faults[0].reason)
         return tuple(found)
@@ -86,7 +86,7 @@ class NvmlDriver:
         except self._nvml.NVMLError as fault:
             raise self._error(f"NVML, GPU {gpu.label}", fault) from None
         if raw.silent:
-            raise DriverError(f"NVML, GPU {gpu.label}: every question was answered with an error")
+            raise DriverError(f"NVML, GPU {gpu.label}: every query returned an error")
         return parse(raw)
 
     def processes(self, gpu: VisibleGpu) -> tuple[GpuProcess, ...]:

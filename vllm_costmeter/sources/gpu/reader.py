@@ -52,7 +52,7 @@ class GpuReader:
         self._backoff_seconds = interval_seconds
         self._figures: dict[str, GpuFigures] = {}
         self._started_at = clock()
-        self._latest = GpuReadings(up=False, error="the driver was not read yet", reason="not_read_yet")
+        self._latest = GpuReadings(up=False, error="the driver has not been read yet", reason="not_read_yet")
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="costmeter-gpu", daemon=True)
         self._thread.start()
@@ -124,9 +124,7 @@ class GpuReader:
                 self._used = self._select(driver.devices())
                 for gpu in self._used.gpus:
                     if gpu.device.name == UNKNOWN_NAME:
-                        self._left_out(
-                            gpu.label, LeftOut("name", "the driver gives it no name that a GPU has")
-                        )
+                        self._left_out(gpu.label, LeftOut("name", "the driver reports no valid name"))
         except Exception as fault:  # noqa: BLE001 as in _read_once
             return _told(fault)
         return None

@@ -54,8 +54,8 @@ def used_gpus(
         names = sorted({device.name for device in devices})
         if len(names) > 1:
             return UsedGpus(
-                problem=f"unlike GPUs ({', '.join(names)}): which one CUDA calls {wanted[0].index} is known only "
-                f"with {ORDER}={PCI_ORDER}, or with UUIDs in {VISIBLE}",
+                problem=f"different GPU models ({', '.join(names)}): which one CUDA numbers {wanted[0].index} is "
+                f"known only with {ORDER}={PCI_ORDER}, or with UUIDs in {VISIBLE}",
                 reason="gpu_order_unknown",
             )
     return UsedGpus(_as_cuda_enumerates(wanted))

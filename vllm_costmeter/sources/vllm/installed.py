@@ -1,4 +1,4 @@
-"""Which vLLM is installed beside us, or runs in this process, without importing it."""
+"""The vLLM that is installed, or running in this process, without importing it."""
 
 from __future__ import annotations
 
