@@ -1,4 +1,4 @@
-"""Measure the cost of the meter and the check and write docs/benchmarks.md: `make bench`, about twelve minutes."""
+"""Measure what meter and check cost and write docs/benchmarks.md: `make bench`, about twelve minutes."""
 
 from __future__ import annotations
 

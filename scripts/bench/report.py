@@ -77,7 +77,7 @@ def rows_of(measured: dict[str, Any]) -> list[tuple[str, str]]:
             "a whole `costmeter check` process on a local config, median (middle half)",
             f"{process['median_seconds']:.2f} s ({' to '.join(f'{each:.2f}' for each in process['quartile_seconds'])})",
         ),
-        ("heavy modules imported", heavy),
+        ("heavy modules it imports", heavy),
         (
             f"{sum(thousand['verdicts'].values()):,} checks of {thousand['configurations']} published "
             "configurations in one process, verdict and bytes",

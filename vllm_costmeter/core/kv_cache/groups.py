@@ -48,9 +48,7 @@ def group_layers(ranks: tuple[CountedLayers, ...], rules: KVRules, *, block_oute
         return KVGroups(((kinds[0], 1),), tuple(_sum_of_pages(rank) for rank in ranks))
     if block_outermost and len({layer.page_bytes for layer in kinds}) > 1:
         if not rules.packs_blocks:
-            raise NotUnderstoodError(
-                "KV cache: DeepSeek V4's packed blocks before vLLM 0.30 are not modelled"
-            )
+            raise NotUnderstoodError("KV cache: DeepSeek V4's packed blocks before vLLM 0.30 are not known")
         return KVGroups(*packed_groups(ranks))
     raised = _equal_pages(kinds, rules)
     return _equal_groups(tuple(_counted((raised[layer], n) for layer, n in rank) for rank in ranks), rules)

@@ -21,7 +21,7 @@ from vllm_costmeter.core.model.attention import (
 
 @dataclass(frozen=True, slots=True)
 class StateFormat:
-    """The dtypes of states: the flags `--mamba-cache-dtype` and `--mamba-ssm-cache-dtype`, and the model's dtype."""
+    """How states are stored: the flags `--mamba-cache-dtype` and `--mamba-ssm-cache-dtype`, and the model's dtype."""
 
     model_dtype: str
     mamba_cache_dtype: str = "auto"

@@ -124,7 +124,7 @@ class Catalogue:
         raise BadInputError(f"unknown GPU {text!r}{self._near(text)}. `costmeter gpus` lists all")
 
     def _near(self, text: str) -> str:
-        """Catalogue names with a similar spelling, with or without the series before the number."""
+        """Catalogue names of what is spelt nearly so, with or without the series before the number."""
         names: dict[str, str] = {}
         for rows in self._rows.values():
             name = rows[0][1]["name"]

@@ -120,7 +120,7 @@ def merge_card(card: GpuSpec | None, fields: Mapping[str, Any], file: str) -> Gp
 
 
 def parse_price(row: Mapping[str, Any], file: str, number: int, *, user: bool = False) -> RentalQuote:
-    """One quote. `as_of` is required: a price without a date has no age."""
+    """One quote. `as_of` is always asked for: a price without a date cannot say how old it is."""
     where = f"{file}: price {number}"
     reject_unknown(row, PRICE_KEYS, where)
     usd = _read(row, "usd_per_gpu_hour", where, values.positive)

@@ -62,7 +62,7 @@ def checkpoint_in(folder: Path) -> CheckpointContents | None:
 
 
 def read_file(file: Path) -> CheckpointContents:
-    """The header of one safetensors file. Raises BadInputError if it is not one, or not readable."""
+    """The header of one safetensors file. BadInputError where it is none, or not readable."""
     name = str(file)
     try:
         with file.open("rb") as stream:

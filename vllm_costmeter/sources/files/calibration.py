@@ -88,7 +88,7 @@ def _named(boot: ServerStart, gpu: str) -> ServerStart:
 
 
 def _card_name(name: str) -> str:
-    """The catalogue's name of a GPU; the name itself if it is not in the catalogue."""
+    """The catalogue's name of a card; the name itself where the catalogue has no such card."""
     card = card_for_nvml_name(name)
     if card is not None:
         return card.name
@@ -127,7 +127,7 @@ def _parsed(data: bytes | None) -> list[ServerStart] | None:
 
 
 def _boot(values: Mapping[str, Any]) -> ServerStart:
-    """Raises ValueError, TypeError or KeyError for content that no server wrote."""
+    """ValueError, TypeError or KeyError for what no server wrote."""
     boot = ServerStart(**{**values, "key": ServerStartKey(**values["key"])})
     numbers = (boot.predicted_used_bytes, boot.used_bytes, boot.key.tensor_parallel_size)
     texts = (boot.flags, boot.on, boot.key.gpu, boot.key.vllm_version, boot.key.architecture)

@@ -12,7 +12,7 @@ from vllm_costmeter.core.errors import BadInputError
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _CONTAINER_TOOLS = ("docker", "podman", "nerdctl")
 _IMAGE = re.compile(r"[\w.-]+(:\d+)?/([\w.-]+/)*[\w.-]*vllm[\w.-]*(:[\w.-]+)?(@sha256:[0-9a-f]+)?")
-"""A vLLM image with its registry or owner; not a mounted folder (`/data/vllm:/data`)."""
+"""An image of vLLM with its registry or owner; a mounted folder (`/data/vllm:/data`) is none."""
 SERVER_MODULES = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.api_server")
 
 

@@ -17,7 +17,7 @@ _TRUE = ("true", "yes", "on")
 
 
 def split_config_flag(words: Sequence[str]) -> tuple[list[str], str | None]:
-    """The words without `--config FILE`, and FILE. Raises BadInputError if it is given twice or without a file."""
+    """The words without `--config FILE`, and FILE. BadInputError where it is given twice or names no file."""
     rest: list[str] = []
     files: list[str] = []
     pending = iter(words)

@@ -39,8 +39,8 @@ KEPT_FLAGS = frozenset({"revision", "hf-token", "device-ids"})
 
 
 def add_serve_flags(parser: argparse.ArgumentParser) -> None:
-    """Declare every flag of `vllm serve`: those that affect memory with help, the others hidden."""
-    group = parser.add_argument_group("vllm serve flags that affect GPU memory (same names and meaning)")
+    """Declare every flag of `vllm serve`: those that change memory with help, the rest silently."""
+    group = parser.add_argument_group("flags of vllm serve that change GPU memory (same names and meanings)")
     for flag in MEMORY_FLAGS:
         names = [f"--{flag.name}", *([flag.short] if flag.short else [])]
         if flag.name == "gpu-memory-utilization":

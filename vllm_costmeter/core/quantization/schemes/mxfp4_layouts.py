@@ -21,7 +21,7 @@ _THOR = 11  # Marlin's until 0.31: Triton's kernels were let onto compute capabi
 
 @dataclass(frozen=True, slots=True)
 class KernelTarget:
-    """What vLLM's layout of weights depends on: the GPU's generation and the release."""
+    """What decides how vLLM lays weights out: the GPU's generation and the release."""
 
     compute_capability: tuple[int, int] | None
     release: Release
