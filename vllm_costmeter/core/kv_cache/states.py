@@ -27,7 +27,7 @@ class StateFormat:
     mamba_cache_dtype: str = "auto"
     mamba_ssm_cache_dtype: str = "auto"
     speculative_tokens: int = 0
-    """Draft tokens per step: the convolution window stores as many additional inputs."""
+    """Draft tokens per step: the convolution window keeps as many inputs more."""
 
     @property
     def conv_bytes(self) -> int:
@@ -35,16 +35,15 @@ class StateFormat:
         return dtype_bytes(self.model_dtype if name == "auto" else name)
 
     def recurrent_bytes(self, checkpoint_dtype: str | None) -> int:
-        """Bytes of one value of the recurrent state: from the flag, otherwise the checkpoint, otherwise the
-        window's."""
+        """Bytes of one value of the recurrent state: the flag, else the checkpoint's wish, else the window's."""
         if self.mamba_ssm_cache_dtype != "auto":
             return dtype_bytes(self.mamba_ssm_cache_dtype)
         return self.conv_bytes if checkpoint_dtype is None else dtype_bytes(checkpoint_dtype)
 
 
 def state_bytes(state: RecurrentState, tensor_parallel_size: int, form: StateFormat) -> int:
-    """Bytes of one state on one rank. Heads and channels are divided by `tensor_parallel_size`, which must divide them
-    (`tensor_parallel_fault` checks this first)."""
+    """Bytes of one state on one rank. Heads and channels are divided by `tensor_parallel_size`, which must divide
+    them (`tensor_parallel_fault` says so first)."""
     ranks = tensor_parallel_size
     match state:
         case Mamba1State():

@@ -1,4 +1,4 @@
-"""The YAML file of `vllm serve --config FILE` -> the equivalent words, as vLLM's parser inserts them."""
+"""The YAML file of `vllm serve --config FILE` -> the words it stands for, as vLLM's parser puts them in."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def split_config_flag(words: Sequence[str]) -> tuple[list[str], str | None]:
     if len(files) > 1:
         raise BadInputError("--config is given more than once: vLLM reads one file")
     if files and not files[0]:
-        raise BadInputError("--config needs a file")
+        raise BadInputError("--config names no file")
     return rest, files[0] if files else None
 
 
 def config_file_words(path: Path) -> list[Word]:
-    """Flags and values of the file, each with its line. Raises BadInputError with file and line for an invalid one."""
+    """Flags and values of the file, each with its line. BadInputError with file and line for a faulty one."""
     from vllm_costmeter.sources.manifests.yaml_tree import LARGEST_BYTES, documents
 
     name = str(path)
