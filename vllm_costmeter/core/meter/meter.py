@@ -136,9 +136,9 @@ class Meter:
                 self._floor_memory_usd.add(usd_per_second * least.memory)
 
     def _usd_per_card_second(self, hour_of_day: int) -> float:
-        cards = self._gpus_per_engine * len(self._accounts)
+        gpus = self._gpus_per_engine * len(self._accounts)
         electricity = self._energy.usd_per_hour(hour_of_day) or 0.0
-        return (sum(self._rates.values()) + electricity) / cards / 3600
+        return (sum(self._rates.values()) + electricity) / gpus / 3600
 
     def _cumulative(self) -> Cumulative:
         tokens = self._tokens.by_kind()

@@ -18,7 +18,7 @@ from vllm_costmeter.plugin.exact.model_files import draft_of
 from vllm_costmeter.sources.vllm.installed import installed_vllm_version
 
 ASSUMED_CAPABILITY = (9, 0)
-"""For a card of which only the memory is known: Hopper, the most rented data-centre generation."""
+"""For a GPU of which only the memory is known: Hopper, the most rented data centre generation."""
 
 
 def counted_model(

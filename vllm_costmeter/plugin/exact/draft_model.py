@@ -25,7 +25,7 @@ def build(config: Any) -> Any | None:
         from vllm.v1.spec_decode.llm_base_proposer import SpecDecodeBaseProposer as Proposer
 
         prefix = ""
-    proposer: Any = object.__new__(Proposer)  # without the buffers that its constructor puts on the card
+    proposer: Any = object.__new__(Proposer)  # without the buffers that its constructor puts on the GPU
     proposer.speculative_config, proposer.vllm_config = speculative, config
     own = speculative.draft_model_config
     return meta_model.build(proposer._create_draft_vllm_config(), own, prefix)

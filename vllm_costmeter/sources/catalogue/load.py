@@ -1,4 +1,4 @@
-"""The catalogue: cards and rental prices from the package's TOML, with the user's own rows over them."""
+"""The catalogue: GPUs and rental prices from the package's TOML, overridden by the user's own rows."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ class Catalogue:
 
     @cached_property
     def cards(self) -> tuple[GpuSpec, ...]:
-        """Every card, the package's first, each with the user's facts over ours. BadInputError for a bad file."""
+        """Every GPU, the package's first, with the user's facts overriding ours. Raises BadInputError for an invalid
+        file."""
         return tuple(self._card(key) for key in self._rows)
 
     @cached_property
@@ -96,7 +97,8 @@ class Catalogue:
 
     @cached_property
     def prices(self) -> tuple[RentalQuote, ...]:
-        """Every quote, the user's first, each under its card's catalogue name. BadInputError for a bad file."""
+        """Every quote, the user's first, each under its GPU's catalogue name. Raises BadInputError for an invalid
+        file."""
         file = self._folder / "prices.toml"
         users = [
             parse_price(row, str(self._user_file), number, user=True)
@@ -109,11 +111,11 @@ class Catalogue:
         return tuple(replace(row, gpu=self.find(row.gpu).name) for row in users) + tuple(ours)
 
     def matching(self, text: str) -> tuple[GpuSpec, ...]:
-        """The card that this spelling names, or all that it may mean: two for "RTX 4060 Ti", four for "A100"."""
+        """The GPU with this spelling, or all that it may mean: two for "RTX 4060 Ti", four for "A100"."""
         return tuple(self._card(key) for key in self._names.matching(text))
 
     def find(self, text: str) -> GpuSpec:
-        """The one card that this spelling names. BadInputError with the candidates, or the nearest names."""
+        """The GPU with this spelling. Raises BadInputError with the candidates, or the nearest names."""
         found = self.matching(text)
         if len(found) == 1:
             return found[0]
@@ -135,7 +137,7 @@ class Catalogue:
         return f"; nearest: {', '.join(found)}" if found else ""
 
     def for_driver_name(self, name: str, memory_bytes: int | None = None) -> GpuSpec | None:
-        """The card that the driver calls `name`; None for a card not in the catalogue and for a MIG slice.
+        """The GPU that the driver calls `name`; None for a GPU not in the catalogue and for a MIG slice.
 
         Drivers call an RTX 4060 Ti of 8 and of 16 GB alike: the one nearest to `memory_bytes`, else the first listed.
         """
@@ -151,11 +153,11 @@ class Catalogue:
 
     @property
     def priced_cards(self) -> tuple[GpuSpec, ...]:
-        """The cards that any price is quoted for, in the order of their quotes."""
+        """The GPUs with a price, in the order of their quotes."""
         return tuple(self.find(name) for name in dict.fromkeys(row.gpu for row in self.prices))
 
     def default_price(self, card: GpuSpec, gpus: int = 1) -> RentalQuote | None:
-        """What renting `card` costs when nobody says, in a machine of so many: see `choose_default`."""
+        """The default rental price of `card` in a machine with this many: see `choose_default`."""
         return choose_default((row for row in self.prices if row.gpu == card.name), gpus)
 
 
@@ -180,12 +182,12 @@ def load_catalogue(environ: Mapping[str, str] | None = None) -> Catalogue:
 
 
 def find_gpu(text: str) -> GpuSpec:
-    """The card that this spelling names: `find_gpu("4090")`. BadInputError with the nearest names."""
+    """The GPU with this spelling: `find_gpu("4090")`. Raises BadInputError with the nearest names."""
     return load_catalogue().find(text)
 
 
 def parse_gpu(text: str) -> tuple[GpuSpec, int]:
-    """A card and how many: "RTX 4090", "H100 SXM:8", "8x RTX 4090". BadInputError for a bad name or count."""
+    """A GPU and a count: "RTX 4090", "H100 SXM:8", "8x RTX 4090". Raises BadInputError for an invalid name or count."""
     name, count = split_count(text)
     return find_gpu(name), count
 

@@ -111,7 +111,7 @@ def parse_card(row: Mapping[str, Any], file: str, *, user: bool = False) -> dict
 
 
 def merge_card(card: GpuSpec | None, fields: Mapping[str, Any], file: str) -> GpuSpec:
-    """`card` with the given fields in place of its own; a new card where there was none."""
+    """`card` with the given fields replacing its own; a new GPU if there was none."""
     facts = [attribute for attribute, _ in FACTS.values() if attribute in fields]
     added = {attribute: Provenance(source=file, as_of=None) for attribute in facts}
     known = {name: getattr(card, name) for name in GpuSpec.__slots__} if card else {}

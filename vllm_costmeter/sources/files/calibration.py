@@ -38,11 +38,11 @@ def calibration_file(environ: Mapping[str, str] = os.environ) -> Path:
 def recall(
     gpu: str, file: Path | None = None, *, on_cpu: bool = False
 ) -> tuple[tuple[ServerStart, ...], str | None]:
-    """Recorded boots on a card under any of its names, the oldest first, and one line where the file could not be
-    read. The driver's name and the catalogue's are one card; the boots bear the name that was asked for.
+    """Recorded starts on a GPU under any of its names, oldest first, and one line if the file could not be read. The
+    driver's name and the catalogue's are the same GPU; the starts get the requested name.
 
-    `on_cpu`: boots of vLLM's CPU build that was checked against that card. They are kept apart: a CPU's pool says
-    nothing of a card.
+    `on_cpu`: starts of vLLM's CPU build checked for that GPU. They are stored separately: a CPU's KV cache is no
+    evidence about a GPU.
     """
     found, fault = _read(calibration_file() if file is None else file)
     boots = [
@@ -58,8 +58,8 @@ def recall(
 def remember(
     boot: ServerStart, file: Path | None = None, *, on_cpu: bool = False, patience_seconds: float = 2.0
 ) -> str | None:
-    """Add a boot; one line where it could not be kept (a read-only home, a full disk, a lock that somebody holds for
-    longer than `patience_seconds`), else None. `on_cpu` as in `recall`."""
+    """Add a start; returns one line if it could not be stored (a read-only home, a full disk, a lock not released
+    within `patience_seconds`), otherwise None. `on_cpu` as in `recall`."""
     file = calibration_file() if file is None else file
     if on_cpu:
         boot = _named(boot, _CPU + boot.key.gpu)
@@ -75,8 +75,8 @@ def remember(
 
 
 def with_newest(boots: Sequence[ServerStart], boot: ServerStart) -> list[ServerStart]:
-    """`boots`, the oldest first, and `boot`. Of its key and flags the last few are kept, of all the last few hundred;
-    starts that measured the same are several starts all the same."""
+    """`boots`, oldest first, and `boot`. The last few per key and flags are stored, and the last few hundred in total;
+    equal starts are stored individually."""
     alike = [place for place, each in enumerate(boots) if (each.key, each.flags) == (boot.key, boot.flags)]
     forgotten = set(alike[: max(len(alike) - BOOTS_PER_DEPLOYMENT + 1, 0)])
     kept = [each for place, each in enumerate(boots) if place not in forgotten]

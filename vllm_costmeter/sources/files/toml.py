@@ -8,7 +8,7 @@ from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError
 
-LARGEST_BYTES = 1 << 20  # a catalogue of every card and price that is sold takes a tenth
+LARGEST_BYTES = 1 << 20  # a catalogue of all GPUs and prices on sale takes a tenth
 
 
 def read_toml(file: Path, name: str) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def served_name(args: Any) -> str:
 
 
 def with_resolved_defaults(engine_args: EngineArgs, config: Any) -> EngineArgs:
-    """The plan with the batch sizes vLLM chose for the card it runs on: exact where a table would only know."""
+    """The engine arguments with the batch sizes vLLM chose for this GPU: exact, where a table has only defaults."""
     scheduler = config.scheduler_config
     return dataclasses.replace(
         engine_args,

@@ -103,7 +103,7 @@ def tell_torch(card: PretendedCard) -> None:
         setattr(torch.accelerator, name, answer)
     torch.version.cuda = (
         torch.version.cuda or CUDA_VERSION
-    )  # a CPU build has none, and torchao then sees no card
+    )  # a CPU build has none, and torchao then sees no GPU
 
 
 def tell_triton(card: PretendedCard) -> None:

@@ -48,7 +48,7 @@ CUDA_PACKAGES = (
 """Python packages that only the CUDA build carries or requires."""
 
 PEER_MEMORY = "vllm.model_executor.layers.minimax_rms_norm.lamport_workspace"
-"""Exchanges card memory between ranks while MiniMax is built (and is done without where that fails)."""
+"""Exchanges GPU memory between ranks while MiniMax is built (optional: vLLM continues without it)."""
 
 IMAGE_PACKAGES = ("torchvision",)
 """Imported by image processors; no weight or cache depends on it."""
