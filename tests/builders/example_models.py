@@ -8,12 +8,12 @@ from typing import Any, cast
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.model.attention import FullAttention, ModelAttention
 from vllm_costmeter.core.model.model import Model, Sizes
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
 
-GIB = 1 << 30
 ADA = GpuGroup("RTX 4090", round(23.64 * GIB), compute_capability=(8, 9))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hook_stand_in import MODEL, Hook, facts, meter
+from hook_stand_in import MODEL, SERVED, Hook, facts, meter
 
 from vllm_costmeter.core.gpu.reading import GpuReadings
 from vllm_costmeter.core.meter.activity import EngineEvent
@@ -189,17 +189,7 @@ def test_three_api_processes_make_one_bill(tmp_path: Path) -> None:
         running = 2 - rank
         hook.engines = [
             replace(
-                EngineTotals(
-                    0,
-                    StepCounts(
-                        prompt_computed_tokens=100,
-                        prompt_cached_tokens=0,
-                        generated_tokens=200,
-                        prefilled_requests=2,
-                        steps=70,
-                        decode_steps=60,
-                    ),
-                ),
+                SERVED,
                 observed_monotonic_seconds=1.0 + rank,
                 events=(EngineEvent(1.0 + rank, "step", running),),
             )

@@ -10,9 +10,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
+
+from c_compiler import compile_library
 
 SOURCE = Path(__file__).parent / "libamd_smi" / "amd_smi_stand_in.c"
 CONTROL_VARIABLE = "AMD_SMI_STAND_IN"
@@ -28,17 +28,13 @@ def wrapper_text() -> str | None:
 
 def build(folder: Path, wrapper: str) -> Path:
     """Compiles the library into `folder`/lib and returns `folder`: the value for ROCM_PATH."""
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        raise RuntimeError("the stand-in driver needs a C compiler (gcc)")
     bound = set(re.findall(r"_libraries\['libamd_smi\.so'\]\.(\w+)", wrapper))
     written = set(re.findall(r"^(?:int|void) (\w+)\(", SOURCE.read_text(), re.MULTILINE))
     stubs = folder / "stubs.c"
     stubs.write_text("".join(f"int {name}(void) {{ return 2; }}\n" for name in sorted(bound - written)))
     (folder / "lib").mkdir(exist_ok=True)
     library = folder / "lib" / "libamd_smi.so"
-    command = [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, SOURCE, stubs]
-    subprocess.run(command, check=True)
+    compile_library(library, SOURCE, stubs)
     return folder
 
 

@@ -7,12 +7,20 @@ from dataclasses import dataclass, field
 
 from vllm_costmeter.core.meter import CardRates, Meter, ModelWork, PhaseSplit
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.pricing.price import rental_price
 from vllm_costmeter.metering.server_meter import OwnCounts
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 from vllm_costmeter.outputs.metrics.exposition import ServerFacts
 
 MODEL = {"model_name": "m"}
+SERVED = EngineTotals(
+    0,
+    StepCounts(
+        prompt_computed_tokens=100, generated_tokens=200, prefilled_requests=2, steps=70, decode_steps=60
+    ),
+)
+"""Two requests of 50 prompt and 100 generated tokens each."""
 
 
 @dataclass

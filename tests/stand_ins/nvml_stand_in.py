@@ -7,9 +7,9 @@ changes what it answers from the next call on. What can be set is listed at the 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
+
+from c_compiler import compile_library
 
 SOURCE = Path(__file__).parent / "libnvidia-ml" / "nvml_stand_in.c"
 CONTROL_VARIABLE = "NVML_STAND_IN"
@@ -33,12 +33,7 @@ class Mood:
 
 def build(folder: Path) -> Path:
     """Compiles the library into `folder` and returns it: the value for LD_LIBRARY_PATH."""
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        raise RuntimeError("the stand-in driver needs a C compiler (gcc)")
-    library = folder / "libnvidia-ml.so.1"
-    command = [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", str(library), str(SOURCE)]
-    subprocess.run(command, check=True)
+    compile_library(folder / "libnvidia-ml.so.1", SOURCE)
     return folder
 
 

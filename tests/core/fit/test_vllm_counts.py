@@ -15,12 +15,12 @@ from vllm_costmeter.core.fit.vllm_counts import BlockNeed, CountedWeights, Exact
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import kv_rules
 from vllm_costmeter.core.kv_cache.layers import SequenceLimits
+from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.model.attention import ModelAttention
 from vllm_costmeter.core.model.checkpoint_weights import UndividedWeights
 from vllm_costmeter.core.model.model import Model, Sizes
 from vllm_costmeter.core.release import release_of
 
-GIB = 1 << 30
 CARD = GpuGroup("H100 SXM", round(79.19 * GIB), compute_capability=(9, 0))
 RELEASE = release_of("0.32.0")
 COUNTS = ExactCounts(

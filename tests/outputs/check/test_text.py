@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
-from vllm_costmeter.core.fit.fit import Fit, fit
+from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.offers import RentalOffer
+from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.fit.suggest import with_suggestions
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.release import release_of
@@ -107,6 +108,8 @@ def test_a_servers_log_says_need_have_and_remedy() -> None:
     )
     assert lines[1].startswith("per GPU: budget 21.75 GiB = weights 14.96 GiB")
     assert lines[2].startswith("try --max-model-len ")
+    assert lines[-1] == "try H200 SXM  (up to 131,072 tokens, $3.50/h)"  # vllm serve has no flag for the GPU
+    assert not any("--gpu " in line for line in lines)
 
 
 def test_a_log_of_a_fit_is_one_line() -> None:

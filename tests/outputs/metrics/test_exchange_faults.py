@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hook_stand_in import MODEL, Hook, facts, meter
+from hook_stand_in import MODEL, SERVED, Hook, facts, meter
 
-from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import EngineMerger
-from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.metering.server_meter import ChargingProcess, CountingProcess
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
 from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry
-
-TOTALS = EngineTotals(
-    0,
-    StepCounts(
-        prompt_computed_tokens=100,
-        prompt_cached_tokens=0,
-        generated_tokens=200,
-        prefilled_requests=2,
-        steps=70,
-        decode_steps=60,
-    ),
-)
 
 
 class FullDoor(ProcessExchange):
@@ -39,7 +25,7 @@ def test_the_process_that_charges_goes_on(tmp_path: Path) -> None:
     """It publishes though it can tell nobody its prices, and counts another's tokens though a third one's file is not
     ours. Each fault is counted."""
     errors, page = ErrorCounts(), CollectorRegistry()
-    ProcessExchange(tmp_path, 1, 0.0).write_engines(5.0, [TOTALS])
+    ProcessExchange(tmp_path, 1, 0.0).write_engines(5.0, [SERVED])
     (tmp_path / "costmeter_engines_2.json").write_text("{")
     charging = ChargingProcess(
         own=Hook().own(errors),
@@ -60,7 +46,7 @@ def test_the_process_that_charges_goes_on(tmp_path: Path) -> None:
 def test_another_process_publishes_its_own_counts(tmp_path: Path) -> None:
     """Though it cannot show them to the one that charges."""
     errors, page = ErrorCounts(), CollectorRegistry()
-    own, door = Hook([TOTALS]).own(errors), FullDoor(tmp_path, 1, 0.0)
+    own, door = Hook([SERVED]).own(errors), FullDoor(tmp_path, 1, 0.0)
     CountingProcess(own=own, exchange=door, publish=LatestCollector(page).publish).tick()
     assert page.get_sample_value("costmeter_tokens_total", {**MODEL, "kind": "generated"}) == 200
     assert errors.counts()["exchange"] == 1

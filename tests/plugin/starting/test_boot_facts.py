@@ -15,13 +15,13 @@ from example_models import llama
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.plugin.activation import BOOT_FOLDER
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.starting import boot_facts, worker_report
 from vllm_costmeter.sources.files.calibration import recall
 
-GIB = 1 << 30
 CARD = GpuGroup("NVIDIA GeForce RTX 4090", 25_383_000_000, source="nvml", compute_capability=(8, 9))
 
 
@@ -102,7 +102,7 @@ def test_a_start_on_a_real_card_teaches_the_next_check(folder: Path) -> None:
     result = fit(llama(), CARD, EngineArgs(max_model_len=8192), NEWEST)
     assert result.per_gpu is not None
     pool = result.per_gpu.kv_cache_available_bytes - GIB // 2
-    boot_facts.learn(result, {"kv_cache": pool}, 40_000, "2026-11-22", on_cpu=False)
+    boot_facts.learn(result, {"kv_cache": pool}, "2026-11-22", on_cpu=False)
     again = fit(llama(), CARD, EngineArgs(max_model_len=8192), NEWEST, recall(CARD.name)[0])
     assert again.per_gpu is not None
     assert again.per_gpu.kv_cache_available_bytes == pool
@@ -112,8 +112,8 @@ def test_a_start_on_a_real_card_teaches_the_next_check(folder: Path) -> None:
 def test_a_card_that_was_only_named_teaches_nothing(folder: Path) -> None:
     """What a CPU server had says nothing of the RTX 4090 it was checked against."""
     result = fit(llama(), replace(CARD, source="catalog"), EngineArgs(max_model_len=8192), NEWEST)
-    boot_facts.learn(result, {"kv_cache": GIB}, None, "2026-11-22", on_cpu=True)
+    boot_facts.learn(result, {"kv_cache": GIB}, "2026-11-22", on_cpu=True)
     assert recall(CARD.name)[0] == ()
     assert len(recall(CARD.name, on_cpu=True)[0]) == 1
-    boot_facts.learn(result, {"kv_cache": GIB}, None, "2026-11-22", on_cpu=False)
+    boot_facts.learn(result, {"kv_cache": GIB}, "2026-11-22", on_cpu=False)
     assert recall(CARD.name)[0] == ()

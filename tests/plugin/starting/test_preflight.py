@@ -127,7 +127,7 @@ def test_what_a_server_recorded_is_found_by_a_check_of_its_release_and_no_other(
     assert served is not None
     assert served.per_gpu is not None
     pool = served.per_gpu.kv_cache_available_bytes - (1 << 29)
-    boot_facts.learn(served, {"kv_cache": pool}, 100_000, "2026-11-28", on_cpu=False)
+    boot_facts.learn(served, {"kv_cache": pool}, "2026-11-28", on_cpu=False)
     pools = {
         release: found.per_gpu.kv_cache_available_bytes
         for release in ("0.25.1", "0.25.1+cu130", "0.25.0", "0.33.0")
@@ -142,8 +142,7 @@ def test_what_a_server_recorded_is_found_by_a_check_of_its_release_and_no_other(
 
 def test_a_server_with_prediction_layers_answers_what_the_check_answers(server: Any) -> None:
     """DeepSeek-V3 with MTP, its objects that vLLM adds to the flag left out."""
-    eight = {"tensor_parallel_size": 8, "speculative_config": dict(MTP)}
-    served = server("0.32.0", DEEPSEEK, "H200 SXM:8", **eight)
+    served = server("0.32.0", DEEPSEEK, "H200 SXM:8", tensor_parallel_size=8, speculative_config=dict(MTP))
     expected = vllm_costmeter.check(
         DEEPSEEK, "H200 SXM:8", vllm_version="0.32.0", tensor_parallel_size=8, speculative_config=MTP
     )
@@ -155,6 +154,8 @@ def test_a_server_with_prediction_layers_answers_what_the_check_answers(server: 
     )
     assert served.verdict == "fits"
     assert served.engine_args.speculative_config == MTP
+    parts = server("0.32.0", DEEPSEEK, "H200 SXM:8", tensor_parallel_size=8, spec_method="mtp", spec_tokens=1)
+    assert parts == served
 
 
 def test_a_draft_model_is_read_where_vllm_has_put_it(tmp_path: Path, server: Any) -> None:

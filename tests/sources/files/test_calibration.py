@@ -19,7 +19,7 @@ from vllm_costmeter.core.calibration.server_start import ServerStart, ServerStar
 from vllm_costmeter.sources.files.calibration import BOOTS_PER_DEPLOYMENT, calibration_file, recall, remember
 
 BOOT = ServerStart(
-    ServerStartKey("0.32.0", "RTX 4090", "LlamaForCausalLM", 1), "{}", 100, 90, 1000, 1001, "2026-11-22", 80
+    ServerStartKey("0.32.0", "RTX 4090", "LlamaForCausalLM", 1), "{}", 100, 90, "2026-11-22", 80
 )
 
 
@@ -47,6 +47,16 @@ def test_a_cpus_starts_are_kept_apart(tmp_path: Path) -> None:
     remember(BOOT, file, on_cpu=True)
     assert recall("RTX 4090", file) == ((), None)
     assert recall("RTX 4090", file, on_cpu=True) == ((BOOT,), None)
+
+
+def test_what_an_earlier_version_recorded_is_recalled(tmp_path: Path) -> None:
+    """Its starts also have token counts, which nothing reads."""
+    file = tmp_path / "calibration.json"
+    remember(BOOT, file)
+    content = json.loads(file.read_text())
+    content["boots"][0] |= {"kv_cache_tokens": 1001, "predicted_kv_cache_tokens": 1000}
+    file.write_text(json.dumps(content))
+    assert recall("RTX 4090", file) == ((BOOT,), None)
 
 
 def test_only_the_last_starts_are_kept(tmp_path: Path) -> None:

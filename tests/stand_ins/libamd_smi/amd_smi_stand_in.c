@@ -9,10 +9,10 @@
  *   name0= vram_total0_mb= vram_used0_mb= power0_w= activity0_percent= energy0_ticks= processes0=123:1048576
  */
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
+
+#define CONTROL_FILE "AMD_SMI_STAND_IN"
+#include "../control_file.h"
 
 enum { OK = 0, INVALID = 1, NOT_SUPPORTED = 2, NOT_INIT = 32, NOT_LOADED = 34, NO_DATA = 40 };
 enum { GPUS = 8, AMD_GPU = 1 };
@@ -31,32 +31,8 @@ typedef struct { char name[256]; uint32_t pid; uint64_t mem; uint64_t gfx, enc; 
 static int initialised;
 static char handles[GPUS];
 
-static int setting(const char *key, char *value, size_t size) {
-    const char *path = getenv("AMD_SMI_STAND_IN");
-    FILE *file = path ? fopen(path, "r") : NULL;
-    char line[1024];
-    size_t length = strlen(key);
-    int found = 0;
-    if (!file) return 0;
-    while (fgets(line, sizeof line, file))
-        if (!strncmp(line, key, length) && line[length] == '=') {
-            line[strcspn(line, "\r\n")] = 0;
-            snprintf(value, size, "%s", line + length + 1);
-            found = 1;
-        }
-    fclose(file);
-    return found;
-}
-
-static long long number(const char *key, long long otherwise) {
-    char value[64];
-    return setting(key, value, sizeof value) ? atoll(value) : otherwise;
-}
-
-static long long of_gpu(const char *format, void *handle, long long otherwise) {
-    char key[64];
-    snprintf(key, sizeof key, format, (int)((char *)handle - handles));
-    return number(key, otherwise);
+static long long of_handle(const char *format, void *handle, long long otherwise) {
+    return of_gpu(format, (int)((char *)handle - handles), otherwise);
 }
 
 static int mood(const char *function) {
@@ -66,10 +42,7 @@ static int mood(const char *function) {
     if (!strcmp(value, "not_loaded")) { initialised = 0; return NOT_LOADED; }
     if (!strcmp(value, "no_data")) return NO_DATA;
     if (!initialised && strcmp(function, "amdsmi_init")) return NOT_INIT;
-    if (setting("unsupported", value, sizeof value))
-        for (char *name = strtok(value, ","); name; name = strtok(NULL, ","))
-            if (!strcmp(name, function)) return NOT_SUPPORTED;
-    return OK;
+    return named("unsupported", function) ? NOT_SUPPORTED : OK;
 }
 #define MOOD() do { int answer = mood(__func__); if (answer) return answer; } while (0)
 
@@ -110,21 +83,21 @@ int amdsmi_get_gpu_asic_info(void *handle, Asic *asic) {
 }
 int amdsmi_get_gpu_vram_usage(void *handle, Vram *vram) {
     MOOD();
-    vram->total_mb = of_gpu("vram_total%d_mb", handle, 196592);
-    vram->used_mb = of_gpu("vram_used%d_mb", handle, 283);
+    vram->total_mb = of_handle("vram_total%d_mb", handle, 196592);
+    vram->used_mb = of_handle("vram_used%d_mb", handle, 283);
     return OK;
 }
 int amdsmi_get_power_info(void *handle, Power *power) {
     MOOD();
     memset(power, 0, sizeof *power);
-    power->socket_power = power->current = of_gpu("power%d_w", handle, 132);
+    power->socket_power = power->current = of_handle("power%d_w", handle, 132);
     power->average = power->gfx_mv = power->soc_mv = power->mem_mv = 0xFFFF; /* how MI300X says "not available" */
     power->limit = 750;
     return OK;
 }
 int amdsmi_get_energy_count(void *handle, uint64_t *ticks, float *microjoules_per_tick, uint64_t *nanoseconds) {
     MOOD();
-    *ticks = of_gpu("energy%d_ticks", handle, 1000000);
+    *ticks = of_handle("energy%d_ticks", handle, 1000000);
     *microjoules_per_tick = 15.259F;
     *nanoseconds = 1;
     return OK;
@@ -132,7 +105,7 @@ int amdsmi_get_energy_count(void *handle, uint64_t *ticks, float *microjoules_pe
 int amdsmi_get_gpu_activity(void *handle, Activity *activity) {
     MOOD();
     memset(activity, 0, sizeof *activity);
-    activity->gfx = of_gpu("activity%d_percent", handle, 0);
+    activity->gfx = of_handle("activity%d_percent", handle, 0);
     activity->umc = activity->mm = 0xFFFF;
     return OK;
 }

@@ -18,11 +18,11 @@
  *   live_energy=1                         energy grows with power and time on top of energy0_mj
  *   mig0=2                                card 0 is in MIG mode with two slices of a seventh of its memory each
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#define CONTROL_FILE "NVML_STAND_IN"
+#include "../control_file.h"
 
 enum { OK = 0, UNINITIALIZED = 1, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7,
        NOT_LOADED = 9, GPU_LOST = 15, UNKNOWN = 999 };
@@ -38,43 +38,6 @@ typedef struct { unsigned int multiprocessors, copy, decoder, encoder, jpeg, ofa
 
 static Device devices[CARDS][SLICES + 1];
 static int initialised;
-
-static int setting(const char *key, char *value, size_t size) {
-    const char *path = getenv("NVML_STAND_IN");
-    FILE *file = path ? fopen(path, "r") : NULL;
-    char line[1024];
-    size_t length = strlen(key);
-    int found = 0;
-    if (!file) return 0;
-    while (fgets(line, sizeof line, file))
-        if (!strncmp(line, key, length) && line[length] == '=') {
-            line[strcspn(line, "\r\n")] = 0;
-            snprintf(value, size, "%s", line + length + 1);
-            found = 1;
-        }
-    fclose(file);
-    return found;
-}
-
-static long long number(const char *key, long long otherwise) {
-    char value[64];
-    return setting(key, value, sizeof value) ? atoll(value) : otherwise;
-}
-
-static long long of_card(const char *format, int card, long long otherwise) {
-    char key[64];
-    snprintf(key, sizeof key, format, card);
-    return number(key, otherwise);
-}
-
-/* Whether `function` is in the list of `key`. */
-static int named(const char *key, const char *function) {
-    char value[1024];
-    if (setting(key, value, sizeof value))
-        for (char *name = strtok(value, ","); name; name = strtok(NULL, ","))
-            if (!strcmp(name, function)) return 1;
-    return 0;
-}
 
 /* The mood for one call of `function` on `device` (NULL: none). */
 static int mood(const char *function, Device *device) {
@@ -121,10 +84,10 @@ int nvmlDeviceGetHandleByUUID(const char *uuid, Device **device) {
     char known[96];
     MOOD(NULL);
     for (int card = 0; card < number("gpus", 2) && card < CARDS; card++)
-        for (int slice = -1; slice < of_card("mig%d", card, 0); slice++) {
+        for (int slice = -1; slice < of_gpu("mig%d", card, 0); slice++) {
             uuid_of(card, slice, known, sizeof known);
             if (!strcmp(known, uuid)) {
-                *device = device_of(slice < 0 ? of_card("answers_for%d", card, card) : card, slice);
+                *device = device_of(slice < 0 ? of_gpu("answers_for%d", card, card) : card, slice);
                 return mood(__func__, *device);
             }
         }
@@ -154,7 +117,7 @@ int nvmlDeviceGetName(Device *device, char *text, unsigned int size) {
 
 int nvmlDeviceGetCudaComputeCapability(Device *device, int *major, int *minor) {
     MOOD(device);
-    *major = of_card("capability%d", device->card, 8);
+    *major = of_gpu("capability%d", device->card, 8);
     *minor = 9;
     return OK;
 }
@@ -162,9 +125,9 @@ int nvmlDeviceGetCudaComputeCapability(Device *device, int *major, int *minor) {
 static Memory2 memory_of(Device *device) {
     Memory2 memory = {0};
     long long parts = device->slice < 0 ? 1 : SLICES;
-    memory.total = of_card("total%d_mib", device->card, 24564) * MIB / parts;
-    memory.reserved = of_card("reserved%d_mib", device->card, 356) * MIB / parts;
-    memory.used = of_card("used%d_mib", device->card, 1000) * MIB / parts;
+    memory.total = of_gpu("total%d_mib", device->card, 24564) * MIB / parts;
+    memory.reserved = of_gpu("reserved%d_mib", device->card, 356) * MIB / parts;
+    memory.used = of_gpu("used%d_mib", device->card, 1000) * MIB / parts;
     memory.free = memory.total - memory.reserved - memory.used;
     return memory;
 }
@@ -224,7 +187,7 @@ int nvmlSystemGetProcessName(unsigned int pid, char *name, unsigned int size) {
 int nvmlDeviceGetPowerUsage(Device *device, unsigned int *milliwatts) {
     MOOD(device);
     if (device->slice >= 0) return NOT_SUPPORTED;
-    *milliwatts = of_card("power%d_mw", device->card, 100000);
+    *milliwatts = of_gpu("power%d_mw", device->card, 100000);
     return OK;
 }
 
@@ -232,21 +195,21 @@ int nvmlDeviceGetPowerManagementLimitConstraints(Device *device, unsigned int *l
     MOOD(device);
     if (device->slice >= 0) return NOT_SUPPORTED;
     *lowest = 10000;
-    *highest = of_card("limit%d_mw", device->card, 600000);
+    *highest = of_gpu("limit%d_mw", device->card, 600000);
     return OK;
 }
 
 int nvmlDeviceGetEnforcedPowerLimit(Device *device, unsigned int *milliwatts) {
     MOOD(device);
     if (device->slice >= 0) return NOT_SUPPORTED;
-    *milliwatts = of_card("limit%d_mw", device->card, 600000) / 2;
+    *milliwatts = of_gpu("limit%d_mw", device->card, 600000) / 2;
     return OK;
 }
 
 int nvmlDeviceGetUtilizationRates(Device *device, Utilization *rates) {
     MOOD(device);
     if (device->slice >= 0) return NOT_SUPPORTED;
-    rates->gpu = of_card("utilization%d", device->card, 50);
+    rates->gpu = of_gpu("utilization%d", device->card, 50);
     rates->memory = 10;
     return OK;
 }
@@ -259,27 +222,27 @@ int nvmlDeviceGetTotalEnergyConsumption(Device *device, unsigned long long *mill
     clock_gettime(CLOCK_MONOTONIC, &now);
     double seconds = now.tv_sec + now.tv_nsec / 1e9;
     if (!start) start = seconds;
-    *millijoules = of_card("energy%d_mj", device->card, 5000000);
+    *millijoules = of_gpu("energy%d_mj", device->card, 5000000);
     if (number("live_energy", 0))
-        *millijoules += (unsigned long long)((seconds - start) * of_card("power%d_mw", device->card, 100000));
+        *millijoules += (unsigned long long)((seconds - start) * of_gpu("power%d_mw", device->card, 100000));
     return OK;
 }
 
 int nvmlDeviceGetMigMode(Device *device, unsigned int *current, unsigned int *pending) {
     MOOD(device);
-    *current = *pending = of_card("mig%d", device->card, 0) > 0;
+    *current = *pending = of_gpu("mig%d", device->card, 0) > 0;
     return OK;
 }
 
 int nvmlDeviceGetMaxMigDeviceCount(Device *device, unsigned int *count) {
     MOOD(device);
-    *count = of_card("slices%d", device->card, SLICES);
+    *count = of_gpu("slices%d", device->card, SLICES);
     return OK;
 }
 
 int nvmlDeviceGetMigDeviceHandleByIndex(Device *device, unsigned int index, Device **slice) {
     MOOD(device);
-    if (index >= of_card("mig%d", device->card, 0)) return NOT_FOUND;
+    if (index >= of_gpu("mig%d", device->card, 0)) return NOT_FOUND;
     *slice = device_of(device->card, index);
     return OK;
 }

@@ -19,7 +19,6 @@ def boot_of(
     *,
     pool_bytes: int,
     on: str,
-    kv_cache_tokens: int | None = None,
     weights_bytes: int | None = None,
 ) -> ServerStart | None:
     """What to remember of a server of this plan whose KV cache got `pool_bytes` on each GPU (blocks x bytes per
@@ -44,8 +43,6 @@ def boot_of(
         flags=flags_of(model, predicted.engine, engine_args),
         predicted_used_bytes=use.budget_bytes - use.kv_cache_available_bytes,
         used_bytes=used,
-        predicted_kv_cache_tokens=predicted.kv_cache.tokens,
-        kv_cache_tokens=kv_cache_tokens,
         on=on,
         weights_bytes=weights_bytes,
     )

@@ -27,8 +27,6 @@ class ServerStart:
     """All that the rules, without any calibration, put beside the KV cache within the budget of one GPU."""
     used_bytes: int
     """Budget less the pool that the server had."""
-    predicted_kv_cache_tokens: int
-    kv_cache_tokens: int | None
     on: str
     """Date, ISO 8601."""
     weights_bytes: int | None = None

@@ -121,6 +121,12 @@ class EngineArgs:
 LAYOUT_FLAGS: tuple[EngineFlag, ...] = flags_in(ParallelConfig)
 FLAGS: tuple[EngineFlag, ...] = flags_in(EngineArgs)
 """Without the layout's."""
+SPECULATIVE_PARTS = {
+    "spec_method": "method",
+    "spec_model": "model",
+    "spec_tokens": "num_speculative_tokens",
+}
+"""Flags of their own for keys of `--speculative-config`."""
 
 
 def fields_affecting(*effects: Effect) -> tuple[str, ...]:
@@ -136,13 +142,29 @@ def engine_args_of(**given: Unpack[EngineFlags]) -> EngineArgs:
     known = {each.field: each for each in (*LAYOUT_FLAGS, *FLAGS)}
     values: dict[str, Any] = {}
     for name, value in given.items():
+        if name in SPECULATIVE_PARTS:
+            continue
         if name not in known:
             raise BadInputError(f"{name[:60]} is not a flag that changes memory{nearest(name, known)}")
         values[name] = known[name].normalised(value)
         known[name].reject(values[name])
-    _reject_speculative(values.get("speculative_config"))
+    whole = values.get("speculative_config")
+    for name, key in SPECULATIVE_PARTS.items():
+        if given.get(name) is not None and key in (whole or {}):
+            raise BadInputError(
+                f"{name} and the {key} of speculative_config exclude each other: leave one out"
+            )
+    values["speculative_config"] = speculative_config_of(whole, given)
+    _reject_speculative(values["speculative_config"])
     layout = {each.field: values.pop(each.field) for each in LAYOUT_FLAGS if each.field in values}
     return EngineArgs(layout=ParallelConfig(**layout), **values)
+
+
+def speculative_config_of(whole: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """`--speculative-config` with --spec-method, --spec-model and --spec-tokens in it, as vLLM's
+    `EngineArgs.create_speculative_config` merges them (0.32); None without any. A new dictionary."""
+    parts = {key: given[name] for name, key in SPECULATIVE_PARTS.items() if given.get(name) is not None}
+    return {**(whole or {}), **parts} or None
 
 
 MOST_SPECULATIVE_TOKENS = 1 << 10

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vllm_costmeter.core.release import Release, Version, dotted
 
@@ -105,80 +105,57 @@ ONE_GPU_GIB: Mapping[tuple[int, int], float] = {
     (8, 9): 0.5,  # 0.19.0 on an RTX 4090: 2588 blocks where 0.25 GiB would leave 2745
 }
 
-ROWS: tuple[EngineRules, ...] = (
-    EngineRules(
-        since=(0, 10, 0),
-        gpu_memory_utilization=0.90,  # logged by 0.10.2
-        cuda_graphs_in_budget=False,
-        batched_tokens_from_160_gib=8192,
-        dense_runner=V1_BEFORE_0_15,
-        other_runner=V1_BEFORE_0_15,
-        one_gpu_gib=(0.02, 0.07, 0.35),  # 0.07 logged by 0.10.2; V0 engines logged 0.02 to 0.35
-        several_gpus_gib=(0.1, 0.2, 2.1),  # 0.2 at TP 2 on A100 with 0.10.1.1, about 2 at TP 4 with 0.14.1
-        one_gpu_gib_by_capability={},
-        evidence="12 start-up logs of 0.10.1 to 0.14.1 on A100, H100, L40S and RTX PRO 6000",
-    ),
-    EngineRules(
-        since=(0, 15, 0),
-        gpu_memory_utilization=0.90,  # vllm/config/cache.py of 0.17.0, 0.18.0, 0.19.0
-        cuda_graphs_in_budget=False,  # envs.py: VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS is 0 (PR 30515)
-        batched_tokens_from_160_gib=8192,
-        dense_runner=V1_BEFORE_0_20,
-        other_runner=V1_BEFORE_0_20,
-        one_gpu_gib=(0.05, 0.25, 0.46),  # 0.24 to 0.27 on H100, 0.46 for one model
-        several_gpus_gib=(0.1, 2.1, 2.25),  # 2.06 to 2.21 at TP 2 and 4 on H100 with 0.19.0
-        one_gpu_gib_by_capability=ONE_GPU_GIB,
-        evidence="36 start-up logs of 0.19.0 on H100 80GB (llm-d-planner); source of 0.17.0 to 0.19.0",
-    ),
-    EngineRules(
-        since=(0, 20, 0),
-        gpu_memory_utilization=0.92,  # PR 38284 (2026-04-21); vllm/config/cache.py of 0.20.0
-        cuda_graphs_in_budget=True,  # PR 38284 (2026-04-21); envs.py of 0.20.0: the estimate is on by default
-        batched_tokens_from_160_gib=8192,
-        dense_runner=V1,
-        other_runner=V1,
-        one_gpu_gib=(0.05, 0.25, 0.46),  # 0.24 to 0.27 on H100, 0.46 for one model
-        several_gpus_gib=(0.1, 2.1, 2.25),  # 2.06 to 2.21 at TP 2 and 4 on H100 with 0.19.0
-        one_gpu_gib_by_capability=ONE_GPU_GIB,
-        evidence="PR 38284 (2026-04-21); source of 0.20.0 to 0.23.0; logs of 0.20.0, 0.22.0, 0.22.1, 0.23.0",
-    ),
-    EngineRules(
-        since=(0, 25, 0),
-        gpu_memory_utilization=0.92,
-        cuda_graphs_in_budget=True,
-        batched_tokens_from_160_gib=8192,
-        dense_runner=V2_WITHOUT_ESTIMATE,  # PR 39337 (2026-05); VllmConfig.use_v2_model_runner of 0.25.0
-        other_runner=V1,
-        one_gpu_gib=(0.05, 0.25, 0.46),  # 0.24 to 0.27 on H100, 0.46 for one model
-        several_gpus_gib=(0.1, 2.1, 2.25),  # 2.06 to 2.21 at TP 2 and 4 on H100 with 0.19.0
-        one_gpu_gib_by_capability=ONE_GPU_GIB,
-        evidence="PR 39337 (2026-05); source of 0.25.0 and 0.27.0; eight logs of 0.25.1, one of 0.27.1",
-    ),
-    EngineRules(
-        since=(0, 28, 0),
-        gpu_memory_utilization=0.92,
-        cuda_graphs_in_budget=True,
-        batched_tokens_from_160_gib=16384,  # PR 51726 (about 2026-08); arg_utils.py of 0.28.0
-        dense_runner=V2_WITHOUT_ESTIMATE,
-        other_runner=V1,
-        one_gpu_gib=(0.05, 0.25, 0.46),  # 0.24 to 0.27 on H100, 0.46 for one model
-        several_gpus_gib=(0.1, 2.1, 2.25),  # 2.06 to 2.21 at TP 2 and 4 on H100 with 0.19.0
-        one_gpu_gib_by_capability=ONE_GPU_GIB,
-        evidence="PR 51726 (about 2026-08); source of 0.28.0",
-    ),
-    EngineRules(
-        since=(0, 29, 0),
-        gpu_memory_utilization=0.92,
-        cuda_graphs_in_budget=True,
-        batched_tokens_from_160_gib=16384,
-        dense_runner=V2,  # VllmConfig.use_v2_model_runner of 0.29.0: for every model it supports
-        other_runner=V2,
-        one_gpu_gib=(0.05, 0.25, 0.46),  # 0.24 to 0.27 on H100, 0.46 for one model
-        several_gpus_gib=(0.1, 2.1, 2.25),  # 2.06 to 2.21 at TP 2 and 4 on H100 with 0.19.0
-        one_gpu_gib_by_capability=ONE_GPU_GIB,
-        evidence="source of 0.29.0, 0.30.0, 0.32.0 and 0.33.0",
-    ),
+_V0_10 = EngineRules(
+    since=(0, 10, 0),
+    gpu_memory_utilization=0.90,  # logged by 0.10.2
+    cuda_graphs_in_budget=False,
+    batched_tokens_from_160_gib=8192,
+    dense_runner=V1_BEFORE_0_15,
+    other_runner=V1_BEFORE_0_15,
+    one_gpu_gib=(0.02, 0.07, 0.35),  # 0.07 logged by 0.10.2; V0 engines logged 0.02 to 0.35
+    several_gpus_gib=(0.1, 0.2, 2.1),  # 0.2 at TP 2 on A100 with 0.10.1.1, about 2 at TP 4 with 0.14.1
+    one_gpu_gib_by_capability={},
+    evidence="12 start-up logs of 0.10.1 to 0.14.1 on A100, H100, L40S and RTX PRO 6000",
 )
+_V0_15 = replace(
+    _V0_10,  # 0.90 and no estimate: vllm/config/cache.py and envs.py (PR 30515) of 0.17.0, 0.18.0, 0.19.0
+    since=(0, 15, 0),
+    dense_runner=V1_BEFORE_0_20,
+    other_runner=V1_BEFORE_0_20,
+    one_gpu_gib=(0.05, 0.25, 0.46),  # 0.24 to 0.27 on H100, 0.46 for one model
+    several_gpus_gib=(0.1, 2.1, 2.25),  # 2.06 to 2.21 at TP 2 and 4 on H100 with 0.19.0
+    one_gpu_gib_by_capability=ONE_GPU_GIB,
+    evidence="36 start-up logs of 0.19.0 on H100 80GB (llm-d-planner); source of 0.17.0 to 0.19.0",
+)
+_V0_20 = replace(
+    _V0_15,
+    since=(0, 20, 0),
+    gpu_memory_utilization=0.92,  # PR 38284 (2026-04-21); vllm/config/cache.py of 0.20.0
+    cuda_graphs_in_budget=True,  # PR 38284 (2026-04-21); envs.py of 0.20.0: the estimate is on by default
+    dense_runner=V1,
+    other_runner=V1,
+    evidence="PR 38284 (2026-04-21); source of 0.20.0 to 0.23.0; logs of 0.20.0, 0.22.0, 0.22.1, 0.23.0",
+)
+_V0_25 = replace(
+    _V0_20,
+    since=(0, 25, 0),
+    dense_runner=V2_WITHOUT_ESTIMATE,  # PR 39337 (2026-05); VllmConfig.use_v2_model_runner of 0.25.0
+    evidence="PR 39337 (2026-05); source of 0.25.0 and 0.27.0; eight logs of 0.25.1, one of 0.27.1",
+)
+_V0_28 = replace(
+    _V0_25,
+    since=(0, 28, 0),
+    batched_tokens_from_160_gib=16384,  # PR 51726 (about 2026-08); arg_utils.py of 0.28.0
+    evidence="PR 51726 (about 2026-08); source of 0.28.0",
+)
+_V0_29 = replace(
+    _V0_28,
+    since=(0, 29, 0),
+    dense_runner=V2,  # VllmConfig.use_v2_model_runner of 0.29.0: for every model it supports
+    other_runner=V2,
+    evidence="source of 0.29.0, 0.30.0, 0.32.0 and 0.33.0",
+)
+ROWS: tuple[EngineRules, ...] = (_V0_10, _V0_15, _V0_20, _V0_25, _V0_28, _V0_29)
 
 
 def engine_rules(release: Release) -> EngineRules:

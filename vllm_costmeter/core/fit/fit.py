@@ -19,7 +19,7 @@ from vllm_costmeter.core.fit.messages import (
     too_heavy,
     weights_message,
 )
-from vllm_costmeter.core.fit.result import Fit, KVCacheFacts, MemoryUse, Reason, Suggestion, Verdict
+from vllm_costmeter.core.fit.result import Fit, KVCacheFacts, MemoryUse, Reason, Verdict
 from vllm_costmeter.core.fit.sizing import Sizing, deployment
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import KVCache
@@ -29,8 +29,6 @@ from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.quantization.flag import Asked, check_flag
 from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
 from vllm_costmeter.core.release import Release, dotted
-
-__all__ = ["Fit", "KVCacheFacts", "MemoryUse", "Suggestion", "fit"]
 
 
 def fit(

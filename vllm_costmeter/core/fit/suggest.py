@@ -9,7 +9,6 @@ from dataclasses import replace
 from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.change import Change
-from vllm_costmeter.core.fit.fit import Fit
 from vllm_costmeter.core.fit.offers import RentalOffer, cheapest_offer
 from vllm_costmeter.core.fit.parallel_changes import (
     LARGEST_NODE_GPUS,
@@ -19,7 +18,7 @@ from vllm_costmeter.core.fit.parallel_changes import (
     unsplit_layouts,
     wider_layouts,
 )
-from vllm_costmeter.core.fit.result import Suggestion
+from vllm_costmeter.core.fit.result import Fit, Suggestion
 from vllm_costmeter.core.fit.trial import Trials
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.model import Model

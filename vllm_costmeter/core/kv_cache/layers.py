@@ -87,10 +87,6 @@ class KVLayer:
                 kept = _blocks(length_tokens, self.block_tokens) if self.state_per_block else 0
                 return kept + self.state_blocks
 
-    def bytes_for(self, length_tokens: int, limits: SequenceLimits) -> int:
-        """Maximum bytes of one sequence of `length_tokens` in this layer alone."""
-        return self.blocks_for(length_tokens, limits) * self.page_bytes
-
 
 CountedLayers = tuple[tuple[KVLayer, int], ...]
 """The caches of one pipeline rank: each distinct layer and its count, in order of appearance."""

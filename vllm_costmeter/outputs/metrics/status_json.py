@@ -10,11 +10,10 @@ from vllm_costmeter.outputs.metrics.prometheus import REGISTRY, CollectorRegistr
 SCHEMA = "costmeter.status/1"
 
 
-def status(registry: CollectorRegistry | None = None) -> dict[str, Any]:
+def status() -> dict[str, Any]:
     """`{"schema", "metrics": {name: [{"labels", "value"}]}}`, every sample named `costmeter_*`; absent is absent."""
-    registry = registry or _server_registry()
     metrics: dict[str, list[dict[str, Any]]] = {}
-    for family in registry.collect():
+    for family in _server_registry().collect():
         if family.name.startswith("costmeter_"):
             for sample in family.samples:
                 metrics.setdefault(sample.name, []).append({"labels": sample.labels, "value": sample.value})

@@ -160,7 +160,7 @@ class ServingMeter:
         per_engine = shape.kv_cache_capacity_tokens
         today = datetime.date.today().isoformat()
         on_cpu = is_on_cpu(self._vllm_config)
-        self._learn = lambda: boot_facts.learn(checked, actual, per_engine, today, on_cpu=on_cpu)
+        self._learn = lambda: boot_facts.learn(checked, actual, today, on_cpu=on_cpu)
         return ServerFacts(
             model_name=shape.model_name,
             version=vllm_costmeter.__version__,

@@ -74,9 +74,7 @@ def preflight_bytes(result: Fit | None, actual: Mapping[str, int]) -> PreflightB
     return found
 
 
-def learn(
-    result: Fit | None, actual: Mapping[str, int], kv_cache_tokens: int | None, today: str, *, on_cpu: bool
-) -> None:
+def learn(result: Fit | None, actual: Mapping[str, int], today: str, *, on_cpu: bool) -> None:
     """Record this start for later checks of the same deployment. A server on a CPU is recorded separately, because it
     is no evidence about the GPU it was checked for; a GPU server that was given another GPU's name is not recorded."""
     if result is None or "kv_cache" not in actual or not (on_cpu or result.gpu.source == "nvml"):
@@ -88,7 +86,6 @@ def learn(
         result.engine.release,
         pool_bytes=actual["kv_cache"],
         on=today,
-        kv_cache_tokens=kv_cache_tokens,
         weights_bytes=actual.get("weights"),
     )
     if boot is not None and (fault := remember(boot, on_cpu=on_cpu)) is not None:

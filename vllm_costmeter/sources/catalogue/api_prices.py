@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -31,7 +31,7 @@ def package_api_prices() -> list[ApiPriceRow]:
 def parse_api_price(row: Mapping[str, Any], where: str, *, user: bool = False) -> ApiPriceRow:
     """One row, with prices in USD per million tokens. BadInputError names the row and the key."""
     reject_unknown(row, KEYS, where)
-    provider, model = (_read(row, key, where, values.text) for key in ("provider", "model"))
+    provider, model = (values.read(row, key, where, values.text) for key in ("provider", "model"))
     usd = {key: _usd(row, key, where) for key in ("input", "output", "cached")}
     if usd["input"] is None or usd["output"] is None:
         raise BadInputError(f"{where}: input and output are required, in USD per million tokens")
@@ -41,24 +41,15 @@ def parse_api_price(row: Mapping[str, Any], where: str, *, user: bool = False) -
         input_usd_per_million=usd["input"],
         output_usd_per_million=usd["output"],
         cached_usd_per_million=usd["cached"],
-        as_of=_read(row, "as_of", where, values.as_of),
-        source=_read(row, "source", where, values.text) if "source" in row else where.partition(":")[0],
-        verified=_read(row, "verified", where, values.truth) if "verified" in row else True,
+        as_of=values.read(row, "as_of", where, values.as_of),
+        source=values.read(row, "source", where, values.text) if "source" in row else where.partition(":")[0],
+        verified=values.read(row, "verified", where, values.truth) if "verified" in row else True,
         from_user=user,
     )
 
 
 def _usd(row: Mapping[str, Any], key: str, where: str) -> Fraction | None:
     return at_least_zero(row[key], f"{where}: {key}") if key in row else None
-
-
-def _read(row: Mapping[str, Any], key: str, where: str, parse: Callable[[Any], Any]) -> Any:
-    if key not in row:
-        raise BadInputError(f"{where}: {key!r} is missing")
-    try:
-        return parse(row[key])
-    except ValueError as fault:
-        raise BadInputError(f"{where}: {key} must be {fault}, got {row[key]!r}") from None
 
 
 def api_prices(catalogue: Catalogue | None = None) -> list[ApiPriceRow]:

@@ -62,48 +62,39 @@ def reject_unknown(keys: Mapping[str, Any], known: tuple[str, ...], where: str) 
             raise BadInputError(f"{where}: unknown key {key!r}{nearest(key, known)}")
 
 
-def _read(row: Mapping[str, Any], key: str, where: str, parse: Callable[[Any], Any]) -> Any:
-    if key not in row:
-        raise BadInputError(f"{where}: {key!r} is missing")
-    try:
-        return parse(row[key])
-    except ValueError as fault:
-        raise BadInputError(f"{where}: {key} must be {fault}, got {row[key]!r}") from None
-
-
 def _provenance(fact: Mapping[str, Any], where: str, parse: Callable[[Any], Any]) -> Provenance:
     reject_unknown(fact, ("value", "low", "high", "source", "as_of", "verified", "estimated"), where)
     return Provenance(
-        source=_read(fact, "source", where, values.text),
-        as_of=_read(fact, "as_of", where, values.as_of),
-        verified=_read(fact, "verified", where, values.truth) if "verified" in fact else True,
-        low=_read(fact, "low", where, parse) if "low" in fact else None,
-        high=_read(fact, "high", where, parse) if "high" in fact else None,
-        estimated=_read(fact, "estimated", where, values.truth) if "estimated" in fact else False,
+        source=values.read(fact, "source", where, values.text),
+        as_of=values.read(fact, "as_of", where, values.as_of),
+        verified=values.read(fact, "verified", where, values.truth) if "verified" in fact else True,
+        low=values.read(fact, "low", where, parse) if "low" in fact else None,
+        high=values.read(fact, "high", where, parse) if "high" in fact else None,
+        estimated=values.read(fact, "estimated", where, values.truth) if "estimated" in fact else False,
     )
 
 
 def parse_card(row: Mapping[str, Any], file: str, *, user: bool = False) -> dict[str, Any]:
     """The fields of Card that this row gives. A user's fact may be a bare value: its source is then the file."""
-    name = _read(row, "name", f"{file}: [[card]]", values.text)
+    name = values.read(row, "name", f"{file}: [[card]]", values.text)
     where = f"{file}: GPU {name!r}"
     reject_unknown(row, CARD_KEYS, where)
     fields: dict[str, Any] = {"name": name}
     if "vendor" in row:
-        fields["vendor"] = _read(row, "vendor", where, values.vendor)
+        fields["vendor"] = values.read(row, "vendor", where, values.vendor)
     for key in ("driver_names", "aliases"):
         if key in row:
-            fields[key] = _read(row, key, where, values.names)
+            fields[key] = values.read(row, key, where, values.names)
     provenance = {}
     for key, (attribute, parse) in FACTS.items():
         if key not in row:
             continue
         fact = row[key]
         if isinstance(fact, dict):
-            fields[attribute] = _read(fact, "value", f"{where}: {key}", parse)
+            fields[attribute] = values.read(fact, "value", f"{where}: {key}", parse)
             provenance[attribute] = _provenance(fact, f"{where}: {key}", parse)
         elif user:
-            fields[attribute] = _read(row, key, where, parse)
+            fields[attribute] = values.read(row, key, where, parse)
         else:
             raise BadInputError(f"{where}: {key} needs a value, a source and an as_of")
     fields["provenance"] = provenance
@@ -123,22 +114,22 @@ def parse_price(row: Mapping[str, Any], file: str, number: int, *, user: bool = 
     """One quote. `as_of` is always asked for: a price without a date cannot say how old it is."""
     where = f"{file}: price {number}"
     reject_unknown(row, PRICE_KEYS, where)
-    usd = _read(row, "usd_per_gpu_hour", where, values.positive)
+    usd = values.read(row, "usd_per_gpu_hour", where, values.positive)
     if usd > LARGEST_USD_PER_GPU_HOUR:
         raise BadInputError(
             f"{where}: usd_per_gpu_hour must be at most {LARGEST_USD_PER_GPU_HOUR:g}, got {usd:g}"
         )
-    term = _read(row, "term", where, values.text) if "term" in row else "on-demand"
+    term = values.read(row, "term", where, values.text) if "term" in row else "on-demand"
     if term not in TERMS:
         raise BadInputError(f"{where}: term must be one of {', '.join(TERMS)}, got {term!r}")
     return RentalQuote(
-        gpu=_read(row, "gpu", where, values.text),
-        provider=_read(row, "provider", where, values.text) if "provider" in row or not user else file,
+        gpu=values.read(row, "gpu", where, values.text),
+        provider=values.read(row, "provider", where, values.text) if "provider" in row or not user else file,
         term=term,
         usd_per_gpu_hour=usd,
-        as_of=_read(row, "as_of", where, values.as_of),
-        source=_read(row, "source", where, values.text) if "source" in row or not user else file,
-        gpus=_read(row, "gpus", where, values.whole) if "gpus" in row else None,
-        verified=_read(row, "verified", where, values.truth) if "verified" in row else True,
+        as_of=values.read(row, "as_of", where, values.as_of),
+        source=values.read(row, "source", where, values.text) if "source" in row or not user else file,
+        gpus=values.read(row, "gpus", where, values.whole) if "gpus" in row else None,
+        verified=values.read(row, "verified", where, values.truth) if "verified" in row else True,
         from_user=user,
     )

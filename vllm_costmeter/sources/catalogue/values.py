@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isnan
 from typing import Any, cast
 
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import MigProfile, Vendor
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.pricing.quote import first_day
@@ -94,3 +95,13 @@ def _mig_profile(row: Any) -> MigProfile:
         raise ValueError(
             "profiles with name, low_gib, high_gib, compute_slices, memory_slices and instances"
         ) from None
+
+
+def read(row: Mapping[str, Any], key: str, where: str, parse: Callable[[Any], Any]) -> Any:
+    """What stands in the row under the key. BadInputError with both, where it is missing or `parse` refuses it."""
+    if key not in row:
+        raise BadInputError(f"{where}: {key!r} is missing")
+    try:
+        return parse(row[key])
+    except ValueError as fault:
+        raise BadInputError(f"{where}: {key} must be {fault}, got {row[key]!r}") from None

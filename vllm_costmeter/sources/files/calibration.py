@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from vllm_costmeter.sources.files.home import home
 from vllm_costmeter.sources.files.state_folder import locked_folder, opened_folder, read_in, replace_in
 
 SCHEMA = "costmeter.calibration/1"
+START_FIELDS = {field.name for field in fields(ServerStart)}
 BOOTS_PER_DEPLOYMENT = 5
 """Starts kept per key and flags; older ones are dropped."""
 MOST_BOOTS = 500
@@ -127,8 +128,9 @@ def _parsed(data: bytes | None) -> list[ServerStart] | None:
 
 
 def _boot(values: Mapping[str, Any]) -> ServerStart:
-    """ValueError, TypeError or KeyError for what no server wrote."""
-    boot = ServerStart(**{**values, "key": ServerStartKey(**values["key"])})
+    """ValueError, TypeError or KeyError for what no server wrote. What an earlier version recorded besides is left."""
+    known = {name: values[name] for name in START_FIELDS & values.keys()}
+    boot = ServerStart(**known | {"key": ServerStartKey(**values["key"])})
     numbers = (boot.predicted_used_bytes, boot.used_bytes, boot.key.tensor_parallel_size)
     texts = (boot.flags, boot.on, boot.key.gpu, boot.key.vllm_version, boot.key.architecture)
     if not all(type(each) is int and each >= 0 for each in numbers) or not all(

@@ -9,11 +9,11 @@ INSTALLED, CHECKOUT = PACKAGE / "grafana", PACKAGE.parent / "grafana"
 """Its location in an installed wheel, and in the repository."""
 
 
-def grafana_files(folders: tuple[Path, ...] = (INSTALLED, CHECKOUT)) -> dict[str, str]:
+def grafana_files() -> dict[str, str]:
     """Path below grafana/ -> text, sorted, from the first existing folder. Raises FileNotFoundError if there is
     none."""
-    for folder in folders:
+    for folder in (INSTALLED, CHECKOUT):
         if folder.is_dir():
             files = sorted(path for path in folder.rglob("*") if path.is_file())
             return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in files}
-    raise FileNotFoundError(f"the grafana folder is missing from this installation: {folders[0]}")
+    raise FileNotFoundError(f"the grafana folder is missing from this installation: {INSTALLED}")

@@ -45,18 +45,17 @@ def local_gpus(
     timeout_seconds: float = LONGEST_WAIT_SECONDS,
     environ: Mapping[str, str] = os.environ,
     connect: Callable[[], GpuDriver] = NvmlDriver,
-    owns: Callable[[int], bool] | None = None,
 ) -> list[GpuGroup]:
     """The GPUs that CUDA_VISIBLE_DEVICES and `--device-ids` leave, equal ones as one Gpu with a count, in CUDA's order.
 
     `memory_bytes` is NVML's total without the driver's reserve (see `nvml_sample.usable_bytes`): what CUDA shows,
     within some MiB. `free_bytes` is the least free now of those that an engine of `ranks` takes, the first (None: of
     all); a CUDA context that vLLM opens takes about 0.5 GiB more (H100: 79.19 total, 78.68 free at start, vLLM 0.19
-    logs). `processes` are those that `owns` does not call ours, by default this process and what it started.
+    logs). `processes` are those of others than this process and what it started.
     NoLocalGpuError, one line, where there is no driver, no visible GPU, or no answer in time (a driver that lets wait
     is said to), and where an engine's GPUs cannot be told from others or are not all of one kind.
     """
-    owns = owns or ProcessTree().owns
+    owns = ProcessTree().owns
     answers: queue.SimpleQueue[list[GpuGroup] | Exception] = queue.SimpleQueue()
     asked = ["to connect"]
 

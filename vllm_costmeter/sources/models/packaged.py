@@ -29,7 +29,7 @@ class NamedModel(NamedTuple):
     model: Model
 
 
-def named_model(text: str, revision: str | None = None, hub_token: str | None = None) -> NamedModel:
+def named_model(text: str) -> NamedModel:
     """A packaged name ("Llama 3.1 8B", "llama-3.1-8b"), else whatever `costmeter check` takes. BadInputError as there,
     NotUnderstoodError for a model whose rules are not known."""
     folded = _folded(text)
@@ -38,7 +38,7 @@ def named_model(text: str, revision: str | None = None, hub_token: str | None = 
             return NamedModel(name, read_model(FOLDER / f"{file}.json", name))
     near = "" if "/" in text or Path(text).exists() else nearest(text, PACKAGED)
     try:
-        return NamedModel(_short(text), open_model(text, revision, hub_token))
+        return NamedModel(_short(text), open_model(text))
     except BadInputError as fault:
         raise BadInputError(f"{fault}{near}" if near not in str(fault) else str(fault)) from None
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from vllm_costmeter.core.engine.args import EngineArgs, engine_args_of
+from vllm_costmeter.core.engine.args import SPECULATIVE_PARTS, EngineArgs, engine_args_of
 from vllm_costmeter.sources.serve_args.flag_names import (
     UNMODELLED_ONE_VALUE,
     UNMODELLED_SEVERAL_VALUES,
@@ -61,7 +61,8 @@ class GivenFlags:
 
 def given_flags(values: argparse.Namespace) -> GivenFlags:
     """What a parser with `add_serve_flags` read."""
-    known = {flag.field: getattr(values, flag.field, None) for flag in MEMORY_FLAGS}
+    names = (*(flag.field for flag in MEMORY_FLAGS), *SPECULATIVE_PARTS)
+    known = {name: getattr(values, name, None) for name in names}
     unmodelled = sorted(UNMODELLED_ONE_VALUE | UNMODELLED_SEVERAL_VALUES | UNMODELLED_SWITCHES)
     return GivenFlags(
         memory={name: value for name, value in known.items() if value is not None},

@@ -44,7 +44,6 @@ def serving_rate(
     per: Per,
     seconds: float,
     *,
-    read: Callable[[str], Page] = read_page,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> ServingRate:
@@ -52,7 +51,7 @@ def serving_rate(
 
     Raises BadInputError if the server generates no tokens: an idle server has no price per token.
     """
-    page = read(url)
+    page = read_page(url)
     kinds = KINDS if per == "all" else ("generated",)
     gauges = [page.total(GAUGE, kind=kind, window=FIVE_MINUTES) for kind in kinds]
     known = [rate for rate in gauges if rate is not None]
@@ -61,7 +60,7 @@ def serving_rate(
     else:
         began, before = clock(), _count(page, per)
         sleep(seconds)
-        after, ended = _count(read(url), per), clock()
+        after, ended = _count(read_page(url), per), clock()
         rate, source = (after - before) / (ended - began), f"{url}, {ended - began:.1f} s of its counters"
     if rate <= 0:
         raise BadInputError(

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vllm_costmeter.core.engine.args import FLAGS, LAYOUT_FLAGS, EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.args import (
+    FLAGS,
+    LAYOUT_FLAGS,
+    SPECULATIVE_PARTS,
+    EngineArgs,
+    ParallelConfig,
+    speculative_config_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,31 +98,12 @@ def _kv_capacity(cache: Any, engines: int) -> int | None:
 
 
 def plan_from_engine_args(args: Any) -> EngineArgs:
-    """The flags as given by the user: call before vLLM fills in its defaults. Flags this vLLM lacks get our
-    defaults."""
-    speculative = _speculative(args)
+    """The flags as the user gave them: call before vLLM fills in its defaults. Flags this vLLM lacks keep ours."""
     layout = {flag.field: flag.normalised(getattr(args, flag.field, None)) for flag in LAYOUT_FLAGS}
     flags = {flag.field: flag.normalised(getattr(args, flag.field, None)) for flag in FLAGS}
-    return EngineArgs(layout=ParallelConfig(**layout), **{**flags, "speculative_config": speculative})
-
-
-def _speculative(args: Any) -> dict[str, Any] | None:
-    """`--speculative-config` with --spec-method, --spec-model and --spec-tokens, as vLLM 0.32 merges them.
-
-    A new dictionary: vLLM adds objects to its own when it resolves it (`create_speculative_config`).
-    """
-    found = {
-        name.replace("-", "_"): value
-        for name, value in (getattr(args, "speculative_config", None) or {}).items()
-    }
-    for flag, key in (
-        ("spec_method", "method"),
-        ("spec_model", "model"),
-        ("spec_tokens", "num_speculative_tokens"),
-    ):
-        if (value := getattr(args, flag, None)) is not None:
-            found[key] = value
-    return found or None
+    parts = {name: getattr(args, name, None) for name in SPECULATIVE_PARTS}
+    flags["speculative_config"] = speculative_config_of(flags["speculative_config"], parts)
+    return EngineArgs(layout=ParallelConfig(**layout), **flags)
 
 
 def served_name(args: Any) -> str:
