@@ -195,7 +195,7 @@ class CountingProcess:
 
     def tick(self) -> None:
         """Pass this process's totals to the one that charges, and publish its own counts."""
-        now = self._monotonic_seconds()  # before the snapshot: what happens meanwhile is told the next time
+        now = self._monotonic_seconds()  # before the snapshot: what happens meanwhile is reported next time
         self._own.refresh()
         self._own.attempt("exchange", lambda: self._exchange.write_engines(now, self._own.engines), None)
         prices = self._own.attempt("exchange", self._exchange.read_prices, None)

@@ -42,7 +42,7 @@ class GpuGroup:
     memory_bytes_range: tuple[int, int] | None = None
     """Lowest and highest size that CUDA may report, if `memory_bytes` is an estimate; None if it was read or given."""
     is_count_stated: bool = False
-    """Whether somebody said or counted how many there are; else there are as many as the layout needs."""
+    """Whether the count was given or read from the machine; otherwise it is what the parallel layout needs."""
 
     def __post_init__(self) -> None:
         if self.memory_bytes <= 0 or self.count <= 0:

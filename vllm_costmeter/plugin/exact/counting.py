@@ -85,7 +85,7 @@ def request_for(
 
 
 def _described(model: Model, facts: ModelFacts) -> Model:
-    """The model with what our own reader did not understand of it told by vLLM's configuration."""
+    """The model, with what our own reader did not understand taken from vLLM's configuration."""
     return replace(
         model,
         architecture=facts.architecture,

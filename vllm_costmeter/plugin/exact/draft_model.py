@@ -42,6 +42,6 @@ def _verify_layout(speculative: Any, target: Any) -> None:
 
 
 def _shares_the_models_cache(speculative: Any) -> bool:
-    """Gemma 4's prediction layers, told after loading which of the model's layers they read (vLLM 0.32)."""
+    """Gemma 4's prediction layers, which learn after loading which of the model's layers they read (vLLM 0.32)."""
     shares = getattr(speculative, "use_gemma4_mtp", None)
     return shares is not None and bool(shares())

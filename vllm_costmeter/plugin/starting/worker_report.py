@@ -28,7 +28,7 @@ def wrap_worker() -> None:
         answer = initialize(self, kv_cache_configs)
         try:
             _report(self.worker, kv_cache_configs[self.global_rank])
-        except Exception as why:  # noqa: BLE001 (a fact that nobody could tell is absent)
+        except Exception as why:  # noqa: BLE001 (an unknown value is absent)
             log.warning(
                 "costmeter: this worker's memory could not be measured: %s: %s", type(why).__name__, why
             )

@@ -44,7 +44,7 @@ class Family:
     class_name: str
     model_type: str
     keys: Mapping[str, str] = field(default_factory=dict)
-    """GGUF key -> configuration key, beside the common ones."""
+    """GGUF key -> configuration key, in addition to the common ones."""
 
 
 _LOCAL_EXPERTS = {"expert_count": "num_local_experts"}
@@ -136,7 +136,7 @@ def config_of(gguf: GgufFile, name: str) -> dict[str, Any]:
 
 
 def config_beside(gguf: GgufFile, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config.json that lies beside the file, for the file's own tokens, head and quantization."""
+    """The config.json in the file's folder, with the file's own tokens, head and quantization."""
     own = _vocabulary(gguf)
     text = config.get("text_config")
     nested = {"text_config": {**text, **own}} if isinstance(text, dict) else {}

@@ -38,7 +38,7 @@ def index_name(files: Iterable[str]) -> str:
 
 
 ENTRY_BYTES = 128
-"""Of a header's entry beside the tensor's name: dtype, three dimensions and two offsets of 14 digits fit."""
+"""Size of a header's entry without the tensor's name: dtype, three dimensions and two offsets of 14 digits fit."""
 
 
 def indexed_files(index: Mapping[str, Any], where: str) -> list[str]:

@@ -72,6 +72,6 @@ def rated_watts(name: str) -> float | None:
     """The catalogue's rated power for NVML's `name`; None if it is not listed or the user's file cannot be read."""
     try:
         card = card_for_nvml_name(name)
-    except Exception:  # noqa: BLE001 the price says so; a bound has others to stand on
+    except Exception:  # noqa: BLE001 the price reports it; a bound has other sources
         return None
     return None if card is None else card.tdp_watts

@@ -85,7 +85,7 @@ class StepRecorder:
                 self._follow(scheduler_stats, now, decode_tokens, began)
 
     def _add_tokens(self, stats: Any, now: float) -> tuple[int, float | None]:
-        """(tokens that were not a first one, when the work of this step began: None where it does not tell).
+        """(tokens that were not a first one, when the work of this step began; None if unknown).
 
         Work began when the oldest request known from the step did: at its scheduling where it finished, else at its
         arrival where its first token came, no earlier than the last jump of the wall clock. Later steps may know an

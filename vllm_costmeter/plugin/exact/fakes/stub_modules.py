@@ -74,7 +74,7 @@ def stand_in() -> None:
 
 
 def _imports(name: str) -> bool:
-    """Whether a package imports; torchvision does not beside a torch that it was not built for."""
+    """Whether a package can be imported; torchvision cannot with a torch that it was not built for."""
     try:
         importlib.import_module(name)
     except (ImportError, OSError, RuntimeError):
