@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scripts.bench.record_cost import busy_step
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
-from vllm_costmeter.core.meter import CardRates, Meter, ModelWork, PhaseSplit
+from vllm_costmeter.core.meter import GpuRates, Meter, ModelWork, PhaseSplit
 from vllm_costmeter.core.pricing.price import rental_price
 from vllm_costmeter.metering.server_meter import ChargingProcess, OwnCounts
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
@@ -45,7 +45,7 @@ class SimulatedServer:
             engine_indexes=[0],
             gpus_per_engine=GPUS,
             price=rental_price(usd_per_gpu_hour=2.5, gpus=GPUS, source="flag"),
-            split=PhaseSplit(ModelWork(70_000_000_000, 140_000_000_000, 327_680), CardRates(989e12, 3.35e12)),
+            split=PhaseSplit(ModelWork(70_000_000_000, 140_000_000_000, 327_680), GpuRates(989e12, 3.35e12)),
         )
         self.process = ChargingProcess(
             own=own,

@@ -186,7 +186,7 @@ def test_a_slice_has_its_own_memory_and_no_share_of_the_cards_power(
     assert part["memory_total_bytes"] == (81920 << 20) // 7
     assert part["slice"] == {
         "memory_bytes": 81920 // 7 << 20,
-        "card_memory_bytes": 81920 << 20,
+        "gpu_memory_bytes": 81920 << 20,
         "compute_slices": 1,
     }
     assert [part[name] for name in ("power_watts", "energy_joules", "utilization_ratio")] == [None] * 3

@@ -151,11 +151,13 @@ def _slice(part: SliceShare | None, left_out: list[LeftOut]) -> SliceShare | Non
     """A slice is part of its GPU; values that contradict that are unknown."""
     if part is None:
         return None
-    memory, card, compute = part.memory_bytes, part.card_memory_bytes, part.compute_slices
-    if memory is not None and card is not None and not 0 < memory <= card <= LARGEST_GIB * GIB:
-        left_out.append(LeftOut("slice", f"a MIG slice of {memory} bytes on a GPU of {card} is not possible"))
-        memory = card = None
+    memory, whole, compute = part.memory_bytes, part.gpu_memory_bytes, part.compute_slices
+    if memory is not None and whole is not None and not 0 < memory <= whole <= LARGEST_GIB * GIB:
+        left_out.append(
+            LeftOut("slice", f"a MIG slice of {memory} bytes on a GPU of {whole} is not possible")
+        )
+        memory = whole = None
     if compute is not None and not 1 <= compute <= MOST_SLICES:
         left_out.append(LeftOut("slice", f"{compute} compute slices are not within 1 to {MOST_SLICES}"))
         compute = None
-    return SliceShare(memory, card, compute)
+    return SliceShare(memory, whole, compute)

@@ -25,7 +25,7 @@ class SliceShare:
     """The size of a MIG slice and its GPU, as reported by the driver."""
 
     memory_bytes: int | None
-    card_memory_bytes: int | None
+    gpu_memory_bytes: int | None
     compute_slices: int | None
     """Out of 7 (A100, H100, H200, B200) or 4 (A30, RTX PRO 6000)."""
 

@@ -131,11 +131,11 @@ class Meter:
             self._phases["decode", charge.method].add(charge.decode_usd)
             least = self._split.least_seconds(work.counts)
             if least is not None:
-                usd_per_second = self._usd_per_card_second(hour_of_day)
+                usd_per_second = self._usd_per_gpu_second(hour_of_day)
                 self._floor_compute_usd.add(usd_per_second * least.compute)
                 self._floor_memory_usd.add(usd_per_second * least.memory)
 
-    def _usd_per_card_second(self, hour_of_day: int) -> float:
+    def _usd_per_gpu_second(self, hour_of_day: int) -> float:
         gpus = self._gpus_per_engine * len(self._accounts)
         electricity = self._energy.usd_per_hour(hour_of_day) or 0.0
         return (sum(self._rates.values()) + electricity) / gpus / 3600

@@ -8,7 +8,7 @@ from typing import Any
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.gpu.spec import GpuSpec
-from vllm_costmeter.core.meter import GENERIC_CPU, CardRates, PhaseSplit
+from vllm_costmeter.core.meter import GENERIC_CPU, GpuRates, PhaseSplit
 from vllm_costmeter.core.meter.split.model_work import model_work
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.mfu_work import published_work
@@ -41,12 +41,12 @@ def phase_split(vllm_config: Any, shape: ServerShape, card: GpuSpec | None) -> P
         return None
 
 
-def _rates(card: GpuSpec | None, vllm_config: Any) -> CardRates | None:
+def _rates(card: GpuSpec | None, vllm_config: Any) -> GpuRates | None:
     """The GPU's dense 16-bit rate and bandwidth; a typical CPU's ratio on vLLM's CPU platform."""
     if card is not None:
         flops, bandwidth = card.sixteen_bit_flops_per_second, card.bandwidth_bytes_per_second
         return (
-            CardRates(flops, bandwidth, fastest_flops_per_second=_fastest(card))
+            GpuRates(flops, bandwidth, fastest_flops_per_second=_fastest(card))
             if flops and bandwidth
             else None
         )

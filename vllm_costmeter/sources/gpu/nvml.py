@@ -128,30 +128,30 @@ class NvmlDriver:
 
     def _raw(self, gpu: VisibleGpu) -> RawNvml:
         nvml, ask = self._nvml, self._ask
-        card = self._handle(gpu, gpu.device.uuid)
+        device = self._handle(gpu, gpu.device.uuid)
         if gpu.slice is not None:
             handle = self._handle(gpu, gpu.slice.uuid)
             return RawNvml(
                 memory=self._memory(handle),
                 processes=self._processes(handle),
-                slice=self._slice(handle, card),
+                slice=self._slice(handle, device),
             )
-        utilization = ask(nvml.nvmlDeviceGetUtilizationRates, card)
+        utilization = ask(nvml.nvmlDeviceGetUtilizationRates, device)
         return RawNvml(
-            memory=self._memory(card),
-            processes=self._processes(card),
-            power_milliwatts=ask(nvml.nvmlDeviceGetPowerUsage, card),
-            power_limit_milliwatts=self._power_limit(card),
+            memory=self._memory(device),
+            processes=self._processes(device),
+            power_milliwatts=ask(nvml.nvmlDeviceGetPowerUsage, device),
+            power_limit_milliwatts=self._power_limit(device),
             utilization_percent=None if utilization is None else utilization.gpu,
-            energy_millijoules=ask(nvml.nvmlDeviceGetTotalEnergyConsumption, card),
+            energy_millijoules=ask(nvml.nvmlDeviceGetTotalEnergyConsumption, device),
         )
 
-    def _power_limit(self, card: Any) -> int | None:
+    def _power_limit(self, device: Any) -> int | None:
         """The highest limit that can be set; if that is not reported (laptops), the current one."""
-        lowest_and_highest = self._ask(self._nvml.nvmlDeviceGetPowerManagementLimitConstraints, card)
+        lowest_and_highest = self._ask(self._nvml.nvmlDeviceGetPowerManagementLimitConstraints, device)
         if lowest_and_highest is not None:
             return int(lowest_and_highest[1])
-        return self._ask(self._nvml.nvmlDeviceGetEnforcedPowerLimit, card)
+        return self._ask(self._nvml.nvmlDeviceGetEnforcedPowerLimit, device)
 
     def _ask(self, question: Callable[..., Answer], *arguments: Any, fatal: bool = True) -> Answer | None:
         """The answer; None if the driver has none. An error that means the driver or GPU is gone is raised."""
@@ -180,14 +180,14 @@ class NvmlDriver:
         )
         return None if found is None else tuple((each.pid, each.usedGpuMemory) for each in found)
 
-    def _slice(self, handle: Any, card: Any) -> RawSlice | None:
+    def _slice(self, handle: Any, device: Any) -> RawSlice | None:
         attributes = self._ask(self._nvml.nvmlDeviceGetAttributes_v2, handle)
         if attributes is None:
             return None
         return RawSlice(
             memory_mib=attributes.memorySizeMB,
             compute_slices=attributes.computeInstanceSliceCount,
-            card_memory=self._memory(card),
+            gpu_memory=self._memory(device),
         )
 
     def _device(self, index: int) -> GpuDevice:
@@ -206,11 +206,11 @@ class NvmlDriver:
             slices=tuple(self._slices(handle)) if mig_enabled else (),
         )
 
-    def _slices(self, card: Any) -> list[GpuSlice]:
+    def _slices(self, device: Any) -> list[GpuSlice]:
         nvml, ask = self._nvml, self._ask
         found = []
-        for index in range(min(ask(nvml.nvmlDeviceGetMaxMigDeviceCount, card) or 0, MOST_SLICES)):
-            handle = ask(nvml.nvmlDeviceGetMigDeviceHandleByIndex, card, index)
+        for index in range(min(ask(nvml.nvmlDeviceGetMaxMigDeviceCount, device) or 0, MOST_SLICES)):
+            handle = ask(nvml.nvmlDeviceGetMigDeviceHandleByIndex, device, index)
             if handle is None:  # NVML numbers free places too
                 continue
             found.append(

@@ -25,7 +25,7 @@ class RawSlice:
 
     memory_mib: int
     compute_slices: int
-    card_memory: RawMemory | None
+    gpu_memory: RawMemory | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,6 @@ def _scaled(figure: int | None, per_unit: int) -> float | None:
 def _share(part: RawSlice) -> SliceShare:
     return SliceShare(
         memory_bytes=part.memory_mib * MEBIBYTE,
-        card_memory_bytes=None if part.card_memory is None else part.card_memory.total,
+        gpu_memory_bytes=None if part.gpu_memory is None else part.gpu_memory.total,
         compute_slices=part.compute_slices,
     )

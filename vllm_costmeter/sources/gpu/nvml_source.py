@@ -71,7 +71,7 @@ def nvml_source(
 def rated_watts(name: str) -> float | None:
     """The catalogue's rated power for NVML's `name`; None if it is not listed or the user's file cannot be read."""
     try:
-        card = card_for_nvml_name(name)
+        gpu = card_for_nvml_name(name)
     except Exception:  # noqa: BLE001 the price reports it; a bound has other sources
         return None
-    return None if card is None else card.tdp_watts
+    return None if gpu is None else gpu.tdp_watts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from vllm_costmeter.core.meter.split.roofline import CardRates, ModelWork, RooflineSeconds
+from vllm_costmeter.core.meter.split.roofline import GpuRates, ModelWork, RooflineSeconds
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.meter.work import Work
 
@@ -42,7 +42,7 @@ class MeasuredCosts:
     constant.
     """
 
-    def __init__(self, model: ModelWork, rates: CardRates) -> None:
+    def __init__(self, model: ModelWork, rates: GpuRates) -> None:
         per_token = 2 * model.active_parameters / rates.flops_per_second
         per_step = model.bytes_per_step(1.0) / rates.memory_bytes_per_second
         self._prior: Three = (per_token, per_token, per_step)

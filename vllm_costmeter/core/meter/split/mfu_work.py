@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vllm_costmeter.core.meter.split.roofline import CardRates, RooflineSeconds
+from vllm_costmeter.core.meter.split.roofline import GpuRates, RooflineSeconds
 from vllm_costmeter.core.meter.step_counts import StepCounts
 
 
@@ -21,7 +21,7 @@ class TokenWork:
     """Bytes it moves: only its activations, because the weights are read anyway."""
 
 
-def published_seconds(tokens: TokenWork, rates: CardRates, counts: StepCounts) -> RooflineSeconds:
+def published_seconds(tokens: TokenWork, rates: GpuRates, counts: StepCounts) -> RooflineSeconds:
     """max(compute, memory) for each phase, as in the roofline, from the published FLOPs and bytes.
 
     A step without decode tokens is prefill. In a step that decoded, the FLOPs not explained by its decode tokens

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from vllm_costmeter.core.meter.split.measured import MeasuredCosts
 from vllm_costmeter.core.meter.split.mfu_work import TokenWork, published_seconds
 from vllm_costmeter.core.meter.split.roofline import (
-    CardRates,
+    GpuRates,
     ModelWork,
     ResourceSeconds,
     RooflineSeconds,
@@ -28,7 +28,7 @@ class PhaseSplit:
     they separate the phases well enough. Traffic of one constant mixture never does, and keeps the first rule.
     """
 
-    def __init__(self, model: ModelWork, rates: CardRates, published: TokenWork | None = None) -> None:
+    def __init__(self, model: ModelWork, rates: GpuRates, published: TokenWork | None = None) -> None:
         self._model = model
         self._rates = rates
         self._published = published

@@ -43,7 +43,7 @@ class ModelWork:
 
 
 @dataclass(frozen=True, slots=True)
-class CardRates:
+class GpuRates:
     """One GPU's dense FLOPs and memory bytes per second; only their ratio affects the split."""
 
     flops_per_second: float
@@ -53,14 +53,14 @@ class CardRates:
     fastest_flops_per_second: float | None = None
     """In the narrowest format the GPU supports; None: not faster than `flops_per_second`."""
 
-    def bound_for(self, model: ModelWork) -> CardRates:
+    def bound_for(self, model: ModelWork) -> GpuRates:
         """Rates that this model never exceeds: a quantized model may run at the GPU's fastest format."""
         if not model.is_quantized or self.fastest_flops_per_second is None:
             return self
         return replace(self, flops_per_second=max(self.flops_per_second, self.fastest_flops_per_second))
 
 
-GENERIC_CPU = CardRates(
+GENERIC_CPU = GpuRates(
     flops_per_second=7.3e12,  # 60 cores x 1.9 GHz x 64 FP32 FLOPs (two AVX-512 FMA), Intel ark, 8490H, 2023-01
     memory_bytes_per_second=307e9,  # 8 channels DDR5-4800, Intel ark, 8490H, 2023-01
     assumed=True,
@@ -95,7 +95,7 @@ class ResourceSeconds:
         return self.prefill_memory + self.decode_memory
 
 
-def roofline_seconds(model: ModelWork, rates: CardRates, counts: StepCounts) -> RooflineSeconds:
+def roofline_seconds(model: ModelWork, rates: GpuRates, counts: StepCounts) -> RooflineSeconds:
     """max(compute, memory) for each phase."""
     needed = resource_seconds(model, rates, counts)
     return RooflineSeconds(
@@ -104,7 +104,7 @@ def roofline_seconds(model: ModelWork, rates: CardRates, counts: StepCounts) -> 
     )
 
 
-def resource_seconds(model: ModelWork, rates: CardRates, counts: StepCounts) -> ResourceSeconds:
+def resource_seconds(model: ModelWork, rates: GpuRates, counts: StepCounts) -> ResourceSeconds:
     """Prefill: 2 x active parameters FLOPs per computed token plus causal attention over half the mean prompt; one
     reading of the weights per step that only prefills. Decode: 2 x active parameters FLOPs per token; one reading of
     the weights per decode step plus the KV of the contexts. Source: Kaplan et al. 2020, section 2.1 (2N FLOPs per
