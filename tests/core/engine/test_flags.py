@@ -40,7 +40,10 @@ OTHER: dict[str, Any] = {
 
 def test_every_field_is_a_flag_with_its_kind_and_effects() -> None:
     """And every flag that can be given has a name for type checkers; a switch alone needs no reader."""
-    named = {each.name for part in (ParallelConfig, EngineArgs) for each in fields(part)} - {"layout"}
+    named = {each.name for part in (ParallelConfig, EngineArgs) for each in fields(part)} - {
+        "layout",
+        "cudagraph_mode",
+    }
     assert {each.field for each in (*LAYOUT_FLAGS, *FLAGS)} == named
     assert named | set(SPECULATIVE_PARTS) == set(EngineFlags.__annotations__)
     assert all(each.affects and each.help for each in (*LAYOUT_FLAGS, *FLAGS))

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from vllm_costmeter.core.engine.typed_flags import EngineFlags
 
 
+WITHOUT_FULL_GRAPHS = frozenset({"NONE", "PIECEWISE"})
+"""Values of vLLM's `cudagraph_mode` under which no whole decode step is captured (`CUDAGraphMode`, 0.17 to 0.33)."""
+
+GRAPHS_OF_LEVEL: Mapping[str, str] = {"0": "NONE", "1": "PIECEWISE"}
+"""`cudagraph_mode` by `--optimization-level` (OPTIMIZATION_LEVEL_00 and _01 of vllm/config/vllm.py, 0.17 to 0.33)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParallelConfig:
     """How one model is spread over GPUs. World size = tensor x pipeline x data parallel."""
@@ -88,6 +95,8 @@ class EngineArgs:
     max_cudagraph_capture_size: int | None = flag(
         None, "whole", "graphs", help="largest batch size to capture"
     )
+    cudagraph_mode: str | None = None
+    """`cudagraph_mode` of --compilation-config, or what -O0 and -O1 make it; None: vLLM's default, with full graphs."""
     cpu_offload_gb: float = flag(0.0, "gibibytes", "offload", help="GiB of weights kept in host memory")
     enable_lora: bool = flag(False, "switch", "adapters", help="reserve memory for LoRA adapters")
     max_loras: int = flag(1, "whole", "adapters", help="maximum number of adapters in one batch")

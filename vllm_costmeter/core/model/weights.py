@@ -96,6 +96,17 @@ class Weights:
             self._placed[card] = replace(self, quantization=quantization)
         return self._placed[card]
 
+    def tables(self, *, with_embedding: bool) -> Weights:
+        """The vocabulary tables among these: output heads, and the input embedding where it is asked for."""
+        return replace(
+            self,
+            layers=tuple(replace(layer, parts=_tables(layer.parts), converted=()) for layer in self.layers),
+            first=_tables(self.first) if with_embedding else (),
+            last=_tables(self.last),
+            everywhere=(),
+            towers=(),
+        )
+
     def bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
         """Parameters and buffers, as vLLM allocates them before it loads a checkpoint."""
         return tuple(share.bytes for share in self._shares(engine_args, own_dtype))
@@ -213,3 +224,7 @@ def rank_of(engine_args: EngineArgs, own_dtype: str, release: Release) -> Rank:
         served_tokens=engine_args.max_model_len if (engine_args.max_model_len or 0) > 0 else None,
         has_video_tables=release.minor < _VIDEO_FACTOR,
     )
+
+
+def _tables(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    return tuple(part for part in parts if isinstance(part, Embedding))

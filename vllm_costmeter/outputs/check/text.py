@@ -133,8 +133,20 @@ def _table(fit: Fit, use: MemoryUse, width: int, plain: bool) -> list[str]:
         lines.append([f"    {'KV cache':<{_LABEL}}{fit.kv_cache.tokens:>10,} tok"])
         if low != high:
             lines[-1].append(f"{low:,} to {high:,}")
+        if fit.first_start is not None:
+            first = fit.first_start.kv_cache
+            low, high = first.tokens_range
+            lines.append(
+                [
+                    f"    {'first start':<{_LABEL}}{first.tokens:>10,} tok",
+                    f"{low:,} to {high:,}, cold cache",
+                ]
+            )
         concurrency = f"    {'concurrency':<{_LABEL}}{fit.kv_cache.max_concurrency:>10.2f}"
         lines.append([f"{concurrency}    ", f"requests of {fit.engine.max_model_len:,} tokens at once"])
+        if fit.max_num_seqs_that_fits is not None:
+            seqs = f"    {'max num seqs':<{_LABEL}}{fit.engine.max_num_seqs:>10,}    "
+            lines.append([seqs, f"at most {fit.max_num_seqs_that_fits:,} fit"])
     return _beside(lines, width)
 
 

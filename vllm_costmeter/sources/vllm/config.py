@@ -9,8 +9,10 @@ from typing import Any
 
 from vllm_costmeter.core.engine.args import (
     FLAGS,
+    GRAPHS_OF_LEVEL,
     LAYOUT_FLAGS,
     SPECULATIVE_PARTS,
+    WITHOUT_FULL_GRAPHS,
     EngineArgs,
     ParallelConfig,
     speculative_config_of,
@@ -103,6 +105,8 @@ def plan_from_engine_args(args: Any) -> EngineArgs:
     flags = {flag.field: flag.normalised(getattr(args, flag.field, None)) for flag in FLAGS}
     parts = {name: getattr(args, name, None) for name in SPECULATIVE_PARTS}
     flags["speculative_config"] = speculative_config_of(flags["speculative_config"], parts)
+    level = getattr(args, "optimization_level", None)
+    flags["cudagraph_mode"] = _mode_name(args) or GRAPHS_OF_LEVEL.get(str(getattr(level, "value", level)))
     return EngineArgs(layout=ParallelConfig(**layout), **flags)
 
 
@@ -114,13 +118,23 @@ def served_name(args: Any) -> str:
 
 
 def with_resolved_defaults(engine_args: EngineArgs, config: Any) -> EngineArgs:
-    """The engine arguments with the batch sizes vLLM chose for this GPU: exact, where a table has only defaults."""
+    """The flags with the batch sizes and the CUDA graph mode that vLLM chose for the GPU it runs on."""
     scheduler = config.scheduler_config
+    mode = _mode_name(config) if getattr(config.model_config, "runner_type", None) != "pooling" else None
+    is_without_full = mode in WITHOUT_FULL_GRAPHS and not engine_args.enforce_eager
     return dataclasses.replace(
         engine_args,
         max_num_seqs=scheduler.max_num_seqs,
         max_num_batched_tokens=scheduler.max_num_batched_tokens,
+        cudagraph_mode=mode if is_without_full else engine_args.cudagraph_mode,
     )
+
+
+def _mode_name(config: Any) -> str | None:
+    """`cudagraph_mode` of the compilation config of EngineArgs or VllmConfig; None where it is left open."""
+    mode = getattr(getattr(config, "compilation_config", None), "cudagraph_mode", None)
+    name: str | None = getattr(mode, "name", None)
+    return name
 
 
 def spans_machines(config: Any) -> bool:
