@@ -1,10 +1,10 @@
-# `make demo` shows it working on this machine, `make test` proves it; both install what they need into .venv.
+# `make demo` shows it working on this machine, `make test` runs every test; both install what they need into .venv.
 
 CANDIDATES := python3.11 python3.12 python3.13 python3.14 python3
 IS_USABLE := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON := $(shell for p in $(CANDIDATES); do $$p -c '$(IS_USABLE)' 2>/dev/null && { command -v $$p; break; }; done)
 VENV := .venv/bin
-export PYTHONDONTWRITEBYTECODE := # pip compiles nothing here (scripts/install/pip_command.py): what is imported is compiled once
+export PYTHONDONTWRITEBYTECODE := # empty: pip compiles nothing (scripts/install/pip_command.py), so Python caches what it imports
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast lint bench phases accuracy docs clean setup setup-tests python
@@ -12,12 +12,12 @@ export PYTHONDONTWRITEBYTECODE := # pip compiles nothing here (scripts/install/p
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-demo: python ## check two models at once, install a real vLLM, serve a tiny model, watch its cost live
+demo: python ## check two models right away, install a real vLLM, serve a tiny model, watch its cost live
 	@$(PYTHON) -m scripts.demo.checks
 	@$(PYTHON) -m scripts.install
 	@$(VENV)/python -m scripts.demo
 
-test: setup-tests lint ## everything: lint, types, fast tests, end-to-end tests on a real vLLM and Prometheus, and a table of it
+test: setup-tests lint ## everything: lint, types, fast tests, end-to-end tests on a real vLLM and Prometheus, and a summary
 	@$(VENV)/python -m pytest --heavy --durations=10 --durations-min=1
 
 test-fast: setup ## the tests that need no server, under a minute
@@ -28,21 +28,21 @@ lint: setup ## ruff and mypy
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
 
-bench: setup ## what the meter costs the server; writes docs/benchmarks.md
+bench: setup ## measure the meter's overhead on the server; writes docs/benchmarks.md
 	@$(VENV)/python -m scripts.bench
 
-phases: setup ## the split of prefill and decode against pure loads on a real server; writes docs/phases.md
+phases: setup ## compare the prefill/decode split with pure loads on a real server; writes docs/phases.md
 	@$(VENV)/python -m scripts.phases
 
-accuracy: setup ## the preflight against server logs and vLLM's own code (some minutes); writes docs/accuracy.md, conformance.md
+accuracy: setup ## compare the fit check with server logs and vLLM's code (minutes); writes docs/accuracy.md, conformance.md
 	@$(VENV)/python -m scripts.accuracy.page
 	@$(VENV)/python -m scripts.answers.conformance
 
-docs: setup ## the pages that are written from the code: metrics, settings, coverage
+docs: setup ## regenerate the pages made from the code: metrics, settings, coverage
 	@$(VENV)/python -m scripts.pages.metrics_and_settings
 	@$(VENV)/python -m scripts.pages.coverage
 
-clean: ## remove .venv and everything else that was made here
+clean: ## remove .venv and everything else that was generated here
 	rm -rf .venv build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -53,5 +53,5 @@ setup-tests: python
 	@$(PYTHON) -m scripts.install --with-tests
 
 python:
-	@test -n "$(PYTHON)" || { echo "vllm-costmeter needs Python 3.11 or newer and found none of: $(CANDIDATES)." \
+	@test -n "$(PYTHON)" || { echo "vllm-costmeter needs Python 3.11 or newer; none of these was found: $(CANDIDATES)." \
 	  "On Debian or Ubuntu: apt-get install python3 python3-venv" >&2; exit 1; }

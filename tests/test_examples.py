@@ -25,14 +25,14 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(("length", "status"), [("16384", 0), ("131072", 1)])
 def test_the_pipeline_check_stops_what_does_not_fit(length: str, status: int) -> None:
-    """The exit status is the verdict."""
+    """The exit code is the verdict."""
     done = run(EXAMPLES / "ci_fit_check.sh", "examples/models/llama-3.1-8b", "RTX 4090", length)
     assert done.returncode == status, done.stdout + done.stderr
 
 
-def test_the_longest_context_is_printed_by_card() -> None:
-    """One line per card, and a larger card holds a longer context."""
-    done = run(sys.executable, EXAMPLES / "longest_context_by_card.py")
+def test_the_longest_context_is_printed_by_gpu() -> None:
+    """One line per GPU, and a larger GPU fits a longer context."""
+    done = run(sys.executable, EXAMPLES / "longest_context_by_gpu.py")
     assert done.returncode == 0, done.stderr
     lengths = [int(line.split()[-1]) for line in done.stdout.splitlines()]
     assert len(lengths) == 4
@@ -40,9 +40,9 @@ def test_the_longest_context_is_printed_by_card() -> None:
     assert lengths[0] < 131072
 
 
-def test_the_cheapest_cards_come_first() -> None:
-    """One line per card that fits, by price."""
-    done = run(sys.executable, EXAMPLES / "cheapest_card.py")
+def test_the_cheapest_gpus_come_first() -> None:
+    """One line per GPU that fits, by price."""
+    done = run(sys.executable, EXAMPLES / "cheapest_gpu.py")
     assert done.returncode == 0, done.stderr
     prices = [float(line.split()[0]) for line in done.stdout.splitlines()]
     assert len(prices) == 5

@@ -16,7 +16,7 @@ MODELS = Path(__file__).resolve().parents[2] / "tests" / "data" / "models"
 COMMAND = Path(sys.executable).with_name("costmeter")
 PROCESSES = 41
 CHECKS = 1000
-CARDS = "H100 SXM:8"
+GPUS = "H100 SXM:8"
 HEAVY_MODULES = ("torch", "transformers", "vllm")
 
 
@@ -58,10 +58,10 @@ def a_thousand() -> dict[str, Any]:
     folders = sorted(folder for folder in MODELS.iterdir() if folder.is_dir())
 
     def verdict(folder: Path) -> str:
-        return assembled(str(folder), chosen_gpu(CARDS, None, engine_args.layout), engine_args).fit().verdict
+        return assembled(str(folder), chosen_gpu(GPUS, None, engine_args.layout), engine_args).fit().verdict
 
     def answer(folder: Path) -> str:
-        return vllm_costmeter.check(folder, gpu=CARDS, tensor_parallel_size=8).verdict
+        return vllm_costmeter.check(folder, gpu=GPUS, tensor_parallel_size=8).verdict
 
     alone, _ = timed(folders, verdict)
     seconds, verdicts = timed(folders, answer)

@@ -10,7 +10,7 @@ from typing import Any
 from scripts.bench.machine import this_machine
 
 PAGE = """\
-# What the meter costs the server, and what a fit check takes
+# Overhead of the meter, and speed of the fit check
 
 Measured by `make bench` on {date}: vLLM {vllm}, {processor}, {cores} cores, Python {python}.
 
@@ -18,10 +18,10 @@ Measured by `make bench` on {date}: vLLM {vllm}, {processor}, {cores} cores, Pyt
 |---|---|
 {rows}
 
-The two servers of a pair are up on one machine, on one core, and `vllm bench serve` drives them in turn from another,
-in alternating order, while the other is stopped; half of the pairs run on a second start of both. The interval is that
-of the sign test: the true median lies in it with a confidence of 95 %, whatever the distribution. The numbers of every
-run are in [benchmarks.json](benchmarks.json).
+Both servers of a pair run on one core of the machine. `vllm bench serve` drives them one at a time from another core,
+in alternating order, while the other server is stopped; half of the pairs use a second start of both. The interval is
+from the sign test, which holds for any distribution. The numbers of every run are in
+[benchmarks.json](benchmarks.json).
 """
 
 
@@ -51,28 +51,28 @@ def rows_of(measured: dict[str, Any]) -> list[tuple[str, str]]:
             "one `record()` of vLLM's own Prometheus logger on the same statistics",
             f"{seconds['vllm'] * 1e6:.1f} µs",
         ),
-        ("the first as a share of the second", f"{record['ratio']:.1%}"),
+        ("the first relative to the second", f"{record['ratio']:.1%}"),
         (
-            "the sampler's thread, once a second, of one core",
+            "CPU usage of the meter's thread, in one core",
             f"{measured['sampler_cost']['share_of_a_core']:.3%}",
         ),
         (
-            "memory after a simulated week on eight cards, more than after its first day",
+            "growth in memory from the first to the seventh day of a simulated week with eight GPUs",
             f"{growth:+.2f} MiB",
         ),
         (
-            f"throughput with the meter against without it, median of {pairs} pairs",
+            f"throughput with the meter relative to without it, median of {pairs} pairs",
             f"{tokens['median']:+.2%}",
         ),
         ("95 % confidence interval of that median", _span(tokens["confidence"])),
         ("the middle half of those pairs", _span(tokens["quartiles"])),
         (
-            "processor time of the server per request, without and with it",
+            "CPU time of the server per request, without and with the meter",
             f"{statistics.median(cpu['without']) * 1e3:.2f} ms, {statistics.median(cpu['with']) * 1e3:.2f} ms",
         ),
-        ("its difference, median of the pairs", f"{work['median']:+.2%}"),
+        ("difference in CPU time, median of the pairs", f"{work['median']:+.2%}"),
         ("95 % confidence interval of that median", _span(work["confidence"])),
-        ("what the fit check adds to the start of a server", f"{measured['start_cost']['seconds']:.2f} s"),
+        ("time the fit check adds to the start of a server", f"{measured['start_cost']['seconds']:.2f} s"),
         (
             "a whole `costmeter check` process on a local config, median (middle half)",
             f"{process['median_seconds']:.2f} s ({' to '.join(f'{each:.2f}' for each in process['quartile_seconds'])})",
@@ -84,7 +84,7 @@ def rows_of(measured: dict[str, Any]) -> list[tuple[str, str]]:
             f"{thousand['verdict_seconds']:.1f} s",
         ),
         (
-            "the same with what the command adds: suggestions for the "
+            "the same, including the command's suggestions for the "
             f"{thousand['verdicts'].get('refused', 0)} refused",
             f"{thousand['seconds']:.1f} s",
         ),

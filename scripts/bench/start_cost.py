@@ -15,7 +15,7 @@ from scripts.bench.server_config import engine_args
 
 
 def main(model: Path) -> None:
-    """Time the check against a card from the catalogue, imports included."""
+    """Time the check against a GPU from the catalogue, imports included."""
     arguments = engine_args(model)
     config = arguments.create_engine_config()
     for name in [name for name in os.environ if name.startswith("_COSTMETER")]:

@@ -1,4 +1,4 @@
-"""What the meter holds after a simulated week: load by day and silence by night, eight cards, a scrape a minute.
+"""What the meter holds after a simulated week: load by day and silence by night, eight GPUs, a scrape a minute.
 
 Prints JSON: this process's resident bytes after each day. The clock is simulated and ticks every five seconds; meter,
 hook, windows, histogram and page are the real ones.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from scripts.bench.record_cost import busy_step
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
-from vllm_costmeter.core.meter import CardRates, Meter, ModelWork, PhaseSplit
+from vllm_costmeter.core.meter import GpuRates, Meter, ModelWork, PhaseSplit
 from vllm_costmeter.core.pricing.price import rental_price
 from vllm_costmeter.metering.server_meter import ChargingProcess, OwnCounts
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
@@ -22,14 +22,14 @@ from vllm_costmeter.outputs.metrics.exposition import ServerFacts
 from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry
 from vllm_costmeter.sources.vllm.step_stats import StepRecorder
 
-CARDS = 8
+GPUS = 8
 DAY_SECONDS = 86_400
 DAYS = 7
 TICK_SECONDS = 5
 
 
 class SimulatedServer:
-    """Eight cards at 2.50 USD an hour and a clock that is told what time it is."""
+    """Eight GPUs at 2.50 USD an hour and a clock that is told what time it is."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -43,26 +43,26 @@ class SimulatedServer:
         )
         meter = Meter(
             engine_indexes=[0],
-            gpus_per_engine=CARDS,
-            price=rental_price(usd_per_gpu_hour=2.5, gpus=CARDS, source="flag"),
-            split=PhaseSplit(ModelWork(70_000_000_000, 140_000_000_000, 327_680), CardRates(989e12, 3.35e12)),
+            gpus_per_engine=GPUS,
+            price=rental_price(usd_per_gpu_hour=2.5, gpus=GPUS, source="flag"),
+            split=PhaseSplit(ModelWork(70_000_000_000, 140_000_000_000, 327_680), GpuRates(989e12, 3.35e12)),
         )
         self.process = ChargingProcess(
             own=own,
             meter=meter,
             facts=lambda: ServerFacts("simulated", "0", "0.32.0"),
             publish=LatestCollector(self.registry).publish,
-            gpus=self.cards,
+            gpus=self.gpus,
             monotonic_seconds=lambda: self.now,
             hour_of_day=lambda: int(self.now // 3600 % 24),
         )
 
-    def cards(self) -> GpuReadings:
+    def gpus(self) -> GpuReadings:
         """Their counters run at 500 W."""
         joules = self.now * 500
         readings = (
             GpuReading(str(index), index, f"GPU-{index}", "NVIDIA H100 80GB HBM3", energy_joules=joules)
-            for index in range(CARDS)
+            for index in range(GPUS)
         )
         return GpuReadings(True, tuple(readings), self.now)
 

@@ -35,36 +35,36 @@ def main() -> None:
     heading(console, 2, "A tiny Llama with random weights (nothing is downloaded)")
     model = make_tiny_model(WORK / "tiny-llama")
     console.print(f"  {model.relative_to(ROOT)}")
-    heading(console, 3, "A real vLLM with the meter")
+    heading(console, 3, "A real vLLM server with the meter")
     flags = ("--served-model-name", "tiny-llama", "--plugin", "costmeter", "--gpu-hourly-usd", USD_PER_HOUR)
     console.print(f"  $ vllm serve {model.relative_to(ROOT)} {shlex.join(flags)}")
     ticker = Ticker("starting (its log is .demo/server.log)")
     with serving(model, *flags, log=WORK / "server.log", while_waiting=ticker.tick) as server:
         ticker.done("ready")
-        heading(console, 4, "Traffic from `vllm bench serve`, and what it costs meanwhile")
+        heading(console, 4, "Traffic from `vllm bench serve`, with its live cost")
         drive_and_watch(server.url, model, WORK / "client.log", console)
         result = result_of(WORK / "client.log")
         console.print(result)
-        heading(console, 5, "What Prometheus reads")
+        heading(console, 5, "What Prometheus scrapes")
         show_counters(console, server.url)
         counted = re.search(r"Total generated tokens:\s+(\d+)", result)
         if counted:
-            console.print(f"  The client itself counted {counted.group(1)} generated tokens.")
+            console.print(f"  The client counted {counted.group(1)} generated tokens.")
     console.print(
-        "\nThe server is stopped. On a server of yours: add `--plugin costmeter --gpu-hourly-usd PRICE`, let\n"
-        "Prometheus scrape its /metrics, and bring up the Grafana dashboard:\n"
+        "\nThe server has been stopped. For your own server: add `--plugin costmeter --gpu-hourly-usd PRICE`, let\n"
+        "Prometheus scrape its /metrics, and start Grafana with the dashboards:\n"
         "`docker compose -f grafana/docker-compose.yml up`.\n"
         f"This took {time.monotonic() - started_seconds:.0f} s."
     )
 
 
 def heading(console: Console, step: int, text: str) -> None:
-    """One line that says what comes."""
+    """One line announcing the next step."""
     console.print(f"\n[bold]{step}/5 {text}[/bold]")
 
 
 def show_counters(console: Console, url: str) -> None:
-    """The two counters everything else is divided from, as they stand on the page."""
+    """The two counters from which everything else is derived, as exposed."""
     console.print(f"  {url}/metrics")
     page = scrape(url)
     for sample in page.matching("costmeter_cost_usd_total") + page.matching("costmeter_tokens_total"):
@@ -73,7 +73,7 @@ def show_counters(console: Console, url: str) -> None:
 
 
 def end_once(signal_number: int, _: FrameType | None) -> None:
-    """Unwind, which stops every process; further signals must not cut that short."""
+    """Unwind, which stops every process; further signals must not interrupt that."""
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
     print("\nstopping ...", file=sys.stderr, flush=True)

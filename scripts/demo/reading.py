@@ -1,4 +1,4 @@
-"""What the demo shows, taken from one scrape of the server's own /metrics. What is not there is None, never 0."""
+"""The demo's figures from one scrape of the server's /metrics. What is absent is None, never 0."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ NAME_OF_KIND = {"prompt_computed": "prompt", "prompt_cached": "prompt from cache
 MEANING_OF_PER = {
     "all": "the bill / all tokens",
     "generated": "the bill / generated tokens",
-    "prefill": "prefill's share / computed prompt tokens",
-    "decode": "decode's share / generated tokens",
+    "prefill": "prefill cost / computed prompt tokens",
+    "decode": "decode cost / generated tokens",
 }
 
 
@@ -55,17 +55,17 @@ def number(value: float | None, form: str) -> str:
 
 
 def price_of(reading: Reading) -> str:
-    """The price that the dollars run at."""
+    """The price in use."""
     return "no price is set" if reading.usd_per_hour is None else f"at ${reading.usd_per_hour:.2f} an hour"
 
 
 def capacity_of(reading: Reading) -> str:
-    """How many tokens the KV cache holds."""
+    """The capacity of the KV cache in tokens."""
     return "" if reading.kv_capacity_tokens is None else f"of {reading.kv_capacity_tokens:,.0f} tokens"
 
 
 def gpu_memory_of(reading: Reading) -> str:
-    """Used and total memory of the cards, or that there is none."""
+    """Used and total GPU memory, or that there is no GPU."""
     if reading.gpu_memory_used_bytes is None or reading.gpu_memory_total_bytes is None:
         return "no GPU here"
     return f"{reading.gpu_memory_used_bytes / GIB:.1f} of {reading.gpu_memory_total_bytes / GIB:.1f} GiB"

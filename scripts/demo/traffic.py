@@ -1,4 +1,4 @@
-"""Drive the server with vLLM's own benchmark client and watch its meter meanwhile."""
+"""Drive the server with vLLM's own benchmark client and show the meter's figures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANSWER_TOKENS = 128
 
 
 def client_command(url: str, model: Path) -> tuple[str, ...]:
-    """`vllm bench serve` at a steady rate, so that the demo takes as long on a slow machine as on a fast one."""
+    """`vllm bench serve` at a fixed rate, so that the demo takes equally long on slow and fast machines."""
     return (
         *(str(VLLM), "bench", "serve", "--base-url", url, "--model", "tiny-llama", "--tokenizer", str(model)),
         *("--dataset-name", "random", "--random-input-len", str(PROMPT_TOKENS)),
@@ -39,15 +39,15 @@ def client_command(url: str, model: Path) -> tuple[str, ...]:
 
 
 def drive_and_watch(url: str, model: Path, log: Path, console: Console) -> None:
-    """Traffic, then silence in which the dollars go on; raises ServerFailedError when the client fails."""
+    """Traffic, then idle time that still costs money; raises ServerFailedError when the client fails."""
     with Watch(url, console) as watch:
-        watch.note("  (the client takes some seconds to start)")
+        watch.note("  (the client takes a few seconds to start)")
         with running(client_command(url, model), log, environment()) as client:
             watch.until(lambda: client.poll() is not None)
         if client.returncode:
             raise ServerFailedError(f"vllm bench serve ended with status {client.returncode}:\n{end_of(log)}")
         silence_ends = time.monotonic() + SECONDS_OF_SILENCE
-        watch.note("  the client is done; an idle server costs money too:")
+        watch.note("  the client has finished; an idle server costs money too:")
         watch.until(lambda: time.monotonic() > silence_ends)
 
 

@@ -1,7 +1,7 @@
 """Make `.venv` with this package and a real vLLM: `python3 -m scripts.install [--with-tests]`. Standard library only.
 
-Running it again costs under a second; a run that was cut off is taken up where it stopped; two at once wait for
-each other. The output of pip goes to `build/install/install.log`.
+Running it again takes under a second; an interrupted run resumes where it stopped; two runs at once wait for each
+other. The output of pip goes to `build/install/install.log`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 WORK = ROOT / "build" / "install"
 STAMP = VENV / "costmeter-installed"
-TOOK = "it took 2.5 minutes on two busy cores, 1 of them of processor time"  # measured 2026-11
+TOOK = "about 2.5 minutes on two busy cores"  # measured 2026-11, 1 minute of it CPU time
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def install() -> None:
-    """`.venv` as the recipe says; nothing to do when the stamp says so."""
+    """Install `.venv` according to the recipe; nothing to do if the stamp matches."""
     wanted = recipe.choose()
     stamp = wanted.stamp(ROOT)
     if (VENV / "bin" / "vllm").exists() and STAMP.exists() and STAMP.read_text() == stamp:
@@ -53,7 +53,7 @@ def install() -> None:
         require_room(ROOT, wanted.disk_bytes)
     print(
         f"Installing the {wanted.build.upper()} build of vLLM and the package into {VENV}\n"
-        f"  ({wanted.costs}; {TOOK}; what pip says is in {log})",
+        f"  ({wanted.costs}; {TOOK}; pip's output is in {log})",
         flush=True,
     )
     STAMP.unlink(missing_ok=True)
@@ -65,7 +65,7 @@ def install() -> None:
 
 
 def compile_package() -> None:
-    """Bytecode beside the sources, as pip does for a wheel: without it every `costmeter check` compiles 150 files."""
+    """Compile the package, as pip does for a wheel: otherwise every `costmeter check` compiles 150 files."""
     package = ROOT / "vllm_costmeter"
     subprocess.run([VENV / "bin" / "python", "-m", "compileall", "-q", package], check=False)
 
@@ -84,7 +84,7 @@ def only_one_at_a_time(lock: Path) -> Iterator[None]:
 
 
 def wait_for(descriptor: int) -> None:
-    """Take the lock as soon as the other install lets go of it."""
+    """Take the lock as soon as the other install releases it."""
     ticker = Ticker("waiting for another install in this checkout")
     while True:
         try:
@@ -102,6 +102,6 @@ if __name__ == "__main__":
     try:
         main()
     except StepFailedError as failure:
-        sys.exit(f"{failure}\nRun the same command again to go on from here.")
+        sys.exit(f"{failure}\nRun the same command again to resume.")
     except KeyboardInterrupt:
-        sys.exit("interrupted; run the same command again to go on from here")
+        sys.exit("interrupted; run the same command again to resume")

@@ -1,4 +1,4 @@
-"""`.venv` itself: made, repaired, and told what it holds."""
+"""Create and repair `.venv`, and describe the CPU build in it as vLLM."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def make_or_repair(venv: Path, log: Path) -> None:
             f"{sys.executable} has no venv module. On Debian or Ubuntu: apt-get install python{version}-venv"
         )
     if venv.exists() and not is_usable(venv):
-        print(f"  {venv} was made elsewhere or by a Python that is gone: making it anew", flush=True)
+        print(f"  {venv} was made elsewhere or by a Python that no longer exists: recreating it", flush=True)
         shutil.rmtree(venv)
     if not (venv / "bin" / "pip").exists():
-        run_step("making .venv", [sys.executable, "-m", "venv", venv], log)
+        run_step("creating .venv", [sys.executable, "-m", "venv", venv], log)
     remove_half_installed(venv)
 
 
@@ -47,7 +47,7 @@ def remove_half_installed(venv: Path) -> None:
     for metadata in site_packages(venv).glob("*.dist-info"):
         record = metadata / "RECORD"
         if not record.is_file() or f"{metadata.name}/INSTALLER" not in record.read_text(errors="replace"):
-            print(f"  {metadata.name} was only half installed: installing it again", flush=True)
+            print(f"  {metadata.name} was only partly installed: installing it again", flush=True)
             shutil.rmtree(metadata)
     for left_behind in site_packages(venv).glob("~*"):
         shutil.rmtree(left_behind, ignore_errors=True)

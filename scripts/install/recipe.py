@@ -33,8 +33,8 @@ CUDA_DISK_BYTES = 14 * 10**9  # measured 8.4 GB installed, and wheels unpacked o
 
 @dataclass(frozen=True)
 class Recipe:
-    """`build` is "cpu" or "cuda"; `distribution` the package on the index that holds that vLLM; `costs` what a person
-    who waits is told."""
+    """`build` is "cpu" or "cuda"; `distribution` is the package that contains this build of vLLM; `costs` is shown to
+    the waiting user."""
 
     build: str
     distribution: str
@@ -57,7 +57,7 @@ def choose() -> Recipe:
     """The CUDA build where an NVIDIA GPU answers, the CPU build everywhere else."""
     if sys.platform != "linux":
         raise SystemExit(
-            f"vLLM serves on Linux; this is {sys.platform}. `pip install .` gives `costmeter check` alone."
+            f"vLLM needs Linux; this is {sys.platform}. `pip install .` installs `costmeter check` without vLLM."
         )
     if nvidia_gpu_answers():
         return Recipe("cuda", f"vllm=={VLLM_VERSION}", CUDA_DISK_BYTES, CUDA_COSTS)
@@ -65,7 +65,7 @@ def choose() -> Recipe:
 
 
 def nvidia_gpu_answers() -> bool:
-    """True when `nvidia-smi -L` lists a card within ten seconds."""
+    """True if `nvidia-smi -L` lists a GPU within ten seconds."""
     if shutil.which("nvidia-smi") is None:
         return False
     try:

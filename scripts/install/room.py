@@ -1,4 +1,4 @@
-"""Is there disk space for what comes?"""
+"""Is there enough disk space?"""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def require_room(folder: Path, needed_bytes: int) -> None:
-    """Ends with one line when the disk that holds `folder` has less than `needed_bytes` free."""
+    """Exit with one line if the disk of `folder` has less than `needed_bytes` free."""
     free_bytes = shutil.disk_usage(folder).free
     if free_bytes < needed_bytes:
         raise SystemExit(
-            f"{folder} has {free_bytes / 1e9:.1f} GB free and the install needs about {needed_bytes / 1e9:.0f} GB: "
+            f"{folder} has {free_bytes / 1e9:.1f} GB free; the install needs about {needed_bytes / 1e9:.0f} GB: "
             "free some space, or clone the project to a larger disk"
         )

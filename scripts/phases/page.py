@@ -13,24 +13,24 @@ from scripts.phases.blocks import AT_ONCE, Block, Load
 from scripts.phases.pairs import Finding
 
 PAGE = """\
-# The split between prefill and decode, measured
+# The prefill/decode split, measured
 
 Measured by `make phases` on {date}: vLLM {vllm}, {processor}, {cores} cores, Python {python}; the tiny Llama of the
 demo, {at_once} requests at a time, blocks of {seconds:.0f} s.
 
-Blocks of prompts alone (512 + 1 tokens), of decoding alone (4 + 250) and of two mixtures take turns, so that every
-mixture has a pure block of each kind right before and after it. What its split *should* be follows from those two: its
-prompt tokens at what a prompt token cost alone, its decode tokens at what a decode token cost alone. A machine that
-drifts moves all three. "By waiting" is the split by the time that requests spent in each phase (vLLM's own
-`request_prefill_time_seconds` and `request_decode_time_seconds`), as others do it.
+Blocks of pure prefill (512 + 1 tokens), pure decode (4 + 250) and two mixtures alternate, so that every mixture runs
+directly between a pure block of each kind. These two give its *expected* split: its prompt tokens at the cost of a
+prompt token in pure prefill, its decode tokens at the cost of a decode token in pure decode. If the machine's speed
+drifts, all three drift together. "By waiting" splits by the time requests spent in each phase (vLLM's own
+`request_prefill_time_seconds` and `request_decode_time_seconds`), as other tools do.
 
-| mixture, tokens | blocks | prefill's share should be | the meter says | off | middle half | by waiting | off |
+| mixture, tokens | blocks | expected prefill share | the meter's | error | middle half | by waiting | error |
 |---|---|---|---|---|---|---|---|
 {rows}
 
-Medians over the blocks; "off" is the median of each block's own relative error. Of the blocks of prompts alone the
-meter charged {prefill:.1%} to prefill, of those of decoding alone {decode:.1%} to decode (method `{methods}`). Every
-block's numbers are in [phases.json](phases.json).
+Medians over the blocks; "error" is the median of the relative errors of the blocks. The meter charged {prefill:.1%} of
+the pure prefill blocks to prefill and {decode:.1%} of the pure decode blocks to decode (method `{methods}`). The
+numbers of every block are in [phases.json](phases.json).
 """
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from vllm_costmeter.core.meter import CardRates, Meter, MeterReading, ModelWork, PhaseSplit
+from vllm_costmeter.core.meter import GpuRates, Meter, MeterReading, ModelWork, PhaseSplit
 from vllm_costmeter.core.pricing.price import rental_price
 
 LLAMA_8B = ModelWork(active_parameters=8_030_261_248, weight_bytes=16_060_522_496, kv_bytes_per_token=131_072)
-RTX_4090 = CardRates(165.2e12, 1008e9)
+RTX_4090 = GpuRates(165.2e12, 1008e9)
 
 
 def meter_at(usd_per_gpu_hour: float, engines: int = 1, gpus_per_engine: int = 1) -> Meter:

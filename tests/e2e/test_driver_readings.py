@@ -86,5 +86,5 @@ def test_what_was_left_out_is_in_the_log_once(owned: tuple[Server, Mood]) -> Non
         lambda: scrape(server.url).total("costmeter_errors_total", where="gpu_utilization") > 3
     )
     mood.set(utilization0=50)
-    (line,) = [line for line in server.log_text().splitlines() if "utilisation of" in line]
-    assert "GPU 0: utilisation of 4294967295 % is not within 0 to 100 %; left out and counted" in line
+    (line,) = [line for line in server.log_text().splitlines() if "utilization of" in line]
+    assert "GPU 0: utilization of 4294967295 % is not within 0 to 100 %; discarded and counted" in line

@@ -40,7 +40,7 @@ def test_which_of_unlike_gpus_is_the_servers_own_is_not_guessed_and_said(
         said = [
             line
             for line in server.log_text().splitlines()
-            if "unlike GPUs (NVIDIA GeForce RTX 4090, " in line
+            if "different GPU models (NVIDIA GeForce RTX 4090, " in line
         ]
         assert len(said) == 2, said
         assert "the fit check is skipped" in said[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from vllm_costmeter.core.meter import CardRates, Meter, ModelWork, PhaseSplit
+from vllm_costmeter.core.meter import GpuRates, Meter, ModelWork, PhaseSplit
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.pricing.price import rental_price
@@ -50,7 +50,7 @@ def meter() -> Meter:
         engine_indexes=[0],
         gpus_per_engine=1,
         price=rental_price(usd_per_gpu_hour=3600, gpus=1, source="flag"),
-        split=PhaseSplit(ModelWork(8_000_000_000, 16_000_000_000, 131_072), CardRates(160e12, 1e12)),
+        split=PhaseSplit(ModelWork(8_000_000_000, 16_000_000_000, 131_072), GpuRates(160e12, 1e12)),
     )
 
 

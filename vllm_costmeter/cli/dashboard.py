@@ -1,4 +1,4 @@
-"""`costmeter dashboard`: Grafana dashboards, with the Prometheus and Compose files around them."""
+"""`costmeter dashboard`: Grafana dashboards, with matching Prometheus and Compose files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its three actions."""
     parser = subparsers.add_parser(
         "dashboard",
-        description="Grafana dashboards on cost, fit and fleet.",
+        description="Grafana dashboards for cost, fit and fleet.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -48,38 +48,38 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
         epilog=EXPORT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Write dashboards, provisioning, rules and a compose file into DIR.",
+        description="Write dashboards, provisioning, rules and a compose file to DIR.",
     )
     export.add_argument("folder", metavar="DIR", type=folder)
-    export.add_argument("--force", action="store_true", help="overwrite files that are there")
+    export.add_argument("--force", action="store_true", help="overwrite existing files")
     add_api_price_flags(export)
     to_grafana = actions.add_parser(
         "push",
         allow_abbrev=False,
         epilog=PUSH,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Create or update the dashboards in a Grafana, by uid; nothing that is not ours is touched.",
+        description="Create or update the dashboards in Grafana, by uid; other dashboards are never changed.",
     )
-    to_grafana.add_argument("--url", required=True, help="address of the Grafana")
+    to_grafana.add_argument("--url", required=True, help="address of Grafana")
     to_grafana.add_argument(
-        "--token", help=f"service account token; better in {TOKEN_VARIABLE}, where no process list shows it"
+        "--token", help=f"service account token; better set {TOKEN_VARIABLE}, which no process list shows"
     )
     to_grafana.add_argument(
         "--datasource",
         metavar="NAME",
-        help="Prometheus data source to start with; default: Grafana's own default",
+        help="initial Prometheus data source (default: Grafana's default)",
     )
-    to_grafana.add_argument("--force", action="store_true", help="save over what somebody saved in between")
+    to_grafana.add_argument("--force", action="store_true", help="overwrite changes saved in between")
     add_api_price_flags(to_grafana)
     generate = actions.add_parser(
         "generate",
         allow_abbrev=False,
         epilog=GENERATE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Generate the dashboards from the metric table into DIR/dashboards; needs the extra `dashboards`.",
+        description="Generate the dashboards from the metric table in DIR/dashboards; needs the extra `dashboards`.",
     )
     generate.add_argument("folder", metavar="DIR", type=folder)
-    generate.add_argument("--force", action="store_true", help="overwrite files that are there")
+    generate.add_argument("--force", action="store_true", help="overwrite existing files")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -107,7 +107,7 @@ def _push(args: argparse.Namespace) -> int:
     token = args.token or os.environ.get(TOKEN_VARIABLE, "")
     if not token:
         raise BadInputError(
-            f"a token is needed: set {TOKEN_VARIABLE} to a Grafana service account token (or --token)"
+            f"no token: set {TOKEN_VARIABLE} to a Grafana service account token (or use --token)"
         )
     files = _repriced(grafana_files(), args)
     dashboards = [text for name, text in files.items() if _is_dashboard(name)]

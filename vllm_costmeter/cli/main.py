@@ -1,4 +1,4 @@
-"""The `costmeter` command: finds the subcommand, loads only its module, and turns faults into one line."""
+"""The `costmeter` command: finds the subcommand, imports only its module, and reports errors in one line."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from vllm_costmeter.cli.parser import CommandParser
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "check": ("vllm_costmeter.cli.check.command", "say whether a model fits a GPU, before anything loads"),
+    "check": ("vllm_costmeter.cli.check.command", "check whether a model fits a GPU before it loads"),
     "gpus": (
         "vllm_costmeter.cli.economics.gpus",
-        "list the cards of the catalogue, with the source of every fact",
+        "list the GPUs in the catalogue, with a source for every fact",
     ),
     "prices": (
         "vllm_costmeter.cli.economics.prices",
-        "list what renting a card costs, with source, date and age",
+        "list GPU rental prices, with source, date and age",
     ),
     "cost": (
         "vllm_costmeter.cli.economics.cost",
-        "say what an hour and a million tokens cost at a known rate",
+        "compute the cost per hour and per million tokens at a known rate",
     ),
     "matrix": (
         "vllm_costmeter.cli.economics.matrix",
-        "say which models fit on which cards, in which precision",
+        "show which models fit on which GPUs, in which precision",
     ),
     "compare": (
         "vllm_costmeter.cli.economics.compare",
-        "put plans side by side: rent, buy, mix, or call an API",
+        "compare plans: rent, buy, mix, or call an API",
     ),
     "estimate": (
         "vllm_costmeter.cli.economics.estimate",
-        "estimate throughput and price before there is a server",
+        "estimate throughput and price without a server",
     ),
     "dashboard": ("vllm_costmeter.cli.dashboard", "write or push the Grafana dashboards"),
     "rules": ("vllm_costmeter.cli.rules", "write Prometheus recording rules and alerts with your limits"),
@@ -119,7 +119,7 @@ def _root() -> CommandParser:
     parser = CommandParser(
         prog="costmeter",
         usage="costmeter COMMAND [options]",
-        description="What self-hosted vLLM serving costs, and whether a deployment fits the card before it loads.",
+        description="Cost of self-hosted vLLM, and a GPU memory check before the model loads.",
         epilog=f"commands:\n{listing}\n\n`costmeter COMMAND --help` has examples.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -18,13 +18,13 @@ from vllm_costmeter.outputs.rules.recording import recording_groups
 
 EXAMPLES = """\
 examples:
-  costmeter rules                                       # both files on the terminal
+  costmeter rules                                       # print both files
   costmeter rules /etc/prometheus/rules --target-usd-per-million 1.5 --budget-usd-per-day 60
   costmeter rules --format json | jq '.groups[].rules[].alert'
 """
 HELP = {
     "target_usd_per_million": "$/M generated tokens of a model, idle time included, over 15 minutes",
-    "idle_usd_per_hour": "idle money of all servers over an hour",
+    "idle_usd_per_hour": "idle cost of all servers over an hour",
     "budget_usd_per_day": "bill of all servers over 24 hours",
     "budget_usd_per_month": "bill of all servers over 30 days",
     "price_age_days": "age of a price in days",
@@ -36,7 +36,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "rules",
         usage="costmeter rules [DIR] [--force] [limits]",
-        description="Print Prometheus recording rules and alerts, or write them into DIR.",
+        description="Print Prometheus recording rules and alerts, or write them to DIR.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -44,14 +44,14 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "folder", nargs="?", metavar="DIR", type=folder, help="where to write costmeter-*.yml"
     )
-    parser.add_argument("--force", action="store_true", help="overwrite files that are there")
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
     parser.add_argument(
-        "--format", choices=("yaml", "json"), default="yaml", help="on the terminal; default: yaml"
+        "--format", choices=("yaml", "json"), default="yaml", help="output format (default: yaml)"
     )
     group = parser.add_argument_group("limits: an alert fires above")
     for limit in fields(Limits):
         if limit.name in HELP:
-            text = f"{HELP[limit.name]}; default: {limit.default:g}"
+            text = f"{HELP[limit.name]} (default: {limit.default:g})"
             flag = f"--{limit.name.replace('_', '-')}"
             group.add_argument(flag, type=_limit, default=limit.default, metavar="N", help=text)
     add_api_price_flags(parser)

@@ -1,1 +1,1 @@
-"""The running meter: a thread that looks once a second, charges and publishes."""
+"""The running meter: a thread that charges and publishes once a second."""

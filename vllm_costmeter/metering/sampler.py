@@ -1,4 +1,4 @@
-"""The thread that looks once a second."""
+"""The thread that ticks once a second."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 
 class Sampler:
-    """Calls `tick` every `interval_seconds` on a daemon thread until stopped. A tick that raises is told to
-    `on_error` and the next one comes all the same.
+    """Calls `tick` every `interval_seconds` on a daemon thread until stopped. If a tick raises, `on_error` is called
+    and ticking continues.
 
-    Ticks keep to a grid of the monotonic clock; after a stall the missed ones are skipped, not made up for.
+    Ticks follow a fixed grid of the monotonic clock; after a stall, missed ticks are skipped.
     """
 
     def __init__(
@@ -31,11 +31,11 @@ class Sampler:
         self._thread = threading.Thread(target=self._run, name="costmeter-sampler", daemon=True)
 
     def start(self) -> None:
-        """Starts the thread; the first tick comes at once."""
+        """Start the thread; the first tick runs immediately."""
         self._thread.start()
 
     def stop(self, timeout_seconds: float = 5.0) -> None:
-        """Ends the thread after one last tick, so that the last second is charged. Safe to call twice."""
+        """End the thread after one last tick, so that the last second is charged. Safe to call twice."""
         self._stopping.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout_seconds)

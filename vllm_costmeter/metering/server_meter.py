@@ -1,4 +1,4 @@
-"""One tick of a server's meter: take the snapshots, charge, publish."""
+"""One tick of a server's meter: take snapshots, charge, publish."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ FinishedRequests = Sequence[tuple[int, int, int]]
 LONGEST_WAIT_OF_A_SCRAPE_SECONDS = 0.05  # vLLM answers scrapes on its event loop; a tick takes about 1 ms
 
 FAULT = "fault"
-"""Why a source is down that failed in our own hands; `costmeter_errors_total` counts it."""
+"""The reason of a source whose reading failed by our own error; `costmeter_errors_total` counts it."""
 
 Answer = TypeVar("Answer")
 
 
 class OwnCounts:
-    """What this API process counts for itself, whether or not it is the one that charges."""
+    """The counts of this API process, whether or not it is the one that charges."""
 
     def __init__(
         self,
@@ -50,11 +50,11 @@ class OwnCounts:
 
     @property
     def engines(self) -> tuple[EngineTotals, ...]:
-        """As of the last refresh that worked."""
+        """As of the last successful refresh."""
         return tuple(self._last.values())
 
     def refresh(self) -> bool:
-        """Takes new snapshots; False where the hook failed and the last ones stand."""
+        """Take new snapshots; False if the hook failed and the previous ones remain."""
         taken = self.attempt("engine", self._take_engines, None)
         for totals in taken or ():
             self._tokens.add(self._last.get(totals.engine_index), totals)
@@ -62,8 +62,8 @@ class OwnCounts:
         return taken is not None
 
     def families(self, prices: RequestUnitPrices | None, *, is_priced: bool) -> tuple[Family, ...]:
-        """Prices the requests that finished (they wait as long as no token has a price) and shows all counts. Where the
-        server `is_priced`, the histogram starts at zero, so that `rate()` sees the first request too."""
+        """Price the finished requests (which wait until tokens have a price) and return all counts. If the server
+        `is_priced`, the histogram starts at zero, so that `rate()` includes the first request."""
         if prices is not None:
             self._histogram.add(self.attempt("engine", self._take_finished, ()), prices)
         return process_families(
@@ -74,7 +74,8 @@ class OwnCounts:
         )
 
     def attempt(self, where: str, ask: Callable[[], Answer], otherwise: Answer) -> Answer:
-        """`ask()`, or `otherwise` and one more counted fault: a source that fails costs only what it knows."""
+        """`ask()`; if that fails, `otherwise` and one more counted error, so that a failing source affects only
+        itself."""
         try:
             return ask()
         except Exception:  # noqa: BLE001 (whatever a source throws, the second must still be charged)
@@ -83,8 +84,8 @@ class OwnCounts:
 
 
 class ChargingProcess:
-    """The process that has the meter: the only API process, or the first of several. `tick` is called about once a
-    second by the sampler, `refresh` by each scrape, on its own thread."""
+    """The process that runs the meter: the only API process, or the first of several. The sampler calls `tick` about
+    once a second; each scrape calls `refresh` on its own thread."""
 
     def __init__(
         self,
@@ -112,18 +113,18 @@ class ChargingProcess:
         self.reading: MeterReading | None = None
         """The latest; None before the first tick."""
         self.sources: Mapping[str, str | None] = {}
-        """Why each source is down, as of the latest tick; None where it is up."""
+        """Why each source is down, as of the latest tick; None if it is up."""
         self.gpu_readings: GpuReadings = NO_GPUS
         """Of the latest tick."""
 
     def tick(self) -> None:
-        """Charges first, then publishes: a fault on the way out never costs a second of the bill."""
+        """Charge first, then publish, so that an error in publishing never loses a second of the bill."""
         with self._one_at_a_time:
             self._charge_and_publish()
 
     def refresh(self) -> None:
-        """For a scrape: the bill up to this moment, so that two scrapes differ by exactly the time between them. Never
-        raises, and where a tick is under way too long the page of the last second must do."""
+        """Bring the bill up to date for a scrape, so that two scrapes differ by exactly the time between them. Never
+        raises; if a tick takes too long, the scrape returns the values of the last second."""
         self._own.attempt("scrape", self._charge_unless_busy, None)
 
     def _charge_unless_busy(self) -> None:
@@ -177,7 +178,7 @@ def _sources(gpus: GpuReadings, reading: MeterReading, engine_up: bool) -> dict[
 
 
 class CountingProcess:
-    """Another API process of the same server: it counts its own tokens and requests, and charges nothing."""
+    """Another API process of the same server: counts its own tokens and requests, but charges nothing."""
 
     def __init__(
         self,
@@ -193,8 +194,8 @@ class CountingProcess:
         self._monotonic_seconds = monotonic_seconds
 
     def tick(self) -> None:
-        """Shows what this process knows to the one that charges, and publishes its own counts."""
-        now = self._monotonic_seconds()  # before the snapshot: what happens meanwhile is told the next time
+        """Pass this process's totals to the one that charges, and publish its own counts."""
+        now = self._monotonic_seconds()  # before the snapshot: what happens meanwhile is reported next time
         self._own.refresh()
         self._own.attempt("exchange", lambda: self._exchange.write_engines(now, self._own.engines), None)
         prices = self._own.attempt("exchange", self._exchange.read_prices, None)

@@ -1,1 +1,1 @@
-"""The only room that imports vllm."""
+"""The only package that imports vllm."""

@@ -1,8 +1,8 @@
-"""Whether the meter is on, and how what the command line decided travels to vLLM's child processes.
+"""Whether the meter is on, and how that decision is passed from the command line to vLLM's child processes.
 
-Children inherit the environment, so private variables carry the decision; they start with an underscore because
-`COSTMETER_*` belongs to the user. This file is read in every process of every vLLM beside which the package is
-installed, most of which did not ask for it: it imports what vLLM has loaded already and nothing else.
+Child processes inherit the environment, so private variables carry the decision; they start with an underscore because
+`COSTMETER_*` belongs to the user. This file is imported in every process of every vLLM in the same environment, most
+of which do not use the meter: it only imports what vLLM has already loaded.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def give_flag(key: str, value: str, environ: MutableMapping[str, str] = os.envir
 def is_on(
     additional_config: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ
 ) -> bool:
-    """On when asked for: `--plugin costmeter`, any of its flags, `--additional-config.costmeter`, or `VLLM_PLUGINS`
-    naming it. Merely installed, with `VLLM_PLUGINS` unset, the package offers its flags and does nothing else."""
+    """On with `--plugin costmeter`, any of its flags, `--additional-config.costmeter`, or costmeter in `VLLM_PLUGINS`.
+    If it is only installed, with `VLLM_PLUGINS` unset, the package adds its flags and does nothing else."""
     named = [name.strip() for name in environ.get("VLLM_PLUGINS", "").split(",")]
     configured = bool(additional_config) and NAME in (additional_config or {})
     return NAME in requested_plugins(environ) or NAME in named or FLAGS in environ or configured

@@ -1,4 +1,4 @@
-"""The endpoint plugin: `GET /costmeter` on vLLM's own port, the meter's present state as JSON."""
+"""The endpoint plugin: `GET /costmeter` on vLLM's own port returns the meter's current state as JSON."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ log = logging.getLogger("vllm.costmeter")
 
 
 class CostMeterEndpoints:
-    """What vLLM asks of an endpoint plugin (`vllm/plugins/endpoint_plugins/interface.py`, since 0.26)."""
+    """vLLM's interface for endpoint plugins (`vllm/plugins/endpoint_plugins/interface.py`, since 0.26)."""
 
     name = NAME
     required_tasks = None
 
     def attach_router(self, app: Any) -> None:
         def costmeter() -> dict[str, Any]:
-            """Not `async`: it reads files where several API servers share /metrics, so it runs in the thread pool.
-            A fault is counted and answered with status 500, on this path alone."""
+            """Not `async`: it reads files if several API processes share /metrics, so it runs in the thread pool.
+            An error is counted and returns status 500, on this path only."""
             try:
                 return status()
             except Exception:
@@ -31,11 +31,11 @@ class CostMeterEndpoints:
 
         try:
             app.add_api_route(
-                f"/{NAME}", costmeter, methods=["GET"], tags=[NAME], summary="Cost, tokens and memory now"
+                f"/{NAME}", costmeter, methods=["GET"], tags=[NAME], summary="Current cost, tokens and memory"
             )
         except Exception:
             FAULTS.add("endpoint")
-            log.exception("costmeter: /%s could not be added; serving goes on without it", NAME)
+            log.exception("costmeter: /%s could not be added; the server continues without it", NAME)
 
     async def init_state(self, engine_client: Any, state: Any, args: Namespace) -> None:
-        """Nothing of ours lives in the app's state."""
+        """We store nothing in the app's state."""

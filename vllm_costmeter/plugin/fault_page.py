@@ -1,4 +1,4 @@
-"""What /metrics shows of a meter that could not start: its faults and nothing else."""
+"""The metrics of a meter that could not start: only its errors."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from vllm_costmeter.outputs.metrics.multiprocess import MultiprocessPublisher
 
 
 def page_of_faults(faults: ErrorCounts) -> LatestCollector:
-    """On the page of the only API process, until something else is published on it."""
+    """On the /metrics of the only API process, until something else is published."""
     return LatestCollector(
         before_scrape=lambda page: page.publish(_families(faults)), on_fault=lambda: faults.add("scrape")
     )
 
 
 def publish_faults(faults: ErrorCounts) -> None:
-    """Once, where nothing else will be published: on the page, or in a file where several processes share one."""
+    """Once, if nothing else will be published: on /metrics, or in a file if several processes share it."""
     directory = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if directory:
         MultiprocessPublisher(Path(directory), os.getpid()).publish(_families(faults))

@@ -1,4 +1,4 @@
-"""The CostMeter group of `vllm serve --help=CostMeter`: `--plugin` and one flag per setting."""
+"""The CostMeter group in `vllm serve --help=CostMeter`: `--plugin` and one flag per setting."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ PLUGIN_GROUPS = (
 
 
 def installed_plugins() -> frozenset[str]:
-    """Names of every vLLM plugin that is installed, whatever its kind."""
+    """Names of all installed vLLM plugins, of every kind."""
     return frozenset(point.name for group in PLUGIN_GROUPS for point in entry_points(group=group))
 
 
 class PluginAction(argparse.Action):
-    """`--plugin NAME[,NAME]`: asks for installed plugins by name, and switches no other plugin off."""
+    """`--plugin NAME[,NAME]`: enables installed plugins by name, and disables no other plugin."""
 
     find_installed: Callable[[], Iterable[str]] = staticmethod(installed_plugins)
 
@@ -49,7 +49,7 @@ class PluginAction(argparse.Action):
 
 
 class SettingAction(argparse.Action):
-    """One costmeter flag: validated at once, so that a bad value stops the start before anything is loaded."""
+    """One costmeter flag, validated at once, so that a bad value stops the server before anything is loaded."""
 
     def __call__(
         self,
@@ -69,27 +69,27 @@ class SettingAction(argparse.Action):
 
 
 def add_flags(parser: Any) -> None:
-    """Add the CostMeter group to vLLM's parser; harmless when it is there already."""
+    """Add the CostMeter group to vLLM's parser; does nothing if it is already there."""
     if any(group.title == "CostMeter" for group in parser._action_groups):
         return
     group = parser.add_argument_group(
         title="CostMeter",
-        description="Live cost per token on /metrics, and a check before the start that the model fits the card.",
+        description="Live cost per token on /metrics, and a GPU memory check before the model loads.",
     )
     group.add_argument(
         "--plugin",
         metavar="NAME",
         action=PluginAction,
         dest="costmeter_plugin",
-        help="Turn on an installed vLLM plugin by name; `--plugin costmeter` turns on the meter and the fit check. "
-        "Other installed plugins stay as they are.",
+        help="Enable an installed vLLM plugin by name; `--plugin costmeter` enables the meter and the fit check. "
+        "Other installed plugins are not affected.",
     )
     group.add_argument(
         "--costmeter-config",
         metavar="FILE",
         action=SettingAction,
         dest="costmeter_config",
-        help="TOML file with any of the settings below, by name (dashes as underscores, without the prefix).",
+        help="TOML file with any of the settings below, by name (underscores for dashes, without the prefix).",
     )
     for setting in SETTINGS:
         group.add_argument(

@@ -1,9 +1,8 @@
 """The general plugin: vLLM calls `register()` in every process, some of them several times.
 
-It adds our flags to vLLM's parser, runs the preflight where the configuration is made, and lets our own plugins of
-other kinds in or keeps them out, as the meter was asked for or not. Where this vLLM has no such place, that part stays
-out: nothing here may stop a server that does not use us, or cost it anything. So what is heavy is imported where it is
-needed, never at the head of this file.
+It adds our flags to vLLM's parser, runs the fit check where the configuration is created, and enables or disables our
+plugins of other kinds. If this vLLM lacks one of these hooks, that part is skipped: nothing here may stop a server that
+does not use us, or slow it down. So heavy modules are imported where they are needed, never at the top of this file.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from vllm_costmeter.plugin import activation, plugin_loading
 from vllm_costmeter.plugin.faults import FAULTS
 
 log = logging.getLogger("vllm.costmeter")
-"""Under vLLM's own logger, so that lines appear with its format and level."""
+"""A child of vLLM's own logger, so that lines appear with its format and level."""
 
 
 def register() -> None:
@@ -32,7 +31,7 @@ def register() -> None:
             wrap_worker()
     except Exception:
         FAULTS.add("start")
-        log.exception("costmeter could not attach to this vLLM; serving goes on without it")
+        log.exception("costmeter could not attach to this vLLM; the server continues without it")
 
 
 def _wrap_engine_args() -> None:
@@ -75,7 +74,7 @@ def _wrap_engine_args() -> None:
 
 
 def _prepared_preflight(engine_args: Any) -> Any:
-    """None where the meter was not asked for."""
+    """None if the meter is not enabled."""
     if not activation.is_on(getattr(engine_args, "additional_config", None)):
         plugin_loading.keep_stat_logger_out()
         return None
@@ -86,6 +85,6 @@ def _prepared_preflight(engine_args: Any) -> Any:
 
 
 def _skip_check() -> None:
-    """A fault of our own keeps the check from running; the start goes on."""
+    """If the check fails by an error of ours, the start continues without it."""
     FAULTS.add("start")
     log.exception("costmeter: the fit check failed and is skipped")

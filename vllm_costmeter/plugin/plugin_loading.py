@@ -1,5 +1,5 @@
-"""Which of our plugins of other kinds vLLM loads: the endpoint where `--plugin` asked for it, the stat logger unless
-the meter is off. Plugins of others come in as they would without us.
+"""Which of our other plugins vLLM loads: the endpoint if `--plugin` enables it, the stat logger unless the meter is
+off. Plugins of other packages load as they would without us.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ log = logging.getLogger("vllm.costmeter")
 STAT_LOGGERS = "vllm.stat_logger_plugins"
 
 _kept_out: set[str] = set()
-"""Kinds of plugins that ours does not belong to in this process."""
+"""Plugin groups from which ours is excluded in this process."""
 
 
 def let_stat_logger_in() -> None:
@@ -28,11 +28,12 @@ def let_stat_logger_in() -> None:
 
 
 def keep_stat_logger_out() -> None:
-    """The meter is off: a configuration was made in this process that did not ask for it.
+    """The meter is off: this process created a configuration that does not enable it.
 
-    With any stat logger plugin vLLM (0.17 to 0.33, `AsyncLLM.__init__`) gathers statistics at every step even under
-    `--disable-log-stats`, so one that does nothing is not free. It asks `load_plugins_by_group` for them after the
-    configuration is made, and the module that asks took that function's name at its import, before or after this call.
+    With any stat logger plugin, vLLM (0.17 to 0.33, `AsyncLLM.__init__`) collects statistics at every step even under
+    `--disable-log-stats`, so even one that does nothing has a cost. vLLM calls `load_plugins_by_group` for them after
+    the configuration is created; the calling module bound that function's name at its import, before or after this
+    call.
     """
     _kept_out.add(STAT_LOGGERS)
     for module in map(sys.modules.get, ("vllm.plugins", "vllm.v1.metrics.loggers")):
@@ -54,8 +55,8 @@ def _without_ours(load: Any) -> Any:
 
 
 def wrap_endpoint_plugins() -> None:
-    """vLLM loads endpoint plugins only when `VLLM_PLUGINS` names them; setting that variable would narrow every other
-    kind of plugin, so the endpoint plugins that `--plugin` named are added here instead."""
+    """vLLM loads endpoint plugins only if `VLLM_PLUGINS` names them; setting that variable would also restrict all
+    other plugins, so the endpoint plugins given by `--plugin` are added here instead."""
     module = sys.modules.get("vllm.plugins")
     load = getattr(module, "load_endpoint_plugins", None)
     if load is None or hasattr(load, "_costmeter"):
@@ -71,7 +72,7 @@ def wrap_endpoint_plugins() -> None:
                     loaded += _load_endpoint_plugin(name, supported_tasks)
         except Exception:
             FAULTS.add("endpoint")
-            log.exception("costmeter: the endpoint plugins that --plugin named could not be loaded")
+            log.exception("costmeter: the endpoint plugins given by --plugin could not be loaded")
         return loaded
 
     load_endpoint_plugins_requested._costmeter = True  # type: ignore[attr-defined]
@@ -79,14 +80,14 @@ def wrap_endpoint_plugins() -> None:
 
 
 def _only_we_are_installed() -> bool:
-    """Beside what `--plugin` named: then there is nothing for vLLM to load, and it would only warn at every start that
-    our own plugin is not named in `VLLM_PLUGINS`."""
+    """Apart from those given by `--plugin`: if there are none, vLLM would only warn at every start that our plugin is
+    not in `VLLM_PLUGINS`."""
     try:
         installed = {point.name for point in entry_points(group="vllm.endpoint_plugins")}
         return "VLLM_PLUGINS" not in os.environ and installed <= {NAME, *requested_plugins()}
     except Exception:
         FAULTS.add("endpoint")
-        log.exception("costmeter: the installed endpoint plugins are not known")
+        log.exception("costmeter: the installed endpoint plugins could not be listed")
         return False
 
 

@@ -1,8 +1,8 @@
 """The stat logger: vLLM calls `record()` on its event loop after every engine step.
 
-An exception there would fail every request in flight, so nothing leaves these methods, and what they do is O(1) integer
-arithmetic. Everything else (prices, NVML, files, /metrics) happens on the sampler's thread, and is imported when the
-meter starts: vLLM loads this file in every API server beside which the package is installed.
+An exception there would fail every request in flight, so these methods never raise, and they only do O(1) integer
+arithmetic. Everything else (prices, NVML, files, /metrics) runs on the sampler's thread and is imported when the meter
+starts: vLLM loads this file in every API server where the package is installed.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ log = logging.getLogger("vllm.costmeter")
 
 
 class CostMeterStatLogger(AggregateStatLoggerBase):
-    """One per API server process, for all its engines. Does nothing unless the meter was asked for."""
+    """One per API process, for all its engines. Does nothing unless the meter is enabled."""
 
     _engines: Mapping[int, StepRecorder] = MappingProxyType({})
-    """By index, those that are metered: none before the start."""
+    """The metered engines by index; empty before the start."""
 
     def __init__(self, vllm_config: Any, engine_indexes: Sequence[int] = (0,)) -> None:
         try:
@@ -37,7 +37,7 @@ class CostMeterStatLogger(AggregateStatLoggerBase):
                 self._start(vllm_config, engine_indexes)
         except Exception:
             FAULTS.add("start")
-            log.exception("costmeter could not start; serving goes on without it")
+            log.exception("costmeter could not start; the server continues without it")
             with contextlib.suppress(Exception):
                 from vllm_costmeter.plugin.fault_page import publish_faults
 
@@ -75,7 +75,8 @@ class CostMeterStatLogger(AggregateStatLoggerBase):
             FAULTS.add("hook")
 
     def record_sleep_state(self, is_awake: int, level: int) -> None:
-        """vLLM passes 1 when it falls *asleep* and 0 when awake, whatever the parameter's name (AsyncLLM.sleep)."""
+        """vLLM passes 1 when it goes to *sleep* and 0 when it wakes up, despite the parameter's name
+        (AsyncLLM.sleep)."""
         try:
             for counters in self._engines.values():
                 counters.sleep(bool(is_awake), time.monotonic())
@@ -83,4 +84,4 @@ class CostMeterStatLogger(AggregateStatLoggerBase):
             FAULTS.add("hook")
 
     def log_engine_initialized(self) -> None:
-        """vLLM's moment to print what it serves; ours comes from the sampler's thread."""
+        """Called when vLLM logs its configuration; our own line comes from the sampler's thread."""

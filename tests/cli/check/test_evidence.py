@@ -75,4 +75,4 @@ def test_a_recorded_start_is_used_and_said(
     assert "as measured in a start" in found["notes"][-1]
     (tmp_path / "state" / "vllm-costmeter" / "calibration.json").write_text("{")
     assert main(words) == 0
-    assert "is not one of ours" in json.loads(capsys.readouterr().out)["notes"][-1]
+    assert "is not valid and is ignored" in json.loads(capsys.readouterr().out)["notes"][-1]

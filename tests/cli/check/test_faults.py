@@ -138,7 +138,7 @@ def test_a_checkpoint_without_tensors_is_not_weightless(
     """An empty header is a download that failed, not a model of no bytes."""
     (tmp_path / "config.json").write_text(Path(LLAMA_8B, "config.json").read_text())
     (tmp_path / "model.safetensors").write_bytes((2).to_bytes(8, "little") + b"{}")
-    assert "hold no tensors" in fault(capsys, str(tmp_path), *ADA)
+    assert "contain no tensors" in fault(capsys, str(tmp_path), *ADA)
 
 
 def test_a_folder_whose_name_is_no_text_is_checked(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_an_unset_variable_of_a_script_is_bad_input(
         ("model: m\nmax-model-lenn: 3\n", 2, "unknown flag --max-model-lenn; nearest: --max-model-len"),
         ("model: m\ngpu-memory-utilization: 90\n", 2, "must be above 0"),
         ("- model\n", 1, "must be a mapping"),
-        ("model: {{ .Values.model }}\n", 1, "a template that was not rendered"),
+        ("model: {{ .Values.model }}\n", 1, "an unrendered template"),
     ],
 )
 def test_a_fault_of_a_config_file_names_its_line(

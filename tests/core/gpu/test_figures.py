@@ -45,7 +45,7 @@ def test_a_counter_that_stands_still_is_not_read() -> None:
     )
     still, again = found[61], found[62]
     assert (still[0].energy_joules, still[0].power_watts) == (None, 300.0)
-    assert still[1] == (LeftOut("energy", "the energy counter has stood still for 60 s"),)
+    assert still[1] == (LeftOut("energy", "the energy counter has not changed for 60 s"),)
     assert (found[60][0].energy_joules, again[0].energy_joules, again[1]) == (0.0, 300.0, ())
 
 

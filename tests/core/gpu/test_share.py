@@ -7,7 +7,7 @@ import pytest
 from vllm_costmeter.core.gpu.reading import SliceShare
 from vllm_costmeter.core.gpu.share import mig_share
 
-ONE_OF_SEVEN = SliceShare(memory_bytes=10_603_200_512, card_memory_bytes=84_974_239_744, compute_slices=1)
+ONE_OF_SEVEN = SliceShare(memory_bytes=10_603_200_512, gpu_memory_bytes=84_974_239_744, compute_slices=1)
 
 
 def test_a_seventh_by_compute_and_an_eighth_by_memory() -> None:
@@ -18,7 +18,7 @@ def test_a_seventh_by_compute_and_an_eighth_by_memory() -> None:
 
 def test_what_the_driver_does_not_tell_is_no_share() -> None:
     """Neither a whole card nor nothing: unknown."""
-    silent = SliceShare(memory_bytes=None, card_memory_bytes=None, compute_slices=None)
+    silent = SliceShare(memory_bytes=None, gpu_memory_bytes=None, compute_slices=None)
     assert mig_share(silent, "memory", 7) is None
     assert mig_share(silent, "compute", 7) is None
     assert mig_share(ONE_OF_SEVEN, "compute", None) is None
@@ -26,6 +26,6 @@ def test_what_the_driver_does_not_tell_is_no_share() -> None:
 
 def test_a_slice_is_never_more_than_its_card() -> None:
     """A driver that reports more memory for the slice than for the card is not believed."""
-    odd = SliceShare(memory_bytes=20, card_memory_bytes=10, compute_slices=8)
+    odd = SliceShare(memory_bytes=20, gpu_memory_bytes=10, compute_slices=8)
     assert mig_share(odd, "memory", 7) == 1.0
     assert mig_share(odd, "compute", 7) == 1.0

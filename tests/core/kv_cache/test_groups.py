@@ -58,7 +58,7 @@ def test_a_page_that_does_not_divide_is_padded_or_refused_by_version() -> None:
     odd = replace(FULL, row_bytes=3000)
     groups = group_layers(ranks((odd, 5), (WINDOW, 5)), NEWEST, block_outermost=False)
     assert groups.bytes_per_block == (5 * WINDOW.page_bytes,)
-    with pytest.raises(NotUnderstoodError, match="cannot be brought"):
+    with pytest.raises(NotUnderstoodError, match="cannot be enlarged"):
         group_layers(ranks((odd, 5), (WINDOW, 5)), kv_rules(release_of("0.23.0")), block_outermost=False)
 
 

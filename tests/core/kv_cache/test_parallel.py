@@ -67,5 +67,5 @@ def test_context_ranks_divide_the_query_heads_of_a_kv_head() -> None:
     model = ModelAttention(((FullAttention(2, 128),),), 12, "bfloat16")
     layout = ParallelConfig(tensor_parallel_size=12, decode_context_parallel_size=4)
     assert context_parallel_fault(model, layout) == (
-        "6 query heads per KV head do not divide by --decode-context-parallel-size 4"
+        "6 query heads per KV head are not divisible by --decode-context-parallel-size 4"
     )

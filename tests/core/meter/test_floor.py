@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from vllm_costmeter.core.meter import GENERIC_CPU, CardRates, Meter, MeterReading, ModelWork, PhaseSplit
+from vllm_costmeter.core.meter import GENERIC_CPU, GpuRates, Meter, MeterReading, ModelWork, PhaseSplit
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.pricing.price import rental_price
 
 MODEL = ModelWork(active_parameters=8_000_000_000, weight_bytes=16_000_000_000, kv_bytes_per_token=0)
-CARD = CardRates(160e12, 1e12, fastest_flops_per_second=320e12)
+CARD = GpuRates(160e12, 1e12, fastest_flops_per_second=320e12)
 DONE = EngineTotals(
     0,
     StepCounts(
@@ -23,7 +23,7 @@ DONE = EngineTotals(
 """At the limit: 1 s of computing prompts, 0.05 s of computing 500 more tokens; 55 readings of 16 GB, 0.88 s."""
 
 
-def after(model: ModelWork = MODEL, rates: CardRates = CARD, cards: int = 1) -> MeterReading:
+def after(model: ModelWork = MODEL, rates: GpuRates = CARD, cards: int = 1) -> MeterReading:
     """The reading 20 s after the start, of which 10 were busy."""
     meter = Meter(
         engine_indexes=[0],

@@ -53,7 +53,7 @@ def gpu(part: SliceShare | None) -> GpuReading:
 
 def test_a_mig_slice_pays_its_part() -> None:
     """A seventh of a card pays a seventh by compute, or what it holds of the memory, and says which."""
-    part = SliceShare(memory_bytes=10, card_memory_bytes=80, compute_slices=1)
+    part = SliceShare(memory_bytes=10, gpu_memory_bytes=80, compute_slices=1)
     assert server_share([gpu(part)], "compute", 1.0, 7) == (1 / 7, "mig_compute")
     assert server_share([gpu(part)], "memory", 0.5, 7) == (0.0625, "mig_memory x stated")
     assert server_share([gpu(None)], "memory", 1.0, 7) == (1.0, "")
@@ -69,6 +69,6 @@ def test_a_mig_slice_pays_its_part() -> None:
 
 def test_a_slice_of_unknown_size_is_not_passed_off_as_a_card() -> None:
     """The driver does not tell its part: the whole card is charged, and the price says that it is not known."""
-    silent = SliceShare(memory_bytes=None, card_memory_bytes=None, compute_slices=1)
+    silent = SliceShare(memory_bytes=None, gpu_memory_bytes=None, compute_slices=1)
     assert server_share([gpu(silent)], "memory", 1.0, 7) == (1.0, "mig_unknown")
     assert server_share([gpu(silent)], "memory", 0.5, 7) == (0.5, "mig_unknown x stated")

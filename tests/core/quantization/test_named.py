@@ -47,7 +47,7 @@ def test_a_model_that_may_be_smaller_is_not_refused_for_its_size() -> None:
     result = fit(model, ADA, engine_args, release_of("0.32.0"))
     assert (result.verdict, result.notes) == ("unknown", (named.note,))
     assert result.message.startswith("the weights may take 10.00 to 40.12 GiB per GPU: ")
-    assert result.provenance["quantization"] == "the name says NVFP4, config.json does not"
+    assert result.provenance["quantization"] == "the name contains NVFP4, config.json has no quantization"
     assert with_suggestions(result, model, ADA, engine_args).suggestions == ()
 
 

@@ -66,7 +66,7 @@ def test_a_dashboard_that_is_not_ours_is_not_touched_and_nothing_else_is_saved(
         "meta": {},
     }
     grafana.dashboards["costmeter-fleet"] = copy.deepcopy(theirs)
-    with pytest.raises(BadInputError, match=r"'Theirs'.*not ours, not touched"):
+    with pytest.raises(BadInputError, match=r"'Theirs'.*not ours, left unchanged"):
         push(api(grafana), OURS, force=True)
     assert grafana.dashboards == {"costmeter-fleet": theirs}
 
@@ -110,13 +110,13 @@ def test_the_data_source_is_chosen_by_name(grafana: GrafanaStandIn) -> None:
     ("status", "text", "message"),
     [
         (401, b'{"message": "Expired API key"}', "does not accept the token .401.: Expired API key"),
-        (403, b'{"message": "dashboards:write"}', "may not do that.*403.*Editor"),
+        (403, b'{"message": "dashboards:write"}', "lacks permission.*403.*Editor"),
         (302, b"", "redirects to http://elsewhere.example/"),
         (500, b"<html>", "answered 500"),
-        (200, b"<html>", "not Grafana's API"),
-        (200, b"[]", "not Grafana's API"),
-        (200, b"{}", "not Grafana's API"),
-        (200, b'{"dashboard": [], "meta": null}', "not Grafana's API"),
+        (200, b"<html>", "not a Grafana API"),
+        (200, b"[]", "not a Grafana API"),
+        (200, b"{}", "not a Grafana API"),
+        (200, b'{"dashboard": [], "meta": null}', "not a Grafana API"),
         (200, b'{"dashboard": {"tags": null}, "meta": {}}', "not ours"),
         (404, b"nginx", "no Grafana API"),
         (412, b'{"message": "a proxy"}', "412.*a proxy"),
@@ -161,7 +161,7 @@ def test_a_bad_address_or_token_is_refused_before_anything_is_asked(
 
 def test_nobody_listening_is_one_clear_message() -> None:
     """A refused connection names the address."""
-    with pytest.raises(BadInputError, match=r"no Grafana answers at http://127\.0\.0\.1:9"):
+    with pytest.raises(BadInputError, match=r"no Grafana reachable at http://127\.0\.0\.1:9"):
         push(GrafanaApi("http://127.0.0.1:9", TOKEN), OURS)
 
 

@@ -51,7 +51,7 @@ def answering(weights_bytes: int = 16 << 30) -> Callable[[ExactRequest], ExactAn
 
 def refusing(_: ExactRequest) -> ExactAnswer:
     """A vLLM that cannot be asked."""
-    raise ExactUnavailableError("vLLM is not installed beside costmeter")
+    raise ExactUnavailableError("vLLM is not installed")
 
 
 def test_vllm_is_told_what_changes_its_counts_and_nothing_else() -> None:
@@ -153,7 +153,7 @@ def test_a_recorded_start_is_used_as_without_exact(tmp_path: Path, monkeypatch: 
     assert result.per_gpu.kv_cache_available_bytes == 50 << 30
     (tmp_path / "state" / "vllm-costmeter" / "calibration.json").write_text("{")
     faulty = exactly(str(tmp_path), engine_args, refusing)
-    assert [note for note in faulty.notes if "is not one of ours" in note]
+    assert [note for note in faulty.notes if "is not valid and is ignored" in note]
 
 
 def test_the_tables_answer_where_vllm_cannot_be_asked(tmp_path: Path) -> None:
@@ -161,9 +161,7 @@ def test_the_tables_answer_where_vllm_cannot_be_asked(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(LLAMA))
     result = exactly(str(tmp_path), EngineArgs(), refusing)
     assert (result.verdict, result.provenance["weights"]) == ("fits", "config")
-    assert [
-        note for note in result.notes if "vLLM is not installed beside costmeter; using our tables" in note
-    ]
+    assert [note for note in result.notes if "vLLM is not installed; using our tables" in note]
     exact = exactly(str(tmp_path), EngineArgs(), answering())
     assert (exact.provenance["weights"], exact.provenance["kv_cache"]) == ("vllm", "vllm")
 

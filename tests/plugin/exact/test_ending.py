@@ -18,7 +18,7 @@ def test_an_illegal_instruction_is_the_cpus() -> None:
 
 def test_a_status_is_no_signal() -> None:
     """What a process returned itself is told as the number it is."""
-    assert how_it_ended(7) == "ended with status 7 and no answer"
+    assert how_it_ended(7) == "exited with code 7 and no result"
 
 
 @pytest.mark.parametrize("number", sorted(signal.valid_signals()))

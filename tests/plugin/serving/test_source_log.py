@@ -37,12 +37,12 @@ def test_a_reason_is_said_once_and_again_when_it_changes_or_ends() -> None:
     said = Said()
     assert said.follow({"nvml": None}) == []
     assert said.follow(*down("gpu_order_unknown", "unlike GPUs (A, B)"), seconds=500) == [
-        "no GPU of this server is read: unlike GPUs (A, B)"
+        "no GPU of this server can be read: unlike GPUs (A, B)"
     ]
     assert said.follow(*down("no_answer", "the driver has not answered"), seconds=50) == [
-        "no GPU of this server is read: the driver has not answered"
+        "no GPU of this server can be read: the driver has not answered"
     ]
-    assert said.follow({"nvml": None}, seconds=50) == ["every GPU of this server is read again"]
+    assert said.follow({"nvml": None}, seconds=50) == ["all GPUs of this server can be read again"]
 
 
 def test_a_reason_from_the_start_is_said_and_that_nothing_was_read_yet_is_not() -> None:
@@ -50,7 +50,7 @@ def test_a_reason_from_the_start_is_said_and_that_nothing_was_read_yet_is_not() 
     said = Said()
     assert said.follow(*down("not_read_yet", "the driver was not read yet"), seconds=3) == []
     assert said.follow(*down("no_driver", "NVML Shared Library Not Found")) == [
-        "no GPU of this server is read: NVML Shared Library Not Found"
+        "no GPU of this server can be read: NVML Shared Library Not Found"
     ]
 
 
@@ -69,7 +69,7 @@ def test_a_gpu_among_others_is_not_all_of_them() -> None:
     read = GpuReading("0", 0, "GPU-a", "X", power_watts=100.0)
     partly = GpuReadings(False, (read,), error="NVML, GPU 1: GPU is lost", reason="gpu_lost")
     assert Said().follow({"nvml": "gpu_lost"}, partly) == [
-        "not every GPU of this server is read: NVML, GPU 1: GPU is lost"
+        "not every GPU of this server can be read: NVML, GPU 1: GPU is lost"
     ]
 
 
@@ -79,7 +79,7 @@ def test_a_reason_that_stays_is_said_in_the_end() -> None:
     said.follow(*down("gpu_lost", "GPU 0 is lost"))
     said.follow({"nvml": None})
     assert said.follow(*down("gpu_lost", "GPU 0 is lost"), seconds=700) == [
-        "no GPU of this server is read: GPU 0 is lost"
+        "no GPU of this server can be read: GPU 0 is lost"
     ]
 
 
@@ -92,8 +92,8 @@ def test_every_source_has_its_words_and_a_price_has_others() -> None:
     )
     assert [line.split(":")[0] for line in lines] == [
         "vLLM's statistics cannot be read",
-        "the driver tells neither energy nor power of a GPU that it told them of",
-        "no GPU of this server is read",
+        "the driver no longer reports energy or power of a GPU",
+        "no GPU of this server can be read",
     ]
     assert len(said.follow({"price": None, "engine": None, "energy": None, "nvml": None})) == 3
 
@@ -107,6 +107,6 @@ def test_what_a_driver_cannot_mean_is_counted_each_time_and_said_once() -> None:
         said.log.left_out("1", LeftOut("power", "0 W is not within 0 to 675 W"))
     assert said.errors.counts()["gpu_power"] == 12
     assert said.lines == [
-        "GPU 0: 4294967.295 W is not within 0 to 675 W; left out and counted, now and whenever it comes again",
-        "GPU 1: 0 W is not within 0 to 675 W; left out and counted, now and whenever it comes again",
+        "GPU 0: 4294967.295 W is not within 0 to 675 W; discarded and counted, now and whenever it recurs",
+        "GPU 1: 0 W is not within 0 to 675 W; discarded and counted, now and whenever it recurs",
     ]

@@ -56,7 +56,9 @@ def test_a_card_that_is_not_named_exactly_is_never_guessed(text: str) -> None:
 
 def test_an_ambiguous_family_lists_its_members() -> None:
     """Somebody who writes A100 is told which A100s there are."""
-    with pytest.raises(BadInputError, match=r"'a100' may be A100 40GB PCIe, .*A100 80GB PCIe: give one"):
+    with pytest.raises(
+        BadInputError, match=r"'a100' is ambiguous: A100 40GB PCIe, .*A100 80GB PCIe; give one"
+    ):
         find_gpu("a100")
 
 

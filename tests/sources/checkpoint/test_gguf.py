@@ -82,7 +82,7 @@ def test_layers_that_differ_are_not_guessed(tmp_path: Path) -> None:
         (gguf_bytes({"a": "b"}, {})[:24] + b"\xff" * 8, "bytes in one string"),
         (gguf_bytes({"a": ["b"]}, {})[:-17] + b"\xff" * 8, "items in one array"),
         (gguf_bytes({}, {"t": ((1,) * 9, 0)}), "9 dimensions"),
-        (gguf_bytes({}, {"t": ((100,), Q4_K)}), "no whole blocks of Q4_K"),
+        (gguf_bytes({}, {"t": ((100,), Q4_K)}), "not a whole number of Q4_K blocks"),
         (gguf_bytes({}, {}), "general.architecture is missing"),
         (gguf_bytes({"general.architecture": "llama"}, {}), r"llama\.block_count is missing"),
     ],

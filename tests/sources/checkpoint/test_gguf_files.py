@@ -54,10 +54,10 @@ def test_several_models_in_a_folder_are_told_apart(tmp_path: Path) -> None:
     """The fault names them; the quantization chooses, and one that is not there is said so."""
     write_parts(tmp_path)
     write_gguf(tmp_path / "model-Q8_0.gguf", GGUF_LLAMA, {"output.weight": ((256, 4), Q4_K)})
-    with pytest.raises(BadInputError, match=r"holds 2 GGUF models \(model-Q8_0\.gguf, model-Q4_K_M-00001"):
+    with pytest.raises(BadInputError, match=r"contains 2 GGUF models \(model-Q8_0\.gguf, model-Q4_K_M-00001"):
         local_model(tmp_path)
     assert local_model(Path(f"{tmp_path}:Q8_0")).weights_bytes(EngineArgs()) == (576,)
-    with pytest.raises(BadInputError, match="no GGUF file is of 'Q2_K'"):
+    with pytest.raises(BadInputError, match="no GGUF file with 'Q2_K'"):
         local_model(Path(f"{tmp_path}:Q2_K"))
 
 

@@ -163,7 +163,7 @@ def test_a_private_repository_needs_its_token(server: Hub, reader: Reader) -> No
     [
         ("org/none", None, "no such model on http://127.0.0.1"),
         ("org/tiny", "v9", "has no revision 'v9'"),
-        ("org/..", None, "neither a path here nor an id"),
+        ("org/..", None, "neither a local path nor a Hub id"),
     ],
 )
 def test_what_is_not_there_is_one_line(
@@ -220,9 +220,9 @@ def test_offline_mode_asks_nothing(
 @pytest.mark.parametrize(
     ("file", "says"),
     [
-        ("model.gguf", "holds GGUF files"),
-        ("params.json", "holds Mistral's params.json"),
-        ("README.md", "holds no config.json"),
+        ("model.gguf", "contains GGUF files"),
+        ("params.json", "contains Mistral's params.json"),
+        ("README.md", "contains no config.json"),
     ],
 )
 def test_other_kinds_of_repositories(

@@ -92,7 +92,7 @@ def test_files_of_another_model_are_said_so(tmp_path: Path) -> None:
     total = write_checkpoint(tmp_path, {"num_hidden_layers": 40})
     model = local_model(tmp_path)
     assert model.weights_bytes(EngineArgs()) == (total,)
-    assert "one of them is of another model" in model.notes[0]
+    assert "one of them is from another model" in model.notes[0]
     assert model.weights_error > 1e-3
 
 
@@ -117,14 +117,14 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
         (b"", 10_000_000_000, "states a header of 10000000000 bytes"),
         (b"", 2**64 - 1, "a corrupt file"),
         (b"{}", 50_000_000, "ends within its header"),
-        (b"\xff\xfe{}", None, "no JSON in UTF-8"),
+        (b"\xff\xfe{}", None, "not JSON in UTF-8"),
         (b"[]", None, "must be a JSON object"),
-        (b"[" * 100_000, None, "no JSON in UTF-8"),
-        (b'{"a": 1}', None, "must state dtype, shape and data_offsets"),
+        (b"[" * 100_000, None, "not JSON in UTF-8"),
+        (b'{"a": 1}', None, "must have dtype, shape and data_offsets"),
         (b'{"a": {"dtype": "Q9", "shape": [1], "data_offsets": [0, 2]}}', None, "dtype 'Q9' is not known"),
-        (b'{"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}', None, "must state"),
-        (b'{"a": {"dtype": "F32", "shape": [1.0], "data_offsets": [0, 4]}}', None, "must state"),
-        (b'{"a": {"dtype": "F32", "shape": "11", "data_offsets": [0, 4]}}', None, "must state"),
+        (b'{"a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}', None, "must have"),
+        (b'{"a": {"dtype": "F32", "shape": [1.0], "data_offsets": [0, 4]}}', None, "must have"),
+        (b'{"a": {"dtype": "F32", "shape": "11", "data_offsets": [0, 4]}}', None, "must have"),
         (b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}', None, "4 bytes for 2 x F32"),
         (b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}', None, "overlap or leave a gap"),
         (
@@ -190,4 +190,4 @@ def test_a_name_decides_nothing_where_files_do(tmp_path: Path) -> None:
     assert (local_model(folder).only_named, local_model(folder).notes) == (None, ())
     alone = local_model(folder / "config.json")
     assert alone.only_named is not None
-    assert "name says FP8" in alone.notes[0]
+    assert "name contains FP8" in alone.notes[0]

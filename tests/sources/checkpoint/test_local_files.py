@@ -51,7 +51,7 @@ def test_a_missing_shard_is_named(tmp_path: Path, indexed: bool) -> None:
         ("", "is empty"),
         ("[]", "must hold a JSON object"),
         ("{}", "weight_map is missing"),
-        ('{"weight_map": {"model.norm.weight": 3}}', "must name a safetensors file beside it"),
+        ('{"weight_map": {"model.norm.weight": 3}}', "must name a safetensors file in the same folder"),
         ('{"weight_map": {"model.norm.weight": "../../x.safetensors"}}', "must name a safetensors file"),
     ],
 )

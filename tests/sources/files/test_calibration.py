@@ -111,7 +111,7 @@ def test_a_home_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     fault = remember(BOOT, tmp_path / "file" / "calibration.json")
     assert fault is not None
-    assert "calibration is not kept" in fault
+    assert "calibration could not be saved" in fault
 
 
 def _remember_many(file: Path, card: str) -> None:
@@ -177,7 +177,7 @@ def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
     boots, fault = recall("RTX 4090", pipe)
     assert boots == ()
     assert fault is not None
-    assert "no regular file" in fault
+    assert "not a regular file" in fault
 
 
 def test_a_lock_that_is_never_released_is_given_up(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_file_that_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:
     file.mkdir()
     fault = remember(BOOT, file)
     assert fault is not None
-    assert "is no regular file" in fault
+    assert "is not a regular file" in fault
     assert file.is_dir()
 
 

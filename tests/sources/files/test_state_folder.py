@@ -55,7 +55,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
     """In the place of the lock or of the file it is an error at once."""
     os.mkfifo(tmp_path / name)
     with (
-        pytest.raises(OSError, match=f"{name} is no regular file"),
+        pytest.raises(OSError, match=f"{name} is not a regular file"),
         locked_folder(tmp_path, "lock", 1) as folder,
     ):
         read_in(folder, "file", 1)

@@ -84,7 +84,7 @@ def test_the_check_does_not_guess_which_of_unlike_gpus_an_engine_takes(library: 
     UUIDs, the GPU that vLLM takes is checked."""
     mood.set(**UNLIKE)
     unknown = local(library, mood, ranks=1)["found"]
-    assert "unlike GPUs (NVIDIA GeForce RTX 4090, NVIDIA L4)" in unknown
+    assert "different GPU models (NVIDIA GeForce RTX 4090, NVIDIA L4)" in unknown
     assert "CUDA_DEVICE_ORDER=PCI_BUS_ID" in unknown
     assert "--gpu" in unknown
     in_order = local(library, mood, ranks=1, CUDA_DEVICE_ORDER="PCI_BUS_ID", CUDA_VISIBLE_DEVICES="1,0")
@@ -98,7 +98,7 @@ def test_an_engine_on_unlike_gpus_is_not_judged_by_one_of_them(library: Path, mo
     mood.set(**UNLIKE)
     answer = local(library, mood, ranks=2)["found"]
     assert answer.startswith(
-        "an engine on unlike GPUs (NVIDIA GeForce RTX 4090, NVIDIA L4) is not modelled: "
+        "an engine on different GPU models (NVIDIA GeForce RTX 4090, NVIDIA L4) is not modelled: "
     )
 
 

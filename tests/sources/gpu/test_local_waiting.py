@@ -22,7 +22,7 @@ from vllm_costmeter.sources.gpu.local import local_gpus
         ("nvmlInitWithFlags", "to connect"),
         ("nvmlDeviceGetCount_v2", "for its GPUs"),
         ("nvmlDeviceGetName", "for its GPUs"),
-        ("nvmlDeviceGetComputeRunningProcesses_v3", "who holds memory of GPU 0"),
+        ("nvmlDeviceGetComputeRunningProcesses_v3", "for the processes on GPU 0"),
         ("nvmlDeviceGetMemoryInfo_v2", "for the memory of GPU 0"),
     ],
 )

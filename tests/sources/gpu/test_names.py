@@ -41,7 +41,9 @@ def test_what_may_be_several_is_one_line_with_all_of_them() -> None:
     """The line is the user's next step: it names what to choose from."""
     with pytest.raises(BadInputError) as caught:
         find_gpu("RTX 4060 Ti")
-    assert str(caught.value) == "'RTX 4060 Ti' may be RTX 4060 Ti 8GB, RTX 4060 Ti 16GB: give one of them"
+    assert (
+        str(caught.value) == "'RTX 4060 Ti' is ambiguous: RTX 4060 Ti 8GB, RTX 4060 Ti 16GB; give one of them"
+    )
 
 
 def test_every_name_driver_name_and_alias_of_the_catalogue_finds_its_gpu() -> None:

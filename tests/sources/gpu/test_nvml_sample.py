@@ -40,7 +40,7 @@ def test_an_old_driver_does_not_tell_its_reserve() -> None:
 
 def test_a_slice_says_how_much_of_its_card_it_is() -> None:
     """Its own memory, its card's, and its compute slices."""
-    part = RawSlice(memory_mib=9856, compute_slices=1, card_memory=RawMemory(100, 1, 50))
+    part = RawSlice(memory_mib=9856, compute_slices=1, gpu_memory=RawMemory(100, 1, 50))
     sample = parse(RawNvml(slice=part))
     assert sample.slice == SliceShare(9856 * MEBIBYTE, 100, 1)
 

@@ -45,7 +45,7 @@ def test_a_result_gives_both_rates(tmp_path: Path) -> None:
         ("[1, 2]", "not a result"),
         (json.dumps({"elapsed_time": 1, "tokens_per_second": 5}), "vllm bench throughput"),
         (json.dumps({"avg_latency": 1}), "vllm bench latency"),
-        (json.dumps(RESULT | {"output_throughput": 0}), "made no token"),
+        (json.dumps(RESULT | {"output_throughput": 0}), "generated no tokens"),
         (json.dumps(RESULT | {"output_throughput": "fast"}), "above 0"),
         (json.dumps(RESULT | {"output_throughput": float("nan")}), "above 0"),
     ],

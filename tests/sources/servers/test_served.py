@@ -73,7 +73,7 @@ def test_a_server_without_the_meter_is_watched() -> None:
 def test_an_idle_server_has_no_price_per_token() -> None:
     """It is said, not divided by."""
     times = iter((100.0, 110.0))
-    with serving(VLLM % 500.0) as url, pytest.raises(BadInputError, match="made no token"):
+    with serving(VLLM % 500.0) as url, pytest.raises(BadInputError, match="generated no tokens"):
         serving_rate(url, "generated", 10, sleep=lambda _: None, clock=lambda: next(times))
 
 
@@ -97,7 +97,7 @@ def test_a_page_of_something_else_is_said_in_one_line(body: str) -> None:
 
 def test_an_error_page_and_no_server_are_said_in_one_line() -> None:
     """With the status, or the reason."""
-    with serving("no", status=404) as url, pytest.raises(BadInputError, match="answers 404"):
+    with serving("no", status=404) as url, pytest.raises(BadInputError, match="responded with 404"):
         read_page(url)
     with pytest.raises(BadInputError, match="cannot be reached"):
         read_page("http://127.0.0.1:9/metrics")
@@ -129,7 +129,7 @@ def test_a_page_is_bounded() -> None:
     """16 MiB, and lines of 16,384 characters: no page holds the command up for long."""
     with serving("x" * (MOST_PAGE_BYTES + 1)) as url, pytest.raises(BadInputError, match="more than 16 MiB"):
         read_page(url)
-    with pytest.raises(BadInputError, match="no metrics page"):
+    with pytest.raises(BadInputError, match="is not a metrics page"):
         parse_page("up{" + 'a="b",' * LONGEST_LINE + "} 1", "x")
 
 

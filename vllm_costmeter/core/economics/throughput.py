@@ -13,7 +13,7 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.core.meter.split.model_work import model_work
-from vllm_costmeter.core.meter.split.roofline import CardRates, ModelWork, resource_seconds
+from vllm_costmeter.core.meter.split.roofline import GpuRates, ModelWork, resource_seconds
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import Release
@@ -133,14 +133,14 @@ class Estimate:
         return max(parts, key=lambda name: parts[name])
 
 
-def rates_of(card: GpuSpec, model: Model) -> CardRates:
+def rates_of(card: GpuSpec, model: Model) -> GpuRates:
     """The GPU's dense rate in the precision the model computes in, and its bandwidth. BadInputError where unknown."""
     flops = card.fp8_flops_per_second if _in_fp8(card, model) else card.sixteen_bit_flops_per_second
     if not flops or not card.bandwidth_bytes_per_second:
         raise BadInputError(
             f"the rates of a {card.name} are not in the catalogue, so nothing can be estimated"
         )
-    return CardRates(flops, card.bandwidth_bytes_per_second)
+    return GpuRates(flops, card.bandwidth_bytes_per_second)
 
 
 def second_hand_rates(card: GpuSpec, model: Model) -> tuple[str, ...]:
@@ -159,7 +159,7 @@ def estimate(
     model: Model,
     engine_args: EngineArgs,
     release: Release,
-    rates: CardRates,
+    rates: GpuRates,
     load: Load,
     *,
     cards: int = 1,
@@ -198,7 +198,7 @@ def estimate(
     )
 
 
-def floor_seconds(work: ModelWork, rates: CardRates, load: Load, running: int) -> float:
+def floor_seconds(work: ModelWork, rates: GpuRates, load: Load, running: int) -> float:
     """Card seconds of one request at 100 % of the limiting resource, `running` of them sharing every step."""
     steps = load.output_tokens
     done = StepCounts(

@@ -1,1 +1,1 @@
-"""GPUs as values: what a kind of GPU can do, the group a model is placed on, what a driver reports."""
+"""GPUs as values: the specification of a GPU model, the group a model is placed on, and driver readings."""

@@ -1,11 +1,11 @@
-"""Which of a driver's figures can be true. What cannot is left out and told: never charged, never shown.
+"""Plausibility bounds for driver readings. Impossible values are discarded and reported, never charged or shown.
 
-Drivers do answer "success" with nonsense: utilisation of 1,000 to 200,000 % and of 4294967295 (NVIDIA/DCGM#199,
+Drivers do report "success" with nonsense: a utilization of 1,000 to 200,000 % and of 4294967295 (NVIDIA/DCGM#199,
 2024-11), power of some 3.7 million (flightlessmango/MangoHud#2144, 2026-09) or 0.0 W under load (MangoHud#1656,
 2025-04). NVML's own "not available" is -1, unsigned 4294967295 mW or 18446744073709551615 mJ (nvml.h,
 NVML_VALUE_NOT_AVAILABLE).
 
-A figure that is false and possible cannot be told from a true one here.
+A wrong value that is plausible cannot be detected here.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from vllm_costmeter.core.gpu.reading import GpuSample, ProcessMemory, SliceShare
 from vllm_costmeter.core.memory.byte_range import GIB
 
 LARGEST_GPU_WATTS = 5000.0
-"""Of a GPU of which nothing is known, and of a limit that is believed: above the 3,600 W announced of Rubin Ultra
+"""Maximum for an unknown GPU, and for a plausible power limit: above the 3,600 W announced for Rubin Ultra
 (wemedia.it on cooling Vera Rubin racks, read 2026-11); Rubin 1,800 W (same), GB300 1,400 W (the catalogue)."""
 LIMIT_MARGIN = 1.5
-"""Over a GPU's power limit. The limit is held by a control loop and may be passed for moments, which a reading of
-GA100 and older shows as they are (newer ones average over a second: NVML reference of nvmlDeviceGetPowerUsage, read
-2026-11). A choice of ours: generous, since a true reading that is left out costs more than a false one within it."""
+"""Factor on a GPU's power limit. A control loop enforces the limit and may briefly exceed it, which readings on GA100
+and older show unaveraged (newer GPUs average over a second: NVML reference of nvmlDeviceGetPowerUsage, read 2026-11).
+Our choice: generous, because discarding a correct reading is worse than accepting a wrong one within the bound."""
 LARGEST_COUNTER_JOULES = LARGEST_GPU_WATTS * 20 * 365 * 86_400
-"""Twenty years of it: no driver has been loaded for so long. NVML's -1 is six thousand times as much."""
+"""Twenty years at that power: no driver has been loaded for so long. NVML's -1 is six thousand times as much."""
 MOST_GPUS = 128
-"""Of one machine: four times NV_MAX_DEVICES of NVIDIA's open kernel modules (nvlimits.h: 32; read 2026-11)."""
+"""Per machine: four times NV_MAX_DEVICES of NVIDIA's open kernel modules (nvlimits.h: 32; read 2026-11)."""
 MOST_SLICES = 7
-"""Of one GPU (NVIDIA's MIG user guide, read 2026-11)."""
+"""Per GPU (NVIDIA's MIG user guide, read 2026-11)."""
 LONGEST_NAME = 96
 """NVML_DEVICE_NAME_V2_BUFFER_SIZE."""
 
@@ -47,7 +47,7 @@ QUANTITIES: tuple[Quantity, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A figure that cannot be true, and why, in words that follow the GPU's name."""
+    """A discarded reading; `why` is a message that follows the GPU's name."""
 
     quantity: Quantity
     why: str
@@ -55,15 +55,15 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class PowerBound:
-    """The most that one GPU can draw, and what that stands on."""
+    """The maximum power of one GPU, and the basis of that value."""
 
     watts: float
     basis: str
 
 
 def power_bound(limit_watts: float | None, rated_watts: float | None) -> PowerBound:
-    """From the driver's limit and the catalogue's rated power, whichever is higher (a limit may be set below what a
-    GPU draws, and a board's above what its kind is rated at); from neither, what no GPU draws."""
+    """From the driver's limit or the catalogue's rated power, whichever is higher (a limit may be below what the GPU
+    draws, or above the rated power of its model); without either, a value that no GPU exceeds."""
     told = ((limit_watts, "the driver's limit"), (rated_watts, "its rated power"))
     known = [(watts, name) for watts, name in told if watts is not None and 0 < watts <= LARGEST_GPU_WATTS]
     if not known:
@@ -73,9 +73,9 @@ def power_bound(limit_watts: float | None, rated_watts: float | None) -> PowerBo
 
 
 def believable(sample: GpuSample, bound: PowerBound) -> tuple[GpuSample, tuple[LeftOut, ...]]:
-    """The sample without what cannot be true, and what that was. NaN is within no bounds.
+    """The sample without impossible values, and what was discarded. NaN is always out of bounds.
 
-    Whether an energy counter fits what it said before is `EnergyCounter`'s to say.
+    `EnergyCounter` decides whether an energy counter is consistent with its earlier values.
     """
     left_out: list[LeftOut] = []
     memory = _memory(sample, left_out)
@@ -91,7 +91,7 @@ def believable(sample: GpuSample, bound: PowerBound) -> tuple[GpuSample, tuple[L
     ratio = sample.utilization_ratio
     if ratio is not None and not 0 <= ratio <= 1:
         left_out.append(
-            LeftOut("utilization", f"utilisation of {ratio * 100:.10g} % is not within 0 to 100 %")
+            LeftOut("utilization", f"utilization of {ratio * 100:.10g} % is not within 0 to 100 %")
         )
         ratio = None
     return replace(
@@ -105,22 +105,22 @@ def believable(sample: GpuSample, bound: PowerBound) -> tuple[GpuSample, tuple[L
 
 
 def believable_name(name: str | None) -> str | None:
-    """A GPU's name as the driver gives it; None for one that no GPU has: empty, too long, or not printable ASCII."""
+    """A GPU's name from the driver; None for an invalid one: empty, too long, or not printable ASCII."""
     if name is None or not 0 < len(name) <= LONGEST_NAME or not name.isascii() or not name.isprintable():
         return None
     return name
 
 
 def believable_capability(capability: tuple[int, int] | None) -> tuple[int, int] | None:
-    """(major, minor) as CUDA numbers its architectures: 1.0 to 12.1 so far (NVIDIA's list of CUDA GPUs, 2026-11), a
-    minor of one digit; None for what is neither."""
+    """(major, minor) as CUDA numbers its architectures: 1.0 to 12.1 so far (NVIDIA's list of CUDA GPUs, 2026-11), with
+    a single-digit minor; None for an invalid value."""
     if capability is None or not (1 <= capability[0] < 100 and 0 <= capability[1] < 10):
         return None
     return capability
 
 
 def _memory(sample: GpuSample, left_out: list[LeftOut]) -> GpuSample:
-    """Free is at most the total; where it is not, neither is known: one of them is wrong."""
+    """Used and free are at most the total; otherwise all are unknown, because one of them is wrong."""
     total, free, used = sample.memory_total_bytes, sample.memory_free_bytes, sample.memory_used_bytes
     most = LARGEST_GIB * GIB if total is None else total
     if SMALLEST_GIB * GIB <= most <= LARGEST_GIB * GIB and all(
@@ -135,12 +135,12 @@ def _memory(sample: GpuSample, left_out: list[LeftOut]) -> GpuSample:
 
 
 def _processes(sample: GpuSample, left_out: list[LeftOut]) -> tuple[ProcessMemory, ...] | None:
-    """None for the memory of a process that holds more than there is."""
+    """None for the memory of a process that uses more than the GPU has."""
     total = LARGEST_GIB * GIB if sample.memory_total_bytes is None else sample.memory_total_bytes
     found = []
     for process in sample.processes or ():
         if process.memory_bytes is not None and not 0 <= process.memory_bytes <= total:
-            why = f"process {process.pid} with {process.memory_bytes} bytes holds more than the GPU has"
+            why = f"process {process.pid} with {process.memory_bytes} bytes uses more than the GPU has"
             left_out.append(LeftOut("process_memory", why))
             process = replace(process, memory_bytes=None)  # noqa: PLW2901 the rest of the loop is about this one
         found.append(process)
@@ -148,16 +148,16 @@ def _processes(sample: GpuSample, left_out: list[LeftOut]) -> tuple[ProcessMemor
 
 
 def _slice(part: SliceShare | None, left_out: list[LeftOut]) -> SliceShare | None:
-    """A slice is a part of its card; what says otherwise is not known."""
+    """A slice is part of its GPU; values that contradict that are unknown."""
     if part is None:
         return None
-    memory, card, compute = part.memory_bytes, part.card_memory_bytes, part.compute_slices
-    if memory is not None and card is not None and not 0 < memory <= card <= LARGEST_GIB * GIB:
+    memory, whole, compute = part.memory_bytes, part.gpu_memory_bytes, part.compute_slices
+    if memory is not None and whole is not None and not 0 < memory <= whole <= LARGEST_GIB * GIB:
         left_out.append(
-            LeftOut("slice", f"a MIG slice of {memory} bytes on a card of {card} is not possible")
+            LeftOut("slice", f"a MIG slice of {memory} bytes on a GPU of {whole} is not possible")
         )
-        memory = card = None
+        memory = whole = None
     if compute is not None and not 1 <= compute <= MOST_SLICES:
         left_out.append(LeftOut("slice", f"{compute} compute slices are not within 1 to {MOST_SLICES}"))
         compute = None
-    return SliceShare(memory, card, compute)
+    return SliceShare(memory, whole, compute)

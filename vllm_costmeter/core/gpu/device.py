@@ -1,4 +1,4 @@
-"""Which GPUs a machine has, and which of them a server uses: identities, no measurements."""
+"""The GPUs of a machine, and those a server uses: identities, no measurements."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from vllm_costmeter.core.gpu.reading import DownReason
 
 UNKNOWN_NAME = "unknown GPU"
-"""Where the driver gives no name, or none that a name could be."""
+"""Used if the driver reports no name, or an invalid one."""
 
 
 @dataclass(frozen=True, slots=True)
 class GpuSlice:
-    """One MIG device: a compute instance on a part of a card."""
+    """One MIG device: a compute instance on part of a GPU."""
 
     index: int
-    """Position among its card's slices, as the driver lists them."""
+    """Position among the GPU's slices, in the driver's order."""
     uuid: str
     gpu_instance_id: int | None = None
     compute_instance_id: int | None = None
@@ -23,7 +23,7 @@ class GpuSlice:
 
 @dataclass(frozen=True, slots=True)
 class GpuDevice:
-    """One physical card."""
+    """One physical GPU."""
 
     index: int
     """The driver's index: PCI bus order, as nvidia-smi shows it."""
@@ -36,14 +36,14 @@ class GpuDevice:
 
 @dataclass(frozen=True, slots=True)
 class VisibleGpu:
-    """What a process may use of one card: the whole, or one slice."""
+    """What a process may use of one GPU: all of it, or one slice."""
 
     device: GpuDevice
     slice: GpuSlice | None = None
 
     @property
     def label(self) -> str:
-        """ "0" for card 0, "0/1" for slice 1 of card 0: unique on one machine."""
+        """ "0" for GPU 0, "0/1" for slice 1 of GPU 0: unique on one machine."""
         return f"{self.device.index}" if self.slice is None else f"{self.device.index}/{self.slice.index}"
 
     @property
@@ -53,8 +53,8 @@ class VisibleGpu:
 
 @dataclass(frozen=True, slots=True)
 class UsedGpus:
-    """The GPUs a server uses, in CUDA's order. `problem` says why some or all of them cannot be told, in one line, and
-    `reason` as a label."""
+    """The GPUs a server uses, in CUDA's order. If some or all cannot be determined, `problem` is the explanation in one
+    line and `reason` the keyword."""
 
     gpus: tuple[VisibleGpu, ...] = ()
     problem: str | None = None

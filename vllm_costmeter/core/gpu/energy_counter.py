@@ -1,42 +1,42 @@
-"""A driver's energy counter made to grow only: reloads reset it, and glitches are not energy."""
+"""A monotonic energy counter from a driver's counter, which driver reloads reset and glitches disturb."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 COUNTER_LAG_SECONDS = 1.0
-"""Drivers refresh the counter in steps (20 to 100 ms seen on data-centre GPUs), so a rise may belong to a moment
-before."""
+"""Drivers update the counter in steps (20 to 100 ms on data centre GPUs), so an increase may belong to slightly
+earlier."""
 STUCK_SECONDS = 60.0
-"""A counter that has not risen for so long does not count: a GPU that answers draws some watts, and every driver seen
-refreshes it many times a second. A choice of ours."""
+"""A counter that has not increased for this long is stuck: a running GPU draws some watts, and every driver we have
+seen updates the counter many times a second. Our choice."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Count:
-    """One answer of the counter."""
+    """One reading of the counter."""
 
     joules: float
     seconds: float
 
     def leads_to(self, later: _Count, largest_watts: float) -> bool:
-        """Whether a GPU can have drawn what lies between them. NaN leads nowhere."""
+        """Whether a GPU can have used the difference in that time. Always false for NaN."""
         seconds = max(later.seconds - self.seconds, 0.0) + COUNTER_LAG_SECONDS
         return 0 <= later.joules - self.joules <= largest_watts * seconds
 
 
 @dataclass(frozen=True, slots=True)
 class EnergyCounter:
-    """Joules since the first reading. It may lack energy, and never has more than a GPU can have drawn in the time.
+    """Joules since the first reading. It may miss energy, but never exceeds what a GPU can use in that time.
 
-    An answer that does not follow from the last one is believed only when the next answer follows from it: then the
-    counter was reset or has jumped. When the next one follows from the last that was believed, it was a glitch.
+    A reading that is inconsistent with the last one is accepted only if the next reading is consistent with it: then
+    the counter was reset or jumped. If the next reading continues from the last accepted one, it was a glitch.
     """
 
     total_joules: float
     last: _Count
     risen_seconds: float
-    """When it last rose."""
+    """When it last increased."""
     doubted: _Count | None = None
 
     @classmethod
@@ -44,10 +44,10 @@ class EnergyCounter:
         return cls(0.0, _Count(counter_joules, now_seconds), now_seconds)
 
     def advanced(self, counter_joules: float, now_seconds: float, largest_watts: float) -> EnergyCounter:
-        """The counter after another reading of a GPU that draws at most `largest_watts`. The total never falls.
+        """The counter after another reading of a GPU that draws at most `largest_watts`. The total never decreases.
 
-        A driver that was reloaded counts from 0 again, so a counter that fell holds what was drawn since, if that is
-        possible; what a counter drew before it was reset, wrapped or jumped, and after its last reading, is lost.
+        A reloaded driver counts from 0 again, so after a drop the counter's value is the energy since then, if that is
+        plausible. Energy between the last reading and a reset, overflow or jump is lost.
         """
         now = _Count(counter_joules, now_seconds)
         if self.last.leads_to(now, largest_watts):
@@ -60,7 +60,7 @@ class EnergyCounter:
         return replace(self, doubted=now)
 
     def is_stuck(self, now_seconds: float) -> bool:
-        """Whether it answers and does not count."""
+        """Whether the counter responds but does not increase."""
         return now_seconds - self.risen_seconds > STUCK_SECONDS
 
     def _risen(self, joules: float, now: _Count) -> EnergyCounter:

@@ -1,4 +1,4 @@
-"""From what a driver says of one GPU to a reading of it: without what cannot be, and with an energy that only grows."""
+"""Turn one GPU's driver samples into readings: without impossible values, and with monotonic energy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vllm_costmeter.core.gpu.reading import GpuReading, GpuSample, ProcessMemory
 
 
 class GpuFigures:
-    """One GPU, sample after sample. `rated_watts`: the catalogue's; None where it is not there."""
+    """One GPU over successive samples. `rated_watts` is from the catalogue; None if it is not listed."""
 
     def __init__(self, gpu: VisibleGpu, rated_watts: float | None) -> None:
         self._gpu = gpu
@@ -21,7 +21,7 @@ class GpuFigures:
     def reading(
         self, told: GpuSample, owns: Callable[[int], bool], now_seconds: float
     ) -> tuple[GpuReading, tuple[LeftOut, ...]]:
-        """The reading and what was left out of it. `owns` says whether a process is this server's."""
+        """The reading, and what was discarded. `owns(pid)`: whether a process belongs to this server."""
         bound = power_bound(told.power_limit_watts, self._rated_watts)
         sample, left_out = believable(told, bound)
         energy = self._energy_joules(sample.energy_counter_joules, now_seconds, bound.watts)
@@ -46,7 +46,7 @@ class GpuFigures:
     def _energy_joules(
         self, counter_joules: float | None, now_seconds: float, largest_watts: float
     ) -> float | LeftOut | None:
-        """Since the first reading; None where the counter is not answered."""
+        """Since the first reading; None if the counter is not available."""
         if counter_joules is None:
             return None
         if self._energy is None:
@@ -57,12 +57,12 @@ class GpuFigures:
             step = f"from {self._energy.last.joules:.10g} to {counter_joules:.10g} J"
             return LeftOut("energy", f"an energy counter that goes {step} is not possible")
         if self._energy.is_stuck(now_seconds):
-            return LeftOut("energy", f"the energy counter has stood still for {STUCK_SECONDS:g} s")
+            return LeftOut("energy", f"the energy counter has not changed for {STUCK_SECONDS:g} s")
         return self._energy.total_joules
 
 
 def memory_of(processes: tuple[ProcessMemory, ...] | None, owns: Callable[[int], bool]) -> int | None:
-    """What the owned processes hold together; None where none of them is listed or one's memory is not told."""
+    """Total memory of the owned processes; None if none of them is listed or the memory of one is unknown."""
     held = [process.memory_bytes for process in processes or () if owns(process.pid)]
     if not held or None in held:
         return None
@@ -72,6 +72,6 @@ def memory_of(processes: tuple[ProcessMemory, ...] | None, owns: Callable[[int],
 def _held_bytes(sample: GpuSample, owns: Callable[[int], bool]) -> int | LeftOut | None:
     held, total = memory_of(sample.processes, owns), sample.memory_total_bytes
     if held is not None and total is not None and held > total:
-        why = f"this server's processes with {held} bytes hold more than the GPU has"
+        why = f"this server's processes with {held} bytes use more than the GPU has"
         return LeftOut("process_memory", why)
     return held

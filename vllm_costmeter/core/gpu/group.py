@@ -1,4 +1,4 @@
-"""The card (or cards) a model is placed on."""
+"""The GPUs a model is placed on."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from typing import Literal
 GpuSource = Literal["catalog", "nvml", "flag"]
 
 SMALLEST_GIB, LARGEST_GIB = 0.1, 1 << 20
-"""Outside of it a unit was mistaken or a driver is: no GPU that runs CUDA has so little, none so much."""
+"""Outside this range a unit or the driver is wrong: no CUDA GPU has so little or so much memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class GpuProcess:
-    """Another process that holds memory on a card."""
+    """Another process that uses memory of a GPU."""
 
     pid: int
     name: str | None = None
-    """Its program; None where the driver does not tell."""
+    """Its program; None if the driver does not report it."""
     memory_bytes: int | None = None
-    """None where the driver does not tell."""
+    """None if the driver does not report it."""
     card: str = "0"
-    """The driver's index of the card, as nvidia-smi shows it; "0/1" is a slice of one."""
+    """The driver's index of the GPU, as in nvidia-smi; "0/1" is a slice of GPU 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class GpuGroup:
-    """`count` equal cards, each with `memory_bytes` as CUDA sees them (not the nameplate)."""
+    """`count` equal GPUs, each with `memory_bytes` as reported by CUDA (not the nominal size)."""
 
     name: str
     memory_bytes: int
     count: int = 1
     source: GpuSource = "catalog"
     free_bytes: int | None = None
-    """Free memory per card now; None where nobody measured it (a catalogue card, a laptop)."""
+    """Free memory per GPU now; None if not measured (a GPU from the catalogue, a laptop)."""
     processes: tuple[GpuProcess, ...] = ()
-    """Who else holds memory on the card that has the least free, the largest first; empty where nobody tells."""
+    """Other processes on the GPU with the least free memory, largest first; empty if not reported."""
     compute_capability: tuple[int, int] | None = None
-    """(major, minor); None where unknown (a bare --gpu-memory-gib, an AMD card)."""
+    """(major, minor); None if unknown (--gpu-memory-gib alone, an AMD GPU)."""
     memory_bytes_range: tuple[int, int] | None = None
-    """The least and the most that CUDA may show, where `memory_bytes` is an estimate; None: it was read or given."""
+    """Lowest and highest size that CUDA may report, if `memory_bytes` is an estimate; None if it was read or given."""
     is_count_stated: bool = False
-    """Whether somebody said or counted how many there are; else there are as many as the layout needs."""
+    """Whether the count was given or read from the machine; otherwise it is what the parallel layout needs."""
 
     def __post_init__(self) -> None:
         if self.memory_bytes <= 0 or self.count <= 0:
@@ -51,7 +51,7 @@ class GpuGroup:
             )
 
     def share_error_bytes(self, share: float) -> tuple[int, int]:
-        """How far below and above the estimate this share of the memory may lie; (0, 0) where it is no estimate."""
+        """How far this share of the memory may be below and above the estimate; (0, 0) if it is not an estimate."""
         if self.memory_bytes_range is None:
             return 0, 0
         low, high = self.memory_bytes_range

@@ -1,4 +1,4 @@
-"""What a GPU driver says of the GPUs a server uses, at one moment. None: it cannot say; never 0 for that."""
+"""Driver readings of a server's GPUs at one moment. None means not available; it is never replaced by 0."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ DownReason = Literal[
     "wrong_gpu",
     "driver_error",
 ]
-"""Why not every GPU of a server is read, in the few words that a metric's label may hold."""
+"""Why not every GPU of a server can be read, as a keyword for a metric label."""
 
 
 @dataclass(frozen=True, slots=True)
 class SliceShare:
-    """How much of its card a MIG slice is, in the driver's own numbers."""
+    """The size of a MIG slice and its GPU, as reported by the driver."""
 
     memory_bytes: int | None
-    card_memory_bytes: int | None
+    gpu_memory_bytes: int | None
     compute_slices: int | None
-    """Of the card's 7 (A100, H100, H200, B200) or 4 (A30, RTX PRO 6000)."""
+    """Out of 7 (A100, H100, H200, B200) or 4 (A30, RTX PRO 6000)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessMemory:
-    """Memory that one process holds on one GPU; None where the driver does not tell."""
+    """Memory of one process on one GPU; None if the driver does not report it."""
 
     pid: int
     memory_bytes: int | None
@@ -40,7 +40,7 @@ class ProcessMemory:
 
 @dataclass(frozen=True, slots=True)
 class GpuSample:
-    """One GPU's figures as the driver gave them, in base units; `gpu_bounds` says which may be believed."""
+    """One GPU's values as reported by the driver, in base units; `bounds` decides which are plausible."""
 
     memory_total_bytes: int | None = None
     memory_used_bytes: int | None = None
@@ -48,7 +48,7 @@ class GpuSample:
     processes: tuple[ProcessMemory, ...] | None = None
     power_watts: float | None = None
     power_limit_watts: float | None = None
-    """The highest that may be set, or the one in force where the driver tells only that."""
+    """The highest limit that can be set, or the current one if the driver reports only that."""
     utilization_ratio: float | None = None
     energy_counter_joules: float | None = None
     """Since the driver was loaded."""
@@ -57,49 +57,49 @@ class GpuSample:
 
 @dataclass(frozen=True, slots=True)
 class GpuReading:
-    """One card, or one MIG slice of a card."""
+    """One GPU, or one MIG slice of a GPU."""
 
     label: str
     """"0", or "0/1" for a slice: the `gpu` label of the metrics."""
     index: int
     uuid: str
     name: str
-    """The card's name, also for a slice."""
+    """The GPU's name, also for a slice."""
     memory_total_bytes: int | None = None
-    """What CUDA programs can share: the driver's total without what it reserves for itself."""
+    """Available to CUDA programs: the driver's total minus its own reserve."""
     memory_used_bytes: int | None = None
     """By all processes, without the driver's reserve."""
     memory_free_bytes: int | None = None
     process_memory_bytes: int | None = None
-    """Held by this server's own processes; None where the driver's process ids lead nowhere (most containers)."""
+    """Used by this server's processes; None if the driver's process ids cannot be resolved (most containers)."""
     power_watts: float | None = None
     utilization_ratio: float | None = None
     energy_joules: float | None = None
-    """Drawn since this source began to read the card; never falls, also across a reload of the driver."""
+    """Used since this source started reading the GPU; never decreases, even if the driver is reloaded."""
     slice: SliceShare | None = None
-    """Given for a MIG slice. Power, utilisation and energy are the whole card's and so None for a slice."""
+    """Set for a MIG slice. Power, utilization and energy are per GPU, so they are None for a slice."""
 
 
 @dataclass(frozen=True, slots=True)
 class GpuReadings:
-    """All cards of this server at one moment."""
+    """All GPUs of this server at one moment."""
 
     up: bool
-    """True when the driver answered for every card."""
+    """True if the driver answered for every GPU."""
     gpus: tuple[GpuReading, ...] = ()
     read_monotonic_seconds: float | None = None
-    """When, on the machine's monotonic clock; None before the first attempt ended."""
+    """Time of reading on the machine's monotonic clock; None before the first attempt has finished."""
     error: str | None = None
-    """One line that says what is wrong; None while all is well."""
+    """The problem in one line; None if there is none."""
     reason: DownReason | None = None
-    """The same as a label."""
+    """The same as a keyword for a label."""
 
 
 class GpuSource(Protocol):
-    """Whatever can read GPUs: NVML now; amdsmi would be a second driver behind the same reader."""
+    """Anything that can read GPUs: NVML now; amdsmi would be a second driver behind the same reader."""
 
     def latest(self) -> GpuReadings:
         """The newest readings. Never blocks, never raises."""
 
     def close(self) -> None:
-        """Stops reading. Returns at once even where the driver hangs."""
+        """Stop reading. Returns at once even if the driver hangs."""

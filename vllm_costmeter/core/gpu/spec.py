@@ -1,4 +1,4 @@
-"""What the catalogue knows of a card: its memory, rates and limits, and where each fact comes from."""
+"""A GPU model in the catalogue: its memory, rates and limits, and the source of each fact."""
 
 from __future__ import annotations
 
@@ -14,79 +14,79 @@ Vendor = Literal["nvidia", "amd", "intel"]
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where one fact was read, when, and whether it may be relied on."""
+    """Where and when one fact was read, and whether it is reliable."""
 
     source: str
     as_of: str | None
-    """An ISO date as precise as the source is: a year, a month or a day; None for a user's own bare value."""
+    """An ISO date as precise as the source: a year, a month or a day; None for a user's value without a date."""
     verified: bool = True
     low: float | None = None
-    """With `high`: the spread of what was read, in the field's own unit; None where one value was read."""
+    """With `high`: the range of values read, in the field's unit; None if there is a single value."""
     high: float | None = None
     estimated: bool = False
-    """Derived by the rule that `source` states, not read of this GPU."""
+    """Derived by the rule in `source`, not read on this GPU."""
 
 
 @dataclass(frozen=True, slots=True)
 class MigProfile:
-    """One way to cut a GPU: `instances` of this size fit on it."""
+    """One MIG partition size; `instances` of them fit on a GPU."""
 
     name: str
-    """As NVML spells it: "3g.40gb"."""
+    """NVML's name: "3g.40gb"."""
     memory_bytes: tuple[int, int]
-    """What CUDA shows in the slice, lowest and highest read."""
+    """Memory that CUDA reports in the slice, lowest and highest reading."""
     compute_slices: int
-    """Of the GPU's seven (four on A30 and RTX PRO)."""
+    """Out of seven (four on A30 and RTX PRO)."""
     memory_slices: int
-    """Of the GPU's eight (four on A30 and RTX PRO)."""
+    """Out of eight (four on A30 and RTX PRO)."""
     instances: int
 
 
 @dataclass(frozen=True, slots=True)
 class GpuSpec:
-    """One kind of GPU. A fact that nobody published or logged is None. Rates are dense, never "with sparsity"."""
+    """One GPU model. A fact that was never published or logged is None. Rates are dense, never "with sparsity"."""
 
     name: str
     vendor: Vendor = "nvidia"
     driver_names: tuple[str, ...] = ()
-    """As NVML or amdsmi spell it."""
+    """The names that NVML or amdsmi use."""
     aliases: tuple[str, ...] = ()
-    """As clouds and people spell it."""
+    """The names that clouds and people use."""
     nominal_gb: float | None = None
     memory_bytes: int | None = None
-    """As CUDA shows it to a process: below the nameplate and below nvidia-smi's total."""
+    """As CUDA reports it to a process: less than the nominal size and nvidia-smi's total."""
     memory_type: str | None = None
     unified_memory: bool | None = None
-    """True where the GPU shares the machine's memory with the processor."""
+    """True if the GPU shares the machine's memory with the CPU."""
     bandwidth_bytes_per_second: float | None = None
     fp32_flops_per_second: float | None = None
     """Without tensor cores; `tf32_flops_per_second` with them."""
     tf32_flops_per_second: float | None = None
     bf16_flops_per_second: float | None = None
     fp16_flops_per_second: float | None = None
-    """Given only for cards without BF16 (T4, V100); elsewhere the 16-bit rates are one."""
+    """Only for GPUs without BF16 (T4, V100); otherwise both 16-bit rates are the same."""
     fp8_flops_per_second: float | None = None
     fp4_flops_per_second: float | None = None
     int8_ops_per_second: float | None = None
     ai_tops: float | None = None
-    """As the vendor advertises it: the fastest format, with sparsity. Not a dense rate."""
+    """As advertised by the vendor: the fastest format, with sparsity. Not a dense rate."""
     transformer_engine: str | None = None
-    """The formats below 16 bits that the tensor cores multiply: "FP8", "FP8 and FP4"."""
+    """Formats below 16 bits that the tensor cores support: "FP8", "FP8 and FP4"."""
     tdp_watts: float | None = None
     link_type: str | None = None
     link_bytes_per_second: float | None = None
-    """To the other cards of the machine, one direction: NVLink where the board has it built in, else PCIe."""
+    """To the other GPUs of the machine, per direction: built-in NVLink if the board has it, otherwise PCIe."""
     pcie_generation: int | None = None
     pcie_lanes: int | None = None
     nvlink_bridge_bytes_per_second: float | None = None
-    """One direction, between the two boards that a bridge joins where one is fitted; None: takes no bridge."""
+    """Per direction, between two boards joined by an optional bridge; None: bridges are not supported."""
     peer_to_peer: bool | None = None
-    """Whether the vendor's driver lets one card read another's memory; None: unknown."""
+    """Whether the vendor's driver lets one GPU read another's memory; None: unknown."""
     compute_capability: tuple[int, int] | None = None
     architecture: str | None = None
     """AMD's target name (gfx942); None on NVIDIA."""
     mig_instances: int | None = None
-    """Largest number of MIG slices; 0: the card has no MIG; None: unknown."""
+    """Largest number of MIG slices; 0: the GPU has no MIG; None: unknown."""
     mig_profiles: tuple[MigProfile, ...] | None = None
     ecc: bool | None = None
     launch_date: str | None = None
@@ -98,7 +98,7 @@ class GpuSpec:
 
     @property
     def sixteen_bit_flops_per_second(self) -> float | None:
-        """The dense rate a 16-bit model runs at: BF16 where the card has it, else FP16."""
+        """The dense rate for 16-bit models: BF16 if the GPU has it, otherwise FP16."""
         return (
             self.bf16_flops_per_second
             if self.bf16_flops_per_second is not None
@@ -107,7 +107,7 @@ class GpuSpec:
 
     @property
     def memory_bytes_range(self) -> tuple[int, int] | None:
-        """The lowest and highest total that CUDA may show; None where the memory is unknown."""
+        """The lowest and highest total that CUDA may report; None if the memory is unknown."""
         if self.memory_bytes is None:
             return None
         origin = self.provenance.get("memory_bytes")
@@ -116,14 +116,14 @@ class GpuSpec:
         return int(origin.low), int(origin.high)
 
     def is_verified(self, fact: str) -> bool:
-        """Whether this field may be relied on; a second-hand or derived one may not."""
+        """Whether this field is reliable; a second-hand or derived value is not."""
         return fact not in self.provenance or self.provenance[fact].verified
 
     def as_gpu(self, count: int = 1) -> GpuGroup:
-        """`count` of these cards to place a model on.
+        """`count` of these GPUs to place a model on.
 
-        BadInputError where the CUDA-visible memory is unknown; NotUnderstoodError for an accelerator that vLLM serves
-        with neither CUDA nor ROCm.
+        Raises BadInputError if the CUDA-visible memory is unknown, and NotUnderstoodError for an accelerator that vLLM
+        supports with neither CUDA nor ROCm.
         """
         if self.vendor == "intel":
             raise NotUnderstoodError(
@@ -131,8 +131,8 @@ class GpuSpec:
             )
         if self.memory_bytes is None:
             raise BadInputError(
-                f"the memory that CUDA shows on a {self.name} is not in the catalogue "
-                "(the nameplate is not it): give --gpu-memory-gib"
+                f"the memory that CUDA reports on a {self.name} is not in the catalogue "
+                "(it is less than the nominal size): give --gpu-memory-gib"
             )
         origin = self.provenance.get("memory_bytes")
         return GpuGroup(

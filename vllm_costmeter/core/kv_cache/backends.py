@@ -1,7 +1,7 @@
-"""Which block size vLLM's CUDA attention backends ask for, and in which format they keep the cache.
+"""Block size and cache format of vLLM's CUDA attention backends.
 
 Mirrors `_get_backend_priorities` of vLLM's `platforms/cuda.py` and the backends' `get_supported_kernel_block_sizes`
-(read in 0.17 to 0.32). Only what changes bytes is kept: backends that agree on it are one here.
+(read in 0.17 to 0.32). Only what affects bytes is modelled: backends that agree on it are treated as one.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def dense_latent_block_tokens(major: int, kv_dtype: str, qk_nope_head_dim: int) 
 
 
 def sparse_latent_dtype(major: int, kv_dtype: str, *, plain_rows: bool) -> str:
-    """The format in which sparse MLA stores what `--kv-cache-dtype` asked for. Hopper: `fp8` means FlashMLA's packed
-    656 bytes, `fp8_e4m3` FlashInfer's `plain_rows` where the version has them; SM120 packs always.
+    """The format in which sparse MLA stores the requested `--kv-cache-dtype`. Hopper: `fp8` means FlashMLA's packed 656
+    bytes, `fp8_e4m3` FlashInfer's `plain_rows` if the version has them; SM120 always packs.
 
-    Errors: CardCannotError where no backend exists, NotUnderstoodError for plain rows before they did.
+    Raises CardCannotError if no backend exists, NotUnderstoodError for plain rows before vLLM had them.
     """
     if major < HOPPER:
         raise CardCannotError(
@@ -43,13 +43,13 @@ def sparse_latent_dtype(major: int, kv_dtype: str, *, plain_rows: bool) -> str:
         return "fp8_ds_mla"
     if major == HOPPER and kv_dtype == "fp8_e4m3" and not plain_rows:
         raise NotUnderstoodError(
-            "sparse attention with an fp8_e4m3 cache on Hopper is not known before vLLM 0.30"
+            "sparse attention with an fp8_e4m3 cache on Hopper is not modelled before vLLM 0.30"
         )
     return "auto" if kv_dtype == "bfloat16" else kv_dtype
 
 
 def head_block_tokens(major: int, kv_dtype: str, widest_head: int, *, wide_fp8_blocks: bool) -> int:
-    """Block of attention with keys and values per head: 16, but for fp8 caches of 512-wide heads on Hopper in the
+    """Block of attention with keys and values per head: 16, except for fp8 caches of 512-wide heads on Hopper in
     versions with `wide_fp8_blocks`."""
     wide = wide_fp8_blocks and major == HOPPER and widest_head == 512 and kv_dtype in ("fp8", "fp8_e4m3")
     return WIDE_HEAD_FP8_BLOCK_TOKENS if wide else DEFAULT_BLOCK_TOKENS

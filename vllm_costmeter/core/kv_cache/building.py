@@ -1,4 +1,4 @@
-"""The cache layers of one fact on one rank: bytes, blocks and shapes, given how everything is stored.
+"""The cache layers of one attention layer on one rank: bytes, blocks and shapes, for a given cache format.
 
 Mirrors the `get_kv_cache_spec` of vLLM's attention layers (read in 0.32).
 """
@@ -27,7 +27,7 @@ from vllm_costmeter.core.model.attention import (
 
 @dataclass(frozen=True, slots=True)
 class CacheFormat:
-    """Everything that turns a cache fact into bytes on one rank."""
+    """Everything needed to turn an attention layer into bytes on one rank."""
 
     dtype: str
     kv_dtype: str
@@ -40,12 +40,12 @@ class CacheFormat:
     mamba2_checkpoint_blocks: int = 0
     state_per_block: bool = False
     lone_state_block_tokens: int | None = None
-    """Block of the states on a pipeline rank without attention, where vLLM aligns blocks rank by rank: nothing there
-    makes it larger. None: as on the other ranks."""
+    """Block of the states on a pipeline rank without attention, if vLLM aligns blocks per rank: nothing enlarges it
+    there. None: as on the other ranks."""
 
 
 def without_attention(form: CacheFormat) -> CacheFormat:
-    """How a pipeline rank stores recurrent layers that have no attention beside them: in pages of their own size."""
+    """How a pipeline rank without attention layers stores recurrent layers: in pages of their own size."""
     if form.lone_state_block_tokens is None:
         return form
     return replace(form, block_tokens=form.lone_state_block_tokens, state_page_bytes=None)

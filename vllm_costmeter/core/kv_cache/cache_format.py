@@ -1,4 +1,4 @@
-"""In which dtype and in which blocks a deployment stores its cache.
+"""The dtype and block size of a deployment's KV cache.
 
 Mirrors `update_block_size_for_backend` of vLLM's `platforms/interface.py` (read in 0.32; versions before differ as
 `rules` says).
@@ -39,7 +39,8 @@ from vllm_costmeter.core.model.attention import (
 
 
 def resolved_kv_dtype(model: ModelAttention, engine_args: EngineArgs, rules: KVRules, major: int) -> str:
-    """`--kv-cache-dtype` after `auto` asked the checkpoint and the architecture. BadInputError if vLLM lacks it."""
+    """`--kv-cache-dtype`, with `auto` resolved from checkpoint and architecture. Raises BadInputError if vLLM lacks
+    it."""
     asked = engine_args.kv_cache_dtype
     if asked == "auto":
         chosen = (
@@ -51,19 +52,21 @@ def resolved_kv_dtype(model: ModelAttention, engine_args: EngineArgs, rules: KVR
 
 
 def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules, major: int) -> CacheFormat:
-    """How `engine_args` stores the caches of `model` on a GPU of this major compute capability.
+    """How `engine_args` stores the caches of `model` on a GPU with this major compute capability.
 
-    Errors: BadInputError for what vLLM refuses, NotUnderstoodError for what is not known."""
+    Raises BadInputError for what vLLM refuses, NotUnderstoodError for what is not modelled."""
     dtype = model.dtype if engine_args.dtype == "auto" else engine_args.dtype
     kv_dtype = resolved_kv_dtype(model, engine_args, rules, major)
     kinds = set().union(*model.layers, *model.draft_layers)
     if any(isinstance(cache, MlaLatent) and cache.sparse for cache in kinds):
         kv_dtype = sparse_latent_dtype(major, kv_dtype, plain_rows=rules.plain_sparse_rows)
     if any(isinstance(cache, CompressedMla) for cache in kinds) and major not in (HOPPER, BLACKWELL):
-        raise NotUnderstoodError("DeepSeek V4's cache is known on compute capability 9.x and 10.x only")
+        raise NotUnderstoodError(
+            "DeepSeek V4's KV cache is modelled for compute capability 9.x and 10.x only"
+        )
     if kv_dtype.startswith("turboquant") and not any(isinstance(cache, RecurrentState) for cache in kinds):
         raise NotUnderstoodError(
-            f"--kv-cache-dtype {kv_dtype}: vLLM keeps the first and last layers in the model's dtype; not known"
+            f"--kv-cache-dtype {kv_dtype}: the first and last layers keep the model's dtype, which is not modelled"
         )
     speculative = int((engine_args.speculative_config or {}).get("num_speculative_tokens") or 0)
     form = CacheFormat(
@@ -82,7 +85,7 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
 def _block_tokens(
     kinds: set[Cache], engine_args: EngineArgs, rules: KVRules, kv_dtype: str, major: int
 ) -> int:
-    """The block before recurrent layers raise it: the flag's, or what the backends prefer."""
+    """The block size before recurrent layers enlarge it: the flag's, or what the backends prefer."""
     latents = [cache for cache in kinds if isinstance(cache, MlaLatent)]
     heads = [cache.head_size for cache in kinds if isinstance(cache, FullAttention | SlidingWindow)]
     if any(isinstance(cache, CompressedMla) for cache in kinds):
@@ -111,8 +114,8 @@ def _with_states(
     engine_args: EngineArgs,
     rules: KVRules,
 ) -> CacheFormat:
-    """Recurrent layers share the pool: attention's block grows until its page holds a state, states are padded to
-    that page. A model of recurrent layers alone keeps its own size."""
+    """Recurrent layers share the pool: attention's block grows until a state fits into its page, and states are padded
+    to that page. A model with only recurrent layers keeps its own size."""
     attention = [cache for cache in kinds if not isinstance(cache, RecurrentState)]
     cached = engine_args.enable_prefix_caching
     if cached is None:
@@ -128,7 +131,7 @@ def _with_states(
     if not attention:
         if per_block:
             raise NotUnderstoodError(
-                "KV cache: prefix caching of pure Mamba models before vLLM 0.28 is not known"
+                "KV cache: prefix caching of pure Mamba models before vLLM 0.28 is not modelled"
             )
         return form
     largest = max(state_bytes(state, form.tensor_parallel_size, form.states) for state in states)

@@ -18,10 +18,10 @@ INDEXED_RATIO = 4  # layers of this ratio choose tokens with an indexer and over
 
 
 def compressed_layers(cache: CompressedMla, kv_dtype: str) -> tuple[KVLayer, ...]:
-    """Every cache of one layer. NotUnderstoodError for another cache format or compress ratio."""
+    """All caches of one layer. Raises NotUnderstoodError for another cache format or compress ratio."""
     if kv_dtype not in ("auto", "fp8", "fp8_ds_mla"):
         raise NotUnderstoodError(
-            f"--kv-cache-dtype {kv_dtype} is not known for DeepSeek V4; known: auto, fp8"
+            f"--kv-cache-dtype {kv_dtype} is not supported for DeepSeek V4; supported: auto, fp8"
         )
     latent = (
         cache.head_dim - cache.rope_head_dim + 2 * cache.rope_head_dim + 8

@@ -30,7 +30,7 @@ KV_CACHE_DTYPES = (  # CacheDType of vLLM 0.32, config/cache.py
 
 
 def dtype_bytes(name: str) -> int:
-    """Bytes of one value of a model or state dtype. NotUnderstoodError for a dtype that is not a float's name."""
+    """Bytes of one value of a model or state dtype. Raises NotUnderstoodError for anything but a float dtype."""
     known = DTYPE_BYTES.get(name.removeprefix("torch."))
     if known is None:
         raise NotUnderstoodError(f"dtype {name!r} is not known; known: {', '.join(DTYPE_BYTES)}")
@@ -77,17 +77,17 @@ def key_value_bytes(head_size: int, head_size_v: int, kv_dtype: str, model_dtype
         return slot + slot % 2
     if kv_dtype in _LATENT_BYTES or kv_dtype == "ultraquant_4bit":
         raise NotUnderstoodError(
-            f"--kv-cache-dtype {kv_dtype} is not known for this model's attention on CUDA"
+            f"--kv-cache-dtype {kv_dtype} is not modelled for this model's attention on CUDA"
         )
     return (head_size + head_size_v) * element_bytes(kv_dtype, model_dtype)
 
 
 def latent_bytes(latent_size: int, kv_dtype: str, model_dtype: str) -> int:
-    """Bytes of one MLA latent of `latent_size` values. NotUnderstoodError for formats MLA backends do not take."""
+    """Bytes of one MLA latent of `latent_size` values. Raises NotUnderstoodError for formats MLA backends lack."""
     if kv_dtype in _LATENT_BYTES:
         return _LATENT_BYTES[kv_dtype]
     if is_quantized(kv_dtype) and kv_dtype not in _PLAIN_FP8:
-        raise NotUnderstoodError(f"--kv-cache-dtype {kv_dtype} is not known for latent attention (MLA)")
+        raise NotUnderstoodError(f"--kv-cache-dtype {kv_dtype} is not modelled for latent attention (MLA)")
     return latent_size * element_bytes(kv_dtype, model_dtype)
 
 

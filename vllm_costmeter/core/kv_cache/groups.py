@@ -1,4 +1,4 @@
-"""How vLLM sorts cache layers into groups that share one pool of equal blocks, and what a block then costs.
+"""vLLM's grouping of cache layers that share one pool of equal blocks, and the resulting bytes per block.
 
 Mirrors `get_kv_cache_groups` of vLLM's `v1/core/kv_cache_utils.py` (read in 0.17 to 0.32). Only counts matter:
 which layer lands in which group of its kind does not change any byte.
@@ -24,8 +24,8 @@ from vllm_costmeter.core.kv_cache.rules import KVRules
 
 @dataclass(frozen=True, slots=True)
 class KVGroups:
-    """`blocks` lists each distinct layer with the number of groups that hold blocks like it: one sequence takes
-    the sum over them from the shared pool. `bytes_per_block` is what one block costs each pipeline rank."""
+    """`blocks` lists each distinct layer with the number of groups that have blocks like it: one sequence uses the sum
+    over them from the shared pool. `bytes_per_block` is the size of one block on each pipeline rank."""
 
     blocks: CountedLayers
     bytes_per_block: tuple[int, ...]
@@ -36,10 +36,10 @@ class KVGroups:
 
 
 def group_layers(ranks: tuple[CountedLayers, ...], rules: KVRules, *, block_outermost: bool) -> KVGroups:
-    """The groups of a model whose pipeline ranks hold `ranks`.
+    """The groups of a model with the layers `ranks` on its pipeline ranks.
 
-    `block_outermost`: the attention backends store all layers of a block side by side (DeepSeek V4).
-    Errors: NotUnderstoodError for page sizes that this version of vLLM cannot bring together.
+    `block_outermost`: the attention backends store all layers of a block contiguously (DeepSeek V4).
+    Raises NotUnderstoodError for page sizes that this version of vLLM cannot unify.
     """
     kinds = distinct(layer for rank in ranks for layer, _ in rank)
     if not kinds:
@@ -55,7 +55,7 @@ def group_layers(ranks: tuple[CountedLayers, ...], rules: KVRules, *, block_oute
 
 
 def uniform_type(layers: tuple[KVLayer, ...]) -> bool:
-    """Whether all layers need the same number of token slots: one group holds them, whatever their pages."""
+    """Whether all layers need the same number of token slots: then they form one group, whatever their pages."""
     first = layers[0]
     if any(layer.block_tokens != first.block_tokens for layer in layers):
         return False
@@ -75,7 +75,7 @@ def distinct(layers: Iterable[KVLayer]) -> tuple[KVLayer, ...]:
 
 
 def _counted(layers: Iterable[tuple[KVLayer, int]]) -> Counter[KVLayer]:
-    """Layers that became equal count as one kind."""
+    """Layers that have become equal count as one kind."""
     counts: Counter[KVLayer] = Counter()
     for layer, count in layers:
         counts[layer] += count
@@ -87,7 +87,8 @@ def _sum_of_pages(rank: CountedLayers) -> int:
 
 
 def _equal_pages(kinds: tuple[KVLayer, ...], rules: KVRules) -> dict[KVLayer, KVLayer]:
-    """Every layer with its page raised to the largest: by a larger block where that divides, else by padding."""
+    """Every layer with its page enlarged to the largest: by a larger block if that divides evenly, otherwise by
+    padding."""
     largest = max(layer.page_bytes for layer in kinds)
     return {layer: _raised(layer, largest, rules) for layer in kinds}
 
@@ -100,12 +101,12 @@ def _raised(layer: KVLayer, page_bytes: int, rules: KVRules) -> KVLayer:
     if rules.pads_unaligned_pages and layer.kind not in (KVKind.MLA, KVKind.SLIDING_MLA):
         return replace(layer, padded_page_bytes=page_bytes)
     raise NotUnderstoodError(
-        f"KV cache: a page of {layer.page_bytes} bytes cannot be brought to the model's largest, {page_bytes}"
+        f"KV cache: a page of {layer.page_bytes} bytes cannot be enlarged to the model's largest, {page_bytes}"
     )
 
 
 def _equal_groups(ranks: tuple[Counter[KVLayer], ...], rules: KVRules) -> KVGroups:
-    """Groups of equally many layers: the smallest kind's number, or the largest's when they differ by little."""
+    """Groups of equal size: the smallest kind's number of layers, or the largest's if they differ little."""
     kinds = distinct(layer for rank in ranks for layer in rank)
     totals = {layer: sum(rank[layer] for rank in ranks) for layer in kinds}
     fewest, most = min(totals.values()), max(totals.values())

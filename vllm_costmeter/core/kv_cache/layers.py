@@ -1,4 +1,4 @@
-"""One KV-cache layer on one rank: its page, its block, and how many blocks a sequence of a given length holds.
+"""One KV cache layer on one rank: its page, its block, and the number of blocks for a sequence of a given length.
 
 Mirrors the specs of vLLM's `v1/kv_cache_interface.py` (read in 0.17 to 0.32).
 """
@@ -10,7 +10,7 @@ from enum import Enum
 
 
 class KVKind(Enum):
-    """The kinds of cache vLLM's block manager tells apart; the value is vLLM's own name for the spec."""
+    """The cache types that vLLM's block manager distinguishes; the value is vLLM's own name of the spec."""
 
     FULL = "FullAttentionSpec"
     MLA = "MLAAttentionSpec"
@@ -22,21 +22,21 @@ class KVKind(Enum):
 
 
 FULL_LENGTH_KINDS = frozenset({KVKind.FULL, KVKind.MLA})
-"""Kinds that keep every token of the sequence; vLLM counts them as one type (`FullAttentionSpec` and below)."""
+"""Kinds that cache every token of the sequence; vLLM treats them as one type (`FullAttentionSpec` and subclasses)."""
 SLIDING_KINDS = frozenset({KVKind.SLIDING, KVKind.SLIDING_MLA})
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceLimits:
-    """What bounds the tokens of one sequence that a windowed, sharded or encoder cache holds."""
+    """Limits on the tokens of one sequence in a windowed, sharded or encoder cache."""
 
     in_flight_tokens: int
-    """Tokens scheduled but not yet settled: blocks that left the window are freed only after them."""
+    """Tokens scheduled but not yet completed: blocks outside the window are freed only after them."""
     encoder_tokens: int = 0
-    """Tokens of the encoder's output that cross attention reserves for: the batch, not the encoder's own length
+    """Tokens of encoder output for which cross attention reserves memory: the batch, not the encoder's own length
     (`max_num_encoder_input_tokens` of `config/scheduler.py`, vLLM 0.17 to 0.32)."""
     context_shards: int = 1
-    """Decode-context-parallel ranks a sequence's tokens are spread over."""
+    """Decode-context-parallel ranks over which a sequence's tokens are distributed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,15 @@ class KVLayer:
     row_bytes: int
     """Bytes of one stored state over all heads of this rank; the whole state for a recurrent layer."""
     shape: tuple[int, ...] = ()
-    """Heads and head sizes: layers of equal bytes but unequal shape do not share a block layout."""
+    """Heads and head sizes: layers with equal bytes but different shapes do not share a block layout."""
     tokens_per_row: int = 1
     padded_page_bytes: int | None = None
     window_tokens: int | None = None
     """The sliding window, or the chunk of chunked local attention."""
     state_blocks: int = 0
-    """Blocks a recurrent layer holds per sequence, whatever its length."""
+    """Blocks of a recurrent layer per sequence, independent of its length."""
     state_per_block: bool = False
-    """Whether a recurrent layer keeps a state for every block of the sequence besides."""
+    """Whether a recurrent layer additionally stores a state for every block of the sequence."""
 
     @property
     def unpadded_page_bytes(self) -> int:
@@ -70,8 +70,8 @@ class KVLayer:
         return self.unpadded_page_bytes if self.padded_page_bytes is None else self.padded_page_bytes
 
     def blocks_for(self, length_tokens: int, limits: SequenceLimits) -> int:
-        """Blocks that one sequence of `length_tokens` can hold at most in this layer: `max_memory_usage_bytes`
-        of vLLM's spec divided by its page. Never decreases with the length."""
+        """Maximum number of blocks of one sequence of `length_tokens` in this layer: `max_memory_usage_bytes` of vLLM's
+        spec divided by its page. Never decreases with the length."""
         match self.kind:
             case KVKind.FULL | KVKind.MLA:
                 return _blocks(_blocks(length_tokens, limits.context_shards), self.block_tokens)
@@ -89,7 +89,7 @@ class KVLayer:
 
 
 CountedLayers = tuple[tuple[KVLayer, int], ...]
-"""The caches of one pipeline rank: each distinct layer with how many times it occurs, in order of appearance."""
+"""The caches of one pipeline rank: each distinct layer and its count, in order of appearance."""
 
 
 def _blocks(tokens: int, block_tokens: int) -> int:

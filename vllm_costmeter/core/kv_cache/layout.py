@@ -1,4 +1,4 @@
-"""From a model's attention facts and a plan to the cache layers that each pipeline rank holds."""
+"""The cache layers on each pipeline rank, from a model's attention layers and the engine arguments."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def kv_layers(
 ) -> tuple[CountedLayers, ...]:
     """The caches of every pipeline rank, each distinct one with its count.
 
-    `compute_capability` None is taken for Hopper's (9, 0): it changes block sizes of latent attention by at most
-    48 tokens. Errors: BadInputError for what vLLM refuses, NotUnderstoodError for what is not known.
+    `compute_capability` None is treated as Hopper's (9, 0): it changes block sizes of latent attention by at most 48
+    tokens. Raises BadInputError for what vLLM refuses, NotUnderstoodError for what is not modelled.
     """
     form = cache_format(
         model, engine_args, rules, HOPPER if compute_capability is None else compute_capability[0]

@@ -1,4 +1,4 @@
-"""Groups of layers with pages of several sizes that share one packed block (DeepSeek V4).
+"""Groups of layers with different page sizes that share one packed block (DeepSeek V4).
 
 Mirrors `_get_packed_kv_cache_groups` of vLLM's `v1/core/kv_cache_utils.py` (read in 0.32).
 """
@@ -19,7 +19,7 @@ from vllm_costmeter.core.kv_cache.layers import (
 
 @dataclass(slots=True)
 class _Bucket:
-    """Layers of one uniform type: how many of each page size, over the model and on each pipeline rank."""
+    """Layers of one uniform type: the number of each page size, in the model and on each pipeline rank."""
 
     first: KVLayer
     pages: Counter[int] = field(default_factory=Counter)
@@ -27,7 +27,7 @@ class _Bucket:
 
     @property
     def balanced(self) -> bool:
-        """Equally many layers of every page size: the bucket repeats a pattern and may be split."""
+        """Whether all page sizes have the same number of layers: then the bucket repeats a pattern and may be split."""
         return len(set(self.pages.values())) == 1
 
     @property
@@ -71,7 +71,7 @@ def _type(layer: KVLayer) -> tuple[object, ...]:
 
 
 def _is_state(bucket: _Bucket, repeats: int | None) -> bool:
-    """Recurrent states, and sliding windows beside no pattern, may go down to one layer per group."""
+    """Recurrent states, and sliding windows without a pattern, may have as few as one layer per group."""
     kind = bucket.first.kind
     return kind is KVKind.MAMBA or (repeats is None and kind in SLIDING_KINDS)
 

@@ -1,4 +1,4 @@
-"""Which tensor- and context-parallel sizes vLLM refuses because heads or channels do not divide."""
+"""Tensor- and context-parallel sizes that vLLM refuses because heads or channels are not divisible."""
 
 from __future__ import annotations
 
@@ -20,24 +20,27 @@ from vllm_costmeter.core.model.attention import (
 
 
 def tensor_parallel_fault(model: ModelAttention, tensor_parallel_size: int) -> str | None:
-    """Why vLLM refuses this tensor-parallel size for this model, in one line; None when it divides.
+    """Why vLLM refuses this tensor-parallel size for this model, in one line; None if it does not.
 
-    Query heads must divide (`ModelConfig.verify_with_parallel_config`); KV heads must divide or be divided, as they
-    are replicated then (`QKVParallelLinear`); recurrent heads and channels must divide (`mamba_utils`). vLLM 0.32.
+    Query heads must be divisible (`ModelConfig.verify_with_parallel_config`); KV heads must be divisible or divide the
+    size, and are then replicated (`QKVParallelLinear`); recurrent heads and channels must be divisible (`mamba_utils`).
+    vLLM 0.32.
     """
     size = tensor_parallel_size
     if model.num_attention_heads % size:
-        return f"{model.num_attention_heads} attention heads do not divide by --tensor-parallel-size {size}"
+        return (
+            f"{model.num_attention_heads} attention heads are not divisible by --tensor-parallel-size {size}"
+        )
     for cache in dict.fromkeys(cache for caches in model.layers for cache in caches):
         fault = _fault(cache, size)
         if fault is not None:
-            return f"{fault} do not divide by --tensor-parallel-size {size}"
+            return f"{fault} are not divisible by --tensor-parallel-size {size}"
     return None
 
 
 def context_parallel_fault(model: ModelAttention, layout: ParallelConfig) -> str | None:
-    """Why vLLM refuses this decode-context-parallel size, in one line: its ranks share what tensor parallelism would
-    hold several times (`ModelConfig.verify_with_parallel_config`, 0.32). None where it does not, as for latents."""
+    """Why vLLM refuses this decode-context-parallel size, in one line: its ranks split what tensor parallelism would
+    replicate (`ModelConfig.verify_with_parallel_config`, 0.32). None if it does not, as for latents."""
     tensor, context = layout.tensor_parallel_size, layout.decode_context_parallel_size
     flag = f"--decode-context-parallel-size {context}"
     if context == 1:
@@ -55,7 +58,7 @@ def context_parallel_fault(model: ModelAttention, layout: ParallelConfig) -> str
                 f"{flag} needs --tensor-parallel-size {context * heads} or more: there are {heads} KV heads"
             )
         if model.num_attention_heads // heads % context:
-            return f"{model.num_attention_heads // heads} query heads per KV head do not divide by {flag}"
+            return f"{model.num_attention_heads // heads} query heads per KV head are not divisible by {flag}"
     return None
 
 

@@ -20,17 +20,17 @@ from vllm_costmeter.core.kv_cache.rules import KVRules
 from vllm_costmeter.core.model.attention import CompressedMla, ModelAttention
 
 SYNCHRONOUS_DRAFTERS = frozenset({"ngram", "suffix", "medusa", "mlp_speculator"})
-"""Speculative methods without asynchronous scheduling (vLLM 0.32): EAGLE, MTP and draft models have it."""
+"""Speculative methods without asynchronous scheduling (vLLM 0.32); EAGLE, MTP and draft models have it."""
 
 _FLAGS = attrgetter("layout", *fields_affecting("kv_layout", "kv_blocks"))
 
 PoolBytes = int | tuple[int, ...]
-"""Bytes of the KV pool: of every pipeline rank alike, or one value per pipeline rank."""
+"""KV cache size in bytes: the same for every pipeline rank, or one value per rank."""
 
 
 @dataclass(frozen=True, slots=True)
 class KVCapacity:
-    """What vLLM prints at boot for a pool and a `--max-model-len`."""
+    """What vLLM logs at start-up for a KV cache size and a `--max-model-len`."""
 
     num_blocks: int
     tokens: int
@@ -39,8 +39,8 @@ class KVCapacity:
 
 @dataclass(frozen=True, slots=True)
 class KVCache:
-    """Layers per pipeline rank, sorted into groups. Every answer follows from two numbers: what a block costs a
-    rank, and how many blocks a sequence takes from the pool that all groups share."""
+    """Layers per pipeline rank, in groups. Everything follows from two numbers: the bytes of a block on a rank, and the
+    blocks of a sequence in the pool that all groups share."""
 
     layers: tuple[CountedLayers, ...]
     groups: KVGroups
@@ -49,7 +49,7 @@ class KVCache:
 
     @property
     def num_groups(self) -> int:
-        """Groups of layers as vLLM forms them; 0 where the model caches nothing."""
+        """Groups of layers as vLLM forms them; 0 if the model caches nothing."""
         return self.groups.count
 
     @property
@@ -57,7 +57,7 @@ class KVCache:
         return self.groups.bytes_per_block
 
     def blocks_for(self, length_tokens: int) -> int:
-        """Blocks one sequence of `length_tokens` can hold at most, over all groups; never falls with the length."""
+        """Maximum blocks of one sequence of `length_tokens` over all groups; never decreases with the length."""
         return sum(n * layer.blocks_for(length_tokens, self.limits) for layer, n in self.groups.blocks)
 
     def bytes_needed(self, length_tokens: int) -> tuple[int, ...]:
@@ -75,13 +75,13 @@ class KVCache:
         return tuple(-(-block_bytes * blocks // step) for block_bytes in self.bytes_per_block)
 
     def usable_pool_bytes(self, pool_bytes: PoolBytes) -> tuple[int, ...]:
-        """The part of the pool that the fit check counts on: this version may hold one block back."""
+        """The usable part of the pool: this version may reserve one block."""
         reserved = 1 if self.rules.reserves_null_block else 0
         pools = zip(self._per_rank(pool_bytes), self.bytes_per_block, strict=True)
         return tuple(pool - reserved * block_bytes for pool, block_bytes in pools)
 
     def fits(self, length_tokens: int, pool_bytes: PoolBytes) -> bool:
-        """Whether vLLM serves one sequence of `length_tokens` from this pool, as it decides at boot."""
+        """Whether vLLM can serve one sequence of `length_tokens` from this pool, as it decides at start-up."""
         usable = self.usable_pool_bytes(pool_bytes)
         if self.num_groups == 0:
             return True
@@ -90,13 +90,13 @@ class KVCache:
         )
 
     def longest_that_fits(self, pool_bytes: PoolBytes, maximum_tokens: int) -> int:
-        """The largest length up to `maximum_tokens` for which `fits` holds, 0 when none does: what vLLM's refusal
-        names and `--max-model-len auto` sets."""
+        """The largest length up to `maximum_tokens` that `fits`, 0 if none does: the length in vLLM's error message,
+        and the one that `--max-model-len auto` sets."""
         return self.longest_length(self.usable_pool_bytes(pool_bytes), maximum_tokens)
 
     def longest_length(self, pool_bytes: PoolBytes, maximum_tokens: int) -> int:
-        """The largest length up to `maximum_tokens` whose `bytes_needed` the pool holds on every rank, 0 when none:
-        the result of vLLM's binary search for these bytes (it searches what `usable_pool_bytes` leaves)."""
+        """The largest length up to `maximum_tokens` whose `bytes_needed` fit into the pool on every rank, 0 if none:
+        the result of vLLM's binary search for these bytes (which searches within `usable_pool_bytes`)."""
         blocks = self._whole_blocks(pool_bytes)
         if blocks is None or self.blocks_for(maximum_tokens) <= blocks:
             return maximum_tokens
@@ -110,8 +110,8 @@ class KVCache:
         return low
 
     def capacity(self, length_tokens: int, pool_bytes: PoolBytes) -> KVCapacity:
-        """Blocks, tokens and concurrency at `--max-model-len length_tokens`, as this version prints them. A model
-        without a cache has one (null) block, no tokens and no concurrency."""
+        """Blocks, tokens and concurrency at `--max-model-len length_tokens`, as this version logs them. A model without
+        a cache has one (null) block, no tokens and no concurrency."""
         blocks = self._whole_blocks(pool_bytes)
         if blocks is None:
             return KVCapacity(num_blocks=1, tokens=0, max_concurrency=0.0)
@@ -123,7 +123,7 @@ class KVCache:
         return KVCapacity(blocks, tokens, concurrency)
 
     def _whole_blocks(self, pool_bytes: PoolBytes) -> int | None:
-        """Blocks of the smallest rank's pool; None where no rank holds a cache."""
+        """Blocks in the smallest rank's pool; None if no rank has a cache."""
         pools = zip(self._per_rank(pool_bytes), self.bytes_per_block, strict=True)
         return min((max(pool, 0) // size for pool, size in pools if size), default=None)
 
@@ -141,8 +141,8 @@ def kv_cache(
 ) -> KVCache:
     """The KV cache of `model` served by `engine_args` under `rules`.
 
-    `max_num_batched_tokens` is the resolved value (flag or the version's default). Errors: BadInputError for what
-    vLLM refuses, NotUnderstoodError for what is not known.
+    `max_num_batched_tokens` is the resolved value (flag or the version's default). Raises BadInputError for what
+    vLLM refuses, NotUnderstoodError for what is not modelled.
     """
     key = _key(engine_args, rules, max_num_batched_tokens, compute_capability)
     if key not in model.known_caches:
@@ -191,8 +191,8 @@ def _laid_out(
 
 
 def _concurrent_batches(engine_args: EngineArgs) -> int:
-    """Batches in flight: one per pipeline rank, and one more with asynchronous scheduling, which is on unless the
-    drafter forbids it (`VllmConfig.max_concurrent_batches`, vLLM 0.26 to 0.32)."""
+    """Concurrent batches: one per pipeline rank, and one more with asynchronous scheduling, which is on unless the
+    drafter does not support it (`VllmConfig.max_concurrent_batches`, vLLM 0.26 to 0.32)."""
     ranks = engine_args.layout.pipeline_parallel_size
     method = (engine_args.speculative_config or {}).get("method")
     return ranks if method in SYNCHRONOUS_DRAFTERS else ranks + 1

@@ -1,4 +1,4 @@
-"""The layers with local attention allocated in full: `--disable-hybrid-kv-cache-manager`.
+"""Local attention layers allocated as full attention: `--disable-hybrid-kv-cache-manager`.
 
 Mirrors `unify_hybrid_kv_cache_specs` of vLLM's `v1/core/kv_cache_utils.py` (read in 0.17 to 0.32).
 """
@@ -16,9 +16,9 @@ _PROMOTED = {KVKind.SLIDING: KVKind.FULL, KVKind.CHUNKED: KVKind.FULL, KVKind.SL
 
 
 def full_allocation(ranks: tuple[CountedLayers, ...]) -> tuple[CountedLayers, ...]:
-    """Sliding and chunked layers as full attention, where the model has full attention beside them.
+    """Sliding-window and chunked layers as full attention, if the model also has full attention layers.
 
-    BadInputError where vLLM refuses: the layers are of several types still (recurrent layers, cross attention).
+    Raises BadInputError where vLLM refuses: layers of several types remain (recurrent layers, cross attention).
     """
     kinds = distinct(layer for rank in ranks for layer, _ in rank)
     if not kinds or uniform_type(kinds):

@@ -1,4 +1,4 @@
-"""What changed between vLLM versions in the arithmetic of the KV cache: one row per change, newest first."""
+"""Changes between vLLM versions in the arithmetic of the KV cache: one row per change, newest first."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class KVRules:
     packs_blocks: bool
     """Backends that lay a block out over all layers pack pages of several sizes into it (DeepSeek V4)."""
     plain_sparse_rows: bool
-    """Hopper has a backend for sparse latents in plain fp8 rows (`fp8_e4m3`); before, only the packed format."""
+    """Hopper has a backend for sparse latents in plain fp8 rows (`fp8_e4m3`); before, only for the packed format."""
     wide_head_fp8_blocks: bool
     """fp8 caches of 512-wide heads (Gemma 4) take FlashAttention 4's blocks on Hopper."""
     chooses_blackwell_fp8: bool

@@ -1,4 +1,4 @@
-"""When an engine worked and when it slept, from what its steps report."""
+"""When an engine was active and when it was asleep, from its step reports."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import Literal, NamedTuple
 
 
 class EngineEvent(NamedTuple):
-    """One report of an engine, on the machine's monotonic clock: a step ended, or it fell asleep, or it woke."""
+    """One report of an engine, on the machine's monotonic clock: a step ended, it fell asleep, or it woke up."""
 
     seconds: float
     kind: Literal["step", "sleep", "wake"]
     running_requests: int = 0
     """Requests still running after the step; 0 means the engine has become idle."""
     began_seconds: float | None = None
-    """The earliest moment since which this step's requests are known to have run; None where unknown."""
+    """The earliest time at which this step's requests are known to have been running; None if unknown."""
 
 
 class EngineActivity:
-    """Adds up active and asleep seconds. An engine is active while at least one request runs.
+    """Sums active and asleep seconds. An engine is active while at least one request is running.
 
-    A step reports when it *ends*: a request that starts and finishes in one step is seen once, with nothing
-    running any more. So an interval opens at `began_seconds` where that is known, never before the end of the
-    last active or asleep interval, and an open interval is extended back when a later step knows an earlier
-    beginning. Every method costs O(1).
+    A step reports when it *ends*: a request that starts and finishes within one step is seen once, when it is no
+    longer running. So an interval opens at `began_seconds` if known, but not before the end of the last active or
+    asleep interval, and an open interval is extended backwards when a later step reports an earlier start. Every
+    method is O(1).
     """
 
     __slots__ = ("_active_seconds", "_asleep_seconds", "_asleep_since", "_free_since", "_opened")
@@ -47,7 +47,7 @@ class EngineActivity:
             self._close(now)
 
     def sleep(self, now_seconds: float, asleep: bool) -> None:
-        """The engine fell asleep (its requests were aborted or wait), or woke."""
+        """The engine fell asleep (its requests were aborted or are waiting), or woke up."""
         now = max(now_seconds, self._free_since)
         if asleep and self._asleep_since is None:
             if self._opened is not None:
@@ -66,7 +66,7 @@ class EngineActivity:
             self.sleep(event.seconds, asleep=event.kind == "sleep")
 
     def active_seconds(self, now_seconds: float) -> float:
-        """Seconds with at least one request, the open interval included."""
+        """Seconds with at least one running request, including the open interval."""
         closed, opened = (
             self._active_seconds,
             self._opened,
@@ -74,13 +74,13 @@ class EngineActivity:
         return closed if opened is None else closed + max(0.0, now_seconds - opened)
 
     def asleep_seconds(self, now_seconds: float) -> float:
-        """Seconds in sleep mode, the present sleep included."""
+        """Seconds in sleep mode, including the current sleep."""
         closed, since = self._asleep_seconds, self._asleep_since
         return closed if since is None else closed + max(0.0, now_seconds - since)
 
     @property
     def asleep(self) -> bool:
-        """Whether the engine sleeps now."""
+        """Whether the engine is asleep now."""
         return self._asleep_since is not None
 
     def _close(self, now: float) -> None:

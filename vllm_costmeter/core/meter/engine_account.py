@@ -1,4 +1,4 @@
-"""One engine's place in the bill: which seconds were active, and what work they bought."""
+"""One engine's part of the bill: its active seconds, and the work done in them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from vllm_costmeter.core.meter.work import NOTHING, Work
 
 
 class EngineAccount:
-    """Turns an engine's totals into what each tick may be charged with.
+    """Turns an engine's totals into what each tick is charged.
 
-    The engine's own active and asleep seconds are followed, never exceeded by more than a tick holds: a step that
-    reveals at its end that it began three seconds ago is caught up over the following ticks, and totals that are
-    revised downwards pause the charge. So states always add up to elapsed time, and in the long run to the engine.
+    Follows the engine's own active and asleep seconds, limited to the length of a tick: a step that reports only at its
+    end that it started three seconds ago is charged over the following ticks, and totals revised downwards pause
+    charging. So states always add up to elapsed time, and in the long run match the engine.
     """
 
     __slots__ = ("_active_charged", "_asleep_charged", "_first", "_last", "_unpaid", "phases")
@@ -32,8 +32,8 @@ class EngineAccount:
         return self._last
 
     def advance(self, elapsed_seconds: float, totals: EngineTotals | None) -> tuple[StateSeconds, Work]:
-        """How the elapsed time divides over states, and the work done in it. Without a snapshot the engine is as
-        far as we know where it was, and the time is idle."""
+        """The elapsed time by state, and the work done in it. Without a snapshot nothing is known of the engine and the
+        time is idle."""
         if totals is None:
             seconds = StateSeconds(0.0, elapsed_seconds, 0.0)
             work = NOTHING
@@ -54,13 +54,13 @@ class EngineAccount:
         return seconds, work
 
     def _begin_again(self) -> None:
-        """The engine was replaced and counts from zero: what was charged stays, its totals are a new baseline."""
+        """The engine was replaced and counts from zero: charges stay, its totals are a new baseline."""
         self._first = self._last = None
         self._active_charged = self._asleep_charged = 0.0
 
     def take_unpaid(self, nothing: bool) -> StateSeconds:
-        """The seconds since energy was last charged: joules that arrive late belong to all of them. With `nothing`
-        to charge they stay."""
+        """The seconds since energy was last charged, which late joules belong to. If there is `nothing` to charge, they
+        are kept."""
         unpaid = self._unpaid
         if not nothing:
             self._unpaid = StateSeconds(0.0, 0.0, 0.0)

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EngineTotals:
-    """Totals of one engine (one data-parallel rank) as one API-server process saw them. Counts and seconds only grow;
-    `kv_cache_usage_ratio` is the present state.
+    """Totals of one engine (one data-parallel rank) as seen by one API process. Counts and seconds never decrease;
+    `kv_cache_usage_ratio` is the current value.
 
-    `active_seconds` is exact: intervals are opened and closed by the engine's own steps, not by sampling, and
-    include the running interval up to the moment of the snapshot. A long first step is known only at its end, so a
-    snapshot may be revised upwards by the next one.
+    `active_seconds` is exact: the engine's own steps, not sampling, open and close intervals, and the running interval
+    is included up to the snapshot. A long first step is known only at its end, so the next snapshot may revise this one
+    upwards.
     """
 
     engine_index: int
@@ -30,8 +30,8 @@ class EngineTotals:
     last_token_unix_seconds: float | None = None
     """Wall-clock time of the last step that produced a token; None before the first."""
     observed_monotonic_seconds: float = 0.0
-    """When this engine last reported a step, on the machine's monotonic clock."""
+    """Time of this engine's last step on the machine's monotonic clock."""
     adapter_seconds: Mapping[str, float] = field(default_factory=dict)
-    """Active seconds by LoRA adapter; empty where none was used, or where several API processes each see a part."""
+    """Active seconds by LoRA adapter; empty if none was used, or if several API processes each see only a part."""
     events: tuple[EngineEvent, ...] = ()
-    """The latest state changes, only where several API processes each see a part of them; else empty."""
+    """The latest state changes, only if several API processes each see a part of them; otherwise empty."""

@@ -16,7 +16,7 @@ class ExactSum:
         self._compensation = 0.0
 
     def add(self, amount: float) -> None:
-        """Adds `amount`; the low-order bits that the sum cannot hold are kept beside it."""
+        """Add `amount`; the low-order bits lost in the sum are kept separately."""
         total = self._sum + amount
         if abs(self._sum) >= abs(amount):
             self._compensation += (self._sum - total) + amount
@@ -26,5 +26,5 @@ class ExactSum:
 
     @property
     def value(self) -> float:
-        """The sum of everything added, correctly rounded but for the last bit."""
+        """The sum of everything added, correctly rounded except for the last bit."""
         return self._sum + self._compensation

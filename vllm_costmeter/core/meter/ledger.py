@@ -1,4 +1,4 @@
-"""The bill, divided over states and components so that the parts always add up to it."""
+"""The bill by state and component, whose parts always add up."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vllm_costmeter.core.pricing.ownership import Component
 
 
 class StateSeconds(NamedTuple):
-    """How one engine spent an interval; the parts add up to it."""
+    """How one engine spent an interval; the parts add up to its length."""
 
     active: float
     idle: float
@@ -23,9 +23,9 @@ class StateSeconds(NamedTuple):
 
 
 def split_by_state(usd: float, seconds: StateSeconds) -> dict[State, float]:
-    """`usd` in proportion to the seconds; idle takes what the others leave, so that nothing is lost to rounding.
+    """`usd` in proportion to the seconds; idle is the remainder, so that nothing is lost to rounding.
 
-    An interval of no length is idle.
+    An interval of zero length is idle.
     """
     if seconds.total <= 0:
         return {"active": 0.0, "idle": usd, "asleep": 0.0}
@@ -44,24 +44,24 @@ class CostLedger:
         self._gpu_seconds: dict[State, ExactSum] = {state: ExactSum() for state in STATES}
 
     def charge(self, component: Component, usd: float, seconds: StateSeconds) -> float:
-        """Adds `usd` over the states in which the time went by, and returns the active part."""
+        """Add `usd` to the states of the interval, and return the active part."""
         by_state = split_by_state(usd, seconds)
         for state, part in by_state.items():
             self._usd[state, component].add(part)
         return by_state["active"]
 
     def spend(self, gpus: int, seconds: StateSeconds) -> None:
-        """Adds the GPU seconds of an engine on `gpus` cards."""
+        """Add the GPU seconds of an engine on `gpus` GPUs."""
         for state in STATES:
             self._gpu_seconds[state].add(gpus * getattr(seconds, state))
 
     def cost_usd(self) -> dict[tuple[State, Component], float]:
-        """By state and component, every state of a charged component present."""
+        """By state and component; a charged component has all states."""
         return {key: total.value for key, total in self._usd.items()}
 
     def gpu_seconds(self) -> dict[State, float]:
         return {state: total.value for state, total in self._gpu_seconds.items()}
 
     def total_usd(self, state: State | None = None) -> float:
-        """Everything charged, or the part of one state."""
+        """The total, or the total of one state."""
         return sum(total.value for key, total in self._usd.items() if state is None or key[0] == state)

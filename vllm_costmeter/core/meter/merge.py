@@ -1,4 +1,4 @@
-"""One engine as several API processes saw it, each a part."""
+"""Merge the partial views that several API processes have of one engine."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.step_counts import StepCounts
 
 LONGEST_SILENCE_SECONDS = 5.0
-"""A process that has not written for this long is not waited for; the meter's rhythm is one second."""
+"""A process that has not written for this long is no longer waited for; processes write once a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessTotals:
-    """What one API process knew at `written_seconds` of the machine's monotonic clock."""
+    """The totals of one API process at `written_seconds` of the machine's monotonic clock."""
 
     rank: int
     written_seconds: float
@@ -25,12 +25,11 @@ class ProcessTotals:
 class EngineMerger:
     """Merges the processes' totals, once a second, in the process that charges.
 
-    Counts add up. The present state comes from the process that an engine reported to last. Active and asleep seconds
-    are replayed from all processes' events in the order of the machine's clock, because vLLM reports each step, and
-    each fall into sleep, to only one process: none of them alone knows when an engine became idle. Events are
-    replayed, and seconds counted, up to the moment that every live process has written: an engine that ran then may
-    have become idle since, and what is newer waits for the next round. Events of a process that was silent for longer
-    come too late and are left out.
+    Counts are summed. The current state comes from the process that an engine reported to last. Active and asleep
+    seconds are replayed from all processes' events in clock order, because vLLM reports each step and each sleep to
+    only one process: none of them alone knows when an engine became idle. Events are replayed and seconds counted up
+    to the time that every live process has written; newer events wait for the next round. Events of a process that was
+    silent for longer arrive too late and are ignored.
     """
 
     def __init__(self, engine_indexes: Sequence[int], now_seconds: float) -> None:
@@ -39,7 +38,7 @@ class EngineMerger:
         self._latest: dict[int, ProcessTotals] = {}
 
     def merge(self, now_seconds: float, processes: Sequence[ProcessTotals]) -> tuple[EngineTotals, ...]:
-        """One EngineTotals per engine. A process that is missing keeps its last counts."""
+        """One EngineTotals per engine. A missing process keeps its last counts."""
         self._latest |= {process.rank: process for process in processes}
         live = [
             process.written_seconds

@@ -1,4 +1,4 @@
-"""The meter: money that runs with the clock, divided over what the engines did."""
+"""The meter: a bill that grows with time, divided among the engines' work."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ NO_GPUS = GpuReadings(up=False)
 
 
 class Meter:
-    """Advanced about once a second with a monotonic clock; pure arithmetic, one thread.
+    """Advanced about once a second with a monotonic clock. Pure arithmetic, for one thread.
 
     Laws, at every reading: cost over states = cost over components = price x time since the first `advance`; cost
-    over phases = active cost; no counter decreases. A clock that goes back charges nothing, and nothing again until
-    it has passed where it was.
+    over phases = active cost; no counter decreases. If the clock goes back, nothing is charged until it has passed
+    its highest value again.
     """
 
     def __init__(
@@ -77,8 +77,8 @@ class Meter:
         gpus: GpuReadings = NO_GPUS,
         hour_of_day: int = 0,
     ) -> MeterReading:
-        """Charges the time since the last call and returns the state of the meter. The first call charges nothing:
-        from then on money runs. `hour_of_day` (local, 0 to 23) picks the tariff."""
+        """Charge the time since the last call and return the state of the meter. The first call charges nothing and
+        starts the clock. `hour_of_day` (local, 0 to 23) selects the tariff."""
         before = now_seconds if self._now_seconds is None else self._now_seconds
         elapsed = max(0.0, now_seconds - before)
         self._now_seconds = before + elapsed
@@ -93,14 +93,14 @@ class Meter:
         return self._reading(hour_of_day)
 
     def request_unit_prices(self) -> RequestUnitPrices | None:
-        """What a request that finishes now is priced with; None without a price or before the first token."""
+        """The unit prices for a request that finishes now; None without a price or before the first token."""
         if self._price is None or not self._added:
             return None
         return request_unit_prices(self._added, split_known=self._split is not None)
 
     @property
     def remembered_moments(self) -> int:
-        """How many past moments the windows hold: bounded, however long the meter runs."""
+        """The number of stored moments in the windows, which is bounded."""
         return len(self._windows)
 
     def _charge(
@@ -131,14 +131,14 @@ class Meter:
             self._phases["decode", charge.method].add(charge.decode_usd)
             least = self._split.least_seconds(work.counts)
             if least is not None:
-                usd_per_second = self._usd_per_card_second(hour_of_day)
+                usd_per_second = self._usd_per_gpu_second(hour_of_day)
                 self._floor_compute_usd.add(usd_per_second * least.compute)
                 self._floor_memory_usd.add(usd_per_second * least.memory)
 
-    def _usd_per_card_second(self, hour_of_day: int) -> float:
-        cards = self._gpus_per_engine * len(self._accounts)
+    def _usd_per_gpu_second(self, hour_of_day: int) -> float:
+        gpus = self._gpus_per_engine * len(self._accounts)
         electricity = self._energy.usd_per_hour(hour_of_day) or 0.0
-        return (sum(self._rates.values()) + electricity) / cards / 3600
+        return (sum(self._rates.values()) + electricity) / gpus / 3600
 
     def _cumulative(self) -> Cumulative:
         tokens = self._tokens.by_kind()

@@ -1,4 +1,4 @@
-"""What the meter says after a tick."""
+"""The state of the meter after a tick."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STATES: tuple[State, ...] = ("active", "idle", "asleep")
 
 @dataclass(frozen=True, slots=True)
 class RequestCosts:
-    """A histogram of what finished requests cost: counts per bucket (not cumulative, the last one open above)."""
+    """A histogram of the cost of finished requests: counts per bucket (not cumulative, the last one unbounded)."""
 
     bucket_counts: tuple[int, ...]
     sum_usd: float
@@ -29,7 +29,7 @@ class RequestCosts:
 
 @dataclass(frozen=True, slots=True)
 class MeterReading:
-    """One moment of the meter. Whatever is not known is missing from its mapping or None, never zero.
+    """The meter at one moment. What is unknown is missing from its mapping or None, never zero.
 
     Laws: cost over states = cost over components = price x time; cost over phases = active cost.
     """
@@ -42,25 +42,25 @@ class MeterReading:
     phase_cost_usd: Mapping[tuple[Phase, str], float] = field(default_factory=dict)
     """By phase and method; empty without a price or a model whose work is understood."""
     adapter_cost_usd: Mapping[str, float] = field(default_factory=dict)
-    """Active money by LoRA adapter; the base model's is the rest."""
+    """Active cost by LoRA adapter; the rest is the base model's."""
     cached_savings_usd: float | None = None
     """What the cached prompt tokens would have cost at the running price of a computed one."""
     usd_per_token: Mapping[tuple[UnitPriceBasis, str], float] = field(default_factory=dict)
-    """By basis and window; missing where the window has no such token."""
+    """By basis and window; missing if the window has no such tokens."""
     floor_usd_per_token: Mapping[tuple[UnitPriceBasis, str], float] = field(default_factory=dict)
-    """What the work done would have cost at 100 % of the limiting resource, by basis (all, generated) and window."""
+    """What the work would have cost at 100 % of the limiting resource, by basis (all, generated) and window."""
     tokens_per_second: Mapping[tuple[TokenKind, str], float] = field(default_factory=dict)
     electricity_usd_per_hour: float | None = None
-    """At the power of the last tick; None where no electricity is charged or nothing was measured yet."""
+    """At the power of the last tick; None if electricity is not charged or nothing has been measured yet."""
     energy_joules: Mapping[str, float] = field(default_factory=dict)
-    """By GPU, since the meter started; measured (counter or integrated power), never the TDP's."""
+    """By GPU, since the meter started; measured (counter or integrated power), never estimated from TDP."""
     energy_source: Mapping[str, EnergySource] = field(default_factory=dict)
-    """By GPU: what its electricity is charged from now; a GPU for which nothing is charged now is missing."""
+    """The current energy source by GPU; a GPU that is not charged now is missing."""
     charges_energy: bool = False
     """Whether electricity or carbon is charged."""
     energy_problem: EnergyProblem | None = None
-    """Why not all of it is charged now: a GPU that was measured no longer is, or one never was and has no rating."""
+    """Why not all of it is charged now: a GPU is no longer measured, or never was and has no rated power."""
     carbon_grams: float | None = None
     last_token_unix_seconds: float | None = None
     kv_cache_usage_ratio: float | None = None
-    """Mean over the engines that reported one."""
+    """Mean over the engines that reported it."""

@@ -1,4 +1,4 @@
-"""What an engine's steps add up to."""
+"""Counters over an engine's steps."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from dataclasses import dataclass, fields
 
 @dataclass(slots=True)
 class StepCounts:
-    """Counters of one engine, of a part of it, or of an interval: a value to everyone but the reader of vLLM's
+    """Counters of one engine, part of it, or an interval. An immutable value, except to the reader of vLLM's
     statistics, which adds to its own in place.
 
-    `a + b`: two parts together. `later - earlier`: what was counted in between, where a counter that went back (an
-    engine restarted) counts nothing. A new counter is one row here and the line that reads it from vLLM.
+    `a + b`: two parts together. `later - earlier`: the increase, where a counter that went back (a restarted engine)
+    counts as 0. To add a counter, add one row here and the line that reads it from vLLM.
     """
 
     prompt_computed_tokens: int = 0
     prompt_cached_tokens: int = 0
     generated_tokens: int = 0
     prefilled_requests: int = 0
-    """Sequences whose first token came; that token is prefill's work."""
+    """Sequences that produced their first token, which is prefill's work."""
     steps: int = 0
     """Engine steps reported to this process; each step is reported to exactly one."""
     decode_steps: int = 0
     """Steps in which at least one sequence produced a token that was not its first."""
     decode_context_tokens: int = 0
-    """Sum over decode steps of the KV cache tokens in use: what those steps read."""
+    """KV cache tokens in use, summed over decode steps: what those steps read."""
     prefill_step_flops: int = 0
     """vLLM's own estimate for the steps that decoded nothing, per GPU; 0, like the next three, if it has none."""
     prefill_step_bytes: int = 0
     decode_step_flops: int = 0
-    """The same for the steps that decoded, prompts that rode along included."""
+    """The same for the steps that decoded, including prompt tokens in those steps."""
     decode_step_bytes: int = 0
     rejected_draft_tokens: int = 0
-    """Of speculative decoding: worked on, and not generated."""
+    """Rejected draft tokens of speculative decoding: computed but not generated."""
 
     def __add__(self, other: StepCounts) -> StepCounts:
         return _each(operator.add, self, other)
@@ -49,7 +49,7 @@ class StepCounts:
 
     @property
     def has_tokens(self) -> bool:
-        """Whether anything came out: only then is there evidence of what the time went into."""
+        """Whether any tokens were produced: only then is there evidence of how the time was spent."""
         return self.prompt_computed_tokens > 0 or self.decode_tokens > 0
 
 

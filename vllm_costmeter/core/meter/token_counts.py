@@ -1,4 +1,4 @@
-"""Tokens by kind over all engines, never decreasing."""
+"""Tokens by kind, summed over engines; never decreasing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from vllm_costmeter.core.meter.step_counts import StepCounts
 
 
 class TokenCounts:
-    """Adds up engines. An engine that was replaced and counts from zero goes on from where it was."""
+    """Sums engines. A replaced engine that counts from zero continues from its previous totals."""
 
     __slots__ = ("_counts",)
 
@@ -16,12 +16,12 @@ class TokenCounts:
         self._counts = StepCounts()
 
     def add(self, before: EngineTotals | None, now: EngineTotals) -> None:
-        """Adds what an engine counted since `before`; None: since the engine's own start."""
+        """Add an engine's counts since `before`; None: since the engine's start."""
         same = before is not None and now.counts.steps >= before.counts.steps
         self._counts += now.counts - (before.counts if before is not None and same else StepCounts())
 
     def by_kind(self) -> dict[TokenKind, int]:
-        """By the kinds that are published."""
+        """By the published kinds."""
         return {
             "prompt_computed": self._counts.prompt_computed_tokens,
             "prompt_cached": self._counts.prompt_cached_tokens,

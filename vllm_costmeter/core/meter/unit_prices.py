@@ -1,4 +1,4 @@
-"""Dollars per token, by definition, from what a window added."""
+"""Dollars per token, by definition, over a window."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ WINDOWS: tuple[str, ...] = (*WINDOW_SECONDS, TOTAL)
 
 
 def unit_prices(added: Cumulative, split_known: bool) -> dict[UnitPriceBasis, float]:
-    """USD per token of one window; a basis with no token in the window is missing.
+    """USD per token of one window; a basis without tokens in the window is missing.
 
     all: the whole bill (active, idle and asleep) / all tokens. generated: the whole bill / generated tokens, the
-    figure that is usually published. prefill: prefill's part of the active cost / computed prompt tokens. decode:
-    decode's part / generated tokens.
+    figure that is usually published. prefill: prefill's share of active cost / computed prompt tokens. decode: decode's
+    share / generated tokens.
     """
     prompt = added.prompt_computed_tokens + added.prompt_cached_tokens
     terms: list[tuple[UnitPriceBasis, float, int]] = [
@@ -31,18 +31,18 @@ def unit_prices(added: Cumulative, split_known: bool) -> dict[UnitPriceBasis, fl
 
 
 def floor_unit_prices(added: Cumulative) -> dict[UnitPriceBasis, float]:
-    """USD per token (all, generated) if the window's work had run at 100 % of the limiting resource, and no second had
-    been idle; empty where no floor is known or no token was generated.
+    """USD per token (all, generated) if the window's work had run at 100 % of the limiting resource without idle time;
+    empty if no floor is known or no tokens were generated.
 
-    A step that computes prompts while it reads weights for decode does both at once, so the limit is one resource for
-    all of the window's work: no server is below it.
+    A step can compute prompts while it reads weights for decode, so one resource limits all of the window's work: no
+    server can be below it.
     """
     usd = max(added.floor_compute_usd, added.floor_memory_usd)
     return unit_prices(added._replace(usd=usd), split_known=False) if usd > 0 else {}
 
 
 def token_rates(windows: Mapping[str, Cumulative]) -> dict[tuple[TokenKind, str], float]:
-    """Tokens per second by kind and window; a window in which no time went by is missing."""
+    """Tokens per second by kind and window; a window of zero length is missing."""
     rates: dict[tuple[TokenKind, str], float] = {}
     for name, added in windows.items():
         if added.seconds > 0:
@@ -53,7 +53,7 @@ def token_rates(windows: Mapping[str, Cumulative]) -> dict[tuple[TokenKind, str]
 
 
 class RequestUnitPrices(NamedTuple):
-    """What a request is priced with. Cached prompt tokens cost nothing: nobody computed them."""
+    """Unit prices of a request. Cached prompt tokens cost nothing: they were not computed."""
 
     usd_per_computed_token: float
     usd_per_generated_token: float
@@ -62,8 +62,8 @@ class RequestUnitPrices(NamedTuple):
 def request_unit_prices(windows: Mapping[str, Cumulative], split_known: bool) -> RequestUnitPrices | None:
     """The running price of a computed prompt token and of a generated one; None before the first token.
 
-    The active money of the shortest window that holds such a token, so that requests together cost the active
-    money. Without a split every token that was worked on costs the same.
+    Based on the active cost of the shortest window with such tokens, so that all requests together cost the active
+    cost. Without a split, every computed or generated token costs the same.
     """
     per_computed = per_generated = 0.0
     for name in WINDOWS:

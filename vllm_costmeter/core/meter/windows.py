@@ -1,4 +1,4 @@
-"""What happened over the last minute, five minutes, hour, and since the start."""
+"""Totals over the last minute, five minutes, hour, and since the start."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Cumulative(NamedTuple):
     prompt_cached_tokens: int
     generated_tokens: int
     floor_compute_usd: float = 0.0
-    """What the work would have cost, had the cards only multiplied, at 100 %; 0 where their rates are not known."""
+    """What the work would have cost with compute at 100 % and nothing else; 0 if the GPUs' rates are unknown."""
     floor_memory_usd: float = 0.0
-    """The same, had they done nothing but read."""
+    """The same with memory bandwidth at 100 %."""
 
 
 def difference(later: Cumulative, earlier: Cumulative) -> Cumulative:
-    """What was added between two moments."""
+    """The increase between two moments."""
     return Cumulative(
         seconds=later.seconds - earlier.seconds,
         usd=later.usd - earlier.usd,
@@ -44,10 +44,10 @@ def difference(later: Cumulative, earlier: Cumulative) -> Cumulative:
 
 
 class Window:
-    """The totals of about `length_seconds` ago, kept in bounded memory whatever the rhythm of the ticks.
+    """The totals of about `length_seconds` ago, in bounded memory for any tick interval.
 
-    A window reaches back to the last tick at or before its far edge, so it is never shorter than its name once
-    the meter has run that long, and after a gap it covers the gap.
+    A window starts at the last tick at or before its nominal start, so it is never too short once the meter has run
+    that long, and it includes gaps between ticks.
     """
 
     __slots__ = ("_entries", "_length_seconds", "_spacing_seconds")
@@ -58,7 +58,7 @@ class Window:
         self._entries: deque[Cumulative] = deque()
 
     def push(self, now: Cumulative) -> Cumulative:
-        """Remembers this moment and returns what was added over the window that ends with it."""
+        """Store this moment and return the increase over the window that ends with it."""
         entries = self._entries
         if not entries or now.seconds - entries[-1].seconds >= self._spacing_seconds:
             entries.append(now)
@@ -72,7 +72,7 @@ class Window:
 
 
 class Windows:
-    """All windows of the meter; `total` reaches back to the first moment that was pushed."""
+    """All windows of the meter; `total` starts at the first moment pushed."""
 
     __slots__ = ("_first", "_windows")
 
@@ -81,7 +81,7 @@ class Windows:
         self._first: Cumulative | None = None
 
     def push(self, now: Cumulative) -> dict[str, Cumulative]:
-        """What was added over each window, keyed 1m, 5m, 1h, total."""
+        """The increase over each window, keyed 1m, 5m, 1h, total."""
         if self._first is None:
             self._first = now
         added = {name: window.push(now) for name, window in self._windows.items()}

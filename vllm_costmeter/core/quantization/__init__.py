@@ -1,1 +1,1 @@
-"""How quantization turns the shape of a layer into bytes, as vLLM allocates them before it loads a checkpoint."""
+"""Bytes of a layer under a quantization, as vLLM allocates them before it loads a checkpoint."""

@@ -1,4 +1,4 @@
-"""What `--quantization` means for a checkpoint: its own method under another spelling, a refusal, or a conversion."""
+"""The effect of `--quantization` on a checkpoint: another name of its own method, a refusal, or a conversion."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _OTHERS = frozenset(  # names that mean another method, in every vLLM that lists
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`--quantization`, and what decides whether vLLM takes it."""
+    """`--quantization`, and what determines whether vLLM accepts it."""
 
     name: str
     release: Release
@@ -62,20 +62,20 @@ class Asked:
 
 
 def check_flag(asked: Asked, own: str | None) -> None:
-    """BadInputError where vLLM refuses the flag for a checkpoint of method `own` (None: unquantized)."""
+    """Raises BadInputError if vLLM refuses the flag for a checkpoint with method `own` (None: unquantized)."""
     if own is None:
         check_online(asked.name, asked.release, asked.compute_capability, has_experts=asked.has_experts)
     elif own in _REFUSES_OTHERS and asked.name in _OTHERS - _SPELLINGS[own]:
         raise BadInputError(
-            f"--quantization {asked.name}: the checkpoint is quantized as {own}, and vLLM refuses another method "
-            "for it; leave the flag out"
+            f"--quantization {asked.name}: the checkpoint is quantized with {own}, and vLLM refuses any other "
+            "method; omit the flag"
         )
 
 
 def quantization_under(own: Quantization, asked: str | None, release: Release) -> Quantization:
-    """The quantization that a checkpoint is served with. NotUnderstoodError where that has no rules."""
+    """The quantization with which a checkpoint is served. Raises NotUnderstoodError if it is not modelled."""
     if asked is None or asked == own.method or asked in _SPELLINGS.get(own.method, ()):
         return own
     if own.method == UNQUANTISED.method:
         return online_quantization(asked, release)
-    raise NotUnderstoodError(f"--quantization {asked} on a checkpoint that is quantized as {own.method}")
+    raise NotUnderstoodError(f"--quantization {asked} on a checkpoint that is quantized with {own.method}")

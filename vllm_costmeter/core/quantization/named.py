@@ -1,7 +1,7 @@
-"""What a model's name says of its quantization, for checkpoints whose config.json does not say it.
+"""Quantization inferred from a model's name, for checkpoints without quantization in config.json.
 
-NVIDIA's checkpoints state theirs in hf_quant_config.json, which is lost where config.json is copied alone; then the
-weights are counted as they would be unquantized, and the name is all that warns.
+NVIDIA's checkpoints have it in hf_quant_config.json, which is missing if only config.json is copied; then the weights
+are counted as unquantized, and the name is the only hint.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ _FOUR_BITS, _EIGHT_BITS = 0.25, 0.5  # of 16-bit weights, were every tensor quan
 
 @dataclass(frozen=True, slots=True)
 class NamedQuantization:
-    """A quantization that only a name tells of."""
+    """A quantization known only from a name."""
 
     name: str
-    """As the model's name has it: NVFP4, FP8."""
+    """As in the model's name: NVFP4, FP8."""
     least_share: float
-    """The least that the weights can be, of their size without quantization."""
+    """Lower bound of the weights, as a fraction of their unquantized size."""
 
     @property
     def provenance(self) -> str:
-        return f"the name says {self.name}, config.json does not"
+        return f"the name contains {self.name}, config.json has no quantization"
 
     @property
     def note(self) -> str:
         return (
-            f"the model's name says {self.name}, its config.json does not: the weights are counted as if they were not "
-            "quantized; check the Hub id, or a folder with the weights or hf_quant_config.json, for what they are"
+            f"the model's name contains {self.name}, its config.json has no quantization: the weights are counted as "
+            "unquantized; to be sure, check the Hub id, or a folder with the weights or hf_quant_config.json"
         )
 
 
 def named_quantization(model_name: str) -> NamedQuantization | None:
-    """What the last part of an id or path says; for a config.json its folder's, for a snapshot of the Hub's cache
-    the repository's."""
+    """From the last part of an id or path; for a config.json from its folder, for a snapshot in the Hub's cache from
+    the repository."""
     parts = [part for part in re.split(r"[/\\]", model_name) if part]
     if parts and parts[-1].endswith(".json"):
         parts.pop()

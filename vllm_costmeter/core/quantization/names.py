@@ -1,5 +1,5 @@
-"""Matching the names of layers against the lists in a quantization config, without looking at every list entry
-for every layer: exclusion lists name hundreds of layers one by one."""
+"""Match layer names against the lists in a quantization config without comparing every entry with every layer:
+exclusion lists name hundreds of layers individually."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _INDEX = re.compile(r"(?:^|\.)(?:layers|blocks|h)\.(\d{1,4})(?![\d])")
 
 @dataclass(frozen=True, slots=True)
 class NameRules:
-    """The entries of one list, sorted by the layer they are about."""
+    """The entries of one list, sorted by layer index."""
 
     general: tuple[str, ...]
     by_layer: Mapping[int, tuple[str, ...]]
     open_ended: tuple[tuple[str, str], ...]
-    """(digits, entry) where the entry ends with the index, so that it may also match longer indices."""
+    """(digits, entry) if the entry ends with the index, so that it may also match longer indices."""
     each_layer_differs: bool
-    """True where a regular expression spells digits: any layer may match differently."""
+    """True if a regular expression contains digits: any layer may match differently."""
 
     def near(self, name: str) -> tuple[str, ...]:
         """The entries that can match `name`."""
@@ -38,7 +38,7 @@ class NameRules:
         return near
 
     def layer_key(self, index: int) -> Hashable:
-        """Equal for layers that the list treats alike."""
+        """Equal for layers that the list treats the same."""
         if self.each_layer_differs:
             return index
         own = tuple(sorted(entry.replace(f".{index}.", ".#.", 1) for entry in self.by_layer.get(index, ())))
@@ -68,7 +68,7 @@ def name_rules(entries: Iterable[str]) -> NameRules:
 
 
 def shard_names(name: str, fused_from: tuple[str, ...]) -> tuple[str, ...]:
-    """The checkpoint's names of the projections that vLLM fuses into `name`; the name itself where it fuses none."""
+    """The checkpoint's names of the projections that vLLM fuses into `name`; the name itself if it is not fused."""
     if not fused_from:
         return (name,)
     parent, _, own = name.rpartition(".")
@@ -76,12 +76,14 @@ def shard_names(name: str, fused_from: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def expression(text: str) -> re.Pattern[str]:
-    """Compiled once (`re` keeps the last 512); a faulty expression is one clear line."""
+    """Compiled once (`re` caches the last 512); an invalid expression is reported in one line."""
     if len(text) > _LONGEST_PATTERN or _NESTED_REPEAT.search(text):
         raise NotUnderstoodError(
-            f"quantization_config: the expression {text[:60]!r} may take for ever to match"
+            f"quantization_config: the expression {text[:60]!r} may take forever to match"
         )
     try:
         return re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:
-        raise BadInputError(f"quantization_config: {text[:60]!r} is no regular expression: {error}") from None
+        raise BadInputError(
+            f"quantization_config: {text[:60]!r} is not a regular expression: {error}"
+        ) from None

@@ -19,7 +19,8 @@ _FP8_ATTENTION_VALUES = (
 
 @dataclass(frozen=True, slots=True)
 class Online:
-    """Every linear layer and every expert under one scheme; embeddings, the head and routers keep their dtype."""
+    """Every linear layer and every expert under one scheme; embeddings, the output head and routers stay
+    unquantized."""
 
     method: str
     linear: Scheme
@@ -79,7 +80,7 @@ def online_quantization(name: str, release: Release) -> Quantization:
     found = _ONLINE.get(name)
     if found is None:
         raise NotUnderstoodError(
-            f"--quantization {name}: no file that was read holds its scheme, so its weights are not known"
+            f"--quantization {name}: no file that was read contains its scheme, so its weights are unknown"
             f"{nearest(name, _ONLINE)}"
         )
     if name == "fp8_per_block" and release.minor < _ROUNDS_SHARES:
@@ -88,7 +89,7 @@ def online_quantization(name: str, release: Release) -> Quantization:
 
 
 def online_fp8(release: Release) -> str:
-    """What `--quantization` calls FP8 weights with one scale per layer in this vLLM."""
+    """The `--quantization` name of FP8 weights with one scale per layer in this vLLM."""
     return "fp8" if release.minor < _VERSIONS["fp8_per_tensor"][0] else "fp8_per_tensor"
 
 
@@ -99,8 +100,8 @@ def check_online(
     *,
     has_experts: bool = False,
 ) -> None:
-    """BadInputError where this vLLM, or vLLM on this card, refuses `--quantization name` for a 16-bit checkpoint
-    though others take it."""
+    """Raises BadInputError if this vLLM release, or vLLM on this GPU, refuses `--quantization name` for a 16-bit
+    checkpoint although others accept it."""
     known = _VERSIONS.get(name)
     if known is not None and not known[0] <= release.minor <= known[1]:
         first, last = map(dotted, known)
@@ -116,6 +117,6 @@ def check_online(
         needs["nvfp4_per_token"] = "10.x"
     if name in needs:
         raise BadInputError(
-            f"--quantization {name} needs a card of compute capability {needs[name]}, this one has "
+            f"--quantization {name} needs a GPU with compute capability {needs[name]}; this one has "
             f"{dotted(compute_capability)}; use --quantization {online_fp8(release)}"
         )

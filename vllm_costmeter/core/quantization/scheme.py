@@ -1,4 +1,4 @@
-"""A scheme: what one linear layer, or one layer's experts, weigh. A quantization: which scheme a layer gets."""
+"""A scheme: the bytes of one linear layer, or of one layer's experts. A quantization: the scheme of each layer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FLOAT32_BYTES = 4
 
 
 class Scheme(Protocol):
-    """The tensors that one rank holds, each in bytes: weights, scales, zero points; the caller adds biases."""
+    """The tensors on one rank, each in bytes: weights, scales, zero points; the caller adds biases."""
 
     def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]: ...
 
@@ -20,7 +20,7 @@ class Scheme(Protocol):
 
 
 class Quantization(Protocol):
-    """Which scheme each layer of a checkpoint gets, under vLLM's rules for its quantization method."""
+    """The scheme of each layer of a checkpoint, by vLLM's rules for its quantization method."""
 
     @property
     def method(self) -> str: ...
@@ -36,7 +36,7 @@ class Quantization(Protocol):
     def head_scheme(self, name: str) -> Scheme: ...
 
     def layer_key(self, index: int) -> Hashable:
-        """Layers of the same kind with equal keys get the same schemes, so that one stands for all."""
+        """Layers of the same kind with equal keys have the same schemes, so one represents all."""
         ...
 
 

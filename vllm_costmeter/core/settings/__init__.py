@@ -1,1 +1,1 @@
-"""Every setting of the meter, once."""
+"""Settings of the meter."""

@@ -1,7 +1,7 @@
-"""Every setting of the meter, once: its flag, environment variable, file key, range and meaning.
+"""Every setting of the meter: its flag, environment variable, file key, range and meaning.
 
-`SETTINGS` is the only table; the `vllm serve` flags, the environment, the TOML file, `--additional-config` and
-the documentation are read from it. `resolve()` turns layers of raw values into one validated `Settings`.
+`SETTINGS` is the only table; the `vllm serve` flags, the environment variables, the TOML keys, `--additional-config`
+and the documentation come from it. `resolve()` turns layers of raw values into one validated `Settings`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LayerKind = Literal["flag", "additional_config", "environment", "file"]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Validated settings. A price of None means nobody named one: the catalogue is asked next."""
+    """Validated settings. With a price of None, the catalogue's price is used next."""
 
     gpu_hourly_usd: float | None = None
     node_hourly_usd: float | None = None
@@ -40,7 +40,7 @@ class Settings:
     api_provider: str | None = None
     api_model: str | None = None
     price_source: LayerKind | None = None
-    """Which layer named the price; None where none did."""
+    """The layer that set the price; None if none did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,77 +75,82 @@ SETTINGS: tuple[Setting, ...] = (
         "gpu_hourly_usd",
         "USD",
         _above_zero,
-        "Rent of one GPU per hour. With no price here, in the environment or in the settings file, the "
-        "catalogue's dated price for the card is used and marked as such.",
+        "Rental price of one GPU per hour. If no price is set anywhere, the catalogue's dated price for the GPU "
+        "is used and labelled as such.",
         fixed_flag="--gpu-hourly-usd",
     ),
-    Setting("node_hourly_usd", "USD", _above_zero, "Rent of the whole server per hour, instead of per GPU."),
+    Setting(
+        "node_hourly_usd",
+        "USD",
+        _above_zero,
+        "Rental price of the whole server per hour, instead of per GPU.",
+    ),
     Setting(
         "gpu",
         "NAME",
         text,
-        'Card to check and price against where NVML shows none, such as "RTX 4090" (see `costmeter gpus`).',
+        'GPU to check and price for if NVML finds none, such as "RTX 4090" (see `costmeter gpus`).',
     ),
     Setting(
         "preflight",
         "MODE",
         preflight_mode,
-        "Fit check before anything is loaded: refuse (default) stops a start that cannot fit, warn only says "
-        "so, off skips the check.",
+        "Fit check before the model loads: refuse (default) stops a server that cannot fit, warn only logs a "
+        "warning, off skips the check.",
     ),
     Setting(
         "catalogue",
         "FILE",
         text,
-        "TOML file with your own cards and prices; they override the built-in rows.",
+        "TOML file with your own GPUs and prices, which override the built-in rows.",
     ),
     Setting(
         "gpu_share",
         "FRACTION",
         lambda raw: number(raw, above=0, most=1),
-        "Share of each card this server is charged for, for a time-sliced or shared card (default 1).",
+        "Share of each GPU's price charged to this server, for time-sliced or shared GPUs (default 1).",
     ),
     Setting(
         "mig_share",
         "BASIS",
         mig_basis,
-        "A MIG slice pays its part of the card by memory (default) or by compute.",
+        "Whether a MIG slice is charged for its share of the GPU's memory (default) or compute.",
     ),
     Setting(
         "purchase_usd",
         "USD",
         _above_zero,
-        "Owned GPUs: purchase price per GPU; replaces rent by depreciation.",
+        "Owned GPUs: purchase price per GPU; replaces the rental price by depreciation.",
     ),
     Setting(
         "lifetime_years",
         "YEARS",
         lambda raw: number(raw, above=0, most=50),
-        "Owned GPUs: years over which the purchase is written off (default 3).",
+        "Owned GPUs: depreciation period in years (default 3).",
     ),
     Setting(
         "residual_usd",
         "USD",
         _at_least_zero,
-        "Owned GPUs: value per GPU at the end of its life (default 0).",
+        "Owned GPUs: residual value per GPU after depreciation (default 0).",
     ),
     Setting(
         "electricity_usd_per_kwh",
         "USD",
         lambda raw: number(raw, least=0, most=100),
-        "Owned GPUs: price of electricity per kWh, charged on measured energy.",
+        "Owned GPUs: electricity price per kWh, applied to measured energy.",
     ),
     Setting(
         "electricity_tariff",
         "24 PRICES",
         tariff,
-        "Owned GPUs: electricity in USD per kWh for each local hour of the day, 24 values.",
+        "Owned GPUs: electricity price per kWh for each local hour of the day, 24 values.",
     ),
     Setting(
         "pue",
         "RATIO",
         lambda raw: number(raw, least=1, most=10),
-        "Owned GPUs: power usage effectiveness, by which measured energy is multiplied (default 1).",
+        "Owned GPUs: power usage effectiveness, a factor on measured energy (default 1).",
     ),
     Setting(
         "overhead_usd_per_month",
@@ -157,19 +162,19 @@ SETTINGS: tuple[Setting, ...] = (
         "carbon_gco2e_per_kwh",
         "GRAMS",
         lambda raw: number(raw, least=0, most=5000),
-        "Carbon intensity of the grid in gCO2e per kWh; turns on the carbon counter.",
+        "Carbon intensity of the grid in gCO2e per kWh; enables the carbon counter.",
     ),
     Setting(
         "api_provider",
         "NAME",
         text,
-        "API provider to compare with, such as deepinfra: publishes what the served tokens would have cost there.",
+        "API provider to compare with, such as deepinfra; publishes what the served tokens would have cost there.",
     ),
     Setting(
         "api_model",
         "NAME",
         text,
-        "The same or a comparable model at that provider; default: the served model's own name.",
+        "The same or a comparable model at that provider (default: the served model's name).",
     ),
 )
 
@@ -177,7 +182,7 @@ BY_KEY: Mapping[str, Setting] = {setting.key: setting for setting in SETTINGS}
 
 
 def convert(setting: Setting, raw: object, given_as: str) -> Any:
-    """The validated value of one setting; BadInputError names where it was given and what is allowed."""
+    """The validated value of one setting. Raises BadInputError with where it was given and what is allowed."""
     try:
         return setting.convert(raw)
     except ValueError as why:
@@ -185,7 +190,7 @@ def convert(setting: Setting, raw: object, given_as: str) -> Any:
 
 
 class SettingsLayer(NamedTuple):
-    """Raw values by key, and how a key was given there, for messages: `lambda key: f"prices.toml: {key}"`."""
+    """Raw values by key, and how to name a key in messages: `lambda key: f"prices.toml: {key}"`."""
 
     kind: LayerKind
     given_as: Callable[[str], str]
@@ -193,10 +198,10 @@ class SettingsLayer(NamedTuple):
 
 
 def resolve(layers: Iterable[SettingsLayer]) -> Settings:
-    """One `Settings` from layers, strongest first.
+    """One `Settings` from layers, highest priority first.
 
-    Raises BadInputError for an unknown key (with the nearest valid ones), a value out of range, or prices that
-    contradict each other.
+    Raises BadInputError for an unknown key (with the nearest valid ones), a value out of range, or conflicting
+    prices.
     """
     found: dict[str, Any] = {}
     price_source: LayerKind | None = None
@@ -210,7 +215,7 @@ def resolve(layers: Iterable[SettingsLayer]) -> Settings:
         bases = [basis for basis in PRICE_BASES if basis in layer]
         if len(bases) > 1:
             given = " and ".join(given_as(basis) for basis in bases)
-            raise BadInputError(f"{given} contradict each other: a server has one price; keep one of them")
+            raise BadInputError(f"{given} are mutually exclusive: a server has one price; keep one of them")
         if bases and price_source is None:
             price_source = kind
         elif bases:
@@ -220,13 +225,13 @@ def resolve(layers: Iterable[SettingsLayer]) -> Settings:
     if settings.purchase_usd is not None and settings.residual_usd > settings.purchase_usd:
         raise BadInputError(
             f"residual_usd ({settings.residual_usd:g}) is above purchase_usd ({settings.purchase_usd:g}): "
-            "a card does not gain value; lower residual_usd"
+            "a GPU does not gain value; lower residual_usd"
         )
     return settings
 
 
 PRICE_BASES = ("gpu_hourly_usd", "node_hourly_usd", "purchase_usd")
-"""The ways to name a price. The strongest layer that names one decides; a weaker layer's other basis is dropped."""
+"""The ways to set a price. The highest layer that sets one decides; lower layers' prices are ignored."""
 
 
 def _shown(raw: object) -> str:

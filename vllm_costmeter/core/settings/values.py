@@ -1,4 +1,4 @@
-"""How one raw setting (from a flag, a variable, TOML or JSON) becomes a value; ValueError says what is allowed."""
+"""Convert one raw setting (from a flag, a variable, TOML or JSON); ValueError lists what is allowed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PreflightMode = Literal["refuse", "warn", "off"]
 def number(
     raw: object, *, above: float | None = None, least: float | None = None, most: float = 1e9
 ) -> float:
-    """A finite number in range, from a string or a TOML/JSON number; ValueError says what is allowed."""
+    """A finite number in range, from a string or a TOML/JSON number; ValueError gives the range."""
     try:
         value = math.nan if isinstance(raw, bool) else float(cast(Any, raw))
     except (TypeError, ValueError, OverflowError):
@@ -28,12 +28,12 @@ def number(
 
 def text(raw: object) -> str:
     if not isinstance(raw, str) or not raw.strip() or "\0" in raw:
-        raise ValueError("a text that is not empty and has no null character")
+        raise ValueError("non-empty text without null characters")
     return raw.strip()
 
 
 def preflight_mode(raw: object) -> PreflightMode:
-    # YAML and TOML writers turn a bare `off` into false: that reading is meant here.
+    # YAML and TOML writers turn a bare `off` into false: accept that reading.
     folded = "off" if raw is False else str(raw).strip().lower()
     if folded not in ("refuse", "warn", "off"):
         raise ValueError(f"one of refuse, warn, off{nearest(folded, ('refuse', 'warn', 'off'), 1)}")
@@ -48,7 +48,7 @@ def mig_basis(raw: object) -> ShareBasis:
 
 
 def tariff(raw: object) -> tuple[float, ...]:
-    """24 prices in USD per kWh, one per local hour from 00:00, as a list or as comma-separated text."""
+    """24 prices in USD per kWh, one per local hour from 00:00, as a list or comma-separated text."""
     items = raw.split(",") if isinstance(raw, str) else raw
     if not isinstance(items, (list, tuple)) or len(items) != 24:
         raise ValueError("24 prices in USD per kWh, one for each hour of the day")

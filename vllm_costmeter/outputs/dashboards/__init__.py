@@ -1,1 +1,1 @@
-"""The dashboards, generated from the metric table."""
+"""Grafana dashboards, generated from the metric table."""

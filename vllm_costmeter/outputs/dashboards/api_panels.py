@@ -1,4 +1,4 @@
-"""The own bill beside what an API would take for the same tokens."""
+"""The self-hosted bill compared with what an API would charge for the same tokens."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ API_EQUIVALENT = "costmeter_api_equivalent_usd_total"
 
 
 def against_api(prices: ApiPrices) -> Row:
-    """The row that compares with an API of these prices."""
+    """The row that compares with an API at these prices."""
     at = (
-        "API prices: of the cheapest provider that a model's server names (--costmeter-api-provider), else "
-        f"{prices.in_words}. Others: `costmeter dashboard export --help`."
+        "API prices: the cheapest provider set on the model's servers (--costmeter-api-provider), otherwise "
+        f"{prices.in_words}. To change them: `costmeter dashboard export --help`."
     )
     return Row(
-        "Own against an API",
+        "Self-hosted vs API",
         (
             Panel(
-                "Dollars per hour, own against API",
-                f"The whole bill beside what an API would take for the same tokens. {at}",
+                "Dollars per hour, self-hosted vs API",
+                f"The whole bill, and what an API would charge for the same tokens. {at}",
                 "lines",
                 "currencyUSD",
                 (
-                    Query(usd_per_hour(), "own, whole bill"),
+                    Query(usd_per_hour(), "self-hosted, whole bill"),
                     Query(f"{PER_HOUR} * {_api_usd(per_second, prices)}", "API, same tokens"),
                 ),
                 NO_PRICE,
                 width=18,
-                colours=(("own, whole bill", "blue"), ("API, same tokens", "orange")),
+                colours=(("self-hosted, whole bill", "blue"), ("API, same tokens", "orange")),
             ),
             Panel(
-                "Own over API",
-                "The whole bill over what an API would have taken, for the time range. Below 1 serving it here is "
-                f"cheaper. {at}",
+                "Self-hosted / API",
+                "The whole bill divided by what an API would have charged over the time range. Below 1, self-hosting "
+                f"is cheaper. {at}",
                 "stat",
                 TIMES,
                 (
                     Query(
                         f"{grown(COST)} / ({_api_usd(grown, prices)} > 0)",
-                        "own over API",
+                        "self-hosted / API",
                         moment=True,
                     ),
                 ),
@@ -57,14 +57,14 @@ def against_api(prices: ApiPrices) -> Row:
 
 
 def with_api_prices(dashboard_json: str, prices: ApiPrices) -> str:
-    """A generated dashboard, compared with an API of these prices instead of the default one's; it needs no builder."""
+    """A generated dashboard with these API prices instead of the default ones; needs no builder."""
     for before, after in zip(_texts(DEFAULT), _texts(prices), strict=True):
         dashboard_json = dashboard_json.replace(before, after)
     return dashboard_json
 
 
 def _texts(prices: ApiPrices) -> list[str]:
-    """Every text of the row that depends on prices, as it stands in JSON."""
+    """Every text of the row that depends on prices, as encoded in JSON."""
     texts = []
     for panel in against_api(prices).panels:
         texts += [panel.description, *(query.expression for query in panel.queries)]
@@ -72,7 +72,7 @@ def _texts(prices: ApiPrices) -> list[str]:
 
 
 def _api_usd(grow: Callable[..., str], prices: ApiPrices) -> str:
-    """What APIs take for each model's tokens, summed: as its server says, else at these prices."""
+    """What APIs charge for the tokens, summed over models: as published by the servers, otherwise at these prices."""
     named = f"min by (model_name) ({grow(API_EQUIVALENT, ('model_name', 'provider'))})"
     stated = " + ".join(
         f"{grow(TOKENS, ('model_name',), kind=kind)} * {usd:g}" for kind, usd in prices.by_kind

@@ -1,4 +1,4 @@
-"""What the bill is made of, and what was served for it."""
+"""The parts of the bill, and what was served for it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ SAVINGS = "costmeter_cached_savings_usd_total"
 REQUEST_COST = "costmeter_request_cost_usd"
 
 BILL = Row(
-    "What the bill is made of",
+    "Breakdown of the bill",
     (
         Panel(
             "Dollars per hour by state",
-            "Active while at least one request runs, idle otherwise, asleep in vLLM's sleep mode.",
+            "Active while at least one request is running, idle otherwise, asleep in vLLM's sleep mode.",
             "lines",
             "currencyUSD",
             (Query(usd_per_hour(("state",)), "{{state}}"),),
@@ -37,7 +37,7 @@ BILL = Row(
         ),
         Panel(
             "Dollars per hour by component",
-            "Rent, or for owned cards depreciation, electricity and overhead.",
+            "Rental cost, or for owned GPUs depreciation, electricity and overhead.",
             "lines",
             "currencyUSD",
             (Query(usd_per_hour(("component",)), "{{component}}"),),
@@ -49,12 +49,11 @@ BILL = Row(
 )
 
 WORK = Row(
-    "What was served for it",
+    "Work done for it",
     (
         Panel(
             "Tokens per second",
-            "Tokens served, as vLLM counts them: prompt tokens computed, prompt tokens found in the cache, and "
-            "tokens generated.",
+            "Tokens as vLLM counts them: computed prompt tokens, cached prompt tokens and generated tokens.",
             "lines",
             "short",
             (Query(per_second(TOKENS, ("kind",)), "{{kind}}"),),
@@ -64,7 +63,7 @@ WORK = Row(
         ),
         Panel(
             "Active dollars per hour by phase",
-            "The active bill, divided between prefill and decode by the work each did. The method is in the legend.",
+            "Active cost, split between prefill and decode by the work of each. The legend names the method.",
             "lines",
             "currencyUSD",
             (Query(f"{PER_HOUR} * {per_second(PHASE_COST, ('phase', 'method'))}", "{{phase}} ({{method}})"),),
@@ -73,7 +72,7 @@ WORK = Row(
         ),
         Panel(
             "Saved by the prefix cache",
-            "What the cached prompt tokens of the time range would have cost at the running price of a computed one.",
+            "What the cached prompt tokens of the time range would have cost at the running price of computed ones.",
             "stat",
             "currencyUSD",
             (Query(grown(SAVINGS), "saved", moment=True),),
@@ -82,9 +81,9 @@ WORK = Row(
             height=8,
         ),
         Panel(
-            "Cost of a request",
-            "Active cost attributed to each finished request: mean, median and the dearest twentieth, read from a "
-            "histogram, so the two quantiles are as fine as its buckets.",
+            "Cost per request",
+            "Active cost attributed to each finished request: mean, median and 95th percentile. The quantiles come "
+            "from a histogram and are as precise as its buckets.",
             "lines",
             "currencyUSD",
             (
@@ -96,10 +95,11 @@ WORK = Row(
                     f"histogram_quantile(0.5, {per_second(f'{REQUEST_COST}_bucket', ('le',))}) > 0", "median"
                 ),
                 Query(
-                    f"histogram_quantile(0.95, {per_second(f'{REQUEST_COST}_bucket', ('le',))}) > 0", "95 %"
+                    f"histogram_quantile(0.95, {per_second(f'{REQUEST_COST}_bucket', ('le',))}) > 0",
+                    "95th percentile",
                 ),
             ),
-            "no request finished between two scrapes",
+            "no finished requests",
             logarithmic=True,
             width=18,
         ),

@@ -1,4 +1,4 @@
-"""The Cost dashboard: what tokens cost, what the bill is made of, and what was paid for nothing."""
+"""The Cost dashboard: the cost of tokens, the parts of the bill, and the cost of idle time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PRICE, FLOOR = "costmeter_usd_per_million_tokens", "costmeter_floor_usd_per_mill
 
 
 def _running_price(metric: str) -> str:
-    """Of generated tokens, by server: the meter's own division, because the floor has no counter."""
+    """$/M generated tokens by server, as the meter divides it, because the floor has no counter."""
     return summed(series(metric, per="generated", window="5m"), ("instance", "model_name"))
 
 
@@ -40,8 +40,8 @@ RANGE = Row(
     (
         Panel(
             "$/M tokens",
-            "Dollars per million tokens over the whole time range, by definition. All and generated tokens carry the "
-            "whole bill (active, idle and asleep); prefill and decode carry their part of the active bill.",
+            "Dollars per million tokens over the whole time range, by definition. All and generated tokens: the whole "
+            "bill (active, idle and asleep). Prefill and decode: the active cost of that phase.",
             "stat",
             "currencyUSD",
             over_the_range(),
@@ -52,7 +52,7 @@ RANGE = Row(
         ),
         Panel(
             "Bill",
-            "What the servers cost over the time range, in all states.",
+            "Total cost of the servers over the time range, in all states.",
             "stat",
             "currencyUSD",
             (Query(grown(COST), "bill", moment=True),),
@@ -61,8 +61,8 @@ RANGE = Row(
             height=4,
         ),
         Panel(
-            "Idle money",
-            "The part of the bill over the time range in which no request ran on a server that was awake.",
+            "Idle cost",
+            "Cost over the time range while a server was awake and ran no request.",
             "stat",
             "currencyUSD",
             (Query(grown(COST, state="idle"), "idle", moment=True),),
@@ -72,7 +72,7 @@ RANGE = Row(
         ),
         Panel(
             "Idle share",
-            "Idle money over the bill of the time range; money for sleeping servers is not idle money.",
+            "Idle cost as a share of the bill of the time range. Sleeping servers do not count as idle.",
             "stat",
             "percentunit",
             (Query(f"{grown(COST, state='idle')} / ({grown(COST)} > 0)", "idle share", moment=True),),
@@ -86,12 +86,12 @@ RANGE = Row(
 )
 
 PRICE_OF_A_TOKEN = Row(
-    "What a token costs",
+    "Cost per token",
     (
         Panel(
             "$/M tokens by definition",
-            "The running price, from counters: dollars over tokens of the same interval. A gap means that no such "
-            "token was served; what idling costs meanwhile is in the panel of dollars per hour.",
+            "The running price, from counters: dollars divided by tokens of the same interval. A gap means that there "
+            "were no such tokens; the dollars per hour panels show the cost of that time.",
             "lines",
             "currencyUSD",
             definitions(),
@@ -101,7 +101,7 @@ PRICE_OF_A_TOKEN = Row(
         ),
         Panel(
             "$/M generated tokens by model",
-            "The whole bill of each model over the tokens it generated.",
+            "The whole bill of each model, divided by the tokens it generated.",
             "lines",
             "currencyUSD",
             (
@@ -117,10 +117,10 @@ PRICE_OF_A_TOKEN = Row(
             logarithmic=True,
         ),
         Panel(
-            "Price over the limit",
-            "$/M generated tokens of the last five minutes over what they would have cost with no idle second and the "
-            "card's limiting resource at 100 %, of each server. 1 is the limit: what is above it is idleness, overhead "
-            "and kernels slower than the card.",
+            "Price / lowest possible price",
+            "$/M generated tokens of each server over the last five minutes, divided by the price with no idle time "
+            "and the GPU's limiting resource at 100 %. 1 is the minimum; the rest is idle time, overhead and kernels "
+            "slower than the GPU.",
             "lines",
             TIMES,
             (
@@ -128,7 +128,7 @@ PRICE_OF_A_TOKEN = Row(
                     f"{_running_price(PRICE)} / ({_running_price(FLOOR)} > 0)", "{{instance}} {{model_name}}"
                 ),
             ),
-            "no tokens, no price, or a card whose rates are not known",
+            "no tokens, no price, or a GPU with unknown rates",
             width=24,
             logarithmic=True,
         ),
@@ -138,7 +138,7 @@ PRICE_OF_A_TOKEN = Row(
 DASHBOARD = Dashboard(
     uid="costmeter-cost",
     title="vLLM CostMeter / Cost",
-    description="What self-hosted tokens cost, live: $/M by definition, the bill, own against API.",
+    description="Live cost of self-hosted tokens: $/M by definition, the bill, and a comparison with an API.",
     rows=(RANGE, PRICE_OF_A_TOKEN, BILL, WORK, against_api(DEFAULT), GPUS),
     labels=VARIABLES,
     annotations=ANNOTATIONS,

@@ -1,4 +1,4 @@
-"""The dashboard files, generated: what is committed under grafana/dashboards."""
+"""The generated dashboard files, as committed under grafana/dashboards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Fit and memory dashboard: what the check before the start predicted, what came, and how full it is."""
+"""The Fit and memory dashboard: the memory that the fit check predicted, the actual memory, and its usage."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from vllm_costmeter.outputs.dashboards.shared import ANNOTATIONS, NO_TOKENS, VAR
 PREFLIGHT = "costmeter_preflight_bytes"
 KV_USAGE = "costmeter_kv_cache_usage_ratio"
 KV_CAPACITY = "costmeter_kv_cache_capacity_tokens"
-NO_PREDICTION = "no check ran: no GPU was named"
-NO_STEP = "no request yet"
+NO_PREDICTION = "no fit check ran: no GPU is known"
+NO_STEP = "no requests yet"
 
 BY_PART = ("instance", "part")
 ERROR = (
@@ -20,11 +20,11 @@ ERROR = (
 )
 
 PREDICTION = Row(
-    "Predicted against actual",
+    "Predicted vs actual",
     (
         Panel(
             "Memory per GPU, predicted and actual",
-            "Weights and KV cache per GPU as the check before the start predicted them and as vLLM found them.",
+            "Weights and KV cache per GPU: predicted by the fit check before the start, and actual in vLLM.",
             "bars",
             "bytes",
             (
@@ -38,7 +38,7 @@ PREDICTION = Row(
         ),
         Panel(
             "Prediction error",
-            "Predicted over actual, minus one. Above zero the check was too careful, below it was too hopeful.",
+            "Predicted / actual - 1. Above zero, the check predicted too much; below zero, too little.",
             "bars",
             "percentunit",
             (Query(ERROR, "{{part}} {{instance}}", moment=True),),
@@ -50,22 +50,22 @@ PREDICTION = Row(
         ),
         Panel(
             "KV cache capacity",
-            "Tokens of context that the KV cache holds, all requests together.",
+            "Tokens that fit into the KV cache, over all requests.",
             "stat",
             "short",
             (Query(summed(series(KV_CAPACITY), ("instance",)), "{{instance}}", moment=True),),
-            "vLLM has not sized it",
+            "vLLM has not sized the KV cache yet",
             width=6,
         ),
     ),
 )
 
 PRESSURE = Row(
-    "How full it is",
+    "Memory pressure",
     (
         Panel(
-            "KV cache use",
-            "Share of the KV cache in use. Near 100 % vLLM preempts: it drops requests and computes them again.",
+            "KV cache usage",
+            "Share of the KV cache in use. Near 100 %, vLLM preempts requests and recomputes them later.",
             "lines",
             "percentunit",
             (Query(f"avg by (instance) ({series(KV_USAGE)})", "{{instance}}"),),
@@ -75,11 +75,11 @@ PRESSURE = Row(
         ),
         Panel(
             "Preemptions per minute",
-            "Requests dropped from the KV cache for want of room, to be computed again: tokens paid twice.",
+            "Requests evicted from a full KV cache, to be recomputed: their tokens are paid for twice.",
             "lines",
             "short",
             (Query(f"60 * {per_second('vllm:num_preemptions_total', ('instance',))}", "{{instance}}"),),
-            "vLLM publishes none",
+            "vLLM does not publish this",
         ),
         Panel(
             "Requests",
@@ -90,7 +90,7 @@ PRESSURE = Row(
                 Query(summed(series("vllm:num_requests_running")), "running"),
                 Query(summed(series("vllm:num_requests_waiting")), "waiting"),
             ),
-            "vLLM publishes none",
+            "vLLM does not publish this",
             colours=(("running", "green"), ("waiting", "orange")),
         ),
         Panel(
@@ -114,20 +114,20 @@ METER = Row(
     (
         Panel(
             "Sources",
-            "Whether the driver (nvml), a price and the engine answer, and each GPU's energy is known where it is "
-            "charged; costmeter_source_down_info says why not. Without a GPU the driver never does, and what it would "
-            "tell is absent.",
+            "Whether the driver (nvml), a price, the engine and, if electricity is charged, each GPU's energy are "
+            "available; costmeter_source_down_info gives the reason if not. Without a GPU, nvml is always down and GPU "
+            "metrics are absent.",
             "stat",
             "none",
             (Query(f"min by (source) ({series('costmeter_source_up')})", "{{source}}", moment=True),),
-            "no server with the meter",
+            "no metered server",
             width=12,
             height=5,
-            words=(("0", "absent", "orange"), ("1", "answers", "green")),
+            words=(("0", "down", "orange"), ("1", "up", "green")),
         ),
         Panel(
-            "Faults of the meter",
-            "Faults caught by the meter over the time range, by place. Serving never sees them; the log has them.",
+            "Errors of the meter",
+            "Internal errors of the meter over the time range by component. Requests are never affected; see the log.",
             "stat",
             "short",
             (
@@ -148,7 +148,7 @@ METER = Row(
 DASHBOARD = Dashboard(
     uid="costmeter-fit",
     title="vLLM CostMeter / Fit and memory",
-    description="Predicted against actual memory, KV cache use with preemptions beside it, GPUs, and the meter itself.",
+    description="Predicted and actual memory, KV cache usage and preemptions, GPUs, and the meter itself.",
     rows=(PREDICTION, PRESSURE, Row(GPUS.title, (*GPUS.panels, UTILIZATION)), METER),
     labels=VARIABLES,
     annotations=ANNOTATIONS,

@@ -1,4 +1,4 @@
-"""The Fleet dashboard: all replicas together, the best and the worst of them, and what idle ones cost."""
+"""The Fleet dashboard: all replicas together, the best and worst replica, and the cost of idle ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vllm_costmeter.outputs.dashboards.shared import (
 CLUSTER = LabelVariable(
     "cluster",
     "Cluster",
-    "A label of the scraped targets or of the Prometheus; all where nothing carries it.",
+    "A label of the scrape targets or an external label of Prometheus; All if there is none.",
     f'label_values({ALWAYS_THERE}{{job=~"$job"}}, cluster)',
     every=".*",
 )
@@ -30,7 +30,7 @@ TO_SERVER = "/d/costmeter-cost?${__url_time_range}&${datasource:queryparam}&var-
 
 
 def running_price(by: tuple[str, ...] = ()) -> str:
-    """$/M generated tokens on the whole bill, as it runs."""
+    """Running $/M generated tokens on the whole bill."""
     return usd_per_million(per_second(COST, by, **HERE), per_second(TOKENS, by, kind="generated", **HERE))
 
 
@@ -40,7 +40,7 @@ def price_over_range(by: tuple[str, ...] = (), **tokens: str) -> str:
 
 
 def named_cluster(expression: str) -> str:
-    """Series without the label get one that says so, instead of an empty legend."""
+    """Series without the label get a placeholder instead of an empty legend."""
     return f'label_replace({expression}, "cluster", "no cluster label", "cluster", "^$")'
 
 
@@ -51,7 +51,7 @@ ALL = Row(
     (
         Panel(
             "$/M tokens",
-            "All dollars of all replicas over all their tokens: sums first, then divided.",
+            "The total cost of all replicas divided by their total tokens.",
             "stat",
             "currencyUSD",
             (
@@ -65,7 +65,7 @@ ALL = Row(
         ),
         Panel(
             "Bill",
-            "What all replicas cost, in all states.",
+            "Total cost of all replicas, in all states.",
             "stat",
             "currencyUSD",
             (Query(grown(COST, (), **HERE), "bill", moment=True),),
@@ -75,7 +75,7 @@ ALL = Row(
         ),
         Panel(
             "Idle share",
-            "Money spent while no request ran on servers that were awake, over the bill.",
+            "Cost of servers that were awake and ran no request, as a share of the bill.",
             "stat",
             "percentunit",
             (
@@ -102,12 +102,12 @@ ALL = Row(
             height=4,
         ),
         Panel(
-            "GPUs held",
-            "GPUs that the replicas hold, running or not: GPU seconds per second.",
+            "GPUs in use",
+            "GPUs that the replicas occupy, active or idle: GPU seconds per second.",
             "stat",
             "short",
             (Query(per_second(GPU_SECONDS, (), **HERE), "GPUs", moment=True),),
-            "no server with the meter",
+            "no metered server",
             width=4,
             height=4,
         ),
@@ -119,7 +119,7 @@ TRENDS = Row(
     (
         Panel(
             "Dollars per hour by state",
-            "The speed of the whole fleet's bill.",
+            "Rate at which the whole fleet's bill grows.",
             "lines",
             "currencyUSD",
             (Query(hourly(("state",), **HERE), "{{state}}"),),
@@ -138,7 +138,7 @@ TRENDS = Row(
         ),
         Panel(
             "$/M generated tokens by model",
-            "The whole bill of a model's replicas over the tokens they generated.",
+            "The whole bill of a model's replicas, divided by the tokens they generated.",
             "lines",
             "currencyUSD",
             (Query(running_price(("model_name",)), "{{model_name}}"),),
@@ -147,7 +147,7 @@ TRENDS = Row(
         ),
         Panel(
             "$/M generated tokens by cluster",
-            "The whole bill of a cluster's replicas over the tokens they generated.",
+            "The whole bill of a cluster's replicas, divided by the tokens they generated.",
             "lines",
             "currencyUSD",
             (Query(named_cluster(running_price(("cluster",))), "{{cluster}}"),),
@@ -172,8 +172,8 @@ REPLICAS = Row(
         ),
         Panel(
             "Worst replica",
-            "The replica with the highest $/M generated tokens, idle time included. One that served nothing at all has "
-            "no price and is in the panel of idle replicas.",
+            "The replica with the highest $/M generated tokens, idle time included. Replicas that served nothing have "
+            "no price; see the panel of idle replicas.",
             "stat",
             "currencyUSD",
             (Query(f"topk(1, {PRICE_BY_REPLICA})", "{{instance}}", moment=True),),
@@ -182,8 +182,8 @@ REPLICAS = Row(
             height=8,
         ),
         Panel(
-            "Dollars per hour for idle replicas",
-            "What replicas cost that serve no token at the moment. They could sleep or go.",
+            "Dollars per hour of idle replicas",
+            "Cost of replicas that are serving no tokens now. Put them to sleep or scale them down.",
             "lines",
             "currencyUSD",
             (
@@ -198,7 +198,7 @@ REPLICAS = Row(
         ),
         Panel(
             "Replicas",
-            "Every replica over the time range; its name leads to its own Cost dashboard.",
+            "Every replica over the time range; its name links to its Cost dashboard.",
             "table",
             "none",
             (
@@ -208,11 +208,11 @@ REPLICAS = Row(
                 Query(price_over_range(BY_REPLICA), "", moment=True),
                 Query(PRICE_BY_REPLICA, "", moment=True),
             ),
-            "no server with the meter",
+            "no metered server",
             width=24,
             columns=(
                 Column("Bill", "currencyUSD"),
-                Column("Idle money", "currencyUSD"),
+                Column("Idle cost", "currencyUSD"),
                 Column("Tokens", "short"),
                 Column("$/M, all tokens", "currencyUSD"),
                 Column("$/M, generated tokens", "currencyUSD"),
@@ -226,7 +226,7 @@ REPLICAS = Row(
 DASHBOARD = Dashboard(
     uid="costmeter-fleet",
     title="vLLM CostMeter / Fleet",
-    description="All replicas: dollars and tokens summed, then divided; best, worst and idle ones.",
+    description="All replicas: total dollars per total tokens; best, worst and idle replicas.",
     rows=(ALL, TRENDS, REPLICAS),
     labels=(CLUSTER, *VARIABLES),
     annotations=ANNOTATIONS,

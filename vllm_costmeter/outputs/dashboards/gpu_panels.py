@@ -1,4 +1,4 @@
-"""What the GPUs do, where a driver tells."""
+"""GPU memory, power and utilization, as reported by the driver."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MEMORY = " or ".join(
     f'label_replace({summed(series(metric), BY_GPU)}, "memory", "{name}", "", "")'
     for name, metric in MEMORY_SERIES
 )
-"""One query: in most containers the driver does not say whose memory it is, and the rest is shown all the same."""
+"""One query, so that used and total memory are shown in containers where the driver does not report processes."""
 
 GPUS = Row(
     "GPUs",
     (
         Panel(
             "GPU memory",
-            "Each GPU's memory: in use by all processes, held by this server's own processes, and what there is.",
+            "Memory of each GPU: in use by all processes, in use by this server, and total.",
             "lines",
             "bytes",
             (Query(MEMORY, f"{{{{memory}}}} {GPU}"),),
@@ -33,7 +33,7 @@ GPUS = Row(
         ),
         Panel(
             "Power",
-            "Drawn by each GPU: measured energy over time.",
+            "Power draw of each GPU: measured energy over time.",
             "lines",
             "watt",
             (Query(per_second("costmeter_energy_joules_total", BY_GPU), GPU),),
@@ -43,8 +43,8 @@ GPUS = Row(
 )
 
 UTILIZATION = Panel(
-    "GPU utilisation",
-    "Share of the time in which a kernel ran. It says that the GPU was not empty, not that it was used well.",
+    "GPU utilization",
+    "Share of time in which a kernel was running. A high value means that the GPU was busy, not that it was used well.",
     "lines",
     "percentunit",
     (Query(f"avg by (instance, gpu) ({series('costmeter_gpu_utilization_ratio')})", GPU),),

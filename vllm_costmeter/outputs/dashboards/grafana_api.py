@@ -1,4 +1,4 @@
-"""Grafana's HTTP API, as far as a dashboard needs it: one request in, one value out, one clear error."""
+"""The part of Grafana's HTTP API that dashboards need: one request, one value or one clear error."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ TIMEOUT_SECONDS = 30
 
 
 class NotFoundError(Exception):
-    """Grafana has no such thing."""
+    """Grafana answered 404: no such object."""
 
 
 class PreconditionFailedError(Exception):
-    """Grafana answered 412: somebody else saved in between, or the name is taken. The text says which."""
+    """Grafana answered 412: somebody else saved in between, or the name is taken. The message says which."""
 
 
 class _StayWhereYouAre(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the token to another address, and turn a POST into a GET."""
+    """Follows no redirects: they would send the token to another address and turn a POST into a GET."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -32,7 +32,7 @@ class _StayWhereYouAre(urllib.request.HTTPRedirectHandler):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class GrafanaApi:
-    """A Grafana at a URL, entered with a service account's token. The token is in no message and no repr."""
+    """A Grafana at a URL, accessed with a service account token. No message and no repr contains the token."""
 
     url: str
     token: str
@@ -44,14 +44,14 @@ class GrafanaApi:
             raise BadInputError("--token must be a Grafana service account token, without spaces")
 
     def get(self, path: str) -> dict[str, Any]:
-        """The answer to GET /api`path`. Raises NotFoundError, or BadInputError for anything the user can mend."""
+        """The response to GET /api`path`. Raises NotFoundError, or BadInputError for what the user can fix."""
         try:
             return self._ask("GET", path, None)
         except PreconditionFailedError as error:
-            raise BadInputError(f"Grafana at {self.url} answered 412 to a question: {error}") from None
+            raise BadInputError(f"Grafana at {self.url} answered a GET request with 412: {error}") from None
 
     def post(self, path: str, body: dict[str, object]) -> dict[str, Any]:
-        """The answer to POST /api`path`. Raises PreconditionFailedError, or BadInputError."""
+        """The response to POST /api`path`. Raises PreconditionFailedError or BadInputError."""
         try:
             return self._ask("POST", path, body)
         except NotFoundError as error:
@@ -72,13 +72,11 @@ class GrafanaApi:
             raise self._refusal(error) from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
-            raise BadInputError(f"no Grafana answers at {self.url}: {reason}") from None
+            raise BadInputError(f"no Grafana reachable at {self.url}: {reason}") from None
         except ValueError:
             said = None
         if not isinstance(said, dict):
-            raise BadInputError(
-                f"what answers at {self.url} is not Grafana's API: {address} is no JSON object"
-            )
+            raise BadInputError(f"{self.url} is not a Grafana API: {address} did not return a JSON object")
         return said
 
     def _refusal(self, error: urllib.error.HTTPError) -> Exception:
@@ -88,7 +86,7 @@ class GrafanaApi:
                 return BadInputError(f"Grafana at {self.url} does not accept the token (401): {said}")
             case 403:
                 return BadInputError(
-                    f"the token may not do that in Grafana at {self.url} (403): {said}; it needs the role Editor"
+                    f"the token lacks permission in Grafana at {self.url} (403): {said}; it needs the role Editor"
                 )
             case 404:
                 return NotFoundError(said)
@@ -96,7 +94,7 @@ class GrafanaApi:
                 return PreconditionFailedError(said)
             case 301 | 302 | 303 | 307 | 308:
                 return BadInputError(
-                    f"{self.url} redirects to {error.headers.get('Location')}: give that address as --url"
+                    f"{self.url} redirects to {error.headers.get('Location')}: use that address as --url"
                 )
             case _:
                 return BadInputError(f"Grafana at {self.url} answered {error.code}: {said}")

@@ -1,4 +1,4 @@
-"""From dashboards as values to Grafana's JSON, through Grafana's typed builders; only this file imports them."""
+"""Build Grafana's JSON from dashboard values with Grafana's typed builders; only this file imports them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PanelBuilder = bargauge.Panel | stat.Panel | table.Panel | timeseries.Panel
 
 
 def dashboard_json(dashboard: Dashboard) -> str:
-    """The file Grafana imports: uneditable in the browser, no id, no instance of a data source."""
+    """The file that Grafana imports: read-only in the browser, without an id or a fixed data source."""
     built = (
         build.Dashboard(dashboard.title)
         .uid(dashboard.uid)
@@ -62,12 +62,14 @@ def dashboard_json(dashboard: Dashboard) -> str:
             built.with_panel(_panel(panel).id(number_of_panel))
     document = json.loads(json.dumps(built.build(), cls=JSONEncoder))
     for annotation, query in zip(dashboard.annotations, document["annotations"]["list"], strict=True):
-        query["titleFormat"] = annotation.title  # Prometheus annotations have it, the builders do not know it
+        query["titleFormat"] = (
+            annotation.title
+        )  # Prometheus annotations have it, the builders do not support it
     for variable in document["templating"]["list"]:
         for name in [name for name in variable if name.startswith("auto")]:
             del variable[
                 name
-            ]  # of interval variables only: the builders write them everywhere, the schema has none
+            ]  # the builders write these fields everywhere; the schema has them for interval variables only
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Dashboards as values: what is asked, in which unit it is shown, and what an empty answer means."""
+"""Dashboards as values: queries, units, and the text for an empty result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PanelKind = Literal["stat", "lines", "bars", "table"]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One PromQL expression. `moment` asks for one value at the end of the time range instead of a line."""
+    """One PromQL expression. `moment`: one value at the end of the time range instead of a line."""
 
     expression: str
     legend: str
@@ -19,7 +19,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table column made by the query of the same position: its title and unit."""
+    """Title and unit of a table column; its values come from the query at the same position."""
 
     title: str
     unit: str
@@ -27,7 +27,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One picture. `when_empty` is what stands there instead of a value when nothing matches."""
+    """One panel. `when_empty` is the text shown if a query returns nothing."""
 
     title: str
     description: str
@@ -41,14 +41,14 @@ class Panel:
     maximum: float | None = None
     may_be_negative: bool = False
     logarithmic: bool = False
-    """Prices span orders of magnitude between a busy hour and the last request before a pause."""
+    """Prices span orders of magnitude between a busy hour and a single request."""
     thresholds: tuple[tuple[float, str], ...] = ()
-    """(from this value on, colour), ascending. None of them: the palette's colours."""
+    """(lower bound, colour), ascending. Empty: the palette's colours."""
     below_thresholds: str = "green"
     colours: tuple[tuple[str, str], ...] = ()
-    """(legend, colour) for series that keep their colour on every dashboard."""
+    """(legend, colour) of series with the same colour on every dashboard."""
     words: tuple[tuple[str, str, str], ...] = ()
-    """(value, what is shown for it, colour)."""
+    """(value, text shown for it, colour)."""
     columns: tuple[Column, ...] = ()
     link_title: str = ""
     link_url: str = ""
@@ -64,7 +64,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class LabelVariable:
-    """A choice among the values a label has on a metric; `every` is the pattern that stands for all of them."""
+    """A dashboard variable over the values of a label; `every` is the pattern for All."""
 
     name: str
     title: str
@@ -75,7 +75,7 @@ class LabelVariable:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A mark on the time axis wherever the expression is above zero."""
+    """A mark on the time axis where the expression is above zero."""
 
     name: str
     expression: str
@@ -85,7 +85,7 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """One dashboard. `uid` is its identity in Grafana and its file name."""
+    """One dashboard. `uid` identifies it in Grafana and is its file name."""
 
     uid: str
     title: str
@@ -96,5 +96,5 @@ class Dashboard:
 
     @property
     def panels(self) -> tuple[Panel, ...]:
-        """All panels, in reading order."""
+        """All panels in display order."""
         return tuple(panel for row in self.rows for panel in row.panels)

@@ -1,6 +1,6 @@
-"""PromQL over the metric table: a name or a label that the table does not have is an error here, not an empty panel.
+"""PromQL over the metric table. A metric or label that is not in the table is an error here, not an empty panel.
 
-Sums first, then divide: the mean of ratios over replicas is not the ratio of their sums.
+Sum first, then divide: the mean of ratios over replicas is not the ratio of their sums.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ VLLM_LABELS = ("model_name", "engine")
 VLLM_METRICS = frozenset(
     {"vllm:num_preemptions_total", "vllm:num_requests_running", "vllm:num_requests_waiting"}
 )
-"""vLLM's own metrics that stand beside ours, read on a running 0.32.0, 2026-11-22."""
+"""vLLM's own metrics on our dashboards, read from a running 0.32.0, 2026-11-22."""
 
 
 def labels_of(metric: str) -> tuple[str, ...]:
-    """The labels of a metric of the table, of a part of a histogram, or of vLLM's own; KeyError otherwise."""
+    """The labels of a metric of the table, of a histogram's series, or of vLLM's own metrics; KeyError otherwise."""
     if metric in VLLM_METRICS:
         return VLLM_LABELS
     for part in HISTOGRAM_PARTS:
@@ -31,9 +31,9 @@ def labels_of(metric: str) -> tuple[str, ...]:
 
 
 def series(metric: str, **matchers: str) -> str:
-    """The selector of a metric, held to the dashboard's job and instance, and its model where it has one.
+    """The selector of a metric for the dashboard's job and instance, and its model if the metric has that label.
 
-    A matcher whose value starts with "=~" is a pattern, anything else is an exact value.
+    A matcher that starts with "=~" is a pattern; anything else is an exact value.
     """
     labels = labels_of(metric)
     if unknown := matchers.keys() - {*labels, "cluster"}:
@@ -50,25 +50,25 @@ def _matcher(label: str, value: str) -> str:
 
 
 def summed(expression: str, by: tuple[str, ...] = ()) -> str:
-    """The sum over everything but the labels named."""
+    """The sum over all labels except `by`."""
     return f"sum by ({', '.join(by)}) ({expression})" if by else f"sum({expression})"
 
 
 def per_second(metric: str, by: tuple[str, ...] = (), **matchers: str) -> str:
-    """How fast a counter grows, resets accounted for, summed over replicas."""
+    """The rate of a counter, with resets handled, summed over replicas."""
     return summed(f"rate({series(metric, **matchers)}[{RATE_WINDOW}])", by)
 
 
 def grown(metric: str, by: tuple[str, ...] = (), **matchers: str) -> str:
-    """By how much a counter grew over the time range shown, resets accounted for, summed over replicas."""
+    """The increase of a counter over the visible time range, with resets handled, summed over replicas."""
     return summed(f"increase({series(metric, **matchers)}[{SHOWN_RANGE}])", by)
 
 
 def usd_per_hour(by: tuple[str, ...] = (), **matchers: str) -> str:
-    """The bill's speed."""
+    """The bill's growth in dollars per hour."""
     return f"{PER_HOUR} * {per_second('costmeter_cost_usd_total', by, **matchers)}"
 
 
 def usd_per_million(usd: str, tokens: str) -> str:
-    """Dollars over tokens. No tokens: no value, because a division by zero is not a price."""
+    """Dollars per million tokens. Without tokens there is no value: a division by zero is not a price."""
     return f"{PER_MILLION} * {usd} / ({tokens} > 0)"

@@ -1,4 +1,4 @@
-"""Our dashboards into a Grafana: created or updated by uid, and nothing touched that is not ours."""
+"""Push our dashboards to a Grafana: created or updated by uid; other dashboards are never changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.outputs.dashboards.grafana_api import GrafanaApi, NotFoundError, PreconditionFailedError
 
 TAG = "vllm-costmeter"
-"""Every dashboard of ours has it; one of the same uid without it belongs to somebody else."""
+"""The tag of all our dashboards; a dashboard with the same uid but without the tag is not ours."""
 FOLDER_UID, FOLDER_TITLE = "vllm-costmeter", "vLLM CostMeter"
 GIVEN_BY_GRAFANA = ("id", "version")
 
@@ -19,18 +19,18 @@ Outcome = Literal["created", "updated", "unchanged"]
 
 
 def choose_data_source(api: GrafanaApi, name: str) -> dict[str, str]:
-    """{name, uid} of the data source of that name; BadInputError where there is none or it is not a Prometheus."""
+    """{name, uid} of the data source with that name. Raises BadInputError if there is none or it is not Prometheus."""
     try:
         found = api.get(f"/datasources/name/{urllib.parse.quote(name, safe='')}")
     except NotFoundError:
         raise BadInputError(
-            f"Grafana has no data source named {name!r}: name one of type Prometheus"
+            f"Grafana has no data source named {name!r}: give one of type Prometheus"
         ) from None
     if not all(isinstance(found.get(key), str) for key in ("name", "uid", "type")):
-        raise BadInputError(f"what answers at {api.url} is not Grafana's API: it describes no data source")
+        raise BadInputError(f"{api.url} is not a Grafana API: its response describes no data source")
     if found["type"] != "prometheus":
         raise BadInputError(
-            f"the data source {name!r} is of type {found['type']}, the dashboards ask Prometheus"
+            f"the data source {name!r} is of type {found['type']}; the dashboards need Prometheus"
         )
     return {"name": found["name"], "uid": found["uid"]}
 
@@ -38,10 +38,10 @@ def choose_data_source(api: GrafanaApi, name: str) -> dict[str, str]:
 def push(
     api: GrafanaApi, dashboards: Iterable[str], *, data_source: str | None = None, force: bool = False
 ) -> dict[str, Outcome]:
-    """uid -> what became of it. Checks all of them before it writes the first.
+    """uid -> outcome. Checks all dashboards before it writes the first.
 
-    A dashboard that was moved stays in its folder. What somebody saved between our look and our save is not
-    overwritten (Grafana's 412) unless `force`, which looks again once.
+    A dashboard that was moved stays in its folder. A dashboard that somebody saved between our read and our write is
+    not overwritten (Grafana's 412) unless `force`, which reads it again and retries once.
     """
     chosen = None if data_source is None else choose_data_source(api, data_source)
     wanted = [_with_data_source(json.loads(text), chosen) for text in dashboards]
@@ -60,21 +60,21 @@ def _with_data_source(dashboard: dict[str, Any], chosen: dict[str, str] | None) 
 
 
 def _ours(api: GrafanaApi, uid: str) -> dict[str, Any] | None:
-    """The dashboard as Grafana has it, or None; BadInputError where it is not ours to change."""
+    """The dashboard in Grafana, or None. Raises BadInputError if it is not ours to change."""
     try:
         found = api.get(f"/dashboards/uid/{uid}")
     except NotFoundError:
         return None
     if not all(isinstance(found.get(key), dict) for key in ("dashboard", "meta")):
-        raise BadInputError(f"what answers at {api.url} is not Grafana's API: it shows no dashboard {uid!r}")
+        raise BadInputError(f"{api.url} is not a Grafana API: its response contains no dashboard {uid!r}")
     if TAG not in (found["dashboard"].get("tags") or ()):
         title = found["dashboard"].get("title")
         raise BadInputError(
-            f"Grafana has a dashboard {uid!r} ({title!r}) without the tag {TAG}: not ours, not touched"
+            f"Grafana has a dashboard {uid!r} ({title!r}) without the tag {TAG}: not ours, left unchanged"
         )
     if found["meta"].get("provisioned"):
         raise BadInputError(
-            f"the dashboard {uid!r} is provisioned from files: update those, Grafana refuses a push"
+            f"the dashboard {uid!r} is provisioned from files, so Grafana rejects a push: update the files"
         )
     return found
 
@@ -102,7 +102,7 @@ def _save(
         if retry:
             return _save(api, dashboard, _ours(api, dashboard["uid"]), retry=False)
         raise BadInputError(
-            f"Grafana did not save {dashboard['uid']!r} (412): {refused}; look at it, then --force saves over it"
+            f"Grafana did not save {dashboard['uid']!r} (412): {refused}; --force overwrites it"
         ) from None
     return "created" if there is None else "updated"
 

@@ -1,4 +1,4 @@
-"""What all dashboards have in common: variables, marks for restarts, colours, the four definitions of $/M."""
+"""Shared by all dashboards: variables, annotations, colours, the four definitions of $/M."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ PHASE_COST = "costmeter_phase_cost_usd_total"
 GPU_SECONDS = "costmeter_gpu_seconds_total"
 
 ALWAYS_THERE = GPU_SECONDS
-"""The counter that every server with the meter has, priced or not, from its first second."""
+"""The counter that every metered server publishes from its first second, with or without a price."""
 
 JOB = LabelVariable("job", "Job", "Scrape job of the servers.", f"label_values({ALWAYS_THERE}, job)")
 MODEL = LabelVariable(
     "model",
     "Model",
-    "Served model name, as clients ask for it.",
+    "Served model name, as in requests.",
     f'label_values({ALWAYS_THERE}{{job=~"$job"}}, model_name)',
 )
 INSTANCE = LabelVariable(
     "instance",
     "Instance",
-    "Server, as Prometheus names its target.",
+    "Server, as the Prometheus target.",
     f'label_values({ALWAYS_THERE}{{job=~"$job", model_name=~"$model"}}, instance)',
 )
 VARIABLES = (JOB, MODEL, INSTANCE)
@@ -37,7 +37,7 @@ ANNOTATIONS = (
     Annotation(
         "Restarts",
         f"sum by (instance) (resets({OF_THE_CHOSEN}[$__rate_interval]))",
-        "{{instance}} restarted: its counters began again",
+        "{{instance}} restarted: its counters were reset",
         "orange",
     ),
     Annotation(
@@ -47,15 +47,15 @@ ANNOTATIONS = (
         "blue",
     ),
     Annotation(
-        "Down, or refused by the preflight",
+        "Down, or refused by the fit check",
         'up{job=~"$job", instance=~"$instance"} == bool 0',
-        "{{instance}} does not answer. A start that the preflight refused looks like this: its log says why",
+        "{{instance}} is not responding. A server that the fit check refused looks like this; see its log",
         "red",
     ),
 )
 
 TIMES = "suffix: times"
-"""Grafana's unit for a ratio that may be of any size: "6.6 times"."""
+"""Grafana's unit for an unbounded ratio: "6.6 times"."""
 
 NO_PRICE = "no price: set --gpu-hourly-usd"
 NO_TOKENS = "no tokens"
@@ -78,7 +78,7 @@ DEFINITION_COLOURS = (
 
 
 def definitions(counted: Callable[..., str] = per_second, moment: bool = False) -> tuple[Query, ...]:
-    """$/M by the meter's four definitions, from counters: as it runs (`per_second`) or over the range (`grown`)."""
+    """$/M by the meter's four definitions, from counters: running (`per_second`) or over the range (`grown`)."""
     bill = counted(COST)
     generated = counted(TOKENS, kind="generated")
     prefill = usd_per_million(counted(PHASE_COST, phase="prefill"), counted(TOKENS, kind="prompt_computed"))
@@ -89,5 +89,5 @@ def definitions(counted: Callable[..., str] = per_second, moment: bool = False) 
 
 
 def over_the_range() -> tuple[Query, ...]:
-    """$/M by definition over the whole time range shown."""
+    """$/M by definition over the whole visible time range."""
     return definitions(grown, moment=True)

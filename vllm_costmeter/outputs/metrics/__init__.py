@@ -1,1 +1,1 @@
-"""The metric table and its way onto /metrics."""
+"""The metric table, and publishing it on /metrics."""

@@ -1,4 +1,4 @@
-"""The latest families on vLLM's own /metrics, where one process serves it."""
+"""The latest metric families on vLLM's own /metrics, for a server with one API process."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from vllm_costmeter.outputs.metrics.prometheus import REGISTRY, CollectorRegistr
 
 
 class LatestCollector:
-    """Answers a scrape with what was published last, after `before_scrape` had its chance to publish anew. Before the
-    first publication it has no sample."""
+    """Returns on each scrape what was published last; `before_scrape` may publish again first. There are no samples
+    before the first `publish()`."""
 
     def __init__(
         self,
@@ -21,30 +21,30 @@ class LatestCollector:
     ) -> None:
         self._families: Sequence[Family] = ()
         self.before_scrape = before_scrape
-        """Called with this collector on the thread of each scrape; it must be quick."""
+        """Called with this collector on the scrape's thread; must be fast."""
         self._on_fault = on_fault
-        """Called when a scrape went wrong: it then has none of our samples, and vLLM's page has all of its own."""
+        """Called when a scrape fails: our samples are then absent, and vLLM's own metrics are complete."""
         self._registry = registry
         registry.register(self)
 
     def publish(self, families: Sequence[Family]) -> None:
-        """Replaces everything: a sample that is not in `families` is absent from the next scrape."""
+        """Replace everything: a sample that is not in `families` is absent from the next scrape."""
         self._families = families
 
     def collect(self) -> Iterable[Metric]:
         try:
             self.before_scrape(self)
             return [_metric(family) for family in self._families]
-        except Exception:  # noqa: BLE001 what leaves here costs vLLM its whole page
+        except Exception:  # noqa: BLE001 an exception here would break vLLM's whole /metrics page
             self._on_fault()
             return ()
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing: names are claimed as they appear."""
+        """Nothing: names are registered as they appear."""
         return ()
 
     def unregister(self) -> None:
-        """Takes the metrics off the registry."""
+        """Remove the metrics from the registry."""
         self._registry.unregister(self)
 
 

@@ -1,4 +1,4 @@
-"""Faults of the meter, counted by where they were caught."""
+"""Internal errors of the meter, counted by the component that caught them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 
 class ErrorCounts:
-    """Counts from any thread: `add` is one dictionary update, which needs no lock under the interpreter's own, and
-    a count lost to a race is worth less than a lock in vLLM's event loop.
+    """Counts from any thread. `add` is one dictionary update without a lock: losing a count to a race is better than
+    a lock in vLLM's event loop.
     """
 
     __slots__ = ("_counts",)
@@ -16,14 +16,14 @@ class ErrorCounts:
         self._counts = dict.fromkeys(places, 0)
 
     def expect(self, places: Iterable[str]) -> None:
-        """Places that may follow; they start at 0 as those known beforehand do."""
+        """Add places that may occur later; they start at 0 like the others."""
         for place in places:
             self._counts.setdefault(place, 0)
 
     def add(self, where: str) -> None:
-        """One more fault at `where`. Never raises."""
+        """Count one error at `where`. Never raises."""
         self._counts[where] = self._counts.get(where, 0) + 1
 
     def counts(self) -> Mapping[str, int]:
-        """By place; places that are known beforehand start at 0, so that an alert sees the first fault."""
+        """Count by place. Places known in advance start at 0, so that an alert notices the first error."""
         return dict(self._counts)

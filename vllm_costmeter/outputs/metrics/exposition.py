@@ -1,4 +1,4 @@
-"""From readings to metric families: pure, one function per group. What is unknown has no sample."""
+"""Turn readings into metric families: pure, one function per group. What is unknown has no sample."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Labels = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Counts per bucket (not cumulative; one more than the bounds, open above) and the sum of the values."""
+    """Counts per bucket (not cumulative; one more than the bounds, the last unbounded) and the sum of the values."""
 
     upper_bounds: tuple[float, ...]
     counts: tuple[int, ...]
@@ -36,7 +36,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """What a server knows of itself after boot and the meter only passes on."""
+    """Facts that a server knows after startup and the meter only publishes."""
 
     model_name: str
     version: str
@@ -45,14 +45,14 @@ class ServerFacts:
     preflight_bytes: Mapping[tuple[str, ...], float] = field(default_factory=dict)
     """By (part, value), such as ("weights", "predicted")."""
     api_price: ApiPriceRow | None = None
-    """Of the API that the operator compares with; None where none is named."""
+    """Price of the API to compare with; None if none is configured."""
 
 
 def server_families(
     facts: ServerFacts, reading: MeterReading, gpus: GpuReadings, sources: Mapping[str, str | None]
 ) -> tuple[Family, ...]:
-    """Everything that is true once per server: money, time, energy, gauges. One process publishes it. `sources` holds
-    why each of them is down, in one of few words; None where it is up."""
+    """Metrics with one value per server: cost, time, energy, gauges. One process publishes them. `sources` maps each
+    source to the keyword for why it is down, or None if it is up."""
     model = facts.model_name
     found = [
         _family("costmeter_cost_usd_total", {(model, *key): usd for key, usd in reading.cost_usd.items()}),
@@ -103,7 +103,7 @@ def process_families(
     request_costs: RequestCosts | None,
     errors: Mapping[str, int],
 ) -> tuple[Family, ...]:
-    """What each API process counts for itself; over processes these add up."""
+    """Metrics that each API process counts for itself; they are summed over processes."""
     families = [
         _family("costmeter_tokens_total", {(model_name, kind): count for kind, count in tokens.items()}),
         _family("costmeter_errors_total", {(where,): count for where, count in errors.items()}),

@@ -1,14 +1,14 @@
-"""The latest families where several API processes share one /metrics.
+"""The latest metric families for a server in which several API processes share one /metrics.
 
 vLLM then serves what prometheus_client.multiprocess.MultiProcessCollector merges from the `*.db` files in
-PROMETHEUS_MULTIPROC_DIR: collectors do not exist, and a gauge object, once set, can never become absent again. So
-each process writes files of its own, in the library's format and with its own writer, beside the directory's other
-files. As long as the same samples exist, their values are set in place; when a sample appears or goes, a new complete
-file replaces the old one, and what is not in it is gone.
+PROMETHEUS_MULTIPROC_DIR: custom collectors are not called, and a gauge object, once set, can never become absent
+again. So each process writes its own files to that directory, in the library's format and with the library's writer.
+While the set of samples stays the same, values are updated in place; when a sample appears or disappears, a new
+complete file replaces the old one.
 
-File names are read by the library as `<kind>[_<gauge mode>]_<process>.db`. Counters and histograms add up over
-processes. Gauges use `mostrecent`, which publishes no `pid` label; that mode is not a `live` one, so
-mark_process_dead() leaves the file alone, and it needs a timestamp above 0.
+The library parses file names as `<kind>[_<gauge mode>]_<process>.db`. Counters and histograms are summed over
+processes. Gauges use `mostrecent`, which publishes no `pid` label; it is not a `live` mode, so mark_process_dead()
+leaves the file alone, and it needs a timestamp above 0.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Value = tuple[str, float]
 
 
 class MultiprocessPublisher:
-    """Keeps one file per kind of metric for the API process `rank`. Called by one thread."""
+    """Writes one file per metric kind for the API process `rank`. Called by one thread."""
 
     def __init__(self, directory: Path, rank: int, unix_seconds: Callable[[], float] = time.time) -> None:
         self._directory = directory
@@ -38,7 +38,7 @@ class MultiprocessPublisher:
         self._files: dict[str, tuple[list[str], ValueFile]] = {}
 
     def publish(self, families: Sequence[Family]) -> None:
-        """Replaces everything this process has published. OSError where the directory is gone or full."""
+        """Replace everything this process has published. Raises OSError if the directory is gone or full."""
         now = self._unix_seconds()
         for kind in FILE_PREFIXES:
             values = [value for family in families if family.row.kind == kind for value in _values(family)]
@@ -50,7 +50,7 @@ class MultiprocessPublisher:
 
     def _replace(self, kind: str, values: list[Value], unix_seconds: float) -> None:
         path = self._directory / f"{FILE_PREFIXES[kind]}_costmeter{self._rank}.db"
-        temporary = path.with_suffix(".costmeter-tmp")  # not *.db: a scrape never reads half a file
+        temporary = path.with_suffix(".costmeter-tmp")  # not *.db: a scrape never reads an incomplete file
         temporary.unlink(missing_ok=True)
         try:
             file = ValueFile(temporary, [key for key, _ in values])
@@ -58,7 +58,7 @@ class MultiprocessPublisher:
             temporary.unlink(missing_ok=True)
             raise
         file.write(values, unix_seconds)
-        os.replace(temporary, path)  # noqa: PTH105 (atomic, and the name is the point)
+        os.replace(temporary, path)  # noqa: PTH105 (explicitly atomic)
         if kind in self._files:
             self._files[kind][1].close()
         self._files[kind] = ([key for key, _ in values], file)

@@ -1,4 +1,4 @@
-"""What the API processes of one server tell each other: small text files, each replaced whole once a second."""
+"""Data exchange between the API processes of one server: small text files, replaced as a whole once a second."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ PRICES_FILE = "costmeter_request_prices.json"
 
 
 class ProcessExchange:
-    """The door of the process `rank` in the directory that all of them share (PROMETHEUS_MULTIPROC_DIR).
+    """How the process `rank` reads and writes the shared directory (PROMETHEUS_MULTIPROC_DIR).
 
-    A file of an earlier run may lie there: what was written before `started_seconds` is not read. The clock is the
-    machine's monotonic one, which all processes share.
+    The directory may contain files of an earlier run: those written before `started_seconds` are ignored. Times are
+    from the machine's monotonic clock, which all processes share.
     """
 
     def __init__(self, directory: Path, rank: int, started_seconds: float) -> None:
@@ -31,11 +31,11 @@ class ProcessExchange:
         self._oldest_seconds = started_seconds - LONGEST_SILENCE_SECONDS
 
     def mine(self, now_seconds: float, engines: Sequence[EngineTotals]) -> ProcessTotals:
-        """What this process knows, as the charging process merges it."""
+        """This process's totals, as the charging process merges them."""
         return ProcessTotals(self._rank, now_seconds, tuple(engines))
 
     def write_engines(self, now_seconds: float, engines: Sequence[EngineTotals]) -> None:
-        """Shows the charging process what this one knows, with the events of the last seconds only."""
+        """Publish this process's totals to the charging process, with the events of the last seconds only."""
         since = now_seconds - LONGEST_SILENCE_SECONDS
         rows: list[dict[str, Any]] = []
         for totals in engines:
@@ -46,13 +46,13 @@ class ProcessExchange:
         self._replace(self._engines_file(self._rank), {"written_seconds": now_seconds, "engines": rows})
 
     def other_ranks(self) -> list[int]:
-        """Of the processes that have written here, in this run or an earlier one, except this one."""
+        """Ranks of the other processes that have written here, in this run or an earlier one."""
         found = (path.stem.rpartition("_")[2] for path in self.directory.glob("costmeter_engines_*.json"))
         return sorted(int(rank) for rank in found if rank.isdecimal() and int(rank) != self._rank)
 
     def read_engines(self, rank: int, now_seconds: float) -> ProcessTotals | None:
-        """What another process wrote last; None of an earlier run or of another machine's clock. OSError, ValueError,
-        TypeError or KeyError for a file that cannot be read or is not ours."""
+        """What another process wrote last; None if it is from an earlier run or another machine's clock. Raises
+        OSError, ValueError, TypeError or KeyError for a file that cannot be read or is not ours."""
         content = json.loads(self._engines_file(rank).read_text())
         written_seconds = content["written_seconds"]
         if not self._oldest_seconds <= written_seconds <= now_seconds + LONGEST_SILENCE_SECONDS:
@@ -60,11 +60,11 @@ class ProcessExchange:
         return ProcessTotals(rank, written_seconds, tuple(_engine(row) for row in content["engines"]))
 
     def write_prices(self, now_seconds: float, prices: RequestUnitPrices | None) -> None:
-        """The charging process tells the others what a token costs now."""
+        """Publish the current token prices from the charging process to the others."""
         self._replace(self.directory / PRICES_FILE, {"written_seconds": now_seconds, "prices": prices})
 
     def read_prices(self) -> RequestUnitPrices | None:
-        """What the charging process said last; None before it knows."""
+        """The latest prices from the charging process; None before there are any."""
         path = self.directory / PRICES_FILE
         if not path.exists():
             return None

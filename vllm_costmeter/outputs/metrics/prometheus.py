@@ -1,4 +1,4 @@
-"""The one file that imports prometheus_client; the rest of the outputs take what they need of it from here."""
+"""The only file that imports prometheus_client; the other outputs import from here."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ __all__ = [
 
 
 class ValueFile:
-    """A file in the format that MultiProcessCollector reads, mapped into memory and written by the library's own
-    writer. A reader sees each value whole, as with the library's own files."""
+    """A memory-mapped file in the format that MultiProcessCollector reads, written with the library's own writer. A
+    reader never sees a partly written value, as with the library's own files."""
 
     def __init__(self, path: Path, keys: Iterable[str]) -> None:
-        """A new file with room for `keys`. OSError where the disk has none.
+        """Create a file with space for `keys`. Raises OSError if the disk is full.
 
-        The room is taken here, by writing zeros. The library alone would only make the file long, and where the disk
-        is full the first write to such a page ends the process (SIGBUS).
+        The space is allocated here by writing zeros. The library alone would create a sparse file, and on a full disk
+        the first write to such a page kills the process (SIGBUS).
         """
         needed = _HEADER_BYTES + sum(len(key.encode()) + _LONGEST_ENTRY_BESIDE_ITS_KEY_BYTES for key in keys)
         with path.open("xb") as file:
@@ -39,12 +39,12 @@ class ValueFile:
         self._file = MmapedDict(str(path))  # type: ignore[no-untyped-call]
 
     def write(self, values: Iterable[tuple[str, float]], unix_seconds: float) -> None:
-        """Sets the values of these keys, which are among those that were named at the start."""
+        """Set the values of these keys, which must be among those given at the start."""
         for key, value in values:
             self._file.write_value(key, value, unix_seconds)  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
-        """Unmaps it; the file stays."""
+        """Unmap it; the file stays."""
         self._file.close()  # type: ignore[no-untyped-call]
 
 

@@ -10,7 +10,7 @@ MetricKind = Literal["counter", "gauge", "histogram"]
 
 @dataclass(frozen=True, slots=True)
 class MetricRow:
-    """One metric as Prometheus sees it."""
+    """One metric as Prometheus scrapes it."""
 
     name: str
     kind: MetricKind
@@ -18,4 +18,4 @@ class MetricRow:
     unit: str
     help: str
     present_when: str
-    """Otherwise it is absent, never 0."""
+    """The condition for a sample; otherwise the metric is absent, never 0."""

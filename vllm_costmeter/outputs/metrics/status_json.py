@@ -1,4 +1,4 @@
-"""The metrics of this server as one JSON object: the same samples as on /metrics, for people and scripts."""
+"""This server's metrics as one JSON object: the same samples as on /metrics, for people and scripts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def status() -> dict[str, Any]:
 
 
 def _server_registry() -> CollectorRegistry:
-    """As vLLM's own /metrics: the process's registry, or the merged files of several API server processes."""
+    """The source of vLLM's own /metrics: the process's registry, or the merged files of several API processes."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
     registry = CollectorRegistry()

@@ -1,4 +1,4 @@
-"""Every metric the project publishes, once. The exporter, the documentation, the dashboards and the tests read it."""
+"""Every metric the project publishes. The exporter, the documentation, the dashboards and the tests read this table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from vllm_costmeter.outputs.metrics.row import MetricRow
 
 PRICED = "a price is known"
 SPLIT = "a price and the model's shape are known"
-NVML = "the driver says so"
+NVML = "the driver reports it"
 
 METRICS: tuple[MetricRow, ...] = (
     MetricRow(
@@ -14,7 +14,7 @@ METRICS: tuple[MetricRow, ...] = (
         "counter",
         ("model_name", "state", "component"),
         "USD",
-        "The bill so far: price x time, divided over states (active, idle, asleep) and components.",
+        "Cost so far: price x time, by state (active, idle, asleep) and component.",
         PRICED,
     ),
     MetricRow(
@@ -22,7 +22,7 @@ METRICS: tuple[MetricRow, ...] = (
         "counter",
         ("model_name", "state"),
         "seconds",
-        "GPU seconds this server has held, by state; active while at least one request runs.",
+        "GPU seconds of this server by state; active while at least one request is running.",
         "always",
     ),
     MetricRow(
@@ -30,7 +30,7 @@ METRICS: tuple[MetricRow, ...] = (
         "counter",
         ("model_name", "phase", "method"),
         "USD",
-        "The active part of the bill, prefill and decode by the work each did; method: roofline, vllm_mfu, measured.",
+        "Active cost split between prefill and decode by work; method: roofline, vllm_mfu, measured.",
         SPLIT,
     ),
     MetricRow(
@@ -38,15 +38,15 @@ METRICS: tuple[MetricRow, ...] = (
         "counter",
         ("model_name", "lora"),
         "USD",
-        "What LoRA adapters took of the active bill, by their share of the running requests; 50 names, then other.",
-        "a price is known, an adapter was used, and one API process serves",
+        "Active cost of each LoRA adapter by its share of the running requests; 50 names, then other.",
+        "a price is known, an adapter was used, and there is one API process",
     ),
     MetricRow(
         "costmeter_cached_savings_usd_total",
         "counter",
         ("model_name",),
         "USD",
-        "What the cached prompt tokens would have cost at the running price of a computed one.",
+        "What the cached prompt tokens would have cost at the running price of a computed prompt token.",
         SPLIT,
     ),
     MetricRow(
@@ -54,7 +54,7 @@ METRICS: tuple[MetricRow, ...] = (
         "counter",
         ("model_name", "kind"),
         "tokens",
-        "Tokens served, as vLLM counts them: prompt_computed, prompt_cached, generated.",
+        "Tokens as vLLM counts them, by kind: prompt_computed, prompt_cached, generated.",
         "always",
     ),
     MetricRow(
@@ -62,7 +62,7 @@ METRICS: tuple[MetricRow, ...] = (
         "counter",
         ("gpu",),
         "joules",
-        "Energy drawn by the GPU since the meter started, from the driver's counter or its power readings.",
+        "Energy used by the GPU since the meter started, from the driver's energy counter or power readings.",
         NVML,
     ),
     MetricRow(
@@ -70,7 +70,7 @@ METRICS: tuple[MetricRow, ...] = (
         "gauge",
         ("gpu", "source"),
         "",
-        "1 for what electricity and carbon are charged from now: counter, power, or tdp (rated power, an estimate).",
+        "1 for the energy source used for electricity and carbon: counter, power, or tdp (rated power, an estimate).",
         "electricity or carbon is charged for this GPU now",
     ),
     MetricRow(
@@ -78,31 +78,31 @@ METRICS: tuple[MetricRow, ...] = (
         "counter",
         ("model_name",),
         "gCO2e",
-        "Greenhouse gas of the energy drawn: joules x PUE x the grid's stated intensity.",
-        "a grid intensity is set and energy is measured or rated",
+        "Carbon emissions of the energy used: joules x PUE x the configured carbon intensity of the grid.",
+        "a carbon intensity is set and energy is measured or estimated from rated power",
     ),
     MetricRow(
         "costmeter_usd_per_million_tokens",
         "gauge",
         ("model_name", "per", "window"),
         "USD per million tokens",
-        "Running price: per all or generated tokens (whole bill), per prefill or decode token (active part).",
-        "the window holds such a token and a price is known",
+        "Running cost per million tokens: all or generated (whole bill), prefill or decode (active cost of the phase).",
+        "there were such tokens in the window and a price is known",
     ),
     MetricRow(
         "costmeter_floor_usd_per_million_tokens",
         "gauge",
         ("model_name", "per", "window"),
         "USD per million tokens",
-        "What all or generated tokens would cost with no idle time and the limiting resource at 100 %.",
-        "a price, the model's shape and the card's rates are known, and the window holds such a token",
+        "Lowest possible cost per million tokens: no idle time and the limiting resource at 100 %.",
+        "a price, the model's shape and the GPU's rates are known, and there were such tokens in the window",
     ),
     MetricRow(
         "costmeter_api_equivalent_usd_total",
         "counter",
         ("model_name", "provider"),
         "USD",
-        "What the served tokens would have cost at the API provider that the operator names.",
+        "What the served tokens would have cost at the configured API provider.",
         "an API provider is set",
     ),
     MetricRow(
@@ -110,7 +110,7 @@ METRICS: tuple[MetricRow, ...] = (
         "gauge",
         ("model_name", "kind", "window"),
         "tokens per second",
-        "Mean rate over the window by kind of token.",
+        "Mean token rate over the window by kind.",
         "after the first second",
     ),
     MetricRow(
@@ -118,7 +118,7 @@ METRICS: tuple[MetricRow, ...] = (
         "gauge",
         ("component",),
         "USD per hour",
-        "What this server costs by the hour now, all its GPUs together.",
+        "Current price of this server per hour, all its GPUs together.",
         PRICED,
     ),
     MetricRow(
@@ -126,7 +126,7 @@ METRICS: tuple[MetricRow, ...] = (
         "gauge",
         ("basis", "source", "as_of"),
         "",
-        "1 for the price in use: rented or owned, where the figure comes from and its date.",
+        "1 for the price in use: its basis (rented or owned), source and date.",
         PRICED,
     ),
     MetricRow(
@@ -142,18 +142,16 @@ METRICS: tuple[MetricRow, ...] = (
         "gauge",
         ("gpu", "name"),
         "bytes",
-        "GPU memory that programs can share.",
+        "Total GPU memory available to programs.",
         NVML,
     ),
-    MetricRow(
-        "costmeter_gpu_power_watts", "gauge", ("gpu", "name"), "watts", "Power drawn by the GPU.", NVML
-    ),
+    MetricRow("costmeter_gpu_power_watts", "gauge", ("gpu", "name"), "watts", "Power draw of the GPU.", NVML),
     MetricRow(
         "costmeter_gpu_utilization_ratio",
         "gauge",
         ("gpu", "name"),
         "",
-        "Share of the time in which a kernel ran on the GPU.",
+        "Fraction of time in which a kernel was running on the GPU.",
         NVML,
     ),
     MetricRow(
@@ -161,7 +159,7 @@ METRICS: tuple[MetricRow, ...] = (
         "gauge",
         ("gpu",),
         "bytes",
-        "GPU memory held by this server's own processes.",
+        "GPU memory in use by this server's processes.",
         NVML,
     ),
     MetricRow(
@@ -169,7 +167,7 @@ METRICS: tuple[MetricRow, ...] = (
         "gauge",
         ("model_name",),
         "tokens",
-        "Tokens of context that the KV cache of this server holds.",
+        "Capacity of this server's KV cache in tokens.",
         "vLLM has sized its cache",
     ),
     MetricRow(
@@ -177,7 +175,7 @@ METRICS: tuple[MetricRow, ...] = (
         "gauge",
         ("model_name",),
         "",
-        "Share of the KV cache in use, mean over engines.",
+        "Fraction of the KV cache in use, mean over engines.",
         "an engine has reported a step",
     ),
     MetricRow(
@@ -185,8 +183,8 @@ METRICS: tuple[MetricRow, ...] = (
         "gauge",
         ("part", "value"),
         "bytes",
-        "Memory per GPU as the check before the start predicted it and as the server found it.",
-        "the check ran and vLLM told the fact",
+        "Memory per GPU: predicted by the fit check before the start, and actual.",
+        "the fit check ran and vLLM reported the actual value",
     ),
     MetricRow(
         "costmeter_request_cost_usd",
@@ -209,7 +207,7 @@ METRICS: tuple[MetricRow, ...] = (
         "gauge",
         ("source",),
         "",
-        "1 when the source (nvml, price, engine, energy) answered, else 0; energy: each GPU's is measured or rated.",
+        "1 if the source (nvml, price, engine, energy) is available, else 0; energy: known for every GPU.",
         "always; energy where electricity or carbon is charged",
     ),
     MetricRow(
@@ -217,7 +215,7 @@ METRICS: tuple[MetricRow, ...] = (
         "gauge",
         ("source", "reason"),
         "",
-        "1 for why a source is down, in a word; the server's log has the sentence.",
+        "1 for the reason a source is down, as a keyword; the server's log has the details.",
         "a source is down",
     ),
     MetricRow(
@@ -225,7 +223,8 @@ METRICS: tuple[MetricRow, ...] = (
         "counter",
         ("where",),
         "",
-        "Faults of the meter by place, and readings left out as impossible (gpu_power, ...); serving sees none.",
+        "Internal errors of the meter by component, and impossible readings discarded (gpu_power, ...). "
+        "Requests are never affected.",
         "always",
     ),
     MetricRow(
@@ -233,7 +232,7 @@ METRICS: tuple[MetricRow, ...] = (
         "gauge",
         ("version", "vllm_version"),
         "",
-        "1 for the versions that run.",
+        "1 for the running versions.",
         "always",
     ),
 )

@@ -1,1 +1,1 @@
-"""Prometheus recording rules and alerts, generated from the metric table."""
+"""Prometheus recording rules and alerts, based on the metric table."""

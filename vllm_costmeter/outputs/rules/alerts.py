@@ -1,4 +1,4 @@
-"""Alerts with what to do about them. They stand on the recording rules."""
+"""Alerts with a runbook. They use the recording rules."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOLERATED_PREDICTION_ERROR = 0.05
 
 
 def alert_groups(limits: Limits) -> tuple[Group, ...]:
-    """Money, and whether the figures can be trusted."""
+    """Alerts on cost, and on whether the figures can be trusted."""
     return (
         Group("costmeter_money", (*_price_alerts(limits), *_budget_alerts(limits))),
         Group("costmeter_trust", _trust_alerts(limits)),
@@ -32,7 +32,7 @@ def _price_alerts(limits: Limits) -> tuple[Alert, ...]:
         f'sum by (model_name) ({tokens_by_kind("1h")}{{kind="{kind}"}}) * {usd:g}'
         for kind, usd in limits.api.by_kind
     )
-    # 15 minutes: a model asked every few minutes has no price in between over a shorter window, and never "lasts"
+    # 15 minutes: over a shorter window, a model with a request every few minutes has gaps, and the alert never fires
     return (
         Alert(
             "CostMeterTokenPriceAboveTarget",
@@ -42,9 +42,9 @@ def _price_alerts(limits: Limits) -> tuple[Alert, ...]:
             "warning",
             "{{ $labels.model_name }}: a million generated tokens cost more than the target",
             f'{{{{ $value | printf "%.2f" }}}} $/M generated tokens, idle time included; the target is {target}.',
-            "Open the Cost dashboard for the model. Idle share high: fewer replicas, or let them sleep. Few tokens per "
-            "second at little idleness: raise --max-num-seqs, look at preemptions and KV cache use. Prefill dear: turn "
-            "on prefix caching.",
+            "Open the Cost dashboard for the model. High idle share: run fewer replicas, or put them to sleep. Low "
+            "throughput with little idle time: raise --max-num-seqs, check preemptions and KV cache usage. Expensive "
+            "prefill: enable prefix caching.",
         ),
         Alert(
             "CostMeterIdleMoney",
@@ -52,9 +52,9 @@ def _price_alerts(limits: Limits) -> tuple[Alert, ...]:
             "15m",
             "warning",
             "Idle servers cost more than the limit",
-            f'{{{{ $value | printf "%.2f" }}}} $/h went to servers with no request over the last hour; the limit is '
+            f'Servers without requests cost {{{{ $value | printf "%.2f" }}}} $/h over the last hour; the limit is '
             f"{idle}.",
-            "Open the Fleet dashboard, panel of idle replicas: it names them. Scale them down or put them to sleep.",
+            "The Fleet dashboard lists idle replicas. Scale them down or put them to sleep.",
         ),
         Alert(
             "CostMeterDearerThanApi",
@@ -64,11 +64,11 @@ def _price_alerts(limits: Limits) -> tuple[Alert, ...]:
             "1h",
             "warning",
             "{{ $labels.model_name }}: an API would serve the same tokens for less",
-            "The bill of the last hour is above what an API would have taken for its tokens: the cheapest that its "
-            f"server names (--costmeter-api-provider), else one at {limits.api.in_words}.",
-            "Check the API prices against the model: name its provider (--costmeter-api-provider), or give prices "
-            "(`costmeter rules --help`). Then: more load on fewer replicas, a "
-            "cheaper card (`costmeter compare`), or the API.",
+            "The bill of the last hour is above what an API would have charged for its tokens: the cheapest provider "
+            f"set on its servers (--costmeter-api-provider), otherwise {limits.api.in_words}.",
+            "Check that the API prices apply to the model: set its provider (--costmeter-api-provider), or prices "
+            "(`costmeter rules --help`). Then consider more load on fewer replicas, a cheaper GPU "
+            "(`costmeter compare`), or the API.",
         ),
     )
 
@@ -77,7 +77,7 @@ def _budget_alerts(limits: Limits) -> tuple[Alert, ...]:
     day, month = f"{limits.budget_usd_per_day:g}", f"{limits.budget_usd_per_month:g}"
     per_hour = f"{limits.budget_usd_per_month:g} / {HOURS_IN_30_DAYS}"
     runbook = (
-        "Open the Fleet dashboard: which model or cluster grew? Scale it down, or raise the budget "
+        "Find the model or cluster that grew on the Fleet dashboard. Scale it down, or raise the budget "
         "(`costmeter rules --help`)."
     )
     spent_in_month = f"sum_over_time(fleet:{USD}:increase1h[30d:1h])"
@@ -87,9 +87,9 @@ def _budget_alerts(limits: Limits) -> tuple[Alert, ...]:
             f"3600 * fleet:{USD}:rate1h > {day} / 24\nand 3600 * fleet:{USD}:rate5m > {day} / 24",
             "5m",
             "warning",
-            "At this pace a day costs more than its budget",
-            f'{{{{ $value | printf "%.2f" }}}} $/h over the last hour, and the last five minutes are no better; the '
-            f"budget of a day is {day} $.",
+            "At this rate a day costs more than its budget",
+            f'{{{{ $value | printf "%.2f" }}}} $/h over the last hour, and still too much in the last five minutes; '
+            f"the daily budget is ${day}.",
             runbook,
         ),
         Alert(
@@ -97,8 +97,8 @@ def _budget_alerts(limits: Limits) -> tuple[Alert, ...]:
             f"86400 * fleet:{USD}:rate1d > {day}",
             "0m",
             "critical",
-            "The last 24 hours cost more than a day's budget",
-            f'{{{{ $value | printf "%.2f" }}}} $ in 24 hours; the budget is {day} $.',
+            "The last 24 hours cost more than the daily budget",
+            f'${{{{ $value | printf "%.2f" }}}} in 24 hours; the budget is ${day}.',
             runbook,
         ),
         Alert(
@@ -106,9 +106,9 @@ def _budget_alerts(limits: Limits) -> tuple[Alert, ...]:
             f"3600 * fleet:{USD}:rate1d > {per_hour}\nand 3600 * fleet:{USD}:rate1h > {per_hour}",
             "1h",
             "warning",
-            "At this pace 30 days cost more than the month's budget",
-            f'{{{{ $value | printf "%.2f" }}}} $/h over the last day, and the last hour is no better; the budget of '
-            f"30 days is {month} $.",
+            "At this rate 30 days cost more than the monthly budget",
+            f'{{{{ $value | printf "%.2f" }}}} $/h over the last day, and still too much in the last hour; the budget '
+            f"for 30 days is ${month}.",
             runbook,
         ),
         Alert(
@@ -116,8 +116,8 @@ def _budget_alerts(limits: Limits) -> tuple[Alert, ...]:
             f"{spent_in_month} > {month}",
             "0m",
             "critical",
-            "The last 30 days cost more than the month's budget",
-            f'{{{{ $value | printf "%.2f" }}}} $ in 30 days; the budget is {month} $.',
+            "The last 30 days cost more than the monthly budget",
+            f'${{{{ $value | printf "%.2f" }}}} in 30 days; the budget is ${month}.',
             runbook,
         ),
     )
@@ -131,9 +131,9 @@ def _trust_alerts(limits: Limits) -> tuple[Alert, ...]:
             "1h",
             "warning",
             "{{ $labels.instance }}: the price is old",
-            "The price in use ({{ $labels.source }}) is of {{ $labels.as_of }}, "
-            "{{ $value | humanizeDuration }} ago; every dollar figure of this server stands on it.",
-            "Start the server with the price you pay: --gpu-hourly-usd, or COSTMETER_GPU_HOURLY_USD.",
+            "The price in use ({{ $labels.source }}) is from {{ $labels.as_of }}, "
+            "{{ $value | humanizeDuration }} ago; every dollar figure of this server depends on it.",
+            "Start the server with the price you pay: --gpu-hourly-usd or COSTMETER_GPU_HOURLY_USD.",
         ),
         Alert(
             "CostMeterNoPrice",
@@ -141,46 +141,47 @@ def _trust_alerts(limits: Limits) -> tuple[Alert, ...]:
             "15m",
             "warning",
             "{{ $labels.instance }}: no price, so no dollars",
-            "Tokens and GPUs are metered, money is not, and the fleet's sums lack this server.",
-            "Start the server with --gpu-hourly-usd, or COSTMETER_GPU_HOURLY_USD.",
+            "Tokens and GPUs are metered, cost is not, and fleet totals do not include this server.",
+            "Start the server with --gpu-hourly-usd or COSTMETER_GPU_HOURLY_USD.",
         ),
         Alert(
             "CostMeterSourceLost",
             f'{SOURCE_UP}{{source!="price"}} == 0 and max_over_time({SOURCE_UP}{{source!="price"}}[1d]) == 1',
             "5m",
             "warning",
-            "{{ $labels.instance }}: {{ $labels.source }} answered and does no longer",
-            "Its metrics are absent until it answers again; an owned GPU's electricity is not charged meanwhile.",
-            f"{DOWN_INFO} and the server's log say why. nvml and energy: run nvidia-smi on the machine; a driver that "
-            "hangs or lost its GPU needs the machine's operator.",
+            "{{ $labels.instance }}: {{ $labels.source }} stopped answering",
+            "Its metrics are absent until it recovers; the electricity of owned GPUs is not charged until then.",
+            f"{DOWN_INFO} and the server's log give the reason. nvml and energy: run nvidia-smi on the machine; if the "
+            "driver hangs or lost its GPU, contact the machine's operator.",
         ),
         Alert(
             "CostMeterFaults",
             f"sum by (job, instance, where) (increase({ERRORS}[15m])) > 0",
             "0m",
             "warning",
-            "{{ $labels.instance }}: the meter caught a fault in {{ $labels.where }}",
-            "Serving is not affected; figures of the last 15 minutes may lack something.",
-            "The server's log has the fault once. gpu_power and the like: the driver said what no GPU can, and it was "
-            "left out; run nvidia-smi on the machine. Others: report them with the versions of costmeter_build_info.",
+            "{{ $labels.instance }}: internal error of the meter in {{ $labels.where }}",
+            "Requests are not affected; figures of the last 15 minutes may be incomplete.",
+            "The server's log has the error once. gpu_power and the like: the driver reported an impossible value, "
+            "which was discarded; run nvidia-smi on the machine. Others: report them with the versions in "
+            "costmeter_build_info.",
         ),
         Alert(
             "CostMeterStopped",
             f"sum by (job, instance) (rate({GPU_SECONDS}[5m])) == 0",
             "5m",
             "critical",
-            "{{ $labels.instance }}: the meter stands still",
-            "The server answers scrapes, but no GPU second was charged for five minutes.",
-            "Look for the meter's message in the server's log. A restart of the server starts the meter again.",
+            "{{ $labels.instance }}: the meter has stopped",
+            "The server answers scrapes, but no GPU seconds were charged for five minutes.",
+            "Look for the meter's message in the server's log. Restarting the server restarts the meter.",
         ),
         Alert(
             "CostMeterPredictionWrong",
             f"abs(job_instance_part:costmeter_prediction_error:ratio) > {TOLERATED_PREDICTION_ERROR:g}",
             "5m",
             "warning",
-            "{{ $labels.instance }}: the check before the start was wrong about {{ $labels.part }}",
+            "{{ $labels.instance }}: the fit check was wrong about {{ $labels.part }}",
             "Predicted and actual memory differ by {{ $value | humanizePercentage }}.",
-            "Later checks with the same vLLM, card and architecture use the fact that was stored. Report it with the "
-            "output of `costmeter check --format json` and the lines on memory in vLLM's log.",
+            "Later checks with the same vLLM, GPU and architecture use the stored measurement. Report it with the "
+            "output of `costmeter check --format json` and the memory lines in vLLM's log.",
         ),
     )

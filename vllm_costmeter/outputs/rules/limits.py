@@ -1,4 +1,4 @@
-"""What alerts compare with: the operator's limits, all of them with a default."""
+"""Alert limits set by the operator; each has a default."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from vllm_costmeter.outputs.economics.api_prices import DEFAULT, ApiPrices
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Above these somebody wants to know. Dollars are of the whole fleet unless a model is named."""
+    """An alert fires above a limit. Dollars are for the whole fleet unless stated per model."""
 
     target_usd_per_million: float = 5.0
-    """$/M generated tokens of a model, on its whole bill."""
+    """$/M generated tokens of a model, based on its whole bill."""
     idle_usd_per_hour: float = 2.0
     budget_usd_per_day: float = 100.0
     budget_usd_per_month: float = 2000.0

@@ -1,6 +1,7 @@
 """Recording rules: dollars and tokens summed by model, cluster and fleet, then divided.
 
-Rates are per second. Levels without a label of that name (one cluster, nobody said which) are one series without it.
+Rates are per second. If the label of a level is not set (for example no cluster label), the level is one series
+without it.
 """
 
 from __future__ import annotations
@@ -20,21 +21,21 @@ USD, TOKEN, USD_PER_MILLION = "costmeter_cost_usd", "costmeter_tokens", "costmet
 WINDOWS = ("5m", "1h")
 LEVELS = (("model_name", ("model_name",)), ("cluster", ("cluster",)), ("fleet", ()))
 DATED_YEARS = range(2024, 2041)
-"""Years whose prices are understood as dates; a price of another year has no age."""
+"""Years that a price date may have; a price from another year has no age."""
 
 
 def usd_by_state(window: str) -> str:
-    """The series of dollars per second by cluster, model and state."""
+    """The series for dollars per second by cluster, model and state."""
     return f"cluster_model_name_state:{USD}:rate{window}"
 
 
 def tokens_by_kind(window: str) -> str:
-    """The series of tokens per second by cluster, model and kind."""
+    """The series for tokens per second by cluster, model and kind."""
     return f"cluster_model_name_kind:{TOKEN}:rate{window}"
 
 
 def recording_groups() -> tuple[Group, ...]:
-    """One group per window, one for what budgets need, one for what alerts need."""
+    """One group per window, one for budgets, one for the other alerts."""
     windows = (Group(f"costmeter_{window}", tuple(_of_window(window))) for window in WINDOWS)
     budget = Group(
         "costmeter_budget",
@@ -61,8 +62,8 @@ def _of_window(window: str) -> Iterator[Recording]:
 
 
 def _price_date() -> Recording:
-    """The date of the price, read out of its label: PromQL has no function for that, so year and month are looked up
-    (the first day that the label can mean, within a day or two)."""
+    """The date of the price, parsed from its label. PromQL has no function for that, so year and month are looked up
+    (the first day the label can mean, accurate within a day or two)."""
     years = (
         f'{PRICE_INFO}{{as_of=~"{year}.*"}} * {int(datetime(year, 1, 1, tzinfo=UTC).timestamp())}'
         for year in DATED_YEARS

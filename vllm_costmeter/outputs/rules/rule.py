@@ -1,4 +1,4 @@
-"""Prometheus rules as values, and as the YAML that Prometheus reads."""
+"""Prometheus rules as values, and as YAML for Prometheus."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from typing import Literal
 Severity = Literal["warning", "critical"]
 
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_:]*|[0-9]+[smhd]")
-"""Text that YAML reads as itself without quotes; everything else is quoted as JSON, which is YAML."""
+"""Text that needs no quotes in YAML; everything else is quoted as JSON, which is valid YAML."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A series computed at every evaluation. `record` says level:metric:window."""
+    """A series computed at every evaluation. `record` is level:metric:window."""
 
     record: str
     expression: str
     labels: tuple[tuple[str, str], ...] = ()
 
     def fields(self) -> dict[str, object]:
-        """As Prometheus names them."""
+        """The fields under Prometheus's names."""
         found: dict[str, object] = {"record": self.record, "expr": self.expression}
         return found | ({"labels": dict(self.labels)} if self.labels else {})
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Fires when `expression` has had a value for `lasting`. `runbook` says what to do, not what it is."""
+    """Fires when `expression` has had a value for `lasting`. `runbook` describes what to do."""
 
     name: str
     expression: str
@@ -41,7 +41,7 @@ class Alert:
     runbook: str
 
     def fields(self) -> dict[str, object]:
-        """As Prometheus names them."""
+        """The fields under Prometheus's names."""
         return {
             "alert": self.name,
             "expr": self.expression,
@@ -57,18 +57,18 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rules that Prometheus evaluates together and in order: a later one sees what an earlier one recorded."""
+    """Rules that Prometheus evaluates together and in order: a later rule sees what an earlier one recorded."""
 
     name: str
     rules: tuple[Recording | Alert, ...] = field(default=())
 
     def fields(self) -> dict[str, object]:
-        """As Prometheus names them."""
+        """The fields under Prometheus's names."""
         return {"name": self.name, "rules": [rule.fields() for rule in self.rules]}
 
 
 def as_yaml(groups: Iterable[Group], heading: str) -> str:
-    """A rule file: the same text for the same rules, whoever generates it."""
+    """A rule file; deterministic for the same rules."""
     return "\n".join((*(f"# {line}" for line in heading.splitlines()), "groups:", *_groups(groups))) + "\n"
 
 

@@ -1,6 +1,6 @@
-"""Exact mode: the installed vLLM's own code counts weights and KV cache, in a process of its own.
+"""Exact mode: the installed vLLM's own code counts weights and KV cache in a separate process.
 
-This face imports neither vllm nor torch.
+This file imports neither vllm nor torch.
 """
 
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError, VllmWorker, ask_vllm

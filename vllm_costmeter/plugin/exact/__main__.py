@@ -1,6 +1,6 @@
-"""The worker process: one JSON request per line on standard input, one JSON answer per line on standard output.
+"""The worker process: one JSON request per line on standard input, one JSON result per line on standard output.
 
-Nothing else reaches standard output: vLLM's own words go nowhere. The first request decides the card.
+Nothing else reaches standard output: vLLM's own output is discarded. The first request determines the GPU.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LONGEST_REASON = 300
 
 
 def main() -> None:
-    """Answer until standard input ends."""
+    """Process requests until standard input ends."""
     silence = os.open(os.devnull, os.O_WRONLY)
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(silence, 1)
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def _start(request: ExactRequest) -> Callable[[ExactRequest], ExactAnswer]:
-    """Prepare this process for the request's card and import vLLM, once."""
+    """Prepare this process for the request's GPU and import vLLM, once."""
     from vllm_costmeter.plugin.exact.fakes.fake_gpu import PretendedCard, tell_torch, tell_triton, tell_vllm
     from vllm_costmeter.plugin.exact.fakes.stub_modules import admit_flash_attention_4, stand_in
 

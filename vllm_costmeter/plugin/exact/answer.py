@@ -1,4 +1,4 @@
-"""One request answered inside the worker process: configuration, model and KV plan of every pipeline rank."""
+"""Process one request inside the worker: configuration, model and KV cache plan of every pipeline rank."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vllm_costmeter.plugin.exact.messages import (
 
 
 def answer(request: ExactRequest, card: PretendedCard) -> ExactAnswer:
-    """What the installed vLLM says. Its own errors pass through: the caller words them."""
+    """The installed vLLM's result. Its own errors are raised unchanged; the caller formats them."""
     import vllm
     from vllm.config import set_current_vllm_config
 

@@ -1,4 +1,4 @@
-"""Asks the installed vLLM in a process of its own: the caller imports nothing heavy and no CUDA context stays."""
+"""Ask the installed vLLM in a separate process: the caller imports nothing heavy and no CUDA context remains."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _QUIET_AND_OFFLINE = {
 
 
 class ExactUnavailableError(Exception):
-    """The installed vLLM could not be asked; the text is one line that says why, and the tables answer instead."""
+    """The installed vLLM could not be asked; the message is the reason in one line, and our tables are used instead."""
 
 
 def ask_vllm(
@@ -47,7 +47,7 @@ def ask_vllm(
 ) -> ExactAnswer:
     """The installed vLLM's own count of weights and KV cache for one deployment, about 10 seconds.
 
-    Nothing is downloaded and nothing of the checkpoint but its configuration is read.
+    Nothing is downloaded, and only the configuration of the checkpoint is read.
     ExactUnavailableError: no vLLM here, its internals have moved, it refuses the model, or time ran out.
     """
     with VllmWorker(time_limit_seconds=time_limit_seconds, worker=worker, environ=environ) as process:
@@ -55,7 +55,8 @@ def ask_vllm(
 
 
 class VllmWorker:
-    """The process that holds vLLM; it answers several requests about one card, each much faster than the first."""
+    """The process that runs vLLM; it processes several requests for one GPU, the later ones much faster than the
+    first."""
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class VllmWorker:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         if worker is WORKER and importlib.util.find_spec("vllm") is None:
-            raise ExactUnavailableError("vLLM is not installed beside costmeter")
+            raise ExactUnavailableError("vLLM is not installed")
         self._time_limit_seconds = time_limit_seconds
         try:
             # for what vLLM writes: its process is killed in the end and removes nothing
@@ -96,7 +97,7 @@ class VllmWorker:
 
     @property
     def is_alive(self) -> bool:
-        """False once the process ended, by itself or by its time limit."""
+        """False once the process has ended, by itself or by its time limit."""
         return self._process.poll() is None
 
     def ask(self, request: ExactRequest) -> ExactAnswer:
@@ -107,7 +108,7 @@ class VllmWorker:
         return ExactAnswer.from_json(reply["answer"])
 
     def close(self) -> None:
-        """End the process and everything it started."""
+        """Stop the process and everything it started."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         for pipe in (self._process.stdin, self._process.stdout):
@@ -142,12 +143,12 @@ class VllmWorker:
                 answer += part
                 if len(answer) > LONGEST_ANSWER_BYTES:
                     self.close()
-                    raise ExactUnavailableError("vLLM's answer is too long to be one")
+                    raise ExactUnavailableError("vLLM's result is implausibly long")
         return answer
 
     def _out_of_time(self) -> ExactUnavailableError:
         self.close()
-        return ExactUnavailableError(f"vLLM gave no answer in {self._time_limit_seconds:.0f} seconds")
+        return ExactUnavailableError(f"vLLM gave no result within {self._time_limit_seconds:.0f} seconds")
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Blocks by length as a value: found by asking vLLM at a few lengths, then held against it at many more."""
+"""Blocks by length as a value: derived from vLLM at a few lengths, then verified against it at many more."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ CHECKED_LENGTHS = 200
 
 
 def block_need(blocks_at: Callable[[int], int], block_tokens: int, maximum: int) -> BlockNeed:
-    """The need that equals `blocks_at`, which never falls with the length, for lengths of 1 to `maximum` tokens.
+    """The BlockNeed that equals `blocks_at`, which never decreases with the length, for lengths of 1 to `maximum`
+    tokens.
 
-    NotAskableError where no `BlockNeed` does: then nothing may be said about other lengths.
+    Raises NotAskableError if none does: then nothing is known about other lengths.
     """
     need = _candidate(blocks_at, block_tokens, maximum)
     wrong = [
         length for length in _lengths(block_tokens, maximum) if need.blocks_for(length) != blocks_at(length)
     ]
     if wrong:
-        raise NotAskableError(f"the blocks of a sequence of {wrong[0]} tokens follow no known rule")
+        raise NotAskableError(f"the number of blocks for {wrong[0]} tokens follows no known rule")
     return need
 
 

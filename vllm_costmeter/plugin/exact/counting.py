@@ -1,4 +1,4 @@
-"""A model with the installed vLLM's own counts of one deployment in place of our tables."""
+"""A model with the installed vLLM's own counts for one deployment in place of our tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vllm_costmeter.plugin.exact.model_files import draft_of
 from vllm_costmeter.sources.vllm.installed import installed_vllm_version
 
 ASSUMED_CAPABILITY = (9, 0)
-"""For a card of which only the memory is known: Hopper, the most rented data-centre generation."""
+"""For a GPU of which only the memory is known: Hopper, the most rented data centre generation."""
 
 
 def counted_model(
@@ -64,7 +64,7 @@ def request_for(
     engine_args: EngineArgs,
     hf_quant_config: Mapping[str, Any] | None = None,
 ) -> ExactRequest:
-    """The deployment in vLLM's own words: only flags that differ from their default."""
+    """The deployment as vLLM's arguments: only flags that differ from their default."""
     usual = EngineArgs()
     told = {
         name: value
@@ -85,7 +85,7 @@ def request_for(
 
 
 def _described(model: Model, facts: ModelFacts) -> Model:
-    """The model with what our own reader did not understand of it told by vLLM's configuration."""
+    """The model, with what our own reader did not understand taken from vLLM's configuration."""
     return replace(
         model,
         architecture=facts.architecture,

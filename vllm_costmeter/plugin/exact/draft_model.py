@@ -1,4 +1,4 @@
-"""What speculative decoding builds beside the model: prediction layers, an EAGLE head or a draft model."""
+"""What speculative decoding builds in addition to the model: prediction layers, an EAGLE head or a draft model."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def build(config: Any) -> Any | None:
         from vllm.v1.spec_decode.llm_base_proposer import SpecDecodeBaseProposer as Proposer
 
         prefix = ""
-    proposer: Any = object.__new__(Proposer)  # without the buffers that its constructor puts on the card
+    proposer: Any = object.__new__(Proposer)  # without the buffers that its constructor puts on the GPU
     proposer.speculative_config, proposer.vllm_config = speculative, config
     own = speculative.draft_model_config
     return meta_model.build(proposer._create_draft_vllm_config(), own, prefix)
@@ -36,12 +36,12 @@ def _verify_layout(speculative: Any, target: Any) -> None:
     (v1/spec_decode/draft_model.py). Under pipeline parallelism both build only the last rank's layers of it, whether or
     not they start with them."""
     if speculative.draft_parallel_config.tensor_parallel_size != target.tensor_parallel_size:
-        raise NotAskableError("vLLM may refuse a draft model with a draft_tensor_parallel_size of its own")
+        raise NotAskableError("vLLM may refuse a draft model with a different draft_tensor_parallel_size")
     if target.pipeline_parallel_size > 1:
-        raise NotAskableError("vLLM does not build a draft model whole under pipeline parallelism")
+        raise NotAskableError("vLLM does not build a complete draft model under pipeline parallelism")
 
 
 def _shares_the_models_cache(speculative: Any) -> bool:
-    """Gemma 4's prediction layers, told after loading which of the model's layers they read (vLLM 0.32)."""
+    """Gemma 4's prediction layers, which learn after loading which of the model's layers they read (vLLM 0.32)."""
     shares = getattr(speculative, "use_gemma4_mtp", None)
     return shares is not None and bool(shares())

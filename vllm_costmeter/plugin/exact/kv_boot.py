@@ -1,4 +1,4 @@
-"""The KV cache as vLLM's engine core plans it at boot, asked of vLLM's own functions in its order.
+"""The KV cache as vLLM's engine core plans it at start-up, by calling vLLM's own functions in its order.
 
 Follows `EngineCore._initialize_kv_caches` (vLLM 0.32, v1/engine/core.py); steps that an older vLLM lacks are skipped.
 """
@@ -16,7 +16,7 @@ from vllm_costmeter.plugin.exact.block_need import block_need
 from vllm_costmeter.plugin.exact.messages import NotAskableError
 
 AMPLE_BYTES = 1 << 60
-"""A pool that any sequence fits, to see the groups; nothing is allocated."""
+"""A pool large enough for any sequence, to get the groups; nothing is allocated."""
 
 
 def layer_specs(config: Any) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def count_layers(specs: Iterable[Any]) -> tuple[ExactLayer, ...]:
 
 
 class BootPlan:
-    """vLLM's answers for any pool and length of one deployment."""
+    """vLLM's results for any pool and length of one deployment."""
 
     def __init__(self, config: Any, specs_of_ranks: Sequence[Mapping[str, Any]]) -> None:
         self._config = config
@@ -88,14 +88,14 @@ class BootPlan:
         self.maximum = int(config.model_config.max_model_len)
         self._groups_of_ranks = [kv.kv_cache_groups for kv in self._plan(self.maximum, AMPLE_BYTES)]
         if any(getattr(group, "host_resident", False) for group in self._groups):
-            raise NotAskableError("part of the KV cache lies in host memory")
+            raise NotAskableError("part of the KV cache is in host memory")
 
     @property
     def _groups(self) -> Any:
         return self._groups_of_ranks[0]
 
     def block_needs(self) -> tuple[BlockNeed, ...]:
-        """Per group, the blocks a sequence takes by its length. NotAskableError where that is no known shape."""
+        """Per group, the blocks of a sequence by length. Raises NotAskableError for an unknown shape."""
         shards = self._config.parallel_config.decode_context_parallel_size
         return tuple(
             block_need(
@@ -107,7 +107,7 @@ class BootPlan:
         )
 
     def bytes_per_block(self) -> tuple[int, ...]:
-        """What one block costs each pipeline rank: vLLM's bytes for a sequence over the blocks it takes."""
+        """Bytes of one block on each pipeline rank: vLLM's bytes for a sequence divided by its blocks."""
         blocks = sum(self._blocks_taken(group.kv_cache_spec, self.maximum) for group in self._groups)
         return tuple(needed // blocks if blocks else 0 for needed in self.bytes_needed(self.maximum))
 
@@ -134,7 +134,7 @@ class BootPlan:
             return int(model.max_model_len)
 
     def capacity(self, length: int, pool_bytes: int) -> tuple[int, int, float] | None:
-        """(blocks, tokens, concurrency) as printed at boot; None where vLLM refuses that length for this pool."""
+        """(blocks, tokens, concurrency) as logged at start-up; None if vLLM refuses that length for this pool."""
         from vllm.v1.core import kv_cache_utils
 
         with self._serving(length):

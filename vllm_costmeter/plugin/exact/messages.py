@@ -1,4 +1,4 @@
-"""What the fit check asks of the installed vLLM and what it gets back: plain values that travel as JSON lines."""
+"""Request to and result from the installed vLLM: plain values sent as JSON lines."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from vllm_costmeter.core.fit.vllm_counts import BlockNeed, ExactCounts, ExactLay
 
 
 class NotAskableError(Exception):
-    """The installed vLLM cannot be asked about this deployment; the text is one line that says why."""
+    """The installed vLLM cannot be asked about this deployment; the message is the reason in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExactRequest:
-    """One deployment on one card."""
+    """One deployment on one GPU model."""
 
     config: Mapping[str, Any]
     """The model's config.json."""
@@ -25,9 +25,9 @@ class ExactRequest:
     engine_arguments: Mapping[str, Any] = field(default_factory=dict)
     """Fields of vLLM's `EngineArgs` that differ from their default."""
     hf_quant_config: Mapping[str, Any] | None = None
-    """The model's hf_quant_config.json, where it has one."""
+    """The model's hf_quant_config.json, if it has one."""
     draft_config: Mapping[str, Any] | None = None
-    """config.json of the draft that `speculative_config` among the arguments names."""
+    """config.json of the draft model in `speculative_config`."""
     draft_hf_quant_config: Mapping[str, Any] | None = None
     lengths: tuple[int, ...] = ()
     pools_bytes: tuple[int, ...] = ()
@@ -44,7 +44,7 @@ class ExactRequest:
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """The model as vLLM's own configuration describes it: what the activations' rules need."""
+    """The model as described by vLLM's own configuration, for the activation rules."""
 
     architecture: str
     dtype: str
@@ -85,7 +85,7 @@ class LengthAnswer:
 
 @dataclass(frozen=True, slots=True)
 class CapacityAnswer:
-    """One length in one pool, as printed at boot; absent where vLLM refuses the length for that pool."""
+    """One length in one pool, as logged at start-up; absent if vLLM refuses the length for that pool."""
 
     length_tokens: int
     pool_bytes: int
@@ -96,13 +96,13 @@ class CapacityAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ExactAnswer:
-    """Everything vLLM says about one deployment before a weight is read."""
+    """vLLM's result for one deployment, before any weight is read."""
 
     counts: ExactCounts
     model: ModelFacts
     max_num_seqs: int
     backends: tuple[str, ...]
-    """vLLM's names of the attention backends it chose for the card."""
+    """vLLM's names of the attention backends it selected for the GPU."""
     lengths: tuple[LengthAnswer, ...] = ()
     pools: tuple[PoolAnswer, ...] = ()
     capacities: tuple[CapacityAnswer, ...] = ()

@@ -1,4 +1,4 @@
-"""vLLM's own model, built without memory: shapes only, on torch's meta device."""
+"""vLLM's own model, built without allocating memory: only shapes, on torch's meta device."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def converted_bytes(models: Sequence[Any]) -> int:
 
 
 def _card_means_meta() -> Any:
-    """Model code that names its device (`device="cuda"`, `.to(...)`, `.cuda()`) gets a meta tensor too."""
+    """Model code with an explicit device (`device="cuda"`, `.to(...)`, `.cuda()`) gets a meta tensor too."""
     import torch
     from torch.overrides import TorchFunctionMode
 

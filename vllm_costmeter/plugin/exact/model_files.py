@@ -1,4 +1,4 @@
-"""The JSON files by which vLLM knows a model, and the draft that a plan loads beside it."""
+"""The JSON files that define a model for vLLM, and those of its draft model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def config_of(model_name: str, revision: str | None = None) -> Found:
 
         found = hub_config(model_name, revision)
     if found is None:
-        raise ExactUnavailableError("exact mode needs the model's config.json: a folder with it, or a Hub id")
+        raise ExactUnavailableError(
+            "exact mode needs the model's config.json: give a folder that contains it, or a Hub id"
+        )
     return found
 
 
@@ -37,7 +39,7 @@ def draft_of(engine_args: EngineArgs) -> Found | None:
         return None
     is_own = method is not None and method.endswith("mtp")
     if not is_own and method not in (None, "draft_model", "eagle", "eagle3"):
-        raise ExactUnavailableError(f"exact mode does not count speculative decoding by {method[:40]}")
+        raise ExactUnavailableError(f"exact mode does not support speculative decoding by {method[:40]}")
     if is_own and name is None:
         return None
     revision = asked.get("revision")

@@ -1,4 +1,4 @@
-"""Inside a starting server whose model our tables do not know: the same vLLM is asked, in a process beside it."""
+"""For a starting server whose model is not in our tables: the same vLLM is asked in a separate process."""
 
 from __future__ import annotations
 

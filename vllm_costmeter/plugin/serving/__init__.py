@@ -1,1 +1,1 @@
-"""What meters a running server: its model, its prices, its sources."""
+"""Metering a running server: its model, prices and sources."""

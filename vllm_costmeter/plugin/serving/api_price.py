@@ -1,4 +1,4 @@
-"""What the operator's chosen API takes for the served model."""
+"""The price of the served model at the configured API provider."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = logging.getLogger("vllm.costmeter")
 
 
 def api_price(settings: Settings, served_name: str) -> ApiPriceRow | None:
-    """None where no provider is named and, with one log line, where it has no price for the model."""
+    """None if no provider is set or, with one log line, if it has no price for the model."""
     if settings.api_provider is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What meters a running server: put together on the sampler's thread, so that no driver or file delays vLLM."""
+"""The meter of a running server, set up on the sampler's thread, so that no driver or file delays vLLM."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ LONGEST_WAIT_FOR_DRIVER_SECONDS = 3.0
 
 
 class ServingMeter:
-    """One per API server process; `tick` runs once a second on the sampler's thread."""
+    """One per API process; `tick` runs once a second on the sampler's thread."""
 
     def __init__(
         self, vllm_config: Any, shape: ServerShape, engines: Sequence[StepRecorder], errors: ErrorCounts
@@ -63,11 +63,11 @@ class ServingMeter:
         self._page: LatestCollector | None = None
         self._told: set[str] = set()
         self._learn: Callable[[], None] | None = None
-        """Leaves this start to later checks; waits until the first second is charged and published."""
+        """Record this start for later checks, after the first second has been charged and published."""
         self._source_log = SourceLog(errors, self._tell_of_source)
 
     def tick(self) -> None:
-        """Charge and publish one second; the first call puts everything together."""
+        """Charge and publish one second; the first call sets everything up."""
         if self._server is None:
             self._server = self._assemble()
         self._server.tick()
@@ -78,7 +78,7 @@ class ServingMeter:
             learn()
 
     def report_fault(self, fault: Exception) -> None:
-        """Count a fault of the sampler; log each kind once, not every second."""
+        """Count an error of the sampler; log each kind once, not every second."""
         self._errors.add("sampler")
         line = f"{type(fault).__name__}: {fault}"
         if line not in self._told and len(self._told) < 20:
@@ -89,7 +89,7 @@ class ServingMeter:
         log.log(logging.INFO if is_on_cpu(self._vllm_config) else logging.WARNING, "costmeter: %s", line)
 
     def _assemble(self) -> ChargingProcess | CountingProcess:
-        """Tried again every second until it works, so what must exist once (a thread, a collector) is kept."""
+        """Retried every second until it works, so what must exist only once (a thread, a collector) is kept."""
         shape, rank = self._shape, self._shape.api_process_rank
         shared = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         directory = Path(shared) if shared else None
@@ -131,7 +131,7 @@ class ServingMeter:
         return server
 
     def _own_page(self) -> LatestCollector:
-        """Registered once; until the meter is put together it shows the faults that keep it from that."""
+        """Registered once; until the meter is set up, it shows the errors that prevent that."""
         if self._page is None:
             self._page = page_of_faults(self._errors)
         return self._page
@@ -178,33 +178,33 @@ class ServingMeter:
 
 
 def _settings(vllm_config: Any) -> Settings:
-    """As validated before the start; a fault that only shows now costs the price, not the meter."""
+    """As validated before the start; an error that appears only now affects the price, not the meter."""
     try:
         return chosen_settings(vllm_config.additional_config)
     except BadInputError as why:
-        log.error("costmeter: %s; metering goes on without a price", why)
+        log.error("costmeter: %s; metering continues without a price", why)
         return Settings()
 
 
 def _read_or_none(read: Callable[[], Answer | None]) -> Answer | None:
-    """A catalogue file that cannot be read any more, or only now, costs what it would have told and not the meter."""
+    """A catalogue file that can no longer be read affects only its own data, not the meter."""
     try:
         return read()
     except BadInputError as why:
-        log.error("costmeter: %s; metering goes on without it", why)
+        log.error("costmeter: %s; metering continues without it", why)
         return None
 
 
 def _card(settings: Settings, gpus: GpuSource, checked: Fit | None) -> GpuSpec | None:
-    """The card as the driver names it now, as it named it for the fit check, or as the operator did. Waits for the
-    driver's first answer, not for ever."""
+    """The GPU named by the driver now, by the driver in the fit check, or by the operator. Waits for the driver's first
+    answer for a limited time."""
     deadline = time.monotonic() + LONGEST_WAIT_FOR_DRIVER_SECONDS
     while gpus.latest().read_monotonic_seconds is None and time.monotonic() < deadline:
         time.sleep(0.05)
     named = [(gpu.name, gpu.memory_total_bytes) for gpu in gpus.latest().gpus]
     if gpus.latest().read_monotonic_seconds is None:
         log.warning(
-            "costmeter: the NVIDIA driver has not answered for %g s; metering starts without its readings",
+            "costmeter: the NVIDIA driver has not answered for %g s; metering starts without GPU readings",
             LONGEST_WAIT_FOR_DRIVER_SECONDS,
         )
         if checked is not None and checked.gpu.source == "nvml":
@@ -218,13 +218,13 @@ def _card(settings: Settings, gpus: GpuSource, checked: Fit | None) -> GpuSpec |
 def _tell(price: Price | None, gpus: int) -> None:
     if price is None:
         log.warning(
-            "costmeter: no price is known for this server, so it counts tokens and no dollars; set --gpu-hourly-usd"
+            "costmeter: no price is known for this server, so it counts tokens but no dollars; set --gpu-hourly-usd"
         )
         return
     dated = f" of {price.as_of}" if price.as_of else ""
     rate = sum(price.usd_per_hour_by_component.values())
     log.info(
-        "costmeter: %d GPU%s at $%.4g/h in all (%s, from %s%s); live on /metrics as costmeter_*",
+        "costmeter: %d GPU%s at $%.4g/h in total (%s, from %s%s); live on /metrics as costmeter_*",
         gpus,
         "" if gpus == 1 else "s",
         rate,

@@ -1,4 +1,4 @@
-"""vLLM's own estimate of what a token costs, where `--enable-mfu-metrics` has it publish one for each step."""
+"""vLLM's own estimate of the work per token, if `--enable-mfu-metrics` makes it publish one for each step."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from vllm_costmeter.plugin.faults import FAULTS
 log = logging.getLogger("vllm.costmeter")
 
 FEW_TOKENS, MANY_TOKENS = 4_096, 8_192
-"""Two prompts whose difference is tokens alone: every expert is read for either."""
+"""Two prompts that differ only in tokens: every expert is read for both."""
 
 
 def published_work(vllm_config: Any, api_process_count: int) -> TokenWork | None:
-    """None where vLLM publishes nothing, and with several API processes: each of those sees only its own tokens of a
-    step, so that what the step's decoding explains is not known."""
+    """None if vLLM publishes nothing, or with several API processes: each sees only its own tokens of a step, so the
+    work of the step's decode tokens is unknown."""
     if api_process_count > 1 or not vllm_config.observability_config.enable_mfu_metrics:
         return None
     try:
         return _token_work(vllm_config)
     except Exception:
         FAULTS.add("start")
-        log.exception("costmeter: vLLM's own estimates of its work are not used")
+        log.exception("costmeter: vLLM's work estimates (--enable-mfu-metrics) are not used")
         return None
 
 
 def _token_work(vllm_config: Any) -> TokenWork | None:
-    """From the same object that vLLM's scheduler asks for each step; None for a model it does not estimate."""
+    """From the same object that vLLM's scheduler uses for each step; None for a model it does not estimate."""
     from vllm.v1.metrics.perf import ExecutionContext, ModelMetrics
 
     metrics, one = ModelMetrics(vllm_config), ExecutionContext.from_single_request

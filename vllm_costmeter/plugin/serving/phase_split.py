@@ -1,4 +1,4 @@
-"""How the running server's active cost is split between prefill and decode: the model's work at the card's rates."""
+"""The split of a running server's active cost between prefill and decode: the model's work at the GPU's rates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.gpu.spec import GpuSpec
-from vllm_costmeter.core.meter import GENERIC_CPU, CardRates, PhaseSplit
+from vllm_costmeter.core.meter import GENERIC_CPU, GpuRates, PhaseSplit
 from vllm_costmeter.core.meter.split.model_work import model_work
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.mfu_work import published_work
@@ -19,10 +19,10 @@ log = logging.getLogger("vllm.costmeter")
 
 
 def phase_split(vllm_config: Any, shape: ServerShape, card: GpuSpec | None) -> PhaseSplit | None:
-    """None, with one log line, where the model's shape or the card's rates are not known: then no phase has a price."""
+    """None, with one log line, if the model's shape or the GPU's rates are unknown: then phases have no prices."""
     rates = _rates(card, vllm_config)
     if rates is None:
-        log.warning("costmeter: no rates are known for this card, so prefill and decode are not priced apart")
+        log.warning("costmeter: this GPU's rates are unknown, so prefill and decode have no separate prices")
         return None
     try:
         from vllm_costmeter.plugin.serving.served_model import model_being_served
@@ -33,20 +33,20 @@ def phase_split(vllm_config: Any, shape: ServerShape, card: GpuSpec | None) -> P
             model_work(model_being_served(vllm_config), engine_args, running_release()), rates, published
         )
     except (NotUnderstoodError, BadInputError) as why:
-        log.warning("costmeter: prefill and decode are not priced apart: %s", why)
+        log.warning("costmeter: prefill and decode have no separate prices: %s", why)
         return None
     except Exception:
         FAULTS.add("start")
-        log.exception("costmeter: prefill and decode are not priced apart")
+        log.exception("costmeter: prefill and decode have no separate prices")
         return None
 
 
-def _rates(card: GpuSpec | None, vllm_config: Any) -> CardRates | None:
-    """The card's dense 16-bit rate and bandwidth; a typical CPU's ratio on vLLM's CPU platform."""
+def _rates(card: GpuSpec | None, vllm_config: Any) -> GpuRates | None:
+    """The GPU's dense 16-bit rate and bandwidth; a typical CPU's ratio on vLLM's CPU platform."""
     if card is not None:
         flops, bandwidth = card.sixteen_bit_flops_per_second, card.bandwidth_bytes_per_second
         return (
-            CardRates(flops, bandwidth, fastest_flops_per_second=_fastest(card))
+            GpuRates(flops, bandwidth, fastest_flops_per_second=_fastest(card))
             if flops and bandwidth
             else None
         )
@@ -54,5 +54,5 @@ def _rates(card: GpuSpec | None, vllm_config: Any) -> CardRates | None:
 
 
 def _fastest(card: GpuSpec) -> float | None:
-    """In the fewest bits that the card multiplies."""
+    """In the narrowest format that the GPU supports."""
     return card.fp4_flops_per_second or card.fp8_flops_per_second

@@ -1,4 +1,4 @@
-"""The model that this vLLM serves, from the configuration file it reads itself."""
+"""The model that this vLLM serves, from the configuration file that vLLM reads."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def model_being_served(config: Any) -> Model:
 
 
 def _gguf_model(served: Any) -> Model:
-    """NotUnderstoodError where its file is not here, or not whole: config.json alone does not say what it weighs."""
+    """Raises NotUnderstoodError if its file is missing or incomplete: config.json alone does not determine its
+    weights."""
     named = str(getattr(served, "model_weights", None) or served.model)
     try:
         file = gguf_named(Path(named))
@@ -51,9 +52,7 @@ def _gguf_model(served: Any) -> Model:
             return gguf_model(file, str(served.model), served.hf_config.to_dict())
     except BadInputError as why:
         raise NotUnderstoodError(str(why)) from None
-    raise NotUnderstoodError(
-        f"{named}: a GGUF file that is not on this machine, so its weights are not known"
-    )
+    raise NotUnderstoodError(f"{named}: the GGUF file is not on this machine, so its weights are unknown")
 
 
 def draft_being_served(name: str, method: str | None) -> Model | None:
@@ -69,7 +68,7 @@ def draft_being_served(name: str, method: str | None) -> Model | None:
 
 
 def path_being_served(config: Any) -> Path | None:
-    """The folder or config.json that vLLM reads; None where there is no such file."""
+    """The folder or config.json that vLLM reads; None if there is no such file."""
     served = config.model_config
     folder = Path(served.hf_config_path or served.model)
     if (folder / "config.json").is_file():

@@ -1,4 +1,4 @@
-"""What the log says of the meter's sources: why one is down, and what one said that cannot be; each once."""
+"""Log messages about the meter's sources: why one is down, and impossible readings; each once."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from vllm_costmeter.core.gpu.reading import GpuReadings
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 
 QUIET_SECONDS = 600.0
-"""Of one reason no more is said sooner, however often a source comes and goes or its driver words it anew."""
+"""Minimum time between messages for the same reason, however often a source changes or its driver's message does."""
 WITHOUT_ENERGY = {
-    "not_measured": "the driver tells neither energy nor power of a GPU that it told them of: its electricity and "
-    "carbon are not charged until it does, and then what its counter has counted meanwhile",
-    "no_rated_power": "a GPU tells neither energy nor power, and its rated power is not known (--costmeter-gpu names "
-    "a GPU of the catalogue): its electricity and carbon are not charged",
+    "not_measured": "the driver no longer reports energy or power of a GPU: its electricity and carbon are not charged "
+    "until it does; what its energy counter counts until then is charged later",
+    "no_rated_power": "the driver reports neither energy nor power of a GPU, and its rated power is unknown (set "
+    "--costmeter-gpu to a GPU in the catalogue): its electricity and carbon are not charged",
 }
 
 
 class SourceLog:
-    """Remembers what it said. What it says is bounded by the number of reasons, quantities and GPUs, and by time."""
+    """Logs each change once. The number of messages is bounded by the reasons, quantities and GPUs, and by time."""
 
     def __init__(
         self,
@@ -37,14 +37,14 @@ class SourceLog:
         errors.expect(map(_place, QUANTITIES))
 
     def left_out(self, gpu: str, what: LeftOut) -> None:
-        """Counts a figure of the driver that cannot be, and says so once for each GPU and quantity. Any thread."""
+        """Count an impossible reading, and log it once per GPU and quantity. Callable from any thread."""
         self._errors.add(_place(what.quantity))
         if (gpu, what.quantity) not in self._left_out:
             self._left_out.add((gpu, what.quantity))
-            self._tell(f"GPU {gpu}: {what.why}; left out and counted, now and whenever it comes again")
+            self._tell(f"GPU {gpu}: {what.why}; discarded and counted, now and whenever it recurs")
 
     def follow(self, sources: Mapping[str, str | None], gpus: GpuReadings) -> None:
-        """Says why a source went down or that it is back. Called after each tick with the reasons; None: it is up."""
+        """Log why a source went down, or that it is back. Called after each tick with the reasons; None: it is up."""
         for source, reason in sources.items():
             if reason != "not_read_yet":
                 self._follow(source, reason, _line(source, reason, gpus))
@@ -52,7 +52,7 @@ class SourceLog:
     def _follow(self, source: str, reason: str | None, line: str | None) -> None:
         said_reason, said_line = self._said.get(
             source, (None, line)
-        )  # that it is up from the start is not said
+        )  # a source that is up from the start is not logged
         if (reason, line) == (said_reason, said_line):
             return
         now = self._monotonic_seconds()
@@ -69,17 +69,17 @@ def _place(quantity: str) -> str:
 
 
 def _line(source: str, reason: str | None, gpus: GpuReadings) -> str | None:
-    """None for a price: that there is none is said where it is chosen."""
+    """None for a price: a missing one is logged where the price is chosen."""
     match source:
         case "nvml" if reason is None:
-            return "every GPU of this server is read again"
+            return "all GPUs of this server can be read again"
         case "nvml":
             which = "not every" if gpus.gpus else "no"
-            return f"{which} GPU of this server is read: {gpus.error or 'reading the driver failed'}"
+            return f"{which} GPU of this server can be read: {gpus.error or 'reading the driver failed'}"
         case "engine" if reason is None:
-            return "vLLM's statistics are read again"
+            return "vLLM's statistics can be read again"
         case "engine":
-            return "vLLM's statistics cannot be read: until they can, time is charged as idle and no token is counted"
+            return "vLLM's statistics cannot be read: until then, time is charged as idle and no tokens are counted"
         case "energy":
             return WITHOUT_ENERGY[reason] if reason else "the energy of every GPU is charged again"
     return None

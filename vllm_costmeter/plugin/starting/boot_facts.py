@@ -1,7 +1,8 @@
-"""What the check predicted, beside what the workers found at boot: for /metrics, and for later checks.
+"""The fit check's prediction and the workers' measurements at start-up, for /metrics and for later checks.
 
-The check (in the process that parses the command line) leaves its answer in the server's boot folder, the workers what
-they hold (`worker_report.py`); the process that charges reads both. A fault on that way costs these facts alone.
+The check (in the process that parses the command line) writes its result to the server's boot folder, the workers
+write their memory (`worker_report.py`), and the process that charges reads both. An error here affects only these
+values.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ PreflightBytes = dict[tuple[str, ...], float]
 
 
 def hand_over(result: Fit | None) -> None:
-    """Make room for the workers' reports and leave what the check said, if it said anything. Never raises."""
+    """Create the folder for the workers' reports and write the check's result to it, if there is one. Never raises."""
     with _costs_only_itself("the weights and KV cache of this start are not compared with the fit check"):
         folder = open_folder()
         if result is not None:
@@ -36,8 +37,8 @@ def hand_over(result: Fit | None) -> None:
 
 
 def checked() -> Fit | None:
-    """What the check said before the start; None where there was nothing to check against, or it cannot be read."""
-    with _costs_only_itself("what the fit check predicted is not shown"):
+    """The check's result from before the start; None if there was no check or its result cannot be read."""
+    with _costs_only_itself("the fit check's prediction is not published"):
         file = _folder() / CHECKED_FILE
         if file.is_file():
             found: Fit = pickle.loads(file.read_bytes())
@@ -46,15 +47,15 @@ def checked() -> Fit | None:
 
 
 def actual_bytes(workers: int) -> dict[str, int]:
-    """By part, per GPU: of several workers the fullest one's weights and the smallest KV cache, as vLLM itself plans.
+    """By part, per GPU: the largest weights and the smallest KV cache among the workers, as vLLM itself plans.
 
-    What nobody told is missing, and everything where one of the `workers` of this machine told nothing: it may have
-    been the fullest.
+    Parts that were not reported are missing; everything is missing if one of this machine's `workers` did not report,
+    because it may have the largest weights.
     """
-    with _costs_only_itself("what the workers hold is not shown"):
+    with _costs_only_itself("the workers' memory is not published"):
         reports = [json.loads(path.read_text()) for path in _folder().glob("*.json")]
         if reports and len(reports) < workers:
-            raise ValueError(f"{len(reports)} of {workers} workers told it")
+            raise ValueError(f"only {len(reports)} of {workers} workers reported it")
         found = {}
         for part, choose in (("weights", max), ("kv_cache", min)):
             sizes = [report[part] for report in reports if part in report]
@@ -65,7 +66,7 @@ def actual_bytes(workers: int) -> dict[str, int]:
 
 
 def preflight_bytes(result: Fit | None, actual: Mapping[str, int]) -> PreflightBytes:
-    """Both sides, as the metric shows them."""
+    """Both values, as the metric publishes them."""
     found: PreflightBytes = {(part, "actual"): size for part, size in actual.items()}
     if result is not None and result.per_gpu is not None:
         found["weights", "predicted"] = result.per_gpu.weights_bytes
@@ -74,8 +75,8 @@ def preflight_bytes(result: Fit | None, actual: Mapping[str, int]) -> PreflightB
 
 
 def learn(result: Fit | None, actual: Mapping[str, int], today: str, *, on_cpu: bool) -> None:
-    """Leave this start to later checks of the same deployment. What a server on a CPU had says nothing of the card it
-    was checked against, and is kept apart; neither does a GPU server that was told another card's name."""
+    """Record this start for later checks of the same deployment. A server on a CPU is recorded separately, because it
+    is no evidence about the GPU it was checked for; a GPU server that was given another GPU's name is not recorded."""
     if result is None or "kv_cache" not in actual or not (on_cpu or result.gpu.source == "nvml"):
         return
     boot = boot_of(
@@ -97,7 +98,7 @@ def _folder() -> Path:
 
 @contextmanager
 def _costs_only_itself(what: str) -> Iterator[None]:
-    """A fault inside is counted and said in one line with `what` is lost by it, and goes no further."""
+    """An error inside is counted and logged in one line with `what` is lost by it, and is not raised."""
     try:
         yield
     except Exception as why:  # noqa: BLE001 (a full disk, a folder that is gone, a file that is not ours)

@@ -1,8 +1,8 @@
-"""Folders of ours in the temporary directory: each goes with the process that made it, also with one that was killed.
+"""Our folders in the temporary directory: each is removed with the process that created it, even if it was killed.
 
-What a killed process left behind is removed by the next one that makes a folder. Whether its maker still lives is told
-by a lock on a file in it, which the kernel frees when the last process that holds it is gone: ids of processes are used
-again, and mean something else in every container that shares this directory.
+The next process that creates a folder removes what a killed one left. Whether its creator is alive is determined by a
+lock on a file in it, which the kernel releases when the last process that has it is gone: process ids are reused, and
+differ between containers that share this directory.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _NAME = re.compile(rf"{PREFIX}[a-z0-9_]{{8}}")
 
 
 class OwnFolder:
-    """An empty folder of this user alone, at `path`."""
+    """An empty folder at `path`, accessible to this user only."""
 
     def __init__(self) -> None:
-        """Removes what killed processes left. OSError where no folder can be made."""
+        """Remove what killed processes left. Raises OSError if no folder can be created."""
         with contextlib.suppress(OSError):
             sweep(Path(tempfile.gettempdir()))
         self._maker_pid = os.getpid()
@@ -42,7 +42,7 @@ class OwnFolder:
             raise
 
     def remove(self) -> None:
-        """Takes it away with everything in it; a forked child of the maker, which inherits this, does not."""
+        """Remove it with all its content, except in a forked child of the creator, which inherits this object."""
         if os.getpid() == self._maker_pid:
             shutil.rmtree(self.path, ignore_errors=True)
             self._unlock()
@@ -54,8 +54,8 @@ class OwnFolder:
 
 
 def sweep(parent: Path) -> None:
-    """Remove from `parent` the folders whose processes ended without doing so. Only what is certainly ours and dead:
-    named as ours, no link, this user's own, with a lock that nobody holds."""
+    """Remove from `parent` the folders whose processes ended without doing so. Only what is certainly ours and unused:
+    with our name, not a link, owned by this user, with a lock that no process has."""
     for path in parent.iterdir():
         if _NAME.fullmatch(path.name):
             with contextlib.suppress(OSError):  # alive, another's, or gone meanwhile
@@ -63,8 +63,8 @@ def sweep(parent: Path) -> None:
 
 
 def _locked(file: Path) -> int | None:
-    """A descriptor that holds the new file's lock; None on a file system without locks, where there is then no file
-    either and no sweep takes the folder."""
+    """A descriptor with the new file's lock; None on a file system without locks, where there is no such file and the
+    folder is never swept."""
     lock = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,7 +76,7 @@ def _locked(file: Path) -> int | None:
 
 
 def _remove_dead(path: Path) -> None:
-    """OSError where it must not be touched."""
+    """Raises OSError if it must not be touched."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         lock = os.open(ALIVE_FILE, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)

@@ -1,4 +1,4 @@
-"""The settings of this server: read and validated once, before the start, and the same in all its processes."""
+"""The settings of this server: read and validated once before the start, and the same in all its processes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ CATALOGUE_VARIABLE = BY_KEY["catalogue"].environment_variable
 
 
 def chosen_settings(additional_config: Mapping[str, Any] | None) -> Settings:
-    """What this server was started with, from every place a setting can come from. Raises BadInputError.
+    """This server's settings from all sources. Raises BadInputError.
 
-    Remembered once read: children use exactly what was validated before the start, even when the file changes.
+    Read once: child processes use exactly what was validated before the start, even if the file changes.
     """
     remembered = remembered_settings()
     if remembered is not None:
@@ -37,12 +37,12 @@ def chosen_settings(additional_config: Mapping[str, Any] | None) -> Settings:
 
 
 def remember_settings(settings: Settings, environ: MutableMapping[str, str] = os.environ) -> None:
-    """Put validated settings where children of this process find them."""
+    """Store validated settings where child processes find them."""
     environ[RESOLVED] = json.dumps(asdict(settings))
 
 
 def remembered_settings(environ: Mapping[str, str] = os.environ) -> Settings | None:
-    """The settings this server was started with; None where the start did not pass through our hook."""
+    """The settings this server was started with; None if the start did not pass through our hook."""
     text = environ.get(RESOLVED)
     if text is None:
         return None

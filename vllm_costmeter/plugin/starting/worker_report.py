@@ -1,4 +1,4 @@
-"""In a worker process: what it holds on its GPU once its KV cache is made, left for the process that charges."""
+"""In a worker process: report its GPU memory, once its KV cache is allocated, to the process that charges."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ log = logging.getLogger("vllm.costmeter")
 
 
 def wrap_worker() -> None:
-    """Report after the KV cache is made. `WorkerWrapperBase.initialize_from_config` is where vLLM 0.17 to 0.33 hands
-    every worker its share, whatever the device."""
+    """Report after the KV cache is allocated. vLLM 0.17 to 0.33 gives every worker its share in
+    `WorkerWrapperBase.initialize_from_config`, on any device."""
     module = sys.modules.get("vllm.v1.worker.worker_base")
     wrapper = getattr(module, "WorkerWrapperBase", None)
     if wrapper is None or hasattr(wrapper, "_costmeter"):
@@ -28,8 +28,10 @@ def wrap_worker() -> None:
         answer = initialize(self, kv_cache_configs)
         try:
             _report(self.worker, kv_cache_configs[self.global_rank])
-        except Exception as why:  # noqa: BLE001 (a fact that nobody could tell is absent)
-            log.warning("costmeter: what this worker holds is not known: %s: %s", type(why).__name__, why)
+        except Exception as why:  # noqa: BLE001 (an unknown value is absent)
+            log.warning(
+                "costmeter: this worker's memory could not be measured: %s: %s", type(why).__name__, why
+            )
         return answer
 
     wrapper.initialize_from_config = initialize_and_report
@@ -45,8 +47,8 @@ def _report(worker: Any, kv_cache: Any) -> None:
 
 
 def weights_bytes(runner: Any) -> int | None:
-    """What the card lost while loading; where that is not measured (a CPU), the parameters' own bytes. None where
-    they tell too little: vLLM's CPU kernels repack a layer's weight and leave an empty parameter in its place."""
+    """The GPU memory taken while loading; if that is not measured (on a CPU), the bytes of the parameters. None if
+    these are incomplete: vLLM's CPU kernels repack a layer's weight and leave an empty parameter in its place."""
     measured = getattr(runner, "model_memory_usage", None)
     if measured:
         return int(measured)

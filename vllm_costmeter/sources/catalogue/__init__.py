@@ -1,1 +1,1 @@
-"""The package's dated tables of GPUs and prices, with the user's own rows over them."""
+"""The package's dated tables of GPUs and prices, overridden by the user's own rows."""

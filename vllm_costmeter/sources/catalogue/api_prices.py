@@ -1,4 +1,4 @@
-"""API token prices: the package's rows, with those of the user's catalogue file before them."""
+"""API token prices: the rows of the user's catalogue file, then the package's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KEYS = ("provider", "model", "input", "output", "cached", "as_of", "source", "ve
 
 
 def package_api_prices() -> list[ApiPriceRow]:
-    """Every row that comes with the package."""
+    """All rows of the package."""
     found = tomllib.loads(PACKAGE_FILE.read_text("utf-8"))
     shared = {"source": found["source"], "as_of": found["as_of"]}
     return [
@@ -29,12 +29,12 @@ def package_api_prices() -> list[ApiPriceRow]:
 
 
 def parse_api_price(row: Mapping[str, Any], where: str, *, user: bool = False) -> ApiPriceRow:
-    """One row, prices in USD per million tokens. BadInputError names the row and the key."""
+    """One row, with prices in USD per million tokens. BadInputError names the row and the key."""
     reject_unknown(row, KEYS, where)
     provider, model = (values.read(row, key, where, values.text) for key in ("provider", "model"))
     usd = {key: _usd(row, key, where) for key in ("input", "output", "cached")}
     if usd["input"] is None or usd["output"] is None:
-        raise BadInputError(f"{where}: input and output are asked for, in USD per million tokens")
+        raise BadInputError(f"{where}: input and output are required, in USD per million tokens")
     return ApiPriceRow(
         model=model,
         provider=provider,
@@ -61,5 +61,5 @@ def api_prices(catalogue: Catalogue | None = None) -> list[ApiPriceRow]:
 
 
 def chosen_api_price(provider: str, model: str | None, served_name: str) -> ApiPriceRow:
-    """The row that a server compares with: `model`, or the served model's own name, at that provider."""
+    """The row to compare a server with: `model`, or the served model's own name, at that provider."""
     return prices_of(api_prices(), model or served_name, provider)[0]

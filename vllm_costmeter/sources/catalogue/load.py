@@ -1,4 +1,4 @@
-"""The catalogue: cards and rental prices from the package's TOML, with the user's own rows over them."""
+"""The catalogue: GPUs and rental prices from the package's TOML, overridden by the user's own rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GPUS_FILE = "gpus.json"
 """gpus/*.toml in one file that is read in milliseconds; `scripts/catalogue/compile_gpus.py` writes it."""
 
 MOST_LISTED = 12
-"""An ambiguous name lists so many cards, and how many more there are."""
+"""An ambiguous name lists this many GPUs, and the number of others."""
 
 
 class Catalogue:
@@ -44,7 +44,7 @@ class Catalogue:
 
     @property
     def user_file(self) -> Path | None:
-        """The file whose rows go before the package's; None where the user has none."""
+        """The file whose rows precede the package's; None if the user has none."""
         return self._user_file
 
     @property
@@ -58,12 +58,13 @@ class Catalogue:
 
     @cached_property
     def cards(self) -> tuple[GpuSpec, ...]:
-        """Every card, the package's first, each with the user's facts over ours. BadInputError for a bad file."""
+        """Every GPU, the package's first, with the user's facts overriding ours. Raises BadInputError for an invalid
+        file."""
         return tuple(self._card(key) for key in self._rows)
 
     @cached_property
     def _rows(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
-        """By folded name, the rows that make up a card with the file of each: the package's, then the user's."""
+        """By folded name, the rows of a GPU with their files: the package's, then the user's."""
         rows = {folded_name(row["name"]): [(GPUS_FILE, row)] for row in self._package["card"]}
         for row in self._user_rows.get("card", []):
             name = parse_card(row, str(self._user_file), user=True)["name"]
@@ -96,7 +97,8 @@ class Catalogue:
 
     @cached_property
     def prices(self) -> tuple[RentalQuote, ...]:
-        """Every quote, the user's first, each under its card's catalogue name. BadInputError for a bad file."""
+        """Every quote, the user's first, each under its GPU's catalogue name. Raises BadInputError for an invalid
+        file."""
         file = self._folder / "prices.toml"
         users = [
             parse_price(row, str(self._user_file), number, user=True)
@@ -109,18 +111,18 @@ class Catalogue:
         return tuple(replace(row, gpu=self.find(row.gpu).name) for row in users) + tuple(ours)
 
     def matching(self, text: str) -> tuple[GpuSpec, ...]:
-        """The card that this spelling names, or all that it may mean: two for "RTX 4060 Ti", four for "A100"."""
+        """The GPU with this spelling, or all that it may mean: two for "RTX 4060 Ti", four for "A100"."""
         return tuple(self._card(key) for key in self._names.matching(text))
 
     def find(self, text: str) -> GpuSpec:
-        """The one card that this spelling names. BadInputError with the candidates, or the nearest names."""
+        """The GPU with this spelling. Raises BadInputError with the candidates, or the nearest names."""
         found = self.matching(text)
         if len(found) == 1:
             return found[0]
         if found:
             names = ", ".join(card.name for card in found[:MOST_LISTED])
             more = f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
-            raise BadInputError(f"{text!r} may be {names}{more}: give one of them")
+            raise BadInputError(f"{text!r} is ambiguous: {names}{more}; give one of them")
         raise BadInputError(f"unknown GPU {text!r}{self._near(text)}. `costmeter gpus` lists all")
 
     def _near(self, text: str) -> str:
@@ -135,7 +137,7 @@ class Catalogue:
         return f"; nearest: {', '.join(found)}" if found else ""
 
     def for_driver_name(self, name: str, memory_bytes: int | None = None) -> GpuSpec | None:
-        """The card that the driver calls `name`; None for a card not in the catalogue and for a MIG slice.
+        """The GPU that the driver calls `name`; None for a GPU not in the catalogue and for a MIG slice.
 
         Drivers call an RTX 4060 Ti of 8 and of 16 GB alike: the one nearest to `memory_bytes`, else the first listed.
         """
@@ -151,11 +153,11 @@ class Catalogue:
 
     @property
     def priced_cards(self) -> tuple[GpuSpec, ...]:
-        """The cards that any price is quoted for, in the order of their quotes."""
+        """The GPUs with a price, in the order of their quotes."""
         return tuple(self.find(name) for name in dict.fromkeys(row.gpu for row in self.prices))
 
     def default_price(self, card: GpuSpec, gpus: int = 1) -> RentalQuote | None:
-        """What renting `card` costs when nobody says, in a machine of so many: see `choose_default`."""
+        """The default rental price of `card` in a machine with this many: see `choose_default`."""
         return choose_default((row for row in self.prices if row.gpu == card.name), gpus)
 
 
@@ -172,7 +174,7 @@ _loaded: dict[str, Catalogue] = {}
 
 
 def load_catalogue(environ: Mapping[str, str] | None = None) -> Catalogue:
-    """The package's catalogue with the rows of the file that COSTMETER_CATALOGUE names, if it names one."""
+    """The package's catalogue with the rows of the file in COSTMETER_CATALOGUE, if set."""
     user_file = (os.environ if environ is None else environ).get(USER_FILE_VARIABLE, "")
     if user_file not in _loaded:
         _loaded[user_file] = Catalogue(Path(user_file) if user_file else None)
@@ -180,21 +182,21 @@ def load_catalogue(environ: Mapping[str, str] | None = None) -> Catalogue:
 
 
 def find_gpu(text: str) -> GpuSpec:
-    """The card that this spelling names: `find_gpu("4090")`. BadInputError with the nearest names."""
+    """The GPU with this spelling: `find_gpu("4090")`. Raises BadInputError with the nearest names."""
     return load_catalogue().find(text)
 
 
 def parse_gpu(text: str) -> tuple[GpuSpec, int]:
-    """A card and how many: "RTX 4090", "H100 SXM:8", "8x RTX 4090". BadInputError for a bad name or count."""
+    """A GPU and a count: "RTX 4090", "H100 SXM:8", "8x RTX 4090". Raises BadInputError for an invalid name or count."""
     name, count = split_count(text)
     return find_gpu(name), count
 
 
 def card_for_nvml_name(name: str, memory_bytes: int | None = None) -> GpuSpec | None:
-    """The catalogue's card for a name and memory as NVML gives them; None where it has none (or for a MIG slice)."""
+    """The catalogue's GPU for a name and memory from NVML; None if it has none (or for a MIG slice)."""
     return load_catalogue().for_driver_name(name, memory_bytes)
 
 
 def default_price(card: GpuSpec, gpus: int = 1) -> RentalQuote | None:
-    """The dated quote that prices `card` when its owner says nothing; None where the catalogue has none."""
+    """The dated quote used for `card` if no price is set; None if the catalogue has none."""
     return load_catalogue().default_price(card, gpus)

@@ -1,4 +1,4 @@
-"""What electricity costs and emits by region, from the package's dated table."""
+"""Price and carbon intensity of electricity by region, from the package's dated table."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILE = PACKAGE_FOLDER / "electricity.toml"
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """What is known of it; None: nothing."""
+    """The known values; None if there are none."""
 
     name: str
     usd_per_kwh: Fraction | None
@@ -37,7 +37,7 @@ def regions() -> list[Region]:
 
 
 def find_region(text: str) -> Region:
-    """BadInputError with the nearest names, and all of them, for one that the table does not have."""
+    """Raises BadInputError with the nearest and all names for one that is not in the table."""
     by_name = {region.name.casefold(): region for region in regions()}
     found = by_name.get(text.strip().casefold())
     if found is None:

@@ -1,4 +1,4 @@
-"""Rows of a catalogue file as core values: every fault is one line that names the file, the row and the key."""
+"""Rows of a catalogue file as core values: every error is one line that names the file, the row and the key."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ PRICE_KEYS = ("gpu", "provider", "term", "usd_per_gpu_hour", "gpus", "as_of", "s
 
 
 def reject_unknown(keys: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    """BadInputError that names the nearest key for the first key that is not known."""
+    """Raises BadInputError with the nearest key for the first unknown key."""
     for key in keys:
         if key not in known:
             raise BadInputError(f"{where}: unknown key {key!r}{nearest(key, known)}")
@@ -77,7 +77,7 @@ def _provenance(fact: Mapping[str, Any], where: str, parse: Callable[[Any], Any]
 def parse_card(row: Mapping[str, Any], file: str, *, user: bool = False) -> dict[str, Any]:
     """The fields of Card that this row gives. A user's fact may be a bare value: its source is then the file."""
     name = values.read(row, "name", f"{file}: [[card]]", values.text)
-    where = f"{file}: card {name!r}"
+    where = f"{file}: GPU {name!r}"
     reject_unknown(row, CARD_KEYS, where)
     fields: dict[str, Any] = {"name": name}
     if "vendor" in row:
@@ -102,7 +102,7 @@ def parse_card(row: Mapping[str, Any], file: str, *, user: bool = False) -> dict
 
 
 def merge_card(card: GpuSpec | None, fields: Mapping[str, Any], file: str) -> GpuSpec:
-    """`card` with the given fields in place of its own; a new card where there was none."""
+    """`card` with the given fields replacing its own; a new GPU if there was none."""
     facts = [attribute for attribute, _ in FACTS.values() if attribute in fields]
     added = {attribute: Provenance(source=file, as_of=None) for attribute in facts}
     known = {name: getattr(card, name) for name in GpuSpec.__slots__} if card else {}

@@ -1,4 +1,4 @@
-"""Writing refreshed prices into the user's own catalogue file: one marked block per feed and provider, nothing else."""
+"""Write refreshed prices to the user's catalogue file: one marked block per feed and provider, nothing else."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def write_block(file: Path, name: str, tables: str) -> None:
     try:
         tomllib.loads(after)
     except tomllib.TOMLDecodeError as fault:
-        raise BadInputError(f"catalogue file {file}: not written: it would not be TOML: {fault}") from None
+        raise BadInputError(
+            f"catalogue file {file}: not written, because the result would not be valid TOML: {fault}"
+        ) from None
     try:
         _replace(file, after)
     except OSError as fault:
@@ -58,7 +60,7 @@ def write_block(file: Path, name: str, tables: str) -> None:
 
 
 def with_block(text: str, name: str, tables: str) -> str:
-    """The text of the file with that block in it."""
+    """The text of the file including that block."""
     begin, end = (
         f"# {word} of what `costmeter prices update` wrote from {name}" for word in ("begin", "end")
     )

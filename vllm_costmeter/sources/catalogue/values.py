@@ -1,4 +1,4 @@
-"""Single values of a catalogue file: each reader returns the value or raises ValueError with what it must be."""
+"""Single values of a catalogue file: each reader returns the value or raises ValueError with what is allowed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.pricing.quote import first_day
 
 LARGEST_FACT = 1e9
-"""In the file's own units (GiB, GB/s, TFLOPS, W); above it, a fact is a typing error."""
+"""In the file's own units (GiB, GB/s, TFLOPS, W); a larger value is a typo."""
 
 
 def number(value: Any) -> float:

@@ -1,1 +1,1 @@
-"""What a checkpoint says of itself in its headers: bounded reads, and nothing in it is executed."""
+"""Checkpoints read from their headers: bounded reads, and nothing in them is executed."""

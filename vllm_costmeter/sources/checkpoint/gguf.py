@@ -1,4 +1,4 @@
-"""The header of one GGUF file: its metadata and what its tensors add up to."""
+"""The header of one GGUF file: its metadata and the totals of its tensors."""
 
 from __future__ import annotations
 
@@ -59,16 +59,16 @@ BLOCKS: Mapping[int, tuple[str, int, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class GgufFile:
-    """What one file's header holds."""
+    """The content of one file's header."""
 
     metadata: Mapping[str, Any]
     contents: CheckpointContents
     has_head: bool
-    """Whether there is an output head beside the input embedding."""
+    """Whether there is an output head in addition to the input embedding."""
 
 
 def read_gguf(file: Path) -> GgufFile:
-    """The header of a GGUF file; BadInputError where it is none."""
+    """The header of a GGUF file. Raises BadInputError if it is not one."""
     try:
         with file.open("rb") as stream:
             return _parse(GgufStream(stream, str(file)), str(file), os.fstat(stream.fileno()).st_size)
@@ -81,7 +81,7 @@ def _parse(stream: GgufStream, name: str, file_bytes: int) -> GgufFile:
         raise stream.fault("does not begin with GGUF")
     version = stream.scalar("I")
     if version not in (2, 3):
-        raise NotUnderstoodError(f"{name}: GGUF version {version} is not known, 2 and 3 are")
+        raise NotUnderstoodError(f"{name}: GGUF version {version} is not supported; 2 and 3 are")
     num_tensors = stream.whole(MOST_TENSORS, "tensors")
     num_keys = stream.whole(MOST_KEYS, "metadata keys")
     metadata = {stream.string(): stream.value() for _ in range(num_keys)}
@@ -98,18 +98,20 @@ def _parse(stream: GgufStream, name: str, file_bytes: int) -> GgufFile:
         offset = stream.scalar("Q")
         if kind not in BLOCKS:
             raise NotUnderstoodError(
-                f"{name}: tensor {tensor[:80]!r} has GGML type {kind}, which is not known"
+                f"{name}: tensor {tensor[:80]!r} has GGML type {kind}, which is not supported"
             )
         dtype, values_per_block, block_bytes = BLOCKS[kind]
         values = math.prod(shape)
         if values % values_per_block:
-            raise stream.fault(f"tensor {tensor[:80]!r}: {values} values are no whole blocks of {dtype}")
+            raise stream.fault(
+                f"tensor {tensor[:80]!r}: {values} values are not a whole number of {dtype} blocks"
+            )
         size = values // values_per_block * block_bytes
         sums.add(tensor, dtype, size, values)
         end = max(end, offset + size)
         has_head = has_head or tensor == "output.weight"
     if stream.position + end > file_bytes:
         raise BadInputError(
-            f"{name}: is {file_bytes} bytes long, its header lists {stream.position + end}: an incomplete download?"
+            f"{name}: is {file_bytes} bytes long, but its header lists {stream.position + end}: an incomplete download?"
         )
     return GgufFile(metadata, CheckpointContents("gguf", sums.groups(), sums.num_tensors, 1), has_head)

@@ -1,4 +1,4 @@
-"""A GGUF file's metadata -> the config.json that they amount to.
+"""A GGUF file's metadata -> the equivalent config.json.
 
 Keys are gguf-py's (`Keys` of gguf/constants.py, 0.19.0). Families are those whose GGUF name vLLM's loader finds again
 from their model_type (`build_name_map` of vllm-gguf-plugin 0.0.5, read 2026-11) and whose metadata state all that
@@ -44,7 +44,7 @@ class Family:
     class_name: str
     model_type: str
     keys: Mapping[str, str] = field(default_factory=dict)
-    """GGUF key -> configuration key, beside the common ones."""
+    """GGUF key -> configuration key, in addition to the common ones."""
 
 
 _LOCAL_EXPERTS = {"expert_count": "num_local_experts"}
@@ -103,16 +103,16 @@ _FAMILIES: Mapping[str, Family] = {
 
 
 def architecture_of(gguf: GgufFile, name: str) -> str:
-    """The file's own name of its architecture. BadInputError where it states none."""
+    """The file's name of its architecture. Raises BadInputError if it has none."""
     architecture = gguf.metadata.get("general.architecture")
     if not isinstance(architecture, str):
-        raise BadInputError(f"{name}: general.architecture is missing: it names the model's class")
+        raise BadInputError(f"{name}: general.architecture is missing, which names the model's class")
     return architecture[:40]
 
 
 def config_of(gguf: GgufFile, name: str) -> dict[str, Any]:
-    """The file's model as a config.json. NotUnderstoodError for an architecture that is not in the table; a key of the
-    wrong type is found by those who read the config."""
+    """The file's model as a config.json. Raises NotUnderstoodError for an architecture that is not in the table; keys
+    of the wrong type are detected when the config is read."""
     architecture = architecture_of(gguf, name)
     family = _FAMILIES.get(architecture)
     if family is None:
@@ -130,13 +130,13 @@ def config_of(gguf: GgufFile, name: str) -> dict[str, Any]:
             config[stated] = _same_in_every_layer(own[key], f"{name}: {architecture}.{key}")
     missing = [key for key in _REQUIRED if _KEYS[key] not in config]
     if missing:
-        raise BadInputError(f"{name}: {architecture}.{missing[0]} is missing: its model needs it")
+        raise BadInputError(f"{name}: {architecture}.{missing[0]} is missing, which this model needs")
     config |= _windows(own.get(_WINDOWS))
     return _as_class(family, config, own)
 
 
 def config_beside(gguf: GgufFile, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config.json that lies beside the file, for the file's own tokens, head and quantization."""
+    """The config.json in the file's folder, with the file's own tokens, head and quantization."""
     own = _vocabulary(gguf)
     text = config.get("text_config")
     nested = {"text_config": {**text, **own}} if isinstance(text, dict) else {}
@@ -168,15 +168,15 @@ def with_projector(config: Mapping[str, Any], projector: GgufFile) -> dict[str, 
 
 
 def _vocabulary(gguf: GgufFile) -> dict[str, Any]:
-    """What vLLM takes from the file whatever its config.json says (`maybe_patch_hf_config_from_gguf`): the number of
-    tokens, and whether the head is the embedding."""
+    """What vLLM reads from the file even if there is a config.json (`maybe_patch_hf_config_from_gguf`): the number of
+    tokens, and whether the output head is the embedding."""
     tokens = gguf.metadata.get("tokenizer.ggml.tokens")
     known = {"vocab_size": int(tokens)} if isinstance(tokens, Length) else {}
     return {**known, "tie_word_embeddings": not gguf.has_head}
 
 
 def _as_class(family: Family, config: dict[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Names of class and model type; where one GGUF architecture stands for several, what tells them apart."""
+    """Names of class and model type; if one GGUF architecture stands for several, what distinguishes them."""
     class_name, model_type = family.class_name, family.model_type
     if model_type == "llama":
         if "head_dim" not in config and own.get("rope.dimension_count") is not None:
@@ -195,7 +195,7 @@ def _as_class(family: Family, config: dict[str, Any], own: Mapping[str, Any]) ->
 
 
 def _latent(config: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Widths of a head before compression: in keys of their own since llama.cpp counts the latent as one head."""
+    """Widths of a head before compression: in separate keys, because llama.cpp counts the latent as one head."""
     suffix = "_mla" if "attention.key_length_mla" in own else ""
     whole, value = own.get(f"attention.key_length{suffix}"), own.get(f"attention.value_length{suffix}")
     rope = config.get("qk_rope_head_dim")
@@ -215,5 +215,5 @@ def _same_in_every_layer(value: Any, where: str) -> Any:
     if not isinstance(value, tuple):
         return value
     if len(set(value)) != 1:
-        raise NotUnderstoodError(f"{where}: differs from layer to layer, which is not known")
+        raise NotUnderstoodError(f"{where}: differs from layer to layer, which is not modelled")
     return value[0]

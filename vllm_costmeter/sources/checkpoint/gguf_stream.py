@@ -1,4 +1,4 @@
-"""The values of a GGUF file's header, read one by one with a bound on each and on all together.
+"""The values of a GGUF file's header, read one by one, with limits on each and on all together.
 
 Layout: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 and 3, read 2026-11-22).
 """
@@ -22,7 +22,7 @@ _LENGTH = struct.Struct("<Q")
 
 
 class GgufStream:
-    """Reads values in order. BadInputError, which names the file, for everything the format does not allow."""
+    """Reads values in order. Raises BadInputError, which names the file, for everything the format does not allow."""
 
     def __init__(self, stream: IO[bytes], name: str) -> None:
         self._stream = stream
@@ -65,8 +65,8 @@ class GgufStream:
             raise self.fault("a string is not UTF-8") from None
 
     def value(self) -> Any:
-        """One metadata value. An array is read as its length: only tokenizers hold long ones; short arrays of numbers
-        (values per layer) are read as tuples."""
+        """One metadata value. An array is read as its length, because only tokenizers have long ones; short arrays of
+        numbers (values per layer) are read as tuples."""
         return self._value(self.scalar("I"), 0)
 
     def _value(self, kind: int, depth: int) -> Any:
@@ -94,7 +94,7 @@ class GgufStream:
         return Length(count)
 
     def _skip_strings(self, count: int) -> None:
-        """As `take(whole(...))` for each, which hundreds of thousands of tokens would make slow."""
+        """As `take(whole(...))` for each, but fast for hundreds of thousands of tokens."""
         read, length_of, most = self._stream.read, _LENGTH.unpack, LARGEST_STRING_BYTES
         before = self._left
         for _ in range(count):
@@ -106,7 +106,7 @@ class GgufStream:
         self._left = before
 
     def _skip_fault(self, head: bytes, length: int, left: int) -> BadInputError:
-        """What was wrong with a string that could not be skipped."""
+        """The error of a string that could not be skipped."""
         if len(head) == _LENGTH.size and length > LARGEST_STRING_BYTES:
             return self.fault(f"states {length} bytes in one string, more than {LARGEST_STRING_BYTES}")
         if left < 0:
@@ -115,8 +115,8 @@ class GgufStream:
 
 
 SHORT_ARRAY = 4096
-"""Numbers that are kept: no model has more layers."""
+"""Numbers that are stored: no model has more layers."""
 
 
 class Length(int):
-    """How many items an array has that was skipped."""
+    """The length of an array that was skipped."""

@@ -1,6 +1,6 @@
 """A repository of the Hub -> a model: its config.json and the headers of its weights; no weight is downloaded.
 
-At most three requests and one per weight file; none for a revision that was read before.
+At most three requests plus one per weight file; none for a cached revision.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PARALLEL_REQUESTS = 16
 
 
 class Client(Protocol):
-    """What is asked of the Hub."""
+    """The requests to the Hub."""
 
     @property
     def endpoint(self) -> str: ...
@@ -78,7 +78,7 @@ def model_from_hub(repository: str, revision: str | None, client: Client, cache:
         seen = _seen_before(repository, revision, client, cache)
         if seen is None:
             raise
-        return replace(seen, notes=(*seen.notes, "the Hub cannot be reached: as it was when last read"))
+        return replace(seen, notes=(*seen.notes, "the Hub cannot be reached: using the last version read"))
     cache.save(repository, revision, listing.commit, found)
     return _as_model(repository, found)
 
@@ -115,7 +115,7 @@ def _as_model(repository: str, found: HubModel) -> Model:
 
 
 def _seen_before(repository: str, revision: str | None, client: Client, cache: HubCache) -> Model | None:
-    """What was last read of the revision, at any age; None where nothing was."""
+    """What was last read from the revision, at any age; None if there is nothing."""
     commit = cache.commit_of(repository, revision, any_age=True)
     known = cache.load(repository, commit) if commit else None
     if known is not None:
@@ -125,7 +125,7 @@ def _seen_before(repository: str, revision: str | None, client: Client, cache: H
 
 
 def _model_in(folder: Path, repository: str) -> Model:
-    """A snapshot of the client's own cache, which may hold the weights, some of them, or config.json alone."""
+    """A snapshot in the client's own cache, which may contain all weights, some of them, or only config.json."""
     try:
         return local_model(folder, repository)
     except BadInputError:
@@ -133,7 +133,7 @@ def _model_in(folder: Path, repository: str) -> Model:
 
 
 def _fetched(repository: str, listing: Listing, client: Client) -> HubModel:
-    """Requests beside the listing: config.json, one of index and hf_quant_config.json, one per weight file."""
+    """Requests in addition to the listing: config.json, one of index and hf_quant_config.json, one per weight file."""
     if "config.json" not in listing.files:
         raise _without_config(repository, listing)
 
@@ -157,7 +157,7 @@ def _fetched(repository: str, listing: Listing, client: Client) -> HubModel:
     missing = sorted(set(sizes) - set(weights)) or missing_shards(sizes)
     if missing or len(sizes) > MOST_FILES:
         fault = f"{missing[0]} is missing" if missing else f"{len(sizes)} weight files"
-        raise BadInputError(f"{repository}: {fault}: the repository is not whole")
+        raise BadInputError(f"{repository}: {fault}: the repository is incomplete")
     is_embedder = SENTENCE_TRANSFORMERS in listing.files
     return HubModel(config, beside, _contents(repository, listing.commit, sizes, client), is_embedder)
 
@@ -165,7 +165,7 @@ def _fetched(repository: str, listing: Listing, client: Client) -> HubModel:
 def _contents(
     repository: str, commit: str, sizes: Mapping[str, int], client: Client
 ) -> CheckpointContents | None:
-    """All headers, in parallel. None where the repository has no safetensors files."""
+    """All headers, in parallel. None if the repository has no safetensors files."""
     if not sizes:
         return None
     with ThreadPoolExecutor(min(PARALLEL_REQUESTS, len(sizes)), "costmeter-hub") as pool:
@@ -175,12 +175,14 @@ def _contents(
 
 
 def _header(repository: str, commit: str, file: str, expected: int, client: Client) -> CheckpointContents:
-    """One file's header: one request, a second where it is longer than expected."""
+    """One file's header: one request, and a second one if it is longer than expected."""
     name = f"{repository}: {file}"
     data = client.read(repository, commit, file, 0, LENGTH_BYTES + expected)
     end = LENGTH_BYTES + header_length(data, name)
     if end > LENGTH_BYTES + LARGEST_HEADER_BYTES:
-        raise BadInputError(f"{name}: a header of {end} bytes, more than {LARGEST_HEADER_BYTES}, is not read")
+        raise BadInputError(
+            f"{name}: a header of {end} bytes is larger than the limit of {LARGEST_HEADER_BYTES}"
+        )
     if end > len(data):
         data += client.read(repository, commit, file, len(data), end)
     if end > len(data):
@@ -191,10 +193,10 @@ def _header(repository: str, commit: str, file: str, expected: int, client: Clie
 def _without_config(repository: str, listing: Listing) -> Exception:
     if any(file.endswith(".gguf") for file in listing.files):
         return NotUnderstoodError(
-            f"{repository}: holds GGUF files: download the one you serve and check that file"
+            f"{repository}: contains GGUF files: download the one you serve and check that file"
         )
     if "params.json" in listing.files:
         return NotUnderstoodError(
-            f"{repository}: holds Mistral's params.json but no config.json, which is not known"
+            f"{repository}: contains Mistral's params.json but no config.json, which is not supported"
         )
-    return BadInputError(f"{repository}: holds no config.json, so it is no model that vLLM serves")
+    return BadInputError(f"{repository}: contains no config.json, so vLLM cannot serve it")

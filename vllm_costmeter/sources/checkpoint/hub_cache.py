@@ -1,4 +1,4 @@
-"""What was read of the Hub, kept on disk: a commit for ever, what a branch points at for an hour."""
+"""A disk cache for the Hub: commits are cached forever, the commit of a branch for an hour."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from vllm_costmeter.sources.files.home import home
 from vllm_costmeter.sources.files.state_folder import locked_folder, opened_folder, read_in, replace_in
 
 BRANCH_LIFETIME_SECONDS = 3600.0
-"""How long a branch is taken to point where it did: long enough for a pipeline, not for a day."""
+"""How long the commit of a branch is reused: long enough for a pipeline, not for a day."""
 
 LARGEST_BYTES = 64 << 20
-"""What is longer was not written by us."""
+"""A longer file was not written by us."""
 LONGEST_WAIT_FOR_WRITERS_SECONDS = 1.0
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -29,7 +29,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True)
 class HubModel:
-    """All that was read of one commit."""
+    """Everything read from one commit."""
 
     config: Mapping[str, Any]
     hf_quant_config: Mapping[str, Any] | None
@@ -39,18 +39,18 @@ class HubModel:
 
 
 def is_commit(revision: str | None) -> bool:
-    """Whether a revision can never point elsewhere."""
+    """Whether a revision is immutable."""
     return revision is not None and _COMMIT.fullmatch(revision) is not None
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """$XDG_CACHE_HOME/vllm-costmeter/hub, ~/.cache where that is not set."""
+    """$XDG_CACHE_HOME/vllm-costmeter/hub, with ~/.cache by default."""
     root = environ.get("XDG_CACHE_HOME")
     return (Path(root) if root else home(environ) / ".cache") / "vllm-costmeter" / "hub"
 
 
 class HubCache:
-    """One endpoint's part of the cache. A file that cannot be read or written is as good as none."""
+    """One endpoint's part of the cache. A file that cannot be read or written is ignored."""
 
     def __init__(
         self, endpoint: str, folder: Path | None = None, now: Callable[[], float] = time.time
@@ -60,7 +60,7 @@ class HubCache:
         self._now = now
 
     def commit_of(self, repository: str, revision: str | None, *, any_age: bool = False) -> str | None:
-        """The commit a revision was last seen at; None where never, or not lately."""
+        """The last known commit of a revision; None if there is none, or it is too old."""
         if is_commit(revision):
             return revision
         seen = _read(self._file("ref", repository, revision or "main"))
@@ -71,7 +71,7 @@ class HubCache:
         return commit if fresh or any_age else None
 
     def load(self, repository: str, commit: str) -> HubModel | None:
-        """What was read of a commit."""
+        """What was read from a commit."""
         found = _read(self._file("model", repository, commit))
         try:
             contents = found["contents"]
@@ -92,7 +92,7 @@ class HubCache:
             return None
 
     def save(self, repository: str, revision: str | None, commit: str, model: HubModel) -> None:
-        """Keep a commit, and that the revision points at it now."""
+        """Store a commit, and that the revision points to it now."""
         _write(self._file("model", repository, commit), asdict(model))
         if not is_commit(revision):
             seen = {"commit": commit, "seen_at": self._now()}

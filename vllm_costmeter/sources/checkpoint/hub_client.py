@@ -1,7 +1,7 @@
 """The Hub through `huggingface_hub`: listings, small files, first bytes of large ones. The only file that imports it.
 
-Tokens, endpoints (HF_ENDPOINT) and offline mode (HF_HUB_OFFLINE) are that library's own. No error repeats what the
-server or the library said: it might hold a token.
+Tokens, endpoints (HF_ENDPOINT) and offline mode (HF_HUB_OFFLINE) are that library's own. No error repeats messages of
+the server or the library, which might contain a token.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PARTIAL_CONTENT = 206
 
 
 class HubUnreachableError(BadInputError):
-    """No answer from the Hub: what was seen before may stand in."""
+    """No response from the Hub: a cached version may be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class Listing:
 
 
 class HubClient:
-    """Requests to one endpoint with one token (the user's own where None)."""
+    """Requests to one endpoint with one token (the user's own if None)."""
 
     def __init__(self, token: str | None = None) -> None:
-        """BadInputError with what to install where the library is missing."""
+        """Raises BadInputError with what to install if the library is missing."""
         self._library = _library()
         self._token = token
 
@@ -57,7 +57,7 @@ class HubClient:
         return bool(self._library.constants.HF_HUB_OFFLINE)
 
     def listing(self, repository: str, revision: str | None) -> Listing:
-        """One request. BadInputError for a repository or revision that is not there, or not for this token."""
+        """One request. Raises BadInputError for a repository or revision that does not exist or is not accessible."""
         path = f"api/models/{repository}"
         if revision is not None:
             path += f"/revision/{quote(revision, safe='')}"
@@ -68,14 +68,14 @@ class HubClient:
             return Listing(str(found["sha"]), files)
 
     def read(self, repository: str, commit: str, file: str, start: int, stop: int) -> bytes:
-        """Bytes [start, stop) of a file, fewer where it ends before. One request, and no more than that is read."""
+        """Bytes [start, stop) of a file, fewer if it is shorter. One request, and no more than that is read."""
         with self._faults(repository, commit):
             path = f"{repository}/resolve/{commit}/{quote(file)}"
             headers = {"range": f"bytes={start}-{stop - 1}", "accept-encoding": "identity"}
             return self._get(path, stop - start, headers, skipped=start)
 
     def _get(self, path: str, most: int, headers: Mapping[str, str], skipped: int = 0) -> bytes:
-        """The first `most` bytes of the answer; of one that has no ranges, those behind `skipped`."""
+        """The first `most` bytes of the response; without range support, those after `skipped`."""
         library = self._library
         found = bytearray()
         with library.utils.get_session().stream(
@@ -94,19 +94,20 @@ class HubClient:
         return bytes(found[begin : begin + most])
 
     def _authorization(self) -> dict[str, str]:
-        """The token that was given, else the user's own (HF_TOKEN, or a login), unless it is not to be sent unasked."""
+        """The given token, otherwise the user's own (HF_TOKEN, or a login), unless sending it implicitly is
+        disabled."""
         implicit = not self._library.constants.HF_HUB_DISABLE_IMPLICIT_TOKEN
         token = self._token or (self._library.get_token() if implicit else None)
         return {"authorization": f"Bearer {token}"} if token else {}
 
     def snapshot(self, repository: str, revision: str | None) -> Path | None:
-        """The folder in the library's own cache that holds this revision, None where it holds none."""
+        """The folder of this revision in the library's own cache; None if it is not there."""
         config = cached_file(repository, "config.json", revision)
         return config.parent if config is not None else None
 
     @contextmanager
     def _faults(self, repository: str, revision: str | None) -> Iterator[None]:
-        """The library's errors as one line each; nothing of their text is kept."""
+        """The library's errors as one line each, without their text."""
         errors = self._library.errors
         transport = _transport(self._library)
         try:
@@ -121,11 +122,11 @@ class HubClient:
             ) from None
         except errors.RepositoryNotFoundError:
             raise BadInputError(
-                f"{repository}: no such folder here, and no such model on {self.endpoint} that this token may read: "
+                f"{repository}: no such local folder, and no such model on {self.endpoint} that this token may read: "
                 "check its name, or set HF_TOKEN if it is private"
             ) from None
         except errors.HFValidationError:
-            raise BadInputError(f"{repository}: is neither a path here nor an id of the Hub") from None
+            raise BadInputError(f"{repository}: is neither a local path nor a Hub id") from None
         except errors.OfflineModeIsEnabled:
             raise HubUnreachableError(_unreachable(repository, self.endpoint, "offline mode")) from None
         except errors.HfHubHTTPError as error:
@@ -141,7 +142,7 @@ class HubClient:
 
 
 def cached_file(repository: str, file: str, revision: str | None) -> Path | None:
-    """A file of the library's own cache, which vLLM fills; None where it is not there, or `repository` is a path."""
+    """A file in the library's own cache, which vLLM fills; None if it is not there, or `repository` is a path."""
     library = _library()
     try:
         found = library.try_to_load_from_cache(repository, file, revision=revision)
@@ -152,8 +153,8 @@ def cached_file(repository: str, file: str, revision: str | None) -> Path | None
 
 def _unreachable(repository: str, endpoint: str, why: str) -> str:
     return (
-        f"{repository}: no such folder here, and the Hub at {endpoint} cannot be reached ({why}): "
-        "check a local copy, as in `costmeter check ./config.json`"
+        f"{repository}: no such local folder, and the Hub at {endpoint} cannot be reached ({why}): "
+        "check a local copy, such as `costmeter check ./config.json`"
     )
 
 

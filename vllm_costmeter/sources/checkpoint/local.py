@@ -1,4 +1,4 @@
-"""The weights of a local folder from its files' headers."""
+"""The weights of a local folder, from its files' headers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vllm_costmeter.sources.checkpoint.weight_files import (
 from vllm_costmeter.sources.model_config import read_json_object
 
 LFS_POINTER = b"version https://git-lfs"
-"""What a weights file holds in a clone whose large files were not fetched."""
+"""Content of a weights file in a clone without its large files."""
 
 
 def checkpoint_in(folder: Path) -> CheckpointContents | None:
@@ -50,14 +50,14 @@ def checkpoint_in(folder: Path) -> CheckpointContents | None:
     left_out = sorted(set(promised) & set(files))
     if left_out:
         raise BadInputError(
-            f"{index}: names no tensor of {left_out[0]}, which lies beside it: vLLM would leave it out"
+            f"{index}: names no tensor of {left_out[0]} in the same folder: vLLM would not load it"
         )
     missing = sorted(set(listed) - set(files)) or promised
     if missing:
         raise missing_files(str(folder), missing)
     contents = merged(read_file(folder / name) for name in listed)
     if not contents.num_tensors:
-        raise BadInputError(f"{folder}: its safetensors files hold no tensors: an incomplete download?")
+        raise BadInputError(f"{folder}: its safetensors files contain no tensors: an incomplete download?")
     return contents
 
 

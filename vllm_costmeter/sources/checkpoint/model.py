@@ -1,4 +1,4 @@
-"""config.json and the headers of the weights -> a model: the pure translation."""
+"""config.json and the headers of the weights -> a model; pure."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def model_of(
     """The model of a config.json, its weights exact where there are headers. `is_embedder`: a sentence-transformers
     repository, which vLLM serves for pooling and without an output head.
 
-    A model whose rules are not known is one too: every plan answers it with `unknown`. BadInputError for a faulty
-    config.json.
+    A model whose rules are not known is returned too: its verdict is always `unknown`. Raises BadInputError for an
+    invalid config.json.
     """
     try:
         model = model_from_config(config, name, hf_quant_config=hf_quant_config, is_embedder=is_embedder)
@@ -58,10 +58,10 @@ def model_of(
 def model_of_gguf(
     gguf: GgufFile, name: str, beside: Mapping[str, Any] | None, projector: GgufFile | None = None
 ) -> Model:
-    """The model of a GGUF file by the config.json beside it, as vLLM 0.24 and newer read it, else by its metadata;
-    with the image encoder of `projector`.
+    """The model of a GGUF file from the config.json in its folder, as vLLM 0.24 and newer read it, otherwise from its
+    metadata; with the image encoder of `projector`.
 
-    BadInputError for faulty metadata; what is not understood is a model whose weights alone are known.
+    Raises BadInputError for invalid metadata; if something is not understood, only the weights are known.
     """
     try:
         config = config_of(gguf, name) if beside is None else config_beside(gguf, beside)
@@ -109,7 +109,7 @@ def with_checkpoint(model: Model, contents: CheckpointContents) -> Model:
         weights_source="safetensors",
         weights_error=min(abs(described - loaded) / max(loaded, 1), 1.0),
         notes=(
-            f"the checkpoint's files hold {loaded / GIB:.2f} GiB of weights, its config.json describes "
-            f"{described / GIB:.2f} GiB: one of them is of another model, or some tensors are left out",
+            f"the checkpoint's files contain {loaded / GIB:.2f} GiB of weights, its config.json describes "
+            f"{described / GIB:.2f} GiB: one of them is from another model, or some tensors are missing",
         ),
     )

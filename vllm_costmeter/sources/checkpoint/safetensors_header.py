@@ -24,9 +24,9 @@ MOST_DIMENSIONS = 16
 
 
 def header_length(prefix: bytes, name: str, file_bytes: int | None = None) -> int:
-    """Length of the JSON that follows the first 8 bytes. BadInputError for a length that no such file has."""
+    """Length of the JSON that follows the first 8 bytes. Raises BadInputError for an impossible length."""
     if len(prefix) < LENGTH_BYTES:
-        raise BadInputError(f"{name}: {len(prefix)} bytes long, so it is no safetensors file")
+        raise BadInputError(f"{name}: {len(prefix)} bytes long, so it is not a safetensors file")
     length = int.from_bytes(prefix[:LENGTH_BYTES], "little")
     if length > LARGEST_HEADER_BYTES:
         raise BadInputError(
@@ -38,9 +38,9 @@ def header_length(prefix: bytes, name: str, file_bytes: int | None = None) -> in
 
 
 def parse_header(header: bytes, name: str, data_bytes: int | None = None) -> CheckpointContents:
-    """The tensors that a header lists, added up. `data_bytes` is what follows the header in the file, None if unknown.
+    """The totals of the tensors in a header. `data_bytes` is the size of the data after the header, None if unknown.
 
-    BadInputError for a header that the format does not allow.
+    Raises BadInputError for a header that the format does not allow.
     """
     values = _json(header, name)
     sums = GroupSums()
@@ -63,7 +63,7 @@ def parse_header(header: bytes, name: str, data_bytes: int | None = None) -> Che
         reached = end
     if data_bytes is not None and reached != data_bytes:
         raise BadInputError(
-            f"{name}: holds {data_bytes} bytes of tensors, its header lists {reached}: an incomplete download?"
+            f"{name}: contains {data_bytes} bytes of tensors, but its header lists {reached}: an incomplete download?"
         )
     return CheckpointContents("safetensors", sums.groups(), sums.num_tensors, 1)
 
@@ -73,12 +73,14 @@ def _json(header: bytes, name: str) -> dict[str, Any]:
         header.count(b'"data_offsets"') > MOST_TENSORS
         or sum(map(header.count, (b",", b"[", b"{"))) > MOST_VALUES
     ):
-        raise BadInputError(f"{name}: its header lists more than {MOST_TENSORS} tensors, which is not read")
+        raise BadInputError(
+            f"{name}: its header lists more than {MOST_TENSORS} tensors, which is not supported"
+        )
     try:
         values = json.loads(header.decode("utf-8"))
     except (ValueError, RecursionError):
         raise BadInputError(
-            f"{name}: its header is no JSON in UTF-8: not a safetensors file, or corrupt"
+            f"{name}: its header is not JSON in UTF-8: not a safetensors file, or corrupt"
         ) from None
     if not isinstance(values, dict):
         raise BadInputError(f"{name}: its header must be a JSON object, got a {type(values).__name__}")
@@ -110,4 +112,4 @@ def _entry_fault(entry: Any) -> str:
     dtype = entry.get("dtype") if isinstance(entry, dict) else None
     if isinstance(dtype, str) and dtype not in DTYPE_BITS:
         return f"dtype {dtype[:20]!r} is not known"
-    return "its entry must state dtype, shape and data_offsets"
+    return "its entry must have dtype, shape and data_offsets"

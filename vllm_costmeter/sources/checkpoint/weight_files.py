@@ -1,4 +1,4 @@
-"""Which files of a folder (or of a repository's listing) vLLM loads, and which it leaves alone."""
+"""The files of a folder (or of a repository's listing) that vLLM loads."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _SHARD = re.compile(r"(.+)-(\d{5,6})-of-(\d{5,6})\.(safetensors|gguf)")
 def safetensors_files(names: Iterable[str]) -> list[str]:
     """The safetensors files at the top of a folder that vLLM's default loader reads, sorted.
 
-    Where Mistral's `consolidated*` files lie beside Hugging Face's, vLLM takes those (`_prepare_weights` of
-    default_loader.py, 0.32.0); files of adapters are no weights of the model.
+    If there are both Mistral's `consolidated*` files and Hugging Face's, vLLM loads the former (`_prepare_weights` of
+    default_loader.py, 0.32.0); adapter files are not weights of the model.
     """
     found = sorted(
         name
@@ -38,24 +38,24 @@ def index_name(files: Iterable[str]) -> str:
 
 
 ENTRY_BYTES = 128
-"""Of a header's entry beside the tensor's name: dtype, three dimensions and two offsets of 14 digits fit."""
+"""Size of a header's entry without the tensor's name: dtype, three dimensions and two offsets of 14 digits fit."""
 
 
 def indexed_files(index: Mapping[str, Any], where: str) -> list[str]:
-    """The files that an index names, sorted. BadInputError for an index that names none."""
+    """The files in an index, sorted. Raises BadInputError for an index without files."""
     return sorted(indexed_header_bytes(index, where))
 
 
 def indexed_header_bytes(index: Mapping[str, Any], where: str) -> dict[str, int]:
-    """File -> the most bytes that its header takes. BadInputError for an index that names no files."""
+    """File -> the maximum size of its header. Raises BadInputError for an index without files."""
     weight_map = index.get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
-        raise BadInputError(f"{where}: weight_map is missing: it names the file of every tensor")
+        raise BadInputError(f"{where}: weight_map is missing, which maps every tensor to its file")
     sizes: dict[str, int] = {}
     for tensor, file in weight_map.items():
         if not isinstance(file, str) or "/" in file or "\\" in file or not file.endswith(".safetensors"):
             raise BadInputError(
-                f"{where}: weight_map of {tensor[:80]!r} must name a safetensors file beside it"
+                f"{where}: weight_map of {tensor[:80]!r} must name a safetensors file in the same folder"
             )
         sizes[file] = sizes.get(file, ENTRY_BYTES) + len(tensor.encode(errors="replace")) + ENTRY_BYTES
     if len(sizes) > MOST_FILES:
@@ -64,13 +64,13 @@ def indexed_header_bytes(index: Mapping[str, Any], where: str) -> dict[str, int]
 
 
 def missing_shards(files: Iterable[str]) -> list[str]:
-    """Shards that the others' own numbering promises (`model-00002-of-00004.safetensors`) and that are not there."""
+    """Missing shards according to the numbering of the others (`model-00002-of-00004.safetensors`)."""
     present = set(files)
     return sorted(set(promised_shards(present)) - present)
 
 
 def promised_shards(files: Iterable[str]) -> list[str]:
-    """The whole sets that numbered files are of, sorted; none where no file is numbered."""
+    """The complete sets that numbered files belong to, sorted; empty if no file is numbered."""
     matches = [match for name in files if (match := _SHARD.fullmatch(name))]
     wholes = {(match[1], match[3], match[4]) for match in matches if 0 < int(match[3]) <= MOST_FILES}
     return sorted(
@@ -81,6 +81,6 @@ def promised_shards(files: Iterable[str]) -> list[str]:
 
 
 def missing_files(where: str, missing: Sequence[str]) -> BadInputError:
-    """The fault of a set of files that is not whole: vLLM would stop, or serve half a model."""
+    """The error for an incomplete set of files: vLLM would stop, or serve part of a model."""
     more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
     return BadInputError(f"{where}: {missing[0]} is missing{more}: an incomplete download?")

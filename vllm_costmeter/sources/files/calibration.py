@@ -1,7 +1,7 @@
-"""The file in which servers leave what their starts measured, and checks find it.
+"""The file in which servers record measurements of their starts for later checks.
 
-`remember` appends under a lock and replaces the file in one step; a file that cannot be read, or is not ours, is as
-good as none and is said in one line. How it is kept safe on disk is in `state_folder.py`.
+`remember` appends under a lock and replaces the file atomically. A file that cannot be read, or is not ours, is ignored
+and reported in one line. `state_folder.py` protects it on disk.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vllm_costmeter.sources.files.state_folder import locked_folder, opened_fold
 SCHEMA = "costmeter.calibration/1"
 START_FIELDS = {field.name for field in fields(ServerStart)}
 BOOTS_PER_DEPLOYMENT = 5
-"""Of one key and flags: older starts are forgotten."""
+"""Starts kept per key and flags; older ones are dropped."""
 MOST_BOOTS = 500
 LARGEST_BYTES = 4 << 20
 
@@ -30,7 +30,7 @@ _CPU = "cpu, checked as "
 
 
 def calibration_file(environ: Mapping[str, str] = os.environ) -> Path:
-    """$XDG_STATE_HOME/vllm-costmeter/calibration.json, ~/.local/state where that is not set."""
+    """$XDG_STATE_HOME/vllm-costmeter/calibration.json, with ~/.local/state by default."""
     root = environ.get("XDG_STATE_HOME")
     folder = Path(root) if root else home(environ) / ".local" / "state"
     return folder / "vllm-costmeter" / "calibration.json"
@@ -39,11 +39,11 @@ def calibration_file(environ: Mapping[str, str] = os.environ) -> Path:
 def recall(
     gpu: str, file: Path | None = None, *, on_cpu: bool = False
 ) -> tuple[tuple[ServerStart, ...], str | None]:
-    """Recorded boots on a card under any of its names, the oldest first, and one line where the file could not be
-    read. The driver's name and the catalogue's are one card; the boots bear the name that was asked for.
+    """Recorded starts on a GPU under any of its names, oldest first, and one line if the file could not be read. The
+    driver's name and the catalogue's are the same GPU; the starts get the requested name.
 
-    `on_cpu`: boots of vLLM's CPU build that was checked against that card. They are kept apart: a CPU's pool says
-    nothing of a card.
+    `on_cpu`: starts of vLLM's CPU build checked for that GPU. They are stored separately: a CPU's KV cache is no
+    evidence about a GPU.
     """
     found, fault = _read(calibration_file() if file is None else file)
     boots = [
@@ -59,8 +59,8 @@ def recall(
 def remember(
     boot: ServerStart, file: Path | None = None, *, on_cpu: bool = False, patience_seconds: float = 2.0
 ) -> str | None:
-    """Add a boot; one line where it could not be kept (a read-only home, a full disk, a lock that somebody holds for
-    longer than `patience_seconds`), else None. `on_cpu` as in `recall`."""
+    """Add a start; returns one line if it could not be stored (a read-only home, a full disk, a lock not released
+    within `patience_seconds`), otherwise None. `on_cpu` as in `recall`."""
     file = calibration_file() if file is None else file
     if on_cpu:
         boot = _named(boot, _CPU + boot.key.gpu)
@@ -71,13 +71,13 @@ def remember(
             content = json.dumps({"schema": SCHEMA, "boots": kept}, indent=1)
             replace_in(folder, file.name, content.encode())
     except OSError as error:
-        return f"calibration is not kept in {file}: {error.strerror or error}"
+        return f"calibration could not be saved in {file}: {error.strerror or error}"
     return None
 
 
 def with_newest(boots: Sequence[ServerStart], boot: ServerStart) -> list[ServerStart]:
-    """`boots`, the oldest first, and `boot`. Of its key and flags the last few are kept, of all the last few hundred;
-    starts that measured the same are several starts all the same."""
+    """`boots`, oldest first, and `boot`. The last few per key and flags are stored, and the last few hundred in total;
+    equal starts are stored individually."""
     alike = [place for place, each in enumerate(boots) if (each.key, each.flags) == (boot.key, boot.flags)]
     forgotten = set(alike[: max(len(alike) - BOOTS_PER_DEPLOYMENT + 1, 0)])
     kept = [each for place, each in enumerate(boots) if place not in forgotten]
@@ -106,18 +106,18 @@ def _read(file: Path) -> tuple[list[ServerStart], str | None]:
     except FileNotFoundError:
         return [], None
     except OSError as error:
-        return [], f"calibration file {file} is not used: {error.strerror or error}"
+        return [], f"calibration file {file} is ignored: {error.strerror or error}"
     boots = _parsed(data)
     if boots is None:
         return (
             [],
-            f"calibration file {file} is not one of ours and is not used; the next server start replaces it",
+            f"calibration file {file} is not valid and is ignored; the next server start replaces it",
         )
     return boots, None
 
 
 def _parsed(data: bytes | None) -> list[ServerStart] | None:
-    """None for what no server wrote, or too much of it."""
+    """None for content that no server wrote, or too much of it."""
     try:
         found = json.loads(data or b"")
         if found["schema"] != SCHEMA:

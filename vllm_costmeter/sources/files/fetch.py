@@ -1,4 +1,4 @@
-"""The text behind a path or an http(s) URL, with a bound on time and size."""
+"""The text at a path or an http(s) URL, with limits on time and size."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ MOST_BYTES = 256 << 20  # the largest public catalogue (skypilot's AWS list) has
 
 
 def is_url(text: str) -> bool:
-    """Whether `text` is to be asked over the network."""
+    """Whether `text` is a URL."""
     return text.lower().startswith(("http://", "https://"))
 
 
 def fetch_text(
     place: str, accept: str = "*/*", *, called: str | None = None, most_bytes: int = MOST_BYTES
 ) -> str:
-    """What lies there. BadInputError with one line, in which the place is `called` so, for what cannot be read, is too
-    large, or is no text."""
+    """The text at that place. Raises BadInputError, which names the place as `called`, if it cannot be read, is too
+    large, or is not text."""
     name = called or place
     try:
         content = _download(place, accept, most_bytes) if is_url(place) else _read(Path(place), most_bytes)
@@ -50,10 +50,10 @@ def _read(path: Path, most_bytes: int) -> bytes:
 
 def _reason(fault: Exception) -> str:
     if isinstance(fault, urllib.error.HTTPError):
-        return f"answers {fault.code} {fault.reason}"
+        return f"responded with {fault.code} {fault.reason}"
     if isinstance(fault, urllib.error.URLError):
         reason = fault.reason
         return f"cannot be reached: {getattr(reason, 'strerror', None) or reason}"
     if isinstance(fault, TimeoutError):
-        return f"does not answer within {TIMEOUT_SECONDS:g} s"
+        return f"did not respond within {TIMEOUT_SECONDS:g} s"
     return getattr(fault, "strerror", None) or str(fault) or type(fault).__name__

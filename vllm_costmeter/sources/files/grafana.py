@@ -6,13 +6,14 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2]
 INSTALLED, CHECKOUT = PACKAGE / "grafana", PACKAGE.parent / "grafana"
-"""Where a wheel puts it, and where it is when the package runs from its repository."""
+"""Its location in an installed wheel, and in the repository."""
 
 
 def grafana_files() -> dict[str, str]:
-    """Path below grafana/ -> text, sorted; from the first folder that is there. FileNotFoundError where none is."""
+    """Path below grafana/ -> text, sorted, from the first existing folder. Raises FileNotFoundError if there is
+    none."""
     for folder in (INSTALLED, CHECKOUT):
         if folder.is_dir():
             files = sorted(path for path in folder.rglob("*") if path.is_file())
             return {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in files}
-    raise FileNotFoundError(f"this installation lacks its grafana folder: {INSTALLED}")
+    raise FileNotFoundError(f"the grafana folder is missing from this installation: {INSTALLED}")

@@ -1,4 +1,4 @@
-"""Whose machine this is: the folder of its user's files."""
+"""The home folder of the current user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 
 def home(environ: Mapping[str, str]) -> Path:
-    """$HOME, else the user's entry; / for a user without either (a container's numbered one), who keeps nothing."""
+    """$HOME, otherwise the user's passwd entry; / for a user without either (such as a numeric user in a container),
+    for whom nothing is stored."""
     try:
         return Path(environ.get("HOME") or "~").expanduser()
     except RuntimeError:

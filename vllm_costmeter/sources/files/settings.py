@@ -11,11 +11,11 @@ from vllm_costmeter.sources.files.toml import read_toml
 
 PREFIX = "COSTMETER_"
 CONFIG_VARIABLE = "COSTMETER_CONFIG"
-"""The environment variable of `--costmeter-config`, which names a file and so is not itself in the file."""
+"""The environment variable for `--costmeter-config`, which names the file and so cannot be set in it."""
 
 
 def environment_layer(environ: Mapping[str, str]) -> SettingsLayer:
-    """The `COSTMETER_*` variables. A misspelt one raises; a stranger's (a Kubernetes service link) is left alone."""
+    """The `COSTMETER_*` variables. A misspelt one is an error; a foreign one (a Kubernetes service link) is ignored."""
     known = {setting.environment_variable: setting.key for setting in SETTINGS}
     found: dict[str, object] = {}
     for variable, value in environ.items():
@@ -30,8 +30,8 @@ def environment_layer(environ: Mapping[str, str]) -> SettingsLayer:
 
 
 def file_layer(path: Path) -> SettingsLayer:
-    """The settings file, flat or under a `[costmeter]` table. BadInputError names the file and, where TOML's parser
-    knows it, the line."""
+    """The settings file, flat or under a `[costmeter]` table. BadInputError names the file and, if the TOML parser
+    reports it, the line."""
     values = read_toml(path, "settings file")
     section = values.pop("costmeter", {})
     if not isinstance(section, dict):
@@ -45,7 +45,7 @@ def read_settings(
     additional_config: Mapping[str, object] | None = None,
     config: str | None = None,
 ) -> Settings:
-    """Flags over `--additional-config` over the environment over the file, validated. Raises BadInputError."""
+    """Validated settings: flags, then `--additional-config`, the environment, the file. Raises BadInputError."""
     layers: list[SettingsLayer] = [
         SettingsLayer("flag", lambda key: BY_KEY[key].flag, flags or {}),
         SettingsLayer(
@@ -60,7 +60,7 @@ def read_settings(
 
 
 def _expanded(path: str) -> Path:
-    """`~` as the home folder; as it is where nobody has one (an unnumbered user in a container)."""
+    """Expand `~` to the home folder; unchanged if there is none (such as an unknown user in a container)."""
     try:
         return Path(path).expanduser()
     except RuntimeError:

@@ -1,8 +1,8 @@
-"""Files of ours in a folder that others may reach: read and replaced whole, one writer at a time.
+"""Our files in a folder that others may access: read and replaced as a whole, one writer at a time.
 
-No link in the place of a file is followed, nothing of what lies there is emptied or written into, and a folder that
-belongs to somebody else is not used at all: who owns it decides what a check believes. All names are looked up in the
-folder that was examined, not along its path a second time. Every function raises OSError.
+Links in place of a file are not followed, existing files are never truncated or written to, and a folder owned by
+somebody else is not used at all, because its owner would control the results of checks. All names are looked up in the
+opened folder, not by its path again. Every function raises OSError.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from pathlib import Path
 
 @contextmanager
 def opened_folder(path: Path) -> Iterator[int]:
-    """A descriptor of the folder; OSError where it is not this user's (or root's), or anybody may write in it."""
+    """A descriptor of the folder. Raises OSError if it is not this user's (or root's), or anybody may write to it."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         found = os.fstat(folder)
         if found.st_uid not in (os.geteuid(), 0):
             raise _refused(f"{path} belongs to another user (id {found.st_uid})")
         if found.st_mode & stat.S_IWOTH:
-            raise _refused(f"anybody may write in {path}")
+            raise _refused(f"anybody may write to {path}")
         yield folder
     finally:
         os.close(folder)
@@ -34,8 +34,8 @@ def opened_folder(path: Path) -> Iterator[int]:
 
 @contextmanager
 def locked_folder(path: Path, lock_name: str, patience_seconds: float) -> Iterator[int]:
-    """As `opened_folder`, made where it is missing, with one holder at a time among all processes. OSError where
-    another one does not let go."""
+    """As `opened_folder`, created if missing, and locked against all other processes. Raises OSError if another process
+    does not release it."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     with opened_folder(path) as folder:
         lock = os.open(
@@ -50,7 +50,7 @@ def locked_folder(path: Path, lock_name: str, patience_seconds: float) -> Iterat
 
 
 def read_in(folder: int, name: str, most_bytes: int) -> bytes | None:
-    """A file's bytes; b"" where it is missing, None where it has more than `most_bytes`."""
+    """A file's bytes; b"" if it is missing, None if it has more than `most_bytes`."""
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK, dir_fd=folder)
     except FileNotFoundError:
@@ -65,8 +65,8 @@ def read_in(folder: int, name: str, most_bytes: int) -> bytes | None:
 
 
 def replace_in(folder: int, name: str, content: bytes) -> None:
-    """Puts a new file in the place of `name`, in one step. For the holder of the folder's lock: what an earlier holder
-    left half written is taken away first."""
+    """Replace `name` with a new file atomically. Requires the folder's lock: an incomplete file of an earlier process
+    is removed first."""
     fresh = f"{name}.new"
     with suppress(FileNotFoundError):
         os.unlink(fresh, dir_fd=folder)
@@ -94,7 +94,7 @@ def _lock(lock: int, deadline: float) -> None:
 
 def _must_be_regular(descriptor: int, name: str) -> None:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise _refused(f"{name} is no regular file")
+        raise _refused(f"{name} is not a regular file")
 
 
 def _refused(why: str) -> OSError:

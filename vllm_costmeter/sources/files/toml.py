@@ -1,4 +1,4 @@
-"""A TOML file that somebody wrote, read whole: any fault of it is one line."""
+"""Read a user's TOML file; any error is one line."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError
 
-LARGEST_BYTES = 1 << 20  # a catalogue of every card and price that is sold takes a tenth
+LARGEST_BYTES = 1 << 20  # a catalogue of all GPUs and prices on sale takes a tenth
 
 
 def read_toml(file: Path, name: str) -> dict[str, Any]:
-    """The tables of `file`, which errors call `name` ("settings file"). BadInputError where it is not there, no
-    regular file (a pipe would be waited for), larger than 1 MiB, or no TOML."""
+    """The tables of `file`, called `name` ("settings file") in errors. Raises BadInputError if it does not exist, is
+    not a regular file (reading a pipe would block), is larger than 1 MiB, or is not TOML."""
     try:
         if not file.is_file():
-            fault = "is no regular file" if file.exists() else "does not exist"
+            fault = "is not a regular file" if file.exists() else "does not exist"
             raise BadInputError(f"{name} {file} {fault}")
         with file.open("rb") as stream:
             data = stream.read(LARGEST_BYTES + 1)

@@ -1,1 +1,1 @@
-"""GPUs of this machine and GPUs by name."""
+"""The GPUs of this machine, and GPUs by name."""

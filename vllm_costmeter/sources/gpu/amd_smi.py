@@ -30,7 +30,8 @@ class AmdSmiDriver:
         self._handles: dict[str, Any] = {}
 
     def open(self) -> None:
-        """Connects. DriverError where there is no package, no library, one of another version, or no driver."""
+        """Connect. Raises DriverError if the package, the library or the driver is missing, or their versions
+        differ."""
         self._amdsmi = _package()
         try:
             self._amdsmi.amdsmi_init()
@@ -39,7 +40,7 @@ class AmdSmiDriver:
             raise _driver_error(fault) from None
 
     def devices(self) -> tuple[GpuDevice, ...]:
-        """The machine's GPUs in AMD SMI's order, which is HIP's where no variable reorders them."""
+        """The machine's GPUs in AMD SMI's order, which is HIP's unless a variable reorders them."""
         amdsmi = self._amdsmi
         try:
             handles = amdsmi.amdsmi_get_processor_handles()
@@ -50,7 +51,7 @@ class AmdSmiDriver:
         return found
 
     def sample(self, gpu: VisibleGpu) -> GpuSample:
-        """Reads one GPU."""
+        """Read one GPU."""
         handle = self._handle(gpu)
         amdsmi, ask = self._amdsmi, self._ask
         vram = ask(amdsmi.amdsmi_get_gpu_vram_usage, handle) or {}
@@ -67,11 +68,11 @@ class AmdSmiDriver:
             microjoules_per_tick=energy.get("counter_resolution"),
         )
         if raw.silent:
-            raise DriverError(f"AMD SMI, GPU {gpu.label}: every question was answered with an error")
+            raise DriverError(f"AMD SMI, GPU {gpu.label}: every query returned an error")
         return parse(raw)
 
     def processes(self, gpu: VisibleGpu) -> tuple[GpuProcess, ...]:
-        """Who holds memory on one GPU; empty where the driver does not list them."""
+        """The processes that use one GPU's memory; empty if the driver does not list them."""
         found = self._ask(self._amdsmi.amdsmi_get_gpu_process_list, self._handle(gpu)) or ()
         return tuple(
             GpuProcess(each["pid"], program(each["name"]), each["memory_usage"]["vram_mem"], gpu.label)
@@ -79,7 +80,7 @@ class AmdSmiDriver:
         )
 
     def close(self) -> None:
-        """Disconnects; harmless when not connected."""
+        """Disconnect; does nothing when not connected."""
         if self._amdsmi is not None:
             self._ask(self._amdsmi.amdsmi_shut_down)
             self._amdsmi = None
@@ -104,7 +105,7 @@ class AmdSmiDriver:
         )
 
     def _ask(self, question: Callable[..., Any], *arguments: Any) -> Any:
-        """The answer; None where the driver has none."""
+        """The answer; None if the driver has none."""
         try:
             return question(*arguments)
         except self._amdsmi.AmdSmiException:
@@ -112,7 +113,7 @@ class AmdSmiDriver:
 
 
 def _package() -> Any:
-    """amdsmi with its library. What it prints where the library is missing is not for our user's terminal."""
+    """amdsmi with its library. What it prints if the library is missing is suppressed."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             return importlib.import_module("amdsmi")
@@ -129,7 +130,8 @@ def _package() -> Any:
 
 
 def _power(answer: dict[str, Any]) -> int | None:
-    """Watts of the socket. Before 7.0 the package had no `socket_power`: current on MI300, average before it."""
+    """Watts of the socket. Before 7.0 the package had no `socket_power`, but current power on MI300 and average power
+    on older GPUs."""
     for name in ("socket_power", "current_socket_power", "average_socket_power"):
         watts = _number(answer.get(name))
         if watts is not None:
@@ -142,6 +144,6 @@ def _number(value: Any) -> int | None:
 
 
 def _driver_error(fault: Exception) -> DriverError:
-    """One line, and why as far as the library's code tells."""
+    """The error in one line, with the reason from the library's error code."""
     code = getattr(fault, "err_code", None)
     return DriverError(f"AMD SMI: {' '.join(str(fault).split())}", REASONS.get(code or 0, "driver_error"))

@@ -1,4 +1,4 @@
-"""AMD SMI's numbers as a sample in base units: pure, so that a literal tests it."""
+"""AMD SMI's values as a sample in base units; pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MEGABYTE = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class RawAmdSmi:
-    """What AMD SMI answered for one GPU, in its own units; None where it answered with "not supported" and the like."""
+    """AMD SMI's values for one GPU, in its own units; None for "not supported" and the like."""
 
     vram_total_mb: int | None = None
     vram_used_mb: int | None = None
@@ -22,16 +22,17 @@ class RawAmdSmi:
     gfx_activity_percent: int | None = None
     energy_ticks: int | None = None
     microjoules_per_tick: float | None = None
-    """Told with every answer: 15.3 in rocm_smi.cc of ROCm 6.2.2, where 2^-16 J would be 15.259."""
+    """Part of every answer: 15.3 in rocm_smi.cc of ROCm 6.2.2, where 2^-16 J would be 15.259."""
 
     @property
     def silent(self) -> bool:
-        """True when nothing at all was answered."""
+        """True if nothing at all was answered."""
         return self == RawAmdSmi()
 
 
 def parse(raw: RawAmdSmi) -> GpuSample:
-    """The sample in bytes, watts, joules and ratios. AMD SMI tells no reserve: used is what it says."""
+    """The sample in bytes, watts, joules and ratios. AMD SMI reports no reserve, so used memory is taken as
+    reported."""
     total = None if raw.vram_total_mb is None else raw.vram_total_mb * MEGABYTE
     used = None if raw.vram_used_mb is None else raw.vram_used_mb * MEGABYTE
     known_energy = raw.energy_ticks is not None and raw.microjoules_per_tick

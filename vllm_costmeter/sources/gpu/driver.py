@@ -1,4 +1,4 @@
-"""What the reader asks of a driver's library. NVML answers it in `nvml.py`; amdsmi would in a file of its own."""
+"""The interface of a driver's library for the reader. `nvml.py` implements it for NVML, `amd_smi.py` for AMD SMI."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vllm_costmeter.core.gpu.reading import DownReason, GpuSample
 
 
 class DriverError(Exception):
-    """The driver is absent, unloaded, lost its GPU or answers with errors only. The text is one line."""
+    """The driver is absent, unloaded, lost its GPU or returns only errors. The message is one line."""
 
     def __init__(self, text: str, reason: DownReason = "driver_error") -> None:
         super().__init__(text)
@@ -18,19 +18,19 @@ class DriverError(Exception):
 
 
 class GpuDriver(Protocol):
-    """A driver's library. Every call may block for ever or raise DriverError."""
+    """A driver's library. Every call may block forever or raise DriverError."""
 
     def open(self) -> None:
         """Connects."""
 
     def devices(self) -> tuple[GpuDevice, ...]:
-        """Lists the machine's cards."""
+        """List the machine's GPUs."""
 
     def sample(self, gpu: VisibleGpu) -> GpuSample:
-        """Reads one GPU."""
+        """Read one GPU."""
 
     def processes(self, gpu: VisibleGpu) -> tuple[GpuProcess, ...]:
-        """Who holds memory on one GPU, by name; empty where the driver does not list them."""
+        """The processes that use one GPU's memory, by name; empty if the driver does not list them."""
 
     def close(self) -> None:
-        """Disconnects; harmless when not connected."""
+        """Disconnect; does nothing when not connected."""

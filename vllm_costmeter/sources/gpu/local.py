@@ -1,4 +1,4 @@
-"""The GPUs of this machine for a fit check without `--gpu`: one look through NVML, never longer than it was given."""
+"""The GPUs of this machine for a fit check without `--gpu`: one query through NVML, within a time limit."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from vllm_costmeter.sources.gpu.visible_devices import VISIBLE, resolved_device_
 
 SAY_WHICH = "name the GPU with --gpu, or its memory with --gpu-memory-gib"
 SILENT_SECONDS = 1.0
-"""A wait that is longer than this is said."""
+"""A longer wait is logged."""
 LONGEST_WAIT_SECONDS = 30.0
-"""Where the driver is not kept loaded, it takes 1 to 3 seconds for each GPU to answer the first time (NVIDIA, "Driver
-Persistence", overview, read 2026-11); machines have up to eight of them."""
+"""Without driver persistence, each GPU takes 1 to 3 seconds for its first answer (NVIDIA, "Driver Persistence",
+overview, read 2026-11), and machines have up to eight GPUs."""
 
 log = logging.getLogger("vllm.costmeter")
 
 
 class NoLocalGpuError(BadInputError):
-    """No GPU of this machine can be checked against; `reason` alone says why, the text also what to do in a check."""
+    """No GPU of this machine can be used for the check. `reason` is the cause; the message adds what to do."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{reason}: {SAY_WHICH}")
@@ -80,7 +80,7 @@ def local_gpus(
             f"the NVIDIA driver did not answer within {timeout_seconds:g} s when asked {asked[-1]}"
         ) from None
     if isinstance(answer, DriverError):
-        raise NoLocalGpuError(f"no GPU can be read here ({answer})")
+        raise NoLocalGpuError(f"no GPU can be read on this machine ({answer})")
     if isinstance(answer, Exception):
         raise answer
     return answer
@@ -89,7 +89,7 @@ def local_gpus(
 def _answer(
     answers: queue.SimpleQueue[list[GpuGroup] | Exception], timeout_seconds: float, asked: Sequence[str]
 ) -> list[GpuGroup] | Exception:
-    """queue.Empty where none comes in time; a wait is said once, with what the driver was `asked` last."""
+    """Raises queue.Empty on timeout; a wait is logged once, with what the driver was `asked` last."""
     try:
         return answers.get(timeout=min(SILENT_SECONDS, timeout_seconds))
     except queue.Empty:
@@ -109,7 +109,7 @@ def _look(
     *,
     asked: list[str],
 ) -> list[GpuGroup]:
-    """`asked` grows by what the driver is asked next."""
+    """Each query to the driver is appended to `asked` first."""
     driver.open()
     asked.append("for its GPUs")
     devices = driver.devices()
@@ -120,7 +120,7 @@ def _look(
         raise NoLocalGpuError(engine.problem)
     kinds = sorted({_shown_name(gpu) for gpu in engine.gpus})
     if ranks is not None and len(kinds) > 1:
-        raise NoLocalGpuError(f"an engine on unlike GPUs ({', '.join(kinds)}) is not modelled")
+        raise NoLocalGpuError(f"an engine on different GPU models ({', '.join(kinds)}) is not modelled")
     visible = used_gpus_here(devices, environ, None, ids)
     if not visible.gpus:
         because = "there is none" if shown is None else f"CUDA_VISIBLE_DEVICES={shown!r} leaves none"
@@ -129,7 +129,7 @@ def _look(
         raise NoLocalGpuError(f"no GPU to check against: {because} of {len(devices)} found")
     found = []
     for gpu in visible.gpus:
-        asked.append(f"who holds memory of GPU {gpu.label}")
+        asked.append(f"for the processes on GPU {gpu.label}")
         holders = [each for each in driver.processes(gpu) if not owns(each.pid)]
         asked.append(f"for the memory of GPU {gpu.label}")
         sample = _sample(driver, gpu)
@@ -138,7 +138,7 @@ def _look(
 
 
 def _sample(driver: GpuDriver, gpu: VisibleGpu) -> GpuSample:
-    """What the driver says of its memory; DriverError where that cannot be."""
+    """The GPU's memory as reported by the driver. Raises DriverError if it is impossible."""
     sample, left_out = believable(driver.sample(gpu), power_bound(None, None))
     for what in left_out:
         if what.quantity == "memory":
@@ -147,7 +147,7 @@ def _sample(driver: GpuDriver, gpu: VisibleGpu) -> GpuSample:
 
 
 def _believable_process(process: GpuProcess, sample: GpuSample) -> GpuProcess:
-    """Without a figure that is more than its GPU has."""
+    """Without a memory value that exceeds the GPU's total."""
     if (process.memory_bytes or 0) > (sample.memory_total_bytes or 0):
         return replace(process, memory_bytes=None)
     return process
@@ -166,7 +166,7 @@ def equal_cards(
         each = [sample for _, sample, _ in group]
         totals = [sample.memory_total_bytes for sample in each if sample.memory_total_bytes]
         if len(totals) < len(each):
-            raise DriverError(f"NVML does not tell the memory of {name}")
+            raise DriverError(f"NVML does not report the memory of {name}")
         free = [
             (sample.memory_free_bytes, others)
             for _, sample, others in group[:ranks]

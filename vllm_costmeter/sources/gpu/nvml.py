@@ -42,7 +42,7 @@ class NvmlDriver:
         }
 
     def open(self) -> None:
-        """Connects. DriverError where there is no library or no driver."""
+        """Connect. Raises DriverError if the library or the driver is missing."""
         try:
             self._nvml.nvmlInit()
         except self._nvml.NVMLError as fault:
@@ -52,7 +52,7 @@ class NvmlDriver:
     def devices(self) -> tuple[GpuDevice, ...]:
         """The machine's GPUs in NVML's order (PCI bus), each with its MIG slices.
 
-        A GPU that is lost is left out, as CUDA leaves it out; DriverError where none of them answers.
+        A lost GPU is omitted, as in CUDA. Raises DriverError if none of them answers.
         """
         found: list[GpuDevice] = []
         faults: list[DriverError] = []
@@ -61,38 +61,39 @@ class NvmlDriver:
         except self._nvml.NVMLError as fault:
             raise self._error("NVML", fault) from None
         if count > MOST_GPUS:
-            raise DriverError(f"NVML counts {count} GPUs, and no machine has more than {MOST_GPUS}")
+            raise DriverError(f"NVML reports {count} GPUs, more than {MOST_GPUS}")
         for index in range(count):
             try:
                 found.append(self._device(index))
             except self._nvml.NVMLError as fault:
                 faults.append(self._error(f"NVML, GPU {index}", fault))
             except UnicodeDecodeError:
-                faults.append(DriverError(f"NVML, GPU {index}: its UUID is no text"))
+                faults.append(DriverError(f"NVML, GPU {index}: its UUID is not text"))
         if faults and not found:
             raise DriverError("; ".join(map(str, faults)), faults[0].reason)
         return tuple(found)
 
     def close(self) -> None:
-        """Disconnects; an error on the way out changes nothing for anybody."""
+        """Disconnect; errors are ignored."""
         if self._open:
             self._open = False
             self._ask(self._nvml.nvmlShutdown, fatal=False)
 
     def sample(self, gpu: VisibleGpu) -> GpuSample:
-        """Reads one GPU or slice. Of a slice, power, utilisation and energy are not asked: they are the GPU's."""
+        """Read one GPU or slice. Power, utilization and energy are not read for a slice: they are the GPU's."""
         try:
             raw = self._raw(gpu)
         except self._nvml.NVMLError as fault:
             raise self._error(f"NVML, GPU {gpu.label}", fault) from None
         if raw.silent:
-            raise DriverError(f"NVML, GPU {gpu.label}: every question was answered with an error")
+            raise DriverError(f"NVML, GPU {gpu.label}: every query returned an error")
         return parse(raw)
 
     def processes(self, gpu: VisibleGpu) -> tuple[GpuProcess, ...]:
-        """Who holds memory on one card or slice. One that computes and draws is listed twice and told once.
+        """The processes that use the memory of one GPU or slice. A process with compute and graphics contexts is listed
+        twice by NVML and returned once.
 
-        Empty where NVML does not list them: it shows a container only its own.
+        Empty if NVML does not list them: in a container it lists only the container's own.
         """
         try:
             handle = self._handle(gpu, gpu.uuid)
@@ -117,7 +118,7 @@ class NvmlDriver:
         return DriverError(f"{where}: {fault}", self._reasons.get(fault.value, "driver_error"))
 
     def _handle(self, gpu: VisibleGpu, uuid: str) -> Any:
-        """Of one GPU or slice; DriverError where what the driver hands out does not call itself the same."""
+        """The handle of one GPU or slice. Raises DriverError if the returned device has a different UUID."""
         handle = self._nvml.nvmlDeviceGetHandleByUUID(uuid)
         answers = self._text(self._nvml.nvmlDeviceGetUUID, handle)
         if answers != uuid:
@@ -127,33 +128,33 @@ class NvmlDriver:
 
     def _raw(self, gpu: VisibleGpu) -> RawNvml:
         nvml, ask = self._nvml, self._ask
-        card = self._handle(gpu, gpu.device.uuid)
+        device = self._handle(gpu, gpu.device.uuid)
         if gpu.slice is not None:
             handle = self._handle(gpu, gpu.slice.uuid)
             return RawNvml(
                 memory=self._memory(handle),
                 processes=self._processes(handle),
-                slice=self._slice(handle, card),
+                slice=self._slice(handle, device),
             )
-        utilization = ask(nvml.nvmlDeviceGetUtilizationRates, card)
+        utilization = ask(nvml.nvmlDeviceGetUtilizationRates, device)
         return RawNvml(
-            memory=self._memory(card),
-            processes=self._processes(card),
-            power_milliwatts=ask(nvml.nvmlDeviceGetPowerUsage, card),
-            power_limit_milliwatts=self._power_limit(card),
+            memory=self._memory(device),
+            processes=self._processes(device),
+            power_milliwatts=ask(nvml.nvmlDeviceGetPowerUsage, device),
+            power_limit_milliwatts=self._power_limit(device),
             utilization_percent=None if utilization is None else utilization.gpu,
-            energy_millijoules=ask(nvml.nvmlDeviceGetTotalEnergyConsumption, card),
+            energy_millijoules=ask(nvml.nvmlDeviceGetTotalEnergyConsumption, device),
         )
 
-    def _power_limit(self, card: Any) -> int | None:
-        """The highest that may be set; where that is not told (laptops), the one in force."""
-        lowest_and_highest = self._ask(self._nvml.nvmlDeviceGetPowerManagementLimitConstraints, card)
+    def _power_limit(self, device: Any) -> int | None:
+        """The highest limit that can be set; if that is not reported (laptops), the current one."""
+        lowest_and_highest = self._ask(self._nvml.nvmlDeviceGetPowerManagementLimitConstraints, device)
         if lowest_and_highest is not None:
             return int(lowest_and_highest[1])
-        return self._ask(self._nvml.nvmlDeviceGetEnforcedPowerLimit, card)
+        return self._ask(self._nvml.nvmlDeviceGetEnforcedPowerLimit, device)
 
     def _ask(self, question: Callable[..., Answer], *arguments: Any, fatal: bool = True) -> Answer | None:
-        """The answer; None where the driver has none. An error that means the driver or card is gone is raised."""
+        """The answer; None if the driver has none. An error that means the driver or GPU is gone is raised."""
         try:
             return question(*arguments)
         except self._nvml.NVMLError as fault:
@@ -169,7 +170,7 @@ class NvmlDriver:
         return None if older is None else RawMemory(total=older.total, reserved=None, free=older.free)
 
     def _processes(self, handle: Any, drawing: bool = False) -> tuple[tuple[int, int | None], ...] | None:
-        """(pid, bytes) of those that compute, or of those that draw."""
+        """(pid, bytes) of compute processes, or of graphics processes."""
         nvml = self._nvml
         found = self._ask(
             nvml.nvmlDeviceGetGraphicsRunningProcesses_v3
@@ -179,14 +180,14 @@ class NvmlDriver:
         )
         return None if found is None else tuple((each.pid, each.usedGpuMemory) for each in found)
 
-    def _slice(self, handle: Any, card: Any) -> RawSlice | None:
+    def _slice(self, handle: Any, device: Any) -> RawSlice | None:
         attributes = self._ask(self._nvml.nvmlDeviceGetAttributes_v2, handle)
         if attributes is None:
             return None
         return RawSlice(
             memory_mib=attributes.memorySizeMB,
             compute_slices=attributes.computeInstanceSliceCount,
-            card_memory=self._memory(card),
+            gpu_memory=self._memory(device),
         )
 
     def _device(self, index: int) -> GpuDevice:
@@ -205,11 +206,11 @@ class NvmlDriver:
             slices=tuple(self._slices(handle)) if mig_enabled else (),
         )
 
-    def _slices(self, card: Any) -> list[GpuSlice]:
+    def _slices(self, device: Any) -> list[GpuSlice]:
         nvml, ask = self._nvml, self._ask
         found = []
-        for index in range(min(ask(nvml.nvmlDeviceGetMaxMigDeviceCount, card) or 0, MOST_SLICES)):
-            handle = ask(nvml.nvmlDeviceGetMigDeviceHandleByIndex, card, index)
+        for index in range(min(ask(nvml.nvmlDeviceGetMaxMigDeviceCount, device) or 0, MOST_SLICES)):
+            handle = ask(nvml.nvmlDeviceGetMigDeviceHandleByIndex, device, index)
             if handle is None:  # NVML numbers free places too
                 continue
             found.append(

@@ -1,4 +1,4 @@
-"""NVML's numbers as a sample in base units: pure, so that a literal tests it."""
+"""NVML's values as a sample in base units; pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LONGEST_PROGRAM = 40
 
 @dataclass(frozen=True, slots=True)
 class RawMemory:
-    """nvmlMemory_v2_t, in bytes; `reserved` is None from a driver before R510, which knows only version 1."""
+    """nvmlMemory_v2_t, in bytes; `reserved` is None for drivers before R510, which support only version 1."""
 
     total: int
     reserved: int | None
@@ -21,16 +21,16 @@ class RawMemory:
 
 @dataclass(frozen=True, slots=True)
 class RawSlice:
-    """nvmlDeviceAttributes_t of a MIG device, and its card's memory."""
+    """nvmlDeviceAttributes_t of a MIG device, and its GPU's memory."""
 
     memory_mib: int
     compute_slices: int
-    card_memory: RawMemory | None
+    gpu_memory: RawMemory | None
 
 
 @dataclass(frozen=True, slots=True)
 class RawNvml:
-    """What NVML answered for one GPU, in its own units; None where it answered with "not supported" and the like."""
+    """NVML's values for one GPU, in its own units; None for "not supported" and the like."""
 
     memory: RawMemory | None = None
     processes: tuple[tuple[int, int | None], ...] | None = None
@@ -43,12 +43,12 @@ class RawNvml:
 
     @property
     def silent(self) -> bool:
-        """True when nothing at all was answered; a limit is no reading."""
+        """True if nothing was answered except a power limit."""
         return replace(self, power_limit_milliwatts=None) == RawNvml()
 
 
 def usable_bytes(memory: RawMemory) -> int:
-    """What CUDA shows as total memory: NVML's total without the driver's reserve, within some MiB.
+    """Total memory as reported by CUDA: NVML's total minus the driver's reserve, within some MiB.
 
     Seen (2026-11): torch's total_memory "already excludes" the reserve (unslothai/unsloth#9362). H100 PCIe: NVML
     81,559 MiB, torch 81,008 MiB. A100: 81,920 and 81,050 to 81,154. L4: 23,034 and 22,559. Where the driver does
@@ -60,8 +60,8 @@ def usable_bytes(memory: RawMemory) -> int:
 def parse(raw: RawNvml) -> GpuSample:
     """The sample in bytes, watts, joules and ratios.
 
-    Used memory is usable minus free: NVML's own `used` counts the reserve in some drivers and not in others
-    (NVML reference of R525 against R590). Nothing is corrected here: what cannot be true is `gpu_bounds`' to say.
+    Used memory is usable minus free: NVML's own `used` includes the reserve in some drivers and not in others (NVML
+    reference of R525 and R590). Nothing is corrected here: `core.gpu.bounds` discards impossible values.
     """
     memory = raw.memory
     usable = None if memory is None else usable_bytes(memory)
@@ -81,7 +81,7 @@ def parse(raw: RawNvml) -> GpuSample:
 
 
 def program(text: str | None) -> str | None:
-    """A process as people call it: no folder, no arguments (they may hold a key), nothing that a terminal obeys."""
+    """A process's short name: no folder, no arguments (they may contain a key), no terminal control characters."""
     words = "".join(letter if letter.isprintable() else " " for letter in text or "").split()
     return words[0].rpartition("/")[2][:LONGEST_PROGRAM] or None if words else None
 
@@ -93,6 +93,6 @@ def _scaled(figure: int | None, per_unit: int) -> float | None:
 def _share(part: RawSlice) -> SliceShare:
     return SliceShare(
         memory_bytes=part.memory_mib * MEBIBYTE,
-        card_memory_bytes=None if part.card_memory is None else part.card_memory.total,
+        gpu_memory_bytes=None if part.gpu_memory is None else part.gpu_memory.total,
         compute_slices=part.compute_slices,
     )

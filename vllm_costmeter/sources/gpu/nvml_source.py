@@ -1,4 +1,4 @@
-"""The GPUs of this server, read through NVML once a second: what a meter asks for."""
+"""The GPUs of this server, read through NVML once a second for the meter."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def gpus_of_server(
     *,
     may_be_elsewhere: bool = False,
 ) -> UsedGpus:
-    """The GPUs that `environ`, the number of local ranks and `--device-ids` leave to a server that runs: as many as it
-    has ranks, or it is said that some are missing, unless they may be on other machines."""
+    """The GPUs of a running server, from `environ`, the number of local ranks and `--device-ids`. If there are fewer
+    than ranks, `problem` reports the missing ones, unless they may be on other machines."""
     used = used_gpus_here(devices, environ, count, device_ids)
     if used.problem is None and not may_be_elsewhere and count is not None and len(used.gpus) < count:
         seen = "none" if not used.gpus else f"only {len(used.gpus)}"
@@ -46,13 +46,13 @@ def nvml_source(
     interval_seconds: float = INTERVAL_SECONDS,
     stale_seconds: float = STALE_SECONDS,
 ) -> GpuReader:
-    """Starts reading and returns at once, with or without a driver.
+    """Start reading and return immediately, with or without a driver.
 
     `local_gpus`: ranks on this machine (tensor x pipeline x local data parallel), None for all visible GPUs.
-    `device_ids`: the driver's indices that vLLM resolved `--device-ids` to; None without that flag.
+    `device_ids`: the driver's indices from vLLM's resolved `--device-ids`; None without that flag.
     `may_be_elsewhere`: whether some of those ranks may run on other machines.
-    `root_pid`: the top of this server's processes, by default this one; a child API server passes its parent's.
-    `left_out` is told, on the reader's thread, what the driver said and cannot be, with the GPU's label.
+    `root_pid`: the root of this server's processes, by default this one; a child API process passes its parent's.
+    `left_out` is called on the reader's thread for impossible readings, with the GPU's label.
     """
     return GpuReader(
         NvmlDriver,
@@ -69,9 +69,9 @@ def nvml_source(
 
 @lru_cache(maxsize=64)
 def rated_watts(name: str) -> float | None:
-    """Of the GPU that NVML calls so, by the catalogue; None where it is not there or the user's file cannot be read."""
+    """The catalogue's rated power for NVML's `name`; None if it is not listed or the user's file cannot be read."""
     try:
-        card = card_for_nvml_name(name)
-    except Exception:  # noqa: BLE001 the price says so; a bound has others to stand on
+        gpu = card_for_nvml_name(name)
+    except Exception:  # noqa: BLE001 the price reports it; a bound has other sources
         return None
-    return None if card is None else card.tdp_watts
+    return None if gpu is None else gpu.tdp_watts

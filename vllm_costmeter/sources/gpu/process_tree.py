@@ -1,4 +1,4 @@
-"""Which process ids belong to this server: its own process and everything started under it."""
+"""The process ids that belong to this server: its own process and all descendants."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import os
 from pathlib import Path
 
 DEEPEST = 64
-"""Generations walked up; vLLM's workers are at most four below the server."""
+"""Maximum number of ancestors to check; vLLM's workers are at most four levels below the server."""
 
 
 class ProcessTree:
-    """The processes at and below `root_pid`, read from /proc when asked."""
+    """The process `root_pid` and its descendants, read from /proc on each call."""
 
     def __init__(self, root_pid: int | None = None, proc: Path = Path("/proc")) -> None:
         self._root_pid = os.getpid() if root_pid is None else root_pid
         self._proc = proc
 
     def owns(self, pid: int) -> bool:
-        """True for the root and its descendants; False for others, and for ids that lead nowhere here (a driver
-        that tells the host's ids inside a container)."""
+        """True for the root and its descendants; False for others, and for ids that do not exist here (in a container
+        the driver may report the host's ids)."""
         for _ in range(DEEPEST):
             if pid == self._root_pid:
                 return True
@@ -37,6 +37,6 @@ class ProcessTree:
 
 def parent_in_stat(line: str) -> int:
     """The parent's id in a line of /proc/<pid>/stat (proc(5)): the second field after the name in parentheses, which
-    may itself hold spaces and parentheses. 0 where the line is none."""
+    may itself contain spaces and parentheses. 0 if the line is invalid."""
     fields = line.rpartition(")")[2].split()
     return int(fields[1]) if len(fields) > 1 and fields[1].isdecimal() else 0

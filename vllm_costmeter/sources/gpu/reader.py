@@ -1,4 +1,4 @@
-"""Reads a driver once a second on a thread of its own, so that a driver that hangs or vanishes harms nobody."""
+"""Read a driver once a second on a separate thread, so that a driver that hangs or disappears blocks nothing else."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from vllm_costmeter.sources.gpu.driver import DriverError, GpuDriver
 
 INTERVAL_SECONDS = 1.0
 STALE_SECONDS = 5.0
-"""A reading older than this is no longer shown: the driver hangs."""
+"""An older reading is no longer returned: the driver hangs."""
 LONGEST_ERROR, MOST_ERRORS = 300, 3
-"""Characters of one fault, and how many faults of one round are told."""
+"""Maximum length of one error, and maximum number of errors reported per round."""
 LONGEST_BACKOFF_SECONDS = 30.0
-"""Between attempts to connect again: nvmlInit on a machine without a driver costs a library search."""
+"""Maximum time between reconnects: nvmlInit without a driver searches for the library each time."""
 
 
 class GpuReader:
-    """A GpuSource over any GpuDriver: `latest` only hands out what the thread last read."""
+    """A GpuSource over any GpuDriver: `latest` only returns what the thread last read."""
 
     def __init__(
         self,
@@ -52,13 +52,13 @@ class GpuReader:
         self._backoff_seconds = interval_seconds
         self._figures: dict[str, GpuFigures] = {}
         self._started_at = clock()
-        self._latest = GpuReadings(up=False, error="the driver was not read yet", reason="not_read_yet")
+        self._latest = GpuReadings(up=False, error="the driver has not been read yet", reason="not_read_yet")
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="costmeter-gpu", daemon=True)
         self._thread.start()
 
     def latest(self) -> GpuReadings:
-        """The newest readings; none, and `up` False, where the thread has been stuck for `stale_seconds`."""
+        """The newest readings; none, and `up` False, if the thread has been stuck for `stale_seconds`."""
         readings = self._latest
         age = self._clock() - (readings.read_monotonic_seconds or self._started_at)
         if age <= self._stale_seconds:
@@ -71,7 +71,7 @@ class GpuReader:
         )
 
     def close(self) -> None:
-        """Asks the thread to stop and leaves it behind if the driver holds it."""
+        """Ask the thread to stop, without waiting if the driver hangs."""
         self._stopped.set()
         self._thread.join(timeout=0.2)
 
@@ -82,7 +82,7 @@ class GpuReader:
         self._disconnect()
 
     def _read_once(self) -> GpuReadings:
-        """One round: connects where needed, reads every GPU; a fault of one leaves the others' readings."""
+        """One round: connect if needed and read every GPU; an error of one does not affect the others."""
         now = self._clock()
         if self._retry_at is not None and now >= self._retry_at:
             self._retry_at = None
@@ -105,7 +105,7 @@ class GpuReader:
         return GpuReadings(False, tuple(found), self._clock(), "; ".join(lines), faults[0].reason)
 
     def _plan_retry(self, now: float, faults: list[DriverError]) -> None:
-        """No other attempt settles the order of unlike GPUs."""
+        """Do not retry if only the order of different GPU models is unknown: a retry cannot resolve it."""
         if all(fault.reason == "gpu_order_unknown" for fault in faults):
             self._retry_at, self._backoff_seconds = None, self._interval_seconds
         elif self._retry_at is None:
@@ -113,8 +113,8 @@ class GpuReader:
             self._backoff_seconds = min(self._backoff_seconds * 2, LONGEST_BACKOFF_SECONDS)
 
     def _reconnect(self) -> DriverError | None:
-        """Connects; the fault where that fails. The GPUs are chosen once, when all of them are there: after a reload
-        the driver may number them anew, and a lost one must not be replaced by its neighbour."""
+        """Connect; returns the error if that fails. The GPUs are selected once, when all of them are present: after a
+        reload the driver may renumber them, and a lost GPU must not be replaced by another."""
         self._disconnect()
         try:
             driver = self._connect()
@@ -124,9 +124,7 @@ class GpuReader:
                 self._used = self._select(driver.devices())
                 for gpu in self._used.gpus:
                     if gpu.device.name == UNKNOWN_NAME:
-                        self._left_out(
-                            gpu.label, LeftOut("name", "the driver gives it no name that a GPU has")
-                        )
+                        self._left_out(gpu.label, LeftOut("name", "the driver reports no valid name"))
         except Exception as fault:  # noqa: BLE001 as in _read_once
             return _told(fault)
         return None
@@ -147,7 +145,7 @@ class GpuReader:
 
 
 def _told(fault: Exception) -> DriverError:
-    """In one line that is not longer than a log's."""
+    """The error in one line of limited length."""
     text = " ".join(str(fault).split())
     kind, reason = (
         ("", fault.reason) if isinstance(fault, DriverError) else (f"{type(fault).__name__}: ", None)

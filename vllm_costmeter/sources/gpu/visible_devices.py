@@ -1,5 +1,5 @@
-"""Which of a machine's GPUs a server uses: what CUDA makes of CUDA_VISIBLE_DEVICES, and vLLM of `--device-ids`. The one
-rule for the meter and the fit check; pure functions.
+"""The GPUs of a machine that a server uses: CUDA's interpretation of CUDA_VISIBLE_DEVICES and vLLM's of `--device-ids`.
+Shared by the meter and the fit check; pure functions.
 
 From the CUDA programming guide (CUDA_VISIBLE_DEVICES, CUDA_DEVICE_ORDER), from torch 2.13's
 `torch.cuda._parse_visible_devices`, which mirrors the driver's parser, from the MIG user guide (a process sees one
@@ -23,7 +23,7 @@ def used_gpus_here(
     count: int | None = None,
     device_ids: Sequence[int] | None = None,
 ) -> UsedGpus:
-    """`used_gpus` as this environment decides it."""
+    """`used_gpus` for this environment."""
     return used_gpus(devices, environ.get(VISIBLE), environ.get(ORDER), count, device_ids)
 
 
@@ -36,11 +36,11 @@ def used_gpus(
 ) -> UsedGpus:
     """The GPUs of a server of `count` local ranks (tensor x pipeline x local data parallel), in CUDA's order.
 
-    `devices` is the driver's list, `count` None means all that are visible. vLLM gives its ranks the first ones, or
-    the first of `device_ids`, which are the driver's indices (`resolved_device_ids`).
-    CUDA numbers the fastest GPU 0 unless CUDA_DEVICE_ORDER=PCI_BUS_ID, the driver numbers by PCI bus: with unlike
-    GPUs an index then names an unknown one, and `problem` says so instead of a guess. So does an index of
-    `--device-ids`, which vLLM hands to CUDA, also where a UUID was given.
+    `devices` is the driver's list; `count` None means all visible ones. vLLM assigns its ranks the first ones, or the
+    first of `device_ids`, which are the driver's indices (`resolved_device_ids`). CUDA numbers the fastest GPU 0
+    unless CUDA_DEVICE_ORDER=PCI_BUS_ID; the driver numbers by PCI bus. With different GPU models an index is then
+    ambiguous, and `problem` reports it instead of guessing. The same applies to an index of `--device-ids`, which vLLM
+    passes to CUDA even if a UUID was given.
     """
     if cuda_visible_devices is not None and cuda_visible_devices.startswith("MIG-"):
         return UsedGpus(tuple(_slices(devices, cuda_visible_devices)[:1]))
@@ -54,8 +54,8 @@ def used_gpus(
         names = sorted({device.name for device in devices})
         if len(names) > 1:
             return UsedGpus(
-                problem=f"unlike GPUs ({', '.join(names)}): which one CUDA calls {wanted[0].index} is known only "
-                f"with {ORDER}={PCI_ORDER}, or with UUIDs in {VISIBLE}",
+                problem=f"different GPU models ({', '.join(names)}): which one CUDA numbers {wanted[0].index} is "
+                f"known only with {ORDER}={PCI_ORDER}, or with UUIDs in {VISIBLE}",
                 reason="gpu_order_unknown",
             )
     return UsedGpus(_as_cuda_enumerates(wanted))
@@ -64,8 +64,8 @@ def used_gpus(
 def resolved_device_ids(
     devices: Sequence[GpuDevice], cuda_visible_devices: str | None, given: Sequence[int | str]
 ) -> tuple[int, ...]:
-    """The driver's indices that `--device-ids` names: by UUID, or by place among the visible GPUs. Those that name none
-    are left out: vLLM refuses them itself."""
+    """The driver's indices for `--device-ids`: by UUID, or by position among the visible GPUs. Invalid ones are
+    omitted: vLLM refuses them itself."""
     visible = _visible(devices, cuda_visible_devices)
     by_uuid = {device.uuid: device.index for device in devices}
     places = {place: device.index for place, device in enumerate(visible)}
@@ -80,7 +80,7 @@ def _visible(devices: Sequence[GpuDevice], text: str | None) -> list[GpuDevice]:
 
 
 def _as_cuda_enumerates(devices: Sequence[GpuDevice]) -> tuple[VisibleGpu, ...]:
-    """A GPU in MIG mode shows its first slice, and beside a slice CUDA shows nothing else."""
+    """A GPU in MIG mode exposes its first slice, and CUDA exposes nothing besides a slice."""
     for device in devices:
         if device.mig_enabled and device.slices:
             return (VisibleGpu(device, device.slices[0]),)
@@ -101,7 +101,7 @@ def _by_index(devices: Sequence[GpuDevice], text: str) -> list[GpuDevice]:
 
 
 def _leading_number(entry: str) -> int:
-    """As C's strtoul reads it ("1gpu" is 1); -1 where there is no number."""
+    """As C's strtoul parses it ("1gpu" is 1); -1 if there is no number."""
     digits = entry.removeprefix("+")
     end = next((at for at, letter in enumerate(digits) if letter not in "0123456789"), len(digits))
     return int(digits[:end]) if 0 < end < 10 else -1
@@ -120,7 +120,7 @@ def _by_uuid(devices: Sequence[GpuDevice], text: str) -> list[GpuDevice]:
 
 
 def _slices(devices: Sequence[GpuDevice], text: str) -> list[VisibleGpu]:
-    """Slices by UUID ("MIG-8a1b...") or in the older form "MIG-GPU-<card>/<gpu instance>/<compute instance>"."""
+    """Slices by UUID ("MIG-8a1b...") or in the older form "MIG-GPU-<GPU>/<gpu instance>/<compute instance>"."""
     known = [VisibleGpu(device, part) for device in devices for part in device.slices]
     chosen: list[VisibleGpu] = []
     for entry in text.split(","):

@@ -1,1 +1,1 @@
-"""Deployment files (Kubernetes, Compose) -> the vLLM servers that they start, each with its place in the file."""
+"""Deployment files (Kubernetes, Compose) -> the vLLM servers that they start, each with its position in the file."""

@@ -11,13 +11,13 @@ from vllm_costmeter.sources.manifests.shell import commands, expand
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
 _DOLLARS = "\x00"
-"""Stands for an escaped dollar (`$$`) while variables are put in."""
+"""Placeholder for an escaped dollar (`$$`) while variables are replaced."""
 
 
 def compose_servers(document: Node, seen: list[str]) -> Iterator[DeclaredServer]:
-    """The servers of one Compose file; names of services that are none go to `seen`.
+    """The servers of one Compose file; names of other services are added to `seen`.
 
-    Variables take the default that the file gives (`${MODEL:-org/name}`); one without is a placeholder.
+    Variables get the default in the file (`${MODEL:-org/name}`); one without remains a placeholder.
     """
     services = document.get("services")
     for name, service in services.mapping("services").items() if services is not None else ():
@@ -52,7 +52,7 @@ def _service_words(service: Node) -> tuple[Word, ...] | None:
 
 
 def _words(service: Node, key: str) -> list[Word]:
-    """Compose splits a string as a shell would, but asks none."""
+    """Compose splits a string like a shell, without running one."""
     node = service.get(key)
     if node is None:
         return []
@@ -67,7 +67,7 @@ def _put_in(text: str) -> str:
 
 
 def _gpus(service: Node) -> tuple[int, int] | None:
-    """(number, line) of reserved GPUs; None where the file says none, or all of the machine's."""
+    """(number, line) of reserved GPUs; None if the file reserves none, or all of the machine's."""
     short = service.get("gpus")
     if short is not None and short.text is not None:
         return _count(short)

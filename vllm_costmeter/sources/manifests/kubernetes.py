@@ -23,13 +23,13 @@ _POD_TEMPLATES: Mapping[str, tuple[str, ...]] = {
 }
 _REFERENCE = re.compile(r"\$\(([A-Za-z_]\w*)\)")
 _OWN_OF_KSERVE = ("--model_name", "--model_dir", "--model_id", "--model_revision", "--backend", "--task")
-"""Flags of KServe's Hugging Face server, which hands every other flag to vLLM
+"""Flags of KServe's Hugging Face server, which passes every other flag to vLLM
 (kserve/python/huggingfaceserver/__main__.py)."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pod:
-    """A pod template: its spec, and how many such pods serve one replica together."""
+    """A pod template: its spec, and the number of such pods per replica."""
 
     owner: str
     spec: Node
@@ -38,7 +38,7 @@ class _Pod:
 
 
 def kubernetes_servers(document: Node, seen: list[str]) -> Iterator[DeclaredServer]:
-    """The servers of one object (or of the objects of a List); names of containers that are none go to `seen`."""
+    """The servers of one object (or of the objects of a List); names of other containers are added to `seen`."""
     kind = document.get("kind")
     if kind is None:
         return
@@ -150,7 +150,7 @@ def _kserve_words(model: Node) -> tuple[Word, ...] | None:
         elif name.endswith(("model_revision", "model-revision")):
             words += [Word("--revision", own.line), own]
     if named is None:
-        raise model.place.fault("storageUri or --model_id is missing: it names the model")
+        raise model.place.fault("storageUri or --model_id is missing, which names the model")
     return (named, *words)
 
 
@@ -162,12 +162,12 @@ def _words(container: Node, key: str) -> list[Word]:
 
 
 def _expanded(word: Word, variables: Mapping[str, str]) -> Word:
-    """`$(NAME)` as Kubernetes expands it in command and args; what has no value stays."""
+    """`$(NAME)` as Kubernetes expands it in command and args; unchanged without a value."""
     return Word(_REFERENCE.sub(lambda match: variables.get(match[1], match[0]), word.text), word.line)
 
 
 def _environment(container: Node) -> dict[str, str]:
-    """Variables whose value stands in the file."""
+    """Variables with a value in the file."""
     found: dict[str, str] = {}
     entries = container.get("env")
     for entry in entries.sequence("env") if entries is not None else ():
@@ -196,7 +196,7 @@ def _count(node: Node, what: str) -> int:
 
 
 def _labels(spec: Node) -> Iterator[tuple[str, str]]:
-    """Labels that the pod's node must have, by nodeSelector and required affinity."""
+    """Labels required of the pod's node, by nodeSelector and required affinity."""
     selector = spec.get("nodeSelector")
     for key, value in selector.mapping("nodeSelector").items() if selector is not None else ():
         yield key, value.string(f"nodeSelector {key}")

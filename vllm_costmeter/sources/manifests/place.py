@@ -1,4 +1,4 @@
-"""Where in a file something stands, and faults that say so."""
+"""Positions in a file, and errors that name them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from vllm_costmeter.core.errors import BadInputError
 
 
 class LocatedError(BadInputError):
-    """A fault in one line of a file: its text begins with `file:line: `."""
+    """An error in one line of a file: its message begins with `file:line: `."""
 
     def __init__(self, place: Place, message: str) -> None:
         super().__init__(f"{place}: {message}")
@@ -17,7 +17,7 @@ class LocatedError(BadInputError):
 
 
 class NoServerError(BadInputError):
-    """The file is sound and starts no vLLM server."""
+    """The file is valid but starts no vLLM server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of a command line, and the line it stands in."""
+    """One word of a command line, and its line in the file."""
 
     text: str
     line: int

@@ -22,15 +22,15 @@ _HELM = re.compile(
 def servers_in(path: Path) -> list[DeclaredServer]:
     """Every vLLM server of the file, in its order; `-` is standard input.
 
-    BadInputError, with file and line where there is one: for a file that cannot be read, is no YAML, is a template
-    that was not rendered, lacks what its kind needs, or starts no vLLM server.
+    Raises BadInputError, with file and line if known, for a file that cannot be read, is not YAML, is an unrendered
+    template, lacks required fields, or starts no vLLM server.
     """
     name = "<stdin>" if str(path) == "-" else str(path)
     return servers_of(_bytes(path, name), name)
 
 
 def servers_of(data: bytes, name: str) -> list[DeclaredServer]:
-    """As `servers_in`, of a file's content."""
+    """As `servers_in`, for a file's content."""
     _reject_templates(data, name)
     found = documents(data, name)
     if not found:
@@ -69,5 +69,5 @@ def _reject_templates(data: bytes, name: str) -> None:
     for number, line in enumerate(data.splitlines(), 1):
         if _HELM.search(line) and not line.lstrip().startswith(b"#"):
             raise Place(name, number).fault(
-                "a Helm template: render it first, as in `helm template ... | costmeter check --file -`"
+                "a Helm template: render it first, for example `helm template ... | costmeter check --file -`"
             )

@@ -1,4 +1,4 @@
-"""One vLLM server as a deployment file declares it."""
+"""One vLLM server declared in a deployment file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _READ_FLAGS = frozenset(
     + [f"--{flag.name}" for flag in MEMORY_FLAGS if flag.kind != "switch"]
     + [flag.short for flag in MEMORY_FLAGS if flag.short and flag.kind != "switch"]
 )
-"""Flags whose value decides the answer."""
+"""Flags whose value affects the result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +28,20 @@ class DeclaredServer:
     """A container that starts vLLM."""
 
     name: str
-    """As people say it: "Deployment llama, container vllm"."""
+    """A readable name: "Deployment llama, container vllm"."""
     place: Place
     words: tuple[Word, ...]
-    """Model and flags, as behind `vllm serve`."""
+    """Model and flags, as after `vllm serve`."""
     gpus: int | None = None
-    """GPUs that the whole deployment of one replica is given; None where the file gives no number."""
+    """GPUs of one whole replica; None if the file gives no number."""
     gpus_line: int | None = None
     cards: tuple[str, ...] = ()
-    """Catalogue names of the cards it may run on, the smallest first; empty where the file names none."""
+    """Catalogue names of the GPUs it may run on, smallest first; empty if the file names none."""
     card_fault: str | None = None
-    """Why the card that the file does name could not be told."""
+    """Why the GPU named in the file could not be identified."""
 
     def place_of(self, message: str) -> Place:
-        """The line of the word that a fault's message begins with or names, else the container's own."""
+        """The line of the word that an error message begins with or names, otherwise the container's."""
         flags = re.findall(r"--?[A-Za-z][\w-]*", message.replace("_", "-"))
         for word in self.words:
             if word.text.partition("=")[0].replace("_", "-") in flags:
@@ -50,7 +50,7 @@ class DeclaredServer:
 
 
 def server_words(command: Sequence[Word], variables: Mapping[str, str]) -> tuple[Word, ...] | None:
-    """Model and flags of a container's command, a script of a shell included; None where it starts no vLLM server."""
+    """Model and flags of a container's command, including shell scripts; None if it starts no vLLM server."""
     shell = _script(command)
     candidates = [list(command)] if shell is None else commands(shell.text, variables, shell.line)
     for words in candidates:
@@ -61,7 +61,7 @@ def server_words(command: Sequence[Word], variables: Mapping[str, str]) -> tuple
 
 
 def _script(command: Sequence[Word]) -> Word | None:
-    """The text behind `sh -c`, None where no shell is asked."""
+    """The text after `sh -c`; None without a shell."""
     if not command or command[0].text.rsplit("/", 1)[-1] not in _SHELLS:
         return None
     for flag, script in pairwise(command):
@@ -71,17 +71,17 @@ def _script(command: Sequence[Word]) -> Word | None:
 
 
 def reject_placeholders(server: DeclaredServer) -> None:
-    """A fault where the model, or a flag that decides the answer, still has a placeholder for a value."""
+    """Raises an error if the model, or a flag that affects the result, still has a placeholder as value."""
     found = placeholder(server.words)
     if found is not None:
         word, what = found
         raise Place(server.place.file, word.line).fault(
-            f"{server.name}: {what}: render the file or put its value there"
+            f"{server.name}: {what}: render the file or fill in the value"
         )
 
 
 def placeholder(words: Sequence[Word]) -> tuple[Word, str] | None:
-    """The first word that still has a placeholder where the answer needs a value, and what it stands for."""
+    """The first word that still has a placeholder where a value is needed, and what it stands for."""
     flag = ""
     for word in words:
         name, equals, value = word.text.partition("=")

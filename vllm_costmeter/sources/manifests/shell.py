@@ -1,6 +1,6 @@
 """A shell script as simple commands of words: quotes, continuations, comments, operators and variables.
 
-Nothing is run: `$(command)` stays the text it is.
+Nothing is run: `$(command)` remains text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _OPERATORS = ";&|()<>"
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
-    """`$NAME`, `${NAME}` and `${NAME:-default}` by their values; what has none stays as it is."""
+    """`$NAME`, `${NAME}` and `${NAME:-default}` replaced by their values; unchanged without a value."""
     return _VARIABLE.sub(lambda match: _value(match, variables), text)
 
 
@@ -27,7 +27,7 @@ def _value(match: re.Match[str], variables: Mapping[str, str]) -> str:
 
 
 def commands(script: str, variables: Mapping[str, str], first_line: int = 1) -> list[list[Word]]:
-    """The simple commands of a script, in order; a redirection ends one as an operator does."""
+    """The simple commands of a script, in order; a redirection ends one like an operator."""
     return _Reader(script, variables, first_line).read()
 
 

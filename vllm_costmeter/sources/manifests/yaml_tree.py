@@ -1,6 +1,6 @@
-"""YAML -> a tree of texts that know their line. The only file that imports a YAML library.
+"""YAML -> a tree of texts with their lines. The only file that imports a YAML library.
 
-Nothing is constructed from tags, numbers stay the text they are, and aliases are expanded within a bound.
+Nothing is constructed from tags, numbers remain text, and aliases are expanded within a limit.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ INSTALL_HINT = "reading YAML needs PyYAML: pip install 'vllm-costmeter[deploy]'"
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A scalar (`text`), a table or a list; the other two are None. An empty value or null is no node at all."""
+    """A scalar (`text`), a mapping or a list; the other two are None. An empty value or null is not a node."""
 
     place: Place
     text: str | None = None
     table: Mapping[str, Node] | None = None
     items: Sequence[Node] | None = None
     text_line: int = 0
-    """The file's line of the first line of `text`: the next one for a block scalar (`|`)."""
+    """The line in the file of the first line of `text`: the next one for a block scalar (`|`)."""
     kind: str = ""
-    """What YAML takes `text` for: str, int, float, bool."""
+    """The YAML type of `text`: str, int, float, bool."""
 
     def get(self, *path: str) -> Node | None:
-        """The node under these keys, None where one is absent. A fault where something on the way is no table."""
+        """The node under these keys; None if one is absent. An error if something on the way is not a mapping."""
         node: Node | None = self
         for depth, key in enumerate(path):
             if node is None:
@@ -60,13 +60,13 @@ class Node:
 
 
 def documents(data: bytes, file: str) -> list[Node]:
-    """Every document that is not empty. A fault (exit 2) with file and line for what is no YAML."""
+    """Every non-empty document. An error (exit 2) with file and line for invalid YAML."""
     try:
         import yaml
     except ImportError:
         raise BadInputError(INSTALL_HINT) from None
     if len(data) > LARGEST_BYTES:
-        raise BadInputError(f"{file}: larger than {LARGEST_BYTES >> 20} MiB, so it is no deployment file")
+        raise BadInputError(f"{file}: larger than {LARGEST_BYTES >> 20} MiB, so it is not a deployment file")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -77,17 +77,17 @@ def documents(data: bytes, file: str) -> list[Node]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(str(error.problem or error.context or "a fault").split())
-        raise Place(file, mark.line + 1 if mark else 1).fault(f"is no valid YAML: {what[:120]}") from None
+        raise Place(file, mark.line + 1 if mark else 1).fault(f"is not valid YAML: {what[:120]}") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         what = " ".join(str(error).split())[:120]
-        raise Place(file, 1).fault(f"is no valid YAML: {what}") from None
+        raise Place(file, 1).fault(f"is not valid YAML: {what}") from None
     tree = _Tree(file)
     nodes = [tree.node(each, 0) for each in composed if each is not None]
     return [node for node in nodes if node is not None]
 
 
 class _Tree:
-    """Turns the library's nodes into ours, counting as it goes: an alias may stand for a million nodes."""
+    """Convert the library's nodes, counting them: an alias may stand for a million nodes."""
 
     def __init__(self, file: str) -> None:
         self._file = file
@@ -98,7 +98,7 @@ class _Tree:
         self._count += 1
         if self._count > MOST_NODES or depth > DEEPEST:
             raise place.fault(
-                f"more than {MOST_NODES} values or {DEEPEST} levels, so it is no deployment file"
+                f"more than {MOST_NODES} values or {DEEPEST} levels, so it is not a deployment file"
             )
         if raw.id == "scalar":
             if raw.tag.endswith(":null") and not raw.style:
@@ -112,7 +112,7 @@ class _Tree:
         table: dict[str, Node] = {}
         for key, value in raw.value:
             if key.id != "scalar":
-                raise place.fault("a mapping's keys must be plain: is this a template that was not rendered?")
+                raise place.fault("a mapping's keys must be plain values: is this an unrendered template?")
             found = self.node(value, depth + 1)
             if found is not None:
                 table[key.value] = found

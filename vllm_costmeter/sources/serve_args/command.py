@@ -1,4 +1,4 @@
-"""A whole `vllm serve ...` command line -> the words that matter to a parser of its flags."""
+"""A whole `vllm serve ...` command line -> the words for the flag parser."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SERVER_MODULES = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.api_se
 
 
 def is_command(words: Sequence[str]) -> bool:
-    """Whether words are a command (environment prefixes and wrappers allowed) rather than a model and its flags."""
+    """Whether the words are a command (environment prefixes and wrappers allowed) rather than a model and its flags."""
     rest = _without_environment(words)
     if len(rest) < len(words) or not rest:
         return bool(words)
@@ -26,8 +26,8 @@ def is_command(words: Sequence[str]) -> bool:
 
 
 def start_of_flags(words: Sequence[str]) -> int | None:
-    """Where model and flags begin, behind `vllm serve` or `python -m vllm.entrypoints.openai.api_server` wherever they
-    stand (`nohup`, `uv run`, `numactl ...` before them); None where no server is started."""
+    """Where model and flags begin, after `vllm serve` or `python -m vllm.entrypoints.openai.api_server` at any position
+    (after `nohup`, `uv run`, `numactl ...`); None if no server is started."""
     for at, word in enumerate(words):
         program, after = _program(word), words[at + 1 : at + 3]
         if program == "vllm" and after[:1] == ["serve"]:
@@ -41,7 +41,7 @@ def command_flags(words: Sequence[str]) -> list[str]:
     """Model and flags of `vllm serve MODEL ...`, `python -m vllm.entrypoints.openai.api_server ...` or `docker run ...
     vllm/vllm-openai ...`.
 
-    BadInputError where the command starts something else than a server.
+    Raises BadInputError if the command starts anything but a server.
     """
     rest = [word for word in _without_environment(words) if word.strip() != "\\"]
     at = start_of_flags(rest)

@@ -1,7 +1,7 @@
-"""Flags of `vllm serve` that do not change GPU memory, by how many values they take.
+"""Flags of `vllm serve` that do not affect GPU memory, by number of values.
 
-Read from the parser of vLLM 0.32.0 (2026-11-22), with a few that older releases had. They are accepted so that a
-whole command can be checked as it is; a flag in no table is a mistake and its nearest neighbour is named.
+Read from the parser of vLLM 0.32.0 (2026-11-22), with a few from older releases. They are accepted so that a whole
+command can be checked unchanged; a flag in no table is an error that names the nearest one.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ SPREAD_FLAGS = frozenset(
         "data-parallel-start-rank",
     ]
 )
-"""With one of these, the other ranks run elsewhere: the GPUs stated beside the command are not all."""
+"""With one of these, other ranks run elsewhere: the GPUs given for the command are not all."""
 
 BACKEND_FLAGS = frozenset(["-dpb", "data-parallel-backend", "distributed-executor-backend"])
 """With `ray`, ranks may run on every machine of the cluster."""
@@ -111,7 +111,7 @@ UNMODELLED_ONE_VALUE = frozenset(
     pooler-config prefill-context-parallel-size quantization-config runner
     """.split()  # noqa: SIM905 - as above
 )
-"""May change memory in a way that the check does not follow: accepted, and the answer says so."""
+"""May affect memory in a way that the check does not model: accepted, with a note."""
 
 UNMODELLED_SWITCHES = frozenset(
     """

@@ -1,4 +1,4 @@
-"""Values of `vllm serve` flags from text; every fault is one line that says what is allowed."""
+"""Values of `vllm serve` flags from text; every error is one line with what is allowed."""
 
 from __future__ import annotations
 

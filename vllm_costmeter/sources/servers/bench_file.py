@@ -65,5 +65,7 @@ def _rate(values: dict[str, Any], key: str, place: str) -> float:
         or not math.isfinite(value)
         or value <= 0
     ):
-        raise BadInputError(f"{place}: {key} must be a number above 0, got {value!r}: the run made no token")
+        raise BadInputError(
+            f"{place}: {key} must be a number above 0, got {value!r}: the run generated no tokens"
+        )
     return float(value)

@@ -1,4 +1,4 @@
-"""A page in the Prometheus text format or OpenMetrics as samples: what a running server shows of itself."""
+"""The samples of a page in the Prometheus text format or OpenMetrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WHERE = "a vLLM server's is at http://HOST:8000/metrics"
 
 
 class Page:
-    """All samples of one page, by the name that the page gives them; what is NaN or infinite is no sample."""
+    """All samples of one page by name, without NaN and infinite values."""
 
     def __init__(self, samples: Iterable[Sample]) -> None:
         self._by_name: dict[str, list[Sample]] = {}
@@ -27,24 +27,25 @@ class Page:
                 self._by_name.setdefault(sample.name, []).append(sample)
 
     def total(self, name: str, **labels: str) -> float | None:
-        """The sum of those of that name whose labels hold the given ones; None where there is none."""
+        """The sum of the samples with that name and these labels; None if there are none."""
         found = [each.value for each in self._by_name.get(name, ()) if labels.items() <= each.labels.items()]
         return math.fsum(found) if found else None
 
 
 def parse_page(text: str, place: str) -> Page:
-    """The samples of a page. BadInputError where it is something else: a web page, JSON, nothing."""
+    """The samples of a page. Raises BadInputError for anything else: a web page, JSON, nothing."""
     samples: list[Sample] = []
     for line in map(str.strip, text.split("\n")):
         if line and not line.startswith("#"):
             samples += _samples(line, place)
     if not samples:
-        raise BadInputError(f"{place} answers with an empty page; {WHERE}")
+        raise BadInputError(f"{place} is an empty page; {WHERE}")
     return Page(samples)
 
 
 def _samples(line: str, place: str) -> list[Sample]:
-    """Of one line, without the page's comments: told a counter's type, the library would rename some of its samples."""
+    """The samples of one line, without the page's comments: given a counter's type, the library would rename some
+    samples."""
     from prometheus_client.parser import text_string_to_metric_families
 
     try:
@@ -52,6 +53,4 @@ def _samples(line: str, place: str) -> list[Sample]:
             raise ValueError(f"a line of {len(line)} characters")
         return [sample for family in text_string_to_metric_families(line) for sample in family.samples]
     except (ValueError, IndexError, KeyError):  # which of them depends on the library's release
-        raise BadInputError(
-            f"{place} answers with something that is no metrics page ({line[:40]!r}); {WHERE}"
-        ) from None
+        raise BadInputError(f"{place} is not a metrics page ({line[:40]!r}); {WHERE}") from None

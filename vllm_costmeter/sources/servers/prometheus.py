@@ -1,4 +1,4 @@
-"""Tokens and dollars of a fleet over a period, asked of a Prometheus."""
+"""Tokens and dollars of a fleet over a period, from Prometheus."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Served(NamedTuple):
 
     tokens: ServedTokens
     usd: float | None
-    """The bill of the same period; None where nothing was priced."""
+    """The bill of the same period; None if there was no price."""
 
 
 def served_over(url: str, period: str, model_name: str | None = None) -> Served:
     """`increase()` of the meter's counters over the last `period`, over all servers (of one model).
 
-    BadInputError for a period Prometheus does not know, an answer that is not Prometheus's, and no such tokens.
+    Raises BadInputError for an invalid period, a response that is not from Prometheus, and if there are no such tokens.
     """
     if not _PERIOD.fullmatch(period):
         raise BadInputError(f"--period must be like 24h, 7d or 30d, got {period!r}")
@@ -36,20 +36,20 @@ def served_over(url: str, period: str, model_name: str | None = None) -> Served:
     counts = {labels.get("kind", ""): round(value) for labels, value in by_kind}
     if not any(counts.values()):
         of = "" if model_name is None else f" of {model_name}"
-        raise BadInputError(f"{url} knows of no token{of} in the last {period} (costmeter_tokens_total)")
+        raise BadInputError(f"{url} has no tokens{of} in the last {period} (costmeter_tokens_total)")
     usd = query(url, f"sum(increase(costmeter_cost_usd_total{where}[{period}]))")
     return Served(ServedTokens(*(counts.get(kind, 0) for kind in KINDS)), usd[0][1] if usd else None)
 
 
 def query(url: str, expression: str) -> list[tuple[dict[str, str], float]]:
-    """(labels, value) of an instant vector, without what is no number. BadInputError for any other answer."""
+    """(labels, value) of an instant vector, without non-numbers. Raises BadInputError for any other response."""
     if not is_url(url):
-        raise BadInputError(f"a Prometheus has an address such as http://localhost:9090, got {url!r}")
+        raise BadInputError(f"Prometheus needs an address such as http://localhost:9090, got {url!r}")
     address = f"{url.rstrip('/')}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
     text = fetch_text(address, "application/json", called=url)
     try:
         answer = json.loads(text)
         found = [(dict(row["metric"]), float(row["value"][1])) for row in answer["data"]["result"]]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-        raise BadInputError(f"{url} does not answer like a Prometheus: {text[:40]!r}") from None
+        raise BadInputError(f"{url} does not respond like Prometheus: {text[:40]!r}") from None
     return [(labels, value) for labels, value in found if math.isfinite(value)]

@@ -1,4 +1,4 @@
-"""What a server makes and has made, read from its /metrics page: rates, tokens, its price and its bill."""
+"""A server's rates, tokens, price and bill, read from its /metrics page."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ MOST_PAGE_BYTES = 16 << 20  # an engine's page has 60 kB (tests/data/engines), r
 
 @dataclass(frozen=True, slots=True)
 class ServingRate:
-    """Tokens per second, and how they were learnt."""
+    """Tokens per second, and how they were determined."""
 
     tokens_per_second: float
     source: str
     usd_per_hour: float | None = None
-    """What the server says it costs; None where it does not."""
+    """The server's own price; None if it publishes none."""
 
 
 def read_page(url: str) -> Page:
-    """The page of a vLLM server; BadInputError where it is not one."""
+    """The page of a vLLM server. Raises BadInputError if it is not one."""
     page = parse_page(fetch_text(url, "text/plain", most_bytes=MOST_PAGE_BYTES), url)
     if served_tokens(page) is None:
         raise BadInputError(
-            f"{url} shows no tokens of a vLLM server: no costmeter_tokens_total, no vllm: counters"
+            f"{url} has no tokens of a vLLM server: no costmeter_tokens_total and no vllm: counters"
         )
     return page
 
@@ -47,9 +47,9 @@ def serving_rate(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> ServingRate:
-    """The rate of the last five minutes where the server runs the meter, else from two readings `seconds` apart.
+    """The rate of the last five minutes if the server runs the meter, otherwise from two readings `seconds` apart.
 
-    BadInputError where the server makes no token: an idle server has no price per token.
+    Raises BadInputError if the server generates no tokens: an idle server has no price per token.
     """
     page = read_page(url)
     kinds = KINDS if per == "all" else ("generated",)
@@ -64,13 +64,13 @@ def serving_rate(
         rate, source = (after - before) / (ended - began), f"{url}, {ended - began:.1f} s of its counters"
     if rate <= 0:
         raise BadInputError(
-            f"{url}: the server made no token, so there is no price per token: measure under load"
+            f"{url}: the server generated no tokens, so there is no price per token: measure under load"
         )
     return ServingRate(rate, source, page.total("costmeter_price_usd_per_hour"))
 
 
 def served_tokens(page: Page) -> ServedTokens | None:
-    """Since the server's start, from the meter's counters or vLLM's own; None where the page has neither."""
+    """Since the server's start, from the meter's counters or vLLM's own; None if the page has neither."""
     own = [page.total("costmeter_tokens_total", kind=kind) for kind in KINDS]
     if any(count is not None for count in own):
         return ServedTokens(*(int(count or 0) for count in own))
@@ -82,7 +82,7 @@ def served_tokens(page: Page) -> ServedTokens | None:
 
 
 def bill_usd(page: Page) -> float | None:
-    """What the meter has charged since the server's start; None where it has no price."""
+    """What the meter has charged since the server's start; None if it has no price."""
     return page.total("costmeter_cost_usd_total")
 
 

@@ -1,1 +1,1 @@
-"""vLLM's own objects, read by attribute and translated once (no vllm import)."""
+"""vLLM's own objects, read by attribute and translated once (without importing vllm)."""

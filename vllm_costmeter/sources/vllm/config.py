@@ -1,4 +1,4 @@
-"""vLLM's EngineArgs and VllmConfig, read by attribute and translated once into our values (no vllm import here)."""
+"""vLLM's EngineArgs and VllmConfig, read by attribute and translated once into our values (without importing vllm)."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from vllm_costmeter.core.engine.args import (
 
 @dataclass(frozen=True, slots=True)
 class ServerShape:
-    """What the meter must know of the server it runs in."""
+    """What the meter needs to know about its server."""
 
     model_name: str
     engine_indexes: tuple[int, ...]
     gpus_per_engine: int
-    """Wherever they are: `--headless` nodes run no API server, so the head charges for theirs too."""
+    """On all machines: `--headless` nodes run no API server, so the head node charges for their GPUs too."""
     local_gpus: int
-    """GPUs of this server on this machine, 0 where all its engines run elsewhere: the first of the visible devices are
-    its own."""
+    """GPUs of this server on this machine: the first of the visible devices. 0 if all its engines run elsewhere."""
     device_ids: tuple[int, ...] | None
-    """The driver's indices that `--device-ids` (since 0.24) chose; the first of them are its own. None without it."""
+    """The driver's indices selected by `--device-ids` (since 0.24), of which the server uses the first. None without
+    it."""
     may_be_elsewhere: bool
-    """Whether some of the local GPUs may be on other machines after all: Ray places its workers where there is room."""
+    """Whether some of the local GPUs may be on other machines: Ray places its workers on any node."""
     api_process_rank: int
     api_process_count: int
     kv_cache_capacity_tokens: int | None
-    """Tokens the KV cache of one engine holds, as vLLM printed at boot; None for a model without one."""
+    """KV cache size of one engine in tokens, as vLLM logs it at start-up; None for a model without one."""
 
 
 def server_shape(config: Any, engine_indexes: Sequence[int]) -> ServerShape:
@@ -59,8 +59,8 @@ def server_shape(config: Any, engine_indexes: Sequence[int]) -> ServerShape:
 
 
 def _local_gpus(parallel: Any, engines: int) -> int:
-    """As `ParallelConfig.local_world_size` and `nnodes_within_dp` (vLLM 0.17 to 0.33): nodes are divided over the
-    data-parallel groups first, and only what is left of them divides one engine."""
+    """As `ParallelConfig.local_world_size` and `nnodes_within_dp` (vLLM 0.17 to 0.33): nodes are divided among the
+    data-parallel groups first; only the remaining ones divide an engine."""
     local_engines: int = parallel.data_parallel_size_local
     if local_engines == 0:
         return 0
@@ -71,25 +71,25 @@ def _local_gpus(parallel: Any, engines: int) -> int:
 
 
 def _device_ids(parallel: Any) -> tuple[int, ...] | None:
-    """As `EngineArgs._resolve_device_ids` left them (vLLM 0.24 to 0.33)."""
+    """As resolved by `EngineArgs._resolve_device_ids` (vLLM 0.24 to 0.33)."""
     given = getattr(parallel, "assigned_physical_gpu_ids", None)
     return None if given is None else tuple(int(index) for index in given)
 
 
 def device_ids_of_engine_args(args: Any) -> tuple[int | str, ...] | None:
-    """`--device-ids` as given: places among the visible GPUs, or UUIDs; None without it, and where Ray ignores it."""
+    """`--device-ids` as given: positions among the visible GPUs, or UUIDs; None without it, or if Ray ignores it."""
     given = getattr(args, "device_ids", None)
     return None if not given or _is_placed_by_ray(args) else tuple(given)
 
 
 def _is_placed_by_ray(parallel: Any) -> bool:
-    """Of EngineArgs or ParallelConfig (vLLM 0.17 to 0.33): Ray gives each worker its GPUs itself."""
+    """From EngineArgs or ParallelConfig (vLLM 0.17 to 0.33): Ray assigns GPUs to workers itself."""
     backends = ("distributed_executor_backend", "data_parallel_backend")
     return any(getattr(parallel, backend, None) == "ray" for backend in backends)
 
 
 def _kv_capacity(cache: Any, engines: int) -> int | None:
-    """vLLM's own count where it keeps one (since 0.20); before, blocks (summed over engines) x block size."""
+    """vLLM's own count if it has one (since 0.20); before, blocks (summed over engines) x block size."""
     tokens = getattr(cache, "kv_cache_size_tokens", None)
     if tokens:
         return int(tokens)
@@ -111,7 +111,8 @@ def plan_from_engine_args(args: Any) -> EngineArgs:
 
 
 def served_name(args: Any) -> str:
-    """The name under which EngineArgs will serve the model: the first of `--served-model-name`, else the model's."""
+    """The name under which EngineArgs will serve the model: the first of `--served-model-name`, otherwise the
+    model's."""
     names: Any = getattr(args, "served_model_name", None) or getattr(args, "model", "")
     return str(names if isinstance(names, str) else names[0])
 
@@ -154,7 +155,7 @@ def with_resolved_drafter(engine_args: EngineArgs, config: Any) -> EngineArgs:
 
 
 def spans_machines(config: Any) -> bool:
-    """Whether some of the server's GPUs may be on other machines, which this one cannot count."""
+    """Whether some of the server's GPUs may be on other machines, whose number is unknown here."""
     parallel = config.parallel_config
     return (
         (getattr(parallel, "nnodes", 1) or 1) > 1
@@ -164,7 +165,7 @@ def spans_machines(config: Any) -> bool:
 
 
 def is_on_cpu(config: Any) -> bool:
-    """Whether this is vLLM's CPU platform, which has no card."""
+    """Whether this is vLLM's CPU platform, which has no GPU."""
     return bool(config.device_config.device_type == "cpu")
 
 

@@ -1,4 +1,4 @@
-"""Which vLLM is installed beside us, or runs in this process, without importing it."""
+"""The vLLM that is installed, or running in this process, without importing it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _DISTRIBUTION = re.compile(r"vllm-(\d[^/]*)\.dist-info")
 
 
 def installed_vllm_version(path: Iterable[str] | None = None) -> str | None:
-    """The version of the distribution `vllm` on the import path, None where there is none.
+    """The version of the distribution `vllm` on the import path; None if there is none.
 
-    Reads folder names: importlib.metadata says the same and takes longer than the whole check.
+    Reads folder names: importlib.metadata gives the same result and takes longer than the whole check.
     """
     return _found(tuple(sys.path if path is None else path))
 

@@ -1,4 +1,4 @@
-"""Rows of numbers that one thread writes and another reads, in memory that is allocated once."""
+"""Rows of numbers that one thread writes and another reads, in memory allocated once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class RowRing:
-    """The last `rows` rows. Every row is written and read whole, in one call that holds the interpreter's lock.
+    """The last `rows` rows. Every row is written and read atomically, in one call under the interpreter's lock.
 
     `row_format` is one of `struct`, in native sizes. A writer that is more than `rows` ahead of `take` overwrites the
     oldest ones, which are then lost.
@@ -23,18 +23,18 @@ class RowRing:
         self._taken = 0
 
     def append(self, *values: float) -> None:
-        """Adds one row; ValueError or `struct.error` for values that do not fit the format. Keeps no object."""
+        """Add one row. Raises ValueError or `struct.error` for values that do not fit the format. Retains no object."""
         self._row.pack_into(self._buffer, self._written % self._rows * self._row.size, *values)
         self._written += 1
 
     def take(self, most: int) -> list[tuple[Any, ...]]:
-        """The oldest rows that were not taken yet, at most `most` of them."""
+        """Take the oldest remaining rows, at most `most`."""
         oldest = max(self._taken, self._written - self._rows)
         self._taken = min(self._written, oldest + most)
         return [self._at(position) for position in range(oldest, self._taken)]
 
     def since(self, least: float) -> list[tuple[Any, ...]]:
-        """The newest rows, oldest first, back to the last one whose first value is below `least`; none is taken."""
+        """The newest rows, oldest first, back to the last one with a first value below `least`, without taking them."""
         found = []
         newest = self._written
         for position in range(newest - 1, max(newest - self._rows, 0) - 1, -1):

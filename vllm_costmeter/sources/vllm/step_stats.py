@@ -20,23 +20,24 @@ from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.sources.vllm.row_ring import RowRing
 
 LARGEST_BACKLOG = 16_384
-"""Finished requests waiting for the sampler, which takes them once a second. At 24 bytes each this is 384 KiB; a server
-that finishes more in a second loses the oldest from the request-cost histogram, never from tokens or money."""
+"""Finished requests waiting for the sampler, which takes them once a second. At 24 bytes each this is 384 KiB; if more
+finish in a second, the oldest are missing from the request cost histogram, but never from tokens or cost."""
 
 LONGEST_EVENT_LOG = 8_192
-"""Steps remembered for the merge of several API processes, which asks for the last five seconds: a step takes
-milliseconds. At 32 bytes each this is 256 KiB."""
+"""Steps stored for merging several API processes, which needs the last five seconds: a step takes milliseconds. At 32
+bytes each this is 256 KiB."""
 
 LARGEST_WALL_CLOCK_SLEW_SECONDS = 2.0
-"""Between the moment vLLM stamps a step and ours, and of an NTP daemon that follows gently; more is a jump."""
+"""Tolerated difference between vLLM's time stamp of a step and ours, including gradual NTP corrections; more is a
+jump."""
 
 EVENT_KINDS: tuple[Literal["step", "sleep", "wake"], ...] = ("step", "sleep", "wake")
 STEP, SLEEP, WAKE = range(3)
 
 
 class StepRecorder:
-    """Integer totals of one engine. `add_step` is O(1) in running requests and allocates nothing beyond the integers
-    and floats it replaces."""
+    """Integer totals of one engine. `add_step` is O(1) in running requests and allocates only the integers and floats
+    it replaces."""
 
     __slots__ = (
         "_activity",
@@ -72,8 +73,8 @@ class StepRecorder:
         self._wall_stepped = -math.inf
 
     def add_step(self, scheduler_stats: Any, iteration_stats: Any, now: float) -> None:
-        """Add one `record()` call: either argument may be None, as vLLM passes them. Where one cannot be read, the
-        other is still added before the error goes on."""
+        """Add one `record()` call; either argument may be None, as in vLLM. If one cannot be read, the other is still
+        added before the error is raised."""
         self._observed = now
         decode_tokens, began = 0, None
         try:
@@ -84,7 +85,7 @@ class StepRecorder:
                 self._follow(scheduler_stats, now, decode_tokens, began)
 
     def _add_tokens(self, stats: Any, now: float) -> tuple[int, float | None]:
-        """(tokens that were not a first one, when the work of this step began: None where it does not tell).
+        """(tokens that were not a first one, when the work of this step began; None if unknown).
 
         Work began when the oldest request known from the step did: at its scheduling where it finished, else at its
         arrival where its first token came, no earlier than the last jump of the wall clock. Later steps may know an
@@ -109,8 +110,8 @@ class StepRecorder:
         return new_tokens - first_tokens, began if began < now else None
 
     def _wall_clock_stepped(self, wall: float, now: float) -> float:
-        """When the wall clock was last seen to have jumped. vLLM takes a request's arrival from it, so a time to the
-        first token that reaches back over a jump is off by the jump; times between engine events are monotonic."""
+        """When the wall clock last jumped. vLLM takes a request's arrival time from it, so a time to first token that
+        spans a jump is off by the jump; times between engine events are monotonic."""
         ahead = wall - now
         if self._wall_ahead is not None and abs(ahead - self._wall_ahead) > LARGEST_WALL_CLOCK_SLEW_SECONDS:
             self._wall_stepped = now
@@ -138,7 +139,7 @@ class StepRecorder:
             self._add_published(work, decode_tokens > 0)
 
     def _add_published(self, work: Any, decoded: bool) -> None:
-        """vLLM's own estimate of the step, per card."""
+        """vLLM's own estimate for the step, per GPU."""
         counts = self.counts
         moved: int = work.num_read_bytes_per_gpu + work.num_write_bytes_per_gpu
         if decoded:
@@ -149,7 +150,7 @@ class StepRecorder:
             counts.prefill_step_bytes += moved
 
     def sleep(self, asleep: bool, now: float) -> None:
-        """vLLM's sleep mode was entered or left."""
+        """vLLM entered or left sleep mode."""
         self._activity.sleep(now, asleep)
         if self._events is not None:
             self._events.append(now, SLEEP if asleep else WAKE, 0, math.nan)

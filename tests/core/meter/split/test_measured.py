@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from vllm_costmeter.core.meter import GENERIC_CPU, CardRates, ModelWork, PhaseSplit
+from vllm_costmeter.core.meter import GENERIC_CPU, GpuRates, ModelWork, PhaseSplit
 from vllm_costmeter.core.meter.split.measured import MeasuredCosts
 from vllm_costmeter.core.meter.split.phases import PhaseLedger
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.meter.work import Work
 
 LLAMA_8B = ModelWork(active_parameters=8_000_000_000, weight_bytes=16_000_000_000, kv_bytes_per_token=131_072)
-CARD = CardRates(flops_per_second=160e12, memory_bytes_per_second=1e12)
+CARD = GpuRates(flops_per_second=160e12, memory_bytes_per_second=1e12)
 TINY = ModelWork(2_700_000, 10_800_000, 4096, attention_width=1024)  # the model of the recording
 RECORDING = Path(__file__).parents[3] / "data" / "phases" / "cpu_tiny_llama.json"
 

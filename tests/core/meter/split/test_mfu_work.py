@@ -8,11 +8,11 @@ import pytest
 
 from vllm_costmeter.core.meter.split.mfu_work import TokenWork, published_seconds
 from vllm_costmeter.core.meter.split.phases import PhaseLedger, PhaseSplit
-from vllm_costmeter.core.meter.split.roofline import GENERIC_CPU, CardRates, ModelWork
+from vllm_costmeter.core.meter.split.roofline import GENERIC_CPU, GpuRates, ModelWork
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.meter.work import Work
 
-CARD = CardRates(flops_per_second=160e12, memory_bytes_per_second=1e12)
+CARD = GpuRates(flops_per_second=160e12, memory_bytes_per_second=1e12)
 MODEL = ModelWork(active_parameters=8_000_000_000, weight_bytes=16_000_000_000, kv_bytes_per_token=131_072)
 TOKENS = TokenWork(decode_flops=lambda context: 16e9 + 500_000 * context, prompt_flops=16e9, prompt_bytes=1e6)
 DECODE_FLOPS = 500 * (16 * 10**9 + 500_000 * 2000)

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.meter.split.phases import PhaseLedger, PhaseSplit
-from vllm_costmeter.core.meter.split.roofline import GENERIC_CPU, CardRates, ModelWork, roofline_seconds
+from vllm_costmeter.core.meter.split.roofline import GENERIC_CPU, GpuRates, ModelWork, roofline_seconds
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.meter.work import NOTHING, Work
 
 LLAMA_8B = ModelWork(active_parameters=8_000_000_000, weight_bytes=16_000_000_000, kv_bytes_per_token=131_072)
-CARD = CardRates(flops_per_second=160e12, memory_bytes_per_second=1e12)
+CARD = GpuRates(flops_per_second=160e12, memory_bytes_per_second=1e12)
 PREFILL = Work(
     1.0, StepCounts(prompt_computed_tokens=10_000, generated_tokens=10, prefilled_requests=10, steps=5)
 )

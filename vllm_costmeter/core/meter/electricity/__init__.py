@@ -1,1 +1,1 @@
-"""Joules and what they cost."""
+"""Energy use and its cost."""

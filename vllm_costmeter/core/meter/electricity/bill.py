@@ -1,4 +1,4 @@
-"""What the joules of a tick cost and emit, engine by engine."""
+"""Cost and emissions of a tick's energy, by engine."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from vllm_costmeter.core.pricing.price import JOULES_PER_KILOWATT_HOUR, Electric
 
 
 class EnergyBill:
-    """Energy of the server's GPUs, divided over its engines; dollars and grams of what it is charged with.
+    """Energy of the server's GPUs, divided among its engines; dollars and grams of what is charged.
 
-    A card that is shared (gpu_share below 1) is measured whole and charged by its share.
+    A shared GPU (gpu_share below 1) is measured as a whole and charged by its share.
     """
 
     def __init__(
@@ -33,25 +33,25 @@ class EnergyBill:
         self._gpu_share = gpu_share
         self._grid_gco2e_per_kwh = grid_gco2e_per_kwh
         self.is_charged = electricity is not None or grid_gco2e_per_kwh is not None
-        """Whether anything is charged by energy."""
+        """Whether anything is charged based on energy."""
         self._energy = EnergyMeter(engines * gpus_per_engine, tdp_watts if self.is_charged else None)
         self._tick = EnergyTick((), 0.0)
         self._carbon_grams = ExactSum()
         self._pue = 1.0 if electricity is None else electricity.pue
 
     def advance(self, elapsed_seconds: float, readings: GpuReadings) -> None:
-        """Measures the tick."""
+        """Measure the tick."""
         self._tick = self._energy.advance(elapsed_seconds, readings)
         if self._grid_gco2e_per_kwh is not None:
             joules = (sum(self._tick.joules) + self._tick.unseen_joules) * self._gpu_share * self._pue
             self._carbon_grams.add(joules / JOULES_PER_KILOWATT_HOUR * self._grid_gco2e_per_kwh)
 
     def engine_usd(self, position: int, hour_of_day: int) -> float | None:
-        """What the tick's energy of the engine at `position` costs; None where electricity is not charged or
-        nothing tells how much there was.
+        """Cost of the tick's energy of the engine at `position`; None if electricity is not charged or its amount is
+        unknown.
 
-        GPUs come in the order of the ranks, so that an engine's are known when all of them are seen; otherwise the
-        engines share the energy equally.
+        GPUs are in the order of the ranks, so an engine's GPUs are known if all are visible; otherwise the engines
+        share the energy equally.
         """
         if self._electricity is None or not self._energy.is_known():
             return None
@@ -64,14 +64,14 @@ class EnergyBill:
         return self._electricity.usd(own * self._gpu_share, hour_of_day)
 
     def usd_per_hour(self, hour_of_day: int) -> float | None:
-        """At the present power and tariff."""
+        """At the current power and tariff."""
         watts = self._energy.watts()
         if self._electricity is None or watts is None:
             return None
         return self._electricity.usd(watts * self._gpu_share * 3600, hour_of_day)
 
     def carbon_grams(self) -> float | None:
-        """gCO2e so far; None without a grid intensity or without any energy figure."""
+        """gCO2e so far; None without a carbon intensity or any energy value."""
         if self._grid_gco2e_per_kwh is None or not self._energy.is_known():
             return None
         return self._carbon_grams.value
@@ -80,9 +80,9 @@ class EnergyBill:
         return self._energy.measured_joules()
 
     def sources(self) -> Mapping[str, EnergySource]:
-        """By GPU, where something is charged by energy; else empty."""
+        """By GPU, if anything is charged based on energy; otherwise empty."""
         return self._energy.sources() if self.is_charged else {}
 
     def problem(self) -> EnergyProblem | None:
-        """Why not all energy is charged that should be."""
+        """Why some energy that should be charged is not."""
         return self._energy.problem() if self.is_charged else None

@@ -1,4 +1,4 @@
-"""Joules per GPU: from the driver's counter, else from its power readings, else from the card's rated power."""
+"""Joules per GPU: from the driver's counter, otherwise its power readings, otherwise the GPU's rated power."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from vllm_costmeter.core.meter.exact_sum import ExactSum
 from vllm_costmeter.core.meter.reading import EnergyProblem, EnergySource
 
 UNSEEN = "unseen"
-"""Stands for the GPUs that no driver shows, whose energy is their rated power."""
+"""Label of the GPUs that no driver reports, whose energy is estimated from rated power."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnergyTick:
-    """What one tick added."""
+    """The energy of one tick."""
 
     joules: tuple[float, ...]
-    """One figure per GPU read, in the order of the readings: a server's GPUs come in the order of its ranks."""
+    """One value per GPU, in the order of the readings, which is the order of the server's ranks."""
     unseen_joules: float
-    """Of GPUs without any reading, at rated power."""
+    """Energy of GPUs without any reading, at rated power."""
 
 
 @dataclass(slots=True)
@@ -29,18 +29,18 @@ class _GpuEnergy:
     source: EnergySource
     measured: ExactSum = field(default_factory=ExactSum)
     is_live: bool = True
-    """Whether the driver tells its energy or its power now."""
+    """Whether the driver reports its energy or power now."""
     counter_joules: float | None = None
     counter_seconds: float = 0.0
     since_counter_joules: float = 0.0
-    """Charged from power readings since the counter was last read: part of what it will have counted."""
+    """Charged from power readings since the counter was last read: already part of its next increase."""
     power_watts: float | None = None
     observed_seconds: float = 0.0
     watts: float | None = None
     """Mean power between the last two readings."""
 
     def add(self, counter_joules: float | None, power_watts: float | None, seconds: float) -> float:
-        """Joules up to another reading at `seconds`, which tells one figure at least."""
+        """Joules up to another reading at `seconds`, which has at least one of the two values."""
         before = self.counter_joules
         if counter_joules is not None and before is not None and counter_joules >= before:
             joules = self._counted(before, counter_joules, seconds)
@@ -64,7 +64,8 @@ class _GpuEnergy:
         return max(now - before - self.since_counter_joules, 0.0)
 
     def _integrated(self, watts: float, seconds: float) -> float:
-        """A trapezoid since the last reading of any kind; the power then, where nobody told it, was the present."""
+        """A trapezoid since the last reading of any kind; if the power at that time is unknown, the current one is
+        used."""
         before = watts if self.power_watts is None else self.power_watts
         joules = (before + watts) / 2 * max(seconds - self.observed_seconds, 0.0)
         self.since_counter_joules += joules
@@ -73,10 +74,10 @@ class _GpuEnergy:
 
 
 class EnergyMeter:
-    """Follows each GPU. While the driver tells neither energy nor power, nothing is charged and no source is named: its
-    counter makes up for the gap when it is back, and power readings are joined by a straight line over the gap. Rated
-    power, an estimate, is charged only for a GPU that was never measured, such as those of a server's other machines,
-    which no driver here shows: of one that was measured, nobody knows that it draws so much.
+    """Tracks each GPU. While the driver reports neither energy nor power, nothing is charged and the GPU has no
+    source: the counter makes up for the gap when it returns, and power readings are interpolated over the gap. Rated
+    power, an estimate, is charged only for a GPU that was never measured, such as one on another machine of the
+    server; a GPU that was measured may draw far less.
     """
 
     def __init__(self, gpu_count: int, tdp_watts: float | None) -> None:
@@ -84,7 +85,7 @@ class EnergyMeter:
         self._tdp_watts = tdp_watts
         self._measured: dict[str, _GpuEnergy] = {}
         self._rated: tuple[str, ...] = ()
-        """Those in sight of which the driver never told anything."""
+        """Visible GPUs for which the driver never reported anything."""
 
     def advance(self, elapsed_seconds: float, readings: GpuReadings) -> EnergyTick:
         """Joules since the last tick."""
@@ -100,11 +101,11 @@ class EnergyMeter:
         )
 
     def measured_joules(self) -> dict[str, float]:
-        """By GPU, since the start; GPUs that were never measured are missing."""
+        """By GPU, since the start; without GPUs that were never measured."""
         return {gpu: state.measured.value for gpu, state in self._measured.items()}
 
     def sources(self) -> dict[str, EnergySource]:
-        """By GPU: what its energy comes from now. Without one, nothing is charged for it."""
+        """The current energy source by GPU. A GPU without one is not charged."""
         sources = {gpu: state.source for gpu, state in self._measured.items() if state.is_live}
         if self._tdp_watts is not None:
             sources |= dict.fromkeys(self._rated, "tdp")
@@ -113,17 +114,17 @@ class EnergyMeter:
         return sources
 
     def is_known(self) -> bool:
-        """Whether any energy was ever measured or rated."""
+        """Whether any energy was ever measured or estimated."""
         return bool(self._measured or self.sources())
 
     def problem(self) -> EnergyProblem | None:
-        """Why some GPU's energy is neither measured nor rated now."""
+        """Why the energy of some GPU is neither measured nor estimated now."""
         if not all(state.is_live for state in self._measured.values()):
             return "not_measured"
         return "no_rated_power" if self._tdp_watts is None and self._never_measured() else None
 
     def watts(self) -> float | None:
-        """Present power of all GPUs together; None as long as one of them is unknown."""
+        """Current power of all GPUs together; None while one of them is unknown."""
         known = [state.watts for state in self._measured.values()] + [
             self._tdp_watts
         ] * self._never_measured()
@@ -138,7 +139,7 @@ class EnergyMeter:
         return self._never_measured() - len(self._rated)
 
     def _add(self, reading: GpuReading, observed_seconds: float) -> float | None:
-        """None where the driver never told anything of it."""
+        """None if the driver never reported anything about it."""
         state = self._measured.get(reading.label)
         if reading.energy_joules is None and reading.power_watts is None:
             return None if state is None else 0.0

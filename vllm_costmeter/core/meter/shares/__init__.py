@@ -1,1 +1,1 @@
-"""What single requests, adapters and cached tokens had of the active cost."""
+"""The share of single requests, adapters and cached tokens in the active cost."""

@@ -1,4 +1,4 @@
-"""What of an engine's active money went to each LoRA adapter."""
+"""The share of each LoRA adapter in an engine's active cost."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from vllm_costmeter.core.meter.exact_sum import ExactSum
 
 MOST_ADAPTERS = 50
-"""Names that are told apart; a label must be bounded, and adapters can be loaded while a server runs."""
+"""Number of distinct names: a label must be bounded, and adapters can be loaded while a server runs."""
 OTHER = "other"
-"""Stands for the adapters beyond that."""
+"""Label of all further adapters."""
 
 NOTHING: Mapping[str, int] = {}
 
 
 class AdapterSeconds:
-    """Active seconds by adapter, from the steps: between two steps the time belongs to the requests that ran, in equal
-    parts, because vLLM tells how many requests of each adapter run and not what each of them did.
+    """Active seconds by adapter: the time between two steps is divided equally among the running requests, because vLLM
+    reports how many requests of each adapter are running, not their work.
 
-    A request that begins and ends within one step is not seen. Costs nothing where no adapter runs.
+    A request that starts and ends within one step is not seen. No overhead without adapters.
     """
 
     __slots__ = ("_running", "_running_by_adapter", "_seconds", "_since")
@@ -30,7 +30,7 @@ class AdapterSeconds:
         self._since = 0.0
 
     def step(self, now_seconds: float, running_by_adapter: Mapping[str, int], running: int) -> None:
-        """A step ended and left these requests running, `running` of them in all."""
+        """A step ended and left these requests running, `running` of them in total."""
         if self._running_by_adapter:
             each = max(0.0, now_seconds - self._since) / max(self._running, 1)
             for name, count in self._running_by_adapter.items():
@@ -38,7 +38,7 @@ class AdapterSeconds:
         self._running_by_adapter, self._running, self._since = running_by_adapter, running, now_seconds
 
     def seconds(self) -> dict[str, float]:
-        """By adapter, up to the last step; empty as long as none was used."""
+        """By adapter, up to the last step; empty until an adapter is used."""
         return dict(self._seconds)
 
     def _add(self, name: str, seconds: float) -> None:
@@ -48,8 +48,8 @@ class AdapterSeconds:
 
 
 class AdapterCosts:
-    """Charges adapters with their part of the active money, tick by tick: at most what the tick holds, and what a step
-    reports late is caught up. What no adapter is charged with is the base model's."""
+    """Charges adapters their share of active cost, tick by tick: at most the active cost of the tick, so time reported
+    late is charged later. The rest is the base model's."""
 
     __slots__ = ("_charged_seconds", "_usd")
 
@@ -58,7 +58,7 @@ class AdapterCosts:
         self._usd: dict[str, ExactSum] = {}
 
     def charge(self, active_usd: float, active_seconds: float, adapter_seconds: Mapping[str, float]) -> None:
-        """`adapter_seconds` are totals so far; the money and seconds are those of the tick."""
+        """`adapter_seconds` are totals so far; cost and seconds are those of the tick."""
         if not adapter_seconds or active_seconds <= 0:
             return
         due = {

@@ -1,4 +1,4 @@
-"""What finished requests cost, as a histogram."""
+"""The cost of finished requests as a histogram."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BUCKETS_USD: tuple[float, ...] = (
     *(float(f"{mantissa}e{exponent}") for exponent in range(-7, 0) for mantissa in ("1", "2.5", "5")),
     1.0,
 )
-"""Upper bounds. A token costs 1e-8 to 1e-5 USD (0.01 to 10 USD/M): from ten cheap ones to 100,000 dear ones."""
+"""Upper bounds. A token costs 1e-8 to 1e-5 USD (0.01 to 10 USD/M): from 10 cheap tokens to 100,000 expensive ones."""
 
 
 class FinishedRequest(NamedTuple):
@@ -35,7 +35,7 @@ class RequestCostHistogram:
         self._sum = ExactSum()
 
     def add(self, requests: Iterable[tuple[int, int, int]], prices: RequestUnitPrices) -> None:
-        """Prices (computed, cached, generated) token counts at the present unit prices."""
+        """Price (computed, cached, generated) token counts at the current unit prices."""
         for computed, _cached, generated in requests:
             usd = computed * prices.usd_per_computed_token + generated * prices.usd_per_generated_token
             self._counts[bisect_left(BUCKETS_USD, usd)] += 1

@@ -1,4 +1,4 @@
-"""What the prefix cache saved."""
+"""Savings by the prefix cache."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from vllm_costmeter.core.meter.unit_prices import RequestUnitPrices
 
 
 class CachedSavings:
-    """Cached prompt tokens at the running price of a computed one. Tokens wait until such a price is known."""
+    """Cached prompt tokens at the running price of a computed one. Tokens are held until that price is known."""
 
     __slots__ = ("_priced_tokens", "_usd")
 

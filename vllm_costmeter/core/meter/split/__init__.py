@@ -1,1 +1,1 @@
-"""How the active cost is divided between prefill and decode."""
+"""The split of active cost between prefill and decode."""

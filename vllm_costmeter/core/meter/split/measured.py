@@ -1,10 +1,10 @@
-"""What prefill and decode really take on this server, learned from its own intervals."""
+"""The actual cost of prefill and decode on this server, learned from its own intervals."""
 
 from __future__ import annotations
 
 import math
 
-from vllm_costmeter.core.meter.split.roofline import CardRates, ModelWork, RooflineSeconds
+from vllm_costmeter.core.meter.split.roofline import GpuRates, ModelWork, RooflineSeconds
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.meter.work import Work
 
@@ -29,19 +29,20 @@ def _features(counts: StepCounts) -> Three:
 
 
 class MeasuredCosts:
-    """Active seconds as a sum of three costs, each 0 or more, fitted by least squares weighted with the length of the
-    interval and drawn towards the roofline's ratios:
+    """Active seconds as a sum of three costs, each at least 0, fitted by weighted least squares with the roofline's
+    ratios as prior:
 
         seconds = a x computed prompt tokens + b x decode tokens + c x decode steps
 
-    A step has a fixed cost. Prefill pays for its own inside `a`, as it does where it runs alone, so that riding
-    along in a decode step makes it no cheaper than it is.
+    A step has a fixed cost. Prefill's share of it is part of `a`, as when prefill runs alone, so sharing a decode step
+    does not make prefill look cheaper.
 
-    The overall scale (how far from the roofline this server is) is learned and free; the prior holds only ratios. So
-    traffic of one unchanging mixture, which tells nothing about the ratio, leaves the roofline's. Memory is constant.
+    The overall scale (how much slower than the roofline this server is) is a free parameter; the prior covers only the
+    ratios. So traffic of one constant mixture, which is no evidence about the ratio, keeps the roofline's. Memory is
+    constant.
     """
 
-    def __init__(self, model: ModelWork, rates: CardRates) -> None:
+    def __init__(self, model: ModelWork, rates: GpuRates) -> None:
         per_token = 2 * model.active_parameters / rates.flops_per_second
         per_step = model.bytes_per_step(1.0) / rates.memory_bytes_per_second
         self._prior: Three = (per_token, per_token, per_step)
@@ -50,17 +51,16 @@ class MeasuredCosts:
         self._seconds = 0.0
         self._predicted_seconds = 0.0
         self._costs: Three | None = None
-        """Each as a multiple of the roofline's; None before the first interval."""
+        """Each as a multiple of the roofline's cost; None before the first interval."""
         self.sufficient = False
-        """Whether the data have told enough of the ratio between the phases; stays true once it is."""
+        """Whether there is enough evidence about the ratio between the phases; stays true once it is."""
 
     def observe(self, work: Work) -> None:
-        """One interval that held tokens; longer intervals (seconds) blur less at their ends.
+        """Add one interval with tokens; longer intervals (seconds) are less blurred at their ends.
 
-        An interval is weighted by the inverse of the time it was expected to take, so that the fit keeps the total:
-        weighted by the time it took, the fast intervals of a noisy machine would count most. And the more evenly it
-        mixes the phases, the less it counts: where they share steps they slow each other down, and how much of that
-        is whose cannot be told.
+        An interval is weighted by the inverse of its expected time, so that the fit preserves the total: weighted by
+        its measured time, the fast intervals of a noisy machine would count most. The more evenly it mixes the phases,
+        the less it counts: in shared steps the phases slow each other down, and the slowdown cannot be attributed.
         """
         predicted = [count * unit for count, unit in zip(_features(work.counts), self._prior, strict=True)]
         fade = 0.5 ** (work.active_seconds / MEMORY_SECONDS)
@@ -80,7 +80,7 @@ class MeasuredCosts:
         self._fit(list(costs))
 
     def seconds(self, done: StepCounts) -> RooflineSeconds:
-        """Prefill's and decode's part of what `done` takes, by the present fit."""
+        """The time of prefill and of decode in `done`, by the current fit."""
         costs = self._costs or (1.0,) * 3
         parts = [
             count * unit * cost for count, unit, cost in zip(_features(done), self._prior, costs, strict=True)
@@ -89,12 +89,12 @@ class MeasuredCosts:
 
     @property
     def _scale(self) -> float:
-        """How many times slower than the roofline this server is over all."""
+        """How many times slower than the roofline this server is overall."""
         return self._seconds / self._predicted_seconds
 
     def _fit(self, costs: list[float]) -> None:
-        """Coordinate descent; the prior's weight is relative to each cost, so that a phase that is much dearer than
-        the roofline says is not held back by its scale."""
+        """Coordinate descent; the prior's weight is relative to each cost, so that a phase that is much more expensive
+        than in the roofline is not held back by its scale."""
         for _ in range(SWEEPS):
             for row in range(3):
                 precision = PRIOR_SECONDS / max(self._scale, costs[row]) ** 2
@@ -105,8 +105,8 @@ class MeasuredCosts:
         self.sufficient = self.sufficient or self._seconds_apart(self._costs) >= ENOUGH_SECONDS
 
     def _seconds_apart(self, costs: Three) -> float:
-        """Seconds of evidence that tell the phases apart: the smaller eigenvalue of the evidence on (prefill, decode),
-        0 where both always came in the same proportion, and the shorter one's time where each came alone."""
+        """Seconds of evidence that separate the phases: the smaller eigenvalue of the evidence on (prefill, decode). 0
+        if both always occurred in the same proportion; the shorter one's time if each occurred alone."""
 
         scaled = [[costs[i] * costs[j] * self._normal[i][j] for j in range(3)] for i in range(3)]
         prefill, both = scaled[0][0], scaled[0][1] + scaled[0][2]

@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vllm_costmeter.core.meter.split.roofline import CardRates, RooflineSeconds
+from vllm_costmeter.core.meter.split.roofline import GpuRates, RooflineSeconds
 from vllm_costmeter.core.meter.step_counts import StepCounts
 
 
 @dataclass(frozen=True, slots=True)
 class TokenWork:
-    """What the engine's own estimate says of one token on one card: it divides what a step publishes only in sum."""
+    """The engine's own estimate for one token on one GPU, used to divide what a step publishes only as a total."""
 
     decode_flops: Callable[[float], float]
-    """FLOPs of a decode token by the tokens of its context."""
+    """FLOPs of a decode token by the length of its context."""
     prompt_flops: float
-    """FLOPs of one prompt token more in a step, attention and output layer apart."""
+    """FLOPs of one additional prompt token in a step, without attention and the output layer."""
     prompt_bytes: float
-    """Bytes it moves: its activations, for the weights are read anyway."""
+    """Bytes it moves: only its activations, because the weights are read anyway."""
 
 
-def published_seconds(tokens: TokenWork, rates: CardRates, counts: StepCounts) -> RooflineSeconds:
-    """max(compute, memory) for each phase, as the roofline has it, from the published FLOPs and bytes.
+def published_seconds(tokens: TokenWork, rates: GpuRates, counts: StepCounts) -> RooflineSeconds:
+    """max(compute, memory) for each phase, as in the roofline, from the published FLOPs and bytes.
 
-    A step that decoded nothing was prefill. Of a step that decoded, what its decode tokens do not explain (drafts that
-    were rejected are decoding too) is FLOPs of prompts that rode along, whether or not they are finished, and the bytes
-    of as many tokens; the rest, the reading of the weights with it, is decode's.
+    A step without decode tokens is prefill. In a step that decoded, the FLOPs not explained by its decode tokens
+    (rejected drafts count as decode) belong to prompt tokens in the step, finished or not, and so do the bytes of as
+    many tokens; the rest, including reading the weights, is decode.
     """
     flops, bandwidth = rates.flops_per_second, rates.memory_bytes_per_second
     decoded = counts.decode_tokens + counts.rejected_draft_tokens

@@ -1,4 +1,4 @@
-"""A model's shape as the work that one of its tokens costs."""
+"""The work per token of a model, from its shape."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
 from vllm_costmeter.core.release import Release
 
 SHORT_TOKENS, LONG_TOKENS = 4_096, 12_288
-"""Two lengths whose difference is many blocks of every layer kind: the slope between them is bytes per token."""
+"""Two lengths many blocks apart for every layer kind: the slope between them is the bytes per token."""
 
 
 def model_work(model: Model, engine_args: EngineArgs, release: Release) -> ModelWork:
-    """FLOPs and bytes of one engine, all its ranks together. Routed experts are told apart, because a step reads only
-    those its tokens choose; their bytes are taken in proportion to their parameters.
+    """FLOPs and bytes of one engine, all its ranks together. Routed experts are separate, because a step reads only
+    those that its tokens select; their bytes are proportional to their parameters.
 
-    Raises NotUnderstoodError for a model, or BadInputError for a layout, that the fit check would not answer either.
+    Raises NotUnderstoodError for a model, or BadInputError for a layout, that the fit check does not support either.
     """
     model = model.on_card(KernelTarget(None, release))
     layout = engine_args.layout
@@ -47,10 +47,10 @@ def model_work(model: Model, engine_args: EngineArgs, release: Release) -> Model
 
 
 def _described(model: Model) -> Weights:
-    """The model's parts, whose bytes a checkpoint may know better."""
+    """The model's parts; a checkpoint may have more exact bytes."""
     weights = model.weights.described if isinstance(model.weights, CheckpointWeights) else model.weights
     if not isinstance(weights, Weights):
-        raise NotUnderstoodError(f"{model.architecture}: the parts of its weights are not known")
+        raise NotUnderstoodError(f"{model.architecture}: the parts of its weights are unknown")
     return weights
 
 

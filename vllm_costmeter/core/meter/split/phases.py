@@ -1,4 +1,4 @@
-"""Active money divided between prefill and decode by the work each did."""
+"""Split of active cost between prefill and decode by work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from vllm_costmeter.core.meter.split.measured import MeasuredCosts
 from vllm_costmeter.core.meter.split.mfu_work import TokenWork, published_seconds
 from vllm_costmeter.core.meter.split.roofline import (
-    CardRates,
+    GpuRates,
     ModelWork,
     ResourceSeconds,
     RooflineSeconds,
@@ -22,14 +22,13 @@ SHORT_FIT_SECONDS = 1.0  # enough where the engine ran empty: then nothing is ha
 
 
 class PhaseSplit:
-    """The rule that divides a piece of work: which share of its time was prefill. One per server.
+    """The rule for prefill's share of the time of some work. One per server.
 
-    From the first second by the roofline, or by the work that vLLM publishes for its steps where it does; by what this
-    server itself was measured to take once it has shown the phases apart for long enough. Traffic of one unchanging
-    mixture never does, and stays with what it began with.
+    At first by the roofline, or by the work that vLLM publishes for its steps; by this server's own measurements once
+    they separate the phases well enough. Traffic of one constant mixture never does, and keeps the first rule.
     """
 
-    def __init__(self, model: ModelWork, rates: CardRates, published: TokenWork | None = None) -> None:
+    def __init__(self, model: ModelWork, rates: GpuRates, published: TokenWork | None = None) -> None:
         self._model = model
         self._rates = rates
         self._published = published
@@ -37,9 +36,8 @@ class PhaseSplit:
 
     @property
     def method(self) -> str:
-        """The label under which the split is published: `measured`; `vllm_mfu` by vLLM's own estimates (`mfu` is what
-        its flag calls them); `roofline`. The latter two end in `_assumed_card` where no card is known and a ratio
-        typical of its kind stands in for it.
+        """The label of the split: `measured`; `vllm_mfu`, by vLLM's own estimates (`mfu` as in its flag); or
+        `roofline`. The latter two end in `_assumed_card` if the GPU is unknown and a typical ratio is used.
         """
         if self._measured.sufficient:
             return "measured"
@@ -47,13 +45,13 @@ class PhaseSplit:
         return f"{source}_assumed_card" if self._rates.assumed else source
 
     def least_seconds(self, done: StepCounts) -> ResourceSeconds | None:
-        """What `done` needs of each resource at 100 %. None where no card is known."""
+        """The time that `done` needs of each resource at 100 %. None if no GPU is known."""
         if self._rates.assumed:
             return None
         return resource_seconds(self._model, self._rates.bound_for(self._model), done)
 
     def observe(self, work: Work) -> None:
-        """An interval of one engine that held tokens: evidence for the measured split."""
+        """Add an interval of one engine with tokens: evidence for the measured split."""
         self._measured.observe(work)
 
     def prefill_share(self, done: StepCounts) -> float:
@@ -72,7 +70,7 @@ class PhaseSplit:
 
 
 class PhaseCharge(NamedTuple):
-    """What one tick adds to each phase; the two add up to the active money of the tick."""
+    """The cost of each phase in one tick; the two add up to the active cost of the tick."""
 
     method: str
     prefill_usd: float
@@ -80,12 +78,12 @@ class PhaseCharge(NamedTuple):
 
 
 class PhaseLedger:
-    """Divides one engine's active money tick by tick, so that the phases always add up to it and never decrease.
+    """Splits one engine's active cost tick by tick, so that the phases always add up to it and never decrease.
 
-    Prompt tokens are reported when a prompt is finished, seconds after its first chunk ran. Active time that has
-    produced no token yet is charged to prefill (a decode step would have produced one), and when the tokens
-    arrive the whole interval since the last ones is divided by its work; a tick can move at most its own money, so
-    a correction larger than that is caught up over the next ticks.
+    Prompt tokens are reported when a prompt is finished, seconds after its first chunk ran. Active time without tokens
+    is charged to prefill (a decode step would have produced one); when the tokens arrive, the whole interval since the
+    last ones is split by its work. A tick can shift at most its own cost, so a larger correction is spread over the
+    next ticks.
     """
 
     __slots__ = ("_charged_prefill_usd", "_due_prefill_usd", "_pending_usd", "_pending_work", "_unlearned")
@@ -100,8 +98,8 @@ class PhaseLedger:
     def charge(
         self, split: PhaseSplit, active_usd: float, work: Work, ran_empty: bool = False
     ) -> PhaseCharge:
-        """Divides `active_usd`, the active money of the tick in which `work` was done. `ran_empty`: the engine had
-        nothing to do in a part of the tick, so that no work is half reported at its end."""
+        """Split `active_usd`, the active cost of the tick in which `work` was done. `ran_empty`: the engine was idle in
+        part of the tick, so no work is only partly reported at its end."""
         self._teach(split, work, ran_empty)
         self._pending_usd += active_usd
         self._pending_work += work

@@ -1,4 +1,4 @@
-"""How long a card at its published rates would take for prefill and for decode."""
+"""The time that a GPU at its published rates would take for prefill and for decode."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from vllm_costmeter.core.meter.step_counts import StepCounts
 
 @dataclass(frozen=True, slots=True)
 class ModelWork:
-    """What one token costs, over all ranks of one engine."""
+    """The work of one token, over all ranks of one engine."""
 
     active_parameters: int
-    """Parameters that one token is multiplied with (of a mixture of experts: the routed ones only)."""
+    """Parameters used for one token (for mixture-of-experts layers, only the selected experts)."""
     weight_bytes: int
-    """Bytes of all weights but the routed experts; every step reads them once."""
+    """Bytes of all weights except the routed experts; every step reads them once."""
     kv_bytes_per_token: float
     """KV cache bytes per token of context, all layers."""
     expert_weight_bytes: int = 0
-    """Bytes of all routed experts, all layers; a step reads those that its tokens chose."""
+    """Bytes of all routed experts, all layers; a step reads those that its tokens select."""
     experts: int = 0
     experts_per_token: int = 0
     attention_width: int = 0
     """Sum over layers of query heads x head size: scores and values cost 4 x width FLOPs per context token."""
     is_quantized: bool = False
-    """Whether its matrices may be multiplied in fewer bits than 16."""
+    """Whether its matrices may be multiplied in fewer than 16 bits."""
 
     def __post_init__(self) -> None:
         if self.active_parameters <= 0 or self.weight_bytes <= 0:
@@ -33,8 +33,8 @@ class ModelWork:
     def bytes_per_step(self, tokens_per_step: float) -> float:
         """Weight bytes that one step over `tokens_per_step` tokens reads.
 
-        With k of E experts chosen per token, an expert is left out by all B tokens with probability (1 - k/E)^B
-        (uniform routing).
+        With k of E experts selected per token, an expert is not selected by any of B tokens with probability
+        (1 - k/E)^B (uniform routing).
         """
         if not self.experts:
             return float(self.weight_bytes)
@@ -43,24 +43,24 @@ class ModelWork:
 
 
 @dataclass(frozen=True, slots=True)
-class CardRates:
-    """One card's dense FLOPs and memory bytes per second; only their ratio moves the split."""
+class GpuRates:
+    """One GPU's dense FLOPs and memory bytes per second; only their ratio affects the split."""
 
     flops_per_second: float
     memory_bytes_per_second: float
     assumed: bool = False
-    """True where no card is known and a ratio typical of its kind stands in."""
+    """True if the GPU is unknown and a typical ratio is used."""
     fastest_flops_per_second: float | None = None
-    """In the fewest bits the card multiplies; None: no faster than `flops_per_second`."""
+    """In the narrowest format the GPU supports; None: not faster than `flops_per_second`."""
 
-    def bound_for(self, model: ModelWork) -> CardRates:
-        """The rates that this model surely never exceeds: a quantized one may run at the card's fastest."""
+    def bound_for(self, model: ModelWork) -> GpuRates:
+        """Rates that this model never exceeds: a quantized model may run at the GPU's fastest format."""
         if not model.is_quantized or self.fastest_flops_per_second is None:
             return self
         return replace(self, flops_per_second=max(self.flops_per_second, self.fastest_flops_per_second))
 
 
-GENERIC_CPU = CardRates(
+GENERIC_CPU = GpuRates(
     flops_per_second=7.3e12,  # 60 cores x 1.9 GHz x 64 FP32 FLOPs (two AVX-512 FMA), Intel ark, 8490H, 2023-01
     memory_bytes_per_second=307e9,  # 8 channels DDR5-4800, Intel ark, 8490H, 2023-01
     assumed=True,
@@ -69,7 +69,7 @@ GENERIC_CPU = CardRates(
 
 @dataclass(frozen=True, slots=True)
 class RooflineSeconds:
-    """Card seconds at 100 % of the limiting resource of each phase. Their ratio is the split."""
+    """GPU seconds at 100 % of the limiting resource of each phase. Their ratio is the split."""
 
     prefill: float
     decode: float
@@ -77,7 +77,7 @@ class RooflineSeconds:
 
 @dataclass(frozen=True, slots=True)
 class ResourceSeconds:
-    """Card seconds that each phase needs of each resource at 100 %."""
+    """GPU seconds that each phase needs of each resource at 100 %."""
 
     prefill_compute: float
     prefill_memory: float
@@ -86,16 +86,16 @@ class ResourceSeconds:
 
     @property
     def compute(self) -> float:
-        """Of both phases: no card multiplies both in less."""
+        """Of both phases together: a lower bound by compute."""
         return self.prefill_compute + self.decode_compute
 
     @property
     def memory(self) -> float:
-        """Of both phases: no card reads both in less."""
+        """Of both phases together: a lower bound by memory."""
         return self.prefill_memory + self.decode_memory
 
 
-def roofline_seconds(model: ModelWork, rates: CardRates, counts: StepCounts) -> RooflineSeconds:
+def roofline_seconds(model: ModelWork, rates: GpuRates, counts: StepCounts) -> RooflineSeconds:
     """max(compute, memory) for each phase."""
     needed = resource_seconds(model, rates, counts)
     return RooflineSeconds(
@@ -104,7 +104,7 @@ def roofline_seconds(model: ModelWork, rates: CardRates, counts: StepCounts) -> 
     )
 
 
-def resource_seconds(model: ModelWork, rates: CardRates, counts: StepCounts) -> ResourceSeconds:
+def resource_seconds(model: ModelWork, rates: GpuRates, counts: StepCounts) -> ResourceSeconds:
     """Prefill: 2 x active parameters FLOPs per computed token plus causal attention over half the mean prompt; one
     reading of the weights per step that only prefills. Decode: 2 x active parameters FLOPs per token; one reading of
     the weights per decode step plus the KV of the contexts. Source: Kaplan et al. 2020, section 2.1 (2N FLOPs per

@@ -1,1 +1,1 @@
-"""How each quantization method lays out a weight."""
+"""The weight layout of each quantization method."""

@@ -1,4 +1,4 @@
-"""Checkpoints with quant_method fp8, and mxfp4: one scheme, and a list of modules that keep their dtype."""
+"""Checkpoints with quant_method fp8 or mxfp4: one scheme, and a list of unquantized modules."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class ListedFp8:
 
 
 def is_listed(name: str, fused_from: tuple[str, ...], entries: tuple[str, ...]) -> bool:
-    """Whether a layer is in an exclusion list, under its own or its fused projections' names; all or none of
-    them, as vLLM demands (`is_layer_skipped`)."""
+    """Whether a layer is in an exclusion list, by its own name or its fused projections' names; all or none of them, as
+    vLLM requires (`is_layer_skipped`)."""
     if name in entries:
         return True
     listed = [shard in entries for shard in shard_names(name, fused_from)]

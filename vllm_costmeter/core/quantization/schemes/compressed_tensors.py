@@ -19,7 +19,7 @@ _MOE_NAMES = ("gate_proj", "up_proj", "down_proj")
 
 @dataclass(frozen=True, slots=True)
 class TargetGroup:
-    """Names, `re:` patterns or class names, and the scheme of what they match. None: left in its dtype."""
+    """Names, `re:` patterns or class names, and the scheme of what they match. None: unquantized."""
 
     targets: NameRules
     scheme: Scheme | None

@@ -32,7 +32,7 @@ class Nvfp4:
 
 @dataclass(frozen=True, slots=True)
 class Mxfp4Layout:
-    """What a kernel rounds the sizes of each expert's share up to, and what it adds beyond that (`mxfp4_layouts`)."""
+    """The multiples to which a kernel rounds up each expert's share, and what it adds beyond that (`mxfp4_layouts`)."""
 
     kernel: str
     inner_multiple: int
@@ -49,7 +49,7 @@ HOPPER_MXFP4 = Mxfp4Layout("Triton", inner_multiple=64, hidden_multiple=1)
 @dataclass(frozen=True, slots=True)
 class Mxfp4:
     """MXFP4: one power-of-two byte per 32 values. Linear layers stay unquantized, as in vLLM's Mxfp4Config; each
-    expert's share is rounded up to what the kernel needs."""
+    expert's share is rounded up as the kernel requires."""
 
     layout: Mxfp4Layout = HOPPER_MXFP4
 
@@ -63,9 +63,9 @@ class Mxfp4:
         return *_four_bit_experts(replace(shape, hidden=hidden), inner, _MX_GROUP), biases
 
     def repacking_bytes(self, shape: ExpertsShape) -> int:
-        """What the conversion of loaded weights adds. The Triton kernel's layout on Hopper pads the values: hidden to
-        256, the rest to 128. gpt-oss-20b logs 13.64 GiB on one H100 and 7.01 on each of two (vLLM 0.19); with this
-        13.65 and 7.04."""
+        """Bytes added by the conversion of loaded weights. The Triton kernel's layout on Hopper pads the values:
+        hidden to 256, the rest to 128. gpt-oss-20b logs 13.64 GiB on one H100 and 7.01 on each of two (vLLM 0.19);
+        computed: 13.65 and 7.04."""
         if self.layout != HOPPER_MXFP4:
             return 0
         own_hidden, own_inner = self.layout.rounded(shape)
@@ -89,12 +89,12 @@ class Mxfp8:
 
 @dataclass(frozen=True, slots=True)
 class PackedMxfp4:
-    """MXFP4 of linear layers and experts as the checkpoint has it, without padding (compressed_tensors' w4a4_mxfp4)."""
+    """MXFP4 of linear layers and experts as in the checkpoint, without padding (compressed_tensors' w4a4_mxfp4)."""
 
     def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
         if shape.inputs % _MX_GROUP:
             raise BadInputError(
-                f"{shape.name}: a share of {shape.inputs} inputs is no multiple of MXFP4's {_MX_GROUP}: vLLM refuses it"
+                f"{shape.name}: a share of {shape.inputs} inputs is not a multiple of MXFP4's {_MX_GROUP}; vLLM refuses"
             )
         rows = sum(shape.outputs)
         return rows * shape.inputs // 2, rows * (shape.inputs // _MX_GROUP)
@@ -105,9 +105,9 @@ class PackedMxfp4:
 
 @dataclass(frozen=True, slots=True)
 class OnlineMxfp4:
-    """`--quantization mxfp4` on 16-bit weights: linear layers and experts (quantization/online/mxfp4.py). Which kernel
-    runs the experts, and what it pads them to, follows the card and the libraries there: only sizes that none pads
-    have one answer."""
+    """`--quantization mxfp4` on 16-bit weights: linear layers and experts (quantization/online/mxfp4.py). The kernel
+    for the experts, and its padding, depends on the GPU and the installed libraries: only sizes that no kernel pads
+    are modelled."""
 
     def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
         return PackedMxfp4().linear_tensors(shape)
@@ -119,7 +119,7 @@ class OnlineMxfp4:
 
 @dataclass(frozen=True, slots=True)
 class OnlineNvfp4:
-    """`--quantization nvfp4_per_token` on 16-bit weights: experts alone, with four float32 scales each
+    """`--quantization nvfp4_per_token` on 16-bit weights: experts only, with four float32 scales each
     (quantization/online/nvfp4.py)."""
 
     def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
@@ -134,7 +134,7 @@ class OnlineNvfp4:
 def _need_unpadded(shape: ExpertsShape, flag: str, *, hidden_multiple: int) -> None:
     if shape.hidden % hidden_multiple or shape.intermediate % 128:
         raise NotUnderstoodError(
-            f"--quantization {flag}: how experts of {shape.hidden} x {shape.intermediate} are padded is not known"
+            f"--quantization {flag}: the padding of experts of {shape.hidden} x {shape.intermediate} is not modelled"
         )
 
 

@@ -52,7 +52,7 @@ class Fp8PerBlock:
     block_inputs: int = 128
     scale_bytes: int = FLOAT32_BYTES
     rounds_shares: bool = False
-    """Whether an expert's share is rounded up to whole blocks: where vLLM quantizes the weights itself."""
+    """Whether an expert's share is rounded up to whole blocks, as when vLLM quantizes the weights itself."""
 
     def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
         self._check(shape)
@@ -72,8 +72,8 @@ class Fp8PerBlock:
         return *one_byte_experts(shape), *scales
 
     def _grid(self, shape: ExpertsShape) -> tuple[int, int]:
-        """The checkpoint's blocks, or finer ones (32 at least) where a rank's share cuts through them: vLLM repeats
-        the scales at load (`refine_fp8_moe_block_shape`)."""
+        """The checkpoint's blocks, or finer ones (at least 32) if a rank's share cuts through them: vLLM repeats the
+        scales at load (`refine_fp8_moe_block_shape`)."""
         own = (self.block_outputs, self.block_inputs)
         cut_inputs = shape.tensor_parallel_size > 1 and shape.intermediate % self.block_inputs
         if shape.intermediate % self.block_outputs == 0 and not cut_inputs:
@@ -83,14 +83,14 @@ class Fp8PerBlock:
             return finer, finer
         if shape.intermediate % self.block_outputs and shape.tensor_parallel_size > 1:
             raise BadInputError(
-                f"{shape.name}: an expert's share of {shape.intermediate} is no multiple of the FP8 block of "
+                f"{shape.name}: an expert's share of {shape.intermediate} is not a multiple of the FP8 block of "
                 f"{self.block_outputs}, so vLLM refuses this tensor-parallel size; use expert parallelism"
             )
         return own
 
     def _check(self, shape: LinearShape) -> None:
-        """vLLM's `validate_fp8_block_shape`: dividing a matrix must not cut through its blocks. Fused outputs may
-        (`_maybe_allow_fp8_block_shape_mismatch`)."""
+        """vLLM's `validate_fp8_block_shape`: splitting a matrix must not cut through its blocks, except for fused
+        outputs (`_maybe_allow_fp8_block_shape_mismatch`)."""
         cuts_inputs = shape.divided_inputs and shape.inputs % self.block_inputs
         single = shape.divided_outputs and len(shape.outputs) == 1
         if cuts_inputs or (single and shape.outputs[0] % self.block_outputs):

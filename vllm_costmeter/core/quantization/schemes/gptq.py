@@ -1,4 +1,4 @@
-"""GPTQ checkpoints: one scheme, and rules for modules that have another or none (vLLM 0.32, auto_gptq.py)."""
+"""GPTQ checkpoints: one scheme, and rules for modules with another scheme or none (vLLM 0.32, auto_gptq.py)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from vllm_costmeter.core.quantization.scheme import PLAIN, Scheme
 
 @dataclass(frozen=True, slots=True)
 class Gptq:
-    """Rules match the beginning of vLLM's own names; the first that matches applies (`get_dynamic_override`)."""
+    """Rules match the beginning of vLLM's own names; the first match applies (`get_dynamic_override`)."""
 
     scheme: Scheme
     rules: tuple[tuple[str, Scheme], ...]
     patterns: NameRules
-    """The same expressions, for whether they tell layers apart."""
+    """The same expressions, to find whether they distinguish layers."""
     only: tuple[str, ...]
     """Parts of names of the linear layers that are quantized (`modules_in_block_to_quantize`); empty: all."""
     head: bool

@@ -14,18 +14,18 @@ _SHAPE_BYTES = 16  # weight_shape: two int64 per linear (compressed_tensors_wNa1
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """`bits` per value packed into int32, a scale per group and output in the served dtype, zero points where
-    the scheme has them. `group_size` None: one group per output row."""
+    """`bits` per value packed into int32, a scale per group and output in the served dtype, zero points if the scheme
+    has them. `group_size` None: one group per output row."""
 
     bits: int
     group_size: int | None
     zero_points: bool
     activation_order: bool = False
-    """GPTQ's desc_act: an index per input, and scales that ranks of a row-parallel layer all hold."""
+    """GPTQ's desc_act: an index per input, and scales that are replicated on the ranks of a row-parallel layer."""
     expert_biases: bool = False
     """GPTQ's experts have biases, whether or not the checkpoint does (auto_gptq.py, 0.32)."""
     shape_bytes: int = 0
-    """What compressed-tensors adds per linear to remember the unpacked shape."""
+    """Bytes that compressed-tensors adds per linear layer for the unpacked shape."""
 
     def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
         rows = sum(shape.outputs)
@@ -66,7 +66,7 @@ class Grouped:
             return 1
         if inputs % self.group_size:
             raise BadInputError(
-                f"{name}: a rank's share of {inputs} inputs is no multiple of the quantization group of "
+                f"{name}: a rank's share of {inputs} inputs is not a multiple of the quantization group of "
                 f"{self.group_size}: vLLM refuses this tensor-parallel size"
             )
         return inputs // self.group_size

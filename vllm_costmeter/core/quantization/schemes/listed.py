@@ -1,4 +1,4 @@
-"""AWQ, AutoRound and bitsandbytes: one scheme, and a list of parts of names that keep their dtype."""
+"""AWQ, AutoRound and bitsandbytes: one scheme, and a list of name parts of unquantized layers."""
 
 from __future__ import annotations
 

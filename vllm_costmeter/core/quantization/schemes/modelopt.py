@@ -16,7 +16,7 @@ _KV_SCALES = 4  # q, k, v and prob scale in the served dtype
 
 
 def is_excluded(name: str, fused_from: tuple[str, ...], excluded: NameRules) -> bool:
-    """vLLM's three ways in turn: exact (also for fused projections), substring, shell wildcard."""
+    """vLLM's three ways in order: exact (also for fused projections), substring, shell wildcard."""
     entries = excluded.near(name)
     if not entries:
         return False
@@ -56,11 +56,11 @@ class ModelOpt:
 
 @dataclass(frozen=True, slots=True)
 class ModelOptMixed:
-    """Each layer's algorithm is listed by name; what is not listed keeps its dtype."""
+    """Each layer's algorithm is listed by name; layers not listed are unquantized."""
 
     method: str
     schemes: Mapping[str, Scheme]
-    """Algorithm, as the list spells it -> scheme."""
+    """Algorithm, as spelled in the list -> scheme."""
     algorithms: Mapping[str, str]
     """Name in the checkpoint -> algorithm."""
     listed: NameRules

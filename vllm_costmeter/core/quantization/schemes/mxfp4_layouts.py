@@ -1,7 +1,7 @@
-"""How vLLM lays MXFP4 experts out on a card: each kernel pads the matrices to sizes of its own.
+"""vLLM's layout of MXFP4 experts on a GPU: each kernel pads the matrices differently.
 
-Read in vLLM 0.17 to 0.32 (quantization/mxfp4.py up to 0.18, fused_moe/oracle/mxfp4.py since): which backend is first
-in the list and runs on the card, and `mxfp4_round_up_hidden_size_and_intermediate_size` for it.
+Read in vLLM 0.17 to 0.32 (quantization/mxfp4.py up to 0.18, fused_moe/oracle/mxfp4.py since): the first backend in the
+list that runs on the GPU, and `mxfp4_round_up_hidden_size_and_intermediate_size` for it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class KernelTarget:
 
 
 def mxfp4_layout(card: KernelTarget) -> Mxfp4Layout:
-    """The layout on a card; Hopper's where its capability is not known."""
+    """The layout on a GPU; Hopper's if its capability is unknown."""
     if card.compute_capability is None:
         return HOPPER_MXFP4
     major, version = card.compute_capability[0], card.release.minor
@@ -40,7 +40,7 @@ def mxfp4_layout(card: KernelTarget) -> Mxfp4Layout:
 
 
 def placed_on(quantization: Quantization, card: KernelTarget) -> Quantization:
-    """The quantization with its MXFP4 experts as they lie on the card; itself where nothing changes."""
+    """The quantization with its MXFP4 experts as laid out on the GPU; unchanged if nothing differs."""
     if not isinstance(quantization, ListedFp8) or not isinstance(quantization.experts, Mxfp4):
         return quantization
     layout = mxfp4_layout(card)

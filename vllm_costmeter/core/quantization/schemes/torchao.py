@@ -16,7 +16,7 @@ _TILE_INPUTS = 1024  # Int4TilePackedTo4dTensor pads inputs to this, torchao 0.1
 
 @dataclass(frozen=True, slots=True)
 class OneByteScaled:
-    """One byte per value and a scale per block of outputs x inputs, with a zero point where the type has them."""
+    """One byte per value and a scale per block of outputs x inputs, with a zero point if the type has one."""
 
     scale_bytes: int
     """Of a scale; 0: one in the served dtype."""
@@ -26,7 +26,7 @@ class OneByteScaled:
     block_inputs: int | None = None
     """None: all inputs."""
     multiple: int = 1
-    """Layers with a side that is no multiple keep their dtype (16 for FP8's matrix product)."""
+    """Layers with a side that is not a multiple of this stay unquantized (16 for FP8's matrix product)."""
 
     def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
         rows, inputs = sum(shape.outputs), shape.inputs
@@ -35,7 +35,7 @@ class OneByteScaled:
         down, across = self.block_outputs or rows, self.block_inputs or inputs
         if rows % down or inputs % across:
             raise BadInputError(
-                f"{shape.name}: a rank's share of {rows} x {inputs} is no multiple of torchao's blocks of "
+                f"{shape.name}: a rank's share of {rows} x {inputs} is not a multiple of torchao's blocks of "
                 f"{down} x {across}, so torchao refuses this tensor-parallel size"
             )
         blocks = rows // down * (inputs // across)
@@ -47,12 +47,12 @@ class OneByteScaled:
 
 @dataclass(frozen=True, slots=True)
 class Int4WeightOnly:
-    """Two values per byte, a scale and a zero point in 16 bits per group of inputs. A share that groups do not divide
-    keeps its dtype."""
+    """Two values per byte, a scale and a zero point in 16 bits per group of inputs. A share that is not divisible into
+    groups stays unquantized."""
 
     group_size: int
     tile_outputs: int | None = None
-    """Where the weight is packed in tiles: outputs are padded to this, inputs to 1024. None: packed as it is."""
+    """For weights packed in tiles: outputs are padded to this, inputs to 1024. None: packed without tiles."""
 
     def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
         rows, inputs = sum(shape.outputs), shape.inputs
@@ -70,13 +70,13 @@ class Int4WeightOnly:
 
 @dataclass(frozen=True, slots=True)
 class TorchAo:
-    """Names are vLLM's own, fused projections and all: the lists are not mapped from the checkpoint's."""
+    """Names are vLLM's own, including fused projections: the lists are not mapped from the checkpoint's."""
 
     skipped: frozenset[str]
-    """Names, or runs of whole words of one."""
+    """Names, or sequences of whole words of a name."""
     exact: Mapping[str, Scheme]
     patterns: tuple[tuple[str, Scheme], ...]
-    """(expression that must match a whole name, scheme), the first that matches applies."""
+    """(expression that must match the whole name, scheme); the first match applies."""
     default: Scheme
     method: str = "torchao"
 

@@ -1,1 +1,1 @@
-"""What exact mode puts in the place of a GPU, of other ranks and of compiled code."""
+"""Exact mode's replacements for a GPU, other ranks and compiled code."""

@@ -1,4 +1,4 @@
-"""Empty modules in the place of those that are not on this machine or must not load, and the finders that give them."""
+"""Empty modules in place of those that are missing or must not be loaded, and the finders that provide them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Spec = importlib.machinery.ModuleSpec
 
 
 def empty_module(name: str) -> types.ModuleType:
-    """A module or package of this name in which every name is a kernel that is not here."""
+    """A module or package in which every name is a missing kernel."""
     module = _Empty(name)
     module.__spec__ = Spec(name, None, is_package=True)
     module.__path__ = []

@@ -1,7 +1,7 @@
-"""A CUDA card that is not there: torch and vLLM are told about it, nothing is ever run on it.
+"""A fake CUDA GPU: torch and vLLM see its properties, but nothing ever runs on it.
 
-So the same installed vLLM answers for any card, a laptop can ask for an H100, and no CUDA context is ever made: every
-query that would initialise the driver is answered from the card's facts instead.
+So the installed vLLM gives results for any GPU, even an H100 on a laptop, and no CUDA context is ever created: every
+query that would initialize the driver returns the fake GPU's properties instead.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ CUDA_VERSION = (
 
 @dataclass(slots=True)
 class PretendedCard:
-    """What vLLM asks about a card. `count` follows the deployment asked about."""
+    """The properties of a GPU that vLLM queries. `count` follows the requested deployment."""
 
     name: str
     memory_bytes: int
     compute_capability: tuple[int, int]
     multiprocessors: int = 132
-    """Chooses kernels, not sizes: an H100 SXM's (NVIDIA H100 data sheet, 2022)."""
+    """Affects the choice of kernels, not sizes: an H100 SXM's (NVIDIA H100 data sheet, 2022)."""
     count: int = 1
 
 
 class _Stream:
-    """A stream or event of the pretended card: a context that does nothing."""
+    """A stream or event of the fake GPU: a context that does nothing."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass
@@ -103,11 +103,12 @@ def tell_torch(card: PretendedCard) -> None:
         setattr(torch.accelerator, name, answer)
     torch.version.cuda = (
         torch.version.cuda or CUDA_VERSION
-    )  # a CPU build has none, and torchao then sees no card
+    )  # a CPU build has none, and torchao then sees no GPU
 
 
 def tell_triton(card: PretendedCard) -> None:
-    """Give Triton a driver for the card: kernels are declared against it, none is compiled. Without Triton, nothing."""
+    """Give Triton a driver for the fake GPU: kernels are declared for it, none is compiled. Does nothing without
+    Triton."""
     try:
         from triton.backends.compiler import GPUTarget  # type: ignore[import-untyped, unused-ignore]
         from triton.runtime import driver  # type: ignore[import-untyped, unused-ignore]
@@ -131,7 +132,7 @@ def tell_triton(card: PretendedCard) -> None:
 
 
 def tell_vllm(card: PretendedCard) -> None:
-    """Make the card vLLM's current platform."""
+    """Make the fake GPU vLLM's current platform."""
     import vllm.platforms
     from vllm.platforms.interface import DeviceCapability
 
@@ -168,8 +169,8 @@ def tell_vllm(card: PretendedCard) -> None:
 
 
 def _ask_no_driver() -> None:
-    """As on a machine without NVML. `vllm.platforms.cuda` connects to it when it is imported (0.17 to 0.33), and where
-    the driver hangs it would never return; what vLLM asks afterwards is the pretended card's to answer."""
+    """Act as on a machine without NVML. `vllm.platforms.cuda` connects to it when imported (0.17 to 0.33), and would
+    never return if the driver hangs; the fake GPU answers vLLM's later queries."""
     import vllm.third_party.pynvml as nvml
 
     def not_here(*_: Any) -> None:
@@ -179,6 +180,6 @@ def _ask_no_driver() -> None:
 
 
 def _take_for_cuda_build(platforms: Any) -> None:
-    """vLLM tells a CPU build by its version and then switches Triton off, whose kernels its CUDA models define."""
+    """vLLM recognizes a CPU build by its version and then disables Triton, whose kernels its CUDA models define."""
     matches = platforms.vllm_version_matches_substr
     platforms.vllm_version_matches_substr = lambda text: text != "cpu" and matches(text)

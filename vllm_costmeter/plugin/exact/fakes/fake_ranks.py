@@ -1,4 +1,4 @@
-"""Parallel ranks that are not there: torch's fake process group lets one process be any rank of any world size."""
+"""Fake parallel ranks: torch's fake process group lets one process be any rank of any world size."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def prepare_groups() -> None:
 def as_rank(parallel: Any, pipeline_rank: int) -> Iterator[None]:
     """Be the first tensor-parallel rank of `pipeline_rank` in the world of vLLM's `parallel` configuration.
 
-    The first is the heaviest of them: only padding differs. Needs the current vLLM configuration to be set.
+    The first has the most memory: only padding differs. Needs the current vLLM configuration to be set.
     """
     import torch.distributed
     import vllm.distributed.parallel_state as state

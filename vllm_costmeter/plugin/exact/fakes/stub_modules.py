@@ -1,4 +1,4 @@
-"""Stand-ins for the modules that this machine's vLLM lacks, so that its CUDA code imports without a GPU.
+"""Stubs for modules that this machine's vLLM lacks, so that its CUDA code can be imported without a GPU.
 
 A CUDA build has its kernels but cannot load them without the driver's library. A CPU build has none, and its own must
 not load in their place: vLLM's CUDA code imports `vllm._C`, which a CPU build compiles for AVX-512, whatever this CPU
@@ -48,10 +48,10 @@ CUDA_PACKAGES = (
 """Python packages that only the CUDA build carries or requires."""
 
 PEER_MEMORY = "vllm.model_executor.layers.minimax_rms_norm.lamport_workspace"
-"""Exchanges card memory between ranks while MiniMax is built (and is done without where that fails)."""
+"""Exchanges GPU memory between ranks while MiniMax is built (optional: vLLM continues without it)."""
 
 IMAGE_PACKAGES = ("torchvision",)
-"""What image processors import; no weight and no cache depends on it."""
+"""Imported by image processors; no weight or cache depends on it."""
 
 
 def stand_in() -> None:
@@ -74,7 +74,7 @@ def stand_in() -> None:
 
 
 def _imports(name: str) -> bool:
-    """Whether a package imports; torchvision does not beside a torch that it was not built for."""
+    """Whether a package can be imported; torchvision cannot with a torch that it was not built for."""
     try:
         importlib.import_module(name)
     except (ImportError, OSError, RuntimeError):
@@ -93,12 +93,12 @@ def admit_flash_attention_4() -> None:
 
 
 def is_cuda_build() -> bool:
-    """Whether the vLLM beside costmeter is the CUDA build, which needs not load for it."""
+    """Whether the installed vLLM is the CUDA build, found without loading it."""
     return _file_of(CUDA_MARK) is not None
 
 
 def _file_of(name: str) -> str | None:
-    """Where a compiled module of vllm lies, found without importing the package around it."""
+    """Location of a compiled module of vllm, found without importing its package."""
     root = importlib.machinery.PathFinder.find_spec("vllm")
     inner, leaf = name.split(".")[1:-1], name.rpartition(".")[2]
     folders = (

@@ -1,4 +1,4 @@
-"""Operators that are not on this machine: nameable, so that vLLM's CUDA code imports and builds, and never run."""
+"""Stubs for operators that are missing on this machine, so that vLLM's CUDA code can be imported; they never run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ KERNEL_LANGUAGES = ("cutlass", "quack", "tilelang", "vllm.vllm_flash_attn.cute")
 
 
 class MissingOperator:
-    """An operator that was never registered: it may be named and kept, and answers only what is asked of kernels."""
+    """An unregistered operator: it can be referenced and stored, and only answers queries about kernels."""
 
     __signature__ = inspect.Signature([inspect.Parameter("ckv_scale_arr", inspect.Parameter.KEYWORD_ONLY)])
     """vLLM knows FlashInfer 0.6.18, which its CUDA build requires, by this argument (utils/flashinfer.py, 0.32)."""
@@ -51,7 +51,7 @@ class MissingOperator:
             return int(arguments[0]) >= self._first
         if self._name.startswith(KERNEL_LANGUAGES):
             return arguments[0] if arguments and callable(arguments[0]) else self
-        raise NotImplementedError(f"the kernel {self._name} is not on this machine")
+        raise NotImplementedError(f"the kernel {self._name} is not available on this machine")
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
         return ()  # a class may name it as its base

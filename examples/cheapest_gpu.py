@@ -1,4 +1,4 @@
-"""Runs anywhere vllm-costmeter is installed: the cheapest cards of the catalogue that serve a model at a length."""
+"""Runs anywhere vllm-costmeter is installed: the cheapest GPUs in the catalogue for a model at a context length."""
 
 import sys
 from dataclasses import replace
@@ -20,4 +20,4 @@ for offer in catalogue_offers():
             break
 
 for usd_per_hour, count, name, fit in sorted(found, key=lambda each: each[0])[:5]:
-    print(f"{usd_per_hour:6.2f} $/h  {count} x {name:15s} room for {fit.kv_cache.tokens} tokens")
+    print(f"{usd_per_hour:6.2f} $/h  {count} x {name:15s} KV cache of {fit.kv_cache.tokens} tokens")
