@@ -13,6 +13,7 @@ _LAYER_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "deco
 
 _HEAD_COUNTS = ("num_attention_heads", "n_head", "n_heads", "decoder_attention_heads")
 
+_KV_HEAD_COUNTS = ("num_key_value_heads", "num_kv_heads", "n_head_kv")
 _LONGEST_NAME = 100  # the longest of vLLM 0.32's architectures has 48 letters
 
 TEXT_SECTIONS = ("text_config", "llm_config", "language_config", "thinker_config")
@@ -54,7 +55,7 @@ class Source:
 
     @property
     def num_kv_heads(self) -> int:
-        return self.text.int("num_key_value_heads", "num_kv_heads", default=self.num_heads, minimum=1)
+        return self.text.int(*_KV_HEAD_COUNTS, default=self.num_heads, minimum=1)
 
     @property
     def intermediate_size(self) -> int:
