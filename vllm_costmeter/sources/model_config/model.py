@@ -14,8 +14,7 @@ from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED
 from vllm_costmeter.sources.model_config.class_defaults import with_class_defaults
 from vllm_costmeter.sources.model_config.families.adapted_edges import adapted_edges
-from vllm_costmeter.sources.model_config.families.pooling import embedder
-from vllm_costmeter.sources.model_config.families.prediction import prediction_weights
+from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.registry import served_by
 from vllm_costmeter.sources.model_config.families.source import Source, architecture_of, text_section
 from vllm_costmeter.sources.model_config.lengths import model_lengths
@@ -62,6 +61,8 @@ def model_from_config(
         raise NotUnderstoodError(f"{name}: model_type {model_type!r} is not known to vLLM or transformers")
     served_name, family = served_by(architecture_name)
     if is_embedder and not family.is_pooling:
+        from vllm_costmeter.sources.model_config.families.pooling import embedder
+
         family = replace(family, build=embedder(family.build), is_pooling=True)
     text = with_class_defaults(text_section(root))
     source = Source(root, text)
@@ -73,7 +74,7 @@ def model_from_config(
         adapted_embedding=embedding,
         adapted_head=head,
     )
-    prediction = prediction_weights(source, family, weights)
+    prediction = _prediction(source, family, weights)
     longest, default = model_lengths(root, text)
     sizes = _sizes(source)
     dtype = served_dtype(root, text, is_pooling=family.is_pooling)
@@ -106,6 +107,14 @@ def model_from_config(
         if prediction is None
         else Drafter(prediction, served_dtype(root, text), _caches(prediction), is_own=True),
     )
+
+
+def _prediction(source: Source, family: Family, weights: Weights) -> Weights | None:
+    if family.prediction is None:
+        return None
+    from vllm_costmeter.sources.model_config.families.prediction import prediction_weights
+
+    return prediction_weights(source, family.prediction, family.prediction_count, weights)
 
 
 def _caches(weights: Weights) -> tuple[LayerCaches, ...]:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from importlib import import_module
 
 from vllm_costmeter.core.errors import NotUnderstoodError, nearest
-from vllm_costmeter.sources.model_config.families.conversion import converted_from
 from vllm_costmeter.sources.model_config.families.family import Family
 
 _TEXT = {
@@ -180,6 +179,8 @@ def served_by(name: str) -> tuple[str, Family]:
     """
     if name in ARCHITECTURES:
         return name, family_of(name)
+    from vllm_costmeter.sources.model_config.families.conversion import converted_from
+
     found = converted_from(name, ARCHITECTURES)
     if found is None:
         raise NotUnderstoodError(
