@@ -8,6 +8,7 @@ from vllm_costmeter.core.model.attention import Cache, ChunkedLocal, FullAttenti
 from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Experts, Linear, Output, Part, Tensor
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.layers import Block, Piece
+from vllm_costmeter.sources.model_config.families.source import Source
 
 QKNorm = Literal["none", "head", "all", "whole"]
 
@@ -56,14 +57,14 @@ def norms(width: int, *names: str, bias: bool = False) -> tuple[Tensor, ...]:
     return tuple(Tensor(name, width * (2 if bias else 1)) for name in names)
 
 
-def attention(  # noqa: PLR0917 -- six sizes, in the order of vLLM's own layer
+def attention(
+    source: Source,
     name: str,
-    hidden: int,
-    heads: int,
-    kv_heads: int,
-    head_size: int,
     rotary: Buffer | None,
     *,
+    heads: int | None = None,
+    kv_heads: int | None = None,
+    head_size: int | None = None,
     bias: bool = False,
     out_bias: bool = False,
     qk_norm: QKNorm = "none",
@@ -78,9 +79,14 @@ def attention(  # noqa: PLR0917 -- six sizes, in the order of vLLM's own layer
     """Grouped-query attention: fused queries, keys and values, the output projection, the layer's scales and its cache,
     which holds every token, or those of a `window` or of the present `chunk`; none where it is not `cached` (encoders).
 
+    `heads`, `kv_heads`, `head_size`: the file's common ones where not given.
     `qk_norm`: one norm weight per head dimension ("head"), or over all heads together ("all": divided with them,
     "whole": not divided).
     """
+    hidden = source.hidden_size
+    heads = source.num_heads if heads is None else heads
+    kv_heads = source.num_kv_heads if kv_heads is None else kv_heads
+    head_size = source.head_size() if head_size is None else head_size
     value_size = head_size if v_head_size is None else v_head_size
     outputs = (
         Output(heads, head_size * (2 if output_gate else 1)),

@@ -31,12 +31,10 @@ def gpt_bigcode(source: Source) -> Weights:
     inner = inner_size(source, "n_inner")
     layer = layer_of(
         *attention(
+            source,
             "attn",
-            hidden,
-            source.num_heads,
-            kv_heads,
-            source.head_size(),
             None,
+            kv_heads=kv_heads,
             bias=True,
             out_bias=True,
             out_name="c_proj",

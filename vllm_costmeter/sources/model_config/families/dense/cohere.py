@@ -30,14 +30,7 @@ def cohere(source: Source) -> Weights:
 
     def layer(window: int | None) -> Layer:
         attends = attention(
-            "self_attn",
-            source.hidden_size,
-            source.num_heads,
-            source.num_kv_heads,
-            head_size,
-            rotary,
-            qk_norm="all" if with_norms else "none",
-            window=window,
+            source, "self_attn", rotary, qk_norm="all" if with_norms else "none", window=window
         )
         return layer_of(*attends, *rest)
 

@@ -32,12 +32,10 @@ def falcon(source: Source) -> Weights:
         names = ("input_layernorm", "post_attention_layernorm")
     layer = layer_of(
         *attention(
+            source,
             "self_attention",
-            hidden,
-            source.num_heads,
-            kv_heads,
-            size,
             table if has_tables else None,
+            kv_heads=kv_heads,
             bias=bias,
             out_bias=bias,
             out_name="dense",

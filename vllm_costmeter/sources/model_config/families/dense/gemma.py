@@ -99,12 +99,11 @@ def gemma_attention(
 ) -> Block:
     bias = source.text.bool("attention_bias", default=False)
     return attention(
+        source,
         "self_attn",
-        source.hidden_size,
-        source.num_heads,
-        kv_heads,
-        head_size,
         rotary,
+        kv_heads=kv_heads,
+        head_size=head_size,
         bias=bias,
         out_bias=bias,
         qk_norm="head" if qk_norm else "none",

@@ -80,12 +80,10 @@ def _pieces(source: Source, window: int | None, width: int, shares_cache: bool) 
     )
     if not shares_cache:
         mixer = attention(
+            source,
             "self_attn",
-            hidden,
-            heads,
-            source.num_kv_heads,
-            size,
             rotary,
+            head_size=size,
             bias=bias,
             out_bias=bias,
             qk_norm="head",

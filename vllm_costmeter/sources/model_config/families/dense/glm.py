@@ -22,15 +22,7 @@ def glm4(source: Source) -> Weights:
     head_size = source.head_size()
     rotary = rotary_table(head_size, source.max_position, rope_parameters(source.text, default_partial=0.5))
     layer = layer_of(
-        *attention(
-            "self_attn",
-            source.hidden_size,
-            source.num_heads,
-            source.num_kv_heads,
-            head_size,
-            rotary,
-            bias=source.text.bool("attention_bias", default=False),
-        ),
+        *attention(source, "self_attn", rotary, bias=source.text.bool("attention_bias", default=False)),
         *gated_mlp("mlp", source.hidden_size, source.intermediate_size, fused_from=()),
         *norms(source.hidden_size, *_GLM4_NORMS),
     )
@@ -50,12 +42,11 @@ def chatglm(source: Source) -> Weights:
     name = "mlp"
     layer = layer_of(
         *attention(
+            source,
             "self_attention",
-            hidden,
-            source.num_heads,
-            kv_heads,
-            size,
             rotary_table(size, source.max_position, rope_parameters(text, default_partial=0.5)),
+            kv_heads=kv_heads,
+            head_size=size,
             bias=bias or text.bool("add_qkv_bias", default=False),
             out_bias=bias,
             out_name="dense",

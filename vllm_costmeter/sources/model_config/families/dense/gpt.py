@@ -81,16 +81,7 @@ def many_heads(source: Source, name: str, *, out: str, bias: bool, fused_from: t
     """As many key heads as query heads, mostly in one matrix of the checkpoint."""
     heads = source.num_heads
     return attention(
-        name,
-        source.hidden_size,
-        heads,
-        heads,
-        source.head_size(),
-        None,
-        bias=bias,
-        out_bias=bias,
-        out_name=out,
-        fused_from=fused_from,
+        source, name, None, kv_heads=heads, bias=bias, out_bias=bias, out_name=out, fused_from=fused_from
     )
 
 

@@ -65,12 +65,10 @@ def _deci_parts(source: Source, group: int, width: int) -> Block:
     if group:
         head_size = source.head_size()
         parts += attention(
+            source,
             "self_attn",
-            source.hidden_size,
-            source.num_heads,
-            source.num_heads // group,
-            head_size,
             rotary_table(head_size, source.max_position, rope_parameters(source.text)),
+            kv_heads=source.num_heads // group,
             bias=bias,
             out_bias=bias,
         )

@@ -124,12 +124,10 @@ def of_style(style: Style) -> Builder:
 def dense_attention(source: Source, style: Style, rotary: Buffer | None, window: int | None = None) -> Block:
     stated = source.text.bool(style.bias_key, "bias", default=False)
     return attention(
+        source,
         style.names.attention,
-        source.hidden_size,
-        source.num_heads,
-        source.num_kv_heads,
-        source.head_size(style.head_size),
         rotary,
+        head_size=source.head_size(style.head_size),
         bias=stated if style.qkv_bias is None else style.qkv_bias,
         out_bias=stated if style.out_bias is None else style.out_bias,
         qk_norm=style.qk_norm,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.parts import Embedding, Tensor
-from vllm_costmeter.core.model.weights import Weights
+from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.families.blocks import attention, gated_mlp, mlp, norms
 from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.layers import layer_of
@@ -25,12 +25,10 @@ def nomic_bert(source: Source) -> Weights:
     attention_bias = text.bool("qkv_proj_bias", default=False)
     layer = layer_of(
         *attention(
+            source,
             "attn",
-            hidden,
-            heads,
-            heads,
-            size,
             rotary_table(size, source.max_position, rope_parameters(text)),
+            kv_heads=heads,
             bias=attention_bias,
             out_bias=attention_bias,
             cached=False,
@@ -40,18 +38,7 @@ def nomic_bert(source: Source) -> Weights:
         *half,
         *norms(hidden, "attn_ln", "mlp_ln", bias=True),
     )
-    types = text.int("type_vocab_size", default=0)
-    kinds = (Embedding("embeddings.token_type_embeddings", types, hidden),) if types else ()
-    return Weights(
-        layers=(layer,) * source.num_layers,
-        layer_prefix="encoder.layers.{}.",
-        first=(
-            Embedding("embeddings.word_embeddings", source.vocab_size, hidden),
-            *kinds,
-            *norms(hidden, "embeddings.LayerNorm", bias=True),
-        ),
-        last=(),
-    )
+    return _encoder(source, layer, types=0)
 
 
 def gte(source: Source) -> Weights:
@@ -60,12 +47,10 @@ def gte(source: Source) -> Weights:
     size = source.head_size()
     layer = layer_of(
         *attention(
+            source,
             "attn",
-            hidden,
-            heads,
-            heads,
-            size,
             rotary_table(size, source.max_position, rope_parameters(text)),
+            kv_heads=heads,
             bias=True,
             out_bias=True,
             cached=False,
@@ -75,15 +60,20 @@ def gte(source: Source) -> Weights:
         Tensor("mlp.down_proj.bias", hidden),
         *norms(hidden, "attn_ln", "mlp_ln", bias=True),
     )
-    types = text.int("type_vocab_size", default=2)
-    kinds = (Embedding("embeddings.token_type_embeddings", types, hidden),) if types else ()
+    return _encoder(source, layer, types=2)
+
+
+def _encoder(source: Source, layer: Layer, *, types: int) -> Weights:
+    """`types`: kinds of tokens where the file states none."""
+    types = source.text.int("type_vocab_size", default=types)
+    kinds = (Embedding("embeddings.token_type_embeddings", types, source.hidden_size),) if types else ()
     return Weights(
         layers=(layer,) * source.num_layers,
         layer_prefix="encoder.layers.{}.",
         first=(
-            Embedding("embeddings.word_embeddings", source.vocab_size, hidden),
+            Embedding("embeddings.word_embeddings", source.vocab_size, source.hidden_size),
             *kinds,
-            *norms(hidden, "embeddings.LayerNorm", bias=True),
+            *norms(source.hidden_size, "embeddings.LayerNorm", bias=True),
         ),
         last=(),
     )

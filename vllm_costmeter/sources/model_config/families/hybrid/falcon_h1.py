@@ -34,11 +34,8 @@ def falcon_h1(source: Source) -> Weights:
     bias = text.bool("attention_bias", default=False)
     layer = layer_of(
         *attention(
+            source,
             "self_attn",
-            hidden,
-            source.num_heads,
-            source.num_kv_heads,
-            size,
             rotary_table(size, source.max_position, rope_parameters(text)),
             bias=bias,
             out_bias=bias,

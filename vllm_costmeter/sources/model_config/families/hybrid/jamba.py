@@ -33,7 +33,7 @@ def jamba(source: Source) -> Weights:
         *norms(rank, "mamba.dt_layernorm"),
         *norms(state, "mamba.b_layernorm", "mamba.c_layernorm"),
     )
-    full = attention("self_attn", hidden, source.num_heads, source.num_kv_heads, source.head_size(), None)
+    full = attention(source, "self_attn", None)
     routed = (
         router("feed_forward.router", hidden, count),
         experts("feed_forward.experts", count, hidden, source.intermediate_size),

@@ -78,11 +78,8 @@ def _attention(source: Source) -> Block:
     size = source.head_size()
     return (
         *attention(
+            source,
             "self_attn",
-            source.hidden_size,
-            source.num_heads,
-            source.num_kv_heads,
-            size,
             rotary_table(size, source.max_position, rope_parameters(source.text)),
             out_name="out_proj",
         ),

@@ -96,7 +96,7 @@ def _full_attention(source: Source) -> Block:
         element_bytes=FLOAT32_BYTES,
         ends_with_context=True,
     )
-    return attention("self_attn", source.hidden_size, source.num_heads, source.num_kv_heads, size, table)
+    return attention(source, "self_attn", table)
 
 
 def _lightning(source: Source) -> Block:

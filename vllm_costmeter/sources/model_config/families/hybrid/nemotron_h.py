@@ -87,9 +87,7 @@ def _mamba2(source: Source) -> Block:
 
 
 def _nemotron_attention(source: Source) -> Block:
-    return attention(
-        "mixer", source.hidden_size, source.num_heads, source.num_kv_heads, source.head_size(), None
-    )
+    return attention(source, "mixer", None)
 
 
 def _nemotron_mlp(source: Source) -> tuple[Part, ...]:

@@ -33,12 +33,10 @@ def qwen_hybrid(source: Source, *, interleaved: bool) -> Weights:
         head_size, source.max_position, rope_parameters(text, default_partial=0.25), positions_factor=1
     )
     full = attention(
+        source,
         "self_attn",
-        hidden,
-        source.num_heads,
-        source.num_kv_heads,
-        head_size,
         rotary,
+        head_size=head_size,
         bias=text.bool("qkv_bias", default=False),
         qk_norm="head",
         output_gate=text.bool("attn_output_gate", default=True),

@@ -41,15 +41,7 @@ def gpt_oss(source: Source) -> Weights:
 
     def layer(is_full: bool) -> Layer:
         attends = attention(
-            "attn",
-            hidden,
-            source.num_heads,
-            source.num_kv_heads,
-            head_size,
-            rotary,
-            bias=True,
-            out_bias=True,
-            window=None if is_full else window,
+            source, "attn", rotary, bias=True, out_bias=True, window=None if is_full else window
         )
         return layer_of(*attends, *rest)
 

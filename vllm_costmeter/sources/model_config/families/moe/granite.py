@@ -53,15 +53,7 @@ def granite_attention(source: Source, window: int | None = None) -> Block:
     has_positions = source.text.raw("position_embedding_type") in (None, "rope")
     rotary = rotary_table(head_size, source.max_position, rope_parameters(source.text))
     return attention(
-        "self_attn",
-        source.hidden_size,
-        source.num_heads,
-        source.num_kv_heads,
-        head_size,
-        rotary if has_positions else None,
-        window=window,
-        bias=bias,
-        out_bias=bias,
+        source, "self_attn", rotary if has_positions else None, window=window, bias=bias, out_bias=bias
     )
 
 

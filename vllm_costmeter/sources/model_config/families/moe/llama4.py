@@ -32,13 +32,7 @@ def llama4(source: Source) -> Weights:
     def layer(kind: tuple[bool, bool]) -> Layer:
         routes, rotates = kind
         attends = attention(
-            "self_attn",
-            hidden,
-            source.num_heads,
-            source.num_kv_heads,
-            source.head_size(),
-            rotary if rotates else None,
-            chunk=chunk or None if rotates else None,
+            source, "self_attn", rotary if rotates else None, chunk=chunk or None if rotates else None
         )
         half = (
             _llama4_experts(source, count)

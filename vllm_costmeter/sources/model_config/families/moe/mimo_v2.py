@@ -80,12 +80,12 @@ def _mimo_attention(source: Source, *, sliding: bool) -> Block:
         )
     rotary = rotary_table(head_size, source.max_position, parameters)
     parts = attention(
+        source,
         "self_attn",
-        source.hidden_size,
-        heads,
-        kv_heads,
-        head_size,
         rotary,
+        heads=heads,
+        kv_heads=kv_heads,
+        head_size=head_size,
         bias=text.bool("attention_bias", default=False),
         v_head_size=text.int(f"{swa}v_head_dim", default=head_size, minimum=1),
         window=window,

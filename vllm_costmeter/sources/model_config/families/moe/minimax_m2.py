@@ -31,14 +31,7 @@ def minimax_m2(source: Source) -> Weights:
     )
     layer = layer_of(
         *attention(
-            "self_attn",
-            hidden,
-            source.num_heads,
-            source.num_kv_heads,
-            head_size,
-            rotary,
-            bias=text.bool("attention_bias", default=False),
-            qk_norm="all",
+            source, "self_attn", rotary, bias=text.bool("attention_bias", default=False), qk_norm="all"
         ),
         router("block_sparse_moe.gate", hidden, count, float32=True),
         *_correction_bias(source, "block_sparse_moe", count, flag="use_routing_bias"),

@@ -83,12 +83,11 @@ def dbrx(source: Source) -> Weights:
     rope = rope_parameters(heads)
     layer = layer_of(
         *attention(
+            source,
             f"{name}.attn",
-            hidden,
-            source.num_heads,
-            heads.int("kv_n_heads", minimum=1),
-            size,
             rotary_table(size, source.max_position, rope),
+            kv_heads=heads.int("kv_n_heads", minimum=1),
+            head_size=size,
             out_name="out_proj",
             fused_from=(),
         ),
