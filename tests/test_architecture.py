@@ -25,6 +25,8 @@ MAY_IMPORT = {
 }
 # The package's own front: `vllm_costmeter.check()` wires rooms like a command does.
 FRONT = {"core", "sources", "outputs"}
+# What a check is put together of, outside core: one file does it, so that no copy forgets a step.
+ASSEMBLED = {f"vllm_costmeter.core.fit.{name}" for name in ("fit", "suggest", "trial")}
 HOST = {"vllm", "torch"}  # only the plugin room imports them; an extra, never a dependency
 IMPURE = {
     "asyncio",
@@ -89,6 +91,17 @@ def test_a_room_imports_only_the_rooms_it_may() -> None:
         if wrong := (rooms & MAY_IMPORT.keys()) - MAY_IMPORT.get(room_of(path), FRONT):
             found[str(path.relative_to(ROOT))] = wrong
     assert found == {}
+
+
+def test_a_check_is_assembled_in_one_place() -> None:
+    """No command, server or script judges a model by itself, so none forgets release, drafter, records or offers."""
+    files = [*sources(), *(ROOT / "scripts").rglob("*.py")]
+    found = [
+        str(path.relative_to(ROOT))
+        for path in files
+        if PACKAGE / "core" not in path.parents and ASSEMBLED & set(imported_modules(path))
+    ]
+    assert found == ["vllm_costmeter/assembly.py"]
 
 
 def test_only_the_plugin_imports_the_host() -> None:

@@ -65,7 +65,9 @@ class Check:
 
     def answer(self) -> Fit:
         """The whole answer."""
-        return self.suggested(self.fit())
+        from vllm_costmeter.core.fit.most_seqs import with_most_seqs
+
+        return self.suggested(with_most_seqs(self.fit(), self.grounds.starts))
 
 
 def assembled(

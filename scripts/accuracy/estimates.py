@@ -141,7 +141,7 @@ def table(runs: Iterable[Run]) -> str:
     rows = [(*key, str(len(errors)), *spread(errors)) for key, errors in sorted(groups.items())]
     rows.append(("all", "", "", str(len(everything)), *spread(everything)))
     return markdown_table(
-        ("source", "model", "cards", "runs", "median error", "median size", "lowest", "highest"), rows
+        ("source", "model", "GPUs", "runs", "median error", "median absolute", "lowest", "highest"), rows
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from vllm_costmeter.core.fit.fit import Fit
+from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.memory.byte_range import GIB
 
 ROOT = Path(__file__).resolve().parents[2]

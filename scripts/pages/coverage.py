@@ -20,48 +20,27 @@ from scripts.accuracy.logged_start import CORPUS
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config import model_from_config
-from vllm_costmeter.sources.model_config.architectures.conversion import POOLING_SUFFIXES
-from vllm_costmeter.sources.model_config.architectures.prediction import FAMILIES as PREDICTED
-from vllm_costmeter.sources.model_config.architectures.registry import ARCHITECTURES
-from vllm_costmeter.sources.model_config.attention_table import FAMILIES, WRAPPERS
+from vllm_costmeter.sources.model_config.families.conversion import POOLING_SUFFIXES
+from vllm_costmeter.sources.model_config.families.registry import ARCHITECTURES, family_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
 REPORT = ROOT / "docs" / "coverage.md"
 
 CACHES = {
-    "chatglm": "full",
-    "cohere": "full, or windows interleaved",
-    "compressed": "compressed latents and windows",
-    "dbrx": "full",
-    "encoder_only": "none (pooling)",
-    "falcon": "full",
-    "falcon_h1": "full beside Mamba 2",
-    "family": "windows interleaved",
-    "full_everywhere": "full",
-    "gated_delta": "gated delta nets, full",
-    "gemma3n": "windows interleaved, shared caches",
-    "gemma4": "windows interleaved, shared caches",
-    "gpt_oss": "windows interleaved",
-    "gpt_bigcode": "full",
-    "granite_hybrid": "Mamba 2, full",
-    "jamba": "Mamba 1, full",
-    "kimi_linear": "Kimi delta attention, latents",
-    "latent": "latents (MLA)",
-    "lfm2": "short convolutions, full",
-    "lightning": "lightning attention, full",
-    "listed": "full, or windows interleaved",
-    "llama4": "chunked local, full",
-    "mamba1": "Mamba 1",
-    "mamba2": "Mamba 2",
-    "mimo_v2": "windows interleaved, narrow values",
-    "minicpm3": "full",
-    "nemotron_h": "Mamba 2, full",
-    "nemotron_nas": "full in some layers",
-    "plain": "full, or windows",
-    "sparse_latent": "latents with an indexer",
-    "two_latents_per_layer": "latents (MLA)",
-    "whisper": "full and cross attention",
+    "FullAttention": "full",
+    "SlidingWindow": "windows",
+    "ChunkedLocal": "chunks",
+    "MlaLatent": "latents (MLA)",
+    "SparseIndexer": "an indexer",
+    "CompressedMla": "compressed latents and windows",
+    "CrossAttention": "cross attention",
+    "Mamba1State": "Mamba 1",
+    "Mamba2State": "Mamba 2",
+    "GatedDeltaState": "gated delta nets",
+    "KimiDeltaState": "Kimi delta attention",
+    "LightningState": "lightning attention",
+    "ShortConvState": "short convolutions",
 }
 SCHEMES = {
     "EightBitPerTensor": "8 bits, a scale per tensor (FP8, INT8)",
@@ -118,23 +97,25 @@ def _logged_cases() -> Iterator[dict[str, Any]]:
             yield json.loads((CORPUS / "case_models" / known["file"]).read_text())
 
 
-def evidence() -> tuple[Evidence, Evidence]:
-    """By architecture, and by quantization scheme: what numbers were held against."""
+def evidence() -> tuple[Evidence, Evidence, Evidence]:
+    """By architecture, and by quantization scheme: what numbers were held against. By architecture: what its layers
+    remember in the configurations that were."""
     architectures: dict[str, set[str]] = defaultdict(set)
     schemes: dict[str, set[str]] = defaultdict(set)
+    remembered: dict[str, set[str]] = defaultdict(set)
     for config, kind in held_against():
-        architectures[str(config["architectures"][0])].add(kind)
-        for scheme in _schemes_of(config):
-            schemes[scheme].add(kind)
-    return architectures, schemes
-
-
-def _schemes_of(config: dict[str, Any]) -> set[str]:
-    try:
-        weights = model_from_config(config, "config.json").weights
-    except (BadInputError, NotUnderstoodError):
-        return set()
-    return set(_named(weights.quantization)) if isinstance(weights, Weights) else set()
+        name = str(config["architectures"][0])
+        architectures[name].add(kind)
+        try:
+            model = model_from_config(config, "config.json")
+        except (BadInputError, NotUnderstoodError):
+            continue
+        caches = {type(cache).__name__ for layer in model.attention.layers for cache in layer}
+        remembered[name] |= {CACHES[cache] for cache in caches} or {"nothing (pooling)"}
+        if isinstance(model.weights, Weights):
+            for scheme in _named(model.weights.quantization):
+                schemes[scheme].add(kind)
+    return architectures, schemes, remembered
 
 
 def _named(value: object) -> Iterator[str]:
@@ -153,16 +134,11 @@ def _words(kinds: Iterable[str]) -> str:
     return ", ".join(sorted(kinds, reverse=True)) or "code"
 
 
-def _caches(architecture: str) -> str:
-    family = FAMILIES.get(architecture)
-    return CACHES[family.__name__] if family is not None else "its language model's"
-
-
-def _architecture_rows(found: Evidence) -> Iterator[str]:
-    known = (name for name in ARCHITECTURES if name in FAMILIES or name in WRAPPERS)
+def _architecture_rows(found: Evidence, remembered: Evidence) -> Iterator[str]:
     rows: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for name in sorted(known):
-        rows[_caches(name), _words(found.get(name, ()))].append(name)
+    for name in sorted(ARCHITECTURES):
+        caches = ", ".join(sorted(remembered.get(name, ()))) or "in no recorded configuration"
+        rows[caches, _words(found.get(name, ()))].append(name)
     for (caches, words), names in sorted(rows.items()):
         yield f"| {caches} | {', '.join(names)} | {words} |"
 
@@ -175,7 +151,8 @@ def _feature_rows() -> Iterator[str]:
     yield f"| pipeline parallelism 2 | oracle, log | {families} families, docs/conformance.md |"
     yield f"| LoRA slots | oracle; routed experts: code | {slots} deployments, to the byte |"
     yield f"| draft models, EAGLE | oracle | {heads} heads, to the byte |"
-    yield f"| MTP: {', '.join(sorted(PREDICTED))} | oracle | {len(drafts) - heads} models, to the byte |"
+    predicted = (name for name in sorted(ARCHITECTURES) if family_of(name).prediction is not None)
+    yield f"| MTP: {', '.join(predicted)} | oracle | {len(drafts) - heads} models, to the byte |"
     suffixes = ", ".join(f"`*{suffix}`" for suffix in POOLING_SUFFIXES)
     yield f"| decoders named {suffixes} | oracle | pooling, converted as vLLM's registry does |"
     flags, *asked = lines("quantization_flags_vllm_0.32.jsonl")
@@ -188,7 +165,7 @@ def _feature_rows() -> Iterator[str]:
 
 def report() -> str:
     """The page."""
-    architectures, schemes = evidence()
+    architectures, schemes, remembered = evidence()
     page = [
         "# What the fit check knows, and how that is known",
         "",
@@ -201,7 +178,7 @@ def report() -> str:
         "",
         "| what a layer remembers | architectures | evidence |",
         "|---|---|---|",
-        *_architecture_rows(architectures),
+        *_architecture_rows(architectures, remembered),
         "",
         "## Quantization of weights",
         "",

@@ -117,7 +117,7 @@ def test_who_holds_the_memory_of_the_card_is_named(tiny_model: Path, tmp_path: P
         refused = subprocess.run(words, env=env, capture_output=True, text=True, timeout=240, check=False)
         said = " ".join((refused.stdout + refused.stderr).split())
         assert refused.returncode == 1, said
-        assert "GPU 0 is held by VLLM::EngineCore (pid 4242) 20.00 GiB" in said
+        assert "GPU 0 is used by VLLM::EngineCore (pid 4242) 20.00 GiB" in said
         assert "1.00 GiB" not in said  # its own
         assert "Traceback" not in said
         assert ENGINE_STARTS not in said

@@ -82,7 +82,7 @@ def test_the_listing_is_cut_by_vendor_memory_and_price(capsys: pytest.CaptureFix
     assert min(card["memory_bytes"] for card in cards) >= 24 * 2**30
     assert all("default_price" in card for card in cards)
     assert len(as_json(capsys, gpus)["gpus"]) > 4 * len(cards) > 20
-    with pytest.raises(BadInputError, match="leave out a filter"):
+    with pytest.raises(BadInputError, match="leave one out"):
         run(capsys, gpus, "--vendor", "intel", "--with-price")
 
 
@@ -122,7 +122,7 @@ def test_prices_are_chosen_by_card_and_provider(capsys: pytest.CaptureFixture[st
 def test_a_card_nobody_prices_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """No rows is an answer, with what to do; in JSON, an empty list."""
     assert run(capsys, prices, "--gpu", "GB300") == (
-        "no price of GB300 is known: give one with --gpu-hourly-usd\n"
+        "the catalogue has no price for GB300; other commands take one with --gpu-hourly-usd\n"
     )
     assert as_json(capsys, prices, "--gpu", "GB300")["prices"] == []
 
@@ -132,7 +132,7 @@ def test_a_card_nobody_prices_is_said(capsys: pytest.CaptureFixture[str]) -> Non
     [
         (gpus, ["4099"], "unknown GPU '4099'; nearest: .*RTX 4090"),
         (prices, ["--gpu", "A100"], "A100 40GB SXM, A100 80GB SXM"),
-        (prices, ["--provider", "Lambada"], "no price is from 'Lambada'; nearest: Lambda"),
+        (prices, ["--provider", "Lambada"], "no provider is called 'Lambada'; nearest: Lambda"),
     ],
 )
 def test_an_unknown_name_is_one_line_with_the_nearest(

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from vllm_costmeter.core.calibration.record import boot_of
 from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
-from vllm_costmeter.core.fit.fit import Fit, fit
+from vllm_costmeter.core.fit.fit import fit
+from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.release import Release, release_of
 

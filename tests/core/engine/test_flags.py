@@ -9,7 +9,14 @@ import pytest
 from example_models import ADA, llama
 
 from vllm_costmeter.core.calibration.apply import flags_of
-from vllm_costmeter.core.engine.args import FLAGS, LAYOUT_FLAGS, EngineArgs, ParallelConfig, engine_args_of
+from vllm_costmeter.core.engine.args import (
+    FLAGS,
+    LAYOUT_FLAGS,
+    SPECULATIVE_PARTS,
+    EngineArgs,
+    ParallelConfig,
+    engine_args_of,
+)
 from vllm_costmeter.core.engine.config import resolve_engine
 from vllm_costmeter.core.engine.flags import EngineFlag
 from vllm_costmeter.core.engine.typed_flags import EngineFlags
@@ -33,8 +40,12 @@ OTHER: dict[str, Any] = {
 
 def test_every_field_is_a_flag_with_its_kind_and_effects() -> None:
     """And every flag that can be given has a name for type checkers; a switch alone needs no reader."""
-    named = {each.name for part in (ParallelConfig, EngineArgs) for each in fields(part)} - {"layout"}
-    assert {each.field for each in (*LAYOUT_FLAGS, *FLAGS)} == named == set(EngineFlags.__annotations__)
+    named = {each.name for part in (ParallelConfig, EngineArgs) for each in fields(part)} - {
+        "layout",
+        "cudagraph_mode",
+    }
+    assert {each.field for each in (*LAYOUT_FLAGS, *FLAGS)} == named
+    assert named | set(SPECULATIVE_PARTS) == set(EngineFlags.__annotations__)
     assert all(each.affects and each.help for each in (*LAYOUT_FLAGS, *FLAGS))
     assert {each.kind for each in FLAGS} <= {*READERS, "switch"}
 
@@ -68,3 +79,14 @@ def test_a_misspelt_flag_is_bad_input_with_the_nearest() -> None:
     """As on the command line."""
     with pytest.raises(BadInputError, match="max_model_len"):
         engine_args_of(max_modle_len=8192)  # type: ignore[call-arg]
+
+
+def test_parts_of_the_speculative_config_are_the_whole() -> None:
+    """`--spec-method mtp --spec-tokens 1` is the JSON flag; a key that is given both ways is bad input."""
+    whole = engine_args_of(speculative_config={"method": "mtp", "num-speculative-tokens": 1})
+    assert engine_args_of(spec_method="mtp", spec_tokens=1) == whole
+    assert engine_args_of(speculative_config={"method": "mtp"}, spec_tokens=1) == whole
+    with pytest.raises(BadInputError, match="exclude each other"):
+        engine_args_of(speculative_config={"method": "mtp"}, spec_method="ngram")
+    with pytest.raises(BadInputError, match="num_speculative_tokens"):
+        engine_args_of(spec_method="mtp", spec_tokens=0)

@@ -93,22 +93,22 @@ def test_who_holds_the_missing_memory_is_named() -> None:
 
 def test_between_the_ends_of_the_range_it_is_tight() -> None:
     """Exit code 0 with a warning, 1 when asked to be strict."""
-    fits = fit(llama(), ADA, EngineArgs(), NEWEST)
+    fits = fit(llama(), ADA, EngineArgs(enforce_eager=True), NEWEST)
     longest = fits.max_model_len_that_fits
     assert longest is not None
-    result = fit(llama(), ADA, EngineArgs(max_model_len=longest + BLOCK_TOKENS), NEWEST)
+    result = fit(llama(), ADA, EngineArgs(enforce_eager=True, max_model_len=longest + BLOCK_TOKENS), NEWEST)
     assert (result.verdict, result.reason) == ("tight", "kv_cache")
     assert (result.exit_code(), result.exit_code(strict=True)) == (0, 1)
 
 
 def test_a_card_of_estimated_memory_is_judged_at_both_ends_of_it() -> None:
     """What fits only if the estimate is not too high is tight; the answer says that the memory is an estimate."""
-    exact = fit(llama(), ADA, EngineArgs(), NEWEST)
+    exact = fit(llama(), ADA, EngineArgs(enforce_eager=True), NEWEST)
     longest = exact.max_model_len_that_fits
     assert longest is not None
     about = replace(ADA, memory_bytes_range=(ADA.memory_bytes - GIB, ADA.memory_bytes + GIB))
-    result = fit(llama(), about, EngineArgs(max_model_len=longest), NEWEST)
-    assert fit(llama(), ADA, EngineArgs(max_model_len=longest), NEWEST).verdict == "fits"
+    result = fit(llama(), about, EngineArgs(enforce_eager=True, max_model_len=longest), NEWEST)
+    assert fit(llama(), ADA, EngineArgs(enforce_eager=True, max_model_len=longest), NEWEST).verdict == "fits"
     assert (result.verdict, result.reason) == ("tight", "kv_cache")
     assert (result.max_model_len_that_fits or 0) < longest
     assert any("estimated: 22.64 to 24.64 GiB" in note for note in result.notes)

@@ -9,25 +9,44 @@ from example_models import ADA, llama, not_understood
 
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.fit.matrix import cell, layouts
+from vllm_costmeter.core.fit.fit import fit
+from vllm_costmeter.core.fit.matrix import cell, exit_code, layouts
+from vllm_costmeter.core.fit.result import EXIT_CODES
 from vllm_costmeter.core.model.precision import FP8, Q4, SIXTEEN_BIT, precision, requantized
 from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.sources.models.packaged import named_model
 
 
 def test_a_model_that_holds_the_asked_context_fits() -> None:
-    """8B in 16 bits on a 4090: 8,192 tokens fit, 100,000 do not and say how many do."""
+    """8B in 16 bits on a 4090: 8,192 tokens fit; 100,000 are refused, and the cell says how many do fit."""
     assert cell(llama(), ADA, NEWEST, name="m", quantization="16-bit").verdict == "fits"
     long = cell(llama(), ADA, NEWEST, name="m", quantization="16-bit", tokens=100_000)
-    assert long.verdict == "tight"
+    assert (long.verdict, long.asked_tokens, exit_code([long])) == ("refused", 100_000, 1)
     assert long.longest_tokens is not None
     assert 8192 < long.longest_tokens < 100_000
 
 
-def test_less_than_2048_tokens_is_no_fit() -> None:
-    """Weights that leave next to nothing serve nobody."""
-    assert cell(llama(20.0), ADA, NEWEST, name="m", quantization="").verdict == "no"
-    assert cell(llama(60.0), ADA, NEWEST, name="m", quantization="").verdict == "no"
+@pytest.mark.parametrize("tokens", [1024, 8192, 34_432, 100_000, 131_072, 200_000])
+@pytest.mark.parametrize("billions", [1.0, 8.0, 9.5, 20.0, 60.0])
+def test_a_cell_is_what_check_says_of_the_asked_length(tokens: int, billions: float) -> None:
+    """Verdict and exit code are those of a fit with that --max-model-len; the longest length is beside them."""
+    model = llama(billions)
+    answer = fit(model, ADA, EngineArgs(max_model_len=tokens), NEWEST)
+    found = cell(model, ADA, NEWEST, name="m", quantization="", tokens=tokens)
+    assert (found.verdict, found.longest_tokens) == (answer.verdict, answer.max_model_len_that_fits)
+    assert exit_code([found]) == EXIT_CODES[answer.verdict]
+
+
+def test_a_table_exits_as_its_best_cell() -> None:
+    """One that fits is an answer; none that fits is 1, or 3 while one is not understood."""
+    fits, no = (cell(llama(size), ADA, NEWEST, name="m", quantization="") for size in (8.0, 60.0))
+    unknown = cell(llama(fault=not_understood()), ADA, NEWEST, name="m", quantization="")
+    assert [exit_code(cells) for cells in ([fits, no, unknown], [no, unknown], [no], [unknown])] == [
+        0,
+        3,
+        1,
+        3,
+    ]
 
 
 def test_the_best_layout_of_several_cards_counts() -> None:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from example_models import ADA, GIB, llama
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
-from vllm_costmeter.core.fit.fit import Fit, fit
+from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.offers import RentalOffer
+from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.fit.suggest import with_suggestions
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.model import Model
@@ -96,6 +97,17 @@ def test_a_card_without_fp8_is_not_offered_fp8() -> None:
 def test_what_fits_needs_no_advice() -> None:
     """Suggestions are for refusals and tight fits."""
     assert advised(llama(), EngineArgs(max_model_len=4096), offers=(H200,)).suggestions == ()
+
+
+def test_a_length_beyond_the_models_own_is_offered_the_fewest_gpus_that_serve_the_longest() -> None:
+    """No number of GPUs serves more than the model's maximum: more than the first that does are no advice."""
+    result = advised(llama(), EngineArgs(max_model_len=200_000), offers=(H200,))
+    assert result.reason == "max_model_len"
+    wider = [each for each in result.suggestions if "tensor_parallel_size" in each.change]
+    assert [(each.change["tensor_parallel_size"], each.change["max_model_len"]) for each in wider] == [
+        (2, 131_072)
+    ]
+    assert result.suggestions[-1].change == {"gpu": "H200 SXM", "gpu_count": 1, "max_model_len": 131_072}
 
 
 def test_a_tight_fit_is_advised_too() -> None:

@@ -8,7 +8,7 @@ from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.kv_cache import kv_rules
 from vllm_costmeter.core.kv_cache.layers import KVKind, KVLayer, SequenceLimits
-from vllm_costmeter.core.kv_cache.layout import kv_layers, pipeline_slices
+from vllm_costmeter.core.kv_cache.layout import kv_layers
 from vllm_costmeter.core.model.attention import (
     Cache,
     CompressedMla,
@@ -175,21 +175,3 @@ def test_an_unlisted_cache_dtype_is_refused_with_the_nearest() -> None:
     """A misspelt dtype is bad input, not an unknown model."""
     with pytest.raises(BadInputError, match="fp8_e4m3"):
         built(FullAttention(8, 128), engine_args=EngineArgs(kv_cache_dtype="fp8_e4m4"))
-
-
-@pytest.mark.parametrize(
-    ("layers", "ranks", "sizes"),
-    [
-        (32, 2, [16, 16]),
-        (31, 2, [16, 15]),
-        (61, 4, [15, 15, 16, 15]),
-        (63, 4, [16, 16, 16, 15]),
-        (5, 8, [0, 0, 1, 1, 1, 1, 1, 0]),
-    ],
-)
-def test_pipeline_ranks_take_the_remainder_before_the_last(layers: int, ranks: int, sizes: list[int]) -> None:
-    """vLLM spares the last rank, then the first: they hold the embeddings."""
-    slices = pipeline_slices(layers, ranks)
-    assert [end - start for start, end in slices] == sizes
-    assert slices[0][0] == 0
-    assert slices[-1][1] == layers

@@ -53,6 +53,25 @@ def test_llama_8b_costs_128_kib_a_token() -> None:
     assert cached(alike(FULL, 32)).bytes_needed(4096) == (512 << 20,)
 
 
+def test_what_a_token_needs_is_a_fact_of_the_layout() -> None:
+    """128 KiB for an 8B Llama whatever memory is left; half under context parallelism; a full window takes no more."""
+    assert cached(alike(FULL, 32)).bytes_per_token() == (128 << 10,)
+    shared = EngineArgs(layout=ParallelConfig(tensor_parallel_size=16, decode_context_parallel_size=2))
+    one, two = cached(alike(LATENT, 32)), cached(alike(LATENT, 32), engine_args=shared)
+    assert two.bytes_per_token()[0] * 2 == one.bytes_per_token()[0]
+    assert cached(model(*((FULL,), (WINDOW,)) * 12)).bytes_per_token() == (12 * 2 * 8 * 128 * 2,)
+    assert cached(alike(WINDOW, 12)).bytes_per_token() == cached(model((), ())).bytes_per_token() == (0,)
+
+
+@given(layers, st.integers(1, 40))
+def test_a_longer_context_grows_by_what_a_token_needs(caches: list[LayerCaches], thousands: int) -> None:
+    """Beyond every window, over whole blocks of every layer."""
+    cache = cached(model(*caches))
+    start, more = 1 << 16, thousands << 10
+    grown = cache.bytes_needed(start + more)[0] - cache.bytes_needed(start)[0]
+    assert grown == cache.bytes_per_token()[0] * more
+
+
 def test_a_block_more_does_not_fit() -> None:
     """The longest length fills the last whole block, and one token more needs another."""
     cache = cached(alike(FULL, 32))

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.parts import Buffer, Embedding, Experts, Linear, Output, Tensor
 from vllm_costmeter.core.model.rank import Rank
 from vllm_costmeter.core.model.tensors import tally
-from vllm_costmeter.core.model.weights import Layer, Weights, pipeline_spans
+from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED
 
 TABLE = Buffer("rotary", 1000, shared=True)
@@ -31,29 +29,12 @@ def size(part: Linear | Experts | Embedding | Tensor, **rank: int) -> int:
     return tally((part,), "", Rank(**rank), UNQUANTISED).bytes
 
 
-@pytest.mark.parametrize(
-    ("layers", "ranks", "sizes"),
-    [(32, 4, (8, 8, 8, 8)), (61, 2, (31, 30)), (5, 4, (1, 1, 2, 1)), (7, 3, (2, 3, 2))],
-)
-def test_layers_left_over_go_to_the_ranks_before_the_last(
-    layers: int, ranks: int, sizes: tuple[int, ...]
-) -> None:
-    """vLLM's get_pp_indices: the last rank, and with few left the first, get none of the rest."""
-    assert tuple(end - start for start, end in pipeline_spans(layers, ranks)) == sizes
-
-
-@given(st.integers(1, 200), st.integers(1, 16))
-def test_pipeline_ranks_share_all_layers_in_order(layers: int, ranks: int) -> None:
-    """Spans touch, cover every layer and differ by one at most; more ranks than layers is refused."""
-    if ranks > layers:
-        with pytest.raises(BadInputError, match="pipeline"):
-            pipeline_spans(layers, ranks)
-        return
-    spans = pipeline_spans(layers, ranks)
-    assert [start for start, _ in spans] == [0] + [end for _, end in spans[:-1]]
-    assert spans[-1][1] == layers
-    lengths = [end - start for start, end in spans]
-    assert max(lengths) - min(lengths) <= 1
+def test_more_pipeline_ranks_than_layers_are_refused() -> None:
+    """A rank without a layer is none that vLLM starts."""
+    layers = len(MODEL.layers)
+    engine_args = EngineArgs(layout=ParallelConfig(pipeline_parallel_size=layers + 1))
+    with pytest.raises(BadInputError, match="pipeline"):
+        MODEL.bytes_per_pipeline_rank(engine_args, "bfloat16")
 
 
 def test_edges_tables_and_towers_lie_where_vllm_puts_them() -> None:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
-from vllm_costmeter.core.fit.fit import Fit, fit
+from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.offers import RentalOffer
+from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.fit.suggest import with_suggestions
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.release import release_of
@@ -65,7 +66,7 @@ def test_a_narrow_terminal_gets_remarks_below_their_rows() -> None:
     """Of 40 columns only a flag to paste, which is never cut, takes more."""
     lines = render(REFUSED, width=40)
     assert all(len(line) <= 40 for line in lines if "--" not in line)
-    assert lines[lines.index("  --max-model-len 34672") + 1] == "      (up to 34,672 tokens)"
+    assert lines[lines.index("  --max-model-len 31200") + 1] == "      (up to 31,200 tokens)"
 
 
 def test_a_terminal_without_unicode_gets_letters() -> None:
@@ -107,6 +108,8 @@ def test_a_servers_log_says_need_have_and_remedy() -> None:
     )
     assert lines[1].startswith("per GPU: budget 21.75 GiB = weights 14.96 GiB")
     assert lines[2].startswith("try --max-model-len ")
+    assert lines[-1] == "try H200 SXM  (up to 131,072 tokens, $3.50/h)"  # vllm serve has no flag for the GPU
+    assert not any("--gpu " in line for line in lines)
 
 
 def test_a_log_of_a_fit_is_one_line() -> None:
@@ -120,7 +123,9 @@ def test_the_answer_shows_the_range_on_which_its_advice_rests() -> None:
     assert facts is not None
     low, high = facts.tokens_range
     assert REFUSED.max_model_len_that_fits is not None
-    assert 0 <= low - REFUSED.max_model_len_that_fits <= 16
+    first = REFUSED.first_start
+    assert first is not None
+    assert 0 <= first.kv_cache.tokens_range[0] - REFUSED.max_model_len_that_fits <= 16
     assert low < facts.tokens < high
     assert any(f"{facts.tokens:,} tok   {low:,} to {high:,}" in line for line in render(REFUSED))
 

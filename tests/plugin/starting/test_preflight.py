@@ -142,8 +142,7 @@ def test_what_a_server_recorded_is_found_by_a_check_of_its_release_and_no_other(
 
 def test_a_server_with_prediction_layers_answers_what_the_check_answers(server: Any) -> None:
     """DeepSeek-V3 with MTP, its objects that vLLM adds to the flag left out."""
-    eight = {"tensor_parallel_size": 8, "speculative_config": dict(MTP)}
-    served = server("0.32.0", DEEPSEEK, "H200 SXM:8", **eight)
+    served = server("0.32.0", DEEPSEEK, "H200 SXM:8", tensor_parallel_size=8, speculative_config=dict(MTP))
     expected = vllm_costmeter.check(
         DEEPSEEK, "H200 SXM:8", vllm_version="0.32.0", tensor_parallel_size=8, speculative_config=MTP
     )
@@ -155,6 +154,8 @@ def test_a_server_with_prediction_layers_answers_what_the_check_answers(server: 
     )
     assert served.verdict == "fits"
     assert served.engine_args.speculative_config == MTP
+    parts = server("0.32.0", DEEPSEEK, "H200 SXM:8", tensor_parallel_size=8, spec_method="mtp", spec_tokens=1)
+    assert parts == served
 
 
 def test_a_draft_model_is_read_where_vllm_has_put_it(tmp_path: Path, server: Any) -> None:

@@ -33,4 +33,5 @@ def test_a_region_stands_for_its_tariff_and_its_carbon(capsys: pytest.CaptureFix
     assert "electricity       0.086" in capsys.readouterr().out
     assert main([*rate, "--region", "France"]) == 0
     assert "2.75 g CO2e per million tokens" in capsys.readouterr().out
-    assert main([*rate, "--purchase-usd", "2000", "--region", "France"]) == 2
+    assert main([*rate, "--purchase-usd", "2000", "--region", "France"]) == 0
+    assert "Electricity is not included" in capsys.readouterr().out

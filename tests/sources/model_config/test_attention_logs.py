@@ -11,8 +11,7 @@ import pytest
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
 from vllm_costmeter.core.release import release_of
-from vllm_costmeter.sources.model_config.attention import architecture_of, model_attention
-from vllm_costmeter.sources.model_config.reader import ConfigReader
+from vllm_costmeter.sources.model_config import model_from_config
 
 DATA = Path(__file__).parents[2] / "data"
 GIB = 1 << 30
@@ -30,9 +29,9 @@ def boots() -> list[dict[str, str]]:
 )
 def test_the_logged_tokens_lie_within_the_rounding_of_the_logged_pool(row: dict[str, str]) -> None:
     """The pool is known to half a hundredth of a GiB; the tokens and the concurrency must lie in between."""
-    reader = ConfigReader(json.loads((DATA / "models" / row["config"] / "config.json").read_text()))
+    values = json.loads((DATA / "models" / row["config"] / "config.json").read_text())
     cache = kv_cache(
-        model_attention(reader, architecture_of(reader)),
+        model_from_config(values, row["config"]).attention,
         EngineArgs(
             dtype=row["dtype"],
             kv_cache_dtype=row["kv_cache_dtype"],

@@ -14,8 +14,7 @@ from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
 from vllm_costmeter.core.kv_cache.parallel import tensor_parallel_fault
 from vllm_costmeter.core.model.attention import ModelAttention
 from vllm_costmeter.core.release import release_of
-from vllm_costmeter.sources.model_config.attention import architecture_of, model_attention
-from vllm_costmeter.sources.model_config.reader import ConfigReader
+from vllm_costmeter.sources.model_config import model_from_config
 
 DATA = Path(__file__).parents[2] / "data"
 POOL_BYTES = 16 << 30
@@ -26,8 +25,7 @@ LINES: list[dict[str, Any]] = [
 
 def attention_of(config: str) -> ModelAttention:
     values = json.loads((DATA / "models" / config / "config.json").read_text())
-    reader = ConfigReader(values, config)
-    return model_attention(reader, architecture_of(reader))
+    return model_from_config(values, config).attention
 
 
 def cache_of(line: dict[str, Any]) -> KVCache:

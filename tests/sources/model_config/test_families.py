@@ -30,7 +30,16 @@ LINES = [
     for line in (DATA / f"families_vllm_{version}.jsonl").read_text().splitlines()
 ]
 NAMES = [line["name"] for _, line in LINES]
-SECOND_VIEWS = frozenset({"falcon-h1", "hybrid-rank-granite4", "hybrid-rank-nemotron-h", "mamba2"})
+SECOND_VIEWS = frozenset(
+    {
+        "falcon-h1",
+        "granite4-default-mamba",
+        "hybrid-rank-granite4",
+        "hybrid-rank-nemotron-h",
+        "mamba2",
+        "nemotron-h-default-mamba",
+    }
+)
 """Mamba 2 mixers register a view of their convolution a second time, which vLLM's sum counts and no card holds."""
 
 CRASHES = frozenset({"ernie45-moe", "gemma4-text-small"})

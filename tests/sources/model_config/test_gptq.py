@@ -6,7 +6,7 @@ import pytest
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.quantization.scheme import PLAIN, Quantization
-from vllm_costmeter.sources.model_config.quantization import quantization_of
+from vllm_costmeter.sources.model_config.quantization.section import quantization_of
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 QKV = ("q_proj", "k_proj", "v_proj")

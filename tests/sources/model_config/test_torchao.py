@@ -18,8 +18,8 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.parts import LinearShape
 from vllm_costmeter.core.quantization.schemes.torchao import TorchAo
 from vllm_costmeter.sources.model_config import model_from_config
+from vllm_costmeter.sources.model_config.quantization.torchao import torchao
 from vllm_costmeter.sources.model_config.reader import ConfigReader
-from vllm_costmeter.sources.model_config.torchao import torchao
 
 FILE = Path(__file__).parents[2] / "data" / "torchao_vllm_0.32.jsonl"
 LINES: list[dict[str, Any]] = [json.loads(line) for line in FILE.read_text().splitlines()]

@@ -21,6 +21,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
+from vllm_costmeter.core.model.drafter import Drafter
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import NEWEST, release_of
 from vllm_costmeter.sources.model_config import model_from_config, read_model
@@ -55,7 +56,7 @@ def test_drafters_weigh_what_vllm_builds(line: dict[str, Any]) -> None:
             (ours,) = model.weights_bytes(engine_args)
         else:
             assert model.prediction is not None
-            ours = model.prediction.bytes_on_last_rank(engine_args)
+            ours = model.prediction.built_bytes_on_last_rank(engine_args)
         assert ours == answer["weights_bytes"]
 
 
@@ -91,7 +92,7 @@ def test_deepseek_v4_keeps_what_an_nvfp4_checkpoint_ignores() -> None:
     bytes of what vLLM 0.32.0 builds at tensor parallelism 8, which pads the sinks of its heads (2026-11)."""
     prediction = published("nvidia__DeepSeek-V4-Pro-NVFP4").prediction
     assert prediction is not None
-    assert abs(prediction.bytes_on_last_rank(EngineArgs(layout=ParallelConfig(8))) - 2589218404) <= 256
+    assert abs(prediction.built_bytes_on_last_rank(EngineArgs(layout=ParallelConfig(8))) - 2589218404) <= 256
 
 
 def test_online_quantization_reaches_prediction_layers() -> None:
@@ -99,7 +100,7 @@ def test_online_quantization_reaches_prediction_layers() -> None:
     model = published("Qwen__Qwen3.5-35B-A3B")
     assert model.prediction is not None
     plain, fp8 = (
-        model.prediction.bytes_on_last_rank(EngineArgs(quantization=name))
+        model.prediction.built_bytes_on_last_rank(EngineArgs(quantization=name))
         for name in (None, "fp8_per_tensor")
     )
     edges = 2 * 2 * model.sizes.vocab_size * model.sizes.hidden_size
@@ -164,3 +165,22 @@ def test_what_is_not_known_stays_unknown() -> None:
         engine_args = EngineArgs(speculative_config=asked)
         model = with_drafter(target, engine_args, lambda *_: published("Qwen__Qwen3-0.6B"))
         assert fit(model, H100, engine_args, NEWEST).verdict == "unknown"
+
+
+def test_prediction_layers_keep_no_tables_of_their_own() -> None:
+    """vLLM deletes their embedding and heads when it shares the model's: 0.8 GiB stay of Qwen3.6-27B's 3.8.
+    Over pipeline stages the embedding stays."""
+    prediction = published("nvidia__Qwen3.6-27B-NVFP4").prediction
+    assert prediction is not None
+    one, embedding = EngineArgs(), 248_320 * 5120 * 2
+    assert 3.8 < prediction.built_bytes_on_last_rank(one) / 2**30 < 3.85
+    assert 0.75 < prediction.bytes_on_last_rank(one) / 2**30 < 0.85
+    staged = EngineArgs(layout=ParallelConfig(pipeline_parallel_size=2))
+    assert prediction.bytes_on_last_rank(staged) == prediction.bytes_on_last_rank(one) + embedding
+
+
+def test_a_draft_model_shares_nothing() -> None:
+    """Its tables are its own (`DraftModelProposer` shares none)."""
+    draft = published("Qwen__Qwen3-0.6B")
+    drafter = Drafter(draft.weights, draft.dtype, draft.attention.layers)
+    assert drafter.shared_bytes_on_last_rank(EngineArgs()) == 0

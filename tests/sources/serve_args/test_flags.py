@@ -63,7 +63,7 @@ def test_every_memory_flag_reaches_its_field_of_the_plan() -> None:
     """The table's names are the plan's fields, so no flag is read and then lost."""
     fields = set(EngineArgs.__dataclass_fields__) | set(ParallelConfig.__dataclass_fields__)
     assert {flag.field for flag in MEMORY_FLAGS} <= fields
-    assert fields - {flag.field for flag in MEMORY_FLAGS} == {"layout"}
+    assert fields - {flag.field for flag in MEMORY_FLAGS} == {"layout", "cudagraph_mode"}
 
 
 @pytest.mark.parametrize(
@@ -147,3 +147,20 @@ def test_flags_given_here_override_those_of_a_file() -> None:
     assert merged.is_spread
     assert merged.unmodelled == ("--enable-eplb", "--hf-overrides")
     assert not parsed("--distributed-executor-backend", "mp").over(file).is_spread
+
+
+@pytest.mark.parametrize(
+    ("words", "mode"),
+    [
+        ([], None),
+        (["--optimization-level", "0"], "NONE"),
+        (["-O1"], "PIECEWISE"),
+        (["-O2"], None),
+        (["--compilation-config", '{"cudagraph_mode": "FULL_DECODE_ONLY"}'], "FULL_DECODE_ONLY"),
+        (["--compilation-config.cudagraph_mode", "piecewise"], "PIECEWISE"),
+        (["--compilation-config", "3"], None),
+    ],
+)
+def test_the_cuda_graph_mode_is_read_where_it_is_set(words: list[str], mode: str | None) -> None:
+    """From the compilation config, and from the levels that set it."""
+    assert parsed(*words).engine_args().cudagraph_mode == mode

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from vllm_costmeter.sources.vllm.config import ServerShape, device_ids_of_engine_args, server_shape
+from vllm_costmeter.sources.vllm.config import (
+    ServerShape,
+    device_ids_of_engine_args,
+    plan_from_engine_args,
+    server_shape,
+    with_resolved_defaults,
+)
 
 
 def shape(engines: int = 1, cache: dict[str, Any] | None = None, **parallel: Any) -> ServerShape:
@@ -105,3 +111,40 @@ def test_a_server_is_named_by_its_first_name() -> None:
 def test_a_parent_of_api_servers_is_no_rank() -> None:
     """vLLM gives the parent rank -1; whoever meters is at least 0."""
     assert shape(_api_process_rank=-1, _api_process_count=2).api_process_rank == 0
+
+
+def engine_arguments(mode: str | None = None, level: int = 2) -> SimpleNamespace:
+    """vLLM's EngineArgs as far as CUDA graphs go."""
+    graphs = None if mode is None else SimpleNamespace(name=mode)
+    return SimpleNamespace(
+        compilation_config=SimpleNamespace(cudagraph_mode=graphs),
+        optimization_level=level,
+        limit_mm_per_prompt=None,
+    )
+
+
+def resolved(mode: str, runner: str = "generate") -> SimpleNamespace:
+    """The configuration that vLLM made of it."""
+    return SimpleNamespace(
+        scheduler_config=SimpleNamespace(max_num_seqs=256, max_num_batched_tokens=2048),
+        compilation_config=SimpleNamespace(cudagraph_mode=SimpleNamespace(name=mode)),
+        model_config=SimpleNamespace(runner_type=runner),
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "level", "made", "mode"),
+    [
+        (None, 2, "FULL_AND_PIECEWISE", None),
+        (None, 1, "PIECEWISE", "PIECEWISE"),
+        (None, 0, "NONE", "NONE"),
+        ("FULL_DECODE_ONLY", 2, "FULL_DECODE_ONLY", "FULL_DECODE_ONLY"),
+        (None, 2, "PIECEWISE", "PIECEWISE"),
+    ],
+)
+def test_the_cuda_graph_mode_is_the_asked_one_unless_vllm_gave_full_graphs_up(
+    asked: str | None, level: int, made: str, mode: str | None
+) -> None:
+    """So that a server and a later check of the same flags compare as equal."""
+    plan = plan_from_engine_args(engine_arguments(asked, level))
+    assert with_resolved_defaults(plan, resolved(made)).cudagraph_mode == mode

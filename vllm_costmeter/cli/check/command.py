@@ -65,7 +65,7 @@ def add_parser(subparsers: Any) -> None:
         "--gpu-memory-gib",
         type=_gib,
         metavar="GIB",
-        help="memory of one GPU as CUDA reports it, instead of the catalogue's",
+        help="memory of one GPU as CUDA reports it, instead of --gpu or the catalogue's",
     )
     parser.add_argument(
         "--vllm-version",

@@ -1,12 +1,21 @@
-"""`costmeter compare --against api`: the tokens a server has served, at API prices."""
+"""`costmeter compare --against api`: the tokens that a server has served, at API prices."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from vllm_costmeter.cli.economics import price_flags, price_terms
+from vllm_costmeter.cli.economics import price_terms
+from vllm_costmeter.cli.economics.answer_flags import AnswerFlags
+from vllm_costmeter.cli.economics.price_flags import (
+    PriceFlags,
+    money,
+    money_or_zero,
+    reject_owned_terms,
+)
+from vllm_costmeter.cli.economics.typed_flags import reject_flags
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.pricing.api_price import ServedTokens, prices_of
 from vllm_costmeter.core.pricing.money import exact
@@ -30,98 +39,105 @@ _ONLY_AGAINST_API = (
 )
 
 
-def reject_api_flags(args: argparse.Namespace) -> None:
+@dataclass(frozen=True, slots=True)
+class ApiFlags:
+    """The command line of this comparison, and the flags of the other one to refuse."""
+
+    api_model: str | None
+    api_provider: str | None
+    from_metrics: str | None
+    from_prometheus: str | None
+    tokens: str | None
+    period: str
+    model_name: str | None
+    own_usd: Fraction | None
+    gpu: str | None
+    hours: Fraction | None
+    plan: list[str] | None
+    file: str | None
+    plot: str | None
+    price: PriceFlags
+    answer: AnswerFlags
+
+
+def reject_api_flags(flags: ApiFlags) -> None:
     """BadInputError for a flag of this comparison without `--against api`."""
-    price_flags.reject_flags(args, _ONLY_AGAINST_API, "compares with an API: give --against api too")
+    reject_flags(flags, _ONLY_AGAINST_API, "compares with an API: give --against api too")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Where the tokens come from, and whose prices they get."""
+    """Where the tokens come from, and whose prices apply."""
     group = parser.add_argument_group("against an API")
-    group.add_argument("--against", choices=("api",), help="api: own serving at API prices")
-    group.add_argument("--api-model", metavar="NAME", help="the same or a comparable open model at the API")
+    group.add_argument("--against", choices=("api",), help="api: price the tokens served here at API rates")
+    group.add_argument("--api-model", metavar="NAME", help="the same model at the API, or a comparable one")
     group.add_argument(
-        "--api-provider", metavar="NAME", help="only this provider; default: all that serve it"
+        "--api-provider", metavar="NAME", help="only this provider; default: all that offer it"
     )
     where = group.add_mutually_exclusive_group()
     where.add_argument(
-        "--from-metrics", metavar="URL", help="tokens and bill since the start of a running server"
+        "--from-metrics", metavar="URL", help="tokens and bill of a running server since its start"
     )
+    where.add_argument("--from-prometheus", metavar="URL", help="tokens and bill of a fleet, from Prometheus")
     where.add_argument(
-        "--from-prometheus", metavar="URL", help="tokens and bill of a fleet, from a Prometheus"
-    )
-    where.add_argument(
-        "--tokens", metavar="N,N,N", help="computed prompt, cached prompt and generated tokens"
+        "--tokens", metavar="N,N,N", help="prompt tokens computed, prompt tokens cached, tokens generated"
     )
     group.add_argument(
-        "--period", default="30d", metavar="TIME", help="how far back a Prometheus is asked; default 30d"
+        "--period", default="30d", metavar="TIME", help="how far back to query Prometheus; default 30d"
     )
-    group.add_argument("--model-name", metavar="NAME", help="only this served model of a Prometheus")
-    group.add_argument(
-        "--own-usd", type=price_flags.money_or_zero, metavar="USD", help="what serving them cost here"
-    )
-    group.add_argument("--gpu", metavar="NAME", help="or: the card, with --hours")
-    group.add_argument("--hours", type=price_flags.money, metavar="H", help="for how long it was held")
+    group.add_argument("--model-name", metavar="NAME", help="only this served model in Prometheus")
+    group.add_argument("--own-usd", type=money_or_zero, metavar="USD", help="what serving these tokens cost")
+    group.add_argument("--gpu", metavar="NAME", help="or: the GPU that served them, with --hours")
+    group.add_argument("--hours", type=money, metavar="H", help="hours it was paid for")
 
 
-def run(args: argparse.Namespace, today: date) -> int:
+def answered(flags: ApiFlags, today: date) -> int:
     """Print the comparison. BadInputError for an unknown model or provider and for no tokens."""
-    shown = price_flags.chosen_currency(args)
-    price_flags.reject_flags(
-        args, ("plan", "file", "plot"), "is for plans: --against api prices served tokens"
-    )
-    if args.api_model is None:
+    reject_flags(flags, ("plan", "file", "plot"), "is for plans, and --against api compares served tokens")
+    if flags.api_model is None:
         raise BadInputError('--against api needs --api-model, such as --api-model "Llama 3.3 70B Instruct"')
-    rows = prices_of(api_prices(), args.api_model, args.api_provider)
-    own = _own(args, today)
-    if args.format == "json":
-        print(
-            answer.document(api_answer.SCHEMA, api_answer.values(own, rows, args.api_model, today), shown),
-            end="",
-        )
-    else:
-        write = answer.markdown if args.format == "markdown" else answer.text
-        print(write([api_answer.section(own, rows, args.api_model, shown, today)]), end="")
+    rows = prices_of(api_prices(), flags.api_model, flags.api_provider)
+    own, currency = _own(flags, today), flags.answer.currency
+    values = api_answer.values(own, rows, flags.api_model, today)
+    section = api_answer.section(own, rows, flags.api_model, currency, today)
+    print(answer.rendered(flags.answer.format, api_answer.SCHEMA, values, [section], currency), end="")
     return 0
 
 
-def _own(args: argparse.Namespace, today: date) -> OwnServing:
-    stated = _stated_usd(args, today)
-    if args.from_metrics:
-        page = read_page(args.from_metrics)
-        tokens, usd, source = served_tokens(page), bill_usd(page), f"{args.from_metrics}, since its start"
+def _own(flags: ApiFlags, today: date) -> OwnServing:
+    stated = _stated_usd(flags, today)
+    if flags.from_metrics:
+        page = read_page(flags.from_metrics)
+        tokens, usd, source = served_tokens(page), bill_usd(page), f"{flags.from_metrics}, since its start"
         assert tokens is not None
-    elif args.from_prometheus:
-        tokens, usd = served_over(args.from_prometheus, args.period, args.model_name)
-        source = f"{args.from_prometheus}, last {args.period}"
-    elif args.tokens:
-        tokens, usd, source = _tokens(args.tokens), None, "stated"
+    elif flags.from_prometheus:
+        tokens, usd = served_over(flags.from_prometheus, flags.period, flags.model_name)
+        source = f"{flags.from_prometheus}, last {flags.period}"
+    elif flags.tokens:
+        tokens, usd, source = _tokens(flags.tokens), None, "stated"
     else:
         raise BadInputError("no tokens: give --from-metrics, --from-prometheus or --tokens")
     if not tokens.total:
-        raise BadInputError(f"no token was served ({source}), so there is nothing to compare")
+        raise BadInputError(f"no tokens were served ({source}), so there is nothing to compare")
     return OwnServing(tokens, stated if stated is not None or usd is None else exact(usd), source)
 
 
-def _stated_usd(args: argparse.Namespace, today: date) -> Fraction | None:
-    if args.own_usd is not None:
-        price_flags.reject_flags(args, ("gpu", "hours"), "contradicts --own-usd: keep one of them")
-        return Fraction(args.own_usd)
-    if (args.gpu is None) != (args.hours is None):
-        raise BadInputError("--gpu and --hours belong together: what was held, and for how long")
-    if args.gpu is None:
-        price_flags.reject_owned_terms(args, "is a term of a card: give --gpu and --hours too")
-        return None
-    card, count = parse_gpu(args.gpu)
-    rent = argparse.Namespace(**vars(args), gpu_hourly_usd=None, node_hourly_usd=None)
-    cost = price_terms.priced_cards(rent, card, count, today).cost
-    return cost.usd_per_hour() * Fraction(args.hours)
+def _stated_usd(flags: ApiFlags, today: date) -> Fraction | None:
+    if flags.own_usd is not None:
+        reject_flags(flags, ("gpu", "hours"), "contradicts --own-usd: keep one of them")
+    elif (flags.gpu is None) != (flags.hours is None):
+        raise BadInputError("--gpu and --hours go together: what was paid for, and for how long")
+    if flags.gpu is None or flags.hours is None:
+        reject_flags(flags.price, ("purchase_usd",), "is a term of a GPU: give --gpu and --hours too")
+        reject_owned_terms(flags.price, "is a term of a GPU: give --gpu and --hours too")
+        return flags.own_usd
+    gpu, count = parse_gpu(flags.gpu)
+    return price_terms.priced_gpus(flags.price, gpu, count, today).cost.usd_per_hour() * flags.hours
 
 
 def _tokens(text: str) -> ServedTokens:
     parts = [part.strip().replace("_", "") for part in text.split(",")]
     if len(parts) != 3 or not all(part.isascii() and part.isdecimal() and len(part) < 19 for part in parts):
         raise BadInputError(
-            f"--tokens must be three whole numbers, computed prompt, cached prompt and generated, got {text[:60]!r}"
+            f"--tokens must be three whole numbers (prompt computed, prompt cached, generated), got {text[:60]!r}"
         )
     return ServedTokens(*map(int, parts))

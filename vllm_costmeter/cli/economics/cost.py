@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
-from vllm_costmeter.cli.economics import price_flags, price_terms
-from vllm_costmeter.cli.economics.matrix import matrix_cells
+from vllm_costmeter.cli.economics import price_terms
+from vllm_costmeter.cli.economics.answer_flags import AnswerFlags, add_answer_flags, answer_flags
+from vllm_costmeter.cli.economics.price_flags import PriceFlags, add_price_flags, money
+from vllm_costmeter.cli.economics.typed_flags import reject_flags, typed
 from vllm_costmeter.core.economics.cost import Cost
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.fit.matrix import WORKING_TOKENS, Cell
+from vllm_costmeter.core.gpu.count import counted
 from vllm_costmeter.core.gpu.spec import GpuSpec
-from vllm_costmeter.core.pricing.hourly import HourlyCost
+from vllm_costmeter.core.pricing.hourly import Convention, HourlyCost
 from vllm_costmeter.core.pricing.money import exact, share
-from vllm_costmeter.outputs.economics import answer, cost_answer, matrix_answer
+from vllm_costmeter.outputs.economics import answer, cost_answer
 from vllm_costmeter.sources.catalogue.load import parse_gpu
 from vllm_costmeter.sources.serve_args.flag_values import whole
 from vllm_costmeter.sources.servers.bench_file import read_bench
-from vllm_costmeter.sources.servers.served import serving_rate
+from vllm_costmeter.sources.servers.served import Per, serving_rate
 
 EXAMPLES = """\
 examples:
   what does a million tokens of Llama 3.1 8B cost on a 4090, and on an H100?
     costmeter cost --gpu "RTX 4090" --tokens-per-second 2550
     costmeter cost --gpu "H100 SXM" --tokens-per-second 8000
-  a card of our own, working half of the time
+  at a price of your own, without the catalogue
+    costmeter cost --gpu-hourly-usd 0.55 --tokens-per-second 2550
+  an owned GPU, busy half of the time
     costmeter cost --gpu "RTX 4090" --purchase-usd 2000 --electricity-usd-per-kwh 0.15 \\
         --tokens-per-second 2550 --utilization 50% --convention article
   the live rate of a running server, and what `vllm bench serve` measured
@@ -35,147 +41,177 @@ examples:
   does it fit at all?
     costmeter cost --gpu "RTX 4090" --model "Llama 3.3 70B" --quantization q4
 
-exit codes: 0 answered, 1 the model does not fit, 2 bad input, 3 the model is not understood
+exit codes: 0 answered, 2 bad input; with --model those of `costmeter check`: 0 it fits (tight included), 1 it does not,
+3 the model is not understood
 """
+
+
+@dataclass(frozen=True, slots=True)
+class CostFlags:
+    """The command line."""
+
+    gpu: str | None
+    tokens_per_second: Fraction | None
+    from_metrics: str | None
+    from_bench: str | None
+    per: Per
+    seconds: Fraction
+    utilization: Fraction
+    convention: Convention
+    model: str | None
+    quantization: str | None
+    max_model_len: int | None
+    price: PriceFlags
+    answer: AnswerFlags
+
+
+class ModelFit(NamedTuple):
+    """Whether the model fits: in words, for a document, and as an exit code."""
+
+    sentence: str
+    values: Mapping[str, object]
+    exit_code: int
 
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "cost",
-        usage="costmeter cost --gpu NAME (--tokens-per-second N | --from-metrics URL | --from-bench FILE) [options]",
-        description="Say what an hour and a million tokens cost: price / (tokens per second x 3600) x 1e6.",
+        usage="costmeter cost (--gpu NAME | --gpu-hourly-usd USD) (--tokens-per-second N | --from-metrics URL | "
+        "--from-bench FILE) [options]",
+        description="What an hour and a million tokens cost: price / (tokens per second x 3600) x 1e6.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--gpu", metavar="NAME", help='a card, or several: "RTX 4090", "H100 SXM:8"')
+    parser.add_argument("--gpu", metavar="NAME", help='one GPU, or several: "RTX 4090", "H100 SXM:8"')
     rate = parser.add_mutually_exclusive_group()
-    rate.add_argument(
-        "--tokens-per-second", type=price_flags.money, metavar="N", help="of the whole deployment"
-    )
-    rate.add_argument("--from-metrics", metavar="URL", help="the rate of a running server, from its /metrics")
-    rate.add_argument("--from-bench", metavar="FILE", help="the rate in a result of `vllm bench serve`")
+    rate.add_argument("--tokens-per-second", type=money, metavar="N", help="rate of the whole deployment")
+    rate.add_argument("--from-metrics", metavar="URL", help="rate of a running server, from its /metrics")
+    rate.add_argument("--from-bench", metavar="FILE", help="rate from a result file of `vllm bench serve`")
     parser.add_argument(
         "--per",
         choices=("generated", "all"),
         default="generated",
-        help="which tokens of a measured rate count; default: generated",
+        help="tokens that a measured rate counts; default: generated",
     )
     parser.add_argument(
         "--seconds",
-        type=price_flags.money,
+        type=money,
         default=Fraction(10),
         metavar="S",
-        help="how long to watch a server that runs no meter; default 10",
+        help="how long to measure a server that does not run the meter; default 10",
     )
     parser.add_argument(
         "--utilization",
         default="100%",
         metavar="SHARE",
-        help="of the paid time in which the cards work at that rate; default 100%%",
+        help="share of the paid time in which the GPUs work at that rate; default 100%%",
     )
     parser.add_argument(
         "--convention",
         choices=("exact", "article"),
         default="exact",
-        help="article: also with the rounding of the RTX 4090 against H100 comparison",
+        help="article: also show the rounding of the RTX 4090 and H100 comparison (docs/economics.md)",
     )
     parser.add_argument("--model", metavar="MODEL", help="also check that this model fits")
     parser.add_argument(
-        "--quantization", metavar="NAME", help="of that model: q4, fp8 or as its config.json says"
+        "--quantization", metavar="NAME", help="precision of that model: fp16, fp8, q4; default: as published"
     )
     parser.add_argument(
-        "--max-model-len",
-        type=whole,
-        metavar="TOKENS",
-        help="context that must fit; default 8192",
+        "--max-model-len", type=whole, metavar="TOKENS", help="context that must fit; default 8192"
     )
-    price_flags.add_price_flags(parser)
-    price_flags.add_answer_flags(parser)
+    add_price_flags(parser)
+    add_answer_flags(parser)
 
 
 def run(args: argparse.Namespace, today: date | None = None) -> int:
-    """Print the answer; 1 where the model does not fit."""
-    if args.model is None:
-        price_flags.reject_flags(
-            args, ("quantization", "max_model_len"), "is about a model: give --model too"
-        )
-    shown = price_flags.chosen_currency(args)
-    utilisation = share(args.utilization, "--utilization")
-    rate, price_of_server = _rate(args)
-    card, count = parse_gpu(args.gpu) if args.gpu else (None, 1)
-    priced = _priced(args, card, count, price_of_server, today or datetime.now(UTC).date())
-    cell = None if args.model is None else _cell(args, card, count)
-    if rate is None and cell is None:
+    """Print the answer; exit code of `costmeter check` for the model, 0 without one."""
+    flags = typed(
+        CostFlags,
+        args,
+        utilization=share(args.utilization, "--utilization"),
+        price=typed(PriceFlags, args),
+        answer=answer_flags(args),
+    )
+    return _answered(flags, today or datetime.now(UTC).date())
+
+
+def _answered(flags: CostFlags, today: date) -> int:
+    if flags.model is None:
+        reject_flags(flags, ("quantization", "max_model_len"), "is about a model: give --model too")
+    rate, usd_per_hour_of_server = _rate(flags)
+    gpu, count = parse_gpu(flags.gpu) if flags.gpu else (None, 1)
+    priced = _priced(flags, gpu, count, usd_per_hour_of_server, today)
+    fit = None if flags.model is None else _fit(flags, flags.model, gpu, count)
+    if rate is None and fit is None:
         raise BadInputError("no rate: give --tokens-per-second, --from-metrics or --from-bench")
     tokens_per_second, rate_source = rate or (None, "")
-    carbon = None if card is None else price_terms.gco2e_per_hour(args, card, count)
-    carbon_source = "" if carbon is None else price_terms.carbon_source(args)
-    cost = Cost(priced.cost, utilisation, tokens_per_second, carbon, carbon_source)
-    if args.format == "json":
-        values = cost_answer.values(
-            cost, price_terms.price_values(priced), card.name if card else None, rate_source
-        )
-        fit = {} if cell is None else {"fit": matrix_answer.cell_values(cell)}
-        print(answer.document(cost_answer.SCHEMA, values | fit, shown), end="")
-    else:
-        name = "this server" if card is None else card.name if count == 1 else f"{count}x {card.name}"
-        notes = (
-            []
-            if cell is None
-            else [f"{cell.model} {cell.quantization}: {matrix_answer.word(cell)}. {cell.message}"]
-        )
-        section = cost_answer.section(
-            cost,
-            f"{name}, {priced.in_words}",
-            shown,
-            convention=args.convention,
-            rate_source=rate_source,
-            notes=notes,
-        )
-        print((answer.markdown if args.format == "markdown" else answer.text)([section]), end="")
-    return 0 if cell is None else EXIT_CODES[cell.verdict]
+    grams, carbon_source = price_terms.carbon(flags.price, gpu, count) or (None, "")
+    cost = Cost(priced.cost, flags.utilization, tokens_per_second, grams, carbon_source)
+    values = cost_answer.values(
+        cost, price_terms.price_values(priced), gpu.name if gpu else None, rate_source
+    )
+    section = cost_answer.section(
+        cost,
+        f"{_title(flags, gpu, count)}, {priced.in_words}",
+        flags.answer.currency,
+        convention=flags.convention,
+        rate_source=rate_source,
+        notes=[] if fit is None else [fit.sentence],
+    )
+    if fit is not None:
+        values |= {"fit": fit.values}
+    print(
+        answer.rendered(flags.answer.format, cost_answer.SCHEMA, values, [section], flags.answer.currency),
+        end="",
+    )
+    return 0 if fit is None else fit.exit_code
 
 
-EXIT_CODES = {"fits": 0, "tight": 0, "no": 1, "unknown": 3}
+def _title(flags: CostFlags, gpu: GpuSpec | None, count: int) -> str:
+    if gpu is not None:
+        return counted(gpu.name, count)
+    return "this server" if flags.from_metrics or flags.price.node_hourly_usd else "one GPU"
 
 
-def _rate(args: argparse.Namespace) -> tuple[tuple[Fraction, str] | None, float | None]:
+def _rate(flags: CostFlags) -> tuple[tuple[Fraction, str] | None, float | None]:
     """The rate with its source, and what a running server says it costs by the hour."""
-    if args.from_metrics:
-        live = serving_rate(args.from_metrics, args.per, float(args.seconds))
-        return (exact(live.tokens_per_second), f"{args.per} tokens of {live.source}"), live.usd_per_hour
-    if args.from_bench:
-        result = read_bench(args.from_bench)
+    if flags.from_metrics:
+        live = serving_rate(flags.from_metrics, flags.per, float(flags.seconds))
+        return (exact(live.tokens_per_second), f"{flags.per} tokens of {live.source}"), live.usd_per_hour
+    if flags.from_bench:
+        result = read_bench(flags.from_bench)
         total, generated = result.total_tokens_per_second, result.generated_tokens_per_second
-        measured = total if args.per == "all" else generated
-        return (exact(measured), f"{args.per} tokens of {args.from_bench}"), None
-    return None if args.tokens_per_second is None else (args.tokens_per_second, "stated"), None
+        measured = total if flags.per == "all" else generated
+        return (exact(measured), f"{flags.per} tokens of {flags.from_bench}"), None
+    return None if flags.tokens_per_second is None else (flags.tokens_per_second, "stated"), None
 
 
 def _priced(
-    args: argparse.Namespace, card: GpuSpec | None, count: int, price_of_server: float | None, today: date
-) -> price_terms.PricedCards:
-    if card is not None:
-        return price_terms.priced_cards(args, card, count, today)
-    if args.node_hourly_usd is not None:
-        return price_terms.PricedCards(
-            HourlyCost(1, rental_usd=args.node_hourly_usd), "flag --node-hourly-usd"
+    flags: CostFlags, gpu: GpuSpec | None, count: int, usd_per_hour_of_server: float | None, today: date
+) -> price_terms.PricedGpus:
+    stated = price_terms.stated_price(flags.price, gpu, count, today, carbon=True)
+    if stated is not None:
+        return stated
+    if gpu is not None:
+        return price_terms.catalogue_price(gpu, count, today)
+    if usd_per_hour_of_server:
+        return price_terms.PricedGpus(
+            HourlyCost(rental_usd=exact(usd_per_hour_of_server)), "the server itself"
         )
-    if price_of_server:
-        return price_terms.PricedCards(HourlyCost(1, rental_usd=exact(price_of_server)), "the server itself")
     raise BadInputError(
-        'no card: give --gpu, as in --gpu "RTX 4090" (`costmeter gpus` lists all), or --node-hourly-usd'
+        'no price: give --gpu, as in --gpu "RTX 4090" (`costmeter gpus` lists all), or --gpu-hourly-usd'
     )
 
 
-def _cell(args: argparse.Namespace, card: GpuSpec | None, count: int) -> Cell:
-    if card is None:
-        raise BadInputError("--model needs --gpu: nothing fits on no card")
-    return matrix_cells(
-        [args.model],
-        [f"{count}x {card.name}"],
-        [args.quantization or "own"],
-        args.max_model_len or WORKING_TOKENS,
-    )[0]
+def _fit(flags: CostFlags, model: str, gpu: GpuSpec | None, count: int) -> ModelFit:
+    """Only this needs the fit check, so only this loads it."""
+    from vllm_costmeter.cli.economics.matrix import matrix_cells
+    from vllm_costmeter.core.fit.matrix import exit_code
+    from vllm_costmeter.outputs.economics.matrix_answer import cell_values, sentence
+
+    if gpu is None:
+        raise BadInputError("--model needs --gpu: the GPU that the model is to fit on")
+    (cell,) = matrix_cells([model], [(gpu, count)], [flags.quantization or "own"], flags.max_model_len)
+    return ModelFit(sentence(cell), cell_values(cell), exit_code([cell]))

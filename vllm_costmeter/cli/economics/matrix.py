@@ -1,15 +1,21 @@
-"""`costmeter matrix`: which models fit on which cards, in which precision."""
+"""`costmeter matrix`: which models fit on which GPUs, in which precision."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.assembly import grounds_on
+from vllm_costmeter.cli.economics.answer_flags import add_format_flag
+from vllm_costmeter.cli.economics.typed_flags import typed
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.fit.matrix import WORKING_TOKENS, Cell, cell
+from vllm_costmeter.core.fit.matrix import WORKING_TOKENS, Cell, cell, exit_code
+from vllm_costmeter.core.gpu.count import counted
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.core.model.precision import precision, requantized
 from vllm_costmeter.outputs.economics import answer, matrix_answer
 from vllm_costmeter.sources.catalogue.load import parse_gpu
@@ -20,15 +26,27 @@ EXAMPLES = """\
 examples:
   4090 or H100: which models fit?
     costmeter matrix --gpus "RTX 4090,H100 SXM"
-  any models on any cards
+  any models on any GPUs
     costmeter matrix --models models.txt --gpus "RTX 4090,H100 SXM,8x RTX 4090" --quantizations fp16,fp8,q4
     costmeter matrix --model ./Qwen3-30B-A3B --model "Llama 3.3 70B" --gpus "L40S:2" --format markdown
 
 models.txt has one model per line: a folder, a config.json, a Hub id, or one of: Llama 3.1 8B, Llama 2 13B, Qwen3 32B,
 Llama 3.3 70B, Llama 3.1 405B (these come with the package). Q4 is AWQ in groups of 128.
 
-exit codes: 0 answered, 2 bad input, 3 where no cell could be answered
+exit codes: those of `costmeter check` for the best cell: 0 one fits (tight included), 1 none does, 2 bad input, 3 none
+does and one is not understood
 """
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixFlags:
+    """The command line, its lists taken apart."""
+
+    models: Sequence[str]
+    gpus: Sequence[str]
+    quantizations: Sequence[str]
+    max_model_len: int | None
+    format: answer.Format
 
 
 def add_parser(subparsers: Any) -> None:
@@ -36,13 +54,13 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "matrix",
         usage='costmeter matrix [--models FILE | --model MODEL...] --gpus "RTX 4090,H100 SXM" [options]',
-        description="Say which models fit on which cards: fits, tight (with the length that fits), no.",
+        description="Which models fit on which GPUs at a context length, and the longest context that fits.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--models", metavar="FILE", help="one model per line; default: five that come with the package"
+        "--models", metavar="FILE", help="models, one per line; default: five that come with the package"
     )
     parser.add_argument(
         "--model", metavar="MODEL", action="append", default=[], help="one model; may be repeated"
@@ -51,39 +69,45 @@ def add_parser(subparsers: Any) -> None:
         "--gpus", metavar="NAMES", default="RTX 4090,H100 SXM", help='default: "RTX 4090,H100 SXM"'
     )
     parser.add_argument(
-        "--quantizations", metavar="NAMES", default="fp16,q4", help="of fp16, fp8, q4, own; default: fp16,q4"
+        "--quantizations",
+        metavar="NAMES",
+        default="fp16,q4",
+        help="some of fp16, fp8, q4, own (as published); default: fp16,q4",
     )
     parser.add_argument(
         "--max-model-len",
         type=whole,
-        default=WORKING_TOKENS,
         metavar="TOKENS",
-        help="context asked for; default 8192",
+        help=f"context asked for; default {WORKING_TOKENS}, or the model's own maximum if less",
     )
-    parser.add_argument(
-        "--format", choices=("text", "json", "markdown"), default="text", help="default: text"
-    )
+    add_format_flag(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table; 3 where every cell is unknown."""
-    cells = matrix_cells(
-        _models(args),
-        _list(args.gpus, "--gpus"),
-        _list(args.quantizations, "--quantizations"),
-        args.max_model_len,
+    """Print the table."""
+    flags = typed(
+        MatrixFlags,
+        args,
+        models=_models(args.model, args.models),
+        gpus=_list(args.gpus, "--gpus"),
+        quantizations=_list(args.quantizations, "--quantizations"),
     )
-    if args.format == "json":
-        print(answer.document(matrix_answer.SCHEMA, matrix_answer.values(cells, args.max_model_len)), end="")
-    else:
-        write = answer.markdown if args.format == "markdown" else answer.text
-        print(write([matrix_answer.section(cells, args.max_model_len)]), end="")
-    return 3 if all(each.verdict == "unknown" for each in cells) else 0
+    gpus = list(map(parse_gpu, flags.gpus))
+    cells = matrix_cells(flags.models, gpus, flags.quantizations, flags.max_model_len)
+    values = matrix_answer.values(cells, flags.max_model_len)
+    sections = [matrix_answer.section(cells, flags.max_model_len)]
+    print(answer.rendered(flags.format, matrix_answer.SCHEMA, values, sections), end="")
+    return exit_code(cells)
 
 
-def matrix_cells(models: list[str], gpus: list[str], quantizations: list[str], tokens: int) -> list[Cell]:
-    """Every combination. Faults of a card, a precision or a path are raised; an unknown model is a cell."""
-    places = [card.as_gpu(count) for card, count in map(parse_gpu, gpus)]
+def matrix_cells(
+    models: Sequence[str],
+    gpus: Sequence[tuple[GpuSpec, int]],
+    quantizations: Sequence[str],
+    tokens: int | None,
+) -> list[Cell]:
+    """Every combination. Faults of a GPU, a precision or a path are raised; a model not understood is a cell."""
+    places = [gpu.as_gpu(count) for gpu, count in gpus]
     grounds = {gpu.name: grounds_on(gpu) for gpu in places}
     precisions = list(dict.fromkeys(map(precision, quantizations)))
     found = []
@@ -110,18 +134,18 @@ def matrix_cells(models: list[str], gpus: list[str], quantizations: list[str], t
     return found
 
 
-def _unknown(model: str, quantization: str, gpu: GpuGroup, tokens: int, why: str) -> Cell:
-    title = gpu.name if gpu.count == 1 else f"{gpu.count}x {gpu.name}"
-    return Cell(model, quantization, title, "unknown", tokens, None, message=why)
+def _unknown(model: str, quantization: str, gpu: GpuGroup, tokens: int | None, why: str) -> Cell:
+    where = counted(gpu.name, gpu.count)
+    return Cell(model, quantization, where, "unknown", tokens or WORKING_TOKENS, None, message=why)
 
 
-def _models(args: argparse.Namespace) -> list[str]:
-    named = [*args.model, *(models_in(Path(args.models)) if args.models else [])]
-    return list(dict.fromkeys(named)) or list(PACKAGED)
+def _models(named: list[str], file: str | None) -> list[str]:
+    found = [*named, *(models_in(Path(file)) if file else [])]
+    return list(dict.fromkeys(found)) or list(PACKAGED)
 
 
 def _list(text: str, flag: str) -> list[str]:
     found = [part.strip() for part in text.split(",") if part.strip()]
     if not found:
-        raise BadInputError(f"{flag} names nothing: separate names by commas")
+        raise BadInputError(f"{flag} names nothing: give names separated by commas")
     return found

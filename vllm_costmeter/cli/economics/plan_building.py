@@ -1,13 +1,16 @@
-"""Requested plans with their cards, prices, models and break-evens looked up."""
+"""Requested plans with their GPUs, prices, models and break-evens looked up."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from vllm_costmeter.assembly import grounds_on
-from vllm_costmeter.cli.economics import price_flags, price_terms
+from vllm_costmeter.cli.economics import price_terms
+from vllm_costmeter.cli.economics.price_flags import PriceFlags, reject_owned_terms
+from vllm_costmeter.cli.economics.typed_flags import reject_flags
 from vllm_costmeter.core.economics.break_even import BreakEven, break_even
 from vllm_costmeter.core.economics.comparison import ComparedPlan, Comparison, Line
 from vllm_costmeter.core.economics.plan import MonthlyPlan, Use
@@ -23,42 +26,44 @@ from vllm_costmeter.sources.models.packaged import NamedModel
 
 def compared(
     requests: Sequence[PlanRequest],
-    args: argparse.Namespace,
+    price: PriceFlags,
     models: Sequence[NamedModel],
     precision: str,
+    *,
+    bought: date,
     today: date,
 ) -> Comparison:
-    """BadInputError for an unknown card, a missing or contradicting price, hours that no month has."""
+    """BadInputError for an unknown GPU, a missing or contradicting price, hours that no month has."""
     if not any(use.is_owned for request in requests for use in request.uses):
-        price_flags.reject_owned_terms(
-            args, "is a term of an owned card, and no plan has one: write 'RTX 4090 160h owned'"
-        )
+        why = "is a term of owned GPUs, and no plan has any: write 'RTX 4090 160h owned'"
+        reject_flags(price, ("purchase_usd",), why)
+        reject_owned_terms(price, why)
     plans = []
     for request in requests:
-        lines = tuple(_line(each, args, models, precision, today) for each in request.uses)
+        lines = tuple(_line(each, price, models, precision, today) for each in request.uses)
         plans.append(ComparedPlan(MonthlyPlan(request.name, tuple(line.use for line in lines)), lines))
-    return Comparison(tuple(plans), args.bought or today, precision)
+    return Comparison(tuple(plans), bought, precision)
 
 
 def _line(
-    request: UseRequest, args: argparse.Namespace, models: Sequence[NamedModel], precision: str, today: date
+    request: UseRequest, flags: PriceFlags, models: Sequence[NamedModel], precision: str, today: date
 ) -> Line:
-    card, count = parse_gpu(request.gpu)
-    priced = _priced(request, args, card, count, today)
+    gpu, count = parse_gpu(request.gpu)
+    priced = _priced(request, flags, gpu, count, today)
     use = Use(
-        gpu=card.name,
+        gpu=gpu.name,
         cost=priced.cost,
         hours=request.stated_hours(),
         purpose=request.purpose,
         tokens_per_second=request.tokens_per_second,
         utilisation=request.utilisation,
     )
-    rent = _rented(request, card, count, today) if priced.cost.owned is not None else None
+    rent = _rented(request, gpu, count, today) if priced.cost.owned is not None else None
     return Line(
         use,
-        card,
+        gpu,
         priced.in_words,
-        _largest(card, count, models, precision),
+        _largest(gpu, count, models, precision),
         None if rent is None else _break_even(use, rent),
         price_terms.price_values(priced),
         "" if rent is None else rent.in_words,
@@ -66,18 +71,18 @@ def _line(
 
 
 def _priced(
-    request: UseRequest, args: argparse.Namespace, card: GpuSpec, count: int, today: date
-) -> price_terms.PricedCards:
+    request: UseRequest, flags: PriceFlags, gpu: GpuSpec, count: int, today: date
+) -> price_terms.PricedGpus:
     if not request.is_owned:
-        return _rented(request, card, count, today) or price_terms.catalogue_price(card, count, today)
-    terms = argparse.Namespace(**{**vars(args), **request.owned})
-    owned = price_terms.owned_terms(terms, card)
-    if owned is None:
-        raise BadInputError(f"{request.gpu} owned: give --purchase-usd, what one such card costs")
-    return price_terms.owned_cards(terms, HourlyCost(count, owned=owned), "as stated", today)
+        return _rented(request, gpu, count, today) or price_terms.catalogue_price(gpu, count, today)
+    stated: dict[str, Any] = dict(request.owned)
+    terms = replace(flags, **stated)
+    if terms.purchase_usd is None:
+        raise BadInputError(f"{request.gpu} owned: give --purchase-usd, what one such GPU costs")
+    return price_terms.owned_gpus(terms, gpu, count, "as stated", today)
 
 
-def _rented(request: UseRequest, card: GpuSpec, count: int, today: date) -> price_terms.PricedCards | None:
+def _rented(request: UseRequest, gpu: GpuSpec, count: int, today: date) -> price_terms.PricedGpus | None:
     """At the stated price, else the catalogue's; None where it has none."""
     if request.usd_per_gpu_hour is not None and request.usd_per_hour is not None:
         raise BadInputError(f"{request.gpu} has two prices, per GPU and per node: keep one")
@@ -85,21 +90,21 @@ def _rented(request: UseRequest, card: GpuSpec, count: int, today: date) -> pric
     if request.usd_per_gpu_hour is not None:
         stated = request.usd_per_gpu_hour * count
     if stated is not None:
-        return price_terms.PricedCards(HourlyCost(count, rental_usd=stated), "as stated")
-    known = default_price(card, count) is not None
-    return price_terms.catalogue_price(card, count, today) if known else None
+        return price_terms.PricedGpus(HourlyCost(count, rental_usd=stated), "as stated")
+    known = default_price(gpu, count) is not None
+    return price_terms.catalogue_price(gpu, count, today) if known else None
 
 
-def _break_even(use: Use, rent: price_terms.PricedCards) -> BreakEven:
+def _break_even(use: Use, rent: price_terms.PricedGpus) -> BreakEven:
     owned, gpus = use.cost.owned, use.cost.gpus
     assert owned is not None
     return break_even(owned, rent.cost.usd_per_hour() / gpus, use.hours, gpus, use.utilisation)
 
 
-def _largest(card: GpuSpec, count: int, models: Sequence[NamedModel], precision: str) -> str | None:
-    if card.memory_bytes is None:
+def _largest(spec: GpuSpec, count: int, models: Sequence[NamedModel], precision: str) -> str | None:
+    if spec.memory_bytes is None:
         return None
-    gpu = card.as_gpu(count)
+    gpu = spec.as_gpu(count)
     on = grounds_on(gpu)
     for name, model in sorted(models, key=lambda each: -(each.model.parameters or 0)):
         try:

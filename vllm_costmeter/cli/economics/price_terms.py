@@ -1,18 +1,17 @@
-"""What a deployment costs by the hour, from the flags of price_flags.py and the catalogue."""
+"""What GPUs cost by the hour, from the flags of price_flags.py and the catalogue."""
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from vllm_costmeter.cli.economics import price_flags
+from vllm_costmeter.cli.economics.price_flags import DEFAULT_LIFETIME_YEARS, PriceFlags, reject_owned_terms
+from vllm_costmeter.cli.economics.typed_flags import given
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import GpuSpec
-from vllm_costmeter.core.pricing.hourly import HourlyCost
-from vllm_costmeter.core.pricing.money import above_zero
+from vllm_costmeter.core.pricing.hourly import HourlyCost, rented
 from vllm_costmeter.core.pricing.ownership import OwnedTerms
 from vllm_costmeter.core.pricing.quote import STALE_AFTER_DAYS, first_day, with_age
 from vllm_costmeter.sources.catalogue.load import default_price
@@ -20,103 +19,97 @@ from vllm_costmeter.sources.catalogue.regions import Region, find_region
 
 
 @dataclass(frozen=True, slots=True)
-class PricedCards:
+class PricedGpus:
     """What a deployment costs, and where the figure comes from."""
 
     cost: HourlyCost
     source: str
     as_of: str = ""
     age_days: int | None = None
-    tariff: Region | None = None
-    """Whose electricity they draw, where nobody stated a tariff."""
-    tariff_age_days: int = 0
+    region: Region | None = None
+    """The region whose tariff stands in for one that was not stated."""
+    region_age_days: int = 0
 
     @property
     def in_words(self) -> str:
         """ "rented, comparison article, 2026-05-25 (181 days old)"."""
         words = [self.cost.basis, self.source, with_age(self.as_of, self.age_days or 0)]
-        if self.tariff is not None:
-            words += [
-                f"electricity of {self.tariff.name}",
-                with_age(self.tariff.as_of, self.tariff_age_days),
-            ]
+        if self.region is not None and self.region.usd_per_kwh is None:
+            words.append(f"tariff of {self.region.name} unknown")
+        elif self.region is not None:
+            words += [f"electricity of {self.region.name}", with_age(self.region.as_of, self.region_age_days)]
         return ", ".join(filter(None, words))
 
 
-def owned_terms(args: argparse.Namespace, card: GpuSpec) -> OwnedTerms | None:
-    """The flags' terms for one card; None without a purchase price. BadInputError for flags that need one."""
-    if args.purchase_usd is None:
-        only = (
-            price_flags.OWNED_ONLY if args.region else (*price_flags.OWNED_ONLY, *price_flags.OWNED_OR_CARBON)
-        )
-        price_flags.reject_flags(args, only, "is a term of an owned card: give --purchase-usd too")
-        return None
-    usd_per_kwh = _usd_per_kwh(args)
-    return OwnedTerms(
-        purchase_usd=args.purchase_usd,
-        lifetime_years=args.lifetime_years or Fraction(price_flags.DEFAULT_LIFETIME_YEARS),
-        residual_usd=args.residual_usd or Fraction(0),
-        usd_per_kwh=usd_per_kwh,
-        watts=_watts(args, card, is_needed=usd_per_kwh is not None),
-        idle_watts=args.idle_watts,
-        pue=args.pue or Fraction(1),
-        overhead_usd_per_month=args.overhead_usd_per_month or Fraction(0),
-    )
+def priced_gpus(flags: PriceFlags, gpu: GpuSpec, count: int, today: date) -> PricedGpus:
+    """At the flags' price, else the catalogue's. BadInputError as in both."""
+    return stated_price(flags, gpu, count, today) or catalogue_price(gpu, count, today)
 
 
-def priced_cards(args: argparse.Namespace, card: GpuSpec, count: int, today: date) -> PricedCards:
-    """Flags first, the catalogue otherwise. BadInputError where prices contradict each other or none is known."""
-    bases = [
-        name
-        for name in ("gpu_hourly_usd", "node_hourly_usd", "purchase_usd")
-        if getattr(args, name) is not None
-    ]
+def stated_price(
+    flags: PriceFlags, gpu: GpuSpec | None, count: int, today: date, *, carbon: bool = False
+) -> PricedGpus | None:
+    """The flags' price; None where they state none.
+
+    `carbon` says that the answer reports the carbon of a region, also of rented GPUs. BadInputError where prices
+    contradict each other and for terms that the price makes no use of.
+    """
+    bases = given(flags, ("gpu_hourly_usd", "node_hourly_usd", "purchase_usd"))
     if len(bases) > 1:
-        flags = " and ".join(f"--{name.replace('_', '-')}" for name in bases)
-        raise BadInputError(f"{flags} contradict each other: a deployment has one price; keep one of them")
-    owned = owned_terms(args, card)
-    if owned is not None:
-        return owned_cards(args, HourlyCost(count, owned=owned), "flag --purchase-usd", today)
-    if args.node_hourly_usd is not None:
-        return PricedCards(HourlyCost(count, rental_usd=args.node_hourly_usd), "flag --node-hourly-usd")
-    if args.gpu_hourly_usd is not None:
-        return PricedCards(HourlyCost(count, rental_usd=args.gpu_hourly_usd * count), "flag --gpu-hourly-usd")
-    return catalogue_price(card, count, today)
+        raise BadInputError(f"{' and '.join(bases)} contradict each other: keep one")
+    if flags.purchase_usd is not None:
+        return owned_gpus(flags, gpu, count, "flag --purchase-usd", today)
+    needs = carbon and flags.region is not None
+    reject_owned_terms(flags, "is a term of owned GPUs: give --purchase-usd too", carbon=needs)
+    if flags.node_hourly_usd is not None:
+        return PricedGpus(HourlyCost(count, rental_usd=flags.node_hourly_usd), "flag --node-hourly-usd")
+    if flags.gpu_hourly_usd is not None:
+        return PricedGpus(rented(flags.gpu_hourly_usd, count), "flag --gpu-hourly-usd")
+    return None
 
 
-def owned_cards(args: argparse.Namespace, cost: HourlyCost, source: str, today: date) -> PricedCards:
-    """Owned cards at `cost`, with the region whose tariff is in it."""
-    if args.region is None or args.electricity_usd_per_kwh is not None:
-        return PricedCards(cost, source)
-    region = find_region(args.region)
-    return PricedCards(cost, source, tariff=region, tariff_age_days=(today - first_day(region.as_of)).days)
-
-
-def catalogue_price(card: GpuSpec, count: int, today: date) -> PricedCards:
-    """The catalogue's default quote. BadInputError where it has none."""
-    row = default_price(card, count)
-    if row is None:
-        raise BadInputError(f"no price of {card.name} is known: give one with --gpu-hourly-usd")
-    rate = above_zero(row.usd_per_gpu_hour, "usd_per_gpu_hour")
-    return PricedCards(
-        HourlyCost(count, rental_usd=rate * count), row.provider, row.as_of, row.age_days(today)
+def owned_gpus(flags: PriceFlags, gpu: GpuSpec | None, count: int, source: str, today: date) -> PricedGpus:
+    """Owned GPUs on the flags' terms. BadInputError where their power is needed and unknown."""
+    assert flags.purchase_usd is not None
+    stated = flags.electricity_usd_per_kwh
+    region = None if flags.region is None or stated is not None else find_region(flags.region)
+    usd_per_kwh = stated if region is None else region.usd_per_kwh
+    terms = OwnedTerms(
+        purchase_usd=flags.purchase_usd,
+        lifetime_years=flags.lifetime_years or Fraction(DEFAULT_LIFETIME_YEARS),
+        residual_usd=flags.residual_usd or Fraction(0),
+        usd_per_kwh=usd_per_kwh,
+        watts=_watts(flags, gpu, is_needed=usd_per_kwh is not None),
+        idle_watts=flags.idle_watts,
+        pue=flags.pue or Fraction(1),
+        overhead_usd_per_month=flags.overhead_usd_per_month or Fraction(0),
     )
+    age_days = 0 if region is None else (today - first_day(region.as_of)).days
+    return PricedGpus(HourlyCost(count, owned=terms), source, region=region, region_age_days=age_days)
 
 
-def price_values(priced: PricedCards) -> dict[str, Any]:
+def catalogue_price(gpu: GpuSpec, count: int, today: date) -> PricedGpus:
+    """The catalogue's default quote. BadInputError where it has none."""
+    row = default_price(gpu, count)
+    if row is None:
+        raise BadInputError(f"the catalogue has no price for {gpu.name}: give --gpu-hourly-usd")
+    return PricedGpus(rented(row.usd_per_gpu_hour, count), row.provider, row.as_of, row.age_days(today))
+
+
+def price_values(priced: PricedGpus) -> dict[str, Any]:
     """For a JSON document."""
-    cost = priced.cost
+    cost, region = priced.cost, priced.region
     found: dict[str, Any] = {"basis": cost.basis, "source": priced.source}
     if cost.rental_usd is not None:
         found["usd_per_gpu_hour"] = cost.rental_usd / cost.gpus
-    if priced.tariff is not None:
+    if region is not None and region.usd_per_kwh is not None:
         found["electricity"] = {
-            "usd_per_kwh": priced.tariff.usd_per_kwh,
-            "region": priced.tariff.name,
-            "source": priced.tariff.source,
-            "as_of": priced.tariff.as_of,
-            "age_days": priced.tariff_age_days,
-            "stale": priced.tariff_age_days > STALE_AFTER_DAYS,
+            "usd_per_kwh": region.usd_per_kwh,
+            "region": region.name,
+            "source": region.source,
+            "as_of": region.as_of,
+            "age_days": priced.region_age_days,
+            "stale": priced.region_age_days > STALE_AFTER_DAYS,
         }
     if priced.as_of:
         found["as_of"] = priced.as_of
@@ -125,39 +118,31 @@ def price_values(priced: PricedCards) -> dict[str, Any]:
     return found
 
 
-def gco2e_per_hour(args: argparse.Namespace, card: GpuSpec, count: int) -> Fraction | None:
-    """Of `count` working cards on the named region's grid; None without a region whose carbon is known."""
-    grams = None if args.region is None else find_region(args.region).gco2e_per_kwh
-    if grams is None:
+def carbon(flags: PriceFlags, gpu: GpuSpec | None, count: int) -> tuple[Fraction, str] | None:
+    """gCO2e per hour of `count` GPUs at work on the named region's grid, and where its carbon was read; None without a
+    region whose carbon is known."""
+    region = None if flags.region is None else find_region(flags.region)
+    if region is None:
         return None
-    return _watts(args, card, is_needed=True) / 1000 * (args.pue or 1) * grams * count
-
-
-def carbon_source(args: argparse.Namespace) -> str:
-    """Where the carbon of the named region was read, and for when."""
-    region = find_region(args.region)
-    return f"{region.name}: {region.source}, {region.as_of}"
-
-
-def _usd_per_kwh(args: argparse.Namespace) -> Fraction | None:
-    """As stated, else of the named region. BadInputError for a region whose tariff is not known."""
-    if args.electricity_usd_per_kwh is not None or args.region is None:
-        return None if args.electricity_usd_per_kwh is None else Fraction(args.electricity_usd_per_kwh)
-    region = find_region(args.region)
-    if region.usd_per_kwh is None:
+    if region.gco2e_per_kwh is None and flags.purchase_usd is None:
         raise BadInputError(
-            f"what electricity costs in {region.name} is not known: give --electricity-usd-per-kwh"
+            f"--region {region.name}: its tariff is known and its carbon is not; the tariff is for owned GPUs"
         )
-    return region.usd_per_kwh
+    if region.gco2e_per_kwh is None:
+        return None
+    kilowatts = _watts(flags, gpu, is_needed=True) / 1000 * (flags.pue or 1) * count
+    return kilowatts * region.gco2e_per_kwh, f"{region.name}: {region.source}, {region.as_of}"
 
 
-def _watts(args: argparse.Namespace, card: GpuSpec, *, is_needed: bool) -> Fraction:
-    """As stated, else rated. A second-hand rating is no default: BadInputError where the figure hangs on it."""
-    if args.watts is not None:
-        return Fraction(args.watts)
-    if card.tdp_watts is not None and card.is_verified("tdp_watts"):
-        return Fraction(card.tdp_watts)
-    if is_needed:
-        known = f"{card.tdp_watts:g} W is second-hand" if card.tdp_watts else "is not in the catalogue"
-        raise BadInputError(f"the rated power of a {card.name} {known}: give --watts")
-    return Fraction(args.idle_watts or 0)
+def _watts(flags: PriceFlags, gpu: GpuSpec | None, *, is_needed: bool) -> Fraction:
+    """As stated, else rated. A second-hand rating is no default: BadInputError where the figure depends on it."""
+    if flags.watts is not None:
+        return flags.watts
+    if gpu is not None and gpu.tdp_watts is not None and gpu.is_verified("tdp_watts"):
+        return Fraction(gpu.tdp_watts)
+    if not is_needed:
+        return flags.idle_watts or Fraction(0)
+    if gpu is None:
+        raise BadInputError("the power of the GPU is unknown: give --gpu or --watts")
+    known = f"is second-hand ({gpu.tdp_watts:g} W)" if gpu.tdp_watts else "is not in the catalogue"
+    raise BadInputError(f"the rated power of the {gpu.name} {known}: give --watts")

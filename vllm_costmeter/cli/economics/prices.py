@@ -1,32 +1,45 @@
-"""`costmeter prices`: rental quotes by card and provider, dated, and which of them is the default."""
+"""`costmeter prices`: rental quotes by GPU and provider, dated, and which of them is the default."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from vllm_costmeter.cli.economics import prices_update
+from vllm_costmeter.cli.economics.answer_flags import add_format_flag
+from vllm_costmeter.cli.economics.typed_flags import typed
 from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.pricing.quote import RentalQuote
 from vllm_costmeter.outputs.economics import price_listing
+from vllm_costmeter.outputs.economics.answer import Format
 from vllm_costmeter.sources.catalogue.load import Catalogue, load_catalogue
 
 EXAMPLES = """\
 examples:
   4090 or H100: what does an hour of each cost?
     costmeter prices --gpu "RTX 4090"
-    costmeter prices --gpu h100 --provider runpod
-  prices of today, from a public catalogue's file or address
+    costmeter prices --gpu "H100 SXM" --provider runpod
+  today's prices, from a public catalogue's file or URL
     costmeter prices update --from skypilot catalogs/v8/lambda/vms.csv --to mine.toml
     costmeter prices update --from gpuhunt runpod.csv --to mine.toml --yes
     costmeter prices update --from litellm model_prices_and_context_window.json --provider deepinfra --to mine.toml
   your own rows; `costmeter gpus --help` shows their form
     COSTMETER_CATALOGUE=mine.toml costmeter prices
 
-The default of a card is its newest verified on-demand quote (of one date, the cheapest); your own rows go first.
-An unverified quote is an estimate, an index, or contradicted by another: listed, never charged.
+The default price of a GPU is its newest verified on-demand quote, the cheapest of that date; your own rows go first.
+An unverified quote is an estimate, an index, or contradicted by another: it is listed and never used.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class PricesFlags:
+    """The command line without `update`."""
+
+    gpu: str | None
+    provider: str | None
+    format: Format
 
 
 def add_parser(subparsers: Any) -> None:
@@ -35,17 +48,15 @@ def add_parser(subparsers: Any) -> None:
         "prices",
         usage="costmeter prices [--gpu NAME] [--provider NAME] [--format text|json|markdown]\n"
         "       costmeter prices update --from skypilot|gpuhunt|litellm PLACE [--provider NAME] [--to FILE] [--yes]",
-        description="List what renting a card costs per GPU-hour, with source, date and age.",
+        description="List what renting a GPU costs per hour, with source, date and age.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     prices_update.add_flags(parser)
-    parser.add_argument("--gpu", metavar="NAME", help='only this card: "RTX 4090", h100')
-    parser.add_argument("--provider", metavar="NAME", help="only providers whose name holds this")
-    parser.add_argument(
-        "--format", choices=("text", "json", "markdown"), default="text", help="default: text"
-    )
+    parser.add_argument("--gpu", metavar="NAME", help='only this GPU: "RTX 4090", "H100 SXM"')
+    parser.add_argument("--provider", metavar="NAME", help="only providers whose name contains this")
+    add_format_flag(parser)
 
 
 def prepare(words: list[str]) -> list[str]:
@@ -54,26 +65,31 @@ def prepare(words: list[str]) -> list[str]:
 
 
 def run(args: argparse.Namespace, today: date | None = None) -> int:
-    """Print the quotes; BadInputError for an unknown card or provider."""
+    """Print the quotes; BadInputError for an unknown GPU or provider."""
     today = today or datetime.now(UTC).date()
     if args.update:
-        return prices_update.run(args, today)
+        return prices_update.answered(prices_update.update_flags(args, today))
     if args.place is not None:
         raise BadInputError(f"{args.place!r} was not expected; `costmeter prices --help` shows what is")
     if args.feed or args.to or args.as_of or args.yes:
         raise BadInputError("--from, --to, --as-of and --yes belong to `costmeter prices update`")
+    return _answered(typed(PricesFlags, args), today)
+
+
+def _answered(flags: PricesFlags, today: date) -> int:
     catalogue = load_catalogue()
-    rows = _chosen(catalogue, args.gpu, args.provider)
+    rows = _chosen(catalogue, flags.gpu, flags.provider)
     defaults = {row.gpu: catalogue.default_price(catalogue.find(row.gpu)) for row in rows}
     write = {
         "text": price_listing.prices_text,
         "json": price_listing.prices_json,
         "markdown": price_listing.prices_markdown,
-    }[args.format]
-    if rows or args.format == "json":
+    }[flags.format]
+    if rows or flags.format == "json":
         print(write(rows, defaults, today), end="")
     else:
-        print(f"no price of {catalogue.find(args.gpu).name} is known: give one with --gpu-hourly-usd")
+        wanted = f"for {catalogue.find(flags.gpu).name}" if flags.gpu else "that matches"
+        print(f"the catalogue has no price {wanted}; other commands take one with --gpu-hourly-usd")
     return 0
 
 
@@ -83,7 +99,7 @@ def _chosen(catalogue: Catalogue, gpu: str | None, provider: str | None) -> list
         names = {row.provider for row in rows}
         wanted = {name for name in names if provider.casefold() in name.casefold()}
         if not wanted:
-            raise BadInputError(f"no price is from {provider!r}{nearest(provider, sorted(names))}")
+            raise BadInputError(f"no provider is called {provider!r}{nearest(provider, sorted(names))}")
         rows = [row for row in rows if row.provider in wanted]
     if gpu is not None:
         name = catalogue.find(gpu).name

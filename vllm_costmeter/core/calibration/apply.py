@@ -94,6 +94,7 @@ def flags_of(model: Model, engine: EngineConfig, engine_args: EngineArgs) -> str
         **asdict(engine.layout),
         "max_num_seqs": engine.max_num_seqs,
         "max_num_batched_tokens": engine.max_num_batched_tokens,
+        "cudagraph_mode": engine_args.cudagraph_mode,
         "max_cudagraph_capture_size": engine.max_cudagraph_capture_size,
         "dtype": engine.dtype,
         "quantization": engine.quantization,

@@ -1,4 +1,4 @@
-"""Plans side by side: every line with what it holds, when buying pays, and how sensitive the figure is."""
+"""Plans side by side: what each line costs and holds, and when buying it pays."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Line:
     """One use of a plan with what was looked up for it."""
 
     use: Use
-    card: GpuSpec
+    gpu: GpuSpec
     price_source: str
     largest_model: str | None
-    """Of the asked models in the asked precision the one with the most parameters that fits; None: none does."""
+    """The candidate model with the most parameters that fits in the asked precision; None: none does."""
     break_even: BreakEven | None
-    """Against renting the same; None for rented cards and where no rent is known."""
+    """Against renting the same; None for rented GPUs and where no rent is known."""
     price: Mapping[str, object] = field(default_factory=dict)
     """Its parts, with source and date, for a document."""
     rent_source: str = ""
@@ -43,15 +43,17 @@ class Comparison:
 
     plans: tuple[ComparedPlan, ...]
     bought: date
-    """The day that break-even dates count from."""
+    """The date that break-even counts from."""
     precision: str
-    """Of the models that the lines are asked to hold."""
+    """Of the candidate models."""
 
     @property
-    def dearest(self) -> ComparedPlan:
-        """What the others save against."""
+    def most_expensive(self) -> ComparedPlan:
+        """The plan that the others save against."""
         return max(self.plans, key=lambda each: each.plan.usd())
 
     def saving(self, plan: ComparedPlan) -> Fraction | None:
-        """Against the dearest; None for the dearest itself."""
-        return None if plan is self.dearest else saving(plan.plan.usd(), self.dearest.plan.usd())
+        """Against the most expensive plan; None for that plan itself."""
+        return (
+            None if plan is self.most_expensive else saving(plan.plan.usd(), self.most_expensive.plan.usd())
+        )

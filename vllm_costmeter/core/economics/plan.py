@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Literal
 
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.gpu.count import counted
 from vllm_costmeter.core.pricing.hourly import HourlyCost
 from vllm_costmeter.core.pricing.money import cents
 from vllm_costmeter.core.pricing.ownership import HOURS_PER_MONTH, Component
@@ -54,7 +55,7 @@ class Use:
 
     @property
     def name(self) -> str:
-        return self.gpu if self.cost.gpus == 1 else f"{self.cost.gpus}x {self.gpu}"
+        return counted(self.gpu, self.cost.gpus)
 
     def charges(self) -> tuple[Charge, ...]:
         """The month's parts at the upper end of their ranges, so that a cost is never understated.

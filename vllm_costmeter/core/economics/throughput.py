@@ -1,4 +1,4 @@
-"""Throughput before there is a server: a roofline with stated efficiency, prefill and decode apart.
+"""Throughput before there is a server: a roofline with stated efficiency, prefill and decode separately.
 
 Its constants were fitted to 211 published measurements of vLLM on H100 and A100 (docs/economics.md has the error
 table and says where the estimate is not to be trusted).
@@ -30,11 +30,11 @@ class Slowness:
     seconds_per_layer: float
     """Kernels of one layer that no larger batch saves."""
     seconds_per_expert_layer: float
-    """The same of a mixture's layer, beside the above."""
+    """The same for a layer of experts, in addition to the above."""
     seconds_per_shared_layer: float
-    """Latency of exchanging a layer's output, for every doubling of the cards."""
+    """Latency of exchanging a layer's output, for every doubling of the GPUs."""
     seconds_per_exchanged_byte: float
-    """Of a token's hidden state, per layer that several cards share; over NVLink and PCIe alike."""
+    """Of a token's hidden state, per layer that several GPUs share; over NVLink and PCIe alike."""
     seconds_per_routed_byte: float
     """Of a token's hidden state, per layer and expert it is sent to."""
     seconds_per_sequence: float
@@ -82,7 +82,7 @@ class Estimate:
     prefill_seconds_per_request: float
     decode_seconds_per_step: float
     floor_seconds_per_request: float
-    """Share of one request in the cards' time at 100 % of whichever resource limits."""
+    """GPU seconds per request at 100 % of whichever resource limits."""
     weights_seconds: float
     """Parts of a decode step, in order: reading weights, reading KV, computing, everything else."""
     kv_seconds: float
@@ -108,7 +108,7 @@ class Estimate:
 
     @property
     def floor_tokens_per_second(self) -> float:
-        """What no server on these cards exceeds."""
+        """The rate that no server on these GPUs exceeds."""
         return self.load.output_tokens / self.floor_seconds_per_request
 
     @property
@@ -134,7 +134,7 @@ class Estimate:
 
 
 def rates_of(card: GpuSpec, model: Model) -> CardRates:
-    """The card's dense rate in the precision the model computes in, and its bandwidth. BadInputError where unknown."""
+    """The GPU's dense rate in the precision the model computes in, and its bandwidth. BadInputError where unknown."""
     flops = card.fp8_flops_per_second if _in_fp8(card, model) else card.sixteen_bit_flops_per_second
     if not flops or not card.bandwidth_bytes_per_second:
         raise BadInputError(

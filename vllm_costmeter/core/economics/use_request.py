@@ -1,4 +1,4 @@
-"""One deployment as its reader asks for it, before cards and prices are looked up."""
+"""One deployment as it was asked for, before GPUs and prices are looked up."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class UseRequest:
     usd_per_hour: Fraction | None = None
     is_owned: bool = False
     owned: Mapping[str, Fraction] = field(default_factory=dict)
-    """Terms of this card by the name of the flag (`purchase_usd`); the command's flags for the rest."""
+    """Terms of these GPUs by the name of the flag (`purchase_usd`); the command's flags for the rest."""
     tokens_per_second: Fraction | None = None
     utilisation: Fraction = Fraction(1)
     tokens: Fraction | None = None
     purpose: Purpose = "serving"
 
     def stated_hours(self) -> Fraction:
-        """As said, or as the tokens take at the rate. BadInputError where neither is known."""
+        """As stated, or what the tokens take at the rate. BadInputError where neither is known."""
         if self.hours is not None:
             return self.hours
         if self.tokens is not None and self.tokens_per_second is not None:
             return self.tokens / self.tokens_per_second / 3600 / self.utilisation
         raise BadInputError(
-            f"{self.gpu}: no hours: say them, as in {self.gpu + ' 160h'!r}, or tokens and a rate (500Mtok 12000tok/s)"
+            f"{self.gpu}: no hours: give them, as in {self.gpu + ' 160h'!r}, or tokens and a rate (500Mtok 12000tok/s)"
         )
 
 

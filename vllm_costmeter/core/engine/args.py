@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from vllm_costmeter.core.engine.typed_flags import EngineFlags
 
 
+WITHOUT_FULL_GRAPHS = frozenset({"NONE", "PIECEWISE"})
+"""Values of vLLM's `cudagraph_mode` under which no whole decode step is captured (`CUDAGraphMode`, 0.17 to 0.33)."""
+
+GRAPHS_OF_LEVEL: Mapping[str, str] = {"0": "NONE", "1": "PIECEWISE"}
+"""`cudagraph_mode` by `--optimization-level` (OPTIMIZATION_LEVEL_00 and _01 of vllm/config/vllm.py, 0.17 to 0.33)."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParallelConfig:
     """How one model is spread over GPUs. World size = tensor x pipeline x data parallel."""
@@ -88,6 +95,8 @@ class EngineArgs:
     max_cudagraph_capture_size: int | None = flag(
         None, "whole", "graphs", help="largest batch size to capture"
     )
+    cudagraph_mode: str | None = None
+    """`cudagraph_mode` of --compilation-config, or what -O0 and -O1 make it; None: vLLM's default, with full graphs."""
     cpu_offload_gb: float = flag(0.0, "gibibytes", "offload", help="GiB of weights kept in host memory")
     enable_lora: bool = flag(False, "switch", "adapters", help="reserve memory for LoRA adapters")
     max_loras: int = flag(1, "whole", "adapters", help="maximum number of adapters in one batch")
@@ -121,6 +130,12 @@ class EngineArgs:
 LAYOUT_FLAGS: tuple[EngineFlag, ...] = flags_in(ParallelConfig)
 FLAGS: tuple[EngineFlag, ...] = flags_in(EngineArgs)
 """Without the layout's."""
+SPECULATIVE_PARTS = {
+    "spec_method": "method",
+    "spec_model": "model",
+    "spec_tokens": "num_speculative_tokens",
+}
+"""Flags of their own for keys of `--speculative-config`."""
 
 
 def fields_affecting(*effects: Effect) -> tuple[str, ...]:
@@ -136,13 +151,29 @@ def engine_args_of(**given: Unpack[EngineFlags]) -> EngineArgs:
     known = {each.field: each for each in (*LAYOUT_FLAGS, *FLAGS)}
     values: dict[str, Any] = {}
     for name, value in given.items():
+        if name in SPECULATIVE_PARTS:
+            continue
         if name not in known:
             raise BadInputError(f"{name[:60]} is not a flag that changes memory{nearest(name, known)}")
         values[name] = known[name].normalised(value)
         known[name].reject(values[name])
-    _reject_speculative(values.get("speculative_config"))
+    whole = values.get("speculative_config")
+    for name, key in SPECULATIVE_PARTS.items():
+        if given.get(name) is not None and key in (whole or {}):
+            raise BadInputError(
+                f"{name} and the {key} of speculative_config exclude each other: leave one out"
+            )
+    values["speculative_config"] = speculative_config_of(whole, given)
+    _reject_speculative(values["speculative_config"])
     layout = {each.field: values.pop(each.field) for each in LAYOUT_FLAGS if each.field in values}
     return EngineArgs(layout=ParallelConfig(**layout), **values)
+
+
+def speculative_config_of(whole: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """`--speculative-config` with --spec-method, --spec-model and --spec-tokens in it, as vLLM's
+    `EngineArgs.create_speculative_config` merges them (0.32); None without any. A new dictionary."""
+    parts = {key: given[name] for name, key in SPECULATIVE_PARTS.items() if given.get(name) is not None}
+    return {**(whole or {}), **parts} or None
 
 
 MOST_SPECULATIVE_TOKENS = 1 << 10

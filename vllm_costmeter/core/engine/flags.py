@@ -63,7 +63,9 @@ class EngineFlag:
             return tuple(value)
         if self.kind == "limits" and isinstance(value, Mapping):
             return {name: _limit(limit) for name, limit in value.items()} or None
-        return dict(value) if self.kind == "object" and isinstance(value, Mapping) else value
+        if self.kind == "object" and isinstance(value, Mapping):
+            return {str(name).replace("-", "_"): each for name, each in value.items()}
+        return value
 
     def reject(self, value: Any) -> None:
         """BadInputError for what is not of the flag's kind, or out of range; None is what vLLM fills in."""

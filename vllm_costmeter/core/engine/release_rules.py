@@ -107,7 +107,7 @@ ONE_GPU_GIB: Mapping[tuple[int, int], float] = {
 
 _V0_10 = EngineRules(
     since=(0, 10, 0),
-    gpu_memory_utilization=0.90,  # logged by 0.10.2; vllm/config/cache.py of 0.17.0, 0.18.0, 0.19.0
+    gpu_memory_utilization=0.90,  # logged by 0.10.2
     cuda_graphs_in_budget=False,
     batched_tokens_from_160_gib=8192,
     dense_runner=V1_BEFORE_0_15,
@@ -118,7 +118,7 @@ _V0_10 = EngineRules(
     evidence="12 start-up logs of 0.10.1 to 0.14.1 on A100, H100, L40S and RTX PRO 6000",
 )
 _V0_15 = replace(
-    _V0_10,  # CUDA graphs: envs.py: VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS is 0 (PR 30515)
+    _V0_10,  # 0.90 and no estimate: vllm/config/cache.py and envs.py (PR 30515) of 0.17.0, 0.18.0, 0.19.0
     since=(0, 15, 0),
     dense_runner=V1_BEFORE_0_20,
     other_runner=V1_BEFORE_0_20,

@@ -37,3 +37,6 @@ class EngineFlags(TypedDict, total=False):
     mamba_cache_dtype: str
     mamba_ssm_cache_dtype: str
     speculative_config: Mapping[str, Any] | None
+    spec_method: str | None
+    spec_model: str | None
+    spec_tokens: int | None

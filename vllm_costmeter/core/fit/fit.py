@@ -11,26 +11,26 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import AUTO_MAX_MODEL_LEN, EngineConfig, resolve_engine
 from vllm_costmeter.core.errors import BadInputError, CardCannotError, NotUnderstoodError
 from vllm_costmeter.core.fit.messages import (
-    free_message,
-    gpus_text,
-    kv_message,
     memory_notes,
-    reserved_message,
     too_heavy,
     weights_message,
 )
-from vllm_costmeter.core.fit.result import Fit, KVCacheFacts, MemoryUse, Reason, Suggestion, Verdict
+from vllm_costmeter.core.fit.result import (
+    FirstStart,
+    Fit,
+    KVCacheFacts,
+    MemoryUse,
+    Reason,
+)
 from vllm_costmeter.core.fit.sizing import Sizing, deployment
+from vllm_costmeter.core.fit.verdict import verdict_of
 from vllm_costmeter.core.gpu.group import GpuGroup
-from vllm_costmeter.core.kv_cache import KVCache
 from vllm_costmeter.core.kv_cache.parallel import context_parallel_fault, tensor_parallel_fault
-from vllm_costmeter.core.memory.ranks import Memory
+from vllm_costmeter.core.memory.ranks import ENDS, Memory
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.quantization.flag import Asked, check_flag
 from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
 from vllm_costmeter.core.release import Release, dotted
-
-__all__ = ["Fit", "KVCacheFacts", "MemoryUse", "Suggestion", "fit"]
 
 
 def fit(
@@ -153,8 +153,7 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
     available = rank.available("usual")
     activations, graphs, non_torch = rank.beside_kv_cache()
     measured, named = rank.measured, blank.model.only_named
-    capacity = cache.capacity(length, memory.pools("usual"))
-    verdict, reason, message = _verdict(blank, memory, cache)
+    verdict, reason, message = verdict_of(blank, placed)
     return replace(
         blank,
         verdict=verdict,
@@ -171,15 +170,8 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
         ),
         kv_cache_available_range_bytes=(rank.available("low"), rank.available("high")),
         free_bytes=memory.free.low_bytes,
-        kv_cache=KVCacheFacts(
-            tokens=capacity.tokens,
-            max_concurrency=capacity.max_concurrency,
-            bytes_per_token=cache.bytes_per_token()[rank.index],
-            tokens_range=(
-                cache.capacity(length, memory.pools("low")).tokens,
-                cache.capacity(length, memory.pools("high")).tokens,
-            ),
-        ),
+        kv_cache=_kv_cache_facts(placed, rank.index),
+        first_start=_first_start(placed, rank.index),
         max_model_len_that_fits=longest if memory.surely_starts else 0,
         provenance={
             "weights": blank.model.weights_source,
@@ -192,27 +184,23 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
     )
 
 
-def _verdict(blank: Fit, memory: Memory, cache: KVCache) -> tuple[Verdict, Reason | None, str]:
-    engine, model = blank.engine, blank.model
-    length = engine.max_model_len
-    if length > model.max_model_len:
-        return (
-            "refused",
-            "max_model_len",
-            f"--max-model-len {length} exceeds the model's maximum of {model.max_model_len} tokens",
-        )
-    if memory.budget_bytes > memory.free.high_bytes:
-        return "refused", "free_memory", free_message(memory, blank.gpu)
-    if memory.weights_alone_exceed:
-        return "refused", "weights", weights_message(blank, memory)
-    if memory.exceeds_card("low"):
-        return "refused", "kv_cache_memory_bytes", reserved_message(memory)
-    if not cache.fits(length, memory.pools("high")):
-        return "refused", "kv_cache", kv_message(blank, memory, cache, "refused")
-    if memory.exceeds_card("high"):
-        return "tight", "kv_cache_memory_bytes", reserved_message(memory)
-    if memory.budget_bytes > memory.free.low_bytes:
-        return "tight", "free_memory", free_message(memory, blank.gpu)
-    if not cache.fits(length, memory.pools("low")):
-        return "tight", "kv_cache", kv_message(blank, memory, cache, "tight")
-    return "fits", None, f"fits: {length:,} tokens of context on {gpus_text(blank)}"
+def _kv_cache_facts(placed: Sizing, rank_index: int) -> KVCacheFacts:
+    low, usual, high = (
+        placed.cache.capacity(placed.engine.max_model_len, placed.memory.pools(end)) for end in ENDS
+    )
+    return KVCacheFacts(
+        tokens=usual.tokens,
+        max_concurrency=usual.max_concurrency,
+        bytes_per_token=placed.cache.bytes_per_token()[rank_index],
+        tokens_range=(low.tokens, high.tokens),
+    )
+
+
+def _first_start(placed: Sizing, rank_index: int) -> FirstStart | None:
+    first, later = placed.on_first_start, placed.memory.ranks[rank_index]
+    rank = first.memory.ranks[rank_index]
+    pools = [rank.available(end) for end in ENDS]
+    if pools == [later.available(end) for end in ENDS]:
+        return None
+    low, usual, high = pools
+    return FirstStart(usual, (low, high), _kv_cache_facts(first, rank_index))

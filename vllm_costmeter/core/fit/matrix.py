@@ -1,27 +1,24 @@
-"""Which models fit on which cards: one cell is the best layout of one model on one deployment."""
+"""Which models fit on which GPUs: a cell is the best layout of one model on one deployment."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.fit import fit
-from vllm_costmeter.core.fit.result import Fit
+from vllm_costmeter.core.fit.result import EXIT_CODES, Fit, Verdict
+from vllm_costmeter.core.gpu.count import counted
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import Release
 
-CellVerdict = Literal["fits", "tight", "no", "unknown"]
 WORKING_TOKENS = 8192
-"""The context that a cell asks for where nobody names one: a conversation with a few pages of text."""
-LEAST_TOKENS = 2048
-"""Below this a deployment is no use to anybody, and a model that fits only with less does not fit."""
+"""The default context of a cell: a conversation with a few pages of text."""
 
-_RANK: dict[CellVerdict, int] = {"fits": 0, "tight": 1, "no": 2, "unknown": 3}
+_BEST_FIRST: tuple[Verdict, ...] = ("fits", "tight", "unknown", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +28,12 @@ class Cell:
     model: str
     quantization: str
     gpu: str
-    """As the reader names it, with a count where there are several."""
-    verdict: CellVerdict
-    """fits: the asked context; tight: only `longest_tokens`, or the asked one with luck; no: less than 2,048 tokens."""
+    """With a count where there are several."""
+    verdict: Verdict
+    """Of `asked_tokens`, as `costmeter check --max-model-len` gives it."""
     asked_tokens: int
     longest_tokens: int | None
-    """The longest context that surely fits; None where it is not known."""
+    """The longest context that certainly fits, whatever was asked; None where it is unknown."""
     tensor_parallel_size: int = 1
     pipeline_parallel_size: int = 1
     reason: str = ""
@@ -50,14 +47,15 @@ def cell(
     *,
     name: str,
     quantization: str,
-    tokens: int = WORKING_TOKENS,
+    tokens: int | None = None,
     starts: tuple[ServerStart, ...] = (),
 ) -> Cell:
-    """The best over all layouts of `gpu.count` cards; `tokens` is cut to what the model itself allows."""
-    title = gpu.name if gpu.count == 1 else f"{gpu.count}x {gpu.name}"
+    """The best over all layouts of `gpu.count` GPUs. Without `tokens`, `WORKING_TOKENS` or the model's own maximum if
+    that is less."""
+    where = counted(gpu.name, gpu.count)
     if (why := model.fault(EngineArgs())) is not None:
-        return Cell(name, quantization, title, "unknown", tokens, None, message=why)
-    asked = min(tokens, model.max_model_len)
+        return Cell(name, quantization, where, "unknown", tokens or WORKING_TOKENS, None, message=why)
+    asked = tokens or min(WORKING_TOKENS, model.max_model_len)
     found: list[Cell] = []
     faults: list[str] = []
     for layout in layouts(gpu.count):
@@ -67,33 +65,35 @@ def cell(
             faults.append(str(fault))
             continue
         except NotUnderstoodError as fault:
-            return Cell(name, quantization, title, "unknown", asked, None, message=str(fault))
-        found.append(_cell(answer, name, quantization, title, asked))
+            return Cell(name, quantization, where, "unknown", asked, None, message=str(fault))
+        found.append(_cell(answer, name, quantization, where, asked))
         if found[-1].verdict == "fits":
             break
     if not found:
-        return Cell(name, quantization, title, "no", asked, 0, reason="parallel_layout", message=faults[0])
-    return min(found, key=lambda each: (_RANK[each.verdict], -(each.longest_tokens or 0)))
+        return Cell(
+            name, quantization, where, "refused", asked, 0, reason="parallel_layout", message=faults[0]
+        )
+    return min(found, key=lambda each: (_BEST_FIRST.index(each.verdict), -(each.longest_tokens or 0)))
 
 
-def layouts(cards: int) -> Iterator[ParallelConfig]:
-    """Every split of so many cards over tensor and pipeline parallelism, the widest tensor parallelism first."""
-    for tensor in range(cards, 0, -1):
-        if cards % tensor == 0:
-            yield ParallelConfig(tensor_parallel_size=tensor, pipeline_parallel_size=cards // tensor)
+def exit_code(cells: Iterable[Cell]) -> int:
+    """That of `costmeter check` for the best of these: 0 where one fits (tight included), 3 where none does and one is
+    not understood, else 1."""
+    verdicts = {each.verdict for each in cells}
+    return EXIT_CODES[next(each for each in _BEST_FIRST if each in verdicts)]
 
 
-def _cell(answer: Fit, name: str, quantization: str, title: str, asked: int) -> Cell:
-    longest = answer.max_model_len_that_fits
-    verdict: CellVerdict
-    if answer.verdict in ("fits", "unknown"):
-        verdict = answer.verdict
-    elif answer.verdict == "tight" or (longest or 0) >= LEAST_TOKENS:
-        verdict = "tight"
-    else:
-        verdict = "no"
+def layouts(gpus: int) -> Iterator[ParallelConfig]:
+    """Every split of so many GPUs over tensor and pipeline parallelism, the widest tensor parallelism first."""
+    for tensor in range(gpus, 0, -1):
+        if gpus % tensor == 0:
+            yield ParallelConfig(tensor_parallel_size=tensor, pipeline_parallel_size=gpus // tensor)
+
+
+def _cell(answer: Fit, name: str, quantization: str, where: str, asked: int) -> Cell:
+    verdict, longest = answer.verdict, answer.max_model_len_that_fits
     layout = answer.engine_args.layout
-    shape = Cell(name, quantization, title, verdict, asked, longest, reason=answer.reason or "")
+    shape = Cell(name, quantization, where, verdict, asked, longest, reason=answer.reason or "")
     return replace(
         shape,
         tensor_parallel_size=layout.tensor_parallel_size,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.fit.result import Fit, Verdict
+from vllm_costmeter.core.fit.sizing import Sizing
 from vllm_costmeter.core.gpu.group import GpuGroup, GpuProcess
 from vllm_costmeter.core.kv_cache import KVCache
 from vllm_costmeter.core.memory.byte_range import GIB
@@ -55,9 +56,46 @@ def _user(process: GpuProcess) -> str:
     return f"{who} (amount unknown)" if held is None else f"{who} {held / GIB:.2f} GiB"
 
 
+def wide_message(blank: Fit, placed: Sizing) -> str:
+    """Why no end of the range is an answer: what may differ by how much."""
+    weights = placed.memory.fullest_rank().weights
+    low, high = weights.low_bytes / GIB, weights.high_bytes / GIB
+    named = blank.model.only_named
+    why = "" if named is None else f": {named.provenance}"
+    return f"the weights may take {low:.2f} to {high:.2f} GiB per GPU{why}"
+
+
 def reserved_message(memory: Memory) -> str:
     total = memory.total_bytes / GIB
     return f"--kv-cache-memory-bytes leaves too little of the GPU's {total:.2f} GiB for everything else"
+
+
+def first_start_message(blank: Fit, first: Sizing) -> str:
+    """What an empty compile cache leaves too little of: room for one sequence, or blocks for the graphs."""
+    if not first.holds_one_sequence("low"):
+        lacking = kv_message(blank, first.memory, first.cache, "tight")
+    else:
+        lacking = graph_blocks_message(blank, first)
+    may = "may fail" if first.holds_one_sequence("high") and first.captures_graphs("high") else "will fail"
+    return f"the first start of a fresh container {may}; the next will not. With an empty compile cache: {lacking}"
+
+
+def graph_blocks_message(blank: Fit, placed: Sizing) -> str:
+    """Too few blocks for full CUDA graphs: what is needed, how many there are, and of what that may depend."""
+    needed = placed.graph_blocks
+    low, usual, high = (placed.num_blocks(end) for end in ENDS)
+    limit = f"--max-num-seqs {placed.engine.max_num_seqs}"
+    if blank.engine_args.max_num_seqs is None:
+        limit += " (the default)"
+    need = f"full CUDA graphs of recurrent layers need one KV cache block per request: {limit}"
+    if needed is None or high < needed.blocks:
+        only = f"{need}; {usual:,} blocks available on {gpus_text(blank)}"
+        return (
+            only
+            if needed is None or needed.is_certain
+            else f"{only}, needed unless the attention backend has no full graphs"
+        )
+    return f"{need}; {low:,} to {high:,} blocks available on {gpus_text(blank)}"
 
 
 def kv_message(blank: Fit, memory: Memory, cache: KVCache, verdict: Verdict) -> str:

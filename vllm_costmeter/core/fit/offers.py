@@ -8,11 +8,10 @@ from typing import Any
 
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.change import Change
-from vllm_costmeter.core.fit.fit import Fit
 from vllm_costmeter.core.fit.parallel_changes import (
     LARGEST_NODE_GPUS,
 )
-from vllm_costmeter.core.fit.result import Suggestion
+from vllm_costmeter.core.fit.result import Fit, Suggestion
 from vllm_costmeter.core.fit.trial import Trials
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import GIB
@@ -40,7 +39,7 @@ def cheapest_offer(
             _offered(result, engine_args, offers, nodes), key=lambda each: each.usd_per_hour or 0.0
         ):
             judged = trials.tried(change)
-            if judged and "max_model_len" not in judged[0].change:
+            if trials.is_enough(judged):
                 return judged
             shorter = shorter or judged
         if shorter:

@@ -22,6 +22,8 @@ Reason = Literal[
     "gpu_count",
     "compute_capability",
     "kv_cache_memory_bytes",
+    "max_num_seqs",
+    "first_start",
     "not_understood",
 ]
 
@@ -64,6 +66,15 @@ class KVCacheFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstStart:
+    """What a start with an empty compile cache has: the first in a fresh container."""
+
+    kv_cache_available_bytes: int
+    kv_cache_available_range_bytes: tuple[int, int]
+    kv_cache: KVCacheFacts
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestion:
     """One change that makes the deployment fit, already checked."""
 
@@ -96,8 +107,12 @@ class Fit:
     free_bytes: int | None = None
     """The least a GPU may have free when vLLM starts: measured, or its total less a driver's context."""
     kv_cache: KVCacheFacts | None = None
+    first_start: FirstStart | None = None
+    """None where it is as every other start: nothing is compiled, or such starts were measured."""
     max_model_len_that_fits: int | None = None
-    """The longest --max-model-len that fits at the low end of the range; 0: none does."""
+    """The longest --max-model-len that fits at the low end of the range, on a first start too; 0: none does."""
+    max_num_seqs_that_fits: int | None = None
+    """The largest --max-num-seqs that fits at the low end, all else as asked; 0: none does; None: not worked out."""
     suggestions: tuple[Suggestion, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     """By part: where its bytes come from."""

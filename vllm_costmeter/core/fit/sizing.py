@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from vllm_costmeter.core.calibration.server_start import ServerStart
@@ -13,9 +13,10 @@ from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.fit.vllm_counts import ExactFacts
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
+from vllm_costmeter.core.kv_cache.graph_blocks import BlocksNeeded, blocks_needed
 from vllm_costmeter.core.memo import Memo
 from vllm_costmeter.core.memory.loaded import LoadedRank, loaded_ranks
-from vllm_costmeter.core.memory.ranks import Memory, memory_of_ranks
+from vllm_costmeter.core.memory.ranks import End, Memory, memory_of_ranks
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
 from vllm_costmeter.core.release import Release
@@ -29,6 +30,30 @@ class Sizing:
     memory: Memory
     cache: KVCache
     cache_source: Literal["config", "vllm"]
+    graph_blocks: BlocksNeeded | None
+    """Blocks that full CUDA graphs of recurrent layers need."""
+
+    @property
+    def on_first_start(self) -> Sizing:
+        """The same with an empty compile cache."""
+        return replace(self, memory=self.memory.on_first_start)
+
+    def holds_one_sequence(self, end: End) -> bool:
+        """Whether one sequence of this length has room at this end of the pool's range."""
+        return self.cache.fits(self.engine.max_model_len, self.memory.pools(end))
+
+    def starts_surely(self) -> bool:
+        """Whether vLLM starts whatever the true sizes in their ranges are, the first time too."""
+        first = self.on_first_start
+        return self.memory.surely_starts and first.holds_one_sequence("low") and first.captures_graphs("low")
+
+    def captures_graphs(self, end: End) -> bool:
+        """Whether the pool has the blocks that full CUDA graphs need."""
+        return self.graph_blocks is None or self.num_blocks(end) >= self.graph_blocks.blocks
+
+    def num_blocks(self, end: End) -> int:
+        """Blocks of the pool that all layers share, as vLLM counts them."""
+        return self.cache.capacity(self.engine.max_model_len, self.memory.pools(end)).num_blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +108,46 @@ class Deployment:
             self.model, self.gpu, self.engine_args, self.release, max_model_len=length_tokens
         )
         source: Literal["config", "vllm"] = "config" if self._counted(engine) is None else "vllm"
-        return Sizing(engine, self.memory(engine), self.cache(engine), source)
+        cache = self.cache(engine)
+        return Sizing(engine, self.memory(engine), cache, source, self._graph_blocks(engine, cache))
+
+    def _graph_blocks(self, engine: EngineConfig, cache: KVCache) -> BlocksNeeded | None:
+        if self.model.is_pooling:
+            return None  # pooling models capture piecewise graphs only
+        return blocks_needed(
+            cache,
+            None if self.model.not_understood else self.model.attention,
+            max_num_seqs=engine.max_num_seqs,
+            max_capture_size=engine.max_cudagraph_capture_size,
+            cudagraph_mode=self.engine_args.cudagraph_mode,
+            speculative_config=self.engine_args.speculative_config,
+            kv_cache_dtype=self.engine_args.kv_cache_dtype,
+            compute_capability=self.gpu.compute_capability,
+        )
+
+    def most_seqs_that_fit(self, length_tokens: int) -> int:
+        """The largest --max-num-seqs with which this length fits at the low end of the range, all else as asked;
+        0 when none does. vLLM accepts none above --max-num-batched-tokens."""
+        default = default_batch(self.gpu, engine_rules(self.release))[1]
+        low, high = 0, (self.engine_args.max_num_batched_tokens or default) + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            asked = replace(self, engine_args=replace(self.engine_args, max_num_seqs=middle))
+            if asked.at(length_tokens).starts_surely():
+                low = middle
+            else:
+                high = middle
+        return low
 
     def longest_that_fits(self) -> int:
-        """The largest length up to the model's own whose KV cache the low end of the range holds; 0 when none.
+        """The largest length up to the model's own whose KV cache a first start holds for certain; 0 when none.
 
         A default batch shrinks with a length below default / max_num_seqs, and memory with it: below that point
         every length is placed anew; above it one placement answers, by vLLM's own search.
         """
         maximum = self.model.max_model_len
-        placed = self.at(maximum)
-        if placed.memory.weights_alone_exceed:
+        placed = self.at(maximum).on_first_start
+        if placed.memory.weights_alone_exceed or not placed.captures_graphs("low"):
             return 0
         longest = _longest(placed, maximum)
         bend = min(self._bend(), maximum)
@@ -102,7 +156,7 @@ class Deployment:
         low, high = longest, bend
         while high - low > 1:
             middle = (low + high) // 2
-            placed = self.at(middle)
+            placed = self.at(middle).on_first_start
             if placed.cache.fits(middle, placed.memory.pools("low")):
                 low = middle
             else:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.change import Change
-from vllm_costmeter.core.fit.fit import Fit
+from vllm_costmeter.core.fit.most_seqs import with_most_seqs
 from vllm_costmeter.core.fit.offers import RentalOffer, cheapest_offer
 from vllm_costmeter.core.fit.parallel_changes import (
     LARGEST_NODE_GPUS,
@@ -19,7 +19,7 @@ from vllm_costmeter.core.fit.parallel_changes import (
     unsplit_layouts,
     wider_layouts,
 )
-from vllm_costmeter.core.fit.result import Suggestion
+from vllm_costmeter.core.fit.result import Fit, Suggestion
 from vllm_costmeter.core.fit.trial import Trials
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.model import Model
@@ -72,8 +72,20 @@ def with_suggestions(
     else:
         others += trials.until_one_fits(wider_layouts(gpu, engine_args, doublings(engine_args)))
     found = _shorter(result, trials, gpu, engine_args) + [each for each in others if _gains(each, result)]
+    most_seqs = _fewer_seqs(result, trials, gpu, engine_args)
     found += cheapest_offer(result, trials, engine_args, offers)
-    return replace(result, suggestions=tuple(sorted(found, key=_rank)))
+    if most_seqs:
+        found = [each for each in found if set(each.change) != {"max_num_seqs"}]
+    return replace(result, suggestions=(*most_seqs, *sorted(found, key=_rank)))
+
+
+def _fewer_seqs(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:
+    """The most concurrent requests, where they alone are too many."""
+    if result.reason != "max_num_seqs":
+        return []
+    seqs = with_most_seqs(result, trials.starts).max_num_seqs_that_fits
+    fewer = replace(engine_args, max_num_seqs=seqs)
+    return trials.tried(Change({"max_num_seqs": seqs}, f"--max-num-seqs {seqs}", gpu, fewer)) if seqs else []
 
 
 def _gains(suggestion: Suggestion, result: Fit) -> bool:

@@ -53,6 +53,15 @@ class Trials:
         for change in changes:
             judged = self.tried(change)
             found += judged
-            if judged and "max_model_len" not in judged[0].change:
+            if self.is_enough(judged):
                 break
         return found
+
+    def is_enough(self, judged: list[Suggestion]) -> bool:
+        """Whether the change serves the length that was asked for, or the model's own maximum."""
+        if not judged:
+            return False
+        first = judged[0]
+        return (
+            "max_model_len" not in first.change or first.max_model_len_that_fits >= self.model.max_model_len
+        )

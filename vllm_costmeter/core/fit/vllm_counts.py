@@ -111,13 +111,22 @@ class ExactFacts:
         """The KV cache as the fit check uses it; `rules` are those of the vLLM that was asked."""
         counts = self.counts
         blocks = tuple((need.as_layer(), 1) for need in counts.groups)
-        nothing = tuple(() for _ in counts.bytes_per_block)
-        return KVCache(nothing, KVGroups(blocks, counts.bytes_per_block), SequenceLimits(0), rules)
+        states = tuple(
+            tuple(
+                (KVLayer(KVKind.MAMBA, each.block_tokens, each.page_bytes), each.count)
+                for each in rank
+                if each.kind == KVKind.MAMBA.value
+            )
+            for rank in counts.layers
+        )
+        return KVCache(states, KVGroups(blocks, counts.bytes_per_block), SequenceLimits(0), rules)
 
 
 def _counted(engine_args: EngineArgs) -> EngineArgs:
     """The flags without those that change neither weights nor KV layout. Eager mode changes a few small gates alone."""
-    return replace(engine_args.only("weights", "kv_layout", "kv_blocks"), enforce_eager=False)
+    return replace(
+        engine_args.only("weights", "kv_layout", "kv_blocks"), enforce_eager=False, cudagraph_mode=None
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,20 +11,7 @@ from vllm_costmeter.core.kv_cache.cache_format import cache_format
 from vllm_costmeter.core.kv_cache.layers import CountedLayers, KVLayer
 from vllm_costmeter.core.kv_cache.rules import KVRules
 from vllm_costmeter.core.model.attention import Cache, ModelAttention, RecurrentState
-
-
-def pipeline_slices(num_layers: int, pipeline_ranks: int) -> tuple[tuple[int, int], ...]:
-    """[start, end) of the layers of each rank: equal shares, the remainder to the ranks before the last
-    (`get_pp_indices`, vLLM 0.32)."""
-    share, rest = divmod(num_layers, pipeline_ranks)
-    ends, slices = 0, []
-    for rank in range(pipeline_ranks):
-        start, ends = (
-            ends,
-            ends + share + (1 if pipeline_ranks - 1 - rest <= rank < pipeline_ranks - 1 else 0),
-        )
-        slices.append((start, ends))
-    return tuple(slices)
+from vllm_costmeter.core.model.pipeline import pipeline_spans
 
 
 def kv_layers(
@@ -43,7 +30,7 @@ def kv_layers(
     )
     built: dict[tuple[Cache, CacheFormat], tuple[KVLayer, ...]] = {}
     ranks = []
-    slices = pipeline_slices(len(model.layers), engine_args.layout.pipeline_parallel_size)
+    slices = pipeline_spans(len(model.layers), engine_args.layout.pipeline_parallel_size)
     for start, end in slices:
         counts: Counter[KVLayer] = Counter()
         drafted = model.draft_layers if (start, end) == slices[-1] else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from vllm_costmeter.core.release import Release
 
@@ -42,6 +43,10 @@ class KVRules:
     with prefix caching); later versions only keep the last ones."""
     checkpoints_mamba2_prefill: bool
     """Mamba 2 keeps one more state per sequence, the prefill checkpoint, when prefixes are cached."""
+    full_graph_blocks: Literal["per_captured_request", "captures_fewer", "per_request"]
+    """What full CUDA graphs of recurrent layers do where the pool has fewer blocks than requests may run: an
+    assertion of the kernels of gated delta nets ends the capture (0.17), smaller batches are captured (0.18, 0.19),
+    or vLLM stops (0.20 and newer)."""
     evidence: str
 
 
@@ -61,15 +66,24 @@ _V0_17 = KVRules(
     hybrid_latent_block_tokens=64,
     mamba_prefix_blocks=True,
     checkpoints_mamba2_prefill=False,
+    full_graph_blocks="per_captured_request",
     evidence="sources of 0.17.0: v1/core/kv_cache_utils.py, v1/kv_cache_interface.py",
 )
-_V0_18 = replace(_V0_17, first_version=(0, 18), max_padding_ratio=1.5, evidence="PR #36684, 2026-03; 0.18.0")
+_V0_18 = replace(
+    _V0_17,
+    first_version=(0, 18),
+    max_padding_ratio=1.5,
+    full_graph_blocks="captures_fewer",
+    evidence="PR #36684, 2026-03; 0.18.0; adjust_cudagraph_sizes_for_mamba_cache of 0.18.0 to 0.19.1",
+)
 _V0_20 = replace(
     _V0_18,
     first_version=(0, 20),
     aligns_each_rank=True,
     hybrid_latent_block_tokens=16,
-    evidence="sources of 0.20.0: _align_hybrid_block_size asks the backend of the rank's own layers; 0.19.1 aligns in "
+    full_graph_blocks="per_request",
+    evidence="sources of 0.20.0: resolve_cudagraph_mode_and_sizes raises, "
+    "_align_hybrid_block_size asks the backend of the rank's own layers; 0.19.1 aligns in "
     "HybridAttentionMambaModelConfig, before ranks",
 )
 _V0_21 = replace(

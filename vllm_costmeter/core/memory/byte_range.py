@@ -22,6 +22,24 @@ class ByteRange:
                 f"an estimate lies in its range, got {self.low_bytes}, {self.bytes}, {self.high_bytes}"
             )
 
+    def plus(self, other: ByteRange) -> ByteRange:
+        """Both together, at the ends that they share."""
+        return ByteRange(
+            self.bytes + other.bytes,
+            self.low_bytes + other.low_bytes,
+            self.high_bytes + other.high_bytes,
+            f"{self.rule}; {other.rule}",
+        )
+
+    def at_least(self, other: ByteRange) -> ByteRange:
+        """The larger of two peaks that do not come together."""
+        return ByteRange(
+            max(self.bytes, other.bytes),
+            max(self.low_bytes, other.low_bytes),
+            max(self.high_bytes, other.high_bytes),
+            self.rule if self.bytes >= other.bytes else other.rule,
+        )
+
 
 def gib(value: float) -> int:
     """Bytes of so many GiB, as servers log them."""

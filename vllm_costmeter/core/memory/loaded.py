@@ -47,7 +47,10 @@ def loaded_ranks(model: Model, engine_args: EngineArgs) -> tuple[LoadedRank, ...
     ]
     drafter = model.drafter
     if drafter is not None:
-        tensors = converted = 0  # vLLM's own count of the last rank holds them
+        tensors, converted = (
+            -drafter.shared_bytes_on_last_rank(engine_args),
+            0,
+        )  # vLLM's own count is of what it builds
         if not model.is_counted(engine_args):
             tensors = drafter.bytes_on_last_rank(engine_args)
             converted = drafter.converted_bytes_on_last_rank(engine_args)

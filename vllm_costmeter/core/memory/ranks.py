@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from vllm_costmeter.core.calibration.apply import Measured, measured_of
@@ -15,6 +15,7 @@ from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.activations import activation_peak
 from vllm_costmeter.core.memory.byte_range import GIB, ByteRange, exactly
+from vllm_costmeter.core.memory.first_start import first_start_peak, first_start_residue
 from vllm_costmeter.core.memory.loaded import LoadedRank, weights_range
 from vllm_costmeter.core.memory.overheads import cuda_graphs, free_memory, non_torch
 from vllm_costmeter.core.model.model import Model
@@ -112,6 +113,13 @@ class Memory:
     """gpu_memory_utilization of the card."""
     free: ByteRange
     ranks: tuple[RankMemory, ...]
+    first_start_ranks: tuple[RankMemory, ...]
+    """The same with an empty compile cache."""
+
+    @property
+    def on_first_start(self) -> Memory:
+        """What a start with an empty compile cache has: the first in a fresh container."""
+        return replace(self, ranks=self.first_start_ranks)
 
     def pools(self, end: End) -> tuple[int, ...]:
         """Bytes for the KV cache per pipeline rank, at least 0."""
@@ -198,4 +206,16 @@ def memory_of_ranks(
         budget_bytes=budget,
         free=free_memory(gpu),
         ranks=ranks,
+        first_start_ranks=tuple(_on_first_start(rank, model, gpu, engine, engine_args) for rank in ranks),
     )
+
+
+def _on_first_start(
+    rank: RankMemory, model: Model, gpu: GpuGroup, engine: EngineConfig, engine_args: EngineArgs
+) -> RankMemory:
+    release, is_first = engine.release.number, rank.index == 0
+    peak = first_start_peak(model, engine, engine_args, release, is_first_rank=is_first)
+    if peak is None:
+        return rank
+    residue = first_start_residue(model, engine, engine_args, release, gpu, is_first_rank=is_first)
+    return replace(rank, activations=rank.activations.at_least(peak), non_torch=rank.non_torch.plus(residue))

@@ -10,6 +10,7 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import LayerCaches
 from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
+from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
 
 WEIGHTLESS_DRAFTERS = frozenset({"ngram", "ngram_gpu", "suffix"})
@@ -33,10 +34,27 @@ class Drafter:
         weights = self.weights.on_card(card)
         return self if weights is self.weights else replace(self, weights=weights)
 
-    def bytes_on_last_rank(self, engine_args: EngineArgs) -> int:
-        """Parameters and buffers beside the model's own, embedding and head included: vLLM builds them, and counts
-        them as weights, before it shares the model's (v1/spec_decode/llm_base_proposer.py, 0.32)."""
+    def built_bytes_on_last_rank(self, engine_args: EngineArgs) -> int:
+        """Parameters and buffers that vLLM builds beside the model's own, embedding and heads included."""
         return self.weights.bytes_per_pipeline_rank(self._alone(engine_args), self.dtype)[0]
+
+    def shared_bytes_on_last_rank(self, engine_args: EngineArgs) -> int:
+        """Of those: the tables of prediction layers that vLLM deletes again when it shares the model's.
+
+        It does so while it still measures what loading takes (`load_model` of v1/worker/gpu_model_runner.py and
+        v1/worker/gpu/model_runner.py, `_maybe_share_embeddings` and `_maybe_share_lm_head` of v1/spec_decode, 0.17 to
+        0.33). The embedding is not shared over pipeline stages. Draft models share nothing; an EAGLE head shares what
+        its checkpoint lacks, which config.json does not say: its tables are counted.
+        """
+        if not self.is_own or not isinstance(self.weights, Weights):
+            return 0
+        is_pipelined = engine_args.layout.pipeline_parallel_size > 1
+        tables = self.weights.tables(with_embedding=not is_pipelined)
+        return tables.bytes_per_pipeline_rank(self._alone(engine_args), self.dtype)[0]
+
+    def bytes_on_last_rank(self, engine_args: EngineArgs) -> int:
+        """What stays loaded beside the model's own parameters and buffers."""
+        return self.built_bytes_on_last_rank(engine_args) - self.shared_bytes_on_last_rank(engine_args)
 
     def converted_bytes_on_last_rank(self, engine_args: EngineArgs) -> int:
         return self.weights.converted_bytes_per_pipeline_rank(self._alone(engine_args), self.dtype)[0]

@@ -10,7 +10,9 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.memo import Memo
 from vllm_costmeter.core.model.adapters import AdapterShare, adapter_share, head_share
+from vllm_costmeter.core.model.attention import LayerCaches
 from vllm_costmeter.core.model.parts import Embedding, Part
+from vllm_costmeter.core.model.pipeline import pipeline_spans
 from vllm_costmeter.core.model.rank import Rank
 from vllm_costmeter.core.model.tensors import Tally, count_parameters, tally
 from vllm_costmeter.core.quantization.flag import quantization_under
@@ -24,9 +26,11 @@ _VIDEO_FACTOR = (0, 32)
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One kind of layer: its parts, named within the layer, and the rotary tables it shares with others."""
+    """One kind of layer: its parts, named within the layer, the rotary tables it shares with others, and its caches."""
 
     parts: tuple[Part, ...]
+    caches: LayerCaches = ()
+    """What it remembers of a sequence."""
     converted: tuple[Part, ...] = ()
     """Parts that exist only once vLLM has converted the loaded weights."""
 
@@ -92,6 +96,17 @@ class Weights:
             self._placed[card] = replace(self, quantization=quantization)
         return self._placed[card]
 
+    def tables(self, *, with_embedding: bool) -> Weights:
+        """The vocabulary tables among these: output heads, and the input embedding where it is asked for."""
+        return replace(
+            self,
+            layers=tuple(replace(layer, parts=_tables(layer.parts), converted=()) for layer in self.layers),
+            first=_tables(self.first) if with_embedding else (),
+            last=_tables(self.last),
+            everywhere=(),
+            towers=(),
+        )
+
     def bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
         """Parameters and buffers, as vLLM allocates them before it loads a checkpoint."""
         return tuple(share.bytes for share in self._shares(engine_args, own_dtype))
@@ -148,7 +163,10 @@ class Weights:
         return engine_args.language_model_only or all(limits.get(kind) == 0 for kind in self.tower_inputs)
 
     def _spans(self, engine_args: EngineArgs) -> tuple[tuple[int, int], ...]:
-        return pipeline_spans(len(self.layers), engine_args.layout.pipeline_parallel_size)
+        layers, ranks = len(self.layers), engine_args.layout.pipeline_parallel_size
+        if ranks > layers:
+            raise BadInputError(f"pipeline parallelism of {ranks} for a model of {layers} layers")
+        return pipeline_spans(layers, ranks)
 
     def _shares(self, engine_args: EngineArgs, own_dtype: str) -> tuple[Tally, ...]:
         flags = (
@@ -208,18 +226,5 @@ def rank_of(engine_args: EngineArgs, own_dtype: str, release: Release) -> Rank:
     )
 
 
-def pipeline_spans(num_layers: int, num_ranks: int) -> tuple[tuple[int, int], ...]:
-    """First and last-plus-one layer of each pipeline rank, as vLLM's `get_pp_indices` deals them: what is left
-    over goes to the ranks before the last one."""
-    if num_ranks > num_layers:
-        raise BadInputError(f"pipeline parallelism of {num_ranks} for a model of {num_layers} layers")
-    share, left = divmod(num_layers, num_ranks)
-    sizes = [share] * num_ranks
-    for step in range(left):
-        sizes[-(step + 2)] += 1
-    spans = []
-    start = 0
-    for size in sizes:
-        spans.append((start, start + size))
-        start += size
-    return tuple(spans)
+def _tables(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    return tuple(part for part in parts if isinstance(part, Embedding))

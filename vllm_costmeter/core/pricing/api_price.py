@@ -1,4 +1,4 @@
-"""What APIs take for tokens, and what the tokens that were served here would have cost there."""
+"""What APIs charge for tokens, and what the tokens served here would have cost there."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def prices_of(rows: Iterable[ApiPriceRow], model: str, provider: str | None = No
         providers = sorted({row.provider for row in known})
         if provider.casefold() not in map(str.casefold, providers):
             raise BadInputError(
-                f"no price is from the API provider {provider!r}{nearest(provider, providers)}; known: "
+                f"no API provider is called {provider!r}{nearest(provider, providers)}; known: "
                 f"{', '.join(providers)}"
             )
         known = [row for row in known if row.provider.casefold() == provider.casefold()]
@@ -89,7 +89,9 @@ def prices_of(rows: Iterable[ApiPriceRow], model: str, provider: str | None = No
     if not found:
         by_last = {row.model.rpartition("/")[2]: row for row in known}
         where = "" if provider is None else f" at {provider}"
-        raise BadInputError(f"no API price of {model!r}{where} is known{nearest(model, by_last, cutoff=0.3)}")
+        raise BadInputError(
+            f"no API price for {model!r}{where} is known{nearest(model, by_last, cutoff=0.3)}"
+        )
     best: dict[str, ApiPriceRow] = {}
     for row in sorted(found, key=lambda row: (not row.from_user, row.output_usd_per_million, row.model)):
         best.setdefault(row.provider, row)

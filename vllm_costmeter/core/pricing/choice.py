@@ -13,9 +13,9 @@ WHOLE = GpuShare()
 def choose_price(
     settings: Settings, gpus: int, catalogue: RentalQuote | None, share: GpuShare = WHOLE
 ) -> Price | None:
-    """The price for `gpus` cards. `catalogue` is the dated default row for the card, None where the card is unknown or
-    has no verified row: then, with no price in the settings, there is no price, and no dollar is shown. Every price is
-    one of whole cards; `share` is the part of them that this server has."""
+    """The price for `gpus` GPUs. `catalogue` is the dated default row for the GPU, None where the GPU is unknown or has
+    no verified row: then, without a price in the settings, there is no price, and no dollar is shown. Every price is
+    for whole GPUs; `share` is the part of them that this server has."""
     source = settings.price_source or "catalogue"
     fraction, basis = share
     if settings.gpu_hourly_usd is not None:

@@ -1,4 +1,4 @@
-"""Other currencies, by a rate that the reader states: no rate is built in, because none stays true."""
+"""Other currencies, at a stated rate: none is built in, because none stays true."""
 
 from __future__ import annotations
 
@@ -28,13 +28,11 @@ def currency(code: str | None, usd_per_unit: Fraction | None) -> Currency:
     """BadInputError where a rate is missing, superfluous, or the code is not three letters."""
     folded = (code or "USD").strip().upper()
     if not re.fullmatch("[A-Z]{3}", folded):
-        raise BadInputError(f"--currency must be a code of three letters such as EUR, got {code!r}")
+        raise BadInputError(f"--currency must be a three-letter code such as EUR, got {code!r}")
     if folded == "USD":
         if usd_per_unit not in (None, 1):
-            raise BadInputError("--usd-per-unit is for another currency: name it with --currency, as in EUR")
+            raise BadInputError("--usd-per-unit is for another currency: name it, as in --currency EUR")
         return USD
     if usd_per_unit is None:
-        raise BadInputError(
-            f"--currency {folded} needs a rate: --usd-per-unit, the dollars that one {folded} costs"
-        )
+        raise BadInputError(f"--currency {folded} needs a rate: --usd-per-unit, the dollars per {folded}")
     return Currency(folded, usd_per_unit)

@@ -1,4 +1,4 @@
-"""What a refreshed list of prices changes in the known one."""
+"""What a refreshed list of prices changes."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True, order=True)
 class Quote:
-    """One price under the key that it is compared by: a card's, or a model's at an API."""
+    """One price under the key that it is compared by: a GPU's, or a model's at an API."""
 
     key: tuple[str, ...]
     usd: tuple[Fraction, ...]
-    """A card's rate per hour, or an API's input, output and cached prices per million tokens."""
+    """A GPU's rate per hour, or an API's input, output and cached prices per million tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriceChange:
-    """A key whose price is new, gone or other than before. None: not there."""
+    """A key whose price was added, removed or changed. None: not there."""
 
     key: tuple[str, ...]
     before: tuple[Fraction, ...] | None
@@ -26,7 +26,7 @@ class PriceChange:
 
 
 def changes(before: Iterable[Quote], after: Iterable[Quote]) -> list[PriceChange]:
-    """Sorted by key; a price that stays is no change. Of several quotes under one key the cheapest counts."""
+    """Sorted by key; unchanged prices are left out. Of several quotes under one key the cheapest counts."""
     old, new = _by_key(before), _by_key(after)
     found = [PriceChange(key, old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys())]
     return [change for change in found if change.before != change.after]

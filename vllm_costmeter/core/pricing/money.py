@@ -13,7 +13,7 @@ from fractions import Fraction
 from vllm_costmeter.core.errors import BadInputError
 
 LARGEST_POWER_OF_TEN, SMALLEST_POWER_OF_TEN = 18, -18
-"""What a number of this project may be; beyond it, it is a typing error (and slow to calculate with exactly)."""
+"""Bounds of every number; beyond them it is a typing error (and slow to calculate with exactly)."""
 
 
 def exact(value: str | int | float | Decimal | Fraction) -> Fraction:
@@ -21,25 +21,25 @@ def exact(value: str | int | float | Decimal | Fraction) -> Fraction:
     if isinstance(value, Fraction):
         return value
     if isinstance(value, bool):
-        raise ValueError("no number")
+        raise ValueError("not a number")
     try:
         number = Decimal(str(value).strip())
     except InvalidOperation:
-        raise ValueError("no number") from None
+        raise ValueError("not a number") from None
     if not number.is_finite():
-        raise ValueError("no number")
+        raise ValueError("not a number")
     if number and not SMALLEST_POWER_OF_TEN <= number.adjusted() <= LARGEST_POWER_OF_TEN:
         raise ValueError(f"beyond 1e{LARGEST_POWER_OF_TEN} or below 1e{SMALLEST_POWER_OF_TEN}")
     return Fraction(number)
 
 
 def above_zero(value: str | int | float, what: str) -> Fraction:
-    """`value`, exactly; BadInputError that names `what` where it is no number or not above 0."""
+    """`value`, exactly; BadInputError that names `what` unless it is a number above 0."""
     return _checked(value, what, "a number above 0", lambda number: number > 0)
 
 
 def at_least_zero(value: str | int | float, what: str) -> Fraction:
-    """`value`, exactly; BadInputError that names `what` where it is no number or below 0."""
+    """`value`, exactly; BadInputError that names `what` unless it is a number of at least 0."""
     return _checked(value, what, "a number of at least 0", lambda number: number >= 0)
 
 
@@ -62,7 +62,7 @@ def _checked(
     try:
         number = exact(value)
     except ValueError as fault:
-        raise BadInputError(f"{what} must be {allowed}, got {str(value)[:40]!r}, which is {fault}") from None
+        raise BadInputError(f"{what} must be {allowed}, got {str(value)[:40]!r} ({fault})") from None
     if not holds(number):
         raise BadInputError(f"{what} must be {allowed}, got {str(value)[:40]}")
     return number

@@ -33,7 +33,7 @@ class Electricity:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """The bill's rates for everything this server owns. What is measured (electricity) is a rule, not a rate."""
+    """The bill's rates for everything this server holds. What is measured (electricity) is a rule, not a rate."""
 
     basis: Literal["rental", "owned"]
     source: str

@@ -1,4 +1,4 @@
-"""A dated quote for renting a card, and the rule that picks one as a default."""
+"""A dated quote for renting a GPU, and the rule that picks the default."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ STALE_AFTER_DAYS = 90
 
 @dataclass(frozen=True, slots=True)
 class RentalQuote:
-    """What one provider asked for one card, in dollars per GPU-hour, at `as_of`."""
+    """What one provider asked for one GPU, in dollars per GPU-hour, at `as_of`."""
 
     gpu: str
-    """The card's catalogue name."""
+    """The GPU's catalogue name."""
     provider: str
     term: str
     """on-demand, spot, reserved, capacity-block, estimate or index."""
@@ -25,7 +25,7 @@ class RentalQuote:
     """An ISO date as precise as the source is: a year, a month or a day."""
     source: str
     gpus: int | None = None
-    """Cards in the machine that was quoted; None where the quote does not say."""
+    """GPUs in the quoted machine; None where the quote does not say."""
     verified: bool = True
     from_user: bool = False
     """True for a row of the user's own catalogue file."""
@@ -50,10 +50,10 @@ def with_age(as_of: str, age_days: int) -> str:
 
 
 def choose_default(rows: Iterable[RentalQuote], gpus: int = 1) -> RentalQuote | None:
-    """The row that prices a card when its owner says nothing; None where there is none.
+    """The row that prices a GPU where no price is stated; None where there is none.
 
     Only verified on-demand rows count. The user's own rows go before the package's; then the newest; then, of the
-    same date, one quoted for a machine of so many `gpus`; then the cheapest; then the provider's name, so that the
+    same date, one quoted for a machine with `gpus` GPUs; then the cheapest; then the provider's name, so that the
     answer never depends on the file's order.
     """
     usable = [row for row in rows if row.verified and row.term == DEFAULT_TERM]

@@ -40,8 +40,18 @@ def to_json(fit: Fit) -> dict[str, Any]:
             "tokens_range": list(fit.kv_cache.tokens_range),
             "max_concurrency": round(fit.kv_cache.max_concurrency, 4),
         }
+    if fit.first_start is not None:
+        first = fit.first_start
+        found["first_start"] = {
+            "kv_cache_available_bytes": first.kv_cache_available_bytes,
+            "kv_cache_available_bytes_range": list(first.kv_cache_available_range_bytes),
+            "tokens": first.kv_cache.tokens,
+            "max_concurrency": round(first.kv_cache.max_concurrency, 4),
+        }
     if fit.max_model_len_that_fits is not None:
         found["max_model_len_that_fits"] = fit.max_model_len_that_fits
+    if fit.max_num_seqs_that_fits is not None:
+        found["max_num_seqs_that_fits"] = fit.max_num_seqs_that_fits
     found["suggestions"] = [_suggestion(each) for each in fit.suggestions]
     found["provenance"] = dict(fit.provenance)
     found["rules"] = dict(fit.rules)

@@ -73,15 +73,26 @@ def refusal_lines(fit: Fit) -> list[str]:
     lines = [f"{fit.verdict}: {fit.message}" if fit.verdict != "fits" else fit.message]
     use = fit.per_gpu
     if fit.verdict in ("refused", "tight") and use is not None:
+        need = f"; {fit.engine.max_model_len:,} tokens of context need {_gib(use.kv_cache_needed_bytes)}"
         lines.append(
             f"per GPU: budget {_gib(use.budget_bytes)} = weights {_gib(use.weights_bytes)} + activations "
             f"{_gib(use.activations_bytes)} + CUDA graphs {_gib(use.cuda_graphs_bytes)} + non-torch "
-            f"{_gib(use.non_torch_bytes)} + KV cache {_gib(use.kv_cache_available_bytes)}; "
-            f"{fit.engine.max_model_len:,} tokens of context need {_gib(use.kv_cache_needed_bytes)}"
+            f"{_gib(use.non_torch_bytes)} + KV cache {_gib(use.kv_cache_available_bytes)}"
+            f"{'' if fit.reason == 'kv_cache' else need}"
         )
     for suggestion in fit.suggestions:
-        lines.append(f"try {suggestion.arguments}  {_consequence(suggestion)}")
+        lines.append(f"try {_served_with(suggestion)}  {_consequence(suggestion)}")
     return lines
+
+
+def _served_with(suggestion: Suggestion) -> str:
+    """Flags of `vllm serve`, which has none for the GPU: "2 x RTX 3090 with --tensor-parallel-size 2"."""
+    change = dict(suggestion.change)
+    gpu, count = change.pop("gpu", None), change.pop("gpu_count", 1)
+    if gpu is None:
+        return suggestion.arguments
+    flags = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in change.items())
+    return f"{f'{count} x ' if count > 1 else ''}{gpu}{f' with {flags}' if flags else ''}"
 
 
 def _title(fit: Fit) -> str:
@@ -122,8 +133,20 @@ def _table(fit: Fit, use: MemoryUse, width: int, plain: bool) -> list[str]:
         lines.append([f"    {'KV cache':<{_LABEL}}{fit.kv_cache.tokens:>10,} tok"])
         if low != high:
             lines[-1].append(f"{low:,} to {high:,}")
-        concurrency = f"    {'concurrency':<{_LABEL}}{fit.kv_cache.max_concurrency:>10.2f}    "
-        lines.append([concurrency, f"requests of {fit.engine.max_model_len:,} tokens at once"])
+        if fit.first_start is not None:
+            first = fit.first_start.kv_cache
+            low, high = first.tokens_range
+            lines.append(
+                [
+                    f"    {'first start':<{_LABEL}}{first.tokens:>10,} tok",
+                    f"{low:,} to {high:,}, cold cache",
+                ]
+            )
+        concurrency = f"    {'concurrency':<{_LABEL}}{fit.kv_cache.max_concurrency:>10.2f}"
+        lines.append([f"{concurrency}    ", f"requests of {fit.engine.max_model_len:,} tokens at once"])
+        if fit.max_num_seqs_that_fits is not None:
+            seqs = f"    {'max num seqs':<{_LABEL}}{fit.engine.max_num_seqs:>10,}    "
+            lines.append([seqs, f"at most {fit.max_num_seqs_that_fits:,} fit"])
     return _beside(lines, width)
 
 
@@ -139,7 +162,7 @@ def _beside(rows: list[list[str]], width: int, gap: str = "   ") -> list[str]:
     lines = [gap.join(row) for row in rows]
     if max(map(len, lines)) <= width:
         return lines
-    return [line for row in rows for line in (row[0], *(f"      {remark}" for remark in row[1:]))]
+    return [line for row in rows for line in (row[0].rstrip(), *(f"      {remark}" for remark in row[1:]))]
 
 
 def _suggestions(fit: Fit, width: int) -> list[str]:

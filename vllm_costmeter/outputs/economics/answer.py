@@ -1,4 +1,4 @@
-"""An answer of an economics command: tables for people, one document for programs, in the reader's currency."""
+"""An answer of an economics command: tables for people, a document for programs, in the reader's currency."""
 
 from __future__ import annotations
 
@@ -6,23 +6,40 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from vllm_costmeter.core.pricing.currency import USD, Currency
 from vllm_costmeter.core.pricing.money import json_number, written
 from vllm_costmeter.outputs.text.table_layout import markdown_table, terminal_table
 
-NO_ELECTRICITY = "Electricity is not in it: --electricity-usd-per-kwh or --region says what it costs."
+NO_ELECTRICITY = (
+    "Electricity is not included: give --electricity-usd-per-kwh, or a --region whose tariff is known."
+)
+
+Format = Literal["text", "json", "markdown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One table with what must be known to read it."""
+    """One table with its notes."""
 
     title: str
     titles: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     notes: tuple[str, ...] = ()
+
+
+def rendered(
+    format: Format,
+    schema: str,
+    values: Mapping[str, Any],
+    sections: Sequence[Section],
+    currency: Currency = USD,
+) -> str:
+    """The answer as it was asked for: `values` as JSON, or `sections` as tables."""
+    if format == "json":
+        return document(schema, values, currency)
+    return (markdown if format == "markdown" else text)(sections)
 
 
 def text(sections: Sequence[Section]) -> str:
@@ -64,7 +81,7 @@ def span(low_high: tuple[Fraction, Fraction], currency: Currency, digits: int = 
 
 
 def percent(ratio: Fraction | float, digits: int = 0) -> str:
-    """A share as people read it."""
+    """A share for people: "94 %"."""
     return f"{written(Fraction(ratio) * 100, digits)} %"
 
 

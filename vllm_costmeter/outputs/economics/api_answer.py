@@ -20,11 +20,11 @@ SCHEMA = "costmeter.compare-api/1"
 
 @dataclass(frozen=True, slots=True)
 class OwnServing:
-    """What was served here, what it cost, and how both were learnt."""
+    """What was served here, what it cost, and the source of both."""
 
     tokens: ServedTokens
     usd: Fraction | None
-    """None: nobody said what it cost."""
+    """None: unknown."""
     source: str
 
 
@@ -33,7 +33,7 @@ def section(
 ) -> Section:
     """One line per provider and one for this server."""
     code = currency.code
-    titles = ("served by", code, f"input {code}/M", "cached", "output", "as of", "here is")
+    titles = ("served by", code, f"input {code}/M", "cached", "output", "as of", "here vs API")
     lines: list[tuple[str, ...]] = []
     if own.usd is not None:
         lines.append(("here", amount(own.usd, currency), "", "", "", "", ""))
@@ -51,9 +51,9 @@ def section(
         )
     tokens = own.tokens
     notes = (
-        f"{tokens.prompt_computed:,} computed prompt tokens, {tokens.prompt_cached:,} cached, {tokens.generated:,} "
-        f"generated ({own.source}).",
-        "An API may count tokens with another template, cache other prompts, and serve another precision.",
+        f"Prompt tokens: {tokens.prompt_computed:,} computed, {tokens.prompt_cached:,} cached; {tokens.generated:,} "
+        f"generated tokens ({own.source}).",
+        "An API may use another chat template, cache other prompts and serve another precision.",
     )
     return Section(f"The same tokens of {model} at an API", titles, lines, notes)
 
@@ -63,8 +63,8 @@ def _against(own: Fraction | None, api: Fraction) -> str:
     if saved is None:
         return ""
     if saved < -1:
-        return f"{written(1 - saved, 1)} times as dear"
-    return f"{percent(saved)} less" if saved >= 0 else f"{percent(-saved)} more"
+        return f"{written(1 - saved, 1)}x the API price"
+    return f"{'-' if saved > 0 else '+' if saved < 0 else ''}{percent(abs(saved))}"
 
 
 def values(own: OwnServing, rows: Sequence[ApiPriceRow], model: str, today: date) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class ApiPrices:
                 )
         if not self.input_usd_per_million and not self.output_usd_per_million:
             raise BadInputError(
-                "an API that takes nothing is no comparison: give --api-output-usd-per-million"
+                "an API price of 0 for input and output is no comparison: give --api-output-usd-per-million"
             )
 
     @property

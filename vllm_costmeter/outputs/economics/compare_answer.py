@@ -1,20 +1,19 @@
-"""Plans side by side, for people and for programs."""
+"""Plans side by side, as tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from typing import Any
 
-from vllm_costmeter.core.economics.comparison import ComparedPlan, Comparison, Line
+from vllm_costmeter.core.economics.comparison import Comparison, Line
 from vllm_costmeter.core.economics.plan import Use
 from vllm_costmeter.core.economics.sensitivity import Range, by_tariff, by_utilisation
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.core.pricing.currency import Currency
 from vllm_costmeter.core.pricing.money import written
+from vllm_costmeter.core.pricing.ownership import HOURS_PER_MONTH
 from vllm_costmeter.outputs.economics.answer import NO_ELECTRICITY, Section, amount, percent, span
-
-SCHEMA = "costmeter.compare/1"
+from vllm_costmeter.outputs.economics.product import hours_text, product
 
 
 def sections(comparison: Comparison, currency: Currency) -> list[Section]:
@@ -32,7 +31,7 @@ def sections(comparison: Comparison, currency: Currency) -> list[Section]:
 
 
 def _all(comparison: Comparison) -> Iterator[Line]:
-    """Each deployment once, though several plans use it."""
+    """Each deployment once, even if several plans use it."""
     seen = set()
     for plan in comparison.plans:
         for line in plan.lines:
@@ -48,58 +47,69 @@ def _plans(comparison: Comparison, currency: Currency) -> Section:
         rows.append(
             (
                 each.plan.name,
-                amount(each.plan.usd(), currency),
-                amount(each.plan.usd_for("serving"), currency),
-                amount(each.plan.usd_for("training"), currency),
+                written(currency.shown(each.plan.usd()), 2),
+                written(currency.shown(each.plan.usd_for("serving")), 2),
+                written(currency.shown(each.plan.usd_for("training")), 2),
                 "" if unit is None else amount(unit, currency, 3),
-                "" if saved is None else f"{percent(saved)} less",
+                "" if saved is None else percent(-saved),
             )
         )
     code = currency.code
-    titles = ("plan", f"{code}/month", "serving", "training", f"{code}/M tokens served", "than the dearest")
+    titles = ("plan", f"{code}/month", "serving", "training", f"{code}/M tokens served", "vs most expensive")
     return Section("Plans", titles, rows)
 
 
 def _lines(comparison: Comparison, currency: Currency) -> Section:
     code = currency.code
-    titles = ("plan", "deployment", "price", f"{code}/h", "hours", f"{code}/month", "GB", "link", "holds")
+    titles = (
+        "plan",
+        "deployment",
+        "price",
+        "for",
+        f"{code}/h",
+        "hours",
+        f"{code}/month",
+        "GB",
+        "link",
+        "holds",
+    )
     rows = [
-        (
-            each.plan.name,
-            f"{line.use.name}{' training' if line.use.purpose == 'training' else ''}",
-            line.price_source,
-            amount(line.use.cost.usd_per_hour(), currency, 3),
-            hours(line.use.hours),
-            amount(line.use.usd(), currency),
-            "" if line.card.nominal_gb is None else f"{line.card.nominal_gb * line.use.cost.gpus:g}",
-            link(line.card),
-            line.largest_model or "none",
-        )
+        row
         for each in comparison.plans
         for line in each.lines
+        for row in _charges(each.plan.name, line, currency)
     ]
-    notes = [f"holds: the largest of the asked models that fits in {comparison.precision} with 8,192 tokens."]
     uses = [line.use for line in _all(comparison)]
+    notes = [f"holds: the largest candidate model that fits in {comparison.precision} with 8,192 tokens."]
     if any(use.cost.owned is not None for use in uses):
-        notes.append("An owned card is written off all month; it draws power in its hours only.")
+        notes.append(
+            f"Owned GPUs depreciate all {HOURS_PER_MONTH} hours of a month; they draw power in the plan's hours only."
+        )
     if any(low != high for low, high in (use.usd_range() for use in uses)):
-        notes.append("A waiting card is counted at its full power: --idle-watts says what it draws.")
+        notes.append("Idle power unknown: idle GPUs are counted at full power; give --idle-watts.")
     if any(use.cost.lacks_electricity for use in uses):
         notes.append(NO_ELECTRICITY)
     return Section("Lines", titles, rows, tuple(notes))
 
 
-def link(card: GpuSpec) -> str:
-    """To the other cards of the machine: "NVLink 450 GB/s each way, 900 both"."""
-    if card.link_bytes_per_second is None:
+def _charges(plan: str, line: Line, currency: Currency) -> Iterator[tuple[str, ...]]:
+    """One row per charge; what is said of the deployment stands in the first."""
+    use, gpu = line.use, line.gpu
+    memory = "" if gpu.nominal_gb is None else f"{gpu.nominal_gb * use.cost.gpus:g}"
+    before = (plan, f"{use.name}{' training' if use.purpose == 'training' else ''}", line.price_source)
+    after = (memory, link(gpu), line.largest_model or "none")
+    for charge in use.charges():
+        figures = product(charge.usd_per_hour, charge.hours, charge.usd, currency)
+        yield (*before, charge.component, *figures, *after)
+        before, after = ("", "", ""), ("", "", "")
+
+
+def link(gpu: GpuSpec) -> str:
+    """To the other GPUs of the machine: "NVLink 450 GB/s each way, 900 both"."""
+    if gpu.link_bytes_per_second is None:
         return ""
-    speed = card.link_bytes_per_second / 1e9
-    return f"{card.link_type or ''} {speed:g} GB/s each way, {2 * speed:g} both".strip()
-
-
-def hours(value: Fraction) -> str:
-    """Whole hours as such, others with a digit."""
-    return written(value, 0 if value.denominator == 1 else 1)
+    speed = gpu.link_bytes_per_second / 1e9
+    return f"{gpu.link_type or ''} {speed:g} GB/s each way, {2 * speed:g} both".strip()
 
 
 def _break_even(comparison: Comparison, lines: list[Line], currency: Currency) -> Section:
@@ -114,7 +124,7 @@ def _break_even(comparison: Comparison, lines: list[Line], currency: Currency) -
                 amount(found.purchase_usd, currency),
                 amount(found.rent_usd_per_month, currency),
                 amount(found.own_usd_per_month, currency),
-                "never" if found.hours is None else hours(Fraction(round(found.hours))),
+                "never" if found.hours is None else hours_text(Fraction(round(found.hours))),
                 "" if found.months is None else written(found.months, 1),
                 "" if day is None else day.isoformat(),
                 "yes" if found.within_lifetime else "no",
@@ -124,15 +134,15 @@ def _break_even(comparison: Comparison, lines: list[Line], currency: Currency) -
         "owned",
         "purchase",
         "rent/month",
-        "running/month",
-        "pays after hours",
+        "running costs/month",
+        "break-even, hours",
         "months",
         "on",
-        "within its life",
+        "within lifetime",
     )
-    rents = dict.fromkeys(f"rent of {line.use.name}: {line.rent_source}." for line in lines)
+    rents = dict.fromkeys(f"Rent of {line.use.name}: {line.rent_source}." for line in lines)
     return Section(
-        f"Buying against renting, bought {comparison.bought.isoformat()}, {currency.code}",
+        f"Buying vs renting, bought {comparison.bought.isoformat()}, {currency.code}",
         titles,
         rows,
         tuple(rents),
@@ -163,78 +173,3 @@ def _sensitivity(
     ]
     titles = ("deployment", "", *(name(each) for each in tables[0]))
     return Section(f"{currency.code} per million tokens by {what}", titles, rows)
-
-
-def values(comparison: Comparison) -> dict[str, Any]:
-    """Every plan with its lines; amounts per month are sums of whole cents."""
-    return {
-        "bought": comparison.bought.isoformat(),
-        "quantization": comparison.precision,
-        "plans": [_plan_values(comparison, each) for each in comparison.plans],
-    }
-
-
-def _plan_values(comparison: Comparison, each: ComparedPlan) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "name": each.plan.name,
-        "usd_per_month": each.plan.usd(),
-        "serving_usd_per_month": each.plan.usd_for("serving"),
-        "training_usd_per_month": each.plan.usd_for("training"),
-        "uses": [_line_values(comparison, line) for line in each.lines],
-    }
-    unit, saved = each.plan.usd_per_million_tokens(), comparison.saving(each)
-    if unit is not None:
-        found["usd_per_million_tokens_served"] = unit
-    if saved is not None:
-        found["saving_ratio"] = saved
-    return found
-
-
-def _line_values(comparison: Comparison, line: Line) -> dict[str, Any]:
-    use = line.use
-    found: dict[str, Any] = {
-        "gpu": {"name": use.gpu, "count": use.cost.gpus},
-        "basis": use.cost.basis,
-        "price_source": line.price_source,
-        "price": dict(line.price),
-        "usd_per_hour": use.cost.usd_per_hour(),
-        "hours_per_month": use.hours,
-        "usd_per_month": use.usd(),
-        "purpose": use.purpose,
-        "utilization_ratio": use.utilisation,
-    }
-    if line.card.nominal_gb is not None:
-        found["memory_gb"] = line.card.nominal_gb * use.cost.gpus
-    if line.largest_model is not None:
-        found["largest_model_that_fits"] = line.largest_model
-    unit = use.usd_per_million_tokens()
-    if use.tokens_per_second is not None and unit is not None:
-        found |= {"tokens_per_second": use.tokens_per_second, "usd_per_million_tokens": unit}
-        found["sensitivity"] = {
-            "usd_per_million_tokens_by_utilization_ratio": _ranges("utilization_ratio", by_utilisation(use)),
-            "usd_per_million_tokens_by_usd_per_kwh": _ranges("usd_per_kwh", by_tariff(use)),
-        }
-    if line.break_even is not None:
-        found["break_even"] = _break_even_values(comparison, line)
-    return found
-
-
-def _break_even_values(comparison: Comparison, line: Line) -> dict[str, Any]:
-    each = line.break_even
-    assert each is not None
-    found: dict[str, Any] = {
-        "purchase_usd": each.purchase_usd,
-        "rent_usd_per_month": each.rent_usd_per_month,
-        "rent_source": line.rent_source,
-        "running_usd_per_month": each.own_usd_per_month,
-        "reached": each.months is not None,
-        "within_lifetime": each.within_lifetime,
-    }
-    if each.hours is not None and each.months is not None:
-        found |= {"hours": each.hours, "months": each.months}
-    day = each.on(comparison.bought)
-    return found if day is None else found | {"date": day.isoformat()}
-
-
-def _ranges(at: str, table: Mapping[Fraction, Range]) -> list[dict[str, Any]]:
-    return [{at: value, "usd_per_million_tokens_range": list(each)} for value, each in table.items()]

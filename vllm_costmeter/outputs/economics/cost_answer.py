@@ -23,7 +23,7 @@ def section(
     rate_source: str = "",
     notes: Sequence[str] = (),
 ) -> Section:
-    """One column with the exact figures; with the article's convention its own beside them."""
+    """A column of exact figures, and one of the article's convention if asked for."""
     columns: tuple[Convention, ...] = ("exact",) if convention == "exact" else ("article", "exact")
     rows = [("per hour", *(amount(cost.usd_per_hour(each), currency, 3) for each in columns))]
     rows += [
@@ -45,7 +45,7 @@ def section(
     )
     if cost.gco2e_per_million_tokens is not None:
         said.append(
-            f"{float(cost.gco2e_per_million_tokens):.3g} g CO2e per million tokens, at the cards' power at work "
+            f"{float(cost.gco2e_per_million_tokens):.3g} g CO2e per million tokens, at the GPUs' power at work "
             f"({cost.gco2e_source})"
         )
     said += list(notes) + ([IDLE_NOTE] if is_range(cost) else [])
@@ -53,19 +53,17 @@ def section(
     return Section(title, titles, rows, tuple(said))
 
 
-IDLE_NOTE = (
-    "A range: nobody said what a waiting card draws, from nothing to its full power; give --idle-watts."
-)
+IDLE_NOTE = "Range: idle power unknown, 0 W to full; give --idle-watts."
 
 
 def is_range(cost: Cost) -> bool:
-    """Whether an unknown idle draw shows in the figures."""
+    """Whether an unknown idle power shows in the figures."""
     low, high = cost.usd_per_useful_hour()
     return low != high
 
 
 def values(cost: Cost, price: Mapping[str, Any], gpu: str | None, rate_source: str) -> dict[str, Any]:
-    """The single figures are the high ends of their ranges: a cost is never understated."""
+    """Single figures are the high ends of their ranges: a cost is never understated."""
     low, high = cost.usd_per_useful_hour()
     found: dict[str, Any] = {} if gpu is None else {"gpu": {"name": gpu, "count": cost.hourly.gpus}}
     found |= {

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from vllm_costmeter.core.economics.throughput import Estimate
+from vllm_costmeter.core.fit.result import Verdict
 from vllm_costmeter.core.pricing.currency import Currency
 from vllm_costmeter.core.pricing.hourly import HourlyCost, usd_per_million_tokens
 from vllm_costmeter.core.pricing.money import exact
@@ -14,46 +15,50 @@ from vllm_costmeter.outputs.economics.answer import NO_ELECTRICITY, Section, amo
 
 SCHEMA = "costmeter.estimate/1"
 NOT_TO_TRUST = (
-    "Estimated, not measured: eight of ten published runs lie in the range. Least sure: cards other than H100 and "
-    "A100, prompts far longer than answers, expert parallelism, speculative decoding. Measure before you buy."
+    "Estimated, not measured: 80 % of the H100 and A100 test runs lie within the range; other GPUs are untested. Not "
+    "modelled: prompts much longer than answers, expert parallelism, speculative decoding. Measure before you buy."
 )
 
 
 def section(
-    found: Estimate, cost: HourlyCost | None, title: str, currency: Currency, notes: Sequence[str] = ()
+    found: Estimate, cost: HourlyCost, title: str, currency: Currency, notes: Sequence[str] = ()
 ) -> Section:
-    """Rates, and prices where one is known: at the low end, as estimated, at the high end, and at the limit."""
+    """Rates and prices: low end, estimate, high end, and the hardware's limit."""
     low, high = found.generated_range
     rates = (low, found.generated_tokens_per_second, high, found.floor_tokens_per_second)
-    rows = [("generated tokens/s", *(f"{rate:,.0f}" for rate in rates))]
-    if cost is not None:
-        rows.append(
-            (
-                f"{currency.code} per million generated",
-                *(amount(_unit(cost, rate), currency, 3) for rate in rates),
-            )
-        )
+    rows = [
+        ("generated tokens/s", *(f"{rate:,.0f}" for rate in rates)),
+        (
+            f"{currency.code} per million generated",
+            *(amount(_unit(cost, rate), currency, 3) for rate in rates),
+        ),
+    ]
     rows += [
-        ("prefill alone, prompt tokens/s", "", f"{found.prefill_tokens_per_second:,.0f}", "", ""),
-        ("decode alone, tokens/s", "", f"{found.decode_tokens_per_second:,.0f}", "", ""),
-        ("between tokens of a request, ms", "", f"{found.decode_seconds_per_step * 1e3:.1f}", "", ""),
+        ("prefill only, prompt tokens/s", "", f"{found.prefill_tokens_per_second:,.0f}", "", ""),
+        ("decode only, tokens/s", "", f"{found.decode_tokens_per_second:,.0f}", "", ""),
+        ("time per output token, ms", "", f"{found.decode_seconds_per_step * 1e3:.1f}", "", ""),
     ]
     load = found.load
     said = (
-        f"{found.concurrency} requests at once, {load.prompt_tokens:,} prompt and {load.output_tokens:,} output "
-        f"tokens; a decode step goes mostly into {found.limit}.",
+        f"{requests(found.concurrency)}, {load.prompt_tokens:,} prompt and {load.output_tokens:,} output tokens each; "
+        f"most of a decode step goes into {found.limit}.",
         *notes,
-        *([NO_ELECTRICITY] if cost is not None and cost.lacks_electricity else []),
+        *([NO_ELECTRICITY] if cost.lacks_electricity else []),
         NOT_TO_TRUST,
     )
-    return Section(title, ("", "low", "estimate", "high", "at the limit"), rows, said)
+    return Section(title, ("", "low", "estimate", "high", "hardware limit"), rows, said)
 
 
-def values(found: Estimate, cost: HourlyCost | None) -> dict[str, Any]:
-    """Rates of the whole deployment; prices are per generated token at full use."""
+def requests(concurrency: int) -> str:
+    """ "1 concurrent request", "64 concurrent requests"."""
+    return f"{concurrency} concurrent request{'' if concurrency == 1 else 's'}"
+
+
+def values(found: Estimate, verdict: Verdict, cost: HourlyCost) -> dict[str, Any]:
+    """Rates of the whole deployment; prices are per generated token at full utilisation."""
     low, high = found.generated_range
-    answer: dict[str, Any] = {
-        "verdict": "fits",
+    return {
+        "verdict": verdict,
         "concurrency": found.concurrency,
         "prompt_tokens": found.load.prompt_tokens,
         "output_tokens": found.load.output_tokens,
@@ -71,15 +76,11 @@ def values(found: Estimate, cost: HourlyCost | None) -> dict[str, Any]:
         },
         "limited_by": found.limit,
         "is_estimate": True,
+        "usd_per_hour": cost.usd_per_hour(),
+        "usd_per_million_tokens": _unit(cost, found.generated_tokens_per_second),
+        "usd_per_million_tokens_range": [_unit(cost, high), _unit(cost, low)],
+        "floor_usd_per_million_tokens": _unit(cost, found.floor_tokens_per_second),
     }
-    if cost is not None:
-        answer |= {
-            "usd_per_hour": cost.usd_per_hour(),
-            "usd_per_million_tokens": _unit(cost, found.generated_tokens_per_second),
-            "usd_per_million_tokens_range": [_unit(cost, high), _unit(cost, low)],
-            "floor_usd_per_million_tokens": _unit(cost, found.floor_tokens_per_second),
-        }
-    return answer
 
 
 def _unit(cost: HourlyCost, rate: float) -> Fraction:
@@ -97,4 +98,4 @@ def about(model: str, gpu: str, count: int, precision: str) -> dict[str, Any]:
 
 def refusal(reason: str, message: str) -> dict[str, Any]:
     """Instead of `values` where the requests do not fit."""
-    return {"verdict": "no", "reason": reason, "message": message}
+    return {"verdict": "refused", "reason": reason, "message": message}

@@ -1,4 +1,4 @@
-"""The catalogue's cards for people and for programs."""
+"""The catalogue's GPUs for people and for programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from vllm_costmeter.outputs.economics.price_listing import age, dollars
 from vllm_costmeter.outputs.text.table_layout import markdown_table, terminal_table
 
 SCHEMA = "costmeter.gpus/1"
-NOTE = "GiB: as CUDA shows it. Rates are dense. ?: estimated, second-hand or derived. $/h: the default price."
+NOTE = (
+    "GiB: as CUDA reports it. TFLOPS: dense. ?: estimated, second-hand or derived. $/h: default rental price."
+)
 _TITLES = (
     "GPU",
     "GiB",
@@ -55,7 +57,7 @@ def listing_json(cards: Sequence[GpuSpec], prices: Mapping[str, RentalQuote | No
 
 
 def card_values(card: GpuSpec, price: RentalQuote | None, today: date) -> dict[str, Any]:
-    """The JSON object of one card."""
+    """The JSON object of one GPU."""
     values = {
         each.name: getattr(card, each.name)
         for each in fields(card)
@@ -85,7 +87,7 @@ def _source(origin: Provenance) -> dict[str, Any]:
 
 
 def facts_text(card: GpuSpec, price: RentalQuote | None, today: date, *, markdown: bool = False) -> str:
-    """One card, one line per fact, with where and when each was read."""
+    """One GPU, one line per fact, with where and when each was read."""
     rows = [
         (
             _fact_name(name),

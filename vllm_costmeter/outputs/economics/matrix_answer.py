@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from vllm_costmeter.core.fit.matrix import Cell
+from vllm_costmeter.core.fit.matrix import WORKING_TOKENS, Cell
 from vllm_costmeter.outputs.economics.answer import Section
 
 SCHEMA = "costmeter.matrix/1"
 
 
-def section(cells: Sequence[Cell], asked_tokens: int) -> Section:
-    """One row per model, one column per card and precision."""
+def section(cells: Sequence[Cell], asked_tokens: int | None) -> Section:
+    """One row per model, one column per GPU and precision. `asked_tokens` None: the default context."""
     gpus, precisions = (list(dict.fromkeys(map(of, cells))) for of in (_gpu, _precision))
     columns = [(gpu, each) for gpu in gpus for each in precisions]
     by_place = {(cell.model, cell.gpu, cell.quantization): cell for cell in cells}
     models = list(dict.fromkeys(cell.model for cell in cells))
+    context = f"{asked_tokens or WORKING_TOKENS:,} tokens of context"
     return Section(
-        title=f"What fits, with {asked_tokens:,} tokens of context",
+        title=f"What fits with {context}" + ("" if asked_tokens else ", or the model's own maximum if less"),
         titles=("model", *(f"{gpu} {quantization}" for gpu, quantization in columns)),
         rows=[
             (model, *(word(by_place[model, gpu, quantization]) for gpu, quantization in columns))
             for model in models
         ],
-        notes=(
-            "fits: that context, or the model's own maximum; tight: only so many tokens for sure; no: less than 2,048.",
-        ),
+        notes=tuple(notes(cells)),
     )
+
+
+def notes(cells: Sequence[Cell]) -> Iterator[str]:
+    """What the words of these cells mean, as far as they occur."""
+    if any(cell.verdict == "tight" for cell in cells):
+        yield "tight: whether it starts depends on memory use that is known only once it runs."
+    if any(map(_longest, cells)):
+        yield "max: the longest context that certainly fits."
 
 
 def _gpu(cell: Cell) -> str:
@@ -39,15 +46,30 @@ def _precision(cell: Cell) -> str:
 
 
 def word(cell: Cell) -> str:
-    """ "fits", "tight: 3,952", "no", "unknown"."""
-    if cell.verdict == "tight" and cell.longest_tokens:
-        return f"tight: {cell.longest_tokens:,}"
-    return cell.verdict
+    """ "fits", "tight (max 8,016)", "no (max 3,952)", "no", "unknown"."""
+    said = "no" if cell.verdict == "refused" else cell.verdict
+    return f"{said} ({_longest(cell)})" if _longest(cell) else said
 
 
-def values(cells: Sequence[Cell], asked_tokens: int) -> dict[str, Any]:
+def sentence(cell: Cell) -> str:
+    """ "Llama 3.3 70B Q4 does not fit with 8,192 tokens of context: the weights alone need ..."."""
+    said = {"fits": "fits", "tight": "is tight", "refused": "does not fit"}.get(cell.verdict)
+    name = f"{cell.model} {cell.quantization}"
+    if said is None:
+        return f"{name} is not understood: {cell.message}"
+    shorter = f" ({_longest(cell)})" if _longest(cell) else ""
+    why = f": {cell.message}" if cell.message else "."
+    return f"{name} {said} with {cell.asked_tokens:,} tokens of context{shorter}{why}"
+
+
+def _longest(cell: Cell) -> str:
+    is_shorter = cell.verdict in ("tight", "refused") and cell.longest_tokens
+    return f"max {cell.longest_tokens:,}" if is_shorter else ""
+
+
+def values(cells: Sequence[Cell], asked_tokens: int | None) -> dict[str, Any]:
     """Every cell with its reason."""
-    return {"asked_tokens": asked_tokens, "cells": [cell_values(cell) for cell in cells]}
+    return {"asked_tokens": asked_tokens or WORKING_TOKENS, "cells": [cell_values(cell) for cell in cells]}
 
 
 def cell_values(cell: Cell) -> dict[str, Any]:

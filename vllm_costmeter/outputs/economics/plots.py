@@ -1,4 +1,4 @@
-"""Drawings of a comparison: dollars per million tokens against utilisation, and what buying and renting have cost.
+"""Charts of a comparison: dollars per million tokens by utilisation, and cumulative cost of buying and renting.
 
 The only file that imports matplotlib, which the extra `plots` installs.
 """
@@ -20,8 +20,8 @@ _UTILISATIONS = tuple(Fraction(percent, 100) for percent in (2, 3, 5, *range(10,
 
 
 def draw(comparison: Comparison, file: Path, currency: Currency) -> None:
-    """One picture with a panel for each of the two that the plans allow. BadInputError where they allow neither, for
-    another format, without matplotlib, and for a file that cannot be written."""
+    """One picture with the panels that the plans allow. BadInputError where they allow neither, for another format,
+    without matplotlib, and for a file that cannot be written."""
     if file.suffix.lower() not in FORMATS:
         raise BadInputError(f"--plot {file}: give a name that ends in .png or .svg")
     lines = [line for each in comparison.plans for line in each.lines]
@@ -29,7 +29,7 @@ def draw(comparison: Comparison, file: Path, currency: Currency) -> None:
     bought = [line for line in lines if line.break_even is not None]
     panels = [draw_panel for draw_panel, found in ((_unit_prices, rated), (_cumulative, bought)) if found]
     if not panels:
-        raise BadInputError("--plot needs a rate (RTX 4090 160h 2550tok/s) or an owned card to draw")
+        raise BadInputError("--plot needs a rate (RTX 4090 160h 2550tok/s) or owned GPUs in a plan")
     figure, axes = _figure(len(panels))
     for draw_panel, each in zip(panels, axes, strict=True):
         draw_panel(each, rated if draw_panel is _unit_prices else bought, currency)
@@ -62,7 +62,7 @@ def _unit_prices(axes: Any, lines: Sequence[Line], currency: Currency) -> None:
         xlabel="utilisation, %",
         ylabel=f"{currency.code} per million tokens",
         yscale="log",
-        title="What a million tokens costs by utilisation",
+        title="Cost of a million tokens by utilisation",
     )
     axes.grid(visible=True, which="both", alpha=0.3)
     axes.legend()
@@ -92,6 +92,6 @@ def _cumulative(axes: Any, lines: Sequence[Line], currency: Currency) -> None:
             at = float(found.months)
             axes.plot([at], [rent * at], "o", color=color)
             axes.annotate(f"{at:.1f} months", (at, rent * at), xytext=(6, -14), textcoords="offset points")
-    axes.set(xlabel="months", ylabel=currency.code, title="What buying and renting have cost")
+    axes.set(xlabel="months", ylabel=currency.code, title="Cumulative cost of buying and renting")
     axes.grid(visible=True, alpha=0.3)
     axes.legend()

@@ -1,4 +1,4 @@
-"""What an update of prices changes, before it is written."""
+"""What a price update changes, before it is written."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from vllm_costmeter.outputs.economics.answer import amount, percent
 from vllm_costmeter.outputs.text.table_layout import markdown_table, terminal_table
 
 SCHEMA = "costmeter.prices-update/1"
-_TITLES = ("", "what", "before", "now", "by")
+_TITLES = ("", "price", "before", "now", "change")
 
 
 def text(changes: Sequence[PriceChange], *, markdown: bool = False) -> str:
-    """One line per change: + new, - gone, ~ other."""
+    """One line per change: + added, - removed, ~ changed."""
     rows = [
         (
             sign(change),
@@ -40,7 +40,7 @@ def sign(change: PriceChange) -> str:
 def values(
     changes: Sequence[PriceChange], *, kind: str, file: str, is_written: bool, skipped: Sequence[str]
 ) -> str:
-    """One JSON object. Amounts are USD per GPU-hour for cards, and input, output, cached per million for APIs."""
+    """One JSON object. Amounts are USD per GPU-hour for GPUs, and input, output, cached per million for APIs."""
     found: dict[str, Any] = {"schema": SCHEMA, "kind": kind, "file": file, "written": is_written}
     found["changes"] = [
         {

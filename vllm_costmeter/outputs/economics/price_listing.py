@@ -10,7 +10,7 @@ from vllm_costmeter.core.pricing.quote import STALE_AFTER_DAYS, RentalQuote
 from vllm_costmeter.outputs.text.table_layout import markdown_table, terminal_table
 
 SCHEMA = "costmeter.prices/1"
-_TITLES = ("GPU", "$/GPU-h", "provider", "term", "cards", "as of", "age", "use", "source")
+_TITLES = ("GPU", "$/GPU-h", "provider", "term", "GPUs", "as of", "age", "use", "source")
 
 
 def prices_text(rows: Sequence[RentalQuote], defaults: Mapping[str, RentalQuote | None], today: date) -> str:
@@ -26,7 +26,7 @@ def prices_markdown(
 
 
 def prices_json(rows: Sequence[RentalQuote], defaults: Mapping[str, RentalQuote | None], today: date) -> str:
-    """Every quote with its age in days; `default` marks the one used for its card when nobody gives a price."""
+    """Every quote with its age in days; `default` marks the one used for its GPU when no price is given."""
     listed = [
         {
             "gpu": row.gpu,

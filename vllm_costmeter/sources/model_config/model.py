@@ -7,21 +7,20 @@ from dataclasses import replace
 from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.model.attention import RecurrentState
+from vllm_costmeter.core.model.attention import LayerCaches, ModelAttention, RecurrentState
 from vllm_costmeter.core.model.drafter import Drafter
 from vllm_costmeter.core.model.model import Model, Sizes
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED
-from vllm_costmeter.sources.model_config.architectures.adapted_edges import adapted_edges
-from vllm_costmeter.sources.model_config.architectures.encoders import embedder
-from vllm_costmeter.sources.model_config.architectures.prediction import prediction_weights
-from vllm_costmeter.sources.model_config.architectures.registry import build_weights, served_by
-from vllm_costmeter.sources.model_config.architectures.source import Source, text_section
-from vllm_costmeter.sources.model_config.attention import architecture_of, model_attention
-from vllm_costmeter.sources.model_config.attention_prediction import prediction_layers
 from vllm_costmeter.sources.model_config.class_defaults import with_class_defaults
+from vllm_costmeter.sources.model_config.families.adapted_edges import adapted_edges
+from vllm_costmeter.sources.model_config.families.pooling import embedder
+from vllm_costmeter.sources.model_config.families.prediction import prediction_weights
+from vllm_costmeter.sources.model_config.families.registry import served_by
+from vllm_costmeter.sources.model_config.families.source import Source, architecture_of, text_section
 from vllm_costmeter.sources.model_config.lengths import model_lengths
-from vllm_costmeter.sources.model_config.quantization import quantization_of
+from vllm_costmeter.sources.model_config.quantization.kv_cache_dtype import checkpoint_kv_cache_dtype
+from vllm_costmeter.sources.model_config.quantization.section import quantization_of
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 _UNKNOWN_TYPES = (
@@ -61,27 +60,34 @@ def model_from_config(
     model_type = root.raw("model_type")
     if model_type in _UNKNOWN_TYPES:
         raise NotUnderstoodError(f"{name}: model_type {model_type!r} is not known to vLLM or transformers")
-    served_name, architecture = served_by(architecture_name)
-    if is_embedder and not architecture.is_pooling:
-        architecture = replace(architecture, build=embedder(architecture.build), is_pooling=True)
+    served_name, family = served_by(architecture_name)
+    if is_embedder and not family.is_pooling:
+        family = replace(family, build=embedder(family.build), is_pooling=True)
     text = with_class_defaults(text_section(root))
     source = Source(root, text)
-    quantization = quantization_of(root, text, architecture.renames, hf_quant_config)
+    quantization = quantization_of(root, text, family.renames, hf_quant_config)
     embedding, head = adapted_edges(served_name)
     weights = replace(
-        build_weights(source, architecture),
+        family.weights(source),
         quantization=quantization,
         adapted_embedding=embedding,
         adapted_head=head,
     )
-    attention = model_attention(root, served_name)
-    prediction = prediction_weights(source, served_name, weights)
+    prediction = prediction_weights(source, family, weights)
     longest, default = model_lengths(root, text)
     sizes = _sizes(source)
+    dtype = served_dtype(root, text, is_pooling=family.is_pooling)
+    attention = ModelAttention(
+        layers=_caches(weights),
+        num_attention_heads=sizes.num_attention_heads,
+        dtype=dtype,
+        kv_cache_dtype=checkpoint_kv_cache_dtype(root, text),
+        blackwell_kv_cache_dtype=family.blackwell_kv_cache_dtype,
+    )
     return Model(
         id=name,
         architecture=architecture_name,
-        dtype=served_dtype(root, text, is_pooling=architecture.is_pooling),
+        dtype=dtype,
         quantization=None if quantization.method == UNQUANTISED.method else quantization.method,
         max_model_len=longest,
         default_max_model_len=default,
@@ -89,23 +95,23 @@ def model_from_config(
         attention=attention,
         weights=weights,
         is_moe=sizes.num_experts > 0,
-        is_multimodal=architecture.tower is not None or architecture.is_encoder_decoder,
-        is_pooling=architecture.is_pooling,
-        is_encoder_decoder=architecture.is_encoder_decoder,
+        is_multimodal=family.tower is not None or family.is_encoder_decoder,
+        is_pooling=family.is_pooling,
+        is_encoder_decoder=family.is_encoder_decoder,
         is_hybrid=any(isinstance(cache, RecurrentState) for layer in attention.layers for cache in layer),
-        is_pipelined=architecture.is_pipelined,
-        last_release=architecture.last_release,
+        is_pipelined=family.is_pipelined,
+        last_release=family.last_release,
         is_tied=weights.is_tied,
-        prediction=None if prediction is None else _prediction(prediction, root, served_name),
+        prediction=None
+        if prediction is None
+        else Drafter(prediction, served_dtype(root, text), _caches(prediction), is_own=True),
     )
 
 
-def _prediction(weights: Weights, root: ConfigReader, architecture: str) -> Drafter | None:
-    try:
-        layers = prediction_layers(root, architecture)
-    except NotUnderstoodError:
-        return None
-    return Drafter(weights, served_dtype(root, text_section(root)), layers, is_own=True)
+def _caches(weights: Weights) -> tuple[LayerCaches, ...]:
+    """What each layer caches; empty where none caches anything (encoders)."""
+    caches = tuple(layer.caches for layer in weights.layers)
+    return caches if any(caches) else ()
 
 
 def served_dtype(root: ConfigReader, text: ConfigReader, *, is_pooling: bool = False) -> str:

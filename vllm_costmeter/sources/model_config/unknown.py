@@ -9,8 +9,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import ModelAttention
 from vllm_costmeter.core.model.checkpoint_weights import UndividedWeights
 from vllm_costmeter.core.model.model import Model, Sizes
-from vllm_costmeter.sources.model_config.architectures.source import Source, text_section
-from vllm_costmeter.sources.model_config.attention import architecture_of
+from vllm_costmeter.sources.model_config.families.source import Source, architecture_of, text_section
 from vllm_costmeter.sources.model_config.model import served_dtype
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 

@@ -44,7 +44,7 @@ def _plan(values: Mapping[str, Any], where: str) -> PlanRequest:
     reject_unknown(values, ("name", "use"), where)
     name = values.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise BadInputError(f"{where}: 'name' must be a text")
+        raise BadInputError(f"{where}: 'name' must be a string")
     uses = _tables(values.get("use"), f"{where}: [[plan.use]]")
     return PlanRequest(name, tuple(_use(use, f"{where}, use {number}") for number, use in enumerate(uses, 1)))
 
@@ -53,7 +53,7 @@ def _use(values: Mapping[str, Any], where: str) -> UseRequest:
     reject_unknown(values, _KEYS, where)
     gpu, purpose = values.get("gpu"), values.get("purpose", "serving")
     if not isinstance(gpu, str) or not gpu.strip():
-        raise BadInputError(f"{where}: 'gpu' must be a card, such as \"8x H100 SXM\"")
+        raise BadInputError(f"{where}: 'gpu' must be a GPU, such as \"8x H100 SXM\"")
     if purpose not in ("serving", "training"):
         raise BadInputError(f"{where}: purpose must be serving or training, got {purpose!r}")
     numbers = {key: read(values[key], f"{where}: {key}") for key, read in _NUMBERS.items() if key in values}

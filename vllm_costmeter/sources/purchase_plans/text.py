@@ -27,7 +27,7 @@ def parse_plan(text: str) -> PlanRequest:
 
 
 def parse_use(text: str) -> UseRequest:
-    """`CARDS WORD...`, the words in any order behind the card: see `FORMS`."""
+    """`GPUS WORD...`, the words in any order after the GPU: see `FORMS`."""
     words = text.split()
     found: dict[str, Any] = {}
     while words and (value := _word(words[-1], text)) is not None:
@@ -37,15 +37,15 @@ def parse_use(text: str) -> UseRequest:
         found |= value
         words.pop()
     if not words:
-        raise BadInputError(f"no card is named in {text!r}: write {'RTX 4090 160h'!r}")
+        raise BadInputError(f"no GPU is named in {text!r}: write {'RTX 4090 160h'!r}")
     odd = next((word for word in words[1:] if re.search(r"\d(h|tok|%)|@", word)), None)
     if odd is not None:
-        raise BadInputError(f"{odd!r} in {text!r} is not understood; behind the card: {FORMS}")
+        raise BadInputError(f"{odd!r} in {text!r} is not understood; after the GPU: {FORMS}")
     return UseRequest(gpu=" ".join(words), **found)
 
 
 def _word(word: str, text: str) -> dict[str, Any] | None:
-    """What one word says; None where it is part of the card's name."""
+    """What one word says; None where it is part of the GPU's name."""
     folded = word.lower()
     if folded in ("training", "serving"):
         return {"purpose": folded}

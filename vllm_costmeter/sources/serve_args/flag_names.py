@@ -108,7 +108,7 @@ UNMODELLED_ONE_VALUE = frozenset(
     attention-backend compilation-config convert diffusion-config hf-config-path hf-overrides lora-dtype
     mamba-block-size mamba-cache-mode mm-encoder-tp-mode mm-ipc-gpu-memory-gb model-class-overrides
     num-gpu-blocks-override offload-backend offload-group-size optimization-level performance-mode
-    pooler-config prefill-context-parallel-size quantization-config runner spec-method spec-model spec-tokens
+    pooler-config prefill-context-parallel-size quantization-config runner
     """.split()  # noqa: SIM905 - as above
 )
 """May change memory in a way that the check does not follow: accepted, and the answer says so."""

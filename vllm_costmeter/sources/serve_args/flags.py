@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vllm_costmeter.core.engine.args import FLAGS, LAYOUT_FLAGS
+from vllm_costmeter.core.engine.args import FLAGS, LAYOUT_FLAGS, SPECULATIVE_PARTS
 from vllm_costmeter.core.engine.flags import Kind
 from vllm_costmeter.core.settings.table import SETTINGS
 from vllm_costmeter.sources.serve_args.flag_names import (
@@ -71,6 +71,9 @@ def add_serve_flags(parser: argparse.ArgumentParser) -> None:
     for name in ONE_VALUE:
         kept = name in KEPT_FLAGS
         _add_silently(parser, _dashed(name), name.replace("-", "_") if kept else "ignored", None)
+    for name in SPECULATIVE_PARTS:
+        reader = whole if name == "spec_tokens" else str
+        parser.add_argument(f"--{name.replace('_', '-')}", type=reader, dest=name, help=argparse.SUPPRESS)
     parser.add_argument("--nnodes", "-n", type=whole, default=1, help=argparse.SUPPRESS)
     for name in SPREAD_FLAGS | BACKEND_FLAGS:
         dest = "spread" if name in SPREAD_FLAGS else "backends"

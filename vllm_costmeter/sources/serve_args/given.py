@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from vllm_costmeter.core.engine.args import EngineArgs, engine_args_of
+from vllm_costmeter.core.engine.args import GRAPHS_OF_LEVEL, SPECULATIVE_PARTS, EngineArgs, engine_args_of
 from vllm_costmeter.sources.serve_args.flag_names import (
     UNMODELLED_ONE_VALUE,
     UNMODELLED_SEVERAL_VALUES,
@@ -24,6 +25,8 @@ class GivenFlags:
     """Flags that change GPU memory, by field of EngineArgs or ParallelConfig."""
     unmodelled: tuple[str, ...] = ()
     """Flags that may change GPU memory in a way the answer does not contain."""
+    cudagraph_mode: str | None = None
+    """As --compilation-config or --optimization-level sets it."""
     revision: str | None = None
     hf_token: str | None = None
     device_ids: str | None = None
@@ -44,7 +47,7 @@ class GivenFlags:
 
     def engine_args(self) -> EngineArgs:
         """A flag that was not given keeps vLLM's default. BadInputError for values that vLLM rejects."""
-        return engine_args_of(**self.memory)
+        return replace(engine_args_of(**self.memory), cudagraph_mode=self.cudagraph_mode)
 
     def local_gpus(self) -> tuple[int | str, ...] | None:
         """`--device-ids` as vLLM reads it (0.24 to 0.33); None without it, and with Ray, which ignores it."""
@@ -61,11 +64,13 @@ class GivenFlags:
 
 def given_flags(values: argparse.Namespace) -> GivenFlags:
     """What a parser with `add_serve_flags` read."""
-    known = {flag.field: getattr(values, flag.field, None) for flag in MEMORY_FLAGS}
+    names = (*(flag.field for flag in MEMORY_FLAGS), *SPECULATIVE_PARTS)
+    known = {name: getattr(values, name, None) for name in names}
     unmodelled = sorted(UNMODELLED_ONE_VALUE | UNMODELLED_SEVERAL_VALUES | UNMODELLED_SWITCHES)
     return GivenFlags(
         memory={name: value for name, value in known.items() if value is not None},
         unmodelled=tuple(f"--{name}" for name in unmodelled if getattr(values, f"unmodelled_{name}", None)),
+        cudagraph_mode=_cudagraph_mode(values),
         revision=values.revision,
         hf_token=values.hf_token,
         device_ids=values.device_ids,
@@ -73,3 +78,17 @@ def given_flags(values: argparse.Namespace) -> GivenFlags:
         spread=tuple(values.spread or ()),
         backends=tuple(values.backends or ()),
     )
+
+
+def _cudagraph_mode(values: argparse.Namespace) -> str | None:
+    """As `--compilation-config` names it, else as `--optimization-level` 0 and 1 set it (0.17 to 0.33)."""
+    asked = getattr(values, "unmodelled_compilation-config", None)
+    if asked is not None:
+        try:
+            config = json.loads(asked)
+        except ValueError:
+            config = None
+        mode = config.get("cudagraph_mode") if isinstance(config, dict) else None
+        if isinstance(mode, str):
+            return mode.upper()
+    return GRAPHS_OF_LEVEL.get(str(getattr(values, "unmodelled_optimization-level", None)))

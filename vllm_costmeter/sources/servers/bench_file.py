@@ -13,17 +13,16 @@ HOW = "give the JSON that `vllm bench serve --save-result` writes"
 
 
 class BenchResult(NamedTuple):
-    """What it measured."""
+    """Tokens per second."""
 
     generated_tokens_per_second: float
     total_tokens_per_second: float
-    max_concurrency: int | None
 
 
 def read_bench(place: str) -> BenchResult:
     """The measured rates; the last run of a file with several (one JSON object per line, `--append-result`).
 
-    BadInputError for a file of another tool, a truncated one, and a run that made no token.
+    BadInputError for a file of another tool, a truncated one, and a run that generated no token.
     """
     text = fetch_text(place)
     values = _json(text, place)
@@ -31,12 +30,8 @@ def read_bench(place: str) -> BenchResult:
         other = _other_tool(values)
         raise BadInputError(f"{place} is not a result of `vllm bench serve`{other}: {HOW}")
     generated, total = (_rate(values, key, place) for key in ("output_throughput", "total_token_throughput"))
-    concurrency = values.get("max_concurrency")
-    return BenchResult(
-        generated_tokens_per_second=generated,
-        total_tokens_per_second=total,
-        max_concurrency=concurrency if isinstance(concurrency, int) else None,
-    )
+    _rate(values, "duration", place)
+    return BenchResult(generated_tokens_per_second=generated, total_tokens_per_second=total)
 
 
 def _json(text: str, place: str) -> Any:

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vllm_costmeter.core.engine.args import FLAGS, LAYOUT_FLAGS, EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.args import (
+    FLAGS,
+    GRAPHS_OF_LEVEL,
+    LAYOUT_FLAGS,
+    SPECULATIVE_PARTS,
+    WITHOUT_FULL_GRAPHS,
+    EngineArgs,
+    ParallelConfig,
+    speculative_config_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,29 +101,13 @@ def _kv_capacity(cache: Any, engines: int) -> int | None:
 
 def plan_from_engine_args(args: Any) -> EngineArgs:
     """The flags as the user gave them: call before vLLM fills in its defaults. Flags this vLLM lacks keep ours."""
-    speculative = _speculative(args)
     layout = {flag.field: flag.normalised(getattr(args, flag.field, None)) for flag in LAYOUT_FLAGS}
     flags = {flag.field: flag.normalised(getattr(args, flag.field, None)) for flag in FLAGS}
-    return EngineArgs(layout=ParallelConfig(**layout), **{**flags, "speculative_config": speculative})
-
-
-def _speculative(args: Any) -> dict[str, Any] | None:
-    """`--speculative-config` with --spec-method, --spec-model and --spec-tokens, as vLLM 0.32 merges them.
-
-    A new dictionary: vLLM adds objects to its own when it resolves it (`create_speculative_config`).
-    """
-    found = {
-        name.replace("-", "_"): value
-        for name, value in (getattr(args, "speculative_config", None) or {}).items()
-    }
-    for flag, key in (
-        ("spec_method", "method"),
-        ("spec_model", "model"),
-        ("spec_tokens", "num_speculative_tokens"),
-    ):
-        if (value := getattr(args, flag, None)) is not None:
-            found[key] = value
-    return found or None
+    parts = {name: getattr(args, name, None) for name in SPECULATIVE_PARTS}
+    flags["speculative_config"] = speculative_config_of(flags["speculative_config"], parts)
+    level = getattr(args, "optimization_level", None)
+    flags["cudagraph_mode"] = _mode_name(args) or GRAPHS_OF_LEVEL.get(str(getattr(level, "value", level)))
+    return EngineArgs(layout=ParallelConfig(**layout), **flags)
 
 
 def served_name(args: Any) -> str:
@@ -124,13 +117,23 @@ def served_name(args: Any) -> str:
 
 
 def with_resolved_defaults(engine_args: EngineArgs, config: Any) -> EngineArgs:
-    """The plan with the batch sizes vLLM chose for the card it runs on: exact where a table would only know."""
+    """The flags with the batch sizes and the CUDA graph mode that vLLM chose for the GPU it runs on."""
     scheduler = config.scheduler_config
+    mode = _mode_name(config) if getattr(config.model_config, "runner_type", None) != "pooling" else None
+    is_without_full = mode in WITHOUT_FULL_GRAPHS and not engine_args.enforce_eager
     return dataclasses.replace(
         engine_args,
         max_num_seqs=scheduler.max_num_seqs,
         max_num_batched_tokens=scheduler.max_num_batched_tokens,
+        cudagraph_mode=mode if is_without_full else engine_args.cudagraph_mode,
     )
+
+
+def _mode_name(config: Any) -> str | None:
+    """`cudagraph_mode` of the compilation config of EngineArgs or VllmConfig; None where it is left open."""
+    mode = getattr(getattr(config, "compilation_config", None), "cudagraph_mode", None)
+    name: str | None = getattr(mode, "name", None)
+    return name
 
 
 def spans_machines(config: Any) -> bool:

@@ -1,0 +1,44 @@
+"""The flags that say in which form and currency an answer is shown."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from vllm_costmeter.cli.economics.price_flags import money
+from vllm_costmeter.core.pricing.currency import Currency, currency
+from vllm_costmeter.outputs.economics.answer import Format
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFlags:
+    """How the answer is shown."""
+
+    format: Format
+    currency: Currency
+
+
+def add_format_flag(parser: argparse._ActionsContainer) -> None:
+    """The form alone."""
+    parser.add_argument(
+        "--format", choices=("text", "json", "markdown"), default="text", help="default: text"
+    )
+
+
+def add_answer_flags(parser: argparse.ArgumentParser) -> None:
+    """Form and currency."""
+    group = parser.add_argument_group("answer")
+    add_format_flag(group)
+    group.add_argument(
+        "--currency",
+        metavar="CODE",
+        help="show amounts in another currency, such as EUR; needs --usd-per-unit",
+    )
+    group.add_argument(
+        "--usd-per-unit", type=money, metavar="RATE", help="dollars per unit of that currency, such as 1.08"
+    )
+
+
+def answer_flags(args: argparse.Namespace) -> AnswerFlags:
+    """BadInputError for a currency without a rate."""
+    return AnswerFlags(args.format, currency(args.currency, args.usd_per_unit))

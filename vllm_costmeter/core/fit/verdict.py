@@ -1,0 +1,66 @@
+"""Whether vLLM starts, by every rule that can stop it: refused at the best end of the range, tight between the ends."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.fit.messages import (
+    first_start_message,
+    free_message,
+    gpus_text,
+    graph_blocks_message,
+    kv_message,
+    reserved_message,
+    weights_message,
+    wide_message,
+)
+from vllm_costmeter.core.fit.result import Fit, Reason, Verdict
+from vllm_costmeter.core.fit.sizing import Sizing
+
+WIDEST_SHARE = 0.25
+"""Of the budget: weights that only a name describes differ by half and three quarters of themselves."""
+
+
+def verdict_of(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]:
+    """The verdict, its reason, and both in words."""
+    engine, model = blank.engine, blank.model
+    memory, cache = placed.memory, placed.cache
+    length = engine.max_model_len
+    if length > model.max_model_len:
+        return (
+            "refused",
+            "max_model_len",
+            f"--max-model-len {length} exceeds the model's maximum of {model.max_model_len} tokens",
+        )
+    if memory.budget_bytes > memory.free.high_bytes:
+        return "refused", "free_memory", free_message(memory, blank.gpu)
+    if memory.weights_alone_exceed:
+        return "refused", "weights", weights_message(blank, memory)
+    if memory.exceeds_card("low"):
+        return "refused", "kv_cache_memory_bytes", reserved_message(memory)
+    if not placed.holds_one_sequence("high"):
+        return "refused", "kv_cache", kv_message(blank, memory, cache, "refused")
+    if (
+        placed.graph_blocks is not None
+        and not placed.captures_graphs("high")
+        and placed.graph_blocks.is_certain
+    ):
+        return "refused", "max_num_seqs", graph_blocks_message(blank, placed)
+    if memory.exceeds_card("high"):
+        return "tight", "kv_cache_memory_bytes", reserved_message(memory)
+    if memory.budget_bytes > memory.free.low_bytes:
+        return "tight", "free_memory", free_message(memory, blank.gpu)
+    if not placed.holds_one_sequence("usual") and _says_nothing(placed):
+        return "unknown", "not_understood", wide_message(blank, placed)
+    if not placed.holds_one_sequence("low"):
+        return "tight", "kv_cache", kv_message(blank, memory, cache, "tight")
+    if not placed.captures_graphs("low"):
+        return "tight", "max_num_seqs", graph_blocks_message(blank, placed)
+    first = placed.on_first_start
+    if not first.holds_one_sequence("low") or not first.captures_graphs("low"):
+        return "tight", "first_start", first_start_message(blank, first)
+    return "fits", None, f"fits: {length:,} tokens of context on {gpus_text(blank)}"
+
+
+def _says_nothing(placed: Sizing) -> bool:
+    """Whether the weights may differ by a large part of the GPU, so that neither end of the range is an answer."""
+    rank = placed.memory.fullest_rank()
+    return rank.weights.high_bytes - rank.weights.low_bytes > WIDEST_SHARE * rank.budget_bytes

@@ -1,0 +1,1 @@
+"""Heads that draft for another model."""

@@ -1,0 +1,1 @@
+"""Encoders, and models served for pooling alone."""

@@ -1,0 +1,72 @@
+"""Whisper: an audio encoder that every rank holds whole in layers, and a decoder with cross attention."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.model.attention import CrossAttention, FullAttention
+from vllm_costmeter.core.model.parts import AttentionScales, Linear, Output, Part, Repeated, Tensor
+from vllm_costmeter.core.model.weights import Weights
+from vllm_costmeter.sources.model_config.families.blocks import column, mlp, norms, row
+from vllm_costmeter.sources.model_config.families.family import Family
+from vllm_costmeter.sources.model_config.families.layers import layer_of
+from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
+
+_QKV = ("q_proj", "k_proj", "v_proj")
+
+_KERNEL = 3  # both convolutions of the encoder
+
+
+def whisper(source: Source) -> Weights:
+    """The output head is the token embedding; positions are tables, not rotations."""
+    text = source.text
+    width = source.hidden_size
+    heads = text.int("decoder_attention_heads", minimum=1)
+    size = width // heads
+    decoder = layer_of(
+        *_self_attention("self_attn", width, heads, size),
+        column("encoder_attn.q_proj", width, heads * size, bias=True),
+        Linear("encoder_attn.kv_proj", width, (Output(heads, size),) * 2, "column", bias=True),
+        row("encoder_attn.out_proj", heads * size, width, bias=True),
+        AttentionScales("self_attn.attn"),
+        FullAttention(heads, size),
+        AttentionScales("encoder_attn.attn"),
+        CrossAttention(heads, size),
+        *norms(width, "self_attn_layer_norm", "encoder_attn_layer_norm", "final_layer_norm", bias=True),
+        *mlp("mlp", width, text.int("decoder_ffn_dim", minimum=1), bias=True, names=("fc1", "fc2")),
+    )
+    tables = source.vocab_size + text.int("max_target_positions", minimum=1)
+    return Weights(
+        layers=(decoder,) * text.int("decoder_layers", minimum=1, maximum=MAX_LAYERS),
+        layer_prefix="model.decoder.layers.{}.",
+        first=(Tensor("model.decoder.embeddings", tables * width),),
+        last=norms(width, "model.decoder.layer_norm", bias=True),
+        everywhere=_encoder(source),
+    )
+
+
+def _encoder(source: Source) -> tuple[Part, ...]:
+    text, width = source.text, source.hidden_size
+    heads = text.int("encoder_attention_heads", minimum=1)
+    block = (
+        *_self_attention("self_attn", width, heads, width // heads),
+        *norms(width, "self_attn_layer_norm", "final_layer_norm", bias=True),
+        *mlp("mlp", width, text.int("encoder_ffn_dim", minimum=1), bias=True, names=("fc1", "fc2")),
+    )
+    bins = text.int("num_mel_bins", minimum=1)
+    positions = text.int("max_source_positions", minimum=1) * width
+    return (
+        Tensor("model.encoder.convolutions", width * (_KERNEL * (bins + width) + 2)),
+        Tensor("model.encoder.embed_positions", positions),
+        *norms(width, "model.encoder.layer_norm", bias=True),
+        Repeated("model.encoder.layers", block, text.int("encoder_layers", minimum=1, maximum=MAX_LAYERS)),
+    )
+
+
+def _self_attention(name: str, width: int, heads: int, size: int) -> tuple[Part, ...]:
+    shares = (Output(heads, size),) * 3
+    return (
+        Linear(f"{name}.qkv_proj", width, shares, "column", bias=True, fused_from=_QKV),
+        row(f"{name}.out_proj", heads * size, width, bias=True),
+    )
+
+
+WHISPER = Family(whisper, is_encoder_decoder=True, is_pipelined=False)

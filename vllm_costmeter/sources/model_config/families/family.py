@@ -1,0 +1,52 @@
+"""How one family of vLLM's registry is built from config.json."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from vllm_costmeter.core.model.parts import Part
+from vllm_costmeter.core.model.weights import Weights
+from vllm_costmeter.sources.model_config.families.source import Source
+
+Builder = Callable[[Source], Weights]
+Tower = Callable[[Source], tuple[Part, ...]]
+Prediction = Callable[[Source, Weights, int], Weights | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How a family is built, and how its checkpoint's names turn into vLLM's (for quantization rules)."""
+
+    build: Builder
+    """The decoder: layers with their parts and caches, and what stands around them, unquantized."""
+    tower: Tower | None = None
+    renames: tuple[tuple[str, str], ...] = ()
+    """(checkpoint prefix, vLLM prefix), the first that matches applies."""
+    inputs: tuple[str, ...] = ("image",)
+    """What the tower serves, under vLLM's names in `--limit-mm-per-prompt`."""
+    tower_is_plain: bool = False
+    """True where vLLM leaves the tower unquantized whatever the checkpoint's rules say."""
+    prediction: Prediction | None = None
+    """The model's own prediction layers (MTP), of the model and a count; None: it has none, or they are not known."""
+    prediction_count: int | None = None
+    """How many prediction layers vLLM loads, whatever the file counts."""
+    is_pooling: bool = False
+    is_encoder_decoder: bool = False
+    is_pipelined: bool = True
+    """Whether vLLM's class cuts it into pipeline ranks (`SupportsPP`)."""
+    blackwell_kv_cache_dtype: str | None = None
+    """The cache dtype that vLLM chooses by itself on compute capability 10.x."""
+    last_release: tuple[int, int] | None = None
+    """The last vLLM that serves it; None: the newest does."""
+
+    def weights(self, source: Source) -> Weights:
+        """Everything a server loads of the checkpoint, towers included."""
+        if self.tower is None:
+            return self.build(source)
+        return replace(
+            self.build(replace(source, prefix="language_model.")),
+            towers=self.tower(source),
+            tower_inputs=self.inputs,
+            plain_towers=self.tower_is_plain,
+        )

@@ -1,0 +1,1 @@
+"""A language model and the towers through which it sees or hears."""

@@ -1,0 +1,82 @@
+"""Decoders that answer with a hidden state, a score per label or a value instead of a token."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vllm_costmeter.core.model.parts import Embedding, Part, Tensor
+from vllm_costmeter.core.model.weights import Weights
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
+from vllm_costmeter.sources.model_config.families.family import Builder
+from vllm_costmeter.sources.model_config.families.source import Source
+
+
+def label_scores(source: Source) -> tuple[Part, ...]:
+    """A classifier: one float32 row with a bias per label."""
+    values = num_labels(source) * (source.hidden_size + 1)
+    return (Tensor("classifier", values, element_bytes=FLOAT32_BYTES),)
+
+
+def embedder(build: Builder) -> Builder:
+    """A decoder that answers with a hidden state: the same without its output head (vLLM's `as_embedding_model`)."""
+
+    def without_head(source: Source) -> Weights:
+        weights = build(source)
+        last, everywhere = _without_head(weights.last), _without_head(weights.everywhere)
+        return replace(weights, last=last, everywhere=everywhere, is_tied=False)
+
+    return without_head
+
+
+def _without_head(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Output heads are the only vocabulary tables that a scheme may quantize."""
+    return tuple(part for part in parts if not (isinstance(part, Embedding) and part.quantized))
+
+
+def scored(build: Builder) -> Builder:
+    """A decoder with a float32 score per label beside what it has, on every pipeline rank."""
+
+    def with_score(source: Source) -> Weights:
+        weights = build(source)
+        score = Tensor("score", num_labels(source) * source.hidden_size, element_bytes=FLOAT32_BYTES)
+        return replace(weights, everywhere=(*weights.everywhere, score))
+
+    return with_score
+
+
+def classifier(build: Builder) -> Builder:
+    """A decoder with a score per label instead of its head (vLLM's `as_seq_cls_model`)."""
+    return scored(embedder(build))
+
+
+def rewarder(build: Builder, labels: int) -> Builder:
+    """Qwen 2.5 Math's reward models: two float32 layers with biases instead of the head, on every pipeline rank."""
+
+    def with_reward(source: Source) -> Weights:
+        weights, hidden = embedder(build)(source), source.hidden_size
+        layers = (
+            Tensor("score.0", hidden, hidden + 1, split=True, element_bytes=FLOAT32_BYTES),
+            Tensor("score.2.weight", hidden, labels, split=True, element_bytes=FLOAT32_BYTES),
+            Tensor("score.2.bias", labels, element_bytes=FLOAT32_BYTES),
+        )
+        return replace(weights, everywhere=(*weights.everywhere, *layers))
+
+    return with_reward
+
+
+def valued(build: Builder) -> Builder:
+    """InternLM 2's reward model: one float32 value per token instead of the head, on every pipeline rank."""
+
+    def with_value(source: Source) -> Weights:
+        weights = embedder(build)(source)
+        value = Tensor("v_head", source.hidden_size, split=True, element_bytes=FLOAT32_BYTES)
+        return replace(weights, everywhere=(*weights.everywhere, value))
+
+    return with_value
+
+
+def num_labels(source: Source) -> int:
+    """`num_labels`, or as many as `id2label` names; transformers' default is 2."""
+    names = source.root.raw("id2label")
+    counted = len(names) if isinstance(names, dict) and names else 2
+    return source.root.int("num_labels", default=counted, minimum=1, maximum=1 << 20)

@@ -1,0 +1,192 @@
+"""vLLM's name of an architecture -> the family that describes it: its parameters, its caches, its prediction layers.
+
+One row per family: where it stands in this folder, and the names that vLLM's registry serves by it (read in 0.32, some
+older names in 0.23). A family's module is imported when one of its names is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+
+from vllm_costmeter.core.errors import NotUnderstoodError, nearest
+from vllm_costmeter.sources.model_config.families.conversion import converted_from
+from vllm_costmeter.sources.model_config.families.family import Family
+
+_TEXT = {
+    "dense.llama:llama": """
+        GraniteForCausalLM IQuestCoderForCausalLM InternLM3ForCausalLM LLaMAForCausalLM LlamaForCausalLM LlamaModel
+        Ministral3ForCausalLM MistralForCausalLM MistralModel TeleChat3ForCausalLM
+    """,
+    "dense.llama:qwen2": "Qwen2ForCausalLM Qwen2Model",
+    "dense.llama:qwen3": "Qwen3ForCausalLM",
+    "dense.llama:phi3": "Phi3ForCausalLM",
+    "dense.styles:FULL": "PanguEmbeddedForCausalLM SolarForCausalLM TeleFLMForCausalLM",
+    "dense.styles:APERTUS": "ApertusForCausalLM",
+    "dense.styles:ARCEE": "ArceeForCausalLM",
+    "dense.styles:CWM": "CwmForCausalLM",
+    "dense.styles:ERNIE4_5": "Ernie4_5ForCausalLM",
+    "dense.styles:EXAONE": "ExaoneForCausalLM",
+    "dense.styles:EXAONE4": "Exaone4ForCausalLM",
+    "dense.styles:GPT_NEOX": "GPTNeoXForCausalLM",
+    "dense.styles:GLM": "GlmForCausalLM",
+    "dense.styles:HUNYUAN_DENSE": "HunYuanDenseV1ForCausalLM",
+    "dense.styles:INTERNLM2": "InternLM2ForCausalLM",
+    "dense.styles:JAIS2": "Jais2ForCausalLM",
+    "dense.styles:MINICPM": "MiniCPMForCausalLM",
+    "dense.styles:NEMOTRON": "NemotronForCausalLM",
+    "dense.styles:OLMO": "OlmoForCausalLM",
+    "dense.styles:OLMO2": "Olmo2ForCausalLM",
+    "dense.styles:OLMO3": "Olmo3ForCausalLM",
+    "dense.styles:ORION": "OrionForCausalLM",
+    "dense.styles:PHI": "PhiForCausalLM",
+    "dense.styles:SEED_OSS": "SeedOssForCausalLM",
+    "dense.styles:SMOLLM3": "SmolLM3ForCausalLM",
+    "dense.styles:STABLELM": "StableLmForCausalLM",
+    "dense.styles:STARCODER2": "Starcoder2ForCausalLM",
+    "dense.styles:TELECHAT2": "TeleChat2ForCausalLM",
+    "dense.styles:VAULT_GEMMA": "VaultGemmaForCausalLM",
+    "dense.styles:MIMO": "MiMoForCausalLM",
+    "dense.styles:hyperclovax": "HyperCLOVAXForCausalLM",
+    "dense.bigscience:bloom": "BloomForCausalLM",
+    "dense.bigscience:gpt_bigcode": "GPTBigCodeForCausalLM",
+    "dense.cohere:cohere": "Cohere2ForCausalLM CohereForCausalLM",
+    "dense.falcon:falcon": "FalconForCausalLM",
+    "dense.gemma3n:GEMMA3N": "Gemma3nForCausalLM",
+    "dense.gemma4:gemma4": "Gemma4ForCausalLM",
+    "dense.gemma:gemma": "GemmaForCausalLM",
+    "dense.gemma:gemma2": "Gemma2ForCausalLM Gemma2Model",
+    "dense.gemma:gemma3": "Gemma3ForCausalLM",
+    "dense.glm:chatglm": "ChatGLMForConditionalGeneration ChatGLMModel",
+    "dense.glm:glm4": "Glm4ForCausalLM",
+    "dense.gpt:gpt2": "GPT2LMHeadModel",
+    "dense.gpt:gpt_j": "GPTJForCausalLM",
+    "dense.gpt:opt": "OPTForCausalLM",
+    "dense.nemotron_nas:deci": "DeciLMForCausalLM",
+    "drafters.eagle:eagle": "EagleLlamaForCausalLM",
+    "drafters.eagle:eagle3": "Eagle3LlamaForCausalLM LlamaForCausalLMEagle3",
+    "hybrid.falcon_h1:falcon_h1": "FalconH1ForCausalLM",
+    "hybrid.granite4:granite_hybrid": "GraniteMoeHybridForCausalLM",
+    "hybrid.jamba:jamba": "JambaForCausalLM",
+    "hybrid.kimi_linear:kimi_linear": "KimiLinearForCausalLM",
+    "hybrid.lfm2:lfm2": "Lfm2ForCausalLM",
+    "hybrid.lfm2:lfm2_moe": "Lfm2MoeForCausalLM",
+    "hybrid.mamba:MAMBA_2": "Mamba2ForCausalLM",
+    "hybrid.mamba:mamba_1": "FalconMambaForCausalLM MambaForCausalLM",
+    "hybrid.minimax_text:MINIMAX_TEXT": "MiniMaxForCausalLM MiniMaxM1ForCausalLM MiniMaxText01ForCausalLM",
+    "hybrid.nemotron_h:NEMOTRON_H": "NemotronHForCausalLM",
+    "hybrid.qwen_next:QWEN3_5": "Qwen3_5ForCausalLM Qwen3_5MoeForCausalLM",
+    "hybrid.qwen_next:QWEN3_NEXT": "Qwen3NextForCausalLM",
+    "mla.deepseek:DEEPSEEK": "DeepseekV32ForCausalLM DeepseekV3ForCausalLM",
+    "mla.deepseek:DEEPSEEK_V2": "DeepseekV2ForCausalLM MistralLarge3ForCausalLM",
+    "mla.deepseek:GLM4_LITE": "Glm4MoeLiteForCausalLM",
+    "mla.deepseek:GLM_5": "GlmMoeDsaForCausalLM",
+    "mla.deepseek_v4:DEEPSEEK_V4": "DeepseekV4ForCausalLM",
+    "mla.longcat:longcat_flash": "LongcatFlashForCausalLM",
+    "mla.minicpm3:minicpm3": "MiniCPM3ForCausalLM",
+    "moe.afmoe:afmoe": "AfmoeForCausalLM",
+    "moe.ernie:ERNIE_MOE": "Ernie4_5_MoeForCausalLM",
+    "moe.exaone:EXAONE_MOE": "ExaoneMoEForCausalLM ExaoneMoeForCausalLM",
+    "moe.gpt_oss:gpt_oss": "GptOssForCausalLM",
+    "moe.granite:granite_moe": "GraniteMoeForCausalLM GraniteMoeSharedForCausalLM",
+    "moe.granite:granite_moe_swa": "GraniteMoeSWAForCausalLM",
+    "moe.granite:granite_swa": "GraniteSWAForCausalLM",
+    "moe.hunyuan:HUNYUAN3": "HYV3ForCausalLM",
+    "moe.hunyuan:hunyuan_moe": "HunYuanMoEV1ForCausalLM",
+    "moe.llama4:llama4": "Llama4ForCausalLM",
+    "moe.mimo_v2:MIMO_V2": "MiMoV2FlashForCausalLM MiMoV2ForCausalLM",
+    "moe.minimax_m2:minimax_m2": "MiniMaxM2ForCausalLM",
+    "moe.mixtral:cohere2_moe": "Cohere2MoeForCausalLM",
+    "moe.mixtral:dbrx": "DbrxForCausalLM",
+    "moe.mixtral:mixtral": "MixtralForCausalLM",
+    "moe.mixtral:olmoe": "OlmoeForCausalLM",
+    "moe.mixtral:phi_moe": "PhiMoEForCausalLM",
+    "moe.qwen:qwen2_moe": "Qwen2MoeForCausalLM",
+    "moe.qwen:qwen_moe": "Qwen3MoeForCausalLM",
+    "moe.routed:GLM4_MOE": "Glm4MoeForCausalLM",
+    "moe.routed:bailing": "BailingMoeForCausalLM BailingMoeV2ForCausalLM",
+    "moe.routed:deepseek_v1": "DeepseekForCausalLM",
+}
+_MULTIMODAL = {
+    "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
+    "multimodal.gemma:GEMMA3": "Gemma3ForConditionalGeneration",
+    "multimodal.gemma:GEMMA4": "Gemma4ForConditionalGeneration",
+    "multimodal.gemma:GEMMA4_UNIFIED": "Gemma4UnifiedForConditionalGeneration",
+    "multimodal.glm:GLM4V": "Glm4vForConditionalGeneration",
+    "multimodal.glm:GLM4V_MOE": "Glm4vMoeForConditionalGeneration",
+    "multimodal.internvl:INTERNVL": "InternVLForConditionalGeneration",
+    "multimodal.kimi:KIMI_K25": "KimiK25ForConditionalGeneration",
+    "multimodal.kimi:KIMI_VL": "KimiVLForConditionalGeneration",
+    "multimodal.llama4:LLAMA4": "Llama4ForConditionalGeneration",
+    "multimodal.llava:LLAVA": "LlavaForConditionalGeneration",
+    "multimodal.llava:LLAVA_NEXT": "LlavaNextForConditionalGeneration",
+    "multimodal.llava:LLAVA_ONEVISION": "LlavaOnevisionForConditionalGeneration",
+    "multimodal.llava:MISTRAL3": "Mistral3ForConditionalGeneration",
+    "multimodal.qwen:QWEN2_5_OMNI": "Qwen2_5OmniForConditionalGeneration Qwen2_5OmniModel",
+    "multimodal.qwen:QWEN2_5_VL": "Qwen2_5_VLForConditionalGeneration",
+    "multimodal.qwen:QWEN2_AUDIO": "Qwen2AudioForConditionalGeneration",
+    "multimodal.qwen:QWEN2_VL": "Qwen2VLForConditionalGeneration",
+    "multimodal.qwen:QWEN3_5": "Qwen3_5ForConditionalGeneration Qwen3_5MoeForConditionalGeneration",
+    "multimodal.qwen:QWEN3_OMNI": "Qwen3OmniMoeForConditionalGeneration",
+    "multimodal.qwen:QWEN3_VL": "Qwen3VLForConditionalGeneration",
+    "multimodal.qwen:QWEN3_VL_MOE": "Qwen3VLMoeForConditionalGeneration",
+    "multimodal.siglip:COHERE2_VISION": "Cohere2VisionForConditionalGeneration",
+    "multimodal.siglip:IDEFICS3": "Idefics3ForConditionalGeneration SmolVLMForConditionalGeneration",
+    "multimodal.siglip:LFM2_VL": "Lfm2VlForConditionalGeneration",
+    "multimodal.siglip:PALIGEMMA": "PaliGemmaForConditionalGeneration",
+}
+_POOLING = {
+    "encoders.bert:BERT": "BertModel RobertaForMaskedLM RobertaModel XLMRobertaModel",
+    "encoders.bert:BERT_CLASSIFIER": "BertForSequenceClassification",
+    "encoders.bert:BERT_TAGGER": """
+        BertForTokenClassification RobertaForTokenClassification XLMRobertaForTokenClassification
+    """,
+    "encoders.bert:BGE_M3": "BgeM3EmbeddingModel",
+    "encoders.bert:MASKED_BERT": "BertForMaskedLM BertSpladeSparseEmbeddingModel",
+    "encoders.bert:ROBERTA_CLASSIFIER": "RobertaForSequenceClassification XLMRobertaForSequenceClassification",
+    "encoders.decoders:GEMMA3_EMBEDDER": "Gemma3TextModel",
+    "encoders.decoders:GPT2_CLASSIFIER": "GPT2ForSequenceClassification",
+    "encoders.decoders:INTERNLM2_REWARD": "InternLM2ForRewardModel",
+    "encoders.decoders:JAMBA_CLASSIFIER": "JambaForSequenceClassification",
+    "encoders.decoders:QWEN2_PROCESS_REWARD": "Qwen2ForProcessRewardModel",
+    "encoders.decoders:QWEN2_REWARD": "Qwen2ForRewardModel",
+    "encoders.modern_bert:MODERN_BERT": "ModernBertModel",
+    "encoders.modern_bert:MODERN_BERT_CLASSIFIER": "ModernBertForSequenceClassification",
+    "encoders.modern_bert:MODERN_BERT_TAGGER": "ModernBertForTokenClassification",
+    "encoders.rotary_bert:GTE": "GteModel",
+    "encoders.rotary_bert:NOMIC_BERT": "NomicBertModel",
+}
+ARCHITECTURES: dict[str, str] = {
+    name: where
+    for rows in (_TEXT, _MULTIMODAL, _POOLING)
+    for where, names in rows.items()
+    for name in names.split()
+}
+"""Where each architecture's family stands: "room.module:name"."""
+
+
+def family_of(architecture: str) -> Family:
+    """The family of a name of the table."""
+    module, name = ARCHITECTURES[architecture].split(":")
+    found = getattr(import_module(f"{__package__}.{module}"), name)
+    return found if isinstance(found, Family) else Family(found)
+
+
+def served_by(name: str) -> tuple[str, Family]:
+    """(the name of the table under which vLLM serves `name`, its family): a name of the table by itself, another by the
+    model that its suffix points to, converted for pooling.
+
+    NotUnderstoodError for an architecture that we have no rules for.
+    """
+    if name in ARCHITECTURES:
+        return name, family_of(name)
+    found = converted_from(name, ARCHITECTURES)
+    if found is None:
+        raise NotUnderstoodError(
+            f"architecture {name[:60]!r}: its weights are not known{nearest(name, ARCHITECTURES)}"
+        )
+    base, conversion = found
+    served = family_of(base)
+    if conversion is None or served.is_pooling:
+        return base, served
+    return base, replace(served, build=conversion(served.build), is_pooling=True)

@@ -1,0 +1,1 @@
+"""The quantization that a checkpoint's files state."""

@@ -1,0 +1,32 @@
+"""What vision towers are built of. Most divide heads and MLPs by tensor parallelism; patch embeddings, norms and the
+towers that vLLM borrows from transformers are whole on every rank. Every pipeline rank holds a tower."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.errors import NotUnderstoodError
+from vllm_costmeter.core.model.parts import Linear, Output, Part
+from vllm_costmeter.sources.model_config.families.blocks import column, row
+from vllm_costmeter.sources.model_config.families.source import Source
+from vllm_costmeter.sources.model_config.reader import ConfigReader
+
+INT64_BYTES = 8
+ROPE_POSITIONS = 8192  # table length that the Qwen VL models and glm4_1v.py of vLLM 0.32 pass to get_rope
+
+
+def vision_section(source: Source) -> ConfigReader:
+    section = source.root.optional_section("vision_config")
+    if section is None:
+        raise NotUnderstoodError(f"{source.root.name}: vision_config is missing, so the tower has no size")
+    return section
+
+
+def split_attention(name: str, out: str, width: int, heads: int, head_size: int) -> tuple[Part, ...]:
+    shares = (Output(heads, head_size),) * 3
+    return (Linear(name, width, shares, "column", bias=True), row(out, heads * head_size, width, bias=True))
+
+
+def two_layers(name: str, width: int, inner: int, first: str, second: str) -> tuple[Part, ...]:
+    return (
+        column(f"{name}.{first}", width, inner, bias=True),
+        row(f"{name}.{second}", inner, width, bias=True),
+    )
