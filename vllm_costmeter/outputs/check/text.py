@@ -146,7 +146,14 @@ def _table(fit: Fit, use: MemoryUse, width: int, plain: bool) -> list[str]:
         lines.append([f"{concurrency}    ", f"requests of {fit.engine.max_model_len:,} tokens at once"])
         if fit.max_num_seqs_that_fits is not None:
             seqs = f"    {'max num seqs':<{_LABEL}}{fit.engine.max_num_seqs:>10,}    "
-            lines.append([seqs, f"at most {fit.max_num_seqs_that_fits:,} fit"])
+            lines.append(
+                [
+                    seqs,
+                    f"at most {fit.max_num_seqs_that_fits:,} fit"
+                    if fit.max_num_seqs_that_fits
+                    else "none fits",
+                ]
+            )
     return _beside(lines, width)
 
 
