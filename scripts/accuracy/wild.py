@@ -1,0 +1,122 @@
+"""Starts that nobody had tried when the rules were written: verdicts, pools, and the range, first starts apart."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import yaml
+
+from scripts.accuracy.logged_start import ROOT
+from vllm_costmeter.assembly import assembled
+from vllm_costmeter.core.fit.result import Fit
+from vllm_costmeter.core.memory.byte_range import GIB
+from vllm_costmeter.core.release import release_of
+from vllm_costmeter.sources.gpu.target import chosen_gpu
+from vllm_costmeter.sources.serve_args.command import normalised
+from vllm_costmeter.sources.serve_args.flags import add_serve_flags
+from vllm_costmeter.sources.serve_args.given import given_flags
+
+FOLDER = ROOT / "tests" / "data" / "wild"
+FAILED = frozenset({"refused", "oom"})
+FIRST_STARTS = frozenset({"ailab-qwen3-32b-awq-5090-u070#cold", "ailab-qwen3-32b-awq-5090-u085"})
+"""Logged in a container that was made anew: its compile cache was empty."""
+ROUNDING_GIB = 0.006
+
+
+@dataclass(frozen=True)
+class WildStart:
+    """One case as logged, and the answer to its command."""
+
+    name: str
+    release: str
+    outcome: str
+    logged_gib: float | None
+    answer: Fit
+
+    @property
+    def pool_gib(self) -> tuple[float, float, float] | None:
+        """Low, usual and high end, of a first start where the log is of one."""
+        first = self.answer.first_start if self.name in FIRST_STARTS else None
+        use, ends = first or self.answer.per_gpu, self.answer.kv_cache_available_range_bytes
+        if first is not None:
+            ends = first.kv_cache_available_range_bytes
+        if use is None or ends is None:
+            return None
+        return ends[0] / GIB, use.kv_cache_available_bytes / GIB, ends[1] / GIB
+
+    @property
+    def is_inside(self) -> bool | None:
+        """Whether the logged pool lies in the range; None where it was not logged or set by a flag."""
+        if self.logged_gib is None or self.pool_gib is None:
+            return None
+        low, _, high = self.pool_gib
+        return None if low == high else low - ROUNDING_GIB <= self.logged_gib <= high + ROUNDING_GIB
+
+    @property
+    def verdict_holds(self) -> bool:
+        """No served start is refused, no failed one fits."""
+        return self.answer.verdict != ("fits" if self.outcome in FAILED else "refused")
+
+
+@cache
+def wild_starts() -> tuple[WildStart, ...]:
+    """Each case of starts.yaml, its command answered without recorded starts."""
+    return tuple(_start(case) for case in yaml.safe_load((FOLDER / "starts.yaml").read_text()))
+
+
+def _start(case: dict[str, Any]) -> WildStart:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("model")
+    parser.add_argument("--gpu")
+    parser.add_argument("--gpu-memory-gib", type=float)
+    parser.add_argument("--vllm-version")
+    add_serve_flags(parser)
+    values = parser.parse_args(normalised(shlex.split(case["command"])[2:]))
+    engine_args = given_flags(values).engine_args()
+    gpu = chosen_gpu(values.gpu, values.gpu_memory_gib, engine_args.layout)
+    model, release = str(FOLDER / "models" / values.model), release_of(values.vllm_version)
+    answer = assembled(model, gpu, engine_args, release=release, calibration="none").fit()
+    return WildStart(case["id"], case["vllm"], case["outcome"], case["stated"].get("pool"), answer)
+
+
+def coverage(inside: Sequence[bool | None]) -> str:
+    """ "12 of 14"."""
+    known = [each for each in inside if each is not None]
+    return f"{sum(known)} of {len(known)}"
+
+
+def section() -> list[str]:
+    """Of docs/accuracy.md."""
+    starts = wild_starts()
+    served = [each.verdict_holds for each in starts if each.outcome not in FAILED]
+    failed = [each.verdict_holds for each in starts if each.outcome in FAILED]
+    return [
+        "## Starts untried when the rules were written",
+        "",
+        "`tests/data/wild/starts.yaml`; some configurations are reconstructed from published numbers.",
+        "",
+        f"- served starts not refused: {coverage(served)}",
+        f"- failed starts not said to fit: {coverage(failed)}",
+        f"- logged pools inside the range: {coverage([each.is_inside for each in starts])}",
+        "",
+        "| start-up | vLLM | outcome | logged | predicted | range | in range | verdict |",
+        "|---|---|---|---|---|---|---|---|",
+        *(_row(each) for each in starts),
+        "",
+    ]
+
+
+def _row(start: WildStart) -> str:
+    logged = "" if start.logged_gib is None else f"{start.logged_gib:.2f}"
+    pool = ("", "")
+    if start.pool_gib is not None:
+        low, usual, high = start.pool_gib
+        pool = (f"{usual:.2f}", f"{low:.2f} to {high:.2f}")
+    inside = {None: "", True: "yes", False: "no"}[start.is_inside]
+    cells = (start.name, start.release, start.outcome, logged, *pool, inside, start.answer.verdict)
+    return f"| {' | '.join(cells)} |"

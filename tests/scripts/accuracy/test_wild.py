@@ -1,0 +1,29 @@
+"""Starts that nobody had tried when the rules were written."""
+
+from __future__ import annotations
+
+from scripts.accuracy.wild import FAILED, wild_starts
+
+UNEXPLAINED = {"m831-qwen38-27b-fp8-rtxpro6000"}
+"""Logged 939 cache blocks where 1,136 are predicted, 9 GiB apart; the command behind the log is not stated whole."""
+
+
+def test_no_served_start_is_refused() -> None:
+    """A false refusal is worse than a late one."""
+    assert [
+        each.name for each in wild_starts() if each.outcome not in FAILED and not each.verdict_holds
+    ] == []
+
+
+def test_no_failed_start_fits_but_one() -> None:
+    """Too many requests for the blocks, cold compile caches, too small pools."""
+    assert {
+        each.name for each in wild_starts() if each.outcome in FAILED and not each.verdict_holds
+    } == UNEXPLAINED
+
+
+def test_nine_of_ten_logged_pools_lie_in_the_range() -> None:
+    """Those of first starts in the range of first starts."""
+    inside = [each.is_inside for each in wild_starts() if each.is_inside is not None]
+    assert len(inside) >= 14
+    assert sum(inside) / len(inside) > 0.9
