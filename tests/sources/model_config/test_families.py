@@ -38,6 +38,7 @@ SECOND_VIEWS = frozenset(
         "hybrid-rank-nemotron-h",
         "mamba2",
         "nemotron-h-default-mamba",
+        "nemotron-h-stated-window",
     }
 )
 """Mamba 2 mixers register a view of their convolution a second time, which vLLM's sum counts and no card holds."""
