@@ -118,8 +118,8 @@ def _release_fault(blank: Fit, release: Release) -> Fit | None:
     if model.last_release is not None and release.minor > model.last_release[:2]:
         last = dotted(model.last_release)
         gone = (
-            f"vLLM {release} no longer serves {model.architecture}; the last release that did was {last}: check it with "
-            f"--vllm-version {last}"
+            f"vLLM {release} no longer serves {model.architecture}; the last release that did was {last}: "
+            f"check it with --vllm-version {last}"
         )
         return replace(blank, verdict="refused", reason="release", message=gone)
     if model.first_release is not None and release.number < model.first_release:
