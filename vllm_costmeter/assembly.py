@@ -87,10 +87,14 @@ def assembled(
     model of `--speculative-config` by name and method where it is not to be opened as any model is. BadInputError and
     NotUnderstoodError as the sources raise them.
     """
+    from vllm_costmeter.sources.models.served_releases import served_releases
+
     if isinstance(model, str):
         from vllm_costmeter.sources.models.open import open_model
 
         model = open_model(model, revision, hub_token)
+    first, last = served_releases(model.architecture)
+    model = replace(model, first_release=first, last_release=last)
     if engine_args.speculative_config is not None:
         from vllm_costmeter.sources.models.drafter import open_draft_model, with_drafter
 

@@ -61,7 +61,10 @@ def fit(
         engine,
         notes=(*((release.note,) if release.note else ()), *model.notes, *memory_notes(gpu)),
     )
-    unknown = model.fault(engine_args) or _release_fault(model, release)
+    released = _release_fault(blank, release)
+    if released is not None:
+        return released
+    unknown = model.fault(engine_args)
     if unknown is not None:
         return _not_understood(blank, unknown)
     unknown = model.draft_fault(engine_args)
@@ -109,15 +112,23 @@ def _not_understood(blank: Fit, message: str) -> Fit:
     return replace(known, verdict="refused", reason="weights", message=too_heavy(blank, weights, budget))
 
 
-def _release_fault(model: Model, release: Release) -> str | None:
-    """vLLM gives models up."""
-    if model.last_release is None or release.minor <= model.last_release:
-        return None
-    last = dotted(model.last_release)
-    return (
-        f"vLLM {release} no longer serves {model.architecture}; the last release that did was {last}: check it with "
-        f"--vllm-version {last}.0"
-    )
+def _release_fault(blank: Fit, release: Release) -> Fit | None:
+    """vLLM gives models up, and refuses them by name; a model newer than the release may be served by Transformers."""
+    model = blank.model
+    if model.last_release is not None and release.minor > model.last_release[:2]:
+        last = dotted(model.last_release)
+        gone = (
+            f"vLLM {release} no longer serves {model.architecture}; the last release that did was {last}: "
+            f"check it with --vllm-version {last}"
+        )
+        return replace(blank, verdict="refused", reason="release", message=gone)
+    if model.first_release is not None and release.number < model.first_release:
+        return replace(
+            blank,
+            message=f"vLLM {release} does not know {model.architecture}; the first release that does is "
+            f"{dotted(model.first_release)}",
+        )
+    return None
 
 
 def _layout_fault(model: Model, gpu: GpuGroup, engine: EngineConfig) -> tuple[Reason, str] | None:

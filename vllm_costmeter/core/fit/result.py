@@ -24,6 +24,7 @@ Reason = Literal[
     "kv_cache_memory_bytes",
     "max_num_seqs",
     "first_start",
+    "release",
     "not_understood",
 ]
 

@@ -13,6 +13,7 @@ from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
 from vllm_costmeter.core.model.drafter import WEIGHTLESS_DRAFTERS, Drafter
 from vllm_costmeter.core.quantization.named import NamedQuantization
 from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.release import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,9 @@ class Model:
     is_hybrid: bool = False
     is_pipelined: bool = True
     """Whether vLLM cuts it into pipeline ranks (`SupportsPP`)."""
-    last_release: tuple[int, int] | None = None
+    first_release: Version | None = None
+    """The first vLLM that serves it; None: as far back as is known."""
+    last_release: Version | None = None
     """The last vLLM that serves it; None: the newest does."""
     is_tied: bool = False
     """Whether the output head is the input embedding."""

@@ -100,7 +100,6 @@ def model_from_config(
         is_encoder_decoder=family.is_encoder_decoder,
         is_hybrid=any(isinstance(cache, RecurrentState) for layer in attention.layers for cache in layer),
         is_pipelined=family.is_pipelined,
-        last_release=family.last_release,
         is_tied=weights.is_tied,
         prediction=None
         if prediction is None

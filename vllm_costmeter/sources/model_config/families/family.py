@@ -37,8 +37,6 @@ class Family:
     """Whether vLLM's class cuts it into pipeline ranks (`SupportsPP`)."""
     blackwell_kv_cache_dtype: str | None = None
     """The cache dtype that vLLM chooses by itself on compute capability 10.x."""
-    last_release: tuple[int, int] | None = None
-    """The last vLLM that serves it; None: the newest does."""
 
     def weights(self, source: Source) -> Weights:
         """Everything a server loads of the checkpoint, towers included."""

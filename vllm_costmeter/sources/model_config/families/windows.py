@@ -25,6 +25,17 @@ def stated_window(text: ConfigReader) -> int | None:
     return text.optional_int("sliding_window") or None
 
 
+def model_window(source: Source) -> int | None:
+    """What vLLM's `Attention` takes for a class that names no window per layer: the file's `sliding_window`, whatever
+    `layer_types` or `use_sliding_window` say (`cache_config.sliding_window`, 0.17 to 0.33)."""
+    return source.text.optional_int("sliding_window") or None
+
+
+def model_wide(source: Source) -> Windows:
+    """The same window in every layer."""
+    return (model_window(source),) * source.num_layers
+
+
 def full_everywhere(source: Source) -> Windows:
     """None, whatever window the file may state."""
     return (None,) * source.num_layers

@@ -9,7 +9,12 @@ from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.layers import EDGES
 from vllm_costmeter.sources.model_config.families.prediction import extended, head_like, joined, numbered
 from vllm_costmeter.sources.model_config.families.source import Source
-from vllm_costmeter.sources.model_config.families.windows import as_listed, full_everywhere, interleaved
+from vllm_costmeter.sources.model_config.families.windows import (
+    as_listed,
+    full_everywhere,
+    interleaved,
+    model_wide,
+)
 
 _OUTER_NORMS = ("post_attention_layernorm", "post_feedforward_layernorm")
 
@@ -46,9 +51,7 @@ APERTUS = of_style(
 )
 ARCEE = of_style(Style(windows=full_everywhere, gated=False, inverse_frequencies=_TRANSFORMERS))
 CWM = of_style(Style(inverse_frequencies=_TRANSFORMERS))
-ERNIE4_5 = of_style(
-    Style(windows=full_everywhere, bias_key="use_bias", out_bias=False, mlp_bias=False, tied=True)
-)
+ERNIE4_5 = of_style(Style(windows=model_wide, bias_key="use_bias", out_bias=False, mlp_bias=False, tied=True))
 EXAONE = of_style(Style(windows=full_everywhere, names=_EXAONE_NAMES, norm_names=("ln_1", "ln_2")))
 EXAONE4 = of_style(Style(windows=as_listed, qk_norm="head", norm_names=_OUTER_NORMS))
 GPT_NEOX = of_style(
@@ -74,10 +77,8 @@ GLM = of_style(
         inverse_frequencies=_TRANSFORMERS,
     )
 )
-HUNYUAN_DENSE = of_style(Style(windows=full_everywhere, qk_norm="head", inverse_frequencies=_TRANSFORMERS))
-INTERNLM2 = of_style(
-    Style(windows=full_everywhere, fused_qkv=True, names=_INTERNLM2_NAMES, on_every_rank=EDGES)
-)
+HUNYUAN_DENSE = of_style(Style(windows=model_wide, qk_norm="head", inverse_frequencies=_TRANSFORMERS))
+INTERNLM2 = of_style(Style(windows=model_wide, fused_qkv=True, names=_INTERNLM2_NAMES, on_every_rank=EDGES))
 JAIS2 = of_style(
     Style(
         windows=full_everywhere,
@@ -89,15 +90,13 @@ JAIS2 = of_style(
         inverse_frequencies=_TRANSFORMERS,
     )
 )
-MINICPM = of_style(Style(windows=full_everywhere, on_every_rank=EDGES))
+MINICPM = of_style(Style(windows=model_wide, on_every_rank=EDGES))
 NEMOTRON = of_style(Style(windows=full_everywhere, gated=False, norm_bias=True, partial_rotary=0.5))
 OLMO = of_style(
     Style(windows=full_everywhere, norm_names=(), final_norm=False, inverse_frequencies=_TRANSFORMERS)
 )
 OLMO2 = of_style(
-    Style(
-        windows=full_everywhere, qk_norm="whole", norm_names=_OUTER_NORMS, inverse_frequencies=_TRANSFORMERS
-    )
+    Style(windows=model_wide, qk_norm="whole", norm_names=_OUTER_NORMS, inverse_frequencies=_TRANSFORMERS)
 )
 OLMO3 = of_style(Style(qk_norm="whole", norm_names=_OUTER_NORMS, inverse_frequencies=2))
 ORION = of_style(Style(windows=full_everywhere, norm_bias=True, on_every_rank=EDGES))
@@ -115,11 +114,11 @@ PHI = of_style(
         names=Names(out="dense", matrices=("fc1", "fc2")),
     )
 )
-SEED_OSS = of_style(Style(windows=full_everywhere, out_bias=False, inverse_frequencies=_TRANSFORMERS))
+SEED_OSS = of_style(Style(windows=model_wide, out_bias=False, inverse_frequencies=_TRANSFORMERS))
 SMOLLM3 = of_style(Style(tied=True, inverse_frequencies=_TRANSFORMERS))
 STABLELM = of_style(
     Style(
-        windows=full_everywhere,
+        windows=model_wide,
         bias_key="use_qkv_bias",
         out_bias=False,
         norm_bias=True,

@@ -25,8 +25,6 @@ from vllm_costmeter.sources.model_config.families.layers import Block, each_kind
 from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
-_LAST_RELEASE = (0, 23)  # _PREVIOUSLY_SUPPORTED_MODELS of vLLM 0.32's registry
-
 
 def minimax_text(source: Source) -> Weights:
     """One layer per entry of `attn_type_list` (0 lightning, 1 full) or `layer_types`."""
@@ -126,4 +124,4 @@ def _half(source: Source, count: int, shared: int) -> tuple[Part, ...]:
     return parts
 
 
-MINIMAX_TEXT = Family(minimax_text, is_pipelined=False, last_release=_LAST_RELEASE)
+MINIMAX_TEXT = Family(minimax_text, is_pipelined=False)

@@ -25,6 +25,7 @@ from vllm_costmeter.sources.model_config.families.prediction import (
     predictor,
 )
 from vllm_costmeter.sources.model_config.families.source import Source
+from vllm_costmeter.sources.model_config.families.windows import model_window
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 _LETTERS = {
@@ -87,7 +88,7 @@ def _mamba2(source: Source) -> Block:
 
 
 def _nemotron_attention(source: Source) -> Block:
-    return attention(source, "mixer", None)
+    return attention(source, "mixer", None, window=model_window(source))
 
 
 def _nemotron_mlp(source: Source) -> tuple[Part, ...]:

@@ -18,6 +18,7 @@ from vllm_costmeter.sources.model_config.families.dense.cohere import cohere_win
 from vllm_costmeter.sources.model_config.families.dense.style import Style, style_attention, windowed
 from vllm_costmeter.sources.model_config.families.layers import EDGES, each_kind, language_model, layer_of
 from vllm_costmeter.sources.model_config.families.source import Source
+from vllm_costmeter.sources.model_config.families.windows import model_window
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
 
@@ -43,7 +44,7 @@ def olmoe(source: Source) -> Weights:
     """OLMoE: norms over all heads together."""
     count = source.text.int("num_experts", minimum=1)
     layer = layer_of(
-        *style_attention(source, Style(qk_norm="whole")),
+        *style_attention(source, Style(qk_norm="whole"), model_window(source)),
         router("mlp.gate", source.hidden_size, count),
         experts("mlp.experts", count, source.hidden_size, source.intermediate_size),
         *norms(source.hidden_size, *TWO_NORMS),

@@ -21,6 +21,7 @@ from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.layers import Block, Edge, language_model, layer_of
 from vllm_costmeter.sources.model_config.families.prediction import like_deepseek
 from vllm_costmeter.sources.model_config.families.source import Source
+from vllm_costmeter.sources.model_config.families.windows import model_window
 
 _BAILING_NAMES = Names("model.word_embeddings", attention="attention", out="dense")
 
@@ -40,7 +41,7 @@ def deepseek_v1(source: Source) -> Weights:
     every = text.int("moe_layer_freq", default=1, minimum=1)
     first = text.int("first_k_dense_replace", default=0)
     half = routed(source, "n_routed_experts", "n_shared_experts")
-    parts = style_attention(source, Style())
+    parts = style_attention(source, Style(), model_window(source))
     return two_kinds(source, parts, half, lambda index: index >= first and index % every == 0)
 
 
@@ -50,7 +51,7 @@ def bailing(source: Source) -> Weights:
     style = Style(
         bias_key="use_qkv_bias", out_bias=text.bool("use_bias", default=False), names=_BAILING_NAMES
     )
-    parts = style_attention(source, style)
+    parts = style_attention(source, style, model_window(source))
     if text.bool("use_qk_norm", default=False):
         size = source.head_size()
         parts += norms(size, "attention.query_layernorm", "attention.key_layernorm", bias=True)

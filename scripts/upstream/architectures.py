@@ -1,0 +1,62 @@
+"""Which architectures vLLM serves in which releases, from its model registries.
+
+python -m scripts.upstream.architectures FOLDER    read FOLDER/VERSION/vllm, renew served_releases.json
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from pathlib import Path
+
+from scripts.upstream.releases import releases_in
+
+TABLE = Path(__file__).resolve().parents[2] / "vllm_costmeter" / "sources" / "models" / "served_releases.json"
+REGISTRY = Path("vllm") / "model_executor" / "models" / "registry.py"
+NOT_SERVED = frozenset({"_SPECULATIVE_DECODING_MODELS", "_TRANSFORMERS_BACKEND_MODELS"})
+GIVEN_UP = frozenset({"_PREVIOUSLY_SUPPORTED_MODELS", "_OOT_SUPPORTED_MODELS"})
+"""A name in one of these is refused with the last release, or a plugin, that serves it."""
+
+
+def names(registry: Path) -> tuple[set[str], set[str]]:
+    """(served, given up) by one release's registry."""
+    served: set[str] = set()
+    given_up: set[str] = set()
+    for node in ast.parse(registry.read_text()).body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        value = getattr(node, "value", None)
+        if not isinstance(target, ast.Name) or not isinstance(value, ast.Dict):
+            continue
+        keys = {
+            key.value for key in value.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)
+        }
+        if target.id in GIVEN_UP:
+            given_up |= keys
+        elif target.id.endswith("_MODELS") and target.id not in NOT_SERVED:
+            served |= keys
+    return served, given_up
+
+
+def table(folder: Path) -> dict[str, object]:
+    """The first release of those that came after the oldest, the last of those that were given up."""
+    releases = releases_in(folder)
+    read = {release: names(folder / release / REGISTRY) for release in releases}
+    spans: dict[str, list[str]] = {}
+    for release in releases:
+        for name in read[release][0]:
+            spans.setdefault(name, []).append(release)
+    newest_given_up = read[releases[-1]][1]
+    return {
+        "source": f"vllm/{REGISTRY.relative_to('vllm')} of {releases[0]} to {releases[-1]}",
+        "first": {name: found[0] for name, found in sorted(spans.items()) if found[0] != releases[0]},
+        "last": {
+            name: found[-1]
+            for name, found in sorted(spans.items())
+            if found[-1] != releases[-1] and name in newest_given_up
+        },
+    }
+
+
+if __name__ == "__main__":
+    TABLE.write_text(json.dumps(table(Path(sys.argv[1])), indent=0) + "\n")
