@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scripts.draft_family.sizes import Sizes
+from scripts.draft_family.sizes import COMMON, Sizes
 
 _SCALES = ("_k_scale", "_v_scale", "_q_scale", "_prob_scale")
 
@@ -22,7 +22,9 @@ class Module:
     dtypes: dict[str, str] = field(default_factory=dict)
 
     def split(self, tensor: str) -> int | None:
-        """The dimension that tensor parallelism divides; None: it is held whole, or TP 2 is not known."""
+        """The dimension that tensor parallelism divides (by the class where TP 2 is not known); None: held whole."""
+        if tensor not in self.divided and "Parallel" in self.kind:
+            return 1 if self.kind.startswith("Row") else 0
         two = self.divided.get(tensor, self.shapes[tensor])
         sides = [
             at for at, (whole, part) in enumerate(zip(self.shapes[tensor], two, strict=True)) if whole != part
@@ -72,14 +74,12 @@ def _attention(name: str, cache: Mapping[str, Any], left: dict[str, Module], siz
     del left[qkv.name], left[out.name]
     size, value_size = cache["head_size"], cache.get("head_size_v", cache["head_size"])
     heads = out.shapes["weight"][1] // value_size
-    words = [
-        f'"{owner}"',
-        "hidden",
-        sizes.text(heads, "attention_heads"),
-        sizes.text(cache["num_kv_heads"], "key_value_heads"),
-        sizes.text(size),
-        "rotary",
-    ]
+    words = ["source", f'"{owner}"', "rotary"]
+    sides = {"heads": (heads, "attention_heads"), "kv_heads": (cache["num_kv_heads"], "key_value_heads")}
+    sides["head_size"] = (size, "head_dim")
+    for side, (number, likely) in sides.items():
+        named = sizes.text(number, likely)
+        words += [] if named in COMMON else [f"{side}={named}"]
     words += [f"{key}=True" for key, module in (("bias", qkv), ("out_bias", out)) if "bias" in module.shapes]
     words += [f"v_head_size={sizes.text(value_size)}"] if value_size != size else []
     if kind == "SlidingWindowSpec":

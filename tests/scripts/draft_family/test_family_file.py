@@ -76,8 +76,7 @@ DRAFT = family_file(CONFIG, [_rank(1), _rank(2)], "0.32")
 @pytest.mark.parametrize(
     "line",
     [
-        '*attention("self_attn", hidden, source.num_heads, source.num_kv_heads, source.head_size(), rotary, '
-        'qk_norm="head"),',
+        '*attention(source, "self_attn", rotary, qk_norm="head"),',
         '*gated_mlp("mlp", hidden, source.intermediate_size),',
         'router("mlp.gate", hidden, text.int("n_routed_experts", minimum=1)),',
         'experts("mlp.experts", text.int("n_routed_experts", minimum=1), hidden, text.int("moe_intermediate_size", '
@@ -119,3 +118,10 @@ def test_a_number_of_several_keys_is_said_to_be_one() -> None:
 
 def test_the_constant_is_the_architectures_name() -> None:
     assert constant_of({"architectures": ["SarvamMLAForCausalLM"]}) == "SARVAMMLA"
+
+
+def test_a_layout_that_vllm_refuses_is_said_to_be_unknown() -> None:
+    """Splits are then those of vLLM's classes."""
+    draft = family_file(CONFIG, [_rank(1)], "0.32")
+    assert "# vLLM refuses TP 2: what it would say is a guess" in draft
+    assert "# vLLM refuses PP 2: what it would say is a guess" in draft
