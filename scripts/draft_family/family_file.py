@@ -143,6 +143,12 @@ def _cautions(
     modules: Mapping[str, Any], prefix: str, ranks: Sequence[Mapping[str, Any]], sizes: Sizes
 ) -> list[str]:
     """What the draft leaves open, as comments."""
+    layouts = {(rank["tp"], rank["pp"]) for rank in ranks}
+    refused = [
+        f"# vLLM refuses {name}: what it would say is a guess"
+        for name, layout in (("TP 2", (2, 1)), ("PP 2", (1, 2)))
+        if layout not in layouts
+    ]
     outside = [
         f"# outside the layers: {name} ({one.kind}) {one.shapes}"
         for name, one in modules.items()
@@ -153,4 +159,4 @@ def _cautions(
         + ", ".join(sorted(name for name in rank["parameters"] if not _inside(prefix, name)))
         for number, rank in enumerate(rank for rank in ranks if rank["pp"] == 2)
     ]
-    return [*outside, *held, *(f"# {guess}" for guess in sizes.guesses)]
+    return [*refused, *outside, *held, *(f"# {guess}" for guess in sizes.guesses)]

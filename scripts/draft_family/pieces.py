@@ -22,7 +22,9 @@ class Module:
     dtypes: dict[str, str] = field(default_factory=dict)
 
     def split(self, tensor: str) -> int | None:
-        """The dimension that tensor parallelism divides; None: it is held whole, or TP 2 is not known."""
+        """The dimension that tensor parallelism divides (by the class where TP 2 is not known); None: held whole."""
+        if tensor not in self.divided and "Parallel" in self.kind:
+            return 1 if self.kind.startswith("Row") else 0
         two = self.divided.get(tensor, self.shapes[tensor])
         sides = [
             at for at, (whole, part) in enumerate(zip(self.shapes[tensor], two, strict=True)) if whole != part

@@ -100,21 +100,19 @@ def pattern_of(cls: type, key: str, changed: Mapping[str, Mapping[str, Any]]) ->
     """A pattern of `class_rules.per_layer`; None for a list that has another length than one entry per layer, or
     follows no such pattern."""
     count = getattr(cls, "attribute_map", {}).get("num_hidden_layers", "num_hidden_layers")
-    found_values = [after[key] for depth in _DEPTHS if (after := tried(cls, {count: depth})) is not None]
-    if not found_values or any(
-        len(kinds) != depth for kinds, depth in zip(found_values, _DEPTHS, strict=False)
-    ):
+    lists = [after[key] for depth in _DEPTHS if (after := tried(cls, {count: depth})) is not None]
+    if not lists or any(len(kinds) != depth for kinds, depth in zip(lists, _DEPTHS, strict=False)):
         return None
-    found, every = _repeated(found_values), None
+    found, every = _repeated(lists), None
     if found is None:
         return None
     at_first = dict(attributes(cls()))[key]
     unset = [name for name, value in attributes(cls()) if value is None or isinstance(value, str)]
     for other in {*changed, *unset, *keywords(cls)} - {key, count, "num_hidden_layers"}:
-        tried = [
+        others = [
             after.get(key) for value in (3, [1], True, False, "full") if (after := tried(cls, {other: value}))
         ]
-        if all(kinds == at_first for kinds in tried):
+        if all(kinds == at_first for kinds in others):
             continue
         wider = tried(cls, {other: 3, count: _DEPTHS[0]})
         same = wider is not None and per_layer([*found, other, []], {other: 3}.get, _DEPTHS[0]) == wider[key]
@@ -162,9 +160,9 @@ def rule_of(cls: type, key: str, value: Any, whole: Mapping[str, Any], by: set[s
     ]
     given = {name: 6 * (number + 2) * whole[name] for number, name in enumerate(names)}
     trials = [{}, given, *({name: 2 * whole[name]} for name in names)]
-    found_values = [after for trial in trials if (after := tried(cls, trial)) is not None]
+    lists = [after for trial in trials if (after := tried(cls, trial)) is not None]
     for formula in candidates:
-        if all(after.get(key) == evaluated(formula, after.get) for after in found_values):
+        if all(after.get(key) == evaluated(formula, after.get) for after in lists):
             return formula
     return None
 

@@ -119,3 +119,10 @@ def test_a_number_of_several_keys_is_said_to_be_one() -> None:
 
 def test_the_constant_is_the_architectures_name() -> None:
     assert constant_of({"architectures": ["SarvamMLAForCausalLM"]}) == "SARVAMMLA"
+
+
+def test_a_layout_that_vllm_refuses_is_said_to_be_unknown() -> None:
+    """Splits are then those of vLLM's classes."""
+    draft = family_file(CONFIG, [_rank(1)], "0.32")
+    assert "# vLLM refuses TP 2: what it would say is a guess" in draft
+    assert "# vLLM refuses PP 2: what it would say is a guess" in draft
