@@ -79,6 +79,12 @@ def test_a_file_that_names_its_class_alone_is_that_classs_model() -> None:
     assert (_model().parameters, _model().max_model_len) == (6738415616, 2048)
 
 
+def test_a_default_that_does_not_fit_the_rest_is_said() -> None:
+    """QwenConfig fills in 32 KV heads, whatever the number of query heads: vLLM refuses 8."""
+    with pytest.raises(BadInputError, match=r"8 query heads do not divide by 32 KV heads"):
+        _model(architectures=["Qwen2ForCausalLM"], model_type="qwen2", num_attention_heads=8, hidden_size=512)
+
+
 def test_kimi_vls_positions_are_its_vision_towers_default() -> None:
     """init_pos_emb_height is 64 in vLLM's MoonViTConfig, which KimiVLConfig gives to its vision section whatever
     model_type that states."""

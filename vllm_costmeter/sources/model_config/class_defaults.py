@@ -59,7 +59,7 @@ class ClassDefaults:
         name = values.get("model_type")
         return cls(name if isinstance(name, str) else None)
 
-    @property
+    @functools.cached_property
     def _record(self) -> ClassRecord:
         return class_record(self._name) if self._name is not None else {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import Cache, ChunkedLocal, FullAttention, SlidingWindow
 from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Experts, Linear, Output, Part, Tensor
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
@@ -81,12 +82,16 @@ def attention(
 
     `heads`, `kv_heads`, `head_size`: the file's common ones where not given.
     `qk_norm`: one norm weight per head dimension ("head"), or over all heads together ("all": divided with them,
-    "whole": not divided).
+    "whole": not divided). BadInputError for query heads that the KV heads do not divide, as in vLLM's Attention.
     """
     hidden = source.hidden_size
     heads = source.num_heads if heads is None else heads
     kv_heads = source.num_kv_heads if kv_heads is None else kv_heads
     head_size = source.head_size() if head_size is None else head_size
+    if heads % kv_heads:
+        raise BadInputError(
+            f"{name}: {heads} query heads do not divide by {kv_heads} KV heads, so vLLM refuses them"
+        )
     value_size = head_size if v_head_size is None else v_head_size
     outputs = (
         Output(heads, head_size * (2 if output_gate else 1)),
