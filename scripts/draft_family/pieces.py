@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scripts.draft_family.sizes import Sizes
+from scripts.draft_family.sizes import COMMON, Sizes
 
 _SCALES = ("_k_scale", "_v_scale", "_q_scale", "_prob_scale")
 
@@ -74,14 +74,12 @@ def _attention(name: str, cache: Mapping[str, Any], left: dict[str, Module], siz
     del left[qkv.name], left[out.name]
     size, value_size = cache["head_size"], cache.get("head_size_v", cache["head_size"])
     heads = out.shapes["weight"][1] // value_size
-    words = [
-        f'"{owner}"',
-        "hidden",
-        sizes.text(heads, "attention_heads"),
-        sizes.text(cache["num_kv_heads"], "key_value_heads"),
-        sizes.text(size),
-        "rotary",
-    ]
+    words = ["source", f'"{owner}"', "rotary"]
+    sides = {"heads": (heads, "attention_heads"), "kv_heads": (cache["num_kv_heads"], "key_value_heads")}
+    sides["head_size"] = (size, "head_dim")
+    for side, (number, likely) in sides.items():
+        named = sizes.text(number, likely)
+        words += [] if named in COMMON else [f"{side}={named}"]
     words += [f"{key}=True" for key, module in (("bias", qkv), ("out_bias", out)) if "bias" in module.shapes]
     words += [f"v_head_size={sizes.text(value_size)}"] if value_size != size else []
     if kind == "SlidingWindowSpec":

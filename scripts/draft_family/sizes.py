@@ -14,6 +14,8 @@ _KNOWN = {
     "head_dim": "source.head_size()",
     "max_position_embeddings": "source.max_position",
 }
+COMMON = ("source.num_heads", "source.num_kv_heads", "source.head_size()")
+"""What `attention()` reads by itself."""
 _SMALLEST = 3
 """Smaller numbers say nothing: many keys hold them."""
 

@@ -76,8 +76,7 @@ DRAFT = family_file(CONFIG, [_rank(1), _rank(2)], "0.32")
 @pytest.mark.parametrize(
     "line",
     [
-        '*attention("self_attn", hidden, source.num_heads, source.num_kv_heads, source.head_size(), rotary, '
-        'qk_norm="head"),',
+        '*attention(source, "self_attn", rotary, qk_norm="head"),',
         '*gated_mlp("mlp", hidden, source.intermediate_size),',
         'router("mlp.gate", hidden, text.int("n_routed_experts", minimum=1)),',
         'experts("mlp.experts", text.int("n_routed_experts", minimum=1), hidden, text.int("moe_intermediate_size", '
