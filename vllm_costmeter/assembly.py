@@ -6,10 +6,10 @@ The command, Python, a starting server, exact mode, `matrix`, `estimate` and the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from vllm_costmeter.core.calibration.server_start import ServerStart
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.offers import RentalOffer

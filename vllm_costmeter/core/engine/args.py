@@ -6,9 +6,9 @@ This is the table of those flags: a new one is a field here, and a name in `Engi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
+from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.core.engine.flags import Effect, EngineFlag, flag, flags_in
 from vllm_costmeter.core.errors import BadInputError, nearest
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-
+from vllm_costmeter.core.dataclass import dataclass, fields
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.release_rules import EngineRules, engine_rules
 from vllm_costmeter.core.errors import BadInputError

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from vllm_costmeter.core.calibration.apply import note_of
 from vllm_costmeter.core.calibration.server_start import ServerStart
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import AUTO_MAX_MODEL_LEN, EngineConfig, resolve_engine
 from vllm_costmeter.core.errors import BadInputError, CardCannotError, NotUnderstoodError

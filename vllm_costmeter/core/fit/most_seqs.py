@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from vllm_costmeter.core.calibration.server_start import ServerStart
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.fit.sizing import deployment

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from vllm_costmeter.core.calibration.server_start import ServerStart
+from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig, default_batch, resolve_engine
 from vllm_costmeter.core.engine.release_rules import engine_rules

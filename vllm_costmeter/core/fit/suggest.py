@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from vllm_costmeter.core.calibration.server_start import ServerStart
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.change import Change
 from vllm_costmeter.core.fit.most_seqs import with_most_seqs

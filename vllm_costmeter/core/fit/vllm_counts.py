@@ -6,8 +6,7 @@ length may vary freely, because the blocks a sequence takes are kept as a functi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.kv_cache.groups import KVGroups
 from vllm_costmeter.core.kv_cache.layers import KVKind, KVLayer, SequenceLimits

@@ -5,8 +5,7 @@ Mirrors the `get_kv_cache_spec` of vLLM's attention layers (read in 0.32).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.kv_cache.compressed import compressed_layers
 from vllm_costmeter.core.kv_cache.dtypes import key_value_bytes, latent_bytes
 from vllm_costmeter.core.kv_cache.layers import KVKind, KVLayer

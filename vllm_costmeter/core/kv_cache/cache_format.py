@@ -6,9 +6,9 @@ Mirrors `update_block_size_for_backend` of vLLM's `platforms/interface.py` (read
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import lcm
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.kv_cache.backends import (

@@ -9,9 +9,9 @@ the pool that all layers share, the null block included, the fewest over all wor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.engine.args import WITHOUT_FULL_GRAPHS
 from vllm_costmeter.core.kv_cache.layers import KVKind
 from vllm_costmeter.core.kv_cache.planner import KVCache, PoolBytes

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.kv_cache.layers import (
     FULL_LENGTH_KINDS,

@@ -6,10 +6,10 @@ Mirrors `get_kv_cache_configs` and its neighbours in vLLM's `v1/core/kv_cache_ut
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from math import lcm
 from operator import attrgetter
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.engine.args import EngineArgs, fields_affecting
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.kv_cache.groups import KVGroups, group_layers

@@ -5,8 +5,7 @@ Mirrors `MambaStateShapeCalculator` and `MambaStateDtypeCalculator` of vLLM's `m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.kv_cache.dtypes import dtype_bytes
 from vllm_costmeter.core.model.attention import (
     GatedDeltaState,

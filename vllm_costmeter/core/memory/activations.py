@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.dtypes import DTYPE_BYTES
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig

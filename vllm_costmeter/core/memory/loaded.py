@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.gpu.group import GpuGroup

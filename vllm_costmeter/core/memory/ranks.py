@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from vllm_costmeter.core.calibration.apply import Measured, measured_of
 from vllm_costmeter.core.calibration.server_start import ServerStart
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig
 from vllm_costmeter.core.engine.release_rules import engine_rules

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Protocol
 
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.checkpoint import Format

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 
+from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.core.model.allocator import held_bytes
 from vllm_costmeter.core.model.parts import (
     AttentionScales,

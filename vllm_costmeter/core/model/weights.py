@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field, replace
 
+from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.core.dtypes import DTYPE_BYTES
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError

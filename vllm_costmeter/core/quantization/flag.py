@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.quantization.online import check_online, online_quantization
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED, Quantization

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Protocol
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.model.parts import ExpertsShape, LinearShape
 
 FLOAT32_BYTES = 4

@@ -8,11 +8,11 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.core.pricing.quote import RentalQuote, choose_default

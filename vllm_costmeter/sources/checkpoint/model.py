@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.dtypes import DTYPE_BYTES
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import NotUnderstoodError

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.calibration.server_start import ServerStart, ServerStartKey
+from vllm_costmeter.core.dataclass import asdict, fields, replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.catalogue.load import card_for_nvml_name, find_gpu
 from vllm_costmeter.sources.files.home import home

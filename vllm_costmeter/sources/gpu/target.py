@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.group import LARGEST_GIB, SMALLEST_GIB, GpuGroup

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.attention import LayerCaches, ModelAttention, RecurrentState
 from vllm_costmeter.core.model.drafter import Drafter

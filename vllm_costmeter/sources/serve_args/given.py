@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from vllm_costmeter.core.dataclass import dataclass, field, fields, replace
 from vllm_costmeter.core.engine.args import GRAPHS_OF_LEVEL, SPECULATIVE_PARTS, EngineArgs, engine_args_of
 from vllm_costmeter.sources.serve_args.flag_names import (
     UNMODELLED_ONE_VALUE,

@@ -6,8 +6,7 @@ list that runs on the GPU, and `mxfp4_round_up_hidden_size_and_intermediate_size
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.quantization.scheme import Quantization
 from vllm_costmeter.core.quantization.schemes.checkpoint_fp8 import ListedFp8
 from vllm_costmeter.core.quantization.schemes.fp4 import HOPPER_MXFP4, Mxfp4, Mxfp4Layout
