@@ -15,6 +15,9 @@ from vllm_costmeter.core.errors import BadInputError, nearest
 if TYPE_CHECKING:
     from vllm_costmeter.core.engine.typed_flags import EngineFlags
 
+AUTO_MAX_MODEL_LEN = -1
+"""What `--max-model-len auto` stands for in a plan, as in vLLM: the longest that fits."""
+
 
 WITHOUT_FULL_GRAPHS = frozenset({"NONE", "PIECEWISE"})
 """Values of vLLM's `cudagraph_mode` under which no whole decode step is captured (`CUDAGraphMode`, 0.17 to 0.33)."""

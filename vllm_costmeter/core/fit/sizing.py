@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig, default_batch, resolve_engine
 from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.errors import NotUnderstoodError
-from vllm_costmeter.core.fit.vllm_counts import ExactFacts
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
 from vllm_costmeter.core.kv_cache.graph_blocks import BlocksNeeded, blocks_needed
@@ -18,8 +16,12 @@ from vllm_costmeter.core.memo import Memo
 from vllm_costmeter.core.memory.loaded import LoadedRank, loaded_ranks
 from vllm_costmeter.core.memory.ranks import End, Memory, memory_of_ranks
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.quantization.scheme import KernelTarget
 from vllm_costmeter.core.release import Release
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.calibration.server_start import ServerStart
+    from vllm_costmeter.core.fit.vllm_counts import ExactFacts
 
 
 @dataclass(frozen=True, slots=True)

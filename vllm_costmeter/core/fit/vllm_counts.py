@@ -13,7 +13,7 @@ from vllm_costmeter.core.kv_cache.layers import KVKind, KVLayer, SequenceLimits
 from vllm_costmeter.core.kv_cache.planner import KVCache
 from vllm_costmeter.core.kv_cache.rules import KVRules
 from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
-from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.quantization.scheme import KernelTarget
 from vllm_costmeter.core.release import Release, release_of_build
 
 

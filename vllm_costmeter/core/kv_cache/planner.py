@@ -15,7 +15,6 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.kv_cache.groups import KVGroups, group_layers
 from vllm_costmeter.core.kv_cache.layers import SLIDING_KINDS, CountedLayers, SequenceLimits
 from vllm_costmeter.core.kv_cache.layout import kv_layers
-from vllm_costmeter.core.kv_cache.promotion import full_allocation
 from vllm_costmeter.core.kv_cache.rules import KVRules
 from vllm_costmeter.core.model.attention import CompressedMla, ModelAttention
 
@@ -185,6 +184,8 @@ def _laid_out(
         context_shards=shards,
     )
     if engine_args.disable_hybrid_kv_cache_manager:
+        from vllm_costmeter.core.kv_cache.promotion import full_allocation
+
         layers = full_allocation(layers)
     packed = any(isinstance(cache, CompressedMla) for caches in set(model.layers) for cache in caches)
     return KVCache(layers, group_layers(layers, rules, block_outermost=packed), limits, rules)
