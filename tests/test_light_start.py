@@ -46,7 +46,7 @@ def started(words: tuple[str, ...], tmp_path: Path) -> dict[str, Any]:
     [
         (("--help",), 7),
         (("check", "--help"), 20),
-        (("gpus",), 31),
+        (("gpus",), 37),
         (FITS, 100),
         ((*FITS, "--format", "json"), 104),
         (REFUSED, 120),
