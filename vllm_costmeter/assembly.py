@@ -67,7 +67,7 @@ class Check:
 
     def answer(self) -> Fit:
         """The whole answer."""
-        from vllm_costmeter.core.fit.most_seqs import with_most_seqs
+        from vllm_costmeter.core.fit.sizing import with_most_seqs
 
         return self.suggested(with_most_seqs(self.fit(), self.grounds.starts))
 

@@ -13,7 +13,7 @@ from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.engine.args import EngineArgs, fields_affecting
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.kv_cache.groups import KVGroups, group_layers
-from vllm_costmeter.core.kv_cache.layers import SLIDING_KINDS, CountedLayers, SequenceLimits
+from vllm_costmeter.core.kv_cache.layers import SLIDING_KINDS, CountedLayers, KVKind, SequenceLimits
 from vllm_costmeter.core.kv_cache.layout import kv_layers
 from vllm_costmeter.core.kv_cache.rules import KVRules
 from vllm_costmeter.core.model.attention import CompressedMla, ModelAttention
@@ -45,6 +45,11 @@ class KVCache:
     groups: KVGroups
     limits: SequenceLimits
     rules: KVRules
+
+    @property
+    def holds_states(self) -> bool:
+        """Whether any layer caches a recurrent state."""
+        return any(layer.kind is KVKind.MAMBA for rank in self.layers for layer, _ in rank)
 
     @property
     def num_groups(self) -> int:

@@ -6,14 +6,12 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from vllm_costmeter.core.dataclass import dataclass, field, replace
-from vllm_costmeter.core.dtypes import DTYPE_BYTES
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.memo import Memo
 from vllm_costmeter.core.model.attention import LayerCaches
 from vllm_costmeter.core.model.parts import Embedding, Part
-from vllm_costmeter.core.model.pipeline import pipeline_spans
-from vllm_costmeter.core.model.rank import Rank
+from vllm_costmeter.core.model.rank import DTYPE_BYTES, Rank, pipeline_spans
 from vllm_costmeter.core.model.tensors import Tally, count_parameters, tally
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED, KernelTarget, Quantization
 from vllm_costmeter.core.release import NEWEST, Release

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.core.dataclass import replace
-from vllm_costmeter.core.dtypes import DTYPE_BYTES
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.model.rank import DTYPE_BYTES
 from vllm_costmeter.core.quantization.named import named_quantization
 from vllm_costmeter.sources.model_config import model_from_config
 
