@@ -10,7 +10,8 @@ standard library's functions.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # known to type checkers by its name; `typing` need not be loaded for it
+from typing import TYPE_CHECKING, Any, TypeVar
+
 if TYPE_CHECKING:
     from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
 else:
@@ -204,4 +205,15 @@ else:
             return getattr(twin, self.name)
 
 
-__all__ = ["MISSING", "Field", "asdict", "dataclass", "field", "fields", "replace"]
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Memo(dict[K, V]):
+    """Answers kept beside the value that they are of, within one process: pickled or copied with it, it is empty."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Memo, ()
+
+
+__all__ = ["MISSING", "Field", "Memo", "asdict", "dataclass", "field", "fields", "replace"]

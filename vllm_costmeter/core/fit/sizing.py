@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from vllm_costmeter.core.dataclass import dataclass, field, replace
+from vllm_costmeter.core.dataclass import Memo, dataclass, field, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig, default_batch, resolve_engine
 from vllm_costmeter.core.engine.release_rules import engine_rules
@@ -13,7 +13,6 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
-from vllm_costmeter.core.memo import Memo
 from vllm_costmeter.core.memory.loaded import LoadedRank, loaded_ranks
 from vllm_costmeter.core.memory.ranks import End, Memory, memory_of_ranks
 from vllm_costmeter.core.model.model import Model

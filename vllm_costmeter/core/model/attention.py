@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from vllm_costmeter.core.dataclass import dataclass, field
-from vllm_costmeter.core.memo import Memo
+from vllm_costmeter.core.dataclass import Memo, dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
-from vllm_costmeter.core.dataclass import dataclass, field, replace
+from vllm_costmeter.core.dataclass import Memo, dataclass, field, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.memo import Memo
 from vllm_costmeter.core.model.attention import LayerCaches
 from vllm_costmeter.core.model.parts import Embedding, Part
 from vllm_costmeter.core.model.rank import DTYPE_BYTES, Rank, pipeline_spans
