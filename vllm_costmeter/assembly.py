@@ -6,17 +6,19 @@ The command, Python, a starting server, exact mode, `matrix`, `estimate` and the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from vllm_costmeter.core.calibration.server_start import ServerStart
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.fit import fit
-from vllm_costmeter.core.fit.offers import RentalOffer
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import Release
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.calibration.server_start import ServerStart
+    from vllm_costmeter.core.fit.offers import RentalOffer
 
 Calibration = Literal["gpu", "cpu", "none"]
 """Whose recorded starts are used: of servers on such GPUs, of vLLM's CPU build checked as such a GPU, or nobody's."""
@@ -65,7 +67,7 @@ class Check:
 
     def answer(self) -> Fit:
         """The whole answer."""
-        from vllm_costmeter.core.fit.most_seqs import with_most_seqs
+        from vllm_costmeter.core.fit.sizing import with_most_seqs
 
         return self.suggested(with_most_seqs(self.fit(), self.grounds.starts))
 
@@ -118,6 +120,7 @@ def grounds_on(gpu: GpuGroup, release: Release | None = None, calibration: Calib
 
 def catalogue_offers() -> list[RentalOffer]:
     """Every GPU of the catalogue with a known memory and price."""
+    from vllm_costmeter.core.fit.offers import RentalOffer
     from vllm_costmeter.sources.catalogue.load import default_price, load_catalogue
 
     cards = [card for card in load_catalogue().priced_cards if card.memory_bytes is not None]

@@ -22,7 +22,7 @@ from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
 from vllm_costmeter.core.kv_cache.parallel import tensor_parallel_fault
 from vllm_costmeter.core.kv_cache.planner import KVCache
-from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.quantization.scheme import KernelTarget
 from vllm_costmeter.core.release import release_of
 from vllm_costmeter.plugin.exact import ExactAnswer, ExactRequest, ExactUnavailableError, VllmWorker
 from vllm_costmeter.sources.model_config import read_model

@@ -36,6 +36,7 @@ def write(folder: Path, measured: dict[str, Any]) -> None:
 def rows_of(measured: dict[str, Any]) -> list[tuple[str, str]]:
     """What the table says, row by row."""
     check, record, throughput = (measured[name] for name in ("check_cost", "record_cost", "throughput"))
+    beside = measured["beside_kvfit"]
     growth = measured["week_memory"]["growth_bytes"] / 2**20
     seconds, cpu = record["seconds_per_call"], throughput["server_cpu_seconds_per_request"]
     tokens, work = throughput["paired_difference"], throughput["paired_cpu_difference"]
@@ -78,6 +79,16 @@ def rows_of(measured: dict[str, Any]) -> list[tuple[str, str]]:
             f"{process['median_seconds']:.2f} s ({' to '.join(f'{each:.2f}' for each in process['quartile_seconds'])})",
         ),
         ("heavy modules it imports", heavy),
+        ("modules of its own it imports", str(beside["modules"])),
+        (
+            "its processor time against an empty interpreter's (`python -c 'import json, argparse'`), median of pairs",
+            _times(beside["empty_interpreters"]),
+        ),
+        ("against kvfit 0.3's on the same config.json, median of pairs", _times(beside["kvfit"])),
+        (
+            "what the base install adds to an empty environment",
+            f"{beside['base_install_bytes'] / 1e6:.1f} MB",
+        ),
         (
             f"{sum(thousand['verdicts'].values()):,} checks of {thousand['configurations']} published "
             "configurations in one process, verdict and bytes",
@@ -89,6 +100,11 @@ def rows_of(measured: dict[str, Any]) -> list[tuple[str, str]]:
             f"{thousand['seconds']:.1f} s",
         ),
     ]
+
+
+def _times(compared: dict[str, Any]) -> str:
+    low, high = compared["confidence"]
+    return f"{compared['ratio']:.2f} times ({low:.2f} to {high:.2f})"
 
 
 def _span(bounds: list[float]) -> str:

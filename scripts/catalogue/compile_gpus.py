@@ -10,9 +10,12 @@ import argparse
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from vllm_costmeter.sources.catalogue.load import GPUS_FILE, PACKAGE_FOLDER
+from vllm_costmeter.sources.catalogue.rows import parse_card
 from vllm_costmeter.sources.gpu.names import spellings
+from vllm_costmeter.sources.gpu.text import folded_name
 
 ORDER = (
     "blackwell",
@@ -28,17 +31,43 @@ ORDER = (
 """The order of the listing: the newest first."""
 
 
-def compiled(folder: Path = PACKAGE_FOLDER) -> str:
-    """The text of gpus.json, a GPU a line. ValueError where a file of the folder is missing from ORDER."""
+def rows(folder: Path = PACKAGE_FOLDER) -> list[dict[str, Any]]:
+    """The TOML of every GPU, in the order of the listing. ValueError where a file of the folder is missing from
+    ORDER."""
     files = {file.stem: file for file in (folder / "gpus").glob("*.toml")}
     if set(files) != set(ORDER):
         raise ValueError(f"{sorted(set(files) ^ set(ORDER))} is in the folder or in ORDER alone")
-    cards = [card for name in ORDER for card in tomllib.loads(files[name].read_text("utf-8"))["card"]]
-    rows, spelt = (
-        ",\n".join(json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in part)
-        for part in (cards, [spellings(card) for card in cards])
-    )
-    return f'{{"card":[\n{rows}\n],"spelt":[\n{spelt}\n]}}\n'
+    return [row for name in ORDER for row in tomllib.loads(files[name].read_text("utf-8"))["card"]]
+
+
+def compiled(folder: Path = PACKAGE_FOLDER) -> str:
+    """The text of gpus.json (`sources.catalogue.compiled`). BadInputError for a row that is not valid."""
+    origins: dict[tuple[Any, ...], int] = {}
+    found = rows(folder)
+    lines = [_as_json(_compiled_row(row, origins)) for row in found]
+    keys = [folded_name(row["name"]) for row in found]
+    index = {"keys": keys, "spelt": [spellings(row) for row in found], "origins": list(origins)}
+    return "\n".join([_as_json(index), *lines]) + "\n"
+
+
+def _compiled_row(row: dict[str, Any], origins: dict[tuple[Any, ...], int]) -> dict[str, Any]:
+    """The fields of GpuSpec, a fact's origin as its number in `origins` and the range that was read."""
+    fields = parse_card(row, "catalogue/gpus")
+    if "mig_profiles" in fields:
+        fields["mig_profiles"] = [
+            (each.name, *each.memory_bytes, each.compute_slices, each.memory_slices, each.instances)
+            for each in fields["mig_profiles"]
+        ]
+    kept = {}
+    for name, origin in fields["provenance"].items():
+        stated = (origin.source, origin.as_of, origin.verified, origin.estimated)
+        number = origins.setdefault(stated, len(origins))
+        kept[name] = [number] if origin.low is origin.high is None else [number, origin.low, origin.high]
+    return {**fields, "provenance": kept}
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def main() -> int:
@@ -50,7 +79,7 @@ def main() -> int:
     if args.check:
         return int(file.read_text("utf-8") != text)
     file.write_text(text, "utf-8")
-    print(f"{file.name}: {text.count(chr(34) + 'name' + chr(34))} GPUs and profiles, {len(text):,} bytes")
+    print(f"{file.name}: {len(text.splitlines()) - 1} GPUs, {len(text):,} bytes")
     return 0
 
 

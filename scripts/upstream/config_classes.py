@@ -39,9 +39,9 @@ class Described:
 
     values: dict[str, Value] = field(default_factory=dict)
     rules: dict[str, str] = field(default_factory=dict)
-    """As `class_rules.evaluated` reads them."""
+    """As `class_defaults.evaluated` reads them."""
     patterns: dict[str, list[Any]] = field(default_factory=dict)
-    """As `class_rules.per_layer` reads them."""
+    """As `class_defaults.per_layer` reads them."""
     aliases: dict[str, str] = field(default_factory=dict)
     keeps_null: list[str] = field(default_factory=list)
     """Keys whose null stays null, where an absent key takes the value."""

@@ -26,8 +26,7 @@ from typing import Any
 
 from scripts.upstream.config_classes import describe, section_of
 from scripts.upstream.config_derivations import is_size, value_at
-from vllm_costmeter.sources.model_config.class_defaults import FILE
-from vllm_costmeter.sources.model_config.class_rules import evaluated
+from vllm_costmeter.sources.model_config.class_defaults import FILE, evaluated
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 CASES = DATA / "class_defaults.jsonl"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from vllm_costmeter.sources.model_config.class_rules import evaluated, per_layer
+from vllm_costmeter.sources.model_config.class_defaults import evaluated, per_layer
 
 _NO_SIZE = re.compile(
     "architectures|model_type|dtype|torch_dtype|num_labels|id2label|label2id|is_decoder|quantization_config|"
@@ -97,7 +97,7 @@ def tried(cls: type, given: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def pattern_of(cls: type, key: str, changed: Mapping[str, Mapping[str, Any]]) -> list[Any] | None:
-    """A pattern of `class_rules.per_layer`; None for a list that has another length than one entry per layer, or
+    """A pattern of `class_defaults.per_layer`; None for a list that has another length than one entry per layer, or
     follows no such pattern."""
     count = getattr(cls, "attribute_map", {}).get("num_hidden_layers", "num_hidden_layers")
     lists = [after[key] for depth in _DEPTHS if (after := tried(cls, {count: depth})) is not None]

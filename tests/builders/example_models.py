@@ -12,7 +12,7 @@ from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.model.attention import FullAttention, ModelAttention
 from vllm_costmeter.core.model.model import Model, Sizes
 from vllm_costmeter.core.model.weights import Weights
-from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.quantization.scheme import KernelTarget
 
 ADA = GpuGroup("RTX 4090", round(23.64 * GIB), compute_capability=(8, 9))
 

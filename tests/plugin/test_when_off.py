@@ -67,6 +67,7 @@ ATTACHED = {
 }
 FLAG_TABLE = {
     "vllm_costmeter.core",
+    "vllm_costmeter.core.dataclass",
     "vllm_costmeter.core.errors",
     "vllm_costmeter.core.gpu",
     "vllm_costmeter.core.gpu.reading",

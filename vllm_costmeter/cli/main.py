@@ -105,8 +105,9 @@ def _parsed(module: ModuleType, name: str, words: list[str]) -> argparse.Namespa
     if prepare is not None:
         words = prepare(words)
     root = CommandParser(prog="costmeter", allow_abbrev=False)
-    subparsers = root.add_subparsers(dest="command")
+    subparsers = root.add_subparsers(dest="command", prog="costmeter")
     module.add_parser(subparsers)
+    values: argparse.Namespace
     values, extra = root.parse_known_args([name, *words])
     if extra:
         raise subparsers.choices[name].unknown(extra)

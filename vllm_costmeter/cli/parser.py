@@ -4,15 +4,45 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from vllm_costmeter.core.errors import BadInputError, nearest
 
 
 class CommandParser(argparse.ArgumentParser):
-    """Raises BadInputError where argparse would print its usage and exit."""
+    """Raises BadInputError where argparse would print its usage and exit.
+
+    Flags that few give are declared when one of them is among the words: `vllm serve` has hundreds.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._later: list[tuple[str, Callable[[argparse.ArgumentParser], None]]] = []
+
+    def add_later(self, prefix: str, declare: Callable[[argparse.ArgumentParser], None]) -> None:
+        """`declare` adds flags to this parser; it is called where an unknown one begins with `prefix`."""
+        self._later.append((prefix, declare))
+
+    def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
+        """Without the help formatter, and its look at the terminal, that argparse makes for each one."""
+        group = self._optionals if names and names[0].startswith("-") else self._positionals
+        return group.add_argument(*names, **options)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's, after the flags among `args` are declared."""
+        for word in args or ():
+            self._declare(word.partition("=")[0])
+        return super().parse_known_args(args, namespace)
+
+    def _declare(self, name: str) -> None:
+        if not name.startswith("-") or not name.strip("-")[:1].isalpha():
+            return
+        for prefix, declare in [each for each in self._later if name.startswith(each[0])]:
+            if name not in self._option_string_actions:
+                self._later.remove((prefix, declare))
+                declare(self)
 
     def error(self, message: str) -> NoReturn:
         """`argument --x/-y: must be ...` -> `--x must be ...`."""
@@ -28,6 +58,8 @@ class CommandParser(argparse.ArgumentParser):
         if flag is None:
             return BadInputError(f"{words[0]!r} was not expected; `{self.prog} --help` shows what is")
         name = flag.partition("=")[0]
+        for _, declare in self._later:
+            declare(self)
         known = [option for option in self._option_string_actions if option.startswith("--")]
         return BadInputError(f"unknown flag {name}{nearest(name, known)}; `{self.prog} --help` lists all")
 

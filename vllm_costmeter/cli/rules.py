@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import fields
 from typing import Any
 
 from vllm_costmeter.cli.economics.api_price_flags import add_api_price_flags, api_prices_from
 from vllm_costmeter.cli.economics.price_flags import money
 from vllm_costmeter.cli.parser import folder
+from vllm_costmeter.core.dataclass import fields
 from vllm_costmeter.outputs.files.new_files import write_new_files
 from vllm_costmeter.outputs.rules.alerts import alert_groups
 from vllm_costmeter.outputs.rules.files import rule_files

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -20,6 +19,8 @@ class NotUnderstoodError(Exception):
 
 def nearest(given: str, known: Iterable[str], count: int = 3, cutoff: float = 0.5) -> str:
     """`"; nearest: a, b"` for a misspelt name, or an empty string where nothing is near."""
+    import difflib
+
     folded = {name.casefold(): name for name in known}
     found = difflib.get_close_matches(given.casefold(), folded, n=count, cutoff=cutoff)
     return f"; nearest: {', '.join(folded[name] for name in found)}" if found else ""

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.memory.loaded import loaded_ranks
 from vllm_costmeter.core.memory.lora import lora_slots
 from vllm_costmeter.sources.model_config import model_from_config
 
@@ -46,7 +47,7 @@ def test_slots_are_what_vllm_allocates(line: dict[str, Any]) -> None:
 def test_slots_are_none_without_the_flag() -> None:
     """max_loras alone allocates nothing."""
     model = model_from_config(config_of("Qwen__Qwen3-0.6B"), "small")
-    assert [each.high_bytes for each in lora_slots(model, EngineArgs(max_loras=8))] == [0]
+    assert [rank.lora.high_bytes for rank in loaded_ranks(model, EngineArgs(max_loras=8))] == [0]
 
 
 def test_experts_slots_are_a_range() -> None:

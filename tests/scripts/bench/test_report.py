@@ -18,6 +18,12 @@ MEASURED: dict[str, Any] = {
             "verdicts": {"fits": 600, "refused": 400},
         },
     },
+    "beside_kvfit": {
+        "base_install_bytes": 6_456_187,
+        "modules": 99,
+        "empty_interpreters": {"ratio": 3.824, "confidence": [3.58, 4.27]},
+        "kvfit": {"ratio": 0.754, "confidence": [0.734, 0.789]},
+    },
     "record_cost": {"seconds_per_call": {"vllm": 310e-6, "costmeter": 7e-6}, "ratio": 7 / 310},
     "start_cost": {"seconds": 0.44},
     "sampler_cost": {"share_of_a_core": 0.00085},
@@ -53,6 +59,9 @@ def test_every_promised_number_has_a_row(tmp_path: Path) -> None:
             "1.6 s",
             "2.6 s",
             "none of torch, transformers, vllm",
+            "3.82 times (3.58 to 4.27)",
+            "0.75 times (0.73 to 0.79)",
+            "6.5 MB",
         ),
     ):
         assert f"| {value} |" in page, value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -12,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from scripts.catalogue.compile_gpus import rows
 from vllm_costmeter.core.gpu.spec import GpuSpec
-from vllm_costmeter.sources.catalogue.load import GPUS_FILE, PACKAGE_FOLDER, Catalogue
+from vllm_costmeter.sources.catalogue.load import PACKAGE_FOLDER, Catalogue
 from vllm_costmeter.sources.catalogue.rows import FACTS
 
 CARDS = Catalogue().cards
-ROWS: list[dict[str, Any]] = json.loads((PACKAGE_FOLDER / GPUS_FILE).read_text("utf-8"))["card"]
+ROWS: list[dict[str, Any]] = rows()
 ROOT = Path(__file__).parents[3]
 RATES = ("bf16", "fp16", "fp8", "fp4", "tf32", "fp32")
 

@@ -9,7 +9,7 @@ import pytest
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.gpu.group import GpuGroup
-from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.quantization.scheme import KernelTarget
 from vllm_costmeter.core.release import NEWEST, release_of
 from vllm_costmeter.sources.model_config import read_model
 

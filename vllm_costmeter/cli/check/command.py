@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.cli.check.request import CheckRequest, request_from
-from vllm_costmeter.cli.check.targets import checked_models
-from vllm_costmeter.cli.check.words import own_words
 from vllm_costmeter.cli.parser import CommandParser
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.fit.report import CheckAnswer, worst_exit_code
-from vllm_costmeter.sources.manifests.place import LocatedError
-from vllm_costmeter.sources.serve_args.command import normalised
+from vllm_costmeter.sources.serve_args.command import may_be_command, normalised
 from vllm_costmeter.sources.serve_args.flags import add_serve_flags
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.fit.report import CheckAnswer
 
 EXAMPLES = """\
 examples:
@@ -83,15 +82,15 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--model", dest="model_flag", metavar="MODEL", help=argparse.SUPPRESS)
     parser.add_argument("--config", dest="config_file", type=_config_of_container, help=argparse.SUPPRESS)
     parser.add_argument("--costmeter-gpu", help=argparse.SUPPRESS)
-    add_serve_flags(parser)
+    add_serve_flags(parser, parser.add_later)
 
 
 def prepare(words: list[str]) -> list[str]:
     """The words as this command's own: a whole command and a --config file become model and flags."""
     if "--format=github" not in words and ("--format", "github") not in pairwise(words):
-        return own_words(words, parsed)
+        return _own_words(words)
     try:
-        own = own_words(words, parsed)
+        own = _own_words(words)
         parsed(own)  # a fault of the flags is an annotation too
     except BadInputError as error:
         _annotate_fault(error)
@@ -99,11 +98,20 @@ def prepare(words: list[str]) -> list[str]:
     return own
 
 
+def _own_words(words: list[str]) -> list[str]:
+    if "--" not in words and not any(word.startswith("--config") or may_be_command(word) for word in words):
+        return normalised(words)
+    from vllm_costmeter.cli.check.words import own_words
+
+    return own_words(words, parsed)
+
+
 def parsed(words: list[str]) -> CheckRequest:
     """The words of this command, or model and flags of `vllm serve`. BadInputError as the parser raises it."""
     root = CommandParser(prog="costmeter", allow_abbrev=False)
-    subparsers = root.add_subparsers(dest="command")
+    subparsers = root.add_subparsers(dest="command", prog="costmeter")
     add_parser(subparsers)
+    values: argparse.Namespace
     values, extra = root.parse_known_args(["check", *normalised(words)])
     if extra:
         raise subparsers.choices["check"].unknown(extra)
@@ -120,11 +128,15 @@ def run(args: argparse.Namespace) -> int:
             _annotate_fault(error)
         raise
     _print(answers, request)
+    from vllm_costmeter.core.fit.report import worst_exit_code
+
     return worst_exit_code(answers, strict=request.is_strict)
 
 
 def _answers(request: CheckRequest) -> list[CheckAnswer]:
     if request.files is None:
+        from vllm_costmeter.cli.check.targets import checked_models
+
         return checked_models(request)
     from vllm_costmeter.cli.check.files import checked_files
 
@@ -151,9 +163,6 @@ def _print(answers: list[CheckAnswer], request: CheckRequest) -> None:
 
 def _print_one(answer: CheckAnswer, *, is_alone: bool, is_explained: bool) -> None:
     """The picture of one answer, or what a table has no room for."""
-    from vllm_costmeter.outputs.check.explain import explanation
-    from vllm_costmeter.outputs.check.text import columns_of, write
-
     if not is_alone and not is_explained:
         return
     if answer.file is not None:
@@ -162,14 +171,20 @@ def _print_one(answer: CheckAnswer, *, is_alone: bool, is_explained: bool) -> No
         print(f"{answer.verdict}: {answer.message}")
         return
     if is_alone:
+        from vllm_costmeter.outputs.check.text import write
+
         write(answer.fit, sys.stdout)
     if is_explained:
+        from vllm_costmeter.outputs.check.explain import explanation
+        from vllm_costmeter.outputs.check.text import columns_of
+
         title = [] if is_alone else [f"{answer.title}: {answer.message}"]
         print("\n".join(["", *title, *explanation(answer.fit, columns_of(sys.stdout))]))
 
 
 def _annotate_fault(error: BadInputError) -> None:
     from vllm_costmeter.outputs.check.github import workflow_command
+    from vllm_costmeter.sources.manifests.place import LocatedError
 
     if isinstance(error, LocatedError):
         place = error.place

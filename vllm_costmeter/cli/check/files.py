@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from vllm_costmeter.cli.check.request import CheckRequest
 from vllm_costmeter.cli.check.targets import answered, judged
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.report import CheckAnswer

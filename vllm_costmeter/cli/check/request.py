@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.sources.serve_args.given import GivenFlags, given_flags
 
 Format = Literal["text", "json", "github"]

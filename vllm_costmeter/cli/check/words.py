@@ -8,11 +8,14 @@ from pathlib import Path
 
 from vllm_costmeter.cli.check.request import CheckRequest
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.sources.manifests.place import Place, Word
-from vllm_costmeter.sources.manifests.server import placeholder, server_words
-from vllm_costmeter.sources.manifests.shell import commands
-from vllm_costmeter.sources.serve_args.command import command_flags, is_command, normalised, start_of_flags
-from vllm_costmeter.sources.serve_args.config_file import config_file_words, split_config_flag
+from vllm_costmeter.sources.serve_args.command import (
+    command_flags,
+    is_command,
+    may_be_command,
+    normalised,
+    split_config_flag,
+    start_of_flags,
+)
 
 Parse = Callable[[list[str]], CheckRequest]
 
@@ -37,6 +40,9 @@ def own_words(words: list[str], parse: Parse) -> list[str]:
 
 def _command(words: list[str]) -> list[str]:
     """Model and flags of a command, given as words or as one text with continuation lines."""
+    from vllm_costmeter.sources.manifests.place import Word
+    from vllm_costmeter.sources.manifests.server import server_words
+
     if len(words) == 1 and len(words[0].split()) > 1:
         each = _simple_commands(words[0])
         words = next((simple for simple in each if start_of_flags(simple) is not None), each[0])
@@ -47,15 +53,21 @@ def _command(words: list[str]) -> list[str]:
 
 
 def _is_quoted_command(word: str) -> bool:
-    return len(word.split()) > 1 and any(map(is_command, _simple_commands(word)))
+    return may_be_command(word) and any(map(is_command, _simple_commands(word)))
 
 
 def _simple_commands(text: str) -> list[list[str]]:
+    from vllm_costmeter.sources.manifests.shell import commands
+
     return [[word.text for word in each] for each in commands(text, {})] or [[]]
 
 
 def _config_words(file: str, given: list[str], parse: Parse) -> list[str]:
     """Words of a --config file, without its model where the command names one. A fault in it names its line."""
+    from vllm_costmeter.sources.manifests.place import Place
+    from vllm_costmeter.sources.manifests.server import placeholder
+    from vllm_costmeter.sources.serve_args.config_file import config_file_words
+
     found = config_file_words(Path(file))
     texts = [word.text for word in found]
     if "--model" in texts and parse(given).models:

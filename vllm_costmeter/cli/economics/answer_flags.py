@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 
 from vllm_costmeter.cli.economics.price_flags import money
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.pricing.currency import Currency, currency
 from vllm_costmeter.outputs.economics.answer import Format
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
@@ -16,6 +15,7 @@ from vllm_costmeter.cli.economics.price_flags import (
     reject_owned_terms,
 )
 from vllm_costmeter.cli.economics.typed_flags import reject_flags
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.pricing.api_price import ServedTokens, prices_of
 from vllm_costmeter.core.pricing.money import exact

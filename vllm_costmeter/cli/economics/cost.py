@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from vllm_costmeter.cli.economics import price_terms
 from vllm_costmeter.cli.economics.answer_flags import AnswerFlags, add_answer_flags, answer_flags
 from vllm_costmeter.cli.economics.price_flags import PriceFlags, add_price_flags, money
 from vllm_costmeter.cli.economics.typed_flags import reject_flags, typed
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.economics.cost import Cost
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.count import counted

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from vllm_costmeter.cli.economics import price_terms
 from vllm_costmeter.cli.economics.answer_flags import AnswerFlags, add_answer_flags, answer_flags
 from vllm_costmeter.cli.economics.price_flags import PriceFlags, add_price_flags
 from vllm_costmeter.cli.economics.typed_flags import typed
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.economics.throughput import Load, estimate, rates_of, second_hand_rates
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError

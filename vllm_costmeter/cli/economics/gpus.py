@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from fractions import Fraction
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from vllm_costmeter.cli.economics.answer_flags import add_format_flag
 from vllm_costmeter.cli.economics.price_flags import money_or_zero
 from vllm_costmeter.cli.economics.typed_flags import typed
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.core.memory.byte_range import GIB

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.assembly import grounds_on
 from vllm_costmeter.cli.economics.answer_flags import add_format_flag
 from vllm_costmeter.cli.economics.typed_flags import typed
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.matrix import WORKING_TOKENS, Cell, cell, exit_code
 from vllm_costmeter.core.gpu.count import counted

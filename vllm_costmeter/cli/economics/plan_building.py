@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -11,6 +10,7 @@ from vllm_costmeter.assembly import grounds_on
 from vllm_costmeter.cli.economics import price_terms
 from vllm_costmeter.cli.economics.price_flags import PriceFlags, reject_owned_terms
 from vllm_costmeter.cli.economics.typed_flags import reject_flags
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.economics.break_even import BreakEven, break_even
 from vllm_costmeter.core.economics.comparison import ComparedPlan, Comparison, Line
 from vllm_costmeter.core.economics.plan import MonthlyPlan, Use

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 
 from vllm_costmeter.cli.economics.typed_flags import reject_flags
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.pricing.money import above_zero, at_least_zero
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from typing import Any
 
 from vllm_costmeter.cli.economics.price_flags import DEFAULT_LIFETIME_YEARS, PriceFlags, reject_owned_terms
 from vllm_costmeter.cli.economics.typed_flags import given
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.core.pricing.hourly import HourlyCost, rented

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from vllm_costmeter.cli.economics import prices_update
 from vllm_costmeter.cli.economics.answer_flags import add_format_flag
 from vllm_costmeter.cli.economics.typed_flags import typed
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.pricing.quote import RentalQuote
 from vllm_costmeter.outputs.economics import price_listing

@@ -6,12 +6,12 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
 from vllm_costmeter.cli.economics.typed_flags import typed
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.pricing.api_price import ApiPriceRow
 from vllm_costmeter.core.pricing.diff import PriceChange, Quote, changes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from dataclasses import fields
 from typing import Any, TypeVar
 
+from vllm_costmeter.core.dataclass import fields
 from vllm_costmeter.core.errors import BadInputError
 
 Flags = TypeVar("Flags")

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Literal
 
 from vllm_costmeter.core.calibration.server_start import ServerStart, ServerStartKey
+from vllm_costmeter.core.dataclass import asdict, dataclass
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig
 from vllm_costmeter.core.gpu.group import GpuGroup

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.pricing.ownership import OwnedTerms
 
 DAYS_PER_MONTH = Fraction(365, 12)

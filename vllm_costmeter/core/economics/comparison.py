@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
+from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.economics.break_even import BreakEven
 from vllm_costmeter.core.economics.plan import MonthlyPlan, Use, saving
 from vllm_costmeter.core.gpu.spec import GpuSpec

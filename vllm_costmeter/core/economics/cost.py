@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.pricing.hourly import Convention, HourlyCost, usd_per_million_tokens
 
 

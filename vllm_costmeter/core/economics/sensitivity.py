@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from fractions import Fraction
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.economics.plan import Use
 
 UTILISATIONS = tuple(Fraction(percent, 100) for percent in (5, 10, 25, 50, 75, 100))

@@ -7,8 +7,8 @@ table and says where the estimate is not to be trusted).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import GpuSpec

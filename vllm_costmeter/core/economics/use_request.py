@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
 
+from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.economics.plan import Purpose
 from vllm_costmeter.core.errors import BadInputError
 

@@ -6,14 +6,17 @@ This is the table of those flags: a new one is a field here, and a name in `Engi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
+from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.core.engine.flags import Effect, EngineFlag, flag, flags_in
 from vllm_costmeter.core.errors import BadInputError, nearest
 
 if TYPE_CHECKING:
     from vllm_costmeter.core.engine.typed_flags import EngineFlags
+
+AUTO_MAX_MODEL_LEN = -1
+"""What `--max-model-len auto` stands for in a plan, as in vLLM: the longest that fits."""
 
 
 WITHOUT_FULL_GRAPHS = frozenset({"NONE", "PIECEWISE"})

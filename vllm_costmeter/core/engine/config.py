@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-
-from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.dataclass import dataclass, fields
+from vllm_costmeter.core.engine.args import AUTO_MAX_MODEL_LEN, EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.release_rules import EngineRules, engine_rules
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import Release
-
-AUTO_MAX_MODEL_LEN = -1
-"""What `--max-model-len auto` stands for in a plan, as in vLLM: the longest that fits."""
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # MaxLoRARanks, vllm/config/lora.py, read in 0.32.0
 

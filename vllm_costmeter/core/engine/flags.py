@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from vllm_costmeter.core.dataclass import dataclass, field, fields
 from vllm_costmeter.core.errors import BadInputError
 
 LARGEST = 1 << 50

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.release import Release, Version, dotted
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from vllm_costmeter.core.calibration.apply import note_of
-from vllm_costmeter.core.calibration.server_start import ServerStart
-from vllm_costmeter.core.engine.args import EngineArgs
-from vllm_costmeter.core.engine.config import AUTO_MAX_MODEL_LEN, EngineConfig, resolve_engine
+from vllm_costmeter.core.dataclass import replace
+from vllm_costmeter.core.engine.args import AUTO_MAX_MODEL_LEN, EngineArgs
+from vllm_costmeter.core.engine.config import EngineConfig, resolve_engine
 from vllm_costmeter.core.errors import BadInputError, CardCannotError, NotUnderstoodError
 from vllm_costmeter.core.fit.messages import (
     memory_notes,
@@ -25,12 +24,14 @@ from vllm_costmeter.core.fit.result import (
 from vllm_costmeter.core.fit.sizing import Sizing, deployment
 from vllm_costmeter.core.fit.verdict import verdict_of
 from vllm_costmeter.core.gpu.group import GpuGroup
-from vllm_costmeter.core.kv_cache.parallel import context_parallel_fault, tensor_parallel_fault
 from vllm_costmeter.core.memory.ranks import ENDS, Memory
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.quantization.flag import Asked, check_flag
-from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.quantization.scheme import KernelTarget
 from vllm_costmeter.core.release import Release, dotted
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.calibration.apply import Measured
+    from vllm_costmeter.core.calibration.server_start import ServerStart
 
 
 def fit(
@@ -47,6 +48,8 @@ def fit(
     understood (verdict `unknown`); BadInputError for flags that contradict each other.
     """
     if engine_args.quantization is not None and model.only_named is None:
+        from vllm_costmeter.core.quantization.flag import Asked, check_flag
+
         asked = Asked(engine_args.quantization, release, gpu.compute_capability, model.is_moe)
         check_flag(asked, model.quantization)
     model = model.on_card(KernelTarget(gpu.compute_capability, release))
@@ -140,6 +143,10 @@ def _layout_fault(model: Model, gpu: GpuGroup, engine: EngineConfig) -> tuple[Re
         return "parallel_layout", (
             f"vLLM cannot split {model.architecture} into pipeline stages: leave --pipeline-parallel-size at 1"
         )
+    if engine.layout.tensor_parallel_size == engine.layout.decode_context_parallel_size == 1:
+        return None
+    from vllm_costmeter.core.kv_cache.parallel import context_parallel_fault, tensor_parallel_fault
+
     fault = tensor_parallel_fault(model.attention, engine.layout.tensor_parallel_size)
     if fault is not None:
         return "tensor_parallel", fault
@@ -191,7 +198,7 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
             **({"quantization": named.provenance} if named is not None else {}),
         },
         rules=rank.rules(),
-        notes=blank.notes if measured is None else (*blank.notes, note_of(measured)),
+        notes=_notes(blank, measured),
     )
 
 
@@ -215,3 +222,11 @@ def _first_start(placed: Sizing, rank_index: int) -> FirstStart | None:
         return None
     low, usual, high = pools
     return FirstStart(usual, (low, high), _kv_cache_facts(first, rank_index))
+
+
+def _notes(blank: Fit, measured: Measured | None) -> tuple[str, ...]:
+    if measured is None:
+        return blank.notes
+    from vllm_costmeter.core.calibration.apply import note_of
+
+    return (*blank.notes, note_of(measured))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.fit.result import Fit
 
 BAD_INPUT, NOT_UNDERSTOOD = 2, 3

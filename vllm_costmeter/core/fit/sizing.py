@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
-from vllm_costmeter.core.calibration.server_start import ServerStart
+from vllm_costmeter.core.dataclass import Memo, dataclass, field, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig, default_batch, resolve_engine
 from vllm_costmeter.core.engine.release_rules import engine_rules
-from vllm_costmeter.core.errors import NotUnderstoodError
-from vllm_costmeter.core.fit.vllm_counts import ExactFacts
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
-from vllm_costmeter.core.kv_cache.graph_blocks import BlocksNeeded, blocks_needed
-from vllm_costmeter.core.memo import Memo
 from vllm_costmeter.core.memory.loaded import LoadedRank, loaded_ranks
 from vllm_costmeter.core.memory.ranks import End, Memory, memory_of_ranks
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.quantization.scheme import KernelTarget
 from vllm_costmeter.core.release import Release
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.calibration.server_start import ServerStart
+    from vllm_costmeter.core.fit.vllm_counts import ExactFacts
+    from vllm_costmeter.core.kv_cache.graph_blocks import BlocksNeeded
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +115,10 @@ class Deployment:
         return Sizing(engine, self.memory(engine), cache, source, self._graph_blocks(engine, cache))
 
     def _graph_blocks(self, engine: EngineConfig, cache: KVCache) -> BlocksNeeded | None:
-        if self.model.is_pooling:
+        if self.model.is_pooling or not cache.holds_states:
             return None  # pooling models capture piecewise graphs only
+        from vllm_costmeter.core.kv_cache.graph_blocks import blocks_needed
+
         return blocks_needed(
             cache,
             None if self.model.not_understood else self.model.attention,
@@ -181,6 +186,21 @@ def deployment(
     """`model` as the release lays it out on `gpu`. NotUnderstoodError and BadInputError as its weights raise them."""
     model = model.on_card(KernelTarget(gpu.compute_capability, release))
     return Deployment(model, gpu, engine_args, release, starts, loaded_ranks(model, engine_args))
+
+
+def with_most_seqs(result: Fit, starts: Sequence[ServerStart] = ()) -> Fit:
+    """The same answer with the largest --max-num-seqs, all else as asked; unchanged where its bytes are not known."""
+    if result.per_gpu is None or result.reason == "max_model_len":
+        return result
+    try:
+        deployed = deployment(
+            result.model, result.gpu, result.engine_args, result.engine.release, tuple(starts)
+        )
+        return replace(
+            result, max_num_seqs_that_fits=deployed.most_seqs_that_fit(result.engine.max_model_len)
+        )
+    except (BadInputError, NotUnderstoodError):
+        return result
 
 
 def _longest(placed: Sizing, maximum: int) -> int:

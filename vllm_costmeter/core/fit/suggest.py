@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from vllm_costmeter.core.calibration.server_start import ServerStart
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.change import Change
-from vllm_costmeter.core.fit.most_seqs import with_most_seqs
 from vllm_costmeter.core.fit.offers import RentalOffer, cheapest_offer
 from vllm_costmeter.core.fit.parallel_changes import (
     LARGEST_NODE_GPUS,
@@ -20,6 +19,7 @@ from vllm_costmeter.core.fit.parallel_changes import (
     wider_layouts,
 )
 from vllm_costmeter.core.fit.result import Fit, Suggestion
+from vllm_costmeter.core.fit.sizing import with_most_seqs
 from vllm_costmeter.core.fit.trial import Trials
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.model import Model

@@ -6,15 +6,14 @@ length may vary freely, because the blocks a sequence takes are kept as a functi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.kv_cache.groups import KVGroups
 from vllm_costmeter.core.kv_cache.layers import KVKind, KVLayer, SequenceLimits
 from vllm_costmeter.core.kv_cache.planner import KVCache
 from vllm_costmeter.core.kv_cache.rules import KVRules
 from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
-from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.quantization.scheme import KernelTarget
 from vllm_costmeter.core.release import Release, release_of_build
 
 

@@ -10,9 +10,9 @@ A wrong value that is plausible cannot be detected here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal
 
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.gpu.group import LARGEST_GIB, SMALLEST_GIB
 from vllm_costmeter.core.gpu.reading import GpuSample, ProcessMemory, SliceShare
 from vllm_costmeter.core.memory.byte_range import GIB

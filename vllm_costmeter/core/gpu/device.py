@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.gpu.reading import DownReason
 
 UNKNOWN_NAME = "unknown GPU"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from vllm_costmeter.core.dataclass import dataclass, replace
 
 COUNTER_LAG_SECONDS = 1.0
 """Drivers update the counter in steps (20 to 100 ms on data centre GPUs), so an increase may belong to slightly

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from vllm_costmeter.core.dataclass import dataclass
 
 DownReason = Literal[
     "not_read_yet",

@@ -6,9 +6,9 @@ Mirrors `update_block_size_for_backend` of vLLM's `platforms/interface.py` (read
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import lcm
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.kv_cache.backends import (
@@ -21,10 +21,9 @@ from vllm_costmeter.core.kv_cache.backends import (
     head_block_tokens,
     sparse_latent_dtype,
 )
-from vllm_costmeter.core.kv_cache.building import CacheFormat, cache_layers
+from vllm_costmeter.core.kv_cache.building import CacheFormat, StateFormat, cache_layers
 from vllm_costmeter.core.kv_cache.dtypes import check_kv_cache_dtype
 from vllm_costmeter.core.kv_cache.rules import KVRules
-from vllm_costmeter.core.kv_cache.states import StateFormat, state_bytes
 from vllm_costmeter.core.model.attention import (
     Cache,
     CompressedMla,
@@ -134,6 +133,8 @@ def _with_states(
                 "KV cache: prefix caching of pure Mamba models before vLLM 0.28 is not modelled"
             )
         return form
+    from vllm_costmeter.core.kv_cache.states import state_bytes
+
     largest = max(state_bytes(state, form.tensor_parallel_size, form.states) for state in states)
     step, token_bytes = (
         form.block_tokens,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.core.dtypes import DTYPE_BYTES
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
+from vllm_costmeter.core.model.rank import DTYPE_BYTES
 
 _PLAIN_FP8 = ("fp8", "fp8_e4m3", "fp8_e5m2", "fp8_inc")
 _TURBOQUANT_BITS = {  # (key bits, value bits): presets of quantization/turboquant/config.py, vLLM 0.32

@@ -9,11 +9,10 @@ the pool that all layers share, the null block included, the fewest over all wor
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.engine.args import WITHOUT_FULL_GRAPHS
-from vllm_costmeter.core.kv_cache.layers import KVKind
 from vllm_costmeter.core.kv_cache.planner import KVCache, PoolBytes
 from vllm_costmeter.core.model.attention import GatedDeltaState, LightningState, ModelAttention
 
@@ -46,7 +45,7 @@ def blocks_needed(
     `max_capture_size` is 0 in eager mode. `attention` is None for a model that only vLLM itself counted.
     """
     is_full = cudagraph_mode not in WITHOUT_FULL_GRAPHS
-    if max_capture_size == 0 or not is_full or not _caches_states(cache):
+    if max_capture_size == 0 or not is_full or not cache.holds_states:
         return None
     states = set() if attention is None else set().union(*attention.layers)
     match cache.rules.full_graph_blocks:
@@ -61,10 +60,6 @@ def blocks_needed(
     if any(isinstance(state, LightningState) for state in states):
         return None  # its backend verifies single tokens only (UNIFORM_SINGLE_TOKEN): piecewise graphs alone
     return BlocksNeeded(needed, is_certain=not _flashinfer_may_serve(kv_cache_dtype, compute_capability))
-
-
-def _caches_states(cache: KVCache) -> bool:
-    return any(layer.kind is KVKind.MAMBA for rank in cache.layers for layer, _ in rank)
 
 
 def _flashinfer_may_serve(kv_cache_dtype: str, compute_capability: tuple[int, int] | None) -> bool:

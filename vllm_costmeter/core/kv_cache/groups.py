@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.kv_cache.layers import (
     FULL_LENGTH_KINDS,
@@ -18,7 +18,6 @@ from vllm_costmeter.core.kv_cache.layers import (
     KVKind,
     KVLayer,
 )
-from vllm_costmeter.core.kv_cache.packing import packed_groups
 from vllm_costmeter.core.kv_cache.rules import KVRules
 
 
@@ -49,6 +48,8 @@ def group_layers(ranks: tuple[CountedLayers, ...], rules: KVRules, *, block_oute
     if block_outermost and len({layer.page_bytes for layer in kinds}) > 1:
         if not rules.packs_blocks:
             raise NotUnderstoodError("KV cache: DeepSeek V4's packed blocks before vLLM 0.30 are not known")
+        from vllm_costmeter.core.kv_cache.packing import packed_groups
+
         return KVGroups(*packed_groups(ranks))
     raised = _equal_pages(kinds, rules)
     return _equal_groups(tuple(_counted((raised[layer], n) for layer, n in rank) for rank in ranks), rules)

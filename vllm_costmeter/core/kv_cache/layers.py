@@ -5,8 +5,9 @@ Mirrors the specs of vLLM's `v1/kv_cache_interface.py` (read in 0.17 to 0.32).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from vllm_costmeter.core.dataclass import dataclass
 
 
 class KVKind(Enum):

@@ -11,7 +11,7 @@ from vllm_costmeter.core.kv_cache.cache_format import cache_format
 from vllm_costmeter.core.kv_cache.layers import CountedLayers, KVLayer
 from vllm_costmeter.core.kv_cache.rules import KVRules
 from vllm_costmeter.core.model.attention import Cache, ModelAttention, RecurrentState
-from vllm_costmeter.core.model.pipeline import pipeline_spans
+from vllm_costmeter.core.model.rank import pipeline_spans
 
 
 def kv_layers(

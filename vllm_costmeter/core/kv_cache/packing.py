@@ -6,8 +6,8 @@ Mirrors `_get_packed_kv_cache_groups` of vLLM's `v1/core/kv_cache_utils.py` (rea
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 
+from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.kv_cache.layers import (
     FULL_LENGTH_KINDS,
     SLIDING_KINDS,

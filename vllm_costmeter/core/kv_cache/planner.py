@@ -6,16 +6,15 @@ Mirrors `get_kv_cache_configs` and its neighbours in vLLM's `v1/core/kv_cache_ut
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from math import lcm
 from operator import attrgetter
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.engine.args import EngineArgs, fields_affecting
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.kv_cache.groups import KVGroups, group_layers
-from vllm_costmeter.core.kv_cache.layers import SLIDING_KINDS, CountedLayers, SequenceLimits
+from vllm_costmeter.core.kv_cache.layers import SLIDING_KINDS, CountedLayers, KVKind, SequenceLimits
 from vllm_costmeter.core.kv_cache.layout import kv_layers
-from vllm_costmeter.core.kv_cache.promotion import full_allocation
 from vllm_costmeter.core.kv_cache.rules import KVRules
 from vllm_costmeter.core.model.attention import CompressedMla, ModelAttention
 
@@ -46,6 +45,11 @@ class KVCache:
     groups: KVGroups
     limits: SequenceLimits
     rules: KVRules
+
+    @property
+    def holds_states(self) -> bool:
+        """Whether any layer caches a recurrent state."""
+        return any(layer.kind is KVKind.MAMBA for rank in self.layers for layer, _ in rank)
 
     @property
     def num_groups(self) -> int:
@@ -185,6 +189,8 @@ def _laid_out(
         context_shards=shards,
     )
     if engine_args.disable_hybrid_kv_cache_manager:
+        from vllm_costmeter.core.kv_cache.promotion import full_allocation
+
         layers = full_allocation(layers)
     packed = any(isinstance(cache, CompressedMla) for caches in set(model.layers) for cache in caches)
     return KVCache(layers, group_layers(layers, rules, block_outermost=packed), limits, rules)

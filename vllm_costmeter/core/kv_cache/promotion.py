@@ -6,8 +6,8 @@ Mirrors `unify_hybrid_kv_cache_specs` of vLLM's `v1/core/kv_cache_utils.py` (rea
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.kv_cache.groups import distinct, uniform_type
 from vllm_costmeter.core.kv_cache.layers import FULL_LENGTH_KINDS, CountedLayers, KVKind, KVLayer

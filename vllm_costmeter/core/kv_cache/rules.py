@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Literal
 
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.release import Release
 
 

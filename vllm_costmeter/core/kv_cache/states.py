@@ -5,9 +5,7 @@ Mirrors `MambaStateShapeCalculator` and `MambaStateDtypeCalculator` of vLLM's `m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from vllm_costmeter.core.kv_cache.dtypes import dtype_bytes
+from vllm_costmeter.core.kv_cache.building import StateFormat
 from vllm_costmeter.core.model.attention import (
     GatedDeltaState,
     KimiDeltaState,
@@ -17,28 +15,6 @@ from vllm_costmeter.core.model.attention import (
     RecurrentState,
     ShortConvState,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StateFormat:
-    """How states are stored: the flags `--mamba-cache-dtype` and `--mamba-ssm-cache-dtype`, and the model's dtype."""
-
-    model_dtype: str
-    mamba_cache_dtype: str = "auto"
-    mamba_ssm_cache_dtype: str = "auto"
-    speculative_tokens: int = 0
-    """Draft tokens per step: the convolution window keeps as many inputs more."""
-
-    @property
-    def conv_bytes(self) -> int:
-        name = self.mamba_cache_dtype
-        return dtype_bytes(self.model_dtype if name == "auto" else name)
-
-    def recurrent_bytes(self, checkpoint_dtype: str | None) -> int:
-        """Bytes of one value of the recurrent state: the flag, else the checkpoint's wish, else the window's."""
-        if self.mamba_ssm_cache_dtype != "auto":
-            return dtype_bytes(self.mamba_ssm_cache_dtype)
-        return self.conv_bytes if checkpoint_dtype is None else dtype_bytes(checkpoint_dtype)
 
 
 def state_bytes(state: RecurrentState, tensor_parallel_size: int, form: StateFormat) -> int:

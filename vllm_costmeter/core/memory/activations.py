@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from vllm_costmeter.core.dtypes import DTYPE_BYTES
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig
 from vllm_costmeter.core.engine.release_rules import EngineRules, Runner
 from vllm_costmeter.core.memory.byte_range import ByteRange, gib
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.model.rank import DTYPE_BYTES
 
 FLOAT32_BYTES = 4
 FIXED_GIB = (

@@ -9,8 +9,7 @@ batch is larger than custom all-reduce takes. Buffers are held per channel and p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.gpu.group import GpuGroup
 
 Version = tuple[int, int, int]

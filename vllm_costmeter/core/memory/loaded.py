@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.gpu.group import GpuGroup
-from vllm_costmeter.core.memory.byte_range import GIB, ByteRange
-from vllm_costmeter.core.memory.lora import lora_slots
+from vllm_costmeter.core.memory.byte_range import GIB, ByteRange, exactly
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.quantization.scheme import KernelTarget
 from vllm_costmeter.core.release import Release
 
 WEIGHTS_RULES = {
@@ -40,7 +39,7 @@ def loaded_ranks(model: Model, engine_args: EngineArgs) -> tuple[LoadedRank, ...
         model.converted_bytes(engine_args),
         model.allocator_slack_bytes(engine_args),
     )
-    slots = lora_slots(model, engine_args)
+    slots = _lora_slots(model, engine_args)
     ranks = [
         LoadedRank(tensors, converted + slack, lora)
         for tensors, converted, slack, lora in zip(*parts, slots, strict=True)
@@ -61,6 +60,14 @@ def loaded_ranks(model: Model, engine_args: EngineArgs) -> tuple[LoadedRank, ...
             beside_bytes=last.beside_bytes + converted + drafter.allocator_slack_on_last_rank(engine_args),
         )
     return tuple(ranks)
+
+
+def _lora_slots(model: Model, engine_args: EngineArgs) -> tuple[ByteRange, ...]:
+    if not engine_args.enable_lora:
+        return (exactly(0, "no LoRA slots"),) * engine_args.layout.pipeline_parallel_size
+    from vllm_costmeter.core.memory.lora import lora_slots
+
+    return lora_slots(model, engine_args)
 
 
 def surely_too_heavy(model: Model, gpu: GpuGroup, engine_args: EngineArgs, release: Release) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import NotUnderstoodError
-from vllm_costmeter.core.memory.byte_range import ByteRange, exactly
+from vllm_costmeter.core.memory.byte_range import ByteRange
 from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.weights import Weights
@@ -18,8 +18,6 @@ def lora_slots(model: Model, engine_args: EngineArgs) -> tuple[ByteRange, ...]:
     Exact but for routed experts, of which only vLLM's code was read: their share is a range. NotUnderstoodError for
     a model whose layers are not known.
     """
-    if not engine_args.enable_lora:
-        return (exactly(0, "no LoRA slots"),) * engine_args.layout.pipeline_parallel_size
     weights = model.weights
     if isinstance(weights, CheckpointWeights):
         weights = weights.described

@@ -6,7 +6,6 @@ from vllm_costmeter.core.engine.config import GRAPH_CAPTURE_LIMIT, EngineConfig
 from vllm_costmeter.core.engine.release_rules import EngineRules, Runner
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import ByteRange, exactly, gib
-from vllm_costmeter.core.memory.links import SINCE, link_memory
 
 CONTEXT_GIB = (0.25, 0.51, 0.70)
 """What the driver holds of an idle card: 79.19 GiB total, 78.68 free in 36 boots of 0.19.0 on H100."""
@@ -37,6 +36,8 @@ def non_torch(engine: EngineConfig, rules: EngineRules, gpu: GpuGroup, *, is_las
         linked = layout.tensor_parallel_size * (
             layout.data_parallel_size if layout.enable_expert_parallel else 1
         )
+        from vllm_costmeter.core.memory.links import SINCE, link_memory
+
         (low, value, high), evidence = rules.several_gpus_gib, rules.evidence
         link = link_memory(gpu, linked) if rules.since >= SINCE else None
         if link is not None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from vllm_costmeter.core.calibration.apply import Measured, measured_of
-from vllm_costmeter.core.calibration.server_start import ServerStart
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig
 from vllm_costmeter.core.engine.release_rules import engine_rules
@@ -19,6 +17,10 @@ from vllm_costmeter.core.memory.first_start import first_start_peak, first_start
 from vllm_costmeter.core.memory.loaded import LoadedRank, weights_range
 from vllm_costmeter.core.memory.overheads import cuda_graphs, free_memory, non_torch
 from vllm_costmeter.core.model.model import Model
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.calibration.apply import Measured
+    from vllm_costmeter.core.calibration.server_start import ServerStart
 
 End = Literal["low", "usual", "high"]
 
@@ -180,7 +182,11 @@ def memory_of_ranks(
         if rules.cuda_graphs_in_budget
         else exactly(0, "this version subtracts nothing for CUDA graphs")
     )
-    measured = measured_of(starts, model, gpu, engine, engine_args)
+    measured = None
+    if starts:
+        from vllm_costmeter.core.calibration.apply import measured_of
+
+        measured = measured_of(starts, model, gpu, engine, engine_args)
     ranks = tuple(
         RankMemory(
             index=index,

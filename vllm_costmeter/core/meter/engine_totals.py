@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.meter.step_counts import StepCounts
 
 if TYPE_CHECKING:

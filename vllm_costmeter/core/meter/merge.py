@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.meter.activity import EngineActivity
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.step_counts import StepCounts

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
+from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.pricing.ownership import Component
 from vllm_costmeter.core.pricing.price import Price
 

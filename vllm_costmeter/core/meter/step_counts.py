@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+
+from vllm_costmeter.core.dataclass import dataclass, fields
 
 
 @dataclass(slots=True)

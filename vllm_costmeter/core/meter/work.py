@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.meter.step_counts import StepCounts
 
 

@@ -7,8 +7,8 @@ outputs on the rank; column-parallel layers keep A whole, row-parallel ones cut 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.model.parts import Embedding, Experts, Linear, Part
 from vllm_costmeter.core.model.rank import Rank
 

@@ -8,10 +8,9 @@ Sizes are those of the whole model: tensor parallelism divides them in `core.kv_
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
 from typing import Any
 
-from vllm_costmeter.core.memo import Memo
+from vllm_costmeter.core.dataclass import Memo, dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from vllm_costmeter.core.dataclass import dataclass
 
 Format = Literal["safetensors", "gguf"]
 Use = Literal["weights", "head", "prediction", "table"]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.model.attention import LayerCaches
-from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
 from vllm_costmeter.core.model.weights import Weights
-from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.model.attention import LayerCaches
+    from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
+    from vllm_costmeter.core.quantization.scheme import KernelTarget
 
 WEIGHTLESS_DRAFTERS = frozenset({"ngram", "ngram_gpu", "suffix"})
 """Speculative methods that guess from the text itself (vllm/config/speculative.py, 0.32.0)."""

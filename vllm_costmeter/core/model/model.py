@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.engine.args import EngineArgs
-from vllm_costmeter.core.fit.vllm_counts import ExactFacts
 from vllm_costmeter.core.model.attention import ModelAttention
-from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
-from vllm_costmeter.core.model.drafter import WEIGHTLESS_DRAFTERS, Drafter
-from vllm_costmeter.core.quantization.named import NamedQuantization
-from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
-from vllm_costmeter.core.release import Version
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.fit.vllm_counts import ExactFacts
+    from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
+    from vllm_costmeter.core.model.drafter import Drafter
+    from vllm_costmeter.core.quantization.named import NamedQuantization
+    from vllm_costmeter.core.quantization.scheme import KernelTarget
+    from vllm_costmeter.core.release import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,12 @@ class Model:
 
     def draft_fault(self, engine_args: EngineArgs) -> str | None:
         """Why our rules do not answer for the draft that this plan loads; None where they do or it loads none."""
-        method = (engine_args.speculative_config or {}).get("method")
-        if engine_args.speculative_config is None or method in WEIGHTLESS_DRAFTERS:
+        if engine_args.speculative_config is None:
+            return None
+        from vllm_costmeter.core.model.drafter import WEIGHTLESS_DRAFTERS
+
+        method = engine_args.speculative_config.get("method")
+        if method in WEIGHTLESS_DRAFTERS:
             return None
         if self.drafter is not None and self.drafter.speculative_config == engine_args.speculative_config:
             return None

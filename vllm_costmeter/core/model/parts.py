@@ -6,9 +6,9 @@ A part states the shape of the whole model; `Rank` says how it is divided. Sizes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.rank import Rank
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
 from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
 from vllm_costmeter.core.model.model import Model

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from vllm_costmeter.core.dtypes import DTYPE_BYTES
+from vllm_costmeter.core.dataclass import Memo, dataclass, field, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.memo import Memo
-from vllm_costmeter.core.model.adapters import AdapterShare, adapter_share, head_share
 from vllm_costmeter.core.model.attention import LayerCaches
 from vllm_costmeter.core.model.parts import Embedding, Part
-from vllm_costmeter.core.model.pipeline import pipeline_spans
-from vllm_costmeter.core.model.rank import Rank
+from vllm_costmeter.core.model.rank import DTYPE_BYTES, Rank, pipeline_spans
 from vllm_costmeter.core.model.tensors import Tally, count_parameters, tally
-from vllm_costmeter.core.quantization.flag import quantization_under
-from vllm_costmeter.core.quantization.scheme import UNQUANTISED, Quantization
-from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget, placed_on
+from vllm_costmeter.core.quantization.scheme import UNQUANTISED, KernelTarget, Quantization
 from vllm_costmeter.core.release import NEWEST, Release
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.model.adapters import AdapterShare
 
 _VIDEO_FACTOR = (0, 32)
 """Before `mrope_positions_factor` every multimodal rotary table was made for video."""
@@ -89,6 +87,10 @@ class Weights:
             if card.release not in self._placed:
                 self._placed[card.release] = replace(self, release=card.release)
             return self._placed[card.release].on_card(card)
+        if self.quantization.method == UNQUANTISED.method:
+            return self
+        from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import placed_on
+
         quantization = placed_on(self.quantization, card)
         if quantization is self.quantization:
             return self
@@ -129,6 +131,8 @@ class Weights:
 
     def adapter_shares(self, engine_args: EngineArgs, own_dtype: str) -> tuple[AdapterShare, ...]:
         """Slots for LoRA adapters per pipeline rank; vision towers take none."""
+        from vllm_costmeter.core.model.adapters import adapter_share, head_share
+
         rank = rank_of(engine_args, own_dtype, self.release)
         edges = (self.adapted_embedding, self.adapted_head)
         each = {
@@ -182,7 +186,11 @@ class Weights:
 
     def _work_out(self, engine_args: EngineArgs, own_dtype: str) -> tuple[Tally, ...]:
         rank = rank_of(engine_args, own_dtype, self.release)
-        quantization = quantization_under(self.quantization, engine_args.quantization, self.release)
+        quantization = self.quantization
+        if engine_args.quantization is not None:
+            from vllm_costmeter.core.quantization.flag import quantization_under
+
+            quantization = quantization_under(quantization, engine_args.quantization, self.release)
         spans = self._spans(engine_args)
         towers = Tally()
         if not self._leaves_towers_out(engine_args):

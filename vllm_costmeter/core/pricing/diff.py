@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
+
+from vllm_costmeter.core.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)

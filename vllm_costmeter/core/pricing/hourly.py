@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.pricing.money import exact, rounded
 from vllm_costmeter.core.pricing.ownership import OwnedTerms

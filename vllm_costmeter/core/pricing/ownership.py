@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, TypeVar
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 
 HOURS_PER_YEAR = 8760  # 365 days: depreciation's convention; leap days would move the figure by 0.07 %

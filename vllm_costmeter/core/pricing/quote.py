@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
+
+from vllm_costmeter.core.dataclass import dataclass
 
 DEFAULT_TERM = "on-demand"
 STALE_AFTER_DAYS = 90

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.quantization.online import check_online, online_quantization
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED, Quantization
 from vllm_costmeter.core.release import Release
 
@@ -64,6 +63,8 @@ class Asked:
 def check_flag(asked: Asked, own: str | None) -> None:
     """Raises BadInputError if vLLM refuses the flag for a checkpoint with method `own` (None: unquantized)."""
     if own is None:
+        from vllm_costmeter.core.quantization.online import check_online
+
         check_online(asked.name, asked.release, asked.compute_capability, has_experts=asked.has_experts)
     elif own in _REFUSES_OTHERS and asked.name in _OTHERS - _SPELLINGS[own]:
         raise BadInputError(
@@ -77,5 +78,7 @@ def quantization_under(own: Quantization, asked: str | None, release: Release) -
     if asked is None or asked == own.method or asked in _SPELLINGS.get(own.method, ()):
         return own
     if own.method == UNQUANTISED.method:
+        from vllm_costmeter.core.quantization.online import online_quantization
+
         return online_quantization(asked, release)
     raise NotUnderstoodError(f"--quantization {asked} on a checkpoint that is quantized with {own.method}")

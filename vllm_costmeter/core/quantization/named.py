@@ -7,7 +7,8 @@ are counted as unquantized, and the name is the only hint.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from vllm_costmeter.core.dataclass import dataclass
 
 _WORDS = re.compile(
     r"(?<![a-z0-9])(?:(nvfp4|mxfp4|fp4|int4|awq|w4a16|w4a8|w4a4|4bit|gptq)|(mxfp8|fp8|int8|w8a8|w8a16|8bit))(?![a-z0-9])"

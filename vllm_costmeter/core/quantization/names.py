@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 
 _NESTED_REPEAT = re.compile(r"[*+}]\)[*+{]")

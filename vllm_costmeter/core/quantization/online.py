@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
 
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
 from vllm_costmeter.core.quantization.scheme import PLAIN, Quantization, Scheme
 from vllm_costmeter.core.quantization.schemes.fp4 import Mxfp8, OnlineMxfp4, OnlineNvfp4

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import Protocol
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.model.parts import ExpertsShape, LinearShape
+from vllm_costmeter.core.release import Release
 
 FLOAT32_BYTES = 4
 
@@ -38,6 +39,14 @@ class Quantization(Protocol):
     def layer_key(self, index: int) -> Hashable:
         """Layers of the same kind with equal keys have the same schemes, so one represents all."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class KernelTarget:
+    """What decides how vLLM lays weights out: the GPU's generation and the release."""
+
+    compute_capability: tuple[int, int] | None
+    release: Release
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ and the documentation come from it. `resolve()` turns layers of raw values into 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.gpu.share import ShareBasis
 from vllm_costmeter.core.settings.values import PreflightMode, mig_basis, number, preflight_mode, tariff, text

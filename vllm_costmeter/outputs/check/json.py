@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
+from vllm_costmeter.core import dataclass as dataclasses
 from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.fit.result import Fit, MemoryUse, Suggestion
 from vllm_costmeter.core.gpu.group import GpuGroup

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import textwrap
 from collections.abc import Mapping
 from typing import TextIO
@@ -41,7 +40,11 @@ def write(fit: Fit, out: TextIO, environ: Mapping[str, str] = os.environ, width:
 
 def columns_of(out: TextIO) -> int:
     """Width of the terminal; UNLIMITED where `out` is not one."""
-    return shutil.get_terminal_size().columns if out.isatty() else UNLIMITED
+    if not out.isatty():
+        return UNLIMITED
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def render(fit: Fit, *, width: int = UNLIMITED, coloured: bool = False, plain: bool = False) -> list[str]:

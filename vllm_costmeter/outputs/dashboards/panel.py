@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+from vllm_costmeter.core.dataclass import dataclass, field
 
 PanelKind = Literal["stat", "lines", "bars", "table"]
 

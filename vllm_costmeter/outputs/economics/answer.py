@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.pricing.currency import USD, Currency
 from vllm_costmeter.core.pricing.money import json_number, written
 from vllm_costmeter.outputs.text.table_layout import markdown_table, terminal_table

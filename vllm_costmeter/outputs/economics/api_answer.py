@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from typing import Any
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.economics.plan import saving
 from vllm_costmeter.core.pricing.api_price import ApiPriceRow, ServedTokens, api_usd
 from vllm_costmeter.core.pricing.currency import Currency

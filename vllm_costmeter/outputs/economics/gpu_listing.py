@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
 from datetime import date
 from typing import Any
 
+from vllm_costmeter.core.dataclass import asdict, fields
 from vllm_costmeter.core.gpu.spec import GpuSpec, Provenance
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.pricing.quote import RentalQuote

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
+from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter.reading import MeterReading, RequestCosts, TokenKind
 from vllm_costmeter.core.meter.shares.request_cost import BUCKETS_USD

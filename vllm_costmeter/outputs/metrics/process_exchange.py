@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from vllm_costmeter.core.dataclass import asdict, fields
 from vllm_costmeter.core.meter.activity import EngineEvent
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import LONGEST_SILENCE_SECONDS, ProcessTotals

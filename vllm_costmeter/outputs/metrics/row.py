@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from vllm_costmeter.core.dataclass import dataclass
 
 MetricKind = Literal["counter", "gauge", "histogram"]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-
+from vllm_costmeter.core.dataclass import dataclass, fields
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.pricing.quote import STALE_AFTER_DAYS
 from vllm_costmeter.outputs.economics.api_prices import DEFAULT, ApiPrices

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from vllm_costmeter.core.dataclass import dataclass, field
 
 Severity = Literal["warning", "critical"]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from vllm_costmeter.assembly import Check
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError, ask_vllm
 from vllm_costmeter.plugin.exact.counting import ASSUMED_CAPABILITY, counted_model
 from vllm_costmeter.plugin.exact.messages import ExactAnswer, ExactRequest

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import LAYOUT_FLAGS, EngineArgs
 from vllm_costmeter.core.fit.vllm_counts import CountedWeights, ExactFacts
 from vllm_costmeter.core.gpu.group import GpuGroup

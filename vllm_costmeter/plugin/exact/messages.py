@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from vllm_costmeter.core.dataclass import asdict, dataclass, field
 from vllm_costmeter.core.fit.vllm_counts import BlockNeed, ExactCounts, ExactLayer
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import os
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from vllm_costmeter.assembly import Check, assembled
+from vllm_costmeter.core import dataclass as dataclasses
 from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.result import Fit

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, MutableMapping
-from dataclasses import asdict
 from typing import Any
 
+from vllm_costmeter.core.dataclass import asdict
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.settings.table import BY_KEY, Settings
 from vllm_costmeter.plugin.activation import NAME, RESOLVED, given_flags

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import os
 import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import GpuSpec
-from vllm_costmeter.core.pricing.quote import RentalQuote, choose_default
-from vllm_costmeter.sources.catalogue.rows import merge_card, parse_card, parse_price, reject_unknown
-from vllm_costmeter.sources.files.toml import read_toml
-from vllm_costmeter.sources.gpu.names import GpuNames, spellings
+from vllm_costmeter.sources.catalogue.compiled import CompiledGpus
 from vllm_costmeter.sources.gpu.text import folded_name, split_count
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.pricing.quote import RentalQuote
+    from vllm_costmeter.sources.gpu.names import GpuNames
 
 USER_FILE_VARIABLE = "COSTMETER_CATALOGUE"
 PACKAGE_FOLDER = Path(__file__).parent.parent.parent / "catalogue"
@@ -60,37 +58,46 @@ class Catalogue:
     def cards(self) -> tuple[GpuSpec, ...]:
         """Every GPU, the package's first, with the user's facts overriding ours. Raises BadInputError for an invalid
         file."""
-        return tuple(self._card(key) for key in self._rows)
+        return tuple(self._card(key) for key in self._keys)
+
+    @property
+    def _keys(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self._package.keys, *self._user_cards)))
 
     @cached_property
-    def _rows(self) -> dict[str, list[tuple[str, dict[str, Any]]]]:
-        """By folded name, the rows of a GPU with their files: the package's, then the user's."""
-        rows = {folded_name(row["name"]): [(GPUS_FILE, row)] for row in self._package["card"]}
+    def _package(self) -> CompiledGpus:
+        return CompiledGpus((self._folder / GPUS_FILE).read_text("utf-8"))
+
+    @cached_property
+    def _user_cards(self) -> dict[str, list[dict[str, Any]]]:
+        """The fields that the user's rows give, by folded name."""
+        found: dict[str, list[dict[str, Any]]] = {}
         for row in self._user_rows.get("card", []):
-            name = parse_card(row, str(self._user_file), user=True)["name"]
-            rows.setdefault(folded_name(name), []).append((str(self._user_file), row))
-        return rows
+            from vllm_costmeter.sources.catalogue.rows import parse_card
 
-    @cached_property
-    def _package(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self._folder / GPUS_FILE).read_text("utf-8"))
+            fields = parse_card(row, str(self._user_file), user=True)
+            found.setdefault(folded_name(fields["name"]), []).append(fields)
         return found
 
     @cached_property
     def _names(self) -> GpuNames:
+        from vllm_costmeter.sources.gpu.names import GpuNames, spellings
+
         names = GpuNames()
-        for row, spelt in zip(self._package["card"], self._package["spelt"], strict=True):
-            names.add(folded_name(row["name"]), spelt)
+        for key, spelt in self._package.spelt.items():
+            names.add(key, spelt)
         for row in self._user_rows.get("card", []):
             names.add(folded_name(row["name"]), spellings(row))
         return names
 
     def _card(self, key: str) -> GpuSpec:
         if key not in self._known:
-            card: GpuSpec | None = None
-            for file, row in self._rows[key]:
-                fields = parse_card(row, file, user=file != GPUS_FILE)
-                card = merge_card(card, {**fields, "name": card.name if card else fields["name"]}, file)
+            card = self._package.spec(key) if key in self._package else None
+            for fields in self._user_cards.get(key, ()):
+                from vllm_costmeter.sources.catalogue.rows import merge_card
+
+                name = card.name if card else fields["name"]
+                card = merge_card(card, {**fields, "name": name}, str(self._user_file))
             assert card is not None
             self._known[key] = card
         return self._known[key]
@@ -99,6 +106,10 @@ class Catalogue:
     def prices(self) -> tuple[RentalQuote, ...]:
         """Every quote, the user's first, each under its GPU's catalogue name. Raises BadInputError for an invalid
         file."""
+        import tomllib
+
+        from vllm_costmeter.sources.catalogue.rows import parse_price
+
         file = self._folder / "prices.toml"
         users = [
             parse_price(row, str(self._user_file), number, user=True)
@@ -112,6 +123,9 @@ class Catalogue:
 
     def matching(self, text: str) -> tuple[GpuSpec, ...]:
         """The GPU with this spelling, or all that it may mean: two for "RTX 4060 Ti", four for "A100"."""
+        key = folded_name(text)
+        if key in self._package or key in self._user_cards:
+            return (self._card(key),)
         return tuple(self._card(key) for key in self._names.matching(text))
 
     def find(self, text: str) -> GpuSpec:
@@ -127,11 +141,12 @@ class Catalogue:
 
     def _near(self, text: str) -> str:
         """Catalogue names of what is spelt nearly so, with or without the series before the number."""
+        import difflib
+
         names: dict[str, str] = {}
-        for rows in self._rows.values():
-            name = rows[0][1]["name"]
-            bare = re.sub(r"^(rtx|gtx|rx|quadro rtx) ", "", name.casefold())
-            names |= dict.fromkeys((bare, *map(str.casefold, (name, *rows[0][1].get("aliases", ())))), name)
+        for card in self.cards:
+            bare = re.sub(r"^(rtx|gtx|rx|quadro rtx) ", "", card.name.casefold())
+            names |= dict.fromkeys((bare, *map(str.casefold, (card.name, *card.aliases))), card.name)
         near = difflib.get_close_matches(text.casefold(), names, n=5, cutoff=0.6)
         found = list(dict.fromkeys(names[spelt] for spelt in near))[:3]
         return f"; nearest: {', '.join(found)}" if found else ""
@@ -143,9 +158,7 @@ class Catalogue:
         """
         wanted = folded_name(name)
         found = [
-            self._card(key)
-            for key, rows in self._rows.items()
-            if any(wanted == folded_name(text) for _, row in rows for text in row.get("driver_names", ()))
+            card for card in self.cards if any(wanted == folded_name(text) for text in card.driver_names)
         ]
         if memory_bytes is not None:
             found.sort(key=lambda card: abs((card.memory_bytes or 0) - memory_bytes))
@@ -158,10 +171,15 @@ class Catalogue:
 
     def default_price(self, card: GpuSpec, gpus: int = 1) -> RentalQuote | None:
         """The default rental price of `card` in a machine with this many: see `choose_default`."""
+        from vllm_costmeter.core.pricing.quote import choose_default
+
         return choose_default((row for row in self.prices if row.gpu == card.name), gpus)
 
 
 def _read_user_file(file: Path) -> dict[str, list[dict[str, Any]]]:
+    from vllm_costmeter.sources.catalogue.rows import reject_unknown
+    from vllm_costmeter.sources.files.toml import read_toml
+
     rows = read_toml(file, "catalogue file")
     reject_unknown(rows, ("card", "price", "api"), str(file))
     for key, tables in rows.items():

@@ -7,10 +7,10 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
+from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.pricing.api_price import ApiPriceRow
 from vllm_costmeter.core.pricing.money import exact

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from fractions import Fraction
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.pricing.money import exact
 from vllm_costmeter.sources.catalogue.load import PACKAGE_FOLDER

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.gpu.spec import GpuSpec, Provenance
 from vllm_costmeter.core.memory.byte_range import GIB
-from vllm_costmeter.core.pricing.quote import RentalQuote
 from vllm_costmeter.sources.catalogue import values
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.pricing.quote import RentalQuote
 
 LARGEST_USD_PER_GPU_HOUR = 10_000.0
 TERMS = ("on-demand", "spot", "reserved", "capacity-block", "estimate", "index")
@@ -112,6 +114,8 @@ def merge_card(card: GpuSpec | None, fields: Mapping[str, Any], file: str) -> Gp
 
 def parse_price(row: Mapping[str, Any], file: str, number: int, *, user: bool = False) -> RentalQuote:
     """One quote. `as_of` is always asked for: a price without a date cannot say how old it is."""
+    from vllm_costmeter.core.pricing.quote import RentalQuote
+
     where = f"{file}: price {number}"
     reject_unknown(row, PRICE_KEYS, where)
     usd = values.read(row, "usd_per_gpu_hour", where, values.positive)

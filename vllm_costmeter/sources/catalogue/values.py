@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from math import isnan
 from typing import Any, cast
@@ -9,10 +10,12 @@ from typing import Any, cast
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import MigProfile, Vendor
 from vllm_costmeter.core.memory.byte_range import GIB
-from vllm_costmeter.core.pricing.quote import first_day
 
 LARGEST_FACT = 1e9
 """In the file's own units (GiB, GB/s, TFLOPS, W); a larger value is a typo."""
+
+_ANY_YEARS_DATE = r"[1-9]\d{3}(-(0[1-9]|1[0-2])(-(0[1-9]|1\d|2[0-8]))?)?"
+"""Dates that need no calendar, and so no `datetime`."""
 
 
 def number(value: Any) -> float:
@@ -61,6 +64,10 @@ def scaled(unit: float) -> Callable[[Any], float]:
 
 def as_of(value: Any) -> str:
     text = value.isoformat() if hasattr(value, "isoformat") else value
+    if isinstance(text, str) and re.fullmatch(_ANY_YEARS_DATE, text):
+        return text
+    from vllm_costmeter.core.pricing.quote import first_day
+
     try:
         first_day(text)
     except (ValueError, AttributeError):

@@ -8,9 +8,9 @@ decides; of the others the weights alone are known.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
 from vllm_costmeter.sources.checkpoint.gguf import GgufFile
 from vllm_costmeter.sources.checkpoint.gguf_stream import Length

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.checkpoint import CheckpointContents, merged
 from vllm_costmeter.core.model.model import Model

@@ -9,12 +9,12 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from vllm_costmeter.core.dataclass import asdict, dataclass
 from vllm_costmeter.core.model.checkpoint import CheckpointContents, TensorGroup
-from vllm_costmeter.sources.files.home import home
+from vllm_costmeter.sources.files import home
 from vllm_costmeter.sources.files.state_folder import locked_folder, opened_folder, read_in, replace_in
 
 BRANCH_LIFETIME_SECONDS = 3600.0

@@ -10,12 +10,12 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 
 INSTALL_HINT = "reading the Hub needs huggingface_hub: pip install 'vllm-costmeter[hub]'"

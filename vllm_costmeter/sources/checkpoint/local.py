@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.model.checkpoint import CheckpointContents, merged
-from vllm_costmeter.sources.checkpoint.safetensors_header import LENGTH_BYTES, header_length, parse_header
 from vllm_costmeter.sources.checkpoint.weight_files import (
     LARGEST_INDEX_BYTES,
     MOST_FILES,
@@ -19,6 +18,9 @@ from vllm_costmeter.sources.checkpoint.weight_files import (
     safetensors_files,
 )
 from vllm_costmeter.sources.model_config import read_json_object
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.model.checkpoint import CheckpointContents
 
 LFS_POINTER = b"version https://git-lfs"
 """Content of a weights file in a clone without its large files."""
@@ -55,6 +57,8 @@ def checkpoint_in(folder: Path) -> CheckpointContents | None:
     missing = sorted(set(listed) - set(files)) or promised
     if missing:
         raise missing_files(str(folder), missing)
+    from vllm_costmeter.core.model.checkpoint import merged
+
     contents = merged(read_file(folder / name) for name in listed)
     if not contents.num_tensors:
         raise BadInputError(f"{folder}: its safetensors files contain no tensors: an incomplete download?")
@@ -63,6 +67,8 @@ def checkpoint_in(folder: Path) -> CheckpointContents | None:
 
 def read_file(file: Path) -> CheckpointContents:
     """The header of one safetensors file. BadInputError where it is none, or not readable."""
+    from vllm_costmeter.sources.checkpoint.safetensors_header import LENGTH_BYTES, header_length, parse_header
+
     name = str(file)
     try:
         with file.open("rb") as stream:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vllm_costmeter.core.dtypes import DTYPE_BYTES
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.memory.byte_range import GIB
-from vllm_costmeter.core.model.checkpoint import CheckpointContents, merged
-from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights, UndividedWeights
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.model.rank import DTYPE_BYTES
 from vllm_costmeter.core.quantization.named import named_quantization
-from vllm_costmeter.sources.checkpoint.gguf import GgufFile
-from vllm_costmeter.sources.checkpoint.gguf_config import (
-    architecture_of,
-    config_beside,
-    config_of,
-    with_projector,
-)
 from vllm_costmeter.sources.model_config import model_from_config
-from vllm_costmeter.sources.model_config.unknown import unknown_model
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.model.checkpoint import CheckpointContents
+    from vllm_costmeter.sources.checkpoint.gguf import GgufFile
 
 GGUF_ERROR = 0.03
 """vLLM pads fused projections whose parts are of different GGML types to the widest (`GGUFLinearMethod`, 0.23.0): 1.8 %
@@ -48,6 +42,8 @@ def model_of(
     try:
         model = model_from_config(config, name, hf_quant_config=hf_quant_config, is_embedder=is_embedder)
     except NotUnderstoodError as why:
+        from vllm_costmeter.sources.model_config.unknown import unknown_model
+
         model = unknown_model(config, name, str(why))
     if contents is not None:
         return with_checkpoint(model, contents)
@@ -63,6 +59,15 @@ def model_of_gguf(
 
     Raises BadInputError for invalid metadata; if something is not understood, only the weights are known.
     """
+    from vllm_costmeter.core.model.checkpoint import merged
+    from vllm_costmeter.sources.checkpoint.gguf_config import (
+        architecture_of,
+        config_beside,
+        config_of,
+        with_projector,
+    )
+    from vllm_costmeter.sources.model_config.unknown import unknown_model
+
     try:
         config = config_of(gguf, name) if beside is None else config_beside(gguf, beside)
     except NotUnderstoodError as why:
@@ -75,6 +80,8 @@ def model_of_gguf(
 
 def with_checkpoint(model: Model, contents: CheckpointContents) -> Model:
     """The same model with the checkpoint's own bytes as its weights."""
+    from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights, UndividedWeights
+
     unquantized = model.quantization is None and contents.format == "safetensors"
     loaded = contents.loaded_bytes(
         model.sizes.num_hidden_layers or None,

@@ -9,18 +9,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vllm_costmeter.core.calibration.server_start import ServerStart, ServerStartKey
+from vllm_costmeter.core.dataclass import asdict, fields, replace
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.sources.catalogue.load import card_for_nvml_name, find_gpu
-from vllm_costmeter.sources.files.home import home
-from vllm_costmeter.sources.files.state_folder import locked_folder, opened_folder, read_in, replace_in
+from vllm_costmeter.sources.files import home
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.calibration.server_start import ServerStart
 
 SCHEMA = "costmeter.calibration/1"
-START_FIELDS = {field.name for field in fields(ServerStart)}
 BOOTS_PER_DEPLOYMENT = 5
 """Starts kept per key and flags; older ones are dropped."""
 MOST_BOOTS = 500
@@ -61,6 +60,8 @@ def remember(
 ) -> str | None:
     """Add a start; returns one line if it could not be stored (a read-only home, a full disk, a lock not released
     within `patience_seconds`), otherwise None. `on_cpu` as in `recall`."""
+    from vllm_costmeter.sources.files.state_folder import locked_folder, read_in, replace_in
+
     file = calibration_file() if file is None else file
     if on_cpu:
         boot = _named(boot, _CPU + boot.key.gpu)
@@ -90,6 +91,8 @@ def _named(boot: ServerStart, gpu: str) -> ServerStart:
 
 def _card_name(name: str) -> str:
     """The catalogue's name of a card; the name itself where the catalogue has no such card."""
+    from vllm_costmeter.sources.catalogue.load import card_for_nvml_name, find_gpu
+
     card = card_for_nvml_name(name)
     if card is not None:
         return card.name
@@ -101,6 +104,10 @@ def _card_name(name: str) -> str:
 
 def _read(file: Path) -> tuple[list[ServerStart], str | None]:
     try:
+        if not file.parent.exists():
+            return [], None
+        from vllm_costmeter.sources.files.state_folder import opened_folder, read_in
+
         with opened_folder(file.parent) as folder:
             data = read_in(folder, file.name, LARGEST_BYTES)
     except FileNotFoundError:
@@ -129,7 +136,9 @@ def _parsed(data: bytes | None) -> list[ServerStart] | None:
 
 def _boot(values: Mapping[str, Any]) -> ServerStart:
     """ValueError, TypeError or KeyError for what no server wrote. What an earlier version recorded besides is left."""
-    known = {name: values[name] for name in START_FIELDS & values.keys()}
+    from vllm_costmeter.core.calibration.server_start import ServerStart, ServerStartKey
+
+    known = {each.name: values[each.name] for each in fields(ServerStart) if each.name in values}
     boot = ServerStart(**known | {"key": ServerStartKey(**values["key"])})
     numbers = (boot.predicted_used_bytes, boot.used_bytes, boot.key.tensor_parallel_size)
     texts = (boot.flags, boot.on, boot.key.gpu, boot.key.vllm_version, boot.key.architecture)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.gpu.reading import GpuSample, ProcessMemory
 
 MEGABYTE = 1 << 20

@@ -7,9 +7,9 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from itertools import groupby
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.bounds import believable, power_bound
 from vllm_costmeter.core.gpu.device import VisibleGpu

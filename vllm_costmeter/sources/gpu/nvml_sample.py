@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.gpu.reading import GpuSample, ProcessMemory, SliceShare
 
 MEBIBYTE = 1 << 20

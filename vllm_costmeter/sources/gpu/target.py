@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.group import LARGEST_GIB, SMALLEST_GIB, GpuGroup
 from vllm_costmeter.core.memory.byte_range import GIB
-from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.gpu.text import split_count
 
 
@@ -50,6 +49,8 @@ def chosen_gpu(
 
 
 def _named(name: str, memory_gib: float | None, needed: int) -> GpuGroup:
+    from vllm_costmeter.sources.catalogue.load import find_gpu
+
     bare, count = split_count(name)
     spec = find_gpu(bare)
     is_stated = bare.strip() != name.strip()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.sources.manifests.cards import CARD_LABELS, INSTANCE_LABELS, cards_of
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer, server_words

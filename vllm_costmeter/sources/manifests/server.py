@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.shell import commands
 from vllm_costmeter.sources.serve_args.command import start_of_flags

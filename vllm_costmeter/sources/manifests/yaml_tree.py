@@ -6,9 +6,9 @@ Nothing is constructed from tags, numbers remain text, and aliases are expanded 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.manifests.place import Place
 

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.sources.model_config.class_rules import evaluated, per_layer
-
 FILE = Path(__file__).with_name("class_defaults.json")
 TEXT_SECTIONS = ("text_config", "llm_config", "language_config", "thinker_config")
 
@@ -24,8 +22,8 @@ ClassRecord = Mapping[str, Any]
 """One class, by part; parts that would be empty are not there.
 
 values: the default of a key
-rules: a formula instead (`class_rules.evaluated`)
-patterns: a list with one entry per layer (`class_rules.per_layer`)
+rules: a formula instead (`evaluated`)
+patterns: a list with one entry per layer (`per_layer`)
 aliases: another name of a key -> the class's own
 keeps_null: keys whose null is a statement
 sections: a section -> [its class, whether its model_type chooses another]
@@ -129,8 +127,11 @@ class ClassDefaults:
         if key in record.get("patterns", ()):
             return _list_of_layers(record, values, key, value_of)
         rule = record.get("rules", {}).get(key)
-        found = None if rule is None else evaluated(rule, value_of)
-        return record.get("values", {}).get(key) if found is None else found
+        stated = record.get("values", {}).get(key)
+        if rule is None:
+            return stated
+        found = evaluated(rule, value_of)
+        return stated if found is None else found
 
     def _in_section(self, values: Any, section: str, key: str) -> Any:
         if not isinstance(values, dict):
@@ -161,3 +162,39 @@ def _classes() -> str:
     """The part of the file that has one class a line."""
     text = FILE.read_text(encoding="utf-8")
     return text[text.index('"classes":{') + len('"classes":{') :]
+
+
+def evaluated(formula: str, value_of: Callable[[str], Any]) -> Any:
+    """A rule: `KEY`, `KEY // KEY`, `KEY * KEY`, either with a number on one side, `FLAG ? NUMBER`, or `len KEY KEY`
+    (entries of the first that is there), of the section's other keys; or `SECTION.KEY`. None where those are missing
+    or of another kind."""
+    match formula.split():
+        case ["len", *names]:
+            found = next((value for name in names if isinstance(value := value_of(name), (list, str))), None)
+            return None if found is None else len(found)
+        case [flag, "?", number]:
+            return int(number) if value_of(flag) is True else None
+        case [one, sign, other]:
+            left, right = (int(name) if name.isdigit() else value_of(name) for name in (one, other))
+            if type(left) is not int or type(right) is not int or right <= 0:
+                return None
+            return left * right if sign == "*" else left // right
+        case _:
+            return value_of(formula)
+
+
+def per_layer(pattern: Sequence[Any], value_of: Callable[[str], Any], num_layers: int) -> list[Any] | None:
+    """A list with one entry per layer, from [the kinds that repeat, the last layer's kind where that breaks them, the
+    key that says after how many layers they repeat, keys whose null changes it all].
+
+    None where these keys say nothing, or something that no class takes."""
+    kinds, last, key, _ = pattern
+    every = value_of(key) if key is not None else None
+    if every is not None:
+        if type(every) is not int or every <= 0:
+            return None
+        every = min(every, num_layers + 1)
+        odd_first = len(kinds) > 1 and kinds[0] != kinds[1]
+        kinds = kinds[:1] + kinds[-1:] * (every - 1) if odd_first else kinds[:1] * (every - 1) + kinds[-1:]
+    found = [kinds[index % len(kinds)] for index in range(num_layers)]
+    return found if last is None else [*found[:-1], last]

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.attention import LayerCaches, ModelAttention, RecurrentState
-from vllm_costmeter.core.model.drafter import Drafter
 from vllm_costmeter.core.model.model import Model, Sizes
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED
 from vllm_costmeter.sources.model_config.families.adapted_edges import adapted_edges
-from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.registry import served_by
 from vllm_costmeter.sources.model_config.families.source import Source, architecture_of, text_section
 from vllm_costmeter.sources.model_config.lengths import model_lengths
-from vllm_costmeter.sources.model_config.quantization.kv_cache_dtype import checkpoint_kv_cache_dtype
 from vllm_costmeter.sources.model_config.quantization.section import quantization_of
 from vllm_costmeter.sources.model_config.reader import ConfigReader
+
+if TYPE_CHECKING:
+    from vllm_costmeter.core.model.drafter import Drafter
+    from vllm_costmeter.sources.model_config.families.family import Family
 
 _UNKNOWN_TYPES = (
     "deepseek_ref",
@@ -73,7 +74,7 @@ def model_from_config(
         adapted_embedding=embedding,
         adapted_head=head,
     )
-    prediction = _prediction(source, family, weights)
+    prediction = _drafter(source, family, weights)
     longest, default = model_lengths(root, text)
     sizes = _sizes(source)
     dtype = served_dtype(root, text, is_pooling=family.is_pooling)
@@ -81,7 +82,7 @@ def model_from_config(
         layers=_caches(weights),
         num_attention_heads=sizes.num_attention_heads,
         dtype=dtype,
-        kv_cache_dtype=checkpoint_kv_cache_dtype(root, text),
+        kv_cache_dtype=_kv_cache_dtype(root, text),
         blackwell_kv_cache_dtype=family.blackwell_kv_cache_dtype,
     )
     return Model(
@@ -101,18 +102,29 @@ def model_from_config(
         is_hybrid=any(isinstance(cache, RecurrentState) for layer in attention.layers for cache in layer),
         is_pipelined=family.is_pipelined,
         is_tied=weights.is_tied,
-        prediction=None
-        if prediction is None
-        else Drafter(prediction, served_dtype(root, text), _caches(prediction), is_own=True),
+        prediction=prediction,
     )
 
 
-def _prediction(source: Source, family: Family, weights: Weights) -> Weights | None:
+def _kv_cache_dtype(root: ConfigReader, text: ConfigReader) -> str | None:
+    if not root.has("quantization_config") and not text.has("quantization_config"):
+        return None
+    from vllm_costmeter.sources.model_config.quantization.kv_cache_dtype import checkpoint_kv_cache_dtype
+
+    return checkpoint_kv_cache_dtype(root, text)
+
+
+def _drafter(source: Source, family: Family, target: Weights) -> Drafter | None:
+    """The model's own prediction layers; None where it states none, or they are not known."""
     if family.prediction is None:
         return None
+    from vllm_costmeter.core.model.drafter import Drafter
     from vllm_costmeter.sources.model_config.families.prediction import prediction_weights
 
-    return prediction_weights(source, family.prediction, family.prediction_count, weights)
+    weights = prediction_weights(source, family.prediction, family.prediction_count, target)
+    if weights is None:
+        return None
+    return Drafter(weights, served_dtype(source.root, source.text), _caches(weights), is_own=True)
 
 
 def _caches(weights: Weights) -> tuple[LayerCaches, ...]:

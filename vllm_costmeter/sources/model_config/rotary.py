@@ -4,9 +4,9 @@ model_executor/layers/rotary_embedding)."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.parts import Buffer
 from vllm_costmeter.sources.model_config.reader import ConfigReader

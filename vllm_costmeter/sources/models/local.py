@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.sources.checkpoint.gguf import read_gguf
-from vllm_costmeter.sources.checkpoint.gguf_files import (
-    model_of_type,
-    only_model,
-    projector_beside,
-    read_parts,
-)
-from vllm_costmeter.sources.checkpoint.local import checkpoint_in
-from vllm_costmeter.sources.checkpoint.model import model_of, model_of_gguf
+from vllm_costmeter.sources.checkpoint.model import model_of
 from vllm_costmeter.sources.model_config import SENTENCE_TRANSFORMERS, read_json_object, read_model
 
 
@@ -35,11 +28,18 @@ def local_model(path: Path, name: str | None = None) -> Model:
 
 def _model_in(folder: Path, name: str) -> Model:
     config, quantization = folder / "config.json", folder / "hf_quant_config.json"
-    contents = checkpoint_in(folder)
+    contents = None
+    if _may_hold_safetensors(folder):
+        from vllm_costmeter.sources.checkpoint.local import checkpoint_in
+
+        contents = checkpoint_in(folder)
     has_weights = contents is not None or any(folder.glob("*.bin"))
-    gguf = None if has_weights else only_model(folder)
-    if gguf is not None:
-        return gguf_model(gguf, name)
+    if not has_weights and any(folder.glob("*.gguf")):
+        from vllm_costmeter.sources.checkpoint.gguf_files import only_model
+
+        gguf = only_model(folder)
+        if gguf is not None:
+            return gguf_model(gguf, name)
     if not config.is_file():
         return read_model(folder, name)
     return model_of(
@@ -51,16 +51,31 @@ def _model_in(folder: Path, name: str) -> Model:
     )
 
 
+def _may_hold_safetensors(folder: Path) -> bool:
+    try:
+        return any(".safetensors" in name for name in os.listdir(folder))  # noqa: PTH208 (names are all it takes)
+    except OSError:
+        return True  # the reader of weights says why
+
+
 def gguf_named(path: Path) -> Path | None:
     """The GGUF file that a path names, itself or as `folder:Q4_K_M`; None where it names none."""
     if path.suffix == ".gguf" and path.is_file():
         return path
     folder, _, quantization = str(path).rpartition(":")
-    return model_of_type(Path(folder), quantization) if folder and Path(folder).is_dir() else None
+    if not folder or not Path(folder).is_dir():
+        return None
+    from vllm_costmeter.sources.checkpoint.gguf_files import model_of_type
+
+    return model_of_type(Path(folder), quantization)
 
 
 def gguf_model(file: Path, name: str, config: Mapping[str, Any] | None = None) -> Model:
     """The model of a GGUF file (all parts of a split one) and of `config`, by default the config.json beside it."""
+    from vllm_costmeter.sources.checkpoint.gguf import read_gguf
+    from vllm_costmeter.sources.checkpoint.gguf_files import projector_beside, read_parts
+    from vllm_costmeter.sources.checkpoint.model import model_of_gguf
+
     beside = file.parent / "config.json"
     if config is None and beside.is_file():
         config = read_json_object(beside)

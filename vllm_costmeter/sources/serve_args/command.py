@@ -13,6 +13,7 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _CONTAINER_TOOLS = ("docker", "podman", "nerdctl")
 _IMAGE = re.compile(r"[\w.-]+(:\d+)?/([\w.-]+/)*[\w.-]*vllm[\w.-]*(:[\w.-]+)?(@sha256:[0-9a-f]+)?")
 """An image of vLLM with its registry or owner; a mounted folder (`/data/vllm:/data`) is none."""
+_SIGNS = ("vllm", "python", "env", "=", *_CONTAINER_TOOLS)
 SERVER_MODULES = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.api_server")
 
 
@@ -23,6 +24,11 @@ def is_command(words: Sequence[str]) -> bool:
         return bool(words)
     program = _program(rest[0])
     return program in ("vllm", *_CONTAINER_TOOLS) or _is_python(program) or start_of_flags(rest) is not None
+
+
+def may_be_command(text: str) -> bool:
+    """Whether one text of several words may be a command; False only where no reading of it could be."""
+    return len(text.split()) > 1 and any(sign in text for sign in _SIGNS)
 
 
 def start_of_flags(words: Sequence[str]) -> int | None:
@@ -54,6 +60,25 @@ def command_flags(words: Sequence[str]) -> list[str]:
         f"not a server command: {' '.join(rest[:2])!r}; give `-- vllm serve MODEL ...` "
         f"or `-- python -m {SERVER_MODULES[0]} --model MODEL ...`"
     )
+
+
+def split_config_flag(words: Sequence[str]) -> tuple[list[str], str | None]:
+    """The words without `--config FILE`, and FILE. BadInputError where it is given twice or names no file."""
+    rest: list[str] = []
+    files: list[str] = []
+    pending = iter(words)
+    for word in pending:
+        if word == "--config":
+            files.append(next(pending, ""))
+        elif word.startswith("--config="):
+            files.append(word.partition("=")[2])
+        else:
+            rest.append(word)
+    if len(files) > 1:
+        raise BadInputError("--config is given more than once: vLLM reads one file")
+    if files and not files[0]:
+        raise BadInputError("--config names no file")
+    return rest, files[0] if files else None
 
 
 def _program(word: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,25 +13,6 @@ if TYPE_CHECKING:
     from vllm_costmeter.sources.manifests.yaml_tree import Node
 
 _TRUE = ("true", "yes", "on")
-
-
-def split_config_flag(words: Sequence[str]) -> tuple[list[str], str | None]:
-    """The words without `--config FILE`, and FILE. BadInputError where it is given twice or names no file."""
-    rest: list[str] = []
-    files: list[str] = []
-    pending = iter(words)
-    for word in pending:
-        if word == "--config":
-            files.append(next(pending, ""))
-        elif word.startswith("--config="):
-            files.append(word.partition("=")[2])
-        else:
-            rest.append(word)
-    if len(files) > 1:
-        raise BadInputError("--config is given more than once: vLLM reads one file")
-    if files and not files[0]:
-        raise BadInputError("--config names no file")
-    return rest, files[0] if files else None
 
 
 def config_file_words(path: Path) -> list[Word]:

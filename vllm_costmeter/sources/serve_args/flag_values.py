@@ -8,7 +8,7 @@ import re
 from argparse import ArgumentTypeError
 from typing import Any
 
-from vllm_costmeter.core.engine.config import AUTO_MAX_MODEL_LEN
+from vllm_costmeter.core.engine.args import AUTO_MAX_MODEL_LEN
 from vllm_costmeter.core.engine.flags import LARGEST
 
 _DECIMAL = {"k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}

@@ -8,17 +8,6 @@ from typing import Any
 
 from vllm_costmeter.core.engine.args import FLAGS, LAYOUT_FLAGS, SPECULATIVE_PARTS
 from vllm_costmeter.core.engine.flags import Kind
-from vllm_costmeter.core.settings.table import SETTINGS
-from vllm_costmeter.sources.serve_args.flag_names import (
-    BACKEND_FLAGS,
-    ONE_VALUE,
-    SEVERAL_VALUES,
-    SPREAD_FLAGS,
-    SWITCHES,
-    UNMODELLED_ONE_VALUE,
-    UNMODELLED_SEVERAL_VALUES,
-    UNMODELLED_SWITCHES,
-)
 from vllm_costmeter.sources.serve_args.flag_values import gibibytes, json_object, length, share, whole
 
 MEMORY_FLAGS = (*LAYOUT_FLAGS, *FLAGS)
@@ -37,9 +26,22 @@ READERS: Mapping[Kind, Callable[[str], Any]] = {
 KEPT_FLAGS = frozenset({"revision", "hf-token", "device-ids"})
 """Flags that do not affect memory but are read: the checkpoint's revision, the Hub token, this machine's GPUs."""
 
+UNMODELLED = "unmodelled_"
+"""Prefix of the attributes that hold the values of flags whose effect is not modelled."""
 
-def add_serve_flags(parser: argparse.ArgumentParser) -> None:
-    """Declare every flag of `vllm serve`: those that change memory with help, the rest silently."""
+_READ_LATER = ("revision", "hf_token", "device_ids", "spread", "backends")
+"""Attributes of flags that are declared when they are given."""
+
+Declare = Callable[[argparse.ArgumentParser], None]
+
+
+def add_serve_flags(
+    parser: argparse.ArgumentParser, later: Callable[[str, Declare], None] | None = None
+) -> None:
+    """Declare every flag of `vllm serve`: those that change memory with help, the rest silently.
+
+    `later(prefix, declare)`: for a parser that declares the rest when a flag with that prefix is used.
+    """
     group = parser.add_argument_group("flags of vllm serve that change GPU memory (same names and meanings)")
     for flag in MEMORY_FLAGS:
         names = [f"--{flag.name}", *([flag.short] if flag.short else [])]
@@ -56,18 +58,44 @@ def add_serve_flags(parser: argparse.ArgumentParser) -> None:
                 dest=flag.field,
                 metavar="N" if READERS[flag.kind] in (whole, length) else "VALUE",
             )
-    for name in (
-        "plugin",
-        "costmeter-config",
-        *(setting.flag[2:] for setting in SETTINGS if setting.key != "gpu"),
-    ):
+    parser.set_defaults(nnodes=1, **dict.fromkeys(_READ_LATER))
+    if later is None:
+        _add_settings(parser)
+        _add_the_rest(parser)
+    else:
+        later("--costmeter", _add_settings)
+        later("-", _add_the_rest)
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """The server's own flags, which decide nothing here."""
+    from vllm_costmeter.core.settings.table import SETTINGS
+
+    for setting in SETTINGS:
+        if setting.key != "gpu":
+            _add_silently(parser, setting.flag, "ignored", None)
+
+
+def _add_the_rest(parser: argparse.ArgumentParser) -> None:
+    from vllm_costmeter.sources.serve_args.flag_names import (
+        BACKEND_FLAGS,
+        ONE_VALUE,
+        SEVERAL_VALUES,
+        SPREAD_FLAGS,
+        SWITCHES,
+        UNMODELLED_ONE_VALUE,
+        UNMODELLED_SEVERAL_VALUES,
+        UNMODELLED_SWITCHES,
+    )
+
+    for name in ("plugin", "costmeter-config"):
         _add_silently(parser, _dashed(name), "ignored", None)
     for name in UNMODELLED_ONE_VALUE:
-        _add_silently(parser, f"--{name}", f"unmodelled_{name}", None)
+        _add_silently(parser, f"--{name}", f"{UNMODELLED}{name}", None)
     for name in UNMODELLED_SEVERAL_VALUES:
-        _add_silently(parser, f"--{name}", f"unmodelled_{name}", "+")
+        _add_silently(parser, f"--{name}", f"{UNMODELLED}{name}", "+")
     for name in UNMODELLED_SWITCHES:
-        _add_silently(parser, f"--{name}", f"unmodelled_{name}", 0)
+        _add_silently(parser, f"--{name}", f"{UNMODELLED}{name}", 0)
     for name in ONE_VALUE:
         kept = name in KEPT_FLAGS
         _add_silently(parser, _dashed(name), name.replace("-", "_") if kept else "ignored", None)

@@ -5,16 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from vllm_costmeter.core.dataclass import dataclass, field, fields, replace
 from vllm_costmeter.core.engine.args import GRAPHS_OF_LEVEL, SPECULATIVE_PARTS, EngineArgs, engine_args_of
-from vllm_costmeter.sources.serve_args.flag_names import (
-    UNMODELLED_ONE_VALUE,
-    UNMODELLED_SEVERAL_VALUES,
-    UNMODELLED_SWITCHES,
-)
-from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS
+from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS, UNMODELLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +61,10 @@ def given_flags(values: argparse.Namespace) -> GivenFlags:
     """What a parser with `add_serve_flags` read."""
     names = (*(flag.field for flag in MEMORY_FLAGS), *SPECULATIVE_PARTS)
     known = {name: getattr(values, name, None) for name in names}
-    unmodelled = sorted(UNMODELLED_ONE_VALUE | UNMODELLED_SEVERAL_VALUES | UNMODELLED_SWITCHES)
+    unmodelled = sorted(name for name, value in vars(values).items() if value and name.startswith(UNMODELLED))
     return GivenFlags(
         memory={name: value for name, value in known.items() if value is not None},
-        unmodelled=tuple(f"--{name}" for name in unmodelled if getattr(values, f"unmodelled_{name}", None)),
+        unmodelled=tuple(f"--{name.removeprefix(UNMODELLED)}" for name in unmodelled),
         cudagraph_mode=_cudagraph_mode(values),
         revision=values.revision,
         hf_token=values.hf_token,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from vllm_costmeter.core import dataclass as dataclasses
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.engine.args import (
     FLAGS,
     GRAPHS_OF_LEVEL,

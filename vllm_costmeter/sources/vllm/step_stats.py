@@ -9,9 +9,9 @@ needs no lock under the interpreter's own.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any, Literal
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.meter.activity import EngineActivity, EngineEvent
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import LONGEST_SILENCE_SECONDS

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
+
+from vllm_costmeter.core.dataclass import dataclass
 
 FILE = Path(__file__).with_name("flags.json")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.sources.vllm_cli.flag_table import Flag, ReleaseFlags, flag_table
 from vllm_costmeter.sources.vllm_cli.refusal import ServeArgsError, UnknownWordsError
 from vllm_costmeter.sources.vllm_cli.spelling import ReadConfig, rewritten

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.sources.vllm_cli.flag_table import Flag, ReleaseFlags
 from vllm_costmeter.sources.vllm_cli.refusal import ServeArgsError, ambiguous, shown
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter.exact_sum import ExactSum
 from vllm_costmeter.core.meter.reading import EnergyProblem, EnergySource

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.meter.split.roofline import GpuRates, RooflineSeconds
 from vllm_costmeter.core.meter.step_counts import StepCounts
 

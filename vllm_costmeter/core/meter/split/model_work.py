@@ -10,7 +10,7 @@ from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.parts import Experts
 from vllm_costmeter.core.model.weights import Weights
-from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import KernelTarget
+from vllm_costmeter.core.quantization.scheme import KernelTarget
 from vllm_costmeter.core.release import Release
 
 SHORT_TOKENS, LONG_TOKENS = 4_096, 12_288

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.quantization.names import NameRules, expression, shard_names
 from vllm_costmeter.core.quantization.scheme import PLAIN, Scheme

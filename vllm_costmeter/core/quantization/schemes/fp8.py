@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.parts import ExpertsShape, LinearShape
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES

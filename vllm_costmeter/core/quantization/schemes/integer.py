@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.parts import ExpertsShape, LinearShape
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES

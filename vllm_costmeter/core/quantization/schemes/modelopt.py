@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.quantization.names import NameRules, shard_names
 from vllm_costmeter.core.quantization.scheme import PLAIN, Scheme

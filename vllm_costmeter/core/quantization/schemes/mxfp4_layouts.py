@@ -6,25 +6,15 @@ list that runs on the GPU, and `mxfp4_round_up_hidden_size_and_intermediate_size
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-from vllm_costmeter.core.quantization.scheme import Quantization
+from vllm_costmeter.core.dataclass import replace
+from vllm_costmeter.core.quantization.scheme import KernelTarget, Quantization
 from vllm_costmeter.core.quantization.schemes.checkpoint_fp8 import ListedFp8
 from vllm_costmeter.core.quantization.schemes.fp4 import HOPPER_MXFP4, Mxfp4, Mxfp4Layout
-from vllm_costmeter.core.release import Release
 
 MARLIN = Mxfp4Layout("Marlin", inner_multiple=128, hidden_multiple=256)
 TENSORRT = Mxfp4Layout("FlashInfer TRT-LLM", inner_multiple=128, hidden_multiple=256)
 TENSORRT_BEFORE_0_27 = Mxfp4Layout("FlashInfer TRT-LLM", inner_multiple=256, hidden_multiple=256)
 _THOR = 11  # Marlin's until 0.31: Triton's kernels were let onto compute capability 11 and 12 in 0.32, Marlin kept 12
-
-
-@dataclass(frozen=True, slots=True)
-class KernelTarget:
-    """What decides how vLLM lays weights out: the GPU's generation and the release."""
-
-    compute_capability: tuple[int, int] | None
-    release: Release
 
 
 def mxfp4_layout(card: KernelTarget) -> Mxfp4Layout:

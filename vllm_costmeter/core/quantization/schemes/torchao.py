@@ -4,8 +4,8 @@ sizes of torchao 0.18's tensors). Experts, embeddings and the output head keep t
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.parts import ExpertsShape, LinearShape
 from vllm_costmeter.core.quantization.names import expression

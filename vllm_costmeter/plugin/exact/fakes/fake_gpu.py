@@ -6,9 +6,10 @@ query that would initialize the driver returns the fake GPU's properties instead
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
+
+from vllm_costmeter.core.dataclass import dataclass
 
 SHARED_MEMORY_BYTES = 232448  # one block's largest share on sm_90 and sm_100, CUDA programming guide 13.0
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.model.parts import Part
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.families.source import Source

@@ -7,9 +7,9 @@ pieces of a layer, so that its weights and its caches are read once, by the same
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.model.attention import Cache
 from vllm_costmeter.core.model.parts import Embedding, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.model.parts import Embedding, Part, Tensor
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES

@@ -4,8 +4,8 @@ and `SpeculativeConfig.hf_config_override` for which model has which)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.model.parts import Buffer, Embedding, Linear, Output, Part
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.families.blocks import norms, replicated

@@ -6,9 +6,9 @@ older names in 0.23). A family's module is imported when one of its names is ask
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib import import_module
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import NotUnderstoodError, nearest
 from vllm_costmeter.sources.model_config.families.family import Family
 

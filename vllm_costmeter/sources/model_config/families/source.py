@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.model_config.class_defaults import TEXT_SECTIONS
 from vllm_costmeter.sources.model_config.reader import ConfigReader

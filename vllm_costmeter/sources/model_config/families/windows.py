@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.sources.model_config.families.source import Source
-from vllm_costmeter.sources.model_config.layer_types import layer_types
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 Windows = tuple[int | None, ...]
@@ -46,6 +45,8 @@ def as_stated(source: Source) -> Windows:
     text, window = source.text, stated_window(source.text)
     if window is None or text.optional_list("layer_types") is None:
         return (window,) * source.num_layers
+    from vllm_costmeter.sources.model_config.layer_types import layer_types
+
     return by_type(layer_types(text, source.num_layers), window)
 
 
@@ -63,6 +64,8 @@ def interleaved(every: int, default: int = 4096) -> WindowRule:
     """A window in all but every n-th layer: by `layer_types`, a stated pattern, or the family's own."""
 
     def rule(source: Source) -> Windows:
+        from vllm_costmeter.sources.model_config.layer_types import layer_types
+
         window = source.text.int("sliding_window", default=default, minimum=1)
         return by_type(layer_types(source.text, source.num_layers, every), window)
 

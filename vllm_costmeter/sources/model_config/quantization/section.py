@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED, Quantization
-from vllm_costmeter.sources.model_config.quantization.module_names import Renames
 from vllm_costmeter.sources.model_config.reader import ConfigReader
+
+if TYPE_CHECKING:
+    from vllm_costmeter.sources.model_config.quantization.module_names import Renames
 
 
 def quantization_of(

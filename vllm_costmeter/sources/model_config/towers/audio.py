@@ -3,8 +3,7 @@ Qwen3-Omni (vLLM 0.32)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.parts import Buffer, Part, Repeated, Tensor
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES

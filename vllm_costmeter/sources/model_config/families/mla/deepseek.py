@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import MlaLatent, SparseIndexer
 from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Linear, Output, Part, Tensor

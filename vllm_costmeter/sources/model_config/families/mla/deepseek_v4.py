@@ -3,9 +3,9 @@ models/deepseek_v4)."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fnmatch import fnmatchcase
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import CompressedMla
 from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part, Tensor

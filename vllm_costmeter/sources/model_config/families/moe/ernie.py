@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.families.blocks import TWO_NORMS, gated_mlp, norms
 from vllm_costmeter.sources.model_config.families.dense.style import (

@@ -6,7 +6,7 @@ import pickle
 from pathlib import Path
 
 import vllm_costmeter
-from vllm_costmeter.core.memo import Memo
+from vllm_costmeter.core.dataclass import Memo
 
 MIXTRAL = Path(__file__).parents[1] / "data" / "models" / "mistralai__Mixtral-8x7B-v0.1"
 

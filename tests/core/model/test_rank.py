@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vllm_costmeter.core.model.pipeline import pipeline_spans
+from vllm_costmeter.core.model.rank import pipeline_spans
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vllm_costmeter.core.model.allocator import held_bytes
+from vllm_costmeter.core.model.tensors import held_bytes
 
 MIB = 1 << 20
 
