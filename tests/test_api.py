@@ -51,9 +51,9 @@ LLAMA_8B = Path(__file__).resolve().parent / "data" / "models" / "meta-llama__Ll
 )
 def test_an_argument_that_cannot_be_meant_is_bad_input(arguments: dict[str, Any]) -> None:
     """One error of ours, with what was given; no type error from within, and no search without end."""
-    card = {} if {"gpu", "gpu_memory_gib"} & set(arguments) else {"gpu": "RTX 4090"}
+    gpu = {} if {"gpu", "gpu_memory_gib"} & set(arguments) else {"gpu": "RTX 4090"}
     with pytest.raises(BadInputError) as raised:
-        vllm_costmeter.check(LLAMA_8B, **card, **arguments)
+        vllm_costmeter.check(LLAMA_8B, **gpu, **arguments)
     assert "\n" not in str(raised.value)
 
 

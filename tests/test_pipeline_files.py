@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_action_annotates_every_file_of_a_pattern(folder: Path) -> None:
-    """Files by pattern, a card of two words, further flags with quotes."""
+    """Files by pattern, a GPU of two words, further flags with quotes."""
     done = run_action(
         folder, files="deploy/*.yaml\n", gpu="RTX 4090", arguments="--max-model-len 1024 --dtype 'auto'"
     )

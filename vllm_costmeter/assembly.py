@@ -123,6 +123,6 @@ def catalogue_offers() -> list[RentalOffer]:
     from vllm_costmeter.core.fit.offers import RentalOffer
     from vllm_costmeter.sources.catalogue.load import default_price, load_catalogue
 
-    cards = [card for card in load_catalogue().priced_cards if card.memory_bytes is not None]
-    prices = [(card, default_price(card)) for card in cards]
-    return [RentalOffer(card.as_gpu(), price.usd_per_gpu_hour) for card, price in prices if price is not None]
+    gpus = [gpu for gpu in load_catalogue().priced_gpus if gpu.memory_bytes is not None]
+    prices = [(gpu, default_price(gpu)) for gpu in gpus]
+    return [RentalOffer(gpu.as_gpu(), price.usd_per_gpu_hour) for gpu, price in prices if price is not None]

@@ -83,7 +83,7 @@ if __name__ == "__main__":
     for title, groups in (
         ("model", [shape_name(run) for run in runs]),
         ("source", [run.source for run in runs]),
-        ("card", [run.gpu for run in runs]),
+        ("GPU", [run.gpu for run in runs]),
     ):
         errors = left_out(parts, seconds, groups)
         print(said(f"each {title} left out", errors))

@@ -60,7 +60,7 @@ class Run(NamedTuple):
     source: str
     model: str
     gpu: str
-    cards: int
+    gpus: int
     is_fp8: bool
     load: Load
     measured: float
@@ -72,15 +72,15 @@ class Run(NamedTuple):
 
     def estimate(self, slowness: Slowness = FITTED) -> Estimate:
         """As `costmeter estimate` answers for a load that is known to fit."""
-        model, card = shape(self.model, self.is_fp8), find_gpu(self.gpu)
-        engine_args = EngineArgs(layout=ParallelConfig(tensor_parallel_size=self.cards))
+        model, gpu = shape(self.model, self.is_fp8), find_gpu(self.gpu)
+        engine_args = EngineArgs(layout=ParallelConfig(tensor_parallel_size=self.gpus))
         return estimate(
             model,
             engine_args,
             NEWEST,
-            rates_of(card, model),
+            rates_of(gpu, model),
             self.load,
-            cards=self.cards,
+            gpus=self.gpus,
             slowness=slowness,
         )
 
@@ -129,13 +129,13 @@ def leaderboard(file: Path) -> Iterator[Run]:
 
 
 def table(runs: Iterable[Run]) -> str:
-    """Median absolute error and the spread, by source, model and cards."""
+    """Median absolute error and the spread, by source, model and GPUs."""
     groups: dict[tuple[str, ...], list[float]] = {}
     everything: list[float] = []
     for run in runs:
         precision = "FP8" if run.is_fp8 else ""
         groups.setdefault(
-            (run.source, f"{run.model} {precision}".strip(), f"{run.cards}x {run.gpu}"), []
+            (run.source, f"{run.model} {precision}".strip(), f"{run.gpus}x {run.gpu}"), []
         ).append(run.error)
         everything.append(run.error)
     rows = [(*key, str(len(errors)), *spread(errors)) for key, errors in sorted(groups.items())]

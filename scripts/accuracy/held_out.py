@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from scripts.accuracy.logged_boots import MODELS, boots, card_of, plan_of
+from scripts.accuracy.logged_boots import MODELS, boots, gpu_of, plan_of
 from vllm_costmeter.core.engine.config import resolve_engine
 from vllm_costmeter.core.engine.release_rules import V1_BEFORE_0_20, engine_rules
 from vllm_costmeter.core.memory import activations
@@ -86,8 +86,8 @@ def _boots() -> Iterator[Boot]:
 def _peaks(boot: Mapping[str, str]) -> Callable[[float], float]:
     """The rule's peak of one boot in GiB, by float copies."""
     plan, model = plan_of(boot), read_model(MODELS / boot["config"])
-    release, card = release_of(boot["vllm"]), card_of(plan)
-    engine = resolve_engine(model, card, plan, release)
+    release, gpu = release_of(boot["vllm"]), gpu_of(plan)
+    engine = resolve_engine(model, gpu, plan, release)
 
     def peak(copies: float) -> float:
         runner = replace(V1_BEFORE_0_20, float_copies=(copies, copies, copies))

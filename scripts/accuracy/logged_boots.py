@@ -46,7 +46,7 @@ def plan_of(boot: Mapping[str, str]) -> EngineArgs:
     )
 
 
-def card_of(engine_args: EngineArgs) -> GpuGroup:
+def gpu_of(engine_args: EngineArgs) -> GpuGroup:
     """The H100s of one boot."""
     layout = engine_args.layout
     world = layout.tensor_parallel_size * layout.pipeline_parallel_size * layout.data_parallel_size
@@ -66,7 +66,7 @@ def _boot(boot: Mapping[str, str]) -> LoggedStart:
         return LoggedStart(
             boot["model"], setup, None, None, "failed", left_out="the server stopped for another reason"
         )
-    gpu = card_of(engine_args)
+    gpu = gpu_of(engine_args)
     model, release = read_model(MODELS / boot["config"]), release_of(boot["vllm"])
     check = assembled(model, gpu, engine_args, release=release, calibration="none")
     pool = float(boot["kv_avail_gib"])

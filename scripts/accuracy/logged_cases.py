@@ -1,4 +1,4 @@
-"""Start-ups of many cards, versions and models that people posted or committed."""
+"""Start-ups of many GPUs, versions and models that people posted or committed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.model_config import model_from_config
 
-UNNAMED_CARDS: Mapping[str, tuple[float, tuple[int, int]]] = {
-    "NVIDIA GB10 (DGX Spark)": (121.63, (12, 1)),  # stated by the two mia4 cases of the same card
+UNNAMED_GPUS: Mapping[str, tuple[float, tuple[int, int]]] = {
+    "NVIDIA GB10 (DGX Spark)": (121.63, (12, 1)),  # stated by the two mia4 cases of the same GPU
     "NVIDIA H20": (139.8, (9, 0)),  # (55.65 - 48.66) / (0.95 - 0.90): the pools of the two recipes12 cases
 }
-CARD_NAMES = {
+GPU_NAMES = {
     "NVIDIA A100 (80GB class)": "A100 80GB SXM",
     "NVIDIA A100 80GB": "A100 80GB SXM",
     "NVIDIA A100 40GB": "A100 40GB SXM",
@@ -64,7 +64,7 @@ def _case(case: Mapping[str, Any], known: Mapping[str, Any]) -> LoggedStart:
     missing = _missing(case, known)
     if missing is not None:
         return LoggedStart(case["id"], setup, pool, None, case["outcome"], left_out=missing)
-    gpu = _card(case)
+    gpu = _gpu(case)
     if gpu is None:
         return LoggedStart(
             case["id"], setup, pool, None, case["outcome"], left_out="the card's memory is not known"
@@ -93,9 +93,9 @@ def _missing(case: Mapping[str, Any], known: Mapping[str, Any]) -> str | None:
     if case["engine"] == "v0":
         return "the V0 engine accounts differently"
     if case["gpu"]["name"] is None and case["gpu"]["mem_gib"] is None:
-        return "card not stated"
+        return "GPU not stated"
     if "+" in (case["gpu"]["name"] or ""):
-        return "two kinds of cards in one server"
+        return "two kinds of GPUs in one server"
     return None
 
 
@@ -118,19 +118,19 @@ def _requantized(case: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
     return case["args"]["quantization"] is not None or any(word in note for word in words)
 
 
-def _card(case: Mapping[str, Any]) -> GpuGroup | None:
+def _gpu(case: Mapping[str, Any]) -> GpuGroup | None:
     name, count, memory = case["gpu"]["name"], case["gpu"]["count"] or 1, case["gpu"]["mem_gib"]
-    if name in UNNAMED_CARDS:
-        gib, capability = UNNAMED_CARDS[name]
+    if name in UNNAMED_GPUS:
+        gib, capability = UNNAMED_GPUS[name]
         return GpuGroup(name, round(gib * GIB), count, "flag", None, capability)
     try:
-        card = find_gpu(CARD_NAMES.get(name, name))
+        gpu = find_gpu(GPU_NAMES.get(name, name))
     except BadInputError:
-        return GpuGroup(name or "card", round(memory * GIB), count, "flag") if memory else None
-    bytes_ = round(memory * GIB) if memory else card.memory_bytes
+        return GpuGroup(name or "a GPU", round(memory * GIB), count, "flag") if memory else None
+    bytes_ = round(memory * GIB) if memory else gpu.memory_bytes
     if bytes_ is None:
         return None
-    return GpuGroup(card.name, bytes_, count, compute_capability=card.compute_capability)
+    return GpuGroup(gpu.name, bytes_, count, compute_capability=gpu.compute_capability)
 
 
 def _case_model(name: str, file: str) -> Model:

@@ -3,7 +3,7 @@
 python -m scripts.answers.conformance [MODEL ...]     print a table, write docs/conformance.md
 python -m scripts.answers.conformance --check         print, write nothing; exit 1 where a number differs
 
-vLLM is asked for a pretended H100, so that its CUDA code answers (block sizes and backends of the card, not those of a
+vLLM is asked for a pretended H100, so that its CUDA code answers (block sizes and backends of the GPU, not those of a
 CPU server) whatever build is installed and whether or not there is a GPU.
 """
 
@@ -100,7 +100,7 @@ def _compare_refusal(folder: Path, layout: ParallelConfig, reason: str) -> Compa
 def compare_numbers(folder: Path, layout: ParallelConfig, theirs: ExactAnswer) -> Comparison:
     """Our tables, by the rules of the vLLM that answered, against its answer to `request_for`."""
     release = release_of(theirs.counts.vllm_version)
-    model = read_model(folder).on_card(KernelTarget(CARD.compute_capability, release))
+    model = read_model(folder).on_gpu(KernelTarget(CARD.compute_capability, release))
     engine_args = EngineArgs(layout=layout)
     engine = resolve_engine(model, CARD, engine_args, release)
     cache = kv_cache(

@@ -1,4 +1,4 @@
-"""Lines of a file of tests/data, each asked of the installed vLLM anew, on a pretended card of H100's size."""
+"""Lines of a file of tests/data, each asked of the installed vLLM anew, on a pretended GPU of H100's size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Line = dict[str, Any]
 
 
 class Vllm:
-    """The installed vLLM on a card of one compute capability; a worker that a request ended is followed by another."""
+    """The installed vLLM on a GPU of one compute capability; a worker that a request ended is followed by another."""
 
     def __init__(self, compute_capability: tuple[int, int] = HOPPER) -> None:
         self._compute_capability = compute_capability
@@ -64,11 +64,11 @@ def renew(
     name_of: Callable[[Line], str] = lambda line: str(line["name"]),
 ) -> None:
     """Put what `answer` gives into each line with one of the names, all lines where none is given. A line that states
-    a `compute_capability` is asked about for such a card."""
+    a `compute_capability` is asked about for such a GPU."""
     lines = [json.loads(line) for line in (DATA / file).read_text().splitlines()]
     asked = [line for line in lines if not names or name_of(line) in names]
     for capability in dict.fromkeys(map(_capability, asked)):
-        vllm = Vllm(capability)  # which is told of one card, once
+        vllm = Vllm(capability)  # which is told of one GPU, once
         try:
             for line in asked:
                 if _capability(line) == capability:

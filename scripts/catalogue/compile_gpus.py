@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.sources.catalogue.load import GPUS_FILE, PACKAGE_FOLDER
-from vllm_costmeter.sources.catalogue.rows import parse_card
+from vllm_costmeter.sources.catalogue.rows import parse_gpu
 from vllm_costmeter.sources.gpu.names import spellings
 from vllm_costmeter.sources.gpu.text import folded_name
 
@@ -52,7 +52,7 @@ def compiled(folder: Path = PACKAGE_FOLDER) -> str:
 
 def _compiled_row(row: dict[str, Any], origins: dict[tuple[Any, ...], int]) -> dict[str, Any]:
     """The fields of GpuSpec, a fact's origin as its number in `origins` and the range that was read."""
-    fields = parse_card(row, "catalogue/gpus")
+    fields = parse_gpu(row, "catalogue/gpus")
     if "mig_profiles" in fields:
         fields["mig_profiles"] = [
             (each.name, *each.memory_bytes, each.compute_slices, each.memory_slices, each.instances)

@@ -79,8 +79,8 @@ def tasks_claims(archive: str) -> Iterator[Claim]:
         yield Claim("@huggingface/tasks", quoted or bare, sizes, facts)
 
 
-def cards_of(claim: Claim, catalogue: Catalogue) -> tuple[GpuSpec, ...]:
-    """The card that the list's name and memory mean; none where they mean several or none."""
+def gpus_of(claim: Claim, catalogue: Catalogue) -> tuple[GpuSpec, ...]:
+    """The GPU that the list's name and memory mean; none where they mean several or none."""
     for text in (*(f"{claim.name} {size:g}GB" for size in claim.memory_gb[:1]), claim.name):
         found = catalogue.matching(text)
         if len(found) == 1 and (text != claim.name or not re.search(r"\d ?GB\b", found[0].name)):
@@ -88,13 +88,13 @@ def cards_of(claim: Claim, catalogue: Catalogue) -> tuple[GpuSpec, ...]:
     return ()
 
 
-def compare(claim: Claim, card: GpuSpec) -> Iterator[tuple[str, bool, str]]:
+def compare(claim: Claim, gpu: GpuSpec) -> Iterator[tuple[str, bool, str]]:
     """Fact, whether it agrees, and both values."""
-    if claim.memory_gb and card.nominal_gb is not None:
-        near = any(abs(size / card.nominal_gb - 1) <= TOLERANCE["nominal_gb"] for size in claim.memory_gb)
-        yield "nominal_gb", near, f"{card.nominal_gb:g} GB, {claim.source}: {claim.memory_gb}"
+    if claim.memory_gb and gpu.nominal_gb is not None:
+        near = any(abs(size / gpu.nominal_gb - 1) <= TOLERANCE["nominal_gb"] for size in claim.memory_gb)
+        yield "nominal_gb", near, f"{gpu.nominal_gb:g} GB, {claim.source}: {claim.memory_gb}"
     for name, theirs in claim.facts.items():
-        ours = getattr(card, name)
+        ours = getattr(gpu, name)
         is_of_several = len(claim.memory_gb) > 1 and name != "compute_capability"
         if ours is None or theirs is None or is_of_several:
             continue
@@ -125,21 +125,21 @@ def main() -> int:
             print(f"{source}: left out ({missing})")
             continue
         for claim in claims:
-            found = cards_of(claim, catalogue)
+            found = gpus_of(claim, catalogue)
             if not found:
                 unknown.setdefault(source, []).append(claim.name)
-            for card in found:
-                for fact, agrees, values in compare(claim, card):
+            for gpu in found:
+                for fact, agrees, values in compare(claim, gpu):
                     if agrees:
                         agreed[source, fact] += 1
                         continue
-                    origin = card.provenance.get(fact)
+                    origin = gpu.provenance.get(fact)
                     weak = origin is not None and any(name in origin.source for name in SECOND_HAND)
                     is_open = (
                         origin is not None and origin.verified and weak and claim.source not in origin.source
                     )
                     conflicts.append(
-                        (f"{card.name}: {fact} {values}" + (" - OPEN" if is_open else ""), is_open)
+                        (f"{gpu.name}: {fact} {values}" + (" - OPEN" if is_open else ""), is_open)
                     )
     for (source, fact), count in sorted(agreed.items()):
         print(f"{source} agrees on {fact} of {count}")

@@ -41,7 +41,7 @@ class Replica:
     price: Price
     work: ModelWork
     requests_per_second: Callable[[int], float]
-    card: str = "RTX 4090"
+    gpu: str = "RTX 4090"
     restarts_at: int | None = None
     sleeps_from: int = SECONDS + 1
     comes_at: int = 0
@@ -95,7 +95,7 @@ FLEET = (
         rental_price(usd_per_gpu_hour=3.84, gpus=4, source="catalogue", as_of="2026-05-25"),
         SEVENTY,
         lambda second: 0.8 if second < 900 else 0.0,
-        card="H100 SXM",
+        gpu="H100 SXM",
         sleeps_from=2700,
     ),
 )
@@ -106,7 +106,7 @@ class Simulation:
 
     def __init__(self, replica: Replica) -> None:
         self.replica = replica
-        self.card = find_gpu(replica.card)
+        self.gpu = find_gpu(replica.gpu)
         self.now = 0
         self.totals = EngineTotals(engine_index=0)
         self.running_requests, self.asleep = 0, False
@@ -126,7 +126,7 @@ class Simulation:
                 engine_indexes=(0,),
                 gpus_per_engine=replica.gpus,
                 price=replica.price,
-                split=PhaseSplit(replica.work, rates_of(self.card, named_model("Llama 3.1 8B").model)),
+                split=PhaseSplit(replica.work, rates_of(self.gpu, named_model("Llama 3.1 8B").model)),
             ),
             facts=self.facts,
             publish=self.collector.publish,
@@ -156,17 +156,17 @@ class Simulation:
 
     def gpus(self) -> GpuReadings:
         busy = self.running_requests > 0
-        total = self.card.as_gpu().memory_bytes
+        total = self.gpu.as_gpu().memory_bytes
         used = int(0.91 * total) if not self.asleep else 2 * GIB
-        watts = (self.card.tdp_watts or 0) * (0.87 if busy else 0.14)
+        watts = (self.gpu.tdp_watts or 0) * (0.87 if busy else 0.14)
         return GpuReadings(
             up=True,
             gpus=tuple(
                 GpuReading(
-                    label=str(card),
-                    index=card,
-                    uuid=f"GPU-{card}",
-                    name=self.card.name,
+                    label=str(gpu),
+                    index=gpu,
+                    uuid=f"GPU-{gpu}",
+                    name=self.gpu.name,
                     memory_total_bytes=total,
                     memory_used_bytes=used,
                     process_memory_bytes=used - GIB // 2,
@@ -174,7 +174,7 @@ class Simulation:
                     utilization_ratio=0.93 if busy else 0.0,
                     energy_joules=self.joules,
                 )
-                for card in range(self.replica.gpus)
+                for gpu in range(self.replica.gpus)
             ),
             read_monotonic_seconds=float(self.now),
         )
@@ -207,7 +207,7 @@ class Simulation:
             last_token_unix_seconds=float(second) if done else totals.last_token_unix_seconds,
         )
         self.running_requests, self.asleep = done, second >= self.replica.sleeps_from
-        self.joules += TICK_SECONDS * (self.card.tdp_watts or 0) * (0.87 if busy_seconds else 0.14)
+        self.joules += TICK_SECONDS * (self.gpu.tdp_watts or 0) * (0.87 if busy_seconds else 0.14)
         self.now += TICK_SECONDS
         self.process.tick()
 

@@ -1,4 +1,4 @@
-"""Meters of rented cards, and sums over what they read."""
+"""Meters of rented GPUs, and sums over what they read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RTX_4090 = GpuRates(165.2e12, 1008e9)
 
 
 def meter_at(usd_per_gpu_hour: float, engines: int = 1, gpus_per_engine: int = 1) -> Meter:
-    """A meter of rented cards with a known model and card."""
+    """A meter of rented GPUs with a known model and GPU."""
     return Meter(
         engine_indexes=range(engines),
         gpus_per_engine=gpus_per_engine,

@@ -25,7 +25,7 @@ class FixedWeights:
     parameters: int = 0
     fault: Exception | None = None
 
-    def on_card(self, card: KernelTarget) -> FixedWeights:
+    def on_gpu(self, gpu: KernelTarget) -> FixedWeights:
         """The same everywhere."""
         return self
 

@@ -77,7 +77,7 @@ def test_a_server_starts_and_says_what_it_waits_for(
 
 
 def test_exact_mode_asks_no_driver(driver: tuple[Mood, dict[str, str]]) -> None:
-    """vLLM's own counts come though the driver hangs from the start: the pretended card answers in its place."""
+    """vLLM's own counts come though the driver hangs from the start: the pretended GPU answers in its place."""
     mood, env = driver
     mood.set(mode="hang")
     model = str(ROOT / "examples" / "models" / "llama-3.1-8b")

@@ -27,7 +27,7 @@ def both_slots(slots: ServerSlots) -> Iterator[None]:
 def test_a_headless_node_is_charged_and_counted_by_the_head(
     both_slots: None, serve: Serve, tiny_model: Path, tmp_path: Path
 ) -> None:
-    """Its engine has no API server: the head pays for both cards and counts the tokens of both ranks, and the node's
+    """Its engine has no API server: the head pays for both GPUs and counts the tokens of both ranks, and the node's
     own process, metered or not, says nothing of its own."""
     two_nodes = ("--data-parallel-size", "2", "--data-parallel-size-local", "1")
     two_nodes += ("--data-parallel-address", "127.0.0.1", "--data-parallel-rpc-port", str(free_port()))

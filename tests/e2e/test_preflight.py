@@ -33,9 +33,9 @@ def llama_8b(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def command(model: Path, *flags: str) -> list[str]:
-    """An 8B at its full length on a card of 24 GB, where the weights fit and the KV cache does not."""
-    card = ("--costmeter-gpu", "RTX 4090", "--max-model-len", "131072")
-    return [str(VLLM), "serve", str(model), *METERED, *card, *flags]
+    """An 8B at its full length on a GPU of 24 GB, where the weights fit and the KV cache does not."""
+    gpu = ("--costmeter-gpu", "RTX 4090", "--max-model-len", "131072")
+    return [str(VLLM), "serve", str(model), *METERED, *gpu, *flags]
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +101,9 @@ def test_warn_says_so_and_off_says_nothing(
     assert bool(re.search(r"--max-model-len \d+", log.read_text())) == is_said
 
 
-def test_who_holds_the_memory_of_the_card_is_named(tiny_model: Path, tmp_path: Path) -> None:
-    """On a card where another process holds the memory that vLLM would take, the refusal gives its name, id and GiB;
-    the same from `costmeter check` with this machine's cards."""
+def test_who_holds_the_memory_of_the_gpu_is_named(tiny_model: Path, tmp_path: Path) -> None:
+    """On a GPU where another process holds the memory that vLLM would take, the refusal gives its name, id and GiB;
+    the same from `costmeter check` with this machine's GPUs."""
     required_tool("gcc")
     mood = Mood(tmp_path / "mood")
     mood.set(gpus=1, used0_mib=20 * 1024, processes0=f"4242:{20 << 30},self:{1 << 30}")

@@ -52,8 +52,8 @@ def test_the_base_install_is_light(installed: Path, tmp_path: Path) -> None:
 def test_the_check_works_there(installed: Path, tmp_path: Path, model: str, length: int, status: int) -> None:
     """`costmeter check` judges a model from a copy of its config, with the exit status that says so."""
     shutil.copytree(ROOT / "examples" / "models" / f"llama-3.1-{model}", tmp_path / "model")
-    card = ("--gpu", "RTX 4090", "--max-model-len", str(length))
-    checked = run(installed / "costmeter", "check", "model", *card, "--format", "json", cwd=tmp_path)
+    gpu = ("--gpu", "RTX 4090", "--max-model-len", str(length))
+    checked = run(installed / "costmeter", "check", "model", *gpu, "--format", "json", cwd=tmp_path)
     assert checked.returncode == status, checked.stdout + checked.stderr
     answer = json.loads(checked.stdout)
     assert answer["schema"] == "costmeter.check/1"

@@ -25,7 +25,7 @@ def patched() -> Iterator[pytest.MonkeyPatch]:
 
 @pytest.fixture(scope="module")
 def logger_class(patched: pytest.MonkeyPatch) -> type:
-    """Our stat logger over a stand-in for the modules of vLLM that it imports, and a card without a driver."""
+    """Our stat logger over a stand-in for the modules of vLLM that it imports, and a GPU without a driver."""
     for name in (
         "vllm",
         "vllm.v1",

@@ -42,7 +42,7 @@ class EstimatesAtHand:
 
 
 class GpuAtHand:
-    """A card whose driver answers at once; its energy counter runs."""
+    """A GPU whose driver answers at once; its energy counter runs."""
 
     def __init__(self) -> None:
         self._joules = 0.0
@@ -57,7 +57,7 @@ class GpuAtHand:
 
 
 def vllm_config(model: Path, rank: int, processes: int) -> Any:
-    """What the plugin reads of vLLM's configuration, for a small model on one card."""
+    """What the plugin reads of vLLM's configuration, for a small model on one GPU."""
     parallel = SimpleNamespace(
         world_size=1,
         tensor_parallel_size=1,

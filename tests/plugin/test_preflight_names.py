@@ -12,7 +12,7 @@ MODEL = "meta-llama/Meta-Llama-3.1-8B-Instruct"
 
 
 def test_known_names_pass() -> None:
-    """A card and a provider of the catalogue stop nothing."""
+    """A GPU and a provider of the catalogue stop nothing."""
     check_names(Settings(gpu="RTX 4090", api_provider="deepinfra"), MODEL)
 
 
@@ -25,7 +25,7 @@ def test_known_names_pass() -> None:
     ],
 )
 def test_an_unknown_name_stops_the_start_with_the_nearest(settings: Settings, named: str) -> None:
-    """A misspelt card, provider or model is one line before anything loads, not a missing metric later."""
+    """A misspelt GPU, provider or model is one line before anything loads, not a missing metric later."""
     with pytest.raises(BadInputError, match=named) as caught:
         check_names(settings, MODEL)
     assert "\n" not in str(caught.value)

@@ -23,7 +23,7 @@ H100 = GpuGroup("NVIDIA H100 80GB HBM3", 85_000_000_000, source="nvml", compute_
 
 
 class SilentGpu:
-    """A card whose driver has not answered yet."""
+    """A GPU whose driver has not answered yet."""
 
     def latest(self) -> GpuReadings:
         return GpuReadings(up=False, error="the driver was not read yet")
@@ -43,7 +43,7 @@ def page(server: HookedServer, thread: OneThread) -> dict[str, float]:
     return server.after
 
 
-def test_the_card_that_the_check_saw_is_the_card(
+def test_the_gpu_that_the_check_saw_is_the_gpu(
     server: HookedServer, thread: OneThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A driver that answered before the start and hangs since: the catalogue's price for its GPU runs."""

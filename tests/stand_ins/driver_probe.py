@@ -13,7 +13,7 @@ from typing import Any
 from nvml_stand_in import Mood, environment
 
 PROBE = Path(__file__).parent / "gpu_probe.py"
-FIRST, SECOND = (f"GPU-{card + 1}0000000-0000-0000-0000-00000000000{card}" for card in (0, 1))
+FIRST, SECOND = (f"GPU-{gpu + 1}0000000-0000-0000-0000-00000000000{gpu}" for gpu in (0, 1))
 
 
 class Probe:

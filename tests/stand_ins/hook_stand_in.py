@@ -45,7 +45,7 @@ class Hook:
 
 
 def meter() -> Meter:
-    """One card at a dollar a second."""
+    """One GPU at a dollar a second."""
     return Meter(
         engine_indexes=[0],
         gpus_per_engine=1,

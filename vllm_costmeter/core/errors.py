@@ -9,7 +9,7 @@ class BadInputError(ValueError):
     """What was given makes no sense. One clear line, exit code 2, no traceback."""
 
 
-class CardCannotError(BadInputError):
+class GpuCannotError(BadInputError):
     """vLLM has no kernel for this on the GPU's generation: another GPU helps, no length and no flag does."""
 
 

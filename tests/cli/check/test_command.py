@@ -91,8 +91,8 @@ def test_every_suggestion_fits_when_it_is_pasted(capsys: pytest.CaptureFixture[s
     assert len(suggestions) >= 5
     for suggestion in suggestions:
         words = shlex.split(suggestion["arguments"])
-        card = () if "--gpu" in words else ("--gpu", "RTX 4090")
-        tried = answer(capsys, LLAMA_8B, *card, *words, "--vllm-version", "0.32.0")
+        gpu = () if "--gpu" in words else ("--gpu", "RTX 4090")
+        tried = answer(capsys, LLAMA_8B, *gpu, *words, "--vllm-version", "0.32.0")
         assert tried["verdict"] == suggestion["verdict"] == "fits", suggestion
 
 
@@ -121,8 +121,8 @@ def test_a_whole_command_is_checked_as_it_is(capsys: pytest.CaptureFixture[str])
     assert found["gpu"]["count"] == 2
 
 
-def test_the_cards_memory_can_be_given(capsys: pytest.CaptureFixture[str]) -> None:
-    """`--gpu-memory-gib 79.19` for a card that is in no catalogue."""
+def test_the_gpus_memory_can_be_given(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--gpu-memory-gib 79.19` for a GPU that is in no catalogue."""
     found = answer(capsys, LLAMA_8B, "--gpu-memory-gib", "79.19")
     assert found["gpu"]["memory_bytes"] == round(79.19 * (1 << 30))
     assert found["gpu"]["source"] == "flag"

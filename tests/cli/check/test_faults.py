@@ -181,7 +181,7 @@ def test_a_model_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str
 def test_an_unset_variable_of_a_script_is_bad_input(
     words: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--gpu "$GPU"` must not fall back to the cards of the build machine, nor "$MODEL" to this folder."""
+    """`--gpu "$GPU"` must not fall back to the GPUs of the build machine, nor "$MODEL" to this folder."""
     assert main(["check", *words]) == 2
     assert says in capsys.readouterr().err
 

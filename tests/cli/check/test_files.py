@@ -22,7 +22,7 @@ def model(tmp_path: Path) -> Path:
 
 
 def manifest(folder: Path, arguments: str, gpus: int = 1) -> Path:
-    """A Deployment on L4 cards."""
+    """A Deployment on L4 GPUs."""
     file = folder / "deployment.yaml"
     file.write_text(f"""\
 kind: Deployment
@@ -40,10 +40,10 @@ spec:
     return file
 
 
-def test_a_deployment_is_checked_on_its_own_card(
+def test_a_deployment_is_checked_on_its_own_gpu(
     tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Card and count come from the file, and the answer names the container and its line."""
+    """GPU and count come from the file, and the answer names the container and its line."""
     file = manifest(tmp_path, f"[{model}, --tensor-parallel-size, '2']", gpus=2)
     assert main(["check", "--file", str(file), *VERSION, "--format", "json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)["checks"]
@@ -57,7 +57,7 @@ def test_a_deployment_is_checked_on_its_own_card(
 def test_the_command_line_goes_before_the_file(
     tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A card and a length tried out without touching the file."""
+    """A GPU and a length tried out without touching the file."""
     file = manifest(tmp_path, f"[{model}, --max-model-len=1024]")
     words = [
         "check",
@@ -179,12 +179,12 @@ def test_several_models_are_one_table_and_the_worst_code(
 ) -> None:
     """A row per model; the exit code is the worst one's."""
     write_checkpoint(tmp_path / "new", {"architectures": ["NeverSeenForCausalLM"]})
-    card = ("--gpu", "L4", *VERSION)
-    assert main(["check", str(model), str(tmp_path / "new"), *card]) == 3
+    gpu = ("--gpu", "L4", *VERSION)
+    assert main(["check", str(model), str(tmp_path / "new"), *gpu]) == 3
     rows = capsys.readouterr().out.splitlines()
     assert rows[1].removeprefix(str(model)).split()[0] == "fits"
     assert rows[2].removeprefix(str(tmp_path / "new")).split()[0] == "unknown"
-    assert main(["check", str(model), str(tmp_path / "none"), *card, "--format", "json"]) == 2
+    assert main(["check", str(model), str(tmp_path / "none"), *gpu, "--format", "json"]) == 2
     found = json.loads(capsys.readouterr().out)
     assert [each["verdict"] for each in found["checks"]] == ["fits", "bad input"]
     assert [each["reason"] for each in found["checks"]] == [None, "bad_input"]

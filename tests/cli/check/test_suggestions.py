@@ -67,10 +67,10 @@ def answer(*words: str) -> dict[str, Any]:
 @settings(max_examples=40, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(A_MODEL, A_CARD, SOME_FLAGS)
 def test_a_suggestion_that_is_pasted_is_what_it_said(
-    model: str, card: tuple[str, ...], flags: list[tuple[str, ...]]
+    model: str, gpu: tuple[str, ...], flags: list[tuple[str, ...]]
 ) -> None:
     """It fits, its length is the longest and one block more does not fit, and the least change comes first."""
-    words = [model, *card, *(word for flag in flags for word in flag)]
+    words = [model, *gpu, *(word for flag in flags for word in flag)]
     suggestions = answer(*words).get("suggestions", [])
     ranks = [ORDER.index(next(iter(each["change"]))) for each in suggestions]
     assert ranks == sorted(ranks)
@@ -90,10 +90,10 @@ def test_a_suggestion_that_is_pasted_is_what_it_said(
 @settings(max_examples=40, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(A_MODEL, A_CARD, SOME_FLAGS)
 def test_bytes_add_up_and_a_length_that_fits_comes_first(
-    model: str, card: tuple[str, ...], flags: list[tuple[str, ...]]
+    model: str, gpu: tuple[str, ...], flags: list[tuple[str, ...]]
 ) -> None:
     """The parts are the budget, also of a reserved pool; a length is said to fit only where one does."""
-    found = answer(model, *card, *(word for flag in flags for word in flag))
+    found = answer(model, *gpu, *(word for flag in flags for word in flag))
     parts = dict(found.get("per_gpu_bytes", {}))
     if "kv_cache_needed" not in parts:
         return
@@ -120,7 +120,7 @@ def test_bytes_add_up_and_a_length_that_fits_comes_first(
     ],
 )
 def test_a_refusal_names_the_nearest_layout_that_works(words: tuple[str, ...], expected: str) -> None:
-    """A wider split where a narrower has no room, several nodes where one is too small, a card that has the kernels."""
+    """A wider split where a narrower has no room, several nodes where one is too small, a GPU that has the kernels."""
     found = answer(*words)
     assert found["verdict"] == "refused"
     assert expected in [each["arguments"] for each in found["suggestions"]]

@@ -16,7 +16,7 @@ ROWS = [match.groups() for match in ROW.finditer(DOCS.read_text())]
 
 
 def test_the_page_lists_all_of_its_tables() -> None:
-    """8 prices, 6 of an owned card, 5 models, 20 of plans and training."""
+    """8 prices, 6 of an owned GPU, 5 models, 20 of plans and training."""
     assert len(ROWS) == 39
 
 

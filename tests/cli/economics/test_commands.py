@@ -91,7 +91,7 @@ def test_an_estimate_on_second_hand_rates_says_so(capsys: pytest.CaptureFixture[
 
 
 def test_electricity_that_is_not_counted_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    """In every answer about an owned card without a tariff."""
+    """In every answer about an owned GPU without a tariff."""
     owned = ["--purchase-usd", "2000"]
     for words in (
         [*COMMANDS["cost"], *owned],
@@ -107,7 +107,7 @@ def test_electricity_that_is_not_counted_is_said(capsys: pytest.CaptureFixture[s
 
 
 def test_cost_takes_the_rate_and_the_price_of_a_running_server(capsys: pytest.CaptureFixture[str]) -> None:
-    """No card need be named."""
+    """No GPU need be named."""
     with serving(PAGE) as url:
         found = as_json(capsys, "cost", "--from-metrics", url)
     assert found["usd_per_million_tokens"] == 0.059913
@@ -154,7 +154,7 @@ def test_an_old_tariff_is_shown_with_its_age(capsys: pytest.CaptureFixture[str])
     assert "Ember" in as_json(capsys, *COMMANDS["cost"], "--region", "France")["gco2e_source"]
 
 
-def test_any_models_on_any_cards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_any_models_on_any_gpus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file of models; one that is not understood is a cell of its own."""
     odd = tmp_path / "odd.json"
     odd.write_text(json.dumps({"architectures": ["NobodyKnowsForCausalLM"], "model_type": "nobody"}))
@@ -188,7 +188,7 @@ def test_exit_codes_are_those_of_check(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_an_api_is_compared_for_tokens_really_served(capsys: pytest.CaptureFixture[str]) -> None:
-    """Tokens and bill of a server, or of a card held for hours."""
+    """Tokens and bill of a server, or of a GPU held for hours."""
     words = (
         "compare",
         "--against",

@@ -31,7 +31,7 @@ def as_json(capsys: pytest.CaptureFixture[str], command: ModuleType, *words: str
     return answer
 
 
-def test_the_listing_has_every_card_on_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_listing_has_every_gpu_on_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Memory as CUDA shows it, rates, and the dated default price; a second-hand number is marked."""
     lines = run(capsys, gpus).splitlines()
     line = next(line for line in lines if line.startswith("RTX 4090"))
@@ -56,8 +56,8 @@ def test_the_listing_has_every_card_on_a_line(capsys: pytest.CaptureFixture[str]
     assert all(line == line.rstrip() for line in lines)
 
 
-def test_a_named_card_shows_where_each_fact_was_read(capsys: pytest.CaptureFixture[str]) -> None:
-    """Value, unit, source and date of each fact, and how drivers and people call the card."""
+def test_a_named_gpu_shows_where_each_fact_was_read(capsys: pytest.CaptureFixture[str]) -> None:
+    """Value, unit, source and date of each fact, and how drivers and people call the GPU."""
     text = run(capsys, gpus, "h100 sxm")
     assert text.startswith("H100 SXM (also NVIDIA H100 80GB HBM3, H100 SXM5")
     assert "79.19 GiB (79.18 to 79.33)" in text
@@ -68,20 +68,20 @@ def test_the_json_has_base_units_sources_and_no_unknown_facts(capsys: pytest.Cap
     """Bytes and rates per second; what is not known is absent, not null."""
     answer = as_json(capsys, gpus, "MI308X")
     assert answer["schema"] == "costmeter.gpus/1"
-    (card,) = answer["gpus"]
-    assert card["bandwidth_bytes_per_second"] == 5.3e12
-    assert "memory_bytes" not in card
-    assert "default_price" not in card
-    assert card["sources"]["bandwidth_bytes_per_second"]["as_of"]
+    (row,) = answer["gpus"]
+    assert row["bandwidth_bytes_per_second"] == 5.3e12
+    assert "memory_bytes" not in row
+    assert "default_price" not in row
+    assert row["sources"]["bandwidth_bytes_per_second"]["as_of"]
 
 
 def test_the_listing_is_cut_by_vendor_memory_and_price(capsys: pytest.CaptureFixture[str]) -> None:
     """Filters hold together; a filter that leaves nothing is said."""
-    cards = as_json(capsys, gpus, "--vendor", "nvidia", "--memory-at-least", "24", "--with-price")["gpus"]
-    assert {card["vendor"] for card in cards} == {"nvidia"}
-    assert min(card["memory_bytes"] for card in cards) >= 24 * 2**30
-    assert all("default_price" in card for card in cards)
-    assert len(as_json(capsys, gpus)["gpus"]) > 4 * len(cards) > 20
+    listed = as_json(capsys, gpus, "--vendor", "nvidia", "--memory-at-least", "24", "--with-price")["gpus"]
+    assert {row["vendor"] for row in listed} == {"nvidia"}
+    assert min(row["memory_bytes"] for row in listed) >= 24 * 2**30
+    assert all("default_price" in row for row in listed)
+    assert len(as_json(capsys, gpus)["gpus"]) > 4 * len(listed) > 20
     with pytest.raises(BadInputError, match="leave one out"):
         run(capsys, gpus, "--vendor", "intel", "--with-price")
 
@@ -104,8 +104,8 @@ def test_a_price_shows_its_age_only_past_ninety_days(capsys: pytest.CaptureFixtu
     assert "99 days" in run(capsys, gpus, "4090", today=date(2026, 9, 1))
 
 
-def test_the_default_of_each_card_is_marked_once(capsys: pytest.CaptureFixture[str]) -> None:
-    """At most one row of a card is the one that is charged, and never an unverified one."""
+def test_the_default_of_each_gpu_is_marked_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """At most one row of a GPU is the one that is charged, and never an unverified one."""
     answer = as_json(capsys, prices)
     assert answer["schema"] == "costmeter.prices/1"
     defaults = [row for row in answer["prices"] if row["default"]]
@@ -113,13 +113,13 @@ def test_the_default_of_each_card_is_marked_once(capsys: pytest.CaptureFixture[s
     assert all(row["verified"] and row["term"] == "on-demand" for row in defaults)
 
 
-def test_prices_are_chosen_by_card_and_provider(capsys: pytest.CaptureFixture[str]) -> None:
-    """A card by any spelling, a provider by part of its name."""
+def test_prices_are_chosen_by_gpu_and_provider(capsys: pytest.CaptureFixture[str]) -> None:
+    """A GPU by any spelling, a provider by part of its name."""
     rows = as_json(capsys, prices, "--gpu", "NVIDIA H100 80GB HBM3", "--provider", "runpod")["prices"]
     assert [(row["gpu"], row["usd_per_gpu_hour"]) for row in rows] == [("H100 SXM", 3.39)]
 
 
-def test_a_card_nobody_prices_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_gpu_nobody_prices_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """No rows is an answer, with what to do; in JSON, an empty list."""
     assert run(capsys, prices, "--gpu", "GB300") == (
         "the catalogue has no price for GB300; other commands take one with --gpu-hourly-usd\n"

@@ -14,7 +14,7 @@ from vllm_costmeter.sources.gpu.text import split_count
 
 @pytest.mark.parametrize("name", ["cost", "matrix", "compare", "estimate", "gpus", "prices"])
 def test_help_begins_with_the_question(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Which of the two cards, in one form or another."""
+    """Which of the two GPUs, in one form or another."""
     with pytest.raises(SystemExit):
         main([name, "--help"])
     first = capsys.readouterr().out.partition("examples:\n")[2].splitlines()[0]

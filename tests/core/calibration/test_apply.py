@@ -107,7 +107,7 @@ def test_other_flags_keep_their_verdict(shift: float, length: int, gib: float) -
     ],
 )
 def test_another_key_is_not_touched(gpu: GpuGroup, engine_args: EngineArgs, release: Release) -> None:
-    """Another card, version or tensor-parallel size, and a pool that is given as a flag."""
+    """Another GPU, version or tensor-parallel size, and a pool that is given as a flag."""
     boot = started(1.0)
     assert fit(llama(), gpu, engine_args, release, (boot,)) == fit(llama(), gpu, engine_args, release)
 

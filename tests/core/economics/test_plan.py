@@ -23,8 +23,8 @@ rates = st.decimals("0.01", 100, places=4).map(exact)
 
 
 def use(usd_per_hour: str, hours: int, **more: object) -> Use:
-    """One rented card."""
-    return Use("a card", rented(usd_per_hour), Fraction(hours), **more)  # type: ignore[arg-type]
+    """One rented GPU."""
+    return Use("a GPU", rented(usd_per_hour), Fraction(hours), **more)  # type: ignore[arg-type]
 
 
 def test_the_articles_mix_saves_94_percent() -> None:
@@ -55,7 +55,7 @@ def test_a_price_per_million_needs_every_rate() -> None:
     assert written(unit, 3) == "0.060"
 
 
-def test_an_owned_card_is_written_off_all_month() -> None:
+def test_an_owned_gpu_is_written_off_all_month() -> None:
     """2,000 USD over 36 months is 55.56 a month, used or not; electricity goes with the use."""
     idle = Use("4090", HourlyCost(owned=OWNED), Fraction(1, 1000))
     busy = Use("4090", HourlyCost(owned=OWNED), Fraction(160))
@@ -63,7 +63,7 @@ def test_an_owned_card_is_written_off_all_month() -> None:
     assert written(busy.usd(), 2) == "66.36"
 
 
-def test_a_waiting_card_of_unknown_draw_is_counted_at_full_power() -> None:
+def test_a_waiting_gpu_of_unknown_draw_is_counted_at_full_power() -> None:
     """A cost is never understated; a known draw is counted for the waiting hours, and no draw outside the hours."""
     half = Use("4090", HourlyCost(owned=OWNED), Fraction(160), utilisation=Fraction(1, 2))
     known = replace(half, cost=HourlyCost(owned=replace(OWNED, idle_watts=Fraction(100))))
@@ -127,9 +127,9 @@ def test_buying_never_pays_where_running_costs_more_than_rent() -> None:
 
 
 @given(rates, st.integers(1, 730), st.integers(1, 16))
-def test_at_break_even_both_have_cost_the_same(rent: Fraction, hours: int, cards: int) -> None:
-    """Rent paid by then is the purchase and what running cost, for any number of cards."""
-    found = break_even(OWNED, rent, Fraction(hours), cards)
+def test_at_break_even_both_have_cost_the_same(rent: Fraction, hours: int, gpus: int) -> None:
+    """Rent paid by then is the purchase and what running cost, for any number of GPUs."""
+    found = break_even(OWNED, rent, Fraction(hours), gpus)
     if found.months is not None:
         paid = found.rent_usd_per_month * found.months
         assert paid == found.purchase_usd + found.own_usd_per_month * found.months

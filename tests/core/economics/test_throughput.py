@@ -22,11 +22,11 @@ from vllm_costmeter.sources.models.packaged import named_model
 MODEL = named_model("Llama 3.1 8B").model
 
 
-def at(load: Load, cards: int = 1, most_running: int | None = None) -> Estimate:
+def at(load: Load, gpus: int = 1, most_running: int | None = None) -> Estimate:
     """Llama 3.1 8B on H100."""
-    card = find_gpu("H100 SXM")
+    gpu = find_gpu("H100 SXM")
     return estimate(
-        MODEL, EngineArgs(), NEWEST, rates_of(card, MODEL), load, cards=cards, most_running=most_running
+        MODEL, EngineArgs(), NEWEST, rates_of(gpu, MODEL), load, gpus=gpus, most_running=most_running
     )
 
 
@@ -57,9 +57,9 @@ def test_the_fit_finds_constants_that_made_the_measurements() -> None:
     assert np.median(np.abs(parts @ estimate_fit.fit(parts, seconds) / seconds - 1)) < 0.02
 
 
-def test_cards_exchange_longer_the_more_they_are() -> None:
-    """Eight cards do not halve the step of four: every doubling adds a layer's latency."""
-    two, four, eight = (at(Load(1, 512, 256), cards).overhead_seconds for cards in (2, 4, 8))
+def test_gpus_exchange_longer_the_more_they_are() -> None:
+    """Eight GPUs do not halve the step of four: every doubling adds a layer's latency."""
+    two, four, eight = (at(Load(1, 512, 256), gpus).overhead_seconds for gpus in (2, 4, 8))
     assert four - two == pytest.approx(eight - four)
     assert four > two > at(Load(1, 512, 256)).overhead_seconds
 
@@ -72,9 +72,9 @@ def test_tokens_sent_to_experts_take_time() -> None:
 
 
 @given(st.integers(1, 1024), st.integers(1, 100_000), st.integers(1, 10_000), st.sampled_from([1, 2, 8]))
-def test_no_estimate_is_above_the_floor(concurrency: int, prompt: int, output: int, cards: int) -> None:
+def test_no_estimate_is_above_the_floor(concurrency: int, prompt: int, output: int, gpus: int) -> None:
     """The limiting resource at 100 % is faster than any estimate, and the range holds the estimate."""
-    found = at(Load(concurrency, prompt, output), cards)
+    found = at(Load(concurrency, prompt, output), gpus)
     low, high = found.generated_range
     assert low < found.generated_tokens_per_second <= high
     assert found.generated_tokens_per_second < found.floor_tokens_per_second

@@ -30,7 +30,7 @@ def resolved(gpu: GpuGroup = ADA, version: str = "0.32.0", **flags: object) -> E
         ("B200 SXM", 178.3, "0.28.0", (1024, 16384)),
     ],
 )
-def test_batch_defaults_follow_the_card(
+def test_batch_defaults_follow_the_gpu(
     name: str, gib: float, version: str, expected: tuple[int, int]
 ) -> None:
     """Memory and name decide, as in EngineArgs.get_batch_defaults of that version."""

@@ -19,7 +19,7 @@ def test_rows_are_in_order_and_have_evidence() -> None:
     [("0.17.0", 0.90, False), ("0.19.1", 0.90, False), ("0.20.0", 0.92, True), ("0.33.0", 0.92, True)],
 )
 def test_defaults_changed_with_0_20(version: str, utilization: float, subtracted: bool) -> None:
-    """One change (PR 38284) raised the default share of the card and began to subtract graph memory."""
+    """One change (PR 38284) raised the default share of the GPU and began to subtract graph memory."""
     rules = engine_rules(release_of(version))
     assert (rules.gpu_memory_utilization, rules.cuda_graphs_in_budget) == (utilization, subtracted)
 

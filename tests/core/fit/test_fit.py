@@ -19,7 +19,7 @@ BLOCK_TOKENS = 16
 
 
 def test_an_8b_fits_a_4090_at_8192_tokens() -> None:
-    """15 GiB of weights and 1 GiB of KV cache on a card of 23.64 GiB."""
+    """15 GiB of weights and 1 GiB of KV cache on a GPU of 23.64 GiB."""
     result = fit(llama(), ADA, EngineArgs(max_model_len=8192), NEWEST)
     assert (result.verdict, result.reason) == ("fits", None)
     assert result.per_gpu is not None
@@ -101,7 +101,7 @@ def test_between_the_ends_of_the_range_it_is_tight() -> None:
     assert (result.exit_code(), result.exit_code(strict=True)) == (0, 1)
 
 
-def test_a_card_of_estimated_memory_is_judged_at_both_ends_of_it() -> None:
+def test_a_gpu_of_estimated_memory_is_judged_at_both_ends_of_it() -> None:
     """What fits only if the estimate is not too high is tight; the answer says that the memory is an estimate."""
     exact = fit(llama(), ADA, EngineArgs(enforce_eager=True), NEWEST)
     longest = exact.max_model_len_that_fits
@@ -192,7 +192,7 @@ def test_a_reserved_pool_is_the_pool() -> None:
     assert result.kv_cache.max_concurrency == 2.0
 
 
-def test_offloaded_weights_leave_the_card() -> None:
+def test_offloaded_weights_leave_the_gpu() -> None:
     """--cpu-offload-gb counts GiB."""
     plain = fit(llama(), ADA, EngineArgs(max_model_len=1024), NEWEST).per_gpu
     less = fit(llama(), ADA, EngineArgs(max_model_len=1024, cpu_offload_gb=4), NEWEST).per_gpu
@@ -214,7 +214,7 @@ def test_two_gpus_share_weights_and_heads() -> None:
     assert result.per_gpu.kv_cache_needed_bytes == GIB // 2
 
 
-def test_a_card_too_small_for_anything_has_no_length_that_fits() -> None:
+def test_a_gpu_too_small_for_anything_has_no_length_that_fits() -> None:
     """Zero, because none fits; not unknown."""
     assert fit(llama(131.4), ADA, EngineArgs(), NEWEST).max_model_len_that_fits == 0
 

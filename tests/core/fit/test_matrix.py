@@ -49,8 +49,8 @@ def test_a_table_exits_as_its_best_cell() -> None:
     ]
 
 
-def test_the_best_layout_of_several_cards_counts() -> None:
-    """What tensor parallelism over all cards refuses, fewer with pipeline stages may hold."""
+def test_the_best_layout_of_several_gpus_counts() -> None:
+    """What tensor parallelism over all GPUs refuses, fewer with pipeline stages may hold."""
     assert [(each.tensor_parallel_size, each.pipeline_parallel_size) for each in layouts(4)] == [
         (4, 1),
         (2, 2),

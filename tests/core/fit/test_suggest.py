@@ -36,7 +36,7 @@ def test_the_longest_length_comes_first_and_is_exact() -> None:
 
 
 def test_suggestions_keep_the_order_of_how_little_they_change() -> None:
-    """Length, KV dtype, GPUs, sequences, eager, utilisation, another card."""
+    """Length, KV dtype, GPUs, sequences, eager, utilisation, another GPU."""
     result = advised(llama(), EngineArgs(), offers=(L40S, H200))
     kinds = [next(iter(each.change)) for each in result.suggestions]
     assert kinds == [
@@ -68,8 +68,8 @@ def test_every_suggestion_fits_when_tried() -> None:
         assert fit(llama(), replace(ADA, count=size), tried, NEWEST).verdict == each.verdict == "fits"
 
 
-def test_weights_that_exceed_one_card_ask_for_more_or_larger_ones() -> None:
-    """A 70B on a 4090: eight of them with a shorter context, or the cheapest cards that hold it."""
+def test_weights_that_exceed_one_gpu_ask_for_more_or_larger_ones() -> None:
+    """A 70B on a 4090: eight of them with a shorter context, or the cheapest GPUs that hold it."""
     result = advised(llama(131.4, layers=80), EngineArgs(), offers=(H200, L40S, PRICELESS))
     by_kind = {next(iter(each.change)): each for each in result.suggestions}
     assert by_kind["tensor_parallel_size"].change["tensor_parallel_size"] == 8
@@ -87,7 +87,7 @@ def test_the_smallest_group_of_gpus_that_fits_ends_the_search() -> None:
     assert sizes == [2]
 
 
-def test_a_card_without_fp8_is_not_offered_fp8() -> None:
+def test_a_gpu_without_fp8_is_not_offered_fp8() -> None:
     """Ampere has no fp8 units."""
     ampere = GpuGroup("RTX 3090", ADA.memory_bytes, compute_capability=(8, 6))
     kinds = {next(iter(each.change)) for each in advised(llama(), EngineArgs(), ampere).suggestions}
@@ -119,7 +119,7 @@ def test_a_tight_fit_is_advised_too() -> None:
     assert result.suggestions[0].change == {"max_model_len": longest}
 
 
-def test_a_busy_card_is_offered_the_share_that_is_free() -> None:
+def test_a_busy_gpu_is_offered_the_share_that_is_free() -> None:
     """Free memory decides: a lower utilisation, never a higher one."""
     busy = replace(ADA, free_bytes=round(20 * GIB))
     result = advised(llama(), EngineArgs(max_model_len=4096), busy)
@@ -132,7 +132,7 @@ def test_a_busy_card_is_offered_the_share_that_is_free() -> None:
 
 
 def test_heads_that_do_not_divide_are_offered_the_next_size_that_does() -> None:
-    """32 heads and 8 KV heads over 3 GPUs: two, of the same cards."""
+    """32 heads and 8 KV heads over 3 GPUs: two, of the same GPUs."""
     result = advised(
         llama(),
         EngineArgs(max_model_len=4096, layout=ParallelConfig(tensor_parallel_size=3)),
@@ -142,7 +142,7 @@ def test_heads_that_do_not_divide_are_offered_the_next_size_that_does() -> None:
     assert [each.arguments for each in result.suggestions] == ["--tensor-parallel-size 2"]
 
 
-def test_too_few_cards_are_offered_what_there_is() -> None:
+def test_too_few_gpus_are_offered_what_there_is() -> None:
     """A layout for four GPUs on a machine with two."""
     result = advised(
         llama(),
@@ -153,15 +153,15 @@ def test_too_few_cards_are_offered_what_there_is() -> None:
     assert result.suggestions[0].arguments == "--tensor-parallel-size 2"
 
 
-def test_more_cards_than_were_named_are_named_with_their_number() -> None:
-    """Pasted behind the same command, a size beyond the stated number of cards must raise that number."""
+def test_more_gpus_than_were_named_are_named_with_their_number() -> None:
+    """Pasted behind the same command, a size beyond the stated number of GPUs must raise that number."""
     result = advised(llama(), EngineArgs(), replace(ADA, is_count_stated=True))
     wider = next(each for each in result.suggestions if "tensor_parallel_size" in each.change)
     assert wider.arguments == '--gpu "RTX 4090:2" --tensor-parallel-size 2'
     assert wider.change == {"tensor_parallel_size": 2, "gpu_count": 2}
 
 
-def test_a_machine_is_not_offered_more_cards_than_it_has() -> None:
+def test_a_machine_is_not_offered_more_gpus_than_it_has() -> None:
     """What NVML counted is all there is."""
     sizes = {
         count: [

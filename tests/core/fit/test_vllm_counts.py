@@ -105,8 +105,8 @@ def test_counts_of_one_deployment_are_not_used_for_another(engine_args: EngineAr
     assert fit(unheard_of(), replace(CARD, count=8), engine_args, RELEASE).verdict == "unknown"
 
 
-def test_another_card_was_not_asked_about() -> None:
-    """Backends follow the card, so a cache counted for Hopper says nothing about Ada."""
+def test_another_gpu_was_not_asked_about() -> None:
+    """Backends follow the GPU, so a cache counted for Hopper says nothing about Ada."""
     assert (
         fit(unheard_of(), replace(CARD, compute_capability=(8, 9)), EngineArgs(), RELEASE).verdict
         == "unknown"

@@ -114,7 +114,7 @@ def test_a_process_holds_no_more_than_its_gpu_has() -> None:
         (SliceShare(10 * GIB, 80 * GIB, 0), SliceShare(10 * GIB, 80 * GIB, None)),
     ],
 )
-def test_a_slice_is_a_part_of_its_card(part: SliceShare, expected: SliceShare) -> None:
+def test_a_slice_is_a_part_of_its_gpu(part: SliceShare, expected: SliceShare) -> None:
     """What says otherwise sets no price."""
     sample, left_out = believable(replace(WELL, slice=part), BOUND)
     assert sample.slice == expected

@@ -64,7 +64,7 @@ def test_a_counter_that_says_something_else_each_time_adds_nothing() -> None:
 
 
 def test_the_gpus_own_limit_bounds_the_rise() -> None:
-    """3,000 J in a second are not from a card of 450 W."""
+    """3,000 J in a second are not from a GPU of 450 W."""
     assert after(0.0, 3000.0, watts=675.0).total_joules == 0.0
     assert after(0.0, 3000.0, watts=2000.0).total_joules == 3000.0
 
@@ -79,8 +79,8 @@ def test_a_counter_that_stands_still_is_told_from_one_that_counts() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e12), st.floats(-10, 1e4)), max_size=30))
-def test_the_total_never_falls_and_never_outruns_a_card(readings: list[tuple[float, float]]) -> None:
-    """Whatever counter and clock do, there is never more energy than a card can draw in the time it was read."""
+def test_the_total_never_falls_and_never_outruns_a_gpu(readings: list[tuple[float, float]]) -> None:
+    """Whatever counter and clock do, there is never more energy than a GPU can draw in the time it was read."""
     counter, now, allowed = EnergyCounter.started(100.0, 0.0), 0.0, 0.0
     for joules, step_seconds in readings:
         now += step_seconds

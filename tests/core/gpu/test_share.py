@@ -1,4 +1,4 @@
-"""What a MIG slice pays of its card."""
+"""What a MIG slice pays of its GPU."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def test_a_seventh_by_compute_and_an_eighth_by_memory() -> None:
 
 
 def test_what_the_driver_does_not_tell_is_no_share() -> None:
-    """Neither a whole card nor nothing: unknown."""
+    """Neither a whole GPU nor nothing: unknown."""
     silent = SliceShare(memory_bytes=None, gpu_memory_bytes=None, compute_slices=None)
     assert mig_share(silent, "memory", 7) is None
     assert mig_share(silent, "compute", 7) is None
     assert mig_share(ONE_OF_SEVEN, "compute", None) is None
 
 
-def test_a_slice_is_never_more_than_its_card() -> None:
-    """A driver that reports more memory for the slice than for the card is not believed."""
+def test_a_slice_is_never_more_than_its_gpu() -> None:
+    """A driver that reports more memory for the slice than for the GPU is not believed."""
     odd = SliceShare(memory_bytes=20, gpu_memory_bytes=10, compute_slices=8)
     assert mig_share(odd, "memory", 7) == 1.0
     assert mig_share(odd, "compute", 7) == 1.0

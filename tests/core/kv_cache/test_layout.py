@@ -27,11 +27,11 @@ HOPPER, BLACKWELL, SM120 = (9, 0), (10, 0), (12, 0)
 def built(
     *caches: Cache,
     engine_args: EngineArgs | None = None,
-    card: tuple[int, int] = HOPPER,
+    gpu: tuple[int, int] = HOPPER,
     version: str = "0.32.0",
 ) -> list[KVLayer]:
     model = ModelAttention(layers=(caches,), num_attention_heads=64, dtype="bfloat16")
-    (rank,) = kv_layers(model, engine_args or EngineArgs(), kv_rules(release_of(version)), card)
+    (rank,) = kv_layers(model, engine_args or EngineArgs(), kv_rules(release_of(version)), gpu)
     return [layer for layer, _ in rank]
 
 
@@ -52,7 +52,7 @@ def test_latents_are_whole_on_every_rank() -> None:
 
 
 @pytest.mark.parametrize(
-    ("card", "kv_dtype", "block"),
+    ("gpu", "kv_dtype", "block"),
     [
         (HOPPER, "auto", 16),
         (HOPPER, "fp8", 64),
@@ -61,16 +61,16 @@ def test_latents_are_whole_on_every_rank() -> None:
         ((8, 0), "auto", 16),
     ],
 )
-def test_the_latent_block_follows_the_backend_of_the_card(
-    card: tuple[int, int], kv_dtype: str, block: int
+def test_the_latent_block_follows_the_backend_of_the_gpu(
+    gpu: tuple[int, int], kv_dtype: str, block: int
 ) -> None:
     """FLASH_ATTN_MLA 16, FLASHMLA 64, FLASHINFER_MLA 32, TRITON_MLA 16."""
-    (layer,) = built(MlaLatent(512, 64), engine_args=EngineArgs(kv_cache_dtype=kv_dtype), card=card)
+    (layer,) = built(MlaLatent(512, 64), engine_args=EngineArgs(kv_cache_dtype=kv_dtype), gpu=gpu)
     assert layer.block_tokens == block
 
 
 @pytest.mark.parametrize(
-    ("card", "kv_dtype", "latent_bytes"),
+    ("gpu", "kv_dtype", "latent_bytes"),
     [
         (HOPPER, "auto", 1152),
         (HOPPER, "bfloat16", 1152),
@@ -82,14 +82,14 @@ def test_the_latent_block_follows_the_backend_of_the_card(
     ],
 )
 def test_a_sparse_latent_is_stored_as_the_backend_packs_it(
-    card: tuple[int, int], kv_dtype: str, latent_bytes: int
+    gpu: tuple[int, int], kv_dtype: str, latent_bytes: int
 ) -> None:
-    """The same flag means 656 packed bytes or 576 plain ones by card; the indexer adds 132 in blocks of 64."""
+    """The same flag means 656 packed bytes or 576 plain ones by GPU; the indexer adds 132 in blocks of 64."""
     indexer, latent = built(
         SparseIndexer(128),
         MlaLatent(512, 64, sparse=True),
         engine_args=EngineArgs(kv_cache_dtype=kv_dtype),
-        card=card,
+        gpu=gpu,
     )
     assert (latent.block_tokens, latent.row_bytes) == (64, latent_bytes)
     assert (indexer.block_tokens, indexer.row_bytes) == (64, 132)
@@ -98,7 +98,7 @@ def test_a_sparse_latent_is_stored_as_the_backend_packs_it(
 def test_sparse_attention_has_no_backend_on_ampere() -> None:
     """vLLM finds none, so the answer is a refusal with the reason."""
     with pytest.raises(BadInputError, match=r"compute capability 9\.0"):
-        built(MlaLatent(512, 64, sparse=True), card=(8, 0))
+        built(MlaLatent(512, 64, sparse=True), gpu=(8, 0))
 
 
 def test_attention_blocks_grow_until_a_page_holds_a_state() -> None:
@@ -142,10 +142,8 @@ def test_glm_5_chooses_fp8_on_blackwell_by_itself_since_0_32() -> None:
         ((MlaLatent(512, 64, sparse=True),),), 64, "bfloat16", blackwell_kv_cache_dtype="fp8_e4m3"
     )
     rows = {
-        (version, card): kv_layers(model, EngineArgs(), kv_rules(release_of(version)), card)[0][0][
-            0
-        ].row_bytes
-        for version, card in (("0.32.0", BLACKWELL), ("0.32.0", HOPPER), ("0.31.0", BLACKWELL))
+        (version, gpu): kv_layers(model, EngineArgs(), kv_rules(release_of(version)), gpu)[0][0][0].row_bytes
+        for version, gpu in (("0.32.0", BLACKWELL), ("0.32.0", HOPPER), ("0.31.0", BLACKWELL))
     }
     assert list(rows.values()) == [576, 1152, 1152]
 
@@ -157,10 +155,10 @@ def test_a_compressed_layer_has_five_caches() -> None:
 
 
 def test_compressed_layers_are_known_where_flashmla_runs() -> None:
-    """Hopper and data-centre Blackwell; other cards store them otherwise."""
-    assert built(CompressedMla(512, 64, 128, 1, 128), card=BLACKWELL)
+    """Hopper and data-centre Blackwell; other GPUs store them otherwise."""
+    assert built(CompressedMla(512, 64, 128, 1, 128), gpu=BLACKWELL)
     with pytest.raises(NotUnderstoodError, match="DeepSeek V4"):
-        built(CompressedMla(512, 64, 128, 1, 128), card=SM120)
+        built(CompressedMla(512, 64, 128, 1, 128), gpu=SM120)
 
 
 def test_the_block_size_flag_is_taken_when_a_backend_has_it() -> None:

@@ -104,6 +104,6 @@ def test_fewer_sequences_and_a_smaller_batch_need_less() -> None:
 
 @pytest.mark.parametrize("version", ["0.17.0", "0.20.0", "0.25.1", "0.28.0", "0.33.0"])
 def test_every_version_has_a_range_around_its_value(version: str) -> None:
-    """A card that is no H100 gets an answer with room on both sides."""
+    """A GPU that is no H100 gets an answer with room on both sides."""
     estimate = peak(llama(), version, gpu=ADA)
     assert 0 < estimate.low_bytes < estimate.bytes < estimate.high_bytes

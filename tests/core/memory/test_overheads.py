@@ -54,7 +54,7 @@ def test_non_torch_memory_as_logged_by_0_19(layout: ParallelConfig, last: bool, 
     assert estimate.low_bytes < gib(logged_gib) < estimate.high_bytes
 
 
-def test_an_ada_card_holds_more_and_an_a100_less() -> None:
+def test_an_ada_gpu_holds_more_and_an_a100_less() -> None:
     """As logged: 0.5 GiB on an RTX 4090 with 0.19.0, 0.07 on A100 with 0.17.1."""
     rules = engine_rules(release_of("0.19.0"))
     a100 = replace(ADA, name="A100 80GB SXM", compute_capability=(8, 0))

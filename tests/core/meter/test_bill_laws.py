@@ -69,7 +69,7 @@ def test_the_bill_adds_up(seconds: list[Any], owned: bool) -> None:
                 decode_steps=steps // 2,
             ),
         )
-        card = GpuReading(
+        gpu = GpuReading(
             "0",
             0,
             "GPU-1",
@@ -77,7 +77,7 @@ def test_the_bill_adds_up(seconds: list[Any], owned: bool) -> None:
             energy_joules=joules if told in ("counter", "both") else None,
             power_watts=drawn / 100 if told in ("power", "both") else None,
         )
-        reading = meter.advance(now, engines, GpuReadings(True, () if told == "away" else (card,), now))
+        reading = meter.advance(now, engines, GpuReadings(True, () if told == "away" else (gpu,), now))
         hours = (latest - 500.0) / 3600
         electricity = sum(usd for (_, of), usd in reading.cost_usd.items() if of == "electricity")
         fixed = sum(price.usd_per_hour_by_component.values()) * hours

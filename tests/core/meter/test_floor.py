@@ -1,4 +1,4 @@
-"""What the work done would have cost at the limit of the card."""
+"""What the work done would have cost at the limit of the GPU."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ DONE = EngineTotals(
 """At the limit: 1 s of computing prompts, 0.05 s of computing 500 more tokens; 55 readings of 16 GB, 0.88 s."""
 
 
-def after(model: ModelWork = MODEL, rates: GpuRates = CARD, cards: int = 1) -> MeterReading:
+def after(model: ModelWork = MODEL, rates: GpuRates = CARD, gpus: int = 1) -> MeterReading:
     """The reading 20 s after the start, of which 10 were busy."""
     meter = Meter(
         engine_indexes=[0],
-        gpus_per_engine=cards,
-        price=rental_price(usd_per_gpu_hour=3.6, gpus=cards, source="flag"),
+        gpus_per_engine=gpus,
+        price=rental_price(usd_per_gpu_hour=3.6, gpus=gpus, source="flag"),
         split=PhaseSplit(model, rates),
     )
     meter.advance(0.0, [EngineTotals(0)])
@@ -36,7 +36,7 @@ def after(model: ModelWork = MODEL, rates: GpuRates = CARD, cards: int = 1) -> M
 
 
 def test_the_floor_is_the_work_at_the_limiting_resource() -> None:
-    """1.05 card seconds at 3.60 USD an hour over 510 generated tokens; idle time and slowness are not in it, nor the
+    """1.05 GPU seconds at 3.60 USD an hour over 510 generated tokens; idle time and slowness are not in it, nor the
     readings, which a step that computes prompts does meanwhile."""
     reading = after()
     assert reading.floor_usd_per_token["generated", "total"] == pytest.approx(1.05 * 0.001 / 510)
@@ -62,17 +62,17 @@ def test_prompts_reported_later_do_not_raise_the_floor() -> None:
     assert reading.floor_usd_per_token["generated", "total"] == pytest.approx(1.05 * 0.001 / 510)
 
 
-def test_the_floor_does_not_depend_on_the_number_of_cards() -> None:
-    """Two cards do the same card seconds of work."""
-    assert after(cards=2).floor_usd_per_token == pytest.approx(after().floor_usd_per_token)
+def test_the_floor_does_not_depend_on_the_number_of_gpus() -> None:
+    """Two GPUs do the same GPU seconds of work."""
+    assert after(gpus=2).floor_usd_per_token == pytest.approx(after().floor_usd_per_token)
 
 
-def test_a_quantized_model_may_run_at_the_cards_fastest_rate() -> None:
+def test_a_quantized_model_may_run_at_the_gpus_fastest_rate() -> None:
     """FP8 matrices halve the computing: a floor that assumed 16 bits would lie above what the server reaches."""
     reading = after(replace(MODEL, is_quantized=True))
     assert reading.floor_usd_per_token["generated", "total"] == pytest.approx(0.88 * 0.001 / 510)
 
 
-def test_an_assumed_card_has_no_floor() -> None:
+def test_an_assumed_gpu_has_no_floor() -> None:
     """A ratio typical of CPUs is no limit of this one."""
     assert after(rates=GENERIC_CPU).floor_usd_per_token == {}

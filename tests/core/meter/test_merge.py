@@ -88,7 +88,7 @@ def test_a_process_that_died_keeps_its_tokens_and_is_not_waited_for() -> None:
 
 
 def test_an_engine_nobody_has_seen_is_there() -> None:
-    """Its cards cost money."""
+    """Its GPUs cost money."""
     assert [t.engine_index for t in EngineMerger([0, 1], 0.0).merge(1.0, [])] == [0, 1]
 
 

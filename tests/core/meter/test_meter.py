@@ -13,7 +13,7 @@ from vllm_costmeter.core.pricing.price import node_price, owned_price
 
 
 def test_an_idle_hour_costs_an_hour() -> None:
-    """Nobody has to use the card for it to cost 0.55 USD, and all of it is idle money."""
+    """Nobody has to use the GPU for it to cost 0.55 USD, and all of it is idle money."""
     meter = meter_at(0.55)
     for second in range(3601):
         reading = meter.advance(1000.0 + second, [EngineTotals(0)])
@@ -38,7 +38,7 @@ def test_states_follow_the_engines_own_seconds() -> None:
 
 
 def test_every_engine_counts_with_its_gpus() -> None:
-    """Two data-parallel engines of two cards: 4 GPU hours an hour; one busy engine is half of the active money."""
+    """Two data-parallel engines of two GPUs: 4 GPU hours an hour; one busy engine is half of the active money."""
     meter = meter_at(1.0, engines=2, gpus_per_engine=2)
     idle = EngineTotals(1)
     meter.advance(0.0, [EngineTotals(0), idle])
@@ -49,7 +49,7 @@ def test_every_engine_counts_with_its_gpus() -> None:
 
 
 def test_an_engine_that_never_reported_is_charged_idle() -> None:
-    """Its cards are rented all the same."""
+    """Its GPUs are rented all the same."""
     meter = meter_at(1.0, engines=2)
     meter.advance(0.0, [EngineTotals(0)])
     assert cost(meter.advance(3600.0, [EngineTotals(0)]), "idle") == pytest.approx(2.0)
@@ -195,17 +195,17 @@ def test_owned_hardware_has_three_components_in_every_state() -> None:
     )
     meter = Meter(engine_indexes=[0], gpus_per_engine=1, price=price, grid_gco2e_per_kwh=400)
 
-    def card(joules: float, now: float) -> GpuReadings:
+    def gpu(joules: float, now: float) -> GpuReadings:
         return GpuReadings(True, (GpuReading("0", 0, "GPU-1", "RTX 4090", energy_joules=joules),), now)
 
-    meter.advance(0.0, [EngineTotals(0)], card(5e6, 0.0))
+    meter.advance(0.0, [EngineTotals(0)], gpu(5e6, 0.0))
     meter.advance(
-        1800.0, [EngineTotals(0, StepCounts(steps=1), active_seconds=1800.0)], card(5e6, 0.0), hour_of_day=13
+        1800.0, [EngineTotals(0, StepCounts(steps=1), active_seconds=1800.0)], gpu(5e6, 0.0), hour_of_day=13
     )
     reading = meter.advance(
         3600.0,
         [EngineTotals(0, StepCounts(steps=2), active_seconds=1800.0)],
-        card(5e6 + 3.6e6, 3600.0),
+        gpu(5e6 + 3.6e6, 3600.0),
         hour_of_day=13,
     )
     components = {

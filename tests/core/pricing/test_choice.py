@@ -35,11 +35,11 @@ def test_the_catalogues_price_is_dated() -> None:
 
 
 def test_no_price_is_none() -> None:
-    """An unknown card without a price has no dollars, not zero dollars."""
+    """An unknown GPU without a price has no dollars, not zero dollars."""
     assert choose_price(Settings(), 1, None) is None
 
 
-def test_an_owned_card_without_a_tariff_has_no_electricity() -> None:
+def test_an_owned_gpu_without_a_tariff_has_no_electricity() -> None:
     """What electricity costs is unknown until somebody says so: it is no part of the bill then, not a part of 0."""
     price = choose_price(Settings(purchase_usd=2000, price_source="file"), 1, None)
     assert price is not None
@@ -52,7 +52,7 @@ def gpu(part: SliceShare | None) -> GpuReading:
 
 
 def test_a_mig_slice_pays_its_part() -> None:
-    """A seventh of a card pays a seventh by compute, or what it holds of the memory, and says which."""
+    """A seventh of a GPU pays a seventh by compute, or what it holds of the memory, and says which."""
     part = SliceShare(memory_bytes=10, gpu_memory_bytes=80, compute_slices=1)
     assert server_share([gpu(part)], "compute", 1.0, 7) == (1 / 7, "mig_compute")
     assert server_share([gpu(part)], "memory", 0.5, 7) == (0.0625, "mig_memory x stated")
@@ -67,8 +67,8 @@ def test_a_mig_slice_pays_its_part() -> None:
     assert round(price.usd_per_hour_by_component["rental"], 9) == 1.0
 
 
-def test_a_slice_of_unknown_size_is_not_passed_off_as_a_card() -> None:
-    """The driver does not tell its part: the whole card is charged, and the price says that it is not known."""
+def test_a_slice_of_unknown_size_is_not_passed_off_as_a_gpu() -> None:
+    """The driver does not tell its part: the whole GPU is charged, and the price says that it is not known."""
     silent = SliceShare(memory_bytes=None, gpu_memory_bytes=None, compute_slices=1)
     assert server_share([gpu(silent)], "memory", 1.0, 7) == (1.0, "mig_unknown")
     assert server_share([gpu(silent)], "memory", 0.5, 7) == (0.5, "mig_unknown x stated")

@@ -1,4 +1,4 @@
-"""What a card costs by the hour, rented or owned."""
+"""What a GPU costs by the hour, rented or owned."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_definition_of_a_price_per_million() -> None:
     assert written(usd_per_million_tokens(exact("0.55"), Fraction(2550)), 6) == "0.059913"
 
 
-def test_the_articles_owned_card() -> None:
+def test_the_articles_owned_gpu() -> None:
     """0.076 + 0.068 = 0.144; at half use it doubles all of it, 0.288."""
     cost = HourlyCost(owned=OWNED)
     assert {name: written(usd, 3) for name, usd in cost.components().items() if usd} == {
@@ -59,7 +59,7 @@ def test_an_idle_gpu_never_makes_work_cheaper(
     assert cost.usd_per_hour() == gpus * one.usd_per_hour() == sum(cost.components().values())
 
 
-def test_rent_runs_while_the_card_waits() -> None:
+def test_rent_runs_while_the_gpu_waits() -> None:
     """Half the use, twice the price, in both conventions; electricity is the landlord's."""
     cost = rented("3.84", 8)
     assert (

@@ -11,14 +11,14 @@ from vllm_costmeter.core.pricing.price import Electricity, node_price, owned_pri
 
 
 def test_rent_is_charged_for_every_gpu() -> None:
-    """Eight cards at 3.84 USD cost 30.72 USD an hour, all of it rental."""
+    """Eight GPUs at 3.84 USD cost 30.72 USD an hour, all of it rental."""
     price = rental_price(usd_per_gpu_hour=3.84, gpus=8, source="flag")
     assert price.usd_per_hour_by_component == {"rental": pytest.approx(30.72)}
     assert price.electricity is None
 
 
-def test_a_share_of_the_card_is_a_share_of_its_rent() -> None:
-    """A seventh of a card costs a seventh, and the price says so."""
+def test_a_share_of_the_gpu_is_a_share_of_its_rent() -> None:
+    """A seventh of a GPU costs a seventh, and the price says so."""
     price = rental_price(
         usd_per_gpu_hour=3.5, gpus=1, source="flag", gpu_share=1 / 7, share_basis="mig_memory"
     )
@@ -31,7 +31,7 @@ def test_a_node_price_is_not_multiplied() -> None:
     assert node_price(usd_per_hour=30.75, source="flag").rental_usd_per_hour == 30.75
 
 
-def test_owned_card_of_the_article() -> None:
+def test_owned_gpu_of_the_article() -> None:
     """2,000 USD over 3 years is 0.076 USD/h; 450 W at 0.15 USD/kWh is 0.068; together 0.144, or 0.016 USD/M at 2,550
     tokens/s (the article's figures, printed digits)."""
     price = owned_price(purchase_usd=2000, lifetime_years=3, usd_per_kwh=0.15, gpus=1, source="flag")

@@ -1,4 +1,4 @@
-"""Quotes: their age, and which one prices a card by default."""
+"""Quotes: their age, and which one prices a GPU by default."""
 
 from __future__ import annotations
 

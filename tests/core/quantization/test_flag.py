@@ -40,10 +40,10 @@ CONVERTS = {
 
 def answer(line: dict[str, Any], name: str) -> str | int:
     """ "refused", "unknown", or the bytes of the weights."""
-    card = GpuGroup("card", 80 << 30, compute_capability=tuple(line["compute_capability"]))
+    gpu = GpuGroup("a GPU", 80 << 30, compute_capability=tuple(line["compute_capability"]))
     model = model_from_config(line["config"], "model")
     try:
-        found = fit(model, card, EngineArgs(quantization=name, max_model_len=1024), release_of("0.32.0"))
+        found = fit(model, gpu, EngineArgs(quantization=name, max_model_len=1024), release_of("0.32.0"))
     except BadInputError:
         return "refused"
     return "unknown" if found.per_gpu is None else found.per_gpu.weights_bytes
@@ -64,7 +64,7 @@ def test_no_name_is_answered_wrongly(line: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("line", [line for line in LINES if "weights_bytes" not in line], ids=spelled)
 def test_every_conversion_that_vllm_makes_has_bytes(line: dict[str, Any]) -> None:
-    """Each of those names: its bytes where vLLM takes it on that card, a refusal where it does not. Experts whose
+    """Each of those names: its bytes where vLLM takes it on that GPU, a refusal where it does not. Experts whose
     padding follows the kernel are unknown."""
     open_ = {"mxfp4", "nvfp4_per_token"} if line["checkpoint"] == "16-bit moe" else set()
     answers = {name: answer(line, name) for name in CONVERTS}

@@ -78,7 +78,7 @@ def test_fp8_is_still_taken_for_a_scale_per_tensor() -> None:
     ] * 2
 
 
-def test_names_that_need_a_card_are_refused_on_others() -> None:
+def test_names_that_need_a_gpu_are_refused_on_others() -> None:
     """Per channel wants kernels of compute capability 8.9; NVFP4 experts want 10.x, and a dense model has none."""
     with pytest.raises(BadInputError, match=r"8\.9 or newer; this one has 8\.0"):
         check_online("fp8_per_channel", release_of("0.32.0"), (8, 0))

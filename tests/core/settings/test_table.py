@@ -36,7 +36,7 @@ def test_a_stronger_layer_wins_key_by_key() -> None:
 
 
 def test_the_strongest_layer_that_names_a_price_decides_its_basis() -> None:
-    """An owned card in the file does not mix with a rental flag, and the source says who priced."""
+    """An owned GPU in the file does not mix with a rental flag, and the source says who priced."""
     settings = resolve([layer(gpu_hourly_usd="0.55"), layer("file", purchase_usd=2000, pue=1.3)])
     assert settings.gpu_hourly_usd == 0.55
     assert settings.purchase_usd is None
@@ -87,7 +87,7 @@ def test_a_value_out_of_range_is_one_line_that_says_what_is_allowed(key: str, ra
 
 
 def test_a_residual_above_the_purchase_is_refused() -> None:
-    """A card that is worth more at its end than at its purchase is a typing error, not depreciation."""
+    """A GPU that is worth more at its end than at its purchase is a typing error, not depreciation."""
     with pytest.raises(BadInputError, match="residual_usd"):
         resolve([layer(purchase_usd=100, residual_usd=200)])
 

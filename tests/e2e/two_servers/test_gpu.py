@@ -1,4 +1,4 @@
-"""The meter of a real server over a stand-in NVIDIA driver: only the server's own card, and a driver that fails."""
+"""The meter of a real server over a stand-in NVIDIA driver: only the server's own GPU, and a driver that fails."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ OF_ONE_CARD = (
 )
 
 
-def test_only_the_card_of_this_server_is_metered(on_a_gpu: tuple[Server, Mood]) -> None:
-    """Of two cards the one in CUDA_VISIBLE_DEVICES is shown, with what the driver says of it."""
+def test_only_the_gpu_of_this_server_is_metered(on_a_gpu: tuple[Server, Mood]) -> None:
+    """Of two GPUs the one in CUDA_VISIBLE_DEVICES is shown, with what the driver says of it."""
     server, mood = on_a_gpu
     mood.set(used0_mib=111, used1_mib=2222)
     assert holds_within(lambda: scrape(server.url).value("costmeter_gpu_memory_used_bytes") == 2222 * MIB)

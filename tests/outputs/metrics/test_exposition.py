@@ -43,7 +43,7 @@ def test_every_metric_of_the_table_is_published_when_everything_is_known() -> No
             assert tuple(name for name, _ in labels)[: len(family.row.labels)] == family.row.labels
 
 
-def test_a_share_of_a_card_shows_in_the_price_info() -> None:
+def test_a_share_of_a_gpu_shows_in_the_price_info() -> None:
     """Two more labels, only where a share is charged."""
     (info,) = [family for family in families() if family.row.name == "costmeter_price_info"]
     assert info.samples[0][0][-2:] == (("gpu_share", "0.5"), ("share_basis", "stated"))
@@ -76,10 +76,10 @@ def test_a_source_that_is_down_says_why() -> None:
     )
 
 
-def test_a_card_shows_only_what_its_driver_says() -> None:
-    """A second card without power or utilisation has samples for its memory alone."""
-    slice_of_card = GpuReading("1/0", 1, "MIG-1", "A100", memory_total_bytes=10, memory_used_bytes=0)
-    gpus = GpuReadings(True, (*GPUS.gpus, slice_of_card), 1.0)
+def test_a_gpu_shows_only_what_its_driver_says() -> None:
+    """A second GPU without power or utilisation has samples for its memory alone."""
+    slice_of_gpu = GpuReading("1/0", 1, "MIG-1", "A100", memory_total_bytes=10, memory_used_bytes=0)
+    gpus = GpuReadings(True, (*GPUS.gpus, slice_of_gpu), 1.0)
     shown = {
         family.row.name: [dict(labels)["gpu"] for labels, _ in family.samples]
         for family in server_families(FACTS, READING, gpus, {})

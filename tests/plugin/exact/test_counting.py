@@ -71,8 +71,8 @@ def test_vllm_is_told_what_changes_its_counts_and_nothing_else() -> None:
     }
 
 
-def test_a_card_known_by_its_memory_alone_is_asked_for_as_hopper() -> None:
-    """vLLM must choose backends for some card."""
+def test_a_gpu_known_by_its_memory_alone_is_asked_for_as_hopper() -> None:
+    """vLLM must choose backends for some GPU."""
     assert request_for(NOVEL, replace(CARD, compute_capability=None), EngineArgs()).compute_capability == (
         9,
         0,

@@ -56,7 +56,7 @@ def runner(*sizes: int, measured: int | None = None) -> Any:
     return SimpleNamespace(model=model, model_memory_usage=measured)
 
 
-def test_weights_are_what_the_card_lost_or_the_parameters_bytes() -> None:
+def test_weights_are_what_the_gpu_lost_or_the_parameters_bytes() -> None:
     """Measured where vLLM measures, added up where it does not."""
     assert worker_report.weights_bytes(runner(10, 20, measured=77)) == 77
     assert worker_report.weights_bytes(runner(10, 20)) == 60
@@ -97,7 +97,7 @@ def test_prediction_and_fact_stand_side_by_side(folder: Path) -> None:
     assert shown["kv_cache", "actual"] == 5 * GIB
 
 
-def test_a_start_on_a_real_card_teaches_the_next_check(folder: Path) -> None:
+def test_a_start_on_a_real_gpu_teaches_the_next_check(folder: Path) -> None:
     """A server's own boot is remembered, and the next check of the same deployment uses it and says so."""
     result = fit(llama(), CARD, EngineArgs(max_model_len=8192), NEWEST)
     assert result.per_gpu is not None
@@ -109,7 +109,7 @@ def test_a_start_on_a_real_card_teaches_the_next_check(folder: Path) -> None:
     assert "calibration" in again.provenance.values()
 
 
-def test_a_card_that_was_only_named_teaches_nothing(folder: Path) -> None:
+def test_a_gpu_that_was_only_named_teaches_nothing(folder: Path) -> None:
     """What a CPU server had says nothing of the RTX 4090 it was checked against."""
     result = fit(llama(), replace(CARD, source="catalog"), EngineArgs(max_model_len=8192), NEWEST)
     boot_facts.learn(result, {"kv_cache": GIB}, "2026-11-22", on_cpu=True)

@@ -1,4 +1,4 @@
-"""The catalogue finds cards as people and drivers spell them, and prices them from dated, verified rows."""
+"""The catalogue finds GPUs as people and drivers spell them, and prices them from dated, verified rows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.sources.catalogue.load import (
     Catalogue,
-    card_for_nvml_name,
     default_price,
     find_gpu,
+    gpu_for_nvml_name,
     load_catalogue,
     parse_gpu,
 )
@@ -42,13 +42,13 @@ def user_catalogue(tmp_path: Path, text: str) -> Catalogue:
         ("AMD Instinct MI300X", "MI300X"),
     ],
 )
-def test_a_card_is_found_however_it_is_spelt(text: str, name: str) -> None:
-    """The names of NVML, Kubernetes labels, clouds and people lead to one card."""
+def test_a_gpu_is_found_however_it_is_spelt(text: str, name: str) -> None:
+    """The names of NVML, Kubernetes labels, clouds and people lead to one GPU."""
     assert find_gpu(text).name == name
 
 
 @pytest.mark.parametrize("text", ["RTX 4099", "H100-PCIe-40GB", "RTX 4090 12GB", "A101"])
-def test_a_card_that_is_not_named_exactly_is_never_guessed(text: str) -> None:
+def test_a_gpu_that_is_not_named_exactly_is_never_guessed(text: str) -> None:
     """Another memory or a misspelt number is an error that lists what is near, not a lucky match."""
     with pytest.raises(BadInputError, match=r"unknown GPU .*nearest: "):
         find_gpu(text)
@@ -62,14 +62,14 @@ def test_an_ambiguous_family_lists_its_members() -> None:
         find_gpu("a100")
 
 
-def test_a_count_goes_with_the_card() -> None:
+def test_a_count_goes_with_the_gpu() -> None:
     """A count may stand before or after the name."""
     assert [parse_gpu(text)[1] for text in ("H100 SXM:8", "8x H200", "H200 x8", "H200")] == [8, 8, 8, 1]
     assert parse_gpu("8x RTX 4090")[0].name == "RTX 4090"
 
 
 def test_every_price_says_where_and_when() -> None:
-    """Every row of the package's file has a source, a date and a card of the catalogue."""
+    """Every row of the package's file has a source, a date and a GPU of the catalogue."""
     for price in load_catalogue().prices:
         assert price.source
         assert price.as_of
@@ -77,16 +77,16 @@ def test_every_price_says_where_and_when() -> None:
 
 
 def test_memory_is_what_cuda_shows_and_below_the_nameplate() -> None:
-    """No card claims more than its nameplate, and the two of the article have the memory seen in logs."""
-    for card in load_catalogue().cards:
-        if card.memory_bytes is not None and card.nominal_gb is not None:
-            assert card.memory_bytes <= card.nominal_gb * 2**30, card.name
+    """No GPU claims more than its nameplate, and the two of the article have the memory seen in logs."""
+    for gpu in load_catalogue().gpus:
+        if gpu.memory_bytes is not None and gpu.nominal_gb is not None:
+            assert gpu.memory_bytes <= gpu.nominal_gb * 2**30, gpu.name
     assert find_gpu("4090").memory_bytes == round(23.64 * 2**30)
     assert find_gpu("H100 SXM").memory_bytes == round(79.19 * 2**30)
 
 
-def test_the_articles_cards_come_out_in_base_units() -> None:
-    """Bandwidth, dense rates, link and power of the comparison's two cards, to its printed digits."""
+def test_the_articles_gpus_come_out_in_base_units() -> None:
+    """Bandwidth, dense rates, link and power of the comparison's two GPUs, to its printed digits."""
     small, large = find_gpu("RTX 4090"), find_gpu("H100 SXM")
     assert (small.bandwidth_bytes_per_second, large.bandwidth_bytes_per_second) == (1008e9, 3350e9)
     assert (small.bf16_flops_per_second, small.fp8_flops_per_second) == (165.2e12, 330.3e12)
@@ -98,7 +98,7 @@ def test_the_articles_cards_come_out_in_base_units() -> None:
     assert (small.ecc, large.ecc) == (False, True)
 
 
-def test_a_card_without_known_memory_asks_for_it() -> None:
+def test_a_gpu_without_known_memory_asks_for_it() -> None:
     """Where nobody logged what CUDA shows, the nameplate is not taken instead."""
     with pytest.raises(BadInputError, match="--gpu-memory-gib"):
         find_gpu("MI308X").as_gpu(8)
@@ -110,14 +110,14 @@ def test_an_accelerator_beyond_cuda_and_rocm_is_known_and_not_judged() -> None:
         find_gpu("Gaudi3").as_gpu()
 
 
-def test_a_card_becomes_the_gpus_of_a_plan() -> None:
+def test_a_gpu_becomes_the_gpus_of_a_plan() -> None:
     """The placement has the card's memory, count and compute capability, and says it is the catalogue's."""
     gpu = find_gpu("4090").as_gpu(2)
     assert (gpu.name, gpu.count, gpu.source, gpu.compute_capability) == ("RTX 4090", 2, "catalog", (8, 9))
 
 
 def test_the_default_prices_are_the_articles() -> None:
-    """The newest verified on-demand rows of the two cards are the article's."""
+    """The newest verified on-demand rows of the two GPUs are the article's."""
     prices = [default_price(find_gpu(name)) for name in ("RTX 4090", "H100 SXM")]
     assert [(price.usd_per_gpu_hour, price.as_of) for price in prices if price] == [
         (0.55, "2026-05-25"),
@@ -125,19 +125,19 @@ def test_the_default_prices_are_the_articles() -> None:
     ]
 
 
-def test_a_card_with_only_unverified_prices_has_no_default() -> None:
+def test_a_gpu_with_only_unverified_prices_has_no_default() -> None:
     """An estimate is listed and never charged."""
     assert any(price.gpu == "T4" for price in load_catalogue().prices)
     assert default_price(find_gpu("T4")) is None
 
 
-def test_drivers_names_lead_to_cards_and_slices_do_not() -> None:
-    """A MIG slice is not its whole card: it has no card of its own here."""
-    card = card_for_nvml_name("NVIDIA A100-SXM4-80GB")
-    assert card is not None
-    assert card.name == "A100 80GB SXM"
-    assert card_for_nvml_name("NVIDIA A100-SXM4-80GB MIG 1g.10gb") is None
-    assert card_for_nvml_name("NVIDIA Something New") is None
+def test_drivers_names_lead_to_gpus_and_slices_do_not() -> None:
+    """A MIG slice is not its whole GPU: it has no GPU of its own here."""
+    gpu = gpu_for_nvml_name("NVIDIA A100-SXM4-80GB")
+    assert gpu is not None
+    assert gpu.name == "A100 80GB SXM"
+    assert gpu_for_nvml_name("NVIDIA A100-SXM4-80GB MIG 1g.10gb") is None
+    assert gpu_for_nvml_name("NVIDIA Something New") is None
 
 
 def test_a_users_price_goes_before_ours_even_when_older(tmp_path: Path) -> None:
@@ -153,24 +153,24 @@ def test_a_users_price_goes_before_ours_even_when_older(tmp_path: Path) -> None:
 def test_a_users_facts_replace_only_what_they_give(tmp_path: Path) -> None:
     """One corrected fact leaves the card's others, its names and its count of rows as they were."""
     mine = user_catalogue(tmp_path, '[[card]]\nname = "rtx 4090"\nmemory_gib = 23.5\n')
-    card = mine.find("4090")
-    assert (card.name, card.memory_bytes) == ("RTX 4090", round(23.5 * 2**30))
-    assert card.bandwidth_bytes_per_second == 1008e9
-    assert card.provenance["memory_bytes"].source.endswith("mine.toml")
-    assert len(mine.cards) == len(load_catalogue().cards)
+    gpu = mine.find("4090")
+    assert (gpu.name, gpu.memory_bytes) == ("RTX 4090", round(23.5 * 2**30))
+    assert gpu.bandwidth_bytes_per_second == 1008e9
+    assert gpu.provenance["memory_bytes"].source.endswith("mine.toml")
+    assert len(mine.gpus) == len(load_catalogue().gpus)
 
 
-def test_a_users_own_card_is_found_and_priced(tmp_path: Path) -> None:
-    """A card that we have never heard of works as ours do."""
+def test_a_users_own_gpu_is_found_and_priced(tmp_path: Path) -> None:
+    """A GPU that we have never heard of works as ours do."""
     mine = user_catalogue(
         tmp_path,
         '[[card]]\nname = "X1"\naliases = ["xone"]\ndriver_names = ["NVIDIA X1"]\nmemory_gib = 100\n'
         '[[price]]\ngpu = "xone"\nusd_per_gpu_hour = 1\nas_of = 2026-01-02\n',
     )
-    card = mine.for_driver_name("NVIDIA X1")
-    assert card is not None
-    assert card.as_gpu(1).memory_bytes == 100 * 2**30
-    price = mine.default_price(card)
+    gpu = mine.for_driver_name("NVIDIA X1")
+    assert gpu is not None
+    assert gpu.as_gpu(1).memory_bytes == 100 * 2**30
+    price = mine.default_price(gpu)
     assert price is not None
     assert (price.gpu, price.as_of) == ("X1", "2026-01-02")
 
@@ -209,7 +209,7 @@ def test_a_bad_row_is_one_clear_line(tmp_path: Path, text: str, says: str) -> No
     """The line names the file, the key and what it must be; a misspelt key, the nearest."""
     mine = user_catalogue(tmp_path, text)
     with pytest.raises(BadInputError, match=says) as caught:
-        _ = mine.cards, mine.prices
+        _ = mine.gpus, mine.prices
     assert "\n" not in str(caught.value)
 
 
@@ -223,9 +223,7 @@ def test_a_missing_users_file_is_said(tmp_path: Path) -> None:
 def test_a_fact_that_its_own_source_contradicts_is_marked() -> None:
     """Who reads "says 8000" beside 7,700 must see the question mark."""
     facts = [
-        (card.name, name, origin)
-        for card in Catalogue(None).cards
-        for name, origin in card.provenance.items()
+        (gpu.name, name, origin) for gpu in Catalogue(None).gpus for name, origin in gpu.provenance.items()
     ]
     assert [fact for fact in facts if " says " in fact[2].source and fact[2].verified] == []
     assert not find_gpu("B200 SXM").is_verified("bandwidth_bytes_per_second")

@@ -20,7 +20,7 @@ CATALOGUE = Catalogue()
 
 
 def test_skypilot_prices_instances() -> None:
-    """Per GPU; the cheapest region; spot apart; a card we do not know is named and left out."""
+    """Per GPU; the cheapest region; spot apart; a GPU we do not know is named and left out."""
     text = (DATA / "lambda" / "vms.csv").read_text().replace(",A10,", ",Z10,")
     found = skypilot(text, "v8/lambda/vms.csv", None, DAY, CATALOGUE)
     rows = [(row.gpu, row.provider, row.term, row.gpus, row.usd_per_gpu_hour) for row in found.rows]
@@ -29,11 +29,11 @@ def test_skypilot_prices_instances() -> None:
         ("GH200", "lambda", "spot", 1, 1.1),
         ("H100 SXM", "lambda", "on-demand", 8, 3.75),
     ]
-    assert found.unknown_cards == {"Z10"}
+    assert found.unknown_gpus == {"Z10"}
 
 
 def test_gpuhunt_tells_memory_sizes_apart() -> None:
-    """An A100 of 80 GB is not one of 40, and an offer without cards is none."""
+    """An A100 of 80 GB is not one of 40, and an offer without GPUs is none."""
     found = gpuhunt((DATA / "runpod.csv").read_text(), "runpod.csv", None, DAY, CATALOGUE)
     rows = {(row.gpu, row.provider, row.term, row.usd_per_gpu_hour) for row in found.rows}
     assert ("RTX 4090", "runpod", "spot", 0.35) in rows
@@ -55,7 +55,7 @@ def test_an_h100_is_the_one_that_its_instance_has(instance: str, gpu: str | None
     line = f"InstanceType,AcceleratorName,AcceleratorCount,Price\n{instance},H100,1.0,2.0\n"
     found = skypilot(line, "v8/x/vms.csv", None, DAY, CATALOGUE)
     assert [row.gpu for row in found.rows] == ([] if gpu is None else [gpu])
-    assert found.unknown_cards == (set() if gpu else {"H100"})
+    assert found.unknown_gpus == (set() if gpu else {"H100"})
 
 
 def test_litellm_prices_a_million_tokens() -> None:

@@ -56,7 +56,7 @@ def test_an_unknown_architecture_has_exact_weights(tmp_path: Path) -> None:
     for engine_args in (EngineArgs(), EngineArgs(quantization="gguf")):
         assert model.weights_bytes(engine_args) == (gguf_tensor_bytes(),)
     answers = [
-        fit(model, GpuGroup("card", size), EngineArgs(), NEWEST) for size in (gguf_tensor_bytes(), 24 << 30)
+        fit(model, GpuGroup("a GPU", size), EngineArgs(), NEWEST) for size in (gguf_tensor_bytes(), 24 << 30)
     ]
     assert [(each.verdict, each.known_weights_bytes) for each in answers] == [
         ("refused", gguf_tensor_bytes()),

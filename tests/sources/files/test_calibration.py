@@ -24,7 +24,7 @@ BOOT = ServerStart(
 
 
 def test_what_is_remembered_is_recalled(tmp_path: Path) -> None:
-    """By card, in order, and nothing of another card."""
+    """By GPU, in order, and nothing of another GPU."""
     file = tmp_path / "state" / "calibration.json"
     later = replace(BOOT, used_bytes=91)
     other = replace(BOOT, key=replace(BOOT.key, gpu="L4"))
@@ -34,15 +34,15 @@ def test_what_is_remembered_is_recalled(tmp_path: Path) -> None:
     assert recall("T4", file) == ((), None)
 
 
-def test_the_drivers_name_and_the_catalogues_are_one_card(tmp_path: Path) -> None:
-    """A server records what NVML says; a laptop asks for the catalogue's card."""
+def test_the_drivers_name_and_the_catalogues_are_one_gpu(tmp_path: Path) -> None:
+    """A server records what NVML says; a laptop asks for the catalogue's GPU."""
     file = tmp_path / "calibration.json"
     remember(replace(BOOT, key=replace(BOOT.key, gpu="NVIDIA GeForce RTX 4090")), file)
     assert recall("RTX 4090", file) == ((BOOT,), None)
 
 
 def test_a_cpus_starts_are_kept_apart(tmp_path: Path) -> None:
-    """vLLM's CPU build, checked against a card for want of one, teaches nothing about that card."""
+    """vLLM's CPU build, checked against a GPU for want of one, teaches nothing about that GPU."""
     file = tmp_path / "calibration.json"
     remember(BOOT, file, on_cpu=True)
     assert recall("RTX 4090", file) == ((), None)
@@ -114,9 +114,9 @@ def test_a_home_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert "calibration could not be saved" in fault
 
 
-def _remember_many(file: Path, card: str) -> None:
+def _remember_many(file: Path, gpu: str) -> None:
     for used in range(20):
-        remember(replace(BOOT, key=replace(BOOT.key, gpu=card), used_bytes=used), file)
+        remember(replace(BOOT, key=replace(BOOT.key, gpu=gpu), used_bytes=used), file)
 
 
 def _remember_once(file: Path) -> None:
@@ -140,13 +140,13 @@ def test_two_processes_lose_nothing(tmp_path: Path) -> None:
     """Servers that start at once write after each other."""
     file = tmp_path / "calibration.json"
     context = multiprocessing.get_context("fork")
-    writers = [context.Process(target=_remember_many, args=(file, card)) for card in ("L4", "T4")]
+    writers = [context.Process(target=_remember_many, args=(file, gpu)) for gpu in ("L4", "T4")]
     for writer in writers:
         writer.start()
     for writer in writers:
         writer.join(30)
-    for card in ("L4", "T4"):
-        assert [boot.used_bytes for boot in recall(card, file)[0]] == [15, 16, 17, 18, 19]
+    for gpu in ("L4", "T4"):
+        assert [boot.used_bytes for boot in recall(gpu, file)[0]] == [15, 16, 17, 18, 19]
 
 
 def test_the_file_is_in_the_state_folder() -> None:

@@ -1,4 +1,4 @@
-"""This machine's cards for a fit check, through the real pynvml, in a process of its own."""
+"""This machine's GPUs for a fit check, through the real pynvml, in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from local_gpu_answers import local
 from nvml_stand_in import Mood
 
 
-def test_a_check_finds_this_machines_cards(library: Path, mood: Mood) -> None:
-    """Equal cards are one Gpu with a count, with CUDA's total and the least free memory of them."""
+def test_a_check_finds_this_machines_gpus(library: Path, mood: Mood) -> None:
+    """Equal GPUs are one Gpu with a count, with CUDA's total and the least free memory of them."""
     mood.set(used1_mib=3000)
     assert local(library, mood)["found"] == [
         {
@@ -27,8 +27,8 @@ def test_a_check_finds_this_machines_cards(library: Path, mood: Mood) -> None:
     ]
 
 
-def test_a_busy_card_that_the_engine_does_not_take_is_no_matter(library: Path, mood: Mood) -> None:
-    """One rank runs on the first visible card; a neighbour's server on the second refuses nothing. Both are counted."""
+def test_a_busy_gpu_that_the_engine_does_not_take_is_no_matter(library: Path, mood: Mood) -> None:
+    """One rank runs on the first visible GPU; a neighbour's server on the second refuses nothing. Both are counted."""
     mood.set(used0_mib=100, used1_mib=20_000, processes1="5:1")
     free = {
         (ranks, shown): (gpu["free_bytes"] >> 20, gpu["count"], len(gpu["processes"]))
@@ -47,21 +47,21 @@ def test_a_busy_card_that_the_engine_does_not_take_is_no_matter(library: Path, m
 
 
 def test_who_holds_memory_is_named(library: Path, mood: Mood) -> None:
-    """Of the card with the least free memory: those that compute and those that draw, each once, the largest first,
+    """Of the GPU with the least free memory: those that compute and those that draw, each once, the largest first,
     without this process; a program without its folder and its arguments, which may hold a key."""
     mood.set(used0_mib=2000, processes0="5:1", used1_mib=3000)
     mood.set(processes1=f"123:{9 << 20},self:{9 << 30},77:?", drawing1=f"123:{9 << 20},42:{30 << 20}")
     mood.set(name_of123="/opt/venv/bin/python3 --api-key sk-secret", name_of42="VLLM::Engine\x1b[31mCore")
     assert local(library, mood)["found"][0]["processes"] == [
-        {"pid": 42, "name": "VLLM::Engine", "memory_bytes": 30 << 20, "card": "1"},
-        {"pid": 123, "name": "python3", "memory_bytes": 9 << 20, "card": "1"},
-        {"pid": 77, "name": None, "memory_bytes": None, "card": "1"},
+        {"pid": 42, "name": "VLLM::Engine", "memory_bytes": 30 << 20, "gpu": "1"},
+        {"pid": 123, "name": "python3", "memory_bytes": 9 << 20, "gpu": "1"},
+        {"pid": 77, "name": None, "memory_bytes": None, "gpu": "1"},
     ]
 
 
 @pytest.mark.parametrize("list_", ["Compute", "Graphics"])
 def test_a_driver_that_lists_no_processes_names_none(library: Path, mood: Mood, list_: str) -> None:
-    """One list without an answer leaves the other; without both, the card is as it was."""
+    """One list without an answer leaves the other; without both, the GPU is as it was."""
     mood.set(processes0=f"123:{9 << 20}", drawing0=f"42:{9 << 20}")
     mood.set(unsupported=f"nvmlDeviceGet{list_}RunningProcesses_v3")
     (one,) = local(library, mood)["found"][0]["processes"]
@@ -70,7 +70,7 @@ def test_a_driver_that_lists_no_processes_names_none(library: Path, mood: Mood, 
     assert local(library, mood)["found"][0]["processes"] == []
 
 
-def test_a_check_counts_only_visible_cards(library: Path, mood: Mood) -> None:
+def test_a_check_counts_only_visible_gpus(library: Path, mood: Mood) -> None:
     """CUDA_VISIBLE_DEVICES decides, and when it leaves none the message shows it."""
     assert local(library, mood, CUDA_VISIBLE_DEVICES="1")["found"][0]["count"] == 1
     assert "CUDA_VISIBLE_DEVICES='9' leaves none" in local(library, mood, CUDA_VISIBLE_DEVICES="9")["found"]
@@ -135,7 +135,7 @@ def test_a_process_that_holds_more_than_there_is_has_no_figure(library: Path, mo
     assert (process["pid"], process["memory_bytes"]) == (123, None)
 
 
-def test_unlike_cards_are_listed_apart(library: Path, mood: Mood) -> None:
+def test_unlike_gpus_are_listed_apart(library: Path, mood: Mood) -> None:
     """A box of two kinds gives two Gpus."""
     mood.set(**UNLIKE)
     found = local(library, mood)["found"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.sources.catalogue.load import card_for_nvml_name, find_gpu, load_catalogue
+from vllm_costmeter.sources.catalogue.load import find_gpu, gpu_for_nvml_name, load_catalogue
 from vllm_costmeter.sources.gpu.names import name_words
 
 FILE = Path(__file__).parents[2] / "data" / "gpu_names.txt"
@@ -29,7 +29,7 @@ SPELT = list(spelt())
 @pytest.mark.parametrize(("text", "meant"), SPELT)
 def test_a_spelling_means_what_the_file_says(text: str, meant: tuple[str, ...]) -> None:
     """One GPU, all that it may be, or none: never a guess."""
-    assert tuple(card.name for card in load_catalogue().matching(text)) == meant
+    assert tuple(gpu.name for gpu in load_catalogue().matching(text)) == meant
 
 
 def test_the_file_tries_at_least_two_hundred_spellings() -> None:
@@ -49,33 +49,33 @@ def test_what_may_be_several_is_one_line_with_all_of_them() -> None:
 def test_every_name_driver_name_and_alias_of_the_catalogue_finds_its_gpu() -> None:
     """An alias means one GPU. A driver's name may be of several memory sizes, and then lists its own among them."""
     catalogue = load_catalogue()
-    for card in catalogue.cards:
-        assert catalogue.matching(card.name) == (card,)
-        for alias in card.aliases:
-            assert catalogue.matching(alias) == (card,), alias
-        for name in card.driver_names:
+    for gpu in catalogue.gpus:
+        assert catalogue.matching(gpu.name) == (gpu,)
+        for alias in gpu.aliases:
+            assert catalogue.matching(alias) == (gpu,), alias
+        for name in gpu.driver_names:
             found = catalogue.matching(name)
-            assert found == (card,) or name in found[0].driver_names, name
+            assert found == (gpu,) or name in found[0].driver_names, name
 
 
 def test_no_alias_chooses_among_gpus_that_share_it() -> None:
     """One rule for `A100`, `H100` and `RTX 4060 Ti`: what is part of several GPUs' names lists them, unless the
     catalogue or a driver calls one of them just so."""
-    cards = load_catalogue().cards
-    full = {card.name: [name_words(text) for text in (card.name, *card.driver_names)] for card in cards}
-    for card in cards:
-        for alias in card.aliases:
+    gpus = load_catalogue().gpus
+    full = {gpu.name: [name_words(text) for text in (gpu.name, *gpu.driver_names)] for gpu in gpus}
+    for gpu in gpus:
+        for alias in gpu.aliases:
             words = name_words(alias)
-            shared = any(words <= other for name in full if name != card.name for other in full[name])
-            assert not shared or words in full[card.name], alias
+            shared = any(words <= other for name in full if name != gpu.name for other in full[name])
+            assert not shared or words in full[gpu.name], alias
 
 
 def test_a_driver_that_calls_two_sizes_alike_is_told_apart_by_memory() -> None:
     """NVML says "RTX 4060 Ti" of 8 and of 16 GB, and "RTX 4090" of a board with twice its memory."""
     name = "NVIDIA GeForce RTX 4060 Ti"
-    found = [card_for_nvml_name(name, gib << 30) for gib in (8, 16)]
-    assert [card.name for card in found if card] == ["RTX 4060 Ti 8GB", "RTX 4060 Ti 16GB"]
-    usual = card_for_nvml_name("NVIDIA GeForce RTX 4090")
+    found = [gpu_for_nvml_name(name, gib << 30) for gib in (8, 16)]
+    assert [gpu.name for gpu in found if gpu] == ["RTX 4060 Ti 8GB", "RTX 4060 Ti 16GB"]
+    usual = gpu_for_nvml_name("NVIDIA GeForce RTX 4090")
     assert usual is not None
     assert usual.name == "RTX 4090"
 

@@ -12,11 +12,11 @@ from nvml_stand_in import Mood
 
 
 def energy_is(joules: float) -> Callable[[dict[str, Any]], bool]:
-    """Whether the first card was read and has drawn this much."""
+    """Whether the first GPU was read and has drawn this much."""
     return lambda answer: any(gpu["energy_joules"] == pytest.approx(joules) for gpu in answer["gpus"][:1])
 
 
-def test_a_cards_whole_reading(probe: Callable[..., Probe], mood: Mood) -> None:
+def test_a_gpus_whole_reading(probe: Callable[..., Probe], mood: Mood) -> None:
     """Name, memory without the driver's reserve, own processes' memory, watts, ratio: all in base units."""
     mood.set(power0_mw=312_500, utilization0=83, used0_mib=12_000, processes0="1:777,self:1048576,self:2048")
     first, second = probe().until_up()["gpus"]
@@ -49,19 +49,19 @@ def test_energy_is_the_counters_rise(probe: Callable[..., Probe], mood: Mood) ->
     meter.until(energy_is(0.5))
 
 
-def test_what_a_card_does_not_support_is_none(probe: Callable[..., Probe], mood: Mood) -> None:
+def test_what_a_gpu_does_not_support_is_none(probe: Callable[..., Probe], mood: Mood) -> None:
     """Each unsupported question is an absent field, and costs none of the others."""
     mood.set(
         unsupported="nvmlDeviceGetTotalEnergyConsumption,nvmlDeviceGetPowerUsage,nvmlDeviceGetUtilizationRates,"
         "nvmlDeviceGetComputeRunningProcesses_v3,nvmlDeviceGetCudaComputeCapability,nvmlDeviceGetMigMode"
     )
-    card = probe().until_up()["gpus"][0]
+    gpu = probe().until_up()["gpus"][0]
     fields = ("energy_joules", "power_watts", "utilization_ratio", "process_memory_bytes")
-    assert [card[name] for name in fields] == [None] * 4
-    assert card["memory_used_bytes"] == 1000 << 20
+    assert [gpu[name] for name in fields] == [None] * 4
+    assert gpu["memory_used_bytes"] == 1000 << 20
 
 
-def test_a_card_that_answers_nothing_is_down(probe: Callable[..., Probe], mood: Mood) -> None:
+def test_a_gpu_that_answers_nothing_is_down(probe: Callable[..., Probe], mood: Mood) -> None:
     """A reading without any field is no reading."""
     questions = ("MemoryInfo_v2", "MemoryInfo", "PowerUsage", "UtilizationRates", "TotalEnergyConsumption")
     names = ",".join(f"nvmlDeviceGet{each}" for each in (*questions, "ComputeRunningProcesses_v3"))
@@ -69,7 +69,7 @@ def test_a_card_that_answers_nothing_is_down(probe: Callable[..., Probe], mood: 
     assert "every query returned an error" in probe().until_down()["error"]
 
 
-def test_a_card_lost_in_mid_reading_has_no_half_reading(probe: Callable[..., Probe], mood: Mood) -> None:
+def test_a_gpu_lost_in_mid_reading_has_no_half_reading(probe: Callable[..., Probe], mood: Mood) -> None:
     """What was answered before the loss is not shown as if all were well."""
     meter = probe()
     meter.until_up()
@@ -120,7 +120,7 @@ def test_a_close_during_a_hang_returns(probe: Callable[..., Probe], mood: Mood) 
 
 @pytest.mark.parametrize("trouble", ["not_loaded", "gpu_lost", "unknown"])
 def test_a_vanished_driver_comes_back(probe: Callable[..., Probe], mood: Mood, trouble: str) -> None:
-    """Unloaded, lost or failing: no values and one line of reason, then the same cards again."""
+    """Unloaded, lost or failing: no values and one line of reason, then the same GPUs again."""
     meter = probe()
     before = meter.until_up()
     mood.set(mode=trouble)
@@ -133,8 +133,8 @@ def test_a_vanished_driver_comes_back(probe: Callable[..., Probe], mood: Mood, t
     assert [gpu["uuid"] for gpu in after["gpus"]] == [gpu["uuid"] for gpu in before["gpus"]]
 
 
-def test_one_lost_card_costs_only_its_own_values(probe: Callable[..., Probe], mood: Mood) -> None:
-    """The other card is still read, its energy goes on, and no neighbour takes the lost one's place."""
+def test_one_lost_gpu_costs_only_its_own_values(probe: Callable[..., Probe], mood: Mood) -> None:
+    """The other GPU is still read, its energy goes on, and no neighbour takes the lost one's place."""
     meter = probe()
     meter.until_up()
     mood.set(lost=1)
@@ -146,8 +146,8 @@ def test_one_lost_card_costs_only_its_own_values(probe: Callable[..., Probe], mo
     assert len(meter.until_up()["gpus"]) == 2
 
 
-def test_only_this_servers_cards_are_read(probe: Callable[..., Probe]) -> None:
-    """One rank with CUDA_VISIBLE_DEVICES=1,0 uses card 1; a UUID names it as well, and so does `--device-ids`."""
+def test_only_this_servers_gpus_are_read(probe: Callable[..., Probe]) -> None:
+    """One rank with CUDA_VISIBLE_DEVICES=1,0 uses GPU 1; a UUID names it as well, and so does `--device-ids`."""
     by_index = probe(1, CUDA_VISIBLE_DEVICES="1,0").until_up()
     by_uuid = probe(1, CUDA_VISIBLE_DEVICES="GPU-2").until_up()
     by_flag = probe(1, device_ids=[1]).until_up()
@@ -176,10 +176,10 @@ def test_a_gpu_that_was_missing_is_read_when_it_is_there(probe: Callable[..., Pr
     assert len(meter.until_up()["gpus"]) == 2
 
 
-def test_a_slice_has_its_own_memory_and_no_share_of_the_cards_power(
+def test_a_slice_has_its_own_memory_and_no_share_of_the_gpus_power(
     probe: Callable[..., Probe], mood: Mood
 ) -> None:
-    """A MIG slice says how much of the card it is; power, energy and utilisation are the card's and so absent."""
+    """A MIG slice says how much of the GPU it is; power, energy and utilisation are the card's and so absent."""
     mood.set(mig0=2, name0="NVIDIA A100-SXM4-80GB", total0_mib=81920, reserved0_mib=0, used0_mib=0)
     (part,) = probe(1, CUDA_VISIBLE_DEVICES="MIG-10000000-0000-0000-0000-000000000001").until_up()["gpus"]
     assert (part["label"], part["name"]) == ("0/1", "NVIDIA A100-SXM4-80GB")

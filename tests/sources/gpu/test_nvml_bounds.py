@@ -62,7 +62,7 @@ def test_the_power_bound_follows_the_drivers_limit_and_the_rating(
     }
 
 
-def test_a_driver_that_answers_for_another_card_is_not_read(probe: Callable[..., Probe], mood: Mood) -> None:
+def test_a_driver_that_answers_for_another_gpu_is_not_read(probe: Callable[..., Probe], mood: Mood) -> None:
     """What GPU 1 draws is never shown or charged as GPU 0's."""
     meter = probe()
     meter.until_up()

@@ -38,7 +38,7 @@ def test_an_old_driver_does_not_tell_its_reserve() -> None:
     assert (sample.memory_total_bytes, sample.memory_used_bytes, sample.memory_free_bytes) == (100, 30, 70)
 
 
-def test_a_slice_says_how_much_of_its_card_it_is() -> None:
+def test_a_slice_says_how_much_of_its_gpu_it_is() -> None:
     """Its own memory, its card's, and its compute slices."""
     part = RawSlice(memory_mib=9856, compute_slices=1, gpu_memory=RawMemory(100, 1, 50))
     sample = parse(RawNvml(slice=part))

@@ -106,16 +106,16 @@ def test_an_absent_driver_is_asked_ever_more_rarely() -> None:
 
 def test_gpus_that_cannot_be_told_apart_are_a_problem_that_is_said() -> None:
     """The choice's own reason comes out as the error, and the source is not up."""
-    source = reading(FakeDriver([GpuSample()]), problem="unlike cards")
-    assert wait_for(source, lambda latest: latest.error == "unlike cards").up is False
+    source = reading(FakeDriver([GpuSample()]), problem="unlike GPUs")
+    assert wait_for(source, lambda latest: latest.error == "unlike GPUs").up is False
     source.close()
 
 
 def test_gpus_that_cannot_be_told_apart_are_not_asked_for_again() -> None:
     """No other attempt would settle it: the driver is opened once."""
     driver = FakeDriver([GpuSample()])
-    source = reading(driver, problem="unlike cards", reason="gpu_order_unknown")
-    latest = wait_for(source, lambda latest: latest.error == "unlike cards")
+    source = reading(driver, problem="unlike GPUs", reason="gpu_order_unknown")
+    latest = wait_for(source, lambda latest: latest.error == "unlike GPUs")
     time.sleep(0.1)
     source.close()
     assert (latest.reason, driver.opened) == ("gpu_order_unknown", 1)

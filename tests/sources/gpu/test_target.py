@@ -28,7 +28,7 @@ def test_a_count_below_what_the_layout_needs_contradicts_it(name: str) -> None:
     assert chosen_gpu("RTX 4090:4", None, TWO).count == 4
 
 
-def test_memory_alone_describes_a_card() -> None:
+def test_memory_alone_describes_a_gpu() -> None:
     """No catalogue, no compute capability, the source says `flag`."""
     gpu = chosen_gpu(None, 79.19, TWO)
     assert (gpu.memory_bytes, gpu.count, gpu.source) == (round(79.19 * (1 << 30)), 2, "flag")
@@ -36,7 +36,7 @@ def test_memory_alone_describes_a_card() -> None:
 
 
 def test_memory_beside_a_name_replaces_the_catalogues() -> None:
-    """For a card whose memory differs here (MIG, ECC) or is not in the catalogue."""
+    """For a GPU whose memory differs here (MIG, ECC) or is not in the catalogue."""
     gpu = chosen_gpu("H100 SXM", 40.0, ParallelConfig())
     assert (gpu.name, gpu.memory_bytes, gpu.source) == ("H100 SXM", 40 << 30, "flag")
 
@@ -48,6 +48,6 @@ def test_an_unknown_name_is_one_clear_line() -> None:
 
 
 def test_a_stated_count_is_told_from_an_implied_one() -> None:
-    """Suggestions of more cards depend on it."""
+    """Suggestions of more GPUs depend on it."""
     assert chosen_gpu("RTX 4090:2", None, TWO).is_count_stated
     assert not chosen_gpu("RTX 4090", None, TWO).is_count_stated

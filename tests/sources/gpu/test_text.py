@@ -1,4 +1,4 @@
-"""The texts in which people name cards and counts."""
+"""The texts in which people name GPUs and counts."""
 
 from __future__ import annotations
 
@@ -57,6 +57,6 @@ def test_a_bad_count_is_refused(text: str) -> None:
 
 
 def test_spelling_folds_away_makers_case_and_punctuation() -> None:
-    """One card, one folded name."""
+    """One GPU, one folded name."""
     spellings = ("NVIDIA-GeForce-RTX-4090", "nvidia geforce rtx_4090", "RTX 4090", "rtx4090")
     assert {folded_name(text) for text in spellings} == {"rtx4090"}

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from vllm_costmeter.core.gpu.device import GpuDevice, GpuSlice
 from vllm_costmeter.sources.gpu.visible_devices import resolved_device_ids, used_gpus, used_gpus_here
 
-CARDS = tuple(
+GPUS = tuple(
     GpuDevice(index=index, uuid=f"GPU-{letters}-0000", name="NVIDIA H100 80GB HBM3")
     for index, letters in enumerate(("ab12", "ab99", "cd34", "ef56"))
 )
 SLICES = (GpuSlice(0, "MIG-1111-aa", 7, 0), GpuSlice(1, "MIG-2222-bb", 8, 0))
-SLICED = (CARDS[0], replace(CARDS[1], mig_enabled=True, slices=SLICES))
+SLICED = (GPUS[0], replace(GPUS[1], mig_enabled=True, slices=SLICES))
 
 
 def labels(
-    visible: str | None, count: int | None = None, devices: tuple[GpuDevice, ...] = CARDS
+    visible: str | None, count: int | None = None, devices: tuple[GpuDevice, ...] = GPUS
 ) -> list[str]:
     return [gpu.label for gpu in used_gpus(devices, visible, None, count).gpus]
 
@@ -50,7 +50,7 @@ def labels(
         ("GPU-cd,GPU-cd34", []),
     ],
 )
-def test_cards_are_chosen_as_cuda_chooses_them(visible: str | None, expected: list[str]) -> None:
+def test_gpus_are_chosen_as_cuda_chooses_them(visible: str | None, expected: list[str]) -> None:
     """Indices, UUIDs and their prefixes; an invalid entry ends the list, a repeated one empties it."""
     assert labels(visible) == expected
 
@@ -58,8 +58,8 @@ def test_cards_are_chosen_as_cuda_chooses_them(visible: str | None, expected: li
 @pytest.mark.parametrize(
     ("count", "expected"), [(1, ["3"]), (2, ["3", "2"]), (9, ["3", "2"]), (None, ["3", "2"])]
 )
-def test_the_ranks_take_the_first_visible_cards(count: int | None, expected: list[str]) -> None:
-    """A server of N local ranks uses the first N; the box's other cards are not its."""
+def test_the_ranks_take_the_first_visible_gpus(count: int | None, expected: list[str]) -> None:
+    """A server of N local ranks uses the first N; the box's other GPUs are not its."""
     assert labels("3,2", count) == expected
 
 
@@ -78,18 +78,18 @@ def test_the_ranks_take_the_first_visible_cards(count: int | None, expected: lis
     ],
 )
 def test_a_mig_slice_is_seen_alone(visible: str | None, expected: list[str]) -> None:
-    """A process sees one slice, by UUID or as the first of its card, and beside it no other card."""
+    """A process sees one slice, by UUID or as the first of its GPU, and beside it no other GPU."""
     assert labels(visible, devices=SLICED) == expected
 
 
-def test_a_card_in_mig_mode_without_slices_is_not_usable() -> None:
-    """MIG mode with no instance made leaves CUDA nothing on that card."""
-    assert labels("0", devices=(replace(CARDS[0], mig_enabled=True),)) == []
+def test_a_gpu_in_mig_mode_without_slices_is_not_usable() -> None:
+    """MIG mode with no instance made leaves CUDA nothing on that GPU."""
+    assert labels("0", devices=(replace(GPUS[0], mig_enabled=True),)) == []
 
 
-def test_unlike_cards_by_index_are_not_guessed() -> None:
-    """CUDA numbers the fastest first, the driver by PCI bus: with unlike cards an index names nothing certain."""
-    mixed = (replace(CARDS[0], name="NVIDIA T4"), CARDS[1])
+def test_unlike_gpus_by_index_are_not_guessed() -> None:
+    """CUDA numbers the fastest first, the driver by PCI bus: with unlike GPUs an index names nothing certain."""
+    mixed = (replace(GPUS[0], name="NVIDIA T4"), GPUS[1])
     unknown = used_gpus(mixed, "0")
     assert unknown.gpus == ()
     assert unknown.problem is not None
@@ -115,8 +115,8 @@ def test_device_ids_choose_among_the_visible(
     visible: str | None, device_ids: tuple[int, ...], expected: list[str]
 ) -> None:
     """`--device-ids` (vLLM since 0.24): the ranks take the first of them, in their order."""
-    assert [gpu.label for gpu in used_gpus(CARDS, visible, device_ids=device_ids).gpus] == expected
-    first = used_gpus(CARDS, visible, count=1, device_ids=device_ids).gpus
+    assert [gpu.label for gpu in used_gpus(GPUS, visible, device_ids=device_ids).gpus] == expected
+    first = used_gpus(GPUS, visible, count=1, device_ids=device_ids).gpus
     assert [gpu.label for gpu in first] == expected[:1]
 
 
@@ -135,12 +135,12 @@ def test_device_ids_are_places_among_the_visible_or_uuids(
     visible: str | None, given_ids: tuple[int | str, ...], expected: tuple[int, ...]
 ) -> None:
     """As vLLM resolves them to the driver's indices."""
-    assert resolved_device_ids(CARDS, visible, given_ids) == expected
+    assert resolved_device_ids(GPUS, visible, given_ids) == expected
 
 
 def test_device_ids_of_unlike_gpus_are_not_guessed_either() -> None:
     """vLLM hands an index to CUDA, also for a UUID; only UUIDs in CUDA_VISIBLE_DEVICES leave no doubt."""
-    mixed = (replace(CARDS[0], name="NVIDIA T4"), CARDS[1])
+    mixed = (replace(GPUS[0], name="NVIDIA T4"), GPUS[1])
     assert used_gpus(mixed, None, device_ids=(1,)).reason == "gpu_order_unknown"
     assert [gpu.label for gpu in used_gpus(mixed, None, "PCI_BUS_ID", device_ids=(1,)).gpus] == ["1"]
     by_uuid = used_gpus(mixed, "GPU-ab12-0000,GPU-ab99-0000", device_ids=(1,))
@@ -149,7 +149,7 @@ def test_device_ids_of_unlike_gpus_are_not_guessed_either() -> None:
 
 def test_the_environment_decides() -> None:
     """Both variables are read, by the meter and the fit check alike."""
-    mixed = (replace(CARDS[0], name="NVIDIA T4"), CARDS[1])
+    mixed = (replace(GPUS[0], name="NVIDIA T4"), GPUS[1])
     assert used_gpus_here(mixed, {"CUDA_VISIBLE_DEVICES": "1"}).reason == "gpu_order_unknown"
     in_order = {"CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     assert [gpu.label for gpu in used_gpus_here(mixed, in_order).gpus] == ["1"]
@@ -158,7 +158,7 @@ def test_the_environment_decides() -> None:
 @given(st.text(alphabet="0123456789,- GPUMIGabcdef/x+", max_size=30), st.integers(0, 5))
 def test_no_text_breaks_the_choice(visible: str, count: int) -> None:
     """Whatever the variable holds, the answer is at most `count` different GPUs of this machine."""
-    for devices in (CARDS, SLICED, ()):
+    for devices in (GPUS, SLICED, ()):
         used = used_gpus(devices, visible, None, count).gpus
         assert len({gpu.uuid for gpu in used}) == len(used) <= max(count, 1)
         assert all(gpu.device in devices for gpu in used)

@@ -1,4 +1,4 @@
-"""Deployment files: which servers they start, with which words, GPUs and cards."""
+"""Deployment files: which servers they start, with which words and GPUs."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_script_with_continuations_variables_and_comments() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "cards"),
+    ("labels", "gpu_names"),
     [
         ("nodeSelector: {nvidia.com/gpu.product: NVIDIA-H100-80GB-HBM3}", ("H100 SXM",)),
         ("nodeSelector: {nvidia.com/gpu.product: NVIDIA-A100-SXM4-80GB-SHARED}", ("A100 80GB SXM",)),
@@ -132,21 +132,21 @@ def test_a_script_with_continuations_variables_and_comments() -> None:
         ("nodeSelector: {kubernetes.io/os: linux, accelerator: nvidia}", ()),
     ],
 )
-def test_node_labels_name_the_card(labels: str, cards: tuple[str, ...]) -> None:
+def test_node_labels_name_the_gpu(labels: str, gpu_names: tuple[str, ...]) -> None:
     """The labels of NVIDIA's discovery, the clouds and their instance types."""
-    assert only(pod("command: [vllm, serve, org/m]\n", f"  {labels}\n")).cards == cards
+    assert only(pod("command: [vllm, serve, org/m]\n", f"  {labels}\n")).gpu_names == gpu_names
 
 
-def test_a_label_of_several_cards_is_not_guessed() -> None:
+def test_a_label_of_several_gpus_is_not_guessed() -> None:
     """An A100 without its memory is 40 or 80 GB."""
     server = only(
         pod("command: [vllm, serve, m]\n", "  nodeSelector: {karpenter.k8s.aws/instance-gpu-name: a100}\n")
     )
-    assert server.cards == ()
-    assert "A100 80GB" in (server.card_fault or "")
+    assert server.gpu_names == ()
+    assert "A100 80GB" in (server.gpu_fault or "")
 
 
-def test_affinity_allows_several_cards() -> None:
+def test_affinity_allows_several_gpus() -> None:
     """Required affinity lists them; the smallest comes first."""
     affinity = """  affinity:
     nodeAffinity:
@@ -155,7 +155,7 @@ def test_affinity_allows_several_cards() -> None:
         - matchExpressions:
           - {key: nvidia.com/gpu.product, operator: In, values: [NVIDIA-H200, NVIDIA-H100-80GB-HBM3]}
 """
-    assert only(pod("command: [vllm, serve, m]\n", affinity)).cards == ("H100 SXM", "H200 SXM")
+    assert only(pod("command: [vllm, serve, m]\n", affinity)).gpu_names == ("H100 SXM", "H200 SXM")
 
 
 def test_compose_services() -> None:

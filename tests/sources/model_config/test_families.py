@@ -41,7 +41,7 @@ SECOND_VIEWS = frozenset(
         "nemotron-h-stated-window",
     }
 )
-"""Mamba 2 mixers register a view of their convolution a second time, which vLLM's sum counts and no card holds."""
+"""Mamba 2 mixers register a view of their convolution a second time, which vLLM's sum counts and no GPU holds."""
 
 CRASHES = frozenset({"ernie45-moe", "gemma4-text-small"})
 """At PP 2 vLLM 0.32 fails in its own code: a tied head on a rank without one, a shared cache on another rank."""

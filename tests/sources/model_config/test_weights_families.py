@@ -34,8 +34,8 @@ def test_a_family_weighs_what_vllm_builds(line: dict[str, Any]) -> None:
         assert ours == line["weights_bytes"]
 
 
-def test_a_searched_llama_weighs_what_four_cards_logged() -> None:
-    """Llama 3.3 Nemotron Super 49B over four cards logged 23.2619 GiB each: here the rule for one block."""
+def test_a_searched_llama_weighs_what_four_gpus_logged() -> None:
+    """Llama 3.3 Nemotron Super 49B over four GPUs logged 23.2619 GiB each: here the rule for one block."""
     config = {
         "architectures": ["DeciLMForCausalLM"],
         "model_type": "nemotron-nas",

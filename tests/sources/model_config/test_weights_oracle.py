@@ -17,7 +17,7 @@ LINES: list[dict[str, Any]] = [
     json.loads(line) for line in (DATA / "oracle_vllm_0.32_cuda.jsonl").read_text().splitlines()
 ]
 TOLERANCE = 2e-5
-"""Nemotron's mixers register a view of their convolution a second time, which the oracle counts and no card holds
+"""Nemotron's mixers register a view of their convolution a second time, which the oracle counts and no GPU holds
 (0.0018 %); Kimi K2.5's time table and DeepSeek V4's padded sinks are a few KiB."""
 
 

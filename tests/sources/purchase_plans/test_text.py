@@ -28,7 +28,7 @@ def test_a_mixed_plan() -> None:
 
 
 def test_every_word() -> None:
-    """In any order behind the card."""
+    """In any order behind the GPU."""
     found = parse_use("2x L40S @1.19 40h/week 2550tok/s 50% owned")
     assert found == UseRequest(
         "2x L40S",

@@ -62,7 +62,7 @@ def shape(engines: int = 1, cache: dict[str, Any] | None = None, **parallel: Any
         ),  # hybrid: two are
     ],
 )
-def test_the_head_charges_for_all_its_engines_and_reads_the_local_cards(
+def test_the_head_charges_for_all_its_engines_and_reads_the_local_gpus(
     engines: int, parallel: dict[str, Any], charged: int, local: int
 ) -> None:
     """GPUs charged are those of every engine this server manages; GPUs read are those on this machine."""

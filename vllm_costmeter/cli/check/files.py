@@ -91,10 +91,10 @@ def _gpu(server: DeclaredServer, merged: CheckRequest, layout: ParallelConfig) -
         raise Place(server.place.file, server.gpus_line or server.place.line).fault(
             f"{server.name}: {layout.needs()}; the file gives it {server.gpus}"
         )
-    if name is None and server.cards:
-        name = server.cards[0]
+    if name is None and server.gpu_names:
+        name = server.gpu_names[0]
     if name is None and merged.gpu_memory_gib is None:
-        why = server.card_fault or "the file names no GPU (nodeSelector nvidia.com/gpu.product)"
+        why = server.gpu_fault or "the file names no GPU (nodeSelector nvidia.com/gpu.product)"
         raise server.place.fault(f'{server.name}: {why}: add --gpu, as in --gpu "H100 SXM"')
     gpu = chosen_gpu(name, merged.gpu_memory_gib, layout, is_spread=is_spread)
     if is_counted or server.gpus is None:
@@ -104,8 +104,8 @@ def _gpu(server: DeclaredServer, merged: CheckRequest, layout: ParallelConfig) -
 
 def _server_notes(server: DeclaredServer, merged: CheckRequest, layout: ParallelConfig) -> tuple[str, ...]:
     notes = []
-    if len(server.cards) > 1 and merged.gpu is None:
-        notes.append(f"may run on {', '.join(server.cards)}: checked on the smallest")
+    if len(server.gpu_names) > 1 and merged.gpu is None:
+        notes.append(f"may run on {', '.join(server.gpu_names)}: checked on the smallest")
     if server.gpus is not None and server.gpus > layout.world_size:
         notes.append(f"the file gives it {server.gpus} GPUs; its flags use {layout.world_size}")
     return tuple(notes)

@@ -118,7 +118,7 @@ def _answered(flags: EstimateFlags, today: date) -> int:
     load = flags.load
     held = fits.kv_cache.tokens // (load.prompt_tokens + load.output_tokens) if fits.kv_cache else None
     rates = rates_of(gpu, model)
-    found = estimate(model, engine_args, fits.engine.release, rates, load, cards=count, most_running=held)
+    found = estimate(model, engine_args, fits.engine.release, rates, load, gpus=count, most_running=held)
     priced = price_terms.priced_gpus(flags.price, gpu, count, today)
     doubtful = second_hand_rates(gpu, model)
     values = about | estimate_answer.values(found, fits.verdict, priced.cost)

@@ -84,7 +84,7 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
 
 def _answered(flags: GpusFlags, today: date) -> int:
     catalogue = load_catalogue()
-    gpus = catalogue.cards if flags.name is None else (find_gpu(flags.name),)
+    gpus = catalogue.gpus if flags.name is None else (find_gpu(flags.name),)
     prices = {gpu.name: catalogue.default_price(gpu) for gpu in gpus}
     gpus = tuple(gpu for gpu in gpus if _is_wanted(gpu, prices[gpu.name], flags))
     if not gpus:

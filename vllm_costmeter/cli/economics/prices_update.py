@@ -75,7 +75,7 @@ def answered(flags: UpdateFlags, ask: Callable[[str], bool] | None = None) -> in
         rented = read(text, flags.place, flags.provider, as_of, catalogue)
         if not rented.rows:
             raise BadInputError(f"{flags.place} has no price of a GPU in the catalogue")
-        skipped, providers = sorted(rented.unknown_cards), sorted({row.provider for row in rented.rows})
+        skipped, providers = sorted(rented.unknown_gpus), sorted({row.provider for row in rented.rows})
         prices = catalogue.prices
         found = changes(_quotes(prices, providers), _quotes(rented.rows, providers))
         yours = {quote.key for quote in _quotes([row for row in prices if row.from_user], providers)}

@@ -133,26 +133,26 @@ class Estimate:
         return max(parts, key=lambda name: parts[name])
 
 
-def rates_of(card: GpuSpec, model: Model) -> GpuRates:
+def rates_of(gpu: GpuSpec, model: Model) -> GpuRates:
     """The GPU's dense rate in the precision the model computes in, and its bandwidth. BadInputError where unknown."""
-    flops = card.fp8_flops_per_second if _in_fp8(card, model) else card.sixteen_bit_flops_per_second
-    if not flops or not card.bandwidth_bytes_per_second:
+    flops = gpu.fp8_flops_per_second if _in_fp8(gpu, model) else gpu.sixteen_bit_flops_per_second
+    if not flops or not gpu.bandwidth_bytes_per_second:
         raise BadInputError(
-            f"the rates of a {card.name} are not in the catalogue, so nothing can be estimated"
+            f"the rates of a {gpu.name} are not in the catalogue, so nothing can be estimated"
         )
-    return GpuRates(flops, card.bandwidth_bytes_per_second)
+    return GpuRates(flops, gpu.bandwidth_bytes_per_second)
 
 
-def second_hand_rates(card: GpuSpec, model: Model) -> tuple[str, ...]:
+def second_hand_rates(gpu: GpuSpec, model: Model) -> tuple[str, ...]:
     """What of `rates_of` the catalogue has from no first source, as its reader calls it."""
-    sixteen_bit = "bf16_flops_per_second" if card.bf16_flops_per_second else "fp16_flops_per_second"
-    flops = ("FP8 rate", "fp8_flops_per_second") if _in_fp8(card, model) else ("16-bit rate", sixteen_bit)
+    sixteen_bit = "bf16_flops_per_second" if gpu.bf16_flops_per_second else "fp16_flops_per_second"
+    flops = ("FP8 rate", "fp8_flops_per_second") if _in_fp8(gpu, model) else ("16-bit rate", sixteen_bit)
     used = (flops, ("bandwidth", "bandwidth_bytes_per_second"))
-    return tuple(name for name, fact in used if not card.is_verified(fact))
+    return tuple(name for name, fact in used if not gpu.is_verified(fact))
 
 
-def _in_fp8(card: GpuSpec, model: Model) -> bool:
-    return model.quantization is not None and "fp8" in model.quantization and bool(card.fp8_flops_per_second)
+def _in_fp8(gpu: GpuSpec, model: Model) -> bool:
+    return model.quantization is not None and "fp8" in model.quantization and bool(gpu.fp8_flops_per_second)
 
 
 def estimate(
@@ -162,20 +162,20 @@ def estimate(
     rates: GpuRates,
     load: Load,
     *,
-    cards: int = 1,
+    gpus: int = 1,
     most_running: int | None = None,
     slowness: Slowness = FITTED,
 ) -> Estimate:
     """`most_running` is how many such requests the KV cache holds; None: enough."""
     work = model_work(model, engine_args, release)
     running = load.concurrency if most_running is None else max(1, min(load.concurrency, most_running))
-    per_byte = slowness.memory / (rates.memory_bytes_per_second * cards)
-    per_flop = slowness.compute / (rates.flops_per_second * cards)
+    per_byte = slowness.memory / (rates.memory_bytes_per_second * gpus)
+    per_flop = slowness.compute / (rates.flops_per_second * gpus)
     layers = model.sizes.num_hidden_layers
     hidden_bytes = layers * model.sizes.hidden_size * 2
     context = load.prompt_tokens + load.output_tokens / 2
-    per_step = layers * (slowness.seconds_per_layer + slowness.seconds_per_shared_layer * math.log2(cards))
-    per_token = hidden_bytes * slowness.seconds_per_exchanged_byte if cards > 1 else 0.0
+    per_step = layers * (slowness.seconds_per_layer + slowness.seconds_per_shared_layer * math.log2(gpus))
+    per_token = hidden_bytes * slowness.seconds_per_exchanged_byte if gpus > 1 else 0.0
     if work.experts:
         per_step += layers * slowness.seconds_per_expert_layer
         per_token += hidden_bytes * work.experts_per_token * slowness.seconds_per_routed_byte
@@ -190,7 +190,7 @@ def estimate(
         concurrency=running,
         prefill_seconds_per_request=prefill,
         decode_seconds_per_step=weights_seconds + kv_seconds + compute_seconds + overhead,
-        floor_seconds_per_request=floor_seconds(work, rates, load, running) / cards,
+        floor_seconds_per_request=floor_seconds(work, rates, load, running) / gpus,
         weights_seconds=weights_seconds,
         kv_seconds=kv_seconds,
         compute_seconds=compute_seconds,
@@ -199,7 +199,7 @@ def estimate(
 
 
 def floor_seconds(work: ModelWork, rates: GpuRates, load: Load, running: int) -> float:
-    """Card seconds of one request at 100 % of the limiting resource, `running` of them sharing every step."""
+    """GPU seconds of one request at 100 % of the limiting resource, `running` of them sharing every step."""
     steps = load.output_tokens
     done = StepCounts(
         prompt_computed_tokens=load.prompt_tokens * running,

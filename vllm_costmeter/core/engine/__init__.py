@@ -1,1 +1,1 @@
-"""What vLLM itself adds to a model on a card, by version: defaults, what is subtracted, estimates with a range."""
+"""What vLLM itself adds to a model on a GPU, by version: defaults, what is subtracted, estimates with a range."""

@@ -80,7 +80,7 @@ def resolve_engine(
 
 
 def default_batch(gpu: GpuGroup, rules: EngineRules) -> tuple[int, int]:
-    """(max_num_seqs, max_num_batched_tokens) of the API server by card.
+    """(max_num_seqs, max_num_batched_tokens) of the API server by GPU.
 
     EngineArgs.get_batch_defaults, read in 0.17.0 to 0.32.0; A100 excluded since PR 17885 (2025-05). GB10 falls
     to the small defaults because NVML reports no memory size there (a 0.25.1 log shows 2048).

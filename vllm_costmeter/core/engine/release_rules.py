@@ -22,7 +22,7 @@ class Runner:
     """vLLM's own CUDA-graph estimate at capture size 512: least, usual, most."""
 
 
-H100_ROWS = 132  # multiprocessors of the H100 SXM (NVIDIA data sheet, 2022); other cards have 48 to 160
+H100_ROWS = 132  # multiprocessors of the H100 SXM (NVIDIA data sheet, 2022); other GPUs have 48 to 160
 
 V1_BEFORE_0_15 = Runner(
     float_copies=(
@@ -75,11 +75,11 @@ class EngineRules:
 
     since: Version
     gpu_memory_utilization: float
-    """Default share of the card that vLLM budgets."""
+    """Default share of the GPU that vLLM budgets."""
     cuda_graphs_in_budget: bool
     """Whether vLLM subtracts its own CUDA-graph estimate from the KV pool by default."""
     batched_tokens_from_160_gib: int
-    """Default --max-num-batched-tokens of the API server on cards of 160 GiB and more."""
+    """Default --max-num-batched-tokens of the API server on GPUs of 160 GiB and more."""
     dense_runner: Runner
     other_runner: Runner
     """For mixtures of experts and hybrids of attention and recurrent layers."""

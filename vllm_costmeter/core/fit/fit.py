@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import AUTO_MAX_MODEL_LEN, EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig, resolve_engine
-from vllm_costmeter.core.errors import BadInputError, CardCannotError, NotUnderstoodError
+from vllm_costmeter.core.errors import BadInputError, GpuCannotError, NotUnderstoodError
 from vllm_costmeter.core.fit.messages import (
     memory_notes,
     too_heavy,
@@ -52,7 +52,7 @@ def fit(
 
         asked = Asked(engine_args.quantization, release, gpu.compute_capability, model.is_moe)
         check_flag(asked, model.quantization)
-    model = model.on_card(KernelTarget(gpu.compute_capability, release))
+    model = model.on_gpu(KernelTarget(gpu.compute_capability, release))
     engine = resolve_engine(model, gpu, engine_args, release)
     blank = Fit(
         "unknown",
@@ -89,7 +89,7 @@ def fit(
         longest = deployed.longest_that_fits()
         length = (longest or 1) if engine_args.max_model_len == AUTO_MAX_MODEL_LEN else engine.max_model_len
         return _judged(blank, deployed.at(length), longest)
-    except CardCannotError as error:
+    except GpuCannotError as error:
         return replace(blank, verdict="refused", reason="compute_capability", message=str(error))
     except NotUnderstoodError as error:
         return _unknown_cache(blank, deployed.memory(engine), str(error))

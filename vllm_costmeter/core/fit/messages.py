@@ -47,7 +47,7 @@ def free_message(memory: Memory, gpu: GpuGroup) -> str:
         return found
     named, others = gpu.processes[:MOST_NAMED], len(gpu.processes) - MOST_NAMED
     more = f" and {others} more" if others > 0 else ""
-    return f"{found}; GPU {named[0].card} is used by {', '.join(map(_user, named))}{more}"
+    return f"{found}; GPU {named[0].gpu} is used by {', '.join(map(_user, named))}{more}"
 
 
 def _user(process: GpuProcess) -> str:

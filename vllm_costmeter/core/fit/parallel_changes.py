@@ -56,7 +56,7 @@ def unsplit_layouts(gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Change]:
             yield Change(change, f"--{name.replace('_', '-')} 1", gpu, unsplit)
 
 
-def enough_cards(gpu: GpuGroup, engine_args: EngineArgs, count: int) -> Iterator[Change]:
+def enough_gpus(gpu: GpuGroup, engine_args: EngineArgs, count: int) -> Iterator[Change]:
     """As many of the same GPUs as the layout needs, where their number was only stated."""
     if gpu.source != "nvml":
         change = {"gpu": gpu.name, "gpu_count": count}

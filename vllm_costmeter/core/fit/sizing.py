@@ -100,8 +100,8 @@ class Deployment:
 
     def _counted(self, engine: EngineConfig) -> ExactFacts | None:
         """What vLLM itself counted, where it holds for this GPU and batch."""
-        counted, card = self.model.counted, self.gpu.compute_capability
-        if counted is None or not counted.holds_on(self.engine_args, card, engine.max_num_batched_tokens):
+        counted, gpu = self.model.counted, self.gpu.compute_capability
+        if counted is None or not counted.holds_on(self.engine_args, gpu, engine.max_num_batched_tokens):
             return None
         return counted
 
@@ -184,7 +184,7 @@ def deployment(
     starts: tuple[ServerStart, ...] = (),
 ) -> Deployment:
     """`model` as the release lays it out on `gpu`. NotUnderstoodError and BadInputError as its weights raise them."""
-    model = model.on_card(KernelTarget(gpu.compute_capability, release))
+    model = model.on_gpu(KernelTarget(gpu.compute_capability, release))
     return Deployment(model, gpu, engine_args, release, starts, loaded_ranks(model, engine_args))
 
 

@@ -13,7 +13,7 @@ from vllm_costmeter.core.fit.offers import RentalOffer, cheapest_offer
 from vllm_costmeter.core.fit.parallel_changes import (
     LARGEST_NODE_GPUS,
     doublings,
-    enough_cards,
+    enough_gpus,
     narrower_layouts,
     unsplit_layouts,
     wider_layouts,
@@ -161,7 +161,7 @@ def _other_layouts(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: Engi
     for change in unsplit_layouts(gpu, engine_args):
         found += trials.tried(change)
     if result.reason == "gpu_count":
-        for change in enough_cards(gpu, engine_args, result.engine.world_size):
+        for change in enough_gpus(gpu, engine_args, result.engine.world_size):
             found += trials.tried(change)
     return found
 

@@ -34,7 +34,7 @@ def verdict_of(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]
         return "refused", "free_memory", free_message(memory, blank.gpu)
     if memory.weights_alone_exceed:
         return "refused", "weights", weights_message(blank, memory)
-    if memory.exceeds_card("low"):
+    if memory.exceeds_gpu("low"):
         return "refused", "kv_cache_memory_bytes", reserved_message(memory)
     if not placed.holds_one_sequence("high"):
         return "refused", "kv_cache", kv_message(blank, memory, cache, "refused")
@@ -44,7 +44,7 @@ def verdict_of(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]
         and placed.graph_blocks.is_certain
     ):
         return "refused", "max_num_seqs", graph_blocks_message(blank, placed)
-    if memory.exceeds_card("high"):
+    if memory.exceeds_gpu("high"):
         return "tight", "kv_cache_memory_bytes", reserved_message(memory)
     if memory.budget_bytes > memory.free.low_bytes:
         return "tight", "free_memory", free_message(memory, blank.gpu)

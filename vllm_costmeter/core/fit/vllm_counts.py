@@ -101,9 +101,9 @@ class ExactFacts:
     ) -> bool:
         """Whether that holds for the KV cache on a GPU: its backends follow the GPU, its windows the batch.
         A smaller batch needs no more than what was counted."""
-        same_card = compute_capability == self.compute_capability
+        same_gpu = compute_capability == self.compute_capability
         return (
-            self.holds_for(engine_args) and same_card and batched_tokens <= self.counts.max_num_batched_tokens
+            self.holds_for(engine_args) and same_gpu and batched_tokens <= self.counts.max_num_batched_tokens
         )
 
     def kv_cache(self, rules: KVRules) -> KVCache:
@@ -139,9 +139,9 @@ class CountedWeights:
     def parameters(self) -> int | None:
         return self.otherwise.parameters
 
-    def on_card(self, card: KernelTarget) -> ModelWeights:
-        otherwise = self.otherwise.on_card(card)
-        if not self.facts.holds_in(card.release):
+    def on_gpu(self, gpu: KernelTarget) -> ModelWeights:
+        otherwise = self.otherwise.on_gpu(gpu)
+        if not self.facts.holds_in(gpu.release):
             return otherwise
         return self if otherwise is self.otherwise else replace(self, otherwise=otherwise)
 

@@ -22,7 +22,7 @@ class GpuProcess:
     """Its program; None if the driver does not report it."""
     memory_bytes: int | None = None
     """None if the driver does not report it."""
-    card: str = "0"
+    gpu: str = "0"
     """The driver's index of the GPU, as in nvidia-smi; "0/1" is a slice of GPU 0."""
 
 

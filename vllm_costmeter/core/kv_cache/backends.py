@@ -6,7 +6,7 @@ Mirrors `_get_backend_priorities` of vLLM's `platforms/cuda.py` and the backends
 
 from __future__ import annotations
 
-from vllm_costmeter.core.errors import CardCannotError, NotUnderstoodError
+from vllm_costmeter.core.errors import GpuCannotError, NotUnderstoodError
 from vllm_costmeter.core.kv_cache.dtypes import is_quantized
 
 DEFAULT_BLOCK_TOKENS = 16  # CacheConfig.DEFAULT_BLOCK_SIZE, vLLM 0.17 to 0.32
@@ -34,7 +34,7 @@ def sparse_latent_dtype(major: int, kv_dtype: str, *, plain_rows: bool) -> str:
     Raises CardCannotError if no backend exists, NotUnderstoodError for plain rows before vLLM had them.
     """
     if major < HOPPER:
-        raise CardCannotError(
+        raise GpuCannotError(
             "sparse attention (DeepSeek V3.2, GLM-5) needs compute capability 9.0 or newer in vLLM"
         )
     if major == BLACKWELL_CONSUMER and kv_dtype in ("auto", "fp8", "fp8_e4m3"):

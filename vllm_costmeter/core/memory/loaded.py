@@ -72,7 +72,7 @@ def _lora_slots(model: Model, engine_args: EngineArgs) -> tuple[ByteRange, ...]:
 
 def surely_too_heavy(model: Model, gpu: GpuGroup, engine_args: EngineArgs, release: Release) -> bool:
     """Whether the weights at their least exceed a card's budget at any length; cheap. Errors as `loaded_ranks`."""
-    model = model.on_card(KernelTarget(gpu.compute_capability, release))
+    model = model.on_gpu(KernelTarget(gpu.compute_capability, release))
     limit = gpu.memory_bytes
     if engine_args.kv_cache_memory_bytes is None:
         default = engine_rules(release).gpu_memory_utilization

@@ -8,7 +8,7 @@ from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import ByteRange, exactly, gib
 
 CONTEXT_GIB = (0.25, 0.51, 0.70)
-"""What the driver holds of an idle card: 79.19 GiB total, 78.68 free in 36 boots of 0.19.0 on H100."""
+"""What the driver holds of an idle GPU: 79.19 GiB total, 78.68 free in 36 boots of 0.19.0 on H100."""
 
 
 UNIFIED_NAMES = frozenset({"gb10", "spark", "thor", "strix"})
@@ -77,8 +77,8 @@ def cuda_graphs(engine: EngineConfig, runner: Runner) -> ByteRange:
 
 
 def free_memory(gpu: GpuGroup) -> ByteRange:
-    """Free bytes as vLLM's first snapshot sees them: what is free now, or the whole card, less its own context."""
+    """Free bytes as vLLM's first snapshot sees them: what is free now, or the whole GPU, less its own context."""
     free = gpu.memory_bytes if gpu.free_bytes is None else min(gpu.free_bytes, gpu.memory_bytes)
     most, usual, least = (max(free - gib(context), 0) for context in CONTEXT_GIB)
-    measured = "free now" if gpu.free_bytes is not None else "the card"
+    measured = "free now" if gpu.free_bytes is not None else "the GPU"
     return ByteRange(usual, least, most, f"{measured} less {CONTEXT_GIB[1]} GiB of CUDA context")

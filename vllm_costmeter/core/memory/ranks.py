@@ -64,7 +64,7 @@ class RankMemory:
         """Bytes of all parts; "low" and "high" are ends of *use*. Independent errors add as squares."""
         parts = self._parts().values()
         usual = sum(part.bytes for part in parts)
-        below, above = self.budget_error_bytes  # a larger card is as good as parts that use less
+        below, above = self.budget_error_bytes  # a larger GPU is as good as parts that use less
         if end == "low":
             return usual - math.isqrt(above**2 + sum((part.bytes - part.low_bytes) ** 2 for part in parts))
         if end == "high":
@@ -108,11 +108,11 @@ class RankMemory:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """All pipeline ranks of one deployment; they run on equal cards."""
+    """All pipeline ranks of one deployment; they run on equal GPUs."""
 
     total_bytes: int
     budget_bytes: int
-    """gpu_memory_utilization of the card."""
+    """gpu_memory_utilization of the GPU."""
     free: ByteRange
     ranks: tuple[RankMemory, ...]
     first_start_ranks: tuple[RankMemory, ...]
@@ -127,8 +127,8 @@ class Memory:
         """Bytes for the KV cache per pipeline rank, at least 0."""
         return tuple(max(rank.available(end), 0) for rank in self.ranks)
 
-    def exceeds_card(self, end: End) -> bool:
-        """Whether a reserved pool and the parts, at this end of their use, are more than the card has."""
+    def exceeds_gpu(self, end: End) -> bool:
+        """Whether a reserved pool and the parts, at this end of their use, are more than the GPU has."""
         return any(
             rank.used(end) + rank.reserved_kv_cache_bytes > self.total_bytes
             for rank in self.ranks
@@ -137,7 +137,7 @@ class Memory:
 
     @property
     def weights_limit_bytes(self) -> int:
-        """What the weights must stay below: the budget, or the card where a reserved pool makes vLLM ignore it."""
+        """What the weights must stay below: the budget, or the GPU where a reserved pool makes vLLM ignore it."""
         reserved = any(rank.reserved_kv_cache_bytes is not None for rank in self.ranks)
         return self.total_bytes if reserved else self.budget_bytes
 
@@ -151,7 +151,7 @@ class Memory:
         """Whether nothing but the room for the KV cache can stop a start, so that a shorter length helps."""
         return (
             self.budget_bytes <= self.free.low_bytes
-            and not self.exceeds_card("high")
+            and not self.exceeds_gpu("high")
             and not self.weights_alone_exceed
         )
 

@@ -23,7 +23,7 @@ class ModelWeights(Protocol):
     @property
     def parameters(self) -> int | None: ...
 
-    def on_card(self, card: KernelTarget) -> ModelWeights: ...
+    def on_gpu(self, gpu: KernelTarget) -> ModelWeights: ...
 
     def bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]: ...
 
@@ -51,8 +51,8 @@ class CheckpointWeights:
     def parameters(self) -> int | None:
         return self.described.parameters
 
-    def on_card(self, card: KernelTarget) -> CheckpointWeights:
-        described = self.described.on_card(card)
+    def on_gpu(self, gpu: KernelTarget) -> CheckpointWeights:
+        described = self.described.on_gpu(gpu)
         return self if described is self.described else replace(self, described=described)
 
     @property
@@ -101,7 +101,7 @@ class UndividedWeights:
     def parameters(self) -> int | None:
         return None
 
-    def on_card(self, card: KernelTarget) -> UndividedWeights:
+    def on_gpu(self, gpu: KernelTarget) -> UndividedWeights:
         return self
 
     def bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:

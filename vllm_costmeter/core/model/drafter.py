@@ -32,8 +32,8 @@ class Drafter:
     is_own: bool = False
     """Whether these are the model's own prediction layers, which `--quantization` is about too."""
 
-    def on_card(self, card: KernelTarget) -> Drafter:
-        weights = self.weights.on_card(card)
+    def on_gpu(self, gpu: KernelTarget) -> Drafter:
+        weights = self.weights.on_gpu(gpu)
         return self if weights is self.weights else replace(self, weights=weights)
 
     def built_bytes_on_last_rank(self, engine_args: EngineArgs) -> int:

@@ -89,13 +89,13 @@ class Model:
             attention=replace(self.attention, draft_layers=drafter.layers),
         )
 
-    def on_card(self, card: KernelTarget) -> Model:
+    def on_gpu(self, gpu: KernelTarget) -> Model:
         """This model with its weights, and its drafter's, as a vLLM release lays them out on a GPU, without what
         another release counted."""
-        weights = self.weights.on_card(card)
-        drafter = None if self.drafter is None else self.drafter.on_card(card)
+        weights = self.weights.on_gpu(gpu)
+        drafter = None if self.drafter is None else self.drafter.on_gpu(gpu)
         counted = self.counted
-        if counted is not None and not counted.holds_in(card.release):
+        if counted is not None and not counted.holds_in(gpu.release):
             counted = None
         if weights is self.weights and drafter is self.drafter and counted is self.counted:
             return self

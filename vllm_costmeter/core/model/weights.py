@@ -66,7 +66,7 @@ class Weights:
     """Whether it takes them on its output head."""
     quantization: Quantization = UNQUANTISED
     release: Release = NEWEST
-    """Whose layout this is: `on_card` gives the layout under another."""
+    """Whose layout this is: `on_gpu` gives the layout under another."""
     _known: Memo[Hashable, tuple[Tally, ...]] = field(
         default_factory=Memo, init=False, compare=False, repr=False
     )
@@ -81,22 +81,22 @@ class Weights:
         each = {key: count_parameters(layer.parts) for key, layer in kinds.items()}
         return total + sum(each[id(layer)] for layer in self.layers)
 
-    def on_card(self, card: KernelTarget) -> Weights:
+    def on_gpu(self, gpu: KernelTarget) -> Weights:
         """These weights as a vLLM release lays them out on a GPU."""
-        if card.release != self.release:
-            if card.release not in self._placed:
-                self._placed[card.release] = replace(self, release=card.release)
-            return self._placed[card.release].on_card(card)
+        if gpu.release != self.release:
+            if gpu.release not in self._placed:
+                self._placed[gpu.release] = replace(self, release=gpu.release)
+            return self._placed[gpu.release].on_gpu(gpu)
         if self.quantization.method == UNQUANTISED.method:
             return self
         from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import placed_on
 
-        quantization = placed_on(self.quantization, card)
+        quantization = placed_on(self.quantization, gpu)
         if quantization is self.quantization:
             return self
-        if card not in self._placed:
-            self._placed[card] = replace(self, quantization=quantization)
-        return self._placed[card]
+        if gpu not in self._placed:
+            self._placed[gpu] = replace(self, quantization=quantization)
+        return self._placed[gpu]
 
     def tables(self, *, with_embedding: bool) -> Weights:
         """The vocabulary tables among these: output heads, and the input embedding where it is asked for."""

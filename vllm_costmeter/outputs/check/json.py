@@ -7,7 +7,7 @@ from typing import Any
 from vllm_costmeter.core import dataclass as dataclasses
 from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.fit.result import Fit, MemoryUse, Suggestion
-from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.gpu.group import GpuGroup, GpuProcess
 
 SCHEMA = "costmeter.check/1"
 
@@ -69,8 +69,18 @@ def _gpu(gpu: GpuGroup) -> dict[str, Any]:
     }
     if gpu.free_bytes is not None:
         found["free_bytes"] = gpu.free_bytes
-        found["processes"] = [dataclasses.asdict(process) for process in gpu.processes]
+        found["processes"] = [_process(process) for process in gpu.processes]
     return found
+
+
+def _process(process: GpuProcess) -> dict[str, Any]:
+    """The GPU's index keeps the name "card" that it was first published under."""
+    return {
+        "pid": process.pid,
+        "name": process.name,
+        "memory_bytes": process.memory_bytes,
+        "card": process.gpu,
+    }
 
 
 def engine_json(fit: Fit) -> dict[str, Any]:

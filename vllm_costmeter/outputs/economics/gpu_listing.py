@@ -36,38 +36,34 @@ _TITLES = (
 _FACT_TITLES = ("fact", "value", "source", "read")
 
 
-def listing_text(cards: Sequence[GpuSpec], prices: Mapping[str, RentalQuote | None], today: date) -> str:
-    """One line per card."""
-    return (
-        terminal_table(_TITLES, [_row(card, prices.get(card.name), today) for card in cards]) + f"\n{NOTE}\n"
-    )
+def listing_text(gpus: Sequence[GpuSpec], prices: Mapping[str, RentalQuote | None], today: date) -> str:
+    """One line per GPU."""
+    return terminal_table(_TITLES, [_row(gpu, prices.get(gpu.name), today) for gpu in gpus]) + f"\n{NOTE}\n"
 
 
-def listing_markdown(cards: Sequence[GpuSpec], prices: Mapping[str, RentalQuote | None], today: date) -> str:
-    """One row per card."""
-    return (
-        markdown_table(_TITLES, [_row(card, prices.get(card.name), today) for card in cards]) + f"\n{NOTE}\n"
-    )
+def listing_markdown(gpus: Sequence[GpuSpec], prices: Mapping[str, RentalQuote | None], today: date) -> str:
+    """One row per GPU."""
+    return markdown_table(_TITLES, [_row(gpu, prices.get(gpu.name), today) for gpu in gpus]) + f"\n{NOTE}\n"
 
 
-def listing_json(cards: Sequence[GpuSpec], prices: Mapping[str, RentalQuote | None], today: date) -> str:
+def listing_json(gpus: Sequence[GpuSpec], prices: Mapping[str, RentalQuote | None], today: date) -> str:
     """Every known fact in base units, each with its source; an unknown fact is absent."""
-    rows = [card_values(card, prices.get(card.name), today) for card in cards]
+    rows = [gpu_values(gpu, prices.get(gpu.name), today) for gpu in gpus]
     return json.dumps({"schema": SCHEMA, "gpus": rows}, indent=2) + "\n"
 
 
-def card_values(card: GpuSpec, price: RentalQuote | None, today: date) -> dict[str, Any]:
+def gpu_values(gpu: GpuSpec, price: RentalQuote | None, today: date) -> dict[str, Any]:
     """The JSON object of one GPU."""
     values = {
-        each.name: getattr(card, each.name)
-        for each in fields(card)
-        if each.name != "provenance" and getattr(card, each.name) is not None
+        each.name: getattr(gpu, each.name)
+        for each in fields(gpu)
+        if each.name != "provenance" and getattr(gpu, each.name) is not None
     }
-    if card.compute_capability is not None:
-        values["compute_capability"] = _capability(card)
-    if card.mig_profiles is not None:
-        values["mig_profiles"] = [asdict(profile) for profile in card.mig_profiles]
-    values["sources"] = {name: _source(origin) for name, origin in card.provenance.items()}
+    if gpu.compute_capability is not None:
+        values["compute_capability"] = _capability(gpu)
+    if gpu.mig_profiles is not None:
+        values["mig_profiles"] = [asdict(profile) for profile in gpu.mig_profiles]
+    values["sources"] = {name: _source(origin) for name, origin in gpu.provenance.items()}
     if price is not None:
         values["default_price"] = {
             "usd_per_gpu_hour": price.usd_per_gpu_hour,
@@ -86,57 +82,57 @@ def _source(origin: Provenance) -> dict[str, Any]:
     return found | ({"estimated": True} if origin.estimated else {})
 
 
-def facts_text(card: GpuSpec, price: RentalQuote | None, today: date, *, markdown: bool = False) -> str:
+def facts_text(gpu: GpuSpec, price: RentalQuote | None, today: date, *, markdown: bool = False) -> str:
     """One GPU, one line per fact, with where and when each was read."""
     rows = [
         (
             _fact_name(name),
-            _with_range(name, getattr(card, name), origin),
-            _origin(card, name),
+            _with_range(name, getattr(gpu, name), origin),
+            _origin(gpu, name),
             origin.as_of or "",
         )
-        for name, origin in card.provenance.items()
+        for name, origin in gpu.provenance.items()
     ]
     if price is not None:
         dated = ", ".join(filter(None, (price.as_of, age(price, today))))
         rows.append(("default price", f"${dollars(price.usd_per_gpu_hour)} per hour", price.source, dated))
     table = markdown_table(_FACT_TITLES, rows) if markdown else terminal_table(_FACT_TITLES, rows)
-    spellings = ", ".join((*card.driver_names, *card.aliases))
-    return f"{card.name} (also {spellings})\n\n{table}" if spellings else f"{card.name}\n\n{table}"
+    spellings = ", ".join((*gpu.driver_names, *gpu.aliases))
+    return f"{gpu.name} (also {spellings})\n\n{table}" if spellings else f"{gpu.name}\n\n{table}"
 
 
-def _row(card: GpuSpec, price: RentalQuote | None, today: date) -> tuple[str, ...]:
-    sixteen_bit = "bf16_flops_per_second" if card.bf16_flops_per_second else "fp16_flops_per_second"
+def _row(gpu: GpuSpec, price: RentalQuote | None, today: date) -> tuple[str, ...]:
+    sixteen_bit = "bf16_flops_per_second" if gpu.bf16_flops_per_second else "fp16_flops_per_second"
     return (
-        card.name,
-        _number(card, "memory_bytes", GIB, 2),
-        _number(card, "bandwidth_bytes_per_second", 1e9),
-        _number(card, sixteen_bit, 1e12),
-        _number(card, "fp8_flops_per_second", 1e12),
-        _number(card, "fp4_flops_per_second", 1e12),
-        _number(card, "tdp_watts", 1),
-        card.link_type or "",
-        _number(card, "link_bytes_per_second", 1e9),
-        _capability(card) or (card.architecture or ""),
+        gpu.name,
+        _number(gpu, "memory_bytes", GIB, 2),
+        _number(gpu, "bandwidth_bytes_per_second", 1e9),
+        _number(gpu, sixteen_bit, 1e12),
+        _number(gpu, "fp8_flops_per_second", 1e12),
+        _number(gpu, "fp4_flops_per_second", 1e12),
+        _number(gpu, "tdp_watts", 1),
+        gpu.link_type or "",
+        _number(gpu, "link_bytes_per_second", 1e9),
+        _capability(gpu) or (gpu.architecture or ""),
         *((dollars(price.usd_per_gpu_hour), price.as_of, age(price, today)) if price else ("", "", "")),
     )
 
 
-def _number(card: GpuSpec, name: str, unit: float, digits: int | None = None) -> str:
-    value = getattr(card, name)
+def _number(gpu: GpuSpec, name: str, unit: float, digits: int | None = None) -> str:
+    value = getattr(gpu, name)
     if value is None:
         return ""
     text = f"{value / unit:g}" if digits is None else f"{value / unit:.{digits}f}"
-    origin = card.provenance.get(name)
+    origin = gpu.provenance.get(name)
     return text if origin is None or origin.verified else f"{text}?"
 
 
-def _capability(card: GpuSpec) -> str:
-    return ".".join(map(str, card.compute_capability)) if card.compute_capability else ""
+def _capability(gpu: GpuSpec) -> str:
+    return ".".join(map(str, gpu.compute_capability)) if gpu.compute_capability else ""
 
 
-def _origin(card: GpuSpec, name: str) -> str:
-    origin = card.provenance[name]
+def _origin(gpu: GpuSpec, name: str) -> str:
+    origin = gpu.provenance[name]
     return origin.source if origin.verified else f"unverified: {origin.source}"
 
 

@@ -36,21 +36,21 @@ def main() -> None:
 
 def _start(request: ExactRequest) -> Callable[[ExactRequest], ExactAnswer]:
     """Prepare this process for the request's GPU and import vLLM, once."""
-    from vllm_costmeter.plugin.exact.fakes.fake_gpu import PretendedCard, tell_torch, tell_triton, tell_vllm
+    from vllm_costmeter.plugin.exact.fakes.fake_gpu import PretendedGpu, tell_torch, tell_triton, tell_vllm
     from vllm_costmeter.plugin.exact.fakes.stub_modules import admit_flash_attention_4, stand_in
 
-    card = PretendedCard(request.gpu_name, request.gpu_memory_bytes, request.compute_capability)
-    tell_torch(card)
-    tell_triton(card)
+    gpu = PretendedGpu(request.gpu_name, request.gpu_memory_bytes, request.compute_capability)
+    tell_torch(gpu)
+    tell_triton(gpu)
     stand_in()
-    tell_vllm(card)
+    tell_vllm(gpu)
     admit_flash_attention_4()
     from vllm.model_executor.models import registry
 
     from vllm_costmeter.plugin.exact.answer import answer
 
     registry._run_in_subprocess = lambda inspect: inspect()
-    return lambda asked: answer(asked, card)
+    return lambda asked: answer(asked, gpu)
 
 
 def _one_line(why: Exception) -> str:

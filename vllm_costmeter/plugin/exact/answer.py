@@ -10,7 +10,7 @@ from typing import Any
 
 from vllm_costmeter.core.fit.vllm_counts import ExactCounts
 from vllm_costmeter.plugin.exact import draft_model, kv_boot, meta_model
-from vllm_costmeter.plugin.exact.fakes.fake_gpu import PretendedCard
+from vllm_costmeter.plugin.exact.fakes.fake_gpu import PretendedGpu
 from vllm_costmeter.plugin.exact.fakes.fake_ranks import as_rank
 from vllm_costmeter.plugin.exact.messages import (
     CapacityAnswer,
@@ -22,19 +22,19 @@ from vllm_costmeter.plugin.exact.messages import (
 )
 
 
-def answer(request: ExactRequest, card: PretendedCard) -> ExactAnswer:
+def answer(request: ExactRequest, gpu: PretendedGpu) -> ExactAnswer:
     """The installed vLLM's result. Its own errors are raised unchanged; the caller formats them."""
     import vllm
     from vllm.config import set_current_vllm_config
 
     sizes = request.engine_arguments
     ranks = int(sizes.get("pipeline_parallel_size", 1))
-    card.count = ranks * int(sizes.get("tensor_parallel_size", 1)) * int(sizes.get("data_parallel_size", 1))
+    gpu.count = ranks * int(sizes.get("tensor_parallel_size", 1)) * int(sizes.get("data_parallel_size", 1))
     configs, weights, converted, specs, backends = [], [], [], [], []
     with tempfile.TemporaryDirectory(prefix="costmeter-exact-") as folder:
         arguments = _write_models(Path(folder), request)
         for rank in range(ranks):
-            config = _config(arguments, card.count)
+            config = _config(arguments, gpu.count)
             configs.append(config)
             with set_current_vllm_config(config), as_rank(config.parallel_config, rank):
                 models = [meta_model.build(config)]

@@ -14,7 +14,7 @@ def build(config: Any, model_config: Any = None, prefix: str = "") -> Any:
     from vllm.utils.torch_utils import set_default_torch_dtype
 
     described = model_config or config.model_config
-    with set_default_torch_dtype(described.dtype), torch.device("meta"), _card_means_meta():
+    with set_default_torch_dtype(described.dtype), torch.device("meta"), _gpu_means_meta():
         return initialize_model(config, prefix=prefix, model_config=described)
 
 
@@ -43,7 +43,7 @@ def converted_bytes(models: Sequence[Any]) -> int:
     return total
 
 
-def _card_means_meta() -> Any:
+def _gpu_means_meta() -> Any:
     """Model code with an explicit device (`device="cuda"`, `.to(...)`, `.cuda()`) gets a meta tensor too."""
     import torch
     from torch.overrides import TorchFunctionMode
@@ -54,7 +54,7 @@ def _card_means_meta() -> Any:
         named = isinstance(value, (str, torch.device)) and torch.device(value).type == "cuda"
         return meta if named else value
 
-    class CardMeansMeta(TorchFunctionMode):  # type: ignore[misc, unused-ignore]  # torch is untyped here
+    class GpuMeansMeta(TorchFunctionMode):  # type: ignore[misc, unused-ignore]  # torch is untyped here
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             name = getattr(func, "__name__", "")
             if name == "cuda":
@@ -73,4 +73,4 @@ def _card_means_meta() -> Any:
                 args = tuple(placed(value) for value in args)
             return func(*args, **kwargs)
 
-    return CardMeansMeta()
+    return GpuMeansMeta()

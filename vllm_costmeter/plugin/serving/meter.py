@@ -35,7 +35,7 @@ from vllm_costmeter.plugin.serving.phase_split import phase_split
 from vllm_costmeter.plugin.serving.source_log import SourceLog
 from vllm_costmeter.plugin.starting import boot_facts
 from vllm_costmeter.plugin.starting.server_settings import chosen_settings
-from vllm_costmeter.sources.catalogue.load import card_for_nvml_name, default_price, parse_gpu
+from vllm_costmeter.sources.catalogue.load import default_price, gpu_for_nvml_name, parse_gpu
 from vllm_costmeter.sources.gpu.nvml_source import nvml_source
 from vllm_costmeter.sources.vllm.config import ServerShape, is_on_cpu
 from vllm_costmeter.sources.vllm.step_stats import StepRecorder
@@ -138,10 +138,10 @@ class ServingMeter:
 
     def _meter(self, settings: Settings, gpus: GpuSource, checked: Fit | None) -> Meter:
         shape = self._shape
-        card = _read_or_none(lambda: _card(settings, gpus, checked))
-        quote = _read_or_none(lambda: default_price(card)) if card else None
+        gpu = _read_or_none(lambda: _gpu(settings, gpus, checked))
+        quote = _read_or_none(lambda: default_price(gpu)) if gpu else None
         count = shape.gpus_per_engine * len(shape.engine_indexes)
-        slices = card.mig_instances if card else None
+        slices = gpu.mig_instances if gpu else None
         share = server_share(gpus.latest().gpus, settings.mig_share, settings.gpu_share, slices)
         price = choose_price(settings, count, quote, share)
         _tell(price, count)
@@ -149,9 +149,9 @@ class ServingMeter:
             engine_indexes=shape.engine_indexes,
             gpus_per_engine=shape.gpus_per_engine,
             price=price,
-            split=phase_split(self._vllm_config, shape, card),
+            split=phase_split(self._vllm_config, shape, gpu),
             grid_gco2e_per_kwh=settings.carbon_gco2e_per_kwh,
-            tdp_watts=card.tdp_watts if card else None,
+            tdp_watts=gpu.tdp_watts if gpu else None,
         )
 
     def _server_facts(self, checked: Fit | None) -> ServerFacts:
@@ -195,7 +195,7 @@ def _read_or_none(read: Callable[[], Answer | None]) -> Answer | None:
         return None
 
 
-def _card(settings: Settings, gpus: GpuSource, checked: Fit | None) -> GpuSpec | None:
+def _gpu(settings: Settings, gpus: GpuSource, checked: Fit | None) -> GpuSpec | None:
     """The GPU named by the driver now, by the driver in the fit check, or by the operator. Waits for the driver's first
     answer for a limited time."""
     deadline = time.monotonic() + LONGEST_WAIT_FOR_DRIVER_SECONDS
@@ -210,8 +210,8 @@ def _card(settings: Settings, gpus: GpuSource, checked: Fit | None) -> GpuSpec |
         if checked is not None and checked.gpu.source == "nvml":
             named = [(checked.gpu.name, checked.gpu.memory_bytes)]
     for name, memory_bytes in named:
-        if (card := card_for_nvml_name(name, memory_bytes)) is not None:
-            return card
+        if (gpu := gpu_for_nvml_name(name, memory_bytes)) is not None:
+            return gpu
     return parse_gpu(settings.gpu)[0] if settings.gpu else None
 
 

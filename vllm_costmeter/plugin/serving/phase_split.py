@@ -18,9 +18,9 @@ from vllm_costmeter.sources.vllm.installed import running_release
 log = logging.getLogger("vllm.costmeter")
 
 
-def phase_split(vllm_config: Any, shape: ServerShape, card: GpuSpec | None) -> PhaseSplit | None:
+def phase_split(vllm_config: Any, shape: ServerShape, gpu: GpuSpec | None) -> PhaseSplit | None:
     """None, with one log line, if the model's shape or the GPU's rates are unknown: then phases have no prices."""
-    rates = _rates(card, vllm_config)
+    rates = _rates(gpu, vllm_config)
     if rates is None:
         log.warning("costmeter: this GPU's rates are unknown, so prefill and decode have no separate prices")
         return None
@@ -41,18 +41,18 @@ def phase_split(vllm_config: Any, shape: ServerShape, card: GpuSpec | None) -> P
         return None
 
 
-def _rates(card: GpuSpec | None, vllm_config: Any) -> GpuRates | None:
+def _rates(gpu: GpuSpec | None, vllm_config: Any) -> GpuRates | None:
     """The GPU's dense 16-bit rate and bandwidth; a typical CPU's ratio on vLLM's CPU platform."""
-    if card is not None:
-        flops, bandwidth = card.sixteen_bit_flops_per_second, card.bandwidth_bytes_per_second
+    if gpu is not None:
+        flops, bandwidth = gpu.sixteen_bit_flops_per_second, gpu.bandwidth_bytes_per_second
         return (
-            GpuRates(flops, bandwidth, fastest_flops_per_second=_fastest(card))
+            GpuRates(flops, bandwidth, fastest_flops_per_second=_fastest(gpu))
             if flops and bandwidth
             else None
         )
     return GENERIC_CPU if is_on_cpu(vllm_config) else None
 
 
-def _fastest(card: GpuSpec) -> float | None:
+def _fastest(gpu: GpuSpec) -> float | None:
     """In the narrowest format that the GPU supports."""
-    return card.fp4_flops_per_second or card.fp8_flops_per_second
+    return gpu.fp4_flops_per_second or gpu.fp8_flops_per_second

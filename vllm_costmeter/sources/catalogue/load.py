@@ -29,9 +29,9 @@ MOST_LISTED = 12
 
 
 class Catalogue:
-    """Cards and prices; each file is read when something in it is first asked for, and only once.
+    """GPUs and prices; each file is read when something in it is first asked for, and only once.
 
-    `user_file` holds `[[card]]`, `[[price]]` and `[[api]]` tables of the same shape as the package's: a card of a
+    `user_file` holds `[[card]]`, `[[price]]` and `[[api]]` tables of the same shape as the package's: a GPU of a
     known name replaces the facts it gives and keeps the others; a price goes before the package's as a default.
     """
 
@@ -55,27 +55,27 @@ class Catalogue:
         return _read_user_file(self._user_file) if self._user_file else {}
 
     @cached_property
-    def cards(self) -> tuple[GpuSpec, ...]:
+    def gpus(self) -> tuple[GpuSpec, ...]:
         """Every GPU, the package's first, with the user's facts overriding ours. Raises BadInputError for an invalid
         file."""
-        return tuple(self._card(key) for key in self._keys)
+        return tuple(self._gpu(key) for key in self._keys)
 
     @property
     def _keys(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self._package.keys, *self._user_cards)))
+        return tuple(dict.fromkeys((*self._package.keys, *self._user_gpus)))
 
     @cached_property
     def _package(self) -> CompiledGpus:
         return CompiledGpus((self._folder / GPUS_FILE).read_text("utf-8"))
 
     @cached_property
-    def _user_cards(self) -> dict[str, list[dict[str, Any]]]:
+    def _user_gpus(self) -> dict[str, list[dict[str, Any]]]:
         """The fields that the user's rows give, by folded name."""
         found: dict[str, list[dict[str, Any]]] = {}
         for row in self._user_rows.get("card", []):
-            from vllm_costmeter.sources.catalogue.rows import parse_card
+            from vllm_costmeter.sources.catalogue.rows import parse_gpu
 
-            fields = parse_card(row, str(self._user_file), user=True)
+            fields = parse_gpu(row, str(self._user_file), user=True)
             found.setdefault(folded_name(fields["name"]), []).append(fields)
         return found
 
@@ -90,16 +90,16 @@ class Catalogue:
             names.add(folded_name(row["name"]), spellings(row))
         return names
 
-    def _card(self, key: str) -> GpuSpec:
+    def _gpu(self, key: str) -> GpuSpec:
         if key not in self._known:
-            card = self._package.spec(key) if key in self._package else None
-            for fields in self._user_cards.get(key, ()):
-                from vllm_costmeter.sources.catalogue.rows import merge_card
+            gpu = self._package.spec(key) if key in self._package else None
+            for fields in self._user_gpus.get(key, ()):
+                from vllm_costmeter.sources.catalogue.rows import merge_gpu
 
-                name = card.name if card else fields["name"]
-                card = merge_card(card, {**fields, "name": name}, str(self._user_file))
-            assert card is not None
-            self._known[key] = card
+                name = gpu.name if gpu else fields["name"]
+                gpu = merge_gpu(gpu, {**fields, "name": name}, str(self._user_file))
+            assert gpu is not None
+            self._known[key] = gpu
         return self._known[key]
 
     @cached_property
@@ -124,9 +124,9 @@ class Catalogue:
     def matching(self, text: str) -> tuple[GpuSpec, ...]:
         """The GPU with this spelling, or all that it may mean: two for "RTX 4060 Ti", four for "A100"."""
         key = folded_name(text)
-        if key in self._package or key in self._user_cards:
-            return (self._card(key),)
-        return tuple(self._card(key) for key in self._names.matching(text))
+        if key in self._package or key in self._user_gpus:
+            return (self._gpu(key),)
+        return tuple(self._gpu(key) for key in self._names.matching(text))
 
     def find(self, text: str) -> GpuSpec:
         """The GPU with this spelling. Raises BadInputError with the candidates, or the nearest names."""
@@ -134,7 +134,7 @@ class Catalogue:
         if len(found) == 1:
             return found[0]
         if found:
-            names = ", ".join(card.name for card in found[:MOST_LISTED])
+            names = ", ".join(gpu.name for gpu in found[:MOST_LISTED])
             more = f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
             raise BadInputError(f"{text!r} is ambiguous: {names}{more}; give one of them")
         raise BadInputError(f"unknown GPU {text!r}{self._near(text)}. `costmeter gpus` lists all")
@@ -144,9 +144,9 @@ class Catalogue:
         import difflib
 
         names: dict[str, str] = {}
-        for card in self.cards:
-            bare = re.sub(r"^(rtx|gtx|rx|quadro rtx) ", "", card.name.casefold())
-            names |= dict.fromkeys((bare, *map(str.casefold, (card.name, *card.aliases))), card.name)
+        for gpu in self.gpus:
+            bare = re.sub(r"^(rtx|gtx|rx|quadro rtx) ", "", gpu.name.casefold())
+            names |= dict.fromkeys((bare, *map(str.casefold, (gpu.name, *gpu.aliases))), gpu.name)
         near = difflib.get_close_matches(text.casefold(), names, n=5, cutoff=0.6)
         found = list(dict.fromkeys(names[spelt] for spelt in near))[:3]
         return f"; nearest: {', '.join(found)}" if found else ""
@@ -157,23 +157,21 @@ class Catalogue:
         Drivers call an RTX 4060 Ti of 8 and of 16 GB alike: the one nearest to `memory_bytes`, else the first listed.
         """
         wanted = folded_name(name)
-        found = [
-            card for card in self.cards if any(wanted == folded_name(text) for text in card.driver_names)
-        ]
+        found = [gpu for gpu in self.gpus if any(wanted == folded_name(text) for text in gpu.driver_names)]
         if memory_bytes is not None:
-            found.sort(key=lambda card: abs((card.memory_bytes or 0) - memory_bytes))
+            found.sort(key=lambda gpu: abs((gpu.memory_bytes or 0) - memory_bytes))
         return found[0] if found else None
 
     @property
-    def priced_cards(self) -> tuple[GpuSpec, ...]:
+    def priced_gpus(self) -> tuple[GpuSpec, ...]:
         """The GPUs with a price, in the order of their quotes."""
         return tuple(self.find(name) for name in dict.fromkeys(row.gpu for row in self.prices))
 
-    def default_price(self, card: GpuSpec, gpus: int = 1) -> RentalQuote | None:
-        """The default rental price of `card` in a machine with this many: see `choose_default`."""
+    def default_price(self, gpu: GpuSpec, gpus: int = 1) -> RentalQuote | None:
+        """The default rental price of `gpu` in a machine with this many: see `choose_default`."""
         from vllm_costmeter.core.pricing.quote import choose_default
 
-        return choose_default((row for row in self.prices if row.gpu == card.name), gpus)
+        return choose_default((row for row in self.prices if row.gpu == gpu.name), gpus)
 
 
 def _read_user_file(file: Path) -> dict[str, list[dict[str, Any]]]:
@@ -210,11 +208,11 @@ def parse_gpu(text: str) -> tuple[GpuSpec, int]:
     return find_gpu(name), count
 
 
-def card_for_nvml_name(name: str, memory_bytes: int | None = None) -> GpuSpec | None:
+def gpu_for_nvml_name(name: str, memory_bytes: int | None = None) -> GpuSpec | None:
     """The catalogue's GPU for a name and memory from NVML; None if it has none (or for a MIG slice)."""
     return load_catalogue().for_driver_name(name, memory_bytes)
 
 
-def default_price(card: GpuSpec, gpus: int = 1) -> RentalQuote | None:
-    """The dated quote used for `card` if no price is set; None if the catalogue has none."""
-    return load_catalogue().default_price(card, gpus)
+def default_price(gpu: GpuSpec, gpus: int = 1) -> RentalQuote | None:
+    """The dated quote used for `gpu` if no price is set; None if the catalogue has none."""
+    return load_catalogue().default_price(gpu, gpus)

@@ -17,7 +17,7 @@ from vllm_costmeter.core.pricing.money import exact
 from vllm_costmeter.core.pricing.quote import RentalQuote
 from vllm_costmeter.sources.catalogue.load import Catalogue
 from vllm_costmeter.sources.catalogue.rows import LARGEST_USD_PER_GPU_HOUR
-from vllm_costmeter.sources.manifests.cards import gpu_of_instance
+from vllm_costmeter.sources.manifests.gpus import gpu_of_instance
 
 FEEDS = ("skypilot", "gpuhunt", "litellm")
 
@@ -27,13 +27,13 @@ class Rented:
     """What a feed of rental prices holds."""
 
     rows: list[RentalQuote] = field(default_factory=list)
-    unknown_cards: set[str] = field(default_factory=set)
+    unknown_gpus: set[str] = field(default_factory=set)
     """Names that the catalogue does not have, or that may mean several GPUs: their rows are left out."""
 
 
 def skypilot(text: str, place: str, provider: str | None, as_of: str, catalogue: Catalogue) -> Rented:
     """skypilot-catalog's vms.csv: one row per instance type and region, priced per instance. The cheapest region of
-    each card and count counts; spot prices are rows of their own. Its files do not name the provider: their folder
+    each GPU and count counts; spot prices are rows of their own. Its files do not name the provider: their folder
     does (.../lambda/vms.csv)."""
     named = provider or _folder(place)
     found = Rented()
@@ -120,7 +120,7 @@ def _add(
     """`quote` under the catalogue's name of the GPU that one of `names` spells, the best spelling first."""
     gpu = next((gpu for name in names if (gpu := _named(catalogue, name, instance)) is not None), None)
     if gpu is None:
-        found.unknown_cards.add(names[-1])
+        found.unknown_gpus.add(names[-1])
     elif quote.usd_per_gpu_hour <= LARGEST_USD_PER_GPU_HOUR:
         found.rows.append(replace(quote, gpu=gpu, source=quote.source.rstrip(", ")))
 

@@ -51,9 +51,9 @@ FACTS: Mapping[str, tuple[str, Callable[[Any], object]]] = {
     "street_new_usd": ("street_new_usd", values.positive),
     "street_used_usd": ("street_used_usd", values.positive),
 }
-"""Key in the file -> field of Card, and how its value is read. Memory has two units: logs print both."""
+"""Key in the file -> field of GPU, and how its value is read. Memory has two units: logs print both."""
 
-CARD_KEYS = ("name", "vendor", "driver_names", "aliases", *FACTS)
+GPU_KEYS = ("name", "vendor", "driver_names", "aliases", *FACTS)
 PRICE_KEYS = ("gpu", "provider", "term", "usd_per_gpu_hour", "gpus", "as_of", "source", "verified")
 
 
@@ -76,11 +76,11 @@ def _provenance(fact: Mapping[str, Any], where: str, parse: Callable[[Any], Any]
     )
 
 
-def parse_card(row: Mapping[str, Any], file: str, *, user: bool = False) -> dict[str, Any]:
-    """The fields of Card that this row gives. A user's fact may be a bare value: its source is then the file."""
+def parse_gpu(row: Mapping[str, Any], file: str, *, user: bool = False) -> dict[str, Any]:
+    """The fields of GPU that this row gives. A user's fact may be a bare value: its source is then the file."""
     name = values.read(row, "name", f"{file}: [[card]]", values.text)
     where = f"{file}: GPU {name!r}"
-    reject_unknown(row, CARD_KEYS, where)
+    reject_unknown(row, GPU_KEYS, where)
     fields: dict[str, Any] = {"name": name}
     if "vendor" in row:
         fields["vendor"] = values.read(row, "vendor", where, values.vendor)
@@ -103,12 +103,12 @@ def parse_card(row: Mapping[str, Any], file: str, *, user: bool = False) -> dict
     return fields
 
 
-def merge_card(card: GpuSpec | None, fields: Mapping[str, Any], file: str) -> GpuSpec:
-    """`card` with the given fields replacing its own; a new GPU if there was none."""
+def merge_gpu(gpu: GpuSpec | None, fields: Mapping[str, Any], file: str) -> GpuSpec:
+    """`gpu` with the given fields replacing its own; a new GPU if there was none."""
     facts = [attribute for attribute, _ in FACTS.values() if attribute in fields]
     added = {attribute: Provenance(source=file, as_of=None) for attribute in facts}
-    known = {name: getattr(card, name) for name in GpuSpec.__slots__} if card else {}
-    origins = {**(card.provenance if card else {}), **added, **fields["provenance"]}
+    known = {name: getattr(gpu, name) for name in GpuSpec.__slots__} if gpu else {}
+    origins = {**(gpu.provenance if gpu else {}), **added, **fields["provenance"]}
     return GpuSpec(**{**known, **fields, "provenance": origins})
 
 

@@ -51,7 +51,7 @@ def recall(
         if boot.key.gpu.startswith(_CPU) == on_cpu
     ]
     names = {boot.key.gpu for boot in boots}
-    same = {name for name in names if name == gpu or _card_name(name) == _card_name(gpu)}
+    same = {name for name in names if name == gpu or _gpu_name(name) == _gpu_name(gpu)}
     return tuple(_named(boot, gpu) for boot in boots if boot.key.gpu in same), fault
 
 
@@ -89,13 +89,13 @@ def _named(boot: ServerStart, gpu: str) -> ServerStart:
     return replace(boot, key=replace(boot.key, gpu=gpu))
 
 
-def _card_name(name: str) -> str:
-    """The catalogue's name of a card; the name itself where the catalogue has no such card."""
-    from vllm_costmeter.sources.catalogue.load import card_for_nvml_name, find_gpu
+def _gpu_name(name: str) -> str:
+    """The catalogue's name of a GPU; the name itself where the catalogue has no such GPU."""
+    from vllm_costmeter.sources.catalogue.load import find_gpu, gpu_for_nvml_name
 
-    card = card_for_nvml_name(name)
-    if card is not None:
-        return card.name
+    gpu = gpu_for_nvml_name(name)
+    if gpu is not None:
+        return gpu.name
     try:
         return find_gpu(name).name
     except BadInputError:

@@ -134,7 +134,7 @@ def _look(
         asked.append(f"for the memory of GPU {gpu.label}")
         sample = _sample(driver, gpu)
         found.append((gpu, sample, tuple(_believable_process(each, sample) for each in holders)))
-    return equal_cards(found, ranks)
+    return equal_gpus(found, ranks)
 
 
 def _sample(driver: GpuDriver, gpu: VisibleGpu) -> GpuSample:
@@ -153,7 +153,7 @@ def _believable_process(process: GpuProcess, sample: GpuSample) -> GpuProcess:
     return process
 
 
-def equal_cards(
+def equal_gpus(
     samples: Sequence[tuple[VisibleGpu, GpuSample, tuple[GpuProcess, ...]]], ranks: int | None = None
 ) -> list[GpuGroup]:
     """Neighbouring GPUs of one name as one Gpu: the smallest total of them, the least free memory of the first

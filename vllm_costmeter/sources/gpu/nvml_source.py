@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from vllm_costmeter.core.gpu.bounds import LeftOut
 from vllm_costmeter.core.gpu.device import GpuDevice, UsedGpus
-from vllm_costmeter.sources.catalogue.load import card_for_nvml_name
+from vllm_costmeter.sources.catalogue.load import gpu_for_nvml_name
 from vllm_costmeter.sources.gpu.nvml import NvmlDriver
 from vllm_costmeter.sources.gpu.process_tree import ProcessTree
 from vllm_costmeter.sources.gpu.reader import INTERVAL_SECONDS, STALE_SECONDS, GpuReader
@@ -71,7 +71,7 @@ def nvml_source(
 def rated_watts(name: str) -> float | None:
     """The catalogue's rated power for NVML's `name`; None if it is not listed or the user's file cannot be read."""
     try:
-        gpu = card_for_nvml_name(name)
+        gpu = gpu_for_nvml_name(name)
     except Exception:  # noqa: BLE001 the price reports it; a bound has other sources
         return None
     return None if gpu is None else gpu.tdp_watts

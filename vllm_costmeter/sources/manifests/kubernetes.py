@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from vllm_costmeter.core.dataclass import dataclass
-from vllm_costmeter.sources.manifests.cards import CARD_LABELS, INSTANCE_LABELS, cards_of
+from vllm_costmeter.sources.manifests.gpus import GPU_LABELS, INSTANCE_LABELS, gpus_of
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer, server_words
 from vllm_costmeter.sources.manifests.yaml_tree import Node
@@ -97,7 +97,7 @@ def _server(
     if words is None:
         return
     gpus = _gpus(container)
-    cards, fault = cards_of(labels)
+    names, fault = gpus_of(labels)
     anchor = container.get("args") or container.get("command") or container
     yield DeclaredServer(
         name=title,
@@ -105,8 +105,8 @@ def _server(
         words=words,
         gpus=gpus[0] * pod.pods if gpus else None,
         gpus_line=gpus[1] if gpus else None,
-        cards=cards,
-        card_fault=fault,
+        gpu_names=names,
+        gpu_fault=fault,
     )
 
 
@@ -212,6 +212,6 @@ def _labels(spec: Node) -> Iterator[tuple[str, str]]:
             )
             if label is None or values is None or (operator is not None and operator.text != "In"):
                 continue
-            if label.text in CARD_LABELS or label.text in INSTANCE_LABELS:
+            if label.text in GPU_LABELS or label.text in INSTANCE_LABELS:
                 for value in values.sequence("values"):
                     yield label.text, value.string("values")

@@ -35,9 +35,9 @@ class DeclaredServer:
     gpus: int | None = None
     """GPUs of one whole replica; None if the file gives no number."""
     gpus_line: int | None = None
-    cards: tuple[str, ...] = ()
+    gpu_names: tuple[str, ...] = ()
     """Catalogue names of the GPUs it may run on, smallest first; empty if the file names none."""
-    card_fault: str | None = None
+    gpu_fault: str | None = None
     """Why the GPU named in the file could not be identified."""
 
     def place_of(self, message: str) -> Place:

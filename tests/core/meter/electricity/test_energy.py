@@ -10,8 +10,8 @@ from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter.electricity.energy import UNSEEN, EnergyMeter
 
 
-def cards(now: float, *facts: dict[str, Any]) -> GpuReadings:
-    """Readings of cards 0, 1, ..."""
+def gpus(now: float, *facts: dict[str, Any]) -> GpuReadings:
+    """Readings of GPUs 0, 1, ..."""
     gpus = tuple(GpuReading(str(i), i, f"GPU-{i}", "RTX 4090", **fact) for i, fact in enumerate(facts))
     return GpuReadings(True, gpus, now)
 
@@ -19,8 +19,8 @@ def cards(now: float, *facts: dict[str, Any]) -> GpuReadings:
 def test_the_counter_is_followed_from_its_first_reading() -> None:
     """It may start anywhere; what was drawn before the meter is not charged."""
     energy = EnergyMeter(2, None)
-    energy.advance(1.0, cards(1.0, {"energy_joules": 9e6}, {"energy_joules": 5.0}))
-    tick = energy.advance(1.0, cards(2.0, {"energy_joules": 9e6 + 300}, {"energy_joules": 105.0}))
+    energy.advance(1.0, gpus(1.0, {"energy_joules": 9e6}, {"energy_joules": 5.0}))
+    tick = energy.advance(1.0, gpus(2.0, {"energy_joules": 9e6 + 300}, {"energy_joules": 105.0}))
     assert tick.joules == (300.0, 100.0)
     assert energy.measured_joules() == {"0": 300.0, "1": 100.0}
     assert energy.watts() == pytest.approx(400.0)
@@ -30,31 +30,31 @@ def test_the_counter_is_followed_from_its_first_reading() -> None:
 def test_a_driver_that_was_away_is_made_up_for_by_its_counter() -> None:
     """Nothing is added while it is away, everything when it is back."""
     energy = EnergyMeter(1, 450.0)
-    energy.advance(1.0, cards(1.0, {"energy_joules": 100.0}))
+    energy.advance(1.0, gpus(1.0, {"energy_joules": 100.0}))
     assert energy.advance(1.0, GpuReadings(up=False)).joules == ()
     assert energy.advance(1.0, GpuReadings(up=False)).unseen_joules == 0
-    assert energy.advance(1.0, cards(4.0, {"energy_joules": 700.0})).joules == (600.0,)
+    assert energy.advance(1.0, gpus(4.0, {"energy_joules": 700.0})).joules == (600.0,)
 
 
 def test_a_counter_that_restarts_never_takes_energy_back() -> None:
     """A reloaded driver begins at zero: a new baseline."""
     energy = EnergyMeter(1, None)
     for now, joules in enumerate((100.0, 200.0, 3.0, 13.0)):
-        energy.advance(1.0, cards(float(now), {"energy_joules": joules}))
+        energy.advance(1.0, gpus(float(now), {"energy_joules": joules}))
     assert energy.measured_joules() == {"0": 110.0}
 
 
 def test_power_is_integrated_where_there_is_no_counter() -> None:
     """Trapezoids between readings; the same reading seen twice adds nothing."""
     energy = EnergyMeter(1, None)
-    energy.advance(1.0, cards(10.0, {"power_watts": 100.0}))
-    assert energy.advance(1.0, cards(10.0, {"power_watts": 100.0})).joules == (0.0,)
-    assert energy.advance(1.0, cards(12.0, {"power_watts": 300.0})).joules == (400.0,)
+    energy.advance(1.0, gpus(10.0, {"power_watts": 100.0}))
+    assert energy.advance(1.0, gpus(10.0, {"power_watts": 100.0})).joules == (0.0,)
+    assert energy.advance(1.0, gpus(12.0, {"power_watts": 300.0})).joules == (400.0,)
     assert energy.sources() == {"0": "power"}
 
 
 def test_rated_power_stands_in_only_for_what_was_never_measured() -> None:
-    """No driver at all: rated power of every card, an estimate that is not called measured."""
+    """No driver at all: rated power of every GPU, an estimate that is not called measured."""
     energy = EnergyMeter(2, 450.0)
     assert energy.advance(10.0, GpuReadings(up=False)).unseen_joules == 9000.0
     assert energy.measured_joules() == {}
@@ -62,27 +62,27 @@ def test_rated_power_stands_in_only_for_what_was_never_measured() -> None:
     assert energy.watts() == 900.0
 
 
-def test_a_card_that_tells_neither_is_charged_its_rated_power() -> None:
+def test_a_gpu_that_tells_neither_is_charged_its_rated_power() -> None:
     """A MIG slice has no energy of its own."""
     energy = EnergyMeter(1, 700.0)
-    assert energy.advance(2.0, cards(1.0, {})).joules == (1400.0,)
+    assert energy.advance(2.0, gpus(1.0, {})).joules == (1400.0,)
     assert (energy.sources(), energy.measured_joules()) == ({"0": "tdp"}, {})
 
 
 def test_with_nothing_known_nothing_is_said() -> None:
     """No reading and no rated power: no source, no joule."""
     energy = EnergyMeter(1, None)
-    assert energy.advance(1.0, cards(1.0, {})).joules == (0.0,)
+    assert energy.advance(1.0, gpus(1.0, {})).joules == (0.0,)
     assert (energy.sources(), energy.measured_joules(), energy.watts()) == ({}, {}, None)
 
 
-def test_cards_on_other_machines_are_charged_their_rated_power() -> None:
-    """Four cards, two of them in sight: those are measured, the others estimated and named as such. While the driver
+def test_gpus_on_other_machines_are_charged_their_rated_power() -> None:
+    """Four GPUs, two of them in sight: those are measured, the others estimated and named as such. While the driver
     here is away, the two are charged nothing and have no source; the others go on."""
     energy = EnergyMeter(4, 700.0)
     here = {"energy_joules": 0.0}
-    energy.advance(1.0, cards(1.0, here, here))
-    tick = energy.advance(1.0, cards(2.0, {"energy_joules": 300.0}, {"energy_joules": 500.0}))
+    energy.advance(1.0, gpus(1.0, here, here))
+    tick = energy.advance(1.0, gpus(2.0, {"energy_joules": 300.0}, {"energy_joules": 500.0}))
     assert (tick.joules, tick.unseen_joules) == ((300.0, 500.0), 1400.0)
     assert energy.sources() == {"0": "counter", "1": "counter", UNSEEN: "tdp"}
     assert (energy.watts(), energy.problem()) == (2200.0, None)
@@ -93,25 +93,25 @@ def test_cards_on_other_machines_are_charged_their_rated_power() -> None:
 
 
 @pytest.mark.parametrize("before", [{"energy_joules": 100.0, "power_watts": 90.0}, {"power_watts": 90.0}])
-def test_a_card_that_no_longer_tells_is_charged_nothing_and_has_no_source(before: dict[str, float]) -> None:
+def test_a_gpu_that_no_longer_tells_is_charged_nothing_and_has_no_source(before: dict[str, float]) -> None:
     """Counter and power both lost: rated power would be a number that nobody measured, ten times an idle card's."""
     energy = EnergyMeter(1, 450.0)
-    energy.advance(1.0, cards(1.0, before))
+    energy.advance(1.0, gpus(1.0, before))
     for second in range(2, 10):
-        tick = energy.advance(1.0, cards(float(second), {}))
+        tick = energy.advance(1.0, gpus(float(second), {}))
         assert (tick.joules, tick.unseen_joules) == ((0.0,), 0.0)
         assert (energy.sources(), energy.watts(), energy.problem()) == ({}, None, "not_measured")
 
 
-def test_a_card_that_tells_again_is_charged_what_it_drew_meanwhile() -> None:
+def test_a_gpu_that_tells_again_is_charged_what_it_drew_meanwhile() -> None:
     """By its counter exactly; without one, by a straight line between its power before and after."""
     by_counter, by_power = EnergyMeter(1, 450.0), EnergyMeter(1, 450.0)
-    by_counter.advance(1.0, cards(1.0, {"energy_joules": 100.0}))
-    by_power.advance(1.0, cards(1.0, {"power_watts": 100.0}))
+    by_counter.advance(1.0, gpus(1.0, {"energy_joules": 100.0}))
+    by_power.advance(1.0, gpus(1.0, {"power_watts": 100.0}))
     for energy in (by_counter, by_power):
-        energy.advance(6.0, cards(7.0, {}))
-    assert by_counter.advance(1.0, cards(8.0, {"energy_joules": 850.0})).joules == (750.0,)
-    assert by_power.advance(1.0, cards(8.0, {"power_watts": 300.0})).joules == (1400.0,)
+        energy.advance(6.0, gpus(7.0, {}))
+    assert by_counter.advance(1.0, gpus(8.0, {"energy_joules": 850.0})).joules == (750.0,)
+    assert by_power.advance(1.0, gpus(8.0, {"power_watts": 300.0})).joules == (1400.0,)
     assert [energy.problem() for energy in (by_counter, by_power)] == [None, None]
     assert [energy.sources() for energy in (by_counter, by_power)] == [{"0": "counter"}, {"0": "power"}]
 
@@ -119,10 +119,10 @@ def test_a_card_that_tells_again_is_charged_what_it_drew_meanwhile() -> None:
 def test_a_counter_that_comes_and_goes_is_charged_once() -> None:
     """Power stands in for it while it is away, and the counter adds what power did not."""
     energy = EnergyMeter(1, None)
-    energy.advance(1.0, cards(0.0, {"energy_joules": 1000.0, "power_watts": 200.0}))
-    assert energy.advance(1.0, cards(1.0, {"power_watts": 220.0})).joules == (210.0,)
+    energy.advance(1.0, gpus(0.0, {"energy_joules": 1000.0, "power_watts": 200.0}))
+    assert energy.advance(1.0, gpus(1.0, {"power_watts": 220.0})).joules == (210.0,)
     assert energy.sources() == {"0": "power"}
-    tick = energy.advance(1.0, cards(2.0, {"energy_joules": 1430.0, "power_watts": 220.0}))
+    tick = energy.advance(1.0, gpus(2.0, {"energy_joules": 1430.0, "power_watts": 220.0}))
     assert tick.joules == (220.0,)
     assert energy.measured_joules() == {"0": 430.0}
     assert energy.watts() == 215.0
@@ -131,30 +131,30 @@ def test_a_counter_that_comes_and_goes_is_charged_once() -> None:
 def test_power_beyond_what_the_counter_then_says_is_not_taken_back() -> None:
     """What was charged stays, and the counter is followed from where it is."""
     energy = EnergyMeter(1, None)
-    energy.advance(1.0, cards(0.0, {"energy_joules": 1000.0, "power_watts": 200.0}))
-    energy.advance(1.0, cards(1.0, {"power_watts": 200.0}))
-    assert energy.advance(1.0, cards(2.0, {"energy_joules": 1150.0})).joules == (0.0,)
-    assert energy.advance(1.0, cards(3.0, {"energy_joules": 1350.0})).joules == (200.0,)
+    energy.advance(1.0, gpus(0.0, {"energy_joules": 1000.0, "power_watts": 200.0}))
+    energy.advance(1.0, gpus(1.0, {"power_watts": 200.0}))
+    assert energy.advance(1.0, gpus(2.0, {"energy_joules": 1150.0})).joules == (0.0,)
+    assert energy.advance(1.0, gpus(3.0, {"energy_joules": 1350.0})).joules == (200.0,)
 
 
-def test_a_card_that_never_told_is_charged_its_rated_power_also_while_the_driver_is_away() -> None:
+def test_a_gpu_that_never_told_is_charged_its_rated_power_also_while_the_driver_is_away() -> None:
     """A slice behind a driver that hangs: nothing will make up for it later."""
     energy = EnergyMeter(1, 700.0)
-    assert energy.advance(1.0, cards(1.0, {})).joules == (700.0,)
+    assert energy.advance(1.0, gpus(1.0, {})).joules == (700.0,)
     away = energy.advance(1.0, GpuReadings(up=False))
     assert (away.joules, away.unseen_joules, energy.sources()) == ((), 700.0, {UNSEEN: "tdp"})
 
 
-def test_a_card_without_a_rating_that_never_told_is_a_problem_that_is_named() -> None:
+def test_a_gpu_without_a_rating_that_never_told_is_a_problem_that_is_named() -> None:
     """Nothing can be charged for it, and that is said."""
     energy = EnergyMeter(1, None)
-    energy.advance(1.0, cards(1.0, {}))
+    energy.advance(1.0, gpus(1.0, {}))
     assert energy.problem() == "no_rated_power"
 
 
-def test_power_is_unknown_as_long_as_a_card_is() -> None:
-    """A card out of sight without a rated power: no figure for the whole server."""
+def test_power_is_unknown_as_long_as_a_gpu_is() -> None:
+    """A GPU out of sight without a rated power: no figure for the whole server."""
     energy = EnergyMeter(2, None)
     for now, joules in ((1.0, 0.0), (2.0, 300.0)):
-        energy.advance(1.0, cards(now, {"energy_joules": joules}))
+        energy.advance(1.0, gpus(now, {"energy_joules": joules}))
     assert (energy.watts(), energy.sources()) == (None, {"0": "counter"})

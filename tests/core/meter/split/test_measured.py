@@ -102,7 +102,7 @@ def test_a_fit_follows_a_server_that_changes() -> None:
 def test_the_split_of_real_mixtures_is_what_the_pure_loads_cost() -> None:
     """A recording of a real server: after one prefill-only and one decode-only load, three mixtures
     are charged within 15 % of what the two pure loads cost per token (seen: 2 to 8 %);
-    the roofline with an assumed card is not."""
+    the roofline with an assumed GPU is not."""
     recording = json.loads(RECORDING.read_text())
     assert (recording["fields"][0], recording["fields"][-1]) == ("load", "active_seconds")
     seen = [

@@ -75,7 +75,7 @@ def test_steps_that_tell_less_than_their_tokens_explain_are_decoding() -> None:
 
 
 def test_the_split_says_whose_estimate_it_is() -> None:
-    """`vllm_mfu`, with the assumed card named; phases add up to the active money."""
+    """`vllm_mfu`, with the assumed GPU named; phases add up to the active money."""
     assert PhaseSplit(MODEL, GENERIC_CPU, TOKENS).method == "vllm_mfu_assumed_card"
     ledger, split = PhaseLedger(), PhaseSplit(MODEL, CARD, TOKENS)
     charge = ledger.charge(split, 10.0, PREFILL + DECODE)

@@ -67,7 +67,7 @@ def test_long_prompts_pay_for_attention() -> None:
     assert one_long == pytest.approx(1.25)
 
 
-def test_the_method_says_when_the_card_is_assumed() -> None:
+def test_the_method_says_when_the_gpu_is_assumed() -> None:
     """A CPU's rates are typical, not known: the label says so."""
     assert PhaseSplit(LLAMA_8B, CARD).method == "roofline"
     assert PhaseSplit(LLAMA_8B, GENERIC_CPU).method == "roofline_assumed_card"

@@ -23,7 +23,7 @@ def model_work(model: Model, engine_args: EngineArgs, release: Release) -> Model
 
     Raises NotUnderstoodError for a model, or BadInputError for a layout, that the fit check does not support either.
     """
-    model = model.on_card(KernelTarget(None, release))
+    model = model.on_gpu(KernelTarget(None, release))
     layout = engine_args.layout
     weight_bytes = sum(model.weights_bytes(engine_args)) * layout.tensor_parallel_size
     weights = _described(model)

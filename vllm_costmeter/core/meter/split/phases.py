@@ -37,7 +37,7 @@ class PhaseSplit:
     @property
     def method(self) -> str:
         """The label of the split: `measured`; `vllm_mfu`, by vLLM's own estimates (`mfu` as in its flag); or
-        `roofline`. The latter two end in `_assumed_card` if the GPU is unknown and a typical ratio is used.
+        `roofline`. The latter two end in `_assumed_gpu` if the GPU is unknown and a typical ratio is used.
         """
         if self._measured.sufficient:
             return "measured"

@@ -17,11 +17,11 @@ TENSORRT_BEFORE_0_27 = Mxfp4Layout("FlashInfer TRT-LLM", inner_multiple=256, hid
 _THOR = 11  # Marlin's until 0.31: Triton's kernels were let onto compute capability 11 and 12 in 0.32, Marlin kept 12
 
 
-def mxfp4_layout(card: KernelTarget) -> Mxfp4Layout:
+def mxfp4_layout(gpu: KernelTarget) -> Mxfp4Layout:
     """The layout on a GPU; Hopper's if its capability is unknown."""
-    if card.compute_capability is None:
+    if gpu.compute_capability is None:
         return HOPPER_MXFP4
-    major, version = card.compute_capability[0], card.release.minor
+    major, version = gpu.compute_capability[0], gpu.release.minor
     if major == 9 or (major == _THOR and version >= (0, 32)):
         return HOPPER_MXFP4
     if major == 10:
@@ -29,11 +29,11 @@ def mxfp4_layout(card: KernelTarget) -> Mxfp4Layout:
     return MARLIN
 
 
-def placed_on(quantization: Quantization, card: KernelTarget) -> Quantization:
+def placed_on(quantization: Quantization, gpu: KernelTarget) -> Quantization:
     """The quantization with its MXFP4 experts as laid out on the GPU; unchanged if nothing differs."""
     if not isinstance(quantization, ListedFp8) or not isinstance(quantization.experts, Mxfp4):
         return quantization
-    layout = mxfp4_layout(card)
+    layout = mxfp4_layout(gpu)
     if layout == quantization.experts.layout:
         return quantization
     return replace(quantization, experts=Mxfp4(layout))

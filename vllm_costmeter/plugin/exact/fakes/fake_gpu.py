@@ -19,7 +19,7 @@ CUDA_VERSION = (
 
 
 @dataclass(slots=True)
-class PretendedCard:
+class PretendedGpu:
     """The properties of a GPU that vLLM queries. `count` follows the requested deployment."""
 
     name: str
@@ -48,17 +48,17 @@ class _Stream:
         return lambda *_, **__: None
 
 
-def tell_torch(card: PretendedCard) -> None:
+def tell_torch(gpu: PretendedGpu) -> None:
     """Replace torch's CUDA queries. Call before vllm is imported."""
     import torch
 
-    major, minor = card.compute_capability
+    major, minor = gpu.compute_capability
     properties = SimpleNamespace(
-        name=card.name,
+        name=gpu.name,
         major=major,
         minor=minor,
-        total_memory=card.memory_bytes,
-        multi_processor_count=card.multiprocessors,
+        total_memory=gpu.memory_bytes,
+        multi_processor_count=gpu.multiprocessors,
         warp_size=32,
         is_integrated=False,
         max_threads_per_multi_processor=2048,  # sm_80 to sm_100, CUDA programming guide 13.0, table of limits
@@ -73,13 +73,13 @@ def tell_torch(card: PretendedCard) -> None:
     answers = {
         "is_available": lambda: True,
         "is_initialized": lambda: False,
-        "device_count": lambda: card.count,
+        "device_count": lambda: gpu.count,
         "current_device": lambda: 0,
         "set_device": lambda _: None,
-        "get_device_name": lambda _=None: card.name,
-        "get_device_capability": lambda _=None: card.compute_capability,
+        "get_device_name": lambda _=None: gpu.name,
+        "get_device_capability": lambda _=None: gpu.compute_capability,
         "get_device_properties": lambda _=None: properties,
-        "mem_get_info": lambda _=None: (card.memory_bytes, card.memory_bytes),
+        "mem_get_info": lambda _=None: (gpu.memory_bytes, gpu.memory_bytes),
         "current_stream": lambda _=None: _Stream(),
         "synchronize": lambda _=None: None,
         "empty_cache": lambda: None,
@@ -91,7 +91,7 @@ def tell_torch(card: PretendedCard) -> None:
         setattr(torch.cuda, name, answer)
     accelerator = {
         "is_available": lambda: True,
-        "device_count": lambda: card.count,
+        "device_count": lambda: gpu.count,
         "current_accelerator": lambda *_, **__: torch.device("cuda"),
         "current_device_index": lambda: 0,
         "current_device_idx": lambda: 0,
@@ -107,7 +107,7 @@ def tell_torch(card: PretendedCard) -> None:
     )  # a CPU build has none, and torchao then sees no GPU
 
 
-def tell_triton(card: PretendedCard) -> None:
+def tell_triton(gpu: PretendedGpu) -> None:
     """Give Triton a driver for the fake GPU: kernels are declared for it, none is compiled. Does nothing without
     Triton."""
     try:
@@ -115,9 +115,9 @@ def tell_triton(card: PretendedCard) -> None:
         from triton.runtime import driver  # type: ignore[import-untyped, unused-ignore]
     except ImportError:
         return
-    major, minor = card.compute_capability
+    major, minor = gpu.compute_capability
     properties = {
-        "multiprocessor_count": card.multiprocessors,
+        "multiprocessor_count": gpu.multiprocessors,
         "max_shared_mem": SHARED_MEMORY_BYTES,
         "warpSize": 32,
     }
@@ -126,13 +126,13 @@ def tell_triton(card: PretendedCard) -> None:
             get_current_target=lambda: GPUTarget("cuda", 10 * major + minor, 32),
             get_current_device=lambda: 0,
             get_current_stream=lambda _=None: 0,
-            get_device_capability=lambda _=None: card.compute_capability,
+            get_device_capability=lambda _=None: gpu.compute_capability,
             utils=SimpleNamespace(get_device_properties=lambda _: properties),
         )
     )
 
 
-def tell_vllm(card: PretendedCard) -> None:
+def tell_vllm(gpu: PretendedGpu) -> None:
     """Make the fake GPU vLLM's current platform."""
     import vllm.platforms
     from vllm.platforms.interface import DeviceCapability
@@ -144,23 +144,23 @@ def tell_vllm(card: PretendedCard) -> None:
     class PretendedPlatform(CudaPlatformBase):  # type: ignore[misc, unused-ignore]  # vllm is untyped here
         @classmethod
         def get_device_capability(cls, device_id: int = 0) -> Any:
-            return DeviceCapability(*card.compute_capability)
+            return DeviceCapability(*gpu.compute_capability)
 
         @classmethod
         def get_device_name(cls, device_id: int = 0) -> str:
-            return card.name
+            return gpu.name
 
         @classmethod
         def get_device_total_memory(cls, device_id: int = 0) -> int:
-            return card.memory_bytes
+            return gpu.memory_bytes
 
         @classmethod
         def num_compute_units(cls, device_id: int = 0) -> int:
-            return card.multiprocessors
+            return gpu.multiprocessors
 
         @classmethod
         def device_count(cls) -> int:
-            return card.count
+            return gpu.count
 
         @classmethod
         def is_fully_connected(cls, physical_device_ids: list[int]) -> bool:

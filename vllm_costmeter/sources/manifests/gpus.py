@@ -9,7 +9,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.sources.catalogue.load import find_gpu
 
-CARD_LABELS = (
+GPU_LABELS = (
     "nvidia.com/gpu.product",  # NVIDIA's GPU feature discovery: the driver's name with dashes
     "amd.com/gpu.product-name",  # AMD's node labeller
     "cloud.google.com/gke-accelerator",
@@ -102,7 +102,7 @@ _INSTANCES: tuple[tuple[str, str], ...] = (
 )
 
 
-def cards_of(labels: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], str | None]:
+def gpus_of(labels: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], str | None]:
     """Catalogue names of the GPUs that labels allow, the smallest memory first, and why none could be told.
 
     A label that says nothing of a GPU is passed over; one that names a GPU we do not know, or several, is the fault.
@@ -111,14 +111,14 @@ def cards_of(labels: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], str | 
     fault = None
     for key, value in labels:
         try:
-            card = _card(key, value)
+            gpu = _gpu(key, value)
         except BadInputError as error:
             fault = f"{key}: {error}"
             continue
-        if card is not None:
-            found[card.name] = card
-    ordered = sorted(found.values(), key=lambda card: card.memory_bytes or 0)
-    return tuple(card.name for card in ordered), None if ordered else fault
+        if gpu is not None:
+            found[gpu.name] = gpu
+    ordered = sorted(found.values(), key=lambda gpu: gpu.memory_bytes or 0)
+    return tuple(gpu.name for gpu in ordered), None if ordered else fault
 
 
 def gpu_of_instance(instance_type: str) -> GpuSpec | None:
@@ -127,11 +127,11 @@ def gpu_of_instance(instance_type: str) -> GpuSpec | None:
     return next((find_gpu(name) for pattern, name in _INSTANCES if re.fullmatch(pattern, folded)), None)
 
 
-def _card(key: str, value: str) -> GpuSpec | None:
+def _gpu(key: str, value: str) -> GpuSpec | None:
     folded = value.strip().casefold()
     if key in INSTANCE_LABELS:
         return gpu_of_instance(value)
-    if key not in CARD_LABELS or folded in ("nvidia", "amd", "gpu"):
+    if key not in GPU_LABELS or folded in ("nvidia", "amd", "gpu"):
         return None
     if "-mig-" in folded:
         raise BadInputError(f"{value} is a slice of a GPU: give its memory with --gpu-memory-gib")
