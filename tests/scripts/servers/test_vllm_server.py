@@ -14,10 +14,12 @@ from patience import holds_within
 from scripts.servers.vllm_server import environment, free_port
 
 SERVES = """
+import signal
 import sys
 from pathlib import Path
 from scripts.servers.vllm_server import running
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a script starts in the background
 with running(["sh", "-c", "sleep 1000 & echo $$; wait"], Path(sys.argv[1]), {"PATH": sys.argv[2]}) as process:
     print(process.pid, flush=True)
     sys.stdin.read()
@@ -49,7 +51,7 @@ def test_a_server_ends_with_whoever_started_it(tmp_path: Path, sent: signal.Sign
     group = int(starter.stdout.readline())
     assert is_alive(group)
     starter.send_signal(sent)
-    starter.wait()
+    starter.wait(timeout=60)
     assert holds_within(lambda: not is_alive(group), seconds=30)
     starter.communicate()
 
