@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.core.kv_cache.building import StateFormat
+from vllm_costmeter.core.kv_cache.dtypes import StateFormat
 from vllm_costmeter.core.kv_cache.states import state_bytes
 from vllm_costmeter.core.model.attention import (
     GatedDeltaState,

@@ -19,9 +19,7 @@ SLICES = (GpuSlice(0, "MIG-1111-aa", 7, 0), GpuSlice(1, "MIG-2222-bb", 8, 0))
 SLICED = (GPUS[0], replace(GPUS[1], mig_enabled=True, slices=SLICES))
 
 
-def labels(
-    visible: str | None, count: int | None = None, devices: tuple[GpuDevice, ...] = GPUS
-) -> list[str]:
+def labels(visible: str | None, count: int | None = None, devices: tuple[GpuDevice, ...] = GPUS) -> list[str]:
     return [gpu.label for gpu in used_gpus(devices, visible, None, count).gpus]
 
 

@@ -6,7 +6,7 @@ Mirrors the `get_kv_cache_spec` of vLLM's attention layers (read in 0.32).
 from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import dataclass, replace
-from vllm_costmeter.core.kv_cache.dtypes import dtype_bytes, key_value_bytes, latent_bytes
+from vllm_costmeter.core.kv_cache.dtypes import StateFormat, key_value_bytes, latent_bytes
 from vllm_costmeter.core.kv_cache.layers import KVKind, KVLayer
 from vllm_costmeter.core.model.attention import (
     Cache,
@@ -20,28 +20,6 @@ from vllm_costmeter.core.model.attention import (
     SlidingWindow,
     SparseIndexer,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StateFormat:
-    """How states are stored: the flags `--mamba-cache-dtype` and `--mamba-ssm-cache-dtype`, and the model's dtype."""
-
-    model_dtype: str
-    mamba_cache_dtype: str = "auto"
-    mamba_ssm_cache_dtype: str = "auto"
-    speculative_tokens: int = 0
-    """Draft tokens per step: the convolution window keeps as many inputs more."""
-
-    @property
-    def conv_bytes(self) -> int:
-        name = self.mamba_cache_dtype
-        return dtype_bytes(self.model_dtype if name == "auto" else name)
-
-    def recurrent_bytes(self, checkpoint_dtype: str | None) -> int:
-        """Bytes of one value of the recurrent state: the flag, else the checkpoint's wish, else the window's."""
-        if self.mamba_ssm_cache_dtype != "auto":
-            return dtype_bytes(self.mamba_ssm_cache_dtype)
-        return self.conv_bytes if checkpoint_dtype is None else dtype_bytes(checkpoint_dtype)
 
 
 @dataclass(frozen=True, slots=True)

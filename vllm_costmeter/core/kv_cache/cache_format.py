@@ -21,8 +21,8 @@ from vllm_costmeter.core.kv_cache.backends import (
     head_block_tokens,
     sparse_latent_dtype,
 )
-from vllm_costmeter.core.kv_cache.building import CacheFormat, StateFormat, cache_layers
-from vllm_costmeter.core.kv_cache.dtypes import check_kv_cache_dtype
+from vllm_costmeter.core.kv_cache.building import CacheFormat, cache_layers
+from vllm_costmeter.core.kv_cache.dtypes import StateFormat, check_kv_cache_dtype
 from vllm_costmeter.core.kv_cache.rules import KVRules
 from vllm_costmeter.core.model.attention import (
     Cache,

@@ -1,7 +1,8 @@
-"""Bytes of one stored key and value for every `--kv-cache-dtype` that vLLM lists."""
+"""Bytes of one stored key and value for every `--kv-cache-dtype` that vLLM lists, and of a recurrent state."""
 
 from __future__ import annotations
 
+from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
 from vllm_costmeter.core.model.rank import DTYPE_BYTES
 
@@ -94,3 +95,25 @@ def latent_bytes(latent_size: int, kv_dtype: str, model_dtype: str) -> int:
 def _nvfp4_bytes(head_size: int) -> int:
     """Two 4-bit values a byte and one fp8 scale for 16 of them (`nvfp4_kv_cache_full_dim`, vLLM 0.32)."""
     return head_size // 2 + head_size // 16
+
+
+@dataclass(frozen=True, slots=True)
+class StateFormat:
+    """How states are stored: the flags `--mamba-cache-dtype` and `--mamba-ssm-cache-dtype`, and the model's dtype."""
+
+    model_dtype: str
+    mamba_cache_dtype: str = "auto"
+    mamba_ssm_cache_dtype: str = "auto"
+    speculative_tokens: int = 0
+    """Draft tokens per step: the convolution window keeps as many inputs more."""
+
+    @property
+    def conv_bytes(self) -> int:
+        name = self.mamba_cache_dtype
+        return dtype_bytes(self.model_dtype if name == "auto" else name)
+
+    def recurrent_bytes(self, checkpoint_dtype: str | None) -> int:
+        """Bytes of one value of the recurrent state: the flag, else the checkpoint's wish, else the window's."""
+        if self.mamba_ssm_cache_dtype != "auto":
+            return dtype_bytes(self.mamba_ssm_cache_dtype)
+        return self.conv_bytes if checkpoint_dtype is None else dtype_bytes(checkpoint_dtype)

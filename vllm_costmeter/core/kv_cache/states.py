@@ -5,7 +5,7 @@ Mirrors `MambaStateShapeCalculator` and `MambaStateDtypeCalculator` of vLLM's `m
 
 from __future__ import annotations
 
-from vllm_costmeter.core.kv_cache.building import StateFormat
+from vllm_costmeter.core.kv_cache.dtypes import StateFormat
 from vllm_costmeter.core.model.attention import (
     GatedDeltaState,
     KimiDeltaState,
