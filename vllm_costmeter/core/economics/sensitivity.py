@@ -15,13 +15,12 @@ Range = tuple[Fraction, Fraction]
 
 
 def by_utilisation(use: Use, utilisations: Iterable[Fraction] = UTILISATIONS) -> dict[Fraction, Range]:
-    """USD per million tokens (at least, at most) by utilisation; empty without a token rate."""
+    """$/M tokens (at least, at most) by utilisation; empty without a token rate."""
     return _known({each: replace(use, utilisation=each) for each in utilisations})
 
 
 def by_tariff(use: Use, tariffs: Iterable[Fraction] = TARIFFS_USD_PER_KWH) -> dict[Fraction, Range]:
-    """USD per million tokens (at least, at most) by electricity price; empty if rented or of unknown
-    power."""
+    """$/M tokens (at least, at most) by electricity price; empty for rented GPUs or unknown power."""
     if use.cost.owned is None or not use.cost.owned.watts:
         return {}
     return _known({each: replace(use, cost=use.cost.at_tariff(each)) for each in tariffs})

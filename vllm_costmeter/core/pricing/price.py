@@ -93,8 +93,7 @@ def owned_price(
     gpu_share: float = 1.0,
     share_basis: str = "",
 ) -> Price:
-    """An owned server on `OwnedTerms` (purchase and residual per GPU, overhead per server), with metered
-    energy.
+    """An owned server (purchase and residual per GPU, overhead per server), with metered energy.
 
     If `usd_per_kwh` is None, electricity is not billed. BadInputError for invalid terms.
     """
