@@ -83,7 +83,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0, or BadInputError."""
+    """Write or push the dashboards. BadInputError without a token, or for existing files without --force."""
     if args.action == "push":
         return _push(args)
     texts = _generated() if args.action == "generate" else _repriced(grafana_files(), args)

@@ -1,4 +1,4 @@
-"""What follows `costmeter check`: its own flags, a whole command, a --config file -> one list of words."""
+"""Merges `costmeter check` flags, a `vllm serve` command and a --config file into one list of words."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Parse = Callable[[list[str]], CheckRequest]
 
 
 def own_words(words: list[str], parse: Parse) -> list[str]:
-    """Flags before `--`, then the model and flags of the whole command behind it, those of its --config file first.
+    """Flags before `--`, then model and flags of the command after it; those of its --config file come first.
 
-    The command may also stand as one quoted text in the place of a model.
+    The command may also be given as one quoted text in place of a model.
     """
     own, command = words, []
     quoted = next((at for at, word in enumerate(words) if _is_quoted_command(word)), None)
@@ -63,7 +63,7 @@ def _simple_commands(text: str) -> list[list[str]]:
 
 
 def _config_words(file: str, given: list[str], parse: Parse) -> list[str]:
-    """Words of a --config file, without its model where the command names one. A fault in it names its line."""
+    """Words of a --config file, without its model if the command names one. Errors name the line."""
     from vllm_costmeter.sources.manifests.place import Place
     from vllm_costmeter.sources.manifests.server import placeholder
     from vllm_costmeter.sources.serve_args.config_file import config_file_words

@@ -43,7 +43,7 @@ exit codes: 0 answered, 2 bad input
 
 @dataclass(frozen=True, slots=True)
 class CompareFlags:
-    """The command line, without what compares with an API."""
+    """The command line, without the flags of the comparison with an API."""
 
     plans: tuple[PlanRequest, ...]
     models: str | None
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
 
 
 def _answered(flags: CompareFlags, today: date) -> int:
-    """Only plans ask what fits, so only they load the fit check."""
+    """Compares plans; imports the fit check here because only plans need it."""
     from vllm_costmeter.cli.economics.plan_building import compared
     from vllm_costmeter.core.model.precision import precision
     from vllm_costmeter.sources.models.packaged import PACKAGED, models_in, named_model

@@ -1,4 +1,4 @@
-"""`costmeter estimate`: what a model would serve on a GPU, before there is a server."""
+"""`costmeter estimate`: throughput and price of a model on a GPU, without a server."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class EstimateFlags:
     model: str
     gpu: str
     quantization: str
-    """As `precision` names it."""
+    """A precision as named by `precision`."""
     load: Load
     price: PriceFlags
     answer: AnswerFlags
@@ -86,7 +86,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace, today: date | None = None) -> int:
-    """Print the estimate; 1 where the requests do not fit."""
+    """Print the estimate; exit code 1 if the requests do not fit."""
     if args.gpu is None:
         raise BadInputError('no GPU: give --gpu, as in --gpu "RTX 4090" (`costmeter gpus` lists all)')
     flags = typed(
@@ -144,7 +144,7 @@ def _answered(flags: EstimateFlags, today: date) -> int:
 
 
 def _placed(model: Model, spec: GpuSpec, count: int, load: Load) -> tuple[EngineArgs, Fit]:
-    """The layout that `costmeter matrix` would choose, and whether the requests fit."""
+    """Flags with the layout that `costmeter matrix` would choose, and whether the requests fit."""
     if (why := model.fault(EngineArgs())) is not None:
         raise NotUnderstoodError(why)
     tokens = load.prompt_tokens + load.output_tokens

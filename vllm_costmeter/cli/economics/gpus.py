@@ -1,4 +1,4 @@
-"""`costmeter gpus`: the GPUs of the catalogue, or one of them with the source of every fact."""
+"""`costmeter gpus`: the GPUs in the catalogue, or one of them with the source of every fact."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class GpusFlags:
     name: str | None
     vendor: str | None
     memory_at_least: Fraction | None
-    """GiB."""
+    """In GiB."""
     with_price: bool
     format: Format
 

@@ -40,7 +40,7 @@ does and one is not understood
 
 @dataclass(frozen=True, slots=True)
 class MatrixFlags:
-    """The command line, its lists taken apart."""
+    """The command line, with its lists split."""
 
     models: Sequence[str]
     gpus: Sequence[str]
@@ -106,7 +106,7 @@ def matrix_cells(
     quantizations: Sequence[str],
     tokens: int | None,
 ) -> list[Cell]:
-    """Every combination. Faults of a GPU, a precision or a path are raised; a model not understood is a cell."""
+    """Every combination. Raises errors in a GPU, precision or path; a model not understood is a cell."""
     places = [gpu.as_gpu(count) for gpu, count in gpus]
     grounds = {gpu.name: grounds_on(gpu) for gpu in places}
     precisions = list(dict.fromkeys(map(precision, quantizations)))

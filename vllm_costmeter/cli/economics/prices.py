@@ -60,7 +60,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def prepare(words: list[str]) -> list[str]:
-    """`update` as a flag: two optional words in a row with flags between them are more than argparse can tell apart."""
+    """`update` as a flag: argparse cannot tell apart two optional words with flags between them."""
     return ["--update", *words[1:]] if words[:1] == ["update"] else words
 
 
