@@ -70,7 +70,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except OSError as error:
         _drop_output()
-        return _fault(f"{error.filename or 'the answer cannot be written'}: {error.strerror}", BAD_INPUT)
+        return _fault(f"{error.filename or 'the output cannot be written'}: {error.strerror}", BAD_INPUT)
     return code
 
 

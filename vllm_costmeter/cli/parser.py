@@ -56,7 +56,7 @@ class CommandParser(argparse.ArgumentParser):
         """The error for words that match no argument."""
         flag = next((word for word in words if word.startswith("-")), None)
         if flag is None:
-            return BadInputError(f"{words[0]!r} was not expected; `{self.prog} --help` shows what is")
+            return BadInputError(f"unexpected argument {words[0]!r}; `{self.prog} --help` lists all")
         name = flag.partition("=")[0]
         for _, declare in self._later:
             declare(self)

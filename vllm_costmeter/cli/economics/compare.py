@@ -74,7 +74,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--models",
         metavar="FILE",
-        help="candidate models, one per line; default: five that come with the package",
+        help="candidate models, one per line; default: five included with the package",
     )
     parser.add_argument("--quantization", metavar="NAME", default="q4", help="their precision; default q4")
     parser.add_argument(

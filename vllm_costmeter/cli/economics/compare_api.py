@@ -125,7 +125,7 @@ def _stated_usd(flags: ApiFlags, today: date) -> Fraction | None:
     if flags.own_usd is not None:
         reject_flags(flags, ("gpu", "hours"), "contradicts --own-usd: keep one of them")
     elif (flags.gpu is None) != (flags.hours is None):
-        raise BadInputError("--gpu and --hours go together: what was paid for, and for how long")
+        raise BadInputError("--gpu and --hours must be given together")
     if flags.gpu is None or flags.hours is None:
         reject_flags(flags.price, ("purchase_usd",), "is a term of a GPU: give --gpu and --hours too")
         reject_owned_terms(flags.price, "is a term of a GPU: give --gpu and --hours too")

@@ -139,7 +139,7 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
 
 def _answered(flags: CostFlags, today: date) -> int:
     if flags.model is None:
-        reject_flags(flags, ("quantization", "max_model_len"), "is about a model: give --model too")
+        reject_flags(flags, ("quantization", "max_model_len"), "applies to a model: give --model too")
     rate, usd_per_hour_of_server = _rate(flags)
     gpu, count = parse_gpu(flags.gpu) if flags.gpu else (None, 1)
     priced = _priced(flags, gpu, count, usd_per_hour_of_server, today)
@@ -212,6 +212,6 @@ def _fit(flags: CostFlags, model: str, gpu: GpuSpec | None, count: int) -> Model
     from vllm_costmeter.outputs.economics.matrix_answer import cell_values, sentence
 
     if gpu is None:
-        raise BadInputError("--model needs --gpu: the GPU that the model is to fit on")
+        raise BadInputError("--model needs --gpu: the GPU to check it on")
     (cell,) = matrix_cells([model], [(gpu, count)], [flags.quantization or "own"], flags.max_model_len)
     return ModelFit(sentence(cell), cell_values(cell), exit_code([cell]))

@@ -127,11 +127,11 @@ def _answered(flags: EstimateFlags, today: date) -> int:
     if fits.verdict == "tight":
         notes.append(f"Tight: {fits.message}")
     if found.concurrency < load.concurrency:
-        notes.append(
-            f"{load.concurrency} were asked for; the KV cache holds {found.concurrency} of that length."
-        )
+        notes.append(f"The KV cache has room for {found.concurrency} of {load.concurrency} requests at once.")
     if engine_args.layout.pipeline_parallel_size > 1:
-        notes.append("It fits only with pipeline stages, estimated like tensor parallelism: expect less.")
+        notes.append(
+            "Fits only with pipeline stages, estimated as tensor parallelism: expect lower throughput."
+        )
     heading = f"{name} {flags.quantization} on {counted(gpu.name, count)}, {priced.in_words}"
     section = estimate_answer.section(found, priced.cost, heading, flags.answer.currency, notes)
     print(

@@ -31,7 +31,7 @@ examples:
     costmeter matrix --model ./Qwen3-30B-A3B --model "Llama 3.3 70B" --gpus "L40S:2" --format markdown
 
 models.txt has one model per line: a folder, a config.json, a Hub id, or one of: Llama 3.1 8B, Llama 2 13B, Qwen3 32B,
-Llama 3.3 70B, Llama 3.1 405B (these come with the package). Q4 is AWQ in groups of 128.
+Llama 3.3 70B, Llama 3.1 405B (included with the package). Q4 is AWQ in groups of 128.
 
 exit codes: those of `costmeter check` for the best cell: 0 one fits (tight included), 1 none does, 2 bad input, 3 none
 does and one is not understood
@@ -60,7 +60,7 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--models", metavar="FILE", help="models, one per line; default: five that come with the package"
+        "--models", metavar="FILE", help="models, one per line; default: five included with the package"
     )
     parser.add_argument(
         "--model", metavar="MODEL", action="append", default=[], help="one model; may be repeated"

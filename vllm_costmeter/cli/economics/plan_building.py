@@ -78,7 +78,7 @@ def _priced(
     stated: dict[str, Any] = dict(request.owned)
     terms = replace(flags, **stated)
     if terms.purchase_usd is None:
-        raise BadInputError(f"{request.gpu} owned: give --purchase-usd, what one such GPU costs")
+        raise BadInputError(f"{request.gpu} owned: give --purchase-usd, the price of one GPU")
     return price_terms.owned_gpus(terms, gpu, count, "as stated", today)
 
 

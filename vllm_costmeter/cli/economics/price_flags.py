@@ -70,7 +70,7 @@ def add_price_flags(parser: argparse.ArgumentParser, *, rent: bool = True) -> No
     group.add_argument(
         "--region",
         metavar="NAME",
-        help='where the electricity is from: tariff ("US New York") or carbon intensity (France)',
+        help='region of the electricity supply: tariff ("US New York") or carbon intensity (France)',
     )
     group.add_argument(
         "--electricity-usd-per-kwh", type=money_or_zero, metavar="USD", help="owned: price of electricity"

@@ -126,7 +126,7 @@ def carbon(flags: PriceFlags, gpu: GpuSpec | None, count: int) -> tuple[Fraction
         return None
     if region.gco2e_per_kwh is None and flags.purchase_usd is None:
         raise BadInputError(
-            f"--region {region.name}: its tariff is known and its carbon is not; the tariff is for owned GPUs"
+            f"--region {region.name}: its carbon intensity is unknown; its tariff applies to owned GPUs only"
         )
     if region.gco2e_per_kwh is None:
         return None

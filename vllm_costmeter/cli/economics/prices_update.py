@@ -105,7 +105,7 @@ def _report(
         print(_difference(flags, found), end="")
     if skipped:
         print(f"skipped, not in the catalogue: {', '.join(skipped)}")
-    print(f"written to {file}" if is_written else "nothing written: --yes writes it")
+    print(f"written to {file}" if is_written else "nothing written; write it with --yes")
     if is_written and os.environ.get(USER_FILE_VARIABLE) != str(file):
         print(f"to use it: export {USER_FILE_VARIABLE}={file}")
 

@@ -138,7 +138,7 @@ def rates_of(gpu: GpuSpec, model: Model) -> GpuRates:
     flops = gpu.fp8_flops_per_second if _in_fp8(gpu, model) else gpu.sixteen_bit_flops_per_second
     if not flops or not gpu.bandwidth_bytes_per_second:
         raise BadInputError(
-            f"the rates of a {gpu.name} are not in the catalogue, so nothing can be estimated"
+            f"the catalogue lacks the compute rate or bandwidth of {gpu.name}: no estimate is possible"
         )
     return GpuRates(flops, gpu.bandwidth_bytes_per_second)
 

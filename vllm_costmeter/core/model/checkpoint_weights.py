@@ -109,7 +109,7 @@ class UndividedWeights:
         alone = replace(engine_args.layout, data_parallel_size=1) == ParallelConfig()
         as_stored = engine_args.dtype == "auto" and engine_args.quantization in (None, self.format)
         if self.loaded_bytes is None or not alone or not as_stored:
-            raise NotUnderstoodError("how these weights are held is not known")
+            raise NotUnderstoodError("the layout of these weights under these flags is not modelled")
         return (self.loaded_bytes,)
 
     def converted_bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:

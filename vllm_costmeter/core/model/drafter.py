@@ -74,7 +74,7 @@ class Drafter:
         size = engine_args.layout.tensor_parallel_size
         if asked not in (None, 1, size):
             raise BadInputError(
-                f"--speculative-config: draft_tensor_parallel_size must be 1 or {size}, as vLLM demands"
+                f"--speculative-config: draft_tensor_parallel_size must be 1 or {size}, as vLLM requires"
             )
         layout = replace(engine_args.layout, pipeline_parallel_size=1)
         quantization = engine_args.quantization if self.is_own else speculative.get("quantization")

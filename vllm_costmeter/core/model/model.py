@@ -120,7 +120,7 @@ class Model:
         if self.drafter is not None and self.drafter.speculative_config == engine_args.speculative_config:
             return None
         named = method or "draft_model"
-        return f"--speculative-config loads a draft ({named}) whose memory is not understood for this model"
+        return f"--speculative-config: the memory of the drafter ({named}) is not understood for this model"
 
     @property
     def parameters(self) -> int | None:

@@ -169,7 +169,7 @@ class Weights:
     def _spans(self, engine_args: EngineArgs) -> tuple[tuple[int, int], ...]:
         layers, ranks = len(self.layers), engine_args.layout.pipeline_parallel_size
         if ranks > layers:
-            raise BadInputError(f"pipeline parallelism of {ranks} for a model of {layers} layers")
+            raise BadInputError(f"--pipeline-parallel-size {ranks} exceeds the model's {layers} layers")
         return pipeline_spans(layers, ranks)
 
     def _shares(self, engine_args: EngineArgs, own_dtype: str) -> tuple[Tally, ...]:

@@ -147,4 +147,4 @@ def _amount(what: str, value: float) -> Fraction:
     try:
         return exact(value)
     except ValueError as fault:
-        raise BadInputError(f"{what} of {value!r}, which is {fault}") from None
+        raise BadInputError(f"{what} of {value!r}: {fault}") from None
