@@ -106,8 +106,14 @@ def _server(
         gpus=gpus[0] * pod.pods if gpus else None,
         gpus_line=gpus[1] if gpus else None,
         gpu_names=names,
+        image=_image(container),
         gpu_fault=fault,
     )
+
+
+def _image(container: Node) -> str | None:
+    image = container.get("image")
+    return None if image is None else image.string("image")
 
 
 def _container_words(container: Node, given: Mapping[str, str]) -> tuple[Word, ...] | None:
@@ -117,8 +123,7 @@ def _container_words(container: Node, given: Mapping[str, str]) -> tuple[Word, .
     found = server_words([*command, *arguments], variables)
     if found is not None or command:
         return found
-    image = container.get("image")
-    if image is None or "vllm" not in image.string("image"):
+    if "vllm" not in (_image(container) or ""):
         return None
     if arguments and arguments[0].text == "serve":
         arguments = arguments[1:]

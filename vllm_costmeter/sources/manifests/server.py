@@ -37,6 +37,8 @@ class DeclaredServer:
     gpus_line: int | None = None
     gpu_names: tuple[str, ...] = ()
     """Catalogue names of the GPUs it may run on, smallest first; empty if the file names none."""
+    image: str | None = None
+    """The container's image, whose tag may state a vLLM release; None if the file names none."""
     gpu_fault: str | None = None
     """Why the GPU named in the file could not be identified."""
 
