@@ -65,6 +65,8 @@ def _fault_as_answer(path: str, check: Callable[[], CheckAnswer]) -> CheckAnswer
 
 
 def _server_answer(server: DeclaredServer, request: CheckRequest, parse: Parse) -> CheckAnswer:
+    if server.not_read is not None:
+        return CheckAnswer(server.name, fault=server.not_read, file=server.place.file, line=server.place.line)
     reject_placeholders(server)
     try:
         merged = _with_release(request.over(parse([word.text for word in server.words])), server)

@@ -32,6 +32,8 @@ class DeclaredServer:
     place: Place
     words: tuple[Word, ...]
     """Model and flags, as after `vllm serve`."""
+    not_read: str | None = None
+    """Why an object that may start a server was not read."""
     gpus: int | None = None
     """GPUs of one whole replica; None if the file gives no number."""
     gpus_line: int | None = None
