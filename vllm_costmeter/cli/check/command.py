@@ -75,7 +75,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--compare-versions",
         metavar="V,V",
-        help="releases to compare: what each part of the memory does from one to the next",
+        help="releases to compare: how each part of the memory changes between them",
     )
     parser.add_argument(
         "--exact",

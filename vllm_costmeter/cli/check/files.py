@@ -94,7 +94,7 @@ def _server_answer(server: DeclaredServer, request: CheckRequest, parse: Parse) 
 
 
 def _with_release(merged: CheckRequest, server: DeclaredServer) -> CheckRequest:
-    """The release of the image's tag; of an image without one the newest known, whatever is installed here."""
+    """The release in the image's tag, or the newest known if it has none; never the one installed here."""
     if merged.vllm_version is not None or server.image is None:
         return merged
     return replace(merged, vllm_version=release_in(server.image) or dotted(NEWEST_KNOWN))

@@ -39,7 +39,7 @@ def own_words(words: list[str], parse: Parse) -> list[str]:
 
 
 def _release_words(words: list[str], own: list[str]) -> list[str]:
-    """--vllm-version of the image that a `docker run` starts, unless it is given."""
+    """--vllm-version from the image of a `docker run` command, unless the flag is given."""
     if any(word.partition("=")[0] == "--vllm-version" for word in own):
         return []
     from vllm_costmeter.core.release import NEWEST_KNOWN, dotted

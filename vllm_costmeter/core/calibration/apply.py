@@ -112,4 +112,6 @@ def note_of(measured: Measured) -> str:
         return (
             f"memory outside the KV cache is as measured in {times} with these flags, last on {measured.on}"
         )
-    return f"the usual value is corrected by a similar server's start on {measured.on}; the range stays"
+    return (
+        f"the usual value is corrected by a similar server's start on {measured.on}; the range is unchanged"
+    )

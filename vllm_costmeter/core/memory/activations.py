@@ -142,13 +142,14 @@ def _pipeline_buffers_bytes(model: Model, engine: EngineConfig, work: Workload) 
 
 
 def _image_bytes(model: Model, engine_args: EngineArgs, work: Workload) -> ByteRange:
-    """The vision tower's peak, which comes before the decoder's: vLLM encodes one image of the largest size first.
+    """The vision tower's peak, before the decoder's: vLLM's profile run first encodes one image of the
+    largest size.
 
-    Qwen's processors allow 65,536 patches (16,777,216 pixels in patches of 16, 12,845,056 of 14) whatever the batch and
-    the context. The terms are those of vLLM's own tower on meta tensors: residual and norms, attention and MLP divided
-    by tensor parallelism, the merged outputs, and the pixels in 2 to 6 bytes. 1.59 GiB logged for Qwen3.6-27B at TP 2
-    (0.25.1), where this gives 1.46 to 1.84. A processor may be limited to smaller images (`--mm-processor-kwargs`,
-    preprocessor_config.json): the low end is none.
+    Qwen's processors allow 65,536 patches (16,777,216 pixels in patches of 16, 12,845,056 in patches of 14),
+    regardless of batch and context. The terms were read from vLLM's tower on meta tensors: residual and
+    norms, attention and MLP split by tensor parallelism, the merged outputs, and the pixels at 2 to 6 bytes.
+    Qwen3.6-27B at TP 2 logged 1.59 GiB (0.25.1); this gives 1.46 to 1.84. The lower bound is 0, because a
+    processor may be limited to smaller images (`--mm-processor-kwargs`, preprocessor_config.json).
     """
     tower = model.sizes.image_tower
     if tower is None or _leaves_images_out(engine_args):

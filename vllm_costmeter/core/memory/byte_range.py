@@ -11,7 +11,7 @@ GIB = 1 << 30
 class ByteRange:
     """`low_bytes <= bytes <= high_bytes`; `rule` states how it was computed and the rule's source.
 
-    ValueError where the three are not in that order or one is negative.
+    ValueError if the three are not in that order or one is negative.
     """
 
     bytes: int

@@ -91,7 +91,7 @@ class Mamba1State:
     state_dtype: str | None = None
     """The dtype that the checkpoint sets for its recurrent state; None: the convolution window's dtype."""
     chunk_tokens: int = 2048
-    """The kernel's chunk size. Before vLLM 0.28, blocks were multiples of it where each had its state."""
+    """The kernel's chunk size. Before vLLM 0.28, blocks with a state each were multiples of it."""
 
 
 @dataclass(frozen=True, slots=True)

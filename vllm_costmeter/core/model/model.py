@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImageTower:
-    """A vision tower whose peak is that of the largest image its processor allows, which vLLM profiles."""
+    """A vision tower that vLLM profiles with the largest image its processor allows."""
 
     width: int
     output_width: int
     patch_size: int
     mergers: int
-    """Outputs that it hands to the language model: one, and one per deepstack level."""
+    """Outputs passed to the language model: one, plus one per deepstack level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Sizes:
     num_experts: int = 0
     num_experts_per_token: int = 0
     image_tower: ImageTower | None = None
-    """None: no tower, or one whose peak is not modelled."""
+    """None: no tower, or its peak is not modelled."""
 
 
 @dataclass(frozen=True, slots=True)

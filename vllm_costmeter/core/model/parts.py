@@ -230,7 +230,7 @@ Part = Linear | Experts | Embedding | Tensor | Buffer | AttentionScales | Repeat
 
 
 def _divide(total: int, ways: int, name: str) -> int:
-    """`total / ways`. BadInputError with a remainder, where vLLM's assertion fails."""
+    """`total / ways`. BadInputError if there is a remainder, which vLLM asserts against."""
     if total % ways:
         raise BadInputError(f"{name}: {total} does not divide by {ways}, so vLLM refuses this parallel size")
     return total // ways
