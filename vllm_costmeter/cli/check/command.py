@@ -159,7 +159,9 @@ def _print(answers: list[CheckAnswer], request: CheckRequest) -> None:
 
         print(json_text(answers, is_list=request.files is not None or len(request.models) > 1))
         return
-    if request.format == "github":
+    if not answers:
+        print("no server checked: no file starts vLLM")
+    elif request.format == "github":
         from vllm_costmeter.outputs.check.github import annotation
 
         print("\n".join(annotation(answer) for answer in answers))

@@ -119,8 +119,8 @@ def price_values(priced: PricedGpus) -> dict[str, Any]:
 
 
 def carbon(flags: PriceFlags, gpu: GpuSpec | None, count: int) -> tuple[Fraction, str] | None:
-    """(gCO2e per hour of `count` GPUs at work, source) on the named region's grid; None without a region
-    whose carbon intensity is known."""
+    """(gCO2e per hour of `count` GPUs at work on the named region's grid, source); None without a region, or
+    if its carbon intensity is unknown."""
     region = None if flags.region is None else find_region(flags.region)
     if region is None:
         return None

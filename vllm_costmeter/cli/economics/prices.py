@@ -29,7 +29,7 @@ examples:
     COSTMETER_CATALOGUE=mine.toml costmeter prices
 
 The default price of a GPU is its newest verified on-demand quote, the cheapest of that date; your
-rows come first. Unverified quotes (estimates, indexes, quotes contradicted by others) are listed but never used.
+rows come first. Unverified quotes (estimates, indexes, contradicted quotes) are listed but never used.
 """
 
 

@@ -79,8 +79,9 @@ def with_suggestions(
 
 
 def _fewer_seqs(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:
-    """The largest --max-num-seqs that fits, if it is the reason for the refusal."""
-    if result.reason != "max_num_seqs":
+    """The largest --max-num-seqs that fits, if fewer requests are what helps."""
+    is_first_start = result.reason == "first_start" and result.max_model_len_that_fits == 0  # no length helps
+    if result.reason != "max_num_seqs" and not is_first_start:
         return []
     seqs = with_most_seqs(result, trials.starts).max_num_seqs_that_fits
     fewer = replace(engine_args, max_num_seqs=seqs)

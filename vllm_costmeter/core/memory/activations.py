@@ -58,8 +58,7 @@ def activation_peak(
 
     Fitted to 36 starts of vLLM 0.19.0 on H100 (max_num_seqs 1024, 8192 tokens), where the terms can be
     separated: the sampler has `float_copies` float32 copies of the logits in addition to the logits
-    themselves; a dense layer has gate, up and their product; a fused-MoE layer keeps its two workspaces
-    permanently.
+    themselves; a dense layer has gate, up and their product; a fused-MoE layer keeps its two workspaces.
     """
     work = Workload(
         tokens=engine.max_num_batched_tokens,
@@ -142,8 +141,7 @@ def _pipeline_buffers_bytes(model: Model, engine: EngineConfig, work: Workload) 
 
 
 def _image_bytes(model: Model, engine_args: EngineArgs, work: Workload) -> ByteRange:
-    """The vision tower's peak, before the decoder's: vLLM's profile run first encodes one image of the
-    largest size.
+    """The vision tower's peak, before the decoder's: vLLM first encodes one image of the largest size.
 
     Qwen's processors allow 65,536 patches (16,777,216 pixels in patches of 16, 12,845,056 in patches of 14),
     regardless of batch and context. The terms were read from vLLM's tower on meta tensors: residual and

@@ -54,7 +54,7 @@ def _bytes_rows(fits: Sequence[Fit]) -> list[list[str]]:
     for name, field in PARTS:
         amounts = [None if fit.per_gpu is None else getattr(fit.per_gpu, field) / GIB for fit in fits]
         cells = ["-" if amount is None else f"{amount:.2f}" for amount in amounts]
-        old, new = amounts[0], amounts[-1]
+        old, new = (None if amount is None else round(amount, 2) for amount in (amounts[0], amounts[-1]))
         found.append(
             [name, *cells, "" if old is None or new is None else f"{new - old:+.2f}".replace("+0.00", "0.00")]
         )
