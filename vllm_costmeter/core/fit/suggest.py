@@ -58,7 +58,7 @@ def with_suggestions(
 ) -> Fit:
     """`result` with changes that make it fit, in the order of `ORDER`.
 
-    Every suggestion has the verdict `fits` under the same release. For `fits` and `unknown` there is none.
+    Every suggestion has the verdict `fits` under the same release. There are none for `fits` and `unknown`.
     """
     if result.verdict in ("fits", "unknown"):
         return result
