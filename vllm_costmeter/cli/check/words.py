@@ -21,7 +21,8 @@ Parse = Callable[[list[str]], CheckRequest]
 
 
 def own_words(words: list[str], parse: Parse) -> list[str]:
-    """Flags before `--`, then the model and flags of the whole command behind it, those of its --config file first.
+    """Model and flags of the command behind `--`, those of its --config file first, then the flags before `--`, which
+    override them as they do a file's.
 
     The command may also stand as one quoted text in the place of a model.
     """
@@ -32,7 +33,7 @@ def own_words(words: list[str], parse: Parse) -> list[str]:
         own, command = words[:split], _command(words[split + 1 :])
     elif quoted is not None:
         own, command = [*words[:quoted], *words[quoted + 1 :]], _command([words[quoted]])
-    given, file = split_config_flag([*own, *_release_words(words, own), *command])
+    given, file = split_config_flag([*_release_words(words, own), *command, *own])
     if file is None:
         return normalised(given)
     return normalised([*_config_words(file, given, parse), *given])
