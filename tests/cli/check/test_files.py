@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from checkpoint_files import write_checkpoint
 
+from vllm_costmeter.api import check
 from vllm_costmeter.cli.main import main
+from vllm_costmeter.core.fit.report import CheckAnswer
 from vllm_costmeter.core.release import NEWEST_KNOWN, dotted
+from vllm_costmeter.outputs.check.github import annotation
 
 VERSION = ("--vllm-version", "0.32.0")
 
@@ -244,3 +248,18 @@ def test_the_image_of_a_command_decides_too(model: Path, capsys: pytest.CaptureF
     assert json.loads(capsys.readouterr().out)["engine"]["vllm_version"] == "0.19.1"
     assert main(["check", "--gpu", "L4", "--vllm-version", "0.25.1", "--format", "json", "--", *run]) == 0
     assert json.loads(capsys.readouterr().out)["engine"]["vllm_version"] == "0.25.1"
+
+
+def test_flags_before_the_command_override_it(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As they override a file's: what is tried out stands outside."""
+    served = ["vllm", "serve", str(model), "--max-model-len", "2048"]
+    assert main(["check", "--gpu", "L4", "--max-model-len", "1024", "--format", "json", "--", *served]) == 0
+    assert json.loads(capsys.readouterr().out)["engine"]["max_model_len"] == 1024
+
+
+def test_a_tight_answer_is_an_error_where_it_fails_the_job() -> None:
+    """`--strict --format github`: the annotation has the colour of the exit code."""
+    llama = Path(__file__).parents[2] / "data" / "models" / "meta-llama__Llama-3.1-8B-Instruct"
+    fit = replace(check(llama, "RTX 4090", max_model_len=8192), verdict="tight")
+    assert annotation(CheckAnswer("m", fit)).startswith("::warning")
+    assert annotation(CheckAnswer("m", fit), strict=True).startswith("::error")

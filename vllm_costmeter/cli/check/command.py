@@ -164,7 +164,7 @@ def _print(answers: list[CheckAnswer], request: CheckRequest) -> None:
     elif request.format == "github":
         from vllm_costmeter.outputs.check.github import annotation
 
-        print("\n".join(annotation(answer) for answer in answers))
+        print("\n".join(annotation(answer, strict=request.is_strict) for answer in answers))
     if len(answers) > 1:
         from vllm_costmeter.outputs.check.table import table
 

@@ -21,7 +21,7 @@ Parse = Callable[[list[str]], CheckRequest]
 
 
 def own_words(words: list[str], parse: Parse) -> list[str]:
-    """Flags before `--`, then model and flags of the command after it; those of its --config file come first.
+    """Model and flags of the command after `--`, its --config file first; flags before `--` override both.
 
     The command may also be given as one quoted text in place of a model.
     """
@@ -32,7 +32,7 @@ def own_words(words: list[str], parse: Parse) -> list[str]:
         own, command = words[:split], _command(words[split + 1 :])
     elif quoted is not None:
         own, command = [*words[:quoted], *words[quoted + 1 :]], _command([words[quoted]])
-    given, file = split_config_flag([*own, *_release_words(words, own), *command])
+    given, file = split_config_flag([*_release_words(words, own), *command, *own])
     if file is None:
         return normalised(given)
     return normalised([*_config_words(file, given, parse), *given])
