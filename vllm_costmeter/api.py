@@ -1,4 +1,4 @@
-"""The check from Python: the same sources, arithmetic and values as `costmeter check`."""
+"""The check as a Python function: same sources, arithmetic and values as `costmeter check`."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ def check(
     revision: str | None = None,
     **flags: Unpack[EngineFlags],
 ) -> Fit:
-    """Whether `model` (a local folder, a config.json, a GGUF file or a Hub id) fits `gpu`, with every byte per GPU.
+    """Whether `model` (a local folder, config.json, GGUF file or Hub id) fits `gpu`, with every byte per GPU.
 
-    `gpu` is a catalogue name ("RTX 4090", "H100 SXM:8"), a `Gpu`, or None for the GPUs of this machine. `flags` are
-    those of `vllm serve` with underscores that `costmeter check --help` lists, with -1 as "auto" for `max_model_len`.
-    `vllm_version` picks the rules: the installed vLLM's by default, the newest known without one. BadInputError (a
-    ValueError) for what cannot be meant; NotUnderstoodError for a model whose memory rules are not known.
+    `gpu` is a catalogue name ("RTX 4090", "H100 SXM:8"), a `Gpu`, or None for the GPUs of this machine.
+    `flags` are the flags of `vllm serve` listed by `costmeter check --help`, with underscores;
+    `max_model_len=-1` means "auto". `vllm_version` selects the rules; None: the installed vLLM, or the newest
+    known release. `gpu_memory_gib` is the memory of one GPU in GiB, `revision` a branch, tag or commit on the
+    Hub. BadInputError (a ValueError) for invalid input; NotUnderstoodError for an unknown kind of model.
     """
     engine_args = engine_args_of(**flags)
     if not isinstance(vllm_version, str | None):

@@ -1,6 +1,6 @@
-"""One assembly of a check: the release, the model with its drafter, recorded starts and rental offers.
+"""Assembles a check: the release, the model with its drafter, recorded starts and rental offers.
 
-The command, Python, a starting server, exact mode, `matrix`, `estimate` and the scripts all gather them here.
+The command, the Python API, a starting server, exact mode, `matrix`, `estimate` and the scripts all use it.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ if TYPE_CHECKING:
     from vllm_costmeter.core.fit.offers import RentalOffer
 
 Calibration = Literal["gpu", "cpu", "none"]
-"""Whose recorded starts are used: of servers on such GPUs, of vLLM's CPU build checked as such a GPU, or nobody's."""
+"""Recorded starts to use: those on the same GPU, those of vLLM's CPU build checked as that GPU, or none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """What an answer about any model on one kind of GPU rests on."""
+    """The basis of a check of any model on one kind of GPU."""
 
     release: Release
     starts: tuple[ServerStart, ...] = ()
-    """Recorded starts of real servers on such GPUs, the oldest first."""
+    """Recorded starts of real servers on such GPUs, oldest first."""
     notes: tuple[str, ...] = ()
-    """What a reader should know of them."""
+    """Notes about them for the result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One deployment and everything its answer rests on."""
+    """One deployment and everything that its result depends on."""
 
     model: Model
-    """With the drafter that the flags load, where its memory is known."""
+    """The model, with the drafter that the flags load if its memory is known."""
     gpu: GpuGroup
     engine_args: EngineArgs
     grounds: Grounds
 
     def fit(self) -> Fit:
-        """The answer without suggestions. BadInputError for flags that contradict each other."""
+        """The result without suggestions. BadInputError for flags that contradict each other."""
         found = fit(self.model, self.gpu, self.engine_args, self.grounds.release, self.grounds.starts)
         return replace(found, notes=(*found.notes, *self.grounds.notes))
 
     def suggested(self, found: Fit) -> Fit:
-        """The same answer with the changes, and the GPUs of the catalogue, with which the model fits."""
+        """`found` with the changes of flags and the catalogue's GPUs with which the model fits."""
         if found.verdict not in ("refused", "tight"):
             return found
         from vllm_costmeter.core.fit.suggest import with_suggestions
@@ -66,7 +66,7 @@ class Check:
         )
 
     def answer(self) -> Fit:
-        """The whole answer."""
+        """The complete result: verdict, largest --max-num-seqs and suggestions. BadInputError as `fit`."""
         from vllm_costmeter.core.fit.sizing import with_most_seqs
 
         return self.suggested(with_most_seqs(self.fit(), self.grounds.starts))
@@ -83,11 +83,11 @@ def assembled(
     hub_token: str | None = None,
     open_draft: Callable[[str, str | None], Model | None] | None = None,
 ) -> Check:
-    """The check of a model by name, or of one that is open already.
+    """The check of a model, given by name or already opened.
 
-    `release`: None is the installed vLLM's, or the newest known where none is installed. `open_draft` opens the draft
-    model of `--speculative-config` by name and method where it is not to be opened as any model is. BadInputError and
-    NotUnderstoodError as the sources raise them.
+    `release` None: that of the installed vLLM, or the newest known if none is installed. `open_draft` opens
+    the draft model of `--speculative-config`, given its name and method; None: like any model. BadInputError
+    for an unreadable model, NotUnderstoodError for one whose memory rules are not known.
     """
     from vllm_costmeter.sources.models.served_releases import served_releases
 
@@ -105,7 +105,7 @@ def assembled(
 
 
 def grounds_on(gpu: GpuGroup, release: Release | None = None, calibration: Calibration = "gpu") -> Grounds:
-    """The release, as in `assembled`, and the recorded starts on such a GPU."""
+    """The release, as in `assembled`, and the recorded starts on this kind of GPU."""
     if release is None:
         from vllm_costmeter.sources.vllm.installed import installed_release
 
@@ -119,7 +119,7 @@ def grounds_on(gpu: GpuGroup, release: Release | None = None, calibration: Calib
 
 
 def catalogue_offers() -> list[RentalOffer]:
-    """Every GPU of the catalogue with a known memory and price."""
+    """All GPUs in the catalogue with a known memory size and price."""
     from vllm_costmeter.core.fit.offers import RentalOffer
     from vllm_costmeter.sources.catalogue.load import default_price, load_catalogue
 

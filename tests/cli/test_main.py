@@ -102,7 +102,7 @@ def test_a_full_disk_is_one_line() -> None:
         command_line = [sys.executable, "-m", "vllm_costmeter.cli.main", "gpus"]
         done = subprocess.run(command_line, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == "costmeter: the answer cannot be written: No space left on device\n"
+    assert done.stderr == "costmeter: the output cannot be written: No space left on device\n"
 
 
 def test_a_closed_output_leaves_the_exit_code() -> None:

@@ -1,1 +1,1 @@
-"""One file per command; wiring only."""
+"""The commands, one file each: parse, call, print."""

@@ -62,14 +62,14 @@ def add_parser(subparsers: Any) -> None:
     )
     to_grafana.add_argument("--url", required=True, help="address of Grafana")
     to_grafana.add_argument(
-        "--token", help=f"service account token; better set {TOKEN_VARIABLE}, which no process list shows"
+        "--token", help=f"service account token; prefer {TOKEN_VARIABLE}: process lists show flags"
     )
     to_grafana.add_argument(
         "--datasource",
         metavar="NAME",
         help="initial Prometheus data source (default: Grafana's default)",
     )
-    to_grafana.add_argument("--force", action="store_true", help="overwrite changes saved in between")
+    to_grafana.add_argument("--force", action="store_true", help="overwrite changes made in Grafana")
     add_api_price_flags(to_grafana)
     generate = actions.add_parser(
         "generate",
@@ -83,7 +83,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0, or BadInputError."""
+    """Write or push the dashboards. BadInputError without a token, or for existing files without --force."""
     if args.action == "push":
         return _push(args)
     texts = _generated() if args.action == "generate" else _repriced(grafana_files(), args)

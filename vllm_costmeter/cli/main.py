@@ -44,18 +44,18 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "dashboard": ("vllm_costmeter.cli.dashboard", "write or push the Grafana dashboards"),
     "rules": ("vllm_costmeter.cli.rules", "write Prometheus recording rules and alerts with your limits"),
 }
-"""Name -> (module, what it does). A module has `add_parser(subparsers)` and `run(args) -> exit code`, and may have
-`prepare(words) -> words` to rewrite its command line first."""
+"""Name -> (module, description). A module has `add_parser(subparsers)` and `run(args) -> exit code`, and may
+have `prepare(words) -> words` to rewrite its command line first."""
 
 BAD_INPUT, NOT_UNDERSTOOD, INTERRUPTED, BROKEN_PIPE = 2, 3, 130, 141
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Exit code of `costmeter WORDS`; nothing but SystemExit of `--help` and `--version` leaves it."""
-    if sys.stdout is None:  # a pipeline that closed it (`>&-`) asks for the exit code alone
+    """Exit code of `costmeter WORDS`. Raises only SystemExit, for `--help` and `--version`."""
+    if sys.stdout is None:  # closed by the caller (`>&-`), who wants only the exit code
         sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 (until the end)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be text
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file name may contain undecodable bytes
     try:
         code = _dispatch(list(sys.argv[1:] if words is None else words))
         sys.stdout.flush()
@@ -70,12 +70,12 @@ def main(words: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except OSError as error:
         _drop_output()
-        return _fault(f"{error.filename or 'the answer cannot be written'}: {error.strerror}", BAD_INPUT)
+        return _fault(f"{error.filename or 'the output cannot be written'}: {error.strerror}", BAD_INPUT)
     return code
 
 
 def _drop_output() -> None:
-    """What is still buffered goes nowhere: the interpreter must not fail on it again at its end."""
+    """Discard buffered output, so that the interpreter does not fail on it again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,4 +1,4 @@
-"""An argument parser whose faults are one line and name the nearest flag."""
+"""An argument parser that reports errors in one line, with the nearest known flags."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vllm_costmeter.core.errors import BadInputError, nearest
 class CommandParser(argparse.ArgumentParser):
     """Raises BadInputError where argparse would print its usage and exit.
 
-    Flags that few give are declared when one of them is among the words: `vllm serve` has hundreds.
+    Rarely used flags are declared only when one of them is given: `vllm serve` has hundreds.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -22,16 +22,16 @@ class CommandParser(argparse.ArgumentParser):
         self._later: list[tuple[str, Callable[[argparse.ArgumentParser], None]]] = []
 
     def add_later(self, prefix: str, declare: Callable[[argparse.ArgumentParser], None]) -> None:
-        """`declare` adds flags to this parser; it is called where an unknown one begins with `prefix`."""
+        """`declare` adds flags to this parser; it is called when an unknown flag starts with `prefix`."""
         self._later.append((prefix, declare))
 
     def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
-        """Without the help formatter, and its look at the terminal, that argparse makes for each one."""
+        """As argparse's, but without a help formatter, which queries the terminal, for every argument."""
         group = self._optionals if names and names[0].startswith("-") else self._positionals
         return group.add_argument(*names, **options)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse's, after the flags among `args` are declared."""
+        """As argparse's, after declaring the flags in `args`."""
         for word in args or ():
             self._declare(word.partition("=")[0])
         return super().parse_known_args(args, namespace)
@@ -53,10 +53,10 @@ class CommandParser(argparse.ArgumentParser):
         raise BadInputError(f"{match[1]} {match[2]}" if match else message)
 
     def unknown(self, words: Sequence[str]) -> BadInputError:
-        """The fault of words that no argument takes."""
+        """The error for words that match no argument."""
         flag = next((word for word in words if word.startswith("-")), None)
         if flag is None:
-            return BadInputError(f"{words[0]!r} was not expected; `{self.prog} --help` shows what is")
+            return BadInputError(f"unexpected argument {words[0]!r}; `{self.prog} --help` lists all")
         name = flag.partition("=")[0]
         for _, declare in self._later:
             declare(self)
@@ -65,7 +65,7 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def folder(text: str) -> Path:
-    """An argument that names a folder. An empty one is a variable that is not set, not this folder."""
+    """A folder name. ArgumentTypeError for an empty one, which is an unset variable, not this folder."""
     if not text.strip():
         raise argparse.ArgumentTypeError("must name a folder, . for this one; the name is empty")
     return Path(text)

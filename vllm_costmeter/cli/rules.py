@@ -58,7 +58,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0, or BadInputError."""
+    """Print or write the rules. BadInputError if a file exists and --force was not given."""
     limits = Limits(**{name: getattr(args, name) for name in HELP}, api=api_prices_from(args))
     files = rule_files(limits)
     if args.folder is not None:

@@ -1,9 +1,9 @@
-"""The standard library's `dataclass`, for classes with slots, that costs a module little to import.
+"""A replacement for `dataclasses.dataclass`, for classes with slots, that is cheap to import.
 
-`dataclasses` imports `inspect` and compiles six methods for every class: 1 ms each, half the time of a `costmeter
-check` that loads a hundred classes. Here `__init__` alone is compiled, when a class is first called; the other methods
-are closures. `dataclasses.fields`, `asdict`, `replace` and `is_dataclass` accept these classes; a type checker sees the
-standard library's functions.
+`dataclasses` imports `inspect` and compiles six methods for every class: 1 ms each, half the time of a
+`costmeter check` that loads a hundred classes. Here only `__init__` is compiled, when a class is first
+called; the other methods are closures. `dataclasses.fields`, `asdict`, `replace` and `is_dataclass` accept
+these classes; type checkers see the standard library's functions.
 """
 
 # ruff: noqa: N807 (methods are defined here for classes made elsewhere)
@@ -18,10 +18,10 @@ else:
     from operator import attrgetter
 
     class MISSING:
-        """The default of a field that has none."""
+        """Marks a field without a default."""
 
     class Field:
-        """One field of a class, as `dataclasses.Field` describes it."""
+        """One field of a class, with the attributes of `dataclasses.Field`."""
 
         __slots__ = (
             "compare",
@@ -57,7 +57,7 @@ else:
         return tuple(value.__fields_by_name__.values())
 
     def asdict(value):
-        """As `dataclasses.asdict`, and by it."""
+        """Calls `dataclasses.asdict`."""
         import dataclasses
 
         return dataclasses.asdict(value)
@@ -70,7 +70,7 @@ else:
         return value.__class__(**changes)
 
     def dataclass(*, slots, frozen=False, order=False, repr=True):
-        """As `dataclasses.dataclass`; `slots=True` must be given."""
+        """As `dataclasses.dataclass`, but `slots=True` is required: TypeError without it."""
         if not slots:
             raise TypeError("a class without slots needs the dataclass of the standard library")
 
@@ -138,7 +138,7 @@ else:
         return names["__init__"]
 
     def _methods(known, is_frozen, is_ordered, has_repr):
-        """What a class has unless it writes its own."""
+        """Default methods, used unless the class defines them."""
         compared = _reading([name for name, each in known.items() if each.compare])
         hashed = _reading([name for name, each in known.items() if each.hash])
         shown = [name for name, each in known.items() if each.repr]
@@ -169,7 +169,7 @@ else:
         }
 
     def _reading(names):
-        """value -> those fields of it, as a tuple."""
+        """A function that returns these fields of a value as a tuple."""
         if len(names) > 1:
             return attrgetter(*names)
         return lambda value: tuple(getattr(value, name) for name in names)
@@ -187,7 +187,7 @@ else:
             object.__setattr__(self, name, value)
 
     class _Standard:
-        """What `dataclasses` looks for in a class, made by itself when it does."""
+        """An attribute that `dataclasses` looks up in a class, created with `dataclasses` on first access."""
 
         def __init__(self, name):
             self.name = name
@@ -210,7 +210,7 @@ V = TypeVar("V")
 
 
 class Memo(dict[K, V]):
-    """Answers kept beside the value that they are of, within one process: pickled or copied with it, it is empty."""
+    """A cache in a field of a value, within one process: it is empty after pickling or copying."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Memo, ()

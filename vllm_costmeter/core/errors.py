@@ -1,4 +1,4 @@
-"""How an answer can fail: the input is wrong, the GPU cannot do it, or it is right but not understood."""
+"""Errors of a check: wrong input, an unsuitable GPU, or valid input that is not understood."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Iterable
 
 
 class BadInputError(ValueError):
-    """What was given makes no sense. One clear line, exit code 2, no traceback."""
+    """Invalid input. Reported in one line with exit code 2, without a traceback."""
 
 
 class GpuCannotError(BadInputError):
-    """vLLM has no kernel for this on the GPU's generation: another GPU helps, no length and no flag does."""
+    """vLLM has no kernel for this GPU generation: only another GPU helps, no flag and no context length."""
 
 
 class NotUnderstoodError(Exception):
-    """Valid input whose memory rules are not known. Verdict `unknown`, exit code 3: never a guess."""
+    """Valid input without known memory rules. Verdict `unknown`, exit code 3; never a guess."""
 
 
 def nearest(given: str, known: Iterable[str], count: int = 3, cutoff: float = 0.5) -> str:
-    """`"; nearest: a, b"` for a misspelt name, or an empty string where nothing is near."""
+    """`"; nearest: a, b"` for a misspelt name, or an empty string if no known name is similar."""
     import difflib
 
     folded = {name.casefold(): name for name in known}

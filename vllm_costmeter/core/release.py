@@ -1,4 +1,4 @@
-"""Which vLLM release an answer is about: its text is parsed here, once, and carried as a value."""
+"""The vLLM release that a check is for: parsed here, once, and passed on as a value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Version = tuple[int, int, int]
 NEWEST_KNOWN: Version = (0, 33, 0)
 """The newest release whose source was read (2026-11-22)."""
 OLDEST_SUPPORTED: Version = (0, 17, 0)
-"""The extra `vllm` of this package begins there."""
+"""The oldest release that this package's extra `vllm` allows."""
 
 _RELEASE = re.compile(r"v?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?![0-9])")
 _UNNUMBERED = ("0.1.dev", "dev")
@@ -26,17 +26,17 @@ def dotted(number: tuple[int, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One vLLM build. Every rule that depends on the release goes by `number`."""
+    """One vLLM build. Every rule that depends on the release uses `number`."""
 
     text: str
-    """As the build prints it: "0.32.0+cu130", "0.22.1rc1.dev281+gabc"."""
+    """The build's version string: "0.32.0+cu130", "0.22.1rc1.dev281+gabc"."""
     number: Version
-    """The release whose rules apply. The newest known for a build without a number."""
+    """The release that provides the rules; the newest known for a build without a number."""
     note: str | None = None
-    """What a reader of the answer should know of these rules."""
+    """A caveat about these rules for the result."""
     is_numbered: bool = True
     is_assumed: bool = False
-    """Nobody stated a release and no vLLM is installed."""
+    """True if no release was stated and no vLLM is installed."""
 
     def __str__(self) -> str:
         """ "0.32.0+cu130", or "0.33.0 (assumed)"."""
@@ -44,25 +44,24 @@ class Release:
 
     @property
     def minor(self) -> tuple[int, int]:
-        """(0, 32) for 0.32.1: what vLLM changes within a minor release changes no rule."""
+        """(0, 32) for 0.32.1: no rule changes within a minor release."""
         return self.number[:2]
 
     @property
     def key(self) -> str:
-        """Equal for builds that share recorded starts: "0.32.0" for "0.32.0+cu130". A build without a number has its
-        own."""
+        """Equal for builds that share recorded starts: "0.32.0" for "0.32.0+cu130"; `text` if unnumbered."""
         return dotted(self.number) if self.is_numbered else self.text
 
 
 NEWEST = Release(dotted(NEWEST_KNOWN), NEWEST_KNOWN, is_assumed=True)
-"""What is assumed where nobody states a release."""
+"""The release assumed if none is stated."""
 
 
 def release_of(text: str | None) -> Release:
-    """The release that `text` names; None is the newest known, assumed.
+    """The release that `text` names; for None the newest known, marked as assumed.
 
-    Suffixes do not matter: "v0.23.0-cu130" and "0.23.x" are 0.23.0, "0.22.1rc1.dev281+gabc" is 0.22.1.
-    BadInputError where neither a release number leads the text nor a build without one wrote it.
+    Suffixes are ignored: "v0.23.0-cu130" and "0.23.x" are 0.23.0, "0.22.1rc1.dev281+gabc" is 0.22.1.
+    BadInputError unless the text starts with a release number or is the version of an unnumbered build.
     """
     if text is None:
         return NEWEST
@@ -77,7 +76,7 @@ def release_of(text: str | None) -> Release:
 
 
 def release_of_build(text: str | None) -> Release:
-    """The release of a vLLM that runs or is installed, whatever it calls itself; None: it does not say."""
+    """The release of a running or installed vLLM, for any version string; None: it has none."""
     try:
         return release_of(text or "dev")
     except BadInputError:

@@ -1,1 +1,1 @@
-"""`costmeter check`: words of a command line or files -> deployments to judge."""
+"""`costmeter check`: from a command line or files to deployments, their check and the output."""

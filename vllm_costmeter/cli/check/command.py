@@ -1,4 +1,4 @@
-"""`costmeter check MODEL`: whether it fits, and what to change where it does not."""
+"""`costmeter check MODEL`: whether it fits, and what to change if it does not."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--compare-versions",
         metavar="V,V",
-        help="releases to compare: what each part of the memory does from one to the next",
+        help="releases to compare: how each part of the memory changes between them",
     )
     parser.add_argument(
         "--exact",
@@ -92,12 +92,12 @@ def add_parser(subparsers: Any) -> None:
 
 
 def prepare(words: list[str]) -> list[str]:
-    """The words as this command's own: a whole command and a --config file become model and flags."""
+    """The command line with a quoted `vllm serve` command or a --config file replaced by model and flags."""
     if "--format=github" not in words and ("--format", "github") not in pairwise(words):
         return _own_words(words)
     try:
         own = _own_words(words)
-        parsed(own)  # a fault of the flags is an annotation too
+        parsed(own)  # invalid flags become an annotation too
     except BadInputError as error:
         _annotate_fault(error)
         raise
@@ -113,7 +113,7 @@ def _own_words(words: list[str]) -> list[str]:
 
 
 def parsed(words: list[str]) -> CheckRequest:
-    """The words of this command, or model and flags of `vllm serve`. BadInputError as the parser raises it."""
+    """The request in the words of this command or of `vllm serve`. BadInputError for invalid flags."""
     root = CommandParser(prog="costmeter", allow_abbrev=False)
     subparsers = root.add_subparsers(dest="command", prog="costmeter")
     add_parser(subparsers)
@@ -125,7 +125,7 @@ def parsed(words: list[str]) -> CheckRequest:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the answers; the worst one's exit code."""
+    """Print the results; the exit code is that of the worst."""
     request = request_from(args)
     if request.compare_versions is not None:
         from vllm_costmeter.cli.check.versions import run_comparison
@@ -174,7 +174,7 @@ def _print(answers: list[CheckAnswer], request: CheckRequest) -> None:
 
 
 def _print_one(answer: CheckAnswer, *, is_alone: bool, is_explained: bool) -> None:
-    """The picture of one answer, or what a table has no room for."""
+    """The full output for a single result, or the explanation that does not fit in a table."""
     if not is_alone and not is_explained:
         return
     if answer.file is not None:

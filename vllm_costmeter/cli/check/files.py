@@ -25,10 +25,10 @@ Parse = Callable[[list[str]], CheckRequest]
 
 
 def checked_files(paths: tuple[str, ...], request: CheckRequest, parse: Parse) -> list[CheckAnswer]:
-    """One answer per server of the files; flags of the command line override the files'.
+    """One result per server in the files; flags on the command line override those in the files.
 
-    Where text is asked for and there is one server, its fault is raised; else each fault is an answer, so that one run
-    shows them all and JSON has one shape.
+    With text output and a single server, its error is raised. Otherwise every error becomes a result, so that
+    one run shows all of them and JSON always has the same shape.
     """
     if request.models:
         raise BadInputError("give either a model or --file, not both: the file names its models")
@@ -39,7 +39,7 @@ def checked_files(paths: tuple[str, ...], request: CheckRequest, parse: Parse) -
 
 
 def _checks(path: str, request: CheckRequest, parse: Parse) -> list[Callable[[], CheckAnswer]]:
-    """The check of each server of a file, or what raises the file's own fault."""
+    """The check of each server in a file, or a single function that raises the file's error."""
     try:
         return [partial(_server_answer, server, request, parse) for server in servers_in(Path(path))]
     except BadInputError as error:
@@ -94,14 +94,14 @@ def _server_answer(server: DeclaredServer, request: CheckRequest, parse: Parse) 
 
 
 def _with_release(merged: CheckRequest, server: DeclaredServer) -> CheckRequest:
-    """The release of the image's tag; of an image without one the newest known, whatever is installed here."""
+    """The release in the image's tag, or the newest known if it has none; never the one installed here."""
     if merged.vllm_version is not None or server.image is None:
         return merged
     return replace(merged, vllm_version=release_in(server.image) or dotted(NEWEST_KNOWN))
 
 
 def _gpu(server: DeclaredServer, merged: CheckRequest, layout: ParallelConfig) -> GpuGroup:
-    """The GPU and count of a server: the command line's, else the file's."""
+    """The GPUs of a server, from the command line or else from the file."""
     needed, is_spread = layout.world_size, merged.serve.is_spread
     name = merged.gpu
     is_counted = name is not None and split_count(name)[0] != name.strip()

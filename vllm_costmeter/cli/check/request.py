@@ -1,4 +1,4 @@
-"""What `costmeter check` is asked: the parsed command line as one typed value."""
+"""The parsed command line of `costmeter check` as one typed value."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Format = Literal["text", "json", "github"]
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
-    """Models or files, the GPU, the flags of `vllm serve`, and how to answer."""
+    """Models or files, the GPU, the flags of `vllm serve`, and the output format."""
 
     models: tuple[str, ...] = ()
     files: tuple[str, ...] | None = None
     skip_other_files: bool = False
     gpu: str | None = None
-    """As named; an empty name is one, and a fault: it is an unset variable of a script."""
+    """The name as given. An empty name is kept, to be rejected: it is an unset variable in a script."""
     gpu_memory_gib: float | None = None
     vllm_version: str | None = None
     compare_versions: str | None = None
@@ -31,7 +31,7 @@ class CheckRequest:
     serve: GivenFlags = field(default_factory=GivenFlags)
 
     def over(self, declared: CheckRequest) -> CheckRequest:
-        """A file's server with what this command line gives in the place of the file's own flags."""
+        """The request for a server declared in a file; this command line overrides the file."""
         return replace(
             self,
             models=declared.models,
@@ -43,7 +43,7 @@ class CheckRequest:
 
 
 def request_from(values: argparse.Namespace) -> CheckRequest:
-    """The only reader of the parser's namespace."""
+    """The request in a parsed namespace; no other function reads the namespace."""
     return CheckRequest(
         models=(*values.models, *([values.model_flag] if values.model_flag else [])),
         files=None if values.file is None else tuple(values.file),

@@ -1,4 +1,4 @@
-"""What `costmeter check` is asked about on its command line: one model or several."""
+"""`costmeter check MODEL...`: one or several models on the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vllm_costmeter.sources.gpu.target import chosen_gpu
 
 
 def checked_models(request: CheckRequest) -> list[CheckAnswer]:
-    """One answer per model. With one model its faults are raised; with several each fault is an answer."""
+    """One result per model. The error of a single model is raised; with several, each error is a result."""
     models = request.models
     if not models:
         raise BadInputError(
@@ -30,7 +30,7 @@ def checked_models(request: CheckRequest) -> list[CheckAnswer]:
 
 
 def check_model(model: str, request: CheckRequest) -> Fit:
-    """Read the world, judge, suggest. BadInputError and NotUnderstoodError as the sources raise them."""
+    """Read model and GPU, then check. Raises what the sources raise: BadInputError, NotUnderstoodError."""
     engine_args = request.serve.engine_args()
     gpu = chosen_gpu(
         request.gpu,
@@ -43,7 +43,7 @@ def check_model(model: str, request: CheckRequest) -> Fit:
 
 
 def answered(title: str, check: Callable[[], Fit], *, raises: bool) -> CheckAnswer:
-    """The answer, or the fault that kept the check from one; `raises`: bad input is raised."""
+    """The result of `check`, or its error as a result; with `raises`, bad input is raised."""
     try:
         return CheckAnswer(title, check())
     except NotUnderstoodError as error:
@@ -55,7 +55,7 @@ def answered(title: str, check: Callable[[], Fit], *, raises: bool) -> CheckAnsw
 
 
 def judged(model: str, gpu: GpuGroup, engine_args: EngineArgs, request: CheckRequest) -> Fit:
-    """The answer, with a note for every given flag whose memory is not modelled."""
+    """The result, with a note for every given flag whose effect on memory is not modelled."""
     release = None if request.vllm_version is None else release_of(request.vllm_version)
     revision = request.serve.revision
     check = assembled(

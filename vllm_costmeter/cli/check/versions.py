@@ -17,7 +17,7 @@ FEWEST = 2
 
 
 def run_comparison(request: CheckRequest) -> int:
-    """Print the comparison; the exit code of the last release, the one to move to."""
+    """Print the comparison; the exit code is that of the last release."""
     fits = compared(request)
     if request.format == "json":
         print(json.dumps(comparison_json(fits), indent=2))
@@ -27,8 +27,8 @@ def run_comparison(request: CheckRequest) -> int:
 
 
 def compared(request: CheckRequest) -> list[Fit]:
-    """One answer per release, in the order asked. BadInputError for fewer than two, unknown or equal releases, and for
-    flags that ask for something else."""
+    """One result per release, in the order given. BadInputError for fewer than two, unknown or equal
+    releases, and for flags that cannot be combined with this one."""
     releases = _releases(request.compare_versions or "")
     for asked, flag in (
         (request.files is not None, "--file"),

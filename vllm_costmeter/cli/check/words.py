@@ -1,4 +1,4 @@
-"""What follows `costmeter check`: its own flags, a whole command, a --config file -> one list of words."""
+"""Merges `costmeter check` flags, a `vllm serve` command and a --config file into one list of words."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ Parse = Callable[[list[str]], CheckRequest]
 
 
 def own_words(words: list[str], parse: Parse) -> list[str]:
-    """Model and flags of the command behind `--`, those of its --config file first, then the flags before `--`, which
-    override them as they do a file's.
+    """Model and flags of the command after `--`, its --config file first; flags before `--` override both.
 
-    The command may also stand as one quoted text in the place of a model.
+    The command may also be given as one quoted text in place of a model.
     """
     own, command = words, []
     quoted = next((at for at, word in enumerate(words) if _is_quoted_command(word)), None)
@@ -40,7 +39,7 @@ def own_words(words: list[str], parse: Parse) -> list[str]:
 
 
 def _release_words(words: list[str], own: list[str]) -> list[str]:
-    """--vllm-version of the image that a `docker run` starts, unless it is given."""
+    """--vllm-version from the image of a `docker run` command, unless the flag is given."""
     if any(word.partition("=")[0] == "--vllm-version" for word in own):
         return []
     from vllm_costmeter.core.release import NEWEST_KNOWN, dotted
@@ -76,7 +75,7 @@ def _simple_commands(text: str) -> list[list[str]]:
 
 
 def _config_words(file: str, given: list[str], parse: Parse) -> list[str]:
-    """Words of a --config file, without its model where the command names one. A fault in it names its line."""
+    """Words of a --config file, without its model if the command names one. Errors name the line."""
     from vllm_costmeter.sources.manifests.place import Place
     from vllm_costmeter.sources.manifests.server import placeholder
     from vllm_costmeter.sources.serve_args.config_file import config_file_words

@@ -1,1 +1,1 @@
-"""The commands about prices: wiring only."""
+"""The commands about prices and cost: parse, call, print."""

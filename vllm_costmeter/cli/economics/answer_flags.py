@@ -1,4 +1,4 @@
-"""The flags that say in which form and currency an answer is shown."""
+"""The flags for the output format and currency."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from vllm_costmeter.outputs.economics.answer import Format
 
 @dataclass(frozen=True, slots=True)
 class AnswerFlags:
-    """How the answer is shown."""
+    """Output format and currency."""
 
     format: Format
     currency: Currency
 
 
 def add_format_flag(parser: argparse._ActionsContainer) -> None:
-    """The form alone."""
+    """Declare --format."""
     parser.add_argument(
         "--format", choices=("text", "json", "markdown"), default="text", help="default: text"
     )
 
 
 def add_answer_flags(parser: argparse.ArgumentParser) -> None:
-    """Form and currency."""
+    """Declare --format, --currency and --usd-per-unit."""
     group = parser.add_argument_group("answer")
     add_format_flag(group)
     group.add_argument(
@@ -40,5 +40,5 @@ def add_answer_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def answer_flags(args: argparse.Namespace) -> AnswerFlags:
-    """BadInputError for a currency without a rate."""
+    """Output format and currency. BadInputError for a currency without an exchange rate."""
     return AnswerFlags(args.format, currency(args.currency, args.usd_per_unit))

@@ -1,4 +1,4 @@
-"""The flags that say what an API takes, for every command that compares with one."""
+"""The flags for API prices, for every command that compares with an API."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vllm_costmeter.outputs.economics.api_prices import DEFAULT, ApiPrices
 
 
 def usd(text: str) -> float:
-    """A number of dollars of at least 0."""
+    """An amount in USD of at least 0; ArgumentTypeError otherwise."""
     try:
         value = float(text)
     except ValueError:
@@ -20,7 +20,7 @@ def usd(text: str) -> float:
 
 
 def add_api_price_flags(parser: argparse.ArgumentParser) -> None:
-    """Declares them; together they default to one dated price."""
+    """Declare the flags; without any, one dated price is used."""
     group = parser.add_argument_group("API to compare with", f"default: {DEFAULT.in_words}")
     group.add_argument(
         "--api-input-usd-per-million", type=usd, metavar="USD", help="per million prompt tokens"
@@ -37,7 +37,7 @@ def add_api_price_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def api_prices_from(args: argparse.Namespace) -> ApiPrices:
-    """What was given; a price that was not is the default's, and the source says so."""
+    """The prices given; the rest are the defaults, as the source states."""
     given = {
         name: getattr(args, f"api_{name}")
         for name in ("input_usd_per_million", "cached_usd_per_million", "output_usd_per_million")

@@ -43,7 +43,7 @@ exit codes: 0 answered, 2 bad input
 
 @dataclass(frozen=True, slots=True)
 class CompareFlags:
-    """The command line, without what compares with an API."""
+    """The command line, without the flags of the comparison with an API."""
 
     plans: tuple[PlanRequest, ...]
     models: str | None
@@ -74,7 +74,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--models",
         metavar="FILE",
-        help="candidate models, one per line; default: five that come with the package",
+        help="candidate models, one per line; default: five included with the package",
     )
     parser.add_argument("--quantization", metavar="NAME", default="q4", help="their precision; default q4")
     parser.add_argument(
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
 
 
 def _answered(flags: CompareFlags, today: date) -> int:
-    """Only plans ask what fits, so only they load the fit check."""
+    """Compares plans; imports the fit check here because only plans need it."""
     from vllm_costmeter.cli.economics.plan_building import compared
     from vllm_costmeter.core.model.precision import precision
     from vllm_costmeter.sources.models.packaged import PACKAGED, models_in, named_model

@@ -1,4 +1,4 @@
-"""`costmeter compare --against api`: the tokens that a server has served, at API prices."""
+"""`costmeter compare --against api`: the tokens served by a server, at API prices."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _ONLY_AGAINST_API = (
 
 @dataclass(frozen=True, slots=True)
 class ApiFlags:
-    """The command line of this comparison, and the flags of the other one to refuse."""
+    """The command line of this comparison, with the flags of the other one, which it rejects."""
 
     api_model: str | None
     api_provider: str | None
@@ -66,7 +66,7 @@ def reject_api_flags(flags: ApiFlags) -> None:
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Where the tokens come from, and whose prices apply."""
+    """Declare the flags for the source of the tokens and for the API."""
     group = parser.add_argument_group("against an API")
     group.add_argument("--against", choices=("api",), help="api: price the tokens served here at API rates")
     group.add_argument("--api-model", metavar="NAME", help="the same model at the API, or a comparable one")
@@ -125,7 +125,7 @@ def _stated_usd(flags: ApiFlags, today: date) -> Fraction | None:
     if flags.own_usd is not None:
         reject_flags(flags, ("gpu", "hours"), "contradicts --own-usd: keep one of them")
     elif (flags.gpu is None) != (flags.hours is None):
-        raise BadInputError("--gpu and --hours go together: what was paid for, and for how long")
+        raise BadInputError("--gpu and --hours must be given together")
     if flags.gpu is None or flags.hours is None:
         reject_flags(flags.price, ("purchase_usd",), "is a term of a GPU: give --gpu and --hours too")
         reject_owned_terms(flags.price, "is a term of a GPU: give --gpu and --hours too")

@@ -1,4 +1,4 @@
-"""`costmeter cost`: what an hour and a million tokens cost at a known rate."""
+"""`costmeter cost`: cost per hour and per million tokens at a known token rate."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class CostFlags:
 
 
 class ModelFit(NamedTuple):
-    """Whether the model fits: in words, for a document, and as an exit code."""
+    """Whether the model fits: as a sentence, for JSON, and as an exit code."""
 
     sentence: str
     values: Mapping[str, object]
@@ -126,7 +126,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace, today: date | None = None) -> int:
-    """Print the answer; exit code of `costmeter check` for the model, 0 without one."""
+    """Print the cost; the exit code is that of `costmeter check` for the model, 0 without a model."""
     flags = typed(
         CostFlags,
         args,
@@ -139,7 +139,7 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
 
 def _answered(flags: CostFlags, today: date) -> int:
     if flags.model is None:
-        reject_flags(flags, ("quantization", "max_model_len"), "is about a model: give --model too")
+        reject_flags(flags, ("quantization", "max_model_len"), "applies to a model: give --model too")
     rate, usd_per_hour_of_server = _rate(flags)
     gpu, count = parse_gpu(flags.gpu) if flags.gpu else (None, 1)
     priced = _priced(flags, gpu, count, usd_per_hour_of_server, today)
@@ -176,7 +176,7 @@ def _title(flags: CostFlags, gpu: GpuSpec | None, count: int) -> str:
 
 
 def _rate(flags: CostFlags) -> tuple[tuple[Fraction, str] | None, float | None]:
-    """The rate with its source, and what a running server says it costs by the hour."""
+    """(rate, its source), and the USD per hour that a running server reports."""
     if flags.from_metrics:
         live = serving_rate(flags.from_metrics, flags.per, float(flags.seconds))
         return (exact(live.tokens_per_second), f"{flags.per} tokens of {live.source}"), live.usd_per_hour
@@ -206,12 +206,12 @@ def _priced(
 
 
 def _fit(flags: CostFlags, model: str, gpu: GpuSpec | None, count: int) -> ModelFit:
-    """Only this needs the fit check, so only this loads it."""
+    """Checks the model; imports the fit check here because nothing else needs it."""
     from vllm_costmeter.cli.economics.matrix import matrix_cells
     from vllm_costmeter.core.fit.matrix import exit_code
     from vllm_costmeter.outputs.economics.matrix_answer import cell_values, sentence
 
     if gpu is None:
-        raise BadInputError("--model needs --gpu: the GPU that the model is to fit on")
+        raise BadInputError("--model needs --gpu: the GPU to check it on")
     (cell,) = matrix_cells([model], [(gpu, count)], [flags.quantization or "own"], flags.max_model_len)
     return ModelFit(sentence(cell), cell_values(cell), exit_code([cell]))

@@ -1,4 +1,4 @@
-"""`costmeter estimate`: what a model would serve on a GPU, before there is a server."""
+"""`costmeter estimate`: throughput and price of a model on a GPU, without a server."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class EstimateFlags:
     model: str
     gpu: str
     quantization: str
-    """As `precision` names it."""
+    """A precision as named by `precision`."""
     load: Load
     price: PriceFlags
     answer: AnswerFlags
@@ -87,7 +87,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace, today: date | None = None) -> int:
-    """Print the estimate; 1 where the requests do not fit."""
+    """Print the estimate; exit code 1 if the requests do not fit."""
     if args.gpu is None:
         raise BadInputError('no GPU: give --gpu, as in --gpu "RTX 4090" (`costmeter gpus` lists all)')
     flags = typed(
@@ -128,15 +128,13 @@ def _answered(flags: EstimateFlags, today: date) -> int:
     if fits.verdict == "tight":
         notes.append(f"Tight: {fits.message}")
     if found.concurrency < load.concurrency:
-        notes.append(
-            f"{load.concurrency} were asked for; the KV cache holds {found.concurrency} of that length."
-        )
+        notes.append(f"The KV cache has room for {found.concurrency} of {load.concurrency} requests at once.")
     if engine_args.max_num_seqs is not None:
-        notes.append(
-            f"It starts with --max-num-seqs {engine_args.max_num_seqs}; vLLM's default is too high for it."
-        )
+        notes.append(f"Needs --max-num-seqs {engine_args.max_num_seqs}: vLLM's default is too high.")
     if engine_args.layout.pipeline_parallel_size > 1:
-        notes.append("It fits only with pipeline stages, estimated like tensor parallelism: expect less.")
+        notes.append(
+            "Fits only with pipeline stages, estimated as tensor parallelism: expect lower throughput."
+        )
     heading = f"{name} {flags.quantization} on {counted(gpu.name, count)}, {priced.in_words}"
     section = estimate_answer.section(found, priced.cost, heading, flags.answer.currency, notes)
     print(
@@ -149,7 +147,7 @@ def _answered(flags: EstimateFlags, today: date) -> int:
 
 
 def _placed(model: Model, spec: GpuSpec, count: int, load: Load) -> tuple[EngineArgs, Fit]:
-    """The layout that `costmeter matrix` would choose, and whether the requests fit."""
+    """Flags with the layout that `costmeter matrix` would choose, and whether the requests fit."""
     if (why := model.fault(EngineArgs())) is not None:
         raise NotUnderstoodError(why)
     tokens = load.prompt_tokens + load.output_tokens

@@ -1,4 +1,4 @@
-"""`costmeter gpus`: the GPUs of the catalogue, or one of them with the source of every fact."""
+"""`costmeter gpus`: the GPUs in the catalogue, or one of them with the source of every fact."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class GpusFlags:
     name: str | None
     vendor: str | None
     memory_at_least: Fraction | None
-    """GiB."""
+    """In GiB."""
     with_price: bool
     format: Format
 
@@ -88,7 +88,7 @@ def _answered(flags: GpusFlags, today: date) -> int:
     prices = {gpu.name: catalogue.default_price(gpu) for gpu in gpus}
     gpus = tuple(gpu for gpu in gpus if _is_wanted(gpu, prices[gpu.name], flags))
     if not gpus:
-        raise BadInputError("no GPU passes all of these filters: leave one out")
+        raise BadInputError("no GPU matches all filters: remove one")
     if flags.format == "json":
         text = gpu_listing.listing_json(gpus, prices, today)
     elif flags.name is not None:

@@ -31,7 +31,7 @@ examples:
     costmeter matrix --model ./Qwen3-30B-A3B --model "Llama 3.3 70B" --gpus "L40S:2" --format markdown
 
 models.txt has one model per line: a folder, a config.json, a Hub id, or one of: Llama 3.1 8B, Llama 2 13B, Qwen3 32B,
-Llama 3.3 70B, Llama 3.1 405B (these come with the package). Q4 is AWQ in groups of 128.
+Llama 3.3 70B, Llama 3.1 405B (included with the package). Q4 is AWQ in groups of 128.
 
 exit codes: those of `costmeter check` for the best cell: 0 one fits (tight included), 1 none does, 2 bad input, 3 none
 does and one is not understood
@@ -40,7 +40,7 @@ does and one is not understood
 
 @dataclass(frozen=True, slots=True)
 class MatrixFlags:
-    """The command line, its lists taken apart."""
+    """The command line, with its lists split."""
 
     models: Sequence[str]
     gpus: Sequence[str]
@@ -60,7 +60,7 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--models", metavar="FILE", help="models, one per line; default: five that come with the package"
+        "--models", metavar="FILE", help="models, one per line; default: five included with the package"
     )
     parser.add_argument(
         "--model", metavar="MODEL", action="append", default=[], help="one model; may be repeated"
@@ -106,7 +106,7 @@ def matrix_cells(
     quantizations: Sequence[str],
     tokens: int | None,
 ) -> list[Cell]:
-    """Every combination. Faults of a GPU, a precision or a path are raised; a model not understood is a cell."""
+    """Every combination. Raises errors in a GPU, precision or path; a model not understood is a cell."""
     places = [gpu.as_gpu(count) for gpu, count in gpus]
     grounds = {gpu.name: grounds_on(gpu) for gpu in places}
     precisions = list(dict.fromkeys(map(precision, quantizations)))

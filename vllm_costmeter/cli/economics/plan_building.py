@@ -1,4 +1,4 @@
-"""Requested plans with their GPUs, prices, models and break-evens looked up."""
+"""Builds plans: looks up the GPUs, prices, models and break-evens of a request."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def compared(
     bought: date,
     today: date,
 ) -> Comparison:
-    """BadInputError for an unknown GPU, a missing or contradicting price, hours that no month has."""
+    """BadInputError for an unknown GPU, a missing or contradictory price, or impossible hours."""
     if not any(use.is_owned for request in requests for use in request.uses):
         why = "is a term of owned GPUs, and no plan has any: write 'RTX 4090 160h owned'"
         reject_flags(price, ("purchase_usd",), why)
@@ -78,12 +78,12 @@ def _priced(
     stated: dict[str, Any] = dict(request.owned)
     terms = replace(flags, **stated)
     if terms.purchase_usd is None:
-        raise BadInputError(f"{request.gpu} owned: give --purchase-usd, what one such GPU costs")
+        raise BadInputError(f"{request.gpu} owned: give --purchase-usd, the price of one GPU")
     return price_terms.owned_gpus(terms, gpu, count, "as stated", today)
 
 
 def _rented(request: UseRequest, gpu: GpuSpec, count: int, today: date) -> price_terms.PricedGpus | None:
-    """At the stated price, else the catalogue's; None where it has none."""
+    """The stated rental price, else the catalogue's; None if there is neither."""
     if request.usd_per_gpu_hour is not None and request.usd_per_hour is not None:
         raise BadInputError(f"{request.gpu} has two prices, per GPU and per node: keep one")
     stated = request.usd_per_hour

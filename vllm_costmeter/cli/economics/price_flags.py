@@ -1,4 +1,4 @@
-"""The flags that say what GPUs cost, rented or owned."""
+"""The flags for the price of GPUs, rented or owned."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ OWNED_ONLY = (
     "overhead_usd_per_month",
     "idle_watts",
 )
-OWNED_OR_CARBON = ("watts", "pue", "region")  # the carbon of rented GPUs needs them too
+OWNED_OR_CARBON = ("watts", "pue", "region")  # also needed for the carbon of rented GPUs
 DEFAULT_LIFETIME_YEARS = 3  # the comparison of 25 May 2026, and a common accounting life of servers
 
 
 @dataclass(frozen=True, slots=True)
 class PriceFlags:
-    """What was said about the price; None: not said."""
+    """The price as stated; None: not stated. Amounts are per GPU except node price and overhead."""
 
     gpu_hourly_usd: Fraction | None = None
     node_hourly_usd: Fraction | None = None
@@ -40,7 +40,7 @@ class PriceFlags:
 
 
 def add_price_flags(parser: argparse.ArgumentParser, *, rent: bool = True) -> None:
-    """What the GPUs cost; `rent` also declares the rental rates."""
+    """Declare the price flags; `rent` includes the rental rates."""
     group = parser.add_argument_group("price (default: the catalogue's dated quote for the GPU)")
     if rent:
         group.add_argument("--gpu-hourly-usd", type=money, metavar="USD", help="rental price per GPU-hour")
@@ -70,7 +70,7 @@ def add_price_flags(parser: argparse.ArgumentParser, *, rent: bool = True) -> No
     group.add_argument(
         "--region",
         metavar="NAME",
-        help='where the electricity is from: tariff ("US New York") or carbon intensity (France)',
+        help='region of the electricity supply: tariff ("US New York") or carbon intensity (France)',
     )
     group.add_argument(
         "--electricity-usd-per-kwh", type=money_or_zero, metavar="USD", help="owned: price of electricity"
@@ -96,17 +96,17 @@ def add_price_flags(parser: argparse.ArgumentParser, *, rent: bool = True) -> No
 
 
 def reject_owned_terms(flags: PriceFlags, why: str, *, carbon: bool = False) -> None:
-    """BadInputError for a term of owned GPUs; `carbon` allows those that a region's carbon needs."""
+    """BadInputError with `why` for a term of owned GPUs; `carbon` allows those needed for carbon."""
     reject_flags(flags, OWNED_ONLY if carbon else (*OWNED_ONLY, *OWNED_OR_CARBON), why)
 
 
 def money(text: str) -> Fraction:
-    """An argument above 0."""
+    """A number above 0; ArgumentTypeError otherwise."""
     return _argument(above_zero, text)
 
 
 def money_or_zero(text: str) -> Fraction:
-    """An argument of at least 0."""
+    """A number of at least 0; ArgumentTypeError otherwise."""
     return _argument(at_least_zero, text)
 
 

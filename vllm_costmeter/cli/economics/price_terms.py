@@ -1,4 +1,4 @@
-"""What GPUs cost by the hour, from the flags of price_flags.py and the catalogue."""
+"""Hourly price of GPUs, from the flags of price_flags.py and the catalogue."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from vllm_costmeter.sources.catalogue.regions import Region, find_region
 
 @dataclass(frozen=True, slots=True)
 class PricedGpus:
-    """What a deployment costs, and where the figure comes from."""
+    """The cost of a deployment and its source."""
 
     cost: HourlyCost
     source: str
     as_of: str = ""
     age_days: int | None = None
     region: Region | None = None
-    """The region whose tariff stands in for one that was not stated."""
+    """The region that supplies the electricity tariff, if none was stated."""
     region_age_days: int = 0
 
     @property
@@ -42,17 +42,17 @@ class PricedGpus:
 
 
 def priced_gpus(flags: PriceFlags, gpu: GpuSpec, count: int, today: date) -> PricedGpus:
-    """At the flags' price, else the catalogue's. BadInputError as in both."""
+    """The price from the flags, else from the catalogue. BadInputError as for both."""
     return stated_price(flags, gpu, count, today) or catalogue_price(gpu, count, today)
 
 
 def stated_price(
     flags: PriceFlags, gpu: GpuSpec | None, count: int, today: date, *, carbon: bool = False
 ) -> PricedGpus | None:
-    """The flags' price; None where they state none.
+    """The price from the flags; None if they state none.
 
-    `carbon` says that the answer reports the carbon of a region, also of rented GPUs. BadInputError where prices
-    contradict each other and for terms that the price makes no use of.
+    `carbon`: the result includes a region's carbon intensity, for rented GPUs too. BadInputError for
+    contradictory prices and for terms that the price does not use.
     """
     bases = given(flags, ("gpu_hourly_usd", "node_hourly_usd", "purchase_usd"))
     if len(bases) > 1:
@@ -69,7 +69,7 @@ def stated_price(
 
 
 def owned_gpus(flags: PriceFlags, gpu: GpuSpec | None, count: int, source: str, today: date) -> PricedGpus:
-    """Owned GPUs on the flags' terms. BadInputError where their power is needed and unknown."""
+    """The price of owned GPUs from the flags. BadInputError if their power is needed and unknown."""
     assert flags.purchase_usd is not None
     stated = flags.electricity_usd_per_kwh
     region = None if flags.region is None or stated is not None else find_region(flags.region)
@@ -89,7 +89,7 @@ def owned_gpus(flags: PriceFlags, gpu: GpuSpec | None, count: int, source: str, 
 
 
 def catalogue_price(gpu: GpuSpec, count: int, today: date) -> PricedGpus:
-    """The catalogue's default quote. BadInputError where it has none."""
+    """The catalogue's default quote. BadInputError if it has none."""
     row = default_price(gpu, count)
     if row is None:
         raise BadInputError(f"the catalogue has no price for {gpu.name}: give --gpu-hourly-usd")
@@ -97,7 +97,7 @@ def catalogue_price(gpu: GpuSpec, count: int, today: date) -> PricedGpus:
 
 
 def price_values(priced: PricedGpus) -> dict[str, Any]:
-    """For a JSON document."""
+    """The price for JSON output."""
     cost, region = priced.cost, priced.region
     found: dict[str, Any] = {"basis": cost.basis, "source": priced.source}
     if cost.rental_usd is not None:
@@ -119,14 +119,14 @@ def price_values(priced: PricedGpus) -> dict[str, Any]:
 
 
 def carbon(flags: PriceFlags, gpu: GpuSpec | None, count: int) -> tuple[Fraction, str] | None:
-    """gCO2e per hour of `count` GPUs at work on the named region's grid, and where its carbon was read; None without a
-    region whose carbon is known."""
+    """(gCO2e per hour of `count` GPUs at work on the named region's grid, source); None without a region, or
+    if its carbon intensity is unknown."""
     region = None if flags.region is None else find_region(flags.region)
     if region is None:
         return None
     if region.gco2e_per_kwh is None and flags.purchase_usd is None:
         raise BadInputError(
-            f"--region {region.name}: its tariff is known and its carbon is not; the tariff is for owned GPUs"
+            f"--region {region.name}: its carbon intensity is unknown; its tariff applies to owned GPUs only"
         )
     if region.gco2e_per_kwh is None:
         return None
@@ -135,7 +135,7 @@ def carbon(flags: PriceFlags, gpu: GpuSpec | None, count: int) -> tuple[Fraction
 
 
 def _watts(flags: PriceFlags, gpu: GpuSpec | None, *, is_needed: bool) -> Fraction:
-    """As stated, else rated. A second-hand rating is no default: BadInputError where the figure depends on it."""
+    """The stated power, else the rated power. BadInputError if it is needed and only known second-hand."""
     if flags.watts is not None:
         return flags.watts
     if gpu is not None and gpu.tdp_watts is not None and gpu.is_verified("tdp_watts"):

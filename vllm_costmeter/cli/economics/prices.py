@@ -28,8 +28,8 @@ examples:
   your own rows; `costmeter gpus --help` shows their form
     COSTMETER_CATALOGUE=mine.toml costmeter prices
 
-The default price of a GPU is its newest verified on-demand quote, the cheapest of that date; your own rows go first.
-An unverified quote is an estimate, an index, or contradicted by another: it is listed and never used.
+The default price of a GPU is its newest verified on-demand quote, the cheapest of that date; your
+rows come first. Unverified quotes (estimates, indexes, contradicted quotes) are listed but never used.
 """
 
 
@@ -60,7 +60,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def prepare(words: list[str]) -> list[str]:
-    """`update` as a flag: two optional words in a row with flags between them are more than argparse can tell apart."""
+    """`update` as a flag: argparse cannot tell apart two optional words with flags between them."""
     return ["--update", *words[1:]] if words[:1] == ["update"] else words
 
 
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     if args.update:
         return prices_update.answered(prices_update.update_flags(args, today))
     if args.place is not None:
-        raise BadInputError(f"{args.place!r} was not expected; `costmeter prices --help` shows what is")
+        raise BadInputError(f"unexpected argument {args.place!r}; `costmeter prices --help` lists all")
     if args.feed or args.to or args.as_of or args.yes:
         raise BadInputError("--from, --to, --as-of and --yes belong to `costmeter prices update`")
     return _answered(typed(PricesFlags, args), today)

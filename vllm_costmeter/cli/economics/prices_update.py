@@ -1,4 +1,4 @@
-"""`costmeter prices update`: refresh the user's catalogue from a public one, after showing what changes."""
+"""`costmeter prices update`: updates the user's catalogue from a public one, after showing the changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from vllm_costmeter.sources.files.fetch import fetch_text
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    """What `update` takes in addition to `--provider`."""
+    """Declare the flags of `update` other than `--provider`."""
     group = parser.add_argument_group("update")
     group.add_argument("--update", action="store_true", help=argparse.SUPPRESS)
     group.add_argument("place", nargs="?", metavar="FILE-or-URL", help="CSV or JSON of a public catalogue")
@@ -51,14 +51,14 @@ class UpdateFlags:
 
 
 def update_flags(args: argparse.Namespace, today: date) -> UpdateFlags:
-    """BadInputError without a source or a file to write."""
+    """The flags of `update`. BadInputError without a source or a file to write."""
     if args.feed is None or args.place is None:
         raise BadInputError("update needs a source: costmeter prices update --from skypilot lambda/vms.csv")
     return typed(UpdateFlags, args, file=_file(args.to), as_of=_as_of(args.as_of, today))
 
 
 def answered(flags: UpdateFlags, ask: Callable[[str], bool] | None = None) -> int:
-    """Show the difference, then write it with `--yes` or the terminal's consent."""
+    """Show the changes, then write them if `--yes` was given or the user confirms in the terminal."""
     file, as_of = flags.file, flags.as_of
     text = fetch_text(flags.place)
     catalogue = Catalogue(file if file.exists() else None)
@@ -105,7 +105,7 @@ def _report(
         print(_difference(flags, found), end="")
     if skipped:
         print(f"skipped, not in the catalogue: {', '.join(skipped)}")
-    print(f"written to {file}" if is_written else "nothing written: --yes writes it")
+    print(f"written to {file}" if is_written else "nothing written; write it with --yes")
     if is_written and os.environ.get(USER_FILE_VARIABLE) != str(file):
         print(f"to use it: export {USER_FILE_VARIABLE}={file}")
 

@@ -1,4 +1,4 @@
-"""The values of a command line as a frozen dataclass: past it, no function takes an `argparse.Namespace`."""
+"""Converts an `argparse.Namespace` to a frozen dataclass, so that no other function needs the namespace."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Flags = TypeVar("Flags")
 
 
 def typed(kind: type[Flags], args: argparse.Namespace, **built: Any) -> Flags:
-    """A `kind` (a dataclass) of the arguments named as its fields, and of those `built` from several."""
+    """A `kind` (a dataclass), filled from the arguments with its field names and from `built`."""
     names = [each.name for each in fields(kind) if each.name not in built]  # type: ignore[arg-type]
     return kind(**{name: getattr(args, name) for name in names}, **built)
 
 
 def given(flags: object, names: Iterable[str]) -> list[str]:
-    """Those of `names` that have a value, as they are spelt on a command line."""
+    """Those of `names` that have a value, spelt as flags."""
     return [f"--{name.replace('_', '-')}" for name in names if getattr(flags, name) is not None]
 
 
 def reject_flags(flags: object, names: Iterable[str], why: str) -> None:
-    """BadInputError that says why the first of these flags is out of place; nothing where none was given."""
+    """BadInputError with `why` for the first of these flags that was given, if any."""
     for flag in given(flags, names):
         raise BadInputError(f"{flag} {why}")

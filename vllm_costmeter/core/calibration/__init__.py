@@ -1,1 +1,1 @@
-"""What servers measured when they started, and what later checks learn from it."""
+"""Memory measured at server start, used to correct later checks."""

@@ -1,8 +1,8 @@
-"""Boots that were recorded -> a better answer for the same deployment, and never a worse one for another.
+"""Corrects a check with recorded server starts, without changing the verdict of other deployments.
 
-Equal flags: the pool is what the boots had. One boot may be an accident (a neighbour that took memory meanwhile), so
-until a second agrees it can make a verdict better and not worse. Other flags on the same key: the usual figure moves by
-the boots' common error, within the range that the rules give; the range, and so the verdict, stays.
+Same flags: the KV cache is as recorded. A single start may be an outlier (another process used memory at the
+time), so until a second start agrees it can only improve a verdict. Other flags with the same key: the usual
+value moves by the error of the latest start, within the range of the rules; range and verdict stay.
 """
 
 from __future__ import annotations
@@ -22,29 +22,30 @@ from vllm_costmeter.core.model.model import Model
 End = Literal["low", "usual", "high"]
 
 SPREAD_BYTES = gib(0.25)
-"""Between boots of one deployment: what the driver and profiling take differs by tenths of a GiB in the logs."""
+"""Variation between starts of one deployment: in the logs, memory differs by tenths of a GiB."""
 AGREEING_BOOTS = 2
 
 _RESOLVED = ("quantization", "dtype")
-"""Flags whose value is the engine's: left out, vLLM takes the model's own."""
+"""Flags for which the resolved value counts: if not given, vLLM uses the model's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What boots say about one deployment's memory beside the KV cache."""
+    """Memory outside the KV cache, as measured in recorded starts for one deployment."""
 
     used_bytes: tuple[int, ...]
-    """Of boots with equal flags, the latest last."""
+    """Bytes used in starts with the same flags, latest last."""
     shift_bytes: int
-    """Used more than the rules foresaw, in the latest boot on the same key."""
+    """Bytes used minus bytes predicted, in the latest start with the same key."""
     on: str
+    """Date of the latest start."""
 
     @property
     def is_same(self) -> bool:
         return bool(self.used_bytes)
 
     def available(self, end: End, budget: int, ruled: Mapping[End, int]) -> int:
-        """Bytes left for the KV cache; `ruled` are the ends without calibration."""
+        """Bytes left for the KV cache; `ruled` has the values without calibration."""
         if not self.is_same:
             usual = min(max(ruled["usual"] - self.shift_bytes, ruled["low"]), ruled["high"])
             return usual if end == "usual" else ruled[end]
@@ -63,7 +64,7 @@ def measured_of(
     engine: EngineConfig,
     engine_args: EngineArgs,
 ) -> Measured | None:
-    """What recorded starts, the oldest first, say about this deployment; None where none is of its key."""
+    """The measurements in `starts` (oldest first) for this deployment; None if no start has its key."""
     if (
         not starts
         or engine_args.kv_cache_memory_bytes is not None
@@ -87,7 +88,7 @@ def boot_key(model: Model, gpu: GpuGroup, engine: EngineConfig) -> ServerStartKe
 
 
 def flags_of(model: Model, engine: EngineConfig, engine_args: EngineArgs) -> str:
-    """Equal for two deployments whose memory beside the KV cache is equal."""
+    """A key that is equal for deployments with the same memory outside the KV cache."""
     given = engine_args.affecting("weights", "kv_layout", "graphs", "adapters", "offload")
     own = {name: value for name, value in given.items() if name not in _RESOLVED}
     resolved = {
@@ -105,10 +106,12 @@ def flags_of(model: Model, engine: EngineConfig, engine_args: EngineArgs) -> str
 
 
 def note_of(measured: Measured) -> str:
-    """The sentence that tells a reader of the answer."""
+    """The note about `measured` in a result."""
     if measured.is_same:
         times = f"{len(measured.used_bytes)} starts" if len(measured.used_bytes) > 1 else "a start"
         return (
             f"memory outside the KV cache is as measured in {times} with these flags, last on {measured.on}"
         )
-    return f"the usual figure is corrected by the start of a similar server on {measured.on}; the range is unchanged"
+    return (
+        f"the usual value is corrected by a similar server's start on {measured.on}; the range is unchanged"
+    )

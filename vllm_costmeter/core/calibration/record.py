@@ -1,4 +1,4 @@
-"""A real start compared with its prediction -> what is recorded of it."""
+"""Compares a real server start with its prediction and builds the record of it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def boot_of(
     on: str,
     weights_bytes: int | None = None,
 ) -> ServerStart | None:
-    """What to remember of a server of this plan whose KV cache got `pool_bytes` on each GPU (blocks x bytes per
-    block), on a date. None where it teaches nothing: the pool was given as a flag, the layout has pipeline ranks
-    that differ, or the rules have no prediction to compare with.
+    """The record of a server start in which the KV cache got `pool_bytes` per GPU (blocks x bytes per block).
+
+    None if there is nothing to learn: the pool was set by a flag, the layout has several pipeline ranks, or
+    the rules make no prediction.
     """
     predicted = fit(model, gpu, engine_args, release)
     several = engine_args.layout.pipeline_parallel_size > 1

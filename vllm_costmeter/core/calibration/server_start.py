@@ -1,4 +1,4 @@
-"""What one real server reported after it had started, as the fit check can use it."""
+"""Memory reported by a real server at start, for use in later checks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from vllm_costmeter.core.dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ServerStartKey:
-    """Servers that resemble each other: later checks on the same key learn from each other's boots."""
+    """Similar servers: later checks with the same key use each other's starts."""
 
     vllm_version: str
-    """Its release alone: "0.32.0" for "0.32.0+cu130"."""
+    """The release only: "0.32.0" for "0.32.0+cu130"."""
     gpu: str
     architecture: str
     tensor_parallel_size: int
@@ -18,16 +18,16 @@ class ServerStartKey:
 
 @dataclass(frozen=True, slots=True)
 class ServerStart:
-    """One start: what the rules foresaw, and what it was."""
+    """One server start: memory predicted and memory used."""
 
     key: ServerStartKey
     flags: str
-    """Model size and every flag that changes memory beside the KV cache: equal flags have equal memory."""
+    """Model size and every flag that affects memory outside the KV cache: equal flags, equal memory."""
     predicted_used_bytes: int
-    """All that the rules, without any calibration, put beside the KV cache within the budget of one GPU."""
+    """Bytes within one GPU's budget outside the KV cache, as predicted without calibration."""
     used_bytes: int
-    """Budget less the pool that the server had."""
+    """The budget minus the server's KV cache."""
     on: str
     """Date, ISO 8601."""
     weights_bytes: int | None = None
-    """As the server logged them, where it did."""
+    """Weights as logged by the server; None if it did not log them."""

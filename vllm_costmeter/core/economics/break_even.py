@@ -1,4 +1,4 @@
-"""When buying becomes cheaper than renting: by cash paid, month by month."""
+"""When buying becomes cheaper than renting, by cash paid."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from vllm_costmeter.core.pricing.ownership import OwnedTerms
 
 DAYS_PER_MONTH = Fraction(365, 12)
 MOST_MONTHS = 1200
-"""A hundred years; later is never."""
+"""A hundred years; a later break-even counts as never."""
 
 
 @dataclass(frozen=True, slots=True)
 class BreakEven:
-    """Where two lines cross: what renting has cost by then, and what buying and running has."""
+    """The point at which cumulative rent equals the purchase plus the cost of operation."""
 
     hours: Fraction | None
-    """Hours of use until buying is cheaper; None: never, because an hour of rent costs less than an hour of running."""
+    """Hours of use until buying is cheaper; None: never, because renting costs less than operating."""
     months: Fraction | None
-    """At the stated hours per month."""
+    """The same in months, at the stated hours per month."""
     within_lifetime: bool
-    """Whether it comes before the GPU is written off."""
+    """Whether break-even comes before the GPU is written off."""
     rent_usd_per_month: Fraction
     own_usd_per_month: Fraction
-    """Running only: electricity and overhead."""
+    """Cost of operation only: electricity and overhead."""
     purchase_usd: Fraction
 
     def on(self, bought: date) -> date | None:
-        """The day, for a GPU bought on `bought`; None where it never comes."""
+        """The date of break-even for a GPU bought on `bought`; None: never."""
         if self.months is None or self.months > MOST_MONTHS:
             return None
         days = self.months * DAYS_PER_MONTH
@@ -46,10 +46,11 @@ def break_even(
     gpus: int = 1,
     utilisation: Fraction = Fraction(1),
 ) -> BreakEven:
-    """Purchase / (rent saved - running cost), per month of `hours_per_month` hours, for `gpus` GPUs in one server.
+    """Months = purchase / (rent - cost of operation), both per month, for `gpus` GPUs in one server.
 
-    Cash, not depreciation: the purchase is paid on the first day, and the residual value counts for nothing until the
-    GPU is sold. Electricity is that of the same month in a plan: the upper end where the idle power is unknown.
+    Cash, not depreciation: the purchase is paid on the first day, and the residual value is ignored because
+    it is paid only when the GPU is sold. Electricity is as in `Use.charges`: the upper bound if the idle
+    power is unknown.
     """
     electricity = owned.electricity_usd(hours_per_month, utilisation)[1] * gpus
     running = electricity + owned.overhead_usd_per_month

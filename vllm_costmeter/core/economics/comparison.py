@@ -1,4 +1,4 @@
-"""Plans side by side: what each line costs and holds, and when buying it pays."""
+"""Plans side by side: each line's cost, its largest model, and its break-even."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from vllm_costmeter.core.gpu.spec import GpuSpec
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One use of a plan with what was looked up for it."""
+    """One use in a plan, with the facts that were looked up for it."""
 
     use: Use
     gpu: GpuSpec
     price_source: str
     largest_model: str | None
-    """The candidate model with the most parameters that fits in the asked precision; None: none does."""
+    """The candidate model with the most parameters that fits at the given precision; None: none fits."""
     break_even: BreakEven | None
-    """Against renting the same; None for rented GPUs and where no rent is known."""
+    """Against renting the same GPUs; None for rented GPUs and if the rent is unknown."""
     price: Mapping[str, object] = field(default_factory=dict)
-    """Its parts, with source and date, for a document."""
+    """Parts of the price, with source and date, for JSON."""
     rent_source: str = ""
-    """Of the rent in `break_even`, in words."""
+    """Source of the rent in `break_even`, as text."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedPlan:
-    """A plan with its lines, in its order."""
+    """A plan with one line per use, in the same order."""
 
     plan: MonthlyPlan
     lines: tuple[Line, ...]
@@ -39,21 +39,21 @@ class ComparedPlan:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What `costmeter compare` answers."""
+    """The result of `costmeter compare`."""
 
     plans: tuple[ComparedPlan, ...]
     bought: date
-    """The date that break-even counts from."""
+    """Date of purchase, from which break-even counts."""
     precision: str
-    """Of the candidate models."""
+    """Precision of the candidate models."""
 
     @property
     def most_expensive(self) -> ComparedPlan:
-        """The plan that the others save against."""
+        """The plan that savings are measured against."""
         return max(self.plans, key=lambda each: each.plan.usd())
 
     def saving(self, plan: ComparedPlan) -> Fraction | None:
-        """Against the most expensive plan; None for that plan itself."""
+        """Saving against the most expensive plan, as a share; None for that plan itself."""
         return (
             None if plan is self.most_expensive else saving(plan.plan.usd(), self.most_expensive.plan.usd())
         )

@@ -1,4 +1,4 @@
-"""One deployment at one rate: its hour, its useful hour, its million tokens."""
+"""Cost of one deployment at one token rate: per hour, per useful hour, per million tokens."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from vllm_costmeter.core.pricing.hourly import Convention, HourlyCost, usd_per_m
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What `costmeter cost` answers."""
+    """The result of `costmeter cost`."""
 
     hourly: HourlyCost
     utilisation: Fraction = Fraction(1)
     tokens_per_second: Fraction | None = None
-    """While it works; None: the rate is unknown, and a million tokens has no price."""
+    """Rate while the GPUs work; None: unknown, so there is no price per million tokens."""
     gco2e_per_hour: Fraction | None = None
-    """From the electricity of all GPUs at work; None: not known."""
+    """Grams of CO2e from the electricity of all GPUs at work; None: unknown."""
     gco2e_source: str = ""
 
     def usd_per_hour(self, convention: Convention = "exact") -> Fraction:
-        """While every GPU works."""
+        """USD per hour while every GPU works."""
         return self.hourly.usd_per_hour(convention)
 
     def usd_per_useful_hour(self, convention: Convention = "exact") -> tuple[Fraction, Fraction]:
-        """Per hour of work, including the idle hours that go with it: (at least, at most)."""
+        """USD per hour of work, including the idle time paid for it: (at least, at most)."""
         return self.hourly.usd_per_useful_hour(self.utilisation, convention)
 
     @property
     def gco2e_per_million_tokens(self) -> Fraction | None:
-        """While they work: what idle GPUs emit is not included."""
+        """Emissions of GPUs at work; those of idle GPUs are not included. None if unknown."""
         if self.gco2e_per_hour is None or self.tokens_per_second is None:
             return None
         return self.gco2e_per_hour / (self.tokens_per_second * 3600) * 1_000_000
 
     def usd_per_million_tokens(self, convention: Convention = "exact") -> tuple[Fraction, Fraction] | None:
-        """(at least, at most); None without a rate."""
+        """(at least, at most); None without a token rate."""
         rate = self.tokens_per_second
         if rate is None:
             return None

@@ -1,4 +1,4 @@
-"""A month of deployments: what each line costs, and how plans compare."""
+"""Monthly plans: the cost of each deployment, and totals to compare."""
 
 from __future__ import annotations
 
@@ -18,32 +18,35 @@ HOURS_IN_LONGEST_MONTH = 744  # 31 x 24
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One part of a line: a rate for so many hours."""
+    """One component of a use's cost: a rate times hours."""
 
     component: Component
     usd_per_hour: Fraction
-    """Of all GPUs."""
+    """For all GPUs together."""
     hours: Fraction
 
     @property
     def usd(self) -> Fraction:
-        """To the cent."""
+        """Rate x hours, rounded to the cent."""
         return cents(self.usd_per_hour * self.hours)
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One deployment for so many hours of a month."""
+    """One deployment for a number of hours per month.
+
+    BadInputError for hours of 0 or less, or more than a month has.
+    """
 
     gpu: str
-    """As the reader names it, without the count."""
+    """GPU name without the count."""
     cost: HourlyCost
     hours: Fraction
     purpose: Purpose = "serving"
     tokens_per_second: Fraction | None = None
-    """While it works, all GPUs together; None: not known."""
+    """Rate at work, for all GPUs together; None: unknown."""
     utilisation: Fraction = Fraction(1)
-    """Share of the hours in which it works at that rate."""
+    """Share of the hours at that rate."""
 
     def __post_init__(self) -> None:
         if self.hours <= 0:
@@ -58,9 +61,9 @@ class Use:
         return counted(self.gpu, self.cost.gpus)
 
     def charges(self) -> tuple[Charge, ...]:
-        """The month's parts at the upper end of their ranges, so that a cost is never understated.
+        """The month's components at the upper bound of their ranges, so that the cost is never understated.
 
-        Depreciation and overhead of an owned server run all month; it draws power in its hours only.
+        Depreciation and overhead of an owned server accrue all month, electricity only during `hours`.
         """
         owned = self.cost.owned
         if owned is None:
@@ -75,11 +78,11 @@ class Use:
         return tuple(found)
 
     def usd(self) -> Fraction:
-        """The month's line: the sum of its charges, each rounded to the cent."""
+        """Cost of the month: the sum of the charges, each rounded to the cent."""
         return sum((charge.usd for charge in self.charges()), Fraction(0))
 
     def usd_range(self) -> tuple[Fraction, Fraction]:
-        """The month exactly: (at least, at most)."""
+        """Exact cost of the month: (at least, at most)."""
         if self.cost.owned is None:
             rent = self.cost.usd_per_hour() * self.hours
             return rent, rent
@@ -89,17 +92,17 @@ class Use:
 
     @property
     def tokens(self) -> Fraction | None:
-        """Made in the month."""
+        """Tokens generated in the month; None without a rate."""
         rate = self.tokens_per_second
         return None if rate is None else rate * 3600 * self.hours * self.utilisation
 
     def usd_per_million_tokens(self) -> Fraction | None:
-        """The line divided by its tokens."""
+        """`usd()` per million `tokens`; None without a rate."""
         tokens = self.tokens
         return None if tokens is None else self.usd() / tokens * 1_000_000
 
     def usd_per_million_tokens_range(self) -> tuple[Fraction, Fraction] | None:
-        """The same before the line is rounded: (at least, at most)."""
+        """The same from the exact cost: (at least, at most)."""
         tokens = self.tokens
         if tokens is None:
             return None
@@ -109,31 +112,31 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class MonthlyPlan:
-    """Uses that are paid together."""
+    """Uses that are paid for together."""
 
     name: str
     uses: tuple[Use, ...]
 
     def usd(self) -> Fraction:
-        """The sum of the lines as printed."""
+        """The sum of all uses, each as printed."""
         return sum((use.usd() for use in self.uses), Fraction(0))
 
     def usd_for(self, purpose: Purpose) -> Fraction:
-        """The sum of the lines of one purpose."""
+        """The sum of the uses with this purpose."""
         return sum((use.usd() for use in self.uses if use.purpose == purpose), Fraction(0))
 
     def served_tokens(self) -> Fraction | None:
-        """All serving lines' tokens; None where the rate of one is not known."""
+        """Tokens of all serving uses; None if the rate of any is unknown."""
         found = [use.tokens for use in self.uses if use.purpose == "serving"]
         known = [tokens for tokens in found if tokens is not None]
         return sum(known, Fraction(0)) if known and len(known) == len(found) else None
 
     def usd_per_million_tokens(self) -> Fraction | None:
-        """Of serving: its dollars over its tokens."""
+        """Cost of serving per million tokens served; None if the tokens are unknown."""
         tokens = self.served_tokens()
         return None if not tokens else self.usd_for("serving") / tokens * 1_000_000
 
 
 def saving(usd: Fraction, against_usd: Fraction) -> Fraction | None:
-    """The share that `usd` saves against `against_usd`, negative where it costs more; None against nothing."""
+    """1 - usd / against_usd: the share saved, negative if `usd` is more. None if `against_usd` is 0."""
     return None if against_usd == 0 else 1 - usd / against_usd

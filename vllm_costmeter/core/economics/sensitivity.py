@@ -1,4 +1,4 @@
-"""How the answer depends on what is not known in advance: utilisation and the price of electricity."""
+"""Sensitivity of the cost to utilisation and to the price of electricity."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ Range = tuple[Fraction, Fraction]
 
 
 def by_utilisation(use: Use, utilisations: Iterable[Fraction] = UTILISATIONS) -> dict[Fraction, Range]:
-    """USD per million tokens (at least, at most) if the same hours were used that much; empty without a rate."""
+    """$/M tokens (at least, at most) by utilisation; empty without a token rate."""
     return _known({each: replace(use, utilisation=each) for each in utilisations})
 
 
 def by_tariff(use: Use, tariffs: Iterable[Fraction] = TARIFFS_USD_PER_KWH) -> dict[Fraction, Range]:
-    """USD per million tokens (at least, at most) at each price of electricity; empty for rented GPUs, and where
-    the GPU's power is unknown."""
+    """$/M tokens (at least, at most) by electricity price; empty for rented GPUs or unknown power."""
     if use.cost.owned is None or not use.cost.owned.watts:
         return {}
     return _known({each: replace(use, cost=use.cost.at_tariff(each)) for each in tariffs})

@@ -1,7 +1,7 @@
-"""Throughput before there is a server: a roofline with stated efficiency, prefill and decode separately.
+"""Throughput estimated without a server: a roofline with fitted efficiency, prefill and decode separately.
 
-Its constants were fitted to 211 published measurements of vLLM on H100 and A100 (docs/economics.md has the error
-table and says where the estimate is not to be trusted).
+The constants were fitted to 211 published measurements of vLLM on H100 and A100; docs/economics.md has the
+error table and the limits of the estimate.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from vllm_costmeter.core.release import Release
 
 @dataclass(frozen=True, slots=True)
 class Slowness:
-    """What a request takes beyond the roofline. Its seconds are linear in each of these, so they can be fitted."""
+    """Costs beyond the roofline. A request's seconds are linear in each of them, so they can be fitted."""
 
     memory: float
-    """Times the seconds that the published bandwidth would take."""
+    """Factor on the seconds at the published bandwidth."""
     compute: float
-    """Times the seconds that the dense rate would take."""
+    """Factor on the seconds at the dense rate."""
     seconds_per_layer: float
-    """Kernels of one layer that no larger batch saves."""
+    """Fixed time of one layer's kernels per step, whatever the batch size."""
     seconds_per_expert_layer: float
-    """The same for a layer of experts, in addition to the above."""
+    """Additional fixed time of a mixture-of-experts layer."""
     seconds_per_shared_layer: float
-    """Latency of exchanging a layer's output, for every doubling of the GPUs."""
+    """Latency of the all-reduce of one layer, per doubling of the number of GPUs."""
     seconds_per_exchanged_byte: float
-    """Of a token's hidden state, per layer that several GPUs share; over NVLink and PCIe alike."""
+    """Per byte of a token's hidden state and layer split over several GPUs; NVLink and PCIe alike."""
     seconds_per_routed_byte: float
-    """Of a token's hidden state, per layer and expert it is sent to."""
+    """Per byte of a token's hidden state, per layer and expert that the token is routed to."""
     seconds_per_sequence: float
-    """Sampling, detokenising and bookkeeping of one sequence in one step."""
+    """Sampling, detokenization and bookkeeping of one sequence in one step."""
 
 
 FITTED = Slowness(
@@ -51,12 +51,12 @@ FITTED = Slowness(
     seconds_per_routed_byte=1 / 138e9,  # same fit
     seconds_per_sequence=43e-6,  # same fit
 )
-LOW, HIGH = 0.79, 1.25  # of ten measurements eight lie within, models left out of the fit in turn; same fit
+LOW, HIGH = 0.79, 1.25  # 80 % of measurements lie within, each model left out of the fit in turn; same fit
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is asked of the server, steadily."""
+    """Steady load on the server. BadInputError for a value below 1."""
 
     concurrency: int
     prompt_tokens: int
@@ -74,51 +74,51 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Rates of the whole deployment at that load."""
+    """Throughput of the whole deployment under a load."""
 
     load: Load
     concurrency: int
-    """How many requests run at once: those asked for, or as many as the KV cache holds."""
+    """Requests that run concurrently: as in `load`, or fewer if the KV cache limits them."""
     prefill_seconds_per_request: float
     decode_seconds_per_step: float
     floor_seconds_per_request: float
-    """GPU seconds per request at 100 % of whichever resource limits."""
+    """Seconds per request at 100 % of the limiting resource."""
     weights_seconds: float
-    """Parts of a decode step, in order: reading weights, reading KV, computing, everything else."""
+    """With the next three, the parts of a decode step: reading weights, reading KV, computing, the rest."""
     kv_seconds: float
     compute_seconds: float
     overhead_seconds: float
 
     @property
     def seconds_per_request(self) -> float:
-        """Of the server's time, that is shared by all running requests."""
+        """Seconds of server time per request; concurrent requests share each step."""
         decode = self.load.output_tokens * self.decode_seconds_per_step / self.concurrency
         return self.prefill_seconds_per_request + decode
 
     @property
     def generated_tokens_per_second(self) -> float:
-        """All requests together, prefill included."""
+        """Generated tokens per second of all requests together, with the time for prefill."""
         return self.load.output_tokens / self.seconds_per_request
 
     @property
     def generated_range(self) -> tuple[float, float]:
-        """Where eight of ten measurements lay, and never above the floor's rate."""
+        """Range that contained 80 % of the measurements, never above `floor_tokens_per_second`."""
         rate = self.generated_tokens_per_second
         return rate * LOW, min(rate * HIGH, max(rate, self.floor_tokens_per_second))
 
     @property
     def floor_tokens_per_second(self) -> float:
-        """The rate that no server on these GPUs exceeds."""
+        """Upper bound of the rate on these GPUs, from `floor_seconds_per_request`."""
         return self.load.output_tokens / self.floor_seconds_per_request
 
     @property
     def prefill_tokens_per_second(self) -> float:
-        """While nothing decodes."""
+        """Prefill rate while nothing decodes."""
         return self.load.prompt_tokens / self.prefill_seconds_per_request
 
     @property
     def decode_tokens_per_second(self) -> float:
-        """While nothing prefills, all requests together."""
+        """Decode rate of all requests together while nothing prefills."""
         return self.concurrency / self.decode_seconds_per_step
 
     @property
@@ -134,17 +134,17 @@ class Estimate:
 
 
 def rates_of(gpu: GpuSpec, model: Model) -> GpuRates:
-    """The GPU's dense rate in the precision the model computes in, and its bandwidth. BadInputError where unknown."""
+    """Dense FLOP/s at the model's compute precision, and bandwidth in bytes/s. BadInputError if unknown."""
     flops = gpu.fp8_flops_per_second if _in_fp8(gpu, model) else gpu.sixteen_bit_flops_per_second
     if not flops or not gpu.bandwidth_bytes_per_second:
         raise BadInputError(
-            f"the rates of a {gpu.name} are not in the catalogue, so nothing can be estimated"
+            f"the catalogue lacks the compute rate or bandwidth of {gpu.name}: no estimate is possible"
         )
     return GpuRates(flops, gpu.bandwidth_bytes_per_second)
 
 
 def second_hand_rates(gpu: GpuSpec, model: Model) -> tuple[str, ...]:
-    """What of `rates_of` the catalogue has from no first source, as its reader calls it."""
+    """Names of the rates in `rates_of` that the catalogue has only from secondary sources."""
     sixteen_bit = "bf16_flops_per_second" if gpu.bf16_flops_per_second else "fp16_flops_per_second"
     flops = ("FP8 rate", "fp8_flops_per_second") if _in_fp8(gpu, model) else ("16-bit rate", sixteen_bit)
     used = (flops, ("bandwidth", "bandwidth_bytes_per_second"))
@@ -166,7 +166,10 @@ def estimate(
     most_running: int | None = None,
     slowness: Slowness = FITTED,
 ) -> Estimate:
-    """`most_running` is how many such requests the KV cache holds; None: enough."""
+    """Estimated throughput of `gpus` GPUs with these `rates` each.
+
+    `most_running` is the number of such requests that fit in the KV cache; None: no limit.
+    """
     work = model_work(model, engine_args, release)
     running = load.concurrency if most_running is None else max(1, min(load.concurrency, most_running))
     per_byte = slowness.memory / (rates.memory_bytes_per_second * gpus)
@@ -199,7 +202,7 @@ def estimate(
 
 
 def floor_seconds(work: ModelWork, rates: GpuRates, load: Load, running: int) -> float:
-    """GPU seconds of one request at 100 % of the limiting resource, `running` of them sharing every step."""
+    """GPU seconds per request at 100 % of the limiting resource, with `running` requests in every step."""
     steps = load.output_tokens
     done = StepCounts(
         prompt_computed_tokens=load.prompt_tokens * running,

@@ -1,4 +1,4 @@
-"""One deployment as it was asked for, before GPUs and prices are looked up."""
+"""A deployment as the user specified it, before GPUs and prices are looked up."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from vllm_costmeter.core.errors import BadInputError
 
 @dataclass(frozen=True, slots=True)
 class UseRequest:
-    """None means: not said."""
+    """One use of a plan; None means not stated."""
 
     gpu: str
-    """With its count: "8x H100 SXM"."""
+    """GPU name with count: "8x H100 SXM"."""
     hours: Fraction | None = None
     usd_per_gpu_hour: Fraction | None = None
     usd_per_hour: Fraction | None = None
     is_owned: bool = False
     owned: Mapping[str, Fraction] = field(default_factory=dict)
-    """Terms of these GPUs by the name of the flag (`purchase_usd`); the command's flags for the rest."""
+    """Terms for these GPUs, by flag name (`purchase_usd`); the command's flags supply the rest."""
     tokens_per_second: Fraction | None = None
     utilisation: Fraction = Fraction(1)
     tokens: Fraction | None = None
     purpose: Purpose = "serving"
 
     def stated_hours(self) -> Fraction:
-        """As stated, or what the tokens take at the rate. BadInputError where neither is known."""
+        """Hours as stated, or as computed from tokens and rate. BadInputError if neither is possible."""
         if self.hours is not None:
             return self.hours
         if self.tokens is not None and self.tokens_per_second is not None:
@@ -40,7 +40,7 @@ class UseRequest:
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """A named list of them."""
+    """A named list of uses."""
 
     name: str
     uses: tuple[UseRequest, ...]

@@ -1,1 +1,1 @@
-"""What vLLM itself adds to a model on a GPU, by version: defaults, what is subtracted, estimates with a range."""
+"""vLLM's flags and, by release, its defaults and memory accounting."""

@@ -1,6 +1,6 @@
-"""What the operator asked vLLM for: one field per flag that changes GPU memory, before defaults are filled in.
+"""The flags of `vllm serve` that change GPU memory, one field each, before defaults are filled in.
 
-This is the table of those flags: a new one is a field here, and a name in `EngineFlags` for type checkers.
+To add a flag, add a field here and, for type checkers, a key in `EngineFlags`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from vllm_costmeter.core.engine.typed_flags import EngineFlags
 
 AUTO_MAX_MODEL_LEN = -1
-"""What `--max-model-len auto` stands for in a plan, as in vLLM: the longest that fits."""
+"""`--max-model-len auto`, as in vLLM: the longest context that fits."""
 
 
 WITHOUT_FULL_GRAPHS = frozenset({"NONE", "PIECEWISE"})
-"""Values of vLLM's `cudagraph_mode` under which no whole decode step is captured (`CUDAGraphMode`, 0.17 to 0.33)."""
+"""Values of `cudagraph_mode` that capture no full decode step (vLLM's `CUDAGraphMode`, 0.17 to 0.33)."""
 
 GRAPH_MODES = ("NONE", "PIECEWISE", "FULL", "FULL_DECODE_ONLY", "FULL_AND_PIECEWISE")
 """`CUDAGraphMode` of vllm/config/compilation.py, 0.17 to 0.33."""
@@ -31,7 +31,7 @@ GRAPHS_OF_LEVEL: Mapping[str, str] = {"0": "NONE", "1": "PIECEWISE"}
 
 @dataclass(frozen=True, slots=True)
 class ParallelConfig:
-    """How one model is spread over GPUs. World size = tensor x pipeline x data parallel."""
+    """How one model is distributed over GPUs. World size = tensor x pipeline x data parallel size."""
 
     tensor_parallel_size: int = flag(
         1, "whole", "weights", "kv_layout", help="GPUs that split every layer", short="-tp"
@@ -102,7 +102,7 @@ class EngineArgs:
         None, "whole", "graphs", help="largest batch size to capture"
     )
     cudagraph_mode: str | None = None
-    """`cudagraph_mode` of --compilation-config, or what -O0 and -O1 make it; None: vLLM's default, with full graphs."""
+    """`cudagraph_mode` from --compilation-config, -O0 or -O1; None: vLLM's default, with full graphs."""
     cpu_offload_gb: float = flag(0.0, "gibibytes", "offload", help="GiB of weights kept in host memory")
     enable_lora: bool = flag(False, "switch", "adapters", help="reserve memory for LoRA adapters")
     max_loras: int = flag(1, "whole", "adapters", help="maximum number of adapters in one batch")
@@ -124,35 +124,35 @@ class EngineArgs:
     )
 
     def affecting(self, *effects: Effect) -> dict[str, Any]:
-        """By field: the flags, without the layout's, that affect any of these."""
+        """Values, by field, of the flags that affect any of `effects`, without those of the layout."""
         return {name: getattr(self, name) for name in fields_affecting(*effects)}
 
     def only(self, *effects: Effect) -> EngineArgs:
-        """The same with every flag that affects none of these left at its default."""
+        """A copy in which every flag that affects none of `effects` has its default."""
         kept = fields_affecting(*effects)
         return replace(self, **{each.field: each.default for each in FLAGS if each.field not in kept})
 
 
 LAYOUT_FLAGS: tuple[EngineFlag, ...] = flags_in(ParallelConfig)
 FLAGS: tuple[EngineFlag, ...] = flags_in(EngineArgs)
-"""Without the layout's."""
+"""Flags other than those of the layout."""
 SPECULATIVE_PARTS = {
     "spec_method": "method",
     "spec_model": "model",
     "spec_tokens": "num_speculative_tokens",
 }
-"""Flags of their own for keys of `--speculative-config`."""
+"""Separate flags for keys of `--speculative-config`."""
 
 
 def fields_affecting(*effects: Effect) -> tuple[str, ...]:
-    """Fields of EngineArgs, without the layout's, that affect any of these."""
+    """Fields of EngineArgs that affect any of `effects`, without those of the layout."""
     return tuple(each.field for each in FLAGS if each.affects.intersection(effects))
 
 
 def engine_args_of(**given: Unpack[EngineFlags]) -> EngineArgs:
-    """The flags given by vLLM's names, checked; None is a flag that was not given.
+    """Validated flags, given under vLLM's names; None means not given.
 
-    BadInputError for a value that vLLM's own flags would refuse, and for another name, with the nearest.
+    BadInputError for a value that vLLM would refuse, and for an unknown name, with the nearest known names.
     """
     known = {each.field: each for each in (*LAYOUT_FLAGS, *FLAGS)}
     values: dict[str, Any] = {}
@@ -176,8 +176,10 @@ def engine_args_of(**given: Unpack[EngineFlags]) -> EngineArgs:
 
 
 def speculative_config_of(whole: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any] | None:
-    """`--speculative-config` with --spec-method, --spec-model and --spec-tokens in it, as vLLM's
-    `EngineArgs.create_speculative_config` merges them (0.32); None without any. A new dictionary."""
+    """`--speculative-config` merged with --spec-method, --spec-model and --spec-tokens, as a new dictionary.
+
+    Follows vLLM's `EngineArgs.create_speculative_config` (0.32). None if none of them was given.
+    """
     parts = {key: given[name] for name, key in SPECULATIVE_PARTS.items() if given.get(name) is not None}
     return {**(whole if isinstance(whole, Mapping) else {}), **parts} or None
 

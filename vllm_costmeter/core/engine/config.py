@@ -18,7 +18,7 @@ GRAPH_CAPTURE_LIMIT = 512  # vllm/config/vllm.py: min(2 * max_num_seqs, 512), re
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """Every memory-relevant flag, resolved; named as the flags of `vllm serve`."""
+    """Every flag that affects memory, resolved; fields are named as in `vllm serve`."""
 
     release: Release
     max_model_len: int
@@ -26,7 +26,7 @@ class EngineConfig:
     max_num_seqs: int
     max_num_batched_tokens: int
     max_cudagraph_capture_size: int
-    """0 where no CUDA graph is captured."""
+    """0 if no CUDA graphs are captured."""
     layout: ParallelConfig
     dtype: str
     quantization: str | None
@@ -44,8 +44,10 @@ def resolve_engine(
     *,
     max_model_len: int | None = None,
 ) -> EngineConfig:
-    """Fill in what the plan leaves open, as vLLM's API server does; `max_model_len` goes before the plan's.
-    BadInputError for values vLLM rejects."""
+    """Fill in the flags that were not given, as vLLM's API server does; `max_model_len` overrides the flag.
+
+    BadInputError for values that vLLM rejects.
+    """
     rules = engine_rules(release)
     utilization = engine_args.gpu_memory_utilization
     if utilization is None:
@@ -80,10 +82,10 @@ def resolve_engine(
 
 
 def default_batch(gpu: GpuGroup, rules: EngineRules) -> tuple[int, int]:
-    """(max_num_seqs, max_num_batched_tokens) of the API server by GPU.
+    """The API server's default (max_num_seqs, max_num_batched_tokens) on a GPU.
 
-    EngineArgs.get_batch_defaults, read in 0.17.0 to 0.32.0; A100 excluded since PR 17885 (2025-05). GB10 falls
-    to the small defaults because NVML reports no memory size there (a 0.25.1 log shows 2048).
+    Source: EngineArgs.get_batch_defaults, read in 0.17.0 to 0.32.0; A100 excluded since PR 17885 (2025-05).
+    GB10 gets the small defaults because NVML reports no memory size there (a 0.25.1 log shows 2048).
     """
     name = gpu.name.casefold()
     if gpu.memory_bytes >= 160 * GIB:

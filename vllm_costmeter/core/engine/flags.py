@@ -1,7 +1,7 @@
-"""What is known of one flag of `vllm serve` that changes GPU memory: its kind, what it affects, how it is described.
+"""Description of a `vllm serve` flag that changes GPU memory: its kind, its effects, its help text.
 
-Each stands once, with its field, in `core.engine.args`; command line, Python, a starting server, exact mode and
-calibration all go by it.
+Each flag is described once, with its field in `core.engine.args`. The command line, the Python API, a
+starting server, exact mode and calibration all use that description.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from vllm_costmeter.core.dataclass import dataclass, field, fields
 from vllm_costmeter.core.errors import BadInputError
 
 LARGEST = 1 << 50
-"""Beyond any context, batch or memory."""
+"""Larger than any context, batch or memory size."""
 
 Kind = Literal["whole", "wholes", "length", "share", "gibibytes", "switch", "text", "object", "limits"]
 Effect = Literal[
     "weights", "kv_layout", "kv_blocks", "batch", "graphs", "adapters", "offload", "budget", "length"
 ]
-"""weights: what is loaded. kv_layout: the size and kind of KV caches. kv_blocks: how they are cut. batch: sequences and
-tokens of one step. budget: what vLLM may use. length: the longest context alone."""
+"""weights: what is loaded. kv_layout: size and kind of KV caches. kv_blocks: their block size. batch:
+sequences and tokens per step. graphs: CUDA graphs. adapters: LoRA slots. offload: weights in host memory.
+budget: memory that vLLM may use. length: the longest context."""
 
 WANTED: Mapping[Kind, str] = {
     "whole": "a whole number",
@@ -41,10 +42,10 @@ class EngineFlag:
     """One flag."""
 
     field: str
-    """As vLLM's EngineArgs name it; the flag is the same with dashes."""
+    """Name in vLLM's EngineArgs; the flag has dashes instead of underscores."""
     kind: Kind
     default: Any
-    """None: vLLM fills it in by the model, the GPU and its release."""
+    """None: vLLM derives it from the model, the GPU and its release."""
     affects: frozenset[Effect]
     help: str
     short: str | None = None
@@ -54,11 +55,11 @@ class EngineFlag:
         return self.field.replace("_", "-")
 
     def normalised(self, value: Any) -> Any:
-        """A value from Python or from vLLM's own EngineArgs as this flag holds it; what cannot be meant stays."""
+        """A value from Python or vLLM's EngineArgs in this flag's type; invalid values stay as they are."""
         if value is None:
             return self.default
         if self.kind == "gibibytes" and type(value) is int:
-            return float(value)  # vLLM's own default is an int
+            return float(value)  # vLLM's default is an int
         if self.kind == "wholes" and isinstance(value, list):
             return tuple(value)
         if self.kind == "limits" and isinstance(value, Mapping):
@@ -68,7 +69,7 @@ class EngineFlag:
         return value
 
     def reject(self, value: Any) -> None:
-        """BadInputError for what is not of the flag's kind, or out of range; None is what vLLM fills in."""
+        """BadInputError for a value of the wrong kind or out of range; None is valid if it is the default."""
         if value is None and self.default is None:
             return
         if not _is(value, self.kind):
@@ -87,12 +88,12 @@ class EngineFlag:
 
 
 def flag(default: Any, kind: Kind, *affects: Effect, help: str, short: str | None = None) -> Any:
-    """A field of EngineArgs with what is known of it."""
+    """A dataclass field that carries the description of its flag."""
     return field(default=default, metadata={"flag": (kind, frozenset(affects), help, short)})
 
 
 def flags_in(settings: type) -> tuple[EngineFlag, ...]:
-    """The flags of a dataclass, in its order."""
+    """The flags of a dataclass, in field order."""
     found = []
     for each in fields(settings):
         if "flag" in each.metadata:
@@ -102,7 +103,7 @@ def flags_in(settings: type) -> tuple[EngineFlag, ...]:
 
 
 def _limit(limit: Any) -> Any:
-    """A modality's limit: a number, or (since 0.11) an object with a `count`, 999 where that has none."""
+    """A modality's limit: a number or, since 0.11, an object with a `count` (default 999)."""
     if isinstance(limit, Mapping):
         return limit.get("count", 999)
     return getattr(limit, "count", limit) if not isinstance(limit, int | str) else limit

@@ -1,4 +1,4 @@
-"""What changed in vLLM's memory accounting, release by release, each row with its evidence."""
+"""vLLM's memory accounting by release, each row with its evidence."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from vllm_costmeter.core.release import Release, Version, dotted
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """What one of vLLM's two model runners holds for sampling and estimates for CUDA graphs."""
+    """Sampling memory and CUDA-graph estimate of one of vLLM's two model runners."""
 
     float_copies: tuple[float, float, float]
-    """float32 copies of the logits at the sampler's peak, besides the logits themselves: least, usual, most."""
+    """float32 copies of the logits at the sampler's peak, in addition to the logits: least, usual, most."""
     state_bytes_per_logit: float
-    """Held for the whole run, per sequence and vocabulary entry."""
+    """Permanent bytes per sequence and vocabulary entry."""
     kept_rows: int
-    """Rows of float32 logits that the top-k and top-p kernel keeps, one per multiprocessor; 0: none known of."""
+    """Rows of float32 logits that the top-k and top-p kernel keeps, one per multiprocessor; 0: none known."""
     graph_gib: tuple[float, float, float]
-    """vLLM's own CUDA-graph estimate at capture size 512: least, usual, most."""
+    """vLLM's CUDA-graph estimate at capture size 512: least, usual, most."""
 
 
 H100_ROWS = 132  # multiprocessors of the H100 SXM (NVIDIA data sheet, 2022); other GPUs have 48 to 160
@@ -35,15 +35,15 @@ V1_BEFORE_0_15 = Runner(
     graph_gib=(0.0, 0.0, 0.0),  # no estimate existed before PR 30515
 )
 V1_BEFORE_0_20 = Runner(
-    float_copies=(2.9, 3.0, 3.1),  # 36 boots of 0.19.0 on H100: 14 B per logit in bf16, 16 B in float32
+    float_copies=(2.9, 3.0, 3.1),  # 36 starts of 0.19.0 on H100: 14 B per logit in bf16, 16 B in float32
     state_bytes_per_logit=0.0,
     kept_rows=H100_ROWS,  # v1/sample/ops/topk_topp_triton.py of 0.19.1, the default; seen in docs/exact.md
-    graph_gib=(0.49, 0.84, 1.69),  # "cudagraph_est_gib" of the same boots
+    graph_gib=(0.49, 0.84, 1.69),  # "cudagraph_est_gib" of the same starts
 )
 V1 = Runner(
     float_copies=(2.5, 3.0, 3.3),
     state_bytes_per_logit=0.0,
-    kept_rows=H100_ROWS,  # the same file of 0.20.0; from 0.23.0 in a second pass of the dummy sampler run
+    kept_rows=H100_ROWS,  # same file in 0.20.0; since 0.23.0 in a second pass of the dummy sampler run
     graph_gib=(
         0.05,
         0.45,
@@ -65,30 +65,30 @@ V2 = Runner(
     ),  # source of 0.29.0 to 0.33.0: a second pass with warm-up parameters in float32
     state_bytes_per_logit=PENALTY_STATE,
     kept_rows=0,
-    graph_gib=(0.05, 0.45, 1.45),  # no log of these releases: the range of V1
+    graph_gib=(0.05, 0.45, 1.45),  # no log of these releases; V1's range
 )
 
 
 @dataclass(frozen=True, slots=True)
 class EngineRules:
-    """One row: in force from `since` until the next row's `since`."""
+    """One row, valid from release `since` until the next row's `since`."""
 
     since: Version
     gpu_memory_utilization: float
-    """Default share of the GPU that vLLM budgets."""
+    """Default fraction of the GPU's memory."""
     cuda_graphs_in_budget: bool
-    """Whether vLLM subtracts its own CUDA-graph estimate from the KV pool by default."""
+    """Whether vLLM subtracts its CUDA-graph estimate from the KV cache by default."""
     batched_tokens_from_160_gib: int
     """Default --max-num-batched-tokens of the API server on GPUs of 160 GiB and more."""
     dense_runner: Runner
     other_runner: Runner
-    """For mixtures of experts and hybrids of attention and recurrent layers."""
+    """For mixture-of-experts models and hybrids of attention and recurrent layers."""
     one_gpu_gib: tuple[float, float, float]
-    """Memory that PyTorch does not know of, without tensor parallelism: least, usual, most."""
+    """Memory outside PyTorch's allocator, without tensor parallelism: least, usual, most."""
     several_gpus_gib: tuple[float, float, float]
-    """The same with it: NCCL and custom all-reduce."""
+    """The same with tensor parallelism: includes NCCL and custom all-reduce."""
     one_gpu_gib_by_capability: Mapping[tuple[int, int], float]
-    """The usual value where logs of a compute capability differ."""
+    """The usual value for compute capabilities whose logs differ."""
     evidence: str
 
     @property
@@ -102,7 +102,7 @@ class EngineRules:
 
 ONE_GPU_GIB: Mapping[tuple[int, int], float] = {
     (8, 0): 0.07,  # two logs of 0.17.1 on A100
-    (8, 9): 0.5,  # 0.19.0 on an RTX 4090: 2588 blocks where 0.25 GiB would leave 2745
+    (8, 9): 0.5,  # 0.19.0 on an RTX 4090: 2588 blocks; with 0.25 GiB it would be 2745
 }
 
 _V0_10 = EngineRules(
@@ -159,5 +159,5 @@ ROWS: tuple[EngineRules, ...] = (_V0_10, _V0_15, _V0_20, _V0_25, _V0_28, _V0_29)
 
 
 def engine_rules(release: Release) -> EngineRules:
-    """The row in force for a release: the newest row not after it, and the oldest for an older one."""
+    """The row for a release: the newest that is not after it, or the oldest row for older releases."""
     return [ROWS[0], *(row for row in ROWS if row.since <= release.number)][-1]

@@ -1,4 +1,4 @@
-"""The flags of `core.engine.args` as keyword arguments, for type checkers and editors; nothing at run time reads it."""
+"""The flags of `core.engine.args` as keyword arguments, for type checkers and editors; unused at run time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 
 class EngineFlags(TypedDict, total=False):
-    """One key per field of ParallelConfig and EngineArgs, of the types that may be given for it."""
+    """One key per field of ParallelConfig and EngineArgs, with the types it accepts."""
 
     tensor_parallel_size: int
     pipeline_parallel_size: int

@@ -1,1 +1,1 @@
-"""The fit check: does this model fit these GPUs with these flags, and what would change the answer."""
+"""The fit check: whether a model fits the given GPUs with the given flags, and what would make it fit."""

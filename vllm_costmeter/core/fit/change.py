@@ -1,4 +1,4 @@
-"""One change of a deployment that may make it fit."""
+"""One change to a deployment that may make it fit."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from vllm_costmeter.core.gpu.group import GpuGroup
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A plan to try: what it changes in words of the flags."""
+    """Changed flags or GPUs to check."""
 
     change: Mapping[str, Any]
+    """New values by field name."""
     arguments: str
+    """The same as command-line flags."""
     gpu: GpuGroup
     engine_args: EngineArgs
     usd_per_hour: float | None = None

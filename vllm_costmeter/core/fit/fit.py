@@ -1,4 +1,4 @@
-"""Whether a model with given flags fits a GPU: pure arithmetic, the same for the command, the server and Python."""
+"""Whether a model fits a GPU with given flags: pure arithmetic, shared by command, server and Python."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def fit(
     release: Release,
     starts: tuple[ServerStart, ...] = (),
 ) -> Fit:
-    """Name every byte per GPU and judge.
+    """Every byte per GPU, and the verdict.
 
-    `starts` are recorded starts of real servers, the oldest first; those of another key are passed over. Suggestions
-    are left empty: `core.fit.suggest` adds them with this same function. Never raises for a model that is not
-    understood (verdict `unknown`); BadInputError for flags that contradict each other.
+    `starts` are recorded starts of real servers, oldest first; those of other deployments are ignored.
+    Suggestions are empty: `core.fit.suggest` adds them by calling this function. A model without known memory
+    rules gets the verdict `unknown`, not an error. BadInputError for contradictory flags.
     """
     if engine_args.quantization is not None and model.only_named is None:
         from vllm_costmeter.core.quantization.flag import Asked, check_flag
@@ -96,8 +96,7 @@ def fit(
 
 
 def _not_understood(blank: Fit, message: str) -> Fit:
-    """The weights are known where a checkpoint is at hand and one GPU holds it whole, the rest is not: refused where
-    they alone exceed the budget, else unknown."""
+    """Refused if the weights alone exceed the budget, else unknown. Weights are known for one GPU only."""
     try:
         weights = blank.model.weights_bytes(blank.engine_args)[0]
     except NotUnderstoodError:
@@ -116,7 +115,8 @@ def _not_understood(blank: Fit, message: str) -> Fit:
 
 
 def _release_fault(blank: Fit, release: Release) -> Fit | None:
-    """vLLM gives models up, and refuses them by name; a model newer than the release may be served by Transformers."""
+    """Refused if vLLM has dropped the architecture; unknown if it is newer than the release, because vLLM may
+    then serve it through its Transformers backend."""
     model = blank.model
     if model.last_release is not None and release.minor > model.last_release[:2]:
         last = dotted(model.last_release)
@@ -155,7 +155,7 @@ def _layout_fault(model: Model, gpu: GpuGroup, engine: EngineConfig) -> tuple[Re
 
 
 def _unknown_cache(blank: Fit, memory: Memory, message: str) -> Fit:
-    """Weights are known, the KV cache is not: refused where the weights alone exceed the budget, else unknown."""
+    """The result without a known KV cache: refused if the weights alone exceed the budget, else unknown."""
     rank = memory.fullest_rank()
     if memory.weights_alone_exceed:
         return replace(blank, verdict="refused", reason="weights", message=weights_message(blank, memory))

@@ -1,4 +1,4 @@
-"""Which models fit on which GPUs: a cell is the best layout of one model on one deployment."""
+"""Which models fit on which GPUs: a cell is the best parallel layout of one model on one group of GPUs."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import Release
 
 WORKING_TOKENS = 8192
-"""The default context of a cell: a conversation with a few pages of text."""
+"""Default context of a cell: enough for a conversation with a few pages of text."""
 
 _BEST_FIRST: tuple[Verdict, ...] = ("fits", "tight", "unknown", "refused")
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One model, in one precision, on one deployment."""
+    """One model, in one precision, on one group of GPUs."""
 
     model: str
     quantization: str
     gpu: str
-    """With a count where there are several."""
+    """The name, with a count if there are several."""
     verdict: Verdict
-    """Of `asked_tokens`, as `costmeter check --max-model-len` gives it."""
+    """For a context of `asked_tokens`, as from `costmeter check --max-model-len`."""
     asked_tokens: int
     longest_tokens: int | None
-    """The longest context that certainly fits, whatever was asked; None where it is unknown."""
+    """The longest context that is certain to fit, independent of `asked_tokens`; None if unknown."""
     tensor_parallel_size: int = 1
     pipeline_parallel_size: int = 1
     reason: str = ""
@@ -51,8 +51,10 @@ def cell(
     tokens: int | None = None,
     starts: tuple[ServerStart, ...] = (),
 ) -> Cell:
-    """The best over all layouts of `gpu.count` GPUs. Without `tokens`, `WORKING_TOKENS` or the model's own maximum if
-    that is less."""
+    """The best result over all layouts of `gpu.count` GPUs.
+
+    `tokens` is the context that must fit; None: `WORKING_TOKENS`, or the model's maximum if that is shorter.
+    """
     where = counted(gpu.name, gpu.count)
     if (why := model.fault(EngineArgs())) is not None:
         return Cell(name, quantization, where, "unknown", tokens or WORKING_TOKENS, None, message=why)
@@ -78,21 +80,20 @@ def cell(
 
 
 def exit_code(cells: Iterable[Cell]) -> int:
-    """That of `costmeter check` for the best of these: 0 where one fits (tight included), 3 where none does and one is
-    not understood, else 1."""
+    """Exit code of the best cell: 0 fits or tight, 3 none fits and one is unknown, else 1."""
     verdicts = {each.verdict for each in cells}
     return EXIT_CODES[next(each for each in _BEST_FIRST if each in verdicts)]
 
 
 def layouts(gpus: int) -> Iterator[ParallelConfig]:
-    """Every split of so many GPUs over tensor and pipeline parallelism, the widest tensor parallelism first."""
+    """Every split of `gpus` into tensor and pipeline parallelism, the largest tensor-parallel size first."""
     for tensor in range(gpus, 0, -1):
         if gpus % tensor == 0:
             yield ParallelConfig(tensor_parallel_size=tensor, pipeline_parallel_size=gpus // tensor)
 
 
 def with_fewer_seqs(answer: Fit, starts: tuple[ServerStart, ...]) -> Fit:
-    """The same answer; where the default --max-num-seqs alone is too high, its message names the value that starts."""
+    """`answer`; if only --max-num-seqs is too high, its message names the largest value that fits."""
     if answer.reason != "max_num_seqs":
         return answer
     seqs = with_most_seqs(answer, starts).max_num_seqs_that_fits

@@ -1,4 +1,4 @@
-"""The reasons of a fit check in words: amounts in GiB, what is needed and what is available."""
+"""Messages of the fit check: amounts in GiB, needed and available."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.memory.ranks import ENDS, Memory
 
 MOST_NAMED = 5
-"""Processes in one line of a refusal."""
+"""Limit on the processes listed in one refusal."""
 
 
 def gpus_text(blank: Fit) -> str:
@@ -20,7 +20,7 @@ def gpus_text(blank: Fit) -> str:
 
 
 def memory_notes(gpu: GpuGroup) -> tuple[str, ...]:
-    """What a reader must know of a GPU whose memory nobody logged."""
+    """A note for a GPU whose memory is estimated because no log states it."""
     if gpu.memory_bytes_range is None:
         return ()
     low, high = (size / GIB for size in gpu.memory_bytes_range)
@@ -57,7 +57,7 @@ def _user(process: GpuProcess) -> str:
 
 
 def wide_message(blank: Fit, placed: Sizing) -> str:
-    """Why no end of the range is an answer: what may differ by how much."""
+    """Why there is no verdict: the range of the weights is too wide."""
     weights = placed.memory.fullest_rank().weights
     low, high = weights.low_bytes / GIB, weights.high_bytes / GIB
     named = blank.model.only_named
@@ -71,7 +71,7 @@ def reserved_message(memory: Memory) -> str:
 
 
 def first_start_message(blank: Fit, first: Sizing) -> str:
-    """What an empty compile cache leaves too little of: room for one sequence, or blocks for the graphs."""
+    """What is missing with an empty compile cache: KV cache for one sequence, or blocks for CUDA graphs."""
     if not first.holds_one_sequence("low"):
         lacking = kv_message(blank, first.memory, first.cache, "tight")
     else:
@@ -81,7 +81,7 @@ def first_start_message(blank: Fit, first: Sizing) -> str:
 
 
 def graph_blocks_message(blank: Fit, placed: Sizing) -> str:
-    """Too few blocks for full CUDA graphs: what is needed, how many there are, and of what that may depend."""
+    """Too few blocks for full CUDA graphs: blocks needed and available, and what the need depends on."""
     needed = placed.graph_blocks
     low, usual, high = (placed.num_blocks(end) for end in ENDS)
     limit = f"--max-num-seqs {placed.engine.max_num_seqs}"

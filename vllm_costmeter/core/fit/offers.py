@@ -1,4 +1,4 @@
-"""The cheapest GPUs of the catalogue on which a refused deployment fits."""
+"""The cheapest GPUs in the catalogue on which a refused deployment fits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NODES = (1, 2, 4)
 
 @dataclass(frozen=True, slots=True)
 class RentalOffer:
-    """One GPU that can be rented, and its price."""
+    """One GPU to rent, and its price."""
 
     gpu: GpuGroup
     usd_per_gpu_hour: float | None = None
@@ -30,9 +30,11 @@ class RentalOffer:
 def cheapest_offer(
     result: Fit, trials: Trials, engine_args: EngineArgs, offers: Sequence[RentalOffer]
 ) -> list[Suggestion]:
-    """The cheapest GPUs of the catalogue, with tensor parallelism where one is too small, on which the model fits as
-    it stands; where it fits on none, the cheapest on which a shorter context does. Several nodes in a pipeline only
-    where one holds no context at all."""
+    """The cheapest GPUs in the catalogue on which the model fits, with more tensor parallelism if needed.
+
+    If it fits on none, the cheapest with a shorter context. Several nodes, as pipeline stages, are tried only
+    if no single node fits any context. Empty if nothing fits.
+    """
     for nodes in NODES:
         shorter: list[Suggestion] = []
         for change in sorted(
@@ -76,7 +78,7 @@ def _offered(
 def _on(
     offer: RentalOffer, engine_args: EngineArgs, count: int, changed: Mapping[str, Any], result: Fit
 ) -> Change:
-    """The deployment on `count` offered GPUs. Where the GPU's memory was given, the offer's must be given too."""
+    """The deployment on `count` offered GPUs; --gpu-memory-gib is repeated for them if it was given."""
     words = [f'--gpu "{offer.gpu.name}{f":{count}" if count > 1 else ""}"']
     if result.gpu.source == "flag":
         words.append(f"--gpu-memory-gib {offer.gpu.memory_bytes / GIB:.9g}")

@@ -1,4 +1,4 @@
-"""The same model over other numbers of GPUs, as changes to try."""
+"""Changes to try: the same model on other numbers of GPUs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from vllm_costmeter.core.gpu.group import GpuGroup
 
 LARGEST_NODE_GPUS = 8
 WIDEST_SPLIT = 128
-"""More heads than published models have; from a typing error's size down, a search would not end."""
+"""More heads than any published model has. Without a limit, a mistyped size would make the search endless."""
 
 
 def doublings(engine_args: EngineArgs) -> list[int]:
-    """Tensor-parallel sizes beyond the plan's, up to a node."""
+    """Tensor-parallel sizes of 2, 4 and 8 times the given one, up to one node."""
     size = engine_args.layout.tensor_parallel_size
     return [size * factor for factor in (2, 4, 8) if size * factor <= LARGEST_NODE_GPUS]
 
 
 def wider_layouts(gpu: GpuGroup, engine_args: EngineArgs, sizes: Iterable[int]) -> Iterator[Change]:
-    """Those larger tensor-parallel sizes for which there can be GPUs. A machine has no more than its own; where their
-    number was only said, a larger one is said with the size."""
+    """Larger tensor-parallel sizes for which GPUs can exist.
+
+    GPUs found by NVML limit the size to their count; if the count was only stated, the change raises it.
+    """
     layout = engine_args.layout
     others = layout.pipeline_parallel_size * layout.data_parallel_size
     for size in sizes:
@@ -38,7 +40,7 @@ def wider_layouts(gpu: GpuGroup, engine_args: EngineArgs, sizes: Iterable[int]) 
 
 
 def narrower_layouts(gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Change]:
-    """Smaller tensor-parallel sizes for which there are GPUs, the largest first."""
+    """Smaller tensor-parallel sizes that the available GPUs allow, largest first."""
     layout = engine_args.layout
     others = layout.pipeline_parallel_size * layout.data_parallel_size
     largest = min(layout.tensor_parallel_size - 1, gpu.count // others, WIDEST_SPLIT)
@@ -48,7 +50,7 @@ def narrower_layouts(gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Change]
 
 
 def unsplit_layouts(gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Change]:
-    """Without context parallelism, and without pipeline stages."""
+    """The layout without context parallelism, and the layout without pipeline stages."""
     for name in ("decode_context_parallel_size", "pipeline_parallel_size"):
         if getattr(engine_args.layout, name) > 1:
             change: dict[str, Any] = {name: 1}
@@ -57,7 +59,7 @@ def unsplit_layouts(gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Change]:
 
 
 def enough_gpus(gpu: GpuGroup, engine_args: EngineArgs, count: int) -> Iterator[Change]:
-    """As many of the same GPUs as the layout needs, where their number was only stated."""
+    """As many of the same GPUs as the layout needs, if their number was only stated."""
     if gpu.source != "nvml":
         change = {"gpu": gpu.name, "gpu_count": count}
         yield Change(change, f'--gpu "{gpu.name}:{count}"', replace(gpu, count=count), engine_args)

@@ -1,4 +1,4 @@
-"""One line of a report: what was checked, where it stands, and the answer."""
+"""One line of a report: what was checked, its place in a file, and the result."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ BAD_INPUT, NOT_UNDERSTOOD = 2, 3
 
 @dataclass(frozen=True, slots=True)
 class CheckAnswer:
-    """A model or a server of a file, judged, or the fault that kept it from being judged."""
+    """The result for one model, or for one server in a file: a `Fit`, or the error that prevented it."""
 
     title: str
     fit: Fit | None = None
     fault: str | None = None
-    """One line, where there is no fit."""
+    """The error in one line, if there is no fit."""
     is_bad_input: bool = False
-    """Whether the fault is of the input, not of our knowledge."""
+    """Whether the input is wrong; False: it is valid but not understood."""
     file: str | None = None
     line: int | None = None
-    """Where the server's command stands."""
+    """Line of the server's command in `file`."""
 
     @property
     def verdict(self) -> str:
@@ -35,12 +35,12 @@ class CheckAnswer:
         return self.fit.message if self.fit is not None else self.fault or ""
 
     def exit_code(self, *, strict: bool = False) -> int:
-        """0 serves, 1 refused (with `strict` also tight), 2 bad input, 3 unknown."""
+        """0 fits or tight, 1 refused (with `strict` also tight), 2 bad input, 3 unknown."""
         if self.fit is not None:
             return self.fit.exit_code(strict=strict)
         return BAD_INPUT if self.is_bad_input else NOT_UNDERSTOOD
 
 
 def worst_exit_code(answers: Iterable[CheckAnswer], *, strict: bool = False) -> int:
-    """The highest of all: one deployment that is not known to serve fails the whole run."""
+    """The highest exit code: a single deployment that is not known to start fails the whole run."""
     return max((answer.exit_code(strict=strict) for answer in answers), default=0)

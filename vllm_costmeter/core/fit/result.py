@@ -1,4 +1,4 @@
-"""The answer of a fit check: every byte of the fullest GPU, the verdict, and what would change it."""
+"""The result of a fit check: every byte on the fullest GPU, the verdict, and changes that make it fit."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ EXIT_CODES: Mapping[Verdict, int] = {"fits": 0, "tight": 0, "refused": 1, "unkno
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
-    """Bytes on the GPU with the least room for its KV cache.
+    """Bytes on the GPU with the least memory for its KV cache.
 
-    budget = weights + activations + cuda_graphs + non_torch + kv_cache_available, exactly; kv_cache_available is
-    negative where the rest alone exceeds the budget. With --kv-cache-memory-bytes the budget is that sum, because
-    vLLM then goes by no other.
+    budget = weights + activations + cuda_graphs + non_torch + kv_cache_available, exactly; kv_cache_available
+    is negative if the rest alone exceeds the budget. With --kv-cache-memory-bytes the budget is that sum,
+    because vLLM then ignores --gpu-memory-utilization.
     """
 
     budget_bytes: int
@@ -45,30 +45,30 @@ class MemoryUse:
     """The tensors vLLM loads, and LoRA slots."""
     activations_bytes: int
     cuda_graphs_bytes: int
-    """What this version subtracts from the budget for CUDA graphs; 0 where it subtracts nothing."""
+    """Bytes that this release subtracts from the budget for CUDA graphs; 0 if it subtracts nothing."""
     non_torch_bytes: int
-    """CUDA context, NCCL, and what lies beside the weights: converted layouts, the allocator's remainders."""
+    """CUDA context, NCCL, converted layouts of weights, and allocator rounding."""
     kv_cache_available_bytes: int
     kv_cache_needed_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class KVCacheFacts:
-    """The KV cache of one deployment, on the GPU with the least room for it."""
+    """The KV cache of one deployment, on the GPU with the least memory for it."""
 
     tokens: int
-    """What this vLLM version would print at start, from the usual estimate of the memory available."""
+    """KV cache size as vLLM would log it at start, from the usual estimate of the available memory."""
     max_concurrency: float
-    """Requests of `--max-model-len` that the cache holds at once; printed at start too."""
+    """Concurrent requests of `--max-model-len` tokens that the cache has room for; also logged at start."""
     bytes_per_token: int
-    """What one more token of context needs: a fact of the layout, not of the memory available."""
+    """Bytes for one more token of context; depends on the layout, not on the available memory."""
     tokens_range: tuple[int, int]
-    """`tokens` at the low and the high end of the memory available. A verdict `fits` rests on the low end."""
+    """`tokens` at the low and high ends of the available memory. The verdict `fits` uses the low end."""
 
 
 @dataclass(frozen=True, slots=True)
 class FirstStart:
-    """What a start with an empty compile cache has: the first in a fresh container."""
+    """The KV cache after a start with an empty compile cache: the first one in a fresh container."""
 
     kv_cache_available_bytes: int
     kv_cache_available_range_bytes: tuple[int, int]
@@ -77,20 +77,21 @@ class FirstStart:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """One change that makes the deployment fit, already checked."""
+    """One change that makes the deployment fit, already checked by `fit`."""
 
     change: Mapping[str, Any]
+    """New values by field name."""
     arguments: str
-    """The change as it is pasted behind `vllm serve MODEL`."""
+    """The same as flags, to append to `vllm serve MODEL`."""
     verdict: Verdict
     max_model_len_that_fits: int
     usd_per_hour: float | None = None
-    """What the suggested GPUs rent for, where a price is known."""
+    """Rent of the suggested GPUs together; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """One deployment's answer. Parts are None where the verdict is `unknown` and they could not be computed."""
+    """The result for one deployment. Fields that could not be computed are None."""
 
     verdict: Verdict
     reason: Reason | None
@@ -101,24 +102,24 @@ class Fit:
     engine: EngineConfig
     per_gpu: MemoryUse | None = None
     known_weights_bytes: int | None = None
-    """The weights of one GPU where they are all that is known of it (an architecture without rules, a checkpoint)."""
+    """Weights on one GPU if nothing else is known: a checkpoint of an architecture without rules."""
     known_budget_bytes: int | None = None
-    """What vLLM may use of that GPU."""
+    """Bytes that vLLM may use on that GPU."""
     kv_cache_available_range_bytes: tuple[int, int] | None = None
     free_bytes: int | None = None
-    """The least a GPU may have free when vLLM starts: measured, or its total less a driver's context."""
+    """Lower bound of the free memory when vLLM starts: measured, or the total minus the CUDA context."""
     kv_cache: KVCacheFacts | None = None
     first_start: FirstStart | None = None
-    """None where it is as every other start: nothing is compiled, or such starts were measured."""
+    """None if it equals later starts: nothing is compiled, or such starts were measured."""
     max_model_len_that_fits: int | None = None
-    """The longest --max-model-len that fits at the low end of the range, on a first start too; 0: none does."""
+    """The longest --max-model-len that fits at the low end, including on a first start; 0: none."""
     max_num_seqs_that_fits: int | None = None
-    """The largest --max-num-seqs that fits at the low end, all else as asked; 0: none does; None: not worked out."""
+    """The largest --max-num-seqs that fits at the low end; 0: none; None: not computed."""
     suggestions: tuple[Suggestion, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
-    """By part: where its bytes come from."""
+    """The source of the bytes, by part."""
     rules: Mapping[str, str] = field(default_factory=dict)
-    """By part: the rule that gave it, with its evidence."""
+    """The rule behind the bytes, with its evidence, by part."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -126,5 +127,5 @@ class Fit:
         return self.verdict == "refused"
 
     def exit_code(self, *, strict: bool = False) -> int:
-        """0 serves, 1 refused (with `strict` also tight), 3 unknown."""
+        """0 fits or tight, 1 refused (with `strict` also tight), 3 unknown."""
         return 1 if strict and self.verdict == "tight" else EXIT_CODES[self.verdict]

@@ -1,4 +1,4 @@
-"""A model placed on a GPU for one context length: flags resolved, bytes per rank, KV cache laid out."""
+"""A model on a GPU at one context length: resolved flags, bytes per rank, and the KV cache layout."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """One length's answer before it is judged."""
+    """Memory and KV cache at one context length, before the verdict."""
 
     engine: EngineConfig
     memory: Memory
@@ -42,39 +42,39 @@ class Sizing:
         return replace(self, memory=self.memory.on_first_start)
 
     def holds_one_sequence(self, end: End) -> bool:
-        """Whether one sequence of this length has room at this end of the pool's range."""
+        """Whether the pool, at this end of its range, has room for one sequence of this length."""
         return self.cache.fits(self.engine.max_model_len, self.memory.pools(end))
 
     def starts_surely(self) -> bool:
-        """Whether vLLM starts whatever the true sizes in their ranges are, the first time too."""
+        """Whether vLLM starts at every value within the ranges, including the first time."""
         first = self.on_first_start
         return self.memory.surely_starts and first.holds_one_sequence("low") and first.captures_graphs("low")
 
     def captures_graphs(self, end: End) -> bool:
-        """Whether the pool has the blocks that full CUDA graphs need."""
+        """Whether the pool has enough blocks for full CUDA graphs."""
         return self.graph_blocks is None or self.num_blocks(end) >= self.graph_blocks.blocks
 
     def num_blocks(self, end: End) -> int:
-        """Blocks of the pool that all layers share, as vLLM counts them."""
+        """Blocks of the pool shared by all layers, as vLLM counts them."""
         return self.cache.capacity(self.engine.max_model_len, self.memory.pools(end)).num_blocks
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Model, GPU and flags; only the context length varies."""
+    """Model, GPU and flags at any context length."""
 
     model: Model
     gpu: GpuGroup
     engine_args: EngineArgs
     release: Release
     starts: tuple[ServerStart, ...]
-    """Recorded starts of real servers, the oldest first."""
+    """Recorded starts of real servers, oldest first."""
     loaded: tuple[LoadedRank, ...]
     _known: Memo[tuple[int, int], Memory] = field(default_factory=Memo, init=False, compare=False, repr=False)
-    """By (sequences, tokens) of a batch: what was worked out already."""
+    """Memory already computed, by (max_num_seqs, max_num_batched_tokens)."""
 
     def memory(self, engine: EngineConfig) -> Memory:
-        """Every part of every pipeline rank; the length matters only where it makes the batch smaller."""
+        """The memory of every pipeline rank; the context length matters only if it reduces the batch."""
         batch = (engine.max_num_seqs, engine.max_num_batched_tokens)
         if batch not in self._known:
             self._known[batch] = memory_of_ranks(
@@ -83,7 +83,7 @@ class Deployment:
         return self._known[batch]
 
     def cache(self, engine: EngineConfig) -> KVCache:
-        """NotUnderstoodError and BadInputError as the KV cache's layout raises them."""
+        """NotUnderstoodError for unknown layers; BadInputError for a layout that vLLM refuses."""
         rules, counted = kv_rules(self.release), self._counted(engine)
         if counted is not None:
             return counted.kv_cache(rules)
@@ -99,7 +99,7 @@ class Deployment:
         )
 
     def _counted(self, engine: EngineConfig) -> ExactFacts | None:
-        """What vLLM itself counted, where it holds for this GPU and batch."""
+        """The installed vLLM's own counts, if they apply to this GPU and batch."""
         counted, gpu = self.model.counted, self.gpu.compute_capability
         if counted is None or not counted.holds_on(self.engine_args, gpu, engine.max_num_batched_tokens):
             return None
@@ -131,8 +131,10 @@ class Deployment:
         )
 
     def most_seqs_that_fit(self, length_tokens: int) -> int:
-        """The largest --max-num-seqs with which this length fits at the low end of the range, all else as asked;
-        0 when none does. vLLM accepts none above --max-num-batched-tokens."""
+        """The largest --max-num-seqs with which this length fits at the low end of the range; 0 if none.
+
+        Other flags are unchanged; vLLM accepts no value above --max-num-batched-tokens.
+        """
         default = default_batch(self.gpu, engine_rules(self.release))[1]
         low, high = 0, (self.engine_args.max_num_batched_tokens or default) + 1
         while high - low > 1:
@@ -145,10 +147,10 @@ class Deployment:
         return low
 
     def longest_that_fits(self) -> int:
-        """The largest length up to the model's own whose KV cache a first start holds for certain; 0 when none.
+        """The longest context, up to the model's maximum, that is certain to fit on a first start; 0 if none.
 
-        A default batch shrinks with a length below default / max_num_seqs, and memory with it: below that point
-        every length is placed anew; above it one placement answers, by vLLM's own search.
+        The default batch, and with it the memory, shrinks at lengths below default / max_num_seqs. Below that
+        point every length is sized separately; above it one sizing suffices, with vLLM's own search.
         """
         maximum = self.model.max_model_len
         placed = self.at(maximum).on_first_start
@@ -169,7 +171,7 @@ class Deployment:
         return low
 
     def _bend(self) -> int:
-        """The shortest length with the full default batch; 0 where the batch does not depend on the length."""
+        """The shortest length with the full default batch; 0 if the batch does not depend on the length."""
         if self.engine_args.max_num_batched_tokens is not None:
             return 0
         seqs, batched = default_batch(self.gpu, engine_rules(self.release))
@@ -183,13 +185,13 @@ def deployment(
     release: Release,
     starts: tuple[ServerStart, ...] = (),
 ) -> Deployment:
-    """`model` as the release lays it out on `gpu`. NotUnderstoodError and BadInputError as its weights raise them."""
+    """`model` on `gpu` in vLLM `release`. Raises what `Model.weights_bytes` raises."""
     model = model.on_gpu(KernelTarget(gpu.compute_capability, release))
     return Deployment(model, gpu, engine_args, release, starts, loaded_ranks(model, engine_args))
 
 
 def with_most_seqs(result: Fit, starts: Sequence[ServerStart] = ()) -> Fit:
-    """The same answer with the largest --max-num-seqs, all else as asked; unchanged where its bytes are not known."""
+    """`result` with the largest --max-num-seqs that fits; unchanged if its bytes are not known."""
     if result.per_gpu is None or result.reason == "max_model_len":
         return result
     try:

@@ -1,4 +1,4 @@
-"""What would make a refused deployment fit: each change is judged by the same `fit`, the smallest first."""
+"""Changes that make a refused or tight deployment fit: smallest first, each checked with `fit`."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ ORDER = (
     "quantization",
     "gpu",
 )
-"""The least change first, by the first key of a change."""
+"""Smallest change first, by the first key of a change."""
 
 _LAYOUT_REASONS = ("tensor_parallel", "gpu_count", "parallel_layout")
 FEWEST_USEFUL_SEQS = 8
-SMALLER_BATCH_TOKENS = 2048  # vLLM's own default on small GPUs
-HIGHEST_UTILIZATION = 0.95  # vLLM's own advice; capture and the driver need the rest
-FP8_CAPABILITY = (8, 9)  # vLLM's fp8 weights run natively from Ada on; older GPUs emulate them weight-only
+SMALLER_BATCH_TOKENS = 2048  # vLLM's default on small GPUs
+HIGHEST_UTILIZATION = 0.95  # vLLM's advice; CUDA graph capture and the driver need the rest
+FP8_CAPABILITY = (8, 9)  # Ada and later run vLLM's fp8 weights natively; older GPUs use them weight-only
 
 
 def with_suggestions(
@@ -56,10 +56,9 @@ def with_suggestions(
     starts: tuple[ServerStart, ...] = (),
     offers: Sequence[RentalOffer] = (),
 ) -> Fit:
-    """The same answer with changes that make it fit, the largest --max-model-len first.
+    """`result` with changes that make it fit, in the order of `ORDER`.
 
-    Every suggestion was judged `fits` by `fit`, by the rules of the same release. Nothing is suggested where the
-    answer is `fits` or `unknown`.
+    Every suggestion has the verdict `fits` under the same release. There are none for `fits` and `unknown`.
     """
     if result.verdict in ("fits", "unknown"):
         return result
@@ -80,7 +79,7 @@ def with_suggestions(
 
 
 def _fewer_seqs(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:
-    """The most concurrent requests, where they alone are too many."""
+    """The largest --max-num-seqs that fits, if fewer requests are what helps."""
     is_first_start = result.reason == "first_start" and result.max_model_len_that_fits == 0  # no length helps
     if result.reason != "max_num_seqs" and not is_first_start:
         return []
@@ -90,14 +89,14 @@ def _fewer_seqs(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: EngineA
 
 
 def _gains(suggestion: Suggestion, result: Fit) -> bool:
-    """Where context is what lacks, a change must give some."""
+    """Whether the change allows a longer context, where the context is the problem; else True."""
     return result.reason != "kv_cache" or suggestion.max_model_len_that_fits > (
         result.max_model_len_that_fits or 0
     )
 
 
 def _rank(suggestion: Suggestion) -> int:
-    """Position in the order of the flags below: the sort is stable, so equal kinds stay as found."""
+    """Position in `ORDER`; the sort is stable, so changes of one kind keep their order."""
     kind = next(iter(suggestion.change))
     return ORDER.index(kind)
 
@@ -150,7 +149,7 @@ def _changes(result: Fit, gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Ch
 
 
 def _other_layouts(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:
-    """Other layouts for an impossible one: on fewer GPUs, else on more, without what does not divide, or on enough."""
+    """Other layouts for an impossible one: smaller, larger, unsplit, or with more GPUs."""
     layout = engine_args.layout
     size = layout.tensor_parallel_size
     found = trials.until_one_fits(narrower_layouts(gpu, engine_args))

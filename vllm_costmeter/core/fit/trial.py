@@ -1,4 +1,4 @@
-"""Changes, each judged by the same `fit`."""
+"""Checks changes to a deployment with `fit`."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import Release
 
 SHORTEST_USEFUL_TOKENS = 1024
-"""A context below this serves no conversation: a length under it is not worth suggesting beside other changes."""
+"""A shorter context than this is too short for a conversation, so no other change is combined with it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """What stays the same while the flags and the GPU change."""
+    """What all trials share: flags and GPU vary."""
 
     model: Model
     release: Release
     starts: tuple[ServerStart, ...] = ()
 
     def tried(self, change: Change) -> list[Suggestion]:
-        """The change as a suggestion where it fits; where only its length is too long, with the length that fits."""
+        """The change as a suggestion if it fits; with a shorter context if only the context is too long.
+
+        Empty if it does not fit, contradicts itself or is not understood.
+        """
         try:
             if surely_too_heavy(self.model, change.gpu, change.engine_args, self.release):
                 return []
@@ -48,7 +51,7 @@ class Trials:
         return self.tried(shorter)
 
     def until_one_fits(self, changes: Iterable[Change]) -> list[Suggestion]:
-        """Changes from the least on; one that fits as it stands ends the search."""
+        """Suggestions from `changes`, in order, up to the first that serves the full context."""
         found: list[Suggestion] = []
         for change in changes:
             judged = self.tried(change)
@@ -58,7 +61,7 @@ class Trials:
         return found
 
     def is_enough(self, judged: list[Suggestion]) -> bool:
-        """Whether the change serves the length that was asked for, or the model's own maximum."""
+        """Whether the change serves the requested context, or the model's maximum."""
         if not judged:
             return False
         first = judged[0]

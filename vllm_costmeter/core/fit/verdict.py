@@ -1,4 +1,4 @@
-"""Whether vLLM starts, by every rule that can stop it: refused at the best end of the range, tight between the ends."""
+"""Whether vLLM starts: refused if it fails at the best end of the range, tight if only at the worst."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from vllm_costmeter.core.fit.result import Fit, Reason, Verdict
 from vllm_costmeter.core.fit.sizing import Sizing
 
 WIDEST_SHARE = 0.25
-"""Of the budget: weights that only a name describes differ by half and three quarters of themselves."""
+"""Share of the budget; weights known only from a quantization's name are uncertain by 50 to 75 %."""
 
 
 def verdict_of(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]:
-    """The verdict, its reason, and both in words."""
+    """(verdict, reason, message); the reason is None for `fits`."""
     engine, model = blank.engine, blank.model
     memory, cache = placed.memory, placed.cache
     length = engine.max_model_len
@@ -61,6 +61,6 @@ def verdict_of(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]
 
 
 def _says_nothing(placed: Sizing) -> bool:
-    """Whether the weights may differ by a large part of the GPU, so that neither end of the range is an answer."""
+    """Whether the weights are too uncertain, relative to the budget, for any verdict."""
     rank = placed.memory.fullest_rank()
     return rank.weights.high_bytes - rank.weights.low_bytes > WIDEST_SHARE * rank.budget_bytes

@@ -1,7 +1,7 @@
-"""What the installed vLLM itself answered about one deployment: its weights and its KV cache, as values.
+"""The installed vLLM's own counts for one deployment: its weights and its KV cache, as values.
 
-A model that carries these answers with them wherever they hold, and with our own tables elsewhere. The pool and the
-length may vary freely, because the blocks a sequence takes are kept as a function of its length.
+A model carrying these counts uses them where they apply and our tables elsewhere. The pool and the context
+length may vary freely, because the blocks of a sequence are stored as a function of its length.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from vllm_costmeter.core.release import Release, release_of_build
 
 @dataclass(frozen=True, slots=True)
 class BlockNeed:
-    """Blocks that one sequence takes from the pool for one group of layers:
-    `fixed_blocks + ceil(min(length, reach_tokens) / block_tokens)`, or `fixed_blocks` alone where `block_tokens` is 0.
+    """Blocks that one sequence needs from the pool for one group of layers: `fixed_blocks + ceil(min(length,
+    reach_tokens) / block_tokens)`, or `fixed_blocks` alone if `block_tokens` is 0.
     """
 
     fixed_blocks: int
     block_tokens: int = 0
-    """Tokens per further block, over all context-parallel ranks; 0: the length does not matter (recurrent states)."""
+    """Tokens per additional block, over all context-parallel ranks; 0: the length has no effect (states)."""
     reach_tokens: int | None = None
-    """The length past which no more blocks are taken (a window); None: none."""
+    """Length beyond which no more blocks are needed (a window); None: no limit."""
 
     def blocks_for(self, length_tokens: int) -> int:
         if not self.block_tokens:
@@ -36,9 +36,9 @@ class BlockNeed:
         return self.fixed_blocks - (-within // self.block_tokens)
 
     def as_layer(self) -> KVLayer:
-        """A cache layer of our own tables that takes the same blocks (with no tokens in flight).
+        """A cache layer of our tables that needs the same blocks (with no tokens in flight).
 
-        ValueError for a need that none takes: vLLM has fixed blocks beside growing ones only for windows, and one.
+        ValueError if there is none: vLLM combines growing blocks with fixed ones only for windows, with one.
         """
         if not self.block_tokens:
             return KVLayer(KVKind.MAMBA, block_tokens=1, row_bytes=0, state_blocks=self.fixed_blocks)
@@ -55,7 +55,7 @@ class BlockNeed:
 
 @dataclass(frozen=True, slots=True)
 class ExactLayer:
-    """Layers of one kind on one pipeline rank, by vLLM's own name for it."""
+    """Layers of one kind, under vLLM's name for it, on one pipeline rank."""
 
     kind: str
     page_bytes: int
@@ -65,49 +65,51 @@ class ExactLayer:
 
 @dataclass(frozen=True, slots=True)
 class ExactCounts:
-    """One deployment as the installed vLLM counts it. Tuples have one entry per pipeline rank."""
+    """One deployment as counted by the installed vLLM. Tuples have one entry per pipeline rank."""
 
     vllm_version: str
     weights_bytes: tuple[int, ...]
-    """Parameters and buffers of vLLM's own model, each once; on the last rank, of its drafter too."""
+    """Parameters and buffers of vLLM's model, each counted once; the last rank includes the drafter's."""
     converted_bytes: tuple[int, ...]
-    """What vLLM adds while it converts loaded weights (the absorbed projections of MLA)."""
+    """Bytes that vLLM adds when it converts loaded weights (the absorbed projections of MLA)."""
     layers: tuple[tuple[ExactLayer, ...], ...]
     bytes_per_block: tuple[int, ...]
     groups: tuple[BlockNeed, ...]
     """One entry per group of layers that share block tables."""
     max_num_batched_tokens: int
-    """The batch vLLM counted windows with."""
+    """The batch size that vLLM used to count windows."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExactFacts:
-    """The counts and the deployment they are of."""
+    """The counts, and the deployment they belong to."""
 
     counts: ExactCounts
     engine_args: EngineArgs
     compute_capability: tuple[int, int] | None
 
     def holds_in(self, release: Release) -> bool:
-        """Whether the vLLM that was asked is of this release."""
+        """Whether the vLLM that counted is of this release."""
         return release_of_build(self.counts.vllm_version).number == release.number
 
     def holds_for(self, engine_args: EngineArgs) -> bool:
-        """Whether weights and KV layout of `engine_args` are those that were counted."""
+        """Whether `engine_args` give the weights and KV layout that were counted."""
         return _counted(engine_args) == _counted(self.engine_args)
 
     def holds_on(
         self, engine_args: EngineArgs, compute_capability: tuple[int, int] | None, batched_tokens: int
     ) -> bool:
-        """Whether that holds for the KV cache on a GPU: its backends follow the GPU, its windows the batch.
-        A smaller batch needs no more than what was counted."""
+        """Whether the counts apply to the KV cache on a GPU.
+
+        Attention backends depend on the GPU, windows on the batch; a smaller batch never needs more.
+        """
         same_gpu = compute_capability == self.compute_capability
         return (
             self.holds_for(engine_args) and same_gpu and batched_tokens <= self.counts.max_num_batched_tokens
         )
 
     def kv_cache(self, rules: KVRules) -> KVCache:
-        """The KV cache as the fit check uses it; `rules` are those of the vLLM that was asked."""
+        """The KV cache as the fit check uses it; `rules` are those of the vLLM that counted."""
         counts = self.counts
         blocks = tuple((need.as_layer(), 1) for need in counts.groups)
         states = tuple(
@@ -122,7 +124,7 @@ class ExactFacts:
 
 
 def _counted(engine_args: EngineArgs) -> EngineArgs:
-    """The flags without those that change neither weights nor KV layout. Eager mode changes a few small gates alone."""
+    """The flags that affect weights or KV layout, without eager mode: it affects only a few small gates."""
     return replace(
         engine_args.only("weights", "kv_layout", "kv_blocks"), enforce_eager=False, cudagraph_mode=None
     )
@@ -130,7 +132,7 @@ def _counted(engine_args: EngineArgs) -> EngineArgs:
 
 @dataclass(frozen=True, slots=True)
 class CountedWeights:
-    """Weights as vLLM counted them for one deployment, and as `otherwise` has them for every other."""
+    """Weights as counted by vLLM for one deployment, and as in `otherwise` for every other."""
 
     facts: ExactFacts
     otherwise: ModelWeights
@@ -146,13 +148,13 @@ class CountedWeights:
         return self if otherwise is self.otherwise else replace(self, otherwise=otherwise)
 
     def bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
-        """Errors: those of `otherwise`, for plans that were not counted."""
+        """Bytes per pipeline rank. Raises what `otherwise` raises, for flags that were not counted."""
         if self.facts.holds_for(engine_args):
             return self.facts.counts.weights_bytes
         return self.otherwise.bytes_per_pipeline_rank(engine_args, own_dtype)
 
     def converted_bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
-        """The larger of both: vLLM was asked about MLA alone, our tables know every layout of a model they know."""
+        """The larger of both per rank: vLLM's count covers only MLA, our tables every layout they know."""
         ours = self.otherwise.converted_bytes_per_pipeline_rank(engine_args, own_dtype)
         if not self.facts.holds_for(engine_args):
             return ours

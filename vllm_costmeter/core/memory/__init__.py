@@ -1,1 +1,1 @@
-"""Where a GPU's bytes go before the KV cache gets the rest, per pipeline rank."""
+"""GPU memory used before the KV cache gets the rest, per pipeline rank."""

@@ -1,4 +1,4 @@
-"""The peak of activations in vLLM's profile run, per pipeline rank."""
+"""Peak activation memory in vLLM's profile run, per pipeline rank."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from vllm_costmeter.core.model.rank import DTYPE_BYTES
 
 FLOAT32_BYTES = 4
 FIXED_GIB = (
-    0.12  # cuBLAS workspaces and input buffers, where the sampler's kept rows are not told apart from them
+    0.12  # cuBLAS workspaces and input buffers, including sampler rows where they are not counted separately
 )
 FIXED_BESIDE_ROWS_GIB = (
-    0.05  # where they are: the residue of 29 of 34 boots of 0.19.0 on H100 is 0.045 to 0.053
+    0.05  # where they are: 29 of 34 starts of 0.19.0 on H100 leave a residual of 0.045 to 0.053
 )
 
-LAYER_RANGE = (0.8, 1.4)  # pipeline ranks without sampler logged 1.10 and 1.05 GiB where the rule gives 1.03
+LAYER_RANGE = (0.8, 1.4)  # pipeline ranks without a sampler logged 1.10 and 1.05 GiB; the rule gives 1.03
 
 HYBRID_BYTES = (
-    40  # per token and hidden value, at most: recurrent layers keep float32 copies (Qwen3.6-27B, 0.27.1)
+    40  # upper bound per token and hidden value: recurrent layers keep float32 copies (Qwen3.6-27B, 0.27.1)
 )
 
 FIXED_IMAGES = frozenset(
@@ -31,7 +31,7 @@ FIXED_IMAGES = frozenset(
         "LlavaForConditionalGeneration",
     }
 )
-"""Architectures whose tower sees images of one size, so that its peak does not depend on a processor's limits."""
+"""Architectures with a fixed image size: their tower's peak does not depend on the processor's limits."""
 
 _MXFP4 = frozenset({"mxfp4", "gpt_oss_mxfp4"})
 
@@ -54,11 +54,11 @@ class Workload:
 def activation_peak(
     model: Model, engine: EngineConfig, engine_args: EngineArgs, rules: EngineRules, *, is_last_rank: bool
 ) -> ByteRange:
-    """Bytes at the peak: what stays for the whole run, and the larger of the layers' and the sampler's peak.
+    """Peak bytes: permanent buffers plus the larger of the layer peak and the sampler peak.
 
-    Fitted to 36 boots of vLLM 0.19.0 on H100 (max_num_seqs 1024, 8192 tokens), where the terms can be told apart:
-    the sampler holds `float_copies` float32 copies of the logits beside the logits themselves; one dense
-    layer holds gate, up and product; a fused-MoE layer keeps its two workspaces for good.
+    Fitted to 36 starts of vLLM 0.19.0 on H100 (max_num_seqs 1024, 8192 tokens), where the terms can be
+    separated: the sampler has `float_copies` float32 copies of the logits in addition to the logits
+    themselves; a dense layer has gate, up and their product; a fused-MoE layer keeps its two workspaces.
     """
     work = Workload(
         tokens=engine.max_num_batched_tokens,
@@ -110,7 +110,7 @@ def _sampler_state_bytes(model: Model, engine: EngineConfig, work: Workload, run
 
 
 def _layer_bytes(model: Model, work: Workload) -> int:
-    """Residual and input with the widest part of a layer: gate, up and product, or q, k, v and output."""
+    """Residual and input, plus the widest part of a layer: gate, up and product, or q, k, v and output."""
     sizes = model.sizes
     ranks = work.tensor_parallel_size
     feed_forward = 3 * sizes.intermediate_size // ranks
@@ -119,10 +119,10 @@ def _layer_bytes(model: Model, work: Workload) -> int:
 
 
 def _moe_workspace_bytes(model: Model, engine: EngineConfig, work: Workload) -> int:
-    """The two workspaces of the fused-MoE kernel (TritonExperts.workspace_shapes), held after the run.
+    """The two workspaces of the fused-MoE kernel (TritonExperts.workspace_shapes), kept after the run.
 
-    Explains the boots' residue: Qwen3-30B-A3B 0.50 of 0.50 GiB, DeepSeek-V2-Lite 0.45 of 0.41, Mixtral 0.66 of 0.60.
-    The MXFP4 kernels use none (gpt-oss-20b: 0.02 GiB).
+    Computed against the residual measured at start: Qwen3-30B-A3B 0.50 against 0.50 GiB, DeepSeek-V2-Lite
+    0.45 against 0.41, Mixtral 0.66 against 0.60. The MXFP4 kernels use none (gpt-oss-20b: 0.02 GiB).
     """
     sizes = model.sizes
     if not sizes.num_experts_per_token or engine.quantization in _MXFP4:
@@ -134,20 +134,20 @@ def _moe_workspace_bytes(model: Model, engine: EngineConfig, work: Workload) -> 
 
 
 def _pipeline_buffers_bytes(model: Model, engine: EngineConfig, work: Workload) -> int:
-    """Hidden state and residual on their way to the next pipeline rank; the last rank sends nothing."""
+    """Hidden state and residual sent to the next pipeline rank; the last rank sends nothing."""
     if engine.layout.pipeline_parallel_size == 1 or work.is_last_rank:
         return 0
     return 2 * work.dtype_bytes * work.tokens * model.sizes.hidden_size
 
 
 def _image_bytes(model: Model, engine_args: EngineArgs, work: Workload) -> ByteRange:
-    """The vision tower's peak, which comes before the decoder's: vLLM encodes one image of the largest size first.
+    """The vision tower's peak, before the decoder's: vLLM first encodes one image of the largest size.
 
-    Qwen's processors allow 65,536 patches (16,777,216 pixels in patches of 16, 12,845,056 of 14) whatever the batch and
-    the context. The terms are those of vLLM's own tower on meta tensors: residual and norms, attention and MLP divided
-    by tensor parallelism, the merged outputs, and the pixels in 2 to 6 bytes. 1.59 GiB logged for Qwen3.6-27B at TP 2
-    (0.25.1), where this gives 1.46 to 1.84. A processor may be limited to smaller images (`--mm-processor-kwargs`,
-    preprocessor_config.json): the low end is none.
+    Qwen's processors allow 65,536 patches (16,777,216 pixels in patches of 16, 12,845,056 in patches of 14),
+    regardless of batch and context. The terms were read from vLLM's tower on meta tensors: residual and
+    norms, attention and MLP split by tensor parallelism, the merged outputs, and the pixels at 2 to 6 bytes.
+    Qwen3.6-27B at TP 2 logged 1.59 GiB (0.25.1); this gives 1.46 to 1.84. The lower bound is 0, because a
+    processor may be limited to smaller images (`--mm-processor-kwargs`, preprocessor_config.json).
     """
     tower = model.sizes.image_tower
     if tower is None or _leaves_images_out(engine_args):
@@ -165,10 +165,10 @@ def _leaves_images_out(engine_args: EngineArgs) -> bool:
 
 
 def _multimodal_bytes(model: Model, engine_args: EngineArgs, work: Workload) -> tuple[int, int]:
-    """(usual, further at most): encoder outputs and pixel inputs that live through the profile run.
+    """(usual bytes, further bytes at most): encoder outputs and pixel inputs kept throughout the profile run.
 
-    Gemma-3-27b 0.24 GiB and Llama-4-Scout 0.13 beyond the text part on 0.19.0; towers that take very large images
-    peak higher (Qwen2.5-VL-7B on 0.22.0: about 1.7 GiB more).
+    On 0.19.0, Gemma-3-27b used 0.24 GiB and Llama-4-Scout 0.13 GiB more than the text part; towers that
+    accept very large images peak higher (Qwen2.5-VL-7B on 0.22.0: about 1.7 GiB more).
     """
     if not model.is_multimodal or _leaves_images_out(engine_args):
         return 0, 0

@@ -1,4 +1,4 @@
-"""A number of bytes that vLLM only knows after it has run, with the range in which servers have reported it."""
+"""A number of bytes that is known only once vLLM has run, with the range that servers have reported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ GIB = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class ByteRange:
-    """`low_bytes <= bytes <= high_bytes`; `rule` says how it was computed and where the rule comes from."""
+    """`low_bytes <= bytes <= high_bytes`; `rule` states how it was computed and the rule's source.
+
+    ValueError if the three are not in that order or one is negative.
+    """
 
     bytes: int
     low_bytes: int
@@ -23,7 +26,7 @@ class ByteRange:
             )
 
     def plus(self, other: ByteRange) -> ByteRange:
-        """Both together, at the ends that they share."""
+        """The sum, end by end."""
         return ByteRange(
             self.bytes + other.bytes,
             self.low_bytes + other.low_bytes,
@@ -32,7 +35,7 @@ class ByteRange:
         )
 
     def at_least(self, other: ByteRange) -> ByteRange:
-        """The larger of two peaks that do not come together."""
+        """The larger of two peaks that do not occur at the same time, end by end."""
         return ByteRange(
             max(self.bytes, other.bytes),
             max(self.low_bytes, other.low_bytes),
@@ -42,10 +45,10 @@ class ByteRange:
 
 
 def gib(value: float) -> int:
-    """Bytes of so many GiB, as servers log them."""
+    """`value` GiB in bytes, rounded to a whole byte."""
     return round(value * GIB)
 
 
 def exactly(bytes_: int, rule: str) -> ByteRange:
-    """A part without uncertainty."""
+    """A number of bytes without uncertainty."""
     return ByteRange(bytes_, bytes_, bytes_, rule)

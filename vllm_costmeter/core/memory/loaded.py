@@ -1,4 +1,4 @@
-"""What loading a model leaves on the GPUs, whatever the context length."""
+"""GPU memory in use after a model is loaded, independent of the context length."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ WEIGHTS_RULES = {
 
 @dataclass(frozen=True, slots=True)
 class LoadedRank:
-    """What loading the model leaves on one pipeline rank, whatever the context length."""
+    """Bytes on one pipeline rank after the model is loaded, independent of the context length."""
 
     tensor_bytes: int
     beside_bytes: int
-    """Converted layouts and the allocator's remainders."""
+    """Converted layouts and allocator rounding."""
     lora: ByteRange
     """Slots for adapters."""
 
 
 def loaded_ranks(model: Model, engine_args: EngineArgs) -> tuple[LoadedRank, ...]:
-    """One per pipeline rank. NotUnderstoodError and BadInputError as `Model.weights_bytes` raises them."""
+    """One entry per pipeline rank, with the drafter on the last. Raises what `Model.weights_bytes` raises."""
     parts = (
         model.weights_bytes(engine_args),
         model.converted_bytes(engine_args),
@@ -49,7 +49,7 @@ def loaded_ranks(model: Model, engine_args: EngineArgs) -> tuple[LoadedRank, ...
         tensors, converted = (
             -drafter.shared_bytes_on_last_rank(engine_args),
             0,
-        )  # vLLM's own count is of what it builds
+        )  # vLLM's own count includes tables that it deletes later
         if not model.is_counted(engine_args):
             tensors = drafter.bytes_on_last_rank(engine_args)
             converted = drafter.converted_bytes_on_last_rank(engine_args)
@@ -71,7 +71,10 @@ def _lora_slots(model: Model, engine_args: EngineArgs) -> tuple[ByteRange, ...]:
 
 
 def surely_too_heavy(model: Model, gpu: GpuGroup, engine_args: EngineArgs, release: Release) -> bool:
-    """Whether the weights at their least exceed a card's budget at any length; cheap. Errors as `loaded_ranks`."""
+    """Whether even the lower bound of the weights exceeds one GPU's budget, whatever the context length.
+
+    Much cheaper than `fit`. Raises what `loaded_ranks` raises.
+    """
     model = model.on_gpu(KernelTarget(gpu.compute_capability, release))
     limit = gpu.memory_bytes
     if engine_args.kv_cache_memory_bytes is None:
@@ -82,7 +85,7 @@ def surely_too_heavy(model: Model, gpu: GpuGroup, engine_args: EngineArgs, relea
 
 
 def weights_range(bytes_: int, model: Model) -> ByteRange:
-    """Bytes that vLLM loads, with the error of the source they were found by."""
+    """`bytes_` of weights, with the error of their source (`model.weights_error`)."""
     slack = round(bytes_ * model.weights_error)
     low, rule = max(bytes_ - slack, 0), WEIGHTS_RULES[model.weights_source]
     if model.only_named is not None:

@@ -1,4 +1,4 @@
-"""What the process holds beside weights and activations: CUDA context, NCCL, CUDA graphs."""
+"""Memory of the process other than weights and activations: CUDA context, NCCL, CUDA graphs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import ByteRange, exactly, gib
 
 CONTEXT_GIB = (0.25, 0.51, 0.70)
-"""What the driver holds of an idle GPU: 79.19 GiB total, 78.68 free in 36 boots of 0.19.0 on H100."""
+"""Memory that the driver uses on an idle GPU (least, usual, most): 79.19 GiB total, 78.68 GiB free in 36
+starts of 0.19.0 on H100."""
 
 
 UNIFIED_NAMES = frozenset({"gb10", "spark", "thor", "strix"})
@@ -23,7 +24,7 @@ WITHOUT_SAMPLER_GIB = 0.07  # pipeline ranks of 0.19.0 on H100 that run no sampl
 
 
 def non_torch(engine: EngineConfig, rules: EngineRules, gpu: GpuGroup, *, is_last_rank: bool) -> ByteRange:
-    """Bytes that PyTorch's allocator does not know of: CUDA context and modules, NCCL, custom all-reduce."""
+    """Bytes outside PyTorch's allocator: CUDA context and modules, NCCL, custom all-reduce."""
     if has_unified_memory(gpu):
         low, value, high = UNIFIED_GIB
         return ByteRange(
@@ -54,14 +55,14 @@ def non_torch(engine: EngineConfig, rules: EngineRules, gpu: GpuGroup, *, is_las
 
 
 def has_unified_memory(gpu: GpuGroup) -> bool:
-    """Whether the card's memory is the host's: GB10 (DGX Spark), Jetson Thor, Strix Halo."""
+    """Whether GPU and host share their memory: GB10 (DGX Spark), Jetson Thor, Strix Halo."""
     return bool(UNIFIED_NAMES & set(gpu.name.casefold().replace("-", " ").split()))
 
 
 def cuda_graphs(engine: EngineConfig, runner: Runner) -> ByteRange:
     """vLLM's own estimate of CUDA-graph memory, scaled by the largest captured batch.
 
-    It is what vLLM subtracts, not what capture takes: the two differ by factors in the logs.
+    vLLM subtracts this estimate from the budget; the memory that capture uses differs by factors in the logs.
     """
     size = engine.max_cudagraph_capture_size
     if size == 0:
@@ -77,7 +78,7 @@ def cuda_graphs(engine: EngineConfig, runner: Runner) -> ByteRange:
 
 
 def free_memory(gpu: GpuGroup) -> ByteRange:
-    """Free bytes as vLLM's first snapshot sees them: what is free now, or the whole GPU, less its own context."""
+    """Free bytes in vLLM's first snapshot: those free now, or the whole GPU, minus vLLM's CUDA context."""
     free = gpu.memory_bytes if gpu.free_bytes is None else min(gpu.free_bytes, gpu.memory_bytes)
     most, usual, least = (max(free - gib(context), 0) for context in CONTEXT_GIB)
     measured = "free now" if gpu.free_bytes is not None else "the GPU"

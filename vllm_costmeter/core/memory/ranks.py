@@ -1,4 +1,4 @@
-"""Where the bytes of each pipeline rank's GPU go before the KV cache gets the rest."""
+"""The memory budget of each pipeline rank: its parts, and the remainder for the KV cache."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _OPPOSITE: Mapping[End, End] = {"low": "high", "usual": "usual", "high": "low"}
 
 @dataclass(frozen=True, slots=True)
 class RankMemory:
-    """One pipeline rank (its heaviest tensor-parallel rank): what it may use and what uses it."""
+    """One pipeline rank (its largest tensor-parallel rank): the memory budget and its parts."""
 
     index: int
     budget_bytes: int
@@ -38,17 +38,17 @@ class RankMemory:
     activations: ByteRange
     non_torch: ByteRange
     cuda_graphs: ByteRange
-    """Only what this version subtracts from the budget."""
+    """Only what this release subtracts from the budget."""
     beside_weights: ByteRange
-    """Converted layouts and the allocator's remainders: a server logs them as weights."""
+    """Converted layouts and allocator rounding; a server logs them as weights."""
     lora: ByteRange
-    """Slots for adapters; a server logs them as weights."""
+    """Adapter slots; a server logs them as weights."""
     reserved_kv_cache_bytes: int | None = None
-    """--kv-cache-memory-bytes: the pool is this, whatever gpu_memory_utilization says."""
+    """--kv-cache-memory-bytes: the size of the pool, regardless of gpu_memory_utilization."""
     measured: Measured | None = None
-    """What starts of such servers have shown."""
+    """Measurements of recorded starts of similar servers; None: there are none."""
     budget_error_bytes: tuple[int, int] = (0, 0)
-    """How far below and above it the budget may lie: the card's memory is an estimate."""
+    """(below, above): how far the true budget may differ, where the GPU's memory is an estimate."""
 
     def _parts(self) -> dict[str, ByteRange]:
         return {
@@ -61,10 +61,10 @@ class RankMemory:
         }
 
     def used(self, end: End) -> int:
-        """Bytes of all parts; "low" and "high" are ends of *use*. Independent errors add as squares."""
+        """Bytes of all parts; "low" and "high" refer to *use*. Independent errors add in quadrature."""
         parts = self._parts().values()
         usual = sum(part.bytes for part in parts)
-        below, above = self.budget_error_bytes  # a larger GPU is as good as parts that use less
+        below, above = self.budget_error_bytes  # a larger GPU counts as parts that use less
         if end == "low":
             return usual - math.isqrt(above**2 + sum((part.bytes - part.low_bytes) ** 2 for part in parts))
         if end == "high":
@@ -72,7 +72,7 @@ class RankMemory:
         return usual
 
     def available(self, end: End) -> int:
-        """Bytes left for the KV cache, negative where the parts exceed the budget; "low" is the least."""
+        """Bytes left for the KV cache, negative if the parts exceed the budget; "low" is the least."""
         if self.reserved_kv_cache_bytes is not None:
             return self.reserved_kv_cache_bytes
         if self.measured is None:
@@ -82,8 +82,10 @@ class RankMemory:
         return min(self.measured.available(end, self.budget_bytes, ruled), most)
 
     def beside_kv_cache(self) -> tuple[int, int, int]:
-        """(activations, CUDA graphs, non-torch) in bytes, as the budget's sum needs them: where starts were measured
-        the difference counts as non-torch, and what that cannot give comes of the others."""
+        """(activations, CUDA graphs, non-torch) in bytes, such that all parts add up to the budget.
+
+        Where starts were measured, non-torch absorbs the difference; if it is too small, the others shrink.
+        """
         non_torch = self.non_torch.bytes + self.beside_weights.bytes
         activations, graphs = self.activations.bytes, self.cuda_graphs.bytes
         if self.measured is None or self.reserved_kv_cache_bytes is not None:
@@ -95,40 +97,40 @@ class RankMemory:
 
     @property
     def spent_bytes(self) -> int:
-        """What vLLM sets out to use: the budget, or the parts and the pool where the pool is reserved."""
+        """Bytes that vLLM plans to use: the budget or, with a reserved pool, the parts plus the pool."""
         if self.reserved_kv_cache_bytes is None:
             return self.budget_bytes
         return self.used("usual") + self.reserved_kv_cache_bytes
 
     def rules(self) -> dict[str, str]:
-        """By part: how its bytes were found; parts without bytes are left out, but for the graphs."""
+        """The rule behind each part; parts of 0 bytes are left out, except CUDA graphs."""
         parts = self._parts().items()
         return {name: part.rule for name, part in parts if part.high_bytes or name == "cuda_graphs"}
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """All pipeline ranks of one deployment; they run on equal GPUs."""
+    """All pipeline ranks of one deployment, on identical GPUs."""
 
     total_bytes: int
     budget_bytes: int
-    """gpu_memory_utilization of the GPU."""
+    """gpu_memory_utilization times the GPU's memory."""
     free: ByteRange
     ranks: tuple[RankMemory, ...]
     first_start_ranks: tuple[RankMemory, ...]
-    """The same with an empty compile cache."""
+    """The same ranks with an empty compile cache."""
 
     @property
     def on_first_start(self) -> Memory:
-        """What a start with an empty compile cache has: the first in a fresh container."""
+        """The memory of a start with an empty compile cache: the first one in a fresh container."""
         return replace(self, ranks=self.first_start_ranks)
 
     def pools(self, end: End) -> tuple[int, ...]:
-        """Bytes for the KV cache per pipeline rank, at least 0."""
+        """KV cache bytes per pipeline rank, at least 0."""
         return tuple(max(rank.available(end), 0) for rank in self.ranks)
 
     def exceeds_gpu(self, end: End) -> bool:
-        """Whether a reserved pool and the parts, at this end of their use, are more than the GPU has."""
+        """Whether a reserved pool plus the parts, at this end of their range, exceed the GPU's memory."""
         return any(
             rank.used(end) + rank.reserved_kv_cache_bytes > self.total_bytes
             for rank in self.ranks
@@ -137,18 +139,18 @@ class Memory:
 
     @property
     def weights_limit_bytes(self) -> int:
-        """What the weights must stay below: the budget, or the GPU where a reserved pool makes vLLM ignore it."""
+        """The limit for the weights: the budget, or the whole GPU if a reserved pool overrides the budget."""
         reserved = any(rank.reserved_kv_cache_bytes is not None for rank in self.ranks)
         return self.total_bytes if reserved else self.budget_bytes
 
     @property
     def weights_alone_exceed(self) -> bool:
-        """Whether the weights leave nothing even at their least."""
+        """Whether even the lower bound of the weights reaches the limit."""
         return self.fullest_rank().weights.low_bytes >= self.weights_limit_bytes
 
     @property
     def surely_starts(self) -> bool:
-        """Whether nothing but the room for the KV cache can stop a start, so that a shorter length helps."""
+        """Whether only a lack of KV cache can prevent a start, so that a shorter context helps."""
         return (
             self.budget_bytes <= self.free.low_bytes
             and not self.exceeds_gpu("high")
@@ -156,10 +158,11 @@ class Memory:
         )
 
     def fullest_rank(self) -> RankMemory:
+        """The rank with the largest weights."""
         return max(self.ranks, key=lambda rank: rank.weights.bytes)
 
     def binding_rank(self, needed_bytes: Sequence[int]) -> RankMemory:
-        """The rank whose pool is the smallest in proportion to what one sequence needs there."""
+        """The rank with the smallest pool relative to `needed_bytes`, one sequence's need on each rank."""
         return min(self.ranks, key=lambda rank: rank.available("usual") / max(needed_bytes[rank.index], 1))
 
 
@@ -172,7 +175,7 @@ def memory_of_ranks(
     starts: Sequence[ServerStart],
     loaded: Sequence[LoadedRank],
 ) -> Memory:
-    """Every part per pipeline rank."""
+    """The memory of every pipeline rank; `starts` are recorded starts, `loaded` has one entry per rank."""
     budget = math.ceil(gpu.memory_bytes * engine.gpu_memory_utilization)
     offloaded = round(engine_args.cpu_offload_gb * GIB)  # vLLM counts --cpu-offload-gb in GiB (0.32.0)
     rules = engine_rules(engine.release)

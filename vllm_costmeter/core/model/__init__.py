@@ -1,1 +1,1 @@
-"""One model as values: its shape, its layers, what each of them remembers."""
+"""One model as values: its sizes, its weights and its layers with their caches."""

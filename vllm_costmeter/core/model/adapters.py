@@ -1,7 +1,7 @@
-"""Slots for LoRA adapters: the low-rank pairs that vLLM allocates beside every layer when it loads the model.
+"""LoRA adapter slots: the low-rank matrices A and B that vLLM allocates for every layer of a model.
 
-vllm/lora/layers (read in 0.32): a layer's A has one matrix per fused projection, its B as many rows as the layer has
-outputs on the rank; column-parallel layers keep A whole, row-parallel ones cut it with their inputs.
+Source: vllm/lora/layers (0.32). A has one matrix per fused projection, B one row per output of the layer on
+the rank. Column-parallel layers replicate A; row-parallel layers split it along their inputs.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.model.parts import Embedding, Experts, Linear, Part
 from vllm_costmeter.core.model.rank import Rank
 
-_UNSUPPORTED = "mixer.gate"  # routers of experts without gates, lora/model_manager.py
+_UNSUPPORTED = "mixer.gate"  # routers of non-gated experts, lora/model_manager.py
 _INT64_BYTES = 8
-_SEPARATE_FROM = 3  # fused projections that the checkpoint stores as one are one slice below this count
+_SEPARATE_FROM = 3  # fewer projections than this, fused in the checkpoint itself, count as one slice
 
 
 @dataclass(frozen=True, slots=True)
 class AdapterShare:
-    """What one rank holds per adapter slot and per unit of adapter rank."""
+    """Adapter values on one rank, per slot and per unit of adapter rank."""
 
     values: int = 0
     expert_values: int = 0
-    """Those of routed experts, which are part of `values`."""
+    """The part of `values` that belongs to routed experts."""
     fixed_bytes: int = 0
-    """Tables that do not depend on slots or rank."""
+    """Bytes of tables that depend on neither slots nor rank."""
 
     def plus(self, other: AdapterShare, times: int = 1) -> AdapterShare:
         return AdapterShare(
@@ -36,7 +36,7 @@ class AdapterShare:
 
 
 def adapter_share(parts: Iterable[Part], rank: Rank, *, embedding: bool, head: bool) -> AdapterShare:
-    """Of a list of parts; `embedding` and `head`: whether the model's embedding and output head take adapters."""
+    """The share of `parts`; `embedding`, `head`: whether adapters apply to embedding and output head."""
     total = AdapterShare()
     for part in parts:
         if isinstance(part, Linear):
@@ -52,7 +52,7 @@ def adapter_share(parts: Iterable[Part], rank: Rank, *, embedding: bool, head: b
 
 
 def head_share(vocab_size: int, width: int, rank: Rank) -> AdapterShare:
-    """The output head's slot covers the whole vocabulary on every rank; several ranks keep a map of their shares."""
+    """The output head's slot: the whole vocabulary on every rank, with several ranks an index table too."""
     rows = -(-vocab_size // 64) * 64
     table = rows * _INT64_BYTES if rank.tensor_parallel_size > 1 else 0
     return AdapterShare(vocab_size + width, fixed_bytes=table)

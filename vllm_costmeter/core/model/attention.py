@@ -1,8 +1,8 @@
-"""What each layer of a model remembers of a sequence, before any parallel layout: facts, no bytes.
+"""What each layer of a model caches per sequence: shapes of the whole model, not bytes.
 
-A model layer holds zero, one or several *caches* (a Nemotron MLP layer none, a Whisper decoder layer a self-
-and a cross-attention, a DeepSeek V3.2 layer its latent and its indexer keys), so a layer is a tuple of them.
-Sizes are those of the whole model: tensor parallelism divides them in `core.kv_cache`.
+A layer has zero, one or several *caches*, so it is a tuple of them: none for a Nemotron MLP layer, self- and
+cross-attention for a Whisper decoder layer, latent and indexer keys for a DeepSeek V3.2 layer.
+`core.kv_cache` divides the sizes under tensor parallelism.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class FullAttention:
     num_kv_heads: int
     head_size: int
     head_size_v: int | None = None
-    """Size of a value head where it differs from the key's; None: equal."""
+    """Size of a value head; None: equal to the key head's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class SlidingWindow:
 
 @dataclass(frozen=True, slots=True)
 class ChunkedLocal:
-    """Keys and values of the present chunk only (Llama 4)."""
+    """Keys and values of the current chunk only (Llama 4)."""
 
     num_kv_heads: int
     head_size: int
@@ -44,27 +44,27 @@ class ChunkedLocal:
 
 @dataclass(frozen=True, slots=True)
 class MlaLatent:
-    """One latent of `kv_lora_rank + qk_rope_head_dim` values per token, whole on every tensor-parallel rank."""
+    """A latent of `kv_lora_rank + qk_rope_head_dim` values per token, replicated on every TP rank."""
 
     kv_lora_rank: int
     qk_rope_head_dim: int
     qk_nope_head_dim: int = 128
-    """Size of a query head without its rotary part: it decides the attention backend on Blackwell."""
+    """Size of a query head without its rotary part; it selects the attention backend on Blackwell."""
     sparse: bool = False
-    """True where an indexer chooses the tokens to attend to (DeepSeek V3.2, GLM-5)."""
+    """Whether an indexer selects the tokens to attend to (DeepSeek V3.2, GLM-5)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SparseIndexer:
-    """The indexer's own key cache: one quantized key of `head_dim` values per token."""
+    """The indexer's key cache: one quantized key of `head_dim` values per token."""
 
     head_dim: int
 
 
 @dataclass(frozen=True, slots=True)
 class CompressedMla:
-    """A DeepSeek V4 layer: a sliding window of latents and, where `compress_ratio` > 1, one compressed latent
-    per `compress_ratio` tokens with its compressor's state; ratio 4 also carries an indexer of that ratio."""
+    """A DeepSeek V4 layer: a sliding window of latents and, if `compress_ratio` > 1, one compressed latent
+    per `compress_ratio` tokens with the compressor's state; ratio 4 adds an indexer of the same ratio."""
 
     head_dim: int
     rope_head_dim: int
@@ -75,7 +75,7 @@ class CompressedMla:
 
 @dataclass(frozen=True, slots=True)
 class CrossAttention:
-    """Keys and values of the encoder's output, once per sequence (Whisper's decoder)."""
+    """Keys and values of the encoder's output, stored once per sequence (Whisper's decoder)."""
 
     num_kv_heads: int
     head_size: int
@@ -89,9 +89,9 @@ class Mamba1State:
     state_size: int
     conv_kernel: int
     state_dtype: str | None = None
-    """The dtype the checkpoint asks for its recurrent state; None: the convolution window's own dtype."""
+    """The dtype that the checkpoint sets for its recurrent state; None: the convolution window's dtype."""
     chunk_tokens: int = 2048
-    """Granularity of the kernel, which blocks were multiples of where a state was kept per block (vLLM < 0.28)."""
+    """The kernel's chunk size. Before vLLM 0.28, blocks with a state each were multiples of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,26 +160,25 @@ Cache = (
     | RecurrentState
 )
 LayerCaches = tuple[Cache, ...]
-"""What one model layer remembers; empty for a layer with no cache of its own (an MLP, or one that reads the
-cache of an earlier layer)."""
+"""The caches of one model layer; empty for an MLP and for a layer that reads an earlier layer's cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelAttention:
-    """All facts the KV cache follows from, of one model."""
+    """Everything about one model that determines its KV cache."""
 
     layers: tuple[LayerCaches, ...]
-    """One entry per model layer, in order, so that pipeline ranks are slices. Empty: the model caches nothing
-    (encoder-only embedders and rerankers)."""
+    """One entry per model layer, in order, so that pipeline ranks are slices. Empty: the model has no cache
+    (encoder-only embedding models and rerankers)."""
     num_attention_heads: int
-    """Query heads, 0 where no layer has any; vLLM refuses a tensor-parallel size that does not divide them."""
+    """Query heads, 0 if no layer has any; vLLM refuses a tensor-parallel size that does not divide them."""
     dtype: str
-    """The checkpoint's dtype as `--dtype auto` resolves it: bfloat16 or float16 (float32 is served as these)."""
+    """The dtype under `--dtype auto`: bfloat16 or float16 (float32 checkpoints are served in one of them)."""
     draft_layers: tuple[LayerCaches, ...] = ()
-    """Layers of the drafter of speculative decoding; they live on the last pipeline rank."""
+    """Layers of the speculative decoding drafter, all on the last pipeline rank."""
     kv_cache_dtype: str | None = None
-    """The cache dtype the checkpoint asks for; None: the model's dtype. `--kv-cache-dtype` overrides it."""
+    """The cache dtype that the checkpoint sets; None: the model's dtype. `--kv-cache-dtype` overrides it."""
     blackwell_kv_cache_dtype: str | None = None
-    """The cache dtype vLLM itself chooses for this architecture on compute capability 10.x (GLM-5: fp8)."""
+    """The cache dtype that vLLM selects for this architecture on compute capability 10.x (GLM-5: fp8)."""
     known_caches: Memo[Hashable, Any] = field(default_factory=Memo, init=False, compare=False, repr=False)
-    """KV caches already laid out: one check asks for the same layout again and again."""
+    """KV cache layouts already computed; one check needs the same layout many times."""

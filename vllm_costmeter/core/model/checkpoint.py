@@ -1,4 +1,4 @@
-"""What the headers of a checkpoint's weight files add up to, before anybody knows what the tensors are for."""
+"""Sums of a checkpoint's tensors, from the headers of its files, independent of the architecture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Format = Literal["safetensors", "gguf"]
 Use = Literal["weights", "head", "prediction", "table"]
 
 DTYPE_BITS: Mapping[str, int] = {
-    # safetensors' own names (`Dtype` in safetensors/src/tensor.rs, 0.8.0 of 2026)
+    # names used by safetensors (`Dtype` in safetensors/src/tensor.rs, 0.8.0 of 2026)
     "BOOL": 8,
     "F4": 4,
     "F6_E2M3": 6,
@@ -38,7 +38,7 @@ DTYPE_BITS: Mapping[str, int] = {
     "U64": 64,
 }
 FLOATS = frozenset({"F16", "BF16", "F32", "F64"})
-"""What vLLM casts to the served dtype when it copies a tensor into an unquantized parameter."""
+"""Dtypes that vLLM casts to the served dtype when it copies a tensor into an unquantized parameter."""
 
 _LAYER = re.compile(r"(?:^|\.)(?:layers|h|blk|blocks)\.(\d{1,6})\.")
 _PREDICTION = re.compile(r"(?:^|\.)(?:mtp|nextn)[._]")
@@ -48,7 +48,7 @@ _HEAD = ("lm_head.weight", "output.weight")
 
 @dataclass(frozen=True, slots=True)
 class TensorGroup:
-    """Tensors of one use, layer and dtype, added up."""
+    """The sum of all tensors with the same use, layer and dtype."""
 
     use: Use
     layer: int | None
@@ -59,7 +59,7 @@ class TensorGroup:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointContents:
-    """All tensors of one checkpoint. The groups' bytes add up to the files' own, headers apart."""
+    """All tensors of one checkpoint. The bytes of the groups add up to the files' bytes, without headers."""
 
     format: Format
     groups: tuple[TensorGroup, ...]
@@ -71,11 +71,11 @@ class CheckpointContents:
         return sum(group.bytes for group in self.groups)
 
     def loaded_bytes(self, num_layers: int | None, is_tied: bool, element_bytes: int | None = None) -> int:
-        """Bytes that vLLM keeps of the checkpoint: without prediction layers (MTP) beyond `num_layers`, stored tables
-        that vLLM computes itself, and the copy of a tied head.
+        """Bytes of the checkpoint that vLLM loads: without prediction layers (MTP) beyond `num_layers`,
+        stored tables that vLLM computes itself, and the copy of a tied head.
 
         With `element_bytes` (an unquantized checkpoint) floats count in the served dtype, unless most of the
-        checkpoint is of that size already: then its few wider tensors are meant to be wide.
+        checkpoint already has that size: then its few wider tensors are assumed to stay wide.
         """
         loaded = [group for group in self.groups if _is_loaded(group, num_layers, is_tied)]
         total = sum(group.bytes for group in loaded)
@@ -98,7 +98,7 @@ def _is_loaded(group: TensorGroup, num_layers: int | None, is_tied: bool) -> boo
 
 
 class GroupSums:
-    """Adds tensors up into groups; memory grows with layers and dtypes, not with tensors."""
+    """Adds tensors to groups; memory grows with the number of layers and dtypes, not of tensors."""
 
     def __init__(self) -> None:
         self._sums: dict[tuple[Use, int | None, str], list[int]] = {}
@@ -128,7 +128,7 @@ def _use_of(name: str, layer: int | None) -> Use:
 
 
 def merged(contents: Iterable[CheckpointContents]) -> CheckpointContents:
-    """Several files of one checkpoint as one. At least one is given; all are of one format."""
+    """The files of one checkpoint as one: at least one file, all of the same format."""
     files = list(contents)
     sums: dict[tuple[Use, int | None, str], list[int]] = {}
     for group in (group for each in files for group in each.groups):

@@ -1,4 +1,4 @@
-"""Weights whose total is known exactly, from the headers of a checkpoint, and whose division follows the model."""
+"""Weights with an exact total, from a checkpoint's headers, split over ranks as config.json implies."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from vllm_costmeter.core.quantization.scheme import KernelTarget
 
 BUFFERS_SHARE = 0.03
 BUFFERS_BYTES = 64 << 20
-"""What vLLM may allocate beside the checkpoint's own tensors (rotary tables, vocabulary padding, attention scales)
-before the checkpoint and its config.json count as two different models: under 1 % in published models, more in tiny
-ones, where the bytes decide."""
+"""Limits on what vLLM may allocate in addition to the checkpoint's tensors (rotary tables, vocabulary
+padding, attention scales); beyond both, the checkpoint and its config.json count as different models.
+Published models need under 1 %, tiny ones more, so there is a limit in bytes too."""
 
 
 class ModelWeights(Protocol):
@@ -38,13 +38,13 @@ class ModelWeights(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CheckpointWeights:
-    """`loaded_bytes` of a checkpoint, divided over ranks as `described` (from config.json) divides itself."""
+    """`loaded_bytes` of a checkpoint, split over ranks in proportion to `described` (from config.json)."""
 
     described: ModelWeights
     described_bytes: int
-    """The whole model by config.json on one GPU, in the dtype of `--dtype auto`."""
+    """The whole model according to config.json, on one GPU, in the dtype of `--dtype auto`."""
     loaded_bytes: int
-    """What vLLM keeps of the checkpoint's tensors, as `described_bytes` counts."""
+    """Bytes of the checkpoint's tensors that vLLM loads, comparable with `described_bytes`."""
     format: Format = "safetensors"
 
     @property
@@ -57,17 +57,17 @@ class CheckpointWeights:
 
     @property
     def is_as_described(self) -> bool:
-        """Whether files and config.json are one model: the files hold all it describes but what vLLM makes itself."""
+        """Whether files and config.json describe one model, apart from tensors that vLLM creates itself."""
         missing = abs(self.described_bytes - self.loaded_bytes)
         return missing <= max(BUFFERS_BYTES, round(self.described_bytes * BUFFERS_SHARE))
 
     def bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
-        """The exact total on one GPU; on several each rank's share of it by the model's own division."""
+        """The exact total on one GPU; on several, each rank's share of it as in `described`."""
         ranks = self.described.bytes_per_pipeline_rank(self._unpacked(engine_args), own_dtype)
         return tuple(self.loaded_bytes * share // self.described_bytes for share in ranks)
 
     def converted_bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
-        """What conversion adds, and what vLLM allocates that no file holds."""
+        """Bytes added by conversion, and bytes that vLLM allocates without a counterpart in the files."""
         engine_args = self._unpacked(engine_args)
         converted = self.described.converted_bytes_per_pipeline_rank(engine_args, own_dtype)
         if not self.is_as_described:
@@ -82,7 +82,7 @@ class CheckpointWeights:
         return self.described.allocator_slack_per_pipeline_rank(self._unpacked(engine_args), own_dtype)
 
     def _unpacked(self, engine_args: EngineArgs) -> EngineArgs:
-        """GGUF blocks divide as the values in them would."""
+        """`engine_args` without GGUF: its blocks are split like the values in them."""
         return (
             replace(engine_args, quantization=None)
             if self.format == engine_args.quantization
@@ -92,7 +92,7 @@ class CheckpointWeights:
 
 @dataclass(frozen=True, slots=True)
 class UndividedWeights:
-    """Weights of a model that is not understood: exact on one GPU where there is a checkpoint, else not known."""
+    """Weights of a model that is not understood: exact on one GPU if there is a checkpoint, else unknown."""
 
     loaded_bytes: int | None = None
     format: Format = "safetensors"
@@ -105,11 +105,11 @@ class UndividedWeights:
         return self
 
     def bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
-        """NotUnderstoodError on several GPUs, for a change of dtype or quantization, and without a checkpoint."""
+        """NotUnderstoodError for several GPUs, another dtype or quantization, and without a checkpoint."""
         alone = replace(engine_args.layout, data_parallel_size=1) == ParallelConfig()
         as_stored = engine_args.dtype == "auto" and engine_args.quantization in (None, self.format)
         if self.loaded_bytes is None or not alone or not as_stored:
-            raise NotUnderstoodError("how these weights are held is not known")
+            raise NotUnderstoodError("the layout of these weights under these flags is not modelled")
         return (self.loaded_bytes,)
 
     def converted_bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:

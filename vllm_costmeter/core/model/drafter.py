@@ -1,4 +1,4 @@
-"""What speculative decoding loads beside a model: a draft model, an EAGLE head, or its own prediction layers."""
+"""The drafter of speculative decoding: a draft model, an EAGLE head, or the model's prediction layers."""
 
 from __future__ import annotations
 
@@ -16,37 +16,41 @@ if TYPE_CHECKING:
     from vllm_costmeter.core.quantization.scheme import KernelTarget
 
 WEIGHTLESS_DRAFTERS = frozenset({"ngram", "ngram_gpu", "suffix"})
-"""Speculative methods that guess from the text itself (vllm/config/speculative.py, 0.32.0)."""
+"""Speculative methods that need no weights (vllm/config/speculative.py, 0.32.0)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drafter:
-    """It lives on the last pipeline rank, divided as the model is: vLLM 0.32 builds its layers in the model's own
-    tensor-parallel group, whatever `draft_tensor_parallel_size` says (v1/spec_decode, and exact mode's answers)."""
+    """The drafter of a model, on the last pipeline rank and with the model's tensor parallelism.
+
+    vLLM 0.32 builds its layers in the model's tensor-parallel group, regardless of
+    `draft_tensor_parallel_size` (v1/spec_decode; confirmed by exact mode).
+    """
 
     weights: ModelWeights
     dtype: str
     layers: tuple[LayerCaches, ...]
     speculative_config: Mapping[str, Any] | None = None
-    """The `--speculative-config` that it answers; None: not asked for."""
+    """The `--speculative-config` that loads it; None: not requested."""
     is_own: bool = False
-    """Whether these are the model's own prediction layers, which `--quantization` is about too."""
+    """Whether it consists of the model's own prediction layers, to which `--quantization` applies too."""
 
     def on_gpu(self, gpu: KernelTarget) -> Drafter:
         weights = self.weights.on_gpu(gpu)
         return self if weights is self.weights else replace(self, weights=weights)
 
     def built_bytes_on_last_rank(self, engine_args: EngineArgs) -> int:
-        """Parameters and buffers that vLLM builds beside the model's own, embedding and heads included."""
+        """Bytes of the drafter's parameters and buffers as vLLM builds them, with embedding and heads."""
         return self.weights.bytes_per_pipeline_rank(self._alone(engine_args), self.dtype)[0]
 
     def shared_bytes_on_last_rank(self, engine_args: EngineArgs) -> int:
-        """Of those: the tables of prediction layers that vLLM deletes again when it shares the model's.
+        """The part of `built_bytes_on_last_rank` that vLLM frees again because it shares the model's tables.
 
-        It does so while it still measures what loading takes (`load_model` of v1/worker/gpu_model_runner.py and
-        v1/worker/gpu/model_runner.py, `_maybe_share_embeddings` and `_maybe_share_lm_head` of v1/spec_decode, 0.17 to
-        0.33). The embedding is not shared over pipeline stages. Draft models share nothing; an EAGLE head shares what
-        its checkpoint lacks, which config.json does not say: its tables are counted.
+        Only for prediction layers, and while vLLM still measures the memory of loading (`load_model` of
+        v1/worker/gpu_model_runner.py and v1/worker/gpu/model_runner.py, `_maybe_share_embeddings` and
+        `_maybe_share_lm_head` of v1/spec_decode, 0.17 to 0.33). The embedding is not shared across pipeline
+        stages. Draft models share nothing. An EAGLE head shares the tables that its checkpoint lacks;
+        config.json does not state which, so they are counted.
         """
         if not self.is_own or not isinstance(self.weights, Weights):
             return 0
@@ -55,7 +59,7 @@ class Drafter:
         return tables.bytes_per_pipeline_rank(self._alone(engine_args), self.dtype)[0]
 
     def bytes_on_last_rank(self, engine_args: EngineArgs) -> int:
-        """What stays loaded beside the model's own parameters and buffers."""
+        """Bytes of the drafter's parameters and buffers that stay loaded."""
         return self.built_bytes_on_last_rank(engine_args) - self.shared_bytes_on_last_rank(engine_args)
 
     def converted_bytes_on_last_rank(self, engine_args: EngineArgs) -> int:
@@ -70,7 +74,7 @@ class Drafter:
         size = engine_args.layout.tensor_parallel_size
         if asked not in (None, 1, size):
             raise BadInputError(
-                f"--speculative-config: draft_tensor_parallel_size must be 1 or {size}, as vLLM demands"
+                f"--speculative-config: draft_tensor_parallel_size must be 1 or {size}, as vLLM requires"
             )
         layout = replace(engine_args.layout, pipeline_parallel_size=1)
         quantization = engine_args.quantization if self.is_own else speculative.get("quantization")

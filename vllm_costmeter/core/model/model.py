@@ -1,4 +1,4 @@
-"""A model as the fit check sees it: its limits, its attention layers, its weights, its sizes."""
+"""A model as used by the fit check: its limits, its attention layers, its weights, its sizes."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ImageTower:
-    """A vision tower whose peak is that of the largest image its processor allows, which vLLM profiles."""
+    """A vision tower that vLLM profiles with the largest image its processor allows."""
 
     width: int
     output_width: int
     patch_size: int
     mergers: int
-    """Outputs that it hands to the language model: one, and one per deepstack level."""
+    """Outputs passed to the language model: one, plus one per deepstack level."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """The dimensions that activations depend on; 0 where the model has no such part."""
+    """The dimensions that determine activation memory; 0 if the model has no such part."""
 
     hidden_size: int
     vocab_size: int
@@ -44,58 +44,58 @@ class Sizes:
     num_experts: int = 0
     num_experts_per_token: int = 0
     image_tower: ImageTower | None = None
-    """None: no tower, or one whose peak is not modelled."""
+    """None: no tower, or its peak is not modelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One checkpoint. Frozen; every method is pure, so that the same model answers many plans."""
+    """One checkpoint. Immutable, with pure methods: one model serves any number of checks."""
 
     id: str
     architecture: str
     dtype: str
-    """What vLLM computes in under `--dtype auto`: "bfloat16", "float16" or "float32"."""
+    """vLLM's compute dtype under `--dtype auto`: "bfloat16", "float16" or "float32"."""
     quantization: str | None
-    """The checkpoint's own scheme under vLLM's name ("fp8", "compressed-tensors", ...); None: unquantized."""
+    """The checkpoint's quantization by vLLM's name ("fp8", "compressed-tensors", ...); None: unquantized."""
     max_model_len: int
     """The longest context that vLLM accepts without an override."""
     default_max_model_len: int
-    """What vLLM serves when no `--max-model-len` is given: shorter than the maximum only for LongRoPE."""
+    """The context length without `--max-model-len`: shorter than the maximum only for LongRoPE."""
     sizes: Sizes
     attention: ModelAttention
     weights: ModelWeights
     weights_source: Literal["config", "safetensors", "gguf", "vllm"] = "config"
-    """Where the bytes of the weights come from."""
+    """The source of the weights' bytes."""
     weights_error: float = 0.003  # parameters from config.json against vLLM's own model classes: within 0.3 %
-    """The share by which the true weights may differ, either way."""
+    """Maximum relative error of the weights, in either direction."""
     not_understood: str | None = None
-    """Why no answer but `unknown` can be given; None for a model whose rules are all known."""
+    """Why the verdict can only be `unknown`; None if all memory rules of the model are known."""
     counted: ExactFacts | None = None
-    """What the installed vLLM itself counted for one deployment, which then needs no rules of ours."""
+    """The installed vLLM's own counts for one deployment, which replace our rules there."""
     prediction: Drafter | None = None
-    """The model's own prediction layers (MTP), loaded only where speculative decoding asks for them."""
+    """The model's own prediction layers (MTP), loaded only if speculative decoding uses them."""
     drafter: Drafter | None = None
-    """What `--speculative-config` loads; None: nothing, or nothing that is known."""
+    """What `--speculative-config` loads; None: nothing, or a drafter that is not understood."""
     only_named: NamedQuantization | None = None
-    """What the name says of the quantization where no file does: the weights may be as much smaller."""
+    """Quantization known only from the model's name, not from a file; the weights may be that small."""
     notes: tuple[str, ...] = ()
-    """What a reader of any answer about this model should know."""
+    """Notes for every result about this model."""
     is_moe: bool = False
     is_multimodal: bool = False
     is_pooling: bool = False
     is_encoder_decoder: bool = False
     is_hybrid: bool = False
     is_pipelined: bool = True
-    """Whether vLLM cuts it into pipeline ranks (`SupportsPP`)."""
+    """Whether vLLM supports pipeline parallelism for it (`SupportsPP`)."""
     first_release: Version | None = None
-    """The first vLLM that serves it; None: as far back as is known."""
+    """The first vLLM release that serves it; None: all known releases do."""
     last_release: Version | None = None
-    """The last vLLM that serves it; None: the newest does."""
+    """The last vLLM release that serves it; None: the newest still does."""
     is_tied: bool = False
-    """Whether the output head is the input embedding."""
+    """Whether the output head shares the input embedding."""
 
     def drafted_by(self, drafter: Drafter, speculative_config: Mapping[str, Any]) -> Model:
-        """This model with what `--speculative-config` loads beside it."""
+        """This model with the drafter that `--speculative-config` loads."""
         return replace(
             self,
             drafter=replace(drafter, speculative_config=speculative_config),
@@ -103,8 +103,7 @@ class Model:
         )
 
     def on_gpu(self, gpu: KernelTarget) -> Model:
-        """This model with its weights, and its drafter's, as a vLLM release lays them out on a GPU, without what
-        another release counted."""
+        """This model in the layout of a release on a GPU, without the counts of another release."""
         weights = self.weights.on_gpu(gpu)
         drafter = None if self.drafter is None else self.drafter.on_gpu(gpu)
         counted = self.counted
@@ -115,15 +114,15 @@ class Model:
         return replace(self, weights=weights, drafter=drafter, counted=counted)
 
     def is_counted(self, engine_args: EngineArgs) -> bool:
-        """Whether vLLM itself counted this plan, its drafter included."""
+        """Whether vLLM itself counted the model, with its drafter, for these flags."""
         return self.counted is not None and self.counted.holds_for(engine_args)
 
     def fault(self, engine_args: EngineArgs) -> str | None:
-        """Why this plan cannot be answered; None where the rules are known or vLLM counted it."""
+        """Why these flags cannot be checked; None if the rules are known or vLLM counted them."""
         return None if self.is_counted(engine_args) else self.not_understood
 
     def draft_fault(self, engine_args: EngineArgs) -> str | None:
-        """Why our rules do not answer for the draft that this plan loads; None where they do or it loads none."""
+        """Why the memory of the drafter is unknown; None if it is known or these flags load no drafter."""
         if engine_args.speculative_config is None:
             return None
         from vllm_costmeter.core.model.drafter import WEIGHTLESS_DRAFTERS
@@ -134,27 +133,26 @@ class Model:
         if self.drafter is not None and self.drafter.speculative_config == engine_args.speculative_config:
             return None
         named = method or "draft_model"
-        return f"--speculative-config loads a draft ({named}) whose memory is not understood for this model"
+        return f"--speculative-config: the memory of the drafter ({named}) is not understood for this model"
 
     @property
     def parameters(self) -> int | None:
-        """Weights of the checkpoint's modules that vLLM loads, counted unquantized and unpadded."""
+        """Number of parameters that vLLM loads, unquantized and unpadded; None if unknown."""
         return self.weights.parameters
 
     def weights_bytes(self, engine_args: EngineArgs) -> tuple[int, ...]:
-        """Bytes on the heaviest tensor-parallel rank of each pipeline rank; parameters and buffers, each once.
+        """Bytes of parameters and buffers on the largest tensor-parallel rank of each pipeline rank.
 
-        NotUnderstoodError where the plan asks for a quantization whose layout is not known;
-        BadInputError where the plan divides the model in a way that vLLM refuses.
+        NotUnderstoodError for a quantization with an unknown layout; BadInputError for a parallel layout that
+        vLLM refuses.
         """
         return self.weights.bytes_per_pipeline_rank(engine_args, self.dtype)
 
     def converted_bytes(self, engine_args: EngineArgs) -> tuple[int, ...]:
-        """Bytes that vLLM adds to `weights_bytes` while it converts loaded weights (absorbed MLA projections, MXFP4
-        experts in their kernel's padded layout); they are part of what a server logs as weights."""
+        """Bytes per pipeline rank that vLLM adds when it converts loaded weights (absorbed MLA projections,
+        MXFP4 experts in their kernel's padded layout); servers log them as weights."""
         return self.weights.converted_bytes_per_pipeline_rank(engine_args, self.dtype)
 
     def allocator_slack_bytes(self, engine_args: EngineArgs) -> tuple[int, ...]:
-        """Bytes that the CUDA allocator keeps beyond the tensors' own (0 to 0.5 % of them); servers log them as
-        weights too."""
+        """Bytes per pipeline rank added by the CUDA allocator's rounding (0 to 0.5 %); logged as weights."""
         return self.weights.allocator_slack_per_pipeline_rank(engine_args, self.dtype)

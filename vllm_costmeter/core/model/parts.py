@@ -1,6 +1,6 @@
-"""What a model's weights are made of, and how one tensor-parallel rank holds each part.
+"""The parts of a model's weights, and their shapes on one tensor-parallel rank.
 
-A part states the shape of the whole model; `Rank` says how it is divided. Sizes follow vLLM's own layers
+A part has the shape of the whole model; `Rank` determines how it is split. Sizes follow vLLM's layers
 (`model_executor/layers/linear.py`, `vocab_parallel_embedding.py`, `fused_moe/`), read in vLLM 0.32.
 """
 
@@ -24,7 +24,7 @@ class Output:
     count: int
     width: int = 1
     replicated: bool = False
-    """True for key and value heads: a rank holds at least one, so they repeat when ranks outnumber them."""
+    """True for key and value heads: every rank has at least one, so they repeat if ranks outnumber heads."""
 
     def on(self, tensor_parallel_size: int, name: str) -> int:
         if self.replicated and tensor_parallel_size >= self.count:
@@ -66,7 +66,7 @@ class ExpertsShape:
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """A matrix; `split` says which side tensor parallelism cuts: outputs (column), inputs (row) or neither."""
+    """A matrix; tensor parallelism splits its outputs (column), its inputs (row) or neither."""
 
     name: str
     inputs: int
@@ -74,11 +74,11 @@ class Linear:
     split: Literal["column", "row", "none"]
     bias: bool = False
     quantized: bool = True
-    """False where vLLM gives the layer no quantization at all (routers, some gates)."""
+    """False for layers that vLLM never quantizes (routers, some gates)."""
     fused_from: tuple[str, ...] = ()
-    """The checkpoint's names of the projections that vLLM fuses here, for matching quantization rules."""
+    """The checkpoint's names for the projections that vLLM fuses here, to match quantization rules."""
     is_shared_expert: bool = False
-    """True for shared experts, which sequence-parallel MoE keeps whole on every rank."""
+    """True for shared experts, which sequence-parallel MoE replicates on every rank."""
 
     def on(self, rank: Rank) -> LinearShape:
         whole = self.is_shared_expert and rank.sequence_parallel_experts
@@ -102,7 +102,7 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Experts:
-    """The routed experts of one layer, fused as vLLM's FusedMoE."""
+    """The routed experts of one layer, fused as in vLLM's FusedMoE."""
 
     name: str
     count: int
@@ -111,9 +111,9 @@ class Experts:
     gated: bool = True
     bias: bool = False
     checkpoint_names: tuple[str, ...] = ("gate_proj", "up_proj", "down_proj")
-    """What the checkpoint calls one expert's matrices, for matching quantization rules."""
+    """The checkpoint's names for one expert's matrices, to match quantization rules."""
     least_share: int = 0
-    """Where tensor parallelism cuts experts narrower, each share is padded to this (Kimi-Linear since 0.28)."""
+    """Smallest intermediate size per rank: smaller shares are padded to it (Kimi-Linear since 0.28)."""
 
     def on(self, rank: Rank) -> ExpertsShape:
         return ExpertsShape(
@@ -142,7 +142,7 @@ class Experts:
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
-    """A vocabulary table, cut by rows that are padded to a multiple of 64 and shared out equally."""
+    """A vocabulary table: rows are padded to a multiple of 64 and split equally."""
 
     name: str
     vocab_size: int
@@ -150,7 +150,7 @@ class Embedding:
     bias: bool = False
     split: bool = True
     quantized: bool = False
-    """True for an output head, which some schemes quantize."""
+    """True for an output head, which some quantization schemes include."""
 
     def rows_on(self, rank: Rank) -> int:
         padded = -(-self.vocab_size // VOCABULARY_PADDING) * VOCABULARY_PADDING
@@ -165,7 +165,7 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A norm, a bias, a convolution: never quantized. `count` units of `width`, cut by units where `split`."""
+    """A norm, bias or convolution, never quantized: `count` units of `width` values; `split` is by units."""
 
     name: str
     count: int
@@ -173,7 +173,7 @@ class Tensor:
     split: bool = False
     replicated: bool = False
     element_bytes: int | None = None
-    """Fixed size of a value; None: the served dtype."""
+    """Fixed bytes per value; None: those of the served dtype."""
 
     def bytes_on(self, rank: Rank) -> int:
         size = rank.tensor_parallel_size if self.split else 1
@@ -187,19 +187,19 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """Memory that is no parameter: a rotary table. `shared`: equal ones exist once per rank, as vLLM's `get_rope`
-    keeps one per set of arguments."""
+    """Memory other than parameters, such as a rotary table. `shared`: equal buffers exist once per rank,
+    because vLLM's `get_rope` keeps one per set of arguments."""
 
     name: str
     elements: int
     element_bytes: int | None = None
     shared: bool = False
     eager_element_bytes: int | None = None
-    """Size of a value under --enforce-eager, where it differs."""
+    """Bytes per value under --enforce-eager, if different."""
     video_elements: int | None = None
-    """Values where tables are made for video, where that differs."""
+    """Number of values in tables built for video, if different."""
     elements_per_served_token: int | None = None
-    """Values per token of the served length, for a table that ends with it."""
+    """Values per token of --max-model-len, for a table of that length."""
 
     def bytes_on(self, rank: Rank) -> int:
         elements = (rank.has_video_tables and self.video_elements) or self.elements
@@ -211,7 +211,7 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class AttentionScales:
-    """The four float32 scales that vLLM's attention layers keep; quantization adds its own, but not under MLA."""
+    """The four float32 scales of vLLM's attention layers; quantization adds more, except with MLA."""
 
     name: str
     is_mla: bool = False
@@ -219,7 +219,7 @@ class AttentionScales:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """`count` equal blocks outside the pipelined layers: those of a vision tower."""
+    """`count` identical blocks outside the pipelined layers, such as those of a vision tower."""
 
     name: str
     block: tuple[Part, ...]
@@ -230,7 +230,7 @@ Part = Linear | Experts | Embedding | Tensor | Buffer | AttentionScales | Repeat
 
 
 def _divide(total: int, ways: int, name: str) -> int:
-    """Exact division, as vLLM asserts it."""
+    """`total / ways`. BadInputError if there is a remainder, which vLLM asserts against."""
     if total % ways:
         raise BadInputError(f"{name}: {total} does not divide by {ways}, so vLLM refuses this parallel size")
     return total // ways

@@ -1,4 +1,4 @@
-"""A model as a checkpoint of it in another precision would be: for "would a 4-bit one fit?" before there is one."""
+"""A model at another precision, without a checkpoint: answers "would a 4-bit version fit?"."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vllm_costmeter.core.quantization.schemes.listed import Listed
 
 _NOTHING_SKIPPED = name_rules(())
 _EIGHT_BITS = EightBitPerTensor()
-Q4_GROUP = 128  # what published AWQ and GPTQ checkpoints use (AutoAWQ's default q_group_size)
+Q4_GROUP = 128  # group size of published AWQ and GPTQ checkpoints (AutoAWQ's default q_group_size)
 AS_PUBLISHED, SIXTEEN_BIT, FP8, Q4 = "as published", "16-bit", "FP8", "Q4"
 _METHODS: Mapping[str, tuple[str, Quantization]] = {
     FP8: ("fp8", ListedFp8("fp8", _EIGHT_BITS, _EIGHT_BITS, _NOTHING_SKIPPED)),
@@ -43,7 +43,7 @@ _SPELLINGS = {
 
 
 def precision(text: str) -> str:
-    """The precision that `text` spells. BadInputError with the nearest spelling."""
+    """The precision that `text` names. BadInputError, with the nearest names, if unknown."""
     found = _SPELLINGS.get(text.strip().casefold().replace("-", "").replace("_", ""))
     if found is None:
         raise BadInputError(
@@ -53,10 +53,10 @@ def precision(text: str) -> str:
 
 
 def requantized(model: Model, wanted: str) -> Model:
-    """`model` in that precision: Q4 as AWQ in groups of 128 with the head unquantized, FP8 with a scale per layer.
+    """`model` at that precision: Q4 as AWQ in groups of 128 with an unquantized head, FP8 per tensor.
 
-    BadInputError where the checkpoint is quantized already: nobody can say what it was before.
-    NotUnderstoodError where the parts of its weights are not known.
+    BadInputError if the checkpoint is already quantized: its original precision is unknown.
+    NotUnderstoodError if the parts of its weights are not known.
     """
     if wanted == AS_PUBLISHED:
         return model

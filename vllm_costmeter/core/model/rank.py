@@ -1,37 +1,40 @@
-"""How a model is cut into the shares of GPUs, and what of the flags decides about their tensors."""
+"""How a model is split over GPUs, and the flags that determine the tensors of each."""
 
 from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import dataclass
 
 DTYPE_BYTES = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2}
-"""Bytes of one value, by the names that `--dtype` takes besides auto (vLLM 0.33, ModelDType of config/model.py)."""
+"""Bytes per value by name in `--dtype`, without auto (vLLM 0.33, ModelDType in config/model.py)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """How one GPU's share of a model is cut."""
+    """One GPU's share of a model."""
 
     tensor_parallel_size: int = 1
     expert_parallel_size: int = 1
-    """Ranks that experts are dealt out to; 1: no expert parallelism."""
+    """Ranks over which experts are distributed; 1: no expert parallelism."""
     expert_tensor_parallel_size: int = 1
-    """Ways each expert is cut: tensor x data parallel without expert parallelism, 1 with it."""
+    """Ranks that split each expert: tensor x data parallel size without expert parallelism, 1 with it."""
     sequence_parallel_experts: bool = False
-    """True under expert, tensor and data parallelism together: each rank then holds whole shared experts."""
+    """True under expert, tensor and data parallelism combined: every rank then has whole shared experts."""
     element_bytes: int = 2
-    """Bytes of one value in the dtype that the model is served in."""
+    """Bytes per value in the served dtype."""
     is_eager: bool = False
     """True under --enforce-eager: only then does vLLM use its own kernels for simple operations."""
     served_tokens: int | None = None
-    """`--max-model-len`; None: the model's own length."""
+    """`--max-model-len`; None: the model's length."""
     has_video_tables: bool = False
-    """True before vLLM 0.32: every multimodal rotary table is four times the model's length."""
+    """True before vLLM 0.32, where every multimodal rotary table has four times the model's length."""
 
 
 def pipeline_spans(num_layers: int, num_ranks: int) -> tuple[tuple[int, int], ...]:
-    """First and last-plus-one layer of each rank: equal shares, what is left over goes to the ranks before the last,
-    which holds the head (`get_pp_indices`, vLLM 0.17 to 0.33)."""
+    """(start, end) layer indices of each pipeline rank, end exclusive.
+
+    Equal shares; remaining layers go to the ranks before the last, which has the output head
+    (`get_pp_indices`, vLLM 0.17 to 0.33).
+    """
     share, left = divmod(num_layers, num_ranks)
     spans, end = [], 0
     for rank in range(num_ranks):

@@ -1,4 +1,4 @@
-"""The tensors that one rank holds of a list of parts, added up: their bytes, and what the allocator keeps for them."""
+"""Sums of the tensors of a list of parts on one rank: their bytes, and those the allocator reserves."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _SPLIT_ABOVE_BYTES = 1 << 20
 
 @dataclass(slots=True)
 class Tally:
-    """A running sum over parts; tables that layers share are kept aside, to be counted once per rank."""
+    """A running sum over parts; tables shared between layers are kept separate and counted once per rank."""
 
     bytes: int = 0
     held_bytes: int = 0
-    """As `bytes`, each tensor rounded up to what the CUDA allocator keeps for it."""
+    """`bytes` with each tensor rounded up as by the CUDA allocator."""
     repacked_bytes: int = 0
-    """What vLLM's conversion to its kernels' layout adds."""
+    """Bytes added by vLLM's conversion to the layout of its kernels."""
     tables: dict[Buffer, int] = field(default_factory=dict)
 
     def add(self, tensors: Sequence[int]) -> None:
@@ -54,7 +54,7 @@ class Tally:
 
 
 def tally(parts: Iterable[Part], prefix: str, rank: Rank, quantization: Quantization) -> Tally:
-    """`prefix` is what vLLM's names of the parts begin with: quantization rules look at whole names."""
+    """The sum over `parts`; `prefix` completes their names in vLLM, which quantization rules match."""
     total = Tally()
     for part in parts:
         if isinstance(part, Linear):
@@ -92,7 +92,7 @@ def _add_experts(total: Tally, part: Experts, prefix: str, rank: Rank, quantizat
     shape = part.on(rank)
     scheme = quantization.experts_scheme(prefix + part.name, part.checkpoint_names)
     tensors = scheme.experts_tensors(shape)
-    if isinstance(scheme, Mxfp4):  # laid out anew for the kernel: its padding replaces the allocator's
+    if isinstance(scheme, Mxfp4):  # repacked for the kernel, whose padding replaces the allocator's
         total.bytes += sum(tensors)
         total.held_bytes += sum(tensors)
         total.repacked_bytes += scheme.repacking_bytes(shape)
@@ -113,7 +113,7 @@ def _embedding(part: Embedding, prefix: str, rank: Rank, quantization: Quantizat
 
 
 def count_parameters(parts: Iterable[Part]) -> int:
-    """Values of the whole model, unquantized and unpadded; buffers are not parameters."""
+    """Number of parameters of `parts`, unsplit, unquantized and unpadded, without buffers."""
     total = 0
     for part in parts:
         if isinstance(part, Repeated):
@@ -124,12 +124,12 @@ def count_parameters(parts: Iterable[Part]) -> int:
 
 
 def held_bytes(tensor_bytes: int) -> int:
-    """What PyTorch's caching allocator holds for one tensor: a little more than the tensor.
+    """Bytes that PyTorch's caching allocator reserves for one tensor.
 
-    Constants of c10/cuda/CUDACachingAllocator.cpp (PyTorch 2.13, 2026): blocks are multiples of 512 bytes; a tensor
-    of 10 MiB or more gets a segment of its own, a multiple of 2 MiB, and what is left of it stays with the tensor
-    unless it is more than 1 MiB. Servers' logged weights show it: Qwen2.5-7B weighs 14.193 GiB and logs 14.25, Phi-4
-    27.309 and 27.39 (vLLM 0.19 start-up logs on H100).
+    Constants of c10/cuda/CUDACachingAllocator.cpp (PyTorch 2.13, 2026): blocks are multiples of 512 bytes; a
+    tensor of 10 MiB or more gets a separate segment, a multiple of 2 MiB, and keeps the remainder unless it
+    exceeds 1 MiB. Logged weights confirm it: Qwen2.5-7B has 14.193 GiB and logs 14.25, Phi-4 has 27.309 and
+    logs 27.39 (vLLM 0.19 start-up logs on H100).
     """
     block = _round_up(tensor_bytes, _BLOCK_BYTES)
     if block < _OWN_SEGMENT_BYTES:

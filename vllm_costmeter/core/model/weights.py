@@ -19,60 +19,60 @@ if TYPE_CHECKING:
     from vllm_costmeter.core.model.adapters import AdapterShare
 
 _VIDEO_FACTOR = (0, 32)
-"""Before `mrope_positions_factor` every multimodal rotary table was made for video."""
+"""First release with `mrope_positions_factor`; older ones build every multimodal rotary table for video."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One kind of layer: its parts, named within the layer, the rotary tables it shares with others, and its caches."""
+    """One kind of layer: its parts, including rotary tables shared with other layers, and its caches."""
 
     parts: tuple[Part, ...]
+    """Names are relative to the layer."""
     caches: LayerCaches = ()
-    """What it remembers of a sequence."""
     converted: tuple[Part, ...] = ()
-    """Parts that exist only once vLLM has converted the loaded weights."""
+    """Parts that exist only after vLLM has converted the loaded weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Everything a server loads of one checkpoint.
+    """Everything that a server loads from one checkpoint.
 
-    Layers are cut into pipeline ranks; equal layers are one object, so that each kind is evaluated once.
+    Pipeline ranks split the layers; equal layers are one object, so that each kind is evaluated once.
     """
 
     layers: tuple[Layer, ...]
     layer_prefix: str
-    """Name of a layer in vLLM with `{}` for its index: quantization rules match against it."""
+    """A layer's name in vLLM, with `{}` for its index; quantization rules match it."""
     first: tuple[Part, ...]
-    """On the first pipeline rank: the input embedding."""
+    """Parts on the first pipeline rank: the input embedding."""
     last: tuple[Part, ...]
-    """On the last pipeline rank: final norm and output head."""
+    """Parts on the last pipeline rank: final norm and output head."""
     first_layer: int = 0
-    """Index of the first layer in vLLM's names: prediction layers count on from the model's."""
+    """Index of the first layer in vLLM's names; prediction layers continue after the model's layers."""
     everywhere: tuple[Part, ...] = ()
-    """On every pipeline rank: small parts of the language model itself."""
+    """Small parts of the language model on every pipeline rank."""
     towers: tuple[Part, ...] = ()
-    """Vision towers and their projectors, on every pipeline rank; left out under `--language-model-only`, as
-    vLLM's `_mark_tower_model` does."""
+    """Vision towers and their projectors, on every pipeline rank; omitted under `--language-model-only`, as
+    in vLLM's `_mark_tower_model`."""
     tower_inputs: tuple[str, ...] = ("image", "video")
-    """The kinds of input the towers serve: they are left out where every one's limit per prompt is 0."""
+    """Modalities of the towers, which are omitted if the limit per prompt is 0 for all of them."""
     plain_towers: bool = False
-    """The towers are not quantized, whatever the rules say."""
+    """Whether the towers are never quantized, regardless of the rules."""
     is_tied: bool = False
-    """The output head is the input embedding: the last of several ranks holds a copy."""
+    """Whether the output head shares the input embedding; the last of several ranks then has a copy."""
     adapted_embedding: bool = False
-    """Whether vLLM's model takes LoRA adapters on its input embedding."""
+    """Whether vLLM supports LoRA adapters on the input embedding."""
     adapted_head: bool = False
-    """Whether it takes them on its output head."""
+    """Whether vLLM supports LoRA adapters on the output head."""
     quantization: Quantization = UNQUANTISED
     release: Release = NEWEST
-    """Whose layout this is: `on_gpu` gives the layout under another."""
+    """The release of this layout; `on_gpu` returns that of another."""
     _known: Memo[Hashable, tuple[Tally, ...]] = field(
         default_factory=Memo, init=False, compare=False, repr=False
     )
-    """Shares already worked out: one check asks for the same layout again and again."""
+    """Shares already computed; one check needs the same layout many times."""
     _placed: Memo[Hashable, Weights] = field(default_factory=Memo, init=False, compare=False, repr=False)
-    """These weights under other releases and on GPUs that lay them out otherwise, each with shares of its own."""
+    """These weights in the layouts of other releases and GPUs."""
 
     @property
     def parameters(self) -> int:
@@ -82,7 +82,7 @@ class Weights:
         return total + sum(each[id(layer)] for layer in self.layers)
 
     def on_gpu(self, gpu: KernelTarget) -> Weights:
-        """These weights as a vLLM release lays them out on a GPU."""
+        """These weights in the layout of a vLLM release on a GPU."""
         if gpu.release != self.release:
             if gpu.release not in self._placed:
                 self._placed[gpu.release] = replace(self, release=gpu.release)
@@ -99,7 +99,7 @@ class Weights:
         return self._placed[gpu]
 
     def tables(self, *, with_embedding: bool) -> Weights:
-        """The vocabulary tables among these: output heads, and the input embedding where it is asked for."""
+        """Only the vocabulary tables: output heads and, if requested, the input embedding."""
         return replace(
             self,
             layers=tuple(replace(layer, parts=_tables(layer.parts), converted=()) for layer in self.layers),
@@ -110,11 +110,11 @@ class Weights:
         )
 
     def bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
-        """Parameters and buffers, as vLLM allocates them before it loads a checkpoint."""
+        """Bytes of parameters and buffers, as vLLM allocates them before it loads a checkpoint."""
         return tuple(share.bytes for share in self._shares(engine_args, own_dtype))
 
     def converted_bytes_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
-        """What conversion adds once the checkpoint is loaded: absorbed projections, padded layouts."""
+        """Bytes added by conversion after the checkpoint is loaded: absorbed projections, padded layouts."""
         rank = rank_of(engine_args, own_dtype, self.release)
         kinds = {id(layer): layer for layer in self.layers}
         added = {key: tally(layer.converted, "", rank, UNQUANTISED).bytes for key, layer in kinds.items()}
@@ -126,11 +126,11 @@ class Weights:
         )
 
     def allocator_slack_per_pipeline_rank(self, engine_args: EngineArgs, own_dtype: str) -> tuple[int, ...]:
-        """What the CUDA allocator keeps beyond the tensors' own bytes."""
+        """Bytes that the CUDA allocator adds by rounding tensors up."""
         return tuple(share.held_bytes - share.bytes for share in self._shares(engine_args, own_dtype))
 
     def adapter_shares(self, engine_args: EngineArgs, own_dtype: str) -> tuple[AdapterShare, ...]:
-        """Slots for LoRA adapters per pipeline rank; vision towers take none."""
+        """Slots for LoRA adapters per pipeline rank; vision towers have none."""
         from vllm_costmeter.core.model.adapters import adapter_share, head_share
 
         rank = rank_of(engine_args, own_dtype, self.release)
@@ -152,7 +152,7 @@ class Weights:
         return tuple(shares)
 
     def _edges(self, number: int, num_ranks: int) -> list[Part]:
-        """What pipeline rank `number` holds beside its layers and towers."""
+        """Parts of pipeline rank `number` other than its layers and towers."""
         parts: list[Part] = [*self.everywhere]
         if number == 0:
             parts += self.first
@@ -169,7 +169,7 @@ class Weights:
     def _spans(self, engine_args: EngineArgs) -> tuple[tuple[int, int], ...]:
         layers, ranks = len(self.layers), engine_args.layout.pipeline_parallel_size
         if ranks > layers:
-            raise BadInputError(f"pipeline parallelism of {ranks} for a model of {layers} layers")
+            raise BadInputError(f"--pipeline-parallel-size {ranks} exceeds the model's {layers} layers")
         return pipeline_spans(layers, ranks)
 
     def _shares(self, engine_args: EngineArgs, own_dtype: str) -> tuple[Tally, ...]:
@@ -213,8 +213,10 @@ class Weights:
 
 
 def rank_of(engine_args: EngineArgs, own_dtype: str, release: Release) -> Rank:
-    """The share of one GPU. Experts are dealt out, or cut, across tensor and data parallel ranks alike, as vLLM's
-    FusedMoEParallelConfig does."""
+    """The share of one GPU. BadInputError for an unknown dtype.
+
+    Tensor and data parallel ranks together distribute or split experts, as in vLLM's FusedMoEParallelConfig.
+    """
     layout = engine_args.layout
     dtype = own_dtype if engine_args.dtype == "auto" else engine_args.dtype
     if dtype not in DTYPE_BYTES:

@@ -1,1 +1,1 @@
-"""What an hour and a token cost: prices, quotes, terms of ownership, exact money."""
+"""Prices per hour and per token: quotes, terms of ownership, exact arithmetic."""

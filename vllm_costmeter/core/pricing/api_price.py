@@ -1,4 +1,4 @@
-"""What APIs charge for tokens, and what the tokens served here would have cost there."""
+"""API prices per token, and the cost of locally served tokens at those prices."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class ApiPriceRow:
     """One provider's prices for one model, dated."""
 
     model: str
-    """As the provider names it."""
+    """The provider's name for the model."""
     provider: str
     input_usd_per_million: Fraction
     output_usd_per_million: Fraction
     cached_usd_per_million: Fraction | None
-    """Input read from the provider's prompt cache; None: at the price of input."""
+    """Input tokens read from the provider's prompt cache; None: same price as other input."""
     as_of: str
     source: str
     verified: bool = True
@@ -36,13 +36,13 @@ class ApiPriceRow:
         )
 
     def age_days(self, today: date) -> int:
-        """Days since the first day that `as_of` can mean: the age at most."""
+        """Days since the first day that `as_of` can mean: an upper bound of the age."""
         return (today - first_day(self.as_of)).days
 
 
 @dataclass(frozen=True, slots=True)
 class ServedTokens:
-    """What a server has done, as vLLM counts it."""
+    """Tokens that a server has processed, as counted by vLLM."""
 
     prompt_computed: int
     prompt_cached: int
@@ -54,7 +54,7 @@ class ServedTokens:
 
 
 def api_usd(row: ApiPriceRow, tokens: ServedTokens) -> Fraction:
-    """What these tokens cost at that API."""
+    """Cost of `tokens` at the prices of `row`, in USD."""
     return (
         row.input_usd_per_million * tokens.prompt_computed
         + row.cached * tokens.prompt_cached
@@ -63,17 +63,20 @@ def api_usd(row: ApiPriceRow, tokens: ServedTokens) -> Fraction:
 
 
 def folded_model(name: str) -> str:
-    """Equal for the spellings of one model: the last part of its path, lower case, without punctuation, a "p" between
-    digits as a point, "meta-llama-3.1" as "llama-3.1"."""
+    """A key that is equal for all spellings of one model name.
+
+    It is the last part of the path, in lower case and without punctuation; "3p1" equals "3.1", and
+    "meta-llama-3.1" equals "llama-3.1".
+    """
     last = name.rstrip("/").rpartition("/")[2].casefold()
     last = re.sub(r"(?<=\d)p(?=\d)", "", last).removeprefix("meta-")
     return re.sub(r"[^a-z0-9]", "", last)
 
 
 def prices_of(rows: Iterable[ApiPriceRow], model: str, provider: str | None = None) -> list[ApiPriceRow]:
-    """Every provider's row for that model, cheapest output first, the user's own row before the package's.
+    """One row per provider for `model`, cheapest output first; a user's row replaces the package's.
 
-    BadInputError with the nearest names for a model or a provider that no row has.
+    BadInputError, with the nearest names, for an unknown model or provider.
     """
     known = list(rows)
     if provider is not None:
@@ -99,7 +102,7 @@ def prices_of(rows: Iterable[ApiPriceRow], model: str, provider: str | None = No
 
 
 def tokens_by_kind(counts: Mapping[str, int]) -> ServedTokens:
-    """From counts by kind; a kind that is missing is 0."""
+    """`ServedTokens` from counts by kind; a missing kind counts as 0."""
     return ServedTokens(
         counts.get("prompt_computed", 0), counts.get("prompt_cached", 0), counts.get("generated", 0)
     )

@@ -1,4 +1,4 @@
-"""Which price a server is charged at: the operator's own, else the catalogue's dated one, else none."""
+"""The price of a server: the operator's, else the catalogue's dated price, else none."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ WHOLE = GpuShare()
 def choose_price(
     settings: Settings, gpus: int, catalogue: RentalQuote | None, share: GpuShare = WHOLE
 ) -> Price | None:
-    """The price for `gpus` GPUs. `catalogue` is the dated default row for the GPU, None where the GPU is unknown or has
-    no verified row: then, without a price in the settings, there is no price, and no dollar is shown. Every price is
-    for whole GPUs; `share` is the part of them that this server has."""
+    """The price for `gpus` GPUs, or None: no price is known and no amount is shown.
+
+    `catalogue` is the dated default row for the GPU, None if the GPU is unknown or has no verified row;
+    settings override it. Prices are for whole GPUs; `share` is the fraction that this server uses.
+    """
     source = settings.price_source or "catalogue"
     fraction, basis = share
     if settings.gpu_hourly_usd is not None:

@@ -1,4 +1,4 @@
-"""Other currencies, at a stated rate: none is built in, because none stays true."""
+"""Currencies other than USD, at a stated exchange rate: none is built in, because rates change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vllm_costmeter.core.errors import BadInputError
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """What amounts are shown in."""
+    """The currency in which amounts are shown."""
 
     code: str = "USD"
     usd_per_unit: Fraction = Fraction(1)
@@ -25,7 +25,7 @@ USD = Currency()
 
 
 def currency(code: str | None, usd_per_unit: Fraction | None) -> Currency:
-    """BadInputError where a rate is missing, superfluous, or the code is not three letters."""
+    """BadInputError if the rate is missing, is given for USD, or the code is not three letters."""
     folded = (code or "USD").strip().upper()
     if not re.fullmatch("[A-Z]{3}", folded):
         raise BadInputError(f"--currency must be a three-letter code such as EUR, got {code!r}")

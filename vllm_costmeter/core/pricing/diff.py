@@ -1,4 +1,4 @@
-"""What a refreshed list of prices changes."""
+"""Changes between an old and a refreshed list of prices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vllm_costmeter.core.dataclass import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Quote:
-    """One price under the key that it is compared by: a GPU's, or a model's at an API."""
+    """One price and its key: a GPU's rental, or a model at an API."""
 
     key: tuple[str, ...]
     usd: tuple[Fraction, ...]
@@ -19,7 +19,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class PriceChange:
-    """A key whose price was added, removed or changed. None: not there."""
+    """A price that was added (`before` is None), removed (`after` is None) or changed."""
 
     key: tuple[str, ...]
     before: tuple[Fraction, ...] | None
@@ -27,7 +27,7 @@ class PriceChange:
 
 
 def changes(before: Iterable[Quote], after: Iterable[Quote]) -> list[PriceChange]:
-    """Sorted by key; unchanged prices are left out. Of several quotes under one key the cheapest counts."""
+    """Changed prices, sorted by key. If a key has several quotes, the cheapest counts."""
     old, new = _by_key(before), _by_key(after)
     found = [PriceChange(key, old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys())]
     return [change for change in found if change.before != change.after]

@@ -1,7 +1,7 @@
-"""Exact amounts. Everything is a fraction of whole numbers until it is printed, so that 0.1 + 0.2 is 0.3.
+"""Exact amounts: fractions until they are printed, so that 0.1 + 0.2 is 0.3.
 
-Rounding happens once, at the end, half away from zero. The lines of a monthly plan are rounded to the cent first and
-the total is the sum of the lines as printed, as on any invoice.
+Amounts are rounded once, at the end, half away from zero. The lines of a monthly plan are rounded to the
+cent, and the total is the sum of the printed lines, as on an invoice.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from fractions import Fraction
 from vllm_costmeter.core.errors import BadInputError
 
 LARGEST_POWER_OF_TEN, SMALLEST_POWER_OF_TEN = 18, -18
-"""Bounds of every number; beyond them it is a typing error (and slow to calculate with exactly)."""
+"""Limits of every number: a value beyond them is a typing error, and slow in exact arithmetic."""
 
 
 def exact(value: str | int | float | Decimal | Fraction) -> Fraction:
-    """The number as it is written: `exact("0.1")` and `exact(0.1)` are one tenth. ValueError for no such number."""
+    """The number as written: `exact("0.1")` and `exact(0.1)` are one tenth. ValueError if not a number."""
     if isinstance(value, Fraction):
         return value
     if isinstance(value, bool):
@@ -34,17 +34,17 @@ def exact(value: str | int | float | Decimal | Fraction) -> Fraction:
 
 
 def above_zero(value: str | int | float, what: str) -> Fraction:
-    """`value`, exactly; BadInputError that names `what` unless it is a number above 0."""
+    """`value`, exactly. BadInputError naming `what` unless it is a number above 0."""
     return _checked(value, what, "a number above 0", lambda number: number > 0)
 
 
 def at_least_zero(value: str | int | float, what: str) -> Fraction:
-    """`value`, exactly; BadInputError that names `what` unless it is a number of at least 0."""
+    """`value`, exactly. BadInputError naming `what` unless it is a number of at least 0."""
     return _checked(value, what, "a number of at least 0", lambda number: number >= 0)
 
 
 def share(value: str | int | float, what: str) -> Fraction:
-    """A share above 0 and up to 1, written "50%" or 0.5. BadInputError that names `what` otherwise."""
+    """A share above 0 and up to 1, written "50%" or 0.5. BadInputError naming `what` otherwise."""
     text = str(value).strip()
     percent = text.endswith("%")
     allowed = "above 0 and up to 100 %, such as 50% or 0.5"
@@ -69,7 +69,7 @@ def _checked(
 
 
 def rounded(amount: Fraction, digits: int) -> Fraction:
-    """To so many digits behind the point, half away from zero."""
+    """`amount` to `digits` decimal places, half away from zero."""
     scale = 10**digits
     whole, rest = divmod(abs(amount) * scale, 1)
     whole += rest >= Fraction(1, 2)
@@ -77,12 +77,12 @@ def rounded(amount: Fraction, digits: int) -> Fraction:
 
 
 def cents(amount: Fraction) -> Fraction:
-    """To the cent."""
+    """`amount` rounded to the cent."""
     return rounded(amount, 2)
 
 
 def written(amount: Fraction, digits: int) -> str:
-    """With thousands separators and exactly so many digits behind the point: "2,764.80"."""
+    """`amount` with thousands separators and exactly `digits` decimal places: "2,764.80"."""
     number = rounded(amount, digits)
     whole, rest = divmod(abs(number), 1)
     sign = "-" if number < 0 else ""
@@ -91,8 +91,8 @@ def written(amount: Fraction, digits: int) -> str:
 
 
 def json_number(amount: Fraction, digits: int = 6) -> float:
-    """For a JSON document: rounded to so many digits, below a thousandth to more of them so that three count; the
-    nearest float, which prints as those digits."""
+    """`amount` for JSON: the nearest float to `digits` decimal places, with more for amounts so small that
+    fewer than four significant digits would remain."""
     while amount and abs(amount) * 10**digits < 1000:
         digits += 1
     return float(rounded(amount, digits))

@@ -1,4 +1,4 @@
-"""What owning GPUs costs: the one model that the commands print exactly and the meter charges by."""
+"""Cost of owning GPUs: one model, printed exactly by the commands and charged by the meter."""
 
 from __future__ import annotations
 
@@ -9,29 +9,33 @@ from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 
 HOURS_PER_YEAR = 8760  # 365 days: depreciation's convention; leap days would move the figure by 0.07 %
-HOURS_PER_MONTH = 730  # 8760 / 12: the clouds' convention for monthly figures
+HOURS_PER_MONTH = 730  # 8760 / 12: cloud providers' convention for monthly figures
 
 Component = Literal["rental", "depreciation", "electricity", "overhead"]
-"""What a bill consists of."""
+"""Components of a bill."""
 Number = TypeVar("Number", float, Fraction)
 
 
 @dataclass(frozen=True, slots=True)
 class OwnedTerms:
-    """Terms of the GPUs of one server. Purchase, residual value and power are per GPU; overhead is per server."""
+    """Terms of one server's GPUs. Purchase, residual value and power are per GPU; overhead is per server.
+
+    BadInputError for terms that contradict each other or are out of range.
+    """
 
     purchase_usd: Fraction
     lifetime_years: Fraction = Fraction(3)
     residual_usd: Fraction = Fraction(0)
     usd_per_kwh: Fraction | None = None
-    """None: not stated, and electricity is part of no figure."""
+    """None: not stated; no amount includes electricity."""
     watts: Fraction = Fraction(0)
-    """Drawn by a GPU at work."""
+    """Power of a GPU at work."""
     idle_watts: Fraction | None = None
-    """Drawn by an idle GPU; None: unknown, and a figure that depends on it becomes a range."""
+    """Power of an idle GPU; None: unknown, so amounts that depend on it are ranges."""
     pue: Fraction = Fraction(1)
+    """Power usage effectiveness: facility energy divided by IT energy."""
     overhead_usd_per_month: Fraction = Fraction(0)
-    """Hosting, staff and network of the server, whatever the number of its GPUs."""
+    """Hosting, staff and network for the server, independent of its number of GPUs."""
 
     def __post_init__(self) -> None:
         if self.residual_usd > self.purchase_usd:
@@ -53,20 +57,20 @@ class OwnedTerms:
             )
 
     def depreciation_usd_per_hour(self, gpus: int) -> Fraction:
-        """Straight line over the whole life, busy or not."""
+        """Straight-line depreciation of `gpus` GPUs over the whole lifetime, busy or not."""
         return (self.purchase_usd - self.residual_usd) / (self.lifetime_years * HOURS_PER_YEAR) * gpus
 
     @property
     def overhead_usd_per_hour(self) -> Fraction:
-        """Of the server."""
+        """Overhead of the server per hour."""
         return self.overhead_usd_per_month / HOURS_PER_MONTH
 
     def electricity_usd(
         self, hours: Fraction, utilisation: Fraction = Fraction(1)
     ) -> tuple[Fraction, Fraction]:
-        """Of one GPU switched on for `hours`, at work in `utilisation` of them: (at least, at most).
+        """USD for one GPU switched on for `hours`, at work in `utilisation` of them: (at least, at most).
 
-        With an unknown idle power the least assumes none and the most full power.
+        If the idle power is unknown, the bounds assume idle power of zero and of a GPU at work.
         """
         busy = self.watts * hours * utilisation
         idle = (Fraction(0), self.watts) if self.idle_watts is None else (self.idle_watts, self.idle_watts)
@@ -80,5 +84,5 @@ class OwnedTerms:
 
 
 def energy_usd(kilowatt_hours: Number, pue: Number, usd_per_kwh: Number) -> Number:
-    """What energy that the GPUs drew costs at the building's meter: kWh x PUE x tariff."""
+    """Cost of the energy drawn by the GPUs, at the building's meter: kWh x PUE x tariff."""
     return kilowatt_hours * pue * usd_per_kwh

@@ -1,4 +1,4 @@
-"""The price as the meter charges it, in floats: the model of hourly.py, at the door of the meter."""
+"""The price that the meter charges: the model of hourly.py, converted to floats."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JOULES_PER_KILOWATT_HOUR = 3_600_000  # definition
 
 @dataclass(frozen=True, slots=True)
 class Electricity:
-    """How joules become dollars: $ = joules / 3.6e6 x PUE x the tariff of that hour."""
+    """Converts joules to dollars: $ = joules / 3.6e6 x PUE x the tariff of that hour."""
 
     usd_per_kwh_by_hour: tuple[float, ...]
     """One tariff for the whole day, or 24, one per hour of the local day."""
@@ -26,32 +26,32 @@ class Electricity:
     """Power usage effectiveness: facility energy over IT energy, 1.0 or more."""
 
     def usd(self, joules: float, hour_of_day: int) -> float:
-        """What `joules` measured at the GPU cost at the building's meter."""
+        """Cost, at the building's meter, of `joules` measured at the GPU."""
         tariff = self.usd_per_kwh_by_hour[hour_of_day % len(self.usd_per_kwh_by_hour)]
         return energy_usd(joules / JOULES_PER_KILOWATT_HOUR, self.pue, tariff)
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """The bill's rates for everything this server holds. What is measured (electricity) is a rule, not a rate."""
+    """The hourly rates for all GPUs of this server, and the rule for electricity, which is measured."""
 
     basis: Literal["rental", "owned"]
     source: str
-    """Where the figure comes from: flag, environment, settings file, catalogue."""
+    """Source of the price: flag, environment, settings file or catalogue."""
     as_of: str = ""
-    """ISO date of a catalogue or quoted price; empty for the operator's own figure."""
+    """ISO date of a catalogue or quoted price; empty for the operator's price."""
     rental_usd_per_hour: float = 0.0
     depreciation_usd_per_hour: float = 0.0
     overhead_usd_per_hour: float = 0.0
     electricity: Electricity | None = None
     gpu_share: float = 1.0
-    """Fraction of each GPU this server pays for (a MIG slice, a shared GPU). The rates above already carry it."""
+    """Fraction of each GPU that this server pays for (MIG slice, shared GPU); the rates above include it."""
     share_basis: str = ""
-    """What the fraction was taken from, as GpuShare.basis; empty for a whole GPU."""
+    """Basis of the fraction, as in GpuShare.basis; empty for a whole GPU."""
 
     @property
     def usd_per_hour_by_component(self) -> dict[Component, float]:
-        """The components that run with the clock. Electricity is absent: it runs with the joules."""
+        """The components that accrue with time. Electricity is absent: it accrues with energy."""
         if self.basis == "rental":
             return {"rental": self.rental_usd_per_hour}
         return {"depreciation": self.depreciation_usd_per_hour, "overhead": self.overhead_usd_per_hour}
@@ -66,7 +66,7 @@ def rental_price(
     gpu_share: float = 1.0,
     share_basis: str = "",
 ) -> Price:
-    """`gpus` rented GPUs: rate x GPUs x share. BadInputError for a rate that cannot be meant."""
+    """`gpus` rented GPUs: rate x GPUs x share. BadInputError for an invalid rate or share."""
     cost = rented(_amount("a price per GPU hour", usd_per_gpu_hour), gpus)
     return _price(cost, source=source, as_of=as_of, gpu_share=gpu_share, share_basis=share_basis)
 
@@ -74,7 +74,7 @@ def rental_price(
 def node_price(
     *, usd_per_hour: float, source: str, as_of: str = "", gpu_share: float = 1.0, share_basis: str = ""
 ) -> Price:
-    """A rented machine at one rate for all its GPUs, times the share of it that this server has."""
+    """A rented machine: one rate for all its GPUs x share. BadInputError for an invalid rate or share."""
     cost = HourlyCost(rental_usd=_amount("a price per hour", usd_per_hour))
     return _price(cost, source=source, as_of=as_of, gpu_share=gpu_share, share_basis=share_basis)
 
@@ -93,11 +93,9 @@ def owned_price(
     gpu_share: float = 1.0,
     share_basis: str = "",
 ) -> Price:
-    """An owned server on the terms of `OwnedTerms` (purchase and residual per GPU, overhead per server), charged for
-    the joules it draws.
+    """An owned server (purchase and residual per GPU, overhead per server), with metered energy.
 
-    With `usd_per_kwh` None electricity is unknown and no part of the bill. BadInputError for terms that cannot be
-    meant.
+    If `usd_per_kwh` is None, electricity is not billed. BadInputError for invalid terms.
     """
     terms = OwnedTerms(
         purchase_usd=_amount("a purchase price", purchase_usd),
@@ -124,7 +122,7 @@ def _price(
     gpu_share: float,
     share_basis: str,
 ) -> Price:
-    """The one place where exact rates become the meter's floats."""
+    """The only conversion of exact rates to the meter's floats."""
     if not 0 < _amount("a GPU share", gpu_share) <= 1:
         raise BadInputError(
             f"a GPU share of {gpu_share}; give a fraction above 0 and up to 1, such as 0.142857"
@@ -149,4 +147,4 @@ def _amount(what: str, value: float) -> Fraction:
     try:
         return exact(value)
     except ValueError as fault:
-        raise BadInputError(f"{what} of {value!r}, which is {fault}") from None
+        raise BadInputError(f"{what} of {value!r}: {fault}") from None

@@ -1,4 +1,4 @@
-"""A dated quote for renting a GPU, and the rule that picks the default."""
+"""A dated rental quote for a GPU, and the rule that selects the default."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from vllm_costmeter.core.dataclass import dataclass
 
 DEFAULT_TERM = "on-demand"
 STALE_AFTER_DAYS = 90
-"""An older price is shown with its age."""
+"""Older prices are shown with their age."""
 
 
 @dataclass(frozen=True, slots=True)
 class RentalQuote:
-    """What one provider asked for one GPU, in dollars per GPU-hour, at `as_of`."""
+    """One provider's price for one GPU, in dollars per GPU-hour, at `as_of`."""
 
     gpu: str
     """The GPU's catalogue name."""
@@ -23,16 +23,16 @@ class RentalQuote:
     """on-demand, spot, reserved, capacity-block, estimate or index."""
     usd_per_gpu_hour: float
     as_of: str
-    """An ISO date as precise as the source is: a year, a month or a day."""
+    """An ISO date as precise as the source: a year, a month or a day."""
     source: str
     gpus: int | None = None
-    """GPUs in the quoted machine; None where the quote does not say."""
+    """GPUs in the quoted machine; None if not stated."""
     verified: bool = True
     from_user: bool = False
-    """True for a row of the user's own catalogue file."""
+    """True for a row from the user's catalogue file."""
 
     def age_days(self, today: date) -> int:
-        """Days since the first day that `as_of` can mean: the age at most. Negative for a date to come."""
+        """Days since the first day that `as_of` can mean: the maximum age, negative for a future date."""
         return (today - first_day(self.as_of)).days
 
 
@@ -46,16 +46,16 @@ def first_day(as_of: str) -> date:
 
 
 def with_age(as_of: str, age_days: int) -> str:
-    """ "2026-05-25 (181 days old)"; the date alone while it is fresh."""
+    """ "2026-05-25 (181 days old)"; only the date up to `STALE_AFTER_DAYS`."""
     return f"{as_of} ({age_days} days old)" if age_days > STALE_AFTER_DAYS else as_of
 
 
 def choose_default(rows: Iterable[RentalQuote], gpus: int = 1) -> RentalQuote | None:
-    """The row that prices a GPU where no price is stated; None where there is none.
+    """The default price of a GPU; None if no row qualifies.
 
-    Only verified on-demand rows count. The user's own rows go before the package's; then the newest; then, of the
-    same date, one quoted for a machine with `gpus` GPUs; then the cheapest; then the provider's name, so that the
-    answer never depends on the file's order.
+    Only verified on-demand rows qualify. Order: the user's rows before the package's, then the newest date,
+    then a quote for a machine with `gpus` GPUs, then the cheapest, then the provider's name, so that the
+    result never depends on the order of the file.
     """
     usable = [row for row in rows if row.verified and row.term == DEFAULT_TERM]
     return min(
