@@ -44,8 +44,7 @@ def config_files(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None] | N
 def read_json_object(
     file: Path, largest_bytes: int = _LARGEST_BYTES, most_values: int = _MOST_VALUES
 ) -> dict[str, Any]:
-    """A JSON object from a file of at most `largest_bytes`; accepts Infinity and NaN, as Python's json
-    does."""
+    """A JSON object from a file of at most `largest_bytes`. Infinity and NaN are accepted."""
     try:
         with file.open("rb") as stream:
             data = stream.read(largest_bytes + 1)
@@ -103,7 +102,7 @@ def _in_folder(folder: Path) -> Path:
     names = _names(folder)
     if "params.json" in names:
         raise NotUnderstoodError(
-            f"{folder}: holds Mistral's params.json but no config.json, which is not known"
+            f"{folder}: holds Mistral's params.json but no config.json: this format is not supported"
         )
     if any(name.endswith(".gguf") for name in names):
         raise NotUnderstoodError(

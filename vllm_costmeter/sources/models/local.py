@@ -13,8 +13,7 @@ from vllm_costmeter.sources.model_config import SENTENCE_TRANSFORMERS, read_json
 
 
 def local_model(path: Path, name: str | None = None) -> Model:
-    """The model of a folder (config.json and any weights), a config.json, or a GGUF file (`folder:Q4_K_M`
-    too).
+    """The model of a folder (config.json and any weights), a config.json or a GGUF file (or `folder:Q4_K_M`).
 
     A folder with one GGUF model and no other weights is that model.
     """
