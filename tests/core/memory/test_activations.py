@@ -13,7 +13,7 @@ from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.activations import activation_peak
 from vllm_costmeter.core.memory.byte_range import ByteRange
-from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.model.model import ImageTower, Model
 from vllm_costmeter.core.release import release_of
 
 H100 = GpuGroup("H100 SXM", round(79.19 * GIB))
@@ -107,3 +107,46 @@ def test_every_version_has_a_range_around_its_value(version: str) -> None:
     """A GPU that is no H100 gets an answer with room on both sides."""
     estimate = peak(llama(), version, gpu=ADA)
     assert 0 < estimate.low_bytes < estimate.bytes < estimate.high_bytes
+
+
+def seeing(mergers: int = 1) -> Model:
+    """A 27B of Qwen3.5's shape: a tower of width 1152 in patches of 16 pixels."""
+    model = sized(5120, 248320, 17408)
+    tower = ImageTower(width=1152, output_width=5120, patch_size=16, mergers=mergers)
+    return replace(model, sizes=replace(model.sizes, image_tower=tower), is_multimodal=True)
+
+
+@pytest.mark.parametrize(("ranks", "least_gib", "most_gib"), [(1, 1.8, 2.5), (2, 1.46, 2.1)])
+def test_the_largest_image_sets_the_peak_where_few_sequences_run(
+    ranks: int, least_gib: float, most_gib: float
+) -> None:
+    """Qwen's processors allow 65,536 patches; 1.59 GiB logged for Qwen3.6-27B at TP 2 with 16 sequences or fewer."""
+    found = peak(
+        seeing(),
+        "0.25.1",
+        layout=ParallelConfig(ranks),
+        max_num_seqs=8,
+        max_num_batched_tokens=2048,
+    )
+    assert least_gib < found.bytes / GIB < most_gib
+    assert found.low_bytes < found.bytes
+
+
+def test_without_images_the_tower_adds_nothing() -> None:
+    """--language-model-only, and a limit of 0 per prompt."""
+    few = {"max_num_seqs": 8, "max_num_batched_tokens": 2048}
+    alone = peak(seeing(), language_model_only=True, **few)
+    assert peak(seeing(), limit_mm_per_prompt={"image": 0, "video": 0}, **few) == alone
+    assert peak(seeing(), **few).bytes > alone.bytes + GIB
+
+
+def test_a_smaller_image_may_be_the_largest() -> None:
+    """A processor's limits are not in config.json: the low end is that of the text alone."""
+    few = {"max_num_seqs": 8, "max_num_batched_tokens": 2048}
+    assert peak(seeing(), **few).low_bytes < 1.2 * peak(seeing(), language_model_only=True, **few).bytes
+
+
+def test_deeper_outputs_add_to_the_peak() -> None:
+    """Qwen3-VL hands three levels more to its language model."""
+    few = {"max_num_seqs": 8, "max_num_batched_tokens": 2048}
+    assert peak(seeing(4), **few).bytes > peak(seeing(1), **few).bytes

@@ -24,6 +24,7 @@ examples:
   costmeter check --gpu "H200 SXM" -- vllm serve ./MODEL --max-num-seqs 64
   costmeter check --file deployment.yaml --format github
   costmeter check Qwen/Qwen3-8B Qwen/Qwen3-32B --gpu L40S
+  costmeter check ./MODEL --gpu "RTX 4090" --compare-versions 0.25.1,0.33.0
 
 exit codes: 0 fits (or tight, unless --strict), 1 refused, 2 bad input, 3 not understood
 """
@@ -70,6 +71,11 @@ def add_parser(subparsers: Any) -> None:
         "--vllm-version",
         metavar="V",
         help="release to check for; default: the installed vLLM, else the newest known",
+    )
+    parser.add_argument(
+        "--compare-versions",
+        metavar="V,V",
+        help="releases to compare: what each part of the memory does from one to the next",
     )
     parser.add_argument(
         "--exact",
@@ -121,6 +127,10 @@ def parsed(words: list[str]) -> CheckRequest:
 def run(args: argparse.Namespace) -> int:
     """Print the answers; the worst one's exit code."""
     request = request_from(args)
+    if request.compare_versions is not None:
+        from vllm_costmeter.cli.check.versions import run_comparison
+
+        return run_comparison(request)
     try:
         answers = _answers(request)
     except BadInputError as error:
@@ -149,10 +159,12 @@ def _print(answers: list[CheckAnswer], request: CheckRequest) -> None:
 
         print(json_text(answers, is_list=request.files is not None or len(request.models) > 1))
         return
-    if request.format == "github":
+    if not answers:
+        print("no server checked: no file starts vLLM")
+    elif request.format == "github":
         from vllm_costmeter.outputs.check.github import annotation
 
-        print("\n".join(annotation(answer) for answer in answers))
+        print("\n".join(annotation(answer, strict=request.is_strict) for answer in answers))
     if len(answers) > 1:
         from vllm_costmeter.outputs.check.table import table
 

@@ -13,8 +13,10 @@ from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.report import CheckAnswer
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.release import NEWEST_KNOWN, dotted
 from vllm_costmeter.sources.gpu.target import chosen_gpu
 from vllm_costmeter.sources.gpu.text import split_count
+from vllm_costmeter.sources.manifests.image import release_in
 from vllm_costmeter.sources.manifests.place import LocatedError, NoServerError, Place
 from vllm_costmeter.sources.manifests.read import servers_in
 from vllm_costmeter.sources.manifests.server import DeclaredServer, reject_placeholders
@@ -63,9 +65,11 @@ def _fault_as_answer(path: str, check: Callable[[], CheckAnswer]) -> CheckAnswer
 
 
 def _server_answer(server: DeclaredServer, request: CheckRequest, parse: Parse) -> CheckAnswer:
+    if server.not_read is not None:
+        return CheckAnswer(server.name, fault=server.not_read, file=server.place.file, line=server.place.line)
     reject_placeholders(server)
     try:
-        merged = request.over(parse([word.text for word in server.words]))
+        merged = _with_release(request.over(parse([word.text for word in server.words])), server)
         if not merged.models:
             raise server.place.fault(f"{server.name}: names no model")
         engine_args = merged.serve.engine_args()
@@ -78,8 +82,22 @@ def _server_answer(server: DeclaredServer, request: CheckRequest, parse: Parse) 
         raise server.place_of(str(error)).fault(f"{server.name}: {error}") from None
     noted = answer.fit
     if noted is not None:
-        noted = replace(noted, notes=(*noted.notes, *_server_notes(server, merged, engine_args.layout)))
+        noted = replace(
+            noted,
+            notes=(
+                *noted.notes,
+                *_server_notes(server, merged, engine_args.layout),
+                *_image_notes(server, request, merged),
+            ),
+        )
     return replace(answer, fit=noted, file=server.place.file, line=server.place.line)
+
+
+def _with_release(merged: CheckRequest, server: DeclaredServer) -> CheckRequest:
+    """The release of the image's tag; of an image without one the newest known, whatever is installed here."""
+    if merged.vllm_version is not None or server.image is None:
+        return merged
+    return replace(merged, vllm_version=release_in(server.image) or dotted(NEWEST_KNOWN))
 
 
 def _gpu(server: DeclaredServer, merged: CheckRequest, layout: ParallelConfig) -> GpuGroup:
@@ -100,6 +118,12 @@ def _gpu(server: DeclaredServer, merged: CheckRequest, layout: ParallelConfig) -
     if is_counted or server.gpus is None:
         return gpu
     return replace(gpu, count=max(server.gpus, needed), is_count_stated=True)
+
+
+def _image_notes(server: DeclaredServer, request: CheckRequest, merged: CheckRequest) -> tuple[str, ...]:
+    if request.vllm_version is not None or server.image is None or release_in(server.image) is not None:
+        return ()
+    return (f"image {server.image:.80} states no vLLM release: using the rules of {merged.vllm_version}",)
 
 
 def _server_notes(server: DeclaredServer, merged: CheckRequest, layout: ParallelConfig) -> tuple[str, ...]:

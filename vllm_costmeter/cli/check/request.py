@@ -22,6 +22,8 @@ class CheckRequest:
     """As named; an empty name is one, and a fault: it is an unset variable of a script."""
     gpu_memory_gib: float | None = None
     vllm_version: str | None = None
+    compare_versions: str | None = None
+    """Releases, separated by commas."""
     is_exact: bool = False
     is_strict: bool = False
     is_explained: bool = False
@@ -49,6 +51,7 @@ def request_from(values: argparse.Namespace) -> CheckRequest:
         gpu=values.costmeter_gpu if values.gpu is None else values.gpu,
         gpu_memory_gib=values.gpu_memory_gib,
         vllm_version=values.vllm_version,
+        compare_versions=values.compare_versions,
         is_exact=values.exact,
         is_strict=values.strict,
         is_explained=values.explain,

@@ -66,7 +66,11 @@ def judged(model: str, gpu: GpuGroup, engine_args: EngineArgs, request: CheckReq
 
         check = counted_check(check, model, revision)
     result = check.answer()
-    notes = tuple(
-        f"{flag} may change GPU memory; its effect is not modelled" for flag in request.serve.unmodelled
-    )
+    notes = tuple(map(partial(_unmodelled_note, request.serve.cudagraph_mode), request.serve.unmodelled))
     return replace(result, notes=(*result.notes, *notes))
+
+
+def _unmodelled_note(cudagraph_mode: str | None, flag: str) -> str:
+    if cudagraph_mode is not None and flag in ("--compilation-config", "--optimization-level"):
+        return f"{flag}: {cudagraph_mode} is used for the limit of --max-num-seqs; the memory effect is not modelled"
+    return f"{flag} may change GPU memory; its effect is not modelled"

@@ -21,7 +21,8 @@ Parse = Callable[[list[str]], CheckRequest]
 
 
 def own_words(words: list[str], parse: Parse) -> list[str]:
-    """Flags before `--`, then the model and flags of the whole command behind it, those of its --config file first.
+    """Model and flags of the command behind `--`, those of its --config file first, then the flags before `--`, which
+    override them as they do a file's.
 
     The command may also stand as one quoted text in the place of a model.
     """
@@ -32,10 +33,22 @@ def own_words(words: list[str], parse: Parse) -> list[str]:
         own, command = words[:split], _command(words[split + 1 :])
     elif quoted is not None:
         own, command = [*words[:quoted], *words[quoted + 1 :]], _command([words[quoted]])
-    given, file = split_config_flag([*own, *command])
+    given, file = split_config_flag([*_release_words(words, own), *command, *own])
     if file is None:
         return normalised(given)
     return normalised([*_config_words(file, given, parse), *given])
+
+
+def _release_words(words: list[str], own: list[str]) -> list[str]:
+    """--vllm-version of the image that a `docker run` starts, unless it is given."""
+    if any(word.partition("=")[0] == "--vllm-version" for word in own):
+        return []
+    from vllm_costmeter.core.release import NEWEST_KNOWN, dotted
+    from vllm_costmeter.sources.manifests.image import release_in
+    from vllm_costmeter.sources.serve_args.command import image_in
+
+    image = image_in([part for word in words for part in word.split()])
+    return [] if image is None else ["--vllm-version", release_in(image) or dotted(NEWEST_KNOWN)]
 
 
 def _command(words: list[str]) -> list[str]:

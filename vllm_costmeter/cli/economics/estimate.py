@@ -11,12 +11,13 @@ from vllm_costmeter.cli.economics import price_terms
 from vllm_costmeter.cli.economics.answer_flags import AnswerFlags, add_answer_flags, answer_flags
 from vllm_costmeter.cli.economics.price_flags import PriceFlags, add_price_flags
 from vllm_costmeter.cli.economics.typed_flags import typed
-from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.economics.throughput import Load, estimate, rates_of, second_hand_rates
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.matrix import cell
 from vllm_costmeter.core.fit.result import EXIT_CODES, Fit
+from vllm_costmeter.core.fit.sizing import with_most_seqs
 from vllm_costmeter.core.gpu.count import counted
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.core.model.model import Model
@@ -130,6 +131,10 @@ def _answered(flags: EstimateFlags, today: date) -> int:
         notes.append(
             f"{load.concurrency} were asked for; the KV cache holds {found.concurrency} of that length."
         )
+    if engine_args.max_num_seqs is not None:
+        notes.append(
+            f"It starts with --max-num-seqs {engine_args.max_num_seqs}; vLLM's default is too high for it."
+        )
     if engine_args.layout.pipeline_parallel_size > 1:
         notes.append("It fits only with pipeline stages, estimated like tensor parallelism: expect less.")
     heading = f"{name} {flags.quantization} on {counted(gpu.name, count)}, {priced.in_words}"
@@ -157,4 +162,9 @@ def _placed(model: Model, spec: GpuSpec, count: int, load: Load) -> tuple[Engine
     best = cell(model, gpu, on.release, name=model.id, quantization="", tokens=tokens, starts=on.starts)
     layout = ParallelConfig(best.tensor_parallel_size, best.pipeline_parallel_size)
     engine_args = EngineArgs(layout=layout, max_model_len=tokens)
-    return engine_args, assembled(model, gpu, engine_args).fit()
+    found = assembled(model, gpu, engine_args).fit()
+    seqs = with_most_seqs(found, on.starts).max_num_seqs_that_fits if found.reason == "max_num_seqs" else None
+    if not seqs:
+        return engine_args, found
+    fewer = replace(engine_args, max_num_seqs=seqs)
+    return fewer, assembled(model, gpu, fewer).fit()

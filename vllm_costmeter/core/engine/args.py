@@ -22,6 +22,9 @@ AUTO_MAX_MODEL_LEN = -1
 WITHOUT_FULL_GRAPHS = frozenset({"NONE", "PIECEWISE"})
 """Values of vLLM's `cudagraph_mode` under which no whole decode step is captured (`CUDAGraphMode`, 0.17 to 0.33)."""
 
+GRAPH_MODES = ("NONE", "PIECEWISE", "FULL", "FULL_DECODE_ONLY", "FULL_AND_PIECEWISE")
+"""`CUDAGraphMode` of vllm/config/compilation.py, 0.17 to 0.33."""
+
 GRAPHS_OF_LEVEL: Mapping[str, str] = {"0": "NONE", "1": "PIECEWISE"}
 """`cudagraph_mode` by `--optimization-level` (OPTIMIZATION_LEVEL_00 and _01 of vllm/config/vllm.py, 0.17 to 0.33)."""
 

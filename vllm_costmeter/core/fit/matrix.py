@@ -10,6 +10,7 @@ from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.result import EXIT_CODES, Fit, Verdict
+from vllm_costmeter.core.fit.sizing import with_most_seqs
 from vllm_costmeter.core.gpu.count import counted
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.model.model import Model
@@ -66,7 +67,7 @@ def cell(
             continue
         except NotUnderstoodError as fault:
             return Cell(name, quantization, where, "unknown", asked, None, message=str(fault))
-        found.append(_cell(answer, name, quantization, where, asked))
+        found.append(_cell(with_fewer_seqs(answer, starts), name, quantization, where, asked))
         if found[-1].verdict == "fits":
             break
     if not found:
@@ -88,6 +89,16 @@ def layouts(gpus: int) -> Iterator[ParallelConfig]:
     for tensor in range(gpus, 0, -1):
         if gpus % tensor == 0:
             yield ParallelConfig(tensor_parallel_size=tensor, pipeline_parallel_size=gpus // tensor)
+
+
+def with_fewer_seqs(answer: Fit, starts: tuple[ServerStart, ...]) -> Fit:
+    """The same answer; where the default --max-num-seqs alone is too high, its message names the value that starts."""
+    if answer.reason != "max_num_seqs":
+        return answer
+    seqs = with_most_seqs(answer, starts).max_num_seqs_that_fits
+    return (
+        replace(answer, message=f"{answer.message}; it fits with --max-num-seqs {seqs}") if seqs else answer
+    )
 
 
 def _cell(answer: Fit, name: str, quantization: str, where: str, asked: int) -> Cell:

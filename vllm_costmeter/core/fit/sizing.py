@@ -152,7 +152,7 @@ class Deployment:
         """
         maximum = self.model.max_model_len
         placed = self.at(maximum).on_first_start
-        if placed.memory.weights_alone_exceed or not placed.captures_graphs("low"):
+        if placed.memory.weights_alone_exceed:
             return 0
         longest = _longest(placed, maximum)
         bend = min(self._bend(), maximum)

@@ -81,7 +81,8 @@ def with_suggestions(
 
 def _fewer_seqs(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:
     """The most concurrent requests, where they alone are too many."""
-    if result.reason != "max_num_seqs":
+    is_first_start = result.reason == "first_start" and result.max_model_len_that_fits == 0  # no length helps
+    if result.reason != "max_num_seqs" and not is_first_start:
         return []
     seqs = with_most_seqs(result, trials.starts).max_num_seqs_that_fits
     fewer = replace(engine_args, max_num_seqs=seqs)

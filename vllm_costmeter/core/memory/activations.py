@@ -6,7 +6,7 @@ from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig
 from vllm_costmeter.core.engine.release_rules import EngineRules, Runner
-from vllm_costmeter.core.memory.byte_range import ByteRange, gib
+from vllm_costmeter.core.memory.byte_range import ByteRange, exactly, gib
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.rank import DTYPE_BYTES
 
@@ -34,6 +34,9 @@ FIXED_IMAGES = frozenset(
 """Architectures whose tower sees images of one size, so that its peak does not depend on a processor's limits."""
 
 _MXFP4 = frozenset({"mxfp4", "gpt_oss_mxfp4"})
+
+
+LARGEST_IMAGE_PATCHES, MERGED_PATCHES = 65_536, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +75,18 @@ def activation_peak(
     )
     workspace = _moe_workspace_bytes(model, engine, work)
     multimodal, multimodal_high = _multimodal_bytes(model, engine_args, work)
+    image = _image_bytes(model, engine_args, work)
     state = _sampler_state_bytes(model, engine, work, runner)
     held = state + workspace + multimodal + _pipeline_buffers_bytes(model, engine, work)
     rows = runner.kept_rows * FLOAT32_BYTES * model.sizes.vocab_size if work.has_sampler else 0
     fixed = FIXED_BESIDE_ROWS_GIB if rows else FIXED_GIB
-    peak = max(sampler + rows, layer) + held + gib(fixed)
-    low = max(sampler_low, round(LAYER_RANGE[0] * layer)) + state + round(0.5 * (held - state)) + gib(0.05)
+    peak = max(max(sampler + rows, layer) + held, image.bytes + state) + gib(fixed)
+    low = max(sampler_low, round(LAYER_RANGE[0] * layer)) + state + round(0.5 * (held - state))
+    low = max(low, image.low_bytes + state) + gib(0.05)
     high = max(sampler_high, round(LAYER_RANGE[1] * layer)) + round(1.1 * held) + multimodal_high
     if model.is_hybrid:
         high += HYBRID_BYTES * work.tokens * model.sizes.hidden_size
+    high = max(high, image.high_bytes + state)
     return ByteRange(
         peak,
         min(low, peak),
@@ -134,16 +140,41 @@ def _pipeline_buffers_bytes(model: Model, engine: EngineConfig, work: Workload) 
     return 2 * work.dtype_bytes * work.tokens * model.sizes.hidden_size
 
 
+def _image_bytes(model: Model, engine_args: EngineArgs, work: Workload) -> ByteRange:
+    """The vision tower's peak, which comes before the decoder's: vLLM encodes one image of the largest size first.
+
+    Qwen's processors allow 65,536 patches (16,777,216 pixels in patches of 16, 12,845,056 of 14) whatever the batch and
+    the context. The terms are those of vLLM's own tower on meta tensors: residual and norms, attention and MLP divided
+    by tensor parallelism, the merged outputs, and the pixels in 2 to 6 bytes. 1.59 GiB logged for Qwen3.6-27B at TP 2
+    (0.25.1), where this gives 1.46 to 1.84. A processor may be limited to smaller images (`--mm-processor-kwargs`,
+    preprocessor_config.json): the low end is none.
+    """
+    tower = model.sizes.image_tower
+    if tower is None or _leaves_images_out(engine_args):
+        return exactly(0, "no image is profiled")
+    merged = tower.mergers * tower.output_width / MERGED_PATCHES
+    shares = 5.2 + 6 / work.tensor_parallel_size
+    encoded = round(LARGEST_IMAGE_PATCHES * work.dtype_bytes * (tower.width * shares + merged))
+    values = LARGEST_IMAGE_PATCHES * 3 * 2 * tower.patch_size**2
+    return ByteRange(encoded + 4 * values, 0, encoded + 6 * values, "one image of the largest size")
+
+
+def _leaves_images_out(engine_args: EngineArgs) -> bool:
+    limits = engine_args.limit_mm_per_prompt
+    return engine_args.language_model_only or (limits is not None and not any(limits.values()))
+
+
 def _multimodal_bytes(model: Model, engine_args: EngineArgs, work: Workload) -> tuple[int, int]:
     """(usual, further at most): encoder outputs and pixel inputs that live through the profile run.
 
     Gemma-3-27b 0.24 GiB and Llama-4-Scout 0.13 beyond the text part on 0.19.0; towers that take very large images
     peak higher (Qwen2.5-VL-7B on 0.22.0: about 1.7 GiB more).
     """
-    if not model.is_multimodal or engine_args.language_model_only:
+    if not model.is_multimodal or _leaves_images_out(engine_args):
         return 0, 0
-    if engine_args.limit_mm_per_prompt is not None and not any(engine_args.limit_mm_per_prompt.values()):
-        return 0, 0
+    tower = model.sizes.image_tower
+    if tower is not None:
+        return LARGEST_IMAGE_PATCHES // MERGED_PATCHES * tower.output_width * work.dtype_bytes, gib(0.25)
     return work.dtype_bytes * work.tokens * model.sizes.hidden_size + gib(0.15), gib(
         0.25 if model.architecture in FIXED_IMAGES else 2.0
     )

@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageTower:
+    """A vision tower whose peak is that of the largest image its processor allows, which vLLM profiles."""
+
+    width: int
+    output_width: int
+    patch_size: int
+    mergers: int
+    """Outputs that it hands to the language model: one, and one per deepstack level."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sizes:
     """The dimensions that activations depend on; 0 where the model has no such part."""
 
@@ -32,6 +43,8 @@ class Sizes:
     moe_intermediate_size: int = 0
     num_experts: int = 0
     num_experts_per_token: int = 0
+    image_tower: ImageTower | None = None
+    """None: no tower, or one whose peak is not modelled."""
 
 
 @dataclass(frozen=True, slots=True)

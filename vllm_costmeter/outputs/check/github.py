@@ -17,12 +17,13 @@ _LEVELS = {
 }
 
 
-def annotation(answer: CheckAnswer) -> str:
+def annotation(answer: CheckAnswer, *, strict: bool = False) -> str:
     """One line per result, with the longest context that fits or the first change that helps."""
     message = f"{answer.verdict}: {answer.message}" if answer.verdict != "fits" else answer.message
     if answer.fit is not None and answer.fit.suggestions:
         message += f". Try {answer.fit.suggestions[0].arguments}"
-    return workflow_command(_LEVELS[answer.verdict], message, answer.title, answer.file, answer.line)
+    level = "error" if strict and answer.verdict == "tight" else _LEVELS[answer.verdict]
+    return workflow_command(level, message, answer.title, answer.file, answer.line)
 
 
 def workflow_command(level: str, message: str, title: str, file: str | None, line: int | None) -> str:

@@ -152,9 +152,9 @@ def _table(fit: Fit, use: MemoryUse, width: int, plain: bool) -> list[str]:
             lines.append(
                 [
                     seqs,
-                    f"at most {fit.max_num_seqs_that_fits:,} fit"
+                    f"up to {fit.max_num_seqs_that_fits:,} certain to fit"
                     if fit.max_num_seqs_that_fits
-                    else "none fits",
+                    else "no value is certain to fit",
                 ]
             )
     return _beside(lines, width)

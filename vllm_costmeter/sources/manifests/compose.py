@@ -34,6 +34,7 @@ def compose_servers(document: Node, seen: list[str]) -> Iterator[DeclaredServer]
             words=words,
             gpus=gpus[0] if gpus else None,
             gpus_line=gpus[1] if gpus else None,
+            image=_image(service),
         )
 
 
@@ -42,13 +43,17 @@ def _service_words(service: Node) -> tuple[Word, ...] | None:
     found = server_words([*entrypoint, *arguments], {})
     if found is not None or entrypoint:
         return found
-    image = service.get("image")
-    if image is None or "vllm" not in _put_in(image.string("image")):
+    if "vllm" not in (_image(service) or ""):
         return None
     if arguments and arguments[0].text == "serve":
         arguments = arguments[1:]
     starts_other = bool(arguments) and re.fullmatch(r"(/.*/)?(ba|da)?sh|python[\d.]*|vllm", arguments[0].text)
     return None if starts_other else tuple(arguments)
+
+
+def _image(service: Node) -> str | None:
+    image = service.get("image")
+    return None if image is None else _put_in(image.string("image"))
 
 
 def _words(service: Node, key: str) -> list[Word]:

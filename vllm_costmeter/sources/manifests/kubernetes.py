@@ -4,37 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
-from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.sources.manifests.gpus import GPU_LABELS, INSTANCE_LABELS, gpus_of
+from vllm_costmeter.sources.manifests.kinds import (
+    GPU_RESOURCES,
+    NEVER_A_SERVER,
+    OTHER_STARTERS,
+    Pod,
+    count_of,
+    mentions_a_server,
+    pods_of,
+)
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer, server_words
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
-GPU_RESOURCES = ("nvidia.com/gpu", "amd.com/gpu", "nvidia.com/gpu.shared")
-_POD_TEMPLATES: Mapping[str, tuple[str, ...]] = {
-    "Pod": ("spec",),
-    "Deployment": ("spec", "template", "spec"),
-    "StatefulSet": ("spec", "template", "spec"),
-    "ReplicaSet": ("spec", "template", "spec"),
-    "DaemonSet": ("spec", "template", "spec"),
-    "Job": ("spec", "template", "spec"),
-    "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
-}
 _REFERENCE = re.compile(r"\$\(([A-Za-z_]\w*)\)")
 _OWN_OF_KSERVE = ("--model_name", "--model_dir", "--model_id", "--model_revision", "--backend", "--task")
 """Flags of KServe's Hugging Face server, which passes every other flag to vLLM
 (kserve/python/huggingfaceserver/__main__.py)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Pod:
-    """A pod template: its spec, and the number of such pods per replica."""
-
-    owner: str
-    spec: Node
-    pods: int = 1
-    variables: Mapping[str, str] | None = None
 
 
 def kubernetes_servers(document: Node, seen: list[str]) -> Iterator[DeclaredServer]:
@@ -48,35 +37,22 @@ def kubernetes_servers(document: Node, seen: list[str]) -> Iterator[DeclaredServ
         return
     name = document.get("metadata", "name") or document.get("metadata", "generateName")
     owner = f"{kind.text} {name.text}" if name is not None and name.text else f"{kind.text}"
-    for pod in _pods(document, kind.text or "", owner):
+    if kind.text in OTHER_STARTERS:
+        yield _not_read(document, owner)
+        return
+    pods = list(pods_of(document, kind.text or "", owner))
+    if not pods and kind.text not in NEVER_A_SERVER and mentions_a_server(document):
+        yield _not_read(document, owner)
+    for pod in pods:
         yield from _servers_of_pod(pod, seen)
 
 
-def _pods(document: Node, kind: str, owner: str) -> Iterator[_Pod]:
-    if kind == "InferenceService":
-        predictor = document.get("spec", "predictor")
-        if predictor is None:
-            raise document.place.fault(f"{owner}: spec.predictor is missing")
-        yield _Pod(owner, predictor)
-    elif kind == "LeaderWorkerSet":
-        template = document.get("spec", "leaderWorkerTemplate")
-        if template is None:
-            raise document.place.fault(f"{owner}: spec.leaderWorkerTemplate is missing")
-        size = template.get("size")
-        pods = _count(size, "size") if size is not None else 1
-        for part in ("leaderTemplate", "workerTemplate"):
-            spec = template.get(part, "spec")
-            if spec is not None:
-                yield _Pod(owner, spec, pods, {"LWS_GROUP_SIZE": str(pods)})
-    elif kind in _POD_TEMPLATES:
-        path = _POD_TEMPLATES[kind]
-        spec = document.get(*path)
-        if spec is None:
-            raise document.place.fault(f"{owner}: {'.'.join(path)} is missing")
-        yield _Pod(owner, spec)
+def _not_read(document: Node, owner: str) -> DeclaredServer:
+    fault = "this kind of object is not read: check its command, as in `costmeter check -- vllm serve ...`"
+    return DeclaredServer(name=owner, place=document.place, words=(), not_read=fault)
 
 
-def _servers_of_pod(pod: _Pod, seen: list[str]) -> Iterator[DeclaredServer]:
+def _servers_of_pod(pod: Pod, seen: list[str]) -> Iterator[DeclaredServer]:
     labels = list(_labels(pod.spec))
     containers = pod.spec.get("containers")
     model = pod.spec.get("model")
@@ -92,7 +68,7 @@ def _servers_of_pod(pod: _Pod, seen: list[str]) -> Iterator[DeclaredServer]:
 
 
 def _server(
-    pod: _Pod, container: Node, title: str, words: tuple[Word, ...] | None, labels: list[tuple[str, str]]
+    pod: Pod, container: Node, title: str, words: tuple[Word, ...] | None, labels: list[tuple[str, str]]
 ) -> Iterator[DeclaredServer]:
     if words is None:
         return
@@ -106,8 +82,14 @@ def _server(
         gpus=gpus[0] * pod.pods if gpus else None,
         gpus_line=gpus[1] if gpus else None,
         gpu_names=names,
+        image=_image(container),
         gpu_fault=fault,
     )
+
+
+def _image(container: Node) -> str | None:
+    image = container.get("image")
+    return None if image is None else image.string("image")
 
 
 def _container_words(container: Node, given: Mapping[str, str]) -> tuple[Word, ...] | None:
@@ -117,13 +99,18 @@ def _container_words(container: Node, given: Mapping[str, str]) -> tuple[Word, .
     found = server_words([*command, *arguments], variables)
     if found is not None or command:
         return found
-    image = container.get("image")
-    if image is None or "vllm" not in image.string("image"):
+    if "vllm" not in (_image(container) or ""):
         return None
     if arguments and arguments[0].text == "serve":
         arguments = arguments[1:]
     starts_other = bool(arguments) and re.fullmatch(r"(/.*/)?(ba|da)?sh|python[\d.]*|vllm", arguments[0].text)
     return None if starts_other else tuple(arguments)
+
+
+def _backend(words: list[Word]) -> str | None:
+    """`--backend` of KServe's Hugging Face server; vLLM's where it can by default."""
+    texts = [part for word in words for part in word.text.split("=", 1)]
+    return next((value for flag, value in pairwise(texts) if flag == "--backend"), None)
 
 
 def _kserve_words(model: Node) -> tuple[Word, ...] | None:
@@ -132,6 +119,8 @@ def _kserve_words(model: Node) -> tuple[Word, ...] | None:
     if form is None or form.string("modelFormat.name").casefold() not in ("huggingface", "vllm"):
         return None
     given = [_expanded(word, _environment(model)) for word in _words(model, "args")]
+    if _backend(given) == "huggingface":
+        return None  # Transformers serves it, not vLLM
     source = model.get("storageUri") or model.get("storage", "path")
     named: Word | None = None
     if source is not None:
@@ -184,15 +173,8 @@ def _gpus(container: Node) -> tuple[int, int] | None:
         table = container.get("resources", section)
         for key, value in table.mapping(f"resources.{section}").items() if table is not None else ():
             if key in GPU_RESOURCES or key.startswith("nvidia.com/mig-"):
-                return _count(value, key), value.place.line
+                return count_of(value, key), value.place.line
     return None
-
-
-def _count(node: Node, what: str) -> int:
-    text = node.string(what).strip()
-    if not re.fullmatch(r"\d{1,5}", text) or int(text) < 1:
-        raise node.place.fault(f"{what} must be a whole number above 0, got {text[:40]!r}")
-    return int(text)
 
 
 def _labels(spec: Node) -> Iterator[tuple[str, str]]:

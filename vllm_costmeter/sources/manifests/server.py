@@ -32,11 +32,15 @@ class DeclaredServer:
     place: Place
     words: tuple[Word, ...]
     """Model and flags, as after `vllm serve`."""
+    not_read: str | None = None
+    """Why an object that may start a server was not read."""
     gpus: int | None = None
     """GPUs of one whole replica; None if the file gives no number."""
     gpus_line: int | None = None
     gpu_names: tuple[str, ...] = ()
     """Catalogue names of the GPUs it may run on, smallest first; empty if the file names none."""
+    image: str | None = None
+    """The container's image, whose tag may state a vLLM release; None if the file names none."""
     gpu_fault: str | None = None
     """Why the GPU named in the file could not be identified."""
 

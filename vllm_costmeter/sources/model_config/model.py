@@ -76,7 +76,7 @@ def model_from_config(
     )
     prediction = _drafter(source, family, weights)
     longest, default = model_lengths(root, text)
-    sizes = _sizes(source)
+    sizes = _sizes(source, family)
     dtype = served_dtype(root, text, is_pooling=family.is_pooling)
     attention = ModelAttention(
         layers=_caches(weights),
@@ -151,7 +151,7 @@ def served_dtype(root: ConfigReader, text: ConfigReader, *, is_pooling: bool = F
     return _DTYPES[stated]
 
 
-def _sizes(source: Source) -> Sizes:
+def _sizes(source: Source, family: Family) -> Sizes:
     text = source.text
     count = text.optional_int(*_EXPERT_COUNTS) or 0
     heads = source.stated_heads or 0
@@ -168,6 +168,7 @@ def _sizes(source: Source) -> Sizes:
         else 0,
         num_experts=count,
         num_experts_per_token=_widest(text, *_EXPERTS_PER_TOKEN) if count else 0,
+        image_tower=None if family.image_tower is None else family.image_tower(source),
     )
 
 

@@ -62,6 +62,13 @@ def command_flags(words: Sequence[str]) -> list[str]:
     )
 
 
+def image_in(words: Sequence[str]) -> str | None:
+    """The image of vLLM that a container tool in the words starts; None without one."""
+    if not any(_program(word) in _CONTAINER_TOOLS for word in words):
+        return None
+    return next((word for word in words if _IMAGE.fullmatch(word)), None)
+
+
 def split_config_flag(words: Sequence[str]) -> tuple[list[str], str | None]:
     """The words without `--config FILE`, and FILE. BadInputError where it is given twice or names no file."""
     rest: list[str] = []

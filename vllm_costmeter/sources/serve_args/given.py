@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from vllm_costmeter.core.dataclass import dataclass, field, fields, replace
-from vllm_costmeter.core.engine.args import GRAPHS_OF_LEVEL, SPECULATIVE_PARTS, EngineArgs, engine_args_of
+from vllm_costmeter.core.engine.args import (
+    GRAPH_MODES,
+    GRAPHS_OF_LEVEL,
+    SPECULATIVE_PARTS,
+    EngineArgs,
+    engine_args_of,
+)
+from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS, UNMODELLED
 
 
@@ -82,8 +89,12 @@ def _cudagraph_mode(values: argparse.Namespace) -> str | None:
         try:
             config = json.loads(asked)
         except ValueError:
-            config = None
+            raise BadInputError(f"--compilation-config must be JSON, got {asked!r:.60}") from None
         mode = config.get("cudagraph_mode") if isinstance(config, dict) else None
         if isinstance(mode, str):
+            if mode.upper() not in GRAPH_MODES:
+                raise BadInputError(
+                    f"--compilation-config: {mode!r:.40} is not a cudagraph_mode{nearest(mode.upper(), GRAPH_MODES)}"
+                )
             return mode.upper()
     return GRAPHS_OF_LEVEL.get(str(getattr(values, "unmodelled_optimization-level", None)))

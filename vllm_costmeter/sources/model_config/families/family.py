@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vllm_costmeter.core.dataclass import dataclass, replace
+from vllm_costmeter.core.model.model import ImageTower
 from vllm_costmeter.core.model.parts import Part
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.families.source import Source
@@ -25,6 +26,8 @@ class Family:
     """(checkpoint prefix, vLLM prefix), the first that matches applies."""
     inputs: tuple[str, ...] = ("image",)
     """What the tower serves, under vLLM's names in `--limit-mm-per-prompt`."""
+    image_tower: Callable[[Source], ImageTower] | None = None
+    """What the tower's peak depends on; None: it has none, or its peak is not modelled."""
     tower_is_plain: bool = False
     """True where vLLM leaves the tower unquantized whatever the checkpoint's rules say."""
     prediction: Prediction | None = None

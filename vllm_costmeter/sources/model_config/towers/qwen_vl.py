@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vllm_costmeter.core.model.model import ImageTower
 from vllm_costmeter.core.model.parts import Buffer, Part, Repeated, Tensor
 from vllm_costmeter.sources.model_config.families.blocks import column, gated_mlp, norms, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
@@ -96,6 +97,21 @@ def qwen3_vl(source: Source) -> tuple[Part, ...]:
         *two_layers("mlp", width, vision.int("intermediate_size", minimum=1), "linear_fc1", "linear_fc2"),
     )
     return (*parts, Repeated("visual.blocks", block, depth))
+
+
+def image_tower(source: Source) -> ImageTower:
+    """Qwen2-VL has its width in `embed_dim` and its output in `hidden_size`, later models in `hidden_size` and
+    `out_hidden_size`."""
+    vision = vision_section(source)
+    width, out = (
+        ("embed_dim", "hidden_size") if vision.has("embed_dim") else ("hidden_size", "out_hidden_size")
+    )
+    return ImageTower(
+        width=vision.int(width, minimum=1),
+        output_width=vision.int(out, default=source.hidden_size, minimum=1),
+        patch_size=vision.int("patch_size", "spatial_patch_size", default=14, minimum=1),
+        mergers=1 + len(vision.optional_list("deepstack_visual_indexes") or []),
+    )
 
 
 def _merger(name: str, norm_width: int, merged: int, out: int) -> tuple[Part, ...]:

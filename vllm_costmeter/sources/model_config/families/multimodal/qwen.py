@@ -7,6 +7,7 @@ from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.hybrid.qwen_next import prediction, qwen3_5
 from vllm_costmeter.sources.model_config.families.moe.qwen import qwen3_vl_moe, qwen_moe
 from vllm_costmeter.sources.model_config.towers.audio import qwen2_5_omni, qwen2_audio, qwen3_omni
+from vllm_costmeter.sources.model_config.towers.qwen_vl import image_tower
 from vllm_costmeter.sources.model_config.towers.qwen_vl import qwen2_5_vl as tower_qwen2_5_vl
 from vllm_costmeter.sources.model_config.towers.qwen_vl import qwen2_vl as tower_qwen2_vl
 from vllm_costmeter.sources.model_config.towers.qwen_vl import qwen3_vl as tower_qwen3_vl
@@ -24,11 +25,11 @@ _OMNI_NAMES = (
 )
 _OMNI_INPUTS = ("audio", "image", "video")
 
-QWEN2_VL = Family(qwen2, tower_qwen2_vl, QWEN_VL_NAMES, BOTH)
-QWEN2_5_VL = Family(qwen2, tower_qwen2_5_vl, QWEN_VL_NAMES, BOTH)
-QWEN3_VL = Family(qwen3_vl, tower_qwen3_vl, QWEN_VL_NAMES, BOTH)
-QWEN3_VL_MOE = Family(qwen3_vl_moe, tower_qwen3_vl, QWEN_VL_NAMES, BOTH)
-QWEN3_5 = Family(qwen3_5, tower_qwen3_vl, QWEN_VL_NAMES, BOTH, prediction=prediction)
+QWEN2_VL = Family(qwen2, tower_qwen2_vl, QWEN_VL_NAMES, BOTH, image_tower=image_tower)
+QWEN2_5_VL = Family(qwen2, tower_qwen2_5_vl, QWEN_VL_NAMES, BOTH, image_tower=image_tower)
+QWEN3_VL = Family(qwen3_vl, tower_qwen3_vl, QWEN_VL_NAMES, BOTH, image_tower=image_tower)
+QWEN3_VL_MOE = Family(qwen3_vl_moe, tower_qwen3_vl, QWEN_VL_NAMES, BOTH, image_tower=image_tower)
+QWEN3_5 = Family(qwen3_5, tower_qwen3_vl, QWEN_VL_NAMES, BOTH, image_tower=image_tower, prediction=prediction)
 QWEN2_AUDIO = Family(qwen2, qwen2_audio, inputs=("audio",))
 QWEN2_5_OMNI = Family(qwen2, qwen2_5_omni, _OMNI_NAMES, _OMNI_INPUTS)
 QWEN3_OMNI = Family(qwen_moe, qwen3_omni, _OMNI_NAMES, _OMNI_INPUTS)

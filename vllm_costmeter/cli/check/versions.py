@@ -1,0 +1,61 @@
+"""`costmeter check MODEL --compare-versions A,B`: what an upgrade of vLLM changes for one deployment."""
+
+from __future__ import annotations
+
+import json
+
+from vllm_costmeter.cli.check.request import CheckRequest
+from vllm_costmeter.cli.check.targets import check_model
+from vllm_costmeter.core.dataclass import replace
+from vllm_costmeter.core.engine.release_rules import ROWS
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.fit.result import Fit
+from vllm_costmeter.core.release import NEWEST_KNOWN, dotted, release_of
+from vllm_costmeter.outputs.check.versions import comparison_json, comparison_lines
+
+FEWEST = 2
+
+
+def run_comparison(request: CheckRequest) -> int:
+    """Print the comparison; the exit code of the last release, the one to move to."""
+    fits = compared(request)
+    if request.format == "json":
+        print(json.dumps(comparison_json(fits), indent=2))
+    else:
+        print("\n".join(comparison_lines(fits)))
+    return fits[-1].exit_code(strict=request.is_strict)
+
+
+def compared(request: CheckRequest) -> list[Fit]:
+    """One answer per release, in the order asked. BadInputError for fewer than two, unknown or equal releases, and for
+    flags that ask for something else."""
+    releases = _releases(request.compare_versions or "")
+    for asked, flag in (
+        (request.files is not None, "--file"),
+        (request.vllm_version is not None, "--vllm-version"),
+        (request.is_exact, "--exact"),
+        (request.format == "github", "--format github"),
+    ):
+        if asked:
+            raise BadInputError(f"--compare-versions cannot be combined with {flag}")
+    if len(request.models) != 1:
+        raise BadInputError(f"--compare-versions compares one MODEL, got {len(request.models)}")
+    return [check_model(request.models[0], replace(request, vllm_version=text)) for text in releases]
+
+
+def _releases(text: str) -> list[str]:
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    if len(names) < FEWEST:
+        raise BadInputError(
+            f"--compare-versions needs two releases or more, as in 0.25.1,0.33.0; got {text!r:.40}"
+        )
+    for name in names:
+        release = release_of(name)
+        if not release.is_numbered or not ROWS[0].since <= release.number or release.minor > NEWEST_KNOWN[:2]:
+            raise BadInputError(
+                f"--compare-versions: the rules of vLLM {name:.40} are not known; give releases from "
+                f"{dotted(ROWS[0].since)} to {dotted(NEWEST_KNOWN)}"
+            )
+    if len({release_of(name).number for name in names}) < len(names):
+        raise BadInputError(f"--compare-versions names a release twice: {text:.60}")
+    return names

@@ -1,0 +1,31 @@
+"""Which vLLM release a container image holds, by its tag.
+
+`vllm/vllm-openai:v0.17.1`, `...:v0.23.0-cu130@sha256:...` and `rocm/vllm:rocm6.4.1_vllm_0.10.1_20250909` state one.
+`latest`, `nightly`, a digest alone, NVIDIA's dates (`26.08-py3`) and tags of images with other names do not.
+"""
+
+from __future__ import annotations
+
+import re
+
+_IN_TAG = re.compile(r"(?:^|vllm[-_]?)v?(0\.\d{1,3}(?:\.\d{1,3})?(?:\.?(?:post|rc|dev)\d+)*)(?![\d.])")
+"""At the start of the tag, or behind "vllm" in it; vLLM has only released 0.x so far."""
+
+
+def is_vllm_image(image: str) -> bool:
+    """Whether the image's own name, without its registry and tag, contains vllm."""
+    return "vllm" in _without_tag(image)[0].rsplit("/", 1)[-1].casefold()
+
+
+def release_in(image: str) -> str | None:
+    """The release that the tag states, as `--vllm-version` takes it; None where it states none."""
+    tag = _without_tag(image)[1]
+    found = _IN_TAG.search(tag) if is_vllm_image(image) else None
+    return None if found is None else found[1]
+
+
+def _without_tag(image: str) -> tuple[str, str]:
+    """(name, tag); the port of a registry is no tag, a digest none either."""
+    name = image.strip().partition("@")[0]
+    head, colon, tag = name.rpartition(":")
+    return (head, tag) if colon and "/" not in tag else (name, "")
