@@ -1,1 +1,1 @@
-"""Predictions against what real servers logged and published runs measured."""
+"""Compare predictions with logs of real servers and published measurements."""

@@ -1,7 +1,8 @@
-"""The constants of `costmeter estimate` fitted anew, and how they do on models they have not seen.
+"""Refit the constants of `costmeter estimate`, and measure them on models left out of the fit.
 
-`python -m scripts.accuracy.estimate_fit ML_ENERGY.csv` takes the runs of estimates.py. A request's seconds are
-linear in the constants, so each run is one row: what a request would take with one constant at 1 and the others at 0.
+`python -m scripts.accuracy.estimate_fit ML_ENERGY.csv` uses the runs of estimates.py. A request's seconds are
+linear in the constants, so each run is one row: the seconds of a request with one constant at 1 and the
+others at 0.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from vllm_costmeter.core.economics.throughput import Slowness
 
 NAMES = [field.name for field in fields(Slowness)]
 STEPS, STEP = 6000, 0.03
-NEARLY_EXACT = 0.03  # errors below this size weigh by their square, larger ones by their size
+NEARLY_EXACT = 0.03  # smaller errors are weighted by their square, larger ones by their size
 
 Array = NDArray[np.float64]
 
@@ -33,7 +34,8 @@ def rows(runs: Sequence[estimates.Run]) -> tuple[Array, Array]:
 
 
 def fit(parts: Array, seconds: Array) -> Array:
-    """The positive constants with the smallest mean |log(estimated / measured)|, by gradient descent (Adam)."""
+    """The positive constants with the smallest mean |log(estimated / measured)|, by gradient descent
+    (Adam)."""
     scale = parts.mean(axis=0)
     scale[scale == 0] = 1.0
     shares = parts / scale / seconds[:, None]
@@ -53,12 +55,12 @@ def fit(parts: Array, seconds: Array) -> Array:
 
 
 def shape_name(run: estimates.Run) -> str:
-    """Models of one shape are one: "Qwen3-Coder-30B-A3B-Instruct" and "Qwen3-30B-A3B-Instruct-2507"."""
+    """One name for models of one shape: "Qwen3-Coder-30B-A3B-Instruct" and "Qwen3-30B-A3B-Instruct-2507"."""
     return re.sub(r"Meta-|Coder-|-Instruct|-Thinking|-2507|-FP8|-v0.1", "", run.model)
 
 
 def left_out(parts: Array, seconds: Array, groups: Sequence[str]) -> Array:
-    """Estimated over measured tokens per second less one, each group by the constants of all others."""
+    """Estimated over measured tokens per second, minus 1; each group with constants fitted to the others."""
     errors = np.zeros(len(seconds))
     for group in sorted(set(groups)):
         out = np.array([each == group for each in groups])
@@ -67,7 +69,7 @@ def left_out(parts: Array, seconds: Array, groups: Sequence[str]) -> Array:
 
 
 def said(name: str, errors: Array) -> str:
-    """In percent."""
+    """A summary of the errors, in percent."""
     return f"{name}: median {np.median(errors):+.0%}, median size {np.median(np.abs(errors)):.1%}"
 
 

@@ -1,7 +1,8 @@
-"""How far `costmeter estimate` is from published measurements: `python -m scripts.accuracy.estimates [ML_ENERGY.csv]`.
+"""Errors of `costmeter estimate` on published measurements: `python -m scripts.accuracy.estimates
+[ML_ENERGY.csv]`.
 
-Prints the error table of docs/economics.md. The runs of arXiv 2606.11690 lie in tests/data/measured; those of the
-ML.ENERGY leaderboard v3 (2026-02) carry no licence and are read from a CSV the reader brings.
+Prints the error table of docs/economics.md. The runs of arXiv 2606.11690 are in tests/data/measured; those of
+the ML.ENERGY leaderboard v3 (2026-02) have no licence and are read from a CSV that the user supplies.
 """
 
 from __future__ import annotations
@@ -51,11 +52,12 @@ CONFIGS = {
     "Qwen3-235B-A22B-Thinking-2507-FP8": "Qwen__Qwen3-235B-A22B-FP8",
     "gpt-oss-120b": "openai__gpt-oss-120b",
 }
-"""A measured model and the config.json of its shape; others (hybrid Mamba) have no config here and are left out."""
+"""A measured model and the config.json of its shape; others (hybrid Mamba) have no config here and are
+omitted."""
 
 
 class Run(NamedTuple):
-    """One measurement with what we estimate for it."""
+    """One measurement and our estimate for it."""
 
     source: str
     model: str
@@ -71,7 +73,7 @@ class Run(NamedTuple):
         return self.estimate().generated_tokens_per_second
 
     def estimate(self, slowness: Slowness = FITTED) -> Estimate:
-        """As `costmeter estimate` answers for a load that is known to fit."""
+        """The result of `costmeter estimate` for a load that is known to fit."""
         model, gpu = shape(self.model, self.is_fp8), find_gpu(self.gpu)
         engine_args = EngineArgs(layout=ParallelConfig(tensor_parallel_size=self.gpus))
         return estimate(
@@ -86,20 +88,20 @@ class Run(NamedTuple):
 
     @property
     def error(self) -> float:
-        """Estimated over measured, less one."""
+        """Estimated over measured, minus 1."""
         return self.estimated / self.measured - 1
 
 
 @cache
 def shape(name: str, is_fp8: bool) -> Model:
-    """The measured model from its config.json, as an FP8 checkpoint where it ran as one."""
+    """The measured model from its config.json, as an FP8 checkpoint if it ran as one."""
     values = json.loads((DATA / "models" / CONFIGS[name] / "config.json").read_text())
     model = model_from_config(values | QWEN3_14B if name == "Qwen3-14B" else values, name)
     return requantized(model, FP8) if is_fp8 and model.quantization is None else model
 
 
 def sweep(file: Path = UNDERUTILISATION) -> Iterator[Run]:
-    """vLLM's runs of arXiv 2606.11690. How many requests ran at once is tokens/s x seconds per token (Little)."""
+    """The vLLM runs of arXiv 2606.11690. Concurrency is tokens/s x seconds per token (Little's law)."""
     for row in csv.DictReader(file.open()):
         if row["engine"] != "vllm":
             continue
@@ -117,7 +119,7 @@ def sweep(file: Path = UNDERUTILISATION) -> Iterator[Run]:
 
 
 def leaderboard(file: Path) -> Iterator[Run]:
-    """The leaderboard's runs of the models whose shape we have."""
+    """The leaderboard's runs of models with a config.json here."""
     for row in csv.DictReader(file.open()):
         name = row["model_id"].rpartition("/")[2]
         if name in CONFIGS:
@@ -129,7 +131,7 @@ def leaderboard(file: Path) -> Iterator[Run]:
 
 
 def table(runs: Iterable[Run]) -> str:
-    """Median absolute error and the spread, by source, model and GPUs."""
+    """Median absolute error and spread by source, model and GPUs."""
     groups: dict[tuple[str, ...], list[float]] = {}
     everything: list[float] = []
     for run in runs:
@@ -146,7 +148,7 @@ def table(runs: Iterable[Run]) -> str:
 
 
 def spread(errors: list[float]) -> tuple[str, ...]:
-    """In percent."""
+    """Median error, median absolute error, lowest and highest, in percent."""
     sizes = statistics.median(map(abs, errors))
     return (f"{statistics.median(errors):+.0%}", f"{sizes:.0%}", f"{min(errors):+.0%}", f"{max(errors):+.0%}")
 

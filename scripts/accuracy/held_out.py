@@ -1,4 +1,4 @@
-"""The activation rule on models it was not fitted to: its two constants fitted to the other models' boots."""
+"""The activation rule on held-out models: its two constants are fitted to the other models' boots."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ COPIES = tuple(copies / 20 for copies in range(50, 71))  # 2.5 to 3.5 float32 co
 
 @dataclass(frozen=True)
 class Boot:
-    """One boot of 0.19.0 whose rank ran the sampler, so that both constants show in its peak."""
+    """One boot of 0.19.0 on a rank with the sampler, so that both constants affect its peak."""
 
     model: str
     logged_gib: float
     rule_gib: float
     without_constant_gib: Mapping[float, float]
-    """The rule less its constant, by float copies."""
+    """The rule without its constant, by float copies."""
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """One model, predicted by the rule as fitted to all boots and by one that never saw it."""
+    """One model, predicted by the rule fitted to all boots and by one fitted without it."""
 
     model: str
     boots: int
     copies: float
     constant_gib: float
     in_sample_gib: float
-    """The largest error of its boots, predicted less logged, as for the next."""
+    """The largest error over its boots, predicted minus logged, in sample."""
     out_of_sample_gib: float
     errors_gib: tuple[float, ...]
-    """Out of sample, one per boot."""
+    """Out of sample, one error per boot."""
 
 
 def held_out() -> Iterator[HeldOut]:
-    """One row per model of the boots."""
+    """One row per model in the boots."""
     found = list(_boots())
     for name in dict.fromkeys(boot.model for boot in found):
         own = [boot for boot in found if boot.model == name]
@@ -55,7 +55,7 @@ def held_out() -> Iterator[HeldOut]:
 
 
 def fitted(found: Sequence[Boot]) -> tuple[float, float]:
-    """(float copies, constant in GiB) with the least mean absolute error; ties go to what was printed first."""
+    """(float copies, constant in GiB) with the smallest mean absolute error; the first wins a tie."""
 
     def constant(copies: float) -> float:
         return statistics.median(boot.logged_gib - boot.without_constant_gib[copies] for boot in found)
@@ -84,7 +84,7 @@ def _boots() -> Iterator[Boot]:
 
 
 def _peaks(boot: Mapping[str, str]) -> Callable[[float], float]:
-    """The rule's peak of one boot in GiB, by float copies."""
+    """The rule's peak for one boot in GiB, by float copies."""
     plan, model = plan_of(boot), read_model(MODELS / boot["config"])
     release, gpu = release_of(boot["vllm"]), gpu_of(plan)
     engine = resolve_engine(model, gpu, plan, release)
@@ -98,7 +98,7 @@ def _peaks(boot: Mapping[str, str]) -> Callable[[float], float]:
 
 
 def section() -> list[str]:
-    """The lines of docs/accuracy.md."""
+    """This section's lines in docs/accuracy.md."""
     rows = list(held_out())
     errors = [error for row in rows for error in row.errors_gib]
     mean, worst = statistics.mean(map(abs, errors)), max(errors, key=abs)
@@ -106,7 +106,7 @@ def section() -> list[str]:
         "## The activation rule, out of sample",
         "",
         "Two constants of the rule for 0.19 are fitted to these boots: the sampler's float32 copies of the logits and",
-        "what is held beside. Here each model is predicted with both fitted to the boots of the others (pipeline ranks",
+        "a fixed amount. Here each model is predicted with both fitted to the boots of the others (pipeline ranks",
         "without a sampler show neither and are left out). The terms themselves were found on the same boots.",
         "",
         f"Mean absolute error {mean:.3f} GiB over {len(errors)} boots, worst {worst:+.3f}.",

@@ -23,7 +23,7 @@ BOOT_CARD = GpuGroup("H100 SXM", round(79.19 * GIB), compute_capability=(9, 0), 
 
 
 def boots() -> Iterator[Mapping[str, str]]:
-    """The published table, row by row."""
+    """The rows of the published table."""
     with (CORPUS / "boots_vllm_0.19.0_h100.csv").open() as file:
         yield from csv.DictReader(file)
 
@@ -34,7 +34,7 @@ def boot_rows() -> Iterator[LoggedStart]:
 
 
 def plan_of(boot: Mapping[str, str]) -> EngineArgs:
-    """The command of one boot."""
+    """The engine arguments of one boot."""
     return EngineArgs(
         layout=ParallelConfig(int(boot["tp"]), int(boot["pp"]), int(boot["dp"])),
         max_model_len=int(boot["max_model_len"]),
@@ -70,16 +70,14 @@ def _boot(boot: Mapping[str, str]) -> LoggedStart:
     model, release = read_model(MODELS / boot["config"]), release_of(boot["vllm"])
     check = assembled(model, gpu, engine_args, release=release, calibration="none")
     pool = float(boot["kv_avail_gib"])
-    tokens = (
-        None  # on pipeline ranks the logged pool is one rank's, the logged tokens are the smallest rank's
-    )
+    tokens = None  # with pipeline parallelism the logged pool is one rank's, the logged tokens those of the smallest
     if layout.pipeline_parallel_size == 1:
         tokens = _tokens_exact(check, pool, int(boot["kv_tokens"]))
     return LoggedStart(boot["model"], setup, pool, check.fit(), tokens_exact=tokens)
 
 
 def _tokens_exact(check: Check, pool_gib: float, logged_tokens: int) -> bool:
-    """Whether the logged tokens are ours for a pool that prints as the logged one, to one block."""
+    """Whether our tokens for a pool that prints as the logged one match the logged tokens, to one block."""
     flags = (check.model, check.gpu, check.engine_args, check.grounds.release)
     engine = resolve_engine(*flags)
     cache = deployment(*flags).cache(engine)

@@ -1,4 +1,4 @@
-"""Start-ups of many GPUs, versions and models that people posted or committed."""
+"""Start-ups with many GPUs, versions and models, from public posts and repositories."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GPU_NAMES = {
     "NVIDIA A100 40GB": "A100 40GB SXM",
     "NVIDIA H100": "H100 SXM",
 }
-"""Logs that leave the form factor open: taken as SXM, which differs by its memory's reserve alone."""
+"""Logs without a form factor: assumed to be SXM, which differs only in reserved memory."""
 
 BLOCK_FP8 = {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]}
 REQUANTISED: Mapping[str, dict[str, Any] | None] = {
@@ -40,18 +40,18 @@ REQUANTISED: Mapping[str, dict[str, Any] | None] = {
     "unsloth/Qwen3-8B-FP8": BLOCK_FP8,
     "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-BF16": None,
 }
-"""Models whose config.json is at hand in another quantization than the one that was served."""
+"""Models with a config.json of another quantization than the one that was served."""
 
 
 def case_rows() -> Iterator[LoggedStart]:
-    """The start-ups that people posted."""
+    """The publicly posted start-ups."""
     for case, known in stated_cases():
         yield _case(case, known)
 
 
 @cache
 def stated_cases() -> tuple[tuple[Mapping[str, Any], Mapping[str, Any]], ...]:
-    """Each case as it stands in the corpus, with what is known of its model's config.json."""
+    """Each case in the corpus, with the known facts of its model's config.json."""
     files = yaml.safe_load((CORPUS / "case_models" / "index.yaml").read_text())["case_models"]
     cases = yaml.safe_load((CORPUS / "cases.yaml").read_text())["cases"]
     return tuple((case, files.get(case["model"] or "", {})) for case in cases)
@@ -83,7 +83,7 @@ def _case(case: Mapping[str, Any], known: Mapping[str, Any]) -> LoggedStart:
 
 
 def _missing(case: Mapping[str, Any], known: Mapping[str, Any]) -> str | None:
-    """What a prediction needs and the source does not give."""
+    """What a prediction needs but the source does not state."""
     if known.get("file") is None:
         return "no config.json of this model at hand"
     if known["match"] == "catalogue_facts_only":
@@ -100,7 +100,7 @@ def _missing(case: Mapping[str, Any], known: Mapping[str, Any]) -> str | None:
 
 
 def _uncounted(case: Mapping[str, Any], known: Mapping[str, Any], result: Fit) -> str | None:
-    """Why a prediction that could be made is not counted."""
+    """Why a prediction is not counted."""
     if result.verdict == "unknown":
         return f"unknown: {result.message}"
     if known["match"] != "exact" and case["model"] not in REQUANTISED and _requantized(case, known):

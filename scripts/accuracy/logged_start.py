@@ -1,4 +1,4 @@
-"""One start-up of a real server: what it logged, and what the fit check predicts."""
+"""One start-up of a real server: its log and the fit check's prediction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CORPUS = ROOT / "tests" / "data" / "corpus"
 
 @dataclass(frozen=True)
 class LoggedStart:
-    """One start-up: what was logged, what is predicted."""
+    """One start-up: logged and predicted values."""
 
     name: str
     setup: str
@@ -38,7 +38,7 @@ class LoggedStart:
 
     @property
     def contained(self) -> bool | None:
-        """Whether the logged pool lies in the predicted range."""
+        """Whether the logged pool is within the predicted range."""
         ends = self.result.kv_cache_available_range_bytes if self.result else None
         if ends is None or self.logged_gib is None:
             return None

@@ -1,7 +1,7 @@
-"""Measure the fit check against what real servers logged: a table per case, a summary, docs/accuracy.md.
+"""Compare the fit check with logs of real servers: a table of cases, a summary, docs/accuracy.md.
 
 python -m scripts.accuracy.page            print and write
-python -m scripts.accuracy.page --check    print, write nothing; exit 1 where a target is missed
+python -m scripts.accuracy.page --check    print, write nothing; exit 1 if a target is missed
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Target:
 
 
 def boot_targets(rows: Sequence[LoggedStart]) -> list[Target]:
-    """What is asked of the 0.19 boots."""
+    """The targets for the 0.19 boots."""
     errors = [row.error for row in rows if row.error is not None]
     mean, worst = statistics.mean(map(abs, errors)), max(map(abs, errors))
     tokens = [row.tokens_exact for row in rows if row.tokens_exact is not None]
@@ -67,7 +67,7 @@ def boot_targets(rows: Sequence[LoggedStart]) -> list[Target]:
 
 
 def case_targets(rows: Sequence[LoggedStart]) -> list[Target]:
-    """What is asked of the posted cases with everything stated."""
+    """The targets for the posted cases that state everything."""
     counted = [row for row in rows if row.left_out is None]
     errors = [abs(row.error) for row in counted if row.error is not None and row.outcome == "served"]
     median = statistics.median(errors)
@@ -168,7 +168,7 @@ def _percent(value: float | None, *, signed: bool = False) -> str:
 
 
 def main(words: Sequence[str]) -> int:
-    """Print the report's tables, write it unless --check, and say whether the targets hold."""
+    """Print the report's tables and whether the targets are met; write the report unless --check."""
     boots, cases = list(boot_rows()), list(case_rows())
     text = report(boots, cases)
     print(text)

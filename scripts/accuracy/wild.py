@@ -1,4 +1,4 @@
-"""Starts that nobody had tried when the rules were written: verdicts, pools, and the range, first starts apart."""
+"""Starts not seen when the rules were written: verdicts, pools and ranges, first starts separately."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from vllm_costmeter.sources.serve_args.given import given_flags
 FOLDER = ROOT / "tests" / "data" / "wild"
 FAILED = frozenset({"refused", "oom"})
 FIRST_STARTS = frozenset({"ailab-qwen3-32b-awq-5090-u070#cold", "ailab-qwen3-32b-awq-5090-u085"})
-"""Logged in a container that was made anew: its compile cache was empty."""
+"""Logged in a new container, with an empty compile cache."""
 ROUNDING_GIB = 0.006
 
 
 @dataclass(frozen=True)
 class WildStart:
-    """One case as logged, and the answer to its command."""
+    """One logged case and the result for its command."""
 
     name: str
     release: str
@@ -40,7 +40,7 @@ class WildStart:
 
     @property
     def pool_gib(self) -> tuple[float, float, float] | None:
-        """Low, usual and high end, of a first start where the log is of one."""
+        """Low, usual and high end; those of a first start if the log is of one."""
         first = self.answer.first_start if self.name in FIRST_STARTS else None
         use, ends = first or self.answer.per_gpu, self.answer.kv_cache_available_range_bytes
         if first is not None:
@@ -51,7 +51,7 @@ class WildStart:
 
     @property
     def is_inside(self) -> bool | None:
-        """Whether the logged pool lies in the range; None where it was not logged or set by a flag."""
+        """Whether the logged pool is within the range; None if it was not logged or was set by a flag."""
         if self.logged_gib is None or self.pool_gib is None:
             return None
         low, _, high = self.pool_gib
@@ -59,13 +59,13 @@ class WildStart:
 
     @property
     def verdict_holds(self) -> bool:
-        """No served start is refused, no failed one fits."""
+        """True unless a served start is refused or a failed one fits."""
         return self.answer.verdict != ("fits" if self.outcome in FAILED else "refused")
 
 
 @cache
 def wild_starts() -> tuple[WildStart, ...]:
-    """Each case of starts.yaml, its command answered without recorded starts."""
+    """Each case of starts.yaml, checked without recorded starts."""
     return tuple(_start(case) for case in yaml.safe_load((FOLDER / "starts.yaml").read_text()))
 
 
@@ -91,7 +91,7 @@ def coverage(inside: Sequence[bool | None]) -> str:
 
 
 def section() -> list[str]:
-    """Of docs/accuracy.md."""
+    """This section's lines in docs/accuracy.md."""
     starts = wild_starts()
     served = [each.verdict_holds for each in starts if each.outcome not in FAILED]
     failed = [each.verdict_holds for each in starts if each.outcome in FAILED]

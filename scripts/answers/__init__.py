@@ -1,1 +1,1 @@
-"""Ask an installed vLLM what it loads and caches: the recorded answers that the tests compare with."""
+"""Record what an installed vLLM loads and caches, as reference answers for the tests."""

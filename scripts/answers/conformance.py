@@ -1,10 +1,10 @@
-"""Hold the fit check's tables against vLLM's own code: every number of weights and KV cache, per model and layout.
+"""Compare every number of the fit check's weights and KV cache with vLLM's own code, per model and layout.
 
 python -m scripts.answers.conformance [MODEL ...]     print a table, write docs/conformance.md
-python -m scripts.answers.conformance --check         print, write nothing; exit 1 where a number differs
+python -m scripts.answers.conformance --check         print, write nothing; exit 1 if a number differs
 
-vLLM is asked for a pretended H100, so that its CUDA code answers (block sizes and backends of the GPU, not those of a
-CPU server) whatever build is installed and whether or not there is a GPU.
+vLLM runs with a fake H100, so that its CUDA code decides block sizes and backends, whichever build is
+installed and whether or not there is a GPU.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ MOST_WEIGHTS_ERROR = 0.003
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One model in one parallel layout. `differences` is empty where every number agrees."""
+    """One model in one parallel layout. `differences` is empty if every number agrees."""
 
     model: str
     layout: ParallelConfig
     weights_error: float = 0.0
-    """Ours over vLLM's, minus 1, of the rank that differs most."""
+    """Ours over vLLM's, minus 1, for the rank that differs most."""
     differences: tuple[str, ...] = ()
     not_compared: str = ""
-    """Why neither side has numbers, or only one may have them."""
+    """Why there are no numbers to compare."""
 
     @property
     def agrees(self) -> bool:
@@ -56,7 +56,7 @@ class Comparison:
 
 
 def compare(worker: VllmWorker, folder: Path, layout: ParallelConfig) -> Comparison:
-    """Our tables and vLLM's code on one model and layout."""
+    """Compare our tables with vLLM's code for one model and layout."""
     try:
         theirs = worker.ask(request_for(folder, layout))
     except ExactUnavailableError as why:
@@ -68,7 +68,7 @@ def compare(worker: VllmWorker, folder: Path, layout: ParallelConfig) -> Compari
 
 
 def request_for(folder: Path, layout: ParallelConfig) -> ExactRequest:
-    """The deployment as vLLM is asked about it."""
+    """The request to vLLM for this deployment."""
     beside = folder / "hf_quant_config.json"
     return ExactRequest(
         config=json.loads((folder / "config.json").read_text()),
@@ -86,7 +86,7 @@ def request_for(folder: Path, layout: ParallelConfig) -> ExactRequest:
 
 
 def _compare_refusal(folder: Path, layout: ParallelConfig, reason: str) -> Comparison:
-    """vLLM has no answer. Where it refuses the layout, the tables must refuse it too."""
+    """vLLM has no numbers. If it refuses the layout, our tables must refuse it too."""
     try:
         fault = tensor_parallel_fault(read_model(folder).attention, layout.tensor_parallel_size)
     except (BadInputError, NotUnderstoodError):
@@ -98,7 +98,7 @@ def _compare_refusal(folder: Path, layout: ParallelConfig, reason: str) -> Compa
 
 
 def compare_numbers(folder: Path, layout: ParallelConfig, theirs: ExactAnswer) -> Comparison:
-    """Our tables, by the rules of the vLLM that answered, against its answer to `request_for`."""
+    """Compare our tables, by the rules of that vLLM release, with its answer to `request_for`."""
     release = release_of(theirs.counts.vllm_version)
     model = read_model(folder).on_gpu(KernelTarget(CARD.compute_capability, release))
     engine_args = EngineArgs(layout=layout)
@@ -126,7 +126,7 @@ def compare_numbers(folder: Path, layout: ParallelConfig, theirs: ExactAnswer) -
 
 
 def _differences(cache: KVCache, theirs: ExactAnswer) -> Iterator[str]:
-    """Every number of the KV cache that is not vLLM's."""
+    """Every number of the KV cache that differs from vLLM's."""
     maximum = theirs.model.max_model_len
     for rank, (mine, their) in enumerate(zip(cache.layers, theirs.counts.layers, strict=True)):
         layers = sorted(
@@ -134,7 +134,7 @@ def _differences(cache: KVCache, theirs: ExactAnswer) -> Iterator[str]:
         )
         expected = sorted((one.kind, one.page_bytes, one.block_tokens, one.count) for one in their)
         if any(kind == "MambaSpec" and block == maximum for kind, _, block, _ in expected):
-            # one state whatever the length: vLLM then names the whole length its block, we attention's
+            # one state for any length: vLLM's block size is then the whole length, ours that of attention
             layers, expected = [_without_state_blocks(each) for each in (layers, expected)]
         if layers != expected:
             yield f"layers of rank {rank}: {layers} for {expected}"
@@ -169,7 +169,7 @@ def _without_state_blocks(layers: list[tuple[str, int, int, int]]) -> list[tuple
 
 
 def compare_all(folders: Sequence[Path], layouts: Sequence[ParallelConfig] = LAYOUTS) -> Iterator[Comparison]:
-    """All models in all layouts, in one process of vLLM; a new one where it died."""
+    """All models in all layouts, in one vLLM process, restarted if it dies."""
     worker: VllmWorker | None = None
     try:
         for folder in folders:

@@ -1,12 +1,13 @@
-"""Ask the installed vLLM what speculative decoding loads and caches, for the tests to hold the tables against.
+"""Record what the installed vLLM loads and caches for speculative decoding, as a reference for the tests.
 
 python -m scripts.answers.drafters [NAME ...]
-    ask about lines of tests/data/drafters_vllm_0.32.jsonl anew, all or some
+    update all or some lines of tests/data/drafters_vllm_0.32.jsonl
 
-Each line holds a name and a configuration made small, or `published`, a folder of tests/data/models, and vLLM's answers
-at each tensor-parallel size `tp`: `weights_bytes` of the drafter, what the deployment weighs with it less what it
-weighs without; where `lengths` are given, `caches` of the model and its drafter, for a pool of 16 GiB. A head
-(`is_head`) drafts for a Llama of its own sizes. A line is added with `"answers": [{"tp": 1}, {"tp": 2}]`.
+Each line has a name, a scaled-down configuration or `published` (a folder of tests/data/models), and vLLM's
+answers per tensor-parallel size `tp`: `weights_bytes` of the drafter, the difference between the deployment
+with and without it; with `lengths`, also `caches` of the model and its drafter in a KV cache of 16 GiB. A
+head (`is_head`) drafts for a Llama of the same sizes. To add a line, write it with `"answers": [{"tp": 1},
+{"tp": 2}]`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ POOL_BYTES = 16 << 30
 
 
 def answers(vllm: Vllm, line: Line) -> dict[str, Any]:
-    """At each size that the line states, with caches where it states lengths."""
+    """One answer per tensor-parallel size in the line, with caches if it has lengths."""
     return {"answers": [_answer(vllm, line, one["tp"]) for one in line["answers"]]}
 
 
@@ -49,7 +50,7 @@ def _answer(vllm: Vllm, line: Line, tensor: int) -> dict[str, Any]:
 
 
 def _files(line: Line) -> tuple[Mapping[str, Any], Mapping[str, Any] | None, Mapping[str, Any] | None]:
-    """config.json and hf_quant_config.json of the model, config.json of the draft."""
+    """config.json and hf_quant_config.json of the model, config.json of the drafter."""
     if "published" in line:
         folder = DATA / "models" / line["published"]
         beside = folder / "hf_quant_config.json"
@@ -60,7 +61,7 @@ def _files(line: Line) -> tuple[Mapping[str, Any], Mapping[str, Any] | None, Map
         return config, None, None
     other_rotation = {
         "rope_theta": 2 * config["rope_theta"]
-    }  # equal ones share a table: a head alone has its own
+    }  # layers with equal arguments share a table; a head alone has its own
     return {**config, "architectures": ["LlamaForCausalLM"], **other_rotation}, None, config
 
 

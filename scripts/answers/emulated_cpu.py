@@ -1,10 +1,10 @@
-"""Ask vLLM in exact mode on CPUs that are not at hand, and hold their answers against this one's.
+"""Run exact mode on emulated CPUs and compare the results with this CPU's.
 
 python -m scripts.answers.emulated_cpu CPU [CPU ...]
     Haswell, Nehalem, qemu64 ...: `qemu-x86_64 -cpu help` lists them
 
-Needs qemu-x86_64 (Debian and Ubuntu: qemu-user), which ends a program at an instruction that the named CPU lacks.
-Exit status 1 where an emulated CPU answers otherwise than this one. Some three minutes each.
+Needs qemu-x86_64 (Debian and Ubuntu: qemu-user), which aborts at an instruction that the named CPU lacks.
+Exit status 1 if a result differs. About three minutes per CPU.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main(cpus: list[str]) -> int:
 
 
 def _answers(emulator: list[str]) -> list[ExactAnswer | str]:
-    """What one worker says about each model; in its place, why there is no answer."""
+    """One worker's answer for each model, or the reason why there is none."""
     found: list[ExactAnswer | str] = []
     with VllmWorker(worker=[*emulator, *WORKER], time_limit_seconds=TIME_LIMIT_SECONDS) as process:
         for name in ASKED:

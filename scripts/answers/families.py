@@ -1,14 +1,14 @@
-"""Ask the installed vLLM about small configurations of every family, for the tests to hold the tables against.
+"""Record the installed vLLM's answers for small configurations of every family, as a reference for the tests.
 
 python -m scripts.answers.families [NAME ...]
-    ask about lines of tests/data/families_vllm_0.32.jsonl anew, all or some
+    update all or some lines of tests/data/families_vllm_0.32.jsonl
 PYTHONPATH=SOURCES python -m scripts.answers.families --release 0.23
-    of families_vllm_0.23.jsonl, by that release's unpacked sources
+    update families_vllm_0.23.jsonl with that release's unpacked sources
 
-Each line holds a name, a config.json made small (its own defaults, or sizes of a few hundred), and per parallel layout
-vLLM's answer for a pretended H100: weights per pipeline rank, layer kinds, bytes for 1,024 tokens. A configuration is
-added by a line with an empty list of answers. Where an architecture's own configuration class is not part of
-transformers, the file names Llama's: vLLM's model code reads the same keys from either.
+Each line has a name, a scaled-down config.json (defaults, or sizes of a few hundred) and, per parallel
+layout, vLLM's answer for a fake H100: weights per pipeline rank, layer kinds, bytes for 1,024 tokens. To add
+a configuration, add a line with an empty list of answers. If an architecture's configuration class is not
+part of transformers, the file names Llama's: vLLM's model code reads the same keys from either.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LENGTH_TOKENS = 1024
 
 
 def answers(vllm: Vllm, line: Line) -> dict[str, Any]:
-    """One per layout that vLLM serves."""
+    """One answer per layout that vLLM serves."""
     found = []
     for tensor, pipeline in LAYOUTS:
         layout = {"tensor_parallel_size": tensor, "pipeline_parallel_size": pipeline}

@@ -1,4 +1,4 @@
-"""Lines of a file of tests/data, each asked of the installed vLLM anew, on a pretended GPU of H100's size."""
+"""Update the lines of a file in tests/data with answers of the installed vLLM, for a fake H100."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Line = dict[str, Any]
 
 
 class Vllm:
-    """The installed vLLM on a GPU of one compute capability; a worker that a request ended is followed by another."""
+    """The installed vLLM on a GPU of one compute capability; a worker that dies on a request is replaced."""
 
     def __init__(self, compute_capability: tuple[int, int] = HOPPER) -> None:
         self._compute_capability = compute_capability
@@ -30,8 +30,8 @@ class Vllm:
         lengths: tuple[int, ...] = (),
         **others: Any,
     ) -> ExactAnswer:
-        """vLLM's answer about a config.json with these engine arguments; `others` are fields of `ExactRequest`.
-        ExactUnavailableError: it refuses."""
+        """vLLM's answer for a config.json with these engine arguments; `others` are fields of `ExactRequest`.
+        ExactUnavailableError if it refuses."""
         request = ExactRequest(
             config=config,
             gpu_name="NVIDIA H100 80GB HBM3",
@@ -46,7 +46,7 @@ class Vllm:
         return self._worker.ask(request)
 
     def weights_bytes(self, config: Mapping[str, Any], **arguments: Any) -> int | str:
-        """Bytes of the first pipeline rank, or in one line why vLLM refuses."""
+        """Bytes on the first pipeline rank, or one line on why vLLM refuses."""
         try:
             return self.ask(config, arguments).counts.weights_bytes[0]
         except ExactUnavailableError as why:
@@ -63,12 +63,12 @@ def renew(
     *,
     name_of: Callable[[Line], str] = lambda line: str(line["name"]),
 ) -> None:
-    """Put what `answer` gives into each line with one of the names, all lines where none is given. A line that states
-    a `compute_capability` is asked about for such a GPU."""
+    """Update each line with one of the names, or all lines, with the fields that `answer` returns. A line's
+    `compute_capability`, if any, is that of the GPU."""
     lines = [json.loads(line) for line in (DATA / file).read_text().splitlines()]
     asked = [line for line in lines if not names or name_of(line) in names]
     for capability in dict.fromkeys(map(_capability, asked)):
-        vllm = Vllm(capability)  # which is told of one GPU, once
+        vllm = Vllm(capability)  # a worker's GPU is set once
         try:
             for line in asked:
                 if _capability(line) == capability:

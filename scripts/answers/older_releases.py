@@ -1,11 +1,11 @@
-"""Ask one release of vLLM about a few models, for the tests to hold the rules of older versions against.
+"""Record one vLLM release's answers for a few models, as a reference for the rules of older versions.
 
 PYTHONPATH=SOURCES python -m scripts.answers.older_releases
-    add or renew that release in tests/data/older_versions.jsonl
+    add or update that release in tests/data/older_versions.jsonl
 
-SOURCES is an unpacked wheel or source tree of the release: its Python files suffice, nothing is compiled or downloaded.
-Each line holds one model of tests/data/models in one layout and vLLM's whole answer for a pretended H100, to the
-request that scripts/answers/conformance.py makes.
+SOURCES is an unpacked wheel or source tree of the release: its Python files suffice, nothing is compiled or
+downloaded. Each line has one model of tests/data/models in one layout and vLLM's full answer for a fake H100
+to the request of scripts/answers/conformance.py.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""Ask the installed vLLM which names `--quantization` takes, for the tests to hold ours against.
+"""Record which values of `--quantization` the installed vLLM accepts, as a reference for the tests.
 
 python -m scripts.answers.quantization_flags [CHECKPOINT ...]
-    ask about lines of tests/data/quantization_flags_vllm_0.32.jsonl anew, all or some
+    update all or some lines of tests/data/quantization_flags_vllm_0.32.jsonl
 
-The first line lists vLLM's names. Each other holds a kind of checkpoint, a card's compute capability, a small
-config.json, and the names with which vLLM builds it and those that it refuses. For a quantized checkpoint
-`weights_bytes` are what it weighs without the flag: a name that gives other bytes is in neither list, nor is one that
-fails for want of a package or by an error that is no refusal. A line is added with `"taken": [], "refused": []`.
+The first line lists vLLM's names. Each other line has a kind of checkpoint, a GPU's compute capability, a
+small config.json, and the names that vLLM accepts for it and those it refuses. For a quantized checkpoint
+`weights_bytes` is its size without the flag: a name that gives another size is in neither list, nor is one
+that fails for a missing package or with an error that is not a refusal. To add a line, write it with
+`"taken": [], "refused": []`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ NO_REFUSAL = ("ModuleNotFoundError", "AttributeError", "KeyError")
 
 
 def answers(vllm: Vllm, line: Line, names: Sequence[str]) -> dict[str, Any]:
-    """The names by what vLLM makes of them."""
+    """The names that vLLM accepts and those it refuses."""
     config = line["config"]
     found = {name: vllm.weights_bytes(config, quantization=name) for name in names}
     own = vllm.weights_bytes(config) if "quantization_config" in config else None

@@ -1,10 +1,12 @@
-"""Ask the installed vLLM and torchao what quantized checkpoints weigh, for the tests to hold the tables against.
+"""Record the size of torchao checkpoints in the installed vLLM and torchao, as a reference for the tests.
 
-python -m scripts.answers.torchao [NAME ...]     ask about lines of tests/data/torchao_vllm_0.32.jsonl anew, all or some
+python -m scripts.answers.torchao [NAME ...]     update all or some lines of
+tests/data/torchao_vllm_0.32.jsonl
 
-Each line holds a name, a small config.json with torchao's section, and vLLM's bytes at each tensor-parallel size `tp`;
-null where torchao refuses. Where vLLM's environment lacks torchao, `PYTHONPATH=UNPACKED_WHEEL` before the command
-suffices: the recorded answers are 0.18.0's. A line is added with `"answers": [{"tp": 1}, {"tp": 2}]`.
+Each line has a name, a small config.json with torchao's section, and vLLM's bytes per tensor-parallel size
+`tp`; null if torchao refuses. If vLLM's environment lacks torchao, `PYTHONPATH=UNPACKED_WHEEL` before the
+command suffices: the recorded answers are from 0.18.0. To add a line, write it with `"answers": [{"tp": 1},
+{"tp": 2}]`.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ FILE = "torchao_vllm_0.32.jsonl"
 
 
 def answers(vllm: Vllm, line: Line) -> dict[str, Any]:
-    """At each size that the line states."""
+    """One answer per tensor-parallel size in the line."""
     found = []
     for one in line["answers"]:
         bytes_ = vllm.weights_bytes(line["config"], tensor_parallel_size=one["tp"])
@@ -32,7 +34,7 @@ def answers(vllm: Vllm, line: Line) -> dict[str, Any]:
 
 def main(names: Sequence[str]) -> int:
     if importlib.util.find_spec("torchao") is None:
-        print("torchao is not there: vLLM would refuse every line", file=sys.stderr)
+        print("torchao is not installed: vLLM would refuse every line", file=sys.stderr)
         return 2
     renew(FILE, names, answers)
     return 0

@@ -1,1 +1,1 @@
-"""The GPU catalogue: compiled, and compared with public lists."""
+"""Compile the GPU catalogue, and compare it with public lists."""

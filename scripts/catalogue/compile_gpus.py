@@ -1,7 +1,7 @@
 """Write catalogue/gpus.json from catalogue/gpus/*.toml: `python -m scripts.catalogue.compile_gpus [--check]`.
 
-The TOML is what people edit. Parsing all of it takes a quarter of a second, more than a whole check may; the JSON takes
-a few milliseconds. `--check` writes nothing and fails where the JSON is not what the TOML says.
+The TOML is edited by hand. Parsing all of it takes a quarter of a second, longer than a whole check may; the
+JSON takes a few milliseconds. `--check` writes nothing and fails if the JSON does not match the TOML.
 """
 
 from __future__ import annotations
@@ -28,12 +28,11 @@ ORDER = (
     "amd",
     "intel",
 )
-"""The order of the listing: the newest first."""
+"""The listing order: newest first."""
 
 
 def rows(folder: Path = PACKAGE_FOLDER) -> list[dict[str, Any]]:
-    """The TOML of every GPU, in the order of the listing. ValueError where a file of the folder is missing from
-    ORDER."""
+    """The TOML of every GPU, in listing order. ValueError if the folder and ORDER do not match."""
     files = {file.stem: file for file in (folder / "gpus").glob("*.toml")}
     if set(files) != set(ORDER):
         raise ValueError(f"{sorted(set(files) ^ set(ORDER))} is in the folder or in ORDER alone")
@@ -41,7 +40,7 @@ def rows(folder: Path = PACKAGE_FOLDER) -> list[dict[str, Any]]:
 
 
 def compiled(folder: Path = PACKAGE_FOLDER) -> str:
-    """The text of gpus.json (`sources.catalogue.compiled`). BadInputError for a row that is not valid."""
+    """The text of gpus.json (`sources.catalogue.compiled`). BadInputError for an invalid row."""
     origins: dict[tuple[Any, ...], int] = {}
     found = rows(folder)
     lines = [_as_json(_compiled_row(row, origins)) for row in found]
@@ -51,7 +50,7 @@ def compiled(folder: Path = PACKAGE_FOLDER) -> str:
 
 
 def _compiled_row(row: dict[str, Any], origins: dict[tuple[Any, ...], int]) -> dict[str, Any]:
-    """The fields of GpuSpec, a fact's origin as its number in `origins` and the range that was read."""
+    """The fields of GpuSpec; a fact's origin is its index in `origins` and the range of values read."""
     fields = parse_gpu(row, "catalogue/gpus")
     if "mig_profiles" in fields:
         fields["mig_profiles"] = [
@@ -71,9 +70,9 @@ def _as_json(value: Any) -> str:
 
 
 def main() -> int:
-    """Write or compare; 1 where the file is stale."""
+    """Write or compare; 1 if the file is stale."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only say whether the file is current")
+    parser.add_argument("--check", action="store_true", help="only report whether the file is current")
     args = parser.parse_args()
     file, text = PACKAGE_FOLDER / GPUS_FILE, compiled()
     if args.check:

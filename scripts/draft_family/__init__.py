@@ -1,1 +1,1 @@
-"""The draft of a family's file, from what the installed vLLM builds for one config.json."""
+"""Draft a family's file from the model that the installed vLLM builds for one config.json."""

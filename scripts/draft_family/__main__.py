@@ -2,10 +2,10 @@
 
 python -m scripts.draft_family CONFIG.json [--name NAME]
 
-vLLM builds the model without memory at TP 1, TP 2 and PP 2. Printed are a draft of the family's file, its row of the
-registry and its line of tests/data/families_vllm_0.32.jsonl. Give a small config.json: few layers, one of each kind,
-and sizes that all differ, so that the draft can tell which key a number comes from. docs/adding_a_model.md shows the
-whole way.
+vLLM builds the model on the meta device at TP 1, TP 2 and PP 2. The output is a draft of the family's file,
+its row in the registry and its line in tests/data/families_vllm_0.32.jsonl. Use a small config.json: few
+layers, one of each kind, and sizes that all differ, so that each number identifies its key.
+docs/adding_a_model.md walks through an example.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from vllm_costmeter.plugin.exact import VllmWorker
 
 
 class ListeningVllm(Vllm):
-    """The installed vLLM, which also writes down what it builds."""
+    """The installed vLLM, which also records the models it builds."""
 
     def __init__(self, file: Path) -> None:
         os.environ[listener.FILE] = str(file)
@@ -36,19 +36,19 @@ class ListeningVllm(Vllm):
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0; 1 where vLLM builds no model from the file, after the line that says why; 2 where it is no config.json."""
+    """Exit status: 0; 1, with the reason, if vLLM builds no model; 2 if the file is no config.json."""
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("config", type=Path, metavar="CONFIG.json")
-    options.add_argument("--name", help="of the recorded answer; the file's where not given")
+    options.add_argument("--name", help="name of the recorded answer; default: the file's name")
     given = options.parse_args(arguments)
     try:
         config: dict[str, Any] = json.loads(given.config.read_text())
         architecture = config["architectures"][0]
     except (OSError, ValueError, KeyError, TypeError, IndexError) as why:
         print(
-            f"draft_family: {given.config}: no config.json that names an architecture ({why})",
+            f"draft_family: {given.config}: not a config.json with an architecture ({why})",
             file=sys.stderr,
         )
         return 2

@@ -1,4 +1,4 @@
-"""The draft of a family's file: each kind of layer once, which layers are of it, and what stands around them."""
+"""The draft of a family's file: each kind of layer once, its layers, and the parts outside the layers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_t
 
 
 def family_file(config: Mapping[str, Any], ranks: Sequence[Mapping[str, Any]], version: str) -> str:
-    """The draft as Python, with a comment wherever a person must decide. `ranks`: the listener's lines, TP 1 first."""
+    """The draft as Python, with a comment at each open decision. `ranks`: the listener's, TP 1 first."""
     whole = ranks[0]
     halves = next((rank for rank in ranks if rank["tp"] == 2), None)
     prefix = _layers_prefix(whole["parameters"])
@@ -93,7 +93,7 @@ def _text_of(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _layers_prefix(names: Mapping[str, Any]) -> str:
-    """What stands before a layer's number, in most names."""
+    """The most common prefix of a layer's number in names."""
     counted = Counter(found[1] for name in names if (found := re.match(r"(.*?\.)\d+\.", name)))
     return counted.most_common(1)[0][0]
 
@@ -103,7 +103,7 @@ def _inside(prefix: str, name: str) -> re.Match[str] | None:
 
 
 def _with_shared_tables(kinds: dict[tuple[str, ...], list[int]]) -> dict[tuple[str, ...], list[int]]:
-    """Layers that differ only in who holds the rotary table are one kind: vLLM keeps one per set of arguments."""
+    """Merge kinds that differ only in owning a rotary table: vLLM stores one table per set of arguments."""
     found: dict[tuple[str, ...], tuple[tuple[str, ...], list[int]]] = {}
     for pieces, indexes in kinds.items():
         plain = tuple(piece for piece in pieces if not piece.startswith("rotary,"))
@@ -142,7 +142,7 @@ def constant_of(config: Mapping[str, Any]) -> str:
 def _cautions(
     modules: Mapping[str, Any], prefix: str, ranks: Sequence[Mapping[str, Any]], sizes: Sizes
 ) -> list[str]:
-    """What the draft leaves open, as comments."""
+    """The draft's open points, as comments."""
     layouts = {(rank["tp"], rank["pp"]) for rank in ranks}
     refused = [
         f"# vLLM refuses {name}: what it would say is a guess"

@@ -1,7 +1,7 @@
-"""Exact mode's worker process, which also writes down every model that vLLM builds while it answers.
+"""Exact mode's worker process, which also records every model that vLLM builds.
 
-One JSON line per model in the file that COSTMETER_DRAFT names: parameters, buffers, the classes of modules and the
-caches of layers, on one rank.
+One JSON line per model in the file that COSTMETER_DRAFT names: parameters, buffers, the classes of modules
+and the caches of layers, on one rank.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FILE = "COSTMETER_DRAFT"
 
 
 def listen(file: Path) -> None:
-    """Let vLLM's models and cache formats be written to `file` as they are built."""
+    """Write vLLM's models and cache formats to `file` as they are built."""
     build, layer_specs, built = meta_model.build, kv_boot.layer_specs, []
 
     def building(*args: Any, **kwargs: Any) -> Any:
@@ -51,7 +51,7 @@ def _tensor(value: Any) -> list[Any]:
 
 
 def _cache(spec: Any) -> dict[str, Any]:
-    """The kind, and every plain field, of one layer's cache."""
+    """The kind and every plain field of one layer's cache."""
     fields = {name: getattr(spec, name) for name in getattr(spec, "__dataclass_fields__", ())}
     plain = {name: value for name, value in fields.items() if isinstance(value, (int, str, list, tuple))}
     return {"kind": type(spec).__name__, "page_bytes": spec.page_size_bytes} | json.loads(

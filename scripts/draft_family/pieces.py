@@ -1,4 +1,4 @@
-"""The lines of a family's file for one layer, from the modules that vLLM built it of."""
+"""The lines of a family's file for one layer, from its vLLM modules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SCALES = ("_k_scale", "_v_scale", "_q_scale", "_prob_scale")
 
 @dataclass
 class Module:
-    """One module that holds tensors: its class, and each tensor's shape on one GPU and on the first of two."""
+    """One module with tensors: its class, and each tensor's shape on one GPU and on the first of two."""
 
     name: str
     kind: str
@@ -22,7 +22,7 @@ class Module:
     dtypes: dict[str, str] = field(default_factory=dict)
 
     def split(self, tensor: str) -> int | None:
-        """The dimension that tensor parallelism divides (by the class where TP 2 is not known); None: held whole."""
+        """The dimension split by tensor parallelism (by class if TP 2 is unknown); None if replicated."""
         if tensor not in self.divided and "Parallel" in self.kind:
             return 1 if self.kind.startswith("Row") else 0
         two = self.divided.get(tensor, self.shapes[tensor])
@@ -33,7 +33,7 @@ class Module:
 
 
 def modules_of(one: Mapping[str, Any], two: Mapping[str, Any] | None) -> dict[str, Module]:
-    """The modules of a rank by name, with the shapes that a second layout gives them."""
+    """The modules of a rank by name, with their shapes in a second layout."""
     found: dict[str, Module] = {}
     tensors = {**one["parameters"], **one["buffers"]}
     divided = {} if two is None else {**two["parameters"], **two["buffers"]}
@@ -47,7 +47,7 @@ def modules_of(one: Mapping[str, Any], two: Mapping[str, Any] | None) -> dict[st
 
 
 def layer_lines(modules: Mapping[str, Module], caches: Mapping[str, Any], sizes: Sizes) -> list[str]:
-    """One line per piece of a layer; names are relative to it."""
+    """One line per part of a layer; names are relative to the layer."""
     left = dict(modules)
     lines = [line for name, cache in caches.items() for line in _attention(name, cache, left, sizes)]
     for name in list(left):
@@ -57,7 +57,7 @@ def layer_lines(modules: Mapping[str, Module], caches: Mapping[str, Any], sizes:
 
 
 def _attention(name: str, cache: Mapping[str, Any], left: dict[str, Module], sizes: Sizes) -> Iterator[str]:
-    """Grouped-query attention whose matrices have vLLM's usual names, as one call; else its cache alone."""
+    """Grouped-query attention with vLLM's usual matrix names, as one call; otherwise only its cache."""
     owner = name.rpartition(".")[0]
     qkv, out = left.get(f"{owner}.qkv_proj"), left.get(f"{owner}.o_proj")
     kind = cache["kind"]
@@ -92,7 +92,7 @@ def _attention(name: str, cache: Mapping[str, Any], left: dict[str, Module], siz
 
 
 def _fused_heads(module: Module, cache: Mapping[str, Any], sizes: Sizes) -> str:
-    """Queries, keys and values in one matrix, by heads."""
+    """One matrix of queries, keys and values, by heads."""
     outputs, inputs = module.shapes["weight"]
     kv_heads, size = cache["num_kv_heads"], cache["head_size"]
     kv, width = sizes.text(kv_heads, "key_value_heads"), sizes.text(size)

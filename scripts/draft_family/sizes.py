@@ -1,4 +1,4 @@
-"""Numbers of a model in the words of its config.json."""
+"""Express the sizes of a model by keys of its config.json."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _KNOWN = {
     "max_position_embeddings": "source.max_position",
 }
 COMMON = ("source.num_heads", "source.num_kv_heads", "source.head_size()")
-"""What `attention()` reads by itself."""
+"""The keys that `attention()` reads itself."""
 _SMALLEST = 3
-"""Smaller numbers say nothing: many keys hold them."""
+"""Smaller numbers are ambiguous: many keys have them."""
 
 
 class Sizes:
-    """What a number is most likely read from; `guesses` collects what a person must choose between."""
+    """The most likely source of a number; `guesses` collects the choices left to the reader."""
 
     def __init__(self, text: Mapping[str, Any]) -> None:
         self._all = {key: value for key, value in text.items() if type(value) is int}
@@ -35,8 +35,8 @@ class Sizes:
         self.guesses: dict[str, None] = {}
 
     def text(self, number: int, likely: str = "") -> str:
-        """A key, twice to four times a key, a product or a sum of two keys, or the number itself. `likely`: a word of
-        the key that it should be."""
+        """A key, two to four times a key, a product or sum of two keys, or the number itself. `likely`: a
+        word in the expected key."""
         hinted = [key for key, value in self._all.items() if value == number and likely and likely in key]
         if hinted:
             return self._named(hinted[0])

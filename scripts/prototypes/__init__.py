@@ -1,1 +1,1 @@
-"""Models that no command uses yet, with what they were measured against."""
+"""Models that no command uses yet, with the measurements they were compared with."""

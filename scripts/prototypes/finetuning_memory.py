@@ -1,8 +1,8 @@
 """Peak GPU memory of a fine-tuning run, part by part, against published measurements.
 
 `python -m scripts.prototypes.finetuning_memory` prints the error table. Prototype of a pure model: only
-`CONTEXT` and `SLACK` are fitted to the measurements; the bytes of each tensor follow from what PyTorch keeps for
-backward.
+`CONTEXT` and `SLACK` are fitted to the measurements; the bytes of each tensor follow from what PyTorch saves
+for the backward pass.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class Shape(NamedTuple):
 
     @property
     def linear_parameters(self) -> int:
-        """Of all blocks."""
+        """Parameters of the linear layers of all blocks."""
         return self.layers * sum(inputs * outputs for inputs, outputs in self.matrices.values())
 
     @property
     def embedding_parameters(self) -> int:
-        """Embedding and head."""
+        """Parameters of the embedding and the head."""
         return self.vocabulary * self.hidden * (1 if self.tied else 2)
 
 
@@ -74,16 +74,16 @@ SHAPES = {
     "StableLM-3B": Shape(16, 4096, 32, 32, 128, 16384, 50432, gated=False),
 }
 QUANTISED = {"nf4": 0.5 + 4 / 64, "nf4-dq": 0.5 + 1 / 64 + 4 / (64 * 256), "int4": 0.5 + 4.5 / 128}
-"""Bytes per weight: NF4 keeps one FP32 maximum per 64, double quantization one byte (QLoRA, section 3).
-GPTQ groups of 128."""
+"""Bytes per weight: NF4 stores one FP32 maximum per 64 weights, double quantization one byte (QLoRA, section
+3); GPTQ has groups of 128."""
 STATES = {"adamw": 2.0, "adamw8bit": 2.0 / 2, "paged_adamw8bit": 0.0}
-"""Moments in units of the parameter's own width; 8-bit ones take one byte each, paged ones can leave the GPU."""
-CONTEXT = 0.6e9  # CUDA context and library workspaces, where the whole process is counted
-SLACK = 0.04  # blocks that the allocator holds and cannot use, where reserved memory is counted
+"""Moments in units of the parameter's width; 8-bit ones need one byte each, paged ones can leave the GPU."""
+CONTEXT = 0.6e9  # CUDA context and library workspaces, if the whole process is counted
+SLACK = 0.04  # blocks that the allocator reserves but cannot use, if reserved memory is counted
 
 
 class Bytes(NamedTuple):
-    """Per GPU, in the order of a run. `gradients` and `logits` peak at different moments."""
+    """Bytes per GPU, in the order of a run. `gradients` and `logits` peak at different times."""
 
     weights: float
     adapters: float
@@ -95,7 +95,7 @@ class Bytes(NamedTuple):
 
     @property
     def peak(self) -> float:
-        """At the loss, with all activations, or after backward, with all gradients."""
+        """The larger peak: at the loss, with all activations, or after backward, with all gradients."""
         held = self.weights + self.adapters + self.states + self.overhead
         return held + max(self.activations + self.logits, self.gradients)
 
@@ -103,7 +103,7 @@ class Bytes(NamedTuple):
 def activation_bytes_per_token(
     shape: Shape, targets: str, framework: str, trains_all: bool, adapter: float
 ) -> float:
-    """What one block keeps for backward with flash attention: an input is kept where its matrix is trained, a
+    """What one block saves for backward with flash attention: an input if its matrix is trained, a
     non-linearity's arguments always."""
     query, key = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
     kept = (
@@ -132,12 +132,12 @@ LOGIT_BYTES = {
     "litgpt 2023": 6.0,
     "litgpt": 18.0,  # as autocast, and the chunks are copied
 }
-"""Per logit, as far as they live at once in that loss."""
+"""Bytes per logit that are live at the same time in that loss."""
 BUCKETS = 1.2e9  # DeepSpeed's reduce and gather buckets of 5e8 elements
 
 
 def estimate(row: Mapping[str, str]) -> Bytes:
-    """Of one measured row."""
+    """The estimate for one measured row."""
     shape = SHAPES[row["model"]]
     source, method = row["source"], row["method"]
     framework = "torchtune" if "torch" in source else "litgpt" if "LitGPT" in source else "transformers"
@@ -212,7 +212,7 @@ def estimate(row: Mapping[str, str]) -> Bytes:
 
 
 def main() -> None:
-    """The table, and every row with `-v`."""
+    """Print the table, with `-v` every row."""
     errors: dict[str, list[float]] = defaultdict(list)
     for row in csv.DictReader(MEASURED.open()):
         parts = estimate(row)

@@ -1,1 +1,1 @@
-"""Real servers on this machine: tiny models, vLLM and llama.cpp, and what their /metrics says."""
+"""Run real servers locally: tiny models, vLLM and llama.cpp, and their /metrics."""

@@ -1,7 +1,7 @@
 """Serve a GGUF file with llama.cpp's own HTTP server: `llama_cpp_server.py MODEL PORT [SLEEP_AFTER_SECONDS]`.
 
-Needs the package `xllamacpp`, which carries llama.cpp's server as a library (wheels for the CPU; from 0.2.8 the library
-listens on a port). /metrics is on, two slots of 2048 tokens, until the process is ended.
+Needs the package `xllamacpp`, which contains llama.cpp's server as a library (CPU wheels; it listens on a
+port from 0.2.8 on). /metrics is enabled, with two slots of 2048 tokens. It runs until the process is ended.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SLOTS = 2
 
 
 def parameters(model: Path, port: int, sleep_after_seconds: int) -> Any:
-    """llama.cpp's `common_params`; what an older build does not know is left out."""
+    """llama.cpp's `common_params`; settings unknown to an older build are omitted."""
     import xllamacpp
 
     wanted = xllamacpp.CommonParams()
@@ -33,7 +33,7 @@ def parameters(model: Path, port: int, sleep_after_seconds: int) -> Any:
 
 
 def serve(model: Path, port: int, sleep_after_seconds: int = -1) -> None:
-    """Never returns: the server lives as long as this process."""
+    """Serve until the process ends; never returns."""
     import xllamacpp
 
     server = xllamacpp.Server(parameters(model, port, sleep_after_seconds))

@@ -1,12 +1,14 @@
-"""Record what the /metrics of a real engine says, for the tests of the sidecar.
+"""Record the /metrics of a real engine, for the tests of the sidecar.
 
-python -m scripts.servers.record_metrics ENGINE --python PATH [--label TEXT] [--into FOLDER] [--buckets] [-- FLAGS]
+python -m scripts.servers.record_metrics ENGINE --python PATH [--label TEXT] [--into FOLDER] [--buckets]
+    [-- FLAGS]
 
-ENGINE is vllm, vllm-rust, sglang or llama.cpp; PATH the Python of an environment that has it (how such environments are
-made: tests/data/engines/README.md). A tiny model is served on a CPU and scraped three times: idle before any request,
-under four requests at once, and after six requests have finished. Each scrape is written to
-FOLDER/ENGINE_VERSION_STATE.txt, in front of it one comment with date, content type and what was asked; the samples are
-as served, less the buckets of histograms between the first and +Inf unless --buckets is given. FLAGS go to the server.
+ENGINE is vllm, vllm-rust, sglang or llama.cpp; PATH is the Python of an environment with the engine (see
+tests/data/engines/README.md). A tiny model is served on a CPU and scraped three times: idle before any
+request, with four concurrent requests, and after six requests have finished. Each scrape is written to
+FOLDER/ENGINE_VERSION_STATE.txt, after one comment with date, content type and flags. The samples are
+unchanged, except that histograms keep only their first and +Inf buckets unless --buckets is given. FLAGS are
+passed to the server.
 """
 
 from __future__ import annotations
@@ -39,12 +41,12 @@ SERVED_MODEL_NAME = "tiny"
 
 @dataclass(frozen=True)
 class Engine:
-    """How an engine is started: the distribution that tells its version, and its command line."""
+    """How to start an engine: the distribution that has its version, and its command line."""
 
     distribution: str
     command: str
     env: dict[str, str] = field(default_factory=dict)
-    body: dict[str, object] = field(default_factory=dict)  # what every request carries besides the prompt
+    body: dict[str, object] = field(default_factory=dict)  # fields of every request in addition to the prompt
 
 
 VLLM = """{bin}/vllm serve {model} --served-model-name tiny --enforce-eager --max-model-len 1024 --host 127.0.0.1
@@ -72,15 +74,15 @@ ENGINES = {
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Record the engine that the command line names."""
+    """Record the engine named on the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("engine", choices=ENGINES)
     parser.add_argument(
-        "--python", type=Path, required=True, help="the Python of an environment that has the engine"
+        "--python", type=Path, required=True, help="the Python of an environment with the engine"
     )
-    parser.add_argument("--label", default="", help="what is special about this server, for the file's name")
+    parser.add_argument("--label", default="", help="a label for this server, added to the file's name")
     parser.add_argument("--into", type=Path, default=DATA)
     parser.add_argument("--buckets", action="store_true", help="keep every bucket of every histogram")
     own, flags = split_at_dashes(arguments)
@@ -111,8 +113,7 @@ def version_of(distribution: str, python: Path) -> str:
 
 
 def scrapes(engine: Engine, python: Path, flags: Sequence[str], work: Path) -> Iterator[tuple[str, str, str]]:
-    """State, content type and text of each scrape. Raises ServerFailedError with the log's end where it does not
-    start."""
+    """State, content type and text of each scrape. ServerFailedError, with the log's end, if not started."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     model = model_for(engine, python, work)
@@ -144,7 +145,7 @@ def scrapes(engine: Engine, python: Path, flags: Sequence[str], work: Path) -> I
 
 
 def model_for(engine: Engine, python: Path, work: Path) -> Path:
-    """A tiny model in the form the engine reads; the GGUF file is written by the engine's own environment."""
+    """A tiny model in the engine's format; a GGUF file is written in the engine's own environment."""
     if engine.distribution != "xllamacpp":
         return make_tiny_model(work / "model")
     model = work / "tiny.gguf"
@@ -153,13 +154,13 @@ def model_for(engine: Engine, python: Path, work: Path) -> Path:
 
 
 def scrape(url: str) -> tuple[str, str]:
-    """Content type and text of `url`/metrics now."""
+    """The current content type and text of `url`/metrics."""
     with urllib.request.urlopen(f"{url}/metrics", timeout=30) as response:
         return response.headers["Content-Type"], response.read().decode()
 
 
 def complete(url: str, engine: Engine, prompt: str, max_tokens: int) -> None:
-    """One completion, awaited."""
+    """Request one completion and wait for it."""
     body = {"model": SERVED_MODEL_NAME, "prompt": prompt, "max_tokens": max_tokens, "ignore_eos": True}
     request = urllib.request.Request(
         f"{url}/v1/completions",
@@ -171,7 +172,7 @@ def complete(url: str, engine: Engine, prompt: str, max_tokens: int) -> None:
 
 
 def without_middle_buckets(text: str) -> str:
-    """`text` with the first and the +Inf bucket of each histogram alone."""
+    """`text` with only the first and the +Inf bucket of each histogram."""
     kept, previous = [], ""
     for line in text.splitlines(keepends=True):
         bucket = re.match(r'(\S+_bucket\{.*?)le="([^"]+)"(.*?\}) ', line)

@@ -1,4 +1,4 @@
-"""What a Prometheus text page says, as samples that can be asked for by name and labels."""
+"""The samples of a Prometheus text page, selectable by name and labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Scrape:
     samples: tuple[Sample, ...]
 
     def matching(self, name: str, **labels: str) -> list[Sample]:
-        """The samples of `name` that carry these labels (and possibly more)."""
+        """The samples of `name` that have these labels (and possibly more)."""
         return [
             sample
             for sample in self.samples
@@ -26,15 +26,15 @@ class Scrape:
         ]
 
     def has(self, name: str, **labels: str) -> bool:
-        """True when at least one sample matches."""
+        """True if at least one sample matches."""
         return bool(self.matching(name, **labels))
 
     def total(self, name: str, **labels: str) -> float:
-        """The sum over the matching samples; 0.0 when there is none."""
+        """The sum of the matching samples; 0.0 if there is none."""
         return sum(sample.value for sample in self.matching(name, **labels))
 
     def value(self, name: str, **labels: str) -> float | None:
-        """The sum over the matching samples; None when there is none, because absent is not zero."""
+        """The sum of the matching samples; None if there is none, because absent is not zero."""
         found = self.matching(name, **labels)
         return sum(sample.value for sample in found) if found else None
 
@@ -44,12 +44,12 @@ class Scrape:
 
 
 def parse(text: str) -> Scrape:
-    """Raises ValueError where `text` is not the Prometheus text format."""
+    """Parse a page. ValueError if `text` is not in the Prometheus text format."""
     return Scrape(text, tuple(samples_of(text)))
 
 
 def samples_of(text: str) -> Iterable[Sample]:
-    """Every sample of the page, in its order."""
+    """Every sample of the page, in page order."""
     for family in text_string_to_metric_families(text):
         yield from family.samples
 

@@ -1,7 +1,8 @@
-"""Make a tiny Llama with random weights that llama.cpp serves: `tiny_gguf.py FILE` (needs the package `gguf`).
+"""Make a tiny Llama with random weights that llama.cpp serves: `tiny_gguf.py FILE` (needs the package
+`gguf`).
 
-Two layers, hidden size 64, a byte-level tokenizer: 0.4 MB, made in a second, no download. What it says is noise; what
-it costs to serve is counted like any other model.
+Two layers, hidden size 64, a byte-level tokenizer: 0.4 MB, made in a second without a download. Its output is
+noise; its cost is measured like any other model's.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ SPECIAL_TOKENS = ("<unk>", "<s>", "</s>")
 TOKENS = (*SPECIAL_TOKENS, *(f"<0x{byte:02X}>" for byte in range(256)))
 UNREADABLE_TOKENS = tuple(
     len(SPECIAL_TOKENS) + byte for byte in range(256) if not 32 <= byte < 127
-)  # random bytes are no valid UTF-8, and llama.cpp answers 500 to that
+)  # random bytes are not valid UTF-8, for which llama.cpp returns 500
 
 
 def make_tiny_gguf(path: Path) -> Path:
-    """`path`, written anew with the same weights every time."""
+    """Write `path`, with the same weights every time, and return it."""
     import gguf
 
     writer = gguf.GGUFWriter(str(path), "llama")

@@ -1,7 +1,7 @@
 """Make a tiny Llama with random weights that a real vLLM serves: `tiny_model.py FOLDER`.
 
-Four layers, hidden size 256, a byte-level tokenizer with a chat template: about 10 MB, made in a second, no download.
-What it says is noise; what it costs to serve is counted like any other model.
+Four layers, hidden size 256, a byte-level tokenizer with a chat template: about 10 MB, made in a second
+without a download. Its output is noise; its cost is measured like any other model's.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ CONFIG = {
 
 
 def make_tiny_model(folder: Path) -> Path:
-    """`folder`, with the model in it. A complete model that lies there already is kept as it is."""
+    """Write the model to `folder` and return it. A complete model already there is left unchanged."""
     config = json.dumps(CONFIG, indent=2) + "\n"
     if (folder / "config.json").is_file() and (folder / "config.json").read_text() == config:
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     write_weights(folder / "model.safetensors")
     write_tokenizer(folder)
-    (folder / "config.json").write_text(config)  # last: its presence says the rest is complete
+    (folder / "config.json").write_text(config)  # last: its presence marks the rest as complete
     return folder
 
 
@@ -84,7 +84,7 @@ def write_weights(path: Path) -> None:
 
 
 def write_tokenizer(folder: Path) -> None:
-    """One token per byte, no merges: a text of n bytes is a prompt of n tokens."""
+    """Write a tokenizer with one token per byte and no merges: n bytes of text are n tokens."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())

@@ -1,4 +1,4 @@
-"""A real `vllm serve` as a context manager: started in a group of its own, awaited, and stopped whatever happens."""
+"""A real `vllm serve` as a context manager: started in its process group, awaited, and always stopped."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ PORTS = range(
     10_000, 32_000
 )  # below those that the kernel gives to outgoing connections (32768 and up by default)
 GUARD = 'read -r _; kill -s TERM -- "-$1"; sleep 10; kill -s KILL -- "-$1"'
-"""Ends the group $1 once its standard input is closed, which the kernel does whatever ends us."""
-NOT_INHERITED = ("VLLM_PLUGINS", "COSTMETER_", "_COSTMETER_")  # what a person has set for their own server
+"""Ends the group $1 when its standard input is closed; the kernel closes it however this process ends."""
+NOT_INHERITED = ("VLLM_PLUGINS", "COSTMETER_", "_COSTMETER_")  # settings of the user's own server
 
 
 class ServerFailedError(Exception):
-    """The server ended, or was not ready in time; the text holds the end of its log."""
+    """The server exited or was not ready in time; the message contains the end of its log."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running server and where it writes."""
+    """A running server and its log."""
 
     url: str
     log: Path
@@ -44,12 +44,13 @@ class Server:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What a server on a small machine needs: no network, no usage report, 1 GiB of KV cache on a CPU, and nothing that
-    PyTorch compiles: a request with logprobs asks for that, and it cannot link where its path has a space (2.13)."""
+    """The environment for a server on a small machine: no network, no usage report, 1 GiB of KV cache on a
+    CPU, and no compilation by PyTorch: a request with logprobs triggers it, and linking fails if the path has
+    a space (2.13)."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
     inherited.pop(
         "PYTHONDONTWRITEBYTECODE", None
-    )  # a container often sets it: then every start compiles vLLM anew
+    )  # containers often set it, and then every start recompiles vLLM
     return {
         **inherited,
         "HF_HUB_OFFLINE": "1",
@@ -62,7 +63,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A TCP port nobody listens on at this moment, and which no connection gets by chance until a server listens."""
+    """A TCP port that is free now and outside the range of outgoing connections."""
     while True:
         port = random.choice(PORTS)
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -79,7 +80,7 @@ def serving(
     ready_within_seconds: float = 600,
     while_waiting: Callable[[], None] = lambda: None,
 ) -> Iterator[Server]:
-    """A server that answers /health. Raises ServerFailedError with the log's end when it does not get there."""
+    """A server, ready once /health returns 200. ServerFailedError, with the log's end, if it never does."""
     port = free_port()
     address = ("--host", "127.0.0.1", "--port", str(port))
     small = ("--enforce-eager", "--max-model-len", "1024")
@@ -99,8 +100,7 @@ def serving(
 
 @contextlib.contextmanager
 def running(command: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """`command` in a process group of its own, which is gone afterwards, children and grandchildren too, even where
-    this process is killed."""
+    """Run `command` in a process group that is ended afterwards, even if this process is killed."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -122,7 +122,7 @@ def running(command: Sequence[str], log: Path, env: Mapping[str, str]) -> Iterat
 
 
 def stop_group(process: subprocess.Popen[bytes]) -> None:
-    """Ask the whole group to end, then make it."""
+    """Terminate the whole group, then kill what is left of it."""
     for sent in (signal.SIGTERM, signal.SIGKILL):
         deadline = time.monotonic() + STOP_WITHIN_SECONDS
         try:
@@ -136,7 +136,7 @@ def stop_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def answers(url: str) -> bool:
-    """True when a GET of `url` returns 200."""
+    """True if a GET of `url` returns 200."""
     try:
         with urllib.request.urlopen(url, timeout=2) as response:
             return bool(response.status == 200)

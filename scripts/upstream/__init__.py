@@ -1,1 +1,1 @@
-"""What changes in vLLM from release to release: its flags, and what stops a start."""
+"""What changes in vLLM from release to release: flags, defaults, architectures, refusals."""

@@ -1,11 +1,11 @@
-"""What the own parsers of vLLM's releases make of command lines, for the tests to hold ours against.
+"""Record how each release's own parser parses command lines, as a reference for the tests of ours.
 
 python -m scripts.upstream.answers SOURCE ... [--argparse FILE]
 
-Takes the arguments of `flags.py`, which must have read the releases first. The lines in `tests/data/vllm_cli/`
-(`by_hand.txt`, `recipes.txt`), every flag in every spelling and mixtures of both are put to each release's parser, and
-the answers go to `answers.jsonl.gz` there. Its first line names the releases; every other holds the words of one line
-and [release, answer] wherever the answer changes, null where a release was not asked.
+Same arguments as `flags.py`, which must have read the releases first. Each release parses the lines in
+`tests/data/vllm_cli/` (`by_hand.txt`, `recipes.txt`), every flag in every spelling and mixtures of both; the
+results go to `answers.jsonl.gz` there. Its first line names the releases; each other line has the words of
+one command and [release, result] wherever the result changes, null for a release that did not parse it.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ FOLDER = Path(__file__).resolve().parents[2] / "tests" / "data" / "vllm_cli"
 FILE = FOLDER / "answers.jsonl.gz"
 MIXED = 1500
 MIXED_OF = (0, 33, 0)
-"""The release whose flags are mixed in: a newer one must not change the lines."""
+"""The release that supplies the mixed-in flags; fixed, so that a newer release does not change the lines."""
 
 Answers = dict[str, dict[str, Any]]
-"""By the words as JSON, by release."""
+"""Results by words (as JSON) and release."""
 
 
 def lines() -> list[Words]:
-    """Every line that is asked, each once."""
+    """Every distinct line to parse."""
     recipes = list(recipe_lines((FOLDER / "recipes.txt").read_text()))
     by_hand = (FOLDER / "by_hand.txt").read_text().splitlines()
     found = [shlex.split(line) for line in by_hand if line and not line.startswith("#")]
@@ -46,7 +46,7 @@ def lines() -> list[Words]:
 
 
 def recorded() -> Iterator[tuple[Words, list[tuple[str, Any]]]]:
-    """Each line with the answer of each release that was asked about it."""
+    """Each line with the result of each release that parsed it."""
     with gzip.open(FILE, "rt") as stream:
         releases = json.loads(next(stream))["releases"]
         for line in stream:
@@ -62,7 +62,7 @@ def recorded() -> Iterator[tuple[Words, list[tuple[str, Any]]]]:
 
 
 def write(answers: Answers, releases: Sequence[str]) -> None:
-    """The file, the same bytes for the same answers."""
+    """Write the file; equal results give equal bytes."""
     text = [json.dumps({"releases": releases})]
     for words, by_release in answers.items():
         changes: list[Any] = []

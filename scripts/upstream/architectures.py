@@ -1,6 +1,6 @@
-"""Which architectures vLLM serves in which releases, from its model registries.
+"""The architectures that each vLLM release serves, from its model registry.
 
-python -m scripts.upstream.architectures FOLDER    read FOLDER/VERSION/vllm, renew served_releases.json
+python -m scripts.upstream.architectures FOLDER    read FOLDER/VERSION/vllm, update served_releases.json
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ TABLE = Path(__file__).resolve().parents[2] / "vllm_costmeter" / "sources" / "mo
 REGISTRY = Path("vllm") / "model_executor" / "models" / "registry.py"
 NOT_SERVED = frozenset({"_SPECULATIVE_DECODING_MODELS", "_TRANSFORMERS_BACKEND_MODELS"})
 GIVEN_UP = frozenset({"_PREVIOUSLY_SUPPORTED_MODELS", "_OOT_SUPPORTED_MODELS"})
-"""A name in one of these is refused with the last release, or a plugin, that serves it."""
+"""vLLM refuses a name in one of these, with the last release or the plugin that serves it."""
 
 
 def names(registry: Path) -> tuple[set[str], set[str]]:
-    """(served, given up) by one release's registry."""
+    """(served, removed) in one release's registry."""
     served: set[str] = set()
     given_up: set[str] = set()
     for node in ast.parse(registry.read_text()).body:
@@ -39,7 +39,7 @@ def names(registry: Path) -> tuple[set[str], set[str]]:
 
 
 def table(folder: Path) -> dict[str, object]:
-    """The first release of those that came after the oldest, the last of those that were given up."""
+    """First release of the architectures added after the oldest release, last release of those removed."""
     releases = releases_in(folder)
     read = {release: names(folder / release / REGISTRY) for release in releases}
     spans: dict[str, list[str]] = {}

@@ -1,7 +1,7 @@
-"""Command lines to hold our parser against vLLM's: the public recipes', every flag in every spelling, and mixtures.
+"""Command lines to compare our parser with vLLM's: recipes, every flag in every spelling, and mixtures.
 
-Deterministic: the same table and recipes give the same lines. A line is a list of words: `serve ...`, or the arguments
-of `python -m vllm.entrypoints.openai.api_server`.
+Deterministic: the same table and recipes give the same lines. A line is a list of words: `serve ...`, or the
+arguments of `python -m vllm.entrypoints.openai.api_server`.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ OF_SHAPE: dict[str, tuple[list[Any], list[Any]]] = {
     "null": ([None], []),
     "any": ([], []),
 }
-"""Values that a field of a configuration class takes and refuses, by its shape."""
+"""Values that a field of a configuration class accepts and rejects, by its shape."""
 
 
 def flag_lines(table: FlagTable) -> Iterator[Words]:
-    """Every flag of every release in every spelling that its kind allows, and in some that it does not."""
+    """Every flag of every release in every spelling that its kind allows, and some that it does not."""
     seen: set[str] = set()
     for release in (table.at(_numbers(name)) for name in reversed(table.releases)):
         for flag in release.by_dest.values():
@@ -104,7 +104,7 @@ def _good(flag: Flag) -> list[str]:
 
 
 def _config_flags(table: FlagTable) -> dict[str, tuple[str, dict[str, list[Any]]]]:
-    """Flags that hold a configuration class, each with every field of every release and the shapes it had."""
+    """Flags of a configuration class, each with every field of every release and the shapes it had."""
     found: dict[str, tuple[str, dict[str, list[Any]]]] = {}
     for release in (table.at(_numbers(name)) for name in table.releases):
         for flag in release.by_dest.values():
@@ -167,7 +167,7 @@ def _nested(keys: Sequence[str], value: Any) -> Any:
 
 
 def mixed_lines(recipes: Sequence[Words], release: ReleaseFlags, count: int) -> Iterator[Words]:
-    """Recipes spelt otherwise, with flags of one release between them."""
+    """Recipes respelt, with flags of one release mixed in."""
     pick = random.Random(SEED)
     flags = [flag for flag in release.by_dest.values() if flag.action != "help"]
     for _ in range(count):
@@ -195,7 +195,7 @@ def _respelt(pick: random.Random, word: str) -> str:
 
 
 def recipe_lines(text: str) -> Iterator[Words]:
-    """Lines of a file of recipes: `MODEL FLAGS`."""
+    """Lines of a recipe file: `MODEL FLAGS`."""
     for line in text.splitlines():
         if line and not line.startswith("#"):
             yield ["serve", *shlex.split(line)]

@@ -1,6 +1,6 @@
-"""What a configuration class fills in, found by constructing it: with nothing, with one key changed, with one section.
+"""The defaults of a configuration class, found by constructing it with and without keys and sections.
 
-Works for the classes of any transformers 4.57 or later; those of vLLM itself need the vLLM they belong to.
+Works with the classes of transformers 4.57 or later; vLLM's own classes need their vLLM.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from scripts.upstream.config_derivations import (
 from vllm_costmeter.sources.model_config.class_defaults import TEXT_SECTIONS
 
 _UNUSED = 96 * 7
-"""A size that is nowhere a default."""
+"""A size that is never a default."""
 _OTHER_TYPES = ("siglip_vision_model", "qwen3", "gemma2", "llama", "mistral", "whisper")
-"""Model types of different kinds: does a section follow the type that it states?"""
+"""Model types of different kinds, to test whether a section's own model_type selects its class."""
 
 
 Value = Any
@@ -35,22 +35,22 @@ Value = Any
 
 @dataclass
 class Described:
-    """One class, as `class_defaults.json` keeps it."""
+    """One class, as stored in `class_defaults.json`."""
 
     values: dict[str, Value] = field(default_factory=dict)
     rules: dict[str, str] = field(default_factory=dict)
-    """As `class_defaults.evaluated` reads them."""
+    """For `class_defaults.evaluated`."""
     patterns: dict[str, list[Any]] = field(default_factory=dict)
-    """As `class_defaults.per_layer` reads them."""
+    """For `class_defaults.per_layer`."""
     aliases: dict[str, str] = field(default_factory=dict)
     keeps_null: list[str] = field(default_factory=list)
-    """Keys whose null stays null, where an absent key takes the value."""
+    """Keys for which null stays null, while a missing key gets the default."""
     sections: dict[str, list[Any]] = field(default_factory=dict)
-    """[name of the class, whether a model_type in the section chooses another]"""
+    """[name of the class, whether a model_type in the section selects another]"""
     absent: dict[str, dict[str, Value]] = field(default_factory=dict)
-    """What a section holds where the file has none and its own class says otherwise."""
+    """The substitute for a missing section, if it differs from the section class's defaults."""
     is_flat: bool = False
-    """Keys of the text section may stand at the root instead."""
+    """Whether keys of the text section may be at the root instead."""
 
     def as_json(self) -> dict[str, Any]:
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -58,8 +58,8 @@ class Described:
 
 
 def describe(cls: type, keys: frozenset[str], name_of: Callable[[Any, str], str]) -> Described:
-    """What `cls` fills in of `keys`; `name_of(instance, key)` names the class of a section. Raises what the class
-    raises when it cannot be constructed from nothing."""
+    """The defaults of `cls` for `keys`; `name_of(instance, key)` names the class of a section. Raises what
+    the class raises if it cannot be constructed without arguments."""
     whole = read(cls, {})
     found = Described(aliases=_aliases(cls, keys) | _older_names(cls, whole, keys))
     changed = changes(cls, whole)
@@ -93,7 +93,7 @@ def describe(cls: type, keys: frozenset[str], name_of: Callable[[Any, str], str]
 
 
 def section_of(instance: Any, path: str) -> Any:
-    """The configuration at `a.b`, the instance itself for an empty path."""
+    """The configuration at a path such as `a.b`; the instance itself for an empty path."""
     for name in filter(None, path.split(".")):
         instance = getattr(instance, name)
     return instance
@@ -104,7 +104,7 @@ def _aliases(cls: type, keys: frozenset[str]) -> dict[str, str]:
 
 
 def _older_names(cls: type, whole: Mapping[str, Any], keys: frozenset[str]) -> dict[str, str]:
-    """Names that the class's code takes for one of its keys (`kwargs.pop("n_layers")`)."""
+    """Old names that the class's code accepts for one of its keys (`kwargs.pop("n_layers")`)."""
     found = {}
     for name in keywords(cls) - whole.keys():
         after = tried(cls, {name: _UNUSED}) or {}
@@ -120,7 +120,7 @@ def _null(cls: type, key: str) -> bool:
 
 
 def _partial_rotary_factor(cls: type, whole: Mapping[str, Any]) -> float | None:
-    """Held in rope_parameters, and filled in there where a file states these without it."""
+    """Stored in rope_parameters, and filled in there if a file's rope_parameters lack it."""
     if "rope_parameters" not in whole:
         return None
     after = tried(cls, {"rope_parameters": {"rope_type": "default", "rope_theta": 12345.0}})
@@ -171,7 +171,7 @@ def _tied_with_text(cls: type, found: Described, section: str) -> None:
 def _constructed(cls: type, given: Mapping[str, Any]) -> Any:
     try:
         return cls(**copy.deepcopy(dict(given)))
-    except Exception:  # noqa: BLE001 - a section that the class refuses
+    except Exception:  # noqa: BLE001 - a section that the class rejects
         return None
 
 

@@ -1,12 +1,12 @@
-"""What configuration classes fill in where a config.json says nothing.
+"""The defaults that configuration classes supply for keys missing from a config.json.
 
-python -m scripts.upstream.config_defaults table [--beside FILE ...]   renew class_defaults.json
-python -m scripts.upstream.config_defaults cases                       renew tests/data/class_defaults.jsonl
-python -m scripts.upstream.config_defaults show MODEL_TYPE ...         print one class, as the table would have it
-python -m scripts.upstream.config_defaults values > FILE               all classes of transformers alone
+python -m scripts.upstream.config_defaults table [--beside FILE ...]   update class_defaults.json
+python -m scripts.upstream.config_defaults cases                       update tests/data/class_defaults.jsonl
+python -m scripts.upstream.config_defaults show MODEL_TYPE ...         print one class, in the table's format
+python -m scripts.upstream.config_defaults values > FILE               all classes of transformers only
 
-Reads the classes of the installed transformers and of the installed vLLM. FILE comes from a Python with another release
-of transformers: keys whose default differs there are listed as "varies", and the table gives no value for them.
+Reads the classes of the installed transformers and vLLM. FILE comes from an environment with another release
+of transformers: keys with a different default there are listed as "varies" and have no value in the table.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Classes = dict[str, type]
 
 
 def read_keys() -> frozenset[str]:
-    """Every key that our readers may ask for: all words that stand in their code."""
+    """Every key that our readers may read: all words in their code."""
     found = set()
     for file in FILE.parent.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
@@ -45,27 +45,27 @@ def read_keys() -> frozenset[str]:
 
 
 def transformers_classes() -> Classes:
-    """Those of every model type that transformers knows, as far as they can be imported."""
+    """The classes of every model type in transformers that can be imported."""
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING, CONFIG_MAPPING_NAMES
 
     found = {}
     for model_type in CONFIG_MAPPING_NAMES:
         try:
             found[model_type] = CONFIG_MAPPING[model_type]
-        except Exception:  # noqa: BLE001 - a class whose own packages are not installed
+        except Exception:  # noqa: BLE001 - a class that needs packages that are not installed
             continue
     return found
 
 
 def vllm_classes() -> Classes:
-    """Those that vLLM puts in the place of transformers' own."""
+    """The classes with which vLLM replaces those of transformers."""
     from vllm.transformers_utils.config import _CONFIG_REGISTRY
 
     return {model_type: _CONFIG_REGISTRY[model_type] for model_type in _CONFIG_REGISTRY}
 
 
 def served_types(classes: Classes) -> list[str]:
-    """The model types of architectures in vLLM's registry, of its own classes and of the recorded configurations."""
+    """The model types in vLLM's registry, of its own classes and in the recorded configurations."""
     from transformers.models.auto import modeling_auto
     from vllm.model_executor.models.registry import ModelRegistry
 
@@ -82,7 +82,7 @@ def _words(named: Any) -> Sequence[str]:
 
 
 def recorded() -> Iterator[tuple[str, dict[str, Any]]]:
-    """(name, config.json) of everything that the tests hold answers for."""
+    """(name, config.json) of every model with a recorded answer in the tests."""
     for name in LINES:
         for line in (DATA / name).read_text().splitlines():
             entry = json.loads(line)
@@ -92,7 +92,7 @@ def recorded() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def described(classes: Classes, types: Sequence[str], keys: frozenset[str]) -> dict[str, Any]:
-    """The classes of `types` and of their sections, by name; a second name of a class is the first one's."""
+    """The classes of `types` and of their sections, by name; further names of a class refer to the first."""
     found: dict[str, Any] = {}
     names: dict[type, str] = {}
     waiting: list[tuple[str, type]] = [(kind, classes[kind]) for kind in types]
@@ -114,7 +114,7 @@ def described(classes: Classes, types: Sequence[str], keys: frozenset[str]) -> d
             continue
         try:
             found[name] = describe(cls, keys, name_of).as_json()
-        except Exception as why:  # noqa: BLE001 - a class that is nothing without its values
+        except Exception as why:  # noqa: BLE001 - a class that requires values
             print(f"{name}: {type(why).__name__}: {' '.join(str(why).split())[:100]}", file=sys.stderr)
     return dict(sorted(found.items()))
 
@@ -122,7 +122,7 @@ def described(classes: Classes, types: Sequence[str], keys: frozenset[str]) -> d
 def without_varying(
     found: dict[str, Any], newest: str, others: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """The classes without the values that another release of transformers has otherwise; these are listed."""
+    """The classes, with values that differ in another transformers release moved to "varies"."""
     for name, record in found.items():
         for release, classes in others.items():
             other = classes.get(name)
@@ -140,14 +140,14 @@ def without_varying(
 
 
 def _default(record: Mapping[str, Any], key: str) -> Any:
-    """The value, or what the rule gives from values; the rule itself where it gives nothing."""
+    """The value, or the result of the rule from the values; the rule itself if it has no result."""
     values = record.get("values", {})
     rule = record.get("rules", {}).get(key)
     return values.get(key) if rule is None else evaluated(rule, values.get) or rule
 
 
 def cases(classes: Classes, keys: frozenset[str]) -> Iterator[dict[str, Any]]:
-    """For each recorded configuration, what its class gives for every key that is taken out of it."""
+    """For each recorded configuration, the class's default for every key when that key is removed."""
     seen = set()
     for name, config in recorded():
         cls = classes.get(config.get("model_type"))
@@ -159,7 +159,7 @@ def cases(classes: Classes, keys: frozenset[str]) -> Iterator[dict[str, Any]]:
                 try:
                     value = value_at(section_of(cls(**_without(config, path, key)), path), key)
                     json.dumps(value)
-                except Exception:  # noqa: BLE001 - the class has no such default, or refuses the rest without the key
+                except Exception:  # noqa: BLE001 - the class has no such default, or rejects the rest without the key
                     continue
                 if isinstance(value, (bool, int, float, str, list, type(None))):
                     given[f"{path}{key}"] = value
@@ -177,7 +177,7 @@ def _sections(values: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mappi
 
 
 def _without(config: Mapping[str, Any], path: str, key: str) -> dict[str, Any]:
-    """The arguments that a class gets for the file without the key."""
+    """The arguments of the class for the file without the key."""
     values = copy.deepcopy(dict(config))
     inner = values
     for name in filter(None, path.split(".")):

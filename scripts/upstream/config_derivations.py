@@ -1,4 +1,4 @@
-"""How a configuration class computes one key from others: from what changes when one key is given another value."""
+"""How a configuration class derives one key from others, found by changing one key at a time."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _NO_SIZE = re.compile(
     "transformers_version|is_encoder_decoder|use_cache|text|image|audio|video|vision|prefix|path|get|config|"
     "return_dict|output_hidden_states|problem_type|chunk_size_feed_forward"
 )
-"""Names that say what a model is or how it computes, and no size; or that are no keys of a configuration."""
+"""Names that describe a model or its computation but are not sizes, or are not configuration keys."""
 _LONGEST_LIST = 8
-"""A longer list has one entry per layer, and follows from the number of layers."""
+"""A longer list has one entry per layer and depends on the number of layers."""
 _LONGEST_PERIOD = 12
 _DEPTHS = (60, 47, 24)
 
 
 def is_size(key: str) -> bool:
-    """Whether a key may decide what a model weighs or caches."""
+    """Whether a key may affect the size of weights or caches."""
     return _NO_SIZE.fullmatch(key) is None
 
 
@@ -35,7 +35,7 @@ def is_plain(value: Any) -> bool:
 
 
 def value_at(instance: Any, key: str) -> Any:
-    """The attribute as JSON has it; AttributeError where the class has none."""
+    """The attribute as JSON. AttributeError if the class has none."""
     value = getattr(instance, key)
     return list(value) if isinstance(value, tuple) else value
 
@@ -52,12 +52,12 @@ def attributes(instance: Any) -> Iterator[tuple[str, Any]]:
     for name in dict.fromkeys([*names, *properties]):
         try:
             yield name, value_at(instance, name)
-        except Exception:  # noqa: BLE001 - a property of something the class does not have
+        except Exception:  # noqa: BLE001 - a property that depends on a missing attribute
             continue
 
 
 def keywords(cls: type) -> set[str]:
-    """Keys that are no attributes and that the class's code asks for."""
+    """Keys that the class's code reads but that are not attributes."""
     try:
         return set(re.findall(r"kwargs\.(?:get|pop)\(\s*\"(\w+)\"", inspect.getsource(cls)))
     except (OSError, TypeError):
@@ -65,7 +65,7 @@ def keywords(cls: type) -> set[str]:
 
 
 def changes(cls: type, whole: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The attributes after one key was given another value; keys for which the class takes none are left out."""
+    """The attributes after each key was changed, except keys for which the class accepts no other value."""
     found = {}
     for key in whole:
         if not is_size(key):
@@ -92,13 +92,13 @@ def _others(value: Any) -> Iterator[Any]:
 def tried(cls: type, given: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
         return read(cls, given)
-    except Exception:  # noqa: BLE001 - a value that the class refuses
+    except Exception:  # noqa: BLE001 - a value that the class rejects
         return None
 
 
 def pattern_of(cls: type, key: str, changed: Mapping[str, Mapping[str, Any]]) -> list[Any] | None:
-    """A pattern of `class_defaults.per_layer`; None for a list that has another length than one entry per layer, or
-    follows no such pattern."""
+    """A pattern for `class_defaults.per_layer`; None if the list does not have one entry per layer or follows
+    no such pattern."""
     count = getattr(cls, "attribute_map", {}).get("num_hidden_layers", "num_hidden_layers")
     lists = [after[key] for depth in _DEPTHS if (after := tried(cls, {count: depth})) is not None]
     if not lists or any(len(kinds) != depth for kinds, depth in zip(lists, _DEPTHS, strict=False)):
@@ -133,7 +133,7 @@ def _repeated(lists: Sequence[list[Any]]) -> tuple[list[Any], Any] | None:
 
 
 def rule_of(cls: type, key: str, value: Any, whole: Mapping[str, Any], by: set[str]) -> str | None:
-    """The formula that `key` follows from the keys it changed with, if it is one of a few."""
+    """The formula that gives `key` from the keys it changed with, if it is a supported one."""
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     lists = sorted(
@@ -168,7 +168,7 @@ def rule_of(cls: type, key: str, value: Any, whole: Mapping[str, Any], by: set[s
 
 
 def switch_of(key: str, changed: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """`KEY ? NUMBER`, for what only one flag turns on."""
+    """`KEY ? NUMBER`, for a value that only one flag enables."""
     by = [(other, after[key]) for other, after in changed.items() if after.get(key) is not None]
     if len(by) != 1 or changed[by[0][0]].get(by[0][0]) is not True or type(by[0][1]) is not int:
         return None

@@ -1,11 +1,11 @@
-"""The table of `vllm serve` flags, from each release's own parser.
+"""Build the table of `vllm serve` flags from each release's own parser.
 
 python -m scripts.upstream.flags SOURCE ... [--argparse FILE]
 
 SOURCE is a wheel, an sdist or a folder that contains `vllm/`. Its Python code runs with the packages of this
-environment, which need not be those the release asks for. The release is added to
-`vllm_costmeter/sources/vllm_cli/flags.json`, or replaced there, and its changes from the previous release are printed.
-FILE is the argparse module of another Python: vLLM's images run 3.12, whose later patch releases match arguments
+environment, which may differ from the release's requirements. The release is added to or replaced in
+`vllm_costmeter/sources/vllm_cli/flags.json`, and its changes from the previous release are printed. FILE is
+the argparse module of another Python: vLLM's images run 3.12, and its later patch releases match arguments
 slightly differently from 3.11.
 """
 
@@ -33,7 +33,7 @@ SOURCE = (
 
 
 def record_of(raw: Record) -> Record:
-    """One flag as `flags.json` keeps it: `flag_from` makes all that `raw` says of it."""
+    """One flag as stored in `flags.json`, from which `flag_from` restores everything in `raw`."""
     names: list[str] = [name for name in raw["names"] if name not in raw.get("off", ())]
     record: Record = {"names": " ".join(names)}
     if raw["dest"] != names[0].lstrip("-").replace("-", "_"):
@@ -53,12 +53,12 @@ def record_of(raw: Record) -> Record:
 
 
 def by_field(configs: Mapping[str, Any]) -> dict[str, Any]:
-    """The shapes of configuration classes, field by field: between releases few change."""
+    """The shapes of configuration classes by field, as few fields change between releases."""
     return {f"{name}.{key}": inner for name, shape in configs.items() for key, inner in shape["of"].items()}
 
 
 def releases_of(table: Mapping[str, Any]) -> dict[str, Release]:
-    """The table taken apart: each release with its own flags and shapes."""
+    """The table split by release: each with its flags and shapes."""
     found: dict[str, Release] = {name: {"flags": {}, "configs": {}} for name in table["releases"]}
     for number, release in enumerate(found.values()):
         for runs, record in table["flags"]:
@@ -72,7 +72,7 @@ def releases_of(table: Mapping[str, Any]) -> dict[str, Release]:
 
 
 def table_of(releases: Mapping[str, Release], python: str) -> Record:
-    """The releases put together: each definition once, with the first and last release of each run that has it."""
+    """The releases merged: each definition once, with the first and last release of each run that has it."""
     ordered = sorted(releases, key=_numbers)
     return {
         "source": SOURCE,
@@ -107,7 +107,7 @@ def _variants(ordered: Sequence[str], releases: Mapping[str, Release], part: str
 
 
 def changes(before: Release, after: Release) -> Iterator[str]:
-    """What a release changes, a line each."""
+    """The changes in a release, one line each."""
     old, new = before["flags"], after["flags"]
     yield from (f"+ {name}" for name in new if name not in old)
     yield from (f"- {name}" for name in old if name not in new)
@@ -160,7 +160,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _text(table: Record) -> str:
-    """JSON with one line for each flag and each shape, so that a release's change reads as one."""
+    """JSON with one line per flag and per shape, so that a release's changes are a readable diff."""
     lines = []
     for key, value in table.items():
         if key == "flags":

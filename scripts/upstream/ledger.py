@@ -1,4 +1,4 @@
-"""Why each stop stops: reasons written by hand (refusals.toml), and the stops they match (stops.csv)."""
+"""The reason for each stop: reasons written by hand (refusals.toml), and the stops they match (stops.csv)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ CLASSES = ("configuration", "memory", "unknowable", "internal", "elsewhere")
 KNOWABLE = ("configuration", "memory")
 _COLUMNS = ("reason", "module", "function", "exception", "message", "condition", "first", "last")
 _MESSAGE, _CONDITION = 100, 140
-"""Characters of the file, conditions for the causes people meet; `refusals.py list` prints all."""
+"""Longest message and condition in the file, in characters; conditions only for common causes. `refusals.py
+list` prints all in full."""
 _OFTEN_MET = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One cause of refusals. `match` holds (module, function, message) patterns."""
+    """One cause of refusals. `match`: (module, function, message) patterns."""
 
     id: str
     kind: str
@@ -62,7 +63,7 @@ class Row:
 
 
 def read_reasons(path: Path = REASONS) -> tuple[Reason, ...]:
-    """In the order of the file, which decides. ValueError for a class or id that cannot be."""
+    """In the order of the file, which sets their precedence. ValueError for an invalid class or id."""
     found = tuple(_reason(row) for row in tomllib.loads(path.read_text())["reason"])
     if len({reason.id for reason in found}) != len(found):
         raise ValueError(f"{path.name}: an id stands twice")
@@ -82,7 +83,7 @@ def _reason(row: Mapping[str, object]) -> Reason:
 
 
 def classify(spans: Mapping[Key, Span], reasons: Sequence[Reason]) -> list[Row]:
-    """One row per stop, sorted by module; every stop has a reason, as the last one matches all."""
+    """One row per stop, sorted by module; every stop has a reason, because the last one matches all."""
     rows = []
     for key, span in spans.items():
         reason = next(reason for reason in reasons if reason.covers(key))
@@ -95,7 +96,7 @@ def classify(spans: Mapping[Key, Span], reasons: Sequence[Reason]) -> list[Row]:
 
 
 def write_stops(rows: Iterable[Row], reasons: Sequence[Reason], path: Path = STOPS) -> None:
-    """What nobody's configuration reaches on CUDA is one line per module, its number in place of a message."""
+    """Stops that no configuration reaches on CUDA are one row per module, with a count as the message."""
     internal = {reason.id for reason in reasons if reason.kind in ("internal", "elsewhere")}
     counted: dict[tuple[str, str], int] = {}
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -116,7 +117,7 @@ def read_stops(path: Path = STOPS) -> list[Row]:
 
 
 def span_of(rows: Iterable[Row]) -> tuple[str, str] | None:
-    """The first and last release of a reason's stops; None where no statement matches."""
+    """The first and last release of a reason's stops; None if no statement matches."""
     rows = list(rows)
     if not rows:
         return None

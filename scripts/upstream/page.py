@@ -1,4 +1,4 @@
-"""docs/refusals.md: what stops a start, by cause, and whether the fit check says so first."""
+"""docs/refusals.md: what makes vLLM refuse to start, by cause, and whether the fit check refuses it first."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _CLASSES = {
     "elsewhere": "other hardware",
 }
 _REMARKS = """
-A range of releases is where the statement exists; the condition may be narrower, as noted. Statements are found by
-syntax: errors of C++ code, PyTorch, Pydantic's field limits and `argparse` (flags that a release does not have, values
-that are not among a flag's choices) are not in this list, except for causes marked so.
+The releases are those that contain the statement; the condition may be narrower, as noted. Statements are found by
+syntax: errors raised by C++ code, PyTorch, Pydantic's field limits and `argparse` (unknown flags, values outside a
+flag's choices) are not listed, except for causes marked so.
 """
 
 
 def page(reasons: Sequence[Reason], rows: Sequence[Row], releases: Sequence[str]) -> str:
-    """The page for these statements; `releases` is what was read, oldest first."""
+    """The page for these statements; `releases` are those that were read, oldest first."""
     by_reason: dict[str, list[Row]] = {reason.id: [] for reason in reasons}
     for row in rows:
         by_reason[row.reason].append(row)
@@ -47,7 +47,7 @@ def page(reasons: Sequence[Reason], rows: Sequence[Row], releases: Sequence[str]
         parts.append(f"\n## {title}\n\n| cause | releases | the check | often |\n|---|---|---|---|\n")
         parts.extend(_line(reason, by_reason[reason.id]) for reason in chosen)
     parts.append(
-        "\n`often`: from 1, weekly in public threads or caused by plain commands, to 4, hardly ever seen.\n"
+        "\n`often`: from 1, weekly in public threads or caused by plain commands, to 4, very rare.\n"
     )
     parts.append("\n## Not knowable before the start\n\n")
     for reason in reasons:
@@ -70,7 +70,7 @@ def _totals(reasons: Sequence[Reason], by_reason: Mapping[str, Sequence[Row]]) -
 
 
 def _amount(rows: Sequence[Row]) -> int:
-    """Statements, where a line of one module may stand for several."""
+    """The number of statements; one row may stand for several in a module."""
     return sum(int(row.message) if row.function == "*" else 1 for row in rows)
 
 

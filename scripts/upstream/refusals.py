@@ -1,12 +1,13 @@
-"""What stops a start of vLLM, from its Python sources alone.
+"""What makes vLLM refuse to start, from its Python sources alone.
 
 python -m scripts.upstream.refusals list VERSION/vllm [--format text|csv]   every statement of one release
-python -m scripts.upstream.refusals diff OLD/vllm NEW/vllm                  what came, went, moved, changed
-python -m scripts.upstream.refusals collect FOLDER                          read FOLDER/VERSION/vllm, renew stops.csv
-python -m scripts.upstream.refusals page                                    renew docs/refusals.md from the two files
+python -m scripts.upstream.refusals diff OLD/vllm NEW/vllm                  added, removed, moved and changed
+statements python -m scripts.upstream.refusals collect FOLDER                          read
+FOLDER/VERSION/vllm, update stops.csv python -m scripts.upstream.refusals page
+   update docs/refusals.md from the two files
 
-FOLDER holds unpacked wheels or source trees; Python files suffice. Why each statement stops is written by hand in
-refusals.toml; the next release is one `diff` to read and one `collect`.
+FOLDER contains unpacked wheels or source trees; Python files suffice. The reason for each statement is
+written by hand in refusals.toml; a new release needs one `diff` to read and one `collect`.
 """
 
 from __future__ import annotations
@@ -52,11 +53,11 @@ RELEASES = (
     ),
     *("0.31.0", "0.32.0", "0.33.0"),
 )
-"""What stops.csv was collected from (2026-11)."""
+"""The releases in stops.csv (2026-11)."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0; 2 with one line for sources that are not there."""
+    """Exit status: 0; 2, with one line, if sources are missing."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = asked.add_subparsers(dest="command", required=True)
     listed = commands.add_parser("list")
@@ -85,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def report() -> str:
-    """The page that the committed files give."""
+    """The page generated from the committed files."""
     return page(ledger.read_reasons(), ledger.read_stops(), RELEASES)
 
 

@@ -1,4 +1,4 @@
-"""One release of vLLM as Python sources, and questions put to its own `vllm serve` parser in a process of its own."""
+"""The Python sources of one vLLM release, and its own `vllm serve` parser run in a separate process."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ MOST_STAND_INS = 20
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A folder that holds `vllm/`, and the release that it says it is."""
+    """A folder with `vllm/`, and its release according to `vllm/_version.py`."""
 
     folder: Path
     version: str
     work_folder: Path | None = None
-    """Where relative paths of commands lead."""
+    """Working directory for relative paths in commands."""
     stand_ins: list[str] = field(default_factory=list)
-    """Modules found missing so far."""
+    """Missing modules found so far."""
 
     def describe(self, argparse_file: Path | None = None) -> dict[str, Any]:
-        """Flags and configuration shapes of the release's parser, as `described.py` writes them."""
+        """Flags and configuration shapes of the release's parser, in the format of `described.py`."""
         found: dict[str, Any] = json.loads(self._run("describe", argparse_file, ""))
         return found
 
     def parse(self, commands: Sequence[Sequence[str]], argparse_file: Path | None = None) -> list[Any]:
-        """What the release's parser makes of the words behind `vllm serve`, as `parsed.py` writes it."""
+        """The parser's result for each list of words after `vllm serve`, in the format of `parsed.py`."""
         lines = "".join(f"{json.dumps(list(words))}\n" for words in commands)
         answers = [json.loads(line) for line in self._run("parse", argparse_file, lines).splitlines()]
         if len(answers) != len(commands):
@@ -46,7 +46,7 @@ class Release:
         return answers
 
     def _run(self, task: str, argparse_file: Path | None, given: str) -> str:
-        """Asks again with one more stand-in as long as a module is missing that vLLM imports unconditionally."""
+        """Retry, with one more stand-in each time, while a module that vLLM always imports is missing."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("VLLM_")}
         environment |= {
             "PYTHONPATH": str(self.folder.resolve()),
@@ -76,7 +76,7 @@ class Release:
 
 @contextmanager
 def opened(source: Path) -> Iterator[Release]:
-    """The release in a wheel, an sdist or a folder; unpacked files are gone afterwards."""
+    """The release in a wheel, an sdist or a folder; unpacked files are deleted afterwards."""
     if source.is_dir():
         yield _release(source, source)
         return
@@ -96,7 +96,7 @@ def _release(folder: Path, source: Path) -> Release:
 
 
 def _unpack(source: Path, folder: Path) -> None:
-    """The files below vllm/ that are no compiled code, wherever the archive has them."""
+    """Extract the files below vllm/, wherever it is in the archive, except compiled code."""
     if zipfile.is_zipfile(source):
         with zipfile.ZipFile(source) as wheel:
             for name in wheel.namelist():

@@ -1,4 +1,4 @@
-"""In which releases each stop stands: the union over many, and what changes from one to the next."""
+"""The releases that contain each stop: the union over many, and the changes from one to the next."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scripts.upstream.stops import Stop
 
 
 class Key(NamedTuple):
-    """What makes a stop the same one in two releases; its line and condition may differ."""
+    """Identifies a stop across releases; its line and condition may differ."""
 
     module: str
     function: str
@@ -23,7 +23,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The first and last release with a stop (it may be missing between), and its condition in the last."""
+    """The first and last release with a stop (perhaps with gaps), and its condition in the last."""
 
     first: str
     last: str
@@ -45,7 +45,7 @@ def version(text: str) -> tuple[int, ...]:
 
 
 def collect(folder: Path, releases: Sequence[str]) -> dict[Key, Span]:
-    """Every stop of these releases, oldest release first."""
+    """Every stop in these releases; `releases` are ordered oldest first."""
     spans: dict[Key, Span] = {}
     for release in releases:
         for stop in start_stops(folder / release / "vllm"):
@@ -57,7 +57,7 @@ def collect(folder: Path, releases: Sequence[str]) -> dict[Key, Span]:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """From one release to another, by message and condition."""
+    """Changes between two releases, by message and condition."""
 
     added: tuple[Stop, ...]
     removed: tuple[Stop, ...]

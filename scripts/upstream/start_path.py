@@ -1,7 +1,7 @@
-"""Which code of vLLM runs between reading the flags and the first request of `vllm serve` on a CUDA machine.
+"""The code that `vllm serve` runs on a CUDA machine between parsing the flags and the first request.
 
-vLLM's calls are too dynamic for a call graph to tell (one by name reached 80 % of all functions), so the path is named
-by module, and what only a request or an administrator's call reaches is named by function.
+vLLM's calls are too dynamic for a call graph (one by name reached 80 % of all functions), so the path is
+listed by module, and code that only a request or an administrator's call reaches is excluded by function.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _ASSERTIONS = re.compile(
     r"config/|engine/arg_utils\.py|platforms/|v1/core/kv_cache|v1/kv_cache_interface\.py|v1/worker/gpu_worker\.py"
     r"|model_executor/models/config\.py|model_executor/layers/(linear|fused_moe/layer|vocab_parallel_embedding)\.py"
 )
-"""Modules whose assertions a configuration can break; elsewhere only those of a model's `__init__` are."""
+"""Modules with assertions that a configuration can violate; elsewhere only a model's `__init__` counts."""
 _MODEL_ASSERTIONS = re.compile(r"(model_executor/models|models)/.*\.py")
 
 
 def start_stops(package: Path) -> Iterator[Stop]:
-    """Stops on the start path of one release; `package` is the folder `vllm` of its sources. FileNotFoundError when it
-    holds no sources; SyntaxError for what is not Python."""
+    """Stops on the start path of one release; `package` is the folder `vllm` of its sources.
+    FileNotFoundError if it has no sources; SyntaxError for a file that is not Python."""
     if not (package / "config").is_dir():
         raise FileNotFoundError(f"{package}: not the folder vllm of vLLM's sources (config/ is missing)")
     for path in sorted(package.rglob("*.py")):
@@ -54,12 +54,12 @@ def start_stops(package: Path) -> Iterator[Stop]:
 
 
 def on_start_path(module: str) -> bool:
-    """Whether a module, as a path below `vllm/`, takes part in a start on CUDA."""
+    """Whether a module, given as a path below `vllm/`, is used in a start on CUDA."""
     return _MODULES.match(module) is not None and _OTHER_HARDWARE.search(module) is None
 
 
 def at_start(stops: Iterable[Stop]) -> Iterator[Stop]:
-    """Without what only later calls reach, and without assertions that no configuration breaks."""
+    """Drop stops that only later calls reach, and assertions that no configuration can violate."""
     for stop in stops:
         if any(_LATER.fullmatch(name) for name in stop.function.split(".")):
             continue

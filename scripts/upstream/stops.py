@@ -1,4 +1,4 @@
-"""Every place of a Python source file that stops its caller, by its syntax alone: nothing is imported or run."""
+"""Every statement in a Python file that aborts its caller, found by syntax alone, without running it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Kind = Literal["raise", "assert", "exit"]
 
 _EXITS = frozenset({"sys.exit", "os._exit", "exit", "quit"})
 _LONGEST = 400
-"""Characters of a condition or message that are kept; what follows is cut with an ellipsis."""
+"""Longest condition or message, in characters; longer ones are truncated with an ellipsis."""
 
 
 class Stop(NamedTuple):
-    """One statement that ends a start. `condition` joins the tests around it; what a guard returned on before it, in
+    """One statement that aborts a start. `condition` joins the enclosing tests; an early return before it, in
     the same block, is not part of it."""
 
     module: str
@@ -28,9 +28,8 @@ class Stop(NamedTuple):
 
 
 def stops_of(source: str, module: str) -> Iterator[Stop]:
-    """Stops of one module in the order of its lines. `raise` alone, or of a caught name, passes on what was raised
-    elsewhere, and an abstract method's NotImplementedError is never called: none is a stop. SyntaxError for what is
-    not Python."""
+    """Stops of one module in line order. A bare `raise`, a re-raised caught name and an abstract method's
+    NotImplementedError are not stops. SyntaxError if the source is not Python."""
     yield from _Reader(module).block(ast.parse(source).body)
 
 
@@ -40,7 +39,7 @@ class _Reader:
     names: tuple[str, ...] = ()
     tests: tuple[str, ...] = ()
     texts: dict[str, str] = field(default_factory=dict)
-    """What the function's local names were last assigned, where that is text."""
+    """Text last assigned to the function's local names."""
 
     def block(self, statements: list[ast.stmt]) -> Iterator[Stop]:
         for statement in statements:
@@ -106,7 +105,7 @@ class _Reader:
                 self.texts[name] += self._text(value)
 
     def _text(self, node: ast.expr) -> str:
-        """A message as a template: what it computes stands in braces."""
+        """A message as a template, with computed parts in braces."""
         match node:
             case ast.Constant(value=str(text)):
                 return " ".join(text.split(" "))
@@ -137,7 +136,7 @@ def _is_text(node: ast.expr) -> bool:
 
 
 def _passes_on(raised: ast.expr) -> bool:
-    """`raise error`: a local name, where a class would begin with a capital."""
+    """`raise error`: a local name, as a class name starts with a capital."""
     return isinstance(raised, ast.Name) and not raised.id[0].isupper()
 
 

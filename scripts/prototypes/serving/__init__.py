@@ -1,1 +1,1 @@
-"""Throughput and latency of a server under a load, from its kernels up."""
+"""Throughput and latency of a server under load, modelled from its kernels up."""

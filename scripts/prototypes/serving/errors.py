@@ -1,4 +1,4 @@
-"""How far the model is from the measurements: `python -m scripts.prototypes.serving.errors [ML_ENERGY.csv]`."""
+"""Errors of the model on the measurements: `python -m scripts.prototypes.serving.errors [ML_ENERGY.csv]`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from scripts.prototypes.serving.load import Served, burst, closed, most_running
 
 
 def is_batch(run: truth.Run) -> bool:
-    """Whether the requests come (nearly) all at once, so that no steady state is reached."""
+    """Whether (nearly) all requests arrive at once, so that no steady state is reached."""
     return 0 < run.sent <= 4 * run.concurrency
 
 
 def estimated(run: truth.Run) -> Served:
-    """Of one replica, at its share of the load: in closed form, or simulated where there is no steady state."""
+    """The estimate for one replica at its share of the load, simulated if there is no steady state."""
     most = min(most_running(run.server, run.requests), run.most_sequences)
     in_flight = run.concurrency / run.replicas
     if is_batch(run):
@@ -34,7 +34,7 @@ def estimated(run: truth.Run) -> Served:
 
 
 def simulated(run: truth.Run, most: float) -> Served:
-    """The same requests through the scheduler, step by step."""
+    """Simulate the requests in the scheduler, step by step."""
     server, known = run.server, {}
 
     def seconds(decoding: int, context: float, prompt: int, before: float) -> float:
@@ -72,7 +72,7 @@ def simulated(run: truth.Run, most: float) -> Served:
 
 
 def main() -> None:
-    """Tables by source, model, GPU."""
+    """Print tables by source, model and GPU."""
     runs = [*truth.committed(), *truth.sweep(), *(r for f in sys.argv[1:] for r in truth.ml_energy(Path(f)))]
     runs = [run for run in runs if run.attention_dp == 1]
     groups: dict[tuple[str, str], list[tuple[float | None, float | None, float | None]]] = defaultdict(list)

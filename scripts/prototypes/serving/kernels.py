@@ -1,9 +1,9 @@
-"""What one kernel takes on each GPU: a floor, and the shares of bandwidth and dense rate it reaches.
+"""The time of one kernel on each GPU: a floor, and the shares of bandwidth and dense rate that it reaches.
 
 Prototype. Every constant is a fit to kernels that NVIDIA timed one by one inside vLLM (aiconfigurator 0.12.0,
 Apache-2.0, vLLM 0.24.0; A100: 0.14.0), never to serving:
 seconds = floor + (memory^p + compute^p)^(1/p), p = 1.5 or 6 as measured.
-GPUs that were not timed take the constants of their generation.
+GPUs that were not timed use the constants of their generation.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Kernel:
     compute: float
     sharpness: float = 1.5
     narrow: float = 0.0
-    """Columns by which a slice of an expert is padded: narrow slices (tensor parallel) waste that much."""
+    """Columns of padding per slice of an expert; narrow slices (tensor parallelism) waste that much."""
 
     def seconds(self, read: float, work: float, columns: float = float("inf")) -> float:
         """`read`: seconds at the published bandwidth; `work`: seconds at the dense rate."""
@@ -35,7 +35,7 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One architecture. Matrices and experts by what they multiply in; attention by what it reads."""
+    """One architecture. Matrices and experts by compute format; attention by cache format."""
 
     matrices: dict[str, Kernel]
     experts: dict[str, Kernel]
@@ -44,7 +44,7 @@ class Generation:
     prefill_attention: float
     """Share of the dense 16-bit rate in long prompts; half of it is reached at 1,500 tokens."""
     small_kernel: float
-    """Norms, rotary embedding, cache writes, activation: seconds of each."""
+    """Norms, rotary embedding, cache writes, activation: seconds per kernel."""
 
 
 AMPERE = Generation(
@@ -133,7 +133,7 @@ class Link:
 
     floor: dict[int, float]
     rate: dict[int, float]
-    """Bytes of the message per second (not bus bandwidth)."""
+    """Message bytes per second (not bus bandwidth)."""
 
     def all_reduce(self, message_bytes: float, gpus: int) -> float:
         """Seconds of one all-reduce."""
@@ -152,7 +152,7 @@ PCIE_5_P2P = Link({2: 5e-6, 4: 14e-6, 8: 27e-6}, {2: 36e9, 4: 18e9, 8: 12.5e9}) 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """Published rates: dense FLOPs per second by format, bytes per second; what it is and how it is linked."""
+    """Published rates: dense FLOPs per second by format, bytes per second; generation, memory and link."""
 
     generation: Generation
     bandwidth: float
@@ -164,7 +164,7 @@ class Gpu:
 def _gpu(
     generation: Generation, gigabytes: float, teraflops: tuple[float, float, float], gib: float, link: Link
 ) -> Gpu:
-    """`teraflops`: dense in 16, 8 and 4 bits, 0 where the GPU has no such format."""
+    """`teraflops`: dense in 16, 8 and 4 bits; 0 if the GPU has no such format."""
     bf16, fp8, fp4 = teraflops
     flops = {"bf16": bf16, "fp8": fp8 or bf16, "fp4": fp4 or fp8 or bf16}
     return Gpu(

@@ -1,7 +1,8 @@
-"""Throughput and latency of a server under a load: continuous batching with chunked prefill, in closed form.
+"""Throughput and latency of a server under load: continuous batching with chunked prefill, in closed form.
 
-Prototype. `closed` keeps a number of requests in flight; `opened` takes them at a rate and finds the number in flight
-by Little's law. Both are checked against a simulation of the scheduler step by step (tests/serving_simulation.py).
+Prototype. `closed` keeps a number of requests in flight; `opened` receives them at a rate and finds the
+number in flight by Little's law. Both are checked against a simulation of the scheduler step by step
+(tests/serving_simulation.py).
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ from dataclasses import dataclass
 from scripts.prototypes.serving.step import WEIGHT_BYTES, Server
 
 OVERHEAD_SHARE, MOST_OVERHEAD = 0.035, 4 * 2**30
-"""Per GPU: activations, CUDA graphs, context. The project's fit check knows it better; here it is a stand-in."""
+"""Per GPU: activations, CUDA graphs, context. A rough value; the project's fit check computes it."""
 
 
 REQUEST_PATH = 20e-3
-"""Seconds from the client to the first step and back: HTTP, tokenising, the first chunk. What InferenceX, the sweep and
-others leave of TTFT at one to four requests at once (20 to 26 ms)."""
+"""Seconds from the client to the first step and back: HTTP, tokenising, the first chunk. The unexplained part
+of TTFT in InferenceX, the sweep and others at one to four concurrent requests (20 to 26 ms)."""
 TOKENISING = 3e-6
-"""Seconds per prompt token: what 7,373-token prompts leave beyond 922-token ones (gpt-oss-120b on B200)."""
+"""Seconds per prompt token: the extra unexplained time of 7,373-token over 922-token prompts (gpt-oss-120b,
+B200)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """Mean lengths; `cached` prompt tokens are found in the prefix cache; a draft adds `accepted` tokens a step."""
+    """Mean lengths; `cached` prompt tokens are found in the prefix cache; a draft adds `accepted` tokens a
+    step."""
 
     prompt: float
     output: float
@@ -33,24 +36,24 @@ class Requests:
 
     @property
     def steps(self) -> float:
-        """Engine steps of one answer."""
+        """Engine steps to generate one response."""
         return max(1.0, self.output / (1 + self.accepted))
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Of one replica. Seconds; tokens per second."""
+    """Results for one replica, in seconds and tokens per second."""
 
     running: float
     ttft: float
     tpot: float
     tokens_per_second: float
     busy: float
-    """Share of the time in which prompts are computed."""
+    """Share of the time spent computing prompts."""
 
 
 def weight_bytes(server: Server) -> float:
-    """Of the whole model."""
+    """Bytes of the whole model's weights."""
     shape, size = server.shape, WEIGHT_BYTES[server.weights]
     other = 2.0 if shape.quantized == "experts" else size
     dense = shape.layers * shape.attention_parameters
@@ -61,7 +64,7 @@ def weight_bytes(server: Server) -> float:
 
 
 def most_running(server: Server, requests: Requests, utilization: float = 0.9) -> float:
-    """How many such requests the KV cache holds, each with its whole prompt and half its answer."""
+    """How many such requests fit in the KV cache, each with its whole prompt and half of its response."""
     room = utilization * server.gpu.memory - weight_bytes(server) / (server.tp * server.pp)
     room -= min(OVERHEAD_SHARE * server.gpu.memory, MOST_OVERHEAD)
     per_request = (
@@ -72,7 +75,8 @@ def most_running(server: Server, requests: Requests, utilization: float = 0.9) -
 
 
 def prefill_seconds(server: Server, requests: Requests, running: float, together: float) -> float:
-    """What one prompt adds to the steps it rides in, `together` of them at once, in chunks of the batched tokens."""
+    """Seconds that one prompt adds to its steps, with `together` prompts at once, in chunks of the batched
+    tokens."""
     context = requests.prompt + requests.output / 2
     tokens = max(1.0, requests.prompt - requests.cached) * together
     budget = max(server.batched_tokens - running, 64.0)
@@ -91,7 +95,7 @@ def prefill_seconds(server: Server, requests: Requests, running: float, together
 
 
 def closed(server: Server, requests: Requests, in_flight: float, most: float | None = None) -> Served:
-    """`in_flight` requests at any time, of which `most` run."""
+    """`in_flight` requests at any time, of which up to `most` run."""
     limit = most_running(server, requests) if most is None else most
     slots = min(in_flight, limit)
     batch = slots / server.pp
@@ -117,7 +121,7 @@ def closed(server: Server, requests: Requests, in_flight: float, most: float | N
 
 
 def burst(server: Server, requests: Requests, in_flight: float) -> float:
-    """Mean extra wait of a first wave that arrives all at once: half of all its prompts."""
+    """Mean extra wait of a first wave that arrives all at once: the time of half of its prompts."""
     return (
         in_flight
         / 2
@@ -128,7 +132,7 @@ def burst(server: Server, requests: Requests, in_flight: float) -> float:
 
 
 def opened(server: Server, requests: Requests, rate: float) -> Served | None:
-    """At `rate` requests per second, Poisson; None where the server does not keep up."""
+    """At `rate` requests per second, Poisson; None if the server cannot keep up."""
     limit = most_running(server, requests)
     low, high = 0.0, limit
     if closed(server, requests, limit, limit).tokens_per_second < rate * requests.output:

@@ -1,4 +1,5 @@
-"""The shapes of the measured models, from their config.json files (the figures of the project's own test data)."""
+"""The shapes of the measured models, from their config.json files (the figures of the project's own test
+data)."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a step multiplies and reads. Sizes in elements."""
+    """The sizes that a step multiplies and reads, in elements."""
 
     layers: int
     hidden: int
@@ -21,16 +22,16 @@ class Shape:
     expert_intermediate: int = 0
     shared_intermediate: int = 0
     dense_layers: int = 0
-    """Layers before the mixtures (or, where every second layer is one, the others)."""
+    """Dense layers before the MoE layers (or between them, if every second layer is MoE)."""
     window: int = 0
     windowed_layers: int = 0
     latent: int = 0
-    """MLA: width of the latent and rotary part that is cached once for all heads; 0: keys and values per head."""
+    """MLA: width of the latent and rotary part, cached once for all heads; 0: keys and values per head."""
     query_latent: int = 0
     quantized: str = "all"
     """Which matrices a 4-bit or FP8 checkpoint quantizes: "all" or "experts"."""
     state_bytes: int = 0
-    """Recurrent state per sequence, read and written in every step."""
+    """Recurrent state per sequence, read and written at every step."""
     gated: bool = True
 
     @property
@@ -40,7 +41,7 @@ class Shape:
 
     @property
     def attention_parameters(self) -> int:
-        """Of one layer."""
+        """Parameters of one layer's attention."""
         if self.latent:
             per_head = self.query_latent * 192 + 512 * 256 + 128 * self.hidden
             return self.hidden * (self.query_latent + self.latent) + self.heads * per_head

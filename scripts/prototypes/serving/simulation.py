@@ -1,7 +1,7 @@
-"""A discrete-event simulation of vLLM's scheduler: the check of the closed-form load model.
+"""A discrete-event simulation of vLLM's scheduler, to validate the closed-form load model.
 
-Every step: each running sequence takes one token, waiting prompts fill the rest of the batched tokens in order of
-arrival (chunked prefill), and a sequence starts only where its whole length still fits into the KV cache.
+In every step each running sequence generates one token, waiting prompts fill the rest of the batched tokens
+in order of arrival (chunked prefill), and a sequence starts only if its whole length fits in the KV cache.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ StepSeconds = Callable[[int, float, int, float], float]
 
 @dataclass(slots=True)
 class Sequence:
-    """One request on its way through the engine."""
+    """One request in the engine."""
 
     arrival: float
     prompt: int
@@ -35,7 +35,7 @@ class Sequence:
 
 @dataclass(slots=True)
 class Engine:
-    """Limits as vLLM has them. `kv_tokens`: what the cache holds."""
+    """vLLM's limits. `kv_tokens`: capacity of the KV cache."""
 
     seconds: StepSeconds
     batched_tokens: int = 8192
@@ -46,7 +46,7 @@ class Engine:
     now: float = 0.0
 
     def step(self) -> list[Sequence]:
-        """One forward pass; the sequences that ended in it."""
+        """Run one forward pass and return the sequences that finished."""
         decoding = [each for each in self.running if each.computed >= each.prompt]
         budget = self.batched_tokens - len(decoding)
         chunks: list[tuple[Sequence, int]] = []

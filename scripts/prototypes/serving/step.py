@@ -1,7 +1,6 @@
-"""The seconds of one engine step: `decoding` sequences take one token each, and a chunk of a prompt rides along.
+"""The seconds of one engine step: one token for each of `decoding` sequences, and a chunk of a prompt.
 
-Prototype of a pure model. A step is the sum of its kernels (kernels.py) plus what the host needs where that is not
-hidden.
+Prototype of a pure model. A step is the sum of its kernels (kernels.py) and the host time that is not hidden.
 """
 
 from __future__ import annotations
@@ -13,27 +12,29 @@ from scripts.prototypes.serving.shapes import Shape
 
 WEIGHT_BYTES = {"bf16": 2.0, "fp8": 1.0, "int8": 1.0, "int4": 0.516, "nvfp4": 0.5625, "mxfp4": 0.53125}
 RATE = {"bf16": "bf16", "fp8": "fp8", "int8": "fp8", "int4": "bf16", "nvfp4": "fp4", "mxfp4": "bf16"}
-"""What a format multiplies in: 4-bit weights with 16-bit activations multiply in 16 bits."""
+"""The compute format of a weight format: 4-bit weights with 16-bit activations multiply in 16 bits."""
 SMALL_KERNELS = 5
-"""Of one layer: two norms, rotary embedding, cache write, activation."""
+"""Small kernels per layer: two norms, rotary embedding, cache write, activation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What the engine process does between two steps. Fitted: the only constants that serving measurements set."""
+    """The engine process's work between two steps. The only constants fitted to serving measurements."""
 
     base: float
     per_sequence: float
     hidden: float
-    """Share that runs while the GPU computes (asynchronous scheduling)."""
+    """Share that overlaps with GPU work (asynchronous scheduling)."""
 
 
 SYNCHRONOUS = Host(base=0.4e-3, per_sequence=45e-6, hidden=0.0)
-"""Fitted to ML.ENERGY's dense models (0.11): what is left of a step grows by 40 to 60 us with every sequence."""
+"""Fitted to ML.ENERGY's dense models (0.11): the unexplained part of a step grows by 40 to 60 us per
+sequence."""
 ASYNCHRONOUS = Host(base=0.4e-3, per_sequence=45e-6, hidden=1.0)
-"""The same work beside the GPU's: InferenceX leaves less than 0.1 ms of a step unexplained."""
+"""The same work, overlapping with the GPU's: in InferenceX less than 0.1 ms of a step is unexplained."""
 SORTED_LOGIT = 0.2e-9
-"""Seconds per logit that top-p or top-k sampling sorts on an H100, per sequence and step (before 0.20's sampler)."""
+"""Seconds per logit that top-p or top-k sampling sorts on an H100, per sequence and step (before 0.20's
+sampler)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Server:
     host: Host = SYNCHRONOUS
     batched_tokens: int = 8192
     sorts_logits: bool = False
-    """Whether requests ask for top-p or top-k, as a model's generation_config does by default."""
+    """Whether requests use top-p or top-k, as a model's generation_config does by default."""
     accelerated_fp4: bool = False
     """MXFP4 experts multiplied in FP8 (data-centre Blackwell)."""
 
@@ -69,7 +70,7 @@ class Server:
         if name == "mxfp4" and self.accelerated_fp4:
             rate = "fp8"
         if name == "fp8" and part == "experts" and self.shape.experts > 16:
-            name = "fp8_block"  # mixtures of many experts are published in FP8 by blocks of 128
+            name = "fp8_block"  # models with many experts are published in block FP8 (128)
         kernel = known.get(name) or known.get("fp8" if rate == "fp8" else "int4") or known["bf16"]
         return kernel, WEIGHT_BYTES.get(name, 1.0), self.gpu.flops[rate]
 
@@ -84,7 +85,7 @@ class Server:
         return kernel.seconds(read, 2 * rows * inputs * outputs / flops)
 
     def experts(self, tokens: float) -> float:
-        """Seconds of one layer's routed experts. An expert is left out by all T tokens with (1 - k/E)^T."""
+        """Seconds of one layer's routed experts. None of T tokens selects an expert: (1 - k/E)^T."""
         shape = self.shape
         kernel, weight, flops = self._kernel("experts")
         share = self.tp
@@ -98,7 +99,7 @@ class Server:
         return kernel.seconds((read + moved) / self.gpu.bandwidth, work / flops, columns)
 
     def kv_read(self, context: float) -> float:
-        """Bytes that one sequence's decode reads per GPU, all layers."""
+        """Bytes read per GPU to decode one sequence, all layers."""
         shape = self.shape
         if shape.latent:
             return shape.layers * context * shape.latent * self.kv_bytes
@@ -107,7 +108,7 @@ class Server:
         return width * (context * (shape.layers - shape.windowed_layers) + windowed)
 
     def prompt_attention_flops(self, tokens: float, before: float) -> float:
-        """Of a chunk of `tokens` behind `before` earlier ones, per GPU, causal."""
+        """FLOPs per GPU for a chunk of `tokens` after `before` earlier ones, causal."""
         shape = self.shape
         size = 320 / 2 if shape.latent else shape.head_size
         seen = before + tokens / 2
@@ -116,7 +117,7 @@ class Server:
         return 4 * tokens * shape.heads / self.tp * size * (full + windowed)
 
     def gpu_seconds(self, decoding: float, context: float, prompt: float = 0.0, before: float = 0.0) -> float:
-        """Of one step. `context`: tokens per decoding sequence; `prompt`: prompt tokens that ride along."""
+        """GPU seconds of one step. `context`: tokens per decoding sequence; `prompt`: prompt tokens."""
         shape, gpu, tp = self.shape, self.gpu, self.tp
         rows = decoding + prompt
         heads, kv = shape.heads / tp, max(shape.kv_heads / tp, 1)
@@ -163,7 +164,7 @@ class Server:
         return seconds
 
     def seconds(self, decoding: float, context: float, prompt: float = 0.0, before: float = 0.0) -> float:
-        """GPU and host together. Pipeline stages work at once on their own micro-batches."""
+        """Seconds of GPU and host together. Pipeline stages work in parallel, each on a micro-batch."""
         gpu = self.gpu_seconds(decoding, context, prompt, before)
         host = self.host.base + self.host.per_sequence * decoding
         hidden = host * self.host.hidden
@@ -171,5 +172,5 @@ class Server:
 
 
 def server(model_shape: Shape, gpu_name: str, weights: str, **more: object) -> Server:
-    """With the GPU's entry."""
+    """A server with the named GPU."""
     return Server(model_shape, GPUS[gpu_name], weights, **more)  # type: ignore[arg-type]

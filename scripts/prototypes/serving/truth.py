@@ -1,4 +1,4 @@
-"""The measured runs (tests/data/throughput, and a reader's own ML.ENERGY file) as servers and loads of the model."""
+"""The measured runs (tests/data/throughput, and a user-supplied ML.ENERGY file) as servers and loads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ML_ENERGY_MODELS = {
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One measurement; seconds and tokens per second, None where not stated."""
+    """One measurement; seconds and tokens per second, None if not stated."""
 
     source: str
     model: str
@@ -96,7 +96,7 @@ def committed() -> Iterator[Run]:
 
 
 def sweep() -> Iterator[Run]:
-    """vLLM's runs of arXiv 2606.11690 that keep up with their rate, at the concurrency of Little's law."""
+    """The vLLM runs of arXiv 2606.11690 that keep up with their rate, at the concurrency of Little's law."""
     names = {"Meta-Llama-3.1-8B-Instruct": "Llama-3.1-8B", "Qwen3-30B-A3B-Instruct-2507": "Qwen3-30B-A3B"}
     for row in csv.DictReader((DATA / "measured" / "underutilisation_runs.csv").open()):
         if row["engine"] != "vllm":

@@ -1,11 +1,11 @@
 """The `vllm serve` parser of the vLLM on the path, built by vLLM's own code. `release_sources.py` runs this.
 
-    python in_release describe               one JSON object: every flag of the parser and what it takes
-    python in_release parse < COMMANDS       one line per command: what the parser makes of it
+    python in_release describe               one JSON object: every flag of the parser and its values
+    python in_release parse < COMMANDS       one line per command: the parser's result
 
-`--stand-in MODULE` replaces a module that this machine lacks; no flag may depend on one. `--argparse FILE` uses the
-argparse module of another Python, whose rules decide how words are cut into flags and values. The platform is CUDA:
-some choices depend on it.
+`--stand-in MODULE` replaces a module missing on this machine; no flag may depend on one. `--argparse FILE`
+uses the argparse module of another Python, which decides how words are split into flags and values. The
+platform is CUDA, as some choices depend on it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 
 class _Nothing:
-    """Whatever a missing module is asked for while vLLM's modules are imported."""
+    """Any attribute of a missing module while vLLM's modules are imported."""
 
     def __init__(self, *_: Any, **__: Any) -> None: ...
 
@@ -47,7 +47,7 @@ class _StandIn(types.ModuleType):
 
 
 class _MissingModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Found last, so that a module that is there is never replaced."""
+    """Last in the search order, so that an installed module is never replaced."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names
@@ -63,11 +63,11 @@ class _MissingModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 class RefusedError(Exception):
-    """What argparse would print before it exits."""
+    """The error that argparse would print before it exits."""
 
 
 def use_argparse(file: Path) -> None:
-    """Let everybody who imports argparse from here on get this file's."""
+    """Make every later import of argparse load this file."""
     spec = importlib.util.spec_from_file_location("argparse", file)
     if spec is None or spec.loader is None:
         raise SystemExit(f"{file}: not a Python module")
@@ -77,11 +77,11 @@ def use_argparse(file: Path) -> None:
 
 
 def serve_parser() -> tuple[Any, Any]:
-    """vLLM's whole command line with `serve` as its only command, and the parser of that command.
+    """vLLM's top-level parser with `serve` as its only command, and the parser of that command.
 
-    Built as `vllm/entrypoints/cli/main.py` and its `serve.py` do.
+    Built as in `vllm/entrypoints/cli/main.py` and its `serve.py`.
     """
-    sys.argv = ["vllm", "--help=texts"]  # vLLM reads help texts only where this asks for them
+    sys.argv = ["vllm", "--help=texts"]  # vLLM reads help texts only if this requests them
     import vllm.platforms
     from vllm.platforms.cuda import NonNvmlCudaPlatform
 
@@ -118,7 +118,7 @@ def main(words: Sequence[str]) -> None:
     if given.argparse:
         use_argparse(given.argparse)
     sys.meta_path.append(_MissingModules(given.stand_in))
-    answers, sys.stdout = sys.stdout, sys.stderr  # vLLM's own log lines are no answers
+    answers, sys.stdout = sys.stdout, sys.stderr  # keeps vLLM's own log lines out of the results
     parser, serve = serve_parser()
     if given.task == "describe":
         from described import described

@@ -1,17 +1,17 @@
-"""What a configuration class of vLLM takes as JSON, as plain data: read from the validator that pydantic built for it.
+"""The JSON that a vLLM configuration class accepts, as plain data read from its pydantic validator.
 
-A shape is one of, or a list of alternatives:
+A shape is one of these, or a list of alternatives:
 
-    "int" "float" "bool" "str" "null" "object"     as pydantic reads them; "int>=0" carries a bound
-    {"of": {FIELD: shape, ...}}                     a configuration class, which takes no other field
+    "int" "float" "bool" "str" "null" "object"     as pydantic reads them; "int>=0" has a bound
+    {"of": {FIELD: shape, ...}}                     a configuration class, which allows no other field
     {"list": shape}
     {"values": [...]}                               one of these
-    {"names": [...]}                                one of these words in upper or lower case; with "dashes": true
-                                                    also with dashes for underscores
-    "any"                                           what only vLLM's own code can judge
+    {"names": [...]}                                one of these words in any case; with "dashes": true also
+                                                    with dashes for underscores
+    "any"                                           only vLLM's own code can validate it
 
-A field that vLLM's own code preprocesses is tried out: it keeps its shape if nonsense is refused and every listed
-value is accepted.
+A field that vLLM's own code preprocesses is tried out: it keeps its shape if an invalid value is rejected and
+every listed value is accepted.
 """
 
 from __future__ import annotations
@@ -88,13 +88,13 @@ class _Reader:
         return _either([found, "null"]) if nullable else found
 
     def _tried(self, config: type, name: str, schema: Any) -> Shape:
-        """The shape of a field behind a function, as far as trying tells."""
+        """The shape of a field with a validator function, found by trying values."""
         adapter = TypeAdapter(config)
 
         def takes(value: Any) -> bool:
             try:
                 adapter.validate_json(json.dumps({name: value}))
-            except Exception:  # noqa: BLE001 - whatever vLLM's function raises, it is not taken
+            except Exception:  # noqa: BLE001 - whatever vLLM's function raises, the value is rejected
                 return False
             return True
 

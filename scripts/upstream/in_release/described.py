@@ -1,8 +1,8 @@
-"""An argparse parser of vLLM as plain data: each flag's names, how many values it takes, of what kind, its default.
+"""An argparse parser of vLLM as plain data: each flag's names, number and kind of values, and default.
 
-A kind is one word (`int`, `human_int`, `json`, `config:CompilationConfig`, ...), followed by `?` where "" and "None"
-mean None. Kinds are recognised by name or, for anonymous functions, by what they do. An unknown kind stops the script:
-the package's `sources/vllm_cli/values.py` must learn to read it first.
+A kind is one word (`int`, `human_int`, `json`, `config:CompilationConfig`, ...), followed by `?` if "" and
+"None" mean None. Kinds are recognised by name or, for anonymous functions, by behaviour. An unknown kind
+stops the script; add it to the package's `sources/vllm_cli/values.py` first.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ BY_BEHAVIOUR: dict[str, Callable[[Any], bool]] = {
     "snake_case": lambda read: read("A-b_C") == "a_b_c",
     "comma_list": lambda read: read("0, GPU-1") == [0, "GPU-1"],
 }
-"""Kinds of functions without a name: true where the function is of that kind."""
+"""Tests for the kinds of anonymous functions: true if the function is of that kind."""
 
 ACTIONS = {
     "_StoreAction": "store",
@@ -48,7 +48,7 @@ Record = dict[str, Any]
 
 
 def described(parser: Any) -> Record:
-    """Flags in the order in which vLLM adds them, and the shapes of the configuration classes that some hold."""
+    """Flags in the order in which vLLM adds them, and the shapes of their configuration classes."""
     configs: dict[str, Any] = {}
     flags = [_flag(parser, action, configs) for action in parser._actions if action.option_strings]
     return {"flags": flags, "configs": configs}
@@ -110,7 +110,7 @@ def _kind(function: Any, flag: str, configs: dict[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """The default as JSON; an object of vLLM as {"object": its class}."""
+    """The default as JSON; an object of a vLLM class as {"object": class}."""
     if value == argparse.SUPPRESS:
         return None
     if isinstance(value, enum.Enum):

@@ -1,8 +1,8 @@
-"""What vLLM's own parser makes of a command line, as plain data.
+"""The result of vLLM's own parser for a command line, as plain data.
 
-{"values": {...}} of the given flags, or {"refused": [what, ...]}: "unknown" with the words left over; "ambiguous" with
-the flags it may mean; "expected", "takes no value", "choice" or "value" with the flag's first name; "help"; "model
-missing", "config file" or "crash" where vLLM's code raises an error that is not argparse's.
+{"values": {...}} of the given flags, or {"refused": [kind, ...]}: "unknown" with the unrecognized words;
+"ambiguous" with the flags it may mean; "expected", "takes no value", "choice" or "value" with the flag's
+first name; "help"; "model missing", "config file" or "crash" for errors of vLLM's code, not argparse.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WHYS = (
 
 
 class Answers:
-    """Asks a parser; only what a command gives is in an answer, never a default."""
+    """Runs a parser; results contain only the given values, never defaults."""
 
     def __init__(self, parser: Any, serve: Any, refused: type[Exception]) -> None:
         self._parser, self._serve, self._refused = parser, serve, refused
@@ -38,13 +38,13 @@ class Answers:
                 action.type = _keeping_json(action.type, expand)
 
     def __call__(self, words: Sequence[str]) -> Answer:
-        """vLLM's answer about `serve ...` behind `vllm`, or about the words behind its server module."""
+        """vLLM's result for `serve ...` after `vllm`, or for the words after its server module."""
         parser = self._parser if words[:1] == ["serve"] else self._serve
         try:
             found = parser.parse_args(list(words))
         except self._refused as why:
             return {"refused": _refusal(str(why))}
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - what vLLM's own parser fails with is the answer
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the error of vLLM's own parser is the result
             return {"refused": _failure(error)}
         values = {name: value for name, value in vars(found).items() if name != "subparser"}
         return {"values": json.loads(json.dumps(values, default=_plain))}
@@ -62,7 +62,7 @@ def _function_names(function: Any) -> list[str]:
 
 
 def _keeping_json(read: Callable[[str], Any], expand: Callable[[str], str]) -> Callable[[str], Any]:
-    """Validates as vLLM does and keeps what was given rather than the object that vLLM makes of it."""
+    """Validate as vLLM does, but return the given value rather than the object that vLLM builds."""
 
     def kept(text: str) -> Any:
         return None if read(text) is None else json.loads(expand(text))

@@ -1,1 +1,1 @@
-"""Fit checks as text, JSON, tables and annotations."""
+"""Fit checks as text, JSON, tables and GitHub annotations."""

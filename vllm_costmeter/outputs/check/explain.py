@@ -1,4 +1,4 @@
-"""Where each byte of a fit check comes from: the part, its bytes, the rule that gave it, and the rule's evidence."""
+"""Explain each part of a fit check: its bytes, the rule behind them and the rule's evidence."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _PARTS = (
     ("kv_cache_available", "kv_cache_available_bytes"),
 )
 _RULES_OF = {"weights": ("weights", "lora"), "non_torch": ("non_torch", "beside_weights")}
-"""Parts of the answer that several rules add up to."""
+"""Parts of the result that several rules add up to."""
 
 
 _NAMES = {"cuda_graphs": "CUDA graphs", "non_torch": "non-torch"}
 _NAMES |= {"kv_cache_needed": "KV needed", "kv_cache_available": "KV available"}
-"""As in the picture of the answer; the others are named as their fields."""
+"""Names as in the picture; other parts are named after their fields."""
 
 WIDEST = 100
 _COLUMN = 46
-"""Where reasons begin: behind the part's name and sizes; in a narrow terminal they go on below them."""
+"""Column where reasons start, after the part's name and size; in a narrow terminal they continue below."""
 
 
 def explanation(fit: Fit, width: int = WIDEST) -> list[str]:
-    """Lines no wider than `width` or 100, but for words that are."""
+    """Lines no wider than `width` or 100, except for single longer words."""
     width = min(width, WIDEST)
     engine, rules = fit.engine, engine_rules(fit.engine.release)
     lines = _wrapped("where each byte comes from (on the GPU with the least room):", width)

@@ -1,6 +1,7 @@
-"""Fit checks as workflow commands of GitHub Actions: annotations at the lines that cause them.
+"""Fit checks as GitHub Actions workflow commands: annotations on the lines that cause them.
 
-Syntax and escapes: https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions (2026-11-22).
+Syntax and escaping: https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
+(2026-11-22).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _LEVELS = {
 
 
 def annotation(answer: CheckAnswer, *, strict: bool = False) -> str:
-    """One line for one answer, with the largest length that fits or the first change that helps."""
+    """One line per result, with the longest context that fits or the first change that helps."""
     message = f"{answer.verdict}: {answer.message}" if answer.verdict != "fits" else answer.message
     if answer.fit is not None and answer.fit.suggestions:
         message += f". Try {answer.fit.suggestions[0].arguments}"

@@ -13,7 +13,7 @@ SCHEMA = "costmeter.check/1"
 
 
 def to_json(fit: Fit) -> dict[str, Any]:
-    """The answer as JSON values. Parts that could not be computed are absent."""
+    """The result as JSON values. Parts that could not be computed are absent."""
     found: dict[str, Any] = {
         "schema": SCHEMA,
         "verdict": fit.verdict,
@@ -60,7 +60,7 @@ def to_json(fit: Fit) -> dict[str, Any]:
 
 
 def _gpu(gpu: GpuGroup) -> dict[str, Any]:
-    """The GPU; its free memory and the processes that hold the rest, where measured."""
+    """The GPU; if measured, also its free memory and the processes using the rest."""
     found: dict[str, Any] = {
         "name": gpu.name,
         "count": gpu.count,
@@ -74,7 +74,7 @@ def _gpu(gpu: GpuGroup) -> dict[str, Any]:
 
 
 def _process(process: GpuProcess) -> dict[str, Any]:
-    """The GPU's index keeps the name "card" that it was first published under."""
+    """The GPU's index keeps its first published name, "card"."""
     return {
         "pid": process.pid,
         "name": process.name,
@@ -84,7 +84,7 @@ def _process(process: GpuProcess) -> dict[str, Any]:
 
 
 def engine_json(fit: Fit) -> dict[str, Any]:
-    """Every resolved flag under its own name."""
+    """Every resolved flag by name."""
     engine, engine_args = fit.engine, fit.engine_args
     resolved = {
         **{
@@ -110,7 +110,7 @@ def engine_json(fit: Fit) -> dict[str, Any]:
 
 
 def per_gpu_json(use: MemoryUse) -> dict[str, int]:
-    """The parts under their names without the unit."""
+    """The parts by name, without the unit."""
     return {field.name.removesuffix("_bytes"): getattr(use, field.name) for field in dataclasses.fields(use)}
 
 

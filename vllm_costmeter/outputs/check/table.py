@@ -1,4 +1,4 @@
-"""Several fit checks as one table, and as one JSON document."""
+"""Several fit checks as one table or one JSON document."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TITLES = (
 
 
 def table(answers: Sequence[CheckAnswer]) -> str:
-    """One row per answer; an unknown part is empty."""
+    """One row per result; unknown parts are empty."""
     return terminal_table(_TITLES, [_row(answer) for answer in answers])
 
 
@@ -54,7 +54,7 @@ def _gib(bytes_: int | None) -> str:
 
 
 def answer_json(answer: CheckAnswer) -> dict[str, Any]:
-    """One answer under schema costmeter.check/1, with the server's name and place where it comes from a file."""
+    """One result under schema costmeter.check/1, with the server's name and location if it is from a file."""
     if answer.fit is not None:
         found = to_json(answer.fit)
     else:
@@ -74,6 +74,6 @@ def answer_json(answer: CheckAnswer) -> dict[str, Any]:
 
 
 def json_text(answers: Sequence[CheckAnswer], *, is_list: bool) -> str:
-    """The one answer of one model as itself; `is_list`: any number of them under schema costmeter.checks/1."""
+    """A single result as one object; `is_list`: any number of them under schema costmeter.checks/1."""
     found = [answer_json(answer) for answer in answers]
     return json.dumps({"schema": SEVERAL_SCHEMA, "checks": found} if is_list else found[0], indent=2)

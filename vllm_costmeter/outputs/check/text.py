@@ -1,4 +1,4 @@
-"""One fit check for people: a picture of the GPU, the verdict in one line, what to change."""
+"""One fit check as text: a picture of the GPU's memory, the verdict in one line and suggested changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vllm_costmeter.core.memory.byte_range import GIB
 WIDEST, NARROWEST = 78, 40
 WHAT_TO_CHANGE = "what to change (up to: the longest context guaranteed to fit):"
 UNLIMITED = 1000
-"""Columns where the output is not a terminal: text is set to 78, and no row is broken."""
+"""Columns if the output is not a terminal: text wraps at 78, rows never."""
 
 _LABEL = len("spare KV cache")
 
@@ -26,11 +26,11 @@ PARTS = (
     ("non-torch", "non_torch_bytes", "░", "n"),
     ("KV needed", "kv_cache_needed_bytes", "▚", "k"),
 )
-"""Name, field of MemoryUse, how it is drawn, and how it is drawn where the output is not Unicode."""
+"""Name, field of MemoryUse, and how it is drawn with and without Unicode."""
 
 
 def write(fit: Fit, out: TextIO, environ: Mapping[str, str] = os.environ, width: int | None = None) -> None:
-    """Print the answer; colour only on a terminal, and never under NO_COLOR."""
+    """Print the result; in colour only on a terminal, and never with NO_COLOR."""
     coloured = out.isatty() and not environ.get("NO_COLOR")
     width = columns_of(out) if width is None else width
     encoding = (getattr(out, "encoding", None) or "ascii").lower()
@@ -39,7 +39,7 @@ def write(fit: Fit, out: TextIO, environ: Mapping[str, str] = os.environ, width:
 
 
 def columns_of(out: TextIO) -> int:
-    """Width of the terminal; UNLIMITED where `out` is not one."""
+    """Width of the terminal; UNLIMITED if `out` is not one."""
     if not out.isatty():
         return UNLIMITED
     import shutil
@@ -48,7 +48,7 @@ def columns_of(out: TextIO) -> int:
 
 
 def render(fit: Fit, *, width: int = UNLIMITED, coloured: bool = False, plain: bool = False) -> list[str]:
-    """The answer as lines no wider than `width` (words, and flags to paste, are never cut); text takes 78 at most."""
+    """The result as lines no wider than `width`, text no wider than 78; words and flags are never broken."""
     columns, width = width, max(NARROWEST, min(width, WIDEST))
     lines = _wrapped(_title(fit), width)
     if fit.per_gpu is not None:
@@ -72,7 +72,7 @@ def render(fit: Fit, *, width: int = UNLIMITED, coloured: bool = False, plain: b
 
 
 def refusal_lines(fit: Fit) -> list[str]:
-    """Plain lines for a server's log: what is needed, what is available, what to change; one line when it fits."""
+    """Plain lines for a server's log: needed, available and suggested changes; one line if it fits."""
     lines = [f"{fit.verdict}: {fit.message}" if fit.verdict != "fits" else fit.message]
     use = fit.per_gpu
     if fit.verdict in ("refused", "tight") and use is not None:
@@ -89,7 +89,7 @@ def refusal_lines(fit: Fit) -> list[str]:
 
 
 def _served_with(suggestion: Suggestion) -> str:
-    """Flags of `vllm serve`, which has none for the GPU: "2 x RTX 3090 with --tensor-parallel-size 2"."""
+    """GPUs and flags of `vllm serve`: "2 x RTX 3090 with --tensor-parallel-size 2"."""
     change = dict(suggestion.change)
     gpu, count = change.pop("gpu", None), change.pop("gpu_count", 1)
     if gpu is None:
@@ -108,7 +108,7 @@ def _title(fit: Fit) -> str:
 
 
 def _picture(use: MemoryUse, total_bytes: int, width: int, plain: bool) -> list[str]:
-    """One bar for one GPU; what does not fit runs over its end."""
+    """One bar for one GPU; what does not fit extends past its end."""
     cells = width - 2
     scale = max(total_bytes, sum(getattr(use, field) for _, field, _, _ in PARTS))
     drawn = ""
@@ -161,14 +161,14 @@ def _table(fit: Fit, use: MemoryUse, width: int, plain: bool) -> list[str]:
 
 
 def _available(fit: Fit, use: MemoryUse) -> str:
-    """The usual amount, and the ends of its range where they differ."""
+    """The usual amount, with its range if the ends differ."""
     usual = _gib(max(use.kv_cache_available_bytes, 0))
     low, high = (max(end, 0) / GIB for end in fit.kv_cache_available_range_bytes or (0, 0))
     return usual if low == high else f"{usual} ({low:.2f} to {high:.2f})"
 
 
 def _beside(rows: list[list[str]], width: int, gap: str = "   ") -> list[str]:
-    """Each remark behind its row, in a narrow terminal without room for all of them below it."""
+    """Each remark after its row, or all of them below their rows if the terminal is too narrow."""
     lines = [gap.join(row) for row in rows]
     if max(map(len, lines)) <= width:
         return lines

@@ -1,1 +1,1 @@
-"""Answers of the economics commands as text, Markdown, JSON and plots."""
+"""Results of the economics commands as text, Markdown, JSON and plots."""

@@ -1,4 +1,4 @@
-"""An answer of an economics command: tables for people, a document for programs, in the reader's currency."""
+"""A result of an economics command, as tables or as JSON, in the reader's currency."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ def rendered(
     sections: Sequence[Section],
     currency: Currency = USD,
 ) -> str:
-    """The answer as it was asked for: `values` as JSON, or `sections` as tables."""
+    """The result in the requested format: `values` as JSON or `sections` as tables."""
     if format == "json":
         return document(schema, values, currency)
     return (markdown if format == "markdown" else text)(sections)
 
 
 def text(sections: Sequence[Section]) -> str:
-    """For a terminal."""
+    """Tables for a terminal."""
     return "\n".join(
         _joined(f"{each.title}\n", terminal_table(each.titles, each.rows), each) for each in sections
     )
 
 
 def markdown(sections: Sequence[Section]) -> str:
-    """For a page."""
+    """Markdown tables."""
     return "\n".join(
         _joined(f"### {each.title}\n\n", markdown_table(each.titles, each.rows), each, "\n")
         for each in sections
@@ -58,8 +58,8 @@ def markdown(sections: Sequence[Section]) -> str:
 
 
 def document(schema: str, values: Mapping[str, Any], currency: Currency = USD) -> str:
-    """One JSON object. Fractions are rounded to six digits. In another currency every field in dollars has a twin
-    (`usd_per_hour`, `eur_per_hour`), and the rate is stated."""
+    """One JSON object. Fractions are rounded to six digits. With another currency, every field in dollars has
+    a counterpart (`usd_per_hour`, `eur_per_hour`), and the exchange rate is given."""
     found: dict[str, Any] = {"schema": schema}
     if currency is not USD:
         found["currency"] = {"code": currency.code, "usd_per_unit": json_number(currency.usd_per_unit)}
@@ -67,7 +67,7 @@ def document(schema: str, values: Mapping[str, Any], currency: Currency = USD) -
 
 
 def amount(usd: Fraction, currency: Currency, digits: int = 2) -> str:
-    """An amount of money in the reader's currency; below a cent with as many digits as it takes to see it."""
+    """An amount of money in the reader's currency; below a cent, with as many digits as needed to show it."""
     shown = currency.shown(usd)
     while shown and abs(shown) * 10**digits < 10 and digits < 9:
         digits += 1
@@ -75,13 +75,13 @@ def amount(usd: Fraction, currency: Currency, digits: int = 2) -> str:
 
 
 def span(low_high: tuple[Fraction, Fraction], currency: Currency, digits: int = 3) -> str:
-    """ "0.024 to 0.031", or one figure where both print alike."""
+    """ "0.024 to 0.031", or one figure if both print the same."""
     low, high = (amount(each, currency, digits) for each in low_high)
     return low if low == high else f"{low} to {high}"
 
 
 def percent(ratio: Fraction | float, digits: int = 0) -> str:
-    """A share for people: "94 %"."""
+    """A share as text: "94 %"."""
     return f"{written(Fraction(ratio) * 100, digits)} %"
 
 
@@ -104,7 +104,7 @@ def _plain(value: Any, currency: Currency) -> Any:
 
 
 def _is_amount(value: Any) -> bool:
-    """Or several; not a list of rows, whose own fields have their twins."""
+    """One amount or several; not a list of rows, which have counterparts in their own fields."""
     return not isinstance(value, list | tuple) or any(isinstance(each, Fraction) for each in value)
 
 

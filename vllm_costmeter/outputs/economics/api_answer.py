@@ -1,4 +1,4 @@
-"""Own serving against APIs: what the same tokens would have cost there."""
+"""Compare a server with APIs: what the same tokens would have cost there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEMA = "costmeter.compare-api/1"
 
 @dataclass(frozen=True, slots=True)
 class OwnServing:
-    """What was served here, what it cost, and the source of both."""
+    """The tokens served, their cost and the source of both."""
 
     tokens: ServedTokens
     usd: Fraction | None
@@ -31,7 +31,7 @@ class OwnServing:
 def section(
     own: OwnServing, rows: Sequence[ApiPriceRow], model: str, currency: Currency, today: date
 ) -> Section:
-    """One line per provider and one for this server."""
+    """One row per provider and one for this server."""
     code = currency.code
     titles = ("served by", code, f"input {code}/M", "cached", "output", "as of", "here vs API")
     lines: list[tuple[str, ...]] = []
@@ -68,7 +68,7 @@ def _against(own: Fraction | None, api: Fraction) -> str:
 
 
 def values(own: OwnServing, rows: Sequence[ApiPriceRow], model: str, today: date) -> dict[str, Any]:
-    """Every provider's bill for the same tokens."""
+    """The cost of the same tokens at every provider."""
     tokens = own.tokens
     found: dict[str, Any] = {
         "model": model,

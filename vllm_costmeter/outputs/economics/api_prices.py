@@ -1,4 +1,4 @@
-"""What an API takes for tokens: the other side of every comparison with one."""
+"""An API's token prices, for comparisons with a server."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from vllm_costmeter.core.errors import BadInputError
 
 @dataclass(frozen=True, slots=True)
 class ApiPrices:
-    """USD per million tokens. `cached` is input read from the API's prompt cache; None: at the price of input."""
+    """USD per million tokens. `cached`: input read from the API's prompt cache; None: priced as input."""
 
     input_usd_per_million: float = 0.23  # Llama 3.3 70B at DeepInfra, litellm 1.109.1's price map, 2026-11
     output_usd_per_million: float = 0.40  # the same row
-    cached_usd_per_million: float | None = None  # the same row names none
+    cached_usd_per_million: float | None = None  # the same row has none
     source: str = "Llama 3.3 70B at DeepInfra in litellm 1.109.1's price map"
 
     def __post_init__(self) -> None:
@@ -48,4 +48,4 @@ class ApiPrices:
 
 
 DEFAULT = ApiPrices()
-"""What committed dashboards and rules compare with."""
+"""The prices used in the committed dashboards and rules."""

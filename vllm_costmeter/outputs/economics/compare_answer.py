@@ -1,4 +1,4 @@
-"""Plans side by side, as tables."""
+"""A comparison of plans, as tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vllm_costmeter.outputs.economics.product import hours_text, product
 
 
 def sections(comparison: Comparison, currency: Currency) -> list[Section]:
-    """Plans, their lines, and where they apply break-even and sensitivity."""
+    """Plans and their lines; break-even and sensitivity where they apply."""
     found = [_plans(comparison, currency), _lines(comparison, currency)]
     owned = [line for line in _all(comparison) if line.break_even is not None]
     if owned:
@@ -93,7 +93,7 @@ def _lines(comparison: Comparison, currency: Currency) -> Section:
 
 
 def _charges(plan: str, line: Line, currency: Currency) -> Iterator[tuple[str, ...]]:
-    """One row per charge; what is said of the deployment stands in the first."""
+    """One row per charge; the first also describes the deployment."""
     use, gpu = line.use, line.gpu
     memory = "" if gpu.nominal_gb is None else f"{gpu.nominal_gb * use.cost.gpus:g}"
     before = (plan, f"{use.name}{' training' if use.purpose == 'training' else ''}", line.price_source)
@@ -105,7 +105,7 @@ def _charges(plan: str, line: Line, currency: Currency) -> Iterator[tuple[str, .
 
 
 def link(gpu: GpuSpec) -> str:
-    """To the other GPUs of the machine: "NVLink 450 GB/s each way, 900 both"."""
+    """The link to the machine's other GPUs: "NVLink 450 GB/s each way, 900 both"."""
     if gpu.link_bytes_per_second is None:
         return ""
     speed = gpu.link_bytes_per_second / 1e9

@@ -1,4 +1,4 @@
-"""Plans side by side, as a document for programs."""
+"""A comparison of plans, as JSON values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCHEMA = "costmeter.compare/1"
 
 
 def values(comparison: Comparison) -> dict[str, Any]:
-    """Every plan with its lines; amounts per month are sums of whole cents."""
+    """Every plan with its lines; monthly amounts are sums of whole cents."""
     return {
         "bought": comparison.bought.isoformat(),
         "quantization": comparison.precision,

@@ -1,4 +1,4 @@
-"""What an hour and a million tokens cost, for people and for programs."""
+"""The cost of an hour and of a million tokens, as tables and JSON values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def section(
     rate_source: str = "",
     notes: Sequence[str] = (),
 ) -> Section:
-    """A column of exact figures, and one of the article's convention if asked for."""
+    """A column of exact figures and, if requested, one in the article's convention."""
     columns: tuple[Convention, ...] = ("exact",) if convention == "exact" else ("article", "exact")
     rows = [("per hour", *(amount(cost.usd_per_hour(each), currency, 3) for each in columns))]
     rows += [
@@ -57,13 +57,13 @@ IDLE_NOTE = "Range: idle power unknown, 0 W to full; give --idle-watts."
 
 
 def is_range(cost: Cost) -> bool:
-    """Whether an unknown idle power shows in the figures."""
+    """Whether unknown idle power affects the figures."""
     low, high = cost.usd_per_useful_hour()
     return low != high
 
 
 def values(cost: Cost, price: Mapping[str, Any], gpu: str | None, rate_source: str) -> dict[str, Any]:
-    """Single figures are the high ends of their ranges: a cost is never understated."""
+    """Single figures are the high ends of their ranges, so that a cost is never understated."""
     low, high = cost.usd_per_useful_hour()
     found: dict[str, Any] = {} if gpu is None else {"gpu": {"name": gpu, "count": cost.hourly.gpus}}
     found |= {

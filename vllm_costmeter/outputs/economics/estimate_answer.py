@@ -1,4 +1,4 @@
-"""An estimate, with its range and its floor, for people and for programs."""
+"""An estimate with its range and its hardware limit, as tables and JSON values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOT_TO_TRUST = (
 def section(
     found: Estimate, cost: HourlyCost, title: str, currency: Currency, notes: Sequence[str] = ()
 ) -> Section:
-    """Rates and prices: low end, estimate, high end, and the hardware's limit."""
+    """Rates and prices: low end, estimate, high end and hardware limit."""
     low, high = found.generated_range
     rates = (low, found.generated_tokens_per_second, high, found.floor_tokens_per_second)
     rows = [
@@ -55,7 +55,7 @@ def requests(concurrency: int) -> str:
 
 
 def values(found: Estimate, verdict: Verdict, cost: HourlyCost) -> dict[str, Any]:
-    """Rates of the whole deployment; prices are per generated token at full utilisation."""
+    """Rates of the whole deployment; prices per generated token at full utilisation."""
     low, high = found.generated_range
     return {
         "verdict": verdict,
@@ -92,10 +92,10 @@ def _rounded(rate: float) -> float:
 
 
 def about(model: str, gpu: str, count: int, precision: str) -> dict[str, Any]:
-    """What is estimated."""
+    """The deployment that is estimated."""
     return {"model": model, "quantization": precision, "gpu": {"name": gpu, "count": count}}
 
 
 def refusal(reason: str, message: str) -> dict[str, Any]:
-    """Instead of `values` where the requests do not fit."""
+    """Replaces `values` if the requests do not fit."""
     return {"verdict": "refused", "reason": reason, "message": message}

@@ -1,4 +1,4 @@
-"""The catalogue's GPUs for people and for programs."""
+"""The catalogue's GPUs as text, Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def listing_markdown(gpus: Sequence[GpuSpec], prices: Mapping[str, RentalQuote |
 
 
 def listing_json(gpus: Sequence[GpuSpec], prices: Mapping[str, RentalQuote | None], today: date) -> str:
-    """Every known fact in base units, each with its source; an unknown fact is absent."""
+    """Every known fact in base units with its source; unknown facts are absent."""
     rows = [gpu_values(gpu, prices.get(gpu.name), today) for gpu in gpus]
     return json.dumps({"schema": SCHEMA, "gpus": rows}, indent=2) + "\n"
 
@@ -83,7 +83,7 @@ def _source(origin: Provenance) -> dict[str, Any]:
 
 
 def facts_text(gpu: GpuSpec, price: RentalQuote | None, today: date, *, markdown: bool = False) -> str:
-    """One GPU, one line per fact, with where and when each was read."""
+    """One GPU, one line per fact, with the source and date of each."""
     rows = [
         (
             _fact_name(name),
@@ -161,7 +161,7 @@ def _fact_value(name: str, value: Any) -> str:
 
 
 def _with_range(name: str, value: Any, origin: Provenance) -> str:
-    """ "23.64 GiB (23.52 to 23.68)" where more than one value was read or an estimate may be off."""
+    """ "23.64 GiB (23.52 to 23.68)" if several values were read or the fact is an estimate with a range."""
     text = _fact_value(name, value)
     if origin.low is None or origin.high is None:
         return text

@@ -1,4 +1,4 @@
-"""What fits where, as a table and as values."""
+"""Which model fits which GPU, as a table and JSON values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def section(cells: Sequence[Cell], asked_tokens: int | None) -> Section:
 
 
 def notes(cells: Sequence[Cell]) -> Iterator[str]:
-    """What the words of these cells mean, as far as they occur."""
+    """The meaning of the words that occur in these cells."""
     if any(cell.verdict == "tight" for cell in cells):
         yield "tight: whether it starts depends on memory use that is known only once it runs."
     if any(map(_longest, cells)):

@@ -1,4 +1,4 @@
-"""Charts of a comparison: dollars per million tokens by utilisation, and cumulative cost of buying and renting.
+"""Charts of a comparison: dollars per million tokens by utilisation, cumulative cost of buying and renting.
 
 The only file that imports matplotlib, which the extra `plots` installs.
 """
@@ -20,8 +20,8 @@ _UTILISATIONS = tuple(Fraction(percent, 100) for percent in (2, 3, 5, *range(10,
 
 
 def draw(comparison: Comparison, file: Path, currency: Currency) -> None:
-    """One picture with the panels that the plans allow. BadInputError where they allow neither, for another format,
-    without matplotlib, and for a file that cannot be written."""
+    """One picture with the panels that the plans allow. BadInputError if they allow neither, for an
+    unsupported format, without matplotlib, or if the file cannot be written."""
     if file.suffix.lower() not in FORMATS:
         raise BadInputError(f"--plot {file}: give a name that ends in .png or .svg")
     lines = [line for each in comparison.plans for line in each.lines]

@@ -40,7 +40,7 @@ def sign(change: PriceChange) -> str:
 def values(
     changes: Sequence[PriceChange], *, kind: str, file: str, is_written: bool, skipped: Sequence[str]
 ) -> str:
-    """One JSON object. Amounts are USD per GPU-hour for GPUs, and input, output, cached per million for APIs."""
+    """One JSON object. Amounts: USD per GPU-hour for GPUs; input, output, cached per million for APIs."""
     found: dict[str, Any] = {"schema": SCHEMA, "kind": kind, "file": file, "written": is_written}
     found["changes"] = [
         {

@@ -1,4 +1,4 @@
-"""Rental quotes for people and for programs, each with its date, and its age once that is past 90 days."""
+"""Rental quotes as text, Markdown and JSON, with their dates, and their age if above 90 days."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def prices_markdown(
 
 
 def prices_json(rows: Sequence[RentalQuote], defaults: Mapping[str, RentalQuote | None], today: date) -> str:
-    """Every quote with its age in days; `default` marks the one used for its GPU when no price is given."""
+    """Every quote with its age in days; `default` marks the one used for its GPU if no price is given."""
     listed = [
         {
             "gpu": row.gpu,
@@ -48,12 +48,12 @@ def prices_json(rows: Sequence[RentalQuote], defaults: Mapping[str, RentalQuote 
 
 
 def dollars(usd: float) -> str:
-    """Two digits behind the point, more only where the quote has them."""
+    """Two decimals, more only if the quote has more."""
     return f"{usd:.2f}" if round(usd, 2) == usd else f"{usd:g}"
 
 
 def age(row: RentalQuote, today: date) -> str:
-    """ "181 days" for a quote older than 90 days, else an empty text."""
+    """ "181 days" for a quote older than 90 days, else an empty string."""
     days = row.age_days(today)
     return f"{days} days" if days > STALE_AFTER_DAYS else ""
 

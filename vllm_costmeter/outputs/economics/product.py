@@ -1,4 +1,4 @@
-"""A rate, hours and their product, written so that the printed figures multiply."""
+"""A rate, hours and their product, rounded so that the printed figures multiply."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _CENTS = 2
 def product(
     usd_per_hour: Fraction, hours: Fraction, usd: Fraction, currency: Currency
 ) -> tuple[str, str, str]:
-    """The three in the reader's currency, with as few digits as it takes that the first two give the third to the cent.
+    """The three in the reader's currency, with the fewest digits such that the first two multiply to the
+    third, to the cent.
 
     `usd` is whole cents. Whole hours have no decimals.
     """
@@ -34,12 +35,12 @@ def product(
 
 
 def hours_text(hours: Fraction) -> str:
-    """Whole hours as such, others with one decimal."""
+    """Whole hours without decimals, others with one."""
     return written(hours, 0 if hours.denominator == 1 else 1)
 
 
 def _of_total(wanted: Fraction, rate_digits: int, hours: Fraction) -> str:
-    """The least rate that gives a total which was rounded before, on its way into another currency."""
+    """The smallest rate that gives a total already rounded in the conversion to another currency."""
     least = max(Fraction(0), wanted - Fraction(1, 2 * 10**_CENTS)) / hours
     while rounded((rate := _rounded_up(least, rate_digits)) * hours, _CENTS) != wanted:
         rate_digits += 1

@@ -1,1 +1,1 @@
-"""The package's dated tables of GPUs and prices, overridden by the user's own rows."""
+"""The package's dated tables of GPUs and prices, which the user's rows override."""

@@ -19,7 +19,7 @@ KEYS = ("provider", "model", "input", "output", "cached", "as_of", "source", "ve
 
 
 def package_api_prices() -> list[ApiPriceRow]:
-    """All rows of the package."""
+    """All rows that come with the package."""
     found = tomllib.loads(PACKAGE_FILE.read_text("utf-8"))
     shared = {"source": found["source"], "as_of": found["as_of"]}
     return [
@@ -29,7 +29,7 @@ def package_api_prices() -> list[ApiPriceRow]:
 
 
 def parse_api_price(row: Mapping[str, Any], where: str, *, user: bool = False) -> ApiPriceRow:
-    """One row, with prices in USD per million tokens. BadInputError names the row and the key."""
+    """Parse one row, in USD per million tokens. BadInputError names the row and the key."""
     reject_unknown(row, KEYS, where)
     provider, model = (values.read(row, key, where, values.text) for key in ("provider", "model"))
     usd = {key: _usd(row, key, where) for key in ("input", "output", "cached")}
@@ -61,5 +61,5 @@ def api_prices(catalogue: Catalogue | None = None) -> list[ApiPriceRow]:
 
 
 def chosen_api_price(provider: str, model: str | None, served_name: str) -> ApiPriceRow:
-    """The row to compare a server with: `model`, or the served model's own name, at that provider."""
+    """The provider's row to compare a server with: for `model`, by default the served model's name."""
     return prices_of(api_prices(), model or served_name, provider)[0]

@@ -1,6 +1,6 @@
-"""gpus.json, the package's GPUs as read and checked from their TOML: an index in the first line, then a GPU a line.
+"""gpus.json: the package's GPUs, validated and compiled from TOML; an index line, then one line per GPU.
 
-`scripts/catalogue/compile_gpus.py` writes it. A check parses the index and one line.
+`scripts/catalogue/compile_gpus.py` writes it. A check parses only the index and one line.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from vllm_costmeter.core.gpu.spec import GpuSpec, MigProfile, Provenance
 
 
 class CompiledGpus:
-    """GPUs by key (`folded_name`), in the order of the listing."""
+    """GPUs by key (`folded_name`), in listing order."""
 
     def __init__(self, text: str) -> None:
         index, *lines = text.splitlines()
@@ -30,11 +30,11 @@ class CompiledGpus:
 
     @property
     def spelt(self) -> dict[str, list[str]]:
-        """What `spellings` finds for each."""
+        """The result of `spellings` for each GPU."""
         return dict(zip(self._lines, self._spelt, strict=True))
 
     def spec(self, key: str) -> GpuSpec:
-        """The GPU of a key. KeyError for one that is not there."""
+        """The GPU with this key. KeyError if there is none."""
         fields: dict[str, Any] = json.loads(self._lines[key])
         for name in ("driver_names", "aliases", "compute_capability"):
             if name in fields:

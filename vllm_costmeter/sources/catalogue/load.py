@@ -1,4 +1,4 @@
-"""The catalogue: GPUs and rental prices from the package's TOML, overridden by the user's own rows."""
+"""The catalogue: the package's GPUs and rental prices, which the user's rows override."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 USER_FILE_VARIABLE = "COSTMETER_CATALOGUE"
 PACKAGE_FOLDER = Path(__file__).parent.parent.parent / "catalogue"
 GPUS_FILE = "gpus.json"
-"""gpus/*.toml in one file that is read in milliseconds; `scripts/catalogue/compile_gpus.py` writes it."""
+"""gpus/*.toml compiled into one file that loads in milliseconds (`scripts/catalogue/compile_gpus.py`)."""
 
 MOST_LISTED = 12
-"""An ambiguous name lists this many GPUs, and the number of others."""
+"""How many GPUs the error for an ambiguous name lists; it counts the others."""
 
 
 class Catalogue:
-    """GPUs and prices; each file is read when something in it is first asked for, and only once.
+    """GPUs and prices; each file is read once, when first needed.
 
-    `user_file` holds `[[card]]`, `[[price]]` and `[[api]]` tables of the same shape as the package's: a GPU of a
-    known name replaces the facts it gives and keeps the others; a price goes before the package's as a default.
+    `user_file` has `[[card]]`, `[[price]]` and `[[api]]` tables in the package's format. The facts given for
+    a known GPU replace the package's, fact by fact; the user's prices come first in the choice of a default.
     """
 
     def __init__(self, user_file: Path | None = None, folder: Path = PACKAGE_FOLDER) -> None:
@@ -42,12 +42,12 @@ class Catalogue:
 
     @property
     def user_file(self) -> Path | None:
-        """The file whose rows precede the package's; None if the user has none."""
+        """The user's file, which takes precedence over the package's rows; None if there is none."""
         return self._user_file
 
     @property
     def user_api_rows(self) -> list[dict[str, Any]]:
-        """Its `[[api]]` tables, as they are."""
+        """The unvalidated `[[api]]` tables of the user's file."""
         return self._user_rows.get("api", [])
 
     @cached_property
@@ -56,8 +56,7 @@ class Catalogue:
 
     @cached_property
     def gpus(self) -> tuple[GpuSpec, ...]:
-        """Every GPU, the package's first, with the user's facts overriding ours. Raises BadInputError for an invalid
-        file."""
+        """Every GPU, the package's first, with the user's facts. BadInputError for an invalid file."""
         return tuple(self._gpu(key) for key in self._keys)
 
     @property
@@ -70,7 +69,7 @@ class Catalogue:
 
     @cached_property
     def _user_gpus(self) -> dict[str, list[dict[str, Any]]]:
-        """The fields that the user's rows give, by folded name."""
+        """The fields in the user's rows, by folded name."""
         found: dict[str, list[dict[str, Any]]] = {}
         for row in self._user_rows.get("card", []):
             from vllm_costmeter.sources.catalogue.rows import parse_gpu
@@ -104,8 +103,7 @@ class Catalogue:
 
     @cached_property
     def prices(self) -> tuple[RentalQuote, ...]:
-        """Every quote, the user's first, each under its GPU's catalogue name. Raises BadInputError for an invalid
-        file."""
+        """Every quote, the user's first, with its GPU's catalogue name. BadInputError for an invalid file."""
         import tomllib
 
         from vllm_costmeter.sources.catalogue.rows import parse_price
@@ -122,14 +120,14 @@ class Catalogue:
         return tuple(replace(row, gpu=self.find(row.gpu).name) for row in users) + tuple(ours)
 
     def matching(self, text: str) -> tuple[GpuSpec, ...]:
-        """The GPU with this spelling, or all that it may mean: two for "RTX 4060 Ti", four for "A100"."""
+        """The GPU with this name, or all that it may mean: two for "RTX 4060 Ti", four for "A100"."""
         key = folded_name(text)
         if key in self._package or key in self._user_gpus:
             return (self._gpu(key),)
         return tuple(self._gpu(key) for key in self._names.matching(text))
 
     def find(self, text: str) -> GpuSpec:
-        """The GPU with this spelling. Raises BadInputError with the candidates, or the nearest names."""
+        """The GPU with this name. BadInputError lists the candidates or the nearest names."""
         found = self.matching(text)
         if len(found) == 1:
             return found[0]
@@ -140,7 +138,7 @@ class Catalogue:
         raise BadInputError(f"unknown GPU {text!r}{self._near(text)}. `costmeter gpus` lists all")
 
     def _near(self, text: str) -> str:
-        """Catalogue names of what is spelt nearly so, with or without the series before the number."""
+        """The nearest catalogue names, with or without the series before the number."""
         import difflib
 
         names: dict[str, str] = {}
@@ -152,9 +150,10 @@ class Catalogue:
         return f"; nearest: {', '.join(found)}" if found else ""
 
     def for_driver_name(self, name: str, memory_bytes: int | None = None) -> GpuSpec | None:
-        """The GPU that the driver calls `name`; None for a GPU not in the catalogue and for a MIG slice.
+        """The GPU with this driver name; None for a MIG slice or a GPU not in the catalogue.
 
-        Drivers call an RTX 4060 Ti of 8 and of 16 GB alike: the one nearest to `memory_bytes`, else the first listed.
+        Drivers use one name for the RTX 4060 Ti with 8 and with 16 GB: the result is the one nearest to
+        `memory_bytes`, else the first listed.
         """
         wanted = folded_name(name)
         found = [gpu for gpu in self.gpus if any(wanted == folded_name(text) for text in gpu.driver_names)]
@@ -164,11 +163,11 @@ class Catalogue:
 
     @property
     def priced_gpus(self) -> tuple[GpuSpec, ...]:
-        """The GPUs with a price, in the order of their quotes."""
+        """The GPUs with a price, in quote order."""
         return tuple(self.find(name) for name in dict.fromkeys(row.gpu for row in self.prices))
 
     def default_price(self, gpu: GpuSpec, gpus: int = 1) -> RentalQuote | None:
-        """The default rental price of `gpu` in a machine with this many: see `choose_default`."""
+        """The default rental price of `gpu` in a machine with this many GPUs; see `choose_default`."""
         from vllm_costmeter.core.pricing.quote import choose_default
 
         return choose_default((row for row in self.prices if row.gpu == gpu.name), gpus)
@@ -190,7 +189,7 @@ _loaded: dict[str, Catalogue] = {}
 
 
 def load_catalogue(environ: Mapping[str, str] | None = None) -> Catalogue:
-    """The package's catalogue with the rows of the file in COSTMETER_CATALOGUE, if set."""
+    """The package's catalogue, with the rows of the file named by COSTMETER_CATALOGUE if set."""
     user_file = (os.environ if environ is None else environ).get(USER_FILE_VARIABLE, "")
     if user_file not in _loaded:
         _loaded[user_file] = Catalogue(Path(user_file) if user_file else None)
@@ -198,21 +197,21 @@ def load_catalogue(environ: Mapping[str, str] | None = None) -> Catalogue:
 
 
 def find_gpu(text: str) -> GpuSpec:
-    """The GPU with this spelling: `find_gpu("4090")`. Raises BadInputError with the nearest names."""
+    """The GPU with this name: `find_gpu("4090")`. BadInputError lists the nearest names."""
     return load_catalogue().find(text)
 
 
 def parse_gpu(text: str) -> tuple[GpuSpec, int]:
-    """A GPU and a count: "RTX 4090", "H100 SXM:8", "8x RTX 4090". Raises BadInputError for an invalid name or count."""
+    """A GPU and a count: "RTX 4090", "H100 SXM:8", "8x RTX 4090". BadInputError if not valid."""
     name, count = split_count(text)
     return find_gpu(name), count
 
 
 def gpu_for_nvml_name(name: str, memory_bytes: int | None = None) -> GpuSpec | None:
-    """The catalogue's GPU for a name and memory from NVML; None if it has none (or for a MIG slice)."""
+    """The catalogue's GPU for a name and memory from NVML; None if not listed or a MIG slice."""
     return load_catalogue().for_driver_name(name, memory_bytes)
 
 
 def default_price(gpu: GpuSpec, gpus: int = 1) -> RentalQuote | None:
-    """The dated quote used for `gpu` if no price is set; None if the catalogue has none."""
+    """The dated quote that applies to `gpu` if no price is set; None if the catalogue has none."""
     return load_catalogue().default_price(gpu, gpus)

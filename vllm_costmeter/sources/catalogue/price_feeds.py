@@ -1,4 +1,4 @@
-"""Public catalogues as rows of ours: skypilot's and gpuhunt's CSV files, litellm's price map."""
+"""Convert public price lists to catalogue rows: skypilot's and gpuhunt's CSV files, litellm's price map."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ FEEDS = ("skypilot", "gpuhunt", "litellm")
 
 @dataclass(slots=True)
 class Rented:
-    """What a feed of rental prices holds."""
+    """The rows of a rental price feed."""
 
     rows: list[RentalQuote] = field(default_factory=list)
     unknown_gpus: set[str] = field(default_factory=set)
-    """Names that the catalogue does not have, or that may mean several GPUs: their rows are left out."""
+    """Names missing from the catalogue or ambiguous; their rows are omitted."""
 
 
 def skypilot(text: str, place: str, provider: str | None, as_of: str, catalogue: Catalogue) -> Rented:
-    """skypilot-catalog's vms.csv: one row per instance type and region, priced per instance. The cheapest region of
-    each GPU and count counts; spot prices are rows of their own. Its files do not name the provider: their folder
-    does (.../lambda/vms.csv)."""
+    """skypilot-catalog's vms.csv: one row per instance type and region, priced per instance. The cheapest
+    region of each GPU and count is used; spot prices are separate rows. The provider is the name of the
+    file's folder (.../lambda/vms.csv)."""
     named = provider or _folder(place)
     found = Rented()
     for row in _rows(text, place, ("AcceleratorName", "AcceleratorCount", "Price"), "skypilot's vms.csv"):
@@ -70,7 +70,7 @@ def gpuhunt(text: str, place: str, provider: str | None, as_of: str, catalogue: 
 
 
 def litellm(text: str, place: str, providers: Iterable[str], as_of: str) -> list[ApiPriceRow]:
-    """litellm's model_prices_and_context_window.json: chat models of these providers that cost something."""
+    """litellm's model_prices_and_context_window.json: chat models of these providers with a price above 0."""
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
@@ -117,7 +117,7 @@ def _api_row(key: str, entry: Mapping[str, Any], as_of: str) -> ApiPriceRow | No
 def _add(
     found: Rented, catalogue: Catalogue, names: tuple[str, ...], instance: str, quote: RentalQuote
 ) -> None:
-    """`quote` under the catalogue's name of the GPU that one of `names` spells, the best spelling first."""
+    """Add `quote` under the catalogue's GPU name for the first of `names` that matches one."""
     gpu = next((gpu for name in names if (gpu := _named(catalogue, name, instance)) is not None), None)
     if gpu is None:
         found.unknown_gpus.add(names[-1])
@@ -126,8 +126,9 @@ def _add(
 
 
 def _named(catalogue: Catalogue, name: str, instance: str) -> str | None:
-    """The GPU that a feed calls `name`. Feeds call every A100 of 80 GB alike: then the instance's own name decides, as
-    in RunPod's "NVIDIA A100 80GB PCIe", Lambda's "gpu_1x_h100_pcie" and Azure's "Standard_NC24ads_A100_v4"."""
+    """The GPU that a feed calls `name`. Feeds use one name for every 80 GB A100; the instance's name then
+    decides: RunPod's "NVIDIA A100 80GB PCIe", Lambda's "gpu_1x_h100_pcie", Azure's
+    "Standard_NC24ads_A100_v4"."""
     found = {gpu.name for gpu in catalogue.matching(name)}
     if len(found) > 1:
         known = gpu_of_instance(instance)
@@ -175,7 +176,5 @@ def _whole(value: Any) -> int:
 def _folder(place: str) -> str:
     parts = [part for part in re.split(r"[/\\]", place) if part]
     if len(parts) < 2 or parts[-2] in ("tmp", ".", "catalogs"):
-        raise BadInputError(
-            f"{place} does not say whose prices it holds: add --provider, such as --provider lambda"
-        )
+        raise BadInputError(f"{place} does not name the provider: add --provider, such as --provider lambda")
     return parts[-2]

@@ -15,7 +15,7 @@ FILE = PACKAGE_FOLDER / "electricity.toml"
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """The known values; None if there are none."""
+    """The known values; None where unknown."""
 
     name: str
     usd_per_kwh: Fraction | None
@@ -37,7 +37,7 @@ def regions() -> list[Region]:
 
 
 def find_region(text: str) -> Region:
-    """Raises BadInputError with the nearest and all names for one that is not in the table."""
+    """The region with this name. BadInputError lists the nearest and all known names."""
     by_name = {region.name.casefold(): region for region in regions()}
     found = by_name.get(text.strip().casefold())
     if found is None:

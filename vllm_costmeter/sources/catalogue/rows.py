@@ -1,4 +1,4 @@
-"""Rows of a catalogue file as core values: every error is one line that names the file, the row and the key."""
+"""Parse rows of a catalogue file; every error is one line with the file, the row and the key."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ FACTS: Mapping[str, tuple[str, Callable[[Any], object]]] = {
     "street_new_usd": ("street_new_usd", values.positive),
     "street_used_usd": ("street_used_usd", values.positive),
 }
-"""Key in the file -> field of GPU, and how its value is read. Memory has two units: logs print both."""
+"""Key in the file -> field of GpuSpec and the parser of its value. Logs print memory in two units."""
 
 GPU_KEYS = ("name", "vendor", "driver_names", "aliases", *FACTS)
 PRICE_KEYS = ("gpu", "provider", "term", "usd_per_gpu_hour", "gpus", "as_of", "source", "verified")
 
 
 def reject_unknown(keys: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    """Raises BadInputError with the nearest key for the first unknown key."""
+    """Raise BadInputError for the first unknown key, with the nearest known one."""
     for key in keys:
         if key not in known:
             raise BadInputError(f"{where}: unknown key {key!r}{nearest(key, known)}")
@@ -77,7 +77,7 @@ def _provenance(fact: Mapping[str, Any], where: str, parse: Callable[[Any], Any]
 
 
 def parse_gpu(row: Mapping[str, Any], file: str, *, user: bool = False) -> dict[str, Any]:
-    """The fields of GPU that this row gives. A user's fact may be a bare value: its source is then the file."""
+    """The GpuSpec fields in this row. A user's fact may be a bare value; its source is then the file."""
     name = values.read(row, "name", f"{file}: [[card]]", values.text)
     where = f"{file}: GPU {name!r}"
     reject_unknown(row, GPU_KEYS, where)
@@ -104,7 +104,7 @@ def parse_gpu(row: Mapping[str, Any], file: str, *, user: bool = False) -> dict[
 
 
 def merge_gpu(gpu: GpuSpec | None, fields: Mapping[str, Any], file: str) -> GpuSpec:
-    """`gpu` with the given fields replacing its own; a new GPU if there was none."""
+    """`gpu` with the given fields replaced; a new GPU if `gpu` is None."""
     facts = [attribute for attribute, _ in FACTS.values() if attribute in fields]
     added = {attribute: Provenance(source=file, as_of=None) for attribute in facts}
     known = {name: getattr(gpu, name) for name in GpuSpec.__slots__} if gpu else {}
@@ -113,7 +113,7 @@ def merge_gpu(gpu: GpuSpec | None, fields: Mapping[str, Any], file: str) -> GpuS
 
 
 def parse_price(row: Mapping[str, Any], file: str, number: int, *, user: bool = False) -> RentalQuote:
-    """One quote. `as_of` is always asked for: a price without a date cannot say how old it is."""
+    """One quote. `as_of` is required: the age of a price without a date is unknown."""
     from vllm_costmeter.core.pricing.quote import RentalQuote
 
     where = f"{file}: price {number}"

@@ -1,4 +1,4 @@
-"""Write refreshed prices to the user's catalogue file: one marked block per feed and provider, nothing else."""
+"""Write refreshed prices to the user's catalogue file, in one marked block per feed and provider."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vllm_costmeter.core.pricing.quote import RentalQuote
 
 
 def price_tables(rows: Iterable[RentalQuote]) -> str:
-    """`[[price]]` tables."""
+    """The quotes as `[[price]]` tables."""
     return "\n".join(
         "[[price]]\n"
         f"gpu = {_text(row.gpu)}\nprovider = {_text(row.provider)}\nterm = {_text(row.term)}\n"
@@ -28,7 +28,7 @@ def price_tables(rows: Iterable[RentalQuote]) -> str:
 
 
 def api_tables(rows: Iterable[ApiPriceRow]) -> str:
-    """`[[api]]` tables."""
+    """The API prices as `[[api]]` tables."""
     return "\n".join(
         "[[api]]\n"
         f"provider = {_text(row.provider)}\nmodel = {_text(row.model)}\n"
@@ -40,8 +40,8 @@ def api_tables(rows: Iterable[ApiPriceRow]) -> str:
 
 
 def write_block(file: Path, name: str, tables: str) -> None:
-    """Puts `tables` in the place of the block of that name, or behind everything; the user's own lines stay as they
-    are. The file is whole at every moment. BadInputError where the result would be no TOML, or cannot be written."""
+    """Replace the block of that name by `tables`, or append it; the user's own lines are unchanged. The write
+    is atomic. BadInputError if the result would not be valid TOML or cannot be written."""
     try:
         before = file.read_text("utf-8") if file.exists() else ""
     except (OSError, UnicodeDecodeError) as fault:
@@ -60,7 +60,7 @@ def write_block(file: Path, name: str, tables: str) -> None:
 
 
 def with_block(text: str, name: str, tables: str) -> str:
-    """The text of the file including that block."""
+    """The file's text with that block replaced or appended."""
     begin, end = (
         f"# {word} of what `costmeter prices update` wrote from {name}" for word in ("begin", "end")
     )

@@ -1,4 +1,4 @@
-"""Single values of a catalogue file: each reader returns the value or raises ValueError with what is allowed."""
+"""Parsers for values of a catalogue file. Each raises ValueError with what is allowed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from vllm_costmeter.core.gpu.spec import MigProfile, Vendor
 from vllm_costmeter.core.memory.byte_range import GIB
 
 LARGEST_FACT = 1e9
-"""In the file's own units (GiB, GB/s, TFLOPS, W); a larger value is a typo."""
+"""In the file's units (GiB, GB/s, TFLOPS, W); a larger value is a typo."""
 
 _ANY_YEARS_DATE = r"[1-9]\d{3}(-(0[1-9]|1[0-2])(-(0[1-9]|1\d|2[0-8]))?)?"
-"""Dates that need no calendar, and so no `datetime`."""
+"""Dates that can be validated without importing `datetime`."""
 
 
 def number(value: Any) -> float:
@@ -35,7 +35,7 @@ def positive(value: Any) -> float:
 
 def text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError("a text")
+        raise ValueError("a string")
     return value
 
 
@@ -105,7 +105,7 @@ def _mig_profile(row: Any) -> MigProfile:
 
 
 def read(row: Mapping[str, Any], key: str, where: str, parse: Callable[[Any], Any]) -> Any:
-    """What stands in the row under the key. BadInputError with both, where it is missing or `parse` refuses it."""
+    """The parsed value of a key. BadInputError naming row and key if it is missing or `parse` rejects it."""
     if key not in row:
         raise BadInputError(f"{where}: {key!r} is missing")
     try:

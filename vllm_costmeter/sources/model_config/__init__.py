@@ -1,4 +1,4 @@
-"""config.json -> core values. The only room that knows Hugging Face key names."""
+"""config.json -> core values. Only this package knows the key names of Hugging Face."""
 
 from vllm_costmeter.sources.model_config.load import (
     SENTENCE_TRANSFORMERS,

@@ -1,7 +1,8 @@
-"""What a config.json may leave out, because the configuration class that reads it fills it in.
+"""Keys that a config.json may omit because its configuration class supplies a default.
 
-`python -m scripts.upstream.config_defaults table` writes `class_defaults.json` from the classes of transformers and of
-vLLM, one class a line; a class is read when a config.json lacks a key, and of the file no more than that line.
+`python -m scripts.upstream.config_defaults table` writes `class_defaults.json` from the classes of
+transformers and vLLM, one class per line. A class is parsed only when a config.json lacks a key, and then
+only its line.
 """
 
 from __future__ import annotations
@@ -16,26 +17,26 @@ FILE = Path(__file__).with_name("class_defaults.json")
 TEXT_SECTIONS = ("text_config", "llm_config", "language_config", "thinker_config")
 
 _MOST_LAYERS = 4096
-"""A file that states more is corrupt, and no list is made of it."""
+"""A file with more layers is corrupt; no list is built for it."""
 
 ClassRecord = Mapping[str, Any]
-"""One class, by part; parts that would be empty are not there.
+"""One class, by part; empty parts are omitted.
 
 values: the default of a key
-rules: a formula instead (`evaluated`)
+rules: a formula in place of a default (`evaluated`)
 patterns: a list with one entry per layer (`per_layer`)
-aliases: another name of a key -> the class's own
-keeps_null: keys whose null is a statement
-sections: a section -> [its class, whether its model_type chooses another]
-absent: what the class puts in the place of a section that is not there
-is_flat: the text section's keys may stand at the root
-varies: key -> release of transformers -> default, for keys that take none here
+aliases: alternative name of a key -> the class's own name
+keeps_null: keys for which null is a value, not an absence
+sections: a section -> [its class, whether its model_type selects another]
+absent: what the class substitutes for a missing section
+is_flat: the text section's keys may be at the root
+varies: key -> release of transformers -> default, for keys without a single default
 """
 
 
 @functools.lru_cache(maxsize=64)
 def class_record(name: str) -> ClassRecord:
-    """The class that reads a `model_type`; empty for one that neither transformers nor vLLM has."""
+    """The configuration class of a `model_type`; empty if neither transformers nor vLLM has one."""
     text = _classes()
     start = text.find(f"\n{json.dumps(name)}:")
     if start < 0:
@@ -46,14 +47,14 @@ def class_record(name: str) -> ClassRecord:
 
 
 class ClassDefaults:
-    """What one section's class fills in. The table is opened when the first key is missing."""
+    """The defaults of one section's class. The table is read when the first key is missing."""
 
     def __init__(self, name: str | None) -> None:
         self._name = name
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> ClassDefaults:
-        """Of the class that a file's own model_type names."""
+        """The defaults of the class named by the file's own model_type."""
         name = values.get("model_type")
         return cls(name if isinstance(name, str) else None)
 
@@ -62,7 +63,7 @@ class ClassDefaults:
         return class_record(self._name) if self._name is not None else {}
 
     def value(self, values: Mapping[str, Any], key: str) -> Any:
-        """What `key` is to vLLM where the section's `values` do not have it; None: nothing."""
+        """The value vLLM uses for `key` when it is missing from `values`; None if there is none."""
         for record in self._records(values):
             found = _under_another_name(record, values, key)
             if found is None:
@@ -72,16 +73,16 @@ class ClassDefaults:
         return None
 
     def is_alias(self, key: str) -> bool:
-        """Whether the class knows `key` under another name."""
+        """Whether `key` is an alias of the class's own name."""
         return key in self._record.get("aliases", ())
 
     def is_derived(self, key: str, other: str) -> bool:
-        """Whether the class computes `key` from `other`, which is then no second name of it."""
+        """Whether the class computes `key` from `other`; `other` is then not an alias of `key`."""
         rule = self._record.get("rules", {}).get(key, "")
         return other in rule.split() and rule != other
 
     def section(self, key: str, values: Mapping[str, Any]) -> ClassDefaults:
-        """Of the class that reads the section `key` with these values."""
+        """The defaults of the class that reads the section `key` with these values."""
         stated, record = ClassDefaults.of(values), self._record
         if not record:
             return stated
@@ -89,13 +90,13 @@ class ClassDefaults:
         return stated if follows and "model_type" in values else ClassDefaults(name)
 
     def absent_section(self, key: str) -> dict[str, Any] | None:
-        """What the class puts in the place of a section that the file does not have; None: nothing."""
+        """What the class substitutes for a section missing from the file; None if nothing."""
         found = self._record.get("absent", {}).get(key)
         return None if found is None else dict(found)
 
     def differing(self, keys: Sequence[str]) -> str:
-        """Why a missing key takes no default, in words: its own, or that of a key it follows from, is not one value.
-        Empty where its class has none."""
+        """Why a missing key has no default here: the default, or one it derives from, differs between
+        releases. Empty if its class has no default at all."""
         record = self._record
         followed = [name for key in keys for name in (key, *record.get("rules", {}).get(key, "").split())]
         for name in followed:
@@ -151,7 +152,7 @@ def _list_of_layers(
 
 
 def _under_another_name(record: ClassRecord, values: Mapping[str, Any], key: str) -> Any:
-    """Under the other name that the class has for it."""
+    """The value under an alias of the key."""
     aliases = record.get("aliases", {})
     names = [aliases[key]] if key in aliases else [name for name, own in aliases.items() if own == key]
     return next((values[name] for name in names if values.get(name) is not None), None)
@@ -159,15 +160,15 @@ def _under_another_name(record: ClassRecord, values: Mapping[str, Any], key: str
 
 @functools.cache
 def _classes() -> str:
-    """The part of the file that has one class a line."""
+    """The part of the file with one class per line."""
     text = FILE.read_text(encoding="utf-8")
     return text[text.index('"classes":{') + len('"classes":{') :]
 
 
 def evaluated(formula: str, value_of: Callable[[str], Any]) -> Any:
-    """A rule: `KEY`, `KEY // KEY`, `KEY * KEY`, either with a number on one side, `FLAG ? NUMBER`, or `len KEY KEY`
-    (entries of the first that is there), of the section's other keys; or `SECTION.KEY`. None where those are missing
-    or of another kind."""
+    """The value of a rule over the section's other keys: `KEY`, `KEY // KEY`, `KEY * KEY` (either operand may
+    be a number), `FLAG ? NUMBER`, `len KEY KEY` (length of the first one present) or `SECTION.KEY`. None if a
+    key is missing or of the wrong type."""
     match formula.split():
         case ["len", *names]:
             found = next((value for name in names if isinstance(value := value_of(name), (list, str))), None)
@@ -184,10 +185,10 @@ def evaluated(formula: str, value_of: Callable[[str], Any]) -> Any:
 
 
 def per_layer(pattern: Sequence[Any], value_of: Callable[[str], Any], num_layers: int) -> list[Any] | None:
-    """A list with one entry per layer, from [the kinds that repeat, the last layer's kind where that breaks them, the
-    key that says after how many layers they repeat, keys whose null changes it all].
+    """A list with one entry per layer, from [the kinds that repeat, the last layer's kind if it breaks the
+    pattern, the key with the period, keys for which null changes the pattern].
 
-    None where these keys say nothing, or something that no class takes."""
+    None if these keys are absent or have values that no class accepts."""
     kinds, last, key, _ = pattern
     every = value_of(key) if key is not None else None
     if every is not None:

@@ -1,4 +1,4 @@
-"""What a file says of each layer of a decoder: its kind of attention, its width."""
+"""Per-layer values of a decoder: the kind of attention and the width."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 
 def layer_types(text: ConfigReader, num_layers: int, default_pattern: int | None = None) -> tuple[str, ...]:
-    """One name per layer from `layer_types`; older files state a pattern: every n-th layer is global."""
+    """One name per layer from `layer_types`; older files state that every n-th layer is global."""
     given = text.optional_list("layer_types")
     if given is not None:
         if len(given) < num_layers:
@@ -27,7 +27,7 @@ def layer_types(text: ConfigReader, num_layers: int, default_pattern: int | None
 
 
 def width_of_layer(text: ConfigReader, key: str, index: int) -> int:
-    """A width that is given once, or as a list with one per layer."""
+    """A width given either once for all layers or as a list with one entry per layer."""
     stated = text.raw(key)
     if not isinstance(stated, list):
         return text.int(key, minimum=1)

@@ -1,4 +1,4 @@
-"""The longest context a model has, as vLLM derives it (`_get_and_verify_max_len`, vLLM 0.32)."""
+"""A model's maximum context length, as vLLM derives it (`_get_and_verify_max_len`, vLLM 0.32)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FALLBACK_LENGTH = 2048  # default_max_len in vLLM 0.32's config/model.py, for c
 
 
 def model_lengths(root: ConfigReader, text: ConfigReader) -> tuple[int, int]:
-    """(longest length vLLM accepts, length it serves when none is asked for), in tokens."""
+    """(largest --max-model-len that vLLM accepts, its default), in tokens."""
     stated = [length for key in _LENGTH_KEYS if (length := text.optional_int(key, minimum=1)) is not None]
     own = text.optional_int("model_max_length", minimum=1)
     derived = own if own is not None else min(stated, default=_FALLBACK_LENGTH)

@@ -1,4 +1,4 @@
-"""Reading a model's config.json from disk: bounded, and nothing in it is executed."""
+"""Read a model's config.json from disk, bounded in size, executing nothing in it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.sources.model_config.model import model_from_config
 
 _LARGEST_BYTES = 16 << 20  # the largest published config.json (one entry per expert, 2026) stays under 6 MiB
-_MOST_VALUES = 500_000  # what json builds of more would exceed the 200 MB that a check may take
+_MOST_VALUES = 500_000  # parsed by json, more would exceed the 200 MB limit of a check
 SENTENCE_TRANSFORMERS = (
-    "modules.json"  # vLLM serves a folder that has it for pooling (get_pooling_config, 0.32)
+    "modules.json"  # vLLM serves a folder with this file for pooling (get_pooling_config, 0.32)
 )
 _UNREADABLE = {".gguf": "a GGUF file", ".safetensors": "a weights file", ".bin": "a weights file"}
 
 
 def read_model(path: Path, name: str | None = None) -> Model:
-    """The model in a folder that holds config.json (and hf_quant_config.json, if any), or in one config.json.
+    """The model of a config.json, or of a folder with one (and hf_quant_config.json, if any).
 
-    `name` becomes the model's id; the path itself where not given. BadInputError and NotUnderstoodError as
-    `model_from_config`, and BadInputError for a path that is not there, not readable or no JSON object.
+    `name` is the model's id, by default the path. Raises as `model_from_config`, and BadInputError for a path
+    that does not exist, cannot be read or is not a JSON object.
     """
     file = _config_file(path)
     quantization = file.parent / "hf_quant_config.json"
@@ -33,7 +33,7 @@ def read_model(path: Path, name: str | None = None) -> Model:
 
 
 def config_files(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None] | None:
-    """The config.json that is `path` or in it, and hf_quant_config.json beside it in a folder; None without one."""
+    """config.json at or in `path`, with the folder's hf_quant_config.json; None without a config.json."""
     file = path / "config.json" if path.is_dir() else path
     if not file.is_file() or file.suffix != ".json":
         return None
@@ -44,7 +44,7 @@ def config_files(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None] | N
 def read_json_object(
     file: Path, largest_bytes: int = _LARGEST_BYTES, most_values: int = _MOST_VALUES
 ) -> dict[str, Any]:
-    """A JSON object from a file of at most 16 MiB; Infinity and NaN are values, as Python's JSON has them."""
+    """A JSON object from a file of at most `largest_bytes`. Infinity and NaN are accepted."""
     try:
         with file.open("rb") as stream:
             data = stream.read(largest_bytes + 1)
@@ -56,7 +56,7 @@ def read_json_object(
 def parse_json_object(
     data: bytes, name: str, largest_bytes: int = _LARGEST_BYTES, most_values: int = _MOST_VALUES
 ) -> dict[str, Any]:
-    """The JSON object in `data`; `name` starts every error. BadInputError as `read_json_object`."""
+    """The JSON object in `data`; every error starts with `name`. BadInputError as `read_json_object`."""
     if len(data) > largest_bytes:
         raise BadInputError(f"{name}: larger than {largest_bytes >> 20} MiB, which no published model needs")
     if not data.strip():
@@ -102,7 +102,7 @@ def _in_folder(folder: Path) -> Path:
     names = _names(folder)
     if "params.json" in names:
         raise NotUnderstoodError(
-            f"{folder}: holds Mistral's params.json but no config.json, which is not known"
+            f"{folder}: holds Mistral's params.json but no config.json: this format is not supported"
         )
     if any(name.endswith(".gguf") for name in names):
         raise NotUnderstoodError(

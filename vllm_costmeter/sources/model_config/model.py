@@ -1,4 +1,4 @@
-"""config.json -> Model: the pure translation."""
+"""Translate a parsed config.json into a `Model`; reads no files."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def model_from_config(
 ) -> Model:
     """The model that a parsed config.json describes; `name` is its id and starts every error message.
 
-    `is_embedder`: a sentence-transformers folder, which vLLM serves for pooling and without an output head.
+    `is_embedder`: a sentence-transformers folder, which vLLM serves for pooling, without an output head.
 
-    BadInputError where the file is faulty, NotUnderstoodError where its architecture, rotary scaling or
-    quantization has no rules here.
+    Raises BadInputError for a faulty file, NotUnderstoodError for an architecture, rotary scaling or
+    quantization that is not modelled.
     """
     if not isinstance(values, Mapping):
         raise BadInputError(f"{name}: config.json must hold an object, got {type(values).__name__}")
@@ -115,7 +115,7 @@ def _kv_cache_dtype(root: ConfigReader, text: ConfigReader) -> str | None:
 
 
 def _drafter(source: Source, family: Family, target: Weights) -> Drafter | None:
-    """The model's own prediction layers; None where it states none, or they are not known."""
+    """The model's own prediction layers (MTP); None if it has none or they are not modelled."""
     if family.prediction is None:
         return None
     from vllm_costmeter.core.model.drafter import Drafter
@@ -128,14 +128,14 @@ def _drafter(source: Source, family: Family, target: Weights) -> Drafter | None:
 
 
 def _caches(weights: Weights) -> tuple[LayerCaches, ...]:
-    """What each layer caches; empty where none caches anything (encoders)."""
+    """What each layer caches; empty if no layer caches anything (encoders)."""
     caches = tuple(layer.caches for layer in weights.layers)
     return caches if any(caches) else ()
 
 
 def served_dtype(root: ConfigReader, text: ConfigReader, *, is_pooling: bool = False) -> str:
-    """What `--dtype auto` serves: 16-bit types as they are, float32 as bfloat16, or as float16 for pooling
-    (`_resolve_auto_dtype`, 0.32)."""
+    """The dtype that `--dtype auto` selects: 16-bit types unchanged, float32 as bfloat16, or as float16 for
+    pooling (`_resolve_auto_dtype`, 0.32)."""
     stated = None
     vision = root.optional_section("vision_config")
     for reader in (root, text, vision):
@@ -173,7 +173,7 @@ def _sizes(source: Source, family: Family) -> Sizes:
 
 
 def _widest(text: ConfigReader, *keys: str) -> int:
-    """A size that some files state per layer; 0 where none is stated."""
+    """The largest of a size that some files give per layer; 0 if absent."""
     stated = text.raw(*keys)
     if not isinstance(stated, list):
         return text.optional_int(*keys) or 0

@@ -1,4 +1,4 @@
-"""Typed, bounded access to one JSON object of a config.json; every fault is one line with its key path."""
+"""Typed, bounded access to one JSON object of a config.json; every error is one line with the key's path."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.model_config.class_defaults import ClassDefaults
 
 LARGEST_SIZE = 1 << 40
-"""No published model has a dimension near 2^40; anything larger is a corrupt file, and would overflow nothing
-but patience: Python integers stay exact, so the bound only keeps answers sane."""
+"""No published model has a dimension near 2^40; a file with a larger one is corrupt."""
 
 LARGEST_FLOAT = 1e15
-"""No published rope base or scaling factor comes near; larger ones overflow when a length is multiplied by them."""
+"""No published rope base or scaling factor is near this; a larger one times a length overflows."""
 
 _ABSENT = object()
 
 
 class ConfigReader:
-    """One JSON object (`config.json`, or a nested `text_config`), named for error messages.
+    """One JSON object (`config.json` or a nested `text_config`), named for error messages.
 
-    A key given as null counts as absent. Several names may be passed for one fact: the first present wins. Where none
-    is, the default of the section's configuration class counts as present.
+    A key given as null counts as absent. Several names may be passed for one fact; the first one present is
+    used. If none is present, the default of the section's configuration class is used.
     """
 
     def __init__(
@@ -33,7 +32,7 @@ class ConfigReader:
         path: str = "",
         defaults: ClassDefaults | None = None,
     ) -> None:
-        """`defaults`: of the class that reads this section; by its model_type where not given."""
+        """`defaults`: those of the section's class, by default of the class its model_type names."""
         self.values = values
         self.name = name
         self.path = path
@@ -47,14 +46,14 @@ class ConfigReader:
             value = self.values.get(key)
             if value is not None:
                 return self._unless_derived(keys[0], key, value)
-        for key in sorted(keys, key=self.defaults.is_alias):  # its own names first
+        for key in sorted(keys, key=self.defaults.is_alias):  # the class's own names before its aliases
             value = self.defaults.value(self.values, key)
             if value is not None:
                 return key, value
         return keys[0], _ABSENT
 
     def _unless_derived(self, asked: str, key: str, value: Any) -> tuple[str, Any]:
-        """What is stated as `key`; where the class computes what was asked for from it, what it computes."""
+        """The value given as `key`, or what the class computes from it for the key asked for."""
         if asked != key and self.defaults.is_derived(asked, key):
             return asked, self.defaults.value(self.values, asked)
         return key, value
@@ -63,7 +62,7 @@ class ConfigReader:
         return self._find(keys)[1] is not _ABSENT
 
     def raw(self, *keys: str) -> Any:
-        """The value as it stands, None when absent."""
+        """The unvalidated value; None if absent."""
         value = self._find(keys)[1]
         return None if value is _ABSENT else value
 
@@ -126,7 +125,7 @@ class ConfigReader:
         return value
 
     def optional_section(self, *keys: str) -> ConfigReader | None:
-        """A nested object, or None when absent."""
+        """A nested object; None if absent."""
         key, value = self._find(keys)
         if value is _ABSENT:
             found = next((key for key in keys if self.defaults.absent_section(key) is not None), None)

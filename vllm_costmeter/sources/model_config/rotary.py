@@ -1,4 +1,4 @@
-"""Rotary position tables: how many values vLLM's `get_rope` keeps for an attention layer (vLLM 0.32,
+"""Rotary position tables: how many values vLLM's `get_rope` stores for an attention layer (vLLM 0.32,
 model_executor/layers/rotary_embedding)."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NESTED = ("full_attention", "sliding_attention", "chunked_attention")
 
 @dataclass(frozen=True, slots=True)
 class RopeParameters:
-    """One set of rotary parameters, its names unified over the ages of config.json."""
+    """One set of rotary parameters, under one set of names for old and new config.json files."""
 
     rope_type: str
     factor: float | None
@@ -28,13 +28,13 @@ class RopeParameters:
     partial_rotary_factor: float
     has_mrope: bool
     identity: str
-    """Equal for equal parameters: vLLM keeps one table per distinct set."""
+    """Equal for equal parameters: vLLM stores one table per distinct set."""
 
 
 def rope_parameters(
     text: ConfigReader, layer_type: str | None = None, default_partial: float = 1.0
 ) -> RopeParameters:
-    """The rotary parameters of a model, or of one layer type where they differ (Gemma 3 and 4)."""
+    """The rotary parameters of a model, or of one layer type if they differ by type (Gemma 3 and 4)."""
     section = text.optional_section("rope_parameters", "rope_scaling")
     if section is not None and layer_type is not None and section.has(*_NESTED):
         section = section.optional_section(layer_type)
@@ -65,7 +65,7 @@ def rope_parameters(
 
 
 def all_rope_parameters(text: ConfigReader) -> tuple[RopeParameters, ...]:
-    """Every set of rotary parameters the config states, one per layer type where they are nested."""
+    """Every set of rotary parameters in the config; one per layer type if they are nested."""
     section = text.optional_section("rope_parameters", "rope_scaling")
     if section is not None and section.has(*_NESTED):
         return tuple(rope_parameters(text, kind) for kind in _NESTED if section.has(kind))
@@ -84,13 +84,12 @@ def rotary_table(
 ) -> Buffer:
     """The cosines and sines of every position, shared by all layers with equal arguments.
 
-    `positions_factor` is how much longer the table is under multimodal rotary sections since 0.32 (4 for video, 1
-    for models that number their positions by tokens; before, 4 for all). `ends_with_context`: the table is no longer
-    than what is served. NotUnderstoodError for a scaling type that
-    vLLM 0.32 does not list.
+    `positions_factor`: how much longer the table is with multimodal rotary sections, from 0.32 on (4 for
+    video, 1 for models that number positions by token; 4 for all before). `ends_with_context`: the table ends
+    at the served context length. NotUnderstoodError for a scaling type that vLLM 0.32 does not list.
     """
     width = int(head_size * parameters.partial_rotary_factor) if rotary_dim is None else rotary_dim
-    width += width % 2  # cosines and sines of every second dimension from the first on
+    width += width % 2  # a cosine and a sine for every second dimension, starting with the first
     positions = _positions(max_position, parameters, positions_factor)
     identity = f"{head_size},{width},{max_position},{parameters.identity}"
     return Buffer(

@@ -1,4 +1,4 @@
-"""A model whose rules are not known: what its config.json says without any rule, so that the answer can name it."""
+"""A model that is not modelled: the facts its config.json states directly, so that the result can name it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 
 def unknown_model(values: Mapping[str, Any], name: str, why: str) -> Model:
-    """A model that any plan answers with `unknown` and `why`. BadInputError where not even its class is named."""
+    """A model whose checks all return `unknown` with `why`. BadInputError if it names no architecture."""
     root = ConfigReader(values, name)
     text = text_section(root)
     length = _stated(text, "max_position_embeddings")
@@ -44,7 +44,7 @@ def unknown_model(values: Mapping[str, Any], name: str, why: str) -> Model:
 
 
 def _stated(text: ConfigReader, key: str) -> int:
-    """A size that is a plain whole number, 0 for anything else: an unknown class may mean it otherwise."""
+    """A size given as a plain whole number; 0 otherwise, as the meaning in an unknown class is not known."""
     try:
         return text.optional_int(key) or 0
     except BadInputError:

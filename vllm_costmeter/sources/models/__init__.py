@@ -1,1 +1,1 @@
-"""MODEL as people write it -> a model."""
+"""Open the model that a MODEL argument names."""

@@ -1,4 +1,4 @@
-"""`--speculative-config` -> the model with what it loads beside it."""
+"""Add the drafter that `--speculative-config` loads to a model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EAGLE = "EagleLlamaForCausalLM"
 
 
 def open_draft_model(name: str, method: str | None) -> Model:
-    """The draft of a speculative method, opened as a model is. Errors as `open_model`'s."""
+    """Open the draft model of a speculative method. Raises as `open_model`."""
     return _eagle_head(name) if method == "eagle" else open_model(name)
 
 
@@ -24,10 +24,10 @@ def with_drafter(
     engine_args: EngineArgs,
     open_: Callable[[str, str | None], Model | None] = open_draft_model,
 ) -> Model:
-    """The model as it is where nothing is loaded, or nothing that is known: `fit` then says so.
+    """The model with its drafter; unchanged if there is none, or if it is not modelled, which `fit` reports.
 
-    Prediction layers are the model's own; a draft model or an EAGLE head is what `open_` gives, None where it cannot be
-    read.
+    Prediction layers are the model's own; `open_` opens a draft model or an EAGLE head and returns None if it
+    cannot be read.
     """
     asked = engine_args.speculative_config
     if asked is None:
@@ -47,7 +47,7 @@ def with_drafter(
 
 
 def _eagle_head(name: str) -> Model:
-    """EAGLE's files name the architecture of the model that they draft for; only Llama's heads are known."""
+    """An EAGLE head names the architecture of its target model; only Llama's heads are modelled."""
     path = Path(name)
     file = path / "config.json" if path.is_dir() else path
     values = read_json_object(file)

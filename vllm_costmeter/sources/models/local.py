@@ -1,4 +1,4 @@
-"""A model on this machine's disk: a folder, one config.json, or a GGUF file."""
+"""A model on the local disk: a folder, a config.json or a GGUF file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from vllm_costmeter.sources.model_config import SENTENCE_TRANSFORMERS, read_json
 
 
 def local_model(path: Path, name: str | None = None) -> Model:
-    """The model in a folder (config.json, weights if any), one config.json, or a GGUF file (`folder:Q4_K_M` names one).
+    """The model of a folder (config.json and any weights), a config.json or a GGUF file (or `folder:Q4_K_M`).
 
-    A folder that holds one GGUF model and no other weights is that model.
+    A folder with one GGUF model and no other weights is that model.
     """
     name = name or str(path)
     if path.is_dir():
@@ -53,13 +53,13 @@ def _model_in(folder: Path, name: str) -> Model:
 
 def _may_hold_safetensors(folder: Path) -> bool:
     try:
-        return any(".safetensors" in name for name in os.listdir(folder))  # noqa: PTH208 (names are all it takes)
+        return any(".safetensors" in name for name in os.listdir(folder))  # noqa: PTH208 (names are enough)
     except OSError:
-        return True  # the reader of weights says why
+        return True  # reading the weights reports the error
 
 
 def gguf_named(path: Path) -> Path | None:
-    """The GGUF file that a path names, itself or as `folder:Q4_K_M`; None where it names none."""
+    """The GGUF file that a path names, directly or as `folder:Q4_K_M`; None if it names none."""
     if path.suffix == ".gguf" and path.is_file():
         return path
     folder, _, quantization = str(path).rpartition(":")
@@ -71,7 +71,7 @@ def gguf_named(path: Path) -> Path | None:
 
 
 def gguf_model(file: Path, name: str, config: Mapping[str, Any] | None = None) -> Model:
-    """The model of a GGUF file (all parts of a split one) and of `config`, by default the config.json beside it."""
+    """The model of a GGUF file (all parts if split) and `config`, by default its folder's config.json."""
     from vllm_costmeter.sources.checkpoint.gguf import read_gguf
     from vllm_costmeter.sources.checkpoint.gguf_files import projector_beside, read_parts
     from vllm_costmeter.sources.checkpoint.model import model_of_gguf

@@ -1,4 +1,4 @@
-"""MODEL as people write it -> a model: a local folder, one config.json, a GGUF file, or a repository of the Hub."""
+"""Open MODEL: a local folder, a config.json, a GGUF file or a repository of the Hub."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from vllm_costmeter.sources.models.local import local_model
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _GGUF_OF_HUB = re.compile(rf"({_REPOSITORY.pattern})(:[\w+-]+|/[\w.-]+\.gguf)")
-"""As vLLM names them: organisation/name:Q4_K_M, organisation/name/file.gguf."""
+"""vLLM's notation: organisation/name:Q4_K_M or organisation/name/file.gguf."""
 SAY_WHICH = "give a local folder, a config.json, or organisation/name of the Hub"
 _PLACEHOLDER = re.compile(r"\$\{|\$\(|^\$[A-Za-z_]|\{\{|^<.*>$")
 
 
 def open_model(text: str, revision: str | None = None, hub_token: str | None = None) -> Model:
-    """The model that `text` names. A path that exists is local; `organisation/name` that does not is asked of the Hub.
+    """The model that `text` names: a local path if it exists, otherwise `organisation/name` on the Hub.
 
-    Its weights are the checkpoint's own where headers are at hand. A model whose rules are not known is one too.
-    BadInputError for what is not there or faulty; NotUnderstoodError for a kind of file that is not known.
+    Weights are counted from the checkpoint's headers if available. A model that is not modelled is returned
+    too, as `unknown`. BadInputError for what does not exist or is faulty; NotUnderstoodError for an
+    unsupported kind of file.
     """
     path = Path(text)
     if not text.strip():
@@ -42,12 +43,12 @@ def open_model(text: str, revision: str | None = None, hub_token: str | None = N
 
 
 def is_repository(text: str) -> bool:
-    """Whether `text` could be an id of the Hub: organisation/name, and no path."""
+    """Whether `text` has the form of a Hub id: organisation/name, not a path."""
     return _REPOSITORY.fullmatch(text) is not None and not text.endswith((".json", ".gguf", ".git"))
 
 
 def _without_credentials(text: str) -> str:
-    """An address as it may be shown: `https://user:token@host/path` without user and token, and without a query."""
+    """A URL safe to print: `https://user:token@host/path` without user, token and query."""
     scheme, _, rest = text.partition("://")
     return f"{scheme}://{re.split('[?#]', rest)[0].rpartition('@')[2]}"[:200]
 

@@ -1,4 +1,4 @@
-"""Models by the name people give them: a path, a Hub id, or one of those that come with the package."""
+"""Models by name: one that ships with the package, a path or a Hub id."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ PACKAGED = {
     "Llama 3.1 8B": "llama-3.1-8b",
     "Llama 2 13B": "llama-2-13b",
     "Qwen3 32B": "qwen3-32b",
-    "Llama 3.3 70B": "llama-3.1-70b",  # the same shape: its config.json differs in names and dates only
+    "Llama 3.3 70B": "llama-3.1-70b",  # same shape: its config.json differs only in names and dates
     "Llama 3.1 405B": "llama-3.1-405b",
 }
 
 
 class NamedModel(NamedTuple):
-    """A model under the name its reader knows."""
+    """A model and its display name."""
 
     name: str
     model: Model
 
 
 def named_model(text: str) -> NamedModel:
-    """A packaged name ("Llama 3.1 8B", "llama-3.1-8b"), else whatever `costmeter check` takes. BadInputError as there,
-    NotUnderstoodError for a model whose rules are not known."""
+    """A packaged name ("Llama 3.1 8B", "llama-3.1-8b") or anything that `costmeter check` accepts.
+    BadInputError as there; NotUnderstoodError for a model that is not modelled."""
     folded = _folded(text)
     for name, file in PACKAGED.items():
         if folded in (_folded(name), _folded(file)):
@@ -44,7 +44,7 @@ def named_model(text: str) -> NamedModel:
 
 
 def models_in(file: Path) -> list[str]:
-    """One model per line: a packaged name, a path (from the file's folder), or a Hub id; # starts a comment."""
+    """One model per line: a packaged name, a path relative to the file, or a Hub id; # starts a comment."""
     try:
         lines = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:

@@ -1,6 +1,6 @@
-"""From which vLLM release on, and until which, an architecture is served.
+"""The first and last vLLM release that serve an architecture.
 
-Read in the registries of all releases from the oldest supported on (`scripts/upstream/architectures.py`).
+Read from the model registry of every supported release (`scripts/upstream/architectures.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ TABLE = Path(__file__).with_name("served_releases.json")
 
 
 def served_releases(architecture: str) -> tuple[Version | None, Version | None]:
-    """(first, last); None: as far back as is known, and still."""
+    """(first, last) release; None where there is no known bound."""
     table = json.loads(TABLE.read_text())
     first, last = table["first"].get(architecture), table["last"].get(architecture)
     return _number(first), _number(last)

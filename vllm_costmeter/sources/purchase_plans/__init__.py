@@ -1,1 +1,1 @@
-"""Plans to rent or buy, as people write them."""
+"""Parse plans to rent or buy GPUs, from the command line or a file."""

@@ -1,4 +1,4 @@
-"""Plans in a TOML file: `[[plan]]` with a name and `[[plan.use]]` tables."""
+"""Read plans from a TOML file: `[[plan]]` with a name and `[[plan.use]]` tables."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _KEYS = ("gpu", "purpose", "utilization", *_NUMBERS, *_OWNED)
 
 
 def read_plans(file: Path) -> list[PlanRequest]:
-    """Every plan of the file. BadInputError names the file, the plan and the key."""
+    """Every plan in the file. BadInputError names the file, the plan and the key."""
     values = read_toml(file, "plan file")
     reject_unknown(values, ("plan",), str(file))
     plans = _tables(values.get("plan"), f"{file}: [[plan]]")

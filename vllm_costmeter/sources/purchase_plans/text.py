@@ -1,4 +1,4 @@
-"""Plans as people write them: "mixed = RTX 4090 160h + H100 SXM 20h training"."""
+"""Parse plans from the command line: "mixed = RTX 4090 160h + H100 SXM 20h training"."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FORMS = "160h, 40h/week, @0.55 (USD per GPU-hour), @30.75/node, 2550tok/s, 60%, 
 
 
 def parse_plan(text: str) -> PlanRequest:
-    """`[NAME =] USE [+ USE]...`; without a name the plan is called by its text. BadInputError for the first fault."""
+    """Parse `[NAME =] USE [+ USE]...`; the name defaults to the text. BadInputError for the first error."""
     name, equals, rest = text.partition("=")
     uses = rest if equals else text
     terms = [term.strip() for term in re.split(r"\s\+\s", uses)]
@@ -27,7 +27,7 @@ def parse_plan(text: str) -> PlanRequest:
 
 
 def parse_use(text: str) -> UseRequest:
-    """`GPUS WORD...`, the words in any order after the GPU: see `FORMS`."""
+    """Parse `GPUS WORD...`; the words after the GPU, in any order, are those of `FORMS`."""
     words = text.split()
     found: dict[str, Any] = {}
     while words and (value := _word(words[-1], text)) is not None:
@@ -45,7 +45,7 @@ def parse_use(text: str) -> UseRequest:
 
 
 def _word(word: str, text: str) -> dict[str, Any] | None:
-    """What one word says; None where it is part of the GPU's name."""
+    """The field and value of one word; None if it is part of the GPU's name."""
     folded = word.lower()
     if folded in ("training", "serving"):
         return {"purpose": folded}

@@ -1,1 +1,1 @@
-"""The command line of `vllm serve`, release by release, read as vLLM's own parser reads it."""
+"""Parse `vllm serve` command lines of each release exactly as vLLM's own parser does."""

@@ -1,7 +1,7 @@
-"""Whether JSON is what a configuration class of vLLM takes, as far as its fields tell: as pydantic reads JSON.
+"""Validate JSON against the fields of a vLLM configuration class, by pydantic's rules.
 
-`{"of": {field: shape}}` takes no other field; "any" is what only vLLM's own code judges. The shapes are described in
-`scripts/upstream/in_release/config_shapes.py`.
+`{"of": {field: shape}}` allows no other field; "any" can only be validated by vLLM's own code. The shapes are
+described in `scripts/upstream/in_release/config_shapes.py`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _WORDS = {
     "int": "a whole number",
     "float": "a number",
     "bool": "true or false",
-    "str": "a text",
+    "str": "a string",
     "null": "null",
     "object": "an object",
 }
 
 
 def fault(shape: Any, value: Any, path: str) -> str | None:
-    """Why `value` is not of `shape`, in one line that starts with its path; None where nothing speaks against it."""
+    """One line, starting with the path, on why `value` does not match `shape`; None if it matches."""
     if isinstance(shape, list):
         if any(fault(one, value, path) is None for one in shape):
             return None
@@ -87,13 +87,13 @@ def _is(shape: Any, value: Any) -> bool:
 
 
 def _kind_and_bounds(shape: str) -> tuple[str, list[tuple[str, str]]]:
-    """ "int>=1<=9" -> "int" and its bounds."""
+    """Split "int>=1<=9" into "int" and its bounds."""
     bounds = _BOUND.findall(shape)
     return _BOUND.sub("", shape), bounds
 
 
 def _number(value: Any, *, whole: bool) -> float | None:
-    """As pydantic reads JSON: true is 1, "3" is 3, and 3.0 is a whole number."""
+    """A number by pydantic's rules for JSON: true is 1, "3" is 3, and 3.0 is a whole number."""
     if isinstance(value, str):
         try:
             value = float(value)

@@ -1,7 +1,8 @@
-"""Flags that vLLM had before its first recorded release, 0.16.0, and what does their work since.
+"""Flags removed before vLLM 0.16.0, the first recorded release, and their replacements.
 
-From commands of 2024 and 2025 that people still copy. `flags.json` shows that each is gone; that they existed is in
-vLLM's pull requests 8704, 22779 and 29326, its issue 18538 and its own hint about --task (0.29.0, `argparse_utils.py`).
+From commands of 2024 and 2025 that are still copied. `flags.json` shows that none is left; that they existed
+is documented in vLLM's pull requests 8704, 22779 and 29326, its issue 18538 and its own hint about --task
+(0.29.0, `argparse_utils.py`).
 """
 
 from __future__ import annotations
@@ -21,4 +22,4 @@ OLD_FLAGS = {
     "--use-v2-block-manager": "",
     "--worker-use-ray": "--distributed-executor-backend ray",
 }
-"""By name; "" where nothing took its place."""
+"""The replacement by name; "" if there is none."""

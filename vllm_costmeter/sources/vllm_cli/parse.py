@@ -1,4 +1,4 @@
-"""`vllm serve` MODEL and flags -> what a release of vLLM is told, or the refusal that its own parser answers."""
+"""Parse the arguments of `vllm serve` as one release does, or raise the error its own parser would print."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from vllm_costmeter.sources.vllm_cli.words import Given, Matcher
 
 @dataclass(frozen=True, slots=True)
 class ServeArgs:
-    """What a command line tells a release of vLLM."""
+    """A command line as a release of vLLM parses it."""
 
     flags: ReleaseFlags
-    """The flags of the release whose rules were used; it may be another than was asked for."""
+    """The release that was used; it may differ from the one asked for."""
     model: str | None
-    """None: vLLM serves its own default model."""
+    """None: vLLM serves its default model."""
     values: Mapping[str, Any]
-    """What is given, by vLLM's name of the argument (`max_model_len`); of a JSON flag the JSON."""
+    """The given values by vLLM's name for the argument (`max_model_len`); JSON flags as JSON."""
     repeated: tuple[str, ...]
-    """Flags given more than once: vLLM keeps the last."""
+    """Flags given more than once; vLLM uses the last value."""
     deprecated: tuple[str, ...]
     """Flags that vLLM warns about."""
 
     def get(self, dest: str) -> Any:
-        """What is given, else vLLM's default as JSON. KeyError where the release has no such argument."""
+        """The given value, else vLLM's default as JSON. KeyError if the release has no such argument."""
         return self.values[dest] if dest in self.values else self.flags.by_dest[dest].default
 
 
@@ -41,11 +41,12 @@ def parse_serve_args(
     more_flags: Sequence[Flag] = (),
     read_config: ReadConfig | None = None,
 ) -> ServeArgs:
-    """Read the words behind `vllm serve` as that release does (None: the newest recorded).
+    """Parse the words after `vllm serve` as that release does (None: the newest recorded).
 
-    `is_module`: behind `python -m vllm.entrypoints.openai.api_server`, which takes the model by --model alone.
-    `more_flags`: those that plugins add to vLLM's parser. `read_config` returns keys and values of the YAML file that
-    --config names. ServeArgsError where vLLM refuses, with the first fault; words that no flag takes are all in one.
+    `is_module`: the words follow `python -m vllm.entrypoints.openai.api_server`, which accepts the model only
+    as --model. `more_flags`: flags that plugins add to vLLM's parser. `read_config` returns the keys and
+    values of the YAML file given with --config. Raises ServeArgsError for the first error that vLLM would
+    report; unrecognized words are reported together.
     """
     flags = flag_table().at(release)
     if more_flags:
@@ -67,7 +68,7 @@ def parse_serve_args(
 
 
 def _take(flags: ReleaseFlags, given: Given, values: dict[str, Any]) -> None:
-    """What argparse's action does with the words of one flag."""
+    """Apply argparse's action to the words of one flag."""
     flag = given.flag
     if flag.action == "help":
         raise ServeArgsError("help", f"{given.name}: asks vLLM for its help", flag=flag.name)

@@ -1,4 +1,4 @@
-"""A command line that vLLM refuses: what it is about, and one line that says what is allowed."""
+"""Errors for command lines that vLLM refuses: the kind, and one line on what is allowed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from vllm_costmeter.sources.vllm_cli.flag_table import ReleaseFlags
 from vllm_costmeter.sources.vllm_cli.old_flags import OLD_FLAGS
 
 MOST_SHOWN = 80
-"""Characters of a word that a message repeats."""
+"""The longest part of a word that a message quotes, in characters."""
 
 
 def shown(word: str, *, quoted: bool = False) -> str:
-    """A word as a message repeats it: cut where it is long, quoted where asked for or where it does not print."""
+    """A word for an error message: truncated if long, quoted on request or if it is not printable."""
     text = word if len(word) <= MOST_SHOWN else f"{word[:MOST_SHOWN]}..."
     return repr(text) if quoted or not text.isprintable() else text
 
 
 class ServeArgsError(BadInputError):
-    """vLLM would refuse this command line. `kind`: unknown, ambiguous, expected, takes no value, choice, value, help,
-    model missing or config file."""
+    """vLLM would refuse this command line. `kind`: unknown, ambiguous, expected, takes no value, choice,
+    value, help, model missing or config file."""
 
     def __init__(
         self, kind: str, message: str, *, flag: str | None = None, words: Sequence[str] = ()
@@ -28,13 +28,13 @@ class ServeArgsError(BadInputError):
         super().__init__(message)
         self.kind = kind
         self.flag = flag
-        """The flag at fault, by the name vLLM's documentation uses."""
+        """The flag at fault, by its name in vLLM's documentation."""
         self.words = tuple(words)
-        """Of an unknown word: what no flag takes, in order; of an ambiguous one: the flags it may mean."""
+        """For unknown: the unrecognized words, in order; for ambiguous: the flags it may mean."""
 
 
 class UnknownWordsError(ServeArgsError):
-    """Words that no flag takes. The line is made when it is read: looking for the nearest names takes milliseconds."""
+    """Unrecognized words. The message is built on demand: finding the nearest names takes milliseconds."""
 
     def __init__(self, flags: ReleaseFlags, left: Sequence[str]) -> None:
         self._flags = flags
@@ -66,7 +66,7 @@ def _unknown_flag(flags: ReleaseFlags, name: str) -> str:
 
 
 def ambiguous(flags: ReleaseFlags, word: str, matches: Sequence[str]) -> ServeArgsError:
-    """The refusal of an abbreviation of several flags."""
+    """The error for an abbreviation of several flags."""
     return ServeArgsError(
         "ambiguous",
         f"{shown(word)}: ambiguous in vLLM {flags.release}, may be {', '.join(sorted(matches))}",

@@ -1,8 +1,9 @@
-"""Words of `vllm serve` as vLLM rewrites them before argparse sees them: `parse_args` of its FlexibleArgumentParser.
+"""Rewrite the words of `vllm serve` as vLLM does before argparse: `parse_args` of its FlexibleArgumentParser.
 
-`--model X` becomes the positional model (for `vllm serve` only), `--config FILE` the flags in the file, underscores
-become dashes, `-O3` becomes `--optimization-level 3`, and `--flag.key value`, `-cc.key=value` and `--flag.key+=value`
-become one JSON object per flag at the end. Read in `vllm/utils/argparse_utils.py` of every release, 0.17.0 to 0.33.0.
+`--model X` becomes the positional model (for `vllm serve` only), `--config FILE` the flags in the file,
+underscores become dashes, `-O3` becomes `--optimization-level 3`, and `--flag.key value`, `-cc.key=value` and
+`--flag.key+=value` become one JSON object per flag at the end. From `vllm/utils/argparse_utils.py` of every
+release, 0.17.0 to 0.33.0.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from vllm_costmeter.sources.vllm_cli.refusal import ServeArgsError, shown
 
 HUMAN_NUMBERS_IN_JSON_SINCE = (0, 20, 0)
 FALSE_IN_CONFIG_FILE_SINCE = (0, 28, 0)
-"""Older releases ignore `key: false` in a --config file, and `vllm serve` of every release does: it looks for
+"""Older releases ignore `key: false` in a --config file. `vllm serve` does so in every release: it looks for
 `--no-key` among the flags of the `vllm` command instead of those of `serve`."""
 
 LEVELS = ("0", "1", "2", "3")
@@ -30,10 +31,10 @@ ReadConfig = Callable[[str], Mapping[str, Any]]
 def rewritten(
     flags: ReleaseFlags, words: Sequence[str], read_config: ReadConfig | None, *, is_module: bool
 ) -> list[str]:
-    """The words behind `vllm serve` as argparse gets them, or behind `python -m vllm.entrypoints.openai.api_server`.
-    ServeArgsError where vLLM's rewriting fails."""
+    """The words as argparse receives them, after `vllm serve` or `python -m
+    vllm.entrypoints.openai.api_server`. ServeArgsError if vLLM's rewriting fails."""
     given = list(words) if is_module else _model_first(list(words))
-    if "--config" in given:  # --config=FILE is taken by argparse, and vLLM never reads the file
+    if "--config" in given:  # argparse consumes --config=FILE, and vLLM never reads the file
         given = _with_config_file(flags, given, read_config, is_module)
     try:
         return _dotted_as_json(flags, _dashed(given))
@@ -89,7 +90,7 @@ def _with_config_file(
 
 
 def config_words(flags: ReleaseFlags, values: Mapping[str, Any], *, is_module: bool = False) -> list[str]:
-    """The words that the keys and values of a --config file stand for."""
+    """The words equivalent to the keys and values of a --config file."""
     words: list[str] = []
     reads_false = is_module and flags.numbers >= FALSE_IN_CONFIG_FILE_SINCE
     for key, value in values.items():
@@ -107,7 +108,7 @@ def config_words(flags: ReleaseFlags, values: Mapping[str, Any], *, is_module: b
 
 
 def _dashed(words: list[str]) -> list[str]:
-    """Underscores of flags as dashes, up to the first dot, and the short forms of --optimization-level."""
+    """Replace underscores in flags by dashes, up to the first dot, and expand `-O3`."""
     result: list[str] = []
     for number, word in enumerate(words):
         if word.startswith("--help="):
@@ -126,7 +127,7 @@ def _dashed(words: list[str]) -> list[str]:
 
 
 def _dotted_as_json(flags: ReleaseFlags, words: list[str]) -> list[str]:
-    """Words without the dotted flags, and behind them each dotted flag once, with all its keys as JSON."""
+    """Move dotted flags to the end, each once, with all its keys as JSON."""
     rest: list[str] = []
     objects: dict[str, dict[str, Any]] = {}
     numbers = flags.numbers >= HUMAN_NUMBERS_IN_JSON_SINCE

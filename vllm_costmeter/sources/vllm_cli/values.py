@@ -1,4 +1,4 @@
-"""One value of a flag from text, by the kind that `flags.json` gives it; faults are those that vLLM's parser finds."""
+"""Parse one flag value by its kind in `flags.json`; it fails where vLLM's parser fails."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ NEEDED_BESIDE = {
     ("KVTransferConfig", "kv_connector"): "kv_role",
     ("ECTransferConfig", "ec_connector"): "ec_role",
 }
-"""Keys that vLLM's classes want beside a key (`__post_init__` in vllm/config/kv_transfer.py and ec_transfer.py)."""
+"""Keys that require another key (`__post_init__` in vllm/config/kv_transfer.py and ec_transfer.py)."""
 
 ADAPTER_PATH_WITH_EQUALS_SINCE = (0, 30, 0)
-"""Before, `--lora-modules name=path` with another "=" in the path ended vLLM."""
+"""Before this release, `--lora-modules name=path` with another "=" in the path ended vLLM."""
 
 
 def _json_or_str(text: str) -> Any:
@@ -36,15 +36,15 @@ def _unless_none(read: Callable[[str], Any], text: str) -> Any:
 
 
 READERS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "str": (str, "a text"),
+    "str": (str, "a string"),
     "int": (int, "a whole number"),
     "float": (float, "a number"),
     "json": (json.loads, "JSON"),
-    "json_or_str": (_json_or_str, "JSON or a text"),
+    "json_or_str": (_json_or_str, "JSON or a string"),
     "human_int": (human_int, "a whole number such as 8192, 8k or 8K"),
     "human_int_or_auto": (human_int_or_auto, "a whole number such as 8192, 8k or 8K, or auto"),
-    "none_is_empty": (lambda text: "" if text.lower() == "none" else text, "a text"),
-    "snake_case": (lambda text: text.lower().replace("-", "_"), "a text"),
+    "none_is_empty": (lambda text: "" if text.lower() == "none" else text, "a string"),
+    "snake_case": (lambda text: text.lower().replace("-", "_"), "a string"),
     "comma_list": (
         lambda text: [int(part) if part.isdigit() else part for part in map(str.strip, text.split(","))],
         "a list with commas",
@@ -53,7 +53,7 @@ READERS: dict[str, tuple[Callable[[str], Any], str]] = {
 
 
 def read(flags: ReleaseFlags, flag: Flag, text: str) -> Any:
-    """The value; ValueError with one line that says what is allowed."""
+    """The value. ValueError with one line on what is allowed."""
     kind = flag.kind.removesuffix("?")
     if kind != flag.kind and text in ("", "None"):
         return None
@@ -69,7 +69,7 @@ def read(flags: ReleaseFlags, flag: Flag, text: str) -> Any:
 
 
 def check_choice(flag: Flag, value: Any) -> None:
-    """ValueError where the flag takes other values only."""
+    """Raise ValueError if the flag does not allow the value."""
     if flag.choices is None or value in flag.choices:
         return
     allowed = [str(choice) for choice in flag.choices if choice is not None]
@@ -84,7 +84,7 @@ def check_choice(flag: Flag, value: Any) -> None:
 
 
 def adapters(flags: ReleaseFlags, flag: Flag, given: list[str | None]) -> list[dict[str, Any]]:
-    """LoRA adapters of `name=path` or JSON. ValueError with one line."""
+    """LoRA adapters from `name=path` or JSON. ValueError with one line."""
     found: list[dict[str, Any]] = []
     for item in filter(None, given):
         if "=" in item and "," not in item:
@@ -120,5 +120,5 @@ def _config(flags: ReleaseFlags, name: str, config: str, text: str) -> Any:
         raise ValueError(found)
     for (owner, key), needed in NEEDED_BESIDE.items():
         if owner == config and value.get(key) is not None and value.get(needed) is None:
-            raise ValueError(f"{name}: {key} needs {needed} beside it")
+            raise ValueError(f"{name}: {key} also needs {needed}")
     return value

@@ -1,8 +1,7 @@
-"""Words -> flags with their values, matched as argparse matches them (`_parse_known_args` of Python 3.12.10).
+"""Match words to flags and their values as argparse does (`_parse_known_args` of Python 3.12.10).
 
-vLLM's parser has one positional argument, the model, which may be missing; everything else is an option. An
-abbreviation is accepted where exactly one flag starts with it. An option takes the words after it that are not options
-themselves.
+vLLM's parser has one optional positional argument, the model; everything else is an option. An abbreviation
+is accepted if exactly one flag starts with it. An option consumes the following words that are not options.
 """
 
 from __future__ import annotations
@@ -20,17 +19,17 @@ _NEGATIVE_NUMBER = re.compile(r"-\d+|-\d*\.\d+")
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A flag as it is given, with the words that it takes."""
+    """A flag on the command line, with the words it consumes."""
 
     flag: Flag
     name: str
-    """The name it is given by; abbreviations in full."""
+    """The name used; abbreviations are expanded."""
     values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Option:
-    """A word that is an option: the names it may be short for, and what stands behind its "="."""
+    """An option word: the flags it may abbreviate, and the text after its "="."""
 
     names: tuple[str, ...]
     equals: bool
@@ -38,7 +37,7 @@ class _Option:
 
 
 class Matcher:
-    """Matches one command line, option by option, so that the first fault in it is the one that is reported."""
+    """Matches one command line option by option, so that the first error is the one reported."""
 
     def __init__(self, flags: ReleaseFlags, words: Sequence[str]) -> None:
         self._flags, self._words = flags, list(words)
@@ -49,24 +48,24 @@ class Matcher:
         self._model_open = True
         self.model: str | None = None
         self.left: list[str] = []
-        """Words that nothing takes."""
+        """Unrecognized words."""
 
     def given(self) -> Iterator[Given]:
-        """The known flags in order; `model` and `left` are complete when it ends. ServeArgsError at the first fault."""
+        """The known flags in order; completes `model` and `left`. ServeArgsError at the first error."""
         for following in self._options:
             self._pass_values(following)
             yield from self._take_option(self._options[following])
         self._pass_values(len(self._words))
 
     def _pass_values(self, following: int) -> None:
-        """What stands before the next option: the model, and words that nothing takes."""
+        """Consume the words before the next option: the model and unrecognized words."""
         if self._at < following or following == len(self._words):
             self._take_model()
         self.left += self._words[self._at : following]
         self._at = max(self._at, following)
 
     def _take_model(self) -> None:
-        """The positional takes the word here if it has none yet, with a "--" before or after it."""
+        """Consume the word here as the model if there is none yet, with a "--" before or after it."""
         if not self._model_open:
             return
         pattern = "".join(
@@ -126,7 +125,7 @@ class Matcher:
         return Given(flag, name, tuple(self._words[start:stop]))
 
     def _option(self, word: str) -> _Option | None:
-        """The option that a word is; None where it is a value."""
+        """The word as an option; None if it is a value."""
         known = self._flags.by_name
         if not word.startswith("-") or len(word) == 1:
             return None
@@ -149,7 +148,7 @@ class Matcher:
 
 
 def _counts(flag: Flag) -> tuple[int, int]:
-    """The fewest and the most words that a flag takes."""
+    """The minimum and maximum number of words of a flag."""
     if not flag.takes_value:
         return 0, 0
     if isinstance(flag.nargs, int):

@@ -1,7 +1,7 @@
-"""Stands in for SGLang's compiled kernels, which are published for GPUs only, so that SGLang starts on a CPU.
+"""A stand-in for SGLang's compiled kernels, published for GPUs only, so that SGLang starts on a CPU.
 
-Any name can be imported from here; a kernel that is called says its name. A Llama in float32 with `torch_native`
-attention calls none of them: everything that runs is SGLang's own Python and PyTorch.
+Any name can be imported from here; calling a kernel raises an error with its name. A Llama in float32 with
+`torch_native` attention calls none of them: it runs only SGLang's Python and PyTorch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __version__ = "99.0"
 
 
 class Kernel:
-    """Something that would be in the compiled library."""
+    """A name in the compiled library."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -27,7 +27,7 @@ class Kernel:
         return Kernel(f"{self.name}.{name}")
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotImplementedError(f"SGLang's kernel {self.name} is not on this machine")
+        raise NotImplementedError(f"SGLang's kernel {self.name} is not available on this machine")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Kernel) and other.name == self.name
