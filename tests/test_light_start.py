@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-LLAMA_8B = str(ROOT / "examples" / "models" / "llama-3.1-8b")
-LLAMA_70B = str(ROOT / "examples" / "models" / "llama-3.1-70b")
+LLAMA_8B, LLAMA_70B = "examples/models/llama-3.1-8b", "examples/models/llama-3.1-70b"
+"""Below the root, whose own name may look like a command: a space, and vllm."""
 FITS = ("check", LLAMA_8B, "--gpu", "RTX 4090", "--max-model-len", "8192")
 REFUSED = ("check", LLAMA_70B, "--gpu", "RTX 4090", "--max-model-len", "8192")
 UNNAMED = ("check", LLAMA_8B, "--gpu-memory-gib", "24", "--max-model-len", "8192")
@@ -35,7 +35,12 @@ def started(words: tuple[str, ...], tmp_path: Path) -> dict[str, Any]:
     """What a command imported and opened; nobody recorded a start on this machine."""
     environ = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "XDG_STATE_HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", STARTED, *words], capture_output=True, text=True, check=True, env=environ
+        [sys.executable, "-c", STARTED, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environ,
+        cwd=ROOT,
     )
     found: dict[str, Any] = json.loads(done.stdout)
     return found

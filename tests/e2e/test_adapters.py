@@ -60,9 +60,31 @@ def shares(ran: Sequence[Request]) -> dict[str, float]:
     return {model: part / sum(seconds.values()) for model, part in seconds.items()}
 
 
+def ran_together(ran: Sequence[Request]) -> bool:
+    """Whether requests of equal length began and ended together, so that clients saw what the engine did. On a busy
+    machine a client may wait for its answer long after the engine gave it."""
+    began, ended = [one.began for one in ran], [one.ended for one in ran]
+    apart = max(max(began) - min(began), max(ended) - min(ended))
+    return apart < 0.25 * (max(ended) - min(began))
+
+
+def ask_together(server: Server, *models: str) -> tuple[dict[str, float], dict[str, float]]:
+    """As `ask`, of the first of a few times in which the requests ran together."""
+    for _ in range(8):
+        added, share, ran = _asked(server, models)
+        if ran_together(ran):
+            return added, share
+    raise AssertionError("the requests never ran together")
+
+
 def ask(server: Server, *models: str) -> tuple[dict[str, float], dict[str, float]]:
     """One request for each, all at once; returns the active dollars that this added ("all", and by adapter) and each
     model's share of the time as the clients saw it."""
+    added, share, _ = _asked(server, models)
+    return added, share
+
+
+def _asked(server: Server, models: Sequence[str]) -> tuple[dict[str, float], dict[str, float], list[Request]]:
     before, earlier = scrape(server.url), counts(server.url)[0]
     with ThreadPoolExecutor(len(models)) as pool:
         ran = list(pool.map(lambda model: request(server, model), models))
@@ -75,7 +97,7 @@ def ask(server: Server, *models: str) -> tuple[dict[str, float], dict[str, float
         name: usd - usd_by_adapter(before).get(name, 0.0)
         for name, usd in usd_by_adapter(scrape(server.url)).items()
     }
-    return added, shares(ran)
+    return added, shares(ran), ran
 
 
 def is_idle(server: Server) -> bool:
@@ -101,7 +123,7 @@ def test_adapters_and_the_base_model_share_what_runs_at_once(adapted: Server) ->
     """Two requests of an adapter, one of another and one of the base model: what runs at a moment shares it equally,
     about a half, a quarter, and a quarter that has no label."""
     ask(adapted, "polite")
-    added, share = ask(adapted, "german", "german", "polite", "tiny")
+    added, share = ask_together(adapted, "german", "german", "polite", "tiny")
     assert added.keys() == {"all", "german", "polite"}
     for name in ("german", "polite"):
         assert added[name] / added["all"] == pytest.approx(share[name], abs=0.06)

@@ -44,5 +44,5 @@ def test_which_of_unlike_gpus_is_the_servers_own_is_not_guessed_and_said(
         ]
         assert len(said) == 2, said
         assert "the fit check is skipped" in said[0]
-        assert "no GPU of this server is read" in said[1]
+        assert "no GPU of this server can be read" in said[1]
         assert all("CUDA_DEVICE_ORDER=PCI_BUS_ID" in line for line in said)
