@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from pathlib import Path
 
 from vllm_costmeter.sources.manifests.read import servers_of
 from vllm_costmeter.sources.manifests.server import DeclaredServer
@@ -29,3 +30,22 @@ def pod(container: str, more: str = "") -> str:
     return f"kind: Pod\nmetadata: {{name: p}}\nspec:\n{more}  containers:\n  - name: c\n" + textwrap.indent(
         textwrap.dedent(container), "    "
     )
+
+
+def deployment(folder: Path, arguments: str, gpus: int = 1) -> Path:
+    """A Deployment on L4 GPUs."""
+    file = folder / "deployment.yaml"
+    file.write_text(f"""\
+kind: Deployment
+metadata: {{name: llama}}
+spec:
+  template:
+    spec:
+      nodeSelector: {{cloud.google.com/gke-accelerator: nvidia-l4}}
+      containers:
+      - name: vllm
+        image: vllm/vllm-openai
+        args: {arguments}
+        resources: {{limits: {{nvidia.com/gpu: {gpus}}}}}
+""")
+    return file

@@ -2,7 +2,7 @@
 
 Prototype. `closed` keeps a number of requests in flight; `opened` receives them at a rate and finds the
 number in flight by Little's law. Both are checked against a simulation of the scheduler step by step
-(tests/serving_simulation.py).
+(`simulation.py`).
 """
 
 from __future__ import annotations

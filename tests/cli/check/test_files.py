@@ -8,43 +8,18 @@ from pathlib import Path
 
 import pytest
 from checkpoint_files import write_checkpoint
+from manifests import deployment
 
 from vllm_costmeter.cli.main import main
 
 VERSION = ("--vllm-version", "0.32.0")
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    """A checkpoint of 0.7 GiB."""
-    write_checkpoint(tmp_path / "model")
-    return tmp_path / "model"
-
-
-def manifest(folder: Path, arguments: str, gpus: int = 1) -> Path:
-    """A Deployment on L4 GPUs."""
-    file = folder / "deployment.yaml"
-    file.write_text(f"""\
-kind: Deployment
-metadata: {{name: llama}}
-spec:
-  template:
-    spec:
-      nodeSelector: {{cloud.google.com/gke-accelerator: nvidia-l4}}
-      containers:
-      - name: vllm
-        image: vllm/vllm-openai
-        args: {arguments}
-        resources: {{limits: {{nvidia.com/gpu: {gpus}}}}}
-""")
-    return file
-
-
 def test_a_deployment_is_checked_on_its_own_gpu(
     tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """GPU and count come from the file, and the answer names the container and its line."""
-    file = manifest(tmp_path, f"[{model}, --tensor-parallel-size, '2']", gpus=2)
+    file = deployment(tmp_path, f"[{model}, --tensor-parallel-size, '2']", gpus=2)
     assert main(["check", "--file", str(file), *VERSION, "--format", "json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)["checks"]
     assert (found["gpu"]["name"], found["gpu"]["count"]) == ("L4", 2)
@@ -58,7 +33,7 @@ def test_the_command_line_goes_before_the_file(
     tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A GPU and a length tried out without touching the file."""
-    file = manifest(tmp_path, f"[{model}, --max-model-len=1024]")
+    file = deployment(tmp_path, f"[{model}, --max-model-len=1024]")
     words = [
         "check",
         "--file",
@@ -74,7 +49,7 @@ def test_the_command_line_goes_before_the_file(
     assert main(words) == 0
     (found,) = json.loads(capsys.readouterr().out)["checks"]
     assert (found["gpu"]["name"], found["engine"]["max_model_len"]) == ("T4", 2048)
-    file = manifest(tmp_path, f"[{model}, --enforce-eager]")
+    file = deployment(tmp_path, f"[{model}, --enforce-eager]")
     assert main(["check", "--file", str(file), *VERSION, "--no-enforce-eager", "--format", "json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)["checks"]
     assert found["engine"]["enforce_eager"] is False
@@ -84,7 +59,7 @@ def test_the_json_of_files_is_a_list_whatever_it_holds(
     tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One server, one faulty server, none: always costmeter.checks/1; one model is always costmeter.check/1."""
-    good, other = manifest(tmp_path, f"[{model}]"), tmp_path / "other.yaml"
+    good, other = deployment(tmp_path, f"[{model}]"), tmp_path / "other.yaml"
     other.write_text("kind: ConfigMap\n")
     for words, code, verdicts in (
         ([str(good)], 0, ["fits"]),
@@ -103,7 +78,7 @@ def test_a_count_on_the_command_line_goes_before_the_files(
     tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """More GPUs than the manifest gives may be tried out; fewer than its flags need contradict them, with the line."""
-    file = manifest(tmp_path, f"[{model}, --tensor-parallel-size=4]")
+    file = deployment(tmp_path, f"[{model}, --tensor-parallel-size=4]")
     assert main(["check", "--file", str(file), *VERSION, "--gpu", "L4:4"]) == 0
     capsys.readouterr()
     assert main(["check", "--file", str(file), *VERSION, "--gpu", "L4:2"]) == 2
@@ -132,7 +107,7 @@ def test_a_fault_of_a_deployment_names_its_line(
     tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str], arguments: str, says: str
 ) -> None:
     """One line on stderr, exit 2; and an annotation under --format github."""
-    file = manifest(tmp_path, arguments.replace("MODEL,", f"{model},"))
+    file = deployment(tmp_path, arguments.replace("MODEL,", f"{model},"))
     assert main(["check", "--file", str(file), *VERSION]) == 2
     fault = capsys.readouterr().err
     assert says in fault
@@ -145,10 +120,10 @@ def test_several_servers_show_all_their_faults(
     tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One that cannot be meant hides no other: an annotation and a row for each, with its line; the worst exit code."""
-    sound = manifest(tmp_path, f"[{model}]")
+    sound = deployment(tmp_path, f"[{model}]")
     (tmp_path / "bad").mkdir()
     (tmp_path / "worse").mkdir()
-    open_value = manifest(tmp_path / "bad", "['${MODEL}']")
+    open_value = deployment(tmp_path / "bad", "['${MODEL}']")
     empty = tmp_path / "worse" / "empty.yaml"
     empty.write_text("")
     files = [str(file) for file in (open_value, empty, sound)]
@@ -165,7 +140,7 @@ def test_several_servers_show_all_their_faults(
 
 def test_annotations_beside_the_line(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A refusal is an error at the server's line, with the change that fits."""
-    file = manifest(tmp_path, f"[{model}, --kv-cache-memory-bytes=1048576]")
+    file = deployment(tmp_path, f"[{model}, --kv-cache-memory-bytes=1048576]")
     assert main(["check", "--file", str(file), *VERSION, "--format", "github"]) == 1
     first = capsys.readouterr().out.splitlines()[0]
     assert first.startswith(

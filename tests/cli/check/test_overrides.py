@@ -7,39 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from checkpoint_files import write_checkpoint
+from manifests import deployment
 
 from vllm_costmeter.api import check
 from vllm_costmeter.cli.main import main
 from vllm_costmeter.core.fit.report import CheckAnswer
 from vllm_costmeter.core.release import NEWEST_KNOWN, dotted
 from vllm_costmeter.outputs.check.github import annotation
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    """A checkpoint of 0.7 GiB."""
-    write_checkpoint(tmp_path / "model")
-    return tmp_path / "model"
-
-
-def manifest(folder: Path, arguments: str, gpus: int = 1) -> Path:
-    """A Deployment on L4 GPUs."""
-    file = folder / "deployment.yaml"
-    file.write_text(f"""\
-kind: Deployment
-metadata: {{name: llama}}
-spec:
-  template:
-    spec:
-      nodeSelector: {{cloud.google.com/gke-accelerator: nvidia-l4}}
-      containers:
-      - name: vllm
-        image: vllm/vllm-openai
-        args: {arguments}
-        resources: {{limits: {{nvidia.com/gpu: {gpus}}}}}
-""")
-    return file
 
 
 def released(file: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[str, str]:
@@ -53,7 +27,7 @@ def test_the_image_s_tag_decides_the_rules(
     tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """--vllm-version goes before it; an image without a release has the newest known, and the answer says so."""
-    file = manifest(tmp_path, f"[{model}]")
+    file = deployment(tmp_path, f"[{model}]")
     newest = dotted(NEWEST_KNOWN)
     assert released(file, capsys) == (
         newest,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from vllm_costmeter.api import check
+from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.result import Fit
+from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
+from vllm_costmeter.core.kv_cache.graph_blocks import BlocksNeeded, blocks_needed
+from vllm_costmeter.core.release import release_of
+from vllm_costmeter.sources.model_config import model_from_config
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 NEMOTRON = MODELS / "nvidia__NVIDIA-Nemotron-3-Nano-30B-A3B-BF16"
@@ -65,13 +71,60 @@ def test_a_model_without_recurrent_layers_needs_no_blocks_for_graphs() -> None:
     assert result.reason != "max_num_seqs"
 
 
-def test_drafted_tokens_need_the_blocks_too_unless_the_backend_is_not_known() -> None:
-    """Gated delta nets verify drafted tokens in full graphs; with an fp8 cache, FlashInfer may serve without them."""
-    drafted = {"method": "mtp", "num_speculative_tokens": 1}
-    flags = {"tensor_parallel_size": 4, "vllm_version": "0.28.0", "speculative_config": drafted}
-    assert judged(QWEN_HYBRID, "H100 SXM:4", max_num_seqs=1024, **flags).reason == "max_num_seqs"
-    unsure = judged(QWEN_HYBRID, "RTX PRO 6000:4", max_num_seqs=1024, kv_cache_dtype="fp8", **flags)
-    assert (unsure.verdict, unsure.reason) in {("tight", "max_num_seqs"), ("fits", None)}
+MTP = {"method": "mtp", "num_speculative_tokens": 1}
+
+
+def test_drafted_tokens_need_the_blocks_too() -> None:
+    """Gated delta nets and FlashAttention verify drafted tokens in full graphs."""
+    flags = {"tensor_parallel_size": 4, "vllm_version": "0.28.0", "speculative_config": MTP}
+    result = judged(QWEN_HYBRID, "H100 SXM:4", max_num_seqs=2048, **flags)
+    assert (result.verdict, result.reason) == ("refused", "max_num_seqs")
+
+
+@pytest.mark.parametrize(
+    ("kv_cache_dtype", "capability", "speculative_config", "is_certain"),
+    [
+        ("fp8", (12, 0), MTP, False),
+        ("fp8_e4m3", (8, 9), MTP, False),
+        ("fp8", (9, 0), MTP, True),
+        ("auto", (12, 0), MTP, True),
+        ("fp8", (12, 0), None, True),
+    ],
+)
+def test_it_is_not_certain_where_flashinfer_may_verify_drafted_tokens(
+    kv_cache_dtype: str,
+    capability: tuple[int, int],
+    speculative_config: dict[str, Any] | None,
+    is_certain: bool,
+) -> None:
+    """With an fp8 cache outside Hopper, whose backend may have piecewise graphs alone: tight, and never refused."""
+    config = json.loads((QWEN_HYBRID / "config.json").read_text())
+    attention = model_from_config(config, "m").attention
+    cache = kv_cache(attention, EngineArgs(), kv_rules(release_of("0.28.0")), max_num_batched_tokens=2048)
+    needed = blocks_needed(
+        cache,
+        attention,
+        max_num_seqs=256,
+        max_capture_size=512,
+        cudagraph_mode=None,
+        speculative_config=speculative_config,
+        kv_cache_dtype=kv_cache_dtype,
+        compute_capability=capability,
+    )
+    assert needed == BlocksNeeded(256, is_certain)
+
+
+def test_the_checkpoint_s_own_fp8_cache_counts_too() -> None:
+    """NVIDIA's NVFP4 checkpoints store an fp8 cache under `auto`: with MTP on an RTX 5090 nothing is refused for its
+    blocks."""
+    wild = MODELS.parent / "wild" / "models" / "Qwen3.6-27B-NVFP4"
+    flags = {"max_num_seqs": 1000, "max_num_batched_tokens": 2048, "vllm_version": "0.24.0"}
+    assert judged(wild, "RTX 5090", **flags).reason == "max_num_seqs"
+    assert judged(wild, "RTX 5090", **flags).verdict == "refused"
+    drafted = judged(wild, "RTX 5090", speculative_config=MTP, **flags)
+    assert drafted.engine_args.kv_cache_dtype == "auto"
+    assert drafted.model.attention.kv_cache_dtype == "fp8_e4m3"
+    assert (drafted.verdict, drafted.reason) == ("tight", "max_num_seqs")
 
 
 @pytest.mark.parametrize("model", [NEMOTRON, DENSE])

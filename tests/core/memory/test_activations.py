@@ -150,3 +150,10 @@ def test_deeper_outputs_add_to_the_peak() -> None:
     """Qwen3-VL hands three levels more to its language model."""
     few = {"max_num_seqs": 8, "max_num_batched_tokens": 2048}
     assert peak(seeing(4), **few).bytes > peak(seeing(1), **few).bytes
+
+
+def test_only_the_first_pipeline_rank_encodes_images() -> None:
+    """The last one gets hidden states."""
+    few = {"max_num_seqs": 8, "max_num_batched_tokens": 2048, "layout": ParallelConfig(1, 2)}
+    first, last = peak(seeing(), last=False, **few), peak(seeing(), last=True, **few)
+    assert first.bytes > last.bytes + GIB

@@ -88,6 +88,14 @@ def test_a_model_of_no_known_architecture_is_answered() -> None:
     assert (result.verdict, result.model.max_model_len) == ("fits", 131072)
 
 
+def test_what_the_installed_vllm_built_is_served_whatever_the_releases_say() -> None:
+    """A build of one's own may have a model that its release does not have yet."""
+    early = replace(unknown_model(NOVEL, "made-up/model", "not known"), first_release=(0, 99, 0))
+    assert "the first release that does is 0.99.0" in fit(early, CARD, EngineArgs(), RELEASE).message
+    counted = counted_model(early, NOVEL, CARD, EngineArgs(), RELEASE, ask=answering())
+    assert fit(counted, CARD, EngineArgs(), RELEASE).verdict == "fits"
+
+
 @pytest.mark.parametrize(
     ("engine_args", "release", "reason"),
     [

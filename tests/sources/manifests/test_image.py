@@ -35,6 +35,7 @@ def test_a_tag_states_its_release(image: str, release: str) -> None:
         "nvcr.io/nvidia/vllm:26.08-py3",
         "registry.local:5000/vllm",
         "team/llama-server:0.17.1",
+        "team/vllm-chat:0.3.1",
         "vllm/other:0.17.1",
         "",
     ],

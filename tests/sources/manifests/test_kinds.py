@@ -38,6 +38,7 @@ def test_a_pod_template_is_read_wherever_it_stands(spec: str) -> None:
         "kind: RayService\nmetadata: {name: x}\nspec: {serveConfigV2: 'llm'}\n",
         "kind: LLMInferenceService\nmetadata: {name: x}\nspec: {model: {uri: 'hf://org/model'}}\n",
         "kind: Widget\nmetadata: {name: x}\nspec: {engine: vLLM}\n",
+        f"kind: ServingRuntime\nmetadata: {{name: x}}\nspec: {{containers: [{CONTAINER}]}}\n",
         "kind: Widget\nmetadata: {name: x}\nspec: {limits: {nvidia.com/gpu: 1}}\n",
     ],
 )
@@ -50,7 +51,8 @@ def test_an_object_that_may_start_a_server_is_never_passed_over(other: str) -> N
 
 
 @pytest.mark.parametrize(
-    "other", ["kind: Service\nspec: {selector: {app: vllm}}", "kind: Widget\nspec: {size: 3}"]
+    "other",
+    ["kind: Service\nspec: {selector: {app: vllm}}", "kind: Widget\nmetadata: {name: vllm}\nspec: {size: 3}"],
 )
 def test_what_starts_no_server_is_left_out(other: str) -> None:
     """A Service that names one, and a resource of another kind."""

@@ -125,6 +125,8 @@ def _release_fault(blank: Fit, release: Release) -> Fit | None:
             f"check it with --vllm-version {last}"
         )
         return replace(blank, verdict="refused", reason="release", message=gone)
+    if model.is_counted(blank.engine_args):
+        return None  # the installed vLLM built it
     if model.first_release is not None and release.number < model.first_release:
         return replace(
             blank,

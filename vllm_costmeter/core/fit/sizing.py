@@ -119,14 +119,18 @@ class Deployment:
             return None  # pooling models capture piecewise graphs only
         from vllm_costmeter.core.kv_cache.graph_blocks import blocks_needed
 
+        attention = None if self.model.not_understood else self.model.attention
+        kv_cache_dtype = self.engine_args.kv_cache_dtype
+        if kv_cache_dtype == "auto" and attention is not None:
+            kv_cache_dtype = attention.kv_cache_dtype or kv_cache_dtype  # the checkpoint's own
         return blocks_needed(
             cache,
-            None if self.model.not_understood else self.model.attention,
+            attention,
             max_num_seqs=engine.max_num_seqs,
             max_capture_size=engine.max_cudagraph_capture_size,
             cudagraph_mode=self.engine_args.cudagraph_mode,
             speculative_config=self.engine_args.speculative_config,
-            kv_cache_dtype=self.engine_args.kv_cache_dtype,
+            kv_cache_dtype=kv_cache_dtype,
             compute_capability=self.gpu.compute_capability,
         )
 

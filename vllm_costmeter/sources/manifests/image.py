@@ -12,9 +12,14 @@ _IN_TAG = re.compile(r"(?:^|vllm[-_]?)v?(0\.\d{1,3}(?:\.\d{1,3})?(?:\.?(?:post|r
 """At the start of the tag, or behind "vllm" in it; vLLM has only released 0.x so far."""
 
 
+_OFFICIAL = re.compile(r"vllm(-(openai|dev|cpu|rocm|tpu|xpu|neuron).*)?")
+"""Names under which vLLM's releases are published and mirrored. Another name (`team/vllm-chat:0.3.1`) has a version of
+its own."""
+
+
 def is_vllm_image(image: str) -> bool:
-    """Whether the image's own name, without its registry and tag, contains vllm."""
-    return "vllm" in _without_tag(image)[0].rsplit("/", 1)[-1].casefold()
+    """Whether the image's own name, without its registry, is one of vLLM's."""
+    return _OFFICIAL.fullmatch(_without_tag(image)[0].rsplit("/", 1)[-1].casefold()) is not None
 
 
 def release_in(image: str) -> str | None:

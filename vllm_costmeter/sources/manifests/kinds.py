@@ -22,14 +22,20 @@ _WITHOUT_PODS = frozenset({"ConfigMap", "CustomResourceDefinition", "Secret"})
 """Their content may look like a pod's, but starts none."""
 NEVER_A_SERVER = _WITHOUT_PODS | frozenset(
     """
-    ClusterRole ClusterRoleBinding Endpoints EndpointSlice Gateway GRPCRoute HorizontalPodAutoscaler HTTPRoute
-    InferenceModel InferenceObjective InferencePool Ingress IngressClass LimitRange Namespace NetworkPolicy
-    PersistentVolume PersistentVolumeClaim PodDisruptionBudget PodMonitor PriorityClass PrometheusRule ResourceQuota
-    Role RoleBinding RuntimeClass ScaledObject Service ServiceAccount ServiceMonitor StorageClass VirtualService
-    """.split()  # noqa: SIM905 - forty quoted words are no table
+    AuthorizationPolicy BackendConfig BackendPolicy Certificate ClusterIssuer ClusterQueue ClusterRole
+    ClusterRoleBinding ComputeClass DestinationRule DeviceClass Endpoints EndpointSlice EnvoyExtensionPolicy EnvoyFilter
+    ExternalSecret Gateway GCPBackendPolicy GrafanaDashboard GRPCRoute HealthCheckPolicy HorizontalPodAutoscaler
+    HTTPRoute InferenceModel InferenceObjective InferencePool Ingress IngressClass IngressRoute Issuer Lease
+    LimitRange LocalQueue Middleware Namespace NetworkPolicy NodePool PeerAuthentication PersistentVolume PersistentVolumeClaim
+    PodDisruptionBudget PodMonitor PodMonitoring PriorityClass Probe PrometheusRule ReferenceGrant ResourceClaim
+    ResourceClaimTemplate ResourceFlavor ResourceQuota Role RoleBinding RuntimeClass ScaledObject SealedSecret
+    SecretStore Service ServiceAccount ServiceEntry ServiceMonitor StorageClass TargetGroupBinding TCPRoute TLSRoute
+    VerticalPodAutoscaler VirtualService WorkloadPriorityClass
+    """.split()  # noqa: SIM905 - seventy quoted words are no table
 )
 """Kinds that may name a server and start none."""
 OTHER_STARTERS = (
+    "ClusterServingRuntime",
     "DynamoGraphDeployment",
     "DynamoComponentDeployment",
     "LLMInferenceService",
@@ -37,8 +43,9 @@ OTHER_STARTERS = (
     "RayCluster",
     "RayJob",
     "RayService",
+    "ServingRuntime",
 )
-"""Kinds whose operators start vLLM by fields of their own, which are not read."""
+"""Kinds whose operators start vLLM by fields of their own, or with a model that another object names: not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +100,14 @@ def _pod_specs(node: Node) -> Iterator[Node]:
 
 
 def mentions_a_server(node: Node) -> bool:
-    """Whether a value names vLLM, or a key a GPU: a custom resource that may start a server."""
+    """Whether a value names vLLM, or a key a GPU: a custom resource that may start a server. Its own name and labels
+    do not count."""
     if node.table is not None:
-        return any(key in GPU_RESOURCES or mentions_a_server(value) for key, value in node.table.items())
+        return any(
+            key in GPU_RESOURCES or mentions_a_server(value)
+            for key, value in node.table.items()
+            if key != "metadata"
+        )
     if node.items is not None:
         return any(map(mentions_a_server, node.items))
     return "vllm" in (node.text or "").casefold()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import importlib.abc
 import importlib.machinery
 import types
@@ -41,8 +42,9 @@ class _Empty(types.ModuleType):
 class _EmptyModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """A finder and loader in one that gives an empty module for every name that `stands_in` is true of."""
 
+    @abc.abstractmethod
     def stands_in(self, name: str, path: Sequence[str] | None) -> bool:
-        raise NotImplementedError
+        """Whether the module `name`, looked for on `path`, is replaced by an empty one."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
