@@ -23,14 +23,15 @@ _WITHOUT_PODS = frozenset({"ConfigMap", "CustomResourceDefinition", "Secret"})
 NEVER_A_SERVER = _WITHOUT_PODS | frozenset(
     """
     AuthorizationPolicy BackendConfig BackendPolicy Certificate ClusterIssuer ClusterQueue ClusterRole
-    ClusterRoleBinding ComputeClass DestinationRule DeviceClass Endpoints EndpointSlice EnvoyExtensionPolicy EnvoyFilter
-    ExternalSecret Gateway GCPBackendPolicy GrafanaDashboard GRPCRoute HealthCheckPolicy HorizontalPodAutoscaler
-    HTTPRoute InferenceModel InferenceObjective InferencePool Ingress IngressClass IngressRoute Issuer Lease
-    LimitRange LocalQueue Middleware Namespace NetworkPolicy NodePool PeerAuthentication PersistentVolume PersistentVolumeClaim
-    PodDisruptionBudget PodMonitor PodMonitoring PriorityClass Probe PrometheusRule ReferenceGrant ResourceClaim
-    ResourceClaimTemplate ResourceFlavor ResourceQuota Role RoleBinding RuntimeClass ScaledObject SealedSecret
-    SecretStore Service ServiceAccount ServiceEntry ServiceMonitor StorageClass TargetGroupBinding TCPRoute TLSRoute
-    VerticalPodAutoscaler VirtualService WorkloadPriorityClass
+    ClusterRoleBinding ComputeClass DestinationRule DeviceClass Endpoints EndpointSlice EnvoyExtensionPolicy
+    EnvoyFilter ExternalSecret Gateway GCPBackendPolicy GrafanaDashboard GRPCRoute HealthCheckPolicy
+    HorizontalPodAutoscaler HTTPRoute InferenceModel InferenceObjective InferencePool Ingress IngressClass
+    IngressRoute Issuer Lease LimitRange LocalQueue Middleware Namespace NetworkPolicy NodePool
+    PeerAuthentication PersistentVolume PersistentVolumeClaim PodDisruptionBudget PodMonitor PodMonitoring
+    PriorityClass Probe PrometheusRule ReferenceGrant ResourceClaim ResourceClaimTemplate ResourceFlavor
+    ResourceQuota Role RoleBinding RuntimeClass ScaledObject SealedSecret SecretStore Service ServiceAccount
+    ServiceEntry ServiceMonitor StorageClass TargetGroupBinding TCPRoute TLSRoute VerticalPodAutoscaler
+    VirtualService WorkloadPriorityClass
     """.split()  # noqa: SIM905 - seventy quoted words are no table
 )
 """Kinds that may name a server and start none."""
