@@ -14,6 +14,7 @@ _CONTAINER_TOOLS = ("docker", "podman", "nerdctl")
 _IMAGE = re.compile(r"[\w.-]+(:\d+)?/([\w.-]+/)*[\w.-]*vllm[\w.-]*(:[\w.-]+)?(@sha256:[0-9a-f]+)?")
 """An image of vLLM with its registry or owner; a mounted folder (`/data/vllm:/data`) is none."""
 _SIGNS = ("vllm", "python", "env", "=", *_CONTAINER_TOOLS)
+_COMMAND_MODULE = "vllm.entrypoints.cli.main"
 SERVER_MODULES = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.api_server")
 
 
@@ -38,9 +39,22 @@ def start_of_flags(words: Sequence[str]) -> int | None:
         program, after = _program(word), words[at + 1 : at + 3]
         if program == "vllm" and after[:1] == ["serve"]:
             return at + 2
-        if _is_python(program) and after[:1] == ["-m"] and after[1:] and after[1] in SERVER_MODULES:
-            return at + 3
+        if _is_python(program) and (behind := _behind_module(words, at + 1)) is not None:
+            return behind
     return None
+
+
+def _behind_module(words: Sequence[str], at: int) -> int | None:
+    """Where a server module's flags begin, behind Python's own options (`-u`, `-X dev`); None for another program."""
+    while at < len(words) and words[at].startswith("-") and words[at] != "-m":
+        at += 2 if words[at] in ("-X", "-W") else 1
+    module = words[at + 1] if words[at : at + 1] == ["-m"] and at + 1 < len(words) else ""
+    if module == _COMMAND_MODULE and words[at + 2 : at + 3] == ["serve"]:
+        return at + 3
+    if module in SERVER_MODULES:
+        return at + 2
+    is_file = words[at : at + 1] and words[at].endswith("vllm/entrypoints/openai/api_server.py")
+    return at + 1 if is_file else None
 
 
 def command_flags(words: Sequence[str]) -> list[str]:
