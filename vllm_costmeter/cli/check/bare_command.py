@@ -1,4 +1,4 @@
-"""Where a server's command begins that was typed without `--` before it."""
+"""A server's command that was typed without `--` before it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=.*", re.DOTALL)
-PREFIXES = ("env", "sudo", "nohup", "exec", "time")
 CONTAINER_TOOLS = ("docker", "podman", "nerdctl")
+WRAPPERS = ("sudo", "nohup", "exec", "time")
 
 
-def start_of_command(words: Sequence[str]) -> int | None:
-    """Where a command that was typed without `--` before it begins; None without one.
+def marked(words: Sequence[str]) -> list[str]:
+    """The words with `--` before a command among them and without `sudo` and the like; unchanged without one.
 
-    Its tools are words that no model is called by: `vllm serve`, `python -m vllm...`, `docker run`, with the
+    A command begins with words that no model is called by: `vllm serve`, `python -m`, `docker run`, or the
     assignments before them.
     """
     for at, (word, after) in enumerate(pairwise(words)):
@@ -25,7 +25,12 @@ def start_of_command(words: Sequence[str]) -> int | None:
             or (tool.startswith("python") and after == "-m")
         ):
             start = at
-            while start and (words[start - 1] in PREFIXES or ASSIGNMENT.fullmatch(words[start - 1])):
+            while start and _belongs_before(words[start - 1]):
                 start -= 1
-            return start
-    return None
+            before = [each for each in words[start:at] if each not in WRAPPERS]
+            return [*words[:start], "--", *before, *words[at:]]
+    return list(words)
+
+
+def _belongs_before(word: str) -> bool:
+    return word in ("env", *WRAPPERS) or ASSIGNMENT.fullmatch(word) is not None

@@ -149,10 +149,9 @@ def machine_format(words: list[str]) -> Format | None:
 
 def _own_words(words: list[str]) -> list[str]:
     if "--" not in words and not STARTS.isdisjoint(words):
-        from vllm_costmeter.cli.check.bare_command import start_of_command
+        from vllm_costmeter.cli.check.bare_command import marked
 
-        at = start_of_command(words)
-        words = words if at is None else [*words[:at], "--", *words[at:]]
+        words = marked(words)
     if "--" not in words and not any(word.startswith("--config") or may_be_command(word) for word in words):
         return normalised(words)
     from vllm_costmeter.cli.check.words import own_words
