@@ -37,6 +37,11 @@ def check_model(model: str, request: CheckRequest) -> Fit:
     """Read model and GPU, then check. Raises what the sources raise: BadInputError, NotUnderstoodError."""
     engine_args = request.serve.engine_args()
     opened = open_model(model, request.serve.revision, request.serve.hf_token)
+    note = None
+    if engine_args.quantization is not None:
+        from vllm_costmeter.cli.check.precision import at_precision
+
+        opened, engine_args, note = at_precision(opened, engine_args)
     gpu = chosen_gpu(
         request.gpu,
         request.gpu_memory_gib,
@@ -44,7 +49,8 @@ def check_model(model: str, request: CheckRequest) -> Fit:
         is_spread=request.serve.is_spread,
         device_ids=request.serve.local_gpus(),
     )
-    return judged(model, gpu, engine_args, request, opened)
+    found = judged(model, gpu, engine_args, request, opened)
+    return found if note is None else replace(found, notes=(note, *found.notes))
 
 
 def answered(title: str, check: Callable[[], Fit], *, raises: bool) -> CheckAnswer:
