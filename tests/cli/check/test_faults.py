@@ -46,7 +46,7 @@ def fault(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         ([*ADA, "--max-model-len", "0"], "--max-model-len must be between 1"),
         ([*ADA, "--gpu-memory-utilization", "90"], "--gpu-memory-utilization must be above 0 and at most 1"),
         ([*ADA, "--max-num-seqs"], "--max-num-seqs needs a value"),
-        ([*ADA, "--format", "xml"], "--format must be one of 'text', 'json', 'github', got 'xml'"),
+        ([*ADA, "--format", "xml"], "'csv', 'github', 'junit', 'sarif', got 'xml'"),
         (["--gpu", "RTX 4090", "--vllm-version", "latest"], "vLLM version 'latest' is not a version"),
         (
             [*ADA, "--max-num-seqs", "512", "--max-num-batched-tokens", "64"],

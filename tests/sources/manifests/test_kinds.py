@@ -36,7 +36,7 @@ def test_a_pod_template_is_read_wherever_it_stands(spec: str) -> None:
     "other",
     [
         "kind: RayService\nmetadata: {name: x}\nspec: {serveConfigV2: 'llm'}\n",
-        "kind: LLMInferenceService\nmetadata: {name: x}\nspec: {model: {uri: 'hf://org/model'}}\n",
+        "kind: RayJob\nmetadata: {name: x}\nspec: {entrypoint: python serve.py}\n",
         "kind: Widget\nmetadata: {name: x}\nspec: {engine: vLLM}\n",
         f"kind: ServingRuntime\nmetadata: {{name: x}}\nspec: {{containers: [{CONTAINER}]}}\n",
         "kind: Widget\nmetadata: {name: x}\nspec: {limits: {nvidia.com/gpu: 1}}\n",

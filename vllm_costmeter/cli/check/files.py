@@ -33,7 +33,9 @@ def checked_files(paths: tuple[str, ...], request: CheckRequest, parse: Parse) -
     if request.models:
         raise BadInputError("give either a model or --file, not both: the file names its models")
     checks = [(path, check) for path in paths for check in _checks(path, request, parse)]
-    if len(checks) == 1 and request.format != "json":
+    if not checks and request.in_folders and not request.skip_other_files:
+        raise BadInputError(f"no server to check: none of the {len(paths)} files starts `vllm serve`")
+    if len(checks) == 1 and request.format in ("text", "github"):
         return [checks[0][1]()]
     return [_fault_as_answer(path, check) for path, check in checks]
 
@@ -43,7 +45,7 @@ def _checks(path: str, request: CheckRequest, parse: Parse) -> list[Callable[[],
     try:
         return [partial(_server_answer, server, request, parse) for server in servers_in(Path(path))]
     except BadInputError as error:
-        if isinstance(error, NoServerError) and request.skip_other_files:
+        if isinstance(error, NoServerError) and (request.skip_other_files or path in request.in_folders):
             return []
         return [partial(_raise, error)]
 

@@ -8,7 +8,10 @@ from typing import Literal
 from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.sources.serve_args.given import GivenFlags, given_flags
 
-Format = Literal["text", "json", "github"]
+Format = Literal["text", "json", "csv", "github", "junit", "sarif"]
+FORMATS: tuple[Format, ...] = ("text", "json", "csv", "github", "junit", "sarif")
+REPORTS: tuple[Format, ...] = ("github", "junit", "sarif")
+"""Formats that CI systems read, in which an error of the command itself is reported too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,8 @@ class CheckRequest:
 
     models: tuple[str, ...] = ()
     files: tuple[str, ...] | None = None
+    in_folders: tuple[str, ...] = ()
+    """Those of `files` that were found in a folder and may start no server."""
     skip_other_files: bool = False
     gpu: str | None = None
     """The name as given. An empty name is kept, to be rejected: it is an unset variable in a script."""
@@ -27,6 +32,11 @@ class CheckRequest:
     is_exact: bool = False
     is_strict: bool = False
     is_explained: bool = False
+    shows_all_suggestions: bool = False
+    headroom: float | None = None
+    """Share of each GPU's memory to keep spare."""
+    other_processes_gib: float | None = None
+    waivers: str | None = None
     format: Format = "text"
     serve: GivenFlags = field(default_factory=GivenFlags)
 
@@ -55,6 +65,10 @@ def request_from(values: argparse.Namespace) -> CheckRequest:
         is_exact=values.exact,
         is_strict=values.strict,
         is_explained=values.explain,
+        shows_all_suggestions=values.all_suggestions,
+        headroom=values.headroom,
+        other_processes_gib=values.other_processes,
+        waivers=values.waivers,
         format=values.format,
         serve=given_flags(values),
     )

@@ -31,10 +31,12 @@ def compared(request: CheckRequest) -> list[Fit]:
     releases, and for flags that cannot be combined with this one."""
     releases = _releases(request.compare_versions or "")
     for asked, flag in (
-        (request.files is not None, "--file"),
+        (request.files is not None, "deployment files"),
         (request.vllm_version is not None, "--vllm-version"),
         (request.is_exact, "--exact"),
-        (request.format == "github", "--format github"),
+        (request.format not in ("text", "json"), f"--format {request.format}"),
+        (request.headroom is not None, "--headroom"),
+        (request.waivers is not None, "--waivers"),
     ):
         if asked:
             raise BadInputError(f"--compare-versions cannot be combined with {flag}")

@@ -21,3 +21,5 @@ class Change:
     gpu: GpuGroup
     engine_args: EngineArgs
     usd_per_hour: float | None = None
+    price_as_of: str = ""
+    is_price_stale: bool = False

@@ -11,6 +11,21 @@ BAD_INPUT, NOT_UNDERSTOOD = 2, 3
 
 
 @dataclass(frozen=True, slots=True)
+class Waiver:
+    """A risk that somebody has accepted: a deployment that may be refused, tight or unknown until a day."""
+
+    target: str
+    """The name of a server, `FILE`, `FILE:LINE`, or a model as it was given."""
+    reason: str
+    expires: str
+    """An ISO date; the waiver still holds on that day."""
+
+    @property
+    def in_words(self) -> str:
+        return f"waived until {self.expires}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class CheckAnswer:
     """The result for one model, or for one server in a file: a `Fit`, or the error that prevented it."""
 
@@ -23,6 +38,8 @@ class CheckAnswer:
     file: str | None = None
     line: int | None = None
     """Line of the server's command in `file`."""
+    waiver: Waiver | None = None
+    """Why this result is accepted, if it is; not for bad input."""
 
     @property
     def verdict(self) -> str:
@@ -31,11 +48,23 @@ class CheckAnswer:
         return "bad input" if self.is_bad_input else "unknown"
 
     @property
+    def place(self) -> str:
+        """ "deploy/llama.yaml:12"; empty for a model on the command line."""
+        return "" if self.file is None else f"{self.file}:{self.line}"
+
+    @property
     def message(self) -> str:
         return self.fit.message if self.fit is not None else self.fault or ""
 
+    @property
+    def sentence(self) -> str:
+        """ "fits: 8,192 tokens ...", "refused: ...": the message with its verdict."""
+        return self.message if self.verdict == "fits" else f"{self.verdict}: {self.message}"
+
     def exit_code(self, *, strict: bool = False) -> int:
-        """0 fits or tight, 1 refused (with `strict` also tight), 2 bad input, 3 unknown."""
+        """0 fits, tight or waived, 1 refused (with `strict` also tight), 2 bad input, 3 unknown."""
+        if self.waiver is not None:
+            return 0
         if self.fit is not None:
             return self.fit.exit_code(strict=strict)
         return BAD_INPUT if self.is_bad_input else NOT_UNDERSTOOD

@@ -19,7 +19,18 @@ its own."""
 
 def is_vllm_image(image: str) -> bool:
     """Whether the image's own name, without its registry, is one of vLLM's."""
-    return _OFFICIAL.fullmatch(_without_tag(image)[0].rsplit("/", 1)[-1].casefold()) is not None
+    return _OFFICIAL.fullmatch(image_name(image)) is not None
+
+
+def image_name(image: str) -> str:
+    """The image's own name in lower case, without registry, owner, tag and digest: "vllm-openai"."""
+    return _without_tag(image)[0].rsplit("/", 1)[-1].casefold()
+
+
+def other_device(image: str) -> str | None:
+    """What an image of vLLM for something else than a GPU runs on; None for any other image."""
+    found = re.fullmatch(r"vllm-(cpu|tpu|xpu|neuron|gaudi|hpu|ascend|spyre)(-.*)?", image_name(image))
+    return None if found is None else f"image {image:.80} is vLLM for {found[1].upper()}"
 
 
 def release_in(image: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Literal
 
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.sources.manifests.place import Place, Word
@@ -43,6 +44,16 @@ class DeclaredServer:
     """The container's image, whose tag may state a vLLM release; None if the file names none."""
     gpu_fault: str | None = None
     """Why the GPU named in the file could not be identified."""
+    gpu_vendor: Literal["nvidia", "amd"] | None = None
+    """Whose GPUs its resources ask for; None if the file does not say."""
+    mig_profile: str | None = None
+    """"1g.10gb" where it gets slices of GPUs."""
+    notes: tuple[str, ...] = ()
+    """What else of the file a reader of the result should know."""
+    machine: str | None = None
+    """Servers with the same name here start on one machine, in the file's order; None if that is not known."""
+    devices: tuple[str, ...] = ()
+    """The GPUs of that machine that it takes, by number or UUID."""
 
     def place_of(self, message: str) -> Place:
         """The line of the word that an error message begins with or names, otherwise the container's."""
@@ -55,7 +66,7 @@ class DeclaredServer:
 
 def server_words(command: Sequence[Word], variables: Mapping[str, str]) -> tuple[Word, ...] | None:
     """Model and flags of a container's command, including shell scripts; None if it starts no vLLM server."""
-    shell = _script(command)
+    shell = script_of(command)
     candidates = [list(command)] if shell is None else commands(shell.text, variables, shell.line)
     for words in candidates:
         at = start_of_flags([word.text for word in words])
@@ -64,7 +75,7 @@ def server_words(command: Sequence[Word], variables: Mapping[str, str]) -> tuple
     return None
 
 
-def _script(command: Sequence[Word]) -> Word | None:
+def script_of(command: Sequence[Word]) -> Word | None:
     """The text after `sh -c`; None without a shell."""
     if not command or command[0].text.rsplit("/", 1)[-1] not in _SHELLS:
         return None

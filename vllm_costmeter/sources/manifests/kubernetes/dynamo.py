@@ -1,0 +1,87 @@
+"""NVIDIA Dynamo's DynamoGraphDeployment -> the vLLM workers of its services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vllm_costmeter.sources.manifests.containers import started_by
+from vllm_costmeter.sources.manifests.gpus.labels import node_gpus
+from vllm_costmeter.sources.manifests.gpus.resources import Asked, asked_of
+from vllm_costmeter.sources.manifests.kubernetes.kinds import Pod, count_of, pods_of
+from vllm_costmeter.sources.manifests.kubernetes.pods import (
+    environment,
+    expanded,
+    image_of,
+    node_labels,
+    servers_of_pod,
+    with_gpus,
+    words_of,
+)
+from vllm_costmeter.sources.manifests.place import Place, Word
+from vllm_costmeter.sources.manifests.server import DeclaredServer
+from vllm_costmeter.sources.manifests.yaml_tree import Node
+
+
+def dynamo_graph(document: Node, owner: str, seen: list[str]) -> Iterator[DeclaredServer]:
+    """The workers of `spec.services` (v1alpha1) or `spec.components` (v1beta1), and of one component deployment."""
+    services = document.get("spec", "services")
+    shared = {**environment(document.get("spec") or document, "envs")}
+    if services is not None:
+        for name, service in services.mapping("services").items():
+            yield from _worker(service, f"{owner}, {name}", shared, seen)
+    elif document.get("spec", "extraPodSpec") is not None:
+        yield from _worker(document.get("spec") or document, owner, shared, seen)
+    else:
+        for pod in pods_of(document, "", owner):
+            yield from servers_of_pod(pod, seen)
+
+
+def _worker(service: Node, title: str, shared: dict[str, str], seen: list[str]) -> Iterator[DeclaredServer]:
+    pod = service.get("extraPodSpec")
+    main = pod.get("mainContainer") if pod is not None else None
+    seen.append(title)
+    if pod is None or main is None:
+        return
+    if pod.get("containers") is not None:
+        yield from servers_of_pod(Pod(title, pod), seen)
+    variables = {**shared, **environment(service, "envs"), **environment(main)}
+    command, arguments = words_of(main, "command"), words_of(main, "args")
+    if not command and arguments:  # the operator runs the arguments as one line of a shell
+        line = arguments[0].line
+        command = [Word("/bin/sh", line), Word("-c", line)]
+        arguments = [Word(" ".join(word.text for word in arguments), line)]
+    asked = asked_of(main) or _asked(service)
+    start = started_by(
+        image_of(main),
+        expanded(command, variables),
+        expanded(arguments, variables),
+        variables,
+        has_gpu=asked is not None,
+    )
+    anchor = main.get("args") or main.get("command") or main
+    if start.not_read is not None:
+        yield DeclaredServer(name=title, place=anchor.place, words=(), not_read=start.not_read)
+    if start.words is None:
+        return
+    place = Place(anchor.place.file, start.words[0].line if start.words else anchor.place.line)
+    server = DeclaredServer(name=title, place=place, words=start.words, image=image_of(main))
+    nodes = service.get("multinode", "nodeCount")
+    pods = count_of(nodes, "nodeCount") if nodes is not None else 1
+    yield with_gpus(server, asked, node_gpus(node_labels(pod)), pods=pods)
+
+
+def _asked(service: Node) -> Asked | None:
+    """Dynamo writes `gpu: "2"` without the resource's name; `gpuType` gives another one."""
+    for section in ("limits", "requests"):
+        table = service.get("resources", section)
+        count = table.get("gpu") if table is not None else None
+        if table is not None and count is not None:
+            kind = table.get("gpuType")
+            name = kind.text if kind is not None and kind.text else "nvidia.com/gpu"
+            number = count_of(count, "gpu")
+            if name.startswith("nvidia.com/mig-"):
+                return Asked(number, count.place.line, "nvidia", mig_profile=name.partition("mig-")[2])
+            vendor = "amd" if name == "amd.com/gpu" else "nvidia" if name == "nvidia.com/gpu" else None
+            other = None if vendor is not None else f"{name} is not a known resource"
+            return Asked(number, count.place.line, vendor, other=other)
+    return None
