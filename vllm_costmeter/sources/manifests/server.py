@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.sources.manifests.place import Place, Word
-from vllm_costmeter.sources.manifests.shell import commands
-from vllm_costmeter.sources.serve_args.command import start_of_flags
 from vllm_costmeter.sources.serve_args.flag_names import SEVERAL_VALUES
 from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS
 
+if TYPE_CHECKING:
+    from vllm_costmeter.sources.shell.machine import File
+
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*?\}\}|<[A-Za-z][\w. -]*>")
-_SHELLS = ("sh", "bash", "dash", "ash", "zsh")
 _READ_FLAGS = frozenset(
     ["--model", "--revision", "--config"]
     + [f"--{flag.name}" for flag in MEMORY_FLAGS if flag.kind != "switch"]
@@ -54,6 +53,16 @@ class DeclaredServer:
     """Servers with the same name here start on one machine, in the file's order; None if that is not known."""
     devices: tuple[str, ...] = ()
     """The GPUs of that machine that it takes, by number or UUID."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables of its process whose value is known."""
+    files: Mapping[str, File] = field(default_factory=dict)
+    """Texts in its container, by path."""
+    paths: tuple[tuple[str, str], ...] = ()
+    """(folder in its container, folder on this machine) of what is mounted from here."""
+    gpus_from: str = "the file"
+    """What gives it `gpus`."""
+    fault: str | None = None
+    """Why the object cannot be read: bad input."""
 
     def place_of(self, message: str) -> Place:
         """The line of the word that an error message begins with or names, otherwise the container's."""
@@ -62,27 +71,6 @@ class DeclaredServer:
             if word.text.partition("=")[0].replace("_", "-") in flags:
                 return Place(self.place.file, word.line)
         return self.place
-
-
-def server_words(command: Sequence[Word], variables: Mapping[str, str]) -> tuple[Word, ...] | None:
-    """Model and flags of a container's command, including shell scripts; None if it starts no vLLM server."""
-    shell = script_of(command)
-    candidates = [list(command)] if shell is None else commands(shell.text, variables, shell.line)
-    for words in candidates:
-        at = start_of_flags([word.text for word in words])
-        if at is not None:
-            return tuple(words[at:])
-    return None
-
-
-def script_of(command: Sequence[Word]) -> Word | None:
-    """The text after `sh -c`; None without a shell."""
-    if not command or command[0].text.rsplit("/", 1)[-1] not in _SHELLS:
-        return None
-    for flag, script in pairwise(command):
-        if re.fullmatch(r"-[a-z]*c", flag.text):
-            return script
-    return None
 
 
 def reject_placeholders(server: DeclaredServer) -> None:

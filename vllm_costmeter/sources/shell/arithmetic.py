@@ -23,7 +23,7 @@ def _quotient(one: int, two: int) -> int:
 def _power(one: int, two: int) -> int:
     if not 0 <= two <= 64:
         raise NotKnownError
-    return one**two
+    return int(one**two)
 
 
 def _shifted(one: int, two: int) -> int:

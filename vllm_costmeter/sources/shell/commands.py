@@ -56,8 +56,8 @@ class SimpleCommands(Builtins):
         if sign == "+=" and isinstance(before, tuple):
             first = before[0] if before else Text("")
             self.variables.set(name.text, (_joined(first, text), *before[1:]))
-        elif sign == "+=":
-            self.variables.set(name.text, _joined(before or Text(""), text))
+        elif sign == "+=" and isinstance(before, Text):
+            self.variables.set(name.text, _joined(before, text))
         else:
             self.variables.set(name.text, text)
         if self.exports_all:

@@ -160,7 +160,12 @@ def _device(text: str) -> Iterator[str]:
 def visible_gpus(environment: dict[str, Text]) -> tuple[str, int] | None:
     """The variable that leaves the fewest GPUs visible, and how many; None if none says a number."""
     found = []
-    for name in ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
+    for name in (
+        "CUDA_VISIBLE_DEVICES",
+        "NVIDIA_VISIBLE_DEVICES",
+        "HIP_VISIBLE_DEVICES",
+        "ROCR_VISIBLE_DEVICES",
+    ):
         value = environment.get(name)
         if value is None or not value.is_known or value.text.strip() in ("", "all", "none", "void", "-1"):
             continue

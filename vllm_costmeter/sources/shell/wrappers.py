@@ -17,10 +17,26 @@ SHELLS = ("sh", "bash", "dash", "ash", "zsh", "ksh")
 CONTAINER_TOOLS = ("docker", "podman", "nerdctl")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 SPEAK_OF_SERVERS = frozenset(
-    ("echo", "printf", "grep", "egrep", "pgrep", "pkill", "killall", "kill", "which", "type", "man", "logger", "cat")
+    (
+        "echo",
+        "printf",
+        "grep",
+        "egrep",
+        "pgrep",
+        "pkill",
+        "killall",
+        "kill",
+        "which",
+        "type",
+        "man",
+        "logger",
+        "cat",
+    )
 )
 """Programs that may have `vllm serve` among their words and start none."""
-_RUN_A_TEXT = frozenset(("ssh", "tmux", "screen", "su", "script", "parallel", "xargs", "flock", "runuser", "watch"))
+_RUN_A_TEXT = frozenset(
+    ("ssh", "tmux", "screen", "su", "script", "parallel", "xargs", "flock", "runuser", "watch")
+)
 _SHELL_VALUES = ("-o", "+o", "-O", "--rcfile", "--init-file")
 
 
@@ -85,12 +101,12 @@ def _shell(program: Program, at: int, machine: Machine, depth: int) -> Callable[
     operand, rest = (words[number] if number < len(words) else None), words[number + 1 :]
     given = environment(program, at)
     if is_text and operand is not None:
-        return _ready(Text(operand.text, operand.unknown), rest[1:], given, machine, operand.line, depth)
+        return _ready(Text(operand.text, operand.unknown), rest[1:], given, machine, line=operand.line, depth=depth)
     if operand is None:
         stdin = program.stdin
-        return None if stdin is None else _ready(stdin.text, (), given, machine, stdin.line, depth)
+        return None if stdin is None else _ready(stdin.text, (), given, machine, line=stdin.line, depth=depth)
     file = machine.file(operand.text)
-    return None if file is None else _ready(file.text, rest, given, machine, file.line or 1, depth)
+    return None if file is None else _ready(file.text, rest, given, machine, line=file.line or 1, depth=depth)
 
 
 def _text_of(program: Program, at: int, machine: Machine, depth: int) -> Callable[[], bool] | None:
@@ -98,7 +114,7 @@ def _text_of(program: Program, at: int, machine: Machine, depth: int) -> Callabl
     for word in program.words[at + 1 :]:
         if " " in word.text and "vllm" in word.text:
             given = environment(program, at)
-            return _ready(Text(word.text, word.unknown), (), given, machine, word.line, depth)
+            return _ready(Text(word.text, word.unknown), (), given, machine, line=word.line, depth=depth)
     return None
 
 
@@ -107,6 +123,7 @@ def _ready(
     arguments: Sequence[Word],
     given: Mapping[str, Text],
     machine: Machine,
+    *,
     line: int,
     depth: int,
 ) -> Callable[[], bool]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.sources.manifests.gpus.labels import named_gpus
-from vllm_costmeter.sources.manifests.hosts.commands import server_command
+from vllm_costmeter.sources.manifests.hosts.commands import server_commands
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer
 from vllm_costmeter.sources.manifests.yaml_tree import Node
@@ -26,12 +26,14 @@ def is_task(document: Node) -> bool:
     keys = document.keys
     resources = document.get("resources") if "resources" in keys else None
     names = resources.keys if resources is not None else ()
-    return any(key in names for key in ("accelerators", "any_of", "ordered", "instance_type", "cloud", "infra")) or (
+    return any(
+        key in names for key in ("accelerators", "any_of", "ordered", "instance_type", "cloud", "infra")
+    ) or (
         "run" in keys and any(key in keys for key in ("setup", "num_nodes", "envs", "workdir", "file_mounts"))
     )
 
 
-def task_servers(document: Node, seen: list[str]) -> Iterator[DeclaredServer]:
+def task_servers(document: Node, seen: list[str], given: Mapping[str, str]) -> Iterator[DeclaredServer]:
     """One server per allowed accelerator, each with its own number of GPUs."""
     name, run = document.get("name"), document.get("run")
     title = f"SkyPilot task {name.text}" if name is not None and name.text else "SkyPilot task"
@@ -45,7 +47,7 @@ def task_servers(document: Node, seen: list[str]) -> Iterator[DeclaredServer]:
         variables = _variables(document)
         if choice is not None:
             variables |= {"SKYPILOT_NUM_GPUS_PER_NODE": str(choice.count), "SKYPILOT_NUM_NODES": str(count)}
-        yield from _server(document, run, title, choice, variables, count, seen)
+        yield from _server(document, run, title, choice, {**variables, **given}, count, seen)
 
 
 def _server(
@@ -58,24 +60,27 @@ def _server(
     seen: list[str],
 ) -> Iterator[DeclaredServer]:
     line = run.text_line
-    found = server_command([Word("bash", line), Word("-c", line), Word(run.text or "", line)], variables)
+    every = server_commands([Word("bash", line), Word("-c", line), Word(run.text or "", line)], variables)
     own = title if choice is None else f"{title} on {choice.name}:{choice.count}"
     seen.append(own)
-    if found is None:
-        return
     node = named_gpus(choice.name) if choice is not None else None
     is_tpu = choice is not None and choice.name.casefold().startswith("tpu")
-    yield DeclaredServer(
-        name=own,
-        place=Place(run.place.file, found.words[0].line if found.words else line),
-        words=() if is_tpu else found.words,
-        not_read="a TPU: the memory rules are known for NVIDIA's and AMD's GPUs" if is_tpu else found.not_read,
-        image=found.image or _image(document),
-        gpus=choice.count * nodes if choice is not None else None,
-        gpus_line=choice.line if choice is not None else None,
-        gpu_names=node.names if node is not None else (),
-        gpu_fault=node.fault if node is not None else None,
-    )
+    for number, found in enumerate(every, 1):
+        yield DeclaredServer(
+            name=own if len(every) == 1 else f"{own}, server {number}",
+            place=Place(run.place.file, found.words[0].line if found.words else line),
+            words=() if is_tpu else found.words or (),
+            not_read="a TPU: the memory rules are known for NVIDIA's and AMD's GPUs"
+            if is_tpu
+            else found.not_read,
+            image=found.image or _image(document),
+            gpus=choice.count * nodes if choice is not None else found.gpus,
+            gpus_line=choice.line if choice is not None else found.gpus_line,
+            gpu_names=node.names if node is not None else (),
+            gpu_fault=node.fault if node is not None else None,
+            environment=found.environment,
+            files=found.files,
+        )
 
 
 def _variables(document: Node) -> dict[str, str]:
