@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from vllm_costmeter.sources.manifests.containers import Started, started_by
+from vllm_costmeter.sources.manifests.gpus.devices import EVERY, listed_devices, visible_devices
+from vllm_costmeter.sources.manifests.image import other_device
 from vllm_costmeter.sources.manifests.place import Place, Word
-from vllm_costmeter.sources.manifests.server import DeclaredServer, server_words
+from vllm_costmeter.sources.manifests.server import DeclaredServer
 from vllm_costmeter.sources.manifests.shell import commands, expand
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
@@ -23,32 +26,58 @@ def compose_servers(document: Node, seen: list[str]) -> Iterator[DeclaredServer]
     for name, service in services.mapping("services").items() if services is not None else ():
         title = f"service {name}"
         seen.append(title)
-        words = _service_words(service)
-        if words is None:
-            continue
         gpus = _gpus(service)
+        start = _started(service, has_gpu=_devices(service) is not None)
+        words = start.words or ()
+        if start.words is None and start.not_read is None:
+            continue
         anchor = service.get("command") or service
         yield DeclaredServer(
             name=title,
             place=Place(anchor.place.file, words[0].line if words else anchor.place.line),
             words=words,
+            not_read=start.not_read or other_device(_image(service) or ""),
+            machine=anchor.place.file,
+            devices=visible_devices(_devices(service), _environment(service)),
             gpus=gpus[0] if gpus else None,
             gpus_line=gpus[1] if gpus else None,
             image=_image(service),
         )
 
 
-def _service_words(service: Node) -> tuple[Word, ...] | None:
+def _started(service: Node, *, has_gpu: bool) -> Started:
     entrypoint, arguments = _words(service, "entrypoint"), _words(service, "command")
-    found = server_words([*entrypoint, *arguments], {})
-    if found is not None or entrypoint:
-        return found
-    if "vllm" not in (_image(service) or ""):
-        return None
-    if arguments and arguments[0].text == "serve":
-        arguments = arguments[1:]
-    starts_other = bool(arguments) and re.fullmatch(r"(/.*/)?(ba|da)?sh|python[\d.]*|vllm", arguments[0].text)
-    return None if starts_other else tuple(arguments)
+    return started_by(_image(service), entrypoint, arguments, {}, has_gpu=has_gpu)
+
+
+def _environment(service: Node) -> dict[str, str]:
+    """Variables with a value in the file, of a mapping or a list of NAME=VALUE."""
+    node = service.get("environment")
+    if node is None:
+        return {}
+    if node.table is not None:
+        return {name: _put_in(value.text or "") for name, value in node.table.items()}
+    texts = [_put_in(item.text or "") for item in node.items or ()]
+    return dict(text.split("=", 1) for text in texts if "=" in text)
+
+
+def _devices(service: Node) -> tuple[str, ...] | None:
+    """The GPUs that Docker gives the service: those listed, or the first of the machine; None without any."""
+    runtime = service.get("runtime")
+    found = EVERY if runtime is not None and runtime.text == "nvidia" else None
+    short = service.get("gpus")
+    if short is not None and short.text is not None:
+        asked = _count(short)
+        return EVERY if asked is None else EVERY[: asked[0]]
+    devices = short or service.get("deploy", "resources", "reservations", "devices")
+    for device in devices.sequence("devices") if devices is not None else ():
+        count, identifiers = device.get("count"), device.get("device_ids")
+        if identifiers is not None:
+            texts = [_put_in(item.text or "") for item in identifiers.sequence("device_ids")]
+            return listed_devices(",".join(texts)) or EVERY
+        number = _count(count) if count is not None else None
+        return EVERY if number is None else EVERY[: number[0]]
+    return found
 
 
 def _image(service: Node) -> str | None:

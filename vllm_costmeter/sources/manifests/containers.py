@@ -17,7 +17,9 @@ _BYSTANDERS = re.compile(
     r"scheduler|epp|sidecar|downloader|adapter|mock|sim|simulator|loadgen|tests?|tester|metrics|tokenizer)(?![a-z])"
 )
 """Words in the names of images that go with vLLM and do not serve."""
-_OTHER_SERVERS = re.compile(r"tritonserver|sglang|text-generation-inference|ollama|llama\.?cpp|tensorrt|lmdeploy")
+_OTHER_SERVERS = re.compile(
+    r"tritonserver|sglang|text-generation-inference|ollama|llama\.?cpp|tensorrt|lmdeploy"
+)
 _HARMLESS = frozenset(
     """
     : [ [[ apt apt-get aws cat cd chmod chown cp curl date df do done echo else env esac exit export false fi for

@@ -34,7 +34,7 @@ _OTHER_ENGINES = ("omni", "multimodal-encode-worker", "engine-config-json")
 def dynamo_words(
     command: Sequence[Word], variables: Mapping[str, str]
 ) -> tuple[tuple[Word, ...] | None, str | None]:
-    """vLLM's words of a command that starts a Dynamo worker, or why they could not be told; None, None for any other."""
+    """vLLM's words of a command that starts a Dynamo worker, or why they could not be told; None twice for another."""
     script = script_of(command)
     for words in [list(command)] if script is None else commands(script.text, variables, script.line):
         for at, word in enumerate(words[:-1]):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 LARGE_BYTES = 256 << 10
 _SIGN = re.compile(
-    rb"vllm|gpu|nvidia|accelerator|dynamo|llm|tpu|gaudi|neuron|ascend|\.sh\b|/mnt/models|\bengine", re.IGNORECASE
+    rb"vllm|gpu|nvidia|accelerator|dynamo|llm|tpu|gaudi|neuron|ascend|\.sh\b|/mnt/models|\bengine",
+    re.IGNORECASE,
 )
 """Without any of these a document starts no server, whatever its kind."""
 _KIND = re.compile(rb"^kind:\s*[\"']?(\w+)", re.MULTILINE)
@@ -20,7 +22,7 @@ def without_bystanders(data: bytes) -> bytes:
     if len(data) < LARGE_BYTES:
         return data
     starts = [0, *(found.start() for found in _BREAK.finditer(data)), len(data)]
-    return b"".join(_kept(data[start:end]) for start, end in zip(starts, starts[1:], strict=False))
+    return b"".join(_kept(data[start:end]) for start, end in itertools.pairwise(starts))
 
 
 def _kept(document: bytes) -> bytes:

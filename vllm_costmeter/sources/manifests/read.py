@@ -11,7 +11,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.manifests.compose import compose_servers
 from vllm_costmeter.sources.manifests.kubernetes.objects import kubernetes_servers, objects_of, title_of
 from vllm_costmeter.sources.manifests.large import without_bystanders
-from vllm_costmeter.sources.manifests.place import NoServerError, Place
+from vllm_costmeter.sources.manifests.place import LocatedError, NoServerError, Place
 from vllm_costmeter.sources.manifests.server import DeclaredServer
 from vllm_costmeter.sources.manifests.yaml_tree import LARGEST_BYTES, Node, documents
 
@@ -75,7 +75,9 @@ def reading(data: bytes, name: str) -> FileReading:
 
 def _of_a_machine(data: bytes, name: str, own_name: str, seen: list[str]) -> list[DeclaredServer] | None:
     """The servers of a script or a unit; None for another text."""
-    if not (_NO_YAML.search(own_name) or data.startswith(b"#!") or re.search(rb"^\[[A-Z]\w+\]\s*$", data, re.M)):
+    if not (
+        _NO_YAML.search(own_name) or data.startswith(b"#!") or re.search(rb"^\[[A-Z]\w+\]\s*$", data, re.M)
+    ):
         return None
     text = _text(data, name)
     if not text.strip():
@@ -128,7 +130,7 @@ def _documents(data: bytes, name: str, own_name: str) -> list[Node]:
     _reject_templates(data, name)
     try:
         found = documents(without_bystanders(data), name)
-    except BadInputError:
+    except LocatedError:
         if what is not None:
             raise NoServerError(f"{name}: {what}") from None
         raise

@@ -18,7 +18,10 @@ _BY_NAME: tuple[tuple[str, str], ...] = (
     (r"makefile|justfile|.*\.mk", f"a file of recipes: {_COMMAND}"),
     (r".*\.nix", f"a Nix expression: {_COMMAND}"),
     (r".*\.(json|jsonl|safetensors|gguf)", "a model's file: `costmeter check MODEL --gpu NAME`"),
-    (r".*\.(tpl|j2|jinja2?|gotmpl|jsonnet|libsonnet|cue)", "a template: render it first, then check the result"),
+    (
+        r".*\.(tpl|j2|jinja2?|gotmpl|jsonnet|libsonnet|cue)",
+        "a template: render it first, then check the result",
+    ),
 )
 _VALUES_KEYS = frozenset(
     """
@@ -27,7 +30,9 @@ _VALUES_KEYS = frozenset(
     inferencePool inferenceExtension global ingress podSecurityContext nodeSelector tolerations image
     """.split()  # noqa: SIM905 - keys of charts
 )
-_FLAG = re.compile(r"(max|tensor|gpu|kv|served|dtype|enable|trust|data|pipeline|quantization|port|host)([-_]\w+)*")
+_FLAG = re.compile(
+    r"(max|tensor|gpu|kv|served|dtype|enable|trust|data|pipeline|quantization|port|host)([-_]\w+)*"
+)
 
 
 def named_text(name: str) -> str | None:

@@ -28,7 +28,12 @@ _OTHERS: tuple[tuple[str, str], ...] = (
     ("furiosa.ai/", "a Furiosa accelerator"),
     ("tenstorrent.com/", "a Tenstorrent accelerator"),
 )
-_SHARES = ("nvidia.com/gpumem", "nvidia.com/gpucores", "nvidia.com/gpu-memory", "nvidia.com/gpumem-percentage")
+_SHARES = (
+    "nvidia.com/gpumem",
+    "nvidia.com/gpucores",
+    "nvidia.com/gpu-memory",
+    "nvidia.com/gpumem-percentage",
+)
 _MAY_BE_ONE = re.compile(r"(?<![a-z])([vtnx]?gpu|tpu|npu|mlu|accelerator)", re.IGNORECASE)
 
 

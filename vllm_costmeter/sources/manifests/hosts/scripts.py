@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from vllm_costmeter.core.dataclass import dataclass, replace
-from vllm_costmeter.sources.manifests.gpus.devices import listed_devices
+from vllm_costmeter.sources.manifests.gpus.devices import EVERY, listed_devices, visible_devices
 from vllm_costmeter.sources.manifests.gpus.labels import NodeGpus, named_gpus
 from vllm_costmeter.sources.manifests.hosts.commands import assigned, server_command
 from vllm_costmeter.sources.manifests.place import Place
@@ -37,11 +37,13 @@ def script_servers(text: str, file: str, name: str, seen: list[str]) -> Iterator
     slurm = slurm_of(text)
     node = named_gpus(slurm.name) if slurm.name is not None else NodeGpus()
     found = []
+    before = 0
     for words in commands(text, {}):
         command = server_command(words, {})
         if command is None:
             continue
-        devices = listed_devices(assigned(words, "CUDA_VISIBLE_DEVICES"))
+        chosen = assigned(words, "CUDA_VISIBLE_DEVICES")
+        listed = listed_devices(chosen)
         found.append(
             DeclaredServer(
                 name=f"script {name}",
@@ -49,18 +51,34 @@ def script_servers(text: str, file: str, name: str, seen: list[str]) -> Iterator
                 words=command.words,
                 not_read=command.not_read,
                 image=command.image,
-                gpus=slurm.gpus or len(devices) or None,
+                gpus=slurm.gpus or len(listed or ()) or None,
                 gpus_line=slurm.line,
                 gpu_names=node.names,
                 gpu_fault=node.fault,
-                devices=devices,
+                machine=file if _runs_beside_others(text, words[0].line, before) else None,
+                devices=visible_devices(
+                    EVERY, {"CUDA_VISIBLE_DEVICES": chosen} if chosen is not None else {}
+                ),
             )
         )
+        before = words[-1].line
     seen += [f"script {name}"] if not found else []
     for number, server in enumerate(found, 1):
         title = server.name if len(found) == 1 else f"{server.name}, server {number}"
         seen.append(title)
         yield replace(server, name=title)
+
+
+def _runs_beside_others(text: str, line: int, before: int) -> bool:
+    """Whether the server before it runs on in the background, and not in another branch of the script."""
+    if not before:
+        return True
+    between = "\n".join(text.splitlines()[before - 1 : line])
+    is_elsewhere = re.search(r"^\s*(else|elif)\b|;;|\bkill\b|\bwait\b", between, re.MULTILINE)
+    return (
+        is_elsewhere is None
+        and re.search(r"(?<![&>|])&(?![&>\d])|\brun\b.* (-d|--detach)\b", between) is not None
+    )
 
 
 def slurm_of(text: str) -> Slurm:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.sources.manifests.gpus.labels import named_gpus
 from vllm_costmeter.sources.manifests.hosts.commands import server_command
 from vllm_costmeter.sources.manifests.place import Place, Word
@@ -26,7 +26,9 @@ def is_task(document: Node) -> bool:
     keys = document.keys
     resources = document.get("resources") if "resources" in keys else None
     names = resources.keys if resources is not None else ()
-    return any(key in names for key in ("accelerators", "any_of", "ordered", "instance_type", "cloud", "infra")) or (
+    return any(
+        key in names for key in ("accelerators", "any_of", "ordered", "instance_type", "cloud", "infra")
+    ) or (
         "run" in keys and any(key in keys for key in ("setup", "num_nodes", "envs", "workdir", "file_mounts"))
     )
 
@@ -35,46 +37,52 @@ def task_servers(document: Node, seen: list[str]) -> Iterator[DeclaredServer]:
     """One server per allowed accelerator, each with its own number of GPUs."""
     name, run = document.get("name"), document.get("run")
     title = f"SkyPilot task {name.text}" if name is not None and name.text else "SkyPilot task"
-    choices = list(_choices(document.get("resources")))
-    nodes = document.get("num_nodes")
-    count = int(nodes.text) if nodes is not None and (nodes.text or "").isdecimal() else 1
     if run is None or run.text is None:
         seen.append(title)
         return
-    for choice in choices or [None]:
-        variables = _variables(document)
-        if choice is not None:
-            variables |= {"SKYPILOT_NUM_GPUS_PER_NODE": str(choice.count), "SKYPILOT_NUM_NODES": str(count)}
-        yield from _server(document, run, title, choice, variables, count, seen)
+    nodes = document.get("num_nodes")
+    number = (nodes.text or "") if nodes is not None else ""
+    count = int(number) if number.isdecimal() else 1
+    allowed = list(_choices(document.get("resources")))
+    if not allowed:
+        seen.append(title)
+        server = _server(document, run, title, {})
+        yield from () if server is None else (server,)
+    for choice in allowed:
+        own = f"{title} on {choice.name}:{choice.count}"
+        seen.append(own)
+        given = {"SKYPILOT_NUM_GPUS_PER_NODE": str(choice.count), "SKYPILOT_NUM_NODES": str(count)}
+        server = _server(document, run, own, given)
+        if server is not None:
+            yield _on(server, choice, count)
 
 
-def _server(
-    document: Node,
-    run: Node,
-    title: str,
-    choice: Choice | None,
-    variables: dict[str, str],
-    nodes: int,
-    seen: list[str],
-) -> Iterator[DeclaredServer]:
+def _server(document: Node, run: Node, title: str, given: dict[str, str]) -> DeclaredServer | None:
     line = run.text_line
-    found = server_command([Word("bash", line), Word("-c", line), Word(run.text or "", line)], variables)
-    own = title if choice is None else f"{title} on {choice.name}:{choice.count}"
-    seen.append(own)
+    script = [Word("bash", line), Word("-c", line), Word(run.text or "", line)]
+    found = server_command(script, {**_variables(document), **given})
     if found is None:
-        return
-    node = named_gpus(choice.name) if choice is not None else None
-    is_tpu = choice is not None and choice.name.casefold().startswith("tpu")
-    yield DeclaredServer(
-        name=own,
+        return None
+    return DeclaredServer(
+        name=title,
         place=Place(run.place.file, found.words[0].line if found.words else line),
-        words=() if is_tpu else found.words,
-        not_read="a TPU: the memory rules are known for NVIDIA's and AMD's GPUs" if is_tpu else found.not_read,
+        words=found.words,
+        not_read=found.not_read,
         image=found.image or _image(document),
-        gpus=choice.count * nodes if choice is not None else None,
-        gpus_line=choice.line if choice is not None else None,
-        gpu_names=node.names if node is not None else (),
-        gpu_fault=node.fault if node is not None else None,
+    )
+
+
+def _on(server: DeclaredServer, choice: Choice, nodes: int) -> DeclaredServer:
+    if choice.name.casefold().startswith("tpu"):
+        fault = f"{choice.name} is a TPU: the memory rules are known for NVIDIA's and AMD's GPUs"
+        return replace(server, words=(), not_read=fault)
+    node = named_gpus(choice.name)
+    return replace(
+        server,
+        gpus=choice.count * nodes,
+        gpus_line=choice.line,
+        gpu_names=node.names,
+        gpu_fault=node.fault,
     )
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.sources.manifests.containers import started_by
-from vllm_costmeter.sources.manifests.gpus.devices import listed_devices
-from vllm_costmeter.sources.manifests.hosts.commands import server_command
+from vllm_costmeter.sources.manifests.gpus.devices import EVERY, listed_devices, visible_devices
+from vllm_costmeter.sources.manifests.hosts.commands import Command, server_command
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer
 from vllm_costmeter.sources.manifests.shell import commands
@@ -55,17 +55,17 @@ def unit_servers(text: str, file: str, name: str, seen: list[str]) -> Iterator[D
                     words=started.words,
                     image=started.image,
                     not_read=started.not_read,
-                    machine="this machine",
-                    devices=listed_devices(variables.get("CUDA_VISIBLE_DEVICES")),
+                    machine="units of systemd",
+                    devices=visible_devices(EVERY, variables),
                 )
 
 
-def _script(words: Sequence[Word]) -> DeclaredServer | None:
+def _script(words: Sequence[Word]) -> Command | None:
     path = next((word.text for word in words[:2] if word.text.endswith((".sh", ".bash"))), None)
     if path is None:
         return None
     fault = f"runs {path:.80}, and what that starts is not in the file: check it as --file"
-    return DeclaredServer(name="", place=Place("", 0), words=(), not_read=fault)
+    return Command(not_read=fault)
 
 
 def _quadlet(found: list[Setting], file: str, title: str, seen: list[str]) -> Iterator[DeclaredServer]:
@@ -86,18 +86,17 @@ def _quadlet(found: list[Setting], file: str, title: str, seen: list[str]) -> It
     if start.words is None and start.not_read is None:
         return
     numbers = [text.partition("=")[2] for text in devices if text.startswith("nvidia.com/gpu=")]
-    named = listed_devices(_environment(found, "Container").get("CUDA_VISIBLE_DEVICES"))
-    listed = () if "all" in numbers else tuple(numbers)
+    listed = listed_devices(",".join(numbers)) if numbers else None
     yield DeclaredServer(
         name=title,
         place=place,
         words=start.words or (),
         not_read=start.not_read,
         image=image.value if image is not None else None,
-        gpus=len(listed) or None,
+        gpus=len(listed) if listed and listed is not EVERY else None,
         gpus_line=next((each.line for each in found if each.key == "AddDevice"), None),
-        machine="this machine",
-        devices=listed or named,
+        machine="units of systemd",
+        devices=visible_devices(listed, _environment(found, "Container")),
     )
 
 

@@ -72,7 +72,9 @@ def pods_of(document: Node, kind: str, owner: str) -> Iterator[Pod]:
         raise document.place.fault(f"{owner}: spec.leaderWorkerTemplate is missing")
     elif kind == "Service" and (document.get("apiVersion") or document).text in ("v1", None):
         spec = document.get("spec")
-        if spec is not None and spec.table is not None and "template" in spec.table:  # Knative's, without its group
+        if (
+            spec is not None and spec.table is not None and "template" in spec.table
+        ):  # Knative's, without its group
             yield from _anywhere(document, owner)
     elif kind not in WITHOUT_PODS:
         yield from _anywhere(document, owner)
@@ -102,7 +104,9 @@ def _anywhere(node: Node, owner: str) -> Iterator[Pod]:
 
 def _is_named(node: Node, key: str) -> bool:
     """Whether a key is the name of one of several parts: services.Worker of Dynamo, prefill and decode of others."""
-    return key in ("prefill", "decode", "worker") and node.table is not None and "apiVersion" not in node.table
+    return (
+        key in ("prefill", "decode", "worker") and node.table is not None and "apiVersion" not in node.table
+    )
 
 
 def _leader_and_workers(group: Node, owner: str) -> Iterator[Pod]:
@@ -123,7 +127,8 @@ def _ray_cluster(node: Node, owner: str) -> Iterator[Pod]:
     pods = 1
     for group in groups.sequence("workerGroupSpecs") if groups is not None else ():
         replicas = group.get("replicas")
-        pods += int(replicas.text) if replicas is not None and (replicas.text or "").isdecimal() else 1
+        number = (replicas.text or "") if replicas is not None else ""
+        pods += int(number) if number.isdecimal() else 1
         spec = group.get("template", "spec")
         workers += [] if spec is None else [spec]
     if head is not None:

@@ -61,8 +61,7 @@ def inference_service(
     start = _without_runtime(model, kind, asked)
     found = server_of(model, title, start, list(node_labels(predictor)))
     if found is not None:
-        is_unknown = asked is not None and not (asked.text or "").startswith(BUILT_IN)
-        if is_unknown and found.not_read is None:
+        if asked is not None and not (asked.text or "").startswith(BUILT_IN) and found.not_read is None:
             note = f"ServingRuntime {asked.text} is not in the file: its own flags are not counted"
             found = replace(found, notes=(*found.notes, note))
         yield found
@@ -161,4 +160,6 @@ def _without_runtime(model: Node, kind: str, asked: Node | None) -> Started:
 def unused_runtime(document: Node, owner: str) -> DeclaredServer:
     """A runtime for whose format no InferenceService of the file names a model."""
     fault = "it serves the models that InferenceServices name, and none of this file uses it: give both in one file"
-    return DeclaredServer(name=owner, place=Place(document.place.file, document.place.line), words=(), not_read=fault)
+    return DeclaredServer(
+        name=owner, place=Place(document.place.file, document.place.line), words=(), not_read=fault
+    )

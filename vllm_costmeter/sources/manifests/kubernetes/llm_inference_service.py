@@ -57,7 +57,10 @@ def _server(part: Node, uri: Node, owner: str, seen: list[str]) -> DeclaredServe
     title = f"{owner}, container main"
     seen.append(title)
     server = DeclaredServer(
-        name=title, place=(main or uri).place, words=_words(part, main, uri), image=image_of(main) if main else None
+        name=title,
+        place=(main or uri).place,
+        words=_words(part, main, uri),
+        image=image_of(main) if main else None,
     )
     if main is not None and main.get("command") is not None:
         start = started(main, {})
@@ -92,9 +95,7 @@ def _words(part: Node, main: Node | None, uri: Node) -> tuple[Word, ...]:
 def _with_model(words: tuple[Word, ...], uri: Node) -> tuple[Word, ...]:
     """The controller puts the model into /mnt/models."""
     named = model_words(uri)[0].text
-    return tuple(
-        Word(named, word.line) if word.text.rstrip("/") == "/mnt/models" else word for word in words
-    )
+    return tuple(Word(named, word.line) if word.text.rstrip("/") == "/mnt/models" else word for word in words)
 
 
 def _pods(part: Node) -> int:

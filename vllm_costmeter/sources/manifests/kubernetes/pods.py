@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from vllm_costmeter.core.dataclass import dataclass, replace
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.sources.manifests.containers import Started, started_by
+from vllm_costmeter.sources.manifests.gpus.devices import visible_devices
 from vllm_costmeter.sources.manifests.gpus.labels import READ_LABELS, NodeGpus, node_gpus
 from vllm_costmeter.sources.manifests.gpus.resources import Asked, asked_of
 from vllm_costmeter.sources.manifests.image import other_device
@@ -36,7 +37,10 @@ def servers_of_pod(pod: Pod, seen: list[str]) -> Iterator[DeclaredServer]:
         if found is None or (pod.is_follower and found.not_read is not None):
             continue
         asked = asked_of(container)
-        if asked is not None and asked.is_shared:
+        if asked is None:  # nobody keeps its GPUs from the others of the pod
+            devices = visible_devices(None, environment(container))
+            found = replace(found, machine=f"{found.place.file}, {pod.owner}", devices=devices)
+        elif asked.is_shared:
             shared.append(title)
             found = replace(found, notes=(*found.notes, *_shared_note(shared)))
         yield found
@@ -71,7 +75,9 @@ def server_of(
     )
 
 
-def with_gpus(server: DeclaredServer, asked: Asked | None, node: NodeGpus, *, pods: int = 1) -> DeclaredServer:
+def with_gpus(
+    server: DeclaredServer, asked: Asked | None, node: NodeGpus, *, pods: int = 1
+) -> DeclaredServer:
     """The server with what its resources and its node's labels say of the GPUs."""
     device = asked.other if asked is not None and asked.other else other_device(server.image or "")
     if device is not None:

@@ -66,7 +66,9 @@ def stack_values(document: Node, seen: list[str]) -> Iterator[DeclaredServer]:
         image = None if repository is None else f"{repository.text}:{tag.text if tag is not None else ''}"
         server = DeclaredServer(name=title, place=each.place, words=tuple(words), image=image)
         terms = each.get("nodeSelectorTerms")
-        server = with_gpus(server, _asked(each), node_gpus(labels_of_terms(terms) if terms is not None else []))
+        server = with_gpus(
+            server, _asked(each), node_gpus(labels_of_terms(terms) if terms is not None else [])
+        )
         yield replace(server, gpus=None) if each.get("raySpec") is not None else server
 
 
@@ -74,7 +76,9 @@ def _words(settings: Node) -> list[Word]:
     words = []
     for key, flag in _SETTINGS:
         value = settings.get(key)
-        words += [Word(f"--{flag}", value.place.line), Word(value.text or "", value.text_line)] if value else []
+        words += (
+            [Word(f"--{flag}", value.place.line), Word(value.text or "", value.text_line)] if value else []
+        )
     for key, flag in (
         ("enableChunkedPrefill", "enable-chunked-prefill"),
         ("enablePrefixCaching", "enable-prefix-caching"),
@@ -93,8 +97,10 @@ def _asked(spec: Node) -> Asked | None:
         return found
     name = kind.text if kind is not None and kind.text else "nvidia.com/gpu"
     profile = name.partition("mig-")[2] or None
-    vendor = "amd" if name.startswith("amd.com/") else "nvidia"
-    return Asked(count_of(count, "requestGPU"), count.place.line, vendor, mig_profile=profile)
+    number = count_of(count, "requestGPU")
+    if name.startswith("amd.com/"):
+        return Asked(number, count.place.line, "amd")
+    return Asked(number, count.place.line, "nvidia", mig_profile=profile)
 
 
 def chart_values(document: Node, seen: list[str]) -> Iterator[DeclaredServer]:
