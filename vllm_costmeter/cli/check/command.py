@@ -14,7 +14,7 @@ from vllm_costmeter.sources.serve_args.command import may_be_command, normalised
 from vllm_costmeter.sources.serve_args.flags import add_serve_flags
 
 if TYPE_CHECKING:
-    from vllm_costmeter.core.fit.report import CheckAnswer
+    from vllm_costmeter.core.fit.report import CheckAnswer, FileCounts
 
 EXAMPLES = """\
 examples:
@@ -66,6 +66,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--skip-other-files", action="store_true", help="ignore files that start no vLLM server"
     )
+    parser.add_argument("--allow-unread", action="store_true", help="no exit 3 for what could not be read")
     parser.add_argument(
         "--gpu",
         metavar="NAME",
@@ -185,7 +186,7 @@ def run(args: argparse.Namespace) -> int:
             from vllm_costmeter.cli.check.versions import run_comparison
 
             return run_comparison(request)
-        answers = _answers(request)
+        answers, counts = _answers(request)
         if request.waivers is not None:
             from vllm_costmeter.cli.check.waivers import waived
 
@@ -194,10 +195,10 @@ def run(args: argparse.Namespace) -> int:
         if request.format in REPORTS:
             print_fault(error, request.format)
         raise
-    print_answers(answers, request)
+    print_answers(answers, request, counts)
     from vllm_costmeter.core.fit.report import worst_exit_code
 
-    return worst_exit_code(answers, strict=request.is_strict)
+    return worst_exit_code(answers, strict=request.is_strict, allow_unread=request.allow_unread)
 
 
 def may_be_deployment(name: str) -> bool:
@@ -210,11 +211,11 @@ def may_be_deployment(name: str) -> bool:
         return False
 
 
-def _answers(request: CheckRequest) -> list[CheckAnswer]:
+def _answers(request: CheckRequest) -> tuple[list[CheckAnswer], FileCounts | None]:
     if request.files is None:
         from vllm_costmeter.cli.check.targets import checked_models
 
-        return checked_models(request)
+        return checked_models(request), None
     from vllm_costmeter.cli.check.files import checked_files
 
     return checked_files(request.files, request, parsed)

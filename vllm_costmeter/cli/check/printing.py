@@ -11,19 +11,21 @@ from vllm_costmeter.cli.check.request import CheckRequest, Format
 from vllm_costmeter.core.errors import BadInputError
 
 if TYPE_CHECKING:
-    from vllm_costmeter.core.fit.report import CheckAnswer
+    from vllm_costmeter.core.fit.report import CheckAnswer, FileCounts
 
 NOTHING = "nothing was checked: no file starts a vLLM server"
 
 
-def print_answers(answers: Sequence[CheckAnswer], request: CheckRequest) -> None:
-    """All results. Text shows a single one in full and several as a table."""
+def print_answers(
+    answers: Sequence[CheckAnswer], request: CheckRequest, counts: FileCounts | None = None
+) -> None:
+    """All results, and what else was seen in files. Text shows a single one in full and several as a table."""
     if not answers and request.format not in ("text", "github"):
         print(f"costmeter: {NOTHING}", file=sys.stderr)
     if request.format == "json":
         from vllm_costmeter.outputs.check.table import json_text
 
-        print(json_text(answers, is_list=request.files is not None or len(answers) > 1))
+        print(json_text(answers, is_list=request.files is not None or len(answers) > 1, counts=counts))
     elif request.format == "csv":
         from vllm_costmeter.outputs.check.csv import csv_text
 
@@ -32,6 +34,10 @@ def print_answers(answers: Sequence[CheckAnswer], request: CheckRequest) -> None
         _print_report(answers, request.format, is_strict=request.is_strict)
     else:
         _print_text(answers, request)
+        if counts is not None:
+            from vllm_costmeter.outputs.check.counts import counts_line
+
+            print(counts_line(answers, counts))
 
 
 def print_fault(error: BadInputError, format_: Format) -> None:

@@ -23,6 +23,8 @@ class CheckRequest:
     in_folders: tuple[str, ...] = ()
     """Those of `files` that were found in a folder and may start no server."""
     skip_other_files: bool = False
+    allow_unread: bool = False
+    """Whether what may start a server and was not read leaves the exit code as it is."""
     gpu: str | None = None
     """The name as given. An empty name is kept, to be rejected: it is an unset variable in a script."""
     gpu_memory_gib: float | None = None
@@ -58,6 +60,7 @@ def request_from(values: argparse.Namespace) -> CheckRequest:
         models=(*values.models, *([values.model_flag] if values.model_flag else [])),
         files=None if values.file is None else tuple(values.file),
         skip_other_files=values.skip_other_files,
+        allow_unread=values.allow_unread,
         gpu=values.costmeter_gpu if values.gpu is None else values.gpu,
         gpu_memory_gib=values.gpu_memory_gib,
         vllm_version=values.vllm_version,

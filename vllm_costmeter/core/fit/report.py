@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.fit.result import Fit
 
 BAD_INPUT, NOT_UNDERSTOOD = 2, 3
@@ -38,6 +38,8 @@ class CheckAnswer:
     file: str | None = None
     line: int | None = None
     """Line of the server's command in `file`."""
+    is_unread: bool = False
+    """Whether it is part of a file that may start a server and was not read."""
     waiver: Waiver | None = None
     """Why this result is accepted, if it is; not for bad input."""
 
@@ -70,6 +72,23 @@ class CheckAnswer:
         return BAD_INPUT if self.is_bad_input else NOT_UNDERSTOOD
 
 
-def worst_exit_code(answers: Iterable[CheckAnswer], *, strict: bool = False) -> int:
+@dataclass(slots=True)
+class FileCounts:
+    """What files hold beside the servers that were checked: counted, so that nothing is passed over in silence."""
+
+    other_containers: int = 0
+    """Containers, services and scripts that were read and start no vLLM server."""
+    other_objects: int = 0
+    """Objects that start nothing."""
+    other_files: list[str] = field(default_factory=list)
+    """Files without a server that --skip-other-files, or a folder, allows."""
+
+
+def worst_exit_code(
+    answers: Iterable[CheckAnswer], *, strict: bool = False, allow_unread: bool = False
+) -> int:
     """The highest exit code: a single deployment that is not known to start fails the whole run."""
-    return max((answer.exit_code(strict=strict) for answer in answers), default=0)
+    return max(
+        (answer.exit_code(strict=strict) for answer in answers if not (allow_unread and answer.is_unread)),
+        default=0,
+    )

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from vllm_costmeter.core.fit.report import CheckAnswer
+from vllm_costmeter.core.fit.report import CheckAnswer, FileCounts
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.outputs.check.json import SCHEMA, to_json
 from vllm_costmeter.outputs.text.table_layout import terminal_table
@@ -94,7 +94,11 @@ def answer_json(answer: CheckAnswer) -> dict[str, Any]:
         found = {
             "schema": SCHEMA,
             "verdict": answer.verdict,
-            "reason": "bad_input" if answer.is_bad_input else "not_understood",
+            "reason": "bad_input"
+            if answer.is_bad_input
+            else "unread"
+            if answer.is_unread
+            else "not_understood",
             "message": answer.message,
             "model": {"id": answer.title},
             "suggestions": [],
@@ -108,7 +112,15 @@ def answer_json(answer: CheckAnswer) -> dict[str, Any]:
     return found
 
 
-def json_text(answers: Sequence[CheckAnswer], *, is_list: bool) -> str:
-    """A single result as one object; `is_list`: any number of them under schema costmeter.checks/1."""
+def json_text(answers: Sequence[CheckAnswer], *, is_list: bool, counts: FileCounts | None = None) -> str:
+    """A single result as one object; `is_list`: any number of them under schema costmeter.checks/1, with what else
+    the files hold."""
     found = [answer_json(answer) for answer in answers]
-    return json.dumps({"schema": SEVERAL_SCHEMA, "checks": found} if is_list else found[0], indent=2)
+    if not is_list:
+        return json.dumps(found[0], indent=2)
+    document: dict[str, Any] = {"schema": SEVERAL_SCHEMA, "checks": found}
+    if counts is not None:
+        from vllm_costmeter.outputs.check.counts import counts_json
+
+        document["counts"] = counts_json(answers, counts)
+    return json.dumps(document, indent=2)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from vllm_costmeter.sources.manifests.compose_project import Project, environment_of
 from vllm_costmeter.sources.manifests.containers import Started, started_by
+from vllm_costmeter.sources.manifests.gpus.devices import EVERY, listed_devices, visible_devices
+from vllm_costmeter.sources.manifests.image import other_device
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.quoting import split_words
 from vllm_costmeter.sources.manifests.server import DeclaredServer
@@ -26,7 +28,7 @@ def compose_servers(
         title = f"service {name}"
         seen.append(title)
         asked = _gpus(project, service)
-        start = _started(project, service, has_gpu=asked is not None)
+        start = _started(project, service, has_gpu=_devices(project, service) is not None)
         several = start.more != ()
         for number, each in enumerate(start.each, 1):
             own = f"{title}, server {number}" if several else title
@@ -53,13 +55,13 @@ def _server(
         name=title,
         place=Place(anchor.place.file, line),
         words=start.words or (),
-        not_read=start.not_read,
+        not_read=start.not_read or other_device(_image(project, service) or ""),
         gpus=gpus,
         gpus_line=gpus_line,
         gpus_from=gpus_from,
         image=_image(project, service),
-        machine="this machine",
-        devices=_devices(project, service),
+        machine=anchor.place.file,
+        devices=visible_devices(_devices(project, service), start.environment),
         environment=start.environment,
         files=start.files,
         paths=project.mounts(service),
@@ -111,14 +113,19 @@ def _gpus(project: Project, service: Node) -> tuple[int | None, int] | None:
     return None
 
 
-def _devices(project: Project, service: Node) -> tuple[str, ...]:
-    """The GPUs that `device_ids` names."""
-    devices = service.get("deploy", "resources", "reservations", "devices")
-    for device in devices.sequence("devices") if devices is not None else ():
+def _devices(project: Project, service: Node) -> tuple[str, ...] | None:
+    """The GPUs that Docker gives the service: those listed, or the first of the machine; None without any."""
+    runtime = service.get("runtime")
+    found = EVERY if runtime is not None and runtime.text == "nvidia" else None
+    asked = _gpus(project, service)
+    if asked is None:
+        return found
+    devices = service.get("gpus") or service.get("deploy", "resources", "reservations", "devices")
+    for device in devices.items or () if devices is not None else ():
         identifiers = device.get("device_ids")
         if identifiers is not None:
-            return tuple(_listed(project, identifiers))
-    return ()
+            return listed_devices(",".join(_listed(project, identifiers))) or EVERY
+    return EVERY if asked[0] is None else EVERY[: asked[0]]
 
 
 def _listed(project: Project, identifiers: Node) -> list[str]:

@@ -13,7 +13,7 @@ from vllm_costmeter.sources.manifests.beside import with_values_beside
 from vllm_costmeter.sources.manifests.compose import compose_servers
 from vllm_costmeter.sources.manifests.kubernetes.objects import kubernetes_servers, objects_of, title_of
 from vllm_costmeter.sources.manifests.large import without_bystanders
-from vllm_costmeter.sources.manifests.place import NoServerError, Place
+from vllm_costmeter.sources.manifests.place import LocatedError, NoServerError, Place
 from vllm_costmeter.sources.manifests.server import DeclaredServer
 from vllm_costmeter.sources.manifests.yaml_tree import LARGEST_BYTES, Node, documents
 from vllm_costmeter.sources.shell.syntax import ShellError
@@ -144,7 +144,7 @@ def _documents(data: bytes, name: str, own_name: str) -> list[Node]:
     _reject_templates(data, name)
     try:
         found = documents(without_bystanders(data), name)
-    except BadInputError:
+    except LocatedError:
         if what is not None:
             raise NoServerError(f"{name}: {what}") from None
         raise

@@ -87,10 +87,10 @@ def node_gpus(labels: Iterable[tuple[str, str]]) -> NodeGpus:
     found: dict[str, GpuSpec] = {}
     fault, profile = None, None
     for key, value in given:
-        value, dash, slice_ = re.sub(r"-shared$", "", value.strip(), flags=re.IGNORECASE).partition("-MIG-")
+        product, dash, slice_ = re.sub(r"-shared$", "", value.strip(), flags=re.IGNORECASE).partition("-MIG-")
         profile = slice_ if dash and key in GPU_LABELS else profile
         try:
-            gpu = _gpu(key, value, memory)
+            gpu = _gpu(key, product, memory)
         except BadInputError as error:
             fault = f"{key}: {error}"
             continue

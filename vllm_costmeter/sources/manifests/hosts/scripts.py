@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from vllm_costmeter.core.dataclass import dataclass, replace
-from vllm_costmeter.sources.manifests.gpus.devices import listed_devices
+from vllm_costmeter.sources.manifests.gpus.devices import EVERY, visible_devices
 from vllm_costmeter.sources.manifests.gpus.labels import NodeGpus, named_gpus
 from vllm_costmeter.sources.manifests.hosts.commands import server_commands
 from vllm_costmeter.sources.manifests.place import Place, Word
@@ -38,12 +38,13 @@ def script_servers(
     slurm = slurm_of(text)
     node = named_gpus(slurm.name) if slurm.name is not None else NodeGpus()
     found = []
+    before = 0
     for start in server_commands([Word("bash", 1), Word("-c", 1), Word(text, 1)], given):
-        devices = listed_devices(start.environment.get("CUDA_VISIBLE_DEVICES"))
+        line = start.words[0].line if start.words else 1
         found.append(
             DeclaredServer(
                 name=f"script {name}",
-                place=Place(file, start.words[0].line if start.words else 1),
+                place=Place(file, line),
                 words=start.words or (),
                 not_read=start.not_read,
                 image=start.image,
@@ -52,16 +53,30 @@ def script_servers(
                 gpus_from=start.gpus_from or "the file",
                 gpu_names=node.names,
                 gpu_fault=node.fault,
-                devices=devices,
+                machine=file if _runs_beside_others(text, line, before) else None,
+                devices=visible_devices(EVERY, start.environment),
                 environment=start.environment,
                 files=start.files,
             )
         )
+        before = start.words[-1].line if start.words else line
     seen += [f"script {name}"] if not found else []
     for number, server in enumerate(found, 1):
         title = server.name if len(found) == 1 else f"{server.name}, server {number}"
         seen.append(title)
         yield replace(server, name=title)
+
+
+def _runs_beside_others(text: str, line: int, before: int) -> bool:
+    """Whether the server before it runs on in the background, and not in another branch of the script."""
+    if not before:
+        return True
+    between = "\n".join(text.splitlines()[before - 1 : line])
+    is_elsewhere = re.search(r"^\s*(else|elif)\b|;;|\bkill\b|\bwait\b", between, re.MULTILINE)
+    return (
+        is_elsewhere is None
+        and re.search(r"(?<![&>|])&(?![&>\d])|\brun\b.* (-d|--detach)\b", between) is not None
+    )
 
 
 def slurm_of(text: str) -> Slurm:

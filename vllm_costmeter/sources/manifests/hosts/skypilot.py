@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.sources.manifests.gpus.labels import named_gpus
 from vllm_costmeter.sources.manifests.hosts.commands import server_commands
 from vllm_costmeter.sources.manifests.place import Place, Word
@@ -37,50 +37,57 @@ def task_servers(document: Node, seen: list[str], given: Mapping[str, str]) -> I
     """One server per allowed accelerator, each with its own number of GPUs."""
     name, run = document.get("name"), document.get("run")
     title = f"SkyPilot task {name.text}" if name is not None and name.text else "SkyPilot task"
-    choices = list(_choices(document.get("resources")))
-    nodes = document.get("num_nodes")
-    count = int(nodes.text) if nodes is not None and (nodes.text or "").isdecimal() else 1
     if run is None or run.text is None:
         seen.append(title)
         return
-    for choice in choices or [None]:
-        variables = _variables(document)
-        if choice is not None:
-            variables |= {"SKYPILOT_NUM_GPUS_PER_NODE": str(choice.count), "SKYPILOT_NUM_NODES": str(count)}
-        yield from _server(document, run, title, choice, {**variables, **given}, count, seen)
+    nodes = document.get("num_nodes")
+    number = (nodes.text or "") if nodes is not None else ""
+    count = int(number) if number.isdecimal() else 1
+    allowed = list(_choices(document.get("resources")))
+    if not allowed:
+        seen.append(title)
+        yield from _servers(document, run, title, given)
+    for choice in allowed:
+        own = f"{title} on {choice.name}:{choice.count}"
+        seen.append(own)
+        known = {"SKYPILOT_NUM_GPUS_PER_NODE": str(choice.count), "SKYPILOT_NUM_NODES": str(count), **given}
+        for server in _servers(document, run, own, known):
+            yield _on(server, choice, count)
 
 
-def _server(
-    document: Node,
-    run: Node,
-    title: str,
-    choice: Choice | None,
-    variables: dict[str, str],
-    nodes: int,
-    seen: list[str],
+def _servers(
+    document: Node, run: Node, title: str, given: Mapping[str, str]
 ) -> Iterator[DeclaredServer]:
     line = run.text_line
-    every = server_commands([Word("bash", line), Word("-c", line), Word(run.text or "", line)], variables)
-    own = title if choice is None else f"{title} on {choice.name}:{choice.count}"
-    seen.append(own)
-    node = named_gpus(choice.name) if choice is not None else None
-    is_tpu = choice is not None and choice.name.casefold().startswith("tpu")
+    script = [Word("bash", line), Word("-c", line), Word(run.text or "", line)]
+    every = server_commands(script, {**_variables(document), **given})
     for number, found in enumerate(every, 1):
         yield DeclaredServer(
-            name=own if len(every) == 1 else f"{own}, server {number}",
+            name=title if len(every) == 1 else f"{title}, server {number}",
             place=Place(run.place.file, found.words[0].line if found.words else line),
-            words=() if is_tpu else found.words or (),
-            not_read="a TPU: the memory rules are known for NVIDIA's and AMD's GPUs"
-            if is_tpu
-            else found.not_read,
+            words=found.words or (),
+            not_read=found.not_read,
             image=found.image or _image(document),
-            gpus=choice.count * nodes if choice is not None else found.gpus,
-            gpus_line=choice.line if choice is not None else found.gpus_line,
-            gpu_names=node.names if node is not None else (),
-            gpu_fault=node.fault if node is not None else None,
+            gpus=found.gpus,
+            gpus_line=found.gpus_line,
+            gpus_from=found.gpus_from,
             environment=found.environment,
             files=found.files,
         )
+
+
+def _on(server: DeclaredServer, choice: Choice, nodes: int) -> DeclaredServer:
+    if choice.name.casefold().startswith("tpu"):
+        fault = f"{choice.name} is a TPU: the memory rules are known for NVIDIA's and AMD's GPUs"
+        return replace(server, words=(), not_read=fault)
+    node = named_gpus(choice.name)
+    return replace(
+        server,
+        gpus=choice.count * nodes,
+        gpus_line=choice.line,
+        gpu_names=node.names,
+        gpu_fault=node.fault,
+    )
 
 
 def _variables(document: Node) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.sources.manifests.containers import Started, started_by
-from vllm_costmeter.sources.manifests.gpus.devices import listed_devices
+from vllm_costmeter.sources.manifests.gpus.devices import EVERY, listed_devices, visible_devices
 from vllm_costmeter.sources.manifests.hosts.commands import server_commands
 from vllm_costmeter.sources.manifests.interpolation import expand
 from vllm_costmeter.sources.manifests.place import Place, Word
@@ -59,8 +59,8 @@ def unit_servers(
                     gpus=started.gpus,
                     gpus_line=started.gpus_line,
                     gpus_from=started.gpus_from,
-                    machine="this machine",
-                    devices=listed_devices(started.environment.get("CUDA_VISIBLE_DEVICES")),
+                    machine="units of systemd",
+                    devices=visible_devices(EVERY, started.environment),
                     environment=started.environment,
                     files=started.files,
                 )
@@ -93,8 +93,7 @@ def _quadlet(
     if start.words is None and start.not_read is None:
         return
     numbers = [text.partition("=")[2] for text in devices if text.startswith("nvidia.com/gpu=")]
-    named = listed_devices(_environment(found, "Container").get("CUDA_VISIBLE_DEVICES"))
-    listed = () if "all" in numbers else tuple(numbers)
+    listed = listed_devices(",".join(numbers)) if numbers else None
     yield DeclaredServer(
         name=title,
         place=place,
@@ -103,10 +102,10 @@ def _quadlet(
         words=start.words or (),
         not_read=start.not_read,
         image=image.value if image is not None else None,
-        gpus=len(listed) or None,
+        gpus=len(listed) if listed and listed is not EVERY else None,
         gpus_line=next((each.line for each in found if each.key == "AddDevice"), None),
-        machine="this machine",
-        devices=listed or named,
+        machine="units of systemd",
+        devices=visible_devices(listed, _environment(found, "Container")),
     )
 
 

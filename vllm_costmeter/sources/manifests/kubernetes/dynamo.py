@@ -84,7 +84,9 @@ def _asked(service: Node) -> Asked | None:
             number = count_of(count, "gpu")
             if name.startswith("nvidia.com/mig-"):
                 return Asked(number, count.place.line, "nvidia", mig_profile=name.partition("mig-")[2])
-            vendor = "amd" if name == "amd.com/gpu" else "nvidia" if name == "nvidia.com/gpu" else None
-            other = None if vendor is not None else f"{name} is not a known resource"
-            return Asked(number, count.place.line, vendor, other=other)
+            if name == "nvidia.com/gpu":
+                return Asked(number, count.place.line, "nvidia")
+            if name == "amd.com/gpu":
+                return Asked(number, count.place.line, "amd")
+            return Asked(number, count.place.line, other=f"{name} is not a known resource")
     return None

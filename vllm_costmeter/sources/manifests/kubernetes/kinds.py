@@ -127,7 +127,8 @@ def _ray_cluster(node: Node, owner: str) -> Iterator[Pod]:
     pods = 1
     for group in groups.sequence("workerGroupSpecs") if groups is not None else ():
         replicas = group.get("replicas")
-        pods += int(replicas.text) if replicas is not None and (replicas.text or "").isdecimal() else 1
+        number = (replicas.text or "") if replicas is not None else ""
+        pods += int(number) if number.isdecimal() else 1
         spec = group.get("template", "spec")
         workers += [] if spec is None else [spec]
     if head is not None:

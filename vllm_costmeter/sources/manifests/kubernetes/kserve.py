@@ -63,8 +63,7 @@ def inference_service(
     start = _without_runtime(model, kind, asked)
     found = server_of(model, title, start, list(node_labels(predictor)))
     if found is not None:
-        is_unknown = asked is not None and not (asked.text or "").startswith(BUILT_IN)
-        if is_unknown and found.not_read is None:
+        if asked is not None and not (asked.text or "").startswith(BUILT_IN) and found.not_read is None:
             note = f"ServingRuntime {asked.text} is not in the file: its own flags are not counted"
             found = replace(found, notes=(*found.notes, note))
         yield found

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.sources.manifests.beside import files_of
 from vllm_costmeter.sources.manifests.containers import Started, started_by
+from vllm_costmeter.sources.manifests.gpus.devices import visible_devices
 from vllm_costmeter.sources.manifests.gpus.labels import READ_LABELS, NodeGpus, node_gpus
 from vllm_costmeter.sources.manifests.gpus.resources import Asked, asked_of
 from vllm_costmeter.sources.manifests.image import other_device
@@ -33,13 +34,16 @@ def servers_of_pod(pod: Pod, seen: list[str]) -> Iterator[DeclaredServer]:
         name = container.get("name")
         title = f"{pod.owner}, container {name.text if name is not None and name.text else number}"
         seen.append(title)
+        asked = asked_of(container)
         for found in servers_of(
             container, title, started(container, pod.variables or {}), labels, pods=pod.pods
         ):
             if pod.is_follower and found.not_read is not None:
                 continue
-            asked = asked_of(container)
-            if asked is not None and asked.is_shared:
+            if asked is None:  # nobody keeps its GPUs from the others of the pod
+                devices = visible_devices(None, found.environment)
+                yield replace(found, machine=f"{found.place.file}, {pod.owner}", devices=devices)
+            elif asked.is_shared:
                 shared.append(title)
                 yield replace(found, notes=(*found.notes, *_shared_note(shared)))
             else:

@@ -1,0 +1,83 @@
+"""The check of one server that a deployment file declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from vllm_costmeter.cli.check.neighbours import Neighbours
+from vllm_costmeter.cli.check.request import CheckRequest
+from vllm_costmeter.cli.check.server_gpu import gpu_of_server
+from vllm_costmeter.cli.check.targets import answered, judged
+from vllm_costmeter.core.dataclass import replace
+from vllm_costmeter.core.engine.args import ParallelConfig
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.fit.report import CheckAnswer
+from vllm_costmeter.core.release import NEWEST_KNOWN, dotted
+from vllm_costmeter.sources.manifests.image import release_in
+from vllm_costmeter.sources.manifests.place import LocatedError
+from vllm_costmeter.sources.manifests.server import DeclaredServer, reject_placeholders
+
+Parse = Callable[[list[str]], CheckRequest]
+
+
+def server_answer(
+    server: DeclaredServer, request: CheckRequest, parse: Parse, neighbours: Neighbours
+) -> CheckAnswer:
+    """The result of a server, after those that start before it on its machine. A located error for bad input."""
+    if server.not_read is not None:
+        return CheckAnswer(
+            server.name,
+            fault=server.not_read,
+            file=server.place.file,
+            line=server.place.line,
+            is_unread=True,
+        )
+    reject_placeholders(server)
+    try:
+        merged = _with_release(request.over(parse([word.text for word in server.words])), server)
+        if not merged.models:
+            raise server.place.fault(f"{server.name}: names no model")
+        engine_args = merged.serve.engine_args()
+        gpu = gpu_of_server(server, merged, engine_args.layout)
+        gpu, shared = neighbours.beside(server, gpu, engine_args.layout.world_size)
+        answer = answered(
+            server.name, partial(judged, merged.models[0], gpu, engine_args, merged), raises=True
+        )
+    except LocatedError:
+        raise
+    except BadInputError as error:
+        raise server.place_of(str(error)).fault(f"{server.name}: {error}") from None
+    fit = answer.fit
+    if fit is not None:
+        neighbours.add(server, fit)
+        own = (*_server_notes(server, merged, engine_args.layout), *_image_notes(server, request, merged))
+        fit = replace(fit, notes=(*shared, *fit.notes, *server.notes, *own))
+    return replace(answer, fit=fit, file=server.place.file, line=server.place.line)
+
+
+def _with_release(merged: CheckRequest, server: DeclaredServer) -> CheckRequest:
+    """The release in the image's tag, or the newest known if it has none; never the one installed here."""
+    if merged.vllm_version is not None:
+        return merged
+    return replace(merged, vllm_version=release_in(server.image or "") or dotted(NEWEST_KNOWN))
+
+
+def _image_notes(server: DeclaredServer, request: CheckRequest, merged: CheckRequest) -> tuple[str, ...]:
+    if request.vllm_version is not None or release_in(server.image or "") is not None:
+        return ()
+    what = (
+        "the file names no image"
+        if server.image is None
+        else f"image {server.image:.80} states no vLLM release"
+    )
+    return (f"{what}: using the rules of {merged.vllm_version}",)
+
+
+def _server_notes(server: DeclaredServer, merged: CheckRequest, layout: ParallelConfig) -> tuple[str, ...]:
+    notes = []
+    if len(server.gpu_names) > 1 and merged.gpu is None:
+        notes.append(f"may run on {', '.join(server.gpu_names)}: checked on the smallest")
+    if server.gpus is not None and server.gpus > layout.world_size:
+        notes.append(f"the file gives it {server.gpus} GPUs; its flags use {layout.world_size}")
+    return tuple(notes)
