@@ -1,0 +1,59 @@
+"""A command as somebody types it: words, or one text of a script -> the vLLM servers that it starts."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.sources.manifests.place import Word
+from vllm_costmeter.sources.shell.started import StartedServer, run_command, servers_started
+from vllm_costmeter.sources.shell.syntax import LARGEST_BYTES, ShellError
+
+_QUOTED = re.compile(r"'[^']*'|\"[^\"$`\\]*\"|\\.", re.DOTALL)
+_SYNTAX = re.compile(r"[$`;&|<>()\n#{}*?]")
+
+
+def typed_servers(words: Sequence[str]) -> list[StartedServer]:
+    """The servers of a command, given as words or as one text. BadInputError for a script that cannot be read."""
+    given = [word for word in words if word.strip() != "\\"]
+    text = given[0] if len(given) == 1 and len(given[0].split()) > 1 else None
+    if text is not None:
+        given = _plain(text) or ["sh", "-c", text]
+    try:
+        return servers_started(run_command([Word(word, 1) for word in given], {}, open_file=_text_of))
+    except ShellError as error:
+        line = f"line {error.line}: " if error.line > 1 else ""
+        raise BadInputError(f"{line}{error.message}") from None
+
+
+def is_script(text: str) -> bool:
+    """Whether one text is a command that starts a server."""
+    try:
+        return len(text.split()) > 1 and bool(typed_servers([text]))
+    except BadInputError:
+        return False
+
+
+def _plain(text: str) -> list[str] | None:
+    """The words of a text without any syntax of a shell but quotes, which the base install can read too."""
+    joined = text.replace("\\\n", " ").strip()
+    if _SYNTAX.search(_QUOTED.sub("", joined)):
+        return None
+    try:
+        return shlex.split(joined)
+    except ValueError:
+        return None
+
+
+def _text_of(path: str) -> str | None:
+    """A script or a file of variables on this machine; None where there is none."""
+    try:
+        file = Path(path)
+        if not file.is_file() or file.stat().st_size > LARGEST_BYTES:
+            return None
+        return file.read_text(errors="replace")
+    except (OSError, ValueError):
+        return None
