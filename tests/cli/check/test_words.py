@@ -1,8 +1,7 @@
-"""`costmeter check` of a whole command and of a --config file, through the real command."""
+"""`costmeter check` of a whole command, through the real command."""
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 
@@ -39,50 +38,3 @@ def test_a_command_is_read_as_one_quoted_text(
     assert "".join(said.out.split()).startswith("".join(f"{model} on L4".split()))  # lines break anywhere
     assert "fits: 1,024 tokens of context" in said.out
     assert "hf_secret" not in said.out + said.err
-
-
-def test_a_config_file_is_read_as_vllm_reads_it(
-    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Its flags apply, the command line's go before them, and its model counts where the command names none."""
-    config = tmp_path / "serve.yaml"
-    config.write_text(
-        f"model: {model}\nmax_model_len: 1024\nenforce-eager: true\nspeculative-config: {{method: ngram}}\n"
-    )
-    words = [
-        "check",
-        "--gpu",
-        "L4",
-        *VERSION,
-        "--format",
-        "json",
-        "--",
-        "vllm",
-        "serve",
-        "--config",
-        str(config),
-    ]
-    assert main(words) == 0
-    engine = json.loads(capsys.readouterr().out)["engine"]
-    assert (engine["max_model_len"], engine["enforce_eager"]) == (1024, True)
-    assert engine["speculative_config"] == {"method": "ngram"}
-    assert main([*words[:-2], str(model), "--config", str(config), "--max-model-len", "512"]) == 0
-    assert json.loads(capsys.readouterr().out)["engine"]["max_model_len"] == 512
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("max-model-len: lots\n", "serve.yaml:1: --max-model-len must be"),
-        ("seed: 1\ntensor-paralel-size: 2\n", "serve.yaml:2: unknown flag --tensor-paralel-size; nearest"),
-        ("- a\n", "serve.yaml:1: the file must be a mapping"),
-        ("", "is empty"),
-    ],
-)
-def test_a_fault_in_a_config_file_names_its_line(
-    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, says: str
-) -> None:
-    """File and line, exit 2."""
-    (tmp_path / "serve.yaml").write_text(text)
-    assert main(["check", str(model), "--gpu", "L4", "--config", str(tmp_path / "serve.yaml")]) == 2
-    assert says in capsys.readouterr().err

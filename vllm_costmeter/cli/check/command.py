@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from vllm_costmeter.cli.check.request import CheckRequest, request_from
 from vllm_costmeter.cli.parser import CommandParser
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.sources.serve_args.command import may_be_command, normalised
-from vllm_costmeter.sources.serve_args.flags import add_serve_flags
+from vllm_costmeter.sources.serve_args.command import may_be_command
+from vllm_costmeter.sources.serve_args.flags import describe_flags
 
 if TYPE_CHECKING:
     from vllm_costmeter.core.fit.report import CheckAnswer
@@ -85,10 +85,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--strict", action="store_true", help="exit 1 for tight too")
     parser.add_argument("--format", choices=("text", "json", "github"), default="text", help="default: text")
     parser.add_argument("--explain", action="store_true", help="show the rule and evidence behind every byte")
-    parser.add_argument("--model", dest="model_flag", metavar="MODEL", help=argparse.SUPPRESS)
-    parser.add_argument("--config", dest="config_file", type=_config_of_container, help=argparse.SUPPRESS)
-    parser.add_argument("--costmeter-gpu", help=argparse.SUPPRESS)
-    add_serve_flags(parser, parser.add_later)
+    parser.pass_on("models")
+    parser.set_defaults(own_flags=parser.own_names)
+    describe_flags(parser)
 
 
 def prepare(words: list[str]) -> list[str]:
@@ -105,23 +104,25 @@ def prepare(words: list[str]) -> list[str]:
 
 
 def _own_words(words: list[str]) -> list[str]:
-    if "--" not in words and not any(word.startswith("--config") or may_be_command(word) for word in words):
-        return normalised(words)
+    if "--" not in words and not any(map(may_be_command, words)):
+        return words
     from vllm_costmeter.cli.check.words import own_words
 
-    return own_words(words, parsed)
+    return own_words(words, _parsers()[1].split)
 
 
 def parsed(words: list[str]) -> CheckRequest:
-    """The request in the words of this command or of `vllm serve`. BadInputError for invalid flags."""
+    """The request in the words of this command. BadInputError for invalid flags."""
+    values, _ = _parsers()[0].parse_known_args(["check", *words])
+    return request_from(values)
+
+
+def _parsers() -> tuple[CommandParser, CommandParser]:
+    """The parser of `costmeter`, and of this command alone."""
     root = CommandParser(prog="costmeter", allow_abbrev=False)
     subparsers = root.add_subparsers(dest="command", prog="costmeter")
     add_parser(subparsers)
-    values: argparse.Namespace
-    values, extra = root.parse_known_args(["check", *normalised(words)])
-    if extra:
-        raise subparsers.choices["check"].unknown(extra)
-    return request_from(values)
+    return root, subparsers.choices["check"]
 
 
 def run(args: argparse.Namespace) -> int:
@@ -150,7 +151,7 @@ def _answers(request: CheckRequest) -> list[CheckAnswer]:
         return checked_models(request)
     from vllm_costmeter.cli.check.files import checked_files
 
-    return checked_files(request.files, request, parsed)
+    return checked_files(request.files, request)
 
 
 def _print(answers: list[CheckAnswer], request: CheckRequest) -> None:
@@ -203,10 +204,6 @@ def _annotate_fault(error: BadInputError) -> None:
         print(workflow_command("error", error.message, "costmeter", place.file, place.line))
     else:
         print(workflow_command("error", str(error), "costmeter", None, None))
-
-
-def _config_of_container(text: str) -> str:
-    raise argparse.ArgumentTypeError(f"names {text}, a file inside the container: give its flags instead")
 
 
 def _gib(text: str) -> float:

@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from vllm_costmeter.cli.check.request import CheckRequest
 from vllm_costmeter.cli.check.targets import answered, judged
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import ParallelConfig
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.report import CheckAnswer
 from vllm_costmeter.core.gpu.group import GpuGroup
-from vllm_costmeter.core.release import NEWEST_KNOWN, dotted
+from vllm_costmeter.core.release import NEWEST_KNOWN, dotted, release_of
 from vllm_costmeter.sources.gpu.target import chosen_gpu
 from vllm_costmeter.sources.gpu.text import split_count
 from vllm_costmeter.sources.manifests.image import release_in
 from vllm_costmeter.sources.manifests.place import LocatedError, NoServerError, Place
 from vllm_costmeter.sources.manifests.read import servers_in
 from vllm_costmeter.sources.manifests.server import DeclaredServer, reject_placeholders
+from vllm_costmeter.sources.serve_args.read import read_command
+from vllm_costmeter.sources.vllm.installed import installed_release
 
-Parse = Callable[[list[str]], CheckRequest]
 
-
-def checked_files(paths: tuple[str, ...], request: CheckRequest, parse: Parse) -> list[CheckAnswer]:
+def checked_files(paths: tuple[str, ...], request: CheckRequest) -> list[CheckAnswer]:
     """One result per server in the files; flags on the command line override those in the files.
 
     With text output and a single server, its error is raised. Otherwise every error becomes a result, so that
@@ -32,16 +33,16 @@ def checked_files(paths: tuple[str, ...], request: CheckRequest, parse: Parse) -
     """
     if request.models:
         raise BadInputError("give either a model or --file, not both: the file names its models")
-    checks = [(path, check) for path in paths for check in _checks(path, request, parse)]
+    checks = [(path, check) for path in paths for check in _checks(path, request)]
     if len(checks) == 1 and request.format != "json":
         return [checks[0][1]()]
     return [_fault_as_answer(path, check) for path, check in checks]
 
 
-def _checks(path: str, request: CheckRequest, parse: Parse) -> list[Callable[[], CheckAnswer]]:
+def _checks(path: str, request: CheckRequest) -> list[Callable[[], CheckAnswer]]:
     """The check of each server in a file, or a single function that raises the file's error."""
     try:
-        return [partial(_server_answer, server, request, parse) for server in servers_in(Path(path))]
+        return [partial(_server_answer, server, request) for server in servers_in(Path(path))]
     except BadInputError as error:
         if isinstance(error, NoServerError) and request.skip_other_files:
             return []
@@ -64,12 +65,16 @@ def _fault_as_answer(path: str, check: Callable[[], CheckAnswer]) -> CheckAnswer
         return CheckAnswer(path, fault=str(error), is_bad_input=True)
 
 
-def _server_answer(server: DeclaredServer, request: CheckRequest, parse: Parse) -> CheckAnswer:
+def _server_answer(server: DeclaredServer, request: CheckRequest) -> CheckAnswer:
     if server.not_read is not None:
         return CheckAnswer(server.name, fault=server.not_read, file=server.place.file, line=server.place.line)
     reject_placeholders(server)
     try:
-        merged = _with_release(request.over(parse([word.text for word in server.words])), server)
+        version = _release_text(request, server)
+        release = installed_release() if version is None else release_of(version)
+        words = [word.text for word in server.words]
+        declared = read_command(words, release, read_config=_config_of_container)
+        merged = request.over(declared, release, version)
         if not merged.models:
             raise server.place.fault(f"{server.name}: names no model")
         engine_args = merged.serve.engine_args()
@@ -78,6 +83,8 @@ def _server_answer(server: DeclaredServer, request: CheckRequest, parse: Parse) 
         answer = answered(server.name, check, raises=True)
     except LocatedError:
         raise
+    except NotUnderstoodError as error:
+        return CheckAnswer(server.name, fault=str(error), file=server.place.file, line=server.place.line)
     except BadInputError as error:
         raise server.place_of(str(error)).fault(f"{server.name}: {error}") from None
     noted = answer.fit
@@ -93,11 +100,16 @@ def _server_answer(server: DeclaredServer, request: CheckRequest, parse: Parse) 
     return replace(answer, fit=noted, file=server.place.file, line=server.place.line)
 
 
-def _with_release(merged: CheckRequest, server: DeclaredServer) -> CheckRequest:
-    """The release in the image's tag, or the newest known if it has none; never the one installed here."""
-    if merged.vllm_version is not None or server.image is None:
-        return merged
-    return replace(merged, vllm_version=release_in(server.image) or dotted(NEWEST_KNOWN))
+def _config_of_container(name: str) -> NoReturn:
+    raise BadInputError(f"--config names {name}, a file inside the container: give its flags instead")
+
+
+def _release_text(request: CheckRequest, server: DeclaredServer) -> str | None:
+    """The release asked for or in the image's tag, or the newest known if it has none; never the one installed
+    here. None without an image."""
+    if request.vllm_version is not None or server.image is None:
+        return request.vllm_version
+    return release_in(server.image) or dotted(NEWEST_KNOWN)
 
 
 def _gpu(server: DeclaredServer, merged: CheckRequest, layout: ParallelConfig) -> GpuGroup:

@@ -66,8 +66,26 @@ def judged(model: str, gpu: GpuGroup, engine_args: EngineArgs, request: CheckReq
 
         check = counted_check(check, model, revision)
     result = check.answer()
-    notes = tuple(map(partial(_unmodelled_note, request.serve.cudagraph_mode), request.serve.unmodelled))
-    return replace(result, notes=(*result.notes, *notes))
+    unmodelled = map(partial(_unmodelled_note, request.serve.cudagraph_mode), request.serve.unmodelled)
+    result = replace(result, notes=(*result.notes, *request.serve.notes, *unmodelled))
+    return without_absent_flags(result, request.serve.absent)
+
+
+def without_absent_flags(result: Fit, absent: tuple[str, ...]) -> Fit:
+    """The result, refused if flags are absent from the release: vLLM stops before it reads anything."""
+    if not absent:
+        return result
+    release = result.engine.release
+    assumed = f" (no release was given: {release})" if release.is_assumed else ""
+    message = f'vLLM stops with "unrecognized arguments": {"; ".join(absent)}{assumed}'
+    return replace(
+        result,
+        verdict="refused",
+        reason="flags",
+        message=message,
+        suggestions=(),
+        notes=(f"without these flags: {result.message}", *result.notes),
+    )
 
 
 def _unmodelled_note(cudagraph_mode: str | None, flag: str) -> str:

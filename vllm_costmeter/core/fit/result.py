@@ -25,6 +25,7 @@ Reason = Literal[
     "max_num_seqs",
     "first_start",
     "release",
+    "flags",
     "not_understood",
 ]
 

@@ -10,17 +10,13 @@ from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.shell import commands
 from vllm_costmeter.sources.serve_args.command import start_of_flags
-from vllm_costmeter.sources.serve_args.flag_names import SEVERAL_VALUES
 from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS
+from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
 
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*?\}\}|<[A-Za-z][\w. -]*>")
 _SHELLS = ("sh", "bash", "dash", "ash", "zsh")
-_READ_FLAGS = frozenset(
-    ["--model", "--revision", "--config"]
-    + [f"--{flag.name}" for flag in MEMORY_FLAGS if flag.kind != "switch"]
-    + [flag.short for flag in MEMORY_FLAGS if flag.short and flag.kind != "switch"]
-)
-"""Flags whose value affects the result."""
+_DECIDING = {"model", "revision", "config", *(flag.field for flag in MEMORY_FLAGS if flag.kind != "switch")}
+"""Arguments whose value affects the result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +82,19 @@ def reject_placeholders(server: DeclaredServer) -> None:
 
 def placeholder(words: Sequence[Word]) -> tuple[Word, str] | None:
     """The first word that still has a placeholder where a value is needed, and what it stands for."""
-    flag = ""
+    known = flag_table().at()
+    name, flag = "", None
     for word in words:
-        name, equals, value = word.text.partition("=")
         is_flag = word.text.startswith("-")
-        decides = (is_flag and equals and name.replace("_", "-") in _READ_FLAGS) or (
-            not is_flag and (not flag or flag in _READ_FLAGS)
-        )
-        found = _PLACEHOLDER.search(value if is_flag else word.text)
-        if decides and found:
-            what = name if is_flag else flag or "the model"
-            return word, f"{found[0]} is a placeholder for {what}"
+        value, is_complete = word.text, flag is None or flag.nargs != "+"
         if is_flag:
-            flag = "" if equals else name.replace("_", "-")
-        elif flag.removeprefix("--") not in SEVERAL_VALUES:
-            flag = ""
+            name, equals, value = word.text.partition("=")
+            name = name.replace("_", "-")
+            flag = known.named(name)
+            is_complete = bool(equals) or (flag is not None and not flag.takes_value)
+        found = _PLACEHOLDER.search(value)
+        if found and (not name or (flag is not None and flag.dest in _DECIDING)):
+            return word, f"{found[0]} is a placeholder for {name or 'the model'}"
+        if is_complete:
+            name, flag = "", None
     return None
