@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from checkpoint_files import write_checkpoint
 
+from vllm_costmeter.cli.check.command import parsed
 from vllm_costmeter.cli.main import main
+from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
 
 VERSION = ("--vllm-version", "0.32.0")
 
@@ -38,3 +40,42 @@ def test_a_command_is_read_as_one_quoted_text(
     assert "".join(said.out.split()).startswith("".join(f"{model} on L4".split()))  # lines break anywhere
     assert "fits: 1,024 tokens of context" in said.out
     assert "hf_secret" not in said.out + said.err
+
+
+def test_flags_of_the_check_may_stand_among_vllms(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A word behind one of them belongs to no flag of vLLM before it."""
+    own = ["--gpu", "L4", *VERSION]
+    words = ["--cudagraph-capture-sizes", "1", "2", *own, str(model), "--max-model-len=1024"]
+    for start in ([], ["--", "vllm", "serve"]):
+        assert main(["check", *start, *words]) == 0
+        assert "fits: 1,024 tokens of context on L4" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("release", ["0.19.0", "0.32.0"])
+def test_a_flag_of_another_release_is_refused(
+    model: Path, capsys: pytest.CaptureFixture[str], release: str
+) -> None:
+    """Exit 1 with the release that dropped it, as vLLM stops; what the rest says is a note."""
+    served = ["vllm", "serve", str(model), "--max-model-len", "1024", "--swap-space", "4"]
+    assert main(["check", "--gpu", "L4", "--vllm-version", release, "--", *served]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"--swap-space: dropped by vLLM 0.18.0 (last in 0.17.1), {release} refuses it" in said
+    assert "note: without these flags: fits: 1,024 tokens" in said
+    assert main(["check", "--gpu", "L4", "--vllm-version", "0.17.1", "--", *served]) == 0
+
+
+def test_the_model_of_the_module_is_named_by_its_flag(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """vLLM passes over a word without one, and serves its default model."""
+    module = ["python", "-m", "vllm.entrypoints.openai.api_server"]
+    assert main(["check", "--gpu", "L4", "--", *module, str(model)]) == 2
+    assert "no model" in capsys.readouterr().err
+    assert main(["check", "--gpu", "L4", "--", *module, "--model", str(model), "--max-model-len", "1k"]) == 0
+
+
+def test_no_flag_of_the_check_is_one_of_vllms() -> None:
+    """It would be taken from the server's words."""
+    own = set(parsed([]).own_flags) - {"-h", "--help"}
+    assert "--gpu" in own
+    assert own & set(flag_table().runs_by_name) == set()
