@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from vllm_costmeter.cli.check.neighbours import Neighbours
@@ -11,19 +10,18 @@ from vllm_costmeter.cli.check.server_gpu import gpu_of_server
 from vllm_costmeter.cli.check.targets import answered, judged
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import ParallelConfig
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.report import CheckAnswer
-from vllm_costmeter.core.release import NEWEST_KNOWN, dotted
+from vllm_costmeter.core.release import NEWEST_KNOWN, Release, dotted, release_of
+from vllm_costmeter.sources.manifests.container_paths import config_values, local_model
 from vllm_costmeter.sources.manifests.image import release_in
 from vllm_costmeter.sources.manifests.place import LocatedError
-from vllm_costmeter.sources.manifests.server import DeclaredServer, reject_placeholders
+from vllm_costmeter.sources.manifests.placeholders import Settled
+from vllm_costmeter.sources.manifests.server import DeclaredServer, settled_words
+from vllm_costmeter.sources.serve_args.read import ServeCommand, read_command
 
-Parse = Callable[[list[str]], CheckRequest]
 
-
-def server_answer(
-    server: DeclaredServer, request: CheckRequest, parse: Parse, neighbours: Neighbours
-) -> CheckAnswer:
+def server_answer(server: DeclaredServer, request: CheckRequest, neighbours: Neighbours) -> CheckAnswer:
     """The result of a server, after those that start before it on its machine. A located error for bad input."""
     if server.not_read is not None:
         return CheckAnswer(
@@ -33,34 +31,46 @@ def server_answer(
             line=server.place.line,
             is_unread=True,
         )
-    reject_placeholders(server)
+    if server.fault is not None:
+        raise server.place.fault(server.fault)
+    settled = settled_words(server)
     try:
-        merged = _with_release(request.over(parse([word.text for word in server.words])), server)
+        version = request.vllm_version or release_in(server.image or "") or dotted(NEWEST_KNOWN)
+        release = release_of(version)
+        merged = request.over(_declared(server, settled, request, release), release, version)
+        merged = replace(merged, environment={**server.environment, **request.environment})
         if not merged.models:
             raise server.place.fault(f"{server.name}: names no model")
+        model = (
+            merged.models[0] if request.models else local_model(server, merged.models[0], request.path_maps)
+        )
         engine_args = merged.serve.engine_args()
         gpu = gpu_of_server(server, merged, engine_args.layout)
         gpu, shared = neighbours.beside(server, gpu, engine_args.layout.world_size)
-        answer = answered(
-            server.name, partial(judged, merged.models[0], gpu, engine_args, merged), raises=True
-        )
+        answer = answered(server.name, partial(judged, model, gpu, engine_args, merged), raises=True)
     except LocatedError:
         raise
+    except NotUnderstoodError as error:
+        return CheckAnswer(server.name, fault=str(error), file=server.place.file, line=server.place.line)
     except BadInputError as error:
         raise server.place_of(str(error)).fault(f"{server.name}: {error}") from None
     fit = answer.fit
     if fit is not None:
         neighbours.add(server, fit)
         own = (*_server_notes(server, merged, engine_args.layout), *_image_notes(server, request, merged))
-        fit = replace(fit, notes=(*shared, *fit.notes, *server.notes, *own))
+        fit = replace(fit, notes=(*shared, *fit.notes, *server.notes, *settled.notes, *own))
     return replace(answer, fit=fit, file=server.place.file, line=server.place.line)
 
 
-def _with_release(merged: CheckRequest, server: DeclaredServer) -> CheckRequest:
-    """The release in the image's tag, or the newest known if it has none; never the one installed here."""
-    if merged.vllm_version is not None:
-        return merged
-    return replace(merged, vllm_version=release_in(server.image or "") or dotted(NEWEST_KNOWN))
+def _declared(
+    server: DeclaredServer, settled: Settled, request: CheckRequest, release: Release
+) -> ServeCommand:
+    """The words of the server, with the --config file that they name."""
+    return read_command(
+        [word.text for word in settled.words],
+        release,
+        read_config=lambda name: config_values(server, name, request.path_maps),
+    )
 
 
 def _image_notes(server: DeclaredServer, request: CheckRequest, merged: CheckRequest) -> tuple[str, ...]:

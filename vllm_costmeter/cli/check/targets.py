@@ -97,7 +97,25 @@ def judged(
         notes.insert(
             0, f"--gpu names {named} GPUs; these flags use {used}: --tensor-parallel-size sets how many"
         )
-    return replace(result, notes=(*result.notes, *notes))
+    result = replace(result, notes=(*result.notes, *request.serve.notes, *notes))
+    return without_absent_flags(result, request.serve.absent)
+
+
+def without_absent_flags(result: Fit, absent: tuple[str, ...]) -> Fit:
+    """The result, refused if flags are absent from the release: vLLM stops before it reads anything."""
+    if not absent:
+        return result
+    release = result.engine.release
+    assumed = f" (no release was given: {release})" if release.is_assumed else ""
+    message = f'vLLM stops with "unrecognized arguments": {"; ".join(absent)}{assumed}'
+    return replace(
+        result,
+        verdict="refused",
+        reason="flags",
+        message=message,
+        suggestions=(),
+        notes=(f"without these flags: {result.message}", *result.notes),
+    )
 
 
 def _gpus_named(name: str | None) -> int:

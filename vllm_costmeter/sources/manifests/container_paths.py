@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.sources.manifests.place import Place
+from vllm_costmeter.sources.manifests.kubernetes.flag_words import plain
+from vllm_costmeter.sources.manifests.place import Word
+from vllm_costmeter.sources.manifests.placeholders import placeholder
 from vllm_costmeter.sources.manifests.server import DeclaredServer
 from vllm_costmeter.sources.manifests.yaml_tree import Node, documents
 
@@ -52,8 +55,17 @@ def local_model(server: DeclaredServer, model: str, maps: PathMap) -> str:
     return model
 
 
-def config_node(server: DeclaredServer, name: str, maps: PathMap) -> Node:
-    """The mapping of a `--config` file: one that the file mounts or a script writes, or one of this machine."""
+def config_values(server: DeclaredServer, name: str, maps: PathMap) -> Mapping[str, Any]:
+    """Keys and values of a `--config` file: one that the file mounts or a script writes, or one of this machine."""
+    node = _config_node(server, name, maps)
+    for key, value in node.mapping("the file").items():
+        found = placeholder([Word(f"--{key}", value.place.line), Word(value.text or "", value.place.line)])
+        if found is not None:
+            raise value.place.fault(f"{found[1]}: replace it with its value")
+    return {key: plain(value) for key, value in node.mapping("the file").items()}
+
+
+def _config_node(server: DeclaredServer, name: str, maps: PathMap) -> Node:
     files = {path: file for path, file in server.files.items() if path == name or path.endswith(f"/{name}")}
     local = on_this_machine(name, maps)
     if files:
@@ -68,8 +80,8 @@ def config_node(server: DeclaredServer, name: str, maps: PathMap) -> Node:
     else:
         raise server.place_of("--config").fault(
             f"{server.name}: --config names {name}, a file inside the container: give its flags instead, or "
-            f"--path-map {str(Path(name).parent)}=FOLDER"
+            f"--path-map {Path(name).parent}=FOLDER"
         )
     if not found:
-        raise Place(server.place.file, server.place.line).fault(f"--config {name}: is empty")
+        raise server.place.fault(f"--config {name}: is empty")
     return found[0]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError
 
@@ -83,67 +81,12 @@ def image_in(words: Sequence[str]) -> str | None:
     return next((word for word in words if _IMAGE.fullmatch(word)), None)
 
 
-def split_config_flag(words: Sequence[str]) -> tuple[list[str], str | None]:
-    """The words without `--config FILE`, and FILE. BadInputError where it is given twice or names no file."""
-    rest: list[str] = []
-    files: list[str] = []
-    pending = iter(words)
-    for word in pending:
-        if word == "--config":
-            files.append(next(pending, ""))
-        elif word.startswith("--config="):
-            files.append(word.partition("=")[2])
-        else:
-            rest.append(word)
-    if len(files) > 1:
-        raise BadInputError("--config is given more than once: vLLM reads one file")
-    if files and not files[0]:
-        raise BadInputError("--config names no file")
-    return rest, files[0] if files else None
-
-
 def _program(word: str) -> str:
     return word.rsplit("/", 1)[-1]
 
 
 def _is_python(program: str) -> bool:
     return re.fullmatch(r"python[\d.]*", program) is not None
-
-
-def normalised(words: Sequence[str]) -> list[str]:
-    """Flags as vLLM's parser reads them: underscores as dashes, `-O3`, and `--flag.key value` as JSON."""
-    result: list[str] = []
-    dotted: dict[str, dict[str, Any]] = {}
-    pending = iter(words)
-    for word in pending:
-        if re.fullmatch(r"-O\.?[0-3]", word):
-            result += ["--optimization-level", word[-1]]
-            continue
-        if not word.startswith("-") or word == "--":
-            result.append(word)
-            continue
-        name, equals, value = word.partition("=")
-        name, _, key = name.partition(".") if name.startswith("--") else (name, "", "")
-        name = name if not name.startswith("--") else name.replace("_", "-")
-        if key:
-            text = value if equals else next(pending, "")
-            _put(dotted.setdefault(name, {}), key.split("."), text)
-        else:
-            result.append(f"{name}={value}" if equals else name)
-    for name, values in dotted.items():
-        result += [name, json.dumps(values)]
-    return result
-
-
-def _put(target: dict[str, Any], path: list[str], text: str) -> None:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = text
-    for key in path[:-1]:
-        nested = target.setdefault(key, {})
-        target = nested if isinstance(nested, dict) else {}
-    target[path[-1]] = value
 
 
 def _without_environment(words: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vllm_costmeter.core.errors import BadInputError
@@ -16,14 +16,19 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"$`\\]*\"|\\.", re.DOTALL)
 _SYNTAX = re.compile(r"[$`;&|<>()\n#{}*?]")
 
 
-def typed_servers(words: Sequence[str]) -> list[StartedServer]:
-    """The servers of a command, given as words or as one text. BadInputError for a script that cannot be read."""
-    given = [word for word in words if word.strip() != "\\"]
-    text = given[0] if len(given) == 1 and len(given[0].split()) > 1 else None
+def typed_servers(words: Sequence[str], given: Mapping[str, str] | None = None) -> list[StartedServer]:
+    """The servers of a command, given as words or as one text. BadInputError for a script that cannot be read.
+
+    `given`: values of variables by name.
+    """
+    plain = [word for word in words if word.strip() != "\\"]
+    text = plain[0] if len(plain) == 1 and len(plain[0].split()) > 1 else None
     if text is not None:
-        given = _plain(text) or ["sh", "-c", text]
+        plain = _plain(text) or ["sh", "-c", text]
     try:
-        return servers_started(run_command([Word(word, 1) for word in given], {}, open_file=_text_of))
+        return servers_started(
+            run_command([Word(word, 1) for word in plain], given or {}, open_file=_text_of)
+        )
     except ShellError as error:
         line = f"line {error.line}: " if error.line > 1 else ""
         raise BadInputError(f"{line}{error.message}") from None

@@ -101,7 +101,9 @@ def _shell(program: Program, at: int, machine: Machine, depth: int) -> Callable[
     operand, rest = (words[number] if number < len(words) else None), words[number + 1 :]
     given = environment(program, at)
     if is_text and operand is not None:
-        return _ready(Text(operand.text, operand.unknown), rest[1:], given, machine, line=operand.line, depth=depth)
+        return _ready(
+            Text(operand.text, operand.unknown), rest[1:], given, machine, line=operand.line, depth=depth
+        )
     if operand is None:
         stdin = program.stdin
         return None if stdin is None else _ready(stdin.text, (), given, machine, line=stdin.line, depth=depth)

@@ -55,9 +55,7 @@ def task_servers(document: Node, seen: list[str], given: Mapping[str, str]) -> I
             yield _on(server, choice, count)
 
 
-def _servers(
-    document: Node, run: Node, title: str, given: Mapping[str, str]
-) -> Iterator[DeclaredServer]:
+def _servers(document: Node, run: Node, title: str, given: Mapping[str, str]) -> Iterator[DeclaredServer]:
     line = run.text_line
     script = [Word("bash", line), Word("-c", line), Word(run.text or "", line)]
     every = server_commands(script, {**_variables(document), **given})
