@@ -32,9 +32,9 @@ BACKENDS = ("data_parallel_backend", "distributed_executor_backend")
 UNMODELLED = frozenset(
     """
     attention_backend attention_config compilation_config convert diffusion_config disable_sliding_window
-    enable_dbo enable_eplb fully_sharded_loras hf_config_path hf_overrides kv_cache_dtype_skip_layers
+    enable_dbo enable_eplb fully_sharded_loras hf_config_path kv_cache_dtype_skip_layers
     kv_sharing_fast_prefill lora_dtype mamba_block_size mamba_cache_mode mm_encoder_tp_mode
-    mm_ipc_gpu_memory_gb model_class_overrides num_gpu_blocks_override offload_backend offload_group_size
+    mm_ipc_gpu_memory_gb model_class_overrides model_impl num_gpu_blocks_override offload_backend offload_group_size
     optimization_level performance_mode pooler_config prefill_context_parallel_size quantization_config
     runner skip_mm_profiling
     """.split()  # noqa: SIM905 - quoted strings read worse than words
@@ -57,6 +57,8 @@ class GivenFlags:
     """What vLLM passes over."""
     cudagraph_mode: str | None = None
     """As --compilation-config or --optimization-level sets it."""
+    hf_overrides: Mapping[str, Any] | None = None
+    """Values put into the model's config.json."""
     revision: str | None = None
     hf_token: str | None = None
     device_ids: tuple[int | str, ...] | None = None
@@ -107,6 +109,7 @@ def given_flags(args: ServeArgs) -> GivenFlags:
         unmodelled=tuple(sorted(f"--{name.replace('_', '-')}" for name in changed)),
         notes=_notes(args, given),
         cudagraph_mode=_cudagraph_mode(given),
+        hf_overrides=_overrides(given.get("hf_overrides")),
         revision=given.get("revision"),
         hf_token=token if isinstance(token, str) else None,
         device_ids=tuple(given["device_ids"]) if "device_ids" in given else None,
@@ -114,6 +117,10 @@ def given_flags(args: ServeArgs) -> GivenFlags:
         spread=tuple(str(given[name]) for name in SPREAD if name in given),
         backends=tuple(given[name] for name in BACKENDS if name in given),
     )
+
+
+def _overrides(value: Any) -> Mapping[str, Any] | None:
+    return value if isinstance(value, dict) and value else None
 
 
 def _notes(args: ServeArgs, given: Mapping[str, Any]) -> tuple[str, ...]:
