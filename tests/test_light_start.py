@@ -52,9 +52,9 @@ def started(words: tuple[str, ...], tmp_path: Path) -> dict[str, Any]:
         (("--help",), 7),
         (("check", "--help"), 20),
         (("gpus",), 37),
-        (FITS, 109),
-        ((*FITS, "--format", "json"), 111),
-        (REFUSED, 128),
+        (FITS, 112),
+        ((*FITS, "--format", "json"), 115),
+        (REFUSED, 132),
     ],
     ids=["help", "help of check", "gpus", "fits", "as JSON", "refused, with suggestions"],
 )

@@ -103,7 +103,7 @@ def test_a_count_on_the_command_line_goes_before_the_files(
         ("['$MODEL_NAME']", "$MODEL_NAME is a placeholder for the model"),
         ("[--max-model-len=4]", "names no model"),
         ("[MODEL, --config, /etc/vllm.yaml]", "--config names /etc/vllm.yaml, a file inside the container"),
-        ("[/nowhere]", "/nowhere: does not exist"),
+        ("[/nowhere]", "/nowhere lies in the container: --path-map"),
     ],
 )
 def test_a_fault_of_a_deployment_names_its_line(

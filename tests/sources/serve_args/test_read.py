@@ -51,7 +51,11 @@ def test_every_memory_flag_reaches_its_field_of_the_plan() -> None:
     """The table's names are the plan's fields, so no flag is read and then lost."""
     fields = set(EngineArgs.__dataclass_fields__) | set(ParallelConfig.__dataclass_fields__)
     assert {flag.field for flag in MEMORY_FLAGS} <= fields
-    assert fields - {flag.field for flag in MEMORY_FLAGS} == {"layout", "cudagraph_mode"}
+    assert fields - {flag.field for flag in MEMORY_FLAGS} == {
+        "layout",
+        "cudagraph_mode",
+        "cuda_graphs_in_budget",
+    }
 
 
 @pytest.mark.parametrize(
@@ -123,10 +127,10 @@ def test_flags_that_do_not_matter_are_accepted() -> None:
 
 def test_flags_whose_effect_is_not_followed_are_named() -> None:
     """Accepted, but never silently; a value that is vLLM's default changes nothing."""
-    given = flags("--hf-overrides.rope_theta=1e6", "--enable-eplb", "-O3", "-ac.backend=FLASHINFER")
-    names = ("--attention-config", "--enable-eplb", "--hf-overrides", "--optimization-level")
+    given = flags("--model-impl=transformers", "--enable-eplb", "-O3", "-ac.backend=FLASHINFER")
+    names = ("--attention-config", "--enable-eplb", "--model-impl", "--optimization-level")
     assert given.unmodelled == names
-    assert flags("--hf-overrides", "{}", "--no-enable-eplb").unmodelled == ()
+    assert flags("--model-impl", "auto", "--no-enable-eplb").unmodelled == ()
 
 
 def test_flags_given_here_override_those_of_a_file() -> None:
@@ -134,11 +138,11 @@ def test_flags_given_here_override_those_of_a_file() -> None:
     file = flags(
         "--max-model-len", "4k", "--enforce-eager", "--distributed-executor-backend", "ray", "--enable-eplb"
     )
-    here = flags("--max-model-len", "8k", "--no-enforce-eager", "--hf-overrides.a=1")
+    here = flags("--max-model-len", "8k", "--no-enforce-eager", "--model-impl=vllm")
     merged = here.over(file)
     assert merged.memory == {"max_model_len": 8000, "enforce_eager": False}
     assert merged.is_spread
-    assert merged.unmodelled == ("--enable-eplb", "--hf-overrides")
+    assert merged.unmodelled == ("--enable-eplb", "--model-impl")
     assert not flags("--distributed-executor-backend", "mp").over(file).is_spread
 
 

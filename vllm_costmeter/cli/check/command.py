@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.cli.check.request import FORMATS, REPORTS, CheckRequest, Format, request_from
+from vllm_costmeter.cli.check.server_flags import add_server_flags
 from vllm_costmeter.cli.parser import CommandParser
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.serve_args.command import may_be_command
@@ -116,22 +117,7 @@ def add_parser(subparsers: Any) -> None:
         "--all-suggestions", action="store_true", help="show every change, not the best three"
     )
     parser.add_argument("--explain", action="store_true", help="show the rule and evidence behind every byte")
-    parser.add_argument(
-        "--set",
-        action="append",
-        type=_assignment,
-        metavar="NAME=VALUE",
-        help="value of a variable in a deployment file that only the cluster knows; may be repeated",
-    )
-    parser.add_argument(
-        "--path-map",
-        action="append",
-        type=_path_map,
-        metavar="PATH=FOLDER",
-        help="where a path in a container or an address stands here, as in /models=./models; may be repeated",
-    )
-    parser.add_argument("--server-environment", action="append", type=_assignment, help=argparse.SUPPRESS)
-    parser.add_argument("--stated-gpus", type=_stated_gpus, help=argparse.SUPPRESS)
+    add_server_flags(parser)
     parser.pass_on("models")
     parser.set_defaults(own_flags=parser.own_names)
     describe_flags(parser)
@@ -236,24 +222,6 @@ def _answers(request: CheckRequest) -> tuple[list[CheckAnswer], FileCounts | Non
     from vllm_costmeter.cli.check.files import checked_files
 
     return checked_files(request.files, request)
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text!r:.80}")
-    return name, value
-
-
-def _path_map(text: str) -> tuple[str, str]:
-    from vllm_costmeter.sources.manifests.container_paths import path_map
-
-    return path_map(text)
-
-
-def _stated_gpus(text: str) -> tuple[int, str]:
-    number, _, said = text.partition(" ")
-    return int(number), said
 
 
 def _gib(text: str) -> float:

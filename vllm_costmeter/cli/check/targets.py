@@ -94,11 +94,8 @@ def judged(
         result = with_headroom(check, request.headroom)
     else:
         result = check.answer()
-    notes = [
-        *own.notes,
-        *length_notes(check, result),
-        *map(partial(_unmodelled_note, request.serve.cudagraph_mode), request.serve.unmodelled),
-    ]
+    unmodelled = map(partial(_unmodelled_note, request.serve.cudagraph_mode), request.serve.unmodelled)
+    notes = [*length_notes(check, result), *own.notes, *unmodelled]
     named, used = _gpus_named(request.gpu), result.engine.world_size
     if named > used:
         notes.insert(

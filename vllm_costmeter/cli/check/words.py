@@ -23,7 +23,7 @@ def own_words(words: list[str], split: Split) -> list[str]:
     from other words: they may stand behind the command's flags too.
     """
     own, command = words, list[str]()
-    quoted = next((at for at, word in enumerate(words) if may_be_command(word) and _is_script(word)), None)
+    quoted = next((at for at, word in enumerate(words) if may_be_command(word) and _is_command(word)), None)
     if "--" in words:
         at = words.index("--")
         own, command = words[:at], words[at + 1 :]
@@ -43,7 +43,9 @@ def own_words(words: list[str], split: Split) -> list[str]:
     return [*own, "--", *(MODULE if server.is_module else SERVE), *flags]
 
 
-def _is_script(text: str) -> bool:
+def _is_command(text: str) -> bool:
+    if is_command(text.split()):
+        return True
     from vllm_costmeter.sources.shell.typed import is_script
 
     return is_script(text)
@@ -57,7 +59,8 @@ def _only_server(command: list[str], own: list[str]) -> StartedServer:
     found = typed_servers(command, given)
     if len(found) == 1:
         return found[0]
-    shown = " ".join(" ".join(command).split()[:2])
+    each = [word for word in " ".join(command).split() if "=" not in word]
+    shown = " ".join(each[:2])
     if not found:
         raise BadInputError(
             f"not a server command: {shown!r}; give `-- vllm serve MODEL ...` "

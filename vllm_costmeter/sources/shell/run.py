@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from vllm_costmeter.sources.shell.commands import SimpleCommands
 from vllm_costmeter.sources.shell.conditions import arithmetic_truth
-from vllm_costmeter.sources.shell.machine import Machine
-from vllm_costmeter.sources.shell.outcome import ExitError, LeaveError, LoopError, Outcome, ReturnError
+from vllm_costmeter.sources.shell.loops import Loops
+from vllm_costmeter.sources.shell.machine import Machine, Program
+from vllm_costmeter.sources.shell.outcome import LeaveError, Outcome, ReturnError
 from vllm_costmeter.sources.shell.parameters import matcher
-from vllm_costmeter.sources.shell.syntax import ShellError, Syntax, parse
-from vllm_costmeter.sources.shell.values import Variables, unknown
+from vllm_costmeter.sources.shell.plain import plain_words
+from vllm_costmeter.sources.shell.syntax import ParserMissingError, ShellError, Syntax, parse
+from vllm_costmeter.sources.shell.values import Variables
 
-MOST_ROUNDS = 200
 _UNKNOWABLE = (Outcome.UNDECIDED, Outcome.ASSUMED)
 
 
@@ -26,11 +26,16 @@ def run_script(
     """Add the programs that the script starts to `machine`. ShellError for what is not a shell script."""
     try:
         _Runner(variables, machine, depth).script(script, first_line)
+    except ParserMissingError:
+        words = plain_words(script, first_line)
+        if words is None:
+            raise
+        machine.start(Program(tuple(words), variables.environment(), first_line), depth + 1)
     except RecursionError:
         raise ShellError(first_line, "the script is nested too deeply to be read") from None
 
 
-class _Runner(SimpleCommands):
+class _Runner(Loops):
     def script(self, script: str, first_line: int) -> None:
         """The whole text of one shell."""
         try:
@@ -58,7 +63,7 @@ class _Runner(SimpleCommands):
         if outcome is goes_on or (outcome is Outcome.ASSUMED and sign == "&&"):
             return self.run(right)
         if outcome in _UNKNOWABLE:
-            self._either(lambda: self.run(right), lambda: None)
+            self.either(lambda: self.run(right), lambda: None)
             return Outcome.UNDECIDED
         return outcome
 
@@ -93,7 +98,7 @@ class _Runner(SimpleCommands):
             return Outcome.of(arithmetic_truth(self.expander, node))
         return self._inside(node)
 
-    def _either(self, *ways: Callable[[], object]) -> None:
+    def either(self, *ways: Callable[[], object]) -> None:
         """Every way, from the same variables; what they leave differently is not known."""
         before, after = self.variables.copy(), list[Variables]()
         left: LeaveError | None = None
@@ -118,15 +123,15 @@ class _Runner(SimpleCommands):
         if not ways:
             return Outcome.YES
         (conditions, body), rest = ways[0], ways[1:]
-        outcome = self._all(conditions) if conditions else Outcome.YES
+        outcome = self.run_all(conditions) if conditions else Outcome.YES
         if outcome is Outcome.YES:
-            return self._all(body)
+            return self.run_all(body)
         if outcome is Outcome.NO:
             return self._chosen(rest)
-        self._either(lambda: self._all(body), lambda: self._chosen(rest))
+        self.either(lambda: self.run_all(body), lambda: self._chosen(rest))
         return Outcome.ASSUMED
 
-    def _all(self, nodes: Sequence[Syntax]) -> Outcome:
+    def run_all(self, nodes: Sequence[Syntax]) -> Outcome:
         outcome = Outcome.YES
         for number, each in enumerate(nodes):
             behind = nodes[number + 1].kind if number + 1 < len(nodes) else ""
@@ -150,75 +155,10 @@ class _Runner(SimpleCommands):
             else:
                 undecided.append(body)
         if subject.is_known and len(undecided) == 1:
-            return self._all(undecided[0])
+            return self.run_all(undecided[0])
         if undecided:
-            self._either(*[lambda body=body: self._all(body) for body in undecided], lambda: None)
+            self.either(*[lambda body=body: self.run_all(body) for body in undecided], lambda: None)
         return Outcome.ASSUMED
-
-    def _for(self, node: Syntax) -> Outcome:
-        name = node.under("variable")[0].text
-        given = node.under("value")
-        is_listed = any(each.kind == "in" for each in node.children)
-        fields = [field for each in given for field in self.expander.fields(each)]
-        values = [field.value for field in fields] if is_listed else list(self.variables.arguments)
-        if any("*" in value.text for value in values) or any(field.is_open for field in fields):
-            values = [unknown(f"${name}")]
-        if len(values) > MOST_ROUNDS:
-            raise ShellError(node.line, f"a loop of more than {MOST_ROUNDS} rounds is not read")
-        body = node.under("body")
-        for value in values:
-            self.variables.set(name, value)
-            if not self._round(body):
-                break
-        return Outcome.ASSUMED
-
-    def _while(self, node: Syntax) -> Outcome:
-        conditions, body = node.under("condition"), node.under("body")
-        is_until = node.children[0].kind == "until"
-        for _ in range(MOST_ROUNDS):
-            before = self.variables.copy()
-            outcome = self._all(conditions)
-            outcome = outcome.opposite() if is_until else outcome
-            if outcome is Outcome.NO:
-                return Outcome.ASSUMED
-            if outcome in _UNKNOWABLE:
-                self._either(lambda: self._round(body), lambda: None)
-                return Outcome.ASSUMED
-            if not self._round(body):
-                return Outcome.ASSUMED
-            if self.variables.equals(before):
-                raise ExitError  # a loop without an end
-        raise ShellError(node.line, f"a loop of more than {MOST_ROUNDS} rounds is not read")
-
-    def _c_for(self, node: Syntax) -> Outcome:
-        parts: list[list[Syntax]] = [[]]
-        for each in node.children:
-            if each.kind in ("))", "do_group"):
-                break
-            if each.kind == ";":
-                parts.append([])
-            elif each.kind not in ("for", "(("):
-                parts[-1].append(each)
-        start, condition, step = [*parts, [], [], []][:3]
-        for each in start:
-            arithmetic_truth(self.expander, each)
-        for _ in range(MOST_ROUNDS):
-            truth = all(arithmetic_truth(self.expander, each) for each in condition)
-            if not truth or not self._round(node.under("body")):
-                return Outcome.ASSUMED
-            for each in step:
-                arithmetic_truth(self.expander, each)
-        raise ShellError(node.line, f"a loop of more than {MOST_ROUNDS} rounds is not read")
-
-    def _round(self, body: Sequence[Syntax]) -> bool:
-        """One round of a loop; False where it leaves the loop."""
-        try:
-            self._all(body)
-        except LoopError as leave:
-            if leave.levels > 1:
-                raise LoopError(leave.levels - 1, goes_on=leave.goes_on) from None
-            return leave.goes_on
-        return True
 
     def _function(self, node: Syntax) -> Outcome:
         self.functions[node.under("name")[0].text] = node.under("body")[0]
@@ -257,9 +197,9 @@ _STATEMENTS: dict[str, Callable[[_Runner, Syntax], Outcome]] = {
     "compound_statement": _Runner._compound,
     "if_statement": _Runner._if,
     "case_statement": _Runner._case,
-    "for_statement": _Runner._for,
-    "while_statement": _Runner._while,
-    "c_style_for_statement": _Runner._c_for,
+    "for_statement": _Runner.for_loop,
+    "while_statement": _Runner.while_loop,
+    "c_style_for_statement": _Runner.counting_loop,
     "function_definition": _Runner._function,
     "test_command": _Runner.test_command,
     "variable_assignment": _Runner.assignment,

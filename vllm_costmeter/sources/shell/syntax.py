@@ -24,6 +24,10 @@ class ShellError(BadInputError):
         self.message = message
 
 
+class ParserMissingError(BadInputError):
+    """tree-sitter is not installed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Syntax:
     """One node of the tree."""
@@ -81,7 +85,7 @@ def _parser() -> Parser:
         import tree_sitter_bash
         from tree_sitter import Language, Parser
     except ImportError:
-        raise BadInputError(INSTALL_HINT) from None
+        raise ParserMissingError(INSTALL_HINT) from None
     return Parser(Language(tree_sitter_bash.language()))
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.manifests.place import Word
 from vllm_costmeter.sources.shell.started import StartedServer, run_command, servers_started
-from vllm_costmeter.sources.shell.syntax import LARGEST_BYTES, ShellError
-
-_QUOTED = re.compile(r"'[^']*'|\"[^\"$`\\]*\"|\\.", re.DOTALL)
-_SYNTAX = re.compile(r"[$`;&|<>()\n#{}*?]")
+from vllm_costmeter.sources.shell.syntax import LARGEST_BYTES, ParserMissingError, ShellError
 
 
 def typed_servers(words: Sequence[str], given: Mapping[str, str] | None = None) -> list[StartedServer]:
@@ -24,7 +19,7 @@ def typed_servers(words: Sequence[str], given: Mapping[str, str] | None = None) 
     plain = [word for word in words if word.strip() != "\\"]
     text = plain[0] if len(plain) == 1 and len(plain[0].split()) > 1 else None
     if text is not None:
-        plain = _plain(text) or ["sh", "-c", text]
+        plain = ["sh", "-c", text]
     try:
         return servers_started(
             run_command([Word(word, 1) for word in plain], given or {}, open_file=_text_of)
@@ -38,19 +33,12 @@ def is_script(text: str) -> bool:
     """Whether one text is a command that starts a server."""
     try:
         return len(text.split()) > 1 and bool(typed_servers([text]))
+    except ParserMissingError:
+        if " serve " in text or "api_server" in text:
+            raise
+        return False
     except BadInputError:
         return False
-
-
-def _plain(text: str) -> list[str] | None:
-    """The words of a text without any syntax of a shell but quotes, which the base install can read too."""
-    joined = text.replace("\\\n", " ").strip()
-    if _SYNTAX.search(_QUOTED.sub("", joined)):
-        return None
-    try:
-        return shlex.split(joined)
-    except ValueError:
-        return None
 
 
 def _text_of(path: str) -> str | None:
