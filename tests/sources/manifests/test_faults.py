@@ -73,9 +73,7 @@ def test_placeholders_that_decide_are_refused(command: str, says: str) -> None:
 
 def test_placeholders_that_decide_nothing_are_left() -> None:
     """A port, a name or a key may come at run time."""
-    settled_words(
-        only(pod("command: [vllm, serve, m, --port, $PORT, --served-model-name, a, $NAME]\n"))
-    )
+    settled_words(only(pod("command: [vllm, serve, m, --port, $PORT, --served-model-name, a, $NAME]\n")))
 
 
 def test_an_alias_bomb_is_bounded() -> None:
