@@ -5,55 +5,58 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from vllm_costmeter.cli.check.neighbours import Neighbours
 from vllm_costmeter.cli.check.request import CheckRequest
+from vllm_costmeter.cli.check.run import Run
 from vllm_costmeter.cli.check.server_gpu import gpu_of_server
 from vllm_costmeter.cli.check.targets import answered, judged
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.report import CheckAnswer
+from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.release import NEWEST_KNOWN, dotted
 from vllm_costmeter.sources.manifests.image import release_in
-from vllm_costmeter.sources.manifests.place import LocatedError
+from vllm_costmeter.sources.manifests.place import LocatedError, Place
 from vllm_costmeter.sources.manifests.server import DeclaredServer, reject_placeholders
 
 Parse = Callable[[list[str]], CheckRequest]
 
 
-def server_answer(
-    server: DeclaredServer, request: CheckRequest, parse: Parse, neighbours: Neighbours
-) -> CheckAnswer:
+def server_answer(server: DeclaredServer, request: CheckRequest, parse: Parse, run: Run) -> CheckAnswer:
     """The result of a server, after those that start before it on its machine. A located error for bad input."""
+    file, line = server.place.file, server.place.line
     if server.not_read is not None:
-        return CheckAnswer(
-            server.name,
-            fault=server.not_read,
-            file=server.place.file,
-            line=server.place.line,
-            is_unread=True,
-        )
+        return CheckAnswer(server.name, fault=server.not_read, is_unread=True, file=file, line=line)
     reject_placeholders(server)
+    asked = replace(server, name="", place=Place("", 0), gpus_line=None, machine=None, words=())
+    question = (asked, tuple(word.text for word in server.words), run.neighbours.held_beside(server))
     try:
-        merged = _with_release(request.over(parse([word.text for word in server.words])), server)
-        if not merged.models:
-            raise server.place.fault(f"{server.name}: names no model")
-        engine_args = merged.serve.engine_args()
-        gpu = gpu_of_server(server, merged, engine_args.layout)
-        gpu, shared = neighbours.beside(server, gpu, engine_args.layout.world_size)
-        answer = answered(
-            server.name, partial(judged, merged.models[0], gpu, engine_args, merged), raises=True
-        )
+        answer = run.answer(question, partial(_answer, server, request, parse, run))
     except LocatedError:
         raise
     except BadInputError as error:
         raise server.place_of(str(error)).fault(f"{server.name}: {error}") from None
-    fit = answer.fit
-    if fit is not None:
-        neighbours.add(server, fit)
-        own = (*_server_notes(server, merged, engine_args.layout), *_image_notes(server, request, merged))
-        fit = replace(fit, notes=(*shared, *fit.notes, *server.notes, *own))
-    return replace(answer, fit=fit, file=server.place.file, line=server.place.line)
+    if answer.fit is not None:
+        run.neighbours.add(server, answer.fit)
+    return replace(answer, title=server.name, file=file, line=line)
+
+
+def _answer(server: DeclaredServer, request: CheckRequest, parse: Parse, run: Run) -> CheckAnswer:
+    merged = _with_release(request.over(parse([word.text for word in server.words])), server)
+    if not merged.models:
+        raise server.place.fault(f"{server.name}: names no model")
+    engine_args = merged.serve.engine_args()
+    gpu = gpu_of_server(server, merged, engine_args.layout)
+    gpu, shared = run.neighbours.beside(server, gpu, engine_args.layout.world_size)
+
+    def check() -> Fit:
+        return judged(merged.models[0], gpu, engine_args, merged, run.model(merged))
+
+    answer = answered(server.name, check, raises=True)
+    if answer.fit is None:
+        return answer
+    own = (*_server_notes(server, merged, engine_args.layout), *_image_notes(server, request, merged))
+    return replace(answer, fit=replace(answer.fit, notes=(*shared, *answer.fit.notes, *server.notes, *own)))
 
 
 def _with_release(merged: CheckRequest, server: DeclaredServer) -> CheckRequest:

@@ -41,7 +41,7 @@ def server_command(words: Sequence[Word], variables: Mapping[str, str]) -> Comma
     try:
         flags = command_flags(texts[at:])
     except BadInputError:
-        starts = any("vllm" in text for text in texts)
+        starts = any("vllm" in text.casefold() for text in texts)
         return Command(not_read="its container's command is not understood") if starts else None
     return Command(tuple(words[len(words) - len(flags) :]), image)
 
