@@ -172,7 +172,7 @@ def test_ray_serve_passes_engine_arguments_by_their_python_names() -> None:
         'o/m --max-model-len 8192 --enforce-eager --no-enable-prefix-caching --hf-overrides {"rope_theta": 1.5}'
     )
     assert (server.name, server.gpu_names) == ("RayService x, application llm, model q", ("L40S",))
-    assert server.place.line == 14
+    assert server.place.line == 13
 
 
 def test_ray_code_that_stands_elsewhere_is_not_read() -> None:
