@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from vllm_costmeter.cli.check.neighbours import Neighbours
 from vllm_costmeter.cli.check.request import CheckRequest
+from vllm_costmeter.cli.check.run import Run
 from vllm_costmeter.cli.check.server import server_answer
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.report import CheckAnswer, FileCounts
@@ -23,8 +23,8 @@ def checked_files(paths: tuple[str, ...], request: CheckRequest) -> tuple[list[C
     """
     if len(request.models) > 1:
         raise BadInputError("give one --model beside --file, which replaces the file's, or none")
-    counts, neighbours = FileCounts(), Neighbours()
-    checks = [(path, check) for path in paths for check in _checks(path, request, counts, neighbours)]
+    counts, run = FileCounts(), Run()
+    checks = [(path, check) for path in paths for check in _checks(path, request, counts, run)]
     if not checks and request.in_folders and not request.skip_other_files:
         raise BadInputError(f"no server to check: none of the {len(paths)} files starts `vllm serve`")
     if len(checks) == 1 and request.format in ("text", "github"):
@@ -33,7 +33,7 @@ def checked_files(paths: tuple[str, ...], request: CheckRequest) -> tuple[list[C
 
 
 def _checks(
-    path: str, request: CheckRequest, counts: FileCounts, neighbours: Neighbours
+    path: str, request: CheckRequest, counts: FileCounts, run: Run
 ) -> list[Callable[[], CheckAnswer]]:
     """The check of each server in a file, or a single function that raises the file's error."""
     try:
@@ -45,7 +45,7 @@ def _checks(
         return [partial(_raise, error)]
     counts.other_containers += len(found.others)
     counts.other_objects += found.num_objects
-    return [partial(server_answer, server, request, neighbours) for server in found.servers]
+    return [partial(server_answer, server, request, run) for server in found.servers]
 
 
 def _raise(fault: BadInputError) -> CheckAnswer:

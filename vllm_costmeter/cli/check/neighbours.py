@@ -35,6 +35,11 @@ class Neighbours:
         note = f"takes GPU {device[1]} after {who}: judged on what these leave free"
         return replace(gpu, free_bytes=max(gpu.memory_bytes - held, 1)), (note,)
 
+    def held_beside(self, server: DeclaredServer) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
+        """What is held on each GPU that the server sees, where anything is."""
+        each = ((device, self._held.get(device)) for device in _devices(server, len(server.devices)))
+        return tuple((device[1], tuple(held)) for device, held in each if held)
+
     def add(self, server: DeclaredServer, fit: Fit) -> None:
         """What a server that starts keeps: its budget without the activations, which it frees after profiling."""
         if fit.per_gpu is None or fit.verdict not in ("fits", "tight"):

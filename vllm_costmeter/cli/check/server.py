@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import partial
 
-from vllm_costmeter.cli.check.neighbours import Neighbours
 from vllm_costmeter.cli.check.request import CheckRequest
+from vllm_costmeter.cli.check.run import Run
 from vllm_costmeter.cli.check.server_gpu import gpu_of_server
 from vllm_costmeter.cli.check.targets import answered, judged
-from vllm_costmeter.core.dataclass import replace
+from vllm_costmeter.core.dataclass import fields, replace
 from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.report import CheckAnswer
+from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.release import NEWEST_KNOWN, Release, dotted, release_of
 from vllm_costmeter.sources.manifests.container_paths import config_values, local_model
 from vllm_costmeter.sources.manifests.image import release_in
@@ -20,46 +22,61 @@ from vllm_costmeter.sources.manifests.placeholders import Settled
 from vllm_costmeter.sources.manifests.server import DeclaredServer, settled_words
 from vllm_costmeter.sources.serve_args.read import ServeCommand, read_command
 
+_OWN = ("name", "place", "gpus_line", "machine", "words", "environment", "files")
+"""What does not change the answer, or is compared apart."""
 
-def server_answer(server: DeclaredServer, request: CheckRequest, neighbours: Neighbours) -> CheckAnswer:
+
+def server_answer(server: DeclaredServer, request: CheckRequest, run: Run) -> CheckAnswer:
     """The result of a server, after those that start before it on its machine. A located error for bad input."""
+    file, line = server.place.file, server.place.line
     if server.not_read is not None:
-        return CheckAnswer(
-            server.name,
-            fault=server.not_read,
-            file=server.place.file,
-            line=server.place.line,
-            is_unread=True,
-        )
+        return CheckAnswer(server.name, fault=server.not_read, is_unread=True, file=file, line=line)
     if server.fault is not None:
         raise server.place.fault(server.fault)
     settled = settled_words(server)
     try:
-        version = request.vllm_version or release_in(server.image or "") or dotted(NEWEST_KNOWN)
-        release = release_of(version)
-        merged = request.over(_declared(server, settled, request, release), release, version)
-        merged = replace(merged, environment={**server.environment, **request.environment})
-        if not merged.models:
-            raise server.place.fault(f"{server.name}: names no model")
-        model = (
-            merged.models[0] if request.models else local_model(server, merged.models[0], request.path_maps)
-        )
-        engine_args = merged.serve.engine_args()
-        gpu = gpu_of_server(server, merged, engine_args.layout)
-        gpu, shared = neighbours.beside(server, gpu, engine_args.layout.world_size)
-        answer = answered(server.name, partial(judged, model, gpu, engine_args, merged), raises=True)
+        answer = run.answer(_question(server, run), partial(_answer, server, settled, request, run))
     except LocatedError:
         raise
     except NotUnderstoodError as error:
         return CheckAnswer(server.name, fault=str(error), file=server.place.file, line=server.place.line)
     except BadInputError as error:
         raise server.place_of(str(error)).fault(f"{server.name}: {error}") from None
-    fit = answer.fit
-    if fit is not None:
-        neighbours.add(server, fit)
-        own = (*_server_notes(server, merged, engine_args.layout), *_image_notes(server, request, merged))
-        fit = replace(fit, notes=(*shared, *fit.notes, *server.notes, *settled.notes, *own))
-    return replace(answer, fit=fit, file=server.place.file, line=server.place.line)
+    if answer.fit is not None:
+        run.neighbours.add(server, answer.fit)
+    return replace(answer, title=server.name, file=file, line=line)
+
+
+def _question(server: DeclaredServer, run: Run) -> Hashable:
+    """Equal for servers with the same answer."""
+    same = tuple(getattr(server, each.name) for each in fields(server) if each.name not in _OWN)
+    words = tuple(word.text for word in server.words)
+    beside = (tuple(sorted(server.environment.items())), tuple(sorted(server.files.items(), key=str)))
+    return (same, words, beside, run.neighbours.held_beside(server))
+
+
+def _answer(server: DeclaredServer, settled: Settled, request: CheckRequest, run: Run) -> CheckAnswer:
+    version = request.vllm_version or release_in(server.image or "") or dotted(NEWEST_KNOWN)
+    release = release_of(version)
+    merged = request.over(_declared(server, settled, request, release), release, version)
+    if not merged.models:
+        raise server.place.fault(f"{server.name}: names no model")
+    model = merged.models[0] if request.models else local_model(server, merged.models[0], request.path_maps)
+    environment = {**server.environment, **request.environment}
+    merged = replace(merged, models=(model,), environment=environment)
+    engine_args = merged.serve.engine_args()
+    gpu = gpu_of_server(server, merged, engine_args.layout)
+    gpu, shared = run.neighbours.beside(server, gpu, engine_args.layout.world_size)
+
+    def check() -> Fit:
+        return judged(model, gpu, engine_args, merged, run.model(merged))
+
+    answer = answered(server.name, check, raises=True)
+    if answer.fit is None:
+        return answer
+    own = (*_server_notes(server, merged, engine_args.layout), *_image_notes(server, request, merged))
+    notes = (*shared, *answer.fit.notes, *server.notes, *settled.notes, *own)
+    return replace(answer, fit=replace(answer.fit, notes=notes))
 
 
 def _declared(

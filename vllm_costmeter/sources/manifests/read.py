@@ -12,7 +12,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.manifests.beside import with_values_beside
 from vllm_costmeter.sources.manifests.compose import compose_servers
 from vllm_costmeter.sources.manifests.kubernetes.objects import kubernetes_servers, objects_of, title_of
-from vllm_costmeter.sources.manifests.large import without_bystanders
+from vllm_costmeter.sources.manifests.large import without_bystanders, without_collector
 from vllm_costmeter.sources.manifests.place import LocatedError, NoServerError, Place
 from vllm_costmeter.sources.manifests.server import DeclaredServer
 from vllm_costmeter.sources.manifests.yaml_tree import LARGEST_BYTES, Node, documents
@@ -53,7 +53,8 @@ def reading_of(path: Path, given: Mapping[str, str] | None = None) -> FileReadin
     template, lacks required fields, or starts no vLLM server.
     """
     name = "<stdin>" if str(path) == "-" else str(path)
-    return reading(_bytes(path, name), name, given)
+    with without_collector():
+        return reading(_bytes(path, name), name, given)
 
 
 def servers_of(
@@ -119,7 +120,8 @@ def _of_yaml(
     data: bytes, name: str, own_name: str, seen: list[str], given: Mapping[str, str]
 ) -> tuple[list[DeclaredServer], int, list[str]]:
     """Servers, the number of objects that start none, and what texts are that were not read."""
-    found = _documents(data, name, own_name)
+    kept, num_idle = without_bystanders(data)
+    found = _documents(kept, name, own_name)
     servers: list[DeclaredServer] = []
     hints: list[str] = []
     objects = [each for each in objects_of(found) if each.get("kind") is not None]
@@ -134,9 +136,9 @@ def _of_yaml(
                 servers += own
     servers += kubernetes_servers(with_values_beside(objects, given), seen)
     servers.sort(key=lambda server: server.place.line)
-    titles = [*seen, *(server.name for server in servers)]
-    idle = [each for each in objects if not any(title.startswith(title_of(each)) for title in titles)]
-    return servers, len(idle), hints
+    busy = {title.partition(",")[0] for title in (*seen, *(server.name for server in servers))}
+    idle = [each for each in objects if title_of(each) not in busy]
+    return servers, num_idle + len(idle), hints
 
 
 def _documents(data: bytes, name: str, own_name: str) -> list[Node]:
@@ -145,7 +147,7 @@ def _documents(data: bytes, name: str, own_name: str) -> list[Node]:
     what = named_text(own_name)
     _reject_templates(data, name)
     try:
-        found = documents(without_bystanders(data), name)
+        found = documents(data, name)
     except LocatedError:
         if what is not None:
             raise NoServerError(f"{name}: {what}") from None

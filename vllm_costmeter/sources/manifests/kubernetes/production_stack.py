@@ -97,6 +97,9 @@ def _asked(spec: Node) -> Asked | None:
         return found
     name = kind.text if kind is not None and kind.text else "nvidia.com/gpu"
     profile = name.partition("mig-")[2] or None
+    if not (count.text or "").strip().isdecimal() or not int(count.text or "0"):
+        what = f"requestGPU {count.text or ''} gives it no whole GPU"
+        return Asked(0, count.place.line, other=what)
     number = count_of(count, "requestGPU")
     if name.startswith("amd.com/"):
         return Asked(number, count.place.line, "amd")
