@@ -52,9 +52,9 @@ def started(words: tuple[str, ...], tmp_path: Path) -> dict[str, Any]:
         (("--help",), 7),
         (("check", "--help"), 20),
         (("gpus",), 37),
-        (FITS, 101),
-        ((*FITS, "--format", "json"), 104),
-        (REFUSED, 121),
+        (FITS, 112),
+        ((*FITS, "--format", "json"), 115),
+        (REFUSED, 132),
     ],
     ids=["help", "help of check", "gpus", "fits", "as JSON", "refused, with suggestions"],
 )

@@ -97,13 +97,17 @@ def assembled(
         from vllm_costmeter.sources.models.open import open_model
 
         model = open_model(model, revision, hub_token)
+    grounds = grounds_on(gpu, release, calibration)
+    if model.lengths_before_0_30 is not None and grounds.release.number < (0, 30, 0):
+        longest, default = model.lengths_before_0_30
+        model = replace(model, max_model_len=longest, default_max_model_len=default)
     first, last = served_releases(model.architecture)
     model = replace(model, first_release=first, last_release=last)
     if engine_args.speculative_config is not None:
         from vllm_costmeter.sources.models.drafter import open_draft_model, with_drafter
 
         model = with_drafter(model, engine_args, open_draft or open_draft_model)
-    return Check(model, gpu, engine_args, grounds_on(gpu, release, calibration))
+    return Check(model, gpu, engine_args, grounds)
 
 
 def grounds_on(gpu: GpuGroup, release: Release | None = None, calibration: Calibration = "gpu") -> Grounds:

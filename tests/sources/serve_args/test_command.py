@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.sources.serve_args.command import command_flags, is_command, normalised
+from vllm_costmeter.sources.serve_args.command import command_flags, is_command
 
 
 @pytest.mark.parametrize(
@@ -62,24 +60,3 @@ def test_another_program_is_one_clear_line(words: str) -> None:
     with pytest.raises(BadInputError, match="not a server command") as caught:
         command_flags(words.split())
     assert "A=b" not in str(caught.value)  # it may be a token
-
-
-def test_underscores_are_dashes_in_names_only() -> None:
-    """Values and positions keep theirs."""
-    assert normalised(["my_model", "--max_num_seqs", "a_b", "--kv_cache_dtype=fp8_e4m3"]) == [
-        "my_model",
-        "--max-num-seqs",
-        "a_b",
-        "--kv-cache-dtype=fp8_e4m3",
-    ]
-
-
-def test_optimisation_levels_have_a_short_form() -> None:
-    """`-O3` and `-O.3` as vLLM reads them."""
-    assert normalised(["-O3", "-O.0"]) == ["--optimization-level", "3", "--optimization-level", "0"]
-
-
-@given(st.lists(st.text(max_size=12), max_size=8))
-def test_any_words_can_be_read(words: list[str]) -> None:
-    """Whatever is typed, reading it does not crash."""
-    assert len(normalised(words)) <= 2 * len(words)

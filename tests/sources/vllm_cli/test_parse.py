@@ -64,7 +64,7 @@ def test_an_object_beside_dotted_keys_is_lost_as_in_vllm() -> None:
 
 def test_a_dropped_flag_is_refused_with_the_release_that_dropped_it() -> None:
     assert str(refused("m --swap-space 4", (0, 19, 0))) == (
-        "--swap-space: dropped by vLLM 0.18.0, 0.19.0 refuses it"
+        "--swap-space: dropped by vLLM 0.18.0 (last in 0.17.1), 0.19.0 refuses it"
     )
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.cli.check.request import FORMATS, REPORTS, CheckRequest, Format, request_from
+from vllm_costmeter.cli.check.server_flags import add_server_flags
 from vllm_costmeter.cli.parser import CommandParser
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.sources.serve_args.command import may_be_command, normalised
-from vllm_costmeter.sources.serve_args.flags import add_serve_flags
+from vllm_costmeter.sources.serve_args.command import may_be_command
+from vllm_costmeter.sources.serve_args.flags import describe_flags
 
 if TYPE_CHECKING:
     from vllm_costmeter.core.fit.report import CheckAnswer, FileCounts
@@ -116,10 +117,10 @@ def add_parser(subparsers: Any) -> None:
         "--all-suggestions", action="store_true", help="show every change, not the best three"
     )
     parser.add_argument("--explain", action="store_true", help="show the rule and evidence behind every byte")
-    parser.add_argument("--model", dest="model_flag", metavar="MODEL", help=argparse.SUPPRESS)
-    parser.add_argument("--config", dest="config_file", type=_config_of_container, help=argparse.SUPPRESS)
-    parser.add_argument("--costmeter-gpu", help=argparse.SUPPRESS)
-    add_serve_flags(parser, parser.add_later)
+    add_server_flags(parser)
+    parser.pass_on("models")
+    parser.set_defaults(own_flags=parser.own_names)
+    describe_flags(parser)
 
 
 def prepare(words: list[str]) -> list[str]:
@@ -153,23 +154,25 @@ def _own_words(words: list[str]) -> list[str]:
         from vllm_costmeter.cli.check.bare_command import marked
 
         words = marked(words)
-    if "--" not in words and not any(word.startswith("--config") or may_be_command(word) for word in words):
-        return normalised(words)
+    if "--" not in words and not any(map(may_be_command, words)):
+        return words
     from vllm_costmeter.cli.check.words import own_words
 
-    return own_words(words, parsed)
+    return own_words(words, _parsers()[1].split)
 
 
 def parsed(words: list[str]) -> CheckRequest:
-    """The request in the words of this command or of `vllm serve`. BadInputError for invalid flags."""
+    """The request in the words of this command. BadInputError for invalid flags."""
+    values, _ = _parsers()[0].parse_known_args(["check", *words])
+    return request_from(values)
+
+
+def _parsers() -> tuple[CommandParser, CommandParser]:
+    """The parser of `costmeter`, and of this command alone."""
     root = CommandParser(prog="costmeter", allow_abbrev=False)
     subparsers = root.add_subparsers(dest="command", prog="costmeter")
     add_parser(subparsers)
-    values: argparse.Namespace
-    values, extra = root.parse_known_args(["check", *normalised(words)])
-    if extra:
-        raise subparsers.choices["check"].unknown(extra)
-    return request_from(values)
+    return root, subparsers.choices["check"]
 
 
 def run(args: argparse.Namespace) -> int:
@@ -218,11 +221,7 @@ def _answers(request: CheckRequest) -> tuple[list[CheckAnswer], FileCounts | Non
         return checked_models(request), None
     from vllm_costmeter.cli.check.files import checked_files
 
-    return checked_files(request.files, request, parsed)
-
-
-def _config_of_container(text: str) -> str:
-    raise argparse.ArgumentTypeError(f"names {text}, a file inside the container: give its flags instead")
+    return checked_files(request.files, request)
 
 
 def _gib(text: str) -> float:

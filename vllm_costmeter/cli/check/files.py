@@ -8,25 +8,23 @@ from pathlib import Path
 
 from vllm_costmeter.cli.check.request import CheckRequest
 from vllm_costmeter.cli.check.run import Run
-from vllm_costmeter.cli.check.server import Parse, server_answer
+from vllm_costmeter.cli.check.server import server_answer
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.report import CheckAnswer, FileCounts
 from vllm_costmeter.sources.manifests.place import LocatedError, NoServerError
 from vllm_costmeter.sources.manifests.read import reading_of
 
 
-def checked_files(
-    paths: tuple[str, ...], request: CheckRequest, parse: Parse
-) -> tuple[list[CheckAnswer], FileCounts]:
+def checked_files(paths: tuple[str, ...], request: CheckRequest) -> tuple[list[CheckAnswer], FileCounts]:
     """One result per server in the files, and what else they hold; flags on the command line override the files.
 
     With text output and a single server, its error is raised. Otherwise every error becomes a result, so that
     one run shows all of them and JSON always has the same shape.
     """
-    if request.models:
-        raise BadInputError("give either a model or --file, not both: the file names its models")
+    if len(request.models) > 1:
+        raise BadInputError("give one --model beside --file, which replaces the file's, or none")
     counts, run = FileCounts(), Run()
-    checks = [(path, check) for path in paths for check in _checks(path, request, parse, counts, run)]
+    checks = [(path, check) for path in paths for check in _checks(path, request, counts, run)]
     if not checks and request.in_folders and not request.skip_other_files:
         raise BadInputError(f"no server to check: none of the {len(paths)} files starts `vllm serve`")
     if len(checks) == 1 and request.format in ("text", "github"):
@@ -35,11 +33,11 @@ def checked_files(
 
 
 def _checks(
-    path: str, request: CheckRequest, parse: Parse, counts: FileCounts, run: Run
+    path: str, request: CheckRequest, counts: FileCounts, run: Run
 ) -> list[Callable[[], CheckAnswer]]:
     """The check of each server in a file, or a single function that raises the file's error."""
     try:
-        found = reading_of(Path(path))
+        found = reading_of(Path(path), request.given)
     except BadInputError as error:
         if isinstance(error, NoServerError) and (request.skip_other_files or path in request.in_folders):
             counts.other_files.append(path)
@@ -47,7 +45,7 @@ def _checks(
         return [partial(_raise, error)]
     counts.other_containers += len(found.others)
     counts.other_objects += found.num_objects
-    return [partial(server_answer, server, request, parse, run) for server in found.servers]
+    return [partial(server_answer, server, request, run) for server in found.servers]
 
 
 def _raise(fault: BadInputError) -> CheckAnswer:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 
 from vllm_costmeter.cli.check.neighbours import Neighbours
+from vllm_costmeter.cli.check.opening import opened_model
 from vllm_costmeter.cli.check.request import CheckRequest
 from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.report import CheckAnswer
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.sources.models.open import open_model
 
 Opened = Model | BadInputError | NotUnderstoodError
 
@@ -20,15 +20,15 @@ class Run:
     """One run of the command over files."""
 
     neighbours: Neighbours = field(default_factory=Neighbours)
-    _models: dict[tuple[str | None, ...], Opened] = field(default_factory=dict)
+    _models: dict[tuple[str, str | None, str], Opened] = field(default_factory=dict)
     _answers: dict[Hashable, CheckAnswer] = field(default_factory=dict)
 
-    def model(self, request: CheckRequest) -> Model:
-        """The request's model, opened once however many servers of the files serve it: the Hub is asked once."""
-        key = (request.models[0], request.serve.revision, request.serve.hf_token)
+    def model(self, name: str, request: CheckRequest) -> Model:
+        """The model, opened once however many servers of the files serve it: the Hub is asked once."""
+        key = (name, request.serve.revision, repr(request.serve.hf_overrides))
         if key not in self._models:
             try:
-                self._models[key] = open_model(*key)
+                self._models[key] = opened_model(name, request)
             except (BadInputError, NotUnderstoodError) as error:
                 self._models[key] = error
         found = self._models[key]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from vllm_costmeter.cli.check.request import CheckRequest
@@ -11,29 +10,39 @@ from vllm_costmeter.cli.check.server_gpu import gpu_of_server
 from vllm_costmeter.cli.check.targets import answered, judged
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import ParallelConfig
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.report import CheckAnswer
 from vllm_costmeter.core.fit.result import Fit
-from vllm_costmeter.core.release import NEWEST_KNOWN, dotted
+from vllm_costmeter.core.release import NEWEST_KNOWN, Release, dotted, release_of
+from vllm_costmeter.sources.manifests.container_paths import config_values, local_model
 from vllm_costmeter.sources.manifests.image import release_in
 from vllm_costmeter.sources.manifests.place import LocatedError, Place
-from vllm_costmeter.sources.manifests.server import DeclaredServer, reject_placeholders
+from vllm_costmeter.sources.manifests.placeholders import Settled
+from vllm_costmeter.sources.manifests.server import DeclaredServer, settled_words
+from vllm_costmeter.sources.serve_args.read import ServeCommand, read_command
 
-Parse = Callable[[list[str]], CheckRequest]
 
-
-def server_answer(server: DeclaredServer, request: CheckRequest, parse: Parse, run: Run) -> CheckAnswer:
+def server_answer(server: DeclaredServer, request: CheckRequest, run: Run) -> CheckAnswer:
     """The result of a server, after those that start before it on its machine. A located error for bad input."""
     file, line = server.place.file, server.place.line
     if server.not_read is not None:
         return CheckAnswer(server.name, fault=server.not_read, is_unread=True, file=file, line=line)
-    reject_placeholders(server)
+    if server.fault is not None:
+        raise server.place.fault(server.fault)
+    settled = settled_words(server)
     asked = replace(server, name="", place=Place("", 0), gpus_line=None, machine=None, words=())
-    question = (asked, tuple(word.text for word in server.words), run.neighbours.held_beside(server))
+    question = (
+        repr(asked),
+        tuple(word.text for word in settled.words),
+        settled.notes,
+        run.neighbours.held_beside(server),
+    )
     try:
-        answer = run.answer(question, partial(_answer, server, request, parse, run))
+        answer = run.answer(question, partial(_answer, server, settled, request, run))
     except LocatedError:
         raise
+    except NotUnderstoodError as error:
+        return CheckAnswer(server.name, fault=str(error), file=file, line=line)
     except BadInputError as error:
         raise server.place_of(str(error)).fault(f"{server.name}: {error}") from None
     if answer.fit is not None:
@@ -41,29 +50,38 @@ def server_answer(server: DeclaredServer, request: CheckRequest, parse: Parse, r
     return replace(answer, title=server.name, file=file, line=line)
 
 
-def _answer(server: DeclaredServer, request: CheckRequest, parse: Parse, run: Run) -> CheckAnswer:
-    merged = _with_release(request.over(parse([word.text for word in server.words])), server)
+def _answer(server: DeclaredServer, settled: Settled, request: CheckRequest, run: Run) -> CheckAnswer:
+    version = request.vllm_version or release_in(server.image or "") or dotted(NEWEST_KNOWN)
+    release = release_of(version)
+    merged = request.over(_declared(server, settled, request, release), release, version)
+    merged = replace(merged, environment={**server.environment, **request.environment})
     if not merged.models:
         raise server.place.fault(f"{server.name}: names no model")
+    name = merged.models[0] if request.models else local_model(server, merged.models[0], request.path_maps)
     engine_args = merged.serve.engine_args()
     gpu = gpu_of_server(server, merged, engine_args.layout)
     gpu, shared = run.neighbours.beside(server, gpu, engine_args.layout.world_size)
 
     def check() -> Fit:
-        return judged(merged.models[0], gpu, engine_args, merged, run.model(merged))
+        return judged(name, gpu, engine_args, merged, run.model(name, merged))
 
     answer = answered(server.name, check, raises=True)
     if answer.fit is None:
         return answer
     own = (*_server_notes(server, merged, engine_args.layout), *_image_notes(server, request, merged))
-    return replace(answer, fit=replace(answer.fit, notes=(*shared, *answer.fit.notes, *server.notes, *own)))
+    notes = (*shared, *answer.fit.notes, *server.notes, *settled.notes, *own)
+    return replace(answer, fit=replace(answer.fit, notes=notes))
 
 
-def _with_release(merged: CheckRequest, server: DeclaredServer) -> CheckRequest:
-    """The release in the image's tag, or the newest known if it has none; never the one installed here."""
-    if merged.vllm_version is not None:
-        return merged
-    return replace(merged, vllm_version=release_in(server.image or "") or dotted(NEWEST_KNOWN))
+def _declared(
+    server: DeclaredServer, settled: Settled, request: CheckRequest, release: Release
+) -> ServeCommand:
+    """The words of the server, with the --config file that they name."""
+    return read_command(
+        [word.text for word in settled.words],
+        release,
+        read_config=lambda name: config_values(server, name, request.path_maps),
+    )
 
 
 def _image_notes(server: DeclaredServer, request: CheckRequest, merged: CheckRequest) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from vllm_costmeter.assembly import assembled
+from vllm_costmeter.cli.check.opening import in_its_environment, length_notes, opened_model, reject_more_gpus
 from vllm_costmeter.cli.check.request import CheckRequest
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
@@ -18,7 +19,7 @@ from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.gpu.target import chosen_gpu
 from vllm_costmeter.sources.gpu.text import split_count
-from vllm_costmeter.sources.models.open import open_model
+from vllm_costmeter.sources.vllm.installed import installed_release
 
 
 def checked_models(request: CheckRequest) -> list[CheckAnswer]:
@@ -36,7 +37,7 @@ def checked_models(request: CheckRequest) -> list[CheckAnswer]:
 def check_model(model: str, request: CheckRequest) -> Fit:
     """Read model and GPU, then check. Raises what the sources raise: BadInputError, NotUnderstoodError."""
     engine_args = request.serve.engine_args()
-    opened = open_model(model, request.serve.revision, request.serve.hf_token)
+    opened = opened_model(model, request)
     note = None
     if engine_args.quantization is not None:
         from vllm_costmeter.cli.check.precision import at_precision
@@ -49,6 +50,7 @@ def check_model(model: str, request: CheckRequest) -> Fit:
         is_spread=request.serve.is_spread,
         device_ids=request.serve.local_gpus(),
     )
+    reject_more_gpus(request, engine_args.layout)
     found = judged(model, gpu, engine_args, request, opened)
     return found if note is None else replace(found, notes=(note, *found.notes))
 
@@ -70,13 +72,14 @@ def judged(
 ) -> Fit:
     """The result for the model of that name, `opened` or still to open, with a note for every given flag whose
     effect on memory is not modelled."""
-    release = None if request.vllm_version is None else release_of(request.vllm_version)
+    release = installed_release() if request.vllm_version is None else release_of(request.vllm_version)
     revision = request.serve.revision
     gpu = _with_other_processes(gpu, request.other_processes_gib)
+    own = in_its_environment(opened or opened_model(model, request), engine_args, request, release)
     check = assembled(
-        opened or model,
+        own.model,
         gpu,
-        engine_args,
+        own.engine_args,
         release=release,
         revision=revision,
         hub_token=request.serve.hf_token,
@@ -91,13 +94,32 @@ def judged(
         result = with_headroom(check, request.headroom)
     else:
         result = check.answer()
-    notes = [*map(partial(_unmodelled_note, request.serve.cudagraph_mode), request.serve.unmodelled)]
+    unmodelled = map(partial(_unmodelled_note, request.serve.cudagraph_mode), request.serve.unmodelled)
+    notes = [*length_notes(check, result), *own.notes, *unmodelled]
     named, used = _gpus_named(request.gpu), result.engine.world_size
     if named > used:
         notes.insert(
             0, f"--gpu names {named} GPUs; these flags use {used}: --tensor-parallel-size sets how many"
         )
-    return replace(result, notes=(*result.notes, *notes))
+    result = replace(result, notes=(*result.notes, *request.serve.notes, *notes))
+    return without_absent_flags(result, request.serve.absent)
+
+
+def without_absent_flags(result: Fit, absent: tuple[str, ...]) -> Fit:
+    """The result, refused if flags are absent from the release: vLLM stops before it reads anything."""
+    if not absent:
+        return result
+    release = result.engine.release
+    assumed = f" (no release was given: {release})" if release.is_assumed else ""
+    message = f'vLLM stops with "unrecognized arguments": {"; ".join(absent)}{assumed}'
+    return replace(
+        result,
+        verdict="refused",
+        reason="flags",
+        message=message,
+        suggestions=(),
+        notes=(f"without these flags: {result.message}", *result.notes),
+    )
 
 
 def _gpus_named(name: str | None) -> int:

@@ -42,7 +42,11 @@ def compared(request: CheckRequest) -> list[Fit]:
             raise BadInputError(f"--compare-versions cannot be combined with {flag}")
     if len(request.models) != 1:
         raise BadInputError(f"--compare-versions compares one MODEL, got {len(request.models)}")
-    return [check_model(request.models[0], replace(request, vllm_version=text)) for text in releases]
+    return [check_model(request.models[0], _at(request, text)) for text in releases]
+
+
+def _at(request: CheckRequest, release: str) -> CheckRequest:
+    return replace(request, vllm_version=release, serve=request.read_for(release_of(release)).flags)
 
 
 def _releases(text: str) -> list[str]:

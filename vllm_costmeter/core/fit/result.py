@@ -26,6 +26,7 @@ Reason = Literal[
     "first_start",
     "headroom",
     "release",
+    "flags",
     "not_understood",
 ]
 

@@ -7,11 +7,9 @@ Dynamo 0.9 to 1.3, read 2026-11.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from vllm_costmeter.sources.manifests.place import Word
-from vllm_costmeter.sources.manifests.server import script_of
-from vllm_costmeter.sources.manifests.shell import commands
 
 _SWITCHES = frozenset(
     """
@@ -31,15 +29,11 @@ _OTHER_ENGINES = ("omni", "multimodal-encode-worker", "engine-config-json")
 """Flags with which it starts no language model by vLLM's own flags."""
 
 
-def dynamo_words(
-    command: Sequence[Word], variables: Mapping[str, str]
-) -> tuple[tuple[Word, ...] | None, str | None]:
-    """vLLM's words of a command that starts a Dynamo worker, or why they could not be told; None twice for another."""
-    script = script_of(command)
-    for words in [list(command)] if script is None else commands(script.text, variables, script.line):
-        for at, word in enumerate(words[:-1]):
-            if word.text == "-m" and words[at + 1].text == "dynamo.vllm":
-                return _without_own(words[at + 2 :])
+def dynamo_words(words: Sequence[Word]) -> tuple[tuple[Word, ...] | None, str | None]:
+    """vLLM's words of a program that is a Dynamo worker, or why they could not be told; None, None for any other."""
+    for at, word in enumerate(words[:-1]):
+        if word.text == "-m" and words[at + 1].text == "dynamo.vllm":
+            return _without_own(words[at + 2 :])
     return None, None
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.sources.manifests.beside import with_values_beside
 from vllm_costmeter.sources.manifests.compose import compose_servers
 from vllm_costmeter.sources.manifests.kubernetes.objects import kubernetes_servers, objects_of, title_of
 from vllm_costmeter.sources.manifests.large import without_bystanders, without_collector
 from vllm_costmeter.sources.manifests.place import LocatedError, NoServerError, Place
 from vllm_costmeter.sources.manifests.server import DeclaredServer
 from vllm_costmeter.sources.manifests.yaml_tree import LARGEST_BYTES, Node, documents
+from vllm_costmeter.sources.shell.syntax import ShellError
 
 _HELM = re.compile(
     rb"\{\{-?\s*(\.[A-Za-z]|\$|include\b|template\b|if\b|range\b|with\b|end\b|else\b|toYaml\b|tpl\b|define\b|default\b|"
@@ -36,20 +39,22 @@ class FileReading:
     """Objects that start none: of a kind without pods, or of an operator for something else."""
 
 
-def servers_in(path: Path) -> list[DeclaredServer]:
+def servers_in(path: Path, given: Mapping[str, str] | None = None) -> list[DeclaredServer]:
     """The vLLM servers of `reading_of`."""
-    return reading_of(path).servers
+    return reading_of(path, given).servers
 
 
-def reading_of(path: Path) -> FileReading:
+def reading_of(path: Path, given: Mapping[str, str] | None = None) -> FileReading:
     """Every vLLM server of the file, in its order, and what else it holds; `-` is standard input.
+
+    `given`: values of variables by name, which go before those of the file.
 
     Raises BadInputError, with file and line if known, for a file that cannot be read, is not YAML, is an unrendered
     template, lacks required fields, or starts no vLLM server.
     """
     name = "<stdin>" if str(path) == "-" else str(path)
     with without_collector():
-        return reading(_bytes(path, name), name)
+        return reading(_bytes(path, name), name, given)
 
 
 def servers_of(data: bytes, name: str) -> list[DeclaredServer]:
@@ -57,14 +62,21 @@ def servers_of(data: bytes, name: str) -> list[DeclaredServer]:
     return reading(data, name).servers
 
 
-def reading(data: bytes, name: str) -> FileReading:
+def reading(data: bytes, name: str, given: Mapping[str, str] | None = None) -> FileReading:
     """As `reading_of`, for a file's content."""
+    try:
+        return _reading(data, name, given or {})
+    except ShellError as error:
+        raise Place(name, error.line).fault(error.message) from None
+
+
+def _reading(data: bytes, name: str, given: Mapping[str, str]) -> FileReading:
     own_name = name.rsplit("/", 1)[-1]
     seen: list[str] = []
-    servers = _of_a_machine(data, name, own_name, seen)
+    servers = _of_a_machine(data, name, own_name, seen, given)
     num_objects = 0
     if servers is None:
-        servers, num_objects, hints = _of_yaml(data, name, own_name, seen)
+        servers, num_objects, hints = _of_yaml(data, name, own_name, seen, given)
         if not servers and hints:
             raise NoServerError(hints[0])
     if not servers:
@@ -74,7 +86,9 @@ def reading(data: bytes, name: str) -> FileReading:
     return FileReading(servers, tuple(title for title in seen if title not in titles), num_objects)
 
 
-def _of_a_machine(data: bytes, name: str, own_name: str, seen: list[str]) -> list[DeclaredServer] | None:
+def _of_a_machine(
+    data: bytes, name: str, own_name: str, seen: list[str], given: Mapping[str, str]
+) -> list[DeclaredServer] | None:
     """The servers of a script or a unit; None for another text."""
     if not (
         _NO_YAML.search(own_name) or data.startswith(b"#!") or re.search(rb"^\[[A-Z]\w+\]\s*$", data, re.M)
@@ -87,8 +101,8 @@ def _of_a_machine(data: bytes, name: str, own_name: str, seen: list[str]) -> lis
     from vllm_costmeter.sources.manifests.hosts.units import is_unit, unit_servers
 
     if is_unit(text):
-        return list(unit_servers(text, name, own_name, seen))
-    return list(script_servers(text, name, own_name, seen)) if is_script(text, own_name) else None
+        return list(unit_servers(text, name, own_name, seen, given))
+    return list(script_servers(text, name, own_name, seen, given)) if is_script(text, own_name) else None
 
 
 def _text(data: bytes, name: str) -> str:
@@ -101,7 +115,7 @@ def _text(data: bytes, name: str) -> str:
 
 
 def _of_yaml(
-    data: bytes, name: str, own_name: str, seen: list[str]
+    data: bytes, name: str, own_name: str, seen: list[str], given: Mapping[str, str]
 ) -> tuple[list[DeclaredServer], int, list[str]]:
     """Servers, the number of objects that start none, and what texts are that were not read."""
     kept, num_idle = without_bystanders(data)
@@ -111,14 +125,14 @@ def _of_yaml(
     objects = [each for each in objects_of(found) if each.get("kind") is not None]
     for document in found:
         if document.get("kind") is None:
-            own = _without_kind(document, own_name, seen)
+            own = _without_kind(document, own_name, seen, given)
             if isinstance(own, str):
                 hints.append(f"{document.place}: {own}")
                 title = f"{own_name}, document at line {document.place.line}"
                 servers += _unread(title, document, own) if len(found) > 1 else []
             else:
                 servers += own
-    servers += kubernetes_servers(objects, seen)
+    servers += kubernetes_servers(with_values_beside(objects, given), seen)
     servers.sort(key=lambda server: server.place.line)
     busy = {title.partition(",")[0] for title in (*seen, *(server.name for server in servers))}
     idle = [each for each in objects if title_of(each) not in busy]
@@ -146,12 +160,14 @@ def _documents(data: bytes, name: str, own_name: str) -> list[Node]:
     return found
 
 
-def _without_kind(document: Node, own_name: str, seen: list[str]) -> list[DeclaredServer] | str:
+def _without_kind(
+    document: Node, own_name: str, seen: list[str], given: Mapping[str, str]
+) -> list[DeclaredServer] | str:
     """The servers of a Compose file, a SkyPilot task, a Ray Serve configuration or two charts' values; otherwise what
     the mapping is."""
     keys = document.keys
     if "services" in keys:
-        return list(compose_servers(document, seen))
+        return list(compose_servers(document, seen, given))
     from vllm_costmeter.sources.manifests.hosts.skypilot import is_task, task_servers
     from vllm_costmeter.sources.manifests.kubernetes.production_stack import chart_values, stack_values
     from vllm_costmeter.sources.manifests.kubernetes.ray import serve_config
@@ -165,7 +181,7 @@ def _without_kind(document: Node, own_name: str, seen: list[str]) -> list[Declar
     if "applications" in keys:
         return list(serve_config(document, "Ray Serve", seen))
     if _is_mapping_or_none(document, "resources") and is_task(document):
-        return list(task_servers(document, seen))
+        return list(task_servers(document, seen, given))
     return mapping_without_kind(document, own_name)
 
 

@@ -17,6 +17,7 @@ LARGEST_BYTES = 16 << 20
 MOST_NODES = 50_000
 """In a small file, however often its aliases are used; a large one may hold one for every four bytes."""
 DEEPEST = 100
+_MERGE = "tag:yaml.org,2002:merge"
 
 INSTALL_HINT = "reading YAML needs PyYAML: pip install 'vllm-costmeter[deploy]'"
 
@@ -120,10 +121,32 @@ class _Tree:
             items = [self.node(item, depth + 1) for item in raw.value]
             return Node(place, items=tuple(item for item in items if item is not None))
         table: dict[str, Node] = {}
+        names: dict[str, None] = {}
+        for key, value in raw.value:
+            if key.id == "scalar" and key.tag == _MERGE:
+                for merged in self._merged(value, depth):
+                    table = {**(merged.table or {}), **table}
+                    names |= dict.fromkeys(merged.keys)
         for key, value in raw.value:
             if key.id != "scalar":
                 raise place.fault("a mapping's keys must be plain values: is this an unrendered template?")
+            if key.tag == _MERGE:
+                continue
             found = self.node(value, depth + 1)
+            names[key.value] = None
+            table.pop(key.value, None)
             if found is not None:
                 table[key.value] = found
-        return Node(place, table=table, keys=tuple(key.value for key, _ in raw.value))
+        return Node(place, table=table, keys=tuple(names))
+
+    def _merged(self, raw: Any, depth: int) -> list[Node]:
+        """The mappings of a merge key (`<<: *common` or a list of them), the one that goes before first."""
+        each = raw.value if raw.id == "sequence" else [raw]
+        found = []
+        for one in each:
+            node = self.node(one, depth + 1)
+            if node is None or node.table is None:
+                place = Place(self._file, self._lines_before + raw.start_mark.line + 1)
+                raise place.fault("a merge key (<<) must hold a mapping or a list of mappings")
+            found.append(node)
+        return found

@@ -15,6 +15,7 @@ from vllm_costmeter.sources.model_config.families.adapted_edges import adapted_e
 from vllm_costmeter.sources.model_config.families.registry import served_by
 from vllm_costmeter.sources.model_config.families.source import Source, architecture_of, text_section
 from vllm_costmeter.sources.model_config.lengths import model_lengths
+from vllm_costmeter.sources.model_config.overrides import with_active_overrides
 from vllm_costmeter.sources.model_config.quantization.section import quantization_of
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
@@ -54,7 +55,7 @@ def model_from_config(
     """
     if not isinstance(values, Mapping):
         raise BadInputError(f"{name}: config.json must hold an object, got {type(values).__name__}")
-    root = ConfigReader(values, name)
+    root = ConfigReader(with_active_overrides(values), name)
     architecture_name = architecture_of(root)
     model_type = root.raw("model_type")
     if model_type in _UNKNOWN_TYPES:
@@ -76,6 +77,7 @@ def model_from_config(
     )
     prediction = _drafter(source, family, weights)
     longest, default = model_lengths(root, text)
+    older = model_lengths(root, text, scales_yarn=True)
     sizes = _sizes(source, family)
     dtype = served_dtype(root, text, is_pooling=family.is_pooling)
     attention = ModelAttention(
@@ -92,6 +94,7 @@ def model_from_config(
         quantization=None if quantization.method == UNQUANTISED.method else quantization.method,
         max_model_len=longest,
         default_max_model_len=default,
+        lengths_before_0_30=None if older == (longest, default) else older,
         sizes=sizes,
         attention=attention,
         weights=weights,

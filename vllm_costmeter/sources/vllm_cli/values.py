@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from vllm_costmeter.core.errors import nearest
-from vllm_costmeter.sources.vllm_cli.config_shape import fault
 from vllm_costmeter.sources.vllm_cli.flag_table import Flag, ReleaseFlags
 from vllm_costmeter.sources.vllm_cli.human_int import human_int, human_int_or_auto, with_plain_numbers
 from vllm_costmeter.sources.vllm_cli.refusal import shown
@@ -109,6 +108,8 @@ def adapters(flags: ReleaseFlags, flag: Flag, given: list[str | None]) -> list[d
 
 
 def _config(flags: ReleaseFlags, name: str, config: str, text: str) -> Any:
+    from vllm_costmeter.sources.vllm_cli.config_shape import fault
+
     try:
         plain = with_plain_numbers(text) if flags.numbers >= HUMAN_NUMBERS_IN_JSON_SINCE else text
         value = json.loads(plain)

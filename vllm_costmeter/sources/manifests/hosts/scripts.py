@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from vllm_costmeter.core.dataclass import dataclass, replace
-from vllm_costmeter.sources.manifests.gpus.devices import EVERY, listed_devices, visible_devices
+from vllm_costmeter.sources.manifests.gpus.devices import EVERY, visible_devices
 from vllm_costmeter.sources.manifests.gpus.labels import NodeGpus, named_gpus
-from vllm_costmeter.sources.manifests.hosts.commands import assigned, server_command
-from vllm_costmeter.sources.manifests.place import Place
+from vllm_costmeter.sources.manifests.hosts.commands import server_commands
+from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer
-from vllm_costmeter.sources.manifests.shell import commands
 
 _SHEBANG = re.compile(r"#!.*\b(ba|da|z|k)?sh\b")
 _OPTION = re.compile(r"^#SBATCH\s+(--[a-z-]+|-[A-Za-z])[ =]*([^\s#]*)", re.MULTILINE)
@@ -32,36 +31,35 @@ def is_script(text: str, name: str) -> bool:
     return name.endswith((".sh", ".bash", ".zsh", ".sbatch", ".slurm")) or _SHEBANG.match(text) is not None
 
 
-def script_servers(text: str, file: str, name: str, seen: list[str]) -> Iterator[DeclaredServer]:
+def script_servers(
+    text: str, file: str, name: str, seen: list[str], given: Mapping[str, str]
+) -> Iterator[DeclaredServer]:
     """The servers of a script in the order of its commands."""
     slurm = slurm_of(text)
     node = named_gpus(slurm.name) if slurm.name is not None else NodeGpus()
     found = []
     before = 0
-    for words in commands(text, {}):
-        command = server_command(words, {})
-        if command is None:
-            continue
-        chosen = assigned(words, "CUDA_VISIBLE_DEVICES")
-        listed = listed_devices(chosen)
+    for start in server_commands([Word("bash", 1), Word("-c", 1), Word(text, 1)], given):
+        line = start.words[0].line if start.words else 1
         found.append(
             DeclaredServer(
                 name=f"script {name}",
-                place=Place(file, (command.words or words)[0].line),
-                words=command.words,
-                not_read=command.not_read,
-                image=command.image,
-                gpus=slurm.gpus or len(listed or ()) or None,
-                gpus_line=slurm.line,
+                place=Place(file, line),
+                words=start.words or (),
+                not_read=start.not_read,
+                image=start.image,
+                gpus=start.gpus or slurm.gpus,
+                gpus_line=start.gpus_line if start.gpus else slurm.line,
+                gpus_from=start.gpus_from or "the file",
                 gpu_names=node.names,
                 gpu_fault=node.fault,
-                machine=file if _runs_beside_others(text, words[0].line, before) else None,
-                devices=visible_devices(
-                    EVERY, {"CUDA_VISIBLE_DEVICES": chosen} if chosen is not None else {}
-                ),
+                machine=file if _runs_beside_others(text, line, before) else None,
+                devices=visible_devices(EVERY, start.environment),
+                environment=start.environment,
+                files=start.files,
             )
         )
-        before = words[-1].line
+        before = start.words[-1].line if start.words else line
     seen += [f"script {name}"] if not found else []
     for number, server in enumerate(found, 1):
         title = server.name if len(found) == 1 else f"{server.name}, server {number}"

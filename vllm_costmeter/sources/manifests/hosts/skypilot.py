@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.sources.manifests.gpus.labels import named_gpus
-from vllm_costmeter.sources.manifests.hosts.commands import server_command
+from vllm_costmeter.sources.manifests.hosts.commands import server_commands
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer
 from vllm_costmeter.sources.manifests.yaml_tree import Node
@@ -33,7 +33,7 @@ def is_task(document: Node) -> bool:
     )
 
 
-def task_servers(document: Node, seen: list[str]) -> Iterator[DeclaredServer]:
+def task_servers(document: Node, seen: list[str], given: Mapping[str, str]) -> Iterator[DeclaredServer]:
     """One server per allowed accelerator, each with its own number of GPUs."""
     name, run = document.get("name"), document.get("run")
     title = f"SkyPilot task {name.text}" if name is not None and name.text else "SkyPilot task"
@@ -46,30 +46,32 @@ def task_servers(document: Node, seen: list[str]) -> Iterator[DeclaredServer]:
     allowed = list(_choices(document.get("resources")))
     if not allowed:
         seen.append(title)
-        server = _server(document, run, title, {})
-        yield from () if server is None else (server,)
+        yield from _servers(document, run, title, given)
     for choice in allowed:
         own = f"{title} on {choice.name}:{choice.count}"
         seen.append(own)
-        given = {"SKYPILOT_NUM_GPUS_PER_NODE": str(choice.count), "SKYPILOT_NUM_NODES": str(count)}
-        server = _server(document, run, own, given)
-        if server is not None:
+        known = {"SKYPILOT_NUM_GPUS_PER_NODE": str(choice.count), "SKYPILOT_NUM_NODES": str(count), **given}
+        for server in _servers(document, run, own, known):
             yield _on(server, choice, count)
 
 
-def _server(document: Node, run: Node, title: str, given: dict[str, str]) -> DeclaredServer | None:
+def _servers(document: Node, run: Node, title: str, given: Mapping[str, str]) -> Iterator[DeclaredServer]:
     line = run.text_line
     script = [Word("bash", line), Word("-c", line), Word(run.text or "", line)]
-    found = server_command(script, {**_variables(document), **given})
-    if found is None:
-        return None
-    return DeclaredServer(
-        name=title,
-        place=Place(run.place.file, found.words[0].line if found.words else line),
-        words=found.words,
-        not_read=found.not_read,
-        image=found.image or _image(document),
-    )
+    every = server_commands(script, {**_variables(document), **given})
+    for number, found in enumerate(every, 1):
+        yield DeclaredServer(
+            name=title if len(every) == 1 else f"{title}, server {number}",
+            place=Place(run.place.file, found.words[0].line if found.words else line),
+            words=found.words or (),
+            not_read=found.not_read,
+            image=found.image or _image(document),
+            gpus=found.gpus,
+            gpus_line=found.gpus_line,
+            gpus_from=found.gpus_from,
+            environment=found.environment,
+            files=found.files,
+        )
 
 
 def _on(server: DeclaredServer, choice: Choice, nodes: int) -> DeclaredServer:

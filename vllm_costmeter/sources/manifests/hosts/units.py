@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from vllm_costmeter.core.dataclass import dataclass
-from vllm_costmeter.sources.manifests.containers import started_by
+from vllm_costmeter.sources.manifests.containers import Started, started_by
 from vllm_costmeter.sources.manifests.gpus.devices import EVERY, listed_devices, visible_devices
-from vllm_costmeter.sources.manifests.hosts.commands import Command, server_command
+from vllm_costmeter.sources.manifests.hosts.commands import server_commands
+from vllm_costmeter.sources.manifests.interpolation import expand
 from vllm_costmeter.sources.manifests.place import Place, Word
+from vllm_costmeter.sources.manifests.quoting import split_words
 from vllm_costmeter.sources.manifests.server import DeclaredServer
-from vllm_costmeter.sources.manifests.shell import commands
 
 _SECTION = re.compile(r"^\[(Unit|Service|Container|Install|Pod|Kube|Quadlet)\]\s*$", re.MULTILINE)
 _INSTANCE = re.compile(r"%[iIjJ]")
@@ -32,47 +33,53 @@ def is_unit(text: str) -> bool:
     return _SECTION.search(text) is not None
 
 
-def unit_servers(text: str, file: str, name: str, seen: list[str]) -> Iterator[DeclaredServer]:
+def unit_servers(
+    text: str, file: str, name: str, seen: list[str], given: Mapping[str, str]
+) -> Iterator[DeclaredServer]:
     """The servers of a unit; `name` is the file's own name."""
     found = settings_of(text)
     if any(each.section == "Container" for each in found):
-        yield from _quadlet(found, file, f"quadlet {name}", seen)
+        yield from _quadlet(found, file, f"quadlet {name}", seen, given)
         return
     title = f"unit {name}"
     seen.append(title)
-    variables = _environment(found, "Service")
+    variables = {**_environment(found, "Service"), **given}
     for each in found:
         if each.section == "Service" and each.key == "ExecStart" and each.value:
             line = _INSTANCE.sub("$(the instance's name)", each.value.lstrip("@-:+!|"))
-            words = [word for part in commands(line, variables, each.line) for word in part]
-            started = server_command(words, variables)
-            if started is None:
-                started = _script(words)
-            if started is not None:
+            words = split_words(expand(line, variables), each.line)
+            every = server_commands(words, variables) or _script(words)
+            for number, started in enumerate(every, 1):
                 yield DeclaredServer(
-                    name=title,
+                    name=title if len(every) == 1 else f"{title}, server {number}",
                     place=Place(file, each.line),
-                    words=started.words,
+                    words=started.words or (),
                     image=started.image,
                     not_read=started.not_read,
+                    gpus=started.gpus,
+                    gpus_line=started.gpus_line,
+                    gpus_from=started.gpus_from,
                     machine="units of systemd",
-                    devices=visible_devices(EVERY, variables),
+                    devices=visible_devices(EVERY, started.environment),
+                    environment=started.environment,
+                    files=started.files,
                 )
 
 
-def _script(words: Sequence[Word]) -> Command | None:
+def _script(words: Sequence[Word]) -> list[Started]:
     path = next((word.text for word in words[:2] if word.text.endswith((".sh", ".bash"))), None)
     if path is None:
-        return None
-    fault = f"runs {path:.80}, and what that starts is not in the file: check it as --file"
-    return Command(not_read=fault)
+        return []
+    return [Started(not_read=f"runs {path:.80}, and what that starts is not in the file: check it as --file")]
 
 
-def _quadlet(found: list[Setting], file: str, title: str, seen: list[str]) -> Iterator[DeclaredServer]:
+def _quadlet(
+    found: list[Setting], file: str, title: str, seen: list[str], given: Mapping[str, str]
+) -> Iterator[DeclaredServer]:
     seen.append(title)
     own = {each.key: each for each in found if each.section == "Container"}
     image, run, entry = own.get("Image"), own.get("Exec"), own.get("Entrypoint")
-    variables = _environment(found, "Service")
+    variables = {**_environment(found, "Service"), **given}
     devices = [each.value for each in found if each.section == "Container" and each.key == "AddDevice"]
     arguments = [each.value for each in found if each.key in ("PodmanArgs", "AddDevice")]
     start = started_by(
@@ -90,6 +97,8 @@ def _quadlet(found: list[Setting], file: str, title: str, seen: list[str]) -> It
     yield DeclaredServer(
         name=title,
         place=place,
+        environment=start.environment,
+        files=start.files,
         words=start.words or (),
         not_read=start.not_read,
         image=image.value if image is not None else None,
@@ -104,15 +113,15 @@ def _split(setting: Setting | None, variables: Mapping[str, str]) -> list[Word]:
     if setting is None:
         return []
     line = _INSTANCE.sub("$(the instance's name)", setting.value)
-    return [word for part in commands(line, variables, setting.line) for word in part]
+    return split_words(expand(line, variables), setting.line)
 
 
 def _environment(found: list[Setting], section: str) -> dict[str, str]:
     variables: dict[str, str] = {}
     for each in found:
         if each.section == section and each.key == "Environment":
-            for part in commands(each.value, {}, each.line):
-                variables |= dict(word.text.split("=", 1) for word in part if "=" in word.text)
+            words = split_words(each.value, each.line)
+            variables |= dict(word.text.split("=", 1) for word in words if "=" in word.text)
     return variables
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vllm_costmeter.sources.manifests.beside import files_of
 from vllm_costmeter.sources.manifests.containers import started_by
 from vllm_costmeter.sources.manifests.gpus.labels import node_gpus
 from vllm_costmeter.sources.manifests.gpus.resources import Asked, asked_of
@@ -15,6 +16,7 @@ from vllm_costmeter.sources.manifests.kubernetes.pods import (
     node_labels,
     servers_of_pod,
     with_gpus,
+    with_start,
     words_of,
 )
 from vllm_costmeter.sources.manifests.place import Place, Word
@@ -57,6 +59,7 @@ def _worker(service: Node, title: str, shared: dict[str, str], seen: list[str]) 
         expanded(arguments, variables),
         variables,
         has_gpu=asked is not None,
+        files=files_of(main),
     )
     anchor = main.get("args") or main.get("command") or main
     if start.not_read is not None:
@@ -67,7 +70,7 @@ def _worker(service: Node, title: str, shared: dict[str, str], seen: list[str]) 
     server = DeclaredServer(name=title, place=place, words=start.words, image=image_of(main))
     nodes = service.get("multinode", "nodeCount")
     pods = count_of(nodes, "nodeCount") if nodes is not None else 1
-    yield with_gpus(server, asked, node_gpus(node_labels(pod)), pods=pods)
+    yield with_start(with_gpus(server, asked, node_gpus(node_labels(pod)), pods=pods), start, pods=pods)
 
 
 def _asked(service: Node) -> Asked | None:

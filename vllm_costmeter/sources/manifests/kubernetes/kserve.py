@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from vllm_costmeter.core.dataclass import replace
+from vllm_costmeter.sources.manifests.beside import files_of
 from vllm_costmeter.sources.manifests.containers import Started, started_by
 from vllm_costmeter.sources.manifests.gpus.labels import node_gpus
 from vllm_costmeter.sources.manifests.gpus.resources import asked_of
@@ -20,6 +21,7 @@ from vllm_costmeter.sources.manifests.kubernetes.pods import (
     server_of,
     servers_of_pod,
     with_gpus,
+    with_start,
     words_of,
 )
 from vllm_costmeter.sources.manifests.place import Place, Word
@@ -99,6 +101,7 @@ def _with_runtime(
         _filled(expanded(arguments, variables), model, name),
         variables,
         has_gpu=(asked_of(model) or asked_of(container)) is not None,
+        files={**files_of(container), **files_of(model)},
     )
     anchor = model.get("args") or model
     if start.not_read is not None:
@@ -110,7 +113,7 @@ def _with_runtime(
         name=title, place=anchor.place, words=start.words, image=image_of(model) or image_of(container)
     )
     labels = [*node_labels(spec), *node_labels(predictor)]
-    yield with_gpus(server, asked_of(model) or asked_of(container), node_gpus(labels))
+    yield with_start(with_gpus(server, asked_of(model) or asked_of(container), node_gpus(labels)), start)
 
 
 def _filled(words: Sequence[Word], model: Node, name: str) -> list[Word]:

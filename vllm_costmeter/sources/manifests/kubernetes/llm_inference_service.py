@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.sources.manifests.gpus.labels import node_gpus
 from vllm_costmeter.sources.manifests.gpus.resources import asked_of
+from vllm_costmeter.sources.manifests.interpolation import expand
 from vllm_costmeter.sources.manifests.kubernetes.flag_words import flag_words, model_words
 from vllm_costmeter.sources.manifests.kubernetes.kinds import count_of
 from vllm_costmeter.sources.manifests.kubernetes.pods import (
@@ -20,11 +21,12 @@ from vllm_costmeter.sources.manifests.kubernetes.pods import (
     node_labels,
     started,
     with_gpus,
+    with_start,
     words_of,
 )
 from vllm_costmeter.sources.manifests.place import Word
+from vllm_costmeter.sources.manifests.quoting import split_words
 from vllm_costmeter.sources.manifests.server import DeclaredServer
-from vllm_costmeter.sources.manifests.shell import commands
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
 _FLAGS = (
@@ -67,7 +69,7 @@ def _server(part: Node, uri: Node, owner: str, seen: list[str]) -> DeclaredServe
         if start.words is None:
             fault = start.not_read or "its command starts no server that could be read"
             return replace(server, words=(), not_read=fault)
-        server = replace(server, words=_with_model(start.words, uri))
+        server = with_start(replace(server, words=_with_model(start.words, uri)), start)
     asked = asked_of(main) if main is not None else None
     labels = list(node_labels(template)) if template is not None else []
     return with_gpus(server, asked, node_gpus(labels), pods=_pods(part))
@@ -88,7 +90,7 @@ def _words(part: Node, main: Node | None, uri: Node) -> tuple[Word, ...]:
     more = variables.get("VLLM_ADDITIONAL_ARGS")
     if more is not None:
         line = (main.get("env") or main).place.line
-        words += [Word(word.text, line) for each in commands(more, variables) for word in each]
+        words += [replace(word, line=line) for word in split_words(expand(more, variables))]
     return (*words, *expanded(words_of(main, "args"), variables))
 
 

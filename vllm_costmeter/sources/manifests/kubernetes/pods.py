@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from vllm_costmeter.core.dataclass import replace
+from vllm_costmeter.sources.manifests.beside import files_of
 from vllm_costmeter.sources.manifests.containers import Started, started_by
 from vllm_costmeter.sources.manifests.gpus.devices import visible_devices
 from vllm_costmeter.sources.manifests.gpus.labels import READ_LABELS, NodeGpus, node_gpus
@@ -16,7 +17,7 @@ from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
-_REFERENCE = re.compile(r"\$\(([A-Za-z_]\w*)\)")
+_REFERENCE = re.compile(r"(\$)?\$\(([A-Za-z_][\w.-]*)\)")
 
 
 def servers_of_pod(pod: Pod, seen: list[str]) -> Iterator[DeclaredServer]:
@@ -33,23 +34,37 @@ def servers_of_pod(pod: Pod, seen: list[str]) -> Iterator[DeclaredServer]:
         name = container.get("name")
         title = f"{pod.owner}, container {name.text if name is not None and name.text else number}"
         seen.append(title)
-        found = server_of(container, title, started(container, pod.variables or {}), labels, pods=pod.pods)
-        if found is None or (pod.is_follower and found.not_read is not None):
-            continue
         asked = asked_of(container)
-        if asked is None:  # nobody keeps its GPUs from the others of the pod
-            devices = visible_devices(None, environment(container))
-            found = replace(found, machine=f"{found.place.file}, {pod.owner}", devices=devices)
-        elif asked.is_shared:
-            shared.append(title)
-            found = replace(found, notes=(*found.notes, *_shared_note(shared)))
-        yield found
+        for found in servers_of(
+            container, title, started(container, pod.variables or {}), labels, pods=pod.pods
+        ):
+            if pod.is_follower and found.not_read is not None:
+                continue
+            if asked is None:  # nobody keeps its GPUs from the others of the pod
+                devices = visible_devices(None, found.environment)
+                yield replace(found, machine=f"{found.place.file}, {pod.owner}", devices=devices)
+            elif asked.is_shared:
+                shared.append(title)
+                yield replace(found, notes=(*found.notes, *_shared_note(shared)))
+            else:
+                yield found
 
 
 def _shared_note(titles: list[str]) -> tuple[str, ...]:
     others = [title.rpartition(", ")[2] for title in titles[:-1]]
     what = f"with {', '.join(others)} and others" if others else "with others"
     return (f"the file gives it a GPU shared {what}: what they hold is missing here (--other-processes)",)
+
+
+def servers_of(
+    container: Node, title: str, start: Started, labels: list[tuple[str, str]], *, pods: int = 1
+) -> Iterator[DeclaredServer]:
+    """The servers of a container, numbered where its script starts several."""
+    for number, each in enumerate(start.each, 1):
+        own = title if not start.more else f"{title}, server {number}"
+        found = server_of(container, own, each, labels, pods=pods)
+        if found is not None:
+            yield found
 
 
 def server_of(
@@ -62,7 +77,7 @@ def server_of(
     if start.words is None:
         return None
     words = start.words
-    return with_gpus(
+    found = with_gpus(
         DeclaredServer(
             name=title,
             place=Place(anchor.place.file, words[0].line if words else anchor.place.line),
@@ -73,6 +88,15 @@ def server_of(
         node_gpus(labels),
         pods=pods,
     )
+    return with_start(found, start, pods=pods)
+
+
+def with_start(server: DeclaredServer, start: Started, *, pods: int = 1) -> DeclaredServer:
+    """The server with its environment and files, and the GPUs that its own command leaves it."""
+    server = replace(server, environment=start.environment, files=start.files)
+    if start.gpus is None or (server.gpus is not None and server.gpus <= start.gpus * pods):
+        return server
+    return replace(server, gpus=start.gpus * pods, gpus_line=start.gpus_line, gpus_from=start.gpus_from)
 
 
 def with_gpus(
@@ -104,6 +128,7 @@ def started(container: Node, given: Mapping[str, str]) -> Started:
         expanded(words_of(container, "args"), variables),
         variables,
         has_gpu=asked is not None,
+        files=files_of(container),
     )
 
 
@@ -123,10 +148,12 @@ def words_of(container: Node, key: str) -> list[Word]:
 
 def expanded(words: list[Word], variables: Mapping[str, str]) -> list[Word]:
     """`$(NAME)` as Kubernetes expands it in command and args; unchanged without a value."""
-    return [
-        Word(_REFERENCE.sub(lambda match: variables.get(match[1], match[0]), word.text), word.line)
-        for word in words
-    ]
+    return [replace(word, text=_put_in(word.text, variables)) for word in words]
+
+
+def _put_in(text: str, variables: Mapping[str, str]) -> str:
+    """`$$(NAME)` is `$(NAME)` itself."""
+    return _REFERENCE.sub(lambda match: match[0][1:] if match[1] else variables.get(match[2], match[0]), text)
 
 
 def environment(container: Node, key: str = "env") -> dict[str, str]:
@@ -137,7 +164,7 @@ def environment(container: Node, key: str = "env") -> dict[str, str]:
         name, value = entry.get("name"), entry.get("value")
         if name is not None and value is not None:
             text = value.string("a value of env")
-            found[name.string("a name of env")] = _REFERENCE.sub(lambda m: found.get(m[1], m[0]), text)
+            found[name.string("a name of env")] = _put_in(text, found)
     return found
 
 

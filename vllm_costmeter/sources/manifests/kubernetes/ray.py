@@ -12,8 +12,9 @@ from vllm_costmeter.sources.manifests.kubernetes.flag_words import flag_words
 from vllm_costmeter.sources.manifests.kubernetes.kinds import mentions_a_server, pods_of
 from vllm_costmeter.sources.manifests.kubernetes.pods import servers_of_pod, with_gpus
 from vllm_costmeter.sources.manifests.place import Word
-from vllm_costmeter.sources.manifests.server import DeclaredServer, server_words
+from vllm_costmeter.sources.manifests.server import DeclaredServer
 from vllm_costmeter.sources.manifests.yaml_tree import Node, documents
+from vllm_costmeter.sources.shell.started import run_command, servers_started
 
 
 def ray_object(document: Node, kind: str, owner: str, seen: list[str]) -> Iterator[DeclaredServer]:
@@ -27,9 +28,14 @@ def ray_object(document: Node, kind: str, owner: str, seen: list[str]) -> Iterat
             found += list(serve_config(config, owner, seen)) if config.table is not None else []
     elif entry is not None:
         line = entry.text_line
-        words = server_words([Word("sh", line), Word("-c", line), Word(entry.text or "", line)], {})
-        if words is not None:
-            found.append(DeclaredServer(name=f"{owner}, entrypoint", place=entry.place, words=words))
+        ran = run_command([Word("sh", line), Word("-c", line), Word(entry.text or "", line)], {})
+        for server in servers_started(ran):
+            title = f"{owner}, entrypoint"
+            found.append(
+                DeclaredServer(
+                    title, entry.place, server.words, environment=server.environment, files=server.files
+                )
+            )
     yield from found
     if not found and (kind != "RayCluster" or mentions_a_server(document)):
         fault = "the code that it runs is not in the file: check its command, as in `costmeter check -- vllm serve ...`"
