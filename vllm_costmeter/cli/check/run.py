@@ -20,16 +20,15 @@ class Run:
     """One run of the command over files."""
 
     neighbours: Neighbours = field(default_factory=Neighbours)
-    _models: dict[tuple[str | None, ...], Opened] = field(default_factory=dict)
+    _models: dict[tuple[str, str | None, str], Opened] = field(default_factory=dict)
     _answers: dict[Hashable, CheckAnswer] = field(default_factory=dict)
 
-    def model(self, request: CheckRequest) -> Model:
-        """The request's model, opened once however many servers of the files serve it: the Hub is asked once."""
-        serve = request.serve
-        key = (request.models[0], serve.revision, serve.hf_token, repr(serve.hf_overrides))
+    def model(self, name: str, request: CheckRequest) -> Model:
+        """The model, opened once however many servers of the files serve it: the Hub is asked once."""
+        key = (name, request.serve.revision, repr(request.serve.hf_overrides))
         if key not in self._models:
             try:
-                self._models[key] = opened_model(request.models[0], request)
+                self._models[key] = opened_model(name, request)
             except (BadInputError, NotUnderstoodError) as error:
                 self._models[key] = error
         found = self._models[key]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from functools import partial
 
 from vllm_costmeter.cli.check.request import CheckRequest
 from vllm_costmeter.cli.check.run import Run
 from vllm_costmeter.cli.check.server_gpu import gpu_of_server
 from vllm_costmeter.cli.check.targets import answered, judged
-from vllm_costmeter.core.dataclass import fields, replace
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.report import CheckAnswer
@@ -17,13 +16,10 @@ from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.release import NEWEST_KNOWN, Release, dotted, release_of
 from vllm_costmeter.sources.manifests.container_paths import config_values, local_model
 from vllm_costmeter.sources.manifests.image import release_in
-from vllm_costmeter.sources.manifests.place import LocatedError
+from vllm_costmeter.sources.manifests.place import LocatedError, Place
 from vllm_costmeter.sources.manifests.placeholders import Settled
 from vllm_costmeter.sources.manifests.server import DeclaredServer, settled_words
 from vllm_costmeter.sources.serve_args.read import ServeCommand, read_command
-
-_OWN = ("name", "place", "gpus_line", "machine", "words", "environment", "files")
-"""What does not change the answer, or is compared apart."""
 
 
 def server_answer(server: DeclaredServer, request: CheckRequest, run: Run) -> CheckAnswer:
@@ -34,12 +30,19 @@ def server_answer(server: DeclaredServer, request: CheckRequest, run: Run) -> Ch
     if server.fault is not None:
         raise server.place.fault(server.fault)
     settled = settled_words(server)
+    asked = replace(server, name="", place=Place("", 0), gpus_line=None, machine=None, words=())
+    question = (
+        repr(asked),
+        tuple(word.text for word in settled.words),
+        settled.notes,
+        run.neighbours.held_beside(server),
+    )
     try:
-        answer = run.answer(_question(server, run), partial(_answer, server, settled, request, run))
+        answer = run.answer(question, partial(_answer, server, settled, request, run))
     except LocatedError:
         raise
     except NotUnderstoodError as error:
-        return CheckAnswer(server.name, fault=str(error), file=server.place.file, line=server.place.line)
+        return CheckAnswer(server.name, fault=str(error), file=file, line=line)
     except BadInputError as error:
         raise server.place_of(str(error)).fault(f"{server.name}: {error}") from None
     if answer.fit is not None:
@@ -47,29 +50,20 @@ def server_answer(server: DeclaredServer, request: CheckRequest, run: Run) -> Ch
     return replace(answer, title=server.name, file=file, line=line)
 
 
-def _question(server: DeclaredServer, run: Run) -> Hashable:
-    """Equal for servers with the same answer."""
-    same = tuple(getattr(server, each.name) for each in fields(server) if each.name not in _OWN)
-    words = tuple(word.text for word in server.words)
-    beside = (tuple(sorted(server.environment.items())), tuple(sorted(server.files.items(), key=str)))
-    return (same, words, beside, run.neighbours.held_beside(server))
-
-
 def _answer(server: DeclaredServer, settled: Settled, request: CheckRequest, run: Run) -> CheckAnswer:
     version = request.vllm_version or release_in(server.image or "") or dotted(NEWEST_KNOWN)
     release = release_of(version)
     merged = request.over(_declared(server, settled, request, release), release, version)
+    merged = replace(merged, environment={**server.environment, **request.environment})
     if not merged.models:
         raise server.place.fault(f"{server.name}: names no model")
-    model = merged.models[0] if request.models else local_model(server, merged.models[0], request.path_maps)
-    environment = {**server.environment, **request.environment}
-    merged = replace(merged, models=(model,), environment=environment)
+    name = merged.models[0] if request.models else local_model(server, merged.models[0], request.path_maps)
     engine_args = merged.serve.engine_args()
     gpu = gpu_of_server(server, merged, engine_args.layout)
     gpu, shared = run.neighbours.beside(server, gpu, engine_args.layout.world_size)
 
     def check() -> Fit:
-        return judged(model, gpu, engine_args, merged, run.model(merged))
+        return judged(name, gpu, engine_args, merged, run.model(name, merged))
 
     answer = answered(server.name, check, raises=True)
     if answer.fit is None:
