@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.placeholders import Settled, remedy, settled
+from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
 
 if TYPE_CHECKING:
     from vllm_costmeter.sources.shell.machine import File
