@@ -147,24 +147,6 @@ def test_flags_given_here_override_those_of_a_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "mode"),
-    [
-        ([], None),
-        (["--optimization-level", "0"], "NONE"),
-        (["-O1"], "PIECEWISE"),
-        (["-O", "1"], "PIECEWISE"),
-        (["-O2"], None),
-        (["--compilation-config", '{"cudagraph_mode": "FULL_DECODE_ONLY"}'], "FULL_DECODE_ONLY"),
-        (["-cc.cudagraph_mode=piecewise"], "PIECEWISE"),
-        (["-cc.mode=3"], None),
-    ],
-)
-def test_the_cuda_graph_mode_is_read_where_it_is_set(words: list[str], mode: str | None) -> None:
-    """From the compilation config, and from the levels that set it."""
-    assert engine_args(*words).cudagraph_mode == mode
-
-
-@pytest.mark.parametrize(
     ("words", "release", "absent"),
     [
         (

@@ -87,6 +87,12 @@ def test_a_misspelt_flag_is_refused_with_its_nearest_neighbours() -> None:
     assert "--gpu-memory-utilisation" in str(refusal)
 
 
+def test_a_value_that_other_releases_take_is_refused_with_their_numbers() -> None:
+    assert str(refused("m --mamba-cache-mode all")) == (
+        "--mamba-cache-mode: must be one of align, none; got 'all' (vLLM 0.16.0 to 0.31.0 takes it)"
+    )
+
+
 def test_an_ambiguous_abbreviation_names_what_it_may_mean() -> None:
     refusal = refused("m --max-num 8", (0, 17, 0))
     assert refusal.kind == "ambiguous"

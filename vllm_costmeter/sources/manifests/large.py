@@ -46,7 +46,10 @@ def without_bystanders(data: bytes) -> tuple[bytes, int]:
 
 def _is_idle(document: bytes) -> bool:
     kind = _KIND.search(document)
-    return kind is not None and (_SIGN.search(document) is None or kind[1] in _IDLE)
+    if kind is None or kind[1] in _IDLE:
+        return kind is not None
+    holds_values = kind[1] == b"ConfigMap" and len(document) < LARGE_BYTES // 4
+    return not holds_values and _SIGN.search(document) is None
 
 
 def _blank(document: bytes) -> bytes:

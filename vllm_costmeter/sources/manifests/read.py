@@ -57,9 +57,11 @@ def reading_of(path: Path, given: Mapping[str, str] | None = None) -> FileReadin
         return reading(_bytes(path, name), name, given)
 
 
-def servers_of(data: bytes, name: str) -> list[DeclaredServer]:
+def servers_of(
+    data: bytes, name: str, given: Mapping[str, str] | None = None
+) -> list[DeclaredServer]:
     """The vLLM servers of `reading`."""
-    return reading(data, name).servers
+    return reading(data, name, given).servers
 
 
 def reading(data: bytes, name: str, given: Mapping[str, str] | None = None) -> FileReading:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.placeholders import Settled, remedy, settled
+from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
 
 if TYPE_CHECKING:
     from vllm_costmeter.sources.shell.machine import File
@@ -58,8 +59,10 @@ class DeclaredServer:
     def place_of(self, message: str) -> Place:
         """The line of the word that an error message begins with or names, otherwise the container's."""
         flags = re.findall(r"--?[A-Za-z][\w-]*", message.replace("_", "-"))
+        known = flag_table().at()
         for word in self.words:
-            if word.text.partition("=")[0].replace("_", "-") in flags:
+            named = known.named(word.text)
+            if word.text.partition("=")[0].replace("_", "-") in flags or (named and named.name in flags):
                 return Place(self.place.file, word.line)
         return self.place
 

@@ -128,6 +128,16 @@ class FlagTable:
         runs = self.runs_by_name.get(name)
         return None if runs is None else self._at(max(run[1] for run in runs)).by_name[name]
 
+    def releases_with(self, name: str, choice: Any) -> list[str]:
+        """The releases in which the flag of this name allows the value."""
+        runs = [
+            run
+            for runs, record in self._data["flags"]
+            if choice in (record.get("choices") or ()) and name in record["names"].split()
+            for run in runs
+        ]
+        return [self.releases[number] for first, last in sorted(runs) for number in range(first, last + 1)]
+
 
 class ReleaseFlags:
     """The flags of one release."""
@@ -186,6 +196,11 @@ class ReleaseFlags:
     def elsewhere(self, name: str) -> Flag | None:
         """The flag as another release has it; None if no recorded release has."""
         return self._table.of_any_release(name)
+
+    def releases_with(self, name: str, choice: Any) -> str | None:
+        """ "0.17.0 to 0.31.0": the releases in which the flag allows the value; None if no release does."""
+        found = self._table.releases_with(name, choice)
+        return f"{found[0]} to {found[-1]}" if len(found) > 1 else found[0] if found else None
 
     def dropped_by(self, name: str) -> str | None:
         """The release that removed the flag; None if no earlier release has it."""

@@ -87,7 +87,7 @@ def _take(flags: ReleaseFlags, given: Given, values: dict[str, Any]) -> None:
         raise ServeArgsError("value", str(error), flag=flag.name) from None
     try:
         for value in read_values:
-            check_choice(flag, value)
+            check_choice(flags, flag, value)
     except ValueError as error:
         raise ServeArgsError("choice", str(error), flag=flag.name) from None
     if flag.action == "append":

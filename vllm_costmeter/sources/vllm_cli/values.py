@@ -67,18 +67,20 @@ def read(flags: ReleaseFlags, flag: Flag, text: str) -> Any:
         raise ValueError(f"{flag.name}: must be {expected}, got {shown(text, quoted=True)}") from None
 
 
-def check_choice(flag: Flag, value: Any) -> None:
-    """Raise ValueError if the flag does not allow the value."""
+def check_choice(flags: ReleaseFlags, flag: Flag, value: Any) -> None:
+    """Raise ValueError if the flag does not allow the value; the line says which releases do."""
     if flag.choices is None or value in flag.choices:
         return
     allowed = [str(choice) for choice in flag.choices if choice is not None]
+    taken = flags.releases_with(flag.name, value)
+    other = f" (vLLM {taken} takes it)" if taken else ""
     near = nearest(str(value), allowed) if len(allowed) > MOST_CHOICES_TOLD else ""
     if near:
         raise ValueError(
-            f"{flag.name}: takes no {shown(str(value), quoted=True)}{near}, or another of {len(allowed)}"
+            f"{flag.name}: takes no {shown(str(value), quoted=True)}{near}, or another of {len(allowed)}{other}"
         )
     raise ValueError(
-        f"{flag.name}: must be one of {', '.join(allowed)}; got {shown(str(value), quoted=True)}"
+        f"{flag.name}: must be one of {', '.join(allowed)}; got {shown(str(value), quoted=True)}{other}"
     )
 
 
