@@ -57,9 +57,7 @@ def reading_of(path: Path, given: Mapping[str, str] | None = None) -> FileReadin
         return reading(_bytes(path, name), name, given)
 
 
-def servers_of(
-    data: bytes, name: str, given: Mapping[str, str] | None = None
-) -> list[DeclaredServer]:
+def servers_of(data: bytes, name: str, given: Mapping[str, str] | None = None) -> list[DeclaredServer]:
     """The vLLM servers of `reading`."""
     return reading(data, name, given).servers
 
@@ -84,7 +82,7 @@ def _reading(data: bytes, name: str, given: Mapping[str, str]) -> FileReading:
     if not servers:
         among = f" among {', '.join(seen[:5])}" if seen else ""
         raise NoServerError(f"{name}: no container starts `vllm serve`{among}")
-    titles = {server.name for server in servers}
+    titles = {re.sub(r", server \d+$", "", server.name) for server in servers}
     return FileReading(servers, tuple(title for title in seen if title not in titles), num_objects)
 
 
