@@ -41,6 +41,7 @@ def test_json_has_the_counts(tmp_path: Path, model: Path, capsys: pytest.Capture
     assert found["counts"] == {
         "servers_checked": 1,
         "errors": 0,
+        "not_understood": 0,
         "not_read": [{"name": "Widget chat", "file": str(file), "line": 13}],
         "other_containers": 1,
         "other_objects": 1,

@@ -13,6 +13,8 @@ from manifests import deployment
 from vllm_costmeter.cli.main import main
 
 YARN = '{"rope_parameters": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}}'
+QWEN = Path(__file__).parents[2] / "data/models/Qwen__Qwen3-1.7B"
+"""Its longest context is 40,960 tokens."""
 LONG = ("--max-model-len", "131072")
 
 
@@ -152,7 +154,7 @@ def test_a_length_that_overrides_allow(
     capsys: pytest.CaptureFixture[str], release: str, overrides: str, verdict: str
 ) -> None:
     """YaRN stretches 40,960 four times up to vLLM 0.29; since 0.30 max_position_embeddings has to say so too."""
-    words = ["Qwen3 8B", "--gpu", "H100 SXM", "--vllm-version", release, "--hf-overrides", overrides, *LONG]
+    words = [str(QWEN), "--gpu", "H100 SXM", "--vllm-version", release, "--hf-overrides", overrides, *LONG]
     (found,) = answers(capsys, *words)
     assert found["verdict"] == verdict
     if release == "0.30.0":

@@ -13,10 +13,12 @@ MOST_NAMED = 5
 def counts_line(answers: Sequence[CheckAnswer], counts: FileCounts) -> str:
     """ "3 servers checked, 1 part not read: Rollout chat (a.yaml:7); 2 other containers"."""
     checked = [answer for answer in answers if answer.fit is not None]
-    faulty = [answer for answer in answers if answer.fit is None and not answer.is_unread]
+    faulty = [answer for answer in answers if answer.is_bad_input]
+    unknown = [answer for answer in answers if _is_unknown(answer)]
     unread = [answer for answer in answers if answer.is_unread]
     parts = [_number(len(checked), "server") + " checked"]
-    parts += [f"{_number(len(faulty), 'error')}"] if faulty else []
+    parts += [_number(len(faulty), "error")] if faulty else []
+    parts += [f"{len(unknown)} not understood"] if unknown else []
     if unread:
         named = ", ".join(f"{answer.title} ({answer.place})" for answer in unread[:MOST_NAMED])
         more = f" and {len(unread) - MOST_NAMED} more" if len(unread) > MOST_NAMED else ""
@@ -35,7 +37,8 @@ def counts_json(answers: Sequence[CheckAnswer], counts: FileCounts) -> dict[str,
     """The same by number; `not_read` names each part with its place."""
     return {
         "servers_checked": sum(answer.fit is not None for answer in answers),
-        "errors": sum(answer.fit is None and not answer.is_unread for answer in answers),
+        "errors": sum(answer.is_bad_input for answer in answers),
+        "not_understood": sum(map(_is_unknown, answers)),
         "not_read": [
             {"name": answer.title, "file": answer.file, "line": answer.line}
             for answer in answers
@@ -45,6 +48,10 @@ def counts_json(answers: Sequence[CheckAnswer], counts: FileCounts) -> dict[str,
         "other_objects": counts.other_objects,
         "other_files": list(counts.other_files),
     }
+
+
+def _is_unknown(answer: CheckAnswer) -> bool:
+    return answer.fit is None and not answer.is_bad_input and not answer.is_unread
 
 
 def _number(count: int, what: str) -> str:

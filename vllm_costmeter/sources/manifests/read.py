@@ -57,9 +57,7 @@ def reading_of(path: Path, given: Mapping[str, str] | None = None) -> FileReadin
         return reading(_bytes(path, name), name, given)
 
 
-def servers_of(
-    data: bytes, name: str, given: Mapping[str, str] | None = None
-) -> list[DeclaredServer]:
+def servers_of(data: bytes, name: str, given: Mapping[str, str] | None = None) -> list[DeclaredServer]:
     """The vLLM servers of `reading`."""
     return reading(data, name, given).servers
 
@@ -84,10 +82,15 @@ def _reading(data: bytes, name: str, given: Mapping[str, str]) -> FileReading:
     if not servers:
         among = f" among {', '.join(seen[:5])}" if seen else ""
         raise NoServerError(f"{name}: no container starts `vllm serve`{among}")
+<<<<<<< HEAD
     titles = {server.name for server in servers}
     faulty = tuple(server.name for server in servers if server.fault is not None)
     others = tuple(title for title in seen if title not in titles and not title.startswith(faulty))
     return FileReading(servers, others, num_objects)
+=======
+    titles = {re.sub(r", server \d+$", "", server.name) for server in servers}
+    return FileReading(servers, tuple(title for title in seen if title not in titles), num_objects)
+>>>>>>> kinds
 
 
 def _of_a_machine(

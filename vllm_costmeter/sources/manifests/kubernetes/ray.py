@@ -48,7 +48,6 @@ def serve_config(config: Node, owner: str, seen: list[str]) -> Iterator[Declared
     for number, each in enumerate(applications.sequence("applications") if applications is not None else ()):
         name = each.get("name")
         title = f"{owner}, application {name.text if name is not None and name.text else number}"
-        seen.append(title)
         args = each.get("args")
         configs = list(_configs(args)) if args is not None else []
         for config_ in configs:
