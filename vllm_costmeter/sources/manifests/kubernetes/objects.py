@@ -74,15 +74,11 @@ def kubernetes_servers(objects: Sequence[Node], seen: list[str]) -> Iterator[Dec
                 from vllm_costmeter.sources.manifests.kubernetes.kserve import unused_runtime
 
                 yield unused_runtime(each, title_of(each))
-<<<<<<< HEAD
         elif len(objects) == 1:
-            yield from _object(each, kind, runtimes, seen)
-        else:
-            yield from each_or_fault(partial(_object, each, kind, runtimes, seen), title_of(each), each.place)
-=======
-        else:
             yield from _object(each, kind, Beside(runtimes, classes), seen)
->>>>>>> kinds
+        else:
+            read = partial(_object, each, kind, Beside(runtimes, classes), seen)
+            yield from each_or_fault(read, title_of(each), each.place)
 
 
 def _compute_class(document: Node) -> tuple[str, tuple[str, ...]] | None:
