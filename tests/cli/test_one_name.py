@@ -32,7 +32,15 @@ def test_four_commands_give_one_answer(
         return document
 
     cell = found(
-        "matrix", "--model", model, "--gpus", gpu, "--quantizations", precision, "--max-model-len", str(TOKENS)
+        "matrix",
+        "--model",
+        model,
+        "--gpus",
+        gpu,
+        "--quantizations",
+        precision,
+        "--max-model-len",
+        str(TOKENS),
     )["cells"][0]
     split = ("-tp", str(cell["tensor_parallel_size"]), "-pp", str(cell["pipeline_parallel_size"]))
     check = found("check", model, "--gpu", gpu, *flags, *split, "--max-model-len", str(TOKENS))

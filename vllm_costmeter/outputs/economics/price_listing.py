@@ -53,9 +53,9 @@ def dollars(usd: float) -> str:
 
 
 def age(row: RentalQuote, today: date) -> str:
-    """ "181 days" for a quote older than 90 days, else an empty string."""
+    """ "181 days, stale" for a quote older than 90 days, else an empty string."""
     days = row.age_days(today)
-    return f"{days} days" if days > STALE_AFTER_DAYS else ""
+    return f"{days} days, stale" if days > STALE_AFTER_DAYS else ""
 
 
 def _row(row: RentalQuote, defaults: Mapping[str, RentalQuote | None], today: date) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import re
 import sys
 from pathlib import Path
 
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, unreadable
 from vllm_costmeter.sources.manifests.compose import compose_servers
 from vllm_costmeter.sources.manifests.kubernetes import kubernetes_servers
 from vllm_costmeter.sources.manifests.place import NoServerError, Place
@@ -34,7 +34,7 @@ def servers_of(data: bytes, name: str) -> list[DeclaredServer]:
     _reject_templates(data, name)
     found = documents(data, name)
     if not found:
-        raise BadInputError(f"{name}: is empty")
+        raise BadInputError(f"{name}: is empty; give a Kubernetes manifest or a Compose file")
     servers: list[DeclaredServer] = []
     seen: list[str] = []
     for document in found:
@@ -61,8 +61,7 @@ def _bytes(path: Path, name: str) -> bytes:
         with path.open("rb") as stream:
             return stream.read(LARGEST_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise BadInputError(f"{name[:200]}: cannot be read: {reason}") from None
+        raise unreadable(name, error) from None
 
 
 def _reject_templates(data: bytes, name: str) -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, unreadable
 from vllm_costmeter.sources.manifests.place import Word
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ def config_file_words(path: Path) -> list[Word]:
         with path.open("rb") as stream:
             data = stream.read(LARGEST_BYTES + 1)
     except OSError as error:
-        raise BadInputError(f"--config {name}: cannot be read: {error.strerror or error}") from None
+        raise unreadable(f"--config {name}", error) from None
     found = documents(data, name)
     if not found:
-        raise BadInputError(f"--config {name}: is empty")
+        raise BadInputError(f"--config {name}: is empty; write flags, one `name: value` a line")
     return [word for key, value in found[0].mapping("the file").items() for word in _flag_words(key, value)]
 
 
