@@ -53,7 +53,7 @@ def fault(capsys: pytest.CaptureFixture[str], *words: str) -> str:
             "must not be below --max-num-seqs",
         ),
         ([*ADA, "--", "vllm", "bench", "serve"], "not a server command"),
-        ([*ADA, "--config", "serve.yaml"], "--config serve.yaml: cannot be read"),
+        ([*ADA, "--config", "serve.yaml"], "--config serve.yaml: does not exist"),
         ([*ADA, "--dtype", "int3"], "int3"),
         (
             ["--gpu", "RTX 4090:2", "-tp", "4", "-pp", "2"],

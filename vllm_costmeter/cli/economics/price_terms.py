@@ -95,7 +95,7 @@ def owned_gpus(flags: PriceFlags, gpu: GpuSpec | None, count: int, source: str, 
         source,
         region=region,
         region_age_days=age_days,
-        unused_region=None if region is not None else named,
+        unused_region=named if region is None else None,
     )
 
 
