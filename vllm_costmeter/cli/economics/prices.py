@@ -46,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "prices",
-        usage="costmeter prices [--gpu NAME] [--provider NAME] [--format text|json|markdown]\n"
+        usage="costmeter prices [--gpu NAME] [--provider NAME] [--format text|json|csv|markdown]\n"
         "       costmeter prices update --from skypilot|gpuhunt|litellm PLACE [--provider NAME] [--to FILE] [--yes]",
         description="List what renting a GPU costs per hour, with source, date and age.",
         epilog=EXAMPLES,
@@ -83,9 +83,10 @@ def _answered(flags: PricesFlags, today: date) -> int:
     write = {
         "text": price_listing.prices_text,
         "json": price_listing.prices_json,
+        "csv": price_listing.prices_csv,
         "markdown": price_listing.prices_markdown,
     }[flags.format]
-    if rows or flags.format == "json":
+    if rows or flags.format in ("json", "csv"):
         print(write(rows, defaults, today), end="")
     else:
         wanted = f"for {catalogue.find(flags.gpu).name}" if flags.gpu else "that matches"

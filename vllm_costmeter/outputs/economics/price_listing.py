@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from vllm_costmeter.core.pricing.quote import STALE_AFTER_DAYS, RentalQuote
+from vllm_costmeter.outputs.text.csv_rows import csv_text
 from vllm_costmeter.outputs.text.table_layout import markdown_table, terminal_table
 
 SCHEMA = "costmeter.prices/1"
@@ -45,6 +46,11 @@ def prices_json(rows: Sequence[RentalQuote], defaults: Mapping[str, RentalQuote 
         for row in rows
     ]
     return json.dumps({"schema": SCHEMA, "today": today.isoformat(), "prices": listed}, indent=2) + "\n"
+
+
+def prices_csv(rows: Sequence[RentalQuote], defaults: Mapping[str, RentalQuote | None], today: date) -> str:
+    """The rows of the JSON."""
+    return csv_text(prices_json(rows, defaults, today))
 
 
 def dollars(usd: float) -> str:
