@@ -49,8 +49,8 @@ def prices_json(rows: Sequence[RentalQuote], defaults: Mapping[str, RentalQuote 
 
 
 def prices_csv(rows: Sequence[RentalQuote], defaults: Mapping[str, RentalQuote | None], today: date) -> str:
-    """The rows of the JSON."""
-    return csv_text(prices_json(rows, defaults, today))
+    """The rows of the JSON; nothing without any."""
+    return csv_text(prices_json(rows, defaults, today)) if rows else ""
 
 
 def dollars(usd: float) -> str:

@@ -12,7 +12,11 @@ from typing import Any
 def csv_text(document: str) -> str:
     """Columns are the fields of the JSON, those of nested objects as `outer.inner`; lists in a cell stay JSON."""
     values = json.loads(document)
-    lists = [value for value in values.values() if isinstance(value, list) and all(map(_is_object, value))]
+    lists = [
+        value
+        for value in values.values()
+        if value and isinstance(value, list) and all(map(_is_object, value))
+    ]
     rows = [dict(_flat(each)) for each in (lists[0] if lists else [values])]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     out = io.StringIO()
