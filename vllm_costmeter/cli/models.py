@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     }
     table = [_row(each, model, gpu) for (each, model), gpu in zip(rows, least, strict=True)]
     section = Section(
-        f"{len(table)} models, configurations of {found[0].as_of}",
+        f"{len(table)} {'model' if len(table) == 1 else 'models'}, configurations of {found[0].as_of}",
         ("model", "architecture", "parameters", "weights GiB", "longest context", "smallest GPU"),
         table,
         (

@@ -43,7 +43,7 @@ def fault(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         ([*ADA, "--speculative-config", '{"method": ["mtp"]}'], "method of speculative_config must be text"),
         ([*ADA, "--max-modl-len", "3"], "unknown flag --max-modl-len; nearest: --max-model-len"),
         ([*ADA, "--max-model-len", "many"], "--max-model-len must be a whole number"),
-        ([*ADA, "--max-model-len", "0"], "--max-model-len must be between 1"),
+        ([*ADA, "--max-model-len", "0"], "--max-model-len must be 1 or more, got 0"),
         ([*ADA, "--gpu-memory-utilization", "90"], "--gpu-memory-utilization must be above 0 and at most 1"),
         ([*ADA, "--max-num-seqs"], "--max-num-seqs needs a value"),
         ([*ADA, "--format", "xml"], "'csv', 'github', 'junit', 'sarif', got 'xml'"),

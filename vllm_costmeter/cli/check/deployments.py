@@ -60,9 +60,10 @@ def _files_in(folder: Path) -> list[str]:
 
 
 def _found(folder: Path) -> list[str]:
-    """The YAML files in the folder and below, in order; hidden folders are left out."""
+    """The YAML files in the folder and below, in order; hidden ones are left out."""
     found = []
     for above, folders, names in os.walk(folder):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
-        found += [str(Path(above) / each) for each in sorted(names) if each.endswith(SUFFIXES)]
+        shown = sorted(each for each in names if not each.startswith("."))
+        found += [str(Path(above) / each) for each in shown if each.endswith(SUFFIXES)]
     return found

@@ -9,6 +9,7 @@ from vllm_costmeter.assembly import Check
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.result import Fit
+from vllm_costmeter.core.memory.byte_range import GIB
 
 _WORST_LAST = ("fits", "tight", "unknown", "refused")
 
@@ -38,7 +39,7 @@ def with_headroom(check: Check, share: float) -> Fit:
     lower = round(utilization - share, 6)
     if lower <= 0:
         raise BadInputError(
-            f"--headroom {share:.4g} leaves nothing of --gpu-memory-utilization {utilization:g}: give a smaller share"
+            f"--headroom {share * 100:.4g}% leaves nothing of --gpu-memory-utilization {utilization:g}: give less"
         )
     less = replace(check, engine_args=replace(check.engine_args, gpu_memory_utilization=lower)).answer()
     found = replace(
@@ -48,7 +49,7 @@ def with_headroom(check: Check, share: float) -> Fit:
         suggestions=tuple(each for each in less.suggestions if "gpu_memory_utilization" not in each.change),
         notes=(
             *whole.notes,
-            f"--headroom {share:.4g}: {share * whole.gpu.memory_bytes / (1 << 30):.2f} GiB of each GPU stay spare",
+            f"--headroom: {share * 100:.4g} % of each GPU, {share * whole.gpu.memory_bytes / GIB:.2f} GiB, are kept spare",
         ),
     )
     if _WORST_LAST.index(less.verdict) <= _WORST_LAST.index(whole.verdict):

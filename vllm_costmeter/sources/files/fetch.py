@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -11,6 +12,8 @@ from vllm_costmeter.core.errors import BadInputError, unreadable
 
 TIMEOUT_SECONDS = 20.0
 MOST_BYTES = 256 << 20  # the largest public catalogue (skypilot's AWS list) has about 20 MB
+
+_HOST_AND_PORT = re.compile(r"[\w.-]+:\d+(/|$)")
 
 
 def is_url(text: str) -> bool:
@@ -29,7 +32,8 @@ def fetch_text(
     except (OSError, http.client.HTTPException, ValueError) as fault:
         if is_url(place) or not isinstance(fault, OSError):
             raise BadInputError(f"{name}: {_reason(fault)}") from None
-        raise unreadable(name, fault) from None
+        hint = "; an address begins with http://" if _HOST_AND_PORT.match(place) else ""
+        raise BadInputError(f"{unreadable(name, fault)}{hint}") from None
     if len(content) > most_bytes:
         raise BadInputError(f"{name}: more than {most_bytes >> 20} MiB; give a smaller extract")
     try:

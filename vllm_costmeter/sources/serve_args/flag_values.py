@@ -29,7 +29,8 @@ def whole(text: str) -> int:
         else int(digits) * (_DECIMAL | _BINARY | {"": 1})[suffix]
     )
     if not 1 <= value <= LARGEST:
-        raise ArgumentTypeError(f"must be between 1 and {LARGEST}, got {text}")
+        limit = "1 or more" if value < 1 else f"at most {LARGEST:,}"
+        raise ArgumentTypeError(f"must be {limit}, got {text}")
     return value
 
 
