@@ -47,12 +47,13 @@ def with_headroom(check: Check, share: float) -> Fit:
         max_model_len_that_fits=less.max_model_len_that_fits,
         max_num_seqs_that_fits=less.max_num_seqs_that_fits,
         suggestions=tuple(each for each in less.suggestions if "gpu_memory_utilization" not in each.change),
-        notes=(
-            *whole.notes,
-            f"--headroom: {share * 100:.4g} % of each GPU, {share * whole.gpu.memory_bytes / GIB:.2f} GiB, are kept spare",
-        ),
+        notes=(*whole.notes, _note(share, whole.gpu.memory_bytes)),
     )
     if _WORST_LAST.index(less.verdict) <= _WORST_LAST.index(whole.verdict):
         return found
     why = f"with {share * 100:.4g} % of the GPU's memory kept spare: {less.message}"
     return replace(found, verdict=less.verdict, reason="headroom", message=why)
+
+
+def _note(share: float, total_bytes: int) -> str:
+    return f"--headroom: {share * 100:.4g} % of each GPU ({share * total_bytes / GIB:.2f} GiB) is kept spare"
