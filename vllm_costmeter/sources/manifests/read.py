@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vllm_costmeter.core.dataclass import dataclass, field
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, unreadable
 from vllm_costmeter.sources.manifests.beside import with_values_beside
 from vllm_costmeter.sources.manifests.compose import compose_servers
 from vllm_costmeter.sources.manifests.kubernetes.objects import kubernetes_servers, objects_of, title_of
@@ -57,9 +57,7 @@ def reading_of(path: Path, given: Mapping[str, str] | None = None) -> FileReadin
         return reading(_bytes(path, name), name, given)
 
 
-def servers_of(
-    data: bytes, name: str, given: Mapping[str, str] | None = None
-) -> list[DeclaredServer]:
+def servers_of(data: bytes, name: str, given: Mapping[str, str] | None = None) -> list[DeclaredServer]:
     """The vLLM servers of `reading`."""
     return reading(data, name, given).servers
 
@@ -203,8 +201,7 @@ def _bytes(path: Path, name: str) -> bytes:
         with path.open("rb") as stream:
             return stream.read(LARGEST_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise BadInputError(f"{name[:200]}: cannot be read: {reason}") from None
+        raise unreadable(name, error) from None
 
 
 def _reject_templates(data: bytes, name: str) -> None:
