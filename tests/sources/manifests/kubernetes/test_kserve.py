@@ -73,3 +73,20 @@ def test_a_runtime_that_stands_elsewhere_is_said() -> None:
         spec: {predictor: {model: {modelFormat: {name: vLLM}, runtime: mine, storageUri: "hf://o/m"}}}
     """)
     assert server.notes == ("ServingRuntime mine is not in the file: its own flags are not counted",)
+
+
+def test_a_predictor_over_several_pods() -> None:
+    """`workerSpec` has the parallel sizes; each pipeline stage is a pod."""
+    server = only("""
+        kind: InferenceService
+        metadata: {name: x}
+        spec:
+          predictor:
+            model:
+              modelFormat: {name: huggingface}
+              storageUri: hf://o/m
+              resources: {limits: {nvidia.com/gpu: "4"}}
+            workerSpec: {pipelineParallelSize: 2, tensorParallelSize: 4}
+    """)
+    assert words(server) == "o/m --pipeline-parallel-size 2 --tensor-parallel-size 4"
+    assert server.gpus == 8

@@ -94,3 +94,18 @@ def test_a_document_that_is_no_object_is_never_passed_over() -> None:
     first, second = read(pod("command: [vllm, serve, m]\n") + "---\na: b\n")
     assert first.not_read is None
     assert "neither a Kubernetes object" in (second.not_read or "")
+
+
+def test_a_compute_class_of_gke_names_the_gpus() -> None:
+    """Where the class stands in the same file."""
+    gpus = "spec: {priorities: [{gpu: {type: nvidia-l4}}, {spot: true}]}"
+    compute_class = f"kind: ComputeClass\nmetadata: {{name: fast}}\n{gpus}\n"
+    selector = "  nodeSelector: {cloud.google.com/compute-class: fast}\n"
+    server = only(f"{compute_class}---\n{pod('command: [vllm, serve, m]' + chr(10), selector)}")
+    assert server.gpu_names == ("L4",)
+
+
+def test_resource_claims_are_said() -> None:
+    """Dynamic allocation: how many GPUs, and which, stands in another object."""
+    server = only(pod("command: [vllm, serve, m]\nresources: {claims: [{name: gpu}]}\n"))
+    assert "resource claims" in server.notes[0]

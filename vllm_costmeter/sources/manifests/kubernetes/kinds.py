@@ -56,6 +56,8 @@ class Pod:
     spec: Node
     pods: int = 1
     variables: Mapping[str, str] | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    """Labels of its nodes that another object states."""
     is_follower: bool = False
     """Whether another pod of the same group holds the command: what it starts otherwise is part of that server."""
 

@@ -11,8 +11,8 @@ from vllm_costmeter.sources.manifests.beside import files_of
 from vllm_costmeter.sources.manifests.containers import Started, started_by
 from vllm_costmeter.sources.manifests.gpus.labels import node_gpus
 from vllm_costmeter.sources.manifests.gpus.resources import asked_of
-from vllm_costmeter.sources.manifests.kubernetes.flag_words import model_words
-from vllm_costmeter.sources.manifests.kubernetes.kinds import Pod
+from vllm_costmeter.sources.manifests.kubernetes.flag_words import flag_words, model_words
+from vllm_costmeter.sources.manifests.kubernetes.kinds import Pod, count_of
 from vllm_costmeter.sources.manifests.kubernetes.pods import (
     environment,
     expanded,
@@ -61,7 +61,10 @@ def inference_service(
         yield from _with_runtime(predictor, model, runtime, title, name)
         return
     start = _without_runtime(model, kind, asked)
-    found = server_of(model, title, start, list(node_labels(predictor)))
+    sizes, pods = _over_pods(predictor)
+    if start.words is not None:
+        start = replace(start, words=(*start.words, *sizes))
+    found = server_of(model, title, start, list(node_labels(predictor)), pods=pods)
     if found is not None:
         if asked is not None and not (asked.text or "").startswith(BUILT_IN) and found.not_read is None:
             note = f"ServingRuntime {asked.text} is not in the file: its own flags are not counted"
@@ -113,7 +116,24 @@ def _with_runtime(
         name=title, place=anchor.place, words=start.words, image=image_of(model) or image_of(container)
     )
     labels = [*node_labels(spec), *node_labels(predictor)]
-    yield with_start(with_gpus(server, asked_of(model) or asked_of(container), node_gpus(labels)), start)
+    asked = asked_of(model) or asked_of(container)
+    pods = _over_pods(predictor)[1]
+    yield with_start(with_gpus(server, asked, node_gpus(labels), pods=pods), start, pods=pods)
+
+
+def _over_pods(predictor: Node) -> tuple[list[Word], int]:
+    """Parallel sizes of `workerSpec`, and the number of pods of one replica: one per pipeline stage."""
+    words, pods = [], 1
+    worker = predictor.get("workerSpec")
+    for key, flag in (
+        ("pipelineParallelSize", "pipeline-parallel-size"),
+        ("tensorParallelSize", "tensor-parallel-size"),
+    ):
+        size = worker.get(key) if worker is not None else None
+        if size is not None:
+            words += flag_words(flag, size)
+            pods = count_of(size, key) if key == "pipelineParallelSize" else pods
+    return words, pods
 
 
 def _filled(words: Sequence[Word], model: Node, name: str) -> list[Word]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.sources.manifests.kubernetes.kinds import (
     HINTS,
     NEVER_A_SERVER,
@@ -12,7 +14,7 @@ from vllm_costmeter.sources.manifests.kubernetes.kinds import (
     pods_of,
 )
 from vllm_costmeter.sources.manifests.kubernetes.pods import servers_of_pod
-from vllm_costmeter.sources.manifests.server import DeclaredServer
+from vllm_costmeter.sources.manifests.server import DeclaredServer, each_or_fault
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
 RUNTIMES = ("ServingRuntime", "ClusterServingRuntime")
@@ -23,6 +25,19 @@ _READERS: Mapping[str, tuple[str, str]] = {
     "VLLMRuntime": ("production_stack", "vllm_runtime"),
 }
 """Kinds with fields of their own: the module and its function."""
+
+
+_CLASS_LABEL = "cloud.google.com/compute-class"
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Objects of the file that others name."""
+
+    runtimes: Mapping[str, Node]
+    """KServe's ServingRuntimes by name."""
+    classes: Mapping[str, tuple[str, ...]]
+    """GPUs of GKE's ComputeClasses by name."""
 
 
 def objects_of(documents: Sequence[Node]) -> Iterator[Node]:
@@ -50,6 +65,7 @@ def kubernetes_servers(objects: Sequence[Node], seen: list[str]) -> Iterator[Dec
         for each in objects
         if (each.get("kind") or each).text in RUNTIMES
     }
+    classes = dict(filter(None, map(_compute_class, objects)))
     services = [each for each in objects if (each.get("kind") or each).text == "InferenceService"]
     for each in objects:
         kind = (each.get("kind") or each).text or ""
@@ -58,20 +74,33 @@ def kubernetes_servers(objects: Sequence[Node], seen: list[str]) -> Iterator[Dec
                 from vllm_costmeter.sources.manifests.kubernetes.kserve import unused_runtime
 
                 yield unused_runtime(each, title_of(each))
+        elif len(objects) == 1:
+            yield from _object(each, kind, Beside(runtimes, classes), seen)
         else:
-            yield from _object(each, kind, runtimes, seen)
+            read = partial(_object, each, kind, Beside(runtimes, classes), seen)
+            yield from each_or_fault(read, title_of(each), each.place)
 
 
-def _object(
-    document: Node, kind: str, runtimes: Mapping[str, Node], seen: list[str]
-) -> Iterator[DeclaredServer]:
+def _compute_class(document: Node) -> tuple[str, tuple[str, ...]] | None:
+    """(name, values of cloud.google.com/gke-accelerator) of GKE's ComputeClass, by `priorities[].gpu.type`."""
+    if (document.get("kind") or document).text != "ComputeClass":
+        return None
+    name, priorities = document.get("metadata", "name"), document.get("spec", "priorities")
+    rows = priorities.sequence("priorities") if priorities is not None else ()
+    types = [each.get("gpu", "type") for each in rows]
+    return (name.text or "" if name is not None else ""), tuple(
+        each.text for each in types if each and each.text
+    )
+
+
+def _object(document: Node, kind: str, beside: Beside, seen: list[str]) -> Iterator[DeclaredServer]:
     owner = title_of(document)
     api = (document.get("apiVersion") or document).text or ""
     if kind == "InferenceService":
         from vllm_costmeter.sources.manifests.kubernetes.kserve import inference_service
 
         name = (document.get("metadata", "name") or document).text or ""
-        yield from inference_service(document, owner, name, runtimes, seen)
+        yield from inference_service(document, owner, name, beside.runtimes, seen)
     elif kind in ("RayService", "RayJob", "RayCluster"):
         from vllm_costmeter.sources.manifests.kubernetes.ray import ray_object
 
@@ -86,16 +115,22 @@ def _object(
         read: Callable[[Node, str, list[str]], Iterator[DeclaredServer]] = getattr(found, function)
         yield from read(document, owner, seen)
     else:
-        yield from _by_pods(document, kind, owner, seen)
+        yield from _by_pods(document, kind, owner, beside, seen)
 
 
-def _by_pods(document: Node, kind: str, owner: str, seen: list[str]) -> Iterator[DeclaredServer]:
+def _by_pods(
+    document: Node, kind: str, owner: str, beside: Beside, seen: list[str]
+) -> Iterator[DeclaredServer]:
     """Kinds with pod templates, wherever those stand; any other that may start a server is said to be not read."""
     pods = list(pods_of(document, kind, owner)) if kind not in HINTS else []
     if not pods and kind not in NEVER_A_SERVER and mentions_a_server(document):
         yield _not_read(document, kind, owner)
     for pod in pods:
-        yield from servers_of_pod(pod, seen)
+        chosen = pod.spec.get("nodeSelector")
+        name = chosen.get(_CLASS_LABEL) if chosen is not None else None
+        gpus = beside.classes.get(name.text or "", ()) if name is not None else ()
+        labels = tuple(("cloud.google.com/gke-accelerator", each) for each in gpus)
+        yield from servers_of_pod(replace(pod, labels=labels), seen)
 
 
 def _not_read(document: Node, kind: str, owner: str) -> DeclaredServer:

@@ -25,7 +25,7 @@ def servers_of_pod(pod: Pod, seen: list[str]) -> Iterator[DeclaredServer]:
     containers = pod.spec.get("containers")
     if containers is None:
         raise pod.spec.place.fault(f"{pod.owner}: containers is missing")
-    labels = list(node_labels(pod.spec))
+    labels = [*node_labels(pod.spec), *pod.labels]
     before = pod.spec.get("initContainers")
     every = [*(before.sequence("initContainers") if before is not None else ())]
     every += containers.sequence("containers")
@@ -40,7 +40,10 @@ def servers_of_pod(pod: Pod, seen: list[str]) -> Iterator[DeclaredServer]:
         ):
             if pod.is_follower and found.not_read is not None:
                 continue
-            if asked is None:  # nobody keeps its GPUs from the others of the pod
+            if container.get("resources", "claims") is not None:
+                note = "its GPUs come from resource claims, which are not read: --gpu says which and how many"
+                yield replace(found, notes=(*found.notes, note))
+            elif asked is None:  # nobody keeps its GPUs from the others of the pod
                 devices = visible_devices(None, found.environment)
                 yield replace(found, machine=f"{found.place.file}, {pod.owner}", devices=devices)
             elif asked.is_shared:
