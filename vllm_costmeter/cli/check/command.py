@@ -215,6 +215,10 @@ def may_be_deployment(name: str) -> bool:
 
 
 def _answers(request: CheckRequest) -> tuple[list[CheckAnswer], FileCounts | None]:
+    if request.typed is not None:
+        from vllm_costmeter.cli.check.typed import checked_command
+
+        return checked_command(request.typed, request)
     if request.files is None:
         from vllm_costmeter.cli.check.targets import checked_models
 

@@ -29,7 +29,7 @@ def checked_files(paths: tuple[str, ...], request: CheckRequest) -> tuple[list[C
         raise BadInputError(f"no server to check: none of the {len(paths)} files starts `vllm serve`")
     if len(checks) == 1 and request.format in ("text", "github"):
         return [checks[0][1]()], counts
-    return [_fault_as_answer(path, check) for path, check in checks], counts
+    return [fault_as_answer(path, check) for path, check in checks], counts
 
 
 def _checks(
@@ -52,7 +52,8 @@ def _raise(fault: BadInputError) -> CheckAnswer:
     raise fault
 
 
-def _fault_as_answer(path: str, check: Callable[[], CheckAnswer]) -> CheckAnswer:
+def fault_as_answer(path: str, check: Callable[[], CheckAnswer]) -> CheckAnswer:
+    """The answer, or its error as one."""
     try:
         return check()
     except LocatedError as error:

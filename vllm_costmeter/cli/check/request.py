@@ -54,6 +54,8 @@ class CheckRequest:
     """(path in a container, folder on this machine)."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables of the server's process that decide something."""
+    typed: str | None = None
+    """A command that starts several servers."""
     stated_gpus: tuple[int, str] | None = None
     """GPUs that the command's container or CUDA_VISIBLE_DEVICES leaves it, and what says so."""
     words: tuple[str, ...] = ()
@@ -108,6 +110,7 @@ def request_from(values: argparse.Namespace) -> CheckRequest:
         given=dict(values.set or ()),
         path_maps=tuple(values.path_map or ()),
         environment=dict(values.server_environment or ()),
+        typed=values.typed,
         stated_gpus=values.stated_gpus,
         words=tuple(values.models),
         own_flags=values.own_flags,

@@ -22,6 +22,7 @@ def add_server_flags(parser: argparse.ArgumentParser) -> None:
         help="where a path in a container or an address stands here, as in /models=./models; may be repeated",
     )
     parser.add_argument("--server-environment", action="append", type=_assignment, help=argparse.SUPPRESS)
+    parser.add_argument("--typed", help=argparse.SUPPRESS)
     parser.add_argument("--stated-gpus", type=_stated_gpus, help=argparse.SUPPRESS)
 
 
@@ -33,9 +34,12 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _path_map(text: str) -> tuple[str, str]:
-    from vllm_costmeter.sources.manifests.container_paths import path_map
-
-    return path_map(text)
+    prefix, equals, folder = text.partition("=")
+    if not (equals and folder and (prefix.startswith("/") or "://" in prefix)):
+        raise argparse.ArgumentTypeError(
+            f"must be PATH=FOLDER, as in /models=./models or s3://bucket=./models, got {text!r:.80}"
+        )
+    return prefix.rstrip("/") or "/", folder
 
 
 def _stated_gpus(text: str) -> tuple[int, str]:

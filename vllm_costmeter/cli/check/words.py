@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from vllm_costmeter.sources.shell.started import StartedServer
 
 Split = Callable[[list[str]], tuple[list[str], list[str]]]
+_STARTERS = frozenset(
+    """
+    sh bash dash zsh ksh env sudo nohup exec time timeout nice setsid stdbuf numactl taskset srun sbatch mpirun
+    torchrun ssh tmux screen uv uvx conda pixi poetry apptainer singularity kubectl tini dumb-init xargs
+    """.split()  # noqa: SIM905 - words
+)
+"""Programs that start others."""
 SERVE, MODULE = ("vllm", "serve"), ("python", "-m", SERVER_MODULES[0])
 
 
@@ -34,10 +41,15 @@ def own_words(words: list[str], split: Split) -> list[str]:
     if not command:
         return own
     is_text = len(command) == 1 and len(command[0].split()) > 1
-    if not is_text and not is_command(command):  # a model and its flags
+    if not is_text and not _starts_something(command):  # a model and its flags
         more, flags = split(command)
         return [*own, *more, *flags]
-    server = _only_server(command, own)
+    servers = _servers(command, own)
+    if len(servers) > 1:
+        import shlex
+
+        return [*own, f"--typed={command[0] if is_text else shlex.join(command)}"]
+    server = servers[0]
     more, flags = split(_settled(server))
     own = [*_said_by(server, [*own, *more]), *own, *more]
     return [*own, "--", *(MODULE if server.is_module else SERVE), *flags]
@@ -51,24 +63,24 @@ def _is_command(text: str) -> bool:
     return is_script(text)
 
 
-def _only_server(command: list[str], own: list[str]) -> StartedServer:
-    """BadInputError where the command starts none, or several."""
+def _starts_something(command: list[str]) -> bool:
+    name = command[0].rsplit("/", 1)[-1]
+    return is_command(command) or name in _STARTERS or name.endswith((".sh", ".bash", ".sbatch"))
+
+
+def _servers(command: list[str], own: list[str]) -> list[StartedServer]:
+    """BadInputError where the command starts none."""
     from vllm_costmeter.sources.shell.typed import typed_servers
 
     given = dict(text.split("=", 1) for flag, text in pairwise(own) if flag == "--set" and "=" in text)
     found = typed_servers(command, given)
-    if len(found) == 1:
-        return found[0]
+    if found:
+        return found
     each = [word for word in " ".join(command).split() if "=" not in word]
     shown = " ".join(each[:2])
-    if not found:
-        raise BadInputError(
-            f"not a server command: {shown!r}; give `-- vllm serve MODEL ...` "
-            f"or `-- python -m {SERVER_MODULES[0]} --model MODEL ...`"
-        )
-    models = ", ".join(server.words[0].text[:60] if server.words else "?" for server in found)
     raise BadInputError(
-        f"the command starts {len(found)} servers ({models}): put it into a file: costmeter check --file script.sh"
+        f"not a server command: {shown!r}; give `-- vllm serve MODEL ...` "
+        f"or `-- python -m {SERVER_MODULES[0]} --model MODEL ...`"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 
 from vllm_costmeter.sources.manifests.compose_project import Project, environment_of
 from vllm_costmeter.sources.manifests.containers import Started, started_by
@@ -11,7 +12,7 @@ from vllm_costmeter.sources.manifests.gpus.devices import EVERY, listed_devices,
 from vllm_costmeter.sources.manifests.image import other_device
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.quoting import split_words
-from vllm_costmeter.sources.manifests.server import DeclaredServer
+from vllm_costmeter.sources.manifests.server import DeclaredServer, each_or_fault
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
 
@@ -24,21 +25,26 @@ def compose_servers(
     the default in the file (`${MODEL:-org/name}`); one without remains a placeholder.
     """
     project = Project(document, given or {})
-    for name, service in project.services():
-        title = f"service {name}"
-        seen.append(title)
-        asked = _gpus(project, service)
-        start = _started(project, service, has_gpu=_devices(project, service) is not None)
-        several = start.more != ()
-        for number, each in enumerate(start.each, 1):
-            own = f"{title}, server {number}" if several else title
-            if each.words is not None or each.not_read is not None:
-                yield _server(project, service, own, each, asked)
+    names = project.names()
+    for name, service in names.items():
+        read = partial(_service, project, name, service, seen)
+        yield from read() if len(names) == 1 else each_or_fault(read, f"service {name}", service.place)
     for node in project.not_read():
         fault = (
             "it includes another file: `docker compose config | costmeter check --file -` reads them together"
         )
         yield DeclaredServer(name="include", place=node.place, words=(), not_read=fault)
+
+
+def _service(project: Project, name: str, own: Node, seen: list[str]) -> Iterator[DeclaredServer]:
+    service = project.extended(own)
+    title = f"service {name}"
+    seen.append(title)
+    asked = _gpus(project, service)
+    start = _started(project, service, has_gpu=_devices(project, service) is not None)
+    for number, each in enumerate(start.each, 1):
+        if each.words is not None or each.not_read is not None:
+            yield _server(project, service, f"{title}, server {number}" if start.more else title, each, asked)
 
 
 def _server(

@@ -36,10 +36,13 @@ class Project:
         """The text with variables put in."""
         return expand(text, self._variables)
 
-    def services(self) -> Iterator[tuple[str, Node]]:
-        """Every service by name, with what it extends."""
-        for name, service in self._own_services(self._document).items():
-            yield name, self._extended(service, self._document, self._folder, 0)
+    def names(self) -> Mapping[str, Node]:
+        """Every service as it stands, by name."""
+        return self._own_services(self._document)
+
+    def extended(self, service: Node) -> Node:
+        """A service with what it extends."""
+        return self._extended(service, self._document, self._folder, 0)
 
     def not_read(self) -> Iterator[Node]:
         """Parts of the project that stand in other files and are not read."""

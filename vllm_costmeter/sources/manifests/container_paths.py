@@ -18,16 +18,6 @@ PathMap = Sequence[tuple[str, str]]
 """(prefix in the container or of an address, folder on this machine)."""
 
 
-def path_map(text: str) -> tuple[str, str]:
-    """`/models=./models` or `s3://bucket=./models`. BadInputError for another text."""
-    prefix, equals, folder = text.partition("=")
-    if not (equals and folder and (prefix.startswith("/") or "://" in prefix)):
-        raise BadInputError(
-            f"--path-map must be PATH=FOLDER, as in /models=./models or s3://bucket=./models, got {text!r:.80}"
-        )
-    return prefix.rstrip("/") or "/", folder
-
-
 def on_this_machine(path: str, maps: PathMap) -> str | None:
     """Where a path or address stands here, by the longest prefix that holds it; None by none."""
     fitting = [each for each in maps if path == each[0] or path.startswith(f"{each[0].rstrip('/')}/")]

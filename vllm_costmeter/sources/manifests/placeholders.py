@@ -28,7 +28,7 @@ class Settled:
     """The words of a command line that can be read."""
 
     words: tuple[Word, ...]
-    """Without the flags whose value is not known and decides nothing."""
+    """Without the numbers that are not known and decide nothing; a text stands as its placeholder."""
     open_values: tuple[tuple[Word, str], ...] = ()
     """Words whose placeholder decides something, and one line on each."""
     notes: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ def settled(words: Sequence[Word]) -> Settled:
         found = _placeholder_in(value, word)
         if found and (not name or flag is None or flag.dest in _DECIDING):
             faults.append((word, f"{found} is a placeholder for {_what(name, word, has_model=has_model)}"))
-        elif found:
+        elif found and flag is not None and flag.kind != "str":
             del kept[start:]
             notes.append(f"{name} {found} is not known, and does not change the memory")
             name, flag = "", None

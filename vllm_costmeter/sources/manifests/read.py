@@ -84,7 +84,9 @@ def _reading(data: bytes, name: str, given: Mapping[str, str]) -> FileReading:
         among = f" among {', '.join(seen[:5])}" if seen else ""
         raise NoServerError(f"{name}: no container starts `vllm serve`{among}")
     titles = {re.sub(r", server \d+$", "", server.name) for server in servers}
-    return FileReading(servers, tuple(title for title in seen if title not in titles), num_objects)
+    faulty = tuple(server.name for server in servers if server.fault is not None)
+    others = tuple(title for title in seen if title not in titles and not title.startswith(faulty))
+    return FileReading(servers, others, num_objects)
 
 
 def _of_a_machine(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from vllm_costmeter.core.dataclass import dataclass, field
-from vllm_costmeter.sources.manifests.place import Place, Word
+from vllm_costmeter.sources.manifests.place import LocatedError, Place, Word
 from vllm_costmeter.sources.manifests.placeholders import Settled, remedy, settled
+from vllm_costmeter.sources.shell.syntax import ShellError
 from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
 
 if TYPE_CHECKING:
@@ -67,6 +68,19 @@ class DeclaredServer:
             if word.text.partition("=")[0].replace("_", "-") in flags or (named and named.name in flags):
                 return Place(self.place.file, word.line)
         return self.place
+
+
+def each_or_fault(
+    read: Callable[[], Iterable[DeclaredServer]], name: str, place: Place
+) -> list[DeclaredServer]:
+    """The servers that are read, or the fault in one part of a file as a server of its own: the other parts of the
+    file are checked too."""
+    try:
+        return list(read())
+    except ShellError as error:
+        return [DeclaredServer(name, Place(place.file, error.line), (), fault=error.message)]
+    except LocatedError as error:
+        return [DeclaredServer(name, error.place, (), fault=error.message)]
 
 
 def settled_words(server: DeclaredServer) -> Settled:

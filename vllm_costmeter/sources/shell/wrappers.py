@@ -37,6 +37,7 @@ SPEAK_OF_SERVERS = frozenset(
 _RUN_A_TEXT = frozenset(
     ("ssh", "tmux", "screen", "su", "script", "parallel", "xargs", "flock", "runuser", "watch")
 )
+_SCRIPTS = (".sh", ".bash", ".sbatch", ".slurm")
 _SHELL_VALUES = ("-o", "+o", "-O", "--rcfile", "--init-file")
 
 
@@ -60,6 +61,8 @@ def run_nested(program: Program, machine: Machine, depth: int) -> bool:
             inner = None if made is None else _started_in(made, machine, depth)
         elif name in _RUN_A_TEXT:
             inner = _text_of(program, at, machine, depth)
+        elif name.endswith(_SCRIPTS) or (at == 0 and "/" in word.text):
+            inner = _script(program, at, machine, depth)
         if inner is not None:
             return inner()
     return False
@@ -109,6 +112,15 @@ def _shell(program: Program, at: int, machine: Machine, depth: int) -> Callable[
         return None if stdin is None else _ready(stdin.text, (), given, machine, line=stdin.line, depth=depth)
     file = machine.file(operand.text)
     return None if file is None else _ready(file.text, rest, given, machine, line=file.line or 1, depth=depth)
+
+
+def _script(program: Program, at: int, machine: Machine, depth: int) -> Callable[[], bool] | None:
+    """`./run.sh ARGUMENTS`, ready to run; None for a file that is not known, or no script of a shell."""
+    file = machine.file(program.words[at].text)
+    if file is None or re.match(r"#!(?!.*sh\b)|\x7fELF", file.text.text):
+        return None
+    rest, given = program.words[at + 1 :], environment(program, at)
+    return _ready(file.text, rest, given, machine, line=file.line or 1, depth=depth)
 
 
 def _text_of(program: Program, at: int, machine: Machine, depth: int) -> Callable[[], bool] | None:

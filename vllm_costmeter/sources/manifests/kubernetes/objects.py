@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 
 from vllm_costmeter.core.dataclass import dataclass, replace
@@ -13,7 +14,7 @@ from vllm_costmeter.sources.manifests.kubernetes.kinds import (
     pods_of,
 )
 from vllm_costmeter.sources.manifests.kubernetes.pods import servers_of_pod
-from vllm_costmeter.sources.manifests.server import DeclaredServer
+from vllm_costmeter.sources.manifests.server import DeclaredServer, each_or_fault
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
 RUNTIMES = ("ServingRuntime", "ClusterServingRuntime")
@@ -73,8 +74,11 @@ def kubernetes_servers(objects: Sequence[Node], seen: list[str]) -> Iterator[Dec
                 from vllm_costmeter.sources.manifests.kubernetes.kserve import unused_runtime
 
                 yield unused_runtime(each, title_of(each))
-        else:
+        elif len(objects) == 1:
             yield from _object(each, kind, Beside(runtimes, classes), seen)
+        else:
+            read = partial(_object, each, kind, Beside(runtimes, classes), seen)
+            yield from each_or_fault(read, title_of(each), each.place)
 
 
 def _compute_class(document: Node) -> tuple[str, tuple[str, ...]] | None:
