@@ -51,7 +51,7 @@ def server_answer(server: DeclaredServer, request: CheckRequest, run: Run) -> Ch
 
 
 def _answer(server: DeclaredServer, settled: Settled, request: CheckRequest, run: Run) -> CheckAnswer:
-    version = request.vllm_version or release_in(server.image or "") or dotted(NEWEST_KNOWN)
+    version = request.vllm_version or _release_of(server) or dotted(NEWEST_KNOWN)
     release = release_of(version)
     merged = request.over(_declared(server, settled, request, release), release, version)
     merged = replace(merged, environment={**server.environment, **request.environment})
@@ -84,8 +84,12 @@ def _declared(
     )
 
 
+def _release_of(server: DeclaredServer) -> str | None:
+    return release_in(server.image or "") or server.release
+
+
 def _image_notes(server: DeclaredServer, request: CheckRequest, merged: CheckRequest) -> tuple[str, ...]:
-    if request.vllm_version is not None or release_in(server.image or "") is not None:
+    if request.vllm_version is not None or _release_of(server) is not None:
         return ()
     what = (
         "the file names no image"

@@ -29,7 +29,7 @@ def image_name(image: str) -> str:
 
 def other_device(image: str) -> str | None:
     """What an image of vLLM for something else than a GPU runs on; None for any other image."""
-    found = re.fullmatch(r"vllm-(cpu|tpu|xpu|neuron|gaudi|hpu|ascend|spyre)(-.*)?", image_name(image))
+    found = re.fullmatch(r"vllm-(?:.*-)?(cpu|tpu|xpu|neuron|gaudi|hpu|ascend|spyre)(-.*)?", image_name(image))
     return None if found is None else f"image {image:.80} is vLLM for {found[1].upper()}"
 
 
@@ -38,6 +38,12 @@ def release_in(image: str) -> str | None:
     tag = _without_tag(image)[1]
     found = _IN_TAG.search(tag) if is_vllm_image(image) else None
     return None if found is None else found[1]
+
+
+def release_installed(script: str) -> str | None:
+    """The release of `pip install vllm==0.17.1` in a script, the last one; None where none is pinned."""
+    found = re.findall(r"\bvllm(?:\[[\w,-]*\])?==\s*(0\.\d{1,3}(?:\.\d{1,3})?(?:\.?(?:post|rc)\d+)?)", script)
+    return found[-1] if found else None
 
 
 def _without_tag(image: str) -> tuple[str, str]:

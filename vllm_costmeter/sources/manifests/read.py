@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vllm_costmeter.core.dataclass import dataclass, field
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, unreadable
 from vllm_costmeter.sources.manifests.beside import with_values_beside
 from vllm_costmeter.sources.manifests.compose import compose_servers
+from vllm_costmeter.sources.manifests.gpus.claims import with_claims
 from vllm_costmeter.sources.manifests.kubernetes.objects import kubernetes_servers, objects_of, title_of
 from vllm_costmeter.sources.manifests.large import without_bystanders, without_collector
 from vllm_costmeter.sources.manifests.place import LocatedError, NoServerError, Place
@@ -134,7 +135,7 @@ def _of_yaml(
                 servers += _unread(title, document, own) if len(found) > 1 else []
             else:
                 servers += own
-    servers += kubernetes_servers(with_values_beside(objects, given), seen)
+    servers += kubernetes_servers(with_claims(with_values_beside(objects, given)), seen)
     servers.sort(key=lambda server: server.place.line)
     busy = {title.partition(",")[0] for title in (*seen, *(server.name for server in servers))}
     idle = [each for each in objects if title_of(each) not in busy]
@@ -203,8 +204,7 @@ def _bytes(path: Path, name: str) -> bytes:
         with path.open("rb") as stream:
             return stream.read(LARGEST_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise BadInputError(f"{name[:200]}: cannot be read: {reason}") from None
+        raise unreadable(name, error) from None
 
 
 def _reject_templates(data: bytes, name: str) -> None:

@@ -56,6 +56,8 @@ class DeclaredServer:
     """What gives it `gpus`: the file, `--gpus` of a command, or CUDA_VISIBLE_DEVICES."""
     fault: str | None = None
     """Why the object cannot be read: bad input."""
+    release: str | None = None
+    """The vLLM release that a script of the file installs, where no image states one."""
 
     def place_of(self, message: str) -> Place:
         """The line of the word that an error message begins with or names, otherwise the container's."""

@@ -151,3 +151,9 @@ def test_any_other_text_is_named_with_what_to_do(text: str, name: str, says: str
         servers(text, name)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_pinned_release_decides_the_rules() -> None:
+    """What a script installs is the vLLM that it starts."""
+    (server,) = servers("pip install 'vllm[audio]==0.17.1'\nvllm serve o/m\n", "run.sh")
+    assert server.release == "0.17.1"

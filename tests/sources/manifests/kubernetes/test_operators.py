@@ -179,3 +179,29 @@ def test_the_values_of_vllms_own_chart() -> None:
         gpuModels: [NVIDIA-L4]
     """)
     assert (words(server), server.gpus, server.gpu_names) == ("o/m --dtype bfloat16", 1, ("L4",))
+
+
+def test_dynamo_nodes_and_devices() -> None:
+    """Two nodes of one GPU each serve two ranks; part of a GPU's memory is not the GPU."""
+    container = (
+        "{name: main, image: r/vllm-runtime, command: [python3, -m, dynamo.vllm], args: [--model, o/m, -tp, '2'], "
+        "resources: {limits: {nvidia.com/gpu: 1}}}"
+    )
+    server = only(f"""
+        kind: DynamoGraphDeployment
+        metadata: {{name: x}}
+        spec:
+          components:
+          - {{name: decode, multinode: {{nodeCount: 2}}, podTemplate: {{spec: {{containers: [{container}]}}}}}}
+    """)
+    assert (server.name, server.gpus) == ("DynamoGraphDeployment x, decode, container main", 2)
+    sliced = only("""
+        kind: DynamoGraphDeployment
+        metadata: {name: x}
+        spec:
+          services:
+            Worker:
+              device: {resources: {nvidia.com/gpu: "1", nvidia.com/gpumem: "3000"}}
+              extraPodSpec: {mainContainer: {command: [python3, -m, dynamo.vllm], args: [--model=m]}}
+    """)
+    assert "nvidia.com/gpumem" in (sliced.not_read or "")

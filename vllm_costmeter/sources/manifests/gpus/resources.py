@@ -55,12 +55,19 @@ def asked_of(container: Node) -> Asked | None:
     """None if the container asks for no accelerator. A located error for a number that is none."""
     for section in ("limits", "requests"):
         table = container.get("resources", section)
-        entries = table.mapping(f"resources.{section}") if table is not None else {}
-        share = next((key for key in entries if key in _SHARES), None)
-        for key, value in entries.items():
-            found = _asked(key, value, share)
-            if found is not None and found.count:
-                return found
+        found = asked_among(table.mapping(f"resources.{section}")) if table is not None else None
+        if found is not None:
+            return found
+    return None
+
+
+def asked_among(entries: Mapping[str, Node]) -> Asked | None:
+    """The first accelerator among resources by name."""
+    share = next((key for key in entries if key in _SHARES), None)
+    for key, value in entries.items():
+        found = _asked(key, value, share)
+        if found is not None and found.count:
+            return found
     return None
 
 

@@ -9,6 +9,7 @@ from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.sources.manifests.gpus.devices import EVERY, visible_devices
 from vllm_costmeter.sources.manifests.gpus.labels import NodeGpus, named_gpus
 from vllm_costmeter.sources.manifests.hosts.commands import server_commands
+from vllm_costmeter.sources.manifests.image import release_installed
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer
 
@@ -57,6 +58,7 @@ def script_servers(
                 devices=visible_devices(EVERY, start.environment),
                 environment=start.environment,
                 files=start.files,
+                release=release_installed(text),
             )
         )
         before = start.words[-1].line if start.words else line

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.sources.manifests.gpus.labels import named_gpus
 from vllm_costmeter.sources.manifests.hosts.commands import server_commands
+from vllm_costmeter.sources.manifests.image import release_installed
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer
 from vllm_costmeter.sources.manifests.yaml_tree import Node
@@ -59,6 +60,8 @@ def _servers(document: Node, run: Node, title: str, given: Mapping[str, str]) ->
     line = run.text_line
     script = [Word("bash", line), Word("-c", line), Word(run.text or "", line)]
     every = server_commands(script, {**_variables(document), **given})
+    setup = document.get("setup")
+    installed = release_installed(f"{(setup.text or '') if setup is not None else ''}\n{run.text or ''}")
     for number, found in enumerate(every, 1):
         yield DeclaredServer(
             name=title if len(every) == 1 else f"{title}, server {number}",
@@ -71,6 +74,7 @@ def _servers(document: Node, run: Node, title: str, given: Mapping[str, str]) ->
             gpus_from=found.gpus_from or "the file",
             environment=found.environment,
             files=found.files,
+            release=installed,
         )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.sources.manifests.beside import files_of
 from vllm_costmeter.sources.manifests.containers import started_by
 from vllm_costmeter.sources.manifests.gpus.labels import node_gpus
-from vllm_costmeter.sources.manifests.gpus.resources import Asked, asked_of
+from vllm_costmeter.sources.manifests.gpus.resources import Asked, asked_among, asked_of
 from vllm_costmeter.sources.manifests.kubernetes.kinds import Pod, count_of, pods_of
 from vllm_costmeter.sources.manifests.kubernetes.pods import (
     environment,
@@ -34,8 +35,13 @@ def dynamo_graph(document: Node, owner: str, seen: list[str]) -> Iterator[Declar
     elif document.get("spec", "extraPodSpec") is not None:
         yield from _worker(document.get("spec") or document, owner, shared, seen)
     else:
-        for pod in pods_of(document, "", owner):
-            yield from servers_of_pod(pod, seen)
+        components = document.get("spec", "components")
+        for each in components.sequence("components") if components is not None else (document,):
+            own, nodes = each.get("name"), each.get("multinode", "nodeCount")
+            title = owner if own is None else f"{owner}, {own.text}"
+            pods = count_of(nodes, "nodeCount") if nodes is not None else 1
+            for pod in pods_of(each, "", title):
+                yield from servers_of_pod(replace(pod, pods=pods), seen)
 
 
 def _worker(service: Node, title: str, shared: dict[str, str], seen: list[str]) -> Iterator[DeclaredServer]:
@@ -74,19 +80,19 @@ def _worker(service: Node, title: str, shared: dict[str, str], seen: list[str]) 
 
 
 def _asked(service: Node) -> Asked | None:
-    """Dynamo writes `gpu: "2"` without the resource's name; `gpuType` gives another one."""
+    """Dynamo writes `gpu: "2"` without the resource's name, another's as `gpuType` or `custom`, or all as `device`."""
+    device = service.get("device", "resources")
+    if device is not None:
+        return asked_among(device.mapping("device.resources"))
     for section in ("limits", "requests"):
         table = service.get("resources", section)
-        count = table.get("gpu") if table is not None else None
-        if table is not None and count is not None:
-            kind = table.get("gpuType")
-            name = kind.text if kind is not None and kind.text else "nvidia.com/gpu"
-            number = count_of(count, "gpu")
-            if name.startswith("nvidia.com/mig-"):
-                return Asked(number, count.place.line, "nvidia", mig_profile=name.partition("mig-")[2])
-            if name == "nvidia.com/gpu":
-                return Asked(number, count.place.line, "nvidia")
-            if name == "amd.com/gpu":
-                return Asked(number, count.place.line, "amd")
-            return Asked(number, count.place.line, other=f"{name} is not a known resource")
+        if table is None:
+            continue
+        entries = dict((table.get("custom") or table).table or {})
+        count, kind = table.get("gpu"), table.get("gpuType")
+        if count is not None:
+            entries[kind.text if kind is not None and kind.text else "nvidia.com/gpu"] = count
+        found = asked_among({key: value for key, value in entries.items() if "/" in key})
+        if found is not None:
+            return found
     return None
