@@ -21,26 +21,30 @@ services entrypoint environment env_file extends service file deploy reservation
 source target content volumes include runtime prefix leaderWorkerTemplate size predictor model modelFormat run envs
 """.split()  # noqa: SIM905 - words
 TEXTS = [
-    *[
-        "Pod",
-        "ConfigMap",
-        "LeaderWorkerSet",
-        "InferenceService",
-        "vllm/vllm-openai:v0.32.0",
-        "vllm",
-        "serve",
-        "m",
-        "a",
-        "2",
-        "bash",
-        "-c",
-    ],
-    *["$(X)", "${X}", "$$X", "./a:/b", "~nobody/x:/y", "all", "--config", "/b/name"],
-    "vllm serve $X ${Y:-z} -tp $((A*2))",
-    "",
-    "\0",
-    "x" * 300,
+    "Pod",
+    "ConfigMap",
+    "LeaderWorkerSet",
+    "InferenceService",
+    "vllm/vllm-openai:v0.32.0",
+    "vllm",
+    "serve",
 ]
+TEXTS += [
+    "m",
+    "a",
+    "2",
+    "bash",
+    "-c",
+    "$(X)",
+    "${X}",
+    "$$X",
+    "./a:/b",
+    "~nobody/x:/y",
+    "all",
+    "--config",
+    "/b/name",
+]
+TEXTS += ["vllm serve $X ${Y:-z} -tp $((A*2))", "", "\0", "x" * 300]
 LEAVES = st.one_of(st.none(), st.booleans(), st.integers(-3, 9), st.sampled_from(TEXTS))
 TREES = st.recursive(
     LEAVES,
