@@ -178,3 +178,18 @@ def test_a_variable_lets_a_longer_context_start(
     assert any(
         note.startswith("VLLM_ALLOW_LONG_MAX_MODEL_LEN lets it start above") for note in found["notes"]
     )
+
+
+def test_a_config_map_of_another_file_of_the_folder(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Values stand beside in a folder of manifests too; alone, the file leaves them open."""
+    folder = tmp_path / "deploy"
+    folder.mkdir()
+    file = deployment(folder, "[$(MODEL), --max-model-len, $(LENGTH)]")
+    file.write_text(file.read_text() + "        envFrom: [{configMapRef: {name: values}}]\n")
+    data = f"kind: ConfigMap\nmetadata: {{name: values}}\ndata: {{MODEL: {model}, LENGTH: '1024'}}\n"
+    (folder / "values.yaml").write_text(data)
+    (found,) = answers(capsys, str(folder))
+    assert (found["verdict"], found["engine"]["max_model_len"]) == ("fits", 1024)
+    assert "$(MODEL) is a placeholder" in fault(capsys, "--file", str(file))

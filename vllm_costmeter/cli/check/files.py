@@ -11,6 +11,8 @@ from vllm_costmeter.cli.check.run import Run
 from vllm_costmeter.cli.check.server import server_answer
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.report import CheckAnswer, FileCounts
+from vllm_costmeter.sources.manifests.beside import Beside
+from vllm_costmeter.sources.manifests.config_maps import config_maps_in
 from vllm_costmeter.sources.manifests.place import LocatedError, NoServerError
 from vllm_costmeter.sources.manifests.read import reading_of
 
@@ -24,7 +26,9 @@ def checked_files(paths: tuple[str, ...], request: CheckRequest) -> tuple[list[C
     if len(request.models) > 1 or (request.models and not _is_given_by_flag(request)):
         raise BadInputError("give either a model or --file, not both: one --model replaces the files' model")
     counts, run = FileCounts(), Run()
-    checks = [(path, check) for path in paths for check in _checks(path, request, counts, run)]
+    maps = config_maps_in(list(map(Path, paths))) if len(paths) > 1 else []
+    beside = Beside(request.given, maps)
+    checks = [(path, check) for path in paths for check in _checks(path, request, counts, run, beside)]
     if not checks and request.in_folders and not request.skip_other_files:
         raise BadInputError(f"no server to check: none of the {len(paths)} files starts `vllm serve`")
     if len(checks) == 1 and request.format in ("text", "github"):
@@ -37,11 +41,11 @@ def _is_given_by_flag(request: CheckRequest) -> bool:
 
 
 def _checks(
-    path: str, request: CheckRequest, counts: FileCounts, run: Run
+    path: str, request: CheckRequest, counts: FileCounts, run: Run, beside: Beside
 ) -> list[Callable[[], CheckAnswer]]:
     """The check of each server in a file, or a single function that raises the file's error."""
     try:
-        found = reading_of(Path(path), request.given)
+        found = reading_of(Path(path), beside)
     except BadInputError as error:
         if isinstance(error, NoServerError) and (request.skip_other_files or path in request.in_folders):
             counts.other_files.append(path)

@@ -46,6 +46,10 @@ def in_its_environment(model: Model, engine_args: EngineArgs, request: CheckRequ
         notes.append(
             f"--hf-overrides: {', '.join(map(str, request.serve.hf_overrides))} put into config.json"
         )
+    used = engine_args.layout.world_size
+    if request.stated_gpus is not None and request.stated_gpus[0] > used:
+        count, said = request.stated_gpus
+        notes.append(f"{said} gives it {count} GPUs; its flags use {used}")
     if not environment:
         return Own(model, engine_args, tuple(notes))
     from vllm_costmeter.sources.serve_args.environment import environment_effect

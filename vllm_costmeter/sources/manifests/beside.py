@@ -8,23 +8,37 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from vllm_costmeter.core.dataclass import replace
+from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.sources.manifests.place import Place
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 from vllm_costmeter.sources.shell.machine import File
 from vllm_costmeter.sources.shell.values import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What does not stand in a file itself."""
+
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Values of variables by name, which go before those of the file."""
+    config_maps: Sequence[Node] = ()
+    """ConfigMaps of other files."""
+
 
 _FILES = "\x00files"
 """Key of a container under which its mounted texts stand, by path."""
 _STARTS = ("command", "args", "image")
 
 
-def with_values_beside(objects: Sequence[Node], given: Mapping[str, str]) -> list[Node]:
-    """The objects with values of the ConfigMaps among them, and with those `given` by name over any other.
+def with_values_beside(
+    objects: Sequence[Node], given: Mapping[str, str], others: Sequence[Node] = ()
+) -> list[Node]:
+    """The objects with values of the ConfigMaps among them and among `others`, and with those `given` by name over any
+    other.
 
     A value that stands elsewhere (a Secret, another ConfigMap, the downward API) is `$(NAME)`: set, and not known.
     """
-    maps = {_name(each): each for each in objects if _kind(each) == "ConfigMap"}
+    maps = {_name(each): each for each in (*others, *objects) if _kind(each) == "ConfigMap"}
     return [
         each if _kind(each) in ("ConfigMap", "Secret") else _Filler(maps, given).filled(each)
         for each in objects
@@ -80,6 +94,10 @@ class _Filler:
             ):
                 table["env"] = Node(env.place if env else place, items=made)
         files = self._files(table.get("volumeMounts"), volumes)
+        files = {
+            path: node if node.place.file == place.file else replace(node, text_line=place.line)
+            for path, node in files.items()
+        }
         if files:
             table[_FILES] = Node(place, table=files)
 

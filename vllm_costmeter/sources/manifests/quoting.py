@@ -20,10 +20,6 @@ def split_words(text: str, first_line: int = 1) -> list[Word]:
                 found.append(Word("".join(parts), word_line))
             parts = None
             continue
-        if not quote and letter == "#" and parts is None:
-            end = text.find("\n", at)
-            at = end if end >= 0 else len(text)
-            continue
         if letter == "\\" and quote != "'" and text[at : at + 1] == "\n":
             line, at = line + 1, at + 1
             continue

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.errors import BadInputError, unreadable
-from vllm_costmeter.sources.manifests.beside import with_values_beside
+from vllm_costmeter.sources.manifests.beside import Beside, with_values_beside
 from vllm_costmeter.sources.manifests.compose import compose_servers
 from vllm_costmeter.sources.manifests.gpus.claims import with_claims
 from vllm_costmeter.sources.manifests.kubernetes.objects import kubernetes_servers, objects_of, title_of
@@ -28,6 +28,9 @@ _HELM_ALONE = re.compile(rb"\{\{-?[^}]*\.(Values|Release|Chart|Capabilities|File
 _NO_YAML = re.compile(r"\.(sh|bash|zsh|sbatch|slurm|container|service|socket|timer|pod|kube)$")
 
 
+NOTHING_BESIDE = Beside()
+
+
 @dataclass(frozen=True, slots=True)
 class FileReading:
     """What one file holds."""
@@ -40,44 +43,42 @@ class FileReading:
     """Objects that start none: of a kind without pods, or of an operator for something else."""
 
 
-def servers_in(path: Path, given: Mapping[str, str] | None = None) -> list[DeclaredServer]:
+def servers_in(path: Path) -> list[DeclaredServer]:
     """The vLLM servers of `reading_of`."""
-    return reading_of(path, given).servers
+    return reading_of(path).servers
 
 
-def reading_of(path: Path, given: Mapping[str, str] | None = None) -> FileReading:
+def reading_of(path: Path, beside: Beside = NOTHING_BESIDE) -> FileReading:
     """Every vLLM server of the file, in its order, and what else it holds; `-` is standard input.
-
-    `given`: values of variables by name, which go before those of the file.
 
     Raises BadInputError, with file and line if known, for a file that cannot be read, is not YAML, is an unrendered
     template, lacks required fields, or starts no vLLM server.
     """
     name = "<stdin>" if str(path) == "-" else str(path)
     with without_collector():
-        return reading(_bytes(path, name), name, given)
+        return reading(_bytes(path, name), name, beside)
 
 
 def servers_of(data: bytes, name: str, given: Mapping[str, str] | None = None) -> list[DeclaredServer]:
     """The vLLM servers of `reading`."""
-    return reading(data, name, given).servers
+    return reading(data, name, Beside(given or {})).servers
 
 
-def reading(data: bytes, name: str, given: Mapping[str, str] | None = None) -> FileReading:
+def reading(data: bytes, name: str, beside: Beside = NOTHING_BESIDE) -> FileReading:
     """As `reading_of`, for a file's content."""
     try:
-        return _reading(data, name, given or {})
+        return _reading(data, name, beside)
     except ShellError as error:
         raise Place(name, error.line).fault(error.message) from None
 
 
-def _reading(data: bytes, name: str, given: Mapping[str, str]) -> FileReading:
+def _reading(data: bytes, name: str, beside: Beside) -> FileReading:
     own_name = name.rsplit("/", 1)[-1]
     seen: list[str] = []
-    servers = _of_a_machine(data, name, own_name, seen, given)
+    servers = _of_a_machine(data, name, own_name, seen, beside.given)
     num_objects = 0
     if servers is None:
-        servers, num_objects, hints = _of_yaml(data, name, own_name, seen, given)
+        servers, num_objects, hints = _of_yaml(data, name, own_name, seen, beside)
         if not servers and hints:
             raise NoServerError(hints[0])
     if not servers:
@@ -118,7 +119,7 @@ def _text(data: bytes, name: str) -> str:
 
 
 def _of_yaml(
-    data: bytes, name: str, own_name: str, seen: list[str], given: Mapping[str, str]
+    data: bytes, name: str, own_name: str, seen: list[str], beside: Beside
 ) -> tuple[list[DeclaredServer], int, list[str]]:
     """Servers, the number of objects that start none, and what texts are that were not read."""
     kept, num_idle = without_bystanders(data)
@@ -128,14 +129,15 @@ def _of_yaml(
     objects = [each for each in objects_of(found) if each.get("kind") is not None]
     for document in found:
         if document.get("kind") is None:
-            own = _without_kind(document, own_name, seen, given)
+            own = _without_kind(document, own_name, seen, beside.given)
             if isinstance(own, str):
                 hints.append(f"{document.place}: {own}")
                 title = f"{own_name}, document at line {document.place.line}"
                 servers += _unread(title, document, own) if len(found) > 1 else []
             else:
                 servers += own
-    servers += kubernetes_servers(with_claims(with_values_beside(objects, given)), seen)
+    filled = with_values_beside(objects, beside.given, beside.config_maps)
+    servers += kubernetes_servers(with_claims(filled), seen)
     servers.sort(key=lambda server: server.place.line)
     busy = {title.partition(",")[0] for title in (*seen, *(server.name for server in servers))}
     idle = [each for each in objects if title_of(each) not in busy]
