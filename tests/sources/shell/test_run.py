@@ -85,6 +85,8 @@ def test_a_file_that_a_script_writes_is_there_for_the_server() -> None:
         ("A=ab\nfor i in {1..30}; do A=$A$A; done; vllm serve $A", "grows above 128 KiB", 2),
         ("i=0\nwhile [ $i -lt 900 ]; do i=$((i+1)); done", "more than 200 rounds", 2),
         ("bash run.sh", "shells start one another", 1),
+        ("vllm serve m \\ \n  --port 80", "--port begins a command of its own", 2),
+        ("vllm serve m \\\n  # note\n  --port 80", "--port begins a command of its own", 3),
         ("x" * 300_000, "above 256 KiB", 1),
         ("\n" + "(" * 5000 + "true" + ")" * 5000, "nested too deeply", 1),
     ],

@@ -9,6 +9,7 @@ from vllm_costmeter.sources.shell.builtins import BUILTINS, Builtins
 from vllm_costmeter.sources.shell.machine import File, Program
 from vllm_costmeter.sources.shell.outcome import LeaveError, Outcome
 from vllm_costmeter.sources.shell.printed import printed
+from vllm_costmeter.sources.shell.redirections import target_of, words_behind
 from vllm_costmeter.sources.shell.syntax import ShellError, Syntax
 from vllm_costmeter.sources.shell.values import Text, unknown
 
@@ -29,7 +30,6 @@ _WORDS = (
     "extglob_pattern",
     "regex",
 )
-_WRITES = (">", ">>", ">|", "&>", "&>>")
 
 
 class SimpleCommands(Builtins):
@@ -96,7 +96,7 @@ class SimpleCommands(Builtins):
         """A statement with redirections; words behind a redirection still belong to the command."""
         body = next(iter(node.under("body")), None)
         redirects = [each for each in node.children if each.field == "redirect"]
-        behind = [word for each in redirects for word in _words_behind(each)]
+        behind = [word for each in redirects for word in words_behind(each)]
         stdin, start = None, None
         for each in redirects:
             if each.kind == "heredoc_redirect":
@@ -104,7 +104,7 @@ class SimpleCommands(Builtins):
             elif each.kind == "herestring_redirect":
                 inner = [child for child in each.children if child.kind in _WORDS]
                 stdin = File(self.expander.text(inner[0]) if inner else Text(""), each.line)
-            start = _target(each) or start
+            start = target_of(each) or start
         if body is None:
             outcome = Outcome.YES
         elif body.kind == "command":
@@ -168,6 +168,12 @@ class SimpleCommands(Builtins):
                 self.assignment(each)
             return Outcome.YES
         name = words[0].text
+        if name.startswith("--") and not words[0].unknown:
+            raise ShellError(
+                node.line,
+                f"{name[:40]} begins a command of its own: the line above does not continue here (a blank behind its "
+                "backslash, or a comment or empty line between)",
+            )
         if target is not None and target[0].is_known:
             text = stdin.text if name == "cat" and len(words) == 1 and stdin else printed(words, self.machine)
             if text is not None:
@@ -219,27 +225,6 @@ class SimpleCommands(Builtins):
                 self.machine.write(
                     word.text, stdin.text, stdin.line, appends="-a" in [each.text for each in words]
                 )
-
-
-def _words_behind(redirect: Syntax) -> list[Syntax]:
-    """The grammar takes every word behind a redirection into it; the first alone is its target."""
-    if redirect.kind == "heredoc_redirect":
-        files = [each for each in redirect.children if each.kind == "file_redirect"]
-        own = [each for each in redirect.children if each.field == "argument"]
-        return own + [word for each in files for word in _words_behind(each)]
-    return redirect.under("destination")[1:] if redirect.kind == "file_redirect" else []
-
-
-def _target(redirect: Syntax) -> tuple[Syntax, bool] | None:
-    """The file that standard output goes to, and whether it is appended to."""
-    if redirect.kind == "heredoc_redirect":
-        return next((found for each in redirect.children if (found := _target(each))), None)
-    destinations = redirect.under("destination")
-    signs = [each.kind for each in redirect.children]
-    if redirect.kind != "file_redirect" or not destinations or "file_descriptor" in signs:
-        return None
-    sign = next((each for each in signs if each in _WRITES), None)
-    return None if sign is None else (destinations[0], sign.endswith(">>"))
 
 
 def _as_array(value: Text | tuple[Text, ...] | None) -> tuple[Text, ...]:
