@@ -10,6 +10,18 @@ from typing import Any, NoReturn
 
 from vllm_costmeter.core.errors import BadInputError, nearest
 
+_MEANT = {
+    **dict.fromkeys(
+        ("ctx", "ctx-size", "n-ctx", "context", "context-length", "context-size", "max-length", "num-ctx"),
+        "--max-model-len",
+    ),
+    **dict.fromkeys(("tp", "tp-size", "tensor-parallel"), "--tensor-parallel-size"),
+    **dict.fromkeys(("pp", "pp-size", "pipeline-parallel"), "--pipeline-parallel-size"),
+    **dict.fromkeys(("batch-size", "max-batch-size", "parallel"), "--max-num-seqs"),
+    **dict.fromkeys(("mem-fraction-static", "gpu-util"), "--gpu-memory-utilization"),
+}
+"""What the flags of llama.cpp, SGLang, TensorRT-LLM and ollama are called in vLLM."""
+
 
 class CommandParser(argparse.ArgumentParser):
     """Raises BadInputError where argparse would print its usage and exit.
@@ -72,6 +84,9 @@ class CommandParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """`argument --x/-y: must be ...` -> `--x must be ...`."""
         message = re.sub(r"invalid choice: (.*) \(choose from (.*)\)", r"must be one of \2, got \1", message)
+        missing = re.fullmatch(r"the following arguments are required: (.*)", message)
+        if missing:
+            raise BadInputError(f"{missing[1]} is missing; `{self.prog} --help` has examples")
         message = message.replace("expected one argument", "needs a value")
         message = message.replace("expected at least one argument", "needs at least one value")
         match = re.fullmatch(r"argument ([^:/]+)[^:]*: (.*)", message, flags=re.DOTALL)
@@ -84,6 +99,9 @@ class CommandParser(argparse.ArgumentParser):
             return BadInputError(f"unexpected argument {words[0]!r}; `{self.prog} --help` lists all")
         name = flag.partition("=")[0]
         known = [option for option in self._option_string_actions if option.startswith("--")]
+        meant = _MEANT.get(name.strip("-").replace("_", "-").lower())
+        if meant in known:
+            return BadInputError(f"unknown flag {name}: it is called {meant} here and in vLLM")
         return BadInputError(f"unknown flag {name}{nearest(name, known)}; `{self.prog} --help` lists all")
 
 

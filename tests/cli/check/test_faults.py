@@ -46,7 +46,7 @@ def fault(capsys: pytest.CaptureFixture[str], *words: str) -> str:
             "--max-modl-len: not a flag of vLLM 0.32.0; nearest: --max-model-len",
         ),
         ([*ADA, "--max-model-len", "many"], "--max-model-len: must be a whole number"),
-        ([*ADA, "--max-model-len", "0"], "--max-model-len must be between 1"),
+        ([*ADA, "--max-model-len", "0"], "--max-model-len must be 1 or more, got 0"),
         ([*ADA, "--gpu-memory-utilization", "90"], "--gpu-memory-utilization must be above 0 and at most 1"),
         ([*ADA, "--max-num-seqs"], "--max-num-seqs: expects a value"),
         ([*ADA, "--format", "xml"], "'csv', 'github', 'junit', 'sarif', got 'xml'"),
@@ -56,7 +56,7 @@ def fault(capsys: pytest.CaptureFixture[str], *words: str) -> str:
             "must not be below --max-num-seqs",
         ),
         ([*ADA, "--", "vllm", "bench", "serve"], "not a server command"),
-        ([*ADA, "--config", "serve.yaml"], "--config serve.yaml: cannot be read"),
+        ([*ADA, "--config", "serve.yaml"], "--config serve.yaml: does not exist"),
         ([*ADA, "--dtype", "int3"], "int3"),
         (
             ["--gpu", "RTX 4090:2", "-tp", "4", "-pp", "2"],

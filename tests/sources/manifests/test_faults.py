@@ -91,7 +91,7 @@ def test_deep_nesting_is_one_line() -> None:
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """The path, and why."""
-    with pytest.raises(BadInputError, match="No such file"):
+    with pytest.raises(BadInputError, match="does not exist"):
         servers_in(tmp_path / "none.yaml")
 
 

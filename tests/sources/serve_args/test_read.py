@@ -102,11 +102,11 @@ def test_json_flags_are_objects_dotted_or_whole() -> None:
         (["--gpu-memory-utilization", "0"], "--gpu-memory-utilization must be above 0"),
         (["--gpu-memory-utilization", "nan"], "--gpu-memory-utilization must be a number"),
         (["--gpu-memory-utilization", "x"], "--gpu-memory-utilization: must be a number"),
-        (["--max-num-seqs", "0"], "--max-num-seqs must be between 1"),
+        (["--max-num-seqs", "0"], "--max-num-seqs must be 1 or more, got 0"),
         (["--cpu-offload-gb", "-1"], "--cpu-offload-gb must be 0 or more"),
         (["--limit-mm-per-prompt", "[1]"], "--limit-mm-per-prompt must be a dictionary"),
         (["--limit-mm-per-prompt", '{"image": -1}'], "--limit-mm-per-prompt of 'image' must be"),
-        (["--max-model-len", "9" * 4_000], "--max-model-len must be between 1"),
+        (["--max-model-len", "9" * 4_000], "--max-model-len must be at most"),
     ],
 )
 def test_a_value_that_vllm_rejects_later_is_bad_input_too(words: list[str], says: str) -> None:

@@ -37,8 +37,8 @@ A waiver accepts a risk until a day:
 exit codes: 0 fits (or tight, unless --strict; or waived), 1 refused, 2 bad input, 3 not understood
 """
 
-STARTS = frozenset(("serve", "-m", "run"))
-"""The second word of a command that starts a server."""
+STARTS = frozenset(("serve", "bench", "chat", "complete", "run-batch", "-m", "run"))
+"""The second word of a command, of vLLM, Python or a container tool."""
 
 
 def add_parser(subparsers: Any) -> None:

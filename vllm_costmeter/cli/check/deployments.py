@@ -7,9 +7,10 @@ from pathlib import Path
 
 from vllm_costmeter.cli.check.request import CheckRequest
 from vllm_costmeter.core.dataclass import replace
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, unreadable
 
 SUFFIXES = (".yaml", ".yml")
+MOST_FILES = 20_000
 _MODEL_FILES = (".safetensors", ".gguf", ".bin")
 
 
@@ -48,7 +49,7 @@ def _is_deployment(name: str) -> bool:
         if not path.is_dir() or (path / "config.json").exists():
             return False
         return not any(each.suffix in _MODEL_FILES for each in path.iterdir()) and bool(_found(path))
-    except (OSError, ValueError):
+    except OSError:
         return False
 
 
@@ -60,9 +61,23 @@ def _files_in(folder: Path) -> list[str]:
 
 
 def _found(folder: Path) -> list[str]:
-    """The YAML files in the folder and below, in order; hidden folders are left out."""
-    found = []
-    for above, folders, names in os.walk(folder):
+    """The YAML files in the folder and below, in order; hidden ones are left out.
+
+    BadInputError for a folder that cannot be read, and for more files than people keep manifests among.
+    """
+    found: list[str] = []
+    seen = 0
+    for above, folders, names in os.walk(folder, onerror=_raise):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
-        found += [str(Path(above) / each) for each in sorted(names) if each.endswith(SUFFIXES)]
+        shown = sorted(each for each in names if not each.startswith("."))
+        found += [str(Path(above) / each) for each in shown if each.endswith(SUFFIXES)]
+        seen += len(names)
+        if seen > MOST_FILES:
+            raise BadInputError(
+                f"{folder}: holds more than {MOST_FILES:,} files: name the folder of the manifests"
+            )
     return found
+
+
+def _raise(error: OSError) -> None:
+    raise unreadable(error.filename, error)

@@ -21,8 +21,8 @@ def checked_files(paths: tuple[str, ...], request: CheckRequest) -> tuple[list[C
     With text output and a single server, its error is raised. Otherwise every error becomes a result, so that
     one run shows all of them and JSON always has the same shape.
     """
-    if len(request.models) > 1:
-        raise BadInputError("give one --model beside --file, which replaces the file's, or none")
+    if len(request.models) > 1 or (request.models and not _is_given_by_flag(request)):
+        raise BadInputError("give either a model or --file, not both: one --model replaces the files' model")
     counts, run = FileCounts(), Run()
     checks = [(path, check) for path in paths for check in _checks(path, request, counts, run)]
     if not checks and request.in_folders and not request.skip_other_files:
@@ -30,6 +30,10 @@ def checked_files(paths: tuple[str, ...], request: CheckRequest) -> tuple[list[C
     if len(checks) == 1 and request.format in ("text", "github"):
         return [checks[0][1]()], counts
     return [fault_as_answer(path, check) for path, check in checks], counts
+
+
+def _is_given_by_flag(request: CheckRequest) -> bool:
+    return any(word.partition("=")[0] == "--model" for word in request.words)
 
 
 def _checks(

@@ -9,6 +9,7 @@ from vllm_costmeter.assembly import Check
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.result import Fit
+from vllm_costmeter.core.memory.byte_range import GIB
 
 _WORST_LAST = ("fits", "tight", "unknown", "refused")
 
@@ -38,7 +39,7 @@ def with_headroom(check: Check, share: float) -> Fit:
     lower = round(utilization - share, 6)
     if lower <= 0:
         raise BadInputError(
-            f"--headroom {share:.4g} leaves nothing of --gpu-memory-utilization {utilization:g}: give a smaller share"
+            f"--headroom {share * 100:.4g}% leaves nothing of --gpu-memory-utilization {utilization:g}: give less"
         )
     less = replace(check, engine_args=replace(check.engine_args, gpu_memory_utilization=lower)).answer()
     found = replace(
@@ -46,12 +47,13 @@ def with_headroom(check: Check, share: float) -> Fit:
         max_model_len_that_fits=less.max_model_len_that_fits,
         max_num_seqs_that_fits=less.max_num_seqs_that_fits,
         suggestions=tuple(each for each in less.suggestions if "gpu_memory_utilization" not in each.change),
-        notes=(
-            *whole.notes,
-            f"--headroom {share:.4g}: {share * whole.gpu.memory_bytes / (1 << 30):.2f} GiB of each GPU stay spare",
-        ),
+        notes=(*whole.notes, _note(share, whole.gpu.memory_bytes)),
     )
     if _WORST_LAST.index(less.verdict) <= _WORST_LAST.index(whole.verdict):
         return found
     why = f"with {share * 100:.4g} % of the GPU's memory kept spare: {less.message}"
     return replace(found, verdict=less.verdict, reason="headroom", message=why)
+
+
+def _note(share: float, total_bytes: int) -> str:
+    return f"--headroom: {share * 100:.4g} % of each GPU ({share * total_bytes / GIB:.2f} GiB) is kept spare"

@@ -43,6 +43,10 @@ def check_model(model: str, request: CheckRequest) -> Fit:
         from vllm_costmeter.cli.check.precision import at_precision
 
         opened, engine_args, note = at_precision(opened, engine_args)
+        if request.is_exact and note is not None:
+            raise BadInputError(
+                f"--exact counts with vLLM's own code: it has no --quantization {request.serve.memory['quantization']}"
+            )
     gpu = chosen_gpu(
         request.gpu,
         request.gpu_memory_gib,

@@ -80,7 +80,8 @@ class EngineFlag:
             raise BadInputError(f"{name} must be {WANTED[self.kind]}, got {value!r:.80}")
         least = -1 if self.kind == "length" else 1
         if self.kind in ("whole", "length") and (value == 0 or not least <= value <= LARGEST):
-            raise BadInputError(f"{name} must be between 1 and {LARGEST}, got {value!r:.80}")
+            limit = "1 or more" if value < 1 else f"at most {LARGEST:,}"
+            raise BadInputError(f"{name} must be {limit}, got {value!r:.80}")
         if self.kind == "share" and not 0 < value <= 1:
             raise BadInputError(
                 f"{name} must be above 0 and at most 1, got {value:g}: 0.9 is 90 % of the GPU"

@@ -23,7 +23,7 @@ _TITLES = (
     "weights GiB",
     "KV needed GiB",
     "KV available GiB",
-    "suggested change",
+    "what to change, or why",
 )
 
 

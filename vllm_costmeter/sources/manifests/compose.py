@@ -71,6 +71,7 @@ def _server(
         environment=start.environment,
         files=start.files,
         paths=project.mounts(service),
+        notes=project.notes(),
     )
 
 

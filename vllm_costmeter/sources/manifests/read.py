@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vllm_costmeter.core.dataclass import dataclass, field
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, unreadable
 from vllm_costmeter.sources.manifests.beside import with_values_beside
 from vllm_costmeter.sources.manifests.compose import compose_servers
 from vllm_costmeter.sources.manifests.gpus.claims import with_claims
@@ -204,8 +204,7 @@ def _bytes(path: Path, name: str) -> bytes:
         with path.open("rb") as stream:
             return stream.read(LARGEST_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise BadInputError(f"{name[:200]}: cannot be read: {reason}") from None
+        raise unreadable(name, error) from None
 
 
 def _reject_templates(data: bytes, name: str) -> None:

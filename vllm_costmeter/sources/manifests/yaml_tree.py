@@ -44,23 +44,32 @@ class Node:
             if node is None:
                 return None
             if node.table is None:
-                raise node.place.fault(f"{'.'.join(path[:depth]) or 'this'} must be a mapping")
+                raise node.place.fault(
+                    f"{'.'.join(path[:depth]) or 'this'} must be a mapping, got {node.shape}"
+                )
             node = node.table.get(key)
         return node
 
+    @property
+    def shape(self) -> str:
+        """What it is, for an error."""
+        if self.text is not None:
+            return repr(self.text[:40])
+        return "a list" if self.items is not None else "a mapping" if self.table is not None else "nothing"
+
     def string(self, what: str) -> str:
         if self.text is None:
-            raise self.place.fault(f"{what} must be a string")
+            raise self.place.fault(f"{what} must be a string, got {self.shape}")
         return self.text
 
     def sequence(self, what: str) -> Sequence[Node]:
         if self.items is None:
-            raise self.place.fault(f"{what} must be a list")
+            raise self.place.fault(f"{what} must be a list, got {self.shape}")
         return self.items
 
     def mapping(self, what: str) -> Mapping[str, Node]:
         if self.table is None:
-            raise self.place.fault(f"{what} must be a mapping")
+            raise self.place.fault(f"{what} must be a mapping, got {self.shape}")
         return self.table
 
 

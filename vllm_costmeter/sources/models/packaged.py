@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, unreadable
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.sources.checkpoint.model import model_of
 from vllm_costmeter.sources.models.open import open_model
@@ -49,12 +49,10 @@ def models_in(file: Path) -> list[str]:
     try:
         lines = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
-        raise BadInputError(
-            f"--models {file}: cannot be read: {getattr(fault, 'strerror', None) or fault}"
-        ) from None
+        raise unreadable(f"--models {file}", fault) from None
     found = [text for line in lines if (text := line.partition("#")[0].strip())]
     if not found:
-        raise BadInputError(f"--models {file} names no model: write one per line")
+        raise BadInputError(f"--models {file}: names no model; write one per line")
     return [str(file.parent / text) if (file.parent / text).exists() else text for text in found]
 
 

@@ -1,16 +1,12 @@
-"""A whole `vllm serve ...` command line -> the words for the flag parser."""
+"""Whether words are the command of a vLLM server, and where its model and flags begin."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from vllm_costmeter.core.errors import BadInputError
-
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _CONTAINER_TOOLS = ("docker", "podman", "nerdctl")
-_IMAGE = re.compile(r"[\w.-]+(:\d+)?/([\w.-]+/)*[\w.-]*vllm[\w.-]*(:[\w.-]+)?(@sha256:[0-9a-f]+)?")
-"""An image of vLLM with its registry or owner; a mounted folder (`/data/vllm:/data`) is none."""
 _SIGNS = ("vllm", "python", "env", "=", *_CONTAINER_TOOLS)
 _COMMAND_MODULE = "vllm.entrypoints.cli.main"
 SERVER_MODULES = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.api_server")
@@ -53,32 +49,6 @@ def _behind_module(words: Sequence[str], at: int) -> int | None:
         return at + 2
     is_file = words[at : at + 1] and words[at].endswith("vllm/entrypoints/openai/api_server.py")
     return at + 1 if is_file else None
-
-
-def command_flags(words: Sequence[str]) -> list[str]:
-    """Model and flags of `vllm serve MODEL ...`, `python -m vllm.entrypoints.openai.api_server ...` or `docker run ...
-    vllm/vllm-openai ...`.
-
-    Raises BadInputError if the command starts anything but a server.
-    """
-    rest = [word for word in _without_environment(words) if word.strip() != "\\"]
-    at = start_of_flags(rest)
-    if at is None and rest and _program(rest[0]) in _CONTAINER_TOOLS:
-        at = next((number + 1 for number, word in enumerate(rest) if _IMAGE.fullmatch(word)), None)
-        at = at + 1 if at is not None and rest[at : at + 1] == ["serve"] else at
-    if at is not None:
-        return rest[at:]
-    raise BadInputError(
-        f"not a server command: {' '.join(rest[:2])!r}; give `-- vllm serve MODEL ...` "
-        f"or `-- python -m {SERVER_MODULES[0]} --model MODEL ...`"
-    )
-
-
-def image_in(words: Sequence[str]) -> str | None:
-    """The image of vLLM that a container tool in the words starts; None without one."""
-    if not any(_program(word) in _CONTAINER_TOOLS for word in words):
-        return None
-    return next((word for word in words if _IMAGE.fullmatch(word)), None)
 
 
 def _program(word: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, unreadable
 from vllm_costmeter.core.release import Release
 from vllm_costmeter.sources.manifests.place import LocatedError, Place, Word
 
@@ -71,10 +71,10 @@ def config_nodes(path: Path) -> Mapping[str, Node]:
         with path.open("rb") as stream:
             data = stream.read(LARGEST_BYTES + 1)
     except OSError as error:
-        raise BadInputError(f"--config {path}: cannot be read: {error.strerror or error}") from None
+        raise unreadable(f"--config {path}", error) from None
     found = documents(data, str(path))
     if not found:
-        raise BadInputError(f"--config {path}: is empty")
+        raise BadInputError(f"--config {path}: is empty; write flags, one `name: value` a line")
     return found[0].mapping("the file")
 
 

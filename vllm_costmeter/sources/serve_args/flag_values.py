@@ -16,7 +16,8 @@ def whole(text: str) -> int:
     except (ValueError, OverflowError, ArgumentTypeError):
         raise ArgumentTypeError(f"must be a whole number such as 8192 or 32k, got {text!r:.80}") from None
     if not 1 <= value <= LARGEST:
-        raise ArgumentTypeError(f"must be between 1 and {LARGEST}, got {text:.80}")
+        limit = "1 or more" if value < 1 else f"at most {LARGEST:,}"
+        raise ArgumentTypeError(f"must be {limit}, got {text:.80}")
     return value
 
 
