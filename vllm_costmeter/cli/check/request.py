@@ -10,6 +10,8 @@ from vllm_costmeter.sources.serve_args.given import GivenFlags, given_flags
 
 Format = Literal["text", "json", "csv", "github", "junit", "sarif"]
 FORMATS: tuple[Format, ...] = ("text", "json", "csv", "github", "junit", "sarif")
+DEPLOYMENTS = (".yaml", ".yml", ".sh", ".sbatch", ".slurm", ".container", ".service")
+"""How files are called that start servers and that no model is called: manifests, scripts, units."""
 REPORTS: tuple[Format, ...] = ("github", "junit", "sarif")
 """Formats that CI systems read, in which an error of the command itself is reported too."""
 
