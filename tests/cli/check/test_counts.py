@@ -64,25 +64,32 @@ def test_files_without_a_server_are_counted(
 def test_two_servers_on_one_gpu_are_judged_together(
     tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The second finds what the first leaves: refused at 0.92 of each, sound at 0.4 or on two GPUs."""
+    """The second finds what the first leaves: refused at 0.92 of each, not at 0.4, on two GPUs or in two profiles."""
     file = tmp_path / "compose.yaml"
     service = (
         "  {name}:\n    image: vllm/vllm-openai:v0.32.0\n    command: --model {model} --max-model-len 1024 {more}\n"
         "    deploy: {{resources: {{reservations: {{devices: [{{driver: nvidia, {which}}}]}}}}}}\n"
     )
 
-    def verdicts(more: str, first: str = "count: 1", second: str = "device_ids: ['0']") -> list[str]:
-        file.write_text(
-            "services:\n"
-            + service.format(name="one", model=model, more=more, which=first)
-            + service.format(name="two", model=model, more=more, which=second)
-        )
+    def verdicts(
+        more: str, first: str = "count: 1", second: str = "device_ids: ['0']", profile: str = ""
+    ) -> list[str]:
+        services = [
+            service.format(name=name, model=model, more=more, which=which)
+            for name, which in (("one", first), ("two", second))
+        ]
+        if profile:
+            services = [
+                f"{each}    profiles: [{name}]\n" for each, name in zip(services, profile, strict=True)
+            ]
+        file.write_text(f"services:\n{''.join(services)}")
         main(["check", "--file", str(file), "--gpu", "L4", "--format", "json"])
         return [each["verdict"] for each in json.loads(capsys.readouterr().out)["checks"]]
 
     assert verdicts("") == ["fits", "refused"]
     assert verdicts("--gpu-memory-utilization 0.4") == ["fits", "fits"]
     assert verdicts("", second="device_ids: ['1']") == ["fits", "fits"]
+    assert verdicts("", profile="ab") == ["fits", "fits"]
 
 
 def test_a_slice_is_checked_as_the_slice(

@@ -10,7 +10,7 @@ from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import GIB
-from vllm_costmeter.sources.manifests.server import DeclaredServer
+from vllm_costmeter.sources.manifests.server import APART, DeclaredServer
 
 Device = tuple[str, str]
 """A machine and one of its GPUs."""
@@ -26,7 +26,7 @@ class Neighbours:
         """The GPUs as the server finds them, and a note on who else is there."""
         if gpu.free_bytes is not None:
             return gpu, ()
-        each = [(device, self._held.get(device, [])) for device in _devices(server, ranks)]
+        each = [(device, self._beside(device)) for device in _devices(server, ranks)]
         device, holders = max(each, key=lambda pair: sum(held for _, held in pair[1]), default=(("", ""), []))
         if not holders:
             return gpu, ()
@@ -37,8 +37,14 @@ class Neighbours:
 
     def held_beside(self, server: DeclaredServer) -> tuple[tuple[str, tuple[tuple[str, int], ...]], ...]:
         """What is held on each GPU that the server sees, where anything is."""
-        each = ((device, self._held.get(device)) for device in _devices(server, len(server.devices)))
+        each = ((device, self._beside(device)) for device in _devices(server, len(server.devices)))
         return tuple((device[1], tuple(held)) for device, held in each if held)
+
+    def _beside(self, device: Device) -> list[tuple[str, int]]:
+        """Who holds what of a GPU: of the same part of a machine, and of what runs there always."""
+        machine, which = device
+        always = (machine.partition(APART)[0], which)
+        return [*self._held.get(device, []), *(self._held.get(always, []) if always != device else [])]
 
     def add(self, server: DeclaredServer, fit: Fit) -> None:
         """What a server that starts keeps: its budget without the activations, which it frees after profiling."""

@@ -12,7 +12,7 @@ from vllm_costmeter.sources.manifests.gpus.devices import EVERY, listed_devices,
 from vllm_costmeter.sources.manifests.image import other_device
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.quoting import split_words
-from vllm_costmeter.sources.manifests.server import DeclaredServer, each_or_fault
+from vllm_costmeter.sources.manifests.server import APART, DeclaredServer, each_or_fault
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
 
@@ -66,7 +66,7 @@ def _server(
         gpus_line=gpus_line,
         gpus_from=gpus_from,
         image=_image(project, service),
-        machine=anchor.place.file,
+        machine=_machine(project, service, anchor.place.file),
         devices=visible_devices(_devices(project, service), start.environment),
         environment=start.environment,
         files=start.files,
@@ -85,6 +85,13 @@ def _started(project: Project, service: Node, gpus: int | None) -> Started:
         files=project.files(service),
         gpus=gpus,
     )
+
+
+def _machine(project: Project, service: Node, file: str) -> str:
+    """Services of one profile start together, and with those of none; of other profiles, perhaps never."""
+    profiles = service.get("profiles")
+    names = [project.text(each.text or "") for each in profiles.items or ()] if profiles is not None else []
+    return APART.join([file, *([",".join(names)] if names else [])])
 
 
 def _image(project: Project, service: Node) -> str | None:
@@ -124,10 +131,10 @@ def _gpus(project: Project, service: Node) -> tuple[int | None, int] | None:
 def _devices(project: Project, service: Node) -> tuple[str, ...] | None:
     """The GPUs that Docker gives the service: those listed, or the first of the machine; None without any."""
     runtime = service.get("runtime")
-    found = EVERY if runtime is not None and runtime.text == "nvidia" else None
     asked = _gpus(project, service)
     if asked is None:
-        return found
+        named = listed_devices(environment_of(project, service).get("NVIDIA_VISIBLE_DEVICES"))
+        return None if runtime is None or runtime.text != "nvidia" else named or EVERY
     devices = service.get("gpus") or service.get("deploy", "resources", "reservations", "devices")
     for device in devices.items or () if devices is not None else ():
         identifiers = device.get("device_ids")

@@ -47,6 +47,8 @@ class Started:
     """GPUs that its command or environment leaves it."""
     gpus_line: int | None = None
     gpus_from: str = ""
+    devices: tuple[str, ...] | None = None
+    """The GPUs of the machine that such a command gives its container; None if it states none."""
     more: tuple[Started, ...] = ()
     """The servers that it starts beside this one."""
 
@@ -103,6 +105,7 @@ def _started(server: StartedServer) -> Started:
         gpus=server.gpus,
         gpus_line=server.gpus_line,
         gpus_from=server.gpus_from,
+        devices=server.devices,
     )
 
 

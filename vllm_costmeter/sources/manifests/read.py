@@ -84,7 +84,7 @@ def _reading(data: bytes, name: str, beside: Beside) -> FileReading:
     if not servers:
         among = f" among {', '.join(seen[:5])}" if seen else ""
         raise NoServerError(f"{name}: no container starts `vllm serve`{among}")
-    titles = {re.sub(r", server \d+$", "", server.name) for server in servers}
+    titles = {name for server in servers for name in (server.name, re.sub(r", server \d+$", "", server.name))}
     faulty = tuple(server.name for server in servers if server.fault is not None)
     others = tuple(title for title in seen if title not in titles and not title.startswith(faulty))
     return FileReading(servers, others, num_objects)

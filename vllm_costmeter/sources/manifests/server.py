@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from vllm_costmeter.sources.shell.machine import File
 
 
+APART = "\x00"
+"""Before the part of a machine's name that tells apart what may never run at the same time there."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeclaredServer:
     """A container that starts vLLM."""

@@ -49,7 +49,7 @@ def container_program(program: Program, machine: Machine) -> Program | None:
     environment = _environment(options, program, machine)
     if words[verb].text == "exec":
         return Program(tuple(arguments), environment, image.line)
-    container = Container(image.text, *_gpus(options, environment))
+    container = Container(image.text, *_gpus(options, environment), _devices(options))
     entry = next((each.value for each in reversed(options) if each.name == "--entrypoint"), None)
     if entry is not None:
         inner = [*([entry] if entry.text else []), *arguments]
@@ -133,6 +133,26 @@ def _gpus(options: Sequence[_Option], environment: dict[str, Text]) -> tuple[int
     if devices and "all" not in devices:
         return len(dict.fromkeys(devices)), line
     return None, None
+
+
+def _devices(options: Sequence[_Option]) -> tuple[str, ...] | None:
+    """Which GPUs the options give: `--gpus 2` are the first two."""
+    listed: list[str] = []
+    for each in options:
+        if each.value is None or each.value.unknown:
+            continue
+        if each.name == "--gpus":
+            plain = re.sub(r"[\"']", "", each.value.text.strip())
+            count = counted_gpus(plain)
+            if plain.startswith("device=") and count is not None:
+                names = (
+                    part for part in plain.removeprefix("device=").split(",") if part and "=" not in part
+                )
+                return tuple(dict.fromkeys(names))
+            return ("all",) if count is None else tuple(map(str, range(count)))
+        if each.name == "--device":
+            listed += _device(each.value.text)
+    return tuple(dict.fromkeys(listed)) or None
 
 
 def counted_gpus(text: str) -> int | None:

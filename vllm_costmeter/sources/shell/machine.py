@@ -31,6 +31,8 @@ class Container:
     gpus: int | None = None
     """None: all, or not stated."""
     gpus_line: int | None = None
+    devices: tuple[str, ...] | None = None
+    """The GPUs of the machine that it gets: "all", or by number or UUID; None if none is stated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ class StartedServer:
     gpus_line: int | None = None
     gpus_from: str = ""
     """The word that says so."""
+    devices: tuple[str, ...] | None = None
+    """The GPUs that its container gets, as `Container` has them; None outside one, too."""
     files: Mapping[str, File] = field(default_factory=dict)
     """Texts in its container, by path: those given, and those that the script wrote."""
 
@@ -91,5 +93,6 @@ def server_with(program: Program, at: int, machine: Machine) -> StartedServer:
         gpus=gpus,
         gpus_line=line,
         gpus_from=said,
+        devices=None if container is None else container.devices,
         files=machine.files,
     )

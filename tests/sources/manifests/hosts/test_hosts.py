@@ -55,6 +55,20 @@ def test_servers_in_the_background_run_beside_each_other() -> None:
     ]
 
 
+def test_containers_of_a_script_get_the_gpus_that_they_name() -> None:
+    """By number, by count, and by device; none stated is not guessed."""
+    found = servers(
+        """
+        docker run -d --gpus '"device=1,3"' vllm/vllm-openai --model o/a -tp 2
+        docker run -d --gpus 1 vllm/vllm-openai --model o/b
+        podman run -d --device nvidia.com/gpu=2 vllm/vllm-openai --model o/c
+        docker run -d vllm/vllm-openai --model o/d
+        """,
+        "run.sh",
+    )
+    assert [server.devices for server in found] == [("1", "3"), ("0",), ("2",), ()]
+
+
 def test_a_script_that_starts_none_says_so() -> None:
     """Not that it is bad YAML."""
     with pytest.raises(NoServerError, match=r"no container starts `vllm serve` among script a\.sh"):

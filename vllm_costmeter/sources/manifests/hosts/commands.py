@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from vllm_costmeter.sources.manifests.containers import Started, started_program
+from vllm_costmeter.sources.manifests.gpus.devices import EVERY, listed_devices, visible_devices
 from vllm_costmeter.sources.manifests.place import Word
 from vllm_costmeter.sources.shell.started import run_command
+
+
+def devices_of(start: Started) -> tuple[str, ...]:
+    """The GPUs of this machine that a server sees: all of them outside a container."""
+    given = listed_devices(",".join(start.devices)) if start.devices is not None else None
+    return visible_devices(EVERY if start.image is None else given, start.environment)
 
 
 def server_commands(words: Sequence[Word], variables: Mapping[str, str]) -> list[Started]:

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from vllm_costmeter.core.dataclass import dataclass, replace
-from vllm_costmeter.sources.manifests.gpus.devices import EVERY, visible_devices
 from vllm_costmeter.sources.manifests.gpus.labels import NodeGpus, named_gpus
-from vllm_costmeter.sources.manifests.hosts.commands import server_commands
+from vllm_costmeter.sources.manifests.hosts.commands import devices_of, server_commands
 from vllm_costmeter.sources.manifests.image import release_installed
 from vllm_costmeter.sources.manifests.place import Place, Word
 from vllm_costmeter.sources.manifests.server import DeclaredServer
@@ -55,7 +54,7 @@ def script_servers(
                 gpu_names=node.names,
                 gpu_fault=node.fault,
                 machine=file if _runs_beside_others(text, line, before) else None,
-                devices=visible_devices(EVERY, start.environment),
+                devices=devices_of(start),
                 environment=start.environment,
                 files=start.files,
                 release=release_installed(text),
