@@ -88,14 +88,15 @@ def reject_more_gpus(request: CheckRequest, layout: ParallelConfig) -> None:
         raise BadInputError(f"{layout.needs()}; {said} gives it {count}")
 
 
-def length_notes(check: Check, result: Fit) -> tuple[str, ...]:
+def with_yarns_length(check: Check, result: Fit) -> Fit:
     """For a length that only releases before 0.30 derive from YaRN: what newer ones need, and what it would hold."""
     older = check.model.lengths_before_0_30
-    length = result.engine.max_model_len
+    length, longest = result.engine.max_model_len, check.model.max_model_len
     if result.reason != "max_model_len" or older is None or length > older[0]:
-        return ()
+        return result
     longer = replace(check, model=replace(check.model, max_model_len=length, lengths_before_0_30=None)).fit()
-    return (
-        f"vLLM 0.30 and newer take max_position_embeddings as already scaled by YaRN (older ones accept {older[0]:,}): "
-        f"set max_position_embeddings to {length} in --hf-overrides too; then: {longer.message}",
+    message = (
+        f"vLLM 0.30 and newer accept {length:,} tokens with YaRN only where max_position_embeddings, now {longest:,}, "
+        f"says so too: set it to {length} in --hf-overrides; then: {longer.message}"
     )
+    return replace(result, message=message)

@@ -6,7 +6,12 @@ from collections.abc import Callable
 from functools import partial
 
 from vllm_costmeter.assembly import assembled
-from vllm_costmeter.cli.check.opening import in_its_environment, length_notes, opened_model, reject_more_gpus
+from vllm_costmeter.cli.check.opening import (
+    in_its_environment,
+    opened_model,
+    reject_more_gpus,
+    with_yarns_length,
+)
 from vllm_costmeter.cli.check.request import CheckRequest
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
@@ -98,8 +103,9 @@ def judged(
         result = with_headroom(check, request.headroom)
     else:
         result = check.answer()
+    result = with_yarns_length(check, result)
     unmodelled = map(partial(_unmodelled_note, request.serve.cudagraph_mode), request.serve.unmodelled)
-    notes = [*length_notes(check, result), *own.notes, *unmodelled]
+    notes = [*own.notes, *unmodelled]
     named, used = _gpus_named(request.gpu), result.engine.world_size
     if named > used:
         notes.insert(
