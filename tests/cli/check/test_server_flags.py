@@ -190,3 +190,34 @@ def test_a_config_map_of_another_file_of_the_folder(
     (found,) = answers(capsys, str(folder))
     assert (found["verdict"], found["engine"]["max_model_len"]) == ("fits", 1024)
     assert "$(MODEL) is a placeholder" in fault(capsys, "--file", str(file))
+
+
+def test_a_model_that_a_command_mounts(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`docker run -v` says where its folder is; --path-map where that cannot be seen."""
+    command = f"docker run -v {model.parent}:/models:ro vllm/vllm-openai:v0.32.0 --model /models/model"
+    (found,) = answers(capsys, "--gpu", "L4", "--", *command.split(), "--max-model-len", "1024")
+    assert (found["model"]["id"], found["verdict"]) == (str(model), "fits")
+    words = [
+        "--gpu",
+        "L4",
+        "--path-map",
+        f"/x={model.parent}",
+        "--",
+        "vllm",
+        "serve",
+        "/x/model",
+        "--max-model-len",
+        "9",
+    ]
+    (found,) = answers(capsys, *words)
+    assert found["model"]["id"] == str(model)
+
+
+def test_a_config_that_a_command_writes(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its here-document stands for the file."""
+    config = f"model: {model}\nmax-model-len: 1024\n"
+    script = f"cat > /nowhere/c.yaml <<EOF\n{config}EOF\nvllm serve --config /nowhere/c.yaml"
+    (found,) = answers(capsys, "--gpu", "L4", "--", script)
+    assert found["engine"]["max_model_len"] == 1024

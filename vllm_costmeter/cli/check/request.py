@@ -65,6 +65,14 @@ class CheckRequest:
     own_flags: tuple[str, ...] = ()
     """Names of this command's own flags."""
 
+    def local(self, model: str) -> str:
+        """Where a model of a container stands here, by --path-map."""
+        if not self.path_maps:
+            return model
+        from vllm_costmeter.sources.manifests.container_paths import on_this_machine
+
+        return on_this_machine(model, self.path_maps) or model
+
     def read_for(self, release: Release) -> ServeCommand:
         """Models and flags as that release reads them; flags before `--` replace those of the command behind it."""
         words = list(self.words)

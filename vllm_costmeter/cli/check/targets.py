@@ -29,7 +29,7 @@ from vllm_costmeter.sources.vllm.installed import installed_release
 
 def checked_models(request: CheckRequest) -> list[CheckAnswer]:
     """One result per model. The error of a single model is raised; with several, each error is a result."""
-    models = request.models
+    models = tuple(map(request.local, request.models))
     if not models:
         raise BadInputError(
             "no model: give a local folder, a config.json or a Hub id, as in `costmeter check ./MODEL`"

@@ -28,6 +28,7 @@ def checked_command(text: str, request: CheckRequest) -> tuple[list[CheckAnswer]
             words=each.words,
             environment=each.environment,
             files=each.files,
+            paths=each.paths,
             image=each.image,
             gpus=each.gpus,
             gpus_line=each.gpus_line,

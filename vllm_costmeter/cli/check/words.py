@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vllm_costmeter.core.errors import BadInputError
@@ -45,7 +46,7 @@ def own_words(words: list[str], split: Split) -> list[str]:
         more, flags = split(command)
         return [*own, *more, *flags]
     servers = _servers(command, own)
-    if len(servers) > 1:
+    if len(servers) > 1 or _writes_its_config(servers[0]):
         import shlex
 
         return [*own, f"--typed={command[0] if is_text else shlex.join(command)}"]
@@ -84,6 +85,13 @@ def _servers(command: list[str], own: list[str]) -> list[StartedServer]:
     )
 
 
+def _writes_its_config(server: StartedServer) -> bool:
+    """Whether the script itself writes the --config file that its server reads."""
+    texts = [word.text for word in server.words]
+    names = [value for flag, value in pairwise(texts) if flag == "--config"]
+    return any(name in server.files and server.files[name].line for name in names)
+
+
 def _settled(server: StartedServer) -> list[str]:
     """The server's words that can be read. BadInputError for a placeholder that decides something."""
     if not any("$" in word.text or "{" in word.text or "<" in word.text for word in server.words):
@@ -107,6 +115,9 @@ def _said_by(server: StartedServer, own: list[str]) -> list[str]:
         from vllm_costmeter.sources.manifests.image import release_in
 
         words += ["--vllm-version", release_in(server.image) or dotted(NEWEST_KNOWN)]
+    for inside, outside in server.paths:
+        if Path(outside).exists():
+            words.append(f"--path-map={inside}={outside}")
     if server.gpus is not None:
         words += ["--stated-gpus", f"{server.gpus} {server.gpus_from}"]
     for name in DECIDING:

@@ -49,7 +49,9 @@ def container_program(program: Program, machine: Machine) -> Program | None:
     environment = _environment(options, program, machine)
     if words[verb].text == "exec":
         return Program(tuple(arguments), environment, image.line)
-    container = Container(image.text, *_gpus(options, environment), _devices(options))
+    container = Container(
+        image.text, *_gpus(options, environment), _devices(options), tuple(_mounts(options))
+    )
     entry = next((each.value for each in reversed(options) if each.name == "--entrypoint"), None)
     if entry is not None:
         inner = [*([entry] if entry.text else []), *arguments]
@@ -116,6 +118,23 @@ def _environment(options: Sequence[_Option], program: Program, machine: Machine)
                 raise ShellError(word.line, f"--env-file {word.text[:80]}: cannot be read")
             files |= {key: Text(value) for key, value in env_file_values(file.text.text).items()}
     return {**files, **found}
+
+
+def _mounts(options: Sequence[_Option]) -> Iterator[tuple[str, str]]:
+    """(folder inside, folder outside) of `-v` and `--mount type=bind`."""
+    for each in options:
+        text = each.value.text if each.value is not None else ""
+        if each.name in ("-v", "--volume"):
+            outside, _, rest = text.partition(":")
+            inside = rest.partition(":")[0]
+        elif each.name == "--mount":
+            parts = dict(part.partition("=")[::2] for part in text.split(","))
+            outside = parts.get("source") or parts.get("src") or ""
+            inside = parts.get("target") or parts.get("destination") or parts.get("dst") or ""
+        else:
+            continue
+        if outside.startswith(("/", ".", "~")) and inside.startswith("/"):
+            yield inside.rstrip("/") or "/", outside
 
 
 def _gpus(options: Sequence[_Option], environment: dict[str, Text]) -> tuple[int | None, int | None]:

@@ -33,6 +33,8 @@ class Container:
     gpus_line: int | None = None
     devices: tuple[str, ...] | None = None
     """The GPUs of the machine that it gets: "all", or by number or UUID; None if none is stated."""
+    mounts: tuple[tuple[str, str], ...] = ()
+    """(folder in it, folder outside)."""
 
 
 @dataclass(frozen=True, slots=True)

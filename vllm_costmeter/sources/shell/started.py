@@ -30,6 +30,8 @@ class StartedServer:
     gpus_line: int | None = None
     gpus_from: str = ""
     """The word that says so."""
+    paths: tuple[tuple[str, str], ...] = ()
+    """(folder in its container, folder outside) that `docker run` mounts."""
     devices: tuple[str, ...] | None = None
     """The GPUs that its container gets, as `Container` has them; None outside one, too."""
     files: Mapping[str, File] = field(default_factory=dict)
@@ -93,6 +95,7 @@ def server_with(program: Program, at: int, machine: Machine) -> StartedServer:
         gpus=gpus,
         gpus_line=line,
         gpus_from=said,
+        paths=() if container is None else container.mounts,
         devices=None if container is None else container.devices,
         files=machine.files,
     )
