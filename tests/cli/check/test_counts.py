@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,11 @@ def test_two_servers_on_one_gpu_are_judged_together(
     )
 
     def verdicts(
-        more: str, first: str = "count: 1", second: str = "device_ids: ['0']", profile: str = ""
+        more: str,
+        first: str = "count: 1",
+        second: str = "device_ids: ['0']",
+        profile: str = "",
+        more_words: Sequence[str] = (),
     ) -> list[str]:
         services = [
             service.format(name=name, model=model, more=more, which=which)
@@ -83,13 +88,17 @@ def test_two_servers_on_one_gpu_are_judged_together(
                 f"{each}    profiles: [{name}]\n" for each, name in zip(services, profile, strict=True)
             ]
         file.write_text(f"services:\n{''.join(services)}")
-        main(["check", "--file", str(file), "--gpu", "L4", "--format", "json"])
+        main(["check", "--file", str(file), "--gpu", "L4", "--format", "json", *more_words])
         return [each["verdict"] for each in json.loads(capsys.readouterr().out)["checks"]]
 
     assert verdicts("") == ["fits", "refused"]
     assert verdicts("--gpu-memory-utilization 0.4") == ["fits", "fits"]
     assert verdicts("", second="device_ids: ['1']") == ["fits", "fits"]
     assert verdicts("", profile="ab") == ["fits", "fits"]
+    assert verdicts("--gpu-memory-utilization 0.4", more_words=["--other-processes", "6"]) == [
+        "fits",
+        "refused",
+    ]
 
 
 def test_a_slice_is_checked_as_the_slice(
