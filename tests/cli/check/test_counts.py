@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,11 @@ def test_two_servers_on_one_gpu_are_judged_together(
     )
 
     def verdicts(
-        more: str, first: str = "count: 1", second: str = "device_ids: ['0']", profile: str = ""
+        more: str,
+        first: str = "count: 1",
+        second: str = "device_ids: ['0']",
+        profile: str = "",
+        more_words: Sequence[str] = (),
     ) -> list[str]:
         services = [
             service.format(name=name, model=model, more=more, which=which)
@@ -83,13 +88,17 @@ def test_two_servers_on_one_gpu_are_judged_together(
                 f"{each}    profiles: [{name}]\n" for each, name in zip(services, profile, strict=True)
             ]
         file.write_text(f"services:\n{''.join(services)}")
-        main(["check", "--file", str(file), "--gpu", "L4", "--format", "json"])
+        main(["check", "--file", str(file), "--gpu", "L4", "--format", "json", *more_words])
         return [each["verdict"] for each in json.loads(capsys.readouterr().out)["checks"]]
 
     assert verdicts("") == ["fits", "refused"]
     assert verdicts("--gpu-memory-utilization 0.4") == ["fits", "fits"]
     assert verdicts("", second="device_ids: ['1']") == ["fits", "fits"]
     assert verdicts("", profile="ab") == ["fits", "fits"]
+    assert verdicts("--gpu-memory-utilization 0.4", more_words=["--other-processes", "6"]) == [
+        "fits",
+        "refused",
+    ]
 
 
 def test_a_slice_is_checked_as_the_slice(
@@ -122,3 +131,26 @@ def test_the_maker_of_the_gpu_is_the_files(
     assert main(["check", "--file", str(file), *VERSION]) == 2
     assert "give its memory with --gpu-memory-gib" in capsys.readouterr().err
     assert main(["check", "--file", str(file), *VERSION, "--gpu-memory-gib", "24"]) == 0
+
+
+def test_what_another_tool_renders_is_no_deployment_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kustomize's own file says how to render it; --skip-other-files allows it, as it allows a chart's values."""
+    file = tmp_path / "kustomization.yaml"
+    file.write_text("kind: Kustomization\nimages: [{name: vllm/vllm-openai, newTag: v0.32.0}]\n")
+    assert main(["check", "--file", str(file)]) == 2
+    assert "`kustomize build . | costmeter check --file -`" in capsys.readouterr().err
+    assert main(["check", "--file", str(file), "--skip-other-files"]) == 0
+
+
+def test_a_folder_holds_units_and_batch_scripts_too(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside its manifests; other scripts of a folder may be anything."""
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "vllm.service").write_text(f"[Service]\nExecStart=vllm serve {model}\n")
+    (tmp_path / "deploy" / "job.sbatch").write_text(f"#SBATCH --gres=gpu:l4:1\nvllm serve {model}\n")
+    (tmp_path / "deploy" / "download.sh").write_text("vllm serve $1\n")
+    assert main(["check", str(tmp_path / "deploy"), "--gpu", "L4", *VERSION]) == 0
+    assert "2 servers checked" in capsys.readouterr().out

@@ -9,7 +9,8 @@ from vllm_costmeter.cli.check.request import DEPLOYMENTS, CheckRequest
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError, unreadable
 
-SUFFIXES = (".yaml", ".yml")
+SUFFIXES = tuple(suffix for suffix in DEPLOYMENTS if suffix != ".sh")
+"""Of the files of a folder: a shell script there may be anything."""
 """Of the files in a folder, those that are read."""
 MOST_FILES = 20_000
 _MODEL_FILES = (".safetensors", ".gguf", ".bin")
@@ -57,7 +58,7 @@ def _is_deployment(name: str) -> bool:
 def _files_in(folder: Path) -> list[str]:
     found = _found(folder)
     if not found:
-        raise BadInputError(f"{folder}: holds no deployment file ({' or '.join(SUFFIXES)})")
+        raise BadInputError(f"{folder}: holds no deployment file ({', '.join(SUFFIXES)})")
     return found
 
 

@@ -146,12 +146,13 @@ def _with_other_processes(gpu: GpuGroup, held_gib: float | None) -> GpuGroup:
         raise BadInputError(
             "--other-processes is for GPUs named with --gpu or --gpu-memory-gib: those of this machine were asked"
         )
-    free = gpu.memory_bytes - round(held_gib * GIB)
-    if free <= 0:
+    held = round(held_gib * GIB)
+    if held >= gpu.memory_bytes:
         raise BadInputError(
             f"--other-processes {held_gib:g} leaves nothing of the {gpu.memory_bytes / GIB:.2f} GiB of the {gpu.name}"
         )
-    return replace(gpu, free_bytes=free)
+    found = gpu.memory_bytes if gpu.free_bytes is None else gpu.free_bytes
+    return replace(gpu, free_bytes=max(found - held, 1))
 
 
 def _unmodelled_note(cudagraph_mode: str | None, flag: str) -> str:

@@ -12,6 +12,7 @@ from vllm_costmeter.core.errors import BadInputError, unreadable
 from vllm_costmeter.sources.manifests.beside import Beside, with_values_beside
 from vllm_costmeter.sources.manifests.compose import compose_servers
 from vllm_costmeter.sources.manifests.gpus.claims import with_claims
+from vllm_costmeter.sources.manifests.kubernetes.kinds import RENDERED
 from vllm_costmeter.sources.manifests.kubernetes.objects import kubernetes_servers, objects_of, title_of
 from vllm_costmeter.sources.manifests.large import without_bystanders, without_collector
 from vllm_costmeter.sources.manifests.place import LocatedError, NoServerError, Place
@@ -139,6 +140,9 @@ def _of_yaml(
     filled = with_values_beside(objects, beside.given, beside.config_maps)
     servers += kubernetes_servers(with_claims(filled), seen)
     servers.sort(key=lambda server: server.place.line)
+    if servers and all(server.not_read and server.name.split(" ")[0] in RENDERED for server in servers):
+        hints += [f"{server.place}: {server.name}: {server.not_read}" for server in servers]
+        servers = []
     busy = {title.partition(",")[0] for title in (*seen, *(server.name for server in servers))}
     idle = [each for each in objects if title_of(each) not in busy]
     return servers, num_idle + len(idle), hints

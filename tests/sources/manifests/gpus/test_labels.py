@@ -41,6 +41,7 @@ def test_short_names_may_mean_several() -> None:
 def test_a_server_sees_the_gpus_that_are_left() -> None:
     """CUDA_VISIBLE_DEVICES counts within what the container has."""
     assert visible_devices(("4", "5"), {"CUDA_VISIBLE_DEVICES": "1"}) == ("5",)
+    assert visible_devices(("4", "5"), {"HIP_VISIBLE_DEVICES": "0"}) == ("4",)
     assert visible_devices(None, {"NVIDIA_VISIBLE_DEVICES": "2,3"}) == ("2", "3")
     assert visible_devices(None, {}) == ()
     assert listed_devices("all") == EVERY

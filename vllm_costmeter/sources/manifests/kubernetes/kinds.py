@@ -48,6 +48,10 @@ HINTS: Mapping[str, str] = {
 """What to do about kinds that are not read, after "starts"."""
 
 
+RENDERED = frozenset({"Application", "ApplicationSet", "HelmRelease", "HelmChart", "Kustomization"})
+"""Those that only name what another tool renders: a file of nothing else is no deployment file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pod:
     """A pod template: its spec, and the number of such pods per replica."""
