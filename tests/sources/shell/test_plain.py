@@ -14,7 +14,7 @@ from vllm_costmeter.sources.shell.syntax import INSTALL_HINT, ParserMissingError
 @pytest.mark.parametrize(
     ("script", "expected"),
     [
-        ("A=1 vllm serve m \\\n --json '{\"a\": 1}' \"b c\"", ["A=1", "vllm", "serve", "m", "--json", '{"a": 1}', "b c"]),
+        ("A=1 vllm serve m \\\n --j '{\"a\": 1}' \"b c\"", ["A=1", "vllm", "serve", "m", "--j", '{"a": 1}', "b c"]),
         ("vllm serve $M", None),
         ("a; b", None),
         ("a | b > c", None),
