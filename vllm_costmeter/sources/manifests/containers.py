@@ -18,7 +18,8 @@ _BYSTANDERS = re.compile(
 )
 """Words in the names of images that go with vLLM and do not serve."""
 _OTHER_SERVERS = re.compile(
-    r"tritonserver|sglang|text-generation-inference|ollama|llama\.?cpp|tensorrt|lmdeploy"
+    r"tritonserver|sglang|text-(generation|embeddings)-inference|ollama|llama\.?cpp|koboldcpp|tensorrt|lmdeploy|infinity|"
+    r"comfyui|stable-diffusion|whisper|localai|jupyter|dcgm|device-plugin|cuda-sample|vectoradd"
 )
 _HARMLESS = frozenset(
     """

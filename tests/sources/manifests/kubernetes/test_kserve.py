@@ -90,3 +90,20 @@ def test_a_predictor_over_several_pods() -> None:
     """)
     assert words(server) == "o/m --pipeline-parallel-size 2 --tensor-parallel-size 4"
     assert server.gpus == 8
+
+
+def test_what_a_service_takes_from_its_bases_is_said() -> None:
+    """`baseRefs`; a configuration by itself starts nothing."""
+    service = """
+        kind: LLMInferenceService
+        metadata: {name: x}
+        spec: {model: {uri: "hf://o/m"}, baseRefs: [{name: shared}]}
+    """
+    config = """
+        ---
+        kind: LLMInferenceServiceConfig
+        metadata: {name: shared}
+        spec: {template: {containers: [{name: main, image: vllm/vllm-openai, args: [m]}]}}
+    """
+    server = only(service + config)
+    assert server.notes == ("LLMInferenceServiceConfig shared is not read: its own flags are not counted",)

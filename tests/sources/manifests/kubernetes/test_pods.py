@@ -17,6 +17,7 @@ GPU = "resources: {limits: {nvidia.com/gpu: 1}}\n"
         "image: example/vllm-exporter:1\n",
         "image: vllm/vllm-router:1\nargs: [--service-discovery, k8s]\n",
         f"image: nvcr.io/nvidia/tritonserver:26.01-vllm-python-py3\n{GPU}",
+        f"image: ghcr.io/huggingface/text-embeddings-inference:1.9\n{GPU}",
         "image: curlimages/curl\ncommand: [sh, -c, 'curl http://vllm:8000/health']\n",
         f"image: vllm/vllm-openai\ncommand: [sleep, infinity]\n{GPU}",
         f"image: trainer\ncommand: [python, train.py]\n{GPU}",

@@ -18,8 +18,10 @@ _POD_TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "Job": ("spec", "template", "spec"),
     "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
 }
-WITHOUT_PODS = frozenset({"ConfigMap", "CustomResourceDefinition", "Secret"})
-"""Their content may look like a pod's, but starts none."""
+WITHOUT_PODS = frozenset(
+    {"ConfigMap", "CustomResourceDefinition", "LLMInferenceServiceConfig", "PodTemplate", "Secret"}
+)
+"""Their content may look like a pod's, but starts none by itself."""
 NEVER_A_SERVER = WITHOUT_PODS | frozenset(
     """
     AuthorizationPolicy BackendConfig BackendPolicy Certificate ClusterIssuer ClusterQueue ClusterRole

@@ -43,10 +43,21 @@ def llm_inference_service(document: Node, owner: str, seen: list[str]) -> Iterat
     uri = document.get("spec", "model", "uri")
     if spec is None or uri is None:
         raise document.place.fault(f"{owner}: spec.model.uri is missing")
-    yield _server(spec, uri, owner, seen)
+    notes = _of_bases(spec)
+    yield replace(_server(spec, uri, owner, seen), notes=notes)
     prefill = spec.get("prefill")
     if prefill is not None:
-        yield _server(prefill, uri, f"{owner}, prefill", seen)
+        yield replace(_server(prefill, uri, f"{owner}, prefill", seen), notes=notes)
+
+
+def _of_bases(spec: Node) -> tuple[str, ...]:
+    """What `baseRefs` merge into the service: flags that stand elsewhere."""
+    bases = spec.get("baseRefs")
+    names = [each.get("name") for each in (bases.sequence("baseRefs") if bases is not None else ())]
+    listed = ", ".join(name.text or "" for name in names if name is not None)
+    return (
+        (f"LLMInferenceServiceConfig {listed} is not read: its own flags are not counted",) if listed else ()
+    )
 
 
 def _server(part: Node, uri: Node, owner: str, seen: list[str]) -> DeclaredServer:
