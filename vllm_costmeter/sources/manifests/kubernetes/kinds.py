@@ -24,11 +24,11 @@ WITHOUT_PODS = frozenset(
 """Their content may look like a pod's, but starts none by itself."""
 NEVER_A_SERVER = WITHOUT_PODS | frozenset(
     """
-    AuthorizationPolicy BackendConfig BackendPolicy Certificate ClusterIssuer ClusterQueue ClusterRole
+    AuthorizationPolicy BackendConfig BackendPolicy CacheServer Certificate ClusterIssuer ClusterQueue ClusterRole
     ClusterRoleBinding ComputeClass DestinationRule DeviceClass Endpoints EndpointSlice EnvoyExtensionPolicy
     EnvoyFilter ExternalSecret Gateway GCPBackendPolicy GrafanaDashboard GRPCRoute HealthCheckPolicy
     HorizontalPodAutoscaler HTTPRoute InferenceModel InferenceObjective InferencePool Ingress IngressClass
-    IngressRoute Issuer Lease LimitRange LocalQueue Middleware Namespace NetworkPolicy NodePool
+    IngressRoute Issuer Lease LimitRange LocalQueue LoraAdapter Middleware Namespace NetworkPolicy NodePool
     PeerAuthentication PersistentVolume PersistentVolumeClaim PodAutoscaler PodDisruptionBudget PodMonitor
     PodMonitoring PriorityClass Probe PrometheusRule ReferenceGrant ResourceClaim ResourceClaimTemplate
     ResourceFlavor ResourceQuota Role RoleBinding Route RuntimeClass ScaledObject SealedSecret SecretStore Service
