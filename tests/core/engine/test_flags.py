@@ -52,13 +52,13 @@ def test_every_field_is_a_flag_with_its_kind_and_effects() -> None:
 
 @pytest.mark.parametrize("each", FLAGS, ids=lambda each: each.name)
 def test_two_servers_share_a_record_unless_a_flag_changes_memory_beside_the_cache(each: EngineFlag) -> None:
-    """The length, the budget, and how caches are cut into blocks change nothing that a start measured."""
+    """The length, the budget, the blocks of caches and what only decides the start change nothing that was measured."""
     usual = EngineArgs()
     other = replace(usual, **{each.field: 32 if each.field == "max_lora_rank" else OTHER[each.kind]})
     recorded = [
         flags_of(llama(), resolve_engine(llama(), ADA, plan, NEWEST), plan) for plan in (usual, other)
     ]
-    assert (recorded[0] == recorded[1]) == (each.affects <= {"length", "budget", "kv_blocks"})
+    assert (recorded[0] == recorded[1]) == (each.affects <= {"length", "budget", "kv_blocks", "start"})
 
 
 def test_values_are_held_as_vllm_means_them() -> None:

@@ -1,4 +1,4 @@
-"""The flags of `vllm serve` that change GPU memory, one field each, before defaults are filled in.
+"""The flags of `vllm serve` that change GPU memory or decide whether it starts, one field each, without defaults.
 
 To add a flag, add a field here and, for type checkers, a key in `EngineFlags`.
 """
@@ -121,6 +121,13 @@ class EngineArgs:
     mamba_ssm_cache_dtype: str = flag("auto", "text", "kv_layout", help="dtype of recurrent states")
     speculative_config: Mapping[str, Any] | None = flag(
         None, "object", "weights", "kv_layout", help="JSON: draft model and number of tokens", short="-sc"
+    )
+    attention_backend: str | None = flag(None, "text", "start", help="attention backend, as in vLLM")
+    disable_chunked_mm_input: bool = flag(
+        False, "switch", "start", help="never split one image, video or audio clip over two steps"
+    )
+    allow_deprecated_quantization: bool = flag(
+        False, "switch", "start", help="accept quantization methods that vLLM has deprecated"
     )
 
     def affecting(self, *effects: Effect) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Description of a `vllm serve` flag that changes GPU memory: its kind, its effects, its help text.
+"""Description of a `vllm serve` flag that changes GPU memory or the start: its kind, its effects, its help text.
 
 Each flag is described once, with its field in `core.engine.args`. The command line, the Python API, a
 starting server, exact mode and calibration all use that description.
@@ -18,11 +18,11 @@ LARGEST = 1 << 50
 
 Kind = Literal["whole", "wholes", "length", "share", "gibibytes", "switch", "text", "object", "limits"]
 Effect = Literal[
-    "weights", "kv_layout", "kv_blocks", "batch", "graphs", "adapters", "offload", "budget", "length"
+    "weights", "kv_layout", "kv_blocks", "batch", "graphs", "adapters", "offload", "budget", "length", "start"
 ]
 """weights: what is loaded. kv_layout: size and kind of KV caches. kv_blocks: their block size. batch:
 sequences and tokens per step. graphs: CUDA graphs. adapters: LoRA slots. offload: weights in host memory.
-budget: memory that vLLM may use. length: the longest context."""
+budget: memory that vLLM may use. length: the longest context. start: only whether vLLM starts."""
 
 WANTED: Mapping[Kind, str] = {
     "whole": "a whole number",
@@ -53,6 +53,10 @@ class EngineFlag:
     @property
     def name(self) -> str:
         return self.field.replace("_", "-")
+
+    @property
+    def changes_memory(self) -> bool:
+        return self.affects != {"start"}
 
     def normalised(self, value: Any) -> Any:
         """A value from Python or vLLM's EngineArgs in this flag's type; invalid values stay as they are."""

@@ -27,6 +27,8 @@ from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.ranks import ENDS, Memory
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.quantization.scheme import KernelTarget
+from vllm_costmeter.core.refusals.registry import refusal
+from vllm_costmeter.core.refusals.start import Start
 from vllm_costmeter.core.release import Release, dotted
 
 if TYPE_CHECKING:
@@ -67,6 +69,15 @@ def fit(
     released = _release_fault(blank, release)
     if released is not None:
         return released
+    stopped = refusal(Start(model, gpu, engine_args, engine))
+    if stopped is not None:
+        return replace(
+            blank,
+            verdict="refused",
+            reason=stopped.reason,
+            message=stopped.message,
+            changes=stopped.changes,
+        )
     unknown = model.fault(engine_args)
     if unknown is not None:
         return _not_understood(blank, unknown)

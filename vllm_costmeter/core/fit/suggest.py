@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
-from vllm_costmeter.core.fit.change import Change
+from vllm_costmeter.core.fit.change import Change, changed_to
 from vllm_costmeter.core.fit.offers import RentalOffer, cheapest_offer
 from vllm_costmeter.core.fit.parallel_changes import (
     LARGEST_NODE_GPUS,
@@ -26,6 +26,8 @@ from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.quantization.online import online_fp8
 
 ORDER = (
+    "dtype",
+    "attention_backend",
     "max_model_len",
     "kv_cache_dtype",
     "tensor_parallel_size",
@@ -63,6 +65,8 @@ def with_suggestions(
     if result.verdict in ("fits", "unknown"):
         return result
     trials = Trials(model, result.engine.release, starts)
+    if result.changes is not None:
+        return replace(result, suggestions=_lifting(result, trials, gpu, engine_args, offers))
     others: list[Suggestion] = []
     for change in _changes(result, gpu, engine_args):
         others += trials.tried(change)
@@ -76,6 +80,18 @@ def with_suggestions(
     if most_seqs:
         found = [each for each in found if set(each.change) != {"max_num_seqs"}]
     return replace(result, suggestions=(*most_seqs, *sorted(found, key=_rank)))
+
+
+def _lifting(
+    result: Fit, trials: Trials, gpu: GpuGroup, engine_args: EngineArgs, offers: Sequence[RentalOffer]
+) -> tuple[Suggestion, ...]:
+    """Changes that lift a refusal of the configuration: those its rule names, and another GPU if this one cannot."""
+    found: list[Suggestion] = []
+    for values in result.changes or ():
+        found += trials.tried(changed_to(values, gpu, engine_args))
+    if result.reason == "compute_capability":
+        found += cheapest_offer(result, trials, engine_args, offers)
+    return tuple(sorted(found, key=_rank))
 
 
 def _fewer_seqs(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:

@@ -93,6 +93,8 @@ class Model:
     """The last vLLM release that serves it; None: the newest still does."""
     is_tied: bool = False
     """Whether the output head shares the input embedding."""
+    model_type: str = ""
+    """`model_type` of config.json; "" if it has none."""
 
     def drafted_by(self, drafter: Drafter, speculative_config: Mapping[str, Any]) -> Model:
         """This model with the drafter that `--speculative-config` loads."""
@@ -109,9 +111,21 @@ class Model:
         counted = self.counted
         if counted is not None and not counted.holds_in(gpu.release):
             counted = None
-        if weights is self.weights and drafter is self.drafter and counted is self.counted:
+        dtype, attention = self._dtype_on(gpu), self.attention
+        if dtype != self.dtype:
+            attention = replace(attention, dtype=dtype)
+        elif weights is self.weights and drafter is self.drafter and counted is self.counted:
             return self
-        return replace(self, weights=weights, drafter=drafter, counted=counted)
+        return replace(
+            self, weights=weights, drafter=drafter, counted=counted, dtype=dtype, attention=attention
+        )
+
+    def _dtype_on(self, gpu: KernelTarget) -> str:
+        if gpu.compute_capability is None or gpu.compute_capability >= (8, 0):
+            return self.dtype
+        from vllm_costmeter.core.model.served_dtype import served_before_bfloat16
+
+        return served_before_bfloat16(self.dtype, self.model_type)
 
     def is_counted(self, engine_args: EngineArgs) -> bool:
         """Whether vLLM itself counted the model, with its drafter, for these flags."""

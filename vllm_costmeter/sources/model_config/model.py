@@ -27,7 +27,6 @@ _UNKNOWN_TYPES = (
 )  # model_type of repackaged checkpoints that transformers and vLLM 0.32 refuse
 _DTYPES = {"bfloat16": "bfloat16", "float16": "float16", "half": "float16"}
 _FLOAT32 = ("float32", "float", "float64", "double")
-_NO_FLOAT16 = ("gemma2", "gemma3", "gemma3_text", "glm4")  # _FLOAT16_NOT_SUPPORTED_MODELS in vLLM 0.32
 _EXPERT_COUNTS = ("num_experts", "moe_num_experts", "n_routed_experts", "num_local_experts")
 _EXPERTS_PER_TOKEN = (
     "num_experts_per_tok",
@@ -102,6 +101,7 @@ def model_from_config(
         is_hybrid=any(isinstance(cache, RecurrentState) for layer in attention.layers for cache in layer),
         is_pipelined=family.is_pipelined,
         is_tied=weights.is_tied,
+        model_type=model_type_of(root),
         prediction=prediction,
     )
 
@@ -146,9 +146,16 @@ def served_dtype(root: ConfigReader, text: ConfigReader, *, is_pooling: bool = F
         stated = "float16" if is_pooling else "bfloat16"
     if stated not in _DTYPES:
         raise BadInputError(f"{root.name}: dtype {stated[:40]!r} is not one of {', '.join(_DTYPES)}, float32")
-    if _DTYPES[stated] == "float16" and root.raw("model_type") in _NO_FLOAT16:
-        return "bfloat16"
+    if _DTYPES[stated] == "float16":
+        from vllm_costmeter.core.model.served_dtype import NO_FLOAT16
+
+        return "bfloat16" if model_type_of(root) in NO_FLOAT16 else "float16"
     return _DTYPES[stated]
+
+
+def model_type_of(root: ConfigReader) -> str:
+    stated = root.raw("model_type")
+    return stated if isinstance(stated, str) else ""
 
 
 def _sizes(source: Source, family: Family) -> Sizes:

@@ -51,10 +51,10 @@ ONE_VALUE = frozenset(
 SWITCHES = frozenset(
     """
     -dpe -dph -dpm
-    aggregate-engine-logging allow-credentials allow-deprecated-quantization
+    aggregate-engine-logging allow-credentials
     async-scheduling cohere-is-reasoning-model cudagraph-metrics data-parallel-external-lb
     data-parallel-hybrid-lb data-parallel-multi-port-external-lb dcp-q-replicate disable-cascade-attn
-    disable-chunked-mm-input disable-custom-all-reduce disable-fastapi-docs disable-log-requests
+    disable-custom-all-reduce disable-fastapi-docs disable-log-requests
     disable-log-stats disable-nccl-for-dp-synchronization disable-uvicorn-access-log
     enable-auto-tool-choice enable-batch-sharded-sampling enable-chunked-prefill enable-cumem-allocator
     enable-elastic-ep enable-ep-weight-filter enable-fault-tolerance enable-flash-late-interaction
@@ -105,7 +105,7 @@ BACKEND_FLAGS = frozenset(["-dpb", "data-parallel-backend", "distributed-executo
 
 UNMODELLED_ONE_VALUE = frozenset(
     """
-    attention-backend compilation-config convert diffusion-config hf-config-path hf-overrides lora-dtype
+    compilation-config convert diffusion-config hf-config-path hf-overrides lora-dtype
     mamba-block-size mamba-cache-mode mm-encoder-tp-mode mm-ipc-gpu-memory-gb model-class-overrides
     num-gpu-blocks-override offload-backend offload-group-size optimization-level performance-mode
     pooler-config prefill-context-parallel-size quantization-config runner

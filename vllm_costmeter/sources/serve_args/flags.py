@@ -42,8 +42,10 @@ def add_serve_flags(
 
     `later(prefix, declare)`: for a parser that declares the rest when a flag with that prefix is used.
     """
-    group = parser.add_argument_group("flags of vllm serve that change GPU memory (same names and meanings)")
+    memory = parser.add_argument_group("flags of vllm serve that change GPU memory (same names and meanings)")
+    start = parser.add_argument_group("flags of vllm serve that decide whether it starts")
     for flag in MEMORY_FLAGS:
+        group = memory if flag.changes_memory else start
         names = [f"--{flag.name}", *([flag.short] if flag.short else [])]
         if flag.name == "gpu-memory-utilization":
             names.append("--device-memory-utilization")

@@ -68,10 +68,12 @@ def given_flags(values: argparse.Namespace) -> GivenFlags:
     """What a parser with `add_serve_flags` read."""
     names = (*(flag.field for flag in MEMORY_FLAGS), *SPECULATIVE_PARTS)
     known = {name: getattr(values, name, None) for name in names}
-    unmodelled = sorted(name for name, value in vars(values).items() if value and name.startswith(UNMODELLED))
+    unmodelled = [name for name, value in vars(values).items() if value and name.startswith(UNMODELLED)]
+    if known["attention_backend"] is not None:
+        unmodelled.append(f"{UNMODELLED}attention-backend")
     return GivenFlags(
         memory={name: value for name, value in known.items() if value is not None},
-        unmodelled=tuple(f"--{name.removeprefix(UNMODELLED)}" for name in unmodelled),
+        unmodelled=tuple(f"--{name.removeprefix(UNMODELLED)}" for name in sorted(unmodelled)),
         cudagraph_mode=_cudagraph_mode(values),
         revision=values.revision,
         hf_token=values.hf_token,
