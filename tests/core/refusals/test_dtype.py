@@ -41,6 +41,7 @@ def test_such_models_take_twice_the_weights_on_a_gpu_without_bfloat16() -> None:
     on_turing = judged(GEMMA_2, "T4:16", tensor_parallel_size=16)
     on_ampere = judged(GEMMA_2, "A100 80GB SXM", tensor_parallel_size=16)
     assert (on_turing.engine.dtype, on_ampere.engine.dtype) == ("float32", "bfloat16")
-    assert on_turing.per_gpu is not None and on_ampere.per_gpu is not None
+    assert on_turing.per_gpu is not None
+    assert on_ampere.per_gpu is not None
     assert on_turing.per_gpu.weights_bytes == pytest.approx(2 * on_ampere.per_gpu.weights_bytes, rel=0.01)
     assert judged(SMALL, "T4").engine.dtype == "float16"
