@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vllm_costmeter.core.dataclass import replace
@@ -70,14 +71,18 @@ def fit(
     if released is not None:
         return released
     stopped = refusal(Start(model, gpu, engine_args, engine))
-    if stopped is not None:
-        return replace(
-            blank,
-            verdict="refused",
-            reason=stopped.reason,
-            message=stopped.message,
-            changes=stopped.changes,
-        )
+    if stopped is None:
+        return _in_memory(blank, release, starts)
+    said = partial(replace, reason=stopped.reason, message=stopped.message, changes=stopped.changes)
+    if stopped.is_certain:
+        return said(blank, verdict="refused")
+    found = _in_memory(blank, release, starts)
+    return said(found, verdict="tight") if found.verdict == "fits" else found
+
+
+def _in_memory(blank: Fit, release: Release, starts: tuple[ServerStart, ...]) -> Fit:
+    """The verdict on a start whose flags vLLM accepts."""
+    model, gpu, engine_args, engine = blank.model, blank.gpu, blank.engine_args, blank.engine
     unknown = model.fault(engine_args)
     if unknown is not None:
         return _not_understood(blank, unknown)

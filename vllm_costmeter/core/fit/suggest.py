@@ -26,8 +26,6 @@ from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.quantization.online import online_fp8
 
 ORDER = (
-    "dtype",
-    "attention_backend",
     "max_model_len",
     "kv_cache_dtype",
     "tensor_parallel_size",
@@ -112,9 +110,10 @@ def _gains(suggestion: Suggestion, result: Fit) -> bool:
 
 
 def _rank(suggestion: Suggestion) -> int:
-    """Position in `ORDER`; the sort is stable, so changes of one kind keep their order."""
+    """Position in `ORDER`; flags that change no memory come first. The sort is stable, so changes of one kind keep
+    their order."""
     kind = next(iter(suggestion.change))
-    return ORDER.index(kind)
+    return ORDER.index(kind) if kind in ORDER else -1
 
 
 def _shorter(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:

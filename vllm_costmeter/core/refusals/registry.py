@@ -25,3 +25,13 @@ def _rules(start: Start) -> Iterator[Rule]:
         from vllm_costmeter.core.refusals.dtype import dtype_fault
 
         yield dtype_fault
+    if start.model.quantization_facts is not None or start.engine.quantization is not None:
+        from vllm_costmeter.core.refusals.quantization_dtype import quantization_dtype_fault
+        from vllm_costmeter.core.refusals.quantization_gpu import quantization_gpu_fault
+        from vllm_costmeter.core.refusals.quantization_method import method_fault
+        from vllm_costmeter.core.refusals.quantization_scheme import quantization_scheme_fault
+
+        yield method_fault
+        yield quantization_scheme_fault
+        yield quantization_gpu_fault
+        yield quantization_dtype_fault

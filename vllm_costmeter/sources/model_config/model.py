@@ -15,7 +15,7 @@ from vllm_costmeter.sources.model_config.families.adapted_edges import adapted_e
 from vllm_costmeter.sources.model_config.families.registry import served_by
 from vllm_costmeter.sources.model_config.families.source import Source, architecture_of, text_section
 from vllm_costmeter.sources.model_config.lengths import model_lengths
-from vllm_costmeter.sources.model_config.quantization.section import quantization_of
+from vllm_costmeter.sources.model_config.quantization.section import facts_of, quantization_of
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def model_from_config(
         architecture=architecture_name,
         dtype=dtype,
         quantization=None if quantization.method == UNQUANTISED.method else quantization.method,
+        quantization_facts=facts_of(root, text, hf_quant_config),
         max_model_len=longest,
         default_max_model_len=default,
         sizes=sizes,
