@@ -26,6 +26,7 @@ from vllm_costmeter.sources.serve_args.flags import READERS
 
 OTHER: dict[str, Any] = {
     "whole": 8,
+    "count": 8,
     "wholes": (1, 2),
     "length": 4096,
     "share": 0.5,

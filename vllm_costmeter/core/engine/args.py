@@ -129,6 +129,32 @@ class EngineArgs:
     allow_deprecated_quantization: bool = flag(
         False, "switch", "start", help="accept quantization methods that vLLM has deprecated"
     )
+    enable_chunked_prefill: bool | None = flag(
+        None, "switch", "start", help="process long prompts in several steps"
+    )
+    long_prefill_token_threshold: int = flag(
+        0, "count", "start", help="prompts longer than this are long; 0: none is"
+    )
+    max_num_active_seqs: int | None = flag(
+        None, "whole", "start", help="maximum number of sequences in one step"
+    )
+    max_cpu_loras: int | None = flag(None, "count", "start", help="adapters kept in host memory")
+    prefill_context_parallel_size: int = flag(
+        1, "whole", "start", help="GPUs that split each prompt", short="-pcp"
+    )
+    enable_eplb: bool = flag(False, "switch", "start", help="balance experts over GPUs by their load")
+    eplb_config: Mapping[str, Any] | None = flag(
+        None, "object", "start", help="JSON: how experts are balanced"
+    )
+    mamba_cache_mode: str | None = flag(
+        None, "text", "start", help="how recurrent states are cached, as in vLLM"
+    )
+    mamba_block_size: int | None = flag(None, "whole", "start", help="tokens per cached recurrent state")
+    async_scheduling: bool | None = flag(
+        None, "switch", "start", help="schedule a step while the one before still runs"
+    )
+    runner: str = flag("auto", "text", "start", help="auto, generate, pooling or draft")
+    model_impl: str = flag("auto", "text", "start", help="whose model code is used, as in vLLM")
 
     def affecting(self, *effects: Effect) -> dict[str, Any]:
         """Values, by field, of the flags that affect any of `effects`, without those of the layout."""

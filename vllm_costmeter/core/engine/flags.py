@@ -16,7 +16,9 @@ from vllm_costmeter.core.errors import BadInputError
 LARGEST = 1 << 50
 """Larger than any context, batch or memory size."""
 
-Kind = Literal["whole", "wholes", "length", "share", "gibibytes", "switch", "text", "object", "limits"]
+Kind = Literal[
+    "whole", "count", "wholes", "length", "share", "gibibytes", "switch", "text", "object", "limits"
+]
 Effect = Literal[
     "weights", "kv_layout", "kv_blocks", "batch", "graphs", "adapters", "offload", "budget", "length", "start"
 ]
@@ -26,6 +28,7 @@ budget: memory that vLLM may use. length: the longest context. start: only wheth
 
 WANTED: Mapping[Kind, str] = {
     "whole": "a whole number",
+    "count": "a whole number",
     "wholes": "whole numbers",
     "length": "a whole number",
     "share": "a number",
@@ -81,7 +84,7 @@ class EngineFlag:
         least = -1 if self.kind == "length" else 1
         if self.kind in ("whole", "length") and (value == 0 or not least <= value <= LARGEST):
             raise BadInputError(f"{self.field} must be between 1 and {LARGEST}, got {value}")
-        if self.kind == "gibibytes" and value < 0:
+        if self.kind in ("gibibytes", "count") and value < 0:
             raise BadInputError(f"{self.field} must be 0 or more, got {value}")
         if self.kind == "limits":
             for name, limit in value.items():
@@ -114,7 +117,7 @@ def _limit(limit: Any) -> Any:
 
 
 def _is(value: Any, kind: Kind) -> bool:
-    if kind in ("whole", "length"):
+    if kind in ("whole", "count", "length"):
         return type(value) is int
     if kind == "wholes":
         return isinstance(value, tuple) and all(type(each) is int and 0 < each <= LARGEST for each in value)

@@ -40,6 +40,18 @@ class EngineFlags(TypedDict, total=False):
     attention_backend: str | None
     disable_chunked_mm_input: bool
     allow_deprecated_quantization: bool
+    enable_chunked_prefill: bool | None
+    long_prefill_token_threshold: int
+    max_num_active_seqs: int | None
+    max_cpu_loras: int | None
+    prefill_context_parallel_size: int
+    enable_eplb: bool
+    eplb_config: Mapping[str, Any] | None
+    mamba_cache_mode: str | None
+    mamba_block_size: int | None
+    async_scheduling: bool | None
+    runner: str
+    model_impl: str
     spec_method: str | None
     spec_model: str | None
     spec_tokens: int | None

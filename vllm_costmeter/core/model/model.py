@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from vllm_costmeter.core.dataclass import dataclass, replace
+from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.model.attention import ModelAttention
 
 if TYPE_CHECKING:
     from vllm_costmeter.core.fit.vllm_counts import ExactFacts
     from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
+    from vllm_costmeter.core.model.draft_facts import DraftFacts
     from vllm_costmeter.core.model.drafter import Drafter
     from vllm_costmeter.core.quantization.facts import QuantizationFacts
     from vllm_costmeter.core.quantization.named import NamedQuantization
@@ -98,6 +99,10 @@ class Model:
     """What decides whether vLLM serves the checkpoint's quantization; None: unquantized, or GGUF."""
     model_type: str = ""
     """`model_type` of config.json; "" if it has none."""
+    draft_facts: DraftFacts | None = None
+    """The draft model or head that `--speculative-config` names; None: it names none, or none that can be read."""
+    lacks: Mapping[str, Version | None] = field(default_factory=dict)
+    """What vLLM's class for it lacks ("lora", "eagle3") until a first release; None: until now."""
 
     def drafted_by(self, drafter: Drafter, speculative_config: Mapping[str, Any]) -> Model:
         """This model with the drafter that `--speculative-config` loads."""

@@ -10,12 +10,14 @@ Rule = Callable[[Start], Refusal | None]
 
 
 def refusal(start: Start) -> Refusal | None:
-    """The first reason for which vLLM stops this start; None if no rule knows one."""
+    """The first certain reason for which vLLM stops this start, else the first possible one; None if there is none."""
+    doubt: Refusal | None = None
     for rule in _rules(start):
         found = rule(start)
-        if found is not None:
+        if found is not None and found.is_certain:
             return found
-    return None
+        doubt = doubt or found
+    return doubt
 
 
 def _rules(start: Start) -> Iterator[Rule]:
@@ -35,3 +37,45 @@ def _rules(start: Start) -> Iterator[Rule]:
         yield quantization_scheme_fault
         yield quantization_gpu_fault
         yield quantization_dtype_fault
+    yield from _flag_rules(start)
+
+
+def _flag_rules(start: Start) -> Iterator[Rule]:
+    """The rules about flags that go with each other, or with the model's class."""
+    asked, layout = start.engine_args, start.engine_args.layout
+    if layout.enable_expert_parallel or asked.enable_eplb or asked.eplb_config is not None:
+        from vllm_costmeter.core.refusals.experts import expert_fault
+
+        yield expert_fault
+    if asked.prefill_context_parallel_size > 1:
+        from vllm_costmeter.core.refusals.prefill_context import prefill_context_fault
+
+        yield prefill_context_fault
+    if asked.speculative_config is not None:
+        from vllm_costmeter.core.refusals.drafter_layout import drafter_layout_fault
+        from vllm_costmeter.core.refusals.drafting import drafting_fault
+        from vllm_costmeter.core.refusals.speculative_keys import speculative_keys_fault
+
+        yield speculative_keys_fault
+        yield drafter_layout_fault
+        yield drafting_fault
+    if asked.enable_lora:
+        from vllm_costmeter.core.refusals.adapters import adapter_fault
+
+        yield adapter_fault
+    if (
+        asked.max_num_batched_tokens is not None
+        or asked.long_prefill_token_threshold
+        or asked.max_num_active_seqs
+    ):
+        from vllm_costmeter.core.refusals.scheduler import scheduler_fault
+
+        yield scheduler_fault
+    if start.model.is_hybrid or asked.mamba_block_size is not None:
+        from vllm_costmeter.core.refusals.hybrid_prefixes import hybrid_prefix_fault
+
+        yield hybrid_prefix_fault
+    if asked.max_cudagraph_capture_size is not None:
+        from vllm_costmeter.core.refusals.graph_sizes import graph_sizes_fault
+
+        yield graph_sizes_fault

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.engine.config import is_chunked_prefill
 
 if TYPE_CHECKING:
     from vllm_costmeter.core.engine.args import EngineArgs
@@ -33,6 +34,11 @@ class Start:
     def compute_capability(self) -> tuple[int, int] | None:
         """None if unknown: a rule that depends on it then refuses nothing."""
         return self.gpu.compute_capability
+
+    @property
+    def is_chunked(self) -> bool:
+        """Whether a long prompt is processed in several steps."""
+        return is_chunked_prefill(self.model, self.engine_args)
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,12 +120,18 @@ def _drafter(source: Source, family: Family, target: Weights) -> Drafter | None:
     if family.prediction is None:
         return None
     from vllm_costmeter.core.model.drafter import Drafter
-    from vllm_costmeter.sources.model_config.families.prediction import prediction_weights
+    from vllm_costmeter.sources.model_config.families.prediction import prediction_count, prediction_weights
 
     weights = prediction_weights(source, family.prediction, family.prediction_count, target)
     if weights is None:
         return None
-    return Drafter(weights, served_dtype(source.root, source.text), _caches(weights), is_own=True)
+    return Drafter(
+        weights,
+        served_dtype(source.root, source.text),
+        _caches(weights),
+        is_own=True,
+        predicted_tokens=prediction_count(source),
+    )
 
 
 def _caches(weights: Weights) -> tuple[LayerCaches, ...]:

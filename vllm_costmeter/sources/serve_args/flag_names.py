@@ -19,19 +19,19 @@ ONE_VALUE = frozenset(
     device-ids disable-access-log-for-endpoints distributed-timeout-seconds
     download-dir dp-supervisor-probe-failure-threshold dp-supervisor-probe-interval-s
     dp-supervisor-probe-timeout-s dp-sync-interval ec-manager-config ec-transfer-config
-    elastic-ep-max-dp-size engram-config eplb-config expert-placement-strategy fault-tolerance-config
+    elastic-ep-max-dp-size engram-config expert-placement-strategy fault-tolerance-config
     fingerprint-mode fingerprint-value gdn-prefill-backend generation-config grpc-port
     guided-decoding-backend h11-max-header-count h11-max-incomplete-event-size hf-token host
     io-processor-plugin ir-op-priority jit-monitor-mode kda-decode-backend kda-prefill-backend
     kernel-config kv-cache-metrics-sample kv-events-config kv-offloading-backend kv-offloading-size
     kv-transfer-config linear-backend load-format log-config-file log-level logging-config logprobs-mode
-    long-prefill-token-threshold mamba-backend mamba-cache-philox-rounds mamba-ssu-algorithm master-addr
-    master-port max-cpu-loras max-log-len max-logprobs max-lora-cls-labels max-num-active-seqs
+    mamba-backend mamba-cache-philox-rounds mamba-ssu-algorithm master-addr
+    master-port max-log-len max-logprobs max-lora-cls-labels
     max-num-queued-reqs max-num-queued-tokens max-num-scheduled-tokens max-parallel-loading-workers
     media-io-kwargs middleware mm-encoder-attn-backend mm-encoder-attn-dtype mm-encoder-fp8-scale-path
     mm-encoder-fp8-scale-save-margin mm-encoder-fp8-scale-save-path mm-hasher-algorithm
     mm-processor-cache-gb mm-processor-cache-type mm-processor-device mm-processor-kwargs
-    mm-shm-cache-max-object-size-mb mm-tensor-ipc model-impl model-loader-extra-config moe-backend
+    mm-shm-cache-max-object-size-mb mm-tensor-ipc model-loader-extra-config moe-backend
     node-rank num-scheduler-steps offload-num-in-group offload-prefetch-step otlp-traces-endpoint
     override-generation-config per-request-spec-decode-metrics port prefill-schedule-interval
     prefix-cache-retention-interval prefix-caching-hash-algo prefix-match-unit profiler-config
@@ -52,11 +52,11 @@ SWITCHES = frozenset(
     """
     -dpe -dph -dpm
     aggregate-engine-logging allow-credentials
-    async-scheduling cohere-is-reasoning-model cudagraph-metrics data-parallel-external-lb
+    cohere-is-reasoning-model cudagraph-metrics data-parallel-external-lb
     data-parallel-hybrid-lb data-parallel-multi-port-external-lb dcp-q-replicate disable-cascade-attn
     disable-custom-all-reduce disable-fastapi-docs disable-log-requests
     disable-log-stats disable-nccl-for-dp-synchronization disable-uvicorn-access-log
-    enable-auto-tool-choice enable-batch-sharded-sampling enable-chunked-prefill enable-cumem-allocator
+    enable-auto-tool-choice enable-batch-sharded-sampling enable-cumem-allocator
     enable-elastic-ep enable-ep-weight-filter enable-fault-tolerance enable-flash-late-interaction
     enable-flashinfer-autotune enable-force-include-usage enable-hc-sp enable-layerwise-nvtx-tracing
     enable-log-deltas enable-log-outputs enable-log-requests enable-logging-iteration-details
@@ -106,16 +106,16 @@ BACKEND_FLAGS = frozenset(["-dpb", "data-parallel-backend", "distributed-executo
 UNMODELLED_ONE_VALUE = frozenset(
     """
     compilation-config convert diffusion-config hf-config-path hf-overrides lora-dtype
-    mamba-block-size mamba-cache-mode mm-encoder-tp-mode mm-ipc-gpu-memory-gb model-class-overrides
+    mm-encoder-tp-mode mm-ipc-gpu-memory-gb model-class-overrides
     num-gpu-blocks-override offload-backend offload-group-size optimization-level performance-mode
-    pooler-config prefill-context-parallel-size quantization-config runner
+    pooler-config quantization-config
     """.split()  # noqa: SIM905 - as above
 )
 """May affect memory in a way that the check does not model: accepted, with a note."""
 
 UNMODELLED_SWITCHES = frozenset(
     """
-    disable-sliding-window enable-dbo enable-eplb fully-sharded-loras kv-sharing-fast-prefill skip-mm-profiling
+    disable-sliding-window enable-dbo fully-sharded-loras kv-sharing-fast-prefill skip-mm-profiling
     """.split()  # noqa: SIM905 - as above
 )
 """The same, without a value."""

@@ -13,6 +13,7 @@ from vllm_costmeter.sources.serve_args.flag_values import gibibytes, json_object
 MEMORY_FLAGS = (*LAYOUT_FLAGS, *FLAGS)
 READERS: Mapping[Kind, Callable[[str], Any]] = {
     "whole": whole,
+    "count": whole,
     "wholes": whole,
     "length": length,
     "share": share,

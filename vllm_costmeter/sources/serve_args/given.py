@@ -64,13 +64,23 @@ class GivenFlags:
         return self.nnodes > 1 or bool(self.spread) or "ray" in self.backends
 
 
+_HALF_MODELLED = (
+    "attention_backend",
+    "enable_eplb",
+    "mamba_block_size",
+    "mamba_cache_mode",
+    "prefill_context_parallel_size",
+    "runner",
+)
+"""Whether vLLM starts with them is known, what they change in memory is not."""
+
+
 def given_flags(values: argparse.Namespace) -> GivenFlags:
     """What a parser with `add_serve_flags` read."""
     names = (*(flag.field for flag in MEMORY_FLAGS), *SPECULATIVE_PARTS)
     known = {name: getattr(values, name, None) for name in names}
     unmodelled = [name for name, value in vars(values).items() if value and name.startswith(UNMODELLED)]
-    if known["attention_backend"] is not None:
-        unmodelled.append(f"{UNMODELLED}attention-backend")
+    unmodelled += [f"{UNMODELLED}{name.replace('_', '-')}" for name in _HALF_MODELLED if known[name]]
     return GivenFlags(
         memory={name: value for name, value in known.items() if value is not None},
         unmodelled=tuple(f"--{name.removeprefix(UNMODELLED)}" for name in sorted(unmodelled)),
