@@ -106,6 +106,8 @@ _TEXT = {
     "moe.routed:GLM4_MOE": "Glm4MoeForCausalLM",
     "moe.routed:bailing": "BailingMoeForCausalLM BailingMoeV2ForCausalLM SarvamMoEForCausalLM",
     "moe.routed:deepseek_v1": "DeepseekForCausalLM",
+    "moe.step:step3p5": "Step3p5ForCausalLM",
+    "moe.step:step3_text": "Step3TextForCausalLM",
 }
 _MULTIMODAL = {
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
@@ -139,6 +141,8 @@ _MULTIMODAL = {
     "multimodal.siglip:IDEFICS3": "Idefics3ForConditionalGeneration SmolVLMForConditionalGeneration",
     "multimodal.siglip:LFM2_VL": "Lfm2VlForConditionalGeneration",
     "multimodal.siglip:PALIGEMMA": "PaliGemmaForConditionalGeneration",
+    "multimodal.step:STEP3_VL": "Step3VLForConditionalGeneration",
+    "multimodal.step:STEP_VL": "Step3p7ForConditionalGeneration StepVLForConditionalGeneration",
 }
 _POOLING = {
     "encoders.bert:BERT": "BertModel RobertaForMaskedLM RobertaModel XLMRobertaModel",
