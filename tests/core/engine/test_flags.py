@@ -44,6 +44,7 @@ def test_every_field_is_a_flag_with_its_kind_and_effects() -> None:
     named = {each.name for part in (ParallelConfig, EngineArgs) for each in fields(part)} - {
         "layout",
         "cudagraph_mode",
+        "video_frames",
     }
     assert {each.field for each in (*LAYOUT_FLAGS, *FLAGS)} == named
     assert named | set(SPECULATIVE_PARTS) == set(EngineFlags.__annotations__)

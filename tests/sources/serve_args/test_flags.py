@@ -63,7 +63,7 @@ def test_every_memory_flag_reaches_its_field_of_the_plan() -> None:
     """The table's names are the plan's fields, so no flag is read and then lost."""
     fields = set(EngineArgs.__dataclass_fields__) | set(ParallelConfig.__dataclass_fields__)
     assert {flag.field for flag in MEMORY_FLAGS} <= fields
-    assert fields - {flag.field for flag in MEMORY_FLAGS} == {"layout", "cudagraph_mode"}
+    assert fields - {flag.field for flag in MEMORY_FLAGS} == {"layout", "cudagraph_mode", "video_frames"}
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,8 @@ class EngineArgs:
     )
     cudagraph_mode: str | None = None
     """`cudagraph_mode` from --compilation-config, -O0 or -O1; None: vLLM's default, with full graphs."""
+    video_frames: int | None = None
+    """`num_frames` of a video in --limit-mm-per-prompt; None: the model's own."""
     cpu_offload_gb: float = flag(0.0, "gibibytes", "offload", help="GiB of weights kept in host memory")
     enable_lora: bool = flag(False, "switch", "adapters", help="reserve memory for LoRA adapters")
     max_loras: int = flag(1, "whole", "adapters", help="maximum number of adapters in one batch")
@@ -205,7 +207,15 @@ def engine_args_of(**given: Unpack[EngineFlags]) -> EngineArgs:
     values["speculative_config"] = speculative_config_of(whole, given)
     _reject_speculative(values["speculative_config"])
     layout = {each.field: values.pop(each.field) for each in LAYOUT_FLAGS if each.field in values}
-    return EngineArgs(layout=ParallelConfig(**layout), **values)
+    frames = video_frames_of(given.get("limit_mm_per_prompt"))
+    return EngineArgs(layout=ParallelConfig(**layout), video_frames=frames, **values)
+
+
+def video_frames_of(limits: object) -> int | None:
+    """`num_frames` of a video in `--limit-mm-per-prompt`, from JSON or vLLM's own objects; None if not given."""
+    video = limits.get("video") if isinstance(limits, Mapping) else None
+    frames = video.get("num_frames") if isinstance(video, Mapping) else getattr(video, "num_frames", None)
+    return frames if type(frames) is int and frames > 0 else None
 
 
 def speculative_config_of(whole: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -68,7 +68,7 @@ def resolve_engine(
     if max_model_len is None or max_model_len == AUTO_MAX_MODEL_LEN:
         max_model_len = model.default_max_model_len
     seqs, batched = _batch(
-        engine_args, gpu, rules, max_model_len, is_chunked=is_chunked_prefill(model, engine_args)
+        engine_args, gpu, rules, max_model_len, _least_default(model, engine_args, release, max_model_len)
     )
     return EngineConfig(
         release=release,
@@ -110,8 +110,15 @@ def is_chunked_prefill(model: Model, engine_args: EngineArgs) -> bool:
     return not model.is_pooling or bool(model.attention.layers)
 
 
+def _least_default(model: Model, engine_args: EngineArgs, release: Release, max_model_len: int) -> int:
+    """The least default batch: of a prompt in one step, and of an image, video or clip in one."""
+    items = model.unsplit_items
+    of_items = 0 if items is None else items.least_default_batch(engine_args, release)
+    return of_items if is_chunked_prefill(model, engine_args) else max(of_items, max_model_len)
+
+
 def _batch(
-    engine_args: EngineArgs, gpu: GpuGroup, rules: EngineRules, max_model_len: int, *, is_chunked: bool
+    engine_args: EngineArgs, gpu: GpuGroup, rules: EngineRules, max_model_len: int, least_default: int
 ) -> tuple[int, int]:
     default_seqs, default_batched = default_batch(gpu, rules)
     seqs = engine_args.max_num_seqs if engine_args.max_num_seqs is not None else default_seqs
@@ -119,9 +126,7 @@ def _batch(
     if seqs < 1:
         raise BadInputError(f"--max-num-seqs must be at least 1, got {seqs}")
     if batched is None:
-        if not is_chunked:
-            default_batched = max(default_batched, max_model_len)
-        batched = min(default_batched, seqs * max(max_model_len, 1))
+        batched = min(max(default_batched, least_default), seqs * max(max_model_len, 1))
     if batched < 1:
         raise BadInputError(f"--max-num-batched-tokens must be at least 1, got {batched}")
     if engine_args.max_num_seqs is None:

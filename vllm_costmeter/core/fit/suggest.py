@@ -16,6 +16,7 @@ from vllm_costmeter.core.fit.parallel_changes import (
     enough_gpus,
     narrower_layouts,
     unsplit_layouts,
+    whole_experts,
     wider_layouts,
 )
 from vllm_costmeter.core.fit.result import Fit, Suggestion
@@ -28,6 +29,7 @@ from vllm_costmeter.core.quantization.online import online_fp8
 ORDER = (
     "max_model_len",
     "kv_cache_dtype",
+    "enable_expert_parallel",
     "tensor_parallel_size",
     "decode_context_parallel_size",
     "pipeline_parallel_size",
@@ -173,6 +175,9 @@ def _other_layouts(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: Engi
         found += trials.until_one_fits(
             wider_layouts(gpu, engine_args, range(size + 1, LARGEST_NODE_GPUS + 1))
         )
+    if result.model.is_moe and result.reason == "parallel_layout":
+        for change in whole_experts(gpu, engine_args):
+            found += trials.tried(change)
     for change in unsplit_layouts(gpu, engine_args):
         found += trials.tried(change)
     if result.reason == "gpu_count":

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
     from vllm_costmeter.core.model.draft_facts import DraftFacts
     from vllm_costmeter.core.model.drafter import Drafter
+    from vllm_costmeter.core.model.unsplit_items import UnsplitItems
     from vllm_costmeter.core.quantization.facts import QuantizationFacts
     from vllm_costmeter.core.quantization.named import NamedQuantization
     from vllm_costmeter.core.quantization.scheme import KernelTarget
@@ -97,6 +98,8 @@ class Model:
     """Whether the output head shares the input embedding."""
     quantization_facts: QuantizationFacts | None = None
     """What decides whether vLLM serves the checkpoint's quantization; None: unquantized, or GGUF."""
+    unsplit_items: UnsplitItems | None = None
+    """None: items may be split over several steps, or their tokens are not known."""
     model_type: str = ""
     """`model_type` of config.json; "" if it has none."""
     draft_facts: DraftFacts | None = None

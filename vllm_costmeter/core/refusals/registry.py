@@ -37,6 +37,10 @@ def _rules(start: Start) -> Iterator[Rule]:
         yield quantization_scheme_fault
         yield quantization_gpu_fault
         yield quantization_dtype_fault
+    if start.model.unsplit_items is not None or asked.disable_chunked_mm_input:
+        from vllm_costmeter.core.refusals.multimodal_step import multimodal_step_fault
+
+        yield multimodal_step_fault
     yield from _flag_rules(start)
 
 

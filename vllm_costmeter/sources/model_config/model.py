@@ -20,6 +20,7 @@ from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 if TYPE_CHECKING:
     from vllm_costmeter.core.model.drafter import Drafter
+    from vllm_costmeter.core.model.unsplit_items import UnsplitItems
     from vllm_costmeter.sources.model_config.families.family import Family
 
 _UNKNOWN_TYPES = (
@@ -27,6 +28,7 @@ _UNKNOWN_TYPES = (
 )  # model_type of repackaged checkpoints that transformers and vLLM 0.32 refuse
 _DTYPES = {"bfloat16": "bfloat16", "float16": "float16", "half": "float16"}
 _FLOAT32 = ("float32", "float", "float64", "double")
+_UNSPLIT = ("gemma3", "gemma4", "whisper")  # model_type of models with items that are never split over steps
 _EXPERT_COUNTS = ("num_experts", "moe_num_experts", "n_routed_experts", "num_local_experts")
 _EXPERTS_PER_TOKEN = (
     "num_experts_per_tok",
@@ -103,6 +105,7 @@ def model_from_config(
         is_pipelined=family.is_pipelined,
         is_tied=weights.is_tied,
         model_type=model_type_of(root),
+        unsplit_items=_unsplit_items(root, text),
         prediction=prediction,
     )
 
@@ -158,6 +161,15 @@ def served_dtype(root: ConfigReader, text: ConfigReader, *, is_pooling: bool = F
 
         return "bfloat16" if model_type_of(root) in NO_FLOAT16 else "float16"
     return _DTYPES[stated]
+
+
+def _unsplit_items(root: ConfigReader, text: ConfigReader) -> UnsplitItems | None:
+    model_type = model_type_of(root)
+    if model_type not in _UNSPLIT:
+        return None
+    from vllm_costmeter.sources.model_config.unsplit_items import unsplit_items
+
+    return unsplit_items(root, text, model_type)
 
 
 def model_type_of(root: ConfigReader) -> str:
