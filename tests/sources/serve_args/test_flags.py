@@ -126,7 +126,7 @@ def test_flags_that_do_not_matter_are_accepted() -> None:
     """A whole production command can be checked as it is."""
     assert engine_args(
         "--host", "0.0.0.0", "--port", "8000", "--served-model-name", "a", "b", "--enable-auto-tool-choice",
-        "--no-async-scheduling", "--plugin", "costmeter", "--gpu-hourly-usd", "0.55", "-n", "1",
+        "--no-enable-prompt-embeds", "--plugin", "costmeter", "--gpu-hourly-usd", "0.55", "-n", "1",
     ) == EngineArgs()  # fmt: skip
 
 
@@ -139,13 +139,13 @@ def test_flags_whose_effect_is_not_followed_are_named() -> None:
 def test_flags_given_here_override_those_of_a_file() -> None:
     """Only what was given does, a switch turned off included."""
     file = parsed(
-        "--max-model-len", "4k", "--enforce-eager", "--distributed-executor-backend", "ray", "--enable-eplb"
+        "--max-model-len", "4k", "--enforce-eager", "--distributed-executor-backend", "ray", "--enable-dbo"
     )
     here = parsed("--max-model-len", "8k", "--no-enforce-eager", "--hf-overrides", "{}")
     merged = here.over(file)
     assert merged.memory == {"max_model_len": 8000, "enforce_eager": False}
     assert merged.is_spread
-    assert merged.unmodelled == ("--enable-eplb", "--hf-overrides")
+    assert merged.unmodelled == ("--enable-dbo", "--hf-overrides")
     assert not parsed("--distributed-executor-backend", "mp").over(file).is_spread
 
 
