@@ -39,3 +39,11 @@ def _rules(start: Start) -> Iterator[Rule]:
         from vllm_costmeter.core.refusals.multimodal_step import multimodal_step_fault
 
         yield multimodal_step_fault
+    if asked.attention_backend is not None:
+        from vllm_costmeter.core.refusals.attention_backend import attention_backend_fault
+
+        yield attention_backend_fault
+    if asked.kv_cache_dtype != "auto":
+        from vllm_costmeter.core.refusals.kv_cache_dtype import kv_cache_dtype_fault
+
+        yield kv_cache_dtype_fault
