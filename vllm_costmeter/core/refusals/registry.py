@@ -21,6 +21,10 @@ def refusal(start: Start) -> Refusal | None:
 def _rules(start: Start) -> Iterator[Rule]:
     """The rules that may concern this start; each is imported only then."""
     asked, capability = start.engine_args, start.compute_capability
+    if start.model.last_release is not None:
+        from vllm_costmeter.core.refusals.architecture_release import dropped_architecture_fault
+
+        yield dropped_architecture_fault
     if asked.dtype != "auto" or (capability is not None and capability < (8, 0)):
         from vllm_costmeter.core.refusals.dtype import dtype_fault
 
