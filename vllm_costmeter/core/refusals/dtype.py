@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.model.served_dtype import BFLOAT16_CAPABILITY, NO_FLOAT16
+from vllm_costmeter.core.refusals.attention_kind import DTYPES, attention_kind
 from vllm_costmeter.core.refusals.start import Refusal, Start
 from vllm_costmeter.core.release import dotted
 
@@ -11,7 +12,7 @@ _PLAMO2_WITH_FLOAT16 = (0, 27)  # gone from _FLOAT16_NOT_SUPPORTED_MODELS in 0.2
 
 def dtype_fault(start: Start) -> Refusal | None:
     """`check_if_supports_dtype` of vllm/platforms/cuda.py and `_check_valid_dtype` of vllm/config/model.py, the same
-    in 0.17.0 to 0.33.0 except for Plamo 2."""
+    in 0.17.0 to 0.33.0 except for Plamo 2; `supported_dtypes` of the MLA backends."""
     dtype, capability, model_type = start.engine.dtype, start.compute_capability, start.model.model_type
     if dtype == "bfloat16" and capability is not None and capability < BFLOAT16_CAPABILITY:
         return Refusal(
@@ -29,4 +30,7 @@ def dtype_fault(start: Start) -> Refusal | None:
             f"{model_type} models overflow in float16, and vLLM refuses --dtype {dtype} for them",
             ({"dtype": "auto"},),
         )
+    kind = attention_kind(start) if DTYPES.get(dtype, dtype) == "float32" else None
+    if kind is not None and kind.is_latent:
+        return Refusal("dtype", "no backend for latent attention (MLA) runs in float32", ({"dtype": "auto"},))
     return None

@@ -23,6 +23,10 @@ def refusal(start: Start) -> Refusal | None:
 def _rules(start: Start) -> Iterator[Rule]:
     """The rules that may concern this start; each is imported only then."""
     asked, capability = start.engine_args, start.compute_capability
+    if start.model.last_release is not None:
+        from vllm_costmeter.core.refusals.architecture_release import dropped_architecture_fault
+
+        yield dropped_architecture_fault
     if asked.dtype != "auto" or (capability is not None and capability < (8, 0)):
         from vllm_costmeter.core.refusals.dtype import dtype_fault
 
@@ -41,6 +45,14 @@ def _rules(start: Start) -> Iterator[Rule]:
         from vllm_costmeter.core.refusals.multimodal_step import multimodal_step_fault
 
         yield multimodal_step_fault
+    if asked.attention_backend is not None:
+        from vllm_costmeter.core.refusals.attention_backend import attention_backend_fault
+
+        yield attention_backend_fault
+    if asked.kv_cache_dtype != "auto":
+        from vllm_costmeter.core.refusals.kv_cache_dtype import kv_cache_dtype_fault
+
+        yield kv_cache_dtype_fault
     yield from _flag_rules(start)
 
 

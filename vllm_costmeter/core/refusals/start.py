@@ -51,4 +51,5 @@ class Refusal:
     changes: tuple[Mapping[str, Any], ...] = ()
     """New values by field of EngineArgs, any of which may let it start; each is proven by `fit` before it is shown."""
     is_certain: bool = True
-    """False where it depends on what a check cannot see (a plugin): what otherwise fits is then `tight`."""
+    """False where it depends on what a check cannot see (a plugin): what otherwise fits is then `tight`. No refusal is
+    certain for a build between two releases."""
