@@ -155,6 +155,9 @@ class EngineArgs:
     async_scheduling: bool | None = flag(
         None, "switch", "start", help="schedule a step while the one before still runs"
     )
+    data_parallel_external_lb: bool = flag(
+        False, "switch", "start", help="another balancer spreads requests over the replicas", short="-dpe"
+    )
     runner: str = flag("auto", "text", "start", help="auto, generate, pooling or draft")
     model_impl: str = flag("auto", "text", "start", help="whose model code is used, as in vLLM")
 

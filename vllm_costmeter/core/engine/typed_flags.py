@@ -50,6 +50,7 @@ class EngineFlags(TypedDict, total=False):
     mamba_cache_mode: str | None
     mamba_block_size: int | None
     async_scheduling: bool | None
+    data_parallel_external_lb: bool
     runner: str
     model_impl: str
     spec_method: str | None

@@ -7,19 +7,15 @@ from typing import Any
 
 from vllm_costmeter.core.refusals.start import Refusal, Start
 
-_EXPERTS_PER_BLOCK = ("DeciLM", "Puzzle")
-"""Architectures whose files count experts block by block (`get_num_experts_from_block_configs`)."""
-_DENSE_DRAFT_WITH_EXPERTS = (
-    0,
-    30,
-)  # fixed in 0.31: create_draft_parallel_config turns it off for dense drafts
+_DENSE_DRAFT_WITH_EXPERTS = (0, 30)
+"""`create_draft_parallel_config` hands the flag on to every draft in 0.30; from 0.31 only to those with experts."""
 
 
 def expert_fault(start: Start) -> Refusal | None:
     """`_verify_with_expert_parallelism` of vllm/config/model.py and `_validate_parallel_config` of
     vllm/config/parallel.py, 0.17.0 to 0.33.0."""
     asked, layout, model = start.engine_args, start.engine_args.layout, start.model
-    if layout.enable_expert_parallel and _is_dense(start):
+    if layout.enable_expert_parallel and start.is_dense:
         return Refusal(
             "parallel_layout",
             f"--enable-expert-parallel: {model.architecture} has no experts",
@@ -83,9 +79,3 @@ def _redundant(start: Start) -> int:
     config: Mapping[str, Any] | None = start.engine_args.eplb_config
     found = config.get("num_redundant_experts") if isinstance(config, Mapping) else None
     return found if type(found) is int else 0
-
-
-def _is_dense(start: Start) -> bool:
-    model = start.model
-    counts_per_block = any(word in model.architecture for word in _EXPERTS_PER_BLOCK)
-    return not model.is_moe and model.not_understood is None and not counts_per_block

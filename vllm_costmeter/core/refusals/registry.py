@@ -91,6 +91,10 @@ def _flag_rules(start: Start) -> Iterator[Rule]:
         from vllm_costmeter.core.refusals.hybrid_prefixes import hybrid_prefix_fault
 
         yield hybrid_prefix_fault
+    if asked.data_parallel_external_lb or asked.runner == "generate":
+        from vllm_costmeter.core.refusals.serving_mode import serving_mode_fault
+
+        yield serving_mode_fault
     if asked.max_cudagraph_capture_size is not None:
         from vllm_costmeter.core.refusals.graph_sizes import graph_sizes_fault
 

@@ -40,6 +40,16 @@ class Start:
         """Whether a long prompt is processed in several steps."""
         return is_chunked_prefill(self.model, self.engine_args)
 
+    @property
+    def is_dense(self) -> bool:
+        """Whether the model certainly has no experts."""
+        counts_per_block = any(word in self.model.architecture for word in _EXPERTS_PER_BLOCK)
+        return not self.model.is_moe and self.model.not_understood is None and not counts_per_block
+
+
+_EXPERTS_PER_BLOCK = ("DeciLM", "Puzzle")
+"""Architectures whose files count experts block by block (`get_num_experts_from_block_configs`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:

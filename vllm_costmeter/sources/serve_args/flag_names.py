@@ -50,9 +50,9 @@ ONE_VALUE = frozenset(
 
 SWITCHES = frozenset(
     """
-    -dpe -dph -dpm
+    -dph -dpm
     aggregate-engine-logging allow-credentials
-    cohere-is-reasoning-model cudagraph-metrics data-parallel-external-lb
+    cohere-is-reasoning-model cudagraph-metrics
     data-parallel-hybrid-lb data-parallel-multi-port-external-lb dcp-q-replicate disable-cascade-attn
     disable-custom-all-reduce disable-fastapi-docs disable-log-requests
     disable-log-stats disable-nccl-for-dp-synchronization disable-uvicorn-access-log
