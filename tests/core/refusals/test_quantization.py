@@ -71,6 +71,12 @@ FITS = ("fits", None)
         (packed(actorder="group"), "0.29.0", FITS),
         (packed(actorder="group"), "0.30.0", ("refused", "quantization")),
         (packed(actorder="static"), "0.33.0", FITS),
+        ({**packed(), "sparsity_config": {"format": "dense", "targets": []}}, "0.33.0", FITS),
+        (
+            {**packed(), "sparsity_config": {"format": "sparse-24-bitmask", "targets": ["Linear"]}},
+            "0.22.0",
+            ("refused", "quantization"),
+        ),
         (FP8, "0.23.0", FITS),
         ({**FP8, "activation_scheme": "static"}, "0.23.0", ("refused", "quantization")),
     ],
@@ -112,6 +118,11 @@ def test_modelopt_fp8_runs_on_ampere_from_0_27(
     section = {"quant_method": "modelopt", "quant_algo": "FP8"}
     assert outcome(judged(tmp_path, section, vllm_version=release)) == expected
     assert outcome(judged(tmp_path, section, "L4", vllm_version=release)) == FITS
+
+
+def test_int8_on_blackwell_depends_on_the_default_kernels(tmp_path: Path) -> None:
+    """Other kernels may serve it: --linear-backend is left to vLLM."""
+    assert outcome(judged(tmp_path, INT8, "B200", linear_backend="triton")) == FITS
 
 
 def test_a_refused_gpu_is_answered_with_one_that_serves_it(tmp_path: Path) -> None:

@@ -125,6 +125,7 @@ class EngineArgs:
         None, "object", "weights", "kv_layout", help="JSON: draft model and number of tokens", short="-sc"
     )
     attention_backend: str | None = flag(None, "text", "start", help="attention backend, as in vLLM")
+    linear_backend: str | None = flag(None, "text", "start", help="kernels of linear layers, as in vLLM")
     disable_chunked_mm_input: bool = flag(
         False, "switch", "start", help="never split one image, video or audio clip over two steps"
     )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from vllm_costmeter.core.dataclass import dataclass, field, fields
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, nearest
 
 LARGEST = 1 << 50
 """Larger than any context, batch or memory size."""
@@ -70,6 +70,8 @@ class EngineFlag:
         if self.kind == "wholes" and isinstance(value, list):
             return tuple(value)
         if self.kind == "limits" and isinstance(value, Mapping):
+            for name, limit in value.items():
+                _reject_limit_keys(str(name), limit)
             return {name: _limit(limit) for name, limit in value.items()} or None
         if self.kind == "object" and isinstance(value, Mapping):
             return {str(name).replace("-", "_"): each for name, each in value.items()}
@@ -84,7 +86,9 @@ class EngineFlag:
         least = -1 if self.kind == "length" else 1
         if self.kind in ("whole", "length") and (value == 0 or not least <= value <= LARGEST):
             raise BadInputError(f"{self.field} must be between 1 and {LARGEST}, got {value}")
-        if self.kind in ("gibibytes", "count") and value < 0:
+        if self.kind == "count" and not 0 <= value <= LARGEST:
+            raise BadInputError(f"{self.field} must be between 0 and {LARGEST}, got {value}")
+        if self.kind == "gibibytes" and value < 0:
             raise BadInputError(f"{self.field} must be 0 or more, got {value}")
         if self.kind == "limits":
             for name, limit in value.items():
@@ -107,6 +111,23 @@ def flags_in(settings: type) -> tuple[EngineFlag, ...]:
             kind, affects, described, short = each.metadata["flag"]
             found.append(EngineFlag(each.name, kind, each.default, affects, described, short))
     return tuple(found)
+
+
+_LIMIT_KEYS: Mapping[str, tuple[str, ...]] = {
+    "image": ("count", "width", "height"),
+    "video": ("count", "num_frames", "width", "height"),
+    "audio": ("count", "length"),
+}
+"""Fields of `ImageDummyOptions` and so on (vllm/config/multimodal.py, 0.17.0 to 0.33.0), which forbid others."""
+
+
+def _reject_limit_keys(modality: str, limit: Any) -> None:
+    known = _LIMIT_KEYS.get(modality)
+    for key in limit if isinstance(limit, Mapping) and known else ():
+        if key not in known:
+            raise BadInputError(
+                f"the limit of {modality} has no key {str(key)[:40]!r}{nearest(str(key), known)}"
+            )
 
 
 def _limit(limit: Any) -> Any:

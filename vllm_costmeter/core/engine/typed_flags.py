@@ -38,6 +38,7 @@ class EngineFlags(TypedDict, total=False):
     mamba_ssm_cache_dtype: str
     speculative_config: Mapping[str, Any] | None
     attention_backend: str | None
+    linear_backend: str | None
     disable_chunked_mm_input: bool
     allow_deprecated_quantization: bool
     enable_chunked_prefill: bool | None

@@ -20,5 +20,7 @@ class QuantizationFacts:
     """GPTQ's `desc_act` where it has an effect; compressed-tensors' `actorder` group or dynamic."""
     has_static_blocks: bool = False
     """FP8 blocks with static activation scales."""
+    is_sparse: bool = False
+    """compressed-tensors: whether modules are stored 2:4 sparse."""
     schemes: frozenset[str] = frozenset()
     """compressed-tensors: the kinds of its groups that a rule asks for, as in `core.refusals.quantization_gpu`."""

@@ -62,7 +62,8 @@ def quantization_gpu_fault(start: Start) -> Refusal | None:
         )
     facts = start.model.quantization_facts
     is_int8 = facts is not None and "w8a8_int8" in facts.schemes and not start.model.is_moe
-    if is_int8 and capability >= _WITHOUT_INT8:
+    is_default = start.engine_args.linear_backend in (None, "auto")
+    if is_int8 and is_default and capability >= _WITHOUT_INT8:
         return Refusal(
             "compute_capability",
             f"vLLM's INT8 kernels (W8A8) stop at compute capability 9.x; {start.gpu.name} has {dotted(capability)}",

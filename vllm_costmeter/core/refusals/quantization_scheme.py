@@ -9,6 +9,7 @@ _WITHOUT_ORDER = (0, 30)
 _MARLIN_ONLY = (0, 22)
 """`AutoGPTQConfig.TYPE_MAP`, 0.22.0 to 0.33.0; before, GPTQ's own kernels read 2, 3, 4 and 8 bits."""
 _GPTQ_BITS = (4, 8)
+_WITHOUT_SPARSITY = (0, 22)  # _parse_sparsity_config of compressed_tensors.py, 0.22.0 to 0.33.0
 
 
 def quantization_scheme_fault(start: Start) -> Refusal | None:
@@ -26,6 +27,12 @@ def quantization_scheme_fault(start: Start) -> Refusal | None:
             "quantization",
             f"vLLM {release} no longer serves checkpoints with reordered activations ({key}); the last release that "
             "does is 0.29",
+        )
+    if facts.is_sparse and release.minor >= _WITHOUT_SPARSITY:
+        return Refusal(
+            "quantization",
+            f"vLLM {release} no longer serves sparse compressed-tensors checkpoints; the last release that does is "
+            "0.21",
         )
     if facts.method == "gptq" and release.minor >= _MARLIN_ONLY and facts.bits is not None:
         symmetric = facts.is_symmetric

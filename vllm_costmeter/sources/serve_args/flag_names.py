@@ -24,7 +24,7 @@ ONE_VALUE = frozenset(
     guided-decoding-backend h11-max-header-count h11-max-incomplete-event-size hf-token host
     io-processor-plugin ir-op-priority jit-monitor-mode kda-decode-backend kda-prefill-backend
     kernel-config kv-cache-metrics-sample kv-events-config kv-offloading-backend kv-offloading-size
-    kv-transfer-config linear-backend load-format log-config-file log-level logging-config logprobs-mode
+    kv-transfer-config load-format log-config-file log-level logging-config logprobs-mode
     mamba-backend mamba-cache-philox-rounds mamba-ssu-algorithm master-addr
     master-port max-log-len max-logprobs max-lora-cls-labels
     max-num-queued-reqs max-num-queued-tokens max-num-scheduled-tokens max-parallel-loading-workers

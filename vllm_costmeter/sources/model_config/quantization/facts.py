@@ -64,7 +64,13 @@ def _compressed_tensors(section: Mapping[str, Any]) -> QuantizationFacts:
         kind = _scheme(weights, group.get("input_activations"))
         if kind is not None:
             found.add(kind)
-    return QuantizationFacts("compressed-tensors", reorders_activations=reorders, schemes=frozenset(found))
+    sparsity = section.get("sparsity_config")
+    return QuantizationFacts(
+        "compressed-tensors",
+        reorders_activations=reorders,
+        is_sparse=isinstance(sparsity, Mapping) and bool(sparsity.get("targets")),
+        schemes=frozenset(found),
+    )
 
 
 def _scheme(weights: Mapping[str, Any], inputs: object) -> str | None:
