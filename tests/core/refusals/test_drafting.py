@@ -86,6 +86,7 @@ def test_prediction_layers_are_those_the_release_knows(model: str, release: str,
         ("deepseek-ai__DeepSeek-V2-Lite-Chat", "0.17.0", "extract_hidden_states", "refused"),
         ("deepseek-ai__DeepSeek-V2-Lite-Chat", "0.18.0", "extract_hidden_states", "unknown"),
         (MIXTRAL, "0.33.0", "dflash", "refused"),
+        ("microsoft__phi-4", "0.21.0", "extract_hidden_states", "refused"),
         (LLAMA, "0.33.0", "dflash", "unknown"),
     ],
 )

@@ -122,7 +122,7 @@ _LIMIT_KEYS: Mapping[str, tuple[str, ...]] = {
 
 
 def _reject_limit_keys(modality: str, limit: Any) -> None:
-    known = _LIMIT_KEYS.get(modality)
+    known = _LIMIT_KEYS.get(modality, ())
     for key in limit if isinstance(limit, Mapping) and known else ():
         if key not in known:
             raise BadInputError(

@@ -6,19 +6,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from vllm_costmeter.core.refusals.prediction_models import (
+    OLDEST,
     PIPELINED,
     PIPELINED_ARCHITECTURES,
     WITHOUT_PREDICTION,
     predicts_since,
 )
 from vllm_costmeter.core.refusals.start import Refusal, Start
-from vllm_costmeter.core.release import dotted
+from vllm_costmeter.core.release import Version, dotted
 
 _DRAFTS_ON_ONE_STAGE = (0, 30)  # create_draft_parallel_config gives the draft a pipeline of one stage
 _TRANSFORMERS_PREDICTS = (0, 33)  # Transformers' own prediction layers are drafted with
 _ASYNC_IN_THE_RUNNER = (0, 33)  # model runner V2 schedules every method asynchronously
 _SYNCHRONOUS = frozenset({"ngram", "suffix", "medusa", "mlp_speculator", "custom_class"})
 _READS_INSIDE = frozenset({"eagle3", "dflash", "extract_hidden_states"})
+_NO_LIST: Version = (0, 22, 0)
+_LISTED: Mapping[str, Version] = {
+    **dict.fromkeys(("llama", "qwen", "minicpm", "gpt_oss", "hunyuan_vl", "hunyuan_v1_dense"), OLDEST),
+    **dict.fromkeys(("afmoe", "nemotron_h"), OLDEST),
+    **dict.fromkeys(("deepseek_v2", "deepseek_v3", "kimi_k2", "kimi_k25"), (0, 18, 0)),
+    **dict.fromkeys(("minimax_m2", "gemma4"), (0, 19, 1)),
+    "laguna": (0, 21, 0),
+}
+"""Parts of the model types whose hidden states are handed out (`aux_hidden_states_supported`), by first release."""
 _ONE_STAGE: tuple[Mapping[str, Any], ...] = ({"pipeline_parallel_size": 1},)
 
 
@@ -61,7 +71,15 @@ def _prediction_fault(start: Start) -> Refusal | None:
 
 def _target_fault(start: Start, method: str) -> Refusal | None:
     """Methods that read hidden states inside the target need a class that hands them out (`SupportsEagle3`)."""
-    if method not in _READS_INSIDE or "eagle3" not in start.model.lacks:
+    if method not in _READS_INSIDE:
+        return None
+    if _is_unlisted(start):
+        return Refusal(
+            "speculative_config",
+            f"--speculative-config: vLLM {start.release} has no {method} for {start.model.model_type} models; 0.22 "
+            "asks for an interface of their class instead",
+        )
+    if "eagle3" not in start.model.lacks:
         return None
     first = start.model.lacks["eagle3"]
     if (
@@ -75,6 +93,15 @@ def _target_fault(start: Start, method: str) -> Refusal | None:
         f"{method} reads; {since}",
         is_certain=method != "eagle3",  # a head may be told to read none (`use_aux_hidden_state`)
     )
+
+
+def _is_unlisted(start: Start) -> bool:
+    """Whether the release lists model types, up to 0.21, and this one is not among them. The type of the text model
+    inside a multimodal one is not known."""
+    model, number = start.model, start.release.number
+    if number >= _NO_LIST or model.is_multimodal or not model.model_type:
+        return False
+    return not any(word in model.model_type and number >= since for word, since in _LISTED.items())
 
 
 def _pipeline_fault(start: Start, method: str, *, is_own: bool) -> Refusal | None:
