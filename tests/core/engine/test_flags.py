@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -75,6 +76,19 @@ def test_values_are_held_as_vllm_means_them() -> None:
     assert (found.cudagraph_capture_sizes, found.max_loras) == ((1, 2), 1)
     assert found.limit_mm_per_prompt == {"image": 2, "video": 999}
     assert engine_args_of(limit_mm_per_prompt={}) == EngineArgs()
+
+
+def test_a_choice_of_vllms_own_type_is_its_name() -> None:
+    """A parsed --attention-backend is a member of an enumeration whose value is a path."""
+    backends = Enum("backends", {"FLASH_ATTN": "vllm.v1.attention.backends.flash_attn"})
+    (flag,) = (each for each in FLAGS if each.field == "attention_backend")
+    assert flag.normalised(backends["FLASH_ATTN"]) == flag.normalised("FLASH_ATTN") == "FLASH_ATTN"
+
+
+def test_a_video_may_have_fewer_frames() -> None:
+    """num_frames of a limit is kept beside its count; a limit without it leaves the model's own."""
+    assert engine_args_of(limit_mm_per_prompt={"video": {"count": 1, "num_frames": 8}}).video_frames == 8
+    assert engine_args_of(limit_mm_per_prompt={"video": 1}).video_frames is None
 
 
 def test_a_misspelt_flag_is_bad_input_with_the_nearest() -> None:

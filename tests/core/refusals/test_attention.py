@@ -12,7 +12,11 @@ from vllm_costmeter.core.fit.result import Fit
 
 MODELS = Path(__file__).parents[2] / "data" / "models"
 DENSE, LATENT = MODELS / "Qwen__Qwen3-1.7B", MODELS / "deepseek-ai__DeepSeek-V2-Lite-Chat"
-FP8, PACKED_HEADS = MODELS / "Qwen__Qwen3-32B-FP8", MODELS / "microsoft__phi-4"
+FP8, SINKS, BOTH_WAYS = (
+    MODELS / "Qwen__Qwen3-32B-FP8",
+    MODELS / "openai__gpt-oss-20b",
+    MODELS / "google__gemma-3-27b-it",
+)
 FITS = ("fits", None)
 KV, BACKEND = ("refused", "kv_cache_dtype"), ("refused", "attention_backend")
 
@@ -120,7 +124,19 @@ def test_latent_attention_has_no_float32() -> None:
         (DENSE, "A100 80GB SXM", "FLASH_ATTN", {"kv_cache_dtype": "fp8"}, BACKEND),
         (DENSE, "H100 SXM", "FLASH_ATTN", {"kv_cache_dtype": "fp8"}, FITS),
         (DENSE, "H100 SXM", "FLEX_ATTENTION", {"kv_cache_dtype": "fp8"}, BACKEND),
+        (DENSE, "RTX 5090", "FLASH_ATTN", {"kv_cache_dtype": "fp8"}, BACKEND),
         (DENSE, "H100 SXM", "SOMETHING_NEW", {}, FITS),
+        (SINKS, "H100 SXM", "FLASH_ATTN", {}, FITS),
+        (SINKS, "A100 80GB SXM", "FLASH_ATTN", {}, BACKEND),
+        (SINKS, "A100 80GB SXM", "FLASHINFER", {}, BACKEND),
+        (SINKS, "H100 SXM", "FLASHINFER", {"release": "0.29.0"}, BACKEND),
+        (SINKS, "H100 SXM", "FLASHINFER", {"release": "0.30.0"}, FITS),
+        (SINKS, "B200", "FLASHINFER", {"release": "0.17.0"}, FITS),
+        (SINKS, "A100 80GB SXM", "TRITON_ATTN", {}, FITS),
+        (BOTH_WAYS, "H100 SXM", "FLASHINFER", {}, BACKEND),
+        (BOTH_WAYS, "H100 SXM", "FLASHINFER", {"language_model_only": True}, FITS),
+        (BOTH_WAYS, "H100 SXM", "FLASH_ATTN", {"release": "0.23.0"}, BACKEND),
+        (BOTH_WAYS, "H100 SXM", "FLASH_ATTN", {"release": "0.24.0"}, FITS),
     ],
 )
 def test_a_backend_must_serve_model_dtype_and_gpu(

@@ -81,3 +81,19 @@ def test_a_variant_that_reads_images_causally_may_split_them(tmp_path: Path) -> 
 def test_an_image_of_gemma_3_needs_256_tokens(step: int, verdict: str) -> None:
     """Its images are read in both directions too."""
     assert judged(GEMMA_3, max_num_batched_tokens=step, max_num_seqs=16).verdict == verdict
+
+
+@pytest.mark.parametrize(("pixels", "verdict"), [(224, "fits"), (448, "fits"), (896, "tight")])
+def test_an_image_of_paligemma_has_a_token_for_each_patch(pixels: int, verdict: str, tmp_path: Path) -> None:
+    """896 pixels in patches of 14 are 4,096 tokens, and nothing raises its default of 2,048."""
+    text = {"model_type": "gemma", "hidden_size": 2048, "intermediate_size": 16384, "num_hidden_layers": 18}
+    text |= {"num_attention_heads": 8, "num_key_value_heads": 1, "head_dim": 256, "vocab_size": 257216}
+    vision = {"model_type": "siglip_vision_model", "hidden_size": 1152, "intermediate_size": 4304}
+    vision |= {"num_attention_heads": 16, "num_hidden_layers": 27, "patch_size": 14, "image_size": pixels}
+    vision |= {"projection_dim": 2048}
+    config = {"architectures": ["PaliGemmaForConditionalGeneration"], "model_type": "paligemma"}
+    config |= {"torch_dtype": "bfloat16", "hidden_size": 2048, "projection_dim": 2048}
+    (tmp_path / "config.json").write_text(
+        json.dumps({**config, "text_config": text, "vision_config": vision})
+    )
+    assert judged(tmp_path, tensor_parallel_size=1).verdict == verdict

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, Literal
 
 from vllm_costmeter.core.dataclass import dataclass, field, fields
@@ -65,6 +66,8 @@ class EngineFlag:
         """A value from Python or vLLM's EngineArgs in this flag's type; invalid values stay as they are."""
         if value is None:
             return self.default
+        if self.kind == "text" and isinstance(value, Enum):
+            return value.name  # vLLM's attention backends
         if self.kind == "gibibytes" and type(value) is int:
             return float(value)  # vLLM's default is an int
         if self.kind == "wholes" and isinstance(value, list):

@@ -20,6 +20,12 @@ _MAJORS = {
     "FLASH_ATTN_MLA": (9,),
     "TOKENSPEED_MLA": (10,),
 }
+_WITH_SINKS = frozenset({"GptOssForCausalLM"})
+_FLASHINFER_SINKS = {12: (0, 28), 9: (0, 30)}
+"""First release in which FlashInfer serves attention sinks, by major capability; 10.x in all, 8.x in none."""
+_MODELS_OF_BOTH_DIRECTIONS = frozenset({"gemma3", "gemma4", "paligemma"})
+"""model_type of models that read an image in both directions (`is_mm_prefix_lm`)."""
+_FLASH_ATTN_BOTH_DIRECTIONS, _TEXT_ONLY_IS_CAUSAL = (0, 24), (0, 27)
 _ANY_DTYPE = frozenset({"FLEX_ATTENTION", "TRITON_ATTN"})
 _FLASHINFER_FROM_AMPERE, _FLASHINFER_WIDE_HEADS = (0, 24), (0, 22)
 _FLASHINFER_HEADS, _NARROWEST_TRITON_HEAD = frozenset({64, 128, 256}), 32
@@ -61,6 +67,17 @@ def _faults(start: Start, asked: str, kind: AttentionKind) -> Iterator[str]:
     if cache.startswith("nvfp4") and asked in _PER_HEAD - {"FLASHINFER"}:
         yield f"only FLASHINFER reads a cache of {cache}"
     yield from _head_faults(start, asked, kind)
+    if _reads_both_directions(start) and (
+        asked == "FLASHINFER" or (asked == "FLASH_ATTN" and start.release.minor < _FLASH_ATTN_BOTH_DIRECTIONS)
+    ):
+        yield "it does not read an image in both directions, as the model does"
+
+
+def _reads_both_directions(start: Start) -> bool:
+    items = start.model.unsplit_items
+    if items is None or start.model.model_type not in _MODELS_OF_BOTH_DIRECTIONS:
+        return False
+    return start.release.minor < _TEXT_ONLY_IS_CAUSAL or bool(items.allowed(start.engine_args, start.release))
 
 
 def _gpu_faults(start: Start, asked: str) -> Iterator[str]:
@@ -74,8 +91,24 @@ def _gpu_faults(start: Start, asked: str) -> Iterator[str]:
     least = {"FLASH_ATTN": (8, 0), "FLASHINFER": flashinfer}.get(asked)
     if least is not None and capability < least:
         yield f"it needs compute capability {dotted(least)} or newer; {has}"
-    if asked == "FLASH_ATTN" and capability[0] == 8 and start.engine_args.kv_cache_dtype.startswith("fp8"):
-        yield f"it reads an fp8 cache from compute capability 9.0 only; {has}"
+    if (
+        asked == "FLASH_ATTN"
+        and capability[0] in (8, 12)
+        and start.engine_args.kv_cache_dtype.startswith("fp8")
+    ):
+        yield f"it reads an fp8 cache on compute capability 9.x and 10.x only; {has}"
+    if start.model.architecture in _WITH_SINKS and not _serves_sinks(asked, capability, start):
+        yield f"it does not serve attention sinks here; {has}"
+
+
+def _serves_sinks(asked: str, capability: tuple[int, int], start: Start) -> bool:
+    """`supports_sink` and `supports_combination` of the backends with keys and values per head."""
+    if asked == "FLASH_ATTN":
+        return capability >= (9, 0)
+    if asked == "FLASHINFER" and capability[0] != 10:
+        first = _FLASHINFER_SINKS.get(capability[0])
+        return first is not None and start.release.minor >= first
+    return asked != "FLEX_ATTENTION"
 
 
 def _head_faults(start: Start, asked: str, kind: AttentionKind) -> Iterator[str]:

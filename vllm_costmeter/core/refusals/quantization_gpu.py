@@ -78,8 +78,10 @@ def _needs(start: Start, capability: Capability) -> tuple[str, Capability | None
         return f"--quantization {asked}", _ONLINE.get(asked or "")
     if facts.method == "compressed-tensors":
         least = [_LEAST_OF_SCHEMES[scheme] for scheme in facts.schemes if scheme in _LEAST_OF_SCHEMES]
-        return " and ".join(sorted(facts.schemes)) or facts.method, max(least, default=(7, 0))
+        return f"{facts.method} ({', '.join(sorted(facts.schemes))})", max(least, default=(7, 0))
     named = start.model.quantization if facts.method.startswith("modelopt") else None
     method = named or served_method(facts, asked, start.release, capability)
     rows = _LEAST.get(method, ())
-    return method, next((least for since, least in rows if start.release.minor >= since), None)
+    return f"quantization method {method}", next(
+        (least for since, least in rows if start.release.minor >= since), None
+    )

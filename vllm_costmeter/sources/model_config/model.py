@@ -28,7 +28,7 @@ _UNKNOWN_TYPES = (
 )  # model_type of repackaged checkpoints that transformers and vLLM 0.32 refuse
 _DTYPES = {"bfloat16": "bfloat16", "float16": "float16", "half": "float16"}
 _FLOAT32 = ("float32", "float", "float64", "double")
-_UNSPLIT = ("gemma3", "gemma4", "whisper")  # model_type of models with items that are never split over steps
+_UNSPLIT = ("gemma3", "gemma4", "paligemma", "whisper")  # model_type: items are never split over steps
 _EXPERT_COUNTS = ("num_experts", "moe_num_experts", "n_routed_experts", "num_local_experts")
 _EXPERTS_PER_TOKEN = (
     "num_experts_per_tok",

@@ -25,10 +25,18 @@ def unsplit_items(root: ConfigReader, text: ConfigReader, model_type: str) -> Un
         return UnsplitItems(
             {"image": root.int("mm_tokens_per_image", default=_GEMMA_3_IMAGE_TOKENS, minimum=1)}
         )
+    vision = root.optional_section("vision_config")
+    if model_type == "paligemma":
+        return None if vision is None else UnsplitItems({"image": _patches(vision)})
     if model_type != "gemma4" or text.raw("use_bidirectional_attention") != "vision":
         return None
-    vision = root.optional_section("vision_config")
     image = _GEMMA_4_IMAGE_TOKENS
     if vision is not None:
         image = vision.int("default_output_length", default=image, minimum=1)
     return UnsplitItems({"image": image, "video": MOST_FRAMES * _GEMMA_4_FRAME_TOKENS})
+
+
+def _patches(vision: ConfigReader) -> int:
+    """Image tokens of a SigLIP tower without pooling: the defaults are PaliGemma's for 224 pixels."""
+    side = vision.int("image_size", default=224, minimum=1) // vision.int("patch_size", default=14, minimum=1)
+    return side * side
