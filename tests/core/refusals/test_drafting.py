@@ -144,3 +144,9 @@ def test_a_lookup_has_a_least_and_a_most() -> None:
     asked = NGRAM | {"prompt_lookup_min": 4, "prompt_lookup_max": 2}
     result = drafted(asked, "0.33.0")
     assert (result.verdict, len(result.suggestions)) == ("refused", 1)
+
+
+def test_a_draft_with_prediction_layers_is_not_a_draft_model() -> None:
+    """vLLM drafts with its prediction layers, whatever the method says: its vocabulary is not compared."""
+    asked = {"model": str(MODELS / "Qwen__Qwen3.5-35B-A3B"), "num_speculative_tokens": 3}
+    assert drafted(asked, "0.33.0", QWEN, tensor_parallel_size=2).reason != "speculative_config"

@@ -9,6 +9,8 @@ from vllm_costmeter.core.dataclass import dataclass
 class DraftFacts:
     """The draft model or head that `--speculative-config` names, from its own config.json."""
 
+    architecture: str
+    model_type: str
     vocab_size: int
     """0 if unknown."""
     is_moe: bool

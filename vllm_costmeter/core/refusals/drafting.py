@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vllm_costmeter.core.model.draft_facts import DraftFacts
+from vllm_costmeter.core.refusals.prediction_models import predicts_since
 from vllm_costmeter.core.refusals.start import Refusal, Start
 
 _SLOTS_OF_ALL = (0, 20)  # before, only an explicit --max-num-scheduled-tokens was compared
@@ -55,9 +57,9 @@ def _divisible_fault(start: Start, asked: Mapping[str, Any]) -> Refusal | None:
 
 def _vocabulary_fault(start: Start, asked: Mapping[str, Any]) -> Refusal | None:
     """`verify_equal_vocab_size_if_draft_model`, 0.17.0 to 0.33.0."""
-    draft = start.model.draft_facts
+    draft = _draft_model(start, asked)
     target = start.model.sizes.vocab_size
-    if draft is None or not _is_draft_model(asked) or asked.get("use_heterogeneous_vocab") is True:
+    if draft is None or asked.get("use_heterogeneous_vocab") is True:
         return None
     if draft.vocab_size == target or not draft.vocab_size or not target:
         return None
@@ -106,7 +108,7 @@ def _slots(start: Start, asked: Mapping[str, Any]) -> int:
     if type(tokens) is not int:
         return 0
     method = asked.get("method")
-    is_draft, release = _is_draft_model(asked) and start.model.draft_facts is not None, start.release.minor
+    is_draft, release = _draft_model(start, asked) is not None, start.release.minor
     is_block = method in ("dflash", "dspark")
     is_parallel = asked.get("parallel_drafting") is True or is_block
     if release >= (0, 33) and is_block:
@@ -116,10 +118,12 @@ def _slots(start: Start, asked: Mapping[str, Any]) -> int:
     return (tokens - 1 if is_parallel else 0) + is_draft
 
 
-def _is_draft_model(asked: Mapping[str, Any]) -> bool:
-    """Whether the draft is a whole model: asked for, or what vLLM takes a name for that says nothing else."""
-    name, method = asked.get("model"), asked.get("method")
-    if not isinstance(name, str) or method not in (None, "draft_model"):
-        return False
-    lowered = name.lower()
-    return not any(word in lowered for word in ("eagle-", "eagle3", "dflash", "dspark"))
+def _draft_model(start: Start, asked: Mapping[str, Any]) -> DraftFacts | None:
+    """The draft where it is a whole model: vLLM takes it for a head or for prediction layers by its name and its type,
+    whatever the method says."""
+    name, method, draft = asked.get("model"), asked.get("method"), start.model.draft_facts
+    if draft is None or not isinstance(name, str) or method not in (None, "draft_model"):
+        return None
+    is_head = any(word in name.lower() for word in ("eagle-", "eagle3", "dflash", "dspark"))
+    predicts = predicts_since(draft) is not None or draft.model_type.endswith(("assistant", "mtp"))
+    return None if is_head or predicts else draft

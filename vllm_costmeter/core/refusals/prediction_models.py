@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from vllm_costmeter.core.model.draft_facts import DraftFacts
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import Version
 
@@ -86,7 +87,7 @@ PIPELINED_ARCHITECTURES = frozenset(
 """Whose prediction layers have the interface `SupportsPP` (classes of 0.17.0, 0.20.0, 0.24.0, 0.27.0 and 0.29.0)."""
 
 
-def predicts_since(model: Model) -> Version | None:
+def predicts_since(model: Model | DraftFacts) -> Version | None:
     """The first release that drafts with the model's own prediction layers; None if none is known to."""
     found = BY_ARCHITECTURE.get(model.architecture), BY_MODEL_TYPE.get(model.model_type)
     return min((each for each in found if each is not None), default=None)

@@ -50,7 +50,13 @@ def with_drafter(
 
 
 def _facts(draft: Model) -> DraftFacts:
-    return DraftFacts(draft.sizes.vocab_size, draft.is_moe, draft.is_pipelined)
+    return DraftFacts(
+        architecture=draft.architecture,
+        model_type=draft.model_type,
+        vocab_size=draft.sizes.vocab_size,
+        is_moe=draft.is_moe,
+        is_pipelined=draft.is_pipelined,
+    )
 
 
 def _eagle_head(name: str) -> Model:
