@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkpoint_files import GGUF_LLAMA, gguf_tensors, write_gguf
 
 from vllm_costmeter.api import check
 from vllm_costmeter.core.fit.result import Fit
@@ -175,3 +176,24 @@ def test_a_method_that_became_a_plugin_is_tight(
     found = judged(tmp_path, {"quant_method": "bitsandbytes", "load_in_4bit": True}, vllm_version=release)
     assert outcome(found) == expected
     assert (found.verdict == "fits") or "vllm-bnb-plugin" in found.message
+
+
+@pytest.mark.parametrize(
+    ("gpu", "flags", "expected"),
+    [
+        ("A10", {"vllm_version": "0.23.0"}, FITS),
+        ("A10", {"vllm_version": "0.24.0"}, ("tight", "quantization")),
+        ("RTX 5090", {"vllm_version": "0.23.0"}, ("refused", "dtype")),
+        ("RTX 5090", {"vllm_version": "0.23.0", "dtype": "float16"}, FITS),
+        ("RTX 5090", {"vllm_version": "0.24.0", "dtype": "float16"}, ("tight", "quantization")),
+    ],
+)
+def test_gguf_has_no_bfloat16_on_blackwell_and_became_a_plugin(
+    gpu: str, flags: dict[str, str], expected: tuple[str, str | None], tmp_path: Path
+) -> None:
+    """`auto` is bfloat16; the rules of the plugin are its own."""
+    write_gguf(tmp_path / "model.gguf", GGUF_LLAMA, gguf_tensors())
+    found = check(str(tmp_path / "model.gguf"), gpu, max_model_len=2048, **flags)
+    assert outcome(found) == expected
+    if found.reason == "dtype":
+        assert found.suggestions[0].change == {"dtype": "float16"}
