@@ -17,6 +17,8 @@ from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import Release
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from vllm_costmeter.core.calibration.server_start import ServerStart
     from vllm_costmeter.core.fit.offers import RentalOffer
 
@@ -95,6 +97,10 @@ def assembled(
         from vllm_costmeter.sources.models.open import open_model
 
         model = open_model(model, revision, hub_token)
+    grounds = grounds_on(gpu, release, calibration)
+    if model.lengths_before_0_30 is not None and grounds.release.number < (0, 30, 0):
+        longest, default = model.lengths_before_0_30
+        model = replace(model, max_model_len=longest, default_max_model_len=default)
     first, last = served_releases(model.architecture)
     model = replace(model, first_release=first, last_release=last)
     if engine_args.enable_lora or engine_args.speculative_config is not None:
@@ -105,7 +111,7 @@ def assembled(
         from vllm_costmeter.sources.models.drafter import open_draft_model, with_drafter
 
         model = with_drafter(model, engine_args, open_draft or open_draft_model)
-    return Check(model, gpu, engine_args, grounds_on(gpu, release, calibration))
+    return Check(model, gpu, engine_args, grounds)
 
 
 def grounds_on(gpu: GpuGroup, release: Release | None = None, calibration: Calibration = "gpu") -> Grounds:
@@ -122,11 +128,19 @@ def grounds_on(gpu: GpuGroup, release: Release | None = None, calibration: Calib
     return Grounds(release, starts, () if fault is None else (fault,))
 
 
-def catalogue_offers() -> list[RentalOffer]:
-    """All GPUs in the catalogue with a known memory size and price."""
+def catalogue_offers(today: date | None = None) -> list[RentalOffer]:
+    """All GPUs in the catalogue with a known memory size and price, which is stale after 90 days."""
+    from datetime import UTC, datetime
+
     from vllm_costmeter.core.fit.offers import RentalOffer
+    from vllm_costmeter.core.pricing.quote import STALE_AFTER_DAYS
     from vllm_costmeter.sources.catalogue.load import default_price, load_catalogue
 
     gpus = [gpu for gpu in load_catalogue().priced_gpus if gpu.memory_bytes is not None]
     prices = [(gpu, default_price(gpu)) for gpu in gpus]
-    return [RentalOffer(gpu.as_gpu(), price.usd_per_gpu_hour) for gpu, price in prices if price is not None]
+    day = today or datetime.now(UTC).date()
+    return [
+        RentalOffer(gpu.as_gpu(), price.usd_per_gpu_hour, price.as_of, price.age_days(day) > STALE_AFTER_DAYS)
+        for gpu, price in prices
+        if price is not None
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +12,11 @@ import yaml
 
 from scripts.accuracy.logged_start import ROOT
 from vllm_costmeter.assembly import assembled
+from vllm_costmeter.cli.check.command import parsed
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.gpu.target import chosen_gpu
-from vllm_costmeter.sources.serve_args.command import normalised
-from vllm_costmeter.sources.serve_args.flags import add_serve_flags
-from vllm_costmeter.sources.serve_args.given import given_flags
 
 FOLDER = ROOT / "tests" / "data" / "wild"
 FAILED = frozenset({"refused", "oom"})
@@ -70,16 +67,10 @@ def wild_starts() -> tuple[WildStart, ...]:
 
 
 def _start(case: dict[str, Any]) -> WildStart:
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("model")
-    parser.add_argument("--gpu")
-    parser.add_argument("--gpu-memory-gib", type=float)
-    parser.add_argument("--vllm-version")
-    add_serve_flags(parser)
-    values = parser.parse_args(normalised(shlex.split(case["command"])[2:]))
-    engine_args = given_flags(values).engine_args()
-    gpu = chosen_gpu(values.gpu, values.gpu_memory_gib, engine_args.layout)
-    model, release = str(FOLDER / "models" / values.model), release_of(values.vllm_version)
+    asked = parsed(shlex.split(case["command"])[2:])
+    engine_args = asked.serve.engine_args()
+    gpu = chosen_gpu(asked.gpu, asked.gpu_memory_gib, engine_args.layout)
+    model, release = str(FOLDER / "models" / asked.models[0]), release_of(asked.vllm_version)
     answer = assembled(model, gpu, engine_args, release=release, calibration="none").fit()
     return WildStart(case["id"], case["vllm"], case["outcome"], case["stated"].get("pool"), answer)
 

@@ -13,7 +13,7 @@ from types import ModuleType
 
 from vllm_costmeter import __version__
 from vllm_costmeter.cli.parser import CommandParser
-from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest, unreadable
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("vllm_costmeter.cli.check.command", "check whether a model fits a GPU before it loads"),
@@ -74,7 +74,9 @@ def main(words: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except OSError as error:
         _drop_output()
-        return _fault(f"{error.filename or 'the output cannot be written'}: {error.strerror}", BAD_INPUT)
+        if error.filename is None:
+            return _fault(f"the output cannot be written: {error.strerror}", BAD_INPUT)
+        return _fault(str(unreadable(error.filename, error)), BAD_INPUT)
     return code
 
 

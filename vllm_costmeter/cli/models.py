@@ -36,7 +36,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "models",
-        usage="costmeter models [TEXT] [--format text|json|markdown]\n       costmeter models update [NAME]",
+        usage="costmeter models [TEXT] [--format text|json|csv|markdown]\n       costmeter models update [NAME]",
         description="List the models whose config.json ships with costmeter, for answers without a network: "
         "parameters, context, and the smallest GPU on which each serves 8,192 tokens.",
         epilog=EXAMPLES,
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     }
     table = [_row(each, model, gpu) for (each, model), gpu in zip(rows, least, strict=True)]
     section = Section(
-        f"{len(table)} models, configurations of {found[0].as_of}",
+        f"{len(table)} {'model' if len(table) == 1 else 'models'}, configurations of {found[0].as_of}",
         ("model", "architecture", "parameters", "weights GiB", "longest context", "smallest GPU"),
         table,
         (

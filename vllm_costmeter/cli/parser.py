@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from vllm_costmeter.core.errors import BadInputError, nearest
 
+_MEANT = {
+    **dict.fromkeys(
+        ("ctx", "ctx-size", "n-ctx", "context", "context-length", "context-size", "max-length", "num-ctx"),
+        "--max-model-len",
+    ),
+    **dict.fromkeys(("tp", "tp-size", "tensor-parallel"), "--tensor-parallel-size"),
+    **dict.fromkeys(("pp", "pp-size", "pipeline-parallel"), "--pipeline-parallel-size"),
+    **dict.fromkeys(("batch-size", "max-batch-size", "parallel"), "--max-num-seqs"),
+    **dict.fromkeys(("mem-fraction-static", "gpu-util"), "--gpu-memory-utilization"),
+}
+"""What the flags of llama.cpp, SGLang, TensorRT-LLM and ollama are called in vLLM."""
+
 
 class CommandParser(argparse.ArgumentParser):
     """Raises BadInputError where argparse would print its usage and exit.
 
-    Rarely used flags are declared only when one of them is given: `vllm serve` has hundreds.
+    With `pass_on`, the words of another program may stand among this command's own.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._later: list[tuple[str, Callable[[argparse.ArgumentParser], None]]] = []
+        self._passed_on: str | None = None
+        self._own: dict[str, argparse.Action] = {}
 
-    def add_later(self, prefix: str, declare: Callable[[argparse.ArgumentParser], None]) -> None:
-        """`declare` adds flags to this parser; it is called when an unknown flag starts with `prefix`."""
-        self._later.append((prefix, declare))
+    def pass_on(self, dest: str) -> None:
+        """Leave to `dest`, in their order, all words but the flags declared so far and their values."""
+        self._passed_on, self._own = dest, dict(self._option_string_actions)
 
     def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
         """As argparse's, but without a help formatter, which queries the terminal, for every argument."""
@@ -31,22 +44,49 @@ class CommandParser(argparse.ArgumentParser):
         return group.add_argument(*names, **options)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse's, after declaring the flags in `args`."""
-        for word in args or ():
-            self._declare(word.partition("=")[0])
-        return super().parse_known_args(args, namespace)
+        """As argparse's, for the words that are not passed on."""
+        if self._passed_on is None:
+            return super().parse_known_args(args, namespace)
+        own, others = self.split(args)
+        values, extra = super().parse_known_args(own, namespace)
+        setattr(values, self._passed_on, others)
+        return values, extra
 
-    def _declare(self, name: str) -> None:
-        if not name.startswith("-") or not name.strip("-")[:1].isalpha():
-            return
-        for prefix, declare in [each for each in self._later if name.startswith(each[0])]:
-            if name not in self._option_string_actions:
-                self._later.remove((prefix, declare))
-                declare(self)
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """This command's own flags, where words are passed on."""
+        return tuple(self._own)
+
+    def split(self, words: Sequence[str]) -> tuple[list[str], list[str]]:
+        """The command's own flags with their values, and the other words; all behind `--` are others."""
+        end = words.index("--") if "--" in words else len(words)
+        own: list[str] = []
+        first: list[str] = []
+        others: list[str] = []
+        target = others
+        at = 0
+        while at < end:
+            name, equals, _ = words[at].partition("=")
+            action = self._own.get(name.replace("_", "-"))
+            stop = at + 1
+            if action is not None:
+                most = 0 if equals or action.nargs == 0 else 1 if action.nargs is None else end
+                while stop < end and stop - at <= most and not _is_flag(words[stop]):
+                    stop += 1
+                own += [name.replace("_", "-") + words[at][len(name) :], *words[at + 1 : stop]]
+                target = first  # a word behind a complete flag belongs to no flag before it
+            else:
+                target = others if _is_flag(words[at]) else target
+                target.append(words[at])
+            at = stop
+        return own, [*first, *others, *words[end:]]
 
     def error(self, message: str) -> NoReturn:
         """`argument --x/-y: must be ...` -> `--x must be ...`."""
         message = re.sub(r"invalid choice: (.*) \(choose from (.*)\)", r"must be one of \2, got \1", message)
+        missing = re.fullmatch(r"the following arguments are required: (.*)", message)
+        if missing:
+            raise BadInputError(f"{missing[1]} is missing; `{self.prog} --help` has examples")
         message = message.replace("expected one argument", "needs a value")
         message = message.replace("expected at least one argument", "needs at least one value")
         match = re.fullmatch(r"argument ([^:/]+)[^:]*: (.*)", message, flags=re.DOTALL)
@@ -58,10 +98,15 @@ class CommandParser(argparse.ArgumentParser):
         if flag is None:
             return BadInputError(f"unexpected argument {words[0]!r}; `{self.prog} --help` lists all")
         name = flag.partition("=")[0]
-        for _, declare in self._later:
-            declare(self)
         known = [option for option in self._option_string_actions if option.startswith("--")]
+        meant = _MEANT.get(name.strip("-").replace("_", "-").lower())
+        if meant in known:
+            return BadInputError(f"unknown flag {name}: it is called {meant} here and in vLLM")
         return BadInputError(f"unknown flag {name}{nearest(name, known)}; `{self.prog} --help` lists all")
+
+
+def _is_flag(word: str) -> bool:
+    return re.match(r"--?[A-Za-z]", word) is not None or word == "--"
 
 
 def folder(text: str) -> Path:

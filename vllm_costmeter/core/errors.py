@@ -17,6 +17,16 @@ class NotUnderstoodError(Exception):
     """Valid input without known memory rules. Verdict `unknown`, exit code 3; never a guess."""
 
 
+def unreadable(place: object, error: Exception) -> BadInputError:
+    """The one wording for a file or folder that cannot be opened or read: what was named, and why."""
+    name = str(place)[:200]
+    if isinstance(error, FileNotFoundError):
+        return BadInputError(f"{name}: does not exist")
+    if isinstance(error, IsADirectoryError):
+        return BadInputError(f"{name}: is a folder, not a file")
+    return BadInputError(f"{name}: cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
 def nearest(given: str, known: Iterable[str], count: int = 3, cutoff: float = 0.5) -> str:
     """`"; nearest: a, b"` for a misspelt name, or an empty string if no known name is similar."""
     import difflib

@@ -96,7 +96,8 @@ def _unnumbered(text: str) -> Release:
 
 def _note(text: str, number: Version) -> str | None:
     if number[:2] > NEWEST_KNOWN[:2]:
-        return f"vLLM {text} is newer than the newest known: using the rules of {dotted(NEWEST_KNOWN)}"
+        newest = dotted(NEWEST_KNOWN)
+        return f"vLLM {text} is unknown, newer than the newest known: using the rules of {newest}"
     if number < OLDEST_SUPPORTED:
         oldest = dotted(OLDEST_SUPPORTED)
         return f"vLLM {text} is older than {oldest}, the oldest supported: its rules rest on few logs"

@@ -95,12 +95,15 @@ def test_a_count_on_the_command_line_goes_before_the_files(
             "deployment.yaml:11: Deployment llama, container vllm: --tensor-parallel-size 4 needs 4 GPUs; the file "
             "gives it 1",
         ),
-        ("[MODEL, --max-model-lenn=4]", "deployment.yaml:10: Deployment llama, container vllm: unknown flag"),
-        ("[MODEL, --max-model-len=much]", "--max-model-len must be a whole number"),
+        (
+            "[MODEL, --max-model-lenn=4]",
+            "deployment.yaml:10: Deployment llama, container vllm: --max-model-lenn: not a flag",
+        ),
+        ("[MODEL, --max-model-len=much]", "--max-model-len: must be a whole number"),
         ("['$MODEL_NAME']", "$MODEL_NAME is a placeholder for the model"),
         ("[--max-model-len=4]", "names no model"),
-        ("[MODEL, --config=/etc/vllm.yaml]", "--config names /etc/vllm.yaml, a file inside the container"),
-        ("[/nowhere]", "/nowhere: does not exist"),
+        ("[MODEL, --config, /etc/vllm.yaml]", "--config names /etc/vllm.yaml, a file inside the container"),
+        ("[/nowhere]", "/nowhere lies in the container: --path-map"),
     ],
 )
 def test_a_fault_of_a_deployment_names_its_line(

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import vllm_costmeter.cli.check
 from vllm_costmeter.cli.check.command import parsed
+from vllm_costmeter.core.release import NEWEST
+from vllm_costmeter.sources.serve_args.read import read_command
 
 ROOM = Path(vllm_costmeter.cli.check.__file__).parent
 DOORS = {("command.py", "run"), ("request.py", "request_from")}
@@ -28,14 +30,16 @@ def test_no_function_past_the_door_takes_a_namespace() -> None:
 def test_a_files_server_keeps_what_the_command_line_leaves_open() -> None:
     """Flags given here override the file's; how to answer is never the file's to say."""
     here = parsed(["--gpu", "L4", "--max-model-len", "2k", "--format", "json", "--strict"])
-    declared = parsed(["MODEL", "--costmeter-gpu", "T4", "--max-model-len", "1k", "--max-num-seqs", "8"])
-    merged = here.over(declared)
+    words = ["MODEL", "--costmeter-gpu", "T4", "--max-model-len", "1k", "--max-num-seqs", "8"]
+    declared = read_command(words, NEWEST)
+    merged = here.over(declared, NEWEST, None)
     assert (merged.models, merged.gpu) == (("MODEL",), "L4")
     assert merged.serve.memory == {"max_model_len": 2000, "max_num_seqs": 8}
     assert (merged.format, merged.is_strict) == ("json", True)
-    assert parsed([]).over(declared).gpu == "T4"
+    assert parsed([]).over(declared, NEWEST, None).gpu == "T4"
 
 
 def test_an_empty_name_of_a_gpu_is_given() -> None:
     """An unset variable of a script must not become the file's GPU."""
-    assert parsed(["--gpu", ""]).over(parsed(["MODEL", "--costmeter-gpu", "T4"])).gpu == ""
+    declared = read_command(["MODEL", "--costmeter-gpu", "T4"], NEWEST)
+    assert parsed(["--gpu", ""]).over(declared, NEWEST, None).gpu == ""

@@ -1,15 +1,16 @@
-"""`costmeter check` of a whole command and of a --config file, through the real command."""
+"""`costmeter check` of a whole command, through the real command."""
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 
 import pytest
 from checkpoint_files import write_checkpoint
 
+from vllm_costmeter.cli.check.command import parsed
 from vllm_costmeter.cli.main import main
+from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
 
 VERSION = ("--vllm-version", "0.32.0")
 
@@ -36,53 +37,45 @@ def test_a_command_is_read_as_one_quoted_text(
     """As a script has it: prefixes, continuation lines, pipes and redirections; no token is repeated."""
     assert main(["check", "--gpu", "L4", *VERSION, *behind, text.format(shlex.quote(str(model)))]) == 0
     said = capsys.readouterr()
-    assert "".join(said.out.split()).startswith("".join(f"{model} on L4".split()))  # lines break anywhere
-    assert "fits: 1,024 tokens of context" in said.out
+    assert f"{model} on L4" in said.out
+    assert said.out.startswith("fits: 1,024 tokens of context")
     assert "hf_secret" not in said.out + said.err
 
 
-def test_a_config_file_is_read_as_vllm_reads_it(
-    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Its flags apply, the command line's go before them, and its model counts where the command names none."""
-    config = tmp_path / "serve.yaml"
-    config.write_text(
-        f"model: {model}\nmax_model_len: 1024\nenforce-eager: true\nspeculative-config: {{method: ngram}}\n"
-    )
-    words = [
-        "check",
-        "--gpu",
-        "L4",
-        *VERSION,
-        "--format",
-        "json",
-        "--",
-        "vllm",
-        "serve",
-        "--config",
-        str(config),
-    ]
-    assert main(words) == 0
-    engine = json.loads(capsys.readouterr().out)["engine"]
-    assert (engine["max_model_len"], engine["enforce_eager"]) == (1024, True)
-    assert engine["speculative_config"] == {"method": "ngram"}
-    assert main([*words[:-2], str(model), "--config", str(config), "--max-model-len", "512"]) == 0
-    assert json.loads(capsys.readouterr().out)["engine"]["max_model_len"] == 512
+def test_flags_of_the_check_may_stand_among_vllms(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A word behind one of them belongs to no flag of vLLM before it."""
+    own = ["--gpu", "L4", *VERSION]
+    words = ["--cudagraph-capture-sizes", "1", "2", *own, str(model), "--max-model-len=1024"]
+    for start in ([], ["--", "vllm", "serve"]):
+        assert main(["check", *start, *words]) == 0
+        assert "fits: 1,024 tokens of context on L4" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("max-model-len: lots\n", "serve.yaml:1: --max-model-len must be"),
-        ("seed: 1\ntensor-paralel-size: 2\n", "serve.yaml:2: unknown flag --tensor-paralel-size; nearest"),
-        ("- a\n", "serve.yaml:1: the file must be a mapping"),
-        ("", "is empty"),
-    ],
-)
-def test_a_fault_in_a_config_file_names_its_line(
-    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, says: str
+@pytest.mark.parametrize("release", ["0.19.0", "0.32.0"])
+def test_a_flag_of_another_release_is_refused(
+    model: Path, capsys: pytest.CaptureFixture[str], release: str
 ) -> None:
-    """File and line, exit 2."""
-    (tmp_path / "serve.yaml").write_text(text)
-    assert main(["check", str(model), "--gpu", "L4", "--config", str(tmp_path / "serve.yaml")]) == 2
-    assert says in capsys.readouterr().err
+    """Exit 1 with the release that dropped it, as vLLM stops; what the rest says is a note."""
+    served = ["vllm", "serve", str(model), "--max-model-len", "1024", "--swap-space", "4"]
+    assert main(["check", "--gpu", "L4", "--vllm-version", release, "--", *served]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"--swap-space: dropped by vLLM 0.18.0 (last in 0.17.1), {release} refuses it" in said
+    assert "note: without these flags: fits: 1,024 tokens" in said
+    assert main(["check", "--gpu", "L4", "--vllm-version", "0.17.1", "--", *served]) == 0
+
+
+def test_the_model_of_the_module_is_named_by_its_flag(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """vLLM passes over a word without one, and serves its default model."""
+    module = ["python", "-m", "vllm.entrypoints.openai.api_server"]
+    assert main(["check", "--gpu", "L4", "--", *module, str(model)]) == 2
+    assert "no model" in capsys.readouterr().err
+    assert main(["check", "--gpu", "L4", "--", *module, "--model", str(model), "--max-model-len", "1k"]) == 0
+
+
+def test_no_flag_of_the_check_is_one_of_vllms() -> None:
+    """It would be taken from the server's words."""
+    own = set(parsed([]).own_flags) - {"-h", "--help"}
+    assert "--gpu" in own
+    assert own & set(flag_table().runs_by_name) == set()

@@ -99,7 +99,7 @@ def test_a_price_shows_its_age_only_past_ninety_days(capsys: pytest.CaptureFixtu
     fresh = run(capsys, prices, "--gpu", "4090")
     later = run(capsys, prices, "--gpu", "4090", today=date(2026, 9, 1))
     assert " days" not in fresh
-    assert "99 days " in later
+    assert "99 days, stale " in later
     assert "123 days" in later  # "2026-05" counts from its first day
     assert "99 days" in run(capsys, gpus, "4090", today=date(2026, 9, 1))
 

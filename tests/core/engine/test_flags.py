@@ -19,11 +19,10 @@ from vllm_costmeter.core.engine.args import (
     engine_args_of,
 )
 from vllm_costmeter.core.engine.config import resolve_engine
-from vllm_costmeter.core.engine.flags import EngineFlag
+from vllm_costmeter.core.engine.flags import WANTED, EngineFlag
 from vllm_costmeter.core.engine.typed_flags import EngineFlags
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.release import NEWEST
-from vllm_costmeter.sources.serve_args.flags import READERS
 
 OTHER: dict[str, Any] = {
     "whole": 8,
@@ -41,16 +40,17 @@ OTHER: dict[str, Any] = {
 
 
 def test_every_field_is_a_flag_with_its_kind_and_effects() -> None:
-    """And every flag that can be given has a name for type checkers; a switch alone needs no reader."""
+    """And every flag that can be given has a name for type checkers."""
     named = {each.name for part in (ParallelConfig, EngineArgs) for each in fields(part)} - {
         "layout",
         "cudagraph_mode",
         "video_frames",
+        "cuda_graphs_in_budget",
     }
     assert {each.field for each in (*LAYOUT_FLAGS, *FLAGS)} == named
     assert named | set(SPECULATIVE_PARTS) == set(EngineFlags.__annotations__)
     assert all(each.affects and each.help for each in (*LAYOUT_FLAGS, *FLAGS))
-    assert {each.kind for each in FLAGS} <= {*READERS, "switch"}
+    assert {each.kind for each in FLAGS} <= set(WANTED)
 
 
 @pytest.mark.parametrize("each", FLAGS, ids=lambda each: each.name)

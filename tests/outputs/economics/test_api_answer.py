@@ -17,7 +17,7 @@ def test_an_api_price_is_shown_with_its_age() -> None:
     own = OwnServing(ServedTokens(1, 0, 1), None, "stated")
     fresh, old = date(2026, 11, 26), date(2027, 3, 1)
     assert api_answer.section(own, rows, "m", USD, fresh).rows[0][5] == "2026-11"
-    assert api_answer.section(own, rows, "m", USD, old).rows[0][5] == "2026-11 (120 days old)"
+    assert api_answer.section(own, rows, "m", USD, old).rows[0][5] == "2026-11 (stale: 120 days old)"
     assert [api_answer.values(own, rows, "m", day)["apis"][0]["stale"] for day in (fresh, old)] == [
         False,
         True,

@@ -216,7 +216,7 @@ def test_a_bad_row_is_one_clear_line(tmp_path: Path, text: str, says: str) -> No
 def test_a_missing_users_file_is_said(tmp_path: Path) -> None:
     """A path in COSTMETER_CATALOGUE that does not exist is an error, not a catalogue without it."""
     catalogue = load_catalogue({"COSTMETER_CATALOGUE": str(tmp_path / "absent.toml")})
-    with pytest.raises(BadInputError, match=r"absent\.toml does not exist"):
+    with pytest.raises(BadInputError, match=r"absent\.toml: does not exist"):
         catalogue.find("4090")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from manifests import only, pod, read, words
 
-from vllm_costmeter.sources.manifests.server import reject_placeholders
+from vllm_costmeter.sources.manifests.server import settled_words
 
 CONTAINER = """
         - name: vllm
@@ -105,7 +105,7 @@ def test_a_script_with_continuations_variables_and_comments() -> None:
     )
     assert words(server) == "org/model --tensor-parallel-size 2 --chat-template {{ messages }}"
     assert [word.line for word in server.words] == [12, 13, 13, 14, 14]
-    reject_placeholders(server)
+    settled_words(server)
 
 
 @pytest.mark.parametrize(

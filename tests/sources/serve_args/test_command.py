@@ -1,13 +1,11 @@
-"""A whole command line is read as the flags of its server."""
+"""Words that are a command, and words that are a model and its flags."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.sources.serve_args.command import command_flags, is_command, normalised
+from vllm_costmeter.sources.serve_args.command import is_command
+from vllm_costmeter.sources.shell.typed import typed_servers
 
 
 @pytest.mark.parametrize(
@@ -28,14 +26,18 @@ from vllm_costmeter.sources.serve_args.command import command_flags, is_command,
 def test_a_server_command_leaves_model_and_flags(words: str) -> None:
     """Environment, path and line continuations are no part of the deployment."""
     assert is_command(words.split())
-    assert command_flags(words.split()) == ["M", "-tp", "2"]
+    (server,) = typed_servers(words.split())
+    assert [word.text for word in server.words] == ["M", "-tp", "2"]
+    assert not server.is_module
 
 
 def test_the_module_form_names_the_model_by_flag() -> None:
     """`python -m vllm.entrypoints.openai.api_server --model M`."""
     words = ["python3", "-m", "vllm.entrypoints.openai.api_server", "--model", "M"]
     assert is_command(words)
-    assert command_flags(words) == ["--model", "M"]
+    (server,) = typed_servers(words)
+    assert [word.text for word in server.words] == ["--model", "M"]
+    assert server.is_module
 
 
 @pytest.mark.parametrize("words", [["M", "--gpu", "H100"], ["./vllm-model"], []])
@@ -56,30 +58,7 @@ def test_a_model_is_not_a_command(words: list[str]) -> None:
         "A=b vllm serv M",
     ],
 )
-def test_another_program_is_one_clear_line(words: str) -> None:
-    """The message shows the two forms that are understood."""
+def test_another_program_is_a_command_that_starts_no_server(words: str) -> None:
+    """It is never taken for a model."""
     assert is_command(words.split())
-    with pytest.raises(BadInputError, match="not a server command") as caught:
-        command_flags(words.split())
-    assert "A=b" not in str(caught.value)  # it may be a token
-
-
-def test_underscores_are_dashes_in_names_only() -> None:
-    """Values and positions keep theirs."""
-    assert normalised(["my_model", "--max_num_seqs", "a_b", "--kv_cache_dtype=fp8_e4m3"]) == [
-        "my_model",
-        "--max-num-seqs",
-        "a_b",
-        "--kv-cache-dtype=fp8_e4m3",
-    ]
-
-
-def test_optimisation_levels_have_a_short_form() -> None:
-    """`-O3` and `-O.3` as vLLM reads them."""
-    assert normalised(["-O3", "-O.0"]) == ["--optimization-level", "3", "--optimization-level", "0"]
-
-
-@given(st.lists(st.text(max_size=12), max_size=8))
-def test_any_words_can_be_read(words: list[str]) -> None:
-    """Whatever is typed, reading it does not crash."""
-    assert len(normalised(words)) <= 2 * len(words)
+    assert typed_servers(words.split()) == []

@@ -58,5 +58,5 @@ def test_anything_else_is_one_line(tmp_path: Path, text: str, said: str) -> None
 
 def test_a_file_that_is_not_there_is_one_line() -> None:
     """With the path."""
-    with pytest.raises(BadInputError, match=r"missing\.json: No such file"):
+    with pytest.raises(BadInputError, match=r"missing\.json: does not exist"):
         read_bench("missing.json")

@@ -64,7 +64,7 @@ def test_an_object_beside_dotted_keys_is_lost_as_in_vllm() -> None:
 
 def test_a_dropped_flag_is_refused_with_the_release_that_dropped_it() -> None:
     assert str(refused("m --swap-space 4", (0, 19, 0))) == (
-        "--swap-space: dropped by vLLM 0.18.0, 0.19.0 refuses it"
+        "--swap-space: dropped by vLLM 0.18.0 (last in 0.17.1), 0.19.0 refuses it"
     )
 
 
@@ -85,6 +85,12 @@ def test_a_misspelt_flag_is_refused_with_its_nearest_neighbours() -> None:
     assert refusal.kind == "unknown"
     assert "--max-modle-len: not a flag of vLLM 0.33.0; nearest: --max-model-len" in str(refusal)
     assert "--gpu-memory-utilisation" in str(refusal)
+
+
+def test_a_value_that_other_releases_take_is_refused_with_their_numbers() -> None:
+    assert str(refused("m --mamba-cache-mode all")) == (
+        "--mamba-cache-mode: must be one of align, none; got 'all' (vLLM 0.16.0 to 0.31.0 takes it)"
+    )
 
 
 def test_an_ambiguous_abbreviation_names_what_it_may_mean() -> None:

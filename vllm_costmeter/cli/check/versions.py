@@ -31,16 +31,22 @@ def compared(request: CheckRequest) -> list[Fit]:
     releases, and for flags that cannot be combined with this one."""
     releases = _releases(request.compare_versions or "")
     for asked, flag in (
-        (request.files is not None, "--file"),
+        (request.files is not None, "deployment files"),
         (request.vllm_version is not None, "--vllm-version"),
         (request.is_exact, "--exact"),
-        (request.format == "github", "--format github"),
+        (request.format not in ("text", "json"), f"--format {request.format}"),
+        (request.headroom is not None, "--headroom"),
+        (request.waivers is not None, "--waivers"),
     ):
         if asked:
             raise BadInputError(f"--compare-versions cannot be combined with {flag}")
     if len(request.models) != 1:
         raise BadInputError(f"--compare-versions compares one MODEL, got {len(request.models)}")
-    return [check_model(request.models[0], replace(request, vllm_version=text)) for text in releases]
+    return [check_model(request.models[0], _at(request, text)) for text in releases]
+
+
+def _at(request: CheckRequest, release: str) -> CheckRequest:
+    return replace(request, vllm_version=release, serve=request.read_for(release_of(release)).flags)
 
 
 def _releases(text: str) -> list[str]:

@@ -1,98 +1,115 @@
-"""Merges `costmeter check` flags, a `vllm serve` command and a --config file into one list of words."""
+"""A `vllm serve` command among the words of `costmeter check`."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from pathlib import Path
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from vllm_costmeter.cli.check.request import CheckRequest
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.sources.serve_args.command import (
-    command_flags,
-    is_command,
-    may_be_command,
-    normalised,
-    split_config_flag,
-    start_of_flags,
-)
+from vllm_costmeter.sources.serve_args.command import SERVER_MODULES, is_command, may_be_command
 
-Parse = Callable[[list[str]], CheckRequest]
+if TYPE_CHECKING:
+    from vllm_costmeter.sources.shell.started import StartedServer
 
-
-def own_words(words: list[str], parse: Parse) -> list[str]:
-    """Model and flags of the command after `--`, its --config file first; flags before `--` override both.
-
-    The command may also be given as one quoted text in place of a model.
+Split = Callable[[list[str]], tuple[list[str], list[str]]]
+_STARTERS = frozenset(
     """
-    own, command = words, []
-    quoted = next((at for at, word in enumerate(words) if _is_quoted_command(word)), None)
+    sh bash dash zsh ksh env sudo nohup exec time timeout nice setsid stdbuf numactl taskset srun sbatch mpirun
+    torchrun ssh tmux screen uv uvx conda pixi poetry apptainer singularity kubectl tini dumb-init xargs
+    """.split()  # noqa: SIM905 - words
+)
+"""Programs that start others."""
+SERVE, MODULE = ("vllm", "serve"), ("python", "-m", SERVER_MODULES[0])
+
+
+def own_words(words: list[str], split: Split) -> list[str]:
+    """The words with a command at the end, as `-- vllm serve ...`; its image states the release.
+
+    The command is what follows `--`, or one quoted text in place of a model. `split` tells flags of `costmeter check`
+    from other words: they may stand behind the command's flags too.
+    """
+    own, command = words, list[str]()
+    quoted = next((at for at, word in enumerate(words) if may_be_command(word) and _is_command(word)), None)
     if "--" in words:
-        split = words.index("--")
-        own, command = words[:split], _command(words[split + 1 :])
+        at = words.index("--")
+        own, command = words[:at], words[at + 1 :]
     elif quoted is not None:
-        own, command = [*words[:quoted], *words[quoted + 1 :]], _command([words[quoted]])
-    given, file = split_config_flag([*_release_words(words, own), *command, *own])
-    if file is None:
-        return normalised(given)
-    return normalised([*_config_words(file, given, parse), *given])
+        own, command = [*words[:quoted], *words[quoted + 1 :]], [words[quoted]]
+    else:
+        return words
+    if not command:
+        return own
+    is_text = len(command) == 1 and len(command[0].split()) > 1
+    if not is_text and not _starts_something(command):  # a model and its flags
+        more, flags = split(command)
+        return [*own, *more, *flags]
+    servers = _servers(command, own)
+    if len(servers) > 1:
+        import shlex
+
+        return [*own, f"--typed={command[0] if is_text else shlex.join(command)}"]
+    server = servers[0]
+    more, flags = split(_settled(server))
+    own = [*_said_by(server, [*own, *more]), *own, *more]
+    return [*own, "--", *(MODULE if server.is_module else SERVE), *flags]
 
 
-def _release_words(words: list[str], own: list[str]) -> list[str]:
-    """--vllm-version from the image of a `docker run` command, unless the flag is given."""
-    if any(word.partition("=")[0] == "--vllm-version" for word in own):
-        return []
-    from vllm_costmeter.core.release import NEWEST_KNOWN, dotted
-    from vllm_costmeter.sources.manifests.image import release_in
-    from vllm_costmeter.sources.serve_args.command import image_in
+def _is_command(text: str) -> bool:
+    if is_command(text.split()):
+        return True
+    from vllm_costmeter.sources.shell.typed import is_script
 
-    image = image_in([part for word in words for part in word.split()])
-    return [] if image is None else ["--vllm-version", release_in(image) or dotted(NEWEST_KNOWN)]
+    return is_script(text)
 
 
-def _command(words: list[str]) -> list[str]:
-    """Model and flags of a command, given as words or as one text with continuation lines."""
-    from vllm_costmeter.sources.manifests.place import Word
-    from vllm_costmeter.sources.manifests.server import server_words
-
-    if len(words) == 1 and len(words[0].split()) > 1:
-        each = _simple_commands(words[0])
-        words = next((simple for simple in each if start_of_flags(simple) is not None), each[0])
-    started = server_words([Word(word, 1) for word in words if word.strip() != "\\"], {})
-    if started is not None:
-        return [word.text for word in started]
-    return command_flags(words) if is_command(words) else words
+def _starts_something(command: list[str]) -> bool:
+    name = command[0].rsplit("/", 1)[-1]
+    return is_command(command) or name in _STARTERS or name.endswith((".sh", ".bash", ".sbatch"))
 
 
-def _is_quoted_command(word: str) -> bool:
-    return may_be_command(word) and any(map(is_command, _simple_commands(word)))
+def _servers(command: list[str], own: list[str]) -> list[StartedServer]:
+    """BadInputError where the command starts none."""
+    from vllm_costmeter.sources.shell.typed import typed_servers
+
+    given = dict(text.split("=", 1) for flag, text in pairwise(own) if flag == "--set" and "=" in text)
+    found = typed_servers(command, given)
+    if found:
+        return found
+    each = [word for word in " ".join(command).split() if "=" not in word]
+    shown = " ".join(each[:2])
+    raise BadInputError(
+        f"not a server command: {shown!r}; give `-- vllm serve MODEL ...` "
+        f"or `-- python -m {SERVER_MODULES[0]} --model MODEL ...`"
+    )
 
 
-def _simple_commands(text: str) -> list[list[str]]:
-    from vllm_costmeter.sources.manifests.shell import commands
+def _settled(server: StartedServer) -> list[str]:
+    """The server's words that can be read. BadInputError for a placeholder that decides something."""
+    if not any("$" in word.text or "{" in word.text or "<" in word.text for word in server.words):
+        return [word.text for word in server.words]
+    from vllm_costmeter.sources.manifests.placeholders import remedy, settled
 
-    return [[word.text for word in each] for each in commands(text, {})] or [[]]
+    found = settled(server.words)
+    if found.open_values:
+        raise BadInputError(remedy(found.open_values))
+    return [word.text for word in found.words]
 
 
-def _config_words(file: str, given: list[str], parse: Parse) -> list[str]:
-    """Words of a --config file, without its model if the command names one. Errors name the line."""
-    from vllm_costmeter.sources.manifests.place import Place
-    from vllm_costmeter.sources.manifests.server import placeholder
-    from vllm_costmeter.sources.serve_args.config_file import config_file_words
+def _said_by(server: StartedServer, own: list[str]) -> list[str]:
+    """What the command says beside the server's flags, as flags of this command: the release in its image's tag, the
+    GPUs of its container, variables that decide something."""
+    from vllm_costmeter.sources.serve_args.environment import DECIDING
 
-    found = config_file_words(Path(file))
-    texts = [word.text for word in found]
-    if "--model" in texts and parse(given).models:
-        at = texts.index("--model")
-        del found[at : at + 2]
-    open_value = placeholder(found)
-    if open_value is not None:
-        word, what = open_value
-        raise Place(file, word.line).fault(f"{what}: replace it with its value")
-    try:
-        parse([word.text for word in found])
-    except BadInputError as error:
-        flags = re.findall(r"--[A-Za-z][\w-]*", str(error).replace("_", "-"))
-        line = next((word.line for word in found if word.text.replace("_", "-") in flags), 1)
-        raise Place(file, line).fault(str(error)) from None
-    return [word.text for word in found]
+    words = []
+    if server.image is not None and not any(word.partition("=")[0] == "--vllm-version" for word in own):
+        from vllm_costmeter.core.release import NEWEST_KNOWN, dotted
+        from vllm_costmeter.sources.manifests.image import release_in
+
+        words += ["--vllm-version", release_in(server.image) or dotted(NEWEST_KNOWN)]
+    if server.gpus is not None:
+        words += ["--stated-gpus", f"{server.gpus} {server.gpus_from}"]
+    for name in DECIDING:
+        if name in server.environment:
+            words.append(f"--server-environment={name}={server.environment[name]}")
+    return words

@@ -7,7 +7,7 @@ import argparse
 from vllm_costmeter.cli.economics.price_flags import money
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.pricing.currency import Currency, currency
-from vllm_costmeter.outputs.economics.answer import Format
+from vllm_costmeter.outputs.economics.answer import FORMATS, Format
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,7 @@ class AnswerFlags:
 
 def add_format_flag(parser: argparse._ActionsContainer) -> None:
     """Declare --format."""
-    parser.add_argument(
-        "--format", choices=("text", "json", "markdown"), default="text", help="default: text"
-    )
+    parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
 
 
 def add_answer_flags(parser: argparse.ArgumentParser) -> None:

@@ -110,9 +110,9 @@ def _answered(flags: EstimateFlags, today: date) -> int:
     if fits.verdict == "unknown":
         raise NotUnderstoodError(fits.message)
     if fits.is_refused:
-        if flags.answer.format == "json":
+        if flags.answer.format in ("json", "csv"):
             refusal = about | estimate_answer.refusal(fits.reason or "", fits.message)
-            print(answer.document(estimate_answer.SCHEMA, refusal), end="")
+            print(answer.rendered(flags.answer.format, estimate_answer.SCHEMA, refusal, []), end="")
         else:
             print(f"does not fit: {fits.message}")
         return EXIT_CODES[fits.verdict]

@@ -17,6 +17,7 @@ from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.pricing.quote import RentalQuote
 from vllm_costmeter.outputs.economics import gpu_listing
 from vllm_costmeter.outputs.economics.answer import Format
+from vllm_costmeter.outputs.text.csv_rows import csv_text
 from vllm_costmeter.sources.catalogue.load import find_gpu, load_catalogue
 
 EXAMPLES = """\
@@ -59,7 +60,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "gpus",
         usage="costmeter gpus [NAME] [--vendor nvidia|amd|intel] [--memory-at-least GIB] [--with-price] "
-        "[--format text|json|markdown]",
+        "[--format text|json|csv|markdown]",
         description="List the GPUs of the catalogue; with a name, every fact about that GPU and where it was read.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -89,8 +90,9 @@ def _answered(flags: GpusFlags, today: date) -> int:
     gpus = tuple(gpu for gpu in gpus if _is_wanted(gpu, prices[gpu.name], flags))
     if not gpus:
         raise BadInputError("no GPU matches all filters: remove one")
-    if flags.format == "json":
+    if flags.format in ("json", "csv"):
         text = gpu_listing.listing_json(gpus, prices, today)
+        text = csv_text(text) if flags.format == "csv" else text
     elif flags.name is not None:
         is_markdown = flags.format == "markdown"
         text = gpu_listing.facts_text(gpus[0], prices[gpus[0].name], today, markdown=is_markdown)

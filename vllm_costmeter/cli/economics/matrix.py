@@ -147,5 +147,5 @@ def _models(named: list[str], file: str | None) -> list[str]:
 def _list(text: str, flag: str) -> list[str]:
     found = [part.strip() for part in text.split(",") if part.strip()]
     if not found:
-        raise BadInputError(f"{flag} names nothing: give names separated by commas")
+        raise BadInputError(f"{flag} names nothing: give names separated by commas, got {text!r:.40}")
     return found

@@ -55,7 +55,7 @@ def _line(
         cost=priced.cost,
         hours=request.stated_hours(),
         purpose=request.purpose,
-        tokens_per_second=request.tokens_per_second,
+        tokens_per_second=request.stated_rate(),
         utilisation=request.utilisation,
     )
     rent = _rented(request, gpu, count, today) if priced.cost.owned is not None else None

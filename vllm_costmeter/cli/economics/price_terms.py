@@ -29,6 +29,8 @@ class PricedGpus:
     region: Region | None = None
     """The region that supplies the electricity tariff, if none was stated."""
     region_age_days: int = 0
+    unused_region: Region | None = None
+    """The region whose tariff a stated price of electricity replaces."""
 
     @property
     def in_words(self) -> str:
@@ -38,6 +40,8 @@ class PricedGpus:
             words.append(f"tariff of {self.region.name} unknown")
         elif self.region is not None:
             words += [f"electricity of {self.region.name}", with_age(self.region.as_of, self.region_age_days)]
+        if self.unused_region is not None:
+            words.append(f"electricity at the stated price, not at that of {self.unused_region.name}")
         return ", ".join(filter(None, words))
 
 
@@ -72,7 +76,8 @@ def owned_gpus(flags: PriceFlags, gpu: GpuSpec | None, count: int, source: str, 
     """The price of owned GPUs from the flags. BadInputError if their power is needed and unknown."""
     assert flags.purchase_usd is not None
     stated = flags.electricity_usd_per_kwh
-    region = None if flags.region is None or stated is not None else find_region(flags.region)
+    named = None if flags.region is None else find_region(flags.region)
+    region = named if stated is None else None
     usd_per_kwh = stated if region is None else region.usd_per_kwh
     terms = OwnedTerms(
         purchase_usd=flags.purchase_usd,
@@ -85,7 +90,13 @@ def owned_gpus(flags: PriceFlags, gpu: GpuSpec | None, count: int, source: str, 
         overhead_usd_per_month=flags.overhead_usd_per_month or Fraction(0),
     )
     age_days = 0 if region is None else (today - first_day(region.as_of)).days
-    return PricedGpus(HourlyCost(count, owned=terms), source, region=region, region_age_days=age_days)
+    return PricedGpus(
+        HourlyCost(count, owned=terms),
+        source,
+        region=region,
+        region_age_days=age_days,
+        unused_region=named if region is None else None,
+    )
 
 
 def catalogue_price(gpu: GpuSpec, count: int, today: date) -> PricedGpus:
@@ -111,6 +122,8 @@ def price_values(priced: PricedGpus) -> dict[str, Any]:
             "age_days": priced.region_age_days,
             "stale": priced.region_age_days > STALE_AFTER_DAYS,
         }
+    if priced.unused_region is not None:
+        found["unused_region"] = priced.unused_region.name
     if priced.as_of:
         found["as_of"] = priced.as_of
     if priced.age_days is not None:

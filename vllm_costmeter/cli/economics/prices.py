@@ -46,7 +46,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "prices",
-        usage="costmeter prices [--gpu NAME] [--provider NAME] [--format text|json|markdown]\n"
+        usage="costmeter prices [GPU] [--provider NAME] [--format text|json|csv|markdown]\n"
         "       costmeter prices update --from skypilot|gpuhunt|litellm PLACE [--provider NAME] [--to FILE] [--yes]",
         description="List what renting a GPU costs per hour, with source, date and age.",
         epilog=EXAMPLES,
@@ -69,6 +69,8 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     today = today or datetime.now(UTC).date()
     if args.update:
         return prices_update.answered(prices_update.update_flags(args, today))
+    if args.place is not None and args.gpu is None:
+        args.gpu, args.place = args.place, None  # `costmeter prices L40S`
     if args.place is not None:
         raise BadInputError(f"unexpected argument {args.place!r}; `costmeter prices --help` lists all")
     if args.feed or args.to or args.as_of or args.yes:
@@ -83,9 +85,10 @@ def _answered(flags: PricesFlags, today: date) -> int:
     write = {
         "text": price_listing.prices_text,
         "json": price_listing.prices_json,
+        "csv": price_listing.prices_csv,
         "markdown": price_listing.prices_markdown,
     }[flags.format]
-    if rows or flags.format == "json":
+    if rows or flags.format in ("json", "csv"):
         print(write(rows, defaults, today), end="")
     else:
         wanted = f"for {catalogue.find(flags.gpu).name}" if flags.gpu else "that matches"
@@ -99,7 +102,10 @@ def _chosen(catalogue: Catalogue, gpu: str | None, provider: str | None) -> list
         names = {row.provider for row in rows}
         wanted = {name for name in names if provider.casefold() in name.casefold()}
         if not wanted:
-            raise BadInputError(f"no provider is called {provider!r}{nearest(provider, sorted(names))}")
+            near = nearest(provider, sorted(names))
+            raise BadInputError(
+                f"no provider is called {provider!r}{near}; known: {', '.join(sorted(names))}"
+            )
         rows = [row for row in rows if row.provider in wanted]
     if gpu is not None:
         name = catalogue.find(gpu).name

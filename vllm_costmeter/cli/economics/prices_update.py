@@ -54,6 +54,8 @@ def update_flags(args: argparse.Namespace, today: date) -> UpdateFlags:
     """The flags of `update`. BadInputError without a source or a file to write."""
     if args.feed is None or args.place is None:
         raise BadInputError("update needs a source: costmeter prices update --from skypilot lambda/vms.csv")
+    if args.format == "csv":
+        raise BadInputError("update prints text, json or markdown, not csv")
     return typed(UpdateFlags, args, file=_file(args.to), as_of=_as_of(args.as_of, today))
 
 

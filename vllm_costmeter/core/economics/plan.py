@@ -50,7 +50,7 @@ class Use:
 
     def __post_init__(self) -> None:
         if self.hours <= 0:
-            raise BadInputError(f"{self.gpu}: hours must be above 0")
+            raise BadInputError(f"{self.gpu}: hours must be above 0, got {float(self.hours):g}")
         if self.hours > HOURS_IN_LONGEST_MONTH:
             raise BadInputError(
                 f"{self.gpu}: {float(self.hours):g} hours; a month has at most {HOURS_IN_LONGEST_MONTH}"

@@ -9,6 +9,9 @@ from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.economics.plan import Purpose
 from vllm_costmeter.core.errors import BadInputError
 
+TOLERANCE = Fraction(1, 100)
+"""Amounts that people round differ by less."""
+
 
 @dataclass(frozen=True, slots=True)
 class UseRequest:
@@ -26,6 +29,24 @@ class UseRequest:
     utilisation: Fraction = Fraction(1)
     tokens: Fraction | None = None
     purpose: Purpose = "serving"
+
+    def stated_rate(self) -> Fraction | None:
+        """Tokens per second as stated, or as computed from tokens and hours; None if neither is possible.
+
+        BadInputError if hours, rate and tokens are all stated and differ by more than 1 %.
+        """
+        if self.tokens is None or self.hours is None:
+            return self.tokens_per_second
+        if self.tokens_per_second is None:
+            return self.tokens / (self.hours * 3600 * self.utilisation)
+        served = self.tokens_per_second * self.hours * 3600 * self.utilisation
+        if abs(served - self.tokens) > TOLERANCE * self.tokens:
+            share = "" if self.utilisation == 1 else f" at {float(self.utilisation):.0%}"
+            raise BadInputError(
+                f"{self.gpu}: {float(self.hours):g} h of {float(self.tokens_per_second):,g} tok/s{share} are "
+                f"{float(served) / 1e6:,.6g} Mtok, not {float(self.tokens) / 1e6:,.6g}: leave one of the three out"
+            )
+        return self.tokens_per_second
 
     def stated_hours(self) -> Fraction:
         """Hours as stated, or as computed from tokens and rate. BadInputError if neither is possible."""

@@ -105,6 +105,9 @@ class EngineArgs:
     """`cudagraph_mode` from --compilation-config, -O0 or -O1; None: vLLM's default, with full graphs."""
     video_frames: int | None = None
     """`num_frames` of a video in --limit-mm-per-prompt; None: the model's own."""
+    cuda_graphs_in_budget: bool | None = None
+    """VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS: whether the CUDA-graph estimate is subtracted; None: the release's own
+    default."""
     cpu_offload_gb: float = flag(0.0, "gibibytes", "offload", help="GiB of weights kept in host memory")
     enable_lora: bool = flag(False, "switch", "adapters", help="reserve memory for LoRA adapters")
     max_loras: int = flag(1, "whole", "adapters", help="maximum number of adapters in one batch")

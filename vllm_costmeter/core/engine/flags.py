@@ -80,25 +80,32 @@ class EngineFlag:
             return {str(name).replace("-", "_"): each for name, each in value.items()}
         return value
 
-    def reject(self, value: Any) -> None:
-        """BadInputError for a value of the wrong kind or out of range; None is valid if it is the default."""
+    def reject(self, value: Any, name: str | None = None) -> None:
+        """BadInputError for a value of the wrong kind or out of range; None is valid if it is the default.
+
+        `name`: what the message calls the flag, by default its field.
+        """
+        name = name or self.field
         if value is None and self.default is None:
             return
         if not _is(value, self.kind):
-            raise BadInputError(f"{self.field} must be {WANTED[self.kind]}, got {value!r:.80}")
+            raise BadInputError(f"{name} must be {WANTED[self.kind]}, got {value!r:.80}")
         least = -1 if self.kind == "length" else 1
         if self.kind in ("whole", "length") and (value == 0 or not least <= value <= LARGEST):
-            raise BadInputError(f"{self.field} must be between 1 and {LARGEST}, got {value}")
+            limit = "1 or more" if value < 1 else f"at most {LARGEST:,}"
+            raise BadInputError(f"{name} must be {limit}, got {value!r:.80}")
+        if self.kind == "share" and not 0 < value <= 1:
+            raise BadInputError(
+                f"{name} must be above 0 and at most 1, got {value:g}: 0.9 is 90 % of the GPU"
+            )
         if self.kind == "count" and not 0 <= value <= LARGEST:
-            raise BadInputError(f"{self.field} must be between 0 and {LARGEST}, got {value}")
+            raise BadInputError(f"{name} must be between 0 and {LARGEST}, got {value}")
         if self.kind == "gibibytes" and value < 0:
-            raise BadInputError(f"{self.field} must be 0 or more, got {value}")
+            raise BadInputError(f"{name} must be 0 or more, got {value}")
         if self.kind == "limits":
-            for name, limit in value.items():
+            for kind, limit in value.items():
                 if not (type(limit) is int and 0 <= limit <= LARGEST):
-                    raise BadInputError(
-                        f"{self.field} of {name!r:.40} must be a whole number, got {limit!r:.80}"
-                    )
+                    raise BadInputError(f"{name} of {kind!r:.40} must be a whole number, got {limit!r:.80}")
 
 
 def flag(default: Any, kind: Kind, *affects: Effect, help: str, short: str | None = None) -> Any:

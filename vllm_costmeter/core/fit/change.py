@@ -22,6 +22,8 @@ class Change:
     gpu: GpuGroup
     engine_args: EngineArgs
     usd_per_hour: float | None = None
+    price_as_of: str = ""
+    is_price_stale: bool = False
 
 
 def changed_to(values: Mapping[str, Any], gpu: GpuGroup, engine_args: EngineArgs) -> Change:

@@ -39,6 +39,8 @@ class Cell:
     pipeline_parallel_size: int = 1
     reason: str = ""
     message: str = ""
+    max_num_seqs_that_fits: int | None = None
+    """The largest --max-num-seqs with which it fits, if only a smaller one than vLLM's default does."""
 
 
 def cell(
@@ -93,13 +95,12 @@ def layouts(gpus: int) -> Iterator[ParallelConfig]:
 
 
 def with_fewer_seqs(answer: Fit, starts: tuple[ServerStart, ...]) -> Fit:
-    """`answer`; if only --max-num-seqs is too high, its message names the largest value that fits."""
+    """`answer`; if only --max-num-seqs is too high, with the largest value that fits, in its message too."""
     if answer.reason != "max_num_seqs":
         return answer
-    seqs = with_most_seqs(answer, starts).max_num_seqs_that_fits
-    return (
-        replace(answer, message=f"{answer.message}; it fits with --max-num-seqs {seqs}") if seqs else answer
-    )
+    found = with_most_seqs(answer, starts)
+    seqs = found.max_num_seqs_that_fits
+    return replace(found, message=f"{found.message}; it fits with --max-num-seqs {seqs}") if seqs else answer
 
 
 def _cell(answer: Fit, name: str, quantization: str, where: str, asked: int) -> Cell:
@@ -111,4 +112,5 @@ def _cell(answer: Fit, name: str, quantization: str, where: str, asked: int) -> 
         tensor_parallel_size=layout.tensor_parallel_size,
         pipeline_parallel_size=layout.pipeline_parallel_size,
         message="" if verdict == "fits" else answer.message,
+        max_num_seqs_that_fits=answer.max_num_seqs_that_fits or None,
     )

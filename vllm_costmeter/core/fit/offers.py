@@ -25,6 +25,10 @@ class RentalOffer:
 
     gpu: GpuGroup
     usd_per_gpu_hour: float | None = None
+    as_of: str = ""
+    """Date of the price."""
+    is_stale: bool = False
+    """Whether it is too old to be taken without a word."""
 
 
 def cheapest_offer(
@@ -89,4 +93,6 @@ def _on(
         replace(offer.gpu, count=count),
         engine_args,
         round((offer.usd_per_gpu_hour or 0.0) * count, 4),
+        price_as_of=offer.as_of,
+        is_price_stale=offer.is_stale,
     )

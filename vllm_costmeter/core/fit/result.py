@@ -34,7 +34,9 @@ Reason = Literal[
     "kv_cache_memory_bytes",
     "max_num_seqs",
     "first_start",
+    "headroom",
     "release",
+    "flags",
     "not_understood",
 ]
 
@@ -97,6 +99,11 @@ class Suggestion:
     max_model_len_that_fits: int
     usd_per_hour: float | None = None
     """Rent of the suggested GPUs together; None if unknown."""
+    gpus: int = 1
+    """GPUs that the deployment then uses."""
+    price_as_of: str = ""
+    """Date of that price; empty without one."""
+    is_price_stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)

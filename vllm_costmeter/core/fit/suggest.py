@@ -67,6 +67,9 @@ def with_suggestions(
     trials = Trials(model, result.engine.release, starts)
     if result.changes is not None:
         return replace(result, suggestions=_lifting(result, trials, gpu, engine_args, offers))
+    shorter = _shorter(result, trials, gpu, engine_args)
+    if result.reason == "max_model_len" and result.max_model_len_that_fits == model.max_model_len and shorter:
+        return replace(result, suggestions=tuple(shorter))  # the model's own limit is all that is wrong
     others: list[Suggestion] = []
     for change in _changes(result, gpu, engine_args):
         others += trials.tried(change)
@@ -74,7 +77,7 @@ def with_suggestions(
         others += _other_layouts(result, trials, gpu, engine_args)
     else:
         others += trials.until_one_fits(wider_layouts(gpu, engine_args, doublings(engine_args)))
-    found = _shorter(result, trials, gpu, engine_args) + [each for each in others if _gains(each, result)]
+    found = shorter + [each for each in others if _gains(each, result)]
     most_seqs = _fewer_seqs(result, trials, gpu, engine_args)
     found += cheapest_offer(result, trials, engine_args, offers)
     if most_seqs:

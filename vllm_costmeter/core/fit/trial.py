@@ -39,7 +39,18 @@ class Trials:
             return []
         longest = result.max_model_len_that_fits or 0
         if result.verdict == "fits":
-            return [Suggestion(change.change, change.arguments, "fits", longest, change.usd_per_hour)]
+            return [
+                Suggestion(
+                    change.change,
+                    change.arguments,
+                    "fits",
+                    longest,
+                    change.usd_per_hour,
+                    gpus=change.engine_args.layout.world_size,
+                    price_as_of=change.price_as_of,
+                    is_price_stale=change.is_price_stale,
+                )
+            ]
         if change.engine_args.max_model_len == longest or longest < SHORTEST_USEFUL_TOKENS:
             return []
         shorter = replace(

@@ -180,9 +180,10 @@ def memory_of_ranks(
     offloaded = round(engine_args.cpu_offload_gb * GIB)  # vLLM counts --cpu-offload-gb in GiB (0.32.0)
     rules = engine_rules(engine.release)
     runner = rules.runner(is_dense=not (model.is_moe or model.is_hybrid))
+    in_budget = engine_args.cuda_graphs_in_budget
     graphs = (
         cuda_graphs(engine, runner)
-        if rules.cuda_graphs_in_budget
+        if (rules.cuda_graphs_in_budget if in_budget is None else in_budget)
         else exactly(0, "this version subtracts nothing for CUDA graphs")
     )
     measured = None

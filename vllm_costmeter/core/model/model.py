@@ -90,6 +90,8 @@ class Model:
     is_hybrid: bool = False
     is_pipelined: bool = True
     """Whether vLLM supports pipeline parallelism for it (`SupportsPP`)."""
+    lengths_before_0_30: tuple[int, int] | None = None
+    """The same two lengths in releases before 0.30, which scale YaRN's original length; None: the same."""
     first_release: Version | None = None
     """The first vLLM release that serves it; None: all known releases do."""
     last_release: Version | None = None

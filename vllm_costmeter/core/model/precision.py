@@ -42,6 +42,16 @@ _SPELLINGS = {
 }
 
 
+NAMES_OF_VLLM = ("fp8", "awq", "gptq")
+"""Those spellings that are also methods of vLLM's `--quantization`."""
+
+
+def is_precision_only(text: str) -> bool:
+    """Whether `text` names a precision here and no method of vLLM: "q4", "fp16", "own"."""
+    folded = text.strip().casefold().replace("-", "").replace("_", "")
+    return folded in _SPELLINGS and folded not in NAMES_OF_VLLM
+
+
 def precision(text: str) -> str:
     """The precision that `text` names. BadInputError, with the nearest names, if unknown."""
     found = _SPELLINGS.get(text.strip().casefold().replace("-", "").replace("_", ""))
@@ -62,7 +72,9 @@ def requantized(model: Model, wanted: str) -> Model:
         return model
     published = model.quantization or (model.only_named.name if model.only_named is not None else None)
     if published is not None:
-        raise BadInputError(f"{model.id} is published in {published}: show it with --quantizations own")
+        raise BadInputError(
+            f"{model.id} is published in {published}: only that precision, own, is known, got {wanted}"
+        )
     if wanted == SIXTEEN_BIT:
         return model
     described = model.weights.described if isinstance(model.weights, CheckpointWeights) else model.weights

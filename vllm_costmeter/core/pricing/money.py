@@ -62,7 +62,8 @@ def _checked(
     try:
         number = exact(value)
     except ValueError as fault:
-        raise BadInputError(f"{what} must be {allowed}, got {str(value)[:40]!r} ({fault})") from None
+        why = "" if str(fault) == "not a number" else f" ({fault})"
+        raise BadInputError(f"{what} must be {allowed}, got {str(value)[:40]!r}{why}") from None
     if not holds(number):
         raise BadInputError(f"{what} must be {allowed}, got {str(value)[:40]}")
     return number

@@ -46,8 +46,8 @@ def first_day(as_of: str) -> date:
 
 
 def with_age(as_of: str, age_days: int) -> str:
-    """ "2026-05-25 (181 days old)"; only the date up to `STALE_AFTER_DAYS`."""
-    return f"{as_of} ({age_days} days old)" if age_days > STALE_AFTER_DAYS else as_of
+    """ "2026-05-25 (stale: 181 days old)"; only the date up to `STALE_AFTER_DAYS`."""
+    return f"{as_of} (stale: {age_days} days old)" if age_days > STALE_AFTER_DAYS else as_of
 
 
 def choose_default(rows: Iterable[RentalQuote], gpus: int = 1) -> RentalQuote | None:

@@ -80,7 +80,8 @@ def online_quantization(name: str, release: Release) -> Quantization:
     found = _ONLINE.get(name)
     if found is None:
         raise NotUnderstoodError(
-            f"--quantization {name}: no file that was read contains its scheme, so its weights are unknown"
+            f"--quantization {name}: no file that was read contains its scheme, so its weights are unknown; "
+            f"--quantization q4 checks a 4-bit checkpoint of the model"
             f"{nearest(name, _ONLINE)}"
         )
     if name == "fp8_per_block" and release.minor < _ROUNDS_SHARES:

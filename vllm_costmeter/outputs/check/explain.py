@@ -9,6 +9,7 @@ from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.kv_cache import kv_rules
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.release import dotted
+from vllm_costmeter.outputs.check.text import UNLIMITED
 
 _PARTS = (
     ("weights", "weights_bytes"),
@@ -32,8 +33,8 @@ _COLUMN = 46
 
 
 def explanation(fit: Fit, width: int = WIDEST) -> list[str]:
-    """Lines no wider than `width` or 100, except for single longer words."""
-    width = min(width, WIDEST)
+    """Lines no wider than `width` or 100, except for single longer words; not wrapped at all in a pipe."""
+    width = width if width >= UNLIMITED else min(width, WIDEST)
     engine, rules = fit.engine, engine_rules(fit.engine.release)
     lines = _wrapped("where each byte comes from (on the GPU with the least room):", width)
     budget = fit.known_budget_bytes if fit.per_gpu is None else fit.per_gpu.budget_bytes
@@ -87,4 +88,6 @@ def _part(name: str, bytes_: int | None, reasons: list[str], width: int) -> list
 
 
 def _wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
+    if width >= UNLIMITED:
+        return [text]
     return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False)

@@ -7,6 +7,7 @@ Syntax and escaping: https://docs.github.com/en/actions/reference/workflow-comma
 from __future__ import annotations
 
 from vllm_costmeter.core.fit.report import CheckAnswer
+from vllm_costmeter.outputs.check.changes import first_change
 
 _LEVELS = {
     "fits": "notice",
@@ -19,10 +20,14 @@ _LEVELS = {
 
 def annotation(answer: CheckAnswer, *, strict: bool = False) -> str:
     """One line per result, with the longest context that fits or the first change that helps."""
-    message = f"{answer.verdict}: {answer.message}" if answer.verdict != "fits" else answer.message
-    if answer.fit is not None and answer.fit.suggestions:
-        message += f". Try {answer.fit.suggestions[0].arguments}"
+    message = answer.sentence
+    change = first_change(answer.fit)
+    if answer.waiver is not None:
+        message += f" ({answer.waiver.in_words})"
+    elif change:
+        message += f". Try {change}"
     level = "error" if strict and answer.verdict == "tight" else _LEVELS[answer.verdict]
+    level = "notice" if answer.waiver is not None else level
     return workflow_command(level, message, answer.title, answer.file, answer.line)
 
 

@@ -121,8 +121,11 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
         "arguments": suggestion.arguments,
         "max_model_len_that_fits": suggestion.max_model_len_that_fits,
     }
+    found["gpus"] = suggestion.gpus
     if suggestion.usd_per_hour is not None:
         found["usd_per_hour"] = suggestion.usd_per_hour
+        found["price_as_of"] = suggestion.price_as_of
+        found["price_is_stale"] = suggestion.is_price_stale
     return found
 
 

@@ -13,7 +13,7 @@ from vllm_costmeter.core.memory.byte_range import GIB
 WIDEST, NARROWEST = 78, 40
 WHAT_TO_CHANGE = "what to change (up to: the longest context guaranteed to fit):"
 UNLIMITED = 1000
-"""Columns if the output is not a terminal: text wraps at 78, rows never."""
+"""Columns if the output is not a terminal: nothing is wrapped, so that each text stays one line."""
 
 _LABEL = len("spare KV cache")
 
@@ -29,12 +29,20 @@ PARTS = (
 """Name, field of MemoryUse, and how it is drawn with and without Unicode."""
 
 
-def write(fit: Fit, out: TextIO, environ: Mapping[str, str] = os.environ, width: int | None = None) -> None:
+def write(
+    fit: Fit,
+    out: TextIO,
+    environ: Mapping[str, str] = os.environ,
+    width: int | None = None,
+    *,
+    all_suggestions: bool = False,
+) -> None:
     """Print the result; in colour only on a terminal, and never with NO_COLOR."""
     coloured = out.isatty() and not environ.get("NO_COLOR")
     width = columns_of(out) if width is None else width
     encoding = (getattr(out, "encoding", None) or "ascii").lower()
-    lines = render(fit, width=width, coloured=coloured, plain=not encoding.startswith("utf"))
+    plain = not encoding.startswith("utf")
+    lines = render(fit, width=width, coloured=coloured, plain=plain, all_suggestions=all_suggestions)
     print("\n".join(lines), file=out)
 
 
@@ -47,10 +55,23 @@ def columns_of(out: TextIO) -> int:
     return shutil.get_terminal_size().columns
 
 
-def render(fit: Fit, *, width: int = UNLIMITED, coloured: bool = False, plain: bool = False) -> list[str]:
-    """The result as lines no wider than `width`, text no wider than 78; words and flags are never broken."""
+def render(
+    fit: Fit,
+    *,
+    width: int = UNLIMITED,
+    coloured: bool = False,
+    plain: bool = False,
+    all_suggestions: bool = False,
+) -> list[str]:
+    """The result, verdict first, as lines no wider than `width`; words and flags are never broken.
+
+    On a terminal text is no wider than 78; with UNLIMITED width it is not wrapped.
+    """
     columns, width = width, max(NARROWEST, min(width, WIDEST))
-    lines = _wrapped(_title(fit), width)
+    text_width = columns if columns >= UNLIMITED else width
+    verdict = f"{fit.verdict}: {fit.message}" if fit.verdict != "fits" else fit.message
+    lines = [_painted(line, fit.verdict, coloured) for line in _wrapped(verdict, text_width)]
+    lines += ["", *_wrapped(_title(fit), text_width)]
     if fit.per_gpu is not None:
         lines += [
             "",
@@ -63,12 +84,10 @@ def render(fit: Fit, *, width: int = UNLIMITED, coloured: bool = False, plain: b
             f"  {'weights':<{_LABEL}}{_gib(fit.known_weights_bytes):>14}",
             f"  {'budget':<{_LABEL}}{_gib(fit.known_budget_bytes):>14}",
         ]
-    verdict = f"{fit.verdict}: {fit.message}" if fit.verdict != "fits" else fit.message
-    lines += ["", *(_painted(line, fit.verdict, coloured) for line in _wrapped(verdict, width))]
-    lines += _suggestions(fit, columns)
-    for note in fit.notes:
-        lines += _wrapped(f"note: {note}", width)
-    return lines
+    if fit.suggestions:
+        lines += _suggestions(fit, columns, all_suggestions)
+    notes = [line for note in fit.notes for line in _wrapped(f"note: {note}", text_width)]
+    return [*lines, "", *notes] if notes else lines
 
 
 def refusal_lines(fit: Fit) -> list[str]:
@@ -83,8 +102,10 @@ def refusal_lines(fit: Fit) -> list[str]:
             f"{_gib(use.non_torch_bytes)} + KV cache {_gib(use.kv_cache_available_bytes)}"
             f"{'' if fit.reason == 'kv_cache' else need}"
         )
+    if fit.suggestions:
+        from vllm_costmeter.outputs.check.changes import consequence
     for suggestion in fit.suggestions:
-        lines.append(f"try {_served_with(suggestion)}  {_consequence(suggestion)}")
+        lines.append(f"try {_served_with(suggestion)}  {consequence(suggestion, fit.engine.world_size)}")
     return lines
 
 
@@ -175,21 +196,21 @@ def _beside(rows: list[list[str]], width: int, gap: str = "   ") -> list[str]:
     return [line for row in rows for line in (row[0].rstrip(), *(f"      {remark}" for remark in row[1:]))]
 
 
-def _suggestions(fit: Fit, width: int) -> list[str]:
-    if not fit.suggestions:
-        return []
-    longest = max(len(suggestion.arguments) for suggestion in fit.suggestions)
-    rows = [[f"  {each.arguments:<{longest}}", _consequence(each)] for each in fit.suggestions]
+def _suggestions(fit: Fit, width: int, shows_all: bool) -> list[str]:
+    from vllm_costmeter.outputs.check.changes import consequence, most_useful
+
+    shown = fit.suggestions if shows_all else most_useful(fit)
+    longest = max(len(suggestion.arguments) for suggestion in shown)
+    rows = [[f"  {each.arguments:<{longest}}", consequence(each, fit.engine.world_size)] for each in shown]
     heading = _wrapped(WHAT_TO_CHANGE, max(NARROWEST, min(width, WIDEST)))
-    return ["", *heading, *(line.rstrip() for line in _beside(rows, width, gap="  "))]
-
-
-def _consequence(suggestion: Suggestion) -> str:
-    price = f", ${suggestion.usd_per_hour:.2f}/h" if suggestion.usd_per_hour is not None else ""
-    return f"(up to {suggestion.max_model_len_that_fits:,} tokens{price})"
+    more = len(fit.suggestions) - len(shown)
+    rest = [f"  {more} more with --all-suggestions"] if more else []
+    return ["", *heading, *(line.rstrip() for line in _beside(rows, width, gap="  ")), *rest]
 
 
 def _wrapped(text: str, width: int) -> list[str]:
+    if width >= UNLIMITED:
+        return [" ".join(text.split())]
     return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
 
 

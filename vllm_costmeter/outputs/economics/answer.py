@@ -10,13 +10,15 @@ from typing import Any, Literal
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.pricing.currency import USD, Currency
 from vllm_costmeter.core.pricing.money import json_number, written
+from vllm_costmeter.outputs.text.csv_rows import csv_text
 from vllm_costmeter.outputs.text.table_layout import markdown_table, terminal_table
 
 NO_ELECTRICITY = (
     "Electricity is not included: give --electricity-usd-per-kwh, or a --region whose tariff is known."
 )
 
-Format = Literal["text", "json", "markdown"]
+Format = Literal["text", "json", "csv", "markdown"]
+FORMATS: tuple[Format, ...] = ("text", "json", "csv", "markdown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,11 @@ def rendered(
     sections: Sequence[Section],
     currency: Currency = USD,
 ) -> str:
-    """The result in the requested format: `values` as JSON or `sections` as tables."""
+    """The result in the requested format: `values` as JSON or CSV, or `sections` as tables."""
     if format == "json":
         return document(schema, values, currency)
+    if format == "csv":
+        return csv_text(document(schema, values, currency))
     return (markdown if format == "markdown" else text)(sections)
 
 

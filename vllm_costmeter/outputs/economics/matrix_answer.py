@@ -33,8 +33,10 @@ def notes(cells: Sequence[Cell]) -> Iterator[str]:
     """The meaning of the words that occur in these cells."""
     if any(cell.verdict == "tight" for cell in cells):
         yield "tight: whether it starts depends on memory use that is known only once it runs."
-    if any(map(_longest, cells)):
+    if any(_longest(cell).startswith("max ") for cell in cells):
         yield "max: the longest context that certainly fits."
+    if any(cell.max_num_seqs_that_fits is not None for cell in cells):
+        yield "--max-num-seqs: the largest value with which it certainly fits; vLLM's default is higher."
 
 
 def _gpu(cell: Cell) -> str:
@@ -46,7 +48,7 @@ def _precision(cell: Cell) -> str:
 
 
 def word(cell: Cell) -> str:
-    """ "fits", "tight (max 8,016)", "no (max 3,952)", "no", "unknown"."""
+    """ "fits", "tight (max 8,016)", "no (max 3,952)", "no (--max-num-seqs 99)", "no", "unknown"."""
     said = "no" if cell.verdict == "refused" else cell.verdict
     return f"{said} ({_longest(cell)})" if _longest(cell) else said
 
@@ -57,12 +59,15 @@ def sentence(cell: Cell) -> str:
     name = f"{cell.model} {cell.quantization}"
     if said is None:
         return f"{name} is not understood: {cell.message}"
-    shorter = f" ({_longest(cell)})" if _longest(cell) else ""
+    shorter = f" ({_longest(cell)})" if _longest(cell) and cell.max_num_seqs_that_fits is None else ""
     why = f": {cell.message}" if cell.message else "."
     return f"{name} {said} with {cell.asked_tokens:,} tokens of context{shorter}{why}"
 
 
 def _longest(cell: Cell) -> str:
+    """What fits instead: a shorter context, or fewer requests."""
+    if cell.max_num_seqs_that_fits is not None:
+        return f"--max-num-seqs {cell.max_num_seqs_that_fits}"
     is_shorter = cell.verdict in ("tight", "refused") and cell.longest_tokens
     return f"max {cell.longest_tokens:,}" if is_shorter else ""
 
@@ -85,6 +90,8 @@ def cell_values(cell: Cell) -> dict[str, Any]:
     }
     if cell.longest_tokens is not None:
         found["max_model_len_that_fits_tokens"] = cell.longest_tokens
+    if cell.max_num_seqs_that_fits is not None:
+        found["max_num_seqs_that_fits"] = cell.max_num_seqs_that_fits
     if cell.reason:
         found["reason"] = cell.reason
     if cell.message:

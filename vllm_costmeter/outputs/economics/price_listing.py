@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from vllm_costmeter.core.pricing.quote import STALE_AFTER_DAYS, RentalQuote
+from vllm_costmeter.outputs.text.csv_rows import csv_text
 from vllm_costmeter.outputs.text.table_layout import markdown_table, terminal_table
 
 SCHEMA = "costmeter.prices/1"
@@ -47,15 +48,20 @@ def prices_json(rows: Sequence[RentalQuote], defaults: Mapping[str, RentalQuote 
     return json.dumps({"schema": SCHEMA, "today": today.isoformat(), "prices": listed}, indent=2) + "\n"
 
 
+def prices_csv(rows: Sequence[RentalQuote], defaults: Mapping[str, RentalQuote | None], today: date) -> str:
+    """The rows of the JSON; nothing without any."""
+    return csv_text(prices_json(rows, defaults, today)) if rows else ""
+
+
 def dollars(usd: float) -> str:
     """Two decimals, more only if the quote has more."""
     return f"{usd:.2f}" if round(usd, 2) == usd else f"{usd:g}"
 
 
 def age(row: RentalQuote, today: date) -> str:
-    """ "181 days" for a quote older than 90 days, else an empty string."""
+    """ "181 days, stale" for a quote older than 90 days, else an empty string."""
     days = row.age_days(today)
-    return f"{days} days" if days > STALE_AFTER_DAYS else ""
+    return f"{days} days, stale" if days > STALE_AFTER_DAYS else ""
 
 
 def _row(row: RentalQuote, defaults: Mapping[str, RentalQuote | None], today: date) -> tuple[str, ...]:

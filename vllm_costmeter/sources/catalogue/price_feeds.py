@@ -17,7 +17,7 @@ from vllm_costmeter.core.pricing.money import exact
 from vllm_costmeter.core.pricing.quote import RentalQuote
 from vllm_costmeter.sources.catalogue.load import Catalogue
 from vllm_costmeter.sources.catalogue.rows import LARGEST_USD_PER_GPU_HOUR
-from vllm_costmeter.sources.manifests.gpus import gpu_of_instance
+from vllm_costmeter.sources.manifests.gpus.instances import gpu_of_instance
 
 FEEDS = ("skypilot", "gpuhunt", "litellm")
 

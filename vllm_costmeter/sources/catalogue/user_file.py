@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, unreadable
 from vllm_costmeter.core.pricing.api_price import ApiPriceRow
 from vllm_costmeter.core.pricing.money import json_number
 from vllm_costmeter.core.pricing.quote import RentalQuote
@@ -45,7 +45,7 @@ def write_block(file: Path, name: str, tables: str) -> None:
     try:
         before = file.read_text("utf-8") if file.exists() else ""
     except (OSError, UnicodeDecodeError) as fault:
-        raise BadInputError(f"catalogue file {file}: {getattr(fault, 'strerror', None) or fault}") from None
+        raise unreadable(f"catalogue file {file}", fault) from None
     after = with_block(before, name, tables)
     try:
         tomllib.loads(after)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.dataclass import dataclass
-from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, unreadable
 from vllm_costmeter.core.model.checkpoint import CheckpointContents, GroupSums
 from vllm_costmeter.sources.checkpoint.gguf_stream import GgufStream
 
@@ -73,7 +73,7 @@ def read_gguf(file: Path) -> GgufFile:
         with file.open("rb") as stream:
             return _parse(GgufStream(stream, str(file)), str(file), os.fstat(stream.fileno()).st_size)
     except OSError as error:
-        raise BadInputError(f"{file}: cannot be read: {error.strerror or error}") from None
+        raise unreadable(file, error) from None
 
 
 def _parse(stream: GgufStream, name: str, file_bytes: int) -> GgufFile:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, unreadable
 from vllm_costmeter.sources.checkpoint.weight_files import (
     LARGEST_INDEX_BYTES,
     MOST_FILES,
@@ -36,9 +36,7 @@ def checkpoint_in(folder: Path) -> CheckpointContents | None:
     try:
         names = [entry.name for entry in os.scandir(folder) if entry.is_file()]
     except OSError as error:
-        raise BadInputError(
-            f"{error.filename or folder}: cannot be read: {error.strerror or error}"
-        ) from None
+        raise unreadable(error.filename or folder, error) from None
     files = safetensors_files(names)
     if len(files) > MOST_FILES:
         raise BadInputError(f"{folder}: {len(files)} safetensors files, more than {MOST_FILES}")
@@ -79,7 +77,7 @@ def read_file(file: Path) -> CheckpointContents:
             length = header_length(prefix, name, size)
             header = stream.read(length)
     except OSError as error:
-        raise BadInputError(f"{name}: cannot be read: {error.strerror or error}") from None
+        raise unreadable(name, error) from None
     return parse_header(header, name, size - LENGTH_BYTES - length)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import http.client
+import re
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, unreadable
 
 TIMEOUT_SECONDS = 20.0
 MOST_BYTES = 256 << 20  # the largest public catalogue (skypilot's AWS list) has about 20 MB
+
+_HOST_AND_PORT = re.compile(r"[\w.-]+:\d+(/|$)")
 
 
 def is_url(text: str) -> bool:
@@ -27,7 +30,10 @@ def fetch_text(
     try:
         content = _download(place, accept, most_bytes) if is_url(place) else _read(Path(place), most_bytes)
     except (OSError, http.client.HTTPException, ValueError) as fault:
-        raise BadInputError(f"{name}: {_reason(fault)}") from None
+        if is_url(place) or not isinstance(fault, OSError):
+            raise BadInputError(f"{name}: {_reason(fault)}") from None
+        hint = "; an address begins with http://" if _HOST_AND_PORT.match(place) else ""
+        raise BadInputError(f"{unreadable(name, fault)}{hint}") from None
     if len(content) > most_bytes:
         raise BadInputError(f"{name}: more than {most_bytes >> 20} MiB; give a smaller extract")
     try:

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, unreadable
 
 LARGEST_BYTES = 1 << 20  # a catalogue of all GPUs and prices on sale takes a tenth
 
@@ -16,19 +16,19 @@ def read_toml(file: Path, name: str) -> dict[str, Any]:
     not a regular file (reading a pipe would block), is larger than 1 MiB, or is not TOML."""
     try:
         if not file.is_file():
-            fault = "is not a regular file" if file.exists() else "does not exist"
-            raise BadInputError(f"{name} {file} {fault}")
+            fault = "is a folder, not a file" if file.is_dir() else "is not a regular file"
+            raise BadInputError(f"{name} {file}: {fault if file.exists() else 'does not exist'}")
         with file.open("rb") as stream:
             data = stream.read(LARGEST_BYTES + 1)
     except OSError as error:
-        raise BadInputError(f"{name} {file} cannot be read: {error.strerror or error}") from None
+        raise unreadable(f"{name} {file}", error) from None
     if len(data) > LARGEST_BYTES:
-        raise BadInputError(f"{name} {file} is larger than {LARGEST_BYTES >> 20} MiB")
+        raise BadInputError(f"{name} {file}: is larger than {LARGEST_BYTES >> 20} MiB")
     try:
         return tomllib.loads(data.decode("utf-8"))
     except RecursionError:
-        raise BadInputError(f"{name} {file} is nested too deeply") from None
+        raise BadInputError(f"{name} {file}: is nested too deeply") from None
     except ValueError as error:
         raise BadInputError(
-            f"{name} {file} is not valid TOML: {' '.join(str(error).split())[:200]}"
+            f"{name} {file}: is not valid TOML: {' '.join(str(error).split())[:200]}"
         ) from None

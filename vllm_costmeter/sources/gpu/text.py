@@ -13,6 +13,8 @@ _MAKERS = re.compile(r"\b(nvidia|geforce|tesla|amd|instinct|radeon|intel)\b")
 _COUNT_FIRST = re.compile(r"\s*(\d+)\s*[x×*]\s*(\S.*)", re.IGNORECASE)
 _COUNT_LAST = re.compile(r"(.*\S)\s+[x×*]\s*(\d+)\s*", re.IGNORECASE)
 
+_TWO_NUMBERS = re.compile(r"\s*(\d{1,9})\s+[x×*]\s*(\d{1,9})\s*", re.IGNORECASE)
+
 
 def without_makers(name: str) -> str:
     """The casefolded `name` without NVIDIA, GeForce, AMD and the like."""
@@ -29,9 +31,15 @@ def split_count(text: str) -> tuple[str, int]:
 
     BadInputError for an empty name, a count that is not a whole number from 1 to 4096, and two counts.
     """
+    if "," in text:
+        raise BadInputError(f"{text!r} names several GPUs: give one; `costmeter matrix --gpus` takes a list")
     name, colon, last = text.partition(":")
     counts = [last.strip()] if colon else []
-    for pattern, count_group in ((_COUNT_FIRST, 1), (_COUNT_LAST, 2)):
+    numbers = _TWO_NUMBERS.fullmatch(name)  # of "8x 4090" and "4090 x 8" the smaller number is the count
+    order = [(_COUNT_FIRST, 1), (_COUNT_LAST, 2)]
+    if numbers and int(numbers[2]) < int(numbers[1]):
+        order = order[1:]
+    for pattern, count_group in order:
         found = pattern.fullmatch(name)
         if found:
             name, count = found[3 - count_group], found[count_group]

@@ -3,93 +3,148 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 
+from vllm_costmeter.sources.manifests.compose_project import Project, environment_of
+from vllm_costmeter.sources.manifests.containers import Started, started_by
+from vllm_costmeter.sources.manifests.gpus.devices import EVERY, listed_devices, visible_devices
+from vllm_costmeter.sources.manifests.image import other_device
 from vllm_costmeter.sources.manifests.place import Place, Word
-from vllm_costmeter.sources.manifests.server import DeclaredServer, server_words
-from vllm_costmeter.sources.manifests.shell import commands, expand
+from vllm_costmeter.sources.manifests.quoting import split_words
+from vllm_costmeter.sources.manifests.server import DeclaredServer, each_or_fault
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
-_DOLLARS = "\x00"
-"""Placeholder for an escaped dollar (`$$`) while variables are replaced."""
 
-
-def compose_servers(document: Node, seen: list[str]) -> Iterator[DeclaredServer]:
+def compose_servers(
+    document: Node, seen: list[str], given: Mapping[str, str] | None = None
+) -> Iterator[DeclaredServer]:
     """The servers of one Compose file; names of other services are added to `seen`.
 
-    Variables get the default in the file (`${MODEL:-org/name}`); one without remains a placeholder.
+    Variables get the values that Compose gives them: `given`, this process's environment, the .env beside the file,
+    the default in the file (`${MODEL:-org/name}`); one without remains a placeholder.
     """
-    services = document.get("services")
-    for name, service in services.mapping("services").items() if services is not None else ():
-        title = f"service {name}"
-        seen.append(title)
-        words = _service_words(service)
-        if words is None:
-            continue
-        gpus = _gpus(service)
-        anchor = service.get("command") or service
-        yield DeclaredServer(
-            name=title,
-            place=Place(anchor.place.file, words[0].line if words else anchor.place.line),
-            words=words,
-            gpus=gpus[0] if gpus else None,
-            gpus_line=gpus[1] if gpus else None,
-            image=_image(service),
+    project = Project(document, given or {})
+    names = project.names()
+    for name, service in names.items():
+        read = partial(_service, project, name, service, seen)
+        yield from read() if len(names) == 1 else each_or_fault(read, f"service {name}", service.place)
+    for node in project.not_read():
+        fault = (
+            "it includes another file: `docker compose config | costmeter check --file -` reads them together"
         )
+        yield DeclaredServer(name="include", place=node.place, words=(), not_read=fault)
 
 
-def _service_words(service: Node) -> tuple[Word, ...] | None:
-    entrypoint, arguments = _words(service, "entrypoint"), _words(service, "command")
-    found = server_words([*entrypoint, *arguments], {})
-    if found is not None or entrypoint:
-        return found
-    if "vllm" not in (_image(service) or ""):
-        return None
-    if arguments and arguments[0].text == "serve":
-        arguments = arguments[1:]
-    starts_other = bool(arguments) and re.fullmatch(r"(/.*/)?(ba|da)?sh|python[\d.]*|vllm", arguments[0].text)
-    return None if starts_other else tuple(arguments)
+def _service(project: Project, name: str, own: Node, seen: list[str]) -> Iterator[DeclaredServer]:
+    service = project.extended(own)
+    title = f"service {name}"
+    seen.append(title)
+    asked = _gpus(project, service)
+    start = _started(project, service, has_gpu=_devices(project, service) is not None)
+    for number, each in enumerate(start.each, 1):
+        if each.words is not None or each.not_read is not None:
+            yield _server(project, service, f"{title}, server {number}" if start.more else title, each, asked)
 
 
-def _image(service: Node) -> str | None:
+def _server(
+    project: Project, service: Node, title: str, start: Started, asked: tuple[int | None, int] | None
+) -> DeclaredServer:
+    anchor = service.get("command") or service
+    line = start.words[0].line if start.words else anchor.place.line
+    gpus, gpus_line, gpus_from = (
+        (asked[0], asked[1], "the file") if asked is not None else (None, None, "the file")
+    )
+    if start.gpus is not None and (gpus is None or start.gpus < gpus):
+        gpus, gpus_line, gpus_from = start.gpus, start.gpus_line, start.gpus_from
+    return DeclaredServer(
+        name=title,
+        place=Place(anchor.place.file, line),
+        words=start.words or (),
+        not_read=start.not_read or other_device(_image(project, service) or ""),
+        gpus=gpus,
+        gpus_line=gpus_line,
+        gpus_from=gpus_from,
+        image=_image(project, service),
+        machine=anchor.place.file,
+        devices=visible_devices(_devices(project, service), start.environment),
+        environment=start.environment,
+        files=start.files,
+        paths=project.mounts(service),
+    )
+
+
+def _started(project: Project, service: Node, *, has_gpu: bool) -> Started:
+    return started_by(
+        _image(project, service),
+        _words(project, service, "entrypoint"),
+        _words(project, service, "command"),
+        environment_of(project, service),
+        has_gpu=has_gpu,
+        files=project.files(service),
+    )
+
+
+def _image(project: Project, service: Node) -> str | None:
     image = service.get("image")
-    return None if image is None else _put_in(image.string("image"))
+    return None if image is None else project.text(image.string("image"))
 
 
-def _words(service: Node, key: str) -> list[Word]:
+def _words(project: Project, service: Node, key: str) -> list[Word]:
     """Compose splits a string like a shell, without running one."""
     node = service.get(key)
     if node is None:
         return []
     if node.text is not None:
-        split = commands(_put_in(node.text).replace("\n", " "), {}, node.text_line)
-        return [word for command in split for word in command]
-    return [Word(_put_in(item.string(f"an item of {key}")), item.text_line) for item in node.sequence(key)]
+        return split_words(project.text(node.text), node.text_line)
+    return [
+        Word(project.text(item.string(f"an item of {key}")), item.text_line) for item in node.sequence(key)
+    ]
 
 
-def _put_in(text: str) -> str:
-    return expand(text.replace("$$", _DOLLARS), {}).replace(_DOLLARS, "$")
-
-
-def _gpus(service: Node) -> tuple[int, int] | None:
-    """(number, line) of reserved GPUs; None if the file reserves none, or all of the machine's."""
+def _gpus(project: Project, service: Node) -> tuple[int | None, int] | None:
+    """(number, line) of reserved GPUs; None as the number for all of the machine's, None if the file reserves none."""
     short = service.get("gpus")
     if short is not None and short.text is not None:
-        return _count(short)
+        return _count(project, short)
     devices = short or service.get("deploy", "resources", "reservations", "devices")
     for device in devices.sequence("devices") if devices is not None else ():
         count, identifiers = device.get("count"), device.get("device_ids")
         if identifiers is not None:
-            return len(identifiers.sequence("device_ids")), identifiers.place.line
+            return len(_listed(project, identifiers)), identifiers.place.line
         if count is not None:
-            return _count(count)
+            return _count(project, count)
+        if short is not None or device.get("capabilities") is not None:
+            return None, device.place.line
     return None
 
 
-def _count(node: Node) -> tuple[int, int] | None:
-    text = _put_in(node.string("count")).strip()
+def _devices(project: Project, service: Node) -> tuple[str, ...] | None:
+    """The GPUs that Docker gives the service: those listed, or the first of the machine; None without any."""
+    runtime = service.get("runtime")
+    found = EVERY if runtime is not None and runtime.text == "nvidia" else None
+    asked = _gpus(project, service)
+    if asked is None:
+        return found
+    devices = service.get("gpus") or service.get("deploy", "resources", "reservations", "devices")
+    for device in devices.items or () if devices is not None else ():
+        identifiers = device.get("device_ids")
+        if identifiers is not None:
+            return listed_devices(",".join(_listed(project, identifiers))) or EVERY
+    return EVERY if asked[0] is None else EVERY[: asked[0]]
+
+
+def _listed(project: Project, identifiers: Node) -> list[str]:
+    """One per item, or several in one string: `["0,1"]`."""
+    texts = [project.text(item.string("device_ids")) for item in identifiers.sequence("device_ids")]
+    parts = [part.strip() for text in texts for part in text.split(",") if part.strip()]
+    return list(dict.fromkeys(parts))
+
+
+def _count(project: Project, node: Node) -> tuple[int | None, int]:
+    text = project.text(node.string("count")).strip()
     if text in ("all", "-1"):
-        return None
+        return None, node.place.line
     if not re.fullmatch(r"\d{1,5}", text) or int(text) < 1:
         raise node.place.fault(f"the number of GPUs must be a whole number or all, got {text[:40]!r}")
     return int(text), node.place.line

@@ -19,7 +19,18 @@ its own."""
 
 def is_vllm_image(image: str) -> bool:
     """Whether the image's own name, without its registry, is one of vLLM's."""
-    return _OFFICIAL.fullmatch(_without_tag(image)[0].rsplit("/", 1)[-1].casefold()) is not None
+    return _OFFICIAL.fullmatch(image_name(image)) is not None
+
+
+def image_name(image: str) -> str:
+    """The image's own name in lower case, without registry, owner, tag and digest: "vllm-openai"."""
+    return _without_tag(image)[0].rsplit("/", 1)[-1].casefold()
+
+
+def other_device(image: str) -> str | None:
+    """What an image of vLLM for something else than a GPU runs on; None for any other image."""
+    found = re.fullmatch(r"vllm-(?:.*-)?(cpu|tpu|xpu|neuron|gaudi|hpu|ascend|spyre)(-.*)?", image_name(image))
+    return None if found is None else f"image {image:.80} is vLLM for {found[1].upper()}"
 
 
 def release_in(image: str) -> str | None:
@@ -27,6 +38,12 @@ def release_in(image: str) -> str | None:
     tag = _without_tag(image)[1]
     found = _IN_TAG.search(tag) if is_vllm_image(image) else None
     return None if found is None else found[1]
+
+
+def release_installed(script: str) -> str | None:
+    """The release of `pip install vllm==0.17.1` in a script, the last one; None where none is pinned."""
+    found = re.findall(r"\bvllm(?:\[[\w,-]*\])?==\s*(0\.\d{1,3}(?:\.\d{1,3})?(?:\.?(?:post|rc)\d+)?)", script)
+    return found[-1] if found else None
 
 
 def _without_tag(image: str) -> tuple[str, str]:

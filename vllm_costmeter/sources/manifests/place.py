@@ -39,3 +39,7 @@ class Word:
 
     text: str
     line: int
+    unknown: tuple[str, ...] = ()
+    """The placeholders in the text, for values that are not known: "$TP"."""
+    is_open: bool = False
+    """Whether a value that is not known may make it none or several words."""

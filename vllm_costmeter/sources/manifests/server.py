@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Literal
 
-from vllm_costmeter.core.dataclass import dataclass
-from vllm_costmeter.sources.manifests.place import Place, Word
-from vllm_costmeter.sources.manifests.shell import commands
-from vllm_costmeter.sources.serve_args.command import start_of_flags
-from vllm_costmeter.sources.serve_args.flag_names import SEVERAL_VALUES
-from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS
+from vllm_costmeter.core.dataclass import dataclass, field
+from vllm_costmeter.sources.manifests.place import LocatedError, Place, Word
+from vllm_costmeter.sources.manifests.placeholders import Settled, remedy, settled
+from vllm_costmeter.sources.shell.syntax import ShellError
+from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
 
-_PLACEHOLDER = re.compile(r"\$\{[^}]*\}|\$\([^)]*\)|\$[A-Za-z_]\w*|\{\{.*?\}\}|<[A-Za-z][\w. -]*>")
-_SHELLS = ("sh", "bash", "dash", "ash", "zsh")
-_READ_FLAGS = frozenset(
-    ["--model", "--revision", "--config"]
-    + [f"--{flag.name}" for flag in MEMORY_FLAGS if flag.kind != "switch"]
-    + [flag.short for flag in MEMORY_FLAGS if flag.short and flag.kind != "switch"]
-)
-"""Flags whose value affects the result."""
+if TYPE_CHECKING:
+    from vllm_costmeter.sources.shell.machine import File
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,62 +36,57 @@ class DeclaredServer:
     """The container's image, whose tag may state a vLLM release; None if the file names none."""
     gpu_fault: str | None = None
     """Why the GPU named in the file could not be identified."""
+    gpu_vendor: Literal["nvidia", "amd"] | None = None
+    """Whose GPUs its resources ask for; None if the file does not say."""
+    mig_profile: str | None = None
+    """"1g.10gb" where it gets slices of GPUs."""
+    notes: tuple[str, ...] = ()
+    """What else of the file a reader of the result should know."""
+    machine: str | None = None
+    """Servers with the same name here start on one machine, in the file's order; None if that is not known."""
+    devices: tuple[str, ...] = ()
+    """The GPUs of that machine that it takes, by number or UUID."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables of its process whose value is known."""
+    files: Mapping[str, File] = field(default_factory=dict)
+    """Texts in its container, by path."""
+    paths: tuple[tuple[str, str], ...] = ()
+    """(folder in its container, folder on this machine) of what is mounted from here."""
+    gpus_from: str = "the file"
+    """What gives it `gpus`."""
+    fault: str | None = None
+    """Why the object cannot be read: bad input."""
+    release: str | None = None
+    """The vLLM release that a script of the file installs, where no image states one."""
 
     def place_of(self, message: str) -> Place:
         """The line of the word that an error message begins with or names, otherwise the container's."""
         flags = re.findall(r"--?[A-Za-z][\w-]*", message.replace("_", "-"))
+        known = flag_table().at()
         for word in self.words:
-            if word.text.partition("=")[0].replace("_", "-") in flags:
+            named = known.named(word.text)
+            if word.text.partition("=")[0].replace("_", "-") in flags or (named and named.name in flags):
                 return Place(self.place.file, word.line)
         return self.place
 
 
-def server_words(command: Sequence[Word], variables: Mapping[str, str]) -> tuple[Word, ...] | None:
-    """Model and flags of a container's command, including shell scripts; None if it starts no vLLM server."""
-    shell = _script(command)
-    candidates = [list(command)] if shell is None else commands(shell.text, variables, shell.line)
-    for words in candidates:
-        at = start_of_flags([word.text for word in words])
-        if at is not None:
-            return tuple(words[at:])
-    return None
+def each_or_fault(
+    read: Callable[[], Iterable[DeclaredServer]], name: str, place: Place
+) -> list[DeclaredServer]:
+    """The servers that are read, or the fault in one part of a file as a server of its own: the other parts of the
+    file are checked too."""
+    try:
+        return list(read())
+    except ShellError as error:
+        return [DeclaredServer(name, Place(place.file, error.line), (), fault=error.message)]
+    except LocatedError as error:
+        return [DeclaredServer(name, error.place, (), fault=error.message)]
 
 
-def _script(command: Sequence[Word]) -> Word | None:
-    """The text after `sh -c`; None without a shell."""
-    if not command or command[0].text.rsplit("/", 1)[-1] not in _SHELLS:
-        return None
-    for flag, script in pairwise(command):
-        if re.fullmatch(r"-[a-z]*c", flag.text):
-            return script
-    return None
-
-
-def reject_placeholders(server: DeclaredServer) -> None:
-    """Raises an error if the model, or a flag that affects the result, still has a placeholder as value."""
-    found = placeholder(server.words)
-    if found is not None:
-        word, what = found
-        raise Place(server.place.file, word.line).fault(
-            f"{server.name}: {what}: render the file or fill in the value"
-        )
-
-
-def placeholder(words: Sequence[Word]) -> tuple[Word, str] | None:
-    """The first word that still has a placeholder where a value is needed, and what it stands for."""
-    flag = ""
-    for word in words:
-        name, equals, value = word.text.partition("=")
-        is_flag = word.text.startswith("-")
-        decides = (is_flag and equals and name.replace("_", "-") in _READ_FLAGS) or (
-            not is_flag and (not flag or flag in _READ_FLAGS)
-        )
-        found = _PLACEHOLDER.search(value if is_flag else word.text)
-        if decides and found:
-            what = name if is_flag else flag or "the model"
-            return word, f"{found[0]} is a placeholder for {what}"
-        if is_flag:
-            flag = "" if equals else name.replace("_", "-")
-        elif flag.removeprefix("--") not in SEVERAL_VALUES:
-            flag = ""
-    return None
+def settled_words(server: DeclaredServer) -> Settled:
+    """The words of the server that can be read. A located error that names every placeholder that decides something."""
+    found = settled(server.words)
+    if found.open_values:
+        word = found.open_values[0][0]
+        raise Place(server.place.file, word.line).fault(f"{server.name}: {remedy(found.open_values)}")
+    return found

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest, unreadable
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.sources.model_config.model import model_from_config
 
@@ -49,7 +49,7 @@ def read_json_object(
         with file.open("rb") as stream:
             data = stream.read(largest_bytes + 1)
     except OSError as error:
-        raise BadInputError(f"{file}: cannot be read: {error.strerror or error}") from None
+        raise unreadable(file, error) from None
     return parse_json_object(data, str(file), largest_bytes, most_values)
 
 
@@ -60,7 +60,7 @@ def parse_json_object(
     if len(data) > largest_bytes:
         raise BadInputError(f"{name}: larger than {largest_bytes >> 20} MiB, which no published model needs")
     if not data.strip():
-        raise BadInputError(f"{name}: is empty")
+        raise BadInputError(f"{name}: is empty; it must hold a JSON object")
     if sum(map(data.count, (b",", b"[", b"{"))) > most_values:
         raise BadInputError(f"{name}: more than {most_values} values, which no published model needs")
     try:
@@ -87,8 +87,7 @@ def _config_file(path: Path) -> Path:
     except BadInputError:
         raise
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise BadInputError(f"{str(path)[:200]}: cannot be read: {reason}") from None
+        raise unreadable(path, error) from None
     raise BadInputError(
         f"{path}: does not exist{_siblings(path)}; give a folder with a config.json, that file, or organisation/name "
         "of the Hub"

@@ -15,6 +15,7 @@ from vllm_costmeter.sources.model_config.families.adapted_edges import adapted_e
 from vllm_costmeter.sources.model_config.families.registry import served_by
 from vllm_costmeter.sources.model_config.families.source import Source, architecture_of, text_section
 from vllm_costmeter.sources.model_config.lengths import model_lengths
+from vllm_costmeter.sources.model_config.overrides import with_active_overrides
 from vllm_costmeter.sources.model_config.quantization.section import facts_of, quantization_of
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
@@ -55,7 +56,7 @@ def model_from_config(
     """
     if not isinstance(values, Mapping):
         raise BadInputError(f"{name}: config.json must hold an object, got {type(values).__name__}")
-    root = ConfigReader(values, name)
+    root = ConfigReader(with_active_overrides(values), name)
     architecture_name = architecture_of(root)
     model_type = root.raw("model_type")
     if model_type in _UNKNOWN_TYPES:
@@ -77,6 +78,7 @@ def model_from_config(
     )
     prediction = _drafter(source, family, weights)
     longest, default = model_lengths(root, text)
+    older = model_lengths(root, text, scales_yarn=True)
     sizes = _sizes(source, family)
     dtype = served_dtype(root, text, is_pooling=family.is_pooling)
     attention = ModelAttention(
@@ -94,6 +96,7 @@ def model_from_config(
         quantization_facts=facts_of(root, text, hf_quant_config),
         max_model_len=longest,
         default_max_model_len=default,
+        lengths_before_0_30=None if older == (longest, default) else older,
         sizes=sizes,
         attention=attention,
         weights=weights,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.sources.checkpoint.model import model_of
 from vllm_costmeter.sources.model_config import SENTENCE_TRANSFORMERS, read_json_object, read_model
@@ -23,7 +24,14 @@ def local_model(path: Path, name: str | None = None) -> Model:
     gguf = gguf_named(path)
     if gguf is not None:
         return gguf_model(gguf, name)
-    return model_of(read_json_object(path), name) if path.is_file() else read_model(path, name)
+    if not path.is_file():
+        return read_model(path, name)
+    try:
+        return model_of(read_json_object(path), name)
+    except BadInputError as error:
+        if path.suffix == ".json":
+            raise
+        raise BadInputError(f"{error}; a model is a folder, a config.json or a .gguf file") from None
 
 
 def _model_in(folder: Path, name: str) -> Model:

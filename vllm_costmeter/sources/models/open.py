@@ -17,7 +17,8 @@ _PLACEHOLDER = re.compile(r"\$\{|\$\(|^\$[A-Za-z_]|\{\{|^<.*>$")
 
 
 def open_model(text: str, revision: str | None = None, hub_token: str | None = None) -> Model:
-    """The model that `text` names: a local path if it exists, otherwise `organisation/name` on the Hub.
+    """The model that `text` names: a local path if it exists, a packaged name ("Llama 3.3 70B"), or
+    `organisation/name` on the Hub. Every command resolves its models here.
 
     Weights are counted from the checkpoint's headers if available. A model that is not modelled is returned
     too, as `unknown`. BadInputError for what does not exist or is faulty; NotUnderstoodError for an
@@ -35,9 +36,25 @@ def open_model(text: str, revision: str | None = None, hub_token: str | None = N
         raise NotUnderstoodError(
             f"{text}: a GGUF file of the Hub, whose header is not read from there: download it and check that file"
         )
-    if _exists(path) or not is_repository(text):
+    if _exists(path):
         return local_model(path)
+    if not is_repository(text):
+        return _packaged_or_missing(text, path)
     return _model_of_hub(text, revision, hub_token)
+
+
+def _packaged_or_missing(text: str, path: Path) -> Model:
+    """A packaged name, or the error for a path that does not exist, with the nearest names."""
+    from vllm_costmeter.sources.models.packaged import PACKAGED, model_called
+
+    found = model_called(text)
+    if found is not None:
+        return found
+    try:
+        return local_model(path)
+    except BadInputError as fault:
+        near = "" if "/" in text else nearest(text, PACKAGED)
+        raise BadInputError(f"{fault}{near}" if near not in str(fault) else str(fault)) from None
 
 
 def _model_of_hub(repository: str, revision: str | None, hub_token: str | None) -> Model:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from vllm_costmeter.core.errors import BadInputError, nearest
+from vllm_costmeter.core.errors import BadInputError, unreadable
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.sources.checkpoint.model import model_of
 from vllm_costmeter.sources.models.open import open_model
@@ -29,18 +29,19 @@ class NamedModel(NamedTuple):
 
 
 def named_model(text: str) -> NamedModel:
-    """A packaged name ("Llama 3.1 8B", "llama-3.1-8b") or anything that `costmeter check` accepts.
-    BadInputError as there; NotUnderstoodError for a model that is not modelled."""
+    """Whatever `open_model` opens, with a name to show. Raises as there."""
+    model = open_model(text)
+    return NamedModel(model.id if model.id in PACKAGED else _short(text), model)
+
+
+def model_called(text: str) -> Model | None:
+    """The model with this packaged name ("Llama 3.1 8B", "llama-3.1-8b"); None if there is none."""
     folded = _folded(text)
     for name, repository in PACKAGED.items():
         found = packaged_config(repository) if folded == _folded(name) else None
         if found is not None:
-            return NamedModel(name, model_of(found.config, name))
-    near = "" if "/" in text or Path(text).exists() else nearest(text, PACKAGED)
-    try:
-        return NamedModel(_short(text), open_model(text))
-    except BadInputError as fault:
-        raise BadInputError(f"{fault}{near}" if near not in str(fault) else str(fault)) from None
+            return model_of(found.config, name)
+    return None
 
 
 def models_in(file: Path) -> list[str]:
@@ -48,12 +49,10 @@ def models_in(file: Path) -> list[str]:
     try:
         lines = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as fault:
-        raise BadInputError(
-            f"--models {file}: cannot be read: {getattr(fault, 'strerror', None) or fault}"
-        ) from None
+        raise unreadable(f"--models {file}", fault) from None
     found = [text for line in lines if (text := line.partition("#")[0].strip())]
     if not found:
-        raise BadInputError(f"--models {file} names no model: write one per line")
+        raise BadInputError(f"--models {file}: names no model; write one per line")
     return [str(file.parent / text) if (file.parent / text).exists() else text for text in found]
 
 

@@ -1,19 +1,14 @@
-"""A whole `vllm serve ...` command line -> the words for the flag parser."""
+"""Whether words are the command of a vLLM server, and where its model and flags begin."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from typing import Any
-
-from vllm_costmeter.core.errors import BadInputError
 
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _CONTAINER_TOOLS = ("docker", "podman", "nerdctl")
-_IMAGE = re.compile(r"[\w.-]+(:\d+)?/([\w.-]+/)*[\w.-]*vllm[\w.-]*(:[\w.-]+)?(@sha256:[0-9a-f]+)?")
-"""An image of vLLM with its registry or owner; a mounted folder (`/data/vllm:/data`) is none."""
 _SIGNS = ("vllm", "python", "env", "=", *_CONTAINER_TOOLS)
+_COMMAND_MODULE = "vllm.entrypoints.cli.main"
 SERVER_MODULES = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.api_server")
 
 
@@ -38,54 +33,22 @@ def start_of_flags(words: Sequence[str]) -> int | None:
         program, after = _program(word), words[at + 1 : at + 3]
         if program == "vllm" and after[:1] == ["serve"]:
             return at + 2
-        if _is_python(program) and after[:1] == ["-m"] and after[1:] and after[1] in SERVER_MODULES:
-            return at + 3
+        if _is_python(program) and (behind := _behind_module(words, at + 1)) is not None:
+            return behind
     return None
 
 
-def command_flags(words: Sequence[str]) -> list[str]:
-    """Model and flags of `vllm serve MODEL ...`, `python -m vllm.entrypoints.openai.api_server ...` or `docker run ...
-    vllm/vllm-openai ...`.
-
-    Raises BadInputError if the command starts anything but a server.
-    """
-    rest = [word for word in _without_environment(words) if word.strip() != "\\"]
-    at = start_of_flags(rest)
-    if at is None and rest and _program(rest[0]) in _CONTAINER_TOOLS:
-        at = next((number + 1 for number, word in enumerate(rest) if _IMAGE.fullmatch(word)), None)
-        at = at + 1 if at is not None and rest[at : at + 1] == ["serve"] else at
-    if at is not None:
-        return rest[at:]
-    raise BadInputError(
-        f"not a server command: {' '.join(rest[:2])!r}; give `-- vllm serve MODEL ...` "
-        f"or `-- python -m {SERVER_MODULES[0]} --model MODEL ...`"
-    )
-
-
-def image_in(words: Sequence[str]) -> str | None:
-    """The image of vLLM that a container tool in the words starts; None without one."""
-    if not any(_program(word) in _CONTAINER_TOOLS for word in words):
-        return None
-    return next((word for word in words if _IMAGE.fullmatch(word)), None)
-
-
-def split_config_flag(words: Sequence[str]) -> tuple[list[str], str | None]:
-    """The words without `--config FILE`, and FILE. BadInputError where it is given twice or names no file."""
-    rest: list[str] = []
-    files: list[str] = []
-    pending = iter(words)
-    for word in pending:
-        if word == "--config":
-            files.append(next(pending, ""))
-        elif word.startswith("--config="):
-            files.append(word.partition("=")[2])
-        else:
-            rest.append(word)
-    if len(files) > 1:
-        raise BadInputError("--config is given more than once: vLLM reads one file")
-    if files and not files[0]:
-        raise BadInputError("--config names no file")
-    return rest, files[0] if files else None
+def _behind_module(words: Sequence[str], at: int) -> int | None:
+    """Where a server module's flags begin, behind Python's own options (`-u`, `-X dev`); None for another program."""
+    while at < len(words) and words[at].startswith("-") and words[at] != "-m":
+        at += 2 if words[at] in ("-X", "-W") else 1
+    module = words[at + 1] if words[at : at + 1] == ["-m"] and at + 1 < len(words) else ""
+    if module == _COMMAND_MODULE and words[at + 2 : at + 3] == ["serve"]:
+        return at + 3
+    if module in SERVER_MODULES:
+        return at + 2
+    is_file = words[at : at + 1] and words[at].endswith("vllm/entrypoints/openai/api_server.py")
+    return at + 1 if is_file else None
 
 
 def _program(word: str) -> str:
@@ -94,42 +57,6 @@ def _program(word: str) -> str:
 
 def _is_python(program: str) -> bool:
     return re.fullmatch(r"python[\d.]*", program) is not None
-
-
-def normalised(words: Sequence[str]) -> list[str]:
-    """Flags as vLLM's parser reads them: underscores as dashes, `-O3`, and `--flag.key value` as JSON."""
-    result: list[str] = []
-    dotted: dict[str, dict[str, Any]] = {}
-    pending = iter(words)
-    for word in pending:
-        if re.fullmatch(r"-O\.?[0-3]", word):
-            result += ["--optimization-level", word[-1]]
-            continue
-        if not word.startswith("-") or word == "--":
-            result.append(word)
-            continue
-        name, equals, value = word.partition("=")
-        name, _, key = name.partition(".") if name.startswith("--") else (name, "", "")
-        name = name if not name.startswith("--") else name.replace("_", "-")
-        if key:
-            text = value if equals else next(pending, "")
-            _put(dotted.setdefault(name, {}), key.split("."), text)
-        else:
-            result.append(f"{name}={value}" if equals else name)
-    for name, values in dotted.items():
-        result += [name, json.dumps(values)]
-    return result
-
-
-def _put(target: dict[str, Any], path: list[str], text: str) -> None:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = text
-    for key in path[:-1]:
-        nested = target.setdefault(key, {})
-        target = nested if isinstance(nested, dict) else {}
-    target[path[-1]] = value
 
 
 def _without_environment(words: Sequence[str]) -> list[str]:

@@ -1,11 +1,9 @@
-"""Flags of `vllm serve` as they were given: parsed text becomes typed values here, once."""
+"""Flags of `vllm serve` as they were given: what a check needs of a parsed command line."""
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.core.dataclass import dataclass, field, fields, replace
 from vllm_costmeter.core.engine.args import (
@@ -15,8 +13,34 @@ from vllm_costmeter.core.engine.args import (
     EngineArgs,
     engine_args_of,
 )
-from vllm_costmeter.core.errors import BadInputError, nearest
-from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS, UNMODELLED
+from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS
+
+if TYPE_CHECKING:
+    from vllm_costmeter.sources.vllm_cli.parse import ServeArgs
+
+SPREAD = (
+    "data_parallel_address",
+    "data_parallel_rank",
+    "data_parallel_size_local",
+    "data_parallel_start_rank",
+)
+"""With one of these, other ranks run elsewhere: the GPUs given for the command are not all."""
+
+BACKENDS = ("data_parallel_backend", "distributed_executor_backend")
+"""With `ray`, ranks may run on every machine of the cluster."""
+
+UNMODELLED = frozenset(
+    """
+    attention_backend attention_config compilation_config convert diffusion_config disable_sliding_window
+    enable_dbo enable_eplb fully_sharded_loras hf_config_path kv_cache_dtype_skip_layers
+    kv_sharing_fast_prefill lora_dtype mamba_block_size mamba_cache_mode mm_encoder_tp_mode
+    mm_ipc_gpu_memory_gb model_class_overrides model_impl num_gpu_blocks_override offload_backend offload_group_size
+    optimization_level performance_mode pooler_config prefill_context_parallel_size quantization_config
+    runner skip_mm_profiling
+    """.split()  # noqa: SIM905 - quoted strings read worse than words
+)
+"""May affect memory in a way that the check does not model: accepted, with a note."""
+_MEMORY = (*(flag.field for flag in MEMORY_FLAGS), *SPECULATIVE_PARTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +51,18 @@ class GivenFlags:
     """Flags that change GPU memory, by field of EngineArgs or ParallelConfig."""
     unmodelled: tuple[str, ...] = ()
     """Flags that may change GPU memory in a way the answer does not contain."""
+    absent: tuple[str, ...] = ()
+    """For each flag that the release refuses, one line with the release that dropped or brought it."""
+    notes: tuple[str, ...] = ()
+    """What vLLM passes over."""
     cudagraph_mode: str | None = None
     """As --compilation-config or --optimization-level sets it."""
+    hf_overrides: Mapping[str, Any] | None = None
+    """Values put into the model's config.json."""
     revision: str | None = None
     hf_token: str | None = None
-    device_ids: str | None = None
+    device_ids: tuple[int | str, ...] | None = None
+    """GPUs of this machine by number or UUID."""
     nnodes: int = 1
     spread: tuple[str, ...] = ()
     """Values of flags that put ranks on other machines."""
@@ -45,6 +76,8 @@ class GivenFlags:
         given = {name: value for name, value in values.items() if value != getattr(blank, name)}
         given["memory"] = {**other.memory, **self.memory}
         given["unmodelled"] = tuple(sorted({*other.unmodelled, *self.unmodelled}))
+        given["notes"] = tuple(dict.fromkeys((*other.notes, *self.notes)))
+        given["absent"] = tuple(dict.fromkeys((*other.absent, *self.absent)))
         return replace(other, **given)
 
     def engine_args(self) -> EngineArgs:
@@ -52,11 +85,8 @@ class GivenFlags:
         return replace(engine_args_of(**self.memory), cudagraph_mode=self.cudagraph_mode)
 
     def local_gpus(self) -> tuple[int | str, ...] | None:
-        """`--device-ids` as vLLM reads it (0.24 to 0.33); None without it, and with Ray, which ignores it."""
-        if self.device_ids is None or "ray" in self.backends:
-            return None
-        parts = [part.strip() for part in self.device_ids.split(",")]
-        return tuple(int(part) if part.isdecimal() else part for part in parts)
+        """`--device-ids`; None without it, and with Ray, which ignores it (0.24 to 0.33)."""
+        return None if "ray" in self.backends else self.device_ids
 
     @property
     def is_spread(self) -> bool:
@@ -64,49 +94,49 @@ class GivenFlags:
         return self.nnodes > 1 or bool(self.spread) or "ray" in self.backends
 
 
-_HALF_MODELLED = (
-    "attention_backend",
-    "enable_eplb",
-    "mamba_block_size",
-    "mamba_cache_mode",
-    "prefill_context_parallel_size",
-    "runner",
-)
-"""Whether vLLM starts with them is known, what they change in memory is not."""
-
-
-def given_flags(values: argparse.Namespace) -> GivenFlags:
-    """What a parser with `add_serve_flags` read."""
-    names = (*(flag.field for flag in MEMORY_FLAGS), *SPECULATIVE_PARTS)
-    known = {name: getattr(values, name, None) for name in names}
-    unmodelled = [name for name, value in vars(values).items() if value and name.startswith(UNMODELLED)]
-    unmodelled += [f"{UNMODELLED}{name.replace('_', '-')}" for name in _HALF_MODELLED if known[name]]
+def given_flags(args: ServeArgs) -> GivenFlags:
+    """The flags of a parsed command line. BadInputError for a value that vLLM rejects after parsing."""
+    given = {name: value for name, value in args.values.items() if value is not None}
+    for flag in MEMORY_FLAGS:
+        if flag.field in given:
+            flag.reject(flag.normalised(given[flag.field]), f"--{flag.name}")
+    changed = [
+        name for name in given if name in UNMODELLED and given[name] != args.flags.by_dest[name].default
+    ]
+    token = given.get("hf_token")
     return GivenFlags(
-        memory={name: value for name, value in known.items() if value is not None},
-        unmodelled=tuple(f"--{name.removeprefix(UNMODELLED)}" for name in sorted(unmodelled)),
-        cudagraph_mode=_cudagraph_mode(values),
-        revision=values.revision,
-        hf_token=values.hf_token,
-        device_ids=values.device_ids,
-        nnodes=values.nnodes,
-        spread=tuple(values.spread or ()),
-        backends=tuple(values.backends or ()),
+        memory={name: given[name] for name in _MEMORY if name in given},
+        unmodelled=tuple(sorted(f"--{name.replace('_', '-')}" for name in changed)),
+        notes=_notes(args, given),
+        cudagraph_mode=_cudagraph_mode(given),
+        hf_overrides=_overrides(given.get("hf_overrides")),
+        revision=given.get("revision"),
+        hf_token=token if isinstance(token, str) else None,
+        device_ids=tuple(given["device_ids"]) if "device_ids" in given else None,
+        nnodes=given.get("nnodes", 1),
+        spread=tuple(str(given[name]) for name in SPREAD if name in given),
+        backends=tuple(given[name] for name in BACKENDS if name in given),
     )
 
 
-def _cudagraph_mode(values: argparse.Namespace) -> str | None:
+def _overrides(value: Any) -> Mapping[str, Any] | None:
+    return value if isinstance(value, dict) and value else None
+
+
+def _notes(args: ServeArgs, given: Mapping[str, Any]) -> tuple[str, ...]:
+    lost = [name for name in args.repeated if isinstance(given.get(args.flags.by_name[name].dest), dict)]
+    notes = [
+        f"{name} is given more than once: vLLM takes the last, and none of the others' keys" for name in lost
+    ]
+    if "config" in given:
+        notes.append(f"vLLM does not read {given['config']}: it looks for --config and the file as two words")
+    return tuple(notes)
+
+
+def _cudagraph_mode(given: Mapping[str, Any]) -> str | None:
     """As `--compilation-config` names it, else as `--optimization-level` 0 and 1 set it (0.17 to 0.33)."""
-    asked = getattr(values, "unmodelled_compilation-config", None)
-    if asked is not None:
-        try:
-            config = json.loads(asked)
-        except ValueError:
-            raise BadInputError(f"--compilation-config must be JSON, got {asked!r:.60}") from None
-        mode = config.get("cudagraph_mode") if isinstance(config, dict) else None
-        if isinstance(mode, str):
-            if mode.upper() not in GRAPH_MODES:
-                raise BadInputError(
-                    f"--compilation-config: {mode!r:.40} is not a cudagraph_mode{nearest(mode.upper(), GRAPH_MODES)}"
-                )
-            return mode.upper()
-    return GRAPHS_OF_LEVEL.get(str(getattr(values, "unmodelled_optimization-level", None)))
+    config = given.get("compilation_config")
+    mode = config.get("cudagraph_mode") if isinstance(config, dict) else None
+    if isinstance(mode, str) and mode.upper() in GRAPH_MODES:
+        return mode.upper()
+    return GRAPHS_OF_LEVEL.get(str(given.get("optimization_level")).removeprefix("O"))

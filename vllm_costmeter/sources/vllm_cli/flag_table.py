@@ -123,6 +123,21 @@ class FlagTable:
                 found.setdefault(name, []).extend(runs)
         return found
 
+    def of_any_release(self, name: str) -> Flag | None:
+        """The flag of this name in the last release that has it; None if no release has."""
+        runs = self.runs_by_name.get(name)
+        return None if runs is None else self._at(max(run[1] for run in runs)).by_name[name]
+
+    def releases_with(self, name: str, choice: Any) -> list[str]:
+        """The releases in which the flag of this name allows the value."""
+        runs = [
+            run
+            for runs, record in self._data["flags"]
+            if choice in (record.get("choices") or ()) and name in record["names"].split()
+            for run in runs
+        ]
+        return [self.releases[number] for first, last in sorted(runs) for number in range(first, last + 1)]
+
 
 class ReleaseFlags:
     """The flags of one release."""
@@ -168,11 +183,38 @@ class ReleaseFlags:
         """The flags by vLLM's name for the argument."""
         return {flag.dest: flag for flag in self.by_name.values()}
 
+    def named(self, word: str) -> Flag | None:
+        """The flag that a word names: `--max-model-len`, `--max_model_len=8`, `--max-model-l`, `-cc.mode`; None if
+        it names none or may mean several."""
+        name = word.partition("=")[0].partition(".")[0]
+        name = name.replace("_", "-") if name.startswith("--") else name
+        if name in self.by_name or not name.startswith("--"):
+            return self.by_name.get(name)
+        found = {flag.dest: flag for full, flag in self.by_name.items() if full.startswith(name)}
+        return next(iter(found.values())) if len(found) == 1 else None
+
+    def elsewhere(self, name: str) -> Flag | None:
+        """The flag as another release has it; None if no recorded release has."""
+        return self._table.of_any_release(name)
+
+    def releases_with(self, name: str, choice: Any) -> str | None:
+        """ "0.17.0 to 0.31.0": the releases in which the flag allows the value; None if no release does."""
+        found = self._table.releases_with(name, choice)
+        return f"{found[0]} to {found[-1]}" if len(found) > 1 else found[0] if found else None
+
     def dropped_by(self, name: str) -> str | None:
         """The release that removed the flag; None if no earlier release has it."""
-        runs = self._table.runs_by_name.get(name, ())
-        last = max((run[1] for run in runs if run[1] < self._number), default=None)
+        last = self._last(name)
         return None if last is None else self._table.releases[last + 1]
+
+    def last_with(self, name: str) -> str | None:
+        """The last release before this one that has the flag; None if no earlier release has it."""
+        last = self._last(name)
+        return None if last is None else self._table.releases[last]
+
+    def _last(self, name: str) -> int | None:
+        runs = self._table.runs_by_name.get(name, ())
+        return max((run[1] for run in runs if run[1] < self._number), default=None)
 
     def brought_by(self, name: str) -> str | None:
         """The later release that adds the flag; None if no later release has it."""

@@ -23,3 +23,6 @@ OLD_FLAGS = {
     "--worker-use-ray": "--distributed-executor-backend ray",
 }
 """The replacement by name; "" if there is none."""
+
+OLD_SWITCHES = frozenset(("--enable-reasoning", "--use-v2-block-manager", "--worker-use-ray"))
+"""Those that took no value."""

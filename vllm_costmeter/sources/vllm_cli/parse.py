@@ -27,6 +27,8 @@ class ServeArgs:
     """Flags given more than once; vLLM uses the last value."""
     deprecated: tuple[str, ...]
     """Flags that vLLM warns about."""
+    more_models: tuple[str, ...] = ()
+    """With `any_models`: the models after the first."""
 
     def get(self, dest: str) -> Any:
         """The given value, else vLLM's default as JSON. KeyError if the release has no such argument."""
@@ -38,13 +40,15 @@ def parse_serve_args(
     release: tuple[int, int, int] | None = None,
     *,
     is_module: bool = False,
+    any_models: bool = False,
     more_flags: Sequence[Flag] = (),
     read_config: ReadConfig | None = None,
 ) -> ServeArgs:
     """Parse the words after `vllm serve` as that release does (None: the newest recorded).
 
     `is_module`: the words follow `python -m vllm.entrypoints.openai.api_server`, which accepts the model only
-    as --model. `more_flags`: flags that plugins add to vLLM's parser. `read_config` returns the keys and
+    as --model. `any_models`: the words name none, one or several models, of which vLLM takes exactly one.
+    `more_flags`: flags that plugins add to vLLM's parser. `read_config` returns the keys and
     values of the YAML file given with --config. Raises ServeArgsError for the first error that vLLM would
     report; unrecognized words are reported together.
     """
@@ -53,18 +57,20 @@ def parse_serve_args(
         flags = flags.plus(more_flags)
     values: dict[str, Any] = {}
     repeated: list[str] = []
-    matcher = Matcher(flags, rewritten(flags, words, read_config, is_module=is_module))
+    plain = rewritten(flags, words, read_config, is_module=is_module, needs_model=not any_models)
+    matcher = Matcher(flags, plain)
     for given in matcher.given():
         if given.flag.dest in values and given.flag.action != "append":
             repeated.append(given.flag.name)
         _take(flags, given, values)
-    if matcher.left:
+    more_models = tuple(matcher.left) if any_models else ()
+    if len(matcher.left) > len(more_models) or any(word.startswith("-") for word in more_models):
         raise UnknownWordsError(flags, matcher.left)
     model = values.pop("model", None)
     if matcher.model is not None and not is_module:
         model = matcher.model
     deprecated = [flags.by_dest[dest].name for dest in values if flags.by_dest[dest].deprecated]
-    return ServeArgs(flags, model, values, tuple(dict.fromkeys(repeated)), tuple(deprecated))
+    return ServeArgs(flags, model, values, tuple(dict.fromkeys(repeated)), tuple(deprecated), more_models)
 
 
 def _take(flags: ReleaseFlags, given: Given, values: dict[str, Any]) -> None:
@@ -81,7 +87,7 @@ def _take(flags: ReleaseFlags, given: Given, values: dict[str, Any]) -> None:
         raise ServeArgsError("value", str(error), flag=flag.name) from None
     try:
         for value in read_values:
-            check_choice(flag, value)
+            check_choice(flags, flag, value)
     except ValueError as error:
         raise ServeArgsError("choice", str(error), flag=flag.name) from None
     if flag.action == "append":

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.sources.vllm_cli.flag_table import ReleaseFlags
-from vllm_costmeter.sources.vllm_cli.old_flags import OLD_FLAGS
+
+OMNI = "--omni"
+"""Its presence hands the whole command to vllm-omni, if that is installed."""
 
 MOST_SHOWN = 80
 """The longest part of a word that a message quotes, in characters."""
@@ -37,32 +39,46 @@ class UnknownWordsError(ServeArgsError):
     """Unrecognized words. The message is built on demand: finding the nearest names takes milliseconds."""
 
     def __init__(self, flags: ReleaseFlags, left: Sequence[str]) -> None:
-        self._flags = flags
-        self._unknown = [word for word in left if word.startswith("-")]
-        flag = self._unknown[0].partition("=")[0] if self._unknown else None
-        super().__init__("unknown", "", flag=flag, words=left)
+        self.flags = flags
+        names = [word.partition("=")[0] for word in left if word.startswith("-")]
+        self.names = tuple(dict.fromkeys(names))
+        """The unknown flags."""
+        super().__init__("unknown", "", flag=names[0] if names else None, words=left)
 
     def __str__(self) -> str:
-        names = dict.fromkeys(word.partition("=")[0] for word in self._unknown)
-        if not names:
+        return self.line()
+
+    def line(self, others: Sequence[str] = ()) -> str:
+        """The message; the nearest names are also looked for among `others`."""
+        if not self.names:
             return (
                 f"{shown(' '.join(self.words), quoted=True)} belongs to no flag: vllm serve takes one MODEL"
             )
-        return "; ".join(_unknown_flag(self._flags, name) for name in names)
+        return "; ".join(_unknown_flag(self.flags, name, others) for name in self.names)
 
 
-def _unknown_flag(flags: ReleaseFlags, name: str) -> str:
+def _unknown_flag(flags: ReleaseFlags, name: str, others: Sequence[str]) -> str:
+    if name == OMNI:
+        return f"{OMNI}: hands the command to vllm-omni, another server with flags of its own"
+    known = (*flags.by_name, *others)
+    return absence(flags, name) or (
+        f"{shown(name)}: not a flag of vLLM {flags.release}{nearest(name, known)}"
+    )
+
+
+def absence(flags: ReleaseFlags, name: str) -> str | None:
+    """Why this release refuses a flag that another release has; None if no release is known to have it."""
     release = flags.release
-    if name == "--omni":
-        return "--omni: hands the command to vllm-omni, another server with flags of its own"
     if by := flags.dropped_by(name):
-        return f"{name}: dropped by vLLM {by}, {release} refuses it"
+        return f"{name}: dropped by vLLM {by} (last in {flags.last_with(name)}), {release} refuses it"
     if by := flags.brought_by(name):
         return f"{name}: new in vLLM {by}, {release} refuses it"
-    if name in OLD_FLAGS:
-        instead = f"; use {OLD_FLAGS[name]}" if OLD_FLAGS[name] else ""
-        return f"{name}: dropped before vLLM {flags.first_recorded}, {release} refuses it{instead}"
-    return f"{shown(name)}: not a flag of vLLM {release}{nearest(name, flags.by_name)}"
+    from vllm_costmeter.sources.vllm_cli.old_flags import OLD_FLAGS
+
+    if name not in OLD_FLAGS:
+        return None
+    instead = f"; use {OLD_FLAGS[name]}" if OLD_FLAGS[name] else ""
+    return f"{name}: dropped before vLLM {flags.first_recorded}, {release} refuses it{instead}"
 
 
 def ambiguous(flags: ReleaseFlags, word: str, matches: Sequence[str]) -> ServeArgsError:

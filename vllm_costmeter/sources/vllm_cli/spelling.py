@@ -29,20 +29,27 @@ ReadConfig = Callable[[str], Mapping[str, Any]]
 
 
 def rewritten(
-    flags: ReleaseFlags, words: Sequence[str], read_config: ReadConfig | None, *, is_module: bool
+    flags: ReleaseFlags,
+    words: Sequence[str],
+    read_config: ReadConfig | None,
+    *,
+    is_module: bool,
+    needs_model: bool = True,
 ) -> list[str]:
     """The words as argparse receives them, after `vllm serve` or `python -m
-    vllm.entrypoints.openai.api_server`. ServeArgsError if vLLM's rewriting fails."""
-    given = list(words) if is_module else _model_first(list(words))
+    vllm.entrypoints.openai.api_server`. ServeArgsError if vLLM's rewriting fails; `needs_model` False: not
+    because no model is named."""
+    needs_model = needs_model and not is_module
+    given = list(words) if is_module else _model_first(list(words), needs_model)
     if "--config" in given:  # argparse consumes --config=FILE, and vLLM never reads the file
-        given = _with_config_file(flags, given, read_config, is_module)
+        given = _with_config_file(flags, given, read_config, is_module, needs_model)
     try:
         return _dotted_as_json(flags, _dashed(given))
     except RecursionError:
         raise ServeArgsError("value", "a dotted flag is nested too deeply to be read") from None
 
 
-def _model_first(words: list[str]) -> list[str]:
+def _model_first(words: list[str], needs_model: bool) -> list[str]:
     at = next((number for number, word in enumerate(words) if re.match(r"--model(=.+|$)", word)), None)
     if at is not None:
         if words[at] == "--model":
@@ -54,7 +61,7 @@ def _model_first(words: list[str]) -> list[str]:
         words = [model, *words[:at], *words[after:]]
     named = any(re.match(r"--served[-_]model[-_]name(=.+|$)", word) for word in words)
     has_file = any(re.match(r"--config(=.+|$)", word) for word in words)
-    if words and words[0].startswith("-") and named and not has_file:
+    if needs_model and words and words[0].startswith("-") and named and not has_file:
         raise ServeArgsError(
             "model missing",
             "with --served-model-name the model must come first: vllm serve MODEL --served-model-name ...",
@@ -63,7 +70,11 @@ def _model_first(words: list[str]) -> list[str]:
 
 
 def _with_config_file(
-    flags: ReleaseFlags, words: list[str], read_config: ReadConfig | None, is_module: bool
+    flags: ReleaseFlags,
+    words: list[str],
+    read_config: ReadConfig | None,
+    is_module: bool,
+    needs_model: bool,
 ) -> list[str]:
     if words.count("--config") > 1:
         raise ServeArgsError(
@@ -83,22 +94,27 @@ def _with_config_file(
         )
     from_file = config_words(flags, read_config(name), is_module=is_module)
     model_given = not words[0].startswith("-")
-    if not is_module and not model_given and "--model" not in from_file:
+    if needs_model and not model_given and "--model" not in from_file:
         raise ServeArgsError("model missing", f"no model: neither the command nor {shown(name)} names one")
     start = 1 if model_given else 0
     return [*words[:start], *from_file, *words[start:at], *words[at + 2 :]]
 
 
+def reads_false(flags: ReleaseFlags, *, is_module: bool) -> bool:
+    """Whether `key: false` in a --config file turns a flag off."""
+    return is_module and flags.numbers >= FALSE_IN_CONFIG_FILE_SINCE
+
+
 def config_words(flags: ReleaseFlags, values: Mapping[str, Any], *, is_module: bool = False) -> list[str]:
     """The words equivalent to the keys and values of a --config file."""
     words: list[str] = []
-    reads_false = is_module and flags.numbers >= FALSE_IN_CONFIG_FILE_SINCE
+    takes_false = reads_false(flags, is_module=is_module)
     for key, value in values.items():
         if isinstance(value, bool):
             off = f"--no-{key}"
             if value:
                 words.append(f"--{key}")
-            elif reads_false and off in flags.by_name:
+            elif takes_false and off in flags.by_name:
                 words.append(off)
         elif isinstance(value, list):
             words += [f"--{key}", *map(str, value)] if value else []

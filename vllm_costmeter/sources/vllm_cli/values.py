@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from vllm_costmeter.core.errors import nearest
-from vllm_costmeter.sources.vllm_cli.config_shape import fault
 from vllm_costmeter.sources.vllm_cli.flag_table import Flag, ReleaseFlags
 from vllm_costmeter.sources.vllm_cli.human_int import human_int, human_int_or_auto, with_plain_numbers
 from vllm_costmeter.sources.vllm_cli.refusal import shown
@@ -68,18 +67,20 @@ def read(flags: ReleaseFlags, flag: Flag, text: str) -> Any:
         raise ValueError(f"{flag.name}: must be {expected}, got {shown(text, quoted=True)}") from None
 
 
-def check_choice(flag: Flag, value: Any) -> None:
-    """Raise ValueError if the flag does not allow the value."""
+def check_choice(flags: ReleaseFlags, flag: Flag, value: Any) -> None:
+    """Raise ValueError if the flag does not allow the value; the line says which releases do."""
     if flag.choices is None or value in flag.choices:
         return
     allowed = [str(choice) for choice in flag.choices if choice is not None]
+    taken = flags.releases_with(flag.name, value)
+    other = f" (vLLM {taken} takes it)" if taken else ""
     near = nearest(str(value), allowed) if len(allowed) > MOST_CHOICES_TOLD else ""
     if near:
         raise ValueError(
-            f"{flag.name}: takes no {shown(str(value), quoted=True)}{near}, or another of {len(allowed)}"
+            f"{flag.name}: takes no {shown(str(value), quoted=True)}{near}, or another of {len(allowed)}{other}"
         )
     raise ValueError(
-        f"{flag.name}: must be one of {', '.join(allowed)}; got {shown(str(value), quoted=True)}"
+        f"{flag.name}: must be one of {', '.join(allowed)}; got {shown(str(value), quoted=True)}{other}"
     )
 
 
@@ -109,6 +110,8 @@ def adapters(flags: ReleaseFlags, flag: Flag, given: list[str | None]) -> list[d
 
 
 def _config(flags: ReleaseFlags, name: str, config: str, text: str) -> Any:
+    from vllm_costmeter.sources.vllm_cli.config_shape import fault
+
     try:
         plain = with_plain_numbers(text) if flags.numbers >= HUMAN_NUMBERS_IN_JSON_SINCE else text
         value = json.loads(plain)

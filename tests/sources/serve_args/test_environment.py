@@ -1,0 +1,52 @@
+"""Variables of a server's process that change what a check says."""
+
+from __future__ import annotations
+
+import pytest
+
+from vllm_costmeter.core.release import release_of
+from vllm_costmeter.sources.serve_args.environment import environment_effect
+
+ESTIMATE = "VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS"
+
+
+@pytest.mark.parametrize(
+    ("value", "allows"),
+    [("1", True), ("true", True), ("True ", True), ("0", False), ("yes", False), ("", False)],
+)
+def test_a_longer_context_is_allowed_as_vllm_reads_it(value: str, allows: bool) -> None:
+    """envs.py takes 1 and true alone."""
+    effect = environment_effect({"VLLM_ALLOW_LONG_MAX_MODEL_LEN": value}, release_of("0.32.0"))
+    assert effect.allows_longer is allows
+
+
+@pytest.mark.parametrize(
+    ("value", "release", "expected"),
+    [
+        ("0", "0.32.0", False),
+        ("1", "0.18.0", True),
+        ("1", "0.17.1", False),
+        ("x", "0.32.0", None),
+        (None, "0.32.0", None),
+    ],
+)
+def test_the_estimate_of_cuda_graphs(value: str | None, release: str, expected: bool | None) -> None:
+    """0.17 knows no such variable."""
+    environment = {} if value is None else {ESTIMATE: value}
+    assert environment_effect(environment, release_of(release)).cuda_graphs_in_budget is expected
+
+
+def test_variables_without_an_effect_that_is_modelled_are_named() -> None:
+    """Those that vLLM no longer reads, with the flag in their place, and those that may change memory."""
+    environment = {
+        "VLLM_ATTENTION_BACKEND": "FLASHINFER",
+        "VLLM_USE_V1": "0",
+        "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+        "VLLM_USE_DEEP_GEMM": "0",
+        "HF_TOKEN": "hf_secret",
+    }
+    assert environment_effect(environment, release_of("0.32.0")).notes == (
+        "PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True may change GPU memory; its effect is not modelled",
+        "vLLM 0.32.0 does not read VLLM_ATTENTION_BACKEND: --attention-backend is the flag",
+        "vLLM 0.32.0 does not read VLLM_USE_V1",
+    )

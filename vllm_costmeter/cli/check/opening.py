@@ -1,0 +1,97 @@
+"""The model of a check with `--hf-overrides`, and what the environment of its server changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vllm_costmeter.assembly import Check
+from vllm_costmeter.cli.check.request import CheckRequest
+from vllm_costmeter.core.dataclass import dataclass, replace
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.fit.result import Fit
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.release import Release
+from vllm_costmeter.sources.gpu.text import split_count
+from vllm_costmeter.sources.models.open import open_model
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Model and flags as one server has them."""
+
+    model: Model
+    engine_args: EngineArgs
+    notes: tuple[str, ...] = ()
+
+
+def opened_model(name: str, request: CheckRequest) -> Model:
+    """The model, with the values of --hf-overrides in its config.json. Raises as `open_model`."""
+    serve = request.serve
+    if serve.hf_overrides is None:
+        return open_model(name, serve.revision, serve.hf_token)
+    if request.is_exact:
+        raise BadInputError("--exact cannot be combined with --hf-overrides: leave one out")
+    from vllm_costmeter.sources.model_config.overrides import overriding
+
+    with overriding(serve.hf_overrides):
+        return open_model(name, serve.revision, serve.hf_token)
+
+
+def in_its_environment(model: Model, engine_args: EngineArgs, request: CheckRequest, release: Release) -> Own:
+    """Model and flags with what the variables of the server's process change."""
+    environment = _environment(request)
+    notes = []
+    if request.serve.hf_overrides is not None:
+        notes.append(
+            f"--hf-overrides: {', '.join(map(str, request.serve.hf_overrides))} put into config.json"
+        )
+    if not environment:
+        return Own(model, engine_args, tuple(notes))
+    from vllm_costmeter.sources.serve_args.environment import environment_effect
+
+    effect = environment_effect(environment, release)
+    longest = model.max_model_len
+    asked = engine_args.max_model_len or 0
+    if effect.allows_longer and asked > longest:
+        model = replace(model, max_model_len=asked, lengths_before_0_30=None)
+        notes.append(
+            f"VLLM_ALLOW_LONG_MAX_MODEL_LEN lets it start above the model's maximum of {longest:,} tokens: answers may "
+            "be wrong beyond it"
+        )
+    engine_args = replace(engine_args, cuda_graphs_in_budget=effect.cuda_graphs_in_budget)
+    return Own(model, engine_args, (*notes, *effect.notes))
+
+
+def _environment(request: CheckRequest) -> Mapping[str, str]:
+    """What is given for the server; on this machine's own GPUs, this process's variables too."""
+    if request.gpu is not None or request.gpu_memory_gib is not None or request.files is not None:
+        return request.environment
+    import os
+
+    from vllm_costmeter.sources.serve_args.environment import DECIDING
+
+    return {**{name: os.environ[name] for name in DECIDING if name in os.environ}, **request.environment}
+
+
+def reject_more_gpus(request: CheckRequest, layout: ParallelConfig) -> None:
+    """BadInputError where the command's container, or CUDA_VISIBLE_DEVICES, leaves it too few GPUs for its flags."""
+    if request.stated_gpus is None or request.serve.is_spread:
+        return
+    count, said = request.stated_gpus
+    is_counted = request.gpu is not None and split_count(request.gpu)[0] != request.gpu.strip()
+    if layout.world_size > count and not is_counted:
+        raise BadInputError(f"{layout.needs()}; {said} gives it {count}")
+
+
+def length_notes(check: Check, result: Fit) -> tuple[str, ...]:
+    """For a length that only releases before 0.30 derive from YaRN: what newer ones need, and what it would hold."""
+    older = check.model.lengths_before_0_30
+    length = result.engine.max_model_len
+    if result.reason != "max_model_len" or older is None or length > older[0]:
+        return ()
+    longer = replace(check, model=replace(check.model, max_model_len=length, lengths_before_0_30=None)).fit()
+    return (
+        f"vLLM 0.30 and newer take max_position_embeddings as already scaled by YaRN (older ones accept {older[0]:,}): "
+        f"set max_position_embeddings to {length} in --hf-overrides too; then: {longer.message}",
+    )

@@ -1,0 +1,1 @@
+"""Files that start servers on one machine: systemd units, Podman quadlets, shell and SLURM scripts, SkyPilot tasks."""

@@ -1,0 +1,103 @@
+"""Shell and SLURM scripts -> the servers that their commands start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from vllm_costmeter.core.dataclass import dataclass, replace
+from vllm_costmeter.sources.manifests.gpus.devices import EVERY, visible_devices
+from vllm_costmeter.sources.manifests.gpus.labels import NodeGpus, named_gpus
+from vllm_costmeter.sources.manifests.hosts.commands import server_commands
+from vllm_costmeter.sources.manifests.image import release_installed
+from vllm_costmeter.sources.manifests.place import Place, Word
+from vllm_costmeter.sources.manifests.server import DeclaredServer
+
+_SHEBANG = re.compile(r"#!.*\b(ba|da|z|k)?sh\b")
+_OPTION = re.compile(r"^#SBATCH\s+(--[a-z-]+|-[A-Za-z])[ =]*([^\s#]*)", re.MULTILINE)
+_GPU_OPTIONS = ("--gres", "--gpus", "-G", "--gpus-per-node", "--gpus-per-task")
+
+
+@dataclass(frozen=True, slots=True)
+class Slurm:
+    """What the `#SBATCH` lines ask for."""
+
+    gpus: int | None = None
+    line: int | None = None
+    name: str | None = None
+
+
+def is_script(text: str, name: str) -> bool:
+    """Whether a file is a shell script, by its name or its first line."""
+    return name.endswith((".sh", ".bash", ".zsh", ".sbatch", ".slurm")) or _SHEBANG.match(text) is not None
+
+
+def script_servers(
+    text: str, file: str, name: str, seen: list[str], given: Mapping[str, str]
+) -> Iterator[DeclaredServer]:
+    """The servers of a script in the order of its commands."""
+    slurm = slurm_of(text)
+    node = named_gpus(slurm.name) if slurm.name is not None else NodeGpus()
+    found = []
+    before = 0
+    for start in server_commands([Word("bash", 1), Word("-c", 1), Word(text, 1)], given):
+        line = start.words[0].line if start.words else 1
+        found.append(
+            DeclaredServer(
+                name=f"script {name}",
+                place=Place(file, line),
+                words=start.words or (),
+                not_read=start.not_read,
+                image=start.image,
+                gpus=start.gpus or slurm.gpus,
+                gpus_line=start.gpus_line if start.gpus else slurm.line,
+                gpus_from=start.gpus_from or "the file",
+                gpu_names=node.names,
+                gpu_fault=node.fault,
+                machine=file if _runs_beside_others(text, line, before) else None,
+                devices=visible_devices(EVERY, start.environment),
+                environment=start.environment,
+                files=start.files,
+                release=release_installed(text),
+            )
+        )
+        before = start.words[-1].line if start.words else line
+    seen += [f"script {name}"] if not found else []
+    for number, server in enumerate(found, 1):
+        title = server.name if len(found) == 1 else f"{server.name}, server {number}"
+        seen.append(title)
+        yield replace(server, name=title)
+
+
+def _runs_beside_others(text: str, line: int, before: int) -> bool:
+    """Whether the server before it runs on in the background, and not in another branch of the script."""
+    if not before:
+        return True
+    between = "\n".join(text.splitlines()[before - 1 : line])
+    is_elsewhere = re.search(r"^\s*(else|elif)\b|;;|\bkill\b|\bwait\b", between, re.MULTILINE)
+    return (
+        is_elsewhere is None
+        and re.search(r"(?<![&>|])&(?![&>\d])|\brun\b.* (-d|--detach)\b", between) is not None
+    )
+
+
+def slurm_of(text: str) -> Slurm:
+    """GPUs of the whole job: `--gres=gpu:h100:4` is per node, `--gpus` for the job."""
+    nodes, count, name, line = 1, None, None, None
+    is_per_node = True
+    for option in _OPTION.finditer(text):
+        key, value = option[1], option[2]
+        if key in ("--nodes", "-N") and value.isdecimal():
+            nodes = int(value)
+        if key not in _GPU_OPTIONS:
+            continue
+        parts = [part for part in value.removeprefix("gpu").split("(")[0].split(":") if part]
+        if key == "--gres" and not value.startswith("gpu"):
+            continue
+        number = next((part for part in parts if part.isdecimal()), None)
+        kind = next((part for part in parts if not part.isdecimal()), None)
+        count = int(number) if number is not None else count or 1
+        name = kind or name
+        line = text.count("\n", 0, option.start()) + 1
+        is_per_node = key not in ("--gpus", "-G")
+    return Slurm(None if count is None else count * (nodes if is_per_node else 1), line, name)

@@ -1,0 +1,1 @@
+"""Kubernetes objects -> the vLLM servers that their pods, or their operators, start."""

@@ -1,0 +1,90 @@
+"""What the shells of one container share: files, a budget, and the programs that they start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from vllm_costmeter.core.dataclass import dataclass, field
+from vllm_costmeter.sources.manifests.place import Word
+from vllm_costmeter.sources.shell.syntax import ShellError
+from vllm_costmeter.sources.shell.values import Text
+
+MOST_STEPS = 20_000
+MOST_PROGRAMS = 500
+DEEPEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A text file in the container."""
+
+    text: Text
+    line: int = 1
+    """Where its text begins in the file that declares it; 0 for a file of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What `docker run` states of the container that it starts."""
+
+    image: str | None = None
+    gpus: int | None = None
+    """None: all, or not stated."""
+    gpus_line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that a shell starts."""
+
+    words: tuple[Word, ...]
+    environment: Mapping[str, Text]
+    line: int
+    stdin: File | None = None
+    container: Container | None = None
+
+
+@dataclass(slots=True)
+class Machine:
+    """Files by path, and the programs started so far."""
+
+    files: dict[str, File] = field(default_factory=dict)
+    programs: list[Program] = field(default_factory=list)
+    is_shell: Callable[[Program, Machine, int], bool] = lambda program, machine, depth: False
+    """Runs a program that is itself a shell, at this depth; False for any other."""
+    open_file: Callable[[str], str | None] = lambda path: None
+    """Reads a file of this machine; for commands that run on it."""
+    steps: int = 0
+
+    def step(self, line: int) -> None:
+        """Count one command. ShellError past the limit."""
+        self.steps += 1
+        if self.steps > MOST_STEPS:
+            raise ShellError(line, f"the script runs more than {MOST_STEPS} commands: not read to its end")
+
+    def start(self, program: Program, depth: int) -> None:
+        """Run a nested shell, or note the program."""
+        if depth > DEEPEST:
+            raise ShellError(program.line, f"more than {DEEPEST} shells start one another")
+        if self.is_shell(program, self, depth):
+            return
+        if len(self.programs) >= MOST_PROGRAMS:
+            raise ShellError(program.line, f"the script starts more than {MOST_PROGRAMS} programs")
+        self.programs.append(program)
+
+    def file(self, path: str) -> File | None:
+        """A known file; a relative path is looked for in every folder."""
+        name = path.removeprefix("./")
+        found = self.files.get(path) or self.files.get(name)
+        if found is None and not path.startswith("/"):
+            found = next((file for known, file in self.files.items() if known.endswith(f"/{name}")), None)
+        if found is None and (text := self.open_file(path)) is not None:
+            found = self.files[path] = File(Text(text), 0)
+        return found
+
+    def write(self, path: str, text: Text, line: int, *, appends: bool) -> None:
+        before = self.files.get(path) if appends else None
+        if before is not None:
+            text = Text(before.text.text + text.text, (*before.text.unknown, *text.unknown))
+            line = before.line
+        self.files[path] = File(text, line)
