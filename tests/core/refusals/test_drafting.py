@@ -150,3 +150,9 @@ def test_a_draft_with_prediction_layers_is_not_a_draft_model() -> None:
     """vLLM drafts with its prediction layers, whatever the method says: its vocabulary is not compared."""
     asked = {"model": str(MODELS / "Qwen__Qwen3.5-35B-A3B"), "num_speculative_tokens": 3}
     assert drafted(asked, "0.33.0", QWEN, tensor_parallel_size=2).reason != "speculative_config"
+
+
+@pytest.mark.parametrize("release", ["0.10.2", "0.16.0"])
+def test_releases_before_0_17_are_not_judged_by_their_flags(release: str) -> None:
+    """Their sources were not read."""
+    assert drafted(NGRAM, release).verdict == "fits"

@@ -52,7 +52,7 @@ def _balancing_fault(start: Start) -> Refusal | None:
     experts, redundant = start.model.sizes.num_experts, _redundant(start)
     if experts and (experts + redundant) % gpus:
         more = -(-(experts + redundant) // gpus) * gpus - experts
-        config = {**(asked.eplb_config or {}), "num_redundant_experts": more}
+        config = {**_config(start), "num_redundant_experts": more}
         return Refusal(
             "parallel_layout",
             f"--enable-eplb: {experts} experts and {redundant} redundant ones do not divide among {gpus} GPUs",
@@ -70,12 +70,19 @@ def _redundant_fault(start: Start) -> Refusal | None:
         f"--eplb-config: num_redundant_experts {redundant} needs --enable-eplb",
         (
             {"enable_eplb": True},
-            {"eplb_config": {**(start.engine_args.eplb_config or {}), "num_redundant_experts": 0}},
+            {"eplb_config": {**_config(start), "num_redundant_experts": 0}},
         ),
     )
 
 
 def _redundant(start: Start) -> int:
-    config: Mapping[str, Any] | None = start.engine_args.eplb_config
-    found = config.get("num_redundant_experts") if isinstance(config, Mapping) else None
+    found = _config(start).get("num_redundant_experts")
     return found if type(found) is int else 0
+
+
+def _config(start: Start) -> Mapping[str, Any]:
+    """`--eplb-config` as given; a starting server has vLLM's own object of its values."""
+    config = start.engine_args.eplb_config
+    if config is None or isinstance(config, Mapping):
+        return config or {}
+    return {"num_redundant_experts": getattr(config, "num_redundant_experts", 0)}

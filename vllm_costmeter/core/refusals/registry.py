@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from vllm_costmeter.core.refusals.start import Refusal, Start
+from vllm_costmeter.core.release import OLDEST_SUPPORTED
 
 Rule = Callable[[Start], Refusal | None]
 
@@ -53,11 +54,12 @@ def _rules(start: Start) -> Iterator[Rule]:
         from vllm_costmeter.core.refusals.kv_cache_dtype import kv_cache_dtype_fault
 
         yield kv_cache_dtype_fault
-    yield from _flag_rules(start)
+    if start.release.number >= OLDEST_SUPPORTED:
+        yield from _flag_rules(start)
 
 
 def _flag_rules(start: Start) -> Iterator[Rule]:
-    """The rules about flags that go with each other, or with the model's class."""
+    """The rules about flags that go with each other, or with the model's class: read in no release before 0.17."""
     asked, layout = start.engine_args, start.engine_args.layout
     if layout.enable_expert_parallel or asked.enable_eplb or asked.eplb_config is not None:
         from vllm_costmeter.core.refusals.experts import expert_fault
