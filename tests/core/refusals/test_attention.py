@@ -151,3 +151,9 @@ def test_a_backend_that_serves_it_is_suggested() -> None:
     assert judged(gpu="T4", attention_backend="FLASH_ATTN").suggestions[0].arguments == (
         "--attention-backend TRITON_ATTN"
     )
+
+
+@pytest.mark.parametrize("flags", [{"attention_backend": "FLASH_ATTN"}, {"kv_cache_dtype": "fp8_e5m2"}])
+def test_other_vendors_have_backends_of_their_own(flags: dict[str, Any]) -> None:
+    """An AMD GPU has no compute capability: what its backends serve is left to vLLM."""
+    assert judged(LATENT, "MI300X", **flags).reason not in ("attention_backend", "kv_cache_dtype")

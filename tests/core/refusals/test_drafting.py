@@ -156,3 +156,12 @@ def test_a_draft_with_prediction_layers_is_not_a_draft_model() -> None:
 def test_releases_before_0_17_are_not_judged_by_their_flags(release: str) -> None:
     """Their sources were not read."""
     assert drafted(NGRAM, release).verdict == "fits"
+
+
+@pytest.mark.parametrize(("length", "verdict"), [("8192", "fits"), (9000, "refused")])
+def test_a_draft_reads_no_more_than_its_target(length: int | str, verdict: str) -> None:
+    """The suggestion is the target's length."""
+    asked = {"model": SMALL, "num_speculative_tokens": 3, "max_model_len": length}
+    result = drafted(asked, "0.33.0", QWEN, tensor_parallel_size=2)
+    assert result.verdict == verdict
+    assert len(result.suggestions) == (verdict == "refused")

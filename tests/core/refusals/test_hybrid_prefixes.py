@@ -51,6 +51,16 @@ def test_mamba_keeps_a_state_for_every_block_unless_it_is_aligned(mode: str | No
 
 
 @pytest.mark.parametrize(
+    ("release", "verdict"), [("0.19.1", "fits"), ("0.21.0", "refused"), ("0.22.0", "fits")]
+)
+def test_drafting_aligns_mamba_in_0_20_and_0_21(release: str, verdict: str) -> None:
+    """Elsewhere it keeps every block's state with speculative decoding too."""
+    asked = {"method": "ngram", "num_speculative_tokens": 1}
+    flags: dict[str, Any] = {"max_num_batched_tokens": 1024, "enable_prefix_caching": True}
+    assert hybrid(release, NEMOTRON, speculative_config=asked, **flags).verdict == verdict
+
+
+@pytest.mark.parametrize(
     ("release", "caching", "verdict"),
     [
         ("0.27.1", None, "fits"),

@@ -97,3 +97,28 @@ def test_an_image_of_paligemma_has_a_token_for_each_patch(pixels: int, verdict: 
         json.dumps({**config, "text_config": text, "vision_config": vision})
     )
     assert judged(tmp_path, tensor_parallel_size=1).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("flags", "verdict"),
+    [
+        ({"max_num_batched_tokens": 8192}, "fits"),
+        ({"max_num_batched_tokens": 8192, "disable_chunked_mm_input": True}, "tight"),
+        ({"max_num_batched_tokens": 16_384, "disable_chunked_mm_input": True}, "fits"),
+        ({"disable_chunked_mm_input": True, "limit_mm_per_prompt": {"image": 0, "video": 0}}, "fits"),
+        ({"disable_chunked_mm_input": True, "language_model_only": True}, "fits"),
+    ],
+)
+def test_unsplit_images_may_need_a_step_for_the_largest(flags: dict[str, Any], verdict: str) -> None:
+    """16,384 tokens are Qwen's largest image; a processor may allow smaller ones only."""
+    assert judged(MODELS / "Qwen__Qwen3-VL-8B-Instruct", **flags).verdict == verdict
+
+
+@pytest.mark.parametrize(("step", "verdict"), [(1499, "refused"), (1500, "fits")])
+def test_whisper_encodes_a_clip_in_one_step(step: int, verdict: str, tmp_path: Path) -> None:
+    """Encoder-decoders never split their input: 1,500 positions."""
+    rows = map(json.loads, (MODELS.parent / "weights_vllm_0.32_cpu.jsonl").read_text().splitlines())
+    config = next(row["config"] for row in rows if row["name"] == "whisper")
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    found = judged(tmp_path, max_num_batched_tokens=step, max_num_seqs=8, max_model_len=448)
+    assert found.verdict == verdict

@@ -27,8 +27,9 @@ class AttentionKind:
 
 
 def attention_kind(start: Start) -> AttentionKind | None:
-    """None for a model without a cache, with compressed latents (DeepSeek V4), or that is not understood."""
-    if start.model.not_understood is not None:
+    """None for a model without a cache, with compressed latents (DeepSeek V4), or that is not understood; and on a GPU
+    without a compute capability, whose backends may be others (AMD)."""
+    if start.model.not_understood is not None or start.compute_capability is None:
         return None
     caches = set().union(*start.model.attention.layers)
     if any(isinstance(cache, CompressedMla) for cache in caches):

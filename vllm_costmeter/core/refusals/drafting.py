@@ -17,6 +17,7 @@ def drafting_fault(start: Start) -> Refusal | None:
     asked = start.engine_args.speculative_config or {}
     return (
         _ngram_fault(asked)
+        or _length_fault(start, asked)
         or _divisible_fault(start, asked)
         or _vocabulary_fault(start, asked)
         or _slots_fault(start, asked)
@@ -33,6 +34,19 @@ def _ngram_fault(asked: Mapping[str, Any]) -> Refusal | None:
         "speculative_config",
         f"--speculative-config: prompt_lookup_min {least} exceeds prompt_lookup_max {most}",
         ({"speculative_config": {**asked, "prompt_lookup_min": most}},),
+    )
+
+
+def _length_fault(start: Start, asked: Mapping[str, Any]) -> Refusal | None:
+    """`_maybe_override_draft_max_model_len`: a draft reads no more than the target (0.17.0 to 0.33.0)."""
+    stated, length = asked.get("max_model_len"), start.engine.max_model_len
+    has_draft = isinstance(asked.get("model"), str) or str(asked.get("method")).endswith("mtp")
+    if not has_draft or not str(stated).isdecimal() or int(str(stated)) <= length:
+        return None
+    return Refusal(
+        "speculative_config",
+        f"--speculative-config: max_model_len {stated} exceeds --max-model-len {length}",
+        ({"speculative_config": {**asked, "max_model_len": length}},),
     )
 
 

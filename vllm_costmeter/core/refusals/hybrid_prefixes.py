@@ -10,6 +10,7 @@ from vllm_costmeter.core.refusals.start import Refusal, Start
 
 _ANY_BATCH = (0, 27)  # `validate_block_size` of vllm/config/vllm.py no longer compares block and batch
 _EVERY_MODE_IN_CHUNKS = (0, 33)  # MambaModelConfig requires chunked prefill in every mode
+_DRAFTS_ALIGNED = ((0, 20), (0, 21))
 _UNCACHED = {"enable_prefix_caching": False}
 
 
@@ -80,15 +81,20 @@ def _state_block_fault(start: Start) -> Refusal | None:
 
 
 def _is_aligned(start: Start, states: list[RecurrentState]) -> bool:
-    """Mode `align`: asked for, or where the model's class cannot keep a state for every block (`all`): Mamba 1 and 2
-    can up to 0.27, and are aligned by default from 0.28 and asked for with speculative decoding."""
+    """Mode `align`: asked for, or where the model's class cannot keep a state for every block (`all`). Mamba 1 and 2
+    can up to 0.31, which is their default up to 0.27, in 0.20 and 0.21 without speculative decoding only."""
     mode = start.engine_args.mamba_cache_mode
     if mode == "align":
         return True
     may_keep_all = any(isinstance(state, Mamba1State | Mamba2State) for state in states)
     if not may_keep_all:
         return True
-    return mode != "all" and not kv_rules(start.release).mamba_prefix_blocks
+    if mode == "all":
+        return False
+    drafts = start.engine_args.speculative_config is not None
+    return not kv_rules(start.release).mamba_prefix_blocks or (
+        drafts and start.release.minor in _DRAFTS_ALIGNED
+    )
 
 
 def _block_tokens(start: Start) -> int | None:

@@ -22,7 +22,9 @@ def multimodal_step_fault(start: Start) -> Refusal | None:
             "max_num_batched_tokens",
             f"one {kind} must fit into a step of this model: up to {items[kind]:,} tokens; {limit}",
             ({"max_num_batched_tokens": items[kind]},),
-            is_certain=is_given,  # the default follows from the GPU's name and size, and a start with it was posted
+            # the default follows from the GPU's name and size, and a start with it was posted; AMD GPUs, which have no
+            # compute capability, may split items
+            is_certain=is_given and start.compute_capability is not None,
         )
     image = _PATCHES // _MERGED
     has_tower = start.model.sizes.image_tower is not None and not start.engine_args.language_model_only

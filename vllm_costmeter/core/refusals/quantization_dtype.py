@@ -66,6 +66,6 @@ def _method_and_dtypes(start: Start) -> tuple[str, tuple[str, ...] | None]:
 
 
 def _gguf(start: Start) -> tuple[str, ...] | None:
-    """No bfloat16 on Blackwell while vLLM itself read GGUF (gguf.py, 0.17.0 to 0.23.0); the plugin has its own rules."""
+    """No bfloat16 on Blackwell while vLLM itself read GGUF (gguf.py, 0.17.0 to 0.23.0); None: a plugin reads it."""
     is_blackwell = start.compute_capability is not None and start.compute_capability >= _BLACKWELL
     return ("float16", "float32") if is_blackwell and start.release.minor <= _GGUF_INSIDE_VLLM else None
