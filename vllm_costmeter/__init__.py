@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as of typing, which takes longer to import than this package
 if TYPE_CHECKING:
+    from typing import Any
+
     from vllm_costmeter.api import check as check
     from vllm_costmeter.core.errors import BadInputError as BadInputError
     from vllm_costmeter.core.errors import NotUnderstoodError as NotUnderstoodError

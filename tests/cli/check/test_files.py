@@ -134,8 +134,8 @@ def test_several_servers_show_all_their_faults(
     first, second, third, *table = capsys.readouterr().out.splitlines()
     assert first.startswith(f"::error file={open_value},line=10,")
     assert "${MODEL} is a placeholder for the model" in first
-    assert second.startswith("::error title=")
-    assert f"{empty}: is empty" in second
+    assert second.startswith(f"::error file={empty},line=1,")
+    assert "::bad input: is empty" in second
     assert third.startswith(f"::notice file={sound},line=10,")
     assert table[1].startswith(f"{open_value}:10 ")
     assert table[2].startswith(f"{empty} ")

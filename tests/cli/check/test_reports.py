@@ -87,7 +87,8 @@ def test_junit_counts_and_places_every_server(deploy: Path, capsys: pytest.Captu
     """A server that fits passes, a refused one fails with its reason and the first change."""
     assert main(["check", str(deploy), "--format", "junit"]) == 1
     suites = ElementTree.fromstring(capsys.readouterr().out)
-    assert {key: suites.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
+    (suite,) = suites
+    assert {key: suite.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
         "tests": "2",
         "failures": "1",
         "errors": "0",

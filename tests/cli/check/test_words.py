@@ -10,7 +10,7 @@ from checkpoint_files import write_checkpoint
 
 from vllm_costmeter.cli.check.command import parsed
 from vllm_costmeter.cli.main import main
-from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
+from vllm_costmeter.sources.vllm_cli.flag_table import flag_from, flag_table
 
 VERSION = ("--vllm-version", "0.32.0")
 
@@ -78,4 +78,5 @@ def test_no_flag_of_the_check_is_one_of_vllms() -> None:
     """It would be taken from the server's words."""
     own = set(parsed([]).own_flags) - {"-h", "--help"}
     assert "--gpu" in own
-    assert own & set(flag_table().runs_by_name) == set()
+    of_vllm = {name for _, record in flag_table().records for name in flag_from(record).names}
+    assert own & of_vllm == set()

@@ -79,3 +79,18 @@ def test_a_missing_file_has_one_wording(words: list[str], capsys: pytest.Capture
     said = capsys.readouterr().err
     assert ": does not exist" in said
     assert said.count("\n") == 1
+
+
+def test_fewer_requests_that_fit_are_a_field_and_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """A hybrid with vLLM's default of 1,024 requests: not only a sentence says how many start."""
+    hybrid = "tests/data/models/nvidia__NVIDIA-Nemotron-3-Nano-30B-A3B-BF16"
+    words = ["--model", hybrid, "--quantizations", "own", "--gpus", "H100 SXM"]
+    assert main(["matrix", *words, "--format", "json"]) == 1
+    (cell,) = json.loads(capsys.readouterr().out)["cells"]
+    assert (cell["verdict"], cell["reason"]) == ("refused", "max_num_seqs")
+    seqs = cell["max_num_seqs_that_fits"]
+    assert f"--max-num-seqs {seqs}" in cell["message"]
+    main(["matrix", *words])
+    assert f"no (--max-num-seqs {seqs})" in capsys.readouterr().out
+    assert main(["cost", "--gpu", "H100 SXM", "--model", hybrid, "--format", "json"]) == 1
+    assert json.loads(capsys.readouterr().out)["fit"]["max_num_seqs_that_fits"] == seqs

@@ -126,3 +126,18 @@ def test_a_script_that_starts_several_servers_is_several_servers() -> None:
         ("server 1", "a", 1, 9),
         ("server 2", "b -tp 2", 2, 10),
     ]
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        "nvidia-smi -L | wc -l",
+        "nvidia-smi --list-gpus|wc -l",
+        "python3 -c 'import torch; print(torch.cuda.device_count())'",
+    ],
+)
+def test_a_script_that_counts_its_gpus(count: str) -> None:
+    """It finds those that the container is given; without a number the count stays a placeholder."""
+    command = f'command: [bash, -c, "vllm serve m -tp ${{TP:-$({count})}}"]\n'
+    assert words(only(pod(command + "resources: {limits: {nvidia.com/gpu: 4}}\n"))) == "m -tp 4"
+    assert words(only(pod(command))) == f"m -tp $({count})"

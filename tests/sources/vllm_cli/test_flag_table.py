@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from vllm_costmeter.sources.vllm_cli.flag_table import FILE, flag_table
-from vllm_costmeter.sources.vllm_cli.old_flags import OLD_FLAGS
+from vllm_costmeter.sources.vllm_cli.flag_table import FILE, flag_from, flag_table
+from vllm_costmeter.sources.vllm_cli.old_flags import OLD_FLAGS, OLD_SWITCHES
+from vllm_costmeter.sources.vllm_cli.other_releases import brought_by, dropped_by
 from vllm_costmeter.sources.vllm_cli.values import READERS
 
 MOST_BYTES = 150_000
@@ -41,8 +42,8 @@ def test_every_flag_of_a_release_can_be_read(release: str) -> None:
 @pytest.mark.parametrize(
     ("name", "release", "dropped", "brought"),
     [
-        ("--swap-space", (0, 19, 0), "0.18.0", None),
-        ("--calculate-kv-scales", (0, 33, 0), "0.28.0", None),
+        ("--swap-space", (0, 19, 0), ("0.17.1", "0.18.0"), None),
+        ("--calculate-kv-scales", (0, 33, 0), ("0.27.1", "0.28.0"), None),
         ("--spec-method", (0, 19, 0), None, "0.22.0"),
         ("--device-memory-utilization", (0, 30, 0), None, "0.31.0"),
         ("--disable-prefix-caching", (0, 32, 0), None, "0.33.0"),
@@ -50,12 +51,14 @@ def test_every_flag_of_a_release_can_be_read(release: str) -> None:
     ],
 )
 def test_a_flag_that_is_not_there_came_later_or_went_before(
-    name: str, release: tuple[int, int, int], dropped: str | None, brought: str | None
+    name: str, release: tuple[int, int, int], dropped: tuple[str, str] | None, brought: str | None
 ) -> None:
     flags = flag_table().at(release)
     assert name not in flags.by_name
-    assert (flags.dropped_by(name), flags.brought_by(name)) == (dropped, brought)
+    assert (dropped_by(flags, name), brought_by(flags, name)) == (dropped, brought)
 
 
 def test_flags_from_before_the_table_are_in_none_of_its_releases() -> None:
-    assert not OLD_FLAGS.keys() & flag_table().runs_by_name.keys()
+    names = {name for _, record in flag_table().records for name in flag_from(record).names}
+    assert not OLD_FLAGS.keys() & names
+    assert OLD_FLAGS.keys() >= OLD_SWITCHES

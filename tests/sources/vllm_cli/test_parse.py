@@ -91,6 +91,7 @@ def test_a_value_that_other_releases_take_is_refused_with_their_numbers() -> Non
     assert str(refused("m --mamba-cache-mode all")) == (
         "--mamba-cache-mode: must be one of align, none; got 'all' (vLLM 0.16.0 to 0.31.0 takes it)"
     )
+    assert str(refused("m -ac.use_fp4_indexer_cache=true")).endswith("(vLLM 0.20.0 to 0.29.0 takes it)")
 
 
 def test_an_ambiguous_abbreviation_names_what_it_may_mean() -> None:
@@ -115,7 +116,7 @@ def test_an_ambiguous_abbreviation_names_what_it_may_mean() -> None:
         (
             "m --eplb-config.window_size=0",
             "value",
-            "--eplb-config.window_size: must be a whole number > 0, got 0",
+            "--eplb-config.window_size: must be a whole number > 0, got 0 (vLLM 0.16.0 to 0.19.1 takes it)",
         ),
         ("m --help", "help", "--help: asks vLLM for its help"),
     ],

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vllm_costmeter.cli.check.request import FORMATS, REPORTS, CheckRequest, Format, request_from
+from vllm_costmeter.cli.check.request import DEPLOYMENTS, FORMATS, REPORTS, CheckRequest, Format, request_from
 from vllm_costmeter.cli.check.server_flags import add_server_flags
 from vllm_costmeter.cli.parser import CommandParser
 from vllm_costmeter.core.errors import BadInputError
@@ -206,7 +206,7 @@ def run(args: argparse.Namespace) -> int:
 
 def may_be_deployment(name: str) -> bool:
     """Whether a MODEL may be a deployment file or a folder of them; a folder with a config.json is a model."""
-    if name == "-" or name.endswith((".yaml", ".yml")):
+    if name == "-" or name.endswith(DEPLOYMENTS):
         return True
     try:
         return bool(name.strip()) and Path(name).is_dir() and not Path(name, "config.json").exists()

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from vllm_costmeter.cli.check.request import CheckRequest
+from vllm_costmeter.cli.check.request import DEPLOYMENTS, CheckRequest
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError, unreadable
 
 SUFFIXES = (".yaml", ".yml")
+"""Of the files in a folder, those that are read."""
 MOST_FILES = 20_000
 _MODEL_FILES = (".safetensors", ".gguf", ".bin")
 
 
 def with_files_of(request: CheckRequest) -> CheckRequest:
-    """The request with the YAML files and the folders of manifests among its models as files.
+    """The request with the deployment files and the folders of manifests among its models as files.
 
     A file in a folder may start no server. BadInputError for a folder without a YAML file.
     """
@@ -40,7 +41,7 @@ def with_files_of(request: CheckRequest) -> CheckRequest:
 
 
 def _is_deployment(name: str) -> bool:
-    if name == "-" or name.endswith(SUFFIXES):
+    if name == "-" or name.endswith(DEPLOYMENTS):
         return True
     path = Path(name)
     if not name.strip():

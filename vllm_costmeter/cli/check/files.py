@@ -66,4 +66,7 @@ def fault_as_answer(path: str, check: Callable[[], CheckAnswer]) -> CheckAnswer:
             str(place), fault=error.message, is_bad_input=True, file=place.file, line=place.line
         )
     except BadInputError as error:
-        return CheckAnswer(path, fault=str(error), is_bad_input=True)
+        name = "<stdin>" if path == "-" else path
+        return CheckAnswer(
+            name, fault=str(error).removeprefix(f"{name}: "), is_bad_input=True, file=name, line=1
+        )

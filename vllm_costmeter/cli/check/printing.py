@@ -90,10 +90,11 @@ def _print_one(answer: CheckAnswer, request: CheckRequest, *, is_alone: bool) ->
     """The full output for a single result, or the explanation that does not fit in a table."""
     if not is_alone and not request.is_explained:
         return
-    if answer.file is not None:
-        print(f"{answer.title} ({answer.place})")
+    name = f"{answer.title} ({answer.place})" if answer.place else answer.title
+    if answer.file is not None and is_alone:
+        print(name)
     if answer.fit is None:
-        print(answer.sentence)
+        print(answer.sentence if is_alone else f"{name}: {answer.sentence}")
     elif is_alone:
         from vllm_costmeter.outputs.check.text import write
 
@@ -104,5 +105,5 @@ def _print_one(answer: CheckAnswer, request: CheckRequest, *, is_alone: bool) ->
         from vllm_costmeter.outputs.check.explain import explanation
         from vllm_costmeter.outputs.check.text import columns_of
 
-        title = [] if is_alone else [f"{answer.title}: {answer.message}"]
+        title = [] if is_alone else [f"{name}: {answer.sentence}"]
         print("\n".join(["", *title, *explanation(answer.fit, columns_of(sys.stdout))]))

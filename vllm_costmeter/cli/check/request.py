@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Format = Literal["text", "json", "csv", "github", "junit", "sarif"]
 FORMATS: tuple[Format, ...] = ("text", "json", "csv", "github", "junit", "sarif")
+DEPLOYMENTS = (".yaml", ".yml", ".sh", ".sbatch", ".slurm", ".container", ".service")
+"""How files are called that start servers and that no model is called: manifests, scripts, units."""
 REPORTS: tuple[Format, ...] = ("github", "junit", "sarif")
 """Formats that CI systems read, in which an error of the command itself is reported too."""
 

@@ -104,5 +104,5 @@ def _server_notes(server: DeclaredServer, merged: CheckRequest, layout: Parallel
     if len(server.gpu_names) > 1 and merged.gpu is None:
         notes.append(f"may run on {', '.join(server.gpu_names)}: checked on the smallest")
     if server.gpus is not None and server.gpus > layout.world_size:
-        notes.append(f"the file gives it {server.gpus} GPUs; its flags use {layout.world_size}")
+        notes.append(f"{server.gpus_from} gives it {server.gpus} GPUs; its flags use {layout.world_size}")
     return tuple(notes)

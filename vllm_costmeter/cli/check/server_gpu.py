@@ -23,7 +23,7 @@ def gpu_of_server(server: DeclaredServer, merged: CheckRequest, layout: Parallel
     name = merged.gpu
     is_counted = name is not None and split_count(name)[0] != name.strip()
     if server.gpus is not None and needed > server.gpus and not (is_counted or is_spread):
-        raise _fault(server, f"{layout.needs()}; the file gives it {server.gpus}")
+        raise _fault(server, f"{layout.needs()}; {server.gpus_from} gives it {server.gpus}")
     if name is not None:
         _reject_other_maker(server, name)
     if name is None and server.gpu_names:

@@ -41,7 +41,7 @@ def _service(project: Project, name: str, own: Node, seen: list[str]) -> Iterato
     title = f"service {name}"
     seen.append(title)
     asked = _gpus(project, service)
-    start = _started(project, service, has_gpu=_devices(project, service) is not None)
+    start = _started(project, service, None if asked is None else asked[0])
     for number, each in enumerate(start.each, 1):
         if each.words is not None or each.not_read is not None:
             yield _server(project, service, f"{title}, server {number}" if start.more else title, each, asked)
@@ -71,17 +71,19 @@ def _server(
         environment=start.environment,
         files=start.files,
         paths=project.mounts(service),
+        notes=project.notes(),
     )
 
 
-def _started(project: Project, service: Node, *, has_gpu: bool) -> Started:
+def _started(project: Project, service: Node, gpus: int | None) -> Started:
     return started_by(
         _image(project, service),
         _words(project, service, "entrypoint"),
         _words(project, service, "command"),
         environment_of(project, service),
-        has_gpu=has_gpu,
+        has_gpu=_devices(project, service) is not None,
         files=project.files(service),
+        gpus=gpus,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.sources.manifests.interpolation import expand
@@ -29,12 +30,17 @@ class Project:
         file = document.place.file
         self._folder = None if file.startswith("<") else Path(file).parent
         values = self._values_of(".env") or {}
-        self._variables = {**values, **environ, **given}
+        self._variables = _Variables({**values, **environ, **given}, set(environ) - set(given))
         self.given = given
 
     def text(self, text: str) -> str:
         """The text with variables put in."""
         return expand(text, self._variables)
+
+    def notes(self) -> tuple[str, ...]:
+        """Which variables came from this process's environment, so far."""
+        taken = sorted(self._variables.taken)
+        return (f"from this shell's environment, as Compose takes them: {', '.join(taken)}",) if taken else ()
 
     def names(self) -> Mapping[str, Node]:
         """Every service as it stands, by name."""
@@ -86,7 +92,7 @@ class Project:
                 source = self.text((item.get("source") or item).text or "")
                 target = self.text((item.get("target") or item).text or "")
             if source.startswith((".", "/", "~")) and target.startswith("/") and self._folder is not None:
-                found.append((target.rstrip("/"), str(self._folder / Path(source).expanduser())))
+                found.append((target.rstrip("/"), str(self._folder / _from_home(source))))
         return tuple(found)
 
     def values_of_files(self, node: Node | None) -> dict[str, str]:
@@ -141,12 +147,33 @@ class Project:
         if self._folder is None:
             return None
         try:
-            path = self._folder / Path(name).expanduser()
+            path = self._folder / _from_home(name)
             if not path.is_file() or path.stat().st_size > _LARGEST_BYTES:
                 return None
             return path.read_text(errors="replace")
         except (OSError, ValueError, RuntimeError):
             return None
+
+
+def _from_home(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # `~nobody/x`
+        return Path(path)
+
+
+class _Variables(dict[str, str]):
+    """Values by name, which notes those that were taken from the process's environment."""
+
+    def __init__(self, values: Mapping[str, str], own: set[str]) -> None:
+        super().__init__(values)
+        self._own = own
+        self.taken: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name in self._own:
+            self.taken.add(name)
+        return super().get(name, default)
 
 
 def environment_of(project: Project, service: Node) -> dict[str, str]:

@@ -32,10 +32,10 @@ def local_model(server: DeclaredServer, model: str, maps: PathMap) -> str:
     mapped = on_this_machine(model, maps)
     if mapped is None:
         mounted = on_this_machine(model, server.paths)
-        mapped = mounted if mounted is not None and Path(mounted).exists() else None
+        mapped = mounted if mounted is not None and _exists(mounted) else None
     if mapped is not None:
         return mapped
-    if (model.startswith("/") and not Path(model).exists()) or "://" in model:
+    if (model.startswith("/") and not _exists(model)) or "://" in model:
         where = "is an address" if "://" in model else "lies in the container"
         prefix = model if "://" in model else str(Path(model).parent).rstrip("/") or model
         raise server.place_of("--model").fault(
@@ -43,6 +43,13 @@ def local_model(server: DeclaredServer, model: str, maps: PathMap) -> str:
             "--model MODEL which one it is"
         )
     return model
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def config_values(server: DeclaredServer, name: str, maps: PathMap) -> Mapping[str, Any]:

@@ -66,13 +66,15 @@ def started_by(
     *,
     has_gpu: bool,
     files: Mapping[str, File] | None = None,
+    gpus: int | None = None,
 ) -> Started:
     """`command` replaces the image's entry point and `arguments` follow either, as in Kubernetes and Compose.
 
-    `files`: texts in the container, by path. ShellError for a script that cannot be read.
+    `files`: texts in the container, by path. `gpus`: how many it has, if known.
+    ShellError for a script that cannot be read.
     """
     whole = [*command, *arguments]
-    ran = run_command(whole, variables, files)
+    ran = run_command(whole, variables, files, gpus=gpus)
     found = [started for program in ran.programs if (started := started_program(program, ran)) is not None]
     if found:
         return replace(found[0], more=tuple(found[1:]))

@@ -34,7 +34,8 @@ def _one(text: str, at: int, variables: Mapping[str, str], depth: int) -> tuple[
         return "$", at + 2
     plain = _NAME.match(text, at + 1)
     if plain is not None:
-        return variables.get(plain[0], plain.string[at : plain.end()]), plain.end()
+        value = variables.get(plain[0])
+        return (text[at : plain.end()] if value is None else value), plain.end()
     end = _closing(text, at + 1) if text.startswith("${", at) else -1
     name = _NAME.match(text, at + 2) if end > 0 else None
     if name is None:
@@ -42,7 +43,8 @@ def _one(text: str, at: int, variables: Mapping[str, str], depth: int) -> tuple[
     whole = text[at : end + 1]
     operation = re.fullmatch(r"(:?[-?+])(.*)", text[name.end() : end], re.DOTALL)
     if operation is None:
-        return (variables.get(name[0], whole) if name.end() == end else whole), end + 1
+        value = variables.get(name[0]) if name.end() == end else None
+        return (whole if value is None else value), end + 1
     operator, operand = operation[1], operation[2]
     value = variables.get(name[0])
     is_set = value is not None and (value != "" or not operator.startswith(":"))

@@ -53,7 +53,7 @@ class DeclaredServer:
     paths: tuple[tuple[str, str], ...] = ()
     """(folder in its container, folder on this machine) of what is mounted from here."""
     gpus_from: str = "the file"
-    """What gives it `gpus`."""
+    """What gives it `gpus`: the file, `--gpus` of a command, or CUDA_VISIBLE_DEVICES."""
     fault: str | None = None
     """Why the object cannot be read: bad input."""
     release: str | None = None

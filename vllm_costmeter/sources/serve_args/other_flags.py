@@ -7,6 +7,7 @@ from vllm_costmeter.core.release import Release
 from vllm_costmeter.sources.serve_args.plugin_flags import PLUGIN_FLAGS
 from vllm_costmeter.sources.vllm_cli.flag_table import Flag, ReleaseFlags, flag_from
 from vllm_costmeter.sources.vllm_cli.old_flags import OLD_FLAGS, OLD_SWITCHES
+from vllm_costmeter.sources.vllm_cli.other_releases import flag_elsewhere
 from vllm_costmeter.sources.vllm_cli.refusal import UnknownWordsError, absence
 
 
@@ -46,7 +47,7 @@ def other_flags(error: UnknownWordsError, release: Release) -> OtherFlags | None
 
 def _elsewhere(flags: ReleaseFlags, name: str) -> Flag:
     """The flag under this name alone: its other names may be another flag's in this release."""
-    flag = flags.elsewhere(name)
+    flag = flag_elsewhere(flags, name)
     if flag is not None:
         return replace(flag, names=(name,), off=flag.off & {name})
     return flag_from({"names": name, "action": "true"} if name in OLD_SWITCHES else {"names": name})

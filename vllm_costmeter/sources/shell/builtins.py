@@ -14,6 +14,8 @@ from vllm_costmeter.sources.shell.printed import printed
 from vllm_costmeter.sources.shell.syntax import Syntax, parse
 from vllm_costmeter.sources.shell.values import Text, Variables, unknown
 
+_COUNTS_GPUS = re.compile(r"nvidia-smi\b[^|;&]*\|\s*(grep -c|wc -l)|torch\.cuda\.device_count\(\)\s*\)")
+
 
 class Builtins:
     """The state of one shell, and its own commands."""
@@ -41,6 +43,8 @@ class Builtins:
         """`$(command)`, for commands whose output is known."""
         inner = [each for each in node.children if each.kind not in ("$(", ")", "`")]
         self.machine.step(node.line)
+        if self.machine.gpus is not None and _COUNTS_GPUS.search(node.text):
+            return Text(str(self.machine.gpus))
         if len(inner) != 1 or inner[0].kind != "command":
             return None
         words = self.words_of(inner[0], ())

@@ -115,7 +115,9 @@ class Expander:
 
     def _value(self, value: Value, into: Fields, *, quoted: bool, each_alone: bool = False) -> None:
         many = value if isinstance(value, tuple) else (value,)
-        for number, each in enumerate(many[:MOST_FIELDS]):
+        if len(many) > MOST_FIELDS:
+            raise ShellError(1, f"a word of more than {MOST_FIELDS} values is not read")
+        for number, each in enumerate(many):
             if number:
                 if quoted and not each_alone:
                     into.literal(" ")

@@ -54,6 +54,8 @@ class Machine:
     """Runs a program that is itself a shell, at this depth; False for any other."""
     open_file: Callable[[str], str | None] = lambda path: None
     """Reads a file of this machine; for commands that run on it."""
+    gpus: int | None = None
+    """What `nvidia-smi -L | wc -l` prints; None if it is not known."""
     steps: int = 0
 
     def step(self, line: int) -> None:

@@ -39,13 +39,15 @@ def run_command(
     variables: Mapping[str, str],
     files: Mapping[str, File] | None = None,
     open_file: Callable[[str], str | None] | None = None,
+    gpus: int | None = None,
 ) -> Machine:
     """Every program that the command starts, in order: itself, or those of its script.
 
     `variables`: the environment; `$(NAME)` as NAME's own value stands for one that is not known. `files`: texts in
-    the container, by path. `open_file` reads a file of this machine. ShellError for a script that cannot be read.
+    the container, by path. `open_file` reads a file of this machine. `gpus`: those of the container.
+    ShellError for a script that cannot be read.
     """
-    machine = Machine(files=dict(files or {}), is_shell=run_nested)
+    machine = Machine(files=dict(files or {}), is_shell=run_nested, gpus=gpus)
     if open_file is not None:
         machine.open_file = open_file
     given = {

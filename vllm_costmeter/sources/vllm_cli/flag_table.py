@@ -90,11 +90,11 @@ class FlagTable:
     def at(self, release: tuple[int, int, int] | None = None) -> ReleaseFlags:
         """The flags of a release, by default the newest."""
         if release is None:
-            return self._at(len(self.releases) - 1)
+            return self.numbered(len(self.releases) - 1)
         older = [number for number, name in enumerate(self.releases) if _numbers(name) <= release]
-        return self._at(max(older, default=0))
+        return self.numbered(max(older, default=0))
 
-    def _at(self, number: int) -> ReleaseFlags:
+    def numbered(self, number: int) -> ReleaseFlags:
         if number not in self._known:
             self._known[number] = self._read(number)
         return self._known[number]
@@ -114,29 +114,10 @@ class FlagTable:
         }
         return {"of": fields}
 
-    @cached_property
-    def runs_by_name(self) -> Mapping[str, Runs]:
-        """Every flag name, past or present, with its runs of releases (first and last number of each)."""
-        found: dict[str, list[Sequence[int]]] = {}
-        for runs, record in self._data["flags"]:
-            for name in flag_from(record).names:
-                found.setdefault(name, []).extend(runs)
-        return found
-
-    def of_any_release(self, name: str) -> Flag | None:
-        """The flag of this name in the last release that has it; None if no release has."""
-        runs = self.runs_by_name.get(name)
-        return None if runs is None else self._at(max(run[1] for run in runs)).by_name[name]
-
-    def releases_with(self, name: str, choice: Any) -> list[str]:
-        """The releases in which the flag of this name allows the value."""
-        runs = [
-            run
-            for runs, record in self._data["flags"]
-            if choice in (record.get("choices") or ()) and name in record["names"].split()
-            for run in runs
-        ]
-        return [self.releases[number] for first, last in sorted(runs) for number in range(first, last + 1)]
+    @property
+    def records(self) -> Sequence[tuple[Runs, Mapping[str, Any]]]:
+        """Every flag of every release, each with its runs of releases (first and last number of each)."""
+        return self._data["flags"]  # type: ignore[no-any-return]
 
 
 class ReleaseFlags:
@@ -149,24 +130,24 @@ class ReleaseFlags:
         records: Sequence[Mapping[str, Any]],
         more: Sequence[Flag] = (),
     ) -> None:
-        self._table, self._number, self._records, self._more = table, number, records, more
+        self.table, self.number, self._records, self._more = table, number, records, more
 
     def plus(self, more: Sequence[Flag]) -> ReleaseFlags:
         """These flags and those that a plugin adds to vLLM's parser."""
-        return ReleaseFlags(self._table, self._number, self._records, (*self._more, *more))
+        return ReleaseFlags(self.table, self.number, self._records, (*self._more, *more))
 
     def shape(self, config: str) -> dict[str, Any]:
         """The shape of a configuration class's JSON (`config_shape.py`)."""
-        return self._table.shape(config, self._number)
+        return self.table.shape(config, self.number)
 
     @property
     def release(self) -> str:
-        return self._table.releases[self._number]
+        return self.table.releases[self.number]
 
     @property
     def first_recorded(self) -> str:
         """The oldest release in the table."""
-        return self._table.releases[0]
+        return self.table.releases[0]
 
     @property
     def numbers(self) -> tuple[int, int, int]:
@@ -192,35 +173,6 @@ class ReleaseFlags:
             return self.by_name.get(name)
         found = {flag.dest: flag for full, flag in self.by_name.items() if full.startswith(name)}
         return next(iter(found.values())) if len(found) == 1 else None
-
-    def elsewhere(self, name: str) -> Flag | None:
-        """The flag as another release has it; None if no recorded release has."""
-        return self._table.of_any_release(name)
-
-    def releases_with(self, name: str, choice: Any) -> str | None:
-        """ "0.17.0 to 0.31.0": the releases in which the flag allows the value; None if no release does."""
-        found = self._table.releases_with(name, choice)
-        return f"{found[0]} to {found[-1]}" if len(found) > 1 else found[0] if found else None
-
-    def dropped_by(self, name: str) -> str | None:
-        """The release that removed the flag; None if no earlier release has it."""
-        last = self._last(name)
-        return None if last is None else self._table.releases[last + 1]
-
-    def last_with(self, name: str) -> str | None:
-        """The last release before this one that has the flag; None if no earlier release has it."""
-        last = self._last(name)
-        return None if last is None else self._table.releases[last]
-
-    def _last(self, name: str) -> int | None:
-        runs = self._table.runs_by_name.get(name, ())
-        return max((run[1] for run in runs if run[1] < self._number), default=None)
-
-    def brought_by(self, name: str) -> str | None:
-        """The later release that adds the flag; None if no later release has it."""
-        runs = self._table.runs_by_name.get(name, ())
-        first = min((run[0] for run in runs if run[0] > self._number), default=None)
-        return None if first is None else self._table.releases[first]
 
 
 @cache

@@ -68,13 +68,14 @@ def _unknown_flag(flags: ReleaseFlags, name: str, others: Sequence[str]) -> str:
 
 def absence(flags: ReleaseFlags, name: str) -> str | None:
     """Why this release refuses a flag that another release has; None if no release is known to have it."""
-    release = flags.release
-    if by := flags.dropped_by(name):
-        return f"{name}: dropped by vLLM {by} (last in {flags.last_with(name)}), {release} refuses it"
-    if by := flags.brought_by(name):
-        return f"{name}: new in vLLM {by}, {release} refuses it"
     from vllm_costmeter.sources.vllm_cli.old_flags import OLD_FLAGS
+    from vllm_costmeter.sources.vllm_cli.other_releases import brought_by, dropped_by
 
+    release = flags.release
+    if dropped := dropped_by(flags, name):
+        return f"{name}: dropped by vLLM {dropped[1]} (last in {dropped[0]}), {release} refuses it"
+    if by := brought_by(flags, name):
+        return f"{name}: new in vLLM {by}, {release} refuses it"
     if name not in OLD_FLAGS:
         return None
     instead = f"; use {OLD_FLAGS[name]}" if OLD_FLAGS[name] else ""

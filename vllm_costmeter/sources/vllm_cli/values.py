@@ -72,8 +72,9 @@ def check_choice(flags: ReleaseFlags, flag: Flag, value: Any) -> None:
     if flag.choices is None or value in flag.choices:
         return
     allowed = [str(choice) for choice in flag.choices if choice is not None]
-    taken = flags.releases_with(flag.name, value)
-    other = f" (vLLM {taken} takes it)" if taken else ""
+    from vllm_costmeter.sources.vllm_cli.other_releases import taking_choice
+
+    other = taking_choice(flags, flag, value)
     near = nearest(str(value), allowed) if len(allowed) > MOST_CHOICES_TOLD else ""
     if near:
         raise ValueError(
@@ -120,7 +121,10 @@ def _config(flags: ReleaseFlags, name: str, config: str, text: str) -> Any:
     except (ValueError, OverflowError, RecursionError):
         raise ValueError(f"{name}: must be a JSON object, got {shown(text, quoted=True)}") from None
     if found := fault(flags.shape(config), value, name):
-        raise ValueError(found)
+        from vllm_costmeter.sources.vllm_cli.other_releases import taking_shape
+
+        other = taking_shape(flags, config, lambda shape: fault(shape, value, name) is None)
+        raise ValueError(found + other)
     for (owner, key), needed in NEEDED_BESIDE.items():
         if owner == config and value.get(key) is not None and value.get(needed) is None:
             raise ValueError(f"{name}: {key} also needs {needed}")

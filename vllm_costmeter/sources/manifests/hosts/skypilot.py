@@ -71,7 +71,7 @@ def _servers(document: Node, run: Node, title: str, given: Mapping[str, str]) ->
             image=found.image or _image(document),
             gpus=found.gpus,
             gpus_line=found.gpus_line,
-            gpus_from=found.gpus_from,
+            gpus_from=found.gpus_from or "the file",
             environment=found.environment,
             files=found.files,
             release=installed,

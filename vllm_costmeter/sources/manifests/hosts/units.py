@@ -58,7 +58,7 @@ def unit_servers(
                     not_read=started.not_read,
                     gpus=started.gpus,
                     gpus_line=started.gpus_line,
-                    gpus_from=started.gpus_from,
+                    gpus_from=started.gpus_from or "the file",
                     machine="units of systemd",
                     devices=visible_devices(EVERY, started.environment),
                     environment=started.environment,

@@ -132,6 +132,7 @@ def started(container: Node, given: Mapping[str, str]) -> Started:
         variables,
         has_gpu=asked is not None,
         files=files_of(container),
+        gpus=None if asked is None else asked.count,
     )
 
 
