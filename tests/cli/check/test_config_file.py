@@ -56,7 +56,7 @@ def test_a_config_file_is_read_as_vllm_reads_it(
     assert main(words) == 0
     engine = json.loads(capsys.readouterr().out)["engine"]
     assert (engine["max_model_len"], engine["enforce_eager"]) == (1024, True)
-    assert engine["speculative_config"] == {"method": "ngram"}
+    assert engine["speculative_config"] == {"method": "ngram", "num_speculative_tokens": 2}
     assert main([*words[:-2], str(model), "--config", str(config), "--max-model-len", "512"]) == 0
     assert json.loads(capsys.readouterr().out)["engine"]["max_model_len"] == 512
 
