@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 from checkpoint_files import write_checkpoint
+from hypothesis import given
+from hypothesis import strategies as st
 
-from vllm_costmeter.cli.check.command import parsed
+from vllm_costmeter.cli.check.command import add_parser, parsed
 from vllm_costmeter.cli.main import main
+from vllm_costmeter.cli.parser import CommandParser
 from vllm_costmeter.sources.vllm_cli.flag_table import flag_from, flag_table
 
 VERSION = ("--vllm-version", "0.32.0")
@@ -80,3 +83,35 @@ def test_no_flag_of_the_check_is_one_of_vllms() -> None:
     assert "--gpu" in own
     of_vllm = {name for _, record in flag_table().records for name in flag_from(record).names}
     assert own & of_vllm == set()
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "M",
+                "--gpu",
+                "L4",
+                "--strict",
+                "--file",
+                "-",
+                "--max-num-seqs=4",
+                "-tp",
+                "--",
+                "-h",
+                "",
+                "--gpu=L4",
+            ]
+        )
+    )
+)
+def test_no_word_is_lost_among_the_checks_own(words: list[str]) -> None:
+    """Each is one of the check's own, or the server's; all behind `--` are the server's, in their order."""
+    root = CommandParser(prog="costmeter", allow_abbrev=False)
+    subparsers = root.add_subparsers(prog="costmeter")
+    add_parser(subparsers)
+    own, others = subparsers.choices["check"].split(words)
+    assert sorted([*own, *others]) == sorted(words)
+    if "--" in words:
+        behind = words[words.index("--") :]
+        assert others[len(others) - len(behind) :] == behind
