@@ -38,7 +38,8 @@ def test_a_config_file_is_read_as_vllm_reads_it(
     """Its flags apply, the command line's go before them, and its model counts where the command names none."""
     config = tmp_path / "serve.yaml"
     config.write_text(
-        f"model: {model}\nmax_model_len: 1024\nenforce-eager: true\nspeculative-config: {{method: ngram, num_speculative_tokens: 2}}\n"
+        f"model: {model}\nmax_model_len: 1024\nenforce-eager: true\n"
+        "speculative-config: {method: ngram, num_speculative_tokens: 2}\n"
     )
     words = [
         "check",
