@@ -137,8 +137,7 @@ def test_flags_whose_effect_is_not_followed_are_named() -> None:
 def test_sizes_of_graphs_are_stated_once() -> None:
     """By a flag or inside --compilation-config, which vLLM does not let contradict each other."""
     inside = flags("-cc", '{"cudagraph_capture_sizes": [1, 2], "max_cudagraph_capture_size": 2}')
-    assert inside.engine_args().cudagraph_capture_sizes == (1, 2)
-    assert inside.engine_args().max_cudagraph_capture_size == 2
+    assert inside.memory == {"cudagraph_capture_sizes": [1, 2], "max_cudagraph_capture_size": 2}
     with pytest.raises(BadInputError, match=r"--cudagraph-capture-sizes and .* exclude"):
         flags("-cc.cudagraph_capture_sizes", "[1, 2]", "--cudagraph-capture-sizes", "1")
 
