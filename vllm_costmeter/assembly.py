@@ -103,6 +103,10 @@ def assembled(
         model = replace(model, max_model_len=longest, default_max_model_len=default)
     first, last = served_releases(model.architecture)
     model = replace(model, first_release=first, last_release=last)
+    if engine_args.enable_lora or engine_args.speculative_config is not None:
+        from vllm_costmeter.sources.models.interfaces import lacking
+
+        model = replace(model, lacks=lacking(model.architecture))
     if engine_args.speculative_config is not None:
         from vllm_costmeter.sources.models.drafter import open_draft_model, with_drafter
 

@@ -48,6 +48,12 @@ class Release:
         return self.number[:2]
 
     @property
+    def is_development(self) -> bool:
+        """Whether the build is of a commit after the release that it is numbered by, so that rules of a later release
+        may hold already."""
+        return "dev" in self.text
+
+    @property
     def key(self) -> str:
         """Equal for builds that share recorded starts: "0.32.0" for "0.32.0+cu130"; `text` if unnumbered."""
         return dotted(self.number) if self.is_numbered else self.text

@@ -38,7 +38,8 @@ def test_a_config_file_is_read_as_vllm_reads_it(
     """Its flags apply, the command line's go before them, and its model counts where the command names none."""
     config = tmp_path / "serve.yaml"
     config.write_text(
-        f"model: {model}\nmax_model_len: 1024\nenforce-eager: true\nspeculative-config: {{method: ngram}}\n"
+        f"model: {model}\nmax_model_len: 1024\nenforce-eager: true\n"
+        "speculative-config: {method: ngram, num_speculative_tokens: 2}\n"
     )
     words = [
         "check",
@@ -56,7 +57,7 @@ def test_a_config_file_is_read_as_vllm_reads_it(
     assert main(words) == 0
     engine = json.loads(capsys.readouterr().out)["engine"]
     assert (engine["max_model_len"], engine["enforce_eager"]) == (1024, True)
-    assert engine["speculative_config"] == {"method": "ngram"}
+    assert engine["speculative_config"] == {"method": "ngram", "num_speculative_tokens": 2}
     assert main([*words[:-2], str(model), "--config", str(config), "--max-model-len", "512"]) == 0
     assert json.loads(capsys.readouterr().out)["engine"]["max_model_len"] == 512
 

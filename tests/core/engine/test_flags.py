@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from vllm_costmeter.core.release import NEWEST
 
 OTHER: dict[str, Any] = {
     "whole": 8,
+    "count": 8,
     "wholes": (1, 2),
     "length": 4096,
     "share": 0.5,
@@ -42,6 +44,7 @@ def test_every_field_is_a_flag_with_its_kind_and_effects() -> None:
     named = {each.name for part in (ParallelConfig, EngineArgs) for each in fields(part)} - {
         "layout",
         "cudagraph_mode",
+        "video_frames",
         "cuda_graphs_in_budget",
     }
     assert {each.field for each in (*LAYOUT_FLAGS, *FLAGS)} == named
@@ -52,13 +55,13 @@ def test_every_field_is_a_flag_with_its_kind_and_effects() -> None:
 
 @pytest.mark.parametrize("each", FLAGS, ids=lambda each: each.name)
 def test_two_servers_share_a_record_unless_a_flag_changes_memory_beside_the_cache(each: EngineFlag) -> None:
-    """The length, the budget, and how caches are cut into blocks change nothing that a start measured."""
+    """The length, the budget, the blocks of caches and what only decides the start change nothing that was measured."""
     usual = EngineArgs()
     other = replace(usual, **{each.field: 32 if each.field == "max_lora_rank" else OTHER[each.kind]})
     recorded = [
         flags_of(llama(), resolve_engine(llama(), ADA, plan, NEWEST), plan) for plan in (usual, other)
     ]
-    assert (recorded[0] == recorded[1]) == (each.affects <= {"length", "budget", "kv_blocks"})
+    assert (recorded[0] == recorded[1]) == (each.affects <= {"length", "budget", "kv_blocks", "start"})
 
 
 def test_values_are_held_as_vllm_means_them() -> None:
@@ -73,6 +76,19 @@ def test_values_are_held_as_vllm_means_them() -> None:
     assert (found.cudagraph_capture_sizes, found.max_loras) == ((1, 2), 1)
     assert found.limit_mm_per_prompt == {"image": 2, "video": 999}
     assert engine_args_of(limit_mm_per_prompt={}) == EngineArgs()
+
+
+def test_a_choice_of_vllms_own_type_is_its_name() -> None:
+    """A parsed --attention-backend is a member of an enumeration whose value is a path."""
+    backends = Enum("backends", {"FLASH_ATTN": "vllm.v1.attention.backends.flash_attn"})
+    (flag,) = (each for each in FLAGS if each.field == "attention_backend")
+    assert flag.normalised(backends["FLASH_ATTN"]) == flag.normalised("FLASH_ATTN") == "FLASH_ATTN"
+
+
+def test_a_video_may_have_fewer_frames() -> None:
+    """num_frames of a limit is kept beside its count; a limit without it leaves the model's own."""
+    assert engine_args_of(limit_mm_per_prompt={"video": {"count": 1, "num_frames": 8}}).video_frames == 8
+    assert engine_args_of(limit_mm_per_prompt={"video": 1}).video_frames is None
 
 
 def test_a_misspelt_flag_is_bad_input_with_the_nearest() -> None:

@@ -116,7 +116,7 @@ def test_online_quantization_reaches_prediction_layers() -> None:
 def test_a_draft_model_is_its_own_weights_and_caches_beside_the_models() -> None:
     """An 8B with a draft of 0.6B: weights and cache grow by the draft's."""
     target, draft = published("meta-llama__Llama-3.1-8B-Instruct"), published("Qwen__Qwen3-0.6B")
-    asked = {"model": "draft", "num_speculative_tokens": 3}
+    asked = {"model": "draft", "num_speculative_tokens": 3, "use_heterogeneous_vocab": True}
     engine_args = EngineArgs(max_model_len=8192, speculative_config=asked)
     plain = fit(target, H100, replace(engine_args, speculative_config=None), NEWEST).per_gpu
     found = fit(with_drafter(target, engine_args, lambda *_: draft), H100, engine_args, NEWEST)
@@ -161,7 +161,7 @@ def test_prediction_layers_are_the_models_own() -> None:
 def test_what_is_not_known_stays_unknown() -> None:
     """A method, a head or a model without rules: the answer says so and gives no number."""
     target = published("meta-llama__Llama-3.1-8B-Instruct")
-    for asked in ({"method": "medusa", "model": "x"}, MTP, {"method": "eagle3", "model": "draft"}):
+    for asked in ({"method": "dflash", "model": "x"}, MTP, {"method": "eagle3", "model": "draft"}):
         engine_args = EngineArgs(speculative_config=asked)
         model = with_drafter(target, engine_args, lambda *_: published("Qwen__Qwen3-0.6B"))
         assert fit(model, H100, engine_args, NEWEST).verdict == "unknown"

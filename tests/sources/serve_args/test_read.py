@@ -55,6 +55,7 @@ def test_every_memory_flag_reaches_its_field_of_the_plan() -> None:
         "layout",
         "cudagraph_mode",
         "cuda_graphs_in_budget",
+        "video_frames",
     }
 
 
@@ -120,7 +121,7 @@ def test_flags_that_do_not_matter_are_accepted() -> None:
     """A whole production command can be checked as it is."""
     given = flags(
         "--host", "0.0.0.0", "--port", "8000", "--served-model-name", "a", "b", "--enable-auto-tool-choice",
-        "--no-async-scheduling", "-n", "1", "--ssl-keyfile=", "--runner", "auto",
+        "--no-enable-prompt-embeds", "-n", "1", "--ssl-keyfile=", "--convert", "auto",
     )  # fmt: skip
     assert given == GivenFlags()
 
@@ -133,16 +134,24 @@ def test_flags_whose_effect_is_not_followed_are_named() -> None:
     assert flags("--model-impl", "auto", "--no-enable-eplb").unmodelled == ()
 
 
+def test_sizes_of_graphs_are_stated_once() -> None:
+    """By a flag or inside --compilation-config, which vLLM does not let contradict each other."""
+    inside = flags("-cc", '{"cudagraph_capture_sizes": [1, 2], "max_cudagraph_capture_size": 2}')
+    assert inside.memory == {"cudagraph_capture_sizes": [1, 2], "max_cudagraph_capture_size": 2}
+    with pytest.raises(BadInputError, match=r"--cudagraph-capture-sizes and .* exclude"):
+        flags("-cc.cudagraph_capture_sizes", "[1, 2]", "--cudagraph-capture-sizes", "1")
+
+
 def test_flags_given_here_override_those_of_a_file() -> None:
     """Only what was given does, a switch turned off included."""
     file = flags(
-        "--max-model-len", "4k", "--enforce-eager", "--distributed-executor-backend", "ray", "--enable-eplb"
+        "--max-model-len", "4k", "--enforce-eager", "--distributed-executor-backend", "ray", "--enable-dbo"
     )
-    here = flags("--max-model-len", "8k", "--no-enforce-eager", "--model-impl=vllm")
+    here = flags("--max-model-len", "8k", "--no-enforce-eager", "--lora-dtype=float16")
     merged = here.over(file)
     assert merged.memory == {"max_model_len": 8000, "enforce_eager": False}
     assert merged.is_spread
-    assert merged.unmodelled == ("--enable-eplb", "--model-impl")
+    assert merged.unmodelled == ("--enable-dbo", "--lora-dtype")
     assert not flags("--distributed-executor-backend", "mp").over(file).is_spread
 
 

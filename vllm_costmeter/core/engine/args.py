@@ -1,4 +1,4 @@
-"""The flags of `vllm serve` that change GPU memory, one field each, before defaults are filled in.
+"""The flags of `vllm serve` that change GPU memory or decide whether it starts, one field each, without defaults.
 
 To add a flag, add a field here and, for type checkers, a key in `EngineFlags`.
 """
@@ -103,6 +103,8 @@ class EngineArgs:
     )
     cudagraph_mode: str | None = None
     """`cudagraph_mode` from --compilation-config, -O0 or -O1; None: vLLM's default, with full graphs."""
+    video_frames: int | None = None
+    """`num_frames` of a video in --limit-mm-per-prompt; None: the model's own."""
     cuda_graphs_in_budget: bool | None = None
     """VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS: whether the CUDA-graph estimate is subtracted; None: the release's own
     default."""
@@ -125,6 +127,43 @@ class EngineArgs:
     speculative_config: Mapping[str, Any] | None = flag(
         None, "object", "weights", "kv_layout", help="JSON: draft model and number of tokens", short="-sc"
     )
+    attention_backend: str | None = flag(None, "text", "start", help="attention backend, as in vLLM")
+    linear_backend: str | None = flag(None, "text", "start", help="kernels of linear layers, as in vLLM")
+    disable_chunked_mm_input: bool = flag(
+        False, "switch", "start", help="never split one image, video or audio clip over two steps"
+    )
+    allow_deprecated_quantization: bool = flag(
+        False, "switch", "start", help="accept quantization methods that vLLM has deprecated"
+    )
+    enable_chunked_prefill: bool | None = flag(
+        None, "switch", "start", help="process long prompts in several steps"
+    )
+    long_prefill_token_threshold: int = flag(
+        0, "count", "start", help="prompts longer than this are long; 0: none is"
+    )
+    max_num_active_seqs: int | None = flag(
+        None, "whole", "start", help="maximum number of sequences in one step"
+    )
+    max_cpu_loras: int | None = flag(None, "count", "start", help="adapters kept in host memory")
+    prefill_context_parallel_size: int = flag(
+        1, "whole", "start", help="GPUs that split each prompt", short="-pcp"
+    )
+    enable_eplb: bool = flag(False, "switch", "start", help="balance experts over GPUs by their load")
+    eplb_config: Mapping[str, Any] | None = flag(
+        None, "object", "start", help="JSON: how experts are balanced"
+    )
+    mamba_cache_mode: str | None = flag(
+        None, "text", "start", help="how recurrent states are cached, as in vLLM"
+    )
+    mamba_block_size: int | None = flag(None, "whole", "start", help="tokens per cached recurrent state")
+    async_scheduling: bool | None = flag(
+        None, "switch", "start", help="schedule a step while the one before still runs"
+    )
+    data_parallel_external_lb: bool = flag(
+        False, "switch", "start", help="another balancer spreads requests over the replicas", short="-dpe"
+    )
+    runner: str = flag("auto", "text", "start", help="auto, generate, pooling or draft")
+    model_impl: str = flag("auto", "text", "start", help="whose model code is used, as in vLLM")
 
     def affecting(self, *effects: Effect) -> dict[str, Any]:
         """Values, by field, of the flags that affect any of `effects`, without those of the layout."""
@@ -175,7 +214,15 @@ def engine_args_of(**given: Unpack[EngineFlags]) -> EngineArgs:
     values["speculative_config"] = speculative_config_of(whole, given)
     _reject_speculative(values["speculative_config"])
     layout = {each.field: values.pop(each.field) for each in LAYOUT_FLAGS if each.field in values}
-    return EngineArgs(layout=ParallelConfig(**layout), **values)
+    frames = video_frames_of(given.get("limit_mm_per_prompt"))
+    return EngineArgs(layout=ParallelConfig(**layout), video_frames=frames, **values)
+
+
+def video_frames_of(limits: object) -> int | None:
+    """`num_frames` of a video in `--limit-mm-per-prompt`, from JSON or vLLM's own objects; None if not given."""
+    video = limits.get("video") if isinstance(limits, Mapping) else None
+    frames = video.get("num_frames") if isinstance(video, Mapping) else getattr(video, "num_frames", None)
+    return frames if type(frames) is int and frames > 0 else None
 
 
 def speculative_config_of(whole: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -67,7 +67,9 @@ def resolve_engine(
         raise BadInputError(f"--max-model-len must be at least 1 (or auto), got {max_model_len}")
     if max_model_len is None or max_model_len == AUTO_MAX_MODEL_LEN:
         max_model_len = model.default_max_model_len
-    seqs, batched = _batch(engine_args, gpu, rules, max_model_len)
+    seqs, batched = _batch(
+        engine_args, gpu, rules, max_model_len, _least_default(model, engine_args, release, max_model_len)
+    )
     return EngineConfig(
         release=release,
         max_model_len=max_model_len,
@@ -95,14 +97,36 @@ def default_batch(gpu: GpuGroup, rules: EngineRules) -> tuple[int, int]:
     return 256, 2048
 
 
-def _batch(engine_args: EngineArgs, gpu: GpuGroup, rules: EngineRules, max_model_len: int) -> tuple[int, int]:
+def is_chunked_prefill(model: Model, engine_args: EngineArgs) -> bool:
+    """Whether a long prompt is processed in several steps: as asked, and by default for everything but encoders.
+
+    Sources: `is_chunked_prefill_supported` of vllm/config/model.py and `SchedulerConfig.__post_init__`, 0.17.0 to
+    0.33.0. Decoders pooled by mean or by the first token are not told apart from other decoders.
+    """
+    if model.is_encoder_decoder:
+        return False
+    if engine_args.enable_chunked_prefill is not None:
+        return engine_args.enable_chunked_prefill
+    return not model.is_pooling or bool(model.attention.layers)
+
+
+def _least_default(model: Model, engine_args: EngineArgs, release: Release, max_model_len: int) -> int:
+    """The least default batch: of a prompt in one step, and of an image, video or clip in one."""
+    items = model.unsplit_items
+    of_items = 0 if items is None else items.least_default_batch(engine_args, release)
+    return of_items if is_chunked_prefill(model, engine_args) else max(of_items, max_model_len)
+
+
+def _batch(
+    engine_args: EngineArgs, gpu: GpuGroup, rules: EngineRules, max_model_len: int, least_default: int
+) -> tuple[int, int]:
     default_seqs, default_batched = default_batch(gpu, rules)
     seqs = engine_args.max_num_seqs if engine_args.max_num_seqs is not None else default_seqs
     batched = engine_args.max_num_batched_tokens
     if seqs < 1:
         raise BadInputError(f"--max-num-seqs must be at least 1, got {seqs}")
     if batched is None:
-        batched = min(default_batched, seqs * max(max_model_len, 1))
+        batched = min(max(default_batched, least_default), seqs * max(max_model_len, 1))
     if batched < 1:
         raise BadInputError(f"--max-num-batched-tokens must be at least 1, got {batched}")
     if engine_args.max_num_seqs is None:

@@ -1,4 +1,4 @@
-"""Description of a `vllm serve` flag that changes GPU memory: its kind, its effects, its help text.
+"""Description of a `vllm serve` flag that changes GPU memory or the start: its kind, its effects, its help text.
 
 Each flag is described once, with its field in `core.engine.args`. The command line, the Python API, a
 starting server, exact mode and calibration all use that description.
@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, Literal
 
 from vllm_costmeter.core.dataclass import dataclass, field, fields
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, nearest
 
 LARGEST = 1 << 50
 """Larger than any context, batch or memory size."""
 
-Kind = Literal["whole", "wholes", "length", "share", "gibibytes", "switch", "text", "object", "limits"]
+Kind = Literal[
+    "whole", "count", "wholes", "length", "share", "gibibytes", "switch", "text", "object", "limits"
+]
 Effect = Literal[
-    "weights", "kv_layout", "kv_blocks", "batch", "graphs", "adapters", "offload", "budget", "length"
+    "weights", "kv_layout", "kv_blocks", "batch", "graphs", "adapters", "offload", "budget", "length", "start"
 ]
 """weights: what is loaded. kv_layout: size and kind of KV caches. kv_blocks: their block size. batch:
 sequences and tokens per step. graphs: CUDA graphs. adapters: LoRA slots. offload: weights in host memory.
-budget: memory that vLLM may use. length: the longest context."""
+budget: memory that vLLM may use. length: the longest context. start: only whether vLLM starts."""
 
 WANTED: Mapping[Kind, str] = {
     "whole": "a whole number",
+    "count": "a whole number",
     "wholes": "whole numbers",
     "length": "a whole number",
     "share": "a number",
@@ -54,15 +58,23 @@ class EngineFlag:
     def name(self) -> str:
         return self.field.replace("_", "-")
 
+    @property
+    def changes_memory(self) -> bool:
+        return self.affects != {"start"}
+
     def normalised(self, value: Any) -> Any:
         """A value from Python or vLLM's EngineArgs in this flag's type; invalid values stay as they are."""
         if value is None:
             return self.default
+        if self.kind == "text" and isinstance(value, Enum):
+            return value.name  # vLLM's attention backends
         if self.kind == "gibibytes" and type(value) is int:
             return float(value)  # vLLM's default is an int
         if self.kind == "wholes" and isinstance(value, list):
             return tuple(value)
         if self.kind == "limits" and isinstance(value, Mapping):
+            for name, limit in value.items():
+                _reject_limit_keys(str(name), limit)
             return {name: _limit(limit) for name, limit in value.items()} or None
         if self.kind == "object" and isinstance(value, Mapping):
             return {str(name).replace("-", "_"): each for name, each in value.items()}
@@ -86,6 +98,8 @@ class EngineFlag:
             raise BadInputError(
                 f"{name} must be above 0 and at most 1, got {value:g}: 0.9 is 90 % of the GPU"
             )
+        if self.kind == "count" and not 0 <= value <= LARGEST:
+            raise BadInputError(f"{name} must be between 0 and {LARGEST}, got {value}")
         if self.kind == "gibibytes" and value < 0:
             raise BadInputError(f"{name} must be 0 or more, got {value}")
         if self.kind == "limits":
@@ -109,6 +123,23 @@ def flags_in(settings: type) -> tuple[EngineFlag, ...]:
     return tuple(found)
 
 
+_LIMIT_KEYS: Mapping[str, tuple[str, ...]] = {
+    "image": ("count", "width", "height"),
+    "video": ("count", "num_frames", "width", "height"),
+    "audio": ("count", "length"),
+}
+"""Fields of `ImageDummyOptions` and so on (vllm/config/multimodal.py, 0.17.0 to 0.33.0), which forbid others."""
+
+
+def _reject_limit_keys(modality: str, limit: Any) -> None:
+    known = _LIMIT_KEYS.get(modality, ())
+    for key in limit if isinstance(limit, Mapping) and known else ():
+        if key not in known:
+            raise BadInputError(
+                f"the limit of {modality} has no key {str(key)[:40]!r}{nearest(str(key), known)}"
+            )
+
+
 def _limit(limit: Any) -> Any:
     """A modality's limit: a number or, since 0.11, an object with a `count` (default 999)."""
     if isinstance(limit, Mapping):
@@ -117,7 +148,7 @@ def _limit(limit: Any) -> Any:
 
 
 def _is(value: Any, kind: Kind) -> bool:
-    if kind in ("whole", "length"):
+    if kind in ("whole", "count", "length"):
         return type(value) is int
     if kind == "wholes":
         return isinstance(value, tuple) and all(type(each) is int and 0 < each <= LARGEST for each in value)

@@ -37,6 +37,23 @@ class EngineFlags(TypedDict, total=False):
     mamba_cache_dtype: str
     mamba_ssm_cache_dtype: str
     speculative_config: Mapping[str, Any] | None
+    attention_backend: str | None
+    linear_backend: str | None
+    disable_chunked_mm_input: bool
+    allow_deprecated_quantization: bool
+    enable_chunked_prefill: bool | None
+    long_prefill_token_threshold: int
+    max_num_active_seqs: int | None
+    max_cpu_loras: int | None
+    prefill_context_parallel_size: int
+    enable_eplb: bool
+    eplb_config: Mapping[str, Any] | None
+    mamba_cache_mode: str | None
+    mamba_block_size: int | None
+    async_scheduling: bool | None
+    data_parallel_external_lb: bool
+    runner: str
+    model_impl: str
     spec_method: str | None
     spec_model: str | None
     spec_tokens: int | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vllm_costmeter.core.dataclass import replace
@@ -27,6 +28,8 @@ from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.ranks import ENDS, Memory
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.quantization.scheme import KernelTarget
+from vllm_costmeter.core.refusals.registry import refusal
+from vllm_costmeter.core.refusals.start import Start
 from vllm_costmeter.core.release import Release, dotted
 
 if TYPE_CHECKING:
@@ -64,9 +67,22 @@ def fit(
         engine,
         notes=(*((release.note,) if release.note else ()), *model.notes, *memory_notes(gpu)),
     )
-    released = _release_fault(blank, release)
-    if released is not None:
-        return released
+    stopped = refusal(Start(model, gpu, engine_args, engine))
+    if stopped is None:
+        return _in_memory(blank, release, starts)
+    said = partial(replace, reason=stopped.reason, message=stopped.message, changes=stopped.changes)
+    if stopped.is_certain and not release.is_development:
+        return said(blank, verdict="refused")
+    found = _in_memory(blank, release, starts)
+    return said(found, verdict="tight") if found.verdict == "fits" else found
+
+
+def _in_memory(blank: Fit, release: Release, starts: tuple[ServerStart, ...]) -> Fit:
+    """The verdict on a start whose flags vLLM accepts."""
+    model, gpu, engine_args, engine = blank.model, blank.gpu, blank.engine_args, blank.engine
+    unknown = _release_fault(model, engine_args, release)
+    if unknown is not None:
+        return replace(blank, message=unknown)
     unknown = model.fault(engine_args)
     if unknown is not None:
         return _not_understood(blank, unknown)
@@ -114,26 +130,15 @@ def _not_understood(blank: Fit, message: str) -> Fit:
     return replace(known, verdict="refused", reason="weights", message=too_heavy(blank, weights, budget))
 
 
-def _release_fault(blank: Fit, release: Release) -> Fit | None:
-    """Refused if vLLM has dropped the architecture; unknown if it is newer than the release, because vLLM may
-    then serve it through its Transformers backend."""
-    model = blank.model
-    if model.last_release is not None and release.minor > model.last_release[:2]:
-        last = dotted(model.last_release)
-        gone = (
-            f"vLLM {release} no longer serves {model.architecture}; the last release that did was {last}: "
-            f"check it with --vllm-version {last}"
-        )
-        return replace(blank, verdict="refused", reason="release", message=gone)
-    if model.is_counted(blank.engine_args):
-        return None  # the installed vLLM built it
-    if model.first_release is not None and release.number < model.first_release:
-        return replace(
-            blank,
-            message=f"vLLM {release} does not know {model.architecture}; the first release that does is "
-            f"{dotted(model.first_release)}",
-        )
-    return None
+def _release_fault(model: Model, engine_args: EngineArgs, release: Release) -> str | None:
+    """Why nothing is known about this release: the architecture is newer, and vLLM may serve it through Transformers.
+    None for a model that the installed vLLM built."""
+    first = model.first_release
+    if first is None or release.number >= first or model.is_counted(engine_args):
+        return None
+    return (
+        f"vLLM {release} does not know {model.architecture}; the first release that does is {dotted(first)}"
+    )
 
 
 def _layout_fault(model: Model, gpu: GpuGroup, engine: EngineConfig) -> tuple[Reason, str] | None:

@@ -49,6 +49,14 @@ def narrower_layouts(gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Change]
         yield Change({"tensor_parallel_size": size}, f"--tensor-parallel-size {size}", gpu, narrower)
 
 
+def whole_experts(gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Change]:
+    """The layout with whole experts on each GPU instead of a share of every expert."""
+    if not engine_args.layout.enable_expert_parallel:
+        layout = replace(engine_args.layout, enable_expert_parallel=True)
+        whole = replace(engine_args, layout=layout)
+        yield Change({"enable_expert_parallel": True}, "--enable-expert-parallel", gpu, whole)
+
+
 def unsplit_layouts(gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Change]:
     """The layout without context parallelism, and the layout without pipeline stages."""
     for name in ("decode_context_parallel_size", "pipeline_parallel_size"):

@@ -21,6 +21,16 @@ Reason = Literal[
     "max_model_len",
     "gpu_count",
     "compute_capability",
+    "dtype",
+    "quantization",
+    "kv_cache_dtype",
+    "attention_backend",
+    "max_num_batched_tokens",
+    "prefix_caching",
+    "speculative_config",
+    "adapters",
+    "cuda_graphs",
+    "runner",
     "kv_cache_memory_bytes",
     "max_num_seqs",
     "first_start",
@@ -122,6 +132,8 @@ class Fit:
     """The longest --max-model-len that fits at the low end, including on a first start; 0: none."""
     max_num_seqs_that_fits: int | None = None
     """The largest --max-num-seqs that fits at the low end; 0: none; None: not computed."""
+    changes: tuple[Mapping[str, Any], ...] | None = None
+    """New values by field of EngineArgs, any of which may lift a refusal of the configuration; None: it is none."""
     suggestions: tuple[Suggestion, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     """The source of the bytes, by part."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
-from vllm_costmeter.core.fit.change import Change
+from vllm_costmeter.core.fit.change import Change, changed_to
 from vllm_costmeter.core.fit.offers import RentalOffer, cheapest_offer
 from vllm_costmeter.core.fit.parallel_changes import (
     LARGEST_NODE_GPUS,
@@ -16,6 +16,7 @@ from vllm_costmeter.core.fit.parallel_changes import (
     enough_gpus,
     narrower_layouts,
     unsplit_layouts,
+    whole_experts,
     wider_layouts,
 )
 from vllm_costmeter.core.fit.result import Fit, Suggestion
@@ -28,6 +29,7 @@ from vllm_costmeter.core.quantization.online import online_fp8
 ORDER = (
     "max_model_len",
     "kv_cache_dtype",
+    "enable_expert_parallel",
     "tensor_parallel_size",
     "decode_context_parallel_size",
     "pipeline_parallel_size",
@@ -63,6 +65,8 @@ def with_suggestions(
     if result.verdict in ("fits", "unknown"):
         return result
     trials = Trials(model, result.engine.release, starts)
+    if result.changes is not None:
+        return replace(result, suggestions=_lifting(result, trials, gpu, engine_args, offers))
     shorter = _shorter(result, trials, gpu, engine_args)
     if result.reason == "max_model_len" and result.max_model_len_that_fits == model.max_model_len and shorter:
         return replace(result, suggestions=tuple(shorter))  # the model's own limit is all that is wrong
@@ -79,6 +83,18 @@ def with_suggestions(
     if most_seqs:
         found = [each for each in found if set(each.change) != {"max_num_seqs"}]
     return replace(result, suggestions=(*most_seqs, *sorted(found, key=_rank)))
+
+
+def _lifting(
+    result: Fit, trials: Trials, gpu: GpuGroup, engine_args: EngineArgs, offers: Sequence[RentalOffer]
+) -> tuple[Suggestion, ...]:
+    """Changes that lift a refusal of the configuration: those its rule names, and another GPU if this one cannot."""
+    found: list[Suggestion] = []
+    for values in result.changes or ():
+        found += trials.tried(changed_to(values, gpu, engine_args))
+    if result.reason == "compute_capability":
+        found += cheapest_offer(result, trials, engine_args, offers)
+    return tuple(sorted(found, key=_rank))
 
 
 def _fewer_seqs(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:
@@ -99,9 +115,10 @@ def _gains(suggestion: Suggestion, result: Fit) -> bool:
 
 
 def _rank(suggestion: Suggestion) -> int:
-    """Position in `ORDER`; the sort is stable, so changes of one kind keep their order."""
+    """Position in `ORDER`; flags that change no memory come first. The sort is stable, so changes of one kind keep
+    their order."""
     kind = next(iter(suggestion.change))
-    return ORDER.index(kind)
+    return ORDER.index(kind) if kind in ORDER else -1
 
 
 def _shorter(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:
@@ -161,6 +178,9 @@ def _other_layouts(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: Engi
         found += trials.until_one_fits(
             wider_layouts(gpu, engine_args, range(size + 1, LARGEST_NODE_GPUS + 1))
         )
+    if result.model.is_moe and result.reason == "parallel_layout":
+        for change in whole_experts(gpu, engine_args):
+            found += trials.tried(change)
     for change in unsplit_layouts(gpu, engine_args):
         found += trials.tried(change)
     if result.reason == "gpu_count":

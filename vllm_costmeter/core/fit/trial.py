@@ -34,7 +34,7 @@ class Trials:
         try:
             if surely_too_heavy(self.model, change.gpu, change.engine_args, self.release):
                 return []
-            result = fit(self.model, change.gpu, change.engine_args, self.release, self.starts)
+            result = fit(self._drafted(change), change.gpu, change.engine_args, self.release, self.starts)
         except (BadInputError, NotUnderstoodError):
             return []
         longest = result.max_model_len_that_fits or 0
@@ -60,6 +60,13 @@ class Trials:
             engine_args=replace(change.engine_args, max_model_len=longest),
         )
         return self.tried(shorter)
+
+    def _drafted(self, change: Change) -> Model:
+        """The model, its drafter with the changed `--speculative-config`."""
+        asked, drafter = change.engine_args.speculative_config, self.model.drafter
+        if asked is None or drafter is None or drafter.speculative_config == asked:
+            return self.model
+        return self.model.drafted_by(drafter, asked)
 
     def until_one_fits(self, changes: Iterable[Change]) -> list[Suggestion]:
         """Suggestions from `changes`, in order, up to the first that serves the full context."""

@@ -34,6 +34,8 @@ class Drafter:
     """The `--speculative-config` that loads it; None: not requested."""
     is_own: bool = False
     """Whether it consists of the model's own prediction layers, to which `--quantization` applies too."""
+    predicted_tokens: int | None = None
+    """Prediction layers that config.json states, each for one token more (vLLM's `n_predict`); None: not its own."""
 
     def on_gpu(self, gpu: KernelTarget) -> Drafter:
         weights = self.weights.on_gpu(gpu)

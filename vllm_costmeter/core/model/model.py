@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from vllm_costmeter.core.dataclass import dataclass, replace
+from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.model.attention import ModelAttention
 
 if TYPE_CHECKING:
     from vllm_costmeter.core.fit.vllm_counts import ExactFacts
     from vllm_costmeter.core.model.checkpoint_weights import ModelWeights
+    from vllm_costmeter.core.model.draft_facts import DraftFacts
     from vllm_costmeter.core.model.drafter import Drafter
+    from vllm_costmeter.core.model.unsplit_items import UnsplitItems
+    from vllm_costmeter.core.quantization.facts import QuantizationFacts
     from vllm_costmeter.core.quantization.named import NamedQuantization
     from vllm_costmeter.core.quantization.scheme import KernelTarget
     from vllm_costmeter.core.release import Version
@@ -95,6 +98,16 @@ class Model:
     """The last vLLM release that serves it; None: the newest still does."""
     is_tied: bool = False
     """Whether the output head shares the input embedding."""
+    quantization_facts: QuantizationFacts | None = None
+    """What decides whether vLLM serves the checkpoint's quantization; None: unquantized, or GGUF."""
+    unsplit_items: UnsplitItems | None = None
+    """None: items may be split over several steps, or their tokens are not known."""
+    model_type: str = ""
+    """`model_type` of config.json; "" if it has none."""
+    draft_facts: DraftFacts | None = None
+    """The draft model or head that `--speculative-config` names; None: it names none, or none that can be read."""
+    lacks: Mapping[str, Version | None] = field(default_factory=dict)
+    """What vLLM's class for it lacks ("lora", "eagle3") until a first release; None: until now."""
 
     def drafted_by(self, drafter: Drafter, speculative_config: Mapping[str, Any]) -> Model:
         """This model with the drafter that `--speculative-config` loads."""
@@ -111,9 +124,21 @@ class Model:
         counted = self.counted
         if counted is not None and not counted.holds_in(gpu.release):
             counted = None
-        if weights is self.weights and drafter is self.drafter and counted is self.counted:
+        dtype, attention = self._dtype_on(gpu), self.attention
+        if dtype != self.dtype:
+            attention = replace(attention, dtype=dtype)
+        elif weights is self.weights and drafter is self.drafter and counted is self.counted:
             return self
-        return replace(self, weights=weights, drafter=drafter, counted=counted)
+        return replace(
+            self, weights=weights, drafter=drafter, counted=counted, dtype=dtype, attention=attention
+        )
+
+    def _dtype_on(self, gpu: KernelTarget) -> str:
+        if gpu.compute_capability is None or gpu.compute_capability >= (8, 0):
+            return self.dtype
+        from vllm_costmeter.core.model.served_dtype import served_before_bfloat16
+
+        return served_before_bfloat16(self.dtype, self.model_type)
 
     def is_counted(self, engine_args: EngineArgs) -> bool:
         """Whether vLLM itself counted the model, with its drafter, for these flags."""

@@ -89,7 +89,7 @@ class Weights:
             return self._placed[gpu.release].on_gpu(gpu)
         if self.quantization.method == UNQUANTISED.method:
             return self
-        from vllm_costmeter.core.quantization.schemes.mxfp4_layouts import placed_on
+        from vllm_costmeter.core.quantization.schemes.placement import placed_on
 
         quantization = placed_on(self.quantization, gpu)
         if quantization is self.quantization:

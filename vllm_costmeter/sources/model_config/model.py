@@ -16,11 +16,12 @@ from vllm_costmeter.sources.model_config.families.registry import served_by
 from vllm_costmeter.sources.model_config.families.source import Source, architecture_of, text_section
 from vllm_costmeter.sources.model_config.lengths import model_lengths
 from vllm_costmeter.sources.model_config.overrides import with_active_overrides
-from vllm_costmeter.sources.model_config.quantization.section import quantization_of
+from vllm_costmeter.sources.model_config.quantization.section import facts_of, quantization_of
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 if TYPE_CHECKING:
     from vllm_costmeter.core.model.drafter import Drafter
+    from vllm_costmeter.core.model.unsplit_items import UnsplitItems
     from vllm_costmeter.sources.model_config.families.family import Family
 
 _UNKNOWN_TYPES = (
@@ -28,7 +29,7 @@ _UNKNOWN_TYPES = (
 )  # model_type of repackaged checkpoints that transformers and vLLM 0.32 refuse
 _DTYPES = {"bfloat16": "bfloat16", "float16": "float16", "half": "float16"}
 _FLOAT32 = ("float32", "float", "float64", "double")
-_NO_FLOAT16 = ("gemma2", "gemma3", "gemma3_text", "glm4")  # _FLOAT16_NOT_SUPPORTED_MODELS in vLLM 0.32
+_UNSPLIT = ("gemma3", "gemma4", "paligemma", "whisper")  # model_type: items are never split over steps
 _EXPERT_COUNTS = ("num_experts", "moe_num_experts", "n_routed_experts", "num_local_experts")
 _EXPERTS_PER_TOKEN = (
     "num_experts_per_tok",
@@ -92,6 +93,7 @@ def model_from_config(
         architecture=architecture_name,
         dtype=dtype,
         quantization=None if quantization.method == UNQUANTISED.method else quantization.method,
+        quantization_facts=facts_of(root, text, hf_quant_config),
         max_model_len=longest,
         default_max_model_len=default,
         lengths_before_0_30=None if older == (longest, default) else older,
@@ -105,6 +107,8 @@ def model_from_config(
         is_hybrid=any(isinstance(cache, RecurrentState) for layer in attention.layers for cache in layer),
         is_pipelined=family.is_pipelined,
         is_tied=weights.is_tied,
+        model_type=model_type_of(root),
+        unsplit_items=_unsplit_items(root, text),
         prediction=prediction,
     )
 
@@ -122,12 +126,18 @@ def _drafter(source: Source, family: Family, target: Weights) -> Drafter | None:
     if family.prediction is None:
         return None
     from vllm_costmeter.core.model.drafter import Drafter
-    from vllm_costmeter.sources.model_config.families.prediction import prediction_weights
+    from vllm_costmeter.sources.model_config.families.prediction import prediction_count, prediction_weights
 
     weights = prediction_weights(source, family.prediction, family.prediction_count, target)
     if weights is None:
         return None
-    return Drafter(weights, served_dtype(source.root, source.text), _caches(weights), is_own=True)
+    return Drafter(
+        weights,
+        served_dtype(source.root, source.text),
+        _caches(weights),
+        is_own=True,
+        predicted_tokens=prediction_count(source),
+    )
 
 
 def _caches(weights: Weights) -> tuple[LayerCaches, ...]:
@@ -149,9 +159,25 @@ def served_dtype(root: ConfigReader, text: ConfigReader, *, is_pooling: bool = F
         stated = "float16" if is_pooling else "bfloat16"
     if stated not in _DTYPES:
         raise BadInputError(f"{root.name}: dtype {stated[:40]!r} is not one of {', '.join(_DTYPES)}, float32")
-    if _DTYPES[stated] == "float16" and root.raw("model_type") in _NO_FLOAT16:
-        return "bfloat16"
+    if _DTYPES[stated] == "float16":
+        from vllm_costmeter.core.model.served_dtype import NO_FLOAT16
+
+        return "bfloat16" if model_type_of(root) in NO_FLOAT16 else "float16"
     return _DTYPES[stated]
+
+
+def _unsplit_items(root: ConfigReader, text: ConfigReader) -> UnsplitItems | None:
+    model_type = model_type_of(root)
+    if model_type not in _UNSPLIT:
+        return None
+    from vllm_costmeter.sources.model_config.unsplit_items import unsplit_items
+
+    return unsplit_items(root, text, model_type)
+
+
+def model_type_of(root: ConfigReader) -> str:
+    stated = root.raw("model_type")
+    return stated if isinstance(stated, str) else ""
 
 
 def _sizes(source: Source, family: Family) -> Sizes:

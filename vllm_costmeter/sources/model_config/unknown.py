@@ -10,7 +10,8 @@ from vllm_costmeter.core.model.attention import ModelAttention
 from vllm_costmeter.core.model.checkpoint_weights import UndividedWeights
 from vllm_costmeter.core.model.model import Model, Sizes
 from vllm_costmeter.sources.model_config.families.source import Source, architecture_of, text_section
-from vllm_costmeter.sources.model_config.model import served_dtype
+from vllm_costmeter.sources.model_config.model import model_type_of, served_dtype
+from vllm_costmeter.sources.model_config.quantization.section import facts_of
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 
@@ -40,6 +41,8 @@ def unknown_model(values: Mapping[str, Any], name: str, why: str) -> Model:
         weights=UndividedWeights(),
         not_understood=why,
         is_tied=Source(root, text).is_tied(),
+        quantization_facts=facts_of(root, text),
+        model_type=model_type_of(root),
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.model.draft_facts import DraftFacts
 from vllm_costmeter.core.model.drafter import Drafter
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.sources.model_config import model_from_config, read_json_object
@@ -40,10 +42,21 @@ def with_drafter(
     draft = open_(name, method)
     if draft is None:
         return model
+    model = replace(model, draft_facts=_facts(draft))
     is_head = "Eagle" in draft.architecture
     if draft.not_understood is not None or is_head != (method in ("eagle", "eagle3")):
         return model
     return model.drafted_by(Drafter(draft.weights, draft.dtype, draft.attention.layers), asked)
+
+
+def _facts(draft: Model) -> DraftFacts:
+    return DraftFacts(
+        architecture=draft.architecture,
+        model_type=draft.model_type,
+        vocab_size=draft.sizes.vocab_size,
+        is_moe=draft.is_moe,
+        is_pipelined=draft.is_pipelined,
+    )
 
 
 def _eagle_head(name: str) -> Model:

@@ -13,6 +13,7 @@ from vllm_costmeter.core.engine.args import (
     EngineArgs,
     engine_args_of,
 )
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def given_flags(args: ServeArgs) -> GivenFlags:
     ]
     token = given.get("hf_token")
     return GivenFlags(
-        memory={name: given[name] for name in _MEMORY if name in given},
+        memory={name: given[name] for name in _MEMORY if name in given} | _graph_sizes(given),
         unmodelled=tuple(sorted(f"--{name.replace('_', '-')}" for name in changed)),
         notes=_notes(args, given),
         cudagraph_mode=_cudagraph_mode(given),
@@ -131,6 +132,21 @@ def _notes(args: ServeArgs, given: Mapping[str, Any]) -> tuple[str, ...]:
     if "config" in given:
         notes.append(f"vLLM does not read {given['config']}: it looks for --config and the file as two words")
     return tuple(notes)
+
+
+def _graph_sizes(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Sizes that `--compilation-config` states. BadInputError where a flag of the same name is given too, as vLLM's
+    `create_engine_config` forbids (0.17 to 0.33)."""
+    config = given.get("compilation_config")
+    names = ("cudagraph_capture_sizes", "max_cudagraph_capture_size")
+    stated = {name: config[name] for name in names if config.get(name)} if isinstance(config, dict) else {}
+    for name in stated:
+        if name in given:
+            flag = f"--{name.replace('_', '-')}"
+            raise BadInputError(
+                f"{flag} and {name} of --compilation-config exclude each other: leave one out"
+            )
+    return stated
 
 
 def _cudagraph_mode(given: Mapping[str, Any]) -> str | None:

@@ -16,6 +16,7 @@ from vllm_costmeter.core.engine.args import (
     EngineArgs,
     ParallelConfig,
     speculative_config_of,
+    video_frames_of,
 )
 
 
@@ -107,6 +108,7 @@ def plan_from_engine_args(args: Any) -> EngineArgs:
     flags["speculative_config"] = speculative_config_of(flags["speculative_config"], parts)
     level = getattr(args, "optimization_level", None)
     flags["cudagraph_mode"] = _mode_name(args) or GRAPHS_OF_LEVEL.get(str(getattr(level, "value", level)))
+    flags["video_frames"] = video_frames_of(getattr(args, "limit_mm_per_prompt", None))
     return EngineArgs(layout=ParallelConfig(**layout), **flags)
 
 

@@ -53,6 +53,8 @@ class Fp8PerBlock:
     scale_bytes: int = FLOAT32_BYTES
     rounds_shares: bool = False
     """Whether an expert's share is rounded up to whole blocks, as when vLLM quantizes the weights itself."""
+    refines_blocks: bool = True
+    """Whether experts take finer blocks where a share cuts through the checkpoint's; otherwise vLLM refuses them."""
 
     def linear_tensors(self, shape: LinearShape) -> tuple[int, ...]:
         self._check(shape)
@@ -72,19 +74,19 @@ class Fp8PerBlock:
         return *one_byte_experts(shape), *scales
 
     def _grid(self, shape: ExpertsShape) -> tuple[int, int]:
-        """The checkpoint's blocks, or finer ones (at least 32) if a rank's share cuts through them: vLLM repeats the
-        scales at load (`refine_fp8_moe_block_shape`)."""
+        """The checkpoint's blocks, or finer ones (at least 32) if a rank's share cuts through them: vLLM 0.29 and newer
+        repeat the scales at load (`refine_fp8_moe_block_shape`)."""
         own = (self.block_outputs, self.block_inputs)
         cut_inputs = shape.tensor_parallel_size > 1 and shape.intermediate % self.block_inputs
         if shape.intermediate % self.block_outputs == 0 and not cut_inputs:
             return own
         finer = math.gcd(*own, shape.intermediate, shape.hidden)
-        if finer >= _FINEST_BLOCK:
+        if self.refines_blocks and finer >= _FINEST_BLOCK:
             return finer, finer
-        if shape.intermediate % self.block_outputs and shape.tensor_parallel_size > 1:
+        if shape.tensor_parallel_size > 1:
             raise BadInputError(
                 f"{shape.name}: an expert's share of {shape.intermediate} is not a multiple of the FP8 block of "
-                f"{self.block_outputs}, so vLLM refuses this tensor-parallel size; use expert parallelism"
+                f"{self.block_outputs}, so vLLM refuses this tensor-parallel size"
             )
         return own
 

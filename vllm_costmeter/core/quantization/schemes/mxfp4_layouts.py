@@ -6,10 +6,8 @@ list that runs on the GPU, and `mxfp4_round_up_hidden_size_and_intermediate_size
 
 from __future__ import annotations
 
-from vllm_costmeter.core.dataclass import replace
-from vllm_costmeter.core.quantization.scheme import KernelTarget, Quantization
-from vllm_costmeter.core.quantization.schemes.checkpoint_fp8 import ListedFp8
-from vllm_costmeter.core.quantization.schemes.fp4 import HOPPER_MXFP4, Mxfp4, Mxfp4Layout
+from vllm_costmeter.core.quantization.scheme import KernelTarget
+from vllm_costmeter.core.quantization.schemes.fp4 import HOPPER_MXFP4, Mxfp4Layout
 
 MARLIN = Mxfp4Layout("Marlin", inner_multiple=128, hidden_multiple=256)
 TENSORRT = Mxfp4Layout("FlashInfer TRT-LLM", inner_multiple=128, hidden_multiple=256)
@@ -27,13 +25,3 @@ def mxfp4_layout(gpu: KernelTarget) -> Mxfp4Layout:
     if major == 10:
         return TENSORRT if version >= (0, 27) else TENSORRT_BEFORE_0_27
     return MARLIN
-
-
-def placed_on(quantization: Quantization, gpu: KernelTarget) -> Quantization:
-    """The quantization with its MXFP4 experts as laid out on the GPU; unchanged if nothing differs."""
-    if not isinstance(quantization, ListedFp8) or not isinstance(quantization.experts, Mxfp4):
-        return quantization
-    layout = mxfp4_layout(gpu)
-    if layout == quantization.experts.layout:
-        return quantization
-    return replace(quantization, experts=Mxfp4(layout))

@@ -22,8 +22,13 @@ def prediction_weights(
 ) -> Weights | None:
     """The prediction layers of a model that states some, or of which vLLM always loads as many; None where it states
     none, or they are not known. Rotary tables are the model's own."""
-    count = loaded or source.text.optional_int(*_COUNTS, maximum=LARGEST_PREDICTION_COUNT)
+    count = loaded or prediction_count(source)
     return prediction(source, target, count) if count else None
+
+
+def prediction_count(source: Source) -> int | None:
+    """The number of prediction layers that the file states."""
+    return source.text.optional_int(*_COUNTS, maximum=LARGEST_PREDICTION_COUNT)
 
 
 def joined(source: Source, name: str, *norm_names: str) -> tuple[Part, ...]:

@@ -71,7 +71,7 @@ def _eight_bit_float(weights: ConfigReader, strategy: str, group_size: int | Non
         block = weights.optional_list("block_structure") or [128, 128]
         if len(block) != 2 or not all(isinstance(size, int) and 0 < size <= 1 << 16 for size in block):
             raise BadInputError(f"{weights.name}: {weights.path}block_structure must be two whole numbers")
-        return Fp8PerBlock(block[0], block[1])
+        return Fp8PerBlock(block[0], block[1], refines_blocks=False)
     if strategy == "channel":
         return EightBitPerChannel(static)
     if strategy == "tensor":

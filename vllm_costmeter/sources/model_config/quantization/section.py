@@ -10,6 +10,7 @@ from vllm_costmeter.core.quantization.scheme import UNQUANTISED, Quantization
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 if TYPE_CHECKING:
+    from vllm_costmeter.core.quantization.facts import QuantizationFacts
     from vllm_costmeter.sources.model_config.quantization.module_names import Renames
 
 
@@ -23,21 +24,40 @@ def quantization_of(
 
     `renames` turns the checkpoint's module names into vLLM's. NotUnderstoodError for a method without rules.
     """
+    found = _section(root, text, hf_quant_config)
+    return UNQUANTISED if found is None else _read(*found, root, renames)
+
+
+def facts_of(
+    root: ConfigReader, text: ConfigReader, hf_quant_config: Mapping[str, Any] | None = None
+) -> QuantizationFacts | None:
+    """What the same section states beyond bytes; None for an unquantized checkpoint."""
+    found = _section(root, text, hf_quant_config)
+    if found is None:
+        return None
+    from vllm_costmeter.sources.model_config.quantization.facts import quantization_facts
+
+    section, method = found
+    return quantization_facts(section.values, method)
+
+
+def _section(
+    root: ConfigReader, text: ConfigReader, hf_quant_config: Mapping[str, Any] | None
+) -> tuple[ConfigReader, str] | None:
+    """The section and its method."""
     section = root.optional_section("quantization_config", "compression_config")
     if section is None:
         section = text.optional_section("quantization_config", "compression_config")
     if section is None and hf_quant_config is not None:
         section = ConfigReader({"quant_method": "modelopt", **hf_quant_config}, "hf_quant_config.json")
     if section is None:
-        return UNQUANTISED
+        return None
     method = (section.optional_str("quant_method") or _legacy_method(section)).lower()
     method = method.replace("compressed_tensors", "compressed-tensors")
-    if not method:
-        return UNQUANTISED
-    return _read(section, root, renames, method)
+    return (section, method) if method else None
 
 
-def _read(section: ConfigReader, root: ConfigReader, renames: Renames, method: str) -> Quantization:
+def _read(section: ConfigReader, method: str, root: ConfigReader, renames: Renames) -> Quantization:
     """Each reader, with its schemes, is imported where a checkpoint asks for it."""
     if method.startswith("modelopt"):
         from vllm_costmeter.sources.model_config.quantization.modelopt import modelopt

@@ -1,0 +1,18 @@
+"""What decides whether a drafter goes with a model, beside its memory."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.dataclass import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DraftFacts:
+    """The draft model or head that `--speculative-config` names, from its own config.json."""
+
+    architecture: str
+    model_type: str
+    vocab_size: int
+    """0 if unknown."""
+    is_moe: bool
+    is_pipelined: bool
+    """Whether vLLM supports pipeline parallelism for it (`SupportsPP`)."""
