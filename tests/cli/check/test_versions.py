@@ -33,7 +33,7 @@ def test_each_part_stands_side_by_side_with_its_change(capsys: pytest.CaptureFix
     code, out, _ = printed(capsys, *LLAMA, "--compare-versions", "0.19.0,0.33.0")
     rows = {line[:18].strip(): line[18:].split() for line in out.splitlines()}
     assert code == 0
-    assert rows["CUDA graphs"] == ["0.00", "0.45", "+0.45"]
+    assert rows["CUDA graphs"] == ["0.00", "0.49", "+0.49"]
     assert rows["budget"] == ["21.28", "21.75", "+0.47"]
     assert rows["weights"][2] == "0.00"
     assert rows["verdict"] == ["fits", "fits"]

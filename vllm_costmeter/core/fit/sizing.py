@@ -13,6 +13,7 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
+from vllm_costmeter.core.memory.layer_peak import LENGTH_OF_FULL_CONTEXT, depends_on_length
 from vllm_costmeter.core.memory.loaded import LoadedRank, loaded_ranks
 from vllm_costmeter.core.memory.ranks import End, Memory, memory_of_ranks
 from vllm_costmeter.core.model.model import Model
@@ -70,12 +71,15 @@ class Deployment:
     starts: tuple[ServerStart, ...]
     """Recorded starts of real servers, oldest first."""
     loaded: tuple[LoadedRank, ...]
-    _known: Memo[tuple[int, int], Memory] = field(default_factory=Memo, init=False, compare=False, repr=False)
-    """Memory already computed, by (max_num_seqs, max_num_batched_tokens)."""
+    _known: Memo[tuple[int, int, int], Memory] = field(
+        default_factory=Memo, init=False, compare=False, repr=False
+    )
+    """Memory already computed, by (max_num_seqs, max_num_batched_tokens, length if it matters)."""
 
     def memory(self, engine: EngineConfig) -> Memory:
-        """The memory of every pipeline rank; the context length matters only if it reduces the batch."""
-        batch = (engine.max_num_seqs, engine.max_num_batched_tokens)
+        """The memory of every pipeline rank; the context length matters only if it reduces the batch or the peak."""
+        length = engine.max_model_len if engine.max_model_len < self._length_of_full_peak() else 0
+        batch = (engine.max_num_seqs, engine.max_num_batched_tokens, length)
         if batch not in self._known:
             self._known[batch] = memory_of_ranks(
                 self.model, self.gpu, engine, self.engine_args, starts=self.starts, loaded=self.loaded
@@ -175,11 +179,15 @@ class Deployment:
         return low
 
     def _bend(self) -> int:
-        """The shortest length with the full default batch; 0 if the batch does not depend on the length."""
+        """The shortest length with the full default batch and activation peak; 0 if neither depends on the length."""
+        peak = self._length_of_full_peak()
         if self.engine_args.max_num_batched_tokens is not None:
-            return 0
+            return peak
         seqs, batched = default_batch(self.gpu, engine_rules(self.release))
-        return -(-batched // (self.engine_args.max_num_seqs or seqs))
+        return max(-(-batched // (self.engine_args.max_num_seqs or seqs)), peak)
+
+    def _length_of_full_peak(self) -> int:
+        return LENGTH_OF_FULL_CONTEXT if depends_on_length(self.model) else 0
 
 
 def deployment(
