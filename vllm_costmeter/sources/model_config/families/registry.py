@@ -106,6 +106,8 @@ _TEXT = {
     "moe.routed:GLM4_MOE": "Glm4MoeForCausalLM",
     "moe.routed:bailing": "BailingMoeForCausalLM BailingMoeV2ForCausalLM SarvamMoEForCausalLM",
     "moe.routed:deepseek_v1": "DeepseekForCausalLM",
+    "moe.step:step3p5": "Step3p5ForCausalLM",
+    "moe.step:step3_text": "Step3TextForCausalLM",
 }
 _MULTIMODAL = {
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
@@ -114,7 +116,12 @@ _MULTIMODAL = {
     "multimodal.gemma:GEMMA4_UNIFIED": "Gemma4UnifiedForConditionalGeneration",
     "multimodal.glm:GLM4V": "Glm4vForConditionalGeneration",
     "multimodal.glm:GLM4V_MOE": "Glm4vMoeForConditionalGeneration",
-    "multimodal.internvl:INTERNVL": "InternVLForConditionalGeneration",
+    "multimodal.internvl:H2OVL": "H2OVLChatModel",
+    "multimodal.internvl:INTERNVL": "InternS1ForConditionalGeneration InternVLForConditionalGeneration",
+    "multimodal.internvl:INTERNVL_CHAT": "InternVLChatModel",
+    "multimodal.internvl:NVLM": "NVLM_D",
+    "multimodal.internvl:QIANFAN_OCR": "QianfanOCRForConditionalGeneration",
+    "multimodal.internvl:SKYWORK": "SkyworkR1VChatModel",
     "multimodal.kimi:KIMI_K25": "KimiK25ForConditionalGeneration",
     "multimodal.kimi:KIMI_VL": "KimiVLForConditionalGeneration",
     "multimodal.llama4:LLAMA4": "Llama4ForConditionalGeneration",
@@ -134,6 +141,8 @@ _MULTIMODAL = {
     "multimodal.siglip:IDEFICS3": "Idefics3ForConditionalGeneration SmolVLMForConditionalGeneration",
     "multimodal.siglip:LFM2_VL": "Lfm2VlForConditionalGeneration",
     "multimodal.siglip:PALIGEMMA": "PaliGemmaForConditionalGeneration",
+    "multimodal.step:STEP3_VL": "Step3VLForConditionalGeneration",
+    "multimodal.step:STEP_VL": "Step3p7ForConditionalGeneration StepVLForConditionalGeneration",
 }
 _POOLING = {
     "encoders.bert:BERT": "BertModel RobertaForMaskedLM RobertaModel XLMRobertaModel",
