@@ -42,8 +42,8 @@ class EngineRules:
     """Memory outside PyTorch's allocator, without tensor parallelism: least, usual, most."""
     several_gpus_gib: tuple[float, float, float]
     """The same with tensor parallelism: includes NCCL and custom all-reduce."""
-    one_gpu_gib_by_capability: Mapping[tuple[int, int], float]
-    """The usual value for compute capabilities whose logs differ."""
+    one_gpu_gib_by_capability: Mapping[tuple[int, int], tuple[float, float, float]]
+    """The same for compute capabilities whose logs differ."""
     evidence: str
 
     @property
@@ -52,9 +52,10 @@ class EngineRules:
         return dotted(self.since[:2])
 
 
-ONE_GPU_GIB: Mapping[tuple[int, int], float] = {
-    (8, 0): 0.07,  # two logs of 0.17.1 on A100
-    (8, 9): 0.5,  # 0.19.0 on an RTX 4090: 2588 blocks; with 0.25 GiB it would be 2745
+ONE_GPU_GIB: Mapping[tuple[int, int], tuple[float, float, float]] = {
+    (8, 0): (0.05, 0.07, 0.46),  # two logs of 0.17.1 on A100
+    (8, 9): (0.05, 0.5, 0.5),  # 0.19.0 on an RTX 4090: 2588 blocks; with 0.25 GiB it would be 2745
+    (9, 0): (0.2, 0.25, 0.46),  # 0.24 to 0.27 in 19 starts of 0.19.0 on H100, 0.46 in one
 }
 
 _V0_10 = EngineRules(

@@ -57,8 +57,8 @@ def non_torch(engine: EngineConfig, rules: EngineRules, gpu: GpuGroup, *, is_las
     elif is_amd(gpu):
         (low, value, high), rule = ROCM_GIB, "HIP modules and workspaces, logged on MI300X"
     elif gpu.compute_capability is not None:
-        value = rules.one_gpu_gib_by_capability.get(gpu.compute_capability, value)
-        high = max(high, value)
+        known = rules.one_gpu_gib_by_capability.get(gpu.compute_capability)
+        low, value, high = known or (low, value, high)
     return ByteRange(gib(value), gib(min(low, value)), gib(high), rule)
 
 

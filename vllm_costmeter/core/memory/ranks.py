@@ -12,7 +12,7 @@ from vllm_costmeter.core.engine.config import EngineConfig
 from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.activations import activation_peak
-from vllm_costmeter.core.memory.byte_range import GIB, ByteRange, exactly
+from vllm_costmeter.core.memory.byte_range import GIB, ByteRange
 from vllm_costmeter.core.memory.cuda_graphs import cuda_graphs
 from vllm_costmeter.core.memory.first_start import first_start_peak, first_start_residue
 from vllm_costmeter.core.memory.layer_peak import warmed_modules
@@ -193,9 +193,7 @@ def memory_of_ranks(
             index=index,
             budget_bytes=budget,
             weights=weights_range(max(rank.tensor_bytes - offloaded, 0), model),
-            beside_weights=exactly(
-                rank.beside_bytes, "converted layouts and what the allocator keeps beside each tensor"
-            ),
+            beside_weights=rank.beside,
             activations=activation_peak(
                 model, engine, engine_args, rules, is_last_rank=index == len(loaded) - 1
             ),

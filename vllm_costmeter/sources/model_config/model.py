@@ -85,7 +85,7 @@ def model_from_config(
         kv_cache_dtype=_kv_cache_dtype(root, text),
         blackwell_kv_cache_dtype=family.blackwell_kv_cache_dtype,
     )
-    return Model(
+    model = Model(
         id=name,
         architecture=architecture_name,
         dtype=dtype,
@@ -104,6 +104,11 @@ def model_from_config(
         is_tied=weights.is_tied,
         prediction=prediction,
     )
+    if model.quantization not in ("awq", "gptq"):
+        return model
+    from vllm_costmeter.sources.model_config.quantization.unlisted import with_unlisted
+
+    return with_unlisted(model)
 
 
 def _kv_cache_dtype(root: ConfigReader, text: ConfigReader) -> str | None:

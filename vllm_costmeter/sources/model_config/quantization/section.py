@@ -12,6 +12,8 @@ from vllm_costmeter.sources.model_config.reader import ConfigReader
 if TYPE_CHECKING:
     from vllm_costmeter.sources.model_config.quantization.module_names import Renames
 
+_AUTO_ROUND = ("auto-round", "auto_round", "inc")
+
 
 def quantization_of(
     root: ConfigReader,
@@ -51,6 +53,10 @@ def _read(section: ConfigReader, root: ConfigReader, renames: Renames, method: s
         from vllm_costmeter.sources.model_config.quantization.torchao import torchao
 
         return torchao(section)
+    if method in _AUTO_ROUND:
+        from vllm_costmeter.sources.model_config.quantization.auto_round import auto_round
+
+        return auto_round(section, renames)
     from vllm_costmeter.sources.model_config.quantization.methods import METHODS, deepseek_v4
 
     if root.raw("model_type") == "deepseek_v4" and method in ("fp8", "deepseek_v4_fp8"):
