@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scripts.accuracy import held_out, ranges, wild
+from scripts.accuracy import held_out, public, ranges, wild
 from scripts.accuracy.logged_boots import boot_rows
 from scripts.accuracy.logged_cases import case_rows
 from scripts.accuracy.logged_start import ROOT, LoggedStart
@@ -119,6 +119,7 @@ def report(boots: Sequence[LoggedStart], cases: Sequence[LoggedStart]) -> str:
             *(f"- {row.name}: {CAUSES.get(row.name, 'not explained')}" for row in counted if is_large(row)),
             "",
             *wild.section(),
+            *public.section(),
             "## Not counted, and why",
             "",
             "| case | outcome | logged | predicted | verdict | why |",

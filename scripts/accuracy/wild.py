@@ -77,18 +77,23 @@ def wild_starts() -> tuple[WildStart, ...]:
 
 
 def _start(case: dict[str, Any]) -> WildStart:
+    answer = fit_of(case["command"].removeprefix("costmeter check "))
+    return WildStart(case["id"], case["vllm"], case["outcome"], case["stated"].get("pool"), answer)
+
+
+def fit_of(command: str) -> Fit:
+    """The result of `costmeter check COMMAND` for a model of this folder, without recorded starts."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("model")
     parser.add_argument("--gpu")
     parser.add_argument("--gpu-memory-gib", type=float)
     parser.add_argument("--vllm-version")
     add_serve_flags(parser)
-    values = parser.parse_args(normalised(shlex.split(case["command"])[2:]))
+    values = parser.parse_args(normalised(shlex.split(command)))
     engine_args = given_flags(values).engine_args()
     gpu = chosen_gpu(values.gpu, values.gpu_memory_gib, engine_args.layout)
     model, release = str(FOLDER / "models" / values.model), release_of(values.vllm_version)
-    answer = assembled(model, gpu, engine_args, release=release, calibration="none").fit()
-    return WildStart(case["id"], case["vllm"], case["outcome"], case["stated"].get("pool"), answer)
+    return assembled(model, gpu, engine_args, release=release, calibration="none").fit()
 
 
 def coverage(inside: Sequence[bool | None]) -> str:
