@@ -123,7 +123,7 @@ def test_the_largest_image_sets_the_peak_where_few_sequences_run(
 ) -> None:
     """Qwen's processors allow 65,536 patches; 1.59 GiB logged for Qwen3.6-27B at TP 2 with 16 sequences or fewer."""
     found = peak(
-        seeing(),
+        replace(seeing(), is_hybrid=True),
         "0.25.1",
         layout=ParallelConfig(ranks),
         max_num_seqs=8,
@@ -210,3 +210,15 @@ def test_the_first_runner_profiles_the_rejection_of_drafts(version: str, copies:
     drafted = peak(llama(), version, speculative_config={"method": "mtp"}, **flags)
     logits = 1024 * llama().sizes.vocab_size
     assert drafted.bytes - peak(llama(), version, **flags).bytes == pytest.approx(4 * copies * logits)
+
+
+@pytest.mark.parametrize(
+    ("version", "is_profiled"), [("0.24.0", True), ("0.25.1", False), ("0.26.0", False), ("0.27.0", True)]
+)
+def test_the_second_runner_first_profiled_no_images(version: str, is_profiled: bool) -> None:
+    """In 0.25 and 0.26 it ran a dense model's language part alone."""
+    few = {"max_num_seqs": 8, "max_num_batched_tokens": 2048}
+    more = (
+        peak(seeing(), version, **few).bytes - peak(seeing(), version, language_model_only=True, **few).bytes
+    )
+    assert (more > GIB) == is_profiled

@@ -13,7 +13,10 @@ from vllm_costmeter.core.release import Release
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # MaxLoRARanks, vllm/config/lora.py, read in 0.32.0
 
-GRAPH_CAPTURE_LIMIT = 512  # vllm/config/vllm.py: min(2 * max_num_seqs, 512), read in 0.32.0
+GRAPH_CAPTURE_LIMIT = 512
+"""min(2 * max_num_seqs * (1 + draft tokens), 512): `_set_cudagraph_sizes` of vllm/config/vllm.py, 0.17 to 0.33."""
+BLACKWELL_CAPTURE_LIMIT, BLACKWELL_LIMIT_SINCE = 1024, (0, 28, 0)
+"""The same on compute capability 10.x."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def resolve_engine(
         gpu_memory_utilization=utilization,
         max_num_seqs=seqs,
         max_num_batched_tokens=batched,
-        max_cudagraph_capture_size=_capture_size(engine_args, seqs, batched),
+        max_cudagraph_capture_size=_capture_size(engine_args, seqs, batched, _capture_limit(gpu, release)),
         layout=engine_args.layout,
         dtype=model.dtype if engine_args.dtype == "auto" else engine_args.dtype,
         quantization=engine_args.quantization or model.quantization,
@@ -127,11 +130,19 @@ def _check_layout(layout: ParallelConfig) -> None:
         )
 
 
-def _capture_size(engine_args: EngineArgs, seqs: int, batched: int) -> int:
+def _capture_limit(gpu: GpuGroup, release: Release) -> int:
+    is_datacenter_blackwell = gpu.compute_capability is not None and gpu.compute_capability[0] == 10
+    if is_datacenter_blackwell and release.number >= BLACKWELL_LIMIT_SINCE:
+        return BLACKWELL_CAPTURE_LIMIT
+    return GRAPH_CAPTURE_LIMIT
+
+
+def _capture_size(engine_args: EngineArgs, seqs: int, batched: int, limit: int) -> int:
     if engine_args.enforce_eager:
         return 0
     if engine_args.cudagraph_capture_sizes is not None:
         return max(engine_args.cudagraph_capture_sizes, default=0)
     if engine_args.max_cudagraph_capture_size is not None:
         return min(engine_args.max_cudagraph_capture_size, batched)
-    return min(2 * seqs, GRAPH_CAPTURE_LIMIT, batched)
+    drafted = (engine_args.speculative_config or {}).get("num_speculative_tokens") or 0
+    return min(2 * seqs * (1 + drafted), limit, batched)

@@ -42,7 +42,7 @@ def activation_peak(
     sampler = _sampler_peak(model, engine_args, work, runner)
     workspace = _moe_workspace_bytes(model, engine, work)
     image, (outputs, outputs_high) = exactly(0, "no image is profiled"), (0, 0)
-    if model.is_multimodal:
+    if model.is_multimodal and runner.profiles_images:
         from vllm_costmeter.core.memory.image_peak import image_peak, multimodal_bytes
 
         outputs, outputs_high = multimodal_bytes(model, engine_args, work)
