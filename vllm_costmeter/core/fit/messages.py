@@ -20,12 +20,14 @@ def gpus_text(blank: Fit) -> str:
 
 
 def memory_notes(gpu: GpuGroup) -> tuple[str, ...]:
-    """A note for a GPU whose memory is estimated because no log states it."""
-    if gpu.memory_bytes_range is None:
+    """A note for a GPU whose memory is estimated because no log states it, or depends on the machine."""
+    if gpu.memory_bytes_range is None or gpu.memory_bytes_range[0] == gpu.memory_bytes_range[1]:
         return ()
     low, high = (size / GIB for size in gpu.memory_bytes_range)
+    how = "is estimated" if gpu.unified is None else "depends on the machine's settings"
+    api = "HIP" if gpu.unified == "strix_halo" else "CUDA"
     return (
-        f"the memory of {gpu.name} is estimated: {low:.2f} to {high:.2f} GiB as CUDA reports it; "
+        f"the memory of {gpu.name} {how}: {low:.2f} to {high:.2f} GiB as {api} reports it; "
         "--gpu-memory-gib overrides it",
     )
 
@@ -43,6 +45,10 @@ def too_heavy(blank: Fit, weights: int, budget: int) -> str:
 def free_message(memory: Memory, gpu: GpuGroup) -> str:
     wanted, free = memory.budget_bytes / GIB, memory.free.bytes / GIB
     found = f"vLLM needs {wanted:.2f} GiB free at start; the GPU has {free:.2f} GiB free"
+    if gpu.unified is not None and gpu.free_bytes is None:
+        low, high = memory.free.low_bytes / GIB, memory.free.high_bytes / GIB
+        found = f"vLLM needs {wanted:.2f} GiB free at start; "
+        found += f"system and other programs leave {low:.2f} to {high:.2f} GiB"
     if not gpu.processes:
         return found
     named, others = gpu.processes[:MOST_NAMED], len(gpu.processes) - MOST_NAMED

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 from vllm_costmeter.core.dataclass import Memo, dataclass, field, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig, default_batch, resolve_engine
-from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
@@ -139,7 +138,7 @@ class Deployment:
 
         Other flags are unchanged; vLLM accepts no value above --max-num-batched-tokens.
         """
-        default = default_batch(self.gpu, engine_rules(self.release))[1]
+        default = default_batch(self.gpu, self.release)[1]
         low, high = 0, (self.engine_args.max_num_batched_tokens or default) + 1
         while high - low > 1:
             middle = (low + high) // 2
@@ -178,7 +177,7 @@ class Deployment:
         """The shortest length with the full default batch; 0 if the batch does not depend on the length."""
         if self.engine_args.max_num_batched_tokens is not None:
             return 0
-        seqs, batched = default_batch(self.gpu, engine_rules(self.release))
+        seqs, batched = default_batch(self.gpu, self.release)
         return -(-batched // (self.engine_args.max_num_seqs or seqs))
 
 
