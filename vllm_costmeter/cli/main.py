@@ -41,6 +41,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "vllm_costmeter.cli.economics.estimate",
         "estimate throughput and price without a server",
     ),
+    "models": (
+        "vllm_costmeter.cli.models",
+        "list the models known without a network, and the smallest GPU for each",
+    ),
     "dashboard": ("vllm_costmeter.cli.dashboard", "write or push the Grafana dashboards"),
     "rules": ("vllm_costmeter.cli.rules", "write Prometheus recording rules and alerts with your limits"),
 }

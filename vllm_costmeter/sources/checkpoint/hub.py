@@ -83,6 +83,14 @@ def model_from_hub(repository: str, revision: str | None, client: Client, cache:
     return _as_model(repository, found)
 
 
+def read_again(repository: str) -> None:
+    """Read a repository's main revision from the Hub into the cache, whatever is cached. Raises as `hub_model`."""
+    client = HubClient(None)
+    listing = client.listing(repository, None)
+    found = _fetched(repository, listing, client)
+    HubCache(client.endpoint).save(repository, None, listing.commit, found)
+
+
 def hub_config(
     repository: str, revision: str | None = None
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.sources.models.local import local_model
 
@@ -37,9 +37,25 @@ def open_model(text: str, revision: str | None = None, hub_token: str | None = N
         )
     if _exists(path) or not is_repository(text):
         return local_model(path)
+    return _model_of_hub(text, revision, hub_token)
+
+
+def _model_of_hub(repository: str, revision: str | None, hub_token: str | None) -> Model:
+    """From the Hub; from the package's copy where the Hub cannot be read and no revision is asked for."""
     from vllm_costmeter.sources.checkpoint.hub import hub_model
 
-    return hub_model(text, revision, hub_token)
+    try:
+        return hub_model(repository, revision, hub_token)
+    except BadInputError as fault:
+        if revision is not None:
+            raise
+        from vllm_costmeter.sources.models.packaged_configs import packaged_model, packaged_repositories
+
+        packaged = packaged_model(repository, "the Hub cannot be read")
+        if packaged is None:
+            near = nearest(repository, packaged_repositories(), cutoff=0.8)
+            raise BadInputError(f"{fault}{near and f'; packaged{near}'}") from None
+        return packaged
 
 
 def is_repository(text: str) -> bool:

@@ -8,17 +8,16 @@ from typing import NamedTuple
 
 from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.sources.catalogue.load import PACKAGE_FOLDER
-from vllm_costmeter.sources.model_config import read_model
+from vllm_costmeter.sources.checkpoint.model import model_of
 from vllm_costmeter.sources.models.open import open_model
+from vllm_costmeter.sources.models.packaged_configs import packaged_config
 
-FOLDER = PACKAGE_FOLDER / "models"
 PACKAGED = {
-    "Llama 3.1 8B": "llama-3.1-8b",
-    "Llama 2 13B": "llama-2-13b",
-    "Qwen3 32B": "qwen3-32b",
-    "Llama 3.3 70B": "llama-3.1-70b",  # same shape: its config.json differs only in names and dates
-    "Llama 3.1 405B": "llama-3.1-405b",
+    "Llama 3.1 8B": "meta-llama/Llama-3.1-8B-Instruct",
+    "Llama 2 13B": "meta-llama/Llama-2-13b-hf",
+    "Qwen3 32B": "Qwen/Qwen3-32B",
+    "Llama 3.3 70B": "meta-llama/Llama-3.3-70B-Instruct",
+    "Llama 3.1 405B": "meta-llama/Meta-Llama-3.1-405B",
 }
 
 
@@ -33,9 +32,10 @@ def named_model(text: str) -> NamedModel:
     """A packaged name ("Llama 3.1 8B", "llama-3.1-8b") or anything that `costmeter check` accepts.
     BadInputError as there; NotUnderstoodError for a model that is not modelled."""
     folded = _folded(text)
-    for name, file in PACKAGED.items():
-        if folded in (_folded(name), _folded(file)):
-            return NamedModel(name, read_model(FOLDER / f"{file}.json", name))
+    for name, repository in PACKAGED.items():
+        found = packaged_config(repository) if folded == _folded(name) else None
+        if found is not None:
+            return NamedModel(name, model_of(found.config, name))
     near = "" if "/" in text or Path(text).exists() else nearest(text, PACKAGED)
     try:
         return NamedModel(_short(text), open_model(text))
