@@ -52,7 +52,7 @@ def started(words: tuple[str, ...], tmp_path: Path) -> dict[str, Any]:
         (("--help",), 7),
         (("check", "--help"), 20),
         (("gpus",), 37),
-        (FITS, 100),
+        (FITS, 101),
         ((*FITS, "--format", "json"), 104),
         (REFUSED, 120),
     ],

@@ -174,7 +174,11 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
     activations, graphs, non_torch = rank.beside_kv_cache()
     measured, named = rank.measured, blank.model.only_named
     verdict, reason, message = verdict_of(blank, placed)
-    starts_at_all = memory.surely_starts and placed.on_first_start.captures_graphs("low")
+    starts_at_all = (
+        memory.surely_starts
+        and placed.on_first_start.captures_graphs("low")
+        and not placed.above_budget.usually_exceeds
+    )
     return replace(
         blank,
         verdict=verdict,
@@ -193,6 +197,7 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
         free_bytes=memory.free.low_bytes,
         kv_cache=_kv_cache_facts(placed, rank.index),
         first_start=_first_start(placed, rank.index),
+        above_budget=placed.above_budget,
         max_model_len_that_fits=longest if starts_at_all else 0,
         provenance={
             "weights": blank.model.weights_source,

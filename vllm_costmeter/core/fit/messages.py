@@ -6,6 +6,7 @@ from vllm_costmeter.core.fit.result import Fit, Verdict
 from vllm_costmeter.core.fit.sizing import Sizing
 from vllm_costmeter.core.gpu.group import GpuGroup, GpuProcess
 from vllm_costmeter.core.kv_cache import KVCache
+from vllm_costmeter.core.memory.above_budget import AboveBudget
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.memory.ranks import ENDS, Memory
 
@@ -69,6 +70,16 @@ def wide_message(blank: Fit, placed: Sizing) -> str:
     named = blank.model.only_named
     why = "" if named is None else f": {named.provenance}"
     return f"the weights may take {low:.2f} to {high:.2f} GiB per GPU{why}"
+
+
+def above_budget_message(blank: Fit, above: AboveBudget) -> str:
+    """By how much the server exceeds its budget, and what the budget leaves of the GPU."""
+    low, high = (end / GIB for end in above.range_bytes)
+    return (
+        f"vLLM uses {above.bytes / GIB:.2f} GiB above its budget ({low:.2f} to {high:.2f}), which leaves "
+        f"{max(above.left_bytes, 0) / GIB:.2f} GiB of {'each ' if blank.engine.world_size > 1 else ''}"
+        f"{blank.gpu.name}: an OutOfMemory while CUDA graphs are captured or requests are served is possible"
+    )
 
 
 def reserved_message(memory: Memory) -> str:

@@ -12,6 +12,7 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
+from vllm_costmeter.core.memory.above_budget import AboveBudget, above_budget
 from vllm_costmeter.core.memory.loaded import LoadedRank, loaded_ranks
 from vllm_costmeter.core.memory.ranks import End, Memory, memory_of_ranks
 from vllm_costmeter.core.model.model import Model
@@ -35,6 +36,9 @@ class Sizing:
     graph_blocks: BlocksNeeded | None
     """Blocks that full CUDA graphs of recurrent layers need."""
 
+    above_budget: AboveBudget
+    """What the server uses beyond its budget."""
+
     @property
     def on_first_start(self) -> Sizing:
         """The same with an empty compile cache."""
@@ -45,9 +49,14 @@ class Sizing:
         return self.cache.fits(self.engine.max_model_len, self.memory.pools(end))
 
     def starts_surely(self) -> bool:
-        """Whether vLLM starts at every value within the ranges, including the first time."""
+        """Whether vLLM starts at every value within the ranges, including the first time, and usually keeps running."""
         first = self.on_first_start
-        return self.memory.surely_starts and first.holds_one_sequence("low") and first.captures_graphs("low")
+        return (
+            self.memory.surely_starts
+            and first.holds_one_sequence("low")
+            and first.captures_graphs("low")
+            and not self.above_budget.usually_exceeds
+        )
 
     def captures_graphs(self, end: End) -> bool:
         """Whether the pool has enough blocks for full CUDA graphs."""
@@ -110,8 +119,9 @@ class Deployment:
             self.model, self.gpu, self.engine_args, self.release, max_model_len=length_tokens
         )
         source: Literal["config", "vllm"] = "config" if self._counted(engine) is None else "vllm"
-        cache = self.cache(engine)
-        return Sizing(engine, self.memory(engine), cache, source, self._graph_blocks(engine, cache))
+        cache, memory = self.cache(engine), self.memory(engine)
+        above = above_budget(self.model, self.gpu, engine, self.engine_args, memory)
+        return Sizing(engine, memory, cache, source, self._graph_blocks(engine, cache), above)
 
     def _graph_blocks(self, engine: EngineConfig, cache: KVCache) -> BlocksNeeded | None:
         if self.model.is_pooling or not cache.holds_states:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.fit.messages import (
+    above_budget_message,
     first_start_message,
     free_message,
     gpus_text,
@@ -57,6 +58,8 @@ def verdict_of(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]
     first = placed.on_first_start
     if not first.holds_one_sequence("low") or not first.captures_graphs("low"):
         return "tight", "first_start", first_start_message(blank, first)
+    if placed.above_budget.usually_exceeds:
+        return "tight", "above_budget", above_budget_message(blank, placed.above_budget)
     return "fits", None, f"fits: {length:,} tokens of context on {gpus_text(blank)}"
 
 

@@ -66,6 +66,8 @@ def render(fit: Fit, *, width: int = UNLIMITED, coloured: bool = False, plain: b
     verdict = f"{fit.verdict}: {fit.message}" if fit.verdict != "fits" else fit.message
     lines += ["", *(_painted(line, fit.verdict, coloured) for line in _wrapped(verdict, width))]
     lines += _suggestions(fit, columns)
+    for risk in above_budget_lines(fit):
+        lines += _wrapped(risk, width)
     for note in fit.notes:
         lines += _wrapped(f"note: {note}", width)
     return lines
@@ -83,9 +85,20 @@ def refusal_lines(fit: Fit) -> list[str]:
             f"{_gib(use.non_torch_bytes)} + KV cache {_gib(use.kv_cache_available_bytes)}"
             f"{'' if fit.reason == 'kv_cache' else need}"
         )
+    lines += above_budget_lines(fit)
     for suggestion in fit.suggestions:
         lines.append(f"try {_served_with(suggestion)}  {_consequence(suggestion)}")
     return lines
+
+
+def above_budget_lines(fit: Fit) -> list[str]:
+    """One line if a server that fits may exceed the GPU's memory later, and the flag that leaves room."""
+    above = fit.above_budget
+    if fit.verdict != "fits" or above is None or not above.may_exceed:
+        return []
+    most = f"above its budget, vLLM uses {_gib(above.bytes)}, at most {_gib(above.range_bytes[1])}"
+    risk = f"{most}, of the {_gib(above.left_bytes)} that the budget leaves: a later OutOfMemory is possible"
+    return [risk if fit.headroom is None else f"{risk}; {fit.headroom.arguments} leaves room"]
 
 
 def _served_with(suggestion: Suggestion) -> str:
