@@ -99,8 +99,15 @@ def test_every_row_of_the_registry_leads_to_a_family() -> None:
 
 
 def test_a_language_model_behind_a_tower_that_has_no_rules_is_unknown() -> None:
-    """InternVL around another model than Qwen is not guessed to be one."""
+    """InternVL around an unknown model is not guessed to be Qwen; a tower behind a tower is refused, not followed."""
     config = FAMILIES["internvl"]
     changed = {**config, "text_config": {**config["text_config"], "model_type": "unheard_of"}}
+    del changed["text_config"]["architectures"]
     with pytest.raises(NotUnderstoodError, match="unheard_of"):
+        model_from_config(changed, "config.json")
+    changed["text_config"]["architectures"] = ["UnheardOfForCausalLM"]
+    with pytest.raises(NotUnderstoodError, match="UnheardOf"):
+        model_from_config(changed, "config.json")
+    changed["text_config"]["architectures"] = ["InternVLChatModel"]
+    with pytest.raises(NotUnderstoodError, match="no language model"):
         model_from_config(changed, "config.json")

@@ -18,15 +18,16 @@ def intern_vit(source: Source) -> tuple[Part, ...]:
     depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
     patch, image = _side(vision, "patch_size"), _side(vision, "image_size")
     bias = vision.bool("attention_bias", default=False)
-    if vision.bool("use_qk_norm", default=False) or vision.raw("norm_type") == "rms_norm":
-        raise NotUnderstoodError(f"{source.root.name}: InternVL's largest tower (6B) is not known")
+    is_layer_norm = (vision.optional_str("norm_type") or "layer_norm") == "layer_norm"
+    qk_norms = ("attention.q_norm", "attention.k_norm") if vision.bool("use_qk_norm", default=False) else ()
     block = (
         replicated("attention.q_proj", width, width, bias=bias, quantized=False),
         replicated("attention.k_proj", width, width, bias=bias, quantized=False),
         replicated("attention.v_proj", width, width, bias=bias, quantized=False),
         replicated("attention.projection_layer", width, width, bias=True, quantized=False),
         *two_layers("mlp", width, inner, "fc1", "fc2"),
-        *norms(width, "layernorm_before", "layernorm_after", bias=True),
+        *norms(width, *qk_norms),
+        *norms(width, "layernorm_before", "layernorm_after", bias=is_layer_norm),
         *norms(width, "lambda_1", "lambda_2"),
     )
     patches = (image // patch) ** 2

@@ -10,6 +10,40 @@ from vllm_costmeter.sources.model_config.families.dense.llama import llama, qwen
 from vllm_costmeter.sources.model_config.families.family import Builder
 from vllm_costmeter.sources.model_config.families.source import Source
 
+_CAUSAL_LM = {
+    "deepseek_v3": "DeepseekV3ForCausalLM",
+    "gemma2": "Gemma2ForCausalLM",
+    "gemma3_text": "Gemma3ForCausalLM",
+    "gpt_oss": "GptOssForCausalLM",
+    "granite": "GraniteForCausalLM",
+    "internlm2": "InternLM2ForCausalLM",
+    "llama": "LlamaForCausalLM",
+    "mistral": "MistralForCausalLM",
+    "phi3": "Phi3ForCausalLM",
+    "qwen2": "Qwen2ForCausalLM",
+    "qwen3": "Qwen3ForCausalLM",
+    "qwen3_5": "Qwen3_5ForCausalLM",
+    "qwen3_moe": "Qwen3MoeForCausalLM",
+}
+"""What vLLM takes for a text section without `architectures` (transformers' MODEL_FOR_CAUSAL_LM_MAPPING_NAMES)."""
+
+
+def registered_text(source: Source) -> Weights:
+    """The language model whose architecture the text section names, or that belongs to its `model_type`."""
+    from vllm_costmeter.sources.model_config.families.registry import served_by
+
+    names = source.text.optional_list("architectures")
+    model_type = source.text.optional_str("model_type") or ""
+    name = names[0] if names else _CAUSAL_LM.get(model_type)
+    if not isinstance(name, str):
+        raise NotUnderstoodError(
+            f"{source.root.name}: a language model of type {model_type[:40]!r} behind this tower is not known"
+        )
+    served, family = served_by(name)
+    if family.tower is not None:
+        raise NotUnderstoodError(f"{source.root.name}: {served} behind this tower is no language model")
+    return family.build(source)
+
 
 def text_of(builders: Mapping[str, Builder], default: str = "") -> Builder:
     """The language model that the file's text section names by its `model_type`; vLLM builds it by its own class
