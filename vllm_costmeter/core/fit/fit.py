@@ -87,8 +87,10 @@ def fit(
         return replace(blank, verdict="refused", reason="parallel_layout", message=str(error))
     try:
         longest = deployed.longest_that_fits()
-        length = (longest or 1) if engine_args.max_model_len == AUTO_MAX_MODEL_LEN else engine.max_model_len
-        return _judged(blank, deployed.at(length), longest)
+        if engine_args.max_model_len != AUTO_MAX_MODEL_LEN:
+            return _judged(blank, deployed.at(engine.max_model_len), longest)
+        judged = _judged(blank, deployed.cut_to(longest or 1), longest)
+        return judged if longest else replace(judged, engine=replace(judged.engine, max_model_len=0))
     except GpuCannotError as error:
         return replace(blank, verdict="refused", reason="compute_capability", message=str(error))
     except NotUnderstoodError as error:

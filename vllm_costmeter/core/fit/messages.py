@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vllm_costmeter.core.engine.args import AUTO_MAX_MODEL_LEN
 from vllm_costmeter.core.fit.result import Fit, Verdict
 from vllm_costmeter.core.fit.sizing import Sizing
 from vllm_costmeter.core.gpu.group import GpuGroup, GpuProcess
@@ -82,6 +83,15 @@ def above_budget_message(blank: Fit, above: AboveBudget) -> str:
     )
 
 
+def unenforced_message(blank: Fit, memory: Memory) -> str:
+    """A model without KV cache, which vLLM starts without profiling, needs more than the budget."""
+    need = memory.fullest_rank().used("usual") / GIB
+    return (
+        f"weights and activations need {need:.2f} GiB of {gpus_text(blank)}; vLLM may use "
+        f"{memory.budget_bytes / GIB:.2f} GiB, which it does not enforce for a model without KV cache"
+    )
+
+
 def reserved_message(memory: Memory) -> str:
     total = memory.total_bytes / GIB
     return f"--kv-cache-memory-bytes leaves too little of the GPU's {total:.2f} GiB for everything else"
@@ -115,14 +125,24 @@ def graph_blocks_message(blank: Fit, placed: Sizing) -> str:
     return f"{need}; {low:,} to {high:,} blocks available on {gpus_text(blank)}"
 
 
+def is_without_room(blank: Fit) -> bool:
+    """Whether `--max-model-len auto` is certain of no length; 1 then stands for the shortest."""
+    return blank.engine_args.max_model_len == AUTO_MAX_MODEL_LEN and blank.engine.max_model_len == 1
+
+
 def kv_message(blank: Fit, memory: Memory, cache: KVCache, verdict: Verdict) -> str:
     length = blank.engine.max_model_len
     needed = cache.bytes_needed(length)
     rank = memory.binding_rank(needed)
     low, usual, high = (f"{max(rank.available(end), 0) / GIB:.2f}" for end in ENDS)
+    most = "" if high == usual else f" (at most {high})"
+    if is_without_room(blank):
+        where = f"for the KV cache {'' if blank.engine.world_size == 1 else 'per GPU '}on {gpus_text(blank)}"
+        if verdict == "refused":
+            return f"not one token of context fits: {usual} GiB{most} {where}"
+        return f"--max-model-len auto may find room for no token: {low} to {high} GiB {where}"
     need = f"{length:,} tokens of context need {needed[rank.index] / GIB:.2f} GiB of KV cache"
     where = f"on {gpus_text(blank)}" if blank.engine.world_size == 1 else f"per GPU on {gpus_text(blank)}"
     if verdict == "tight":
         return f"{need}; {low} to {high} GiB available {where}"
-    most = "" if high == usual else f" (at most {high})"
     return f"{need}; {usual} GiB{most} available {where}"

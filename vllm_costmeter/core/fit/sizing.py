@@ -123,6 +123,12 @@ class Deployment:
         above = above_budget(self.model, self.gpu, engine, self.engine_args, memory)
         return Sizing(engine, memory, cache, source, self._graph_blocks(engine, cache), above)
 
+    def cut_to(self, length_tokens: int) -> Sizing:
+        """The deployment with `--max-model-len auto` once it is reduced to this length: vLLM has chosen the batch and
+        profiled with the model's own length before."""
+        placed = self.at(self.model.default_max_model_len)
+        return replace(placed, engine=replace(placed.engine, max_model_len=length_tokens))
+
     def _graph_blocks(self, engine: EngineConfig, cache: KVCache) -> BlocksNeeded | None:
         if self.model.is_pooling or not cache.holds_states:
             return None  # pooling models capture piecewise graphs only
@@ -212,7 +218,7 @@ def with_most_seqs(result: Fit, starts: Sequence[ServerStart] = ()) -> Fit:
             result.model, result.gpu, result.engine_args, result.engine.release, tuple(starts)
         )
         return replace(
-            result, max_num_seqs_that_fits=deployed.most_seqs_that_fit(result.engine.max_model_len)
+            result, max_num_seqs_that_fits=deployed.most_seqs_that_fit(max(result.engine.max_model_len, 1))
         )
     except (BadInputError, NotUnderstoodError):
         return result

@@ -18,6 +18,8 @@ from vllm_costmeter.core.memory.byte_range import ByteRange, gib
 NON_TORCH_GIB = (-3.3, 3.5, 8.0)
 """Budget less pool, weights, activations and CUDA-graph estimate in 18 logs of GB10, 0.22 to 0.27: 0.5 to 7.9 GiB, and
 -3.3 once (Qwen3-30B-A3B at 0.49: the pool and the weights together exceed the budget)."""
+LOGGED_TOTAL_GIB = 119.63
+"""The least total of the GB10 in these logs; a smaller machine gets a share of the range (estimated)."""
 
 OTHERS_SHARE = (0.02, 0.06, 0.088)
 """Part of the total that system and other processes use before vLLM starts: 5.9, 6.2, 8.5 and 8.6 % in four logs of
@@ -28,7 +30,12 @@ OTHERS_GIB = (0.5, 1.0, 2.5)
 
 def unified_non_torch(gpu: GpuGroup) -> ByteRange:
     """Bytes that vLLM counts as used beside weights, activations and graphs; the low end is negative."""
-    low, value, high = NON_TORCH_GIB
+    share = min(gpu.memory_bytes / gib(LOGGED_TOTAL_GIB), 1.0)
+    low, value, high = (
+        NON_TORCH_GIB[0] * share,
+        max(NON_TORCH_GIB[1] * share, 0.5),
+        max(NON_TORCH_GIB[2] * share, 1.5),
+    )
     where = "18 logs of GB10" if gpu.unified == "gb10" else "as in 18 logs of GB10; none of this GPU"
     if gpu.unified == "strix_halo":
         rule = f"unified memory: what HIP counts as used; {where}"

@@ -79,7 +79,8 @@ def _reasons(fit: Fit, name: str) -> list[str]:
     if name == "kv_cache_needed":
         source = {"config": "from config.json", "vllm": "as vLLM's own code counts it"}
         told = source.get(fit.provenance.get("kv_cache", ""), "source unknown")
-        return [f"{fit.engine.max_model_len:,} tokens of context, {told}"]
+        length = f"{fit.engine.max_model_len:,} tokens" if fit.engine.max_model_len else "one token"
+        return [f"{length} of context, {told}"]
     if name == "kv_cache_available":
         low, high = fit.kv_cache_available_range_bytes or (0, 0)
         ends = "" if low == high else f"; {low / GIB:.2f} to {high / GIB:.2f} GiB"

@@ -78,7 +78,8 @@ def refusal_lines(fit: Fit) -> list[str]:
     lines = [f"{fit.verdict}: {fit.message}" if fit.verdict != "fits" else fit.message]
     use = fit.per_gpu
     if fit.verdict in ("refused", "tight") and use is not None:
-        need = f"; {fit.engine.max_model_len:,} tokens of context need {_gib(use.kv_cache_needed_bytes)}"
+        length = f"{fit.engine.max_model_len:,} tokens" if fit.engine.max_model_len else "one token"
+        need = f"; {length} of context need {_gib(use.kv_cache_needed_bytes)}"
         lines.append(
             f"per GPU: budget {_gib(use.budget_bytes)} = weights {_gib(use.weights_bytes)} + activations "
             f"{_gib(use.activations_bytes)} + CUDA graphs {_gib(use.cuda_graphs_bytes)} + non-torch "
@@ -158,8 +159,9 @@ def _table(fit: Fit, use: MemoryUse, width: int, plain: bool) -> list[str]:
                     f"{low:,} to {high:,}, cold cache",
                 ]
             )
-        concurrency = f"    {'concurrency':<{_LABEL}}{fit.kv_cache.max_concurrency:>10.2f}"
-        lines.append([f"{concurrency}    ", f"requests of {fit.engine.max_model_len:,} tokens at once"])
+        if fit.engine.max_model_len:
+            concurrency = f"    {'concurrency':<{_LABEL}}{fit.kv_cache.max_concurrency:>10.2f}"
+            lines.append([f"{concurrency}    ", f"requests of {fit.engine.max_model_len:,} tokens at once"])
         if fit.max_num_seqs_that_fits is not None:
             seqs = f"    {'max num seqs':<{_LABEL}}{fit.engine.max_num_seqs:>10,}    "
             lines.append(
