@@ -100,13 +100,19 @@ def assembled(
         from vllm_costmeter.sources.models.open import open_model
 
         model = open_model(model, revision, hub_token)
+    grounds = grounds_on(gpu, release, calibration)
+    formats = (engine_args.kv_cache_dtype, engine_args.mamba_cache_dtype, engine_args.mamba_ssm_cache_dtype)
+    if set(formats) != {"auto"} or engine_args.block_size is not None:
+        from vllm_costmeter.sources.serve_args.cache_flags import cache_flags_of, check_cache_flags
+
+        check_cache_flags(cache_flags_of(engine_args), grounds.release)
     first, last = served_releases(model.architecture)
     model = replace(model, first_release=first, last_release=last)
     if engine_args.speculative_config is not None:
         from vllm_costmeter.sources.models.drafter import open_draft_model, with_drafter
 
         model = with_drafter(model, engine_args, open_draft or open_draft_model)
-    return Check(model, gpu, engine_args, grounds_on(gpu, release, calibration))
+    return Check(model, gpu, engine_args, grounds)
 
 
 def grounds_on(gpu: GpuGroup, release: Release | None = None, calibration: Calibration = "gpu") -> Grounds:
