@@ -61,8 +61,6 @@ def fault(capsys: pytest.CaptureFixture[str], *words: str) -> str:
         ),
         ([*ADA, "--nnodes", "two"], "--nnodes must be a whole number"),
         ([*ADA, "--kv-cache-dtype", "fp3"], "fp3"),
-        ([*ADA, "--max-num-seqs", "-1"], "--max-num-seqs must be a whole number"),
-        ([*ADA, "--max-num-seqs", "0"], "--max-num-seqs must be between 1"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(
