@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import replace
+from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.parts import Embedding, Part, Tensor
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
@@ -61,6 +62,35 @@ def rewarder(build: Builder, labels: int) -> Builder:
         return replace(weights, everywhere=(*weights.everywhere, *layers))
 
     return with_reward
+
+
+def uncached(build: Builder) -> Builder:
+    """A decoder whose tokens all see each other (vLLM's EncoderOnlyAttention): the same without caches."""
+
+    def without_caches(source: Source) -> Weights:
+        weights = build(source)
+        bare = {id(layer): replace(layer, caches=()) for layer in weights.layers}
+        return replace(weights, layers=tuple(bare[id(layer)] for layer in weights.layers))
+
+    return without_caches
+
+
+def projected(build: Builder, *keys: str, default: int | None = None, bias: bool = False) -> Builder:
+    """Late interaction: each token's hidden state is narrowed by a float32 matrix on every pipeline rank, to the first
+    width of `keys` that the file states. NotUnderstoodError where it states none and has no default: then only the
+    checkpoint knows it."""
+
+    def with_projection(source: Source) -> Weights:
+        weights = build(source)
+        stated = source.root.optional_int(*keys, minimum=1) or default
+        if stated is None:
+            raise NotUnderstoodError(
+                f"{source.root.name}: the width of the projection is not stated ({', '.join(keys)})"
+            )
+        values = Tensor("projection", stated * (source.hidden_size + bias), element_bytes=FLOAT32_BYTES)
+        return replace(weights, everywhere=(*weights.everywhere, values))
+
+    return with_projection
 
 
 def valued(build: Builder) -> Builder:

@@ -106,6 +106,8 @@ _TEXT = {
     "moe.routed:GLM4_MOE": "Glm4MoeForCausalLM",
     "moe.routed:bailing": "BailingMoeForCausalLM BailingMoeV2ForCausalLM SarvamMoEForCausalLM",
     "moe.routed:deepseek_v1": "DeepseekForCausalLM",
+    "moe.step:step3p5": "Step3p5ForCausalLM",
+    "moe.step:step3_text": "Step3TextForCausalLM",
 }
 _MULTIMODAL = {
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
@@ -139,6 +141,8 @@ _MULTIMODAL = {
     "multimodal.siglip:IDEFICS3": "Idefics3ForConditionalGeneration SmolVLMForConditionalGeneration",
     "multimodal.siglip:LFM2_VL": "Lfm2VlForConditionalGeneration",
     "multimodal.siglip:PALIGEMMA": "PaliGemmaForConditionalGeneration",
+    "multimodal.step:STEP3_VL": "Step3VLForConditionalGeneration",
+    "multimodal.step:STEP_VL": "Step3p7ForConditionalGeneration StepVLForConditionalGeneration",
 }
 _POOLING = {
     "encoders.bert:BERT": "BertModel RobertaForMaskedLM RobertaModel XLMRobertaModel",
@@ -152,13 +156,23 @@ _POOLING = {
     "encoders.decoders:GEMMA3_EMBEDDER": "Gemma3TextModel",
     "encoders.decoders:GPT2_CLASSIFIER": "GPT2ForSequenceClassification",
     "encoders.decoders:INTERNLM2_REWARD": "InternLM2ForRewardModel",
+    "encoders.decoders:JINA_EMBEDDINGS_V5": "JinaEmbeddingsV5Model",
+    "encoders.decoders:JINA_RANKING": "JinaForRanking",
+    "encoders.decoders:LLAMA_BIDIRECTIONAL": "LlamaBidirectionalModel",
+    "encoders.decoders:LLAMA_BIDIRECTIONAL_CLASSIFIER": "LlamaBidirectionalForSequenceClassification",
+    "encoders.decoders:VOYAGE_QWEN3": "VoyageQwen3BidirectionalEmbedModel",
+    "encoders.late_interaction:COLBERT": "HF_ColBERT",
+    "encoders.late_interaction:COLBERT_MODERN_BERT": "ColBERTModernBertModel",
+    "encoders.late_interaction:COLPALI": "ColPaliForRetrieval",
+    "encoders.late_interaction:COLQWEN3": "ColQwen3 OpsColQwen3Model Qwen3VLNemotronEmbedModel",
+    "encoders.late_interaction:COLQWEN3_5": "ColQwen3_5",
     "encoders.decoders:JAMBA_CLASSIFIER": "JambaForSequenceClassification",
     "encoders.decoders:QWEN2_PROCESS_REWARD": "Qwen2ForProcessRewardModel",
     "encoders.decoders:QWEN2_REWARD": "Qwen2ForRewardModel",
     "encoders.modern_bert:MODERN_BERT": "ModernBertModel",
     "encoders.modern_bert:MODERN_BERT_CLASSIFIER": "ModernBertForSequenceClassification",
     "encoders.modern_bert:MODERN_BERT_TAGGER": "ModernBertForTokenClassification",
-    "encoders.rotary_bert:GTE": "GteModel",
+    "encoders.rotary_bert:GTE": "GteModel GteNewModel",
     "encoders.rotary_bert:NOMIC_BERT": "NomicBertModel",
 }
 ARCHITECTURES: dict[str, str] = {
