@@ -71,9 +71,9 @@ class Check:
 
         found = with_most_seqs(self.fit(), self.grounds.starts)
         if found.verdict == "fits" and found.above_budget is not None and found.above_budget.may_exceed:
-            from vllm_costmeter.core.fit.headroom import with_headroom
+            from vllm_costmeter.core.fit.room import with_room
 
-            return with_headroom(found, self.grounds.starts)
+            return with_room(found, self.grounds.starts)
         return self.suggested(found)
 
 

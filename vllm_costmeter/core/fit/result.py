@@ -115,7 +115,7 @@ class Fit:
     """None if it equals later starts: nothing is compiled, or such starts were measured."""
     above_budget: AboveBudget | None = None
     """What the server uses of the GPU beyond its budget; None if its bytes are not known."""
-    headroom: Suggestion | None = None
+    leaves_room: Suggestion | None = None
     """For `fits`: a smaller budget that also fits, if `above_budget` may exceed the GPU's memory."""
     max_model_len_that_fits: int | None = None
     """The longest --max-model-len that fits at the low end, including on a first start; 0: none."""

@@ -75,9 +75,9 @@ def with_suggestions(
     found += cheapest_offer(result, trials, engine_args, offers)
     roomier: list[Suggestion] = []
     if result.reason == "above_budget":
-        from vllm_costmeter.core.fit.headroom import headroom
+        from vllm_costmeter.core.fit.room import leaving_room
 
-        roomier = headroom(result, trials)
+        roomier = leaving_room(result, trials)
     if most_seqs:
         found = [each for each in found if set(each.change) != {"max_num_seqs"}]
     return replace(result, suggestions=(*most_seqs, *roomier, *sorted(found, key=_rank)))

@@ -51,8 +51,8 @@ def to_json(fit: Fit) -> dict[str, Any]:
         }
     if fit.above_budget is not None:
         found["above_budget"] = _above_budget(fit.above_budget)
-    if fit.headroom is not None:
-        found["headroom"] = _suggestion(fit.headroom)
+    if fit.leaves_room is not None:
+        found["leaves_room"] = _suggestion(fit.leaves_room)
     if fit.max_model_len_that_fits is not None:
         found["max_model_len_that_fits"] = fit.max_model_len_that_fits
     if fit.max_num_seqs_that_fits is not None:

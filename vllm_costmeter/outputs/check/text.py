@@ -99,7 +99,7 @@ def above_budget_lines(fit: Fit) -> list[str]:
         return []
     most = f"above its budget, vLLM uses {_gib(above.bytes)}, at most {_gib(above.range_bytes[1])}"
     risk = f"{most}, of the {_gib(above.left_bytes)} that the budget leaves: a later OutOfMemory is possible"
-    return [risk if fit.headroom is None else f"{risk}; {fit.headroom.arguments} leaves room"]
+    return [risk if fit.leaves_room is None else f"{risk}; {fit.leaves_room.arguments} leaves room"]
 
 
 def _served_with(suggestion: Suggestion) -> str:

@@ -52,25 +52,25 @@ def test_the_first_changes_leave_room() -> None:
 
 def test_what_fits_but_may_run_out_says_what_leaves_room() -> None:
     """The line names the usual and the highest amount, and a utilization that the same check accepts."""
-    result = answered(SMALL, "0.31.0")
+    result = answered(SMALL, "0.33.0")
     assert result.verdict == "fits"
-    assert result.headroom is not None
+    assert result.leaves_room is not None
     (line,) = above_budget_lines(result)
     assert line.startswith("above its budget, vLLM uses 0.56 GiB, at most 1.55 GiB, of the 0.93 GiB")
     assert line.endswith("--gpu-memory-utilization 0.86 leaves room")
-    assert above_budget_lines(answered(SMALL, "0.31.0", gpu_memory_utilization=0.86)) == []
+    assert above_budget_lines(answered(SMALL, "0.33.0", gpu_memory_utilization=0.86)) == []
 
 
 def test_a_reserved_pool_is_made_smaller() -> None:
     """--gpu-memory-utilization has no effect on it."""
     pool = round(7.7 * GIB)
     result = answered(SMALL, "0.27.0", kv_cache_memory_bytes=pool)
-    assert result.headroom is not None
-    assert result.headroom.arguments.startswith("--kv-cache-memory-bytes ")
-    assert result.headroom.change["kv_cache_memory_bytes"] < pool
+    assert result.leaves_room is not None
+    assert result.leaves_room.arguments.startswith("--kv-cache-memory-bytes ")
+    assert result.leaves_room.change["kv_cache_memory_bytes"] < pool
 
 
 def test_large_gpus_say_nothing() -> None:
     """The default leaves more than anything may need."""
     large = replace(ADA, name="L40S", memory_bytes=round(44.4 * GIB))
-    assert above_budget_lines(answered(large, "0.31.0")) == []
+    assert above_budget_lines(answered(large, "0.33.0")) == []

@@ -15,7 +15,7 @@ STEP = 100
 MIB = 1 << 20
 
 
-def headroom(result: Fit, trials: Trials) -> list[Suggestion]:
+def leaving_room(result: Fit, trials: Trials) -> list[Suggestion]:
     """A lower --gpu-memory-utilization, or a smaller reserved pool, that leaves the most that the server may need
     above its budget, or else the usual amount; with a shorter context if neither has room for this one.
 
@@ -35,13 +35,13 @@ def headroom(result: Fit, trials: Trials) -> list[Suggestion]:
     return shorter
 
 
-def with_headroom(result: Fit, starts: tuple[ServerStart, ...] = ()) -> Fit:
-    """`result` with its `headroom`, if it fits but may exceed the GPU's memory."""
+def with_room(result: Fit, starts: tuple[ServerStart, ...] = ()) -> Fit:
+    """`result` with its `leaves_room`, if it fits but may exceed the GPU's memory."""
     above = result.above_budget
     if result.verdict != "fits" or above is None or not above.may_exceed:
         return result
-    found = headroom(result, Trials(result.model, result.engine.release, starts))
-    return replace(result, headroom=found[0] if found else None)
+    found = leaving_room(result, Trials(result.model, result.engine.release, starts))
+    return replace(result, leaves_room=found[0] if found else None)
 
 
 def _change(result: Fit, missing_bytes: int) -> Change:
