@@ -96,16 +96,12 @@ def assembled(
     """
     from vllm_costmeter.sources.models.served_releases import served_releases
 
+    grounds = grounds_on(gpu, release, calibration)
     if isinstance(model, str):
         from vllm_costmeter.sources.models.open import open_model
 
+        _check_cache_flags(engine_args, grounds.release)
         model = open_model(model, revision, hub_token)
-    grounds = grounds_on(gpu, release, calibration)
-    formats = (engine_args.kv_cache_dtype, engine_args.mamba_cache_dtype, engine_args.mamba_ssm_cache_dtype)
-    if set(formats) != {"auto"} or engine_args.block_size is not None:
-        from vllm_costmeter.sources.serve_args.cache_flags import cache_flags_of, check_cache_flags
-
-        check_cache_flags(cache_flags_of(engine_args), grounds.release)
     first, last = served_releases(model.architecture)
     model = replace(model, first_release=first, last_release=last)
     if engine_args.speculative_config is not None:
@@ -113,6 +109,16 @@ def assembled(
 
         model = with_drafter(model, engine_args, open_draft or open_draft_model)
     return Check(model, gpu, engine_args, grounds)
+
+
+def _check_cache_flags(engine_args: EngineArgs, release: Release) -> None:
+    """BadInputError for a cache format that the release refuses. A model that is already open belongs to a server
+    whose vLLM has accepted it."""
+    formats = (engine_args.kv_cache_dtype, engine_args.mamba_cache_dtype, engine_args.mamba_ssm_cache_dtype)
+    if set(formats) != {"auto"} or engine_args.block_size is not None:
+        from vllm_costmeter.sources.serve_args.cache_flags import cache_flags_of, check_cache_flags
+
+        check_cache_flags(cache_flags_of(engine_args), release)
 
 
 def grounds_on(gpu: GpuGroup, release: Release | None = None, calibration: Calibration = "gpu") -> Grounds:
