@@ -21,9 +21,10 @@ NON_TORCH_GIB = (-3.3, 3.5, 8.0)
 LOGGED_TOTAL_GIB = 119.63
 """The least total of the GB10 in these logs; a smaller machine gets a share of the range (estimated)."""
 
-OTHERS_SHARE = (0.02, 0.06, 0.088)
+OTHERS_SHARE = (0.01, 0.06, 0.088)
 """Part of the total that system and other processes use before vLLM starts: 5.9, 6.2, 8.5 and 8.6 % in four logs of
-GB10 (114.54 of 121.69, 112.26 of 119.63, 111.38 of 121.69 and 111.18 of 121.63 GiB free)."""
+GB10 (114.54 of 121.69, 112.26 of 119.63, 111.38 of 121.69 and 111.18 of 121.63 GiB free). The least is an
+estimate for a machine without a desktop."""
 OTHERS_GIB = (0.5, 1.0, 2.5)
 """At least so much, however small the machine: no log, estimated for Jetson with and without a desktop."""
 
