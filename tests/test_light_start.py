@@ -52,9 +52,9 @@ def started(words: tuple[str, ...], tmp_path: Path) -> dict[str, Any]:
         (("--help",), 7),
         (("check", "--help"), 20),
         (("gpus",), 37),
-        (FITS, 104),
-        ((*FITS, "--format", "json"), 107),
-        (REFUSED, 123),
+        (FITS, 105),
+        ((*FITS, "--format", "json"), 108),
+        (REFUSED, 124),
     ],
     ids=["help", "help of check", "gpus", "fits", "as JSON", "refused, with suggestions"],
 )

@@ -69,7 +69,12 @@ class Check:
         """The complete result: verdict, largest --max-num-seqs and suggestions. BadInputError as `fit`."""
         from vllm_costmeter.core.fit.sizing import with_most_seqs
 
-        return self.suggested(with_most_seqs(self.fit(), self.grounds.starts))
+        found = with_most_seqs(self.fit(), self.grounds.starts)
+        if found.verdict == "fits" and found.above_budget is not None and found.above_budget.may_exceed:
+            from vllm_costmeter.core.fit.room import with_room
+
+            return with_room(found, self.grounds.starts)
+        return self.suggested(found)
 
 
 def assembled(
@@ -91,9 +96,11 @@ def assembled(
     """
     from vllm_costmeter.sources.models.served_releases import served_releases
 
+    grounds = grounds_on(gpu, release, calibration)
     if isinstance(model, str):
         from vllm_costmeter.sources.models.open import open_model
 
+        _check_cache_flags(engine_args, grounds.release)
         model = open_model(model, revision, hub_token)
     first, last = served_releases(model.architecture)
     model = replace(model, first_release=first, last_release=last)
@@ -101,7 +108,17 @@ def assembled(
         from vllm_costmeter.sources.models.drafter import open_draft_model, with_drafter
 
         model = with_drafter(model, engine_args, open_draft or open_draft_model)
-    return Check(model, gpu, engine_args, grounds_on(gpu, release, calibration))
+    return Check(model, gpu, engine_args, grounds)
+
+
+def _check_cache_flags(engine_args: EngineArgs, release: Release) -> None:
+    """BadInputError for a cache format that the release refuses. A model that is already open belongs to a server
+    whose vLLM has accepted it."""
+    formats = (engine_args.kv_cache_dtype, engine_args.mamba_cache_dtype, engine_args.mamba_ssm_cache_dtype)
+    if set(formats) != {"auto"} or engine_args.block_size is not None:
+        from vllm_costmeter.sources.serve_args.cache_flags import cache_flags_of, check_cache_flags
+
+        check_cache_flags(cache_flags_of(engine_args), release)
 
 
 def grounds_on(gpu: GpuGroup, release: Release | None = None, calibration: Calibration = "gpu") -> Grounds:

@@ -19,7 +19,8 @@ from scripts.accuracy.logged_start import ROOT, LoggedStart
 REPORT = ROOT / "docs" / "accuracy.md"
 
 _UNIFIED = (
-    "unified memory: the host's page cache counts as used, by gigabytes that change from start to start"
+    "unified memory: what takes or gives back host memory while vLLM loads counts, by gigabytes that change "
+    "from start to start"
 )
 _FLASHINFER = (
     "FlashInfer's sampler holds 10 B per logit before 0.15, PyTorch's own 34, and no flag says which ran"

@@ -61,6 +61,10 @@ def judged(model: str, gpu: GpuGroup, engine_args: EngineArgs, request: CheckReq
     check = assembled(
         model, gpu, engine_args, release=release, revision=revision, hub_token=request.serve.hf_token
     )
+    if request.serve.cache_flags:
+        from vllm_costmeter.sources.serve_args.cache_flags import check_cache_flags
+
+        check_cache_flags(request.serve.cache_flags, check.grounds.release)
     if request.is_exact:
         from vllm_costmeter.plugin.exact.checking import counted_check
 

@@ -12,13 +12,6 @@ CONTEXT_GIB = (0.25, 0.51, 0.70)
 starts of 0.19.0 on H100."""
 
 
-UNIFIED_NAMES = frozenset({"gb10", "spark", "thor", "strix"})
-UNIFIED_GIB = (
-    0.25,
-    3.5,
-    8.0,
-)  # beyond weights and activations: 1.9 to 7 GiB in 15 logs of 0.22 to 0.25.1 on GB10
-
 AMD_NAMES = ("mi", "rx ", "radeon", "amd", "instinct", "strix")
 """How the names of AMD's GPUs begin, in the catalogue and from their driver."""
 ROCM_GIB = (0.2, 0.9, 1.8)
@@ -31,11 +24,10 @@ WITHOUT_SAMPLER_GIB = 0.07  # pipeline ranks of 0.19.0 on H100 that run no sampl
 
 def non_torch(engine: EngineConfig, rules: EngineRules, gpu: GpuGroup, *, is_last_rank: bool) -> ByteRange:
     """Bytes outside PyTorch's allocator: CUDA context and modules, NCCL, custom all-reduce."""
-    if has_unified_memory(gpu):
-        low, value, high = UNIFIED_GIB
-        return ByteRange(
-            gib(value), gib(low), gib(high), "unified memory: the host's page cache counts as used"
-        )
+    if gpu.unified is not None:
+        from vllm_costmeter.core.memory.unified import unified_non_torch
+
+        return unified_non_torch(gpu)
     low, value, high = rules.one_gpu_gib
     rule = f"CUDA context and modules: {rules.evidence}"
     layout = engine.layout
@@ -62,11 +54,6 @@ def non_torch(engine: EngineConfig, rules: EngineRules, gpu: GpuGroup, *, is_las
     return ByteRange(gib(value), gib(min(low, value)), gib(high), rule)
 
 
-def has_unified_memory(gpu: GpuGroup) -> bool:
-    """Whether GPU and host share their memory: GB10 (DGX Spark), Jetson Thor, Strix Halo."""
-    return bool(UNIFIED_NAMES & set(gpu.name.casefold().replace("-", " ").split()))
-
-
 def is_amd(gpu: GpuGroup) -> bool:
     """Whether the GPU runs ROCm, by its name: a group has no vendor."""
     return gpu.compute_capability is None and gpu.name.casefold().startswith(AMD_NAMES)
@@ -74,6 +61,10 @@ def is_amd(gpu: GpuGroup) -> bool:
 
 def free_memory(gpu: GpuGroup) -> ByteRange:
     """Free bytes in vLLM's first snapshot: those free now, or the whole GPU, minus vLLM's CUDA context."""
+    if gpu.unified is not None and gpu.free_bytes is None:
+        from vllm_costmeter.core.memory.unified import unified_free
+
+        return unified_free(gpu)
     free = gpu.memory_bytes if gpu.free_bytes is None else min(gpu.free_bytes, gpu.memory_bytes)
     most, usual, least = (max(free - gib(context), 0) for context in CONTEXT_GIB)
     measured = "free now" if gpu.free_bytes is not None else "the GPU"

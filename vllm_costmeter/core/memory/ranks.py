@@ -147,8 +147,9 @@ class Memory:
 
     @property
     def weights_alone_exceed(self) -> bool:
-        """Whether even the lower bound of the weights reaches the limit."""
-        return self.fullest_rank().weights.low_bytes >= self.weights_limit_bytes
+        """Whether even the lower bound of the weights reaches the limit, at the largest size the GPU may have."""
+        rank = self.fullest_rank()
+        return rank.weights.low_bytes >= self.weights_limit_bytes + rank.budget_error_bytes[1]
 
     @property
     def surely_starts(self) -> bool:

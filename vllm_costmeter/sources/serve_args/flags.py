@@ -28,6 +28,8 @@ KEPT_FLAGS = frozenset({"revision", "hf-token", "device-ids"})
 
 UNMODELLED = "unmodelled_"
 """Prefix of the attributes that hold the values of flags whose effect is not modelled."""
+UNMODELLED_CACHE_FLAGS = ("mamba-cache-mode", "mamba-block-size", "kv-cache-dtype-skip-layers")
+"""Those of them that belong to the KV cache: a release may lack them."""
 
 _READ_LATER = ("revision", "hf_token", "device_ids", "spread", "backends")
 """Attributes of flags that are declared when they are given."""

@@ -16,7 +16,7 @@ from vllm_costmeter.core.engine.args import (
     engine_args_of,
 )
 from vllm_costmeter.core.errors import BadInputError, nearest
-from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS, UNMODELLED
+from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS, UNMODELLED, UNMODELLED_CACHE_FLAGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class GivenFlags:
     """Flags that change GPU memory, by field of EngineArgs or ParallelConfig."""
     unmodelled: tuple[str, ...] = ()
     """Flags that may change GPU memory in a way the answer does not contain."""
+    cache_flags: Mapping[str, str] = field(default_factory=dict)
+    """Unmodelled flags of the KV cache with their values, which not every release accepts."""
     cudagraph_mode: str | None = None
     """As --compilation-config or --optimization-level sets it."""
     revision: str | None = None
@@ -44,6 +46,7 @@ class GivenFlags:
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         given = {name: value for name, value in values.items() if value != getattr(blank, name)}
         given["memory"] = {**other.memory, **self.memory}
+        given["cache_flags"] = {**other.cache_flags, **self.cache_flags}
         given["unmodelled"] = tuple(sorted({*other.unmodelled, *self.unmodelled}))
         return replace(other, **given)
 
@@ -72,6 +75,7 @@ def given_flags(values: argparse.Namespace) -> GivenFlags:
     return GivenFlags(
         memory={name: value for name, value in known.items() if value is not None},
         unmodelled=tuple(f"--{name.removeprefix(UNMODELLED)}" for name in unmodelled),
+        cache_flags=_cache_flags(values),
         cudagraph_mode=_cudagraph_mode(values),
         revision=values.revision,
         hf_token=values.hf_token,
@@ -80,6 +84,15 @@ def given_flags(values: argparse.Namespace) -> GivenFlags:
         spread=tuple(values.spread or ()),
         backends=tuple(values.backends or ()),
     )
+
+
+def _cache_flags(values: argparse.Namespace) -> dict[str, str]:
+    found = {name: getattr(values, UNMODELLED + name, None) for name in UNMODELLED_CACHE_FLAGS}
+    return {
+        f"--{name}": value if isinstance(value, str) else " ".join(value)
+        for name, value in found.items()
+        if value
+    }
 
 
 def _cudagraph_mode(values: argparse.Namespace) -> str | None:
