@@ -71,7 +71,12 @@ class Check:
         """The complete result: verdict, largest --max-num-seqs and suggestions. BadInputError as `fit`."""
         from vllm_costmeter.core.fit.sizing import with_most_seqs
 
-        return self.suggested(with_most_seqs(self.fit(), self.grounds.starts))
+        found = with_most_seqs(self.fit(), self.grounds.starts)
+        if found.verdict == "fits" and found.above_budget is not None and found.above_budget.may_exceed:
+            from vllm_costmeter.core.fit.room import with_room
+
+            return with_room(found, self.grounds.starts)
+        return self.suggested(found)
 
 
 def assembled(

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from scripts.accuracy.logged_boots import MODELS, boots, gpu_of, plan_of
 from vllm_costmeter.core.engine.config import resolve_engine
-from vllm_costmeter.core.engine.release_rules import V1_BEFORE_0_20, engine_rules
+from vllm_costmeter.core.engine.release_rules import engine_rules
+from vllm_costmeter.core.engine.runners import V1_BEFORE_0_20
 from vllm_costmeter.core.memory import activations
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.release import release_of
@@ -91,7 +92,7 @@ def _peaks(boot: Mapping[str, str]) -> Callable[[float], float]:
 
     def peak(copies: float) -> float:
         runner = replace(V1_BEFORE_0_20, float_copies=(copies, copies, copies))
-        rules = replace(engine_rules(release), dense_runner=runner, other_runner=runner)
+        rules = replace(engine_rules(release), v1=runner)
         return activations.activation_peak(model, engine, plan, rules, is_last_rank=True).bytes / GIB
 
     return peak

@@ -13,6 +13,7 @@ from vllm_costmeter.core.engine.config import resolve_engine
 from vllm_costmeter.core.fit.sizing import deployment
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import GIB
+from vllm_costmeter.core.memory.ranks import ENDS
 from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.model_config import read_model
 
@@ -70,10 +71,19 @@ def _boot(boot: Mapping[str, str]) -> LoggedStart:
     model, release = read_model(MODELS / boot["config"]), release_of(boot["vllm"])
     check = assembled(model, gpu, engine_args, release=release, calibration="none")
     pool = float(boot["kv_avail_gib"])
-    tokens = None  # with pipeline parallelism the logged pool is one rank's, the logged tokens those of the smallest
     if layout.pipeline_parallel_size == 1:
         tokens = _tokens_exact(check, pool, int(boot["kv_tokens"]))
-    return LoggedStart(boot["model"], setup, pool, check.fit(), tokens_exact=tokens)
+        return LoggedStart(boot["model"], setup, pool, check.fit(), tokens_exact=tokens)
+    # the logged pool is the first rank's, the logged tokens those of the smallest
+    return LoggedStart(boot["model"], setup, pool, check.fit(), first_rank_gib=_first_rank(check))
+
+
+def _first_rank(check: Check) -> tuple[float, float, float]:
+    """Low, usual and high pool of the first pipeline rank in GiB."""
+    flags = (check.model, check.gpu, check.engine_args, check.grounds.release)
+    placed = deployment(*flags).at(resolve_engine(*flags).max_model_len)
+    low, usual, high = (placed.memory.ranks[0].available(end) / GIB for end in ENDS)
+    return low, usual, high
 
 
 def _tokens_exact(check: Check, pool_gib: float, logged_tokens: int) -> bool:

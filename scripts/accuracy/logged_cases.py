@@ -127,6 +127,8 @@ def _gpu(case: Mapping[str, Any]) -> GpuGroup | None:
         gpu = find_gpu(GPU_NAMES.get(name, name))
     except BadInputError:
         return GpuGroup(name or "a GPU", round(memory * GIB), count, "flag") if memory else None
+    if "nvidia-smi" in (case["gpu"]["mem_note"] or ""):
+        memory = None  # the board's size, of which CUDA reports less
     bytes_ = round(memory * GIB) if memory else gpu.memory_bytes
     if bytes_ is None:
         return None

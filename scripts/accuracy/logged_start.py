@@ -24,9 +24,13 @@ class LoggedStart:
     tokens_exact: bool | None = None
     left_out: str | None = None
     """Why the case is shown but not counted."""
+    first_rank_gib: tuple[float, float, float] | None = None
+    """Low, usual and high pool of the first pipeline rank, whose pool a pipeline logs; None: there is one rank."""
 
     @property
     def predicted_gib(self) -> float | None:
+        if self.first_rank_gib is not None:
+            return self.first_rank_gib[1]
         use = self.result.per_gpu if self.result else None
         return use.kv_cache_available_bytes / GIB if use else None
 
@@ -39,10 +43,17 @@ class LoggedStart:
     @property
     def contained(self) -> bool | None:
         """Whether the logged pool is within the predicted range."""
-        ends = self.result.kv_cache_available_range_bytes if self.result else None
-        if ends is None or self.logged_gib is None:
+        if self.range_gib is None or self.logged_gib is None:
             return None
-        return ends[0] / GIB - 0.01 <= self.logged_gib <= ends[1] / GIB + 0.01
+        return self.range_gib[0] - 0.01 <= self.logged_gib <= self.range_gib[1] + 0.01
+
+    @property
+    def range_gib(self) -> tuple[float, float] | None:
+        """The ends of the predicted pool."""
+        if self.first_rank_gib is not None:
+            return self.first_rank_gib[0], self.first_rank_gib[2]
+        ends = self.result.kv_cache_available_range_bytes if self.result else None
+        return None if ends is None else (ends[0] / GIB, ends[1] / GIB)
 
     @property
     def verdict(self) -> str:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scripts.accuracy import held_out, wild
+from scripts.accuracy import held_out, public, ranges, wild
 from scripts.accuracy.logged_boots import boot_rows
 from scripts.accuracy.logged_cases import case_rows
 from scripts.accuracy.logged_start import ROOT, LoggedStart
@@ -19,7 +19,8 @@ from scripts.accuracy.logged_start import ROOT, LoggedStart
 REPORT = ROOT / "docs" / "accuracy.md"
 
 _UNIFIED = (
-    "unified memory: the host's page cache counts as used, by gigabytes that change from start to start"
+    "unified memory: what takes or gives back host memory while vLLM loads counts, by gigabytes that change "
+    "from start to start"
 )
 _FLASHINFER = (
     "FlashInfer's sampler holds 10 B per logit before 0.15, PyTorch's own 34, and no flag says which ran"
@@ -98,13 +99,14 @@ def report(boots: Sequence[LoggedStart], cases: Sequence[LoggedStart]) -> str:
             "the command's flags and config.json alone, against what the server logged. Sources:",
             "`tests/data/corpus/README.md`.",
             "",
+            *ranges.section(boots, cases, wild.wild_starts()),
             f"## {sum(row.left_out is None for row in boots)} boots of vLLM 0.19.0 on H100",
             "",
             *_target_lines(boot_targets([row for row in boots if row.left_out is None])),
             "",
             *_table([row for row in boots if row.left_out is None]),
             "",
-            "On pipeline ranks the log shows the first rank's pool; the prediction is the smallest, which decides.",
+            "Pipelines log the first rank's pool, and their rows predict it; the smallest rank decides.",
             "",
             *held_out.section(),
             "## Start-ups that people posted (trust high, everything needed stated)",
@@ -118,6 +120,7 @@ def report(boots: Sequence[LoggedStart], cases: Sequence[LoggedStart]) -> str:
             *(f"- {row.name}: {CAUSES.get(row.name, 'not explained')}" for row in counted if is_large(row)),
             "",
             *wild.section(),
+            *public.section(),
             "## Not counted, and why",
             "",
             "| case | outcome | logged | predicted | verdict | why |",

@@ -33,9 +33,10 @@ def test_each_part_stands_side_by_side_with_its_change(capsys: pytest.CaptureFix
     code, out, _ = printed(capsys, *LLAMA, "--compare-versions", "0.19.0,0.33.0")
     rows = {line[:18].strip(): line[18:].split() for line in out.splitlines()}
     assert code == 0
-    assert rows["CUDA graphs"] == ["0.00", "0.45", "+0.45"]
+    assert rows["CUDA graphs"] == ["0.00", "0.49", "+0.49"]
     assert rows["budget"] == ["21.28", "21.75", "+0.47"]
     assert rows["weights"][2] == "0.00"
+    assert rows["above budget"] == ["1.16", "0.56", "-0.60"]
     assert rows["verdict"] == ["fits", "fits"]
 
 
@@ -62,6 +63,10 @@ def test_the_json_has_every_answer_whole(capsys: pytest.CaptureFixture[str]) -> 
         ([""], "needs two releases or more"),
         (["0.25.1,0.99.0"], "the rules of vLLM 0.99.0 are not known"),
         (["0.25.1,0.1.dev1+g9759e3b06"], "are not known"),
+        (["0.25.7,0.33.0"], "vLLM 0.25.7 was never released; of 0.25 there are 0.25.0, 0.25.1"),
+        (["0.25.1,0.33.0", "--explain"], "cannot be combined with --explain"),
+        (["0.25.1,0.33.0", "--max-num-seqs", "-5"], "--max-num-seqs must be a whole number"),
+        (["0.19.0,0.33.0", "--kv-cache-dtype", "nvfp4"], "nvfp4 is not known to vLLM 0.19.0"),
         (["0.25.1,newest"], "'newest' is not a version"),
         (["0.25.1,v0.25.1"], "names a release twice"),
         (["0.25.1,0.33.0", "--exact"], "cannot be combined with --exact"),

@@ -13,6 +13,8 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.release import NEWEST, release_of
 
+H100 = GpuGroup("H100 SXM", round(79.19 * GIB), compute_capability=(9, 0))
+
 
 def resolved(gpu: GpuGroup = ADA, version: str = "0.32.0", **flags: object) -> EngineConfig:
     """Resolve a plan for an 8B Llama."""
@@ -26,6 +28,12 @@ def resolved(gpu: GpuGroup = ADA, version: str = "0.32.0", **flags: object) -> E
         ("H100 SXM", 79.2, "0.32.0", (1024, 8192)),
         ("NVIDIA A100-SXM4-80GB", 79.3, "0.32.0", (256, 2048)),
         ("GB10", 121.6, "0.33.0", (256, 2048)),
+        ("Jetson Thor", 122.55, "0.32.0", (256, 2048)),
+        ("Jetson Thor", 122.55, "0.33.0", (1024, 8192)),
+        ("Jetson AGX Orin 64GB", 61.37, "0.33.0", (256, 2048)),
+        ("Strix Halo", 96.0, "0.33.0", (1024, 8192)),
+        ("Strix Halo", 127.0, "0.33.0", (256, 2048)),
+        ("Strix Halo", 127.0, "0.23.0", (1024, 8192)),
         ("B200 SXM", 178.3, "0.27.0", (1024, 8192)),
         ("B200 SXM", 178.3, "0.28.0", (1024, 16384)),
     ],
@@ -103,3 +111,31 @@ def test_dtype_and_quantization_come_from_the_model_unless_given() -> None:
     assert resolved(dtype="float16").dtype == "float16"
     quantized = replace(llama(), quantization="awq")
     assert resolve_engine(quantized, ADA, EngineArgs(), NEWEST).quantization == "awq"
+
+
+@pytest.mark.parametrize(
+    ("capability", "version", "drafted", "size"),
+    [
+        ((9, 0), "0.33.0", 0, 512),
+        ((10, 0), "0.27.1", 0, 512),
+        ((10, 0), "0.28.0", 0, 1024),
+        ((12, 0), "0.33.0", 3, 512),
+    ],
+)
+def test_datacenter_blackwell_captures_larger_batches_since_0_28(
+    capability: tuple[int, int], version: str, drafted: int, size: int
+) -> None:
+    """The default ceiling of 512 became 1024 there."""
+    gpu = replace(H100, compute_capability=capability)
+    speculative = {"method": "mtp", "num_speculative_tokens": drafted} if drafted else None
+    engine_args = EngineArgs(max_num_seqs=1024, speculative_config=speculative)
+    found = resolve_engine(llama(), gpu, engine_args, release_of(version))
+    assert found.max_cudagraph_capture_size == size
+
+
+def test_draft_tokens_widen_the_captured_batches() -> None:
+    """ "PIECEWISE=4 (largest=8)" at one sequence with three draft tokens (0.24.0)."""
+    engine_args = EngineArgs(
+        max_num_seqs=1, speculative_config={"method": "mtp", "num_speculative_tokens": 3}
+    )
+    assert resolve_engine(llama(), H100, engine_args, release_of("0.24.0")).max_cudagraph_capture_size == 8

@@ -30,8 +30,22 @@ def test_the_nearest_row_answers(version: str, row: int) -> None:
     assert engine_rules(release_of(version)) is ROWS[row]
 
 
-def test_recurrent_and_expert_models_kept_the_first_runner_longest() -> None:
-    """In 0.25 only dense models moved to the second runner, which estimated no graph memory then."""
-    rules = engine_rules(release_of("0.25.1"))
-    assert rules.runner(is_dense=True).graph_gib == (0.0, 0.0, 0.0)
-    assert rules.runner(is_dense=False).graph_gib[1] > 0
+@pytest.mark.parametrize(
+    ("version", "copies", "counts_state", "estimates"),
+    [
+        ("0.25.1", 1.0, False, False),
+        ("0.26.0", 0.0, False, False),
+        ("0.27.1", 1.0, True, False),
+        ("0.28.0", 0.0, True, False),
+        ("0.32.0", 0.0, True, True),
+        ("0.33.0", 2.0, True, True),
+    ],
+)
+def test_the_second_runner_changed_with_almost_every_release(
+    version: str, copies: float, counts_state: bool, estimates: bool
+) -> None:
+    """Copies of the logits, whether its penalty state is counted, and whether it estimates CUDA graphs."""
+    runner = engine_rules(release_of(version)).v2
+    assert runner is not None
+    assert runner.float_copies[1] == copies
+    assert (runner.state_bytes_per_logit > 0, runner.graphs is not None) == (counts_state, estimates)

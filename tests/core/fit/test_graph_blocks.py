@@ -118,7 +118,7 @@ def test_the_checkpoint_s_own_fp8_cache_counts_too() -> None:
     """NVIDIA's NVFP4 checkpoints store an fp8 cache under `auto`: with MTP on an RTX 5090 nothing is refused for its
     blocks."""
     wild = MODELS.parent / "wild" / "models" / "Qwen3.6-27B-NVFP4"
-    flags = {"max_num_seqs": 1000, "max_num_batched_tokens": 2048, "vllm_version": "0.24.0"}
+    flags = {"max_num_seqs": 600, "max_num_batched_tokens": 2048, "vllm_version": "0.24.0"}
     assert judged(wild, "RTX 5090", **flags).reason == "max_num_seqs"
     assert judged(wild, "RTX 5090", **flags).verdict == "refused"
     drafted = judged(wild, "RTX 5090", speculative_config=MTP, **flags)

@@ -13,6 +13,7 @@ from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.activations import activation_peak
 from vllm_costmeter.core.memory.byte_range import ByteRange
+from vllm_costmeter.core.model.attention import GatedDeltaState, MlaLatent
 from vllm_costmeter.core.model.model import ImageTower, Model
 from vllm_costmeter.core.release import release_of
 
@@ -122,7 +123,7 @@ def test_the_largest_image_sets_the_peak_where_few_sequences_run(
 ) -> None:
     """Qwen's processors allow 65,536 patches; 1.59 GiB logged for Qwen3.6-27B at TP 2 with 16 sequences or fewer."""
     found = peak(
-        seeing(),
+        replace(seeing(), is_hybrid=True),
         "0.25.1",
         layout=ParallelConfig(ranks),
         max_num_seqs=8,
@@ -157,3 +158,67 @@ def test_only_the_first_pipeline_rank_encodes_images() -> None:
     few = {"max_num_seqs": 8, "max_num_batched_tokens": 2048, "layout": ParallelConfig(1, 2)}
     first, last = peak(seeing(), last=False, **few), peak(seeing(), last=True, **few)
     assert first.bytes > last.bytes + GIB
+
+
+def latent(heads: int = 16, hidden: int = 2048) -> Model:
+    """A model of DeepSeek V2-Lite's attention."""
+    model = sized(hidden, 102_400, 10_944)
+    sizes = replace(model.sizes, num_attention_heads=heads)
+    attention = replace(model.attention, layers=((MlaLatent(512, 64),),) * 2)
+    return replace(model, sizes=sizes, attention=attention)
+
+
+@pytest.mark.parametrize("version", ["0.17.0", "0.24.0", "0.33.0"])
+@pytest.mark.parametrize(("ranks", "context_gib"), [(1, 4.0), (8, 0.5)])
+def test_latent_attention_profiles_its_prefill_context(version: str, ranks: int, context_gib: float) -> None:
+    """65,536 tokens x heads x (nope + v) in 16 bits: DeepSeek V3 at TP 1 and 8 with few sequences."""
+    few = {"max_num_seqs": 8, "max_num_batched_tokens": 2048, "layout": ParallelConfig(ranks)}
+    found = peak(latent(128, 7168), version, **few).bytes / GIB
+    assert context_gib < found < context_gib + 0.5
+
+
+def test_short_contexts_profile_less_of_it() -> None:
+    """Eight requests of the whole length, or four pages per sequence."""
+    few = {"max_num_seqs": 8, "max_num_batched_tokens": 2048}
+    assert (
+        peak(latent(128), max_model_len=2048, **few).bytes
+        < peak(latent(128), max_model_len=8192, **few).bytes
+    )
+    assert peak(latent(128), max_model_len=8192, **few) == peak(latent(128), max_model_len=65_536, **few)
+
+
+def test_many_sequences_hide_the_prefill_context() -> None:
+    """DeepSeek-V2-Lite at 1024 sequences: the sampler is larger."""
+    assert peak(latent()).bytes == peak(sized(2048, 102_400, 10_944)).bytes
+
+
+def test_a_gated_delta_net_tunes_its_kernels_from_0_18_on() -> None:
+    """Triton's benchmarks hold 256 MiB; the recurrence itself is not profiled and widens the range alone."""
+    state = GatedDeltaState(num_k_heads=16, num_v_heads=64, head_k_dim=128, head_v_dim=128, conv_kernel=4)
+    model = sized(2048, 151_936, 512)
+    hybrid = replace(model, attention=replace(model.attention, layers=((state,),)), is_hybrid=True)
+    few = {"max_num_seqs": 8, "max_num_batched_tokens": 2048}
+    before, since = peak(hybrid, "0.17.1", **few), peak(hybrid, "0.18.0", **few)
+    assert since.bytes - before.bytes == round(0.25 * GIB)
+    assert since.high_bytes > peak(model, "0.18.0", **few).high_bytes + 0.25 * GIB
+
+
+@pytest.mark.parametrize(("version", "copies"), [("0.17.0", 3), ("0.24.0", 3), ("0.29.0", 0), ("0.33.0", 0)])
+def test_the_first_runner_profiles_the_rejection_of_drafts(version: str, copies: int) -> None:
+    """26 bytes per logit with any speculative method; the second runner samples as without."""
+    flags = {"max_num_seqs": 1024, "max_num_batched_tokens": 8192}
+    drafted = peak(llama(), version, speculative_config={"method": "mtp"}, **flags)
+    logits = 1024 * llama().sizes.vocab_size
+    assert drafted.bytes - peak(llama(), version, **flags).bytes == pytest.approx(4 * copies * logits)
+
+
+@pytest.mark.parametrize(
+    ("version", "is_profiled"), [("0.24.0", True), ("0.25.1", False), ("0.26.0", False), ("0.27.0", True)]
+)
+def test_the_second_runner_first_profiled_no_images(version: str, is_profiled: bool) -> None:
+    """In 0.25 and 0.26 it ran a dense model's language part alone."""
+    few = {"max_num_seqs": 8, "max_num_batched_tokens": 2048}
+    more = (
+        peak(seeing(), version, **few).bytes - peak(seeing(), version, language_model_only=True, **few).bytes
+    )
+    assert (more > GIB) == is_profiled

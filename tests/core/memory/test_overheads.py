@@ -1,4 +1,4 @@
-"""CUDA context, NCCL, CUDA graphs, LoRA slots."""
+"""CUDA context and NCCL."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.config import EngineConfig, resolve_engine
-from vllm_costmeter.core.engine.release_rules import V1, engine_rules
+from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import ByteRange, exactly, gib
-from vllm_costmeter.core.memory.overheads import cuda_graphs, free_memory, non_torch
+from vllm_costmeter.core.memory.overheads import free_memory, is_amd, non_torch
 from vllm_costmeter.core.release import release_of
 
 H100 = GpuGroup("H100 SXM", round(79.19 * GIB), compute_capability=(9, 0))
@@ -62,21 +62,12 @@ def test_an_ada_gpu_holds_more_and_an_a100_less() -> None:
     assert non_torch(engine(), rules, a100, is_last_rank=True).bytes == gib(0.07)
 
 
-def test_unified_memory_is_wide_open() -> None:
-    """On a GB10 the page cache counts as used memory, so gigabytes come and go."""
-    spark = GpuGroup("NVIDIA GB10", round(121.63 * GIB))
-    estimate = non_torch(engine(), engine_rules(release_of("0.25.1")), spark, is_last_rank=True)
-    assert estimate.high_bytes - estimate.low_bytes > 7 * GIB
-
-
-def test_eager_mode_has_no_graphs() -> None:
-    """Nothing is captured, so nothing is subtracted."""
-    assert cuda_graphs(engine(enforce_eager=True), V1).high_bytes == 0
-
-
-def test_fewer_captured_batches_need_less() -> None:
-    """32 sequences capture 64 batches' worth, 256 capture 512."""
-    assert cuda_graphs(engine(max_num_seqs=32), V1).bytes < cuda_graphs(engine(), V1).bytes
+def test_rocm_holds_more() -> None:
+    """0.56 to 1.7 GiB beside weights and activations in three logs of 0.23 to 0.29."""
+    amd = GpuGroup("MI300X", 192 * GIB)
+    estimate = non_torch(engine(), engine_rules(release_of("0.29.0")), amd, is_last_rank=True)
+    assert estimate.low_bytes < 0.56 * GIB < estimate.bytes < 1.7 * GIB < estimate.high_bytes
+    assert not is_amd(H100)
 
 
 def test_free_memory_is_what_is_left_after_vllms_own_context() -> None:

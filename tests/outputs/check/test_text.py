@@ -66,7 +66,7 @@ def test_a_narrow_terminal_gets_remarks_below_their_rows() -> None:
     """Of 40 columns only a flag to paste, which is never cut, takes more."""
     lines = render(REFUSED, width=40)
     assert all(len(line) <= 40 for line in lines if "--" not in line)
-    assert lines[lines.index("  --max-model-len 31200") + 1] == "      (up to 31,200 tokens)"
+    assert lines[lines.index("  --max-model-len 33424") + 1] == "      (up to 33,424 tokens)"
 
 
 def test_a_terminal_without_unicode_gets_letters() -> None:
@@ -104,7 +104,7 @@ def test_a_servers_log_says_need_have_and_remedy() -> None:
     """What was needed, what there is, and first the length that fits."""
     lines = refusal_lines(refused())
     assert lines[0].startswith(
-        "refused: 131,072 tokens of context need 16.00 GiB of KV cache; 5.27 GiB (at most 5.90)"
+        "refused: 131,072 tokens of context need 16.00 GiB of KV cache; 5.24 GiB (at most 5.85)"
     )
     assert lines[1].startswith("per GPU: budget 21.75 GiB = weights 14.96 GiB")
     assert lines[2].startswith("try --max-model-len ")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from scripts.accuracy.wild import FAILED, wild_starts
 
 UNEXPLAINED = {"m831-qwen38-27b-fp8-rtxpro6000"}
-"""Logged 939 cache blocks where 1,136 are predicted, 9 GiB apart; the command behind the log is not stated whole."""
+"""Logged 939 cache blocks where 1,133 are predicted; its flags are not stated, and 1,001 are predicted with MTP, which
+the size of its blocks suggests."""
 
 
 def test_no_served_start_is_refused() -> None:
@@ -22,8 +23,8 @@ def test_no_failed_start_fits_but_one() -> None:
     } == UNEXPLAINED
 
 
-def test_nine_of_ten_logged_pools_lie_in_the_range() -> None:
+def test_every_logged_pool_lies_in_the_range() -> None:
     """Those of first starts in the range of first starts."""
-    inside = [each.is_inside for each in wild_starts() if each.is_inside is not None]
+    inside = {each.name: each.is_inside for each in wild_starts() if each.is_inside is not None}
     assert len(inside) >= 14
-    assert sum(inside) / len(inside) > 0.9
+    assert [name for name, is_inside in inside.items() if not is_inside] == []

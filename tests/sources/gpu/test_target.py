@@ -6,7 +6,8 @@ import pytest
 
 from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.sources.gpu.target import chosen_gpu
+from vllm_costmeter.sources.catalogue.load import load_catalogue
+from vllm_costmeter.sources.gpu.target import UNIFIED_ONLY_GIB, chosen_gpu
 
 TWO = ParallelConfig(tensor_parallel_size=2)
 
@@ -33,6 +34,31 @@ def test_memory_alone_describes_a_gpu() -> None:
     gpu = chosen_gpu(None, 79.19, TWO)
     assert (gpu.memory_bytes, gpu.count, gpu.source) == (round(79.19 * (1 << 30)), 2, "flag")
     assert gpu.compute_capability is None
+
+
+@pytest.mark.parametrize(
+    ("gib", "name", "capability"),
+    [
+        (121.69, "GPU of 121.69 GiB (GB10)", (12, 1)),
+        (119.63, "GPU of 119.63 GiB (GB10)", (12, 1)),
+        (122.82, "GPU of 122.82 GiB (Jetson Thor)", (11, 0)),
+        (139.8, "GPU of 139.8 GiB", None),
+    ],
+)
+def test_memory_that_only_unified_gpus_have_names_one(
+    gib: float, name: str, capability: tuple[int, int] | None
+) -> None:
+    """Its rules then apply without --gpu."""
+    gpu = chosen_gpu(None, gib, ParallelConfig())
+    assert (gpu.name, gpu.compute_capability) == (name, capability)
+
+
+def test_no_gpu_with_memory_of_its_own_has_so_much() -> None:
+    """The interval that stands for GB10 and Thor holds nothing else."""
+    low, high = (round(end * (1 << 30)) for end in UNIFIED_ONLY_GIB)
+    others = [gpu for gpu in load_catalogue().gpus if gpu.memory_bytes_range and not gpu.unified_memory]
+    inside = [gpu.name for gpu in others for end in gpu.memory_bytes_range or () if low <= end <= high]
+    assert inside == []
 
 
 def test_memory_beside_a_name_replaces_the_catalogues() -> None:

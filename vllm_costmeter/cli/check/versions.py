@@ -10,7 +10,7 @@ from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.release_rules import ROWS
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.result import Fit
-from vllm_costmeter.core.release import NEWEST_KNOWN, dotted, release_of
+from vllm_costmeter.core.release import NEWEST_KNOWN, Version, dotted, release_of
 from vllm_costmeter.outputs.check.versions import comparison_json, comparison_lines
 
 FEWEST = 2
@@ -37,6 +37,7 @@ def compared(request: CheckRequest) -> list[Fit]:
         (request.format not in ("text", "json"), f"--format {request.format}"),
         (request.headroom is not None, "--headroom"),
         (request.waivers is not None, "--waivers"),
+        (request.is_explained, "--explain"),
     ):
         if asked:
             raise BadInputError(f"--compare-versions cannot be combined with {flag}")
@@ -62,6 +63,20 @@ def _releases(text: str) -> list[str]:
                 f"--compare-versions: the rules of vLLM {name:.40} are not known; give releases from "
                 f"{dotted(ROWS[0].since)} to {dotted(NEWEST_KNOWN)}"
             )
+        _reject_unpublished(name, release.number)
     if len({release_of(name).number for name in names}) < len(names):
         raise BadInputError(f"--compare-versions names a release twice: {text:.60}")
     return names
+
+
+def _reject_unpublished(name: str, number: Version) -> None:
+    """BadInputError for a patch release that does not exist, such as 0.25.7; the newest minor may get more."""
+    from vllm_costmeter.sources.vllm_cli.flag_table import flag_table, numbers
+
+    known = [numbers(text) for text in flag_table().releases]
+    of_minor = [dotted(each) for each in known if each[:2] == number[:2]]
+    if number[:2] != NEWEST_KNOWN[:2] and of_minor and number not in known:
+        raise BadInputError(
+            f"--compare-versions: vLLM {name:.40} was never released; of {dotted(number[:2])} there are "
+            f"{', '.join(of_minor)}"
+        )

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import dataclass, fields
 from vllm_costmeter.core.engine.args import AUTO_MAX_MODEL_LEN, EngineArgs, ParallelConfig
-from vllm_costmeter.core.engine.release_rules import EngineRules, engine_rules
+from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.core.release import Release
+from vllm_costmeter.core.release import Release, Version
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # MaxLoRARanks, vllm/config/lora.py, read in 0.32.0
 
-GRAPH_CAPTURE_LIMIT = 512  # vllm/config/vllm.py: min(2 * max_num_seqs, 512), read in 0.32.0
+GRAPH_CAPTURE_LIMIT = 512
+"""min(2 * max_num_seqs * (1 + draft tokens), 512): `_set_cudagraph_sizes` of vllm/config/vllm.py, 0.17 to 0.33."""
+BLACKWELL_CAPTURE_LIMIT, BLACKWELL_LIMIT_SINCE = 1024, (0, 28, 0)
+"""The same on compute capability 10.x."""
+
+CUDA_SIZE_WITHOUT_NVML: Version = (0, 33, 0)
+CARVE_OUT_ONLY: Version = (0, 24, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,34 +73,48 @@ def resolve_engine(
         raise BadInputError(f"--max-model-len must be at least 1 (or auto), got {max_model_len}")
     if max_model_len is None or max_model_len == AUTO_MAX_MODEL_LEN:
         max_model_len = model.default_max_model_len
-    seqs, batched = _batch(
-        engine_args, gpu, rules, max_model_len, _least_default(model, engine_args, release, max_model_len)
-    )
+    least_default = _least_default(model, engine_args, release, max_model_len)
+    seqs, batched = _batch(engine_args, gpu, release, max_model_len, least_default)
     return EngineConfig(
         release=release,
         max_model_len=max_model_len,
         gpu_memory_utilization=utilization,
         max_num_seqs=seqs,
         max_num_batched_tokens=batched,
-        max_cudagraph_capture_size=_capture_size(engine_args, seqs, batched),
+        max_cudagraph_capture_size=_capture_size(engine_args, seqs, batched, _capture_limit(gpu, release)),
         layout=engine_args.layout,
         dtype=model.dtype if engine_args.dtype == "auto" else engine_args.dtype,
         quantization=engine_args.quantization or model.quantization,
     )
 
 
-def default_batch(gpu: GpuGroup, rules: EngineRules) -> tuple[int, int]:
+def default_batch(gpu: GpuGroup, release: Release) -> tuple[int, int]:
     """The API server's default (max_num_seqs, max_num_batched_tokens) on a GPU.
 
-    Source: EngineArgs.get_batch_defaults, read in 0.17.0 to 0.32.0; A100 excluded since PR 17885 (2025-05).
-    GB10 gets the small defaults because NVML reports no memory size there (a 0.25.1 log shows 2048).
+    Source: EngineArgs.get_batch_defaults, read in 0.17.0 to 0.33.0; A100 excluded since PR 17885 (2025-05).
     """
-    name = gpu.name.casefold()
-    if gpu.memory_bytes >= 160 * GIB:
-        return 1024, rules.batched_tokens_from_160_gib
-    if gpu.memory_bytes >= 70 * GIB and "a100" not in name and "gb10" not in name:
+    seen = _size_seen_by_defaults(gpu, release)
+    if seen >= 160 * GIB:
+        return 1024, engine_rules(release).batched_tokens_from_160_gib
+    if seen >= 70 * GIB and "a100" not in gpu.name.casefold():
         return 1024, 8192
     return 256, 2048
+
+
+def _size_seen_by_defaults(gpu: GpuGroup, release: Release) -> int:
+    """The memory in bytes by which vLLM chooses its default batch: less than the total on unified memory.
+
+    GB10 and Jetson: NVML reports no size (`[N/A]` in nvidia-smi), which vLLM up to 0.32 takes as 0 (a 0.25.1
+    log of a GB10 shows 2048). 0.33 asks CUDA instead, but excludes GB10 (`is_gb10`). Strix Halo: since 0.24
+    amdsmi's VRAM, which is the BIOS carve-out, 0.5 to 96 GiB, not the larger part of the host's memory that
+    HIP shows (`_query_total_memory_from_amdsmi`). A total of up to 96 GiB may be the carve-out.
+    """
+    kind = gpu.unified
+    if kind == "gb10" or (kind in ("thor", "orin") and release.number < CUDA_SIZE_WITHOUT_NVML):
+        return 0
+    if kind == "strix_halo" and release.number >= CARVE_OUT_ONLY and gpu.memory_bytes > 96 * GIB:
+        return 0
+    return gpu.memory_bytes
 
 
 def is_chunked_prefill(model: Model, engine_args: EngineArgs) -> bool:
@@ -118,9 +138,9 @@ def _least_default(model: Model, engine_args: EngineArgs, release: Release, max_
 
 
 def _batch(
-    engine_args: EngineArgs, gpu: GpuGroup, rules: EngineRules, max_model_len: int, least_default: int
+    engine_args: EngineArgs, gpu: GpuGroup, release: Release, max_model_len: int, least_default: int
 ) -> tuple[int, int]:
-    default_seqs, default_batched = default_batch(gpu, rules)
+    default_seqs, default_batched = default_batch(gpu, release)
     seqs = engine_args.max_num_seqs if engine_args.max_num_seqs is not None else default_seqs
     batched = engine_args.max_num_batched_tokens
     if seqs < 1:
@@ -151,11 +171,19 @@ def _check_layout(layout: ParallelConfig) -> None:
         )
 
 
-def _capture_size(engine_args: EngineArgs, seqs: int, batched: int) -> int:
+def _capture_limit(gpu: GpuGroup, release: Release) -> int:
+    is_datacenter_blackwell = gpu.compute_capability is not None and gpu.compute_capability[0] == 10
+    if is_datacenter_blackwell and release.number >= BLACKWELL_LIMIT_SINCE:
+        return BLACKWELL_CAPTURE_LIMIT
+    return GRAPH_CAPTURE_LIMIT
+
+
+def _capture_size(engine_args: EngineArgs, seqs: int, batched: int, limit: int) -> int:
     if engine_args.enforce_eager:
         return 0
     if engine_args.cudagraph_capture_sizes is not None:
         return max(engine_args.cudagraph_capture_sizes, default=0)
     if engine_args.max_cudagraph_capture_size is not None:
         return min(engine_args.max_cudagraph_capture_size, batched)
-    return min(2 * seqs, GRAPH_CAPTURE_LIMIT, batched)
+    drafted = (engine_args.speculative_config or {}).get("num_speculative_tokens") or 0
+    return min(2 * seqs * (1 + drafted), limit, batched)

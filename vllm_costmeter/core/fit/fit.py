@@ -103,8 +103,10 @@ def _in_memory(blank: Fit, release: Release, starts: tuple[ServerStart, ...]) ->
         return replace(blank, verdict="refused", reason="parallel_layout", message=str(error))
     try:
         longest = deployed.longest_that_fits()
-        length = (longest or 1) if engine_args.max_model_len == AUTO_MAX_MODEL_LEN else engine.max_model_len
-        return _judged(blank, deployed.at(length), longest)
+        if engine_args.max_model_len != AUTO_MAX_MODEL_LEN:
+            return _judged(blank, deployed.at(engine.max_model_len), longest)
+        judged = _judged(blank, deployed.cut_to(longest or 1), longest)
+        return judged if longest else replace(judged, engine=replace(judged.engine, max_model_len=0))
     except GpuCannotError as error:
         return replace(blank, verdict="refused", reason="compute_capability", message=str(error))
     except NotUnderstoodError as error:
@@ -179,7 +181,11 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
     activations, graphs, non_torch = rank.beside_kv_cache()
     measured, named = rank.measured, blank.model.only_named
     verdict, reason, message = verdict_of(blank, placed)
-    starts_at_all = memory.surely_starts and placed.on_first_start.captures_graphs("low")
+    starts_at_all = (
+        memory.surely_starts
+        and placed.on_first_start.captures_graphs("low")
+        and not placed.above_budget.usually_exceeds
+    )
     return replace(
         blank,
         verdict=verdict,
@@ -198,6 +204,7 @@ def _judged(unjudged: Fit, placed: Sizing, longest: int) -> Fit:
         free_bytes=memory.free.low_bytes,
         kv_cache=_kv_cache_facts(placed, rank.index),
         first_start=_first_start(placed, rank.index),
+        above_budget=placed.above_budget,
         max_model_len_that_fits=longest if starts_at_all else 0,
         provenance={
             "weights": blank.model.weights_source,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from vllm_costmeter.core.engine.args import AUTO_MAX_MODEL_LEN
 from vllm_costmeter.core.fit.result import Fit, Verdict
 from vllm_costmeter.core.fit.sizing import Sizing
 from vllm_costmeter.core.gpu.group import GpuGroup, GpuProcess
 from vllm_costmeter.core.kv_cache import KVCache
+from vllm_costmeter.core.memory.above_budget import AboveBudget
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.memory.ranks import ENDS, Memory
 
@@ -20,12 +22,14 @@ def gpus_text(blank: Fit) -> str:
 
 
 def memory_notes(gpu: GpuGroup) -> tuple[str, ...]:
-    """A note for a GPU whose memory is estimated because no log states it."""
-    if gpu.memory_bytes_range is None:
+    """A note for a GPU whose memory is estimated because no log states it, or depends on the machine."""
+    if gpu.memory_bytes_range is None or gpu.memory_bytes_range[0] == gpu.memory_bytes_range[1]:
         return ()
     low, high = (size / GIB for size in gpu.memory_bytes_range)
+    how = "is estimated" if gpu.unified is None else "depends on the machine's settings"
+    api = "HIP" if gpu.unified == "strix_halo" else "CUDA"
     return (
-        f"the memory of {gpu.name} is estimated: {low:.2f} to {high:.2f} GiB as CUDA reports it; "
+        f"the memory of {gpu.name} {how}: {low:.2f} to {high:.2f} GiB as {api} reports it; "
         "--gpu-memory-gib overrides it",
     )
 
@@ -43,6 +47,10 @@ def too_heavy(blank: Fit, weights: int, budget: int) -> str:
 def free_message(memory: Memory, gpu: GpuGroup) -> str:
     wanted, free = memory.budget_bytes / GIB, memory.free.bytes / GIB
     found = f"vLLM needs {wanted:.2f} GiB free at start; the GPU has {free:.2f} GiB free"
+    if gpu.unified is not None and gpu.free_bytes is None:
+        low, high = memory.free.low_bytes / GIB, memory.free.high_bytes / GIB
+        found = f"vLLM needs {wanted:.2f} GiB free at start; "
+        found += f"system and other programs leave {low:.2f} to {high:.2f} GiB"
     if not gpu.processes:
         return found
     named, others = gpu.processes[:MOST_NAMED], len(gpu.processes) - MOST_NAMED
@@ -63,6 +71,25 @@ def wide_message(blank: Fit, placed: Sizing) -> str:
     named = blank.model.only_named
     why = "" if named is None else f": {named.provenance}"
     return f"the weights may take {low:.2f} to {high:.2f} GiB per GPU{why}"
+
+
+def above_budget_message(blank: Fit, above: AboveBudget) -> str:
+    """By how much the server exceeds its budget, and what the budget leaves of the GPU."""
+    low, high = (end / GIB for end in above.range_bytes)
+    return (
+        f"vLLM uses {above.bytes / GIB:.2f} GiB above its budget ({low:.2f} to {high:.2f}), which leaves "
+        f"{max(above.left_bytes, 0) / GIB:.2f} GiB of {'each ' if blank.engine.world_size > 1 else ''}"
+        f"{blank.gpu.name}: an OutOfMemory while CUDA graphs are captured or requests are served is possible"
+    )
+
+
+def unenforced_message(blank: Fit, memory: Memory) -> str:
+    """A model without KV cache, which vLLM starts without profiling, needs more than the budget."""
+    need = memory.fullest_rank().used("usual") / GIB
+    return (
+        f"weights and activations need {need:.2f} GiB of {gpus_text(blank)}; vLLM may use "
+        f"{memory.budget_bytes / GIB:.2f} GiB, which it does not enforce for a model without KV cache"
+    )
 
 
 def reserved_message(memory: Memory) -> str:
@@ -98,14 +125,24 @@ def graph_blocks_message(blank: Fit, placed: Sizing) -> str:
     return f"{need}; {low:,} to {high:,} blocks available on {gpus_text(blank)}"
 
 
+def is_without_room(blank: Fit) -> bool:
+    """Whether `--max-model-len auto` is certain of no length; 1 then stands for the shortest."""
+    return blank.engine_args.max_model_len == AUTO_MAX_MODEL_LEN and blank.engine.max_model_len == 1
+
+
 def kv_message(blank: Fit, memory: Memory, cache: KVCache, verdict: Verdict) -> str:
     length = blank.engine.max_model_len
     needed = cache.bytes_needed(length)
     rank = memory.binding_rank(needed)
     low, usual, high = (f"{max(rank.available(end), 0) / GIB:.2f}" for end in ENDS)
+    most = "" if high == usual else f" (at most {high})"
+    if is_without_room(blank):
+        where = f"for the KV cache {'' if blank.engine.world_size == 1 else 'per GPU '}on {gpus_text(blank)}"
+        if verdict == "refused":
+            return f"not one token of context fits: {usual} GiB{most} {where}"
+        return f"--max-model-len auto may find room for no token: {low} to {high} GiB {where}"
     need = f"{length:,} tokens of context need {needed[rank.index] / GIB:.2f} GiB of KV cache"
     where = f"on {gpus_text(blank)}" if blank.engine.world_size == 1 else f"per GPU on {gpus_text(blank)}"
     if verdict == "tight":
         return f"{need}; {low} to {high} GiB available {where}"
-    most = "" if high == usual else f" (at most {high})"
     return f"{need}; {usual} GiB{most} available {where}"

@@ -9,6 +9,7 @@ from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.memory.above_budget import AboveBudget
 from vllm_costmeter.core.model.model import Model
 
 Verdict = Literal["fits", "tight", "refused", "unknown"]
@@ -35,6 +36,7 @@ Reason = Literal[
     "max_num_seqs",
     "first_start",
     "headroom",
+    "above_budget",
     "release",
     "flags",
     "not_understood",
@@ -128,6 +130,10 @@ class Fit:
     kv_cache: KVCacheFacts | None = None
     first_start: FirstStart | None = None
     """None if it equals later starts: nothing is compiled, or such starts were measured."""
+    above_budget: AboveBudget | None = None
+    """What the server uses of the GPU beyond its budget; None if its bytes are not known."""
+    leaves_room: Suggestion | None = None
+    """For `fits`: a smaller budget that also fits, if `above_budget` may exceed the GPU's memory."""
     max_model_len_that_fits: int | None = None
     """The longest --max-model-len that fits at the low end, including on a first start; 0: none."""
     max_num_seqs_that_fits: int | None = None

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Literal
 from vllm_costmeter.core.dataclass import Memo, dataclass, field, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig, default_batch, resolve_engine
-from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import KVCache, kv_cache, kv_rules
+from vllm_costmeter.core.memory.above_budget import AboveBudget, above_budget
+from vllm_costmeter.core.memory.layer_peak import LENGTH_OF_FULL_CONTEXT, depends_on_length
 from vllm_costmeter.core.memory.loaded import LoadedRank, loaded_ranks
 from vllm_costmeter.core.memory.ranks import End, Memory, memory_of_ranks
 from vllm_costmeter.core.model.model import Model
@@ -36,6 +37,9 @@ class Sizing:
     graph_blocks: BlocksNeeded | None
     """Blocks that full CUDA graphs of recurrent layers need."""
 
+    above_budget: AboveBudget
+    """What the server uses beyond its budget."""
+
     @property
     def on_first_start(self) -> Sizing:
         """The same with an empty compile cache."""
@@ -46,9 +50,14 @@ class Sizing:
         return self.cache.fits(self.engine.max_model_len, self.memory.pools(end))
 
     def starts_surely(self) -> bool:
-        """Whether vLLM starts at every value within the ranges, including the first time."""
+        """Whether vLLM starts at every value within the ranges, including the first time, and usually keeps running."""
         first = self.on_first_start
-        return self.memory.surely_starts and first.holds_one_sequence("low") and first.captures_graphs("low")
+        return (
+            self.memory.surely_starts
+            and first.holds_one_sequence("low")
+            and first.captures_graphs("low")
+            and not self.above_budget.usually_exceeds
+        )
 
     def captures_graphs(self, end: End) -> bool:
         """Whether the pool has enough blocks for full CUDA graphs."""
@@ -70,12 +79,15 @@ class Deployment:
     starts: tuple[ServerStart, ...]
     """Recorded starts of real servers, oldest first."""
     loaded: tuple[LoadedRank, ...]
-    _known: Memo[tuple[int, int], Memory] = field(default_factory=Memo, init=False, compare=False, repr=False)
-    """Memory already computed, by (max_num_seqs, max_num_batched_tokens)."""
+    _known: Memo[tuple[int, int, int], Memory] = field(
+        default_factory=Memo, init=False, compare=False, repr=False
+    )
+    """Memory already computed, by (max_num_seqs, max_num_batched_tokens, length if it matters)."""
 
     def memory(self, engine: EngineConfig) -> Memory:
-        """The memory of every pipeline rank; the context length matters only if it reduces the batch."""
-        batch = (engine.max_num_seqs, engine.max_num_batched_tokens)
+        """The memory of every pipeline rank; the context length matters only if it reduces the batch or the peak."""
+        length = engine.max_model_len if engine.max_model_len < self._length_of_full_peak() else 0
+        batch = (engine.max_num_seqs, engine.max_num_batched_tokens, length)
         if batch not in self._known:
             self._known[batch] = memory_of_ranks(
                 self.model, self.gpu, engine, self.engine_args, starts=self.starts, loaded=self.loaded
@@ -111,8 +123,15 @@ class Deployment:
             self.model, self.gpu, self.engine_args, self.release, max_model_len=length_tokens
         )
         source: Literal["config", "vllm"] = "config" if self._counted(engine) is None else "vllm"
-        cache = self.cache(engine)
-        return Sizing(engine, self.memory(engine), cache, source, self._graph_blocks(engine, cache))
+        cache, memory = self.cache(engine), self.memory(engine)
+        above = above_budget(self.model, self.gpu, engine, self.engine_args, memory)
+        return Sizing(engine, memory, cache, source, self._graph_blocks(engine, cache), above)
+
+    def cut_to(self, length_tokens: int) -> Sizing:
+        """The deployment with `--max-model-len auto` once it is reduced to this length: vLLM has chosen the batch and
+        profiled with the model's own length before."""
+        placed = self.at(self.model.default_max_model_len)
+        return replace(placed, engine=replace(placed.engine, max_model_len=length_tokens))
 
     def _graph_blocks(self, engine: EngineConfig, cache: KVCache) -> BlocksNeeded | None:
         if self.model.is_pooling or not cache.holds_states:
@@ -139,7 +158,7 @@ class Deployment:
 
         Other flags are unchanged; vLLM accepts no value above --max-num-batched-tokens.
         """
-        default = default_batch(self.gpu, engine_rules(self.release))[1]
+        default = default_batch(self.gpu, self.release)[1]
         low, high = 0, (self.engine_args.max_num_batched_tokens or default) + 1
         while high - low > 1:
             middle = (low + high) // 2
@@ -175,11 +194,15 @@ class Deployment:
         return low
 
     def _bend(self) -> int:
-        """The shortest length with the full default batch; 0 if the batch does not depend on the length."""
+        """The shortest length with the full default batch and activation peak; 0 if neither depends on the length."""
+        peak = self._length_of_full_peak()
         if self.engine_args.max_num_batched_tokens is not None:
-            return 0
-        seqs, batched = default_batch(self.gpu, engine_rules(self.release))
-        return -(-batched // (self.engine_args.max_num_seqs or seqs))
+            return peak
+        seqs, batched = default_batch(self.gpu, self.release)
+        return max(-(-batched // (self.engine_args.max_num_seqs or seqs)), peak)
+
+    def _length_of_full_peak(self) -> int:
+        return LENGTH_OF_FULL_CONTEXT if depends_on_length(self.model) else 0
 
 
 def deployment(
@@ -203,7 +226,7 @@ def with_most_seqs(result: Fit, starts: Sequence[ServerStart] = ()) -> Fit:
             result.model, result.gpu, result.engine_args, result.engine.release, tuple(starts)
         )
         return replace(
-            result, max_num_seqs_that_fits=deployed.most_seqs_that_fit(result.engine.max_model_len)
+            result, max_num_seqs_that_fits=deployed.most_seqs_that_fit(max(result.engine.max_model_len, 1))
         )
     except (BadInputError, NotUnderstoodError):
         return result

@@ -80,9 +80,14 @@ def with_suggestions(
     found = shorter + [each for each in others if _gains(each, result)]
     most_seqs = _fewer_seqs(result, trials, gpu, engine_args)
     found += cheapest_offer(result, trials, engine_args, offers)
+    roomier: list[Suggestion] = []
+    if result.reason == "above_budget":
+        from vllm_costmeter.core.fit.room import leaving_room
+
+        roomier = leaving_room(result, trials)
     if most_seqs:
         found = [each for each in found if set(each.change) != {"max_num_seqs"}]
-    return replace(result, suggestions=(*most_seqs, *sorted(found, key=_rank)))
+    return replace(result, suggestions=(*most_seqs, *roomier, *sorted(found, key=_rank)))
 
 
 def _lifting(
@@ -100,9 +105,11 @@ def _lifting(
 def _fewer_seqs(result: Fit, trials: Trials, gpu: GpuGroup, engine_args: EngineArgs) -> list[Suggestion]:
     """The largest --max-num-seqs that fits, if fewer requests are what helps."""
     is_first_start = result.reason == "first_start" and result.max_model_len_that_fits == 0  # no length helps
-    if result.reason != "max_num_seqs" and not is_first_start:
+    if result.reason not in ("max_num_seqs", "above_budget") and not is_first_start:
         return []
     seqs = with_most_seqs(result, trials.starts).max_num_seqs_that_fits
+    if result.reason == "above_budget" and (seqs or 0) < FEWEST_USEFUL_SEQS:
+        return []
     fewer = replace(engine_args, max_num_seqs=seqs)
     return trials.tried(Change({"max_num_seqs": seqs}, f"--max-num-seqs {seqs}", gpu, fewer)) if seqs else []
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.fit.messages import (
+    above_budget_message,
     first_start_message,
     free_message,
     gpus_text,
     graph_blocks_message,
     kv_message,
     reserved_message,
+    unenforced_message,
     weights_message,
     wide_message,
 )
@@ -44,12 +46,13 @@ def verdict_of(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]
         and placed.graph_blocks.is_certain
     ):
         return "refused", "max_num_seqs", graph_blocks_message(blank, placed)
+    is_usually_too_small = memory.exceeds_gpu("usual") or not placed.holds_one_sequence("usual")
+    if is_usually_too_small and _says_nothing(placed):
+        return "unknown", "not_understood", wide_message(blank, placed)
     if memory.exceeds_gpu("high"):
         return "tight", "kv_cache_memory_bytes", reserved_message(memory)
     if memory.budget_bytes > memory.free.low_bytes:
         return "tight", "free_memory", free_message(memory, blank.gpu)
-    if not placed.holds_one_sequence("usual") and _says_nothing(placed):
-        return "unknown", "not_understood", wide_message(blank, placed)
     if not placed.holds_one_sequence("low"):
         return "tight", "kv_cache", kv_message(blank, memory, cache, "tight")
     if not placed.captures_graphs("low"):
@@ -57,6 +60,10 @@ def verdict_of(blank: Fit, placed: Sizing) -> tuple[Verdict, Reason | None, str]
     first = placed.on_first_start
     if not first.holds_one_sequence("low") or not first.captures_graphs("low"):
         return "tight", "first_start", first_start_message(blank, first)
+    if cache.num_groups == 0 and memory.fullest_rank().available("usual") < 0:
+        return "tight", "above_budget", unenforced_message(blank, memory)
+    if placed.above_budget.usually_exceeds:
+        return "tight", "above_budget", above_budget_message(blank, placed.above_budget)
     return "fits", None, f"fits: {length:,} tokens of context on {gpus_text(blank)}"
 
 

@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 from vllm_costmeter.core.dataclass import dataclass
 
 GpuSource = Literal["catalog", "nvml", "flag"]
+UnifiedGpu = Literal["gb10", "thor", "orin", "strix_halo"]
+
+_UNIFIED_CAPABILITIES: Mapping[tuple[int, int], UnifiedGpu] = {
+    (8, 7): "orin",
+    (11, 0): "thor",
+    (12, 1): "gb10",
+}
+"""`shared_sysmem_device_mem_sms` of vllm/utils/mem_utils.py, 0.17 to 0.19; newer releases ask CUDA whether
+the GPU is integrated."""
+_UNIFIED_NAMES: Mapping[str, UnifiedGpu] = {
+    "gb10": "gb10",
+    "spark": "gb10",
+    "thor": "thor",
+    "orin": "orin",
+    "strix": "strix_halo",
+    "8060s": "strix_halo",
+}
+
+_SEPARATORS = str.maketrans("-()", "   ")
 
 SMALLEST_GIB, LARGEST_GIB = 0.1, 1 << 20
 """Outside this range a unit or the driver is wrong: no CUDA GPU has so little or so much memory."""
@@ -41,7 +61,8 @@ class GpuGroup:
     compute_capability: tuple[int, int] | None = None
     """(major, minor); None if unknown (--gpu-memory-gib alone, an AMD GPU)."""
     memory_bytes_range: tuple[int, int] | None = None
-    """Lowest and highest size that CUDA may report, if `memory_bytes` is an estimate; None if it was read or given."""
+    """Lowest and highest size that CUDA may report, if `memory_bytes` is an estimate or depends on the machine's
+    settings (unified memory); None if it was read or given."""
     is_count_stated: bool = False
     """Whether the count was given or read from the machine; otherwise it is what the parallel layout needs."""
 
@@ -50,6 +71,14 @@ class GpuGroup:
             raise ValueError(
                 f"a GPU needs memory and a count above 0, got {self.memory_bytes} bytes x {self.count}"
             )
+
+    @property
+    def unified(self) -> UnifiedGpu | None:
+        """Which GPU without memory of its own this is, by compute capability or name; None for all others."""
+        if self.compute_capability is not None:
+            return _UNIFIED_CAPABILITIES.get(self.compute_capability)
+        words = self.name.casefold().translate(_SEPARATORS).split()
+        return next((_UNIFIED_NAMES[word] for word in words if word in _UNIFIED_NAMES), None)
 
     def share_error_bytes(self, share: float) -> tuple[int, int]:
         """How far this share of the memory may be below and above the estimate; (0, 0) if it is not an estimate."""

@@ -135,10 +135,11 @@ class GpuSpec:
                 "(it is less than the nominal size): give --gpu-memory-gib"
             )
         origin = self.provenance.get("memory_bytes")
+        varies = self.unified_memory is True or (origin is not None and origin.estimated)
         return GpuGroup(
             name=self.name,
             memory_bytes=self.memory_bytes,
-            memory_bytes_range=self.memory_bytes_range if origin is not None and origin.estimated else None,
+            memory_bytes_range=self.memory_bytes_range if varies else None,
             count=count,
             source="catalog",
             compute_capability=self.compute_capability,

@@ -11,7 +11,8 @@ GIB = 1 << 30
 class ByteRange:
     """`low_bytes <= bytes <= high_bytes`; `rule` states how it was computed and the rule's source.
 
-    ValueError if the three are not in that order or one is negative.
+    `low_bytes` may be negative: memory that others give back meanwhile. ValueError if the three are not in that
+    order or `bytes` is negative.
     """
 
     bytes: int
@@ -20,7 +21,7 @@ class ByteRange:
     rule: str
 
     def __post_init__(self) -> None:
-        if not 0 <= self.low_bytes <= self.bytes <= self.high_bytes:
+        if not (self.low_bytes <= self.bytes <= self.high_bytes and self.bytes >= 0):
             raise ValueError(
                 f"an estimate lies in its range, got {self.low_bytes}, {self.bytes}, {self.high_bytes}"
             )

@@ -27,9 +27,8 @@ class LinkMemory:
     evidence: str
 
 
-HOPPER_NVLINK = LinkMemory(
-    (0.9, 2.1, 2.3), "2.06 to 2.21 GiB in 10 starts of 0.19.0 at TP 2 and 4 on H100 SXM, 1.38 on H200"
-)
+H100_NVLINK = LinkMemory((1.9, 2.1, 2.3), "2.06 to 2.21 GiB in 10 starts of 0.19.0 at TP 2 and 4 on H100 SXM")
+HOPPER_NVLINK = LinkMemory((0.9, 2.1, 2.3), f"{H100_NVLINK.evidence}, 1.38 on H200 with a release of 2025-10")
 BLACKWELL_NVLINK = LinkMemory((0.6, 1.2, 1.8), "0.95 GiB logged at 4 x GB200, 1.63 on B300 (2026-08)")
 AMPERE_NVLINK = LinkMemory((0.1, 0.8, 2.25), "0.2 GiB logged at TP 2 on A100; NVLink or PCIe not stated")
 PCIE_TWO = LinkMemory((0.1, 0.45, 0.8), "at most 0.75 GiB on 2 x RTX 5090, 0.74 on 2 x RTX 3090")
@@ -61,7 +60,7 @@ def link_memory(gpu: GpuGroup, gpus: int) -> LinkMemory | None:
     if major == 10:
         return BLACKWELL_NVLINK
     if major == 9 and "pcie" not in name:
-        return HOPPER_NVLINK
+        return H100_NVLINK if "h100" in name else HOPPER_NVLINK
     if (major, minor) in ((7, 0), (8, 0)):
         return AMPERE_NVLINK
     if gpus > 2:

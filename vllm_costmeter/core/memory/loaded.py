@@ -26,10 +26,19 @@ class LoadedRank:
     """Bytes on one pipeline rank after the model is loaded, independent of the context length."""
 
     tensor_bytes: int
-    beside_bytes: int
-    """Converted layouts and allocator rounding."""
+    converted_bytes: int
+    """Layouts of the kernels, in addition to the tensors."""
+    slack_bytes: int
+    """What the allocator keeps beside each tensor."""
     lora: ByteRange
     """Slots for adapters."""
+
+    @property
+    def beside(self) -> ByteRange:
+        """Converted layouts and allocator rounding; `expandable_segments` of PYTORCH_CUDA_ALLOC_CONF rounds nothing."""
+        usual = self.converted_bytes + self.slack_bytes
+        rule = "converted layouts and what the allocator keeps beside each tensor"
+        return ByteRange(usual, self.converted_bytes, usual, rule)
 
 
 def loaded_ranks(model: Model, engine_args: EngineArgs) -> tuple[LoadedRank, ...]:
@@ -41,7 +50,7 @@ def loaded_ranks(model: Model, engine_args: EngineArgs) -> tuple[LoadedRank, ...
     )
     slots = _lora_slots(model, engine_args)
     ranks = [
-        LoadedRank(tensors, converted + slack, lora)
+        LoadedRank(tensors, converted, slack, lora)
         for tensors, converted, slack, lora in zip(*parts, slots, strict=True)
     ]
     drafter = model.drafter
@@ -57,7 +66,8 @@ def loaded_ranks(model: Model, engine_args: EngineArgs) -> tuple[LoadedRank, ...
         ranks[-1] = replace(
             last,
             tensor_bytes=last.tensor_bytes + tensors,
-            beside_bytes=last.beside_bytes + converted + drafter.allocator_slack_on_last_rank(engine_args),
+            converted_bytes=last.converted_bytes + converted,
+            slack_bytes=last.slack_bytes + drafter.allocator_slack_on_last_rank(engine_args),
         )
     return tuple(ranks)
 
@@ -90,4 +100,5 @@ def weights_range(bytes_: int, model: Model) -> ByteRange:
     low, rule = max(bytes_ - slack, 0), WEIGHTS_RULES[model.weights_source]
     if model.only_named is not None:
         low, rule = int(bytes_ * model.only_named.least_share), f"{rule}; {model.only_named.provenance}"
-    return ByteRange(bytes_, low, bytes_ + slack, rule)
+    high = round(bytes_ * model.weights_most_share) + slack
+    return ByteRange(bytes_, low, high, rule)

@@ -12,10 +12,12 @@ from vllm_costmeter.core.engine.config import EngineConfig
 from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.activations import activation_peak
-from vllm_costmeter.core.memory.byte_range import GIB, ByteRange, exactly
+from vllm_costmeter.core.memory.byte_range import GIB, ByteRange
+from vllm_costmeter.core.memory.cuda_graphs import cuda_graphs
 from vllm_costmeter.core.memory.first_start import first_start_peak, first_start_residue
+from vllm_costmeter.core.memory.layer_peak import warmed_modules
 from vllm_costmeter.core.memory.loaded import LoadedRank, weights_range
-from vllm_costmeter.core.memory.overheads import cuda_graphs, free_memory, non_torch
+from vllm_costmeter.core.memory.overheads import free_memory, non_torch
 from vllm_costmeter.core.model.model import Model
 
 if TYPE_CHECKING:
@@ -145,8 +147,9 @@ class Memory:
 
     @property
     def weights_alone_exceed(self) -> bool:
-        """Whether even the lower bound of the weights reaches the limit."""
-        return self.fullest_rank().weights.low_bytes >= self.weights_limit_bytes
+        """Whether even the lower bound of the weights reaches the limit, at the largest size the GPU may have."""
+        rank = self.fullest_rank()
+        return rank.weights.low_bytes >= self.weights_limit_bytes + rank.budget_error_bytes[1]
 
     @property
     def surely_starts(self) -> bool:
@@ -179,13 +182,8 @@ def memory_of_ranks(
     budget = math.ceil(gpu.memory_bytes * engine.gpu_memory_utilization)
     offloaded = round(engine_args.cpu_offload_gb * GIB)  # vLLM counts --cpu-offload-gb in GiB (0.32.0)
     rules = engine_rules(engine.release)
-    runner = rules.runner(is_dense=not (model.is_moe or model.is_hybrid))
-    in_budget = engine_args.cuda_graphs_in_budget
-    graphs = (
-        cuda_graphs(engine, runner)
-        if (rules.cuda_graphs_in_budget if in_budget is None else in_budget)
-        else exactly(0, "this version subtracts nothing for CUDA graphs")
-    )
+    graphs = cuda_graphs(model, engine, engine_args, gpu)
+    modules = warmed_modules(model, engine.release.number)
     measured = None
     if starts:
         from vllm_costmeter.core.calibration.apply import measured_of
@@ -196,13 +194,11 @@ def memory_of_ranks(
             index=index,
             budget_bytes=budget,
             weights=weights_range(max(rank.tensor_bytes - offloaded, 0), model),
-            beside_weights=exactly(
-                rank.beside_bytes, "converted layouts and what the allocator keeps beside each tensor"
-            ),
+            beside_weights=rank.beside,
             activations=activation_peak(
                 model, engine, engine_args, rules, is_last_rank=index == len(loaded) - 1
             ),
-            non_torch=non_torch(engine, rules, gpu, is_last_rank=index == len(loaded) - 1),
+            non_torch=_with(modules, non_torch(engine, rules, gpu, is_last_rank=index == len(loaded) - 1)),
             cuda_graphs=graphs,
             lora=rank.lora,
             reserved_kv_cache_bytes=engine_args.kv_cache_memory_bytes,
@@ -218,6 +214,10 @@ def memory_of_ranks(
         ranks=ranks,
         first_start_ranks=tuple(_on_first_start(rank, model, gpu, engine, engine_args) for rank in ranks),
     )
+
+
+def _with(modules: ByteRange, non_torch: ByteRange) -> ByteRange:
+    return non_torch.plus(modules) if modules.high_bytes else non_torch
 
 
 def _on_first_start(

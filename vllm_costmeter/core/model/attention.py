@@ -50,6 +50,8 @@ class MlaLatent:
     qk_rope_head_dim: int
     qk_nope_head_dim: int = 128
     """Size of a query head without its rotary part; it selects the attention backend on Blackwell."""
+    v_head_dim: int = 128
+    """Size of a value head, before the output projection."""
     sparse: bool = False
     """Whether an indexer selects the tokens to attend to (DeepSeek V3.2, GLM-5)."""
 

@@ -71,6 +71,8 @@ class Model:
     """The source of the weights' bytes."""
     weights_error: float = 0.003  # parameters from config.json against vLLM's own model classes: within 0.3 %
     """Maximum relative error of the weights, in either direction."""
+    weights_most_share: float = 1.0
+    """How many times larger the weights may be, because config.json does not state which layers are quantized."""
     not_understood: str | None = None
     """Why the verdict can only be `unknown`; None if all memory rules of the model are known."""
     counted: ExactFacts | None = None

@@ -27,6 +27,9 @@ _NAMES = {"cuda_graphs": "CUDA graphs", "non_torch": "non-torch"}
 _NAMES |= {"kv_cache_needed": "KV needed", "kv_cache_available": "KV available"}
 """Names as in the picture; other parts are named after their fields."""
 
+_ABOVE_NAMES = {"outside": "outside", "communication": "NCCL", "cuda_graphs": "capture"}
+_ABOVE_NAMES |= {"workspaces": "workspaces", "warm_up": "warm-up", "sampler": "sampler"}
+
 WIDEST = 100
 _COLUMN = 46
 """Column where reasons start, after the part's name and size; in a narrow terminal they continue below."""
@@ -44,6 +47,14 @@ def explanation(fit: Fit, width: int = WIDEST) -> list[str]:
         if name == "weights" and bytes_ is None:
             bytes_ = fit.known_weights_bytes
         lines += _part(_NAMES.get(name, name), bytes_, _reasons(fit, name), width)
+    if fit.above_budget is not None:
+        above = fit.above_budget
+        low, high = (end / GIB for end in above.range_bytes)
+        left = f"{low:.2f} to {high:.2f} GiB; the budget leaves {above.left_bytes / GIB:.2f} GiB of the GPU"
+        lines += _part("above budget", above.bytes, [left], width)
+        for name, part in above.parts.items():
+            ends = f"{part.low_bytes / GIB:.2f} to {part.high_bytes / GIB:.2f} GiB"
+            lines += _part(f"  {_ABOVE_NAMES[name]}", part.bytes, [ends, part.rule], width)
     row = f"rules of {rules.version} for vLLM {engine.release}"
     lines += _wrapped(f"engine: {row}; evidence: {rules.evidence}", width)
     if fit.kv_cache is not None:
@@ -69,7 +80,8 @@ def _reasons(fit: Fit, name: str) -> list[str]:
     if name == "kv_cache_needed":
         source = {"config": "from config.json", "vllm": "as vLLM's own code counts it"}
         told = source.get(fit.provenance.get("kv_cache", ""), "source unknown")
-        return [f"{fit.engine.max_model_len:,} tokens of context, {told}"]
+        length = f"{fit.engine.max_model_len:,} tokens" if fit.engine.max_model_len else "one token"
+        return [f"{length} of context, {told}"]
     if name == "kv_cache_available":
         low, high = fit.kv_cache_available_range_bytes or (0, 0)
         ends = "" if low == high else f"; {low / GIB:.2f} to {high / GIB:.2f} GiB"

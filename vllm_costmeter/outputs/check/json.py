@@ -8,6 +8,7 @@ from vllm_costmeter.core import dataclass as dataclasses
 from vllm_costmeter.core.engine.release_rules import engine_rules
 from vllm_costmeter.core.fit.result import Fit, MemoryUse, Suggestion
 from vllm_costmeter.core.gpu.group import GpuGroup, GpuProcess
+from vllm_costmeter.core.memory.above_budget import AboveBudget
 
 SCHEMA = "costmeter.check/1"
 
@@ -48,6 +49,10 @@ def to_json(fit: Fit) -> dict[str, Any]:
             "tokens": first.kv_cache.tokens,
             "max_concurrency": round(first.kv_cache.max_concurrency, 4),
         }
+    if fit.above_budget is not None:
+        found["above_budget"] = _above_budget(fit.above_budget)
+    if fit.leaves_room is not None:
+        found["leaves_room"] = _suggestion(fit.leaves_room)
     if fit.max_model_len_that_fits is not None:
         found["max_model_len_that_fits"] = fit.max_model_len_that_fits
     if fit.max_num_seqs_that_fits is not None:
@@ -80,6 +85,22 @@ def _process(process: GpuProcess) -> dict[str, Any]:
         "name": process.name,
         "memory_bytes": process.memory_bytes,
         "card": process.gpu,
+    }
+
+
+def _above_budget(above: AboveBudget) -> dict[str, Any]:
+    return {
+        "bytes": above.bytes,
+        "bytes_range": list(above.range_bytes),
+        "left_bytes": above.left_bytes,
+        "parts": {
+            name: {
+                "bytes": part.bytes,
+                "bytes_range": [part.low_bytes, part.high_bytes],
+                "rule": part.rule,
+            }
+            for name, part in above.parts.items()
+        },
     }
 
 

@@ -86,8 +86,9 @@ def render(
         ]
     if fit.suggestions:
         lines += _suggestions(fit, columns, all_suggestions)
-    notes = [line for note in fit.notes for line in _wrapped(f"note: {note}", text_width)]
-    return [*lines, "", *notes] if notes else lines
+    beside = [*above_budget_lines(fit), *(f"note: {note}" for note in fit.notes)]
+    below = [line for text in beside for line in _wrapped(text, text_width)]
+    return [*lines, "", *below] if below else lines
 
 
 def refusal_lines(fit: Fit) -> list[str]:
@@ -95,18 +96,30 @@ def refusal_lines(fit: Fit) -> list[str]:
     lines = [f"{fit.verdict}: {fit.message}" if fit.verdict != "fits" else fit.message]
     use = fit.per_gpu
     if fit.verdict in ("refused", "tight") and use is not None:
-        need = f"; {fit.engine.max_model_len:,} tokens of context need {_gib(use.kv_cache_needed_bytes)}"
+        length = f"{fit.engine.max_model_len:,} tokens" if fit.engine.max_model_len else "one token"
+        need = f"; {length} of context need {_gib(use.kv_cache_needed_bytes)}"
         lines.append(
             f"per GPU: budget {_gib(use.budget_bytes)} = weights {_gib(use.weights_bytes)} + activations "
             f"{_gib(use.activations_bytes)} + CUDA graphs {_gib(use.cuda_graphs_bytes)} + non-torch "
             f"{_gib(use.non_torch_bytes)} + KV cache {_gib(use.kv_cache_available_bytes)}"
             f"{'' if fit.reason == 'kv_cache' else need}"
         )
+    lines += above_budget_lines(fit)
     if fit.suggestions:
         from vllm_costmeter.outputs.check.changes import consequence
     for suggestion in fit.suggestions:
         lines.append(f"try {_served_with(suggestion)}  {consequence(suggestion, fit.engine.world_size)}")
     return lines
+
+
+def above_budget_lines(fit: Fit) -> list[str]:
+    """One line if a server that fits may exceed the GPU's memory later, and the flag that leaves room."""
+    above = fit.above_budget
+    if fit.verdict != "fits" or above is None or not above.may_exceed:
+        return []
+    most = f"above its budget, vLLM uses {_gib(above.bytes)}, at most {_gib(above.range_bytes[1])}"
+    risk = f"{most}, of the {_gib(above.left_bytes)} that the budget leaves: a later OutOfMemory is possible"
+    return [risk if fit.leaves_room is None else f"{risk}; {fit.leaves_room.arguments} leaves room"]
 
 
 def _served_with(suggestion: Suggestion) -> str:
@@ -166,8 +179,9 @@ def _table(fit: Fit, use: MemoryUse, width: int, plain: bool) -> list[str]:
                     f"{low:,} to {high:,}, cold cache",
                 ]
             )
-        concurrency = f"    {'concurrency':<{_LABEL}}{fit.kv_cache.max_concurrency:>10.2f}"
-        lines.append([f"{concurrency}    ", f"requests of {fit.engine.max_model_len:,} tokens at once"])
+        if fit.engine.max_model_len:
+            concurrency = f"    {'concurrency':<{_LABEL}}{fit.kv_cache.max_concurrency:>10.2f}"
+            lines.append([f"{concurrency}    ", f"requests of {fit.engine.max_model_len:,} tokens at once"])
         if fit.max_num_seqs_that_fits is not None:
             seqs = f"    {'max num seqs':<{_LABEL}}{fit.engine.max_num_seqs:>10,}    "
             lines.append(

@@ -51,8 +51,15 @@ def comparison_lines(fits: Sequence[Fit]) -> list[str]:
 
 def _bytes_rows(fits: Sequence[Fit]) -> list[list[str]]:
     found = []
-    for name, field in PARTS:
-        amounts = [None if fit.per_gpu is None else getattr(fit.per_gpu, field) / GIB for fit in fits]
+    rows: list[tuple[str, list[int | None]]] = [
+        (name, [None if fit.per_gpu is None else getattr(fit.per_gpu, field) for fit in fits])
+        for name, field in PARTS
+    ]
+    rows.append(
+        ("above budget", [None if fit.above_budget is None else fit.above_budget.bytes for fit in fits])
+    )
+    for name, sizes in rows:
+        amounts = [None if size is None else size / GIB for size in sizes]
         cells = ["-" if amount is None else f"{amount:.2f}" for amount in amounts]
         old, new = (None if amount is None else round(amount, 2) for amount in (amounts[0], amounts[-1]))
         found.append(

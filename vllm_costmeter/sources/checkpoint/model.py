@@ -98,6 +98,9 @@ def with_checkpoint(model: Model, contents: CheckpointContents) -> Model:
             quantization=model.quantization if contents.format == "safetensors" else contents.format,
         )
     described = sum(model.weights_bytes(EngineArgs()))
+    most = described * model.weights_most_share
+    if model.weights_most_share > 1:
+        model = replace(model, weights_most_share=1.0, notes=())
     divided = CheckpointWeights(model.weights, described, loaded, contents.format)
     if contents.format == "gguf":
         return replace(
@@ -108,7 +111,7 @@ def with_checkpoint(model: Model, contents: CheckpointContents) -> Model:
             quantization="gguf",
             notes=(GGUF_NOTE,),
         )
-    if divided.is_as_described:
+    if divided.is_as_described or described < loaded <= most:
         return replace(model, weights=divided, weights_source="safetensors", weights_error=0.0)
     return replace(
         model,

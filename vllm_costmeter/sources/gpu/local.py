@@ -16,6 +16,7 @@ from vllm_costmeter.core.gpu.device import VisibleGpu
 from vllm_costmeter.core.gpu.group import GpuGroup, GpuProcess
 from vllm_costmeter.core.gpu.reading import GpuSample
 from vllm_costmeter.sources.gpu.driver import DriverError, GpuDriver
+from vllm_costmeter.sources.gpu.host_memory import host_memory
 from vllm_costmeter.sources.gpu.nvml import NvmlDriver
 from vllm_costmeter.sources.gpu.process_tree import ProcessTree
 from vllm_costmeter.sources.gpu.visible_devices import VISIBLE, resolved_device_ids, used_gpus_here
@@ -166,7 +167,8 @@ def equal_gpus(
         each = [sample for _, sample, _ in group]
         totals = [sample.memory_total_bytes for sample in each if sample.memory_total_bytes]
         if len(totals) < len(each):
-            raise DriverError(f"NVML does not report the memory of {name}")
+            found.append(_sharing_the_hosts_memory(name, capability, len(each)))
+            continue
         free = [
             (sample.memory_free_bytes, others)
             for _, sample, others in group[:ranks]
@@ -186,6 +188,15 @@ def equal_gpus(
             )
         )
     return found
+
+
+def _sharing_the_hosts_memory(name: str, capability: tuple[int, int] | None, count: int) -> GpuGroup:
+    """A GB10 or Jetson, whose memory NVML does not report (`[N/A]`): the host's. Raises DriverError for other GPUs."""
+    gpu = GpuGroup(name, 1, count, "nvml", compute_capability=capability, is_count_stated=True)
+    host = None if gpu.unified is None else host_memory()
+    if host is None:
+        raise DriverError(f"NVML does not report the memory of {name}")
+    return replace(gpu, memory_bytes=host.total, free_bytes=host.available)
 
 
 def _shown_name(gpu: VisibleGpu) -> str:

@@ -11,6 +11,9 @@ from vllm_costmeter.core.gpu.group import LARGEST_GIB, SMALLEST_GIB, GpuGroup
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.sources.gpu.text import split_count
 
+UNIFIED_ONLY_GIB = (119.0, 123.5)
+"""Totals that only GPUs with unified memory have (the catalogue, 2026-11): GB10 and Jetson Thor."""
+
 
 def chosen_gpu(
     name: str | None,
@@ -22,9 +25,10 @@ def chosen_gpu(
 ) -> GpuGroup:
     """`name` may carry a count ("H100 SXM:8"); without one there are as many GPUs as the layout needs.
 
-    `memory_gib` alone describes an unnamed GPU; with a name it replaces the catalogue's memory. `is_spread`: other
-    machines have more of them. `device_ids`: GPUs of this machine, as `--device-ids` names them. BadInputError for an
-    unknown or ambiguous name, a count below what the layout needs, and where neither is given and no GPU is found here.
+    `memory_gib` alone describes an unnamed GPU, or a GB10 or Jetson Thor if only those have so much; with a name it
+    replaces the catalogue's memory. `is_spread`: other machines have more of them. `device_ids`: GPUs of this machine,
+    as `--device-ids` names them. BadInputError for an unknown or ambiguous name, a count below what the layout needs,
+    and where neither is given and no GPU is found here.
     """
     if name is not None and not isinstance(name, str):
         raise BadInputError(f"the GPU must be a name such as 'H100 SXM:8', got {name!r:.80}")
@@ -42,10 +46,24 @@ def chosen_gpu(
             )
         return gpu if needed <= gpu.count else replace(gpu, count=needed)
     if memory_gib is not None:
-        return GpuGroup(f"GPU of {memory_gib:g} GiB", round(memory_gib * GIB), needed, source="flag")
+        return _described(memory_gib, needed)
     from vllm_costmeter.sources.gpu.local import local_gpus
 
     return local_gpus(needed, device_ids=device_ids)[0]
+
+
+def _described(memory_gib: float, count: int) -> GpuGroup:
+    """A GPU known by its memory alone: an unnamed one, or the GPU of unified memory that has so much."""
+    found = GpuGroup(f"GPU of {memory_gib:g} GiB", round(memory_gib * GIB), count, source="flag")
+    if not UNIFIED_ONLY_GIB[0] <= memory_gib <= UNIFIED_ONLY_GIB[1]:
+        return found
+    from vllm_costmeter.sources.catalogue.load import load_catalogue
+
+    known = [gpu for gpu in load_catalogue().gpus if gpu.unified_memory and gpu.compute_capability]
+    nearest = min(known, key=lambda gpu: abs((gpu.memory_bytes or 0) - found.memory_bytes))
+    return replace(
+        found, name=f"{found.name} ({nearest.name})", compute_capability=nearest.compute_capability
+    )
 
 
 def _named(name: str, memory_gib: float | None, needed: int) -> GpuGroup:

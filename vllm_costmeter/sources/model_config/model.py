@@ -88,7 +88,7 @@ def model_from_config(
         kv_cache_dtype=_kv_cache_dtype(root, text),
         blackwell_kv_cache_dtype=family.blackwell_kv_cache_dtype,
     )
-    return Model(
+    model = Model(
         id=name,
         architecture=architecture_name,
         dtype=dtype,
@@ -111,6 +111,11 @@ def model_from_config(
         unsplit_items=_unsplit_items(root, text),
         prediction=prediction,
     )
+    if model.quantization not in ("awq", "gptq"):
+        return model
+    from vllm_costmeter.sources.model_config.quantization.unlisted import with_unlisted
+
+    return with_unlisted(model)
 
 
 def _kv_cache_dtype(root: ConfigReader, text: ConfigReader) -> str | None:

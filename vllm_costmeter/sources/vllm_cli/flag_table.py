@@ -91,7 +91,7 @@ class FlagTable:
         """The flags of a release, by default the newest."""
         if release is None:
             return self.numbered(len(self.releases) - 1)
-        older = [number for number, name in enumerate(self.releases) if _numbers(name) <= release]
+        older = [number for number, name in enumerate(self.releases) if numbers(name) <= release]
         return self.numbered(max(older, default=0))
 
     def numbered(self, number: int) -> ReleaseFlags:
@@ -151,7 +151,7 @@ class ReleaseFlags:
 
     @property
     def numbers(self) -> tuple[int, int, int]:
-        return _numbers(self.release)
+        return numbers(self.release)
 
     @cached_property
     def by_name(self) -> dict[str, Flag]:
@@ -181,7 +181,8 @@ def flag_table() -> FlagTable:
     return FlagTable(json.loads(FILE.read_text()))
 
 
-def _numbers(release: str) -> tuple[int, int, int]:
+def numbers(release: str) -> tuple[int, int, int]:
+    """(0, 25, 1) for "0.25.1"."""
     major, minor, patch = release.split(".")
     return int(major), int(minor), int(patch)
 

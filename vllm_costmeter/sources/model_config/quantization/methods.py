@@ -1,4 +1,4 @@
-"""Checkpoints quantized by FP8, MXFP4, GPTQ, AWQ, AutoRound, Quark or bitsandbytes (vLLM 0.32)."""
+"""Checkpoints quantized by FP8, MXFP4, GPTQ, AWQ, Quark or bitsandbytes (vLLM 0.32)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vllm_costmeter.sources.model_config.quantization.module_names import Rename
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 _E8M0_BYTES = 1
-_MOST_RULES = 1024  # published files have a handful; more would take longer to match than a check may
+MOST_RULES = 1024  # published files have a handful; more would take longer to match than a check may
 
 
 def _fp8(section: ConfigReader, renames: Renames) -> Quantization:
@@ -60,16 +60,16 @@ def _gptq(section: ConfigReader, renames: Renames) -> Quantization:
         fields = {**section.values, **(own.values if own is not None else {})}
         scheme = PLAIN if entry.startswith("-:") else _gptq_scheme(ConfigReader(fields, section.name))
         rules.append((entry.removeprefix("-:").removeprefix("+:"), scheme))
-    if len(rules) > _MOST_RULES:
+    if len(rules) > MOST_RULES:
         raise NotUnderstoodError(f"{section.name}: {len(rules)} rules of GPTQ take too long to match")
     patterns = name_rules(f"re:{pattern}" for pattern, _ in rules)
-    only = tuple(dict.fromkeys(renamed(_flat_names(section, "modules_in_block_to_quantize"), renames)))
-    if len(only) > _MOST_RULES:
+    only = tuple(dict.fromkeys(renamed(flat_names(section, "modules_in_block_to_quantize"), renames)))
+    if len(only) > MOST_RULES:
         raise NotUnderstoodError(f"{section.name}: {len(only)} modules of GPTQ take too long to match")
     return Gptq(_gptq_scheme(section), tuple(rules), patterns, only, section.bool("lm_head", default=False))
 
 
-def _flat_names(section: ConfigReader, key: str) -> list[str]:
+def flat_names(section: ConfigReader, key: str) -> list[str]:
     """The names of a list, or of a list of lists."""
     nested = section.optional_list(key) or ()
     flat = [name for each in nested for name in (each if isinstance(each, list) else [each])]
@@ -79,24 +79,11 @@ def _flat_names(section: ConfigReader, key: str) -> list[str]:
 def _gptq_scheme(section: ConfigReader) -> Scheme:
     return Grouped(
         bits=section.int("bits", minimum=2, maximum=8),
-        group_size=_group_size(section),
+        group_size=group_size_of(section),
         zero_points=True,
         activation_order=section.bool("desc_act", default=False),
         expert_biases=True,
     )
-
-
-def _auto_round(section: ConfigReader, renames: Renames) -> Quantization:
-    """AutoRound's integers in GPTQ's or AWQ's packing, with one scheme for all layers (vLLM's inc, 0.32)."""
-    packing = section.optional_str("packing_format") or "auto_round:auto_gptq"
-    is_known = packing.startswith("auto_round") and section.raw("data_type") in (None, "int")
-    mixed = ("extra_config", "dynamic", "block_name_to_quantize", "to_quant_block_names")
-    if not is_known or any(section.has(key) for key in mixed):
-        raise NotUnderstoodError(f"{section.name}: AutoRound with layers of several kinds, or no integers")
-    scheme = Grouped(
-        bits=section.int("bits", minimum=2, maximum=8), group_size=_group_size(section), zero_points=True
-    )
-    return Listed("inc", scheme, name_rules(()))
 
 
 def _quark(section: ConfigReader, renames: Renames) -> Quantization:
@@ -126,7 +113,7 @@ def _quark(section: ConfigReader, renames: Renames) -> Quantization:
 def _awq(section: ConfigReader, renames: Renames) -> Quantization:
     scheme = Grouped(
         bits=section.int("bits", "w_bit", minimum=2, maximum=8),
-        group_size=_group_size(section),
+        group_size=group_size_of(section),
         zero_points=section.bool("zero_point", default=True),
     )
     return Listed("awq", scheme, _skipped(section, renames))
@@ -143,7 +130,8 @@ def _fbgemm_fp8(section: ConfigReader, renames: Renames) -> Quantization:
     return ListedFp8("fbgemm_fp8", EightBitPerChannel(), EightBitPerChannel(), _skipped(section, renames), 0)
 
 
-def _group_size(section: ConfigReader) -> int | None:
+def group_size_of(section: ConfigReader) -> int | None:
+    """Inputs that share a scale; None: all of them."""
     size = section.int("group_size", "q_group_size", default=-1, minimum=-1, maximum=1 << 20)
     return size if size > 0 else None
 
@@ -161,7 +149,6 @@ METHODS: dict[str, Callable[[ConfigReader, Renames], Quantization]] = {
     "awq": _awq,
     "bitsandbytes": _bitsandbytes,
     "fbgemm_fp8": _fbgemm_fp8,
-    **dict.fromkeys(("auto-round", "auto_round", "inc"), _auto_round),
     "quark": _quark,
 }
 """The reader of each method that is not a module of its own, by the name a checkpoint gives it."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from vllm_costmeter.core.quantization.facts import QuantizationFacts
     from vllm_costmeter.sources.model_config.quantization.module_names import Renames
 
+_AUTO_ROUND = ("auto-round", "auto_round", "inc")
+
 
 def quantization_of(
     root: ConfigReader,
@@ -71,6 +73,10 @@ def _read(section: ConfigReader, method: str, root: ConfigReader, renames: Renam
         from vllm_costmeter.sources.model_config.quantization.torchao import torchao
 
         return torchao(section)
+    if method in _AUTO_ROUND:
+        from vllm_costmeter.sources.model_config.quantization.auto_round import auto_round
+
+        return auto_round(section, renames)
     from vllm_costmeter.sources.model_config.quantization.methods import METHODS, deepseek_v4
 
     if root.raw("model_type") == "deepseek_v4" and method in ("fp8", "deepseek_v4_fp8"):

@@ -74,7 +74,7 @@ def latent_attention(source: Source, rotary: Buffer | None, name: str = "self_at
     query_rank = text.optional_int("q_lora_rank", minimum=1)
     parts: list[Piece] = [
         AttentionScales(f"{name}.mla_attn", is_mla=True),
-        MlaLatent(latent, rope, nope, sparse=text.has("index_topk")),
+        MlaLatent(latent, rope, nope, value, sparse=text.has("index_topk")),
         _absorbed(source),
     ]
     if rotary is not None:

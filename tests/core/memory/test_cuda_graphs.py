@@ -1,0 +1,99 @@
+"""vLLM's estimate of CUDA-graph memory, against what servers logged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from example_models import ADA, GIB, llama
+
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.engine.config import resolve_engine
+from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.memory.byte_range import ByteRange
+from vllm_costmeter.core.memory.cuda_graphs import cuda_graphs, graph_count
+from vllm_costmeter.core.release import release_of
+
+AMD = GpuGroup("MI300X", 192 * GIB)
+
+
+def estimated(version: str = "0.20.0", gpu: GpuGroup = ADA, **flags: Any) -> ByteRange:
+    """The estimate for an 8B Llama."""
+    engine_args = EngineArgs(**flags)
+    engine = resolve_engine(llama(), gpu, engine_args, release_of(version))
+    return cuda_graphs(llama(), engine, engine_args, gpu)
+
+
+def counted(**flags: Any) -> int:
+    """Graphs of an 8B Llama."""
+    engine_args = EngineArgs(**flags)
+    return graph_count(llama(), resolve_engine(llama(), ADA, engine_args, release_of("0.24.0")), engine_args)
+
+
+@pytest.mark.parametrize(
+    ("flags", "graphs"),
+    [
+        ({"max_num_seqs": 1024, "max_num_batched_tokens": 8192}, 51 + 51),
+        ({"max_num_seqs": 256}, 51 + 35),
+        ({"max_num_seqs": 1}, 2 + 1),
+        ({"max_num_seqs": 256, "cudagraph_mode": "PIECEWISE"}, 51),
+        ({"max_num_seqs": 256, "cudagraph_mode": "FULL_DECODE_ONLY"}, 35),
+        ({"max_num_seqs": 256, "cudagraph_mode": "NONE"}, 0),
+        ({"cudagraph_capture_sizes": (1, 2, 4, 8, 16)}, 10),
+    ],
+)
+def test_graphs_are_counted_as_vllm_logs_them(flags: dict[str, Any], graphs: int) -> None:
+    """ "PIECEWISE=51, FULL=35" at 256 sequences, 51 and 51 at 1024 (logs of 0.19 to 0.27)."""
+    assert counted(**flags) == graphs
+
+
+@pytest.mark.parametrize(
+    ("flags", "logged_gib"),
+    [
+        ({"max_num_seqs": 256}, 0.14),
+        ({"max_num_seqs": 256}, 0.78),
+        ({"max_num_seqs": 256}, 1.62),
+        ({"max_num_seqs": 1024, "max_num_batched_tokens": 8192}, 0.33),
+        ({"cudagraph_capture_sizes": (1, 2, 4, 8), "cudagraph_mode": "PIECEWISE"}, 0.08),
+        ({"max_num_seqs": 1}, 0.36),
+        ({"max_num_seqs": 1}, 0.47),
+    ],
+)
+def test_logged_estimates_lie_in_the_range(flags: dict[str, Any], logged_gib: float) -> None:
+    """Estimates of 0.19 to 0.26, by number of graphs."""
+    found = estimated(**flags)
+    assert found.low_bytes < logged_gib * GIB < found.high_bytes
+
+
+def test_few_graphs_have_a_narrow_range() -> None:
+    """The noise is one segment of the allocator, times the graphs."""
+    few, many = estimated(max_num_seqs=1), estimated(max_num_seqs=256)
+    assert few.high_bytes - few.low_bytes < 0.6 * GIB < many.high_bytes - many.low_bytes
+
+
+@pytest.mark.parametrize(
+    ("version", "gpu", "is_estimated"),
+    [
+        ("0.19.1", ADA, False),
+        ("0.20.0", ADA, True),
+        ("0.25.1", ADA, False),
+        ("0.29.0", ADA, True),
+        ("0.24.0", AMD, False),
+        ("0.29.0", AMD, True),
+    ],
+)
+def test_not_every_release_subtracts_an_estimate(version: str, gpu: GpuGroup, is_estimated: bool) -> None:
+    """From 0.20, not with the second runner before 0.29, on ROCm from 0.26."""
+    assert (estimated(version, gpu).high_bytes > 0) == is_estimated
+
+
+def test_eager_mode_has_no_graphs() -> None:
+    """Nothing is captured, so nothing is subtracted."""
+    assert estimated(enforce_eager=True).high_bytes == 0
+
+
+def test_an_mi300x_estimates_gigabytes() -> None:
+    """5.59 GiB of peak activations logged by 0.29.1 include an estimate of about 4."""
+    found = estimated("0.29.0", AMD)
+    assert found.bytes > 3 * GIB
+    assert found.high_bytes > 4 * GIB

@@ -1,0 +1,60 @@
+"""Which of vLLM's two model runners serves a model (`VllmConfig.use_v2_model_runner`, 0.25 to 0.33).
+
+Not seen from here, and hence taken as vLLM's defaults: VLLM_USE_V2_MODEL_RUNNER, a machine without Triton or
+pinned memory (WSL serves with the first runner), custom logits processors.
+"""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.engine.release_rules import EngineRules
+from vllm_costmeter.core.engine.runners import Runner
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.release import Version
+
+LISTED_ARCHITECTURES: dict[str, Version] = {
+    "DeepseekV2ForCausalLM": (0, 25, 0),
+    "GraniteMoeForCausalLM": (0, 25, 0),
+    "Qwen2MoeForCausalLM": (0, 25, 0),
+    "InklingForCausalLM": (0, 26, 0),
+    "InklingForConditionalGeneration": (0, 26, 0),
+    "LongcatFlashNgramForCausalLM": (0, 26, 0),
+    "KimiK3ForConditionalGeneration": (0, 27, 0),
+    "DeepseekV4ForCausalLM": (0, 28, 0),
+}
+"""DEFAULT_V2_MODEL_RUNNER_ARCHITECTURES of vllm/config/vllm.py: served by the second runner although they are
+mixtures of experts or hybrids, each since its release, until 0.29 served all."""
+
+_FIRST_LISTED = frozenset({"eagle", "eagle3", "mtp", "dflash", "dspark"})
+_WITHOUT_V2: tuple[tuple[Version, frozenset[str]], ...] = (
+    ((0, 30, 0), frozenset({"ngram", "ngram_gpu", "draft_model", "suffix", "medusa", "mlp_speculator"})),
+    ((0, 31, 0), frozenset({"ngram", "ngram_gpu", "suffix", "medusa", "mlp_speculator"})),
+    ((0, 32, 0), frozenset({"suffix", "medusa", "mlp_speculator"})),
+    ((0, 33, 0), frozenset({"suffix"})),
+)
+"""Speculative methods that the second runner does not support, by the first release of the list; before 0.30 it
+supported those in `_FIRST_LISTED` alone (`_get_v2_model_runner_unsupported_features`)."""
+
+
+def runner_of(rules: EngineRules, model: Model, engine_args: EngineArgs, release: Version) -> Runner:
+    """The runner that serves `model` under these flags."""
+    if rules.v2 is None:
+        return rules.v1
+    method = (engine_args.speculative_config or {}).get("method")
+    if method == "dspark":
+        return rules.v2  # no other runner implements it
+    is_listed = LISTED_ARCHITECTURES.get(model.architecture, (1 << 16, 0, 0)) <= release
+    is_dense = not (model.is_moe or model.is_hybrid or model.is_pooling)
+    if not (rules.v2_is_for_all or is_listed or is_dense):
+        return rules.v1
+    return rules.v1 if _is_unsupported(method, engine_args, release) else rules.v2
+
+
+def _is_unsupported(method: object, engine_args: EngineArgs, release: Version) -> bool:
+    if method is None:
+        return False  # vLLM then takes the method from the drafter's own files
+    lists = [names for since, names in _WITHOUT_V2 if since <= release]
+    if lists:
+        return method in lists[-1]
+    is_pipelined = engine_args.layout.pipeline_parallel_size > 1
+    return method not in _FIRST_LISTED or (method == "eagle3" and is_pipelined)

@@ -1,0 +1,34 @@
+"""The host's memory, which an integrated GPU shares: Linux's MemTotal and MemAvailable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+MEMINFO = Path("/proc/meminfo")
+KIB = 1 << 10
+
+
+class HostMemory(NamedTuple):
+    """In bytes."""
+
+    total: int
+    available: int
+    """With the page cache that Linux can give up: what psutil calls `available`, and vLLM free memory on such GPUs."""
+
+
+def host_memory(file: Path = MEMINFO) -> HostMemory | None:
+    """None where the file is missing (not Linux) or says neither."""
+    try:
+        lines = file.read_text().splitlines()
+    except OSError:
+        return None
+    found = {}
+    for line in lines:
+        name, _, rest = line.partition(":")
+        amount = rest.split()
+        if name in ("MemTotal", "MemAvailable") and amount and amount[0].isdecimal():
+            found[name] = int(amount[0]) * KIB
+    if len(found) < len(HostMemory._fields):
+        return None
+    return HostMemory(found["MemTotal"], min(found["MemAvailable"], found["MemTotal"]))
