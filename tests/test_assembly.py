@@ -13,7 +13,6 @@ from vllm_costmeter.assembly import assembled, grounds_on
 from vllm_costmeter.cli.main import main
 from vllm_costmeter.core.calibration.record import boot_of
 from vllm_costmeter.core.engine.args import EngineArgs
-from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.files.calibration import remember
@@ -94,10 +93,8 @@ def test_a_release_that_is_only_assumed_is_said(tmp_path: Path) -> None:
         assert (engine["vllm_version"], engine["vllm_version_is_assumed"]) == ("0.33.0", assumed)
 
 
-def test_a_cache_format_is_held_against_the_release_unless_a_server_runs_with_it() -> None:
-    """A name is only asked about; an open model may be a running server's, whose vLLM took the flag."""
+def test_a_cache_format_that_the_release_lacks_is_refused() -> None:
+    """Not an error here: the command line's own parser holds it against the release."""
     given = EngineArgs(kv_cache_dtype="nvfp4", max_model_len=8192)
-    with pytest.raises(BadInputError, match="nvfp4 is not known to vLLM 0\\.19\\.0"):
-        assembled(LLAMA_8B, ADA, given, release=release_of("0.19.0"))
-    model = open_model(LLAMA_8B)
-    assert assembled(model, ADA, given, release=release_of("0.19.0")).fit().verdict == "fits"
+    found = assembled(LLAMA_8B, ADA, given, release=release_of("0.19.0")).fit()
+    assert (found.verdict, found.reason) == ("refused", "kv_cache_dtype")

@@ -31,12 +31,10 @@ def taking_choice(flags: ReleaseFlags, flag: Flag, value: Any) -> str:
     runs = [
         run
         for runs, record in flags.table.records
-        if value in (record.get("choices") or ()) and flag.name in record["names"].split()
+        if value in (record.get("choices") or (value,)) and flag.name in record["names"].split()
         for run in runs
     ]
-    return _takes_it(
-        flags, [number for first, last in sorted(runs, key=tuple) for number in range(first, last + 1)]
-    )
+    return _takes_it(flags, sorted({number for first, last in runs for number in range(first, last + 1)}))
 
 
 def taking_shape(flags: ReleaseFlags, config: str, takes: Callable[[Any], bool]) -> str:
