@@ -41,6 +41,20 @@ def test_two_releases_capture_fewer_batches_instead(release: str) -> None:
     assert judged(vllm_version=release).verdict == "fits"
 
 
+def test_a_start_close_to_its_blocks_is_tight() -> None:
+    """Within 8 % of the low end, because one logged start had that many fewer than predicted; a stated pool has no
+    margin."""
+    blocks = judged(max_num_seqs=1)
+    most = blocks.max_num_seqs_that_fits
+    assert most is not None
+    close = judged(max_num_seqs=most + 20)
+    assert (close.verdict, close.reason) == ("tight", "max_num_seqs")
+    assert "a start may have 8% fewer" in close.message
+    stated = judged(max_num_seqs=64, kv_cache_memory_bytes=4 << 30)
+    assert stated.kv_cache is not None
+    assert stated.verdict == "fits"
+
+
 def test_the_first_suggestion_is_the_most_requests_that_start() -> None:
     """The suggested --max-num-seqs fits, one more does not, and it is what the answer names as the most."""
     refused = judged()

@@ -122,7 +122,12 @@ def graph_blocks_message(blank: Fit, placed: Sizing) -> str:
             if needed is None or needed.is_certain
             else f"{only}, needed unless the attention backend has no full graphs"
         )
-    return f"{need}; {low:,} to {high:,} blocks available on {gpus_text(blank)}"
+    available = f"{need}; {low:,} to {high:,} blocks available on {gpus_text(blank)}"
+    if low >= needed.blocks:
+        from vllm_costmeter.core.kv_cache.graph_blocks import UNEXPLAINED_SHARE
+
+        return f"{available}, which is close: a start may have {UNEXPLAINED_SHARE:.0%} fewer"
+    return available
 
 
 def is_without_room(blank: Fit) -> bool:
