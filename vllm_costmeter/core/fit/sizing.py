@@ -60,8 +60,8 @@ class Sizing:
         )
 
     def captures_graphs(self, end: End) -> bool:
-        """Whether the pool has enough blocks for full CUDA graphs; at the low end of a predicted pool, with a margin for
-        what one logged start left unexplained."""
+        """Whether the pool has enough blocks for full CUDA graphs; at the low end of a predicted pool, with a margin
+        for what one logged start left unexplained."""
         if self.graph_blocks is None:
             return True
         blocks = self.num_blocks(end)

@@ -18,7 +18,7 @@ from vllm_costmeter.core.model.attention import GatedDeltaState, LightningState,
 
 UNEXPLAINED_SHARE = 0.08
 """How many fewer blocks than the low end a start may have. Qwen3.8-27B-FP8 on an RTX PRO 6000 logged 939 (vLLM recipes,
-pull request 831, 2026-08; flags not stated): 6 % below the prediction with prediction layers, 17 % below that without."""
+pull request 831, 2026-08; flags not stated): 6 % below the prediction with prediction layers, 17 % without."""
 
 
 @dataclass(frozen=True, slots=True)
