@@ -127,7 +127,14 @@ class Catalogue:
         return tuple(self._gpu(key) for key in self._names.matching(text))
 
     def find(self, text: str) -> GpuSpec:
-        """The GPU with this name. BadInputError lists the candidates or the nearest names."""
+        """The GPU with this name, or the MIG slice of one ("H100 SXM MIG 3g.40gb"). BadInputError lists the candidates
+        or the nearest names."""
+        if "g." in text.casefold():
+            from vllm_costmeter.sources.catalogue.mig import slice_spec, split_slice
+
+            part = split_slice(text)
+            if part is not None:
+                return slice_spec(self.find(part[0]), part[1])
         found = self.matching(text)
         if len(found) == 1:
             return found[0]
@@ -170,7 +177,17 @@ class Catalogue:
         """The default rental price of `gpu` in a machine with this many GPUs; see `choose_default`."""
         from vllm_costmeter.core.pricing.quote import choose_default
 
+        if " MIG " in gpu.name:
+            return self._price_of_slice(gpu, gpus)
         return choose_default((row for row in self.prices if row.gpu == gpu.name), gpus)
+
+    def _price_of_slice(self, gpu: GpuSpec, gpus: int) -> RentalQuote | None:
+        from vllm_costmeter.sources.catalogue.mig import memory_share, slice_quote, split_slice
+
+        name, profile = split_slice(gpu.name) or (gpu.name, "")
+        whole = self.find(name)
+        quote = self.default_price(whole, gpus)
+        return None if quote is None else slice_quote(quote, gpu, memory_share(whole, profile))
 
 
 def _read_user_file(file: Path) -> dict[str, list[dict[str, Any]]]:

@@ -72,6 +72,10 @@ def _named(name: str, memory_gib: float | None, needed: int) -> GpuGroup:
     bare, count = split_count(name)
     spec = find_gpu(bare)
     is_stated = bare.strip() != name.strip()
+    if " MIG " in spec.name and max(count, needed) > 1:
+        raise BadInputError(
+            f"{name!r:.60}: {max(count, needed)} ranks need a GPU each, and CUDA shows a process one MIG slice"
+        )
     if memory_gib is not None:
         spec = replace(spec, memory_bytes=round(memory_gib * GIB))
     gpu = replace(spec.as_gpu(count if is_stated else needed), is_count_stated=is_stated)
