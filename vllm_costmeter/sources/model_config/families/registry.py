@@ -61,6 +61,7 @@ _TEXT = {
     "dense.gpt:gpt2": "GPT2LMHeadModel",
     "dense.gpt:gpt_j": "GPTJForCausalLM",
     "dense.gpt:opt": "OPTForCausalLM",
+    "dense.iquest_loop:IQUEST_LOOP": "IQuestLoopCoderForCausalLM",
     "dense.nemotron_nas:deci": "DeciLMForCausalLM",
     "dense.plamo3:plamo3": "Plamo3ForCausalLM",
     "drafters.eagle:eagle": "EagleLlamaForCausalLM",

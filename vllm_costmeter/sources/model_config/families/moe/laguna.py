@@ -60,7 +60,7 @@ def _routes(source: Source, index: int) -> bool:
         raise BadInputError(
             f"{text.name}: {text.path}mlp_layer_types has {len(kinds)} entries, layer {index} has none"
         )
-    return kinds[index] == "sparse"
+    return str(kinds[index]) == "sparse"
 
 
 def _attention(source: Source, is_sliding: bool, heads: int) -> Block:
