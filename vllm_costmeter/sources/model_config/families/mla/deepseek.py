@@ -27,7 +27,7 @@ from vllm_costmeter.sources.model_config.families.layers import (
 )
 from vllm_costmeter.sources.model_config.families.prediction import like_deepseek
 from vllm_costmeter.sources.model_config.families.source import Source
-from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
+from vllm_costmeter.sources.model_config.rotary import RopeParameters, rope_parameters, rotary_table
 
 _FLASHINFER_ROTARY_SIZES = (64, 128, 256, 512)
 
@@ -99,10 +99,12 @@ def latent_attention(source: Source, rotary: Buffer | None, name: str = "self_at
     )
 
 
-def latent_rotary(source: Source) -> Buffer:
-    """Under --enforce-eager scaled tables stay float32: vLLM then hands them to FlashInfer's kernel, which wants
+def latent_rotary(source: Source, parameters: RopeParameters | None = None) -> Buffer:
+    """`parameters`: the file's own where not given.
+
+    Under --enforce-eager scaled tables stay float32: vLLM then hands them to FlashInfer's kernel, which wants
     them so, for rotary dimensions of 64 to 512 (deepseek_scaling_rope.py, 0.17 to 0.32)."""
-    parameters = rope_parameters(source.text)
+    parameters = rope_parameters(source.text) if parameters is None else parameters
     size = source.text.int("qk_rope_head_dim", minimum=1)
     scaled = parameters.rope_type != "default"
     if scaled:
