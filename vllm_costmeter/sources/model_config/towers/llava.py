@@ -53,8 +53,9 @@ def llava(source: Source) -> tuple[Part, ...]:
     )
 
 
-def pixtral(source: Source, *, has_table: bool = True) -> tuple[Part, ...]:
-    """Pixtral's tower, up to the layer whose features are used; `has_table`: with its rotary table as a buffer."""
+def pixtral(source: Source, *, is_own: bool = False) -> tuple[Part, ...]:
+    """Pixtral's tower, up to the layer whose features are used; `is_own`: in Mistral's own format, which uses all
+    layers and makes the rotary table later."""
     vision = vision_section(source)
     width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
     size = vision.int("head_dim", default=width // heads, minimum=1)
@@ -67,7 +68,7 @@ def pixtral(source: Source, *, has_table: bool = True) -> tuple[Part, ...]:
     )
     used = source.root.raw("vision_feature_layer")
     depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
-    if isinstance(used, int) and -depth <= used < 0:
+    if not is_own and isinstance(used, int) and -depth <= used < 0:
         depth += used + 1
     return (
         Tensor("vision_tower.patch_conv", 3 * patch**2 * width),
@@ -75,7 +76,7 @@ def pixtral(source: Source, *, has_table: bool = True) -> tuple[Part, ...]:
         Repeated("vision_tower.transformer.layers", block, depth),
         *(
             (Buffer("vision_tower.patch_positional_embedding", 2 * (size // 2), FLOAT32_BYTES),)
-            if has_table
+            if not is_own
             else ()
         ),
     )
