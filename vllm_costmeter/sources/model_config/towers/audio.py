@@ -20,10 +20,10 @@ _DOWNSAMPLED = 3  # convolutions of Qwen3-Omni, each halving the mel bins
 
 def qwen2_audio(source: Source) -> tuple[Part, ...]:
     """Whisper's encoder and one projection."""
-    audio = _section(source.root)
+    audio = audio_section(source.root)
     width = audio.int("d_model", minimum=1)
     return (
-        *_encoder(audio),
+        *whisper_encoder(audio),
         Tensor("audio_tower.embed_positions", audio.int("max_source_positions", minimum=1), width),
         replicated("multi_modal_projector.linear", width, source.hidden_size, bias=True, quantized=False),
     )
@@ -32,11 +32,11 @@ def qwen2_audio(source: Source) -> tuple[Part, ...]:
 def qwen2_5_omni(source: Source) -> tuple[Part, ...]:
     """The thinker's two towers: it alone is served."""
     thinker = source.root.optional_section("thinker_config") or source.root
-    audio = _section(thinker)
+    audio = audio_section(thinker)
     width, out = audio.int("d_model", minimum=1), audio.int("output_dim", minimum=1)
     positions = audio.int("max_source_positions", minimum=1)
     return (
-        *_encoder(audio),
+        *whisper_encoder(audio),
         Tensor("audio_tower.audio_bos_eos_token", 2, out),
         replicated("audio_tower.proj", width, out, bias=True, quantized=False),
         Buffer("audio_tower.positional_embedding", positions * width, FLOAT32_BYTES),
@@ -47,7 +47,7 @@ def qwen2_5_omni(source: Source) -> tuple[Part, ...]:
 def qwen3_omni(source: Source) -> tuple[Part, ...]:
     """The thinker's two towers; the audio tower's layers are divided by heads, as the vision tower's."""
     thinker = source.root.optional_section("thinker_config") or source.root
-    audio = _section(thinker)
+    audio = audio_section(thinker)
     width, out = audio.int("d_model", minimum=1), audio.int("output_dim", minimum=1)
     heads, depth = (
         audio.int("encoder_attention_heads", minimum=1),
@@ -82,14 +82,14 @@ def qwen3_omni(source: Source) -> tuple[Part, ...]:
     )
 
 
-def _section(root: ConfigReader) -> ConfigReader:
+def audio_section(root: ConfigReader) -> ConfigReader:
     section = root.optional_section("audio_config")
     if section is None:
         raise NotUnderstoodError(f"{root.name}: audio_config is missing, so the tower has no size")
     return section
 
 
-def _encoder(audio: ConfigReader) -> tuple[Part, ...]:
+def whisper_encoder(audio: ConfigReader, name: str = "audio_tower") -> tuple[Part, ...]:
     """Two convolutions, layers whose keys have no bias, a norm."""
     width, inner = audio.int("d_model", minimum=1), audio.int("encoder_ffn_dim", minimum=1)
     bins = audio.int("num_mel_bins", minimum=1)
@@ -97,4 +97,4 @@ def _encoder(audio: ConfigReader) -> tuple[Part, ...]:
     mixer = 4 * width * width + 3 * width
     layer = mixer + 2 * width * inner + inner + width + 4 * width
     depth = audio.int("encoder_layers", minimum=1, maximum=MAX_LAYERS)
-    return (Tensor("audio_tower", convolutions + depth * layer + 2 * width),)
+    return (Tensor(name, convolutions + depth * layer + 2 * width),)

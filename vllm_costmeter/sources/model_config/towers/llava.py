@@ -16,8 +16,8 @@ from vllm_costmeter.sources.model_config.towers.parts import (
 from vllm_costmeter.sources.model_config.towers.siglip import siglip
 
 
-def llava(source: Source) -> tuple[Part, ...]:
-    """CLIP up to the layer whose features are used, and two projections."""
+def clip(source: Source) -> tuple[Part, ...]:
+    """CLIP up to the layer whose features are used."""
     vision = vision_section(source)
     if vision.raw("model_type") not in (None, "clip_vision_model"):
         raise NotUnderstoodError(f"{source.root.name}: LLaVA with a tower that is not CLIP")
@@ -34,20 +34,28 @@ def llava(source: Source) -> tuple[Part, ...]:
         *two_layers("mlp", width, vision.int("intermediate_size", minimum=1), "fc1", "fc2"),
     )
     name = "vision_tower.vision_model"
-    bias = source.root.bool("multimodal_projector_bias", default=True)
-    hidden = source.hidden_size
     return (
         Tensor(f"{name}.embeddings", width * (1 + 3 * patch**2 + positions)),
         Buffer(f"{name}.embeddings.position_ids", positions, INT64_BYTES),
         *norms(width, f"{name}.pre_layrnorm", bias=True),
         Repeated(f"{name}.encoder.layers", block, depth),
+    )
+
+
+def llava(source: Source) -> tuple[Part, ...]:
+    """CLIP and two projections."""
+    width, hidden = vision_section(source).int("hidden_size", minimum=1), source.hidden_size
+    bias = source.root.bool("multimodal_projector_bias", default=True)
+    return (
+        *clip(source),
         column("multi_modal_projector.linear_1", width, hidden, bias=bias),
         row("multi_modal_projector.linear_2", hidden, hidden, bias=bias),
     )
 
 
-def pixtral(source: Source) -> tuple[Part, ...]:
-    """Pixtral's tower, up to the layer whose features are used."""
+def pixtral(source: Source, *, is_own: bool = False) -> tuple[Part, ...]:
+    """Pixtral's tower, up to the layer whose features are used; `is_own`: in Mistral's own format, which uses all
+    layers and makes the rotary table later."""
     vision = vision_section(source)
     width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
     size = vision.int("head_dim", default=width // heads, minimum=1)
@@ -60,13 +68,17 @@ def pixtral(source: Source) -> tuple[Part, ...]:
     )
     used = source.root.raw("vision_feature_layer")
     depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
-    if isinstance(used, int) and -depth <= used < 0:
+    if not is_own and isinstance(used, int) and -depth <= used < 0:
         depth += used + 1
     return (
         Tensor("vision_tower.patch_conv", 3 * patch**2 * width),
         *norms(width, "vision_tower.ln_pre"),
         Repeated("vision_tower.transformer.layers", block, depth),
-        Buffer("vision_tower.patch_positional_embedding", 2 * (size // 2), FLOAT32_BYTES),
+        *(
+            (Buffer("vision_tower.patch_positional_embedding", 2 * (size // 2), FLOAT32_BYTES),)
+            if not is_own
+            else ()
+        ),
     )
 
 
@@ -92,18 +104,30 @@ def llava_next(source: Source) -> tuple[Part, ...]:
     return (*llava(source), Tensor("image_newline", source.hidden_size))
 
 
+def llava_next_video(source: Source) -> tuple[Part, ...]:
+    """LLaVA-NeXT-Video: CLIP before projections that every rank holds whole."""
+    width = vision_section(source).int("hidden_size", minimum=1)
+    return (*clip(source), *_whole_projector(source, width))
+
+
+def _whole_projector(source: Source, width: int) -> tuple[Part, ...]:
+    hidden = source.hidden_size
+    bias = source.root.bool("multimodal_projector_bias", default=True)
+    return (
+        replicated("multi_modal_projector.linear_1", width, hidden, bias=bias, quantized=False),
+        replicated("multi_modal_projector.linear_2", hidden, hidden, bias=bias, quantized=False),
+    )
+
+
 def llava_onevision(source: Source) -> tuple[Part, ...]:
     """LLaVA-OneVision: SigLIP without its last norm."""
     if vision_section(source).raw("model_type") != "siglip_vision_model":
         raise NotUnderstoodError(f"{source.root.name}: LLaVA-OneVision with a tower that is not SigLIP")
-    hidden = source.hidden_size
     width = vision_section(source).int("hidden_size", minimum=1)
-    bias = source.root.bool("multimodal_projector_bias", default=True)
     return (
         *siglip(source, has_post_norm=False),
-        Tensor("image_newline", hidden),
-        replicated("multi_modal_projector.linear_1", width, hidden, bias=bias, quantized=False),
-        replicated("multi_modal_projector.linear_2", hidden, hidden, bias=bias, quantized=False),
+        Tensor("image_newline", source.hidden_size),
+        *_whole_projector(source, width),
     )
 
 

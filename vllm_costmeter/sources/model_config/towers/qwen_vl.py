@@ -1,9 +1,9 @@
-"""The towers of Qwen2-VL, Qwen2.5-VL, Qwen3-VL and Qwen3.5 (vLLM 0.32)."""
+"""The towers of Qwen2-VL, Qwen2.5-VL, Qwen3-VL and Qwen3.5, and of EXAONE 4.5 (vLLM 0.32)."""
 
 from __future__ import annotations
 
 from vllm_costmeter.core.model.model import ImageTower
-from vllm_costmeter.core.model.parts import Buffer, Part, Repeated, Tensor
+from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part, Repeated, Tensor
 from vllm_costmeter.sources.model_config.families.blocks import column, gated_mlp, norms, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
 from vllm_costmeter.sources.model_config.towers.parts import (
@@ -21,6 +21,22 @@ def qwen2_5_vl(source: Source) -> tuple[Part, ...]:
     block = (
         *norms(width, "norm1", "norm2"),
         *split_attention("attn.qkv", "attn.proj", width, heads, width // heads),
+        *gated_mlp("mlp", width, vision.int("intermediate_size", minimum=1), bias=True),
+    )
+    depth = vision.int("depth", minimum=1, maximum=MAX_LAYERS)
+    return _qwen(source, block, width=width, heads=heads, depth=depth, norm_bias=False)
+
+
+def exaone4_5(source: Source) -> tuple[Part, ...]:
+    """Qwen2.5-VL's tower, whose query heads share keys and values."""
+    vision = vision_section(source)
+    width, heads = vision.int("hidden_size", minimum=1), vision.int("num_heads", minimum=1)
+    kv_heads, size = vision.int("num_key_value_heads", minimum=1), width // heads
+    shares = (Output(heads, size), *(Output(kv_heads, size, replicated=True),) * 2)
+    block = (
+        *norms(width, "norm1", "norm2"),
+        Linear("attn.qkv", width, shares, "column", bias=True),
+        row("attn.proj", width, width, bias=True),
         *gated_mlp("mlp", width, vision.int("intermediate_size", minimum=1), bias=True),
     )
     depth = vision.int("depth", minimum=1, maximum=MAX_LAYERS)
