@@ -1,5 +1,5 @@
 """Audio towers beside a language model: Qwen2-Audio and Qwen2.5-Omni (modules of transformers, whole on every rank),
-Qwen3-Omni (vLLM 0.32)."""
+Qwen3-Omni and Qwen3-ASR (vLLM 0.32)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DOWNSAMPLED = 3  # convolutions of Qwen3-Omni, each halving the mel bins
 
 def qwen2_audio(source: Source) -> tuple[Part, ...]:
     """Whisper's encoder and one projection."""
-    audio = _section(source.root)
+    audio = audio_section(source.root)
     width = audio.int("d_model", minimum=1)
     return (
         *_encoder(audio),
@@ -32,7 +32,7 @@ def qwen2_audio(source: Source) -> tuple[Part, ...]:
 def qwen2_5_omni(source: Source) -> tuple[Part, ...]:
     """The thinker's two towers: it alone is served."""
     thinker = source.root.optional_section("thinker_config") or source.root
-    audio = _section(thinker)
+    audio = audio_section(thinker)
     width, out = audio.int("d_model", minimum=1), audio.int("output_dim", minimum=1)
     positions = audio.int("max_source_positions", minimum=1)
     return (
@@ -47,7 +47,12 @@ def qwen2_5_omni(source: Source) -> tuple[Part, ...]:
 def qwen3_omni(source: Source) -> tuple[Part, ...]:
     """The thinker's two towers; the audio tower's layers are divided by heads, as the vision tower's."""
     thinker = source.root.optional_section("thinker_config") or source.root
-    audio = _section(thinker)
+    return (*qwen3_asr(source), *qwen3_vl(replace(source, root=thinker)))
+
+
+def qwen3_asr(source: Source) -> tuple[Part, ...]:
+    """Qwen3-ASR hears with Qwen3-Omni's audio tower alone."""
+    audio = audio_section(source.root.optional_section("thinker_config") or source.root)
     width, out = audio.int("d_model", minimum=1), audio.int("output_dim", minimum=1)
     heads, depth = (
         audio.int("encoder_attention_heads", minimum=1),
@@ -78,11 +83,10 @@ def qwen3_omni(source: Source) -> tuple[Part, ...]:
             FLOAT32_BYTES,
         ),
         Repeated("audio_tower.layers", block, depth),
-        *qwen3_vl(replace(source, root=thinker)),
     )
 
 
-def _section(root: ConfigReader) -> ConfigReader:
+def audio_section(root: ConfigReader) -> ConfigReader:
     section = root.optional_section("audio_config")
     if section is None:
         raise NotUnderstoodError(f"{root.name}: audio_config is missing, so the tower has no size")
