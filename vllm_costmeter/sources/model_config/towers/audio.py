@@ -1,5 +1,5 @@
 """Audio towers beside a language model: Qwen2-Audio and Qwen2.5-Omni (modules of transformers, whole on every rank),
-Qwen3-Omni (vLLM 0.32)."""
+Qwen3-Omni and Qwen3-ASR (vLLM 0.32)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,16 @@ def qwen2_5_omni(source: Source) -> tuple[Part, ...]:
 def qwen3_omni(source: Source) -> tuple[Part, ...]:
     """The thinker's two towers; the audio tower's layers are divided by heads, as the vision tower's."""
     thinker = source.root.optional_section("thinker_config") or source.root
+<<<<<<< HEAD
     audio = audio_section(thinker)
+=======
+    return (*qwen3_asr(source), *qwen3_vl(replace(source, root=thinker)))
+
+
+def qwen3_asr(source: Source) -> tuple[Part, ...]:
+    """Qwen3-ASR hears with Qwen3-Omni's audio tower alone."""
+    audio = audio_section(source.root.optional_section("thinker_config") or source.root)
+>>>>>>> mm-b
     width, out = audio.int("d_model", minimum=1), audio.int("output_dim", minimum=1)
     heads, depth = (
         audio.int("encoder_attention_heads", minimum=1),
@@ -78,7 +87,6 @@ def qwen3_omni(source: Source) -> tuple[Part, ...]:
             FLOAT32_BYTES,
         ),
         Repeated("audio_tower.layers", block, depth),
-        *qwen3_vl(replace(source, root=thinker)),
     )
 
 

@@ -14,7 +14,13 @@ from vllm_costmeter.sources.model_config.towers.parts import (
 )
 
 
-def siglip(source: Source, *, has_post_norm: bool = True, has_position_ids: bool = True) -> tuple[Part, ...]:
+def siglip(
+    source: Source,
+    *,
+    has_post_norm: bool = True,
+    has_position_ids: bool = True,
+    name: str = "vision_tower.vision_model",
+) -> tuple[Part, ...]:
     """The SigLIP tower of Gemma 3 and others."""
     vision = vision_section(source)
     width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
@@ -23,7 +29,6 @@ def siglip(source: Source, *, has_post_norm: bool = True, has_position_ids: bool
     patches = vision.optional_int("num_patches", minimum=1)  # SigLIP 2 takes images of any shape
     positions = patches or (vision.int("image_size", minimum=1) // patch) ** 2
     pixels = vision.int("num_channels", default=3, minimum=1) * patch**2
-    name = "vision_tower.vision_model"
     block = (
         *norms(width, "layer_norm1", "layer_norm2", bias=True),
         *split_attention("self_attn.qkv_proj", "self_attn.out_proj", width, heads, width // heads),

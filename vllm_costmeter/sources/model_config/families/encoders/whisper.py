@@ -9,6 +9,7 @@ from vllm_costmeter.sources.model_config.families.blocks import column, mlp, nor
 from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.layers import layer_of
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
+from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 _QKV = ("q_proj", "k_proj", "v_proj")
 
@@ -39,25 +40,30 @@ def whisper(source: Source) -> Weights:
         layer_prefix="model.decoder.layers.{}.",
         first=(Tensor("model.decoder.embeddings", tables * width),),
         last=norms(width, "model.decoder.layer_norm", bias=True),
-        everywhere=_encoder(source),
+        everywhere=whisper_encoder(source.text, "model.encoder"),
     )
 
 
-def _encoder(source: Source) -> tuple[Part, ...]:
-    text, width = source.text, source.hidden_size
-    heads = text.int("encoder_attention_heads", minimum=1)
-    block = (
+def whisper_encoder(audio: ConfigReader, name: str) -> tuple[Part, ...]:
+    """Two convolutions, a table of positions, and layers divided by heads."""
+    width = audio.int("d_model", minimum=1)
+    bins = audio.int("num_mel_bins", minimum=1)
+    depth = audio.int("encoder_layers", minimum=1, maximum=MAX_LAYERS)
+    return (
+        Tensor(f"{name}.convolutions", width * (_KERNEL * (bins + width) + 2)),
+        Tensor(f"{name}.embed_positions", audio.int("max_source_positions", minimum=1) * width),
+        *norms(width, f"{name}.layer_norm", bias=True),
+        Repeated(f"{name}.layers", whisper_block(audio), depth),
+    )
+
+
+def whisper_block(audio: ConfigReader) -> tuple[Part, ...]:
+    """One layer of the encoder."""
+    width, heads = audio.int("d_model", minimum=1), audio.int("encoder_attention_heads", minimum=1)
+    return (
         *_self_attention("self_attn", width, heads, width // heads),
         *norms(width, "self_attn_layer_norm", "final_layer_norm", bias=True),
-        *mlp("mlp", width, text.int("encoder_ffn_dim", minimum=1), bias=True, names=("fc1", "fc2")),
-    )
-    bins = text.int("num_mel_bins", minimum=1)
-    positions = text.int("max_source_positions", minimum=1) * width
-    return (
-        Tensor("model.encoder.convolutions", width * (_KERNEL * (bins + width) + 2)),
-        Tensor("model.encoder.embed_positions", positions),
-        *norms(width, "model.encoder.layer_norm", bias=True),
-        Repeated("model.encoder.layers", block, text.int("encoder_layers", minimum=1, maximum=MAX_LAYERS)),
+        *mlp("mlp", width, audio.int("encoder_ffn_dim", minimum=1), bias=True, names=("fc1", "fc2")),
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.sources.model_config.families.dense.llama import qwen2, qwen3_vl
+from vllm_costmeter.sources.model_config.families.dense.llama import qwen2, qwen3, qwen3_vl
 from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.hybrid.qwen_next import prediction, qwen3_5
 from vllm_costmeter.sources.model_config.families.moe.qwen import qwen3_vl_moe, qwen_moe
-from vllm_costmeter.sources.model_config.towers.audio import qwen2_5_omni, qwen2_audio, qwen3_omni
+from vllm_costmeter.sources.model_config.towers.audio import qwen2_5_omni, qwen2_audio, qwen3_asr, qwen3_omni
 from vllm_costmeter.sources.model_config.towers.qwen_vl import image_tower
 from vllm_costmeter.sources.model_config.towers.qwen_vl import qwen2_5_vl as tower_qwen2_5_vl
 from vllm_costmeter.sources.model_config.towers.qwen_vl import qwen2_vl as tower_qwen2_vl
@@ -23,6 +23,11 @@ _OMNI_NAMES = (
     ("thinker.lm_head.", "language_model.lm_head."),
     ("thinker.", ""),
 )
+_ASR_NAMES = (
+    *_OMNI_NAMES,
+    ("model.audio_tower.", "audio_tower."),
+    ("model.language_model.", "language_model.model."),
+)
 _OMNI_INPUTS = ("audio", "image", "video")
 
 QWEN2_VL = Family(qwen2, tower_qwen2_vl, QWEN_VL_NAMES, BOTH, image_tower=image_tower)
@@ -33,3 +38,4 @@ QWEN3_5 = Family(qwen3_5, tower_qwen3_vl, QWEN_VL_NAMES, BOTH, image_tower=image
 QWEN2_AUDIO = Family(qwen2, qwen2_audio, inputs=("audio",))
 QWEN2_5_OMNI = Family(qwen2, qwen2_5_omni, _OMNI_NAMES, _OMNI_INPUTS)
 QWEN3_OMNI = Family(qwen_moe, qwen3_omni, _OMNI_NAMES, _OMNI_INPUTS)
+QWEN3_ASR = Family(qwen3, qwen3_asr, _ASR_NAMES, inputs=("audio",), tower_is_plain=True)
