@@ -142,14 +142,11 @@ _MULTIMODAL = {
     "multimodal.llava:LLAVA_NEXT_VIDEO": "LlavaNextVideoForConditionalGeneration",
     "multimodal.llava:LLAVA_ONEVISION": "LlavaOnevisionForConditionalGeneration",
     "multimodal.llava:MISTRAL3": "Mistral3ForConditionalGeneration",
-<<<<<<< HEAD
     "multimodal.minicpm:MINICPM_O": "MiniCPMO",
     "multimodal.minicpm:MINICPM_V": "MiniCPMV",
     "multimodal.pixtral:PIXTRAL": "PixtralForConditionalGeneration",
-=======
     "multimodal.ocr:DOTS_OCR": "DotsOCRForCausalLM",
     "multimodal.ocr:PADDLEOCR_VL": "PaddleOCRVLForConditionalGeneration",
->>>>>>> mm-b
     "multimodal.qwen:QWEN2_5_OMNI": "Qwen2_5OmniForConditionalGeneration Qwen2_5OmniModel",
     "multimodal.qwen:QWEN2_5_VL": "Qwen2_5_VLForConditionalGeneration",
     "multimodal.qwen:QWEN2_AUDIO": "Qwen2AudioForConditionalGeneration",

@@ -47,16 +47,12 @@ def qwen2_5_omni(source: Source) -> tuple[Part, ...]:
 def qwen3_omni(source: Source) -> tuple[Part, ...]:
     """The thinker's two towers; the audio tower's layers are divided by heads, as the vision tower's."""
     thinker = source.root.optional_section("thinker_config") or source.root
-<<<<<<< HEAD
-    audio = audio_section(thinker)
-=======
     return (*qwen3_asr(source), *qwen3_vl(replace(source, root=thinker)))
 
 
 def qwen3_asr(source: Source) -> tuple[Part, ...]:
     """Qwen3-ASR hears with Qwen3-Omni's audio tower alone."""
     audio = audio_section(source.root.optional_section("thinker_config") or source.root)
->>>>>>> mm-b
     width, out = audio.int("d_model", minimum=1), audio.int("output_dim", minimum=1)
     heads, depth = (
         audio.int("encoder_attention_heads", minimum=1),
