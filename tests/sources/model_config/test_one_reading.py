@@ -60,7 +60,10 @@ def test_the_heads_of_a_cache_are_those_of_the_matrix_that_fills_it(name: str) -
                 for cache in layer.caches
                 if isinstance(cache, FullAttention | SlidingWindow)
             ]
-            assert not heads or not cached or heads == cached
+            runs = (
+                len(cached) // len(heads) if heads else 0
+            )  # layers that run in a loop fill a cache each time
+            assert not heads or not cached or heads * runs == cached
 
 
 @pytest.mark.parametrize(

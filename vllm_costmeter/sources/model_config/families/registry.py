@@ -87,6 +87,7 @@ _TEXT = {
     "mla.deepseek:GLM_5": "GlmMoeDsaForCausalLM",
     "mla.deepseek_v4:DEEPSEEK_V4": "DeepseekV4ForCausalLM",
     "mla.longcat:longcat_flash": "LongcatFlashForCausalLM",
+    "mla.longcat:longcat_ngram": "LongcatFlashNgramForCausalLM",
     "mla.minicpm3:minicpm3": "MiniCPM3ForCausalLM",
     "mla.pangu:pangu_moe": "PanguUltraMoEForCausalLM",
     "mla.sarvam:sarvam_mla": "SarvamMLAForCausalLM",

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.core.model.parts import Tensor
-from vllm_costmeter.core.model.weights import Weights
+from vllm_costmeter.core.model.parts import Buffer, Embedding, Part, Tensor
+from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import experts, gated_mlp, norms, router
 from vllm_costmeter.sources.model_config.families.layers import language_model, layer_of
 from vllm_costmeter.sources.model_config.families.mla.deepseek import latent_attention, latent_rotary
 from vllm_costmeter.sources.model_config.families.source import Source
 
+_INT32_BYTES = 4
+
 
 def longcat_flash(source: Source) -> Weights:
+    """The first LongCat Flash."""
+    return language_model(source, _layers(source), tied=source.is_tied())
+
+
+def longcat_ngram(source: Source) -> Weights:
+    """LongCat Flash Lite: beside each token's embedding those of the n-grams that end with it (0.26 to 0.33); a head of
+    its own even if the file ties it."""
+    return language_model(source, _layers(source), tied=False, extra_first=_ngrams(source))
+
+
+def _layers(source: Source) -> list[Layer]:
     """`num_layers` double layers; experts that do nothing have a row of the router and no weights."""
     text, hidden = source.text, source.hidden_size
     count = text.int("n_routed_experts", minimum=1)
@@ -35,4 +48,23 @@ def longcat_flash(source: Source) -> Weights:
         experts("mlp.experts", count, hidden, inner),
     )
     layers = text.int("num_layers", default=source.num_layers, minimum=1, maximum=1024)
-    return language_model(source, [layer] * layers, tied=source.is_tied())
+    return [layer] * layers
+
+
+def _ngrams(source: Source) -> tuple[Part, ...]:
+    """One table and one projection per length of n-gram and split; the tables, each a little longer than the one
+    before, stand in one."""
+    text, hidden = source.text, source.hidden_size
+    if not text.has("ngram_vocab_size_ratio"):
+        return ()
+    splits, longest = text.int("emb_split_num", minimum=1), text.int("emb_neighbor_num", minimum=2)
+    tables = splits * (longest - 1)
+    rows = text.int("ngram_vocab_size_ratio", minimum=1) * source.vocab_size
+    name, width = f"{source.prefix}model.ngram_embeddings", hidden // tables
+    return (
+        Embedding(f"{name}.oe_embedder", sum(rows + 2 * index + 1 for index in range(tables)), width),
+        Tensor(f"{name}.oe_projection", tables, width * hidden),
+        Buffer(
+            f"{name}.ne_weights, ne_mods, exclusive_sizes", tables * (longest + 1) + tables + 1, _INT32_BYTES
+        ),
+    )
