@@ -11,3 +11,8 @@ def test_no_token_is_known() -> None:
     assert tokenizer.get_vocab() == {}
     assert tokenizer.convert_tokens_to_ids("<image>") is None
     assert tokenizer.convert_tokens_to_ids(["<image>", "<video>"]) == [None, None]
+
+
+def test_a_token_that_a_model_insists_on_is_zero() -> None:
+    """DeepSeek-OCR reads its image token of the vocabulary while it is built."""
+    assert EmptyTokenizer().vocab["<image>"] == 0

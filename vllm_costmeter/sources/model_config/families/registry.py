@@ -120,6 +120,7 @@ _TEXT = {
 }
 _MULTIMODAL = {
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
+    "multimodal.deepseek:DEEPSEEK_OCR": "DeepseekOCRForCausalLM",
     "multimodal.exaone:EXAONE4_5": "Exaone4_5_ForConditionalGeneration",
     "multimodal.gemma:GEMMA3": "Gemma3ForConditionalGeneration",
     "multimodal.gemma:GEMMA4": "Gemma4ForConditionalGeneration",
