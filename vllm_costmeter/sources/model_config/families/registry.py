@@ -111,6 +111,7 @@ _TEXT = {
 }
 _MULTIMODAL = {
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
+    "multimodal.ernie:ERNIE4_5_VL": "Ernie4_5_VLMoeForConditionalGeneration",
     "multimodal.gemma:GEMMA3": "Gemma3ForConditionalGeneration",
     "multimodal.gemma:GEMMA4": "Gemma4ForConditionalGeneration",
     "multimodal.gemma:GEMMA4_UNIFIED": "Gemma4UnifiedForConditionalGeneration",
@@ -130,7 +131,10 @@ _MULTIMODAL = {
     "multimodal.llava:LLAVA_ONEVISION": "LlavaOnevisionForConditionalGeneration",
     "multimodal.llava:MISTRAL3": "Mistral3ForConditionalGeneration",
     "multimodal.ocr:DOTS_OCR": "DotsOCRForCausalLM",
+    "multimodal.ocr:KEYE": "KeyeForConditionalGeneration",
+    "multimodal.ocr:KEYE_VL1_5": "KeyeVL1_5ForConditionalGeneration",
     "multimodal.ocr:PADDLEOCR_VL": "PaddleOCRVLForConditionalGeneration",
+    "multimodal.qwen:OPENCUA": "OpenCUAForConditionalGeneration",
     "multimodal.qwen:QWEN2_5_OMNI": "Qwen2_5OmniForConditionalGeneration Qwen2_5OmniModel",
     "multimodal.qwen:QWEN2_5_VL": "Qwen2_5_VLForConditionalGeneration",
     "multimodal.qwen:QWEN2_AUDIO": "Qwen2AudioForConditionalGeneration",
@@ -144,6 +148,10 @@ _MULTIMODAL = {
     "multimodal.siglip:IDEFICS3": "Idefics3ForConditionalGeneration SmolVLMForConditionalGeneration",
     "multimodal.siglip:LFM2_VL": "Lfm2VlForConditionalGeneration",
     "multimodal.siglip:PALIGEMMA": "PaliGemmaForConditionalGeneration",
+    "multimodal.speech:AUDIO_FLAMINGO": "AudioFlamingo3ForConditionalGeneration",
+    "multimodal.speech:GRANITE_SPEECH": "GraniteSpeechForConditionalGeneration",
+    "multimodal.speech:MIDASHENGLM": "MiDashengLMModel",
+    "multimodal.speech:ULTRAVOX": "UltravoxModel",
     "multimodal.step:STEP3_VL": "Step3VLForConditionalGeneration",
     "multimodal.step:STEP_VL": "Step3p7ForConditionalGeneration StepVLForConditionalGeneration",
 }
