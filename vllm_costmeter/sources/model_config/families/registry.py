@@ -140,7 +140,7 @@ _MULTIMODAL = {
     "multimodal.qwen:QWEN2_AUDIO": "Qwen2AudioForConditionalGeneration",
     "multimodal.qwen:QWEN2_VL": "Qwen2VLForConditionalGeneration",
     "multimodal.qwen:QWEN3_5": "Qwen3_5ForConditionalGeneration Qwen3_5MoeForConditionalGeneration",
-    "multimodal.qwen:QWEN3_ASR": "Qwen3ASRForConditionalGeneration",
+    "multimodal.qwen:QWEN3_ASR": "Qwen3ASRForConditionalGeneration Qwen3ASRRealtimeGeneration",
     "multimodal.qwen:QWEN3_OMNI": "Qwen3OmniMoeForConditionalGeneration",
     "multimodal.qwen:QWEN3_VL": "Qwen3VLForConditionalGeneration",
     "multimodal.qwen:QWEN3_VL_MOE": "Qwen3VLMoeForConditionalGeneration",
