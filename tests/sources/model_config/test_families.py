@@ -15,6 +15,7 @@ import pytest
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.engine.config import resolve_engine
+from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.sizing import deployment
 from vllm_costmeter.core.gpu.group import GpuGroup
@@ -43,7 +44,7 @@ SECOND_VIEWS = frozenset(
 )
 """Mamba 2 mixers register a view of their convolution a second time, which vLLM's sum counts and no GPU holds."""
 
-CRASHES = frozenset({"ernie45-moe", "gemma4-text-small"})
+CRASHES = frozenset({"ernie4-5-vl", "ernie45-moe", "gemma4-text-small"})
 """At PP 2 vLLM 0.32 fails in its own code: a tied head on a rank without one, a shared cache on another rank."""
 
 
@@ -91,6 +92,14 @@ def test_minimax_keeps_positions_for_what_is_served_alone() -> None:
     model = model_from_config(line["config"], "m")
     whole, short = (model.weights_bytes(EngineArgs(max_model_len=length))[0] for length in (4096, 1024))
     assert whole - short == (4096 - 1024) * 32 * 4
+
+
+@pytest.mark.parametrize("key", ["text_model_id", "audio_model_id"])
+def test_an_ultravox_of_other_repositories_is_not_guessed(key: str) -> None:
+    """vLLM takes the sizes of such a part from the repository that the key names, whatever the file's sections say."""
+    line = next(line for _, line in LINES if line["name"] == "ultravox-gelu")
+    with pytest.raises(NotUnderstoodError, match=key):
+        model_from_config(line["config"] | {key: "somebody/model"}, "m")
 
 
 def _without_state_blocks(ranks: list[list[list[Any]]]) -> list[list[list[Any]]]:

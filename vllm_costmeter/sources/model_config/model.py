@@ -187,7 +187,7 @@ def model_type_of(root: ConfigReader) -> str:
 
 def _sizes(source: Source, family: Family) -> Sizes:
     text = source.text
-    count = text.optional_int(*_EXPERT_COUNTS) or 0
+    count = _widest(text, *_EXPERT_COUNTS)
     heads = source.stated_heads or 0
     return Sizes(
         hidden_size=source.hidden_size,
@@ -207,7 +207,7 @@ def _sizes(source: Source, family: Family) -> Sizes:
 
 
 def _widest(text: ConfigReader, *keys: str) -> int:
-    """The largest of a size that some files give per layer; 0 if absent."""
+    """The largest of a size that some files give per layer or per kind of expert; 0 if absent."""
     stated = text.raw(*keys)
     if not isinstance(stated, list):
         return text.optional_int(*keys) or 0

@@ -23,8 +23,7 @@ def qwen2_audio(source: Source) -> tuple[Part, ...]:
     audio = audio_section(source.root)
     width = audio.int("d_model", minimum=1)
     return (
-        *whisper_encoder(audio),
-        Tensor("audio_tower.embed_positions", audio.int("max_source_positions", minimum=1), width),
+        *qwen2_audio_encoder(audio),
         replicated("multi_modal_projector.linear", width, source.hidden_size, bias=True, quantized=False),
     )
 
@@ -83,6 +82,14 @@ def qwen3_asr(source: Source) -> tuple[Part, ...]:
             FLOAT32_BYTES,
         ),
         Repeated("audio_tower.layers", block, depth),
+    )
+
+
+def qwen2_audio_encoder(audio: ConfigReader) -> tuple[Part, ...]:
+    positions = audio.int("max_source_positions", minimum=1)
+    return (
+        *_encoder(audio),
+        Tensor("audio_tower.embed_positions", positions, audio.int("d_model", minimum=1)),
     )
 
 

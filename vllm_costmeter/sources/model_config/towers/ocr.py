@@ -1,30 +1,59 @@
-"""Towers of models that read documents: PaddleOCR-VL and dots.ocr (vLLM 0.32, paddleocr_vl.py, dots_ocr.py)."""
+"""The towers of PaddleOCR-VL, Keye-VL (paddleocr_vl.py, keye.py, keye_vl1_5.py) and dots.ocr, in vLLM 0.32."""
 
 from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import replace
-from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part, Repeated, Tensor
-from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.model.parts import Linear, Output, Part, Repeated, Tensor
 from vllm_costmeter.sources.model_config.families.blocks import column, norms, replicated, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
-from vllm_costmeter.sources.model_config.towers.parts import vision_section
+from vllm_costmeter.sources.model_config.towers.parts import frequencies, vision_section
 from vllm_costmeter.sources.model_config.towers.siglip import siglip
 
-_MERGED = 4  # patches that PaddleOCR-VL's projector joins into one, whatever the file says
+_MERGED = 4  # patches that the projectors of PaddleOCR-VL and Keye-VL join into one, whatever the file says
+
+_PACKED_POSITIONS = 32768  # rows of Keye-VL's table, whatever the file says
 
 
 def paddleocr_vl(source: Source) -> tuple[Part, ...]:
     """SigLIP with rotary positions, and a projector that every rank holds whole."""
-    vision = vision_section(source)
-    width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
+    width = vision_section(source).int("hidden_size", minimum=1)
     merged = _MERGED * width
-    frequencies = (width // heads // 2 + 1) // 2
     return (
-        *siglip(source, name="visual.vision_model"),
-        Buffer("visual.vision_model.encoder.rotary_pos_emb", frequencies, FLOAT32_BYTES),
+        *_rotated_siglip(source),
         *norms(width, "mlp_AR.pre_norm", bias=True),
         replicated("mlp_AR.linear_1", merged, merged, bias=True, quantized=False),
         replicated("mlp_AR.linear_2", merged, source.hidden_size, bias=True, quantized=False),
+    )
+
+
+def keye(source: Source) -> tuple[Part, ...]:
+    """Keye-VL: SigLIP with rotary positions and a table for packed images, and a divided projector."""
+    return _keye(source, norm_patches=1)
+
+
+def keye_vl1_5(source: Source) -> tuple[Part, ...]:
+    """Keye-VL 1.5 normalizes patches after they are merged."""
+    return _keye(source, norm_patches=_MERGED)
+
+
+def _keye(source: Source, norm_patches: int) -> tuple[Part, ...]:
+    width = vision_section(source).int("hidden_size", minimum=1)
+    merged = _MERGED * width
+    return (
+        *_rotated_siglip(source),
+        Tensor("visual.vision_model.embeddings.packing_position_embedding", _PACKED_POSITIONS * width),
+        *norms(norm_patches * width, "mlp_AR.pre_norm", bias=True),
+        column("mlp_AR.linear_1", merged, merged, bias=True),
+        row("mlp_AR.linear_2", merged, source.hidden_size, bias=True),
+    )
+
+
+def _rotated_siglip(source: Source) -> tuple[Part, ...]:
+    vision = vision_section(source)
+    width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
+    return (
+        *siglip(source, name="visual.vision_model"),
+        frequencies("visual.vision_model.encoder.rotary_pos_emb", width // heads),
     )
 
 
@@ -45,7 +74,7 @@ def dots_ocr(source: Source) -> tuple[Part, ...]:
     )
     bias = vision.bool("use_bias", default=False)
     shares = (Output(heads, width // heads),) * 3
-    block = (
+    block: tuple[Part, ...] = (
         *norms(width, "norm1", "norm2"),
         Linear("attn.qkv", width, shares, "column", bias=bias),
         row("attn.proj", width, width, bias=bias),
@@ -55,6 +84,7 @@ def dots_ocr(source: Source) -> tuple[Part, ...]:
     name = "vision_tower"
     return (
         Tensor(f"{name}.patch_embed", width * (pixels + 1)),
+        frequencies(f"{name}.rotary_pos_emb", width // heads),
         *norms(width, f"{name}.patch_embed.norm"),
         *norms(width, f"{name}.merger.ln_q", bias=True),
         *(norms(width, f"{name}.post_trunk_norm") if vision.bool("post_norm", default=True) else ()),

@@ -4,7 +4,8 @@ towers that vLLM borrows from transformers are whole on every rank. Every pipeli
 from __future__ import annotations
 
 from vllm_costmeter.core.errors import NotUnderstoodError
-from vllm_costmeter.core.model.parts import Linear, Output, Part
+from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part
+from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import column, row
 from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.reader import ConfigReader
@@ -30,3 +31,8 @@ def two_layers(name: str, width: int, inner: int, first: str, second: str) -> tu
         column(f"{name}.{first}", width, inner, bias=True),
         row(f"{name}.{second}", inner, width, bias=True),
     )
+
+
+def frequencies(name: str, head_size: int) -> Buffer:
+    """Inverse frequencies of two-dimensional rotary positions: each axis rotates half of a head."""
+    return Buffer(name, (head_size // 2 + 1) // 2, FLOAT32_BYTES)

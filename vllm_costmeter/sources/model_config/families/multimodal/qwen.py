@@ -28,6 +28,13 @@ _ASR_NAMES = (
     ("model.audio_tower.", "audio_tower."),
     ("model.language_model.", "language_model.model."),
 )
+_CUA_NAMES = (
+    ("model.language_model.", "language_model.model."),
+    ("model.visual.", "visual."),
+    ("vision_tower.", "visual."),
+    ("lm_head.", "language_model.lm_head."),
+    ("model.", "language_model.model."),
+)
 _OMNI_INPUTS = ("audio", "image", "video")
 
 QWEN2_VL = Family(qwen2, tower_qwen2_vl, QWEN_VL_NAMES, BOTH, image_tower=image_tower)
@@ -38,4 +45,5 @@ QWEN3_5 = Family(qwen3_5, tower_qwen3_vl, QWEN_VL_NAMES, BOTH, image_tower=image
 QWEN2_AUDIO = Family(qwen2, qwen2_audio, inputs=("audio",))
 QWEN2_5_OMNI = Family(qwen2, qwen2_5_omni, _OMNI_NAMES, _OMNI_INPUTS)
 QWEN3_OMNI = Family(qwen_moe, qwen3_omni, _OMNI_NAMES, _OMNI_INPUTS)
+OPENCUA = Family(qwen2, tower_qwen2_5_vl, _CUA_NAMES)
 QWEN3_ASR = Family(qwen3, qwen3_asr, _ASR_NAMES, inputs=("audio",), tower_is_plain=True)
