@@ -88,7 +88,7 @@ def qwen3_asr(source: Source) -> tuple[Part, ...]:
 def qwen2_audio_encoder(audio: ConfigReader) -> tuple[Part, ...]:
     positions = audio.int("max_source_positions", minimum=1)
     return (
-        *_encoder(audio),
+        *whisper_encoder(audio),
         Tensor("audio_tower.embed_positions", positions, audio.int("d_model", minimum=1)),
     )
 
