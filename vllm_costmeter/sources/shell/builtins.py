@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
 from vllm_costmeter.sources.manifests.place import Word
@@ -17,7 +18,7 @@ from vllm_costmeter.sources.shell.values import Text, Variables, unknown
 _COUNTS_GPUS = re.compile(r"nvidia-smi\b[^|;&]*\|\s*(grep -c|wc -l)|torch\.cuda\.device_count\(\)\s*\)")
 
 
-class Builtins:
+class Builtins(ABC):
     """The state of one shell, and its own commands."""
 
     def __init__(self, variables: Variables, machine: Machine, depth: int) -> None:
@@ -30,14 +31,17 @@ class Builtins:
         self.expander = Expander(variables, self.substituted)
         self.conditions = Conditions(variables, self.expander)
 
+    @abstractmethod
     def run(self, node: Syntax) -> Outcome:
-        raise NotImplementedError
+        """Any statement."""
 
+    @abstractmethod
     def call(self, body: Syntax) -> Outcome:
-        raise NotImplementedError
+        """The body of a function."""
 
+    @abstractmethod
     def words_of(self, node: Syntax, behind: Sequence[Syntax]) -> list[Word]:
-        raise NotImplementedError
+        """The words of a command, expanded."""
 
     def substituted(self, node: Syntax) -> Text | None:
         """`$(command)`, for commands whose output is known."""

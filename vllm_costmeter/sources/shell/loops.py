@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 
 from vllm_costmeter.sources.shell.commands import SimpleCommands
@@ -17,11 +18,13 @@ _UNKNOWABLE = (Outcome.UNDECIDED, Outcome.ASSUMED)
 class Loops(SimpleCommands):
     """Loops of one shell."""
 
+    @abstractmethod
     def run_all(self, nodes: Sequence[Syntax]) -> Outcome:
-        raise NotImplementedError
+        """Statements in turn; the outcome is the last one's."""
 
+    @abstractmethod
     def either(self, *ways: Callable[[], object]) -> None:
-        raise NotImplementedError
+        """Each of these ways from the same state, where it is not known which is taken."""
 
     def for_loop(self, node: Syntax) -> Outcome:
         name = node.under("variable")[0].text
