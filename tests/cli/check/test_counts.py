@@ -113,7 +113,7 @@ def test_a_slice_is_checked_as_the_slice(
     file.write_text(text)
     assert main(["check", "--file", str(file), *VERSION, "--format", "json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)["checks"]
-    assert found["gpu"]["name"] == "H100 SXM 1g.10gb"
+    assert found["gpu"]["name"] == "H100 SXM MIG 1g.10gb"
     assert main(["check", "--file", str(file), *VERSION, "-tp", "2", "--gpu", "H100 SXM:2"]) == 2
     assert "CUDA shows a process one MIG slice (1g.10gb)" in capsys.readouterr().err
 

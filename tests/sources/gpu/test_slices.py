@@ -13,7 +13,7 @@ from vllm_costmeter.sources.gpu.slices import slice_of
 def test_a_slice_of_a_named_gpu(profile: str) -> None:
     """With its own memory, and one GPU however many slices there are."""
     gpu = slice_of(profile, ("A100 80GB SXM",))
-    assert (gpu.name, gpu.count) == ("A100 80GB SXM 3g.40gb", 1)
+    assert (gpu.name, gpu.count) == ("A100 80GB SXM MIG 3g.40gb", 1)
     assert 39 * GIB < gpu.memory_bytes < 40 * GIB
 
 

@@ -9,6 +9,9 @@ from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.gpu.group import GpuGroup
 
+SLICE_MARK = " MIG "
+"""Between a GPU's name and a profile's, as in "H100 SXM MIG 3g.40gb"."""
+
 Vendor = Literal["nvidia", "amd", "intel"]
 
 
@@ -114,6 +117,11 @@ class GpuSpec:
         if origin is None or origin.low is None or origin.high is None:
             return self.memory_bytes, self.memory_bytes
         return int(origin.low), int(origin.high)
+
+    @property
+    def is_slice(self) -> bool:
+        """Whether it is a MIG slice of a GPU in the catalogue (`slice_spec`)."""
+        return SLICE_MARK in self.name
 
     def is_verified(self, fact: str) -> bool:
         """Whether this field is reliable; a second-hand or derived value is not."""

@@ -177,7 +177,7 @@ class Catalogue:
         """The default rental price of `gpu` in a machine with this many GPUs; see `choose_default`."""
         from vllm_costmeter.core.pricing.quote import choose_default
 
-        if " MIG " in gpu.name:
+        if gpu.is_slice:
             return self._price_of_slice(gpu, gpus)
         return choose_default((row for row in self.prices if row.gpu == gpu.name), gpus)
 

@@ -7,11 +7,10 @@ from typing import Literal
 
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.gpu.spec import GpuSpec, MigProfile, Provenance
+from vllm_costmeter.core.gpu.spec import SLICE_MARK, GpuSpec, MigProfile, Provenance
 from vllm_costmeter.core.pricing.quote import RentalQuote
 
 _NAMED = re.compile(r"(.*?\S)[\s,]+(?:mig[\s-]*)?(\d+g\.\d+gb)", re.IGNORECASE)
-_MARK = " MIG "
 
 
 def split_slice(text: str) -> tuple[str, str] | None:
@@ -29,7 +28,7 @@ def slice_spec(gpu: GpuSpec, profile: str) -> GpuSpec:
     rates = {name: getattr(gpu, name) * share for name in _RATES if getattr(gpu, name) is not None}
     memory = Provenance("MIG profiles of the GPU", None, low=low, high=high, estimated=low != high)
     return GpuSpec(
-        name=f"{gpu.name}{_MARK}{part.name}",
+        name=f"{gpu.name}{SLICE_MARK}{part.name}",
         vendor=gpu.vendor,
         memory_bytes=low,
         memory_type=gpu.memory_type,

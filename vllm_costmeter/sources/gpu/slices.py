@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.group import GpuGroup
-from vllm_costmeter.core.gpu.spec import GpuSpec, MigProfile
 from vllm_costmeter.sources.catalogue.load import find_gpu, load_catalogue
+from vllm_costmeter.sources.catalogue.mig import slice_spec
 
 
 def slice_of(profile: str, names: Sequence[str] = ()) -> GpuGroup:
@@ -27,15 +28,5 @@ def slice_of(profile: str, names: Sequence[str] = ()) -> GpuGroup:
             f"{profile!r:.40} is no MIG profile of {whose} in the catalogue"
             f"{': ' + ', '.join(known) if names and known else ''}; give its memory with --gpu-memory-gib"
         )
-    return _group(*(found[0] if names else min(found, key=lambda pair: pair[1].memory_bytes[0])))
-
-
-def _group(gpu: GpuSpec, profile: MigProfile) -> GpuGroup:
-    low, high = profile.memory_bytes
-    return GpuGroup(
-        name=f"{gpu.name} {profile.name}",
-        memory_bytes=low,
-        memory_bytes_range=(low, high) if low != high else None,
-        compute_capability=gpu.compute_capability,
-        is_count_stated=True,
-    )
+    gpu, part = found[0] if names else min(found, key=lambda pair: pair[1].memory_bytes[0])
+    return replace(slice_spec(gpu, part.name).as_gpu(), is_count_stated=True)

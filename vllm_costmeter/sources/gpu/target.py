@@ -72,7 +72,7 @@ def _named(name: str, memory_gib: float | None, needed: int) -> GpuGroup:
     bare, count = split_count(name)
     spec = find_gpu(bare)
     is_stated = bare.strip() != name.strip()
-    if " MIG " in spec.name and max(count, needed) > 1:
+    if spec.is_slice and max(count, needed) > 1:
         raise BadInputError(
             f"{name!r:.60}: {max(count, needed)} ranks need a GPU each, and CUDA shows a process one MIG slice"
         )
