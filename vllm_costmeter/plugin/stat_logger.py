@@ -45,6 +45,7 @@ class CostMeterStatLogger(AggregateStatLoggerBase):
 
     def _start(self, vllm_config: Any, engine_indexes: Sequence[int]) -> None:
         from vllm_costmeter.metering.sampler import Sampler
+        from vllm_costmeter.plugin.serving.aborts import follow_aborts
         from vllm_costmeter.plugin.serving.meter import ServingMeter
         from vllm_costmeter.sources.vllm.config import server_shape
         from vllm_costmeter.sources.vllm.step_stats import StepRecorder
@@ -56,6 +57,7 @@ class CostMeterStatLogger(AggregateStatLoggerBase):
             index: StepRecorder(index, now, shape.kv_cache_capacity_tokens or 0, log_events=several)
             for index in shape.engine_indexes
         }
+        follow_aborts(next(iter(self._engines.values())))
         meter = ServingMeter(vllm_config, shape, tuple(self._engines.values()), FAULTS)
         Sampler(meter.tick, meter.report_fault).start()
 

@@ -20,6 +20,11 @@ class TokenCounts:
         same = before is not None and now.counts.steps >= before.counts.steps
         self._counts += now.counts - (before.counts if before is not None and same else StepCounts())
 
+    @property
+    def work(self) -> StepCounts:
+        """All counters so far."""
+        return self._counts
+
     def by_kind(self) -> dict[TokenKind, int]:
         """By the published kinds."""
         return {

@@ -42,6 +42,23 @@ METRICS: tuple[MetricRow, ...] = (
         "a price is known, an adapter was used, and there is one API process",
     ),
     MetricRow(
+        "costmeter_unattributed_usd",
+        "gauge",
+        ("model_name",),
+        "USD",
+        "Active cost not attributed to a finished request: of running requests, and of work that none accounts for.",
+        PRICED,
+    ),
+    MetricRow(
+        "costmeter_unexplained_usd",
+        "gauge",
+        ("model_name",),
+        "USD",
+        "The bill less the sum of its parts, where it is furthest from 0 (over states, phases or requests): 0 but for "
+        "rounding.",
+        PRICED,
+    ),
+    MetricRow(
         "costmeter_cached_savings_usd_total",
         "counter",
         ("model_name",),
@@ -63,6 +80,30 @@ METRICS: tuple[MetricRow, ...] = (
         ("gpu",),
         "joules",
         "Energy used by the GPU since the meter started, from the driver's energy counter or power readings.",
+        NVML,
+    ),
+    MetricRow(
+        "costmeter_active_energy_joules_total",
+        "counter",
+        ("model_name",),
+        "joules",
+        "Measured energy while at least one request was running, this server's share of its GPUs.",
+        NVML,
+    ),
+    MetricRow(
+        "costmeter_phase_energy_joules_total",
+        "counter",
+        ("model_name", "phase"),
+        "joules",
+        "Energy of active time split between prefill and decode as the cost is; divide by tokens for joules per token.",
+        "the driver reports energy and the model's shape is known",
+    ),
+    MetricRow(
+        "costmeter_unattributed_joules",
+        "gauge",
+        ("model_name",),
+        "joules",
+        "Energy of active time not attributed to a finished request, as costmeter_unattributed_usd.",
         NVML,
     ),
     MetricRow(
@@ -191,8 +232,17 @@ METRICS: tuple[MetricRow, ...] = (
         "histogram",
         ("model_name",),
         "USD",
-        "Active cost attributed to each finished request by its computed and generated tokens.",
+        "Active cost attributed to each request that ended, by its computed and generated tokens and the KV cache it "
+        "held.",
         "a price is known",
+    ),
+    MetricRow(
+        "costmeter_request_energy_joules",
+        "histogram",
+        ("model_name",),
+        "joules",
+        "Energy attributed to each request that ended, by the same work as its cost.",
+        NVML,
     ),
     MetricRow(
         "costmeter_last_token_timestamp_seconds",

@@ -18,12 +18,17 @@ from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.reading import GpuSource
 from vllm_costmeter.core.gpu.share import server_share
 from vllm_costmeter.core.gpu.spec import GpuSpec
-from vllm_costmeter.core.meter import Meter
+from vllm_costmeter.core.meter import Meter, RequestWork
 from vllm_costmeter.core.meter.merge import EngineMerger
 from vllm_costmeter.core.pricing.choice import choose_price
 from vllm_costmeter.core.pricing.price import Price
 from vllm_costmeter.core.settings.table import Settings
-from vllm_costmeter.metering.server_meter import ChargingProcess, CountingProcess, OwnCounts
+from vllm_costmeter.metering.server_meter import (
+    SETTLING_SECONDS,
+    ChargingProcess,
+    CountingProcess,
+    OwnCounts,
+)
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 from vllm_costmeter.outputs.metrics.exposition import ServerFacts
@@ -100,7 +105,7 @@ class ServingMeter:
         own = OwnCounts(
             model_name=shape.model_name,
             engines=lambda: [counters.totals(time.monotonic()) for counters in self._engines],
-            finished=self._take_finished,
+            ended=self._take_ended,
             errors=self._errors,
         )
         if exchange is not None and rank > 0:
@@ -152,6 +157,7 @@ class ServingMeter:
             split=phase_split(self._vllm_config, shape, gpu),
             grid_gco2e_per_kwh=settings.carbon_gco2e_per_kwh,
             tdp_watts=gpu.tdp_watts if gpu else None,
+            reports_lag_seconds=SETTLING_SECONDS if shape.api_process_count > 1 else 0.0,
         )
 
     def _server_facts(self, checked: Fit | None) -> ServerFacts:
@@ -170,10 +176,10 @@ class ServingMeter:
             api_price=api_price(_settings(self._vllm_config), shape.model_name),
         )
 
-    def _take_finished(self) -> list[tuple[int, int, int]]:
-        taken: list[tuple[int, int, int]] = []
+    def _take_ended(self) -> list[RequestWork]:
+        taken: list[RequestWork] = []
         for counters in self._engines:
-            taken += counters.take_finished(MOST_FINISHED_REQUESTS_PER_TICK - len(taken))
+            taken += counters.take_ended(MOST_FINISHED_REQUESTS_PER_TICK - len(taken))
         return taken
 
 
