@@ -11,12 +11,13 @@ from vllm_costmeter.core.meter.engine_account import EngineAccount
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.exact_sum import ExactSum
 from vllm_costmeter.core.meter.ledger import CostLedger, split_by_state
-from vllm_costmeter.core.meter.reading import MeterReading, Phase
+from vllm_costmeter.core.meter.phase_bill import PhaseBill
+from vllm_costmeter.core.meter.reading import MeterReading
 from vllm_costmeter.core.meter.request_bill import RequestBill
 from vllm_costmeter.core.meter.shares.adapters import AdapterCosts
 from vllm_costmeter.core.meter.shares.request_work import RequestWork
 from vllm_costmeter.core.meter.shares.savings import CachedSavings
-from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM, Claim, PerPool, RequestRates, Spent
+from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM, Claim, RequestRates, Spent
 from vllm_costmeter.core.meter.split.phases import PhaseSplit
 from vllm_costmeter.core.meter.token_counts import TokenCounts
 from vllm_costmeter.core.meter.unit_prices import (
@@ -26,7 +27,6 @@ from vllm_costmeter.core.meter.unit_prices import (
     unit_prices,
 )
 from vllm_costmeter.core.meter.windows import Cumulative, Windows
-from vllm_costmeter.core.meter.work import Work
 from vllm_costmeter.core.pricing.price import Price
 
 NO_GPUS = GpuReadings(up=False)
@@ -69,10 +69,9 @@ class Meter:
         self._ledger = CostLedger()
         self._adapters = {index: AdapterCosts() for index in engine_indexes}
         self._tokens = TokenCounts()
-        self._phases: defaultdict[tuple[Phase, str], ExactSum] = defaultdict(ExactSum)
+        self._phases = PhaseBill(split)
         self._savings = CachedSavings()
         self._floor_compute_usd, self._floor_memory_usd = ExactSum(), ExactSum()
-        self._phase_joules: defaultdict[Phase, ExactSum] = defaultdict(ExactSum)
         self._active_joules = ExactSum()
         self._electricity_usd = ExactSum()
         self._requests = RequestBill(reports_lag_seconds)
@@ -147,29 +146,14 @@ class Meter:
         self._active_joules.add(active_joules)
         if totals is not None and self._price is not None:
             self._adapters[totals.engine_index].charge(active_usd, seconds.active, totals.adapter_seconds)
-        spent = PerPool(unsplit=Spent(active_usd, active_joules))
-        if self._split is not None:
-            spent = self._phases_of(self._split, account, spent.unsplit, work, ran_empty=seconds.idle > 0)
-            least = self._split.least_seconds(work.counts)
-            if least is not None and self._price is not None:
-                usd_per_second = self._usd_per_gpu_second(hour_of_day)
-                self._floor_compute_usd.add(usd_per_second * least.compute)
-                self._floor_memory_usd.add(usd_per_second * least.memory)
+        active = Spent(active_usd, active_joules)
+        spent = self._phases.charge(account, active, work, ran_empty=seconds.idle > 0)
         self._requests.accrue(spent, tokens)
-
-    def _phases_of(
-        self, split: PhaseSplit, account: EngineAccount, active: Spent, work: Work, *, ran_empty: bool
-    ) -> PerPool:
-        """Charge the phases of a tick; its active cost and energy by kind of work."""
-        usd = account.phases.charge(split, active.usd, work, ran_empty=ran_empty)
-        joules = account.energy_phases.charge(split, active.joules, work)
-        self._phases["prefill", usd.method].add(usd.prefill)
-        self._phases["decode", usd.method].add(usd.decode)
-        self._phase_joules["prefill"].add(joules.prefill)
-        self._phase_joules["decode"].add(joules.decode)
-        decode = Spent(usd.decode, joules.decode)
-        kv_share = split.kv_share(work.counts)
-        return PerPool(Spent(usd.prefill, joules.prefill), decode.part(1 - kv_share), decode.part(kv_share))
+        least = None if self._split is None else self._split.least_seconds(work.counts)
+        if least is not None and self._price is not None:
+            usd_per_second = self._usd_per_gpu_second(hour_of_day)
+            self._floor_compute_usd.add(usd_per_second * least.compute)
+            self._floor_memory_usd.add(usd_per_second * least.memory)
 
     def _usd_per_gpu_second(self, hour_of_day: int) -> float:
         gpus = self._gpus_per_engine * len(self._accounts)
@@ -182,8 +166,8 @@ class Meter:
             seconds=self._now_seconds or 0.0,
             usd=self._ledger.total_usd(),
             active_usd=self._ledger.total_usd("active"),
-            prefill_usd=sum(usd.value for (phase, _), usd in self._phases.items() if phase == "prefill"),
-            decode_usd=sum(usd.value for (phase, _), usd in self._phases.items() if phase == "decode"),
+            prefill_usd=self._phases.usd("prefill"),
+            decode_usd=self._phases.usd("decode"),
             prompt_computed_tokens=tokens["prompt_computed"],
             prompt_cached_tokens=tokens["prompt_cached"],
             generated_tokens=tokens["generated"],
@@ -206,7 +190,7 @@ class Meter:
         active = self._ledger.total_usd("active")
         gaps = [bill - self._ledger.total_usd(), active - self._requests.explained_usd()]
         if self._split is not None:
-            gaps.append(active - sum(usd.value for usd in self._phases.values()))
+            gaps.append(active - self._phases.usd())
         return max(gaps, key=abs)
 
     def _reading(self, hour_of_day: int) -> MeterReading:
@@ -219,9 +203,7 @@ class Meter:
             tokens=self._tokens.by_kind(),
             gpu_seconds=self._ledger.gpu_seconds(),
             cost_usd=self._ledger.cost_usd(),
-            phase_cost_usd={}
-            if self._price is None
-            else {key: usd.value for key, usd in self._phases.items()},
+            phase_cost_usd={} if self._price is None else self._phases.usd_by_method(),
             adapter_cost_usd=self._adapter_cost_usd(),
             request_usd=None if self._price is None else self._requests.account.usd.reading(),
             request_joules=self._requests.account.joules.reading() if measured else None,
@@ -245,9 +227,7 @@ class Meter:
             electricity_usd_per_hour=self._energy.usd_per_hour(hour_of_day),
             energy_joules=measured,
             active_joules=self._active_joules.value if measured else None,
-            phase_joules={phase: joules.value for phase, joules in self._phase_joules.items()}
-            if measured
-            else {},
+            phase_joules=self._phases.joules() if measured else {},
             energy_source=self._energy.sources(),
             charges_energy=self._energy.is_charged,
             energy_problem=self._energy.problem(),
