@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
 from vllm_costmeter.core.gpu.reading import GpuReadings
+from vllm_costmeter.core.ledger.rows import Interval, Share
+from vllm_costmeter.core.ledger.usage import usage_of
 from vllm_costmeter.core.meter import Meter, MeterReading, RequestHistogram, RequestWork
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import EngineMerger
@@ -17,6 +19,7 @@ from vllm_costmeter.core.meter.shares.request_cost import RequestAccount
 from vllm_costmeter.core.meter.shares.settling import Settling
 from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM
 from vllm_costmeter.core.meter.token_counts import TokenCounts
+from vllm_costmeter.metering.ledger_keeper import LedgerKeeper
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 from vllm_costmeter.outputs.metrics.exposition import Family, ServerFacts, process_families, server_families
 from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange, PublishedRates
@@ -101,6 +104,7 @@ class ChargingProcess:
         gpus: Callable[[], GpuReadings] = lambda: NO_GPUS,
         exchange: ProcessExchange | None = None,
         merger: EngineMerger | None = None,
+        ledger: LedgerKeeper | None = None,
         monotonic_seconds: Callable[[], float] = time.monotonic,
         hour_of_day: Callable[[], int] = lambda: time.localtime().tm_hour,
     ) -> None:
@@ -111,12 +115,13 @@ class ChargingProcess:
         self._gpus = gpus
         self._exchange = exchange
         self._merger = merger
+        self._ledger = ledger
         self._monotonic_seconds = monotonic_seconds
         self._hour_of_day = hour_of_day
         self._one_at_a_time = threading.Lock()
         self.reading: MeterReading | None = None
         """The latest; None before the first tick."""
-        self.sources: Mapping[str, str | None] = {}
+        self.sources: dict[str, str | None] = {}
         """Why each source is down, as of the latest tick; None if it is up."""
         self.gpu_readings: GpuReadings = NO_GPUS
         """Of the latest tick."""
@@ -151,11 +156,15 @@ class ChargingProcess:
         claimed = NO_CLAIM if self._merger is None else self._merger.newly_claimed()
         reading = self._meter.advance(now, engines, gpus, self._hour_of_day(), ended=ended, claimed=claimed)
         self.reading = reading
+        if (ledger := self._ledger) is not None:
+            self._own.attempt("ledger", lambda: ledger.note(_totals(reading)), None)
         if (exchange := self._exchange) is not None:
             has_price, has_energy = reading.price is not None, reading.active_joules is not None
             rates = PublishedRates(now, self._meter.request_rates(), has_price, has_energy)
             self._own.attempt("exchange", lambda: exchange.write_rates(rates), None)
         self.sources = _sources(gpus, reading, engine_up)
+        if ledger is not None:
+            self.sources |= {"ledger": ledger.problem}
         self._publish(
             (
                 *server_families(self._facts(), reading, gpus, self.sources),
@@ -183,6 +192,11 @@ def _sources(gpus: GpuReadings, reading: MeterReading, engine_up: bool) -> dict[
         "engine": None if engine_up else FAULT,
     }
     return sources | {"energy": reading.energy_problem} if reading.charges_energy else sources
+
+
+def _totals(reading: MeterReading) -> Interval:
+    adapters = reading.adapter_cost_usd
+    return Interval(usage_of(reading), {("adapter", name): Share(usd=usd) for name, usd in adapters.items()})
 
 
 class CountingProcess:

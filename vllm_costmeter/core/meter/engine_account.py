@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
-from vllm_costmeter.core.meter.ledger import StateSeconds
 from vllm_costmeter.core.meter.split.phases import PhaseLedger
+from vllm_costmeter.core.meter.state_bill import StateSeconds
 from vllm_costmeter.core.meter.work import NOTHING, Work
 
 

@@ -10,7 +10,6 @@ from vllm_costmeter.core.meter.electricity.bill import EnergyBill
 from vllm_costmeter.core.meter.engine_account import EngineAccount
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.exact_sum import ExactSum
-from vllm_costmeter.core.meter.ledger import CostLedger, split_by_state
 from vllm_costmeter.core.meter.phase_bill import PhaseBill
 from vllm_costmeter.core.meter.reading import MeterReading
 from vllm_costmeter.core.meter.request_bill import RequestBill
@@ -19,6 +18,7 @@ from vllm_costmeter.core.meter.shares.request_work import RequestWork
 from vllm_costmeter.core.meter.shares.savings import CachedSavings
 from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM, Claim, RequestRates, Spent
 from vllm_costmeter.core.meter.split.phases import PhaseSplit
+from vllm_costmeter.core.meter.state_bill import StateBill, split_by_state
 from vllm_costmeter.core.meter.token_counts import TokenCounts
 from vllm_costmeter.core.meter.unit_prices import (
     computed_token_usd,
@@ -66,7 +66,7 @@ class Meter:
             grid_gco2e_per_kwh=grid_gco2e_per_kwh,
             tdp_watts=tdp_watts,
         )
-        self._ledger = CostLedger()
+        self._bill = StateBill()
         self._adapters = {index: AdapterCosts() for index in engine_indexes}
         self._tokens = TokenCounts()
         self._phases = PhaseBill(split)
@@ -131,16 +131,16 @@ class Meter:
             self._tokens.add(account.totals, totals)
         tokens = self._tokens.work - before
         seconds, work = account.advance(elapsed_seconds, totals)
-        self._ledger.spend(self._gpus_per_engine, seconds)
+        self._bill.spend(self._gpus_per_engine, seconds)
         active_usd = 0.0
         for component, rate in self._rates.items():
             usd = rate / len(self._accounts) / 3600 * elapsed_seconds
-            active_usd += self._ledger.charge(component, usd, seconds)
+            active_usd += self._bill.charge(component, usd, seconds)
         electricity_usd = self._energy.engine_usd(position, hour_of_day)
         if electricity_usd is not None:
             unpaid = account.unpaid.take(nothing=electricity_usd == 0)
             self._electricity_usd.add(electricity_usd)
-            active_usd += self._ledger.charge("electricity", electricity_usd, unpaid)
+            active_usd += self._bill.charge("electricity", electricity_usd, unpaid)
         joules = self._energy.engine_joules(position) or 0.0
         active_joules = split_by_state(joules, account.unmeasured.take(nothing=joules == 0))["active"]
         self._active_joules.add(active_joules)
@@ -164,8 +164,8 @@ class Meter:
         tokens = self._tokens.by_kind()
         return Cumulative(
             seconds=self._now_seconds or 0.0,
-            usd=self._ledger.total_usd(),
-            active_usd=self._ledger.total_usd("active"),
+            usd=self._bill.total_usd(),
+            active_usd=self._bill.total_usd("active"),
             prefill_usd=self._phases.usd("prefill"),
             decode_usd=self._phases.usd("decode"),
             prompt_computed_tokens=tokens["prompt_computed"],
@@ -187,8 +187,8 @@ class Meter:
         a sum of what was charged."""
         seconds = (self._now_seconds or 0.0) - (self._first_seconds or 0.0)
         bill = sum(self._rates.values()) * seconds / 3600 + self._electricity_usd.value
-        active = self._ledger.total_usd("active")
-        gaps = [bill - self._ledger.total_usd(), active - self._requests.explained_usd()]
+        active = self._bill.total_usd("active")
+        gaps = [bill - self._bill.total_usd(), active - self._requests.explained_usd()]
         if self._split is not None:
             gaps.append(active - self._phases.usd())
         return max(gaps, key=abs)
@@ -201,10 +201,11 @@ class Meter:
         return MeterReading(
             price=self._price,
             tokens=self._tokens.by_kind(),
-            gpu_seconds=self._ledger.gpu_seconds(),
-            cost_usd=self._ledger.cost_usd(),
+            gpu_seconds=self._bill.gpu_seconds(),
+            cost_usd=self._bill.cost_usd(),
             phase_cost_usd={} if self._price is None else self._phases.usd_by_method(),
             adapter_cost_usd=self._adapter_cost_usd(),
+            requests=self._tokens.requests(),
             request_usd=None if self._price is None else self._requests.account.usd.reading(),
             request_joules=self._requests.account.joules.reading() if measured else None,
             unattributed_usd=None if self._price is None else self._requests.unattributed().usd,

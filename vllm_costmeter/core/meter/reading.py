@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from vllm_costmeter.core.dataclass import dataclass, field
+from vllm_costmeter.core.meter.outcome import Outcome
 from vllm_costmeter.core.pricing.ownership import Component
 from vllm_costmeter.core.pricing.price import Price
 
@@ -44,6 +45,8 @@ class MeterReading:
     """By phase and method; empty without a price or a model whose work is understood."""
     adapter_cost_usd: Mapping[str, float] = field(default_factory=dict)
     """Active cost by LoRA adapter; the rest is the base model's."""
+    requests: Mapping[Outcome, int] = field(default_factory=dict)
+    """Requests that ended, of all API processes."""
     request_usd: RequestHistogram | None = None
     """Requests of the charging API process; None without a price."""
     request_joules: RequestHistogram | None = None

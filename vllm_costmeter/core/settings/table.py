@@ -12,7 +12,15 @@ from typing import Any, Literal, NamedTuple
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.gpu.share import ShareBasis
-from vllm_costmeter.core.settings.values import PreflightMode, mig_basis, number, preflight_mode, tariff, text
+from vllm_costmeter.core.settings.values import (
+    PreflightMode,
+    ledger,
+    mig_basis,
+    number,
+    preflight_mode,
+    tariff,
+    text,
+)
 
 Convert = Callable[[object], Any]
 LayerKind = Literal["flag", "additional_config", "environment", "file"]
@@ -39,6 +47,7 @@ class Settings:
     carbon_gco2e_per_kwh: float | None = None
     api_provider: str | None = None
     api_model: str | None = None
+    ledger: str | None = None
     price_source: LayerKind | None = None
     """The layer that set the price; None if none did."""
 
@@ -175,6 +184,13 @@ SETTINGS: tuple[Setting, ...] = (
         "NAME",
         text,
         "The same or a comparable model at that provider (default: the served model's name).",
+    ),
+    Setting(
+        "ledger",
+        "PATH",
+        ledger,
+        "SQLite file that keeps what was spent across restarts, for `costmeter report`; off keeps none (default: "
+        "vllm-costmeter/ledger.sqlite3 in the user's state folder, where it can be written).",
     ),
 )
 

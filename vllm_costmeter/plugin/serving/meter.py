@@ -23,6 +23,7 @@ from vllm_costmeter.core.meter.merge import EngineMerger
 from vllm_costmeter.core.pricing.choice import choose_price
 from vllm_costmeter.core.pricing.price import Price
 from vllm_costmeter.core.settings.table import Settings
+from vllm_costmeter.metering.ledger_keeper import LedgerKeeper
 from vllm_costmeter.metering.server_meter import (
     SETTLING_SECONDS,
     ChargingProcess,
@@ -36,6 +37,7 @@ from vllm_costmeter.outputs.metrics.multiprocess import MultiprocessPublisher
 from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
 from vllm_costmeter.plugin.fault_page import page_of_faults
 from vllm_costmeter.plugin.serving.api_price import api_price
+from vllm_costmeter.plugin.serving.ledger import opened_ledger
 from vllm_costmeter.plugin.serving.phase_split import phase_split
 from vllm_costmeter.plugin.serving.source_log import SourceLog
 from vllm_costmeter.plugin.starting import boot_facts
@@ -66,6 +68,7 @@ class ServingMeter:
         self._server: ChargingProcess | CountingProcess | None = None
         self._gpus: GpuSource | None = None
         self._page: LatestCollector | None = None
+        self._ledger: LedgerKeeper | None = None
         self._told: set[str] = set()
         self._learn: Callable[[], None] | None = None
         """Record this start for later checks, after the first second has been charged and published."""
@@ -121,7 +124,10 @@ class ServingMeter:
             )
         checked = boot_facts.checked()
         facts = self._server_facts(checked)
-        meter = self._meter(_settings(self._vllm_config), self._gpus, checked)
+        settings = _settings(self._vllm_config)
+        price, meter = self._meter(settings, self._gpus, checked)
+        if self._ledger is None:
+            self._ledger = opened_ledger(settings, shape, price, self._gpus.latest())
         server = ChargingProcess(
             own=own,
             meter=meter,
@@ -130,6 +136,7 @@ class ServingMeter:
             gpus=self._gpus.latest,
             exchange=exchange,
             merger=EngineMerger(shape.engine_indexes, now) if exchange else None,
+            ledger=self._ledger,
         )
         if page is not None:
             page.before_scrape = lambda page: server.refresh()  # a scrape shows the bill of its own moment
@@ -141,7 +148,7 @@ class ServingMeter:
             self._page = page_of_faults(self._errors)
         return self._page
 
-    def _meter(self, settings: Settings, gpus: GpuSource, checked: Fit | None) -> Meter:
+    def _meter(self, settings: Settings, gpus: GpuSource, checked: Fit | None) -> tuple[Price | None, Meter]:
         shape = self._shape
         gpu = _read_or_none(lambda: _gpu(settings, gpus, checked))
         quote = _read_or_none(lambda: default_price(gpu)) if gpu else None
@@ -150,7 +157,7 @@ class ServingMeter:
         share = server_share(gpus.latest().gpus, settings.mig_share, settings.gpu_share, slices)
         price = choose_price(settings, count, quote, share)
         _tell(price, count)
-        return Meter(
+        return price, Meter(
             engine_indexes=shape.engine_indexes,
             gpus_per_engine=shape.gpus_per_engine,
             price=price,

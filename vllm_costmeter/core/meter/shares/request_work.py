@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
-
-Outcome = Literal["finished", "aborted", "failed"]
-OUTCOMES: tuple[Outcome, ...] = ("finished", "aborted", "failed")
-"""finished: by a stop condition or its length. aborted: by the client or a shutdown. failed: an error of the engine."""
+from typing import NamedTuple
 
 
 class RequestWork(NamedTuple):

@@ -42,8 +42,8 @@ SERVER_METRICS: tuple[MetricRow, ...] = (
         "gauge",
         ("source",),
         "",
-        "1 if the source (nvml, price, engine, energy) is available, else 0; energy: known for every GPU.",
-        "always; energy where electricity or carbon is charged",
+        "1 if the source (nvml, price, engine, energy, ledger) is available, else 0; energy: known for every GPU.",
+        "always; energy where electricity or carbon is charged, ledger where one is kept",
     ),
     MetricRow(
         "costmeter_source_down_info",
