@@ -120,7 +120,9 @@ _TEXT = {
 }
 _MULTIMODAL = {
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
-    "multimodal.deepseek:DEEPSEEK_OCR": "DeepseekOCRForCausalLM",
+    "multimodal.deepseek:DEEPSEEK_OCR": "DeepseekOCRForCausalLM UnlimitedOCRForCausalLM",
+    "multimodal.deepseek:DEEPSEEK_OCR_2": "DeepseekOCR2ForCausalLM",
+    "multimodal.deepseek:DEEPSEEK_VL2": "DeepseekVLV2ForCausalLM",
     "multimodal.exaone:EXAONE4_5": "Exaone4_5_ForConditionalGeneration",
     "multimodal.ernie:ERNIE4_5_VL": "Ernie4_5_VLMoeForConditionalGeneration",
     "multimodal.gemma:GEMMA3": "Gemma3ForConditionalGeneration",
