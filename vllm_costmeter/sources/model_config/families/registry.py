@@ -120,6 +120,7 @@ _TEXT = {
 }
 _MULTIMODAL = {
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
+    "multimodal.aria:ARIA": "AriaForConditionalGeneration",
     "multimodal.deepseek:DEEPSEEK_OCR": "DeepseekOCRForCausalLM UnlimitedOCRForCausalLM",
     "multimodal.deepseek:DEEPSEEK_OCR_2": "DeepseekOCR2ForCausalLM",
     "multimodal.deepseek:DEEPSEEK_VL2": "DeepseekVLV2ForCausalLM",
@@ -164,10 +165,16 @@ _MULTIMODAL = {
     "multimodal.qwen:QWEN3_OMNI": "Qwen3OmniMoeForConditionalGeneration",
     "multimodal.qwen:QWEN3_VL": "Qwen3VLForConditionalGeneration",
     "multimodal.qwen:QWEN3_VL_MOE": "Qwen3VLMoeForConditionalGeneration",
+    "multimodal.qformer:BLIP2": "Blip2ForConditionalGeneration",
+    "multimodal.qformer:GRANITE4_VISION": "Granite4VisionForConditionalGeneration",
     "multimodal.siglip:COHERE2_VISION": "Cohere2VisionForConditionalGeneration",
     "multimodal.siglip:IDEFICS3": "Idefics3ForConditionalGeneration SmolVLMForConditionalGeneration",
     "multimodal.siglip:LFM2_VL": "Lfm2VlForConditionalGeneration",
     "multimodal.siglip:PALIGEMMA": "PaliGemmaForConditionalGeneration",
+    "multimodal.siglip_mlp:BAGEL": "BagelForConditionalGeneration",
+    "multimodal.siglip_mlp:BEE": "BeeForConditionalGeneration",
+    "multimodal.siglip_mlp:EAGLE2_5_VL": "Eagle2_5_VLForConditionalGeneration",
+    "multimodal.siglip_mlp:ISAAC": "IsaacForConditionalGeneration",
     "multimodal.speech:AUDIO_FLAMINGO": "AudioFlamingo3ForConditionalGeneration",
     "multimodal.speech:GRANITE_SPEECH": "GraniteSpeechForConditionalGeneration",
     "multimodal.speech:MIDASHENGLM": "MiDashengLMModel",
@@ -203,6 +210,8 @@ _POOLING = {
     "encoders.modern_bert:MODERN_BERT": "ModernBertModel",
     "encoders.modern_bert:MODERN_BERT_CLASSIFIER": "ModernBertForSequenceClassification",
     "encoders.modern_bert:MODERN_BERT_TAGGER": "ModernBertForTokenClassification",
+    "multimodal.siglip_mlp:LLAMA_NEMOTRON_VL_EMBEDDER": "LlamaNemotronVLModel",
+    "multimodal.siglip_mlp:LLAMA_NEMOTRON_VL_RERANKER": "LlamaNemotronVLForSequenceClassification",
     "encoders.rotary_bert:GTE": "GteModel GteNewModel",
     "encoders.rotary_bert:NOMIC_BERT": "NomicBertModel",
 }
