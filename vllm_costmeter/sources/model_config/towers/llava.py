@@ -17,8 +17,8 @@ from vllm_costmeter.sources.model_config.towers.parts import (
 from vllm_costmeter.sources.model_config.towers.siglip import siglip
 
 
-def clip(source: Source) -> tuple[Part, ...]:
-    """CLIP up to the layer whose features are used."""
+def clip(source: Source, name: str = "vision_tower.vision_model") -> tuple[Part, ...]:
+    """CLIP up to the layer whose features are used, without its last norm."""
     vision = vision_section(source)
     if vision.raw("model_type") not in (None, "clip_vision_model"):
         raise NotUnderstoodError(f"{source.root.name}: LLaVA with a tower that is not CLIP")
@@ -30,7 +30,6 @@ def clip(source: Source) -> tuple[Part, ...]:
         *split_attention("self_attn.qkv_proj", "self_attn.out_proj", width, heads, width // heads),
         *two_layers("mlp", width, vision.int("intermediate_size", minimum=1), "fc1", "fc2"),
     )
-    name = "vision_tower.vision_model"
     return (
         Tensor(f"{name}.embeddings", width * (1 + 3 * patch**2 + positions)),
         Buffer(f"{name}.embeddings.position_ids", positions, INT64_BYTES),

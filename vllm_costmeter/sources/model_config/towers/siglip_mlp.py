@@ -1,4 +1,4 @@
-"""SigLIP before a projector of two layers: Llama Nemotron VL's embedders, Eagle 2.5, Isaac, BAGEL, Bee (vLLM 0.32)."""
+"""SigLIP before a projector of two layers: Llama Nemotron VL's embedders, Eagle 2.5, Isaac, BAGEL, Bee, R."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BAGEL_LAYERS = 26  # of the 27 that its file states, its checkpoint holds 26 (b
 
 
 def llama_nemotron_vl(source: Source) -> tuple[Part, ...]:
-    """The whole tower, its last norm, and what normalizes pixels on the GPU (from 0.30 on)."""
+    """The whole tower, its last norm, and what normalizes pixels on the GPU (from 0.32 on)."""
     return (
         *siglip(source, name="vision_model.vision_model"),
         *_shuffled(source),
@@ -99,15 +99,25 @@ def bagel(source: Source) -> tuple[Part, ...]:
 
 
 def bee(source: Source) -> tuple[Part, ...]:
-    """LLaVA-OneVision's SigLIP before a wide projector, whole on every rank."""
+    """A projector of four times the language model's width."""
+    return _one_vision(source, 4 * source.hidden_size)
+
+
+def rvl(source: Source) -> tuple[Part, ...]:
+    """A projector of the language model's width."""
+    return _one_vision(source, source.hidden_size)
+
+
+def _one_vision(source: Source, inner: int) -> tuple[Part, ...]:
+    """LLaVA-OneVision's SigLIP before a norm and a projector, whole on every rank."""
     if vision_section(source).raw("model_type") != "siglip_vision_model":
-        raise NotUnderstoodError(f"{source.root.name}: Bee with a tower that is not SigLIP")
+        raise NotUnderstoodError(f"{source.root.name}: Bee or R with a tower that is not SigLIP")
     width, hidden = vision_section(source).int("hidden_size", minimum=1), source.hidden_size
     name = "multi_modal_projector"
     return (
         *siglip(source, has_post_norm=False, depth=used_layers(source)),
         Tensor("image_newline", hidden),
         *norms(width, f"{name}.pre_norm", bias=True),
-        replicated(f"{name}.linear_1", width, 4 * hidden, bias=True, quantized=False),
-        replicated(f"{name}.linear_2", 4 * hidden, hidden, bias=True, quantized=False),
+        replicated(f"{name}.linear_1", width, inner, bias=True, quantized=False),
+        replicated(f"{name}.linear_2", inner, hidden, bias=True, quantized=False),
     )

@@ -1,5 +1,5 @@
 """Language models behind SigLIP and a projector of two layers: Llama Nemotron VL's embedders, Eagle 2.5, Isaac, BAGEL,
-Bee (vLLM 0.32)."""
+Bee, R (vLLM 0.32)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from vllm_costmeter.sources.model_config.towers.siglip_mlp import (
     eagle2_5_vl,
     isaac,
     llama_nemotron_vl,
+    rvl,
 )
 
 _NEMOTRON_NAMES = (
@@ -37,7 +38,7 @@ _ISAAC_NAMES = (
     ("model.lm_head.", "language_model.lm_head."),
     ("model.", "language_model.model."),
 )
-_BEE_NAMES = (
+_ONE_VISION_NAMES = (
     ("model.language_model.", "language_model.model."),
     ("model.vision_tower.", "vision_tower."),
     ("model.multi_modal_projector.", "multi_modal_projector."),
@@ -62,4 +63,5 @@ LLAMA_NEMOTRON_VL_RERANKER = Family(
 EAGLE2_5_VL = Family(registered_text, eagle2_5_vl)
 ISAAC = Family(isaac_text, isaac, _ISAAC_NAMES)
 BAGEL = Family(qwen2, bagel)
-BEE = Family(registered_text, bee, _BEE_NAMES, ("image", "video"))
+BEE = Family(registered_text, bee, _ONE_VISION_NAMES, ("image", "video"))
+R_VL = Family(registered_text, rvl, _ONE_VISION_NAMES, ("image", "video"))
