@@ -9,6 +9,9 @@ from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.family import Builder
 from vllm_costmeter.sources.model_config.families.source import Source
+from vllm_costmeter.sources.model_config.reader import ConfigReader
+
+_DEFAULT_LABELS = 2
 
 
 def label_scores(source: Source) -> tuple[Part, ...]:
@@ -105,7 +108,14 @@ def valued(build: Builder) -> Builder:
 
 
 def num_labels(source: Source) -> int:
-    """`num_labels`, or as many as `id2label` names; transformers' default is 2."""
-    names = source.root.raw("id2label")
-    counted = len(names) if isinstance(names, dict) and names else 2
-    return source.root.int("num_labels", default=counted, minimum=1, maximum=1 << 20)
+    """The root's labels, or those of the language model's section where the root has transformers' default of 2
+    (`_resolve_num_labels`, vLLM 0.29 to 0.33)."""
+    stated = _labels_of(source.root)
+    return stated if stated != _DEFAULT_LABELS else _labels_of(source.text)
+
+
+def _labels_of(section: ConfigReader) -> int:
+    """`num_labels`, or as many as `id2label` names."""
+    names = section.raw("id2label")
+    counted = len(names) if isinstance(names, dict) and names else _DEFAULT_LABELS
+    return section.int("num_labels", default=counted, minimum=1, maximum=1 << 20)

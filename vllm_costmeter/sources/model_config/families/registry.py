@@ -120,7 +120,13 @@ _TEXT = {
 }
 _MULTIMODAL = {
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
-    "multimodal.deepseek:DEEPSEEK_OCR": "DeepseekOCRForCausalLM",
+    "multimodal.aria:ARIA": "AriaForConditionalGeneration",
+    "multimodal.cohere:COHERE_COMPASS": "CohereCompassForConditionalGeneration",
+    "multimodal.cosmos:COSMOS3": "Cosmos3ForConditionalGeneration",
+    "multimodal.cosmos:COSMOS3_EDGE": "Cosmos3EdgeForConditionalGeneration",
+    "multimodal.deepseek:DEEPSEEK_OCR": "DeepseekOCRForCausalLM UnlimitedOCRForCausalLM",
+    "multimodal.deepseek:DEEPSEEK_OCR_2": "DeepseekOCR2ForCausalLM",
+    "multimodal.deepseek:DEEPSEEK_VL2": "DeepseekVLV2ForCausalLM",
     "multimodal.exaone:EXAONE4_5": "Exaone4_5_ForConditionalGeneration",
     "multimodal.ernie:ERNIE4_5_VL": "Ernie4_5_VLMoeForConditionalGeneration",
     "multimodal.gemma:GEMMA3": "Gemma3ForConditionalGeneration",
@@ -162,10 +168,17 @@ _MULTIMODAL = {
     "multimodal.qwen:QWEN3_OMNI": "Qwen3OmniMoeForConditionalGeneration",
     "multimodal.qwen:QWEN3_VL": "Qwen3VLForConditionalGeneration",
     "multimodal.qwen:QWEN3_VL_MOE": "Qwen3VLMoeForConditionalGeneration",
+    "multimodal.qformer:BLIP2": "Blip2ForConditionalGeneration",
+    "multimodal.qformer:GRANITE4_VISION": "Granite4VisionForConditionalGeneration",
     "multimodal.siglip:COHERE2_VISION": "Cohere2VisionForConditionalGeneration",
     "multimodal.siglip:IDEFICS3": "Idefics3ForConditionalGeneration SmolVLMForConditionalGeneration",
     "multimodal.siglip:LFM2_VL": "Lfm2VlForConditionalGeneration",
     "multimodal.siglip:PALIGEMMA": "PaliGemmaForConditionalGeneration",
+    "multimodal.siglip_mlp:BAGEL": "BagelForConditionalGeneration",
+    "multimodal.siglip_mlp:BEE": "BeeForConditionalGeneration",
+    "multimodal.siglip_mlp:EAGLE2_5_VL": "Eagle2_5_VLForConditionalGeneration",
+    "multimodal.siglip_mlp:ISAAC": "IsaacForConditionalGeneration",
+    "multimodal.siglip_mlp:R_VL": "RForConditionalGeneration",
     "multimodal.speech:AUDIO_FLAMINGO": "AudioFlamingo3ForConditionalGeneration",
     "multimodal.speech:GRANITE_SPEECH": "GraniteSpeechForConditionalGeneration",
     "multimodal.speech:MIDASHENGLM": "MiDashengLMModel",
@@ -201,6 +214,12 @@ _POOLING = {
     "encoders.modern_bert:MODERN_BERT": "ModernBertModel",
     "encoders.modern_bert:MODERN_BERT_CLASSIFIER": "ModernBertForSequenceClassification",
     "encoders.modern_bert:MODERN_BERT_TAGGER": "ModernBertForTokenClassification",
+    "encoders.dual:CLIP": "CLIPModel",
+    "encoders.dual:SIGLIP": "SiglipModel",
+    "encoders.vision_bert:MODERN_VBERT": "ColModernVBertForRetrieval ModernVBertModel",
+    "encoders.vision_bert:ULTRA_VBERT": "ColUltraVBertForRetrieval",
+    "multimodal.siglip_mlp:LLAMA_NEMOTRON_VL_EMBEDDER": "LlamaNemotronVLModel",
+    "multimodal.siglip_mlp:LLAMA_NEMOTRON_VL_RERANKER": "LlamaNemotronVLForSequenceClassification",
     "encoders.rotary_bert:GTE": "GteModel GteNewModel",
     "encoders.rotary_bert:NOMIC_BERT": "NomicBertModel",
 }
@@ -232,11 +251,17 @@ def served_by(name: str) -> tuple[str, Family]:
 
     found = converted_from(name, ARCHITECTURES)
     if found is None:
-        raise NotUnderstoodError(
-            f"architecture {name[:60]!r}: its weights are not known{nearest(name, ARCHITECTURES)}"
-        )
+        raise NotUnderstoodError(f"architecture {name[:60]!r}: its weights are not known{_why(name)}")
     base, conversion = found
     served = family_of(base)
     if conversion is None or served.is_pooling:
         return base, served
     return base, replace(served, build=conversion(served.build), is_pooling=True)
+
+
+def _why(name: str) -> str:
+    """What follows "not known": the reason where one is recorded, else the names that are similar."""
+    from vllm_costmeter.sources.model_config.families.unmodelled import UNMODELLED
+
+    reason = UNMODELLED.get(name)
+    return nearest(name, ARCHITECTURES) if reason is None else f": {reason}"
