@@ -11,9 +11,9 @@ from vllm_costmeter.sources.model_config.families.family import Builder
 from vllm_costmeter.sources.model_config.families.source import Source
 
 
-def label_scores(source: Source) -> tuple[Part, ...]:
-    """A classifier: one float32 row with a bias per label."""
-    values = num_labels(source) * (source.hidden_size + 1)
+def label_scores(source: Source, default: int = 2) -> tuple[Part, ...]:
+    """A classifier: one float32 row with a bias per label; `default`: labels where the file counts none."""
+    values = num_labels(source, default) * (source.hidden_size + 1)
     return (Tensor("classifier", values, element_bytes=FLOAT32_BYTES),)
 
 
@@ -42,6 +42,16 @@ def scored(build: Builder) -> Builder:
         return replace(weights, everywhere=(*weights.everywhere, score))
 
     return with_score
+
+
+def tagged(build: Builder, default: int = 2) -> Builder:
+    """A decoder with a float32 score and a bias per label on every pipeline rank."""
+
+    def with_scores(source: Source) -> Weights:
+        weights = build(source)
+        return replace(weights, everywhere=(*weights.everywhere, *label_scores(source, default)))
+
+    return with_scores
 
 
 def classifier(build: Builder) -> Builder:
@@ -104,8 +114,8 @@ def valued(build: Builder) -> Builder:
     return with_value
 
 
-def num_labels(source: Source) -> int:
+def num_labels(source: Source, default: int = 2) -> int:
     """`num_labels`, or as many as `id2label` names; transformers' default is 2."""
     names = source.root.raw("id2label")
-    counted = len(names) if isinstance(names, dict) and names else 2
+    counted = len(names) if isinstance(names, dict) and names else default
     return source.root.int("num_labels", default=counted, minimum=1, maximum=1 << 20)

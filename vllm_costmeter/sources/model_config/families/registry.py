@@ -66,6 +66,7 @@ _TEXT = {
     "dense.plamo3:plamo3": "Plamo3ForCausalLM",
     "drafters.eagle:eagle": "EagleLlamaForCausalLM",
     "drafters.eagle:eagle3": "Eagle3LlamaForCausalLM LlamaForCausalLMEagle3",
+    "encoders.decoders:DEEPSEEK_BIDIRECTIONAL": "DeepseekV3BidirectionalModel",
     "hybrid.bailing_linear:bailing_hybrid": "BailingMoeV2_5ForCausalLM",
     "hybrid.falcon_h1:falcon_h1": "FalconH1ForCausalLM",
     "hybrid.granite4:granite_hybrid": "GraniteMoeHybridForCausalLM",
@@ -167,14 +168,17 @@ _MULTIMODAL = {
     "multimodal.siglip:LFM2_VL": "Lfm2VlForConditionalGeneration",
     "multimodal.siglip:PALIGEMMA": "PaliGemmaForConditionalGeneration",
     "multimodal.speech:AUDIO_FLAMINGO": "AudioFlamingo3ForConditionalGeneration",
-    "multimodal.speech:GRANITE_SPEECH": "GraniteSpeechForConditionalGeneration",
+    "multimodal.speech:GLM_ASR": "GlmAsrForConditionalGeneration",
+    "multimodal.speech:GRANITE_SPEECH": """
+        GraniteSpeechForConditionalGeneration GraniteSpeechPlusForConditionalGeneration
+    """,
     "multimodal.speech:MIDASHENGLM": "MiDashengLMModel",
     "multimodal.speech:ULTRAVOX": "UltravoxModel",
     "multimodal.step:STEP3_VL": "Step3VLForConditionalGeneration",
     "multimodal.step:STEP_VL": "Step3p7ForConditionalGeneration StepVLForConditionalGeneration",
 }
 _POOLING = {
-    "encoders.bert:BERT": "BertModel RobertaForMaskedLM RobertaModel XLMRobertaModel",
+    "encoders.bert:BERT": "BertModel",
     "encoders.bert:BERT_CLASSIFIER": "BertForSequenceClassification",
     "encoders.bert:BERT_TAGGER": """
         BertForTokenClassification RobertaForTokenClassification XLMRobertaForTokenClassification
@@ -190,7 +194,10 @@ _POOLING = {
     "encoders.decoders:LLAMA_BIDIRECTIONAL": "LlamaBidirectionalModel",
     "encoders.decoders:LLAMA_BIDIRECTIONAL_CLASSIFIER": "LlamaBidirectionalForSequenceClassification",
     "encoders.decoders:VOYAGE_QWEN3": "VoyageQwen3BidirectionalEmbedModel",
+    "encoders.embedding_gemma:EMBEDDING_GEMMA2": "EmbeddingGemma2Model",
     "encoders.late_interaction:COLBERT": "HF_ColBERT",
+    "encoders.late_interaction:COLBERT_JINA": "ColBERTJinaRobertaModel",
+    "encoders.late_interaction:COLBERT_LFM2": "ColBERTLfm2Model",
     "encoders.late_interaction:COLBERT_MODERN_BERT": "ColBERTModernBertModel",
     "encoders.late_interaction:COLPALI": "ColPaliForRetrieval",
     "encoders.late_interaction:COLQWEN3": "ColQwen3 OpsColQwen3Model Qwen3VLNemotronEmbedModel",
@@ -202,7 +209,11 @@ _POOLING = {
     "encoders.modern_bert:MODERN_BERT_CLASSIFIER": "ModernBertForSequenceClassification",
     "encoders.modern_bert:MODERN_BERT_TAGGER": "ModernBertForTokenClassification",
     "encoders.rotary_bert:GTE": "GteModel GteNewModel",
+    "encoders.rotary_bert:GTE_RERANKER": "GteNewForSequenceClassification",
     "encoders.rotary_bert:NOMIC_BERT": "NomicBertModel",
+    "encoders.rotary_bert:ROBERTA": "RobertaForMaskedLM RobertaModel XLMRobertaModel",
+    "moe.gpt_oss:PRIVACY_FILTER": "OpenAIPrivacyFilterForTokenClassification",
+    "multimodal.qwen:QWEN3_ASR_ALIGNER": "Qwen3ASRForcedAlignerForTokenClassification",
 }
 ARCHITECTURES: dict[str, str] = {
     name: where
