@@ -66,6 +66,7 @@ _TEXT = {
     "dense.plamo3:plamo3": "Plamo3ForCausalLM",
     "drafters.eagle:eagle": "EagleLlamaForCausalLM",
     "drafters.eagle:eagle3": "Eagle3LlamaForCausalLM LlamaForCausalLMEagle3",
+    "encoders.decoders:DEEPSEEK_BIDIRECTIONAL": "DeepseekV3BidirectionalModel",
     "hybrid.bailing_linear:bailing_hybrid": "BailingMoeV2_5ForCausalLM",
     "hybrid.falcon_h1:falcon_h1": "FalconH1ForCausalLM",
     "hybrid.granite4:granite_hybrid": "GraniteMoeHybridForCausalLM",
@@ -180,14 +181,17 @@ _MULTIMODAL = {
     "multimodal.siglip_mlp:ISAAC": "IsaacForConditionalGeneration",
     "multimodal.siglip_mlp:R_VL": "RForConditionalGeneration",
     "multimodal.speech:AUDIO_FLAMINGO": "AudioFlamingo3ForConditionalGeneration",
-    "multimodal.speech:GRANITE_SPEECH": "GraniteSpeechForConditionalGeneration",
+    "multimodal.speech:GLM_ASR": "GlmAsrForConditionalGeneration",
+    "multimodal.speech:GRANITE_SPEECH": """
+        GraniteSpeechForConditionalGeneration GraniteSpeechPlusForConditionalGeneration
+    """,
     "multimodal.speech:MIDASHENGLM": "MiDashengLMModel",
     "multimodal.speech:ULTRAVOX": "UltravoxModel",
     "multimodal.step:STEP3_VL": "Step3VLForConditionalGeneration",
     "multimodal.step:STEP_VL": "Step3p7ForConditionalGeneration StepVLForConditionalGeneration",
 }
 _POOLING = {
-    "encoders.bert:BERT": "BertModel RobertaForMaskedLM RobertaModel XLMRobertaModel",
+    "encoders.bert:BERT": "BertModel",
     "encoders.bert:BERT_CLASSIFIER": "BertForSequenceClassification",
     "encoders.bert:BERT_TAGGER": """
         BertForTokenClassification RobertaForTokenClassification XLMRobertaForTokenClassification
@@ -203,7 +207,10 @@ _POOLING = {
     "encoders.decoders:LLAMA_BIDIRECTIONAL": "LlamaBidirectionalModel",
     "encoders.decoders:LLAMA_BIDIRECTIONAL_CLASSIFIER": "LlamaBidirectionalForSequenceClassification",
     "encoders.decoders:VOYAGE_QWEN3": "VoyageQwen3BidirectionalEmbedModel",
+    "encoders.embedding_gemma:EMBEDDING_GEMMA2": "EmbeddingGemma2Model",
     "encoders.late_interaction:COLBERT": "HF_ColBERT",
+    "encoders.late_interaction:COLBERT_JINA": "ColBERTJinaRobertaModel",
+    "encoders.late_interaction:COLBERT_LFM2": "ColBERTLfm2Model",
     "encoders.late_interaction:COLBERT_MODERN_BERT": "ColBERTModernBertModel",
     "encoders.late_interaction:COLPALI": "ColPaliForRetrieval",
     "encoders.late_interaction:COLQWEN3": "ColQwen3 OpsColQwen3Model Qwen3VLNemotronEmbedModel",
@@ -221,7 +228,11 @@ _POOLING = {
     "multimodal.siglip_mlp:LLAMA_NEMOTRON_VL_EMBEDDER": "LlamaNemotronVLModel",
     "multimodal.siglip_mlp:LLAMA_NEMOTRON_VL_RERANKER": "LlamaNemotronVLForSequenceClassification",
     "encoders.rotary_bert:GTE": "GteModel GteNewModel",
+    "encoders.rotary_bert:GTE_RERANKER": "GteNewForSequenceClassification",
     "encoders.rotary_bert:NOMIC_BERT": "NomicBertModel",
+    "encoders.rotary_bert:ROBERTA": "RobertaForMaskedLM RobertaModel XLMRobertaModel",
+    "moe.gpt_oss:PRIVACY_FILTER": "OpenAIPrivacyFilterForTokenClassification",
+    "multimodal.qwen:QWEN3_ASR_ALIGNER": "Qwen3ASRForcedAlignerForTokenClassification",
 }
 ARCHITECTURES: dict[str, str] = {
     name: where
