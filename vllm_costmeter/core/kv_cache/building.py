@@ -55,10 +55,9 @@ def cache_layers(cache: Cache, form: CacheFormat) -> tuple[KVLayer, ...]:
         case MlaLatent(kv_lora_rank=rank, qk_rope_head_dim=rope):
             row = latent_bytes(rank + rope, form.kv_dtype, form.dtype)
             return (KVLayer(KVKind.MLA, form.block_tokens, row, (rank + rope,)),)
-        case SparseIndexer(head_dim=head_dim):
-            row = (
-                head_dim + head_dim // 128 * 4
-            )  # fp8 key and a float32 scale per 128 values (Indexer, vLLM 0.32)
+        case SparseIndexer(head_dim=head_dim, element_bytes=element_bytes):
+            scaled = head_dim + head_dim // 128 * 4  # fp8 key and a float32 scale per 128 values (vLLM 0.32)
+            row = scaled if element_bytes is None else head_dim * element_bytes
             return (KVLayer(KVKind.MLA, form.block_tokens, row, (head_dim,)),)
         case CompressedMla():
             from vllm_costmeter.core.kv_cache.compressed import compressed_layers

@@ -17,6 +17,7 @@ from vllm_costmeter.core.kv_cache.backends import (
     DEFAULT_BLOCK_TOKENS,
     HOPPER,
     SPARSE_BLOCK_TOKENS,
+    SPARSE_HEADS_BLOCK_TOKENS,
     dense_latent_block_tokens,
     head_block_tokens,
     sparse_latent_dtype,
@@ -34,6 +35,7 @@ from vllm_costmeter.core.model.attention import (
     ModelAttention,
     RecurrentState,
     SlidingWindow,
+    SparseIndexer,
 )
 
 
@@ -91,6 +93,8 @@ def _block_tokens(
         preferred = step = COMPRESSED_BLOCK_TOKENS
     elif any(latent.sparse for latent in latents):
         preferred = step = SPARSE_BLOCK_TOKENS
+    elif any(isinstance(cache, SparseIndexer) for cache in kinds):
+        preferred = step = SPARSE_HEADS_BLOCK_TOKENS
     elif latents:
         preferred, step = dense_latent_block_tokens(major, kv_dtype, latents[0].qk_nope_head_dim), 16
     else:

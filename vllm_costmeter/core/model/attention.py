@@ -58,9 +58,11 @@ class MlaLatent:
 
 @dataclass(frozen=True, slots=True)
 class SparseIndexer:
-    """The indexer's key cache: one quantized key of `head_dim` values per token."""
+    """The indexer's key cache: one key of `head_dim` values per token."""
 
     head_dim: int
+    element_bytes: int | None = None
+    """Bytes of one value of a plain key (MiniMax M3: bfloat16); None: fp8, with a float32 scale per 128 values."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from vllm_costmeter.sources.model_config.families.source import Source
 
 LARGEST_PREDICTION_COUNT = 64  # published models have 1 to 3; more is a corrupt file
 
-_COUNTS = ("num_nextn_predict_layers", "mtp_num_hidden_layers")
+_COUNTS = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
 
 
 def prediction_weights(
