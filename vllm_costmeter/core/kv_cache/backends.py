@@ -16,6 +16,7 @@ COMPRESSED_BLOCK_TOKENS = 256  # FLASHMLA_SPARSE_DSV4 and DEEPSEEK_V4_INDEXER, v
 WIDE_HEAD_FP8_BLOCK_TOKENS = 64  # FlashAttention 4's tile for fp8 caches of 512-wide heads on SM90, vLLM 0.32
 
 AMPERE, HOPPER, BLACKWELL, BLACKWELL_CONSUMER = 8, 9, 10, 12  # major compute capabilities
+FLASH_KDA_MAJORS = (HOPPER, BLACKWELL, BLACKWELL_CONSUMER)  # is_flashkda_supported, vLLM 0.29 to 0.33
 
 
 def dense_latent_block_tokens(major: int, kv_dtype: str, qk_nope_head_dim: int) -> int:

@@ -14,6 +14,7 @@ from vllm_costmeter.core.model.attention import (
     CompressedMla,
     CrossAttention,
     FullAttention,
+    KimiDeltaState,
     Mamba2State,
     MlaLatent,
     RecurrentState,
@@ -35,6 +36,7 @@ class CacheFormat:
     """Page that recurrent layers are padded to in a hybrid model; None: their own size."""
     state_blocks: int = 1
     mamba2_checkpoint_blocks: int = 0
+    kimi_checkpoint_blocks: int = 0
     state_per_block: bool = False
     lone_state_block_tokens: int | None = None
     """Block of the states on a pipeline rank without attention, if vLLM aligns blocks per rank: nothing enlarges it
@@ -89,7 +91,7 @@ def _state(state: RecurrentState, form: CacheFormat) -> KVLayer:
     from vllm_costmeter.core.kv_cache.states import state_bytes
 
     size = state_bytes(state, form.tensor_parallel_size, form.states)
-    blocks = form.state_blocks + (form.mamba2_checkpoint_blocks if isinstance(state, Mamba2State) else 0)
+    blocks = form.state_blocks + _checkpoint_blocks(state, form)
     padded = None if form.state_page_bytes in (None, size) else form.state_page_bytes
     return KVLayer(
         KVKind.MAMBA,
@@ -99,3 +101,12 @@ def _state(state: RecurrentState, form: CacheFormat) -> KVLayer:
         state_blocks=blocks,
         state_per_block=form.state_per_block,
     )
+
+
+def _checkpoint_blocks(state: RecurrentState, form: CacheFormat) -> int:
+    """Blocks for the state in the middle of a prefill, which vLLM keeps when prefixes are cached."""
+    if isinstance(state, Mamba2State):
+        return form.mamba2_checkpoint_blocks
+    if isinstance(state, KimiDeltaState) and state.keeps_checkpoint:
+        return form.kimi_checkpoint_blocks
+    return 0

@@ -15,6 +15,7 @@ from vllm_costmeter.core.kv_cache.backends import (
     BLACKWELL,
     COMPRESSED_BLOCK_TOKENS,
     DEFAULT_BLOCK_TOKENS,
+    FLASH_KDA_MAJORS,
     HOPPER,
     SPARSE_BLOCK_TOKENS,
     SPARSE_HEADS_BLOCK_TOKENS,
@@ -80,7 +81,7 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
         ),
     )
     states = [cache for cache in kinds if isinstance(cache, RecurrentState)]
-    return _with_states(form, states, kinds, engine_args, rules) if states else form
+    return _with_states(form, states, kinds, engine_args, rules, major) if states else form
 
 
 def _block_tokens(
@@ -116,6 +117,7 @@ def _with_states(
     kinds: set[Cache],
     engine_args: EngineArgs,
     rules: KVRules,
+    major: int,
 ) -> CacheFormat:
     """Recurrent layers share the pool: attention's block grows until a state fits into its page, and states are padded
     to that page. A model with only recurrent layers keeps its own size."""
@@ -128,6 +130,9 @@ def _with_states(
     form = replace(
         form,
         state_blocks=(0 if per_block else 2 if cached else 1) + form.states.speculative_tokens,
+        kimi_checkpoint_blocks=1
+        if cached and rules.checkpoints_kimi_prefill and major in FLASH_KDA_MAJORS
+        else 0,
         mamba2_checkpoint_blocks=1 if cached and rules.checkpoints_mamba2_prefill else 0,
         state_per_block=per_block,
     )

@@ -132,6 +132,8 @@ class KimiDeltaState:
     num_heads: int
     head_dim: int
     conv_kernel: int
+    keeps_checkpoint: bool = False
+    """Whether FlashKDA computes prefills on the GPUs that have it, which then keeps a checkpoint (Kimi K3)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,10 @@ class EmptyTokenizer:
         """Unknown, for one token or for each of several."""
         return None if isinstance(tokens, str) else [None for _ in tokens]
 
+    def decode(self, token: int) -> str:
+        """Nothing, whatever the token."""
+        return ""
+
 
 def stand_in_for_missing_tokenizers() -> None:
     """Processing contexts without a tokenizer hand out an empty one, and models read one. Needs vllm."""
