@@ -6,6 +6,7 @@ Mirrors the `get_kv_cache_spec` of vLLM's attention layers (read in 0.32).
 from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import dataclass, replace
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.kv_cache.dtypes import StateFormat, key_value_bytes, latent_bytes
 from vllm_costmeter.core.kv_cache.layers import KVKind, KVLayer
 from vllm_costmeter.core.model.attention import (
@@ -18,9 +19,12 @@ from vllm_costmeter.core.model.attention import (
     Mamba2State,
     MlaLatent,
     RecurrentState,
+    ShortConvWindow,
     SlidingWindow,
     SparseIndexer,
 )
+
+BFLOAT16_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ def cache_layers(cache: Cache, form: CacheFormat) -> tuple[KVLayer, ...]:
             scaled = head_dim + head_dim // 128 * 4  # fp8 key and a float32 scale per 128 values (vLLM 0.32)
             row = scaled if element_bytes is None else head_dim * element_bytes
             return (KVLayer(KVKind.MLA, form.block_tokens, row, (head_dim,)),)
+        case ShortConvWindow(kernel=kernel):
+            return (_conv_window(cache, form.tensor_parallel_size, kernel),)
         case CompressedMla():
             from vllm_costmeter.core.kv_cache.compressed import compressed_layers
 
@@ -85,6 +91,17 @@ def _heads(
             kind = KVKind.CROSS
     row = heads * key_value_bytes(size, size_v, form.kv_dtype, form.dtype)
     return KVLayer(kind, form.block_tokens, row, (heads, size, size_v), window_tokens=window)
+
+
+def _conv_window(cache: ShortConvWindow, tensor_parallel_size: int, kernel: int) -> KVLayer:
+    if tensor_parallel_size > cache.num_kv_heads:
+        raise BadInputError(
+            f"short convolutions: {cache.num_kv_heads} KV heads do not divide by {tensor_parallel_size}, so vLLM "
+            "refuses this parallel size"
+        )
+    heads = cache.num_kv_heads // tensor_parallel_size
+    row = heads * cache.head_size * BFLOAT16_BYTES
+    return KVLayer(KVKind.SLIDING, kernel, row, window_tokens=kernel)
 
 
 def _state(state: RecurrentState, form: CacheFormat) -> KVLayer:

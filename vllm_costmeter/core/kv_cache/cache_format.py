@@ -81,7 +81,7 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
         ),
     )
     states = [cache for cache in kinds if isinstance(cache, RecurrentState)]
-    return _with_states(form, states, kinds, engine_args, rules, major) if states else form
+    return _with_states(form, states, kinds, engine_args, rules, major=major) if states else form
 
 
 def _block_tokens(
@@ -117,6 +117,7 @@ def _with_states(
     kinds: set[Cache],
     engine_args: EngineArgs,
     rules: KVRules,
+    *,
     major: int,
 ) -> CacheFormat:
     """Recurrent layers share the pool: attention's block grows until a state fits into its page, and states are padded

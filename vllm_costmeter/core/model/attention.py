@@ -34,6 +34,16 @@ class SlidingWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class ShortConvWindow:
+    """Inputs of a layer's short convolutions of the last `kernel` tokens, `head_size` bfloat16 values for each KV head,
+    cached beside its attention in blocks of `kernel` (Inkling)."""
+
+    num_kv_heads: int
+    head_size: int
+    kernel: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkedLocal:
     """Keys and values of the current chunk only (Llama 4)."""
 
@@ -158,6 +168,7 @@ RecurrentState = (
 Cache = (
     FullAttention
     | SlidingWindow
+    | ShortConvWindow
     | ChunkedLocal
     | MlaLatent
     | SparseIndexer

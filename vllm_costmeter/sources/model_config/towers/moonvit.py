@@ -56,7 +56,7 @@ def moonvit_k3(source: Source) -> tuple[Part, ...]:
     merged = width
     for size in vision.optional_list("merge_kernel_size") or [2, 2]:
         merged *= size if isinstance(size, int) else 1
-    block = (
+    block: tuple[Part, ...] = (
         *norms(width, "norm0", "norm1", bias=norm_bias),
         Linear("wqkv", width, (Output(heads, seen // heads),) * 3, "column", bias=attention_bias),
         row("wo", seen, width, attention_bias),

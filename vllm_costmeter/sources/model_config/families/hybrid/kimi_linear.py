@@ -1,5 +1,5 @@
-"""Kimi-Linear and the language model of Kimi K3: Kimi delta attention, latent attention without positions in some layers,
-experts (vLLM 0.32, models/kimi_k3)."""
+"""Kimi-Linear and the language model of Kimi K3: Kimi delta attention, latent attention without positions in some
+layers, experts (vLLM 0.32, models/kimi_k3)."""
 
 from __future__ import annotations
 
@@ -152,7 +152,9 @@ def _experts(source: Source, count: int) -> tuple[Part, ...]:
         *around,
         router(f"{_MLP}.gate", hidden, count),
         Tensor(f"{_MLP}.gate.e_score_correction_bias", count, element_bytes=FLOAT32_BYTES),
-        Experts(f"{_MLP}.experts", count, latent or hidden, inner, checkpoint_names=W_NAMES, least_share=least),
+        Experts(
+            f"{_MLP}.experts", count, latent or hidden, inner, checkpoint_names=W_NAMES, least_share=least
+        ),
         *(
             gated_mlp(f"{_MLP}.shared_experts", hidden, inner * shared, is_shared_expert=True)
             if shared
