@@ -1,7 +1,7 @@
 """An image processor for models whose folder holds config.json alone.
 
-Kimi K2.5's and K3's classes load theirs while vLLM asks how many images a prompt may have; no weight or cache depends on
-it.
+Kimi K2.5's and K3's classes load theirs while vLLM asks how many images a prompt may have; no weight or cache depends
+on it.
 """
 
 from __future__ import annotations
