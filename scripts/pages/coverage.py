@@ -42,6 +42,7 @@ CACHES = {
     "KimiDeltaState": "Kimi delta attention",
     "LightningState": "lightning attention",
     "ShortConvState": "short convolutions",
+    "ShortConvWindow": "short convolutions in windows",
 }
 SCHEMES = {
     "EightBitPerTensor": "8 bits, a scale per tensor (FP8, INT8)",

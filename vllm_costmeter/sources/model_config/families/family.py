@@ -34,6 +34,10 @@ class Family:
     """The model's own prediction layers (MTP), of the model and a count; None: it has none, or they are not known."""
     prediction_count: int | None = None
     """How many prediction layers vLLM loads, whatever the file counts."""
+    stated_depths: Callable[[Source], int | None] | None = None
+    """How many prediction layers the file states; None: by the keys common to most files."""
+    drafts_by_depth: bool = False
+    """Whether vLLM builds only as many prediction layers as tokens are drafted."""
     is_pooling: bool = False
     caches_prefixes: bool = True
     """False for hybrid models that pool over the first token or average all."""
