@@ -78,6 +78,7 @@ def held_against() -> Iterator[tuple[dict[str, Any], str]]:
             yield published_config(line["config"]), "oracle"
     for name in (
         "families_vllm_0.32.jsonl",
+        "families_vllm_0.33.jsonl",
         "families_vllm_0.23.jsonl",
         "weights_vllm_0.32_cpu.jsonl",
         "drafters_vllm_0.32.jsonl",

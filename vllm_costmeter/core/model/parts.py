@@ -204,9 +204,14 @@ class Buffer:
     """Number of values in tables built for video, if different."""
     elements_per_served_token: int | None = None
     """Values per token of --max-model-len, for a table of that length."""
+    kv_heads: int | None = None
+    """KV heads that the values are divided with; None: every rank holds all of them."""
 
     def bytes_on(self, rank: Rank) -> int:
         elements = (rank.has_video_tables and self.video_elements) or self.elements
+        if self.kv_heads is not None:
+            held = Output(self.kv_heads, replicated=True).on(rank.tensor_parallel_size, self.name)
+            elements = elements // self.kv_heads * held
         if self.elements_per_served_token is not None and rank.served_tokens is not None:
             elements = min(elements, self.elements_per_served_token * rank.served_tokens)
         own = (rank.is_eager and self.eager_element_bytes) or self.element_bytes
