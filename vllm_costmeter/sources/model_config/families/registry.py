@@ -64,8 +64,6 @@ _TEXT = {
     "dense.iquest_loop:IQUEST_LOOP": "IQuestLoopCoderForCausalLM",
     "dense.nemotron_nas:deci": "DeciLMForCausalLM",
     "dense.plamo3:plamo3": "Plamo3ForCausalLM",
-    "drafters.eagle:eagle": "EagleLlamaForCausalLM",
-    "drafters.eagle:eagle3": "Eagle3LlamaForCausalLM LlamaForCausalLMEagle3",
     "hybrid.bailing_linear:bailing_hybrid": "BailingMoeV2_5ForCausalLM",
     "hybrid.falcon_h1:falcon_h1": "FalconH1ForCausalLM",
     "hybrid.granite4:granite_hybrid": "GraniteMoeHybridForCausalLM",
@@ -215,20 +213,28 @@ ARCHITECTURES: dict[str, str] = {
 
 def family_of(architecture: str) -> Family:
     """The family of a name of the table."""
-    module, name = ARCHITECTURES[architecture].split(":")
+    return _family_at(ARCHITECTURES[architecture])
+
+
+def _family_at(where: str) -> Family:
+    module, name = where.split(":")
     found = getattr(import_module(f"{__package__}.{module}"), name)
     return found if isinstance(found, Family) else Family(found)
 
 
 def served_by(name: str) -> tuple[str, Family]:
-    """(the name of the table under which vLLM serves `name`, its family): a name of the table by itself, another by the
-    model that its suffix points to, converted for pooling.
+    """(the name under which vLLM serves `name`, its family): a name of the table and a drafter's by itself, another by
+    the model that its suffix points to, converted for pooling.
 
     NotUnderstoodError for an architecture that we have no rules for.
     """
     if name in ARCHITECTURES:
         return name, family_of(name)
     from vllm_costmeter.sources.model_config.families.conversion import converted_from
+    from vllm_costmeter.sources.model_config.families.drafters.registry import HEADS
+
+    if name in HEADS:
+        return name, _family_at(HEADS[name])
 
     found = converted_from(name, ARCHITECTURES)
     if found is None:
