@@ -84,10 +84,10 @@ _TEXT = {
     "mla.deepseek:GLM4_LITE": "Glm4MoeLiteForCausalLM",
     "mla.deepseek:GLM_5": "GlmMoeDsaForCausalLM",
     "mla.deepseek_v4:DEEPSEEK_V4": "DeepseekV4ForCausalLM",
-    "mla.longcat:longcat_flash": "LongcatFlashForCausalLM",
-    "mla.longcat:longcat_ngram": "LongcatFlashNgramForCausalLM",
+    "mla.longcat:LONGCAT_FLASH": "LongcatFlashForCausalLM",
+    "mla.longcat:LONGCAT_NGRAM": "LongcatFlashNgramForCausalLM",
     "mla.minicpm3:minicpm3": "MiniCPM3ForCausalLM",
-    "mla.pangu:pangu_moe": "PanguUltraMoEForCausalLM",
+    "mla.pangu:PANGU_MOE": "PanguUltraMoEForCausalLM",
     "mla.sarvam:sarvam_mla": "SarvamMLAForCausalLM",
     "moe.afmoe:afmoe": "AfmoeForCausalLM",
     "moe.ernie:ERNIE_MOE": "Ernie4_5_MoeForCausalLM",
@@ -113,7 +113,7 @@ _TEXT = {
     "moe.routed:GLM4_MOE": "Glm4MoeForCausalLM",
     "moe.routed:bailing": "BailingMoeForCausalLM BailingMoeV2ForCausalLM SarvamMoEForCausalLM",
     "moe.routed:deepseek_v1": "DeepseekForCausalLM",
-    "moe.step:step3p5": "Step3p5ForCausalLM",
+    "moe.step:STEP3P5": "Step3p5ForCausalLM",
     "moe.step:step3_text": "Step3TextForCausalLM",
 }
 _MULTIMODAL = {
