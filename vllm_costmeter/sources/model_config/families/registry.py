@@ -69,8 +69,6 @@ _TEXT = {
     "dense.plamo3:plamo3": "Plamo3ForCausalLM",
     "dense.rnj:rnj1": "Rnj1ForCausalLM",
     "dense.step1:step1": "Step1ForCausalLM",
-    "drafters.eagle:eagle": "EagleLlamaForCausalLM",
-    "drafters.eagle:eagle3": "Eagle3LlamaForCausalLM LlamaForCausalLMEagle3",
     "encoders.decoders:DEEPSEEK_BIDIRECTIONAL": "DeepseekV3BidirectionalModel",
     "hybrid.bailing_linear:bailing_hybrid": "BailingMoeV2_5ForCausalLM",
     "hybrid.falcon_h1:falcon_h1": "FalconH1ForCausalLM",
@@ -93,10 +91,10 @@ _TEXT = {
     "mla.deepseek:GLM4_LITE": "Glm4MoeLiteForCausalLM",
     "mla.deepseek:GLM_5": "GlmMoeDsaForCausalLM",
     "mla.deepseek_v4:DEEPSEEK_V4": "DeepseekV4ForCausalLM",
-    "mla.longcat:longcat_flash": "LongcatFlashForCausalLM",
-    "mla.longcat:longcat_ngram": "LongcatFlashNgramForCausalLM",
+    "mla.longcat:LONGCAT_FLASH": "LongcatFlashForCausalLM",
+    "mla.longcat:LONGCAT_NGRAM": "LongcatFlashNgramForCausalLM",
     "mla.minicpm3:minicpm3": "MiniCPM3ForCausalLM",
-    "mla.pangu:pangu_moe": "PanguUltraMoEForCausalLM",
+    "mla.pangu:PANGU_MOE": "PanguUltraMoEForCausalLM",
     "mla.sarvam:sarvam_mla": "SarvamMLAForCausalLM",
     "moe.afmoe:afmoe": "AfmoeForCausalLM",
     "moe.ernie:ERNIE_MOE": "Ernie4_5_MoeForCausalLM",
@@ -123,7 +121,7 @@ _TEXT = {
     "moe.routed:GLM4_MOE": "Glm4MoeForCausalLM",
     "moe.routed:bailing": "BailingMoeForCausalLM BailingMoeV2ForCausalLM SarvamMoEForCausalLM",
     "moe.routed:deepseek_v1": "DeepseekForCausalLM",
-    "moe.step:step3p5": "Step3p5ForCausalLM",
+    "moe.step:STEP3P5": "Step3p5ForCausalLM",
     "moe.step:step3_text": "Step3TextForCausalLM",
 }
 _MULTIMODAL = {
@@ -262,20 +260,28 @@ ARCHITECTURES: dict[str, str] = {
 
 def family_of(architecture: str) -> Family:
     """The family of a name of the table."""
-    module, name = ARCHITECTURES[architecture].split(":")
+    return _family_at(ARCHITECTURES[architecture])
+
+
+def _family_at(where: str) -> Family:
+    module, name = where.split(":")
     found = getattr(import_module(f"{__package__}.{module}"), name)
     return found if isinstance(found, Family) else Family(found)
 
 
 def served_by(name: str) -> tuple[str, Family]:
-    """(the name of the table under which vLLM serves `name`, its family): a name of the table by itself, another by the
-    model that its suffix points to, converted for pooling.
+    """(the name under which vLLM serves `name`, its family): a name of the table and a drafter's by itself, another by
+    the model that its suffix points to, converted for pooling.
 
     NotUnderstoodError for an architecture that we have no rules for.
     """
     if name in ARCHITECTURES:
         return name, family_of(name)
     from vllm_costmeter.sources.model_config.families.conversion import converted_from
+    from vllm_costmeter.sources.model_config.families.drafters.registry import HEADS
+
+    if name in HEADS:
+        return name, _family_at(HEADS[name])
 
     found = converted_from(name, ARCHITECTURES)
     if found is None:
