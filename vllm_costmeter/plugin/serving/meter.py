@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import vllm
-
 import vllm_costmeter
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.result import Fit
@@ -45,6 +43,7 @@ from vllm_costmeter.plugin.starting.server_settings import chosen_settings
 from vllm_costmeter.sources.catalogue.load import default_price, gpu_for_nvml_name, parse_gpu
 from vllm_costmeter.sources.gpu.nvml_source import nvml_source
 from vllm_costmeter.sources.vllm.config import ServerShape, is_on_cpu
+from vllm_costmeter.sources.vllm.installed import running_release
 from vllm_costmeter.sources.vllm.step_stats import StepRecorder
 
 Answer = TypeVar("Answer")
@@ -59,12 +58,19 @@ class ServingMeter:
     """One per API process; `tick` runs once a second on the sampler's thread."""
 
     def __init__(
-        self, vllm_config: Any, shape: ServerShape, engines: Sequence[StepRecorder], errors: ErrorCounts
+        self,
+        vllm_config: Any,
+        shape: ServerShape,
+        engines: Sequence[StepRecorder],
+        errors: ErrorCounts,
+        without: frozenset[str] = frozenset(),
     ) -> None:
+        """`without`: parts that this vLLM gives no ground for (`touched.WITHOUT`)."""
         self._vllm_config = vllm_config
         self._shape = shape
         self._engines = engines
         self._errors = errors
+        self._without = without
         self._server: ChargingProcess | CountingProcess | None = None
         self._gpus: GpuSource | None = None
         self._page: LatestCollector | None = None
@@ -161,7 +167,7 @@ class ServingMeter:
             engine_indexes=shape.engine_indexes,
             gpus_per_engine=shape.gpus_per_engine,
             price=price,
-            split=phase_split(self._vllm_config, shape, gpu),
+            split=phase_split(self._vllm_config, shape, gpu, self._without),
             grid_gco2e_per_kwh=settings.carbon_gco2e_per_kwh,
             tdp_watts=gpu.tdp_watts if gpu else None,
             reports_lag_seconds=SETTLING_SECONDS if shape.api_process_count > 1 else 0.0,
@@ -177,7 +183,7 @@ class ServingMeter:
         return ServerFacts(
             model_name=shape.model_name,
             version=vllm_costmeter.__version__,
-            vllm_version=vllm.__version__,
+            vllm_version=running_release().text,
             preflight_bytes=boot_facts.preflight_bytes(checked, actual),
             kv_cache_capacity_tokens=None if per_engine is None else per_engine * len(shape.engine_indexes),
             api_price=api_price(_settings(self._vllm_config), shape.model_name),

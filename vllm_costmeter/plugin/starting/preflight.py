@@ -20,6 +20,7 @@ from vllm_costmeter.outputs.check.text import refusal_lines
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError
 from vllm_costmeter.plugin.exact.while_starting import counted_while_starting, unknown_being_served
 from vllm_costmeter.plugin.faults import FAULTS
+from vllm_costmeter.plugin.probe import parts_without, tell_flags_given_up
 from vllm_costmeter.plugin.serving.served_model import draft_being_served, model_being_served
 from vllm_costmeter.plugin.starting import boot_facts
 from vllm_costmeter.plugin.starting.server_settings import chosen_settings
@@ -37,11 +38,15 @@ from vllm_costmeter.sources.vllm.config import (
     with_resolved_drafter,
 )
 from vllm_costmeter.sources.vllm.installed import running_release
+from vllm_costmeter.sources.vllm.touched import CONFIGURATION
 
 log = logging.getLogger("vllm.costmeter")
 
 CHECKED = "_COSTMETER_CHECKED"
 """Set once the check has run: API server processes resolve the configuration again and need not check it again."""
+
+
+CHECKED_FIELDS = tuple(row for row in CONFIGURATION if {"check", "assumed"}.intersection(row.parts.split()))
 
 
 class Preflight:
@@ -56,6 +61,7 @@ class Preflight:
             check_ledger(self._settings.ledger)
         except BadInputError as why:
             _stop([f"error: {why}"], 2)
+        tell_flags_given_up()
         self._plan = plan_from_engine_args(engine_args)
         self._device_ids = device_ids_of_engine_args(engine_args)
 
@@ -88,6 +94,8 @@ class Preflight:
             return None
 
     def _fit(self, config: Any) -> Fit | None:
+        if "check" in parts_without(CHECKED_FIELDS, config):
+            return None
         try:
             gpu = serving_gpu(self._settings, self._plan.layout, self._device_ids, spans_machines(config))
         except NoLocalGpuError as why:

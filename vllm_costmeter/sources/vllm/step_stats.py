@@ -153,10 +153,12 @@ class StepRecorder:
             self._adapters.step(now, stats.running_lora_adapters, running)
         counts = self.counts
         counts.steps += 1
-        self._usage = usage = stats.kv_cache_usage
+        usage: float | None = stats.kv_cache_usage
+        self._usage = usage
         if decode_tokens > 0:
             counts.decode_steps += 1
-            counts.decode_context_tokens += int(usage * self._capacity_tokens)
+            if usage is not None:
+                counts.decode_context_tokens += int(usage * self._capacity_tokens)
         drafts = stats.spec_decoding_stats
         if drafts is not None:
             counts.rejected_draft_tokens += drafts.num_draft_tokens - drafts.num_accepted_tokens
