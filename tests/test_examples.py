@@ -67,7 +67,8 @@ def test_the_cost_gate_of_the_workflow_fails_only_what_is_dearer(
     for side, rate in (("main", 2000.0), ("current", 2000.0 / slower)):
         (tmp_path / "results" / side).mkdir(parents=True)
         for run in range(3):
-            rates = {"output_throughput": rate + run, "total_token_throughput": 5 * (rate + run)}
+            mean = rate + run + len(side) / 10
+            rates = {"output_throughput": mean, "total_token_throughput": 5 * mean}
             text = json.dumps({"duration": 60 - run / 10, "completed": 600, **rates})
             (tmp_path / "results" / side / f"run-{run}.json").write_text(text)
     done = subprocess.run(

@@ -69,7 +69,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "gate",
-        usage="costmeter gate --baseline FILE [--baseline FILE...] CURRENT... --max-usd-per-million +3% [options]",
+        usage="costmeter gate --baseline FILE [--baseline FILE...] CURRENT... --max-usd-per-million +3%% [options]",
         description="Whether cost per million tokens rose past a limit, from load tests before and after a change.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
