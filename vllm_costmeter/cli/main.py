@@ -41,6 +41,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "vllm_costmeter.cli.economics.estimate",
         "estimate throughput and price without a server",
     ),
+    "gate": (
+        "vllm_costmeter.cli.economics.gate",
+        "compare load tests: did cost per token rise past a limit?",
+    ),
     "models": (
         "vllm_costmeter.cli.models",
         "list the models known without a network, and the smallest GPU for each",
