@@ -59,8 +59,8 @@ class CostMeterStatLogger(_Base):
 
     def _start(self, vllm_config: Any, engine_indexes: Sequence[int]) -> None:
         from vllm_costmeter.metering.sampler import Sampler
-        from vllm_costmeter.plugin.serving.aborts import follow_aborts
         from vllm_costmeter.plugin.probe import parts_without, tell_missing_hook
+        from vllm_costmeter.plugin.serving.aborts import follow_aborts
         from vllm_costmeter.plugin.serving.meter import ServingMeter
         from vllm_costmeter.sources.vllm.config import server_shape
         from vllm_costmeter.sources.vllm.incomplete import neutral
