@@ -102,7 +102,7 @@ def test_what_cannot_be_answered_is_one_line(ledger: Path, capsys: pytest.Captur
         (("--ledger", str(ledger), "--since", "2026-12", "--until", "2026-11"), "the range is empty"),
         (("--ledger", str(ledger), "--since", "2020", "--until", "2021-01"), "--since must be"),
         (("--ledger", str(ledger), "--since", "2020-01", "--until", "2020-02"), "nothing was spent"),
-        (("--ledger", str(ledger), "--by", "modell"), "did you mean"),
+        (("--ledger", str(ledger), "--by", "modell"), "nearest: model"),
     ):
         code, out, error = report(*words, capsys=capsys)
         assert (code, out) == (2, ""), words

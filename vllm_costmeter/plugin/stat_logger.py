@@ -82,7 +82,8 @@ class CostMeterStatLogger(_Base):
             index: StepRecorder(index, now, shape.kv_cache_capacity_tokens or 0, log_events=several)
             for index in shape.engine_indexes
         }
-        follow_aborts(next(iter(self._engines.values())))
+        if "aborts" not in without:
+            follow_aborts(next(iter(self._engines.values())))
         meter = ServingMeter(vllm_config, shape, tuple(self._engines.values()), FAULTS, without)
         Sampler(meter.tick, meter.report_fault).start()
 

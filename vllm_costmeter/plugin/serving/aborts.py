@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import functools
-import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.plugin.faults import FAULTS
+from vllm_costmeter.plugin.probe import tell_missing_hook
 
 if TYPE_CHECKING:
     from vllm_costmeter.sources.vllm.step_stats import StepRecorder
-
-log = logging.getLogger("vllm.costmeter")
 
 _recorders: list[StepRecorder] = []
 """The recorder that counts them; one API process has one output processor for all its engines."""
@@ -26,8 +24,8 @@ def follow_aborts(recorder: StepRecorder) -> None:
         from vllm.v1.engine.output_processor import OutputProcessor
 
         original = OutputProcessor.abort_requests
-    except (ImportError, AttributeError) as why:
-        log.info("costmeter: aborted requests cannot be counted on this vLLM: %s", why)
+    except (ImportError, AttributeError):
+        tell_missing_hook("abort_requests")
         return
     if not hasattr(original, "costmeter_original"):
         OutputProcessor.abort_requests = _following(original)

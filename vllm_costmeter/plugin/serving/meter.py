@@ -15,7 +15,6 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.reading import GpuSource
 from vllm_costmeter.core.gpu.share import server_share
-from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.core.meter import Meter, RequestWork
 from vllm_costmeter.core.meter.merge import EngineMerger
 from vllm_costmeter.core.pricing.choice import choose_price
@@ -37,10 +36,11 @@ from vllm_costmeter.plugin.fault_page import page_of_faults
 from vllm_costmeter.plugin.serving.api_price import api_price
 from vllm_costmeter.plugin.serving.ledger import opened_ledger
 from vllm_costmeter.plugin.serving.phase_split import phase_split
+from vllm_costmeter.plugin.serving.served_gpu import served_gpu
 from vllm_costmeter.plugin.serving.source_log import SourceLog
 from vllm_costmeter.plugin.starting import boot_facts
 from vllm_costmeter.plugin.starting.server_settings import chosen_settings
-from vllm_costmeter.sources.catalogue.load import default_price, gpu_for_nvml_name, parse_gpu
+from vllm_costmeter.sources.catalogue.load import default_price
 from vllm_costmeter.sources.gpu.nvml_source import nvml_source
 from vllm_costmeter.sources.vllm.config import ServerShape, is_on_cpu
 from vllm_costmeter.sources.vllm.installed import running_release
@@ -51,7 +51,6 @@ Answer = TypeVar("Answer")
 log = logging.getLogger("vllm.costmeter")
 
 MOST_FINISHED_REQUESTS_PER_TICK = 8_192
-LONGEST_WAIT_FOR_DRIVER_SECONDS = 3.0
 
 
 class ServingMeter:
@@ -156,7 +155,7 @@ class ServingMeter:
 
     def _meter(self, settings: Settings, gpus: GpuSource, checked: Fit | None) -> tuple[Price | None, Meter]:
         shape = self._shape
-        gpu = _read_or_none(lambda: _gpu(settings, gpus, checked))
+        gpu = _read_or_none(lambda: served_gpu(settings, gpus, checked))
         quote = _read_or_none(lambda: default_price(gpu)) if gpu else None
         count = shape.gpus_per_engine * len(shape.engine_indexes)
         slices = gpu.mig_instances if gpu else None
@@ -212,26 +211,6 @@ def _read_or_none(read: Callable[[], Answer | None]) -> Answer | None:
     except BadInputError as why:
         log.error("costmeter: %s; metering continues without it", why)
         return None
-
-
-def _gpu(settings: Settings, gpus: GpuSource, checked: Fit | None) -> GpuSpec | None:
-    """The GPU named by the driver now, by the driver in the fit check, or by the operator. Waits for the driver's first
-    answer for a limited time."""
-    deadline = time.monotonic() + LONGEST_WAIT_FOR_DRIVER_SECONDS
-    while gpus.latest().read_monotonic_seconds is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    named = [(gpu.name, gpu.memory_total_bytes) for gpu in gpus.latest().gpus]
-    if gpus.latest().read_monotonic_seconds is None:
-        log.warning(
-            "costmeter: the NVIDIA driver has not answered for %g s; metering starts without GPU readings",
-            LONGEST_WAIT_FOR_DRIVER_SECONDS,
-        )
-        if checked is not None and checked.gpu.source == "nvml":
-            named = [(checked.gpu.name, checked.gpu.memory_bytes)]
-    for name, memory_bytes in named:
-        if (gpu := gpu_for_nvml_name(name, memory_bytes)) is not None:
-            return gpu
-    return parse_gpu(settings.gpu)[0] if settings.gpu else None
 
 
 def _tell(price: Price | None, gpus: int) -> None:
