@@ -108,4 +108,4 @@ def test_what_cannot_be_answered_is_one_line(ledger: Path, capsys: pytest.Captur
         assert (code, out) == (2, ""), words
         assert said in error, error
         assert error.count("\n") == 1
-    assert {path.name: path.read_bytes() for path in ledger.parent.iterdir()} == before
+    assert {name: (ledger.parent / name).read_bytes() for name in before} == before
