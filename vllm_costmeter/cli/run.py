@@ -56,7 +56,8 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "run",
-        usage="costmeter run [--gpu-hourly-usd USD | --usd-per-hour USD] [--format text|json] [--output FILE] -- COMMAND",
+        usage="costmeter run [--gpu-hourly-usd USD | --usd-per-hour USD] [--format text|json] [--output FILE] "
+        "-- COMMAND",
         description="Run a batch job with the meter on: tokens, dollars, $/M tokens, energy and idle share.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

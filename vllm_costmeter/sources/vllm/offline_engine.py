@@ -37,6 +37,8 @@ class OfflineEngine:
         self._on_fault = on_fault
         self._now = monotonic_seconds
         self._began = 0.0
+        self._before = (False, False)
+        self._wrapped: tuple[Any, Any] = (None, None)
         self._recorder = StepRecorder(0, monotonic_seconds())
 
     def attach(self) -> None:
@@ -47,6 +49,7 @@ class OfflineEngine:
                 f"measuring must begin before the first request: {len(outputs.request_states)} are running"
             )
         self._before = (engine.log_stats, outputs.log_stats)
+        self._wrapped = (vars(engine).get("step"), vars(outputs).get("process_outputs"))
         engine.log_stats = outputs.log_stats = True
         step, process_outputs = engine.step, outputs.process_outputs
 
@@ -64,8 +67,14 @@ class OfflineEngine:
     def detach(self) -> None:
         """Leave the engine as it was. Requests that are still running keep their statistics."""
         engine, outputs = self._engine, self._engine.output_processor
-        for owner, name in ((engine, "step"), (outputs, "process_outputs")):
-            vars(owner).pop(name, None)
+        for owner, name, before in (
+            (engine, "step", self._wrapped[0]),
+            (outputs, "process_outputs", self._wrapped[1]),
+        ):
+            if before is None:
+                vars(owner).pop(name, None)
+            else:
+                setattr(owner, name, before)  # counted by another one too, which began earlier
         if not outputs.request_states:
             engine.log_stats, outputs.log_stats = self._before
 
