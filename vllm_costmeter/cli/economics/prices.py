@@ -97,9 +97,9 @@ def _answered(flags: PricesFlags, today: date) -> int:
 
 
 def _chosen(catalogue: Catalogue, gpu: str | None, provider: str | None) -> list[RentalQuote]:
-    rows = list(catalogue.prices)
+    rows = list(catalogue.prices if gpu is None else catalogue.quotes(catalogue.find(gpu)))
     if provider is not None:
-        names = {row.provider for row in rows}
+        names = {row.provider for row in catalogue.prices}
         wanted = {name for name in names if provider.casefold() in name.casefold()}
         if not wanted:
             near = nearest(provider, sorted(names))
@@ -107,7 +107,4 @@ def _chosen(catalogue: Catalogue, gpu: str | None, provider: str | None) -> list
                 f"no provider is called {provider!r}{near}; known: {', '.join(sorted(names))}"
             )
         rows = [row for row in rows if row.provider in wanted]
-    if gpu is not None:
-        name = catalogue.find(gpu).name
-        rows = [row for row in rows if row.gpu == name]
     return sorted(rows, key=lambda row: (row.gpu, row.usd_per_gpu_hour))

@@ -34,6 +34,15 @@ def memory_notes(gpu: GpuGroup) -> tuple[str, ...]:
     )
 
 
+def price_notes(gpu: GpuGroup) -> tuple[str, ...]:
+    """A note with the price of a MIG slice, which is a part of its GPU's."""
+    price = gpu.price
+    if price is None:
+        return ()
+    stale = "stale price" if price.is_stale else "price"
+    return (f"{gpu.name} costs ${price.usd_per_hour:.2f}/h: {price.source}, {stale} of {price.as_of}",)
+
+
 def weights_message(blank: Fit, memory: Memory) -> str:
     return too_heavy(blank, memory.fullest_rank().weights.bytes, memory.weights_limit_bytes)
 

@@ -47,6 +47,16 @@ class GpuProcess:
 
 
 @dataclass(frozen=True, slots=True)
+class GpuPrice:
+    """The rental price of one GPU."""
+
+    usd_per_hour: float
+    as_of: str
+    is_stale: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class GpuGroup:
     """`count` equal GPUs, each with `memory_bytes` as reported by CUDA (not the nominal size)."""
 
@@ -65,6 +75,8 @@ class GpuGroup:
     settings (unified memory); None if it was read or given."""
     is_count_stated: bool = False
     """Whether the count was given or read from the machine; otherwise it is what the parallel layout needs."""
+    price: GpuPrice | None = None
+    """Of a MIG slice: its part of the whole GPU's price, which no list has. None for whole GPUs, or if unknown."""
 
     def __post_init__(self) -> None:
         if self.memory_bytes <= 0 or self.count <= 0:

@@ -130,9 +130,13 @@ class GpuSpec:
     def as_gpu(self, count: int = 1) -> GpuGroup:
         """`count` of these GPUs to place a model on.
 
-        Raises BadInputError if the CUDA-visible memory is unknown, and NotUnderstoodError for an accelerator that vLLM
-        supports with neither CUDA nor ROCm.
+        Raises BadInputError if the CUDA-visible memory is unknown or these are several MIG slices, and
+        NotUnderstoodError for an accelerator that vLLM supports with neither CUDA nor ROCm.
         """
+        if self.is_slice and count > 1:
+            raise BadInputError(
+                f"{count} x {self.name}: {count} ranks need a GPU each, and CUDA shows a process one MIG slice"
+            )
         if self.vendor == "intel":
             raise NotUnderstoodError(
                 f"{self.name}: vLLM's memory rules are known for CUDA and ROCm, not for Intel's accelerators"
