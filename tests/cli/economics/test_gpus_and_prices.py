@@ -79,7 +79,8 @@ def test_the_listing_is_cut_by_vendor_memory_and_price(capsys: pytest.CaptureFix
     """Filters hold together; a filter that leaves nothing is said."""
     listed = as_json(capsys, gpus, "--vendor", "nvidia", "--memory-at-least", "24", "--with-price")["gpus"]
     assert {row["vendor"] for row in listed} == {"nvidia"}
-    assert min(row["memory_bytes"] for row in listed) >= 24 * 2**30
+    assert min(row["nominal_gb"] for row in listed) == 24
+    assert "RTX 4090" in {row["name"] for row in listed}  # by its nameplate: CUDA shows 23.64 GiB
     assert all("default_price" in row for row in listed)
     assert len(as_json(capsys, gpus)["gpus"]) > 4 * len(listed) > 20
     with pytest.raises(BadInputError, match="remove one"):

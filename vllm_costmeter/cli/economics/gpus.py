@@ -50,7 +50,7 @@ class GpusFlags:
     name: str | None
     vendor: str | None
     memory_at_least: Fraction | None
-    """In GiB."""
+    """In GB as on the nameplate."""
     with_price: bool
     format: Format
 
@@ -59,7 +59,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "gpus",
-        usage="costmeter gpus [NAME] [--vendor nvidia|amd|intel] [--memory-at-least GIB] [--with-price] "
+        usage="costmeter gpus [NAME] [--vendor nvidia|amd|intel] [--memory-at-least GB] [--with-price] "
         "[--format text|json|csv|markdown]",
         description="List the GPUs of the catalogue; with a name, every fact about that GPU and where it was read.",
         epilog=EXAMPLES,
@@ -71,8 +71,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--memory-at-least",
         type=money_or_zero,
-        metavar="GIB",
-        help="only those with at least this much memory",
+        metavar="GB",
+        help="only those with at least this much memory by their nameplate: 24 includes the RTX 4090",
     )
     parser.add_argument("--with-price", action="store_true", help="only those with a default rental price")
     add_format_flag(parser)
@@ -107,6 +107,11 @@ def _answered(flags: GpusFlags, today: date) -> int:
 def _is_wanted(gpu: GpuSpec, price: RentalQuote | None, flags: GpusFlags) -> bool:
     return (
         flags.vendor in (None, gpu.vendor)
-        and (gpu.memory_bytes or 0) >= (flags.memory_at_least or 0) * GIB
+        and _memory_gb(gpu) >= (flags.memory_at_least or 0)
         and (price is not None or not flags.with_price)
     )
+
+
+def _memory_gb(gpu: GpuSpec) -> float:
+    """The nameplate, which people know; CUDA shows some percent less."""
+    return gpu.nominal_gb if gpu.nominal_gb is not None else (gpu.memory_bytes or 0) / GIB
