@@ -87,6 +87,16 @@ def test_the_listing_is_cut_by_vendor_memory_and_price(capsys: pytest.CaptureFix
         run(capsys, gpus, "--vendor", "intel", "--with-price")
 
 
+def test_a_count_and_a_slice_are_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    """As in every other command; the prices of a slice are its part of the GPU's."""
+    assert run(capsys, gpus, "8x H100 SXM") == run(capsys, gpus, "H100 SXM")
+    assert run(capsys, prices, "--gpu", "H100 SXM:8") == run(capsys, prices, "--gpu", "H100 SXM")
+    whole = as_json(capsys, prices, "--gpu", "H100 SXM")["prices"]
+    part = as_json(capsys, prices, "--gpu", "H100 SXM MIG 3g.40gb")["prices"]
+    assert [row["usd_per_gpu_hour"] for row in part] == [row["usd_per_gpu_hour"] / 2 for row in whole]
+    assert [row["default"] for row in part] == [row["default"] for row in whole]
+
+
 def test_markdown_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     """Every row has the header's number of cells."""
     for text in (run(capsys, gpus, "--format", "markdown"), run(capsys, prices, "--format", "markdown")):

@@ -18,7 +18,7 @@ from vllm_costmeter.core.pricing.quote import RentalQuote
 from vllm_costmeter.outputs.economics import gpu_listing
 from vllm_costmeter.outputs.economics.answer import Format
 from vllm_costmeter.outputs.text.csv_rows import csv_text
-from vllm_costmeter.sources.catalogue.load import find_gpu, load_catalogue
+from vllm_costmeter.sources.catalogue.load import load_catalogue, parse_gpu
 
 EXAMPLES = """\
 examples:
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
 
 def _answered(flags: GpusFlags, today: date) -> int:
     catalogue = load_catalogue()
-    gpus = catalogue.gpus if flags.name is None else (find_gpu(flags.name),)
+    gpus = catalogue.gpus if flags.name is None else (parse_gpu(flags.name)[0],)
     prices = {gpu.name: catalogue.default_price(gpu) for gpu in gpus}
     gpus = tuple(gpu for gpu in gpus if _is_wanted(gpu, prices[gpu.name], flags))
     if not gpus:

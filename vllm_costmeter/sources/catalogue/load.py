@@ -141,11 +141,15 @@ class Catalogue:
     def _one(self, text: str, found: Sequence[GpuSpec]) -> GpuSpec:
         if len(found) == 1:
             return found[0]
+        from vllm_costmeter.sources.gpu.label_values import LABEL_VALUES
+
+        if (name := LABEL_VALUES.get(text.strip().casefold())) is not None:
+            return self.find(name)
         if found:
             names = ", ".join(gpu.name for gpu in found[:MOST_LISTED])
             more = f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
             raise BadInputError(f"{text!r} is ambiguous: {names}{more}; give one of them")
-        raise BadInputError(f"unknown GPU {text!r}{self._near(text)}. `costmeter gpus` lists all")
+        raise BadInputError(f"unknown GPU {text!r:.80}{self._near(text[:80])}. `costmeter gpus` lists all")
 
     def _near(self, text: str) -> str:
         """The nearest catalogue names, with or without the series before the number."""
