@@ -16,7 +16,6 @@ from vllm_costmeter.core.economics.load_comparison import (
     Terms,
 )
 from vllm_costmeter.core.pricing.currency import USD
-from vllm_costmeter.core.pricing.money import exact
 from vllm_costmeter.outputs.economics.answer import Section, amount, percent
 
 SCHEMA = "costmeter.gate/1"
@@ -86,7 +85,7 @@ def _load_values(each: LoadComparison) -> dict[str, Any]:
 def _side_values(side: Side) -> dict[str, Any]:
     found: dict[str, Any] = {"runs": len(side.runs), "tokens_per_second": side.tokens_per_second}
     if side.usd_per_million_tokens is not None:
-        found["usd_per_million_tokens"] = exact(side.usd_per_million_tokens)
+        found["usd_per_million_tokens"] = Fraction(side.usd_per_million_tokens)
     if side.sample.noise is not None:
         found["noise_ratio"] = side.sample.noise
     models = sorted({run.model for run in side.runs if run.model})
@@ -181,7 +180,7 @@ def _noise(side: Side) -> str:
 
 
 def _usd(value: float | None) -> str:
-    return "?" if value is None else amount(exact(value), USD, 4)
+    return "?" if value is None else amount(Fraction(value), USD, 4)
 
 
 def _change(log: float) -> str:
