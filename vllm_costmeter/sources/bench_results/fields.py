@@ -7,7 +7,6 @@ from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError
 
-
 LEAST, MOST = 1e-6, 1e12
 """Outside this range a rate or a time is no measurement."""
 
