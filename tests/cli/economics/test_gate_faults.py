@@ -65,6 +65,7 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         assert "--max-usd-per-million must be" in fault(capsys, *both, f"{PERCENT}={wrong}")
     assert "no result after the change" in fault(capsys, "--baseline", one, PERCENT, "+3%")
     assert "needs --baseline" in fault(capsys, two, PERCENT, "+3%")
+    assert "is it a baseline?" in fault(capsys, "--baseline", one, copy, "--current", two, PERCENT, "+3%")
     assert "does not exist" in fault(capsys, "--baseline", "missing.json", two, PERCENT, "+3%")
     assert "does not exist" in fault(capsys, "--baseline", str(tmp_path / "none-*.json"), two, PERCENT, "+3%")
     assert "truncated" in fault(capsys, "--baseline", str(cut), two, PERCENT, "+3%")

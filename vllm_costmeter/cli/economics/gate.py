@@ -126,8 +126,8 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     """Print the comparison; the exit code is the verdict."""
     if args.results and args.current:
         raise BadInputError(
-            f"{args.results[0]} stands without a flag beside --current: is it a baseline? --baseline takes one file, or "
-            "a quoted pattern, and may be repeated"
+            f"{args.results[0]} stands without a flag beside --current: is it a baseline? --baseline takes one file, "
+            "or a quoted pattern, and may be repeated"
         )
     flags = typed(
         GateFlags,

@@ -111,6 +111,10 @@ def _notes(found: Sequence[LoadComparison], terms: Terms) -> list[str]:
             f"{run.failed} of {run.failed + run.completed} requests failed in {place}"
             for place, run in failed.items()
         ]
+    if any(map(_is_lopsided, found)):
+        notes.append(
+            "one run before and several after: an unquoted pattern behind --baseline is only its first file"
+        )
     if terms.known_noise is not None:
         notes.append(f"noise from run to run stated: {percent(terms.known_noise, 1)}")
     return list(dict.fromkeys(notes))
@@ -118,10 +122,7 @@ def _notes(found: Sequence[LoadComparison], terms: Terms) -> list[str]:
 
 def _why(each: LoadComparison, terms: Terms) -> str:
     if each.reason == "too_few_runs":
-        quoted = (
-            " (an unquoted pattern after --baseline names its first file only)" if _is_lopsided(each) else ""
-        )
-        return f"one run does not show the noise: give at least 2 on each side, better 5, or state --noise{quoted}"
+        return "one run does not show the noise: give at least 2 on each side, better 5, or state --noise"
     if each.reason == "different_lengths":
         return (
             f"prompts or answers differ in length by more than {percent(LENGTHS_DIFFER_SHARE)} on average: "
