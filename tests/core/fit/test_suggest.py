@@ -87,6 +87,16 @@ def test_the_smallest_group_of_gpus_that_fits_ends_the_search() -> None:
     assert sizes == [2]
 
 
+def test_a_slice_is_not_offered_several_slices() -> None:
+    """CUDA shows a process one MIG slice: only other GPUs help a model that is too heavy for it."""
+    part = GpuGroup(
+        "A100 80GB SXM MIG 1g.10gb", round(9.5 * GIB), compute_capability=(8, 0), is_count_stated=True
+    )
+    result = advised(llama(), EngineArgs(), part, (H200,))
+    assert result.verdict == "refused"
+    assert [each.change["gpu"] for each in result.suggestions] == ["H200 SXM"]
+
+
 def test_a_gpu_without_fp8_is_not_offered_fp8() -> None:
     """Ampere has no fp8 units."""
     ampere = GpuGroup("RTX 3090", ADA.memory_bytes, compute_capability=(8, 6))

@@ -29,6 +29,9 @@ _UNIFIED_NAMES: Mapping[str, UnifiedGpu] = {
 
 _SEPARATORS = str.maketrans("-()", "   ")
 
+SLICE_MARK = " MIG "
+"""Between a GPU's name and a profile's, as in "H100 SXM MIG 3g.40gb"; NVML's names of slices have it too."""
+
 SMALLEST_GIB, LARGEST_GIB = 0.1, 1 << 20
 """Outside this range a unit or the driver is wrong: no CUDA GPU has so little or so much memory."""
 
@@ -83,6 +86,11 @@ class GpuGroup:
             raise ValueError(
                 f"a GPU needs memory and a count above 0, got {self.memory_bytes} bytes x {self.count}"
             )
+
+    @property
+    def is_slice(self) -> bool:
+        """Whether it is a MIG slice: CUDA shows a process one, so that no model spreads over several."""
+        return SLICE_MARK in self.name
 
     @property
     def unified(self) -> UnifiedGpu | None:

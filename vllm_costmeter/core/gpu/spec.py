@@ -7,10 +7,7 @@ from typing import Literal
 
 from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.gpu.group import GpuGroup
-
-SLICE_MARK = " MIG "
-"""Between a GPU's name and a profile's, as in "H100 SXM MIG 3g.40gb"."""
+from vllm_costmeter.core.gpu.group import SLICE_MARK, GpuGroup
 
 Vendor = Literal["nvidia", "amd", "intel"]
 

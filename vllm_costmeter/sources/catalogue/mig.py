@@ -8,7 +8,8 @@ from typing import Literal
 
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.gpu.spec import SLICE_MARK, GpuSpec, MigProfile, Provenance
+from vllm_costmeter.core.gpu.group import SLICE_MARK
+from vllm_costmeter.core.gpu.spec import GpuSpec, MigProfile, Provenance
 from vllm_costmeter.core.pricing.quote import RentalQuote
 
 _NAMED = re.compile(r"(.*?\S)[\s,-]+(?:mig[\s-]*)?((?:\d+c\.)?\d+g\.\d+gb[\w.+-]*)", re.IGNORECASE)
