@@ -10,7 +10,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.group import GpuGroup, GpuPrice
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.sources.catalogue.load import default_price, find_gpu, load_catalogue
-from vllm_costmeter.sources.catalogue.mig import profile_name, slice_spec
+from vllm_costmeter.sources.catalogue.mig import profile_name, slice_spec, split_slice
 
 
 def slice_of(profile: str, names: Sequence[str] = ()) -> GpuGroup:
@@ -32,6 +32,14 @@ def slice_of(profile: str, names: Sequence[str] = ()) -> GpuGroup:
     gpu, part = found[0] if names else min(found, key=lambda pair: pair[1].memory_bytes[0])
     spec = slice_spec(gpu, part.name)
     return replace(spec.as_gpu(), is_count_stated=True, price=price_of(spec) if len(names) == 1 else None)
+
+
+def slices_beside(gpu: GpuGroup) -> list[GpuGroup]:
+    """All slices of the GPU that `gpu` is a slice of; none unless its name is that of one GPU in the catalogue."""
+    name, _ = split_slice(gpu.name) or ("", "")
+    found = load_catalogue().matching(name) if name else ()
+    specs = [slice_spec(whole, each.name) for whole in found[:1] for each in whole.mig_profiles or ()]
+    return [replace(spec.as_gpu(), price=price_of(spec)) for spec in specs] if len(found) == 1 else []
 
 
 def price_of(spec: GpuSpec, today: date | None = None) -> GpuPrice | None:
