@@ -65,6 +65,7 @@ class Check:
             self.engine_args,
             starts=self.grounds.starts,
             offers=catalogue_offers(),
+            slices=slice_offers(self.gpu) if self.gpu.is_slice else (),
         )
 
     def answer(self) -> Fit:
@@ -131,6 +132,19 @@ def grounds_on(gpu: GpuGroup, release: Release | None = None, calibration: Calib
 
     starts, fault = recall(gpu.name, on_cpu=calibration == "cpu")
     return Grounds(release, starts, () if fault is None else (fault,))
+
+
+def slice_offers(gpu: GpuGroup) -> list[RentalOffer]:
+    """The MIG slices of the GPU that `gpu` is a slice of."""
+    from vllm_costmeter.core.fit.offers import RentalOffer
+    from vllm_costmeter.sources.gpu.slices import slices_beside
+
+    return [
+        RentalOffer(each, each.price.usd_per_hour, each.price.as_of, each.price.is_stale)
+        if each.price
+        else RentalOffer(each)
+        for each in slices_beside(gpu)
+    ]
 
 
 def catalogue_offers(today: date | None = None) -> list[RentalOffer]:
