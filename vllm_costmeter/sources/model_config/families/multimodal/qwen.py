@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.sources.model_config.families.dense.llama import qwen2, qwen3, qwen3_vl
 from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.hybrid.qwen_next import prediction, qwen3_5
 from vllm_costmeter.sources.model_config.families.moe.qwen import qwen3_vl_moe, qwen_moe
+from vllm_costmeter.sources.model_config.families.pooling import deeply_scored
 from vllm_costmeter.sources.model_config.towers.audio import qwen2_5_omni, qwen2_audio, qwen3_asr, qwen3_omni
 from vllm_costmeter.sources.model_config.towers.qwen_vl import image_tower
 from vllm_costmeter.sources.model_config.towers.qwen_vl import qwen2_5_vl as tower_qwen2_5_vl
@@ -47,3 +49,4 @@ QWEN2_5_OMNI = Family(qwen2, qwen2_5_omni, _OMNI_NAMES, _OMNI_INPUTS)
 QWEN3_OMNI = Family(qwen_moe, qwen3_omni, _OMNI_NAMES, _OMNI_INPUTS)
 OPENCUA = Family(qwen2, tower_qwen2_5_vl, _CUA_NAMES)
 QWEN3_ASR = Family(qwen3, qwen3_asr, _ASR_NAMES, inputs=("audio",), tower_is_plain=True)
+JINA_VL = replace(QWEN2_VL, build=deeply_scored(qwen2, labels=1), is_pooling=True)
