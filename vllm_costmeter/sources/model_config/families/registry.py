@@ -147,6 +147,8 @@ _MULTIMODAL = {
     "multimodal.llava:MISTRAL3": "Mistral3ForConditionalGeneration",
     "multimodal.minicpm:MINICPM_O": "MiniCPMO",
     "multimodal.minicpm:MINICPM_V": "MiniCPMV",
+    "multimodal.minicpm:MINICPM_V4_6": "MiniCPMOcrForConditionalGeneration MiniCPMV4_6ForConditionalGeneration",
+    "multimodal.minicpm:MINICPM_V4_7": "MiniCPMV4_7ForConditionalGeneration",
     "multimodal.pixtral:PIXTRAL": "PixtralForConditionalGeneration",
     "multimodal.ocr:DOTS_OCR": "DotsOCRForCausalLM",
     "multimodal.ocr:KEYE": "KeyeForConditionalGeneration",
