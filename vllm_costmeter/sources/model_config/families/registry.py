@@ -120,7 +120,9 @@ _TEXT = {
 }
 _MULTIMODAL = {
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
-    "multimodal.deepseek:DEEPSEEK_OCR": "DeepseekOCRForCausalLM",
+    "multimodal.deepseek:DEEPSEEK_OCR": "DeepseekOCRForCausalLM UnlimitedOCRForCausalLM",
+    "multimodal.deepseek:DEEPSEEK_OCR_2": "DeepseekOCR2ForCausalLM",
+    "multimodal.deepseek:DEEPSEEK_VL2": "DeepseekVLV2ForCausalLM",
     "multimodal.exaone:EXAONE4_5": "Exaone4_5_ForConditionalGeneration",
     "multimodal.ernie:ERNIE4_5_VL": "Ernie4_5_VLMoeForConditionalGeneration",
     "multimodal.gemma:GEMMA3": "Gemma3ForConditionalGeneration",
@@ -234,11 +236,17 @@ def served_by(name: str) -> tuple[str, Family]:
 
     found = converted_from(name, ARCHITECTURES)
     if found is None:
-        raise NotUnderstoodError(
-            f"architecture {name[:60]!r}: its weights are not known{nearest(name, ARCHITECTURES)}"
-        )
+        raise NotUnderstoodError(f"architecture {name[:60]!r}: its weights are not known{_why(name)}")
     base, conversion = found
     served = family_of(base)
     if conversion is None or served.is_pooling:
         return base, served
     return base, replace(served, build=conversion(served.build), is_pooling=True)
+
+
+def _why(name: str) -> str:
+    """What follows "not known": the reason where one is recorded, else the names that are similar."""
+    from vllm_costmeter.sources.model_config.families.unmodelled import UNMODELLED
+
+    reason = UNMODELLED.get(name)
+    return nearest(name, ARCHITECTURES) if reason is None else f": {reason}"
