@@ -1,4 +1,5 @@
-"""The towers of MiniCPM-V and MiniCPM-o: SigLIP, a resampler of a few queries or mergers of patches, Whisper's encoder (vLLM 0.32)."""
+"""The towers of MiniCPM-V and MiniCPM-o: SigLIP, a resampler of a few queries or mergers of patches, Whisper's encoder
+(vLLM 0.32)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""MiniCPM-V and MiniCPM-o (vLLM 0.32, minicpmv.py and minicpmo.py): `version` chooses the language model; from 4.6 on it
-is Qwen3.5 (minicpmv4_6.py, minicpmv4_7.py, and 0.33's minicpm_ocr.py, which changes the image's size alone)."""
+"""MiniCPM-V and MiniCPM-o (vLLM 0.32, minicpmv.py and minicpmo.py): `version` chooses the language model; from 4.6 on
+it is Qwen3.5 (minicpmv4_6.py, minicpmv4_7.py, and 0.33's minicpm_ocr.py, which changes the image's size alone)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from vllm_costmeter.core.model.parts import Part
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.families.dense.llama import llama, qwen2, qwen3
 from vllm_costmeter.sources.model_config.families.family import Builder, Family, Tower
-from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.families.hybrid.qwen_next import qwen3_5
+from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.towers.minicpm import (
     audio,
     minicpm_v,
