@@ -91,7 +91,7 @@ def bagel(source: Source) -> tuple[Part, ...]:
     side = root.int("vit_max_num_patch_per_side", default=70, minimum=1)
     depth = _BAGEL_LAYERS if depth == _BAGEL_LAYERS + 1 else depth
     return (
-        *siglip(source, name="vit_model.vision_model", vision=vision, depth=depth),
+        *siglip(source, name="vit_model.vision_model", section=vision, depth=depth),
         column("connector.fc1", vision.int("hidden_size", minimum=1), hidden, bias=True),
         row("connector.fc2", hidden, hidden, bias=True),
         Buffer("vit_pos_embed.pos_embed", side**2 * hidden, FLOAT32_BYTES),
