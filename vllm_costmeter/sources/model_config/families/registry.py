@@ -156,6 +156,7 @@ _MULTIMODAL = {
     "multimodal.minicpm:MINICPM_V": "MiniCPMV",
     "multimodal.minicpm:MINICPM_V4_6": "MiniCPMOcrForConditionalGeneration MiniCPMV4_6ForConditionalGeneration",
     "multimodal.minicpm:MINICPM_V4_7": "MiniCPMV4_7ForConditionalGeneration",
+    "multimodal.nemotron:LLAMA_NEMOTRON_NANO_VL": "Llama_Nemotron_Nano_VL",
     "multimodal.nemotron:NEMOTRON_OMNI": "NemotronH_Nano_Omni_Reasoning_V3",
     "multimodal.nemotron:NEMOTRON_OMNI_MTP": "NemotronH_Omni_Reasoning_V3 NemotronH_Super_Omni_Reasoning_V3",
     "multimodal.nemotron:NEMOTRON_VL": "NemotronH_Nano_VL_V2",
@@ -169,6 +170,7 @@ _MULTIMODAL = {
     "multimodal.ocr:KEYE": "KeyeForConditionalGeneration",
     "multimodal.ocr:KEYE_VL1_5": "KeyeVL1_5ForConditionalGeneration",
     "multimodal.ocr:PADDLEOCR_VL": "PaddleOCRVLForConditionalGeneration",
+    "multimodal.qwen:ALPAMAYO2": "Alpamayo2Super",
     "multimodal.qwen:OPENCUA": "OpenCUAForConditionalGeneration",
     "multimodal.qwen:QWEN2_5_OMNI": "Qwen2_5OmniForConditionalGeneration Qwen2_5OmniModel",
     "multimodal.qwen:QWEN2_5_VL": "Qwen2_5_VLForConditionalGeneration",
@@ -263,7 +265,7 @@ def served_by(name: str) -> tuple[str, Family]:
 
     found = converted_from(name, ARCHITECTURES)
     if found is None:
-        raise NotUnderstoodError(f"architecture {name[:60]!r}: its weights are not known{_why(name)}")
+        raise NotUnderstoodError(f"architecture {name[:60]!r}: {_why(name)}")
     base, conversion = found
     served = family_of(base)
     if conversion is None or served.is_pooling:
@@ -272,8 +274,10 @@ def served_by(name: str) -> tuple[str, Family]:
 
 
 def _why(name: str) -> str:
-    """What follows "not known": the reason where one is recorded, else the names that are similar."""
+    """The reason where one is recorded, else the names that are similar."""
     from vllm_costmeter.sources.model_config.families.unmodelled import UNMODELLED
 
     reason = UNMODELLED.get(name)
-    return nearest(name, ARCHITECTURES) if reason is None else f": {reason}"
+    if reason is not None:
+        return f"its memory is not known: {reason}"
+    return f"its weights are not known{nearest(name, ARCHITECTURES)}"

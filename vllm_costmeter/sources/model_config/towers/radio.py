@@ -44,7 +44,22 @@ def nemotron_vl(source: Source) -> tuple[Part, ...]:
     )
 
 
-def _radio(source: Source) -> tuple[Part, ...]:
+def llama_nemotron_nano_vl(source: Source) -> tuple[Part, ...]:
+    """RADIO by the checkpoint's own code (Hugging Face's C-RADIO v2), whole on every rank and without the scales of
+    layers that vLLM's has, before a projector with biases."""
+    root, hidden = source.root, source.hidden_size
+    width, inner = root.int("vit_hidden_size", minimum=1), root.int("projector_hidden_size", minimum=1)
+    ratio = root.float("downsample_ratio", default=0.5)
+    merged = width * int(1 / ratio) ** 2 if 0.0 < ratio <= 1.0 else width
+    return (
+        *_radio(source, is_whole=True),
+        *norms(merged, "mlp1.0", bias=True),
+        replicated("mlp1.1", merged, inner, bias=True, quantized=False),
+        replicated("mlp1.3", inner, hidden, bias=True, quantized=False),
+    )
+
+
+def _radio(source: Source, *, is_whole: bool = False) -> tuple[Part, ...]:
     vision = vision_section(source)
     args = vision.optional_section("args") or vision
     model = args.optional_str("model") or ""
@@ -61,12 +76,20 @@ def _radio(source: Source) -> tuple[Part, ...]:
     tokens = len({teacher.get("name") for teacher in teachers}) if per_teacher else 1
     multiple = args.optional_int("register_multiple") or 0
     registers = multiple - tokens % multiple if multiple else 0
-    block = (
+    block: tuple[Part, ...] = (
         *split_attention("attn.qkv", "attn.proj", width, heads, width // heads),
         *two_layers("mlp", width, inner, "fc1", "fc2"),
         *norms(width, "norm1", "norm2", bias=True),
         *norms(width, "ls1", "ls2"),
     )
+    if is_whole:
+        block = (
+            replicated("attn.qkv", width, 3 * width, bias=True, quantized=False),
+            replicated("attn.proj", width, width, bias=True, quantized=False),
+            replicated("mlp.fc1", width, inner, bias=True, quantized=False),
+            replicated("mlp.fc2", inner, width, bias=True, quantized=False),
+            *norms(width, "norm1", "norm2", bias=True),
+        )
     name = "vision_model.model"
     return (
         Tensor(f"{name}.patch_generator.embedder", width * pixels),

@@ -37,6 +37,11 @@ _CUA_NAMES = (
     ("lm_head.", "language_model.lm_head."),
     ("model.", "language_model.model."),
 )
+_ALPAMAYO_NAMES = (
+    ("vlm.model.visual.", "visual."),
+    ("vlm.lm_head.", "language_model.lm_head."),
+    ("vlm.model.language_model.", "language_model.model."),
+)
 _OMNI_INPUTS = ("audio", "image", "video")
 
 QWEN2_VL = Family(qwen2, tower_qwen2_vl, QWEN_VL_NAMES, BOTH, image_tower=image_tower)
@@ -49,4 +54,6 @@ QWEN2_5_OMNI = Family(qwen2, qwen2_5_omni, _OMNI_NAMES, _OMNI_INPUTS)
 QWEN3_OMNI = Family(qwen_moe, qwen3_omni, _OMNI_NAMES, _OMNI_INPUTS)
 OPENCUA = Family(qwen2, tower_qwen2_5_vl, _CUA_NAMES)
 QWEN3_ASR = Family(qwen3, qwen3_asr, _ASR_NAMES, inputs=("audio",), tower_is_plain=True)
+ALPAMAYO2 = replace(QWEN3_VL, renames=_ALPAMAYO_NAMES, inputs=("image",))
+"""Its trajectory expert is not served (vLLM 0.33, alpamayo2_super.py)."""
 JINA_VL = replace(QWEN2_VL, build=deeply_scored(qwen2, labels=1), is_pooling=True)
