@@ -30,6 +30,10 @@ class EmptyTokenizer:
         """Any text is one token, 0."""
         return [0]
 
+    def decode(self, token: int) -> str:
+        """Nothing, whatever the token."""
+        return ""
+
 
 def stand_in_for_missing_tokenizers() -> None:
     """Processing contexts without a tokenizer hand out an empty one, and models read one. Needs vllm."""
