@@ -152,6 +152,7 @@ _MULTIMODAL = {
     "multimodal.internvl:NVLM": "NVLM_D",
     "multimodal.internvl:QIANFAN_OCR": "QianfanOCRForConditionalGeneration",
     "multimodal.internvl:SKYWORK": "SkyworkR1VChatModel",
+    "multimodal.kanana:KANANA_V": "KananaVForConditionalGeneration",
     "multimodal.kimi:KIMI_K25": "KimiK25ForConditionalGeneration",
     "multimodal.kimi:KIMI_K3": "KimiK3ForConditionalGeneration",
     "multimodal.kimi:KIMI_VL": "KimiVLForConditionalGeneration",
@@ -165,6 +166,17 @@ _MULTIMODAL = {
     "multimodal.mimo:MIMO_V2_OMNI": "MiMoV2OmniForCausalLM",
     "multimodal.minicpm:MINICPM_O": "MiniCPMO",
     "multimodal.minicpm:MINICPM_V": "MiniCPMV",
+    "multimodal.minicpm:MINICPM_V4_6": "MiniCPMOcrForConditionalGeneration MiniCPMV4_6ForConditionalGeneration",
+    "multimodal.minicpm:MINICPM_V4_7": "MiniCPMV4_7ForConditionalGeneration",
+    "multimodal.nemotron:LLAMA_NEMOTRON_NANO_VL": "Llama_Nemotron_Nano_VL",
+    "multimodal.nemotron:NEMOTRON_OMNI": "NemotronH_Nano_Omni_Reasoning_V3",
+    "multimodal.nemotron:NEMOTRON_OMNI_MTP": "NemotronH_Omni_Reasoning_V3 NemotronH_Super_Omni_Reasoning_V3",
+    "multimodal.nemotron:NEMOTRON_VL": "NemotronH_Nano_VL_V2",
+    "multimodal.ovis:OVIS": "Ovis",
+    "multimodal.ovis:OVIS2_5": "Ovis2_5 Ovis2_6ForCausalLM Ovis2_6_MoeForCausalLM",
+    "multimodal.phi:PHI3_VISION": "Phi3VForCausalLM",
+    "multimodal.phi:PHI4_MULTIMODAL": "Phi4MMForCausalLM",
+    "multimodal.phi:PHI4_SIGLIP2": "Phi4ForCausalLMV",
     "multimodal.minimax:MINIMAX_M3": "MiniMaxM3SparseForConditionalGeneration",
     "multimodal.muse:MUSE_GLIMMER": "MuseGlimmerForConditionalGeneration",
     "multimodal.pixtral:PIXTRAL": "PixtralForConditionalGeneration",
@@ -172,6 +184,7 @@ _MULTIMODAL = {
     "multimodal.ocr:KEYE": "KeyeForConditionalGeneration",
     "multimodal.ocr:KEYE_VL1_5": "KeyeVL1_5ForConditionalGeneration",
     "multimodal.ocr:PADDLEOCR_VL": "PaddleOCRVLForConditionalGeneration",
+    "multimodal.qwen:ALPAMAYO2": "Alpamayo2Super",
     "multimodal.qwen:OPENCUA": "OpenCUAForConditionalGeneration",
     "multimodal.qwen:QWEN2_5_OMNI": "Qwen2_5OmniForConditionalGeneration Qwen2_5OmniModel",
     "multimodal.qwen:QWEN2_5_VL": "Qwen2_5_VLForConditionalGeneration",
@@ -240,6 +253,7 @@ _POOLING = {
     "encoders.dual:SIGLIP": "SiglipModel",
     "encoders.vision_bert:MODERN_VBERT": "ColModernVBertForRetrieval ModernVBertModel",
     "encoders.vision_bert:ULTRA_VBERT": "ColUltraVBertForRetrieval",
+    "multimodal.qwen:JINA_VL": "JinaVLForRanking",
     "multimodal.siglip_mlp:LLAMA_NEMOTRON_VL_EMBEDDER": "LlamaNemotronVLModel",
     "multimodal.siglip_mlp:LLAMA_NEMOTRON_VL_RERANKER": "LlamaNemotronVLForSequenceClassification",
     "encoders.rotary_bert:GTE": "GteModel GteNewModel",
@@ -285,7 +299,7 @@ def served_by(name: str) -> tuple[str, Family]:
 
     found = converted_from(name, ARCHITECTURES)
     if found is None:
-        raise NotUnderstoodError(f"architecture {name[:60]!r}: its weights are not known{_why(name)}")
+        raise NotUnderstoodError(f"architecture {name[:60]!r}: {_why(name)}")
     base, conversion = found
     served = family_of(base)
     if conversion is None or served.is_pooling:
@@ -294,8 +308,10 @@ def served_by(name: str) -> tuple[str, Family]:
 
 
 def _why(name: str) -> str:
-    """What follows "not known": the reason where one is recorded, else the names that are similar."""
+    """The reason where one is recorded, else the names that are similar."""
     from vllm_costmeter.sources.model_config.families.unmodelled import UNMODELLED
 
     reason = UNMODELLED.get(name)
-    return nearest(name, ARCHITECTURES) if reason is None else f": {reason}"
+    if reason is not None:
+        return f"its memory is not known: {reason}"
+    return f"its weights are not known{nearest(name, ARCHITECTURES)}"
