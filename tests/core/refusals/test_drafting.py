@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,3 +167,12 @@ def test_a_draft_reads_no_more_than_its_target(length: int | str, verdict: str) 
     result = drafted(asked, "0.33.0", QWEN, tensor_parallel_size=2)
     assert result.verdict == verdict
     assert len(result.suggestions) == (verdict == "refused")
+
+
+def test_a_head_has_a_vocabulary_of_its_own(tmp_path: Path) -> None:
+    """Medusa's file may state none or another than the target's: vLLM takes the target's."""
+    config = {"architectures": ["MedusaModel"], "model_type": "medusa", "hidden_size": 4096, "num_heads": 3}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    asked = {"model": str(tmp_path), "num_speculative_tokens": 3}
+    for method in ({}, {"method": "medusa"}):
+        assert drafted({**asked, **method}, "0.32.0", LLAMA).verdict == "fits"

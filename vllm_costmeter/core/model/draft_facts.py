@@ -16,3 +16,5 @@ class DraftFacts:
     is_moe: bool
     is_pipelined: bool
     """Whether vLLM supports pipeline parallelism for it (`SupportsPP`)."""
+    is_head: bool = False
+    """Whether it is no whole model: a head, or an assistant."""

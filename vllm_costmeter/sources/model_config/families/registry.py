@@ -115,6 +115,9 @@ _TEXT = {
     "moe.routed:deepseek_v1": "DeepseekForCausalLM",
     "moe.step:STEP3P5": "Step3p5ForCausalLM",
     "moe.step:step3_text": "Step3TextForCausalLM",
+    "moe.transformers_only:flex_olmo": "FlexOlmoForCausalLM",
+    "moe.transformers_only:kolibri1": "Kolibri1ForCausalLM",
+    "moe.transformers_only:mellum": "MellumForCausalLM",
 }
 _MULTIMODAL = {
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
@@ -235,7 +238,6 @@ def served_by(name: str) -> tuple[str, Family]:
 
     if name in HEADS:
         return name, _family_at(HEADS[name])
-
     found = converted_from(name, ARCHITECTURES)
     if found is None:
         raise NotUnderstoodError(
