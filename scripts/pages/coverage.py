@@ -23,6 +23,7 @@ from vllm_costmeter.sources.model_config import model_from_config
 from vllm_costmeter.sources.model_config.families.conversion import POOLING_SUFFIXES
 from vllm_costmeter.sources.model_config.families.drafters.registry import HEADS, PREDICTION_LAYERS
 from vllm_costmeter.sources.model_config.families.registry import ARCHITECTURES, family_of
+from vllm_costmeter.sources.model_config.families.unmodelled import UNMODELLED
 from vllm_costmeter.sources.models.draft_config import head_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +44,7 @@ CACHES = {
     "KimiDeltaState": "Kimi delta attention",
     "LightningState": "lightning attention",
     "ShortConvState": "short convolutions",
+    "ShortConvWindow": "short convolutions in windows",
 }
 SCHEMES = {
     "EightBitPerTensor": "8 bits, a scale per tensor (FP8, INT8)",
@@ -78,6 +80,7 @@ def held_against() -> Iterator[tuple[dict[str, Any], str]]:
             yield published_config(line["config"]), "oracle"
     for name in (
         "families_vllm_0.32.jsonl",
+        "families_vllm_0.33.jsonl",
         "families_vllm_0.23.jsonl",
         "weights_vllm_0.32_cpu.jsonl",
         "drafters_vllm_0.32.jsonl",
@@ -204,6 +207,12 @@ def report() -> str:
         "| KV cache and state per layer | architectures | evidence |",
         "|---|---|---|",
         *_architecture_rows(architectures, remembered),
+        "",
+        "Served by vLLM and not described by their config.json; the verdict says why it is `unknown`:",
+        "",
+        "| architecture | why no rule holds |",
+        "|---|---|",
+        *(f"| {name} | {reason} |" for name, reason in sorted(UNMODELLED.items())),
         "",
         "## Drafters",
         "",

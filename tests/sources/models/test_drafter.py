@@ -71,7 +71,8 @@ def test_drafters_weigh_what_vllm_builds(line: dict[str, Any]) -> None:
             (ours,) = model.weights_bytes(engine_args)
         else:
             assert model.prediction is not None
-            ours = model.prediction.built_bytes_on_last_rank(engine_args)
+            asked = {"method": "mtp", "num_speculative_tokens": line.get("num_speculative_tokens", 1)}
+            ours = model.prediction.asked(asked).built_bytes_on_last_rank(engine_args)
         assert ours == answer["weights_bytes"]
 
 

@@ -34,6 +34,8 @@ class Drafter:
     """The `--speculative-config` that loads it; None: not requested."""
     is_own: bool = False
     """Whether it consists of the model's own prediction layers, to which `--quantization` applies too."""
+    is_by_depth: bool = False
+    """Whether vLLM builds only as many of its layers as tokens are drafted (Inkling)."""
     shares_tables: bool = False
     """Whether vLLM always puts the model's embedding and output head in the place of its own."""
     predicted_tokens: int | None = None
@@ -42,6 +44,15 @@ class Drafter:
     def on_gpu(self, gpu: KernelTarget) -> Drafter:
         weights = self.weights.on_gpu(gpu)
         return self if weights is self.weights else replace(self, weights=weights)
+
+    def asked(self, speculative_config: Mapping[str, Any]) -> Drafter:
+        """The drafter as `--speculative-config` loads it."""
+        drafter = replace(self, speculative_config=speculative_config)
+        tokens = speculative_config.get("num_speculative_tokens")
+        if not self.is_by_depth or not isinstance(tokens, int) or not isinstance(self.weights, Weights):
+            return drafter
+        weights = replace(self.weights, layers=self.weights.layers[:tokens])
+        return replace(drafter, weights=weights, layers=self.layers[:tokens])
 
     def built_bytes_on_last_rank(self, engine_args: EngineArgs) -> int:
         """Bytes of the drafter's parameters and buffers as vLLM builds them, with embedding and heads."""
