@@ -147,6 +147,7 @@ _MULTIMODAL = {
     "multimodal.glm:GLM_OCR": "GlmOcrForConditionalGeneration",
     "multimodal.inkling:INKLING": "InklingForConditionalGeneration",
     "multimodal.hyperclovax:HCX_VISION_V2": "HCXVisionV2ForCausalLM",
+    "multimodal.hunyuan:HUNYUAN_VL": "HunYuanVLForConditionalGeneration",
     "multimodal.internvl:H2OVL": "H2OVLChatModel",
     "multimodal.internvl:INTERNS1_PRO": "InternS1ProForConditionalGeneration",
     "multimodal.internvl:INTERNS2_MOBIUS": "InternS2MobiusForConditionalGeneration",
