@@ -17,7 +17,7 @@ TABLE = Path(__file__).resolve().parents[2] / "vllm_costmeter" / "sources" / "mo
 GROUPS = Path(__file__).with_name("registry_groups.json")
 OWN_CLASSES = TABLE.with_name("own_classes.txt")
 REGISTRY = Path("vllm") / "model_executor" / "models" / "registry.py"
-NOT_SERVED = frozenset({"_SPECULATIVE_DECODING_MODELS", "_TRANSFORMERS_BACKEND_MODELS"})
+NOT_SERVED = frozenset({"_TRANSFORMERS_BACKEND_MODELS"})
 BY_TRANSFORMERS = frozenset({"_TRANSFORMERS_SUPPORTED_MODELS", "_TRANSFORMERS_BACKEND_MODELS"})
 GIVEN_UP = frozenset({"_PREVIOUSLY_SUPPORTED_MODELS", "_OOT_SUPPORTED_MODELS"})
 """vLLM refuses a name in one of these, with the last release or the plugin that serves it."""

@@ -17,6 +17,7 @@ from vllm_costmeter.sources.model_config.families.drafters.vocabulary import wit
 from vllm_costmeter.sources.models.draft_config import HEAD_METHODS
 from vllm_costmeter.sources.models.draft_files import open_head
 from vllm_costmeter.sources.models.open import open_model
+from vllm_costmeter.sources.models.served_releases import served_releases
 
 _COUNTED_TABLES = (
     "the drafter's embedding and output head are counted: vLLM frees those that its checkpoint lacks, which "
@@ -88,11 +89,13 @@ def _drafter(draft: Model, method: str | None, vocab_size: int, *, predicts: boo
 
 
 def _facts(draft: Model) -> DraftFacts:
+    is_head = draft.architecture in HEADS
     return DraftFacts(
         architecture=draft.architecture,
         model_type=draft.model_type,
         vocab_size=draft.sizes.vocab_size,
         is_moe=draft.is_moe,
         is_pipelined=draft.is_pipelined,
-        is_head=draft.architecture in HEADS,
+        first_release=served_releases(draft.architecture)[0] if is_head else None,
+        is_head=is_head,
     )

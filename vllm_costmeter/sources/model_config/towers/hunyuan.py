@@ -1,4 +1,4 @@
-"""HunYuan-VL's tower, which transformers' own code runs: whole on every rank (vLLM 0.32 and 0.33; transformers 5.19)."""
+"""HunYuan-VL's tower, which transformers' own code runs, whole on every rank (vLLM 0.32, 0.33; transformers 5.19)."""
 
 from __future__ import annotations
 
