@@ -69,6 +69,12 @@ def test_without_files_the_tables_are_counted_and_the_answer_says_so(tmp_path: P
         ({"architectures": ["DSparkDraftModel"], "model_type": "qwen3"}, "a", "dspark", "Qwen3DSparkModel"),
         ({"architectures": ["Qwen3DSparkModel"]}, "a", None, "Qwen3DSparkModel"),
         ({"architectures": ["X"], "model_type": "deepseek_v3"}, "a", "eagle", "EagleDeepSeekMTPModel"),
+        (
+            {"architectures": ["MuseGlimmerAssistantModel"]},
+            "a",
+            None,
+            "DFlashMuseGlimmerAssistantModel",
+        ),
         ({"model_type": "gemma4_assistant"}, "a", "mtp", "Gemma4MTPModel"),
         ({"model_type": "medusa"}, "a", None, "MedusaModel"),
         ({"medusa_num_heads": 4}, "a", "medusa", "MedusaModel"),

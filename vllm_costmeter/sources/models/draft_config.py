@@ -62,8 +62,11 @@ def _method(values: Mapping[str, Any], name: str, method: str | None) -> str | N
     called = next((found for word, found in _BY_NAME if word in name.lower()), None)
     if called is not None:
         return called
-    names = values.get("architectures")
-    if isinstance(names, list) and {*_DSPARK, "Gemma4DSparkModel"} & {str(each) for each in names}:
+    stated_names = values.get("architectures")
+    names = {str(each) for each in stated_names} if isinstance(stated_names, list) else set()
+    if "MuseGlimmerAssistantModel" in names:
+        return "dflash"
+    if names & {*_DSPARK, "Gemma4DSparkModel"}:
         return "dspark"
     return "medusa" if values.get("model_type") == "medusa" else None
 
