@@ -23,7 +23,8 @@ from vllm_costmeter.sources.models.local import local_model
 DATA = Path(__file__).parents[2] / "data"
 
 H100 = GpuGroup("H100 SXM", round(79.19 * 2**30), count=8, compute_capability=(9, 0))
-NEW = {**TINY_LLAMA, "architectures": ["BrandNewForCausalLM"], "model_type": "brand_new"}
+CODE = {"AutoModel": "modeling_brand_new.BrandNewModel"}
+NEW = {**TINY_LLAMA, "architectures": ["BrandNewForCausalLM"], "model_type": "brand_new", "auto_map": CODE}
 TWO = EngineArgs(layout=ParallelConfig(2))
 
 
@@ -69,6 +70,8 @@ def test_an_mlp_of_two_matrices_is_told_by_its_files(tmp_path: Path) -> None:
     "changes",
     [
         {"kv_lora_rank": 512},
+        {"auto_map": None},
+        {"auto_map": {"AutoConfig": "configuration_brand_new.BrandNewConfig"}},
         {"architectures": ["Step5ForCausalLM"]},
         {"architectures": ["BrandNewForConditionalGeneration"]},
         {"layer_types": ["linear_attention"] * 4},
@@ -77,7 +80,8 @@ def test_an_mlp_of_two_matrices_is_told_by_its_files(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_such_decoder_stays_unknown(tmp_path: Path, changes: dict[str, Any]) -> None:
-    """Another shape, a class of vLLM's own, or files that hold another model: weights on one GPU, and no verdict."""
+    """Another shape, no code known, a class of vLLM's own, or files that hold another model: weights on one GPU, and no
+    verdict."""
     model, size = written(tmp_path, **changes)
     assert model.not_understood is not None
     assert model.weights_bytes(EngineArgs()) == (size,)

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 OWN_CLASSES = Path(__file__).parents[1] / "models" / "own_classes.txt"
 """Architectures for which some release of vLLM has a class of its own (scripts/upstream/architectures.py)."""
 
+TRANSFORMERS_CLASSES = OWN_CLASSES.with_name("transformers_classes.txt")
+"""Those of transformers 5.19 that the backend can run (scripts/upstream/transformers_classes.py)."""
+
 _SHARE_ERROR = 0.01
 """Of a rank's weights: norms and routers that every rank holds whole are not all known."""
 _NEEDED = ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "intermediate_size")
@@ -61,7 +64,8 @@ def stock_model(
     hf_quant_config: Mapping[str, Any] | None = None,
 ) -> Model | None:
     """The model as vLLM's Transformers backend serves it; None where vLLM has a class of its own, where the file
-    describes no decoder of the usual shape, or its files hold another. BadInputError for a faulty file."""
+    describes no decoder of the usual shape, or its files hold another, and where neither transformers nor the
+    checkpoint (`auto_map`) is known to have code for it. BadInputError for a faulty file."""
     root = ConfigReader(config, name)
     architecture = architecture_of(root)
     if contents.format != "safetensors" or not _is_stock(root, architecture):
@@ -75,8 +79,8 @@ def stock_model(
         return None
     model = min(found, key=lambda each: each[0])[1]
     note = (
-        f"vLLM has no class of its own for {architecture}: this is what its Transformers backend makes of it, if "
-        "transformers or the checkpoint has code for it that goes with vLLM"
+        f"vLLM has no class of its own for {architecture}: this is what its Transformers backend makes of it, with "
+        "transformers' code or, if that goes with vLLM, the checkpoint's"
     )
     return replace(model, weights_error=max(model.weights_error, _SHARE_ERROR), notes=(*model.notes, note))
 
@@ -85,6 +89,10 @@ def _is_stock(root: ConfigReader, architecture: str) -> bool:
     if not architecture.endswith("ForCausalLM") or not all(root.has(key) for key in _NEEDED):
         return False
     if any(root.raw(key) for key in _OTHER_SHAPES):
+        return False
+    own = root.raw("auto_map")
+    has_code = isinstance(own, dict) and "AutoModel" in own
+    if not has_code and architecture not in TRANSFORMERS_CLASSES.read_text("utf-8").split():
         return False
     return architecture not in OWN_CLASSES.read_text("utf-8").split()
 
