@@ -17,7 +17,7 @@ from vllm_costmeter.core.model.attention import FullAttention, SlidingWindow
 from vllm_costmeter.core.model.checkpoint import CheckpointContents, TensorGroup
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import NEWEST
-from vllm_costmeter.sources.model_config.stock import stock_model
+from vllm_costmeter.sources.model_config.stock import OWN_CLASSES, TRANSFORMERS_CLASSES, stock_model
 from vllm_costmeter.sources.models.local import local_model
 
 DATA = Path(__file__).parents[2] / "data"
@@ -114,3 +114,11 @@ def test_shares_are_what_vllm_gives_each_rank() -> None:
         )
         ours = model.weights_bytes(EngineArgs(layout=layout))
         assert ours == pytest.approx(answer["weights_bytes"], abs=128)
+
+
+def test_a_class_is_vllms_own_or_transformers() -> None:
+    """The two lists share no name; Llama and Solar Open stand where they belong."""
+    own, transformers = (set(file.read_text().split()) for file in (OWN_CLASSES, TRANSFORMERS_CLASSES))
+    assert not own & transformers
+    assert "LlamaForCausalLM" in own
+    assert "SolarOpenForCausalLM" in transformers
