@@ -109,6 +109,10 @@ def assembled(
         model = replace(model, max_model_len=longest, default_max_model_len=default)
     first, last = served_releases(model.architecture)
     model = replace(model, first_release=first, last_release=last)
+    if engine_args.model_impl == "transformers":
+        from vllm_costmeter.core.model.transformers_backend import served_by_transformers
+
+        model = served_by_transformers(model)
     if engine_args.enable_lora or engine_args.speculative_config is not None:
         from vllm_costmeter.sources.models.interfaces import lacking
 

@@ -123,6 +123,9 @@ _TEXT = {
     "moe.routed:deepseek_v1": "DeepseekForCausalLM",
     "moe.step:STEP3P5": "Step3p5ForCausalLM",
     "moe.step:step3_text": "Step3TextForCausalLM",
+    "moe.transformers_only:flex_olmo": "FlexOlmoForCausalLM",
+    "moe.transformers_only:kolibri1": "Kolibri1ForCausalLM",
+    "moe.transformers_only:mellum": "MellumForCausalLM",
 }
 _MULTIMODAL = {
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
@@ -144,6 +147,7 @@ _MULTIMODAL = {
     "multimodal.glm:GLM_OCR": "GlmOcrForConditionalGeneration",
     "multimodal.inkling:INKLING": "InklingForConditionalGeneration",
     "multimodal.hyperclovax:HCX_VISION_V2": "HCXVisionV2ForCausalLM",
+    "multimodal.hunyuan:HUNYUAN_VL": "HunYuanVLForConditionalGeneration",
     "multimodal.internvl:H2OVL": "H2OVLChatModel",
     "multimodal.internvl:INTERNS1_PRO": "InternS1ProForConditionalGeneration",
     "multimodal.internvl:INTERNS2_MOBIUS": "InternS2MobiusForConditionalGeneration",
@@ -296,7 +300,6 @@ def served_by(name: str) -> tuple[str, Family]:
 
     if name in HEADS:
         return name, _family_at(HEADS[name])
-
     found = converted_from(name, ARCHITECTURES)
     if found is None:
         raise NotUnderstoodError(f"architecture {name[:60]!r}: {_why(name)}")
