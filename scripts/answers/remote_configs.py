@@ -49,7 +49,7 @@ def hand_out_empty_processors() -> None:
     def get_hf_processor(self: Any, *arguments: Any, **options: Any) -> Any:
         try:
             return of_checkpoint(self, *arguments, **options)
-        except OSError:
+        except (OSError, RuntimeError):
             return SimpleNamespace(extra_special_tokens={}, image_processor=pixels)
 
     InputProcessingContext.get_hf_processor = get_hf_processor

@@ -155,6 +155,7 @@ _MULTIMODAL = {
     "multimodal.minicpm:MINICPM_V4_7": "MiniCPMV4_7ForConditionalGeneration",
     "multimodal.molmo:MOLMO": "MolmoForCausalLM",
     "multimodal.molmo:MOLMO2": "Molmo2ForConditionalGeneration",
+    "multimodal.moondream:MOONDREAM3": "HfMoondream Moondream3ForCausalLM",
     "multimodal.nemotron:NEMOTRON_OMNI": "NemotronH_Nano_Omni_Reasoning_V3",
     "multimodal.nemotron:NEMOTRON_OMNI_MTP": "NemotronH_Omni_Reasoning_V3 NemotronH_Super_Omni_Reasoning_V3",
     "multimodal.nemotron:NEMOTRON_VL": "NemotronH_Nano_VL_V2",

@@ -54,9 +54,7 @@ def _molmo2(source: Source) -> Weights:
     scaled = rope_parameters(text)
     plain = replace(scaled, rope_type="default", factor=None, identity=f"unscaled {scaled.identity}")
     listed = text.optional_list("rope_scaling_layers")
-    kinds = [
-        scaled if listed is None or index in listed else plain for index in range(source.num_layers)
-    ]
+    kinds = [scaled if listed is None or index in listed else plain for index in range(source.num_layers)]
     rest: tuple[Part, ...] = (
         column("mlp.up_gate_proj", hidden, source.intermediate_size, source.intermediate_size),
         row("mlp.down_proj", source.intermediate_size, hidden),
