@@ -1,13 +1,15 @@
-"""Gemma 3 and 4 that see (vLLM 0.32)."""
+"""Gemma 3, 3n and 4 that see or hear (vLLM 0.32)."""
 
 from __future__ import annotations
 
 from vllm_costmeter.sources.model_config.families.dense.gemma import gemma3
+from vllm_costmeter.sources.model_config.families.dense.gemma3n import gemma3n
 from vllm_costmeter.sources.model_config.families.dense.gemma4 import gemma4
 from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.towers.gemma import gemma3 as tower_gemma3
 from vllm_costmeter.sources.model_config.towers.gemma import gemma4 as tower_gemma4
 from vllm_costmeter.sources.model_config.towers.gemma import gemma4_unified
+from vllm_costmeter.sources.model_config.towers.gemma3n import gemma3n as tower_gemma3n
 
 _NAMES = (
     ("model.language_model.", "language_model.model."),
@@ -16,7 +18,16 @@ _NAMES = (
     ("model.multi_modal_projector.", "multi_modal_projector."),
     ("lm_head.", "language_model.lm_head."),
 )
+_GEMMA3N_NAMES = (
+    *_NAMES,
+    ("model.audio_tower.", "audio_tower."),
+    ("model.embed_audio.", "embed_audio."),
+    ("model.", "language_model.model."),
+)
 
 GEMMA3 = Family(gemma3, tower_gemma3, _NAMES)
+GEMMA3N = Family(
+    gemma3n, tower_gemma3n, _GEMMA3N_NAMES, ("image", "audio"), tower_is_plain=True, is_pipelined=False
+)
 GEMMA4 = Family(gemma4, tower_gemma4, _NAMES, ("image", "video"))
 GEMMA4_UNIFIED = Family(gemma4, gemma4_unified, _NAMES, ("image", "video", "audio"))

@@ -7,6 +7,7 @@ from vllm_costmeter.core.model.parts import Embedding, Part
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.families.blocks import (
     TWO_NORMS,
+    QKNorm,
     attention,
     column,
     gated_mlp,
@@ -66,7 +67,7 @@ def _molmo2(source: Source) -> Weights:
         bias = text.bool("qkv_bias", default=True)
         kind = text.optional_str("qk_norm_type") or "olmo"
         normed = text.bool("use_qk_norm", default=False)
-        norm = "none" if not normed else "head" if kind == "qwen3" else "whole"
+        norm: QKNorm = "none" if not normed else "head" if kind == "qwen3" else "whole"
         return layer_of(*attention(source, "self_attn", rotary, bias=bias, qk_norm=norm), *rest)
 
     rows = source.vocab_size + text.int("additional_vocab_size", default=_ADDED)
