@@ -25,6 +25,8 @@ def unsplit_items(root: ConfigReader, text: ConfigReader, model_type: str) -> Un
         return UnsplitItems(
             {"image": root.int("mm_tokens_per_image", default=_GEMMA_3_IMAGE_TOKENS, minimum=1)}
         )
+    if model_type == "moondream3":
+        return UnsplitItems({"image": _MOONDREAM_3_IMAGE_TOKENS})
     vision = root.optional_section("vision_config")
     if model_type == "paligemma":
         return None if vision is None else UnsplitItems({"image": _patches(vision)})

@@ -6,6 +6,7 @@ from vllm_costmeter.sources.model_config.families.dense.gemma import gemma3
 from vllm_costmeter.sources.model_config.families.dense.gemma3n import gemma3n
 from vllm_costmeter.sources.model_config.families.dense.gemma4 import gemma4
 from vllm_costmeter.sources.model_config.families.family import Family
+from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.towers.gemma import gemma3 as tower_gemma3
 from vllm_costmeter.sources.model_config.towers.gemma import gemma4 as tower_gemma4
 from vllm_costmeter.sources.model_config.towers.gemma import gemma4_unified
@@ -26,8 +27,22 @@ _GEMMA3N_NAMES = (
 )
 
 GEMMA3 = Family(gemma3, tower_gemma3, _NAMES)
+
+
+def _per_layer_embeddings(source: Source) -> int:
+    """An embedding per layer of every token, which vLLM keeps at one place for its CUDA graphs (0.17 to 0.33); 256: the
+    default of transformers' Gemma3nTextConfig."""
+    return source.num_layers * source.text.int("hidden_size_per_layer_input", default=256)
+
+
 GEMMA3N = Family(
-    gemma3n, tower_gemma3n, _GEMMA3N_NAMES, ("image", "audio"), tower_is_plain=True, is_pipelined=False
+    gemma3n,
+    tower_gemma3n,
+    _GEMMA3N_NAMES,
+    ("image", "audio"),
+    kept_values=_per_layer_embeddings,
+    tower_is_plain=True,
+    is_pipelined=False,
 )
 GEMMA4 = Family(gemma4, tower_gemma4, _NAMES, ("image", "video"))
 GEMMA4_UNIFIED = Family(gemma4, gemma4_unified, _NAMES, ("image", "video", "audio"))
