@@ -49,7 +49,7 @@ def _conformer(audio: ConfigReader) -> tuple[Part, ...]:
     context = chunk + max(0, seen) + audio.int("conf_attention_context_right", default=0)
     taps = audio.int("conf_conv_kernel_size", default=5, minimum=1)
     square = width * width
-    block = (
+    block: tuple[Part, ...] = (
         Tensor("feed_forwards", 2 * 2 * 4 * square),
         Tensor("attention", 5 * square + width // heads),
         Tensor("lconv1d", 3 * square + width * taps),

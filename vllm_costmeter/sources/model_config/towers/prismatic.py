@@ -1,5 +1,5 @@
-"""OpenVLA's towers, DINOv2 and SigLIP's So400m side by side as the timm package builds them, and the projector that joins
-them (vLLM 0.32, openvla.py). Sizes are fixed: vLLM refuses any others."""
+"""OpenVLA's towers, DINOv2 and SigLIP's So400m side by side as the timm package builds them, and the projector that
+joins them (vLLM 0.32, openvla.py). Sizes are fixed: vLLM refuses any others."""
 
 from __future__ import annotations
 
