@@ -42,12 +42,15 @@ SECOND_VIEWS = frozenset(
         "nemotron-h-stated-window",
         "nemotron-nano-omni",
         "nemotron-nano-vl",
+        "nemotron-nano-vl-fp8",
         "nemotron-super-omni",
     }
 )
 """Mamba 2 mixers register a view of their convolution a second time, which vLLM's sum counts and no GPU holds."""
 
-FREED_BY_LOADING = {"phi3-vision": 1024 * 256 * 2, "phi3-vision-last-layer": 1024 * 256 * 2}
+FREED_BY_LOADING = dict.fromkeys(
+    ("phi3-vision", "phi3-vision-fp8", "phi3-vision-fp8-all", "phi3-vision-last-layer"), 1024 * 256 * 2
+)
 """Bytes over all tensor-parallel ranks that vLLM builds and frees once a checkpoint is loaded: the second embedding of
 Phi-3 Vision, which published checkpoints lack (`load_weights` in phi3v.py, 0.32)."""
 

@@ -29,7 +29,13 @@ _UNKNOWN_TYPES = (
 )  # model_type of repackaged checkpoints that transformers and vLLM 0.32 refuse
 _DTYPES = {"bfloat16": "bfloat16", "float16": "float16", "half": "float16"}
 _FLOAT32 = ("float32", "float", "float64", "double")
-_UNSPLIT = ("gemma3", "gemma4", "paligemma", "whisper")  # model_type: items are never split over steps
+_UNSPLIT = (
+    "gemma3",
+    "gemma4",
+    "moondream3",
+    "paligemma",
+    "whisper",
+)  # model_type: items are never split over steps
 _EXPERT_COUNTS = ("num_experts", "moe_num_experts", "n_routed_experts", "num_local_experts")
 _EXPERTS_PER_TOKEN = (
     "num_experts_per_tok",
@@ -115,6 +121,7 @@ def model_from_config(
         model_type=model_type_of(root),
         unsplit_items=_unsplit_items(root, text),
         prediction=prediction,
+        kept_values_per_token=0 if family.kept_values is None else family.kept_values(source),
     )
     if model.quantization not in ("awq", "gptq"):
         return model

@@ -28,6 +28,8 @@ class Family:
     """What the tower serves, under vLLM's names in `--limit-mm-per-prompt`; a rule where files differ in it."""
     image_tower: Callable[[Source], ImageTower] | None = None
     """What the tower's peak depends on; None: it has none, or its peak is not modelled."""
+    kept_values: Callable[[Source], int] | None = None
+    """Values that the model keeps for every token of the largest batch, beside its parameters and buffers."""
     tower_is_plain: bool = False
     """True where vLLM leaves the tower unquantized whatever the checkpoint's rules say."""
     prediction: Prediction | None = None

@@ -42,7 +42,7 @@ def phi3_vision(source: Source) -> tuple[Part, ...]:
     if processor is None:
         raise NotUnderstoodError(f"{source.root.name}: img_processor is missing, so the tower has no size")
     vision, hidden = ConfigReader(_CLIP), source.hidden_size
-    depth, name = _used_layers(processor, _CLIP["num_hidden_layers"]), "vision_embed_tokens"
+    depth, name = _used_layers(processor, _CLIP["num_hidden_layers"]), "model.vision_embed_tokens"
     joined = _JOINED * processor.int("image_dim_out", minimum=1)
     is_whole = depth == _CLIP["num_hidden_layers"]
     last_norm = f"{name}.img_processor.vision_model.post_layernorm"

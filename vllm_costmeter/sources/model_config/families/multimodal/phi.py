@@ -16,9 +16,10 @@ _SIGLIP2_NAMES = (
 )
 _PHI3_NAMES = (
     ("model.vision_embed_tokens.", "vision_embed_tokens."),
-    ("model.", "language_model.model."),
     _HEAD,
 )
+"""vLLM builds the modules under their names in the checkpoint, and translates the names of quantization rules: rules
+that name a module then match none, and patterns match the tower."""
 _PHI4_NAMES = (
     ("model.embed_tokens_extend.audio_embed.", "embed_tokens_extend."),
     ("model.embed_tokens_extend.image_embed.", "vision_encoder."),
