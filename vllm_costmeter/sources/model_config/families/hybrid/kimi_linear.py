@@ -52,12 +52,21 @@ def kimi_linear(source: Source) -> Weights:
 
 
 def _delta(source: Source, section: ConfigReader) -> Block:
-    hidden, name = source.hidden_size, "self_attn"
-    heads, size = section.int("num_heads", minimum=1), section.int("head_dim", minimum=1)
+    return delta_attention(
+        source,
+        "self_attn",
+        heads=section.int("num_heads", minimum=1),
+        size=section.int("head_dim", minimum=1),
+        kernel=section.int("short_conv_kernel_size", default=4, minimum=1),
+    )
+
+
+def delta_attention(source: Source, name: str, *, heads: int, size: int, kernel: int) -> Block:
+    """Kimi delta attention: gates through a rank of one head's size."""
+    hidden = source.hidden_size
     by_head = Output(heads, size)
     fused = (by_head, by_head, by_head, Output(1, size, replicated=True), Output(heads))
     names = ("q_proj", "k_proj", "v_proj", "f_a_proj", "b_proj")
-    kernel = section.int("short_conv_kernel_size", default=4, minimum=1)
     return (
         Linear(f"{name}.in_proj_qkvgfab", hidden, fused, "column", fused_from=names),
         column(f"{name}.f_b_proj", size, heads * size),

@@ -6,7 +6,11 @@ from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.moe.mimo_v2 import mimo_v2, prediction
 from vllm_costmeter.sources.model_config.towers.mimo import mimo_vision
 
-_NAMES = (("visual.", "visual."), ("lm_head.", "language_model.lm_head."), ("model.", "language_model.model."))
+_NAMES = (
+    ("visual.", "visual."),
+    ("lm_head.", "language_model.lm_head."),
+    ("model.", "language_model.model."),
+)
 
 MIMO_V2_OMNI = Family(
     mimo_v2,
