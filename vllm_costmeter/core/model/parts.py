@@ -79,14 +79,18 @@ class Linear:
     """The checkpoint's names for the projections that vLLM fuses here, to match quantization rules."""
     is_shared_expert: bool = False
     """True for shared experts, which sequence-parallel MoE replicates on every rank."""
+    padded_to: int = 1
+    """A rank's outputs together are padded to a multiple of this (Kimi K3)."""
 
     def on(self, rank: Rank) -> LinearShape:
         whole = self.is_shared_expert and rank.sequence_parallel_experts
         size = 1 if whole else rank.tensor_parallel_size
         column = size if self.split == "column" else 1
+        outputs = tuple(output.on(column, self.name) for output in self.outputs)
+        padding = -sum(outputs) % self.padded_to
         return LinearShape(
             inputs=_divide(self.inputs, size, self.name) if self.split == "row" else self.inputs,
-            outputs=tuple(output.on(column, self.name) for output in self.outputs),
+            outputs=(*outputs, padding) if padding else outputs,
             total_inputs=self.inputs,
             divided_inputs=self.split == "row" and size > 1,
             divided_outputs=self.split == "column" and size > 1,

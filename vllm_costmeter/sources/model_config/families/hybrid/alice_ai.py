@@ -13,6 +13,7 @@ from vllm_costmeter.sources.model_config.families.layers import Block, each_kind
 from vllm_costmeter.sources.model_config.families.moe.qwen import qwen_experts
 from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.layer_types import layer_types
+from vllm_costmeter.sources.model_config.reader import ConfigReader
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
 _ROTATED = 0.25  # partial_rotary_factor default of transformers' Qwen3NextConfig (5.x)
@@ -48,13 +49,12 @@ def _attention(source: Source) -> Block:
 
 def _delta(source: Source) -> Block:
     text = source.text
-    return delta_attention(
-        source,
-        "linear_attn",
-        heads=text.int("linear_num_key_heads", minimum=1),
-        size=text.int("linear_key_head_dim", minimum=1),
-        kernel=text.int("linear_conv_kernel_dim", minimum=1),
-    )
+    sizes = {
+        "num_heads": text.int("linear_num_key_heads", minimum=1),
+        "head_dim": text.int("linear_key_head_dim", minimum=1),
+        "short_conv_kernel_size": text.int("linear_conv_kernel_dim", minimum=1),
+    }
+    return delta_attention(source, ConfigReader(sizes, text.name, text.path), "linear_attn")
 
 
 def _residual(source: Source, name: str) -> tuple[Part, ...]:

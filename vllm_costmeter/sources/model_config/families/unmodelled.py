@@ -1,0 +1,21 @@
+"""Architectures that vLLM serves and no rule of this package can hold, each with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+UNMODELLED: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("Dots3NoteForCausalLM", "Dots3NoteMTPModel"),
+        "its windows and its sparse layers keep latents in rows of one width, in pages that its own classes plan",
+    ),
+    **dict.fromkeys(
+        ("Step5ForCausalLM", "Step5ForConditionalGeneration", "Step5MTP"),
+        "its sparse layers keep summaries of eight tokens and a ring of the last ones beside their cache, in pages that "
+        "its own classes plan",
+    ),
+    "Terratorch": (
+        "the checkpoint's configuration names a backbone that the terratorch package builds, and no prompt is text"
+    ),
+}
+"""vLLM's name of an architecture (registries of 0.32 and 0.33) -> why no rule says what a server loads and keeps."""
