@@ -12,6 +12,7 @@ _PREFIXES = {"eagle": "Eagle", "eagle3": "Eagle3", "dflash": "DFlash"}
 _EAGLE3_OF_TYPE = {"llama": "Eagle3LlamaForCausalLM", "qwen3": "Eagle3Qwen3ForCausalLM"}
 _PEAGLE_OF_TYPE = {"llama": "PeagleLlamaForCausalLM", "qwen3": "PeagleQwen3ForCausalLM"}
 _DSPARK = ("Qwen3DSparkModel", "Qwen3OmniDSparkModel")
+_DSPARK_NAMES = frozenset({*_DSPARK, "Gemma4DSparkModel", "MuseSparkDSparkModel"})
 _PASSED_ON = (
     "draft_vocab_size",
     "target_hidden_size",
@@ -63,7 +64,9 @@ def _method(values: Mapping[str, Any], name: str, method: str | None) -> str | N
     if called is not None:
         return called
     names = values.get("architectures")
-    if isinstance(names, list) and {*_DSPARK, "Gemma4DSparkModel"} & {str(each) for each in names}:
+    if isinstance(names, list) and {*_DSPARK, "Gemma4DSparkModel", "MuseSparkDSparkModel"} & {
+        str(each) for each in names
+    }:
         return "dspark"
     return "medusa" if values.get("model_type") == "medusa" else None
 

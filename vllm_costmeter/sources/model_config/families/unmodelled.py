@@ -11,7 +11,7 @@ UNMODELLED: Mapping[str, str] = {
     ),
     **dict.fromkeys(
         ("Step5ForCausalLM", "Step5ForConditionalGeneration", "Step5MTP"),
-        "its sparse layers keep summaries of eight tokens and a ring of the last ones beside their cache, in pages that "
+        "its sparse layers keep summaries of eight tokens and a ring of the last ones beside the cache, in pages that "
         "its own classes plan",
     ),
     "Terratorch": (
