@@ -68,6 +68,10 @@ def lines(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (DATA / name).read_text().splitlines()]
 
 
+def _drafters() -> list[dict[str, Any]]:
+    return [*lines("drafters_vllm_0.32.jsonl"), *lines("drafters_vllm_0.33.jsonl")]
+
+
 def published_config(name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((DATA / "models" / name / "config.json").read_text())
     return found
@@ -84,6 +88,7 @@ def held_against() -> Iterator[tuple[dict[str, Any], str]]:
         "families_vllm_0.23.jsonl",
         "weights_vllm_0.32_cpu.jsonl",
         "drafters_vllm_0.32.jsonl",
+        "drafters_vllm_0.33.jsonl",
         "torchao_vllm_0.32.jsonl",
     ):
         for line in lines(name):
@@ -154,7 +159,7 @@ def _drafter_rows(found: Evidence) -> Iterator[str]:
         heads[_words(found.get(name, ()))].append(name)
     for words, names in sorted(heads.items(), reverse=True):
         yield f"| {', '.join(names)} | a checkpoint of its own | {words} |"
-    asked = {str(_config_of(line)["architectures"][0]) for line in lines("drafters_vllm_0.32.jsonl")}
+    asked = {str(_config_of(line)["architectures"][0]) for line in _drafters()}
     for name, targets in PREDICTION_LAYERS.items():
         known = [target for target in targets if family_of(target).prediction is not None]
         if known:
@@ -171,7 +176,7 @@ def _config_of(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def _feature_rows() -> Iterator[str]:
-    slots, drafts = len(lines("lora_vllm_0.32.jsonl")), lines("drafters_vllm_0.32.jsonl")
+    slots, drafts = len(lines("lora_vllm_0.32.jsonl")), _drafters()
     heads = sum(line["is_head"] for line in drafts)
     planned = sum("lengths" in line for line in drafts)
     families, published = len(lines("families_vllm_0.32.jsonl")), len(lines("oracle_vllm_0.32_cuda.jsonl"))
