@@ -28,6 +28,10 @@ def _rules(start: Start) -> Iterator[Rule]:
         from vllm_costmeter.core.refusals.architecture_release import dropped_architecture_fault
 
         yield dropped_architecture_fault
+    if start.model.architecture == "InternS1ProForConditionalGeneration":
+        from vllm_costmeter.core.refusals.architecture_release import broken_architecture_fault
+
+        yield broken_architecture_fault
     if asked.dtype != "auto" or (capability is not None and capability < (8, 0)):
         from vllm_costmeter.core.refusals.dtype import dtype_fault
 
