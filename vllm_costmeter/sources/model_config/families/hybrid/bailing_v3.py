@@ -34,6 +34,12 @@ def bailing_v3(source: Source) -> Weights:
     text, hidden, count = source.text, source.hidden_size, source.num_layers
     if not text.bool("no_kda_lora", default=False):
         raise NotUnderstoodError(f"{text.name}: vLLM serves this architecture with no_kda_lora alone")
+    for reader in (source.root, text):
+        section = reader.optional_section("quantization_config")
+        if section is not None and section.has("routed_experts_quant_method"):
+            raise NotUnderstoodError(
+                f"{text.name}: experts in a format of their own (routed_experts_quant_method) are not known"
+            )
     group = text.int("layer_group_size", default=5, minimum=1)
     first = text.int("first_k_dense_replace", default=1)
     bias = text.bool("use_bias", default=False)
