@@ -23,6 +23,7 @@ from typing import Any
 from scripts.answers.lines import DATA, Line, Vllm, renew
 from vllm_costmeter.plugin.exact import ExactAnswer
 
+FILE = "drafters_vllm_0.32.jsonl"
 POOL_BYTES = 16 << 30
 
 
@@ -97,7 +98,7 @@ def main(arguments: Sequence[str]) -> int:
     options.add_argument("names", nargs="*", metavar="NAME")
     options.add_argument("--release", default="0.32")
     given = options.parse_args(arguments)
-    renew(f"drafters_vllm_{given.release}.jsonl", given.names, answers)
+    renew(FILE.replace("0.32", given.release), given.names, answers)
     return 0
 
 

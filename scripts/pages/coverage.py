@@ -61,15 +61,12 @@ SCHEMES = {
     "OneByteScaled": "torchao: 8 bits, and narrower integers in bytes",
     "Int4WeightOnly": "torchao: int4 weight-only (tiled: oracle; plain: code)",
 }
+DRAFTERS = ("drafters_vllm_0.32.jsonl", "drafters_vllm_0.33.jsonl")
 Evidence = Mapping[str, set[str]]
 
 
-def lines(name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (DATA / name).read_text().splitlines()]
-
-
-def _drafters() -> list[dict[str, Any]]:
-    return [*lines("drafters_vllm_0.32.jsonl"), *lines("drafters_vllm_0.33.jsonl")]
+def lines(*names: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for name in names for line in (DATA / name).read_text().splitlines()]
 
 
 def published_config(name: str) -> dict[str, Any]:
@@ -87,8 +84,7 @@ def held_against() -> Iterator[tuple[dict[str, Any], str]]:
         "families_vllm_0.33.jsonl",
         "families_vllm_0.23.jsonl",
         "weights_vllm_0.32_cpu.jsonl",
-        "drafters_vllm_0.32.jsonl",
-        "drafters_vllm_0.33.jsonl",
+        *DRAFTERS,
         "torchao_vllm_0.32.jsonl",
     ):
         for line in lines(name):
@@ -159,7 +155,7 @@ def _drafter_rows(found: Evidence) -> Iterator[str]:
         heads[_words(found.get(name, ()))].append(name)
     for words, names in sorted(heads.items(), reverse=True):
         yield f"| {', '.join(names)} | a checkpoint of its own | {words} |"
-    asked = {str(_config_of(line)["architectures"][0]) for line in _drafters()}
+    asked = {str(_config_of(line)["architectures"][0]) for line in lines(*DRAFTERS)}
     for name, targets in PREDICTION_LAYERS.items():
         known = [target for target in targets if family_of(target).prediction is not None]
         if known:
@@ -176,7 +172,7 @@ def _config_of(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def _feature_rows() -> Iterator[str]:
-    slots, drafts = len(lines("lora_vllm_0.32.jsonl")), _drafters()
+    slots, drafts = len(lines("lora_vllm_0.32.jsonl")), lines(*DRAFTERS)
     heads = sum(line["is_head"] for line in drafts)
     planned = sum("lengths" in line for line in drafts)
     families, published = len(lines("families_vllm_0.32.jsonl")), len(lines("oracle_vllm_0.32_cuda.jsonl"))
