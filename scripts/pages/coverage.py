@@ -61,6 +61,7 @@ SCHEMES = {
     "OneByteScaled": "torchao: 8 bits, and narrower integers in bytes",
     "Int4WeightOnly": "torchao: int4 weight-only (tiled: oracle; plain: code)",
 }
+DRAFTERS = ("drafters_vllm_0.32.jsonl", "drafters_vllm_0.33.jsonl")
 Evidence = Mapping[str, set[str]]
 
 
@@ -74,7 +75,7 @@ def held_against() -> Iterator[tuple[dict[str, Any], str]]:
         "families_vllm_0.33.jsonl",
         "families_vllm_0.23.jsonl",
         "weights_vllm_0.32_cpu.jsonl",
-        "drafters_vllm_0.32.jsonl",
+        *DRAFTERS,
         "torchao_vllm_0.32.jsonl",
     ):
         for line in lines(name):
@@ -136,7 +137,7 @@ def _architecture_rows(found: Evidence, remembered: Evidence) -> Iterator[str]:
 
 
 def _feature_rows() -> Iterator[str]:
-    slots, drafts = len(lines("lora_vllm_0.32.jsonl")), lines("drafters_vllm_0.32.jsonl")
+    slots, drafts = len(lines("lora_vllm_0.32.jsonl")), lines(*DRAFTERS)
     heads = sum(line["is_head"] for line in drafts)
     planned = sum("lengths" in line for line in drafts)
     families, published = len(lines("families_vllm_0.32.jsonl")), len(lines("oracle_vllm_0.32_cuda.jsonl"))

@@ -12,6 +12,7 @@ _PREFIXES = {"eagle": "Eagle", "eagle3": "Eagle3", "dflash": "DFlash"}
 _EAGLE3_OF_TYPE = {"llama": "Eagle3LlamaForCausalLM", "qwen3": "Eagle3Qwen3ForCausalLM"}
 _PEAGLE_OF_TYPE = {"llama": "PeagleLlamaForCausalLM", "qwen3": "PeagleQwen3ForCausalLM"}
 _DSPARK = ("Qwen3DSparkModel", "Qwen3OmniDSparkModel")
+_DSPARK_NAMES = frozenset({*_DSPARK, "Gemma4DSparkModel", "MuseSparkDSparkModel"})
 _PASSED_ON = (
     "draft_vocab_size",
     "target_hidden_size",
@@ -66,7 +67,7 @@ def _method(values: Mapping[str, Any], name: str, method: str | None) -> str | N
     names = {str(each) for each in stated_names} if isinstance(stated_names, list) else set()
     if "MuseGlimmerAssistantModel" in names:
         return "dflash"
-    if names & {*_DSPARK, "Gemma4DSparkModel"}:
+    if names & {*_DSPARK, "Gemma4DSparkModel", "MuseSparkDSparkModel"}:
         return "dspark"
     return "medusa" if values.get("model_type") == "medusa" else None
 

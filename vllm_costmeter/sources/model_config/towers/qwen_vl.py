@@ -146,3 +146,18 @@ def hyperclovax(source: Source) -> tuple[Part, ...]:
     out = vision_section(source).int("out_hidden_size", minimum=1)
     projection = replicated("mm_projector", out, source.hidden_size, bias=True, quantized=False)
     return (*qwen2_5_vl(source), projection)
+
+
+def bailing_v3(source: Source) -> tuple[Part, ...]:
+    """Ling 3: Qwen3-VL's tower, whose merger is a norm alone, and a projector."""
+    vision, hidden = vision_section(source), source.hidden_size
+    width = vision.int("hidden_size", minimum=1)
+    merged = width * vision.int("spatial_merge_size", default=2, minimum=1) ** 2
+    mergers = ("visual.merger.", "visual.deepstack_merger_list.")
+    tower = tuple(part for part in qwen3_vl(source) if not part.name.startswith(mergers))
+    return (
+        *tower,
+        *norms(width, "visual.merger.norm", bias=True),
+        column("linear_proj.linear_fc1", merged, hidden, bias=True),
+        row("linear_proj.linear_fc2", hidden, hidden, bias=True),
+    )

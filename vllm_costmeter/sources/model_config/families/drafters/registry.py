@@ -7,6 +7,7 @@ The registry group `_SPECULATIVE_DECODING_MODELS` of vLLM 0.32 and 0.33.
 from __future__ import annotations
 
 _ROWS = {
+    "drafters.beam:dflash2_beam": "DFlash2BeamDraftModel",
     "drafters.dflash:dflash": "DFlashDraftModel DFlashMuseGlimmerAssistantModel MuseGlimmerAssistantModel",
     "drafters.dflash:dflash2": "DFlash2DraftModel",
     "drafters.dflash:dspark": "Qwen3DSparkModel Qwen3OmniDSparkModel",
@@ -31,14 +32,20 @@ _ROWS = {
     "drafters.gemma4:gemma4_dspark": "Gemma4DSparkModel",
     "drafters.laguna:laguna_dflash": "DFlashLagunaForCausalLM",
     "drafters.medusa:medusa": "MedusaModel",
+    "drafters.muse_spark:muse_spark_dspark": "MuseSparkDSparkModel",
 }
 HEADS: dict[str, str] = {name: where for where, names in _ROWS.items() for name in names.split()}
 """vLLM's name of a drafter -> where its builder stands: "room.module:name"."""
 
-ALWAYS_SHARED = frozenset({"EagleMistralForCausalLM", "EagleMistralLarge3ForCausalLM"})
-"""Whose tables vLLM takes for the model's, whatever their checkpoint holds: their classes have no `has_own_*` flag."""
+ALWAYS_SHARED = frozenset(
+    {"DFlash2BeamDraftModel", "EagleMistralForCausalLM", "EagleMistralLarge3ForCausalLM"}
+)
+"""Whose tables vLLM takes for the model's, whatever their checkpoint holds: no class of theirs has a `has_own_*` flag
+that is true."""
 
 PREDICTION_LAYERS = {
+    "BailingMoeV25MTPModel": ("BailingMoeV2_5ForCausalLM",),
+    "BailingMoeV3MTPModel": ("BailingMoeV3ForCausalLM", "BailingMoeV3VLForConditionalGeneration"),
     "DeepSeekMTPModel": ("DeepseekV3ForCausalLM",),
     "DeepSeekV4MTPModel": ("DeepseekV4ForCausalLM",),
     "DeepseekV32MTPModel": ("DeepseekV32ForCausalLM", "GlmMoeDsaForCausalLM"),
@@ -61,7 +68,11 @@ PREDICTION_LAYERS = {
     "OpenPanguMTPModel": ("PanguUltraMoEForCausalLM",),
     "Qwen3NextMTP": ("Qwen3NextForCausalLM",),
     "Qwen3_5MTP": ("Qwen3_5ForCausalLM", "Qwen3_5ForConditionalGeneration"),
-    "Qwen3_5MoeMTP": ("Qwen3_5MoeForCausalLM", "Qwen3_5MoeForConditionalGeneration"),
+    "Qwen3_5MoeMTP": (
+        "InternS2PreviewForConditionalGeneration",
+        "Qwen3_5MoeForCausalLM",
+        "Qwen3_5MoeForConditionalGeneration",
+    ),
     "Step3p5MTP": ("Step3p5ForCausalLM", "Step3p7ForConditionalGeneration"),
 }
 """vLLM's name of the layers -> the models that they draft for, whose families hold their rules."""

@@ -49,7 +49,7 @@ def kimi_linear(source: Source) -> Weights:
     def layer(kind: tuple[bool, bool]) -> Layer:
         is_full, routes = kind
         half = sparse if routes else gated_mlp("mlp", hidden, source.intermediate_size)
-        mixer = _latent(source) if is_full else _delta(source, section)
+        mixer = _latent(source) if is_full else delta_attention(source, section)
         residual = [*_residual(hidden, "self_attention_res"), *_residual(hidden, "mlp_res")] if mixes else []
         return layer_of(*mixer, *half, *norms(hidden, *TWO_NORMS), *residual)
 
@@ -74,8 +74,9 @@ def _prediction(source: Source, target: Weights, count: int) -> Weights:
     return like_deepseek(source, target, count, layer)
 
 
-def _delta(source: Source, section: ConfigReader) -> Block:
-    hidden, name = source.hidden_size, "self_attn"
+def delta_attention(source: Source, section: ConfigReader, name: str = "self_attn") -> Block:
+    """Kimi delta attention of the sizes in `section`, as `linear_attn_config` has them."""
+    hidden = source.hidden_size
     heads, size = section.int("num_heads", minimum=1), section.int("head_dim", minimum=1)
     by_head = Output(heads, size)
     has_full_gate = section.bool("use_full_rank_gate", default=False)
