@@ -39,6 +39,7 @@ SECOND_VIEWS = frozenset(
         "hybrid-rank-nemotron-h",
         "mamba2",
         "nemotron-h-default-mamba",
+        "nemotron-h-puzzle",
         "nemotron-h-stated-window",
     }
 )

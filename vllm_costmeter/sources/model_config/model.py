@@ -68,6 +68,7 @@ def model_from_config(
         family = replace(family, build=embedder(family.build), is_pooling=True)
     text = text_section(root)
     source = Source(root, text)
+    family = (family.other_for and family.other_for(source)) or family
     quantization = quantization_of(root, text, family.renames, hf_quant_config)
     embedding, head = adapted_edges(served_name)
     weights = replace(

@@ -38,6 +38,8 @@ class Family:
     """How many prediction layers the file states; None: by the keys common to most files."""
     drafts_by_depth: bool = False
     """Whether vLLM builds only as many prediction layers as tokens are drafted."""
+    other_for: Callable[[Source], Family | None] | None = None
+    """The family that vLLM serves a file by in place of this one, whose name it has; None: always this one."""
     is_pooling: bool = False
     is_encoder_decoder: bool = False
     is_pipelined: bool = True

@@ -1,13 +1,16 @@
-"""DeepSeek-OCR (vLLM 0.32, deepseek_ocr.py)."""
+"""DeepSeek-OCR, and DeepSeek V4 with its tower (vLLM 0.32, deepseek_ocr.py and models/deepseek_v4)."""
 
 from __future__ import annotations
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.mla.deepseek import deepseek
+from vllm_costmeter.sources.model_config.families.mla.deepseek_v4 import DEEPSEEK_V4
 from vllm_costmeter.sources.model_config.families.moe.routed import deepseek_v1
 from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.towers.deep_encoder import deep_encoder
+from vllm_costmeter.sources.model_config.towers.deepseek_v4 import deepseek_v4_vision
 
 _NAMES = (
     ("model.embed_tokens.", "language_model.model.embed_tokens."),
@@ -25,3 +28,12 @@ def _text(source: Source) -> Weights:
 
 
 DEEPSEEK_OCR = Family(_text, deep_encoder, _NAMES)
+DEEPSEEK_V4_VL = replace(
+    DEEPSEEK_V4,
+    tower=deepseek_v4_vision,
+    inputs=("image",),
+    tower_is_plain=True,
+    renames=(("layers.", "language_model.model.layers."), ("head.", "language_model.lm_head.")),
+    other_for=None,
+)
+"""DeepSeek V4 with its tower, which the file sizes (`vision_n_layers`)."""
