@@ -67,7 +67,7 @@ def cache_layers(cache: Cache, form: CacheFormat) -> tuple[KVLayer, ...]:
                     f"--kv-cache-dtype {form.kv_dtype}: packed latents without positions are not modelled"
                 )
             row = latent_bytes(rank + rope, form.kv_dtype, form.dtype)
-            stride = row if cache.sparse and form.aligns_rows else 1
+            stride = row if form.aligns_rows else 1
             return (KVLayer(KVKind.MLA, form.block_tokens, row, (rank + rope,), stride_bytes=stride),)
         case SparseIndexer(head_dim=head_dim, element_bytes=element_bytes):
             scaled = head_dim + head_dim // 128 * 4  # fp8 key and a float32 scale per 128 values (vLLM 0.32)
