@@ -97,7 +97,7 @@ def _block_tokens(
         preferred = step = COMPRESSED_BLOCK_TOKENS
     elif any(latent.sparse for latent in latents):
         preferred = step = SPARSE_BLOCK_TOKENS
-    elif any(isinstance(cache, SparseIndexer) for cache in kinds):
+    elif any(isinstance(cache, SparseIndexer) and cache.pooled_tokens == 1 for cache in kinds):
         preferred = step = SPARSE_HEADS_BLOCK_TOKENS
     elif latents:
         preferred, step = dense_latent_block_tokens(major, kv_dtype, latents[0].qk_nope_head_dim), 16
@@ -152,7 +152,14 @@ def _with_states(
     )
     if any(isinstance(cache, MlaLatent) for cache in attention):
         step = max(step, rules.hybrid_latent_block_tokens)
-    pooled = max((cache.pooled_tokens for cache in attention if isinstance(cache, SparseIndexer)), default=1)
+    pooled = max(
+        (
+            cache.pooled_tokens
+            for cache in attention
+            if isinstance(cache, SparseIndexer) and cache.element_bytes is None
+        ),
+        default=1,
+    )
     if pooled > 1:
         step = lcm(step, POOLED_KEYS.get(major, 32) * pooled)
     if per_block:
@@ -177,4 +184,6 @@ def _checkpointed(rules: KVRules, major: int) -> frozenset[str]:
 
 def _paged(attention: Sequence[Cache]) -> Cache:
     """The cache whose page states are aligned with: the latents', beside which an indexer keeps its own."""
-    return next((cache for cache in attention if isinstance(cache, MlaLatent)), attention[0])
+    latents = (cache for cache in attention if isinstance(cache, MlaLatent))
+    heads = (cache for cache in attention if isinstance(cache, FullAttention | SlidingWindow))
+    return next(latents, None) or next(heads, attention[0])

@@ -71,7 +71,7 @@ def _type(layer: KVLayer) -> tuple[object, ...]:
     if layer.kind is KVKind.RING:
         return (layer.kind,)
     if layer.kind is KVKind.MAMBA:
-        return (layer.block_tokens, layer.kind, layer.page_bytes)
+        return (layer.block_tokens, layer.kind, layer.page_bytes, layer.shape)
     return (layer.block_tokens, layer.kind, layer.window_tokens)
 
 

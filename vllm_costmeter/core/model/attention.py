@@ -171,6 +171,8 @@ class ShortConvState:
 
     channels: int
     conv_kernel: int
+    is_whole: bool = False
+    """Whether every tensor-parallel rank holds all channels (Qwen4-Exp)."""
 
 
 RecurrentState = (

@@ -155,8 +155,12 @@ class Embedding:
     split: bool = True
     quantized: bool = False
     """True for an output head, which some quantization schemes include."""
+    is_ngram_table: bool = False
+    """True for hashed n-grams, which vLLM keeps in the host's memory from 0.30 on (`EngramConfig.cpu_offload`)."""
 
     def rows_on(self, rank: Rank) -> int:
+        if self.is_ngram_table and not rank.holds_ngram_tables:
+            return 0
         padded = -(-self.vocab_size // VOCABULARY_PADDING) * VOCABULARY_PADDING
         if not self.split:
             return padded
@@ -204,11 +208,15 @@ class Buffer:
     """Number of values in tables built for video, if different."""
     elements_per_served_token: int | None = None
     """Values per token of --max-model-len, for a table of that length."""
+    elements_per_batch_token: int | None = None
+    """Values per token of a batch, for a buffer that holds one."""
 
     def bytes_on(self, rank: Rank) -> int:
         elements = (rank.has_video_tables and self.video_elements) or self.elements
         if self.elements_per_served_token is not None and rank.served_tokens is not None:
             elements = min(elements, self.elements_per_served_token * rank.served_tokens)
+        if self.elements_per_batch_token is not None:
+            elements = self.elements_per_batch_token * rank.batch_tokens
         own = (rank.is_eager and self.eager_element_bytes) or self.element_bytes
         return elements * (own or rank.element_bytes)
 
