@@ -83,8 +83,13 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
             dtype, engine_args.mamba_cache_dtype, engine_args.mamba_ssm_cache_dtype, speculative
         ),
     )
-    states = [cache for cache in kinds if isinstance(cache, RecurrentState)]
-    return _with_states(form, states, kinds, engine_args, rules, major=major) if states else form
+    if not any(isinstance(cache, RecurrentState) for cache in kinds):
+        return form
+    cached = engine_args.enable_prefix_caching
+    if cached is None:
+        has_attention = any(not isinstance(cache, RecurrentState) for cache in kinds)
+        cached = rules.caches_hybrid_prefixes and has_attention and model.caches_prefixes
+    return _with_states(form, kinds, engine_args, rules, cached, major=major)
 
 
 def _block_tokens(
@@ -116,19 +121,17 @@ def _block_tokens(
 
 def _with_states(
     form: CacheFormat,
-    states: list[RecurrentState],
     kinds: set[Cache],
     engine_args: EngineArgs,
     rules: KVRules,
+    cached: bool,
     *,
     major: int,
 ) -> CacheFormat:
     """Recurrent layers share the pool: attention's block grows until a state fits into its page, and states are padded
-    to that page. A model with only recurrent layers keeps its own size."""
+    to that page. A model with only recurrent layers keeps its own size. `cached`: whether prefixes are."""
+    states = [cache for cache in kinds if isinstance(cache, RecurrentState)]
     attention = [cache for cache in kinds if not isinstance(cache, RecurrentState)]
-    cached = engine_args.enable_prefix_caching
-    if cached is None:
-        cached = rules.caches_hybrid_prefixes and bool(attention)
     chunks = [state.chunk_tokens for state in states if isinstance(state, Mamba1State | Mamba2State)]
     per_block = cached and rules.mamba_prefix_blocks and bool(chunks)
     form = replace(

@@ -211,5 +211,7 @@ class ModelAttention:
     """The cache dtype that the checkpoint sets; None: the model's dtype. `--kv-cache-dtype` overrides it."""
     blackwell_kv_cache_dtype: str | None = None
     """The cache dtype that vLLM selects for this architecture on compute capability 10.x (GLM-5: fp8)."""
+    caches_prefixes: bool = True
+    """False for models that pool over the first or all tokens: vLLM then caches no prefixes by default."""
     known_caches: Memo[Hashable, Any] = field(default_factory=Memo, init=False, compare=False, repr=False)
     """KV cache layouts already computed; one check needs the same layout many times."""

@@ -210,9 +210,14 @@ class Buffer:
     """Values per token of --max-model-len, for a table of that length."""
     elements_per_batch_token: int | None = None
     """Values per token of a batch, for a buffer that holds one."""
+    kv_heads: int | None = None
+    """KV heads that the values are divided with; None: every rank holds all of them."""
 
     def bytes_on(self, rank: Rank) -> int:
         elements = (rank.has_video_tables and self.video_elements) or self.elements
+        if self.kv_heads is not None:
+            held = Output(self.kv_heads, replicated=True).on(rank.tensor_parallel_size, self.name)
+            elements = elements // self.kv_heads * held
         if self.elements_per_served_token is not None and rank.served_tokens is not None:
             elements = min(elements, self.elements_per_served_token * rank.served_tokens)
         if self.elements_per_batch_token is not None:

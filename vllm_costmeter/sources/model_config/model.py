@@ -88,6 +88,7 @@ def model_from_config(
         dtype=dtype,
         kv_cache_dtype=_kv_cache_dtype(root, text),
         blackwell_kv_cache_dtype=family.blackwell_kv_cache_dtype,
+        caches_prefixes=family.caches_prefixes,
     )
     model = Model(
         id=name,

@@ -24,8 +24,8 @@ class Family:
     tower: Tower | None = None
     renames: tuple[tuple[str, str], ...] = ()
     """(checkpoint prefix, vLLM prefix), the first that matches applies."""
-    inputs: tuple[str, ...] = ("image",)
-    """What the tower serves, under vLLM's names in `--limit-mm-per-prompt`."""
+    inputs: tuple[str, ...] | Callable[[Source], tuple[str, ...]] = ("image",)
+    """What the tower serves, under vLLM's names in `--limit-mm-per-prompt`; a rule where files differ in it."""
     image_tower: Callable[[Source], ImageTower] | None = None
     """What the tower's peak depends on; None: it has none, or its peak is not modelled."""
     tower_is_plain: bool = False
@@ -41,6 +41,8 @@ class Family:
     other_for: Callable[[Source], Family | None] | None = None
     """The family that vLLM serves a file by in place of this one, whose name it has; None: always this one."""
     is_pooling: bool = False
+    caches_prefixes: bool = True
+    """False for hybrid models that pool over the first token or average all."""
     is_encoder_decoder: bool = False
     is_pipelined: bool = True
     """Whether vLLM's class cuts it into pipeline ranks (`SupportsPP`)."""
@@ -54,6 +56,6 @@ class Family:
         return replace(
             self.build(replace(source, prefix="language_model.")),
             towers=self.tower(source),
-            tower_inputs=self.inputs,
+            tower_inputs=self.inputs(source) if callable(self.inputs) else self.inputs,
             plain_towers=self.tower_is_plain,
         )

@@ -18,7 +18,8 @@ _COUNTS = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules
 
 def prediction_count(source: Source) -> int | None:
     """The number of prediction layers that the file states."""
-    return source.text.optional_int(*_COUNTS, maximum=LARGEST_PREDICTION_COUNT)
+    stated = source.text.optional_int(*_COUNTS, maximum=LARGEST_PREDICTION_COUNT)
+    return source.root.optional_int(*_COUNTS, maximum=LARGEST_PREDICTION_COUNT) if stated is None else stated
 
 
 def joined(source: Source, name: str, *norm_names: str) -> tuple[Part, ...]:
@@ -85,6 +86,11 @@ def _without_tables_of(target: Weights, layers: Sequence[Layer]) -> tuple[Layer,
 def like_deepseek(source: Source, target: Weights, count: int, layer: Layer) -> Weights:
     join = joined(source, "eh_proj", "enorm", "hnorm", "shared_head.norm")
     return numbered(source, target, [extended(layer, *join, head(source, "head"))] * count)
+
+
+def like_its_layers(source: Source, target: Weights, count: int) -> Weights:
+    """Layers like the model's last, joined as DeepSeek joins them."""
+    return like_deepseek(source, target, count, target.layers[-1])
 
 
 def behind_fc(

@@ -1,4 +1,4 @@
-"""DeepSeek-OCR, and DeepSeek V4 with its tower (vLLM 0.32, deepseek_ocr.py and models/deepseek_v4)."""
+"""DeepSeek-OCR, DeepSeek-OCR 2, Unlimited-OCR, DeepSeek-VL2 and DeepSeek V4 with its tower (vLLM 0.32)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from vllm_costmeter.sources.model_config.families.mla.deepseek import deepseek
 from vllm_costmeter.sources.model_config.families.mla.deepseek_v4 import DEEPSEEK_V4
 from vllm_costmeter.sources.model_config.families.moe.routed import deepseek_v1
 from vllm_costmeter.sources.model_config.families.source import Source
-from vllm_costmeter.sources.model_config.towers.deep_encoder import deep_encoder
+from vllm_costmeter.sources.model_config.towers.deep_encoder import deep_encoder, deep_encoder_2
 from vllm_costmeter.sources.model_config.towers.deepseek_v4 import deepseek_v4_vision
+from vllm_costmeter.sources.model_config.towers.so400m import deepseek_vl2
 
 _NAMES = (
     ("model.embed_tokens.", "language_model.model.embed_tokens."),
@@ -37,3 +38,5 @@ DEEPSEEK_V4_VL = replace(
     other_for=None,
 )
 """DeepSeek V4 with its tower, which the file sizes (`vision_n_layers`)."""
+DEEPSEEK_OCR_2 = Family(_text, deep_encoder_2, _NAMES)
+DEEPSEEK_VL2 = Family(_text, deepseek_vl2, (("language.", "language_model."),))
