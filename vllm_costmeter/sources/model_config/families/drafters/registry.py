@@ -29,6 +29,7 @@ _ROWS = {
     "drafters.eagle:mistral_large_3": "EagleMistralLarge3ForCausalLM",
     "drafters.gemma4:gemma4_assistant": "Gemma4MTPModel",
     "drafters.gemma4:gemma4_dspark": "Gemma4DSparkModel",
+    "drafters.kimi_dspark:kimi_dspark": "K3DSparkModel",
     "drafters.laguna:laguna_dflash": "DFlashLagunaForCausalLM",
     "drafters.medusa:medusa": "MedusaModel",
 }
@@ -40,23 +41,29 @@ ALWAYS_SHARED = frozenset({"EagleMistralForCausalLM", "EagleMistralLarge3ForCaus
 
 PREDICTION_LAYERS = {
     "DeepSeekMTPModel": ("DeepseekV3ForCausalLM",),
-    "DeepSeekV4MTPModel": ("DeepseekV4ForCausalLM",),
+    "DeepSeekV4MTPModel": ("DeepseekV4ForCausalLM", "DeepseekV4ForConditionalGeneration"),
     "DeepseekV32MTPModel": ("DeepseekV32ForCausalLM", "GlmMoeDsaForCausalLM"),
     "ErnieMTPModel": ("Ernie4_5_MoeForCausalLM",),
     "Exaone4_5_MTP": ("Exaone4_5_ForConditionalGeneration",),
     "ExaoneMoeMTP": ("ExaoneMoEForCausalLM", "ExaoneMoeForCausalLM"),
+    "Glm5NextMTPModel": ("Glm5NextForCausalLM", "Glm5NextForConditionalGeneration"),
     "Glm4MoeLiteMTPModel": ("Glm4MoeLiteForCausalLM",),
     "Glm4MoeMTPModel": ("Glm4MoeForCausalLM",),
     "GlmOcrMTPModel": ("GlmOcrForConditionalGeneration",),
     "HYV3MTPModel": ("HYV3ForCausalLM",),
+    "HYV4MTPModel": ("HYV4ForCausalLM",),
+    "InklingMTPModel": ("InklingForCausalLM", "InklingForConditionalGeneration"),
+    "KimiK3MTPModel": ("KimiK3ForConditionalGeneration",),
     "LongCatFlashMTPModel": ("LongcatFlashForCausalLM", "LongcatFlashNgramForCausalLM"),
     "MiMoMTPModel": ("MiMoForCausalLM",),
     "MiMoV2MTPModel": ("MiMoV2FlashForCausalLM", "MiMoV2ForCausalLM"),
+    "MiniMaxM3MTP": ("MiniMaxM3SparseForCausalLM", "MiniMaxM3SparseForConditionalGeneration"),
     "NemotronHMTPModel": ("NemotronHForCausalLM",),
     "OpenPanguMTPModel": ("PanguUltraMoEForCausalLM",),
     "Qwen3NextMTP": ("Qwen3NextForCausalLM",),
     "Qwen3_5MTP": ("Qwen3_5ForCausalLM", "Qwen3_5ForConditionalGeneration"),
     "Qwen3_5MoeMTP": ("Qwen3_5MoeForCausalLM", "Qwen3_5MoeForConditionalGeneration"),
+    "Qwen4ExpMTP": ("Qwen4ExpForCausalLM", "Qwen4ExpForConditionalGeneration"),
     "Step3p5MTP": ("Step3p5ForCausalLM", "Step3p7ForConditionalGeneration"),
 }
 """vLLM's name of the layers -> the models that they draft for, whose families hold their rules."""
