@@ -80,6 +80,8 @@ def _head_config(values: Mapping[str, Any], name: str, method: str) -> Mapping[s
 
 
 def _served_name(name: str, method: str, values: Mapping[str, Any]) -> str:
+    if method == "dspark" and values.get("model_type") == "deepseek_v4":
+        return "DSparkDraftModel"  # whose layers the target's own checkpoint holds
     if method == "dspark":
         return _DSPARK[0] if name == "DSparkDraftModel" and values.get("model_type") == "qwen3" else name
     prefix = _PREFIXES[method]

@@ -29,15 +29,19 @@ _ROWS = {
     "drafters.eagle:mistral_large_3": "EagleMistralLarge3ForCausalLM",
     "drafters.gemma4:gemma4_assistant": "Gemma4MTPModel",
     "drafters.gemma4:gemma4_dspark": "Gemma4DSparkModel",
-    "drafters.kimi_dspark:kimi_dspark": "K3DSparkModel",
     "drafters.laguna:laguna_dflash": "DFlashLagunaForCausalLM",
+    "drafters.latent_dspark:deepseek_v4_dspark": "DSparkDraftModel",
+    "drafters.latent_dspark:kimi_dspark": "K3DSparkModel",
     "drafters.medusa:medusa": "MedusaModel",
 }
 HEADS: dict[str, str] = {name: where for where, names in _ROWS.items() for name in names.split()}
 """vLLM's name of a drafter -> where its builder stands: "room.module:name"."""
 
-ALWAYS_SHARED = frozenset({"EagleMistralForCausalLM", "EagleMistralLarge3ForCausalLM"})
-"""Whose tables vLLM takes for the model's, whatever their checkpoint holds: their classes have no `has_own_*` flag."""
+ALWAYS_SHARED = frozenset(
+    {"DSparkDraftModel", "EagleMistralForCausalLM", "EagleMistralLarge3ForCausalLM", "K3DSparkModel"}
+)
+"""Whose tables vLLM takes for the model's, whatever their checkpoint holds: their classes have no `has_own_*` flag, or
+say that they have none."""
 
 PREDICTION_LAYERS = {
     "DeepSeekMTPModel": ("DeepseekV3ForCausalLM",),

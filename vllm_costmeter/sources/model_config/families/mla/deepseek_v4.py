@@ -52,16 +52,16 @@ def deepseek_v4(source: Source) -> Weights:
     kinds = [(max(1, ratios[index]), index < hashed) for index in range(source.num_layers)]
     layers = each_kind(kinds, lambda kind: _layer(source, kind[0], hashed=kind[1]))
     return language_model(
-        source, layers, tied=source.is_tied(), extra_everywhere=(_lane_mix(source, "model.hc_head"),)
+        source, layers, tied=source.is_tied(), extra_everywhere=(lane_mix(source, "model.hc_head"),)
     )
 
 
-def _window_layer(source: Source) -> Layer:
+def window_layer(source: Source) -> Layer:
     """A layer of a sliding window alone, with routed experts."""
     return _layer(source, 1, hashed=False)
 
 
-def _lane_mix(source: Source, name: str) -> Tensor:
+def lane_mix(source: Source, name: str) -> Tensor:
     """What turns the residual lanes into one hidden state before a head."""
     lanes = source.text.int("hc_mult", default=4, minimum=1)
     return Tensor(name, lanes * lanes * source.hidden_size + lanes + 1, element_bytes=FLOAT32_BYTES)
@@ -181,10 +181,10 @@ def _prediction(source: Source, target: Weights, count: int) -> Weights:
     """A layer of a window alone, two quantized projections and a mix of residual lanes of its own."""
     hidden = source.hidden_size
     layer = extended(
-        _window_layer(source),
+        window_layer(source),
         replicated("e_proj", hidden, hidden),
         replicated("h_proj", hidden, hidden),
-        _lane_mix(source, "hc_head"),
+        lane_mix(source, "hc_head"),
         *norms(hidden, "enorm", "hnorm", "shared_head.norm"),
         head(source, "head"),
     )
