@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 UNMODELLED: Mapping[str, str] = {
     "DeepseekV41ForCausalLM": (
-        "its layers read caches of other layers in records that differ by GPU, and its n-gram tables lie in memory that "
-        "ranks share; neither is modelled yet"
+        "its layers read caches of other layers in records that differ by GPU, and its n-gram tables lie in memory "
+        "that ranks share; neither is modelled yet"
     ),
     "Terratorch": (
         "the checkpoint's configuration names a backbone that the terratorch package builds, and no prompt is text"
