@@ -63,6 +63,7 @@ _TEXT = {
     "dense.gpt:gpt2": "GPT2LMHeadModel",
     "dense.gpt:gpt_j": "GPTJForCausalLM",
     "dense.gpt:opt": "OPTForCausalLM",
+    "dense.hrm_text:HRM_TEXT": "HrmTextForCausalLM",
     "dense.iquest_loop:IQUEST_LOOP": "IQuestLoopCoderForCausalLM",
     "dense.muse_glimmer:muse_glimmer": "MuseGlimmerForCausalLM",
     "dense.nemotron_nas:deci": "DeciLMForCausalLM",
