@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from vllm_costmeter.core.dataclass import replace
-from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import NotUnderstoodError
+from vllm_costmeter.core.fit.fit import fit
+from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.kv_cache import kv_rules
 from vllm_costmeter.core.kv_cache.layout import kv_layers
 from vllm_costmeter.core.model.weights import Weights
@@ -84,3 +86,11 @@ def test_a_target_that_drafts_with_dspark_names_its_drafter() -> None:
     )
     assert found is not None
     assert found["architectures"] == ["DSparkDraftModel"]
+
+
+@pytest.mark.parametrize(("tables", "verdict"), [([], "fits"), ([1, 5], "refused")])
+def test_tables_of_n_grams_keep_a_model_on_one_pipeline_rank(tables: list[int], verdict: str) -> None:
+    """Qwen4-Exp: only a first rank receives the tokens (vLLM 0.29 to 0.33 refuse more)."""
+    model = model_from_config({**RECORDED["qwen4-exp-no-ple"], "ple_layer_ids": tables}, "m")
+    gpus = GpuGroup("H100 SXM", round(79.19 * 2**30), count=2, compute_capability=(9, 0))
+    assert fit(model, gpus, EngineArgs(layout=ParallelConfig(1, 2)), release_of("0.32.0")).verdict == verdict

@@ -107,7 +107,7 @@ def model_from_config(
         is_pooling=family.is_pooling,
         is_encoder_decoder=family.is_encoder_decoder,
         is_hybrid=any(isinstance(cache, RecurrentState) for layer in attention.layers for cache in layer),
-        is_pipelined=family.is_pipelined,
+        is_pipelined=family.is_pipelined and (family.is_cut is None or family.is_cut(source)),
         is_tied=weights.is_tied,
         model_type=model_type_of(root),
         unsplit_items=_unsplit_items(root, text),

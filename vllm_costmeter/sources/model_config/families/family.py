@@ -46,6 +46,8 @@ class Family:
     is_encoder_decoder: bool = False
     is_pipelined: bool = True
     """Whether vLLM's class cuts it into pipeline ranks (`SupportsPP`)."""
+    is_cut: Callable[[Source], bool] | None = None
+    """Whether it cuts this file's model; None: as its class does."""
     blackwell_kv_cache_dtype: str | None = None
     """The cache dtype that vLLM chooses by itself on compute capability 10.x."""
 

@@ -134,4 +134,9 @@ def _prediction(source: Source, target: Weights, count: int) -> Weights:
     return predictor(source, target, [_layer(source, False)] * count, prefix="mtp.layers.{}.", last=last)
 
 
-QWEN4_EXP = Family(qwen4_exp, prediction=_prediction)
+def _is_cut(source: Source) -> bool:
+    """Only a first rank receives the tokens that n-grams are made of."""
+    return not source.text.optional_list("ple_layer_ids")
+
+
+QWEN4_EXP = Family(qwen4_exp, prediction=_prediction, is_cut=_is_cut)
