@@ -41,6 +41,7 @@ SECOND_VIEWS = frozenset(
         "nemotron-h-default-mamba",
         "nemotron-h-puzzle",
         "nemotron-h-stated-window",
+        "zamba2",
     }
 )
 """Mamba 2 mixers register a view of their convolution a second time, which vLLM's sum counts and no GPU holds."""

@@ -89,6 +89,7 @@ _TEXT = {
     "hybrid.qwen4_exp:QWEN4_EXP": "Qwen4ExpForCausalLM",
     "hybrid.qwen_next:QWEN3_5": "Qwen3_5ForCausalLM Qwen3_5MoeForCausalLM",
     "hybrid.qwen_next:QWEN3_NEXT": "Qwen3NextForCausalLM",
+    "hybrid.zamba2:ZAMBA2": "Zamba2ForCausalLM",
     "mla.axk1:axk1": "AXK1ForCausalLM",
     "mla.deepseek:DEEPSEEK": "DeepseekV32ForCausalLM DeepseekV3ForCausalLM",
     "mla.deepseek:DEEPSEEK_V2": "DeepseekV2ForCausalLM MistralLarge3ForCausalLM",
