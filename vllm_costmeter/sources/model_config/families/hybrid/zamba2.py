@@ -18,7 +18,7 @@ _MOST_BLOCKS = 64  # more is a corrupt file
 
 
 def zamba2(source: Source) -> Weights:
-    """`layers_block_type` says which layers use a shared block; attention reads the embedding beside the hidden state."""
+    """`layers_block_type` says which layers use a shared block, which reads the embedding beside the hidden state."""
     text, hidden = source.text, source.hidden_size
     kinds = text.optional_list("layers_block_type") or ()
     if len(kinds) != source.num_layers:
