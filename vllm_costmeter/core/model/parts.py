@@ -83,8 +83,7 @@ class Linear:
     """A rank's outputs together are padded to a multiple of this (Kimi K3)."""
 
     def on(self, rank: Rank) -> LinearShape:
-        whole = self.is_shared_expert and rank.sequence_parallel_experts
-        size = 1 if whole else rank.tensor_parallel_size
+        size = 1 if self.is_shared_expert and rank.sequence_parallel_experts else rank.tensor_parallel_size
         column = size if self.split == "column" else 1
         outputs = tuple(output.on(column, self.name) for output in self.outputs)
         padding = -sum(outputs) % self.padded_to
@@ -100,8 +99,7 @@ class Linear:
 
     @property
     def parameters(self) -> int:
-        outputs = sum(output.count * output.width for output in self.outputs)
-        return outputs * (self.inputs + self.bias)
+        return sum(output.count * output.width for output in self.outputs) * (self.inputs + self.bias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +138,7 @@ class Experts:
     @property
     def parameters(self) -> int:
         up = (2 if self.gated else 1) * self.intermediate
-        biases = (up + self.hidden) if self.bias else 0
-        return self.count * (self.hidden * (up + self.intermediate) + biases)
+        return self.count * (self.hidden * (up + self.intermediate) + (up + self.hidden) * self.bias)
 
 
 @dataclass(frozen=True, slots=True)
