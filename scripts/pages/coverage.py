@@ -36,6 +36,7 @@ CACHES = {
     "ChunkedLocal": "chunks",
     "MlaLatent": "latents (MLA)",
     "SparseIndexer": "an indexer",
+    "OpenPool": "open pools",
     "CompressedMla": "compressed latents and windows",
     "CrossAttention": "cross attention",
     "Mamba1State": "Mamba 1",

@@ -39,11 +39,13 @@ SECOND_VIEWS = frozenset(
         "hybrid-rank-nemotron-h",
         "mamba2",
         "nemotron-h-default-mamba",
+        "nemotron-h-puzzle",
         "nemotron-h-stated-window",
         "nemotron-nano-omni",
         "nemotron-nano-vl",
         "nemotron-nano-vl-fp8",
         "nemotron-super-omni",
+        "zamba2",
     }
 )
 """Mamba 2 mixers register a view of their convolution a second time, which vLLM's sum counts and no GPU holds."""

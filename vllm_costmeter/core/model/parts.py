@@ -83,8 +83,7 @@ class Linear:
     """A rank's outputs together are padded to a multiple of this (Kimi K3)."""
 
     def on(self, rank: Rank) -> LinearShape:
-        whole = self.is_shared_expert and rank.sequence_parallel_experts
-        size = 1 if whole else rank.tensor_parallel_size
+        size = 1 if self.is_shared_expert and rank.sequence_parallel_experts else rank.tensor_parallel_size
         column = size if self.split == "column" else 1
         outputs = tuple(output.on(column, self.name) for output in self.outputs)
         padding = -sum(outputs) % self.padded_to
@@ -100,8 +99,7 @@ class Linear:
 
     @property
     def parameters(self) -> int:
-        outputs = sum(output.count * output.width for output in self.outputs)
-        return outputs * (self.inputs + self.bias)
+        return sum(output.count * output.width for output in self.outputs) * (self.inputs + self.bias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +138,7 @@ class Experts:
     @property
     def parameters(self) -> int:
         up = (2 if self.gated else 1) * self.intermediate
-        biases = (up + self.hidden) if self.bias else 0
-        return self.count * (self.hidden * (up + self.intermediate) + biases)
+        return self.count * (self.hidden * (up + self.intermediate) + (up + self.hidden) * self.bias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +152,12 @@ class Embedding:
     split: bool = True
     quantized: bool = False
     """True for an output head, which some quantization schemes include."""
+    is_ngram_table: bool = False
+    """True for hashed n-grams, which vLLM keeps in the host's memory from 0.30 on (`EngramConfig.cpu_offload`)."""
 
     def rows_on(self, rank: Rank) -> int:
+        if self.is_ngram_table and not rank.holds_ngram_tables:
+            return 0
         padded = -(-self.vocab_size // VOCABULARY_PADDING) * VOCABULARY_PADDING
         if not self.split:
             return padded
@@ -206,6 +207,8 @@ class Buffer:
     """Values per token of --max-model-len, for a table of that length."""
     rotated_pairs: int = 0
     """Of a rotary table: pairs of dimensions that it rotates."""
+    elements_per_batch_token: int | None = None
+    """Values per token of a batch, for a buffer that holds one."""
     kv_heads: int | None = None
     """KV heads that the values are divided with; None: every rank holds all of them."""
 
@@ -216,6 +219,8 @@ class Buffer:
             elements = elements // self.kv_heads * held
         if self.elements_per_served_token is not None and rank.served_tokens is not None:
             elements = min(elements, self.elements_per_served_token * rank.served_tokens)
+        if self.elements_per_batch_token is not None:
+            elements = self.elements_per_batch_token * rank.batch_tokens
         own = (rank.is_eager and self.eager_element_bytes) or self.element_bytes
         return elements * (own or rank.element_bytes)
 

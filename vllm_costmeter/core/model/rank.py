@@ -7,6 +7,10 @@ from vllm_costmeter.core.dataclass import dataclass
 DTYPE_BYTES = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2}
 """Bytes per value by name in `--dtype`, without auto (vLLM 0.33, ModelDType in config/model.py)."""
 
+DEFAULT_BATCH_TOKENS = (
+    8192  # of GPUs with 70 GiB and more, which a model with such buffers needs (vLLM 0.29 to 0.33)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Rank:
@@ -25,6 +29,10 @@ class Rank:
     """True under --enforce-eager: only then does vLLM use its own kernels for simple operations."""
     served_tokens: int | None = None
     """`--max-model-len`; None: the model's length."""
+    batch_tokens: int = DEFAULT_BATCH_TOKENS
+    """`--max-num-batched-tokens`."""
+    holds_ngram_tables: bool = False
+    """True before vLLM 0.30, which moved tables of hashed n-grams into the host's memory."""
     has_video_tables: bool = False
     """True before vLLM 0.32, where every multimodal rotary table has four times the model's length."""
 

@@ -78,6 +78,7 @@ def model_from_config(
         family = replace(family, build=embedder(family.build), is_pooling=True)
     text = text_section(root)
     source = Source(root, text)
+    family = (family.other_for and family.other_for(source)) or family
     quantization = quantization_of(root, text, family.renames, hf_quant_config)
     embedding, head = adapted_edges(served_name)
     weights = replace(
@@ -116,7 +117,7 @@ def model_from_config(
         is_pooling=family.is_pooling,
         is_encoder_decoder=family.is_encoder_decoder,
         is_hybrid=any(isinstance(cache, RecurrentState) for layer in attention.layers for cache in layer),
-        is_pipelined=family.is_pipelined,
+        is_pipelined=family.is_pipelined and (family.is_cut is None or family.is_cut(source)),
         is_tied=weights.is_tied,
         model_type=model_type_of(root),
         unsplit_items=_unsplit_items(root, text),

@@ -92,6 +92,8 @@ def _medusa_key(key: str) -> str:
 
 
 def _served_name(name: str, method: str, values: Mapping[str, Any]) -> str:
+    if method == "dspark" and values.get("model_type") == "deepseek_v4":
+        return "DSparkDraftModel"  # whose layers the target's own checkpoint holds
     if method == "dspark":
         return _DSPARK[0] if name == "DSparkDraftModel" and values.get("model_type") == "qwen3" else name
     prefix = _PREFIXES[method]

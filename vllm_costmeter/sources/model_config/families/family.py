@@ -40,12 +40,16 @@ class Family:
     """How many prediction layers the file states; None: by the keys common to most files."""
     drafts_by_depth: bool = False
     """Whether vLLM builds only as many prediction layers as tokens are drafted."""
+    other_for: Callable[[Source], Family | None] | None = None
+    """The family that vLLM serves a file by in place of this one, whose name it has; None: always this one."""
     is_pooling: bool = False
     caches_prefixes: bool = True
     """False for hybrid models that pool over the first token or average all."""
     is_encoder_decoder: bool = False
     is_pipelined: bool = True
     """Whether vLLM's class cuts it into pipeline ranks (`SupportsPP`)."""
+    is_cut: Callable[[Source], bool] | None = None
+    """Whether it cuts this file's model; None: as its class does."""
     blackwell_kv_cache_dtype: str | None = None
     """The cache dtype that vLLM chooses by itself on compute capability 10.x."""
 

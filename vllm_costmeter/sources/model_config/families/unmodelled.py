@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 UNMODELLED: Mapping[str, str] = {
+    "DeepseekV41ForCausalLM": (
+        "its layers read caches of other layers in records that differ by GPU, and its n-gram tables lie in memory "
+        "that ranks share; neither is modelled yet"
+    ),
     "DiffusionGemmaForBlockDiffusion": (
         "its sampler holds a number for every word of the vocabulary at every place of each request's canvas, several "
         "GiB whose peak was not measured"
+    ),
     **dict.fromkeys(
         ("Dots3NoteForCausalLM", "Dots3NoteMTPModel"),
         "its windows and its sparse layers keep latents in rows of one width, in pages that its own classes plan",
@@ -21,5 +26,4 @@ UNMODELLED: Mapping[str, str] = {
         "the checkpoint's configuration names a backbone that the terratorch package builds, and no prompt is text"
     ),
 }
-"""vLLM's name of an architecture (registry of 0.32) -> why its config.json does not say what a server needs."""
 """vLLM's name of an architecture (registries of 0.32 and 0.33) -> why no rule says what a server loads and keeps."""

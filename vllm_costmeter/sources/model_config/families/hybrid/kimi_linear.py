@@ -103,7 +103,12 @@ def delta_attention(source: Source, section: ConfigReader, name: str = "self_att
         Tensor(f"{name}.dt_bias", heads, size, split=True, element_bytes=FLOAT32_BYTES),
         Tensor(f"{name}.A_log", heads, split=True, element_bytes=FLOAT32_BYTES),
         *norms(size, f"{name}.o_norm"),
-        KimiDeltaState(heads, size, kernel, keeps_checkpoint=has_full_gate and _has_fast_prefill(section)),
+        KimiDeltaState(
+            heads,
+            size,
+            kernel,
+            checkpoint="kimi_k3" if has_full_gate and _has_fast_prefill(section) else None,
+        ),
     )
 
 

@@ -46,7 +46,7 @@ def qwen_hybrid(source: Source, *, interleaved: bool) -> Weights:
     rest = (*half, *norms(hidden, "input_layernorm", "post_attention_layernorm"))
     built = {
         "full_attention": layer_of(*full, *rest),
-        "linear_attention": layer_of(*_delta_net(source, interleaved=interleaved), *rest),
+        "linear_attention": layer_of(*delta_net(source, interleaved=interleaved), *rest),
     }
     return language_model(
         source,
@@ -73,7 +73,7 @@ def _qwen_kinds(source: Source) -> tuple[str, ...]:
     return kinds
 
 
-def _delta_net(source: Source, *, interleaved: bool) -> Block:
+def delta_net(source: Source, *, interleaved: bool) -> Block:
     text, hidden = source.text, source.hidden_size
     # defaults of transformers' Qwen3NextConfig and Qwen3_5TextConfig, 5.x
     k_heads = text.int("linear_num_key_heads", default=16, minimum=1)

@@ -7,6 +7,7 @@ from vllm_costmeter.core.model.parts import Tensor
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.families.dense.llama import qwen2, qwen3, qwen3_vl
 from vllm_costmeter.sources.model_config.families.family import Family
+from vllm_costmeter.sources.model_config.families.hybrid.qwen4_exp import QWEN4_EXP as _QWEN4_EXP
 from vllm_costmeter.sources.model_config.families.hybrid.qwen_next import prediction, qwen3_5
 from vllm_costmeter.sources.model_config.families.moe.qwen import qwen3_vl_moe, qwen_moe
 from vllm_costmeter.sources.model_config.families.pooling import deeply_scored, embedder
@@ -62,6 +63,9 @@ QWEN2_5_VL = Family(qwen2, tower_qwen2_5_vl, QWEN_VL_NAMES, BOTH, image_tower=im
 QWEN3_VL = Family(qwen3_vl, tower_qwen3_vl, QWEN_VL_NAMES, BOTH, image_tower=image_tower)
 QWEN3_VL_MOE = Family(qwen3_vl_moe, tower_qwen3_vl, QWEN_VL_NAMES, BOTH, image_tower=image_tower)
 QWEN3_5 = Family(qwen3_5, tower_qwen3_vl, QWEN_VL_NAMES, BOTH, image_tower=image_tower, prediction=prediction)
+QWEN4_EXP = replace(
+    _QWEN4_EXP, tower=tower_qwen3_vl, renames=QWEN_VL_NAMES, inputs=BOTH, image_tower=image_tower
+)
 QWEN2_AUDIO = Family(qwen2, qwen2_audio, inputs=("audio",))
 QWEN2_5_OMNI = Family(qwen2, qwen2_5_omni, _OMNI_NAMES, _OMNI_INPUTS)
 QWEN3_OMNI = Family(qwen_moe, qwen3_omni, _OMNI_NAMES, _OMNI_INPUTS)
