@@ -18,7 +18,7 @@ from typing import Any
 from scripts.accuracy.logged_cases import case_rows, stated_cases
 from scripts.accuracy.logged_start import CORPUS
 from scripts.pages.drafter_rows import drafter_rows
-from scripts.pages.recorded import config_of, lines, published_config, words_of
+from scripts.pages.recorded import DRAFTERS, config_of, lines, published_config, words_of
 from scripts.pages.registry_groups import newest_release, registry_rows
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.weights import Weights
@@ -62,7 +62,6 @@ SCHEMES = {
     "OneByteScaled": "torchao: 8 bits, and narrower integers in bytes",
     "Int4WeightOnly": "torchao: int4 weight-only (tiled: oracle; plain: code)",
 }
-DRAFTERS = ("drafters_vllm_0.32.jsonl", "drafters_vllm_0.33.jsonl")
 Evidence = Mapping[str, set[str]]
 
 

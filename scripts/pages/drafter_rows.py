@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from scripts.pages.recorded import config_of, lines, words_of
+from scripts.pages.recorded import DRAFTERS, config_of, lines, words_of
 from vllm_costmeter.sources.model_config.families.drafters.registry import HEADS, PREDICTION_LAYERS
 from vllm_costmeter.sources.model_config.families.registry import ARCHITECTURES, family_of
 
@@ -16,7 +16,7 @@ def drafter_rows(found: Mapping[str, set[str]]) -> Iterator[str]:
         heads[words_of(found.get(name, ()))].append(name)
     for words, names in sorted(heads.items(), reverse=True):
         yield f"| {', '.join(names)} | a checkpoint of its own | {words} |"
-    asked = {str(config_of(line)["architectures"][0]) for line in lines("drafters_vllm_0.32.jsonl")}
+    asked = {str(config_of(line)["architectures"][0]) for line in lines(*DRAFTERS)}
     for name, targets in PREDICTION_LAYERS.items():
         known = [
             target

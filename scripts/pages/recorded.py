@@ -12,8 +12,11 @@ from vllm_costmeter.sources.models.draft_config import head_config
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 
 
-def lines(name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (DATA / name).read_text().splitlines()]
+DRAFTERS = ("drafters_vllm_0.32.jsonl", "drafters_vllm_0.33.jsonl")
+
+
+def lines(*names: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for name in names for line in (DATA / name).read_text().splitlines()]
 
 
 def published_config(name: str) -> dict[str, Any]:

@@ -9,28 +9,12 @@ from __future__ import annotations
 from typing import Literal
 
 from vllm_costmeter.core.dataclass import dataclass
-from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.rank import Rank
+from vllm_costmeter.core.model.sharding import Output, divided
 
 VOCABULARY_PADDING = (
     64  # DEFAULT_VOCAB_PADDING_SIZE in vLLM's vocab_parallel_embedding.py, read 2026-07 (0.32)
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """One projection inside a fused linear: `count` units (heads, or single features) of `width` values."""
-
-    count: int
-    width: int = 1
-    replicated: bool = False
-    """True for key and value heads: every rank has at least one, so they repeat if ranks outnumber heads."""
-
-    def on(self, tensor_parallel_size: int, name: str) -> int:
-        if self.replicated and tensor_parallel_size >= self.count:
-            _divide(tensor_parallel_size, self.count, name)
-            return self.width
-        return _divide(self.count, tensor_parallel_size, name) * self.width
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +72,7 @@ class Linear:
         outputs = tuple(output.on(column, self.name) for output in self.outputs)
         padding = -sum(outputs) % self.padded_to
         return LinearShape(
-            inputs=_divide(self.inputs, size, self.name) if self.split == "row" else self.inputs,
+            inputs=divided(self.inputs, size, self.name) if self.split == "row" else self.inputs,
             outputs=(*outputs, padding) if padding else outputs,
             total_inputs=self.inputs,
             divided_inputs=self.split == "row" and size > 1,
@@ -121,7 +105,7 @@ class Experts:
         return ExpertsShape(
             count=-(-self.count // rank.expert_parallel_size),
             hidden=self.hidden,
-            intermediate=_divide(self._padded(rank), rank.expert_tensor_parallel_size, self.name),
+            intermediate=divided(self._padded(rank), rank.expert_tensor_parallel_size, self.name),
             gated=self.gated,
             bias=self.bias,
             tensor_parallel_size=rank.expert_tensor_parallel_size,
@@ -161,7 +145,7 @@ class Embedding:
         padded = -(-self.vocab_size // VOCABULARY_PADDING) * VOCABULARY_PADDING
         if not self.split:
             return padded
-        return _divide(padded, rank.tensor_parallel_size, self.name)
+        return divided(padded, rank.tensor_parallel_size, self.name)
 
     @property
     def parameters(self) -> int:
@@ -243,10 +227,3 @@ class Repeated:
 
 
 Part = Linear | Experts | Embedding | Tensor | Buffer | AttentionScales | Repeated
-
-
-def _divide(total: int, ways: int, name: str) -> int:
-    """`total / ways`. BadInputError if there is a remainder, which vLLM asserts against."""
-    if total % ways:
-        raise BadInputError(f"{name}: {total} does not divide by {ways}, so vLLM refuses this parallel size")
-    return total // ways

@@ -204,8 +204,6 @@ _MULTIMODAL = {
     "multimodal.phi:PHI3_VISION": "Phi3VForCausalLM",
     "multimodal.phi:PHI4_MULTIMODAL": "Phi4MMForCausalLM",
     "multimodal.phi:PHI4_SIGLIP2": "Phi4ForCausalLMV",
-    "multimodal.minimax:MINIMAX_M3": "MiniMaxM3SparseForConditionalGeneration",
-    "multimodal.muse:MUSE_GLIMMER": "MuseGlimmerForConditionalGeneration",
     "multimodal.muse:MUSE_SPARK": "MuseSparkForConditionalGeneration",
     "multimodal.pixtral:PIXTRAL": "PixtralForConditionalGeneration",
     "multimodal.ocr:DOTS_OCR": "DotsOCRForCausalLM",

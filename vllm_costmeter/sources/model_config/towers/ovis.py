@@ -4,7 +4,8 @@ tower, a head over visual words, and a table of their embeddings, which every ra
 from __future__ import annotations
 
 from vllm_costmeter.core.errors import NotUnderstoodError
-from vllm_costmeter.core.model.parts import Linear, Output, Part, Repeated, Tensor
+from vllm_costmeter.core.model.parts import Linear, Part, Repeated, Tensor
+from vllm_costmeter.core.model.sharding import Output
 from vllm_costmeter.sources.model_config.families.blocks import column, norms, replicated, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
 from vllm_costmeter.sources.model_config.reader import ConfigReader
