@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from vllm_costmeter.core.model.attention import FullAttention, MlaLatent, SlidingWindow
 from vllm_costmeter.core.model.parts import AttentionScales, Linear, Tensor
-from vllm_costmeter.core.model.sharding import Output
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import (

@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from vllm_costmeter.core.dataclass import dataclass
-from vllm_costmeter.core.model.rank import Rank
-from vllm_costmeter.core.model.sharding import Output, divided
+from vllm_costmeter.core.model.rank import Output, Rank, divided
 
 VOCABULARY_PADDING = (
     64  # DEFAULT_VOCAB_PADDING_SIZE in vLLM's vocab_parallel_embedding.py, read 2026-07 (0.32)

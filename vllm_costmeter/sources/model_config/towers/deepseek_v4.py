@@ -4,7 +4,7 @@ models/deepseek_v4/common/vision.py)."""
 from __future__ import annotations
 
 from vllm_costmeter.core.model.parts import Linear, Part, Repeated, Tensor
-from vllm_costmeter.core.model.sharding import Output
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import column, norms, replicated, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source

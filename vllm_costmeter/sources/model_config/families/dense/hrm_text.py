@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from vllm_costmeter.core.model.attention import FullAttention
 from vllm_costmeter.core.model.parts import AttentionScales, Linear, Tensor
-from vllm_costmeter.core.model.sharding import Output
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.families.blocks import gated_mlp, row
 from vllm_costmeter.sources.model_config.families.family import Family

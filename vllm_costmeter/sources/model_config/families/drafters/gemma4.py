@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Embedding, Linear, Part
-from vllm_costmeter.core.model.sharding import Output
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.families.blocks import (
     column,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import FullAttention
 from vllm_costmeter.core.model.parts import AttentionScales, Linear, Part, Repeated
-from vllm_costmeter.core.model.sharding import Output
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.families.blocks import column, gated_mlp, norms, replicated, row
 from vllm_costmeter.sources.model_config.families.family import Family
