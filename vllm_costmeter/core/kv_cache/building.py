@@ -14,6 +14,7 @@ from vllm_costmeter.core.model.attention import (
     CompressedMla,
     CrossAttention,
     FullAttention,
+    GatedDeltaState,
     Mamba2State,
     MlaLatent,
     RecurrentState,
@@ -35,6 +36,7 @@ class CacheFormat:
     """Page that recurrent layers are padded to in a hybrid model; None: their own size."""
     state_blocks: int = 1
     mamba2_checkpoint_blocks: int = 0
+    delta_checkpoint_blocks: int = 0
     state_per_block: bool = False
     lone_state_block_tokens: int | None = None
     """Block of the states on a pipeline rank without attention, if vLLM aligns blocks per rank: nothing enlarges it
@@ -90,7 +92,11 @@ def _state(state: RecurrentState, form: CacheFormat) -> KVLayer:
     from vllm_costmeter.core.kv_cache.states import state_bytes
 
     size = state_bytes(state, form.tensor_parallel_size, form.states)
-    blocks = form.state_blocks + (form.mamba2_checkpoint_blocks if isinstance(state, Mamba2State) else 0)
+    blocks = form.state_blocks
+    if isinstance(state, Mamba2State):
+        blocks += form.mamba2_checkpoint_blocks
+    elif isinstance(state, GatedDeltaState):
+        blocks += form.delta_checkpoint_blocks
     padded = None if form.state_page_bytes in (None, size) else form.state_page_bytes
     return KVLayer(
         KVKind.MAMBA,

@@ -28,6 +28,7 @@ from vllm_costmeter.core.model.attention import (
     Cache,
     CompressedMla,
     FullAttention,
+    GatedDeltaState,
     Mamba1State,
     Mamba2State,
     MlaLatent,
@@ -78,7 +79,16 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
         ),
     )
     states = [cache for cache in kinds if isinstance(cache, RecurrentState)]
-    return _with_states(form, states, kinds, engine_args, rules) if states else form
+    return _with_states(form, states, kinds, engine_args, _on_gpu(rules, states, major)) if states else form
+
+
+def _on_gpu(rules: KVRules, states: list[RecurrentState], major: int) -> KVRules:
+    """Without checkpoints of gated delta nets where FlashInfer does not prefill them (`_resolve_gdn_prefill_backend`,
+    vLLM 0.33 with CUDA 13), or where another kind of state keeps none."""
+    wide = all(isinstance(state, GatedDeltaState) and state.head_k_dim == 128 for state in states)
+    takes = all(isinstance(state, GatedDeltaState) and state.is_checkpointed for state in states)
+    on_flashinfer = major == HOPPER or (major in (BLACKWELL, 12) and wide)
+    return rules if takes and on_flashinfer else replace(rules, delta_checkpoint_tokens=0)
 
 
 def _block_tokens(
@@ -125,6 +135,7 @@ def _with_states(
         form,
         state_blocks=(0 if per_block else 2 if cached else 1) + form.states.speculative_tokens,
         mamba2_checkpoint_blocks=1 if cached and rules.checkpoints_mamba2_prefill else 0,
+        delta_checkpoint_blocks=1 if cached and rules.delta_checkpoint_tokens else 0,
         state_per_block=per_block,
     )
     if not attention:
@@ -144,6 +155,8 @@ def _with_states(
         step = max(step, rules.hybrid_latent_block_tokens)
     if per_block:
         step = lcm(step, *chunks)
+    if form.delta_checkpoint_blocks:
+        step = lcm(step, rules.delta_checkpoint_tokens)
     block = max(form.block_tokens, step * -(-largest // (step * token_bytes)))
     lone = None
     if (
