@@ -8,9 +8,11 @@ from __future__ import annotations
 import ast
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.upstream.releases import releases_in
+from scripts.upstream.source_tree import SourceTree
 
 TABLE = Path(__file__).resolve().parents[2] / "vllm_costmeter" / "sources" / "models" / "served_releases.json"
 REGISTRY = Path("vllm") / "model_executor" / "models" / "registry.py"
@@ -36,6 +38,21 @@ def names(registry: Path) -> tuple[set[str], set[str]]:
         elif target.id.endswith("_MODELS") and target.id not in NOT_SERVED:
             served |= keys
     return served, given_up
+
+
+def extended(
+    table: Mapping[str, Mapping[str, str]], old: str, new: str, trees: tuple[SourceTree, SourceTree]
+) -> dict[str, object]:
+    """The table of the releases up to `old`, or to `new` itself, with `new`; `trees` are those of both."""
+    (served_before, _), (served, given_up) = (names(tree.folder / REGISTRY) for tree in trees)
+    first, last = dict(table["first"]), dict(table["last"])
+    first |= {name: new for name in served - served_before if name not in first}
+    last |= {name: old for name in (served_before - served) & given_up if name not in last}
+    return {
+        "source": f"{str(table['source']).rpartition(' ')[0]} {new}",
+        "first": dict(sorted(first.items())),
+        "last": {name: release for name, release in sorted(last.items()) if name in given_up - served},
+    }
 
 
 def table(folder: Path) -> dict[str, object]:
