@@ -23,6 +23,7 @@ WATCHED = frozenset(
             "supports_kv_cache_dtype",
             "supports_sink",
         ),
+        *("get_device_total_memory", "_scoped_allocator_max_split", "_supports_current_device", "CacheDType"),
         *("use_v2_model_runner", "validate_combination", "supports_head_size"),
     }
 )

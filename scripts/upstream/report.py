@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scripts.answers.conformance import MODELS, compare_numbers
-from scripts.answers.older_releases import FILE as ANSWERS
 from scripts.upstream import ledger
+from scripts.upstream.answer_changes import answer_changes
 from scripts.upstream.architectures import REGISTRY, names
 from scripts.upstream.cited import cited_changes, definitions
 from scripts.upstream.flags import changes, releases_of
@@ -20,10 +19,8 @@ from scripts.upstream.source_tree import SourceTree
 from scripts.upstream.start_path import start_stops
 from scripts.upstream.stops import Stop
 from scripts.upstream.touched_changes import TouchedChange, statistics_changes, touched_changes
-from vllm_costmeter.core.engine.args import FLAGS, LAYOUT_FLAGS, ParallelConfig
-from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.engine.args import FLAGS, LAYOUT_FLAGS
 from vllm_costmeter.core.release import NEWEST_KNOWN, dotted
-from vllm_costmeter.plugin.exact import ExactAnswer
 from vllm_costmeter.sources.model_config.families.registry import ARCHITECTURES
 from vllm_costmeter.sources.vllm_cli.flag_table import FILE as FLAG_TABLE
 
@@ -109,62 +106,13 @@ def _touched_line(change: TouchedChange) -> str:
 
 
 def _answers(page: Page) -> None:
-    """Recorded deployments whose weights or KV cache are others, and whether our rules say so too."""
-    found: dict[tuple[str, int], dict[str, dict[str, Any]]] = {}
-    for line in map(json.loads, ANSWERS.read_text().splitlines()):
-        answer = line["answer"]
-        found.setdefault((line["model"], line["tp"]), {})[answer["counts"]["vllm_version"]] = answer
-    lines: list[str] = []
-    wrong: list[str] = []
-    missing: list[str] = []
-    for (model, tp), by_release in found.items():
-        old, new = by_release.get(page.pair.old), by_release.get(page.pair.new)
-        if new is None:
-            missing.append(model)
-            continue
-        differs = "; ".join(_different(old, new)) if old else f"no answer of {page.pair.old} recorded"
-        ours = _ours(model, tp, new)
-        if differs or ours:
-            lines.append(
-                f"- {model}, TP {tp}: {differs or 'as before'}" + (f"; **our rules: {ours}**" if ours else "")
-            )
-        if ours:
-            wrong.append(model)
-    if wrong:
-        page.todo.append(f"Our rules do not give vLLM's own answer for {', '.join(dict.fromkeys(wrong))}.")
-    if missing:
-        page.todo.append(
-            f"No answer of {page.pair.new} about {', '.join(dict.fromkeys(missing))}: its sources do not run here."
-        )
-    page.add("Answers about recorded deployments", lines, "As before, and our rules give each of them.")
-
-
-def _different(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
-    for part, names_of in (
-        ("counts", ("weights_bytes", "bytes_per_block", "groups", "layers", "max_num_batched_tokens")),
-    ):
-        for name in names_of:
-            if old[part][name] != new[part][name]:
-                one, other = old[part][name], new[part][name]
-                short = f" {one} -> {other}" if len(str(one)) < 40 else ""
-                yield f"{name}{short}"
-    for name in ("max_num_seqs", "backends", "capacities"):
-        if old[name] != new[name]:
-            yield f"{name} {_brief(old[name])} -> {_brief(new[name])}"
-
-
-def _brief(value: Any) -> str:
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return ", ".join(f"{one.get('tokens')} tokens" for one in value)
-    return str(value)
-
-
-def _ours(model: str, tp: int, answer: dict[str, Any]) -> str:
-    try:
-        found = compare_numbers(MODELS / model, ParallelConfig(tp), ExactAnswer.from_json(answer)).differences
-    except (BadInputError, NotUnderstoodError) as why:
-        return str(why)
-    return "; ".join(found[:2])
+    found = answer_changes(page.pair.old, page.pair.new)
+    if found.wrong:
+        page.todo.append(f"Our rules do not give vLLM's own answer for {', '.join(found.wrong)}.")
+    if found.missing:
+        named = ", ".join(found.missing)
+        page.todo.append(f"No answer of {page.pair.new} about {named}: its sources do not run here.")
+    page.add("Answers about recorded deployments", found.lines, "As before, and our rules give each of them.")
 
 
 def _architectures(page: Page) -> None:

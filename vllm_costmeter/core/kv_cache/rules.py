@@ -145,7 +145,7 @@ _V0_33 = replace(
     _V0_32,
     first_version=(0, 33),
     delta_checkpoint_tokens=64,
-    evidence="sources of 0.33.0: QwenGatedDeltaNetAttention.get_kv_cache_spec, FLASHINFER_GDN_CHECKPOINT_ALIGNMENT, "
+    evidence="sources of 0.33.0: get_kv_cache_spec of qwen_gdn_linear_attn.py, FLASHINFER_GDN_CHECKPOINT_ALIGNMENT, "
     "Platform._align_hybrid_block_size; answers of 0.33.0",
 )
 ROWS: tuple[KVRules, ...] = (
