@@ -60,6 +60,7 @@ class CostMeterStatLogger(_Base):
     def _start(self, vllm_config: Any, engine_indexes: Sequence[int]) -> None:
         from vllm_costmeter.metering.sampler import Sampler
         from vllm_costmeter.plugin.probe import parts_without, tell_missing_hook
+        from vllm_costmeter.plugin.serving.aborts import follow_aborts
         from vllm_costmeter.plugin.serving.meter import ServingMeter
         from vllm_costmeter.sources.vllm.config import server_shape
         from vllm_costmeter.sources.vllm.incomplete import neutral
@@ -81,6 +82,8 @@ class CostMeterStatLogger(_Base):
             index: StepRecorder(index, now, shape.kv_cache_capacity_tokens or 0, log_events=several)
             for index in shape.engine_indexes
         }
+        if "aborts" not in without:
+            follow_aborts(next(iter(self._engines.values())))
         meter = ServingMeter(vllm_config, shape, tuple(self._engines.values()), FAULTS, without)
         Sampler(meter.tick, meter.report_fault).start()
 

@@ -15,8 +15,10 @@ from vllm_costmeter.core.kv_cache.backends import (
     BLACKWELL,
     COMPRESSED_BLOCK_TOKENS,
     DEFAULT_BLOCK_TOKENS,
+    FLASH_KDA_MAJORS,
     HOPPER,
     SPARSE_BLOCK_TOKENS,
+    SPARSE_HEADS_BLOCK_TOKENS,
     dense_latent_block_tokens,
     head_block_tokens,
     sparse_latent_dtype,
@@ -35,6 +37,7 @@ from vllm_costmeter.core.model.attention import (
     ModelAttention,
     RecurrentState,
     SlidingWindow,
+    SparseIndexer,
 )
 
 
@@ -78,17 +81,22 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
             dtype, engine_args.mamba_cache_dtype, engine_args.mamba_ssm_cache_dtype, speculative
         ),
     )
-    states = [cache for cache in kinds if isinstance(cache, RecurrentState)]
-    return _with_states(form, states, kinds, engine_args, _on_gpu(rules, states, major)) if states else form
+    if not any(isinstance(cache, RecurrentState) for cache in kinds):
+        return form
+    cached = engine_args.enable_prefix_caching
+    if cached is None:
+        has_attention = any(not isinstance(cache, RecurrentState) for cache in kinds)
+        cached = rules.caches_hybrid_prefixes and has_attention and model.caches_prefixes
+    return _with_states(form, kinds, engine_args, rules, cached, major=major)
 
 
-def _on_gpu(rules: KVRules, states: list[RecurrentState], major: int) -> KVRules:
-    """Without checkpoints of gated delta nets where FlashInfer does not prefill them (`_resolve_gdn_prefill_backend`,
-    vLLM 0.33 with CUDA 13), or where another kind of state keeps none."""
+def _delta_checkpoint_tokens(rules: KVRules, states: list[RecurrentState], major: int) -> int:
+    """0 where FlashInfer does not prefill the gated delta nets (`_resolve_gdn_prefill_backend`, vLLM 0.33 with CUDA
+    13), or where another kind of state keeps no checkpoint."""
     wide = all(isinstance(state, GatedDeltaState) and state.head_k_dim == 128 for state in states)
     takes = all(isinstance(state, GatedDeltaState) and state.is_checkpointed for state in states)
     on_flashinfer = major == HOPPER or (major in (BLACKWELL, 12) and wide)
-    return rules if takes and on_flashinfer else replace(rules, delta_checkpoint_tokens=0)
+    return rules.delta_checkpoint_tokens if takes and on_flashinfer else 0
 
 
 def _block_tokens(
@@ -101,6 +109,8 @@ def _block_tokens(
         preferred = step = COMPRESSED_BLOCK_TOKENS
     elif any(latent.sparse for latent in latents):
         preferred = step = SPARSE_BLOCK_TOKENS
+    elif any(isinstance(cache, SparseIndexer) for cache in kinds):
+        preferred = step = SPARSE_HEADS_BLOCK_TOKENS
     elif latents:
         preferred, step = dense_latent_block_tokens(major, kv_dtype, latents[0].qk_nope_head_dim), 16
     else:
@@ -118,24 +128,28 @@ def _block_tokens(
 
 def _with_states(
     form: CacheFormat,
-    states: list[RecurrentState],
     kinds: set[Cache],
     engine_args: EngineArgs,
     rules: KVRules,
+    cached: bool,
+    *,
+    major: int,
 ) -> CacheFormat:
     """Recurrent layers share the pool: attention's block grows until a state fits into its page, and states are padded
-    to that page. A model with only recurrent layers keeps its own size."""
+    to that page. A model with only recurrent layers keeps its own size. `cached`: whether prefixes are."""
+    states = [cache for cache in kinds if isinstance(cache, RecurrentState)]
     attention = [cache for cache in kinds if not isinstance(cache, RecurrentState)]
-    cached = engine_args.enable_prefix_caching
-    if cached is None:
-        cached = rules.caches_hybrid_prefixes and bool(attention)
     chunks = [state.chunk_tokens for state in states if isinstance(state, Mamba1State | Mamba2State)]
     per_block = cached and rules.mamba_prefix_blocks and bool(chunks)
+    checkpoint_tokens = _delta_checkpoint_tokens(rules, states, major) if cached else 0
     form = replace(
         form,
         state_blocks=(0 if per_block else 2 if cached else 1) + form.states.speculative_tokens,
+        kimi_checkpoint_blocks=1
+        if cached and rules.checkpoints_kimi_prefill and major in FLASH_KDA_MAJORS
+        else 0,
         mamba2_checkpoint_blocks=1 if cached and rules.checkpoints_mamba2_prefill else 0,
-        delta_checkpoint_blocks=1 if cached and rules.delta_checkpoint_tokens else 0,
+        delta_checkpoint_blocks=1 if checkpoint_tokens else 0,
         state_per_block=per_block,
     )
     if not attention:
@@ -155,8 +169,8 @@ def _with_states(
         step = max(step, rules.hybrid_latent_block_tokens)
     if per_block:
         step = lcm(step, *chunks)
-    if form.delta_checkpoint_blocks:
-        step = lcm(step, rules.delta_checkpoint_tokens)
+    if checkpoint_tokens:
+        step = lcm(step, checkpoint_tokens)
     block = max(form.block_tokens, step * -(-largest // (step * token_bytes)))
     lone = None
     if (

@@ -113,11 +113,8 @@ class Model:
 
     def drafted_by(self, drafter: Drafter, speculative_config: Mapping[str, Any]) -> Model:
         """This model with the drafter that `--speculative-config` loads."""
-        return replace(
-            self,
-            drafter=replace(drafter, speculative_config=speculative_config),
-            attention=replace(self.attention, draft_layers=drafter.layers),
-        )
+        asked = drafter.asked(speculative_config)
+        return replace(self, drafter=asked, attention=replace(self.attention, draft_layers=asked.layers))
 
     def on_gpu(self, gpu: KernelTarget) -> Model:
         """This model in the layout of a release on a GPU, without the counts of another release."""

@@ -1,6 +1,6 @@
 """The KV cache as vLLM's engine core plans it at start-up, by calling vLLM's own functions in its order.
 
-Follows `EngineCore._initialize_kv_caches` (vLLM 0.33, v1/engine/core.py); steps that an older vLLM lacks are skipped.
+Follows `EngineCore._initialize_kv_caches` (vLLM 0.32, v1/engine/core.py); steps that an older vLLM lacks are skipped.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 from vllm_costmeter.core.fit.vllm_counts import BlockNeed, ExactLayer
 from vllm_costmeter.plugin.exact.block_need import block_need
-from vllm_costmeter.plugin.exact.kv_planning import bytes_of_groups, kv_cache_configs
 from vllm_costmeter.plugin.exact.messages import NotAskableError
+from vllm_costmeter.plugin.exact.planning import bytes_needed, kv_cache_configs
 
 AMPLE_BYTES = 1 << 60
 """A pool large enough for any sequence, to get the groups; nothing is allocated."""
@@ -115,7 +115,7 @@ class BootPlan:
     def bytes_needed(self, length: int) -> tuple[int, ...]:
         """Bytes one sequence of `length` tokens needs on each pipeline rank."""
         with self._serving(length):
-            return tuple(bytes_of_groups(self._config, groups) for groups in self._groups_of_ranks)
+            return tuple(bytes_needed(self._config, groups) for groups in self._groups_of_ranks)
 
     def longest(self, pool_bytes: int) -> int:
         """The length `--max-model-len auto` would set with this pool on every rank; 0: not even one token fits."""

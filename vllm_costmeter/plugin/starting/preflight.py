@@ -26,6 +26,7 @@ from vllm_costmeter.plugin.starting import boot_facts
 from vllm_costmeter.plugin.starting.server_settings import chosen_settings
 from vllm_costmeter.sources.catalogue.api_prices import chosen_api_price
 from vllm_costmeter.sources.catalogue.load import parse_gpu
+from vllm_costmeter.sources.files.ledger_path import check_ledger
 from vllm_costmeter.sources.gpu.local import NoLocalGpuError, local_gpus
 from vllm_costmeter.sources.vllm.config import (
     device_ids_of_engine_args,
@@ -57,6 +58,7 @@ class Preflight:
         try:
             self._settings = chosen_settings(getattr(engine_args, "additional_config", None))
             check_names(self._settings, served_name(engine_args))
+            check_ledger(self._settings.ledger)
         except BadInputError as why:
             _stop([f"error: {why}"], 2)
         tell_flags_given_up()

@@ -87,6 +87,7 @@ def model_from_config(
         dtype=dtype,
         kv_cache_dtype=_kv_cache_dtype(root, text),
         blackwell_kv_cache_dtype=family.blackwell_kv_cache_dtype,
+        caches_prefixes=family.caches_prefixes,
     )
     model = Model(
         id=name,
@@ -131,9 +132,11 @@ def _drafter(source: Source, family: Family, target: Weights) -> Drafter | None:
     if family.prediction is None:
         return None
     from vllm_costmeter.core.model.drafter import Drafter
-    from vllm_costmeter.sources.model_config.families.prediction import prediction_count, prediction_weights
+    from vllm_costmeter.sources.model_config.families.prediction import prediction_count
 
-    weights = prediction_weights(source, family.prediction, family.prediction_count, target)
+    stated = prediction_count(source) if family.stated_depths is None else family.stated_depths(source)
+    count = family.prediction_count or stated
+    weights = family.prediction(source, target, count) if count else None
     if weights is None:
         return None
     return Drafter(
@@ -141,7 +144,8 @@ def _drafter(source: Source, family: Family, target: Weights) -> Drafter | None:
         served_dtype(source.root, source.text),
         _caches(weights),
         is_own=True,
-        predicted_tokens=prediction_count(source),
+        predicted_tokens=stated,
+        is_by_depth=family.drafts_by_depth,
     )
 
 

@@ -26,6 +26,7 @@ WITHOUT: Mapping[str, str] = {
     "adapters": "the cost of LoRA adapters is not told apart",
     "drafts": "rejected draft tokens are not counted",
     "requests": "the cost of single requests is not shown",
+    "aborts": "aborted requests are not counted, and their cost is unattributed",
     "exact": "exact mode is not available",
 }
 """By part of the plugin, what is lost without it."""
@@ -55,6 +56,7 @@ class Touched:
 
 
 _LOGGERS, _STATS = "vllm.v1.metrics.loggers", "vllm.v1.metrics.stats"
+_OUTPUTS = "vllm.v1.engine.output_processor"
 _ENGINE_ARGS, _PLUGINS = "vllm.engine.arg_utils", "vllm.plugins"
 
 HOOKS = (
@@ -64,6 +66,7 @@ HOOKS = (
     Touched("endpoint", _PLUGINS, "", "load_endpoint_plugins", since=(0, 26, 0)),
     Touched("workers", "vllm.v1.worker.worker_base", "WorkerWrapperBase", "initialize_from_config"),
     Touched("meter", _LOGGERS, "", "AggregateStatLoggerBase"),
+    Touched("aborts", _OUTPUTS, "OutputProcessor", "abort_requests"),
 )
 """What is wrapped or inherited: probed by name where it is hooked."""
 
@@ -175,11 +178,14 @@ STATISTICS = (
     Touched("drafts", _STATS, "SchedulerStats", "spec_decoding_stats"),
     Touched("work", _STATS, "SchedulerStats", "perf_stats"),
     Touched("requests", _STATS, "IterationStats", "finished_requests"),
+    Touched("aborts", _OUTPUTS, "OutputProcessor", "request_states"),
+    Touched("aborts", _OUTPUTS, "RequestState", "prompt_len num_cached_tokens is_prefilling stats"),
+    Touched("aborts", _STATS, "RequestStateStats", "num_generation_tokens"),
     Touched(
         "requests",
         _STATS,
         "FinishedRequestStats",
-        "inference_time num_cached_tokens num_generation_tokens num_prompt_tokens",
+        "inference_time num_cached_tokens num_generation_tokens num_prompt_tokens finish_reason",
     ),
     Touched(
         "drafts", "vllm.v1.spec_decode.metrics", "SpecDecodingStats", "num_draft_tokens num_accepted_tokens"

@@ -24,8 +24,8 @@ class Family:
     tower: Tower | None = None
     renames: tuple[tuple[str, str], ...] = ()
     """(checkpoint prefix, vLLM prefix), the first that matches applies."""
-    inputs: tuple[str, ...] = ("image",)
-    """What the tower serves, under vLLM's names in `--limit-mm-per-prompt`."""
+    inputs: tuple[str, ...] | Callable[[Source], tuple[str, ...]] = ("image",)
+    """What the tower serves, under vLLM's names in `--limit-mm-per-prompt`; a rule where files differ in it."""
     image_tower: Callable[[Source], ImageTower] | None = None
     """What the tower's peak depends on; None: it has none, or its peak is not modelled."""
     tower_is_plain: bool = False
@@ -34,7 +34,13 @@ class Family:
     """The model's own prediction layers (MTP), of the model and a count; None: it has none, or they are not known."""
     prediction_count: int | None = None
     """How many prediction layers vLLM loads, whatever the file counts."""
+    stated_depths: Callable[[Source], int | None] | None = None
+    """How many prediction layers the file states; None: by the keys common to most files."""
+    drafts_by_depth: bool = False
+    """Whether vLLM builds only as many prediction layers as tokens are drafted."""
     is_pooling: bool = False
+    caches_prefixes: bool = True
+    """False for hybrid models that pool over the first token or average all."""
     is_encoder_decoder: bool = False
     is_pipelined: bool = True
     """Whether vLLM's class cuts it into pipeline ranks (`SupportsPP`)."""
@@ -48,6 +54,6 @@ class Family:
         return replace(
             self.build(replace(source, prefix="language_model.")),
             towers=self.tower(source),
-            tower_inputs=self.inputs,
+            tower_inputs=self.inputs(source) if callable(self.inputs) else self.inputs,
             plain_towers=self.tower_is_plain,
         )

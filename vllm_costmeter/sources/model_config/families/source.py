@@ -16,6 +16,8 @@ _HEAD_COUNTS = ("num_attention_heads", "n_head", "n_heads", "decoder_attention_h
 _KV_HEAD_COUNTS = ("num_key_value_heads", "num_kv_heads", "n_head_kv")
 _LONGEST_NAME = 100  # the longest of vLLM 0.32's architectures has 48 letters
 
+_MIMO_V2 = ("MiMoV2FlashForCausalLM", "MiMoV2ForCausalLM")
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -103,4 +105,6 @@ def architecture_of(config: ConfigReader) -> str:
         raise BadInputError(f"{config.name}: architectures is missing: it names the model's class")
     if not names[0].isidentifier() or len(names[0]) > _LONGEST_NAME:
         raise BadInputError(f"{config.name}: architectures names {names[0][:40]!a}, which is no class's name")
+    if names[0] in _MIMO_V2 and config.has("vision_config"):
+        return "MiMoV2OmniForCausalLM"  # MimoV2ModelArchConfigConvertor
     return names[0]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import replace
-from vllm_costmeter.core.model.parts import Part, Tensor
-from vllm_costmeter.core.model.weights import Weights
+from vllm_costmeter.core.model.parts import AttentionScales, Part, Tensor
+from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.families.dense.gemma import gemma3
 from vllm_costmeter.sources.model_config.families.dense.gpt import gpt2
 from vllm_costmeter.sources.model_config.families.dense.llama import llama, qwen2, qwen3
 from vllm_costmeter.sources.model_config.families.dense.styles import INTERNLM2
 from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.hybrid.jamba import jamba
+from vllm_costmeter.sources.model_config.families.mla.deepseek import deepseek
 from vllm_costmeter.sources.model_config.families.pooling import (
     classifier,
     embedder,
@@ -39,6 +40,24 @@ def jina_embeddings_v5(source: Source) -> Weights:
     return embedder(qwen3)(source) if is_decoder else uncached(embedder(llama))(source)
 
 
+def deepseek_bidirectional(source: Source) -> Weights:
+    """DeepSeek V3; where the file says that tokens see each other both ways, vLLM attends by heads, not by the latent
+    (`ModelConfig.use_mla`). It keeps its head, as vLLM serves it for text unless told that it embeds."""
+    if source.text.bool("is_causal", default=True):
+        return deepseek(source)
+    weights = uncached(deepseek)(source)
+    by_heads = {id(layer): _by_heads(layer) for layer in weights.layers}
+    return replace(weights, layers=tuple(by_heads[id(layer)] for layer in weights.layers))
+
+
+def _by_heads(layer: Layer) -> Layer:
+    """Nothing is absorbed after loading; the scales are those of ordinary attention."""
+    parts = (
+        replace(part, is_mla=False) if isinstance(part, AttentionScales) else part for part in layer.parts
+    )
+    return replace(layer, parts=tuple(parts), converted=())
+
+
 def voyage(source: Source) -> Weights:
     """Qwen3 whose tokens all see each other, with a linear head."""
     labels = source.text.int("num_labels", default=2, minimum=1)
@@ -52,6 +71,7 @@ def _with(weights: Weights, part: Part) -> Weights:
 GEMMA3_EMBEDDER = Family(embedder(gemma3), is_pooling=True, is_pipelined=False)
 GPT2_CLASSIFIER = Family(classifier(gpt2), is_pooling=True, is_pipelined=False)
 INTERNLM2_REWARD = Family(valued(INTERNLM2), is_pooling=True)
+DEEPSEEK_BIDIRECTIONAL = Family(deepseek_bidirectional)
 JAMBA_CLASSIFIER = Family(scored(jamba), is_pooling=True)
 QWEN2_PROCESS_REWARD = Family(rewarder(qwen2, labels=2), is_pooling=True)
 QWEN2_REWARD = Family(rewarder(qwen2, labels=1), is_pooling=True)

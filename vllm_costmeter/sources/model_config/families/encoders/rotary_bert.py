@@ -1,11 +1,13 @@
-"""BERT with rotary positions: Nomic Embed and GTE (vLLM 0.32)."""
+"""BERT with rotary positions: Nomic Embed, GTE and Jina (vLLM 0.32, bert_with_rope.py)."""
 
 from __future__ import annotations
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.parts import Embedding, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.families.blocks import attention, gated_mlp, mlp, norms
+from vllm_costmeter.sources.model_config.families.encoders.bert import bert, bert_pooler
 from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.layers import layer_of
 from vllm_costmeter.sources.model_config.families.source import Source
@@ -63,6 +65,41 @@ def gte(source: Source) -> Weights:
     return _encoder(source, layer, types=2)
 
 
+def gte_reranker(source: Source) -> Weights:
+    """GTE with BERT's pooler and a score per label."""
+    return replace(gte(source), last=bert_pooler(source))
+
+
+def roberta(source: Source) -> Weights:
+    """RoBERTa, or Jina's encoder where the file says that positions are not a table (vLLM's RobertaEmbeddingModel)."""
+    kind = source.text.optional_str("position_embedding_type") or "absolute"
+    return bert(source) if kind == "absolute" else jina_roberta(source)
+
+
+def jina_roberta(source: Source) -> Weights:
+    """Jina's XLM-RoBERTa: biases everywhere; the table's positions are rounded up to eights."""
+    text, hidden, size = source.text, source.hidden_size, source.head_size()
+    parameters = rope_parameters(text)
+    width = text.int("rotary_emb_dim", default=size, minimum=1)
+    table = rotary_table(size, -(-source.max_position // 8) * 8, parameters, rotary_dim=width)
+    layer = layer_of(
+        *attention(
+            source,
+            "attn",
+            table,
+            kv_heads=source.num_heads,
+            bias=True,
+            out_bias=True,
+            cached=False,
+            out_name="out_proj",
+            fused_from=(),
+        ),
+        *mlp("mlp", hidden, source.intermediate_size, bias=True),
+        *norms(hidden, "attn_ln", "mlp_ln", bias=True),
+    )
+    return _encoder(source, layer, types=1)
+
+
 def _encoder(source: Source, layer: Layer, *, types: int) -> Weights:
     """`types`: kinds of tokens where the file states none."""
     types = source.text.int("type_vocab_size", default=types)
@@ -81,3 +118,5 @@ def _encoder(source: Source, layer: Layer, *, types: int) -> Weights:
 
 NOMIC_BERT = Family(nomic_bert, is_pooling=True, is_pipelined=False)
 GTE = Family(gte, is_pooling=True, is_pipelined=False)
+ROBERTA = Family(roberta, is_pooling=True, is_pipelined=False)
+GTE_RERANKER = Family(gte_reranker, is_pooling=True, is_pipelined=False)

@@ -1,7 +1,8 @@
-"""gpt-oss (vLLM 0.32)."""
+"""gpt-oss and the encoder made of it (vLLM 0.32, gpt_oss.py and openai_privacy_filter.py)."""
 
 from __future__ import annotations
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.model.parts import Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
@@ -12,6 +13,7 @@ from vllm_costmeter.sources.model_config.families.blocks import (
     norms,
     replicated,
 )
+from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.layers import (
     EDGES,
     Block,
@@ -19,8 +21,13 @@ from vllm_costmeter.sources.model_config.families.layers import (
     language_model,
     layer_of,
 )
+from vllm_costmeter.sources.model_config.families.pooling import embedder, tagged, uncached
 from vllm_costmeter.sources.model_config.families.source import Source
+from vllm_costmeter.sources.model_config.reader import ConfigReader
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
+
+_PRIVACY_LABELS = 33  # of transformers' OpenAIPrivacyFilterConfig (5.19), as the next
+_PRIVACY_ROPE = {"rope_type": "yarn", "factor": 32.0, "original_max_position_embeddings": 4096}
 
 _WINDOW = 128  # sliding_window default of transformers' GptOssConfig (5.x)
 
@@ -52,3 +59,15 @@ def gpt_oss(source: Source) -> Weights:
         embedding="model.embedding",
         on_every_rank=EDGES,
     )
+
+
+def privacy_filter(source: Source) -> Weights:
+    """OpenAI's privacy filter: gpt-oss whose tokens see each other both ways, a float32 score per label."""
+    text = source.text
+    if not text.has("rope_parameters", "rope_scaling"):
+        values = {**text.values, "rope_parameters": _PRIVACY_ROPE}
+        source = replace(source, text=ConfigReader(values, text.name, text.path, text.defaults))
+    return tagged(uncached(embedder(gpt_oss)), default=_PRIVACY_LABELS)(source)
+
+
+PRIVACY_FILTER = Family(privacy_filter, is_pooling=True, is_pipelined=False)

@@ -1,4 +1,4 @@
-"""vLLM's planner of the KV cache, under the names that its release gives it: 0.33 split v1/core/kv_cache_utils.py."""
+"""vLLM's own planning of the KV cache: one module until 0.32, apart from the blocks' bookkeeping since 0.33."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
-def kv_cache_configs(config: Any, specs_of_ranks: Sequence[Mapping[str, Any]], pool_bytes: int) -> Any:
-    """One KVCacheConfig per pipeline rank, with `pool_bytes` on each. ValueError where vLLM refuses the pool."""
+def kv_cache_configs(
+    config: Any, specs_of_ranks: Sequence[Mapping[str, Any]], pool_bytes: int
+) -> Sequence[Any]:
+    """`get_kv_cache_configs` with this pool on every rank. ValueError where vLLM finds it too small."""
     specs = [dict(specs) for specs in specs_of_ranks]  # grouping changes them in place
-    memory = [pool_bytes] * len(specs)
-    planning = _planning()
+    pools = [pool_bytes] * len(specs)
+    planning = _planning_module()
     if planning is None:
         from vllm.v1.core.kv_cache_utils import get_kv_cache_configs
 
-        return get_kv_cache_configs(config, specs, memory)
+        return tuple(get_kv_cache_configs(config, specs, pools))
     groups = planning.get_global_kv_cache_groups(config, specs)
-    config.adjust_dcp_kv_cache_interleave_size(groups)
-    return planning.get_kv_cache_configs(config, specs, memory, groups)
+    return tuple(planning.get_kv_cache_configs(config, specs, pools, groups))
 
 
-def bytes_of_groups(config: Any, groups: Sequence[Any]) -> int:
-    """Bytes that one sequence of the configured length takes in these groups of one rank."""
-    planning = _planning()
+def bytes_needed(config: Any, groups: Any) -> int:
+    """Bytes that one sequence of the configured length needs in these groups."""
+    planning = _planning_module()
     if planning is None:
         from vllm.v1.core.kv_cache_utils import _max_memory_usage_bytes_from_groups
 
@@ -33,8 +34,8 @@ def bytes_of_groups(config: Any, groups: Sequence[Any]) -> int:
     return int(planning._max_memory_usage_bytes_from_groups(builder, config, groups))
 
 
-def _planning() -> Any:
-    """The module since 0.33; None before."""
+def _planning_module() -> Any:
+    """None before 0.33."""
     try:
         from vllm.v1.core import kv_cache_planning
     except ImportError:
