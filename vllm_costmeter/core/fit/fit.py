@@ -10,7 +10,6 @@ from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import AUTO_MAX_MODEL_LEN, EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig, resolve_engine
 from vllm_costmeter.core.errors import BadInputError, GpuCannotError, NotUnderstoodError
-from vllm_costmeter.core.fit.asking import how_to_ask_vllm
 from vllm_costmeter.core.fit.messages import (
     memory_notes,
     too_heavy,
@@ -116,6 +115,8 @@ def _in_memory(blank: Fit, release: Release, starts: tuple[ServerStart, ...]) ->
 
 def _not_understood(blank: Fit, message: str) -> Fit:
     """Refused if the weights alone exceed the budget, else unknown. Weights are known for one GPU only."""
+    from vllm_costmeter.core.fit.asking import how_to_ask_vllm
+
     blank = replace(blank, notes=(*blank.notes, *how_to_ask_vllm(blank)))
     try:
         weights = blank.model.weights_bytes(blank.engine_args)[0]
