@@ -81,7 +81,10 @@ def _stops(pair: Pair) -> str:
     """Statements that the release has under their first and last release. Of those that are only counted, the new ones
     add to the count."""
     reasons = ledger.read_reasons()
-    rows = {_place(row): row for row in ledger.read_stops() if row.function != "*"}
+    rows: dict[tuple[str, ...], list[ledger.Row]] = {}
+    for row in ledger.read_stops():
+        if row.function != "*":
+            rows.setdefault(_place(row), []).append(row)
     counts = {
         (row.reason, row.module): int(row.message) for row in ledger.read_stops() if row.function == "*"
     }
@@ -89,18 +92,27 @@ def _stops(pair: Pair) -> str:
     found: dict[Key, Span] = {
         key_of(stop): Span(pair.new, pair.new, stop.condition) for stop in start_stops(pair.after / "vllm")
     }
-    is_recorded = any(row.last == pair.new for row in rows.values())
+    is_recorded = any(row.last == pair.new for kept in rows.values() for row in kept)
+    taken: set[ledger.Row] = set()
     for row in ledger.classify(found, reasons):
         if ledger.is_counted(row.reason, reasons):
             continue
-        known = rows.get(_place(row))
-        rows[_place(row)] = row._replace(first=known.first) if known else row
+        kept = rows.setdefault(_place(row), [])
+        alike = [each for each in kept if each.last in (pair.old, pair.new) and each not in taken]
+        alike.sort(key=lambda each: (each.last != pair.new, each.condition != row.condition))
+        known = alike[0] if alike else None
+        if known is not None:
+            kept.remove(known)
+        renewed = row if known is None else row._replace(first=known.first)
+        kept.append(renewed)
+        taken.add(renewed)
     for key in found.keys() - before if not is_recorded else ():
         (row,) = ledger.classify({key: found[key]}, reasons)
         if ledger.is_counted(row.reason, reasons):
             counts[row.reason, row.module] = counts.get((row.reason, row.module), 0) + 1
     ordered = sorted(
-        rows.values(), key=lambda row: (row.module, row.function, row.message, version(row.first))
+        (row for kept in rows.values() for row in kept),
+        key=lambda row: (row.module, row.function, row.message, version(row.first)),
     )
     text = ledger.STOPS.read_text()
     ledger.write_rows(ordered, counts)
