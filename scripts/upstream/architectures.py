@@ -9,9 +9,11 @@ from __future__ import annotations
 import ast
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.upstream.releases import releases_in
+from scripts.upstream.source_tree import SourceTree
 
 TABLE = Path(__file__).resolve().parents[2] / "vllm_costmeter" / "sources" / "models" / "served_releases.json"
 GROUPS = Path(__file__).with_name("registry_groups.json")
@@ -79,6 +81,21 @@ def groups(folder: Path) -> dict[str, object]:
                 str(key) for key in keys
             ]
     return {"release": newest, "groups": {name: names for name, names in found.items() if names}}
+
+
+def extended(
+    table: Mapping[str, Mapping[str, str]], old: str, new: str, trees: tuple[SourceTree, SourceTree]
+) -> dict[str, object]:
+    """The table of the releases up to `old`, or to `new` itself, with `new`; `trees` are those of both."""
+    (served_before, _), (served, given_up) = (names(tree.folder / REGISTRY) for tree in trees)
+    first, last = dict(table["first"]), dict(table["last"])
+    first |= {name: new for name in served - served_before if name not in first}
+    last |= {name: old for name in (served_before - served) & given_up if name not in last}
+    return {
+        "source": f"{str(table['source']).rpartition(' ')[0]} {new}",
+        "first": dict(sorted(first.items())),
+        "last": {name: release for name, release in sorted(last.items()) if name in given_up - served},
+    }
 
 
 def table(folder: Path) -> dict[str, object]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import ast
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from scripts.upstream.releases import releases_in
 from scripts.upstream.source_tree import SourceTree, registered
@@ -75,6 +77,31 @@ def table(folder: Path) -> dict[str, object]:
         feature: {name: first for name, seen in sorted(by.items()) if (first := _first(seen)) != seen[0][0]}
         for feature, by in found.items()
     }
+
+
+def extended(table: Mapping[str, Any], new: str, trees: tuple[SourceTree, SourceTree]) -> dict[str, object]:
+    """The table of the releases before `new`, or with it, with `new`; `trees` are those of the one before and its
+    own. A class of unknown bases once is left out for good."""
+    before, after = trees
+    served_before = registered(before, NOT_SERVED)
+    found: dict[str, Any] = {feature: dict(table[feature]) for feature in INTERFACES}
+    for architecture, place in registered(after, NOT_SERVED).items():
+        for feature, interface in INTERFACES.items():
+            has = supports(after, *place, interface)
+            had = (
+                supports(before, *served_before[architecture], interface)
+                if architecture in served_before
+                else True
+            )
+            known = found[feature]
+            if has is None:
+                known.pop(architecture, None)
+            elif has and architecture in known:
+                known[architecture] = known[architecture] or new
+            elif not has and (architecture in known or had):
+                known[architecture] = None
+    source = f"{str(table['source']).rpartition(' ')[0]} {new}"
+    return {"source": source} | {feature: dict(sorted(by.items())) for feature, by in found.items()}
 
 
 def _first(seen: list[tuple[str, bool | None]]) -> str | None:

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from scripts.upstream.releases import Key, Span, version
 
@@ -16,7 +17,6 @@ REASONS = HERE / "refusals.toml"
 STOPS = HERE / "stops.csv"
 CLASSES = ("configuration", "memory", "unknowable", "internal", "elsewhere")
 KNOWABLE = ("configuration", "memory")
-_COLUMNS = ("reason", "module", "function", "exception", "message", "condition", "first", "last")
 _MESSAGE, _CONDITION = 100, 140
 """Longest message and condition in the file, in characters; conditions only for common causes. `refusals.py
 list` prints all in full."""
@@ -48,8 +48,7 @@ class Reason:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One line of stops.csv."""
 
     reason: str
@@ -97,16 +96,26 @@ def classify(spans: Mapping[Key, Span], reasons: Sequence[Reason]) -> list[Row]:
 
 def write_stops(rows: Iterable[Row], reasons: Sequence[Reason], path: Path = STOPS) -> None:
     """Stops that no configuration reaches on CUDA are one row per module, with a count as the message."""
-    internal = {reason.id for reason in reasons if reason.kind in ("internal", "elsewhere")}
-    counted: dict[tuple[str, str], int] = {}
+    shown, counted = [], dict[tuple[str, str], int]()
+    for row in rows:
+        if is_counted(row.reason, reasons):
+            counted[row.reason, row.module] = counted.get((row.reason, row.module), 0) + 1
+        else:
+            shown.append(row)
+    write_rows(shown, counted, path)
+
+
+def is_counted(reason: str, reasons: Sequence[Reason]) -> bool:
+    """Whether statements of this reason are only counted."""
+    return any(each.id == reason and each.kind in ("internal", "elsewhere") for each in reasons)
+
+
+def write_rows(rows: Iterable[Row], counted: Mapping[tuple[str, str], int], path: Path = STOPS) -> None:
+    """`counted`: statements by (reason, module)."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        for row in rows:
-            if row.reason in internal:
-                counted[row.reason, row.module] = counted.get((row.reason, row.module), 0) + 1
-            else:
-                writer.writerow(getattr(row, column) for column in _COLUMNS)
+        writer.writerow(Row._fields)
+        writer.writerows(rows)
         for (reason, module), count in sorted(counted.items()):
             writer.writerow((reason, module, "*", "", str(count), "", "", ""))
 

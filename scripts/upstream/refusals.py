@@ -22,38 +22,12 @@ from scripts.upstream.page import page
 from scripts.upstream.releases import Changes, collect, compare, releases_in, version
 from scripts.upstream.start_path import start_stops
 from scripts.upstream.stops import Stop
+from vllm_costmeter.core.release import OLDEST_SUPPORTED
+from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "refusals.md"
-RELEASES = (
-    *(
-        "0.17.0",
-        "0.17.1",
-        "0.18.0",
-        "0.18.1",
-        "0.19.0",
-        "0.19.1",
-        "0.20.0",
-        "0.20.1",
-        "0.20.2",
-        "0.21.0",
-        "0.22.0",
-    ),
-    *(
-        "0.22.1",
-        "0.23.0",
-        "0.24.0",
-        "0.25.0",
-        "0.25.1",
-        "0.26.0",
-        "0.27.0",
-        "0.27.1",
-        "0.28.0",
-        "0.29.0",
-        "0.30.0",
-    ),
-    *("0.31.0", "0.32.0", "0.33.0"),
-)
-"""The releases in stops.csv (2026-11)."""
+RELEASES = tuple(name for name in flag_table().releases if version(name) >= OLDEST_SUPPORTED)
+"""The releases in stops.csv: those whose flags were read."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -109,9 +83,6 @@ def _collect(folder: Path) -> None:
     releases = [release for release in found if version(release) >= version(RELEASES[0])]
     reasons = ledger.read_reasons()
     ledger.write_stops(ledger.classify(collect(folder, releases), reasons), reasons)
-    later = [release for release in releases if release not in RELEASES]
-    if later:
-        print(f"read {', '.join(later)} too: add to RELEASES")
 
 
 def _print_changes(changes: Changes) -> None:

@@ -81,7 +81,7 @@ def opened(source: Path) -> Iterator[Release]:
         yield _release(source, source)
         return
     with tempfile.TemporaryDirectory(prefix="vllm-release-") as folder:
-        _unpack(source, Path(folder))
+        unpacked(source, Path(folder))
         yield _release(Path(folder), source)
 
 
@@ -95,7 +95,7 @@ def _release(folder: Path, source: Path) -> Release:
     return Release(folder, found[1])
 
 
-def _unpack(source: Path, folder: Path) -> None:
+def unpacked(source: Path, folder: Path) -> None:
     """Extract the files below vllm/, wherever it is in the archive, except compiled code."""
     if zipfile.is_zipfile(source):
         with zipfile.ZipFile(source) as wheel:

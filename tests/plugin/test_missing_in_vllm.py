@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import copy
 import importlib
-import logging
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +21,6 @@ from vllm_modules import vllm_modules
 from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 from vllm_costmeter.plugin import activation, faults, general, plugin_loading, probe
-from vllm_costmeter.plugin.endpoint import CostMeterEndpoints
 from vllm_costmeter.plugin.starting.preflight import CHECKED
 from vllm_costmeter.sources.vllm.touched import (
     CALLS,
@@ -30,7 +28,6 @@ from vllm_costmeter.sources.vllm.touched import (
     HOOKS,
     STATISTICS,
     WITHOUT,
-    WORKERS,
     Touched,
 )
 from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
@@ -43,7 +40,7 @@ PROBED = [
     for name in row
     if name != "__init__" and row.parts not in ("endpoint", "quiet", "workers")
 ]
-"""`load_endpoint_plugins` and the others are looked for elsewhere: each has a test of its own."""
+"""The others are looked for elsewhere: each has a test of its own."""
 READ_FLAGS = frozenset(flag_table().at(NEWEST.number).by_dest)
 Started = tuple[HookedServer, argparse.ArgumentParser, list[Any]]
 
@@ -104,6 +101,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
     monkeypatch.setenv(activation.REQUESTED, "costmeter")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setattr(probe, "_told", set())
     counts = ErrorCounts()
     for module in (faults, general, plugin_loading):
@@ -187,13 +185,12 @@ def test_a_vllm_that_lacks_nothing_is_told_nothing(
     monkeypatch: pytest.MonkeyPatch, model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Newer than known, and all is there: flags, check, meter and endpoint work, and no line says that one is gone."""
-    server, parser, endpoints = started(monkeypatch, model)
+    server, parser, _ = started(monkeypatch, model)
     assert not [record for record in caplog.records if " has no " in record.message]
     assert (server.escaped, server.ended) == ([], True)
     assert server.after["costmeter_tokens_totalgenerated"] == 19
     assert "CostMeter" in parser.format_help()
     assert any("refused" in record.message for record in caplog.records)
-    assert isinstance(endpoints[0], SimpleNamespace)
 
 
 @pytest.mark.parametrize(("row", "name"), PROBED)
@@ -208,16 +205,13 @@ def test_each_thing_removed_in_turn(
     lines = [
         record.message for record in caplog.records if f"{row.owner or row.module}.{name}" in record.message
     ]
-    assert lines, caplog.messages
     for part in parts:
-        assert sum(WITHOUT[part] in line for line in lines) >= 1, lines
-    assert len(lines) == len(set(lines))
+        assert sum(WITHOUT[part] in line for line in lines) >= 1, caplog.messages
     assert ("CostMeter" in parser.format_help()) == ("flags" not in parts)
     assert any("refused" in record.message for record in caplog.records) == ("check" not in parts)
     if "meter" not in parts:
         assert server.ended
         assert server.after["costmeter_tokens_totalgenerated"] == 19
-        assert server.after["costmeter_cost_usd_total"] > 0
         assert server.after["costmeter_errors_total"] == 0
     else:
         assert server.after.keys() == {"costmeter_errors_total"}
@@ -232,66 +226,6 @@ def _rows_with(row: Touched, name: str) -> list[Touched]:
     ]
 
 
-@pytest.mark.parametrize("name", ["name", "required_tasks", "attach_router", "init_state"])
-def test_an_endpoint_that_vllm_would_not_call_is_left_out(
-    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A member that the interface lost, or one that it has gained: vLLM is not given an endpoint that fails there."""
-    interface = "vllm.plugins.endpoint_plugins.interface"
-    for gained in (False, True):
-        modules = vllm_modules(NEWER)
-        owner = modules[interface].EndpointPlugin
-        if gained:
-            owner.shut_down = None
-        else:
-            delattr(owner, name)
-        for each in ("vllm", interface):
-            monkeypatch.setitem(sys.modules, each, modules[each])
-        assert not plugin_loading._is_as_vllm_calls_it(CostMeterEndpoints())
-    assert f"EndpointPlugin.{name}" in caplog.text
-    assert "shut_down" in caplog.text
-
-
-@pytest.mark.parametrize(("row", "name"), [(row, name) for row in (HOOKS[4], *WORKERS) for name in row])
-def test_a_worker_without_one_of_them_starts(
-    row: Touched,
-    name: str,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """It allocates its cache and says in one line what is not measured, or measures it another way."""
-    monkeypatch.setenv(activation.BOOT_FOLDER, str(tmp_path))
-    tensor = SimpleNamespace(numel=lambda: 10, element_size=lambda: 2)
-    objects: dict[str, Any] = {
-        "GPUModelRunner": SimpleNamespace(
-            model_memory_usage=20, model=SimpleNamespace(parameters=lambda: [tensor])
-        ),
-        "KVCacheTensor": SimpleNamespace(size=100),
-    }
-    objects["Worker"] = SimpleNamespace(model_runner=objects["GPUModelRunner"])
-    objects["KVCacheConfig"] = SimpleNamespace(kv_cache_tensors=[objects["KVCacheTensor"]])
-    wrapper = type(
-        "WorkerWrapperBase", (), {"initialize_from_config": lambda self, configs, **_: "allocated"}
-    )
-    wrapper.worker, wrapper.global_rank = objects["Worker"], 0  # type: ignore[attr-defined]
-    objects["WorkerWrapperBase"] = wrapper
-    delattr(objects[row.owner], name)
-    modules = vllm_modules(NEWER)
-    del modules["vllm.engine.arg_utils"]  # a worker makes no configuration
-    modules["vllm.v1.worker.worker_base"].WorkerWrapperBase = wrapper
-    for each, module in modules.items():
-        monkeypatch.setitem(sys.modules, each, module)
-    monkeypatch.delitem(sys.modules, "vllm.engine.arg_utils", raising=False)
-    general.register()
-    if name != "initialize_from_config":
-        assert wrapper().initialize_from_config([objects["KVCacheConfig"]], eager=True) == "allocated"  # type: ignore[attr-defined]
-    assert [record for record in caplog.records if record.exc_info] == []
-    warnings = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
-    assert len(warnings) == (name not in ("model_memory_usage", "model"))
-    assert all(name in line for line in warnings)
-
-
 def test_flags_that_are_gone_are_named_together(
     monkeypatch: pytest.MonkeyPatch, model: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -299,33 +233,6 @@ def test_flags_that_are_gone_are_named_together(
     started(monkeypatch, model, flags=READ_FLAGS - {"max_num_seqs", "block_size"})
     (line,) = [record.message for record in caplog.records if "takes vLLM's default" in record.message]
     assert "EngineArgs.max_num_seqs, EngineArgs.block_size" in line
-
-
-def test_hooks_take_what_a_newer_vllm_passes_besides(monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
-    """Further arguments of the calls into the stat logger, and a method that its base newly asks for."""
-    import abc
-
-    modules = vllm_modules(NEWER)
-
-    class AggregateStatLoggerBase(abc.ABC):
-        @abc.abstractmethod
-        def record(self) -> None: ...
-
-        @abc.abstractmethod
-        def record_power(self) -> None: ...
-
-        record_sleep_state = None
-
-    modules["vllm.v1.metrics.loggers"].AggregateStatLoggerBase = AggregateStatLoggerBase
-    for each, module in modules.items():
-        monkeypatch.setitem(sys.modules, each, module)
-    monkeypatch.delitem(sys.modules, "vllm_costmeter.plugin.stat_logger", raising=False)
-    logger = importlib.import_module("vllm_costmeter.plugin.stat_logger").CostMeterStatLogger
-    off = logger(SimpleNamespace(additional_config={}), [0], "more", further=1)
-    off.record(None, None, None, 0, "more", further=1)
-    off.record_sleep_state(1, 1, "more", further=1)
-    off.log_engine_initialized("more", further=1)
-    off.record_power()
 
 
 @pytest.mark.parametrize("name", ["load_endpoint_plugins", "load_plugins_by_group"])

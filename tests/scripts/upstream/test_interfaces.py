@@ -5,46 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from upstream_releases import two_releases
 
 from scripts.upstream.interfaces import table
-
-REGISTRY = """
-_TEXT_GENERATION_MODELS = {
-    "OldForCausalLM": ("old", "OldForCausalLM"),
-    "NewForCausalLM": ("new", "NewForCausalLM"),
-    "AliasForCausalLM": ("new", "Alias"),
-    "LazyForCausalLM": ("vllm.models.lazy", "LazyForCausalLM"),
-    "WrappedModel": ("new", "WrappedModel"),
-}
-_SPECULATIVE_DECODING_MODELS = {"Draft": ("old", "Draft")}
-"""
-NEW = """
-from .old import OldForCausalLM
-from .wrapping import _Base
-class NewForCausalLM(OldForCausalLM): pass
-class WrappedModel(_Base): pass
-Alias = NewForCausalLM
-"""
 
 
 @pytest.fixture
 def releases(tmp_path: Path) -> Path:
     """Two releases: a base gains LoRA in the second; a package is imported when asked, per kind of hardware."""
-    for release, bases in (("0.17.0", "nn.Module"), ("0.18.0", "nn.Module, SupportsLoRA")):
-        files = {
-            "config/__init__.py": "",
-            "model_executor/models/registry.py": REGISTRY,
-            "model_executor/models/old.py": f"class OldForCausalLM({bases}): pass\n",
-            "model_executor/models/new.py": NEW,
-            "models/lazy/__init__.py": "",
-            "models/lazy/nvidia/model.py": "class LazyForCausalLM(nn.Module, SupportsEagle3): pass\n",
-            "models/lazy/amd/model.py": "class LazyForCausalLM(nn.Module): pass\n",
-        }
-        for name, text in files.items():
-            file = tmp_path / release / "vllm" / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
-    return tmp_path
+    return two_releases(tmp_path)
 
 
 def test_what_a_base_gains_its_classes_gain(releases: Path) -> None:
@@ -52,6 +21,7 @@ def test_what_a_base_gains_its_classes_gain(releases: Path) -> None:
     found = table(releases)
     assert found["lora"] == {
         "AliasForCausalLM": "0.18.0",
+        "GoneForCausalLM": None,
         "LazyForCausalLM": None,
         "NewForCausalLM": "0.18.0",
         "OldForCausalLM": "0.18.0",

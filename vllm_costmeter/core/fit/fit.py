@@ -115,6 +115,9 @@ def _in_memory(blank: Fit, release: Release, starts: tuple[ServerStart, ...]) ->
 
 def _not_understood(blank: Fit, message: str) -> Fit:
     """Refused if the weights alone exceed the budget, else unknown. Weights are known for one GPU only."""
+    from vllm_costmeter.core.fit.asking import how_to_ask_vllm
+
+    blank = replace(blank, notes=(*blank.notes, *how_to_ask_vllm(blank)))
     try:
         weights = blank.model.weights_bytes(blank.engine_args)[0]
     except NotUnderstoodError:

@@ -15,6 +15,7 @@ from vllm_costmeter.core.model.attention import (
     CompressedMla,
     CrossAttention,
     FullAttention,
+    GatedDeltaState,
     KimiDeltaState,
     Mamba2State,
     MlaLatent,
@@ -143,4 +144,6 @@ def _state(state: RecurrentState, form: CacheFormat) -> KVLayer:
 def _checkpoint(state: RecurrentState) -> str | None:
     if isinstance(state, Mamba2State):
         return "mamba2"
+    if isinstance(state, GatedDeltaState):
+        return "gated_delta"
     return state.checkpoint if isinstance(state, KimiDeltaState) else None

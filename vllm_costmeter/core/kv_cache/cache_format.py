@@ -32,6 +32,7 @@ from vllm_costmeter.core.model.attention import (
     Cache,
     CompressedMla,
     FullAttention,
+    GatedDeltaState,
     Mamba1State,
     Mamba2State,
     MlaLatent,
@@ -92,6 +93,15 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
     return _with_states(form, kinds, engine_args, rules, cached, major=major)
 
 
+def _delta_checkpoint_tokens(rules: KVRules, states: list[RecurrentState], major: int) -> int:
+    """0 where FlashInfer does not prefill the gated delta nets (`_resolve_gdn_prefill_backend`, vLLM 0.33 with CUDA
+    13), or where another kind of state keeps no checkpoint."""
+    wide = all(isinstance(state, GatedDeltaState) and state.head_k_dim == 128 for state in states)
+    takes = all(isinstance(state, GatedDeltaState) and state.is_checkpointed for state in states)
+    on_flashinfer = major == HOPPER or (major in (BLACKWELL, 12) and wide)
+    return rules.delta_checkpoint_tokens if takes and on_flashinfer else 0
+
+
 def _block_tokens(
     kinds: set[Cache], engine_args: EngineArgs, rules: KVRules, kv_dtype: str, major: int
 ) -> int:
@@ -134,10 +144,13 @@ def _with_states(
     attention = [cache for cache in kinds if not isinstance(cache, RecurrentState)]
     chunks = [state.chunk_tokens for state in states if isinstance(state, Mamba1State | Mamba2State)]
     per_block = cached and rules.mamba_prefix_blocks and bool(chunks)
+    checkpoint_tokens = _delta_checkpoint_tokens(rules, states, major) if cached else 0
     form = replace(
         form,
         state_blocks=(0 if per_block else 2 if cached else 1) + form.states.speculative_tokens,
-        checkpointed=_checkpointed(rules, major) if cached else frozenset(),
+        checkpointed=_checkpointed(rules, major) | frozenset({"gated_delta"} if checkpoint_tokens else ())
+        if cached
+        else frozenset(),
         state_per_block=per_block,
     )
     if not attention:
@@ -167,6 +180,8 @@ def _with_states(
         step = lcm(step, POOLED_KEYS.get(major, 32) * pooled)
     if per_block:
         step = lcm(step, *chunks)
+    if checkpoint_tokens:
+        step = lcm(step, checkpoint_tokens)
     block = max(form.block_tokens, step * -(-largest // (step * token_bytes)))
     lone = None
     if (

@@ -10,7 +10,7 @@ from vllm_costmeter.core.release import Release
 
 @dataclass(frozen=True, slots=True)
 class KVRules:
-    """The rules of one vLLM release. All rows were read in the release's own sources (0.17.0 to 0.32.0)."""
+    """The rules of one vLLM release. All rows were read in the release's own sources (0.17.0 to 0.33.0)."""
 
     first_version: tuple[int, int]
     max_padding_ratio: float
@@ -46,6 +46,9 @@ class KVRules:
     prefill_checkpoints: frozenset[str]
     """Layers that keep one more state per sequence, in the middle of a prefill, when prefixes are cached: "mamba2", and
     "kimi_k3" and "glm5_next" where FlashKDA computes them."""
+    delta_checkpoint_tokens: int
+    """Gated delta nets keep one more state per sequence, as Mamba 2 does, where FlashInfer prefills them: blocks are
+    then multiples of this many tokens. 0: they keep none."""
     full_graph_blocks: Literal["per_captured_request", "captures_fewer", "per_request"]
     """What full CUDA graphs of recurrent layers do where the pool has fewer blocks than requests may run: an
     assertion of the kernels of gated delta nets ends the capture (0.17), smaller batches are captured (0.18, 0.19),
@@ -70,6 +73,7 @@ _V0_17 = KVRules(
     hybrid_latent_block_tokens=64,
     mamba_prefix_blocks=True,
     prefill_checkpoints=frozenset(),
+    delta_checkpoint_tokens=0,
     full_graph_blocks="per_captured_request",
     evidence="sources of 0.17.0: v1/core/kv_cache_utils.py, v1/kv_cache_interface.py",
 )
@@ -143,7 +147,15 @@ _V0_32 = replace(
     evidence="sources of 0.32.0: GlmMoeDsaForCausalLM in models/config.py, MambaMixer2.get_kv_cache_spec (0.31.0 has "
     "prefill checkpoints for Kimi-K3 alone); answers of the 0.32.0 CUDA build",
 )
+_V0_33 = replace(
+    _V0_32,
+    first_version=(0, 33),
+    delta_checkpoint_tokens=64,
+    evidence="sources of 0.33.0: get_kv_cache_spec of qwen_gdn_linear_attn.py, FLASHINFER_GDN_CHECKPOINT_ALIGNMENT, "
+    "Platform._align_hybrid_block_size; answers of 0.33.0",
+)
 ROWS: tuple[KVRules, ...] = (
+    _V0_33,
     _V0_32,
     _V0_31,
     _V0_30,

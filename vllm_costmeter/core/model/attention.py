@@ -143,6 +143,8 @@ class GatedDeltaState:
     head_v_dim: int
     conv_kernel: int
     state_dtype: str | None = None
+    is_checkpointed: bool = True
+    """Whether vLLM's layer can keep its state in the middle of a prefill (Qwen's, since 0.33)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ def model_of(
         model = model_from_config(config, name, hf_quant_config=hf_quant_config, is_embedder=is_embedder)
     except NotUnderstoodError as why:
         from vllm_costmeter.sources.model_config.unknown import unknown_model
+        from vllm_costmeter.sources.models.nearest import nearest_configuration
 
         if contents is not None:
             from vllm_costmeter.sources.model_config.stock import stock_model
@@ -50,7 +51,8 @@ def model_of(
             served = stock_model(config, name, contents, hf_quant_config)
             if served is not None:
                 return served
-        model = unknown_model(config, name, str(why))
+        near = nearest_configuration(config)
+        model = replace(unknown_model(config, name, str(why)), notes=(near,) if near else ())
     if contents is not None:
         return with_checkpoint(model, contents)
     named = named_quantization(name) if model.quantization is None else None

@@ -91,5 +91,5 @@ def _delta_net(source: Source) -> Block:
         *norms(v_size, f"{name}.o_norm"),
         row(f"{name}.o_proj", v_heads * v_size, hidden),
         *norms(hidden, "input_layernorm", "post_attention_layernorm"),
-        GatedDeltaState(k_heads, v_heads, k_size, v_size, kernel),
+        GatedDeltaState(k_heads, v_heads, k_size, v_size, kernel, is_checkpointed=False),
     )
