@@ -38,9 +38,10 @@ accuracy: setup ## compare the fit check with server logs and vLLM's code (minut
 	@$(VENV)/python -m scripts.accuracy.page
 	@$(VENV)/python -m scripts.answers.conformance
 
-docs: setup ## regenerate the pages made from the code: metrics, settings, coverage
+docs: setup ## regenerate the pages made from the code: metrics, settings, coverage, GPUs
 	@$(VENV)/python -m scripts.pages.metrics_and_settings
 	@$(VENV)/python -m scripts.pages.coverage
+	@$(VENV)/python -m scripts.catalogue.page
 
 upstream: setup ## read a new vLLM release (VERSION=0.33.0): writes docs/upstream/VERSION.md and the tables that follow
 	@$(VENV)/python -m scripts.upstream $(or $(VERSION),none)

@@ -2,6 +2,8 @@
 
 python -m scripts.answers.drafters [NAME ...]
     update all or some lines of tests/data/drafters_vllm_0.32.jsonl
+PYTHONPATH=SOURCES python -m scripts.answers.drafters --release 0.33 [NAME ...]
+    update drafters_vllm_0.33.jsonl with that release's unpacked sources
 
 Each line has a name, a scaled-down configuration or `published` (a folder of tests/data/models), and vLLM's
 answers per tensor-parallel size `tp`: `weights_bytes` of the drafter, the difference between the deployment
@@ -12,6 +14,7 @@ sizes. To add a line, write it with `"answers": [{"tp": 1}, {"tp": 2}]`.
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -88,8 +91,14 @@ def _caches(answer: ExactAnswer) -> dict[str, Any]:
     }
 
 
-def main(names: Sequence[str]) -> int:
-    renew(FILE, names, answers)
+def main(arguments: Sequence[str]) -> int:
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("names", nargs="*", metavar="NAME")
+    options.add_argument("--release", default="0.32")
+    given = options.parse_args(arguments)
+    renew(FILE.replace("0.32", given.release), given.names, answers)
     return 0
 
 

@@ -18,7 +18,8 @@ Drafted from vLLM's own model at TP 1, TP 2 and PP 2: read every line.
 from __future__ import annotations
 
 from vllm_costmeter.core.model.attention import FullAttention, MlaLatent, SlidingWindow
-from vllm_costmeter.core.model.parts import AttentionScales, Linear, Output, Tensor
+from vllm_costmeter.core.model.parts import AttentionScales, Linear, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import (

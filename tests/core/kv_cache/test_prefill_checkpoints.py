@@ -27,7 +27,7 @@ def test_kimi_k3_keeps_one_where_flash_kda_prefills(
 ) -> None:
     """From 0.29 on, on Hopper and Blackwell, and only for cached prefixes (KimiK3DeltaAttention.get_kv_cache_spec)."""
     latent = MlaLatent(512, 64)
-    state = KimiDeltaState(8, 128, 4, keeps_checkpoint=True)
+    state = KimiDeltaState(8, 128, 4, checkpoint="kimi_k3")
     model = ModelAttention(layers=((latent,), (state,)), num_attention_heads=8, dtype="bfloat16")
     (rank,) = kv_layers(
         model, EngineArgs(enable_prefix_caching=cached), kv_rules(release_of(version)), capability

@@ -8,8 +8,8 @@ import pytest
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.model.parts import Buffer, Embedding, Experts, Linear, Output, Tensor
-from vllm_costmeter.core.model.rank import Rank
+from vllm_costmeter.core.model.parts import Buffer, Embedding, Experts, Linear, Tensor
+from vllm_costmeter.core.model.rank import Output, Rank
 from vllm_costmeter.core.model.tensors import tally
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED

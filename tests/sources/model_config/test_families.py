@@ -39,10 +39,22 @@ SECOND_VIEWS = frozenset(
         "hybrid-rank-nemotron-h",
         "mamba2",
         "nemotron-h-default-mamba",
+        "nemotron-h-puzzle",
         "nemotron-h-stated-window",
+        "nemotron-nano-omni",
+        "nemotron-nano-vl",
+        "nemotron-nano-vl-fp8",
+        "nemotron-super-omni",
+        "zamba2",
     }
 )
 """Mamba 2 mixers register a view of their convolution a second time, which vLLM's sum counts and no GPU holds."""
+
+FREED_BY_LOADING = dict.fromkeys(
+    ("phi3-vision", "phi3-vision-fp8", "phi3-vision-fp8-all", "phi3-vision-last-layer"), 1024 * 256 * 2
+)
+"""Bytes over all tensor-parallel ranks that vLLM builds and frees once a checkpoint is loaded: the second embedding of
+Phi-3 Vision, which published checkpoints lack (`load_weights` in phi3v.py, 0.32)."""
 
 CRASHES = frozenset({"ernie4-5-vl", "ernie45-moe", "gemma4-text-small"})
 """At PP 2 vLLM 0.32 fails in its own code: a tied head on a rank without one, a shared cache on another rank."""
@@ -50,7 +62,7 @@ CRASHES = frozenset({"ernie4-5-vl", "ernie45-moe", "gemma4-text-small"})
 PLANNED_AS = {"RSWASpec": "FullAttentionSpec"}
 """Unlimited-OCR frees generated tokens outside a window while it serves; its start plans with every token, as the class
 that it inherits from does."""
-TOWER_ON_THE_FIRST_RANK = frozenset({"interns1pro", "museglimmer"})
+TOWER_ON_THE_FIRST_RANK = frozenset({"interns1pro", "museglimmer", "musespark"})
 """0.33's second model runner loads a tower on the first pipeline rank alone; the rules count it on each."""
 
 
@@ -71,7 +83,8 @@ def test_weights_and_caches_are_what_vllm_builds(version: str, line: dict[str, A
             assert ours[0] == answer["weights_bytes"][0]
             assert ours[1] > answer["weights_bytes"][1]
         else:
-            assert ours == answer["weights_bytes"]
+            freed = FREED_BY_LOADING.get(line["name"], 0) // answer["tp"]
+            assert ours == [built - freed for built in answer["weights_bytes"]]
         cache = deployed.cache(resolve_engine(model, H100, engine_args, release))
         kinds = [
             sorted([layer.kind.value, layer.page_bytes, layer.block_tokens, count] for layer, count in rank)

@@ -1,6 +1,6 @@
-"""What speculative decoding loads: held against the drafters that vLLM 0.32 builds.
+"""What speculative decoding loads: held against the drafters that vLLM 0.32 builds, and 0.33 those that only it has.
 
-Each line of `drafters_vllm_0.32.jsonl` is a small configuration, or the name of a published one, and the bytes of the
+Each line of `drafters_vllm_*.jsonl` is a small configuration, or the name of a published one, and the bytes of the
 drafter's parameters and buffers (prediction layers: of those that are not the target's) on one tensor-parallel rank, as
 vLLM 0.32.0 builds it on the meta device (2026-11, `scripts/answers/drafters.py`). `caches` is what its KV planner makes
 of the model and its prediction layers on an H100: bytes of one sequence of each of two lengths, and for a pool of 16
@@ -31,7 +31,9 @@ from vllm_costmeter.sources.models.drafter import with_drafter
 DATA = Path(__file__).parents[2] / "data"
 H100 = GpuGroup("H100 SXM", round(79.19 * 2**30), count=8, compute_capability=(9, 0))
 LINES: list[dict[str, Any]] = [
-    json.loads(line) for line in (DATA / "drafters_vllm_0.32.jsonl").read_text().splitlines()
+    json.loads(line)
+    for version in ("0.32", "0.33")
+    for line in (DATA / f"drafters_vllm_{version}.jsonl").read_text().splitlines()
 ]
 WITH_CACHES = [line for line in LINES if "lengths" in line]
 POOL_BYTES = 16 << 30

@@ -6,7 +6,7 @@ Mirrors the `get_kv_cache_spec` of vLLM's attention layers (read in 0.32).
 from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import dataclass, replace
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.kv_cache.dtypes import StateFormat, key_value_bytes, latent_bytes
 from vllm_costmeter.core.kv_cache.layers import KVKind, KVLayer
 from vllm_costmeter.core.model.attention import (
@@ -19,7 +19,9 @@ from vllm_costmeter.core.model.attention import (
     KimiDeltaState,
     Mamba2State,
     MlaLatent,
+    OpenPool,
     RecurrentState,
+    ShortConvState,
     ShortConvWindow,
     SlidingWindow,
     SparseIndexer,
@@ -40,9 +42,10 @@ class CacheFormat:
     state_page_bytes: int | None = None
     """Page that recurrent layers are padded to in a hybrid model; None: their own size."""
     state_blocks: int = 1
-    mamba2_checkpoint_blocks: int = 0
-    delta_checkpoint_blocks: int = 0
-    kimi_checkpoint_blocks: int = 0
+    aligns_rows: bool = False
+    """Whether blocks over all layers are whole rows of sparse latents."""
+    checkpointed: frozenset[str] = frozenset()
+    """Layers that keep a state in the middle of a prefill, under the names of `KVRules.prefill_checkpoints`."""
     state_per_block: bool = False
     lone_state_block_tokens: int | None = None
     """Block of the states on a pipeline rank without attention, if vLLM aligns blocks per rank: nothing enlarges it
@@ -61,12 +64,21 @@ def cache_layers(cache: Cache, form: CacheFormat) -> tuple[KVLayer, ...]:
         case FullAttention() | SlidingWindow() | ChunkedLocal() | CrossAttention():
             return (_heads(cache, form),)
         case MlaLatent(kv_lora_rank=rank, qk_rope_head_dim=rope):
+            if not rope and form.kv_dtype.endswith("_ds_mla"):
+                raise NotUnderstoodError(
+                    f"--kv-cache-dtype {form.kv_dtype}: packed latents without positions are not modelled"
+                )
             row = latent_bytes(rank + rope, form.kv_dtype, form.dtype)
-            return (KVLayer(KVKind.MLA, form.block_tokens, row, (rank + rope,)),)
+            stride = row if form.aligns_rows else 1
+            return (KVLayer(KVKind.MLA, form.block_tokens, row, (rank + rope,), stride_bytes=stride),)
         case SparseIndexer(head_dim=head_dim, element_bytes=element_bytes):
             scaled = head_dim + head_dim // 128 * 4  # fp8 key and a float32 scale per 128 values (vLLM 0.32)
             row = scaled if element_bytes is None else head_dim * element_bytes
-            return (KVLayer(KVKind.MLA, form.block_tokens, row, (head_dim,)),)
+            return (
+                KVLayer(KVKind.MLA, form.block_tokens, row, (head_dim,), tokens_per_row=cache.pooled_tokens),
+            )
+        case OpenPool(values=values, pooled_tokens=pooled):
+            return (KVLayer(KVKind.RING, _ring(pooled, form), values * BFLOAT16_BYTES, (values,)),)
         case ShortConvWindow(kernel=kernel):
             return (_conv_window(cache, form.tensor_parallel_size, kernel),)
         case CompressedMla():
@@ -95,6 +107,12 @@ def _heads(
     return KVLayer(kind, form.block_tokens, row, (heads, size, size_v), window_tokens=window)
 
 
+def _ring(pooled_tokens: int, form: CacheFormat) -> int:
+    """Tokens of a ring: the pools that an open one and drafted tokens span, a power of two (Glm5NextTailCache)."""
+    pools = -(-(pooled_tokens + form.states.speculative_tokens) // pooled_tokens)
+    return pooled_tokens * (1 << (pools - 1).bit_length())
+
+
 def _conv_window(cache: ShortConvWindow, tensor_parallel_size: int, kernel: int) -> KVLayer:
     if tensor_parallel_size > cache.num_kv_heads:
         raise BadInputError(
@@ -110,24 +128,22 @@ def _state(state: RecurrentState, form: CacheFormat) -> KVLayer:
     from vllm_costmeter.core.kv_cache.states import state_bytes
 
     size = state_bytes(state, form.tensor_parallel_size, form.states)
-    blocks = form.state_blocks + _checkpoint_blocks(state, form)
+    blocks = form.state_blocks + (_checkpoint(state) in form.checkpointed)
     padded = None if form.state_page_bytes in (None, size) else form.state_page_bytes
     return KVLayer(
         KVKind.MAMBA,
         form.block_tokens,
         size,
+        (1,) if isinstance(state, ShortConvState) and state.is_whole else (),
         padded_page_bytes=padded,
         state_blocks=blocks,
         state_per_block=form.state_per_block,
     )
 
 
-def _checkpoint_blocks(state: RecurrentState, form: CacheFormat) -> int:
-    """Blocks for the state in the middle of a prefill, which vLLM keeps when prefixes are cached."""
+def _checkpoint(state: RecurrentState) -> str | None:
     if isinstance(state, Mamba2State):
-        return form.mamba2_checkpoint_blocks
+        return "mamba2"
     if isinstance(state, GatedDeltaState):
-        return form.delta_checkpoint_blocks
-    if isinstance(state, KimiDeltaState) and state.keeps_checkpoint:
-        return form.kimi_checkpoint_blocks
-    return 0
+        return "delta"
+    return state.checkpoint if isinstance(state, KimiDeltaState) else None

@@ -6,6 +6,7 @@ Mirrors `update_block_size_for_backend` of vLLM's `platforms/interface.py` (read
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import lcm
 
 from vllm_costmeter.core.dataclass import replace
@@ -17,6 +18,7 @@ from vllm_costmeter.core.kv_cache.backends import (
     DEFAULT_BLOCK_TOKENS,
     FLASH_KDA_MAJORS,
     HOPPER,
+    POOLED_KEYS,
     SPARSE_BLOCK_TOKENS,
     SPARSE_HEADS_BLOCK_TOKENS,
     dense_latent_block_tokens,
@@ -77,6 +79,7 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
         kv_dtype=kv_dtype,
         block_tokens=_block_tokens(kinds, engine_args, rules, kv_dtype, major),
         tensor_parallel_size=engine_args.layout.tensor_parallel_size,
+        aligns_rows=rules.aligns_packed_rows,
         states=StateFormat(
             dtype, engine_args.mamba_cache_dtype, engine_args.mamba_ssm_cache_dtype, speculative
         ),
@@ -109,7 +112,7 @@ def _block_tokens(
         preferred = step = COMPRESSED_BLOCK_TOKENS
     elif any(latent.sparse for latent in latents):
         preferred = step = SPARSE_BLOCK_TOKENS
-    elif any(isinstance(cache, SparseIndexer) for cache in kinds):
+    elif any(isinstance(cache, SparseIndexer) and cache.pooled_tokens == 1 for cache in kinds):
         preferred = step = SPARSE_HEADS_BLOCK_TOKENS
     elif latents:
         preferred, step = dense_latent_block_tokens(major, kv_dtype, latents[0].qk_nope_head_dim), 16
@@ -145,11 +148,8 @@ def _with_states(
     form = replace(
         form,
         state_blocks=(0 if per_block else 2 if cached else 1) + form.states.speculative_tokens,
-        kimi_checkpoint_blocks=1
-        if cached and rules.checkpoints_kimi_prefill and major in FLASH_KDA_MAJORS
-        else 0,
-        mamba2_checkpoint_blocks=1 if cached and rules.checkpoints_mamba2_prefill else 0,
-        delta_checkpoint_blocks=1 if checkpoint_tokens else 0,
+        checkpointed=(_checkpointed(rules, major) if cached else frozenset())
+        | ({"delta"} if checkpoint_tokens else set()),
         state_per_block=per_block,
     )
     if not attention:
@@ -163,10 +163,20 @@ def _with_states(
     largest = max(state_bytes(state, form.tensor_parallel_size, form.states) for state in states)
     step, token_bytes = (
         form.block_tokens,
-        cache_layers(attention[0], replace(form, block_tokens=1))[0].row_bytes,
+        cache_layers(_paged(attention), replace(form, block_tokens=1))[0].row_bytes,
     )
     if any(isinstance(cache, MlaLatent) for cache in attention):
         step = max(step, rules.hybrid_latent_block_tokens)
+    pooled = max(
+        (
+            cache.pooled_tokens
+            for cache in attention
+            if isinstance(cache, SparseIndexer) and cache.element_bytes is None
+        ),
+        default=1,
+    )
+    if pooled > 1:
+        step = lcm(step, POOLED_KEYS.get(major, 32) * pooled)
     if per_block:
         step = lcm(step, *chunks)
     if checkpoint_tokens:
@@ -180,3 +190,17 @@ def _with_states(
     return replace(
         form, block_tokens=block, state_page_bytes=block * token_bytes, lone_state_block_tokens=lone
     )
+
+
+def _checkpointed(rules: KVRules, major: int) -> frozenset[str]:
+    """Without FlashKDA only Mamba 2 keeps checkpoints."""
+    return (
+        rules.prefill_checkpoints & {"mamba2"} if major not in FLASH_KDA_MAJORS else rules.prefill_checkpoints
+    )
+
+
+def _paged(attention: Sequence[Cache]) -> Cache:
+    """The cache whose page states are aligned with: the latents', beside which an indexer keeps its own."""
+    latents = (cache for cache in attention if isinstance(cache, MlaLatent))
+    heads = (cache for cache in attention if isinstance(cache, FullAttention | SlidingWindow))
+    return next(latents, None) or next(heads, attention[0])

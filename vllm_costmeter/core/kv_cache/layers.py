@@ -19,6 +19,7 @@ class KVKind(Enum):
     SLIDING_MLA = "SlidingWindowMLASpec"
     CHUNKED = "ChunkedLocalAttentionSpec"
     CROSS = "CrossAttentionSpec"
+    RING = "CircularBufferSpec"
     MAMBA = "MambaSpec"
 
 
@@ -54,6 +55,8 @@ class KVLayer:
     padded_page_bytes: int | None = None
     window_tokens: int | None = None
     """The sliding window, or the chunk of chunked local attention."""
+    stride_bytes: int = 1
+    """What the bytes of a block over all layers are a multiple of, where they are stored together."""
     state_blocks: int = 0
     """Blocks of a recurrent layer per sequence, independent of its length."""
     state_per_block: bool = False
@@ -84,6 +87,8 @@ class KVLayer:
                 return _blocks(min(reach, length_tokens), self.block_tokens)
             case KVKind.CROSS:
                 return _blocks(limits.encoder_tokens, self.block_tokens)
+            case KVKind.RING:
+                return 1
             case KVKind.MAMBA:
                 kept = _blocks(length_tokens, self.block_tokens) if self.state_per_block else 0
                 return kept + self.state_blocks

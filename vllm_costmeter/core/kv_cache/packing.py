@@ -6,6 +6,7 @@ Mirrors `_get_packed_kv_cache_groups` of vLLM's `v1/core/kv_cache_utils.py` (rea
 from __future__ import annotations
 
 from collections import Counter
+from math import lcm
 
 from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.kv_cache.layers import (
@@ -52,12 +53,14 @@ def packed_groups(ranks: tuple[CountedLayers, ...]) -> tuple[CountedLayers, tupl
         if _is_state(bucket, repeats):
             states_per_block = max(anchor // bucket.first.page_bytes, 1)
             splits[key] = max(splits[key], -(-bucket.pages.total() // states_per_block))
-    bytes_per_block = tuple(
+    widest = (
         max(
             _widest(bucket.pages_of_rank.get(rank, Counter()), splits[key]) for key, bucket in buckets.items()
         )
         for rank in range(len(ranks))
     )
+    stride = lcm(*(layer.stride_bytes for rank in ranks for layer, _ in rank))
+    bytes_per_block = tuple(-(-held // stride) * stride for held in widest)
     return tuple((bucket.first, splits[key]) for key, bucket in buckets.items()), bytes_per_block
 
 
@@ -65,15 +68,17 @@ def _type(layer: KVLayer) -> tuple[object, ...]:
     """Equal for layers that vLLM would put into one uniform type."""
     if layer.kind in FULL_LENGTH_KINDS:
         return (layer.block_tokens, "full")
+    if layer.kind is KVKind.RING:
+        return (layer.kind,)
     if layer.kind is KVKind.MAMBA:
-        return (layer.block_tokens, layer.kind, layer.page_bytes)
+        return (layer.block_tokens, layer.kind, layer.page_bytes, layer.shape)
     return (layer.block_tokens, layer.kind, layer.window_tokens)
 
 
 def _is_state(bucket: _Bucket, repeats: int | None) -> bool:
-    """Recurrent states, and sliding windows without a pattern, may have as few as one layer per group."""
+    """Recurrent states, rings, and sliding windows without a pattern may have as few as one layer per group."""
     kind = bucket.first.kind
-    return kind is KVKind.MAMBA or (repeats is None and kind in SLIDING_KINDS)
+    return kind in (KVKind.MAMBA, KVKind.RING) or (repeats is None and kind in SLIDING_KINDS)
 
 
 def _num_groups(bucket: _Bucket, repeats: int | None) -> int:

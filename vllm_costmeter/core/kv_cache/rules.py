@@ -28,6 +28,8 @@ class KVRules:
     """The fit check leaves out the one block that the block pool holds back."""
     packs_blocks: bool
     """Backends that lay a block out over all layers pack pages of several sizes into it (DeepSeek V4)."""
+    aligns_packed_rows: bool
+    """Such blocks are whole rows of sparse latents (GLM-5 Next)."""
     plain_sparse_rows: bool
     """Hopper has a backend for sparse latents in plain fp8 rows (`fp8_e4m3`); before, only for the packed format."""
     wide_head_fp8_blocks: bool
@@ -41,10 +43,9 @@ class KVRules:
     mamba_prefix_blocks: bool
     """Mamba layers may keep a state per block of the prefix (`--mamba-cache-mode all`, the default of its models
     with prefix caching); later versions only keep the last ones."""
-    checkpoints_kimi_prefill: bool
-    """FlashKDA keeps one more state per sequence, the prefill checkpoint, when prefixes are cached (Kimi K3)."""
-    checkpoints_mamba2_prefill: bool
-    """Mamba 2 keeps one more state per sequence, the prefill checkpoint, when prefixes are cached."""
+    prefill_checkpoints: frozenset[str]
+    """Layers that keep one more state per sequence, in the middle of a prefill, when prefixes are cached: "mamba2", and
+    "kimi_k3" and "glm5_next" where FlashKDA computes them."""
     delta_checkpoint_tokens: int
     """Gated delta nets keep one more state per sequence, as Mamba 2 does, where FlashInfer prefills them: blocks are
     then multiples of this many tokens. 0: they keep none."""
@@ -64,14 +65,14 @@ _V0_17 = KVRules(
     caches_hybrid_prefixes=False,
     reserves_null_block=False,
     packs_blocks=False,
+    aligns_packed_rows=False,
     plain_sparse_rows=False,
     wide_head_fp8_blocks=False,
     chooses_blackwell_fp8=False,
     aligns_each_rank=False,
     hybrid_latent_block_tokens=64,
     mamba_prefix_blocks=True,
-    checkpoints_kimi_prefill=False,
-    checkpoints_mamba2_prefill=False,
+    prefill_checkpoints=frozenset(),
     delta_checkpoint_tokens=0,
     full_graph_blocks="per_captured_request",
     evidence="sources of 0.17.0: v1/core/kv_cache_utils.py, v1/kv_cache_interface.py",
@@ -121,7 +122,7 @@ _V0_29 = replace(
     _V0_28,
     first_version=(0, 29),
     reserves_null_block=True,
-    checkpoints_kimi_prefill=True,
+    prefill_checkpoints=frozenset({"kimi_k3"}),
     evidence="sources of 0.29.0: get_kv_cache_configs, KimiK3DeltaAttention.get_kv_cache_spec",
 )
 _V0_30 = replace(
@@ -135,13 +136,14 @@ _V0_31 = replace(
     _V0_30,
     first_version=(0, 31),
     wide_head_fp8_blocks=True,
-    evidence="sources of 0.31.0: FlashAttentionBackend._get_sm90_fa4_fp8_kv_block_size",
+    aligns_packed_rows=True,
+    evidence="sources of 0.31.0: FlashAttentionBackend._get_sm90_fa4_fp8_kv_block_size, block_stride_alignment",
 )
 _V0_32 = replace(
     _V0_31,
     first_version=(0, 32),
     chooses_blackwell_fp8=True,
-    checkpoints_mamba2_prefill=True,
+    prefill_checkpoints=frozenset({"kimi_k3", "mamba2", "glm5_next"}),
     evidence="sources of 0.32.0: GlmMoeDsaForCausalLM in models/config.py, MambaMixer2.get_kv_cache_spec (0.31.0 has "
     "prefill checkpoints for Kimi-K3 alone); answers of the 0.32.0 CUDA build",
 )

@@ -45,7 +45,9 @@ def state_bytes(state: RecurrentState, tensor_parallel_size: int, form: StateFor
         case LightningState():
             return state.num_heads // ranks * state.head_dim**2 * form.conv_bytes
         case ShortConvState():
-            return _window(state.channels // ranks, state.conv_kernel, form)
+            return _window(
+                state.channels if state.is_whole else state.channels // ranks, state.conv_kernel, form
+            )
 
 
 def _window(channels: int, conv_kernel: int, form: StateFormat) -> int:

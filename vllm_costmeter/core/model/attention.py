@@ -8,7 +8,7 @@ cross-attention for a Whisper decoder layer, latent and indexer keys for a DeepS
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Literal
 
 from vllm_costmeter.core.dataclass import Memo, dataclass, field
 
@@ -73,6 +73,17 @@ class SparseIndexer:
     head_dim: int
     element_bytes: int | None = None
     """Bytes of one value of a plain key (MiniMax M3: bfloat16); None: fp8, with a float32 scale per 128 values."""
+    pooled_tokens: int = 1
+    """Tokens that share one key."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPool:
+    """What an indexer keeps of the tokens that do not fill a pool of `pooled_tokens` yet, and of drafted ones: a ring
+    of `values` bfloat16 values per token, one for each sequence (GLM-5 Next)."""
+
+    values: int
+    pooled_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +155,8 @@ class KimiDeltaState:
     num_heads: int
     head_dim: int
     conv_kernel: int
-    keeps_checkpoint: bool = False
-    """Whether FlashKDA computes prefills on the GPUs that have it, which then keeps a checkpoint (Kimi K3)."""
+    checkpoint: Literal["kimi_k3", "glm5_next"] | None = None
+    """Whose layer it is, where FlashKDA computes prefills on the GPUs that have it and keeps a checkpoint of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +173,8 @@ class ShortConvState:
 
     channels: int
     conv_kernel: int
+    is_whole: bool = False
+    """Whether every tensor-parallel rank holds all channels (Qwen4-Exp)."""
 
 
 RecurrentState = (
@@ -174,6 +187,7 @@ Cache = (
     | ChunkedLocal
     | MlaLatent
     | SparseIndexer
+    | OpenPool
     | CompressedMla
     | CrossAttention
     | RecurrentState

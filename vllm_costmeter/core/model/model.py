@@ -108,6 +108,8 @@ class Model:
     """`model_type` of config.json; "" if it has none."""
     draft_facts: DraftFacts | None = None
     """The draft model or head that `--speculative-config` names; None: it names none, or none that can be read."""
+    kept_values_per_token: int = 0
+    """Values of the served dtype that the model keeps for every token of the largest batch from its loading on."""
     lacks: Mapping[str, Version | None] = field(default_factory=dict)
     """What vLLM's class for it lacks ("lora", "eagle3") until a first release; None: until now."""
 

@@ -9,28 +9,11 @@ from __future__ import annotations
 from typing import Literal
 
 from vllm_costmeter.core.dataclass import dataclass
-from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.model.rank import Rank
+from vllm_costmeter.core.model.rank import Output, Rank, divided
 
 VOCABULARY_PADDING = (
     64  # DEFAULT_VOCAB_PADDING_SIZE in vLLM's vocab_parallel_embedding.py, read 2026-07 (0.32)
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """One projection inside a fused linear: `count` units (heads, or single features) of `width` values."""
-
-    count: int
-    width: int = 1
-    replicated: bool = False
-    """True for key and value heads: every rank has at least one, so they repeat if ranks outnumber heads."""
-
-    def on(self, tensor_parallel_size: int, name: str) -> int:
-        if self.replicated and tensor_parallel_size >= self.count:
-            _divide(tensor_parallel_size, self.count, name)
-            return self.width
-        return _divide(self.count, tensor_parallel_size, name) * self.width
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +66,12 @@ class Linear:
     """A rank's outputs together are padded to a multiple of this (Kimi K3)."""
 
     def on(self, rank: Rank) -> LinearShape:
-        whole = self.is_shared_expert and rank.sequence_parallel_experts
-        size = 1 if whole else rank.tensor_parallel_size
+        size = 1 if self.is_shared_expert and rank.sequence_parallel_experts else rank.tensor_parallel_size
         column = size if self.split == "column" else 1
         outputs = tuple(output.on(column, self.name) for output in self.outputs)
         padding = -sum(outputs) % self.padded_to
         return LinearShape(
-            inputs=_divide(self.inputs, size, self.name) if self.split == "row" else self.inputs,
+            inputs=divided(self.inputs, size, self.name) if self.split == "row" else self.inputs,
             outputs=(*outputs, padding) if padding else outputs,
             total_inputs=self.inputs,
             divided_inputs=self.split == "row" and size > 1,
@@ -100,8 +82,7 @@ class Linear:
 
     @property
     def parameters(self) -> int:
-        outputs = sum(output.count * output.width for output in self.outputs)
-        return outputs * (self.inputs + self.bias)
+        return sum(output.count * output.width for output in self.outputs) * (self.inputs + self.bias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +104,7 @@ class Experts:
         return ExpertsShape(
             count=-(-self.count // rank.expert_parallel_size),
             hidden=self.hidden,
-            intermediate=_divide(self._padded(rank), rank.expert_tensor_parallel_size, self.name),
+            intermediate=divided(self._padded(rank), rank.expert_tensor_parallel_size, self.name),
             gated=self.gated,
             bias=self.bias,
             tensor_parallel_size=rank.expert_tensor_parallel_size,
@@ -140,8 +121,7 @@ class Experts:
     @property
     def parameters(self) -> int:
         up = (2 if self.gated else 1) * self.intermediate
-        biases = (up + self.hidden) if self.bias else 0
-        return self.count * (self.hidden * (up + self.intermediate) + biases)
+        return self.count * (self.hidden * (up + self.intermediate) + (up + self.hidden) * self.bias)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +135,16 @@ class Embedding:
     split: bool = True
     quantized: bool = False
     """True for an output head, which some quantization schemes include."""
+    is_ngram_table: bool = False
+    """True for hashed n-grams, which vLLM keeps in the host's memory from 0.30 on (`EngramConfig.cpu_offload`)."""
 
     def rows_on(self, rank: Rank) -> int:
+        if self.is_ngram_table and not rank.holds_ngram_tables:
+            return 0
         padded = -(-self.vocab_size // VOCABULARY_PADDING) * VOCABULARY_PADDING
         if not self.split:
             return padded
-        return _divide(padded, rank.tensor_parallel_size, self.name)
+        return divided(padded, rank.tensor_parallel_size, self.name)
 
     @property
     def parameters(self) -> int:
@@ -204,6 +188,10 @@ class Buffer:
     """Number of values in tables built for video, if different."""
     elements_per_served_token: int | None = None
     """Values per token of --max-model-len, for a table of that length."""
+    rotated_pairs: int = 0
+    """Of a rotary table: pairs of dimensions that it rotates."""
+    elements_per_batch_token: int | None = None
+    """Values per token of a batch, for a buffer that holds one."""
     kv_heads: int | None = None
     """KV heads that the values are divided with; None: every rank holds all of them."""
 
@@ -214,6 +202,8 @@ class Buffer:
             elements = elements // self.kv_heads * held
         if self.elements_per_served_token is not None and rank.served_tokens is not None:
             elements = min(elements, self.elements_per_served_token * rank.served_tokens)
+        if self.elements_per_batch_token is not None:
+            elements = self.elements_per_batch_token * rank.batch_tokens
         own = (rank.is_eager and self.eager_element_bytes) or self.element_bytes
         return elements * (own or rank.element_bytes)
 
@@ -236,10 +226,3 @@ class Repeated:
 
 
 Part = Linear | Experts | Embedding | Tensor | Buffer | AttentionScales | Repeated
-
-
-def _divide(total: int, ways: int, name: str) -> int:
-    """`total / ways`. BadInputError if there is a remainder, which vLLM asserts against."""
-    if total % ways:
-        raise BadInputError(f"{name}: {total} does not divide by {ways}, so vLLM refuses this parallel size")
-    return total // ways

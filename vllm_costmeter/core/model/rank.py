@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.errors import BadInputError
 
 DTYPE_BYTES = {"float32": 4, "float": 4, "bfloat16": 2, "float16": 2, "half": 2}
 """Bytes per value by name in `--dtype`, without auto (vLLM 0.33, ModelDType in config/model.py)."""
+
+DEFAULT_BATCH_TOKENS = (
+    8192  # of GPUs with 70 GiB and more, which a model with such buffers needs (vLLM 0.29 to 0.33)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,10 @@ class Rank:
     """True under --enforce-eager: only then does vLLM use its own kernels for simple operations."""
     served_tokens: int | None = None
     """`--max-model-len`; None: the model's length."""
+    batch_tokens: int = DEFAULT_BATCH_TOKENS
+    """`--max-num-batched-tokens`."""
+    holds_ngram_tables: bool = False
+    """True before vLLM 0.30, which moved tables of hashed n-grams into the host's memory."""
     has_video_tables: bool = False
     """True before vLLM 0.32, where every multimodal rotary table has four times the model's length."""
 
@@ -42,3 +51,26 @@ def pipeline_spans(num_layers: int, num_ranks: int) -> tuple[tuple[int, int], ..
         end += share + (num_ranks - 1 - left <= rank < num_ranks - 1)
         spans.append((start, end))
     return tuple(spans)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One projection inside a fused linear: `count` units (heads, or single features) of `width` values."""
+
+    count: int
+    width: int = 1
+    replicated: bool = False
+    """True for key and value heads: every rank has at least one, so they repeat if ranks outnumber heads."""
+
+    def on(self, tensor_parallel_size: int, name: str) -> int:
+        if self.replicated and tensor_parallel_size >= self.count:
+            divided(tensor_parallel_size, self.count, name)
+            return self.width
+        return divided(self.count, tensor_parallel_size, name) * self.width
+
+
+def divided(total: int, ways: int, name: str) -> int:
+    """`total / ways`. BadInputError if there is a remainder, which vLLM asserts against."""
+    if total % ways:
+        raise BadInputError(f"{name}: {total} does not divide by {ways}, so vLLM refuses this parallel size")
+    return total // ways

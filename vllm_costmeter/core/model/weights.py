@@ -10,7 +10,7 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import LayerCaches
 from vllm_costmeter.core.model.parts import Embedding, Part
-from vllm_costmeter.core.model.rank import DTYPE_BYTES, Rank, pipeline_spans
+from vllm_costmeter.core.model.rank import DEFAULT_BATCH_TOKENS, DTYPE_BYTES, Rank, pipeline_spans
 from vllm_costmeter.core.model.tensors import Tally, count_parameters, tally
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED, KernelTarget, Quantization
 from vllm_costmeter.core.release import NEWEST, Release
@@ -18,6 +18,7 @@ from vllm_costmeter.core.release import NEWEST, Release
 if TYPE_CHECKING:
     from vllm_costmeter.core.model.adapters import AdapterShare
 
+_NGRAMS_OFFLOADED = (0, 30)
 _VIDEO_FACTOR = (0, 32)
 """First release with `mrope_positions_factor`; older ones build every multimodal rotary table for video."""
 
@@ -179,7 +180,8 @@ class Weights:
             engine_args.quantization,
             engine_args.enforce_eager,
         )
-        key = (*flags, engine_args.max_model_len, self._leaves_towers_out(engine_args), own_dtype)
+        lengths = (engine_args.max_model_len, engine_args.max_num_batched_tokens)
+        key = (*flags, *lengths, self._leaves_towers_out(engine_args), own_dtype)
         if key not in self._known:
             self._known[key] = self._work_out(engine_args, own_dtype)
         return self._known[key]
@@ -232,6 +234,8 @@ def rank_of(engine_args: EngineArgs, own_dtype: str, release: Release) -> Rank:
         element_bytes=DTYPE_BYTES[dtype],
         is_eager=engine_args.enforce_eager,
         served_tokens=engine_args.max_model_len if (engine_args.max_model_len or 0) > 0 else None,
+        batch_tokens=engine_args.max_num_batched_tokens or DEFAULT_BATCH_TOKENS,
+        holds_ngram_tables=release.minor < _NGRAMS_OFFLOADED,
         has_video_tables=release.minor < _VIDEO_FACTOR,
     )
 

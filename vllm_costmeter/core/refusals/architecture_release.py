@@ -1,4 +1,4 @@
-"""Architectures that a release no longer serves."""
+"""Architectures that a release no longer serves, or does not yet build."""
 
 from __future__ import annotations
 
@@ -15,4 +15,19 @@ def dropped_architecture_fault(start: Start) -> Refusal | None:
         "release",
         f"vLLM {start.release} no longer serves {start.model.architecture}; the last release that did was "
         f"{dotted(last)}: check it with --vllm-version {dotted(last)}",
+    )
+
+
+BROKEN = {"InternS1ProForConditionalGeneration": (0, 32)}
+"""Class -> the release whose own code stops at it: it reads `self.model_config` before it is set (interns1_pro.py of
+0.32.0; 0.31.0 does not read it, 0.33.0 sets it)."""
+
+
+def broken_architecture_fault(start: Start) -> Refusal | None:
+    if start.release.minor != BROKEN[start.model.architecture]:
+        return None
+    return Refusal(
+        "release",
+        f"vLLM {start.release} fails in its own code for {start.model.architecture} (AttributeError: model_config); "
+        "0.31 and 0.33 do not: check it with --vllm-version 0.33.0",
     )

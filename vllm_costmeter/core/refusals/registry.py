@@ -28,6 +28,10 @@ def _rules(start: Start) -> Iterator[Rule]:
         from vllm_costmeter.core.refusals.architecture_release import dropped_architecture_fault
 
         yield dropped_architecture_fault
+    if start.model.architecture == "InternS1ProForConditionalGeneration":
+        from vllm_costmeter.core.refusals.architecture_release import broken_architecture_fault
+
+        yield broken_architecture_fault
     if asked.dtype != "auto" or (capability is not None and capability < (8, 0)):
         from vllm_costmeter.core.refusals.dtype import dtype_fault
 
@@ -50,10 +54,10 @@ def _rules(start: Start) -> Iterator[Rule]:
         from vllm_costmeter.core.refusals.attention_backend import attention_backend_fault
 
         yield attention_backend_fault
-    if start.model.architecture in ("Rnj1ForCausalLM", "Step1ForCausalLM"):
-        from vllm_costmeter.core.refusals.triton_models import triton_model_fault
+    if start.model.architecture in ("FlintForCausalLM", "Rnj1ForCausalLM", "Step1ForCausalLM"):
+        from vllm_costmeter.core.refusals.one_backend import one_backend_fault
 
-        yield triton_model_fault
+        yield one_backend_fault
     if asked.kv_cache_dtype != "auto":
         from vllm_costmeter.core.refusals.kv_cache_dtype import kv_cache_dtype_fault
 

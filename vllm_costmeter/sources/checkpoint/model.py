@@ -45,6 +45,12 @@ def model_of(
         from vllm_costmeter.sources.model_config.unknown import unknown_model
         from vllm_costmeter.sources.models.nearest import nearest_configuration
 
+        if contents is not None:
+            from vllm_costmeter.sources.model_config.stock import stock_model
+
+            served = stock_model(config, name, contents, hf_quant_config)
+            if served is not None:
+                return served
         near = nearest_configuration(config)
         model = replace(unknown_model(config, name, str(why)), notes=(near,) if near else ())
     if contents is not None:

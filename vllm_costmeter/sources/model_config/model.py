@@ -29,7 +29,13 @@ _UNKNOWN_TYPES = (
 )  # model_type of repackaged checkpoints that transformers and vLLM 0.32 refuse
 _DTYPES = {"bfloat16": "bfloat16", "float16": "float16", "half": "float16"}
 _FLOAT32 = ("float32", "float", "float64", "double")
-_UNSPLIT = ("gemma3", "gemma4", "paligemma", "whisper")  # model_type: items are never split over steps
+_UNSPLIT = (
+    "gemma3",
+    "gemma4",
+    "moondream3",
+    "paligemma",
+    "whisper",
+)  # model_type: items are never split over steps
 _EXPERT_COUNTS = ("num_experts", "moe_num_experts", "n_routed_experts", "num_local_experts")
 _EXPERTS_PER_TOKEN = (
     "num_experts_per_tok",
@@ -46,10 +52,12 @@ def model_from_config(
     *,
     hf_quant_config: Mapping[str, Any] | None = None,
     is_embedder: bool = False,
+    family: Family | None = None,
 ) -> Model:
     """The model that a parsed config.json describes; `name` is its id and starts every error message.
 
     `is_embedder`: a sentence-transformers folder, which vLLM serves for pooling, without an output head.
+    `family`: its rules, in the place of those its architecture has.
 
     Raises BadInputError for a faulty file, NotUnderstoodError for an architecture, rotary scaling or
     quantization that is not modelled.
@@ -61,13 +69,16 @@ def model_from_config(
     model_type = root.raw("model_type")
     if model_type in _UNKNOWN_TYPES:
         raise NotUnderstoodError(f"{name}: model_type {model_type!r} is not known to vLLM or transformers")
-    served_name, family = served_by(architecture_name)
+    served_name = architecture_name
+    if family is None:
+        served_name, family = served_by(architecture_name)
     if is_embedder and not family.is_pooling:
         from vllm_costmeter.sources.model_config.families.pooling import embedder
 
         family = replace(family, build=embedder(family.build), is_pooling=True)
     text = text_section(root)
     source = Source(root, text)
+    family = (family.other_for and family.other_for(source)) or family
     quantization = quantization_of(root, text, family.renames, hf_quant_config)
     embedding, head = adapted_edges(served_name)
     weights = replace(
@@ -106,11 +117,12 @@ def model_from_config(
         is_pooling=family.is_pooling,
         is_encoder_decoder=family.is_encoder_decoder,
         is_hybrid=any(isinstance(cache, RecurrentState) for layer in attention.layers for cache in layer),
-        is_pipelined=family.is_pipelined,
+        is_pipelined=family.is_pipelined and (family.is_cut is None or family.is_cut(source)),
         is_tied=weights.is_tied,
         model_type=model_type_of(root),
         unsplit_items=_unsplit_items(root, text),
         prediction=prediction,
+        kept_values_per_token=0 if family.kept_values is None else family.kept_values(source),
     )
     if model.quantization not in ("awq", "gptq"):
         return model

@@ -12,6 +12,7 @@ _PREFIXES = {"eagle": "Eagle", "eagle3": "Eagle3", "dflash": "DFlash"}
 _EAGLE3_OF_TYPE = {"llama": "Eagle3LlamaForCausalLM", "qwen3": "Eagle3Qwen3ForCausalLM"}
 _PEAGLE_OF_TYPE = {"llama": "PeagleLlamaForCausalLM", "qwen3": "PeagleQwen3ForCausalLM"}
 _DSPARK = ("Qwen3DSparkModel", "Qwen3OmniDSparkModel")
+_DSPARK_NAMES = frozenset({*_DSPARK, "Gemma4DSparkModel", "MuseSparkDSparkModel"})
 _PASSED_ON = (
     "draft_vocab_size",
     "target_hidden_size",
@@ -62,8 +63,11 @@ def _method(values: Mapping[str, Any], name: str, method: str | None) -> str | N
     called = next((found for word, found in _BY_NAME if word in name.lower()), None)
     if called is not None:
         return called
-    names = values.get("architectures")
-    if isinstance(names, list) and {*_DSPARK, "Gemma4DSparkModel"} & {str(each) for each in names}:
+    stated_names = values.get("architectures")
+    names = {str(each) for each in stated_names} if isinstance(stated_names, list) else set()
+    if "MuseGlimmerAssistantModel" in names:
+        return "dflash"
+    if names & {*_DSPARK, "Gemma4DSparkModel", "MuseSparkDSparkModel"}:
         return "dspark"
     return "medusa" if values.get("model_type") == "medusa" else None
 
@@ -72,14 +76,24 @@ def _head_config(values: Mapping[str, Any], name: str, method: str) -> Mapping[s
     if "speculators_model_type" in values:
         return _of_speculators(values, name)
     if method == "medusa":
-        return {"architectures": ["MedusaModel"], **values, "model_type": "medusa"}
+        named = {_medusa_key(key): value for key, value in values.items()}
+        return {"architectures": ["MedusaModel"], **named, "model_type": "medusa"}
     names = values.get("architectures")
     if not isinstance(names, list) or not names or not isinstance(names[0], str):
         return values
     return {**values, "architectures": [_served_name(names[0], method, values), *names[1:]]}
 
 
+def _medusa_key(key: str) -> str:
+    """Old files name the numbers of heads and layers otherwise (`MedusaConfig.from_pretrained`)."""
+    if "num" in key and "heads" in key:
+        return "num_heads"
+    return "num_hidden_layers" if "num" in key and "layers" in key else key
+
+
 def _served_name(name: str, method: str, values: Mapping[str, Any]) -> str:
+    if method == "dspark" and values.get("model_type") == "deepseek_v4":
+        return "DSparkDraftModel"  # whose layers the target's own checkpoint holds
     if method == "dspark":
         return _DSPARK[0] if name == "DSparkDraftModel" and values.get("model_type") == "qwen3" else name
     prefix = _PREFIXES[method]

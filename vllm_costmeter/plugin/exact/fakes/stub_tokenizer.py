@@ -1,7 +1,8 @@
 """A tokenizer that knows no token, for processors that ask for one while vLLM configures a model without it.
 
 InternVL's asks whether its video token exists (`get_supported_mm_limits`), DeepSeek-OCR and Isaac look their image
-tokens up while they are built; no weight or cache depends on the answer.
+tokens up and Nemotron Nano VL encodes the marks of an image while they are built; no weight or cache depends on the
+answer.
 """
 
 from __future__ import annotations

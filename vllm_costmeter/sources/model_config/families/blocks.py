@@ -6,7 +6,8 @@ from typing import Literal
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import Cache, ChunkedLocal, FullAttention, SlidingWindow
-from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Experts, Linear, Output, Part, Tensor
+from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Experts, Linear, Part, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.layers import Block, Piece
 from vllm_costmeter.sources.model_config.families.source import Source

@@ -28,6 +28,8 @@ class Family:
     """What the tower serves, under vLLM's names in `--limit-mm-per-prompt`; a rule where files differ in it."""
     image_tower: Callable[[Source], ImageTower] | None = None
     """What the tower's peak depends on; None: it has none, or its peak is not modelled."""
+    kept_values: Callable[[Source], int] | None = None
+    """Values that the model keeps for every token of the largest batch, beside its parameters and buffers."""
     tower_is_plain: bool = False
     """True where vLLM leaves the tower unquantized whatever the checkpoint's rules say."""
     prediction: Prediction | None = None
@@ -38,12 +40,16 @@ class Family:
     """How many prediction layers the file states; None: by the keys common to most files."""
     drafts_by_depth: bool = False
     """Whether vLLM builds only as many prediction layers as tokens are drafted."""
+    other_for: Callable[[Source], Family | None] | None = None
+    """The family that vLLM serves a file by in place of this one, whose name it has; None: always this one."""
     is_pooling: bool = False
     caches_prefixes: bool = True
     """False for hybrid models that pool over the first token or average all."""
     is_encoder_decoder: bool = False
     is_pipelined: bool = True
     """Whether vLLM's class cuts it into pipeline ranks (`SupportsPP`)."""
+    is_cut: Callable[[Source], bool] | None = None
+    """Whether it cuts this file's model; None: as its class does."""
     blackwell_kv_cache_dtype: str | None = None
     """The cache dtype that vLLM chooses by itself on compute capability 10.x."""
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vllm_costmeter.core.dataclass import replace
-from vllm_costmeter.core.model.parts import Buffer, Embedding, Linear, Output, Part
+from vllm_costmeter.core.model.parts import Buffer, Embedding, Linear, Part
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.families.blocks import norms, replicated
 from vllm_costmeter.sources.model_config.families.source import Source

@@ -63,6 +63,7 @@ _TEXT = {
     "dense.gpt:gpt2": "GPT2LMHeadModel",
     "dense.gpt:gpt_j": "GPTJForCausalLM",
     "dense.gpt:opt": "OPTForCausalLM",
+    "dense.hrm_text:HRM_TEXT": "HrmTextForCausalLM",
     "dense.iquest_loop:IQUEST_LOOP": "IQuestLoopCoderForCausalLM",
     "dense.muse_glimmer:muse_glimmer": "MuseGlimmerForCausalLM",
     "dense.nemotron_nas:deci": "DeciLMForCausalLM",
@@ -70,8 +71,11 @@ _TEXT = {
     "dense.rnj:rnj1": "Rnj1ForCausalLM",
     "dense.step1:step1": "Step1ForCausalLM",
     "encoders.decoders:DEEPSEEK_BIDIRECTIONAL": "DeepseekV3BidirectionalModel",
-    "hybrid.bailing_linear:bailing_hybrid": "BailingMoeV2_5ForCausalLM",
+    "hybrid.alice_ai:ALICE_AI": "AliceAIForCausalLM",
+    "hybrid.bailing_linear:BAILING_HYBRID": "BailingMoeV2_5ForCausalLM",
+    "hybrid.bailing_v3:BAILING_V3": "BailingMoeV3ForCausalLM",
     "hybrid.falcon_h1:falcon_h1": "FalconH1ForCausalLM",
+    "hybrid.glm5_next:GLM5_NEXT": "Glm5NextForCausalLM",
     "hybrid.granite4:granite_hybrid": "GraniteMoeHybridForCausalLM",
     "hybrid.inkling:INKLING": "InklingForCausalLM",
     "hybrid.jamba:jamba": "JambaForCausalLM",
@@ -82,29 +86,36 @@ _TEXT = {
     "hybrid.mamba:mamba_1": "FalconMambaForCausalLM MambaForCausalLM",
     "hybrid.minimax_text:MINIMAX_TEXT": "MiniMaxForCausalLM MiniMaxM1ForCausalLM MiniMaxText01ForCausalLM",
     "hybrid.nemotron_h:NEMOTRON_H": "NemotronHForCausalLM",
+    "hybrid.nemotron_h:NEMOTRON_H_PUZZLE": "NemotronHPuzzleForCausalLM",
     "hybrid.olmo_hybrid:olmo_hybrid": "OlmoHybridForCausalLM",
+    "hybrid.qwen4_exp:QWEN4_EXP": "Qwen4ExpForCausalLM",
     "hybrid.qwen_next:QWEN3_5": "Qwen3_5ForCausalLM Qwen3_5MoeForCausalLM",
     "hybrid.qwen_next:QWEN3_NEXT": "Qwen3NextForCausalLM",
+    "hybrid.zamba2:ZAMBA2": "Zamba2ForCausalLM",
     "mla.axk1:axk1": "AXK1ForCausalLM",
     "mla.deepseek:DEEPSEEK": "DeepseekV32ForCausalLM DeepseekV3ForCausalLM",
     "mla.deepseek:DEEPSEEK_V2": "DeepseekV2ForCausalLM MistralLarge3ForCausalLM",
     "mla.deepseek:GLM4_LITE": "Glm4MoeLiteForCausalLM",
     "mla.deepseek:GLM_5": "GlmMoeDsaForCausalLM",
     "mla.deepseek_v4:DEEPSEEK_V4": "DeepseekV4ForCausalLM",
+    "mla.hy_v4:HY_V4": "HYV4ForCausalLM",
     "mla.longcat:LONGCAT_FLASH": "LongcatFlashForCausalLM",
     "mla.longcat:LONGCAT_NGRAM": "LongcatFlashNgramForCausalLM",
     "mla.minicpm3:minicpm3": "MiniCPM3ForCausalLM",
     "mla.pangu:PANGU_MOE": "PanguUltraMoEForCausalLM",
     "mla.sarvam:sarvam_mla": "SarvamMLAForCausalLM",
     "moe.afmoe:afmoe": "AfmoeForCausalLM",
+    "moe.beam:beam": "BeamForCausalLM",
     "moe.ernie:ERNIE_MOE": "Ernie4_5_MoeForCausalLM",
     "moe.exaone:EXAONE_MOE": "ExaoneMoEForCausalLM ExaoneMoeForCausalLM",
+    "moe.flint:flint": "FlintForCausalLM",
     "moe.gpt_oss:gpt_oss": "GptOssForCausalLM",
     "moe.granite:granite_moe": "GraniteMoeForCausalLM GraniteMoeSharedForCausalLM",
     "moe.granite:granite_moe_swa": "GraniteMoeSWAForCausalLM",
     "moe.granite:granite_swa": "GraniteSWAForCausalLM",
     "moe.hunyuan:HUNYUAN3": "HYV3ForCausalLM",
     "moe.hunyuan:hunyuan_moe": "HunYuanMoEV1ForCausalLM",
+    "moe.k2_horizon:k2_horizon": "K2HorizonForCausalLM",
     "moe.laguna:laguna": "LagunaForCausalLM",
     "moe.llama4:llama4": "Llama4ForCausalLM",
     "moe.mimo_v2:MIMO_V2": "MiMoV2FlashForCausalLM MiMoV2ForCausalLM",
@@ -123,27 +134,35 @@ _TEXT = {
     "moe.routed:deepseek_v1": "DeepseekForCausalLM",
     "moe.step:STEP3P5": "Step3p5ForCausalLM",
     "moe.step:step3_text": "Step3TextForCausalLM",
+    "moe.transformers_only:flex_olmo": "FlexOlmoForCausalLM",
+    "moe.transformers_only:kolibri1": "Kolibri1ForCausalLM",
+    "moe.transformers_only:mellum": "MellumForCausalLM",
 }
 _MULTIMODAL = {
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
     "multimodal.aria:ARIA": "AriaForConditionalGeneration",
+    "multimodal.bailing:BAILING_V3_VL": "BailingMoeV3VLForConditionalGeneration",
     "multimodal.cohere:COHERE_COMPASS": "CohereCompassForConditionalGeneration",
     "multimodal.cosmos:COSMOS3": "Cosmos3ForConditionalGeneration",
     "multimodal.cosmos:COSMOS3_EDGE": "Cosmos3EdgeForConditionalGeneration",
     "multimodal.deepseek:DEEPSEEK_OCR": "DeepseekOCRForCausalLM UnlimitedOCRForCausalLM",
     "multimodal.deepseek:DEEPSEEK_OCR_2": "DeepseekOCR2ForCausalLM",
+    "multimodal.deepseek:DEEPSEEK_V4_VL": "DeepseekV4ForConditionalGeneration",
     "multimodal.deepseek:DEEPSEEK_VL2": "DeepseekVLV2ForCausalLM",
     "multimodal.exaone:EXAONE4_5": "Exaone4_5_ForConditionalGeneration",
     "multimodal.ernie:ERNIE4_5_VL": "Ernie4_5_VLMoeForConditionalGeneration",
     "multimodal.gemma:GEMMA3": "Gemma3ForConditionalGeneration",
+    "multimodal.gemma:GEMMA3N": "Gemma3nForConditionalGeneration",
     "multimodal.gemma:GEMMA4": "Gemma4ForConditionalGeneration",
     "multimodal.gemma:GEMMA4_UNIFIED": "Gemma4UnifiedForConditionalGeneration",
+    "multimodal.glm5_next:GLM5_NEXT": "Glm5NextForConditionalGeneration",
     "multimodal.glm:GLM4V": "Glm4vForConditionalGeneration",
     "multimodal.glm:GLM4V_MOE": "Glm4vMoeForConditionalGeneration",
     "multimodal.glm:GLM_4V": "GLM4VForCausalLM",
     "multimodal.glm:GLM_OCR": "GlmOcrForConditionalGeneration",
     "multimodal.inkling:INKLING": "InklingForConditionalGeneration",
     "multimodal.hyperclovax:HCX_VISION_V2": "HCXVisionV2ForCausalLM",
+    "multimodal.hunyuan:HUNYUAN_VL": "HunYuanVLForConditionalGeneration",
     "multimodal.internvl:H2OVL": "H2OVLChatModel",
     "multimodal.internvl:INTERNS1_PRO": "InternS1ProForConditionalGeneration",
     "multimodal.internvl:INTERNS2_MOBIUS": "InternS2MobiusForConditionalGeneration",
@@ -152,6 +171,7 @@ _MULTIMODAL = {
     "multimodal.internvl:NVLM": "NVLM_D",
     "multimodal.internvl:QIANFAN_OCR": "QianfanOCRForConditionalGeneration",
     "multimodal.internvl:SKYWORK": "SkyworkR1VChatModel",
+    "multimodal.kanana:KANANA_V": "KananaVForConditionalGeneration",
     "multimodal.kimi:KIMI_K25": "KimiK25ForConditionalGeneration",
     "multimodal.kimi:KIMI_K3": "KimiK3ForConditionalGeneration",
     "multimodal.kimi:KIMI_VL": "KimiVLForConditionalGeneration",
@@ -162,16 +182,35 @@ _MULTIMODAL = {
     "multimodal.llava:LLAVA_NEXT_VIDEO": "LlavaNextVideoForConditionalGeneration",
     "multimodal.llava:LLAVA_ONEVISION": "LlavaOnevisionForConditionalGeneration",
     "multimodal.llava:MISTRAL3": "Mistral3ForConditionalGeneration",
+    "multimodal.mergers:LLAVA_ONEVISION2": "LlavaOnevision2ForConditionalGeneration",
+    "multimodal.mergers:OPENPANGU_VL": "OpenPanguVLForConditionalGeneration",
     "multimodal.mimo:MIMO_V2_OMNI": "MiMoV2OmniForCausalLM",
     "multimodal.minicpm:MINICPM_O": "MiniCPMO",
     "multimodal.minicpm:MINICPM_V": "MiniCPMV",
+    "multimodal.minicpm:MINICPM_V4_6": "MiniCPMOcrForConditionalGeneration MiniCPMV4_6ForConditionalGeneration",
+    "multimodal.minicpm:MINICPM_V4_7": "MiniCPMV4_7ForConditionalGeneration",
+    "multimodal.nemotron:LLAMA_NEMOTRON_NANO_VL": "Llama_Nemotron_Nano_VL",
     "multimodal.minimax:MINIMAX_M3": "MiniMaxM3SparseForConditionalGeneration",
+    "multimodal.molmo:MOLMO": "MolmoForCausalLM",
+    "multimodal.molmo:MOLMO2": "Molmo2ForConditionalGeneration",
+    "multimodal.moondream:MOONDREAM3": "HfMoondream Moondream3ForCausalLM",
     "multimodal.muse:MUSE_GLIMMER": "MuseGlimmerForConditionalGeneration",
+    "multimodal.nemotron:NEMOTRON_OMNI": "NemotronH_Nano_Omni_Reasoning_V3",
+    "multimodal.nemotron:NEMOTRON_OMNI_MTP": "NemotronH_Omni_Reasoning_V3 NemotronH_Super_Omni_Reasoning_V3",
+    "multimodal.nemotron:NEMOTRON_VL": "NemotronH_Nano_VL_V2",
+    "multimodal.openvla:OPENVLA": "OpenVLAForActionPrediction",
+    "multimodal.ovis:OVIS": "Ovis",
+    "multimodal.ovis:OVIS2_5": "Ovis2_5 Ovis2_6ForCausalLM Ovis2_6_MoeForCausalLM",
+    "multimodal.phi:PHI3_VISION": "Phi3VForCausalLM",
+    "multimodal.phi:PHI4_MULTIMODAL": "Phi4MMForCausalLM",
+    "multimodal.phi:PHI4_SIGLIP2": "Phi4ForCausalLMV",
+    "multimodal.muse:MUSE_SPARK": "MuseSparkForConditionalGeneration",
     "multimodal.pixtral:PIXTRAL": "PixtralForConditionalGeneration",
     "multimodal.ocr:DOTS_OCR": "DotsOCRForCausalLM",
     "multimodal.ocr:KEYE": "KeyeForConditionalGeneration",
     "multimodal.ocr:KEYE_VL1_5": "KeyeVL1_5ForConditionalGeneration",
     "multimodal.ocr:PADDLEOCR_VL": "PaddleOCRVLForConditionalGeneration",
+    "multimodal.qwen:ALPAMAYO2": "Alpamayo2Super",
     "multimodal.qwen:OPENCUA": "OpenCUAForConditionalGeneration",
     "multimodal.qwen:QWEN2_5_OMNI": "Qwen2_5OmniForConditionalGeneration Qwen2_5OmniModel",
     "multimodal.qwen:QWEN2_5_VL": "Qwen2_5_VLForConditionalGeneration",
@@ -180,6 +219,7 @@ _MULTIMODAL = {
     "multimodal.qwen:QWEN3_5": """
         InternS2PreviewForConditionalGeneration Qwen3_5ForConditionalGeneration Qwen3_5MoeForConditionalGeneration
     """,
+    "multimodal.qwen:QWEN4_EXP": "Qwen4ExpForConditionalGeneration",
     "multimodal.qwen:QWEN3_ASR": "Qwen3ASRForConditionalGeneration Qwen3ASRRealtimeGeneration",
     "multimodal.qwen:QWEN3_OMNI": "Qwen3OmniMoeForConditionalGeneration",
     "multimodal.qwen:QWEN3_VL": "Qwen3VLForConditionalGeneration",
@@ -240,6 +280,7 @@ _POOLING = {
     "encoders.dual:SIGLIP": "SiglipModel",
     "encoders.vision_bert:MODERN_VBERT": "ColModernVBertForRetrieval ModernVBertModel",
     "encoders.vision_bert:ULTRA_VBERT": "ColUltraVBertForRetrieval",
+    "multimodal.qwen:JINA_VL": "JinaVLForRanking",
     "multimodal.siglip_mlp:LLAMA_NEMOTRON_VL_EMBEDDER": "LlamaNemotronVLModel",
     "multimodal.siglip_mlp:LLAMA_NEMOTRON_VL_RERANKER": "LlamaNemotronVLForSequenceClassification",
     "encoders.rotary_bert:GTE": "GteModel GteNewModel",
@@ -282,10 +323,9 @@ def served_by(name: str) -> tuple[str, Family]:
 
     if name in HEADS:
         return name, _family_at(HEADS[name])
-
     found = converted_from(name, ARCHITECTURES)
     if found is None:
-        raise NotUnderstoodError(f"architecture {name[:60]!r}: its weights are not known{_why(name)}")
+        raise NotUnderstoodError(f"architecture {name[:60]!r}: {_why(name)}")
     base, conversion = found
     served = family_of(base)
     if conversion is None or served.is_pooling:
@@ -294,8 +334,10 @@ def served_by(name: str) -> tuple[str, Family]:
 
 
 def _why(name: str) -> str:
-    """What follows "not known": the reason where one is recorded, else the names that are similar."""
+    """The reason where one is recorded, else the names that are similar."""
     from vllm_costmeter.sources.model_config.families.unmodelled import UNMODELLED
 
     reason = UNMODELLED.get(name)
-    return nearest(name, ARCHITECTURES) if reason is None else f": {reason}"
+    if reason is not None:
+        return f"its memory is not known: {reason}"
+    return f"its weights are not known{nearest(name, ARCHITECTURES)}"

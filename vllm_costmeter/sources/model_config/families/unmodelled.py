@@ -5,8 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 UNMODELLED: Mapping[str, str] = {
+    "DeepseekV41ForCausalLM": (
+        "its layers read caches of other layers in records that differ by GPU, and its n-gram tables lie in memory "
+        "that ranks share; neither is modelled yet"
+    ),
+    "DiffusionGemmaForBlockDiffusion": (
+        "its sampler holds a number for every word of the vocabulary at every place of each request's canvas, several "
+        "GiB whose peak was not measured"
+    ),
+    **dict.fromkeys(
+        ("Dots3NoteForCausalLM", "Dots3NoteMTPModel"),
+        "its windows and its sparse layers keep latents in rows of one width, in pages that its own classes plan",
+    ),
+    **dict.fromkeys(
+        ("Step5ForCausalLM", "Step5ForConditionalGeneration", "Step5MTP"),
+        "its sparse layers keep summaries of eight tokens and a ring of the last ones beside the cache, in pages that "
+        "its own classes plan",
+    ),
     "Terratorch": (
         "the checkpoint's configuration names a backbone that the terratorch package builds, and no prompt is text"
     ),
 }
-"""vLLM's name of an architecture (registry of 0.32) -> why its config.json does not say what a server loads."""
+"""vLLM's name of an architecture (registries of 0.32 and 0.33) -> why no rule says what a server loads and keeps."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from vllm_costmeter.core.model.parts import Linear, Output, Part, Repeated, Tensor
+from vllm_costmeter.core.model.parts import Linear, Part, Repeated, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.sources.model_config.families.blocks import norms, replicated, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
 from vllm_costmeter.sources.model_config.reader import ConfigReader

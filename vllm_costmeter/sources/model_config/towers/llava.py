@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.errors import NotUnderstoodError
-from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part, Repeated, Tensor
+from vllm_costmeter.core.model.parts import Buffer, Linear, Part, Repeated, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import column, gated_mlp, norms, replicated, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
+from vllm_costmeter.sources.model_config.reader import ConfigReader
 from vllm_costmeter.sources.model_config.towers.parts import (
     INT64_BYTES,
     split_attention,
@@ -22,6 +24,11 @@ def clip(source: Source, name: str = "vision_tower.vision_model") -> tuple[Part,
     vision = vision_section(source)
     if vision.raw("model_type") not in (None, "clip_vision_model"):
         raise NotUnderstoodError(f"{source.root.name}: LLaVA with a tower that is not CLIP")
+    return clip_layers(vision, used_layers(source), name)
+
+
+def clip_layers(vision: ConfigReader, depth: int, name: str) -> tuple[Part, ...]:
+    """The first `depth` layers of CLIP."""
     width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
     patch = vision.int("patch_size", minimum=1)
     positions = (vision.int("image_size", minimum=1) // patch) ** 2 + 1
@@ -34,7 +41,7 @@ def clip(source: Source, name: str = "vision_tower.vision_model") -> tuple[Part,
         Tensor(f"{name}.embeddings", width * (1 + 3 * patch**2 + positions)),
         Buffer(f"{name}.embeddings.position_ids", positions, INT64_BYTES),
         *norms(width, f"{name}.pre_layrnorm", bias=True),
-        Repeated(f"{name}.encoder.layers", block, used_layers(source)),
+        Repeated(f"{name}.encoder.layers", block, depth),
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.errors import NotUnderstoodError
-from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part, Repeated, Tensor
+from vllm_costmeter.core.model.parts import Buffer, Linear, Part, Repeated, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.sources.model_config.families.blocks import column, gated_mlp, norms, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
 from vllm_costmeter.sources.model_config.towers.parts import ROPE_POSITIONS, vision_section

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part, Repeated, Tensor
+from vllm_costmeter.core.model.parts import Buffer, Linear, Part, Repeated, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import column, norms, replicated, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source

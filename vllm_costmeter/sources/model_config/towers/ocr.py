@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import replace
-from vllm_costmeter.core.model.parts import Linear, Output, Part, Repeated, Tensor
+from vllm_costmeter.core.model.parts import Linear, Part, Repeated, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.sources.model_config.families.blocks import column, norms, replicated, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
 from vllm_costmeter.sources.model_config.towers.parts import frequencies, vision_section

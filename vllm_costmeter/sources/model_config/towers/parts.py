@@ -4,7 +4,8 @@ towers that vLLM borrows from transformers are whole on every rank. Every pipeli
 from __future__ import annotations
 
 from vllm_costmeter.core.errors import NotUnderstoodError
-from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part
+from vllm_costmeter.core.model.parts import Buffer, Linear, Part
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import column, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
@@ -15,7 +16,8 @@ ROPE_POSITIONS = 8192  # table length that the Qwen VL models and glm4_1v.py of 
 
 
 def vision_section(source: Source) -> ConfigReader:
-    section = source.root.optional_section("vision_config")
+    whole = source.root.optional_section("vlm_config") or source.root  # Alpamayo 2 wraps a Qwen3-VL
+    section = whole.optional_section("vision_config")
     if section is None:
         raise NotUnderstoodError(f"{source.root.name}: vision_config is missing, so the tower has no size")
     return section

@@ -4,7 +4,8 @@ granite4_vision.py). Every Q-Former is whole on every rank."""
 from __future__ import annotations
 
 from vllm_costmeter.core.errors import NotUnderstoodError
-from vllm_costmeter.core.model.parts import Linear, Output, Part, Repeated, Tensor
+from vllm_costmeter.core.model.parts import Linear, Part, Repeated, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.sources.model_config.families.blocks import norms, replicated, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
 from vllm_costmeter.sources.model_config.towers.parts import two_layers, vision_section

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.model.model import ImageTower
-from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part, Repeated, Tensor
+from vllm_costmeter.core.model.parts import Buffer, Linear, Part, Repeated, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.sources.model_config.families.blocks import column, gated_mlp, norms, replicated, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
 from vllm_costmeter.sources.model_config.towers.parts import (
@@ -43,7 +44,7 @@ def exaone4_5(source: Source) -> tuple[Part, ...]:
     return _qwen(source, block, width=width, heads=heads, depth=depth, norm_bias=False)
 
 
-def qwen2_vl(source: Source) -> tuple[Part, ...]:
+def qwen2_vl(source: Source, *, has_merger: bool = True) -> tuple[Part, ...]:
     """Plain MLPs of `mlp_ratio` times the width."""
     vision = vision_section(source)
     width, heads = vision.int("embed_dim", minimum=1), vision.int("num_heads", minimum=1)
@@ -54,7 +55,10 @@ def qwen2_vl(source: Source) -> tuple[Part, ...]:
         *two_layers("mlp", width, inner, "fc1", "fc2"),
     )
     depth = vision.int("depth", minimum=1, maximum=MAX_LAYERS)
-    return _qwen(source, block, width=width, heads=heads, depth=depth, norm_bias=True)
+    parts = _qwen(source, block, width=width, heads=heads, depth=depth, norm_bias=True)
+    return (
+        parts if has_merger else tuple(part for part in parts if not part.name.startswith("visual.merger."))
+    )
 
 
 def _qwen(
@@ -143,3 +147,18 @@ def hyperclovax(source: Source) -> tuple[Part, ...]:
     out = vision_section(source).int("out_hidden_size", minimum=1)
     projection = replicated("mm_projector", out, source.hidden_size, bias=True, quantized=False)
     return (*qwen2_5_vl(source), projection)
+
+
+def bailing_v3(source: Source) -> tuple[Part, ...]:
+    """Ling 3: Qwen3-VL's tower, whose merger is a norm alone, and a projector."""
+    vision, hidden = vision_section(source), source.hidden_size
+    width = vision.int("hidden_size", minimum=1)
+    merged = width * vision.int("spatial_merge_size", default=2, minimum=1) ** 2
+    mergers = ("visual.merger.", "visual.deepstack_merger_list.")
+    tower = tuple(part for part in qwen3_vl(source) if not part.name.startswith(mergers))
+    return (
+        *tower,
+        *norms(width, "visual.merger.norm", bias=True),
+        column("linear_proj.linear_fc1", merged, hidden, bias=True),
+        row("linear_proj.linear_fc2", hidden, hidden, bias=True),
+    )

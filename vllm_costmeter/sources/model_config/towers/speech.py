@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import NotUnderstoodError
-from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part, Repeated, Tensor
+from vllm_costmeter.core.model.parts import Buffer, Linear, Part, Repeated, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.sources.model_config.families.blocks import column, norms, replicated, row
 from vllm_costmeter.sources.model_config.families.encoders.whisper import whisper_block, whisper_encoder
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source

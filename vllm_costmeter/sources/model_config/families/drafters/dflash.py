@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.model.parts import Embedding, Linear, Output, Part, Tensor
+from vllm_costmeter.core.model.parts import Embedding, Linear, Part, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import attention, gated_mlp, norms, replicated

@@ -4,7 +4,8 @@ drafter, which caches its own (vLLM 0.32: gemma4_mtp.py, gemma4_dspark.py)."""
 from __future__ import annotations
 
 from vllm_costmeter.core.errors import NotUnderstoodError
-from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Embedding, Linear, Output, Part
+from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Embedding, Linear, Part
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.families.blocks import (
     column,

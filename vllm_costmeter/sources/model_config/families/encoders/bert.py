@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vllm_costmeter.core.model.parts import Buffer, Embedding, Linear, Output, Part, Tensor
+from vllm_costmeter.core.model.parts import Buffer, Embedding, Linear, Part, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import mlp, norms, row

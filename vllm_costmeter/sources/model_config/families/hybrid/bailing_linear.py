@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.model.attention import LightningState
-from vllm_costmeter.core.model.parts import Linear, Output, Tensor
+from vllm_costmeter.core.model.parts import Linear, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import (
@@ -17,8 +18,10 @@ from vllm_costmeter.sources.model_config.families.blocks import (
     router,
     row,
 )
+from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.layers import Block, each_kind, language_model, layer_of
 from vllm_costmeter.sources.model_config.families.mla.deepseek import latent_attention
+from vllm_costmeter.sources.model_config.families.prediction import extended, head, joined, numbered
 from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
@@ -42,6 +45,14 @@ def bailing_hybrid(source: Source) -> Weights:
         for index in range(source.num_layers)
     ]
     return language_model(source, each_kind(kinds, layer), tied=False, embedding="model.word_embeddings")
+
+
+def _prediction(source: Source, target: Weights, count: int) -> Weights:
+    """A layer of latent attention and experts, with an embedding and a head (bailing_moe_mtp.py)."""
+    hidden, experts_count = source.hidden_size, source.text.int("num_experts", minimum=1)
+    layer = layer_of(*_latent(source), *norms(hidden, *TWO_NORMS), *_experts(source, experts_count))
+    join = joined(source, "eh_proj", "enorm", "hnorm", "final_layernorm")
+    return numbered(source, target, [extended(layer, *join, head(source, "shared_head.head"))] * count)
 
 
 def _latent(source: Source) -> Block:
@@ -92,3 +103,6 @@ def _experts(source: Source, count: int) -> Block:
             else ()
         ),
     )
+
+
+BAILING_HYBRID = Family(bailing_hybrid, prediction=_prediction)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import replace
-from vllm_costmeter.core.model.parts import AttentionScales, Experts, Part, Tensor
+from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Experts, Linear, Part, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.families.hybrid.qwen_next import prediction as qwen_prediction
 from vllm_costmeter.sources.model_config.families.hybrid.qwen_next import qwen3_5
 from vllm_costmeter.sources.model_config.families.moe.qwen import qwen_experts
+from vllm_costmeter.sources.model_config.families.prediction import extended
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
@@ -16,13 +18,11 @@ _BANK = ("mlp.gate", "mlp.experts")
 
 def mobius(source: Source) -> Weights:
     """`num_blocks` banks of experts on every pipeline rank; a layer has the shared expert alone."""
-    text, hidden = source.text, source.hidden_size
+    text = source.text
     tied = text.bool("tie_word_embeddings", default=False)  # whatever the root says
     root = {**source.root.values, "tie_word_embeddings": tied}
     weights = qwen3_5(replace(source, root=ConfigReader(root, source.root.name, source.root.path)))
-    scales: tuple[Part, ...] = ()
-    if text.bool("layer_scale", default=False):
-        scales = (Tensor("attn_layer_scale", hidden), Tensor("ffn_layer_scale", hidden))
+    scales = _scales(source)
     built: dict[int, Layer] = {}
     for layer in weights.layers:
         own = tuple(part for part in layer.parts if getattr(part, "name", "") not in _BANK)
@@ -43,14 +43,31 @@ def mobius(source: Source) -> Weights:
 
 
 def prediction(source: Source, target: Weights, count: int) -> Weights | None:
-    """Qwen 3.5's, with experts of their own: `mtp_num_experts` in each layer."""
-    found = qwen_prediction(source, replace(target, layers=qwen3_5(source).layers), count)
-    experts = source.text.int("mtp_num_experts", minimum=1)
+    """Qwen 3.5's, with experts of their own, `mtp_num_experts` in each layer, and a rotary table beside the model's."""
+    plain = qwen3_5(source).layers
+    found = qwen_prediction(source, replace(target, layers=plain), count)
     if found is None:
         return None
-    return replace(found, layers=tuple(_with_experts(layer, experts) for layer in found.layers))
+    tables = {part for layer in plain for part in layer.parts if isinstance(part, Buffer) and part.shared}
+    own = tuple(replace(table, name=f"{table.name},draft") for table in tables)
+    experts = source.text.int("mtp_num_experts", minimum=1)
+    layers = (extended(_with_experts(layer, experts), *_scales(source), *own) for layer in found.layers)
+    return replace(found, layers=tuple(layers))
+
+
+def _scales(source: Source) -> tuple[Part, ...]:
+    if not source.text.bool("layer_scale", default=False):
+        return ()
+    return Tensor("attn_layer_scale", source.hidden_size), Tensor("ffn_layer_scale", source.hidden_size)
 
 
 def _with_experts(layer: Layer, count: int) -> Layer:
-    parts = (replace(part, count=count) if isinstance(part, Experts) else part for part in layer.parts)
-    return replace(layer, parts=tuple(parts))
+    return replace(layer, parts=tuple(_counting(part, count) for part in layer.parts))
+
+
+def _counting(part: Part, count: int) -> Part:
+    if isinstance(part, Experts):
+        return replace(part, count=count)
+    if isinstance(part, Linear) and part.name == _BANK[0]:
+        return replace(part, outputs=(Output(count),))
+    return part

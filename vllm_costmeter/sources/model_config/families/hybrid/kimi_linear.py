@@ -6,7 +6,8 @@ from __future__ import annotations
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import KimiDeltaState
-from vllm_costmeter.core.model.parts import Buffer, Experts, Linear, Output, Part, Tensor
+from vllm_costmeter.core.model.parts import Buffer, Experts, Linear, Part, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import (
@@ -49,7 +50,7 @@ def kimi_linear(source: Source) -> Weights:
     def layer(kind: tuple[bool, bool]) -> Layer:
         is_full, routes = kind
         half = sparse if routes else gated_mlp("mlp", hidden, source.intermediate_size)
-        mixer = _latent(source) if is_full else _delta(source, section)
+        mixer = _latent(source) if is_full else delta_attention(source, section)
         residual = [*_residual(hidden, "self_attention_res"), *_residual(hidden, "mlp_res")] if mixes else []
         return layer_of(*mixer, *half, *norms(hidden, *TWO_NORMS), *residual)
 
@@ -74,8 +75,9 @@ def _prediction(source: Source, target: Weights, count: int) -> Weights:
     return like_deepseek(source, target, count, layer)
 
 
-def _delta(source: Source, section: ConfigReader) -> Block:
-    hidden, name = source.hidden_size, "self_attn"
+def delta_attention(source: Source, section: ConfigReader, name: str = "self_attn") -> Block:
+    """Kimi delta attention of the sizes in `section`, as `linear_attn_config` has them."""
+    hidden = source.hidden_size
     heads, size = section.int("num_heads", minimum=1), section.int("head_dim", minimum=1)
     by_head = Output(heads, size)
     has_full_gate = section.bool("use_full_rank_gate", default=False)
@@ -102,7 +104,12 @@ def _delta(source: Source, section: ConfigReader) -> Block:
         Tensor(f"{name}.dt_bias", heads, size, split=True, element_bytes=FLOAT32_BYTES),
         Tensor(f"{name}.A_log", heads, split=True, element_bytes=FLOAT32_BYTES),
         *norms(size, f"{name}.o_norm"),
-        KimiDeltaState(heads, size, kernel, keeps_checkpoint=has_full_gate and _has_fast_prefill(section)),
+        KimiDeltaState(
+            heads,
+            size,
+            kernel,
+            checkpoint="kimi_k3" if has_full_gate and _has_fast_prefill(section) else None,
+        ),
     )
 
 

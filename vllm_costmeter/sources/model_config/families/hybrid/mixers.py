@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from vllm_costmeter.core.model.attention import Mamba1State, Mamba2State
-from vllm_costmeter.core.model.parts import Linear, Output, Tensor
+from vllm_costmeter.core.model.parts import Linear, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import column, row
 from vllm_costmeter.sources.model_config.families.layers import Block

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.parts import Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
@@ -36,6 +40,7 @@ _LETTERS = {
     "mlp": "-",
     "moe": "E",
 }
+_PATTERN_KEYS = ("mtp_hybrid_override_pattern", "mtp_layers_block_type")
 
 
 def nemotron_h(source: Source) -> Weights:
@@ -46,6 +51,30 @@ def nemotron_h(source: Source) -> Weights:
     return language_model(
         source, [built[kind] for kind in pattern], tied=source.is_tied(), on_every_rank=EDGES
     )
+
+
+def nemotron_h_puzzle(source: Source) -> Weights:
+    """Nemotron-H with sizes of its own in each layer: `block_configs` says which mixer and which of the file's keys
+    differ (vLLM's `get_nemotron_h_config_for_layer`, from the checkpoint's own class)."""
+    text = source.text
+    blocks = text.optional_list("block_configs")
+    if blocks is None:
+        return nemotron_h(source)
+    if len(blocks) != source.num_layers or not all(isinstance(block, Mapping) for block in blocks):
+        raise BadInputError(f"{text.name}: block_configs needs one section for each layer")
+    kinds = [(block, _LETTERS.get(str(block.get("block_type")), "?")) for block in blocks]
+    keys = [(letter, repr(sorted(block.items(), key=repr))) for block, letter in kinds]
+    built = {
+        key: _layer(_of_block(source, block), letter)
+        for key, (block, letter) in zip(keys, kinds, strict=True)
+    }
+    return language_model(source, [built[key] for key in keys], tied=source.is_tied(), on_every_rank=EDGES)
+
+
+def _of_block(source: Source, block: Mapping[str, Any]) -> Source:
+    stated = {key: value for key, value in block.items() if value is not None}
+    text = source.text
+    return replace(source, text=ConfigReader({**text.values, **stated}, text.name, text.path, text.defaults))
 
 
 def _layer(source: Source, kind: str) -> Layer:
@@ -125,7 +154,7 @@ def _nemotron_experts(source: Source) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _prediction(source: Source, target: Weights, count: int) -> Weights | None:
+def prediction(source: Source, target: Weights, count: int) -> Weights | None:
     """Nemotron 3: one prediction layer, itself a pattern of layers; a divided projection before the first and a norm
     after the last."""
     pattern = _prediction_pattern(source.text)
@@ -136,6 +165,13 @@ def _prediction(source: Source, target: Weights, count: int) -> Weights | None:
     layers[0] = extended(layers[0], divided(source, "eh_proj"), *norms(hidden, "enorm", "hnorm"))
     layers[-1] = extended(layers[-1], *norms(hidden, "final_layernorm"))
     return predictor(source, target, layers, prefix="mtp.layers.{}.", last=head_like(target))
+
+
+def _puzzle_prediction(source: Source, target: Weights, count: int) -> Weights | None:
+    """Known where the layer has the sizes of any other; its own (`mtp_n_routed_experts`) are read by
+    the checkpoint's own class."""
+    own = any(key.startswith("mtp_") and key not in _PATTERN_KEYS for key in source.text.values)
+    return None if own or source.text.has("block_configs") else prediction(source, target, count)
 
 
 def _prediction_pattern(text: ConfigReader) -> str:
@@ -149,4 +185,7 @@ def _prediction_pattern(text: ConfigReader) -> str:
     return pattern[:LARGEST_PREDICTION_COUNT]
 
 
-NEMOTRON_H = Family(nemotron_h, renames=(("backbone.", "model."),), prediction=_prediction)
+NEMOTRON_H = Family(nemotron_h, renames=(("backbone.", "model."),), prediction=prediction)
+NEMOTRON_H_PUZZLE = Family(
+    nemotron_h_puzzle, renames=(("backbone.", "model."),), prediction=_puzzle_prediction
+)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.attention import GatedDeltaState
-from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Tensor
+from vllm_costmeter.core.model.parts import Buffer, Linear, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.families.blocks import attention, column, gated_mlp, norms, row
 from vllm_costmeter.sources.model_config.families.layers import (

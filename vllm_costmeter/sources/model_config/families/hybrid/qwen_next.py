@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import GatedDeltaState
-from vllm_costmeter.core.model.parts import AttentionScales, Linear, Output, Tensor
+from vllm_costmeter.core.model.parts import AttentionScales, Linear, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import attention, gated_mlp, norms, row
@@ -46,7 +47,7 @@ def qwen_hybrid(source: Source, *, interleaved: bool) -> Weights:
     rest = (*half, *norms(hidden, "input_layernorm", "post_attention_layernorm"))
     built = {
         "full_attention": layer_of(*full, *rest),
-        "linear_attention": layer_of(*_delta_net(source, interleaved=interleaved), *rest),
+        "linear_attention": layer_of(*delta_net(source, interleaved=interleaved), *rest),
     }
     return language_model(
         source,
@@ -73,7 +74,7 @@ def _qwen_kinds(source: Source) -> tuple[str, ...]:
     return kinds
 
 
-def _delta_net(source: Source, *, interleaved: bool) -> Block:
+def delta_net(source: Source, *, interleaved: bool) -> Block:
     text, hidden = source.text, source.hidden_size
     # defaults of transformers' Qwen3NextConfig and Qwen3_5TextConfig, 5.x
     k_heads = text.int("linear_num_key_heads", default=16, minimum=1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import MlaLatent, SparseIndexer
-from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Linear, Output, Part, Tensor
+from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Linear, Part, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import (
@@ -67,7 +68,7 @@ def latent_attention(source: Source, rotary: Buffer | None, name: str = "self_at
     """Queries (through a low rank, or not), the latent, its projections and its cache; `rotary` None: without
     positions."""
     text, hidden, heads = source.text, source.hidden_size, source.num_heads
-    rope = text.int("qk_rope_head_dim", minimum=1)
+    rope = text.int("qk_rope_head_dim")
     nope = text.int("qk_nope_head_dim", minimum=1)
     value = text.int("v_head_dim", minimum=1)
     latent = text.int("kv_lora_rank", minimum=1)
@@ -117,7 +118,7 @@ def latent_rotary(source: Source, parameters: RopeParameters | None = None) -> B
 def _layer(source: Source, half: Block, *, has_indexer: bool) -> Layer:
     rotary = latent_rotary(source)
     return layer_of(
-        *(_indexer(source, rotary) if has_indexer else ()),
+        *(indexer(source, _indexer_rotary(source, rotary)) if has_indexer else ()),
         *latent_attention(source, rotary),
         *norms(source.hidden_size, "input_layernorm", "post_attention_layernorm"),
         *half,
@@ -151,19 +152,23 @@ def _has_indexer(source: Source, index: int) -> bool:
     return max(index - offset + 1, 0) % frequency == 0
 
 
-def _indexer(source: Source, rotary: Buffer) -> Block:
+def _indexer_rotary(source: Source, rotary: Buffer) -> Buffer:
+    """The attention's table, unless the indexer rotates in another order (is_neox_style)."""
+    interleaved = source.text.bool("indexer_rope_interleave", default=False)
+    return rotary if interleaved else replace(rotary, name=rotary.name + ",neox")
+
+
+def indexer(source: Source, table: Buffer | None) -> Block:
+    """What chooses the tokens that sparse attention reads, with its keys and the `table` of its positions, if any."""
     text = source.text
     heads = text.int("index_n_heads", minimum=1)
     size = text.int("index_head_dim", minimum=1)
-    # same table unless the indexer rotates in another order than the attention does (is_neox_style)
-    interleaved = text.bool("indexer_rope_interleave", default=False)
-    table = rotary if interleaved else replace(rotary, name=rotary.name + ",neox")
     return (
         SparseIndexer(size),
         replicated("self_attn.indexer.wq_b", text.int("q_lora_rank", minimum=1), heads * size),
         replicated("self_attn.indexer.wk_weights_proj", source.hidden_size, size, heads, quantized=False),
         Tensor("self_attn.indexer.k_norm", 2 * size, element_bytes=FLOAT32_BYTES),
-        table,
+        *(() if table is None else (table,)),
     )
 
 

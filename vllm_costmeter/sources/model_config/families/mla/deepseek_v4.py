@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import CompressedMla
-from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part, Tensor
+from vllm_costmeter.core.model.parts import Buffer, Linear, Part, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.core.quantization.schemes.checkpoint_fp8 import ListedFp8
@@ -52,16 +53,16 @@ def deepseek_v4(source: Source) -> Weights:
     kinds = [(max(1, ratios[index]), index < hashed) for index in range(source.num_layers)]
     layers = each_kind(kinds, lambda kind: _layer(source, kind[0], hashed=kind[1]))
     return language_model(
-        source, layers, tied=source.is_tied(), extra_everywhere=(_lane_mix(source, "model.hc_head"),)
+        source, layers, tied=source.is_tied(), extra_everywhere=(lane_mix(source, "model.hc_head"),)
     )
 
 
-def _window_layer(source: Source) -> Layer:
+def window_layer(source: Source) -> Layer:
     """A layer of a sliding window alone, with routed experts."""
     return _layer(source, 1, hashed=False)
 
 
-def _lane_mix(source: Source, name: str) -> Tensor:
+def lane_mix(source: Source, name: str) -> Tensor:
     """What turns the residual lanes into one hidden state before a head."""
     lanes = source.text.int("hc_mult", default=4, minimum=1)
     return Tensor(name, lanes * lanes * source.hidden_size + lanes + 1, element_bytes=FLOAT32_BYTES)
@@ -71,7 +72,7 @@ def _layer(source: Source, ratio: int, *, hashed: bool) -> Layer:
     return layer_of(
         *_attention(source, ratio),
         *_experts(source, hashed=hashed),
-        *_hyper_connection(source),
+        *hyper_connection(source),
         *norms(source.hidden_size, "attn_norm", "ffn_norm"),
     )
 
@@ -132,8 +133,10 @@ def _experts(source: Source, *, hashed: bool) -> tuple[Part, ...]:
     if hashed:
         per_token = text.int("num_experts_per_tok", minimum=1)
         parts.append(Tensor("ffn.gate.tid2eid", source.vocab_size * per_token, element_bytes=_INT32_BYTES))
-    elif text.raw("topk_method") == "noaux_tc":
+    if text.raw("topk_method") == "noaux_tc" and (not hashed or sees_images(source)):
         parts.append(Tensor("ffn.gate.e_score_correction_bias", count, element_bytes=FLOAT32_BYTES))
+    if sees_images(source):
+        parts.append(Tensor("ffn.gate.bias_vl", count, element_bytes=FLOAT32_BYTES))
     shared = text.int("n_shared_experts", default=0) * inner
     if shared:
         blocks = max(1, shared // _BLOCK)
@@ -154,7 +157,7 @@ def _experts(source: Source, *, hashed: bool) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _hyper_connection(source: Source) -> tuple[Part, ...]:
+def hyper_connection(source: Source) -> tuple[Part, ...]:
     """Mixing weights of the residual lanes, before attention and before the experts; always float32."""
     lanes = source.text.int("hc_mult", default=4, minimum=1)
     mixes = (2 + lanes) * lanes
@@ -179,10 +182,10 @@ def _prediction(source: Source, target: Weights, count: int) -> Weights:
     """A layer of a window alone, two quantized projections and a mix of residual lanes of its own."""
     hidden = source.hidden_size
     layer = extended(
-        _window_layer(source),
+        window_layer(source),
         replicated("e_proj", hidden, hidden),
         replicated("h_proj", hidden, hidden),
-        _lane_mix(source, "hc_head"),
+        lane_mix(source, "hc_head"),
         *norms(hidden, "enorm", "hnorm", "shared_head.norm"),
         head(source, "head"),
     )
@@ -200,6 +203,22 @@ def _keeps_native_experts(source: Source) -> bool:
     return any(isinstance(entry, str) and fnmatchcase("mtp.0.ffn.experts", entry) for entry in entries)
 
 
+def sees_images(source: Source) -> bool:
+    """Whether the file sizes a tower, which vLLM then builds whatever class it names (from 0.30 on)."""
+    return source.text.int("vision_n_layers", default=0) > 0
+
+
+def _with_tower(source: Source) -> Family | None:
+    if not sees_images(source):
+        return None
+    from vllm_costmeter.sources.model_config.families.multimodal.deepseek import DEEPSEEK_V4_VL
+
+    return DEEPSEEK_V4_VL
+
+
 DEEPSEEK_V4 = Family(
-    deepseek_v4, renames=(("layers.", "model.layers."), ("head.", "lm_head.")), prediction=_prediction
+    deepseek_v4,
+    renames=(("layers.", "model.layers."), ("head.", "lm_head.")),
+    prediction=_prediction,
+    other_for=_with_tower,
 )

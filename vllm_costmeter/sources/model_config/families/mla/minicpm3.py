@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.model.attention import FullAttention
-from vllm_costmeter.core.model.parts import AttentionScales, Linear, Output
+from vllm_costmeter.core.model.parts import AttentionScales, Linear
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.families.blocks import gated_mlp, norms, replicated, row
 from vllm_costmeter.sources.model_config.families.layers import EDGES, language_model, layer_of

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import SparseIndexer
-from vllm_costmeter.core.model.parts import Linear, Output, Part, Tensor
+from vllm_costmeter.core.model.parts import Linear, Part, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import (

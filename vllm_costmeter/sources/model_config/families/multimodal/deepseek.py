@@ -1,13 +1,16 @@
-"""DeepSeek-OCR, DeepSeek-OCR 2, Unlimited-OCR and DeepSeek-VL2 (vLLM 0.32)."""
+"""DeepSeek-OCR, DeepSeek-OCR 2, Unlimited-OCR, DeepSeek-VL2 and DeepSeek V4 with its tower (vLLM 0.32)."""
 
 from __future__ import annotations
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.mla.deepseek import deepseek
+from vllm_costmeter.sources.model_config.families.mla.deepseek_v4 import DEEPSEEK_V4
 from vllm_costmeter.sources.model_config.families.moe.routed import deepseek_v1
 from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.towers.deep_encoder import deep_encoder, deep_encoder_2
+from vllm_costmeter.sources.model_config.towers.deepseek_v4 import deepseek_v4_vision
 from vllm_costmeter.sources.model_config.towers.so400m import deepseek_vl2
 
 _NAMES = (
@@ -26,5 +29,14 @@ def _text(source: Source) -> Weights:
 
 
 DEEPSEEK_OCR = Family(_text, deep_encoder, _NAMES)
+DEEPSEEK_V4_VL = replace(
+    DEEPSEEK_V4,
+    tower=deepseek_v4_vision,
+    inputs=("image",),
+    tower_is_plain=True,
+    renames=(("layers.", "language_model.model.layers."), ("head.", "language_model.lm_head.")),
+    other_for=None,
+)
+"""DeepSeek V4 with its tower, which the file sizes (`vision_n_layers`)."""
 DEEPSEEK_OCR_2 = Family(_text, deep_encoder_2, _NAMES)
 DEEPSEEK_VL2 = Family(_text, deepseek_vl2, (("language.", "language_model."),))

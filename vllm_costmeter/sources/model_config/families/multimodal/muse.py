@@ -1,10 +1,11 @@
-"""Muse models that see (vLLM 0.33, muse_glimmer.py)."""
+"""Muse models that see and hear (vLLM 0.33, muse_glimmer.py, models/muse_spark)."""
 
 from __future__ import annotations
 
 from vllm_costmeter.sources.model_config.families.dense.muse_glimmer import muse_glimmer
 from vllm_costmeter.sources.model_config.families.family import Family
-from vllm_costmeter.sources.model_config.towers.muse import glimmer_vision
+from vllm_costmeter.sources.model_config.families.moe.muse_spark import muse_spark
+from vllm_costmeter.sources.model_config.towers.muse import glimmer_vision, spark_towers
 
 _NAMES = (
     ("model.vision_tower.", "vision_encoder."),
@@ -18,3 +19,4 @@ _NAMES = (
 
 # vLLM gives the tower no quantization
 MUSE_GLIMMER = Family(muse_glimmer, glimmer_vision, _NAMES, ("image", "video"), tower_is_plain=True)
+MUSE_SPARK = Family(muse_spark, spark_towers, _NAMES, ("audio", "image", "video"), tower_is_plain=True)

@@ -1,7 +1,9 @@
-"""Step 1 and Rnj-1 start on TRITON_ATTN alone, and the check says so (vLLM 0.32 answered the same, 2026-11)."""
+"""Step 1 and Rnj-1 start on TRITON_ATTN alone, InternS1-Pro not on 0.32 (as vLLM answered, 2026-11)."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,4 +37,15 @@ def test_a_model_of_one_backend_is_refused_on_others(backend: str | None, verdic
     found = fit(
         model_from_config(STEP1, "step"), H100, EngineArgs(attention_backend=backend), release_of("0.32.0")
     )
+    assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("version", "verdict"), [("0.31.0", "fits"), ("0.32.0", "refused"), ("0.33.0", "fits")]
+)
+def test_a_release_whose_code_stops_at_a_class_is_named(version: str, verdict: str) -> None:
+    """InternS1-Pro's class fails in 0.32.0 alone."""
+    lines = (Path(__file__).parents[2] / "data" / "families_vllm_0.33.jsonl").read_text().splitlines()
+    config = next(line["config"] for line in map(json.loads, lines) if line["name"] == "interns1pro")
+    found = fit(model_from_config(config, "interns1-pro"), H100, EngineArgs(), release_of(version))
     assert found.verdict == verdict
