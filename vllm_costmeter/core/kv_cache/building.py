@@ -145,5 +145,5 @@ def _checkpoint(state: RecurrentState) -> str | None:
     if isinstance(state, Mamba2State):
         return "mamba2"
     if isinstance(state, GatedDeltaState):
-        return "gated_delta"
+        return "delta"
     return state.checkpoint if isinstance(state, KimiDeltaState) else None

@@ -148,9 +148,8 @@ def _with_states(
     form = replace(
         form,
         state_blocks=(0 if per_block else 2 if cached else 1) + form.states.speculative_tokens,
-        checkpointed=_checkpointed(rules, major) | frozenset({"gated_delta"} if checkpoint_tokens else ())
-        if cached
-        else frozenset(),
+        checkpointed=(_checkpointed(rules, major) if cached else frozenset())
+        | ({"delta"} if checkpoint_tokens else set()),
         state_per_block=per_block,
     )
     if not attention:
