@@ -120,6 +120,7 @@ _TEXT = {
     "moe.step:step3_text": "Step3TextForCausalLM",
 }
 _MULTIMODAL = {
+    "encoders.cohere_asr:COHERE_ASR": "CohereAsrForConditionalGeneration",
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
     "multimodal.deepseek:DEEPSEEK_OCR": "DeepseekOCRForCausalLM",
     "multimodal.exaone:EXAONE4_5": "Exaone4_5_ForConditionalGeneration",
@@ -168,11 +169,17 @@ _MULTIMODAL = {
     "multimodal.siglip:LFM2_VL": "Lfm2VlForConditionalGeneration",
     "multimodal.siglip:PALIGEMMA": "PaliGemmaForConditionalGeneration",
     "multimodal.speech:AUDIO_FLAMINGO": "AudioFlamingo3ForConditionalGeneration",
+    "multimodal.speech:FIRE_RED_ASR": "FireRedASR2ForConditionalGeneration",
+    "multimodal.speech:FUN_ASR": "FunASRForConditionalGeneration",
+    "multimodal.speech:FUN_AUDIO_CHAT": "FunAudioChatForConditionalGeneration",
     "multimodal.speech:GLM_ASR": "GlmAsrForConditionalGeneration",
     "multimodal.speech:GRANITE_SPEECH": """
         GraniteSpeechForConditionalGeneration GraniteSpeechPlusForConditionalGeneration
     """,
     "multimodal.speech:MIDASHENGLM": "MiDashengLMModel",
+    "multimodal.speech:KIMI_AUDIO": "MoonshotKimiaForCausalLM",
+    "multimodal.speech:MOSS_AUDIO": "MossAudioModel",
+    "multimodal.speech:MOSS_TRANSCRIBE": "MossTranscribeDiarizeForConditionalGeneration",
     "multimodal.speech:ULTRAVOX": "UltravoxModel",
     "multimodal.step:STEP3_VL": "Step3VLForConditionalGeneration",
     "multimodal.step:STEP_VL": "Step3p7ForConditionalGeneration StepVLForConditionalGeneration",
