@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from vllm_costmeter.plugin.exact import ExactAnswer, ExactRequest, ExactUnavaila
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 HOPPER = (9, 0)
+WORKER = (sys.executable, "-m", "scripts.answers.remote_configs")
 
 Line = dict[str, Any]
 
@@ -20,7 +22,7 @@ class Vllm:
 
     def __init__(self, compute_capability: tuple[int, int] = HOPPER) -> None:
         self._compute_capability = compute_capability
-        self._worker = VllmWorker()
+        self._worker = VllmWorker(worker=WORKER)
 
     def ask(
         self,
@@ -42,7 +44,7 @@ class Vllm:
             **others,
         )
         if not self._worker.is_alive:
-            self._worker = VllmWorker()
+            self._worker = VllmWorker(worker=WORKER)
         return self._worker.ask(request)
 
     def weights_bytes(self, config: Mapping[str, Any], **arguments: Any) -> int | str:

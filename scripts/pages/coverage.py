@@ -22,6 +22,7 @@ from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config import model_from_config
 from vllm_costmeter.sources.model_config.families.conversion import POOLING_SUFFIXES
 from vllm_costmeter.sources.model_config.families.registry import ARCHITECTURES, family_of
+from vllm_costmeter.sources.model_config.families.unmodelled import UNMODELLED
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
@@ -179,6 +180,12 @@ def report() -> str:
         "| KV cache and state per layer | architectures | evidence |",
         "|---|---|---|",
         *_architecture_rows(architectures, remembered),
+        "",
+        "Served by vLLM and not described by their config.json; the verdict says why it is `unknown`:",
+        "",
+        "| architecture | why no rule holds |",
+        "|---|---|",
+        *(f"| {name} | {reason} |" for name, reason in sorted(UNMODELLED.items())),
         "",
         "## Quantization of weights",
         "",

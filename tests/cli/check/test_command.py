@@ -153,6 +153,18 @@ def test_an_unknown_architecture_is_exit_3_in_both_formats(
     assert (found["verdict"], found["reason"]) == ("unknown", "not_understood")
 
 
+def test_an_architecture_that_no_rule_can_hold_says_why_in_both_formats(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """vLLM serves it, so "not known" alone would read like a misspelt name."""
+    (tmp_path / "config.json").write_text('{"architectures": ["Terratorch"], "model_type": "timm_wrapper"}')
+    assert main(["check", str(tmp_path), *ADA]) == 3
+    said = capsys.readouterr().out.splitlines()[0].removeprefix("unknown: ")
+    assert main(["check", str(tmp_path), *ADA, "--format", "json"]) == 3
+    assert json.loads(capsys.readouterr().out)["message"] == said
+    assert "terratorch package" in said
+
+
 def test_from_python_it_is_the_same_answer(capsys: pytest.CaptureFixture[str]) -> None:
     """`vllm_costmeter.check` returns the object that the command prints."""
     result = vllm_costmeter.check(LLAMA_8B, gpu="RTX 4090", max_model_len=8192, vllm_version="0.32.0")

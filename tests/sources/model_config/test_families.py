@@ -40,12 +40,23 @@ SECOND_VIEWS = frozenset(
         "mamba2",
         "nemotron-h-default-mamba",
         "nemotron-h-stated-window",
+        "nemotron-nano-omni",
+        "nemotron-nano-vl",
+        "nemotron-super-omni",
     }
 )
 """Mamba 2 mixers register a view of their convolution a second time, which vLLM's sum counts and no GPU holds."""
 
+FREED_BY_LOADING = {"phi3-vision": 1024 * 256 * 2, "phi3-vision-last-layer": 1024 * 256 * 2}
+"""Bytes over all tensor-parallel ranks that vLLM builds and frees once a checkpoint is loaded: the second embedding of
+Phi-3 Vision, which published checkpoints lack (`load_weights` in phi3v.py, 0.32)."""
+
 CRASHES = frozenset({"ernie4-5-vl", "ernie45-moe", "gemma4-text-small"})
 """At PP 2 vLLM 0.32 fails in its own code: a tied head on a rank without one, a shared cache on another rank."""
+
+PLANNED_AS = {"RSWASpec": "FullAttentionSpec"}
+"""Unlimited-OCR frees generated tokens outside a window while it serves; its start plans with every token, as the class
+that it inherits from does."""
 
 
 @pytest.mark.parametrize(("version", "line"), LINES, ids=NAMES)
@@ -61,13 +72,16 @@ def test_weights_and_caches_are_what_vllm_builds(version: str, line: dict[str, A
         if line["name"] in SECOND_VIEWS:
             assert ours == pytest.approx(answer["weights_bytes"], rel=3e-3)
         else:
-            assert ours == answer["weights_bytes"]
+            freed = FREED_BY_LOADING.get(line["name"], 0) // answer["tp"]
+            assert ours == [built - freed for built in answer["weights_bytes"]]
         cache = deployed.cache(resolve_engine(model, H100, engine_args, release))
         kinds = [
             sorted([layer.kind.value, layer.page_bytes, layer.block_tokens, count] for layer, count in rank)
             for rank in cache.layers
         ]
-        expected = [sorted(rank) for rank in answer["layers"]]
+        expected = [
+            sorted([PLANNED_AS.get(kind, kind), *rest] for kind, *rest in rank) for rank in answer["layers"]
+        ]
         if any(kind == "MambaSpec" and block == answer["max_model_len"] for kind, _, block, _ in expected[0]):
             # one state whatever the length: vLLM then names the whole length its block, we attention's
             kinds, expected = _without_state_blocks(kinds), _without_state_blocks(expected)

@@ -71,6 +71,8 @@ def _gpu_means_meta() -> Any:
                 kwargs["device"] = meta if index else placed(kwargs["device"])
             if name == "to":
                 args = tuple(placed(value) for value in args)
+                if args[0].is_meta and "device" in kwargs:  # it holds nothing to copy (Phi-4 multimodal)
+                    kwargs["device"] = meta
             return func(*args, **kwargs)
 
     return GpuMeansMeta()

@@ -122,7 +122,9 @@ _TEXT = {
 _MULTIMODAL = {
     "encoders.cohere_asr:COHERE_ASR": "CohereAsrForConditionalGeneration",
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
-    "multimodal.deepseek:DEEPSEEK_OCR": "DeepseekOCRForCausalLM",
+    "multimodal.deepseek:DEEPSEEK_OCR": "DeepseekOCRForCausalLM UnlimitedOCRForCausalLM",
+    "multimodal.deepseek:DEEPSEEK_OCR_2": "DeepseekOCR2ForCausalLM",
+    "multimodal.deepseek:DEEPSEEK_VL2": "DeepseekVLV2ForCausalLM",
     "multimodal.exaone:EXAONE4_5": "Exaone4_5_ForConditionalGeneration",
     "multimodal.ernie:ERNIE4_5_VL": "Ernie4_5_VLMoeForConditionalGeneration",
     "multimodal.gemma:GEMMA3": "Gemma3ForConditionalGeneration",
@@ -149,6 +151,16 @@ _MULTIMODAL = {
     "multimodal.llava:MISTRAL3": "Mistral3ForConditionalGeneration",
     "multimodal.minicpm:MINICPM_O": "MiniCPMO",
     "multimodal.minicpm:MINICPM_V": "MiniCPMV",
+    "multimodal.minicpm:MINICPM_V4_6": "MiniCPMOcrForConditionalGeneration MiniCPMV4_6ForConditionalGeneration",
+    "multimodal.minicpm:MINICPM_V4_7": "MiniCPMV4_7ForConditionalGeneration",
+    "multimodal.nemotron:NEMOTRON_OMNI": "NemotronH_Nano_Omni_Reasoning_V3",
+    "multimodal.nemotron:NEMOTRON_OMNI_MTP": "NemotronH_Omni_Reasoning_V3 NemotronH_Super_Omni_Reasoning_V3",
+    "multimodal.nemotron:NEMOTRON_VL": "NemotronH_Nano_VL_V2",
+    "multimodal.ovis:OVIS": "Ovis",
+    "multimodal.ovis:OVIS2_5": "Ovis2_5 Ovis2_6ForCausalLM Ovis2_6_MoeForCausalLM",
+    "multimodal.phi:PHI3_VISION": "Phi3VForCausalLM",
+    "multimodal.phi:PHI4_MULTIMODAL": "Phi4MMForCausalLM",
+    "multimodal.phi:PHI4_SIGLIP2": "Phi4ForCausalLMV",
     "multimodal.pixtral:PIXTRAL": "PixtralForConditionalGeneration",
     "multimodal.ocr:DOTS_OCR": "DotsOCRForCausalLM",
     "multimodal.ocr:KEYE": "KeyeForConditionalGeneration",
@@ -250,11 +262,17 @@ def served_by(name: str) -> tuple[str, Family]:
 
     found = converted_from(name, ARCHITECTURES)
     if found is None:
-        raise NotUnderstoodError(
-            f"architecture {name[:60]!r}: its weights are not known{nearest(name, ARCHITECTURES)}"
-        )
+        raise NotUnderstoodError(f"architecture {name[:60]!r}: its weights are not known{_why(name)}")
     base, conversion = found
     served = family_of(base)
     if conversion is None or served.is_pooling:
         return base, served
     return base, replace(served, build=conversion(served.build), is_pooling=True)
+
+
+def _why(name: str) -> str:
+    """What follows "not known": the reason where one is recorded, else the names that are similar."""
+    from vllm_costmeter.sources.model_config.families.unmodelled import UNMODELLED
+
+    reason = UNMODELLED.get(name)
+    return nearest(name, ARCHITECTURES) if reason is None else f": {reason}"

@@ -7,6 +7,7 @@ from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part, Repeat
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import column, gated_mlp, norms, replicated, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
+from vllm_costmeter.sources.model_config.reader import ConfigReader
 from vllm_costmeter.sources.model_config.towers.parts import (
     INT64_BYTES,
     split_attention,
@@ -21,11 +22,16 @@ def clip(source: Source) -> tuple[Part, ...]:
     vision = vision_section(source)
     if vision.raw("model_type") not in (None, "clip_vision_model"):
         raise NotUnderstoodError(f"{source.root.name}: LLaVA with a tower that is not CLIP")
-    width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
     depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
     used = source.root.raw("vision_feature_layer")
     if isinstance(used, int) and -depth <= used < 0:
         depth += used + 1
+    return clip_layers(vision, depth, "vision_tower.vision_model")
+
+
+def clip_layers(vision: ConfigReader, depth: int, name: str) -> tuple[Part, ...]:
+    """The first `depth` layers of CLIP."""
+    width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
     patch = vision.int("patch_size", minimum=1)
     positions = (vision.int("image_size", minimum=1) // patch) ** 2 + 1
     block = (
@@ -33,7 +39,6 @@ def clip(source: Source) -> tuple[Part, ...]:
         *split_attention("self_attn.qkv_proj", "self_attn.out_proj", width, heads, width // heads),
         *two_layers("mlp", width, vision.int("intermediate_size", minimum=1), "fc1", "fc2"),
     )
-    name = "vision_tower.vision_model"
     return (
         Tensor(f"{name}.embeddings", width * (1 + 3 * patch**2 + positions)),
         Buffer(f"{name}.embeddings.position_ids", positions, INT64_BYTES),

@@ -1,4 +1,5 @@
-"""The towers of MiniCPM-V and MiniCPM-o: SigLIP, a resampler of a few queries, Whisper's encoder (vLLM 0.32)."""
+"""The towers of MiniCPM-V and MiniCPM-o: SigLIP, a resampler of a few queries or mergers of patches, Whisper's encoder
+(vLLM 0.32)."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from vllm_costmeter.sources.model_config.towers.parts import split_attention, tw
 
 _POSITIONS = 70 * 70  # Resampler2_5's max_size
 _MOMENTS = 36000  # Resampler4_5's max_temporal_size
+_JOINED = 2 * 2  # patches that each merger of 4.6 and 4.7 makes one
 _AUDIO_POOL = 4  # init_audio_module: encoder_ffn_dim // 4 is what the projection reads
 
 
@@ -39,13 +41,47 @@ def audio(source: Source) -> tuple[Part, ...]:
 
 
 def _tower(source: Source, positions: int) -> tuple[Part, ...]:
+    # default: MiniCPMVConfig of the checkpoints, OpenBMB, 2024
+    drops_last = source.root.bool("drop_vision_last_layer", default=True)
+    width = vision_section(source).int("hidden_size", minimum=1)
+    return (*_idefics2(source, drops_last=drops_last), *_resampler(source, width, positions))
+
+
+def minicpm_v4_6(source: Source) -> tuple[Part, ...]:
+    """A merger of windows inside the encoder and one behind it; default of transformers' MiniCPMV4_6Config."""
+    return _merged(source, drops_last=source.root.bool("drop_vision_last_layer", default=False))
+
+
+def minicpm_v4_7(source: Source) -> tuple[Part, ...]:
+    """As 4.6, every layer kept, whatever the file says."""
+    return _merged(source, drops_last=False)
+
+
+def _merged(source: Source, *, drops_last: bool) -> tuple[Part, ...]:
+    """Both mergers join 2 x 2 patches once, whatever `merger_times` and the kernel sizes say."""
+    vision = vision_section(source)
+    width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
+    joined, inner = _JOINED * width, _JOINED * vision.int("intermediate_size", minimum=1)
+    return (
+        *_idefics2(source, drops_last=drops_last),
+        *split_attention(
+            "vit_merger.self_attn.qkv_proj", "vit_merger.self_attn.out_proj", width, heads, width // heads
+        ),
+        *norms(width, "vit_merger.layer_norm1", bias=True),
+        *norms(joined, "vit_merger.pre_norm", "merger.mlp.0.pre_norm", bias=True),
+        replicated("vit_merger.linear_1", joined, inner, bias=True, quantized=False),
+        replicated("vit_merger.linear_2", inner, width, bias=True, quantized=False),
+        replicated("merger.mlp.0.linear_1", joined, joined, bias=True, quantized=False),
+        replicated("merger.mlp.0.linear_2", joined, source.hidden_size, bias=True, quantized=False),
+    )
+
+
+def _idefics2(source: Source, *, drops_last: bool) -> tuple[Part, ...]:
     vision = vision_section(source)
     width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
     patch = vision.int("patch_size", minimum=1)
     patches = (vision.int("image_size", minimum=1) // patch) ** 2
     depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
-    # default: MiniCPMVConfig of the checkpoints, OpenBMB, 2024
-    dropped = int(source.root.bool("drop_vision_last_layer", default=True))
     block = (
         *norms(width, "layer_norm1", "layer_norm2", bias=True),
         *split_attention("self_attn.qkv_proj", "self_attn.out_proj", width, heads, width // heads),
@@ -57,8 +93,7 @@ def _tower(source: Source, positions: int) -> tuple[Part, ...]:
             width * (vision.int("num_channels", default=3, minimum=1) * patch**2 + 1 + patches),
         ),
         *norms(width, "vpm.post_layernorm", bias=True),
-        Repeated("vpm.encoder.layers", block, depth - dropped),
-        *_resampler(source, width, positions),
+        Repeated("vpm.encoder.layers", block, depth - drops_last),
     )
 
 

@@ -6,6 +6,7 @@ from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.parts import Buffer, Part, Repeated, Tensor
 from vllm_costmeter.sources.model_config.families.blocks import column, norms, replicated, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
+from vllm_costmeter.sources.model_config.reader import ConfigReader
 from vllm_costmeter.sources.model_config.towers.parts import (
     INT64_BYTES,
     split_attention,
@@ -20,11 +21,13 @@ def siglip(
     has_post_norm: bool = True,
     has_position_ids: bool = True,
     name: str = "vision_tower.vision_model",
+    section: ConfigReader | None = None,
+    dropped_layers: int = 0,
 ) -> tuple[Part, ...]:
-    """The SigLIP tower of Gemma 3 and others."""
-    vision = vision_section(source)
+    """The SigLIP tower of Gemma 3 and others; `section`: its sizes, by default vision_config."""
+    vision = section or vision_section(source)
     width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
-    depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
+    depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS) - dropped_layers
     patch = vision.int("patch_size", minimum=1)
     patches = vision.optional_int("num_patches", minimum=1)  # SigLIP 2 takes images of any shape
     positions = patches or (vision.int("image_size", minimum=1) // patch) ** 2

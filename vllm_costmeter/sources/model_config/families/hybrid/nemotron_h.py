@@ -125,7 +125,7 @@ def _nemotron_experts(source: Source) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _prediction(source: Source, target: Weights, count: int) -> Weights | None:
+def prediction(source: Source, target: Weights, count: int) -> Weights | None:
     """Nemotron 3: one prediction layer, itself a pattern of layers; a divided projection before the first and a norm
     after the last."""
     pattern = _prediction_pattern(source.text)
@@ -149,4 +149,4 @@ def _prediction_pattern(text: ConfigReader) -> str:
     return pattern[:LARGEST_PREDICTION_COUNT]
 
 
-NEMOTRON_H = Family(nemotron_h, renames=(("backbone.", "model."),), prediction=_prediction)
+NEMOTRON_H = Family(nemotron_h, renames=(("backbone.", "model."),), prediction=prediction)

@@ -1,4 +1,4 @@
-"""DeepSeek-OCR (vLLM 0.32, deepseek_ocr.py)."""
+"""DeepSeek-OCR, DeepSeek-OCR 2, Unlimited-OCR and DeepSeek-VL2 (vLLM 0.32)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.mla.deepseek import deepseek
 from vllm_costmeter.sources.model_config.families.moe.routed import deepseek_v1
 from vllm_costmeter.sources.model_config.families.source import Source
-from vllm_costmeter.sources.model_config.towers.deep_encoder import deep_encoder
+from vllm_costmeter.sources.model_config.towers.deep_encoder import deep_encoder, deep_encoder_2
+from vllm_costmeter.sources.model_config.towers.so400m import deepseek_vl2
 
 _NAMES = (
     ("model.embed_tokens.", "language_model.model.embed_tokens."),
@@ -25,3 +26,5 @@ def _text(source: Source) -> Weights:
 
 
 DEEPSEEK_OCR = Family(_text, deep_encoder, _NAMES)
+DEEPSEEK_OCR_2 = Family(_text, deep_encoder_2, _NAMES)
+DEEPSEEK_VL2 = Family(_text, deepseek_vl2, (("language.", "language_model."),))

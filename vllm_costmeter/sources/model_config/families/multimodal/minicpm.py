@@ -1,4 +1,5 @@
-"""MiniCPM-V and MiniCPM-o (vLLM 0.32, minicpmv.py and minicpmo.py): `version` chooses the language model."""
+"""MiniCPM-V and MiniCPM-o (vLLM 0.32, minicpmv.py and minicpmo.py): `version` chooses the language model; from 4.6 on
+it is Qwen3.5 (minicpmv4_6.py, minicpmv4_7.py, and 0.33's minicpm_ocr.py, which changes the image's size alone)."""
 
 from __future__ import annotations
 
@@ -10,10 +11,24 @@ from vllm_costmeter.core.model.parts import Part
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.families.dense.llama import llama, qwen2, qwen3
 from vllm_costmeter.sources.model_config.families.family import Builder, Family, Tower
+from vllm_costmeter.sources.model_config.families.hybrid.qwen_next import qwen3_5
 from vllm_costmeter.sources.model_config.families.source import Source
-from vllm_costmeter.sources.model_config.towers.minicpm import audio, minicpm_v, minicpm_v_timed
+from vllm_costmeter.sources.model_config.towers.minicpm import (
+    audio,
+    minicpm_v,
+    minicpm_v4_6,
+    minicpm_v4_7,
+    minicpm_v_timed,
+)
 
 _NAMES = (("llm.", "language_model."),)
+_MERGED_NAMES = (
+    ("model.vision_tower.vit_merger.", "vit_merger."),
+    ("model.vision_tower.", "vpm."),
+    ("model.language_model.", "language_model.model."),
+    ("lm_head.", "language_model.lm_head."),
+    ("model.", ""),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +73,5 @@ def _omni_towers(source: Source) -> tuple[Part, ...]:
 
 MINICPM_V = Family(_vision, _vision_tower, _NAMES, ("image", "video"))
 MINICPM_O = Family(_omni, _omni_towers, _NAMES, ("image", "video", "audio"))
+MINICPM_V4_6 = Family(qwen3_5, minicpm_v4_6, _MERGED_NAMES, ("image", "video"))
+MINICPM_V4_7 = Family(qwen3_5, minicpm_v4_7, _MERGED_NAMES, ("image", "video"))
