@@ -109,7 +109,7 @@ def _clip() -> tuple[Part, ...]:
 def _qwen2() -> tuple[Part, ...]:
     """transformers' Qwen2 of 0.5B parameters without its vocabulary."""
     width, kv_width = _QWEN_WIDTH, _QWEN_KV_HEADS * _QWEN_HEAD
-    block = (
+    block: tuple[Part, ...] = (
         *norms(width, "input_layernorm", "post_attention_layernorm"),
         replicated("self_attn.qkv_proj", width, width + 2 * kv_width, bias=True, quantized=False),
         replicated("self_attn.o_proj", width, width, quantized=False),
