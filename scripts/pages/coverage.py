@@ -22,7 +22,9 @@ from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config import model_from_config
 from vllm_costmeter.sources.model_config.families.conversion import POOLING_SUFFIXES
 from vllm_costmeter.sources.model_config.families.registry import ARCHITECTURES, family_of
+from vllm_costmeter.sources.model_config.families.source import architecture_of
 from vllm_costmeter.sources.model_config.families.unmodelled import UNMODELLED
+from vllm_costmeter.sources.model_config.model import root_reader
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
@@ -105,13 +107,14 @@ def evidence() -> tuple[Evidence, Evidence, Evidence]:
     schemes: dict[str, set[str]] = defaultdict(set)
     remembered: dict[str, set[str]] = defaultdict(set)
     for config, kind in held_against():
-        name = str(config["architectures"][0])
+        name = architecture_of(root_reader(config, "config.json"))
         architectures[name].add(kind)
         try:
             model = model_from_config(config, "config.json")
         except (BadInputError, NotUnderstoodError):
             continue
-        caches = {type(cache).__name__ for layer in model.attention.layers for cache in layer}
+        held = (*model.attention.layers, *model.attention.tower_layers)
+        caches = {type(cache).__name__ for layer in held for cache in layer}
         remembered[name] |= {CACHES[cache] for cache in caches} or {"nothing (pooling)"}
         if isinstance(model.weights, Weights):
             for scheme in _named(model.weights.quantization):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vllm_costmeter.core.dataclass import dataclass, replace
+from vllm_costmeter.core.model.attention import LayerCaches
 from vllm_costmeter.core.model.model import ImageTower
 from vllm_costmeter.core.model.parts import Part
 from vllm_costmeter.core.model.weights import Weights
@@ -28,6 +29,8 @@ class Family:
     """What the tower serves, under vLLM's names in `--limit-mm-per-prompt`; a rule where files differ in it."""
     image_tower: Callable[[Source], ImageTower] | None = None
     """What the tower's peak depends on; None: it has none, or its peak is not modelled."""
+    tower_caches: Callable[[Source], tuple[LayerCaches, ...]] | None = None
+    """What the tower's layers cache, if they do."""
     tower_is_plain: bool = False
     """True where vLLM leaves the tower unquantized whatever the checkpoint's rules say."""
     prediction: Prediction | None = None

@@ -192,6 +192,8 @@ _MULTIMODAL = {
     "multimodal.speech:KIMI_AUDIO": "MoonshotKimiaForCausalLM",
     "multimodal.speech:MOSS_AUDIO": "MossAudioModel",
     "multimodal.speech:MOSS_TRANSCRIBE": "MossTranscribeDiarizeForConditionalGeneration",
+    "multimodal.speech:VOXTRAL": "VoxtralForConditionalGeneration",
+    "multimodal.speech:VOXTRAL_REALTIME": "VoxtralRealtimeGeneration",
     "multimodal.speech:ULTRAVOX": "UltravoxModel",
     "multimodal.step:STEP3_VL": "Step3VLForConditionalGeneration",
     "multimodal.step:STEP_VL": "Step3p7ForConditionalGeneration StepVLForConditionalGeneration",

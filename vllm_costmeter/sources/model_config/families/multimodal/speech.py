@@ -24,6 +24,11 @@ from vllm_costmeter.sources.model_config.towers.speech import (
     midashenglm,
     ultravox,
 )
+from vllm_costmeter.sources.model_config.towers.voxtral import (
+    realtime_caches,
+    voxtral,
+    voxtral_realtime,
+)
 
 
 def _ultravox_text(source: Source) -> Weights:
@@ -71,6 +76,8 @@ KIMI_AUDIO = Family(qwen2, kimi_audio, _KIMI_NAMES, ("audio",))
 MIDASHENGLM = Family(qwen2, midashenglm, (("decoder.", "language_model."),), inputs=("audio",))
 MOSS_AUDIO = Family(qwen3, moss_audio, _MOSS_NAMES, inputs=("audio",))
 MOSS_TRANSCRIBE = Family(qwen3, moss_transcribe, inputs=("audio",))
+VOXTRAL = Family(registered_text, voxtral, inputs=("audio",))
+VOXTRAL_REALTIME = Family(registered_text, voxtral_realtime, tower_caches=realtime_caches, inputs=("audio",))
 ULTRAVOX = Family(
     _ultravox_text, ultravox, (("audio_tower.model.encoder.", "audio_tower."),), inputs=("audio",)
 )
