@@ -16,6 +16,7 @@ SENTENCE_TRANSFORMERS = (
     "modules.json"  # vLLM serves a folder with this file for pooling (get_pooling_config, 0.32)
 )
 _CONFIG, _PARAMS = "config.json", "params.json"
+_HEADS = ("joint_head_config.json", "decision_config.json")
 _UNREADABLE = {".gguf": "a GGUF file", ".safetensors": "a weights file", ".bin": "a weights file"}
 
 
@@ -49,12 +50,22 @@ def folder_config(folder: Path) -> dict[str, Any] | None:
     file, other = folder / _CONFIG, folder / _PARAMS
     found = read_json_object(file) if file.is_file() else None
     if not other.is_file():
-        return found
+        return None if found is None else _with_head(found, folder)
     from vllm_costmeter.sources.model_config.params import BESIDE, reads_params
 
     if not reads_params(_names(folder)):
         return found
     return read_json_object(other) | ({} if found is None else {BESIDE: found})
+
+
+def _with_head(config: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """With a file beside it that describes a head, by which vLLM serves the model by another class."""
+    file = next((file for name in _HEADS if (file := folder / name).is_file()), None)
+    if file is None:
+        return config
+    from vllm_costmeter.sources.model_config.params import with_head
+
+    return with_head(config, file.name, read_json_object(file))
 
 
 def read_json_object(

@@ -66,7 +66,7 @@ def model_from_config(
         from vllm_costmeter.sources.model_config.families.pooling import embedder
 
         family = replace(family, build=embedder(family.build), is_pooling=True)
-    text = text_section(root)
+    text = text_section(root) if family.text is None else family.text(root)
     source = Source(root, text)
     quantization = quantization_of(root, text, family.renames, hf_quant_config)
     embedding, head = adapted_edges(served_name)

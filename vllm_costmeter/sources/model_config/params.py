@@ -1,5 +1,5 @@
 """Which of a checkpoint's files vLLM reads its configuration from (`--config-format auto`, 0.17 to 0.33): Mistral's
-params.json beside `consolidated*.safetensors`, else Hugging Face's config.json."""
+params.json beside `consolidated*.safetensors`, else Hugging Face's config.json, and what lies beside that."""
 
 from __future__ import annotations
 
@@ -17,6 +17,28 @@ def reads_params(files: Collection[str]) -> bool:
         return False
     is_mistral = any(name.startswith("consolidated") and name.endswith(".safetensors") for name in files)
     return is_mistral or BESIDE not in files
+
+
+HEADS = {
+    "joint_head_config.json": (
+        "joint_head_config",
+        {
+            "Qwen3OmniMoeForConditionalGeneration": "ClefOmniForJointSchema",
+            "Qwen3_5ForConditionalGeneration": "ClefFlashForJointSchema",
+        },
+    ),
+    "decision_config.json": ("decision_config", {"Qwen3_5Model": "D3ForSequenceClassification"}),
+}
+"""A file that vLLM looks for beside config.json -> the key under which it is kept, and the class that then serves each
+architecture (model_arch_config_convertor.py, 0.32 and 0.33)."""
+
+
+def with_head(config: dict[str, Any], file: str, found: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with such a file beside it, unchanged where vLLM does not look for it."""
+    key, served = HEADS[file]
+    names = config.get("architectures")
+    name = served.get(str(names[0])) if isinstance(names, list) and len(names) == 1 else None
+    return config if name is None else {**config, "architectures": [name], key: dict(found)}
 
 
 def is_params(values: Mapping[str, Any]) -> bool:

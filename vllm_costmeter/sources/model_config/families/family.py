@@ -10,6 +10,7 @@ from vllm_costmeter.core.model.model import ImageTower
 from vllm_costmeter.core.model.parts import Part
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.families.source import Source
+from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 Builder = Callable[[Source], Weights]
 Tower = Callable[[Source], tuple[Part, ...]]
@@ -43,6 +44,8 @@ class Family:
     is_encoder_decoder: bool = False
     is_pipelined: bool = True
     """Whether vLLM's class cuts it into pipeline ranks (`SupportsPP`)."""
+    text: Callable[[ConfigReader], ConfigReader] | None = None
+    """The language model's section, where the file keeps it elsewhere than most."""
     blackwell_kv_cache_dtype: str | None = None
     """The cache dtype that vLLM chooses by itself on compute capability 10.x."""
 

@@ -121,6 +121,8 @@ _TEXT = {
 }
 _MULTIMODAL = {
     "encoders.cohere_asr:COHERE_ASR": "CohereAsrForConditionalGeneration",
+    "encoders.nemotron_parse:NEMOTRON_PARSE": "NemotronParseForConditionalGeneration",
+    "encoders.nemotron_parse:NEMOTRON_PARSE3_5": "RadioMBartPrefixForCausalLM",
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
     "multimodal.deepseek:DEEPSEEK_OCR": "DeepseekOCRForCausalLM UnlimitedOCRForCausalLM",
     "multimodal.deepseek:DEEPSEEK_OCR_2": "DeepseekOCR2ForCausalLM",
@@ -212,6 +214,7 @@ _POOLING = {
     "encoders.decoders:INTERNLM2_REWARD": "InternLM2ForRewardModel",
     "encoders.decoders:JINA_EMBEDDINGS_V5": "JinaEmbeddingsV5Model",
     "encoders.decoders:JINA_RANKING": "JinaForRanking",
+    "encoders.decoders:LFM2_BIDIRECTIONAL": "Lfm2BidirectionalModel",
     "encoders.decoders:LLAMA_BIDIRECTIONAL": "LlamaBidirectionalModel",
     "encoders.decoders:LLAMA_BIDIRECTIONAL_CLASSIFIER": "LlamaBidirectionalForSequenceClassification",
     "encoders.decoders:VOYAGE_QWEN3": "VoyageQwen3BidirectionalEmbedModel",
@@ -233,6 +236,9 @@ _POOLING = {
     "encoders.rotary_bert:GTE_RERANKER": "GteNewForSequenceClassification",
     "encoders.rotary_bert:NOMIC_BERT": "NomicBertModel",
     "encoders.rotary_bert:ROBERTA": "RobertaForMaskedLM RobertaModel XLMRobertaModel",
+    "encoders.joint_schema:CLEF_FLASH": "ClefFlashForJointSchema",
+    "encoders.joint_schema:CLEF_OMNI": "ClefOmniForJointSchema",
+    "encoders.decision:DECISION3": "D3ForSequenceClassification",
     "moe.gpt_oss:PRIVACY_FILTER": "OpenAIPrivacyFilterForTokenClassification",
     "multimodal.qwen:QWEN3_ASR_ALIGNER": "Qwen3ASRForcedAlignerForTokenClassification",
 }

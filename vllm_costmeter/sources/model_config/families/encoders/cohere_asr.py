@@ -74,6 +74,20 @@ def _tower(source: Source) -> tuple[Part, ...]:
     return conformer(_section(source.root, "encoder"), decoder.int("hidden_size", minimum=1))
 
 
+def _text(root: ConfigReader) -> ConfigReader:
+    """The file as it stands, with the decoder's sizes under the names of other files."""
+    decoder = _section(_section(root, "transf_decoder"), "config_dict")
+    names = {
+        "hidden_size": "hidden_size",
+        "inner_size": "intermediate_size",
+        "num_layers": "num_hidden_layers",
+        "num_attention_heads": "num_attention_heads",
+    }
+    sizes = {renamed: decoder.raw(name) for name, renamed in names.items()}
+    sizes["vocab_size"] = _section(root, "head").raw("num_classes")
+    return ConfigReader({**root.values, **sizes}, root.name, root.path, root.defaults)
+
+
 def _section(reader: ConfigReader, key: str) -> ConfigReader:
     section = reader.optional_section(key)
     if section is None:
@@ -81,4 +95,6 @@ def _section(reader: ConfigReader, key: str) -> ConfigReader:
     return section
 
 
-COHERE_ASR = Family(cohere_asr, _tower, inputs=("audio",), is_encoder_decoder=True, is_pipelined=False)
+COHERE_ASR = Family(
+    cohere_asr, _tower, inputs=("audio",), text=_text, is_encoder_decoder=True, is_pipelined=False
+)
