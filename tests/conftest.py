@@ -6,6 +6,7 @@ How the suite is divided and how to add to it: tests/README.md.
 
 from __future__ import annotations
 
+import os
 import signal
 
 import hypothesis
@@ -25,7 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """A terminated run ends like an interrupted one, so that the servers it started are stopped."""
+    """A terminated run ends like an interrupted one, so that the servers it started are stopped. Meters in this process
+    keep no ledger unless a test gives them one."""
+    os.environ["COSTMETER_LEDGER"] = "off"
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from required_tool import required_tool
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +55,33 @@ def test_the_scrape_configuration_is_valid() -> None:
     """promtool accepts it, where there is one."""
     done = run(required_tool("promtool"), "check", "config", EXAMPLES / "prometheus.yml")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("slower", "status"), [(1.0, 0), (1.2, 1), (1.03, 0)])
+def test_the_cost_gate_of_the_workflow_fails_only_what_is_dearer(
+    slower: float, status: int, tmp_path: Path
+) -> None:
+    """Its last script on results of both sides; at the limit itself it warns."""
+    steps = yaml.safe_load((EXAMPLES / "cost_gate.yml").read_text())["jobs"]["gate"]["steps"]
+    script = next(step["run"] for step in steps if step.get("name") == "Gate")
+    for side, rate in (("main", 2000.0), ("current", 2000.0 / slower)):
+        (tmp_path / "results" / side).mkdir(parents=True)
+        for run in range(3):
+            mean = rate + run + len(side) / 10
+            rates = {"output_throughput": mean, "total_token_throughput": 5 * mean}
+            text = json.dumps({"duration": 60 - run / 10, "completed": 600, **rates})
+            (tmp_path / "results" / side / f"run-{run}.json").write_text(text)
+    done = subprocess.run(
+        ["bash", "-e", "-c", script],
+        cwd=tmp_path,
+        env={**BESIDE_PYTHON, "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "the limit of +3 %" in (tmp_path / "summary.md").read_text()
+    assert ("::warning::" in done.stdout) == (slower == 1.03)
 
 
 def test_every_example_says_what_it_needs() -> None:

@@ -6,8 +6,8 @@ python -m scripts.answers.drafters [NAME ...]
 Each line has a name, a scaled-down configuration or `published` (a folder of tests/data/models), and vLLM's
 answers per tensor-parallel size `tp`: `weights_bytes` of the drafter, the difference between the deployment
 with and without it; with `lengths`, also `caches` of the model and its drafter in a KV cache of 16 GiB. A
-head (`is_head`) drafts for a Llama of the same sizes. To add a line, write it with `"answers": [{"tp": 1},
-{"tp": 2}]`.
+head (`is_head`) drafts by its `method` for its `target`, by default a Llama of the same
+sizes. To add a line, write it with `"answers": [{"tp": 1}, {"tp": 2}]`.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ def _answer(vllm: Vllm, line: Line, tensor: int) -> dict[str, Any]:
     if lengths:
         arguments["max_model_len"] = lengths[-1]
     asked = {"method": _method(line), "num_speculative_tokens": line.get("num_speculative_tokens", 1)}
+    if line.get("parallel_drafting"):
+        asked["parallel_drafting"] = True
     drafted = vllm.ask(
         config,
         {**arguments, "speculative_config": asked if draft is None else {**asked, "model": "draft"}},
@@ -59,6 +61,8 @@ def _files(line: Line) -> tuple[Mapping[str, Any], Mapping[str, Any] | None, Map
     config = line["config"]
     if not line["is_head"]:
         return config, None, None
+    if "target" in line:
+        return line["target"], None, config
     other_rotation = {
         "rope_theta": 2 * config["rope_theta"]
     }  # layers with equal arguments share a table; a head alone has its own
@@ -68,6 +72,8 @@ def _files(line: Line) -> tuple[Mapping[str, Any], Mapping[str, Any] | None, Map
 def _method(line: Line) -> str:
     if not line["is_head"]:
         return "mtp"
+    if "method" in line:
+        return str(line["method"])
     return "eagle3" if "Eagle3" in line["config"]["architectures"][0] else "eagle"
 
 

@@ -3,11 +3,12 @@
 python -m scripts.answers.families [NAME ...]
     update all or some lines of tests/data/families_vllm_0.32.jsonl
 PYTHONPATH=SOURCES python -m scripts.answers.families --release 0.23
-    update families_vllm_0.23.jsonl with that release's unpacked sources
+    update families_vllm_0.23.jsonl (or 0.33) with that release's unpacked sources
 
 Each line has a name, a scaled-down config.json (defaults, or sizes of a few hundred) and, per parallel
-layout, vLLM's answer for a fake H100: weights per pipeline rank, layer kinds, bytes for 1,024 tokens. To add
-a configuration, add a line with an empty list of answers. If an architecture's configuration class is not
+layout, vLLM's answer for a fake H100: weights per pipeline rank, layer kinds, bytes for 1,024 tokens. A line's
+`arguments`, if any, are engine arguments that vLLM does not start without. To add a configuration, add a line with an
+empty list of answers. If an architecture's configuration class is not
 part of transformers, the file names Llama's: vLLM's model code reads the same keys from either.
 """
 
@@ -31,7 +32,7 @@ def answers(vllm: Vllm, line: Line) -> dict[str, Any]:
     for tensor, pipeline in LAYOUTS:
         layout = {"tensor_parallel_size": tensor, "pipeline_parallel_size": pipeline}
         try:
-            answer = vllm.ask(line["config"], layout, lengths=(LENGTH_TOKENS,))
+            answer = vllm.ask(line["config"], layout | line.get("arguments", {}), lengths=(LENGTH_TOKENS,))
         except ExactUnavailableError as why:
             print(f"  TP {tensor} PP {pipeline}: {why}")
             continue

@@ -18,6 +18,7 @@ MODEL_TYPES = (
     "llava_onevision2",
     "molmo",
     "molmo2",
+    "openpangu_vl",
     "ovis2_5",
     "phi3_v",
     "phi4-siglip",
@@ -34,17 +35,22 @@ def register() -> None:
 
 
 def hand_out_empty_processors() -> None:
-    """A processor that the checkpoint would describe (Ovis 2.5 asks for it while vLLM configures the model) has no
-    tokens of its own; no weight or cache depends on it. Needs vllm."""
-    from vllm.multimodal.processing import InputProcessingContext
+    """What the checkpoint would describe beside its configuration and some models ask for while vLLM configures them
+    (Ovis 2.5: extra tokens; openPangu-VL: how pixels are scaled); no weight or cache depends on it. Needs vllm."""
+    from vllm.multimodal.processing import BaseMultiModalProcessor, InputProcessingContext
+
+    BaseMultiModalProcessor.requires_tokenizer = False
+    pixels = SimpleNamespace(
+        do_rescale=True, rescale_factor=1.0, do_normalize=True, image_mean=(0.0,) * 3, image_std=(1.0,) * 3
+    )
 
     of_checkpoint = InputProcessingContext.get_hf_processor
 
     def get_hf_processor(self: Any, *arguments: Any, **options: Any) -> Any:
         try:
             return of_checkpoint(self, *arguments, **options)
-        except OSError:
-            return SimpleNamespace(extra_special_tokens={})
+        except (OSError, RuntimeError):
+            return SimpleNamespace(extra_special_tokens={}, image_processor=pixels)
 
     InputProcessingContext.get_hf_processor = get_hf_processor
 

@@ -38,7 +38,7 @@ class SimulatedServer:
         own = OwnCounts(
             model_name="simulated",
             engines=lambda: [self.counters.totals(self.now)],
-            finished=lambda: self.counters.take_finished(8192),
+            ended=lambda: self.counters.take_ended(8192),
             errors=ErrorCounts(),
         )
         meter = Meter(

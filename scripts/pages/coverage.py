@@ -21,10 +21,12 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config import model_from_config
 from vllm_costmeter.sources.model_config.families.conversion import POOLING_SUFFIXES
+from vllm_costmeter.sources.model_config.families.drafters.registry import HEADS, PREDICTION_LAYERS
 from vllm_costmeter.sources.model_config.families.registry import ARCHITECTURES, family_of
 from vllm_costmeter.sources.model_config.families.source import architecture_of
 from vllm_costmeter.sources.model_config.families.unmodelled import UNMODELLED
 from vllm_costmeter.sources.model_config.model import root_reader
+from vllm_costmeter.sources.models.draft_config import head_config
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
@@ -44,6 +46,7 @@ CACHES = {
     "KimiDeltaState": "Kimi delta attention",
     "LightningState": "lightning attention",
     "ShortConvState": "short convolutions",
+    "ShortConvWindow": "short convolutions in windows",
 }
 SCHEMES = {
     "EightBitPerTensor": "8 bits, a scale per tensor (FP8, INT8)",
@@ -79,13 +82,14 @@ def held_against() -> Iterator[tuple[dict[str, Any], str]]:
             yield published_config(line["config"]), "oracle"
     for name in (
         "families_vllm_0.32.jsonl",
+        "families_vllm_0.33.jsonl",
         "families_vllm_0.23.jsonl",
         "weights_vllm_0.32_cpu.jsonl",
         "drafters_vllm_0.32.jsonl",
         "torchao_vllm_0.32.jsonl",
     ):
         for line in lines(name):
-            yield line.get("config") or published_config(line["published"]), "oracle"
+            yield _config_of(line), "oracle"
     with (CORPUS / "boots_vllm_0.19.0_h100.csv").open() as stream:
         for row in csv.DictReader(stream):
             if row["weights_gib"]:
@@ -113,8 +117,7 @@ def evidence() -> tuple[Evidence, Evidence, Evidence]:
             model = model_from_config(config, "config.json")
         except (BadInputError, NotUnderstoodError):
             continue
-        held = (*model.attention.layers, *model.attention.tower_layers)
-        caches = {type(cache).__name__ for layer in held for cache in layer}
+        caches = {type(cache).__name__ for layer in model.attention.layers for cache in layer}
         remembered[name] |= {CACHES[cache] for cache in caches} or {"nothing (pooling)"}
         if isinstance(model.weights, Weights):
             for scheme in _named(model.weights.quantization):
@@ -147,16 +150,39 @@ def _architecture_rows(found: Evidence, remembered: Evidence) -> Iterator[str]:
         yield f"| {caches} | {', '.join(names)} | {words} |"
 
 
+def _drafter_rows(found: Evidence) -> Iterator[str]:
+    heads: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(HEADS):
+        heads[_words(found.get(name, ()))].append(name)
+    for words, names in sorted(heads.items(), reverse=True):
+        yield f"| {', '.join(names)} | a checkpoint of its own | {words} |"
+    asked = {str(_config_of(line)["architectures"][0]) for line in lines("drafters_vllm_0.32.jsonl")}
+    for name, targets in PREDICTION_LAYERS.items():
+        known = [target for target in targets if family_of(target).prediction is not None]
+        if known:
+            words = "oracle" if asked & set(known) else "code"
+            yield f"| {name} | layers of {', '.join(known)} | {words} |"
+
+
+def _config_of(line: dict[str, Any]) -> dict[str, Any]:
+    """Of a recorded drafter: the head's as vLLM reads it, or the model's with the layers."""
+    config: dict[str, Any] = line.get("config") or published_config(line["published"])
+    if "method" not in line:
+        return config
+    return dict(head_config(config, "config.json", line["method"]) or config)
+
+
 def _feature_rows() -> Iterator[str]:
     slots, drafts = len(lines("lora_vllm_0.32.jsonl")), lines("drafters_vllm_0.32.jsonl")
     heads = sum(line["is_head"] for line in drafts)
+    planned = sum("lengths" in line for line in drafts)
     families, published = len(lines("families_vllm_0.32.jsonl")), len(lines("oracle_vllm_0.32_cuda.jsonl"))
     yield f"| tensor parallelism 1, 2, 8 | oracle, log | {published} published deployments, {families} families |"
     yield f"| pipeline parallelism 2 | oracle, log | {families} families, docs/conformance.md |"
     yield f"| LoRA slots | oracle; routed experts: code | {slots} deployments, to the byte |"
-    yield f"| draft models, EAGLE | oracle | {heads} heads, to the byte |"
-    predicted = (name for name in sorted(ARCHITECTURES) if family_of(name).prediction is not None)
-    yield f"| MTP: {', '.join(predicted)} | oracle | {len(drafts) - heads} models, to the byte |"
+    yield f"| draft models, heads | oracle | {heads} heads, to the byte |"
+    yield f"| prediction layers (MTP) | oracle | {len(drafts) - heads} models, to the byte |"
+    yield f"| KV cache with a drafter's layers | oracle | {planned} heads and models, to the byte |"
     suffixes = ", ".join(f"`*{suffix}`" for suffix in POOLING_SUFFIXES)
     yield f"| decoders named {suffixes} | oracle | pooling, converted as vLLM's registry does |"
     flags, *asked = lines("quantization_flags_vllm_0.32.jsonl")
@@ -189,6 +215,12 @@ def report() -> str:
         "| architecture | why no rule holds |",
         "|---|---|",
         *(f"| {name} | {reason} |" for name, reason in sorted(UNMODELLED.items())),
+        "",
+        "## Drafters",
+        "",
+        "| vLLM's name | what it is | evidence |",
+        "|---|---|---|",
+        *_drafter_rows(architectures),
         "",
         "## Quantization of weights",
         "",

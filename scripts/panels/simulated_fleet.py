@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from vllm_costmeter.core.economics.throughput import rates_of
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.memory.byte_range import GIB
-from vllm_costmeter.core.meter import Meter, PhaseSplit
+from vllm_costmeter.core.meter import Meter, PhaseSplit, RequestWork
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.split.roofline import ModelWork
 from vllm_costmeter.core.meter.step_counts import StepCounts
@@ -27,7 +27,7 @@ from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.models.packaged import named_model
 
 SECONDS, TICK_SECONDS, SCRAPE_SECONDS = 3600, 5, 15
-REQUEST = (180, 60, 128)  # computed, cached, generated tokens
+REQUEST = RequestWork(180, 60, 128)
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,13 @@ class Simulation:
         self.totals = EngineTotals(engine_index=0)
         self.running_requests, self.asleep = 0, False
         self.joules = self.requests = 0.0
-        self.finished: list[tuple[int, int, int]] = []
+        self.finished: list[RequestWork] = []
         registry = CollectorRegistry()
         self.collector = LatestCollector(registry)
         own = OwnCounts(
             model_name=replica.model,
             engines=lambda: (self.totals,),
-            finished=self.take_finished,
+            ended=self.take_ended,
             errors=ErrorCounts(),
         )
         self.process = ChargingProcess(
@@ -135,7 +135,7 @@ class Simulation:
             hour_of_day=lambda: 12,
         )
 
-    def take_finished(self) -> Sequence[tuple[int, int, int]]:
+    def take_ended(self) -> Sequence[RequestWork]:
         taken, self.finished = self.finished, []
         return taken
 

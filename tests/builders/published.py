@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
-from vllm_costmeter.core.meter import MeterReading, RequestCosts
-from vllm_costmeter.core.meter.shares.request_cost import BUCKETS_USD
+from vllm_costmeter.core.meter import MeterReading, RequestHistogram
+from vllm_costmeter.core.meter.shares.request_cost import BUCKETS_JOULES, BUCKETS_USD
 from vllm_costmeter.core.pricing.api_price import ApiPriceRow
 from vllm_costmeter.core.pricing.price import owned_price
 from vllm_costmeter.outputs.metrics.exposition import Family, ServerFacts, process_families, server_families
@@ -33,6 +33,11 @@ READING = MeterReading(
     },
     phase_cost_usd={("prefill", "roofline"): 0.005, ("decode", "roofline"): 0.015},
     adapter_cost_usd={"org/my-adapter": 0.004},
+    unattributed_usd=0.003,
+    unattributed_joules=600.0,
+    unexplained_usd=2e-19,
+    active_joules=3000.0,
+    phase_joules={"prefill": 900.0, "decode": 2100.0},
     cached_savings_usd=0.001,
     usd_per_token={("all", "1m"): 2e-5, ("decode", "1m"): 3e-5},
     floor_usd_per_token={("generated", "1m"): 1e-5},
@@ -68,11 +73,15 @@ API = ApiPriceRow(
 FACTS = ServerFacts(
     "org/model-8b", "0.1.0", "0.32.0", 100_000, {("weights", "predicted"): 16_000_000_000}, api_price=API
 )
-COSTS = RequestCosts((3, *[0] * (len(BUCKETS_USD) - 2), 2, 1), 3.5)
+COSTS = RequestHistogram((3, *[0] * (len(BUCKETS_USD) - 2), 2, 1), 3.5)
+JOULES = RequestHistogram((1, *[0] * (len(BUCKETS_JOULES) - 1), 2), 2e6)
 
 
 def families() -> tuple[Family, ...]:
     """What one process publishes when everything is known."""
     sources = {"nvml": None, "price": None, "engine": None, "energy": "not_measured"}
     server = server_families(FACTS, READING, GPUS, sources)
-    return (*server, *process_families("org/model-8b", READING.tokens, COSTS, {"hook": 0, "sampler": 2}))
+    return (
+        *server,
+        *process_families("org/model-8b", READING.tokens, COSTS, JOULES, {"hook": 0, "sampler": 2}),
+    )

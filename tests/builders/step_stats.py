@@ -17,6 +17,7 @@ class Finished:
     num_generation_tokens: int
     num_cached_tokens: int = 0
     inference_time: float = 0.0
+    finish_reason: int = 0
 
 
 @dataclass

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from closure import must_add_up
 from harness import FEW_PROCESSES, ROOT, Serve
 from server_slots import ServerSlots
 
@@ -50,6 +51,7 @@ def serve(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory, slots: Ser
         environment = {**FEW_PROCESSES, **forgetful, **(env or {})}
         with slots.one(), serving(model, *named, log=log, env=environment) as up:
             yield up
+            must_add_up(up.url)
 
     return start
 

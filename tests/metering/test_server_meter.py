@@ -9,6 +9,7 @@ import pytest
 from hook_stand_in import MODEL, SERVED, Hook, facts, meter
 
 from vllm_costmeter.core.gpu.reading import GpuReadings
+from vllm_costmeter.core.meter import RequestWork
 from vllm_costmeter.core.meter.activity import EngineEvent
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import EngineMerger
@@ -75,7 +76,7 @@ def test_a_request_is_priced_by_the_active_money_of_its_second() -> None:
             active_seconds=1.0,
         )
     ]
-    server.hook.finished = [(1000, 50, 100)]
+    server.hook.finished = [RequestWork(1000, 50, 100)]
     server.tick(1.0)
     assert server.value("costmeter_request_cost_usd_count", **MODEL) == 1
     assert server.value("costmeter_request_cost_usd_sum", **MODEL) == pytest.approx(1.0)
@@ -194,7 +195,7 @@ def test_three_api_processes_make_one_bill(tmp_path: Path) -> None:
                 events=(EngineEvent(1.0 + rank, "step", running),),
             )
         ]
-        hook.finished = [(50, 0, 100), (50, 0, 100)]
+        hook.finished = [RequestWork(50, 0, 100), RequestWork(50, 0, 100)]
     for second in range(1, 11):
         tick(float(second))
     registry = CollectorRegistry()

@@ -7,10 +7,10 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from plugin.hooked_server import EstimatesAtHand, GpuAtHand, OneThread
+from vllm_modules import vllm_modules
 
 from scripts.servers.tiny_model import CONFIG
 from vllm_costmeter.metering import sampler
@@ -26,16 +26,9 @@ def patched() -> Iterator[pytest.MonkeyPatch]:
 @pytest.fixture(scope="module")
 def logger_class(patched: pytest.MonkeyPatch) -> type:
     """Our stat logger over a stand-in for the modules of vLLM that it imports, and a GPU without a driver."""
-    for name in (
-        "vllm",
-        "vllm.v1",
-        "vllm.v1.metrics",
-        "vllm.v1.metrics.loggers",
-        "vllm.v1.metrics.perf",
-    ):
-        patched.setitem(sys.modules, name, ModuleType(name))
-    sys.modules["vllm"].__version__ = "0.33.0"  # type: ignore[attr-defined]
-    sys.modules["vllm.v1.metrics.loggers"].AggregateStatLoggerBase = object  # type: ignore[attr-defined]
+    for name, module in vllm_modules().items():
+        patched.setitem(sys.modules, name, module)
+    sys.modules["vllm.v1.metrics"].loggers = sys.modules["vllm.v1.metrics.loggers"]  # type: ignore[attr-defined]
     sys.modules["vllm.v1.metrics.perf"].ModelMetrics = EstimatesAtHand  # type: ignore[attr-defined]
     sys.modules["vllm.v1.metrics.perf"].ExecutionContext = EstimatesAtHand  # type: ignore[attr-defined]
     for name in ("serving.meter", "stat_logger"):

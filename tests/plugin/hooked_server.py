@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from server_config import configured
 from vllm_stats_traffic import steps_on_record
 
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
@@ -58,27 +59,23 @@ class GpuAtHand:
 
 def vllm_config(model: Path, rank: int, processes: int) -> Any:
     """What the plugin reads of vLLM's configuration, for a small model on one GPU."""
-    parallel = SimpleNamespace(
-        world_size=1,
-        tensor_parallel_size=1,
-        pipeline_parallel_size=1,
-        data_parallel_size=1,
-        data_parallel_size_local=1,
-        nnodes=1,
-        _api_process_rank=rank,
-        _api_process_count=processes,
-    )
-    served = SimpleNamespace(
-        served_model_name="tiny", model=str(model), hf_config_path=None, dtype="float32", quantization=None
-    )
-    return SimpleNamespace(
-        additional_config={},
+    parallel = {
+        "world_size": 1,
+        "tensor_parallel_size": 1,
+        "pipeline_parallel_size": 1,
+        "data_parallel_size": 1,
+        "data_parallel_size_local": 1,
+        "nnodes": 1,
+        "_api_process_rank": rank,
+        "_api_process_count": processes,
+    }
+    return configured(
         parallel_config=parallel,
-        model_config=served,
-        cache_config=SimpleNamespace(kv_cache_size_tokens=100_000, cache_dtype="auto"),
-        scheduler_config=SimpleNamespace(max_num_batched_tokens=2048),
-        device_config=SimpleNamespace(device_type="cuda"),
-        observability_config=SimpleNamespace(enable_mfu_metrics=True),
+        model_config={"served_model_name": "tiny", "model": str(model), "dtype": "float32"},
+        cache_config={"kv_cache_size_tokens": 100_000, "cache_dtype": "auto"},
+        scheduler_config={"max_num_batched_tokens": 2048},
+        device_config={"device_type": "cuda"},
+        observability_config={"enable_mfu_metrics": True},
     )
 
 

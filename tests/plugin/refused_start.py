@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "builders"))
+from server_config import configured
 
 from vllm_costmeter.plugin import general
 
@@ -28,12 +31,10 @@ class EngineArgs:
     def create_engine_config(self) -> Any:
         """What the check reads of it; the trouble comes just before the check does."""
         exec(self._trouble)
-        return SimpleNamespace(
-            model_config=SimpleNamespace(model=self.model, hf_config_path=None, quantization=None),
-            parallel_config=SimpleNamespace(
-                data_parallel_size=1, data_parallel_size_local=1, distributed_executor_backend=None
-            ),
-            device_config=SimpleNamespace(device_type="cuda"),
+        return configured(
+            model_config={"model": self.model},
+            parallel_config={"data_parallel_size": 1, "data_parallel_size_local": 1},
+            device_config={"device_type": "cuda"},
         )
 
 

@@ -22,7 +22,7 @@ STARTING_PATH = tuple(
     for name in ("general", "plugin_loading", "starting/preflight", "starting/boot_f", "starting/own_folder")
 )
 SET_BY_THE_START = (activation.RESOLVED, activation.BOOT_FOLDER, CHECKED)
-THEIRS = ("= add_cli_args(parser)", "= create_engine_config(self", "list(load(")
+THEIRS = ("= add_cli_args(*args", "= create_engine_config(self", "list(load(")
 """Lines that call what vLLM would have called without us: a fault there is vLLM's own."""
 
 

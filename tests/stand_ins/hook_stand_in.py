@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from vllm_costmeter.core.meter import GpuRates, Meter, ModelWork, PhaseSplit
+from vllm_costmeter.core.meter import GpuRates, Meter, ModelWork, PhaseSplit, RequestWork
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.pricing.price import rental_price
@@ -28,7 +28,7 @@ class Hook:
     """Stands for vLLM's hook: engine totals and finished requests, and faults on demand."""
 
     engines: list[EngineTotals] = field(default_factory=lambda: [EngineTotals(0)])
-    finished: list[tuple[int, int, int]] = field(default_factory=list)
+    finished: list[RequestWork] = field(default_factory=list)
     broken: bool = False
 
     def snapshots(self) -> Sequence[EngineTotals]:
@@ -36,12 +36,12 @@ class Hook:
             raise AttributeError("vLLM renamed a field")
         return list(self.engines)
 
-    def take(self) -> Sequence[tuple[int, int, int]]:
+    def take(self) -> Sequence[RequestWork]:
         taken, self.finished = self.finished, []
         return taken
 
     def own(self, errors: ErrorCounts) -> OwnCounts:
-        return OwnCounts(model_name="m", engines=self.snapshots, finished=self.take, errors=errors)
+        return OwnCounts(model_name="m", engines=self.snapshots, ended=self.take, errors=errors)
 
 
 def meter() -> Meter:

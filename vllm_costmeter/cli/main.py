@@ -41,10 +41,15 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "vllm_costmeter.cli.economics.estimate",
         "estimate throughput and price without a server",
     ),
+    "gate": (
+        "vllm_costmeter.cli.economics.gate",
+        "compare load tests: did cost per token rise past a limit?",
+    ),
     "models": (
         "vllm_costmeter.cli.models",
         "list the models known without a network, and the smallest GPU for each",
     ),
+    "report": ("vllm_costmeter.cli.report", "show what was spent, from the ledgers of servers"),
     "dashboard": ("vllm_costmeter.cli.dashboard", "write or push the Grafana dashboards"),
     "rules": ("vllm_costmeter.cli.rules", "write Prometheus recording rules and alerts with your limits"),
 }

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
 from vllm_costmeter.core.gpu.reading import GpuReadings
-from vllm_costmeter.core.meter import Meter, MeterReading, RequestCostHistogram, RequestUnitPrices
+from vllm_costmeter.core.ledger.rows import Interval, Share
+from vllm_costmeter.core.ledger.usage import usage_of
+from vllm_costmeter.core.meter import Meter, MeterReading, RequestHistogram, RequestWork
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import EngineMerger
 from vllm_costmeter.core.meter.meter import NO_GPUS
+from vllm_costmeter.core.meter.shares.request_cost import RequestAccount
+from vllm_costmeter.core.meter.shares.settling import Settling
+from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM
 from vllm_costmeter.core.meter.token_counts import TokenCounts
+from vllm_costmeter.metering.ledger_keeper import LedgerKeeper
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 from vllm_costmeter.outputs.metrics.exposition import Family, ServerFacts, process_families, server_families
-from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
+from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange, PublishedRates
 
-FinishedRequests = Sequence[tuple[int, int, int]]
-"""(computed, cached, generated) tokens of each request that finished since the last call."""
+SETTLING_SECONDS = 2.5
+"""How long a request waits for its cost with several API processes: the active time of a second is known when every
+process has written, once a second each, and has been read."""
 
 LONGEST_WAIT_OF_A_SCRAPE_SECONDS = 0.05  # vLLM answers scrapes on its event loop; a tick takes about 1 ms
 
@@ -37,15 +44,14 @@ class OwnCounts:
         *,
         model_name: str,
         engines: Callable[[], Sequence[EngineTotals]],
-        finished: Callable[[], FinishedRequests],
+        ended: Callable[[], Sequence[RequestWork]],
         errors: ErrorCounts,
     ) -> None:
         self._model_name = model_name
         self._take_engines = engines
-        self._take_finished = finished
+        self._take_ended = ended
         self._errors = errors
         self._tokens = TokenCounts()
-        self._histogram = RequestCostHistogram()
         self._last: dict[int, EngineTotals] = {}
 
     @property
@@ -61,16 +67,17 @@ class OwnCounts:
             self._last[totals.engine_index] = totals
         return taken is not None
 
-    def families(self, prices: RequestUnitPrices | None, *, is_priced: bool) -> tuple[Family, ...]:
-        """Price the finished requests (which wait until tokens have a price) and return all counts. If the server
-        `is_priced`, the histogram starts at zero, so that `rate()` includes the first request."""
-        if prices is not None:
-            self._histogram.add(self.attempt("engine", self._take_finished, ()), prices)
+    def take_ended(self) -> Sequence[RequestWork]:
+        """Requests that ended since the last call. Taken before `refresh`, so that their tokens are in its counts."""
+        nothing: Sequence[RequestWork] = ()
+        return self.attempt("engine", self._take_ended, nothing)
+
+    def families(
+        self, request_usd: RequestHistogram | None, request_joules: RequestHistogram | None
+    ) -> tuple[Family, ...]:
+        """All counts of this process."""
         return process_families(
-            self._model_name,
-            self._tokens.by_kind(),
-            self._histogram.costs() if is_priced else None,
-            self._errors.counts(),
+            self._model_name, self._tokens.by_kind(), request_usd, request_joules, self._errors.counts()
         )
 
     def attempt(self, where: str, ask: Callable[[], Answer], otherwise: Answer) -> Answer:
@@ -97,6 +104,7 @@ class ChargingProcess:
         gpus: Callable[[], GpuReadings] = lambda: NO_GPUS,
         exchange: ProcessExchange | None = None,
         merger: EngineMerger | None = None,
+        ledger: LedgerKeeper | None = None,
         monotonic_seconds: Callable[[], float] = time.monotonic,
         hour_of_day: Callable[[], int] = lambda: time.localtime().tm_hour,
     ) -> None:
@@ -107,12 +115,13 @@ class ChargingProcess:
         self._gpus = gpus
         self._exchange = exchange
         self._merger = merger
+        self._ledger = ledger
         self._monotonic_seconds = monotonic_seconds
         self._hour_of_day = hour_of_day
         self._one_at_a_time = threading.Lock()
         self.reading: MeterReading | None = None
         """The latest; None before the first tick."""
-        self.sources: Mapping[str, str | None] = {}
+        self.sources: dict[str, str | None] = {}
         """Why each source is down, as of the latest tick; None if it is up."""
         self.gpu_readings: GpuReadings = NO_GPUS
         """Of the latest tick."""
@@ -140,18 +149,26 @@ class ChargingProcess:
 
     def _charge_and_publish(self) -> None:
         now = self._monotonic_seconds()
+        ended = self._own.take_ended()
         engine_up = self._own.refresh()
         gpus = self.gpu_readings = self._own.attempt("nvml", self._gpus, NO_GPUS)
-        reading = self._meter.advance(now, self._engines(now), gpus, self._hour_of_day())
+        engines = self._engines(now)
+        claimed = NO_CLAIM if self._merger is None else self._merger.newly_claimed()
+        reading = self._meter.advance(now, engines, gpus, self._hour_of_day(), ended=ended, claimed=claimed)
         self.reading = reading
-        prices = self._meter.request_unit_prices()
+        if (ledger := self._ledger) is not None:
+            self._own.attempt("ledger", lambda: ledger.note(_totals(reading)), None)
         if (exchange := self._exchange) is not None:
-            self._own.attempt("exchange", lambda: exchange.write_prices(now, prices), None)
+            has_price, has_energy = reading.price is not None, reading.active_joules is not None
+            rates = PublishedRates(now, self._meter.request_rates(), has_price, has_energy)
+            self._own.attempt("exchange", lambda: exchange.write_rates(rates), None)
         self.sources = _sources(gpus, reading, engine_up)
+        if ledger is not None:
+            self.sources |= {"ledger": ledger.problem}
         self._publish(
             (
                 *server_families(self._facts(), reading, gpus, self.sources),
-                *self._own.families(prices, is_priced=reading.price is not None),
+                *self._own.families(reading.request_usd, reading.request_joules),
             )
         )
 
@@ -177,6 +194,11 @@ def _sources(gpus: GpuReadings, reading: MeterReading, engine_up: bool) -> dict[
     return sources | {"energy": reading.energy_problem} if reading.charges_energy else sources
 
 
+def _totals(reading: MeterReading) -> Interval:
+    adapters = reading.adapter_cost_usd
+    return Interval(usage_of(reading), {("adapter", name): Share(usd=usd) for name, usd in adapters.items()})
+
+
 class CountingProcess:
     """Another API process of the same server: counts its own tokens and requests, but charges nothing."""
 
@@ -192,11 +214,22 @@ class CountingProcess:
         self._exchange = exchange
         self._publish = publish
         self._monotonic_seconds = monotonic_seconds
+        self._settling = Settling()
+        self._account = RequestAccount()
 
     def tick(self) -> None:
         """Pass this process's totals to the one that charges, and publish its own counts."""
         now = self._monotonic_seconds()  # before the snapshot: what happens meanwhile is reported next time
+        self._settling.add(now, self._own.take_ended())
         self._own.refresh()
-        self._own.attempt("exchange", lambda: self._exchange.write_engines(now, self._own.engines), None)
-        prices = self._own.attempt("exchange", self._exchange.read_prices, None)
-        self._publish(self._own.families(prices, is_priced=prices is not None))
+        told = self._own.attempt("exchange", self._exchange.read_rates, None)
+        if told is not None:
+            due = self._settling.take(now, told.written_seconds - SETTLING_SECONDS)
+            self._account.charge(due, told.rates)
+        claimed = self._account.claimed
+        self._own.attempt(
+            "exchange", lambda: self._exchange.write_engines(now, self._own.engines, claimed), None
+        )
+        usd = self._account.usd.reading() if told is not None and told.has_price else None
+        joules = self._account.joules.reading() if told is not None and told.has_energy else None
+        self._publish(self._own.families(usd, joules))

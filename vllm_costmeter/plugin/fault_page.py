@@ -28,4 +28,4 @@ def publish_faults(faults: ErrorCounts) -> None:
 
 
 def _families(faults: ErrorCounts) -> tuple[Family, ...]:
-    return process_families("", {}, None, faults.counts())
+    return process_families("", {}, None, None, faults.counts())

@@ -36,14 +36,25 @@ def register() -> None:
 
 def _wrap_engine_args() -> None:
     module = sys.modules.get("vllm.engine.arg_utils")
-    if module is None or hasattr(module.EngineArgs, "_costmeter"):
+    engine_args = getattr(module, "EngineArgs", None)
+    if module is None or hasattr(engine_args, "_costmeter"):
         return  # a worker process, where no configuration is made; or done already
-    engine_args = module.EngineArgs
-    add_cli_args, create_engine_config = engine_args.add_cli_args, engine_args.create_engine_config
+    for name, wrap in (("add_cli_args", _with_our_flags), ("create_engine_config", _checked)):
+        own = getattr(engine_args, name, None)
+        if own is None:
+            from vllm_costmeter.plugin.probe import tell_missing_hook
 
+            tell_missing_hook(name)
+        else:
+            setattr(engine_args, name, wrap(own))
+    if engine_args is not None:
+        engine_args._costmeter = True
+
+
+def _with_our_flags(add_cli_args: Any) -> Any:
     @functools.wraps(add_cli_args)
-    def add_cli_args_with_ours(parser: Any) -> Any:
-        parser = add_cli_args(parser)
+    def add_cli_args_with_ours(*args: Any, **kwargs: Any) -> Any:
+        parser = add_cli_args(*args, **kwargs)
         try:
             from vllm_costmeter.plugin.flags import add_flags
 
@@ -53,6 +64,10 @@ def _wrap_engine_args() -> None:
             log.exception("costmeter: its flags could not be added")
         return parser
 
+    return staticmethod(add_cli_args_with_ours)
+
+
+def _checked(create_engine_config: Any) -> Any:
     @functools.wraps(create_engine_config)
     def create_engine_config_checked(self: Any, *args: Any, **kwargs: Any) -> Any:
         preflight = None
@@ -68,9 +83,7 @@ def _wrap_engine_args() -> None:
             _skip_check()
         return config
 
-    engine_args.add_cli_args = staticmethod(add_cli_args_with_ours)
-    engine_args.create_engine_config = create_engine_config_checked
-    engine_args._costmeter = True
+    return create_engine_config_checked
 
 
 def _prepared_preflight(engine_args: Any) -> Any:

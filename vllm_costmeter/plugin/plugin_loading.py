@@ -36,7 +36,12 @@ def keep_stat_logger_out() -> None:
     call.
     """
     _kept_out.add(STAT_LOGGERS)
-    for module in map(sys.modules.get, ("vllm.plugins", "vllm.v1.metrics.loggers")):
+    modules = [sys.modules.get(name) for name in ("vllm.plugins", "vllm.v1.metrics.loggers")]
+    if not any(hasattr(module, "load_plugins_by_group") for module in modules):
+        from vllm_costmeter.plugin.probe import tell_missing_hook
+
+        tell_missing_hook("load_plugins_by_group")
+    for module in modules:
         load = getattr(module, "load_plugins_by_group", None)
         if load is not None and not hasattr(load, "_costmeter"):
             setattr(module, "load_plugins_by_group", _without_ours(load))  # noqa: B010 (an import binds it elsewhere)
@@ -44,10 +49,13 @@ def keep_stat_logger_out() -> None:
 
 def _without_ours(load: Any) -> Any:
     @functools.wraps(load)
-    def load_plugins_by_group_asked_for(group: str) -> Any:
-        found = load(group)
-        if group in _kept_out:
-            found.pop(NAME, None)
+    def load_plugins_by_group_asked_for(*args: Any, **kwargs: Any) -> Any:
+        found = load(*args, **kwargs)
+        try:
+            if _kept_out.intersection((*args, *kwargs.values())):
+                found.pop(NAME, None)
+        except Exception:  # noqa: BLE001 (a newer vLLM's own kinds of arguments and results)
+            FAULTS.add("start")
         return found
 
     load_plugins_by_group_asked_for._costmeter = True  # type: ignore[attr-defined]
@@ -59,12 +67,16 @@ def wrap_endpoint_plugins() -> None:
     other plugins, so the endpoint plugins given by `--plugin` are added here instead."""
     module = sys.modules.get("vllm.plugins")
     load = getattr(module, "load_endpoint_plugins", None)
+    if load is None and module is not None and requested_plugins():
+        from vllm_costmeter.plugin.probe import tell_missing_hook
+
+        tell_missing_hook("load_endpoint_plugins")
     if load is None or hasattr(load, "_costmeter"):
         return
 
     @functools.wraps(load)
-    def load_endpoint_plugins_requested(supported_tasks: Any = None) -> Any:
-        loaded = [] if _only_we_are_installed() else list(load(supported_tasks))
+    def load_endpoint_plugins_requested(supported_tasks: Any = None, *args: Any, **kwargs: Any) -> Any:
+        loaded = [] if _only_we_are_installed() else list(load(supported_tasks, *args, **kwargs))
         try:
             present = {plugin.name for plugin in loaded}
             for name in requested_plugins():
@@ -100,7 +112,35 @@ def _load_endpoint_plugin(name: str, supported_tasks: Any) -> list[Any]:
             FAULTS.add("endpoint")
             log.exception("endpoint plugin %s could not be loaded", name)
             continue
+        if not _is_as_vllm_calls_it(plugin):
+            continue
         needed = getattr(plugin, "required_tasks", None)
         if needed is None or set(needed) & set(supported_tasks or ()):
             found.append(plugin)
     return found
+
+
+def _is_as_vllm_calls_it(plugin: Any) -> bool:
+    """Whether it has all that vLLM's interface for endpoint plugins asks for: vLLM calls that while its server starts.
+    Of ours, a member that the interface no longer has would never be called."""
+    module = sys.modules.get("vllm.plugins.endpoint_plugins.interface")
+    interface = getattr(module, "EndpointPlugin", None)
+    if interface is None:
+        return True
+    if getattr(plugin, "name", None) == NAME:
+        from vllm_costmeter.plugin.probe import parts_without
+        from vllm_costmeter.sources.vllm.touched import CALLS
+
+        if "endpoint" in parts_without(row for row in CALLS if row.parts == "endpoint"):
+            return False
+    asked = {
+        name for name in (*vars(interface), *getattr(interface, "__annotations__", ())) if name[0] != "_"
+    }
+    lacking = sorted(name for name in asked if not hasattr(plugin, name))
+    if lacking:
+        log.warning(
+            "costmeter: endpoint plugin %s lacks %s, which this vLLM calls; it is left out",
+            getattr(plugin, "name", "without a name"),
+            ", ".join(lacking),
+        )
+    return not lacking

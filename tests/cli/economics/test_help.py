@@ -12,7 +12,7 @@ from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.gpu.text import split_count
 
 
-@pytest.mark.parametrize("name", ["cost", "matrix", "compare", "estimate", "gpus", "prices"])
+@pytest.mark.parametrize("name", ["cost", "matrix", "compare", "estimate", "gate", "gpus", "prices"])
 def test_help_begins_with_the_question(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Which of the two GPUs, in one form or another."""
     with pytest.raises(SystemExit):
@@ -22,14 +22,19 @@ def test_help_begins_with_the_question(name: str, capsys: pytest.CaptureFixture[
     assert "H100" in first
 
 
-@pytest.mark.parametrize("name", ["cost", "matrix", "compare", "estimate", "gpus", "prices"])
+@pytest.mark.parametrize("name", ["cost", "matrix", "compare", "estimate", "gate", "gpus", "prices"])
 def test_the_examples_of_a_help_name_known_gpus(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """One GPU each, by a name that is not ambiguous."""
     with pytest.raises(SystemExit):
         main([name, "--help"])
     examples = capsys.readouterr().out.partition("examples:\n")[2].replace("\\\n", " ").splitlines()
     found = [shlex.split(line) for line in examples if line.startswith("    costmeter ")]
-    named = [word for words in found for flag, word in pairwise(words) if flag in ("--gpu", "gpus")]
+    named = [
+        word
+        for words in found
+        for flag, word in pairwise(words)
+        if flag in ("--gpu", "--baseline-gpu", "gpus")
+    ]
     listed = [
         gpu
         for words in found

@@ -222,3 +222,10 @@ def test_the_second_runner_first_profiled_no_images(version: str, is_profiled: b
         peak(seeing(), version, **few).bytes - peak(seeing(), version, language_model_only=True, **few).bytes
     )
     assert (more > GIB) == is_profiled
+
+
+def test_values_kept_for_every_token_of_a_batch_are_held_beside_the_peak() -> None:
+    """Gemma 3n keeps an embedding per layer of each: 35 x 256 values of 16 bits at 8192 tokens, in the low end too."""
+    plain, kept = peak(llama()), peak(replace(llama(), kept_values_per_token=35 * 256))
+    assert kept.bytes - plain.bytes == kept.low_bytes - plain.low_bytes == 8192 * 35 * 256 * 2
+    assert kept.high_bytes - plain.high_bytes >= 8192 * 35 * 256 * 2

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
-from vllm_costmeter.core.meter import Meter, PhaseSplit
+from vllm_costmeter.core.meter import Meter, PhaseSplit, RequestWork
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.pricing.price import owned_price, rental_price
@@ -27,6 +27,7 @@ Second = st.tuples(
     st.integers(0, 1),  # engine
     st.floats(0, 1e5),  # joules
     st.sampled_from(["counter", "power", "both", "neither", "away"]),  # what the driver tells
+    st.integers(0, 3),  # requests that end, each with a third of the tokens of this second
 )
 
 
@@ -51,7 +52,7 @@ def test_the_bill_adds_up(seconds: list[Any], owned: bool) -> None:
     engines = [EngineTotals(0), EngineTotals(1)]
     now, latest, joules = 500.0, 500.0, 0.0
     before = meter.advance(now, engines)
-    for clock, active, asleep, computed, generated, prefilled, steps, index, drawn, told in seconds:
+    for clock, active, asleep, computed, generated, prefilled, steps, index, drawn, told, ending in seconds:
         now += clock
         latest = max(latest, now)
         joules += drawn
@@ -77,13 +78,21 @@ def test_the_bill_adds_up(seconds: list[Any], owned: bool) -> None:
             energy_joules=joules if told in ("counter", "both") else None,
             power_watts=drawn / 100 if told in ("power", "both") else None,
         )
-        reading = meter.advance(now, engines, GpuReadings(True, () if told == "away" else (gpu,), now))
+        gpus = GpuReadings(True, () if told == "away" else (gpu,), now)
+        ended = [RequestWork(computed // 3, 7, generated // 3)] * ending
+        reading = meter.advance(now, engines, gpus, ended=ended)
         hours = (latest - 500.0) / 3600
         electricity = sum(usd for (_, of), usd in reading.cost_usd.items() if of == "electricity")
         fixed = sum(price.usd_per_hour_by_component.values()) * hours
         assert cost(reading) - electricity == pytest.approx(fixed, rel=1e-9, abs=1e-12)
         assert sum(reading.gpu_seconds.values()) == pytest.approx(4 * 3600 * hours, rel=1e-9, abs=1e-9)
         assert phase_cost(reading) == pytest.approx(cost(reading, "active"), rel=1e-9, abs=1e-12)
+        assert reading.request_usd is not None
+        assert reading.unattributed_usd is not None
+        assert reading.request_usd.sum + reading.unattributed_usd == pytest.approx(
+            cost(reading, "active"), rel=1e-9, abs=1e-12
+        )
+        assert reading.unexplained_usd == pytest.approx(0, abs=1e-9 * max(1.0, cost(reading)))
         for counters in ("cost_usd", "phase_cost_usd", "gpu_seconds", "tokens"):
             earlier = getattr(before, counters)
             assert all(value >= earlier.get(key, 0) for key, value in getattr(reading, counters).items())

@@ -6,7 +6,7 @@ import pytest
 from example_meters import LLAMA_8B, RTX_4090, cost, meter_at
 
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
-from vllm_costmeter.core.meter import Meter, PhaseSplit
+from vllm_costmeter.core.meter import Meter, PhaseSplit, RequestWork
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.pricing.price import node_price, owned_price
@@ -149,7 +149,7 @@ def test_without_a_price_there_is_no_dollar() -> None:
     assert reading.tokens["generated"] == 7
     assert reading.gpu_seconds["idle"] == 10.0
     assert (reading.cost_usd, reading.phase_cost_usd, reading.usd_per_token) == ({}, {}, {})
-    assert (reading.cached_savings_usd, meter.request_unit_prices()) == (None, None)
+    assert (reading.cached_savings_usd, reading.request_usd, reading.unexplained_usd) == (None, None, None)
 
 
 def test_without_a_model_there_is_no_split() -> None:
@@ -159,10 +159,11 @@ def test_without_a_model_there_is_no_split() -> None:
     served = EngineTotals(
         0, StepCounts(prompt_computed_tokens=60, generated_tokens=40, steps=9), active_seconds=1.0
     )
-    reading = meter.advance(1.0, [served])
+    reading = meter.advance(1.0, [served], ended=[RequestWork(60, 0, 40)])
     assert reading.phase_cost_usd == {}
     assert {basis for basis, _ in reading.usd_per_token} == {"all", "generated"}
-    assert meter.request_unit_prices() == (pytest.approx(0.01), pytest.approx(0.01))
+    assert reading.request_usd is not None
+    assert reading.request_usd.sum == pytest.approx(1.0)
 
 
 def test_an_engine_that_was_replaced_goes_on_counting() -> None:

@@ -83,6 +83,15 @@ def test_an_image_of_gemma_3_needs_256_tokens(step: int, verdict: str) -> None:
     assert judged(GEMMA_3, max_num_batched_tokens=step, max_num_seqs=16).verdict == verdict
 
 
+@pytest.mark.parametrize(("step", "verdict"), [(729, "refused"), (730, "fits")])
+def test_an_image_of_moondream_3_needs_730_tokens(step: int, verdict: str, tmp_path: Path) -> None:
+    """Whatever its sizes are: here those of vLLM's configuration class."""
+    config = {"architectures": ["HfMoondream"], "model_type": "moondream3", "dtype": "bfloat16", "config": {}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    flags = {"max_num_batched_tokens": step, "max_num_seqs": 16, "tensor_parallel_size": 1}
+    assert judged(tmp_path, **flags).verdict == verdict
+
+
 @pytest.mark.parametrize(("pixels", "verdict"), [(224, "fits"), (448, "fits"), (896, "tight")])
 def test_an_image_of_paligemma_has_a_token_for_each_patch(pixels: int, verdict: str, tmp_path: Path) -> None:
     """896 pixels in patches of 14 are 4,096 tokens, and nothing raises its default of 2,048."""

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.settings.table import BY_KEY, SETTINGS, LayerKind, Settings, SettingsLayer, resolve
+from vllm_costmeter.core.settings.layers import SettingsLayer, resolve
+from vllm_costmeter.core.settings.table import BY_KEY, SETTINGS, LayerKind, Settings
 
 
 def layer(kind: LayerKind = "flag", **values: object) -> SettingsLayer:

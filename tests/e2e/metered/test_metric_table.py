@@ -28,11 +28,16 @@ WITHOUT_A_GPU = (
     "costmeter_request_cost_usd_bucket",
     "costmeter_request_cost_usd_count",
     "costmeter_request_cost_usd_sum",
+    "costmeter_unattributed_usd",
+    "costmeter_unexplained_usd",
     "costmeter_last_token_timestamp_seconds",
     "costmeter_source_up",
     "costmeter_build_info",
 )
 NEEDS_A_GPU = (
+    "costmeter_active_energy_joules_total",
+    "costmeter_phase_energy_joules_total",
+    "costmeter_request_energy_joules_count",
     "costmeter_energy_joules_total",
     "costmeter_gpu_memory_used_bytes",
     "costmeter_gpu_memory_total_bytes",

@@ -21,7 +21,7 @@ TARGETS = [
     for dashboard, panel in PANELS
     for target in panel["targets"]
 ]
-UNITS = {"currencyUSD", "bytes", "short", "percentunit", "watt", "s", "none", "suffix: times"}
+UNITS = {"currencyUSD", "bytes", "short", "percentunit", "watt", "joule", "s", "none", "suffix: times"}
 SELECTOR = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)\{([^}]*)\}")
 NAME = re.compile(r"\b(?:costmeter_|vllm:)\w+")
 

@@ -38,7 +38,7 @@ def merged(directory: Path) -> CollectorRegistry:
 
 def of_one_process() -> tuple[Family, ...]:
     """What an API process that does not charge publishes."""
-    return process_families("org/model-8b", READING.tokens, None, {"hook": 1})
+    return process_families("org/model-8b", READING.tokens, None, None, {"hook": 1})
 
 
 def test_one_process_alone_reads_as_a_collector_would(tmp_path: Path) -> None:
@@ -78,10 +78,10 @@ def test_values_change_in_place_as_long_as_the_samples_are_the_same(tmp_path: Pa
     publisher = MultiprocessPublisher(tmp_path, 0)
     publisher.publish(of_one_process())
     file = (tmp_path / "counter_costmeter0.db").stat().st_ino
-    publisher.publish(process_families("org/model-8b", {"generated": 7}, None, {"hook": 1}))
+    publisher.publish(process_families("org/model-8b", {"generated": 7}, None, None, {"hook": 1}))
     assert (tmp_path / "counter_costmeter0.db").stat().st_ino != file
     file = (tmp_path / "counter_costmeter0.db").stat().st_ino
-    publisher.publish(process_families("org/model-8b", {"generated": 8}, None, {"hook": 1}))
+    publisher.publish(process_families("org/model-8b", {"generated": 8}, None, None, {"hook": 1}))
     assert (tmp_path / "counter_costmeter0.db").stat().st_ino == file
     labels = {"model_name": "org/model-8b", "kind": "generated"}
     assert merged(tmp_path).get_sample_value("costmeter_tokens_total", labels) == 8

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vllm_costmeter.core.meter import RequestUnitPrices
 from vllm_costmeter.core.meter.activity import EngineEvent
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.shares.request_work import WorkSums
+from vllm_costmeter.core.meter.shares.work_pools import Claim, PerPool, RequestRates, Spent
 from vllm_costmeter.core.meter.step_counts import StepCounts
-from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
+from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange, PublishedRates
 
 ENGINE = EngineTotals(
     1,
@@ -47,15 +48,25 @@ def test_a_file_of_an_earlier_run_is_not_read(tmp_path: Path) -> None:
     assert ProcessExchange(tmp_path, 0, 100.0).read_engines(1, 101.0) is None
 
 
-def test_prices_are_told_to_everybody(tmp_path: Path) -> None:
+def test_rates_are_told_to_everybody(tmp_path: Path) -> None:
     """None before they are known, and none of an earlier run."""
     one, two = ProcessExchange(tmp_path, 0, 90.0), ProcessExchange(tmp_path, 1, 90.0)
-    assert two.read_prices() is None
-    one.write_prices(100.0, None)
-    assert two.read_prices() is None
-    one.write_prices(101.0, RequestUnitPrices(1e-7, 2e-6))
-    assert two.read_prices() == RequestUnitPrices(1e-7, 2e-6)
-    assert ProcessExchange(tmp_path, 1, 200.0).read_prices() is None
+    assert two.read_rates() is None
+    rates = RequestRates(PerPool(Spent(1e-7, 0.5), Spent(2e-6, 3.0), Spent(1e-9), Spent()))
+    one.write_rates(PublishedRates(101.0, rates, has_price=True, has_energy=False))
+    assert two.read_rates() == PublishedRates(101.0, rates, has_price=True, has_energy=False)
+    assert ProcessExchange(tmp_path, 1, 200.0).read_rates() is None
+
+
+def test_what_requests_were_charged_is_told_to_the_charging_process(tmp_path: Path) -> None:
+    """Every pool and the work, unchanged."""
+    claim = Claim(
+        PerPool(Spent(1e-7, 0.5), Spent(2e-6, 3.0), Spent(1e-9), Spent(4.0, 5.0)), WorkSums(1, 2, 3)
+    )
+    ProcessExchange(tmp_path, 1, 90.0).write_engines(100.0, [ENGINE], claim)
+    told = ProcessExchange(tmp_path, 0, 90.0).read_engines(1, 101.0)
+    assert told is not None
+    assert told.claimed == claim
 
 
 def test_what_lies_there_under_another_name_is_no_process(tmp_path: Path) -> None:

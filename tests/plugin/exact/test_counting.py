@@ -108,9 +108,9 @@ def test_what_the_installed_vllm_built_is_served_whatever_the_releases_say() -> 
             ),
         ),
         (
-            EngineArgs(speculative_config={"method": "medusa", "model": "head"}),
+            EngineArgs(speculative_config={"method": "custom_class", "model": "head"}),
             RELEASE,
-            "speculative decoding by medusa",
+            "speculative decoding by custom_class",
         ),
         (
             EngineArgs(speculative_config={"model": "no/folder.gguf"}),

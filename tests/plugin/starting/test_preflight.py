@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from checkpoint_files import TINY_LLAMA
+from server_config import configured
 
 import vllm_costmeter
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
@@ -50,15 +51,11 @@ class ResolvedArgs:
         hf_config = SimpleNamespace(
             to_dict=lambda: json.loads((Path(self.model) / "config.json").read_text())
         )
-        return SimpleNamespace(
-            model_config=SimpleNamespace(
-                model=self.model, hf_config_path=None, hf_config=hf_config, quantization=None
-            ),
-            scheduler_config=SimpleNamespace(max_num_seqs=1024, max_num_batched_tokens=8192),
-            parallel_config=SimpleNamespace(
-                data_parallel_size=1, data_parallel_size_local=1, distributed_executor_backend=None
-            ),
-            device_config=SimpleNamespace(device_type="cuda"),
+        return configured(
+            model_config={"model": self.model, "hf_config": hf_config},
+            scheduler_config={"max_num_seqs": 1024, "max_num_batched_tokens": 8192},
+            parallel_config={"data_parallel_size": 1, "data_parallel_size_local": 1},
+            device_config={"device_type": "cuda"},
             speculative_config=self.found_drafter,
         )
 

@@ -25,6 +25,7 @@ from vllm_costmeter.core.model.drafter import Drafter
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import NEWEST, release_of
 from vllm_costmeter.sources.model_config import model_from_config, read_model
+from vllm_costmeter.sources.models.draft_config import head_config
 from vllm_costmeter.sources.models.drafter import with_drafter
 
 DATA = Path(__file__).parents[2] / "data"
@@ -42,8 +43,22 @@ def published(name: str) -> Model:
 
 
 def model_of(line: dict[str, Any]) -> Model:
-    name = line.get("published")
-    return model_from_config(line["config"], line["name"]) if name is None else published(name)
+    """The model with prediction layers, or the head."""
+    name, config = line.get("published"), line.get("config")
+    if name is not None:
+        return published(name)
+    if line["is_head"] and "method" in line:
+        config = head_config(config, line["name"], line["method"])
+    return model_from_config(config, line["name"])
+
+
+def drafted(line: dict[str, Any], engine_args: EngineArgs) -> Model:
+    """The model that the line's drafter drafts for, with it."""
+    model = model_of(line)
+    if not line["is_head"]:
+        return with_drafter(model, engine_args)
+    target = model_from_config(line["target"], line["name"])
+    return with_drafter(target, engine_args, lambda *_: model)
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line["name"])
@@ -56,23 +71,26 @@ def test_drafters_weigh_what_vllm_builds(line: dict[str, Any]) -> None:
             (ours,) = model.weights_bytes(engine_args)
         else:
             assert model.prediction is not None
-            ours = model.prediction.built_bytes_on_last_rank(engine_args)
+            asked = {"method": "mtp", "num_speculative_tokens": line.get("num_speculative_tokens", 1)}
+            ours = model.prediction.asked(asked).built_bytes_on_last_rank(engine_args)
         assert ours == answer["weights_bytes"]
 
 
 @pytest.mark.parametrize("line", WITH_CACHES, ids=lambda line: line["name"])
-def test_prediction_layers_cache_what_vllm_plans(line: dict[str, Any]) -> None:
+def test_drafters_cache_what_vllm_plans(line: dict[str, Any]) -> None:
     """Bytes of a sequence, blocks, concurrency and the longest length are vLLM's own with the drafter's layers, and
     with the draft tokens that recurrent layers keep states for."""
-    model, (short, long) = model_of(line), line["lengths"]
-    asked = {"method": "mtp", "num_speculative_tokens": line["num_speculative_tokens"]}
+    short, long = line["lengths"]
+    asked = {"method": line.get("method", "mtp"), "num_speculative_tokens": line["num_speculative_tokens"]}
+    if line["is_head"]:
+        asked["model"] = "head"
     for answer in line["answers"]:
         engine_args, theirs = (
             EngineArgs(layout=ParallelConfig(answer["tp"]), speculative_config=asked),
             answer["caches"],
         )
         cache = kv_cache(
-            with_drafter(model, engine_args).attention,
+            drafted(line, engine_args).attention,
             engine_args,
             kv_rules(release_of("0.32.0")),
             max_num_batched_tokens=theirs["max_num_batched_tokens"],

@@ -29,8 +29,8 @@ def test_tokens_add_up_by_kind() -> None:
     )
     assert (totals.counts.prefilled_requests, totals.counts.steps) == (2, 3)
     assert totals.counts.decode_steps == 2
-    assert counters.take_finished(100) == [(15, 8, 3), (15, 8, 3)]
-    assert counters.take_finished(100) == []
+    assert counters.take_ended(100) == [(15, 8, 3, 0), (15, 8, 3, 0)]
+    assert counters.take_ended(100) == []
 
 
 def test_a_request_of_one_step_is_active_time() -> None:
@@ -89,7 +89,7 @@ def test_finished_requests_are_bounded() -> None:
     step = Iteration(1, finished_requests=[Finished(1, 1)] * 1000)
     for _ in range(100):
         counters.add_step(Scheduler(1), step, now=1.0)
-    assert len(counters.take_finished(1_000_000)) == LARGEST_BACKLOG
+    assert len(counters.take_ended(1_000_000)) == LARGEST_BACKLOG
 
 
 def test_an_engine_that_never_stepped_has_empty_totals() -> None:

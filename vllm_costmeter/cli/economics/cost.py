@@ -13,6 +13,7 @@ from vllm_costmeter.cli.economics.answer_flags import AnswerFlags, add_answer_fl
 from vllm_costmeter.cli.economics.price_flags import PriceFlags, add_price_flags, money
 from vllm_costmeter.cli.economics.typed_flags import reject_flags, typed
 from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.economics.bench_run import Per
 from vllm_costmeter.core.economics.cost import Cost
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.count import counted
@@ -20,10 +21,10 @@ from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.core.pricing.hourly import Convention, HourlyCost
 from vllm_costmeter.core.pricing.money import exact, share
 from vllm_costmeter.outputs.economics import answer, cost_answer
+from vllm_costmeter.sources.bench_results.read import one_run
 from vllm_costmeter.sources.catalogue.load import parse_gpu
 from vllm_costmeter.sources.serve_args.flag_values import whole
-from vllm_costmeter.sources.servers.bench_file import read_bench
-from vllm_costmeter.sources.servers.served import Per, serving_rate
+from vllm_costmeter.sources.servers.served import serving_rate
 
 EXAMPLES = """\
 examples:
@@ -88,7 +89,9 @@ def add_parser(subparsers: Any) -> None:
     rate = parser.add_mutually_exclusive_group()
     rate.add_argument("--tokens-per-second", type=money, metavar="N", help="rate of the whole deployment")
     rate.add_argument("--from-metrics", metavar="URL", help="rate of a running server, from its /metrics")
-    rate.add_argument("--from-bench", metavar="FILE", help="rate from a result file of `vllm bench serve`")
+    rate.add_argument(
+        "--from-bench", metavar="FILE", help="rate from a load test: `costmeter gate --help` lists the tools"
+    )
     parser.add_argument(
         "--per",
         choices=("generated", "all"),
@@ -181,9 +184,7 @@ def _rate(flags: CostFlags) -> tuple[tuple[Fraction, str] | None, float | None]:
         live = serving_rate(flags.from_metrics, flags.per, float(flags.seconds))
         return (exact(live.tokens_per_second), f"{flags.per} tokens of {live.source}"), live.usd_per_hour
     if flags.from_bench:
-        result = read_bench(flags.from_bench)
-        total, generated = result.total_tokens_per_second, result.generated_tokens_per_second
-        measured = total if flags.per == "all" else generated
+        measured = one_run(flags.from_bench).tokens_per_second(flags.per)
         return (exact(measured), f"{flags.per} tokens of {flags.from_bench}"), None
     return None if flags.tokens_per_second is None else (flags.tokens_per_second, "stated"), None
 

@@ -45,7 +45,11 @@ def add_price_flags(parser: argparse.ArgumentParser, *, rent: bool = True) -> No
     if rent:
         group.add_argument("--gpu-hourly-usd", type=money, metavar="USD", help="rental price per GPU-hour")
         group.add_argument(
-            "--node-hourly-usd", type=money, metavar="USD", help="rental price per hour of all GPUs"
+            "--node-hourly-usd",
+            "--usd-per-hour",
+            type=money,
+            metavar="USD",
+            help="rental price per hour of all GPUs",
         )
     else:
         parser.set_defaults(gpu_hourly_usd=None, node_hourly_usd=None)

@@ -11,10 +11,12 @@ from vllm_costmeter.core.kv_cache.dtypes import is_quantized
 
 DEFAULT_BLOCK_TOKENS = 16  # CacheConfig.DEFAULT_BLOCK_SIZE, vLLM 0.17 to 0.32
 SPARSE_BLOCK_TOKENS = 64  # DEEPSEEK_V32_INDEXER's only kernel block on CUDA, vLLM 0.17 to 0.32
+SPARSE_HEADS_BLOCK_TOKENS = 128  # MiniMaxM3SparseBackend and its indexer, vLLM 0.26 to 0.33
 COMPRESSED_BLOCK_TOKENS = 256  # FLASHMLA_SPARSE_DSV4 and DEEPSEEK_V4_INDEXER, vLLM 0.32
 WIDE_HEAD_FP8_BLOCK_TOKENS = 64  # FlashAttention 4's tile for fp8 caches of 512-wide heads on SM90, vLLM 0.32
 
 AMPERE, HOPPER, BLACKWELL, BLACKWELL_CONSUMER = 8, 9, 10, 12  # major compute capabilities
+FLASH_KDA_MAJORS = (HOPPER, BLACKWELL, BLACKWELL_CONSUMER)  # is_flashkda_supported, vLLM 0.29 to 0.33
 
 
 def dense_latent_block_tokens(major: int, kv_dtype: str, qk_nope_head_dim: int) -> int:

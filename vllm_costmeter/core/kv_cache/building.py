@@ -6,6 +6,7 @@ Mirrors the `get_kv_cache_spec` of vLLM's attention layers (read in 0.32).
 from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import dataclass, replace
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.kv_cache.dtypes import StateFormat, key_value_bytes, latent_bytes
 from vllm_costmeter.core.kv_cache.layers import KVKind, KVLayer
 from vllm_costmeter.core.model.attention import (
@@ -14,12 +15,16 @@ from vllm_costmeter.core.model.attention import (
     CompressedMla,
     CrossAttention,
     FullAttention,
+    KimiDeltaState,
     Mamba2State,
     MlaLatent,
     RecurrentState,
+    ShortConvWindow,
     SlidingWindow,
     SparseIndexer,
 )
+
+BFLOAT16_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class CacheFormat:
     """Page that recurrent layers are padded to in a hybrid model; None: their own size."""
     state_blocks: int = 1
     mamba2_checkpoint_blocks: int = 0
+    kimi_checkpoint_blocks: int = 0
     state_per_block: bool = False
     pools_windows: bool = True
     lone_state_block_tokens: int | None = None
@@ -56,11 +62,12 @@ def cache_layers(cache: Cache, form: CacheFormat) -> tuple[KVLayer, ...]:
         case MlaLatent(kv_lora_rank=rank, qk_rope_head_dim=rope):
             row = latent_bytes(rank + rope, form.kv_dtype, form.dtype)
             return (KVLayer(KVKind.MLA, form.block_tokens, row, (rank + rope,)),)
-        case SparseIndexer(head_dim=head_dim):
-            row = (
-                head_dim + head_dim // 128 * 4
-            )  # fp8 key and a float32 scale per 128 values (Indexer, vLLM 0.32)
+        case SparseIndexer(head_dim=head_dim, element_bytes=element_bytes):
+            scaled = head_dim + head_dim // 128 * 4  # fp8 key and a float32 scale per 128 values (vLLM 0.32)
+            row = scaled if element_bytes is None else head_dim * element_bytes
             return (KVLayer(KVKind.MLA, form.block_tokens, row, (head_dim,)),)
+        case ShortConvWindow(kernel=kernel):
+            return (_conv_window(cache, form.tensor_parallel_size, kernel),)
         case CompressedMla():
             from vllm_costmeter.core.kv_cache.compressed import compressed_layers
 
@@ -92,11 +99,22 @@ def _heads(
     return KVLayer(kind, form.block_tokens, row, (heads, size, size_v), window_tokens=window)
 
 
+def _conv_window(cache: ShortConvWindow, tensor_parallel_size: int, kernel: int) -> KVLayer:
+    if tensor_parallel_size > cache.num_kv_heads:
+        raise BadInputError(
+            f"short convolutions: {cache.num_kv_heads} KV heads do not divide by {tensor_parallel_size}, so vLLM "
+            "refuses this parallel size"
+        )
+    heads = cache.num_kv_heads // tensor_parallel_size
+    row = heads * cache.head_size * BFLOAT16_BYTES
+    return KVLayer(KVKind.SLIDING, kernel, row, window_tokens=kernel)
+
+
 def _state(state: RecurrentState, form: CacheFormat) -> KVLayer:
     from vllm_costmeter.core.kv_cache.states import state_bytes
 
     size = state_bytes(state, form.tensor_parallel_size, form.states)
-    blocks = form.state_blocks + (form.mamba2_checkpoint_blocks if isinstance(state, Mamba2State) else 0)
+    blocks = form.state_blocks + _checkpoint_blocks(state, form)
     padded = None if form.state_page_bytes in (None, size) else form.state_page_bytes
     return KVLayer(
         KVKind.MAMBA,
@@ -106,3 +124,12 @@ def _state(state: RecurrentState, form: CacheFormat) -> KVLayer:
         state_blocks=blocks,
         state_per_block=form.state_per_block,
     )
+
+
+def _checkpoint_blocks(state: RecurrentState, form: CacheFormat) -> int:
+    """Blocks for the state in the middle of a prefill, which vLLM keeps when prefixes are cached."""
+    if isinstance(state, Mamba2State):
+        return form.mamba2_checkpoint_blocks
+    if isinstance(state, KimiDeltaState) and state.keeps_checkpoint:
+        return form.kimi_checkpoint_blocks
+    return 0

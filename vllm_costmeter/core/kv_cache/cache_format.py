@@ -15,8 +15,10 @@ from vllm_costmeter.core.kv_cache.backends import (
     BLACKWELL,
     COMPRESSED_BLOCK_TOKENS,
     DEFAULT_BLOCK_TOKENS,
+    FLASH_KDA_MAJORS,
     HOPPER,
     SPARSE_BLOCK_TOKENS,
+    SPARSE_HEADS_BLOCK_TOKENS,
     dense_latent_block_tokens,
     head_block_tokens,
     sparse_latent_dtype,
@@ -34,6 +36,7 @@ from vllm_costmeter.core.model.attention import (
     ModelAttention,
     RecurrentState,
     SlidingWindow,
+    SparseIndexer,
 )
 
 
@@ -84,7 +87,7 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
     if cached is None:
         has_attention = any(not isinstance(cache, RecurrentState) for cache in kinds)
         cached = rules.caches_hybrid_prefixes and has_attention and model.caches_prefixes
-    return _with_states(form, kinds, engine_args, rules, cached)
+    return _with_states(form, kinds, engine_args, rules, cached, major=major)
 
 
 def _block_tokens(
@@ -97,6 +100,8 @@ def _block_tokens(
         preferred = step = COMPRESSED_BLOCK_TOKENS
     elif any(latent.sparse for latent in latents):
         preferred = step = SPARSE_BLOCK_TOKENS
+    elif any(isinstance(cache, SparseIndexer) for cache in kinds):
+        preferred = step = SPARSE_HEADS_BLOCK_TOKENS
     elif latents:
         preferred, step = dense_latent_block_tokens(major, kv_dtype, latents[0].qk_nope_head_dim), 16
     else:
@@ -118,6 +123,8 @@ def _with_states(
     engine_args: EngineArgs,
     rules: KVRules,
     cached: bool,
+    *,
+    major: int,
 ) -> CacheFormat:
     """Recurrent layers share the pool: attention's block grows until a state fits into its page, and states are padded
     to that page. A model with only recurrent layers keeps its own size. `cached`: whether prefixes are."""
@@ -128,6 +135,9 @@ def _with_states(
     form = replace(
         form,
         state_blocks=(0 if per_block else 2 if cached else 1) + form.states.speculative_tokens,
+        kimi_checkpoint_blocks=1
+        if cached and rules.checkpoints_kimi_prefill and major in FLASH_KDA_MAJORS
+        else 0,
         mamba2_checkpoint_blocks=1 if cached and rules.checkpoints_mamba2_prefill else 0,
         state_per_block=per_block,
     )

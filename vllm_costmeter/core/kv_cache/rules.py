@@ -43,6 +43,8 @@ class KVRules:
     mamba_prefix_blocks: bool
     """Mamba layers may keep a state per block of the prefix (`--mamba-cache-mode all`, the default of its models
     with prefix caching); later versions only keep the last ones."""
+    checkpoints_kimi_prefill: bool
+    """FlashKDA keeps one more state per sequence, the prefill checkpoint, when prefixes are cached (Kimi K3)."""
     checkpoints_mamba2_prefill: bool
     """Mamba 2 keeps one more state per sequence, the prefill checkpoint, when prefixes are cached."""
     full_graph_blocks: Literal["per_captured_request", "captures_fewer", "per_request"]
@@ -68,6 +70,7 @@ _V0_17 = KVRules(
     pools_windows=False,
     hybrid_latent_block_tokens=64,
     mamba_prefix_blocks=True,
+    checkpoints_kimi_prefill=False,
     checkpoints_mamba2_prefill=False,
     full_graph_blocks="per_captured_request",
     evidence="sources of 0.17.0: v1/core/kv_cache_utils.py, v1/kv_cache_interface.py",
@@ -123,7 +126,8 @@ _V0_29 = replace(
     _V0_28,
     first_version=(0, 29),
     reserves_null_block=True,
-    evidence="sources of 0.29.0: get_kv_cache_configs",
+    checkpoints_kimi_prefill=True,
+    evidence="sources of 0.29.0: get_kv_cache_configs, KimiK3DeltaAttention.get_kv_cache_spec",
 )
 _V0_30 = replace(
     _V0_29,

@@ -48,6 +48,7 @@ def activation_peak(
         outputs, outputs_high = multimodal_bytes(model, engine_args, work)
         image = image_peak(model, engine_args, work)
     state = _sampler_state_bytes(model, engine, work, runner)
+    state += work.dtype_bytes * work.tokens * model.kept_values_per_token
     held = state + workspace + outputs + _pipeline_buffers_bytes(model, engine, work)
     rows = runner.kept_rows * FLOAT32_BYTES * model.sizes.vocab_size if work.has_sampler else 0
     fixed = FIXED_BESIDE_ROWS_GIB if rows else FIXED_GIB

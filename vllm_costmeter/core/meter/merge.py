@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.meter.activity import EngineActivity
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM, Claim
 from vllm_costmeter.core.meter.step_counts import StepCounts
 
 LONGEST_SILENCE_SECONDS = 5.0
@@ -20,6 +21,8 @@ class ProcessTotals:
     rank: int
     written_seconds: float
     engines: tuple[EngineTotals, ...]
+    claimed: Claim = NO_CLAIM
+    """What its requests were charged since its start."""
 
 
 class EngineMerger:
@@ -36,6 +39,18 @@ class EngineMerger:
         self._activities = {index: EngineActivity(now_seconds) for index in engine_indexes}
         self._replayed_until = now_seconds
         self._latest: dict[int, ProcessTotals] = {}
+        self._claimed: dict[int, Claim] = {}
+
+    def newly_claimed(self) -> Claim:
+        """What all processes' requests were charged since the last call, as of the last merge."""
+        new = NO_CLAIM
+        for rank, process in self._latest.items():
+            before = self._claimed.get(rank, NO_CLAIM)
+            if process.claimed.spent.total().usd < before.spent.total().usd:
+                before = NO_CLAIM  # another process with this rank, which counts from zero
+            new = new.plus(process.claimed.minus(before))
+            self._claimed[rank] = process.claimed
+        return new
 
     def merge(self, now_seconds: float, processes: Sequence[ProcessTotals]) -> tuple[EngineTotals, ...]:
         """One EngineTotals per engine. A missing process keeps its last counts."""

@@ -36,6 +36,10 @@ class StepCounts:
     decode_step_bytes: int = 0
     rejected_draft_tokens: int = 0
     """Rejected draft tokens of speculative decoding: computed but not generated."""
+    finished_requests: int = 0
+    """Requests that ended by a stop condition or their length."""
+    aborted_requests: int = 0
+    failed_requests: int = 0
 
     def __add__(self, other: StepCounts) -> StepCounts:
         return _each(operator.add, self, other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.outcome import Outcome
 from vllm_costmeter.core.meter.reading import TokenKind
 from vllm_costmeter.core.meter.step_counts import StepCounts
 
@@ -19,6 +20,19 @@ class TokenCounts:
         """Add an engine's counts since `before`; None: since the engine's start."""
         same = before is not None and now.counts.steps >= before.counts.steps
         self._counts += now.counts - (before.counts if before is not None and same else StepCounts())
+
+    @property
+    def work(self) -> StepCounts:
+        """All counters so far."""
+        return self._counts
+
+    def requests(self) -> dict[Outcome, int]:
+        """Requests that ended."""
+        return {
+            "finished": self._counts.finished_requests,
+            "aborted": self._counts.aborted_requests,
+            "failed": self._counts.failed_requests,
+        }
 
     def by_kind(self) -> dict[TokenKind, int]:
         """By the published kinds."""

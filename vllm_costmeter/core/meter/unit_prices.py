@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from vllm_costmeter.core.meter.reading import TokenKind, UnitPriceBasis
 from vllm_costmeter.core.meter.windows import TOTAL, WINDOW_SECONDS, Cumulative
@@ -52,27 +51,11 @@ def token_rates(windows: Mapping[str, Cumulative]) -> dict[tuple[TokenKind, str]
     return rates
 
 
-class RequestUnitPrices(NamedTuple):
-    """Unit prices of a request. Cached prompt tokens cost nothing: they were not computed."""
-
-    usd_per_computed_token: float
-    usd_per_generated_token: float
-
-
-def request_unit_prices(windows: Mapping[str, Cumulative], split_known: bool) -> RequestUnitPrices | None:
-    """The running price of a computed prompt token and of a generated one; None before the first token.
-
-    Based on the active cost of the shortest window with such tokens, so that all requests together cost the active
-    cost. Without a split, every computed or generated token costs the same.
-    """
-    per_computed = per_generated = 0.0
+def computed_token_usd(windows: Mapping[str, Cumulative]) -> float | None:
+    """The running price in USD of a computed prompt token: prefill's active cost over the shortest window with such
+    tokens; None before the first, or while prefill has cost nothing."""
     for name in WINDOWS:
         added = windows[name]
-        if split_known:
-            if not per_computed and added.prompt_computed_tokens > 0:
-                per_computed = added.prefill_usd / added.prompt_computed_tokens
-            if not per_generated and added.generated_tokens > 0:
-                per_generated = added.decode_usd / added.generated_tokens
-        elif tokens := added.prompt_computed_tokens + added.generated_tokens:
-            return RequestUnitPrices(added.active_usd / tokens, added.active_usd / tokens)
-    return RequestUnitPrices(per_computed, per_generated) if per_computed or per_generated else None
+        if added.prompt_computed_tokens > 0 and added.prefill_usd > 0:
+            return added.prefill_usd / added.prompt_computed_tokens
+    return None

@@ -36,6 +36,16 @@ class SlidingWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class ShortConvWindow:
+    """Inputs of a layer's short convolutions of the last `kernel` tokens, `head_size` bfloat16 values for each KV head,
+    cached beside its attention in blocks of `kernel` (Inkling)."""
+
+    num_kv_heads: int
+    head_size: int
+    kernel: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkedLocal:
     """Keys and values of the current chunk only (Llama 4)."""
 
@@ -60,9 +70,11 @@ class MlaLatent:
 
 @dataclass(frozen=True, slots=True)
 class SparseIndexer:
-    """The indexer's key cache: one quantized key of `head_dim` values per token."""
+    """The indexer's key cache: one key of `head_dim` values per token."""
 
     head_dim: int
+    element_bytes: int | None = None
+    """Bytes of one value of a plain key (MiniMax M3: bfloat16); None: fp8, with a float32 scale per 128 values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +144,8 @@ class KimiDeltaState:
     num_heads: int
     head_dim: int
     conv_kernel: int
+    keeps_checkpoint: bool = False
+    """Whether FlashKDA computes prefills on the GPUs that have it, which then keeps a checkpoint (Kimi K3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +170,7 @@ RecurrentState = (
 Cache = (
     FullAttention
     | SlidingWindow
+    | ShortConvWindow
     | ChunkedLocal
     | MlaLatent
     | SparseIndexer

@@ -34,12 +34,25 @@ class Drafter:
     """The `--speculative-config` that loads it; None: not requested."""
     is_own: bool = False
     """Whether it consists of the model's own prediction layers, to which `--quantization` applies too."""
+    is_by_depth: bool = False
+    """Whether vLLM builds only as many of its layers as tokens are drafted (Inkling)."""
+    shares_tables: bool = False
+    """Whether vLLM always puts the model's embedding and output head in the place of its own."""
     predicted_tokens: int | None = None
     """Prediction layers that config.json states, each for one token more (vLLM's `n_predict`); None: not its own."""
 
     def on_gpu(self, gpu: KernelTarget) -> Drafter:
         weights = self.weights.on_gpu(gpu)
         return self if weights is self.weights else replace(self, weights=weights)
+
+    def asked(self, speculative_config: Mapping[str, Any]) -> Drafter:
+        """The drafter as `--speculative-config` loads it."""
+        drafter = replace(self, speculative_config=speculative_config)
+        tokens = speculative_config.get("num_speculative_tokens")
+        if not self.is_by_depth or not isinstance(tokens, int) or not isinstance(self.weights, Weights):
+            return drafter
+        weights = replace(self.weights, layers=self.weights.layers[:tokens])
+        return replace(drafter, weights=weights, layers=self.layers[:tokens])
 
     def built_bytes_on_last_rank(self, engine_args: EngineArgs) -> int:
         """Bytes of the drafter's parameters and buffers as vLLM builds them, with embedding and heads."""
@@ -48,13 +61,13 @@ class Drafter:
     def shared_bytes_on_last_rank(self, engine_args: EngineArgs) -> int:
         """The part of `built_bytes_on_last_rank` that vLLM frees again because it shares the model's tables.
 
-        Only for prediction layers, and while vLLM still measures the memory of loading (`load_model` of
-        v1/worker/gpu_model_runner.py and v1/worker/gpu/model_runner.py, `_maybe_share_embeddings` and
-        `_maybe_share_lm_head` of v1/spec_decode, 0.17 to 0.33). The embedding is not shared across pipeline
-        stages. Draft models share nothing. An EAGLE head shares the tables that its checkpoint lacks;
-        config.json does not state which, so they are counted.
+        Only for prediction layers and heads without a flag for tables of their own, and while vLLM still measures
+        the memory of loading (`load_model` of v1/worker/gpu_model_runner.py and v1/worker/gpu/model_runner.py,
+        `_maybe_share_embeddings` and `_maybe_share_lm_head` of v1/spec_decode, 0.17 to 0.33). The embedding is not
+        shared across pipeline stages. Draft models share nothing. Another head shares the tables that its
+        checkpoint lacks: without its files, config.json does not state which, so they are counted.
         """
-        if not self.is_own or not isinstance(self.weights, Weights):
+        if not (self.is_own or self.shares_tables) or not isinstance(self.weights, Weights):
             return 0
         is_pipelined = engine_args.layout.pipeline_parallel_size > 1
         tables = self.weights.tables(with_embedding=not is_pipelined)

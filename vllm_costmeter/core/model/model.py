@@ -108,16 +108,15 @@ class Model:
     """`model_type` of config.json; "" if it has none."""
     draft_facts: DraftFacts | None = None
     """The draft model or head that `--speculative-config` names; None: it names none, or none that can be read."""
+    kept_values_per_token: int = 0
+    """Values of the served dtype that the model keeps for every token of the largest batch from its loading on."""
     lacks: Mapping[str, Version | None] = field(default_factory=dict)
     """What vLLM's class for it lacks ("lora", "eagle3") until a first release; None: until now."""
 
     def drafted_by(self, drafter: Drafter, speculative_config: Mapping[str, Any]) -> Model:
         """This model with the drafter that `--speculative-config` loads."""
-        return replace(
-            self,
-            drafter=replace(drafter, speculative_config=speculative_config),
-            attention=replace(self.attention, draft_layers=drafter.layers),
-        )
+        asked = drafter.asked(speculative_config)
+        return replace(self, drafter=asked, attention=replace(self.attention, draft_layers=asked.layers))
 
     def on_gpu(self, gpu: KernelTarget) -> Model:
         """This model in the layout of a release on a GPU, without the counts of another release."""

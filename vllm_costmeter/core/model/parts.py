@@ -79,14 +79,18 @@ class Linear:
     """The checkpoint's names for the projections that vLLM fuses here, to match quantization rules."""
     is_shared_expert: bool = False
     """True for shared experts, which sequence-parallel MoE replicates on every rank."""
+    padded_to: int = 1
+    """A rank's outputs together are padded to a multiple of this (Kimi K3)."""
 
     def on(self, rank: Rank) -> LinearShape:
         whole = self.is_shared_expert and rank.sequence_parallel_experts
         size = 1 if whole else rank.tensor_parallel_size
         column = size if self.split == "column" else 1
+        outputs = tuple(output.on(column, self.name) for output in self.outputs)
+        padding = -sum(outputs) % self.padded_to
         return LinearShape(
             inputs=_divide(self.inputs, size, self.name) if self.split == "row" else self.inputs,
-            outputs=tuple(output.on(column, self.name) for output in self.outputs),
+            outputs=(*outputs, padding) if padding else outputs,
             total_inputs=self.inputs,
             divided_inputs=self.split == "row" and size > 1,
             divided_outputs=self.split == "column" and size > 1,
@@ -200,9 +204,14 @@ class Buffer:
     """Number of values in tables built for video, if different."""
     elements_per_served_token: int | None = None
     """Values per token of --max-model-len, for a table of that length."""
+    kv_heads: int | None = None
+    """KV heads that the values are divided with; None: every rank holds all of them."""
 
     def bytes_on(self, rank: Rank) -> int:
         elements = (rank.has_video_tables and self.video_elements) or self.elements
+        if self.kv_heads is not None:
+            held = Output(self.kv_heads, replicated=True).on(rank.tensor_parallel_size, self.name)
+            elements = elements // self.kv_heads * held
         if self.elements_per_served_token is not None and rank.served_tokens is not None:
             elements = min(elements, self.elements_per_served_token * rank.served_tokens)
         own = (rank.is_eager and self.eager_element_bytes) or self.element_bytes

@@ -23,7 +23,7 @@ _MAJORS = {
 _WITH_SINKS = frozenset({"GptOssForCausalLM"})
 _FLASHINFER_SINKS = {12: (0, 28), 9: (0, 30)}
 """First release in which FlashInfer serves attention sinks, by major capability; 10.x in all, 8.x in none."""
-_MODELS_OF_BOTH_DIRECTIONS = frozenset({"gemma3", "gemma4", "paligemma"})
+_MODELS_OF_BOTH_DIRECTIONS = frozenset({"gemma3", "gemma4", "moondream3", "paligemma"})
 """model_type of models that read an image in both directions (`is_mm_prefix_lm`)."""
 _FLASH_ATTN_BOTH_DIRECTIONS, _TEXT_ONLY_IS_CAUSAL = (0, 24), (0, 27)
 _ANY_DTYPE = frozenset({"FLEX_ATTENTION", "TRITON_ATTN"})

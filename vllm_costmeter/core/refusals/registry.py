@@ -50,6 +50,10 @@ def _rules(start: Start) -> Iterator[Rule]:
         from vllm_costmeter.core.refusals.attention_backend import attention_backend_fault
 
         yield attention_backend_fault
+    if start.model.architecture in ("Rnj1ForCausalLM", "Step1ForCausalLM"):
+        from vllm_costmeter.core.refusals.triton_models import triton_model_fault
+
+        yield triton_model_fault
     if asked.kv_cache_dtype != "auto":
         from vllm_costmeter.core.refusals.kv_cache_dtype import kv_cache_dtype_fault
 

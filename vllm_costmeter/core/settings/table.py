@@ -6,13 +6,21 @@ and the documentation come from it. `resolve()` turns layers of raw values into 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 from vllm_costmeter.core.dataclass import dataclass
-from vllm_costmeter.core.errors import BadInputError, nearest
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.share import ShareBasis
-from vllm_costmeter.core.settings.values import PreflightMode, mig_basis, number, preflight_mode, tariff, text
+from vllm_costmeter.core.settings.values import (
+    PreflightMode,
+    ledger,
+    mig_basis,
+    number,
+    preflight_mode,
+    tariff,
+    text,
+)
 
 Convert = Callable[[object], Any]
 LayerKind = Literal["flag", "additional_config", "environment", "file"]
@@ -39,6 +47,7 @@ class Settings:
     carbon_gco2e_per_kwh: float | None = None
     api_provider: str | None = None
     api_model: str | None = None
+    ledger: str | None = None
     price_source: LayerKind | None = None
     """The layer that set the price; None if none did."""
 
@@ -176,6 +185,13 @@ SETTINGS: tuple[Setting, ...] = (
         text,
         "The same or a comparable model at that provider (default: the served model's name).",
     ),
+    Setting(
+        "ledger",
+        "PATH",
+        ledger,
+        "SQLite file that keeps what was spent across restarts, for `costmeter report`; off keeps none (default: "
+        "vllm-costmeter/ledger.sqlite3 in the user's state folder, where it can be written).",
+    ),
 )
 
 BY_KEY: Mapping[str, Setting] = {setting.key: setting for setting in SETTINGS}
@@ -186,54 +202,9 @@ def convert(setting: Setting, raw: object, given_as: str) -> Any:
     try:
         return setting.convert(raw)
     except ValueError as why:
-        raise BadInputError(f"{given_as} must be {why}, got {_shown(raw)}") from None
+        raise BadInputError(f"{given_as} must be {why}, got {shown(raw)}") from None
 
 
-class SettingsLayer(NamedTuple):
-    """Raw values by key, and how to name a key in messages: `lambda key: f"prices.toml: {key}"`."""
-
-    kind: LayerKind
-    given_as: Callable[[str], str]
-    values: Mapping[str, object]
-
-
-def resolve(layers: Iterable[SettingsLayer]) -> Settings:
-    """One `Settings` from layers, highest priority first.
-
-    Raises BadInputError for an unknown key (with the nearest valid ones), a value out of range, or conflicting
-    prices.
-    """
-    found: dict[str, Any] = {}
-    price_source: LayerKind | None = None
-    for kind, given_as, values in layers:
-        layer: dict[str, Any] = {}
-        for key, raw in values.items():
-            if key not in BY_KEY:
-                hint = nearest(key, BY_KEY) or f"; known: {', '.join(BY_KEY)}"
-                raise BadInputError(f"{given_as(key)} is not a setting{hint}")
-            layer[key] = convert(BY_KEY[key], raw, given_as(key))
-        bases = [basis for basis in PRICE_BASES if basis in layer]
-        if len(bases) > 1:
-            given = " and ".join(given_as(basis) for basis in bases)
-            raise BadInputError(f"{given} are mutually exclusive: a server has one price; keep one of them")
-        if bases and price_source is None:
-            price_source = kind
-        elif bases:
-            layer = {key: value for key, value in layer.items() if key not in PRICE_BASES}
-        found = layer | found
-    settings = Settings(**found, price_source=price_source)
-    if settings.purchase_usd is not None and settings.residual_usd > settings.purchase_usd:
-        raise BadInputError(
-            f"residual_usd ({settings.residual_usd:g}) is above purchase_usd ({settings.purchase_usd:g}): "
-            "a GPU does not gain value; lower residual_usd"
-        )
-    return settings
-
-
-PRICE_BASES = ("gpu_hourly_usd", "node_hourly_usd", "purchase_usd")
-"""The ways to set a price. The highest layer that sets one decides; lower layers' prices are ignored."""
-
-
-def _shown(raw: object) -> str:
+def shown(raw: object) -> str:
     shown = repr(raw)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."

@@ -32,6 +32,12 @@ def text(raw: object) -> str:
     return raw.strip()
 
 
+def ledger(raw: object) -> str:
+    """A path, or "off" (which YAML and TOML writers may turn into false)."""
+    given = "off" if raw is False else text(raw)
+    return "off" if given.lower() == "off" else given
+
+
 def preflight_mode(raw: object) -> PreflightMode:
     # YAML and TOML writers turn a bare `off` into false: accept that reading.
     folded = "off" if raw is False else str(raw).strip().lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vllm_costmeter.outputs.dashboards.panel import Panel, Query, Row
 from vllm_costmeter.outputs.dashboards.promql import per_second, series, summed
-from vllm_costmeter.outputs.dashboards.shared import NO_GPU
+from vllm_costmeter.outputs.dashboards.shared import NO_GPU, TOKENS
 
 BY_GPU = ("instance", "gpu")
 GPU = "{{instance}} GPU {{gpu}}"
@@ -19,6 +19,15 @@ MEMORY = " or ".join(
     for name, metric in MEMORY_SERIES
 )
 """One query, so that used and total memory are shown in containers where the driver does not report processes."""
+
+
+def _phase_energy(phase: str) -> str:
+    return per_second("costmeter_phase_energy_joules_total", phase=phase)
+
+
+def _per_token(joules_per_second: str, kind: str) -> str:
+    return f"{joules_per_second} / ({per_second(TOKENS, kind=kind)} > 0)"
+
 
 GPUS = Row(
     "GPUs",
@@ -38,6 +47,21 @@ GPUS = Row(
             "watt",
             (Query(per_second("costmeter_energy_joules_total", BY_GPU), GPU),),
             NO_GPU,
+        ),
+        Panel(
+            "Energy per token",
+            "Joules per computed prompt token (prefill) and per generated token (decode), by the work of each phase; "
+            "all: the GPUs' whole energy, idle time included, per generated token.",
+            "lines",
+            "joule",
+            (
+                Query(_per_token(_phase_energy("prefill"), "prompt_computed"), "prefill"),
+                Query(_per_token(_phase_energy("decode"), "generated"), "decode"),
+                Query(_per_token(per_second("costmeter_energy_joules_total"), "generated"), "all"),
+            ),
+            "the driver reports no energy, or no tokens",
+            logarithmic=True,
+            width=24,
         ),
     ),
 )

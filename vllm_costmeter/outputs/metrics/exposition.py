@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
-from vllm_costmeter.core.meter.reading import MeterReading, RequestCosts, TokenKind
-from vllm_costmeter.core.meter.shares.request_cost import BUCKETS_USD
+from vllm_costmeter.core.meter.reading import MeterReading, RequestHistogram, TokenKind
+from vllm_costmeter.core.meter.shares.request_cost import BUCKETS_JOULES, BUCKETS_USD
 from vllm_costmeter.core.pricing.api_price import ApiPriceRow, api_usd, tokens_by_kind
 from vllm_costmeter.core.pricing.price import Price
 from vllm_costmeter.outputs.metrics.row import MetricRow
@@ -65,8 +65,16 @@ def server_families(
             "costmeter_lora_cost_usd_total",
             {(model, lora): usd for lora, usd in reading.adapter_cost_usd.items()},
         ),
+        _single("costmeter_unattributed_usd", (model,), reading.unattributed_usd),
+        _single("costmeter_unexplained_usd", (model,), reading.unexplained_usd),
         _single("costmeter_cached_savings_usd_total", (model,), reading.cached_savings_usd),
         _family("costmeter_energy_joules_total", {(gpu,): j for gpu, j in reading.energy_joules.items()}),
+        _single("costmeter_active_energy_joules_total", (model,), reading.active_joules),
+        _family(
+            "costmeter_phase_energy_joules_total",
+            {(model, phase): joules for phase, joules in reading.phase_joules.items()},
+        ),
+        _single("costmeter_unattributed_joules", (model,), reading.unattributed_joules),
         _family("costmeter_energy_source_info", dict.fromkeys(reading.energy_source.items(), 1)),
         _single("costmeter_carbon_grams_total", (model,), reading.carbon_grams),
         _family(
@@ -100,7 +108,8 @@ def server_families(
 def process_families(
     model_name: str,
     tokens: Mapping[TokenKind, int],
-    request_costs: RequestCosts | None,
+    request_usd: RequestHistogram | None,
+    request_joules: RequestHistogram | None,
     errors: Mapping[str, int],
 ) -> tuple[Family, ...]:
     """Metrics that each API process counts for itself; they are summed over processes."""
@@ -108,11 +117,18 @@ def process_families(
         _family("costmeter_tokens_total", {(model_name, kind): count for kind, count in tokens.items()}),
         _family("costmeter_errors_total", {(where,): count for where, count in errors.items()}),
     ]
-    if request_costs is not None:
-        row = BY_NAME["costmeter_request_cost_usd"]
-        histogram = Histogram(BUCKETS_USD, request_costs.bucket_counts, request_costs.sum_usd)
-        families.append(Family(row, histogram=(_labels(row, (model_name,)), histogram)))
+    families += _histogram("costmeter_request_cost_usd", model_name, BUCKETS_USD, request_usd)
+    families += _histogram("costmeter_request_energy_joules", model_name, BUCKETS_JOULES, request_joules)
     return tuple(families)
+
+
+def _histogram(
+    name: str, model_name: str, bounds: tuple[float, ...], found: RequestHistogram | None
+) -> Iterable[Family]:
+    if found is not None:
+        row = BY_NAME[name]
+        histogram = Histogram(bounds, found.bucket_counts, found.sum)
+        yield Family(row, histogram=(_labels(row, (model_name,)), histogram))
 
 
 def _api_equivalent(model: str, row: ApiPriceRow | None, tokens: Mapping[TokenKind, int]) -> Family:

@@ -5,17 +5,30 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from vllm_costmeter.core.dataclass import asdict, fields
 from vllm_costmeter.core.meter.activity import EngineEvent
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import LONGEST_SILENCE_SECONDS, ProcessTotals
+from vllm_costmeter.core.meter.shares.request_work import WorkSums
+from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM, Claim, PerPool, RequestRates, Spent
 from vllm_costmeter.core.meter.step_counts import StepCounts
-from vllm_costmeter.core.meter.unit_prices import RequestUnitPrices
+
+
+class PublishedRates(NamedTuple):
+    """What requests cost as of `written_seconds` of the machine's monotonic clock."""
+
+    written_seconds: float
+    rates: RequestRates
+    has_price: bool
+    """Whether this server has a price; otherwise the rates have no dollars."""
+    has_energy: bool
+    """Whether its energy is measured; otherwise the rates have no joules."""
+
 
 FACTS = tuple(field.name for field in fields(EngineTotals))
-PRICES_FILE = "costmeter_request_prices.json"
+RATES_FILE = "costmeter_request_rates.json"
 
 
 class ProcessExchange:
@@ -34,8 +47,11 @@ class ProcessExchange:
         """This process's totals, as the charging process merges them."""
         return ProcessTotals(self._rank, now_seconds, tuple(engines))
 
-    def write_engines(self, now_seconds: float, engines: Sequence[EngineTotals]) -> None:
-        """Publish this process's totals to the charging process, with the events of the last seconds only."""
+    def write_engines(
+        self, now_seconds: float, engines: Sequence[EngineTotals], claimed: Claim = NO_CLAIM
+    ) -> None:
+        """Publish this process's totals to the charging process, with the events of the last seconds only, and what
+        its requests were charged."""
         since = now_seconds - LONGEST_SILENCE_SECONDS
         rows: list[dict[str, Any]] = []
         for totals in engines:
@@ -43,7 +59,10 @@ class ProcessExchange:
             row["counts"] = asdict(totals.counts)
             row["events"] = [event for event in totals.events if event.seconds >= since]
             rows.append(row)
-        self._replace(self._engines_file(self._rank), {"written_seconds": now_seconds, "engines": rows})
+        self._replace(
+            self._engines_file(self._rank),
+            {"written_seconds": now_seconds, "engines": rows, "claimed": claimed},
+        )
 
     def other_ranks(self) -> list[int]:
         """Ranks of the other processes that have written here, in this run or an earlier one."""
@@ -57,21 +76,22 @@ class ProcessExchange:
         written_seconds = content["written_seconds"]
         if not self._oldest_seconds <= written_seconds <= now_seconds + LONGEST_SILENCE_SECONDS:
             return None
-        return ProcessTotals(rank, written_seconds, tuple(_engine(row) for row in content["engines"]))
+        engines = tuple(_engine(row) for row in content["engines"])
+        return ProcessTotals(rank, written_seconds, engines, _claim(content["claimed"]))
 
-    def write_prices(self, now_seconds: float, prices: RequestUnitPrices | None) -> None:
-        """Publish the current token prices from the charging process to the others."""
-        self._replace(self.directory / PRICES_FILE, {"written_seconds": now_seconds, "prices": prices})
+    def write_rates(self, rates: PublishedRates) -> None:
+        """Publish the current rates from the charging process to the others."""
+        self._replace(self.directory / RATES_FILE, rates)
 
-    def read_prices(self) -> RequestUnitPrices | None:
-        """The latest prices from the charging process; None before there are any."""
-        path = self.directory / PRICES_FILE
+    def read_rates(self) -> PublishedRates | None:
+        """The latest rates from the charging process; None before there are any."""
+        path = self.directory / RATES_FILE
         if not path.exists():
             return None
-        content = json.loads(path.read_text())
-        if content["written_seconds"] < self._oldest_seconds or content["prices"] is None:
+        written_seconds, (per_unit,), has_price, has_energy = json.loads(path.read_text())
+        if written_seconds < self._oldest_seconds:
             return None
-        return RequestUnitPrices(*content["prices"])
+        return PublishedRates(written_seconds, RequestRates(_per_pool(per_unit)), has_price, has_energy)
 
     def _engines_file(self, rank: int) -> Path:
         return self.directory / f"costmeter_engines_{rank}.json"
@@ -85,3 +105,12 @@ class ProcessExchange:
 def _engine(row: dict[str, Any]) -> EngineTotals:
     events = tuple(EngineEvent(*event) for event in row["events"])
     return EngineTotals(**row | {"counts": StepCounts(**row["counts"]), "events": events})
+
+
+def _claim(content: list[Any]) -> Claim:
+    spent, work = content
+    return Claim(_per_pool(spent), WorkSums(*work))
+
+
+def _per_pool(content: list[list[float]]) -> PerPool:
+    return PerPool(*(Spent(usd, joules) for usd, joules in content))

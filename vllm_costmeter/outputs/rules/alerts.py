@@ -11,6 +11,8 @@ API_EQUIVALENT = BY_NAME["costmeter_api_equivalent_usd_total"].name
 ERRORS = BY_NAME["costmeter_errors_total"].name
 SOURCE_UP = BY_NAME["costmeter_source_up"].name
 DOWN_INFO = BY_NAME["costmeter_source_down_info"].name
+UNEXPLAINED = BY_NAME["costmeter_unexplained_usd"].name
+DECODE_ENERGY = BY_NAME["costmeter_phase_energy_joules_total"].name
 GPU_SECONDS = BY_NAME["costmeter_gpu_seconds_total"].name
 HOURS_IN_30_DAYS = (
     30 * 24
@@ -57,6 +59,16 @@ def _price_alerts(limits: Limits) -> tuple[Alert, ...]:
             "The Fleet dashboard lists idle replicas. Scale them down or put them to sleep.",
         ),
         Alert(
+            "CostMeterEnergyPerTokenUp",
+            f"{_joules_per_token('1h')}\n> 1.5 * ({_joules_per_token('1d', ' offset 1d')})",
+            "1h",
+            "warning",
+            "{{ $labels.model_name }}: a generated token takes half as much energy again as the day before",
+            '{{ $value | printf "%.2f" }} J per generated token in decode over the last hour.',
+            "Smaller batches (less load per replica), longer contexts, or a throttled GPU: "
+            "compare the Energy per token and Tokens per second panels.",
+        ),
+        Alert(
             "CostMeterDearerThanApi",
             f"model_name:{USD}:rate1h\n> ((\n"
             f"  min by (model_name) (sum by (model_name, provider) (rate({API_EQUIVALENT}[1h])))\n"
@@ -70,6 +82,13 @@ def _price_alerts(limits: Limits) -> tuple[Alert, ...]:
             "(`costmeter rules --help`). Then consider more load on fewer replicas, a cheaper GPU "
             "(`costmeter compare`), or the API.",
         ),
+    )
+
+
+def _joules_per_token(window: str, offset: str = "") -> str:
+    return (
+        f'sum by (model_name) (rate({DECODE_ENERGY}{{phase="decode"}}[{window}]{offset})) '
+        f'/ (sum by (model_name) (rate({TOKENS}{{kind="generated"}}[{window}]{offset})) > 0)'
     )
 
 
@@ -164,6 +183,17 @@ def _trust_alerts(limits: Limits) -> tuple[Alert, ...]:
             "The server's log has the error once. gpu_power and the like: the driver reported an impossible value, "
             "which was discarded; run nvidia-smi on the machine. Others: report them with the versions in "
             "costmeter_build_info.",
+        ),
+        Alert(
+            "CostMeterUnexplained",
+            f"abs({UNEXPLAINED}) > 1e-6",
+            "1m",
+            "critical",
+            "{{ $labels.instance }}: the parts of the bill do not add up to it",
+            '{{ $value | printf "%.9f" }} USD of the bill are in no state, phase or request. This is a fault of the '
+            "meter.",
+            "The total (costmeter_cost_usd_total) remains price x time. Report it with the output of /metrics and the "
+            "versions in costmeter_build_info.",
         ),
         Alert(
             "CostMeterStopped",

@@ -38,6 +38,7 @@ def _start(request: ExactRequest) -> Callable[[ExactRequest], ExactAnswer]:
     """Prepare this process for the request's GPU and import vLLM, once."""
     from vllm_costmeter.plugin.exact.fakes.fake_gpu import PretendedGpu, tell_torch, tell_triton, tell_vllm
     from vllm_costmeter.plugin.exact.fakes.stub_modules import admit_flash_attention_4, stand_in
+    from vllm_costmeter.plugin.exact.fakes.stub_processor import stand_in_for_missing_image_processors
     from vllm_costmeter.plugin.exact.fakes.stub_tokenizer import stand_in_for_missing_tokenizers
 
     gpu = PretendedGpu(request.gpu_name, request.gpu_memory_bytes, request.compute_capability)
@@ -51,6 +52,7 @@ def _start(request: ExactRequest) -> Callable[[ExactRequest], ExactAnswer]:
     from vllm_costmeter.plugin.exact.answer import answer
 
     stand_in_for_missing_tokenizers()
+    stand_in_for_missing_image_processors()
     registry._run_in_subprocess = lambda inspect: inspect()
     return lambda asked: answer(asked, gpu)
 

@@ -1,4 +1,4 @@
-"""What speculative decoding builds in addition to the model: prediction layers, an EAGLE head or a draft model."""
+"""What speculative decoding builds in addition to the model: prediction layers, a head or a draft model."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ def build(config: Any) -> Any | None:
     """The drafter of a VllmConfig, on the last pipeline rank, beside the model that was built under it; None: it
     loads none. Its attention layers join the model's own, as in vLLM's model runner."""
     speculative = config.speculative_config
-    if speculative is None or not speculative.uses_draft_kv_cache():
+    if speculative is None or not (speculative.uses_draft_kv_cache() or speculative.method == "medusa"):
         return None
-    if _shares_the_models_cache(speculative):
-        raise NotAskableError("this drafter reads the model's own KV cache")
     if speculative.uses_draft_model():
         _verify_layout(speculative, config.parallel_config)
         from vllm.v1.spec_decode.draft_model import DraftModelProposer as Proposer
@@ -28,7 +26,12 @@ def build(config: Any) -> Any | None:
     proposer: Any = object.__new__(Proposer)  # without the buffers that its constructor puts on the GPU
     proposer.speculative_config, proposer.vllm_config = speculative, config
     own = speculative.draft_model_config
-    return meta_model.build(proposer._create_draft_vllm_config(), own, prefix)
+    drafter = meta_model.build(proposer._create_draft_vllm_config(), own, prefix)
+    if _shares_the_models_cache(speculative):
+        for layer in drafter.modules():
+            if hasattr(layer, "kv_sharing_target_layer_name"):
+                layer.kv_sharing_target_layer_name = "the model's last of its kind"
+    return drafter
 
 
 def _verify_layout(speculative: Any, target: Any) -> None:

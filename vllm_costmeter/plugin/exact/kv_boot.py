@@ -14,6 +14,7 @@ from typing import Any
 from vllm_costmeter.core.fit.vllm_counts import BlockNeed, ExactLayer
 from vllm_costmeter.plugin.exact.block_need import block_need
 from vllm_costmeter.plugin.exact.messages import NotAskableError
+from vllm_costmeter.plugin.exact.planning import bytes_needed, kv_cache_configs
 
 AMPLE_BYTES = 1 << 60
 """A pool large enough for any sequence, to get the groups; nothing is allocated."""
@@ -113,10 +114,8 @@ class BootPlan:
 
     def bytes_needed(self, length: int) -> tuple[int, ...]:
         """Bytes one sequence of `length` tokens needs on each pipeline rank."""
-        from vllm.v1.core.kv_cache_utils import _max_memory_usage_bytes_from_groups as bytes_of
-
         with self._serving(length):
-            return tuple(bytes_of(self._config, groups) for groups in self._groups_of_ranks)
+            return tuple(bytes_needed(self._config, groups) for groups in self._groups_of_ranks)
 
     def longest(self, pool_bytes: int) -> int:
         """The length `--max-model-len auto` would set with this pool on every rank; 0: not even one token fits."""
@@ -153,10 +152,7 @@ class BootPlan:
             return self._configs(pool_bytes)
 
     def _configs(self, pool_bytes: int) -> Any:
-        from vllm.v1.core.kv_cache_utils import get_kv_cache_configs
-
-        specs = [dict(specs) for specs in self._specs]  # grouping changes them in place
-        return get_kv_cache_configs(self._config, specs, [pool_bytes] * len(specs))
+        return kv_cache_configs(self._config, self._specs, pool_bytes)
 
     def _blocks_taken(self, spec: Any, length: int) -> int:
         with self._serving(length):

@@ -12,7 +12,9 @@ def build(config: Any, model_config: Any = None, prefix: str = "") -> Any:
     import torch
     from vllm.model_executor.model_loader.utils import initialize_model
     from vllm.utils.torch_utils import set_default_torch_dtype
+    from vllm.v1.worker.workspace import init_workspace_manager
 
+    init_workspace_manager(torch.device("meta"))  # HY V4's attention asks it for memory while it is built
     described = model_config or config.model_config
     with set_default_torch_dtype(described.dtype), torch.device("meta"), _gpu_means_meta():
         return initialize_model(config, prefix=prefix, model_config=described)

@@ -10,6 +10,7 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.model.drafter import WEIGHTLESS_DRAFTERS
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError
 from vllm_costmeter.sources.model_config import config_files
+from vllm_costmeter.sources.models.draft_config import HEAD_METHODS
 from vllm_costmeter.sources.models.open import is_repository
 
 Found = tuple[Mapping[str, Any], Mapping[str, Any] | None]
@@ -38,7 +39,7 @@ def draft_of(engine_args: EngineArgs) -> Found | None:
     if method in WEIGHTLESS_DRAFTERS or not asked:
         return None
     is_own = method is not None and method.endswith("mtp")
-    if not is_own and method not in (None, "draft_model", "eagle", "eagle3"):
+    if not is_own and method is not None and method not in ("draft_model", *HEAD_METHODS):
         raise ExactUnavailableError(f"exact mode does not support speculative decoding by {method[:40]}")
     if is_own and name is None:
         return None

@@ -10,20 +10,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import vllm
-
 import vllm_costmeter
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.reading import GpuSource
 from vllm_costmeter.core.gpu.share import server_share
-from vllm_costmeter.core.gpu.spec import GpuSpec
-from vllm_costmeter.core.meter import Meter
+from vllm_costmeter.core.meter import Meter, RequestWork
 from vllm_costmeter.core.meter.merge import EngineMerger
 from vllm_costmeter.core.pricing.choice import choose_price
 from vllm_costmeter.core.pricing.price import Price
 from vllm_costmeter.core.settings.table import Settings
-from vllm_costmeter.metering.server_meter import ChargingProcess, CountingProcess, OwnCounts
+from vllm_costmeter.metering.ledger_keeper import LedgerKeeper
+from vllm_costmeter.metering.server_meter import (
+    SETTLING_SECONDS,
+    ChargingProcess,
+    CountingProcess,
+    OwnCounts,
+)
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 from vllm_costmeter.outputs.metrics.exposition import ServerFacts
@@ -31,13 +34,16 @@ from vllm_costmeter.outputs.metrics.multiprocess import MultiprocessPublisher
 from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
 from vllm_costmeter.plugin.fault_page import page_of_faults
 from vllm_costmeter.plugin.serving.api_price import api_price
+from vllm_costmeter.plugin.serving.ledger import opened_ledger
 from vllm_costmeter.plugin.serving.phase_split import phase_split
+from vllm_costmeter.plugin.serving.served_gpu import served_gpu
 from vllm_costmeter.plugin.serving.source_log import SourceLog
 from vllm_costmeter.plugin.starting import boot_facts
 from vllm_costmeter.plugin.starting.server_settings import chosen_settings
-from vllm_costmeter.sources.catalogue.load import default_price, gpu_for_nvml_name, parse_gpu
+from vllm_costmeter.sources.catalogue.load import default_price
 from vllm_costmeter.sources.gpu.nvml_source import nvml_source
 from vllm_costmeter.sources.vllm.config import ServerShape, is_on_cpu
+from vllm_costmeter.sources.vllm.installed import running_release
 from vllm_costmeter.sources.vllm.step_stats import StepRecorder
 
 Answer = TypeVar("Answer")
@@ -45,22 +51,29 @@ Answer = TypeVar("Answer")
 log = logging.getLogger("vllm.costmeter")
 
 MOST_FINISHED_REQUESTS_PER_TICK = 8_192
-LONGEST_WAIT_FOR_DRIVER_SECONDS = 3.0
 
 
 class ServingMeter:
     """One per API process; `tick` runs once a second on the sampler's thread."""
 
     def __init__(
-        self, vllm_config: Any, shape: ServerShape, engines: Sequence[StepRecorder], errors: ErrorCounts
+        self,
+        vllm_config: Any,
+        shape: ServerShape,
+        engines: Sequence[StepRecorder],
+        errors: ErrorCounts,
+        without: frozenset[str] = frozenset(),
     ) -> None:
+        """`without`: parts that this vLLM gives no ground for (`touched.WITHOUT`)."""
         self._vllm_config = vllm_config
         self._shape = shape
         self._engines = engines
         self._errors = errors
+        self._without = without
         self._server: ChargingProcess | CountingProcess | None = None
         self._gpus: GpuSource | None = None
         self._page: LatestCollector | None = None
+        self._ledger: LedgerKeeper | None = None
         self._told: set[str] = set()
         self._learn: Callable[[], None] | None = None
         """Record this start for later checks, after the first second has been charged and published."""
@@ -100,7 +113,7 @@ class ServingMeter:
         own = OwnCounts(
             model_name=shape.model_name,
             engines=lambda: [counters.totals(time.monotonic()) for counters in self._engines],
-            finished=self._take_finished,
+            ended=self._take_ended,
             errors=self._errors,
         )
         if exchange is not None and rank > 0:
@@ -116,7 +129,10 @@ class ServingMeter:
             )
         checked = boot_facts.checked()
         facts = self._server_facts(checked)
-        meter = self._meter(_settings(self._vllm_config), self._gpus, checked)
+        settings = _settings(self._vllm_config)
+        price, meter = self._meter(settings, self._gpus, checked)
+        if self._ledger is None:
+            self._ledger = opened_ledger(settings, shape, price, self._gpus.latest())
         server = ChargingProcess(
             own=own,
             meter=meter,
@@ -125,6 +141,7 @@ class ServingMeter:
             gpus=self._gpus.latest,
             exchange=exchange,
             merger=EngineMerger(shape.engine_indexes, now) if exchange else None,
+            ledger=self._ledger,
         )
         if page is not None:
             page.before_scrape = lambda page: server.refresh()  # a scrape shows the bill of its own moment
@@ -136,22 +153,23 @@ class ServingMeter:
             self._page = page_of_faults(self._errors)
         return self._page
 
-    def _meter(self, settings: Settings, gpus: GpuSource, checked: Fit | None) -> Meter:
+    def _meter(self, settings: Settings, gpus: GpuSource, checked: Fit | None) -> tuple[Price | None, Meter]:
         shape = self._shape
-        gpu = _read_or_none(lambda: _gpu(settings, gpus, checked))
+        gpu = _read_or_none(lambda: served_gpu(settings, gpus, checked))
         quote = _read_or_none(lambda: default_price(gpu)) if gpu else None
         count = shape.gpus_per_engine * len(shape.engine_indexes)
         slices = gpu.mig_instances if gpu else None
         share = server_share(gpus.latest().gpus, settings.mig_share, settings.gpu_share, slices)
         price = choose_price(settings, count, quote, share)
         _tell(price, count)
-        return Meter(
+        return price, Meter(
             engine_indexes=shape.engine_indexes,
             gpus_per_engine=shape.gpus_per_engine,
             price=price,
-            split=phase_split(self._vllm_config, shape, gpu),
+            split=phase_split(self._vllm_config, shape, gpu, self._without),
             grid_gco2e_per_kwh=settings.carbon_gco2e_per_kwh,
             tdp_watts=gpu.tdp_watts if gpu else None,
+            reports_lag_seconds=SETTLING_SECONDS if shape.api_process_count > 1 else 0.0,
         )
 
     def _server_facts(self, checked: Fit | None) -> ServerFacts:
@@ -164,16 +182,16 @@ class ServingMeter:
         return ServerFacts(
             model_name=shape.model_name,
             version=vllm_costmeter.__version__,
-            vllm_version=vllm.__version__,
+            vllm_version=running_release().text,
             preflight_bytes=boot_facts.preflight_bytes(checked, actual),
             kv_cache_capacity_tokens=None if per_engine is None else per_engine * len(shape.engine_indexes),
             api_price=api_price(_settings(self._vllm_config), shape.model_name),
         )
 
-    def _take_finished(self) -> list[tuple[int, int, int]]:
-        taken: list[tuple[int, int, int]] = []
+    def _take_ended(self) -> list[RequestWork]:
+        taken: list[RequestWork] = []
         for counters in self._engines:
-            taken += counters.take_finished(MOST_FINISHED_REQUESTS_PER_TICK - len(taken))
+            taken += counters.take_ended(MOST_FINISHED_REQUESTS_PER_TICK - len(taken))
         return taken
 
 
@@ -193,26 +211,6 @@ def _read_or_none(read: Callable[[], Answer | None]) -> Answer | None:
     except BadInputError as why:
         log.error("costmeter: %s; metering continues without it", why)
         return None
-
-
-def _gpu(settings: Settings, gpus: GpuSource, checked: Fit | None) -> GpuSpec | None:
-    """The GPU named by the driver now, by the driver in the fit check, or by the operator. Waits for the driver's first
-    answer for a limited time."""
-    deadline = time.monotonic() + LONGEST_WAIT_FOR_DRIVER_SECONDS
-    while gpus.latest().read_monotonic_seconds is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    named = [(gpu.name, gpu.memory_total_bytes) for gpu in gpus.latest().gpus]
-    if gpus.latest().read_monotonic_seconds is None:
-        log.warning(
-            "costmeter: the NVIDIA driver has not answered for %g s; metering starts without GPU readings",
-            LONGEST_WAIT_FOR_DRIVER_SECONDS,
-        )
-        if checked is not None and checked.gpu.source == "nvml":
-            named = [(checked.gpu.name, checked.gpu.memory_bytes)]
-    for name, memory_bytes in named:
-        if (gpu := gpu_for_nvml_name(name, memory_bytes)) is not None:
-            return gpu
-    return parse_gpu(settings.gpu)[0] if settings.gpu else None
 
 
 def _tell(price: Price | None, gpus: int) -> None:

@@ -18,8 +18,13 @@ from vllm_costmeter.sources.vllm.installed import running_release
 log = logging.getLogger("vllm.costmeter")
 
 
-def phase_split(vllm_config: Any, shape: ServerShape, gpu: GpuSpec | None) -> PhaseSplit | None:
-    """None, with one log line, if the model's shape or the GPU's rates are unknown: then phases have no prices."""
+def phase_split(
+    vllm_config: Any, shape: ServerShape, gpu: GpuSpec | None, without: frozenset[str] = frozenset()
+) -> PhaseSplit | None:
+    """None, with one log line, if the model's shape or the GPU's rates are unknown: then phases have no prices. The
+    parts in `without` were named before."""
+    if "phases" in without:
+        return None
     rates = _rates(gpu, vllm_config)
     if rates is None:
         log.warning("costmeter: this GPU's rates are unknown, so prefill and decode have no separate prices")
@@ -28,7 +33,7 @@ def phase_split(vllm_config: Any, shape: ServerShape, gpu: GpuSpec | None) -> Ph
         from vllm_costmeter.plugin.serving.served_model import model_being_served
 
         engine_args: EngineArgs = plan_of_running(vllm_config)
-        published = published_work(vllm_config, shape.api_process_count)
+        published = None if "work" in without else published_work(vllm_config, shape.api_process_count)
         return PhaseSplit(
             model_work(model_being_served(vllm_config), engine_args, running_release()), rates, published
         )

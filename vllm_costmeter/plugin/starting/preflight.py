@@ -20,11 +20,13 @@ from vllm_costmeter.outputs.check.text import refusal_lines
 from vllm_costmeter.plugin.exact.ask import ExactUnavailableError
 from vllm_costmeter.plugin.exact.while_starting import counted_while_starting, unknown_being_served
 from vllm_costmeter.plugin.faults import FAULTS
+from vllm_costmeter.plugin.probe import parts_without, tell_flags_given_up
 from vllm_costmeter.plugin.serving.served_model import draft_being_served, model_being_served
 from vllm_costmeter.plugin.starting import boot_facts
 from vllm_costmeter.plugin.starting.server_settings import chosen_settings
 from vllm_costmeter.sources.catalogue.api_prices import chosen_api_price
 from vllm_costmeter.sources.catalogue.load import parse_gpu
+from vllm_costmeter.sources.files.ledger_path import check_ledger
 from vllm_costmeter.sources.gpu.local import NoLocalGpuError, local_gpus
 from vllm_costmeter.sources.vllm.config import (
     device_ids_of_engine_args,
@@ -36,11 +38,15 @@ from vllm_costmeter.sources.vllm.config import (
     with_resolved_drafter,
 )
 from vllm_costmeter.sources.vllm.installed import running_release
+from vllm_costmeter.sources.vllm.touched import CONFIGURATION
 
 log = logging.getLogger("vllm.costmeter")
 
 CHECKED = "_COSTMETER_CHECKED"
 """Set once the check has run: API server processes resolve the configuration again and need not check it again."""
+
+
+CHECKED_FIELDS = tuple(row for row in CONFIGURATION if {"check", "assumed"}.intersection(row.parts.split()))
 
 
 class Preflight:
@@ -52,8 +58,10 @@ class Preflight:
         try:
             self._settings = chosen_settings(getattr(engine_args, "additional_config", None))
             check_names(self._settings, served_name(engine_args))
+            check_ledger(self._settings.ledger)
         except BadInputError as why:
             _stop([f"error: {why}"], 2)
+        tell_flags_given_up()
         self._plan = plan_from_engine_args(engine_args)
         self._device_ids = device_ids_of_engine_args(engine_args)
 
@@ -86,6 +94,8 @@ class Preflight:
             return None
 
     def _fit(self, config: Any) -> Fit | None:
+        if "check" in parts_without(CHECKED_FIELDS, config):
+            return None
         try:
             gpu = serving_gpu(self._settings, self._plan.layout, self._device_ids, spans_machines(config))
         except NoLocalGpuError as why:

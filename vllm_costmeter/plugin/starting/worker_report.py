@@ -20,12 +20,17 @@ def wrap_worker() -> None:
     `WorkerWrapperBase.initialize_from_config`, on any device."""
     module = sys.modules.get("vllm.v1.worker.worker_base")
     wrapper = getattr(module, "WorkerWrapperBase", None)
-    if wrapper is None or hasattr(wrapper, "_costmeter"):
+    if module is None or hasattr(wrapper, "_costmeter"):
         return
-    initialize = wrapper.initialize_from_config
+    initialize = getattr(wrapper, "initialize_from_config", None)
+    if wrapper is None or initialize is None:
+        from vllm_costmeter.plugin.probe import tell_missing_hook
 
-    def initialize_and_report(self: Any, kv_cache_configs: Any) -> Any:
-        answer = initialize(self, kv_cache_configs)
+        tell_missing_hook("initialize_from_config")
+        return
+
+    def initialize_and_report(self: Any, kv_cache_configs: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = initialize(self, kv_cache_configs, *args, **kwargs)
         try:
             _report(self.worker, kv_cache_configs[self.global_rank])
         except Exception as why:  # noqa: BLE001 (an unknown value is absent)

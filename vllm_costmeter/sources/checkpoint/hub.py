@@ -101,6 +101,18 @@ def hub_config(
     return config_from_hub(repository, revision, client, HubCache(client.endpoint))
 
 
+def hub_files(repository: str, revision: str | None = None) -> HubModel | None:
+    """All that `hub_model` last answered from; asks nothing. None where it has not."""
+    client = HubClient(None)
+    cache = HubCache(client.endpoint)
+    commit = cache.commit_of(repository, revision, any_age=True)
+    known = cache.load(repository, commit) if commit else None
+    if known is not None:
+        return known
+    found = config_from_hub(repository, revision, client, cache)
+    return None if found is None else HubModel(*found, None, is_embedder=False)
+
+
 def config_from_hub(
     repository: str, revision: str | None, client: Client, cache: HubCache
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None] | None:

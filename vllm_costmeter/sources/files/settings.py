@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vllm_costmeter.core.errors import BadInputError, nearest
-from vllm_costmeter.core.settings.table import BY_KEY, SETTINGS, Settings, SettingsLayer, resolve
+from vllm_costmeter.core.settings.layers import SettingsLayer, resolve
+from vllm_costmeter.core.settings.table import BY_KEY, SETTINGS, Settings
 from vllm_costmeter.sources.files.toml import read_toml
 
 PREFIX = "COSTMETER_"

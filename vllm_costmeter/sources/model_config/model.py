@@ -29,7 +29,13 @@ _UNKNOWN_TYPES = (
 )  # model_type of repackaged checkpoints that transformers and vLLM 0.32 refuse
 _DTYPES = {"bfloat16": "bfloat16", "float16": "float16", "half": "float16"}
 _FLOAT32 = ("float32", "float", "float64", "double")
-_UNSPLIT = ("gemma3", "gemma4", "paligemma", "whisper")  # model_type: items are never split over steps
+_UNSPLIT = (
+    "gemma3",
+    "gemma4",
+    "moondream3",
+    "paligemma",
+    "whisper",
+)  # model_type: items are never split over steps
 _EXPERT_COUNTS = ("num_experts", "moe_num_experts", "n_routed_experts", "num_local_experts")
 _EXPERTS_PER_TOKEN = (
     "num_experts_per_tok",
@@ -112,6 +118,7 @@ def model_from_config(
         model_type=model_type_of(root),
         unsplit_items=_unsplit_items(root, text),
         prediction=prediction,
+        kept_values_per_token=0 if family.kept_values is None else family.kept_values(source),
     )
     if model.quantization not in ("awq", "gptq"):
         return model
@@ -149,9 +156,11 @@ def _drafter(source: Source, family: Family, target: Weights) -> Drafter | None:
     if family.prediction is None:
         return None
     from vllm_costmeter.core.model.drafter import Drafter
-    from vllm_costmeter.sources.model_config.families.prediction import prediction_count, prediction_weights
+    from vllm_costmeter.sources.model_config.families.prediction import prediction_count
 
-    weights = prediction_weights(source, family.prediction, family.prediction_count, target)
+    stated = prediction_count(source) if family.stated_depths is None else family.stated_depths(source)
+    count = family.prediction_count or stated
+    weights = family.prediction(source, target, count) if count else None
     if weights is None:
         return None
     return Drafter(
@@ -159,7 +168,8 @@ def _drafter(source: Source, family: Family, target: Weights) -> Drafter | None:
         served_dtype(source.root, source.text),
         _caches(weights),
         is_own=True,
-        predicted_tokens=prediction_count(source),
+        predicted_tokens=stated,
+        is_by_depth=family.drafts_by_depth,
     )
 
 

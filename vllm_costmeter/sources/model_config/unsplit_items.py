@@ -10,6 +10,7 @@ _GEMMA_3_IMAGE_TOKENS, _GEMMA_4_IMAGE_TOKENS, _WHISPER_TOKENS = (
     280,
     1500,
 )  # defaults of the config classes
+_MOONDREAM_3_IMAGE_TOKENS = 730  # get_max_image_tokens of moondream3.py, 0.22.0 to 0.33.0
 _GEMMA_4_FRAME_TOKENS = 70 + 2 + 6  # soft tokens, begin and end, time stamp: gemma4_mm.py, 0.19.0 to 0.33.0
 
 
@@ -25,6 +26,8 @@ def unsplit_items(root: ConfigReader, text: ConfigReader, model_type: str) -> Un
         return UnsplitItems(
             {"image": root.int("mm_tokens_per_image", default=_GEMMA_3_IMAGE_TOKENS, minimum=1)}
         )
+    if model_type == "moondream3":
+        return UnsplitItems({"image": _MOONDREAM_3_IMAGE_TOKENS})
     vision = root.optional_section("vision_config")
     if model_type == "paligemma":
         return None if vision is None else UnsplitItems({"image": _patches(vision)})

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.draft_facts import DraftFacts
 from vllm_costmeter.core.model.drafter import Drafter
 from vllm_costmeter.core.model.model import Model
-from vllm_costmeter.sources.model_config import model_from_config, read_json_object
+from vllm_costmeter.core.refusals.prediction_models import predicts_since
+from vllm_costmeter.sources.model_config.families.drafters.registry import ALWAYS_SHARED, HEADS
+from vllm_costmeter.sources.models.draft_config import HEAD_METHODS
+from vllm_costmeter.sources.models.draft_files import open_head
 from vllm_costmeter.sources.models.open import open_model
 
-_EAGLE = "EagleLlamaForCausalLM"
+_COUNTED_TABLES = (
+    "the drafter's embedding and output head are counted: vLLM frees those that its checkpoint lacks, which "
+    "config.json does not state"
+)
 
 
 def open_draft_model(name: str, method: str | None) -> Model:
     """Open the draft model of a speculative method. Raises as `open_model`."""
-    return _eagle_head(name) if method == "eagle" else open_model(name)
+    return open_head(name, method) or open_model(name)
 
 
 def with_drafter(
@@ -28,25 +34,47 @@ def with_drafter(
 ) -> Model:
     """The model with its drafter; unchanged if there is none, or if it is not modelled, which `fit` reports.
 
-    Prediction layers are the model's own; `open_` opens a draft model or an EAGLE head and returns None if it
-    cannot be read.
+    Prediction layers are the model's own, or those of the checkpoint that is named; `open_` opens a draft model
+    or a head and returns None if it cannot be read.
     """
     asked = engine_args.speculative_config
     if asked is None:
         return model
     method, name = asked.get("method"), asked.get("model")
-    if isinstance(method, str) and method.endswith("mtp") and name is None:
+    predicts = isinstance(method, str) and method.endswith("mtp")
+    if predicts and name is None:
         return model if model.prediction is None else model.drafted_by(model.prediction, asked)
-    if not isinstance(name, str) or method not in (None, "draft_model", "eagle", "eagle3"):
+    if not isinstance(name, str) or not (predicts or method in (None, "draft_model", *HEAD_METHODS)):
         return model
-    draft = open_(name, method)
+    try:
+        draft = open_(name, method)
+    except BadInputError as why:
+        from vllm_costmeter.sources.checkpoint.hub_client import HubUnreachableError
+
+        if not isinstance(why, HubUnreachableError):
+            raise
+        return replace(model, notes=(*model.notes, f"the drafter is not known: {why}"))
     if draft is None:
         return model
     model = replace(model, draft_facts=_facts(draft))
-    is_head = "Eagle" in draft.architecture
-    if draft.not_understood is not None or is_head != (method in ("eagle", "eagle3")):
+    drafter = None if draft.not_understood is not None else _drafter(draft, method, predicts=predicts)
+    if drafter is None:
         return model
-    return model.drafted_by(Drafter(draft.weights, draft.dtype, draft.attention.layers), asked)
+    if draft.architecture in HEADS and not drafter.shares_tables and draft.weights_source == "config":
+        model = replace(model, notes=(*model.notes, _COUNTED_TABLES))
+    return model.drafted_by(drafter, asked)
+
+
+def _drafter(draft: Model, method: str | None, *, predicts: bool) -> Drafter | None:
+    """What vLLM loads of a draft checkpoint: a head, its prediction layers, or all of it; None if it is not known."""
+    if draft.architecture in HEADS:
+        shares = draft.architecture in ALWAYS_SHARED
+        return Drafter(draft.weights, draft.dtype, draft.attention.layers, shares_tables=shares)
+    if method in HEAD_METHODS:
+        return None
+    if predicts or predicts_since(draft) is not None:
+        return draft.prediction  # whatever the method says, a model that has them drafts with them
+    return Drafter(draft.weights, draft.dtype, draft.attention.layers)
 
 
 def _facts(draft: Model) -> DraftFacts:
@@ -57,14 +85,3 @@ def _facts(draft: Model) -> DraftFacts:
         is_moe=draft.is_moe,
         is_pipelined=draft.is_pipelined,
     )
-
-
-def _eagle_head(name: str) -> Model:
-    """An EAGLE head names the architecture of its target model; only Llama's heads are modelled."""
-    path = Path(name)
-    file = path / "config.json" if path.is_dir() else path
-    values = read_json_object(file)
-    names = values.get("architectures")
-    if names == ["LlamaForCausalLM"]:
-        values = {**values, "architectures": [_EAGLE]}
-    return model_from_config(values, name)

@@ -71,7 +71,7 @@ def _model_of_hub(repository: str, revision: str | None, hub_token: str | None) 
         packaged = packaged_model(repository, "the Hub cannot be read")
         if packaged is None:
             near = nearest(repository, packaged_repositories(), cutoff=0.8)
-            raise BadInputError(f"{fault}{near and f'; packaged{near}'}") from None
+            raise type(fault)(f"{fault}{near and f'; packaged{near}'}") from None
         return packaged
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Literal
 
 from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.economics.bench_run import Per
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.pricing.api_price import ServedTokens
 from vllm_costmeter.sources.files.fetch import fetch_text
 from vllm_costmeter.sources.servers.metrics_text import Page, parse_page
 
-Per = Literal["generated", "all"]
 KINDS = ("prompt_computed", "prompt_cached", "generated")
 GAUGE = "costmeter_tokens_per_second"
 FIVE_MINUTES = "5m"

@@ -90,14 +90,15 @@ def _is_placed_by_ray(parallel: Any) -> bool:
 
 
 def _kv_capacity(cache: Any, engines: int) -> int | None:
-    """vLLM's own count if it has one (since 0.20); before, blocks (summed over engines) x block size."""
+    """vLLM's own count if it has one (since 0.24); before, blocks (summed over engines) x block size."""
     tokens = getattr(cache, "kv_cache_size_tokens", None)
     if tokens:
         return int(tokens)
     blocks = getattr(cache, "num_gpu_blocks", None)
-    if not blocks or not cache.block_size:
+    block_tokens = getattr(cache, "block_size", None)
+    if not blocks or not block_tokens:
         return None
-    return int(blocks) // max(engines, 1) * int(cache.block_size)
+    return int(blocks) // max(engines, 1) * int(block_tokens)
 
 
 def plan_from_engine_args(args: Any) -> EngineArgs:

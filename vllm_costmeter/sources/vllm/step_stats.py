@@ -16,12 +16,18 @@ from vllm_costmeter.core.meter.activity import EngineActivity, EngineEvent
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import LONGEST_SILENCE_SECONDS
 from vllm_costmeter.core.meter.shares.adapters import AdapterSeconds
+from vllm_costmeter.core.meter.shares.request_work import RequestWork
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.sources.vllm.row_ring import RowRing
 
 LARGEST_BACKLOG = 16_384
-"""Finished requests waiting for the sampler, which takes them once a second. At 24 bytes each this is 384 KiB; if more
-finish in a second, the oldest are missing from the request cost histogram, but never from tokens or cost."""
+"""Finished requests waiting for the sampler, which takes them once a second. At 32 bytes each this is 512 KiB; if more
+finish in a second, the oldest are missing from the request histograms and their cost is unattributed, but they are
+never missing from tokens or cost."""
+
+FINISHED, ABORTED, FAILED = range(3)  # positions in core's OUTCOMES
+OUTCOME_OF_REASON = {2: ABORTED, 3: FAILED}
+"""By `FinishReason` (`v1/engine/__init__.py`, vLLM 0.17 to 0.33: STOP 0, LENGTH 1, ABORT 2, ERROR 3, REPETITION 4)."""
 
 LONGEST_EVENT_LOG = 8_192
 """Steps stored for merging several API processes, which needs the last five seconds: a step takes milliseconds. At 32
@@ -64,7 +70,7 @@ class StepRecorder:
             None if log_events else AdapterSeconds()
         )  # no process sees all requests of an adapter
         self._events = RowRing("dqqd", LONGEST_EVENT_LOG) if log_events else None
-        self._backlog = RowRing("qqq", LARGEST_BACKLOG)
+        self._backlog = RowRing("qqqq", LARGEST_BACKLOG)
         self.counts = StepCounts()
         self._usage: float | None = None
         self._last_token: float | None = None
@@ -105,9 +111,29 @@ class StepRecorder:
             self._last_token = stats.iteration_timestamp
         for request in stats.finished_requests:
             cached = max(request.num_cached_tokens, 0)
-            self._backlog.append(request.num_prompt_tokens - cached, cached, request.num_generation_tokens)
+            outcome = OUTCOME_OF_REASON.get(request.finish_reason, FINISHED)
+            self._end(request.num_prompt_tokens - cached, cached, request.num_generation_tokens, outcome)
             began = min(began, now - request.inference_time)
         return new_tokens - first_tokens, began if began < now else None
+
+    def add_abort(self, state: Any) -> None:
+        """A request that its client (or a shutdown) ended, from its state in vLLM's output processor: vLLM leaves such
+        requests out of `finished_requests`."""
+        cached = max(state.num_cached_tokens, 0)
+        if state.is_prefilling:  # vLLM counts a prompt with its first token
+            self._end(0, 0, 0, ABORTED)
+        else:
+            self._end(state.prompt_len - cached, cached, state.stats.num_generation_tokens, ABORTED)
+
+    def _end(self, computed: int, cached: int, generated: int, outcome: int) -> None:
+        self._backlog.append(computed, cached, generated, outcome)
+        counts = self.counts
+        if outcome == FINISHED:
+            counts.finished_requests += 1
+        elif outcome == ABORTED:
+            counts.aborted_requests += 1
+        else:
+            counts.failed_requests += 1
 
     def _wall_clock_stepped(self, wall: float, now: float) -> float:
         """When the wall clock last jumped. vLLM takes a request's arrival time from it, so a time to first token that
@@ -127,10 +153,12 @@ class StepRecorder:
             self._adapters.step(now, stats.running_lora_adapters, running)
         counts = self.counts
         counts.steps += 1
-        self._usage = usage = stats.kv_cache_usage
+        usage: float | None = stats.kv_cache_usage
+        self._usage = usage
         if decode_tokens > 0:
             counts.decode_steps += 1
-            counts.decode_context_tokens += int(usage * self._capacity_tokens)
+            if usage is not None:
+                counts.decode_context_tokens += int(usage * self._capacity_tokens)
         drafts = stats.spec_decoding_stats
         if drafts is not None:
             counts.rejected_draft_tokens += drafts.num_draft_tokens - drafts.num_accepted_tokens
@@ -155,9 +183,9 @@ class StepRecorder:
         if self._events is not None:
             self._events.append(now, SLEEP if asleep else WAKE, 0, math.nan)
 
-    def take_finished(self, most: int) -> list[tuple[int, int, int]]:
-        """(computed, cached, generated) tokens of requests that finished since the last call, oldest first."""
-        return self._backlog.take(most)
+    def take_ended(self, most: int) -> list[RequestWork]:
+        """The requests that ended since the last call, oldest first."""
+        return [RequestWork(*row) for row in self._backlog.take(most)]
 
     def totals(self, now: float) -> EngineTotals:
         """A snapshot for the meter; safe to call from another thread."""

@@ -82,7 +82,7 @@ def test_the_method_changes_and_the_phases_still_add_up() -> None:
     for tick in range(60):
         work = server(4000, 0, 0, 2) if tick % 10 < 5 else server(0, 480, 30, 0)
         charge = ledger.charge(split, work.active_seconds, work, ran_empty=tick % 5 == 4)
-        usd[charge.method] += charge.prefill_usd + charge.decode_usd
+        usd[charge.method] += charge.prefill + charge.decode
     assert min(usd.values()) > 0
     assert ledger.charge(split, 1.0, server(0, 480, 30, 0)) == ("measured", 0.0, 1.0)
 
@@ -116,7 +116,7 @@ def test_the_split_of_real_mixtures_is_what_the_pure_loads_cost() -> None:
         work = Work(later.active_seconds - earlier.active_seconds, later.counts - earlier.counts)
         charge = ledger.charge(split, work.active_seconds, work)
         work_of[load] = work_of.get(load, Work()) + work
-        prefill_of[load] = prefill_of.get(load, 0.0) + charge.prefill_usd
+        prefill_of[load] = prefill_of.get(load, 0.0) + charge.prefill
     assert split.method == "measured"
     prefill, decode = work_of["prefill"], work_of["decode"]
     per_prompt = prefill.active_seconds / prefill.counts.prompt_computed_tokens

@@ -80,8 +80,8 @@ def test_the_split_says_whose_estimate_it_is() -> None:
     ledger, split = PhaseLedger(), PhaseSplit(MODEL, CARD, TOKENS)
     charge = ledger.charge(split, 10.0, PREFILL + DECODE)
     assert charge.method == "vllm_mfu"
-    assert charge.prefill_usd == pytest.approx(10 / 1.931)
-    assert charge.prefill_usd + charge.decode_usd == 10.0
+    assert charge.prefill == pytest.approx(10 / 1.931)
+    assert charge.prefill + charge.decode == 10.0
 
 
 def test_evidence_outranks_estimates() -> None:

@@ -91,12 +91,10 @@ def test_a_long_prompt_is_prefill_before_its_tokens_are_reported() -> None:
     the work of the four, and what prefill already has counts."""
     split, ledger = PhaseSplit(LLAMA_8B, CARD), PhaseLedger()
     charges = [ledger.charge(split, 1.0, Work(1.0, StepCounts(steps=1))) for _ in range(3)]
-    assert [charge.prefill_usd for charge in charges] == [1.0, 1.0, 1.0]
+    assert [charge.prefill for charge in charges] == [1.0, 1.0, 1.0]
     last = ledger.charge(split, 1.0, PREFILL + DECODE)
     share = 1.0 / 1.931
-    assert sum(charge.prefill_usd for charge in (*charges, last)) == pytest.approx(
-        max(3.0, 4 * share), rel=1e-3
-    )
+    assert sum(charge.prefill for charge in (*charges, last)) == pytest.approx(max(3.0, 4 * share), rel=1e-3)
 
 
 def test_an_overcharged_phase_is_made_good_by_later_ticks() -> None:
@@ -104,7 +102,7 @@ def test_an_overcharged_phase_is_made_good_by_later_ticks() -> None:
     split, ledger = PhaseSplit(LLAMA_8B, CARD), PhaseLedger()
     total = [ledger.charge(split, 3.0, Work(3.0, StepCounts(steps=1)))]
     total += [ledger.charge(split, 1.0, PREFILL + DECODE) for _ in range(20)]
-    assert sum(charge.prefill_usd for charge in total) == pytest.approx(23 / 1.931, rel=1e-3)
+    assert sum(charge.prefill for charge in total) == pytest.approx(23 / 1.931, rel=1e-3)
 
 
 @given(

@@ -55,13 +55,22 @@ class EnergyBill:
         """
         if self._electricity is None or not self._energy.is_known():
             return None
-        joules = self._tick.joules
+        joules = self._engine_joules(position, self._tick.joules, self._tick.unseen_joules)
+        return self._electricity.usd(joules, hour_of_day)
+
+    def engine_joules(self, position: int) -> float | None:
+        """Measured energy of the tick of the engine at `position`; None if none was ever measured."""
+        if not self._energy.measured_joules():
+            return None
+        return self._engine_joules(position, self._tick.measured_joules, 0.0)
+
+    def _engine_joules(self, position: int, joules: tuple[float, ...], unseen: float) -> float:
         if len(joules) == self._engines * self._gpus_per_engine:
             first = position * self._gpus_per_engine
             own = sum(joules[first : first + self._gpus_per_engine])
         else:
-            own = (sum(joules) + self._tick.unseen_joules) / self._engines
-        return self._electricity.usd(own * self._gpu_share, hour_of_day)
+            own = (sum(joules) + unseen) / self._engines
+        return own * self._gpu_share
 
     def usd_per_hour(self, hour_of_day: int) -> float | None:
         """At the current power and tariff."""

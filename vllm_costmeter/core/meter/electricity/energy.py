@@ -19,6 +19,8 @@ class EnergyTick:
     """One value per GPU, in the order of the readings, which is the order of the server's ranks."""
     unseen_joules: float
     """Energy of GPUs without any reading, at rated power."""
+    measured_joules: tuple[float, ...] = ()
+    """As `joules`, with 0 where rated power stands in for a measurement."""
 
 
 @dataclass(slots=True)
@@ -97,6 +99,7 @@ class EnergyMeter:
         return EnergyTick(
             tuple(rated_joules if joules is None else joules for _, joules in added),
             self._unseen() * rated_joules,
+            tuple(joules or 0.0 for _, joules in added),
         )
 
     def measured_joules(self) -> dict[str, float]:

@@ -1,14 +1,14 @@
-"""The cost of finished requests as a histogram."""
+"""Cost and energy of finished requests, as histograms."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from vllm_costmeter.core.meter.exact_sum import ExactSum
-from vllm_costmeter.core.meter.reading import RequestCosts
-from vllm_costmeter.core.meter.unit_prices import RequestUnitPrices
+from vllm_costmeter.core.meter.reading import RequestHistogram
+from vllm_costmeter.core.meter.shares.request_work import RequestWork, summed
+from vllm_costmeter.core.meter.shares.work_pools import Claim, PerPool, RequestRates
 
 BUCKETS_USD: tuple[float, ...] = (
     *(float(f"{mantissa}e{exponent}") for exponent in range(-7, 0) for mantissa in ("1", "2.5", "5")),
@@ -16,31 +16,55 @@ BUCKETS_USD: tuple[float, ...] = (
 )
 """Upper bounds. A token costs 1e-8 to 1e-5 USD (0.01 to 10 USD/M): from 10 cheap tokens to 100,000 expensive ones."""
 
-
-class FinishedRequest(NamedTuple):
-    """Tokens of a request that finished."""
-
-    prompt_computed_tokens: int
-    prompt_cached_tokens: int
-    generated_tokens: int
+BUCKETS_JOULES: tuple[float, ...] = (
+    *(float(f"{mantissa}e{exponent}") for exponent in range(-2, 5) for mantissa in ("1", "2.5", "5")),
+    1e5,
+)
+"""Upper bounds. A generated token takes about 0.1 to 10 J (70 to 1,000 W at 100 to 10,000 tokens per second)."""
 
 
-class RequestCostHistogram:
-    """Counts requests by cost, O(log buckets) each."""
+class Histogram:
+    """Counts by value, O(log buckets) each."""
 
-    __slots__ = ("_counts", "_sum")
+    __slots__ = ("_bounds", "_counts", "_sum")
 
-    def __init__(self) -> None:
-        self._counts = [0] * (len(BUCKETS_USD) + 1)
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
         self._sum = ExactSum()
 
-    def add(self, requests: Iterable[tuple[int, int, int]], prices: RequestUnitPrices) -> None:
-        """Price (computed, cached, generated) token counts at the current unit prices."""
-        for computed, _cached, generated in requests:
-            usd = computed * prices.usd_per_computed_token + generated * prices.usd_per_generated_token
-            self._counts[bisect_left(BUCKETS_USD, usd)] += 1
-            self._sum.add(usd)
+    def add(self, value: float) -> None:
+        """One more."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum.add(value)
 
-    def costs(self) -> RequestCosts:
-        """The histogram so far."""
-        return RequestCosts(tuple(self._counts), self._sum.value)
+    def reading(self) -> RequestHistogram:
+        """So far."""
+        return RequestHistogram(tuple(self._counts), self._sum.value)
+
+
+class RequestAccount:
+    """The finished requests of one API process and what they were charged."""
+
+    def __init__(self) -> None:
+        self.usd = Histogram(BUCKETS_USD)
+        self.joules = Histogram(BUCKETS_JOULES)
+        self._claimed = Claim()
+
+    @property
+    def claimed(self) -> Claim:
+        """Since the start."""
+        return self._claimed
+
+    def charge(self, requests: Sequence[RequestWork], rates: RequestRates) -> Claim:
+        """Charge these requests at the rates; what they took together."""
+        spent = PerPool()
+        for request in requests:
+            parts = rates.of(request)
+            total = parts.total()
+            self.usd.add(total.usd)
+            self.joules.add(total.joules)
+            spent = spent.plus(parts)
+        claim = Claim(spent, summed(requests))
+        self._claimed = self._claimed.plus(claim)
+        return claim

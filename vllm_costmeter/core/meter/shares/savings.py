@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.meter.exact_sum import ExactSum
-from vllm_costmeter.core.meter.unit_prices import RequestUnitPrices
 
 
 class CachedSavings:
@@ -15,11 +14,11 @@ class CachedSavings:
         self._priced_tokens = 0
         self._usd = ExactSum()
 
-    def advance(self, cached_tokens: int, prices: RequestUnitPrices | None) -> None:
+    def advance(self, cached_tokens: int, usd_per_computed_token: float | None) -> None:
         """`cached_tokens` is the total so far."""
-        if prices is None or prices.usd_per_computed_token <= 0:
+        if usd_per_computed_token is None:
             return
-        self._usd.add((cached_tokens - self._priced_tokens) * prices.usd_per_computed_token)
+        self._usd.add((cached_tokens - self._priced_tokens) * usd_per_computed_token)
         self._priced_tokens = cached_tokens
 
     @property

@@ -11,6 +11,7 @@ from vllm_costmeter.core.meter.split.roofline import (
     ModelWork,
     ResourceSeconds,
     RooflineSeconds,
+    decode_kv_share,
     resource_seconds,
     roofline_seconds,
 )
@@ -54,6 +55,10 @@ class PhaseSplit:
         """Add an interval of one engine with tokens: evidence for the measured split."""
         self._measured.observe(work)
 
+    def kv_share(self, done: StepCounts) -> float:
+        """The share of reading the KV cache in what the decode steps of `done` read, 0 to 1."""
+        return decode_kv_share(self._model, done)
+
     def prefill_share(self, done: StepCounts) -> float:
         """Prefill's share of the time that `done` took, 0 to 1; `done.has_tokens` must hold."""
         if self._measured.sufficient:
@@ -70,15 +75,16 @@ class PhaseSplit:
 
 
 class PhaseCharge(NamedTuple):
-    """The cost of each phase in one tick; the two add up to the active cost of the tick."""
+    """The amount of each phase in one tick; the two add up to the active amount of the tick."""
 
     method: str
-    prefill_usd: float
-    decode_usd: float
+    prefill: float
+    decode: float
 
 
 class PhaseLedger:
-    """Splits one engine's active cost tick by tick, so that the phases always add up to it and never decrease.
+    """Splits one engine's active cost (or energy) tick by tick, so that the phases always add up to it and never
+    decrease.
 
     Prompt tokens are reported when a prompt is finished, seconds after its first chunk ran. Active time without tokens
     is charged to prefill (a decode step would have produced one); when the tokens arrive, the whole interval since the
@@ -86,30 +92,31 @@ class PhaseLedger:
     next ticks.
     """
 
-    __slots__ = ("_charged_prefill_usd", "_due_prefill_usd", "_pending_usd", "_pending_work", "_unlearned")
+    __slots__ = ("_charged_prefill", "_due_prefill", "_pending", "_pending_work", "_teaches", "_unlearned")
 
-    def __init__(self) -> None:
-        self._due_prefill_usd = 0.0
-        self._charged_prefill_usd = 0.0
-        self._pending_usd = 0.0
+    def __init__(self, *, teaches: bool = True) -> None:
+        """`teaches`: whether the work is also evidence for the measured split, which may see it once only."""
+        self._due_prefill = 0.0
+        self._charged_prefill = 0.0
+        self._pending = 0.0
         self._pending_work = NOTHING
+        self._teaches = teaches
         self._unlearned = NOTHING
 
-    def charge(
-        self, split: PhaseSplit, active_usd: float, work: Work, ran_empty: bool = False
-    ) -> PhaseCharge:
-        """Split `active_usd`, the active cost of the tick in which `work` was done. `ran_empty`: the engine was idle in
+    def charge(self, split: PhaseSplit, active: float, work: Work, ran_empty: bool = False) -> PhaseCharge:
+        """Split `active`, the active cost of the tick in which `work` was done. `ran_empty`: the engine was idle in
         part of the tick, so no work is only partly reported at its end."""
-        self._teach(split, work, ran_empty)
-        self._pending_usd += active_usd
+        if self._teaches:
+            self._teach(split, work, ran_empty)
+        self._pending += active
         self._pending_work += work
         if self._pending_work.counts.has_tokens:
-            self._due_prefill_usd += self._pending_usd * split.prefill_share(self._pending_work.counts)
-            self._pending_usd, self._pending_work = 0.0, NOTHING
-        owed = self._due_prefill_usd + self._pending_usd - self._charged_prefill_usd
-        prefill = min(max(owed, 0.0), active_usd)
-        self._charged_prefill_usd += prefill
-        return PhaseCharge(split.method, prefill, active_usd - prefill)
+            self._due_prefill += self._pending * split.prefill_share(self._pending_work.counts)
+            self._pending, self._pending_work = 0.0, NOTHING
+        owed = self._due_prefill + self._pending - self._charged_prefill
+        prefill = min(max(owed, 0.0), active)
+        self._charged_prefill += prefill
+        return PhaseCharge(split.method, prefill, active - prefill)
 
     def _teach(self, split: PhaseSplit, work: Work, ran_empty: bool) -> None:
         self._unlearned += work

@@ -119,8 +119,7 @@ def resource_seconds(model: ModelWork, rates: GpuRates, counts: StepCounts) -> R
         if own_steps:
             own_reading = own_steps * model.bytes_per_step(counts.prompt_computed_tokens / own_steps)
     if counts.decode_tokens:
-        decode_steps = max(1, counts.decode_steps)
-        decode_reading = decode_steps * model.bytes_per_step(counts.decode_tokens / decode_steps)
+        decode_reading = _decode_weight_bytes(model, counts)
         decode_reading += counts.decode_context_tokens * model.kv_bytes_per_token
     return ResourceSeconds(
         prefill_compute=prompt_flops / flops,
@@ -128,3 +127,16 @@ def resource_seconds(model: ModelWork, rates: GpuRates, counts: StepCounts) -> R
         decode_compute=counts.decode_tokens * 2 * model.active_parameters / flops,
         decode_memory=decode_reading / bandwidth,
     )
+
+
+def decode_kv_share(model: ModelWork, counts: StepCounts) -> float:
+    """The share of the KV cache in the bytes that decode steps read; the rest are weights. 0 without decode tokens."""
+    if not counts.decode_tokens:
+        return 0.0
+    kv_bytes = counts.decode_context_tokens * model.kv_bytes_per_token
+    return kv_bytes / (kv_bytes + _decode_weight_bytes(model, counts))
+
+
+def _decode_weight_bytes(model: ModelWork, counts: StepCounts) -> float:
+    decode_steps = max(1, counts.decode_steps)
+    return decode_steps * model.bytes_per_step(counts.decode_tokens / decode_steps)

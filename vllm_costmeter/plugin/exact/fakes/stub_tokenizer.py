@@ -1,7 +1,8 @@
 """A tokenizer that knows no token, for processors that ask for one while vLLM configures a model without it.
 
-InternVL's asks whether its video token exists (`get_supported_mm_limits`), DeepSeek-OCR looks its image token up and
-Nemotron Nano VL encodes the marks of an image while it is built; no weight or cache depends on the answer.
+InternVL's asks whether its video token exists (`get_supported_mm_limits`), DeepSeek-OCR and Isaac look their image
+tokens up and Nemotron Nano VL encodes the marks of an image while they are built; no weight or cache depends on the
+answer.
 """
 
 from __future__ import annotations
@@ -21,12 +22,17 @@ class EmptyTokenizer:
     def get_vocab(self) -> dict[str, int]:
         return {}
 
-    def encode(self, text: str, **options: Any) -> list[int]:
-        return []
-
     def convert_tokens_to_ids(self, tokens: Any) -> Any:
         """Unknown, for one token or for each of several."""
         return None if isinstance(tokens, str) else [None for _ in tokens]
+
+    def encode(self, text: str, **options: Any) -> list[int]:
+        """Any text is one token, 0."""
+        return [0]
+
+    def decode(self, token: int) -> str:
+        """Nothing, whatever the token."""
+        return ""
 
 
 def stand_in_for_missing_tokenizers() -> None:

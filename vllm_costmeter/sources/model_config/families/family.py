@@ -32,12 +32,18 @@ class Family:
     """What the tower's peak depends on; None: it has none, or its peak is not modelled."""
     tower_caches: Callable[[Source], tuple[LayerCaches, ...]] | None = None
     """What the tower's layers cache, if they do."""
+    kept_values: Callable[[Source], int] | None = None
+    """Values that the model keeps for every token of the largest batch, beside its parameters and buffers."""
     tower_is_plain: bool = False
     """True where vLLM leaves the tower unquantized whatever the checkpoint's rules say."""
     prediction: Prediction | None = None
     """The model's own prediction layers (MTP), of the model and a count; None: it has none, or they are not known."""
     prediction_count: int | None = None
     """How many prediction layers vLLM loads, whatever the file counts."""
+    stated_depths: Callable[[Source], int | None] | None = None
+    """How many prediction layers the file states; None: by the keys common to most files."""
+    drafts_by_depth: bool = False
+    """Whether vLLM builds only as many prediction layers as tokens are drafted."""
     is_pooling: bool = False
     caches_prefixes: bool = True
     """False for hybrid models that pool over the first token or average all."""

@@ -9,9 +9,12 @@ from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.family import Builder
 from vllm_costmeter.sources.model_config.families.source import Source
+from vllm_costmeter.sources.model_config.reader import ConfigReader
+
+_DEFAULT_LABELS = 2
 
 
-def label_scores(source: Source, default: int = 2) -> tuple[Part, ...]:
+def label_scores(source: Source, default: int = _DEFAULT_LABELS) -> tuple[Part, ...]:
     """A classifier: one float32 row with a bias per label; `default`: labels where the file counts none."""
     values = num_labels(source, default) * (source.hidden_size + 1)
     return (Tensor("classifier", values, element_bytes=FLOAT32_BYTES),)
@@ -114,8 +117,15 @@ def valued(build: Builder) -> Builder:
     return with_value
 
 
-def num_labels(source: Source, default: int = 2) -> int:
-    """`num_labels`, or as many as `id2label` names; transformers' default is 2."""
-    names = source.root.raw("id2label")
+def num_labels(source: Source, default: int = _DEFAULT_LABELS) -> int:
+    """The root's labels, or those of the language model's section where the root has transformers' default of 2
+    (`_resolve_num_labels`, vLLM 0.29 to 0.33). `default`: where the file counts none."""
+    stated = _labels_of(source.root, default)
+    return stated if stated != _DEFAULT_LABELS else _labels_of(source.text, default)
+
+
+def _labels_of(section: ConfigReader, default: int) -> int:
+    """`num_labels`, or as many as `id2label` names."""
+    names = section.raw("id2label")
     counted = len(names) if isinstance(names, dict) and names else default
-    return source.root.int("num_labels", default=counted, minimum=1, maximum=1 << 20)
+    return section.int("num_labels", default=counted, minimum=1, maximum=1 << 20)

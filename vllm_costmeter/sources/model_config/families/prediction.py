@@ -9,26 +9,17 @@ from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.model.parts import Buffer, Embedding, Linear, Output, Part
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.sources.model_config.families.blocks import norms, replicated
-from vllm_costmeter.sources.model_config.families.family import Prediction
 from vllm_costmeter.sources.model_config.families.source import Source
 
 LARGEST_PREDICTION_COUNT = 64  # published models have 1 to 3; more is a corrupt file
 
-_COUNTS = ("num_nextn_predict_layers", "mtp_num_hidden_layers")
-
-
-def prediction_weights(
-    source: Source, prediction: Prediction, loaded: int | None, target: Weights
-) -> Weights | None:
-    """The prediction layers of a model that states some, or of which vLLM always loads as many; None where it states
-    none, or they are not known. Rotary tables are the model's own."""
-    count = loaded or prediction_count(source)
-    return prediction(source, target, count) if count else None
+_COUNTS = ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules")
 
 
 def prediction_count(source: Source) -> int | None:
     """The number of prediction layers that the file states."""
-    return source.text.optional_int(*_COUNTS, maximum=LARGEST_PREDICTION_COUNT)
+    stated = source.text.optional_int(*_COUNTS, maximum=LARGEST_PREDICTION_COUNT)
+    return source.root.optional_int(*_COUNTS, maximum=LARGEST_PREDICTION_COUNT) if stated is None else stated
 
 
 def joined(source: Source, name: str, *norm_names: str) -> tuple[Part, ...]:
@@ -95,6 +86,11 @@ def _without_tables_of(target: Weights, layers: Sequence[Layer]) -> tuple[Layer,
 def like_deepseek(source: Source, target: Weights, count: int, layer: Layer) -> Weights:
     join = joined(source, "eh_proj", "enorm", "hnorm", "shared_head.norm")
     return numbered(source, target, [extended(layer, *join, head(source, "head"))] * count)
+
+
+def like_its_layers(source: Source, target: Weights, count: int) -> Weights:
+    """Layers like the model's last, joined as DeepSeek joins them."""
+    return like_deepseek(source, target, count, target.layers[-1])
 
 
 def behind_fc(

@@ -50,6 +50,8 @@ _TEXT = {
     "dense.bigscience:bloom": "BloomForCausalLM",
     "dense.bigscience:gpt_bigcode": "GPTBigCodeForCausalLM",
     "dense.cohere:cohere": "Cohere2ForCausalLM CohereForCausalLM",
+    "dense.domyn_edge:DOMYN_EDGE": "DomynEdgeForCausalLM",
+    "dense.dory:DORY": "DoryForCausalLM",
     "dense.falcon:falcon": "FalconForCausalLM",
     "dense.gemma3n:GEMMA3N": "Gemma3nForCausalLM",
     "dense.gemma4:gemma4": "Gemma4ForCausalLM",
@@ -62,16 +64,18 @@ _TEXT = {
     "dense.gpt:gpt_j": "GPTJForCausalLM",
     "dense.gpt:opt": "OPTForCausalLM",
     "dense.iquest_loop:IQUEST_LOOP": "IQuestLoopCoderForCausalLM",
+    "dense.muse_glimmer:muse_glimmer": "MuseGlimmerForCausalLM",
     "dense.nemotron_nas:deci": "DeciLMForCausalLM",
     "dense.plamo3:plamo3": "Plamo3ForCausalLM",
-    "drafters.eagle:eagle": "EagleLlamaForCausalLM",
-    "drafters.eagle:eagle3": "Eagle3LlamaForCausalLM LlamaForCausalLMEagle3",
+    "dense.rnj:rnj1": "Rnj1ForCausalLM",
+    "dense.step1:step1": "Step1ForCausalLM",
     "encoders.decoders:DEEPSEEK_BIDIRECTIONAL": "DeepseekV3BidirectionalModel",
     "hybrid.bailing_linear:bailing_hybrid": "BailingMoeV2_5ForCausalLM",
     "hybrid.falcon_h1:falcon_h1": "FalconH1ForCausalLM",
     "hybrid.granite4:granite_hybrid": "GraniteMoeHybridForCausalLM",
+    "hybrid.inkling:INKLING": "InklingForCausalLM",
     "hybrid.jamba:jamba": "JambaForCausalLM",
-    "hybrid.kimi_linear:kimi_linear": "KimiLinearForCausalLM",
+    "hybrid.kimi_linear:KIMI_LINEAR": "KimiLinearForCausalLM",
     "hybrid.lfm2:lfm2": "Lfm2ForCausalLM",
     "hybrid.lfm2:lfm2_moe": "Lfm2MoeForCausalLM",
     "hybrid.mamba:MAMBA_2": "Mamba2ForCausalLM",
@@ -87,10 +91,10 @@ _TEXT = {
     "mla.deepseek:GLM4_LITE": "Glm4MoeLiteForCausalLM",
     "mla.deepseek:GLM_5": "GlmMoeDsaForCausalLM",
     "mla.deepseek_v4:DEEPSEEK_V4": "DeepseekV4ForCausalLM",
-    "mla.longcat:longcat_flash": "LongcatFlashForCausalLM",
-    "mla.longcat:longcat_ngram": "LongcatFlashNgramForCausalLM",
+    "mla.longcat:LONGCAT_FLASH": "LongcatFlashForCausalLM",
+    "mla.longcat:LONGCAT_NGRAM": "LongcatFlashNgramForCausalLM",
     "mla.minicpm3:minicpm3": "MiniCPM3ForCausalLM",
-    "mla.pangu:pangu_moe": "PanguUltraMoEForCausalLM",
+    "mla.pangu:PANGU_MOE": "PanguUltraMoEForCausalLM",
     "mla.sarvam:sarvam_mla": "SarvamMLAForCausalLM",
     "moe.afmoe:afmoe": "AfmoeForCausalLM",
     "moe.ernie:ERNIE_MOE": "Ernie4_5_MoeForCausalLM",
@@ -105,6 +109,7 @@ _TEXT = {
     "moe.llama4:llama4": "Llama4ForCausalLM",
     "moe.mimo_v2:MIMO_V2": "MiMoV2FlashForCausalLM MiMoV2ForCausalLM",
     "moe.minimax_m2:minimax_m2": "MiniMaxM2ForCausalLM",
+    "moe.minimax_m3:MINIMAX_M3": "MiniMaxM3SparseForCausalLM",
     "moe.mixtral:cohere2_moe": "Cohere2MoeForCausalLM",
     "moe.mixtral:dbrx": "DbrxForCausalLM",
     "moe.mixtral:mixtral": "MixtralForCausalLM",
@@ -116,7 +121,7 @@ _TEXT = {
     "moe.routed:GLM4_MOE": "Glm4MoeForCausalLM",
     "moe.routed:bailing": "BailingMoeForCausalLM BailingMoeV2ForCausalLM SarvamMoEForCausalLM",
     "moe.routed:deepseek_v1": "DeepseekForCausalLM",
-    "moe.step:step3p5": "Step3p5ForCausalLM",
+    "moe.step:STEP3P5": "Step3p5ForCausalLM",
     "moe.step:step3_text": "Step3TextForCausalLM",
 }
 _MULTIMODAL = {
@@ -124,25 +129,35 @@ _MULTIMODAL = {
     "encoders.nemotron_parse:NEMOTRON_PARSE": "NemotronParseForConditionalGeneration",
     "encoders.nemotron_parse:NEMOTRON_PARSE3_5": "RadioMBartPrefixForCausalLM",
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
+    "multimodal.aria:ARIA": "AriaForConditionalGeneration",
+    "multimodal.cohere:COHERE_COMPASS": "CohereCompassForConditionalGeneration",
+    "multimodal.cosmos:COSMOS3": "Cosmos3ForConditionalGeneration",
+    "multimodal.cosmos:COSMOS3_EDGE": "Cosmos3EdgeForConditionalGeneration",
     "multimodal.deepseek:DEEPSEEK_OCR": "DeepseekOCRForCausalLM UnlimitedOCRForCausalLM",
     "multimodal.deepseek:DEEPSEEK_OCR_2": "DeepseekOCR2ForCausalLM",
     "multimodal.deepseek:DEEPSEEK_VL2": "DeepseekVLV2ForCausalLM",
     "multimodal.exaone:EXAONE4_5": "Exaone4_5_ForConditionalGeneration",
     "multimodal.ernie:ERNIE4_5_VL": "Ernie4_5_VLMoeForConditionalGeneration",
     "multimodal.gemma:GEMMA3": "Gemma3ForConditionalGeneration",
+    "multimodal.gemma:GEMMA3N": "Gemma3nForConditionalGeneration",
     "multimodal.gemma:GEMMA4": "Gemma4ForConditionalGeneration",
     "multimodal.gemma:GEMMA4_UNIFIED": "Gemma4UnifiedForConditionalGeneration",
     "multimodal.glm:GLM4V": "Glm4vForConditionalGeneration",
     "multimodal.glm:GLM4V_MOE": "Glm4vMoeForConditionalGeneration",
     "multimodal.glm:GLM_4V": "GLM4VForCausalLM",
     "multimodal.glm:GLM_OCR": "GlmOcrForConditionalGeneration",
+    "multimodal.inkling:INKLING": "InklingForConditionalGeneration",
+    "multimodal.hyperclovax:HCX_VISION_V2": "HCXVisionV2ForCausalLM",
     "multimodal.internvl:H2OVL": "H2OVLChatModel",
+    "multimodal.internvl:INTERNS1_PRO": "InternS1ProForConditionalGeneration",
+    "multimodal.internvl:INTERNS2_MOBIUS": "InternS2MobiusForConditionalGeneration",
     "multimodal.internvl:INTERNVL": "InternS1ForConditionalGeneration InternVLForConditionalGeneration",
     "multimodal.internvl:INTERNVL_CHAT": "InternVLChatModel",
     "multimodal.internvl:NVLM": "NVLM_D",
     "multimodal.internvl:QIANFAN_OCR": "QianfanOCRForConditionalGeneration",
     "multimodal.internvl:SKYWORK": "SkyworkR1VChatModel",
     "multimodal.kimi:KIMI_K25": "KimiK25ForConditionalGeneration",
+    "multimodal.kimi:KIMI_K3": "KimiK3ForConditionalGeneration",
     "multimodal.kimi:KIMI_VL": "KimiVLForConditionalGeneration",
     "multimodal.llama4:LLAMA4": "Llama4ForConditionalGeneration",
     "multimodal.llava:LIGHT_ON_OCR": "LightOnOCRForConditionalGeneration",
@@ -151,13 +166,22 @@ _MULTIMODAL = {
     "multimodal.llava:LLAVA_NEXT_VIDEO": "LlavaNextVideoForConditionalGeneration",
     "multimodal.llava:LLAVA_ONEVISION": "LlavaOnevisionForConditionalGeneration",
     "multimodal.llava:MISTRAL3": "Mistral3ForConditionalGeneration",
+    "multimodal.mergers:LLAVA_ONEVISION2": "LlavaOnevision2ForConditionalGeneration",
+    "multimodal.mergers:OPENPANGU_VL": "OpenPanguVLForConditionalGeneration",
+    "multimodal.mimo:MIMO_V2_OMNI": "MiMoV2OmniForCausalLM",
     "multimodal.minicpm:MINICPM_O": "MiniCPMO",
     "multimodal.minicpm:MINICPM_V": "MiniCPMV",
     "multimodal.minicpm:MINICPM_V4_6": "MiniCPMOcrForConditionalGeneration MiniCPMV4_6ForConditionalGeneration",
     "multimodal.minicpm:MINICPM_V4_7": "MiniCPMV4_7ForConditionalGeneration",
+    "multimodal.minimax:MINIMAX_M3": "MiniMaxM3SparseForConditionalGeneration",
+    "multimodal.molmo:MOLMO": "MolmoForCausalLM",
+    "multimodal.molmo:MOLMO2": "Molmo2ForConditionalGeneration",
+    "multimodal.moondream:MOONDREAM3": "HfMoondream Moondream3ForCausalLM",
+    "multimodal.muse:MUSE_GLIMMER": "MuseGlimmerForConditionalGeneration",
     "multimodal.nemotron:NEMOTRON_OMNI": "NemotronH_Nano_Omni_Reasoning_V3",
     "multimodal.nemotron:NEMOTRON_OMNI_MTP": "NemotronH_Omni_Reasoning_V3 NemotronH_Super_Omni_Reasoning_V3",
     "multimodal.nemotron:NEMOTRON_VL": "NemotronH_Nano_VL_V2",
+    "multimodal.openvla:OPENVLA": "OpenVLAForActionPrediction",
     "multimodal.ovis:OVIS": "Ovis",
     "multimodal.ovis:OVIS2_5": "Ovis2_5 Ovis2_6ForCausalLM Ovis2_6_MoeForCausalLM",
     "multimodal.phi:PHI3_VISION": "Phi3VForCausalLM",
@@ -173,15 +197,24 @@ _MULTIMODAL = {
     "multimodal.qwen:QWEN2_5_VL": "Qwen2_5_VLForConditionalGeneration",
     "multimodal.qwen:QWEN2_AUDIO": "Qwen2AudioForConditionalGeneration",
     "multimodal.qwen:QWEN2_VL": "Qwen2VLForConditionalGeneration",
-    "multimodal.qwen:QWEN3_5": "Qwen3_5ForConditionalGeneration Qwen3_5MoeForConditionalGeneration",
+    "multimodal.qwen:QWEN3_5": """
+        InternS2PreviewForConditionalGeneration Qwen3_5ForConditionalGeneration Qwen3_5MoeForConditionalGeneration
+    """,
     "multimodal.qwen:QWEN3_ASR": "Qwen3ASRForConditionalGeneration Qwen3ASRRealtimeGeneration",
     "multimodal.qwen:QWEN3_OMNI": "Qwen3OmniMoeForConditionalGeneration",
     "multimodal.qwen:QWEN3_VL": "Qwen3VLForConditionalGeneration",
     "multimodal.qwen:QWEN3_VL_MOE": "Qwen3VLMoeForConditionalGeneration",
+    "multimodal.qformer:BLIP2": "Blip2ForConditionalGeneration",
+    "multimodal.qformer:GRANITE4_VISION": "Granite4VisionForConditionalGeneration",
     "multimodal.siglip:COHERE2_VISION": "Cohere2VisionForConditionalGeneration",
     "multimodal.siglip:IDEFICS3": "Idefics3ForConditionalGeneration SmolVLMForConditionalGeneration",
     "multimodal.siglip:LFM2_VL": "Lfm2VlForConditionalGeneration",
     "multimodal.siglip:PALIGEMMA": "PaliGemmaForConditionalGeneration",
+    "multimodal.siglip_mlp:BAGEL": "BagelForConditionalGeneration",
+    "multimodal.siglip_mlp:BEE": "BeeForConditionalGeneration",
+    "multimodal.siglip_mlp:EAGLE2_5_VL": "Eagle2_5_VLForConditionalGeneration",
+    "multimodal.siglip_mlp:ISAAC": "IsaacForConditionalGeneration",
+    "multimodal.siglip_mlp:R_VL": "RForConditionalGeneration",
     "multimodal.speech:AUDIO_FLAMINGO": "AudioFlamingo3ForConditionalGeneration",
     "multimodal.speech:FIRE_RED_ASR": "FireRedASR2ForConditionalGeneration",
     "multimodal.speech:FUN_ASR": "FunASRForConditionalGeneration",
@@ -232,6 +265,12 @@ _POOLING = {
     "encoders.modern_bert:MODERN_BERT": "ModernBertModel",
     "encoders.modern_bert:MODERN_BERT_CLASSIFIER": "ModernBertForSequenceClassification",
     "encoders.modern_bert:MODERN_BERT_TAGGER": "ModernBertForTokenClassification",
+    "encoders.dual:CLIP": "CLIPModel",
+    "encoders.dual:SIGLIP": "SiglipModel",
+    "encoders.vision_bert:MODERN_VBERT": "ColModernVBertForRetrieval ModernVBertModel",
+    "encoders.vision_bert:ULTRA_VBERT": "ColUltraVBertForRetrieval",
+    "multimodal.siglip_mlp:LLAMA_NEMOTRON_VL_EMBEDDER": "LlamaNemotronVLModel",
+    "multimodal.siglip_mlp:LLAMA_NEMOTRON_VL_RERANKER": "LlamaNemotronVLForSequenceClassification",
     "encoders.rotary_bert:GTE": "GteModel GteNewModel",
     "encoders.rotary_bert:GTE_RERANKER": "GteNewForSequenceClassification",
     "encoders.rotary_bert:NOMIC_BERT": "NomicBertModel",
@@ -253,20 +292,28 @@ ARCHITECTURES: dict[str, str] = {
 
 def family_of(architecture: str) -> Family:
     """The family of a name of the table."""
-    module, name = ARCHITECTURES[architecture].split(":")
+    return _family_at(ARCHITECTURES[architecture])
+
+
+def _family_at(where: str) -> Family:
+    module, name = where.split(":")
     found = getattr(import_module(f"{__package__}.{module}"), name)
     return found if isinstance(found, Family) else Family(found)
 
 
 def served_by(name: str) -> tuple[str, Family]:
-    """(the name of the table under which vLLM serves `name`, its family): a name of the table by itself, another by the
-    model that its suffix points to, converted for pooling.
+    """(the name under which vLLM serves `name`, its family): a name of the table and a drafter's by itself, another by
+    the model that its suffix points to, converted for pooling.
 
     NotUnderstoodError for an architecture that we have no rules for.
     """
     if name in ARCHITECTURES:
         return name, family_of(name)
     from vllm_costmeter.sources.model_config.families.conversion import converted_from
+    from vllm_costmeter.sources.model_config.families.drafters.registry import HEADS
+
+    if name in HEADS:
+        return name, _family_at(HEADS[name])
 
     found = converted_from(name, ARCHITECTURES)
     if found is None:

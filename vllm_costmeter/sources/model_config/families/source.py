@@ -16,6 +16,8 @@ _HEAD_COUNTS = ("num_attention_heads", "n_head", "n_heads", "decoder_attention_h
 _KV_HEAD_COUNTS = ("num_key_value_heads", "num_kv_heads", "n_head_kv")
 _LONGEST_NAME = 100  # the longest of vLLM 0.32's architectures has 48 letters
 
+_MIMO_V2 = ("MiMoV2FlashForCausalLM", "MiMoV2ForCausalLM")
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -87,6 +89,8 @@ class Source:
 
 def text_section(root: ConfigReader) -> ConfigReader:
     """The section that describes the language model, as Hugging Face's `get_text_config` chooses it."""
+    if root.raw("model_type") == "moondream3":
+        return _moondream3(root)
     for name in TEXT_SECTIONS:
         section = root.optional_section(name)
         if section is not None and name == "thinker_config":
@@ -96,6 +100,38 @@ def text_section(root: ConfigReader) -> ConfigReader:
     return root
 
 
+_MOONDREAM_KEYS = {
+    "hidden_size": ("dim", 2048),
+    "intermediate_size": ("ff_dim", 8192),
+    "num_hidden_layers": ("n_layers", 24),
+    "vocab_size": ("vocab_size", 51200),
+    "max_position_embeddings": ("max_context", 4096),
+    "num_attention_heads": ("n_heads", 32),
+    "num_key_value_heads": ("n_kv_heads", 32),
+    "rope_theta": ("rope_theta", 1500000.0),
+}
+_MOONDREAM_EXPERTS = {
+    "moe_start_layer": ("start_layer", 4),
+    "num_experts": ("n_experts", 64),
+    "num_experts_per_tok": ("n_experts_per_tok", 8),
+    "moe_intermediate_size": ("expert_inner_dim", 1024),
+}
+"""The common names of Moondream 3's keys, with the defaults of vLLM 0.32's Moondream3TextConfig."""
+
+
+def _moondream3(root: ConfigReader) -> ConfigReader:
+    """The section `config.text` under common names, as vLLM's configuration class makes it."""
+    stated = root.optional_section("config") or ConfigReader({}, root.name)
+    text = stated.optional_section("text") or ConfigReader({}, root.name)
+    experts = text.optional_section("moe") or ConfigReader({}, root.name)
+    values: dict[str, object] = {}
+    for section, keys in ((text, _MOONDREAM_KEYS), (experts, _MOONDREAM_EXPERTS)):
+        for name, (own, default) in keys.items():
+            found = section.raw(own)
+            values[name] = default if found is None else found
+    return ConfigReader(values, root.name, "config.text.")
+
+
 def architecture_of(config: ConfigReader) -> str:
     """The first architecture config.json names. BadInputError when it names none, or what no class can be called."""
     names = config.optional_list("architectures")
@@ -103,4 +139,6 @@ def architecture_of(config: ConfigReader) -> str:
         raise BadInputError(f"{config.name}: architectures is missing: it names the model's class")
     if not names[0].isidentifier() or len(names[0]) > _LONGEST_NAME:
         raise BadInputError(f"{config.name}: architectures names {names[0][:40]!a}, which is no class's name")
+    if names[0] in _MIMO_V2 and config.has("vision_config"):
+        return "MiMoV2OmniForCausalLM"  # MimoV2ModelArchConfigConvertor
     return names[0]

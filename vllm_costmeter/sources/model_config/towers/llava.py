@@ -12,21 +12,18 @@ from vllm_costmeter.sources.model_config.towers.parts import (
     INT64_BYTES,
     split_attention,
     two_layers,
+    used_layers,
     vision_section,
 )
 from vllm_costmeter.sources.model_config.towers.siglip import siglip
 
 
-def clip(source: Source) -> tuple[Part, ...]:
-    """CLIP up to the layer whose features are used."""
+def clip(source: Source, name: str = "vision_tower.vision_model") -> tuple[Part, ...]:
+    """CLIP up to the layer whose features are used, without its last norm."""
     vision = vision_section(source)
     if vision.raw("model_type") not in (None, "clip_vision_model"):
         raise NotUnderstoodError(f"{source.root.name}: LLaVA with a tower that is not CLIP")
-    depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
-    used = source.root.raw("vision_feature_layer")
-    if isinstance(used, int) and -depth <= used < 0:
-        depth += used + 1
-    return clip_layers(vision, depth, "vision_tower.vision_model")
+    return clip_layers(vision, used_layers(source), name)
 
 
 def clip_layers(vision: ConfigReader, depth: int, name: str) -> tuple[Part, ...]:
@@ -71,10 +68,7 @@ def pixtral(source: Source, *, is_own: bool = False) -> tuple[Part, ...]:
         row("attention.o_proj", heads * size, width),
         *gated_mlp("feed_forward", width, vision.int("intermediate_size", minimum=1)),
     )
-    used = source.root.raw("vision_feature_layer")
-    depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
-    if not is_own and isinstance(used, int) and -depth <= used < 0:
-        depth += used + 1
+    depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS) if is_own else used_layers(source)
     return (
         Tensor("vision_tower.patch_conv", 3 * patch**2 * width),
         *norms(width, "vision_tower.ln_pre"),
@@ -130,7 +124,7 @@ def llava_onevision(source: Source) -> tuple[Part, ...]:
         raise NotUnderstoodError(f"{source.root.name}: LLaVA-OneVision with a tower that is not SigLIP")
     width = vision_section(source).int("hidden_size", minimum=1)
     return (
-        *siglip(source, has_post_norm=False),
+        *siglip(source, has_post_norm=False, depth=used_layers(source)),
         Tensor("image_newline", source.hidden_size),
         *_whole_projector(source, width),
     )

@@ -8,7 +8,7 @@ from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import column, row
-from vllm_costmeter.sources.model_config.families.source import Source
+from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 INT64_BYTES = 8
@@ -20,6 +20,14 @@ def vision_section(source: Source) -> ConfigReader:
     if section is None:
         raise NotUnderstoodError(f"{source.root.name}: vision_config is missing, so the tower has no size")
     return section
+
+
+def used_layers(source: Source) -> int:
+    """The tower's layers up to the deepest whose features are used (`vision_feature_layer`, -1: the last)."""
+    depth = vision_section(source).int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
+    stated = source.root.raw("vision_feature_layer")
+    used = [layer for layer in (stated if isinstance(stated, list) else [stated]) if isinstance(layer, int)]
+    return min(max((layer if layer >= 0 else depth + layer + 1 for layer in used), default=depth), depth)
 
 
 def split_attention(name: str, out: str, width: int, heads: int, head_size: int) -> tuple[Part, ...]:

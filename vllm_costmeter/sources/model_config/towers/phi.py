@@ -7,7 +7,7 @@ from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.parts import Part
 from vllm_costmeter.sources.model_config.class_defaults import ClassDefaults
 from vllm_costmeter.sources.model_config.families.blocks import column, norms, replicated, row
-from vllm_costmeter.sources.model_config.families.source import Source
+from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 from vllm_costmeter.sources.model_config.towers.llava import clip_layers
 from vllm_costmeter.sources.model_config.towers.parts import vision_section
@@ -65,8 +65,8 @@ def phi4_multimodal(source: Source) -> tuple[Part, ...]:
             has_post_norm=False,
             has_position_ids=False,
             name=f"{name}.img_processor",
-            section=ConfigReader(_SIGLIP),
-            dropped_layers=_SIGLIP["num_hidden_layers"] - depth,
+            vision=ConfigReader(_SIGLIP),
+            depth=depth,
         ),
         *norms(width, f"{name}.glb_GN", f"{name}.sub_GN"),
         *_projection(f"{name}.img_projection", width, source.hidden_size),
@@ -80,9 +80,10 @@ def phi4_siglip2(source: Source) -> tuple[Part, ...]:
     vision = ConfigReader(
         stated.values, stated.name, stated.path, ClassDefaults("siglip2_vision_model")
     )  # its class, whatever model_type the section names
+    depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS) - 1
     hidden, name = source.hidden_size, "multi_modal_projector"
     return (
-        *siglip(source, has_post_norm=False, has_position_ids=False, section=vision, dropped_layers=1),
+        *siglip(source, has_post_norm=False, has_position_ids=False, vision=vision, depth=depth),
         column(f"{name}.linear_1", source.root.int("mm_hidden_size", minimum=1), hidden, bias=True),
         row(f"{name}.linear_2", hidden, hidden, bias=True),
     )

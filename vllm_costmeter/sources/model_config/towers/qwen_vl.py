@@ -1,10 +1,10 @@
-"""The towers of Qwen2-VL, Qwen2.5-VL, Qwen3-VL and Qwen3.5, and of EXAONE 4.5 (vLLM 0.32)."""
+"""The towers of Qwen2-VL, Qwen2.5-VL, Qwen3-VL and Qwen3.5, and of EXAONE 4.5 and HyperCLOVA X (vLLM 0.32)."""
 
 from __future__ import annotations
 
 from vllm_costmeter.core.model.model import ImageTower
 from vllm_costmeter.core.model.parts import Buffer, Linear, Output, Part, Repeated, Tensor
-from vllm_costmeter.sources.model_config.families.blocks import column, gated_mlp, norms, row
+from vllm_costmeter.sources.model_config.families.blocks import column, gated_mlp, norms, replicated, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
 from vllm_costmeter.sources.model_config.towers.parts import (
     ROPE_POSITIONS,
@@ -136,3 +136,10 @@ def _merger(name: str, norm_width: int, merged: int, out: int) -> tuple[Part, ..
         column(f"{name}.linear_fc1", merged, merged, bias=True),
         row(f"{name}.linear_fc2", merged, out, bias=True),
     )
+
+
+def hyperclovax(source: Source) -> tuple[Part, ...]:
+    """HyperCLOVA X: Qwen2.5-VL's tower, then one more projection, which every rank holds whole."""
+    out = vision_section(source).int("out_hidden_size", minimum=1)
+    projection = replicated("mm_projector", out, source.hidden_size, bias=True, quantized=False)
+    return (*qwen2_5_vl(source), projection)

@@ -21,13 +21,14 @@ def siglip(
     has_post_norm: bool = True,
     has_position_ids: bool = True,
     name: str = "vision_tower.vision_model",
-    section: ConfigReader | None = None,
-    dropped_layers: int = 0,
+    vision: ConfigReader | None = None,
+    depth: int | None = None,
 ) -> tuple[Part, ...]:
-    """The SigLIP tower of Gemma 3 and others; `section`: its sizes, by default vision_config."""
-    vision = section or vision_section(source)
+    """The SigLIP tower of Gemma 3 and others, of its first `depth` layers where that is given."""
+    vision = vision_section(source) if vision is None else vision
     width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
-    depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS) - dropped_layers
+    if depth is None:
+        depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
     patch = vision.int("patch_size", minimum=1)
     patches = vision.optional_int("num_patches", minimum=1)  # SigLIP 2 takes images of any shape
     positions = patches or (vision.int("image_size", minimum=1) // patch) ** 2

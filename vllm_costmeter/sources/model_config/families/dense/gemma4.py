@@ -31,9 +31,9 @@ from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.families.windows import interleaved
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
-_GLOBAL_HEAD_SIZE = 512  # global_head_dim of transformers' Gemma4TextConfig (5.x)
+GLOBAL_HEAD_SIZE = 512  # global_head_dim of transformers' Gemma4TextConfig (5.x)
 
-_GEMMA4_WINDOW = 512  # sliding_window of the same
+GEMMA4_WINDOW = 512  # sliding_window of the same
 
 
 def gemma4(source: Source) -> Weights:
@@ -41,7 +41,7 @@ def gemma4(source: Source) -> Weights:
     and layers that read an earlier layer's keys and values (E2B, E4B)."""
     text = source.text
     shared_from = source.num_layers - text.int("num_kv_shared_layers", default=0, maximum=source.num_layers)
-    windows = interleaved(6, _GEMMA4_WINDOW)(source)
+    windows = interleaved(6, GEMMA4_WINDOW)(source)
     windows = (*windows[:-1], None)  # transformers' Gemma4TextConfig makes the last layer global
     kinds = [(window, index >= shared_from > 0) for index, window in enumerate(windows)]
     layers = each_kind(kinds, lambda kind: _gemma4_layer(source, *kind))
@@ -60,7 +60,7 @@ def _gemma4_layer(source: Source, window: int | None, shares_kv: bool) -> Layer:
     text, hidden = source.text, source.hidden_size
     head_size, kv_heads = source.head_size(HEAD_SIZE), source.num_kv_heads
     if window is None:
-        head_size = text.int("global_head_dim", default=_GLOBAL_HEAD_SIZE, minimum=1)
+        head_size = text.int("global_head_dim", default=GLOBAL_HEAD_SIZE, minimum=1)
         # vLLM 0.32: only checkpoints whose global keys are their values have a head count of their own there
         if text.bool("attention_k_eq_v", default=False):
             kv_heads = text.int("num_global_key_value_heads", default=kv_heads, minimum=1)

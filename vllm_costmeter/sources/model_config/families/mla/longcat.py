@@ -5,9 +5,17 @@ from __future__ import annotations
 from vllm_costmeter.core.model.parts import Buffer, Embedding, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
-from vllm_costmeter.sources.model_config.families.blocks import experts, gated_mlp, norms, router
+from vllm_costmeter.sources.model_config.families.blocks import (
+    experts,
+    gated_mlp,
+    norms,
+    replicated,
+    router,
+)
+from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.layers import language_model, layer_of
 from vllm_costmeter.sources.model_config.families.mla.deepseek import latent_attention, latent_rotary
+from vllm_costmeter.sources.model_config.families.prediction import head, predictor
 from vllm_costmeter.sources.model_config.families.source import Source
 
 _INT32_BYTES = 4
@@ -24,13 +32,35 @@ def longcat_ngram(source: Source) -> Weights:
     return language_model(source, _layers(source), tied=False, extra_first=_ngrams(source))
 
 
+def _prediction(source: Source, target: Weights, count: int) -> Weights:
+    """A layer of latent attention and a dense MLP behind a projection that may be quantized."""
+    hidden = source.hidden_size
+    layer = layer_of(
+        *latent_attention(source, latent_rotary(source)),
+        *gated_mlp("mlp", hidden, _width(source)),
+        *norms(hidden, "input_layernorm", "post_attention_layernorm", "enorm", "hnorm", "final_layernorm"),
+        replicated("eh_proj", 2 * hidden, hidden),
+    )
+    first = 2 * len(target.layers)
+    own = (head(source, "lm_head"),)
+    return predictor(source, target, [layer] * count, prefix=target.layer_prefix, first_layer=first, last=own)
+
+
+LONGCAT_FLASH = Family(longcat_flash, prediction=_prediction, prediction_count=1)
+LONGCAT_NGRAM = Family(longcat_ngram, prediction=_prediction, prediction_count=1)
+
+
+def _width(source: Source) -> int:
+    return source.text.int("ffn_hidden_size", "intermediate_size", minimum=1)
+
+
 def _layers(source: Source) -> list[Layer]:
     """`num_layers` double layers; experts that do nothing have a row of the router and no weights."""
     text, hidden = source.text, source.hidden_size
     count = text.int("n_routed_experts", minimum=1)
     routed = count + text.int("zero_expert_num", default=0)
     rotary = latent_rotary(source)
-    width = text.int("ffn_hidden_size", "intermediate_size", minimum=1)
+    width = _width(source)
     halves = [
         part
         for half in ("0", "1")

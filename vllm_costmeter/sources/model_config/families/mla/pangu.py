@@ -15,8 +15,10 @@ from vllm_costmeter.sources.model_config.families.blocks import (
     norms,
     router,
 )
+from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.layers import Block, each_kind, language_model, layer_of
 from vllm_costmeter.sources.model_config.families.mla.deepseek import latent_attention, latent_rotary
+from vllm_costmeter.sources.model_config.families.prediction import like_its_layers
 from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.rotary import RopeParameters, rope_parameters, rotary_table
 
@@ -39,6 +41,9 @@ def pangu_moe(source: Source) -> Weights:
 
     kinds = [index >= first for index in range(source.num_layers)]
     return language_model(source, each_kind(kinds, layer), tied=source.is_tied())
+
+
+PANGU_MOE = Family(pangu_moe, prediction=like_its_layers)
 
 
 def _attention(source: Source) -> Block:

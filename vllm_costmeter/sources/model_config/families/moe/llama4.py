@@ -22,9 +22,20 @@ _CHUNK = 8192  # attention_chunk_size of transformers' Llama4TextConfig (5.x); n
 
 def llama4(source: Source) -> Weights:
     """Llama 4: experts with one shared on every `interleave_moe_layer_step`-th layer; layers without positions."""
-    text, hidden = source.text, source.hidden_size
+    text = source.text
     count = text.int("num_local_experts", minimum=1)
     step = text.int("interleave_moe_layer_step", default=1)
+    routes = [step > 0 and (index + 1) % step == 0 for index in range(source.num_layers)]
+    return language_model(source, _layers(source, count, routes), tied=source.is_tied())
+
+
+def dense_llama4_layers(source: Source) -> list[Layer]:
+    """The same layers, none with experts."""
+    return _layers(source, 0, [False] * source.num_layers)
+
+
+def _layers(source: Source, count: int, routed: list[bool]) -> list[Layer]:
+    text, hidden = source.text, source.hidden_size
     rotary = rotary_table(source.head_size(), source.max_position, rope_parameters(text))
     is_off = "attention_chunk_size" in text.values and text.raw("attention_chunk_size") is None
     chunk = 0 if is_off else text.int("attention_chunk_size", default=_CHUNK)
@@ -41,10 +52,7 @@ def llama4(source: Source) -> Weights:
         )
         return layer_of(*attends, *norms(hidden, *TWO_NORMS), *half)
 
-    kinds = [
-        (step > 0 and (index + 1) % step == 0, rotates) for index, rotates in enumerate(_rotating(source))
-    ]
-    return language_model(source, each_kind(kinds, layer), tied=source.is_tied())
+    return each_kind(zip(routed, _rotating(source), strict=True), layer)
 
 
 def _rotating(source: Source) -> list[bool]:

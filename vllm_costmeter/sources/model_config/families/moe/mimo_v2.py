@@ -112,7 +112,7 @@ def _per_layer(source: Source, key: str) -> Sequence[Any]:
     return values[: source.num_layers]
 
 
-def _prediction(source: Source, target: Weights, count: int) -> Weights:
+def prediction(source: Source, target: Weights, count: int) -> Weights:
     """A dense layer with a window."""
     join = joined(source, "eh_proj", "enorm", "hnorm", "final_layernorm")
     layer = extended(_prediction_layer(source), *join)
@@ -121,4 +121,4 @@ def _prediction(source: Source, target: Weights, count: int) -> Weights:
 
 
 # _MIMO_V2_FLASH_NUM_MTP_LAYERS of vLLM 0.32: one of several is loaded
-MIMO_V2 = Family(mimo_v2, prediction=_prediction, prediction_count=1)
+MIMO_V2 = Family(mimo_v2, prediction=prediction, prediction_count=1)

@@ -24,24 +24,26 @@ from vllm_costmeter.sources.model_config.families.source import Source
 
 def qwen_moe(source: Source, style: Style = QWEN3_MOE) -> Weights:
     """Qwen2-MoE, Qwen3-MoE and Qwen3-VL-MoE: a dense MLP on the layers that the config names or skips."""
-    text, hidden = source.text, source.hidden_size
-    sparse_step = text.int("decoder_sparse_step", default=1, minimum=1)
-    dense_only = _int_set(source, "mlp_only_layers")
+    hidden = source.hidden_size
 
     def layer(kind: tuple[int | None, bool]) -> Layer:
-        window, routes = kind
+        window, is_sparse = kind
         half = (
             qwen_experts(source, quantized_router=style.qk_norm == "head")
-            if routes
+            if is_sparse
             else gated_mlp("mlp", hidden, source.intermediate_size)
         )
         return layer_of(*style_attention(source, style, window), *norms(hidden, *TWO_NORMS), *half)
 
-    kinds = [
-        (window, index not in dense_only and (index + 1) % sparse_step == 0)
-        for index, window in enumerate(style.windows(source))
-    ]
+    kinds = zip(style.windows(source), routes(source), strict=True)
     return language_model(source, each_kind(kinds, layer), tied=source.is_tied(), on_every_rank=EDGES)
+
+
+def routes(source: Source) -> list[bool]:
+    """Which layers have experts."""
+    sparse_step = source.text.int("decoder_sparse_step", default=1, minimum=1)
+    dense_only = _int_set(source, "mlp_only_layers")
+    return [index not in dense_only and (index + 1) % sparse_step == 0 for index in range(source.num_layers)]
 
 
 def qwen_experts(source: Source, *, quantized_router: bool = False) -> tuple[Part, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.model.parts import AttentionScales, Linear, Output, Part, Tensor
+from vllm_costmeter.core.model.parts import VOCABULARY_PADDING, AttentionScales, Linear, Output, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import (
@@ -21,7 +21,9 @@ from vllm_costmeter.sources.model_config.families.blocks import (
     router,
     row,
 )
+from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.layers import Block, each_kind, language_model, layer_of
+from vllm_costmeter.sources.model_config.families.prediction import extended, joined, numbered
 from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 from vllm_costmeter.sources.model_config.rotary import RopeParameters, rope_parameters, rotary_table
@@ -67,6 +69,27 @@ def step3p5(source: Source) -> Weights:
     kinds = [(_attention_kind(source, index), index in routing) for index in range(source.num_layers)]
     layers = each_kind(kinds, lambda kind: _layer(source, *kind))
     return language_model(source, layers, tied=source.is_tied())
+
+
+def _prediction(source: Source, target: Weights, count: int) -> Weights | None:
+    """Layers that count on from the model's own, whose lists describe them too; None where those are too short."""
+    routing, first = _routing(source), source.num_layers
+    try:
+        kinds = [(_attention_kind(source, index), index in routing) for index in range(first, first + count)]
+    except BadInputError:
+        return None
+    join = (*joined(source, "eh_proj", "enorm", "hnorm", "shared_head.norm"), _kept_head(source))
+    layers = each_kind(kinds, lambda kind: extended(_layer(source, *kind), *join))
+    return numbered(source, target, layers)
+
+
+def _kept_head(source: Source) -> Linear:
+    """An output head per layer, in whose place vLLM never puts the model's (`has_own_lm_head`)."""
+    rows = -(-source.vocab_size // VOCABULARY_PADDING) * VOCABULARY_PADDING
+    return Linear("shared_head.head", source.hidden_size, (Output(rows),), "column", quantized=False)
+
+
+STEP3P5 = Family(step3p5, prediction=_prediction)
 
 
 def _layer(source: Source, kind: tuple[str, float, str], routes: bool) -> Layer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vllm_costmeter.sources.model_config.families.family import Family
-from vllm_costmeter.sources.model_config.families.multimodal.text import registered_text
+from vllm_costmeter.sources.model_config.families.multimodal.text import predicted_text, registered_text
 from vllm_costmeter.sources.model_config.towers.step import perception_encoder, step3_vision
 
 _NAMES = (
@@ -15,4 +15,4 @@ _NAMES = (
 )
 
 STEP3_VL = Family(registered_text, step3_vision, _NAMES)
-STEP_VL = Family(registered_text, perception_encoder, _NAMES)
+STEP_VL = Family(registered_text, perception_encoder, _NAMES, prediction=predicted_text)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.families.dense.llama import llama, qwen2
-from vllm_costmeter.sources.model_config.families.family import Builder
+from vllm_costmeter.sources.model_config.families.family import Builder, Family
 from vllm_costmeter.sources.model_config.families.source import Source
 
 _CAUSAL_LM = {
@@ -16,6 +16,7 @@ _CAUSAL_LM = {
     "gemma3_text": "Gemma3ForCausalLM",
     "gpt_oss": "GptOssForCausalLM",
     "granite": "GraniteForCausalLM",
+    "hyperclovax": "HyperCLOVAXForCausalLM",
     "internlm2": "InternLM2ForCausalLM",
     "llama": "LlamaForCausalLM",
     "mistral": "MistralForCausalLM",
@@ -30,6 +31,16 @@ _CAUSAL_LM = {
 
 def registered_text(source: Source) -> Weights:
     """The language model whose architecture the text section names, or that belongs to its `model_type`."""
+    return _text_family(source).build(source)
+
+
+def predicted_text(source: Source, target: Weights, count: int) -> Weights | None:
+    """The prediction layers of that language model; None where it has none, or they are not known."""
+    prediction = _text_family(source).prediction
+    return None if prediction is None else prediction(source, target, count)
+
+
+def _text_family(source: Source) -> Family:
     from vllm_costmeter.sources.model_config.families.registry import served_by
 
     names = source.text.optional_list("architectures")
@@ -42,7 +53,7 @@ def registered_text(source: Source) -> Weights:
     served, family = served_by(name)
     if family.tower is not None:
         raise NotUnderstoodError(f"{source.root.name}: {served} behind this tower is no language model")
-    return family.build(source)
+    return family
 
 
 def text_of(builders: Mapping[str, Builder], default: str = "") -> Builder:

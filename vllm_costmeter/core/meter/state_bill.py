@@ -34,7 +34,7 @@ def split_by_state(usd: float, seconds: StateSeconds) -> dict[State, float]:
     return {"active": active, "idle": max(0.0, usd - active - asleep), "asleep": asleep}
 
 
-class CostLedger:
+class StateBill:
     """Dollars by state and component, and GPU seconds by state."""
 
     __slots__ = ("_gpu_seconds", "_usd")

@@ -1,0 +1,111 @@
+"""`costmeter report`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from ledgers import NOON, SERIES, usage, write
+
+from vllm_costmeter.cli.main import main
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """Two models, two days."""
+    path = write(
+        tmp_path / "one.sqlite3", {NOON: usage(1.0), NOON + 86_400: usage(2.0)}, adapters={"a": 0.25}
+    )
+    return write(path, {NOON: usage(4.0)}, SERIES._replace(model_name="other"))
+
+
+def report(*words: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """(exit code, output, error) of the command."""
+    code = main(["report", *words])
+    out, error = capsys.readouterr()
+    return code, out, error
+
+
+def test_the_total_is_what_was_written(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In JSON, with the rows that add up to it."""
+    code, out, _ = report("--ledger", str(ledger), "--format", "json", capsys=capsys)
+    values = json.loads(out)
+    assert (code, values["schema"], values["total_usd"]) == (0, "costmeter.report/1", 10.5)
+    assert [(row["model"], row["usd"]) for row in values["rows"]] == [("other", 6.0), ("m", 4.5)]
+    assert "joules" not in values["total"]
+
+
+def test_a_range_and_a_group(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The 22nd only, by state; a table with its total."""
+    words = ("--ledger", str(ledger), "--since", "2026-11-22", "--until", "2026-11-22", "--by", "state")
+    code, out, _ = report(*words, capsys=capsys)
+    assert code == 0
+    lines = [line.split() for line in out.splitlines()]
+    assert ["active", "2.0000", "66.7", "%", "0.01"] in lines
+    assert ["total", "3.0000", "100.0", "%", "0.02"] in [line[:5] for line in lines]
+
+
+def test_many_ledgers_add_up(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By a glob, each file once, also where it is named twice; one is a copy taken while it was open."""
+    shutil.copy(ledger, ledger.with_name("two.sqlite3"))
+    words = ("--ledger", f"{ledger.parent}/*.sqlite3", "--ledger", str(ledger), "--format", "json")
+    assert json.loads(report(*words, capsys=capsys)[1])["total_usd"] == 21.0
+
+
+@pytest.mark.parametrize(
+    "by", ["adapter", "model,adapter", "day", "hour", "component", "phase", "gpu", "host,day"]
+)
+def test_every_group_has_a_table(ledger: Path, by: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In every format."""
+    for format in ("text", "markdown", "csv", "json"):
+        code, out, _ = report("--ledger", str(ledger), "--by", by, "--format", format, capsys=capsys)
+        assert code == 0
+        assert "nan" not in out
+        assert by.rpartition(",")[2] in out
+
+
+def test_a_ledger_in_use_can_be_read(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """While a server holds its lock, with what it has committed."""
+    server = sqlite3.connect(ledger, isolation_level=None)
+    server.execute("BEGIN IMMEDIATE")
+    server.execute("DELETE FROM usage")
+    assert (
+        json.loads(report("--ledger", str(ledger), "--format", "json", capsys=capsys)[1])["total_usd"] == 10.5
+    )
+    server.execute("ROLLBACK")
+
+
+def test_what_cannot_be_answered_is_one_line(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2, no traceback, no file changed or made."""
+    text = ledger.with_name("notes.txt")
+    text.write_text("no ledger")
+    short = ledger.with_name("short.db")
+    short.write_bytes(ledger.read_bytes()[:50])
+    cut = ledger.with_name("cut.db")
+    cut.write_bytes(ledger.read_bytes()[:6000])
+    newer = Path(shutil.copy(ledger, ledger.with_name("newer.db")))
+    with sqlite3.connect(newer) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    before = {path.name: path.read_bytes() for path in ledger.parent.iterdir()}
+    for words, said in (
+        (("--ledger", str(text)), "is not a ledger"),
+        (("--ledger", str(short)), "is damaged"),
+        (("--ledger", str(cut)), "is damaged"),
+        (("--ledger", str(newer)), "update vllm-costmeter"),
+        (("--ledger", str(ledger.parent)), "is a folder"),
+        (("--ledger", "/nowhere/*.sqlite3"), "no ledger at"),
+        (("--ledger", str(ledger), "--since", "soonish"), "--since must be"),
+        (("--ledger", str(ledger), "--since", "2026-12", "--until", "2026-11"), "the range is empty"),
+        (("--ledger", str(ledger), "--since", "2020", "--until", "2021-01"), "--since must be"),
+        (("--ledger", str(ledger), "--since", "2020-01", "--until", "2020-02"), "nothing was spent"),
+        (("--ledger", str(ledger), "--by", "modell"), "nearest: model"),
+    ):
+        code, out, error = report(*words, capsys=capsys)
+        assert (code, out) == (2, ""), words
+        assert said in error, error
+        assert error.count("\n") == 1
+    assert {name: (ledger.parent / name).read_bytes() for name in before} == before

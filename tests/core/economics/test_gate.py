@@ -1,0 +1,112 @@
+"""The cost gate on simulated runs, and where it must not decide."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from vllm_costmeter.core.economics.gate import Sample, change, overall, runs_to_decide
+
+LIMIT = math.log(1.03)
+COMPARISONS = 400
+Noise = Callable[[random.Random], float]
+
+
+def normal(chance: random.Random) -> float:
+    return chance.gauss(0, 1)
+
+
+def heavy_tailed(chance: random.Random) -> float:
+    """Student's t with four degrees of freedom, scaled to a standard deviation of 1."""
+    spread = math.sqrt(sum(chance.gauss(0, 1) ** 2 for _ in range(4)) / 4)
+    return chance.gauss(0, 1) / spread / math.sqrt(2)
+
+
+def sometimes_slow(chance: random.Random) -> float:
+    """One run in ten costs three standard deviations more, as on a GPU that throttled."""
+    return chance.gauss(0, 1) + (3 if chance.random() < 0.1 else 0)
+
+
+def verdicts(rise: float, noise: float, runs: int, shape: Noise = normal) -> Counter[str]:
+    """Of `COMPARISONS` comparisons with that rise of cost."""
+    chance = random.Random(20261128)
+
+    def sample(middle: float) -> Sample:
+        return Sample(tuple(middle + noise * shape(chance) for _ in range(runs)))
+
+    return Counter(
+        change(sample(0.0), sample(math.log(1 + rise))).verdict(LIMIT, 0.99, past_confidence=0.99)
+        for _ in range(COMPARISONS)
+    )
+
+
+@pytest.mark.parametrize(("noise", "runs"), [(0.005, 5), (0.0075, 7), (0.01, 11)])
+def test_a_rise_of_5_percent_is_found_and_none_is_no_alarm(noise: float, runs: int) -> None:
+    """With the runs that docs/gate.md names for this noise: at least 95 of 100 found, at most 1 false alarm in 100."""
+    assert verdicts(0.05, noise, runs)["past"] >= 0.95 * COMPARISONS
+    same = verdicts(0.0, noise, runs)
+    assert same["past"] <= 0.01 * COMPARISONS
+    assert same["within"] >= 0.95 * COMPARISONS
+
+
+@pytest.mark.parametrize("shape", [normal, heavy_tailed, sometimes_slow])
+@pytest.mark.parametrize(("noise", "runs"), [(0.005, 5), (0.03, 5), (0.05, 2)])
+def test_neither_verdict_is_wrong_more_often_than_stated(shape: Noise, noise: float, runs: int) -> None:
+    """At no change there is no alarm, and a rise past the limit does not pass, whatever the noise: it is undecided."""
+    allowed = 0.01 * COMPARISONS
+    assert verdicts(0.0, noise, runs, shape)["past"] <= allowed
+    assert verdicts(0.05, noise, runs, shape)["within"] <= allowed
+
+
+def test_at_the_limit_itself_both_errors_are_as_rare_as_stated() -> None:
+    """1 in 100 for each verdict, within what 400 comparisons can show (99.9 % of such counts are at most 11)."""
+    found = verdicts(0.03, 0.01, 6)
+    assert max(found["past"], found["within"]) <= 11
+    assert found["undecided"] >= 0.9 * COMPARISONS
+
+
+def test_one_run_decides_nothing() -> None:
+    """Its noise is not known, unless it is stated."""
+    found = change(Sample((0.0,)), Sample((1.0,)))
+    assert found.standard_error is None
+    assert found.verdict(LIMIT, 0.99, past_confidence=0.99) == "undecided"
+    stated = change(Sample((0.0,)), Sample((1.0,)), known_noise=0.01)
+    assert stated.verdict(LIMIT, 0.99, past_confidence=0.99) == "past"
+
+
+def test_equal_runs_are_not_without_noise() -> None:
+    """Runs that agree to the last digit say nothing about the noise."""
+    found = change(Sample((0.0, 0.0)), Sample((1.0, 1.0)))
+    assert found.verdict(LIMIT, 0.99, past_confidence=0.99) == "undecided"
+
+
+def test_a_stated_noise_replaces_only_a_smaller_one() -> None:
+    """Two runs may agree by chance; runs that differ more than stated are believed."""
+    alike, apart = Sample((0.0, 1e-6)), Sample((0.0, 0.2))
+    assert change(alike, alike, known_noise=0.01).standard_error == pytest.approx(0.01)
+    assert change(apart, apart, known_noise=0.01).standard_error == change(apart, apart).standard_error
+
+
+def test_the_suggested_number_of_runs_decides() -> None:
+    """Most comparisons with as many runs are decided; close to the limit, or without a noise, none is suggested."""
+    noise = 0.01
+    first = [Sample((0.0, noise, -noise)), Sample(tuple(math.log(1.05) + x for x in (0.0, noise, -noise)))]
+    runs = runs_to_decide(change(*first), first, LIMIT, 0.99)
+    assert runs is not None
+    assert verdicts(0.05, noise, runs)["past"] >= 0.7 * COMPARISONS
+    close = [Sample((0.0, noise)), Sample((LIMIT, LIMIT + noise))]
+    assert runs_to_decide(change(*close), close, LIMIT, 0.99) is None
+    single = [Sample((0.0,)), Sample((1.0,))]
+    assert runs_to_decide(change(*single), single, LIMIT, 0.99) is None
+
+
+def test_several_loads_pass_together() -> None:
+    """One past is enough; all must be within."""
+    assert overall(["within", "past", "undecided"]) == "past"
+    assert overall(["within", "undecided"]) == "undecided"
+    assert overall(["within", "within"]) == "within"
+    assert overall([]) == "undecided"

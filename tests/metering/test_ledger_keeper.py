@@ -1,0 +1,99 @@
+"""The thread that writes a ledger, when everything goes wrong."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+from ledgers import NOON, SERIES, dollars, usage, write
+
+from vllm_costmeter.core.ledger.rows import Interval
+from vllm_costmeter.core.ledger.usage import Usage
+from vllm_costmeter.metering.ledger_keeper import LedgerKeeper
+
+
+class Kept:
+    """A keeper whose thread does not run: a test writes."""
+
+    def __init__(self, path: Path) -> None:
+        self.lines: list[str] = []
+        self.now = float(NOON)
+        self.usd = 0.0
+        self.keeper = LedgerKeeper(path, SERIES, self.lines.append, unix_seconds=lambda: self.now)
+
+    def spend(self, usd: float) -> None:
+        """The server spends and the keeper writes."""
+        self.usd += usd
+        self.now += 5
+        self.keeper.note(Interval(Usage(active_rental_usd=self.usd), {}))
+        self.keeper.write()
+
+
+def test_what_is_spent_is_in_the_file(tmp_path: Path) -> None:
+    """A folder is made where there is none; nothing is said where nothing is wrong."""
+    kept = Kept(tmp_path / "new" / "ledger.sqlite3")
+    for _ in range(30):
+        kept.spend(0.5)
+    assert dollars(kept.keeper.path) == 15
+    assert (kept.lines, kept.keeper.problem) == ([], None)
+
+
+def test_a_locked_file_costs_one_line_and_no_dollar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The meter goes on; when the lock is gone, everything is written."""
+    monkeypatch.setattr("vllm_costmeter.outputs.ledger.file.PATIENCE_SECONDS", 0.01)
+    kept = Kept(write(tmp_path / "l", {}))
+    other = sqlite3.connect(kept.keeper.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for _ in range(3):
+        kept.spend(1.0)
+    assert kept.keeper.problem == "locked"
+    assert len(kept.lines) == 1
+    other.execute("ROLLBACK")
+    kept.spend(1.0)
+    assert (kept.keeper.problem, len(kept.lines)) == (None, 2)
+    assert dollars(kept.keeper.path) == 4
+
+
+def test_a_damaged_file_is_set_aside(tmp_path: Path) -> None:
+    """A new one is begun, which has everything since; the old one is named and kept."""
+    path = write(tmp_path / "ledger.sqlite3", {NOON: usage()})
+    path.write_bytes(path.read_bytes()[:5000])
+    kept = Kept(path)
+    kept.spend(1.0)
+    assert "renamed ledger.sqlite3.damaged-" in kept.lines[-1]
+    kept.spend(1.0)
+    assert kept.keeper.problem is None
+    assert dollars(path) == 2
+    assert [each.name for each in tmp_path.iterdir() if "damaged" in each.name] != []
+
+
+def test_a_folder_that_is_removed_is_made_again(tmp_path: Path) -> None:
+    """What was in it is gone, what is spent from then on is kept."""
+    kept = Kept(tmp_path / "state" / "ledger.sqlite3")
+    kept.spend(1.0)
+    shutil.rmtree(tmp_path / "state")
+    kept.spend(2.0)
+    assert dollars(kept.keeper.path) == 2
+
+
+def test_another_programs_file_is_never_touched(tmp_path: Path) -> None:
+    """The keeper says so once and keeps its costs in memory."""
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes")
+    kept = Kept(path)
+    for _ in range(3):
+        kept.spend(1.0)
+    assert (kept.keeper.problem, len(kept.lines)) == ("not_ours", 1)
+    assert path.read_text() == "my notes"
+
+
+def test_its_thread_writes_the_rest_at_the_end(tmp_path: Path) -> None:
+    """Started, told once, stopped: the last seconds are in the file, and the file is closed."""
+    keeper = LedgerKeeper(tmp_path / "l", SERIES, lambda line: None, write_every_seconds=3600)
+    keeper.start()
+    keeper.note(Interval(Usage(active_rental_usd=2.5), {}))
+    keeper.stop()
+    assert dollars(tmp_path / "l") == 2.5
+    assert not (tmp_path / "l-wal").exists()

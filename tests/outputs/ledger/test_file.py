@@ -1,0 +1,103 @@
+"""A ledger file that servers add to."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ledgers import NOON, SERIES, dollars, usage, write
+
+from vllm_costmeter.core.ledger.rows import DAY, HOUR
+from vllm_costmeter.core.ledger.schema import VERSION
+from vllm_costmeter.outputs.ledger.file import LedgerFile, NotOursError, set_aside
+
+
+def test_what_is_added_is_added_up(tmp_path: Path) -> None:
+    """In the same minute by the same series, across openings; other series and minutes stay apart."""
+    path = tmp_path / "ledger.sqlite3"
+    for series in (SERIES, SERIES, SERIES._replace(host="node-2")):
+        write(path, {NOON: usage(1.0), NOON + 60: usage(2.0)}, series, {"a": 0.5})
+    rows = sqlite3.connect(path).execute("SELECT start, series, active_rental_usd FROM usage").fetchall()
+    assert rows == [(NOON, 1, 2.0), (NOON, 2, 1.0), (NOON + 60, 1, 4.0), (NOON + 60, 2, 2.0)]
+    assert sqlite3.connect(path).execute("SELECT SUM(usd) FROM share").fetchone() == (3.0,)
+
+
+def test_old_minutes_become_hours_and_old_hours_days(tmp_path: Path) -> None:
+    """Nothing is lost, also where rows come late for an hour that was joined already."""
+    path = write(
+        tmp_path / "l", {NOON + 60 * minute: usage(1.0) for minute in range(180)}, adapters={"a": 0.1}
+    )
+    file = LedgerFile(path)
+    file.roll_up(NOON + 5 * DAY)
+    assert sqlite3.connect(path).execute("SELECT seconds, COUNT(*) FROM usage GROUP BY 1").fetchall() == [
+        (HOUR, 3)
+    ]
+    write(path, {NOON: usage(1.0)})
+    file.roll_up(NOON + 5 * DAY)
+    file.roll_up(NOON + 500 * DAY)
+    rows = sqlite3.connect(path).execute("SELECT seconds, finished_requests FROM usage").fetchall()
+    assert rows == [(DAY, 3 * 181)]
+    assert dollars(path) == pytest.approx(1.5 * 181)
+    assert sqlite3.connect(path).execute("SELECT SUM(usd) FROM share").fetchone()[0] == pytest.approx(18)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+sys.path[:0] = {paths}
+from ledgers import NOON, SERIES, usage, write
+for _ in range(20):
+    write(Path(sys.argv[1]), {{NOON: usage(1.0)}})
+"""
+
+
+def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    """Four of them begin the same file and add to the same minute."""
+    path = tmp_path / "ledger.sqlite3"
+    code = WRITER.format(paths=sys.path)
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(path)]) for _ in range(4)]
+    assert [writer.wait() for writer in writers] == [0] * 4
+    assert dollars(path) == pytest.approx(4 * 20 * 1.5)
+
+
+def test_a_file_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    """Another program's, one that is no database, and one of a newer version: byte for byte."""
+    text = tmp_path / "notes.txt"
+    text.write_text("not a database " * 20)
+    other = tmp_path / "other.db"
+    with sqlite3.connect(other) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+        connection.execute("PRAGMA application_id = 7")
+    newer = write(tmp_path / "newer", {NOON: usage()})
+    with sqlite3.connect(newer) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    connection.close()
+    for path in (text, other, newer):
+        before = path.read_bytes()
+        with pytest.raises(NotOursError, match="left as it is"):
+            LedgerFile(path)
+        assert path.read_bytes() == before
+
+
+def test_a_file_that_only_was_opened_becomes_a_ledger(tmp_path: Path) -> None:
+    """An empty one, and a start that was killed before its first transaction."""
+    path = tmp_path / "ledger.sqlite3"
+    path.touch()
+    write(path, {NOON: usage()})
+    assert dollars(path) == 1.5
+
+
+def test_a_damaged_file_is_named_and_kept(tmp_path: Path) -> None:
+    """With its write-ahead log; its name is free again."""
+    path = write(tmp_path / "ledger.sqlite3", {NOON: usage()})
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(sqlite3.DatabaseError):
+        LedgerFile(path)
+    content = path.read_bytes()
+    aside = set_aside(path)
+    assert aside.name.startswith("ledger.sqlite3.damaged-")
+    assert aside.read_bytes() == content
+    assert not path.exists()

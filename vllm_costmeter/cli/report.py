@@ -1,0 +1,137 @@
+"""`costmeter report`: what was spent, from the ledgers of servers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.ledger.grouping import GROUPS, OF_SHARES, grouped, groups, step_seconds
+from vllm_costmeter.core.ledger.periods import moment
+from vllm_costmeter.core.ledger.rows import Extent, ShareRow, UsageRow
+from vllm_costmeter.core.ledger.usage import Usage
+from vllm_costmeter.outputs.economics.answer import FORMATS
+from vllm_costmeter.outputs.report.answer import Report, report_text
+from vllm_costmeter.sources.files.ledger_path import default_ledger
+from vllm_costmeter.sources.ledger.read import ledger_paths, opened_ledger
+
+EXAMPLES = """\
+examples:
+  what did this machine's servers cost, in all and by model?
+    costmeter report
+    costmeter report --by model --since 7d
+  November by day, over the ledgers of many servers
+    costmeter report --ledger '/mnt/ledgers/*.sqlite3' --since 2026-11 --until 2026-11 --by day
+  what idle time cost, model by model
+    costmeter report --by model,state --since yesterday --until yesterday
+
+Times are UTC unless they say otherwise. Servers write every five seconds; minutes older than three days are kept as
+hours, hours older than 400 days as days.
+
+exit codes: 0 answered, 2 bad input
+"""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "report",
+        description="What was spent: dollars, GPU hours, tokens, energy and requests of servers with --plugin "
+        "costmeter, across restarts.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--ledger",
+        action="append",
+        metavar="PATH",
+        help="a ledger, or a quoted glob of several; repeatable; default: this user's own",
+    )
+    parser.add_argument(
+        "--since", metavar="TIME", help="2026-11-28, 2026-11, yesterday, 7d; default: everything"
+    )
+    parser.add_argument("--until", metavar="TIME", help="the same, to its end; default: now")
+    parser.add_argument(
+        "--by", default="model", metavar="GROUP[,GROUP]", help=f"{', '.join(GROUPS)}; default: model"
+    )
+    parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
+
+
+def run(args: argparse.Namespace, now: datetime | None = None) -> int:
+    """Print the report."""
+    moment_now = now or datetime.now(UTC)
+    since, until = _range(args.since, args.until, moment_now)
+    by = groups(args.by)
+    paths = ledger_paths(args.ledger or [str(_own_ledger())])
+    report = _report(paths, since, until, by)
+    sys.stdout.write(report_text(report, args.format))
+    return 0
+
+
+def _own_ledger() -> Path:
+    path = default_ledger()
+    if not path.exists():
+        raise BadInputError(
+            f"there is no ledger at {path}: a server with --plugin costmeter begins one; --ledger PATH names another"
+        )
+    return path
+
+
+def _range(since: str | None, until: str | None, now: datetime) -> tuple[datetime, datetime]:
+    first = datetime.fromtimestamp(0, UTC) if since is None else moment(since, now, "start", "--since")
+    last = now if until is None else moment(until, now, "end", "--until")
+    if first >= last:
+        raise BadInputError(
+            f"--since ({first:%Y-%m-%d %H:%MZ}) must be before --until ({last:%Y-%m-%d %H:%MZ}): the range is empty"
+        )
+    return first, last
+
+
+def _report(paths: Sequence[Path], since: datetime, until: datetime, by: tuple[str, ...]) -> Report:
+    start, end = since.timestamp(), until.timestamp()
+    step = step_seconds(by)
+    rows: list[UsageRow] = []
+    shares: list[ShareRow] = []
+    extents: list[Extent] = []
+    for path in paths:
+        with opened_ledger(path) as ledger:
+            extent = ledger.extent(start, end)
+            if extent is None:
+                continue
+            extents.append(extent)
+            rows += ledger.usage(start, end, step)
+            if by[-1] in OF_SHARES:
+                shares += ledger.shares(by[-1], start, end, step)
+    if not extents:
+        raise BadInputError(
+            f"nothing was spent from {since:%Y-%m-%d %H:%MZ} to {until:%Y-%m-%d %H:%MZ} in "
+            f"{', '.join(map(str, paths[:3]))}{' ...' if len(paths) > 3 else ''}"
+        )
+    first = datetime.fromtimestamp(min(extent.first for extent in extents), UTC)
+    last = datetime.fromtimestamp(max(extent.last for extent in extents), UTC)
+    return Report(
+        max(since, first),
+        min(until, last),
+        [str(path) for path in paths],
+        by,
+        grouped(rows, shares, by),
+        sum((row.usage for row in rows), Usage()),
+        tuple(_notes(rows, extents)),
+    )
+
+
+def _notes(rows: Sequence[UsageRow], extents: Sequence[Extent]) -> list[str]:
+    notes = []
+    unpriced = sorted({row.series.model_name for row in rows if not row.series.basis})
+    if unpriced:
+        notes.append(f"Without a price, so without dollars: {', '.join(unpriced)}.")
+    longest = max(extent.longest_row_seconds for extent in extents)
+    if longest > 60:
+        size = "hour" if longest == 3600 else "day"
+        notes.append(f"The oldest rows are one per {size}: a bound within such a row is moved to its start.")
+    return notes

@@ -1,0 +1,1 @@
+"""What was spent, in a file: its series, rows and sums."""

@@ -1,0 +1,99 @@
+"""Rows of the ledger: whose they are and when."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from vllm_costmeter.core.ledger.usage import Usage
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+"""Lengths of a row in seconds. A row starts at a multiple of its length in Unix time, so days are UTC days."""
+
+ShareKind = Literal["adapter", "tenant"]
+
+
+class Series(NamedTuple):
+    """What does not change while a server runs."""
+
+    model_name: str
+    gpu_name: str
+    """As the driver or the operator names it; empty if unknown."""
+    gpus: int
+    basis: str
+    """rental or owned; empty without a price."""
+    price_source: str
+    price_as_of: str
+    usd_per_hour: float
+    """Of all its GPUs, without measured electricity; 0 without a price."""
+    host: str
+    version: str
+    """Of vllm-costmeter."""
+    vllm_version: str
+
+
+class Share(NamedTuple):
+    """A part of the active cost, by the name of who caused it."""
+
+    usd: float = 0.0
+    joules: float = 0.0
+    prompt_computed_tokens: int = 0
+    prompt_cached_tokens: int = 0
+    generated_tokens: int = 0
+    finished_requests: int = 0
+    aborted_requests: int = 0
+    failed_requests: int = 0
+
+    def plus(self, other: Share) -> Share:
+        """Both together."""
+        return Share._make(one + two for one, two in zip(self, other, strict=True))
+
+    def minus(self, earlier: Share) -> Share:
+        """The increase since `earlier`."""
+        return Share._make(now - then for now, then in zip(self, earlier, strict=True))
+
+
+Shares = dict[tuple[ShareKind, str], Share]
+
+
+class Interval(NamedTuple):
+    """What a server spent in one minute."""
+
+    usage: Usage
+    shares: Shares
+
+    def plus(self, other: Interval) -> Interval:
+        """Both together."""
+        shares = dict(self.shares)
+        for key, share in other.shares.items():
+            shares[key] = shares.get(key, Share()).plus(share)
+        return Interval(self.usage + other.usage, shares)
+
+
+NO_INTERVAL = Interval(Usage(), {})
+
+
+class UsageRow(NamedTuple):
+    """The sum of rows of one series in a time step."""
+
+    start: int
+    """Unix time, a multiple of the step."""
+    series: Series
+    usage: Usage
+
+
+class ShareRow(NamedTuple):
+    """The same for the part of one adapter or tenant."""
+
+    start: int
+    series: Series
+    name: str
+    share: Share
+
+
+class Extent(NamedTuple):
+    """What a ledger covers, in Unix seconds."""
+
+    first: int
+    last: int
+    longest_row_seconds: int
+    """Old rows are joined: a bound within one is moved to its start."""

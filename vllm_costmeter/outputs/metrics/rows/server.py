@@ -1,0 +1,73 @@
+"""Metrics of the server and of the meter itself."""
+
+from __future__ import annotations
+
+from vllm_costmeter.outputs.metrics.row import MetricRow
+
+SERVER_METRICS: tuple[MetricRow, ...] = (
+    MetricRow(
+        "costmeter_kv_cache_capacity_tokens",
+        "gauge",
+        ("model_name",),
+        "tokens",
+        "Capacity of this server's KV cache in tokens.",
+        "vLLM has sized its cache",
+    ),
+    MetricRow(
+        "costmeter_kv_cache_usage_ratio",
+        "gauge",
+        ("model_name",),
+        "",
+        "Fraction of the KV cache in use, mean over engines.",
+        "an engine has reported a step",
+    ),
+    MetricRow(
+        "costmeter_preflight_bytes",
+        "gauge",
+        ("part", "value"),
+        "bytes",
+        "Memory per GPU: predicted by the fit check before the start, and actual.",
+        "the fit check ran and vLLM reported the actual value",
+    ),
+    MetricRow(
+        "costmeter_last_token_timestamp_seconds",
+        "gauge",
+        ("model_name",),
+        "seconds since 1970",
+        "When the last token was generated.",
+        "a token was generated",
+    ),
+    MetricRow(
+        "costmeter_source_up",
+        "gauge",
+        ("source",),
+        "",
+        "1 if the source (nvml, price, engine, energy, ledger) is available, else 0; energy: known for every GPU.",
+        "always; energy where electricity or carbon is charged, ledger where one is kept",
+    ),
+    MetricRow(
+        "costmeter_source_down_info",
+        "gauge",
+        ("source", "reason"),
+        "",
+        "1 for the reason a source is down, as a keyword; the server's log has the details.",
+        "a source is down",
+    ),
+    MetricRow(
+        "costmeter_errors_total",
+        "counter",
+        ("where",),
+        "",
+        "Internal errors of the meter by component, and impossible readings discarded (gpu_power, ...). "
+        "Requests are never affected.",
+        "always",
+    ),
+    MetricRow(
+        "costmeter_build_info",
+        "gauge",
+        ("version", "vllm_version"),
+        "",
+        "1 for the running versions.",
+        "always",
+    ),
+)

@@ -1,0 +1,1 @@
+"""What was spent, as tables, documents and pictures."""

@@ -1,0 +1,157 @@
+"""Reads ledgers for reports: never writes, and never waits long for a server that does."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.ledger.rows import Extent, Series, Share, ShareRow, UsageRow
+from vllm_costmeter.core.ledger.schema import (
+    APPLICATION_ID,
+    SERIES_COLUMNS,
+    SHARE_COLUMNS,
+    SQLITE_HEADER,
+    VERSION,
+)
+from vllm_costmeter.core.ledger.usage import COLUMNS, Usage
+
+PATIENCE_SECONDS = 5.0
+
+
+def ledger_paths(patterns: Sequence[str]) -> list[Path]:
+    """The files of `--ledger`, globs resolved, each once. BadInputError for one that matches nothing."""
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        ledgers = [path for path in _matches(Path(pattern).expanduser()) if not _is_beside(path)]
+        if not ledgers:
+            raise BadInputError(
+                f"no ledger at {pattern}; servers with `--plugin costmeter` log where theirs is"
+            )
+        found |= dict.fromkeys(path for path in ledgers)
+    return list({path.resolve(): path for path in found}.values())
+
+
+def _matches(path: Path) -> list[Path]:
+    """The file itself, or what a glob matches, in order."""
+    if path.exists() or not any(sign in str(path) for sign in "*?["):
+        return [path] if path.exists() else []
+    root = Path(path.anchor) if path.is_absolute() else Path()
+    return sorted(root.glob(str(path.relative_to(path.anchor) if path.is_absolute() else path)))
+
+
+def _is_beside(path: Path) -> bool:
+    """SQLite's own files beside a ledger."""
+    return path.name.endswith(("-wal", "-shm", "-journal"))
+
+
+class Ledger:
+    """One ledger, open to read."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    def extent(self, since: float, until: float) -> Extent | None:
+        """What it has in [since, until); None if nothing."""
+        first, last, longest = self._connection.execute(
+            "SELECT MIN(start), MAX(start + seconds), MAX(seconds) FROM usage WHERE start >= ? AND start < ?",
+            (since, until),
+        ).fetchone()
+        return None if first is None else Extent(first, last, longest)
+
+    def usage(self, since: float, until: float, step_seconds: int | None = None) -> Iterator[UsageRow]:
+        """Sums by series and time step (None: the whole time, which starts at `since`), of the rows that start in
+        [since, until)."""
+        step = _step(step_seconds)
+        sums = ", ".join(f"SUM({name})" for name in COLUMNS)
+        rows = self._connection.execute(
+            f"SELECT {step} AS step, series, {sums} FROM usage WHERE start >= ? AND start < ? "
+            "GROUP BY step, series ORDER BY step, series",
+            (since, until),
+        )
+        series = self._series()
+        for start, of, *amounts in rows:
+            yield UsageRow(start, series[of], Usage(*amounts))
+
+    def shares(
+        self, kind: str, since: float, until: float, step_seconds: int | None = None
+    ) -> Iterator[ShareRow]:
+        """The same for the parts of adapters or tenants."""
+        step = _step(step_seconds)
+        sums = ", ".join(f"SUM({name})" for name in SHARE_COLUMNS)
+        rows = self._connection.execute(
+            f"SELECT {step} AS step, series, name, {sums} FROM share "
+            "WHERE kind = ? AND start >= ? AND start < ? GROUP BY step, series, name ORDER BY step, series, name",
+            (kind, since, until),
+        )
+        series = self._series()
+        for start, of, name, *amounts in rows:
+            yield ShareRow(start, series[of], name, Share(*amounts))
+
+    def _series(self) -> dict[int, Series]:
+        names = ", ".join(SERIES_COLUMNS)
+        return {
+            row[0]: Series(*row[1:]) for row in self._connection.execute(f"SELECT id, {names} FROM series")
+        }
+
+
+@contextmanager
+def opened_ledger(path: Path) -> Iterator[Ledger]:
+    """BadInputError, in one line, for a file that is not a ledger, is damaged, of a newer version, or locked."""
+    _must_be_a_ledger(path)
+    try:
+        with closing(_connected(path)) as connection:
+            yield Ledger(path, connection)
+    except sqlite3.DatabaseError as why:
+        if "locked" in str(why):
+            raise BadInputError(f"{path} is locked by another program; try again") from None
+        raise BadInputError(
+            f"{path} is damaged ({why}); nothing was changed. `sqlite3 {path} .recover` may save what is in it"
+        ) from None
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    """Read-only; a file in a folder that cannot be written, where SQLite cannot share it, is read as it is."""
+    name = quote(str(path.resolve()))
+    try:
+        connection = sqlite3.connect(f"file:{name}?mode=ro", uri=True, timeout=PATIENCE_SECONDS)
+        connection.execute("SELECT 1 FROM series LIMIT 1").fetchone()
+    except sqlite3.OperationalError as why:
+        if "locked" in str(why):
+            raise
+        connection = sqlite3.connect(f"file:{name}?mode=ro&immutable=1", uri=True)
+    return connection
+
+
+def _must_be_a_ledger(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except IsADirectoryError:
+        raise BadInputError(
+            f"{path} is a folder; name the ledger in it, such as {path}/ledger.sqlite3"
+        ) from None
+    except OSError as why:
+        raise BadInputError(f"{path} cannot be read: {why.strerror}") from None
+    if not header.startswith(SQLITE_HEADER):
+        raise BadInputError(f"{path} is not a ledger: not an SQLite file")
+    if len(header) < 100:
+        raise BadInputError(f"{path} is damaged: it ends after {len(header)} bytes; nothing was changed")
+    version, application = int.from_bytes(header[60:64]), int.from_bytes(header[68:72])
+    if application != APPLICATION_ID:
+        if (application, version) == (0, 0) and path.with_name(f"{path.name}-wal").exists():
+            return  # a server has just created it: its first rows are in the write-ahead log
+        raise BadInputError(f"{path} is not a ledger but another program's SQLite file")
+    if version > VERSION:
+        raise BadInputError(
+            f"{path} was written by a newer vllm-costmeter (schema {version}, this one reads up to {VERSION}); "
+            "update vllm-costmeter to read it"
+        )
+
+
+def _step(step_seconds: int | None) -> str:
+    return "0" if step_seconds is None else f"start / {step_seconds} * {step_seconds}"
