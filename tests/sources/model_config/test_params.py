@@ -44,6 +44,12 @@ def test_params_alone_are_read(tmp_path: Path) -> None:
     assert local_model(tmp_path / "params.json").architecture == "MistralForCausalLM"
 
 
+def test_another_params_json_is_no_model(tmp_path: Path) -> None:
+    """A file of that name that describes something else."""
+    with pytest.raises(BadInputError, match=r"params\.json: states no dim and n_layers"):
+        read_model(folder(tmp_path, params={"lr": 1e-4}))
+
+
 def test_config_json_counts_where_no_weights_are_mistrals(tmp_path: Path) -> None:
     """vLLM reads params.json only beside consolidated weights; config.json then fills in what it leaves out."""
     both = folder(tmp_path, params=PARAMS, config=HF)

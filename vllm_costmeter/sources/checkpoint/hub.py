@@ -28,7 +28,14 @@ from vllm_costmeter.sources.checkpoint.weight_files import (
     safetensors_files,
 )
 from vllm_costmeter.sources.model_config import SENTENCE_TRANSFORMERS, config_files, parse_json_object
-from vllm_costmeter.sources.model_config.params import BESIDE, HEADS, PARAMS, reads_params, with_head
+from vllm_costmeter.sources.model_config.params import (
+    BESIDE,
+    HEADS,
+    PARAMS,
+    reads_params,
+    with_config,
+    with_head,
+)
 from vllm_costmeter.sources.models.local import local_model
 
 LARGEST_CONFIG_BYTES = 16 << 20
@@ -167,7 +174,7 @@ def _fetched(repository: str, listing: Listing, client: Client) -> HubModel:
 
     config: dict[str, Any] = {} if BESIDE not in listing.files else read_object(BESIDE)
     if reads_params(listing.files):
-        config = read_object(PARAMS) | ({BESIDE: config} if config else {})
+        config = with_config(read_object(PARAMS), config, f"{repository}: {PARAMS}")
     for head in sorted(HEADS.keys() & set(listing.files)):
         config = with_head(config, head, read_object(head))
     weights = safetensors_files(listing.files)

@@ -51,11 +51,11 @@ def folder_config(folder: Path) -> dict[str, Any] | None:
     found = read_json_object(file) if file.is_file() else None
     if not other.is_file():
         return None if found is None else _with_head(found, folder)
-    from vllm_costmeter.sources.model_config.params import BESIDE, reads_params
+    from vllm_costmeter.sources.model_config.params import reads_params, with_config
 
     if not reads_params(_names(folder)):
         return found
-    return read_json_object(other) | ({} if found is None else {BESIDE: found})
+    return with_config(read_json_object(other), found, str(other))
 
 
 def _with_head(config: dict[str, Any], folder: Path) -> dict[str, Any]:

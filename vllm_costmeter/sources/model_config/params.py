@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from vllm_costmeter.core.errors import BadInputError
+
 PARAMS = "params.json"
 BESIDE = "config.json"
 """The key under which a params.json carries the config.json beside it, from which vLLM takes what it leaves out."""
@@ -17,6 +19,14 @@ def reads_params(files: Collection[str]) -> bool:
         return False
     is_mistral = any(name.startswith("consolidated") and name.endswith(".safetensors") for name in files)
     return is_mistral or BESIDE not in files
+
+
+def with_config(params: dict[str, Any], config: Mapping[str, Any] | None, name: str) -> dict[str, Any]:
+    """A params.json and the config.json beside it, if any, as one. BadInputError, starting with `name`, where the first is
+    not Mistral's."""
+    if not is_params(params):
+        raise BadInputError(f"{name}: states no dim and n_layers, so it is no model's params.json")
+    return params | ({BESIDE: dict(config)} if config else {})
 
 
 HEADS = {
