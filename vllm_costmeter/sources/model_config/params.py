@@ -22,7 +22,7 @@ def reads_params(files: Collection[str]) -> bool:
 
 
 def with_config(params: dict[str, Any], config: Mapping[str, Any] | None, name: str) -> dict[str, Any]:
-    """A params.json and the config.json beside it, if any, as one. BadInputError, starting with `name`, where the first is
+    """A params.json and the config.json beside it, if any, as one. BadInputError, starting with `name`, where it is
     not Mistral's."""
     if not is_params(params):
         raise BadInputError(f"{name}: states no dim and n_layers, so it is no model's params.json")
