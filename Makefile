@@ -38,9 +38,10 @@ accuracy: setup ## compare the fit check with server logs and vLLM's code (minut
 	@$(VENV)/python -m scripts.accuracy.page
 	@$(VENV)/python -m scripts.answers.conformance
 
-docs: setup ## regenerate the pages made from the code: metrics, settings, coverage
+docs: setup ## regenerate the pages made from the code: metrics, settings, coverage, GPUs
 	@$(VENV)/python -m scripts.pages.metrics_and_settings
 	@$(VENV)/python -m scripts.pages.coverage
+	@$(VENV)/python -m scripts.catalogue.page
 
 clean: ## remove .venv and everything else that was generated here
 	rm -rf .venv build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "cli": {"core", "sources", "outputs", "plugin", "cli"},
 }
 # The package's own front: `vllm_costmeter.check()` wires rooms like a command does.
-FRONT = {"core", "sources", "outputs"}
+FRONT = {"core", "sources", "outputs", "metering"}
 # What a check is put together of, outside core: one file does it, so that no copy forgets a step.
 ASSEMBLED = {f"vllm_costmeter.core.fit.{name}" for name in ("fit", "suggest", "trial")}
 HOST = {"vllm", "torch"}  # only the plugin room imports them; an extra, never a dependency

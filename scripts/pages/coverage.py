@@ -11,25 +11,25 @@ import dataclasses
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from scripts.accuracy.logged_cases import case_rows, stated_cases
 from scripts.accuracy.logged_start import CORPUS
+from scripts.pages.drafter_rows import drafter_rows
+from scripts.pages.recorded import config_of, lines, published_config, words_of
+from scripts.pages.registry_groups import newest_release, registry_rows
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config import model_from_config
 from vllm_costmeter.sources.model_config.families.conversion import POOLING_SUFFIXES
-from vllm_costmeter.sources.model_config.families.drafters.registry import HEADS, PREDICTION_LAYERS
-from vllm_costmeter.sources.model_config.families.registry import ARCHITECTURES, family_of
+from vllm_costmeter.sources.model_config.families.registry import ARCHITECTURES
 from vllm_costmeter.sources.model_config.families.source import architecture_of
 from vllm_costmeter.sources.model_config.families.unmodelled import UNMODELLED
 from vllm_costmeter.sources.model_config.model import root_reader
-from vllm_costmeter.sources.models.draft_config import head_config
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT / "tests" / "data"
 REPORT = ROOT / "docs" / "coverage.md"
 
 CACHES = {
@@ -66,15 +66,6 @@ SCHEMES = {
 Evidence = Mapping[str, set[str]]
 
 
-def lines(name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (DATA / name).read_text().splitlines()]
-
-
-def published_config(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((DATA / "models" / name / "config.json").read_text())
-    return found
-
-
 def held_against() -> Iterator[tuple[dict[str, Any], str]]:
     """(config.json, kind of evidence) of every configuration that numbers were compared for."""
     for line in lines("oracle_vllm_0.32_cuda.jsonl"):
@@ -89,7 +80,7 @@ def held_against() -> Iterator[tuple[dict[str, Any], str]]:
         "torchao_vllm_0.32.jsonl",
     ):
         for line in lines(name):
-            yield _config_of(line), "oracle"
+            yield config_of(line), "oracle"
     with (CORPUS / "boots_vllm_0.19.0_h100.csv").open() as stream:
         for row in csv.DictReader(stream):
             if row["weights_gib"]:
@@ -137,39 +128,13 @@ def _named(value: object) -> Iterator[str]:
         yield from (name for each in dataclasses.fields(value) for name in _named(getattr(value, each.name)))
 
 
-def _words(kinds: Iterable[str]) -> str:
-    return ", ".join(sorted(kinds, reverse=True)) or "code"
-
-
 def _architecture_rows(found: Evidence, remembered: Evidence) -> Iterator[str]:
     rows: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in sorted(ARCHITECTURES):
         caches = ", ".join(sorted(remembered.get(name, ()))) or "in no recorded configuration"
-        rows[caches, _words(found.get(name, ()))].append(name)
+        rows[caches, words_of(found.get(name, ()))].append(name)
     for (caches, words), names in sorted(rows.items()):
         yield f"| {caches} | {', '.join(names)} | {words} |"
-
-
-def _drafter_rows(found: Evidence) -> Iterator[str]:
-    heads: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(HEADS):
-        heads[_words(found.get(name, ()))].append(name)
-    for words, names in sorted(heads.items(), reverse=True):
-        yield f"| {', '.join(names)} | a checkpoint of its own | {words} |"
-    asked = {str(_config_of(line)["architectures"][0]) for line in lines("drafters_vllm_0.32.jsonl")}
-    for name, targets in PREDICTION_LAYERS.items():
-        known = [target for target in targets if family_of(target).prediction is not None]
-        if known:
-            words = "oracle" if asked & set(known) else "code"
-            yield f"| {name} | layers of {', '.join(known)} | {words} |"
-
-
-def _config_of(line: dict[str, Any]) -> dict[str, Any]:
-    """Of a recorded drafter: the head's as vLLM reads it, or the model's with the layers."""
-    config: dict[str, Any] = line.get("config") or published_config(line["published"])
-    if "method" not in line:
-        return config
-    return dict(head_config(config, "config.json", line["method"]) or config)
 
 
 def _feature_rows() -> Iterator[str]:
@@ -204,6 +169,12 @@ def report() -> str:
         "within the errors in [accuracy.md](accuracy.md); *code*: read from vLLM's source. For anything not listed the",
         "verdict is `unknown`, unless the installed vLLM is asked with `--exact`.",
         "",
+        f"## The model registry of vLLM {newest_release()}",
+        "",
+        "| group | known | not known |",
+        "|---|---|---|",
+        *registry_rows(),
+        "",
         "## Architectures",
         "",
         "| KV cache and state per layer | architectures | evidence |",
@@ -220,13 +191,13 @@ def report() -> str:
         "",
         "| vLLM's name | what it is | evidence |",
         "|---|---|---|",
-        *_drafter_rows(architectures),
+        *drafter_rows(architectures),
         "",
         "## Quantization of weights",
         "",
         "| scheme | evidence |",
         "|---|---|",
-        *(f"| {label} | {_words(schemes.get(name, ()))} |" for name, label in SCHEMES.items()),
+        *(f"| {label} | {words_of(schemes.get(name, ()))} |" for name, label in SCHEMES.items()),
         "",
         "## Layouts and features",
         "",

@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "vllm_costmeter.cli.models",
         "list the models known without a network, and the smallest GPU for each",
     ),
+    "run": ("vllm_costmeter.cli.run", "run a batch job and show what it cost"),
     "report": ("vllm_costmeter.cli.report", "show what was spent, from the ledgers of servers"),
     "dashboard": ("vllm_costmeter.cli.dashboard", "write or push the Grafana dashboards"),
     "rules": ("vllm_costmeter.cli.rules", "write Prometheus recording rules and alerts with your limits"),

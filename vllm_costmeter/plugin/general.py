@@ -79,6 +79,7 @@ def _checked(create_engine_config: Any) -> Any:
         try:
             if preflight is not None:
                 preflight.check(config)
+                _meter_offline_engines()
         except Exception:  # noqa: BLE001 (logged and counted there)
             _skip_check()
         return config
@@ -95,6 +96,14 @@ def _prepared_preflight(engine_args: Any) -> Any:
     from vllm_costmeter.plugin.starting.preflight import Preflight
 
     return Preflight(engine_args)
+
+
+def _meter_offline_engines() -> None:
+    """`LLM(...)` in a process where the meter is on: it makes its engine next."""
+    if "vllm.v1.engine.llm_engine" in sys.modules:
+        from vllm_costmeter.plugin.serving.offline import meter_offline_engines
+
+        meter_offline_engines()
 
 
 def _skip_check() -> None:

@@ -79,11 +79,22 @@ def test_the_listing_is_cut_by_vendor_memory_and_price(capsys: pytest.CaptureFix
     """Filters hold together; a filter that leaves nothing is said."""
     listed = as_json(capsys, gpus, "--vendor", "nvidia", "--memory-at-least", "24", "--with-price")["gpus"]
     assert {row["vendor"] for row in listed} == {"nvidia"}
-    assert min(row["memory_bytes"] for row in listed) >= 24 * 2**30
+    assert min(row["nominal_gb"] for row in listed) == 24
+    assert "RTX 4090" in {row["name"] for row in listed}  # by its nameplate: CUDA shows 23.64 GiB
     assert all("default_price" in row for row in listed)
     assert len(as_json(capsys, gpus)["gpus"]) > 4 * len(listed) > 20
     with pytest.raises(BadInputError, match="remove one"):
         run(capsys, gpus, "--vendor", "intel", "--with-price")
+
+
+def test_a_count_and_a_slice_are_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    """As in every other command; the prices of a slice are its part of the GPU's."""
+    assert run(capsys, gpus, "8x H100 SXM") == run(capsys, gpus, "H100 SXM")
+    assert run(capsys, prices, "--gpu", "H100 SXM:8") == run(capsys, prices, "--gpu", "H100 SXM")
+    whole = as_json(capsys, prices, "--gpu", "H100 SXM")["prices"]
+    part = as_json(capsys, prices, "--gpu", "H100 SXM MIG 3g.40gb")["prices"]
+    assert [row["usd_per_gpu_hour"] for row in part] == [row["usd_per_gpu_hour"] / 2 for row in whole]
+    assert [row["default"] for row in part] == [row["default"] for row in whole]
 
 
 def test_markdown_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:

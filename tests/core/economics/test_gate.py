@@ -89,6 +89,9 @@ def test_a_stated_noise_replaces_only_a_smaller_one() -> None:
     alike, apart = Sample((0.0, 1e-6)), Sample((0.0, 0.2))
     assert change(alike, alike, known_noise=0.01).standard_error == pytest.approx(0.01)
     assert change(apart, apart, known_noise=0.01).standard_error == change(apart, apart).standard_error
+    single = change(apart, Sample((0.0,)), known_noise=0.01).standard_error
+    assert single is not None
+    assert single > 0.1  # the one side that shows its noise contradicts the statement
 
 
 def test_the_suggested_number_of_runs_decides() -> None:
@@ -102,6 +105,7 @@ def test_the_suggested_number_of_runs_decides() -> None:
     assert runs_to_decide(change(*close), close, LIMIT, 0.99) is None
     single = [Sample((0.0,)), Sample((1.0,))]
     assert runs_to_decide(change(*single), single, LIMIT, 0.99) is None
+    assert runs_to_decide(change(*single), single, LIMIT, 0.99, 0.01) == 2
 
 
 def test_several_loads_pass_together() -> None:

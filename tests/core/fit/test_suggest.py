@@ -87,6 +87,32 @@ def test_the_smallest_group_of_gpus_that_fits_ends_the_search() -> None:
     assert sizes == [2]
 
 
+def test_a_slice_is_not_offered_several_slices() -> None:
+    """CUDA shows a process one MIG slice: only other GPUs help a model that is too heavy for it."""
+    part = GpuGroup(
+        "A100 80GB SXM MIG 1g.10gb", round(9.5 * GIB), compute_capability=(8, 0), is_count_stated=True
+    )
+    result = advised(llama(), EngineArgs(), part, (H200,))
+    assert result.verdict == "refused"
+    assert [each.change["gpu"] for each in result.suggestions] == ["H200 SXM"]
+
+
+def test_a_slice_is_offered_the_next_larger_one_that_holds_the_model() -> None:
+    """Of the same GPU, with its price where it has one."""
+    name, sizes = "A100 80GB SXM MIG ", {"1g.10gb": 9.5, "2g.20gb": 19.5, "3g.40gb": 39.3, "7g.80gb": 79.0}
+    parts = {
+        profile: GpuGroup(f"{name}{profile}", round(size * GIB), compute_capability=(8, 0))
+        for profile, size in sizes.items()
+    }
+    slices = tuple(RentalOffer(part) for part in parts.values())
+    part = parts["1g.10gb"]
+    short = EngineArgs(max_model_len=4096)
+    answer = with_suggestions(fit(llama(), part, short, NEWEST), llama(), part, short, slices=slices)
+    (change,) = answer.suggestions
+    assert change.arguments == '--gpu "A100 80GB SXM MIG 2g.20gb"'
+    assert change.usd_per_hour is None
+
+
 def test_a_gpu_without_fp8_is_not_offered_fp8() -> None:
     """Ampere has no fp8 units."""
     ampere = GpuGroup("RTX 3090", ADA.memory_bytes, compute_capability=(8, 6))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,3 +167,39 @@ def test_a_draft_reads_no_more_than_its_target(length: int | str, verdict: str) 
     result = drafted(asked, "0.33.0", QWEN, tensor_parallel_size=2)
     assert result.verdict == verdict
     assert len(result.suggestions) == (verdict == "refused")
+
+
+def test_a_head_has_a_vocabulary_of_its_own(tmp_path: Path) -> None:
+    """Medusa's file may state none or another than the target's: vLLM takes the target's."""
+    config = {"architectures": ["MedusaModel"], "model_type": "medusa", "hidden_size": 4096, "num_heads": 3}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    asked = {"model": str(tmp_path), "num_speculative_tokens": 3}
+    for method in ({}, {"method": "medusa"}):
+        assert drafted({**asked, **method}, "0.32.0", LLAMA).verdict == "fits"
+
+
+@pytest.mark.parametrize(("release", "verdict"), [("0.30.0", "refused"), ("0.31.0", "fits")])
+def test_a_head_newer_than_the_release_is_refused_with_the_first_that_has_it(
+    tmp_path: Path, release: str, verdict: str
+) -> None:
+    """LiLiCorr came with 0.31.0."""
+    own = {
+        "target_layer_ids": [0],
+        "lilicorr_num_heads": 4,
+        "lilicorr_factor_dim": 8,
+        "lilicorr_candidate_topk": 4,
+        "lilicorr_num_layers": 1,
+        "block_size": 8,
+    }
+    layers = {
+        "hidden_size": 4096,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 32,
+        "intermediate_size": 4096,
+    }
+    config = {"architectures": ["LiLiCorrDraftModel"], "model_type": "qwen3", "vocab_size": 128_256, **layers}
+    (tmp_path / "config.json").write_text(json.dumps({**config, "dflash_config": own}))
+    asked = {"method": "dflash", "model": str(tmp_path), "num_speculative_tokens": 7}
+    result = drafted(asked, release, LLAMA)
+    assert result.verdict == verdict
+    assert result.verdict == "fits" or "0.31.0 is the first that has" in result.message

@@ -130,6 +130,8 @@ def test_several_loads_are_not_one_run() -> None:
         (json.dumps(RESULT) + "\n" + json.dumps(RESULT)[:40], "truncated"),
         (json.dumps(RESULT | {"output_throughput": 0}), "generated no tokens"),
         (json.dumps(RESULT | {"output_throughput": "fast"}), "above 0"),
+        (json.dumps(RESULT | {"output_throughput": 10**400}), "above 0"),
+        (json.dumps(RESULT | {"duration": True}), "duration must be a number above 0, got True"),
         (json.dumps(RESULT | {"output_throughput": float("nan")}), "above 0"),
     ],
 )

@@ -96,6 +96,12 @@ def test_a_corrupt_file_is_one_line_and_then_replaced(tmp_path: Path, text: str)
     assert recall("RTX 4090", file) == ((BOOT,), None)
 
 
+def test_a_folder_without_the_file_has_no_starts(tmp_path: Path) -> None:
+    """Another file of ours made the folder: nothing is recorded, and nothing is wrong."""
+    (tmp_path / "ledger.sqlite3").write_text("another file")
+    assert recall("RTX 4090", tmp_path / "calibration.json") == ((), None)
+
+
 def test_values_of_a_wrong_type_are_not_used(tmp_path: Path) -> None:
     """A string for bytes would fail deep inside the arithmetic."""
     file = tmp_path / "calibration.json"

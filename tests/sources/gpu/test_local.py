@@ -23,6 +23,7 @@ def test_a_check_finds_this_machines_gpus(library: Path, mood: Mood) -> None:
             "compute_capability": [8, 9],
             "memory_bytes_range": None,
             "is_count_stated": True,
+            "price": None,
         }
     ]
 

@@ -46,6 +46,22 @@ def test_what_may_be_several_is_one_line_with_all_of_them() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("nvidia-h100-80gb", "H100 SXM"),
+        ("nvidia-h100-mega-80gb", "H100 SXM"),
+        ("nvidia-tesla-a100", "A100 40GB SXM"),
+        ("nvidia-tesla-v100", "V100 16GB"),
+        ("A100_NVLINK_80GB", "A100 80GB SXM"),
+        ("rtx-pro-server-6000", "RTX PRO 6000"),
+    ],
+)
+def test_a_label_that_means_one_gpu_is_that_gpu(text: str, name: str) -> None:
+    """Values of node labels are no words of people, who may mean several."""
+    assert find_gpu(text).name == name
+
+
 def test_every_name_driver_name_and_alias_of_the_catalogue_finds_its_gpu() -> None:
     """An alias means one GPU. A driver's name may be of several memory sizes, and then lists its own among them."""
     catalogue = load_catalogue()

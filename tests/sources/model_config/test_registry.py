@@ -34,7 +34,7 @@ def test_an_unmodelled_architecture_says_why_and_names_no_other() -> None:
     for name, reason in UNMODELLED.items():
         with pytest.raises(NotUnderstoodError) as raised:
             served_by(name)
-        assert str(raised.value) == f"architecture {name!r}: its weights are not known: {reason}"
+        assert str(raised.value) == f"architecture {name!r}: its memory is not known: {reason}"
 
 
 def test_no_architecture_is_both_modelled_and_not() -> None:

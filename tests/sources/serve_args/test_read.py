@@ -128,10 +128,10 @@ def test_flags_that_do_not_matter_are_accepted() -> None:
 
 def test_flags_whose_effect_is_not_followed_are_named() -> None:
     """Accepted, but never silently; a value that is vLLM's default changes nothing."""
-    given = flags("--model-impl=transformers", "--enable-eplb", "-O3", "-ac.backend=FLASHINFER")
-    names = ("--attention-config", "--enable-eplb", "--model-impl", "--optimization-level")
+    given = flags("--convert=embed", "--enable-eplb", "-O3", "-ac.backend=FLASHINFER")
+    names = ("--attention-config", "--convert", "--enable-eplb", "--optimization-level")
     assert given.unmodelled == names
-    assert flags("--model-impl", "auto", "--no-enable-eplb").unmodelled == ()
+    assert flags("--convert", "auto", "--no-enable-eplb").unmodelled == ()
 
 
 def test_sizes_of_graphs_are_stated_once() -> None:

@@ -124,6 +124,11 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace, today: date | None = None) -> int:
     """Print the comparison; the exit code is the verdict."""
+    if args.results and args.current:
+        raise BadInputError(
+            f"{args.results[0]} stands without a flag beside --current: is it a baseline? --baseline takes one file, "
+            "or a quoted pattern, and may be repeated"
+        )
     flags = typed(
         GateFlags,
         args,

@@ -18,7 +18,7 @@ from vllm_costmeter.core.pricing.quote import RentalQuote
 from vllm_costmeter.outputs.economics import gpu_listing
 from vllm_costmeter.outputs.economics.answer import Format
 from vllm_costmeter.outputs.text.csv_rows import csv_text
-from vllm_costmeter.sources.catalogue.load import find_gpu, load_catalogue
+from vllm_costmeter.sources.catalogue.load import load_catalogue, parse_gpu
 
 EXAMPLES = """\
 examples:
@@ -50,7 +50,7 @@ class GpusFlags:
     name: str | None
     vendor: str | None
     memory_at_least: Fraction | None
-    """In GiB."""
+    """In GB as on the nameplate."""
     with_price: bool
     format: Format
 
@@ -59,7 +59,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "gpus",
-        usage="costmeter gpus [NAME] [--vendor nvidia|amd|intel] [--memory-at-least GIB] [--with-price] "
+        usage="costmeter gpus [NAME] [--vendor nvidia|amd|intel] [--memory-at-least GB] [--with-price] "
         "[--format text|json|csv|markdown]",
         description="List the GPUs of the catalogue; with a name, every fact about that GPU and where it was read.",
         epilog=EXAMPLES,
@@ -71,8 +71,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--memory-at-least",
         type=money_or_zero,
-        metavar="GIB",
-        help="only those with at least this much memory",
+        metavar="GB",
+        help="only those with at least this much memory by their nameplate: 24 includes the RTX 4090",
     )
     parser.add_argument("--with-price", action="store_true", help="only those with a default rental price")
     add_format_flag(parser)
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
 
 def _answered(flags: GpusFlags, today: date) -> int:
     catalogue = load_catalogue()
-    gpus = catalogue.gpus if flags.name is None else (find_gpu(flags.name),)
+    gpus = catalogue.gpus if flags.name is None else (parse_gpu(flags.name)[0],)
     prices = {gpu.name: catalogue.default_price(gpu) for gpu in gpus}
     gpus = tuple(gpu for gpu in gpus if _is_wanted(gpu, prices[gpu.name], flags))
     if not gpus:
@@ -107,6 +107,11 @@ def _answered(flags: GpusFlags, today: date) -> int:
 def _is_wanted(gpu: GpuSpec, price: RentalQuote | None, flags: GpusFlags) -> bool:
     return (
         flags.vendor in (None, gpu.vendor)
-        and (gpu.memory_bytes or 0) >= (flags.memory_at_least or 0) * GIB
+        and _memory_gb(gpu) >= (flags.memory_at_least or 0)
         and (price is not None or not flags.with_price)
     )
+
+
+def _memory_gb(gpu: GpuSpec) -> float:
+    """The nameplate, which people know; CUDA shows some percent less."""
+    return gpu.nominal_gb if gpu.nominal_gb is not None else (gpu.memory_bytes or 0) / GIB

@@ -104,7 +104,7 @@ def _break_even(use: Use, rent: price_terms.PricedGpus) -> BreakEven:
 def _largest(spec: GpuSpec, count: int, models: Sequence[NamedModel], precision: str) -> str | None:
     if spec.memory_bytes is None:
         return None
-    gpu = spec.as_gpu(count)
+    gpu = spec.as_gpu(1 if spec.is_slice else count)  # no model spreads over slices
     on = grounds_on(gpu)
     for name, model in sorted(models, key=lambda each: -(each.model.parameters or 0)):
         try:

@@ -14,7 +14,7 @@ from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.pricing.quote import RentalQuote
 from vllm_costmeter.outputs.economics import price_listing
 from vllm_costmeter.outputs.economics.answer import Format
-from vllm_costmeter.sources.catalogue.load import Catalogue, load_catalogue
+from vllm_costmeter.sources.catalogue.load import Catalogue, load_catalogue, parse_gpu
 
 EXAMPLES = """\
 examples:
@@ -91,15 +91,15 @@ def _answered(flags: PricesFlags, today: date) -> int:
     if rows or flags.format in ("json", "csv"):
         print(write(rows, defaults, today), end="")
     else:
-        wanted = f"for {catalogue.find(flags.gpu).name}" if flags.gpu else "that matches"
+        wanted = f"for {parse_gpu(flags.gpu)[0].name}" if flags.gpu else "that matches"
         print(f"the catalogue has no price {wanted}; other commands take one with --gpu-hourly-usd")
     return 0
 
 
 def _chosen(catalogue: Catalogue, gpu: str | None, provider: str | None) -> list[RentalQuote]:
-    rows = list(catalogue.prices)
+    rows = list(catalogue.prices if gpu is None else catalogue.quotes(parse_gpu(gpu)[0]))
     if provider is not None:
-        names = {row.provider for row in rows}
+        names = {row.provider for row in catalogue.prices}
         wanted = {name for name in names if provider.casefold() in name.casefold()}
         if not wanted:
             near = nearest(provider, sorted(names))
@@ -107,7 +107,4 @@ def _chosen(catalogue: Catalogue, gpu: str | None, provider: str | None) -> list
                 f"no provider is called {provider!r}{near}; known: {', '.join(sorted(names))}"
             )
         rows = [row for row in rows if row.provider in wanted]
-    if gpu is not None:
-        name = catalogue.find(gpu).name
-        rows = [row for row in rows if row.gpu == name]
     return sorted(rows, key=lambda row: (row.gpu, row.usd_per_gpu_hour))

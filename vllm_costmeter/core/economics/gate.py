@@ -83,12 +83,13 @@ def change(baseline: Sample | None, current: Sample, known_noise: float | None =
     """
     samples = [current] if baseline is None else [baseline, current]
     estimate = current.mean - (0.0 if baseline is None else baseline.mean)
-    known = None if known_noise is None else math.sqrt(sum(known_noise**2 / each.runs for each in samples))
     noises = [each.noise for each in samples]
     if any(noise is None for noise in noises):
-        return Change(estimate, known, math.inf)
+        spread = None if known_noise is None else max([known_noise, *filter(None, noises)])
+        return Change(estimate, _error(spread, samples), math.inf)
     parts = [noise**2 / each.runs for noise, each in zip(noises, samples, strict=True) if noise is not None]
     measured = math.sqrt(sum(parts))
+    known = _error(known_noise, samples)
     if known is not None and known >= measured:
         return Change(estimate, known, math.inf)
     if not measured:  # equal to the last digit: their noise is not known, rather than none
@@ -99,13 +100,24 @@ def change(baseline: Sample | None, current: Sample, known_noise: float | None =
     return Change(estimate, measured, freedom)
 
 
-def runs_to_decide(found: Change, samples: Sequence[Sample], limit: float, confidence: float) -> int | None:
+def _error(noise: float | None, samples: Sequence[Sample]) -> float | None:
+    """The standard error of the change at one noise for all runs."""
+    return None if noise is None else math.sqrt(sum(noise**2 / each.runs for each in samples))
+
+
+def runs_to_decide(
+    found: Change,
+    samples: Sequence[Sample],
+    limit: float,
+    confidence: float,
+    known_noise: float | None = None,
+) -> int | None:
     """Runs on each side that would decide four times of five, if change and noise stay as measured.
 
     None if that takes more than `MOST_RUNS_SUGGESTED`, or the noise is not known.
     """
-    noises = [each.noise for each in samples if each.noise]
-    if not noises:
+    noises = [max(each.noise or 0.0, known_noise or 0.0) for each in samples]
+    if not all(noises):
         return None
     spread = math.sqrt(sum(noise**2 for noise in noises) / len(noises) * len(samples))
     margin = abs(found.estimate - limit)

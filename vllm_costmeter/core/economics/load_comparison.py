@@ -10,7 +10,6 @@ from typing import Literal
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.economics.bench_run import BenchRun, Per
 from vllm_costmeter.core.economics.gate import (
-    FEWEST_RUNS,
     Change,
     GateVerdict,
     Sample,
@@ -122,16 +121,17 @@ def _compared(
     limit = terms.limit.log
     verdict = found.verdict(limit, terms.confidence, past_confidence=past_confidence)
     sides = [each for each in (before, after) if each is not None]
-    reason = _reason(verdict, sides, terms)
+    reason = _reason(found, verdict, sides, terms)
     needed = None
     if reason == "too_noisy":
-        needed = runs_to_decide(found, [each.sample for each in sides], limit, past_confidence)
+        samples = [each.sample for each in sides]
+        needed = runs_to_decide(found, samples, limit, past_confidence, terms.known_noise)
     bounds = found.bounds(terms.confidence)
     decided = verdict if reason is None else "undecided"
     return LoadComparison(load, before, after, found, bounds, decided, reason, needed)
 
 
-def _reason(verdict: GateVerdict, sides: Sequence[Side], terms: Terms) -> Reason | None:
+def _reason(found: Change, verdict: GateVerdict, sides: Sequence[Side], terms: Terms) -> Reason | None:
     runs = [run for side in sides for run in side.runs]
     if len(sides) > 1 and _lengths_differ(*sides):
         return "different_lengths"
@@ -141,7 +141,7 @@ def _reason(verdict: GateVerdict, sides: Sequence[Side], terms: Terms) -> Reason
         return "load_limited"
     if verdict != "undecided":
         return None
-    return "too_few_runs" if any(len(side.runs) < FEWEST_RUNS for side in sides) else "too_noisy"
+    return "too_few_runs" if found.standard_error is None else "too_noisy"
 
 
 def _side(runs: Sequence[BenchRun], usd_per_hour: Fraction | None, per: Per) -> Side:

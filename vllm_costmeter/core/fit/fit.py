@@ -11,7 +11,7 @@ from vllm_costmeter.core.engine.args import AUTO_MAX_MODEL_LEN, EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig, resolve_engine
 from vllm_costmeter.core.errors import BadInputError, GpuCannotError, NotUnderstoodError
 from vllm_costmeter.core.fit.messages import (
-    memory_notes,
+    gpu_notes,
     too_heavy,
     weights_message,
 )
@@ -65,7 +65,7 @@ def fit(
         gpu,
         engine_args,
         engine,
-        notes=(*((release.note,) if release.note else ()), *model.notes, *memory_notes(gpu)),
+        notes=(*((release.note,) if release.note else ()), *model.notes, *gpu_notes(gpu)),
     )
     stopped = refusal(Start(model, gpu, engine_args, engine))
     if stopped is None:

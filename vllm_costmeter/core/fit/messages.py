@@ -21,7 +21,12 @@ def gpus_text(blank: Fit) -> str:
     return blank.gpu.name if count == 1 else f"{count} x {blank.gpu.name}"
 
 
-def memory_notes(gpu: GpuGroup) -> tuple[str, ...]:
+def gpu_notes(gpu: GpuGroup) -> tuple[str, ...]:
+    """What a reader must know of the GPU."""
+    return (*_memory_notes(gpu), *_price_notes(gpu))
+
+
+def _memory_notes(gpu: GpuGroup) -> tuple[str, ...]:
     """A note for a GPU whose memory is estimated because no log states it, or depends on the machine."""
     if gpu.memory_bytes_range is None or gpu.memory_bytes_range[0] == gpu.memory_bytes_range[1]:
         return ()
@@ -32,6 +37,15 @@ def memory_notes(gpu: GpuGroup) -> tuple[str, ...]:
         f"the memory of {gpu.name} {how}: {low:.2f} to {high:.2f} GiB as {api} reports it; "
         "--gpu-memory-gib overrides it",
     )
+
+
+def _price_notes(gpu: GpuGroup) -> tuple[str, ...]:
+    """A note with the price of a MIG slice, which is a part of its GPU's."""
+    price = gpu.price
+    if price is None:
+        return ()
+    stale = "stale price" if price.is_stale else "price"
+    return (f"{gpu.name} costs ${price.usd_per_hour:.2f}/h: {price.source}, {stale} of {price.as_of}",)
 
 
 def weights_message(blank: Fit, memory: Memory) -> str:

@@ -53,6 +53,13 @@ def cheapest_offer(
     return []
 
 
+def larger_slices(result: Fit, engine_args: EngineArgs, slices: Sequence[RentalOffer]) -> Iterator[Change]:
+    """The larger MIG slices of the same GPU, smallest first; a price is not needed."""
+    for offer in sorted(slices, key=lambda each: each.gpu.memory_bytes):
+        if offer.gpu.memory_bytes > result.gpu.memory_bytes:
+            yield _on(offer, engine_args, 1, {}, result)
+
+
 def _offered(
     result: Fit, engine_args: EngineArgs, offers: Sequence[RentalOffer], nodes: int
 ) -> Iterator[Change]:
@@ -92,7 +99,7 @@ def _on(
         " ".join(words),
         replace(offer.gpu, count=count),
         engine_args,
-        round((offer.usd_per_gpu_hour or 0.0) * count, 4),
+        None if offer.usd_per_gpu_hour is None else round(offer.usd_per_gpu_hour * count, 4),
         price_as_of=offer.as_of,
         is_price_stale=offer.is_stale,
     )

@@ -9,7 +9,7 @@ from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.change import Change, changed_to
-from vllm_costmeter.core.fit.offers import RentalOffer, cheapest_offer
+from vllm_costmeter.core.fit.offers import RentalOffer, cheapest_offer, larger_slices
 from vllm_costmeter.core.fit.parallel_changes import (
     LARGEST_NODE_GPUS,
     doublings,
@@ -57,8 +57,9 @@ def with_suggestions(
     *,
     starts: tuple[ServerStart, ...] = (),
     offers: Sequence[RentalOffer] = (),
+    slices: Sequence[RentalOffer] = (),
 ) -> Fit:
-    """`result` with changes that make it fit, in the order of `ORDER`.
+    """`result` with changes that make it fit, in the order of `ORDER`. `slices`: those of the same GPU, for a slice.
 
     Every suggestion has the verdict `fits` under the same release. There are none for `fits` and `unknown`.
     """
@@ -77,6 +78,7 @@ def with_suggestions(
         others += _other_layouts(result, trials, gpu, engine_args)
     else:
         others += trials.until_one_fits(wider_layouts(gpu, engine_args, doublings(engine_args)))
+    others += trials.until_one_fits(larger_slices(result, engine_args, slices))
     found = shorter + [each for each in others if _gains(each, result)]
     most_seqs = _fewer_seqs(result, trials, gpu, engine_args)
     found += cheapest_offer(result, trials, engine_args, offers)

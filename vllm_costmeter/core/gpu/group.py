@@ -29,6 +29,9 @@ _UNIFIED_NAMES: Mapping[str, UnifiedGpu] = {
 
 _SEPARATORS = str.maketrans("-()", "   ")
 
+SLICE_MARK = " MIG "
+"""Between a GPU's name and a profile's, as in "H100 SXM MIG 3g.40gb"; NVML's names of slices have it too."""
+
 SMALLEST_GIB, LARGEST_GIB = 0.1, 1 << 20
 """Outside this range a unit or the driver is wrong: no CUDA GPU has so little or so much memory."""
 
@@ -44,6 +47,16 @@ class GpuProcess:
     """None if the driver does not report it."""
     gpu: str = "0"
     """The driver's index of the GPU, as in nvidia-smi; "0/1" is a slice of GPU 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuPrice:
+    """The rental price of one GPU."""
+
+    usd_per_hour: float
+    as_of: str
+    is_stale: bool
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +78,19 @@ class GpuGroup:
     settings (unified memory); None if it was read or given."""
     is_count_stated: bool = False
     """Whether the count was given or read from the machine; otherwise it is what the parallel layout needs."""
+    price: GpuPrice | None = None
+    """Of a MIG slice: its part of the whole GPU's price, which no list has. None for whole GPUs, or if unknown."""
 
     def __post_init__(self) -> None:
         if self.memory_bytes <= 0 or self.count <= 0:
             raise ValueError(
                 f"a GPU needs memory and a count above 0, got {self.memory_bytes} bytes x {self.count}"
             )
+
+    @property
+    def is_slice(self) -> bool:
+        """Whether it is a MIG slice: CUDA shows a process one, so that no model spreads over several."""
+        return SLICE_MARK in self.name
 
     @property
     def unified(self) -> UnifiedGpu | None:

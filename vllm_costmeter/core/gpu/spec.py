@@ -7,10 +7,7 @@ from typing import Literal
 
 from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.gpu.group import GpuGroup
-
-SLICE_MARK = " MIG "
-"""Between a GPU's name and a profile's, as in "H100 SXM MIG 3g.40gb"."""
+from vllm_costmeter.core.gpu.group import SLICE_MARK, GpuGroup
 
 Vendor = Literal["nvidia", "amd", "intel"]
 
@@ -130,9 +127,13 @@ class GpuSpec:
     def as_gpu(self, count: int = 1) -> GpuGroup:
         """`count` of these GPUs to place a model on.
 
-        Raises BadInputError if the CUDA-visible memory is unknown, and NotUnderstoodError for an accelerator that vLLM
-        supports with neither CUDA nor ROCm.
+        Raises BadInputError if the CUDA-visible memory is unknown or these are several MIG slices, and
+        NotUnderstoodError for an accelerator that vLLM supports with neither CUDA nor ROCm.
         """
+        if self.is_slice and count > 1:
+            raise BadInputError(
+                f"{count} x {self.name}: {count} ranks need a GPU each, and CUDA shows a process one MIG slice"
+            )
         if self.vendor == "intel":
             raise NotUnderstoodError(
                 f"{self.name}: vLLM's memory rules are known for CUDA and ROCm, not for Intel's accelerators"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.release import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +17,7 @@ class DraftFacts:
     is_moe: bool
     is_pipelined: bool
     """Whether vLLM supports pipeline parallelism for it (`SupportsPP`)."""
+    first_release: Version | None = None
+    """The first vLLM release with a class for a head; None: all known releases have one, or it is no head."""
+    is_head: bool = False
+    """Whether it is no whole model: a head, or an assistant."""

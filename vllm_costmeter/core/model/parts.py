@@ -204,6 +204,8 @@ class Buffer:
     """Number of values in tables built for video, if different."""
     elements_per_served_token: int | None = None
     """Values per token of --max-model-len, for a table of that length."""
+    rotated_pairs: int = 0
+    """Of a rotary table: pairs of dimensions that it rotates."""
     kv_heads: int | None = None
     """KV heads that the values are divided with; None: every rank holds all of them."""
 

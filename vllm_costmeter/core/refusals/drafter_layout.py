@@ -41,6 +41,7 @@ def drafter_layout_fault(start: Start) -> Refusal | None:
     is_own = method.endswith("mtp") and asked.get("model") is None
     return (
         (_prediction_fault(start) if is_own else None)
+        or _head_fault(start)
         or _target_fault(start, method)
         or _pipeline_fault(start, method, is_own=is_own)
         or _async_fault(start, method, asked)
@@ -66,6 +67,19 @@ def _prediction_fault(start: Start) -> Refusal | None:
         "release",
         f"--speculative-config: vLLM {start.release} does not draft with the prediction layers of "
         f"{model.architecture}; {dotted(since)} is the first that does",
+    )
+
+
+def _head_fault(start: Start) -> Refusal | None:
+    """A head that the release does not name in its registry, so that vLLM finds no class for it."""
+    draft = start.model.draft_facts
+    first = None if draft is None else draft.first_release
+    if draft is None or first is None or start.release.number >= first:
+        return None
+    return Refusal(
+        "release",
+        f"--speculative-config: vLLM {start.release} has no class for {draft.architecture}; {dotted(first)} is the "
+        "first that has",
     )
 
 

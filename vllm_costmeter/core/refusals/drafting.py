@@ -138,6 +138,6 @@ def _draft_model(start: Start, asked: Mapping[str, Any]) -> DraftFacts | None:
     name, method, draft = asked.get("model"), asked.get("method"), start.model.draft_facts
     if draft is None or not isinstance(name, str) or method not in (None, "draft_model"):
         return None
-    is_head = any(word in name.lower() for word in ("eagle-", "eagle3", "dflash", "dspark"))
+    is_head = draft.is_head or any(word in name.lower() for word in ("eagle-", "eagle3", "dflash", "dspark"))
     predicts = predicts_since(draft) is not None or draft.model_type.endswith(("assistant", "mtp"))
     return None if is_head or predicts else draft

@@ -75,6 +75,9 @@ def _gpu(gpu: GpuGroup) -> dict[str, Any]:
     if gpu.free_bytes is not None:
         found["free_bytes"] = gpu.free_bytes
         found["processes"] = [_process(process) for process in gpu.processes]
+    if gpu.price is not None:
+        found["usd_per_hour"] = round(gpu.price.usd_per_hour, 4)
+        found |= {"price_as_of": gpu.price.as_of, "price_is_stale": gpu.price.is_stale}
     return found
 
 

@@ -16,7 +16,6 @@ from vllm_costmeter.core.economics.load_comparison import (
     Terms,
 )
 from vllm_costmeter.core.pricing.currency import USD
-from vllm_costmeter.core.pricing.money import exact
 from vllm_costmeter.outputs.economics.answer import Section, amount, percent
 
 SCHEMA = "costmeter.gate/1"
@@ -86,7 +85,7 @@ def _load_values(each: LoadComparison) -> dict[str, Any]:
 def _side_values(side: Side) -> dict[str, Any]:
     found: dict[str, Any] = {"runs": len(side.runs), "tokens_per_second": side.tokens_per_second}
     if side.usd_per_million_tokens is not None:
-        found["usd_per_million_tokens"] = exact(side.usd_per_million_tokens)
+        found["usd_per_million_tokens"] = Fraction(side.usd_per_million_tokens)
     if side.sample.noise is not None:
         found["noise_ratio"] = side.sample.noise
     models = sorted({run.model for run in side.runs if run.model})
@@ -112,6 +111,10 @@ def _notes(found: Sequence[LoadComparison], terms: Terms) -> list[str]:
             f"{run.failed} of {run.failed + run.completed} requests failed in {place}"
             for place, run in failed.items()
         ]
+    if any(map(_is_lopsided, found)):
+        notes.append(
+            "one run before and several after: an unquoted pattern behind --baseline is only its first file"
+        )
     if terms.known_noise is not None:
         notes.append(f"noise from run to run stated: {percent(terms.known_noise, 1)}")
     return list(dict.fromkeys(notes))
@@ -119,10 +122,7 @@ def _notes(found: Sequence[LoadComparison], terms: Terms) -> list[str]:
 
 def _why(each: LoadComparison, terms: Terms) -> str:
     if each.reason == "too_few_runs":
-        quoted = (
-            " (an unquoted pattern after --baseline names its first file only)" if _is_lopsided(each) else ""
-        )
-        return f"one run does not show the noise: give at least 2 on each side, better 5, or state --noise{quoted}"
+        return "one run does not show the noise: give at least 2 on each side, better 5, or state --noise"
     if each.reason == "different_lengths":
         return (
             f"prompts or answers differ in length by more than {percent(LENGTHS_DIFFER_SHARE)} on average: "
@@ -181,7 +181,7 @@ def _noise(side: Side) -> str:
 
 
 def _usd(value: float | None) -> str:
-    return "?" if value is None else amount(exact(value), USD, 4)
+    return "?" if value is None else amount(Fraction(value), USD, 4)
 
 
 def _change(log: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import datetime
 import logging
 import os
@@ -90,6 +92,11 @@ class ServingMeter:
             learn, self._learn = self._learn, None
             learn()
 
+    def _tick_at_exit(self) -> None:
+        """The last second, for a ledger that is about to be closed."""
+        with contextlib.suppress(Exception):
+            self.tick()
+
     def report_fault(self, fault: Exception) -> None:
         """Count an error of the sampler; log each kind once, not every second."""
         self._errors.add("sampler")
@@ -133,6 +140,7 @@ class ServingMeter:
         price, meter = self._meter(settings, self._gpus, checked)
         if self._ledger is None:
             self._ledger = opened_ledger(settings, shape, price, self._gpus.latest())
+            atexit.register(self._tick_at_exit)  # after the ledger's, so before it
         server = ChargingProcess(
             own=own,
             meter=meter,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError
+
+LEAST, MOST = 1e-6, 1e12
+"""Outside this range a rate or a time is no measurement."""
 
 
 class Fields:
@@ -26,11 +28,10 @@ class Fields:
     def rate(self, path: str) -> float:
         """A number above 0. BadInputError otherwise: a run without tokens has no cost per token."""
         value = self.find(path)
-        if not _is_number(value) or value <= 0:
+        if not _is_number(value) or not LEAST <= value <= MOST:
             shown = "nothing" if value is None else repr(value)[:40]
-            raise BadInputError(
-                f"{self.place}: {path} must be a number above 0, got {shown}: the run generated no tokens"
-            )
+            why = ": the run generated no tokens" if value in (None, 0) else ""
+            raise BadInputError(f"{self.place}: {path} must be a number above 0, got {shown}{why}")
         return float(value)
 
     def number(self, path: str) -> float | None:
@@ -54,4 +55,5 @@ class Fields:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """A measured number: JSON also has true, NaN and integers that no float holds."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST

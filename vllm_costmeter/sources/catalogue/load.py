@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,19 +130,26 @@ class Catalogue:
         """The GPU with this name, or the MIG slice of one ("H100 SXM MIG 3g.40gb"). BadInputError lists the candidates
         or the nearest names."""
         if "g." in text.casefold():
-            from vllm_costmeter.sources.catalogue.mig import slice_spec, split_slice
+            from vllm_costmeter.sources.catalogue.mig import having_profile, slice_spec, split_slice
 
             part = split_slice(text)
             if part is not None:
-                return slice_spec(self.find(part[0]), part[1])
-        found = self.matching(text)
+                name, profile = part
+                return slice_spec(self._one(name, having_profile(self.matching(name), profile)), profile)
+        return self._one(text, self.matching(text))
+
+    def _one(self, text: str, found: Sequence[GpuSpec]) -> GpuSpec:
         if len(found) == 1:
             return found[0]
+        from vllm_costmeter.sources.gpu.label_values import LABEL_VALUES
+
+        if (name := LABEL_VALUES.get(text.strip().casefold())) is not None:
+            return self.find(name)
         if found:
             names = ", ".join(gpu.name for gpu in found[:MOST_LISTED])
             more = f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
             raise BadInputError(f"{text!r} is ambiguous: {names}{more}; give one of them")
-        raise BadInputError(f"unknown GPU {text!r}{self._near(text)}. `costmeter gpus` lists all")
+        raise BadInputError(f"unknown GPU {text!r:.80}{self._near(text[:80])}. `costmeter gpus` lists all")
 
     def _near(self, text: str) -> str:
         """The nearest catalogue names, with or without the series before the number."""
@@ -177,17 +184,20 @@ class Catalogue:
         """The default rental price of `gpu` in a machine with this many GPUs; see `choose_default`."""
         from vllm_costmeter.core.pricing.quote import choose_default
 
-        if gpu.is_slice:
-            return self._price_of_slice(gpu, gpus)
-        return choose_default((row for row in self.prices if row.gpu == gpu.name), gpus)
+        own = choose_default((row for row in self.prices if row.gpu == gpu.name), gpus)
+        return own or choose_default(self.quotes(gpu), gpus)
 
-    def _price_of_slice(self, gpu: GpuSpec, gpus: int) -> RentalQuote | None:
+    def quotes(self, gpu: GpuSpec) -> tuple[RentalQuote, ...]:
+        """All quotes for `gpu`; for a MIG slice also the whole GPU's, by the slice's part of it."""
+        rows = tuple(row for row in self.prices if row.gpu == gpu.name)
+        if not gpu.is_slice:
+            return rows
         from vllm_costmeter.sources.catalogue.mig import memory_share, slice_quote, split_slice
 
         name, profile = split_slice(gpu.name) or (gpu.name, "")
         whole = self.find(name)
-        quote = self.default_price(whole, gpus)
-        return None if quote is None else slice_quote(quote, gpu, memory_share(whole, profile))
+        share = memory_share(whole, profile)
+        return (*rows, *(slice_quote(row, gpu, share) for row in self.quotes(whole)))
 
 
 def _read_user_file(file: Path) -> dict[str, list[dict[str, Any]]]:

@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.gpu.spec import SLICE_MARK, GpuSpec, MigProfile, Provenance
+from vllm_costmeter.core.gpu.group import SLICE_MARK
+from vllm_costmeter.core.gpu.spec import GpuSpec, MigProfile, Provenance
 from vllm_costmeter.core.pricing.quote import RentalQuote
 
-_NAMED = re.compile(r"(.*?\S)[\s,]+(?:mig[\s-]*)?(\d+g\.\d+gb)", re.IGNORECASE)
+_NAMED = re.compile(r"(.*?\S)[\s,-]+(?:mig[\s-]*)?((?:\d+c\.)?\d+g\.\d+gb[\w.+-]*)", re.IGNORECASE)
 
 
 def split_slice(text: str) -> tuple[str, str] | None:
-    """("H100 SXM", "3g.40gb") of "H100 SXM MIG 3g.40gb"; None for a whole GPU."""
+    """("H100 SXM", "3g.40gb") of "H100 SXM MIG 3g.40gb"; None for a whole GPU.
+
+    A node label is read too: "NVIDIA-H100-80GB-HBM3-MIG-3g.40gb".
+    """
     found = _NAMED.fullmatch(text.strip())
-    return (found[1], found[2].casefold()) if found else None
+    return (found[1], profile_name(found[2])) if found else None
+
+
+def profile_name(text: str) -> str:
+    """The profile whose memory it has: "1g.10gb" of "1g.10gb+me" and "1g.10gb.me" (media extensions), "3g.40gb" of
+    "1c.3g.40gb" (one of its compute instances)."""
+    return re.sub(r"^\d+c\.|[.+](me|gfx)(\.all)?$|[-+]me$", "", text.strip().casefold())
+
+
+def having_profile(gpus: Sequence[GpuSpec], profile: str) -> Sequence[GpuSpec]:
+    """Of the GPUs that a name may mean, those that have the profile. BadInputError if none of several has it."""
+    if len(gpus) < 2:
+        return gpus
+    found = [gpu for gpu in gpus if any(each.name == profile for each in gpu.mig_profiles or ())]
+    if not found:
+        names = ", ".join(gpu.name for gpu in gpus)
+        raise BadInputError(f"{profile!r:.40} is no MIG profile of any of {names} in the catalogue")
+    return found
 
 
 def slice_spec(gpu: GpuSpec, profile: str) -> GpuSpec:
@@ -24,21 +46,29 @@ def slice_spec(gpu: GpuSpec, profile: str) -> GpuSpec:
     its own (links, power, purchase prices) is absent. BadInputError for a profile that the GPU lacks."""
     part = _part(gpu, profile)
     low, high = part.memory_bytes
-    share, bandwidth = part.compute_slices / _most(gpu, "compute"), memory_share(gpu, profile)
-    rates = {name: getattr(gpu, name) * share for name in _RATES if getattr(gpu, name) is not None}
-    memory = Provenance("MIG profiles of the GPU", None, low=low, high=high, estimated=low != high)
+    shares = dict.fromkeys(_RATES, (part.compute_slices, _most(gpu, "compute"), "compute"))
+    shares["bandwidth_bytes_per_second"] = (part.memory_slices, _most(gpu, "memory"), "memory")
+    rates = {
+        name: getattr(gpu, name) * some / of
+        for name, (some, of, _) in shares.items()
+        if getattr(gpu, name) is not None
+    }
+    profiles = gpu.provenance.get("mig_profiles", Provenance("MIG profiles of the GPU", None))
+    origins = {"memory_bytes": replace(profiles, low=low, high=high, estimated=low != high)}
+    for name in rates:
+        some, of, kind = shares[name]
+        whole = gpu.provenance.get(name, Provenance("the GPU's", None))
+        said = f"derived: {some} of {of} {kind} slices of the {gpu.name}: {whole.source}"
+        origins[name] = replace(whole, source=said, low=None, high=None)
     return GpuSpec(
         name=f"{gpu.name}{SLICE_MARK}{part.name}",
         vendor=gpu.vendor,
         memory_bytes=low,
         memory_type=gpu.memory_type,
-        bandwidth_bytes_per_second=None
-        if gpu.bandwidth_bytes_per_second is None
-        else gpu.bandwidth_bytes_per_second * bandwidth,
         transformer_engine=gpu.transformer_engine,
         compute_capability=gpu.compute_capability,
         mig_instances=0,
-        provenance={"memory_bytes": memory},
+        provenance=origins,
         **rates,
     )
 

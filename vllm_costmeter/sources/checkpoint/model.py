@@ -46,6 +46,12 @@ def model_of(
     except NotUnderstoodError as why:
         from vllm_costmeter.sources.model_config.unknown import unknown_model
 
+        if contents is not None:
+            from vllm_costmeter.sources.model_config.stock import stock_model
+
+            served = stock_model(config, name, contents, hf_quant_config)
+            if served is not None:
+                return served
         model = unknown_model(config, name, str(why))
     if contents is not None:
         return with_checkpoint(model, contents)

@@ -104,7 +104,7 @@ def _gpu_name(name: str) -> str:
 
 def _read(file: Path) -> tuple[list[ServerStart], str | None]:
     try:
-        if not file.parent.exists():
+        if not file.exists():
             return [], None
         from vllm_costmeter.sources.files.state_folder import opened_folder, read_in
 

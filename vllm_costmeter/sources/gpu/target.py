@@ -72,13 +72,14 @@ def _named(name: str, memory_gib: float | None, needed: int) -> GpuGroup:
     bare, count = split_count(name)
     spec = find_gpu(bare)
     is_stated = bare.strip() != name.strip()
-    if spec.is_slice and max(count, needed) > 1:
-        raise BadInputError(
-            f"{name!r:.60}: {max(count, needed)} ranks need a GPU each, and CUDA shows a process one MIG slice"
-        )
     if memory_gib is not None:
         spec = replace(spec, memory_bytes=round(memory_gib * GIB))
-    gpu = replace(spec.as_gpu(count if is_stated else needed), is_count_stated=is_stated)
+    size = max(count, needed) if spec.is_slice else count if is_stated else needed
+    gpu = replace(spec.as_gpu(size), is_count_stated=is_stated)
+    if spec.is_slice:
+        from vllm_costmeter.sources.gpu.slices import price_of
+
+        gpu = replace(gpu, price=price_of(spec))
     return gpu if memory_gib is None else replace(gpu, source="flag", memory_bytes_range=None)
 
 

@@ -52,10 +52,12 @@ def model_from_config(
     *,
     hf_quant_config: Mapping[str, Any] | None = None,
     is_embedder: bool = False,
+    family: Family | None = None,
 ) -> Model:
     """The model that a parsed config.json describes; `name` is its id and starts every error message.
 
     `is_embedder`: a sentence-transformers folder, which vLLM serves for pooling, without an output head.
+    `family`: its rules, in the place of those its architecture has.
 
     Raises BadInputError for a faulty file, NotUnderstoodError for an architecture, rotary scaling or
     quantization that is not modelled.
@@ -67,7 +69,9 @@ def model_from_config(
     model_type = root.raw("model_type")
     if model_type in _UNKNOWN_TYPES:
         raise NotUnderstoodError(f"{name}: model_type {model_type!r} is not known to vLLM or transformers")
-    served_name, family = served_by(architecture_name)
+    served_name = architecture_name
+    if family is None:
+        served_name, family = served_by(architecture_name)
     if is_embedder and not family.is_pooling:
         from vllm_costmeter.sources.model_config.families.pooling import embedder
 

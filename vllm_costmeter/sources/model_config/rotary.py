@@ -99,6 +99,7 @@ def rotary_table(
         shared=True,
         video_elements=_positions(max_position, parameters, _VIDEO_POSITIONS) * width,
         elements_per_served_token=width if ends_with_context else None,
+        rotated_pairs=width // 2,
     )
 
 

@@ -62,8 +62,11 @@ def _method(values: Mapping[str, Any], name: str, method: str | None) -> str | N
     called = next((found for word, found in _BY_NAME if word in name.lower()), None)
     if called is not None:
         return called
-    names = values.get("architectures")
-    if isinstance(names, list) and {*_DSPARK, "Gemma4DSparkModel"} & {str(each) for each in names}:
+    stated_names = values.get("architectures")
+    names = {str(each) for each in stated_names} if isinstance(stated_names, list) else set()
+    if "MuseGlimmerAssistantModel" in names:
+        return "dflash"
+    if names & {*_DSPARK, "Gemma4DSparkModel"}:
         return "dspark"
     return "medusa" if values.get("model_type") == "medusa" else None
 
@@ -72,11 +75,19 @@ def _head_config(values: Mapping[str, Any], name: str, method: str) -> Mapping[s
     if "speculators_model_type" in values:
         return _of_speculators(values, name)
     if method == "medusa":
-        return {"architectures": ["MedusaModel"], **values, "model_type": "medusa"}
+        named = {_medusa_key(key): value for key, value in values.items()}
+        return {"architectures": ["MedusaModel"], **named, "model_type": "medusa"}
     names = values.get("architectures")
     if not isinstance(names, list) or not names or not isinstance(names[0], str):
         return values
     return {**values, "architectures": [_served_name(names[0], method, values), *names[1:]]}
+
+
+def _medusa_key(key: str) -> str:
+    """Old files name the numbers of heads and layers otherwise (`MedusaConfig.from_pretrained`)."""
+    if "num" in key and "heads" in key:
+        return "num_heads"
+    return "num_hidden_layers" if "num" in key and "layers" in key else key
 
 
 def _served_name(name: str, method: str, values: Mapping[str, Any]) -> str:

@@ -10,11 +10,14 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.draft_facts import DraftFacts
 from vllm_costmeter.core.model.drafter import Drafter
 from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.refusals.prediction_models import predicts_since
 from vllm_costmeter.sources.model_config.families.drafters.registry import ALWAYS_SHARED, HEADS
+from vllm_costmeter.sources.model_config.families.drafters.vocabulary import with_vocabulary
 from vllm_costmeter.sources.models.draft_config import HEAD_METHODS
 from vllm_costmeter.sources.models.draft_files import open_head
 from vllm_costmeter.sources.models.open import open_model
+from vllm_costmeter.sources.models.served_releases import served_releases
 
 _COUNTED_TABLES = (
     "the drafter's embedding and output head are counted: vLLM frees those that its checkpoint lacks, which "
@@ -57,7 +60,11 @@ def with_drafter(
     if draft is None:
         return model
     model = replace(model, draft_facts=_facts(draft))
-    drafter = None if draft.not_understood is not None else _drafter(draft, method, predicts=predicts)
+    drafter = (
+        None
+        if draft.not_understood is not None
+        else _drafter(draft, method, model.sizes.vocab_size, predicts=predicts)
+    )
     if drafter is None:
         return model
     if draft.architecture in HEADS and not drafter.shares_tables and draft.weights_source == "config":
@@ -65,11 +72,15 @@ def with_drafter(
     return model.drafted_by(drafter, asked)
 
 
-def _drafter(draft: Model, method: str | None, *, predicts: bool) -> Drafter | None:
-    """What vLLM loads of a draft checkpoint: a head, its prediction layers, or all of it; None if it is not known."""
+def _drafter(draft: Model, method: str | None, vocab_size: int, *, predicts: bool) -> Drafter | None:
+    """What vLLM loads of a draft checkpoint: a head, its prediction layers, or all of it; None if it is not known.
+    `vocab_size`: the model's, which vLLM gives to the heads of the method medusa."""
     if draft.architecture in HEADS:
         shares = draft.architecture in ALWAYS_SHARED
-        return Drafter(draft.weights, draft.dtype, draft.attention.layers, shares_tables=shares)
+        weights = draft.weights
+        if method == "medusa" and isinstance(weights, Weights):
+            weights = with_vocabulary(weights, vocab_size)
+        return Drafter(weights, draft.dtype, draft.attention.layers, shares_tables=shares)
     if method in HEAD_METHODS:
         return None
     if predicts or predicts_since(draft) is not None:
@@ -78,10 +89,13 @@ def _drafter(draft: Model, method: str | None, *, predicts: bool) -> Drafter | N
 
 
 def _facts(draft: Model) -> DraftFacts:
+    is_head = draft.architecture in HEADS
     return DraftFacts(
         architecture=draft.architecture,
         model_type=draft.model_type,
         vocab_size=draft.sizes.vocab_size,
         is_moe=draft.is_moe,
         is_pipelined=draft.is_pipelined,
+        first_release=served_releases(draft.architecture)[0] if is_head else None,
+        is_head=is_head,
     )

@@ -35,7 +35,7 @@ UNMODELLED = frozenset(
     attention_backend attention_config compilation_config convert diffusion_config disable_sliding_window
     enable_dbo enable_eplb fully_sharded_loras hf_config_path kv_cache_dtype_skip_layers
     kv_sharing_fast_prefill lora_dtype mamba_block_size mamba_cache_mode mm_encoder_tp_mode
-    mm_ipc_gpu_memory_gb model_class_overrides model_impl num_gpu_blocks_override offload_backend offload_group_size
+    mm_ipc_gpu_memory_gb model_class_overrides num_gpu_blocks_override offload_backend offload_group_size
     optimization_level performance_mode pooler_config prefill_context_parallel_size quantization_config
     runner skip_mm_profiling
     """.split()  # noqa: SIM905 - quoted strings read worse than words

@@ -9,6 +9,7 @@ from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.sources.catalogue.load import find_gpu, load_catalogue
+from vllm_costmeter.sources.gpu.label_values import LABEL_VALUES
 from vllm_costmeter.sources.manifests.gpus.instances import (
     FAMILY_LABELS,
     INSTANCE_LABELS,
@@ -34,26 +35,6 @@ MEMORY_LABELS = (
     "eks.amazonaws.com/instance-gpu-memory",
 )
 READ_LABELS = frozenset((*GPU_LABELS, *MEMORY_LABELS, *INSTANCE_LABELS, *FAMILY_LABELS))
-
-_LABEL_VALUES: Mapping[str, str] = {
-    # values of cloud.google.com/gke-accelerator that spell a GPU as no driver does, or name several
-    "nvidia-tesla-a100": "A100 40GB SXM",
-    "nvidia-a100-80gb": "A100 80GB SXM",
-    "nvidia-h100-80gb": "H100 SXM",
-    "nvidia-h100-mega-80gb": "H100 SXM",
-    "nvidia-h200-141gb": "H200 SXM",
-    "nvidia-tesla-v100": "V100 16GB",
-    "nvidia-tesla-t4": "T4",
-    "nvidia-tesla-p100": "P100 16GB PCIe",
-    "nvidia-rtx-pro-6000": "RTX PRO 6000",
-    # a value of instance-gpu-name that spells a GPU as no driver does (Karpenter 1.14's list of instance types)
-    "rtx-pro-server-6000": "RTX PRO 6000",
-    # values of gpu.nvidia.com/class
-    "a100_nvlink_80gb": "A100 80GB SXM",
-    "a100_pcie_80gb": "A100 80GB PCIe",
-    "a100_nvlink": "A100 40GB SXM",
-    "h100_nvlink_80gb": "H100 SXM",
-}
 
 _AWS_LABELS = (
     "karpenter.k8s.aws/instance-gpu-name",
@@ -102,7 +83,7 @@ def node_gpus(labels: Iterable[tuple[str, str]]) -> NodeGpus:
 def named_gpus(text: str) -> NodeGpus:
     """Every GPU that a scheduler's short name may mean: "H100" is three of them, "A100-80GB" two."""
     folded = text.strip().casefold()
-    name = _LABEL_VALUES.get(folded) or _LABEL_VALUES.get(f"nvidia-{folded}")
+    name = LABEL_VALUES.get(folded) or LABEL_VALUES.get(f"nvidia-{folded}")
     try:
         found = (find_gpu(name),) if name is not None else load_catalogue().matching(text)
         return NodeGpus(_smallest_first(found or (find_gpu(text),)))
@@ -122,7 +103,7 @@ def _gpu(key: str, value: str, memory_mib: Sequence[int]) -> GpuSpec | None:
         return gpu_of_family(value)
     if key not in GPU_LABELS or folded in ("nvidia", "amd", "gpu"):
         return None
-    name = _LABEL_VALUES.get(folded) or (_AWS_VALUES.get(folded) if key in _AWS_LABELS else None)
+    name = LABEL_VALUES.get(folded) or (_AWS_VALUES.get(folded) if key in _AWS_LABELS else None)
     if name is not None:
         return find_gpu(name)
     alike = [

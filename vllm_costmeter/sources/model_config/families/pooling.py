@@ -63,10 +63,15 @@ def classifier(build: Builder) -> Builder:
 
 
 def rewarder(build: Builder, labels: int) -> Builder:
-    """Qwen 2.5 Math's reward models: two float32 layers with biases instead of the head, on every pipeline rank."""
+    """Qwen 2.5 Math's reward models: two layers of a score instead of the head."""
+    return deeply_scored(embedder(build), labels)
+
+
+def deeply_scored(build: Builder, labels: int) -> Builder:
+    """A decoder with two float32 layers with biases beside what it has, on every pipeline rank."""
 
     def with_reward(source: Source) -> Weights:
-        weights, hidden = embedder(build)(source), source.hidden_size
+        weights, hidden = build(source), source.hidden_size
         layers = (
             Tensor("score.0", hidden, hidden + 1, split=True, element_bytes=FLOAT32_BYTES),
             Tensor("score.2.weight", hidden, labels, split=True, element_bytes=FLOAT32_BYTES),

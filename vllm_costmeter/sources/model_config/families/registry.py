@@ -123,11 +123,29 @@ _TEXT = {
     "moe.routed:deepseek_v1": "DeepseekForCausalLM",
     "moe.step:STEP3P5": "Step3p5ForCausalLM",
     "moe.step:step3_text": "Step3TextForCausalLM",
+    "moe.transformers_only:flex_olmo": "FlexOlmoForCausalLM",
+    "moe.transformers_only:kolibri1": "Kolibri1ForCausalLM",
+    "moe.transformers_only:mellum": "MellumForCausalLM",
 }
 _MULTIMODAL = {
-    "encoders.cohere_asr:COHERE_ASR": "CohereAsrForConditionalGeneration",
-    "encoders.nemotron_parse:NEMOTRON_PARSE": "NemotronParseForConditionalGeneration",
+    "multimodal.speech:VOXTRAL_REALTIME": "VoxtralRealtimeGeneration",
+    "multimodal.speech:VOXTRAL": "VoxtralForConditionalGeneration",
+    "multimodal.speech:MOSS_TRANSCRIBE": "MossTranscribeDiarizeForConditionalGeneration",
+    "multimodal.speech:MOSS_AUDIO": "MossAudioModel",
+    "multimodal.speech:KIMI_AUDIO": "MoonshotKimiaForCausalLM",
+    "multimodal.speech:FUN_AUDIO_CHAT": "FunAudioChatForConditionalGeneration",
+    "multimodal.speech:FUN_ASR": "FunASRForConditionalGeneration",
+    "multimodal.speech:FIRE_RED_ASR": "FireRedASR2ForConditionalGeneration",
+    "multimodal.openvla:OPENVLA": "OpenVLAForActionPrediction",
+    "multimodal.moondream:MOONDREAM3": "HfMoondream Moondream3ForCausalLM",
+    "multimodal.molmo:MOLMO2": "Molmo2ForConditionalGeneration",
+    "multimodal.molmo:MOLMO": "MolmoForCausalLM",
+    "multimodal.mergers:OPENPANGU_VL": "OpenPanguVLForConditionalGeneration",
+    "multimodal.mergers:LLAVA_ONEVISION2": "LlavaOnevision2ForConditionalGeneration",
+    "multimodal.gemma:GEMMA3N": "Gemma3nForConditionalGeneration",
     "encoders.nemotron_parse:NEMOTRON_PARSE3_5": "RadioMBartPrefixForCausalLM",
+    "encoders.nemotron_parse:NEMOTRON_PARSE": "NemotronParseForConditionalGeneration",
+    "encoders.cohere_asr:COHERE_ASR": "CohereAsrForConditionalGeneration",
     "encoders.whisper:WHISPER": "WhisperForConditionalGeneration",
     "multimodal.aria:ARIA": "AriaForConditionalGeneration",
     "multimodal.cohere:COHERE_COMPASS": "CohereCompassForConditionalGeneration",
@@ -139,7 +157,6 @@ _MULTIMODAL = {
     "multimodal.exaone:EXAONE4_5": "Exaone4_5_ForConditionalGeneration",
     "multimodal.ernie:ERNIE4_5_VL": "Ernie4_5_VLMoeForConditionalGeneration",
     "multimodal.gemma:GEMMA3": "Gemma3ForConditionalGeneration",
-    "multimodal.gemma:GEMMA3N": "Gemma3nForConditionalGeneration",
     "multimodal.gemma:GEMMA4": "Gemma4ForConditionalGeneration",
     "multimodal.gemma:GEMMA4_UNIFIED": "Gemma4UnifiedForConditionalGeneration",
     "multimodal.glm:GLM4V": "Glm4vForConditionalGeneration",
@@ -148,6 +165,7 @@ _MULTIMODAL = {
     "multimodal.glm:GLM_OCR": "GlmOcrForConditionalGeneration",
     "multimodal.inkling:INKLING": "InklingForConditionalGeneration",
     "multimodal.hyperclovax:HCX_VISION_V2": "HCXVisionV2ForCausalLM",
+    "multimodal.hunyuan:HUNYUAN_VL": "HunYuanVLForConditionalGeneration",
     "multimodal.internvl:H2OVL": "H2OVLChatModel",
     "multimodal.internvl:INTERNS1_PRO": "InternS1ProForConditionalGeneration",
     "multimodal.internvl:INTERNS2_MOBIUS": "InternS2MobiusForConditionalGeneration",
@@ -156,6 +174,7 @@ _MULTIMODAL = {
     "multimodal.internvl:NVLM": "NVLM_D",
     "multimodal.internvl:QIANFAN_OCR": "QianfanOCRForConditionalGeneration",
     "multimodal.internvl:SKYWORK": "SkyworkR1VChatModel",
+    "multimodal.kanana:KANANA_V": "KananaVForConditionalGeneration",
     "multimodal.kimi:KIMI_K25": "KimiK25ForConditionalGeneration",
     "multimodal.kimi:KIMI_K3": "KimiK3ForConditionalGeneration",
     "multimodal.kimi:KIMI_VL": "KimiVLForConditionalGeneration",
@@ -166,32 +185,28 @@ _MULTIMODAL = {
     "multimodal.llava:LLAVA_NEXT_VIDEO": "LlavaNextVideoForConditionalGeneration",
     "multimodal.llava:LLAVA_ONEVISION": "LlavaOnevisionForConditionalGeneration",
     "multimodal.llava:MISTRAL3": "Mistral3ForConditionalGeneration",
-    "multimodal.mergers:LLAVA_ONEVISION2": "LlavaOnevision2ForConditionalGeneration",
-    "multimodal.mergers:OPENPANGU_VL": "OpenPanguVLForConditionalGeneration",
     "multimodal.mimo:MIMO_V2_OMNI": "MiMoV2OmniForCausalLM",
     "multimodal.minicpm:MINICPM_O": "MiniCPMO",
     "multimodal.minicpm:MINICPM_V": "MiniCPMV",
     "multimodal.minicpm:MINICPM_V4_6": "MiniCPMOcrForConditionalGeneration MiniCPMV4_6ForConditionalGeneration",
     "multimodal.minicpm:MINICPM_V4_7": "MiniCPMV4_7ForConditionalGeneration",
-    "multimodal.minimax:MINIMAX_M3": "MiniMaxM3SparseForConditionalGeneration",
-    "multimodal.molmo:MOLMO": "MolmoForCausalLM",
-    "multimodal.molmo:MOLMO2": "Molmo2ForConditionalGeneration",
-    "multimodal.moondream:MOONDREAM3": "HfMoondream Moondream3ForCausalLM",
-    "multimodal.muse:MUSE_GLIMMER": "MuseGlimmerForConditionalGeneration",
+    "multimodal.nemotron:LLAMA_NEMOTRON_NANO_VL": "Llama_Nemotron_Nano_VL",
     "multimodal.nemotron:NEMOTRON_OMNI": "NemotronH_Nano_Omni_Reasoning_V3",
     "multimodal.nemotron:NEMOTRON_OMNI_MTP": "NemotronH_Omni_Reasoning_V3 NemotronH_Super_Omni_Reasoning_V3",
     "multimodal.nemotron:NEMOTRON_VL": "NemotronH_Nano_VL_V2",
-    "multimodal.openvla:OPENVLA": "OpenVLAForActionPrediction",
     "multimodal.ovis:OVIS": "Ovis",
     "multimodal.ovis:OVIS2_5": "Ovis2_5 Ovis2_6ForCausalLM Ovis2_6_MoeForCausalLM",
     "multimodal.phi:PHI3_VISION": "Phi3VForCausalLM",
     "multimodal.phi:PHI4_MULTIMODAL": "Phi4MMForCausalLM",
     "multimodal.phi:PHI4_SIGLIP2": "Phi4ForCausalLMV",
+    "multimodal.minimax:MINIMAX_M3": "MiniMaxM3SparseForConditionalGeneration",
+    "multimodal.muse:MUSE_GLIMMER": "MuseGlimmerForConditionalGeneration",
     "multimodal.pixtral:PIXTRAL": "PixtralForConditionalGeneration",
     "multimodal.ocr:DOTS_OCR": "DotsOCRForCausalLM",
     "multimodal.ocr:KEYE": "KeyeForConditionalGeneration",
     "multimodal.ocr:KEYE_VL1_5": "KeyeVL1_5ForConditionalGeneration",
     "multimodal.ocr:PADDLEOCR_VL": "PaddleOCRVLForConditionalGeneration",
+    "multimodal.qwen:ALPAMAYO2": "Alpamayo2Super",
     "multimodal.qwen:OPENCUA": "OpenCUAForConditionalGeneration",
     "multimodal.qwen:QWEN2_5_OMNI": "Qwen2_5OmniForConditionalGeneration Qwen2_5OmniModel",
     "multimodal.qwen:QWEN2_5_VL": "Qwen2_5_VLForConditionalGeneration",
@@ -216,24 +231,20 @@ _MULTIMODAL = {
     "multimodal.siglip_mlp:ISAAC": "IsaacForConditionalGeneration",
     "multimodal.siglip_mlp:R_VL": "RForConditionalGeneration",
     "multimodal.speech:AUDIO_FLAMINGO": "AudioFlamingo3ForConditionalGeneration",
-    "multimodal.speech:FIRE_RED_ASR": "FireRedASR2ForConditionalGeneration",
-    "multimodal.speech:FUN_ASR": "FunASRForConditionalGeneration",
-    "multimodal.speech:FUN_AUDIO_CHAT": "FunAudioChatForConditionalGeneration",
     "multimodal.speech:GLM_ASR": "GlmAsrForConditionalGeneration",
     "multimodal.speech:GRANITE_SPEECH": """
         GraniteSpeechForConditionalGeneration GraniteSpeechPlusForConditionalGeneration
     """,
     "multimodal.speech:MIDASHENGLM": "MiDashengLMModel",
-    "multimodal.speech:KIMI_AUDIO": "MoonshotKimiaForCausalLM",
-    "multimodal.speech:MOSS_AUDIO": "MossAudioModel",
-    "multimodal.speech:MOSS_TRANSCRIBE": "MossTranscribeDiarizeForConditionalGeneration",
-    "multimodal.speech:VOXTRAL": "VoxtralForConditionalGeneration",
-    "multimodal.speech:VOXTRAL_REALTIME": "VoxtralRealtimeGeneration",
     "multimodal.speech:ULTRAVOX": "UltravoxModel",
     "multimodal.step:STEP3_VL": "Step3VLForConditionalGeneration",
     "multimodal.step:STEP_VL": "Step3p7ForConditionalGeneration StepVLForConditionalGeneration",
 }
 _POOLING = {
+    "encoders.decision:DECISION3": "D3ForSequenceClassification",
+    "encoders.joint_schema:CLEF_OMNI": "ClefOmniForJointSchema",
+    "encoders.joint_schema:CLEF_FLASH": "ClefFlashForJointSchema",
+    "encoders.decoders:LFM2_BIDIRECTIONAL": "Lfm2BidirectionalModel",
     "encoders.bert:BERT": "BertModel",
     "encoders.bert:BERT_CLASSIFIER": "BertForSequenceClassification",
     "encoders.bert:BERT_TAGGER": """
@@ -247,7 +258,6 @@ _POOLING = {
     "encoders.decoders:INTERNLM2_REWARD": "InternLM2ForRewardModel",
     "encoders.decoders:JINA_EMBEDDINGS_V5": "JinaEmbeddingsV5Model",
     "encoders.decoders:JINA_RANKING": "JinaForRanking",
-    "encoders.decoders:LFM2_BIDIRECTIONAL": "Lfm2BidirectionalModel",
     "encoders.decoders:LLAMA_BIDIRECTIONAL": "LlamaBidirectionalModel",
     "encoders.decoders:LLAMA_BIDIRECTIONAL_CLASSIFIER": "LlamaBidirectionalForSequenceClassification",
     "encoders.decoders:VOYAGE_QWEN3": "VoyageQwen3BidirectionalEmbedModel",
@@ -269,15 +279,13 @@ _POOLING = {
     "encoders.dual:SIGLIP": "SiglipModel",
     "encoders.vision_bert:MODERN_VBERT": "ColModernVBertForRetrieval ModernVBertModel",
     "encoders.vision_bert:ULTRA_VBERT": "ColUltraVBertForRetrieval",
+    "multimodal.qwen:JINA_VL": "JinaVLForRanking",
     "multimodal.siglip_mlp:LLAMA_NEMOTRON_VL_EMBEDDER": "LlamaNemotronVLModel",
     "multimodal.siglip_mlp:LLAMA_NEMOTRON_VL_RERANKER": "LlamaNemotronVLForSequenceClassification",
     "encoders.rotary_bert:GTE": "GteModel GteNewModel",
     "encoders.rotary_bert:GTE_RERANKER": "GteNewForSequenceClassification",
     "encoders.rotary_bert:NOMIC_BERT": "NomicBertModel",
     "encoders.rotary_bert:ROBERTA": "RobertaForMaskedLM RobertaModel XLMRobertaModel",
-    "encoders.joint_schema:CLEF_FLASH": "ClefFlashForJointSchema",
-    "encoders.joint_schema:CLEF_OMNI": "ClefOmniForJointSchema",
-    "encoders.decision:DECISION3": "D3ForSequenceClassification",
     "moe.gpt_oss:PRIVACY_FILTER": "OpenAIPrivacyFilterForTokenClassification",
     "multimodal.qwen:QWEN3_ASR_ALIGNER": "Qwen3ASRForcedAlignerForTokenClassification",
 }
@@ -314,10 +322,9 @@ def served_by(name: str) -> tuple[str, Family]:
 
     if name in HEADS:
         return name, _family_at(HEADS[name])
-
     found = converted_from(name, ARCHITECTURES)
     if found is None:
-        raise NotUnderstoodError(f"architecture {name[:60]!r}: its weights are not known{_why(name)}")
+        raise NotUnderstoodError(f"architecture {name[:60]!r}: {_why(name)}")
     base, conversion = found
     served = family_of(base)
     if conversion is None or served.is_pooling:
@@ -326,8 +333,10 @@ def served_by(name: str) -> tuple[str, Family]:
 
 
 def _why(name: str) -> str:
-    """What follows "not known": the reason where one is recorded, else the names that are similar."""
+    """The reason where one is recorded, else the names that are similar."""
     from vllm_costmeter.sources.model_config.families.unmodelled import UNMODELLED
 
     reason = UNMODELLED.get(name)
-    return nearest(name, ARCHITECTURES) if reason is None else f": {reason}"
+    if reason is not None:
+        return f"its memory is not known: {reason}"
+    return f"its weights are not known{nearest(name, ARCHITECTURES)}"

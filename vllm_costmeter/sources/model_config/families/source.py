@@ -91,9 +91,9 @@ def text_section(root: ConfigReader) -> ConfigReader:
     """The section that describes the language model, as Hugging Face's `get_text_config` chooses it."""
     if root.raw("model_type") == "moondream3":
         return _moondream3(root)
-    for name in TEXT_SECTIONS:
+    for name in (*TEXT_SECTIONS, "vlm_config"):
         section = root.optional_section(name)
-        if section is not None and name == "thinker_config":
+        if section is not None and name in ("thinker_config", "vlm_config"):
             return section.optional_section("text_config") or section
         if section is not None:
             return section

@@ -28,7 +28,7 @@ def ovis(source: Source) -> tuple[Part, ...]:
     if kind in ("aimv2", "aimv2_vision_model"):
         parts = _aimv2(tower, f"{_NAME}.backbone")
     elif kind == "siglip_vision_model":
-        parts = siglip(source, name=f"{_NAME}.backbone.vision_model", vision=tower)
+        parts = siglip(source, name=f"{_NAME}.backbone.vision_model", section=tower)
     else:
         raise NotUnderstoodError(f"{tower.name}: {tower.path}model_type is neither AIMv2 nor SigLIP")
     words = tokenizer.int("vocab_size", default=16384, minimum=_RESERVED + 1)

@@ -16,7 +16,8 @@ ROPE_POSITIONS = 8192  # table length that the Qwen VL models and glm4_1v.py of 
 
 
 def vision_section(source: Source) -> ConfigReader:
-    section = source.root.optional_section("vision_config")
+    whole = source.root.optional_section("vlm_config") or source.root  # Alpamayo 2 wraps a Qwen3-VL
+    section = whole.optional_section("vision_config")
     if section is None:
         raise NotUnderstoodError(f"{source.root.name}: vision_config is missing, so the tower has no size")
     return section

@@ -65,7 +65,7 @@ def phi4_multimodal(source: Source) -> tuple[Part, ...]:
             has_post_norm=False,
             has_position_ids=False,
             name=f"{name}.img_processor",
-            vision=ConfigReader(_SIGLIP),
+            section=ConfigReader(_SIGLIP),
             depth=depth,
         ),
         *norms(width, f"{name}.glb_GN", f"{name}.sub_GN"),
@@ -80,10 +80,10 @@ def phi4_siglip2(source: Source) -> tuple[Part, ...]:
     vision = ConfigReader(
         stated.values, stated.name, stated.path, ClassDefaults("siglip2_vision_model")
     )  # its class, whatever model_type the section names
-    depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS) - 1
     hidden, name = source.hidden_size, "multi_modal_projector"
+    depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS) - 1
     return (
-        *siglip(source, has_post_norm=False, has_position_ids=False, vision=vision, depth=depth),
+        *siglip(source, has_post_norm=False, has_position_ids=False, section=vision, depth=depth),
         column(f"{name}.linear_1", source.root.int("mm_hidden_size", minimum=1), hidden, bias=True),
         row(f"{name}.linear_2", hidden, hidden, bias=True),
     )

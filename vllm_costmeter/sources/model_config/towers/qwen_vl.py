@@ -43,7 +43,7 @@ def exaone4_5(source: Source) -> tuple[Part, ...]:
     return _qwen(source, block, width=width, heads=heads, depth=depth, norm_bias=False)
 
 
-def qwen2_vl(source: Source) -> tuple[Part, ...]:
+def qwen2_vl(source: Source, *, has_merger: bool = True) -> tuple[Part, ...]:
     """Plain MLPs of `mlp_ratio` times the width."""
     vision = vision_section(source)
     width, heads = vision.int("embed_dim", minimum=1), vision.int("num_heads", minimum=1)
@@ -54,7 +54,10 @@ def qwen2_vl(source: Source) -> tuple[Part, ...]:
         *two_layers("mlp", width, inner, "fc1", "fc2"),
     )
     depth = vision.int("depth", minimum=1, maximum=MAX_LAYERS)
-    return _qwen(source, block, width=width, heads=heads, depth=depth, norm_bias=True)
+    parts = _qwen(source, block, width=width, heads=heads, depth=depth, norm_bias=True)
+    return (
+        parts if has_merger else tuple(part for part in parts if not part.name.startswith("visual.merger."))
+    )
 
 
 def _qwen(

@@ -44,17 +44,35 @@ def nemotron_vl(source: Source) -> tuple[Part, ...]:
     )
 
 
-def _radio(source: Source) -> tuple[Part, ...]:
+def llama_nemotron_nano_vl(source: Source) -> tuple[Part, ...]:
+    """RADIO by the checkpoint's own code (Hugging Face's C-RADIO v2), whole on every rank and without the scales of
+    layers that vLLM's has, before a projector with biases."""
+    root, hidden = source.root, source.hidden_size
+    width, inner = root.int("vit_hidden_size", minimum=1), root.int("projector_hidden_size", minimum=1)
+    ratio = root.float("downsample_ratio", default=0.5)
+    merged = width * int(1 / ratio) ** 2 if 0.0 < ratio <= 1.0 else width
+    return (
+        *_radio(source, is_whole=True),
+        *norms(merged, "mlp1.0", bias=True),
+        replicated("mlp1.1", merged, inner, bias=True, quantized=False),
+        replicated("mlp1.3", inner, hidden, bias=True, quantized=False),
+    )
+
+
+def _radio(source: Source, *, is_whole: bool = False) -> tuple[Part, ...]:
     vision = vision_section(source)
     return radio(
         vision.optional_section("args") or vision,
         "vision_model",
         patch=vision.int("patch_size", default=16, minimum=1),
         frames=vision.int("video_temporal_patch_size", default=1, minimum=1),
+        is_whole=is_whole,
     )
 
 
-def radio(args: ConfigReader, owner: str, *, patch: int, frames: int = 1) -> tuple[Part, ...]:
+def radio(
+    args: ConfigReader, owner: str, *, patch: int, frames: int = 1, is_whole: bool = False
+) -> tuple[Part, ...]:
     """The tower that `args` names, inside the module `owner`."""
     model = args.optional_str("model") or ""
     if model not in _SIZES:
@@ -68,12 +86,20 @@ def radio(args: ConfigReader, owner: str, *, patch: int, frames: int = 1) -> tup
     tokens = len({teacher.get("name") for teacher in teachers}) if per_teacher else 1
     multiple = args.optional_int("register_multiple") or 0
     registers = multiple - tokens % multiple if multiple else 0
-    block = (
+    block: tuple[Part, ...] = (
         *split_attention("attn.qkv", "attn.proj", width, heads, width // heads),
         *two_layers("mlp", width, inner, "fc1", "fc2"),
         *norms(width, "norm1", "norm2", bias=True),
         *norms(width, "ls1", "ls2"),
     )
+    if is_whole:
+        block = (
+            replicated("attn.qkv", width, 3 * width, bias=True, quantized=False),
+            replicated("attn.proj", width, width, bias=True, quantized=False),
+            replicated("mlp.fc1", width, inner, bias=True, quantized=False),
+            replicated("mlp.fc2", inner, width, bias=True, quantized=False),
+            *norms(width, "norm1", "norm2", bias=True),
+        )
     name = f"{owner}.model"
     return (
         Tensor(f"{name}.patch_generator.embedder", width * pixels),

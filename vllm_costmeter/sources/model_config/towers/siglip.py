@@ -21,11 +21,12 @@ def siglip(
     has_post_norm: bool = True,
     has_position_ids: bool = True,
     name: str = "vision_tower.vision_model",
-    vision: ConfigReader | None = None,
+    section: ConfigReader | None = None,
     depth: int | None = None,
 ) -> tuple[Part, ...]:
-    """The SigLIP tower of Gemma 3 and others, of its first `depth` layers where that is given."""
-    vision = vision_section(source) if vision is None else vision
+    """The SigLIP tower of Gemma 3 and others; `section`: its sizes, by default vision_config; `depth`: how many of its
+    layers vLLM builds, by default all."""
+    vision = section or vision_section(source)
     width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
     if depth is None:
         depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.errors import NotUnderstoodError
-from vllm_costmeter.core.model.parts import Buffer, Part, Repeated, Tensor
+from vllm_costmeter.core.model.parts import Buffer, Part, Tensor
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import column, norms, replicated, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
 from vllm_costmeter.sources.model_config.towers.parts import (
-    split_attention,
-    two_layers,
     used_layers,
     vision_section,
 )
@@ -52,28 +50,10 @@ def _shuffled(source: Source) -> tuple[Part, ...]:
 def isaac(source: Source) -> tuple[Part, ...]:
     """SigLIP 2 for images of any shape."""
     vision, name = vision_section(source), "vision_embedding"
-    width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
-    pixels = vision.int("num_channels", default=3, minimum=1) * vision.int("patch_size", minimum=1) ** 2
-    merged = width * vision.int("pixel_shuffle_scale_factor", default=1, minimum=1) ** 2
-    block = (
-        *norms(width, "layer_norm1", "layer_norm2", bias=True),
-        *split_attention("self_attn.qkv_proj", "self_attn.out_proj", width, heads, width // heads),
-        *two_layers("mlp", width, vision.int("intermediate_size", minimum=1), "fc1", "fc2"),
-    )
+    factor = vision.int("pixel_shuffle_scale_factor", default=1, minimum=1)
+    merged = vision.int("hidden_size", minimum=1) * factor**2
     return (
-        replicated(
-            f"{name}.transformer.embeddings.patch_embedding", pixels, width, bias=True, quantized=False
-        ),
-        Tensor(
-            f"{name}.transformer.embeddings.position_embedding",
-            vision.int("num_patches", default=256, minimum=1) * width,
-        ),
-        Repeated(
-            f"{name}.transformer.encoder.layers",
-            block,
-            vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS),
-        ),
-        *norms(width, f"{name}.transformer.post_layernorm", bias=True),
+        *siglip(source, has_position_ids=False, name=f"{name}.transformer"),
         column(f"{name}.linear_fc1", merged, 4 * merged),
         row(f"{name}.linear_fc2", 4 * merged, source.hidden_size),
     )
@@ -91,7 +71,7 @@ def bagel(source: Source) -> tuple[Part, ...]:
     side = root.int("vit_max_num_patch_per_side", default=70, minimum=1)
     depth = _BAGEL_LAYERS if depth == _BAGEL_LAYERS + 1 else depth
     return (
-        *siglip(source, name="vit_model.vision_model", vision=vision, depth=depth),
+        *siglip(source, name="vit_model.vision_model", section=vision, depth=depth),
         column("connector.fc1", vision.int("hidden_size", minimum=1), hidden, bias=True),
         row("connector.fc2", hidden, hidden, bias=True),
         Buffer("vit_pos_embed.pos_embed", side**2 * hidden, FLOAT32_BYTES),

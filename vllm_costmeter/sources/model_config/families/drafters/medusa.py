@@ -16,7 +16,7 @@ def medusa(source: Source) -> Weights:
     """One block per head; an output head each, or one for all (`original_lm_head`)."""
     text, hidden = source.text, source.hidden_size
     bias = text.bool("medusa_fc_bias", default=False)
-    count = text.int("num_heads", "medusa_num_heads", minimum=1, maximum=_MOST_HEADS)
+    count = text.int("num_heads", minimum=1, maximum=_MOST_HEADS)
     is_shared = text.bool("original_lm_head", default=False)
     vocab = text.int("truncated_vocab_size", default=source.vocab_size, minimum=1)
     block: list[Part] = [

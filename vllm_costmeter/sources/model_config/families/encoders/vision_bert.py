@@ -3,7 +3,8 @@ colmodernvbert.py) and UltraVBERT (vLLM 0.33, colultravbert.py)."""
 
 from __future__ import annotations
 
-from vllm_costmeter.core.model.parts import Part
+from vllm_costmeter.core.dataclass import replace
+from vllm_costmeter.core.model.parts import Buffer, Part
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.families.blocks import (
     TWO_NORMS,
@@ -50,13 +51,10 @@ def _shuffled(source: Source) -> int:
 
 def ultra_bert(source: Source) -> Weights:
     """A Llama whose tokens all see each other, local and global layers with rotary tables of their own."""
-    text, hidden, size = source.text, source.hidden_size, source.head_size()
+    text, hidden = source.text, source.hidden_size
     bias, mlp_bias = text.bool("attention_bias", default=False), text.bool("mlp_bias", default=False)
     rest = (*gated_mlp("mlp", hidden, source.intermediate_size, mlp_bias), *norms(hidden, *TWO_NORMS))
-    tables = {
-        kind: rotary_table(size, source.max_position, rope_parameters(text, kind))
-        for kind in ("full_attention", "sliding_attention")
-    }
+    tables = {kind: _table(source, kind) for kind in ("full_attention", "sliding_attention")}
     layers = each_kind(
         attending(layer_types(text, source.num_layers, _FULL_EVERY)),
         lambda kind: layer_of(
@@ -64,6 +62,14 @@ def ultra_bert(source: Source) -> Weights:
         ),
     )
     return language_model(source, layers, tied=False)
+
+
+def _table(source: Source, kind: str) -> Buffer:
+    """A table of each kind's own: a file without rotary parameters has two bases (vLLM 0.33's UltraBertConfig)."""
+    stated = rope_parameters(source.text, kind)
+    return rotary_table(
+        source.head_size(), source.max_position, replace(stated, identity=stated.identity + kind)
+    )
 
 
 MODERN_VBERT = Family(

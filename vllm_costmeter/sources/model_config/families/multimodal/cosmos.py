@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.model.parts import Part, Repeated, Tensor
+from vllm_costmeter.core.model.parts import Part
 from vllm_costmeter.core.model.weights import Weights
-from vllm_costmeter.sources.model_config.families.blocks import attention, column, mlp, norms, replicated, row
+from vllm_costmeter.sources.model_config.families.blocks import attention, column, mlp, norms, row
 from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.layers import EDGES, each_kind, language_model, layer_of
 from vllm_costmeter.sources.model_config.families.multimodal.qwen import BOTH, QWEN3_VL
-from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
+from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
-from vllm_costmeter.sources.model_config.towers.parts import split_attention, two_layers, vision_section
+from vllm_costmeter.sources.model_config.towers.siglip import siglip
 
 _EDGE_NAMES = (
     ("model.visual.", "visual.encoder."),
@@ -43,33 +43,20 @@ def cosmos3_edge(source: Source) -> Weights:
 
 def cosmos3_edge_image(source: Source) -> tuple[Part, ...]:
     """SigLIP 2 before a projector whose sizes stand in a section of their own."""
-    vision, section = vision_section(source), source.root.optional_section("projector_config")
+    section = source.root.optional_section("projector_config")
     if section is None:
         raise NotUnderstoodError(
             f"{source.root.name}: projector_config is missing, so the projector has no size"
         )
-    width, heads = vision.int("hidden_size", minimum=1), vision.int("num_attention_heads", minimum=1)
-    pixels = vision.int("num_channels", default=3, minimum=1) * vision.int("patch_size", minimum=1) ** 2
-    depth = vision.int("num_hidden_layers", minimum=1, maximum=MAX_LAYERS)
-    seen = section.int("input_hidden_size", minimum=1)
+    seen, projector = section.int("input_hidden_size", minimum=1), "visual.projector"
     merged = seen * section.int("spatial_merge_size", default=2, minimum=1) ** 2
     inner = section.int("merger_intermediate_size", minimum=1)
-    out = section.int("out_hidden_size", minimum=1)
     normed = merged if section.bool("use_postshuffle_norm", default=False) else seen
-    block = (
-        *norms(width, "layer_norm1", "layer_norm2", bias=True),
-        *split_attention("self_attn.qkv_proj", "self_attn.out_proj", width, heads, width // heads),
-        *two_layers("mlp", width, vision.int("intermediate_size", minimum=1), "fc1", "fc2"),
-    )
-    encoder, projector = "visual.encoder", "visual.projector"
     return (
-        replicated(f"{encoder}.embeddings.patch_embedding", pixels, width, bias=True, quantized=False),
-        Tensor(f"{encoder}.embeddings.position_embedding", vision.int("num_patches", minimum=1) * width),
-        Repeated(f"{encoder}.encoder.layers", block, depth),
-        *norms(width, f"{encoder}.post_layernorm", bias=True),
+        *siglip(source, has_position_ids=False, name="visual.encoder"),
         *norms(normed, f"{projector}.norm", bias=True),
         column(f"{projector}.linear_fc1", merged, inner, bias=True),
-        row(f"{projector}.linear_fc2", inner, out, bias=True),
+        row(f"{projector}.linear_fc2", inner, section.int("out_hidden_size", minimum=1), bias=True),
     )
 
 

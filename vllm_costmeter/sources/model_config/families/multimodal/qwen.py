@@ -9,7 +9,7 @@ from vllm_costmeter.sources.model_config.families.dense.llama import qwen2, qwen
 from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.hybrid.qwen_next import prediction, qwen3_5
 from vllm_costmeter.sources.model_config.families.moe.qwen import qwen3_vl_moe, qwen_moe
-from vllm_costmeter.sources.model_config.families.pooling import embedder
+from vllm_costmeter.sources.model_config.families.pooling import deeply_scored, embedder
 from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.towers.audio import qwen2_5_omni, qwen2_audio, qwen3_asr, qwen3_omni
 from vllm_costmeter.sources.model_config.towers.qwen_vl import image_tower
@@ -50,6 +50,11 @@ _CUA_NAMES = (
     ("lm_head.", "language_model.lm_head."),
     ("model.", "language_model.model."),
 )
+_ALPAMAYO_NAMES = (
+    ("vlm.model.visual.", "visual."),
+    ("vlm.lm_head.", "language_model.lm_head."),
+    ("vlm.model.language_model.", "language_model.model."),
+)
 _OMNI_INPUTS = ("audio", "image", "video")
 
 QWEN2_VL = Family(qwen2, tower_qwen2_vl, QWEN_VL_NAMES, BOTH, image_tower=image_tower)
@@ -64,4 +69,7 @@ OPENCUA = Family(qwen2, tower_qwen2_5_vl, _CUA_NAMES)
 _ALIGNER_NAMES = (("thinker.lm_head.", "classifier."), *_ASR_NAMES)
 
 QWEN3_ASR = Family(qwen3, qwen3_asr, _ASR_NAMES, inputs=("audio",), tower_is_plain=True)
+ALPAMAYO2 = replace(QWEN3_VL, renames=_ALPAMAYO_NAMES, inputs=("image",))
+"""Its trajectory expert is not served (vLLM 0.33, alpamayo2_super.py)."""
+JINA_VL = replace(QWEN2_VL, build=deeply_scored(qwen2, labels=1), is_pooling=True)
 QWEN3_ASR_ALIGNER = replace(QWEN3_ASR, build=aligner, renames=_ALIGNER_NAMES, is_pooling=True)
