@@ -4,7 +4,8 @@ both into pipeline ranks."""
 from __future__ import annotations
 
 from vllm_costmeter.core.model.attention import LayerCaches, SlidingWindow
-from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Linear, Output, Part, Repeated, Tensor
+from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Linear, Part, Repeated, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import (
     QKV,

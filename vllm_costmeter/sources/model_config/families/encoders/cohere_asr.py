@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.attention import CrossAttention, FullAttention
-from vllm_costmeter.core.model.parts import (
-    AttentionScales,
-    Buffer,
-    Embedding,
-    Linear,
-    Output,
-    Part,
-    Tensor,
-)
+from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Embedding, Linear, Part, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.families.blocks import column, mlp, norms, row
 from vllm_costmeter.sources.model_config.families.family import Family

@@ -5,14 +5,8 @@ from __future__ import annotations
 
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.attention import CrossAttention, FullAttention
-from vllm_costmeter.core.model.parts import (
-    AttentionScales,
-    Embedding,
-    Linear,
-    Output,
-    Part,
-    Tensor,
-)
+from vllm_costmeter.core.model.parts import AttentionScales, Embedding, Linear, Part, Tensor
+from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.families.blocks import QKV, column, norms, row
 from vllm_costmeter.sources.model_config.families.family import Family
