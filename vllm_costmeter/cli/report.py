@@ -7,19 +7,21 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from vllm_costmeter.cli.ledger_rows import read_ledgers
+from vllm_costmeter.cli.reconcile import add_reconcile_flags, reconcile, refuse_reconcile_flags
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.ledger.grouping import GROUPS, OF_SHARES, grouped, groups, step_seconds
 from vllm_costmeter.core.ledger.periods import moment
-from vllm_costmeter.core.ledger.rows import DAY, HOUR, Extent, ShareRow, UsageRow
+from vllm_costmeter.core.ledger.rows import DAY, HOUR, Extent, UsageRow
 from vllm_costmeter.core.ledger.usage import Usage
 from vllm_costmeter.outputs.economics.answer import FORMATS
 from vllm_costmeter.outputs.report.answer import Report, report_text
 from vllm_costmeter.outputs.report.focus import ISSUER, focus_csv
 from vllm_costmeter.outputs.report.focus_columns import FOCUS_VERSIONS
 from vllm_costmeter.sources.files.ledger_path import default_ledger
-from vllm_costmeter.sources.ledger.read import ledger_paths, opened_ledger
+from vllm_costmeter.sources.ledger.read import ledger_paths
 
 EXAMPLES = """\
 examples:
@@ -32,11 +34,13 @@ examples:
     costmeter report --by model,state --since yesterday --until yesterday
   November as a FOCUS bill, hour by hour, for a cost management tool
     costmeter report --since 2026-11 --until 2026-11 --format focus > november.csv
+  does the provider's bill agree with what was metered?
+    costmeter report --reconcile bill.csv --tolerance 2%
 
 Times are UTC unless they say otherwise. Servers write every five seconds; minutes older than three days are kept as
 hours, hours older than 400 days as days.
 
-exit codes: 0 answered, 2 bad input
+exit codes: 0 answered, 1 the bill differs by more than the tolerance (--reconcile), 2 bad input
 """
 
 
@@ -72,13 +76,17 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--focus-account", metavar="NAME", help=f"the billing account in FOCUS; default: {ISSUER}"
     )
+    add_reconcile_flags(parser)
 
 
 def run(args: argparse.Namespace, now: datetime | None = None) -> int:
     """Print the report."""
     moment_now = now or datetime.now(UTC)
     since, until = _range(args.since, args.until, moment_now)
+    refuse_reconcile_flags(args)
     paths = ledger_paths(args.ledger or [str(_own_ledger())])
+    if args.reconcile is not None:
+        return reconcile(args, paths, since if args.since else None, until if args.until else None)
     if args.format == "focus":
         sys.stdout.write(_focus(args, paths, since, until))
         return 0
@@ -97,9 +105,9 @@ def _focus(args: argparse.Namespace, paths: Sequence[Path], since: datetime, unt
             f"--format focus has a row for each charge: --by is its charge period, hour or day, not {args.by!r}"
         )
     step = DAY if args.by == "day" else HOUR
-    found = _read(paths, since, until, step)
+    found = read_ledgers(paths, since, until, step)
     if (longest := max(extent.longest_row_seconds for extent in found.extents)) > step:
-        step, found = longest, _read(paths, since, until, longest)
+        step, found = longest, read_ledgers(paths, since, until, longest)
         print("Charge periods are days: the oldest rows are one per day.", file=sys.stderr)
     if unpriced := _unpriced(found.rows):
         if all(not row.series.basis for row in found.rows):
@@ -128,42 +136,9 @@ def _range(since: str | None, until: str | None, now: datetime) -> tuple[datetim
     return first, last
 
 
-class _Found(NamedTuple):
-    rows: list[UsageRow]
-    shares: list[ShareRow]
-    extents: list[Extent]
-
-
-def _read(
-    paths: Sequence[Path],
-    since: datetime,
-    until: datetime,
-    step_seconds: int | None,
-    shares_of: str | None = None,
-) -> _Found:
-    """What the ledgers have in the range. BadInputError if that is nothing."""
-    start, end = since.timestamp(), until.timestamp()
-    found = _Found([], [], [])
-    for path in paths:
-        with opened_ledger(path) as ledger:
-            extent = ledger.extent(start, end)
-            if extent is None:
-                continue
-            found.extents.append(extent)
-            found.rows.extend(ledger.usage(start, end, step_seconds))
-            if shares_of is not None:
-                found.shares.extend(ledger.shares(shares_of, start, end, step_seconds))
-    if not found.extents:
-        raise BadInputError(
-            f"nothing was spent from {since:%Y-%m-%d %H:%MZ} to {until:%Y-%m-%d %H:%MZ} in "
-            f"{', '.join(map(str, paths[:3]))}{' ...' if len(paths) > 3 else ''}"
-        )
-    return found
-
-
 def _report(paths: Sequence[Path], since: datetime, until: datetime, by: tuple[str, ...]) -> Report:
     shares_of = by[-1] if by[-1] in OF_SHARES else None
-    rows, shares, extents = _read(paths, since, until, step_seconds(by), shares_of)
+    rows, shares, extents = read_ledgers(paths, since, until, step_seconds(by), shares_of)
     first = datetime.fromtimestamp(min(extent.first for extent in extents), UTC)
     last = datetime.fromtimestamp(max(extent.last for extent in extents), UTC)
     return Report(
