@@ -76,6 +76,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--focus-account", metavar="NAME", help=f"the billing account in FOCUS; default: {ISSUER}"
     )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="also draw the cost by day, or by hour with --by hour, stacked by the last group, as .png or .svg",
+    )
     add_reconcile_flags(parser)
 
 
@@ -85,6 +91,8 @@ def run(args: argparse.Namespace, now: datetime | None = None) -> int:
     since, until = _range(args.since, args.until, moment_now)
     refuse_reconcile_flags(args)
     paths = ledger_paths(args.ledger or [str(_own_ledger())])
+    if args.plot is not None and (args.reconcile is not None or args.format == "focus"):
+        raise BadInputError("--plot draws a report: leave out --reconcile and --format focus")
     if args.reconcile is not None:
         return reconcile(args, paths, since if args.since else None, until if args.until else None)
     if args.format == "focus":
@@ -93,9 +101,23 @@ def run(args: argparse.Namespace, now: datetime | None = None) -> int:
     for flag in ("--focus-version", "--focus-account"):
         if getattr(args, flag[2:].replace("-", "_")) is not None:
             raise BadInputError(f"{flag} needs --format focus")
-    report = _report(paths, since, until, groups(args.by or "model"))
+    by = groups(args.by or "model")
+    report = _report(paths, since, until, by)
+    if args.plot is not None:
+        _plot(args.plot, paths, since, until, by)
     sys.stdout.write(report_text(report, args.format))
     return 0
+
+
+def _plot(file: Path, paths: Sequence[Path], since: datetime, until: datetime, by: tuple[str, ...]) -> None:
+    from vllm_costmeter.outputs.report.plot import draw_report
+
+    time = "hour" if "hour" in by else "day"
+    group = next((name for name in reversed(by) if name not in ("day", "hour")), "model")
+    rows, shares, _ = read_ledgers(
+        paths, since, until, step_seconds((time,)), group if group in OF_SHARES else None
+    )
+    draw_report(grouped(rows, shares, (time, group)), group, file)
 
 
 def _focus(args: argparse.Namespace, paths: Sequence[Path], since: datetime, until: datetime) -> str:

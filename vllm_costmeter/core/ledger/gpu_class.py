@@ -13,8 +13,8 @@ _AWS = {
     "p6-b300": "B300", "p6-b200": "B200", "p5en": "H200", "p5e": "H200", "p5": "H100", "p4de": "A100", "p4d": "A100",
     "p3dn": "V100", "p3": "V100", "g6e": "L40S", "gr6": "L4", "g6": "L4", "g5": "A10G", "g5g": "T4G", "g4dn": "T4",
 }  # fmt: skip
-"""Instance families as https://aws.amazon.com/ec2/instance-types/accelerated-computing/ lists them; one that is not here
-is no GPU, and its lines are said to be left out."""
+"""Instance families, as https://aws.amazon.com/ec2/instance-types/accelerated-computing/ lists them. The lines of one
+that is not here are left out, and said to be."""
 
 
 def gpu_class(text: str) -> str | None:
