@@ -6,7 +6,7 @@ from vllm_costmeter.core.ledger.rows import Series, Share
 from vllm_costmeter.core.ledger.usage import COLUMNS, TOKEN_COLUMNS
 
 APPLICATION_ID = 0x434D4C31  # "CML1"
-VERSION = 1
+VERSION = 2
 SERIES_COLUMNS = Series._fields
 SHARE_COLUMNS = Share._fields
 SQLITE_HEADER = b"SQLite format 3\0"
@@ -19,11 +19,15 @@ def _amounts(columns: tuple[str, ...]) -> str:
     )
 
 
+_SERIES = (
+    "(id INTEGER PRIMARY KEY, model_name TEXT NOT NULL, gpu_name TEXT NOT NULL, gpus INTEGER NOT NULL, "
+    "basis TEXT NOT NULL, price_source TEXT NOT NULL, price_as_of TEXT NOT NULL, usd_per_hour REAL NOT NULL, "
+    "host TEXT NOT NULL, version TEXT NOT NULL, vllm_version TEXT NOT NULL, gpu_share REAL NOT NULL DEFAULT 1, "
+    f"UNIQUE ({', '.join(SERIES_COLUMNS)}))"
+)
+
 TABLES: tuple[str, ...] = (
-    "CREATE TABLE series (id INTEGER PRIMARY KEY, model_name TEXT NOT NULL, gpu_name TEXT NOT NULL, "
-    "gpus INTEGER NOT NULL, basis TEXT NOT NULL, price_source TEXT NOT NULL, price_as_of TEXT NOT NULL, "
-    "usd_per_hour REAL NOT NULL, host TEXT NOT NULL, version TEXT NOT NULL, vllm_version TEXT NOT NULL, "
-    f"UNIQUE ({', '.join(SERIES_COLUMNS)}))",
+    f"CREATE TABLE series {_SERIES}",
     "CREATE TABLE usage (start INTEGER NOT NULL, seconds INTEGER NOT NULL, "
     f"series INTEGER NOT NULL REFERENCES series, {_amounts(COLUMNS)}, "
     "PRIMARY KEY (seconds, start, series)) WITHOUT ROWID",
@@ -33,7 +37,14 @@ TABLES: tuple[str, ...] = (
 )
 """Of a new file."""
 
-UPGRADES: dict[int, tuple[str, ...]] = {}
+UPGRADES: dict[int, tuple[str, ...]] = {
+    1: (
+        f"CREATE TABLE series_2 {_SERIES}",
+        "INSERT INTO series_2 SELECT *, 1 FROM series",
+        "DROP TABLE series",
+        "ALTER TABLE series_2 RENAME TO series",
+    ),
+}
 """Statements that turn a file of a version into one of the next."""
 
 

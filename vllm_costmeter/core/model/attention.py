@@ -31,6 +31,8 @@ class SlidingWindow:
     head_size: int
     window_tokens: int
     head_size_v: int | None = None
+    pooled_tokens: int = 1
+    """How many of the layer's own tokens share one of the sequence's (Voxtral's streaming encoder: 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,8 @@ class ModelAttention:
     """The dtype under `--dtype auto`: bfloat16 or float16 (float32 checkpoints are served in one of them)."""
     draft_layers: tuple[LayerCaches, ...] = ()
     """Layers of the speculative decoding drafter, all on the last pipeline rank."""
+    tower_layers: tuple[LayerCaches, ...] = ()
+    """Layers of a tower that cache, cut into pipeline ranks by themselves."""
     kv_cache_dtype: str | None = None
     """The cache dtype that the checkpoint sets; None: the model's dtype. `--kv-cache-dtype` overrides it."""
     blackwell_kv_cache_dtype: str | None = None

@@ -93,10 +93,10 @@ class Ledger:
             yield ShareRow(start, series[of], name, Share(*amounts))
 
     def _series(self) -> dict[int, Series]:
-        names = ", ".join(SERIES_COLUMNS)
-        return {
-            row[0]: Series(*row[1:]) for row in self._connection.execute(f"SELECT id, {names} FROM series")
-        }
+        there = {row[1] for row in self._connection.execute("PRAGMA table_info(series)")}
+        known = [name for name in SERIES_COLUMNS if name in there]  # an older schema lacks the last ones
+        rows = self._connection.execute(f"SELECT id, {', '.join(known)} FROM series")
+        return {row[0]: Series(**dict(zip(known, row[1:], strict=True))) for row in rows}
 
 
 @contextmanager
