@@ -12,6 +12,7 @@ import pytest
 from ledgers import NOON, SERIES, usage, write
 
 from vllm_costmeter.cli.main import main
+from vllm_costmeter.outputs.ledger.file import LedgerFile
 
 MANDATORY_1_4 = {
     "BilledCost", "BillingAccountId", "BillingAccountName", "BillingCurrency", "BillingPeriodEnd", "BillingPeriodStart",
@@ -88,6 +89,18 @@ def test_models_and_tokens_are_named(ledger: Path, capsys: pytest.CaptureFixture
     }
     assert tokens == {("Input", "Uncached"): "1800.0", ("Input", "Read"): "210.0", ("Output", ""): "300.0"}
     assert {(row["x_ModelDeveloper"], row["x_ModelFamily"]) for row in rows} == {("Qwen", "Qwen"), ("", "")}
+
+
+def test_rows_of_days_have_charge_periods_of_days(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where hours were asked for, as no hour of them is known; it is said."""
+    file = LedgerFile(ledger)
+    file.roll_up(NOON + 500 * 86_400)
+    file.close()
+    rows, error = focus(ledger, capsys=capsys)
+    assert {row["ChargePeriodStart"][11:] + row["ChargePeriodEnd"][11:] for row in rows} == {
+        "00:00:00Z00:00:00Z"
+    }
+    assert "Charge periods are days" in error
 
 
 def test_older_versions_have_their_names(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:

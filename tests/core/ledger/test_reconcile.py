@@ -117,3 +117,12 @@ def test_columns_are_found_or_named() -> None:
         column_names("cots=Total")
     with pytest.raises(BadInputError, match="FIELD=COLUMN"):
         column_names("Total")
+
+
+def test_two_servers_on_one_gpu_have_its_hours_once() -> None:
+    """By the part of it that each is charged."""
+    half = SERIES._replace(gpu_name="H100", gpus=1, gpu_share=0.5)
+    spent = Usage(active_rental_usd=36, active_gpu_seconds=DAY)
+    rows = [UsageRow(START, half._replace(model_name=name), spent) for name in "ab"]
+    (pair,) = compared(rows, [billed(0, 72)]).pairs
+    assert (pair.metered_hours, pair.possible_hours, pair.within) == (24.0, 24.0, True)

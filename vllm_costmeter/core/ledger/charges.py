@@ -21,16 +21,20 @@ class Charge(NamedTuple):
     token_kind: TokenKind | None
     usd: Decimal
     gpu_hours: Decimal
-    """Its part of the GPU hours of the state, by cost. Each component has them all, as each is a price per hour."""
+    """Its part of the charged GPU hours of the state, by cost. Each component has them all, as each is a price per
+    hour."""
     tokens: int | None
 
 
-def charges(usage: Usage) -> Iterator[Charge]:
-    """The charges of a row that has a price. Active cost is divided as prefill and decode are, the same way for every
-    component: prefill is the cost of computed prompt tokens, decode that of generated ones. Cached prompt tokens
-    cost nothing to compute, so theirs is a charge of 0 that counts them."""
+def charges(usage: Usage, gpu_share: float = 1.0) -> Iterator[Charge]:
+    """The charges of a row that has a price; `gpu_share` of each GPU is charged.
+
+    Active cost is divided as prefill and decode are, the same way for every component: prefill is the cost of computed
+    prompt tokens, decode that of generated ones. Cached prompt tokens cost nothing to compute, so theirs is a charge
+    of 0 that counts them.
+    """
     for state in STATES:
-        hours = _exact(getattr(usage, f"{state}_gpu_seconds")) / 3600
+        hours = _exact(getattr(usage, f"{state}_gpu_seconds")) * _exact(gpu_share) / 3600
         for component in COMPONENTS:
             usd = _exact(usage.cost_usd(state, component))
             if usd == 0:

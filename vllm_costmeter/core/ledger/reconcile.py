@@ -26,7 +26,7 @@ class Pair(NamedTuple):
     ledger_usd: float
     bill_usd: float
     metered_hours: float
-    """Of GPU time."""
+    """Of GPU time; of a shared GPU the charged part."""
     possible_hours: float
     """If every server had been up for the whole part of the day that is compared."""
     within: bool
@@ -66,14 +66,14 @@ def reconciled(
             billed[int(line.start // DAY * DAY), gpu] += float(line.usd)
     spent: dict[Key, float] = defaultdict(float)
     hours: dict[Key, float] = defaultdict(float)
-    servers: dict[Key, dict[tuple[str, str], int]] = defaultdict(dict)
+    servers: dict[Key, dict[tuple[str, str], float]] = defaultdict(dict)
     for row in rows:
         series = row.series
         key = (row.start // DAY * DAY, (gpu_class(series.gpu_name) or "unknown GPU") if named else EVERY_GPU)
         spent[key] += row.usage.usd()
-        hours[key] += row.usage.gpu_seconds / 3600
+        hours[key] += row.usage.gpu_seconds * series.gpu_share / 3600
         server = (series.host, series.model_name)
-        servers[key][server] = max(servers[key].get(server, 0), series.gpus)
+        servers[key][server] = max(servers[key].get(server, 0.0), series.gpus * series.gpu_share)
     possible = {
         key: sum(gpus.values()) * (min(key[0] + DAY, until) - max(key[0], since)) / 3600
         for key, gpus in servers.items()

@@ -32,7 +32,7 @@ def focus_csv(
     writer = csv.DictWriter(written, COLUMNS[version], extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        for charge in charges(row.usage) if row.series.basis else ():
+        for charge in charges(row.usage, row.series.gpu_share) if row.series.basis else ():
             writer.writerow(_cells(row, charge, step_seconds, account))
     return written.getvalue()
 
@@ -124,7 +124,8 @@ def _description(series: Series, charge: Charge) -> str:
 
 def _rate(row: UsageRow, charge: Charge) -> Decimal:
     """Dollars per GPU hour of the state and component, to 12 digits after the point."""
-    hours = Decimal(repr(float(getattr(row.usage, f"{charge.state}_gpu_seconds")))) / 3600
+    seconds = getattr(row.usage, f"{charge.state}_gpu_seconds") * row.series.gpu_share
+    hours = Decimal(repr(float(seconds))) / 3600
     usd = Decimal(repr(row.usage.cost_usd(charge.state, charge.component)))
     return round(usd / hours, 12) if hours else Decimal(0)
 

@@ -46,5 +46,5 @@ def draw_report(lines: Sequence[Line], group: str, file: Path) -> None:
     axes.tick_params(axis="x", labelrotation=60)
     axes.grid(visible=True, axis="y", alpha=0.3)
     if named:
-        axes.legend()
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     save(figure, file)
