@@ -104,6 +104,8 @@ def test_an_older_schema_is_upgraded_with_all_its_rows(tmp_path: Path) -> None:
     with opened_ledger(path) as ledger:
         after = list(ledger.usage(0, 1e12))
     assert [row for row in after if row.series.gpu_share == 1.0] == before
+    whole_days = sqlite3.connect(path).execute("SELECT SUM(active_rental_usd + idle_rental_usd) FROM daily")
+    assert whole_days.fetchone() == (13.5,)
     assert [row.usage.usd() for row in after if row.series.gpu_share == 0.5] == [3.0]
     assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (VERSION,)
     assert sqlite3.connect(path).execute("SELECT usd FROM share").fetchall() == [(0.25,), (0.25,)]

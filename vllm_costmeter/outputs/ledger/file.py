@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vllm_costmeter.core.ledger.rows import DAY, HOUR, MINUTE, Interval, Series
 from vllm_costmeter.core.ledger.schema import (
+    ADD_DAILY,
     ADD_SHARE,
     ADD_USAGE,
     APPLICATION_ID,
@@ -53,7 +54,9 @@ class LedgerFile:
         with _transaction(self._connection):
             series_id = self._id_of(series)
             for start, (usage, shares) in minutes.items():
-                self._connection.execute(ADD_USAGE, (start, MINUTE, series_id, *usage.amounts()))
+                amounts = usage.amounts()
+                self._connection.execute(ADD_USAGE, (start, MINUTE, series_id, *amounts))
+                self._connection.execute(ADD_DAILY, (start // DAY * DAY, series_id, *amounts))
                 for (kind, name), share in shares.items():
                     self._connection.execute(ADD_SHARE, (start, MINUTE, series_id, kind, name, *share))
 
