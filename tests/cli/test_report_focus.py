@@ -87,7 +87,7 @@ def test_models_and_tokens_are_named(ledger: Path, capsys: pytest.CaptureFixture
         for row in rows
         if row["x_ModelId"] == "Qwen/Qwen3-8B" and row["x_State"] == "active"
     }
-    assert tokens == {("Input", "Uncached"): "1800.0", ("Input", "Read"): "210.0", ("Output", ""): "300.0"}
+    assert tokens == {("Input", ""): "1800.0", ("Input", "Read"): "210.0", ("Output", ""): "300.0"}
     assert {(row["x_ModelDeveloper"], row["x_ModelFamily"]) for row in rows} == {("Qwen", "Qwen"), ("", "")}
 
 

@@ -20,7 +20,9 @@ _METERS = {
     "cached_input": "Cached Input Tokens",
     "output": "Output Tokens",
 }
-_TOKENS = {"input": ("Input", "Uncached"), "cached_input": ("Input", "Read"), "output": ("Output", None)}
+_TOKENS = {"input": ("Input", None), "cached_input": ("Input", "Read"), "output": ("Output", None)}
+"""TokenDirection and TokenCacheAction. Computed prompt tokens have no cache action, as those that are placed into the
+prefix cache are counted together with those that are not."""
 
 
 def focus_csv(
