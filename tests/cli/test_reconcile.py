@@ -81,6 +81,7 @@ def test_credits_are_left_out_when_asked(ledger: Path, capsys: pytest.CaptureFix
         (FOCUS.format(usd=1).replace("USD,", "EUR,"), (), "in EUR"),
         (FOCUS.format(usd="much"), (), "line 2: BilledCost is no amount: 'much'"),
         (FOCUS.format(usd="nan"), (), "no amount"),
+        (FOCUS.format(usd=1) + "2026-11-21\n", (), "line 3: BilledCost is no amount: ''"),
         (FOCUS.format(usd=1).replace("2026-11-21T", "last week "), (), "no ISO 8601 time"),
         (FOCUS.format(usd=0), (), "no line that costs anything"),
         (FOCUS.format(usd=1), ("--since", "2026-10", "--until", "2026-10"), "it covers 2026-11-21"),

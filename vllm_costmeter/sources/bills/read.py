@@ -59,7 +59,7 @@ def _lines(
             raise BadInputError(f"{where}: the bill is in {currencies.pop()}; the ledger is in USD")
         yield BillLine(
             _moment(cell("start"), where, columns["start"][0]),
-            _amount(cell("cost") or "0", where, columns["cost"][0]),
+            _amount(cell("cost"), where, columns["cost"][0]),
             cell("gpu"),
         )
 
