@@ -61,6 +61,13 @@ def test_the_ledgers_own_bill_agrees(ledger: Path, capsys: pytest.CaptureFixture
     assert compare(ledger, own, "--tolerance", "0", capsys=capsys)[0] == 0
 
 
+def test_days_without_a_server_are_compared_too(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the ledger has nothing at all in the bill's days, they are in the bill alone."""
+    code, out, _ = compare(ledger, FOCUS.format(usd=7).replace("11-21", "11-05"), capsys=capsys)
+    assert code == 1
+    assert "only in the bill: no server was metered" in out
+
+
 def test_credits_are_left_out_when_asked(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """And said; otherwise refused."""
     bill = FOCUS.format(usd=1.5) + "2026-11-21T01:00:00Z,-1,USD,credit H100\n"

@@ -26,8 +26,10 @@ def read_ledgers(
     until: datetime,
     step_seconds: int | None,
     shares_of: str | None = None,
+    *,
+    may_be_nothing: bool = False,
 ) -> Found:
-    """What the ledgers have in the range. BadInputError if that is nothing."""
+    """What the ledgers have in the range. BadInputError if that is nothing, unless it may be."""
     start, end = since.timestamp(), until.timestamp()
     found = Found([], [], [])
     for path in paths:
@@ -39,7 +41,7 @@ def read_ledgers(
             found.rows.extend(ledger.usage(start, end, step_seconds))
             if shares_of is not None:
                 found.shares.extend(ledger.shares(shares_of, start, end, step_seconds))
-    if not found.extents:
+    if not found.extents and not may_be_nothing:
         raise BadInputError(
             f"nothing was spent from {since:%Y-%m-%d %H:%MZ} to {until:%Y-%m-%d %H:%MZ} in "
             f"{', '.join(map(str, paths[:3]))}{' ...' if len(paths) > 3 else ''}"

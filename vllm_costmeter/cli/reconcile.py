@@ -80,7 +80,8 @@ def reconcile(
             f"{args.reconcile} has no line from {_written(start)} to {_written(end)}; it covers {_written(first)} to "
             f"{_written(last)}"
         )
-    rows = read_ledgers(paths, datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC), DAY).rows
+    bounds = (datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
+    rows = read_ledgers(paths, *bounds, DAY, may_be_nothing=True).rows
     found = reconciled(rows, inside, tolerance, start, end)
     found = found._replace(left_out=(*notes, *found.left_out))
     ledgers = [str(path) for path in paths]
