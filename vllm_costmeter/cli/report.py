@@ -15,7 +15,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.ledger.grouping import GROUPS, OF_SHARES, grouped, groups, step_seconds
 from vllm_costmeter.core.ledger.periods import moment
 from vllm_costmeter.core.ledger.rows import DAY, HOUR, Extent, UsageRow
-from vllm_costmeter.core.ledger.usage import Usage
+from vllm_costmeter.core.ledger.usage import added_up
 from vllm_costmeter.outputs.economics.answer import FORMATS
 from vllm_costmeter.outputs.report.answer import Report, report_text
 from vllm_costmeter.outputs.report.focus import ISSUER, focus_csv
@@ -169,7 +169,7 @@ def _report(paths: Sequence[Path], since: datetime, until: datetime, by: tuple[s
         [str(path) for path in paths],
         by,
         grouped(rows, shares, by),
-        sum((row.usage for row in rows), Usage()),
+        added_up(row.usage for row in rows),
         tuple(_notes(rows, extents)),
     )
 

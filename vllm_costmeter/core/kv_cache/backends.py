@@ -16,6 +16,9 @@ POOLED_KEYS = {
     12: 64
 }  # keys of a page of Glm5NextIndexerBackend by major compute capability, else 32; vLLM 0.32
 COMPRESSED_BLOCK_TOKENS = 256  # FLASHMLA_SPARSE_DSV4 and DEEPSEEK_V4_INDEXER, vLLM 0.32
+SOURCED_BLOCK_TOKENS = {
+    9: 64
+}  # DeepseekV4SparseMLABackend of V4.1 by major compute capability, else 128; vLLM 0.32
 WIDE_HEAD_FP8_BLOCK_TOKENS = 64  # FlashAttention 4's tile for fp8 caches of 512-wide heads on SM90, vLLM 0.32
 
 AMPERE, HOPPER, BLACKWELL, BLACKWELL_CONSUMER = 8, 9, 10, 12  # major compute capabilities

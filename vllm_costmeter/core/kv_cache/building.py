@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.kv_cache.backends import HOPPER
 from vllm_costmeter.core.kv_cache.dtypes import StateFormat, key_value_bytes, latent_bytes
 from vllm_costmeter.core.kv_cache.layers import KVKind, KVLayer
 from vllm_costmeter.core.model.attention import (
@@ -24,6 +25,7 @@ from vllm_costmeter.core.model.attention import (
     ShortConvState,
     ShortConvWindow,
     SlidingWindow,
+    SourcedMla,
     SparseIndexer,
 )
 
@@ -44,6 +46,10 @@ class CacheFormat:
     state_blocks: int = 1
     aligns_rows: bool = False
     """Whether blocks over all layers are whole rows of sparse latents."""
+    aligns_windows: bool = False
+    """Whether blocks over all layers are whole rows of DeepSeek V4.1's windows too."""
+    major: int = HOPPER
+    """Of the GPU's compute capability, where rows differ by it."""
     checkpointed: frozenset[str] = frozenset()
     """Layers that keep a state in the middle of a prefill, under the names of `KVRules.prefill_checkpoints`."""
     state_per_block: bool = False
@@ -86,6 +92,18 @@ def cache_layers(cache: Cache, form: CacheFormat) -> tuple[KVLayer, ...]:
             from vllm_costmeter.core.kv_cache.compressed import compressed_layers
 
             return compressed_layers(cache, form.kv_dtype)
+        case SourcedMla():
+            from vllm_costmeter.core.kv_cache.sourced import sourced_layers
+
+            return sourced_layers(
+                cache,
+                form.kv_dtype,
+                block_tokens=form.block_tokens,
+                major=form.major,
+                tensor_parallel_size=form.tensor_parallel_size,
+                speculative_tokens=form.states.speculative_tokens,
+                aligns_windows=form.aligns_windows,
+            )
         case _:
             return (_state(cache, form),)
 
@@ -98,6 +116,7 @@ def _heads(
     match cache:
         case FullAttention():
             size_v = cache.head_size_v or size
+            kind = KVKind.SINK if cache.sink_tokens else kind
         case SlidingWindow():
             size_v, window, kind = cache.head_size_v or size, cache.window_tokens, KVKind.SLIDING
             heads *= cache.pooled_tokens

@@ -11,7 +11,7 @@ from math import lcm
 
 from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
-from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.errors import BadInputError, GpuCannotError, NotUnderstoodError
 from vllm_costmeter.core.kv_cache.backends import (
     BLACKWELL,
     COMPRESSED_BLOCK_TOKENS,
@@ -19,6 +19,7 @@ from vllm_costmeter.core.kv_cache.backends import (
     FLASH_KDA_MAJORS,
     HOPPER,
     POOLED_KEYS,
+    SOURCED_BLOCK_TOKENS,
     SPARSE_BLOCK_TOKENS,
     SPARSE_HEADS_BLOCK_TOKENS,
     dense_latent_block_tokens,
@@ -39,6 +40,7 @@ from vllm_costmeter.core.model.attention import (
     ModelAttention,
     RecurrentState,
     SlidingWindow,
+    SourcedMla,
     SparseIndexer,
 )
 
@@ -69,6 +71,8 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
         raise NotUnderstoodError(
             "DeepSeek V4's KV cache is modelled for compute capability 9.x and 10.x only"
         )
+    if any(isinstance(cache, SourcedMla) for cache in kinds) and major < HOPPER:
+        raise GpuCannotError("DeepSeek V4.1 needs compute capability 9.0 or newer in vLLM")
     if kv_dtype.startswith("turboquant") and not any(isinstance(cache, RecurrentState) for cache in kinds):
         raise NotUnderstoodError(
             f"--kv-cache-dtype {kv_dtype}: the first and last layers keep the model's dtype, which is not modelled"
@@ -81,6 +85,8 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
         tensor_parallel_size=engine_args.layout.tensor_parallel_size,
         aligns_rows=rules.aligns_packed_rows,
         pools_windows=rules.pools_windows,
+        aligns_windows=rules.aligns_window_rows,
+        major=major,
         states=StateFormat(
             dtype, engine_args.mamba_cache_dtype, engine_args.mamba_ssm_cache_dtype, speculative
         ),
@@ -111,6 +117,8 @@ def _block_tokens(
     heads = [cache.head_size for cache in kinds if isinstance(cache, FullAttention | SlidingWindow)]
     if any(isinstance(cache, CompressedMla) for cache in kinds):
         preferred = step = COMPRESSED_BLOCK_TOKENS
+    elif any(isinstance(cache, SourcedMla) for cache in kinds):
+        preferred = step = SOURCED_BLOCK_TOKENS.get(major, 128)
     elif any(latent.sparse for latent in latents):
         preferred = step = SPARSE_BLOCK_TOKENS
     elif any(isinstance(cache, SparseIndexer) and cache.pooled_tokens == 1 for cache in kinds):

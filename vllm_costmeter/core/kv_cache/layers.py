@@ -14,6 +14,7 @@ class KVKind(Enum):
     """The cache types that vLLM's block manager distinguishes; the value is vLLM's own name of the spec."""
 
     FULL = "FullAttentionSpec"
+    SINK = "SinkFullAttentionSpec"
     MLA = "MLAAttentionSpec"
     SLIDING = "SlidingWindowSpec"
     SLIDING_MLA = "SlidingWindowMLASpec"
@@ -23,7 +24,7 @@ class KVKind(Enum):
     MAMBA = "MambaSpec"
 
 
-FULL_LENGTH_KINDS = frozenset({KVKind.FULL, KVKind.MLA})
+FULL_LENGTH_KINDS = frozenset({KVKind.FULL, KVKind.SINK, KVKind.MLA})
 """Kinds that cache every token of the sequence; vLLM treats them as one type (`FullAttentionSpec` and subclasses)."""
 SLIDING_KINDS = frozenset({KVKind.SLIDING, KVKind.SLIDING_MLA})
 
@@ -77,7 +78,7 @@ class KVLayer:
         """Maximum number of blocks of one sequence of `length_tokens` in this layer: `max_memory_usage_bytes` of vLLM's
         spec divided by its page. Never decreases with the length."""
         match self.kind:
-            case KVKind.FULL | KVKind.MLA:
+            case KVKind.FULL | KVKind.SINK | KVKind.MLA:
                 return _blocks(_blocks(length_tokens, limits.context_shards), self.block_tokens)
             case KVKind.SLIDING | KVKind.SLIDING_MLA:
                 reach = (self.window_tokens or 1) - 1 + limits.in_flight_tokens

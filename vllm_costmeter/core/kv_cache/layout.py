@@ -10,7 +10,7 @@ from vllm_costmeter.core.kv_cache.building import CacheFormat, cache_layers, wit
 from vllm_costmeter.core.kv_cache.cache_format import cache_format
 from vllm_costmeter.core.kv_cache.layers import CountedLayers, KVLayer
 from vllm_costmeter.core.kv_cache.rules import KVRules
-from vllm_costmeter.core.model.attention import Cache, ModelAttention, RecurrentState
+from vllm_costmeter.core.model.attention import Cache, ModelAttention, RecurrentState, SourcedMla
 from vllm_costmeter.core.model.rank import pipeline_spans
 
 
@@ -34,6 +34,12 @@ def kv_layers(
     slices = pipeline_spans(len(model.layers), size)
     towers = pipeline_spans(len(model.tower_layers), size)
     for (start, end), tower in zip(slices, towers, strict=True):
+        if any(
+            isinstance(cache, SourcedMla) for caches in model.layers[start : start + 1] for cache in caches
+        ):
+            from vllm_costmeter.core.kv_cache.sourced import check_sources
+
+            check_sources(model.layers[start:end])
         counts: Counter[KVLayer] = Counter()
         drafted = model.draft_layers if (start, end) == slices[-1] else ()
         held = Counter(model.layers[start:end] + drafted + model.tower_layers[slice(*tower)])

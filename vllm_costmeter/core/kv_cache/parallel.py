@@ -64,6 +64,8 @@ def context_parallel_fault(model: ModelAttention, layout: ParallelConfig) -> str
 
 def _fault(cache: Cache, size: int) -> str | None:
     match cache:
+        case FullAttention(sink_tokens=sinks, num_kv_heads=heads) if sinks and heads % size:
+            return f"{heads} KV heads with sinks of their own"
         case FullAttention() | SlidingWindow() | ChunkedLocal() | CrossAttention():
             heads = cache.num_kv_heads
             return f"{heads} KV heads" if heads % size and size % heads else None

@@ -30,6 +30,8 @@ class KVRules:
     """Backends that lay a block out over all layers pack pages of several sizes into it (DeepSeek V4)."""
     aligns_packed_rows: bool
     """Such blocks are whole rows of sparse latents (GLM-5 Next)."""
+    aligns_window_rows: bool
+    """On compute capability 10.x such blocks are whole rows of windows and of pooled latents (DeepSeek V4.1)."""
     plain_sparse_rows: bool
     """Hopper has a backend for sparse latents in plain fp8 rows (`fp8_e4m3`); before, only for the packed format."""
     wide_head_fp8_blocks: bool
@@ -68,6 +70,7 @@ _V0_17 = KVRules(
     reserves_null_block=False,
     packs_blocks=False,
     aligns_packed_rows=False,
+    aligns_window_rows=False,
     plain_sparse_rows=False,
     wide_head_fp8_blocks=False,
     chooses_blackwell_fp8=False,
@@ -159,6 +162,7 @@ _V0_32 = replace(
 _V0_33 = replace(
     _V0_32,
     first_version=(0, 33),
+    aligns_window_rows=True,
     delta_checkpoint_tokens=64,
     evidence="sources of 0.33.0: get_kv_cache_spec of qwen_gdn_linear_attn.py, FLASHINFER_GDN_CHECKPOINT_ALIGNMENT, "
     "Platform._align_hybrid_block_size; answers of 0.33.0",

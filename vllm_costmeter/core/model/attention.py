@@ -21,6 +21,8 @@ class FullAttention:
     head_size: int
     head_size_v: int | None = None
     """Size of a value head; None: equal to the key head's."""
+    sink_tokens: int = 0
+    """Keys in front of every sequence that are parameters, cached once for all (Pangu Pro MoE V2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,22 @@ class CompressedMla:
     window_tokens: int
     compress_ratio: int
     index_head_dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourcedMla:
+    """A DeepSeek V4.1 layer: a sliding window of latents and, if `pooled_tokens` is not 0, a latent of each so many
+    tokens beside its indexer's key. Only an `is_source` layer stores those two; the layers after it read them."""
+
+    head_dim: int
+    rope_head_dim: int
+    window_tokens: int
+    index_head_dim: int
+    pooled_tokens: int = 0
+    is_source: bool = False
+    mega_groups: int = 0
+    """Groups of heads of the output projection, if they have the size that mega attention needs on compute capability
+    10.x; else 0. It stores pooled latents in NVFP4 where tensor parallelism divides the groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +209,7 @@ Cache = (
     | SparseIndexer
     | OpenPool
     | CompressedMla
+    | SourcedMla
     | CrossAttention
     | RecurrentState
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,6 +70,12 @@ class LedgerFile:
                 with _transaction(self._connection):
                     for statement in (*ROLL_UP_USAGE, *ROLL_UP_SHARE):
                         self._connection.execute(statement, {"to": to, "from": of, "before": until})
+
+    @contextmanager
+    def transaction(self) -> Iterator[Callable[[str, Sequence[object]], object]]:
+        """Several statements, all or nothing."""
+        with _transaction(self._connection):
+            yield self._connection.execute
 
     def close(self) -> None:
         """Also writes the write-ahead log into the file, where nobody else has it open."""

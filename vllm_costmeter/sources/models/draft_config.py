@@ -13,6 +13,8 @@ _EAGLE3_OF_TYPE = {"llama": "Eagle3LlamaForCausalLM", "qwen3": "Eagle3Qwen3ForCa
 _PEAGLE_OF_TYPE = {"llama": "PeagleLlamaForCausalLM", "qwen3": "PeagleQwen3ForCausalLM"}
 _DSPARK = ("Qwen3DSparkModel", "Qwen3OmniDSparkModel")
 _DSPARK_NAMES = frozenset({*_DSPARK, "Gemma4DSparkModel", "MuseSparkDSparkModel"})
+_OWN_DSPARK = {"deepseek_v4": "DSparkDraftModel", "deepseek_v41": "DSparkV41DraftModel"}
+"""Model types whose own checkpoint holds the drafter's layers."""
 _PASSED_ON = (
     "draft_vocab_size",
     "target_hidden_size",
@@ -92,8 +94,9 @@ def _medusa_key(key: str) -> str:
 
 
 def _served_name(name: str, method: str, values: Mapping[str, Any]) -> str:
-    if method == "dspark" and values.get("model_type") == "deepseek_v4":
-        return "DSparkDraftModel"  # whose layers the target's own checkpoint holds
+    own = _OWN_DSPARK.get(str(values.get("model_type"))) if method == "dspark" else None
+    if own is not None:
+        return own
     if method == "dspark":
         return _DSPARK[0] if name == "DSparkDraftModel" and values.get("model_type") == "qwen3" else name
     prefix = _PREFIXES[method]

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 UNMODELLED: Mapping[str, str] = {
-    "DeepseekV41ForCausalLM": (
-        "its layers read caches of other layers in records that differ by GPU, and its n-gram tables lie in memory "
-        "that ranks share; neither is modelled yet"
-    ),
     "DiffusionGemmaForBlockDiffusion": (
         "its sampler holds a number for every word of the vocabulary at every place of each request's canvas, several "
         "GiB whose peak was not measured"

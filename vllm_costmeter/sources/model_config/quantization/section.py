@@ -79,7 +79,7 @@ def _read(section: ConfigReader, method: str, root: ConfigReader, renames: Renam
         return auto_round(section, renames)
     from vllm_costmeter.sources.model_config.quantization.methods import METHODS, deepseek_v4
 
-    if root.raw("model_type") == "deepseek_v4" and method in ("fp8", "deepseek_v4_fp8"):
+    if root.raw("model_type") in ("deepseek_v4", "deepseek_v41") and method in ("fp8", "deepseek_v4_fp8"):
         return deepseek_v4(section, root, renames)
     if method not in METHODS:
         raise NotUnderstoodError(f"{section.name}: quantization method {method!r}: its weights are not known")

@@ -1,6 +1,6 @@
-"""DSpark drafters of Kimi K3 and DeepSeek V4: layers of latent attention that read the target's hidden states through
-one projection (vLLM 0.28 to 0.33, models/kimi_k3/nvidia/dspark_mla.py and models/deepseek_v4/nvidia/dspark.py).
-Embedding and head are the target's."""
+"""DSpark drafters of Kimi K3, DeepSeek V4 and V4.1: layers of latent attention that read the target's hidden states
+through one projection (vLLM 0.28 to 0.33, models/kimi_k3/nvidia/dspark_mla.py, nvidia/dspark.py of models/deepseek_v4
+and deepseek_v41). Embedding and head are the target's."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from vllm_costmeter.sources.model_config.families.blocks import TWO_NORMS, gated
 from vllm_costmeter.sources.model_config.families.layers import layer_of
 from vllm_costmeter.sources.model_config.families.mla.deepseek import latent_attention
 from vllm_costmeter.sources.model_config.families.mla.deepseek_v4 import lane_mix, window_layer
+from vllm_costmeter.sources.model_config.families.mla.deepseek_v41 import window_layer as v41_window_layer
 from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
@@ -78,6 +79,35 @@ def deepseek_v4_dspark(source: Source) -> Weights:
                 sure=text.bool("enable_confidence_head", default=True),
                 reads=True,
             ),
+        ),
+    )
+
+
+def deepseek_v41_dspark(source: Source) -> Weights:
+    """DeepSeek V4.1's, with experts of their own number and lanes that end without a mix of their own."""
+    text, hidden = source.text, source.hidden_size
+    listed = text.optional_list("dspark_target_layer_ids")
+    if not listed:
+        raise NotUnderstoodError(
+            f"{text.name}: a DSpark drafter without dspark_target_layer_ids is not known"
+        )
+    count = text.int("n_mtp_layers", default=0, maximum=64)
+    count = count or text.int("num_nextn_predict_layers", default=0, maximum=64) or _LAYERS
+    layer = v41_window_layer(source)
+    parts = tuple(part for part in layer.parts if not (isinstance(part, Buffer) and part.shared))
+    sure = text.bool("enable_confidence_head", default=True)
+    return Weights(
+        layers=(replace(layer, parts=parts),) * count,  # their rotary table is the target's
+        layer_prefix="model.layers.{}.",
+        first_layer=source.num_layers,
+        first=(
+            Embedding("model.embed_tokens", source.vocab_size, hidden),
+            replicated("model.main_proj", len(listed) * hidden, hidden),
+        ),
+        last=(
+            *norms(hidden, "model.main_norm", "model.norm"),
+            Embedding("lm_head", source.vocab_size, hidden, quantized=True),
+            *_heads(source, "dspark_markov_rank", sure=sure, reads=True),
         ),
     )
 

@@ -31,6 +31,7 @@ _ROWS = {
     "drafters.gemma4:gemma4_assistant": "Gemma4MTPModel",
     "drafters.gemma4:gemma4_dspark": "Gemma4DSparkModel",
     "drafters.laguna:laguna_dflash": "DFlashLagunaForCausalLM",
+    "drafters.latent_dspark:deepseek_v41_dspark": "DSparkV41DraftModel",
     "drafters.latent_dspark:deepseek_v4_dspark": "DSparkDraftModel",
     "drafters.latent_dspark:kimi_dspark": "K3DSparkModel",
     "drafters.medusa:medusa": "MedusaModel",
@@ -43,6 +44,7 @@ ALWAYS_SHARED = frozenset(
     {
         "DFlash2BeamDraftModel",
         "DSparkDraftModel",
+        "DSparkV41DraftModel",
         "EagleMistralForCausalLM",
         "EagleMistralLarge3ForCausalLM",
         "K3DSparkModel",

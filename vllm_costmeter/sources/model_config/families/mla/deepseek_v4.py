@@ -71,20 +71,15 @@ def lane_mix(source: Source, name: str) -> Tensor:
 def _layer(source: Source, ratio: int, *, hashed: bool) -> Layer:
     return layer_of(
         *_attention(source, ratio),
-        *_experts(source, hashed=hashed),
+        *routed_experts(source, hashed=hashed),
         *hyper_connection(source),
         *norms(source.hidden_size, "attn_norm", "ffn_norm"),
     )
 
 
 def _attention(source: Source, ratio: int) -> Block:
-    text, hidden, heads = source.text, source.hidden_size, source.num_heads
+    text, hidden = source.text, source.hidden_size
     size = text.int("head_dim", minimum=1)
-    rank = text.int("q_lora_rank", minimum=1)
-    groups = text.int("o_groups", minimum=1)
-    out_rank = text.int("o_lora_rank", minimum=1)
-    if heads * size % groups:
-        raise BadInputError(f"{text.name}: o_groups {groups} does not divide {heads} heads of {size}")
     parts: list[Piece] = [
         CompressedMla(
             size,
@@ -93,26 +88,45 @@ def _attention(source: Source, ratio: int) -> Block:
             compress_ratio=ratio,
             index_head_dim=text.int("index_head_dim", minimum=1),
         ),
-        replicated("attn.fused_wqa_wkv", hidden, rank, size, fused_from=("wq_a", "wkv")),
-        Linear("attn.wq_b", rank, (Output(heads, size),), "column"),
-        Linear("attn.wo_a", heads * size // groups, (Output(groups, out_rank),), "column"),
-        row("attn.wo_b", groups * out_rank, hidden),
-        Tensor("attn.attn_sink", heads, split=False, element_bytes=FLOAT32_BYTES),
-        *norms(rank, "attn.q_norm"),
-        *norms(size, "attn.kv_norm"),
-        _rotary(source, compressed=ratio > 1),
+        *low_rank_attention(source, source.num_heads, compressed=ratio > 1),
     ]
     if ratio > 1:
         parts += _compressor("attn.compressor", hidden, size, ratio)
     if ratio == _SPARSE_RATIO:
-        index_heads = text.int("index_n_heads", minimum=1)
-        index_size = text.int("index_head_dim", minimum=1)
-        parts += [
-            replicated("attn.indexer.wq_b", rank, index_heads * index_size),
-            replicated("attn.indexer.weights_proj", hidden, index_heads, quantized=False),
-            *_compressor("attn.indexer.compressor", hidden, index_size, ratio),
-        ]
+        parts += indexer_queries(source)
+        parts += _compressor("attn.indexer.compressor", hidden, text.int("index_head_dim", minimum=1), ratio)
     return tuple(parts)
+
+
+def low_rank_attention(source: Source, sinks: int, *, compressed: bool) -> tuple[Part, ...]:
+    """Queries and latents of low rank, an output projection in groups, and `sinks` values on every rank."""
+    text, hidden, heads = source.text, source.hidden_size, source.num_heads
+    size = text.int("head_dim", minimum=1)
+    rank = text.int("q_lora_rank", minimum=1)
+    groups = text.int("o_groups", minimum=1)
+    out_rank = text.int("o_lora_rank", minimum=1)
+    if heads * size % groups:
+        raise BadInputError(f"{text.name}: o_groups {groups} does not divide {heads} heads of {size}")
+    return (
+        replicated("attn.fused_wqa_wkv", hidden, rank, size, fused_from=("wq_a", "wkv")),
+        Linear("attn.wq_b", rank, (Output(heads, size),), "column"),
+        Linear("attn.wo_a", heads * size // groups, (Output(groups, out_rank),), "column"),
+        row("attn.wo_b", groups * out_rank, hidden),
+        Tensor("attn.attn_sink", sinks, split=False, element_bytes=FLOAT32_BYTES),
+        *norms(rank, "attn.q_norm"),
+        *norms(size, "attn.kv_norm"),
+        _rotary(source, compressed=compressed),
+    )
+
+
+def indexer_queries(source: Source) -> tuple[Part, ...]:
+    """What an indexer asks with, whole on every rank."""
+    text, heads = source.text, source.text.int("index_n_heads", minimum=1)
+    rank, size = text.int("q_lora_rank", minimum=1), text.int("index_head_dim", minimum=1)
+    return (
+        replicated("attn.indexer.wq_b", rank, heads * size),
+        replicated("attn.indexer.weights_proj", source.hidden_size, heads, quantized=False),
+    )
 
 
 def _compressor(name: str, hidden: int, size: int, ratio: int) -> tuple[Part, ...]:
@@ -125,9 +139,10 @@ def _compressor(name: str, hidden: int, size: int, ratio: int) -> tuple[Part, ..
     )
 
 
-def _experts(source: Source, *, hashed: bool) -> tuple[Part, ...]:
+def routed_experts(source: Source, *, hashed: bool, count: int | None = None) -> tuple[Part, ...]:
+    """`count`: of experts, the file's where not given; `hashed`: a table of tokens chooses them."""
     text, hidden = source.text, source.hidden_size
-    count = text.int("n_routed_experts", minimum=1)
+    count = text.int("n_routed_experts", minimum=1) if count is None else count
     inner = text.int("moe_intermediate_size", minimum=1)
     parts: list[Part] = [router("ffn.gate", hidden, count), experts("ffn.experts", count, hidden, inner)]
     if hashed:
@@ -205,7 +220,9 @@ def _keeps_native_experts(source: Source) -> bool:
 
 def sees_images(source: Source) -> bool:
     """Whether the file sizes a tower, which vLLM then builds whatever class it names (from 0.30 on)."""
-    return source.text.int("vision_n_layers", default=0) > 0
+    vision = source.root.optional_section("vision_config")  # of V4.1
+    stated = 0 if vision is None else vision.int("num_hidden_layers", default=0)
+    return stated > 0 or source.text.int("vision_n_layers", default=0) > 0
 
 
 def _with_tower(source: Source) -> Family | None:
