@@ -22,6 +22,7 @@ from vllm_costmeter.core.model.attention import (
     MlaLatent,
     OpenPool,
     RecurrentState,
+    RegionAttention,
     ShortConvState,
     ShortConvWindow,
     SlidingWindow,
@@ -91,6 +92,17 @@ def cache_layers(cache: Cache, form: CacheFormat) -> tuple[KVLayer, ...]:
             from vllm_costmeter.core.kv_cache.compressed import compressed_layers
 
             return compressed_layers(cache, form.kv_dtype)
+        case RegionAttention():
+            from vllm_costmeter.core.kv_cache.regions import region_layers
+
+            return region_layers(
+                cache,
+                dtype=form.dtype,
+                kv_dtype=form.kv_dtype,
+                block_tokens=form.block_tokens,
+                tensor_parallel_size=form.tensor_parallel_size,
+                speculative_tokens=form.states.speculative_tokens,
+            )
         case SourcedMla():
             from vllm_costmeter.core.kv_cache.sourced import sourced_layers
 
