@@ -34,6 +34,12 @@ def test_a_source_layer_stores_its_window_pools_keys_and_a_ring(
     assert [layer.page_bytes for layer in built(SOURCE, gpu=gpu, engine_args=args)] == pages
 
 
+def test_pools_in_nvfp4_since_0_31() -> None:
+    """Blackwell: 0.30 has no mega attention, and stores pools in records of 528 bytes too."""
+    pages = [built(SOURCE, gpu=BLACKWELL, version=version)[1].page_bytes for version in ("0.30.0", "0.31.0")]
+    assert pages == [33792, 18432]
+
+
 def test_a_ring_holds_the_drafted_tokens_too() -> None:
     """Seven drafted tokens, one more and the row before: 16 rows of float32."""
     ring = built(SOURCE, engine_args=EngineArgs(speculative_config={"num_speculative_tokens": 7}))[-1]

@@ -47,6 +47,8 @@ class CacheFormat:
     state_blocks: int = 1
     aligns_rows: bool = False
     """Whether blocks over all layers are whole rows of sparse latents."""
+    packs_pools: bool = False
+    """Whether DeepSeek V4.1's pooled latents may be NVFP4."""
     aligns_windows: bool = False
     """Whether blocks over all layers are whole rows of DeepSeek V4.1's windows too."""
     major: int = HOPPER
@@ -113,6 +115,7 @@ def cache_layers(cache: Cache, form: CacheFormat) -> tuple[KVLayer, ...]:
                 major=form.major,
                 tensor_parallel_size=form.tensor_parallel_size,
                 speculative_tokens=form.states.speculative_tokens,
+                packs_pools=form.packs_pools,
                 aligns_windows=form.aligns_windows,
             )
         case _:

@@ -87,6 +87,7 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
         block_tokens=_block_tokens(kinds, engine_args, rules, kv_dtype, major),
         tensor_parallel_size=engine_args.layout.tensor_parallel_size,
         aligns_rows=rules.aligns_packed_rows,
+        packs_pools=rules.packs_pools,
         aligns_windows=rules.aligns_window_rows,
         major=major,
         states=StateFormat(
