@@ -40,6 +40,7 @@ CACHES = {
     "SparseIndexer": "an indexer",
     "OpenPool": "open pools",
     "CompressedMla": "compressed latents and windows",
+    "RegionAttention": "attention to regions",
     "SourcedMla": "shared pools of latents and windows",
     "CrossAttention": "cross attention",
     "Mamba1State": "Mamba 1",

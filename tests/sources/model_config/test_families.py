@@ -62,7 +62,7 @@ CRASHES = frozenset({"ernie4-5-vl", "ernie45-moe", "gemma4-text-small"})
 PLANNED_AS = {"RSWASpec": "FullAttentionSpec"}
 """Unlimited-OCR frees generated tokens outside a window while it serves; its start plans with every token, as the class
 that it inherits from does."""
-TOWER_ON_THE_FIRST_RANK = frozenset({"interns1pro", "museglimmer", "musespark"})
+TOWER_ON_THE_FIRST_RANK = frozenset({"interns1pro", "museglimmer", "musespark", "step5-vl"})
 """0.33's second model runner loads a tower on the first pipeline rank alone; the rules count it on each."""
 
 

@@ -94,3 +94,13 @@ def test_tables_of_n_grams_keep_a_model_on_one_pipeline_rank(tables: list[int], 
     model = model_from_config({**RECORDED["qwen4-exp-no-ple"], "ple_layer_ids": tables}, "m")
     gpus = GpuGroup("H100 SXM", round(79.19 * 2**30), count=2, compute_capability=(9, 0))
     assert fit(model, gpus, EngineArgs(layout=ParallelConfig(1, 2)), release_of("0.32.0")).verdict == verdict
+
+
+def test_small_blocks_of_v4_1_are_scaled_for_each_row() -> None:
+    """DeepSeek V4.1 with blocks of 32 by 32: vLLM repeats their scales for every row (MXFP8, quant_config.py)."""
+    held = []
+    for block in ([32, 32], [128, 128]):
+        section = {"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": block}
+        model = model_from_config({**RECORDED["deepseek-v41"], "quantization_config": section}, "m")
+        held += model.weights_bytes(EngineArgs())
+    assert held[0] > held[1] * 1.01

@@ -72,7 +72,7 @@ def test_an_mlp_of_two_matrices_is_told_by_its_files(tmp_path: Path) -> None:
         {"kv_lora_rank": 512},
         {"auto_map": None},
         {"auto_map": {"AutoConfig": "configuration_brand_new.BrandNewConfig"}},
-        {"architectures": ["Step5ForCausalLM"]},
+        {"architectures": ["Dots3NoteForCausalLM"]},
         {"architectures": ["BrandNewForConditionalGeneration"]},
         {"layer_types": ["linear_attention"] * 4},
         {"intermediate_size": 40_000},

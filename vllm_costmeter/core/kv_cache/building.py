@@ -22,6 +22,7 @@ from vllm_costmeter.core.model.attention import (
     MlaLatent,
     OpenPool,
     RecurrentState,
+    RegionAttention,
     ShortConvState,
     ShortConvWindow,
     SlidingWindow,
@@ -46,6 +47,8 @@ class CacheFormat:
     state_blocks: int = 1
     aligns_rows: bool = False
     """Whether blocks over all layers are whole rows of sparse latents."""
+    packs_pools: bool = False
+    """Whether DeepSeek V4.1's pooled latents may be NVFP4."""
     aligns_windows: bool = False
     """Whether blocks over all layers are whole rows of DeepSeek V4.1's windows too."""
     major: int = HOPPER
@@ -92,6 +95,17 @@ def cache_layers(cache: Cache, form: CacheFormat) -> tuple[KVLayer, ...]:
             from vllm_costmeter.core.kv_cache.compressed import compressed_layers
 
             return compressed_layers(cache, form.kv_dtype)
+        case RegionAttention():
+            from vllm_costmeter.core.kv_cache.regions import region_layers
+
+            return region_layers(
+                cache,
+                dtype=form.dtype,
+                kv_dtype=form.kv_dtype,
+                block_tokens=form.block_tokens,
+                tensor_parallel_size=form.tensor_parallel_size,
+                speculative_tokens=form.states.speculative_tokens,
+            )
         case SourcedMla():
             from vllm_costmeter.core.kv_cache.sourced import sourced_layers
 
@@ -102,6 +116,7 @@ def cache_layers(cache: Cache, form: CacheFormat) -> tuple[KVLayer, ...]:
                 major=form.major,
                 tensor_parallel_size=form.tensor_parallel_size,
                 speculative_tokens=form.states.speculative_tokens,
+                packs_pools=form.packs_pools,
                 aligns_windows=form.aligns_windows,
             )
         case _:

@@ -39,6 +39,7 @@ from vllm_costmeter.core.model.attention import (
     MlaLatent,
     ModelAttention,
     RecurrentState,
+    RegionAttention,
     SlidingWindow,
     SourcedMla,
     SparseIndexer,
@@ -73,6 +74,8 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
         )
     if any(isinstance(cache, SourcedMla) for cache in kinds) and major < HOPPER:
         raise GpuCannotError("DeepSeek V4.1 needs compute capability 9.0 or newer in vLLM")
+    if any(isinstance(cache, RegionAttention) for cache in kinds) and major not in (HOPPER, BLACKWELL):
+        raise GpuCannotError("Step 5's sparse layers need compute capability 9.0, 10.0 or 10.3 in vLLM")
     if kv_dtype.startswith("turboquant") and not any(isinstance(cache, RecurrentState) for cache in kinds):
         raise NotUnderstoodError(
             f"--kv-cache-dtype {kv_dtype}: the first and last layers keep the model's dtype, which is not modelled"
@@ -85,6 +88,7 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
         tensor_parallel_size=engine_args.layout.tensor_parallel_size,
         aligns_rows=rules.aligns_packed_rows,
         pools_windows=rules.pools_windows,
+        packs_pools=rules.packs_pools,
         aligns_windows=rules.aligns_window_rows,
         major=major,
         states=StateFormat(

@@ -14,6 +14,7 @@ from vllm_costmeter.core.model.attention import (
     Mamba1State,
     Mamba2State,
     ModelAttention,
+    RegionAttention,
     ShortConvState,
     SlidingWindow,
 )
@@ -66,7 +67,7 @@ def _fault(cache: Cache, size: int) -> str | None:
     match cache:
         case FullAttention(sink_tokens=sinks, num_kv_heads=heads) if sinks and heads % size:
             return f"{heads} KV heads with sinks of their own"
-        case FullAttention() | SlidingWindow() | ChunkedLocal() | CrossAttention():
+        case FullAttention() | SlidingWindow() | ChunkedLocal() | CrossAttention() | RegionAttention():
             heads = cache.num_kv_heads
             return f"{heads} KV heads" if heads % size and size % heads else None
         case Mamba1State():

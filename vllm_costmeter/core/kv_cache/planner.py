@@ -16,7 +16,13 @@ from vllm_costmeter.core.kv_cache.groups import KVGroups, group_layers
 from vllm_costmeter.core.kv_cache.layers import SLIDING_KINDS, CountedLayers, KVKind, SequenceLimits
 from vllm_costmeter.core.kv_cache.layout import kv_layers
 from vllm_costmeter.core.kv_cache.rules import KVRules
-from vllm_costmeter.core.model.attention import CompressedMla, ModelAttention, OpenPool, SourcedMla
+from vllm_costmeter.core.model.attention import (
+    CompressedMla,
+    ModelAttention,
+    OpenPool,
+    RegionAttention,
+    SourcedMla,
+)
 
 SYNCHRONOUS_DRAFTERS = frozenset({"ngram", "suffix", "medusa", "mlp_speculator"})
 """Speculative methods without asynchronous scheduling (vLLM 0.32); EAGLE, MTP and draft models have it."""
@@ -193,7 +199,7 @@ def _laid_out(
 
         layers = full_allocation(layers)
     packed = any(
-        isinstance(cache, CompressedMla | SourcedMla | OpenPool)
+        isinstance(cache, CompressedMla | SourcedMla | RegionAttention | OpenPool)
         for caches in set(model.layers)
         for cache in caches
     )

@@ -30,6 +30,8 @@ class KVRules:
     """Backends that lay a block out over all layers pack pages of several sizes into it (DeepSeek V4)."""
     aligns_packed_rows: bool
     """Such blocks are whole rows of sparse latents (GLM-5 Next)."""
+    packs_pools: bool
+    """Mega attention of compute capability 10.x stores pooled latents in NVFP4 (DeepSeek V4.1)."""
     aligns_window_rows: bool
     """On compute capability 10.x such blocks are whole rows of windows and of pooled latents (DeepSeek V4.1)."""
     plain_sparse_rows: bool
@@ -70,6 +72,7 @@ _V0_17 = KVRules(
     reserves_null_block=False,
     packs_blocks=False,
     aligns_packed_rows=False,
+    packs_pools=False,
     aligns_window_rows=False,
     plain_sparse_rows=False,
     wide_head_fp8_blocks=False,
@@ -147,6 +150,7 @@ _V0_30 = replace(
 _V0_31 = replace(
     _V0_30,
     first_version=(0, 31),
+    packs_pools=True,
     wide_head_fp8_blocks=True,
     aligns_packed_rows=True,
     evidence="sources of 0.31.0: FlashAttentionBackend._get_sm90_fa4_fp8_kv_block_size, block_stride_alignment",

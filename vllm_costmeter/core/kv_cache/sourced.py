@@ -1,6 +1,6 @@
 """The caches of one DeepSeek V4.1 layer: its window of latents and, in a source layer, what later layers read too.
 
-Mirrors `vllm/models/deepseek_v41/{attention,compressor}.py` and `nvidia/flash_mla_mega_attn.py` (vLLM 0.32 and 0.33).
+Mirrors `vllm/models/deepseek_v41/{attention,compressor}.py` and `nvidia/flash_mla_mega_attn.py` (vLLM 0.30 to 0.33).
 Latents are whole on every tensor-parallel rank. The indexer's keys are fp8 (`--attention-config` may set MXFP4).
 """
 
@@ -29,6 +29,7 @@ def sourced_layers(
     major: int,
     tensor_parallel_size: int,
     speculative_tokens: int,
+    packs_pools: bool,
     aligns_windows: bool,
 ) -> tuple[KVLayer, ...]:
     """All caches of one layer. Raises BadInputError for a cache format that vLLM refuses here, NotUnderstoodError for
@@ -37,14 +38,15 @@ def sourced_layers(
         raise NotUnderstoodError(
             f"DeepSeek V4.1 latents of {cache.head_dim} values are not known; known: {_WIDTH}"
         )
-    if kv_dtype not in _PACKED or (kv_dtype == "nvfp4_ds_mla" and major != BLACKWELL):
+    if kv_dtype not in _PACKED or (kv_dtype == "nvfp4_ds_mla" and not (packs_pools and major == BLACKWELL)):
         raise BadInputError(
             f"--kv-cache-dtype {kv_dtype}: DeepSeek V4.1 takes auto, fp8 and fp8_ds_mla, and nvfp4_ds_mla on compute "
-            "capability 10.x"
+            "capability 10.x from 0.31"
         )
     is_mxfp8 = major == BLACKWELL
+    is_nvfp4 = is_mxfp8 and packs_pools and _is_nvfp4(cache, kv_dtype, tensor_parallel_size)
     row = MXFP8_BYTES if is_mxfp8 else cache.head_dim + cache.rope_head_dim + 8
-    pooled = NVFP4_BYTES if is_mxfp8 and _is_nvfp4(cache, kv_dtype, tensor_parallel_size) else row
+    pooled = NVFP4_BYTES if is_nvfp4 else row
     alignment = MXFP8_ALIGNMENT_BYTES if is_mxfp8 else V4_ALIGNMENT_BYTES
     window = _aligned(
         KVLayer(

@@ -119,6 +119,17 @@ class SourcedMla:
 
 
 @dataclass(frozen=True, slots=True)
+class RegionAttention:
+    """A layer that attends to chosen regions of tokens: keys and values of every token, a summary of `summary_bytes`
+    for each `region_tokens` of them, and the rows of the open region in a ring as large as a page (Step 5)."""
+
+    num_kv_heads: int
+    head_size: int
+    summary_bytes: int
+    region_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class CrossAttention:
     """Keys and values of the encoder's output, stored once per sequence (Whisper's decoder)."""
 
@@ -210,6 +221,7 @@ Cache = (
     | OpenPool
     | CompressedMla
     | SourcedMla
+    | RegionAttention
     | CrossAttention
     | RecurrentState
 )

@@ -133,6 +133,7 @@ _TEXT = {
     "moe.routed:bailing": "BailingMoeForCausalLM BailingMoeV2ForCausalLM SarvamMoEForCausalLM",
     "moe.routed:deepseek_v1": "DeepseekForCausalLM",
     "moe.step:STEP3P5": "Step3p5ForCausalLM",
+    "moe.step5:STEP5": "Step5ForCausalLM",
     "moe.step:step3_text": "Step3TextForCausalLM",
     "moe.transformers_only:flex_olmo": "FlexOlmoForCausalLM",
     "moe.transformers_only:kolibri1": "Kolibri1ForCausalLM",
@@ -255,6 +256,7 @@ _MULTIMODAL = {
     "multimodal.speech:MIDASHENGLM": "MiDashengLMModel",
     "multimodal.speech:ULTRAVOX": "UltravoxModel",
     "multimodal.step:STEP3_VL": "Step3VLForConditionalGeneration",
+    "multimodal.step:STEP5_VL": "Step5ForConditionalGeneration",
     "multimodal.step:STEP_VL": "Step3p7ForConditionalGeneration StepVLForConditionalGeneration",
 }
 _POOLING = {

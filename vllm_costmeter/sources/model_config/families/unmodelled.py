@@ -13,11 +13,6 @@ UNMODELLED: Mapping[str, str] = {
         ("Dots3NoteForCausalLM", "Dots3NoteMTPModel"),
         "its windows and its sparse layers keep latents in rows of one width, in pages that its own classes plan",
     ),
-    **dict.fromkeys(
-        ("Step5ForCausalLM", "Step5ForConditionalGeneration", "Step5MTP"),
-        "its sparse layers keep summaries of eight tokens and a ring of the last ones beside the cache, in pages that "
-        "its own classes plan",
-    ),
     "Terratorch": (
         "the checkpoint's configuration names a backbone that the terratorch package builds, and no prompt is text"
     ),

@@ -8,7 +8,7 @@ from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.quantization.names import NameRules, name_rules
 from vllm_costmeter.core.quantization.scheme import PLAIN, Quantization, Scheme
 from vllm_costmeter.core.quantization.schemes.checkpoint_fp8 import ListedFp8
-from vllm_costmeter.core.quantization.schemes.fp4 import Mxfp4, Nvfp4
+from vllm_costmeter.core.quantization.schemes.fp4 import Mxfp4, Mxfp8, Nvfp4
 from vllm_costmeter.core.quantization.schemes.fp8 import EightBitPerChannel, EightBitPerTensor, Fp8PerBlock
 from vllm_costmeter.core.quantization.schemes.gptq import Gptq
 from vllm_costmeter.core.quantization.schemes.integer import BitsAndBytes, Grouped
@@ -40,6 +40,12 @@ def deepseek_v4(section: ConfigReader, root: ConfigReader, renames: Renames) -> 
     if expert_dtype not in ("fp4", "fp8"):
         raise NotUnderstoodError(f"{root.name}: expert_dtype {expert_dtype!r} is not fp4 or fp8")
     linear = _fp8_scheme(section, _E8M0_BYTES if expert_dtype == "fp4" else 4)
+    if (
+        root.raw("model_type") == "deepseek_v41"
+        and expert_dtype == "fp4"
+        and section.raw("weight_block_size") == [32, 32]
+    ):
+        linear = Mxfp8()  # whose scales vLLM repeats for each row
     experts: Scheme = linear
     if expert_dtype == "fp4":
         is_nvfp4 = (section.optional_str("moe_quant_algo") or "").upper() == "NVFP4"

@@ -6,6 +6,7 @@ from vllm_costmeter.core.model.parts import Buffer, Part, Repeated, Tensor
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
 from vllm_costmeter.sources.model_config.families.blocks import column, norms
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
+from vllm_costmeter.sources.model_config.reader import ConfigReader
 from vllm_costmeter.sources.model_config.towers.parts import (
     INT64_BYTES,
     split_attention,
@@ -13,10 +14,33 @@ from vllm_costmeter.sources.model_config.towers.parts import (
     vision_section,
 )
 
+_STEP5 = {
+    "patch_size": 14,
+    "width": 1536,
+    "layers": 47,
+    "heads": 16,
+    "mlp_ratio": 8960 / 1536,
+    "ls_init_value": 0.1,
+    "image_size": 728,
+    "use_abs_posemb": True,
+    "use_rope2d": True,
+    "use_ln_pre": True,
+}
+"""PerceptionEncoderConfig of transformers_utils/configs/step5.py, vLLM 0.33."""
+
 
 def perception_encoder(source: Source) -> tuple[Part, ...]:
     """Two convolutions after the blocks, then one divided projection."""
-    vision = vision_section(source)
+    return _encoder(source, vision_section(source))
+
+
+def step5_encoder(source: Source) -> tuple[Part, ...]:
+    """The same, with the defaults of vLLM's own class of its section."""
+    stated = vision_section(source)
+    return _encoder(source, ConfigReader({**_STEP5, **stated.values}, stated.name, stated.path))
+
+
+def _encoder(source: Source, vision: ConfigReader) -> tuple[Part, ...]:
     width, heads = vision.int("width", minimum=1), vision.int("heads", minimum=1)
     inner = int(width * vision.float("mlp_ratio", default=4.0))
     patch, image = vision.int("patch_size", minimum=1), vision.int("image_size", minimum=1)

@@ -87,6 +87,7 @@ PREDICTION_LAYERS = {
         "Qwen3_5MoeForConditionalGeneration",
     ),
     "Qwen4ExpMTP": ("Qwen4ExpForCausalLM", "Qwen4ExpForConditionalGeneration"),
+    "Step5MTP": ("Step5ForCausalLM", "Step5ForConditionalGeneration"),
     "Step3p5MTP": ("Step3p5ForCausalLM", "Step3p7ForConditionalGeneration"),
 }
 """vLLM's name of the layers -> the models that they draft for, whose families hold their rules."""

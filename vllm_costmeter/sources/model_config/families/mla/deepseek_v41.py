@@ -1,5 +1,5 @@
 """DeepSeek V4.1: V4's layers, of which few store compressed tokens that those after them read, and hashed n-grams in
-some layers (vLLM 0.32 and 0.33, models/deepseek_v41)."""
+some layers (vLLM 0.30 to 0.33, models/deepseek_v41)."""
 
 from __future__ import annotations
 

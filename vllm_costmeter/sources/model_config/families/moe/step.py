@@ -56,7 +56,7 @@ def step3_text(source: Source) -> Weights:
         rest = sparse if routes else gated_mlp("mlp", hidden, source.intermediate_size)
         return layer_of(*attends, *norms(hidden, *TWO_NORMS), *rest)
 
-    routing = _routing(source)
+    routing = routing_of(source)
     return language_model(
         source,
         each_kind((index in routing for index in range(source.num_layers)), layer),
@@ -66,25 +66,25 @@ def step3_text(source: Source) -> Weights:
 
 def step3p5(source: Source) -> Weights:
     """Step 3.5 and 3.7: windows, whose layers may have other heads, and an output gate per head."""
-    routing = _routing(source)
-    kinds = [(_attention_kind(source, index), index in routing) for index in range(source.num_layers)]
+    routing = routing_of(source)
+    kinds = [(attention_kind(source, index), index in routing) for index in range(source.num_layers)]
     layers = each_kind(kinds, lambda kind: _layer(source, *kind))
     return language_model(source, layers, tied=source.is_tied())
 
 
 def _prediction(source: Source, target: Weights, count: int) -> Weights | None:
     """Layers that count on from the model's own, whose lists describe them too; None where those are too short."""
-    routing, first = _routing(source), source.num_layers
+    routing, first = routing_of(source), source.num_layers
     try:
-        kinds = [(_attention_kind(source, index), index in routing) for index in range(first, first + count)]
+        kinds = [(attention_kind(source, index), index in routing) for index in range(first, first + count)]
     except BadInputError:
         return None
-    join = (*joined(source, "eh_proj", "enorm", "hnorm", "shared_head.norm"), _kept_head(source))
+    join = (*joined(source, "eh_proj", "enorm", "hnorm", "shared_head.norm"), kept_head(source))
     layers = each_kind(kinds, lambda kind: extended(_layer(source, *kind), *join))
     return numbered(source, target, layers)
 
 
-def _kept_head(source: Source) -> Linear:
+def kept_head(source: Source) -> Linear:
     """An output head per layer, in whose place vLLM never puts the model's (`has_own_lm_head`)."""
     rows = -(-source.vocab_size // VOCABULARY_PADDING) * VOCABULARY_PADDING
     return Linear("shared_head.head", source.hidden_size, (Output(rows),), "column", quantized=False)
@@ -94,14 +94,16 @@ STEP3P5 = Family(step3p5, prediction=_prediction)
 
 
 def _layer(source: Source, kind: tuple[str, float, str], routes: bool) -> Layer:
-    rest = _experts(source) if routes else gated_mlp("mlp", source.hidden_size, source.intermediate_size)
+    rest = (
+        routed_experts(source) if routes else gated_mlp("mlp", source.hidden_size, source.intermediate_size)
+    )
     return layer_of(*_attention(source, *kind), *norms(source.hidden_size, *TWO_NORMS), *rest)
 
 
-def _attention_kind(source: Source, index: int) -> tuple[str, float, str]:
+def attention_kind(source: Source, index: int) -> tuple[str, float, str]:
     """(kind, rotated share, base of the rotation) of a layer."""
     text = source.text
-    kinds = text.optional_list("layer_types")
+    kinds = text.optional_list("layer_types_with_mtp", "layer_types")
     kind = "sliding_attention" if index % 2 == 0 else "full_attention"
     if kinds:
         kind = str(_entry(source, "layer_types", kinds, index))
@@ -122,9 +124,9 @@ def _entry(source: Source, key: str, values: Sequence[Any], index: int) -> Any:
     )
 
 
-def _attention(source: Source, kind: str, share: float, theta: str) -> Block:
+def heads_of(source: Source, kind: str) -> tuple[int, int, int]:
+    """(query heads, KV heads, their size) of layers of a kind, which `attention_other_setting` may give others."""
     text = source.text
-    window = text.optional_int("sliding_window") if kind == "sliding_attention" else None
     other = text.optional_section("attention_other_setting")
     own = (
         other
@@ -136,9 +138,15 @@ def _attention(source: Source, kind: str, share: float, theta: str) -> Block:
     groups = own.optional_int("num_attention_groups") or text.int(
         "num_attention_groups", "num_key_value_heads", minimum=1
     )
+    return heads, groups, size
+
+
+def rotation_of(source: Source, kind: str, share: float, theta: str) -> RopeParameters:
+    """Scaled only in layers of `yarn_only_types`, where the file lists any."""
+    text = source.text
     stated = rope_parameters(text)
     scaled = kind in (text.optional_list("yarn_only_types") or (kind,))
-    parameters = RopeParameters(
+    return RopeParameters(
         stated.rope_type if scaled else "default",
         stated.factor if scaled else None,
         stated.original_max_position,
@@ -146,10 +154,16 @@ def _attention(source: Source, kind: str, share: float, theta: str) -> Block:
         has_mrope=False,
         identity=f"{stated.identity if scaled else ''}{share}{theta}",
     )
+
+
+def _attention(source: Source, kind: str, share: float, theta: str) -> Block:
+    text = source.text
+    window = text.optional_int("sliding_window") if kind == "sliding_attention" else None
+    heads, groups, size = heads_of(source, kind)
     parts = attention(
         source,
         "self_attn",
-        rotary_table(size, source.max_position, parameters),
+        rotary_table(size, source.max_position, rotation_of(source, kind, share, theta)),
         heads=heads,
         kv_heads=groups,
         head_size=size,
@@ -162,7 +176,7 @@ def _attention(source: Source, kind: str, share: float, theta: str) -> Block:
     return parts
 
 
-def _experts(source: Source) -> tuple[Part, ...]:
+def routed_experts(source: Source) -> tuple[Part, ...]:
     text, hidden = source.text, source.hidden_size
     count, inner = text.int("moe_num_experts", minimum=1), text.int("moe_intermediate_size", minimum=1)
     shared = text.optional_int("share_expert_dim") or inner * text.int("moe_top_k", minimum=1)
@@ -174,7 +188,7 @@ def _experts(source: Source) -> tuple[Part, ...]:
     )
 
 
-def _routing(source: Source) -> frozenset[int]:
+def routing_of(source: Source) -> frozenset[int]:
     """The layers with experts: `moe_layers_enum`, numbers separated by commas; all but the first where it is absent."""
     stated = source.text.raw("moe_layers_enum")
     if stated is None:
