@@ -24,7 +24,15 @@ def main() -> None:
     WORK.mkdir(parents=True, exist_ok=True)
     require_quiet()
     measured = {}
-    for name in ("check_cost", "beside_kvfit", "record_cost", "start_cost", "sampler_cost", "week_memory"):
+    for name in (
+        "check_cost",
+        "beside_kvfit",
+        "record_cost",
+        "start_cost",
+        "sampler_cost",
+        "week_memory",
+        "ledger_cost",
+    ):
         measured[name] = in_a_process_of_its_own(name, model)
         print(f"  {name}: {measured[name]}", flush=True)
     measured["throughput"] = compared = throughput.compare(model, WORK)

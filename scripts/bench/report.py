@@ -61,6 +61,7 @@ def rows_of(measured: dict[str, Any]) -> list[tuple[str, str]]:
             "growth in memory from the first to the seventh day of a simulated week with eight GPUs",
             f"{growth:+.2f} MiB",
         ),
+        *_ledger_rows(measured["ledger_cost"]),
         (
             f"throughput with the meter relative to without it, median of {pairs} pairs",
             f"{tokens['median']:+.2%}",
@@ -98,6 +99,21 @@ def rows_of(measured: dict[str, Any]) -> list[tuple[str, str]]:
             "the same, including the command's suggestions for the "
             f"{thousand['verdicts'].get('refused', 0)} refused",
             f"{thousand['seconds']:.1f} s",
+        ),
+    ]
+
+
+def _ledger_rows(ledger: dict[str, Any]) -> list[tuple[str, str]]:
+    slowest = max(ledger["report_seconds"].values())
+    return [
+        (
+            "one write of the ledger, every five seconds on its own thread",
+            f"{ledger['write_seconds'] * 1e3:.2f} ms",
+        ),
+        ("a ledger with a year of 50 models", f"{ledger['year_bytes'] / 1e6:.0f} MB"),
+        (
+            "`costmeter report` over it by model, day or state, the slowest (an empty interpreter beside it)",
+            f"{slowest:.2f} s ({ledger['interpreter_seconds']:.2f} s)",
         ),
     ]
 

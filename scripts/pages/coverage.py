@@ -25,7 +25,9 @@ from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config import model_from_config
 from vllm_costmeter.sources.model_config.families.conversion import POOLING_SUFFIXES
 from vllm_costmeter.sources.model_config.families.registry import ARCHITECTURES
+from vllm_costmeter.sources.model_config.families.source import architecture_of
 from vllm_costmeter.sources.model_config.families.unmodelled import UNMODELLED
+from vllm_costmeter.sources.model_config.model import root_reader
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = ROOT / "docs" / "coverage.md"
@@ -103,7 +105,7 @@ def evidence() -> tuple[Evidence, Evidence, Evidence]:
     schemes: dict[str, set[str]] = defaultdict(set)
     remembered: dict[str, set[str]] = defaultdict(set)
     for config, kind in held_against():
-        name = str(config["architectures"][0])
+        name = architecture_of(root_reader(config, "config.json"))
         architectures[name].add(kind)
         try:
             model = model_from_config(config, "config.json")

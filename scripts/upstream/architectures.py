@@ -44,6 +44,21 @@ def names(registry: Path) -> tuple[set[str], set[str]]:
     return served, given_up
 
 
+def extended(
+    table: Mapping[str, Mapping[str, str]], old: str, new: str, trees: tuple[SourceTree, SourceTree]
+) -> dict[str, object]:
+    """The table of the releases up to `old`, or to `new` itself, with `new`; `trees` are those of both."""
+    (served_before, _), (served, given_up) = (names(tree.folder / REGISTRY) for tree in trees)
+    first, last = dict(table["first"]), dict(table["last"])
+    first |= {name: new for name in served - served_before if name not in first}
+    last |= {name: old for name in (served_before - served) & given_up if name not in last}
+    return {
+        "source": f"{str(table['source']).rpartition(' ')[0]} {new}",
+        "first": dict(sorted(first.items())),
+        "last": {name: release for name, release in sorted(last.items()) if name in given_up - served},
+    }
+
+
 def own_classes(folder: Path) -> list[str]:
     """Every architecture for which some release has a class of its own, or had one."""
     found: set[str] = set()
@@ -81,21 +96,6 @@ def groups(folder: Path) -> dict[str, object]:
                 str(key) for key in keys
             ]
     return {"release": newest, "groups": {name: names for name, names in found.items() if names}}
-
-
-def extended(
-    table: Mapping[str, Mapping[str, str]], old: str, new: str, trees: tuple[SourceTree, SourceTree]
-) -> dict[str, object]:
-    """The table of the releases up to `old`, or to `new` itself, with `new`; `trees` are those of both."""
-    (served_before, _), (served, given_up) = (names(tree.folder / REGISTRY) for tree in trees)
-    first, last = dict(table["first"]), dict(table["last"])
-    first |= {name: new for name in served - served_before if name not in first}
-    last |= {name: old for name in (served_before - served) & given_up if name not in last}
-    return {
-        "source": f"{str(table['source']).rpartition(' ')[0]} {new}",
-        "first": dict(sorted(first.items())),
-        "last": {name: release for name, release in sorted(last.items()) if name in given_up - served},
-    }
 
 
 def table(folder: Path) -> dict[str, object]:

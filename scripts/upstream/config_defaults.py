@@ -163,7 +163,7 @@ def cases(classes: Classes, keys: frozenset[str]) -> Iterator[dict[str, Any]]:
                     continue
                 if isinstance(value, (bool, int, float, str, list, type(None))):
                     given[f"{path}{key}"] = value
-        identity = json.dumps([config["architectures"], given], sort_keys=True)
+        identity = json.dumps([config.get("architectures"), given], sort_keys=True)
         if given and identity not in seen:
             seen.add(identity)
             yield {"name": name, "defaults": given}

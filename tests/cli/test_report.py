@@ -109,3 +109,17 @@ def test_what_cannot_be_answered_is_one_line(ledger: Path, capsys: pytest.Captur
         assert said in error, error
         assert error.count("\n") == 1
     assert {name: (ledger.parent / name).read_bytes() for name in before} == before
+
+
+@pytest.mark.parametrize("since", ["2026-11-20", "2026-11-21", "2026-11-21T12:00", "2026-11-21T13:00"])
+@pytest.mark.parametrize("until", ["2026-11-21", "2026-11-22T12:00", "2026-11-22T13:00", "2026-11-23"])
+def test_whole_days_and_the_rest_add_up_as_single_rows_do(
+    ledger: Path, since: str, until: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The daily sums are a short cut, not another answer: by hour they are not read."""
+    totals = []
+    for by in ("model", "day", "hour"):
+        words = ("--ledger", str(ledger), "--since", since, "--until", until, "--by", by, "--format", "json")
+        code, out, _ = report(*words, capsys=capsys)
+        totals.append(json.loads(out)["total_usd"] if code == 0 else None)
+    assert totals[0] == totals[1] == totals[2]

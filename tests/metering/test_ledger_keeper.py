@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,45 @@ def test_its_thread_writes_the_rest_at_the_end(tmp_path: Path) -> None:
     keeper.stop()
     assert dollars(tmp_path / "l") == 2.5
     assert not (tmp_path / "l-wal").exists()
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+sys.path[:0] = {paths!r}
+from ledgers import NOON, SERIES, dollars
+from vllm_costmeter.core.ledger.rows import Interval
+from vllm_costmeter.core.ledger.usage import Usage
+from vllm_costmeter.metering.ledger_keeper import LedgerKeeper
+
+lines, now = [], [float(NOON)]
+keeper = LedgerKeeper(Path(sys.argv[1]), SERIES, lines.append, unix_seconds=lambda: now[0])
+
+def spend(usd):
+    now[0] += 60
+    keeper.note(Interval(Usage(active_rental_usd=usd), {{}}))
+    keeper.write()
+
+spend(1.0)
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, most))  # no file may grow past this
+for minute in range(2, 400):
+    spend(float(minute))
+print(keeper.problem, len(lines))
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+spend(400.0)
+print(keeper.problem, dollars(Path(sys.argv[1])))
+"""
+
+
+def test_a_disk_that_is_full_for_hours_loses_no_dollar(tmp_path: Path) -> None:
+    """Files that cannot grow stand for it: one line for a failure and its end in ten minutes,
+    and everything is written once they can."""
+    code = FULL.format(paths=sys.path)
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "l")], capture_output=True, text=True, check=True
+    )
+    stopped, went_on = ran.stdout.splitlines()
+    assert stopped.split()[0] != "None"
+    assert int(stopped.split()[1]) <= 2
+    assert went_on == "None 400.0"

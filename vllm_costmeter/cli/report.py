@@ -9,15 +9,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from vllm_costmeter.cli.ledger_rows import read_ledgers
+from vllm_costmeter.cli.reconcile import add_reconcile_flags, reconcile, refuse_reconcile_flags
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.ledger.grouping import GROUPS, OF_SHARES, grouped, groups, step_seconds
 from vllm_costmeter.core.ledger.periods import moment
-from vllm_costmeter.core.ledger.rows import Extent, ShareRow, UsageRow
-from vllm_costmeter.core.ledger.usage import Usage
+from vllm_costmeter.core.ledger.rows import DAY, HOUR, Extent, UsageRow
+from vllm_costmeter.core.ledger.usage import added_up
 from vllm_costmeter.outputs.economics.answer import FORMATS
 from vllm_costmeter.outputs.report.answer import Report, report_text
+from vllm_costmeter.outputs.report.focus import ISSUER, focus_csv
+from vllm_costmeter.outputs.report.focus_columns import FOCUS_VERSIONS
 from vllm_costmeter.sources.files.ledger_path import default_ledger
-from vllm_costmeter.sources.ledger.read import ledger_paths, opened_ledger
+from vllm_costmeter.sources.ledger.read import ledger_paths
 
 EXAMPLES = """\
 examples:
@@ -28,11 +32,15 @@ examples:
     costmeter report --ledger '/mnt/ledgers/*.sqlite3' --since 2026-11 --until 2026-11 --by day
   what idle time cost, model by model
     costmeter report --by model,state --since yesterday --until yesterday
+  November as a FOCUS bill, hour by hour, for a cost management tool
+    costmeter report --since 2026-11 --until 2026-11 --format focus > november.csv
+  does the provider's bill agree with what was metered?
+    costmeter report --reconcile bill.csv --tolerance 2%
 
 Times are UTC unless they say otherwise. Servers write every five seconds; minutes older than three days are kept as
 hours, hours older than 400 days as days.
 
-exit codes: 0 answered, 2 bad input
+exit codes: 0 answered, 1 the bill differs by more than the tolerance (--reconcile), 2 bad input
 """
 
 
@@ -57,20 +65,78 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--until", metavar="TIME", help="the same, to its end; default: now")
     parser.add_argument(
-        "--by", default="model", metavar="GROUP[,GROUP]", help=f"{', '.join(GROUPS)}; default: model"
+        "--by", metavar="GROUP[,GROUP]", help=f"{', '.join(GROUPS)}; default: model (FOCUS: hour)"
     )
-    parser.add_argument("--format", choices=FORMATS, default="text", help="default: text")
+    parser.add_argument("--format", choices=(*FORMATS, "focus"), default="text", help="default: text")
+    parser.add_argument(
+        "--focus-version",
+        choices=FOCUS_VERSIONS,
+        help=f"of the FOCUS specification, for tools that read an older one; default: {FOCUS_VERSIONS[0]}",
+    )
+    parser.add_argument(
+        "--focus-account", metavar="NAME", help=f"the billing account in FOCUS; default: {ISSUER}"
+    )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="also draw the cost by day, or by hour with --by hour, stacked by the last group, as .png or .svg",
+    )
+    add_reconcile_flags(parser)
 
 
 def run(args: argparse.Namespace, now: datetime | None = None) -> int:
     """Print the report."""
     moment_now = now or datetime.now(UTC)
     since, until = _range(args.since, args.until, moment_now)
-    by = groups(args.by)
+    refuse_reconcile_flags(args)
     paths = ledger_paths(args.ledger or [str(_own_ledger())])
+    if args.plot is not None and (args.reconcile is not None or args.format == "focus"):
+        raise BadInputError("--plot draws a report: leave out --reconcile and --format focus")
+    if args.reconcile is not None:
+        return reconcile(args, paths, since if args.since else None, until if args.until else None)
+    if args.format == "focus":
+        sys.stdout.write(_focus(args, paths, since, until))
+        return 0
+    for flag in ("--focus-version", "--focus-account"):
+        if getattr(args, flag[2:].replace("-", "_")) is not None:
+            raise BadInputError(f"{flag} needs --format focus")
+    by = groups(args.by or "model")
     report = _report(paths, since, until, by)
+    if args.plot is not None:
+        _plot(args.plot, paths, since, until, by)
     sys.stdout.write(report_text(report, args.format))
     return 0
+
+
+def _plot(file: Path, paths: Sequence[Path], since: datetime, until: datetime, by: tuple[str, ...]) -> None:
+    from vllm_costmeter.outputs.report.plot import draw_report
+
+    time = "hour" if "hour" in by else "day"
+    group = next((name for name in reversed(by) if name not in ("day", "hour")), "model")
+    rows, shares, _ = read_ledgers(
+        paths, since, until, step_seconds((time,)), group if group in OF_SHARES else None
+    )
+    draw_report(grouped(rows, shares, (time, group)), group, file)
+
+
+def _focus(args: argparse.Namespace, paths: Sequence[Path], since: datetime, until: datetime) -> str:
+    """A FOCUS bill; what it leaves out is said on standard error."""
+    if args.by not in (None, "hour", "day"):
+        raise BadInputError(
+            f"--format focus has a row for each charge: --by is its charge period, hour or day, not {args.by!r}"
+        )
+    step = DAY if args.by == "day" else HOUR
+    found = read_ledgers(paths, since, until, step)
+    if (longest := max(extent.longest_row_seconds for extent in found.extents)) > step:
+        step, found = longest, read_ledgers(paths, since, until, longest)
+        print("Charge periods are days: the oldest rows are one per day.", file=sys.stderr)
+    if unpriced := _unpriced(found.rows):
+        if all(not row.series.basis for row in found.rows):
+            raise BadInputError("nothing in this range has a price, so there is nothing to bill")
+        print(f"Without a price, so not in the bill: {', '.join(unpriced)}.", file=sys.stderr)
+    version = args.focus_version or FOCUS_VERSIONS[0]
+    return focus_csv(found.rows, step, version, args.focus_account or ISSUER)
 
 
 def _own_ledger() -> Path:
@@ -93,25 +159,8 @@ def _range(since: str | None, until: str | None, now: datetime) -> tuple[datetim
 
 
 def _report(paths: Sequence[Path], since: datetime, until: datetime, by: tuple[str, ...]) -> Report:
-    start, end = since.timestamp(), until.timestamp()
-    step = step_seconds(by)
-    rows: list[UsageRow] = []
-    shares: list[ShareRow] = []
-    extents: list[Extent] = []
-    for path in paths:
-        with opened_ledger(path) as ledger:
-            extent = ledger.extent(start, end)
-            if extent is None:
-                continue
-            extents.append(extent)
-            rows += ledger.usage(start, end, step)
-            if by[-1] in OF_SHARES:
-                shares += ledger.shares(by[-1], start, end, step)
-    if not extents:
-        raise BadInputError(
-            f"nothing was spent from {since:%Y-%m-%d %H:%MZ} to {until:%Y-%m-%d %H:%MZ} in "
-            f"{', '.join(map(str, paths[:3]))}{' ...' if len(paths) > 3 else ''}"
-        )
+    shares_of = by[-1] if by[-1] in OF_SHARES else None
+    rows, shares, extents = read_ledgers(paths, since, until, step_seconds(by), shares_of)
     first = datetime.fromtimestamp(min(extent.first for extent in extents), UTC)
     last = datetime.fromtimestamp(max(extent.last for extent in extents), UTC)
     return Report(
@@ -120,15 +169,18 @@ def _report(paths: Sequence[Path], since: datetime, until: datetime, by: tuple[s
         [str(path) for path in paths],
         by,
         grouped(rows, shares, by),
-        sum((row.usage for row in rows), Usage()),
+        added_up(row.usage for row in rows),
         tuple(_notes(rows, extents)),
     )
 
 
+def _unpriced(rows: Sequence[UsageRow]) -> list[str]:
+    return sorted({row.series.model_name for row in rows if not row.series.basis})
+
+
 def _notes(rows: Sequence[UsageRow], extents: Sequence[Extent]) -> list[str]:
     notes = []
-    unpriced = sorted({row.series.model_name for row in rows if not row.series.basis})
-    if unpriced:
+    if unpriced := _unpriced(rows):
         notes.append(f"Without a price, so without dollars: {', '.join(unpriced)}.")
     longest = max(extent.longest_row_seconds for extent in extents)
     if longest > 60:

@@ -14,6 +14,8 @@ from vllm_costmeter.outputs.ledger.file import LedgerFile, NotOursError, set_asi
 
 WRITE_EVERY_SECONDS = 5.0
 ROLL_UP_EVERY_SECONDS = 3600.0
+QUIET_SECONDS = 600.0
+"""A disk that fails and recovers again and again has one line for each in this time."""
 STALE_SECONDS = 60.0
 """A ledger that has not been written for this long is down, whatever its thread waits for."""
 
@@ -35,7 +37,7 @@ class LedgerKeeper:
         write_every_seconds: float = WRITE_EVERY_SECONDS,
     ) -> None:
         self.path = path
-        self._series = series
+        self.series = series
         self._tell = tell
         self._unix_seconds = unix_seconds
         self._write_every_seconds = write_every_seconds
@@ -44,6 +46,8 @@ class LedgerKeeper:
         self._file: LedgerFile | None = None
         self._problem: str | None = None
         self._next_roll_up = 0.0
+        self._told = False
+        self._quiet_until = 0.0
         self._alive_seconds = time.monotonic()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="costmeter-ledger", daemon=True)
@@ -83,7 +87,7 @@ class LedgerKeeper:
         try:
             file = self._opened()
             if taken:
-                file.add(self._series, taken)
+                file.add(self.series, taken)
                 taken = {}
             if time.monotonic() >= self._next_roll_up:
                 file.roll_up(self._unix_seconds())
@@ -129,6 +133,12 @@ class LedgerKeeper:
         if keyword == self._problem:
             return
         self._problem = keyword
+        if keyword is not None and time.monotonic() < self._quiet_until:
+            return
+        if keyword is None and not self._told:
+            return
+        self._told = keyword is not None
+        self._quiet_until = time.monotonic() + QUIET_SECONDS
         if keyword is None:
             self._tell(f"the ledger {self.path} is written again; nothing was lost meanwhile")
         else:

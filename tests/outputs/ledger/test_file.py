@@ -13,6 +13,7 @@ from ledgers import NOON, SERIES, dollars, usage, write
 from vllm_costmeter.core.ledger.rows import DAY, HOUR
 from vllm_costmeter.core.ledger.schema import VERSION
 from vllm_costmeter.outputs.ledger.file import LedgerFile, NotOursError, set_aside
+from vllm_costmeter.sources.ledger.read import opened_ledger
 
 
 def test_what_is_added_is_added_up(tmp_path: Path) -> None:
@@ -80,6 +81,34 @@ def test_a_file_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises(NotOursError, match="left as it is"):
             LedgerFile(path)
         assert path.read_bytes() == before
+
+
+OLD = Path(__file__).parents[2] / "data" / "ledger" / "version_1.sql"
+
+
+def old_ledger(path: Path) -> Path:
+    """A ledger as schema 1 wrote it: 10.5 dollars of two models, a quarter of a dollar of an adapter."""
+    with sqlite3.connect(path) as connection:
+        connection.executescript(OLD.read_text())
+    connection.close()
+    return path
+
+
+def test_an_older_schema_is_upgraded_with_all_its_rows(tmp_path: Path) -> None:
+    """By the first server that opens it; a report reads it before that too."""
+    path = old_ledger(tmp_path / "ledger.sqlite3")
+    with opened_ledger(path) as ledger:
+        before = list(ledger.usage(0, 1e12))
+    assert sum(row.usage.usd() for row in before) == 10.5
+    write(path, {NOON: usage(2.0)}, SERIES._replace(gpu_share=0.5))
+    with opened_ledger(path) as ledger:
+        after = list(ledger.usage(0, 1e12))
+    assert [row for row in after if row.series.gpu_share == 1.0] == before
+    whole_days = sqlite3.connect(path).execute("SELECT SUM(active_rental_usd + idle_rental_usd) FROM daily")
+    assert whole_days.fetchone() == (13.5,)
+    assert [row.usage.usd() for row in after if row.series.gpu_share == 0.5] == [3.0]
+    assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (VERSION,)
+    assert sqlite3.connect(path).execute("SELECT usd FROM share").fetchall() == [(0.25,), (0.25,)]
 
 
 def test_a_file_that_only_was_opened_becomes_a_ledger(tmp_path: Path) -> None:

@@ -28,6 +28,12 @@ MEASURED: dict[str, Any] = {
     "start_cost": {"seconds": 0.44},
     "sampler_cost": {"share_of_a_core": 0.00085},
     "week_memory": {"growth_bytes": 57_344},
+    "ledger_cost": {
+        "write_seconds": 0.00037,
+        "year_bytes": 179_167_232,
+        "report_seconds": {"model": 0.9, "day": 1.47, "state": 0.8},
+        "interpreter_seconds": 0.03,
+    },
     "throughput": {
         "tokens_per_second": {"with": [1.0] * 44, "without": [1.0] * 44},
         "server_cpu_seconds_per_request": {"with": [0.08], "without": [0.079]},

@@ -221,7 +221,7 @@ def test_offline_mode_asks_nothing(
     ("file", "says"),
     [
         ("model.gguf", "contains GGUF files"),
-        ("params.json", "contains Mistral's params.json"),
+        ("params.json", r"params\.json: is empty"),
         ("README.md", "contains no config.json"),
     ],
 )

@@ -100,15 +100,12 @@ def test_a_misspelt_path_names_its_neighbour(tmp_path: Path) -> None:
 
 
 def test_formats_without_a_config_are_not_understood(tmp_path: Path) -> None:
-    """GGUF and Mistral's params.json: unknown is not wrong."""
+    """GGUF: unknown is not wrong."""
     (tmp_path / "model.gguf").write_bytes(b"GGUF")
     with pytest.raises(NotUnderstoodError, match="GGUF"):
         read_model(tmp_path)
     with pytest.raises(NotUnderstoodError, match="GGUF"):
         read_model(tmp_path / "model.gguf")
-    (tmp_path / "params.json").write_text("{}")
-    with pytest.raises(NotUnderstoodError, match=r"params\.json"):
-        read_model(tmp_path)
 
 
 def test_a_file_of_17_mib_is_refused_unread(tmp_path: Path) -> None:

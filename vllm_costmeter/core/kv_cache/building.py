@@ -56,6 +56,7 @@ class CacheFormat:
     checkpointed: frozenset[str] = frozenset()
     """Layers that keep a state in the middle of a prefill, under the names of `KVRules.prefill_checkpoints`."""
     state_per_block: bool = False
+    pools_windows: bool = True
     lone_state_block_tokens: int | None = None
     """Block of the states on a pipeline rank without attention, if vLLM aligns blocks per rank: nothing enlarges it
     there. None: as on the other ranks."""
@@ -133,6 +134,11 @@ def _heads(
             kind = KVKind.SINK if cache.sink_tokens else kind
         case SlidingWindow():
             size_v, window, kind = cache.head_size_v or size, cache.window_tokens, KVKind.SLIDING
+            heads *= cache.pooled_tokens
+            if cache.pooled_tokens > 1 and form.pools_windows:
+                window = (
+                    -(-window // cache.pooled_tokens) + 1
+                )  # one block of margin, as vLLM evicts whole ones
         case ChunkedLocal():
             window, kind = cache.chunk_tokens, KVKind.CHUNKED
         case CrossAttention():
@@ -179,5 +185,5 @@ def _checkpoint(state: RecurrentState) -> str | None:
     if isinstance(state, Mamba2State):
         return "mamba2"
     if isinstance(state, GatedDeltaState):
-        return "gated_delta"
+        return "delta"
     return state.checkpoint if isinstance(state, KimiDeltaState) else None

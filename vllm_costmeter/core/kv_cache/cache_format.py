@@ -65,7 +65,7 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
     Raises BadInputError for what vLLM refuses, NotUnderstoodError for what is not modelled."""
     dtype = model.dtype if engine_args.dtype == "auto" else engine_args.dtype
     kv_dtype = resolved_kv_dtype(model, engine_args, rules, major)
-    kinds = set().union(*model.layers, *model.draft_layers)
+    kinds = set().union(*model.layers, *model.draft_layers, *model.tower_layers)
     if any(isinstance(cache, MlaLatent) and cache.sparse for cache in kinds):
         kv_dtype = sparse_latent_dtype(major, kv_dtype, plain_rows=rules.plain_sparse_rows)
     if any(isinstance(cache, CompressedMla) for cache in kinds) and major not in (HOPPER, BLACKWELL):
@@ -88,6 +88,7 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
         tensor_parallel_size=engine_args.layout.tensor_parallel_size,
         aligns_rows=rules.aligns_packed_rows,
         packs_pools=rules.packs_pools,
+        pools_windows=rules.pools_windows,
         aligns_windows=rules.aligns_window_rows,
         major=major,
         states=StateFormat(
@@ -160,9 +161,8 @@ def _with_states(
     form = replace(
         form,
         state_blocks=(0 if per_block else 2 if cached else 1) + form.states.speculative_tokens,
-        checkpointed=_checkpointed(rules, major) | frozenset({"gated_delta"} if checkpoint_tokens else ())
-        if cached
-        else frozenset(),
+        checkpointed=(_checkpointed(rules, major) if cached else frozenset())
+        | ({"delta"} if checkpoint_tokens else set()),
         state_per_block=per_block,
     )
     if not attention:

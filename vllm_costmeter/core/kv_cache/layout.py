@@ -30,8 +30,10 @@ def kv_layers(
     )
     built: dict[tuple[Cache, CacheFormat], tuple[KVLayer, ...]] = {}
     ranks = []
-    slices = pipeline_spans(len(model.layers), engine_args.layout.pipeline_parallel_size)
-    for start, end in slices:
+    size = engine_args.layout.pipeline_parallel_size
+    slices = pipeline_spans(len(model.layers), size)
+    towers = pipeline_spans(len(model.tower_layers), size)
+    for (start, end), tower in zip(slices, towers, strict=True):
         if any(
             isinstance(cache, SourcedMla) for caches in model.layers[start : start + 1] for cache in caches
         ):
@@ -40,7 +42,7 @@ def kv_layers(
             check_sources(model.layers[start:end])
         counts: Counter[KVLayer] = Counter()
         drafted = model.draft_layers if (start, end) == slices[-1] else ()
-        held = Counter(model.layers[start:end] + drafted)
+        held = Counter(model.layers[start:end] + drafted + model.tower_layers[slice(*tower)])
         are_states = all(isinstance(cache, RecurrentState) for caches in held for cache in caches)
         own = without_attention(form) if are_states else form
         for caches, times in held.items():

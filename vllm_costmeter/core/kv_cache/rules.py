@@ -42,6 +42,8 @@ class KVRules:
     """`auto` becomes fp8 for GLM-5 on compute capability 10.x."""
     aligns_each_rank: bool
     """Blocks of hybrids are aligned on each pipeline rank by the attention that it holds; before, once for all."""
+    pools_windows: bool
+    """The window of a layer that pools tokens is counted in pooled ones; before, in the layer's own."""
     hybrid_latent_block_tokens: int
     """Granularity of the attention block where MLA shares the pool with recurrent layers (Kimi-Linear)."""
     mamba_prefix_blocks: bool
@@ -76,6 +78,7 @@ _V0_17 = KVRules(
     wide_head_fp8_blocks=False,
     chooses_blackwell_fp8=False,
     aligns_each_rank=False,
+    pools_windows=False,
     hybrid_latent_block_tokens=64,
     mamba_prefix_blocks=True,
     prefill_checkpoints=frozenset(),
@@ -109,8 +112,14 @@ _V0_24 = replace(
     pads_unaligned_pages=True,
     evidence="sources of 0.24.0: unify_kv_cache_spec_page_size pads",
 )
-_V0_26 = replace(
+_V0_25 = replace(
     _V0_24,
+    first_version=(0, 25),
+    pools_windows=True,
+    evidence="sources of 0.25.0: WhisperCausalAttentionWithBlockPooling.get_kv_cache_spec",
+)
+_V0_26 = replace(
+    _V0_25,
     first_version=(0, 26),
     counts_in_flight_batches=True,
     evidence="sources of 0.26.0: VllmConfig.max_in_flight_tokens",
@@ -170,6 +179,7 @@ ROWS: tuple[KVRules, ...] = (
     _V0_29,
     _V0_28,
     _V0_26,
+    _V0_25,
     _V0_24,
     _V0_21,
     _V0_20,

@@ -8,7 +8,7 @@ from typing import NamedTuple, get_args
 
 from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.ledger.rows import DAY, HOUR, Share, ShareKind, ShareRow, UsageRow
-from vllm_costmeter.core.ledger.usage import COMPONENTS, Usage
+from vllm_costmeter.core.ledger.usage import COMPONENTS, Usage, added_up
 from vllm_costmeter.core.meter.reading import STATES
 
 OF_ROWS = ("model", "gpu", "host", "day", "hour")
@@ -61,10 +61,10 @@ def grouped(rows: Iterable[UsageRow], shares: Iterable[ShareRow], by: Sequence[s
     """Sums by the groups: in time order where a group is a time, otherwise dearest first. `shares` are needed for
     adapters and tenants."""
     row_groups = [name for name in by if name in OF_ROWS]
-    usages: dict[tuple[str, ...], Usage] = {}
+    parts: dict[tuple[str, ...], list[Usage]] = {}
     for row in rows:
-        key = tuple(_key(name, row) for name in row_groups)
-        usages[key] = usages.get(key, Usage()) + row.usage
+        parts.setdefault(tuple(_key(name, row) for name in row_groups), []).append(row.usage)
+    usages = {key: added_up(each) for key, each in parts.items()}
     last = by[-1] if by else ""
     if last in OF_AMOUNTS:
         lines = [line for key, usage in usages.items() for line in _parts(key, last, usage)]

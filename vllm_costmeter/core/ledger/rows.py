@@ -29,6 +29,8 @@ class Series(NamedTuple):
     version: str
     """Of vllm-costmeter."""
     vllm_version: str
+    gpu_share: float = 1.0
+    """The part of each GPU that is charged to this server; 1 before schema 2."""
 
 
 class Share(NamedTuple):

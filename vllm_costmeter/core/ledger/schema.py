@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.core.ledger.rows import Series, Share
+from vllm_costmeter.core.ledger.rows import DAY, Series, Share
 from vllm_costmeter.core.ledger.usage import COLUMNS, TOKEN_COLUMNS
 
 APPLICATION_ID = 0x434D4C31  # "CML1"
-VERSION = 1
+VERSION = 2
 SERIES_COLUMNS = Series._fields
 SHARE_COLUMNS = Share._fields
 SQLITE_HEADER = b"SQLite format 3\0"
@@ -19,21 +19,42 @@ def _amounts(columns: tuple[str, ...]) -> str:
     )
 
 
+_SERIES = (
+    "(id INTEGER PRIMARY KEY, model_name TEXT NOT NULL, gpu_name TEXT NOT NULL, gpus INTEGER NOT NULL, "
+    "basis TEXT NOT NULL, price_source TEXT NOT NULL, price_as_of TEXT NOT NULL, usd_per_hour REAL NOT NULL, "
+    "host TEXT NOT NULL, version TEXT NOT NULL, vllm_version TEXT NOT NULL, gpu_share REAL NOT NULL DEFAULT 1, "
+    f"UNIQUE ({', '.join(SERIES_COLUMNS)}))"
+)
+
+_DAILY = (
+    f"CREATE TABLE daily (start INTEGER NOT NULL, series INTEGER NOT NULL REFERENCES series, {_amounts(COLUMNS)}, "
+    "PRIMARY KEY (start, series)) WITHOUT ROWID"
+)
+"""The same amounts as `usage`, by UTC day: a report over a year reads 365 rows of each model, not 13,000."""
+
 TABLES: tuple[str, ...] = (
-    "CREATE TABLE series (id INTEGER PRIMARY KEY, model_name TEXT NOT NULL, gpu_name TEXT NOT NULL, "
-    "gpus INTEGER NOT NULL, basis TEXT NOT NULL, price_source TEXT NOT NULL, price_as_of TEXT NOT NULL, "
-    "usd_per_hour REAL NOT NULL, host TEXT NOT NULL, version TEXT NOT NULL, vllm_version TEXT NOT NULL, "
-    f"UNIQUE ({', '.join(SERIES_COLUMNS)}))",
+    f"CREATE TABLE series {_SERIES}",
     "CREATE TABLE usage (start INTEGER NOT NULL, seconds INTEGER NOT NULL, "
     f"series INTEGER NOT NULL REFERENCES series, {_amounts(COLUMNS)}, "
     "PRIMARY KEY (seconds, start, series)) WITHOUT ROWID",
+    _DAILY,
     "CREATE TABLE share (start INTEGER NOT NULL, seconds INTEGER NOT NULL, "
     "series INTEGER NOT NULL REFERENCES series, kind TEXT NOT NULL, name TEXT NOT NULL, "
     f"{_amounts(SHARE_COLUMNS)}, PRIMARY KEY (seconds, start, series, kind, name)) WITHOUT ROWID",
 )
 """Of a new file."""
 
-UPGRADES: dict[int, tuple[str, ...]] = {}
+UPGRADES: dict[int, tuple[str, ...]] = {
+    1: (
+        f"CREATE TABLE series_2 {_SERIES}",
+        "INSERT INTO series_2 SELECT *, 1 FROM series",
+        "DROP TABLE series",
+        "ALTER TABLE series_2 RENAME TO series",
+        _DAILY,
+        f"INSERT INTO daily SELECT start / {DAY} * {DAY} AS day, series, "
+        f"{', '.join(f'SUM({name})' for name in COLUMNS)} FROM usage GROUP BY day, series",
+    ),
+}
 """Statements that turn a file of a version into one of the next."""
 
 
@@ -48,8 +69,10 @@ def added(table: str, keys: tuple[str, ...], amounts: tuple[str, ...]) -> str:
 
 
 USAGE_KEYS = ("start", "seconds", "series")
+DAILY_KEYS = ("start", "series")
 SHARE_KEYS = (*USAGE_KEYS, "kind", "name")
 ADD_USAGE = added("usage", USAGE_KEYS, COLUMNS)
+ADD_DAILY = added("daily", DAILY_KEYS, COLUMNS)
 ADD_SHARE = added("share", SHARE_KEYS, SHARE_COLUMNS)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import get_args
 
 from vllm_costmeter.core.dataclass import dataclass, fields
@@ -63,7 +63,8 @@ class Usage:
 
     def amounts(self) -> tuple[float, ...]:
         """In the order of `COLUMNS`."""
-        return tuple(getattr(self, name) for name in COLUMNS)
+        found: tuple[float, ...] = _AMOUNTS(self)
+        return found
 
     def cost_usd(self, state: State, component: Component) -> float:
         """One part of the bill."""
@@ -93,6 +94,7 @@ class Usage:
 
 
 COLUMNS = tuple(field.name for field in fields(Usage))
+_AMOUNTS = operator.attrgetter(*COLUMNS)
 TOKEN_COLUMNS = tuple(name for name in COLUMNS if name.endswith(("_tokens", "_requests")))
 """The whole numbers."""
 
@@ -128,4 +130,12 @@ def usage_of(reading: MeterReading) -> Usage:
 
 
 def _each(combine: Callable[[float, float], float], one: Usage, other: Usage) -> Usage:
-    return Usage(*(combine(getattr(one, name), getattr(other, name)) for name in COLUMNS))  # type: ignore[arg-type]
+    return Usage(*map(combine, one.amounts(), other.amounts()))  # type: ignore[arg-type]
+
+
+def added_up(usages: Iterable[Usage]) -> Usage:
+    """All of them together, without a `Usage` for every step."""
+    sums: list[float] = [0] * len(COLUMNS)
+    for usage in usages:
+        sums = list(map(operator.add, sums, usage.amounts()))
+    return Usage(*sums)  # type: ignore[arg-type]

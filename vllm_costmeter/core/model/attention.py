@@ -1,8 +1,7 @@
 """What each layer of a model caches per sequence: shapes of the whole model, not bytes.
 
 A layer has zero, one or several *caches*, so it is a tuple of them: none for a Nemotron MLP layer, self- and
-cross-attention for a Whisper decoder layer, latent and indexer keys for a DeepSeek V3.2 layer.
-`core.kv_cache` divides the sizes under tensor parallelism.
+cross-attention for a Whisper decoder layer, latent and indexer keys for a DeepSeek V3.2 layer. `core.kv_cache` divides.
 """
 
 from __future__ import annotations
@@ -33,6 +32,8 @@ class SlidingWindow:
     head_size: int
     window_tokens: int
     head_size_v: int | None = None
+    pooled_tokens: int = 1
+    """How many of the layer's own tokens share one of the sequence's (Voxtral's streaming encoder: 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +113,12 @@ class SourcedMla:
     pooled_tokens: int = 0
     is_source: bool = False
     mega_groups: int = 0
-    """Groups of heads of the output projection, if they have the size that mega attention needs on compute capability
-    10.x; else 0. It stores pooled latents in NVFP4 where tensor parallelism divides the groups."""
+    """Groups of heads of the output projection, if of the size that mega attention (compute capability 10.x) needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegionAttention:
-    """A layer that attends to chosen regions of tokens: keys and values of every token, a summary of `summary_bytes`
-    for each `region_tokens` of them, and the rows of the open region in a ring as large as a page (Step 5)."""
+    """Step 5's keys and values of every token, a summary of each `region_tokens` of them, and a ring of one page."""
 
     num_kv_heads: int
     head_size: int
@@ -232,14 +231,15 @@ class ModelAttention:
     """Everything about one model that determines its KV cache."""
 
     layers: tuple[LayerCaches, ...]
-    """One entry per model layer, in order, so that pipeline ranks are slices. Empty: the model has no cache
-    (encoder-only embedding models and rerankers)."""
+    """One entry per model layer, in order, so that pipeline ranks are slices. Empty: no cache (encoder-only models)."""
     num_attention_heads: int
     """Query heads, 0 if no layer has any; vLLM refuses a tensor-parallel size that does not divide them."""
     dtype: str
     """The dtype under `--dtype auto`: bfloat16 or float16 (float32 checkpoints are served in one of them)."""
     draft_layers: tuple[LayerCaches, ...] = ()
     """Layers of the speculative decoding drafter, all on the last pipeline rank."""
+    tower_layers: tuple[LayerCaches, ...] = ()
+    """Layers of a tower that cache, cut into pipeline ranks by themselves."""
     kv_cache_dtype: str | None = None
     """The cache dtype that the checkpoint sets; None: the model's dtype. `--kv-cache-dtype` overrides it."""
     blackwell_kv_cache_dtype: str | None = None

@@ -223,6 +223,8 @@ class Repeated:
     name: str
     block: tuple[Part, ...]
     count: int
+    is_pipelined: bool = False
+    """Whether pipeline ranks divide the blocks, which most towers repeat on each."""
 
 
 Part = Linear | Experts | Embedding | Tensor | Buffer | AttentionScales | Repeated

@@ -15,7 +15,7 @@ from vllm_costmeter.core.model.parts import (
     Repeated,
     Tensor,
 )
-from vllm_costmeter.core.model.rank import Rank
+from vllm_costmeter.core.model.rank import Rank, pipeline_spans
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES, UNQUANTISED, Quantization
 
 ATTENTION_SCALES = 4  # _q_scale, _k_scale, _v_scale, _prob_scale in vLLM's Attention layer, 0.32
@@ -110,6 +110,19 @@ def _embedding(part: Embedding, prefix: str, rank: Rank, quantization: Quantizat
         return rows * part.width * rank.element_bytes, *bias
     shape = replace(Linear(part.name, part.width, (), "none").on(rank), outputs=(rows,))
     return *quantization.head_scheme(prefix + part.name).linear_tensors(shape), *bias
+
+
+def on_each_rank(towers: Sequence[Part], ranks: int) -> list[list[Part]]:
+    """What each pipeline rank holds of the towers: its share of blocks that ranks divide, all of everything else."""
+    each: list[list[Part]] = [[] for _ in range(ranks)]
+    for part in towers:
+        if not (isinstance(part, Repeated) and part.is_pipelined):
+            for held in each:
+                held.append(part)
+            continue
+        for held, (start, end) in zip(each, pipeline_spans(part.count, ranks), strict=True):
+            held.append(replace(part, count=end - start))
+    return each
 
 
 def count_parameters(parts: Iterable[Part]) -> int:

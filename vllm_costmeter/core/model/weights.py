@@ -11,7 +11,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.attention import LayerCaches
 from vllm_costmeter.core.model.parts import Embedding, Part
 from vllm_costmeter.core.model.rank import DEFAULT_BATCH_TOKENS, DTYPE_BYTES, Rank, pipeline_spans
-from vllm_costmeter.core.model.tensors import Tally, count_parameters, tally
+from vllm_costmeter.core.model.tensors import Tally, count_parameters, on_each_rank, tally
 from vllm_costmeter.core.quantization.scheme import UNQUANTISED, KernelTarget, Quantization
 from vllm_costmeter.core.release import NEWEST, Release
 
@@ -194,14 +194,15 @@ class Weights:
 
             quantization = quantization_under(quantization, engine_args.quantization, self.release)
         spans = self._spans(engine_args)
-        towers = Tally()
+        towers = [Tally()] * len(spans)
         if not self._leaves_towers_out(engine_args):
-            towers = tally(self.towers, "", rank, UNQUANTISED if self.plain_towers else quantization)
+            scheme = UNQUANTISED if self.plain_towers else quantization
+            towers = [tally(parts, "", rank, scheme) for parts in on_each_rank(self.towers, len(spans))]
         evaluated: dict[Hashable, Tally] = {}
         shares: list[Tally] = []
         for number, (start, end) in enumerate(spans):
             share = tally(self._edges(number, len(spans)), "", rank, quantization)
-            share.add_tally(towers)
+            share.add_tally(towers[number])
             for index in range(start, end):
                 layer = self.layers[index]
                 named = self.first_layer + index

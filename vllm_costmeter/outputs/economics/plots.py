@@ -1,7 +1,4 @@
-"""Charts of a comparison: dollars per million tokens by utilisation, cumulative cost of buying and renting.
-
-The only file that imports matplotlib, which the extra `plots` installs.
-"""
+"""Charts of a comparison: dollars per million tokens by utilisation, cumulative cost of buying and renting."""
 
 from __future__ import annotations
 
@@ -14,40 +11,25 @@ from vllm_costmeter.core.economics.comparison import Comparison, Line
 from vllm_costmeter.core.economics.sensitivity import by_utilisation
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.pricing.currency import Currency
+from vllm_costmeter.outputs.figure import check_name, new_figure, save
 
-FORMATS = (".png", ".svg")
 _UTILISATIONS = tuple(Fraction(percent, 100) for percent in (2, 3, 5, *range(10, 101, 5)))
 
 
 def draw(comparison: Comparison, file: Path, currency: Currency) -> None:
     """One picture with the panels that the plans allow. BadInputError if they allow neither, for an
     unsupported format, without matplotlib, or if the file cannot be written."""
-    if file.suffix.lower() not in FORMATS:
-        raise BadInputError(f"--plot {file}: give a name that ends in .png or .svg")
+    check_name(file)
     lines = [line for each in comparison.plans for line in each.lines]
     rated = [line for line in lines if line.use.tokens_per_second is not None]
     bought = [line for line in lines if line.break_even is not None]
     panels = [draw_panel for draw_panel, found in ((_unit_prices, rated), (_cumulative, bought)) if found]
     if not panels:
         raise BadInputError("--plot needs a rate (RTX 4090 160h 2550tok/s) or owned GPUs in a plan")
-    figure, axes = _figure(len(panels))
+    figure, axes = new_figure(len(panels))
     for draw_panel, each in zip(panels, axes, strict=True):
         draw_panel(each, rated if draw_panel is _unit_prices else bought, currency)
-    try:
-        figure.savefig(file, metadata={"Date": None} if file.suffix.lower() == ".svg" else None)
-    except OSError as fault:
-        raise BadInputError(f"--plot {file}: {fault.strerror or fault}") from None
-
-
-def _figure(panels: int) -> tuple[Any, Sequence[Any]]:
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise BadInputError("--plot needs matplotlib: pip install 'vllm-costmeter[plots]'") from None
-    matplotlib.rcParams["svg.hashsalt"] = "costmeter"  # equal input, equal file
-    figure = Figure(figsize=(6.5 * panels, 4.5), layout="constrained")
-    return figure, figure.subplots(1, panels, squeeze=False)[0]
+    save(figure, file)
 
 
 def _unit_prices(axes: Any, lines: Sequence[Line], currency: Currency) -> None:

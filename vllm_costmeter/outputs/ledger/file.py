@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from vllm_costmeter.core.ledger.rows import DAY, HOUR, MINUTE, Interval, Series
 from vllm_costmeter.core.ledger.schema import (
+    ADD_DAILY,
     ADD_SHARE,
     ADD_USAGE,
     APPLICATION_ID,
@@ -53,7 +55,9 @@ class LedgerFile:
         with _transaction(self._connection):
             series_id = self._id_of(series)
             for start, (usage, shares) in minutes.items():
-                self._connection.execute(ADD_USAGE, (start, MINUTE, series_id, *usage.amounts()))
+                amounts = usage.amounts()
+                self._connection.execute(ADD_USAGE, (start, MINUTE, series_id, *amounts))
+                self._connection.execute(ADD_DAILY, (start // DAY * DAY, series_id, *amounts))
                 for (kind, name), share in shares.items():
                     self._connection.execute(ADD_SHARE, (start, MINUTE, series_id, kind, name, *share))
 
@@ -66,6 +70,12 @@ class LedgerFile:
                 with _transaction(self._connection):
                     for statement in (*ROLL_UP_USAGE, *ROLL_UP_SHARE):
                         self._connection.execute(statement, {"to": to, "from": of, "before": until})
+
+    @contextmanager
+    def transaction(self) -> Iterator[Callable[[str, Sequence[object]], object]]:
+        """Several statements, all or nothing."""
+        with _transaction(self._connection):
+            yield self._connection.execute
 
     def close(self) -> None:
         """Also writes the write-ahead log into the file, where nobody else has it open."""

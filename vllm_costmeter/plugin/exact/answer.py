@@ -20,6 +20,7 @@ from vllm_costmeter.plugin.exact.messages import (
     ModelFacts,
     PoolAnswer,
 )
+from vllm_costmeter.sources.model_config.params import BESIDE, PARAMS, is_params
 
 
 def answer(request: ExactRequest, gpu: PretendedGpu) -> ExactAnswer:
@@ -74,6 +75,9 @@ def answer(request: ExactRequest, gpu: PretendedGpu) -> ExactAnswer:
         )
 
 
+_NO_TENSORS = (2).to_bytes(8, "little") + b"{}"
+
+
 def _write_models(folder: Path, request: ExactRequest) -> dict[str, Any]:
     """The request's arguments, the model's and the draft's folder among them: they hold only the configuration, so
     nothing else of a checkpoint is read, and nothing in it is executed."""
@@ -91,7 +95,13 @@ def _write_models(folder: Path, request: ExactRequest) -> dict[str, Any]:
 
 def _write_model(folder: Path, config: Mapping[str, Any], beside: Mapping[str, Any] | None) -> None:
     folder.mkdir()
-    (folder / "config.json").write_text(json.dumps(dict(config)))
+    if is_params(config):  # vLLM reads it beside weights of that format alone
+        params = {key: value for key, value in config.items() if key != BESIDE}
+        (folder / PARAMS).write_text(json.dumps(params))
+        (folder / "consolidated.safetensors").write_bytes(_NO_TENSORS)
+        config = config.get(BESIDE) or {}
+    if config:
+        (folder / BESIDE).write_text(json.dumps(dict(config)))
     if beside is not None:
         (folder / "hf_quant_config.json").write_text(json.dumps(dict(beside)))
 

@@ -58,4 +58,5 @@ def _series(shape: ServerShape, price: Price | None, gpu_name: str) -> Series:
         host=socket.gethostname(),
         version=vllm_costmeter.__version__,
         vllm_version=vllm.__version__,
+        gpu_share=1.0 if price is None else price.gpu_share,
     )

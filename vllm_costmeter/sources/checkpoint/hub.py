@@ -28,6 +28,14 @@ from vllm_costmeter.sources.checkpoint.weight_files import (
     safetensors_files,
 )
 from vllm_costmeter.sources.model_config import SENTENCE_TRANSFORMERS, config_files, parse_json_object
+from vllm_costmeter.sources.model_config.params import (
+    BESIDE,
+    HEADS,
+    PARAMS,
+    reads_params,
+    with_config,
+    with_head,
+)
 from vllm_costmeter.sources.models.local import local_model
 
 LARGEST_CONFIG_BYTES = 16 << 20
@@ -149,25 +157,33 @@ def _model_in(folder: Path, repository: str) -> Model:
     try:
         return local_model(folder, repository)
     except BadInputError:
-        return local_model(folder / "config.json", repository)
+        file = folder / BESIDE
+        return local_model(file if file.is_file() else folder / PARAMS, repository)
 
 
 def _fetched(repository: str, listing: Listing, client: Client) -> HubModel:
     """Requests in addition to the listing: config.json, one of index and hf_quant_config.json, one per weight file."""
-    if "config.json" not in listing.files:
+    if BESIDE not in listing.files and PARAMS not in listing.files:
         raise _without_config(repository, listing)
 
     def read(file: str, most: int) -> bytes:
         return client.read(repository, listing.commit, file, 0, most + 1)
 
-    config = parse_json_object(read("config.json", LARGEST_CONFIG_BYTES), f"{repository}: config.json")
+    def read_object(file: str) -> dict[str, Any]:
+        return parse_json_object(read(file, LARGEST_CONFIG_BYTES), f"{repository}: {file}")
+
+    config: dict[str, Any] = {} if BESIDE not in listing.files else read_object(BESIDE)
+    if reads_params(listing.files):
+        config = with_config(read_object(PARAMS), config, f"{repository}: {PARAMS}")
+    for head in sorted(HEADS.keys() & set(listing.files)):
+        config = with_head(config, head, read_object(head))
     weights = safetensors_files(listing.files)
     beside: Mapping[str, Any] | None = None
     sizes = dict.fromkeys(weights, USUAL_HEADER_BYTES)
     index = index_name(weights)
     if "hf_quant_config.json" in listing.files and config.get("quantization_config") is None:
         file = "hf_quant_config.json"
-        beside = parse_json_object(read(file, LARGEST_CONFIG_BYTES), f"{repository}: {file}")
+        beside = read_object(file)
     elif len(weights) > 1 and index in listing.files:
         data = read(index, LARGEST_INDEX_BYTES)
         name = f"{repository}: {index}"
@@ -214,9 +230,5 @@ def _without_config(repository: str, listing: Listing) -> Exception:
     if any(file.endswith(".gguf") for file in listing.files):
         return NotUnderstoodError(
             f"{repository}: contains GGUF files: download the one you serve and check that file"
-        )
-    if "params.json" in listing.files:
-        return NotUnderstoodError(
-            f"{repository}: contains Mistral's params.json but no config.json, which is not supported"
         )
     return BadInputError(f"{repository}: contains no config.json, so vLLM cannot serve it")

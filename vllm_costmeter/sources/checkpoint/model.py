@@ -39,6 +39,8 @@ def model_of(
     A model whose rules are not known is returned too: its verdict is always `unknown`. Raises BadInputError for an
     invalid config.json.
     """
+    if contents is not None and "architectures" not in config and config.get("dtype") is None:
+        config = _with_common_dtype(config, contents)
     try:
         model = model_from_config(config, name, hf_quant_config=hf_quant_config, is_embedder=is_embedder)
     except NotUnderstoodError as why:
@@ -57,6 +59,18 @@ def model_of(
         return with_checkpoint(model, contents)
     named = named_quantization(name) if model.quantization is None else None
     return model if named is None else replace(model, only_named=named, notes=(*model.notes, named.note))
+
+
+def _with_common_dtype(config: Mapping[str, Any], contents: CheckpointContents) -> Mapping[str, Any]:
+    """A params.json that states no dtype, with what vLLM infers: the one that holds every tensor's values."""
+    from vllm_costmeter.core.model.checkpoint import FLOATS
+    from vllm_costmeter.sources.model_config.params import is_params
+
+    if not is_params(config):
+        return config
+    found = {group.dtype for group in contents.groups} & FLOATS
+    widest = found & {"F32", "F64"} or found >= {"F16", "BF16"}
+    return {**config, "dtype": "float32" if widest else "float16" if "F16" in found else "bfloat16"}
 
 
 def model_of_gguf(

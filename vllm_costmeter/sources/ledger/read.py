@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.ledger.rows import Extent, Series, Share, ShareRow, UsageRow
+from vllm_costmeter.core.ledger.rows import DAY, HOUR, MINUTE, Extent, Series, Share, ShareRow, UsageRow
 from vllm_costmeter.core.ledger.schema import (
     APPLICATION_ID,
     SERIES_COLUMNS,
@@ -57,25 +57,52 @@ class Ledger:
 
     def extent(self, since: float, until: float) -> Extent | None:
         """What it has in [since, until); None if nothing."""
-        first, last, longest = self._connection.execute(
-            "SELECT MIN(start), MAX(start + seconds), MAX(seconds) FROM usage WHERE start >= ? AND start < ?",
-            (since, until),
-        ).fetchone()
-        return None if first is None else Extent(first, last, longest)
+        found = [
+            (first, last + seconds, seconds)
+            for seconds in (MINUTE, HOUR, DAY)
+            for first, last in self._connection.execute(
+                "SELECT MIN(start), MAX(start) FROM usage WHERE seconds = ? AND start >= ? AND start < ?",
+                (seconds, since, until),
+            )
+            if first is not None
+        ]
+        if not found:
+            return None
+        first, last, longest = zip(*found, strict=True)
+        return Extent(min(first), max(last), max(longest))
 
     def usage(self, since: float, until: float, step_seconds: int | None = None) -> Iterator[UsageRow]:
         """Sums by series and time step (None: the whole time, which starts at `since`), of the rows that start in
-        [since, until)."""
-        step = _step(step_seconds)
-        sums = ", ".join(f"SUM({name})" for name in COLUMNS)
-        rows = self._connection.execute(
-            f"SELECT {step} AS step, series, {sums} FROM usage WHERE start >= ? AND start < ? "
-            "GROUP BY step, series ORDER BY step, series",
-            (since, until),
-        )
+        [since, until). A step comes in several rows where whole days and the rest are summed apart."""
         series = self._series()
-        for start, of, *amounts in rows:
-            yield UsageRow(start, series[of], Usage(*amounts))
+        for table, start, end in self._parts(since, until, step_seconds):
+            step = _step(step_seconds)
+            sums = ", ".join(f"SUM({name})" for name in COLUMNS)
+            lengths = f"seconds IN ({MINUTE}, {HOUR}, {DAY}) AND" if table == "usage" else ""
+            rows = self._connection.execute(
+                f"SELECT {step} AS step, series, {sums} FROM {table} WHERE {lengths} start >= ? AND start < ? "
+                "GROUP BY step, series ORDER BY step, series",
+                (start, end),
+            )
+            for at, of, *amounts in rows:
+                yield UsageRow(at, series[of], Usage(*amounts))
+
+    def _parts(
+        self, since: float, until: float, step_seconds: int | None
+    ) -> Iterator[tuple[str, float, float]]:
+        """The tables to read and their ranges: whole days from the daily sums, where there are any."""
+        first, last = -(-since // DAY) * DAY, until // DAY * DAY
+        if step_seconds == HOUR or first >= last or not self._has_daily():
+            yield "usage", since, until
+            return
+        for table, start, end in (("usage", since, first), ("daily", first, last), ("usage", last, until)):
+            if start < end:
+                yield table, start, end
+
+    def _has_daily(self) -> bool:
+        """Since schema 2."""
+        found = self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'daily'").fetchone()
+        return found is not None
 
     def shares(
         self, kind: str, since: float, until: float, step_seconds: int | None = None
@@ -93,10 +120,10 @@ class Ledger:
             yield ShareRow(start, series[of], name, Share(*amounts))
 
     def _series(self) -> dict[int, Series]:
-        names = ", ".join(SERIES_COLUMNS)
-        return {
-            row[0]: Series(*row[1:]) for row in self._connection.execute(f"SELECT id, {names} FROM series")
-        }
+        there = {row[1] for row in self._connection.execute("PRAGMA table_info(series)")}
+        known = [name for name in SERIES_COLUMNS if name in there]  # an older schema lacks the last ones
+        rows = self._connection.execute(f"SELECT id, {', '.join(known)} FROM series")
+        return {row[0]: Series(**dict(zip(known, row[1:], strict=True))) for row in rows}
 
 
 @contextmanager

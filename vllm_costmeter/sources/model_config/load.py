@@ -15,6 +15,8 @@ _MOST_VALUES = 500_000  # parsed by json, more would exceed the 200 MB limit of 
 SENTENCE_TRANSFORMERS = (
     "modules.json"  # vLLM serves a folder with this file for pooling (get_pooling_config, 0.32)
 )
+_CONFIG, _PARAMS = "config.json", "params.json"
+_HEADS = ("joint_head_config.json", "decision_config.json")
 _UNREADABLE = {".gguf": "a GGUF file", ".safetensors": "a weights file", ".bin": "a weights file"}
 
 
@@ -26,19 +28,44 @@ def read_model(path: Path, name: str | None = None) -> Model:
     """
     file = _config_file(path)
     quantization = file.parent / "hf_quant_config.json"
-    values = read_json_object(file)
+    values = (folder_config(path) if path.is_dir() else None) or read_json_object(file)
     beside = read_json_object(quantization) if path.is_dir() and quantization.is_file() else None
     is_embedder = path.is_dir() and (path / SENTENCE_TRANSFORMERS).is_file()
     return model_from_config(values, name or str(path), hf_quant_config=beside, is_embedder=is_embedder)
 
 
 def config_files(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None] | None:
-    """config.json at or in `path`, with the folder's hf_quant_config.json; None without a config.json."""
-    file = path / "config.json" if path.is_dir() else path
-    if not file.is_file() or file.suffix != ".json":
+    """config.json at or in `path` (or params.json), with the folder's hf_quant_config.json; None without one."""
+    if not path.is_dir():
+        return (read_json_object(path), None) if path.is_file() and path.suffix == ".json" else None
+    found, beside = folder_config(path), path / "hf_quant_config.json"
+    if found is None:
         return None
-    beside = path / "hf_quant_config.json"
-    return read_json_object(file), read_json_object(beside) if path.is_dir() and beside.is_file() else None
+    return found, read_json_object(beside) if beside.is_file() else None
+
+
+def folder_config(folder: Path) -> dict[str, Any] | None:
+    """The configuration that vLLM reads in a folder: params.json of Mistral's checkpoints, with the config.json beside
+    it, else config.json; None where there is neither."""
+    file, other = folder / _CONFIG, folder / _PARAMS
+    found = read_json_object(file) if file.is_file() else None
+    if not other.is_file():
+        return None if found is None else _with_head(found, folder)
+    from vllm_costmeter.sources.model_config.params import reads_params, with_config
+
+    if not reads_params(_names(folder)):
+        return found
+    return with_config(read_json_object(other), found, str(other))
+
+
+def _with_head(config: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """With a file beside it that describes a head, by which vLLM serves the model by another class."""
+    file = next((file for name in _HEADS if (file := folder / name).is_file()), None)
+    if file is None:
+        return config
+    from vllm_costmeter.sources.model_config.params import with_head
+
+    return with_head(config, file.name, read_json_object(file))
 
 
 def read_json_object(
@@ -95,14 +122,12 @@ def _config_file(path: Path) -> Path:
 
 
 def _in_folder(folder: Path) -> Path:
-    file = folder / "config.json"
+    file = folder / _CONFIG
     if file.is_file():
         return file
     names = _names(folder)
-    if "params.json" in names:
-        raise NotUnderstoodError(
-            f"{folder}: holds Mistral's params.json but no config.json: this format is not supported"
-        )
+    if _PARAMS in names:
+        return folder / _PARAMS
     if any(name.endswith(".gguf") for name in names):
         raise NotUnderstoodError(
             f"{folder}: holds GGUF files but no config.json: their weights are not known"

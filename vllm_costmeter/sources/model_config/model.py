@@ -64,7 +64,7 @@ def model_from_config(
     """
     if not isinstance(values, Mapping):
         raise BadInputError(f"{name}: config.json must hold an object, got {type(values).__name__}")
-    root = ConfigReader(with_active_overrides(values), name)
+    root = root_reader(values, name)
     architecture_name = architecture_of(root)
     model_type = root.raw("model_type")
     if model_type in _UNKNOWN_TYPES:
@@ -76,7 +76,7 @@ def model_from_config(
         from vllm_costmeter.sources.model_config.families.pooling import embedder
 
         family = replace(family, build=embedder(family.build), is_pooling=True)
-    text = text_section(root)
+    text = text_section(root) if family.text is None else family.text(root)
     source = Source(root, text)
     family = (family.other_for and family.other_for(source)) or family
     quantization = quantization_of(root, text, family.renames, hf_quant_config)
@@ -98,6 +98,7 @@ def model_from_config(
         dtype=dtype,
         kv_cache_dtype=_kv_cache_dtype(root, text),
         blackwell_kv_cache_dtype=family.blackwell_kv_cache_dtype,
+        tower_layers=family.tower_caches(source) if family.tower_caches else (),
         caches_prefixes=family.caches_prefixes,
     )
     model = Model(
@@ -129,6 +130,22 @@ def model_from_config(
     from vllm_costmeter.sources.model_config.quantization.unlisted import with_unlisted
 
     return with_unlisted(model)
+
+
+def root_reader(values: Mapping[str, Any], name: str) -> ConfigReader:
+    """A parsed config.json, with --hf-overrides; of Mistral's params.json what vLLM makes of it, which no class fills
+    in."""
+    if "architectures" in values:
+        return ConfigReader(with_active_overrides(values), name)
+    from vllm_costmeter.sources.model_config.class_defaults import ClassDefaults
+    from vllm_costmeter.sources.model_config.mistral import config_of_params
+    from vllm_costmeter.sources.model_config.params import is_params
+
+    if not is_params(values):
+        return ConfigReader(with_active_overrides(values), name)
+
+    adapted = with_active_overrides(config_of_params(values, name))
+    return ConfigReader(adapted, name, defaults=ClassDefaults(None))
 
 
 def _kv_cache_dtype(root: ConfigReader, text: ConfigReader) -> str | None:

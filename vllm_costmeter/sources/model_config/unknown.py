@@ -10,14 +10,14 @@ from vllm_costmeter.core.model.attention import ModelAttention
 from vllm_costmeter.core.model.checkpoint_weights import UndividedWeights
 from vllm_costmeter.core.model.model import Model, Sizes
 from vllm_costmeter.sources.model_config.families.source import Source, architecture_of, text_section
-from vllm_costmeter.sources.model_config.model import model_type_of, served_dtype
+from vllm_costmeter.sources.model_config.model import model_type_of, root_reader, served_dtype
 from vllm_costmeter.sources.model_config.quantization.section import facts_of
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 
 def unknown_model(values: Mapping[str, Any], name: str, why: str) -> Model:
     """A model whose checks all return `unknown` with `why`. BadInputError if it names no architecture."""
-    root = ConfigReader(values, name)
+    root = root_reader(values, name)
     text = text_section(root)
     length = _stated(text, "max_position_embeddings")
     section = root.optional_section("quantization_config")

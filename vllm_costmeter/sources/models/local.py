@@ -10,7 +10,12 @@ from typing import Any
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.sources.checkpoint.model import model_of
-from vllm_costmeter.sources.model_config import SENTENCE_TRANSFORMERS, read_json_object, read_model
+from vllm_costmeter.sources.model_config import (
+    SENTENCE_TRANSFORMERS,
+    folder_config,
+    read_json_object,
+    read_model,
+)
 
 
 def local_model(path: Path, name: str | None = None) -> Model:
@@ -35,7 +40,7 @@ def local_model(path: Path, name: str | None = None) -> Model:
 
 
 def _model_in(folder: Path, name: str) -> Model:
-    config, quantization = folder / "config.json", folder / "hf_quant_config.json"
+    quantization = folder / "hf_quant_config.json"
     contents = None
     if _may_hold_safetensors(folder):
         from vllm_costmeter.sources.checkpoint.local import checkpoint_in
@@ -48,10 +53,11 @@ def _model_in(folder: Path, name: str) -> Model:
         gguf = only_model(folder)
         if gguf is not None:
             return gguf_model(gguf, name)
-    if not config.is_file():
+    config = folder_config(folder)
+    if config is None:
         return read_model(folder, name)
     return model_of(
-        read_json_object(config),
+        config,
         name,
         contents,
         hf_quant_config=read_json_object(quantization) if quantization.is_file() else None,

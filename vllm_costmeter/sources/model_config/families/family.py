@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vllm_costmeter.core.dataclass import dataclass, replace
+from vllm_costmeter.core.model.attention import LayerCaches
 from vllm_costmeter.core.model.model import ImageTower
 from vllm_costmeter.core.model.parts import Part
 from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.sources.model_config.families.source import Source
+from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 Builder = Callable[[Source], Weights]
 Tower = Callable[[Source], tuple[Part, ...]]
@@ -28,6 +30,8 @@ class Family:
     """What the tower serves, under vLLM's names in `--limit-mm-per-prompt`; a rule where files differ in it."""
     image_tower: Callable[[Source], ImageTower] | None = None
     """What the tower's peak depends on; None: it has none, or its peak is not modelled."""
+    tower_caches: Callable[[Source], tuple[LayerCaches, ...]] | None = None
+    """What the tower's layers cache, if they do."""
     kept_values: Callable[[Source], int] | None = None
     """Values that the model keeps for every token of the largest batch, beside its parameters and buffers."""
     tower_is_plain: bool = False
@@ -50,6 +54,8 @@ class Family:
     """Whether vLLM's class cuts it into pipeline ranks (`SupportsPP`)."""
     is_cut: Callable[[Source], bool] | None = None
     """Whether it cuts this file's model; None: as its class does."""
+    text: Callable[[ConfigReader], ConfigReader] | None = None
+    """The language model's section, where the file keeps it elsewhere than most."""
     blackwell_kv_cache_dtype: str | None = None
     """The cache dtype that vLLM chooses by itself on compute capability 10.x."""
 

@@ -74,7 +74,12 @@ def interleaved(every: int, default: int = 4096) -> WindowRule:
 
 def by_type(kinds: tuple[str, ...], window: int) -> Windows:
     """NotUnderstoodError for a kind of layer that is neither full attention nor a window."""
+    return tuple(window if kind == "sliding_attention" else None for kind in attending(kinds))
+
+
+def attending(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """The same kinds. NotUnderstoodError for one that is neither full attention nor a window."""
     unknown = set(kinds) - {"full_attention", "sliding_attention"}
     if unknown:
         raise NotUnderstoodError(f"layer type {sorted(unknown)[0]!r} is not known for this architecture")
-    return tuple(window if kind == "sliding_attention" else None for kind in kinds)
+    return kinds

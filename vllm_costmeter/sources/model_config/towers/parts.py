@@ -3,6 +3,7 @@ towers that vLLM borrows from transformers are whole on every rank. Every pipeli
 
 from __future__ import annotations
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.parts import Buffer, Linear, Part
 from vllm_costmeter.core.model.rank import Output
@@ -41,6 +42,11 @@ def two_layers(name: str, width: int, inner: int, first: str, second: str) -> tu
         column(f"{name}.{first}", width, inner, bias=True),
         row(f"{name}.{second}", inner, width, bias=True),
     )
+
+
+def plain(*parts: Part) -> tuple[Part, ...]:
+    """Matrices that vLLM builds without the checkpoint's quantization."""
+    return tuple(replace(part, quantized=False) if isinstance(part, Linear) else part for part in parts)
 
 
 def frequencies(name: str, head_size: int) -> Buffer:

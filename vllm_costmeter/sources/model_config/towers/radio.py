@@ -61,15 +61,25 @@ def llama_nemotron_nano_vl(source: Source) -> tuple[Part, ...]:
 
 def _radio(source: Source, *, is_whole: bool = False) -> tuple[Part, ...]:
     vision = vision_section(source)
-    args = vision.optional_section("args") or vision
+    return radio(
+        vision.optional_section("args") or vision,
+        "vision_model",
+        patch=vision.int("patch_size", default=16, minimum=1),
+        frames=vision.int("video_temporal_patch_size", default=1, minimum=1),
+        is_whole=is_whole,
+    )
+
+
+def radio(
+    args: ConfigReader, owner: str, *, patch: int, frames: int = 1, is_whole: bool = False
+) -> tuple[Part, ...]:
+    """The tower that `args` names, inside the module `owner`."""
     model = args.optional_str("model") or ""
     if model not in _SIZES:
-        raise NotUnderstoodError(f"{vision.name}: {args.path}model {model[:40]!r} is no RADIO that is known")
+        raise NotUnderstoodError(f"{args.name}: {args.path}model {model[:40]!r} is no RADIO that is known")
     width, depth, heads, inner = _SIZES[model]
-    patch = vision.int("patch_size", default=16, minimum=1)
     pixels = 3 * patch**2
     side = round(args.int("cpe_max_size", default=2048, minimum=1) / patch)
-    frames = vision.int("video_temporal_patch_size", default=1, minimum=1)
     teachers = [teacher for teacher in args.optional_list("teachers") or [] if isinstance(teacher, dict)]
     summaries = sum(bool(teacher.get("use_summary", True)) for teacher in teachers)
     per_teacher = args.bool("cls_token_per_teacher", default=False)
@@ -90,14 +100,14 @@ def _radio(source: Source, *, is_whole: bool = False) -> tuple[Part, ...]:
             replicated("mlp.fc2", inner, width, bias=True, quantized=False),
             *norms(width, "norm1", "norm2", bias=True),
         )
-    name = "vision_model.model"
+    name = f"{owner}.model"
     return (
         Tensor(f"{name}.patch_generator.embedder", width * pixels),
         *((Tensor(f"{name}.patch_generator.video_embedder", width * pixels * frames),) if frames > 1 else ()),
         Tensor(f"{name}.patch_generator.pos_embed", width * side**2),
         Tensor(f"{name}.patch_generator.cls_token", width * (tokens + registers)),
         Repeated(f"{name}.encoder.layers", block, depth),
-        *((Buffer("vision_model.summary_idxs", summaries, INT64_BYTES),) if summaries else ()),
+        *((Buffer(f"{owner}.summary_idxs", summaries, INT64_BYTES),) if summaries else ()),
     )
 
 

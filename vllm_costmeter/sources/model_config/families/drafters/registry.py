@@ -78,6 +78,7 @@ PREDICTION_LAYERS = {
     "MiniMaxM3MTP": ("MiniMaxM3SparseForCausalLM", "MiniMaxM3SparseForConditionalGeneration"),
     "NemotronHMTPModel": ("NemotronHForCausalLM",),
     "OpenPanguMTPModel": ("PanguUltraMoEForCausalLM",),
+    "ParseAuxMTPModel": ("RadioMBartPrefixForCausalLM",),
     "Qwen3NextMTP": ("Qwen3NextForCausalLM",),
     "Qwen3_5MTP": ("Qwen3_5ForCausalLM", "Qwen3_5ForConditionalGeneration"),
     "Qwen3_5MoeMTP": (

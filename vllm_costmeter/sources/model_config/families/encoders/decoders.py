@@ -11,6 +11,7 @@ from vllm_costmeter.sources.model_config.families.dense.llama import llama, qwen
 from vllm_costmeter.sources.model_config.families.dense.styles import INTERNLM2
 from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.hybrid.jamba import jamba
+from vllm_costmeter.sources.model_config.families.hybrid.lfm2 import lfm2
 from vllm_costmeter.sources.model_config.families.mla.deepseek import deepseek
 from vllm_costmeter.sources.model_config.families.pooling import (
     classifier,
@@ -72,6 +73,7 @@ GEMMA3_EMBEDDER = Family(embedder(gemma3), is_pooling=True, is_pipelined=False)
 GPT2_CLASSIFIER = Family(classifier(gpt2), is_pooling=True, is_pipelined=False)
 INTERNLM2_REWARD = Family(valued(INTERNLM2), is_pooling=True)
 DEEPSEEK_BIDIRECTIONAL = Family(deepseek_bidirectional)
+LFM2_BIDIRECTIONAL = Family(uncached(embedder(lfm2)), is_pooling=True, is_pipelined=False)
 JAMBA_CLASSIFIER = Family(scored(jamba), is_pooling=True)
 QWEN2_PROCESS_REWARD = Family(rewarder(qwen2, labels=2), is_pooling=True)
 QWEN2_REWARD = Family(rewarder(qwen2, labels=1), is_pooling=True)

@@ -19,6 +19,7 @@ from vllm_costmeter.sources.model_config.families.dense.gemma import FOUR_NORMS
 from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.layers import each_kind, layer_of
 from vllm_costmeter.sources.model_config.families.source import Source
+from vllm_costmeter.sources.model_config.families.windows import attending
 from vllm_costmeter.sources.model_config.layer_types import layer_types
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
@@ -33,7 +34,7 @@ _EMBEDDING = 768
 def embedding_gemma2(source: Source) -> Weights:
     """Wider heads in global layers, an input per layer made of the embedding alone, a projection at the end."""
     text, hidden, count = source.text, source.hidden_size, source.num_layers
-    types = layer_types(text, count, 6)
+    types = attending(layer_types(text, count, 6))
     types = (*types[:-1], "full_attention")  # its configuration class makes the last layer global
     kinds = [(kind, *_heads(source, kind, index)) for index, kind in enumerate(types)]
     narrow, name = text.int("hidden_size_per_layer_input", minimum=1), source.prefix

@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from vllm_costmeter.core.dataclass import replace
-from vllm_costmeter.core.errors import NotUnderstoodError
-from vllm_costmeter.core.model.parts import Embedding, Tensor
+from vllm_costmeter.core.model.parts import Embedding, Part, Tensor
 from vllm_costmeter.core.model.weights import Layer, Weights
-from vllm_costmeter.sources.model_config.families.blocks import attention, gated_mlp, mlp, norms
+from vllm_costmeter.sources.model_config.families.blocks import attention, gated_mlp, mlp, norms, router
 from vllm_costmeter.sources.model_config.families.encoders.bert import bert, bert_pooler
 from vllm_costmeter.sources.model_config.families.family import Family
-from vllm_costmeter.sources.model_config.families.layers import layer_of
+from vllm_costmeter.sources.model_config.families.layers import each_kind, layer_of
 from vllm_costmeter.sources.model_config.families.source import Source
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 
 
 def nomic_bert(source: Source) -> Weights:
-    """Nomic Embed 1 and 1.5: rotary positions, gated MLPs, norms after each half."""
+    """Nomic Embed 1, 1.5 and 2: rotary positions, gated MLPs, norms after each half; experts in some layers of 2."""
     text, hidden, heads = source.text, source.hidden_size, source.num_heads
     size = source.head_size()
-    if text.int("num_experts", default=0) > 1:
-        raise NotUnderstoodError(f"{text.name}: Nomic BERT with experts is not known")
     inner = text.int("n_inner", "intermediate_size", minimum=1)
     bias = text.bool("mlp_fc1_bias", default=False)
     is_gated = text.raw("activation_function", "hidden_act") in ("swiglu", "silu", "geglu")
     half = gated_mlp("mlp", hidden, inner, bias) if is_gated else mlp("mlp", hidden, inner, bias=bias)
     attention_bias = text.bool("qkv_proj_bias", default=False)
-    layer = layer_of(
-        *attention(
-            source,
-            "attn",
-            rotary_table(size, source.max_position, rope_parameters(text)),
-            kv_heads=heads,
-            bias=attention_bias,
-            out_bias=attention_bias,
-            cached=False,
-            out_name="out_proj",
-            fused_from=(),
-        ),
-        *half,
-        *norms(hidden, "attn_ln", "mlp_ln", bias=True),
+    attends = attention(
+        source,
+        "attn",
+        rotary_table(size, source.max_position, rope_parameters(text)),
+        kv_heads=heads,
+        bias=attention_bias,
+        out_bias=attention_bias,
+        cached=False,
+        out_name="out_proj",
+        fused_from=(),
     )
-    return _encoder(source, layer, types=0)
+    every = text.int("moe_every_n_layers", default=0)
+
+    def layer(routes: bool) -> Layer:
+        chosen = _nomic_experts(source, inner) if routes else half
+        return layer_of(*attends, *chosen, *norms(hidden, "attn_ln", "mlp_ln", bias=True))
+
+    routed = (every > 0 and index % every == 1 for index in range(source.num_layers))
+    return _encoder(source, each_kind(routed, layer), types=0)
+
+
+def _nomic_experts(source: Source, inner: int) -> tuple[Part, ...]:
+    """Two matrices per expert, which vLLM keeps apart from its own experts and does not quantize, and one bias."""
+    hidden, count = source.hidden_size, source.text.int("num_experts", minimum=1)
+    return (
+        router("mlp.router", hidden, count),
+        Tensor("mlp.w1, mlp.w2", inner, 2 * count * hidden, split=True),
+        Tensor("mlp.bias", hidden),
+    )
 
 
 def gte(source: Source) -> Weights:
@@ -62,7 +74,7 @@ def gte(source: Source) -> Weights:
         Tensor("mlp.down_proj.bias", hidden),
         *norms(hidden, "attn_ln", "mlp_ln", bias=True),
     )
-    return _encoder(source, layer, types=2)
+    return _encoder(source, [layer] * source.num_layers, types=2)
 
 
 def gte_reranker(source: Source) -> Weights:
@@ -97,15 +109,15 @@ def jina_roberta(source: Source) -> Weights:
         *mlp("mlp", hidden, source.intermediate_size, bias=True),
         *norms(hidden, "attn_ln", "mlp_ln", bias=True),
     )
-    return _encoder(source, layer, types=1)
+    return _encoder(source, [layer] * source.num_layers, types=1)
 
 
-def _encoder(source: Source, layer: Layer, *, types: int) -> Weights:
+def _encoder(source: Source, layers: Sequence[Layer], *, types: int) -> Weights:
     """`types`: kinds of tokens where the file states none."""
     types = source.text.int("type_vocab_size", default=types)
     kinds = (Embedding("embeddings.token_type_embeddings", types, source.hidden_size),) if types else ()
     return Weights(
-        layers=(layer,) * source.num_layers,
+        layers=tuple(layers),
         layer_prefix="encoder.layers.{}.",
         first=(
             Embedding("embeddings.word_embeddings", source.vocab_size, source.hidden_size),

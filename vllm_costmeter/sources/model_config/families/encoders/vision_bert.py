@@ -18,6 +18,7 @@ from vllm_costmeter.sources.model_config.families.family import Family
 from vllm_costmeter.sources.model_config.families.layers import each_kind, language_model, layer_of
 from vllm_costmeter.sources.model_config.families.pooling import embedder, projected
 from vllm_costmeter.sources.model_config.families.source import Source
+from vllm_costmeter.sources.model_config.families.windows import attending
 from vllm_costmeter.sources.model_config.layer_types import layer_types
 from vllm_costmeter.sources.model_config.rotary import rope_parameters, rotary_table
 from vllm_costmeter.sources.model_config.towers.parts import vision_section
@@ -55,7 +56,7 @@ def ultra_bert(source: Source) -> Weights:
     rest = (*gated_mlp("mlp", hidden, source.intermediate_size, mlp_bias), *norms(hidden, *TWO_NORMS))
     tables = {kind: _table(source, kind) for kind in ("full_attention", "sliding_attention")}
     layers = each_kind(
-        layer_types(text, source.num_layers, _FULL_EVERY),
+        attending(layer_types(text, source.num_layers, _FULL_EVERY)),
         lambda kind: layer_of(
             *attention(source, "self_attn", tables[kind], bias=bias, out_bias=bias, cached=False), *rest
         ),

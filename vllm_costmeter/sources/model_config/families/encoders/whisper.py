@@ -45,16 +45,23 @@ def whisper(source: Source) -> Weights:
     )
 
 
-def whisper_encoder(audio: ConfigReader, name: str) -> tuple[Part, ...]:
-    """Two convolutions, a table of positions, and layers divided by heads."""
+def whisper_encoder(
+    audio: ConfigReader, name: str, *, is_pipelined: bool = False, position_bytes: int | None = None
+) -> tuple[Part, ...]:
+    """Two convolutions, a table of positions, and layers divided by heads; where vLLM cuts it into pipeline ranks, each
+    has a share of the layers. `position_bytes`: per value of the table, where it has a dtype of its own."""
     width = audio.int("d_model", minimum=1)
     bins = audio.int("num_mel_bins", minimum=1)
     depth = audio.int("encoder_layers", minimum=1, maximum=MAX_LAYERS)
     return (
         Tensor(f"{name}.convolutions", width * (_KERNEL * (bins + width) + 2)),
-        Tensor(f"{name}.embed_positions", audio.int("max_source_positions", minimum=1) * width),
+        Tensor(
+            f"{name}.embed_positions",
+            audio.int("max_source_positions", minimum=1) * width,
+            element_bytes=position_bytes,
+        ),
         *norms(width, f"{name}.layer_norm", bias=True),
-        Repeated(f"{name}.layers", whisper_block(audio), depth),
+        Repeated(f"{name}.layers", whisper_block(audio), depth, is_pipelined),
     )
 
 
