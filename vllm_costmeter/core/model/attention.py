@@ -1,8 +1,7 @@
 """What each layer of a model caches per sequence: shapes of the whole model, not bytes.
 
 A layer has zero, one or several *caches*, so it is a tuple of them: none for a Nemotron MLP layer, self- and
-cross-attention for a Whisper decoder layer, latent and indexer keys for a DeepSeek V3.2 layer.
-`core.kv_cache` divides the sizes under tensor parallelism.
+cross-attention for a Whisper decoder layer, latent and indexer keys for a DeepSeek V3.2 layer. `core.kv_cache` divides.
 """
 
 from __future__ import annotations
@@ -114,14 +113,12 @@ class SourcedMla:
     pooled_tokens: int = 0
     is_source: bool = False
     mega_groups: int = 0
-    """Groups of heads of the output projection, if they have the size that mega attention needs on compute capability
-    10.x; else 0. It stores pooled latents in NVFP4 where tensor parallelism divides the groups."""
+    """Groups of heads of the output projection, if of the size that mega attention (compute capability 10.x) needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegionAttention:
-    """A layer that attends to chosen regions of tokens: keys and values of every token, a summary of `summary_bytes`
-    for each `region_tokens` of them, and the rows of the open region in a ring as large as a page (Step 5)."""
+    """Step 5's keys and values of every token, a summary of each `region_tokens` of them, and a ring of one page."""
 
     num_kv_heads: int
     head_size: int
@@ -234,8 +231,7 @@ class ModelAttention:
     """Everything about one model that determines its KV cache."""
 
     layers: tuple[LayerCaches, ...]
-    """One entry per model layer, in order, so that pipeline ranks are slices. Empty: the model has no cache
-    (encoder-only embedding models and rerankers)."""
+    """One entry per model layer, in order, so that pipeline ranks are slices. Empty: no cache (encoder-only models)."""
     num_attention_heads: int
     """Query heads, 0 if no layer has any; vLLM refuses a tensor-parallel size that does not divide them."""
     dtype: str
