@@ -72,7 +72,7 @@ def test_what_needs_a_gpu_is_absent_without_one(page: Scrape, name: str) -> None
 def test_sources_say_whether_they_are_up(page: Scrape) -> None:
     """NVML is down here and says so; the price and the engine are up."""
     up = {sample.labels["source"]: sample.value for sample in page.matching("costmeter_source_up")}
-    assert up == {"nvml": 0, "price": 1, "engine": 1}
+    assert up == {"nvml": 0, "price": 1, "engine": 1, "ledger": 1}
 
 
 def test_prices_come_in_every_definition_and_window(page: Scrape) -> None:
