@@ -72,11 +72,15 @@ def test_a_file_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(other) as connection:
         connection.execute("CREATE TABLE theirs (x)")
         connection.execute("PRAGMA application_id = 7")
+    nameless = tmp_path / "nameless.db"  # as most programs leave it: neither an application nor a version
+    with sqlite3.connect(nameless) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
     newer = write(tmp_path / "newer", {NOON: usage()})
     with sqlite3.connect(newer) as connection:
         connection.execute(f"PRAGMA user_version = {VERSION + 1}")
     connection.close()
-    for path in (text, other, newer):
+    for path in (text, other, nameless, newer):
         before = path.read_bytes()
         with pytest.raises(NotOursError, match="left as it is"):
             LedgerFile(path)

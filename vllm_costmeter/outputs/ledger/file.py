@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from vllm_costmeter.core.ledger.rows import DAY, HOUR, MINUTE, Interval, Series
 from vllm_costmeter.core.ledger.schema import (
@@ -143,8 +144,17 @@ def _must_be_ours(path: Path) -> None:
     if not header.startswith(SQLITE_HEADER):
         raise NotOursError(f"{path} is not a ledger of costmeter; it is left as it is")
     version, application = int.from_bytes(header[60:64]), int.from_bytes(header[68:72])
-    if (application, version) == (0, 0):
-        return  # created a moment ago by another server, or by an interrupted one
+    if application == 0:  # not said, or said in the write-ahead log only
+        try:
+            version, application, tables = _told_by_sqlite(path)
+        except sqlite3.DatabaseError as why:
+            if "locked" in str(why):
+                raise
+            raise NotOursError(
+                f"{path} is a damaged SQLite file that does not say whose; it is left as it is"
+            ) from None
+        if not tables:
+            return  # created a moment ago by another server, or by an interrupted one
     if application != APPLICATION_ID:
         raise NotOursError(f"{path} is another program's SQLite file; it is left as it is")
     if version > VERSION:
@@ -152,6 +162,19 @@ def _must_be_ours(path: Path) -> None:
             f"{path} was written by a newer vllm-costmeter (schema {version}, this one has {VERSION}); it is left as "
             "it is"
         )
+
+
+def _told_by_sqlite(path: Path) -> tuple[int, int, int]:
+    """(version, application, number of tables), with what is in the write-ahead log; reads only."""
+    connection = sqlite3.connect(
+        f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, timeout=PATIENCE_SECONDS
+    )
+    try:
+        asked = ("PRAGMA user_version", "PRAGMA application_id", "SELECT COUNT(*) FROM sqlite_master")
+        version, application, tables = (connection.execute(each).fetchone()[0] for each in asked)
+        return version, application, tables
+    finally:
+        connection.close()
 
 
 class _transaction:  # noqa: N801 (used as a statement)
