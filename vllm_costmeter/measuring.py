@@ -101,8 +101,9 @@ def measure(llm: Any, usd_per_hour: float | None = None) -> Iterator[MeasuredCos
     price = _price(usd_per_hour, shape.gpus_per_engine, gpus)
     meter = Meter(engine_indexes=(0,), gpus_per_engine=shape.gpus_per_engine, price=price)
     running = OfflineMeter(
-        OfflineEngine(engine, lambda fault: log.warning("costmeter: %s", fault, exc_info=fault)),
+        OfflineEngine(engine, _tell),
         meter,
+        _tell,
         gpus.latest,
     )
     running.start()
@@ -111,6 +112,10 @@ def measure(llm: Any, usd_per_hour: float | None = None) -> Iterator[MeasuredCos
     finally:
         running.stop()
         gpus.close()
+
+
+def _tell(fault: Exception) -> None:
+    log.warning("costmeter: %s", fault, exc_info=fault)
 
 
 def _price(usd_per_hour: float | None, gpus: int, reader: GpuReader) -> Price | None:

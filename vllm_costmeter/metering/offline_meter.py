@@ -42,6 +42,7 @@ class OfflineMeter:
         self,
         engine: CountedEngine,
         meter: Meter,
+        on_fault: Callable[[Exception], None],
         gpus: Callable[[], GpuReadings] = lambda: NO_GPUS,
         ledger: LedgerKeeper | None = None,
     ) -> None:
@@ -50,7 +51,7 @@ class OfflineMeter:
         self._gpus = gpus
         self._ledger = ledger
         self._lock = threading.Lock()
-        self._sampler = Sampler(self.tick, lambda fault: None)
+        self._sampler = Sampler(self.tick, on_fault)
         self._started_seconds = time.monotonic()
         self.seconds = 0.0
         """From the start to the last tick."""

@@ -69,7 +69,7 @@ def _start(engine: Any) -> None:
         grid_gco2e_per_kwh=settings.carbon_gco2e_per_kwh,
         tdp_watts=gpu.tdp_watts if gpu else None,
     )
-    running = OfflineMeter(OfflineEngine(engine, _fault), meter, gpus.latest, ledger)
+    running = OfflineMeter(OfflineEngine(engine, _fault), meter, _fault, gpus.latest, ledger)
     running.start()
     atexit.register(running.stop)  # after the ledger's, so before it
 

@@ -18,6 +18,9 @@ from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.shares.request_work import RequestWork
 from vllm_costmeter.sources.vllm.step_stats import StepRecorder
 
+MOST_TOLD = 20
+"""Kinds of faults that are reported, each once: a batch has a step every few milliseconds."""
+
 _IDLE = SimpleNamespace(
     kv_cache_usage=None, running_lora_adapters={}, spec_decoding_stats=None, perf_stats=None
 )
@@ -25,7 +28,7 @@ _IDLE = SimpleNamespace(
 
 class OfflineEngine:
     """Counts what one engine does between `attach` and `detach`. A step is active time from its call to its return;
-    whatever fails here is reported to `on_fault` and never reaches the engine."""
+    whatever fails here is reported to `on_fault`, once, and never reaches the engine."""
 
     def __init__(
         self,
@@ -38,6 +41,7 @@ class OfflineEngine:
         self._now = monotonic_seconds
         self._began = 0.0
         self._before = (False, False)
+        self._told: set[str] = set()
         self._wrapped: tuple[Any, Any] = (None, None)
         self._recorder = StepRecorder(0, monotonic_seconds())
 
@@ -94,7 +98,10 @@ class OfflineEngine:
             scheduler = SimpleNamespace(num_running_reqs=running, **vars(_IDLE))
             self._recorder.add_step(scheduler, None if stats is None else self._of_step(stats, now), now)
         except Exception as fault:  # noqa: BLE001 (the batch goes on)
-            self._on_fault(fault)
+            line = f"{type(fault).__name__}: {fault}"
+            if line not in self._told and len(self._told) < MOST_TOLD:
+                self._told.add(line)
+                self._on_fault(fault)
 
     def _of_step(self, stats: Any, now: float) -> Any:
         """Its counts, with the step itself as the time that its requests took: the engine notes no other."""
