@@ -38,14 +38,16 @@ class RequestKeeper:
         self._lock = threading.Lock()
         self._rates: PublishedRates | None = None
 
-    def estimate(self, works: Sequence[RequestWork], own_seconds: float) -> float | None:
-        """Dollars at the rates of the last second; before the first request was charged, by its part of the server's
-        time. None without works or without a price."""
+    def estimate(self, works: Sequence[RequestWork], own_seconds: float | None) -> float | None:
+        """Dollars at the rates of the last second; before the first request was charged, by `own_seconds`, its part of
+        the server's time. None without works, without a price, or if neither is known."""
         rates = self._rates
         if rates is None or not rates.has_price or not works:
             return None
         usd = estimated_usd(rates.latest, works)
-        return rates.usd_per_second * own_seconds if usd is None else usd
+        if usd is None and own_seconds is not None:
+            usd = rates.usd_per_second * own_seconds
+        return usd
 
     def end(self, request: EndedRequest) -> None:
         """Its answer is complete, or it was aborted."""

@@ -33,7 +33,9 @@ def request_json(request: EndedRequest, request_id: str, *, shows_tenant: bool) 
             "prompt_cached": request.prompt_cached_tokens,
             "generated": request.generated_tokens,
         },
-        "ended_at": datetime.fromtimestamp(request.ended_unix_seconds, UTC).isoformat(timespec="milliseconds"),
+        "ended_at": datetime.fromtimestamp(request.ended_unix_seconds, UTC).isoformat(
+            timespec="milliseconds"
+        ),
     }
     if shows_tenant:
         found["tenant"] = request.tenant or None

@@ -1,9 +1,9 @@
 """A cost in the `usage` object of a JSON answer; every other byte stays as it is.
 
 The member is `usage.cost`, with the names of OpenTelemetry's conventions for the cost of a GenAI operation:
-`gen_ai.usage.cost.amount`, `.currency` (ISO 4217) and `.source`, which is `provider` for whoever reads it from an answer
-(open-telemetry/semantic-conventions-genai, pull request 443, "in development", read 2026-11-28). The conventions name
-attributes of spans and no form in JSON; the nesting is ours.
+`gen_ai.usage.cost.amount`, `.currency` (ISO 4217) and `.source`, which is `provider` for whoever reads it from an
+answer (open-telemetry/semantic-conventions-genai, pull request 443 of 2026-08-09 and its changelog entry, open when
+read on 2026-11-28). The conventions name attributes of spans and no form in JSON; the nesting is ours.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def decimal(usd: float) -> str:
 
 
 def cost_member(usd: float) -> bytes:
-    """The value of `usage.cost`. `total_cost` is the amount again, under the name by which LiteLLM (1.110) finds it in an
-    object; `estimated` says that the request was not yet charged."""
+    """The value of `usage.cost`. `total_cost` is the amount again, under the name by which LiteLLM (1.110) finds it in
+    an object; `estimated` says that the request was not yet charged."""
     amount = decimal(usd)
     return (
         f'{{"amount":{amount},"currency":"{CURRENCY}","source":"{PROVIDER}","estimated":true,"total_cost":{amount}}}'
@@ -90,7 +90,7 @@ ENDS_A_RESPONSE = ("response.completed", "response.incomplete", "response.failed
 
 def usage_depth(event: Mapping[str, Any]) -> int:
     """Where the event of a stream has the usage of the whole request: 1 for a chunk without choices (chat and other
-    completions, with `include_usage`) and Anthropic's `message_delta`, 2 for the last event of a response, 0 nowhere."""
+    completions, with `include_usage`) and Anthropic's `message_delta`, 2 for the last event of a response, else 0."""
     if event.get("type") in ENDS_A_RESPONSE:
         response = event.get("response")
         return 2 if isinstance(response, dict) and isinstance(response.get("usage"), dict) else 0

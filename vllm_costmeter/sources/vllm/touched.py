@@ -26,6 +26,7 @@ WITHOUT: Mapping[str, str] = {
     "adapters": "the cost of LoRA adapters is not told apart",
     "drafts": "rejected draft tokens are not counted",
     "requests": "the cost of single requests is not shown",
+    "spans": "spans do not have the cost of their requests",
     "aborts": "aborted requests are not counted, and their cost is unattributed",
     "exact": "exact mode is not available",
 }
@@ -67,6 +68,8 @@ HOOKS = (
     Touched("workers", "vllm.v1.worker.worker_base", "WorkerWrapperBase", "initialize_from_config"),
     Touched("meter", _LOGGERS, "", "AggregateStatLoggerBase"),
     Touched("aborts", _OUTPUTS, "OutputProcessor", "abort_requests"),
+    Touched("spans", _OUTPUTS, "OutputProcessor", "do_tracing"),
+    Touched("spans", _OUTPUTS, "", "instrument_manual"),
 )
 """What is wrapped or inherited: probed by name where it is hooked."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
+from vllm_costmeter.plugin.serving.requests.price_route import add_price_route
 
 log = logging.getLogger("vllm.costmeter")
 
@@ -32,7 +33,10 @@ def attach_to_next_app(desk: RequestDesk) -> None:
 
 
 def attach(app: Any) -> None:
-    """Innermost, so that vLLM's own layers (its API key, CORS) come first. Once for each application."""
+    """Our route, and our layer innermost, so that vLLM's own layers (its API key, CORS) come first. Once for each
+    application."""
+    prices = _desks[-1].prices if _desks else None
+    add_price_route(app, None if prices is None else prices.keeper)
     try:
         if not _desks or getattr(app.state, "costmeter", False):
             return

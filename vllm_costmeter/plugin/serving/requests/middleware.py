@@ -33,11 +33,16 @@ class RequestMiddleware:
             return
         if self._desk.reads_bodies and scope["type"] == "http":
             receive = await self._named(ticket, receive)
+        prices = self._desk.prices
+        if prices is not None:
+            send = prices.begin(ticket, send)
         token = CURRENT.set(ticket)
         try:
             await self._app(scope, receive, send)
         finally:
             CURRENT.reset(token)
+            if prices is not None:
+                prices.end(ticket, self._desk.tenant)
 
     def _opened(self, scope: Any) -> Ticket | None:
         try:

@@ -1,8 +1,8 @@
 """The price of a request in its own answer: an ASGI `send` around vLLM's.
 
 A JSON answer comes from vLLM in one piece, a start and a body: the start waits for the body, because both change.
-Nothing is collected: an answer in several pieces, a long, failed, or compressed one passes as it is. Of an event stream,
-the event that has the request's usage changes; each event is sent at once.
+Nothing is collected: an answer in several pieces, a long, failed, or compressed one passes as it is. Of an event
+stream, the event that has the request's usage changes; each event is sent at once.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
-from vllm_costmeter.core.settings.request_price import RequestPrice
+from vllm_costmeter.core.settings.request_settings import RequestPrice
 from vllm_costmeter.outputs.requests.usage_cost import (
     cost_member,
     cost_number,
