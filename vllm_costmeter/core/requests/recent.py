@@ -39,8 +39,12 @@ class RecentRequests:
         return request if request.is_settled else None
 
     def end(self, request: EndedRequest) -> EndedRequest:
-        """It ended; returns it with what it was charged by now."""
-        usd, joules, sequences = self._charged_early.pop(request.number, (0.0, 0.0, 0))
+        """It ended, or one more sequence of it has; returns it with what it was charged by now."""
+        known = self._by_number.get(request.number)
+        charged = self._charged_early.pop(request.number, (0.0, 0.0, 0))
+        if known is not None:
+            charged = (known.usd, known.joules, known.charged_sequences)
+        usd, joules, sequences = charged
         request = request._replace(usd=usd, joules=joules, charged_sequences=sequences)
         self._by_number[request.number] = request
         for name in request.names:

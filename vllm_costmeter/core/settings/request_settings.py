@@ -91,7 +91,7 @@ def request_price(raw: object) -> RequestPrice:
     folded = "off" if raw is False else str(raw).strip().lower()
     if folded not in PRICE_MODES:
         raise ValueError(f"one of {', '.join(PRICE_MODES)}{nearest(folded, PRICE_MODES, 1)}")
-    return cast(RequestPrice, folded)
+    return folded
 
 
 REQUEST_SETTINGS: tuple[Setting, ...] = (

@@ -63,7 +63,7 @@ def with_cost(body: bytes, cost: bytes, depth: int = 1) -> bytes | None:
             end = begin + length
             if _objects_closed(body[end:].decode("latin-1")) != depth:
                 continue
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if "cost" in usage:
             return None
@@ -106,7 +106,7 @@ def event_with_cost(chunk: bytes, cost: bytes) -> bytes | None:
             continue
         try:
             event = json.loads(line[len(b"data:") :])
-        except ValueError:
+        except (ValueError, RecursionError):
             continue  # the event is longer than this chunk
         depth = usage_depth(event) if isinstance(event, dict) else 0
         priced = with_cost(line, cost, depth) if depth else None

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vllm_costmeter.plugin.faults import FAULTS
+from vllm_costmeter.plugin.serving.requests.application import add_innermost_layer
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
 from vllm_costmeter.plugin.serving.requests.price_route import add_price_route
 
@@ -40,11 +41,9 @@ def attach(app: Any) -> None:
     try:
         if not _desks or getattr(app.state, "costmeter", False):
             return
-        from starlette.middleware import Middleware
-
         from vllm_costmeter.plugin.serving.requests.middleware import RequestMiddleware
 
-        app.user_middleware.append(Middleware(RequestMiddleware, desk=_desks[-1]))
+        add_innermost_layer(app, RequestMiddleware, desk=_desks[-1])
         app.state.costmeter = True
     except Exception:
         FAULTS.add("request")

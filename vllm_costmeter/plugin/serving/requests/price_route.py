@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 from vllm_costmeter.metering.request_keeper import RequestKeeper
@@ -10,6 +11,7 @@ from vllm_costmeter.outputs.requests.request_json import request_json
 from vllm_costmeter.plugin.activation import NAME
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.requests.api_keys import api_keys, may_pass
+from vllm_costmeter.plugin.serving.requests.application import add_get_route
 
 log = logging.getLogger("vllm.costmeter")
 
@@ -20,28 +22,22 @@ LONGEST_ID = 512
 def add_price_route(app: Any, keeper: RequestKeeper | None) -> None:
     """Once for each application. `keeper`: None if prices of requests are off; the route then says so."""
     try:
-        from starlette.responses import JSONResponse
-        from starlette.routing import Route
-
-        if any(getattr(route, "path", None) == PATH for route in app.router.routes):
-            return
-
-        def price_of_request(request: Any) -> Any:
-            """Not `async`: it may read files, so it runs in the thread pool."""
-            try:
-                status, content = _answer(request, keeper)
-            except Exception:
-                FAULTS.add("request")
-                raise
-            return JSONResponse(content, status)
-
-        app.router.routes.append(Route(PATH, price_of_request, methods=["GET"]))
+        add_get_route(app, PATH, partial(price_of_request, keeper))
     except Exception:
         FAULTS.add("request")
         log.exception("costmeter: /%s/requests could not be added; the server continues without it", NAME)
 
 
-def _answer(request: Any, keeper: RequestKeeper | None) -> tuple[int, dict[str, Any]]:
+def price_of_request(keeper: RequestKeeper | None, request: Any) -> tuple[int, dict[str, Any]]:
+    """Status and content; an error of ours is counted and becomes status 500, on this path only."""
+    try:
+        return _answer(keeper, request)
+    except Exception:
+        FAULTS.add("request")
+        raise
+
+
+def _answer(keeper: RequestKeeper | None, request: Any) -> tuple[int, dict[str, Any]]:
     keys = api_keys(getattr(request.app.state, "args", None))
     if not may_pass(keys, request.headers.get("authorization", "")):
         return 401, {"error": "Unauthorized"}  # as vLLM says it

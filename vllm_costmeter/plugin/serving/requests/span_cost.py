@@ -33,13 +33,14 @@ def add_cost_to_spans(estimate: Estimate) -> None:
     """From now on. On a vLLM without these names, spans stay as they are."""
     _estimates[:] = [estimate]
     module: Any = sys.modules.get("vllm.v1.engine.output_processor")
-    make = getattr(module, "instrument_manual", None)
-    trace = getattr(getattr(module, "OutputProcessor", None), "do_tracing", None)
-    if make is None or trace is None:
-        tell_missing_hook("do_tracing" if trace is None else "instrument_manual")
-    elif not hasattr(trace, "costmeter_original"):
-        module.OutputProcessor.do_tracing = _tracing(trace)
-        module.instrument_manual = _making(make)
+    processor: Any = getattr(module, "OutputProcessor", None)
+    missing = [] if hasattr(processor, "do_tracing") else ["do_tracing"]
+    missing += [] if hasattr(module, "instrument_manual") else ["instrument_manual"]
+    for name in missing:
+        tell_missing_hook(name)
+    if not missing and not hasattr(processor.do_tracing, "costmeter_original"):
+        processor.do_tracing = _tracing(processor.do_tracing)
+        module.instrument_manual = _making(module.instrument_manual)
 
 
 def _tracing(original: Callable[..., None]) -> Callable[..., None]:
