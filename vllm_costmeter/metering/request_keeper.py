@@ -15,6 +15,7 @@ from vllm_costmeter.core.requests.ended import EndedRequest
 from vllm_costmeter.core.requests.recent import MOST_REQUESTS, RecentRequests
 from vllm_costmeter.outputs.metrics.process_exchange import PublishedRates
 from vllm_costmeter.outputs.requests.request_files import RequestFiles
+from vllm_costmeter.outputs.requests.usage_cost import decimal
 
 log = logging.getLogger("vllm.costmeter")
 
@@ -102,8 +103,8 @@ class RequestKeeper:
 
 def line(request: EndedRequest) -> str:
     """A settled request in a log: ids and numbers, nothing that a client wrote but its request id."""
-    estimate = "" if request.estimated_usd is None else f" (estimated ${request.estimated_usd:.3g})"
-    cost = f"cost ${request.usd:.6g}{estimate}" if request.has_price else "has no price"
+    estimate = "" if request.estimated_usd is None else f" (estimated ${decimal(request.estimated_usd)})"
+    cost = f"cost ${decimal(request.usd)}{estimate}" if request.has_price else "has no price"
     energy = f", {request.joules:.3g} J" if request.has_energy else ""
     prompt = request.prompt_computed_tokens + request.prompt_cached_tokens
     tokens = f"{prompt} prompt tokens ({request.prompt_cached_tokens} cached), {request.generated_tokens} generated"

@@ -38,10 +38,12 @@ def test_the_id_of_an_answer_finds_a_request_of_several_prompts() -> None:
     recent = RecentRequests()
     recent.end(request(1, "cmpl-1-0", "cmpl-1-1", works=2))
     recent.end(request(2, "chatcmpl-7-1"))
-    for name in ("cmpl-1", "cmpl-1-0", "cmpl-1-1"):
+    recent.end(request(3, "resp_1_0", "resp_1_1", works=2))
+    names = {"cmpl-1": 1, "cmpl-1-0": 1, "cmpl-1-1": 1, "resp_1": 3, "resp_1_1": 3}
+    for name, number in names.items():
         found = recent.find(name, 1000.0)
         assert found is not None
-        assert found.number == 1
+        assert found.number == number
     assert recent.find("chatcmpl-7", 1000.0) is None
     assert recent.find("cmpl", 1000.0) is None
 

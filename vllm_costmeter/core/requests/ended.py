@@ -10,8 +10,9 @@ from vllm_costmeter.core.meter.shares.request_work import RequestWork
 
 MOST_IDS = 4
 """Of a request with more sequences (a batch of embeddings), the first are kept."""
-FIRST = "-0"
-"""Ends vLLM's id of the first prompt of several; the answer's id is what stands before it (0.17 to 0.33)."""
+FIRST = ("-0", "_0")
+"""End vLLM's id of the first prompt of a completion or embedding, and of the first turn of a response or prompt of a
+chat; the answer's id is what stands before (0.17 to 0.33)."""
 
 
 class EndedRequest(NamedTuple):
@@ -48,7 +49,7 @@ class EndedRequest(NamedTuple):
     def names(self) -> tuple[str, ...]:
         """The ids under which it is found."""
         first = self.ids[0] if self.ids else ""
-        return (*self.ids, first.removesuffix(FIRST)) if first.endswith(FIRST) else self.ids
+        return (*self.ids, first[:-2]) if first.endswith(FIRST) else self.ids
 
 
 def ended(
