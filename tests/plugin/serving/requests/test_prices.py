@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from plugin.line_faults import Line, LineFaults
 from plugin.serving.requests.answers import CHAT, Message, headers_of, streamed, whole
 
 from vllm_costmeter.core.meter.shares.request_work import RequestWork
@@ -16,6 +18,7 @@ from vllm_costmeter.core.settings.request_settings import RequestPrice
 from vllm_costmeter.core.settings.table import Settings
 from vllm_costmeter.metering.request_keeper import RequestKeeper
 from vllm_costmeter.outputs.metrics.process_exchange import PublishedRates
+from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
 from vllm_costmeter.plugin.serving.requests.middleware import RequestMiddleware
 from vllm_costmeter.plugin.serving.requests.prices import RequestPrices
@@ -39,6 +42,8 @@ class Server:
             mode, self.keeper, model="m", engines=1, monotonic_seconds=lambda: self.seconds
         )
         self.desk = RequestDesk(Settings(), bytes, self.prices)
+        self._app: list[App] = []
+        self._layer = RequestMiddleware(lambda *given: self._app[-1](*given), self.desk)
 
     def post(self, app: App) -> list[Message]:
         """What the client gets; an error of the application is its own."""
@@ -51,7 +56,8 @@ class Server:
             return {"type": "http.request", "body": b"{}"}
 
         scope = {"type": "http", "method": "POST", "path": "/v1/completions", "headers": []}
-        asyncio.run(RequestMiddleware(app, self.desk)(scope, receive, send))  # type: ignore[arg-type]
+        self._app.append(app)
+        asyncio.run(self._layer(scope, receive, send))  # type: ignore[arg-type]
         return came
 
     def answering(self, messages: list[Message], *works: RequestWork, lasts: float = 2.0) -> App:
@@ -160,3 +166,41 @@ def test_an_answer_is_untouched_without_a_price() -> None:
     server = Server("both")
     server.keeper.tick(None)
     assert server.post(server.answering(whole(), WORK))[1]["body"] == CHAT
+
+
+ON_THE_LOOP = (
+    "requests/middleware.py",
+    "requests/desk.py",
+    "requests/prices.py",
+    "requests/priced_answer.py",
+    "metering/request_keeper.py",
+    "core/requests/",
+    "shares/latest_rates.py",
+)
+NOT_OURS = ("await self._app(", "await self._send(", "for each in messages", "await self._receive(")
+"""Calls of vLLM's or the server's own: an error there is theirs."""
+
+
+@pytest.mark.parametrize("messages", [whole(), streamed()], ids=["whole", "stream"])
+def test_a_fault_at_any_line_of_a_request_leaves_its_answer(messages: list[Message]) -> None:
+    """As vLLM wrote it or with the price; the fault is counted once."""
+
+    def lived(at: Line | None) -> tuple[list[Message], LineFaults]:
+        server, faults = Server("both"), LineFaults(ON_THE_LOOP, at)
+        app = server.answering(messages, WORK)
+        with faults.watching():
+            return server.post(app), faults
+
+    priced, healthy = lived(None)
+    walked = 0
+    for line in healthy.reached:
+        text = Path(line[0]).read_text().splitlines()[line[1] - 1]
+        if any(each in text for each in NOT_OURS):
+            continue
+        counted = FAULTS.counts().get("request", 0)
+        came, faults = lived(line)
+        if faults.fired:
+            walked += 1
+            assert came in (messages, priced), f"{line}: {text}"
+            assert FAULTS.counts()["request"] == counted + 1, f"{line}: {text}"
+    assert walked > 60
