@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plugin.line_faults import Line, LineFaults
+from plugin.line_faults import InjectedError, Line, LineFaults
 from plugin.serving.requests.answers import CHAT, Message, headers_of, streamed, whole
 
 from vllm_costmeter.core.meter.shares.request_work import RequestWork
@@ -22,6 +22,7 @@ from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
 from vllm_costmeter.plugin.serving.requests.middleware import RequestMiddleware
 from vllm_costmeter.plugin.serving.requests.prices import RequestPrices
+from vllm_costmeter.plugin.serving.requests.pricing import PricingMiddleware
 from vllm_costmeter.plugin.serving.requests.ticket import CURRENT, Ticket
 
 NONE = RequestRates(NOTHING_PER_POOL)
@@ -43,7 +44,8 @@ class Server:
         )
         self.desk = RequestDesk(Settings(), bytes, self.prices)
         self._app: list[App] = []
-        self._layer = RequestMiddleware(lambda *given: self._app[-1](*given), self.desk)
+        inner = PricingMiddleware(self._run, self.prices, self.desk.tenant)
+        self._layer = RequestMiddleware(inner, self.desk)
 
     def post(self, app: App) -> list[Message]:
         """What the client gets; an error of the application is its own."""
@@ -60,16 +62,22 @@ class Server:
         asyncio.run(self._layer(scope, receive, send))  # type: ignore[arg-type]
         return came
 
+    async def _run(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app[-1](scope, receive, send)
+
     def answering(self, messages: list[Message], *works: RequestWork, lasts: float = 2.0) -> App:
         """An application whose sequences end before it answers, as vLLM's do."""
 
         async def app(scope: Any, receive: Any, send: Callable[[Message], Awaitable[None]]) -> None:
-            ticket = CURRENT.get()
-            assert ticket is not None
-            ticket.ids.append("chatcmpl-1")
             self.seconds += lasts
-            for work in works:
-                self.desk.end(ticket, work)
+            ticket = CURRENT.get()
+            if ticket is not None:
+                ticket.ids.append("chatcmpl-1")
+                for work in works:
+                    try:
+                        self.desk.end(ticket, work)
+                    except InjectedError:  # as what follows vLLM's sequences does
+                        FAULTS.add("request")
             for message in messages:
                 await send(message)
 
@@ -170,6 +178,7 @@ def test_an_answer_is_untouched_without_a_price() -> None:
 
 ON_THE_LOOP = (
     "requests/middleware.py",
+    "requests/pricing.py",
     "requests/desk.py",
     "requests/prices.py",
     "requests/priced_answer.py",

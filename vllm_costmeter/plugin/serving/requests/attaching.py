@@ -44,6 +44,10 @@ def attach(app: Any) -> None:
         from vllm_costmeter.plugin.serving.requests.middleware import RequestMiddleware
 
         add_innermost_layer(app, RequestMiddleware, desk=_desks[-1])
+        if prices is not None:
+            from vllm_costmeter.plugin.serving.requests.pricing import PricingMiddleware
+
+            add_innermost_layer(app, PricingMiddleware, prices=prices, tenant=_desks[-1].tenant)
         app.state.costmeter = True
     except Exception:
         FAULTS.add("request")
