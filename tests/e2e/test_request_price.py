@@ -25,6 +25,41 @@ MESSAGES: Any = [{"role": "user", "content": "hello"}]
 FIXED: dict[str, Any] = {"temperature": 0, "seed": 1, "max_tokens": 6}
 
 
+ANSWERS: dict[str, dict[str, Any]] = {
+    "chat/completions": {"messages": MESSAGES, **FIXED},
+    "completions": {"prompt": ["a", "b"], **FIXED},
+    "responses": {"input": "hello", "temperature": 0, "max_output_tokens": 6},
+    "messages": {"messages": MESSAGES, **FIXED},
+    "embeddings": {"input": "hello"},
+}
+MASKED = re.compile(rb'"(created|created_at|id|item_id|completed_at)":("[^"]*"|[0-9.]+)|[0-9a-f]{16,}')
+
+
+def answers(server: Server) -> dict[str, tuple[Any, ...]]:
+    """Status, headers and bytes of each kind of answer, whole and streamed; ids and times masked."""
+    got: dict[str, tuple[Any, ...]] = {}
+    for path, fields in ANSWERS.items():
+        for stream in (False, True):
+            body = {"model": "tiny", **fields}
+            if stream:
+                body |= {"stream": True}
+                body |= {"stream_options": {"include_usage": True}} if "completions" in path else {}
+            answer = client.post(f"{server.url}/v1/{path}", json=body)
+            headers = {name: value for name, value in answer.headers.items() if name != "date"}
+            got[json.dumps(body)] = (answer.status_code, headers, MASKED.sub(b"", answer.content))
+    return got
+
+
+def test_with_the_setting_off_answers_are_vllms_own(serve: Serve) -> None:
+    """Byte for byte, headers included, beside a server without the meter. First in this file: one server at a time."""
+    with serve() as server:
+        plain = answers(server)
+    with serve(*METERED) as server:
+        off = answers(server)
+    assert off == plain
+    assert sum(status == 200 for status, *_ in plain.values()) >= 8
+
+
 @pytest.fixture(scope="module")
 def priced(serve: Serve) -> Iterator[Server]:
     """Two API processes that tell the price everywhere, with an API key and tenants."""
@@ -123,38 +158,3 @@ def test_what_requests_were_charged_is_the_servers_own_sum(priced: Server) -> No
         )
     )
     assert scrape(priced.url).total("costmeter_errors_total") == 0
-
-
-ANSWERS: dict[str, dict[str, Any]] = {
-    "chat/completions": {"messages": MESSAGES, **FIXED},
-    "completions": {"prompt": ["a", "b"], **FIXED},
-    "responses": {"input": "hello", "temperature": 0, "max_output_tokens": 6},
-    "messages": {"messages": MESSAGES, **FIXED},
-    "embeddings": {"input": "hello"},
-}
-MASKED = re.compile(rb'"(created|created_at|id|item_id|completed_at)":("[^"]*"|[0-9.]+)|[0-9a-f]{16,}')
-
-
-def answers(server: Server) -> dict[str, tuple[Any, ...]]:
-    """Status, headers and bytes of each kind of answer, whole and streamed; ids and times masked."""
-    got: dict[str, tuple[Any, ...]] = {}
-    for path, fields in ANSWERS.items():
-        for stream in (False, True):
-            body = {"model": "tiny", **fields}
-            if stream:
-                body |= {"stream": True}
-                body |= {"stream_options": {"include_usage": True}} if "completions" in path else {}
-            answer = client.post(f"{server.url}/v1/{path}", json=body)
-            headers = {name: value for name, value in answer.headers.items() if name != "date"}
-            got[json.dumps(body)] = (answer.status_code, headers, MASKED.sub(b"", answer.content))
-    return got
-
-
-def test_with_the_setting_off_answers_are_vllms_own(serve: Serve) -> None:
-    """Byte for byte, headers included, beside a server without the meter."""
-    with serve() as server:
-        plain = answers(server)
-    with serve(*METERED) as server:
-        off = answers(server)
-    assert off == plain
-    assert sum(status == 200 for status, *_ in plain.values()) >= 8

@@ -47,7 +47,8 @@ def cost_number(usd: float) -> bytes:
 
 def names_usage(body: bytes) -> bool:
     """Whether there may be a `usage` object in it; cheap."""
-    return b'"usage"' in body and _USAGE.search(body) is not None
+    found = body.find(b'"usage"', max(0, len(body) - TAIL_BYTES))
+    return found >= 0 and _USAGE.search(body, found) is not None
 
 
 def with_cost(body: bytes, cost: bytes, depth: int = 1) -> bytes | None:
@@ -68,7 +69,8 @@ def with_cost(body: bytes, cost: bytes, depth: int = 1) -> bytes | None:
         if "cost" in usage:
             return None
         comma = b"," if usage else b""
-        return b"".join((body[: end - 1], comma, b'"cost":', cost, body[end - 1 :]))
+        parts = memoryview(body)  # megabytes are copied once
+        return b"".join((parts[: end - 1], comma, b'"cost":', cost, parts[end - 1 :]))
     return None
 
 
