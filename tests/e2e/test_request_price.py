@@ -27,7 +27,7 @@ FIXED: dict[str, Any] = {"temperature": 0, "seed": 1, "max_tokens": 6}
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "chat/completions": {"messages": MESSAGES, **FIXED},
-    "completions": {"prompt": ["a", "b"], **FIXED},
+    "completions": {"prompt": "a", **FIXED},
     "responses": {"input": "hello", "temperature": 0, "max_output_tokens": 6},
     "messages": {"messages": MESSAGES, **FIXED},
     "embeddings": {"input": "hello"},
