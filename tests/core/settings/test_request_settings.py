@@ -44,7 +44,7 @@ def test_what_is_allowed(key: str, raw: object, value: object) -> None:
         ("tenant_names", "open", "hashed or plain"),
         ("tenant_limit", 0, "at least 1"),
         ("tenant_limit", 2.5, "whole number"),
-        ("tenant_limit", 10_001, "at most 10000"),
+        ("tenant_limit", 1_001, "at most 1000"),
     ],
 )
 def test_what_is_not_is_one_line(key: str, raw: object, said: str) -> None:
