@@ -76,3 +76,12 @@ def test_no_line_of_the_first_of_two_processes_harms_serving(
     """The process that charges, with its metrics in files: about 770 lines."""
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     assert walk(lambda: HookedServer(logger_class, model, tmp_path), thread) > 300
+
+
+def test_no_line_of_request_prices_harms_serving(
+    logger_class: type, model: Path, thread: OneThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is opened at the start and done each second for the price of single requests."""
+    monkeypatch.setenv("COSTMETER_REQUEST_PRICE", "both")
+    parts = ("plugin/serving/requests/", "metering/request_keeper", "core/requests/")
+    assert walk(lambda: HookedServer(logger_class, model, None), thread, parts) > 20

@@ -27,9 +27,10 @@ from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
 
 NEWER = "0.34.0"
 LLAMA_70B = Path(__file__).resolve().parents[2] / "examples" / "models" / "llama-3.1-70b"
+ROWS = (*HOOKS, *CALLS, *CONFIGURATION, *STATISTICS)
 PROBED = [
     pytest.param(row, name, id=f"{row.owner or row.module}.{name} ({row.parts})")
-    for row in (*HOOKS, *CALLS, *CONFIGURATION, *STATISTICS)
+    for row in ROWS
     for name in row
     if name != "__init__" and row.parts not in ("endpoint", "quiet", "workers")
 ]
@@ -147,8 +148,8 @@ def started(
     load = getattr(modules["vllm.plugins"], "load_endpoint_plugins", lambda tasks: [])
     endpoints = load(("generate",))
     monkeypatch.delenv(activation.RESOLVED, raising=False)
-    monkeypatch.setenv("COSTMETER_GPU_HOURLY_USD", "3600")
-    monkeypatch.setenv("COSTMETER_TENANT_FROM", "header")
+    for each, value in {"GPU_HOURLY_USD": "3600", "TENANT_FROM": "header", "REQUEST_PRICE": "both"}.items():
+        monkeypatch.setenv(f"COSTMETER_{each}", value)
     serving, logger = (
         importlib.import_module(f"vllm_costmeter.plugin.{each}") for each in ("serving.meter", "stat_logger")
     )
@@ -213,11 +214,8 @@ def test_each_thing_removed_in_turn(
 
 def _rows_with(row: Touched, name: str) -> list[Touched]:
     """The rows that look the same thing up, for other parts."""
-    return [
-        each
-        for each in (*HOOKS, *CALLS, *CONFIGURATION, *STATISTICS)
-        if (each.module, each.owner, each.at) == (row.module, row.owner, row.at) and name in each
-    ]
+    place = (row.module, row.owner, row.at)
+    return [each for each in ROWS if (each.module, each.owner, each.at) == place and name in each]
 
 
 def test_flags_that_are_gone_are_named_together(

@@ -21,6 +21,7 @@ from vllm_costmeter.core.meter.shares.share import Share
 from vllm_costmeter.core.meter.shares.tenants import ServerTenants, TenantAccounts
 from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM
 from vllm_costmeter.core.meter.token_counts import TokenCounts
+from vllm_costmeter.metering.current_rates import current_rates
 from vllm_costmeter.metering.ledger_keeper import LedgerKeeper
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 from vllm_costmeter.outputs.metrics.exposition import Family, ServerFacts, process_families, server_families
@@ -125,6 +126,7 @@ class ChargingProcess:
         self._one_at_a_time = threading.Lock()
         self.reading: MeterReading | None = None
         """The latest; None before the first tick."""
+        self.rates: PublishedRates | None = None
         self.sources: dict[str, str | None] = {}
         """Why each source is down, as of the latest tick; None if it is up."""
         self.gpu_readings: GpuReadings = NO_GPUS
@@ -162,9 +164,8 @@ class ChargingProcess:
         self.reading = reading
         if (ledger := self._ledger) is not None:
             self._own.attempt("ledger", lambda: ledger.note(_totals(reading)), None)
+        rates = self.rates = current_rates(now, self._meter, reading)
         if (exchange := self._exchange) is not None:
-            has_price, has_energy = reading.price is not None, reading.active_joules is not None
-            rates = PublishedRates(now, self._meter.request_rates(), has_price, has_energy)
             self._own.attempt("exchange", lambda: exchange.write_rates(rates), None)
         self.sources = _sources(gpus, reading, engine_up)
         if ledger is not None:
@@ -226,6 +227,8 @@ class CountingProcess:
         self._tenants = tenants
         self._monotonic_seconds = monotonic_seconds
         self._settling = Settling()
+        self.rates: PublishedRates | None = None
+        """As the process that charges published them last."""
         self._account = RequestAccount(charged if tenants is None else (tenants.charge, *charged))
 
     def tick(self) -> None:
@@ -233,7 +236,7 @@ class CountingProcess:
         now = self._monotonic_seconds()  # before the snapshot: what happens meanwhile is reported next time
         self._settling.add(now, self._own.take_ended())
         self._own.refresh()
-        told = self._own.attempt("exchange", self._exchange.read_rates, None)
+        told = self.rates = self._own.attempt("exchange", self._exchange.read_rates, None)
         if told is not None:
             due = self._settling.take(now, told.written_seconds - SETTLING_SECONDS)
             self._account.charge(due, told.rates)

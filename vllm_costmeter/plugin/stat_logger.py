@@ -85,7 +85,7 @@ class CostMeterStatLogger(_Base):
         }
         if "aborts" not in without:
             follow_aborts(next(iter(self._engines.values())))
-        desk = opened_desk(vllm_config)
+        desk = opened_desk(vllm_config, shape)
         engines = tuple(self._engines.values())
         meter = ServingMeter(vllm_config, shape, engines, FAULTS, without=without, desk=desk)
         Sampler(meter.tick, meter.report_fault).start()

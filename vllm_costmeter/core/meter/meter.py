@@ -18,7 +18,7 @@ from vllm_costmeter.core.meter.shares.request_cost import Charged
 from vllm_costmeter.core.meter.shares.request_work import RequestWork
 from vllm_costmeter.core.meter.shares.savings import CachedSavings
 from vllm_costmeter.core.meter.shares.tenants import ServerTenants
-from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM, Claim, RequestRates, Spent
+from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM, Claim, Spent
 from vllm_costmeter.core.meter.split.phases import PhaseSplit
 from vllm_costmeter.core.meter.state_bill import StateBill, split_by_state
 from vllm_costmeter.core.meter.token_counts import TokenCounts
@@ -81,7 +81,8 @@ class Meter:
         self._electricity_usd = ExactSum()
         self._tenants = tenants
         told = charged if tenants is None else (tenants.charge, *charged)
-        self._requests = RequestBill(reports_lag_seconds, told)
+        self.requests = RequestBill(reports_lag_seconds, told)
+        """What ended requests were charged."""
         self._first_seconds: float | None = None
         self._windows = Windows()
         self._added: Mapping[str, Cumulative] = {}
@@ -113,12 +114,8 @@ class Meter:
         if self._price is not None and self._split is not None:
             self._savings.advance(self._tokens.by_kind()["prompt_cached"], computed_token_usd(self._added))
         is_behind = any(account.owed_seconds > BEHIND_SECONDS for account in self._accounts.values())
-        self._requests.advance(self._now_seconds, elapsed, ended, claimed, is_behind=is_behind)
+        self.requests.advance(self._now_seconds, elapsed, ended, claimed, is_behind=is_behind)
         return self._reading(hour_of_day)
-
-    def request_rates(self) -> RequestRates:
-        """For the requests that other API processes charge."""
-        return self._requests.rates()
 
     @property
     def remembered_moments(self) -> int:
@@ -155,7 +152,7 @@ class Meter:
             self._adapters[totals.engine_index].charge(active_usd, seconds.active, totals.adapter_seconds)
         active = Spent(active_usd, active_joules)
         spent = self._phases.charge(account, active, work, ran_empty=seconds.idle > 0)
-        self._requests.accrue(spent, tokens)
+        self.requests.accrue(spent, tokens)
         least = None if self._split is None else self._split.least_seconds(work.counts)
         if least is not None and self._price is not None:
             usd_per_second = self._usd_per_gpu_second(hour_of_day)
@@ -195,11 +192,11 @@ class Meter:
         seconds = (self._now_seconds or 0.0) - (self._first_seconds or 0.0)
         bill = sum(self._rates.values()) * seconds / 3600 + self._electricity_usd.value
         active = self._bill.total_usd("active")
-        gaps = [bill - self._bill.total_usd(), active - self._requests.explained_usd()]
+        gaps = [bill - self._bill.total_usd(), active - self.requests.explained_usd()]
         if self._split is not None:
             gaps.append(active - self._phases.usd())
         if self._tenants is not None:
-            gaps.append(self._requests.account.usd.reading().sum - self._tenants.own_usd())
+            gaps.append(self.requests.account.usd.reading().sum - self._tenants.own_usd())
         return max(gaps, key=abs)
 
     def _reading(self, hour_of_day: int) -> MeterReading:
@@ -215,10 +212,10 @@ class Meter:
             phase_cost_usd={} if self._price is None else self._phases.usd_by_method(),
             adapter_cost_usd=self._adapter_cost_usd(),
             requests=self._tokens.requests(),
-            request_usd=None if self._price is None else self._requests.account.usd.reading(),
-            request_joules=self._requests.account.joules.reading() if measured else None,
-            unattributed_usd=None if self._price is None else self._requests.unattributed().usd,
-            unattributed_joules=self._requests.unattributed().joules if measured else None,
+            request_usd=None if self._price is None else self.requests.account.usd.reading(),
+            request_joules=self.requests.account.joules.reading() if measured else None,
+            unattributed_usd=None if self._price is None else self.requests.unattributed().usd,
+            unattributed_joules=self.requests.unattributed().joules if measured else None,
             unexplained_usd=None if self._price is None else self._unexplained_usd(),
             tenants=None if self._tenants is None else self._tenants.shares(),
             cached_savings_usd=None if self._price is None or self._split is None else self._savings.usd,

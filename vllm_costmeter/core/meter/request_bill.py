@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vllm_costmeter.core.meter.exact_sum import ExactSum
+from vllm_costmeter.core.meter.shares.latest_rates import LatestRates
 from vllm_costmeter.core.meter.shares.request_cost import Charged, RequestAccount
 from vllm_costmeter.core.meter.shares.request_work import RequestWork, summed
 from vllm_costmeter.core.meter.shares.settling import Settling
@@ -23,6 +24,7 @@ class RequestBill:
         self._lag_seconds = reports_lag_seconds
         self._pools = WorkPools()
         self._settling = Settling()
+        self._latest = LatestRates()
         self._elsewhere_usd = ExactSum()
         self._quiet_seconds = 0.0
         self._is_quiet = True
@@ -50,7 +52,9 @@ class RequestBill:
         until = float("-inf") if is_behind else now_seconds - self._lag_seconds
         due = self._settling.take(now_seconds, until)
         if due:
-            self._pools.claim(self.account.charge(due, self._pools.rates(summed(due))))
+            rates = self._pools.rates(summed(due))
+            self._latest.follow(rates)
+            self._pools.claim(self.account.charge(due, rates))
         self._quiet_seconds = self._quiet_seconds + elapsed_seconds if self._is_quiet else 0.0
         self._is_quiet = True
         if self._quiet_seconds >= QUIET_SECONDS:
@@ -59,6 +63,10 @@ class RequestBill:
     def rates(self) -> RequestRates:
         """For requests like the recent ones that end now."""
         return self._pools.rates()
+
+    def latest_rates(self) -> RequestRates:
+        """The same, and for work of which all is charged what it was charged at last."""
+        return self._latest.follow(self._pools.rates())
 
     def unattributed(self) -> Spent:
         """Of running requests, and of work that no finished request accounts for."""

@@ -11,7 +11,9 @@ from vllm_costmeter.core.settings.values import number, text
 
 TenantSource = Literal["header", "user", "key", "adapter"]
 TenantNaming = Literal["hashed", "plain"]
+RequestPrice = Literal["off", "record", "header", "usage", "both", "number"]
 SOURCES: tuple[TenantSource, ...] = get_args(TenantSource)
+PRICE_MODES: tuple[RequestPrice, ...] = get_args(RequestPrice)
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 ANY = "any"
 MOST_TENANTS = 1_000
@@ -84,6 +86,14 @@ def tenant_limit(raw: object) -> int:
     return int(value)
 
 
+def request_price(raw: object) -> RequestPrice:
+    """Where the price of a request is told. YAML and TOML writers turn a bare `off` into false."""
+    folded = "off" if raw is False else str(raw).strip().lower()
+    if folded not in PRICE_MODES:
+        raise ValueError(f"one of {', '.join(PRICE_MODES)}{nearest(folded, PRICE_MODES, 1)}")
+    return folded
+
+
 REQUEST_SETTINGS: tuple[Setting, ...] = (
     Setting(
         "tenant_from",
@@ -119,5 +129,13 @@ REQUEST_SETTINGS: tuple[Setting, ...] = (
         tenant_limit,
         f"Tenants told apart, in the order in which they come; later ones are counted together as other (default 100, "
         f"at most {MOST_TENANTS:,}).",
+    ),
+    Setting(
+        "request_price",
+        "MODE",
+        request_price,
+        "Price of each request: record keeps it for an hour for GET /costmeter/requests/ID, the DEBUG log and traces; "
+        "header, usage and both also put it into the answer; number is both, with usage.cost as a plain number of "
+        "dollars; off (default) leaves requests alone.",
     ),
 )

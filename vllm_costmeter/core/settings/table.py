@@ -15,6 +15,7 @@ from vllm_costmeter.core.gpu.share import ShareBasis
 from vllm_costmeter.core.settings.request_settings import (
     LOOPBACK,
     REQUEST_SETTINGS,
+    RequestPrice,
     TenantNaming,
     TenantSource,
 )
@@ -59,6 +60,7 @@ class Settings:
     tenant_trusted: tuple[str, ...] = LOOPBACK
     tenant_names: TenantNaming = "hashed"
     tenant_limit: int = 100
+    request_price: RequestPrice = "off"
     price_source: LayerKind | None = None
     """The layer that set the price; None if none did."""
 

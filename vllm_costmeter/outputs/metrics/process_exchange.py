@@ -13,7 +13,14 @@ from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import LONGEST_SILENCE_SECONDS, ProcessTotals
 from vllm_costmeter.core.meter.shares.request_work import WorkSums
 from vllm_costmeter.core.meter.shares.share import Share
-from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM, Claim, PerPool, RequestRates, Spent
+from vllm_costmeter.core.meter.shares.work_pools import (
+    NO_CLAIM,
+    NOTHING_PER_POOL,
+    Claim,
+    PerPool,
+    RequestRates,
+    Spent,
+)
 from vllm_costmeter.core.meter.step_counts import StepCounts
 
 
@@ -26,6 +33,10 @@ class PublishedRates(NamedTuple):
     """Whether this server has a price; otherwise the rates have no dollars."""
     has_energy: bool
     """Whether its energy is measured; otherwise the rates have no joules."""
+    latest: RequestRates = RequestRates(NOTHING_PER_POOL)
+    """The rates, and for work of which all is charged what it was charged at last."""
+    usd_per_second: float = 0.0
+    """The server's price."""
 
 
 FACTS = tuple(field.name for field in fields(EngineTotals))
@@ -94,10 +105,11 @@ class ProcessExchange:
         path = self.directory / RATES_FILE
         if not path.exists():
             return None
-        written_seconds, (per_unit,), has_price, has_energy = json.loads(path.read_text())
+        written_seconds, (per_unit,), has_price, has_energy, (latest,), price = json.loads(path.read_text())
         if written_seconds < self._oldest_seconds:
             return None
-        return PublishedRates(written_seconds, RequestRates(_per_pool(per_unit)), has_price, has_energy)
+        rates, latest_rates = (RequestRates(_per_pool(each)) for each in (per_unit, latest))
+        return PublishedRates(written_seconds, rates, has_price, has_energy, latest_rates, price)
 
     def _engines_file(self, rank: int) -> Path:
         return self.directory / f"costmeter_engines_{rank}.json"

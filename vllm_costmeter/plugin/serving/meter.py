@@ -74,6 +74,8 @@ class ServingMeter:
         """`without`: parts that this vLLM gives no ground for (`touched.WITHOUT`). `desk`: None if requests are not
         followed."""
         self._desk = desk
+        self._keeper = desk.prices.keeper if desk is not None and desk.prices is not None else None
+        self._charged = () if self._keeper is None else (self._keeper.charged,)
         tells_apart = desk is not None and desk.sources
         self._tenants = TenantAccounts(desk.numbers.name) if desk is not None and tells_apart else None
         self._vllm_config = vllm_config
@@ -100,6 +102,8 @@ class ServingMeter:
         if self._learn is not None:
             learn, self._learn = self._learn, None
             learn()
+        if self._keeper is not None:
+            self._keeper.tick(self._server.rates)
 
     def _tick_at_exit(self) -> None:
         """The last second, for a ledger that is about to be closed."""
@@ -135,7 +139,11 @@ class ServingMeter:
         if exchange is not None and rank > 0:
             publisher = MultiprocessPublisher(exchange.directory, rank)
             return CountingProcess(
-                own=own, exchange=exchange, publish=publisher.publish, tenants=self._tenants
+                own=own,
+                exchange=exchange,
+                publish=publisher.publish,
+                tenants=self._tenants,
+                charged=self._charged,
             )
         if self._gpus is None:
             self._gpus = nvml_source(
@@ -193,6 +201,7 @@ class ServingMeter:
             grid_gco2e_per_kwh=settings.carbon_gco2e_per_kwh,
             tdp_watts=gpu.tdp_watts if gpu else None,
             tenants=tenants,
+            charged=self._charged,
             reports_lag_seconds=SETTLING_SECONDS if shape.api_process_count > 1 else 0.0,
         )
 

@@ -26,6 +26,7 @@ WITHOUT: Mapping[str, str] = {
     "adapters": "the cost of LoRA adapters is not told apart",
     "drafts": "rejected draft tokens are not counted",
     "requests": "the cost of single requests is not shown",
+    "spans": "spans do not have the cost of their requests",
     "aborts": "aborted requests are not counted, and their cost is unattributed",
     "tenants": "tenants are not told apart, and single requests have no price",
     "exact": "exact mode is not available",
@@ -68,6 +69,8 @@ HOOKS = (
     Touched("workers", "vllm.v1.worker.worker_base", "WorkerWrapperBase", "initialize_from_config"),
     Touched("meter", _LOGGERS, "", "AggregateStatLoggerBase"),
     Touched("aborts", _OUTPUTS, "OutputProcessor", "abort_requests"),
+    Touched("spans", _OUTPUTS, "OutputProcessor", "do_tracing"),
+    Touched("spans", _OUTPUTS, "", "instrument_manual"),
     Touched("tenants", _OUTPUTS, "OutputProcessor", "add_request _update_stats_from_finished"),
 )
 """What is wrapped or inherited: probed by name where it is hooked."""

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from vllm_costmeter.plugin.faults import FAULTS
+from vllm_costmeter.plugin.serving.requests.application import add_innermost_layer
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
+from vllm_costmeter.plugin.serving.requests.price_route import add_price_route
 
 log = logging.getLogger("vllm.costmeter")
 
@@ -32,15 +34,20 @@ def attach_to_next_app(desk: RequestDesk) -> None:
 
 
 def attach(app: Any) -> None:
-    """Innermost, so that vLLM's own layers (its API key, CORS) come first. Once for each application."""
+    """Our route, and our layer innermost, so that vLLM's own layers (its API key, CORS) come first. Once for each
+    application."""
+    prices = _desks[-1].prices if _desks else None
+    add_price_route(app, None if prices is None else prices.keeper)
     try:
         if not _desks or getattr(app.state, "costmeter", False):
             return
-        from starlette.middleware import Middleware
-
         from vllm_costmeter.plugin.serving.requests.middleware import RequestMiddleware
 
-        app.user_middleware.append(Middleware(RequestMiddleware, desk=_desks[-1]))
+        add_innermost_layer(app, RequestMiddleware, desk=_desks[-1])
+        if prices is not None:
+            from vllm_costmeter.plugin.serving.requests.pricing import PricingMiddleware
+
+            add_innermost_layer(app, PricingMiddleware, prices=prices, tenant=_desks[-1].tenant)
         app.state.costmeter = True
     except Exception:
         FAULTS.add("request")

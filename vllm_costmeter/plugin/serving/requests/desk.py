@@ -17,14 +17,19 @@ from vllm_costmeter.plugin.serving.requests.identity import (
     of_body,
     of_header,
 )
+from vllm_costmeter.plugin.serving.requests.prices import RequestPrices
 from vllm_costmeter.plugin.serving.requests.ticket import Ticket
 
 
 class RequestDesk:
     """One per API process. All methods are called on vLLM's event loop but `label`, and are quick."""
 
-    def __init__(self, settings: Settings, secret: Callable[[], bytes]) -> None:
-        """`secret`: the key of the hashes that names and API keys are replaced by."""
+    def __init__(
+        self, settings: Settings, secret: Callable[[], bytes], prices: RequestPrices | None = None
+    ) -> None:
+        """`secret`: the key of the hashes that names and API keys are replaced by. `prices`: None if nobody asks for
+        the price of a request."""
+        self.prices = prices
         self.sources = settings.tenant_from
         self.numbers = TenantNumbers(settings.tenant_limit)
         self._header = settings.tenant_header.lower().encode()
@@ -57,6 +62,7 @@ class RequestDesk:
         vLLM's output processor. Without a ticket it did not come over HTTP."""
         if ticket is None:
             return (0, 0)
+        ticket.adapter = state.lora_name or ticket.adapter
         if "adapter" in self.sources and state.lora_name:
             self._identify(ticket, "adapter", normalised(state.lora_name))
         request_id = str(state.external_req_id)
@@ -71,6 +77,8 @@ class RequestDesk:
     def end(self, ticket: Ticket, work: RequestWork) -> None:
         """One of its sequences ended."""
         ticket.works.append(work)
+        if ticket.is_over and self.prices is not None:
+            self.prices.end(ticket, self.tenant)
 
     def label(self, name: str) -> str:
         """What is shown of a tenant on /metrics."""

@@ -11,7 +11,7 @@ class Ticket:
     """Made by the middleware; in the context of everything that the request does, so that the sequences it hands to
     the engine (several with `n > 1`, several prompts, a batch) find it, however they are named."""
 
-    __slots__ = ("identities", "ids", "number", "works")
+    __slots__ = ("adapter", "begun", "estimate", "identities", "ids", "is_over", "number", "works")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -22,6 +22,14 @@ class Ticket:
         """vLLM's ids of the request, as its answers show them; without repetition."""
         self.works: list[RequestWork] = []
         """Its sequences that ended, in that order; all of them before the last byte of the answer."""
+        self.adapter: str | None = None
+        """The LoRA adapter that it asks for."""
+        self.begun: float | None = None
+        """The reading of the shared time when it began; None if its price is not kept."""
+        self.estimate: tuple[int, float] | None = None
+        """What was told of its cost: of how many sequences, and dollars."""
+        self.is_over = False
+        """vLLM has finished with it; a sequence of an aborted request can end later."""
 
 
 CURRENT: ContextVar[Ticket | None] = ContextVar("costmeter_ticket", default=None)

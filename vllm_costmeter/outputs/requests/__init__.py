@@ -1,0 +1,1 @@
+"""What a request cost, as answers and files say it."""
