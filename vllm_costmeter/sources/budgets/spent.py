@@ -71,6 +71,7 @@ def spent_in_prometheus(
     """By tenant, over all servers that this Prometheus scrapes: `increase()` of the tenants' counters. `label` gives a
     tenant's name as the servers publish it. BadInputError for any other response."""
     ranges: dict[int, dict[str, float]] = {}
+    longest = 0
     spent = {}
     for budget, period in wanted.items():
         amounts = []
@@ -79,7 +80,13 @@ def spent_in_prometheus(
                 rows = query(url, f"sum by (tenant) (increase({TENANT_COST}[{seconds}s]))")
                 ranges[seconds] = {labels.get("tenant", ""): usd for labels, usd in rows}
             amounts.append(ranges[seconds].get(label(budget.tenant), 0.0))
+            longest = max(longest, seconds)
         spent[budget.tenant] = Spent(*amounts)
+    if longest and not any(ranges.values()):
+        raise BadInputError(
+            f"{url} has no {TENANT_COST} of the last {longest:,} seconds: no server that it scrapes tells tenants apart, or"
+            " none has had a request yet"
+        )
     return spent
 
 
