@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from vllm_costmeter.core.budgets.refusal import LONGEST_RETRY_SECONDS, Refusal
 from vllm_costmeter.core.budgets.state import BudgetState
-from vllm_costmeter.core.budgets.tenant import UNTAGGED
+from vllm_costmeter.core.tenants.names import UNTAGGED
 
 STALE_AFTER_SECONDS = 300.0
 """Figures that are older refuse nobody: a failure of the meter never blocks a request."""

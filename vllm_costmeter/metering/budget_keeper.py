@@ -11,6 +11,7 @@ from vllm_costmeter.core.budgets.budget import Budget
 from vllm_costmeter.core.budgets.periods import Period
 from vllm_costmeter.core.budgets.state import BudgetState, Spent, current_period, state_of
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.ledger.rows import Interval
 from vllm_costmeter.metering.budget_gate import BudgetGate
 
 READ_EVERY_SECONDS = 30.0
@@ -31,7 +32,7 @@ class BudgetSource(NamedTuple):
     budgets: Callable[[], Sequence[Budget]]
     spent: Callable[[Periods, float], Mapping[str, Spent]]
     """Of all servers, by tenant, at a moment in Unix time."""
-    written: Callable[[], Dollars | None] | None
+    written: Callable[[], Interval | None] | None
     """What this server has put into the totals, another object after each write; the call gives None during one. None
     if its own dollars are not added to the totals (of a Prometheus)."""
 
@@ -127,7 +128,7 @@ class BudgetKeeper:
             if before is not None:
                 spent = self._source.spent(periods, now)
                 if look() is before:
-                    return _Read(began, periods, spent, before)
+                    return _Read(began, periods, spent, _of_tenants(before))
             time.sleep(LOOK_AGAIN_SECONDS)
         raise BadInputError("the ledger is being written all the time")
 
@@ -169,3 +170,7 @@ class BudgetKeeper:
                 f"budgets cannot be read now ({' '.join(problem.split())[:400]}); nobody is refused once the last "
                 "figures are five minutes old"
             )
+
+
+def _of_tenants(totals: Interval) -> Dollars:
+    return {name: share.usd for (kind, name), share in totals.shares.items() if kind == "tenant"}

@@ -10,12 +10,11 @@ from typing import Any, Literal, get_args
 from vllm_costmeter.core.budgets.periods import zone
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError, nearest
+from vllm_costmeter.core.tenants.names import LONGEST_NAME
 
 Per = Literal["day", "week", "month"]
 PERIODS: tuple[Per, ...] = get_args(Per)
 
-LONGEST_NAME = 64
-"""Characters of a tenant's name in the ledger."""
 LEAST_USD, MOST_USD = 0.01, 1e9
 MOST_BUDGETS = 500
 

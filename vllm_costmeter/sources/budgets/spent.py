@@ -84,8 +84,8 @@ def spent_in_prometheus(
         spent[budget.tenant] = Spent(*amounts)
     if longest and not any(ranges.values()):
         raise BadInputError(
-            f"{url} has no {TENANT_COST} of the last {longest:,} seconds: no server that it scrapes tells tenants apart, or"
-            " none has had a request yet"
+            f"{url} has no {TENANT_COST} of the last {longest:,} seconds: no server that it scrapes tells tenants "
+            "apart, or none has had a request yet"
         )
     return spent
 
