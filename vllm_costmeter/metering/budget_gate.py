@@ -41,11 +41,18 @@ class BudgetGate:
         self._monotonic_seconds = monotonic_seconds
         self._on_fault = on_fault
         self._closed = _Closed({}, 0.0)
+        self._budgeted: frozenset[str] = frozenset()
 
     def tell(self, states: Iterable[BudgetState], as_of_seconds: float) -> None:
         """The states of all budgets, from totals read at this moment of the monotonic clock."""
+        states = list(states)
+        self._budgeted = frozenset(state.budget.tenant for state in states)
         spent = {state.budget.tenant: state.period.end for state in states if state.is_spent}
         self._closed = _Closed(spent, as_of_seconds)
+
+    def knows(self, tenant: str) -> bool:
+        """Whether a tenant has a budget."""
+        return tenant in self._budgeted
 
     def refusal(self, tenant: str) -> Refusal | None:
         """Why a request of this tenant (normalised name; empty for none) is not served; None if it is. Never raises."""

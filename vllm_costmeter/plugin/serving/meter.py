@@ -151,7 +151,9 @@ class ServingMeter:
             )
         checked = boot_facts.checked()
         facts = self._server_facts(checked)
-        tenants = None if self._tenants is None else ServerTenants(self._tenants, settings.tenant_limit)
+        tenants = None
+        if self._tenants is not None and self._desk is not None:
+            tenants = ServerTenants(self._tenants, settings.tenant_limit, self._desk.gate.knows)
         price, meter = self._meter(settings, self._gpus, checked, tenants)
         if self._ledger is None:
             self._ledger = opened_ledger(settings, shape, price, self._gpus.latest())

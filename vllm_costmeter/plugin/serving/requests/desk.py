@@ -29,13 +29,13 @@ class RequestDesk:
     def __init__(self, settings: Settings, secret: Callable[[], bytes]) -> None:
         """`secret`: the key of the hashes that names and API keys are replaced by."""
         self.sources = settings.tenant_from
-        self.numbers = TenantNumbers(settings.tenant_limit)
+        self.gate = BudgetGate(on_fault=lambda: FAULTS.add("request"))
+        """Open until somebody tells it of budgets."""
+        self.numbers = TenantNumbers(settings.tenant_limit, self.gate.knows)
         self._header = settings.tenant_header.lower().encode()
         self._trusted = TrustedPeers(settings.tenant_trusted)
         self._secret = secret() if self.sources else b""
         self._shows_names = settings.tenant_names == "plain"
-        self.gate = BudgetGate(on_fault=lambda: FAULTS.add("request"))
-        """Open until somebody tells it of budgets."""
         self._refuses = settings.budget_action == "refuse"
         self._ticket_numbers = itertools.count(1)
 
