@@ -60,12 +60,14 @@ class BudgetKeeper:
         gate: BudgetGate,
         tell: Callable[[str], None],
         *,
+        on_fault: Callable[[], None] = lambda: None,
         unix_seconds: Callable[[], float] = time.time,
         monotonic_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
         self._gate = gate
         self._tell = tell
+        self._on_fault = on_fault
         self._unix_seconds = unix_seconds
         self._monotonic_seconds = monotonic_seconds
         self._lock = threading.Lock()
@@ -74,6 +76,7 @@ class BudgetKeeper:
         """By tenant: the period, and this server's dollars when it began."""
         self._own: Dollars = {}
         self._problem: str | None = None
+        self._told = False
         self._quiet_until = 0.0
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="costmeter-budgets", daemon=True)
@@ -102,6 +105,12 @@ class BudgetKeeper:
     def read(self) -> None:
         """Read budgets and totals; never raises. Called by the keeper's thread."""
         try:
+            self._report(self._problem_of_reading())
+        except Exception:  # noqa: BLE001 (counted; the thread lives)
+            self._on_fault()
+
+    def _problem_of_reading(self) -> str | None:
+        try:
             found = self._read()
             with self._lock:
                 self._last = found
@@ -109,9 +118,8 @@ class BudgetKeeper:
                 self._turns = {tenant: turn for tenant, turn in self._turns.items() if tenant in names}
             self.states(self._own)
         except Exception as why:  # noqa: BLE001 (whatever a disk or a network does, the meter goes on)
-            self._report(f"{type(why).__name__}: {why}" if not isinstance(why, ValueError) else str(why))
-        else:
-            self._report(None)
+            return str(why) if isinstance(why, ValueError) else f"{type(why).__name__}: {why}"
+        return None
 
     def _read(self) -> _Read:
         began, now = self._monotonic_seconds(), self._unix_seconds()
@@ -160,12 +168,13 @@ class BudgetKeeper:
     def _report(self, problem: str | None) -> None:
         if problem == self._problem:
             return
-        had, self._problem = self._problem, problem
+        self._problem = problem
         if problem is None:
-            if had is not None:
+            if self._told:
+                self._told = False
                 self._tell("budgets can be read again")
         elif time.monotonic() >= self._quiet_until:
-            self._quiet_until = time.monotonic() + QUIET_SECONDS
+            self._told, self._quiet_until = True, time.monotonic() + QUIET_SECONDS
             self._tell(
                 f"budgets cannot be read now ({' '.join(problem.split())[:400]}); nobody is refused once the last "
                 "figures are five minutes old"

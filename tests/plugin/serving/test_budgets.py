@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from budget_worlds import budget
 from ledgers import SERIES
-from published import READING
+from plugin.line_faults import LineFaults
+from published import READING, families
 
 pytest.importorskip("vllm")
 
@@ -132,3 +133,28 @@ def test_without_tenants_or_a_ledger_nothing_is_read(tmp_path: Path) -> None:
     assert opened_budgets(settings, RequestDesk(settings, lambda: b"")) is None
     told_apart = Settings(ledger="off", tenant_from=("user",))
     assert opened_budgets(told_apart, RequestDesk(told_apart, lambda: b"")) is None
+
+
+def test_a_fault_at_any_line_costs_only_the_budgets(folder: Path) -> None:
+    """Every line that reads, adds up or publishes fails once: the other metrics are published, nothing leaves, and the
+    next second is as before."""
+    parts = ("/budget_keeper", "/budget_families", "/core/budgets/", "/sources/budgets/")
+    others = families()
+    server = Server(folder)
+
+    def second() -> None:
+        server.keeper.read()
+        server.publish(others)
+        assert server.families[: len(others)] == others
+
+    healthy = LineFaults(parts)
+    with healthy.watching():
+        second()
+    walked = 0
+    for line in healthy.reached:
+        broken = LineFaults(parts, line)
+        with broken.watching():
+            second()
+        walked += broken.fired
+        assert server.shown("costmeter_budget_usd") == 10.0, line
+    assert walked > 60

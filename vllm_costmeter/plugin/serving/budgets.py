@@ -44,7 +44,15 @@ class ServingBudgets:
             spent,
             (lambda: ledger.written) if ledger is not None and prometheus is None else None,
         )
-        self._keeper = BudgetKeeper(source, desk.gate, lambda line: log.warning("costmeter: %s", line))
+        self._keeper = BudgetKeeper(
+            source,
+            desk.gate,
+            lambda line: log.warning("costmeter: %s", line),
+            on_fault=lambda: FAULTS.add("budget"),
+        )
+
+    def start(self) -> None:
+        """Begin to read."""
         self._keeper.start()
 
     def beside(
@@ -70,9 +78,14 @@ class ServingBudgets:
 def opened_budgets(
     settings: Settings, desk: RequestDesk | None, ledger: LedgerKeeper | None = None
 ) -> ServingBudgets | None:
-    """None where tenants are not told apart, or no folder has budgets."""
-    return (
-        None
-        if desk is None or not desk.sources or settings.ledger == OFF
-        else ServingBudgets(settings, desk, ledger)
-    )
+    """None where tenants are not told apart, or no folder has budgets. A fault of ours costs the budgets only."""
+    if desk is None or not desk.sources or settings.ledger == OFF:
+        return None
+    try:
+        budgets = ServingBudgets(settings, desk, ledger)
+        budgets.start()
+    except Exception:
+        FAULTS.add("budget")
+        log.exception("costmeter: budgets cannot be followed; the meter and the server go on without")
+        return None
+    return budgets

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from budget_worlds import NOON, World, budget
+from plugin.line_faults import LineFaults
 
 pytest.importorskip("vllm")
 
@@ -140,3 +141,19 @@ def test_a_tenant_with_a_budget_cannot_hide_behind_a_crowd_of_names() -> None:
         served.desk.numbers.of(f"crowd {number}")
     assert served.desk.numbers.name(served.desk.numbers.of("acme")) == "acme"
     assert served.desk.numbers.name(served.desk.numbers.of("globex")) == "other"
+
+
+def test_a_fault_at_any_line_serves_the_request() -> None:
+    """Every line that refuses fails once: nothing leaves, and vLLM gets the request."""
+    served, parts = Served(SETTINGS, "acme"), ("/budget_gate", "/budgets/refusal", "/budget_refusal")
+    faults = LineFaults(parts)
+    with faults.watching():
+        assert served.ask(header="acme") == 429
+    walked = 0
+    for line in faults.reached:
+        broken = LineFaults(parts, line)
+        with broken.watching():
+            status = served.ask(header="acme")
+        walked += broken.fired
+        assert status == (200 if broken.fired else 429), line
+    assert walked > 10
