@@ -39,10 +39,10 @@ class Server:
         self.reading = READING
         self.spend(0.0)
         self.ledger.write()
-        budgets = opened_budgets(self.settings, self.desk, self.ledger)
-        assert isinstance(budgets, ServingBudgets)
-        self.keeper = budgets._keeper
-        self.publish = budgets.beside(self._publish, "m", lambda: self.reading)
+        self.budgets = ServingBudgets(self.settings, self.desk, self.ledger)
+        self.keeper = self.budgets._keeper
+        """A test reads when it wants to."""
+        self.publish = self.budgets.beside(self._publish, "m", lambda: self.reading)
 
     def _publish(self, families: Sequence[Family]) -> None:
         self.families = families
@@ -120,6 +120,7 @@ def test_a_ledger_that_is_removed_while_serving(folder: Path) -> None:
 def test_its_thread_reads_the_files(folder: Path) -> None:
     """Without anybody asking it to."""
     server = Server(folder)
+    server.budgets.start()
     deadline = time.monotonic() + 60
     while server.shown("costmeter_budget_usd") is None and time.monotonic() < deadline:
         time.sleep(0.01)
