@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from vllm_costmeter.core.budgets.budget import Budget
+from vllm_costmeter.core.budgets.periods import Period
+from vllm_costmeter.core.budgets.state import Spent, state_of
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import MeterReading, RequestHistogram
 from vllm_costmeter.core.meter.shares.request_cost import BUCKETS_JOULES, BUCKETS_USD
 from vllm_costmeter.core.meter.shares.share import Share
 from vllm_costmeter.core.pricing.api_price import ApiPriceRow
 from vllm_costmeter.core.pricing.price import owned_price
+from vllm_costmeter.outputs.metrics.budget_families import budget_families
 from vllm_costmeter.outputs.metrics.exposition import Family, ServerFacts, process_families, server_families
 
 PRICE = owned_price(
@@ -78,6 +82,12 @@ API = ApiPriceRow(
 FACTS = ServerFacts(
     "org/model-8b", "0.1.0", "0.32.0", 100_000, {("weights", "predicted"): 16_000_000_000}, api_price=API
 )
+BUDGET = state_of(
+    Budget("team a", 50.0, "month", "UTC", "2026-09-01T00:00:00+00:00"),
+    Period(1_788_220_800, 1_790_812_800),
+    Spent(40.0, 24.0),
+    1_790_000_000,
+)
 COSTS = RequestHistogram((3, *[0] * (len(BUCKETS_USD) - 2), 2, 1), 3.5)
 JOULES = RequestHistogram((1, *[0] * (len(BUCKETS_JOULES) - 1), 2), 2e6)
 
@@ -89,4 +99,5 @@ def families() -> tuple[Family, ...]:
     return (
         *server,
         *process_families("org/model-8b", READING.tokens, COSTS, JOULES, {"hook": 0, "sampler": 2}),
+        *budget_families("org/model-8b", [BUDGET], 12.5),
     )

@@ -73,6 +73,7 @@ FLAG_TABLE = {
     "vllm_costmeter.core.gpu.reading",
     "vllm_costmeter.core.gpu.share",
     "vllm_costmeter.core.settings",
+    "vllm_costmeter.core.settings.budget_settings",
     "vllm_costmeter.core.settings.request_settings",
     "vllm_costmeter.core.settings.setting",
     "vllm_costmeter.core.settings.values",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vllm_costmeter.core.ledger.pending import Pending
-from vllm_costmeter.core.ledger.rows import Interval, Series
+from vllm_costmeter.core.ledger.rows import NO_INTERVAL, Interval, Series
 from vllm_costmeter.outputs.ledger.file import LedgerFile, NotOursError, set_aside
 
 WRITE_EVERY_SECONDS = 5.0
@@ -43,6 +43,7 @@ class LedgerKeeper:
         self._write_every_seconds = write_every_seconds
         self._lock = threading.Lock()
         self._pending = Pending()
+        self._written: Interval | None = NO_INTERVAL
         self._file: LedgerFile | None = None
         self._problem: str | None = None
         self._next_roll_up = 0.0
@@ -60,6 +61,11 @@ class LedgerKeeper:
         """The server's totals now."""
         with self._lock:
             self._pending.note(self._unix_seconds(), totals)
+
+    @property
+    def written(self) -> Interval | None:
+        """The server's totals that are in the file, another object after each write; None during one."""
+        return self._written
 
     @property
     def problem(self) -> str | None:
@@ -83,12 +89,14 @@ class LedgerKeeper:
     def write(self) -> None:
         """Write what is pending; never raises. Called by the keeper's thread."""
         with self._lock:
-            taken = self._pending.take()
+            taken, totals = self._pending.take(), self._pending.totals
+        written, self._written = self._written, None
         try:
             file = self._opened()
             if taken:
                 file.add(self.series, taken)
                 taken = {}
+            self._written = written = totals
             if time.monotonic() >= self._next_roll_up:
                 file.roll_up(self._unix_seconds())
                 self._next_roll_up = time.monotonic() + ROLL_UP_EVERY_SECONDS
@@ -101,6 +109,7 @@ class LedgerKeeper:
                 self._set_aside()
         else:
             self._report(None, "")
+        self._written = written
         self._alive_seconds = time.monotonic()
 
     def _opened(self) -> LedgerFile:

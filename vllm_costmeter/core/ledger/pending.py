@@ -27,6 +27,11 @@ class Pending:
         self._last = totals
         self._add(int(unix_seconds // MINUTE) * MINUTE, increase)
 
+    @property
+    def totals(self) -> Interval:
+        """As last noted."""
+        return self._last
+
     def take(self) -> dict[int, Interval]:
         """Everything not taken yet, by the start of the minute."""
         taken, self._minutes = self._minutes, {}

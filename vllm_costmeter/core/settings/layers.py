@@ -47,7 +47,21 @@ def resolve(layers: Iterable[SettingsLayer]) -> Settings:
             f"residual_usd ({settings.residual_usd:g}) is above purchase_usd ({settings.purchase_usd:g}): "
             "a GPU does not gain value; lower residual_usd"
         )
+    _check_budgets(settings)
     return settings
+
+
+def _check_budgets(settings: Settings) -> None:
+    """A refusal needs to know whose a request is before vLLM has it, and where the budgets are."""
+    if settings.budget_action == "refuse" and set(settings.tenant_from) <= {"adapter"}:
+        raise BadInputError(
+            "budget_action refuse needs to know whose a request is before it is served: set tenant_from to header, "
+            "user or key"
+        )
+    if settings.ledger == "off" and (settings.budget_action != "none" or settings.budget_prometheus):
+        raise BadInputError(
+            "budgets lie beside the ledger, and ledger is off: leave out budget_* or name a ledger"
+        )
 
 
 PRICE_BASES = ("gpu_hourly_usd", "node_hourly_usd", "purchase_usd")

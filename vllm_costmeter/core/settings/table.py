@@ -12,6 +12,7 @@ from typing import Any, Literal
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.share import ShareBasis
+from vllm_costmeter.core.settings.budget_settings import BUDGET_SETTINGS, BudgetAction
 from vllm_costmeter.core.settings.request_settings import (
     LOOPBACK,
     REQUEST_SETTINGS,
@@ -61,6 +62,8 @@ class Settings:
     tenant_names: TenantNaming = "hashed"
     tenant_limit: int = 100
     request_price: RequestPrice = "off"
+    budget_action: BudgetAction = "none"
+    budget_prometheus: str | None = None
     price_source: LayerKind | None = None
     """The layer that set the price; None if none did."""
 
@@ -187,6 +190,7 @@ SETTINGS: tuple[Setting, ...] = (
         "vllm-costmeter/ledger.sqlite3 in the user's state folder, where it can be written).",
     ),
     *REQUEST_SETTINGS,
+    *BUDGET_SETTINGS,
 )
 
 BY_KEY: Mapping[str, Setting] = {setting.key: setting for setting in SETTINGS}

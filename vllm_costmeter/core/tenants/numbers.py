@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vllm_costmeter.core.tenants.names import OTHER, UNTAGGED
 
 UNTAGGED_NUMBER, OTHER_NUMBER = range(2)
@@ -10,11 +12,14 @@ UNTAGGED_NUMBER, OTHER_NUMBER = range(2)
 class TenantNumbers:
     """The first `limit` names get a number each, in the order in which they come; all later ones are `other`.
 
-    One thread asks for numbers, another reads names: a name is there before its number is given.
+    A name for which `always` holds (of a tenant with a budget) gets one beyond the limit too, so that nobody hides in
+    `other` behind a crowd of names. One thread asks for numbers, another reads names: a name is there before its number
+    is given.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, always: Callable[[str], bool] = lambda name: False) -> None:
         self._most = limit + 2
+        self._always = always
         self._names = [UNTAGGED, OTHER]
         self._numbers = {"": UNTAGGED_NUMBER, UNTAGGED: UNTAGGED_NUMBER, OTHER: OTHER_NUMBER}
 
@@ -22,7 +27,7 @@ class TenantNumbers:
         """The number of a normalised name."""
         number = self._numbers.get(name)
         if number is None:
-            if len(self._names) >= self._most:
+            if len(self._names) >= self._most and not self._always(name):
                 return OTHER_NUMBER
             number = len(self._names)
             self._names.append(name)

@@ -6,6 +6,7 @@ from vllm_costmeter.outputs.metrics.table import BY_NAME
 from vllm_costmeter.outputs.rules.limits import Limits
 from vllm_costmeter.outputs.rules.recording import COST, TOKENS, USD, tokens_by_kind, usd_by_state
 from vllm_costmeter.outputs.rules.rule import Alert, Group
+from vllm_costmeter.outputs.rules.tenant_alerts import tenant_alerts
 
 API_EQUIVALENT = BY_NAME["costmeter_api_equivalent_usd_total"].name
 ERRORS = BY_NAME["costmeter_errors_total"].name
@@ -23,7 +24,7 @@ TOLERATED_PREDICTION_ERROR = 0.05
 def alert_groups(limits: Limits) -> tuple[Group, ...]:
     """Alerts on cost, and on whether the figures can be trusted."""
     return (
-        Group("costmeter_money", (*_price_alerts(limits), *_budget_alerts(limits))),
+        Group("costmeter_money", (*_price_alerts(limits), *_budget_alerts(limits), *tenant_alerts())),
         Group("costmeter_trust", _trust_alerts(limits)),
     )
 

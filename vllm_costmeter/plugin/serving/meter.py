@@ -37,6 +37,7 @@ from vllm_costmeter.outputs.metrics.multiprocess import MultiprocessPublisher
 from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
 from vllm_costmeter.plugin.fault_page import page_of_faults
 from vllm_costmeter.plugin.serving.api_price import api_price
+from vllm_costmeter.plugin.serving.budgets import Publish, ServingBudgets, opened_budgets
 from vllm_costmeter.plugin.serving.ledger import opened_ledger
 from vllm_costmeter.plugin.serving.phase_split import phase_split
 from vllm_costmeter.plugin.serving.price_line import tell_price
@@ -87,6 +88,7 @@ class ServingMeter:
         self._gpus: GpuSource | None = None
         self._page: LatestCollector | None = None
         self._ledger: LedgerKeeper | None = None
+        self._budgets: ServingBudgets | None = None
         self._told: set[str] = set()
         self._learn: Callable[[], None] | None = None
         """Record this start for later checks, after the first second has been charged and published."""
@@ -136,7 +138,9 @@ class ServingMeter:
             ended=self._take_ended,
             errors=self._errors,
         )
+        settings = _settings(self._vllm_config)
         if exchange is not None and rank > 0:
+            self._budgets = self._budgets or opened_budgets(settings, self._desk)
             publisher = MultiprocessPublisher(exchange.directory, rank)
             return CountingProcess(
                 own=own,
@@ -155,17 +159,22 @@ class ServingMeter:
             )
         checked = boot_facts.checked()
         facts = self._server_facts(checked)
-        settings = _settings(self._vllm_config)
-        tenants = None if self._tenants is None else ServerTenants(self._tenants, settings.tenant_limit)
+        tenants = None
+        if self._tenants is not None and self._desk is not None:
+            tenants = ServerTenants(self._tenants, settings.tenant_limit, self._desk.gate.knows)
         price, meter = self._meter(settings, self._gpus, checked, tenants)
         if self._ledger is None:
             self._ledger = opened_ledger(settings, shape, price, self._gpus.latest())
             atexit.register(self._tick_at_exit)  # after the ledger's, so before it
+        self._budgets = self._budgets or opened_budgets(settings, self._desk, self._ledger)
+        publish: Publish = page.publish if page else MultiprocessPublisher(directory or Path(), rank).publish
+        if self._budgets is not None:
+            publish = self._budgets.beside(publish, shape.model_name, lambda: server.reading)
         server = ChargingProcess(
             own=own,
             meter=meter,
             facts=lambda: facts,
-            publish=page.publish if page else MultiprocessPublisher(directory or Path(), rank).publish,
+            publish=publish,
             gpus=self._gpus.latest,
             exchange=exchange,
             merger=EngineMerger(shape.engine_indexes, now) if exchange else None,

@@ -74,6 +74,8 @@ def replace_in(folder: int, name: str, content: bytes) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # so that a power cut leaves the old file or the new one
         os.replace(fresh, name, src_dir_fd=folder, dst_dir_fd=folder)
     except OSError:
         os.unlink(fresh, dir_fd=folder)

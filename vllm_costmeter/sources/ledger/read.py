@@ -120,6 +120,25 @@ class Ledger:
         for start, of, name, *amounts in rows:
             yield ShareRow(start, series[of], name, Share(*amounts))
 
+    def share_usd(self, kind: str, names: Sequence[str], since: float) -> dict[str, float]:
+        """Dollars of some adapters or tenants from `since` on; those with nothing are left out. Of a row in which it
+        lies (a time zone's midnight in an hour whose minutes were joined), the part behind it by time."""
+        marks, found = ", ".join("?" * len(names)), dict[str, float]()
+        for seconds in (MINUTE, HOUR, DAY):
+            rows = self._connection.execute(
+                "SELECT name, SUM(usd * MIN(1.0, (start + seconds - ?) / seconds)) FROM share WHERE seconds = ? "
+                f"AND start > ? AND kind = ? AND name IN ({marks}) GROUP BY name",
+                (since, seconds, since - seconds, kind, *names),
+            )
+            for name, usd in rows:
+                found[name] = found.get(name, 0.0) + usd
+        return found
+
+    def share_names(self, kind: str) -> set[str]:
+        """All adapters or tenants it has anything of."""
+        rows = self._connection.execute("SELECT DISTINCT name FROM share WHERE kind = ?", (kind,))
+        return {name for (name,) in rows}
+
     def _series(self) -> dict[int, Series]:
         there = {row[1] for row in self._connection.execute("PRAGMA table_info(series)")}
         known = [name for name in SERIES_COLUMNS if name in there]  # an older schema lacks the last ones

@@ -53,14 +53,18 @@ class TenantAccounts:
 
 
 class ServerTenants:
-    """The tenants of all API processes of a server: at most `limit` names in all, and the rest as `other`.
+    """The tenants of all API processes of a server: at most `limit` names in all, beside those for which `always`
+    holds, and the rest as `other`.
 
     Totals of another process begin again when that process does. A name that was once counted as `other` stays there,
     so that no total decreases.
     """
 
-    def __init__(self, own: TenantAccounts, limit: int) -> None:
+    def __init__(
+        self, own: TenantAccounts, limit: int, always: Callable[[str], bool] = lambda name: False
+    ) -> None:
         self._own = own
+        self._always = always
         self._most = limit + len(RESERVED)
         self._last: dict[int, Mapping[str, Share]] = {}
         self._elsewhere: dict[str, Share] = {}
@@ -96,5 +100,6 @@ class ServerTenants:
         shown = self._shown_as.get(name)
         if shown is None:
             names = sum(1 for of, as_ in self._shown_as.items() if of == as_)
-            shown = self._shown_as[name] = name if names < self._most else OTHER
+            told_apart = names < self._most or self._always(name)
+            shown = self._shown_as[name] = name if told_apart else OTHER
         return shown

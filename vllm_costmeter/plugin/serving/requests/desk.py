@@ -6,10 +6,13 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from vllm_costmeter.core.budgets.refusal import Refusal, makes_work
 from vllm_costmeter.core.meter.shares.request_work import RequestWork
 from vllm_costmeter.core.settings.table import Settings
 from vllm_costmeter.core.tenants.names import hashed, normalised
 from vllm_costmeter.core.tenants.numbers import TenantNumbers
+from vllm_costmeter.metering.budget_gate import BudgetGate
+from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.requests.identity import (
     Scope,
     TrustedPeers,
@@ -31,11 +34,14 @@ class RequestDesk:
         the price of a request."""
         self.prices = prices
         self.sources = settings.tenant_from
-        self.numbers = TenantNumbers(settings.tenant_limit)
+        self.gate = BudgetGate(on_fault=lambda: FAULTS.add("request"))
+        """Open until somebody tells it of budgets."""
+        self.numbers = TenantNumbers(settings.tenant_limit, self.gate.knows)
         self._header = settings.tenant_header.lower().encode()
         self._trusted = TrustedPeers(settings.tenant_trusted)
         self._secret = secret() if self.sources else b""
         self._shows_names = settings.tenant_names == "plain"
+        self._refuses = settings.budget_action == "refuse"
         self._ticket_numbers = itertools.count(1)
 
     @property
@@ -73,6 +79,10 @@ class RequestDesk:
     def tenant(self, ticket: Ticket) -> str:
         """Whose it is, by the first source that names somebody; empty if none does."""
         return next((ticket.identities[source] for source in self.sources if source in ticket.identities), "")
+
+    def refusal(self, ticket: Ticket, path: str) -> Refusal | None:
+        """Why the request is not served: the budget of its tenant is spent. None if it is."""
+        return self.gate.refusal(self.tenant(ticket)) if self._refuses and makes_work(path) else None
 
     def end(self, ticket: Ticket, work: RequestWork) -> None:
         """One of its sequences ended."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from vllm_costmeter.plugin.faults import FAULTS
+from vllm_costmeter.plugin.serving.requests.budget_refusal import answer
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
-from vllm_costmeter.plugin.serving.requests.ticket import CURRENT
+from vllm_costmeter.plugin.serving.requests.ticket import CURRENT, Ticket
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -28,6 +29,7 @@ class RequestMiddleware:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """One request, or one WebSocket connection. Servers run each in a context of its own, which ends with it."""
+        refused: Sequence[Message] = ()
         try:
             if scope["type"] == "websocket" or (scope["type"] == "http" and scope["method"] == "POST"):
                 ticket = self._desk.open(scope)
@@ -35,9 +37,18 @@ class RequestMiddleware:
                     receive = body = ReadBody(receive)
                     self._desk.read_body(ticket, await body.read())
                 CURRENT.set(ticket)
+                refused = self._refused(ticket, scope)
         except Exception:  # noqa: BLE001 (counted; the request goes on)
             FAULTS.add("request")
-        await self._app(scope, receive, send)
+        if not refused:
+            await self._app(scope, receive, send)
+        for message in refused:
+            await send(message)
+
+    def _refused(self, ticket: Ticket, scope: Any) -> Sequence[Message]:
+        """The answer to a request that is not served; empty if it is."""
+        refusal = self._desk.refusal(ticket, scope["path"]) if scope["type"] == "http" else None
+        return () if refusal is None else answer(refusal)
 
 
 class ReadBody:

@@ -1,0 +1,40 @@
+"""The tenant of a budget, as an operator names it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from vllm_costmeter.core.errors import BadInputError, nearest
+from vllm_costmeter.core.tenants.names import HASH_PREFIX, KEY_PREFIX, OTHER, UNTAGGED, normalised
+
+NOBODY = {OTHER: "all tenants beyond the limit together", "unattributed": "what no request accounts for"}
+"""Names of a report that are no tenant, and what they are."""
+
+_OF_KEY = re.compile(f"{KEY_PREFIX}[0-9a-f]{{1,64}}")
+
+
+def tenant_name(text: str) -> str:
+    """The name as the ledger has it, of a tenant that sends this one. BadInputError for what names nobody."""
+    name = text if _OF_KEY.fullmatch(text) else normalised(text)
+    if not name:
+        raise BadInputError(
+            f"a tenant's name has printable characters, as `costmeter report --by tenant` shows it; got {text!r:.60}"
+        )
+    if text.startswith(HASH_PREFIX):
+        raise BadInputError(
+            f"{text!r:.60} is a hash that /metrics shows for a name; `costmeter report --by tenant` has the names"
+        )
+    if name in NOBODY:
+        raise BadInputError(f"{name} is no tenant but {NOBODY[name]}: it cannot have a budget")
+    return name
+
+
+def must_be_known(tenant: str, known: Collection[str], ledger: object) -> None:
+    """BadInputError, with the nearest names, for a tenant that the ledger has nothing of."""
+    if tenant in known or tenant == UNTAGGED:
+        return
+    raise BadInputError(
+        f"{ledger} has nothing of a tenant {tenant!r}{nearest(tenant, known)}; `costmeter report --by tenant` "
+        "lists all, and --new sets a budget for one that has sent no request yet"
+    )

@@ -1,0 +1,1 @@
+"""Budgets as people and programs read them."""
