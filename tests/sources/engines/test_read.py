@@ -58,7 +58,8 @@ def test_every_recorded_page_is_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", AFTER)
 def test_the_same_requests_are_the_same_tokens_on_every_engine(name: str) -> None:
-    """1444 prompt and 2410 generated tokens; llama.cpp has its own tokenizer, and cached tokens are not in its prompt."""
+    """1444 prompt and 2410 generated tokens; llama.cpp has its own tokenizer, and cached tokens are not in its
+    prompt."""
     counts = only(name)
     tokens = (counts.prompt_tokens, counts.cached_tokens, counts.generated_tokens)
     if not name.startswith("llama"):
@@ -76,7 +77,8 @@ def test_requests_that_run_are_seen(name: str) -> None:
 
 
 def test_what_an_engine_does_not_publish_is_none() -> None:
-    """The Rust front end tells no sleep, no capacity and no process; before the first request there are no counters."""
+    """The Rust front end tells no sleep, no capacity and no process; before the first request there are no
+    counters."""
     idle = sample("vllm-rust_0.32.0_idle")
     assert (idle.engines[0].asleep, idle.kv_capacity_tokens, idle.process) == (None, None, None)
     assert idle.engines[0].prompt_tokens is None

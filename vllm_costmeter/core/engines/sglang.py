@@ -1,8 +1,9 @@
 """SGLang 0.4.6 to 0.5.23 with --enable-metrics.
 
-Source: python/sglang/srt/metrics and observability of 23 releases (read 2026-11-28); tests/data/engines has recordings
-of 0.5.12, 0.5.17 and 0.5.21. Tokens are counted when a request ends; `realtime_tokens_total` is live, but counts the work
-done, retracted requests twice and the first token of each request not at all, so no bill is made of it.
+Source: python/sglang/srt/metrics and observability of 23 releases (read 2026-11-28); tests/data/engines has
+recordings of 0.5.12, 0.5.17 and 0.5.21. Tokens are counted when a request ends; `realtime_tokens_total` is live,
+but counts the work done, retracted requests twice and the first token of each request not at all, so no bill is
+made of it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Hugging Face's Text Generation Inference, 1.4.5 to 3.3.7.
 
 Source: router/src and backends/v3 of tag v3.3.7, 2025-12-18 (read 2026-11-28, not run). It has no token counters: the
-sums of two histograms count prompt tokens when a request is validated, and generated tokens when it succeeds. Since 3.0 it
-caches prefixes and does not tell how much, so prompt tokens are not divided. The page names no model.
+sums of two histograms count prompt tokens when a request is validated, and generated tokens when it succeeds. Since
+3.0 it caches prefixes and does not tell how much, so prompt tokens are not divided. The page names no model.
 """
 
 from __future__ import annotations

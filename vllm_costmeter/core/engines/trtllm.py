@@ -1,8 +1,8 @@
 """TensorRT-LLM's `trtllm-serve`, at /prometheus/metrics.
 
 Source: tensorrt_llm/metrics/collector.py, commit 050f80d of 2026 (read 2026-11-28, not run: it needs a GPU). Token
-counters came with NVIDIA/TensorRT-LLM#12545 (2026-03-25); releases before have none. Traffic on /v1/responses is not counted
-(NVIDIA/TensorRT-LLM#13949, 2026-05).
+counters came with NVIDIA/TensorRT-LLM#12545 (2026-03-25); releases before have none. Traffic on /v1/responses is
+not counted (NVIDIA/TensorRT-LLM#13949, 2026-05).
 """
 
 from __future__ import annotations
