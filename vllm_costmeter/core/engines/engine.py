@@ -47,8 +47,6 @@ class Engine:
     waiting: str | None = None
     kv_usage: str | None = None
     """Gauge, 0 to 1."""
-    busy_seconds: str | None = None
-    """Counter of the time that requests ran, summed over requests and counted when they end."""
     model_label: str | None = None
     engine_label: str | None = None
     """The label that tells data-parallel engines of one server apart, each with its own GPUs."""
@@ -67,7 +65,7 @@ class Engine:
     @property
     def names(self) -> tuple[str, ...]:
         """Every metric that is read."""
-        optional = (self.cached, self.waiting, self.kv_usage, self.busy_seconds)
+        optional = (self.cached, self.waiting, self.kv_usage)
         found = [self.prompt, self.generated, self.running, *filter(None, optional), *self.also_read]
         return tuple(dict.fromkeys((*found, *(name for name, _, _ in self.outcomes.values()))))
 

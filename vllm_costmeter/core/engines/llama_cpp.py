@@ -21,7 +21,6 @@ LLAMA_CPP = Engine(
     waiting="llamacpp:requests_deferred",
     absent_cached_is_none=False,
     counts_when="request end",
-    busy_seconds="llamacpp:tokens_predicted_seconds_total",
     significant_digits=6,
     without_tokens="start it with --metrics",
 )

@@ -8,7 +8,6 @@ COUNTED = (
     "prompt_tokens",
     "cached_tokens",
     "generated_tokens",
-    "busy_seconds",
     "finished_requests",
     "aborted_requests",
     "failed_requests",
@@ -25,7 +24,6 @@ class EngineCounts:
     """As the engine counts them: `Engine.prompt_includes_cached` tells what they are."""
     cached_tokens: float | None = None
     generated_tokens: float | None = None
-    busy_seconds: float | None = None
     finished_requests: float | None = None
     aborted_requests: float | None = None
     failed_requests: float | None = None

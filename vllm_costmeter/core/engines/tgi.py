@@ -19,7 +19,6 @@ TGI = Engine(
     waiting="tgi_queue_size",
     absent_cached_is_none=False,
     counts_when="request end",
-    busy_seconds="tgi_request_inference_duration_sum",
     outcomes={
         "finished": ("tgi_request_success", None, ()),
         "failed": ("tgi_request_failure", None, ()),

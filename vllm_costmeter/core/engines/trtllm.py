@@ -32,7 +32,6 @@ TRTLLM = Engine(
     kv_usage="trtllm_kv_cache_utilization",
     absent_cached_is_none=False,
     counts_when="request end",
-    busy_seconds="trtllm_request_inference_time_seconds_sum",
     model_label="model_name",
     outcomes={"finished": (SUCCESS, "finished_reason", ("stop", "length", "end_id", "stop_words"))},
     kv_capacity_tokens=_capacity,

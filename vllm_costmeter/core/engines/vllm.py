@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engines.engine import Engine, Samples
 
 
@@ -44,7 +43,6 @@ def _vllm(key: str, title: str, prefix: str) -> Engine:
         running=f"{prefix}num_requests_running",
         waiting=f"{prefix}num_requests_waiting",
         kv_usage=f"{prefix}kv_cache_usage_perc",
-        busy_seconds=f"{prefix}request_inference_time_seconds_sum",
         model_label="model_name",
         engine_label="engine",
         outcomes={
@@ -60,7 +58,5 @@ def _vllm(key: str, title: str, prefix: str) -> Engine:
 
 
 VLLM = _vllm("vllm", "vLLM", "vllm:")
-VLLM_RAY = replace(
-    _vllm("vllm_ray", "vLLM in Ray Serve", "ray_vllm_"),
-    busy_seconds=None,  # Ray makes a histogram's sum of bucket midpoints
-)
+VLLM_RAY = _vllm("vllm_ray", "vLLM in Ray Serve", "ray_vllm_")
+"""Histograms are not read: Ray makes their sums of bucket midpoints."""

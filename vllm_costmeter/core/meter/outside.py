@@ -66,7 +66,11 @@ def seen_from_outside(reading: MeterReading, outside: Outside, elapsed_seconds: 
 def _names(outside: Outside) -> Mapping[TokenKind, TokenKind]:
     """What each published kind of the meter is called."""
     if outside.tells_cached:
-        return {"prompt_computed": "prompt_computed", "prompt_cached": "prompt_cached", "generated": "generated"}
+        return {
+            "prompt_computed": "prompt_computed",
+            "prompt_cached": "prompt_cached",
+            "generated": "generated",
+        }
     prompt: TokenKind = "prompt" if outside.prompt_includes_cached else "prompt_computed"
     return {"prompt_computed": prompt, "generated": "generated"}
 

@@ -16,9 +16,9 @@ class ScrapedEngine:
     """One data-parallel engine.
 
     Counts start at the first look. A counter that falls, or is gone, is another process: what it counted since its
-    start is added. Between two looks the engine was active all the time if requests ran at both, and half of it if at
-    one. If at neither, it was active as long as the requests that ended meanwhile ran, and at most all the time; half
-    of it, where the engine tells no such time and tokens were counted.
+    start is added. Between two looks the engine was active all the time if requests ran at both, half of it if at one,
+    and not at all if at neither. So a short request between two looks is missed, and one that is met counts as a whole
+    interval: on average over looks at random moments the active time is right.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -49,7 +49,7 @@ class ScrapedEngine:
                 self._grown[name] += amount
             if added["generated_tokens"] > 0:
                 self._last_token_unix_seconds = unix_seconds
-            self._spend(max(0.0, now_seconds - self._last_seconds), last, counts, added)
+            self._spend(max(0.0, now_seconds - self._last_seconds), last, counts)
         self._last, self._last_seconds = counts, now_seconds
 
     def totals(self, index: int) -> EngineTotals:
@@ -76,21 +76,14 @@ class ScrapedEngine:
             observed_monotonic_seconds=self._last_seconds,
         )
 
-    def _spend(
-        self, seconds: float, last: EngineCounts, now: EngineCounts, added: dict[str, float]
-    ) -> None:
+    def _spend(self, seconds: float, last: EngineCounts, now: EngineCounts) -> None:
         if seconds > LONGEST_GAP_SECONDS:
             self.unseen_seconds += seconds
             return
         asleep = seconds * (bool(last.asleep) + bool(now.asleep)) / 2
         ran = ((last.running_requests or 0) > 0) + ((now.running_requests or 0) > 0)
-        active = seconds * ran / 2
-        if ran == 0 and now.busy_seconds is not None:
-            active = min(seconds, added["busy_seconds"])
-        elif ran == 0 and added["prompt_tokens"] + added["cached_tokens"] + added["generated_tokens"] > 0:
-            active = seconds / 2
         self._asleep_seconds += asleep
-        self._active_seconds += min(active, seconds - asleep)
+        self._active_seconds += min(seconds * ran / 2, seconds - asleep)
 
 
 class ScrapedServer:

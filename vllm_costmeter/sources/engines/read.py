@@ -96,7 +96,6 @@ def _counts(page: Page, engine: Engine, index: int, of: Mapping[str, str]) -> En
         prompt_tokens=told(engine.prompt),
         cached_tokens=told(engine.cached),
         generated_tokens=told(engine.generated),
-        busy_seconds=told(engine.busy_seconds),
         running_requests=told(engine.running),
         waiting_requests=told(engine.waiting),
         kv_cache_usage_ratio=told(engine.kv_usage),
