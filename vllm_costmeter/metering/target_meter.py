@@ -68,6 +68,11 @@ class TargetMeter:
                 self._ledger.note(Interval(usage_of(self._reading), {}))
 
     @property
+    def model_name(self) -> str:
+        """Of all its series."""
+        return self._facts.model_name
+
+    @property
     def unseen_seconds(self) -> float:
         """Charged as idle because nobody could see whether requests ran."""
         silent = self._now_seconds - self._looked_seconds
