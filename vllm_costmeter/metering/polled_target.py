@@ -37,6 +37,7 @@ class PolledTarget:
         labels: Mapping[str, str],
         interval_seconds: float = 1.0,
         close: Callable[[], None] = lambda: None,
+        monotonic_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._read = read
@@ -45,13 +46,14 @@ class PolledTarget:
         self._labels = tuple(labels.items())
         self._interval_seconds = interval_seconds
         self._close = close
+        self._monotonic_seconds = monotonic_seconds
         self._meter: TargetMeter | None = None
         self._sample: EngineSample | None = None
         self._down: str | None = "not_read_yet"
         self.line = ""
         """The last reason in words."""
         self._errors: dict[str, int] = {}
-        self._tried_seconds = time.monotonic()
+        self._tried_seconds = monotonic_seconds()
         self._said: str | None = None
         self._quiet_until: dict[str, float] = {}
         self._stopping = threading.Event()
@@ -73,7 +75,7 @@ class PolledTarget:
         """One attempt; the keyword of its failure. Never raises."""
         try:
             sample = self._read()
-            now, unix = time.monotonic(), time.time()
+            now, unix = self._monotonic_seconds(), time.time()
             self._must_be_the_same(sample)
             if self._meter is None:
                 self._meter = self._begin(sample, now, unix)
@@ -87,13 +89,13 @@ class PolledTarget:
             self._report(reason)
         else:
             self._report(None)
-        self._tried_seconds = time.monotonic()
+        self._tried_seconds = self._monotonic_seconds()
         return self._down
 
     @property
     def down(self) -> str | None:
         """The keyword for why its page is not known now."""
-        if time.monotonic() - self._tried_seconds > STUCK_SECONDS + self._interval_seconds:
+        if self._monotonic_seconds() - self._tried_seconds > STUCK_SECONDS + self._interval_seconds:
             return "timeout"
         return self._down
 
@@ -142,7 +144,7 @@ class PolledTarget:
 
     def _report(self, reason: str | None) -> None:
         was, self._down = self._down, reason
-        now = time.monotonic()
+        now = self._monotonic_seconds()
         if reason is None:
             if self._said is not None:
                 self._said = None

@@ -23,7 +23,7 @@ from vllm_costmeter.sources.targets.target import Target, target_url
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 GPU_RESOURCE = re.compile(r"(nvidia\.com/(gpu|mig-[\w.]+)|amd\.com/gpu|gpu\.intel\.com/(xe|i915))")
 ASK_EVERY_SECONDS = 15.0
-PODS_PER_PAGE = 500
+PODS_PER_PAGE, MOST_PAGES = 500, 20
 MOST_BYTES = 64 << 20  # 500 pods have some 5 MB
 PORT_NAMES = ("metrics", "http-metrics", "http", "api")
 
@@ -75,7 +75,7 @@ class PodTargets:
     def _asked(self) -> list[Target]:
         found: list[Target] = []
         proceed: str | None = ""
-        while proceed is not None:
+        for _ in range(MOST_PAGES):
             query = {"labelSelector": self._selector, "limit": str(PODS_PER_PAGE)}
             query |= {"continue": proceed} if proceed else {}
             answer = self._page(f"{self._path}?{urllib.parse.urlencode(query)}")
@@ -86,6 +86,8 @@ class PodTargets:
                 proceed = answer.get("metadata", {}).get("continue") or None
             except (KeyError, TypeError, AttributeError, ValueError):
                 raise BadInputError("the Kubernetes API did not answer with a list of pods") from None
+            if proceed is None:
+                break
         return list({target.key: target for target in found}.values())
 
     def _page(self, path: str) -> dict[str, Any]:
