@@ -34,7 +34,12 @@ class Watched:
         self.now = 100.0
         self.said: list[str] = []
         self.polled = PolledTarget(
-            "http://t/metrics", self.read, self.begin, self.said.append, labels={"pod": "p"}
+            "http://t/metrics",
+            self.read,
+            self.begin,
+            self.said.append,
+            labels={"pod": "p"},
+            monotonic_seconds=lambda: self.now,
         )
 
     def read(self) -> EngineSample:
