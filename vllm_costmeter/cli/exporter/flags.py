@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.settings.request_settings import REQUEST_SETTINGS
 from vllm_costmeter.core.settings.table import SETTINGS
 from vllm_costmeter.sources.targets.file_sd import gpu_count
@@ -154,9 +155,10 @@ def _port(text: str) -> int:
 
 
 def _gpus(text: str) -> int:
-    count = gpu_count(text, "--gpus")
-    assert count is not None
-    return count
+    try:
+        return gpu_count(text, "") or 0
+    except BadInputError as why:
+        raise argparse.ArgumentTypeError(str(why).strip()) from None
 
 
 def _seconds(text: str) -> float:
