@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "outputs": {"core", "outputs"},
     "metering": {"core", "outputs", "metering"},
     "plugin": {"core", "sources", "outputs", "metering", "plugin"},
-    "cli": {"core", "sources", "outputs", "plugin", "cli"},
+    "cli": {"core", "sources", "outputs", "metering", "plugin", "cli"},
 }
 # The package's own front: `vllm_costmeter.check()` wires rooms like a command does.
 FRONT = {"core", "sources", "outputs", "metering"}

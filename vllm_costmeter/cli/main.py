@@ -50,6 +50,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "list the models known without a network, and the smallest GPU for each",
     ),
     "run": ("vllm_costmeter.cli.run", "run a batch job and show what it cost"),
+    "exporter": (
+        "vllm_costmeter.cli.exporter.command",
+        "publish the cost of servers that the plugin cannot enter",
+    ),
     "report": ("vllm_costmeter.cli.report", "show what was spent, from the ledgers of servers"),
     "tenant-id": ("vllm_costmeter.cli.tenant_id", "print the name of the tenant with an API key"),
     "budget": ("vllm_costmeter.cli.budget", "set what tenants may spend, and show how far each has got"),

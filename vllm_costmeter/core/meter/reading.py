@@ -13,7 +13,8 @@ from vllm_costmeter.core.pricing.price import Price
 
 State = Literal["active", "idle", "asleep"]
 Phase = Literal["prefill", "decode"]
-TokenKind = Literal["prompt_computed", "prompt_cached", "generated"]
+TokenKind = Literal["prompt_computed", "prompt_cached", "generated", "prompt"]
+"""prompt: of an engine that does not tell computed from cached ones, instead of both."""
 UnitPriceBasis = Literal["all", "generated", "prefill", "decode"]
 EnergySource = Literal["counter", "power", "tdp"]
 EnergyProblem = Literal["not_measured", "no_rated_power"]

@@ -1,0 +1,62 @@
+"""vLLM 0.17 to 0.33, its Python and its Rust front end, and in Ray Serve.
+
+Source: vllm/v1/metrics/loggers.py and ray_wrappers.py of every release, rust/src/metrics/src/*.rs of 0.22 to 0.33 (read
+2026-11-28); tests/data/engines has recordings of nine releases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from vllm_costmeter.core.engines.engine import Engine, Samples
+
+
+def _capacity(info: str, samples: Samples, of: Mapping[str, str]) -> float | None:
+    """`kv_cache_size_tokens` since 0.30, blocks before."""
+    tokens = _numbers(samples, info, "kv_cache_size_tokens")
+    blocks, size = _numbers(samples, info, "num_gpu_blocks"), _numbers(samples, info, "block_size")
+    if len(tokens) == 1:
+        return tokens[0]
+    return blocks[0] * size[0] if len(blocks) == len(size) == 1 else None
+
+
+def _numbers(samples: Samples, name: str, label: str) -> list[float]:
+    return [float(value) for value in samples.label_values(name, label) if value.isdigit()]
+
+
+def _asleep(state: str, samples: Samples, of: Mapping[str, str]) -> bool | None:
+    """The Rust front end does not publish it."""
+    awake = samples.total(state, sleep_state="awake", **of)
+    return None if awake is None else awake == 0
+
+
+def _vllm(key: str, title: str, prefix: str) -> Engine:
+    success = f"{prefix}request_success_total"
+    return Engine(
+        key=key,
+        title=title,
+        prefix=prefix,
+        prompt=f"{prefix}prompt_tokens_total",
+        cached=f"{prefix}prompt_tokens_cached_total",
+        generated=f"{prefix}generation_tokens_total",
+        running=f"{prefix}num_requests_running",
+        waiting=f"{prefix}num_requests_waiting",
+        kv_usage=f"{prefix}kv_cache_usage_perc",
+        model_label="model_name",
+        engine_label="engine",
+        outcomes={
+            "finished": (success, "finished_reason", ("stop", "length", "repetition")),
+            "aborted": (success, "finished_reason", ("abort",)),
+            "failed": (success, "finished_reason", ("error",)),
+        },
+        kv_capacity_tokens=partial(_capacity, f"{prefix}cache_config_info"),
+        asleep=partial(_asleep, f"{prefix}engine_sleep_state"),
+        also_read=(f"{prefix}cache_config_info", f"{prefix}engine_sleep_state"),
+        without_tokens="its counters appear with the first request",
+    )
+
+
+VLLM = _vllm("vllm", "vLLM", "vllm:")
+VLLM_RAY = _vllm("vllm_ray", "vLLM in Ray Serve", "ray_vllm_")
+"""Histograms are not read: Ray makes their sums of bucket midpoints."""

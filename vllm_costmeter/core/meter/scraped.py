@@ -1,0 +1,142 @@
+"""What a server did, followed from outside: from one look at its counters to the next."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.dataclass import replace
+from vllm_costmeter.core.engines.engine import Engine
+from vllm_costmeter.core.engines.sample import COUNTED, EngineCounts, EngineSample
+from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.step_counts import StepCounts
+
+LONGEST_GAP_SECONDS = 10.0
+"""Between two looks further apart than this nothing is known of requests: the time counts as idle, and as unseen."""
+
+
+class ScrapedEngine:
+    """One data-parallel engine.
+
+    Counts start at the first look. A counter that falls, or is gone, is another process: what it counted since its
+    start is added. Between two looks the engine was active all the time if requests ran at both, half of it if at one,
+    and not at all if at neither. So a short request between two looks is missed, and one that is met counts as a whole
+    interval: on average over looks at random moments the active time is right.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._last: EngineCounts | None = None
+        self._last_seconds = 0.0
+        self._grown = dict.fromkeys(COUNTED, 0.0)
+        self._computed_tokens = 0
+        self._looks = 0
+        self._active_seconds = 0.0
+        self._asleep_seconds = 0.0
+        self._last_token_unix_seconds: float | None = None
+        self.unseen_seconds = 0.0
+        """In gaps that were too long."""
+        self.restarts = 0
+        self.tells_cached = engine.cached is not None and engine.absent_cached_is_none
+        """Whether cached tokens are known."""
+
+    def look(self, now_seconds: float, unix_seconds: float, counts: EngineCounts, *, same: bool) -> None:
+        """What its page says now; `same`: it is not known to be another process than at the last look."""
+        last, self._looks = self._last, self._looks + 1
+        self.tells_cached = self.tells_cached or counts.cached_tokens is not None
+        if last is not None:
+            restarted = not same or _fell(last, counts)
+            self.restarts += restarted
+            added = _added(EngineCounts() if restarted else last, counts)
+            for name, amount in added.items():
+                self._grown[name] += amount
+            if added["generated_tokens"] > 0:
+                self._last_token_unix_seconds = unix_seconds
+            self._spend(max(0.0, now_seconds - self._last_seconds), last, counts)
+        self._last, self._last_seconds = counts, now_seconds
+
+    def totals(self, index: int) -> EngineTotals:
+        """Since the first look."""
+        grown = self._grown
+        cached = grown["cached_tokens"]
+        computed = grown["prompt_tokens"] - cached * self._engine.prompt_includes_cached
+        self._computed_tokens = max(self._computed_tokens, round(computed))
+        return EngineTotals(
+            engine_index=index,
+            counts=StepCounts(
+                prompt_computed_tokens=self._computed_tokens,
+                prompt_cached_tokens=round(cached),
+                generated_tokens=round(grown["generated_tokens"]),
+                steps=self._looks,
+                finished_requests=round(grown["finished_requests"]),
+                aborted_requests=round(grown["aborted_requests"]),
+                failed_requests=round(grown["failed_requests"]),
+            ),
+            active_seconds=self._active_seconds,
+            asleep_seconds=self._asleep_seconds,
+            kv_cache_usage_ratio=None if self._last is None else self._last.kv_cache_usage_ratio,
+            last_token_unix_seconds=self._last_token_unix_seconds,
+            observed_monotonic_seconds=self._last_seconds,
+        )
+
+    def _spend(self, seconds: float, last: EngineCounts, now: EngineCounts) -> None:
+        if seconds > LONGEST_GAP_SECONDS:
+            self.unseen_seconds += seconds
+            return
+        asleep = seconds * (bool(last.asleep) + bool(now.asleep)) / 2
+        ran = ((last.running_requests or 0) > 0) + ((now.running_requests or 0) > 0)
+        self._asleep_seconds += asleep
+        self._active_seconds += min(seconds * ran / 2, seconds - asleep)
+
+
+class ScrapedServer:
+    """All engines of one target. The engines of the first look stay; what others do that appear later is added to the
+    first one's, for the GPUs of a server do not change while it runs."""
+
+    def __init__(self, engine: Engine, first: EngineSample) -> None:
+        self.indexes = tuple(counts.index for counts in first.engines)
+        self._engine = engine
+        self._engines = {index: ScrapedEngine(engine) for index in self.indexes}
+        self._process = first.process
+
+    def look(self, now_seconds: float, unix_seconds: float, sample: EngineSample) -> None:
+        """A page."""
+        same = sample.process == self._process or None in (sample.process, self._process)
+        self._process = sample.process or self._process
+        for counts in sample.engines:
+            engine = self._engines.setdefault(counts.index, ScrapedEngine(self._engine))
+            engine.look(now_seconds, unix_seconds, counts, same=same)
+
+    def totals(self) -> list[EngineTotals]:
+        """Of each engine of the first look."""
+        found = {index: engine.totals(index) for index, engine in self._engines.items()}
+        first = self.indexes[0]
+        for index in found.keys() - set(self.indexes):
+            found[first] = replace(found[first], counts=found[first].counts + found[index].counts)
+        return [found[index] for index in self.indexes]
+
+    @property
+    def tells_cached(self) -> bool:
+        """Whether cached prompt tokens are known of every engine."""
+        return all(engine.tells_cached for engine in self._engines.values())
+
+    @property
+    def unseen_seconds(self) -> float:
+        """In which nobody could see whether requests ran."""
+        return self._engines[self.indexes[0]].unseen_seconds
+
+    @property
+    def restarts(self) -> int:
+        """Of the engine's process."""
+        return max(engine.restarts for engine in self._engines.values())
+
+
+def _fell(last: EngineCounts, now: EngineCounts) -> bool:
+    """A counter is lower than before, or gone: another process counts."""
+    for name in COUNTED:
+        before, after = getattr(last, name), getattr(now, name)
+        if before is not None and (after is None or after < before):
+            return True
+    return False
+
+
+def _added(last: EngineCounts, now: EngineCounts) -> dict[str, float]:
+    """By how much each counter grew; one that was not there before began at 0."""
+    return {name: max(0.0, (getattr(now, name) or 0.0) - (getattr(last, name) or 0.0)) for name in COUNTED}

@@ -1,0 +1,1 @@
+"""Engines that run beside us, read through their own /metrics."""

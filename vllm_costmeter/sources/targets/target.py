@@ -1,0 +1,79 @@
+"""One target: an engine's /metrics, and what is said of it beside its page."""
+
+from __future__ import annotations
+
+import urllib.parse
+
+from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.errors import BadInputError
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an engine's page is."""
+
+    url: str
+    gpus: int | None = None
+    """Of this server; None if nobody said."""
+    settings: tuple[tuple[str, str], ...] = ()
+    """(key, value) of settings of this target alone."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Labels for all its series."""
+    model_name: str | None = None
+    """In place of the page's; None: the page's."""
+
+    @property
+    def instance(self) -> str:
+        """HOST:PORT."""
+        parts = urllib.parse.urlsplit(self.url)
+        host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
+        return f"{host}:{parts.port or PORTS[parts.scheme]}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine for sure."""
+        return urllib.parse.urlsplit(self.url).hostname in LOOPBACK
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Alike for two spellings of one address."""
+        parts = urllib.parse.urlsplit(self.url)
+        host = "127.0.0.1" if self.is_local else parts.hostname
+        return f"{host}:{parts.port or PORTS[parts.scheme]}", parts.path.rstrip("/") + f"?{parts.query}"
+
+
+def target_url(given: str, called: str = "--target") -> str:
+    """The complete address of a page. BadInputError for what is no http(s) address, or has a password in it."""
+    text = given.strip()
+    url = text if "://" in text else f"http://{text}"
+    try:
+        parts = urllib.parse.urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        parts = urllib.parse.urlsplit("")
+    if parts.scheme not in PORTS or not parts.hostname or any(each.isspace() for each in text):
+        raise BadInputError(
+            f"{called} must be the address of an engine's metrics, such as http://127.0.0.1:8000/metrics, "
+            f"got {given[:80]!r}"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise BadInputError(
+            f"{called} must not contain a password, which every user of this machine could read: "
+            "--target-basic-auth-file FILE has USER:PASSWORD"
+        )
+    path = "/metrics" if parts.path in ("", "/") else parts.path
+    return urllib.parse.urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+
+
+def without_doubles(targets: list[Target]) -> list[Target]:
+    """The same list. BadInputError if two are one server, which would be charged twice."""
+    seen: dict[tuple[str, str], Target] = {}
+    for target in targets:
+        other = seen.setdefault(target.key, target)
+        if other is not target:
+            same = target.url if target.url == other.url else f"{other.url} and {target.url}"
+            raise BadInputError(f"{same}: one server twice, which would be charged twice; name it once")
+    return targets
