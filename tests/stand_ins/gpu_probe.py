@@ -10,7 +10,7 @@ from dataclasses import asdict
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.bounds import LeftOut
 from vllm_costmeter.sources.gpu.local import local_gpus
-from vllm_costmeter.sources.gpu.nvml_source import nvml_source
+from vllm_costmeter.sources.gpu.server_gpus import server_gpus
 
 
 def look(timeout_seconds: float, ranks: int | None, device_ids: list[int | str] | None) -> object:
@@ -35,7 +35,7 @@ def main() -> None:
     def note(gpu: str, what: LeftOut) -> None:
         left_out[f"{gpu} {what.quantity}"] = what.why
 
-    source = nvml_source(
+    source = server_gpus(
         count or None,
         device_ids=json.loads(sys.argv[3]),
         left_out=note,

@@ -13,7 +13,10 @@ from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.share import ShareBasis
 from vllm_costmeter.core.settings.values import (
+    GpuSourceName,
     PreflightMode,
+    gpu_source,
+    http_url,
     ledger,
     mig_basis,
     number,
@@ -48,6 +51,8 @@ class Settings:
     api_provider: str | None = None
     api_model: str | None = None
     ledger: str | None = None
+    gpu_source: GpuSourceName = "auto"
+    gpu_metrics_url: str | None = None
     price_source: LayerKind | None = None
     """The layer that set the price; None if none did."""
 
@@ -191,6 +196,20 @@ SETTINGS: tuple[Setting, ...] = (
         ledger,
         "SQLite file that keeps what was spent across restarts, for `costmeter report`; off keeps none (default: "
         "vllm-costmeter/ledger.sqlite3 in the user's state folder, where it can be written).",
+    ),
+    Setting(
+        "gpu_source",
+        "NAME",
+        gpu_source,
+        "Where GPU memory, power and energy are read: nvml (NVIDIA), amdsmi (AMD), dcgm (dcgm-exporter), none, or auto "
+        "(default): the first of nvml, amdsmi and, if its address is set, dcgm that lists a GPU.",
+    ),
+    Setting(
+        "gpu_metrics_url",
+        "URL",
+        http_url,
+        "Address of dcgm-exporter's metrics, such as http://localhost:9400/metrics, for servers that do not see the "
+        "driver.",
     ),
 )
 

@@ -43,7 +43,7 @@ from vllm_costmeter.plugin.serving.source_log import SourceLog
 from vllm_costmeter.plugin.starting import boot_facts
 from vllm_costmeter.plugin.starting.server_settings import chosen_settings
 from vllm_costmeter.sources.catalogue.load import default_price
-from vllm_costmeter.sources.gpu.nvml_source import nvml_source
+from vllm_costmeter.sources.gpu.server_gpus import server_gpus
 from vllm_costmeter.sources.vllm.config import ServerShape, is_on_cpu
 from vllm_costmeter.sources.vllm.installed import running_release
 from vllm_costmeter.sources.vllm.step_stats import StepRecorder
@@ -127,8 +127,11 @@ class ServingMeter:
             publisher = MultiprocessPublisher(exchange.directory, rank)
             return CountingProcess(own=own, exchange=exchange, publish=publisher.publish)
         if self._gpus is None:
-            self._gpus = nvml_source(
+            chosen = _settings(self._vllm_config)
+            self._gpus = server_gpus(
                 shape.local_gpus,
+                source=chosen.gpu_source,
+                metrics_url=chosen.gpu_metrics_url,
                 device_ids=shape.device_ids,
                 may_be_elsewhere=shape.may_be_elsewhere,
                 root_pid=os.getppid() if several else None,
