@@ -46,7 +46,7 @@ class GpuReader:
         self._stale_seconds = stale_seconds
         self._clock = clock
         self._driver: GpuDriver | None = None
-        self._name = "nvml"
+        self._named: GpuDriver | None = None
         self._used: UsedGpus | None = None
         self._connect_fault: DriverError | None = None
         self._retry_at: float | None = clock()
@@ -121,10 +121,8 @@ class GpuReader:
         self._disconnect()
         try:
             driver = self._connect()
-            try:
-                driver.open()
-            finally:
-                self._name = driver.name or self._name
+            self._named = driver
+            driver.open()
             self._driver = driver
             if self._used is None or self._used.reason == "gpu_missing":
                 self._used = self._select(driver.devices())
@@ -134,6 +132,10 @@ class GpuReader:
         except Exception as fault:  # noqa: BLE001 as in _read_once
             return _told(fault)
         return None
+
+    @property
+    def _name(self) -> str:
+        return (self._named.name if self._named else "") or "nvml"
 
     def _disconnect(self) -> None:
         driver, self._driver = self._driver, None
