@@ -58,6 +58,7 @@ class Settings:
     ledger: str | None = None
     gpu_source: GpuSourceName = "auto"
     gpu_metrics_url: str | None = None
+    otlp: str | None = None
     tenant_from: tuple[TenantSource, ...] = ()
     tenant_header: str = "X-Costmeter-Tenant"
     tenant_trusted: tuple[str, ...] = LOOPBACK

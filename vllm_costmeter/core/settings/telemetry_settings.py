@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.settings.setting import Setting
-from vllm_costmeter.core.settings.values import gpu_source, http_url
+from vllm_costmeter.core.settings.values import gpu_source, http_url, otlp
 
 TELEMETRY_SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -19,5 +19,12 @@ TELEMETRY_SETTINGS: tuple[Setting, ...] = (
         http_url,
         "Address of dcgm-exporter's metrics, such as http://localhost:9400/metrics, for servers that do not see the "
         "driver.",
+    ),
+    Setting(
+        "otlp",
+        "URL",
+        otlp,
+        "Push the metrics over OpenTelemetry's protocol to this address, such as http://localhost:4318; off: never "
+        "(default: where vLLM's --otlp-traces-endpoint sends traces, if that is set).",
     ),
 )

@@ -60,8 +60,18 @@ def http_url(raw: object) -> str:
     given = text(raw)
     scheme, _, rest = given.partition("://")
     if scheme.lower() not in ("http", "https") or not rest.strip("/") or any(map(str.isspace, given)):
-        raise ValueError("an address such as http://localhost:9400/metrics")
+        raise ValueError("an address that begins with http:// or https://")
     return given
+
+
+def otlp(raw: object) -> str:
+    """An address, or "off"."""
+    if raw is False or str(raw).strip().lower() == "off":
+        return "off"
+    try:
+        return http_url(raw)
+    except ValueError as why:
+        raise ValueError(f"off, or {why}") from None
 
 
 def mig_basis(raw: object) -> ShareBasis:

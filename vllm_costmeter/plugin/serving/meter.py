@@ -38,6 +38,7 @@ from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
 from vllm_costmeter.plugin.fault_page import page_of_faults
 from vllm_costmeter.plugin.serving.api_price import api_price
 from vllm_costmeter.plugin.serving.ledger import opened_ledger
+from vllm_costmeter.plugin.serving.otlp import push_over_otlp
 from vllm_costmeter.plugin.serving.phase_split import phase_split
 from vllm_costmeter.plugin.serving.price_line import tell_price
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
@@ -85,6 +86,7 @@ class ServingMeter:
         self._gpus: GpuSource | None = None
         self._page: LatestCollector | None = None
         self._ledger: LedgerKeeper | None = None
+        self._pushes, self._started = False, time.time_ns()
         self._told: set[str] = set()
         self._learn: Callable[[], None] | None = None
         """Record this start for later checks, after the first second has been charged and published."""
@@ -137,12 +139,12 @@ class ServingMeter:
             return CountingProcess(
                 own=own, exchange=exchange, publish=publisher.publish, tenants=self._tenants
             )
+        settings = _settings(self._vllm_config)
         if self._gpus is None:
-            chosen = _settings(self._vllm_config)
             self._gpus = server_gpus(
                 shape.local_gpus,
-                source=chosen.gpu_source,
-                metrics_url=chosen.gpu_metrics_url,
+                source=settings.gpu_source,
+                metrics_url=settings.gpu_metrics_url,
                 device_ids=shape.device_ids,
                 may_be_elsewhere=shape.may_be_elsewhere,
                 root_pid=os.getppid() if several else None,
@@ -150,7 +152,6 @@ class ServingMeter:
             )
         checked = boot_facts.checked()
         facts = self._server_facts(checked)
-        settings = _settings(self._vllm_config)
         tenants = None if self._tenants is None else ServerTenants(self._tenants, settings.tenant_limit)
         price, meter = self._meter(settings, self._gpus, checked, tenants)
         if self._ledger is None:
@@ -169,6 +170,9 @@ class ServingMeter:
         )
         if page is not None:
             page.before_scrape = lambda page: server.refresh()  # a scrape shows the bill of its own moment
+        if not self._pushes:
+            self._pushes = True
+            push_over_otlp(settings, self._vllm_config, shape, self._errors, self._started)
         return server
 
     def _own_page(self) -> LatestCollector:

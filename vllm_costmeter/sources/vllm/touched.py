@@ -27,6 +27,7 @@ WITHOUT: Mapping[str, str] = {
     "drafts": "rejected draft tokens are not counted",
     "requests": "the cost of single requests is not shown",
     "aborts": "aborted requests are not counted, and their cost is unattributed",
+    "traces": "metrics are pushed over OTLP only where --costmeter-otlp names a receiver",
     "exact": "exact mode is not available",
 }
 """By part of the plugin, what is lost without it."""
@@ -159,6 +160,13 @@ CONFIGURATION = (
         "vllm.config.observability",
         "ObservabilityConfig",
         "enable_mfu_metrics",
+        "observability_config",
+    ),
+    Touched(
+        "traces",
+        "vllm.config.observability",
+        "ObservabilityConfig",
+        "otlp_traces_endpoint",
         "observability_config",
     ),
 )
