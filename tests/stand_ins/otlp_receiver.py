@@ -112,4 +112,4 @@ def grpc_receiver() -> Iterator[Receiver]:
     try:
         yield receiver
     finally:
-        server.stop(None)
+        server.stop(None).wait()
