@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.gpu.reading import GpuSource
 from vllm_costmeter.core.ledger.usage import Usage
 from vllm_costmeter.core.meter import Meter
 from vllm_costmeter.core.pricing.choice import choose_price
@@ -18,8 +19,7 @@ from vllm_costmeter.core.settings.table import Settings
 from vllm_costmeter.metering.offline_meter import OfflineMeter
 from vllm_costmeter.outputs.report.batch import batch_text, batch_values
 from vllm_costmeter.sources.catalogue.load import default_price, gpu_for_nvml_name
-from vllm_costmeter.sources.gpu.nvml_source import nvml_source
-from vllm_costmeter.sources.gpu.reader import GpuReader
+from vllm_costmeter.sources.gpu.server_gpus import server_gpus
 from vllm_costmeter.sources.vllm.config import server_shape
 from vllm_costmeter.sources.vllm.offline_engine import OfflineEngine
 
@@ -97,7 +97,7 @@ def measure(llm: Any, usd_per_hour: float | None = None) -> Iterator[MeasuredCos
     if usd_per_hour is not None and not 0 < usd_per_hour < 1e9:
         raise BadInputError(f"usd_per_hour must be above 0, got {usd_per_hour!r}")
     shape = server_shape(engine.vllm_config, (0,))
-    gpus = nvml_source(shape.local_gpus, device_ids=shape.device_ids)
+    gpus = server_gpus(shape.local_gpus, device_ids=shape.device_ids)
     price = _price(usd_per_hour, shape.gpus_per_engine, gpus)
     meter = Meter(engine_indexes=(0,), gpus_per_engine=shape.gpus_per_engine, price=price)
     running = OfflineMeter(
@@ -118,7 +118,7 @@ def _tell(fault: Exception) -> None:
     log.warning("costmeter: %s", fault, exc_info=fault)
 
 
-def _price(usd_per_hour: float | None, gpus: int, reader: GpuReader) -> Price | None:
+def _price(usd_per_hour: float | None, gpus: int, reader: GpuSource) -> Price | None:
     if usd_per_hour is not None:
         return node_price(usd_per_hour=usd_per_hour, source="argument")
     deadline = time.monotonic() + LONGEST_WAIT_FOR_DRIVER_SECONDS

@@ -24,8 +24,8 @@ pytestmark = pytest.mark.heavy
 OURS = "nvmlDeviceGetHandleByIndex_v2,nvmlDeviceGetHandleByUUID"
 """What we ask of the driver and vLLM's CPU build does not. Where the driver hangs at `nvmlInit`, vLLM itself waits for
 ever, before it has loaded any plugin (`cuda_platform_plugin`, 0.17 to 0.33; tried on 0.32 without this package)."""
-CHECK_WAITS = "costmeter: waiting up to 29 s for the NVIDIA driver, asked for its GPUs"
-METER_WAITED = "costmeter: the NVIDIA driver has not answered for 3 s"
+CHECK_WAITS = "costmeter: waiting up to 29 s for the GPU driver, asked for its GPUs"
+METER_WAITED = "costmeter: the GPU driver has not answered for 3 s"
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def logger_class(patched: pytest.MonkeyPatch) -> type:
     serving, stat_logger = (  # anew: as attributes of their package they may be of another module's stand-ins
         importlib.import_module(f"vllm_costmeter.plugin.{name}") for name in ("serving.meter", "stat_logger")
     )
-    patched.setattr(serving, "nvml_source", lambda count, **given: GpuAtHand())
+    patched.setattr(serving, "server_gpus", lambda count, **given: GpuAtHand())
     patched.setenv("VLLM_PLUGINS", "costmeter")
     patched.setenv("COSTMETER_GPU_HOURLY_USD", "3600")
     patched.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)

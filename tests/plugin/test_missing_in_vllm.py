@@ -153,7 +153,7 @@ def started(
     serving, logger = (
         importlib.import_module(f"vllm_costmeter.plugin.{each}") for each in ("serving.meter", "stat_logger")
     )
-    monkeypatch.setattr(serving, "nvml_source", lambda count, **given: GpuAtHand())
+    monkeypatch.setattr(serving, "server_gpus", lambda count, **given: GpuAtHand())
     server = ServerWithout(logger.CostMeterStatLogger, model, None)
     server.lacks = (row.owner, name) if row is not None else ("", "")
     server._config = config

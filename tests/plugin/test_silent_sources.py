@@ -48,7 +48,7 @@ def test_the_gpu_that_the_check_saw_is_the_gpu(
 ) -> None:
     """A driver that answered before the start and hangs since: the catalogue's price for its GPU runs."""
     serving = sys.modules["vllm_costmeter.plugin.serving.meter"]
-    monkeypatch.setattr(serving, "nvml_source", lambda count, **given: SilentGpu())
+    monkeypatch.setattr(serving, "server_gpus", lambda count, **given: SilentGpu())
     served_gpu = sys.modules["vllm_costmeter.plugin.serving.served_gpu"]
     monkeypatch.setattr(served_gpu, "LONGEST_WAIT_FOR_DRIVER_SECONDS", 0.1)
     checked = fit(llama(), H100, EngineArgs(max_model_len=8192), NEWEST)

@@ -75,6 +75,7 @@ FLAG_TABLE = {
     "vllm_costmeter.core.settings",
     "vllm_costmeter.core.settings.budget_settings",
     "vllm_costmeter.core.settings.request_settings",
+    "vllm_costmeter.core.settings.telemetry_settings",
     "vllm_costmeter.core.settings.setting",
     "vllm_costmeter.core.settings.values",
     "vllm_costmeter.core.settings.table",

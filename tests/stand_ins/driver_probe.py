@@ -20,9 +20,15 @@ class Probe:
     """A process that meters the stand-in's GPUs; `latest` asks what its source says now."""
 
     def __init__(
-        self, library: Path, mood: Mood, count: int = 0, device_ids: list[int] | None = None, **variables: str
+        self,
+        library: Path,
+        mood: Mood,
+        count: int = 0,
+        device_ids: list[int] | None = None,
+        loading: Callable[[Path, Path], dict[str, str]] = environment,
+        **variables: str,
     ) -> None:
-        env = environment(library, mood.file) | variables
+        env = loading(library, mood.file) | variables
         self.process = subprocess.Popen(
             [sys.executable, str(PROBE), "source", str(count), json.dumps(device_ids)],
             env=env,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from dataclasses import asdict
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.bounds import LeftOut
+from vllm_costmeter.core.settings import values
 from vllm_costmeter.sources.gpu.local import local_gpus
-from vllm_costmeter.sources.gpu.nvml_source import nvml_source
+from vllm_costmeter.sources.gpu.server_gpus import server_gpus
 
 
 def look(timeout_seconds: float, ranks: int | None, device_ids: list[int | str] | None) -> object:
@@ -35,8 +37,9 @@ def main() -> None:
     def note(gpu: str, what: LeftOut) -> None:
         left_out[f"{gpu} {what.quantity}"] = what.why
 
-    source = nvml_source(
+    source = server_gpus(
         count or None,
+        source=values.gpu_source(os.environ.get("GPU_PROBE_SOURCE", "auto")),
         device_ids=json.loads(sys.argv[3]),
         left_out=note,
         interval_seconds=0.03,

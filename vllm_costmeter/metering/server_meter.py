@@ -157,7 +157,8 @@ class ChargingProcess:
         now = self._monotonic_seconds()
         ended = self._own.take_ended()
         engine_up = self._own.refresh()
-        gpus = self.gpu_readings = self._own.attempt("nvml", self._gpus, NO_GPUS)
+        place = self.gpu_readings.source or "nvml"
+        gpus = self.gpu_readings = self._own.attempt(place, self._gpus, NO_GPUS)
         engines = self._engines(now)
         claimed = NO_CLAIM if self._merger is None else self._merger.newly_claimed()
         reading = self._meter.advance(now, engines, gpus, self._hour_of_day(), ended=ended, claimed=claimed)
@@ -194,8 +195,9 @@ class ChargingProcess:
 
 
 def _sources(gpus: GpuReadings, reading: MeterReading, engine_up: bool) -> dict[str, str | None]:
+    read = {} if gpus.source is None else {gpus.source: None if gpus.up else gpus.reason or FAULT}
     sources = {
-        "nvml": None if gpus.up else gpus.reason or FAULT,
+        **read,
         "price": None if reading.price is not None else "no_price",
         "engine": None if engine_up else FAULT,
     }

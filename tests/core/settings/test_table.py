@@ -76,6 +76,13 @@ def test_an_unknown_key_names_the_nearest() -> None:
         ("gpu", "  "),
         ("electricity_tariff", [0.1] * 23),
         ("electricity_tariff", "a,b"),
+        ("gpu_source", "nvlm"),
+        ("gpu_source", False),
+        ("gpu_metrics_url", "localhost:9400/metrics"),
+        ("gpu_metrics_url", "http://"),
+        ("gpu_metrics_url", "file:///etc/passwd"),
+        ("otlp", "collector:4317"),
+        ("otlp", True),
     ],
 )
 def test_a_value_out_of_range_is_one_line_that_says_what_is_allowed(key: str, raw: object) -> None:

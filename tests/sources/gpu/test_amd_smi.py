@@ -10,9 +10,15 @@ from typing import Any
 
 import amd_smi_stand_in
 import pytest
+from c_compiler import compile_library
+from driver_probe import Probe
+from local_gpu_answers import local
 from nvml_stand_in import Mood
 
+from vllm_costmeter.sources.catalogue.load import gpu_for_nvml_name
+from vllm_costmeter.sources.gpu.amd_smi_library import package
 from vllm_costmeter.sources.gpu.amd_smi_sample import MEGABYTE, RawAmdSmi, parse
+from vllm_costmeter.sources.gpu.driver import DriverError
 
 PROBE = Path(amd_smi_stand_in.__file__).with_name("amd_smi_probe.py")
 WRAPPER = amd_smi_stand_in.wrapper_text()
@@ -82,10 +88,125 @@ def test_a_missing_library_is_one_line_and_prints_nothing_of_its_own(tmp_path: P
 
 
 @needs_the_package
+def test_a_library_without_the_package_says_what_to_install(tmp_path: Path) -> None:
+    """A server on AMD GPUs whose Python lacks the package is told so, not that there is no driver."""
+    folder = tmp_path / "lib"
+    folder.mkdir()
+    compile_library(folder / "libamd_smi.so", amd_smi_stand_in.SOURCE)
+    with pytest.raises(DriverError, match="its package is not: install amdsmi") as raised:
+        package({"ROCM_PATH": str(tmp_path)}, find=lambda name: None)
+    assert raised.value.reason == "driver_mismatch"
+
+
+@needs_the_package
 def test_a_library_that_lacks_a_function_of_the_package_is_one_line(tmp_path: Path, mood: Mood) -> None:
     assert WRAPPER is not None
     older = amd_smi_stand_in.build(tmp_path, WRAPPER.replace("amdsmi_get_gpu_vram_vendor", "amdsmi_init"))
     assert "does not suit libamd_smi.so" in probed(older, mood)["error"]
+
+
+def metered(rocm: Path, mood: Mood, count: int = 0, **variables: str) -> Probe:
+    """A process that meters these GPUs."""
+    loading = amd_smi_stand_in.environment
+    return Probe(rocm, mood, count, loading=loading, GPU_PROBE_SOURCE="amdsmi", **variables)
+
+
+@needs_the_package
+def test_a_server_meters_its_own_gpus_energy(rocm: Path, mood: Mood) -> None:
+    """Only the first GPUs that the variables leave, and joules since the meter started."""
+    mood.set(gpus=3, energy2_ticks=10_000_000)
+    probe = metered(rocm, mood, count=1, ROCR_VISIBLE_DEVICES="2,0")
+    assert [gpu["label"] for gpu in probe.until_up()["gpus"]] == ["2"]
+    mood.set(energy2_ticks=10_100_000)
+    read = probe.until(lambda answer: answer["gpus"][0]["energy_joules"] > 0)
+    assert read["source"] == "amdsmi"
+    assert read["gpus"][0]["energy_joules"] == pytest.approx(1.5259, abs=1e-3)
+    probe.process.kill()
+
+
+@needs_the_package
+def test_an_energy_counter_that_jumps_or_restarts_is_never_charged_as_energy(rocm: Path, mood: Mood) -> None:
+    """A leap of a day's energy is discarded and reported; a reset counts from there."""
+    mood.set(gpus=1, energy0_ticks=10_000_000_000)
+    probe = metered(rocm, mood)
+    probe.until_up()
+    mood.set(energy0_ticks=10_000_000_000_000)
+    probe.until(lambda answer: "0 energy" in answer["left_out"])
+    mood.set(energy0_ticks=0)
+    probe.until(lambda answer: answer["gpus"][0]["energy_joules"] is not None)
+    mood.set(energy0_ticks=65_536)
+    read = probe.until(lambda answer: (answer["gpus"][0]["energy_joules"] or 0) > 0)
+    assert read["gpus"][0]["energy_joules"] < 10
+    probe.process.kill()
+
+
+@needs_the_package
+def test_a_driver_that_hangs_costs_only_its_own_readings(rocm: Path, mood: Mood) -> None:
+    """`Probe.latest` asserts that each answer comes at once."""
+    probe = metered(rocm, mood)
+    probe.until_up()
+    mood.set(mode="hang")
+    assert probe.until(lambda answer: not answer["up"])["reason"] == "no_answer"
+    mood.set(mode="ok")
+    probe.until_up()
+    probe.process.kill()
+
+
+@needs_the_package
+def test_a_connection_that_another_user_of_the_library_closed_is_opened_again(rocm: Path, mood: Mood) -> None:
+    """vLLM disconnects after each of its own questions."""
+    mood.set(energy0_ticks=10_000_000)
+    probe = metered(rocm, mood)
+    probe.until_up()
+    mood.set(mode="not_init")
+    assert probe.until_down()["reason"] == "gpu_lost"
+    mood.set(mode="ok")
+    assert len(probe.until_up()["gpus"]) == 2
+    probe.process.kill()
+
+
+@needs_the_package
+def test_the_partitions_of_a_gpu_are_counted_once(rocm: Path, mood: Mood) -> None:
+    """They share its power and energy, which only the first tells."""
+    mood.set(gpus=4, partitions=2)
+    read = probed(rocm, mood)
+    assert len({device["uuid"] for device in read["devices"]}) == 4
+    assert [sample["power_watts"] for sample in read["samples"]] == [132.0, None, 132.0, None]
+    assert [sample["memory_total_bytes"] for sample in read["samples"]] == [196_592 * MEGABYTE] * 4
+
+
+@needs_the_package
+def test_gpus_are_numbered_as_hip_numbers_them(rocm: Path, mood: Mood) -> None:
+    mood.set(gpus=2, hip_id0=1, hip_id1=0, name1="AMD Instinct MI325X")
+    devices = probed(rocm, mood)["devices"]
+    assert [(device["index"], device["name"]) for device in devices] == [
+        (0, "AMD Instinct MI325X"),
+        (1, "AMD Instinct MI300X"),
+    ]
+    assert devices[1]["uuid"] == "GPU-60ff74a1d3d10b1c"
+
+
+@needs_the_package
+def test_a_check_without_a_gpu_finds_amds(rocm: Path, mood: Mood) -> None:
+    """The same answer as NVML's, with its own source."""
+    mood.set(gpus=4, vram_used1_mb=6592, processes1="123:1048576")
+    shown = {"HIP_VISIBLE_DEVICES": "1,2"}
+    (gpu,) = local(rocm, mood, ranks=1, loading=amd_smi_stand_in.environment, **shown)["found"]
+    assert (gpu["name"], gpu["source"], gpu["count"]) == ("AMD Instinct MI300X", "amdsmi", 2)
+    assert (gpu["memory_bytes"], gpu["free_bytes"]) == (196_592 << 20, 190_000 << 20)
+    assert gpu["processes"] == [{"pid": 123, "name": "python3", "memory_bytes": 1048576, "gpu": "1"}]
+
+
+@needs_the_package
+def test_a_check_whose_variables_hide_every_gpu_names_them(rocm: Path, mood: Mood) -> None:
+    found = local(rocm, mood, loading=amd_smi_stand_in.environment, ROCR_VISIBLE_DEVICES="")["found"]
+    assert "ROCR_VISIBLE_DEVICES and HIP_VISIBLE_DEVICES leave none of 2 found" in found
+
+
+def test_an_amd_gpu_is_priced_from_the_catalogue() -> None:
+    gpu = gpu_for_nvml_name("AMD Instinct MI300X", 196_592 << 20)
+    assert gpu is not None
+    assert gpu.name == "MI300X"
 
 
 def test_a_sensor_that_is_missing_is_absent_and_never_zero() -> None:

@@ -18,6 +18,8 @@ CARD = GpuDevice(index=0, uuid="GPU-a", name="X")
 class FakeDriver:
     """Answers from a list of samples or faults, and counts what it was asked; not NVML: any vendor's."""
 
+    name = "nvml"
+
     def __init__(self, answers: list[GpuSample | Exception], fault_on_open: Exception | None = None) -> None:
         self.answers = answers
         self.fault_on_open = fault_on_open

@@ -133,7 +133,8 @@ def test_device_ids_are_places_among_the_visible_or_uuids(
     visible: str | None, given_ids: tuple[int | str, ...], expected: tuple[int, ...]
 ) -> None:
     """As vLLM resolves them to the driver's indices."""
-    assert resolved_device_ids(GPUS, visible, given_ids) == expected
+    environ = {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
+    assert resolved_device_ids(GPUS, environ, given_ids) == expected
 
 
 def test_device_ids_of_unlike_gpus_are_not_guessed_either() -> None:

@@ -3,9 +3,11 @@
  * Every other function of the library is a stub that answers "not supported" (amd_smi_stand_in.py writes them: the
  * package binds each of them when it is imported).
  *
- *   mode=ok | not_loaded | no_data | hang        (hang: every call waits until the mode changes)
+ *   mode=ok | not_loaded | no_data | not_init | hang    (hang: every call waits until the mode changes)
  *   unsupported=amdsmi_get_energy_count,...      these functions answer "not supported"
  *   gpus=2                                       one socket each
+ *   partitions=1                                 so many neighbours are partitions of one GPU: they share its ids
+ *   hip_id0=
  *   name0= vram_total0_mb= vram_used0_mb= power0_w= activity0_percent= energy0_ticks= processes0=123:1048576
  */
 #include <stdint.h>
@@ -28,6 +30,8 @@ typedef struct { char name[256]; uint32_t pid; uint64_t mem; uint64_t gfx, enc; 
                  uint64_t gtt, cpu, vram; uint32_t memory_reserved[10]; char container[256]; uint32_t cu_occupancy;
                  uint32_t reserved[11]; } Process;
 
+typedef struct { uint32_t render, card, hsa_id, hip_id; char hip_uuid[256]; } Enumeration;
+
 static int initialised;
 static char handles[GPUS];
 
@@ -41,6 +45,7 @@ static int mood(const char *function) {
     if (!setting("mode", value, sizeof value)) strcpy(value, "ok");
     if (!strcmp(value, "not_loaded")) { initialised = 0; return NOT_LOADED; }
     if (!strcmp(value, "no_data")) return NO_DATA;
+    if (!strcmp(value, "not_init")) return NOT_INIT;
     if (!initialised && strcmp(function, "amdsmi_init")) return NOT_INIT;
     return named("unsupported", function) ? NOT_SUPPORTED : OK;
 }
@@ -77,8 +82,17 @@ int amdsmi_get_gpu_asic_info(void *handle, Asic *asic) {
     snprintf(key, sizeof key, "name%d", (int)((char *)handle - handles));
     if (!setting(key, asic->market_name, sizeof asic->market_name)) strcpy(asic->market_name, "AMD Instinct MI300X");
     strcpy(asic->vendor_name, "Advanced Micro Devices Inc. [AMD/ATI]");
-    strcpy(asic->serial, "0x60FF74A1D3D10B1C");
+    snprintf(asic->serial, sizeof asic->serial, "0x%02dFF74A1D3D10B1C",
+             (int)((char *)handle - handles) / (int)number("partitions", 1) + 60);
     asic->vendor_id = 0x1002; asic->device_id = 0x74a1; asic->compute_units = 304; asic->graphics_version = 0x942;
+    return OK;
+}
+int amdsmi_get_gpu_enumeration_info(void *handle, Enumeration *info) {
+    MOOD();
+    memset(info, 0, sizeof *info);
+    info->hip_id = of_handle("hip_id%d", handle, (int)((char *)handle - handles));
+    snprintf(info->hip_uuid, sizeof info->hip_uuid, "GPU-%02dff74a1d3d10b1c",
+             (int)((char *)handle - handles) / (int)number("partitions", 1) + 60);
     return OK;
 }
 int amdsmi_get_gpu_vram_usage(void *handle, Vram *vram) {

@@ -142,7 +142,7 @@ def _with_other_processes(gpu: GpuGroup, held_gib: float | None) -> GpuGroup:
     than it has."""
     if held_gib is None:
         return gpu
-    if gpu.source == "nvml":
+    if gpu.is_local:
         raise BadInputError(
             "--other-processes is for GPUs named with --gpu or --gpu-memory-gib: those of this machine were asked"
         )

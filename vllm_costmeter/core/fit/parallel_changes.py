@@ -29,7 +29,7 @@ def wider_layouts(gpu: GpuGroup, engine_args: EngineArgs, sizes: Iterable[int]) 
     layout = engine_args.layout
     others = layout.pipeline_parallel_size * layout.data_parallel_size
     for size in () if gpu.is_slice else sizes:
-        if size * others > (gpu.count if gpu.source == "nvml" else LARGEST_NODE_GPUS):
+        if size * others > (gpu.count if gpu.is_local else LARGEST_NODE_GPUS):
             return
         wider = replace(engine_args, layout=replace(layout, tensor_parallel_size=size))
         change, arguments = {"tensor_parallel_size": size}, f"--tensor-parallel-size {size}"
@@ -68,6 +68,6 @@ def unsplit_layouts(gpu: GpuGroup, engine_args: EngineArgs) -> Iterator[Change]:
 
 def enough_gpus(gpu: GpuGroup, engine_args: EngineArgs, count: int) -> Iterator[Change]:
     """As many of the same GPUs as the layout needs, if their number was only stated."""
-    if gpu.source != "nvml" and not gpu.is_slice:
+    if not gpu.is_local and not gpu.is_slice:
         change = {"gpu": gpu.name, "gpu_count": count}
         yield Change(change, f'--gpu "{gpu.name}:{count}"', replace(gpu, count=count), engine_args)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.gpu.reading import DownReason
+
+Maker = Literal["nvidia", "amd"]
 
 UNKNOWN_NAME = "unknown GPU"
 """Used if the driver reports no name, or an invalid one."""
@@ -31,6 +35,8 @@ class GpuDevice:
     compute_capability: tuple[int, int] | None = None
     mig_enabled: bool = False
     slices: tuple[GpuSlice, ...] = ()
+    maker: Maker = "nvidia"
+    """Whose rules say which GPUs a process sees."""
 
 
 @dataclass(frozen=True, slots=True)

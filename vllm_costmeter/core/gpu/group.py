@@ -8,7 +8,7 @@ from typing import Literal
 
 from vllm_costmeter.core.dataclass import dataclass
 
-GpuSource = Literal["catalog", "nvml", "flag"]
+GpuSource = Literal["catalog", "nvml", "amdsmi", "flag"]
 UnifiedGpu = Literal["gb10", "thor", "orin", "strix_halo"]
 
 _UNIFIED_CAPABILITIES: Mapping[tuple[int, int], UnifiedGpu] = {
@@ -86,6 +86,11 @@ class GpuGroup:
             raise ValueError(
                 f"a GPU needs memory and a count above 0, got {self.memory_bytes} bytes x {self.count}"
             )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it was read from this machine's driver."""
+        return self.source in ("nvml", "amdsmi")
 
     @property
     def is_slice(self) -> bool:

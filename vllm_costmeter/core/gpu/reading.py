@@ -94,10 +94,12 @@ class GpuReadings:
     """The problem in one line; None if there is none."""
     reason: DownReason | None = None
     """The same as a keyword for a label."""
+    source: str | None = "nvml"
+    """What was read: nvml, dcgm or amdsmi; None if the operator wants none read."""
 
 
 class GpuSource(Protocol):
-    """Anything that can read GPUs: NVML now; amdsmi would be a second driver behind the same reader."""
+    """Anything that can read GPUs, such as a reader of NVML, of AMD SMI or of dcgm-exporter's page."""
 
     def latest(self) -> GpuReadings:
         """The newest readings. Never blocks, never raises."""

@@ -21,7 +21,9 @@ from vllm_costmeter.core.settings.request_settings import (
     TenantSource,
 )
 from vllm_costmeter.core.settings.setting import Setting
+from vllm_costmeter.core.settings.telemetry_settings import TELEMETRY_SETTINGS
 from vllm_costmeter.core.settings.values import (
+    GpuSourceName,
     PreflightMode,
     ledger,
     mig_basis,
@@ -56,6 +58,9 @@ class Settings:
     api_provider: str | None = None
     api_model: str | None = None
     ledger: str | None = None
+    gpu_source: GpuSourceName = "auto"
+    gpu_metrics_url: str | None = None
+    otlp: str | None = None
     tenant_from: tuple[TenantSource, ...] = ()
     tenant_header: str = "X-Costmeter-Tenant"
     tenant_trusted: tuple[str, ...] = LOOPBACK
@@ -189,6 +194,7 @@ SETTINGS: tuple[Setting, ...] = (
         "SQLite file that keeps what was spent across restarts, for `costmeter report`; off keeps none (default: "
         "vllm-costmeter/ledger.sqlite3 in the user's state folder, where it can be written).",
     ),
+    *TELEMETRY_SETTINGS,
     *REQUEST_SETTINGS,
     *BUDGET_SETTINGS,
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from vllm_costmeter.core.errors import nearest
 from vllm_costmeter.core.gpu.share import ShareBasis
 
 PreflightMode = Literal["refuse", "warn", "off"]
+GpuSourceName = Literal["auto", "nvml", "amdsmi", "dcgm", "none"]
 
 
 def number(
@@ -44,6 +45,33 @@ def preflight_mode(raw: object) -> PreflightMode:
     if folded not in ("refuse", "warn", "off"):
         raise ValueError(f"one of refuse, warn, off{nearest(folded, ('refuse', 'warn', 'off'), 1)}")
     return cast(PreflightMode, folded)
+
+
+def gpu_source(raw: object) -> GpuSourceName:
+    folded = str(raw).strip().lower()
+    known = get_args(GpuSourceName)
+    if folded not in known:
+        raise ValueError(f"one of {', '.join(known)}{nearest(folded, known, 1)}")
+    return cast(GpuSourceName, folded)
+
+
+def http_url(raw: object) -> str:
+    """A whole http(s) address: one without a host would be read as a file or refused much later."""
+    given = text(raw)
+    scheme, _, rest = given.partition("://")
+    if scheme.lower() not in ("http", "https") or not rest.strip("/") or any(map(str.isspace, given)):
+        raise ValueError("an address that begins with http:// or https://")
+    return given
+
+
+def otlp(raw: object) -> str:
+    """An address, or "off"."""
+    if raw is False or str(raw).strip().lower() == "off":
+        return "off"
+    try:
+        return http_url(raw)
+    except ValueError as why:
+        raise ValueError(f"off, or {why}") from None
 
 
 def mig_basis(raw: object) -> ShareBasis:

@@ -70,6 +70,7 @@ def _budget(fit: Fit) -> str:
     source = {
         "catalog": "from the catalogue",
         "nvml": "as the driver reports it",
+        "amdsmi": "as the driver reports it",
         "flag": "as given with --gpu-memory-gib",
     }[fit.gpu.source]
     total = f"{fit.gpu.memory_bytes / GIB:.2f} GiB ({fit.gpu.name}, {source})"

@@ -171,8 +171,8 @@ def _trust_alerts(limits: Limits) -> tuple[Alert, ...]:
             "warning",
             "{{ $labels.instance }}: {{ $labels.source }} stopped answering",
             "Its metrics are absent until it recovers; the electricity of owned GPUs is not charged until then.",
-            f"{DOWN_INFO} and the server's log give the reason. nvml and energy: run nvidia-smi on the machine; if the "
-            "driver hangs or lost its GPU, contact the machine's operator.",
+            f"{DOWN_INFO} and the server's log give the reason. nvml, amdsmi and energy: run nvidia-smi or amd-smi on "
+            "the machine; if the driver hangs or lost its GPU, contact the machine's operator.",
         ),
         Alert(
             "CostMeterFaults",

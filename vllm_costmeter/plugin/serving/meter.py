@@ -39,6 +39,7 @@ from vllm_costmeter.plugin.fault_page import page_of_faults
 from vllm_costmeter.plugin.serving.api_price import api_price
 from vllm_costmeter.plugin.serving.budgets import Publish, ServingBudgets, opened_budgets
 from vllm_costmeter.plugin.serving.ledger import opened_ledger
+from vllm_costmeter.plugin.serving.otlp import push_over_otlp
 from vllm_costmeter.plugin.serving.phase_split import phase_split
 from vllm_costmeter.plugin.serving.price_line import tell_price
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
@@ -47,7 +48,7 @@ from vllm_costmeter.plugin.serving.source_log import SourceLog
 from vllm_costmeter.plugin.starting import boot_facts
 from vllm_costmeter.plugin.starting.server_settings import chosen_settings
 from vllm_costmeter.sources.catalogue.load import default_price
-from vllm_costmeter.sources.gpu.nvml_source import nvml_source
+from vllm_costmeter.sources.gpu.server_gpus import server_gpus
 from vllm_costmeter.sources.vllm.config import ServerShape, is_on_cpu
 from vllm_costmeter.sources.vllm.installed import running_release
 from vllm_costmeter.sources.vllm.step_stats import StepRecorder
@@ -89,6 +90,7 @@ class ServingMeter:
         self._page: LatestCollector | None = None
         self._ledger: LedgerKeeper | None = None
         self._budgets: ServingBudgets | None = None
+        self._pushes, self._started = False, time.time_ns()
         self._told: set[str] = set()
         self._learn: Callable[[], None] | None = None
         """Record this start for later checks, after the first second has been charged and published."""
@@ -150,8 +152,10 @@ class ServingMeter:
                 charged=self._charged,
             )
         if self._gpus is None:
-            self._gpus = nvml_source(
+            self._gpus = server_gpus(
                 shape.local_gpus,
+                source=settings.gpu_source,
+                metrics_url=settings.gpu_metrics_url,
                 device_ids=shape.device_ids,
                 may_be_elsewhere=shape.may_be_elsewhere,
                 root_pid=os.getppid() if several else None,
@@ -183,6 +187,9 @@ class ServingMeter:
         )
         if page is not None:
             page.before_scrape = lambda page: server.refresh()  # a scrape shows the bill of its own moment
+        if not self._pushes:
+            self._pushes = True
+            push_over_otlp(settings, self._vllm_config, shape, self._errors, self._started)
         return server
 
     def _own_page(self) -> LatestCollector:

@@ -20,7 +20,7 @@ from vllm_costmeter.plugin.serving.served_gpu import served_gpu
 from vllm_costmeter.plugin.starting import boot_facts
 from vllm_costmeter.plugin.starting.server_settings import chosen_settings
 from vllm_costmeter.sources.catalogue.load import default_price
-from vllm_costmeter.sources.gpu.nvml_source import nvml_source
+from vllm_costmeter.sources.gpu.server_gpus import server_gpus
 from vllm_costmeter.sources.vllm.config import server_shape
 from vllm_costmeter.sources.vllm.offline_engine import OfflineEngine
 
@@ -53,7 +53,13 @@ def _start(engine: Any) -> None:
     config = engine.vllm_config
     shape = server_shape(config, (0,))
     settings = chosen_settings(config.additional_config)
-    gpus = nvml_source(shape.local_gpus, device_ids=shape.device_ids, may_be_elsewhere=shape.may_be_elsewhere)
+    gpus = server_gpus(
+        shape.local_gpus,
+        source=settings.gpu_source,
+        metrics_url=settings.gpu_metrics_url,
+        device_ids=shape.device_ids,
+        may_be_elsewhere=shape.may_be_elsewhere,
+    )
     gpu = served_gpu(settings, gpus, boot_facts.checked())
     quote = None if gpu is None else default_price(gpu)
     share = server_share(

@@ -25,10 +25,10 @@ def served_gpu(settings: Settings, gpus: GpuSource, checked: Fit | None) -> GpuS
     named = [(gpu.name, gpu.memory_total_bytes) for gpu in gpus.latest().gpus]
     if gpus.latest().read_monotonic_seconds is None:
         log.warning(
-            "costmeter: the NVIDIA driver has not answered for %g s; metering starts without GPU readings",
+            "costmeter: the GPU driver has not answered for %g s; metering starts without GPU readings",
             LONGEST_WAIT_FOR_DRIVER_SECONDS,
         )
-        if checked is not None and checked.gpu.source == "nvml":
+        if checked is not None and checked.gpu.is_local:
             named = [(checked.gpu.name, checked.gpu.memory_bytes)]
     for name, memory_bytes in named:
         if (gpu := gpu_for_nvml_name(name, memory_bytes)) is not None:

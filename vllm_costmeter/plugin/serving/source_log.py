@@ -71,9 +71,9 @@ def _place(quantity: str) -> str:
 def _line(source: str, reason: str | None, gpus: GpuReadings) -> str | None:
     """None for a price: a missing one is logged where the price is chosen."""
     match source:
-        case "nvml" if reason is None:
+        case "nvml" | "amdsmi" | "dcgm" if reason is None:
             return "all GPUs of this server can be read again"
-        case "nvml":
+        case "nvml" | "amdsmi" | "dcgm":
             which = "not every" if gpus.gpus else "no"
             return f"{which} GPU of this server can be read: {gpus.error or 'reading the driver failed'}"
         case "engine" if reason is None:

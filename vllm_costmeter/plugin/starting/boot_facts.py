@@ -77,7 +77,7 @@ def preflight_bytes(result: Fit | None, actual: Mapping[str, int]) -> PreflightB
 def learn(result: Fit | None, actual: Mapping[str, int], today: str, *, on_cpu: bool) -> None:
     """Record this start for later checks of the same deployment. A server on a CPU is recorded separately, because it
     is no evidence about the GPU it was checked for; a GPU server that was given another GPU's name is not recorded."""
-    if result is None or "kv_cache" not in actual or not (on_cpu or result.gpu.source == "nvml"):
+    if result is None or "kv_cache" not in actual or not (on_cpu or result.gpu.is_local):
         return
     boot = boot_of(
         result.model,

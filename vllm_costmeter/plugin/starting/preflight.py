@@ -106,7 +106,7 @@ class Preflight:
             )
             return None
         engine_args = with_resolved_drafter(self._plan, config)
-        if gpu.source == "nvml":
+        if gpu.is_local:
             engine_args = with_resolved_defaults(engine_args, config)
         try:
             model = model_being_served(config)

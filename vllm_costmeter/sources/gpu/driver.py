@@ -1,4 +1,4 @@
-"""The interface of a driver's library for the reader. `nvml.py` implements it for NVML, `amd_smi.py` for AMD SMI."""
+"""The interface of a driver's library for the reader: `nvml.py`, `amd_smi.py`, and `dcgm.py` over HTTP."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ class DriverError(Exception):
 
 class GpuDriver(Protocol):
     """A driver's library. Every call may block forever or raise DriverError."""
+
+    @property
+    def name(self) -> str:
+        """As in the setting `gpu_source`: the metrics' label `source`."""
 
     def open(self) -> None:
         """Connects."""

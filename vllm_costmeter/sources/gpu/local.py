@@ -1,4 +1,4 @@
-"""The GPUs of this machine for a fit check without `--gpu`: one query through NVML, within a time limit."""
+"""The GPUs of this machine for a fit check without `--gpu`: one query of the driver, within a time limit."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.bounds import believable, power_bound
 from vllm_costmeter.core.gpu.device import VisibleGpu
-from vllm_costmeter.core.gpu.group import GpuGroup, GpuProcess
+from vllm_costmeter.core.gpu.group import GpuGroup, GpuProcess, GpuSource
 from vllm_costmeter.core.gpu.reading import GpuSample
 from vllm_costmeter.sources.gpu.driver import DriverError, GpuDriver
 from vllm_costmeter.sources.gpu.host_memory import host_memory
-from vllm_costmeter.sources.gpu.nvml import NvmlDriver
 from vllm_costmeter.sources.gpu.process_tree import ProcessTree
 from vllm_costmeter.sources.gpu.visible_devices import VISIBLE, resolved_device_ids, used_gpus_here
 
@@ -45,9 +44,10 @@ def local_gpus(
     device_ids: Sequence[int | str] | None = None,
     timeout_seconds: float = LONGEST_WAIT_SECONDS,
     environ: Mapping[str, str] = os.environ,
-    connect: Callable[[], GpuDriver] = NvmlDriver,
+    connect: Callable[[], GpuDriver] | None = None,
 ) -> list[GpuGroup]:
-    """The GPUs that CUDA_VISIBLE_DEVICES and `--device-ids` leave, equal ones as one Gpu with a count, in CUDA's order.
+    """The GPUs that CUDA_VISIBLE_DEVICES and `--device-ids` leave, equal ones as one Gpu with a count, in CUDA's order;
+    AMD's by its own variables where there is no GPU of NVIDIA's.
 
     `memory_bytes` is NVML's total without the driver's reserve (see `nvml_sample.usable_bytes`): what CUDA shows,
     within some MiB. `free_bytes` is the least free now of those that an engine of `ranks` takes, the first (None: of
@@ -62,7 +62,7 @@ def local_gpus(
 
     def look() -> None:
         try:
-            driver = connect()
+            driver = (connect or _nvidia_or_amd)()
         except Exception as fault:  # noqa: BLE001 handed to the caller's thread below
             answers.put(fault)
             return
@@ -78,13 +78,21 @@ def local_gpus(
         answer = _answer(answers, timeout_seconds, asked)
     except queue.Empty:
         raise NoLocalGpuError(
-            f"the NVIDIA driver did not answer within {timeout_seconds:g} s when asked {asked[-1]}"
+            f"the GPU driver did not answer within {timeout_seconds:g} s when asked {asked[-1]}"
         ) from None
     if isinstance(answer, DriverError):
         raise NoLocalGpuError(f"no GPU can be read on this machine ({answer})")
     if isinstance(answer, Exception):
         raise answer
     return answer
+
+
+def _nvidia_or_amd() -> GpuDriver:
+    from vllm_costmeter.sources.gpu.amd_smi import AmdSmiDriver
+    from vllm_costmeter.sources.gpu.first_driver import FirstDriver
+    from vllm_costmeter.sources.gpu.nvml import NvmlDriver
+
+    return FirstDriver((NvmlDriver, AmdSmiDriver))
 
 
 def _answer(
@@ -97,7 +105,7 @@ def _answer(
         left = timeout_seconds - SILENT_SECONDS
         if left <= 0:
             raise
-        log.warning("costmeter: waiting up to %g s for the NVIDIA driver, asked %s", left, asked[-1])
+        log.warning("costmeter: waiting up to %g s for the GPU driver, asked %s", left, asked[-1])
         return answers.get(timeout=left)
 
 
@@ -115,7 +123,7 @@ def _look(
     asked.append("for its GPUs")
     devices = driver.devices()
     shown = environ.get(VISIBLE)
-    ids = None if given_ids is None else resolved_device_ids(devices, shown, given_ids)
+    ids = None if given_ids is None else resolved_device_ids(devices, environ, given_ids)
     engine = used_gpus_here(devices, environ, ranks, ids)
     if engine.problem:
         raise NoLocalGpuError(engine.problem)
@@ -124,7 +132,9 @@ def _look(
         raise NoLocalGpuError(f"an engine on different GPU models ({', '.join(kinds)}) is not modelled")
     visible = used_gpus_here(devices, environ, None, ids)
     if not visible.gpus:
-        because = "there is none" if shown is None else f"CUDA_VISIBLE_DEVICES={shown!r} leaves none"
+        because = "there is none" if shown is None else f"{VISIBLE}={shown!r} leaves none"
+        if devices and devices[0].maker == "amd":
+            because = "ROCR_VISIBLE_DEVICES and HIP_VISIBLE_DEVICES leave none"
         if ids is not None:
             because = f"--device-ids {','.join(map(str, given_ids or ()))} names none"
         raise NoLocalGpuError(f"no GPU to check against: {because} of {len(devices)} found")
@@ -135,7 +145,8 @@ def _look(
         asked.append(f"for the memory of GPU {gpu.label}")
         sample = _sample(driver, gpu)
         found.append((gpu, sample, tuple(_believable_process(each, sample) for each in holders)))
-    return equal_gpus(found, ranks)
+    source: GpuSource = "amdsmi" if driver.name == "amdsmi" else "nvml"
+    return [replace(gpu, source=source) for gpu in equal_gpus(found, ranks)]
 
 
 def _sample(driver: GpuDriver, gpu: VisibleGpu) -> GpuSample:
@@ -143,7 +154,7 @@ def _sample(driver: GpuDriver, gpu: VisibleGpu) -> GpuSample:
     sample, left_out = believable(driver.sample(gpu), power_bound(None, None))
     for what in left_out:
         if what.quantity == "memory":
-            raise DriverError(f"NVML, GPU {gpu.label}: {what.why}")
+            raise DriverError(f"GPU {gpu.label}: {what.why}")
     return sample
 
 
@@ -195,7 +206,7 @@ def _sharing_the_hosts_memory(name: str, capability: tuple[int, int] | None, cou
     gpu = GpuGroup(name, 1, count, "nvml", compute_capability=capability, is_count_stated=True)
     host = None if gpu.unified is None else host_memory()
     if host is None:
-        raise DriverError(f"NVML does not report the memory of {name}")
+        raise DriverError(f"the driver does not report the memory of {name}")
     return replace(gpu, memory_bytes=host.total, free_bytes=host.available)
 
 

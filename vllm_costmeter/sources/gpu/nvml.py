@@ -1,4 +1,4 @@
-"""NVIDIA's driver library through `pynvml`: the only file that imports it. Calls may block; see `gpu_reader.py`."""
+"""NVIDIA's driver library through `pynvml`: the only file that imports it. Calls may block; see `reader.py`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ Answer = TypeVar("Answer")
 
 class NvmlDriver:
     """One connection to NVML. Importing pynvml needs no driver; `open` does."""
+
+    name = "nvml"
 
     def __init__(self) -> None:
         import pynvml  # 20 ms, and not needed by a check that names its GPU

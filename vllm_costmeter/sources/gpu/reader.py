@@ -46,6 +46,7 @@ class GpuReader:
         self._stale_seconds = stale_seconds
         self._clock = clock
         self._driver: GpuDriver | None = None
+        self._named: GpuDriver | None = None
         self._used: UsedGpus | None = None
         self._connect_fault: DriverError | None = None
         self._retry_at: float | None = clock()
@@ -68,6 +69,7 @@ class GpuReader:
             read_monotonic_seconds=readings.read_monotonic_seconds,
             error=f"the driver has not answered for more than {self._stale_seconds:g} s",
             reason="no_answer",
+            source=readings.source,
         )
 
     def close(self) -> None:
@@ -99,10 +101,11 @@ class GpuReader:
             faults.append(DriverError(self._used.problem, self._used.reason or "driver_error"))
         self._plan_retry(now, faults)
         if not faults:
-            return GpuReadings(True, tuple(found), self._clock())
+            return GpuReadings(True, tuple(found), self._clock(), source=self._name)
         lines = [str(fault) for fault in faults[:MOST_ERRORS]]
         lines += [f"and {len(faults) - MOST_ERRORS} more"] * (len(faults) > MOST_ERRORS)
-        return GpuReadings(False, tuple(found), self._clock(), "; ".join(lines), faults[0].reason)
+        text = "; ".join(lines)
+        return GpuReadings(False, tuple(found), self._clock(), text, faults[0].reason, self._name)
 
     def _plan_retry(self, now: float, faults: list[DriverError]) -> None:
         """Do not retry if only the order of different GPU models is unknown: a retry cannot resolve it."""
@@ -118,6 +121,7 @@ class GpuReader:
         self._disconnect()
         try:
             driver = self._connect()
+            self._named = driver
             driver.open()
             self._driver = driver
             if self._used is None or self._used.reason == "gpu_missing":
@@ -128,6 +132,10 @@ class GpuReader:
         except Exception as fault:  # noqa: BLE001 as in _read_once
             return _told(fault)
         return None
+
+    @property
+    def _name(self) -> str:
+        return (self._named.name if self._named else "") or "nvml"
 
     def _disconnect(self) -> None:
         driver, self._driver = self._driver, None

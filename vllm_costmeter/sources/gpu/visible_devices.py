@@ -23,7 +23,11 @@ def used_gpus_here(
     count: int | None = None,
     device_ids: Sequence[int] | None = None,
 ) -> UsedGpus:
-    """`used_gpus` for this environment."""
+    """`used_gpus` for this environment, or the same by AMD's rules."""
+    if devices and devices[0].maker == "amd":
+        from vllm_costmeter.sources.gpu.amd_visible import used_amd_gpus
+
+        return used_amd_gpus(devices, environ, count, device_ids)
     return used_gpus(devices, environ.get(VISIBLE), environ.get(ORDER), count, device_ids)
 
 
@@ -62,11 +66,16 @@ def used_gpus(
 
 
 def resolved_device_ids(
-    devices: Sequence[GpuDevice], cuda_visible_devices: str | None, given: Sequence[int | str]
+    devices: Sequence[GpuDevice], environ: Mapping[str, str], given: Sequence[int | str]
 ) -> tuple[int, ...]:
     """The driver's indices for `--device-ids`: by UUID, or by position among the visible GPUs. Invalid ones are
     omitted: vLLM refuses them itself."""
-    visible = _visible(devices, cuda_visible_devices)
+    if devices and devices[0].maker == "amd":
+        from vllm_costmeter.sources.gpu.amd_visible import visible_amd_gpus
+
+        visible = visible_amd_gpus(devices, environ)
+    else:
+        visible = _visible(devices, environ.get(VISIBLE))
     by_uuid = {device.uuid: device.index for device in devices}
     places = {place: device.index for place, device in enumerate(visible)}
     found = (places.get(each) if isinstance(each, int) else by_uuid.get(each) for each in given)

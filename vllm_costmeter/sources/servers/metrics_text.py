@@ -27,6 +27,10 @@ class Page:
             if math.isfinite(sample.value):
                 self._by_name.setdefault(sample.name, []).append(sample)
 
+    def samples(self, name: str) -> list[Sample]:
+        """Those with that name."""
+        return self._by_name.get(name, [])
+
     def total(self, name: str, **labels: str) -> float | None:
         """The sum of the samples with that name and these labels; None if there are none."""
         found = [each.value for each in self._by_name.get(name, ()) if labels.items() <= each.labels.items()]

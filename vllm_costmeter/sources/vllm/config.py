@@ -167,6 +167,12 @@ def spans_machines(config: Any) -> bool:
     )
 
 
+def otlp_traces_endpoint(config: Any) -> str | None:
+    """Where vLLM sends its traces (`--otlp-traces-endpoint`); None if nowhere."""
+    endpoint = getattr(getattr(config, "observability_config", None), "otlp_traces_endpoint", None)
+    return endpoint if isinstance(endpoint, str) else None
+
+
 def is_on_cpu(config: Any) -> bool:
     """Whether this is vLLM's CPU platform, which has no GPU."""
     return bool(config.device_config.device_type == "cpu")

@@ -29,6 +29,7 @@ WITHOUT: Mapping[str, str] = {
     "spans": "spans do not have the cost of their requests",
     "aborts": "aborted requests are not counted, and their cost is unattributed",
     "tenants": "tenants are not told apart, and single requests have no price",
+    "traces": "metrics are pushed over OTLP only where --costmeter-otlp names a receiver",
     "exact": "exact mode is not available",
 }
 """By part of the plugin, what is lost without it."""
@@ -164,6 +165,13 @@ CONFIGURATION = (
         "vllm.config.observability",
         "ObservabilityConfig",
         "enable_mfu_metrics",
+        "observability_config",
+    ),
+    Touched(
+        "traces",
+        "vllm.config.observability",
+        "ObservabilityConfig",
+        "otlp_traces_endpoint",
         "observability_config",
     ),
 )

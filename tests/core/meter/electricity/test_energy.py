@@ -121,20 +121,30 @@ def test_a_counter_that_comes_and_goes_is_charged_once() -> None:
     energy = EnergyMeter(1, None)
     energy.advance(1.0, gpus(0.0, {"energy_joules": 1000.0, "power_watts": 200.0}))
     assert energy.advance(1.0, gpus(1.0, {"power_watts": 220.0})).joules == (210.0,)
-    assert energy.sources() == {"0": "power"}
     tick = energy.advance(1.0, gpus(2.0, {"energy_joules": 1430.0, "power_watts": 220.0}))
     assert tick.joules == (220.0,)
     assert energy.measured_joules() == {"0": 430.0}
     assert energy.watts() == 215.0
 
 
+def test_a_counter_is_the_source_until_it_has_been_away_for_a_minute() -> None:
+    """dcgm-exporter counts every 30 s by default; a counter that stays away is no source."""
+    energy = EnergyMeter(1, None)
+    energy.advance(1.0, gpus(0.0, {"energy_joules": 1000.0, "power_watts": 200.0}))
+    energy.advance(30.0, gpus(30.0, {"power_watts": 200.0}))
+    assert energy.sources() == {"0": "counter"}
+    energy.advance(31.0, gpus(61.0, {"power_watts": 200.0}))
+    assert energy.sources() == {"0": "power"}
+
+
 def test_power_beyond_what_the_counter_then_says_is_not_taken_back() -> None:
-    """What was charged stays, and the counter is followed from where it is."""
+    """What was charged stays, and the counter's next increase is charged less by it."""
     energy = EnergyMeter(1, None)
     energy.advance(1.0, gpus(0.0, {"energy_joules": 1000.0, "power_watts": 200.0}))
     energy.advance(1.0, gpus(1.0, {"power_watts": 200.0}))
     assert energy.advance(1.0, gpus(2.0, {"energy_joules": 1150.0})).joules == (0.0,)
-    assert energy.advance(1.0, gpus(3.0, {"energy_joules": 1350.0})).joules == (200.0,)
+    assert energy.advance(1.0, gpus(3.0, {"energy_joules": 1350.0})).joules == (150.0,)
+    assert energy.advance(1.0, gpus(4.0, {"energy_joules": 1550.0})).joules == (200.0,)
 
 
 def test_a_gpu_that_never_told_is_charged_its_rated_power_also_while_the_driver_is_away() -> None:

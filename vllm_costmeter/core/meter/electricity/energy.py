@@ -7,6 +7,9 @@ from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter.exact_sum import ExactSum
 from vllm_costmeter.core.meter.reading import EnergyProblem, EnergySource
 
+COUNTER_PAUSE_SECONDS = 60.0
+"""How long power readings may bridge two counts before the counter is no longer the source: dcgm-exporter counts every
+30 s by default. Our choice, twice that."""
 UNSEEN = "unseen"
 """Label of the GPUs that no driver reports, whose energy is estimated from rated power."""
 
@@ -33,8 +36,10 @@ class _GpuEnergy:
     """Whether the driver reports its energy or power now."""
     counter_joules: float | None = None
     counter_seconds: float = 0.0
-    since_counter_joules: float = 0.0
-    """Charged from power readings since the counter was last read: already part of its next increase."""
+    ahead_joules: float = 0.0
+    """Charged from power readings beyond what the counter has shown: already part of its next increases."""
+    integrated_joules: float = 0.0
+    """By power readings since the counter was last read."""
     power_watts: float | None = None
     observed_seconds: float = 0.0
     watts: float | None = None
@@ -47,13 +52,14 @@ class _GpuEnergy:
             joules = self._counted(before, counter_joules, seconds)
         else:  # no counter, its first reading, or a source that began anew
             joules = 0.0 if power_watts is None else self._integrated(power_watts, seconds)
+            if counter_joules is not None:
+                self.ahead_joules = 0.0
         if counter_joules is not None:
-            self.counter_joules, self.counter_seconds, self.since_counter_joules = (
-                counter_joules,
-                seconds,
-                0.0,
-            )
-        self.source = "power" if counter_joules is None else "counter"
+            self.counter_joules, self.counter_seconds, self.integrated_joules = counter_joules, seconds, 0.0
+        is_counted = (
+            self.counter_joules is not None and seconds - self.counter_seconds <= COUNTER_PAUSE_SECONDS
+        )
+        self.source = "counter" if is_counted else "power"
         self.power_watts = power_watts
         self.observed_seconds = max(self.observed_seconds, seconds)
         self.measured.add(joules)
@@ -62,15 +68,21 @@ class _GpuEnergy:
     def _counted(self, before: float, now: float, seconds: float) -> float:
         if seconds > self.counter_seconds:
             self.watts = (now - before) / (seconds - self.counter_seconds)
-        return max(now - before - self.since_counter_joules, 0.0)
+        joules = now - before - self.ahead_joules
+        self.ahead_joules = max(-joules, 0.0)
+        return max(joules, 0.0)
 
     def _integrated(self, watts: float, seconds: float) -> float:
         """A trapezoid since the last reading of any kind; if the power at that time is unknown, the current one is
         used."""
         before = watts if self.power_watts is None else self.power_watts
         joules = (before + watts) / 2 * max(seconds - self.observed_seconds, 0.0)
-        self.since_counter_joules += joules
         self.watts = watts
+        if self.counter_joules is None:
+            return joules
+        self.integrated_joules += joules
+        joules = max(self.integrated_joules - self.ahead_joules, 0.0)  # 0 while too much was charged before
+        self.ahead_joules += joules
         return joules
 
 

@@ -42,7 +42,7 @@ SERVER_METRICS: tuple[MetricRow, ...] = (
         "gauge",
         ("source",),
         "",
-        "1 if the source (nvml, price, engine, energy, ledger) is available, else 0; energy: known for every GPU.",
+        "1 if the source is available, else 0: nvml, amdsmi or dcgm; price; engine; ledger; energy of every GPU.",
         "always; energy where electricity or carbon is charged, ledger where one is kept",
     ),
     MetricRow(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vllm_costmeter.core.gpu.device import GpuDevice
-from vllm_costmeter.sources.gpu.nvml_source import gpus_of_server, rated_watts
+from vllm_costmeter.sources.gpu.server_gpus import gpus_of_server, rated_watts
 
 TWO = tuple(GpuDevice(index, f"GPU-{index}", "NVIDIA H100 80GB HBM3") for index in (0, 1))
 

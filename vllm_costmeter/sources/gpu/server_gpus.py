@@ -1,4 +1,4 @@
-"""The GPUs of this server, read through NVML once a second for the meter."""
+"""The GPUs of this server, read once a second for the meter, through the source that the operator chose."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from functools import lru_cache
 
 from vllm_costmeter.core.gpu.bounds import LeftOut
 from vllm_costmeter.core.gpu.device import GpuDevice, UsedGpus
+from vllm_costmeter.core.gpu.reading import GpuReadings, GpuSource
+from vllm_costmeter.core.settings.values import GpuSourceName
 from vllm_costmeter.sources.catalogue.load import gpu_for_nvml_name
-from vllm_costmeter.sources.gpu.nvml import NvmlDriver
+from vllm_costmeter.sources.gpu.chosen_drivers import drivers
+from vllm_costmeter.sources.gpu.first_driver import FirstDriver
 from vllm_costmeter.sources.gpu.process_tree import ProcessTree
 from vllm_costmeter.sources.gpu.reader import INTERVAL_SECONDS, STALE_SECONDS, GpuReader
 from vllm_costmeter.sources.gpu.visible_devices import used_gpus_here
@@ -35,9 +38,11 @@ def gpus_of_server(
     return used
 
 
-def nvml_source(
+def server_gpus(
     local_gpus: int | None,
     *,
+    source: GpuSourceName = "auto",
+    metrics_url: str | None = None,
     device_ids: Sequence[int] | None = None,
     may_be_elsewhere: bool = False,
     root_pid: int | None = None,
@@ -45,17 +50,21 @@ def nvml_source(
     environ: Mapping[str, str] = os.environ,
     interval_seconds: float = INTERVAL_SECONDS,
     stale_seconds: float = STALE_SECONDS,
-) -> GpuReader:
+) -> GpuSource:
     """Start reading and return immediately, with or without a driver.
 
     `local_gpus`: ranks on this machine (tensor x pipeline x local data parallel), None for all visible GPUs.
+    `source`, `metrics_url`: the settings `gpu_source` and `gpu_metrics_url`.
     `device_ids`: the driver's indices from vLLM's resolved `--device-ids`; None without that flag.
     `may_be_elsewhere`: whether some of those ranks may run on other machines.
     `root_pid`: the root of this server's processes, by default this one; a child API process passes its parent's.
     `left_out` is called on the reader's thread for impossible readings, with the GPU's label.
     """
+    if source == "none":
+        return NoGpus()
+    driver = FirstDriver(drivers(source, metrics_url, environ))
     return GpuReader(
-        NvmlDriver,
+        lambda: driver,
         lambda devices: gpus_of_server(
             devices, environ, local_gpus, device_ids, may_be_elsewhere=may_be_elsewhere
         ),
@@ -65,6 +74,17 @@ def nvml_source(
         interval_seconds=interval_seconds,
         stale_seconds=stale_seconds,
     )
+
+
+class NoGpus:
+    """The source of a server whose GPUs are not to be read."""
+
+    def latest(self) -> GpuReadings:
+        """No GPU, and no fault."""
+        return GpuReadings(up=True, read_monotonic_seconds=0.0, source=None)
+
+    def close(self) -> None:
+        """Nothing to stop."""
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,1 @@
+"""The metric table over OpenTelemetry's protocol."""
