@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import statistics
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -120,13 +121,14 @@ def test_latency_grows_with_the_rate_and_with_the_share_of_requests() -> None:
 def test_a_cached_prefix_and_accepted_drafts_raise_the_capacity() -> None:
     """Prompts then take less time, and answers fewer steps."""
     known = engine("Llama-3.3-70B", "fp8", "H200 SXM", 2)
+    drafting = replace(known, drafted_tokens=3)
     plain, cached, drafted = (
-        Loads(known, requests, 64).capacity
-        for requests in (
-            Requests(4000, 500),
-            Requests(4000, 500, cached_share=0.8),
-            Requests(4000, 500, accepted_tokens=1.5, drafted_tokens=3),
+        Loads(server, requests, 16).capacity
+        for server, requests in (
+            (known, Requests(500, 500)),
+            (known, Requests(500, 500, cached_share=0.8)),
+            (drafting, Requests(500, 500, accepted_tokens=1.5)),
         )
     )
-    assert cached > 1.25 * plain
-    assert drafted > plain
+    assert cached > plain
+    assert drafted > 1.2 * plain

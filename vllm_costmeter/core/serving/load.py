@@ -31,8 +31,6 @@ class Requests:
     """Share of the prompt that the prefix cache holds already."""
     accepted_tokens: float = 0.0
     """Draft tokens accepted per step (speculative decoding), on average."""
-    drafted_tokens: int = 0
-    """Draft tokens verified per step."""
 
     def __post_init__(self) -> None:
         for name, value in (("--prompt-tokens", self.prompt_tokens), ("--output-tokens", self.output_tokens)):
@@ -40,11 +38,8 @@ class Requests:
                 raise BadInputError(f"{name} must be at least 1, got {value:g}")
         if not 0 <= self.cached_share < 1:
             raise BadInputError(f"--cached-share must be at least 0 and below 1, got {self.cached_share:g}")
-        if not 0 <= self.accepted_tokens <= max(self.drafted_tokens, 0):
-            raise BadInputError(
-                f"--accepted-tokens must be from 0 to the {self.drafted_tokens} drafted per step, got "
-                f"{self.accepted_tokens:g}"
-            )
+        if self.accepted_tokens < 0:
+            raise BadInputError(f"--accepted-tokens must be at least 0, got {self.accepted_tokens:g}")
 
     @property
     def steps(self) -> float:
@@ -130,7 +125,7 @@ def served(engine: Engine, requests: Requests, running: float) -> Served:
     """With `running` requests in the batch at any time, each followed by the next as it ends."""
     batch = running / engine.stages
     context, steps = requests.mean_context, requests.steps
-    step = engine.seconds(batch * (1 + requests.drafted_tokens), context)
+    step = engine.seconds(batch, context)
     together = max(1.0, batch / steps)
     others = max(batch - 1, 0.0)
     prefill = prefill_seconds(engine, requests, others, together)

@@ -77,6 +77,10 @@ class Engine:
     host: Host = Host()
     sorts_logits: bool = False
     """Whether sampling sorts: releases before 0.17 (where topk_topp_triton.py is new), with top-p or top-k."""
+    drafted_tokens: int = 0
+    """Draft tokens of each sequence that a step verifies (speculative decoding)."""
+    draft_seconds: float = 0.0
+    """Of the drafter, per step."""
     slowdown: float = 1.0
     """Measured over estimated seconds, where a calibration gives it."""
     is_calibrated: bool = False
@@ -99,12 +103,12 @@ class Engine:
         self, decoding: float, context: float, prompt: float = 0.0, before: float = 0.0, prompts: float = 1.0
     ) -> float:
         """The GPU's part."""
-        rows = decoding + prompt
-        if rows <= 0:
+        verified = decoding * (1 + self.drafted_tokens)
+        if verified + prompt <= 0:
             return 0.0
-        found = self._by_rows(rows) + self._sampling(decoding + (prompts if prompt else 0.0))
+        found = self._by_rows(verified + prompt) + self._sampling(verified + (prompts if prompt else 0.0))
         if decoding:
-            found += self._decode_attention(decoding, context)
+            found += self._decode_attention(decoding, context) + self.draft_seconds
         if prompt:
             found += self._prompt_attention(prompt, before, prompts)
         return found * self.slowdown
