@@ -38,6 +38,8 @@ class Loads:
     requests: Requests
     places: float
     """Requests that the batch has room for: in the KV cache, and by --max-num-seqs."""
+    ranks: int = 1
+    """Data-parallel ranks that share their experts: one engine, of which everything else here is one rank."""
     _known: Memo[int, Served] = field(default_factory=Memo, init=False, compare=False, repr=False)
 
     @property
@@ -46,8 +48,8 @@ class Loads:
 
     @property
     def capacity(self) -> float:
-        """Requests per second with all places taken."""
-        return self.rate(self.most)
+        """Requests per second of all ranks with all places taken."""
+        return self.rate(self.most) * self.ranks
 
     def rate(self, running: float) -> float:
         """Requests per second with `running` in the batch."""
@@ -117,8 +119,9 @@ def _tail(chance: float, mean: float, share: float) -> float:
 
 
 def under_arrivals(loads: Loads, per_second: float) -> Latency | None:
-    """`per_second` requests arrive at one engine. None if it cannot keep up."""
-    capacity, places = loads.capacity, loads.most
+    """`per_second` requests arrive at one engine, evenly at its ranks. None if it cannot keep up."""
+    capacity, places = loads.rate(loads.most), loads.most
+    per_second /= loads.ranks
     if per_second >= BUSIEST * capacity:
         return None
     chances = _chances(loads, per_second)

@@ -24,6 +24,7 @@ from vllm_costmeter.core.serving.step import Engine
 class Placed:
     """One layout that vLLM starts, with room for some requests."""
 
+    model: Model
     engine_args: EngineArgs
     fit: Fit
     engine: Engine
@@ -73,11 +74,25 @@ def placed(
             found = fit(model, gpu, engine_args, release, starts)
     engine = Engine(
         model=served_model(model, engine_args, release, spec),
-        gpu=serving_gpu(spec, link),
+        gpu=serving_gpu(spec, link, engine_args.layout),
         layout=engine_args.layout,
         batched_tokens=found.engine.max_num_batched_tokens,
+        drafted_tokens=_drafted(engine_args),
+        draft_seconds=_draft_seconds(model, engine_args, spec),
     )
-    return Placed(engine_args, found, engine)
+    return Placed(model, engine_args, found, engine)
+
+
+def _drafted(engine_args: EngineArgs) -> int:
+    return int((engine_args.speculative_config or {}).get("num_speculative_tokens") or 0)
+
+
+def _draft_seconds(model: Model, engine_args: EngineArgs, spec: GpuSpec) -> float:
+    """Of one step: every draft token reads the drafter's weights once. 0 for n-grams, which the host finds."""
+    if model.drafter is None or not spec.bandwidth_bytes_per_second:
+        return 0.0
+    read = model.drafter.bytes_on_last_rank(engine_args)
+    return _drafted(engine_args) * read / spec.bandwidth_bytes_per_second
 
 
 def every_layout(

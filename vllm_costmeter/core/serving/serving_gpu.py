@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.core.serving.generations import kernels_of
 from vllm_costmeter.core.serving.kernels import Format, Kernel, Kernels
-from vllm_costmeter.core.serving.links import Link, link_of
+from vllm_costmeter.core.serving.links import INFINIBAND, Link, link_of
 
 EIGHT_BIT: tuple[Format, ...] = ("fp8", "fp8_block", "int8")
 
@@ -26,6 +27,9 @@ class ServingGpu:
     """True on data-centre Blackwell, whose kernels quantize the activations of MXFP4 experts to FP8."""
     kernels: Kernels
     link: Link
+    """Between tensor-parallel GPUs."""
+    hop_link: Link
+    """Between pipeline stages."""
     is_timed: bool
     """Whether NVIDIA's timings include a GPU of this architecture."""
 
@@ -52,8 +56,19 @@ class ServingGpu:
         return "int4" if lacks else form
 
 
-def serving_gpu(gpu: GpuSpec, link: Link | None = None) -> ServingGpu:
-    """`link` None: the one that the catalogue names. BadInputError if a rate is unknown."""
+MACHINE_GPUS = 8
+"""Of the largest common machine."""
+ONE_GPU = ParallelConfig()
+
+
+def gpus_per_machine(gpu: GpuSpec) -> int:
+    """Most of these GPUs in one machine."""
+    return gpu.gpus_per_machine or MACHINE_GPUS
+
+
+def serving_gpu(gpu: GpuSpec, link: Link | None = None, layout: ParallelConfig = ONE_GPU) -> ServingGpu:
+    """`link` None: the one that the catalogue names, and InfiniBand between machines. BadInputError if a rate is
+    unknown."""
     sixteen, bandwidth = gpu.sixteen_bit_flops_per_second, gpu.bandwidth_bytes_per_second
     if not sixteen or not bandwidth:
         raise BadInputError(
@@ -61,6 +76,8 @@ def serving_gpu(gpu: GpuSpec, link: Link | None = None) -> ServingGpu:
         )
     kernels, timed = kernels_of(gpu.compute_capability if gpu.vendor == "nvidia" else None)
     major = gpu.compute_capability[0] if gpu.compute_capability else 0
+    inner = layout.tensor_parallel_size * (layout.data_parallel_size if layout.enable_expert_parallel else 1)
+    engine = layout.tensor_parallel_size * layout.pipeline_parallel_size
     return ServingGpu(
         bytes_per_second=bandwidth,
         sixteen_bit=sixteen,
@@ -68,6 +85,11 @@ def serving_gpu(gpu: GpuSpec, link: Link | None = None) -> ServingGpu:
         four_bit=gpu.fp4_flops_per_second,
         multiplies_mxfp4_in_8_bits=gpu.vendor == "nvidia" and major == 10,
         kernels=kernels,
-        link=link or link_of(gpu),
+        link=link or _between(inner, gpu),
+        hop_link=link or _between(engine, gpu),
         is_timed=timed,
     )
+
+
+def _between(gpus: int, gpu: GpuSpec) -> Link:
+    return link_of(gpu) if gpus <= gpus_per_machine(gpu) else INFINIBAND

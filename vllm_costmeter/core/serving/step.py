@@ -203,7 +203,7 @@ class Engine:
         passes = 4 * LOGIT_PASSES + (SORT_BYTES if self.sorts_logits else 0.0)
         found = self._matrix(self.model.head, sampled) + logits * passes / self.gpu.bytes_per_second
         if self.stages > 1:
-            found += self.stages * self.gpu.link.hop_seconds(sampled * self.model.hidden * 2)
+            found += self.stages * self.gpu.hop_link.hop_seconds(sampled * self.model.hidden * 2)
         return found
 
     def parts(self, decoding: float, context: float) -> StepParts:
