@@ -17,6 +17,7 @@ from vllm_costmeter.core.serving.ranges import tpot_range, ttft_range
 from vllm_costmeter.core.serving.recommend import Miss, Wanted
 from vllm_costmeter.core.serving.trace import Trace
 from vllm_costmeter.outputs.economics.answer import Section, amount, percent
+from vllm_costmeter.outputs.economics.recommend_words import candidate_words, copies, load_words, miss_words
 
 SCHEMA = "costmeter.recommend/1"
 NEAREST = 3
@@ -54,7 +55,7 @@ class Answered:
 
 def sections(answered: Answered, name: str, model: str, currency: Currency) -> list[Section]:
     """The table and, below it, the commands; or what comes nearest."""
-    title = f"{name}: {_load_words(answered)}"
+    title = f"{name}: {load_words(answered.wanted)}"
     if not answered.rows:
         return [Section(f"Nothing on offer serves it. {title}", ("nearest", "why"), _nearest(answered))]
     ttft, tpot = _shares(answered)
@@ -102,27 +103,6 @@ def _notes(answered: Answered) -> list[str]:
     return notes
 
 
-def _load_words(answered: Answered) -> str:
-    requests, wanted = answered.wanted.requests, answered.wanted
-    load = (
-        f"{wanted.per_second:,.4g} requests/s"
-        if wanted.per_second is not None
-        else f"as many requests as {wanted.budget_usd_per_month:,.0f} USD a month pay for"
-    )
-    lengths = f"{requests.prompt_tokens:,.0f} prompt and {requests.output_tokens:,.0f} output tokens"
-    cached = f", {requests.cached_share:.0%} of prompts cached" if requests.cached_share else ""
-    goals = [
-        f"{name} {goal.words} within {_seconds(goal.seconds)}"
-        for name, goal in (("TTFT", wanted.level.ttft), ("TPOT", wanted.level.tpot))
-        if goal is not None
-    ]
-    return ", ".join([load, lengths + cached, *goals])
-
-
-def _seconds(value: float) -> str:
-    return f"{value:g} s" if value >= 1 else f"{value * 1e3:g} ms"
-
-
 def _shares(answered: Answered) -> tuple[str, str]:
     level = answered.wanted.level
     return Goal(1, level.ttft_share).words, Goal(1, level.tpot_share).words
@@ -135,7 +115,7 @@ def _cells(number: int, row: PricedRow, answered: Answered, currency: Currency) 
         str(number),
         counted(found.candidate.gpu.name, found.gpus)
         + (" (owned)" if found.candidate.offer.is_owned else ""),
-        _copies(row.deployment),
+        copies(row.deployment),
         found.candidate.quantization,
         f"{found.per_second:.3g}",
         amount(row.usd_per_month, currency, 0),
@@ -145,23 +125,6 @@ def _cells(number: int, row: PricedRow, answered: Answered, currency: Currency) 
         percent(found.latency.utilisation),
         found.limit,
     )
-
-
-def _copies(deployment: Deployment) -> str:
-    """ "4 x TP 2", "2 x DP 8 EP"."""
-    row = deployment.row
-    layout = row.candidate.layout
-    sizes = [
-        f"{kind} {size}"
-        for kind, size in (
-            ("TP", layout.tensor_parallel_size),
-            ("PP", layout.pipeline_parallel_size),
-            ("DP", layout.data_parallel_size),
-        )
-        if size > 1
-    ]
-    sizes += ["EP"] if layout.enable_expert_parallel else []
-    return f"{row.engines} x {' '.join(sizes) or '1 GPU'}"
 
 
 def _servers(deployment: Deployment) -> str:
@@ -188,27 +151,7 @@ def _latencies(
 def _nearest(answered: Answered) -> Sequence[tuple[str, str]]:
     if not answered.misses:
         return [("", answered.why or "no GPU is on offer")]
-    return [
-        (_candidate_words(miss), _miss_words(miss, answered.wanted)) for miss in answered.misses[:NEAREST]
-    ]
-
-
-def _candidate_words(miss: Miss) -> str:
-    layout, candidate = miss.candidate.layout, miss.candidate
-    sizes = f"TP {layout.tensor_parallel_size}, PP {layout.pipeline_parallel_size}, DP {layout.data_parallel_size}"
-    return f"{counted(candidate.gpu.name, candidate.gpus_per_engine)}, {candidate.quantization} ({sizes})"
-
-
-def _miss_words(miss: Miss, wanted: Wanted) -> str:
-    if miss.reason == "GPUs":
-        most = min(wanted.most_gpus, miss.candidate.most_gpus)
-        return f"needs {miss.nearest:,.0f} GPUs; {most} are allowed (--max-gpus)"
-    if miss.reason == "budget":
-        return f"one engine costs {miss.nearest:,.0f} USD a month"
-    goal = wanted.level.ttft if miss.reason == "TTFT" else wanted.level.tpot
-    assert goal is not None
-    alone = f"{miss.reason} {goal.words} of {miss.nearest * 1e3:,.1f} ms with a single request"
-    return f"{alone}; the goal is {_seconds(goal.seconds)}"
+    return [(candidate_words(miss), miss_words(miss, answered.wanted)) for miss in answered.misses[:NEAREST]]
 
 
 def values(answered: Answered, name: str, model: str) -> dict[str, Any]:
@@ -234,10 +177,10 @@ def values(answered: Answered, name: str, model: str) -> dict[str, Any]:
         if answered.rows
         else [
             {
-                "deployment": _candidate_words(miss),
+                "deployment": candidate_words(miss),
                 "reason": miss.reason,
                 "nearest": round(miss.nearest, 6),
-                "message": _miss_words(miss, wanted),
+                "message": miss_words(miss, wanted),
             }
             for miss in answered.misses[:NEAREST]
         ],
