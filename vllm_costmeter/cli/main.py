@@ -41,6 +41,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "vllm_costmeter.cli.economics.estimate",
         "estimate throughput and price without a server",
     ),
+    "recommend": (
+        "vllm_costmeter.cli.economics.recommend",
+        "find the cheapest way to serve a load, proven to fit",
+    ),
     "gate": (
         "vllm_costmeter.cli.economics.gate",
         "compare load tests: did cost per token rise past a limit?",

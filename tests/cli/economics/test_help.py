@@ -12,7 +12,9 @@ from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.gpu.text import split_count
 
 
-@pytest.mark.parametrize("name", ["cost", "matrix", "compare", "estimate", "gate", "gpus", "prices"])
+@pytest.mark.parametrize(
+    "name", ["cost", "matrix", "compare", "estimate", "recommend", "gate", "gpus", "prices"]
+)
 def test_help_begins_with_the_question(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Which of the two GPUs, in one form or another."""
     with pytest.raises(SystemExit):
@@ -22,7 +24,9 @@ def test_help_begins_with_the_question(name: str, capsys: pytest.CaptureFixture[
     assert "H100" in first
 
 
-@pytest.mark.parametrize("name", ["cost", "matrix", "compare", "estimate", "gate", "gpus", "prices"])
+@pytest.mark.parametrize(
+    "name", ["cost", "matrix", "compare", "estimate", "recommend", "gate", "gpus", "prices"]
+)
 def test_the_examples_of_a_help_name_known_gpus(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """One GPU each, by a name that is not ambiguous."""
     with pytest.raises(SystemExit):

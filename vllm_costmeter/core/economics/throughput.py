@@ -1,12 +1,9 @@
-"""Throughput estimated without a server: a roofline with fitted efficiency, prefill and decode separately.
+"""Throughput estimated without a server, and the limit that the hardware sets.
 
-The constants were fitted to 211 published measurements of vLLM on H100 and A100; docs/economics.md has the
-error table and the limits of the estimate.
+The estimate adds up the kernels of a step (`core.serving`); docs/serving.md has the error tables and the limits.
 """
 
 from __future__ import annotations
-
-import math
 
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.engine.args import EngineArgs
@@ -17,41 +14,9 @@ from vllm_costmeter.core.meter.split.roofline import GpuRates, ModelWork, resour
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import Release
-
-
-@dataclass(frozen=True, slots=True)
-class Slowness:
-    """Costs beyond the roofline. A request's seconds are linear in each of them, so they can be fitted."""
-
-    memory: float
-    """Factor on the seconds at the published bandwidth."""
-    compute: float
-    """Factor on the seconds at the dense rate."""
-    seconds_per_layer: float
-    """Fixed time of one layer's kernels per step, whatever the batch size."""
-    seconds_per_expert_layer: float
-    """Additional fixed time of a mixture-of-experts layer."""
-    seconds_per_shared_layer: float
-    """Latency of the all-reduce of one layer, per doubling of the number of GPUs."""
-    seconds_per_exchanged_byte: float
-    """Per byte of a token's hidden state and layer split over several GPUs; NVLink and PCIe alike."""
-    seconds_per_routed_byte: float
-    """Per byte of a token's hidden state, per layer and expert that the token is routed to."""
-    seconds_per_sequence: float
-    """Sampling, detokenization and bookkeeping of one sequence in one step."""
-
-
-FITTED = Slowness(
-    memory=1.11,  # fitted 2026-11 by scripts/accuracy/estimate_fit.py to the runs named in docs/economics.md
-    compute=1.74,  # same fit
-    seconds_per_layer=33e-6,  # same fit
-    seconds_per_expert_layer=77e-6,  # same fit
-    seconds_per_shared_layer=32e-6,  # same fit
-    seconds_per_exchanged_byte=1 / 43e9,  # same fit
-    seconds_per_routed_byte=1 / 138e9,  # same fit
-    seconds_per_sequence=43e-6,  # same fit
-)
-LOW, HIGH = 0.79, 1.25  # 80 % of measurements lie within, each model left out of the fit in turn; same fit
+from vllm_costmeter.core.serving.load import Requests, Served, in_flight
+from vllm_costmeter.core.serving.ranges import Range, rate_range
+from vllm_costmeter.core.serving.step import Engine, StepParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,40 +36,45 @@ class Load:
             if value < least:
                 raise BadInputError(f"{name} must be at least {least}, got {value}")
 
+    @property
+    def requests(self) -> Requests:
+        return Requests(self.prompt_tokens, self.output_tokens)
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Throughput of the whole deployment under a load."""
+    """The estimated throughput of a model on GPUs under one load, all copies of the engine together."""
 
     load: Load
     concurrency: int
-    """Requests that run concurrently: as in `load`, or fewer if the KV cache limits them."""
-    prefill_seconds_per_request: float
-    decode_seconds_per_step: float
+    """Requests that run at once: those asked for, or fewer if the KV cache is full."""
+    copies: int
+    """Engines that share the requests (`--data-parallel-size`)."""
+    served: Served
+    """One copy."""
+    parts: StepParts
+    """One decode step of one copy."""
+    spread: Range
+    """Measured over estimated rates."""
     floor_seconds_per_request: float
-    """Seconds per request at 100 % of the limiting resource."""
-    weights_seconds: float
-    """With the next three, the parts of a decode step: reading weights, reading KV, computing, the rest."""
-    kv_seconds: float
-    compute_seconds: float
-    overhead_seconds: float
+    """Lower bound of the time per request, from `floor_seconds`."""
 
     @property
-    def seconds_per_request(self) -> float:
-        """Seconds of server time per request; concurrent requests share each step."""
-        decode = self.load.output_tokens * self.decode_seconds_per_step / self.concurrency
-        return self.prefill_seconds_per_request + decode
+    def busy_copies(self) -> int:
+        """Copies that have a request."""
+        return min(self.copies, self.concurrency)
 
     @property
     def generated_tokens_per_second(self) -> float:
-        """Generated tokens per second of all requests together, with the time for prefill."""
-        return self.load.output_tokens / self.seconds_per_request
+        """Generated tokens per second of all requests together, with the time for prefill; never above the floor's."""
+        rate = self.served.requests_per_second * self.busy_copies * self.load.output_tokens
+        return min(rate, self.floor_tokens_per_second)
 
     @property
     def generated_range(self) -> tuple[float, float]:
-        """Range that contained 80 % of the measurements, never above `floor_tokens_per_second`."""
-        rate = self.generated_tokens_per_second
-        return rate * LOW, min(rate * HIGH, max(rate, self.floor_tokens_per_second))
+        """Range that contained 80 % of the held-out measurements, never above `floor_tokens_per_second`."""
+        low, high = self.spread.around(self.generated_tokens_per_second)
+        return low, min(high, self.floor_tokens_per_second)
 
     @property
     def floor_tokens_per_second(self) -> float:
@@ -113,8 +83,8 @@ class Estimate:
 
     @property
     def prefill_tokens_per_second(self) -> float:
-        """Prefill rate while nothing decodes."""
-        return self.load.prompt_tokens / self.prefill_seconds_per_request
+        """Prefill rate of all copies while nothing decodes."""
+        return self.load.prompt_tokens / self.served.prefill_seconds * self.busy_copies
 
     @property
     def decode_tokens_per_second(self) -> float:
@@ -122,15 +92,14 @@ class Estimate:
         return self.concurrency / self.decode_seconds_per_step
 
     @property
+    def decode_seconds_per_step(self) -> float:
+        """Of a step without prompts."""
+        return self.served.step_seconds
+
+    @property
     def limit(self) -> str:
-        """The largest part of a decode step."""
-        parts = {
-            "reading weights": self.weights_seconds,
-            "reading KV cache": self.kv_seconds,
-            "computing": self.compute_seconds,
-            "launching and exchanging": self.overhead_seconds,
-        }
-        return max(parts, key=lambda name: parts[name])
+        """The largest part of a decode step, or prompts if they take most of the time."""
+        return "computing prompts" if self.served.prefill_share > 0.5 else self.parts.limit
 
 
 def rates_of(gpu: GpuSpec, model: Model) -> GpuRates:
@@ -155,50 +124,45 @@ def _in_fp8(gpu: GpuSpec, model: Model) -> bool:
     return model.quantization is not None and "fp8" in model.quantization and bool(gpu.fp8_flops_per_second)
 
 
-def estimate(
-    model: Model,
-    engine_args: EngineArgs,
-    release: Release,
-    rates: GpuRates,
-    load: Load,
-    *,
-    gpus: int = 1,
-    most_running: int | None = None,
-    slowness: Slowness = FITTED,
-) -> Estimate:
-    """Estimated throughput of `gpus` GPUs with these `rates` each.
-
-    `most_running` is the number of such requests that fit in the KV cache; None: no limit.
-    """
-    work = model_work(model, engine_args, release)
-    running = load.concurrency if most_running is None else max(1, min(load.concurrency, most_running))
-    per_byte = slowness.memory / (rates.memory_bytes_per_second * gpus)
-    per_flop = slowness.compute / (rates.flops_per_second * gpus)
-    layers = model.sizes.num_hidden_layers
-    hidden_bytes = layers * model.sizes.hidden_size * 2
-    context = load.prompt_tokens + load.output_tokens / 2
-    per_step = layers * (slowness.seconds_per_layer + slowness.seconds_per_shared_layer * math.log2(gpus))
-    per_token = hidden_bytes * slowness.seconds_per_exchanged_byte if gpus > 1 else 0.0
-    if work.experts:
-        per_step += layers * slowness.seconds_per_expert_layer
-        per_token += hidden_bytes * work.experts_per_token * slowness.seconds_per_routed_byte
-    weights_seconds = work.bytes_per_step(running) * per_byte
-    kv_seconds = running * context * work.kv_bytes_per_token * per_byte
-    compute_seconds = running * 2 * work.active_parameters * per_flop
-    overhead = per_step + running * (per_token + slowness.seconds_per_sequence)
-    attention = 2 * work.attention_width * load.prompt_tokens
-    prefill = load.prompt_tokens * ((2 * work.active_parameters + attention) * per_flop + per_token)
+def estimate(engine: Engine, load: Load, most_running: int, floor_seconds_per_request: float) -> Estimate:
+    """Throughput of the copies of `engine`, each with room for `most_running` such requests."""
+    copies = engine.layout.data_parallel_size
+    each = max(1.0, load.concurrency / copies)
+    found = in_flight(engine, load.requests, each, most_running)
+    running = min(load.concurrency, round(found.running * min(copies, load.concurrency)))
+    context = load.requests.mean_context
     return Estimate(
         load=load,
         concurrency=running,
-        prefill_seconds_per_request=prefill,
-        decode_seconds_per_step=weights_seconds + kv_seconds + compute_seconds + overhead,
-        floor_seconds_per_request=floor_seconds(work, rates, load, running) / gpus,
-        weights_seconds=weights_seconds,
-        kv_seconds=kv_seconds,
-        compute_seconds=compute_seconds,
-        overhead_seconds=overhead,
+        copies=copies,
+        served=found,
+        parts=engine.parts(found.running / engine.stages, context),
+        spread=rate_range(engine),
+        floor_seconds_per_request=floor_seconds_per_request,
     )
+
+
+def least_seconds_per_request(
+    model: Model, engine_args: EngineArgs, release: Release, gpu: GpuSpec, *, load: Load, running: int
+) -> float:
+    """Seconds per request below which no engine on these GPUs gets, all copies together, with `running` at once."""
+    layout = engine_args.layout
+    copies = min(layout.data_parallel_size, running)
+    gpus = layout.tensor_parallel_size * layout.pipeline_parallel_size * copies
+    bound = GpuRates(
+        gpu.sixteen_bit_flops_per_second or 1.0,
+        gpu.bandwidth_bytes_per_second or 1.0,
+        fastest_flops_per_second=max(
+            filter(
+                None,
+                (gpu.sixteen_bit_flops_per_second, gpu.fp8_flops_per_second, gpu.fp4_flops_per_second),
+            ),
+            default=None,
+        ),
+    )
+    work = model_work(model, engine_args, release)
+    each = max(1, running // copies)
+    return floor_seconds(work, bound.bound_for(work), load, each) / gpus
 
 
 def floor_seconds(work: ModelWork, rates: GpuRates, load: Load, running: int) -> float:

@@ -82,6 +82,8 @@ class GpuSpec:
     """Per direction, between two boards joined by an optional bridge; None: bridges are not supported."""
     peer_to_peer: bool | None = None
     """Whether the vendor's driver lets one GPU read another's memory; None: unknown."""
+    gpus_per_machine: int | None = None
+    """Most GPUs of one machine; None: eight, as in the largest common servers."""
     compute_capability: tuple[int, int] | None = None
     architecture: str | None = None
     """AMD's target name (gfx942); None on NVIDIA."""

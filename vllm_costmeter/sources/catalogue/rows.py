@@ -41,6 +41,7 @@ FACTS: Mapping[str, tuple[str, Callable[[Any], object]]] = {
     "pcie_lanes": ("pcie_lanes", values.whole),
     "nvlink_bridge_gb_per_second": ("nvlink_bridge_bytes_per_second", values.scaled(1e9)),
     "peer_to_peer": ("peer_to_peer", values.truth),
+    "gpus_per_machine": ("gpus_per_machine", values.whole),
     "compute_capability": ("compute_capability", values.capability),
     "architecture": ("architecture", values.text),
     "mig_instances": ("mig_instances", values.whole),

@@ -1,1 +1,0 @@
-"""Throughput and latency of a server under load, modelled from its kernels up."""

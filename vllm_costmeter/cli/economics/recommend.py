@@ -1,0 +1,156 @@
+"""`costmeter recommend`: the cheapest way to serve a load, proven to fit; or the most load for the money."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, date, datetime
+from typing import Any
+
+from vllm_costmeter.assembly import assembled, grounds_on
+from vllm_costmeter.cli.economics.price_terms import price_values
+from vllm_costmeter.cli.economics.recommend_flags import RecommendFlags, add_flags, recommend_flags
+from vllm_costmeter.cli.economics.recommend_offers import Prices, offers_and_prices
+from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.model.model import Model
+from vllm_costmeter.core.model.precision import AS_PUBLISHED, FP8, Q4, SIXTEEN_BIT, precision, requantized
+from vllm_costmeter.core.serving.candidates import Offer, Precision, Terms, candidates
+from vllm_costmeter.core.serving.deployment import Deployment, deployment_of
+from vllm_costmeter.core.serving.links import link_named
+from vllm_costmeter.core.serving.recommend import Found, Wanted, recommend
+from vllm_costmeter.outputs.economics import answer, recommend_answer
+from vllm_costmeter.outputs.economics.deployment_files import FILES
+from vllm_costmeter.outputs.economics.recommend_answer import Answered, PricedRow
+from vllm_costmeter.outputs.files.new_files import write_new_files
+from vllm_costmeter.sources.models.packaged import PACKAGED, named_model
+
+EXAMPLES = """\
+examples:
+  4090, H100 or another: what serves 20 requests a second at the least cost?
+    costmeter recommend "Llama 3.3 70B" --rate 20/s --prompt-tokens 2000 --output-tokens 500 --ttft 1s@p95 --tpot 50ms
+    costmeter recommend "Llama 3.1 8B" --rate 5/s --prompt-tokens 800 --output-tokens 200 --gpus "RTX 4090, H100 SXM"
+  the most load for 2,000 dollars a month; a recorded load; GPUs you own beside rented ones
+    costmeter recommend "Llama 3.1 8B" --budget 2000/month --prompt-tokens 800 --output-tokens 200
+    costmeter recommend "Llama 3.1 8B" --trace requests.csv --cached-share 0.3
+    costmeter recommend "Llama 3.1 8B" --rate 2/s --prompt-tokens 800 --output-tokens 200 --owned "2x RTX 4090"
+  the first row as a file
+    costmeter recommend "Llama 3.1 8B" --rate 2/s --prompt-tokens 800 --output-tokens 200 --write compose compose.yaml
+
+exit codes: 0 answered, 1 nothing on offer serves the load (with what comes nearest), 2 bad input, 3 the model is not
+understood
+"""
+
+_NAMES = {AS_PUBLISHED: "as-published", FP8: "fp8", Q4: "awq", SIXTEEN_BIT: "16-bit"}
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "recommend",
+        usage="costmeter recommend MODEL --rate 20/s --prompt-tokens N --output-tokens N [--ttft 1s@p95] [--tpot 50ms] "
+        "[options]",
+        description="The cheapest GPUs and layouts that serve a load, each proven by the fit check.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_flags(parser)
+
+
+def run(args: argparse.Namespace, today: date | None = None) -> int:
+    """Print the table; exit code 1 if nothing serves the load."""
+    flags = recommend_flags(args)
+    offers, prices = offers_and_prices(flags, today or datetime.now(UTC).date())
+    name, model = named_model(flags.model)
+    if (why := model.fault(EngineArgs())) is not None:
+        raise NotUnderstoodError(why)
+    if flags.longest_tokens > model.max_model_len:
+        mean = flags.requests.prompt_tokens + flags.requests.output_tokens
+        if mean > model.max_model_len or args.max_model_len is not None:
+            raise BadInputError(
+                f"{max(int(mean), args.max_model_len or 0):,} tokens per request exceed the model's own maximum of "
+                f"{model.max_model_len:,}"
+            )
+    answered = _answered(flags, model, offers, prices)
+    spelt = PACKAGED.get(flags.model, flags.model)
+    values = recommend_answer.values(answered, name, spelt)
+    sections = recommend_answer.sections(answered, name, spelt, flags.answer.currency)
+    form = flags.answer.format
+    if flags.write is not None and answered.rows:
+        kind, path = flags.write
+        text = FILES[kind](answered.rows[0].deployment, spelt)
+        write_new_files(path.parent, {path.name: text})
+    print(
+        answer.rendered(form, recommend_answer.SCHEMA, values, sections, flags.answer.currency),
+        end="",
+    )
+    return 0 if answered.rows else 1
+
+
+def _answered(flags: RecommendFlags, model: Model, offers: list[Offer], prices: Prices) -> Answered:
+    grounds = {offer.gpu.name: grounds_on(offer.gpu.as_gpu()) for offer in offers}
+    release = next(iter(grounds.values())).release
+    starts = {name: each.starts for name, each in grounds.items()}
+    length = min(flags.longest_tokens, model.max_model_len)
+    args = EngineArgs(max_model_len=length, speculative_config=flags.speculative_config)
+    terms = Terms(release, args, length, None if flags.link is None else link_named(flags.link))
+    precisions = _precisions(_with_drafter(model, offers[0], args), flags.quantizations)
+    found, refused, faults = candidates(offers, precisions, terms, starts)
+    wanted = Wanted(
+        flags.requests,
+        flags.per_second,
+        flags.level,
+        flags.max_gpus,
+        None if flags.budget is None else float(flags.budget),
+    )
+    best = recommend(found, wanted, prices.usd_per_month, flags.rows)
+    rows = [_priced(deployment_of(each, starts[each.candidate.gpu.name]), prices) for each in best.rows]
+    proven = tuple(row for row in rows if row.deployment.fit.verdict == "fits")
+    return Answered(wanted, flags.trace, flags.hours, proven, best.misses, _why(best, refused, faults))
+
+
+def _why(best: Found, refused: list[Any], faults: list[str]) -> str:
+    """Why no engine starts at all, in the words of the fit check."""
+    if best.rows or best.misses:
+        return ""
+    nearest = max(refused, key=lambda each: each.max_model_len_that_fits or 0, default=None)
+    if nearest is not None:
+        return f"{nearest.gpu.count} x {nearest.gpu.name}: {nearest.message}"
+    return faults[0] if faults else ""
+
+
+def _with_drafter(model: Model, offer: Offer, args: EngineArgs) -> Model:
+    if args.speculative_config is None:
+        return model
+    return assembled(model, offer.gpu.as_gpu(), args).model
+
+
+def _precisions(model: Model, text: str) -> list[Precision]:
+    """Those that the model can have; a quantized checkpoint has its own alone. BadInputError if none is left."""
+    named = [part.strip() for part in text.split(",") if part.strip()]
+    wanted = [AS_PUBLISHED if each.casefold() == "as-published" else precision(each) for each in named]
+    if not wanted:
+        raise BadInputError(f"--quantizations names nothing: got {text!r:.40}")
+    found: list[Precision] = []
+    faults: list[str] = []
+    for each in dict.fromkeys(wanted):
+        try:
+            shaped = requantized(model, each)
+        except (BadInputError, NotUnderstoodError) as fault:
+            faults.append(str(fault))
+            continue
+        if each == FP8:  # vLLM quantizes a 16-bit checkpoint as it loads
+            found.append(Precision(_NAMES[each], model, "fp8"))
+        else:
+            found.append(Precision(_NAMES[each], shaped, None))
+    if not found:
+        raise BadInputError(faults[0])
+    return found
+
+
+def _priced(deployment: Deployment, prices: Prices) -> PricedRow:
+    row = deployment.row
+    offer, per_server = row.candidate.offer, deployment.gpus_per_server
+    use = prices.use(offer, row.gpus, per_server, row.latency.utilisation)
+    priced = prices.priced(offer, row.gpus, per_server)
+    return PricedRow(deployment, use.usd(), priced.in_words, price_values(priced))

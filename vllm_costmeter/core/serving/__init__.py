@@ -1,0 +1,1 @@
+"""How fast one server answers a load: seconds of kernels, of a step, of a request, under arrivals."""

@@ -1,0 +1,232 @@
+"""The seconds of one engine step: a token for each decoding sequence, and a chunk of prompts.
+
+A step is the sum of its kernels and of the exchange between GPUs, and the host's work where that is not hidden.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from vllm_costmeter.core.dataclass import Memo, dataclass, field
+from vllm_costmeter.core.engine.args import ParallelConfig
+from vllm_costmeter.core.serving.kernels import Kernel
+from vllm_costmeter.core.serving.served_model import LayerWork, Matrix, RoutedExperts, ServedModel
+from vllm_costmeter.core.serving.serving_gpu import ServingGpu
+
+SMALL_KERNELS = 5
+"""Per layer: two norms, rotary embedding, cache write, activation; an expert layer has two more (top-k, sum)."""
+HALF_SPEED_PROMPT_TOKENS = 1500
+"""Prompt attention reaches half of its share of the dense rate at this length (kernel timings as in generations.py)."""
+SMALL_PASSES = 10
+"""Times that a layer's small kernels read or write the hidden state."""
+LOGIT_PASSES = 3
+"""Times that sampling reads or writes the float32 logits."""
+SORT_BYTES = 670
+"""Bytes per logit that sorting for top-p or top-k would move in the time it takes: 0.2 ns on an H100 (vLLM 0.11)."""
+EXPERT_SKEW = 1.3
+"""The fullest GPU's share of tokens over the mean, with whole experts on each GPU; assumed."""
+GRID_STEPS = 2
+"""Points per doubling of the rows at which kernels are evaluated; between them seconds are interpolated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The engine process's work between two steps."""
+
+    base_seconds: float = 0.4e-3
+    seconds_per_sequence: float = 45e-6
+    """Fitted to ML.ENERGY's runs of vLLM 0.11, where nothing hides it."""
+    is_hidden: bool = True
+    """Asynchronous scheduling overlaps it with the GPU's work: the default since vLLM 0.14."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepParts:
+    """Seconds of one decode step, by what they are spent on."""
+
+    weights: float
+    kv_cache: float
+    compute: float
+    exchange: float
+    launch: float
+    """Floors of kernels, small kernels and sampling, and the host's work that the GPU waits for."""
+
+    @property
+    def limit(self) -> str:
+        """The largest part."""
+        named = {
+            "reading weights": self.weights,
+            "reading KV cache": self.kv_cache,
+            "computing": self.compute,
+            "exchange between GPUs": self.exchange,
+            "launching kernels": self.launch,
+        }
+        return max(named, key=lambda name: named[name])
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One engine: a model on tensor x pipeline parallel GPUs; of several data-parallel ones, one."""
+
+    model: ServedModel
+    gpu: ServingGpu
+    layout: ParallelConfig
+    batched_tokens: int
+    """`--max-num-batched-tokens`."""
+    host: Host = Host()
+    sorts_logits: bool = False
+    """Whether sampling sorts: releases before 0.17 (where topk_topp_triton.py is new), with top-p or top-k."""
+    drafted_tokens: int = 0
+    """Draft tokens of each sequence that a step verifies (speculative decoding)."""
+    draft_seconds: float = 0.0
+    """Of the drafter, per step."""
+    slowdown: float = 1.0
+    """Measured over estimated seconds, where a calibration gives it."""
+    is_calibrated: bool = False
+    _known: Memo[int, float] = field(default_factory=Memo, init=False, compare=False, repr=False)
+
+    @property
+    def stages(self) -> int:
+        return self.layout.pipeline_parallel_size
+
+    def seconds(
+        self, decoding: float, context: float, prompt: float = 0.0, before: float = 0.0, prompts: float = 1.0
+    ) -> float:
+        """GPU and host together. `decoding`: sequences in the step, each with `context` tokens; `prompt`: tokens of
+        `prompts` prompts, of which `before` tokens each are cached. With pipeline stages, of one micro-batch."""
+        gpu = self.gpu_seconds(decoding, context, prompt, before, prompts)
+        host = self.host.base_seconds + self.host.seconds_per_sequence * decoding
+        return max(gpu, host) if self.host.is_hidden else gpu + host
+
+    def gpu_seconds(
+        self, decoding: float, context: float, prompt: float = 0.0, before: float = 0.0, prompts: float = 1.0
+    ) -> float:
+        """The GPU's part."""
+        verified = decoding * (1 + self.drafted_tokens)
+        if verified + prompt <= 0:
+            return 0.0
+        found = self._by_rows(verified + prompt) + self._sampling(verified + (prompts if prompt else 0.0))
+        if decoding:
+            found += self._decode_attention(decoding, context) + self.draft_seconds
+        if prompt:
+            found += self._prompt_attention(prompt, before, prompts)
+        return found * self.slowdown
+
+    def _by_rows(self, rows: float) -> float:
+        """What depends on the rows alone, interpolated between points of a geometric grid."""
+        if rows <= 1:
+            return self._at(0)
+        place = GRID_STEPS * math.log2(rows)
+        low = int(place)
+        left, right = 2 ** (low / GRID_STEPS), 2 ** ((low + 1) / GRID_STEPS)
+        below, above = self._at(low), self._at(low + 1)
+        return below + (above - below) * (rows - left) / (right - left)
+
+    def _at(self, point: int) -> float:
+        if point not in self._known:
+            rows = 2 ** (point / GRID_STEPS)
+            self._known[point] = sum(layer.count * self._layer(layer, rows) for layer in self.model.layers)
+        return self._known[point]
+
+    def _layer(self, layer: LayerWork, rows: float) -> float:
+        small = SMALL_KERNELS + (2 if layer.experts else 0)
+        found = sum(self._matrix(each, rows) for each in layer.matrices)
+        found += small * self.gpu.kernels.small_seconds + self._small_bytes(rows) / self.gpu.bytes_per_second
+        if layer.experts is not None:
+            found += self._experts(layer.experts, rows)
+        return found + self._exchange(layer, rows)
+
+    def _small_bytes(self, rows: float) -> float:
+        return rows * self.model.hidden * 2 * SMALL_PASSES
+
+    def _matrix(self, matrix: Matrix, rows: float) -> float:
+        read, work = self._needed(matrix, rows)
+        return self.gpu.matrix_kernel(matrix.form).seconds(read, work)
+
+    def _needed(self, matrix: Matrix, rows: float) -> tuple[float, float]:
+        per_value = min(matrix.weight_bytes / max(matrix.inputs * matrix.outputs, 1), 2.0)
+        moved = matrix.weight_bytes + rows * (matrix.inputs * per_value + matrix.outputs * 2)
+        work = 2 * rows * matrix.inputs * matrix.outputs
+        return moved / self.gpu.bytes_per_second, work / self.gpu.rate(matrix.form)
+
+    def _experts(self, experts: RoutedExperts, rows: float) -> float:
+        read, work = self._experts_needed(experts, rows)
+        return self.gpu.expert_kernel(experts.form).seconds(read, work, experts.columns)
+
+    def _experts_needed(self, experts: RoutedExperts, rows: float) -> tuple[float, float]:
+        """None of T tokens selects an expert with probability (1 - k/E)^T."""
+        tokens = rows * self.layout.data_parallel_size
+        touched = 1 - (1 - experts.experts_per_token / experts.experts) ** tokens
+        skew = EXPERT_SKEW if experts.whole else 1.0
+        share = experts.experts_per_token / (experts.spread if experts.whole else 1)
+        moved = tokens * share * (2 * experts.hidden + 2 * experts.columns) * 2
+        read = experts.weight_bytes * touched * skew + moved
+        work = 2 * tokens * experts.parameters_per_token * skew
+        return read / self.gpu.bytes_per_second, work / self.gpu.rate(experts.form)
+
+    def _exchange(self, layer: LayerWork, rows: float) -> float:
+        """Two all-reduces over tensor-parallel GPUs; for data-parallel experts, the second gathers all tokens."""
+        link, tensor, data = self.gpu.link, self.layout.tensor_parallel_size, self.layout.data_parallel_size
+        message = rows * self.model.hidden * 2
+        first = link.all_reduce_seconds(message, tensor)
+        norms = link.all_reduce_seconds(rows * 8, tensor) if layer.norms_across_heads else 0.0
+        if layer.experts is None or data == 1:
+            return 2 * first + norms
+        return first + norms + link.all_reduce_seconds(message * data, tensor * data)
+
+    def _decode_attention(self, decoding: float, context: float) -> float:
+        kernel = self.gpu.kernels.attention
+        found = 0.0
+        for layer in self.model.layers:
+            if layer.cache.flops_per_pair or layer.cache.state_bytes:
+                read = decoding * layer.cache.decode_bytes(context) / self.gpu.bytes_per_second
+                found += layer.count * (kernel.floor_seconds + read / kernel.bandwidth_share)
+        return found
+
+    def _prompt_attention(self, prompt: float, before: float, prompts: float) -> float:
+        own = prompt / prompts
+        pairs = 0.0
+        for layer in self.model.layers:
+            cache = layer.cache
+            pairs += layer.count * cache.flops_per_pair * cache.seen_tokens(before + own / 2)
+        reached = (
+            self.gpu.kernels.prompt_attention_share
+            * (before + own)
+            / (before + own + HALF_SPEED_PROMPT_TOKENS)
+        )
+        return prompt * self.model.prompt_heads * pairs / self.gpu.sixteen_bit / reached
+
+    def _sampling(self, sampled: float) -> float:
+        """The output head, the logits' passes, and one hop for each pipeline stage."""
+        logits = sampled * self.model.head.outputs * self.layout.tensor_parallel_size
+        passes = 4 * LOGIT_PASSES + (SORT_BYTES if self.sorts_logits else 0.0)
+        found = self._matrix(self.model.head, sampled) + logits * passes / self.gpu.bytes_per_second
+        if self.stages > 1:
+            found += self.stages * self.gpu.hop_link.hop_seconds(sampled * self.model.hidden * 2)
+        return found
+
+    def parts(self, decoding: float, context: float) -> StepParts:
+        """A decode step, taken apart: the larger limit of each kernel, without their meeting."""
+        weights = compute = exchange = 0.0
+        for layer in self.model.layers:
+            for kernel, read, work in self._limits(layer, decoding):
+                seconds = (
+                    layer.count * read / kernel.bandwidth_share,
+                    layer.count * work / kernel.compute_share,
+                )
+                weights += seconds[0] if seconds[0] >= seconds[1] else 0.0
+                compute += seconds[1] if seconds[0] < seconds[1] else 0.0
+            exchange += layer.count * self._exchange(layer, decoding)
+        reading = sum(layer.count * layer.cache.decode_bytes(context) for layer in self.model.layers)
+        kv_cache = decoding * reading / self.gpu.bytes_per_second / self.gpu.kernels.attention.bandwidth_share
+        whole = self.seconds(decoding, context) / self.slowdown
+        launch = max(whole - weights - kv_cache - compute - exchange, 0.0)
+        return StepParts(*(each * self.slowdown for each in (weights, kv_cache, compute, exchange, launch)))
+
+    def _limits(self, layer: LayerWork, rows: float) -> Iterator[tuple[Kernel, float, float]]:
+        """(kernel, seconds of reading, seconds of computing), both at the published rates."""
+        for each in layer.matrices:
+            yield self.gpu.matrix_kernel(each.form), *self._needed(each, rows)
+        if layer.experts is not None:
+            yield self.gpu.expert_kernel(layer.experts.form), *self._experts_needed(layer.experts, rows)

@@ -1,0 +1,1 @@
+"""Recorded loads: arrival times and lengths of requests."""
