@@ -6,8 +6,9 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
-from vllm_costmeter.core.ledger.rows import Interval, Series, Share
+from vllm_costmeter.core.ledger.rows import Interval, Series
 from vllm_costmeter.core.ledger.usage import Usage
+from vllm_costmeter.core.meter.shares.share import Share
 from vllm_costmeter.outputs.ledger.file import LedgerFile
 
 NOON = 1_795_262_400  # 2026-11-21T12:00:00Z

@@ -7,6 +7,7 @@ from fractions import Fraction
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import MeterReading, RequestHistogram
 from vllm_costmeter.core.meter.shares.request_cost import BUCKETS_JOULES, BUCKETS_USD
+from vllm_costmeter.core.meter.shares.share import Share
 from vllm_costmeter.core.pricing.api_price import ApiPriceRow
 from vllm_costmeter.core.pricing.price import owned_price
 from vllm_costmeter.outputs.metrics.exposition import Family, ServerFacts, process_families, server_families
@@ -38,6 +39,10 @@ READING = MeterReading(
     unexplained_usd=2e-19,
     active_joules=3000.0,
     phase_joules={"prefill": 900.0, "decode": 2100.0},
+    tenants={
+        "team a": Share(0.012, 1500.0, 600, 150, 300, 3, 1),
+        "untagged": Share(0.005, 900.0, 400, 50, 200, 2, 0, 1),
+    },
     cached_savings_usd=0.001,
     usd_per_token={("all", "1m"): 2e-5, ("decode", "1m"): 3e-5},
     floor_usd_per_token={("generated", "1m"): 1e-5},

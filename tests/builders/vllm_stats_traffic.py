@@ -162,7 +162,7 @@ def counted(taken: Sequence[Step]) -> dict[str, Any]:
     for now, scheduler, iteration in taken:
         counters.add_step(scheduler, iteration, now)
     totals = dataclasses.asdict(counters.totals(STARTED + 10))
-    finished = [list(request) for request in counters.take_ended(100)]
+    finished = [list(request[:4]) for request in counters.take_ended(100)]
     return {**totals.pop("counts"), **totals, "events": list(totals["events"]), "finished": finished}
 
 

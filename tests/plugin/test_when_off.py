@@ -73,6 +73,8 @@ FLAG_TABLE = {
     "vllm_costmeter.core.gpu.reading",
     "vllm_costmeter.core.gpu.share",
     "vllm_costmeter.core.settings",
+    "vllm_costmeter.core.settings.request_settings",
+    "vllm_costmeter.core.settings.setting",
     "vllm_costmeter.core.settings.values",
     "vllm_costmeter.core.settings.table",
     "vllm_costmeter.plugin.flags",

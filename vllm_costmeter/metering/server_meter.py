@@ -9,14 +9,16 @@ from functools import partial
 from typing import TypeVar
 
 from vllm_costmeter.core.gpu.reading import GpuReadings
-from vllm_costmeter.core.ledger.rows import Interval, Share
+from vllm_costmeter.core.ledger.rows import Interval, Shares
 from vllm_costmeter.core.ledger.usage import usage_of
 from vllm_costmeter.core.meter import Meter, MeterReading, RequestHistogram, RequestWork
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import EngineMerger
 from vllm_costmeter.core.meter.meter import NO_GPUS
-from vllm_costmeter.core.meter.shares.request_cost import RequestAccount
+from vllm_costmeter.core.meter.shares.request_cost import Charged, RequestAccount
 from vllm_costmeter.core.meter.shares.settling import Settling
+from vllm_costmeter.core.meter.shares.share import Share
+from vllm_costmeter.core.meter.shares.tenants import ServerTenants, TenantAccounts
 from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM
 from vllm_costmeter.core.meter.token_counts import TokenCounts
 from vllm_costmeter.metering.ledger_keeper import LedgerKeeper
@@ -105,6 +107,7 @@ class ChargingProcess:
         exchange: ProcessExchange | None = None,
         merger: EngineMerger | None = None,
         ledger: LedgerKeeper | None = None,
+        tenants: ServerTenants | None = None,
         monotonic_seconds: Callable[[], float] = time.monotonic,
         hour_of_day: Callable[[], int] = lambda: time.localtime().tm_hour,
     ) -> None:
@@ -116,6 +119,7 @@ class ChargingProcess:
         self._exchange = exchange
         self._merger = merger
         self._ledger = ledger
+        self._tenants = tenants
         self._monotonic_seconds = monotonic_seconds
         self._hour_of_day = hour_of_day
         self._one_at_a_time = threading.Lock()
@@ -177,11 +181,14 @@ class ChargingProcess:
         if exchange is None or merger is None:
             return self._own.engines
         told = [exchange.mine(now_seconds, self._own.engines)]
+        tenants = self._tenants
         nobody: list[int] = []
         for rank in self._own.attempt("exchange", exchange.other_ranks, nobody):
             other = self._own.attempt("exchange", partial(exchange.read_engines, rank, now_seconds), None)
             if other is not None:
                 told.append(other)
+                if tenants is not None:
+                    tenants.follow(rank, other.tenants)
         return merger.merge(now_seconds, told)
 
 
@@ -195,8 +202,9 @@ def _sources(gpus: GpuReadings, reading: MeterReading, engine_up: bool) -> dict[
 
 
 def _totals(reading: MeterReading) -> Interval:
-    adapters = reading.adapter_cost_usd
-    return Interval(usage_of(reading), {("adapter", name): Share(usd=usd) for name, usd in adapters.items()})
+    shares: Shares = {("adapter", name): Share(usd=usd) for name, usd in reading.adapter_cost_usd.items()}
+    shares |= {("tenant", name): share for name, share in (reading.tenants or {}).items()}
+    return Interval(usage_of(reading), shares)
 
 
 class CountingProcess:
@@ -208,14 +216,17 @@ class CountingProcess:
         own: OwnCounts,
         exchange: ProcessExchange,
         publish: Callable[[Sequence[Family]], None],
+        tenants: TenantAccounts | None = None,
+        charged: Sequence[Charged] = (),
         monotonic_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._own = own
         self._exchange = exchange
         self._publish = publish
+        self._tenants = tenants
         self._monotonic_seconds = monotonic_seconds
         self._settling = Settling()
-        self._account = RequestAccount()
+        self._account = RequestAccount(charged if tenants is None else (tenants.charge, *charged))
 
     def tick(self) -> None:
         """Pass this process's totals to the one that charges, and publish its own counts."""
@@ -227,8 +238,9 @@ class CountingProcess:
             due = self._settling.take(now, told.written_seconds - SETTLING_SECONDS)
             self._account.charge(due, told.rates)
         claimed = self._account.claimed
+        tenants = {} if self._tenants is None else self._tenants.shares()
         self._own.attempt(
-            "exchange", lambda: self._exchange.write_engines(now, self._own.engines, claimed), None
+            "exchange", lambda: self._exchange.write_engines(now, self._own.engines, claimed, tenants), None
         )
         usd = self._account.usd.reading() if told is not None and told.has_price else None
         joules = self._account.joules.reading() if told is not None and told.has_energy else None

@@ -9,6 +9,7 @@ from typing import Any
 from vllm_costmeter.outputs.metrics.status_json import status
 from vllm_costmeter.plugin.activation import NAME
 from vllm_costmeter.plugin.faults import FAULTS
+from vllm_costmeter.plugin.serving.requests.attaching import attach
 
 log = logging.getLogger("vllm.costmeter")
 
@@ -36,6 +37,7 @@ class CostMeterEndpoints:
         except Exception:
             FAULTS.add("endpoint")
             log.exception("costmeter: /%s could not be added; the server continues without it", NAME)
+        attach(app)
 
     async def init_state(self, engine_client: Any, state: Any, args: Namespace) -> None:
         """We store nothing in the app's state."""

@@ -7,7 +7,8 @@ from ledgers import NOON, SERIES, usage
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.ledger.grouping import GROUPS, REST, grouped, groups, step_seconds
-from vllm_costmeter.core.ledger.rows import Share, ShareRow, UsageRow
+from vllm_costmeter.core.ledger.rows import ShareRow, UsageRow
+from vllm_costmeter.core.meter.shares.share import Share
 
 ROWS = [
     UsageRow(NOON, SERIES, usage(1.0, joules=50.0)),

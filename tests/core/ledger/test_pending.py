@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.ledger.pending import MOST_MINUTES, Pending
-from vllm_costmeter.core.ledger.rows import Interval, Share
+from vllm_costmeter.core.ledger.rows import Interval
 from vllm_costmeter.core.ledger.usage import Usage
+from vllm_costmeter.core.meter.shares.share import Share
 
 
 def totals(usd: float, adapter_usd: float = 0.0) -> Interval:

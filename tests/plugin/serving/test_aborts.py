@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from vllm_costmeter.core.meter import RequestWork
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.aborts import follow_aborts
 from vllm_costmeter.sources.vllm.step_stats import StepRecorder
@@ -57,7 +58,7 @@ def test_an_aborted_request_is_counted_with_the_work_it_did(recorder: StepRecord
         request("c", prompt=1, cached=0, generated=1),
     )
     assert running.abort_requests(iter(["a", "b", "gone"]), internal=False) == ["a", "b"]
-    assert recorder.take_ended(10) == [(34, 16, 7, 1), (0, 0, 0, 1)]
+    assert recorder.take_ended(10) == [RequestWork(34, 16, 7, 1), RequestWork(0, 0, 0, 1)]
     assert recorder.counts.aborted_requests == 2
     assert list(running.request_states) == ["c"]
 
@@ -67,7 +68,7 @@ def test_each_sequence_of_a_request_is_counted_once(recorder: StepRecorder) -> N
     running = processor(*(request(f"{n}_p", prompt=10, cached=0, generated=n) for n in (1, 2)))
     running.parent_requests["p"] = SimpleNamespace(child_requests={"1_p", "2_p"})
     assert sorted(running.abort_requests(["p"], internal=True)) == ["1_p", "2_p"]
-    assert sorted(recorder.take_ended(10)) == [(10, 0, 1, 1), (10, 0, 2, 1)]
+    assert sorted(recorder.take_ended(10)) == [RequestWork(10, 0, 1, 1), RequestWork(10, 0, 2, 1)]
 
 
 def test_a_state_that_cannot_be_read_harms_no_request(recorder: StepRecorder) -> None:

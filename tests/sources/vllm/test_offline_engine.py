@@ -9,6 +9,7 @@ import pytest
 from step_stats import Finished, Iteration, Prompt
 
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.meter import RequestWork
 from vllm_costmeter.sources.vllm.offline_engine import OfflineEngine
 
 
@@ -68,7 +69,7 @@ def test_a_batch_is_counted_and_the_engine_left_as_it_was() -> None:
     counts = totals.counts
     assert (counts.prompt_computed_tokens, counts.prompt_cached_tokens, counts.generated_tokens) == (10, 2, 3)
     assert (totals.active_seconds, counts.finished_requests) == (6.0, 1)
-    assert counter.take_ended(9) == [(10, 2, 3, 0)]
+    assert counter.take_ended(9) == [RequestWork(10, 2, 3)]
     assert (engine.log_stats, engine.output_processor.log_stats) == (False, False)
     assert vars(engine.output_processor).keys() == {"log_stats", "request_states"}
     engine.step()

@@ -7,6 +7,7 @@ import tracemalloc
 import pytest
 from step_stats import Drafts, Finished, Iteration, Prompt, Published, Scheduler, Unreadable
 
+from vllm_costmeter.core.meter import RequestWork
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.sources.vllm.step_stats import LARGEST_BACKLOG, StepRecorder
 
@@ -29,7 +30,7 @@ def test_tokens_add_up_by_kind() -> None:
     )
     assert (totals.counts.prefilled_requests, totals.counts.steps) == (2, 3)
     assert totals.counts.decode_steps == 2
-    assert counters.take_ended(100) == [(15, 8, 3, 0), (15, 8, 3, 0)]
+    assert counters.take_ended(100) == [RequestWork(15, 8, 3), RequestWork(15, 8, 3)]
     assert counters.take_ended(100) == []
 
 

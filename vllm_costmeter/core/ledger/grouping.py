@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple, get_args
 
 from vllm_costmeter.core.errors import BadInputError, nearest
-from vllm_costmeter.core.ledger.rows import DAY, HOUR, Share, ShareKind, ShareRow, UsageRow
+from vllm_costmeter.core.ledger.rows import DAY, HOUR, ShareKind, ShareRow, UsageRow
 from vllm_costmeter.core.ledger.usage import COMPONENTS, Usage, added_up
 from vllm_costmeter.core.meter.reading import STATES
+from vllm_costmeter.core.meter.shares.share import Share
 
 OF_ROWS = ("model", "gpu", "host", "day", "hour")
 """Groups that divide rows; several can be joined."""

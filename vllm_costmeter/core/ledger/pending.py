@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.core.ledger.rows import MINUTE, NO_INTERVAL, Interval, Share
+from vllm_costmeter.core.ledger.rows import MINUTE, NO_INTERVAL, Interval
 from vllm_costmeter.core.ledger.usage import Usage
+from vllm_costmeter.core.meter.shares.share import Share
 
 MOST_MINUTES = 180
 """Minutes kept apart while the file cannot be written; older ones are added to the next, so that nothing is lost."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from vllm_costmeter.core.ledger.usage import Usage
+from vllm_costmeter.core.meter.shares.share import Share
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 """Lengths of a row in seconds. A row starts at a multiple of its length in Unix time, so days are UTC days."""
@@ -31,27 +32,6 @@ class Series(NamedTuple):
     vllm_version: str
     gpu_share: float = 1.0
     """The part of each GPU that is charged to this server; 1 before schema 2."""
-
-
-class Share(NamedTuple):
-    """A part of the active cost, by the name of who caused it."""
-
-    usd: float = 0.0
-    joules: float = 0.0
-    prompt_computed_tokens: int = 0
-    prompt_cached_tokens: int = 0
-    generated_tokens: int = 0
-    finished_requests: int = 0
-    aborted_requests: int = 0
-    failed_requests: int = 0
-
-    def plus(self, other: Share) -> Share:
-        """Both together."""
-        return Share._make(one + two for one, two in zip(self, other, strict=True))
-
-    def minus(self, earlier: Share) -> Share:
-        """The increase since `earlier`."""
-        return Share._make(now - then for now, then in zip(self, earlier, strict=True))
 
 
 Shares = dict[tuple[ShareKind, str], Share]

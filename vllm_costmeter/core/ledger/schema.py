@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.core.ledger.rows import DAY, Series, Share
+from vllm_costmeter.core.ledger.rows import DAY, Series
 from vllm_costmeter.core.ledger.usage import COLUMNS, TOKEN_COLUMNS
+from vllm_costmeter.core.meter.shares.share import Share
 
 APPLICATION_ID = 0x434D4C31  # "CML1"
 VERSION = 2

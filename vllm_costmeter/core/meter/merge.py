@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from vllm_costmeter.core.dataclass import dataclass, replace
+from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.core.meter.activity import EngineActivity
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.shares.share import Share
 from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM, Claim
 from vllm_costmeter.core.meter.step_counts import StepCounts
 
@@ -23,6 +24,8 @@ class ProcessTotals:
     engines: tuple[EngineTotals, ...]
     claimed: Claim = NO_CLAIM
     """What its requests were charged since its start."""
+    tenants: Mapping[str, Share] = field(default_factory=dict)
+    """The same by tenant; empty where tenants are not told apart."""
 
 
 class EngineMerger:

@@ -14,8 +14,10 @@ from vllm_costmeter.core.meter.phase_bill import PhaseBill
 from vllm_costmeter.core.meter.reading import MeterReading
 from vllm_costmeter.core.meter.request_bill import RequestBill
 from vllm_costmeter.core.meter.shares.adapters import AdapterCosts
+from vllm_costmeter.core.meter.shares.request_cost import Charged
 from vllm_costmeter.core.meter.shares.request_work import RequestWork
 from vllm_costmeter.core.meter.shares.savings import CachedSavings
+from vllm_costmeter.core.meter.shares.tenants import ServerTenants
 from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM, Claim, RequestRates, Spent
 from vllm_costmeter.core.meter.split.phases import PhaseSplit
 from vllm_costmeter.core.meter.state_bill import StateBill, split_by_state
@@ -51,8 +53,11 @@ class Meter:
         grid_gco2e_per_kwh: float | None = None,
         tdp_watts: float | None = None,
         reports_lag_seconds: float = 0.0,
+        tenants: ServerTenants | None = None,
+        charged: Sequence[Charged] = (),
     ) -> None:
-        """`reports_lag_seconds`: how late engines' active time is known, where several API processes report it."""
+        """`reports_lag_seconds`: how late engines' active time is known, where several API processes report it.
+        `charged` are told of each request that was charged."""
         self._price = price
         self._split = split
         self._gpus_per_engine = gpus_per_engine
@@ -74,7 +79,9 @@ class Meter:
         self._floor_compute_usd, self._floor_memory_usd = ExactSum(), ExactSum()
         self._active_joules = ExactSum()
         self._electricity_usd = ExactSum()
-        self._requests = RequestBill(reports_lag_seconds)
+        self._tenants = tenants
+        told = charged if tenants is None else (tenants.charge, *charged)
+        self._requests = RequestBill(reports_lag_seconds, told)
         self._first_seconds: float | None = None
         self._windows = Windows()
         self._added: Mapping[str, Cumulative] = {}
@@ -191,6 +198,8 @@ class Meter:
         gaps = [bill - self._bill.total_usd(), active - self._requests.explained_usd()]
         if self._split is not None:
             gaps.append(active - self._phases.usd())
+        if self._tenants is not None:
+            gaps.append(self._requests.account.usd.reading().sum - self._tenants.own_usd())
         return max(gaps, key=abs)
 
     def _reading(self, hour_of_day: int) -> MeterReading:
@@ -211,6 +220,7 @@ class Meter:
             unattributed_usd=None if self._price is None else self._requests.unattributed().usd,
             unattributed_joules=self._requests.unattributed().joules if measured else None,
             unexplained_usd=None if self._price is None else self._unexplained_usd(),
+            tenants=None if self._tenants is None else self._tenants.shares(),
             cached_savings_usd=None if self._price is None or self._split is None else self._savings.usd,
             usd_per_token={}
             if self._price is None

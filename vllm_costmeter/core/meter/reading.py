@@ -7,6 +7,7 @@ from typing import Literal
 
 from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.meter.outcome import Outcome
+from vllm_costmeter.core.meter.shares.share import Share
 from vllm_costmeter.core.pricing.ownership import Component
 from vllm_costmeter.core.pricing.price import Price
 
@@ -56,6 +57,9 @@ class MeterReading:
     unattributed_joules: float | None = None
     unexplained_usd: float | None = None
     """The bill less the sum of its parts, where it is furthest from 0: over states, phases or requests."""
+    tenants: Mapping[str, Share] | None = None
+    """What the ended requests of each tenant took; the names `untagged` and `other` are among them. None where tenants
+    are not told apart."""
     cached_savings_usd: float | None = None
     """What the cached prompt tokens would have cost at the running price of a computed one."""
     usd_per_token: Mapping[tuple[UnitPriceBasis, str], float] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vllm_costmeter.core.meter.exact_sum import ExactSum
-from vllm_costmeter.core.meter.shares.request_cost import RequestAccount
+from vllm_costmeter.core.meter.shares.request_cost import Charged, RequestAccount
 from vllm_costmeter.core.meter.shares.request_work import RequestWork, summed
 from vllm_costmeter.core.meter.shares.settling import Settling
 from vllm_costmeter.core.meter.shares.work_pools import Claim, PerPool, RequestRates, Spent, WorkPools
@@ -18,15 +18,15 @@ QUIET_SECONDS = 15.0
 class RequestBill:
     """Law: what finished requests were charged (in all API processes) + `unattributed` = what was accrued."""
 
-    def __init__(self, reports_lag_seconds: float = 0.0) -> None:
-        """`reports_lag_seconds`: how late active time is known."""
+    def __init__(self, reports_lag_seconds: float = 0.0, charged: Sequence[Charged] = ()) -> None:
+        """`reports_lag_seconds`: how late active time is known. `charged` are told of each request."""
         self._lag_seconds = reports_lag_seconds
         self._pools = WorkPools()
         self._settling = Settling()
         self._elsewhere_usd = ExactSum()
         self._quiet_seconds = 0.0
         self._is_quiet = True
-        self.account = RequestAccount()
+        self.account = RequestAccount(charged)
 
     def accrue(self, spent: PerPool, tokens: StepCounts) -> None:
         """Active cost and energy of one engine's tick, and the tokens counted in it."""

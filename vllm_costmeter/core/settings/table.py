@@ -6,12 +6,19 @@ and the documentation come from it. `resolve()` turns layers of raw values into 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.share import ShareBasis
+from vllm_costmeter.core.settings.request_settings import (
+    LOOPBACK,
+    REQUEST_SETTINGS,
+    TenantNaming,
+    TenantSource,
+)
+from vllm_costmeter.core.settings.setting import Setting
 from vllm_costmeter.core.settings.values import (
     PreflightMode,
     ledger,
@@ -22,7 +29,6 @@ from vllm_costmeter.core.settings.values import (
     text,
 )
 
-Convert = Callable[[object], Any]
 LayerKind = Literal["flag", "additional_config", "environment", "file"]
 
 
@@ -48,27 +54,13 @@ class Settings:
     api_provider: str | None = None
     api_model: str | None = None
     ledger: str | None = None
+    tenant_from: tuple[TenantSource, ...] = ()
+    tenant_header: str = "X-Costmeter-Tenant"
+    tenant_trusted: tuple[str, ...] = LOOPBACK
+    tenant_names: TenantNaming = "hashed"
+    tenant_limit: int = 100
     price_source: LayerKind | None = None
     """The layer that set the price; None if none did."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One row: `key` is the field of `Settings`, the TOML key and (upper case) the environment variable."""
-
-    key: str
-    metavar: str
-    convert: Convert
-    help: str
-    fixed_flag: str | None = None
-
-    @property
-    def flag(self) -> str:
-        return self.fixed_flag or f"--costmeter-{self.key.replace('_', '-')}"
-
-    @property
-    def environment_variable(self) -> str:
-        return f"COSTMETER_{self.key.upper()}"
 
 
 def _above_zero(raw: object) -> float:
@@ -192,6 +184,7 @@ SETTINGS: tuple[Setting, ...] = (
         "SQLite file that keeps what was spent across restarts, for `costmeter report`; off keeps none (default: "
         "vllm-costmeter/ledger.sqlite3 in the user's state folder, where it can be written).",
     ),
+    *REQUEST_SETTINGS,
 )
 
 BY_KEY: Mapping[str, Setting] = {setting.key: setting for setting in SETTINGS}

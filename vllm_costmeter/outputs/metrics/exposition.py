@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
+from vllm_costmeter.core.meter.outcome import OUTCOMES
 from vllm_costmeter.core.meter.reading import MeterReading, RequestHistogram, TokenKind
 from vllm_costmeter.core.meter.shares.request_cost import BUCKETS_JOULES, BUCKETS_USD
+from vllm_costmeter.core.meter.shares.share import NO_SHARE, Share
 from vllm_costmeter.core.pricing.api_price import ApiPriceRow, api_usd, tokens_by_kind
 from vllm_costmeter.core.pricing.price import Price
 from vllm_costmeter.outputs.metrics.row import MetricRow
@@ -46,6 +48,8 @@ class ServerFacts:
     """By (part, value), such as ("weights", "predicted")."""
     api_price: ApiPriceRow | None = None
     """Price of the API to compare with; None if none is configured."""
+    tenant_label: Callable[[str], str] = str
+    """What is shown of a tenant's name."""
 
 
 def server_families(
@@ -67,6 +71,7 @@ def server_families(
         ),
         _single("costmeter_unattributed_usd", (model,), reading.unattributed_usd),
         _single("costmeter_unexplained_usd", (model,), reading.unexplained_usd),
+        *_tenants(facts, reading),
         _single("costmeter_cached_savings_usd_total", (model,), reading.cached_savings_usd),
         _family("costmeter_energy_joules_total", {(gpu,): j for gpu, j in reading.energy_joules.items()}),
         _single("costmeter_active_energy_joules_total", (model,), reading.active_joules),
@@ -120,6 +125,34 @@ def process_families(
     families += _histogram("costmeter_request_cost_usd", model_name, BUCKETS_USD, request_usd)
     families += _histogram("costmeter_request_energy_joules", model_name, BUCKETS_JOULES, request_joules)
     return tuple(families)
+
+
+def _tenants(facts: ServerFacts, reading: MeterReading) -> Iterable[Family]:
+    shown: dict[str, Share] = {}
+    for name, share in (reading.tenants or {}).items():
+        label = facts.tenant_label(name)
+        shown[label] = shown.get(label, NO_SHARE).plus(share)
+    model = facts.model_name
+    if reading.price is not None:
+        usd: dict[tuple[str, ...], float] = {(model, label): share.usd for label, share in shown.items()}
+        yield _family("costmeter_tenant_cost_usd_total", usd)
+    for name, columns in TENANT_COLUMNS.items():
+        yield _family(
+            name,
+            {
+                (model, label, kind): getattr(share, column)
+                for label, share in shown.items()
+                for kind, column in columns.items()
+            },
+        )
+
+
+TENANT_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "costmeter_tenant_tokens_total": {
+        kind: f"{kind}_tokens" for kind in ("prompt_computed", "prompt_cached", "generated")
+    },
+    "costmeter_tenant_requests_total": {outcome: f"{outcome}_requests" for outcome in OUTCOMES},
+}
 
 
 def _histogram(

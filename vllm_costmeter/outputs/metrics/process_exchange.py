@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from vllm_costmeter.core.meter.activity import EngineEvent
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import LONGEST_SILENCE_SECONDS, ProcessTotals
 from vllm_costmeter.core.meter.shares.request_work import WorkSums
+from vllm_costmeter.core.meter.shares.share import Share
 from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM, Claim, PerPool, RequestRates, Spent
 from vllm_costmeter.core.meter.step_counts import StepCounts
 
@@ -48,7 +49,11 @@ class ProcessExchange:
         return ProcessTotals(self._rank, now_seconds, tuple(engines))
 
     def write_engines(
-        self, now_seconds: float, engines: Sequence[EngineTotals], claimed: Claim = NO_CLAIM
+        self,
+        now_seconds: float,
+        engines: Sequence[EngineTotals],
+        claimed: Claim = NO_CLAIM,
+        tenants: Mapping[str, Share] | None = None,
     ) -> None:
         """Publish this process's totals to the charging process, with the events of the last seconds only, and what
         its requests were charged."""
@@ -61,7 +66,7 @@ class ProcessExchange:
             rows.append(row)
         self._replace(
             self._engines_file(self._rank),
-            {"written_seconds": now_seconds, "engines": rows, "claimed": claimed},
+            {"written_seconds": now_seconds, "engines": rows, "claimed": claimed, "tenants": tenants or {}},
         )
 
     def other_ranks(self) -> list[int]:
@@ -77,7 +82,8 @@ class ProcessExchange:
         if not self._oldest_seconds <= written_seconds <= now_seconds + LONGEST_SILENCE_SECONDS:
             return None
         engines = tuple(_engine(row) for row in content["engines"])
-        return ProcessTotals(rank, written_seconds, engines, _claim(content["claimed"]))
+        tenants = {name: Share._make(amounts) for name, amounts in content["tenants"].items()}
+        return ProcessTotals(rank, written_seconds, engines, _claim(content["claimed"]), tenants)
 
     def write_rates(self, rates: PublishedRates) -> None:
         """Publish the current rates from the charging process to the others."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.probe import tell_missing_hook
+from vllm_costmeter.plugin.serving.requests.following import tell_abort
 
 if TYPE_CHECKING:
     from vllm_costmeter.sources.vllm.step_stats import StepRecorder
@@ -66,5 +67,6 @@ def _count(states: dict[str, Any], aborted: Iterable[str]) -> None:
         for request_id in aborted:
             if request_id in states:
                 _recorders[-1].add_abort(states[request_id])
+                tell_abort(states[request_id])
     except Exception:  # noqa: BLE001 as above
         FAULTS.add("hook")

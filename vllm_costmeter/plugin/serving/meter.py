@@ -19,6 +19,7 @@ from vllm_costmeter.core.gpu.reading import GpuSource
 from vllm_costmeter.core.gpu.share import server_share
 from vllm_costmeter.core.meter import Meter, RequestWork
 from vllm_costmeter.core.meter.merge import EngineMerger
+from vllm_costmeter.core.meter.shares.tenants import ServerTenants, TenantAccounts
 from vllm_costmeter.core.pricing.choice import choose_price
 from vllm_costmeter.core.pricing.price import Price
 from vllm_costmeter.core.settings.table import Settings
@@ -38,6 +39,8 @@ from vllm_costmeter.plugin.fault_page import page_of_faults
 from vllm_costmeter.plugin.serving.api_price import api_price
 from vllm_costmeter.plugin.serving.ledger import opened_ledger
 from vllm_costmeter.plugin.serving.phase_split import phase_split
+from vllm_costmeter.plugin.serving.price_line import tell_price
+from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
 from vllm_costmeter.plugin.serving.served_gpu import served_gpu
 from vllm_costmeter.plugin.serving.source_log import SourceLog
 from vllm_costmeter.plugin.starting import boot_facts
@@ -64,9 +67,15 @@ class ServingMeter:
         shape: ServerShape,
         engines: Sequence[StepRecorder],
         errors: ErrorCounts,
+        *,
         without: frozenset[str] = frozenset(),
+        desk: RequestDesk | None = None,
     ) -> None:
-        """`without`: parts that this vLLM gives no ground for (`touched.WITHOUT`)."""
+        """`without`: parts that this vLLM gives no ground for (`touched.WITHOUT`). `desk`: None if requests are not
+        followed."""
+        self._desk = desk
+        tells_apart = desk is not None and desk.sources
+        self._tenants = TenantAccounts(desk.numbers.name) if desk is not None and tells_apart else None
         self._vllm_config = vllm_config
         self._shape = shape
         self._engines = engines
@@ -125,7 +134,9 @@ class ServingMeter:
         )
         if exchange is not None and rank > 0:
             publisher = MultiprocessPublisher(exchange.directory, rank)
-            return CountingProcess(own=own, exchange=exchange, publish=publisher.publish)
+            return CountingProcess(
+                own=own, exchange=exchange, publish=publisher.publish, tenants=self._tenants
+            )
         if self._gpus is None:
             self._gpus = nvml_source(
                 shape.local_gpus,
@@ -137,7 +148,8 @@ class ServingMeter:
         checked = boot_facts.checked()
         facts = self._server_facts(checked)
         settings = _settings(self._vllm_config)
-        price, meter = self._meter(settings, self._gpus, checked)
+        tenants = None if self._tenants is None else ServerTenants(self._tenants, settings.tenant_limit)
+        price, meter = self._meter(settings, self._gpus, checked, tenants)
         if self._ledger is None:
             self._ledger = opened_ledger(settings, shape, price, self._gpus.latest())
             atexit.register(self._tick_at_exit)  # after the ledger's, so before it
@@ -150,6 +162,7 @@ class ServingMeter:
             exchange=exchange,
             merger=EngineMerger(shape.engine_indexes, now) if exchange else None,
             ledger=self._ledger,
+            tenants=tenants,
         )
         if page is not None:
             page.before_scrape = lambda page: server.refresh()  # a scrape shows the bill of its own moment
@@ -161,7 +174,9 @@ class ServingMeter:
             self._page = page_of_faults(self._errors)
         return self._page
 
-    def _meter(self, settings: Settings, gpus: GpuSource, checked: Fit | None) -> tuple[Price | None, Meter]:
+    def _meter(
+        self, settings: Settings, gpus: GpuSource, checked: Fit | None, tenants: ServerTenants | None
+    ) -> tuple[Price | None, Meter]:
         shape = self._shape
         gpu = _read_or_none(lambda: served_gpu(settings, gpus, checked))
         quote = _read_or_none(lambda: default_price(gpu)) if gpu else None
@@ -169,7 +184,7 @@ class ServingMeter:
         slices = gpu.mig_instances if gpu else None
         share = server_share(gpus.latest().gpus, settings.mig_share, settings.gpu_share, slices)
         price = choose_price(settings, count, quote, share)
-        _tell(price, count)
+        tell_price(price, count)
         return price, Meter(
             engine_indexes=shape.engine_indexes,
             gpus_per_engine=shape.gpus_per_engine,
@@ -177,6 +192,7 @@ class ServingMeter:
             split=phase_split(self._vllm_config, shape, gpu, self._without),
             grid_gco2e_per_kwh=settings.carbon_gco2e_per_kwh,
             tdp_watts=gpu.tdp_watts if gpu else None,
+            tenants=tenants,
             reports_lag_seconds=SETTLING_SECONDS if shape.api_process_count > 1 else 0.0,
         )
 
@@ -194,6 +210,7 @@ class ServingMeter:
             preflight_bytes=boot_facts.preflight_bytes(checked, actual),
             kv_cache_capacity_tokens=None if per_engine is None else per_engine * len(shape.engine_indexes),
             api_price=api_price(_settings(self._vllm_config), shape.model_name),
+            tenant_label=str if self._desk is None else self._desk.label,
         )
 
     def _take_ended(self) -> list[RequestWork]:
@@ -219,22 +236,3 @@ def _read_or_none(read: Callable[[], Answer | None]) -> Answer | None:
     except BadInputError as why:
         log.error("costmeter: %s; metering continues without it", why)
         return None
-
-
-def _tell(price: Price | None, gpus: int) -> None:
-    if price is None:
-        log.warning(
-            "costmeter: no price is known for this server, so it counts tokens but no dollars; set --gpu-hourly-usd"
-        )
-        return
-    dated = f" of {price.as_of}" if price.as_of else ""
-    rate = sum(price.usd_per_hour_by_component.values())
-    log.info(
-        "costmeter: %d GPU%s at $%.4g/h in total (%s, from %s%s); live on /metrics as costmeter_*",
-        gpus,
-        "" if gpus == 1 else "s",
-        rate,
-        price.basis,
-        price.source,
-        dated,
-    )

@@ -46,7 +46,6 @@ def remembered_settings(environ: Mapping[str, str] = os.environ) -> Settings | N
     text = environ.get(RESOLVED)
     if text is None:
         return None
-    values = json.loads(text)
-    if values.get("electricity_tariff") is not None:
-        values["electricity_tariff"] = tuple(values["electricity_tariff"])
+    values: dict[str, Any] = json.loads(text)
+    values |= {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
     return Settings(**values)

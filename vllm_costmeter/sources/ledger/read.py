@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.ledger.rows import DAY, HOUR, MINUTE, Extent, Series, Share, ShareRow, UsageRow
+from vllm_costmeter.core.ledger.rows import DAY, HOUR, MINUTE, Extent, Series, ShareRow, UsageRow
 from vllm_costmeter.core.ledger.schema import (
     APPLICATION_ID,
     SERIES_COLUMNS,
@@ -18,6 +18,7 @@ from vllm_costmeter.core.ledger.schema import (
     VERSION,
 )
 from vllm_costmeter.core.ledger.usage import COLUMNS, Usage
+from vllm_costmeter.core.meter.shares.share import Share
 
 PATIENCE_SECONDS = 5.0
 

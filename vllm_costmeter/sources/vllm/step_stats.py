@@ -18,16 +18,13 @@ from vllm_costmeter.core.meter.merge import LONGEST_SILENCE_SECONDS
 from vllm_costmeter.core.meter.shares.adapters import AdapterSeconds
 from vllm_costmeter.core.meter.shares.request_work import RequestWork
 from vllm_costmeter.core.meter.step_counts import StepCounts
+from vllm_costmeter.sources.vllm.finished import ABORTED, FINISHED, aborted_work, finished_work
 from vllm_costmeter.sources.vllm.row_ring import RowRing
 
 LARGEST_BACKLOG = 16_384
-"""Finished requests waiting for the sampler, which takes them once a second. At 32 bytes each this is 512 KiB; if more
+"""Finished requests waiting for the sampler, which takes them once a second. At 48 bytes each this is 768 KiB; if more
 finish in a second, the oldest are missing from the request histograms and their cost is unattributed, but they are
 never missing from tokens or cost."""
-
-FINISHED, ABORTED, FAILED = range(3)  # positions in core's OUTCOMES
-OUTCOME_OF_REASON = {2: ABORTED, 3: FAILED}
-"""By `FinishReason` (`v1/engine/__init__.py`, vLLM 0.17 to 0.33: STOP 0, LENGTH 1, ABORT 2, ERROR 3, REPETITION 4)."""
 
 LONGEST_EVENT_LOG = 8_192
 """Steps stored for merging several API processes, which needs the last five seconds: a step takes milliseconds. At 32
@@ -70,7 +67,7 @@ class StepRecorder:
             None if log_events else AdapterSeconds()
         )  # no process sees all requests of an adapter
         self._events = RowRing("dqqd", LONGEST_EVENT_LOG) if log_events else None
-        self._backlog = RowRing("qqqq", LARGEST_BACKLOG)
+        self._backlog = RowRing("qqqqqq", LARGEST_BACKLOG)
         self.counts = StepCounts()
         self._usage: float | None = None
         self._last_token: float | None = None
@@ -110,27 +107,20 @@ class StepRecorder:
         if new_tokens:
             self._last_token = stats.iteration_timestamp
         for request in stats.finished_requests:
-            cached = max(request.num_cached_tokens, 0)
-            outcome = OUTCOME_OF_REASON.get(request.finish_reason, FINISHED)
-            self._end(request.num_prompt_tokens - cached, cached, request.num_generation_tokens, outcome)
+            self._end(finished_work(request))
             began = min(began, now - request.inference_time)
         return new_tokens - first_tokens, began if began < now else None
 
     def add_abort(self, state: Any) -> None:
-        """A request that its client (or a shutdown) ended, from its state in vLLM's output processor: vLLM leaves such
-        requests out of `finished_requests`."""
-        cached = max(state.num_cached_tokens, 0)
-        if state.is_prefilling:  # vLLM counts a prompt with its first token
-            self._end(0, 0, 0, ABORTED)
-        else:
-            self._end(state.prompt_len - cached, cached, state.stats.num_generation_tokens, ABORTED)
+        """A request that its client (or a shutdown) ended, from its state in vLLM's output processor."""
+        self._end(aborted_work(state))
 
-    def _end(self, computed: int, cached: int, generated: int, outcome: int) -> None:
-        self._backlog.append(computed, cached, generated, outcome)
+    def _end(self, work: RequestWork) -> None:
+        self._backlog.append(*work)
         counts = self.counts
-        if outcome == FINISHED:
+        if work.outcome == FINISHED:
             counts.finished_requests += 1
-        elif outcome == ABORTED:
+        elif work.outcome == ABORTED:
             counts.aborted_requests += 1
         else:
             counts.failed_requests += 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from vllm_costmeter.core.meter.exact_sum import ExactSum
 from vllm_costmeter.core.meter.reading import RequestHistogram
 from vllm_costmeter.core.meter.shares.request_work import RequestWork, summed
-from vllm_costmeter.core.meter.shares.work_pools import Claim, PerPool, RequestRates
+from vllm_costmeter.core.meter.shares.work_pools import Claim, PerPool, RequestRates, Spent
 
 BUCKETS_USD: tuple[float, ...] = (
     *(float(f"{mantissa}e{exponent}") for exponent in range(-7, 0) for mantissa in ("1", "2.5", "5")),
@@ -43,10 +43,15 @@ class Histogram:
         return RequestHistogram(tuple(self._counts), self._sum.value)
 
 
+Charged = Callable[[RequestWork, Spent], None]
+"""Called with each request that was charged, and what it cost."""
+
+
 class RequestAccount:
     """The finished requests of one API process and what they were charged."""
 
-    def __init__(self) -> None:
+    def __init__(self, charged: Sequence[Charged] = ()) -> None:
+        self._charged = charged
         self.usd = Histogram(BUCKETS_USD)
         self.joules = Histogram(BUCKETS_JOULES)
         self._claimed = Claim()
@@ -65,6 +70,8 @@ class RequestAccount:
             self.usd.add(total.usd)
             self.joules.add(total.joules)
             spent = spent.plus(parts)
+            for tell in self._charged:
+                tell(request, total)
         claim = Claim(spent, summed(requests))
         self._claimed = self._claimed.plus(claim)
         return claim

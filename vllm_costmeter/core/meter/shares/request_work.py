@@ -14,6 +14,10 @@ class RequestWork(NamedTuple):
     generated_tokens: int
     outcome: int = 0
     """The position in `OUTCOMES`."""
+    tenant: int = 0
+    """Its number; 0 without one."""
+    ticket: int = 0
+    """The number of the HTTP request that it belongs to; 0 if nobody asks what it cost."""
 
     @property
     def kv_token_steps(self) -> int:

@@ -1,0 +1,1 @@
+"""Who a request belongs to: names, how many are told apart, and how they are shown."""

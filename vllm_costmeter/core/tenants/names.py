@@ -1,0 +1,54 @@
+"""A tenant's name as it is kept and as it is shown. Names come from clients: they are hostile input."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import unicodedata
+
+LONGEST_NAME = 64
+"""Characters of a name that are kept; what distinguishes longer ones is in a digest at their end."""
+LONGEST_RAW_NAME = 8192
+"""A longer one is cut before anything else is done with it."""
+UNTAGGED = "untagged"
+"""Requests that name no tenant."""
+OTHER = "other"
+"""Tenants beyond the limit."""
+RESERVED = (UNTAGGED, OTHER)
+KEY_PREFIX = "key:"
+"""Begins the name of a tenant known by its API key, and of no other."""
+HASH_PREFIX = "t:"
+DIGEST_CHARACTERS = 12
+
+
+def normalised(raw: str) -> str:
+    """The name under which a tenant is kept: printable, in Unicode's composed form, with single spaces, at most
+    `LONGEST_NAME` characters; empty if nothing is left. No name can pass for the key of another tenant, or for its
+    digest."""
+    cut = unicodedata.normalize("NFC", raw[:LONGEST_RAW_NAME])
+    shown = "".join(character if character.isprintable() else " " for character in cut)
+    name = " ".join(shown.split())
+    if name.startswith((KEY_PREFIX, HASH_PREFIX)):
+        name = name.replace(":", "_", 1)
+    if len(name) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_CHARACTERS]
+    return f"{name[: LONGEST_NAME - DIGEST_CHARACTERS - 1]}~{digest}"
+
+
+def of_key(api_key: str, secret: bytes) -> str:
+    """The name of the tenant with this API key: an HMAC-SHA256 (RFC 2104) of it, from which the key cannot be found
+    again without the secret."""
+    return f"{KEY_PREFIX}{_digest(api_key, secret)}"
+
+
+def hashed(name: str, secret: bytes) -> str:
+    """What is shown of a name to anybody who reaches a port. The reserved names and digests stay."""
+    if name in RESERVED or name.startswith(KEY_PREFIX):
+        return name
+    return f"{HASH_PREFIX}{_digest(name, secret)}"
+
+
+def _digest(text: str, secret: bytes) -> str:
+    raw = text.encode("utf-8", "surrogatepass")
+    return hmac.new(secret, raw, hashlib.sha256).hexdigest()[:DIGEST_CHARACTERS]

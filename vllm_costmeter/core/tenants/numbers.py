@@ -1,0 +1,34 @@
+"""Tenants by number, so that a request carries an integer and the number of names is bounded."""
+
+from __future__ import annotations
+
+from vllm_costmeter.core.tenants.names import OTHER, UNTAGGED
+
+UNTAGGED_NUMBER, OTHER_NUMBER = range(2)
+
+
+class TenantNumbers:
+    """The first `limit` names get a number each, in the order in which they come; all later ones are `other`.
+
+    One thread asks for numbers, another reads names: a name is there before its number is given.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._most = limit + 2
+        self._names = [UNTAGGED, OTHER]
+        self._numbers = {"": UNTAGGED_NUMBER, UNTAGGED: UNTAGGED_NUMBER, OTHER: OTHER_NUMBER}
+
+    def of(self, name: str) -> int:
+        """The number of a normalised name."""
+        number = self._numbers.get(name)
+        if number is None:
+            if len(self._names) >= self._most:
+                return OTHER_NUMBER
+            number = len(self._names)
+            self._names.append(name)
+            self._numbers[name] = number
+        return number
+
+    def name(self, number: int) -> str:
+        """Its name; `other` for a number that was never given."""
+        return self._names[number] if 0 <= number < len(self._names) else OTHER

@@ -1,0 +1,1 @@
+"""HTTP requests on their way through vLLM: whose they are and what they cost."""

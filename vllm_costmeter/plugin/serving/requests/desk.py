@@ -1,0 +1,82 @@
+"""Hands out tickets and knows whose each one is."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from vllm_costmeter.core.meter.shares.request_work import RequestWork
+from vllm_costmeter.core.settings.table import Settings
+from vllm_costmeter.core.tenants.names import hashed, normalised
+from vllm_costmeter.core.tenants.numbers import TenantNumbers
+from vllm_costmeter.plugin.serving.requests.identity import (
+    Scope,
+    TrustedPeers,
+    of_api_key,
+    of_body,
+    of_header,
+)
+from vllm_costmeter.plugin.serving.requests.ticket import Ticket
+
+
+class RequestDesk:
+    """One per API process. All methods are called on vLLM's event loop but `label`, and are quick."""
+
+    def __init__(self, settings: Settings, secret: Callable[[], bytes]) -> None:
+        """`secret`: the key of the hashes that names and API keys are replaced by."""
+        self.sources = settings.tenant_from
+        self.numbers = TenantNumbers(settings.tenant_limit)
+        self._header = settings.tenant_header.lower().encode()
+        self._trusted = TrustedPeers(settings.tenant_trusted)
+        self._secret = secret() if self.sources else b""
+        self._shows_names = settings.tenant_names == "plain"
+        self._ticket_numbers = itertools.count(1)
+
+    @property
+    def reads_bodies(self) -> bool:
+        """Whether a request's body says whose it is."""
+        return "user" in self.sources
+
+    def open(self, scope: Scope) -> Ticket:
+        """The ticket of a new request, with what its connection and headers tell."""
+        ticket = Ticket(next(self._ticket_numbers))
+        for source in self.sources:
+            if source == "key":
+                self._identify(ticket, source, of_api_key(scope, self._secret))
+            elif source == "header" and self._trusted.trusts(scope):
+                self._identify(ticket, source, of_header(scope, self._header))
+        return ticket
+
+    def read_body(self, ticket: Ticket, body: bytes) -> None:
+        """The request's body is complete."""
+        self._identify(ticket, "user", of_body(body))
+
+    def admit(self, ticket: Ticket | None, state: Any) -> tuple[int, int]:
+        """(the tenant's number, the ticket's number) of a sequence that the engine gets: `state` is its RequestState in
+        vLLM's output processor. Without a ticket it did not come over HTTP."""
+        if ticket is None:
+            return (0, 0)
+        if "adapter" in self.sources and state.lora_name:
+            self._identify(ticket, "adapter", normalised(state.lora_name))
+        request_id = str(state.external_req_id)
+        if request_id not in ticket.ids:
+            ticket.ids.append(request_id)
+        return (self.numbers.of(self.tenant(ticket)), ticket.number)
+
+    def tenant(self, ticket: Ticket) -> str:
+        """Whose it is, by the first source that names somebody; empty if none does."""
+        return next((ticket.identities[source] for source in self.sources if source in ticket.identities), "")
+
+    def end(self, ticket: Ticket, work: RequestWork) -> None:
+        """One of its sequences ended."""
+        ticket.works.append(work)
+
+    def label(self, name: str) -> str:
+        """What is shown of a tenant on /metrics."""
+        return name if self._shows_names else hashed(name, self._secret)
+
+    @staticmethod
+    def _identify(ticket: Ticket, source: str, name: str) -> None:
+        if name:
+            ticket.identities[source] = name
