@@ -1,1 +1,1 @@
-"""The dashboards' panels without Grafana: their queries, drawn, on a simulated fleet."""
+"""The dashboards' panels outside Grafana: their queries, and a simulated fleet to ask."""

@@ -14,6 +14,7 @@ from vllm_costmeter.outputs.dashboards.shared import (
     KIND_COLOURS,
     NO_PRICE,
     NO_TOKENS,
+    PHASE_COLOURS,
     PHASE_COST,
     STATE_COLOURS,
     TOKENS,
@@ -69,6 +70,7 @@ WORK = Row(
             (Query(f"{PER_HOUR} * {per_second(PHASE_COST, ('phase', 'method'))}", "{{phase}} ({{method}})"),),
             NO_PRICE,
             stacked=True,
+            colours=PHASE_COLOURS,
         ),
         Panel(
             "Saved by the prefix cache",

@@ -10,6 +10,7 @@ from vllm_costmeter.outputs.dashboards.shared import ANNOTATIONS, NO_TOKENS, VAR
 PREFLIGHT = "costmeter_preflight_bytes"
 KV_USAGE = "costmeter_kv_cache_usage_ratio"
 KV_CAPACITY = "costmeter_kv_cache_capacity_tokens"
+ERRORS = f"increase({series('costmeter_errors_total')}[$__range])"
 NO_PREDICTION = "no fit check ran: no GPU is known"
 NO_STEP = "no requests yet"
 
@@ -30,20 +31,24 @@ PREDICTION = Row(
             (
                 Query(
                     summed(series(PREFLIGHT), ("instance", "part", "value")),
-                    "{{part}} {{value}} {{instance}}",
+                    "{{instance}} {{part}} {{value}}",
                     True,
                 ),
             ),
             NO_PREDICTION,
+            width=14,
+            height=10,
+            colours=(("/ predicted$/", "blue"), ("/ actual$/", "green")),
         ),
         Panel(
             "Prediction error",
             "Predicted / actual - 1. Above zero, the check predicted too much; below zero, too little.",
             "bars",
             "percentunit",
-            (Query(ERROR, "{{part}} {{instance}}", moment=True),),
+            (Query(ERROR, "{{instance}} {{part}}", moment=True),),
             NO_PREDICTION,
             width=6,
+            height=10,
             may_be_negative=True,
             thresholds=((-0.05, "green"), (0.05, "red")),
             below_thresholds="red",
@@ -55,7 +60,8 @@ PREDICTION = Row(
             "short",
             (Query(summed(series(KV_CAPACITY), ("instance",)), "{{instance}}", moment=True),),
             "vLLM has not sized the KV cache yet",
-            width=6,
+            width=4,
+            height=10,
         ),
     ),
 )
@@ -97,10 +103,10 @@ PRESSURE = Row(
             "Since the last token",
             "Time since the server generated a token: how long it has been idle.",
             "lines",
-            "s",
+            "m",
             (
                 Query(
-                    f"time() - max by (instance) ({series('costmeter_last_token_timestamp_seconds')})",
+                    f"(time() - max by (instance) ({series('costmeter_last_token_timestamp_seconds')})) / 60",
                     "{{instance}}",
                 ),
             ),
@@ -127,12 +133,13 @@ METER = Row(
         ),
         Panel(
             "Errors of the meter",
-            "Internal errors of the meter over the time range by component. Requests are never affected; see the log.",
+            "Internal errors of the meter over the time range, in all and by component where there were any. Requests "
+            "are never affected; see the log.",
             "stat",
             "short",
             (
                 Query(
-                    f"sum by (where) (increase({series('costmeter_errors_total')}[$__range]))",
+                    f'label_replace(sum({ERRORS}), "where", "all", "", "") or sum by (where) ({ERRORS}) > 0',
                     "{{where}}",
                     moment=True,
                 ),

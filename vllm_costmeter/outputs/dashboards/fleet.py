@@ -180,6 +180,7 @@ REPLICAS = Row(
             NO_TOKENS,
             width=6,
             height=8,
+            thresholds=((0, "orange"),),
         ),
         Panel(
             "Dollars per hour of idle replicas",

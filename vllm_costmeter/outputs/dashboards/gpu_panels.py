@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vllm_costmeter.outputs.dashboards.panel import Panel, Query, Row
 from vllm_costmeter.outputs.dashboards.promql import per_second, series, summed
-from vllm_costmeter.outputs.dashboards.shared import NO_GPU, TOKENS
+from vllm_costmeter.outputs.dashboards.shared import NO_GPU, PHASE_COLOURS, TOKENS
 
 BY_GPU = ("instance", "gpu")
 GPU = "{{instance}} GPU {{gpu}}"
@@ -62,6 +62,7 @@ GPUS = Row(
             "the driver reports no energy, or no tokens",
             logarithmic=True,
             width=24,
+            colours=(*PHASE_COLOURS, ("all", "blue")),
         ),
     ),
 )

@@ -22,9 +22,9 @@ from vllm_costmeter.outputs.dashboards.panel import (
 from vllm_costmeter.outputs.dashboards.push import TAG
 
 DATASOURCE = values.DataSourceRef(type_val="prometheus", uid="${datasource}")
-
-
+TALLEST_BAR_PIXELS = 60
 PanelBuilder = bargauge.Panel | stat.Panel | table.Panel | timeseries.Panel
+Mapping = values.ValueMap | values.RangeMap | values.RegexMap | values.SpecialValueMap
 
 
 def dashboard_json(dashboard: Dashboard) -> str:
@@ -121,7 +121,7 @@ def _panel(panel: Panel) -> PanelBuilder:
         build.FieldColor().mode(
             values.FieldColorModeId.THRESHOLDS
             if panel.thresholds and panel.kind != "lines"
-            else values.FieldColorModeId.PALETTE_CLASSIC_BY_NAME
+            else values.FieldColorModeId.PALETTE_CLASSIC
         )
     )
     builder.thresholds(_thresholds(panel))
@@ -129,13 +129,24 @@ def _panel(panel: Panel) -> PanelBuilder:
         builder.with_target(_target(query, chr(ord("A") + position), panel.kind == "table"))
     for legend, colour in panel.colours:
         fixed = values.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})
-        builder.override_by_name(legend, [fixed])
+        override = builder.override_by_regexp if legend.startswith("/") else builder.override_by_name
+        override(legend, [fixed])
+    if panel.kind in ("stat", "bars"):
+        builder.mappings(_mappings(panel))
+    return builder
+
+
+def _mappings(panel: Panel) -> list[Mapping]:
+    """Words for values; and nothing in the colour of text, because Grafana gives it the one of the lowest threshold."""
+    nothing = values.ValueMappingResult(text=panel.when_empty, color="text")
+    options = values.DashboardSpecialValueMapOptions(match=values.SpecialValueMatch.NULL, result=nothing)
+    found: list[Mapping] = [values.SpecialValueMap(options=options)]
     if panel.words:
-        options = {
+        words = {
             value: values.ValueMappingResult(text=shown, color=colour) for value, shown, colour in panel.words
         }
-        builder.mappings([values.ValueMap(options=options)])
-    return builder
+        found.append(values.ValueMap(options=words))
+    return found
 
 
 def _thresholds(panel: Panel) -> build.ThresholdsConfig:
@@ -161,10 +172,10 @@ def _lines(panel: Panel) -> timeseries.Panel:
         .show_points(common_values.VisibilityMode.AUTO)
         .legend(
             common.VizLegendOptions()
-            .display_mode(common_values.LegendDisplayMode.TABLE)
+            .display_mode(common_values.LegendDisplayMode.LIST)
             .placement(common_values.LegendPlacement.BOTTOM)
             .show_legend(True)
-            .calcs(["mean", "lastNotNull"])
+            .calcs(["mean", "lastNotNull"] if panel.stacked else ["lastNotNull"])
         )
         .tooltip(
             common.VizTooltipOptions()
@@ -203,6 +214,7 @@ def _bars(panel: Panel) -> bargauge.Panel:
         bargauge.Panel()
         .orientation(common_values.VizOrientation.HORIZONTAL)
         .display_mode(common_values.BarGaugeDisplayMode.BASIC)
+        .max_viz_height(TALLEST_BAR_PIXELS)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
     )
 

@@ -39,6 +39,7 @@ class Panel:
     width: int = 12
     height: int = 8
     stacked: bool = False
+    """Amounts that add up. Only their legend has a mean: a ratio's mean over time is not that of the time range."""
     maximum: float | None = None
     may_be_negative: bool = False
     logarithmic: bool = False
@@ -47,7 +48,7 @@ class Panel:
     """(lower bound, colour), ascending. Empty: the palette's colours."""
     below_thresholds: str = "green"
     colours: tuple[tuple[str, str], ...] = ()
-    """(legend, colour) of series with the same colour on every dashboard."""
+    """(legend or /pattern/, colour) of series with the same colour on every dashboard."""
     words: tuple[tuple[str, str, str], ...] = ()
     """(value, text shown for it, colour)."""
     columns: tuple[Column, ...] = ()

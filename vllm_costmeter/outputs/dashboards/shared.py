@@ -69,6 +69,7 @@ COMPONENT_COLOURS = (
     ("overhead", "green"),
 )
 KIND_COLOURS = (("prompt_computed", "blue"), ("prompt_cached", "purple"), ("generated", "green"))
+PHASE_COLOURS = (("/^prefill/", "purple"), ("/^decode/", "orange"))
 DEFINITION_COLOURS = (
     ("all tokens", "blue"),
     ("generated tokens", "green"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from vllm_costmeter.core.errors import BadInputError, unreadable
 
 TIMEOUT_SECONDS = 20.0
+PIECE_BYTES = 64 << 10
 MOST_BYTES = 256 << 20  # the largest public catalogue (skypilot's AWS list) has about 20 MB
 
 _HOST_AND_PORT = re.compile(r"[\w.-]+:\d+(/|$)")
@@ -22,16 +24,26 @@ def is_url(text: str) -> bool:
 
 
 def fetch_text(
-    place: str, accept: str = "*/*", *, called: str | None = None, most_bytes: int = MOST_BYTES
+    place: str,
+    accept: str = "*/*",
+    *,
+    called: str | None = None,
+    most_bytes: int = MOST_BYTES,
+    within_seconds: float | None = None,
 ) -> str:
     """The text at that place. Raises BadInputError, which names the place as `called`, if it cannot be read, is too
-    large, or is not text."""
+    large, or is not text. A URL may be silent for `TIMEOUT_SECONDS`; with `within_seconds`, all of it must have come
+    by then."""
     name = called or place
     try:
-        content = _download(place, accept, most_bytes) if is_url(place) else _read(Path(place), most_bytes)
+        content = (
+            _download(place, accept, most_bytes, within_seconds)
+            if is_url(place)
+            else _read(Path(place), most_bytes)
+        )
     except (OSError, http.client.HTTPException, ValueError) as fault:
         if is_url(place) or not isinstance(fault, OSError):
-            raise BadInputError(f"{name}: {_reason(fault)}") from None
+            raise BadInputError(f"{name}: {_reason(fault, within_seconds or TIMEOUT_SECONDS)}") from None
         hint = "; an address begins with http://" if _HOST_AND_PORT.match(place) else ""
         raise BadInputError(f"{unreadable(name, fault)}{hint}") from None
     if len(content) > most_bytes:
@@ -42,11 +54,23 @@ def fetch_text(
         raise BadInputError(f"{name} is not text") from None
 
 
-def _download(url: str, accept: str, most_bytes: int) -> bytes:
+def _download(url: str, accept: str, most_bytes: int, within_seconds: float | None) -> bytes:
     request = urllib.request.Request(url, headers={"Accept": accept, "User-Agent": "costmeter"})
-    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
-        content: bytes = answer.read(most_bytes + 1)
-    return content
+    if within_seconds is None:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+            content: bytes = answer.read(most_bytes + 1)
+        return content
+    deadline = time.monotonic() + within_seconds
+    with urllib.request.urlopen(request, timeout=within_seconds) as answer:
+        pieces, count = [], 0
+        while count <= most_bytes and (piece := answer.read1(PIECE_BYTES)):
+            pieces.append(piece)
+            count += len(piece)
+            if time.monotonic() > deadline:
+                raise TimeoutError
+        if answer.length and count <= most_bytes:
+            raise http.client.IncompleteRead(b"".join(pieces), answer.length)
+    return b"".join(pieces)
 
 
 def _read(path: Path, most_bytes: int) -> bytes:
@@ -54,12 +78,14 @@ def _read(path: Path, most_bytes: int) -> bytes:
         return file.read(most_bytes + 1)
 
 
-def _reason(fault: Exception) -> str:
+def _reason(fault: Exception, within_seconds: float) -> str:
     if isinstance(fault, urllib.error.HTTPError):
         return f"responded with {fault.code} {fault.reason}"
     if isinstance(fault, urllib.error.URLError):
         reason = fault.reason
+        if isinstance(reason, TimeoutError):
+            return f"did not respond within {within_seconds:g} s"
         return f"cannot be reached: {getattr(reason, 'strerror', None) or reason}"
     if isinstance(fault, TimeoutError):
-        return f"did not respond within {TIMEOUT_SECONDS:g} s"
+        return f"did not respond within {within_seconds:g} s"
     return getattr(fault, "strerror", None) or str(fault) or type(fault).__name__

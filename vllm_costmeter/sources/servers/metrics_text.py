@@ -44,6 +44,19 @@ class Page:
     def __contains__(self, name: str) -> bool:
         return name in self._by_name
 
+    def by_label(self, name: str, label: str, **labels: str) -> dict[str, float]:
+        """The sums of the samples with that name and these labels, by the value of another label."""
+        sums: dict[str, float] = {}
+        for each in self._by_name.get(name, ()):
+            if labels.items() <= each.labels.items():
+                value = each.labels.get(label, "")
+                sums[value] = sums.get(value, 0.0) + each.value
+        return sums
+
+    def values_of(self, name: str, label: str) -> tuple[str, ...]:
+        """The values of a label, in the page's order."""
+        return tuple(self.by_label(name, label))
+
 
 def parse_page(text: str, place: str) -> Page:
     """The samples of a page. Raises BadInputError for anything else: a web page, JSON, nothing."""

@@ -1,0 +1,40 @@
+"""The dashboards as Grafana draws them, by its own components in a real Chromium on a real Prometheus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from harness import ROOT
+from required_tool import missing, required_tool
+
+from scripts.panels.simulated_fleet import SCRAPE_SECONDS, SECONDS, openmetrics
+from scripts.pictures.__main__ import SIMULATED, WARM_UP
+from scripts.pictures.chromium import DrawingFailedError, Range, Shot, draw, install
+from scripts.pictures.prometheus import holding
+
+pytestmark = pytest.mark.heavy
+
+DASHBOARDS = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
+
+
+def test_every_panel_is_drawn_without_a_complaint(tmp_path: Path) -> None:
+    """No query that Prometheus refuses, no kind of panel, option or transformation that Grafana does not know, no error
+    on the page's console; on a wide and a narrow screen."""
+    for name in ("node", "chromium", "prometheus", "promtool"):
+        required_tool(name)
+    try:
+        install(required_tool("npm"))
+    except DrawingFailedError as failure:
+        missing(str(failure))
+    seen = Range(
+        SIMULATED + WARM_UP, SIMULATED.replace(hour=SIMULATED.hour + SECONDS // 3600), SCRAPE_SECONDS
+    )
+    shots = [
+        Shot(dashboard, theme, width, tmp_path / f"{dashboard.stem}-{width}.png")
+        for dashboard in DASHBOARDS
+        for theme, width in (("light", 1280), ("dark", 1920))
+    ]
+    with holding(openmetrics(int(SIMULATED.timestamp())), tmp_path) as url:
+        draw(url, seen, shots)
+    assert all(shot.picture.stat().st_size > 50_000 for shot in shots), "an empty page is smaller"

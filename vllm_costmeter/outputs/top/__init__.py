@@ -1,0 +1,1 @@
+"""Servers in a terminal, live or once."""
