@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import datetime
 import logging
 import os
 import time
@@ -12,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import vllm_costmeter
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.reading import GpuSource
@@ -32,11 +30,9 @@ from vllm_costmeter.metering.server_meter import (
 )
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
-from vllm_costmeter.outputs.metrics.exposition import ServerFacts
 from vllm_costmeter.outputs.metrics.multiprocess import MultiprocessPublisher
 from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
 from vllm_costmeter.plugin.fault_page import page_of_faults
-from vllm_costmeter.plugin.serving.api_price import api_price
 from vllm_costmeter.plugin.serving.budgets import Publish, ServingBudgets, opened_budgets
 from vllm_costmeter.plugin.serving.ledger import opened_ledger
 from vllm_costmeter.plugin.serving.otlp import push_over_otlp
@@ -44,13 +40,13 @@ from vllm_costmeter.plugin.serving.phase_split import phase_split
 from vllm_costmeter.plugin.serving.price_line import tell_price
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
 from vllm_costmeter.plugin.serving.served_gpu import served_gpu
+from vllm_costmeter.plugin.serving.server_facts import server_facts
 from vllm_costmeter.plugin.serving.source_log import SourceLog
 from vllm_costmeter.plugin.starting import boot_facts
 from vllm_costmeter.plugin.starting.server_settings import chosen_settings
 from vllm_costmeter.sources.catalogue.load import default_price
 from vllm_costmeter.sources.gpu.server_gpus import server_gpus
 from vllm_costmeter.sources.vllm.config import ServerShape, is_on_cpu
-from vllm_costmeter.sources.vllm.installed import running_release
 from vllm_costmeter.sources.vllm.step_stats import StepRecorder
 
 Answer = TypeVar("Answer")
@@ -162,7 +158,8 @@ class ServingMeter:
                 left_out=self._source_log.left_out,
             )
         checked = boot_facts.checked()
-        facts = self._server_facts(checked)
+        label = str if self._desk is None else self._desk.label
+        facts, self._learn = server_facts(self._vllm_config, shape, checked, settings, label)
         tenants = None
         if self._tenants is not None and self._desk is not None:
             tenants = ServerTenants(self._tenants, settings.tenant_limit, self._desk.gate.knows)
@@ -219,23 +216,6 @@ class ServingMeter:
             tenants=tenants,
             charged=self._charged,
             reports_lag_seconds=SETTLING_SECONDS if shape.api_process_count > 1 else 0.0,
-        )
-
-    def _server_facts(self, checked: Fit | None) -> ServerFacts:
-        shape = self._shape
-        actual = boot_facts.actual_bytes(shape.local_gpus)
-        per_engine = shape.kv_cache_capacity_tokens
-        today = datetime.date.today().isoformat()
-        on_cpu = is_on_cpu(self._vllm_config)
-        self._learn = lambda: boot_facts.learn(checked, actual, today, on_cpu=on_cpu)
-        return ServerFacts(
-            model_name=shape.model_name,
-            version=vllm_costmeter.__version__,
-            vllm_version=running_release().text,
-            preflight_bytes=boot_facts.preflight_bytes(checked, actual),
-            kv_cache_capacity_tokens=None if per_engine is None else per_engine * len(shape.engine_indexes),
-            api_price=api_price(_settings(self._vllm_config), shape.model_name),
-            tenant_label=str if self._desk is None else self._desk.label,
         )
 
     def _take_ended(self) -> list[RequestWork]:

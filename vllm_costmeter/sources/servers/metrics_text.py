@@ -53,10 +53,6 @@ class Page:
                 sums[value] = sums.get(value, 0.0) + each.value
         return sums
 
-    def values_of(self, name: str, label: str) -> tuple[str, ...]:
-        """The values of a label, in the page's order."""
-        return tuple(self.by_label(name, label))
-
 
 def parse_page(text: str, place: str) -> Page:
     """The samples of a page. Raises BadInputError for anything else: a web page, JSON, nothing."""

@@ -46,16 +46,15 @@ def reading_of(page: Page, per: Per, window: str) -> ServerReading:
     kinds = KINDS if per == "all" else ("generated",)
     rates = [page.total(GAUGE, kind=kind, window=window) for kind in kinds]
     known = [rate for rate in rates if rate is not None]
-    names = page.values_of("costmeter_tokens_total", "model_name") or page.values_of(
-        "vllm:generation_tokens_total", "model_name"
-    )
+    names = page.label_values("costmeter_tokens_total", "model_name")
+    names = names or page.label_values("vllm:generation_tokens_total", "model_name")
     usage = page.total("costmeter_kv_cache_usage_ratio")
     if usage is None and (by_engine := page.by_label("vllm:kv_cache_usage_perc", "engine")):
         usage = math.fsum(by_engine.values()) / len(by_engine)
     total = page.total("costmeter_cost_usd_total")
     prices = page.by_label("costmeter_usd_per_million_tokens", "model_name", per=per, window=window)
     return ServerReading(
-        model_names=names,
+        model_names=tuple(names),
         engines=len(running) or None,
         active_engines=sum(count > 0 for count in running.values()) if running else None,
         asleep=bool(awake) and not any(awake.values()),
