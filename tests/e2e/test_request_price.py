@@ -36,13 +36,14 @@ MASKED = re.compile(rb'"(created|created_at|id|item_id|completed_at)":("[^"]*"|[
 
 
 def answers(server: Server) -> dict[str, tuple[Any, ...]]:
-    """Status, headers and bytes of each kind of answer, whole and streamed; ids and times masked."""
+    """Status, headers and bytes of each kind of answer, whole and streamed; ids and times masked. A stream is of one
+    token: vLLM joins those that come faster than they are sent."""
     got: dict[str, tuple[Any, ...]] = {}
     for path, fields in ANSWERS.items():
         for stream in (False, True):
             body = {"model": "tiny", **fields}
             if stream:
-                body |= {"stream": True}
+                body |= {"stream": True} | {name: 1 for name in fields if name.endswith("_tokens")}
                 body |= {"stream_options": {"include_usage": True}} if "completions" in path else {}
             answer = client.post(f"{server.url}/v1/{path}", json=body)
             headers = {name: value for name, value in answer.headers.items() if name != "date"}
@@ -57,7 +58,8 @@ def test_with_the_setting_off_answers_are_vllms_own(serve: Serve) -> None:
     with serve(*METERED) as server:
         off = answers(server)
     assert off == plain
-    assert sum(status == 200 for status, *_ in plain.values()) >= 8
+    failed = {name: got[-1] for name, got in plain.items() if got[0] != 200}
+    assert all('"input"' in name for name in failed), failed  # this model makes no embeddings
 
 
 @pytest.fixture(scope="module")

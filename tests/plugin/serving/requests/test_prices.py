@@ -186,7 +186,7 @@ ON_THE_LOOP = (
     "core/requests/",
     "shares/latest_rates.py",
 )
-NOT_OURS = ("await self._app(", "await self._send(", "for each in messages", "await self._receive(")
+NOT_OURS = ("await self._app(", "self._send", "for each in messages", "await self._receive(")
 """Calls of vLLM's or the server's own: an error there is theirs."""
 
 

@@ -25,6 +25,7 @@ Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
 HEADER = b"x-costmeter-cost-usd"
+USAGE = b'"usage"'
 MOST_ANSWER_BYTES = 16 << 20
 """A longer answer passes as it is."""
 IN_USAGE: frozenset[RequestPrice] = frozenset({"usage", "both", "number"})
@@ -42,13 +43,17 @@ class PricedAnswer:
         self._waiting: tuple[Message, ...] = ()
         self._streams = False
 
-    async def __call__(self, message: Message) -> None:
-        """One message from vLLM."""
+    def __call__(self, message: Message) -> Awaitable[None]:
+        """One message from vLLM. Most are events without the usage, which go on with no more than a look at them."""
         try:
-            messages, self._waiting = self._next(message)
+            passes = self._streams and USAGE not in message.get("body", b"")
+            messages, self._waiting = ((), self._waiting) if passes else self._next(message)
         except Exception:  # noqa: BLE001 (counted; the answer goes on)
             FAULTS.add("request")
-            messages, self._waiting = (*self._waiting, message), ()
+            passes, messages, self._waiting = False, (*self._waiting, message), ()
+        return self._send(message) if passes else self._send_each(messages)
+
+    async def _send_each(self, messages: tuple[Message, ...]) -> None:
         for each in messages:
             await self._send(each)
 

@@ -53,10 +53,7 @@ def _tracing(original: Callable[..., None]) -> Callable[..., None]:
             _ended[:] = [(finished_work(stats.finished_requests[-1]), ticket)]
         except Exception:  # noqa: BLE001 nothing may reach vLLM's event loop; the count is on /metrics
             FAULTS.add("request")
-        try:
-            original(processor, output, state, stats, *args, **kwargs)
-        finally:
-            _ended[:] = []
+        original(processor, output, state, stats, *args, **kwargs)
 
     do_tracing.costmeter_original = original  # type: ignore[attr-defined]
     return do_tracing
@@ -66,8 +63,9 @@ def _making(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def instrument_manual(*args: Any, **kwargs: Any) -> Any:
         try:
-            if _ended and kwargs.get("attributes") is not None:
-                kwargs = {**kwargs, "attributes": {**kwargs["attributes"], **_attributes(*_ended[0])}}
+            if _ended:
+                added = _attributes(*_ended.pop())
+                kwargs = {**kwargs, "attributes": {**(kwargs.get("attributes") or {}), **added}}
         except Exception:  # noqa: BLE001 as above
             FAULTS.add("request")
         return original(*args, **kwargs)
