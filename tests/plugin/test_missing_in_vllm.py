@@ -155,6 +155,7 @@ def started(
     endpoints = load(("generate",))
     monkeypatch.delenv(activation.RESOLVED, raising=False)
     monkeypatch.setenv("COSTMETER_GPU_HOURLY_USD", "3600")
+    monkeypatch.setenv("COSTMETER_TENANT_FROM", "header")
     serving, logger = (
         importlib.import_module(f"vllm_costmeter.plugin.{each}") for each in ("serving.meter", "stat_logger")
     )
