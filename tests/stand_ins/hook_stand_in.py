@@ -9,7 +9,7 @@ from vllm_costmeter.core.meter import GpuRates, Meter, ModelWork, PhaseSplit, Re
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.pricing.price import rental_price
-from vllm_costmeter.metering.server_meter import OwnCounts
+from vllm_costmeter.metering.own_counts import OwnCounts
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 from vllm_costmeter.outputs.metrics.exposition import ServerFacts
 

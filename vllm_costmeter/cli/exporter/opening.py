@@ -17,7 +17,7 @@ from vllm_costmeter.core.settings.layers import PRICE_BASES
 from vllm_costmeter.core.settings.table import Settings
 from vllm_costmeter.sources.files.ledger_path import OFF, default_ledger, unwritable
 from vllm_costmeter.sources.files.settings import read_settings
-from vllm_costmeter.sources.gpu.nvml_source import nvml_source
+from vllm_costmeter.sources.gpu.server_gpus import server_gpus
 from vllm_costmeter.sources.targets.engine_pages import EnginePages
 from vllm_costmeter.sources.targets.file_sd import TargetFile
 from vllm_costmeter.sources.targets.http_page import HttpPages
@@ -78,7 +78,7 @@ def opened_pages(flags: ExporterFlags) -> Callable[[Target], EnginePages]:
 
 def local_gpus() -> GpuSource | None:
     """This machine's GPUs; None, with one line, if none can be seen."""
-    source = nvml_source(None)
+    source = server_gpus(None)
     deadline = time.monotonic() + LONGEST_WAIT_FOR_DRIVER_SECONDS
     while source.latest().read_monotonic_seconds is None and time.monotonic() < deadline:
         time.sleep(0.02)

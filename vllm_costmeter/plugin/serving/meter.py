@@ -22,11 +22,11 @@ from vllm_costmeter.core.pricing.choice import choose_price
 from vllm_costmeter.core.pricing.price import Price
 from vllm_costmeter.core.settings.table import Settings
 from vllm_costmeter.metering.ledger_keeper import LedgerKeeper
+from vllm_costmeter.metering.own_counts import OwnCounts
 from vllm_costmeter.metering.server_meter import (
     SETTLING_SECONDS,
     ChargingProcess,
     CountingProcess,
-    OwnCounts,
 )
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts

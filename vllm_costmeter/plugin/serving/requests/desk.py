@@ -80,9 +80,11 @@ class RequestDesk:
         """Whose it is, by the first source that names somebody; empty if none does."""
         return next((ticket.identities[source] for source in self.sources if source in ticket.identities), "")
 
-    def refusal(self, ticket: Ticket, path: str) -> Refusal | None:
+    def refusal(self, ticket: Ticket, scope: Scope) -> Refusal | None:
         """Why the request is not served: the budget of its tenant is spent. None if it is."""
-        return self.gate.refusal(self.tenant(ticket)) if self._refuses and makes_work(path) else None
+        if not self._refuses or scope["type"] != "http" or not makes_work(scope.get("path", "")):
+            return None
+        return self.gate.refusal(self.tenant(ticket))
 
     def end(self, ticket: Ticket, work: RequestWork) -> None:
         """One of its sequences ended."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.requests.budget_refusal import answer
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
-from vllm_costmeter.plugin.serving.requests.ticket import CURRENT, Ticket
+from vllm_costmeter.plugin.serving.requests.ticket import CURRENT
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -29,7 +29,7 @@ class RequestMiddleware:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """One request, or one WebSocket connection. Servers run each in a context of its own, which ends with it."""
-        refused: Sequence[Message] = ()
+        refused = None
         try:
             if scope["type"] == "websocket" or (scope["type"] == "http" and scope["method"] == "POST"):
                 ticket = self._desk.open(scope)
@@ -37,18 +37,15 @@ class RequestMiddleware:
                     receive = body = ReadBody(receive)
                     self._desk.read_body(ticket, await body.read())
                 CURRENT.set(ticket)
-                refused = self._refused(ticket, scope)
+                refusal = self._desk.refusal(ticket, scope)
+                refused = answer(refusal) if refusal is not None else None
         except Exception:  # noqa: BLE001 (counted; the request goes on)
             FAULTS.add("request")
-        if not refused:
-            await self._app(scope, receive, send)
-        for message in refused:
-            await send(message)
-
-    def _refused(self, ticket: Ticket, scope: Any) -> Sequence[Message]:
-        """The answer to a request that is not served; empty if it is."""
-        refusal = self._desk.refusal(ticket, scope["path"]) if scope["type"] == "http" else None
-        return () if refusal is None else answer(refusal)
+        if refused:
+            for message in refused:
+                await send(message)
+            return
+        await self._app(scope, receive, send)
 
 
 class ReadBody:
