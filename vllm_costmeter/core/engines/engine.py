@@ -58,6 +58,10 @@ class Engine:
     """What the function above reads."""
     awake: tuple[str, str, str] | None = None
     """A gauge that is 0 while the engine sleeps, with a label and its value."""
+    model_at: str = ""
+    """The route that names the model, where the page does not."""
+    sleep_at: str = ""
+    """The route that tells whether the server sleeps, and does not wake it."""
     rank_labels: tuple[str, ...] = ()
     """Labels of `running` that tell ranks of one engine apart; they work together."""
     significant_digits: int | None = None
