@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from vllm_costmeter.cli.economics.api_price_flags import add_api_price_flags, api_prices_from
 from vllm_costmeter.cli.economics.price_flags import money
 from vllm_costmeter.cli.parser import folder
+from vllm_costmeter.cli.rules_engine import add_engine_flags, engine_from
 from vllm_costmeter.core.dataclass import fields
 from vllm_costmeter.outputs.files.new_files import write_new_files
 from vllm_costmeter.outputs.rules.alerts import alert_groups
-from vllm_costmeter.outputs.rules.files import rule_files
+from vllm_costmeter.outputs.rules.engine import engine_groups
+from vllm_costmeter.outputs.rules.files import engine_rule_file, rule_files
 from vllm_costmeter.outputs.rules.limits import Limits
 from vllm_costmeter.outputs.rules.recording import recording_groups
+from vllm_costmeter.outputs.rules.rule import Group
 
 EXAMPLES = """\
 examples:
   costmeter rules                                       # print both files
   costmeter rules /etc/prometheus/rules --target-usd-per-million 1.5 --budget-usd-per-day 60
   costmeter rules --format json | jq '.groups[].rules[].alert'
+  costmeter rules --engine sglang --gpu-hourly-usd 3.84 --gpus 8    # from the engine's own metrics
 """
+HEAD = "groups:\n"
 HELP = {
     "target_usd_per_million": "$/M generated tokens of a model, idle time included, over 15 minutes",
     "idle_usd_per_hour": "idle cost of all servers over an hour",
@@ -35,7 +41,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "rules",
-        usage="costmeter rules [DIR] [--force] [limits]",
+        usage="costmeter rules [DIR] [--force] [limits | --engine NAME --gpu-hourly-usd USD]",
         description="Print Prometheus recording rules and alerts, or write them to DIR.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -55,21 +61,28 @@ def add_parser(subparsers: Any) -> None:
             flag = f"--{limit.name.replace('_', '-')}"
             group.add_argument(flag, type=_limit, default=limit.default, metavar="N", help=text)
     add_api_price_flags(parser)
+    add_engine_flags(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print or write the rules. BadInputError if a file exists and --force was not given."""
+    found = engine_from(args)
+    if found is not None:
+        return _written(args, engine_rule_file(*found), engine_groups(*found))
     limits = Limits(**{name: getattr(args, name) for name in HELP}, api=api_prices_from(args))
-    files = rule_files(limits)
+    return _written(args, rule_files(limits), (*recording_groups(), *alert_groups(limits)))
+
+
+def _written(args: argparse.Namespace, files: dict[str, str], groups: Sequence[Group]) -> int:
     if args.folder is not None:
         write_new_files(args.folder, files, force=args.force)
         print("\n".join(f"wrote {args.folder / name}" for name in files))
     elif args.format == "json":
-        groups = [group.fields() for group in (*recording_groups(), *alert_groups(limits))]
-        print(json.dumps({"schema": "costmeter.rules/1", "groups": groups}, indent=2))
+        values = {"schema": "costmeter.rules/1", "groups": [group.fields() for group in groups]}
+        print(json.dumps(values, indent=2))
     else:
-        recording, alerts = files.values()
-        print(recording + alerts[alerts.index("groups:\n") + len("groups:\n") :], end="")
+        first, *others = files.values()
+        print(first + "".join(text[text.index(HEAD) + len(HEAD) :] for text in others), end="")
     return 0
 
 

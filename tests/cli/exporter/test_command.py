@@ -3,84 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import socket
 import ssl
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from certificate import made_certificate
 from engine_stand_in import engine, recorded, status, vllm_page
+from exporter_process import exporter
 
-from scripts.servers.scrape import Scrape, parse
+from scripts.servers.scrape import parse
 from vllm_costmeter.cli.main import main
 from vllm_costmeter.sources.ledger.read import opened_ledger
-
-COMMAND = (
-    sys.executable,
-    "-c",
-    "import sys; from vllm_costmeter.cli.main import main; sys.exit(main())",
-    "exporter",
-)
-PATIENCE_SECONDS = 60
-
-
-class Running:
-    """The command in a process of its own."""
-
-    def __init__(self, process: subprocess.Popen[str], log: Path) -> None:
-        self.process, self._log = process, log
-
-    @property
-    def said(self) -> str:
-        return self._log.read_text()
-
-    @property
-    def url(self) -> str:
-        """Where it says that its metrics are."""
-        return self.until(lambda: re.search(r"metrics are on (\S+)/metrics", self.said))[1]
-
-    def page(self) -> Scrape:
-        with urllib.request.urlopen(f"{self.url}/metrics", timeout=20) as answer:
-            return parse(answer.read().decode())
-
-    def until(self, found):
-        """What `found` returns once it is true."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            if result := found():
-                return result
-            assert self.process.poll() is None, self.said
-            time.sleep(0.05)
-        raise AssertionError(self.said)
-
-
-@contextmanager
-def exporter(folder: Path, *flags: str) -> Iterator[Running]:
-    """Started on a free port, with a ledger in `folder`; killed if it does not end by itself."""
-    log = folder / "log"
-    given = ("--port", "0", "--interval", "0.2", "--ledger", str(folder / "ledger.sqlite3"), *flags)
-    with (
-        log.open("w") as out,
-        subprocess.Popen([*COMMAND, *given], stdout=out, stderr=out, text=True) as process,
-    ):
-        try:
-            yield Running(process, log)
-        finally:
-            process.kill()
-
-
-def ended(running: Running, number: int) -> int:
-    running.process.send_signal(number)
-    return running.process.wait(PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -99,7 +36,7 @@ def test_a_server_is_metered_and_its_ledger_written_at_the_end(tmp_path: Path, n
         assert page.value("costmeter_target_up", target=target.url) == 1
         assert page.value("costmeter_unexplained_usd") == pytest.approx(0)
         before = page.total("costmeter_cost_usd_total")
-        assert ended(running, number) == 0
+        assert running.ended_by(number) == 0
         with opened_ledger(tmp_path / "ledger.sqlite3") as ledger:
             (row,) = {row.series: row for row in ledger.usage(0, 1e12)}.values()
         assert row.series.model_name == "tiny"
@@ -122,7 +59,7 @@ def test_one_target_that_hangs_does_not_hold_up_another(tmp_path: Path) -> None:
             )
             assert running.page().value("costmeter_target_up", target=good.url) == 1
             assert "did not answer within 3 s" in running.said
-            assert ended(running, signal.SIGTERM) == 0
+            assert running.ended_by(signal.SIGTERM) == 0
 
 
 def test_targets_come_and_go_with_the_file(tmp_path: Path) -> None:

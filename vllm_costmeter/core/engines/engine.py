@@ -54,9 +54,16 @@ class Engine:
     """Requests that ended: the counter, its label and that label's values."""
     kv_capacity_tokens: Callable[[Samples, Mapping[str, str]], float | None] = _unknown
     """Of the engine with these labels."""
-    asleep: Callable[[Samples, Mapping[str, str]], bool | None] = _unknown
     also_read: tuple[str, ...] = ()
-    """What the two functions above read."""
+    """What the function above reads."""
+    awake: tuple[str, str, str] | None = None
+    """A gauge that is 0 while the engine sleeps, with a label and its value."""
+    model_at: str = ""
+    """The route that names the model, where the page does not."""
+    sleep_at: str = ""
+    """The route that tells whether the server sleeps, and does not wake it."""
+    rank_labels: tuple[str, ...] = ()
+    """Labels of `running` that tell ranks of one engine apart; they work together."""
     significant_digits: int | None = None
     """Of its counters as printed; None: all."""
     without_tokens: str = ""
@@ -65,7 +72,8 @@ class Engine:
     @property
     def names(self) -> tuple[str, ...]:
         """Every metric that is read."""
-        optional = (self.cached, self.waiting, self.kv_usage)
+        awake = None if self.awake is None else self.awake[0]
+        optional = (self.cached, self.waiting, self.kv_usage, awake)
         found = [self.prompt, self.generated, self.running, *filter(None, optional), *self.also_read]
         return tuple(dict.fromkeys((*found, *(name for name, _, _ in self.outcomes.values()))))
 

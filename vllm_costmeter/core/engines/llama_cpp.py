@@ -22,5 +22,7 @@ LLAMA_CPP = Engine(
     absent_cached_is_none=False,
     counts_when="request end",
     significant_digits=6,
+    model_at="/v1/models",
+    sleep_at="/props",
     without_tokens="start it with --metrics",
 )

@@ -35,5 +35,6 @@ SGLANG = Engine(
     outcomes={"aborted": ("sglang:num_aborted_requests_total", None, ())},
     kv_capacity_tokens=_capacity,
     also_read=(CAPACITY,),
+    rank_labels=("tp_rank", "pp_rank", "moe_ep_rank", "dp_rank"),
     without_tokens="its counters appear with the first request that ends",
 )

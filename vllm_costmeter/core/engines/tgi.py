@@ -19,6 +19,7 @@ TGI = Engine(
     waiting="tgi_queue_size",
     absent_cached_is_none=False,
     counts_when="request end",
+    model_at="/info",
     outcomes={
         "finished": ("tgi_request_success", None, ()),
         "failed": ("tgi_request_failure", None, ()),

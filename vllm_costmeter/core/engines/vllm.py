@@ -25,12 +25,6 @@ def _numbers(samples: Samples, name: str, label: str) -> list[float]:
     return [float(value) for value in samples.label_values(name, label) if value.isdigit()]
 
 
-def _asleep(state: str, samples: Samples, of: Mapping[str, str]) -> bool | None:
-    """The Rust front end does not publish it."""
-    awake = samples.total(state, sleep_state="awake", **of)
-    return None if awake is None else awake == 0
-
-
 def _vllm(key: str, title: str, prefix: str) -> Engine:
     success = f"{prefix}request_success_total"
     return Engine(
@@ -51,8 +45,8 @@ def _vllm(key: str, title: str, prefix: str) -> Engine:
             "failed": (success, "finished_reason", ("error",)),
         },
         kv_capacity_tokens=partial(_capacity, f"{prefix}cache_config_info"),
-        asleep=partial(_asleep, f"{prefix}engine_sleep_state"),
-        also_read=(f"{prefix}cache_config_info", f"{prefix}engine_sleep_state"),
+        also_read=(f"{prefix}cache_config_info",),
+        awake=(f"{prefix}engine_sleep_state", "sleep_state", "awake"),  # not in the Rust front end
         without_tokens="its counters appear with the first request",
     )
 

@@ -50,6 +50,11 @@ def recording_groups() -> tuple[Group, ...]:
 def _of_window(window: str) -> Iterator[Recording]:
     yield Recording(usd_by_state(window), f"sum by (cluster, model_name, state) (rate({COST}[{window}]))")
     yield Recording(tokens_by_kind(window), f"sum by (cluster, model_name, kind) (rate({TOKENS}[{window}]))")
+    yield from of_levels(window)
+
+
+def of_levels(window: str) -> Iterator[Recording]:
+    """Sums of the two series above by model, cluster and fleet, and their quotients."""
     for level, labels in LEVELS:
         total = f"sum by ({', '.join(labels)})" if labels else "sum"
         usd, tokens = f"{level}:{USD}:rate{window}", f"{level}:{TOKEN}:rate{window}"

@@ -68,6 +68,11 @@ class Group:
         return {"name": self.name, "rules": [rule.fields() for rule in self.rules]}
 
 
+def quoted(text: str) -> str:
+    """A string of PromQL."""
+    return json.dumps(text, ensure_ascii=False)
+
+
 def as_yaml(groups: Iterable[Group], heading: str) -> str:
     """A rule file; deterministic for the same rules."""
     return "\n".join((*(f"# {line}" for line in heading.splitlines()), "groups:", *_groups(groups))) + "\n"

@@ -84,6 +84,10 @@ def _counts(page: Page, engine: Engine, index: int, of: Mapping[str, str]) -> En
     def told(name: str | None) -> float | None:
         return None if name is None else page.total(name, **of)
 
+    awake: float | None = None
+    if engine.awake is not None:
+        gauge, state, awake_value = engine.awake
+        awake = page.total(gauge, **of, **{state: awake_value})
     ended: dict[str, float | None] = {}
     for outcome, (name, label, values) in engine.outcomes.items():
         parts = (
@@ -99,6 +103,6 @@ def _counts(page: Page, engine: Engine, index: int, of: Mapping[str, str]) -> En
         running_requests=told(engine.running),
         waiting_requests=told(engine.waiting),
         kv_cache_usage_ratio=told(engine.kv_usage),
-        asleep=engine.asleep(page, of),
+        asleep=None if awake is None else awake == 0,
         **ended,
     )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 from vllm_costmeter.core.dataclass import replace
-from vllm_costmeter.core.engines.llama_cpp import LLAMA_CPP
+from vllm_costmeter.core.engines.known import BY_KEY
 from vllm_costmeter.core.engines.sample import EngineSample
-from vllm_costmeter.core.engines.tgi import TGI
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.engines.read import read_sample
 from vllm_costmeter.sources.targets.http_page import HttpPages, PageError
@@ -50,24 +49,23 @@ class EnginePages:
         self._pages.close()
 
     def _asleep(self) -> bool | None:
-        """llama.cpp's state; None of any other engine, and if it does not say."""
-        if self._last is None or self._last.engine != LLAMA_CPP.key:
-            return None
-        state = self._asked("/props").get("is_sleeping")
+        """None of an engine that tells it on its page or not at all, and if it does not say."""
+        route = "" if self._last is None else BY_KEY[self._last.engine].sleep_at
+        state = self._asked(route).get("is_sleeping") if route else None
         return state if isinstance(state, bool) else None
 
     def _named(self, found: EngineSample) -> str | None:
-        if self._model is not None and self._model[0] == found.process:
-            return self._model[1]
-        name: object = None
-        if found.engine == LLAMA_CPP.key:
-            models = self._asked("/v1/models").get("data")
-            first = models[0] if isinstance(models, list) and models else None
-            name = first.get("id") if isinstance(first, dict) else None
-        elif found.engine == TGI.key:
-            name = self._asked("/info").get("model_id")
+        """As /v1/models of OpenAI's API or TGI's /info says, asked once for each process."""
+        known = self._model
+        if known is not None and known[0] == found.process:
+            return known[1]
+        route = BY_KEY[found.engine].model_at
+        answer = self._asked(route) if route else {}
+        models = answer.get("data")
+        first = models[0] if isinstance(models, list) and models else None
+        name = first.get("id") if isinstance(first, dict) else answer.get("model_id")
         if not isinstance(name, str) or not name:
-            return None if self._model is None else self._model[1]
+            return None if known is None else known[1]
         self._model = found.process, name
         return name
 
