@@ -30,8 +30,8 @@ class RawAmdSmi:
 
 
 def parse(raw: RawAmdSmi) -> GpuSample:
-    """The sample in bytes, watts, joules and ratios; `core.gpu.bounds` discards impossible values. AMD SMI reports no reserve, so used memory is taken as
-    reported."""
+    """The sample in bytes, watts, joules and ratios. AMD SMI reports no reserve, so used memory is taken as reported.
+    Nothing is corrected here: `core.gpu.bounds` discards impossible values."""
     total = None if raw.vram_total_mb is None else raw.vram_total_mb * MEGABYTE
     used = None if raw.vram_used_mb is None else raw.vram_used_mb * MEGABYTE
     known_energy = raw.energy_ticks is not None and raw.microjoules_per_tick
