@@ -44,7 +44,9 @@ class Log:
         self.faults += 1
 
 
-def pusher(url: str, log: Log, scrape: Callable[[], list[Metric]], interval: float = 0.02) -> OtlpPusher:
+def pusher(
+    url: str, log: Log, scrape: Callable[[], list[Metric]], interval: float = 0.02, *, is_stated: bool = True
+) -> OtlpPusher:
     target = OtlpTarget(f"{url}/v1/metrics", "http/protobuf", True)
     return OtlpPusher(
         lambda: OtlpExporter(target, {}, "1"),
@@ -53,6 +55,7 @@ def pusher(url: str, log: Log, scrape: Callable[[], list[Metric]], interval: flo
         on_fault=log.fault,
         tell=log.lines.append,
         started_unix_nanoseconds=1,
+        is_stated=is_stated,
     )
 
 
@@ -93,6 +96,20 @@ def test_a_receiver_that_refuses_is_one_line_and_what_it_missed_comes_later(
         assert min(receiver.values().values()) >= 400
         running.stop()
     assert [record.message for record in caplog.records if "Failed to export" in record.message] == []
+
+
+def test_a_receiver_of_traces_that_takes_no_metrics_is_left_alone() -> None:
+    """vLLM's endpoint may be Jaeger: that is no fault, is said once, and nothing is pushed again."""
+    log = Log()
+    with http_receiver() as receiver:
+        receiver.status = 404
+        running = pusher(receiver.url, log, Counting(), is_stated=False)
+        running.start()
+        wait(lambda: len(log.lines) == 1)
+        running.stop()
+        assert len(receiver.paths) == 1
+    assert "takes no metrics" in log.lines[0]
+    assert log.faults == 0
 
 
 def test_nobody_there_is_counted_and_never_raised(monkeypatch: pytest.MonkeyPatch) -> None:

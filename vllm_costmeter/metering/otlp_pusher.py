@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -11,6 +12,8 @@ from vllm_costmeter.outputs.otlp.points import ScrapedFamily, Streams
 
 QUIET_SECONDS = 600.0
 """A receiver that fails and recovers again and again has one line for each in this time."""
+_NO_METRICS = re.compile(r"\b(404|405|415|501|UNIMPLEMENTED)\b")
+"""How the exporters' messages tell a receiver without metrics, over HTTP and gRPC."""
 LAST_PUSH_SECONDS = 2.0
 """How long the end of a server waits for the last push."""
 
@@ -28,17 +31,22 @@ class OtlpPusher:
         on_fault: Callable[[], None],
         tell: Callable[[str], None],
         started_unix_nanoseconds: int,
+        is_stated: bool = True,
         unix_nanoseconds: Callable[[], int] = time.time_ns,
     ) -> None:
-        """`on_fault` is called for each push that fails; `tell` gets one line for a new reason and for its end."""
+        """`on_fault` is called for each push that fails; `tell` gets one line for a new reason and for its end.
+        `is_stated`: whether the operator named this receiver for metrics. Otherwise one that takes no metrics at all,
+        as Jaeger does, is left alone after its first refusal."""
         self._connect = connect
         self._scrape = scrape
         self._interval_seconds = interval_seconds
         self._on_fault = on_fault
         self._tell = tell
+        self._may_lack_metrics = not is_stated
         self._unix_nanoseconds = unix_nanoseconds
         self._streams = Streams(started_unix_nanoseconds)
         self._exporter: OtlpExporter | None = None
+        self._gave_up = False
         self._failing = False
         self._quiet_until = 0.0
         self._stopping = threading.Event()
@@ -57,7 +65,8 @@ class OtlpPusher:
     def _run(self) -> None:
         while not self._stopping.wait(self._interval_seconds):
             self._push()
-        self._push()
+        if not self._gave_up:
+            self._push()
         if self._exporter is not None:
             self._exporter.close()
 
@@ -71,7 +80,14 @@ class OtlpPusher:
             problem = f"OpenTelemetry is not installed ({fault}): pip install 'vllm-costmeter[otlp]'"
         except Exception as fault:  # noqa: BLE001 whatever fails here costs only this push
             problem = f"{type(fault).__name__}: {fault}"
-        if problem is not None:
+        if problem is not None and self._may_lack_metrics and _NO_METRICS.search(problem):
+            self._stopping.set()
+            self._gave_up = True
+            self._tell(f"the receiver of vLLM's traces takes no metrics ({problem}): none are pushed")
+            return
+        if problem is None:
+            self._may_lack_metrics = False
+        else:
             self._on_fault()
         self._report(problem)
 

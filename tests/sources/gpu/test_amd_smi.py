@@ -141,6 +141,17 @@ def test_an_energy_counter_that_jumps_or_restarts_is_never_charged_as_energy(roc
 
 
 @needs_the_package
+def test_an_impossible_reading_is_discarded_and_never_shown_as_full(rocm: Path, mood: Mood) -> None:
+    """As with NVML's."""
+    mood.set(gpus=1, activity0_percent=4_000_000, power0_w=60_000)
+    probe = metered(rocm, mood)
+    (gpu,) = probe.until_up()["gpus"]
+    assert (gpu["utilization_ratio"], gpu["power_watts"]) == (None, None)
+    assert {"0 utilization", "0 power"} <= probe.latest()["left_out"].keys()
+    probe.process.kill()
+
+
+@needs_the_package
 def test_a_driver_that_hangs_costs_only_its_own_readings(rocm: Path, mood: Mood) -> None:
     """`Probe.latest` asserts that each answer comes at once."""
     probe = metered(rocm, mood)
@@ -201,6 +212,15 @@ def test_a_check_without_a_gpu_finds_amds(rocm: Path, mood: Mood) -> None:
 def test_a_check_whose_variables_hide_every_gpu_names_them(rocm: Path, mood: Mood) -> None:
     found = local(rocm, mood, loading=amd_smi_stand_in.environment, ROCR_VISIBLE_DEVICES="")["found"]
     assert "ROCR_VISIBLE_DEVICES and HIP_VISIBLE_DEVICES leave none of 2 found" in found
+
+
+@needs_the_package
+def test_the_memory_of_a_gpu_that_shares_the_hosts_is_asked_for(rocm: Path, mood: Mood) -> None:
+    """AMD SMI reports the BIOS's share, HIP more: a verdict on the former would be wrong."""
+    mood.set(gpus=1, name0="AMD Radeon 8060S Graphics", vram_total0_mb=512)
+    found = local(rocm, mood, loading=amd_smi_stand_in.environment)["found"]
+    assert "AMD SMI does not report how much memory HIP has on AMD Radeon 8060S Graphics" in found
+    assert "--gpu-memory-gib" in found
 
 
 def test_an_amd_gpu_is_priced_from_the_catalogue() -> None:

@@ -66,6 +66,17 @@ def test_a_pod_has_the_slice_that_is_labelled_with_its_name() -> None:
     assert [part.gpu_instance_id for part in gpu.slices] == [9]
 
 
+def test_one_of_several_slices_is_not_guessed() -> None:
+    """CUDA shows a process the first, in an order that the page does not have."""
+    page = read(*(text for part in "79" for text in gpu_lines(0, GPU_I_ID=part, GPU_I_PROFILE="1g.10gb")))
+    with pytest.raises(DriverError, match="several MIG slices of a GPU"):
+        container_gpus(page, {})
+    environ = {"CUDA_VISIBLE_DEVICES": f"MIG-{uuid(0)}/9/0"}
+    (used,) = gpus_of_server(container_gpus(page, environ), environ, 1).gpus
+    assert used.slice is not None
+    assert used.slice.gpu_instance_id == 9
+
+
 def test_a_page_of_several_machines_is_used_only_where_this_one_is_named() -> None:
     page = read(*gpu_lines(0), *gpu_lines(5, Hostname="node-b"))
     assert [gpu.uuid for gpu in container_gpus(page, {"HOSTNAME": "node-b"})] == [uuid(5)]

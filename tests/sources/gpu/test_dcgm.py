@@ -112,6 +112,26 @@ def test_a_gpu_that_leaves_the_page_is_lost_and_no_other_takes_its_place() -> No
         assert driver.sample(VisibleGpu(second)).power_watts == 300.0
 
 
+def test_a_page_that_cannot_be_read_is_asked_for_once_for_all_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight GPUs do not wait eight times."""
+    with serving(page(*range(8))) as url:
+        driver = opened(url, page_seconds=0.0)
+    devices = driver.devices()
+    asked: list[str] = []
+    monkeypatch.setattr(dcgm.urllib.request, "build_opener", lambda *_: asked.append("once") or _Refusing())
+    for device in devices:
+        with pytest.raises(DriverError, match="cannot be read"):
+            driver.sample(VisibleGpu(device))
+    assert asked == ["once"]
+
+
+class _Refusing:
+    """An opener that nobody answers."""
+
+    def open(self, *_: object, **__: object) -> None:
+        raise OSError("refused")
+
+
 def test_a_counter_that_stands_still_between_collections_is_given_only_when_it_moves() -> None:
     """The first value is held back too: how long ago it was counted is not known."""
     bodies = [page(0, joules=joules) for joules in (100, 100, 100, 9100, 9100, 18_100)]

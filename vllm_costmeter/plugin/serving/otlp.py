@@ -53,6 +53,7 @@ def push_over_otlp(
         on_fault=lambda: errors.add(WHERE),
         tell=lambda line: log.warning("costmeter: %s", line),
         started_unix_nanoseconds=started,
+        is_stated=target.is_stated,
     )
     pusher.start()
     atexit.register(pusher.stop)

@@ -109,7 +109,12 @@ class AmdSmiDriver:
         except amdsmi.AmdSmiException as fault:
             raise _driver_error(f"AMD SMI, GPU {gpu.label}", fault) from None
         return tuple(
-            GpuProcess(each["pid"], program(_text(each["name"])), each["memory_usage"]["vram_mem"], gpu.label)
+            GpuProcess(
+                each["pid"],
+                program(_text(each["name"])),
+                _number(each["memory_usage"]["vram_mem"]),
+                gpu.label,
+            )
             for each in found
         )
 
@@ -164,7 +169,7 @@ class AmdSmiDriver:
         return (
             None
             if found is None
-            else tuple((each["pid"], each["memory_usage"]["vram_mem"]) for each in found)
+            else tuple((each["pid"], _number(each["memory_usage"]["vram_mem"])) for each in found)
         )
 
     def _ask(self, question: Callable[..., Any], *arguments: Any) -> Any:

@@ -30,8 +30,8 @@ class RawAmdSmi:
 
 
 def parse(raw: RawAmdSmi) -> GpuSample:
-    """The sample in bytes, watts, joules and ratios. AMD SMI reports no reserve, so used memory is taken as
-    reported."""
+    """The sample in bytes, watts, joules and ratios. AMD SMI reports no reserve, so used memory is taken as reported.
+    Nothing is corrected here: `core.gpu.bounds` discards impossible values."""
     total = None if raw.vram_total_mb is None else raw.vram_total_mb * MEGABYTE
     used = None if raw.vram_used_mb is None else raw.vram_used_mb * MEGABYTE
     known_energy = raw.energy_ticks is not None and raw.microjoules_per_tick
@@ -43,9 +43,7 @@ def parse(raw: RawAmdSmi) -> GpuSample:
         if raw.processes is None
         else tuple(ProcessMemory(pid, held) for pid, held in raw.processes),
         power_watts=None if raw.socket_power_watts is None else float(raw.socket_power_watts),
-        utilization_ratio=None
-        if raw.gfx_activity_percent is None
-        else min(raw.gfx_activity_percent / 100, 1.0),
+        utilization_ratio=None if raw.gfx_activity_percent is None else raw.gfx_activity_percent / 100,
         energy_counter_joules=(raw.energy_ticks or 0) * (raw.microjoules_per_tick or 0.0) / 1e6
         if known_energy
         else None,

@@ -18,12 +18,20 @@ UNKNOWN = ("void", "none", "")
 
 
 def container_gpus(gpus: Sequence[ExportedGpu], environ: Mapping[str, str]) -> tuple[GpuDevice, ...]:
-    """The container's GPUs, numbered as a driver in it would. DriverError if they cannot be told from the others.
+    """The container's GPUs, numbered as a driver in it would. DriverError if they cannot be told from the others, or if
+    several MIG slices of one are left: their UUIDs, by which CUDA selects one, are not on the page.
 
     In this order: by the UUIDs in NVIDIA_VISIBLE_DEVICES; by the pod's name, which is its host name, if the exporter
     labels GPUs with pods; by indices in NVIDIA_VISIBLE_DEVICES; all of the machine. UUIDs in CUDA_VISIBLE_DEVICES
     select among all of them later.
     """
+    found = _container_gpus(gpus, environ)
+    if any(len(gpu.slices) > 1 for gpu in found) and not environ.get(CUDA, "").startswith("MIG-GPU-"):
+        raise _ambiguous("several MIG slices of a GPU", "let it label them with pods (--kubernetes)")
+    return found
+
+
+def _container_gpus(gpus: Sequence[ExportedGpu], environ: Mapping[str, str]) -> tuple[GpuDevice, ...]:
     listed = environ.get(CONTAINER)
     entries = [entry.strip() for entry in (listed or "").split(",")]
     pod = environ.get("POD_NAME") or environ.get("HOSTNAME")
@@ -56,8 +64,8 @@ def _numbered(gpus: Sequence[ExportedGpu], pod: str | None = None) -> tuple[GpuD
     return tuple(gpu.device(index, pod) for index, gpu in enumerate(gpus))
 
 
-def _ambiguous(what: str) -> DriverError:
+def _ambiguous(what: str, remedy: str = f"set {CUDA} to their UUIDs") -> DriverError:
     return DriverError(
-        f"dcgm-exporter lists {what}, and which of them this server uses is not known: set {CUDA} to their UUIDs",
+        f"dcgm-exporter lists {what}, and which of them this server uses is not known: {remedy}",
         "gpu_order_unknown",
     )

@@ -24,6 +24,8 @@ DEFAULT_URL = "http://localhost:9400/metrics"
 TIMEOUT_SECONDS = 3.0
 """Below the time after which the reader calls a source hung (`STALE_SECONDS`)."""
 MOST_BYTES = 8 << 20  # a machine of 16 GPUs with all 70 fields and Kubernetes labels has about 0.5 MiB
+ROUND_SECONDS = 0.5
+"""Within this time the same error is given for all GPUs; the reader reads once a second."""
 PAGE_SECONDS = 5.0
 """How long a page is used. The exporter renews its values every 30 s unless told otherwise (`--collect-interval`)."""
 
@@ -46,6 +48,7 @@ class DcgmDriver:
         self._page_seconds = page_seconds
         self._gpus: dict[str, ExportedGpu] = {}
         self._read_at = 0.0
+        self._fault: tuple[float, DriverError] | None = None
         self._counters: dict[str, float] = {}
 
     def open(self) -> None:
@@ -60,7 +63,7 @@ class DcgmDriver:
         """From the latest page. The energy counter is given only when it has moved, as the exporter's values stand
         still between its collections: power stands in for it until then."""
         if self._clock() - self._read_at >= self._page_seconds:
-            self._gpus = self._page()
+            self._read_again()
         exported = self._gpus.get(gpu.device.uuid)
         if exported is None:
             raise DriverError(f"dcgm-exporter no longer lists GPU {gpu.label}", "gpu_lost")
@@ -81,6 +84,16 @@ class DcgmDriver:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+    def _read_again(self) -> None:
+        """Once a round: a page that could not be read for one GPU is not waited for again for the next."""
+        if self._fault is not None and self._clock() - self._fault[0] < ROUND_SECONDS:
+            raise self._fault[1]
+        try:
+            self._gpus = self._page()
+        except DriverError as fault:
+            self._fault = self._clock(), fault
+            raise
 
     def _page(self) -> dict[str, ExportedGpu]:
         from vllm_costmeter.sources.servers.metrics_text import parse_page

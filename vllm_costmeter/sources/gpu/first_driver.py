@@ -32,12 +32,17 @@ class FirstDriver:
 
     def devices(self) -> tuple[GpuDevice, ...]:
         """The GPUs of the first that has any. If none has, the one that was opened first stays for now."""
-        driver: GpuDriver | None = self._opened
+        first = self._opened
+        driver: GpuDriver | None = first
         while driver is not None:
             if found := driver.devices():
+                if driver is not first:
+                    first.close()
                 self._chosen, self.name = driver, driver.name
                 self._makers = (partial(_same, driver),)
                 return found
+            if driver is not first:
+                driver.close()
             driver = self._next([])
         self.name = self._opened.name
         return ()

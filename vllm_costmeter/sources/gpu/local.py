@@ -13,7 +13,7 @@ from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.bounds import believable, power_bound
 from vllm_costmeter.core.gpu.device import VisibleGpu
-from vllm_costmeter.core.gpu.group import GpuGroup, GpuProcess, GpuSource
+from vllm_costmeter.core.gpu.group import GpuGroup, GpuProcess
 from vllm_costmeter.core.gpu.reading import GpuSample
 from vllm_costmeter.sources.gpu.driver import DriverError, GpuDriver
 from vllm_costmeter.sources.gpu.host_memory import host_memory
@@ -145,8 +145,16 @@ def _look(
         asked.append(f"for the memory of GPU {gpu.label}")
         sample = _sample(driver, gpu)
         found.append((gpu, sample, tuple(_believable_process(each, sample) for each in holders)))
-    source: GpuSource = "amdsmi" if driver.name == "amdsmi" else "nvml"
-    return [replace(gpu, source=source) for gpu in equal_gpus(found, ranks)]
+    groups = equal_gpus(found, ranks)
+    return groups if driver.name == "nvml" else [_from_amd_smi(gpu) for gpu in groups]
+
+
+def _from_amd_smi(gpu: GpuGroup) -> GpuGroup:
+    """Raises DriverError for a GPU that shares the host's memory: AMD SMI reports only the part that the BIOS set
+    aside, HIP more (half of the host's by default)."""
+    if gpu.unified is not None:
+        raise DriverError(f"AMD SMI does not report how much memory HIP has on {gpu.name}")
+    return replace(gpu, source="amdsmi")
 
 
 def _sample(driver: GpuDriver, gpu: VisibleGpu) -> GpuSample:
