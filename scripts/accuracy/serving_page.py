@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.accuracy import serving_errors, serving_runs
+from scripts.accuracy import recommended_rows, serving_errors, serving_runs
 from scripts.accuracy.serving_errors import Error, error_of, summaries, table
 from vllm_costmeter.core.economics.estimated_layout import EstimatedLayout, estimated_layout
 from vllm_costmeter.core.economics.throughput import Load
@@ -122,6 +122,7 @@ def page(errors: Sequence[Error]) -> str:
         "gpus": table(errors, "GPU", serving_errors.TABLES["GPU"]),
         "models": table(errors, "model", serving_errors.TABLES["model"]),
         "article": article(),
+        "recommended": recommended_rows.summary(errors),
         "together": together(),
         "links": links(),
     }

@@ -45,6 +45,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "vllm_costmeter.cli.economics.recommend",
         "find the cheapest way to serve a load, proven to fit",
     ),
+    "calibrate": (
+        "vllm_costmeter.cli.economics.calibrate",
+        "fit the estimate to load tests of a server",
+    ),
     "gate": (
         "vllm_costmeter.cli.economics.gate",
         "compare load tests: did cost per token rise past a limit?",

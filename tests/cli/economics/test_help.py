@@ -13,7 +13,7 @@ from vllm_costmeter.sources.gpu.text import split_count
 
 
 @pytest.mark.parametrize(
-    "name", ["cost", "matrix", "compare", "estimate", "recommend", "gate", "gpus", "prices"]
+    "name", ["cost", "matrix", "compare", "estimate", "recommend", "calibrate", "gate", "gpus", "prices"]
 )
 def test_help_begins_with_the_question(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Which of the two GPUs, in one form or another."""
@@ -25,7 +25,7 @@ def test_help_begins_with_the_question(name: str, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(
-    "name", ["cost", "matrix", "compare", "estimate", "recommend", "gate", "gpus", "prices"]
+    "name", ["cost", "matrix", "compare", "estimate", "recommend", "calibrate", "gate", "gpus", "prices"]
 )
 def test_the_examples_of_a_help_name_known_gpus(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """One GPU each, by a name that is not ambiguous."""

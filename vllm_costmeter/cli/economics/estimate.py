@@ -22,10 +22,12 @@ from vllm_costmeter.core.gpu.count import counted
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.precision import precision, requantized
+from vllm_costmeter.core.serving.calibration import calibrated
 from vllm_costmeter.core.serving.links import LINKS, link_named
 from vllm_costmeter.core.serving.placement import every_layout
 from vllm_costmeter.outputs.economics import answer, estimate_answer
 from vllm_costmeter.sources.catalogue.load import parse_gpu
+from vllm_costmeter.sources.files.throughput_calibrations import recall_throughput
 from vllm_costmeter.sources.models.packaged import named_model
 from vllm_costmeter.sources.serve_args.flag_values import whole
 
@@ -141,6 +143,7 @@ def _answered(flags: EstimateFlags, today: date) -> int:
     layout = best.placed.engine_args.layout
     values = about | estimate_answer.values(best.estimate, fits.verdict, priced.cost)
     values |= estimate_answer.layout_values(layout, best.placed.engine.gpu.link, others)
+    values |= {"calibrated_by": best.placed.calibrated_by}
     values |= {"second_hand": list(doubtful), "price": price_terms.price_values(priced)}
     heading = f"{name} {flags.quantization} on {counted(gpu.name, count)}, {priced.in_words}"
     notes = [*_notes(best, gpu, flags.load, doubtful), *estimate_answer.better(best.estimate, layout, others)]
@@ -156,6 +159,8 @@ def _answered(flags: EstimateFlags, today: date) -> int:
 def _notes(best: EstimatedLayout, gpu: GpuSpec, load: Load, doubtful: Sequence[str]) -> list[str]:
     fits, args, engine = best.placed.fit, best.placed.engine_args, best.placed.engine
     notes = [f"The {rate} of the {gpu.name} is second-hand: see `costmeter gpus`." for rate in doubtful]
+    if best.placed.calibrated_by:
+        notes.append(f"{best.placed.calibrated_by.capitalize()}.")
     if not engine.gpu.is_timed:
         notes.append(f"No GPU of the {gpu.name}'s architecture was timed: the range is a guess.")
     if fits.verdict == "tight":
@@ -195,11 +200,12 @@ def _placed(
     asked = EngineArgs(max_model_len=tokens)
     best: dict[int, EstimatedLayout] = {}
     faults: list[str] = []
+    known, _ = recall_throughput()
     for each in [copies, *(other for other in range(1, count + 1) if count % other == 0 and other != copies)]:
         placed, refusals = every_layout(
             model, spec, count, on.release, asked, data_parallel_size=each, starts=on.starts, link=link
         )
-        found = [estimated_layout(one, model, spec, load) for one in placed]
+        found = [estimated_layout(calibrated(one, known, spec.name), model, spec, load) for one in placed]
         if found:
             best[each] = max(found, key=EstimatedLayout.preference)
         faults += refusals

@@ -22,6 +22,7 @@ from vllm_costmeter.outputs.economics import answer, recommend_answer
 from vllm_costmeter.outputs.economics.deployment_files import FILES
 from vllm_costmeter.outputs.economics.recommend_answer import Answered, PricedRow
 from vllm_costmeter.outputs.files.new_files import write_new_files
+from vllm_costmeter.sources.files.throughput_calibrations import recall_throughput
 from vllm_costmeter.sources.models.packaged import PACKAGED, named_model
 
 EXAMPLES = """\
@@ -93,7 +94,9 @@ def _answered(flags: RecommendFlags, model: Model, offers: list[Offer], prices: 
     starts = {name: each.starts for name, each in grounds.items()}
     length = min(flags.longest_tokens, model.max_model_len)
     args = EngineArgs(max_model_len=length, speculative_config=flags.speculative_config)
-    terms = Terms(release, args, length, None if flags.link is None else link_named(flags.link))
+    link = None if flags.link is None else link_named(flags.link)
+    calibrations, fault = recall_throughput()
+    terms = Terms(release, args, length, link, calibrations)
     precisions = _precisions(_with_drafter(model, offers[0], args), flags.quantizations)
     found, refused, faults = candidates(offers, precisions, terms, starts)
     wanted = Wanted(
@@ -106,7 +109,9 @@ def _answered(flags: RecommendFlags, model: Model, offers: list[Offer], prices: 
     best = recommend(found, wanted, prices.usd_per_month, flags.rows)
     rows = [_priced(deployment_of(each, starts[each.candidate.gpu.name]), prices) for each in best.rows]
     proven = tuple(row for row in rows if row.deployment.fit.verdict == "fits")
-    return Answered(wanted, flags.trace, flags.hours, proven, best.misses, _why(best, refused, faults))
+    why = _why(best, refused, faults)
+    notes = () if fault is None else (fault,)
+    return Answered(wanted, flags.trace, flags.hours, proven, best.misses, why, notes)
 
 
 def _why(best: Found, refused: list[Any], faults: list[str]) -> str:

@@ -33,6 +33,8 @@ class BenchRun:
     model: str | None = None
     prompt_tokens_per_request: float | None = None
     output_tokens_per_request: float | None = None
+    concurrency: float | None = None
+    """Requests at once, if the tool kept a number of them; None: a rate, or not stated."""
 
     def tokens_per_second(self, per: Per) -> float:
         """The rate of the tokens that count. BadInputError if the run generated none."""

@@ -13,6 +13,7 @@ from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import Release
 from vllm_costmeter.core.serving.arrivals import Loads
+from vllm_costmeter.core.serving.calibration import Calibration, calibrated
 from vllm_costmeter.core.serving.links import Link
 from vllm_costmeter.core.serving.load import Requests
 from vllm_costmeter.core.serving.placement import Placed, placed
@@ -85,6 +86,8 @@ class Terms:
     """With --max-model-len and the flags that every row has."""
     tokens: int
     link: Link | None = None
+    calibrations: tuple[Calibration, ...] = ()
+    """Of measured servers; each engine takes those of its GPU and model."""
 
 
 def candidates(
@@ -114,6 +117,7 @@ def candidates(
                     faults.append(f"{offer.gpu.name}, {precision.name}: {fault}")
                     continue
                 if one.fit.verdict == "fits":
+                    one = calibrated(one, terms.calibrations, offer.gpu.name)
                     found.append(Candidate(offer, precision.name, one, terms.tokens))
                 else:
                     refused.append(one.fit)

@@ -28,6 +28,8 @@ class Placed:
     engine_args: EngineArgs
     fit: Fit
     engine: Engine
+    calibrated_by: str = ""
+    """The measurements that the engine's speed was fitted to, in words; "" if there are none."""
 
     def room(self, context_tokens: float, total_tokens: float) -> int:
         """Requests of `context_tokens` on average, and `total_tokens` in the end, that one engine holds at once: in the

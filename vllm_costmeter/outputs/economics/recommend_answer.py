@@ -51,6 +51,7 @@ class Answered:
     misses: tuple[Miss, ...]
     why: str
     """Why no engine starts; empty if one does."""
+    notes: tuple[str, ...] = ()
 
 
 def sections(answered: Answered, name: str, model: str, currency: Currency) -> list[Section]:
@@ -83,8 +84,20 @@ def sections(answered: Answered, name: str, model: str, currency: Currency) -> l
     ]
 
 
+def _calibrations(answered: Answered) -> list[str]:
+    """Which rows rest on measurements."""
+    found: dict[str, list[str]] = {}
+    for number, row in enumerate(answered.rows, 1):
+        words = row.deployment.row.candidate.placed.calibrated_by
+        if words:
+            found.setdefault(words, []).append(str(number))
+    return [
+        f"Row{'' if len(rows) == 1 else 's'} {', '.join(rows)}: {words}." for words, rows in found.items()
+    ]
+
+
 def _notes(answered: Answered) -> list[str]:
-    notes = []
+    notes = [*answered.notes, *_calibrations(answered)]
     trace = answered.trace
     if trace is not None:
         notes.append(
@@ -218,5 +231,6 @@ def _row_values(row: PricedRow, answered: Answered, model: str) -> dict[str, Any
         "running": round(found.latency.running * found.engines, 3),
         "utilisation": round(found.latency.utilisation, 4),
         "limited_by": found.limit,
+        "calibrated_by": found.candidate.placed.calibrated_by,
         "price": dict(row.price),
     }

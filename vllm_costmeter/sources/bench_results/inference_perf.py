@@ -41,6 +41,7 @@ def run(values: Mapping[str, Any], place: str) -> BenchRun:
         offered_requests_per_second=rate,
         prompt_tokens_per_request=prompts / requests if prompts and requests else None,
         output_tokens_per_request=outputs / requests if outputs and requests else None,
+        concurrency=concurrency,
     )
 
 

@@ -52,6 +52,7 @@ def run(values: Mapping[str, Any], place: str) -> BenchRun:
         model=fields.text("model_id"),
         prompt_tokens_per_request=_each(prompt_tokens, completed),
         output_tokens_per_request=_each(output_tokens, completed),
+        concurrency=fields.number("max_concurrency"),
     )
 
 
