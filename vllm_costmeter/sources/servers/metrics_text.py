@@ -31,6 +31,14 @@ class Page:
         found = [each.value for each in self._by_name.get(name, ()) if labels.items() <= each.labels.items()]
         return math.fsum(found) if found else None
 
+    def label_values(self, name: str, label: str) -> list[str]:
+        """The values of a label of that metric, in page order without repetition; none where it is missing."""
+        found = (each.labels.get(label) for each in self._by_name.get(name, ()))
+        return list(dict.fromkeys(value for value in found if value is not None))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
 
 def parse_page(text: str, place: str) -> Page:
     """The samples of a page. Raises BadInputError for anything else: a web page, JSON, nothing."""
