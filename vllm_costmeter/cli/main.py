@@ -49,6 +49,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "vllm_costmeter.cli.economics.gate",
         "compare load tests: did cost per token rise past a limit?",
     ),
+    "idle": (
+        "vllm_costmeter.cli.economics.idle",
+        "show what idle GPUs would save, and whom that would delay",
+    ),
     "models": (
         "vllm_costmeter.cli.models",
         "list the models known without a network, and the smallest GPU for each",
