@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.ledger.rows import Extent, ShareRow, UsageRow
+from vllm_costmeter.sources.files.ledger_path import default_ledger
 from vllm_costmeter.sources.ledger.read import opened_ledger
 
 
@@ -47,3 +48,13 @@ def read_ledgers(
             f"{', '.join(map(str, paths[:3]))}{' ...' if len(paths) > 3 else ''}"
         )
     return found
+
+
+def own_ledger(flag: str = "--ledger") -> Path:
+    """This user's. BadInputError if there is none."""
+    path = default_ledger()
+    if not path.exists():
+        raise BadInputError(
+            f"there is no ledger at {path}: a server with --plugin costmeter begins one; {flag} PATH names another"
+        )
+    return path

@@ -25,6 +25,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "vllm_costmeter.cli.economics.prices",
         "list GPU rental prices, with source, date and age",
     ),
+    "prices export": (
+        "vllm_costmeter.cli.economics.prices_export",
+        "write measured prices per token for LiteLLM or Langfuse",
+    ),
     "cost": (
         "vllm_costmeter.cli.economics.cost",
         "compute the cost per hour and per million tokens at a known rate",
@@ -52,6 +56,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "gate": (
         "vllm_costmeter.cli.economics.gate",
         "compare load tests: did cost per token rise past a limit?",
+    ),
+    "idle": (
+        "vllm_costmeter.cli.economics.idle",
+        "show what idle GPUs would save, and whom that would delay",
     ),
     "models": (
         "vllm_costmeter.cli.models",
@@ -117,13 +125,15 @@ def _dispatch(words: list[str]) -> int:
         parser.parse_args(words)
         parser.print_help()
         return 0 if words else BAD_INPUT
-    name = words[0]
+    name, rest = words[0], words[1:]
+    if " ".join(words[:2]) in COMMANDS:
+        name, rest = " ".join(words[:2]), words[2:]
     if name not in COMMANDS:
         raise BadInputError(
             f"unknown command {name!r}{nearest(name, COMMANDS)}; `costmeter --help` lists all"
         )
     module = importlib.import_module(COMMANDS[name][0])
-    code: int = module.run(_parsed(module, name, words[1:]))
+    code: int = module.run(_parsed(module, name, rest))
     return code
 
 

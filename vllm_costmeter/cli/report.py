@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.cli.ledger_rows import read_ledgers
+from vllm_costmeter.cli.ledger_rows import own_ledger, read_ledgers
 from vllm_costmeter.cli.reconcile import add_reconcile_flags, reconcile, refuse_reconcile_flags
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.ledger.grouping import GROUPS, OF_SHARES, grouped, groups, step_seconds
@@ -22,7 +22,6 @@ from vllm_costmeter.outputs.economics.answer import FORMATS
 from vllm_costmeter.outputs.report.answer import Report, report_text
 from vllm_costmeter.outputs.report.focus import ISSUER, focus_csv
 from vllm_costmeter.outputs.report.focus_columns import FOCUS_VERSIONS
-from vllm_costmeter.sources.files.ledger_path import default_ledger
 from vllm_costmeter.sources.ledger.read import ledger_paths
 
 IDLE_VARIABLE = "COSTMETER_TENANT_IDLE"
@@ -109,7 +108,7 @@ def run(args: argparse.Namespace, now: datetime | None = None) -> int:
     moment_now = now or datetime.now(UTC)
     since, until = _range(args.since, args.until, moment_now)
     refuse_reconcile_flags(args)
-    paths = ledger_paths(args.ledger or [str(_own_ledger())])
+    paths = ledger_paths(args.ledger or [str(own_ledger())])
     if args.plot is not None and (args.reconcile is not None or args.format == "focus"):
         raise BadInputError("--plot draws a report: leave out --reconcile and --format focus")
     if args.reconcile is not None:
@@ -157,15 +156,6 @@ def _focus(args: argparse.Namespace, paths: Sequence[Path], since: datetime, unt
         print(f"Without a price, so not in the bill: {', '.join(unpriced)}.", file=sys.stderr)
     version = args.focus_version or FOCUS_VERSIONS[0]
     return focus_csv(found.rows, step, version, args.focus_account or ISSUER)
-
-
-def _own_ledger() -> Path:
-    path = default_ledger()
-    if not path.exists():
-        raise BadInputError(
-            f"there is no ledger at {path}: a server with --plugin costmeter begins one; --ledger PATH names another"
-        )
-    return path
 
 
 def _range(since: str | None, until: str | None, now: datetime) -> tuple[datetime, datetime]:

@@ -14,6 +14,8 @@ ALLOWED = (
     "(90m, 12h, 7d, 4w)"
 )
 
+PERIODS = "a length such as 90m, 24h, 7d or 4w"
+
 Bound = Literal["start", "end"]
 
 
@@ -41,3 +43,11 @@ def moment(text: str, now: datetime, bound: Bound, flag: str) -> datetime:
     if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", given) and bound == "end":
         return found + timedelta(days=1)
     return found
+
+
+def duration_seconds(text: str, flag: str) -> int:
+    """The length of a period. BadInputError for anything else, and for none at all."""
+    found = re.fullmatch(r"(\d{1,6})([mhdw])", text.strip().lower())
+    if found is None or not int(found[1]):
+        raise BadInputError(f"{flag} must be {PERIODS}, got {text!r:.60}")
+    return int(found[1]) * UNITS[found[2]]

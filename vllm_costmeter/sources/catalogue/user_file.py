@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +11,7 @@ from vllm_costmeter.core.errors import BadInputError, unreadable
 from vllm_costmeter.core.pricing.api_price import ApiPriceRow
 from vllm_costmeter.core.pricing.money import json_number
 from vllm_costmeter.core.pricing.quote import RentalQuote
+from vllm_costmeter.sources.files.replaced import replace_file
 
 
 def price_tables(rows: Iterable[RentalQuote]) -> str:
@@ -54,7 +53,7 @@ def write_block(file: Path, name: str, tables: str) -> None:
             f"catalogue file {file}: not written, because the result would not be valid TOML: {fault}"
         ) from None
     try:
-        _replace(file, after)
+        replace_file(file, after)
     except OSError as fault:
         raise BadInputError(f"catalogue file {file}: cannot be written: {fault.strerror or fault}") from None
 
@@ -70,23 +69,6 @@ def with_block(text: str, name: str, tables: str) -> str:
         return pattern.sub(lambda _: block, text, count=1)
     gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
     return f"{text}{gap}{block}"
-
-
-def _replace(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    target = file.resolve()
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        if target.exists():
-            Path(name).chmod(target.stat().st_mode & 0o777)
-        else:
-            Path(name).chmod(0o644)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _text(value: str) -> str:

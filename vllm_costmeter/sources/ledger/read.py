@@ -88,6 +88,16 @@ class Ledger:
             for at, of, *amounts in rows:
                 yield UsageRow(at, series[of], Usage(*amounts))
 
+    def rows(self, since: float, until: float) -> Iterator[tuple[int, UsageRow]]:
+        """Each row that starts in [since, until) as it is, with its length in seconds."""
+        series = self._series()
+        for start, seconds, of, *amounts in self._connection.execute(
+            f"SELECT start, seconds, series, {', '.join(COLUMNS)} FROM usage WHERE start >= ? AND start < ? "
+            "ORDER BY start, series",
+            (since, until),
+        ):
+            yield seconds, UsageRow(start, series[of], Usage(*amounts))
+
     def _parts(
         self, since: float, until: float, step_seconds: int | None
     ) -> Iterator[tuple[str, float, float]]:

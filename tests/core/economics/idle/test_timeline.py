@@ -1,0 +1,75 @@
+"""Minutes of servers, and the stretches in them."""
+
+from __future__ import annotations
+
+import pytest
+from ledgers import NOON, SERIES, usage
+
+from vllm_costmeter.core.economics.idle.timeline import (
+    Arrivals,
+    Busy,
+    Replica,
+    Span,
+    Step,
+    replicas_of_ledger,
+    spans,
+    together,
+)
+from vllm_costmeter.core.ledger.rows import HOUR, MINUTE, UsageRow
+
+IDLE = Step(usd=0.05)
+
+
+def replica(**steps: Step) -> Replica:
+    """`m3` is the step at minute 3."""
+    return Replica("m", "a", "", 1, {int(name[1:]) * 60: step for name, step in steps.items()})
+
+
+def test_a_run_of_busy_minutes_is_one_stretch() -> None:
+    """Its idle seconds at both ends lie half outside; the first request came at its start."""
+    found = list(spans(replica(m0=IDLE, m1=Step(20, 1), m2=Step(60, 2), m3=Step(40, 1), m4=IDLE)))
+    (span,) = found
+    (busy,) = span.busy
+    assert (span.start, span.end, busy.start, busy.end) == (0, 300, 80, 230)
+    assert busy.arrivals[0].first == busy.start
+    assert sum(each.requests for each in busy.arrivals) == 4
+
+
+def test_a_request_in_a_minute_lies_in_its_middle() -> None:
+    """And came where its activity begins."""
+    (span,) = spans(replica(m0=Step(20, 1)))
+    assert span == Span(0, 60, (Busy(20, 40, (Arrivals(20, 20, 1),)),))
+
+
+def test_a_missing_minute_ends_a_span() -> None:
+    """The server was not running, and nobody paid."""
+    assert [(span.start, span.end) for span in spans(replica(m0=IDLE, m1=IDLE, m5=IDLE))] == [
+        (0, 120),
+        (300, 360),
+    ]
+
+
+def test_servers_together_are_busy_when_any_is() -> None:
+    """Dollars, requests and tokens add up."""
+    both = together([replica(m0=Step(20, 1, 0.5, 9), m1=IDLE), replica(m0=Step(30, 2, 0.5, 1))])
+    assert both.steps == {0: Step(30, 3, 1.0, 10), 60: IDLE}
+
+
+def test_a_ledgers_hours_are_minutes() -> None:
+    """An idle hour is idle in each minute, a busy one busy in each; dollars and requests are spread."""
+    idle = usage(0, idle_rental_usd=6.0, active_gpu_seconds=0, idle_gpu_seconds=7200, finished_requests=0)
+    busy = usage(3.0, active_gpu_seconds=1800, idle_gpu_seconds=5400, finished_requests=120)
+    rows = [
+        (HOUR, UsageRow(NOON, SERIES, idle)),
+        (HOUR, UsageRow(NOON + HOUR, SERIES, busy)),
+        (MINUTE, UsageRow(NOON + 2 * HOUR, SERIES, usage(1.0))),
+        (MINUTE, UsageRow(NOON, SERIES._replace(host="node-2"), usage(1.0))),
+    ]
+    first, second = replicas_of_ledger(rows)
+    assert (first.name, first.gpu_name, first.gpus, second.name) == ("node-1", "H100", 2, "node-2")
+    assert len(first.steps) == 121
+    assert first.steps[NOON].usd == pytest.approx(0.1)
+    assert first.steps[NOON].active_seconds == 0
+    assert first.steps[NOON + HOUR + 60] == pytest.approx(Step(15, 2, 4.5 / 60, 100 / 60))
+    assert first.steps[NOON + 2 * HOUR].active_seconds == 40
+    assert first.usd == pytest.approx(6.0 + 4.5 + 1.5)

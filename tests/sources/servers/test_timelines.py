@@ -1,0 +1,66 @@
+"""Minutes of servers from a Prometheus."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from http_stand_in import serving
+
+from vllm_costmeter.core.economics.idle.timeline import Step
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.sources.servers.timelines import gpu_names, timelines
+
+SERVER = {"model_name": "m", "job": "vllm", "instance": "a:8000"}
+
+
+def matrix(*values: float | None) -> str:
+    """Of one server, at minutes from 0; None: not scraped."""
+    points = [[60 * at, str(value)] for at, value in enumerate(values) if value is not None]
+    return json.dumps({"status": "success", "data": {"result": [{"metric": SERVER, "values": points}]}})
+
+
+def vector(*labels: dict[str, str]) -> str:
+    """An instant answer of ones."""
+    return json.dumps({"data": {"result": [{"metric": each, "value": [0, "1"]} for each in labels]}})
+
+
+def test_a_minute_is_the_increase_of_the_counters() -> None:
+    """Of a server with two GPUs; a minute without a scrape is missing, a restart begins again at 0."""
+    answers = (
+        matrix(0, 30, 90, None, 95, 4),  # active
+        matrix(0, 120, 240, None, 250, 60),  # all
+        matrix(0, 1, 2, None, 3, 1),
+        matrix(0, 0.1, 0.2, None, 0.3, 0.05),
+        matrix(0, 50, 70, None, 80, 9),
+    )
+    with serving(*answers) as url:
+        (found,) = timelines(url, 0, 360)
+    assert (found.model_name, found.name, found.gpus) == ("m", "vllm a:8000", 2)
+    assert set(found.steps) == {0, 60, 240}
+    assert found.steps[0] == Step(15.0, 1, 0.1, 50)
+    assert found.steps[240] == Step(4.0, 1, 0.05, 9)
+
+
+def test_a_long_period_is_asked_in_parts() -> None:
+    """A Prometheus refuses more than 11,000 points."""
+    with serving(*[matrix(0, 1)] * 15, '{"data": {"result": []}}') as url:
+        assert len(timelines(url, 0, 3 * 86_400)) == 1
+
+
+def test_the_gpu_of_a_model_is_known_where_all_its_servers_have_the_same() -> None:
+    """By the server that reports both."""
+    gpus = vector(
+        {"job": "vllm", "instance": "a:8000", "name": "NVIDIA H100"},
+        {"job": "vllm", "instance": "b", "name": "NVIDIA L4"},
+    )
+    models = vector(SERVER, {**SERVER, "model_name": "two"}, {**SERVER, "model_name": "two", "instance": "b"})
+    with serving(gpus, models) as url:
+        assert gpu_names(url, "7d") == {"m": "NVIDIA H100"}
+
+
+@pytest.mark.parametrize("body", ["<html>", "{}", '{"data": {"result": [{"metric": {}, "values": [1]}]}}'])
+def test_what_is_no_prometheus_is_said(body: str) -> None:
+    """In one line."""
+    with serving(body) as url, pytest.raises(BadInputError, match="does not respond like Prometheus"):
+        timelines(url, 0, 120)

@@ -1,0 +1,1 @@
+"""Prices per token in the formats of programs that keep such prices."""

@@ -1,0 +1,1 @@
+"""A CSV file that says how busy servers were."""

@@ -1,0 +1,139 @@
+"""How busy servers were, minute by minute, and how long they took to start and wake, from a Prometheus."""
+
+from __future__ import annotations
+
+import json
+import math
+import urllib.parse
+from collections.abc import Iterator
+from itertools import pairwise
+
+from vllm_costmeter.core.economics.idle.timeline import Replica, Step
+from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.ledger.rows import MINUTE
+from vllm_costmeter.sources.files.fetch import fetch_text, is_url
+from vllm_costmeter.sources.servers.prometheus import query
+
+POINTS_AT_ONCE = 1440
+"""Of a series in one answer; a Prometheus gives at most 11,000."""
+ACTIVE, ALL, REQUESTS, USD, GENERATED = "active", "all", "requests", "usd", "generated"
+COUNTERS = {
+    ACTIVE: 'costmeter_gpu_seconds_total{state="active"}',
+    ALL: "costmeter_gpu_seconds_total",
+    REQUESTS: "costmeter_request_cost_usd_count",
+    USD: "costmeter_cost_usd_total",
+    GENERATED: 'costmeter_tokens_total{kind="generated"}',
+}
+SERVER = ("model_name", "job", "instance")
+WAKE = "vllm:sleep_mode_operation_duration_seconds"
+"""vLLM's own, since 0.32 (entrypoints/serve/dev/sleep/metrics.py)."""
+
+Key = tuple[str, ...]
+
+
+def timelines(url: str, since: int, until: int) -> list[Replica]:
+    """One for each server that was scraped between these Unix times, with its counters' increase by the minute.
+
+    BadInputError for a response that is not from Prometheus. A minute in which a server was not scraped is missing.
+    """
+    counters: dict[str, dict[Key, dict[int, float]]] = {}
+    for name, series in COUNTERS.items():
+        expression = f"sum by ({', '.join(SERVER)}) ({series})"
+        found: dict[Key, dict[int, float]] = {}
+        start = since
+        while start < until:
+            end = min(until, start + POINTS_AT_ONCE * MINUTE)
+            for key, values in query_range(url, expression, start, end):
+                found.setdefault(key, {}).update(values)
+            start = end
+        counters[name] = found
+    return [
+        _replica(key, {name: of.get(key, {}) for name, of in counters.items()})
+        for key in sorted(counters[ALL])
+    ]
+
+
+def _replica(key: Key, counters: dict[str, dict[int, float]]) -> Replica:
+    minutes = sorted(counters[ALL])
+    steps, gpus = {}, 1
+    for before, after in pairwise(minutes):
+        if after - before != MINUTE:
+            continue
+        grown = {name: _increase(values, before, after) for name, values in counters.items()}
+        if grown[ALL] <= 0:
+            continue
+        gpus = max(gpus, round(grown[ALL] / MINUTE))
+        active = min(1.0, grown[ACTIVE] / grown[ALL])
+        steps[before] = Step(MINUTE * active, grown[REQUESTS], grown[USD], grown[GENERATED])
+    model, *server = key
+    return Replica(model, " ".join(filter(None, server)), "", gpus, steps)
+
+
+def _increase(values: dict[int, float], before: int, after: int) -> float:
+    """Of a counter, which starts at 0 when its server does."""
+    if after not in values:
+        return 0.0
+    earlier = values.get(before, 0.0)
+    return values[after] - earlier if values[after] >= earlier else values[after]
+
+
+def gpu_names(url: str, period: str) -> dict[str, str]:
+    """By model: the GPU of its servers, where each reports one and all the same."""
+    named = {
+        (labels.get("job", ""), labels.get("instance", "")): labels.get("name", "")
+        for labels, _ in query(
+            url,
+            f"group by (job, instance, name) (last_over_time(costmeter_gpu_memory_total_bytes[{period}]))",
+        )
+    }
+    models = query(
+        url, f"group by ({', '.join(SERVER)}) (last_over_time(costmeter_gpu_seconds_total[{period}]))"
+    )
+    found: dict[str, set[str]] = {}
+    for labels, _ in models:
+        name = named.get((labels.get("job", ""), labels.get("instance", "")), "")
+        found.setdefault(labels.get("model_name", ""), set()).add(name)
+    return {model: names.pop() for model, names in found.items() if len(names) == 1 and names != {""}}
+
+
+def start_seconds(url: str) -> float | None:
+    """The mean time from the start of a running server's process to the start of its meter, which vLLM creates when the
+    engine is ready (AsyncLLM.__init__, 0.17 to 0.33); None if no process publishes its start."""
+    metered = "sum by (job, instance) (costmeter_gpu_seconds_total)"
+    rate = "sum by (job, instance) (rate(costmeter_gpu_seconds_total[5m])) > 0"
+    return _one(url, f"avg(time() - {metered} / ({rate}) - on (job, instance) process_start_time_seconds)")
+
+
+def wake_seconds(url: str, period: str) -> float | None:
+    """The mean duration of wake-ups in the period; None if there were none, or vLLM is older than 0.32."""
+    parts = (f'sum(increase({WAKE}_{part}{{operation="wake"}}[{period}]))' for part in ("sum", "count"))
+    return _one(url, " / ".join(parts))
+
+
+def request_seconds(url: str, period: str) -> dict[str, float]:
+    """By model: how long a request took from its arrival, on average in the period, by vLLM's own histogram."""
+    series = "vllm:e2e_request_latency_seconds"
+    sums = (f"sum by (model_name) (increase({series}_{part}[{period}]))" for part in ("sum", "count"))
+    return {
+        labels.get("model_name", ""): value for labels, value in query(url, " / ".join(sums)) if value > 0
+    }
+
+
+def _one(url: str, expression: str) -> float | None:
+    found = query(url, expression)
+    return found[0][1] if found and found[0][1] > 0 else None
+
+
+def query_range(url: str, expression: str, start: int, end: int) -> Iterator[tuple[Key, dict[int, float]]]:
+    """The values of each series by the minute. BadInputError for any response that is not Prometheus's."""
+    if not is_url(url):
+        raise BadInputError(f"Prometheus needs an address such as http://localhost:9090, got {url!r}")
+    asked = urllib.parse.urlencode({"query": expression, "start": start, "end": end, "step": MINUTE})
+    text = fetch_text(f"{url.rstrip('/')}/api/v1/query_range?{asked}", "application/json", called=url)
+    try:
+        for row in json.loads(text)["data"]["result"]:
+            key = tuple(row["metric"].get(label, "") for label in SERVER)
+            values = {int(float(at)): float(value) for at, value in row["values"]}
+            yield key, {at: value for at, value in values.items() if math.isfinite(value)}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise BadInputError(f"{url} does not respond like Prometheus: {text[:40]!r}") from None
