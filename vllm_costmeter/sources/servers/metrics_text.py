@@ -31,6 +31,14 @@ class Page:
         found = [each.value for each in self._by_name.get(name, ()) if labels.items() <= each.labels.items()]
         return math.fsum(found) if found else None
 
+    def by_label(self, name: str, label: str) -> dict[str, float]:
+        """The sums of the samples with that name, by the value of a label; {} if there are none."""
+        found: dict[str, float] = {}
+        for each in self._by_name.get(name, ()):
+            value = each.labels.get(label, "")
+            found[value] = found.get(value, 0.0) + each.value
+        return found
+
 
 def parse_page(text: str, place: str) -> Page:
     """The samples of a page. Raises BadInputError for anything else: a web page, JSON, nothing."""
