@@ -141,8 +141,8 @@ def link_named(name: str) -> Link:
 def link_of(gpu: GpuSpec, gpus: int = 2) -> Link:
     """The link between `gpus` of these GPUs in one machine, from the catalogue: NVLink by its rate, otherwise PCIe.
 
-    A bridge joins two boards: more of them (H100 NVL) exchange over PCIe. An optional bridge does not count: most clouds
-    and machines have none. PCIe is peer to peer unless the catalogue says that the driver forbids it, as for GeForce."""
+    A bridge joins two boards: more of them (H100 NVL) exchange over PCIe. An optional bridge does not count: most
+    machines have none. PCIe is peer to peer unless the catalogue says that the driver forbids it, as for GeForce."""
     is_bridged = gpu.nvlink_bridge_bytes_per_second is not None and gpus > 2
     if (gpu.link_type or "").startswith("NVLink") and gpu.link_bytes_per_second and not is_bridged:
         rate = gpu.link_bytes_per_second
