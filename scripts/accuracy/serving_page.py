@@ -79,7 +79,7 @@ def article() -> str:
 
 
 def _holds(claim: float, model: str, quantization: str, gpu: str, *, most: int) -> str:
-    """The fewest requests at once with which the estimate reaches the claim, up to `most`; else what stands against it."""
+    """The fewest requests at once with which the estimate reaches the claim, up to `most`; else what is against it."""
     for prompt, output in LOADS:
         rates = {}
         for users in (each for each in CONCURRENCIES if each <= most):
