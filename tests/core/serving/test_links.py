@@ -59,6 +59,12 @@ def test_the_catalogue_says_what_joins_gpus(gpu: str, link: str) -> None:
     assert link_of(find_gpu(gpu)).name == link
 
 
+def test_a_bridge_joins_two_boards() -> None:
+    """Four H100 NVL exchange over PCIe, four H100 SXM over NVLink."""
+    assert [link_of(find_gpu("H100 NVL"), gpus).name for gpus in (2, 4)] == ["nvlink3", "pcie5"]
+    assert [link_of(find_gpu("H100 SXM"), gpus).name for gpus in (2, 4)] == ["nvlink4", "nvlink4"]
+
+
 def test_fewer_lanes_are_slower() -> None:
     """Of two GPUs of one generation, the one with eight lanes."""
     wide, narrow = link_of(find_gpu("RTX 4070")), link_of(find_gpu("RTX 4060"))

@@ -175,6 +175,8 @@ def _notes(best: EstimatedLayout, gpu: GpuSpec, load: Load, doubtful: Sequence[s
     if args.layout.world_size > 1:
         exchanges = args.layout.tensor_parallel_size > 1 or args.layout.pipeline_parallel_size > 1
         link = f", which exchange over {engine.gpu.link.words}" if exchanges else ""
+        if engine.gpu.hop_link != engine.gpu.link:
+            link += f", and between machines over {engine.gpu.hop_link.words}"
         notes.append(f"{estimate_answer.layout_words(args.layout)}{link}.")
     return notes
 

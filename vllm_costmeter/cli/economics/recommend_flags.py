@@ -21,6 +21,7 @@ from vllm_costmeter.core.serving.goals import ServiceLevel
 from vllm_costmeter.core.serving.links import LINKS
 from vllm_costmeter.core.serving.load import Requests
 from vllm_costmeter.core.serving.trace import Trace
+from vllm_costmeter.sources.files.fetch import is_url
 from vllm_costmeter.sources.load_traces.read import read_trace
 from vllm_costmeter.sources.serve_args.flag_values import whole
 
@@ -67,12 +68,13 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     load.add_argument("--prompt-tokens", type=whole, metavar="N", help="per request, on average")
     load.add_argument("--output-tokens", type=whole, metavar="N", help="per request, on average")
     load.add_argument(
-        "--trace", metavar="FILE", help="CSV or JSON lines with arrival_seconds, prompt_tokens, output_tokens"
+        "--trace",
+        metavar="FILE|URL",
+        help="CSV or JSON lines with arrival_seconds, prompt_tokens, output_tokens; or a server's /metrics",
     )
     load.add_argument(
         "--cached-share",
         type=_share,
-        default=0.0,
         metavar="SHARE",
         help="of prompts, in the prefix cache: 0.3",
     )
@@ -146,7 +148,8 @@ def recommend_flags(args: argparse.Namespace) -> RecommendFlags:
     prompt, output = (
         (trace.prompt_tokens, trace.output_tokens) if trace else (args.prompt_tokens, args.output_tokens)
     )
-    requests = Requests(prompt, output, args.cached_share, args.accepted_tokens or 0.0)
+    cached = args.cached_share if args.cached_share is not None else (trace and trace.cached_share) or 0.0
+    requests = Requests(prompt, output, min(cached, 0.99), args.accepted_tokens or 0.0)
     if args.max_gpus < 1 or args.rows < 1:
         raise BadInputError("--max-gpus and --rows must be at least 1")
     if args.hours > HOURS_IN_LONGEST_MONTH:
@@ -176,6 +179,10 @@ def _trace(args: argparse.Namespace) -> Trace:
     doubled = given(args, ("rate", "prompt_tokens", "output_tokens"))
     if doubled:
         raise BadInputError(f"{' and '.join(doubled)} and --trace both state the load: keep one")
+    if is_url(args.trace):
+        from vllm_costmeter.sources.load_traces.server import trace_of_server
+
+        return trace_of_server(args.trace)
     return read_trace(Path(args.trace))
 
 

@@ -16,7 +16,7 @@ from vllm_costmeter.core.serving.arrivals import Loads
 from vllm_costmeter.core.serving.calibration import Calibration, calibrated
 from vllm_costmeter.core.serving.links import Link
 from vllm_costmeter.core.serving.load import Requests
-from vllm_costmeter.core.serving.placement import Placed, placed
+from vllm_costmeter.core.serving.placement import Placed, fitted, with_engine
 from vllm_costmeter.core.serving.serving_gpu import gpus_per_machine
 
 ENGINE_SIZES = (1, 2, 4, 8)
@@ -105,22 +105,22 @@ def candidates(
             for layout in _layouts(precision.model, min(offer.most_gpus, gpus_per_machine(offer.gpu))):
                 args = _with(terms.engine_args, layout, precision.flag)
                 try:
-                    one = placed(
+                    args, answer = fitted(
                         precision.model,
                         offer.gpu,
                         args,
                         terms.release,
-                        starts=starts.get(offer.gpu.name, ()),
-                        link=terms.link,
+                        starts.get(offer.gpu.name, ()),
                     )
+                    if answer.verdict != "fits":
+                        refused.append(answer)
+                        continue
+                    one = with_engine(precision.model, offer.gpu, args, answer, terms.link)
                 except (BadInputError, NotUnderstoodError) as fault:
                     faults.append(f"{offer.gpu.name}, {precision.name}: {fault}")
                     continue
-                if one.fit.verdict == "fits":
-                    one = calibrated(one, terms.calibrations, offer.gpu.name)
-                    found.append(Candidate(offer, precision.name, one, terms.tokens))
-                else:
-                    refused.append(one.fit)
+                one = calibrated(one, terms.calibrations, offer.gpu.name)
+                found.append(Candidate(offer, precision.name, one, terms.tokens))
     return found, refused, faults
 
 

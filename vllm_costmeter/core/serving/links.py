@@ -59,15 +59,15 @@ def _sizes(two: float, four: float, eight: float, unit: float) -> dict[int, floa
 
 
 NVLINK_5 = Link(
-    "nvlink5", "NVLink 5", _sizes(7, 7.5, 9, 1e-6), _sizes(330, 280, 300, 1e9), 700e9
+    "nvlink5", "NVLink, 900 GB/s", _sizes(7, 7.5, 9, 1e-6), _sizes(330, 280, 300, 1e9), 700e9
 )  # B200 and B300, NVSwitch
 NVLINK_4 = Link(
-    "nvlink4", "NVLink 4", _sizes(4.4, 5, 6, 1e-6), _sizes(200, 145, 150, 1e9), 360e9
+    "nvlink4", "NVLink, 450 GB/s", _sizes(4.4, 5, 6, 1e-6), _sizes(200, 145, 150, 1e9), 360e9
 )  # H100 and H200, NVSwitch
 NVLINK_3 = Link(
-    "nvlink3", "NVLink 3", _sizes(5, 5.5, 6, 1e-6), _sizes(150, 110, 95, 1e9), 240e9
+    "nvlink3", "NVLink, 300 GB/s", _sizes(5, 5.5, 6, 1e-6), _sizes(150, 110, 95, 1e9), 240e9
 )  # A100, NVSwitch
-NVLINK_2 = _scaled(NVLINK_3, 0.5, "nvlink2", "NVLink 2")
+NVLINK_2 = _scaled(NVLINK_3, 0.5, "nvlink2", "NVLink, 150 GB/s")
 PCIE_5 = Link(
     "pcie5", "PCIe 5.0 x16, peer to peer", _sizes(5, 14, 27, 1e-6), _sizes(36, 18, 12.5, 1e9), 50e9
 )  # RTX PRO 6000 Server; a hop: 51 to 56 GB/s by p2pBandwidthLatencyTest (voipmonitor/rtx6kpro, read 2026-11)
@@ -138,12 +138,13 @@ def link_named(name: str) -> Link:
     return found
 
 
-def link_of(gpu: GpuSpec) -> Link:
-    """The link between these GPUs in one machine, from the catalogue: NVLink by its rate, otherwise PCIe.
+def link_of(gpu: GpuSpec, gpus: int = 2) -> Link:
+    """The link between `gpus` of these GPUs in one machine, from the catalogue: NVLink by its rate, otherwise PCIe.
 
-    An optional NVLink bridge does not count: most clouds and machines have none. PCIe is peer to peer unless the
-    catalogue says that the driver forbids it, as for GeForce."""
-    if (gpu.link_type or "").startswith("NVLink") and gpu.link_bytes_per_second:
+    A bridge joins two boards: more of them (H100 NVL) exchange over PCIe. An optional bridge does not count: most
+    machines have none. PCIe is peer to peer unless the catalogue says that the driver forbids it, as for GeForce."""
+    is_bridged = gpu.nvlink_bridge_bytes_per_second is not None and gpus > 2
+    if (gpu.link_type or "").startswith("NVLink") and gpu.link_bytes_per_second and not is_bridged:
         rate = gpu.link_bytes_per_second
         steps = ((900e9, NVLINK_5), (450e9, NVLINK_4), (300e9, NVLINK_3), (0.0, NVLINK_2))
         return next(link for least, link in steps if rate >= least)

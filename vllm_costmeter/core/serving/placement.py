@@ -67,6 +67,18 @@ def placed(
 ) -> Placed:
     """This layout, with fewer sequences if only those are too many. Its fit may be refused: the engine then says how
     fast it would be. BadInputError and NotUnderstoodError as the fit check and `served_model`."""
+    engine_args, found = fitted(model, spec, engine_args, release, starts)
+    return with_engine(model, spec, engine_args, found, link)
+
+
+def fitted(
+    model: Model,
+    spec: GpuSpec,
+    engine_args: EngineArgs,
+    release: Release,
+    starts: tuple[ServerStart, ...] = (),
+) -> tuple[EngineArgs, Fit]:
+    """The fit check's result, with the largest --max-num-seqs that fits if only the default is too many."""
     gpu = spec.as_gpu(engine_args.layout.world_size)
     found = fit(model, gpu, engine_args, release, starts)
     if found.reason == "max_num_seqs":
@@ -74,8 +86,15 @@ def placed(
         if seqs:
             engine_args = replace(engine_args, max_num_seqs=seqs)
             found = fit(model, gpu, engine_args, release, starts)
+    return engine_args, found
+
+
+def with_engine(
+    model: Model, spec: GpuSpec, engine_args: EngineArgs, found: Fit, link: Link | None = None
+) -> Placed:
+    """The engine that starts with these flags. BadInputError and NotUnderstoodError as `served_model`."""
     engine = Engine(
-        model=served_model(model, engine_args, release, spec),
+        model=served_model(model, engine_args, found.engine.release, spec),
         gpu=serving_gpu(spec, link, engine_args.layout),
         layout=engine_args.layout,
         batched_tokens=found.engine.max_num_batched_tokens,

@@ -21,7 +21,7 @@ MOST_UTILISATION = 0.85
 """Of an engine's highest rate. Above it the simulation's tail is longer than calculated, and bursts make queues."""
 NEGLIGIBLE_RATE = 1e-6
 """Requests per second at which nobody waits for anybody."""
-BISECTIONS = 14
+BISECTIONS = 10
 
 UsdPerMonth = Callable[[Candidate, int, float], float]
 """Of a number of engines at a utilisation."""
@@ -215,7 +215,7 @@ def _most_load(
     low, high = 0.0, MOST_UTILISATION * loads.capacity
     if _meets(loads, high, wanted.level):
         low = high
-    for _ in range(BISECTIONS):
+    for _ in range(0 if low == high else BISECTIONS):
         middle = (low + high) / 2
         if _meets(loads, middle, wanted.level):
             low = middle

@@ -92,4 +92,4 @@ def serving_gpu(gpu: GpuSpec, link: Link | None = None, layout: ParallelConfig =
 
 
 def _between(gpus: int, gpu: GpuSpec) -> Link:
-    return link_of(gpu) if gpus <= gpus_per_machine(gpu) else INFINIBAND
+    return link_of(gpu, gpus) if gpus <= gpus_per_machine(gpu) else INFINIBAND

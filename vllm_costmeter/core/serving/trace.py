@@ -39,6 +39,9 @@ class Trace:
     output_tokens: float
     longest_tokens: int
     """Prompt and answer of the longest request."""
+    cached_share: float | None = None
+    """Of prompt tokens, that the prefix cache held; None: a trace does not say."""
+    source: str = "trace"
 
 
 def trace_of(arrivals: Sequence[Arrival], place: str) -> Trace:

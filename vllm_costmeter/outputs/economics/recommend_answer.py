@@ -100,10 +100,11 @@ def _notes(answered: Answered) -> list[str]:
     notes = [*answered.notes, *_calibrations(answered)]
     trace = answered.trace
     if trace is not None:
-        notes.append(
-            f"The trace has {trace.requests:,} requests in {trace.seconds:,.0f} s, {trace.mean_per_second:.3g}/s on "
-            f"average; sized for {trace.busy_per_second:.3g}/s, its busy minute."
-        )
+        said = f"The {trace.source} has {trace.requests:,} requests in {trace.seconds:,.0f} s"
+        sized = f"sized for {trace.busy_per_second:.3g}/s, its busy minute"
+        if trace.source == "server":
+            sized = "its busiest time is not known: give a trace, or a higher --rate"
+        notes.append(f"{said}, {trace.mean_per_second:.3g}/s on average; {sized}.")
     if any(row.deployment.row.candidate.quantization == "awq" for row in answered.rows):
         notes.append("awq: give `vllm serve` an AWQ checkpoint of this model, without --quantization q4.")
     if any(not row.deployment.row.candidate.placed.engine.gpu.is_timed for row in answered.rows):
