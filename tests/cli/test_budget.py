@@ -125,7 +125,7 @@ def test_bad_input_is_one_line_and_changes_nothing(ledger: Path, capsys: Capture
         (("set", "a\nb", "5", *month), "nothing of a tenant 'a b'"),
         (("set", "x" * 1_000_000, "5", *month), "nothing of a tenant 'xxx"),
         (("set", "\0", "5", *month), "printable characters"),
-        (("set", "other", "5", *month), "is no tenant"),
+        (("set", "other", "5", *month), "not a tenant"),
         (("remove", "acne"), "nearest: acme"),
         (("remove", "x" * 1_000_000), "has no budget"),
         (("list", "--format", "xml"), "must be one of"),
