@@ -63,6 +63,7 @@ def test_a_budget_counts_every_ledger_of_its_folder(ledger: Path, capsys: Captur
     out = budget("list", "--format", "csv", ledger=ledger, capsys=capsys)[1]
     assert next(csv.DictReader(io.StringIO(out)))["spent_usd"] == "12.0"
     out = budget("list", ledger=ledger, capsys=capsys)[1]
+    assert "Spent in 2 ledgers of the folder: ledger.sqlite3, two.sqlite3." in out
     assert ["acme", "$50.00", "per", "day", "12.00", "38.00"] in [
         line.split()[:6] for line in out.splitlines()
     ]
