@@ -63,6 +63,7 @@ def test_a_budget_counts_every_ledger_of_its_folder(ledger: Path, capsys: Captur
     out = budget("list", "--format", "csv", ledger=ledger, capsys=capsys)[1]
     assert next(csv.DictReader(io.StringIO(out)))["spent_usd"] == "12.0"
     out = budget("list", ledger=ledger, capsys=capsys)[1]
+    assert "Spent in 2 ledgers of the folder: ledger.sqlite3, two.sqlite3." in out
     assert ["acme", "$50.00", "per", "day", "12.00", "38.00"] in [
         line.split()[:6] for line in out.splitlines()
     ]
@@ -125,7 +126,7 @@ def test_bad_input_is_one_line_and_changes_nothing(ledger: Path, capsys: Capture
         (("set", "a\nb", "5", *month), "nothing of a tenant 'a b'"),
         (("set", "x" * 1_000_000, "5", *month), "nothing of a tenant 'xxx"),
         (("set", "\0", "5", *month), "printable characters"),
-        (("set", "other", "5", *month), "is no tenant"),
+        (("set", "other", "5", *month), "not a tenant"),
         (("remove", "acne"), "nearest: acme"),
         (("remove", "x" * 1_000_000), "has no budget"),
         (("list", "--format", "xml"), "must be one of"),

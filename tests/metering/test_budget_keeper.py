@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Mapping
 
 import pytest
 from budget_worlds import BERLIN_TURN, NOON, World
 
-from vllm_costmeter.core.budgets.state import Spent
+from vllm_costmeter.core.budgets.state import Spent, current_period
 from vllm_costmeter.metering.budget_keeper import Periods
 
 
@@ -95,3 +96,33 @@ def test_its_thread_reads_by_itself() -> None:
             break
         time.sleep(0.005)
     assert world.gate.refusal("acme") is not None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_dollar_counts_once_whatever_is_written_and_read_when(seed: int) -> None:
+    """Over three months of a server: spending, writing and reading in any order, with days on which nothing can be
+    written, what is shown is what was spent in the month, at every moment."""
+    chance, world = random.Random(seed), World()
+    spends: list[tuple[float, float]] = []
+    written = 0
+
+    def in_month(count: int) -> float:
+        start = current_period(world.budgets[0], world.now).start
+        return sum(usd for at, usd in spends[:count] if at >= start)
+
+    world.keeper.read()
+    for _ in range(600):
+        world.seconds += chance.choice((1, 30, 3600, 6 * 3600))
+        own = sum(usd for _, usd in spends)
+        assert world.spent(own) == pytest.approx(in_month(len(spends)))
+        what = chance.random()
+        if what < 0.5:
+            spends.append((world.now, chance.choice((0.25, 1.0, 8.0))))
+        elif what < 0.6:
+            written = len(spends)
+            world.write(acme=sum(usd for _, usd in spends))
+        elif what < 0.9:
+            world.total = {"acme": in_month(written)}
+            world.keeper.read()
+        own = sum(usd for _, usd in spends)
+        assert world.spent(own) == pytest.approx(in_month(len(spends)))

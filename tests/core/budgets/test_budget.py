@@ -65,7 +65,7 @@ def test_a_period_has_a_name() -> None:
         period_name("fortnight")
 
 
-@pytest.mark.parametrize("text", ["", " \n", "\0\x1b", "other", "unattributed", "t:0123456789ab"])
+@pytest.mark.parametrize("text", ["", " \n", "\0\x1b", "other", "(unattributed)", "(idle)", "t:0123456789ab"])
 def test_what_is_no_tenant_is_one_line(text: str) -> None:
     """Nobody's name, the line of a report that is nobody, a hash."""
     with pytest.raises(BadInputError) as caught:

@@ -19,7 +19,7 @@ def test_they_are_read_as_written() -> None:
     environ = {
         "COSTMETER_BUDGET_ACTION": " Refuse",
         "COSTMETER_BUDGET_PROMETHEUS": "http://prometheus:9090/",
-        "COSTMETER_TENANT_FROM": "adapter,user",
+        "COSTMETER_TENANT_FROM": "user,adapter",
     }
     found = read_settings(environ)
     assert (found.budget_action, found.budget_prometheus) == ("refuse", "http://prometheus:9090")
@@ -32,8 +32,9 @@ def test_they_are_read_as_written() -> None:
         ({"budget_action": "refus"}, "nearest: refuse"),
         ({"budget_action": "block"}, "none or refuse"),
         ({"budget_action": True}, "none or refuse"),
-        ({"budget_action": "refuse"}, "set tenant_from"),
-        ({"budget_action": "refuse", "tenant_from": "adapter"}, "set tenant_from"),
+        ({"budget_action": "refuse"}, "let tenant_from begin"),
+        ({"budget_action": "refuse", "tenant_from": "adapter"}, "let tenant_from begin"),
+        ({"budget_action": "refuse", "tenant_from": "adapter,user"}, "let tenant_from begin"),
         ({"budget_action": "refuse", "tenant_from": "user", "ledger": "off"}, "ledger is off"),
         ({"budget_prometheus": "http://p", "ledger": "off"}, "ledger is off"),
         ({"budget_prometheus": "prometheus:9090"}, "an address such as"),

@@ -159,3 +159,14 @@ def test_a_fault_at_any_line_costs_only_the_budgets(folder: Path) -> None:
         walked += broken.fired
         assert server.shown("costmeter_budget_usd") == 10.0, line
     assert walked > 60
+
+
+def test_an_api_process_that_writes_no_ledger_follows_the_one_that_does(folder: Path) -> None:
+    """With several API processes of one server: its gate closes for what is written."""
+    first = Server(folder)
+    second = ServingBudgets(first.settings, RequestDesk(first.settings, lambda: b"secret"))
+    first.spend(10.0)
+    first.ledger.write()
+    second._keeper.read()
+    assert second._keeper._gate.refusal("acme") is not None
+    assert second._keeper._gate.knows("acme")

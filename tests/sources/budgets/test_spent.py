@@ -86,18 +86,30 @@ def test_the_turn_of_a_month_in_another_time_zone_stays_where_it_is_when_minutes
     assert spent(old, budget("acme", "month", timezone))["acme"].in_period == pytest.approx(720)
 
 
-def test_every_ledger_of_the_folder_counts_and_nothing_else(tmp_path: Path) -> None:
-    """Not a copy that was set aside as damaged, nor another program's database."""
+def test_every_ledger_of_the_folder_counts_once_and_nothing_else(tmp_path: Path) -> None:
+    """Not a link to one, a backup, a copy that was set aside as damaged, nor another program's database."""
     first = ledger(tmp_path / "ledger.sqlite3", {int(NOW) - 60: {"acme": 1.0}})
-    ledger(tmp_path / "node-2.db", {int(NOW) - HOUR: {"acme": 2.0}})
+    ledger(tmp_path / "node-2.sqlite3", {int(NOW) - HOUR: {"acme": 2.0}})
+    (tmp_path / "link.sqlite3").symlink_to(first)
+    (tmp_path / "hard-link.sqlite3").hardlink_to(first)
+    (tmp_path / "dangling.sqlite3").symlink_to(tmp_path / "nothing")
+    (tmp_path / "ledger.sqlite3.bak").write_bytes(first.read_bytes())
     (tmp_path / "ledger.sqlite3.damaged-20261128T000000").write_bytes(first.read_bytes()[:5000])
+    (tmp_path / "folder.sqlite3").mkdir()
     other = sqlite3.connect(tmp_path / "other.sqlite3")
     other.execute("CREATE TABLE share (x)")
     other.commit()
     other.close()
-    (tmp_path / "notes").write_text("text")
-    assert [path.name for path in ledgers_beside(first)] == ["ledger.sqlite3", "node-2.db"]
-    assert spent(first, budget("acme"))["acme"].in_period == 3.0
+    (tmp_path / "notes.sqlite3").write_text("text")
+    in_use = sqlite3.connect(tmp_path / "in-use.sqlite3")
+    in_use.execute("PRAGMA journal_mode = WAL")
+    in_use.execute("CREATE TABLE share (x)")
+    begun = LedgerFile(tmp_path / "begun.sqlite3")  # so young that all of it is in the write-ahead log
+    begun.add(SERIES, {int(NOW) - 60: Interval(usage(), {("tenant", "acme"): Share(usd=4.0)})})
+    assert len(ledgers_beside(first)) == 3
+    assert spent(first, budget("acme"))["acme"].in_period == 7.0
+    begun.close()
+    in_use.close()
 
 
 def test_a_sum_without_one_of_the_ledgers_is_no_sum(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Collection
 
 from vllm_costmeter.core.errors import BadInputError, nearest
+from vllm_costmeter.core.ledger.tenants import ASLEEP, IDLE, UNATTRIBUTED, UNRESERVED
 from vllm_costmeter.core.tenants.names import HASH_PREFIX, KEY_PREFIX, OTHER, UNTAGGED, normalised
 
-NOBODY = {OTHER: "all tenants beyond the limit together", "unattributed": "what no request accounts for"}
-"""Names of a report that are no tenant, and what they are."""
+NOBODY = (OTHER, UNATTRIBUTED, IDLE, ASLEEP, UNRESERVED)
+"""Lines of `costmeter report --by tenant` that are no tenant."""
 
 _OF_KEY = re.compile(f"{KEY_PREFIX}[0-9a-f]{{1,64}}")
 
@@ -26,7 +27,7 @@ def tenant_name(text: str) -> str:
             f"{text!r:.60} is a hash that /metrics shows for a name; `costmeter report --by tenant` has the names"
         )
     if name in NOBODY:
-        raise BadInputError(f"{name} is no tenant but {NOBODY[name]}: it cannot have a budget")
+        raise BadInputError(f"{name} is a line of the report, not a tenant: it cannot have a budget")
     return name
 
 

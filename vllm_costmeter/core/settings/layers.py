@@ -53,10 +53,10 @@ def resolve(layers: Iterable[SettingsLayer]) -> Settings:
 
 def _check_budgets(settings: Settings) -> None:
     """A refusal needs to know whose a request is before vLLM has it, and where the budgets are."""
-    if settings.budget_action == "refuse" and set(settings.tenant_from) <= {"adapter"}:
+    if settings.budget_action == "refuse" and settings.tenant_from[:1] in ((), ("adapter",)):
         raise BadInputError(
-            "budget_action refuse needs to know whose a request is before it is served: set tenant_from to header, "
-            "user or key"
+            "budget_action refuse needs to know whose a request is before it is served: let tenant_from begin "
+            "with header, user or key"
         )
     if settings.ledger == "off" and (settings.budget_action != "none" or settings.budget_prometheus):
         raise BadInputError(

@@ -38,7 +38,7 @@ def listed(
         "budgets": [_row(budget, states[budget], periods[budget]) for budget in order],
     }
     rows = [_cells(budget, states[budget], periods[budget]) for budget in order]
-    notes = () if ledgers or not states else (NO_LEDGER,)
+    notes = _notes(ledgers) if states else ()
     if format == "csv" and not rows:
         return ""
     if not rows:
@@ -46,6 +46,14 @@ def listed(
             f"No tenant has a budget in {file}; `costmeter budget set TENANT USD --per month` sets one.",
         )
     return rendered(format, SCHEMA, values, [Section("Budgets", TITLES, rows, notes)])
+
+
+def _notes(ledgers: Sequence[Path]) -> tuple[str, ...]:
+    """What was counted, where that is not one ledger."""
+    if not ledgers:
+        return (NO_LEDGER,)
+    named = ", ".join(path.name for path in ledgers[:5]) + (", ..." if len(ledgers) > 5 else "")
+    return () if len(ledgers) == 1 else (f"Spent in {len(ledgers)} ledgers of the folder: {named}.",)
 
 
 def _share_left(budget: Budget, state: BudgetState | None) -> float:

@@ -18,13 +18,14 @@ def budget_families(
     """Every budget with its tenant as published by `label`; nothing where there is none."""
     if not states or staleness_seconds is None:
         return ()
+    shown = [(label(each.budget.tenant), each) for each in states]
     of_tenants: Mapping[str, Mapping[str, float | None]] = {
-        "costmeter_budget_usd": {label(each.budget.tenant): each.budget.usd for each in states},
-        "costmeter_budget_spent_usd": {label(each.budget.tenant): each.spent_usd for each in states},
-        "costmeter_budget_left_usd": {label(each.budget.tenant): each.left_usd for each in states},
-        "costmeter_budget_pace_ratio": {label(each.budget.tenant): each.pace_ratio for each in states},
+        "costmeter_budget_usd": {tenant: each.budget.usd for tenant, each in shown},
+        "costmeter_budget_spent_usd": {tenant: each.spent_usd for tenant, each in shown},
+        "costmeter_budget_left_usd": {tenant: each.left_usd for tenant, each in shown},
+        "costmeter_budget_pace_ratio": {tenant: each.pace_ratio for tenant, each in shown},
         "costmeter_budget_runs_out_timestamp_seconds": {
-            label(each.budget.tenant): each.runs_out_unix_seconds for each in states
+            tenant: each.runs_out_unix_seconds for tenant, each in shown
         },
     }
     found = [

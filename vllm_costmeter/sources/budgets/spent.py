@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 from vllm_costmeter.core.budgets.budget import Budget
 from vllm_costmeter.core.budgets.periods import Period
@@ -20,9 +23,12 @@ TENANT_COST = "costmeter_tenant_cost_usd_total"
 
 
 def ledgers_beside(ledger: Path) -> list[Path]:
-    """All ledgers in its folder: budgets hold for all of them. BadInputError past the most that are read."""
+    """All ledgers in its folder whose names end as its own does, each once: budgets hold for all of them. BadInputError
+    past the most that are read."""
     try:
-        found = sorted(path for path in ledger.parent.iterdir() if _is_ledger(path))
+        paths = sorted(path for path in ledger.parent.iterdir() if path.suffix == ledger.suffix)
+        by_file = {(path.stat().st_dev, path.stat().st_ino): path for path in paths if _is_ledger(path)}
+        found = sorted(by_file.values())
     except OSError as error:
         raise BadInputError(f"{ledger.parent}: cannot be read: {error.strerror or error}") from None
     if len(found) > MOST_LEDGERS:
@@ -41,12 +47,21 @@ def _is_ledger(path: Path) -> bool:
             header = file.read(100)
     except OSError:
         return False
-    if not header.startswith(SQLITE_HEADER) or ".damaged-" in path.name:
+    if not header.startswith(SQLITE_HEADER):
         return False
     application = int.from_bytes(header[68:72])
-    return application == APPLICATION_ID or (
-        application == 0 and path.with_name(f"{path.name}-wal").exists() and path.suffix == ".sqlite3"
-    )
+    if application == 0 and path.with_name(f"{path.name}-wal").exists():
+        return _says_so(path)
+    return application == APPLICATION_ID
+
+
+def _says_so(path: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True)) as connection:
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+    except sqlite3.Error:
+        return False
+    return bool(application == APPLICATION_ID)
 
 
 def spent_in_ledgers(

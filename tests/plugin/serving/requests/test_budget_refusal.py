@@ -114,6 +114,15 @@ def test_what_costs_gpu_time_is_refused(path: str) -> None:
     assert Served(SETTINGS, "untagged").ask(path) == 429
 
 
+def test_nobody_is_refused_for_another_tenants_budget() -> None:
+    """Where an adapter may still decide whose a request is, only who is named before it is refused."""
+    sources = ("header", "adapter", "user")
+    served = Served(
+        Settings(tenant_from=sources, tenant_trusted=("any",), budget_action="refuse"), "acme", "untagged"
+    )
+    assert [served.ask(header="acme"), served.ask(user="acme"), served.ask()] == [429, 200, 200]
+
+
 def test_without_the_setting_nobody_is_refused() -> None:
     """The figures are published all the same."""
     assert (

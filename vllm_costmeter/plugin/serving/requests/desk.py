@@ -84,7 +84,12 @@ class RequestDesk:
         """Why the request is not served: the budget of its tenant is spent. None if it is."""
         if not self._refuses or scope["type"] != "http" or not makes_work(scope.get("path", "")):
             return None
-        return self.gate.refusal(self.tenant(ticket))
+        for source in self.sources:
+            if source == "adapter":
+                return None  # whose it is, is known when the engine has it
+            if source in ticket.identities:
+                return self.gate.refusal(ticket.identities[source])
+        return self.gate.refusal("")
 
     def end(self, ticket: Ticket, work: RequestWork) -> None:
         """One of its sequences ended."""
