@@ -152,3 +152,15 @@ def test_requests_wait_for_late_reports() -> None:
     server.second()
     reading = server.second()
     assert spent(reading) == pytest.approx(1)
+
+
+def test_the_latest_rates_outlast_the_work_that_was_charged() -> None:
+    """A server that is idle again still knows what its last request was charged; what others are charged at is gone."""
+    server = Server()
+    work = RequestWork(100, 0, 10)
+    charged = spent(server.second(100, 10, 900, ended=[work]))
+    assert charged > 0
+    server.second()
+    requests = server.meter.requests
+    assert requests.rates().of(work).total().usd == 0
+    assert requests.latest_rates().of(work).total().usd == pytest.approx(charged, rel=1e-6)

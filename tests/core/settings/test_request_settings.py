@@ -20,6 +20,8 @@ from vllm_costmeter.core.settings.table import BY_KEY, convert
         ("tenant_trusted", "ANY", ("any",)),
         ("tenant_names", "Plain", "plain"),
         ("tenant_limit", "250", 250),
+        ("request_price", " Both ", "both"),
+        ("request_price", False, "off"),
     ],
 )
 def test_what_is_allowed(key: str, raw: object, value: object) -> None:
@@ -45,6 +47,9 @@ def test_what_is_allowed(key: str, raw: object, value: object) -> None:
         ("tenant_limit", 0, "at least 1"),
         ("tenant_limit", 2.5, "whole number"),
         ("tenant_limit", 1_001, "at most 1000"),
+        ("request_price", "heder", "nearest: header"),
+        ("request_price", "", "one of off, record, header, usage, both, number"),
+        ("request_price", True, "one of"),
     ],
 )
 def test_what_is_not_is_one_line(key: str, raw: object, said: str) -> None:

@@ -53,8 +53,10 @@ def test_rates_are_told_to_everybody(tmp_path: Path) -> None:
     one, two = ProcessExchange(tmp_path, 0, 90.0), ProcessExchange(tmp_path, 1, 90.0)
     assert two.read_rates() is None
     rates = RequestRates(PerPool(Spent(1e-7, 0.5), Spent(2e-6, 3.0), Spent(1e-9), Spent()))
-    one.write_rates(PublishedRates(101.0, rates, has_price=True, has_energy=False))
-    assert two.read_rates() == PublishedRates(101.0, rates, has_price=True, has_energy=False)
+    latest = RequestRates(PerPool(Spent(3e-7, 0.5)))
+    published = PublishedRates(101.0, rates, True, False, latest, usd_per_second=0.25)
+    one.write_rates(published)
+    assert two.read_rates() == published
     assert ProcessExchange(tmp_path, 1, 200.0).read_rates() is None
 
 
