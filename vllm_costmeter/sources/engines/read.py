@@ -20,13 +20,21 @@ _NAMES = {engine.key: (*engine.names, PROCESS_START) for engine in ENGINES}
 class NotAnEngineError(BadInputError):
     """The page was answered and is none of a known engine."""
 
+    reason = "not_an_engine"
+
+
+class NoCountersError(NotAnEngineError):
+    """The page is an engine's and has no counters, which may be because it has just started."""
+
+    reason = "no_counters"
+
 
 def read_sample(text: str, headers: Mapping[str, str], place: str) -> EngineSample:
     """The sample of a page. Raises NotAnEngineError, with what the page is instead, for any other."""
     engine = _engine_of(text, place)
     page = parse_selected(text, _NAMES[engine.key], place)
     if engine.running not in page and engine.prompt not in page:
-        raise NotAnEngineError(
+        raise NoCountersError(
             f"{place} is {engine.title}'s page, but has no tokens and no running requests: {engine.without_tokens}"
         )
     models = [] if engine.model_label is None else _values(page, engine, engine.model_label)
