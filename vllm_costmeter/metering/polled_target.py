@@ -56,6 +56,7 @@ class PolledTarget:
         self._tried_seconds = monotonic_seconds()
         self._said: str | None = None
         self._quiet_until: dict[str, float] = {}
+        self._one_at_a_time = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"costmeter-{name}", daemon=True)
 
@@ -72,7 +73,15 @@ class PolledTarget:
             self._meter.close()
 
     def poll(self) -> str | None:
-        """One attempt; the keyword of its failure. Never raises."""
+        """One attempt; the keyword of its failure. Never raises. Nothing while another attempt still waits."""
+        if self._one_at_a_time.acquire(blocking=False):
+            try:
+                self._attempt()
+            finally:
+                self._one_at_a_time.release()
+        return self._down
+
+    def _attempt(self) -> None:
         try:
             sample = self._read()
             now, unix = self._monotonic_seconds(), time.time()
@@ -90,7 +99,6 @@ class PolledTarget:
         else:
             self._report(None)
         self._tried_seconds = self._monotonic_seconds()
-        return self._down
 
     @property
     def down(self) -> str | None:
