@@ -151,6 +151,17 @@ def test_another_page_is_refused_in_one_line(text: str, said: str) -> None:
         read_sample(text, {}, "http://x/metrics")
 
 
+@pytest.mark.parametrize(
+    ("engines", "said"),
+    [(2_000, "at most 1024 are read"), (30_000, "where an engine's page has some twenty")],
+)
+def test_a_page_that_would_take_long_is_refused(engines: int, said: str) -> None:
+    """One hostile page does not burn a core every second."""
+    lines = (f'vllm:num_requests_running{{engine="{number}",model_name="m"}} 1' for number in range(engines))
+    with pytest.raises(ValueError, match=said):
+        read_sample("\n".join(lines), {}, "x")
+
+
 def test_an_older_trtllm_serve_says_what_is_missing() -> None:
     """Its page is known and counts no tokens."""
     with pytest.raises(NotAnEngineError, match=r"use 1\.3 or newer"):

@@ -135,7 +135,8 @@ def _serve(
         _first_look(new, {target.url for target in fixed})
         server.start()
         exporter.start()
-        tell(f"metrics are on {'https' if tls else 'http'}://{flags.host}:{server.port}/metrics")
+        host = f"[{flags.host}]" if ":" in flags.host else flags.host
+        tell(f"metrics are on {'https' if tls else 'http'}://{host}:{server.port}/metrics")
         if flags.host not in LOOPBACK and not authorizations():
             tell(
                 "everybody who reaches this port can read them; --token-file or --basic-auth-file asks who it is"

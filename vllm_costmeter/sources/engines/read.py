@@ -13,6 +13,7 @@ from vllm_costmeter.sources.servers.metrics_text import Page, parse_selected
 
 PROCESS_HEADER = "Process-Start-Time-Unix"
 """llama.cpp's: microseconds of a clock, not Unix time, but another value is another process."""
+MOST_ENGINES = 1024
 _METRIC_LINE = re.compile(r"^[a-zA-Z_:][\w:]*(\{[^\n]*\})? +[-+0-9.eENaIinf]+", re.MULTILINE)
 _NAMES = {engine.key: (*engine.names, PROCESS_START) for engine in ENGINES}
 
@@ -44,7 +45,7 @@ def read_sample(text: str, headers: Mapping[str, str], place: str) -> EngineSamp
         )
     start = page.total(PROCESS_START)
     capacity = engine.kv_capacity_tokens(page, {})
-    counts = tuple(_counts(page, engine, index, of) for index, of in _engines(page, engine))
+    counts = tuple(_counts(page, engine, index, of) for index, of in _engines(page, engine, place))
     return EngineSample(
         engine=engine.key,
         engines=counts,
@@ -71,9 +72,13 @@ def _engine_of(text: str, place: str) -> Engine:
     raise NotAnEngineError(f"{place} is not a metrics page ({shown!r}); an engine's ends in /metrics")
 
 
-def _engines(page: Page, engine: Engine) -> list[tuple[int, dict[str, str]]]:
+def _engines(page: Page, engine: Engine, place: str) -> list[tuple[int, dict[str, str]]]:
     """(index, labels) of each data-parallel engine."""
     names = [] if engine.engine_label is None else _values(page, engine, engine.engine_label)
+    if len(names) > MOST_ENGINES:
+        raise NotAnEngineError(
+            f"{place} has {len(names)} data-parallel engines; at most {MOST_ENGINES} are read"
+        )
     if engine.engine_label is None or len(names) < 2:
         return [(0, {})]
     by_number = sorted(names, key=lambda name: (len(name), name))
