@@ -93,7 +93,8 @@ class PolledTarget:
             self._sample = sample
         except Exception as why:  # noqa: BLE001 (whatever a server sends, its thread goes on)
             reason = str(getattr(why, "reason", FAULT))
-            self.line = str(why) if reason != FAULT else f"{self.name}: {type(why).__name__}: {why}"
+            self.line = f"{self.name}: {type(why).__name__}: {why}" if reason == FAULT else str(why)
+            self.line = self.line if self.name in self.line else f"{self.name}: {self.line}"
             self._errors[reason] = self._errors.get(reason, 0) + 1
             self._report(reason)
         else:

@@ -12,6 +12,24 @@ LONGEST_GAP_SECONDS = 10.0
 """Between two looks further apart than this nothing is known of requests: the time counts as idle, and as unseen."""
 
 
+QUICKEST_RESTART_SECONDS = 2.5
+"""No engine ends, starts and answers again in less: another server answered."""
+CLOCKS_APART_SECONDS = 60.0
+"""The engine's clock and ours may differ by this."""
+
+
+class SeveralServersError(Exception):
+    """Behind the address is more than one server."""
+
+    reason = "several_servers"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "another server answers at the same address, as behind a load balancer: name each server, or its counters "
+            "would be added up again and again"
+        )
+
+
 class ScrapedEngine:
     """One data-parallel engine.
 
@@ -42,7 +60,7 @@ class ScrapedEngine:
         last, self._looks = self._last, self._looks + 1
         self.tells_cached = self.tells_cached or counts.cached_tokens is not None
         if last is not None:
-            restarted = not same or _fell(last, counts)
+            restarted = not same or fell(last, counts)
             self.restarts += restarted
             added = _added(EngineCounts() if restarted else last, counts)
             for name, amount in added.items():
@@ -94,15 +112,30 @@ class ScrapedServer:
         self.indexes = tuple(counts.index for counts in first.engines)
         self._engine = engine
         self._engines = {index: ScrapedEngine(engine) for index in self.indexes}
-        self._process = first.process
+        self._last = first
+        self._last_seconds = float("-inf")
+        self._last_unix_seconds = float("-inf")
 
     def look(self, now_seconds: float, unix_seconds: float, sample: EngineSample) -> None:
-        """A page."""
-        same = sample.process == self._process or None in (sample.process, self._process)
-        self._process = sample.process or self._process
+        """A page. Raises SeveralServersError, and counts nothing, if it is not the server of the last one and cannot be
+        its restarted self: too soon, or older than the last look."""
+        last = self._last
+        same = sample.process == last.process or None in (sample.process, last.process)
+        if not same or self._any_fell(sample):
+            started = sample.started_unix_seconds
+            is_old = started is not None and started < self._last_unix_seconds - CLOCKS_APART_SECONDS
+            if is_old or now_seconds - self._last_seconds < QUICKEST_RESTART_SECONDS:
+                raise SeveralServersError
         for counts in sample.engines:
             engine = self._engines.setdefault(counts.index, ScrapedEngine(self._engine))
             engine.look(now_seconds, unix_seconds, counts, same=same)
+        process = sample.process or last.process
+        self._last = replace(sample, process=process)
+        self._last_seconds, self._last_unix_seconds = now_seconds, unix_seconds
+
+    def _any_fell(self, sample: EngineSample) -> bool:
+        before = {counts.index: counts for counts in self._last.engines}
+        return any(counts.index in before and fell(before[counts.index], counts) for counts in sample.engines)
 
     def totals(self) -> list[EngineTotals]:
         """Of each engine of the first look."""
@@ -128,7 +161,7 @@ class ScrapedServer:
         return max(engine.restarts for engine in self._engines.values())
 
 
-def _fell(last: EngineCounts, now: EngineCounts) -> bool:
+def fell(last: EngineCounts, now: EngineCounts) -> bool:
     """A counter is lower than before, or gone: another process counts."""
     for name in COUNTED:
         before, after = getattr(last, name), getattr(now, name)

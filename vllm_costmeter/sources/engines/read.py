@@ -51,6 +51,7 @@ def read_sample(text: str, headers: Mapping[str, str], place: str) -> EngineSamp
         engines=counts,
         model_name=models[0] if models else None,
         process=headers.get(PROCESS_HEADER) or (None if start is None else repr(start)),
+        started_unix_seconds=start,
         kv_capacity_tokens=None if capacity is None else int(capacity) * len(counts),
     )
 
