@@ -22,7 +22,8 @@ def _capacity(info: str, samples: Samples, of: Mapping[str, str]) -> float | Non
 
 
 def _numbers(samples: Samples, name: str, label: str) -> list[float]:
-    return [float(value) for value in samples.label_values(name, label) if value.isdigit()]
+    values = samples.label_values(name, label)
+    return [float(value) for value in values if value.isdecimal() and len(value) < 16]
 
 
 def _vllm(key: str, title: str, prefix: str) -> Engine:

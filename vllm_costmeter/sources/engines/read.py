@@ -84,7 +84,7 @@ def _engines(page: Page, engine: Engine, place: str) -> list[tuple[int, dict[str
         return [(0, {})]
     by_number = sorted(names, key=lambda name: (len(name), name))
     return [
-        (int(name) if name.isdigit() else position, {engine.engine_label: name})
+        (int(name) if name.isdecimal() and len(name) < 10 else position, {engine.engine_label: name})
         for position, name in enumerate(by_number)
     ]
 
