@@ -169,7 +169,18 @@ def test_a_long_silence_is_unseen() -> None:
 
 def test_an_engine_that_joins_later_is_counted_with_the_first() -> None:
     """Elastic data parallelism: no token is lost, and one that leaves takes none back."""
-    one, two = replace(ZERO, generated_tokens=10), replace(ZERO, index=1, generated_tokens=0)
+    one, two = replace(ZERO, generated_tokens=10), replace(ZERO, index=1, generated_tokens=2)
     more = replace(two, generated_tokens=5)
     server = followed((0, page(ZERO)), (1, page(one, two)), (2, page(one, more)), (3, page(one)))
     assert tokens(server) == (0, 0, 15)
+
+
+def test_a_replica_takes_the_place_of_the_one_that_is_gone() -> None:
+    """Its tokens and its active time are its own, and the old one's stay, also when that comes back."""
+    old = replace(ZERO, index=7, generated_tokens=1000, running_requests=1)
+    new = replace(ZERO, index=9, generated_tokens=50, running_requests=1)
+    looks = [(0, page(old)), (1, page(old)), (2, page(new)), (3, page(new)), (4, page(old))]
+    server = followed(*looks)
+    assert server.indexes == (7,)
+    assert tokens(server) == (0, 0, 50)
+    assert only(server).active_seconds == pytest.approx(1 + 1 + 3)

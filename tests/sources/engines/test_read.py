@@ -108,6 +108,15 @@ def test_data_parallel_engines_are_told_apart() -> None:
     assert found.kv_capacity_tokens == 3200
 
 
+def test_replicas_of_ray_keep_their_places() -> None:
+    """A page has all of a node; what identifies one does not depend on the others."""
+    text = (DATA / "vllm_0.32.0_ray-serve-2.60.0_after.txt").read_text()
+    (one,) = read_sample(text, {}, "x").engines
+    both = read_sample(text + text.replace("fezz7sw2", "another1"), {}, "x")
+    assert one.index in {each.index for each in both.engines}
+    assert [each.generated_tokens for each in both.engines] == [150, 150]
+
+
 def test_a_process_is_identified_where_the_engine_tells() -> None:
     """By its start in vLLM's Python front end, by a header in llama.cpp."""
     assert sample("vllm_0.32.0_after").process == sample("vllm_0.32.0_idle").process is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engines.engine import Engine, Samples
 
 
@@ -53,5 +54,6 @@ def _vllm(key: str, title: str, prefix: str) -> Engine:
 
 
 VLLM = _vllm("vllm", "vLLM", "vllm:")
-VLLM_RAY = _vllm("vllm_ray", "vLLM in Ray Serve", "ray_vllm_")
-"""Histograms are not read: Ray makes their sums of bucket midpoints."""
+VLLM_RAY = replace(_vllm("vllm_ray", "vLLM in Ray Serve", "ray_vllm_"), engine_label="ReplicaId")
+"""A page of Ray has all replicas of a node, which come and go. Histograms are not read: Ray makes their sums of bucket
+midpoints."""

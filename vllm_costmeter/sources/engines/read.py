@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping
 
 from vllm_costmeter.core.engines.engine import PROCESS_START, Engine
@@ -80,13 +81,15 @@ def _engines(page: Page, engine: Engine, place: str) -> list[tuple[int, dict[str
         raise NotAnEngineError(
             f"{place} has {len(names)} data-parallel engines; at most {MOST_ENGINES} are read"
         )
-    if engine.engine_label is None or len(names) < 2:
+    if engine.engine_label is None or not names:
         return [(0, {})]
     by_number = sorted(names, key=lambda name: (len(name), name))
-    return [
-        (int(name) if name.isdecimal() and len(name) < 10 else position, {engine.engine_label: name})
-        for position, name in enumerate(by_number)
-    ]
+    return [(_index(name), {engine.engine_label: name}) for name in by_number]
+
+
+def _index(name: str) -> int:
+    """The same for the same name, whoever comes and goes beside it."""
+    return int(name) if name.isdecimal() and len(name) < 10 else zlib.crc32(name.encode()) + 10**9
 
 
 def _values(page: Page, engine: Engine, label: str) -> list[str]:
