@@ -56,6 +56,7 @@ class PolledTarget:
         self._tried_seconds = monotonic_seconds()
         self._said: str | None = None
         self._quiet_until: dict[str, float] = {}
+        self._one_at_a_time = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"costmeter-{name}", daemon=True)
 
@@ -72,7 +73,15 @@ class PolledTarget:
             self._meter.close()
 
     def poll(self) -> str | None:
-        """One attempt; the keyword of its failure. Never raises."""
+        """One attempt; the keyword of its failure. Never raises. Nothing while another attempt still waits."""
+        if self._one_at_a_time.acquire(blocking=False):
+            try:
+                self._attempt()
+            finally:
+                self._one_at_a_time.release()
+        return self._down
+
+    def _attempt(self) -> None:
         try:
             sample = self._read()
             now, unix = self._monotonic_seconds(), time.time()
@@ -84,13 +93,13 @@ class PolledTarget:
             self._sample = sample
         except Exception as why:  # noqa: BLE001 (whatever a server sends, its thread goes on)
             reason = str(getattr(why, "reason", FAULT))
-            self.line = str(why) if reason != FAULT else f"{self.name}: {type(why).__name__}: {why}"
+            self.line = f"{self.name}: {type(why).__name__}: {why}" if reason == FAULT else str(why)
+            self.line = self.line if self.name in self.line else f"{self.name}: {self.line}"
             self._errors[reason] = self._errors.get(reason, 0) + 1
             self._report(reason)
         else:
             self._report(None)
         self._tried_seconds = self._monotonic_seconds()
-        return self._down
 
     @property
     def down(self) -> str | None:

@@ -174,6 +174,14 @@ def test_a_target_that_is_no_engine_ends_the_start(answer, said: str, capsys, tm
     assert said in capsys.readouterr().err
 
 
+def test_two_targets_that_are_one_replica_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same model at the same host and port, though at another path: its series would be one."""
+    with engine() as target:
+        both = ("--target", target.url, "--target", f"{target.url}?again")
+        assert main(["exporter", *both, "--port", "0", "--ledger", "off"]) == 2
+    assert "one server twice?" in capsys.readouterr().err
+
+
 def test_a_port_that_is_taken_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """With the flag."""
     with engine() as target, socket.create_server(("127.0.0.1", 0)) as taken:

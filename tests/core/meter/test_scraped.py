@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 import pytest
@@ -10,7 +11,7 @@ from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engines.known import BY_KEY
 from vllm_costmeter.core.engines.sample import EngineCounts, EngineSample
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
-from vllm_costmeter.core.meter.scraped import LONGEST_GAP_SECONDS, ScrapedServer
+from vllm_costmeter.core.meter.scraped import LONGEST_GAP_SECONDS, ScrapedServer, SeveralServersError
 
 VLLM, SGLANG, LLAMA = BY_KEY["vllm"], BY_KEY["sglang"], BY_KEY["llamacpp"]
 ZERO = EngineCounts(prompt_tokens=0, cached_tokens=0, generated_tokens=0, running_requests=0)
@@ -64,7 +65,7 @@ def test_llama_cpps_prompt_has_no_cached_tokens_to_take_off() -> None:
 def test_a_restarted_engine_counts_on(now: EngineCounts, process: str | None) -> None:
     """What the new process counted since its start is added, and nothing is ever negative."""
     last = replace(ZERO, prompt_tokens=50, generated_tokens=5)
-    server = followed((0, page(ZERO)), (1, page(last)), (2, page(now, process=process)))
+    server = followed((0, page(ZERO)), (1, page(last)), (9, page(now, process=process)))
     assert tokens(server) == (50 + 70, 0, 5 + now.generated_tokens)
     assert server.restarts == 1
 
@@ -75,8 +76,30 @@ def test_a_counter_that_is_gone_is_a_restart() -> None:
     before = EngineCounts(prompt_tokens=100, cached_tokens=0, generated_tokens=10, running_requests=0)
     fresh = EngineCounts(running_requests=0)
     burst = EngineCounts(prompt_tokens=300, generated_tokens=30, running_requests=0)
-    server = followed((0, page(before)), (1, page(fresh)), (2, page(burst)), engine=SGLANG)
+    server = followed((0, page(before)), (9, page(fresh)), (10, page(burst)), engine=SGLANG)
     assert tokens(server) == (300, 0, 30)
+
+
+@pytest.mark.parametrize("process", ["b", None])
+def test_a_load_balancer_is_not_taken_for_restarts(process: str | None) -> None:
+    """Two servers that answer in turns: the first is metered, the other's counters are not added again and again."""
+    first, other = replace(ZERO, generated_tokens=5000), replace(ZERO, generated_tokens=1000)
+    server = followed((0, page(first)))
+    for second in range(1, 20, 2):
+        with pytest.raises(SeveralServersError, match="load balancer"):
+            server.look(second, 0, page(other, process=process))
+        server.look(second + 1, 0, page(replace(first, generated_tokens=5000 + second)))
+    assert tokens(server) == (0, 0, 19)
+
+
+def test_a_process_older_than_the_last_look_is_another_server() -> None:
+    """However long the silence was: it ran while the first one was seen."""
+    server = followed((0, page(ZERO)), (100, page(ZERO)))
+    older = replace(page(replace(ZERO, generated_tokens=9), process="b"), started_unix_seconds=1e9 - 1000)
+    with pytest.raises(SeveralServersError):
+        server.look(200, 1e9 + 200, older)
+    server.look(210, 1e9 + 210, replace(older, started_unix_seconds=1e9 + 150))
+    assert (tokens(server), server.restarts) == ((0, 0, 9), 1)
 
 
 def test_counters_never_decrease_whatever_the_pages_say() -> None:
@@ -93,7 +116,8 @@ def test_counters_never_decrease_whatever_the_pages_say() -> None:
             running_requests=chance.choice((None, 0, 1, 5)),
             asleep=chance.choice((None, False, True)),
         )
-        server.look(now, now, page(counts, process=chance.choice((None, "a", "b"))))
+        with contextlib.suppress(SeveralServersError):
+            server.look(now, now, page(counts, process=chance.choice((None, "a", "b"))))
         assert all(after >= before for before, after in zip(seen, tokens(server), strict=True))
         seen, totals = tokens(server), only(server)
         assert spent <= totals.active_seconds + totals.asleep_seconds + server.unseen_seconds <= now
@@ -145,7 +169,18 @@ def test_a_long_silence_is_unseen() -> None:
 
 def test_an_engine_that_joins_later_is_counted_with_the_first() -> None:
     """Elastic data parallelism: no token is lost, and one that leaves takes none back."""
-    one, two = replace(ZERO, generated_tokens=10), replace(ZERO, index=1, generated_tokens=0)
+    one, two = replace(ZERO, generated_tokens=10), replace(ZERO, index=1, generated_tokens=2)
     more = replace(two, generated_tokens=5)
     server = followed((0, page(ZERO)), (1, page(one, two)), (2, page(one, more)), (3, page(one)))
     assert tokens(server) == (0, 0, 15)
+
+
+def test_a_replica_takes_the_place_of_the_one_that_is_gone() -> None:
+    """Its tokens and its active time are its own, and the old one's stay, also when that comes back."""
+    old = replace(ZERO, index=7, generated_tokens=1000, running_requests=1)
+    new = replace(ZERO, index=9, generated_tokens=50, running_requests=1)
+    looks = [(0, page(old)), (1, page(old)), (2, page(new)), (3, page(new)), (4, page(old))]
+    server = followed(*looks)
+    assert server.indexes == (7,)
+    assert tokens(server) == (0, 0, 50)
+    assert only(server).active_seconds == pytest.approx(1 + 1 + 3)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vllm_costmeter.core.engines.known import ENGINES
 from vllm_costmeter.core.engines.sample import EngineCounts, EngineSample
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.engines.read import PROCESS_HEADER, NotAnEngineError, read_sample
 from vllm_costmeter.sources.servers.metrics_text import parse_page
 
@@ -17,6 +22,8 @@ ENGINE_PAGES = sorted(
     path.stem for path in DATA.glob("*.txt") if not path.stem.startswith(("dcgm", "trtllm-serve_before"))
 )
 AFTER = [name for name in ENGINE_PAGES if name.endswith("_after") and not name.startswith("vllm_0.32.0_ray")]
+VLLM = (DATA / "vllm_0.32.0_two-api-servers_load.txt").read_text()
+GARBLES = ("NaN", "-1", "1e400", '"', "\\", "{", "}", "9" * 400, "\u00b2", '",engine="1')
 DATA_PARALLEL = """\
 vllm:num_requests_running{engine="0",model_name="m"} 2
 vllm:num_requests_running{engine="1",model_name="m"} 0
@@ -101,6 +108,15 @@ def test_data_parallel_engines_are_told_apart() -> None:
     assert found.kv_capacity_tokens == 3200
 
 
+def test_replicas_of_ray_keep_their_places() -> None:
+    """A page has all of a node; what identifies one does not depend on the others."""
+    text = (DATA / "vllm_0.32.0_ray-serve-2.60.0_after.txt").read_text()
+    (one,) = read_sample(text, {}, "x").engines
+    both = read_sample(text + text.replace("fezz7sw2", "another1"), {}, "x")
+    assert one.index in {each.index for each in both.engines}
+    assert [each.generated_tokens for each in both.engines] == [150, 150]
+
+
 def test_a_process_is_identified_where_the_engine_tells() -> None:
     """By its start in vLLM's Python front end, by a header in llama.cpp."""
     assert sample("vllm_0.32.0_after").process == sample("vllm_0.32.0_idle").process is not None
@@ -149,6 +165,39 @@ def test_another_page_is_refused_in_one_line(text: str, said: str) -> None:
     """What it is instead, and where the engine's page is."""
     with pytest.raises(ValueError, match=said):
         read_sample(text, {}, "http://x/metrics")
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_a_garbled_page_is_a_sample_or_one_error(data: st.DataObject) -> None:
+    """Real lines, cut, doubled and with anything in them: nothing but numbers that are none, or BadInputError."""
+    line = st.sampled_from([line for line in VLLM.splitlines() if not line.startswith("#")])
+    garbled = st.builds(
+        lambda text, at, length, new: text[:at] + new + text[at + length :],
+        line,
+        st.integers(0, 120),
+        st.integers(0, 30),
+        st.text(max_size=8)
+        | st.sampled_from(("NaN", "-1", "1e400", '"', "\\", "{", "}", "9" * 400, "\u00b2", '",engine="1')),
+    )
+    text = "\n".join(data.draw(st.lists(line | garbled | st.text(max_size=30), max_size=12)))
+    with contextlib.suppress(BadInputError):
+        for counts in read_sample(text, {}, "x").engines:
+            assert all(
+                value is None or math.isfinite(value)
+                for value in (counts.prompt_tokens, counts.running_requests)
+            )
+
+
+@pytest.mark.parametrize(
+    ("engines", "said"),
+    [(2_000, "at most 1024 are read"), (30_000, "where an engine's page has some twenty")],
+)
+def test_a_page_that_would_take_long_is_refused(engines: int, said: str) -> None:
+    """One hostile page does not burn a core every second."""
+    lines = (f'vllm:num_requests_running{{engine="{number}",model_name="m"}} 1' for number in range(engines))
+    with pytest.raises(ValueError, match=said):
+        read_sample("\n".join(lines), {}, "x")
 
 
 def test_an_older_trtllm_serve_says_what_is_missing() -> None:

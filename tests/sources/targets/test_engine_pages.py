@@ -67,3 +67,12 @@ def test_a_page_of_no_engine_is_an_error_with_a_keyword() -> None:
         with pytest.raises(PageError, match="none of the known engines") as caught:
             EnginePages(HttpPages(target.url), target.url).sample()
     assert caught.value.reason == "not_an_engine"
+
+
+def test_an_engine_that_has_just_started_is_not_taken_for_something_else() -> None:
+    """SGLang's page has no counters for a moment: that passes, so the exporter waits."""
+    with engine() as target:
+        target.page = 'sglang:startup_time_seconds{phase="load_weight"} 0.5\n'
+        with pytest.raises(PageError, match="its counters appear") as caught:
+            EnginePages(HttpPages(target.url), target.url).sample()
+    assert caught.value.reason == "no_counters"

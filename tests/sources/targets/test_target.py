@@ -9,7 +9,7 @@ import pytest
 
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.targets.credentials import SecretFile
-from vllm_costmeter.sources.targets.target import Target, target_url, without_doubles
+from vllm_costmeter.sources.targets.target import Target, refuse_aliases, target_url, without_doubles
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,13 @@ def test_one_server_twice_is_refused(two: tuple[str, str]) -> None:
     """It would be charged twice."""
     with pytest.raises(BadInputError, match="one server twice"):
         without_doubles([Target(target_url(url)) for url in two])
+
+
+def test_two_names_of_one_address_are_refused() -> None:
+    """What a machine calls itself and 127.0.0.1, for example; a name that nobody knows is no double."""
+    refuse_aliases([Target("http://127.0.0.1:1/metrics"), Target("http://nobody.invalid:1/metrics")])
+    with pytest.raises(BadInputError, match="the same server"):
+        refuse_aliases([Target("http://127.0.0.1:1/metrics"), Target("http://LOCALHOST:1/metrics")])
 
 
 def test_servers_on_different_ports_and_paths_are_different() -> None:

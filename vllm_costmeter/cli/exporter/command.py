@@ -25,17 +25,33 @@ from vllm_costmeter.cli.exporter.opening import (
     tell,
 )
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.exporting import Exporter, Terms
+from vllm_costmeter.exporting.beginning import Terms
+from vllm_costmeter.exporting.exporter import Exporter
 from vllm_costmeter.metering.polled_target import PolledTarget
 from vllm_costmeter.metering.sampler import Sampler
 from vllm_costmeter.outputs.metrics.http_server import MetricsServer
 from vllm_costmeter.sources.catalogue.load import parse_gpu
 from vllm_costmeter.sources.files.ledger_path import check_ledger
-from vllm_costmeter.sources.targets.target import LOOPBACK, Target, target_url, without_doubles
+from vllm_costmeter.sources.targets.target import (
+    LOOPBACK,
+    Target,
+    refuse_aliases,
+    target_url,
+    without_doubles,
+)
 
 LONGEST_FIRST_LOOK_SECONDS = 6.0
 ENDING = (signal.SIGTERM, signal.SIGINT)
-IS_NO_ENGINE = ("not_an_engine", "redirect", "unauthorized", "not_found", "gpus", "not_http", "too_large")
+IS_NO_ENGINE = (
+    "duplicate",
+    "not_an_engine",
+    "redirect",
+    "unauthorized",
+    "not_found",
+    "gpus",
+    "not_http",
+    "too_large",
+)
 """What waiting does not change: said at the start, and the end."""
 
 
@@ -63,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
         parse_gpu(common.gpu)
     discovery = chosen_discovery(flags)
     fixed = without_doubles([Target(target_url(url), model_name=flags.model_name) for url in flags.target])
+    if len(fixed) > 1:
+        refuse_aliases(fixed)
     if not fixed and discovery is None:
         raise BadInputError("name a server: --target http://127.0.0.1:8000/metrics, or --discover")
     pages = opened_pages(flags)
@@ -117,7 +135,8 @@ def _serve(
         _first_look(new, {target.url for target in fixed})
         server.start()
         exporter.start()
-        tell(f"metrics are on {'https' if tls else 'http'}://{flags.host}:{server.port}/metrics")
+        host = f"[{flags.host}]" if ":" in flags.host else flags.host
+        tell(f"metrics are on {'https' if tls else 'http'}://{host}:{server.port}/metrics")
         if flags.host not in LOOPBACK and not authorizations():
             tell(
                 "everybody who reaches this port can read them; --token-file or --basic-auth-file asks who it is"

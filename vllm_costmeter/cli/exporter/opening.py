@@ -105,4 +105,4 @@ def chosen_ledger(settings: Settings) -> Path | None:
 
 def tell(line: str) -> None:
     """A line for people, on standard error."""
-    print(f"costmeter: {line}", file=sys.stderr, flush=True)
+    print(f"costmeter: {' '.join(line.split())}", file=sys.stderr, flush=True)

@@ -44,5 +44,7 @@ class EngineSample:
     """None if the page names none."""
     process: str | None = None
     """Identifies the engine's process; None if nothing on the page does."""
+    started_unix_seconds: float | None = None
+    """When that process started, by its machine's clock; None if the page does not tell."""
     kv_capacity_tokens: int | None = None
     """Of all its engines together."""

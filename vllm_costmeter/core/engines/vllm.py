@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engines.engine import Engine, Samples
 
 
@@ -22,7 +23,8 @@ def _capacity(info: str, samples: Samples, of: Mapping[str, str]) -> float | Non
 
 
 def _numbers(samples: Samples, name: str, label: str) -> list[float]:
-    return [float(value) for value in samples.label_values(name, label) if value.isdigit()]
+    values = samples.label_values(name, label)
+    return [float(value) for value in values if value.isdecimal() and len(value) < 16]
 
 
 def _vllm(key: str, title: str, prefix: str) -> Engine:
@@ -52,5 +54,6 @@ def _vllm(key: str, title: str, prefix: str) -> Engine:
 
 
 VLLM = _vllm("vllm", "vLLM", "vllm:")
-VLLM_RAY = _vllm("vllm_ray", "vLLM in Ray Serve", "ray_vllm_")
-"""Histograms are not read: Ray makes their sums of bucket midpoints."""
+VLLM_RAY = replace(_vllm("vllm_ray", "vLLM in Ray Serve", "ray_vllm_"), engine_label="ReplicaId")
+"""A page of Ray has all replicas of a node, which come and go. Histograms are not read: Ray makes their sums of bucket
+midpoints."""

@@ -12,6 +12,24 @@ LONGEST_GAP_SECONDS = 10.0
 """Between two looks further apart than this nothing is known of requests: the time counts as idle, and as unseen."""
 
 
+QUICKEST_RESTART_SECONDS = 2.5
+"""No engine ends, starts and answers again in less: another server answered."""
+CLOCKS_APART_SECONDS = 60.0
+"""The engine's clock and ours may differ by this."""
+
+
+class SeveralServersError(Exception):
+    """Behind the address is more than one server."""
+
+    reason = "several_servers"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "another server answers at the same address, as behind a load balancer: name each server, or its counters "
+            "would be added up again and again"
+        )
+
+
 class ScrapedEngine:
     """One data-parallel engine.
 
@@ -21,10 +39,11 @@ class ScrapedEngine:
     interval: on average over looks at random moments the active time is right.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, new_since_seconds: float | None = None) -> None:
+        """`new_since_seconds`: it was not there at the look before, so it counted from 0."""
         self._engine = engine
-        self._last: EngineCounts | None = None
-        self._last_seconds = 0.0
+        self._last = None if new_since_seconds is None else EngineCounts()
+        self._last_seconds = new_since_seconds or 0.0
         self._grown = dict.fromkeys(COUNTED, 0.0)
         self._computed_tokens = 0
         self._looks = 0
@@ -42,7 +61,7 @@ class ScrapedEngine:
         last, self._looks = self._last, self._looks + 1
         self.tells_cached = self.tells_cached or counts.cached_tokens is not None
         if last is not None:
-            restarted = not same or _fell(last, counts)
+            restarted = not same or fell(last, counts)
             self.restarts += restarted
             added = _added(EngineCounts() if restarted else last, counts)
             for name, amount in added.items():
@@ -87,30 +106,73 @@ class ScrapedEngine:
 
 
 class ScrapedServer:
-    """All engines of one target. The engines of the first look stay; what others do that appear later is added to the
-    first one's, for the GPUs of a server do not change while it runs."""
+    """All engines of one target.
+
+    There are as many places as engines at the first look, for the GPUs of a server do not change. An engine that comes
+    later (a replica that replaces another, elastic data parallelism) takes the place of one that is gone, and with
+    none free counts with the first. One that is gone takes nothing back.
+    """
 
     def __init__(self, engine: Engine, first: EngineSample) -> None:
         self.indexes = tuple(counts.index for counts in first.engines)
+        """Of the places."""
         self._engine = engine
         self._engines = {index: ScrapedEngine(engine) for index in self.indexes}
-        self._process = first.process
+        self._place_of = {index: index for index in self.indexes}
+        self._last = first
+        self._last_seconds = float("-inf")
+        self._last_unix_seconds = float("-inf")
 
     def look(self, now_seconds: float, unix_seconds: float, sample: EngineSample) -> None:
-        """A page."""
-        same = sample.process == self._process or None in (sample.process, self._process)
-        self._process = sample.process or self._process
+        """A page. Raises SeveralServersError, and counts nothing, if it is not the server of the last one and cannot be
+        its restarted self: too soon, or older than the last look."""
+        last = self._last
+        same = sample.process == last.process or None in (sample.process, last.process)
+        if not same or self._any_fell(sample):
+            started = sample.started_unix_seconds
+            is_old = started is not None and started < self._last_unix_seconds - CLOCKS_APART_SECONDS
+            if is_old or now_seconds - self._last_seconds < QUICKEST_RESTART_SECONDS:
+                raise SeveralServersError
+        self._admit(sample, now_seconds)
         for counts in sample.engines:
-            engine = self._engines.setdefault(counts.index, ScrapedEngine(self._engine))
-            engine.look(now_seconds, unix_seconds, counts, same=same)
+            self._engines[counts.index].look(now_seconds, unix_seconds, counts, same=same)
+        process = sample.process or last.process
+        self._last = replace(sample, process=process)
+        self._last_seconds, self._last_unix_seconds = now_seconds, unix_seconds
+
+    def _any_fell(self, sample: EngineSample) -> bool:
+        before = {counts.index: counts for counts in self._last.engines}
+        return any(counts.index in before and fell(before[counts.index], counts) for counts in sample.engines)
+
+    def _admit(self, sample: EngineSample, now_seconds: float) -> None:
+        """Give every new engine a place."""
+        present = {counts.index for counts in sample.engines}
+        taken = {self._place_of[index] for index in present if index in self._place_of}
+        free = [place for place in self.indexes if place not in taken]
+        for index in sorted(present - self._place_of.keys()):
+            self._place_of[index] = free.pop(0) if free else self.indexes[0]
+            self._engines[index] = ScrapedEngine(self._engine, now_seconds)
 
     def totals(self) -> list[EngineTotals]:
-        """Of each engine of the first look."""
-        found = {index: engine.totals(index) for index, engine in self._engines.items()}
-        first = self.indexes[0]
-        for index in found.keys() - set(self.indexes):
-            found[first] = replace(found[first], counts=found[first].counts + found[index].counts)
-        return [found[index] for index in self.indexes]
+        """Of each place."""
+        return [self._totals(place) for place in self.indexes]
+
+    def _totals(self, place: int) -> EngineTotals:
+        present = {counts.index for counts in self._last.engines}
+        indexes = [index for index, of in self._place_of.items() if of == place]
+        found = [self._engines[index].totals(place) for index in indexes]
+        now = [totals for index, totals in zip(indexes, found, strict=True) if index in present]
+        usages = [each.kv_cache_usage_ratio for each in now if each.kv_cache_usage_ratio is not None]
+        moments = [each.last_token_unix_seconds for each in found if each.last_token_unix_seconds is not None]
+        return EngineTotals(
+            engine_index=place,
+            counts=sum((each.counts for each in found), StepCounts()),
+            active_seconds=sum(each.active_seconds for each in found),
+            asleep_seconds=sum(each.asleep_seconds for each in found),
+            kv_cache_usage_ratio=sum(usages) / len(usages) if usages else None,
+            last_token_unix_seconds=max(moments, default=None),
+            observed_monotonic_seconds=self._last_seconds,
+        )
 
     @property
     def tells_cached(self) -> bool:
@@ -128,7 +190,7 @@ class ScrapedServer:
         return max(engine.restarts for engine in self._engines.values())
 
 
-def _fell(last: EngineCounts, now: EngineCounts) -> bool:
+def fell(last: EngineCounts, now: EngineCounts) -> bool:
     """A counter is lower than before, or gone: another process counts."""
     for name in COUNTED:
         before, after = getattr(last, name), getattr(now, name)

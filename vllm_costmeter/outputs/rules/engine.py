@@ -76,9 +76,7 @@ def _of_servers(
         yield Recording(names.asleep, f"{told}\nor {names.active} * 0")
     yield Recording(names.price, _price(price, names.active))
     for state, share in _states(engine, names).items():
-        spent = f"{BY_MODEL} ({names.price} * {share})"
-        gone = f"{BY_MODEL} (count_over_time({names.price}[1h])) * 0"
-        yield Recording(names.spent, f"{spent}\nor {gone}", (("state", state), *named))
+        yield Recording(names.spent, f"{BY_MODEL} ({names.price} * {share})", (("state", state), *named))
 
 
 def _states(engine: Engine, names: _Names) -> dict[str, str]:
@@ -115,7 +113,11 @@ def _of_window(
     def rate(counter: str) -> str:
         return f"{BY_MODEL} (rate({counter}{_priced(price)}[{window}]))"
 
-    yield Recording(usd_by_state(window), f"avg_over_time({names.spent}[{window}])")
+    # A mean over the whole window, as rate() of a counter is: where there is no server, there are no dollars. Both
+    # subqueries have a step per evaluation, and vector(1) has a value at each, before the first server too.
+    steps = f"count_over_time(vector(1)[{window}:])"
+    mean = f"sum_over_time({names.spent}[{window}:])\n/ on () group_left () {steps}"
+    yield Recording(usd_by_state(window), mean)
     cached = None if engine.cached is None else rate(engine.cached)
     for kind, tokens in _prompt(engine, rate(engine.prompt), cached).items():
         yield Recording(tokens_by_kind(window), tokens, (("kind", kind), *named))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping
 
 from vllm_costmeter.core.engines.engine import PROCESS_START, Engine
@@ -13,6 +14,7 @@ from vllm_costmeter.sources.servers.metrics_text import Page, parse_selected
 
 PROCESS_HEADER = "Process-Start-Time-Unix"
 """llama.cpp's: microseconds of a clock, not Unix time, but another value is another process."""
+MOST_ENGINES = 1024
 _METRIC_LINE = re.compile(r"^[a-zA-Z_:][\w:]*(\{[^\n]*\})? +[-+0-9.eENaIinf]+", re.MULTILINE)
 _NAMES = {engine.key: (*engine.names, PROCESS_START) for engine in ENGINES}
 
@@ -20,13 +22,21 @@ _NAMES = {engine.key: (*engine.names, PROCESS_START) for engine in ENGINES}
 class NotAnEngineError(BadInputError):
     """The page was answered and is none of a known engine."""
 
+    reason = "not_an_engine"
+
+
+class NoCountersError(NotAnEngineError):
+    """The page is an engine's and has no counters, which may be because it has just started."""
+
+    reason = "no_counters"
+
 
 def read_sample(text: str, headers: Mapping[str, str], place: str) -> EngineSample:
     """The sample of a page. Raises NotAnEngineError, with what the page is instead, for any other."""
     engine = _engine_of(text, place)
     page = parse_selected(text, _NAMES[engine.key], place)
     if engine.running not in page and engine.prompt not in page:
-        raise NotAnEngineError(
+        raise NoCountersError(
             f"{place} is {engine.title}'s page, but has no tokens and no running requests: {engine.without_tokens}"
         )
     models = [] if engine.model_label is None else _values(page, engine, engine.model_label)
@@ -36,12 +46,13 @@ def read_sample(text: str, headers: Mapping[str, str], place: str) -> EngineSamp
         )
     start = page.total(PROCESS_START)
     capacity = engine.kv_capacity_tokens(page, {})
-    counts = tuple(_counts(page, engine, index, of) for index, of in _engines(page, engine))
+    counts = tuple(_counts(page, engine, index, of) for index, of in _engines(page, engine, place))
     return EngineSample(
         engine=engine.key,
         engines=counts,
         model_name=models[0] if models else None,
         process=headers.get(PROCESS_HEADER) or (None if start is None else repr(start)),
+        started_unix_seconds=start,
         kv_capacity_tokens=None if capacity is None else int(capacity) * len(counts),
     )
 
@@ -63,16 +74,22 @@ def _engine_of(text: str, place: str) -> Engine:
     raise NotAnEngineError(f"{place} is not a metrics page ({shown!r}); an engine's ends in /metrics")
 
 
-def _engines(page: Page, engine: Engine) -> list[tuple[int, dict[str, str]]]:
+def _engines(page: Page, engine: Engine, place: str) -> list[tuple[int, dict[str, str]]]:
     """(index, labels) of each data-parallel engine."""
     names = [] if engine.engine_label is None else _values(page, engine, engine.engine_label)
-    if engine.engine_label is None or len(names) < 2:
+    if len(names) > MOST_ENGINES:
+        raise NotAnEngineError(
+            f"{place} has {len(names)} data-parallel engines; at most {MOST_ENGINES} are read"
+        )
+    if engine.engine_label is None or not names:
         return [(0, {})]
     by_number = sorted(names, key=lambda name: (len(name), name))
-    return [
-        (int(name) if name.isdigit() else position, {engine.engine_label: name})
-        for position, name in enumerate(by_number)
-    ]
+    return [(_index(name), {engine.engine_label: name}) for name in by_number]
+
+
+def _index(name: str) -> int:
+    """The same for the same name, whoever comes and goes beside it."""
+    return int(name) if name.isdecimal() and len(name) < 10 else zlib.crc32(name.encode()) + 10**9
 
 
 def _values(page: Page, engine: Engine, label: str) -> list[str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 LONGEST_LINE = (
     16_384  # characters; the longest of tests/data/engines has 1,392, and the library is slow on long ones
 )
+MOST_LINES = 20_000  # of the wanted ones: a thousand data-parallel engines have half of them
 WHERE = "a vLLM server's is at http://HOST:8000/metrics"
 
 
@@ -70,6 +71,8 @@ def parse_selected(text: str, names: Iterable[str], place: str) -> Page:
     a line of theirs that is none."""
     wanted = "|".join(map(re.escape, names))
     lines = re.findall(rf"^(?:{wanted})[ \t{{].*$", text, re.MULTILINE)
+    if len(lines) > MOST_LINES:
+        raise BadInputError(f"{place} has {len(lines)} lines where an engine's page has some twenty")
     return Page(sample for line in lines for sample in _samples(line.strip(), place))
 
 

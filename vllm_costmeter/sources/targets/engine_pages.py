@@ -36,7 +36,7 @@ class EnginePages:
             text, headers = self._pages.get()
             found = read_sample(text, headers, self._url)
         except BadInputError as why:
-            raise PageError("not_an_engine", str(why)) from None
+            raise PageError(getattr(why, "reason", "not_an_engine"), str(why)) from None
         if asleep is not None:
             found = replace(found, engines=tuple(replace(each, asleep=asleep) for each in found.engines))
         if found.model_name is None:

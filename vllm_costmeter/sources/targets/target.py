@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import urllib.parse
+from collections.abc import Sequence
 
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
@@ -77,3 +79,23 @@ def without_doubles(targets: list[Target]) -> list[Target]:
             same = target.url if target.url == other.url else f"{other.url} and {target.url}"
             raise BadInputError(f"{same}: one server twice, which would be charged twice; name it once")
     return targets
+
+
+def refuse_aliases(targets: Sequence[Target]) -> None:
+    """BadInputError if two of them, with different names, lead to the same address now. A name that cannot be resolved
+    is no double of any."""
+    seen: dict[tuple[str, str], Target] = {}
+    for target in targets:
+        parts = urllib.parse.urlsplit(target.url)
+        port = parts.port or PORTS[parts.scheme]
+        try:
+            found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            continue
+        for address in {str(each[4][0]) for each in found}:
+            other = seen.setdefault((f"{address} {port}", target.key[1]), target)
+            if other is not target:
+                raise BadInputError(
+                    f"{other.url} and {target.url} are the same server ({address}), which would be charged twice; "
+                    "name it once"
+                )

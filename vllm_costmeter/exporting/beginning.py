@@ -1,11 +1,9 @@
-"""`costmeter exporter`: the cost of servers that are read from outside."""
+"""How a target's meter begins: its model, its GPUs, their price, its ledger."""
 
 from __future__ import annotations
 
 import socket
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -26,13 +24,8 @@ from vllm_costmeter.core.pricing.choice import choose_price
 from vllm_costmeter.core.pricing.price import Price
 from vllm_costmeter.core.settings.table import Settings
 from vllm_costmeter.metering.ledger_keeper import LedgerKeeper
-from vllm_costmeter.metering.polled_target import PolledTarget
-from vllm_costmeter.metering.sampler import Sampler
 from vllm_costmeter.metering.target_meter import TargetMeter
-from vllm_costmeter.outputs.metrics.collector import LatestCollector
 from vllm_costmeter.outputs.metrics.exposition import ServerFacts
-from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry, generate_latest
-from vllm_costmeter.outputs.metrics.targets import merged, target_families
 from vllm_costmeter.sources.catalogue.api_prices import chosen_api_price
 from vllm_costmeter.sources.catalogue.load import default_price, gpu_for_nvml_name, parse_gpu
 from vllm_costmeter.sources.targets.engine_pages import EnginePages
@@ -55,88 +48,17 @@ class Terms:
     """Whether series name their target: there may be more than one."""
 
 
-class Exporter:
-    """Reads its targets once a second, charges them, and has the page of all of them."""
+class Beginning:
+    """The same for every target of an exporter."""
 
     def __init__(self, terms: Terms, tell: Callable[[str], None]) -> None:
         self._terms = terms
         self._tell = tell
-        self._targets: dict[Target, PolledTarget] = {}
-        self._lock = threading.Lock()
-        self.discovery_up: bool | None = None
-        self._registry = CollectorRegistry()
-        self._collector = LatestCollector(self._registry)
-        self._sampler = Sampler(self.tick, self._report)
-        self._told: set[str] = set()
 
-    def follow(self, targets: Sequence[Target]) -> list[PolledTarget]:
-        """Read these from now on; what is no longer among them has ended. The new ones, not started yet."""
-        wanted = dict.fromkeys(targets)
-        with self._lock:
-            gone = [self._targets.pop(target) for target in [*self._targets] if target not in wanted]
-            new = {target: self._polled(target) for target in wanted if target not in self._targets}
-            self._targets |= new
-        for polled in gone:
-            polled.tick(time.monotonic(), time.localtime().tm_hour)
-            polled.stop()
-        return list(new.values())
-
-    def start(self) -> None:
-        """Begin to charge."""
-        self._sampler.start()
-
-    def stop(self) -> None:
-        """Charge the last second and write the ledger."""
-        self._sampler.stop()
-        for polled in self._polling():
-            polled.stop()
-
-    def tick(self) -> None:
-        """Charge all targets."""
-        hour = time.localtime().tm_hour
-        for polled in self._polling():
-            try:
-                polled.tick(time.monotonic(), hour)
-            except Exception as why:  # noqa: BLE001 (one target's fault is not another's)
-                self._report(why)
-
-    def page(self) -> bytes:
-        """The metrics of this moment."""
-        self.tick()
-        polling = self._polling()
-        families = [family for polled in polling for family in polled.families() if family.samples]
-        states = target_families((polled.state() for polled in polling), self.discovery_up)
-        self._collector.publish(merged((*families, *states)))
-        return generate_latest(self._registry)
-
-    def _polling(self) -> list[PolledTarget]:
-        with self._lock:
-            return list(self._targets.values())
-
-    def _polled(self, target: Target) -> PolledTarget:
-        pages = self._terms.pages(target)
-        return PolledTarget(
-            target.url,
-            pages.sample,
-            partial(self._begin, target),
-            self._tell,
-            labels={
-                **dict(target.labels),
-                **({"instance": target.instance} if self._terms.instances else {}),
-            },
-            interval_seconds=self._terms.interval_seconds,
-            close=pages.close,
-        )
-
-    def _report(self, fault: Exception) -> None:
-        line = f"{type(fault).__name__}: {fault}"
-        if line not in self._told and len(self._told) < 20:
-            self._told.add(line)
-            self._tell(line)
-
-    def _begin(self, target: Target, sample: EngineSample, now: float, unix: float) -> TargetMeter:
+    def begin(self, target: Target, sample: EngineSample, now: float, unix: float) -> TargetMeter:
+        """The meter of a target, from its first page on. Raises PageError for a number of GPUs that cannot be right."""
         engine, settings = BY_KEY[sample.engine], self._terms.settings(target)
-        model = target.model_name or sample.model_name or "unknown"
+        model = model_of(target, sample)
         count = target.gpus or self._terms.gpus or len(sample.engines)
         if count % len(sample.engines):
             raise PageError(
@@ -206,6 +128,11 @@ class Exporter:
             vllm_version="" if engine.prefix.endswith(("vllm:", "vllm_")) else engine.title,
             gpu_share=1.0 if price is None else price.gpu_share,
         )
+
+
+def model_of(target: Target, sample: EngineSample) -> str:
+    """The `model_name` of its series."""
+    return target.model_name or sample.model_name or "unknown"
 
 
 def _price(settings: Settings, gpu: GpuSpec | None, count: int, source: GpuSource | None) -> Price | None:

@@ -1,0 +1,119 @@
+"""`costmeter exporter`: the cost of servers that are read from outside."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from vllm_costmeter.core.engines.sample import EngineSample
+from vllm_costmeter.exporting.beginning import Beginning, Terms, model_of
+from vllm_costmeter.metering.polled_target import PolledTarget
+from vllm_costmeter.metering.sampler import Sampler
+from vllm_costmeter.metering.target_meter import TargetMeter
+from vllm_costmeter.outputs.metrics.collector import LatestCollector
+from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry, generate_latest
+from vllm_costmeter.outputs.metrics.targets import merged, target_families
+from vllm_costmeter.sources.targets.http_page import PageError
+from vllm_costmeter.sources.targets.target import Target
+
+
+class Exporter:
+    """Reads its targets once a second, charges them, and has the page of all of them."""
+
+    def __init__(self, terms: Terms, tell: Callable[[str], None]) -> None:
+        self._terms = terms
+        self._beginning = Beginning(terms, tell)
+        self._tell = tell
+        self._targets: dict[Target, PolledTarget] = {}
+        self._replicas: dict[tuple[str, tuple[tuple[str, str], ...]], Target] = {}
+        self._lock = threading.Lock()
+        self.discovery_up: bool | None = None
+        self._registry = CollectorRegistry()
+        self._collector = LatestCollector(self._registry)
+        self._sampler = Sampler(self.tick, self._report)
+        self._told: set[str] = set()
+
+    def follow(self, targets: Sequence[Target]) -> list[PolledTarget]:
+        """Read these from now on; what is no longer among them has ended. The new ones, not started yet."""
+        wanted = dict.fromkeys(targets)
+        with self._lock:
+            gone = [self._targets.pop(target) for target in [*self._targets] if target not in wanted]
+            new = {target: self._polled(target) for target in wanted if target not in self._targets}
+            self._targets |= new
+            self._replicas = {key: target for key, target in self._replicas.items() if target in wanted}
+        for polled in gone:
+            polled.tick(time.monotonic(), time.localtime().tm_hour)
+            polled.stop()
+        return list(new.values())
+
+    def start(self) -> None:
+        """Begin to charge."""
+        self._sampler.start()
+
+    def stop(self) -> None:
+        """Charge the last second and write the ledger."""
+        self._sampler.stop()
+        for polled in self._polling():
+            polled.stop()
+
+    def tick(self) -> None:
+        """Charge all targets."""
+        hour = time.localtime().tm_hour
+        for polled in self._polling():
+            try:
+                polled.tick(time.monotonic(), hour)
+            except Exception as why:  # noqa: BLE001 (one target's fault is not another's)
+                self._report(why)
+
+    def page(self) -> bytes:
+        """The metrics of this moment."""
+        self.tick()
+        polling = self._polling()
+        families = [family for polled in polling for family in polled.families() if family.samples]
+        states = target_families((polled.state() for polled in polling), self.discovery_up)
+        self._collector.publish(merged((*families, *states)))
+        return generate_latest(self._registry)
+
+    def _polling(self) -> list[PolledTarget]:
+        with self._lock:
+            return list(self._targets.values())
+
+    def _polled(self, target: Target) -> PolledTarget:
+        pages = self._terms.pages(target)
+        return PolledTarget(
+            target.url,
+            pages.sample,
+            partial(self._begin, target),
+            self._tell,
+            labels={
+                **dict(target.labels),
+                **({"instance": target.instance} if self._terms.instances else {}),
+            },
+            interval_seconds=self._terms.interval_seconds,
+            close=pages.close,
+        )
+
+    def _report(self, fault: Exception) -> None:
+        line = f"{type(fault).__name__}: {fault}"
+        if line not in self._told and len(self._told) < 20:
+            self._told.add(line)
+            self._tell(line)
+
+    def _begin(self, target: Target, sample: EngineSample, now: float, unix: float) -> TargetMeter:
+        self._must_be_the_only(target, model_of(target, sample))
+        return self._beginning.begin(target, sample, now, unix)
+
+    def _must_be_the_only(self, target: Target, model: str) -> None:
+        """Two targets with the same series would be one replica, charged twice and shown once."""
+        with self._lock:
+            labels = sorted([*target.labels, ("instance", target.instance)])
+            other = self._replicas.setdefault((model, tuple(labels)), target)
+            if other != target and other in self._targets:
+                raise PageError(
+                    "duplicate",
+                    f"{other.url} and {target.url} are both the model {model} at {target.instance}: one server twice? "
+                    "name it once",
+                )
+            self._replicas[model, tuple(labels)] = target
