@@ -35,7 +35,6 @@ FAULT = "fault"
 """The reason of a source whose reading failed by our own error; `costmeter_errors_total` counts it."""
 
 
-
 class ChargingProcess:
     """The process that runs the meter: the only API process, or the first of several. The sampler calls `tick` about
     once a second; each scrape calls `refresh` on its own thread."""

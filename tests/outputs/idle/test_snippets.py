@@ -12,7 +12,7 @@ from required_tool import required_tool
 
 from vllm_costmeter.outputs.idle.snippets import keda, vllm_sleep
 
-SPEC = {"scaleTargetRef": dict, "idleReplicaCount": int, "minReplicaCount": int, "maxReplicaCount": int, "pollingInterval": int,
+SPEC = {"scaleTargetRef": dict, "idleReplicaCount": int, "minReplicaCount": int, "maxReplicaCount": int, "pollingInterval": int,  # noqa: E501
         "cooldownPeriod": int, "triggers": list}  # fmt: skip
 """Fields and types of spec in KEDA's CRD (config/crd/bases/keda.sh_scaledobjects.yaml, August 2026) that are used."""
 PROMETHEUS = {"serverAddress", "query", "threshold", "activationThreshold"}

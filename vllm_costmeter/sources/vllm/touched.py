@@ -30,8 +30,6 @@ WITHOUT: Mapping[str, str] = {
     "aborts": "aborted requests are not counted, and their cost is unattributed",
     "tenants": "tenants are not told apart, and single requests have no price",
     "traces": "metrics are pushed over OTLP only where --costmeter-otlp names a receiver",
-    "traces": "metrics are pushed over OTLP only where --costmeter-otlp names a receiver",
-    "tenants": "tenants are not told apart, and single requests have no price",
     "exact": "exact mode is not available",
 }
 """By part of the plugin, what is lost without it."""
