@@ -12,8 +12,8 @@ from required_tool import required_tool
 
 from vllm_costmeter.outputs.idle.snippets import keda, vllm_sleep
 
-SPEC = {"scaleTargetRef": dict, "idleReplicaCount": int, "minReplicaCount": int, "maxReplicaCount": int, "pollingInterval": int,
-        "cooldownPeriod": int, "triggers": list}  # fmt: skip
+SPEC = {"scaleTargetRef": dict, "idleReplicaCount": int, "minReplicaCount": int, "maxReplicaCount": int,
+        "pollingInterval": int, "cooldownPeriod": int, "triggers": list}  # fmt: skip
 """Fields and types of spec in KEDA's CRD (config/crd/bases/keda.sh_scaledobjects.yaml, August 2026) that are used."""
 PROMETHEUS = {"serverAddress", "query", "threshold", "activationThreshold"}
 """What its Prometheus scaler reads of a trigger's metadata, all as strings (pkg/scalers/prometheus_scaler.go)."""
