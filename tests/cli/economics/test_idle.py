@@ -114,6 +114,18 @@ def test_a_snippet_alone_is_ready_to_apply(week: Path, capsys: pytest.CaptureFix
     assert "no time-out saves" in capsys.readouterr().err
 
 
+def test_a_model_without_a_price_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside one that has one; alone it is bad input."""
+    file = tmp_path / "week.csv"
+    header, bare = "start,active_seconds,requests,usd,model\n", "0,1,1,0,bare\n"
+    file.write_text(f"{header}{bare}")
+    assert main(["idle", "--from-samples", str(file)]) == 2
+    assert "has a price, so there is nothing to save" in capsys.readouterr().err
+    file.write_text(f"{header}{bare}0,1,1,1,m\n")
+    assert main(["idle", "--from-samples", str(file)]) == 0
+    assert "bare has no price" in capsys.readouterr().out
+
+
 def test_the_chart_is_drawn(week: Path, tmp_path: Path) -> None:
     """As a file that is a picture."""
     file = tmp_path / "idle.svg"

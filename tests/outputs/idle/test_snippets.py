@@ -12,8 +12,8 @@ from required_tool import required_tool
 
 from vllm_costmeter.outputs.idle.snippets import keda, vllm_sleep
 
-SPEC = {"scaleTargetRef": dict, "idleReplicaCount": int, "minReplicaCount": int, "maxReplicaCount": int, "pollingInterval": int,  # noqa: E501
-        "cooldownPeriod": int, "triggers": list}  # fmt: skip
+SPEC = {"scaleTargetRef": dict, "idleReplicaCount": int, "minReplicaCount": int, "maxReplicaCount": int,
+        "pollingInterval": int, "cooldownPeriod": int, "triggers": list}  # fmt: skip
 """Fields and types of spec in KEDA's CRD (config/crd/bases/keda.sh_scaledobjects.yaml, August 2026) that are used."""
 PROMETHEUS = {"serverAddress", "query", "threshold", "activationThreshold"}
 """What its Prometheus scaler reads of a trigger's metadata, all as strings (pkg/scalers/prometheus_scaler.go)."""
@@ -50,7 +50,8 @@ def test_its_queries_are_promql(tmp_path: Path) -> None:
 @pytest.mark.parametrize("level", [1, 2])
 def test_a_sleep_script_is_bash(level: int) -> None:
     """It sleeps at its level, says how to wake, and waits for running requests instead of aborting them."""
-    text = vllm_sleep("Qwen/Qwen3-8B", 600, level)
+    text = vllm_sleep("Qwen/Qwen3-8B\nreboot", 600, level)
+    assert "\nreboot" not in text
     found = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, check=False)
     assert (found.returncode, found.stderr) == (0, "")
     assert f"/sleep?level={level}&mode=wait" in text

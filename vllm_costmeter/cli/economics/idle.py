@@ -136,8 +136,12 @@ def _report(flags: IdleFlags, now: datetime) -> IdleReport:
         raise BadInputError(
             f"{read.source} has no server from {read.since:%Y-%m-%d %H:%MZ} to {read.until:%H:%MZ}"
         )
-    if all(replica.usd <= 0 for replicas in by_model.values() for replica in replicas):
+    unpriced = sorted(name for name, each in by_model.items() if not any(replica.usd > 0 for replica in each))
+    for name in unpriced:
+        del by_model[name]
+    if not by_model:
         raise BadInputError(f"nothing in {read.source} has a price, so there is nothing to save")
+    notes = [*read.notes, *(f"{name} has no price, so nothing to save." for name in unpriced)]
     times, times_from = return_times(flags)
     catalogue = load_catalogue()
     others = list(priced_gpus(catalogue))
@@ -155,7 +159,7 @@ def _report(flags: IdleFlags, now: datetime) -> IdleReport:
         times,
         times_from,
         flags.from_prometheus,
-        read.notes,
+        notes,
     )
 
 

@@ -47,7 +47,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "prices",
         usage="costmeter prices [GPU] [--provider NAME] [--format text|json|csv|markdown]\n"
-        "       costmeter prices update --from skypilot|gpuhunt|litellm PLACE [--provider NAME] [--to FILE] [--yes]",
+        "       costmeter prices update --from skypilot|gpuhunt|litellm PLACE [--provider NAME] [--to FILE] [--yes]\n"
+        "       costmeter prices export --help",
         description="List what renting a GPU costs per hour, with source, date and age.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -24,7 +24,17 @@ def draw_idle(models: Sequence[ModelSavings], file: Path) -> None:
         right.plot(minutes, [100 * model.delayed_share(saving) for saving in curve], marker="o")
     left.set(xlabel="time-out, minutes", ylabel="USD", xscale="log", title="Saved by scaling to zero")
     right.set(xlabel="time-out, minutes", ylabel="%", xscale="log", title="Requests that wait for a start")
+    shown = sorted(
+        {
+            saving.time_out_seconds or 0
+            for model in models
+            for saving in model.savings
+            if saving.way == "scale_to_zero"
+        }
+    )
     for axes in (left, right):
+        axes.set_xticks([each / 60 for each in shown], [f"{each / 60:g}" for each in shown])
+        axes.minorticks_off()
         axes.grid(visible=True, alpha=0.3)
     left.legend()
     save(figure, file)

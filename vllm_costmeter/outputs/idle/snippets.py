@@ -64,11 +64,12 @@ def vllm_sleep(model_name: str, time_out_seconds: int, level: int) -> str:
         '-d \'{"method":"reload_weights"}\'\n'
         '#   curl -fsS -X POST "$VLLM/wake_up?tags=kv_cache"',
     }[level]
+    named = shlex.quote(re.sub(r"[\x00-\x1f\x7f]", "?", model_name))  # a line break would end the comment
     return f"""\
 #!/bin/bash
 # Sleep at level {level} after {time_out_seconds} s without a request. The server needs its development endpoints, which
 # nobody else may reach:
-#   VLLM_SERVER_DEV_MODE=1 vllm serve {shlex.quote(model_name)} --enable-sleep-mode --plugin costmeter
+#   VLLM_SERVER_DEV_MODE=1 vllm serve {named} --enable-sleep-mode --plugin costmeter
 # vLLM does not wake up by itself: before the next request, whatever routes it must call
 #   {wake}
 VLLM=${{VLLM:-http://127.0.0.1:8000}}

@@ -99,9 +99,10 @@ def gpu_names(url: str, period: str) -> dict[str, str]:
 def start_seconds(url: str) -> float | None:
     """The mean time from the start of a running server's process to the start of its meter, which vLLM creates when the
     engine is ready (AsyncLLM.__init__, 0.17 to 0.33); None if no process publishes its start."""
+    scraped = "max by (job, instance) (timestamp(costmeter_gpu_seconds_total))"
     metered = "sum by (job, instance) (costmeter_gpu_seconds_total)"
     rate = "sum by (job, instance) (rate(costmeter_gpu_seconds_total[5m])) > 0"
-    return _one(url, f"avg(time() - {metered} / ({rate}) - on (job, instance) process_start_time_seconds)")
+    return _one(url, f"avg({scraped} - {metered} / ({rate}) - on (job, instance) process_start_time_seconds)")
 
 
 def wake_seconds(url: str, period: str) -> float | None:

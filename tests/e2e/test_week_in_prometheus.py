@@ -1,0 +1,129 @@
+"""A week of servers in a real Prometheus, as `costmeter idle` and `costmeter prices export` read it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from idle_weeks import MONDAY, USD_PER_HOUR, WEEK, recorded, replayed_usd, sparse
+from prometheus_server import PrometheusServer, prometheus_scraping
+from required_tool import required_tool
+
+from vllm_costmeter.cli.main import main
+
+pytestmark = pytest.mark.heavy
+
+START_SECONDS = 80
+RESTARTED = 3 * 86_400
+"""The counters begin again at 0 here."""
+METER = {
+    "costmeter_gpu_seconds": ('state="active"', 'state="idle"'),
+    "costmeter_cost_usd": ('state="active",component="rental"', 'state="idle",component="rental"'),
+    "costmeter_phase_cost_usd": ('phase="prefill",method="roofline"', 'phase="decode",method="roofline"'),
+    "costmeter_tokens": ('kind="prompt_computed"', 'kind="generated"'),
+    "costmeter_request_cost_usd_count": ("",),
+}
+
+
+def counted() -> Iterator[tuple[int, list[float]]]:
+    """At each minute: the counters in the order of METER, on one server with a request now and then."""
+    totals = [0.0] * 9
+    steps = recorded(sparse(0)).steps
+    for minute in range(0, WEEK, 60):
+        yield minute, totals
+        step = steps[MONDAY + minute]
+        if minute == RESTARTED:
+            totals = [0.0] * 9
+        active, usd = step.active_seconds, step.usd * step.active_seconds / 60
+        added = (
+            active,
+            60 - active,
+            usd,
+            step.usd - usd,
+            usd / 4,
+            usd * 3 / 4,
+            900 * step.requests,
+            100 * step.requests,
+        )
+        totals = [total + more for total, more in zip(totals, (*added, step.requests), strict=True)]
+
+
+def exposition(first: int) -> str:
+    """OpenMetrics with times, by series."""
+    rows = list(counted())
+    lines, column = [], 0
+    for name, labels in METER.items():
+        gauge = name.endswith("_count")
+        lines.append(f"# TYPE {name} {'gauge' if gauge else 'counter'}")
+        for each in labels:
+            key = ",".join(filter(None, ('model_name="m",job="vllm",instance="a:8000"', each)))
+            series = f"{name}{'' if gauge else '_total'}{{{key}}}"
+            lines += [f"{series} {values[column]} {first + minute}" for minute, values in rows]
+            column += 1
+    began = first + RESTARTED - START_SECONDS
+    server = '{job="vllm",instance="a:8000"}'
+    lines.append("# TYPE process_start_time_seconds gauge")
+    lines += [f"process_start_time_seconds{server} {began} {first + minute}" for minute, _ in rows]
+    return "\n".join([*lines, "# EOF", ""])
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
+    """It ends now."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    text = folder / "week.om"
+    text.write_text(exposition(int(time.time()) // 60 * 60 - WEEK + 60))
+    promtool, program = required_tool("promtool"), required_tool("prometheus")
+    command = [promtool, "tsdb", "create-blocks-from", "openmetrics", text, folder / "data"]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    with prometheus_scraping((), Path(program), folder) as server:
+        server.wait_for("costmeter_tokens_total")
+        yield server
+
+
+def test_idle_saves_what_a_replay_saves(week: PrometheusServer, capsys: pytest.CaptureFixture[str]) -> None:
+    """Over a week asked for in parts, and a restart; the time to start is measured."""
+    words = ["--from-prometheus", week.url, "--period", "7d", "--max-delayed", "60%", "--format", "json"]
+    assert main(["idle", *words]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["return_seconds"]["start"] == pytest.approx(
+        START_SECONDS, abs=60
+    )  # scrapes are a minute apart
+    (model,) = values["models"]
+    assert model["usd"] == pytest.approx(WEEK / 3600 * USD_PER_HOUR, rel=0.01)
+    assert model["requests"] == pytest.approx(len(sparse(0)), abs=3)
+    (chosen,) = [row for row in model["savings"] if row["way"] == "scale_to_zero" and row["chosen"]]
+    usd, waited = replayed_usd(sparse(0), chosen["time_out_seconds"], START_SECONDS)
+    assert chosen["saved_usd"] == pytest.approx(usd, rel=0.05)
+    assert chosen["delayed_requests"] == pytest.approx(waited, rel=0.1)
+
+
+def test_exported_prices_add_up_to_the_bill(
+    week: PrometheusServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Within 1 %, though Prometheus extrapolates."""
+    assert main(["prices", "export", "--to", "litellm", "--from-prometheus", week.url, "--period", "6d"]) == 0
+    entry = json.loads(capsys.readouterr().out)["hosted_vllm/m"]
+    tokens = {
+        row["metric"]["kind"]: float(row["value"][1])
+        for row in week.query("sum by (kind) (increase(costmeter_tokens_total[6d]))")
+    }
+    spent = (
+        entry["input_cost_per_token"] * tokens["prompt_computed"]
+        + entry["output_cost_per_token"] * tokens["generated"]
+    )
+    assert spent == pytest.approx(6 * 24 * USD_PER_HOUR, rel=0.01)
+
+
+def test_a_query_that_prometheus_refuses_is_said(
+    week: PrometheusServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line, with its status: an address that has a path of something else."""
+    assert main(["idle", "--from-prometheus", f"{week.url}/nowhere"]) == 2
+    error = capsys.readouterr().err
+    assert "responded with 404" in error
+    assert error.count("\n") == 1
