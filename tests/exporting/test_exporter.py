@@ -80,6 +80,7 @@ def test_each_target_has_its_gpus_and_its_price() -> None:
     found = page(made)
     assert found.value("costmeter_price_usd_per_hour", instance="a:1") == 4
     assert found.value("costmeter_price_usd_per_hour", instance="b:1") == 16
+    assert "2 GPUs (assumed: --gpus says how many) at $4/h" in said[0]
     assert "8 GPUs at $16/h in total (rental, from flag)" in said[1]
 
 

@@ -59,7 +59,8 @@ class Beginning:
         """The meter of a target, from its first page on. Raises PageError for a number of GPUs that cannot be right."""
         engine, settings = BY_KEY[sample.engine], self._terms.settings(target)
         model = model_of(target, sample)
-        count = target.gpus or self._terms.gpus or len(sample.engines)
+        known = target.gpus or self._terms.gpus
+        count = known or len(sample.engines)
         if count % len(sample.engines):
             raise PageError(
                 "gpus",
@@ -67,7 +68,9 @@ class Beginning:
             )
         gpu = self._gpu(settings)
         price = _price(settings, gpu, count, self._terms.gpu_source)
-        self._tell(f"{target.url} is {engine.title} with the model {model}, {_terms_in_words(price, count)}")
+        self._tell(
+            f"{target.url} is {engine.title} with the model {model}, {_terms_in_words(price, count, known)}"
+        )
         return TargetMeter(
             engine,
             sample,
@@ -153,8 +156,8 @@ def _meter(
     )
 
 
-def _terms_in_words(price: Price | None, count: int) -> str:
-    gpus = f"{count} GPU{'s' * (count != 1)}"
+def _terms_in_words(price: Price | None, count: int, known: int | None) -> str:
+    gpus = f"{count} GPU{'s' * (count != 1)}{'' if known else ' (assumed: --gpus says how many)'}"
     if price is None:
         return f"{gpus}, no price: tokens but no dollars until --gpu-hourly-usd is set"
     rate = sum(price.usd_per_hour_by_component.values())

@@ -105,4 +105,5 @@ def chosen_ledger(settings: Settings) -> Path | None:
 
 def tell(line: str) -> None:
     """A line for people, on standard error."""
-    print(f"costmeter: {' '.join(line.split())}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"costmeter: {' '.join(line.split())}\n")  # at once: several threads tell
+    sys.stderr.flush()
