@@ -45,7 +45,7 @@ def sending(*pieces: bytes, until_closed: bool) -> Iterator[str]:
 
 def test_all_of_it_must_have_come_in_time() -> None:
     """A server that sends a byte now and then is never silent, and holds nobody for ever."""
-    with sending(HEAD, until_closed=True) as url, pytest.raises(BadInputError, match="within 0.4 s"):
+    with sending(HEAD, until_closed=True) as url, pytest.raises(BadInputError, match=r"within 0\.4 s"):
         fetch_text(url, within_seconds=0.4)
 
 
@@ -53,7 +53,7 @@ def test_silence_is_named_by_the_time_that_was_given() -> None:
     """Not by another."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(BadInputError, match="did not respond within 0.2 s"):
+        with pytest.raises(BadInputError, match=r"did not respond within 0\.2 s"):
             fetch_text(url, within_seconds=0.2)
 
 
