@@ -50,7 +50,7 @@ upstream: setup ## read a new vLLM release (VERSION=0.33.0): writes docs/upstrea
 	@$(VENV)/python -m scripts.upstream $(or $(VERSION),none)
 
 clean: ## remove .venv and everything else that was generated here
-	rm -rf .venv build dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist .demo scripts/pictures/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: python
