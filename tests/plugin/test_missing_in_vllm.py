@@ -22,14 +22,7 @@ from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 from vllm_costmeter.plugin import activation, faults, general, plugin_loading, probe
 from vllm_costmeter.plugin.starting.preflight import CHECKED
-from vllm_costmeter.sources.vllm.touched import (
-    CALLS,
-    CONFIGURATION,
-    HOOKS,
-    STATISTICS,
-    WITHOUT,
-    Touched,
-)
+from vllm_costmeter.sources.vllm.touched import CALLS, CONFIGURATION, HOOKS, STATISTICS, WITHOUT, Touched
 from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
 
 NEWER = "0.34.0"
