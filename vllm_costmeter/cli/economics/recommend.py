@@ -14,7 +14,7 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.precision import AS_PUBLISHED, FP8, Q4, SIXTEEN_BIT, precision, requantized
-from vllm_costmeter.core.serving.candidates import Offer, Precision, Terms, candidates
+from vllm_costmeter.core.serving.candidates import Offer, Precision, Terms, Tried, candidates
 from vllm_costmeter.core.serving.deployment import Deployment, deployment_of
 from vllm_costmeter.core.serving.links import link_named
 from vllm_costmeter.core.serving.recommend import Found, Wanted, recommend
@@ -98,7 +98,7 @@ def _answered(flags: RecommendFlags, model: Model, offers: list[Offer], prices: 
     calibrations, fault = recall_throughput()
     terms = Terms(release, args, length, link, calibrations)
     precisions = _precisions(_with_drafter(model, offers[0], args), flags.quantizations)
-    found, refused, faults = candidates(offers, precisions, terms, starts)
+    tried = candidates(offers, precisions, terms, starts)
     wanted = Wanted(
         flags.requests,
         flags.per_second,
@@ -106,22 +106,22 @@ def _answered(flags: RecommendFlags, model: Model, offers: list[Offer], prices: 
         flags.max_gpus,
         None if flags.budget is None else float(flags.budget),
     )
-    best = recommend(found, wanted, prices.usd_per_month, flags.rows)
+    best = recommend(tried.found, wanted, prices.usd_per_month, flags.rows)
     rows = [_priced(deployment_of(each, starts[each.candidate.gpu.name]), prices) for each in best.rows]
     proven = tuple(row for row in rows if row.deployment.fit.verdict == "fits")
-    why = _why(best, refused, faults)
+    why = _why(best, tried)
     notes = () if fault is None else (fault,)
     return Answered(wanted, flags.trace, flags.hours, proven, best.misses, why, notes)
 
 
-def _why(best: Found, refused: list[Any], faults: list[str]) -> str:
+def _why(best: Found, tried: Tried) -> str:
     """Why no engine starts at all, in the words of the fit check."""
     if best.rows or best.misses:
         return ""
-    nearest = max(refused, key=lambda each: each.max_model_len_that_fits or 0, default=None)
+    nearest = max(tried.refused, key=lambda each: each.max_model_len_that_fits or 0, default=None)
     if nearest is not None:
         return f"{nearest.gpu.count} x {nearest.gpu.name}: {nearest.message}"
-    return faults[0] if faults else ""
+    return tried.faults[0] if tried.faults else ""
 
 
 def _with_drafter(model: Model, offer: Offer, args: EngineArgs) -> Model:

@@ -109,6 +109,12 @@ def _notes(answered: Answered) -> list[str]:
         notes.append("awq: give `vllm serve` an AWQ checkpoint of this model, without --quantization q4.")
     if any(not row.deployment.row.candidate.placed.engine.gpu.is_timed for row in answered.rows):
         notes.append("GPUs of an architecture that nobody timed have a guessed range.")
+    wide = [str(number) for number, row in enumerate(answered.rows, 1) if row.deployment.machines > 1]
+    if wide:
+        notes.append(
+            f"Row{'' if len(wide) == 1 else 's'} {', '.join(wide)}: each server extends over several machines (InfiniBand "
+            "is assumed between them): start it with Ray or --nnodes."
+        )
     owned = [
         row for row in answered.rows if row.deployment.row.candidate.offer.is_owned and not row.usd_per_month
     ]
