@@ -112,8 +112,8 @@ def _notes(answered: Answered) -> list[str]:
     wide = [str(number) for number, row in enumerate(answered.rows, 1) if row.deployment.machines > 1]
     if wide:
         notes.append(
-            f"Row{'' if len(wide) == 1 else 's'} {', '.join(wide)}: each server extends over several machines (InfiniBand "
-            "is assumed between them): start it with Ray or --nnodes."
+            f"Row{'' if len(wide) == 1 else 's'} {', '.join(wide)}: each server extends over several machines, "
+            "assumed to be joined by InfiniBand: start it with Ray or --nnodes."
         )
     owned = [
         row for row in answered.rows if row.deployment.row.candidate.offer.is_owned and not row.usd_per_month
