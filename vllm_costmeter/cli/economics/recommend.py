@@ -18,9 +18,10 @@ from vllm_costmeter.core.serving.candidates import Offer, Precision, Terms, Trie
 from vllm_costmeter.core.serving.deployment import Deployment, deployment_of
 from vllm_costmeter.core.serving.links import link_named
 from vllm_costmeter.core.serving.recommend import Found, Wanted, recommend
+from vllm_costmeter.core.serving.served_model import reject_other_than_generating
 from vllm_costmeter.outputs.economics import answer, recommend_answer
 from vllm_costmeter.outputs.economics.deployment_files import FILES
-from vllm_costmeter.outputs.economics.recommend_answer import Answered, PricedRow
+from vllm_costmeter.outputs.economics.recommend_rows import Answered, PricedRow
 from vllm_costmeter.outputs.files.new_files import write_new_files
 from vllm_costmeter.sources.files.throughput_calibrations import recall_throughput
 from vllm_costmeter.sources.models.packaged import PACKAGED, named_model
@@ -65,6 +66,7 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     name, model = named_model(flags.model)
     if (why := model.fault(EngineArgs())) is not None:
         raise NotUnderstoodError(why)
+    reject_other_than_generating(model)
     if flags.longest_tokens > model.max_model_len:
         mean = flags.requests.prompt_tokens + flags.requests.output_tokens
         if mean > model.max_model_len or args.max_model_len is not None:
