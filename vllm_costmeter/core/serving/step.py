@@ -21,8 +21,8 @@ HALF_SPEED_PROMPT_TOKENS = 1500
 SMALL_PASSES = 10
 """Times that a layer's small kernels read or write the hidden state."""
 LOGIT_BYTES = 50
-"""Bytes that sampling moves per logit: the float32 copy (6), temperature (8), greedy argmax (4), softmax (12), noise (4),
-its division (12) and argmax (4); v1/sample/sampler.py and ops/topk_topp_sampler.py, 0.17 to 0.33."""
+"""Bytes that sampling moves per logit: the float32 copy (6), temperature (8), argmax (4), softmax (12), noise (4), its
+division (12) and argmax (4); v1/sample/sampler.py and ops/topk_topp_sampler.py, 0.17 to 0.33."""
 SORT_BYTES = 670
 """Bytes per logit that sorting for top-p or top-k would move in the time it takes: 0.2 ns on an H100 (vLLM 0.11)."""
 EXPERT_SKEW = 1.3
