@@ -118,6 +118,14 @@ def test_a_trace_that_is_no_load_is_refused(
     assert len(error.strip().splitlines()) == 1
 
 
+def test_a_drafter_that_is_not_known_is_not_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 3, as from the check."""
+    drafter = '{"method": "eagle3", "num_speculative_tokens": 3}'
+    words = [*SMALL, "--rate", "1/s", "--speculative-config", drafter, "--accepted-tokens", "1"]
+    assert main(["recommend", *words]) == 3
+    assert "eagle3" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [

@@ -101,6 +101,8 @@ def _answered(flags: RecommendFlags, model: Model, offers: list[Offer], prices: 
     terms = Terms(release, args, length, link, calibrations)
     precisions = _precisions(_with_drafter(model, offers[0], args), flags.quantizations)
     tried = candidates(offers, precisions, terms, starts)
+    if not tried.found and tried.refused and all(each.verdict == "unknown" for each in tried.refused):
+        raise NotUnderstoodError(tried.refused[0].message)
     wanted = Wanted(
         flags.requests,
         flags.per_second,
