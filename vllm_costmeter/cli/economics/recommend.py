@@ -101,8 +101,9 @@ def _answered(flags: RecommendFlags, model: Model, offers: list[Offer], prices: 
     terms = Terms(release, args, length, link, calibrations)
     precisions = _precisions(_with_drafter(model, offers[0], args), flags.quantizations)
     tried = candidates(offers, precisions, terms, starts)
-    if not tried.found and tried.refused and all(each.verdict == "unknown" for each in tried.refused):
-        raise NotUnderstoodError(tried.refused[0].message)
+    unknown = next((each for each in tried.refused if each.verdict == "unknown"), None)
+    if not tried.found and unknown is not None:
+        raise NotUnderstoodError(unknown.message)
     wanted = Wanted(
         flags.requests,
         flags.per_second,
