@@ -1,6 +1,6 @@
 """Errors of the serving model on measurements: `python -m scripts.accuracy.serving_errors [ML_ENERGY.csv]`.
 
-No constant of a kernel or link has seen a serving run; five others have (`FITTED_CONSTANTS`), so that sources, GPUs and
+No constant of a kernel or link has seen a serving run; five others have (docs/serving.md), so that sources, GPUs and
 models are judged apart, and those marked as fitted by themselves.
 """
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.accuracy import recommended_rows, serving_errors, serving_runs
+from scripts.accuracy import other_estimators, recommended_rows, serving_errors, serving_runs
 from scripts.accuracy.serving_errors import Error, error_of, summaries, table
 from vllm_costmeter.core.economics.estimated_layout import EstimatedLayout, estimated_layout
 from vllm_costmeter.core.economics.throughput import Load
@@ -148,6 +148,7 @@ def page(errors: Sequence[Error]) -> str:
         "models": table(errors, "model", serving_errors.TABLES["model"]),
         "article": article(),
         "recommended": recommended_rows.summary(errors),
+        "aiconfigurator": other_estimators.beside(errors),
         "together": together(),
         "links": links(),
     }

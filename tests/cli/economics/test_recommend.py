@@ -141,6 +141,16 @@ def test_cached_prompts_and_spot_prices_cost_less(capsys: pytest.CaptureFixture[
     assert usd[2] < usd[0]
 
 
+def test_a_model_that_no_machine_holds_extends_over_several(capsys: pytest.CaptureFixture[str]) -> None:
+    """Tensor parallelism inside each, pipeline stages between them; the check accepts it, and the text says so."""
+    words = ["deepseek-ai/DeepSeek-R1", "--rate", "2/s", "--prompt-tokens", "1000", "--output-tokens", "500"]
+    row = asked(capsys, *words, "--gpus", "H100 SXM")["rows"][0]
+    assert (row["tensor_parallel_size"], row["pipeline_parallel_size"]) == (8, 2)
+    assert checked(row, capsys) == "fits"
+    assert main(["recommend", *words, "--gpus", "H100 SXM"]) == 0
+    assert "several machines" in capsys.readouterr().out
+
+
 def test_owned_gpus_are_used_up_to_their_number(capsys: pytest.CaptureFixture[str]) -> None:
     """At their own terms, beside rented ones."""
     words = [*SMALL, "--rate", "4/s", "--owned", "2x RTX 4090", "--purchase-usd", "1800"]

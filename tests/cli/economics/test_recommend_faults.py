@@ -116,3 +116,30 @@ def test_a_trace_that_is_no_load_is_refused(
     error = capsys.readouterr().err
     assert said in error
     assert len(error.strip().splitlines()) == 1
+
+
+def test_a_drafter_that_is_not_known_is_not_understood(capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 3, as from the check."""
+    drafter = '{"method": "eagle3", "num_speculative_tokens": 3}'
+    words = [*SMALL, "--rate", "1/s", "--speculative-config", drafter, "--accepted-tokens", "1"]
+    assert main(["recommend", *words]) == 3
+    assert "eagle3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"architectures": ["BertModel"], "model_type": "bert"}, "generates no tokens"),
+        ({"architectures": ["WhisperForConditionalGeneration"], "model_type": "whisper"}, "encoder-decoder"),
+    ],
+)
+def test_a_model_that_continues_no_prompts_is_not_modelled(
+    config: dict[str, Any], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 3, by both commands."""
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(config))
+    lengths = ["--prompt-tokens", "200", "--output-tokens", "20"]
+    for words in (["recommend", str(file), "--rate", "1/s"], ["estimate", str(file), "--gpu", "L40S"]):
+        assert main([*words, *lengths]) == 3
+        assert said in capsys.readouterr().err

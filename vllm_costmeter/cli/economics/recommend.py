@@ -14,13 +14,14 @@ from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.precision import AS_PUBLISHED, FP8, Q4, SIXTEEN_BIT, precision, requantized
-from vllm_costmeter.core.serving.candidates import Offer, Precision, Terms, candidates
+from vllm_costmeter.core.serving.candidates import Offer, Precision, Terms, Tried, candidates
 from vllm_costmeter.core.serving.deployment import Deployment, deployment_of
 from vllm_costmeter.core.serving.links import link_named
 from vllm_costmeter.core.serving.recommend import Found, Wanted, recommend
+from vllm_costmeter.core.serving.served_model import reject_other_than_generating
 from vllm_costmeter.outputs.economics import answer, recommend_answer
 from vllm_costmeter.outputs.economics.deployment_files import FILES
-from vllm_costmeter.outputs.economics.recommend_answer import Answered, PricedRow
+from vllm_costmeter.outputs.economics.recommend_rows import Answered, PricedRow
 from vllm_costmeter.outputs.files.new_files import write_new_files
 from vllm_costmeter.sources.files.throughput_calibrations import recall_throughput
 from vllm_costmeter.sources.models.packaged import PACKAGED, named_model
@@ -65,6 +66,7 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     name, model = named_model(flags.model)
     if (why := model.fault(EngineArgs())) is not None:
         raise NotUnderstoodError(why)
+    reject_other_than_generating(model)
     if flags.longest_tokens > model.max_model_len:
         mean = flags.requests.prompt_tokens + flags.requests.output_tokens
         if mean > model.max_model_len or args.max_model_len is not None:
@@ -98,7 +100,10 @@ def _answered(flags: RecommendFlags, model: Model, offers: list[Offer], prices: 
     calibrations, fault = recall_throughput()
     terms = Terms(release, args, length, link, calibrations)
     precisions = _precisions(_with_drafter(model, offers[0], args), flags.quantizations)
-    found, refused, faults = candidates(offers, precisions, terms, starts)
+    tried = candidates(offers, precisions, terms, starts)
+    unknown = next((each for each in tried.refused if each.verdict == "unknown"), None)
+    if not tried.found and unknown is not None:
+        raise NotUnderstoodError(unknown.message)
     wanted = Wanted(
         flags.requests,
         flags.per_second,
@@ -106,22 +111,22 @@ def _answered(flags: RecommendFlags, model: Model, offers: list[Offer], prices: 
         flags.max_gpus,
         None if flags.budget is None else float(flags.budget),
     )
-    best = recommend(found, wanted, prices.usd_per_month, flags.rows)
+    best = recommend(tried.found, wanted, prices.usd_per_month, flags.rows)
     rows = [_priced(deployment_of(each, starts[each.candidate.gpu.name]), prices) for each in best.rows]
     proven = tuple(row for row in rows if row.deployment.fit.verdict == "fits")
-    why = _why(best, refused, faults)
+    why = _why(best, tried)
     notes = () if fault is None else (fault,)
     return Answered(wanted, flags.trace, flags.hours, proven, best.misses, why, notes)
 
 
-def _why(best: Found, refused: list[Any], faults: list[str]) -> str:
+def _why(best: Found, tried: Tried) -> str:
     """Why no engine starts at all, in the words of the fit check."""
     if best.rows or best.misses:
         return ""
-    nearest = max(refused, key=lambda each: each.max_model_len_that_fits or 0, default=None)
+    nearest = max(tried.refused, key=lambda each: each.max_model_len_that_fits or 0, default=None)
     if nearest is not None:
         return f"{nearest.gpu.count} x {nearest.gpu.name}: {nearest.message}"
-    return faults[0] if faults else ""
+    return tried.faults[0] if tried.faults else ""
 
 
 def _with_drafter(model: Model, offer: Offer, args: EngineArgs) -> Model:

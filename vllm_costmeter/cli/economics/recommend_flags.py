@@ -133,7 +133,7 @@ def _share(text: str) -> float:
     except ValueError:
         number = -1.0
     if not 0 <= number < 1:
-        raise argparse.ArgumentTypeError(f"a share of at least 0 and below 1, such as 0.3, got {text!r:.40}")
+        raise argparse.ArgumentTypeError(f"must be at least 0 and below 1, such as 0.3, got {text!r:.40}")
     return number
 
 

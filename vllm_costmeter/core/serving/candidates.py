@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from vllm_costmeter.core.calibration.server_start import ServerStart
-from vllm_costmeter.core.dataclass import dataclass, replace
+from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.result import Fit
@@ -20,7 +20,9 @@ from vllm_costmeter.core.serving.placement import Placed, fitted, with_engine
 from vllm_costmeter.core.serving.serving_gpu import gpus_per_machine
 
 ENGINE_SIZES = (1, 2, 4, 8)
-"""GPUs of an engine, which does not extend beyond one machine."""
+"""GPUs of an engine within one machine."""
+ACROSS_MACHINES = (ParallelConfig(8, 2), ParallelConfig(8, 4))
+"""Layouts over two and four machines of eight, for models that no single machine holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,42 +92,61 @@ class Terms:
     """Of measured servers; each engine takes those of its GPU and model."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What came of every layout that was tried."""
+
+    found: list[Candidate] = field(default_factory=list)
+    """Engines that start."""
+    refused: list[Fit] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    """Other reasons why a GPU or layout is out."""
+
+
 def candidates(
     offers: Sequence[Offer],
     precisions: Sequence[Precision],
     terms: Terms,
     starts: dict[str, tuple[ServerStart, ...]],
-) -> tuple[list[Candidate], list[Fit], list[str]]:
-    """(engines that start, refused fits, other reasons why a GPU or layout is out)."""
-    found: list[Candidate] = []
-    refused: list[Fit] = []
-    faults: list[str] = []
+) -> Tried:
+    """Every engine on every offer in every precision; over several machines only if one holds none."""
+    tried = Tried()
     for offer in offers:
+        machine = gpus_per_machine(offer.gpu)
+        known = starts.get(offer.gpu.name, ())
         for precision in precisions:
-            for layout in _layouts(precision.model, min(offer.most_gpus, gpus_per_machine(offer.gpu))):
-                args = _with(terms.engine_args, layout, precision.flag)
-                try:
-                    args, answer = fitted(
-                        precision.model,
-                        offer.gpu,
-                        args,
-                        terms.release,
-                        starts.get(offer.gpu.name, ()),
-                    )
-                    if answer.verdict != "fits":
-                        refused.append(answer)
-                        continue
-                    one = with_engine(precision.model, offer.gpu, args, answer, terms.link)
-                except (BadInputError, NotUnderstoodError) as fault:
-                    faults.append(f"{offer.gpu.name}, {precision.name}: {fault}")
-                    continue
-                one = calibrated(one, terms.calibrations, offer.gpu.name)
-                found.append(Candidate(offer, precision.name, one, terms.tokens))
-    return found, refused, faults
+            before = len(tried.found)
+            for layout in _layouts(precision.model, min(offer.most_gpus, machine)):
+                _try(offer, precision, layout, terms, starts=known, tried=tried)
+            if len(tried.found) > before or machine < max(ENGINE_SIZES) or not precision.model.is_pipelined:
+                continue
+            for layout in ACROSS_MACHINES:
+                if layout.world_size <= offer.most_gpus:
+                    _try(offer, precision, layout, terms, starts=known, tried=tried)
+    return tried
 
 
-def _with(args: EngineArgs, layout: ParallelConfig, flag: str | None) -> EngineArgs:
-    return replace(args, layout=layout, quantization=flag)
+def _try(
+    offer: Offer,
+    precision: Precision,
+    layout: ParallelConfig,
+    terms: Terms,
+    *,
+    starts: tuple[ServerStart, ...],
+    tried: Tried,
+) -> None:
+    args = replace(terms.engine_args, layout=layout, quantization=precision.flag)
+    try:
+        args, answer = fitted(precision.model, offer.gpu, args, terms.release, starts)
+        if answer.verdict != "fits":
+            tried.refused.append(answer)
+            return
+        one = with_engine(precision.model, offer.gpu, args, answer, terms.link)
+    except (BadInputError, NotUnderstoodError) as fault:
+        tried.faults.append(f"{offer.gpu.name}, {precision.name}: {fault}")
+        return
+    one = calibrated(one, terms.calibrations, offer.gpu.name)
+    tried.found.append(Candidate(offer, precision.name, one, terms.tokens))
 
 
 def _layouts(model: Model, most_gpus: int) -> Iterator[ParallelConfig]:

@@ -32,6 +32,11 @@ class Deployment:
     def gpus_per_server(self) -> int:
         return self.engine_args.layout.world_size
 
+    @property
+    def machines(self) -> int:
+        """That one server extends over."""
+        return -(-self.gpus_per_server // gpus_per_machine(self.row.candidate.gpu))
+
     def words(self, model: str) -> list[str]:
         """The command line of one server."""
         args, layout = self.engine_args, self.engine_args.layout

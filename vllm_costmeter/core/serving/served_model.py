@@ -79,9 +79,20 @@ class ServedModel:
         return sum(layer.count for layer in self.layers)
 
 
+def reject_other_than_generating(model: Model) -> None:
+    """NotUnderstoodError for a model whose requests are not prompts that it continues."""
+    if model.is_pooling:
+        raise NotUnderstoodError(
+            f"{model.id}: a pooling model generates no tokens; its speed is not modelled"
+        )
+    if model.is_encoder_decoder:
+        raise NotUnderstoodError(f"{model.id}: the speed of encoder-decoder models is not modelled")
+
+
 def served_model(model: Model, engine_args: EngineArgs, release: Release, gpu: GpuSpec) -> ServedModel:
     """One GPU's part of `model`. NotUnderstoodError if its parts are not known; BadInputError for a layout that vLLM
     refuses."""
+    reject_other_than_generating(model)
     model = model.on_gpu(KernelTarget(gpu.compute_capability, release))
     weights = model.weights.described if isinstance(model.weights, CheckpointWeights) else model.weights
     if not isinstance(weights, Weights):

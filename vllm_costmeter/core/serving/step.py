@@ -20,8 +20,9 @@ HALF_SPEED_PROMPT_TOKENS = 1500
 """Prompt attention reaches half of its share of the dense rate at this length (kernel timings as in generations.py)."""
 SMALL_PASSES = 10
 """Times that a layer's small kernels read or write the hidden state."""
-LOGIT_PASSES = 3
-"""Times that sampling reads or writes the float32 logits."""
+LOGIT_BYTES = 50
+"""Bytes that sampling moves per logit: the float32 copy (6), temperature (8), argmax (4), softmax (12), noise (4), its
+division (12) and argmax (4); v1/sample/sampler.py and ops/topk_topp_sampler.py, 0.17 to 0.33."""
 SORT_BYTES = 670
 """Bytes per logit that sorting for top-p or top-k would move in the time it takes: 0.2 ns on an H100 (vLLM 0.11)."""
 EXPERT_SKEW = 1.3
@@ -199,10 +200,14 @@ class Engine:
         return prompt * self.model.prompt_heads * pairs / self.gpu.sixteen_bit / reached
 
     def _sampling(self, sampled: float) -> float:
-        """The output head, the logits' passes, and one hop for each pipeline stage."""
-        logits = sampled * self.model.head.outputs * self.layout.tensor_parallel_size
-        passes = 4 * LOGIT_PASSES + (SORT_BYTES if self.sorts_logits else 0.0)
+        """The output head, the gathering of its ranks' logits, the logits' passes, one hop for each pipeline stage."""
+        tensor = self.layout.tensor_parallel_size
+        logits = sampled * self.model.head.outputs * tensor
+        passes = LOGIT_BYTES + (SORT_BYTES if self.sorts_logits else 0.0)
         found = self._matrix(self.model.head, sampled) + logits * passes / self.gpu.bytes_per_second
+        found += (
+            self.gpu.link.all_reduce_seconds(logits * 2, tensor) / 2
+        )  # an all-gather is half of an all-reduce
         if self.stages > 1:
             found += self.stages * self.gpu.hop_link.hop_seconds(sampled * self.model.hidden * 2)
         return found

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.gpu.count import counted
 from vllm_costmeter.core.pricing.currency import Currency
 from vllm_costmeter.core.pricing.hourly import usd_per_million_tokens
@@ -14,9 +13,9 @@ from vllm_costmeter.core.pricing.money import exact
 from vllm_costmeter.core.serving.deployment import Deployment
 from vllm_costmeter.core.serving.goals import Goal
 from vllm_costmeter.core.serving.ranges import tpot_range, ttft_range
-from vllm_costmeter.core.serving.recommend import Miss, Wanted
-from vllm_costmeter.core.serving.trace import Trace
 from vllm_costmeter.outputs.economics.answer import Section, amount, percent
+from vllm_costmeter.outputs.economics.recommend_notes import notes_of
+from vllm_costmeter.outputs.economics.recommend_rows import Answered, PricedRow
 from vllm_costmeter.outputs.economics.recommend_words import candidate_words, copies, load_words, miss_words
 
 SCHEMA = "costmeter.recommend/1"
@@ -27,31 +26,6 @@ NOTES = (
     "estimate, not by the end of its range.",
     "At random arrivals (Poisson); every row is proven by the fit check, and leaves 15 % of its highest rate.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class PricedRow:
-    """One row of the table."""
-
-    deployment: Deployment
-    usd_per_month: Fraction
-    price_words: str
-    price: Mapping[str, Any]
-    """For JSON."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """Everything that is printed."""
-
-    wanted: Wanted
-    trace: Trace | None
-    hours: Fraction
-    rows: tuple[PricedRow, ...]
-    misses: tuple[Miss, ...]
-    why: str
-    """Why no engine starts; empty if one does."""
-    notes: tuple[str, ...] = ()
 
 
 def sections(answered: Answered, name: str, model: str, currency: Currency) -> list[Section]:
@@ -79,42 +53,9 @@ def sections(answered: Answered, name: str, model: str, currency: Currency) -> l
         for number, row in enumerate(answered.rows, 1)
     ]
     return [
-        Section(title, titles, rows, (*NOTES, *_notes(answered))),
+        Section(title, titles, rows, (*NOTES, *notes_of(answered))),
         Section("Commands", ("", "servers", "each", "price"), commands),
     ]
-
-
-def _calibrations(answered: Answered) -> list[str]:
-    """Which rows rest on measurements."""
-    found: dict[str, list[str]] = {}
-    for number, row in enumerate(answered.rows, 1):
-        words = row.deployment.row.candidate.placed.calibrated_by
-        if words:
-            found.setdefault(words, []).append(str(number))
-    return [
-        f"Row{'' if len(rows) == 1 else 's'} {', '.join(rows)}: {words}." for words, rows in found.items()
-    ]
-
-
-def _notes(answered: Answered) -> list[str]:
-    notes = [*answered.notes, *_calibrations(answered)]
-    trace = answered.trace
-    if trace is not None:
-        said = f"The {trace.source} has {trace.requests:,} requests in {trace.seconds:,.0f} s"
-        sized = f"sized for {trace.busy_per_second:.3g}/s, its busy minute"
-        if trace.source == "server":
-            sized = "its busiest time is not known: give a trace, or a higher --rate"
-        notes.append(f"{said}, {trace.mean_per_second:.3g}/s on average; {sized}.")
-    if any(row.deployment.row.candidate.quantization == "awq" for row in answered.rows):
-        notes.append("awq: give `vllm serve` an AWQ checkpoint of this model, without --quantization q4.")
-    if any(not row.deployment.row.candidate.placed.engine.gpu.is_timed for row in answered.rows):
-        notes.append("GPUs of an architecture that nobody timed have a guessed range.")
-    owned = [
-        row for row in answered.rows if row.deployment.row.candidate.offer.is_owned and not row.usd_per_month
-    ]
-    if owned:
-        notes.append("Owned GPUs without --purchase-usd and a tariff cost nothing here.")
-    return notes
 
 
 def _shares(answered: Answered) -> tuple[str, str]:

@@ -36,6 +36,7 @@ def _measured(url: str, concurrency: int, folder: Path) -> tuple[BenchRun, ...]:
     words = ["vllm", "bench", "serve", "--base-url", url, "--dataset-name", "random", "--ignore-eos"]
     words += ["--random-input-len", str(PROMPT_TOKENS), "--random-output-len", str(OUTPUT_TOKENS)]
     words += ["--num-prompts", str(WAVES * concurrency), "--max-concurrency", str(concurrency)]
+    words += ["--seed", str(concurrency)]  # other prompts in each run: the prefix cache holds none of them
     words += ["--save-result", "--result-dir", str(folder), "--result-filename", name]
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False)
