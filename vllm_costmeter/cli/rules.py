@@ -12,7 +12,7 @@ from vllm_costmeter.cli.parser import folder
 from vllm_costmeter.core.dataclass import fields
 from vllm_costmeter.outputs.files.new_files import write_new_files
 from vllm_costmeter.outputs.rules.alerts import alert_groups
-from vllm_costmeter.outputs.rules.files import rule_files
+from vllm_costmeter.outputs.rules.files import kubernetes_rule_file, rule_files
 from vllm_costmeter.outputs.rules.limits import Limits
 from vllm_costmeter.outputs.rules.recording import recording_groups
 
@@ -20,6 +20,7 @@ EXAMPLES = """\
 examples:
   costmeter rules                                       # print both files
   costmeter rules /etc/prometheus/rules --target-usd-per-million 1.5 --budget-usd-per-day 60
+  costmeter rules --format kubernetes | kubectl apply -f -   # a PrometheusRule
   costmeter rules --format json | jq '.groups[].rules[].alert'
 """
 HELP = {
@@ -41,12 +42,13 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "folder", nargs="?", metavar="DIR", type=folder, help="where to write costmeter-*.yml"
-    )
+    parser.add_argument("folder", nargs="?", metavar="DIR", type=folder, help="where to write the files")
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
     parser.add_argument(
-        "--format", choices=("yaml", "json"), default="yaml", help="output format (default: yaml)"
+        "--format",
+        choices=("yaml", "json", "kubernetes"),
+        default="yaml",
+        help="yaml: Prometheus rule files (default); json; kubernetes: a PrometheusRule",
     )
     group = parser.add_argument_group("limits: an alert fires above")
     for limit in fields(Limits):
@@ -60,13 +62,15 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print or write the rules. BadInputError if a file exists and --force was not given."""
     limits = Limits(**{name: getattr(args, name) for name in HELP}, api=api_prices_from(args))
-    files = rule_files(limits)
+    files = kubernetes_rule_file(limits) if args.format == "kubernetes" else rule_files(limits)
     if args.folder is not None:
         write_new_files(args.folder, files, force=args.force)
         print("\n".join(f"wrote {args.folder / name}" for name in files))
     elif args.format == "json":
         groups = [group.fields() for group in (*recording_groups(), *alert_groups(limits))]
         print(json.dumps({"schema": "costmeter.rules/1", "groups": groups}, indent=2))
+    elif args.format == "kubernetes":
+        print(*files.values(), end="")
     else:
         recording, alerts = files.values()
         print(recording + alerts[alerts.index("groups:\n") + len("groups:\n") :], end="")
