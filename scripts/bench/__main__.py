@@ -32,6 +32,7 @@ def main() -> None:
         "sampler_cost",
         "week_memory",
         "ledger_cost",
+        "request_cost",
     ):
         measured[name] = in_a_process_of_its_own(name, model)
         print(f"  {name}: {measured[name]}", flush=True)

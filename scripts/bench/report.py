@@ -62,6 +62,7 @@ def rows_of(measured: dict[str, Any]) -> list[tuple[str, str]]:
             f"{growth:+.2f} MiB",
         ),
         *_ledger_rows(measured["ledger_cost"]),
+        *_request_rows(measured["request_cost"]),
         (
             f"throughput with the meter relative to without it, median of {pairs} pairs",
             f"{tokens['median']:+.2%}",
@@ -99,6 +100,25 @@ def rows_of(measured: dict[str, Any]) -> list[tuple[str, str]]:
             "the same, including the command's suggestions for the "
             f"{thousand['verdicts'].get('refused', 0)} refused",
             f"{thousand['seconds']:.1f} s",
+        ),
+    ]
+
+
+def _request_rows(requests: dict[str, Any]) -> list[tuple[str, str]]:
+    per_request = requests["microseconds_per_request"]
+    return [
+        (
+            "telling one streamed chat request's tenant, by key, header and user together",
+            f"{per_request['ours']:.0f} µs",
+        ),
+        (
+            f"vLLM's request and answer classes and output processor for it, {requests['streams']:,} at once, without "
+            "HTTP, tokenizer and engine",
+            f"{per_request['vllm']:.0f} µs",
+        ),
+        (
+            f"memory of {requests['streams']:,} open requests that are followed",
+            f"{requests['open_requests_bytes'] / 2**20:.1f} MiB",
         ),
     ]
 

@@ -11,8 +11,7 @@ from plugin.line_faults import Line, LineFaults
 
 RUNNING_PATH = (
     "vllm_costmeter/plugin/",
-    "vllm_costmeter/sources/vllm_",
-    "vllm_costmeter/sources/row_ring",
+    "vllm_costmeter/sources/vllm/",
     "vllm_costmeter/outputs/",
     "vllm_costmeter/core/meter/",
 )
@@ -60,7 +59,7 @@ def walk(make: Make, thread: OneThread, parts: Parts = RUNNING_PATH) -> int:
 def test_no_line_of_the_hook_harms_serving(logger_class: type, model: Path, thread: OneThread) -> None:
     """The plugin's own files and what reads vLLM's statistics: nothing leaves the hook, the fault is on the page, the
     next second counts."""
-    own = ("vllm_costmeter/plugin/", "vllm_costmeter/sources/vllm_stats", "vllm_costmeter/sources/row_ring")
+    own = ("vllm_costmeter/plugin/", "vllm_costmeter/sources/vllm/")
     assert walk(lambda: HookedServer(logger_class, model, None), thread, own) > 100
 
 

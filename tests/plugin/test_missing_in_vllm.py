@@ -22,14 +22,7 @@ from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 from vllm_costmeter.plugin import activation, faults, general, plugin_loading, probe
 from vllm_costmeter.plugin.starting.preflight import CHECKED
-from vllm_costmeter.sources.vllm.touched import (
-    CALLS,
-    CONFIGURATION,
-    HOOKS,
-    STATISTICS,
-    WITHOUT,
-    Touched,
-)
+from vllm_costmeter.sources.vllm.touched import CALLS, CONFIGURATION, HOOKS, STATISTICS, WITHOUT, Touched
 from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
 
 NEWER = "0.34.0"
@@ -155,6 +148,7 @@ def started(
     endpoints = load(("generate",))
     monkeypatch.delenv(activation.RESOLVED, raising=False)
     monkeypatch.setenv("COSTMETER_GPU_HOURLY_USD", "3600")
+    monkeypatch.setenv("COSTMETER_TENANT_FROM", "header")
     serving, logger = (
         importlib.import_module(f"vllm_costmeter.plugin.{each}") for each in ("serving.meter", "stat_logger")
     )

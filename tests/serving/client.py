@@ -58,9 +58,10 @@ def ask(url: str, fields: dict[str, Any]) -> Usage:
     return last
 
 
-def abort_midway(url: str, prompt: str, max_tokens: int) -> None:
+def abort_midway(url: str, prompt: str, max_tokens: int, **fields: Any) -> None:
     """Start a streamed completion and hang up after its third token."""
     body = {"model": "tiny", "prompt": prompt, "max_tokens": max_tokens, "ignore_eos": True, "stream": True}
+    body |= fields
     with connection() as http, http.stream("POST", f"{url}/v1/completions", json=body) as response:
         for chunks, _ in enumerate(response.iter_lines()):
             if chunks >= 6:  # a chunk is two lines

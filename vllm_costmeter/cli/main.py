@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     ),
     "run": ("vllm_costmeter.cli.run", "run a batch job and show what it cost"),
     "report": ("vllm_costmeter.cli.report", "show what was spent, from the ledgers of servers"),
+    "tenant-id": ("vllm_costmeter.cli.tenant_id", "print the name of the tenant with an API key"),
     "dashboard": ("vllm_costmeter.cli.dashboard", "write or push the Grafana dashboards"),
     "rules": ("vllm_costmeter.cli.rules", "write Prometheus recording rules and alerts with your limits"),
 }

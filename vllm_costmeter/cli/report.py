@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.ledger.grouping import GROUPS, OF_SHARES, grouped, groups, step_seconds
 from vllm_costmeter.core.ledger.periods import moment
 from vllm_costmeter.core.ledger.rows import DAY, HOUR, Extent, UsageRow
+from vllm_costmeter.core.ledger.tenants import IDLE_RULES, RULE_NOTES, IdleDivision, idle_division
 from vllm_costmeter.core.ledger.usage import added_up
 from vllm_costmeter.outputs.economics.answer import FORMATS
 from vllm_costmeter.outputs.report.answer import Report, report_text
@@ -23,6 +25,7 @@ from vllm_costmeter.outputs.report.focus_columns import FOCUS_VERSIONS
 from vllm_costmeter.sources.files.ledger_path import default_ledger
 from vllm_costmeter.sources.ledger.read import ledger_paths
 
+IDLE_VARIABLE = "COSTMETER_TENANT_IDLE"
 EXAMPLES = """\
 examples:
   what did this machine's servers cost, in all and by model?
@@ -32,6 +35,9 @@ examples:
     costmeter report --ledger '/mnt/ledgers/*.sqlite3' --since 2026-11 --until 2026-11 --by day
   what idle time cost, model by model
     costmeter report --by model,state --since yesterday --until yesterday
+  what each team's requests cost, idle time divided by what they used, or as they have reserved
+    costmeter report --by tenant --idle by-use
+    costmeter report --by tenant --idle by-reservation --reserved team-a=0.5 --reserved team-b=0.25
   November as a FOCUS bill, hour by hour, for a cost management tool
     costmeter report --since 2026-11 --until 2026-11 --format focus > november.csv
   does the provider's bill agree with what was metered?
@@ -66,6 +72,19 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--until", metavar="TIME", help="the same, to its end; default: now")
     parser.add_argument(
         "--by", metavar="GROUP[,GROUP]", help=f"{', '.join(GROUPS)}; default: model (FOCUS: hour)"
+    )
+    parser.add_argument(
+        "--idle",
+        metavar="RULE",
+        help=f"with --by tenant, who pays for idle and asleep time: {', '.join(IDLE_RULES)}; default: apart, or "
+        f"{IDLE_VARIABLE}",
+    )
+    parser.add_argument(
+        "--reserved",
+        action="append",
+        default=[],
+        metavar="TENANT=FRACTION",
+        help="with --idle by-reservation: the part of the servers that a tenant has reserved; repeatable",
     )
     parser.add_argument("--format", choices=(*FORMATS, "focus"), default="text", help="default: text")
     parser.add_argument(
@@ -102,7 +121,8 @@ def run(args: argparse.Namespace, now: datetime | None = None) -> int:
         if getattr(args, flag[2:].replace("-", "_")) is not None:
             raise BadInputError(f"{flag} needs --format focus")
     by = groups(args.by or "model")
-    report = _report(paths, since, until, by)
+    division = _division(args, by)
+    report = _report(paths, since, until, by, division)
     if args.plot is not None:
         _plot(args.plot, paths, since, until, by)
     sys.stdout.write(report_text(report, args.format))
@@ -158,7 +178,17 @@ def _range(since: str | None, until: str | None, now: datetime) -> tuple[datetim
     return first, last
 
 
-def _report(paths: Sequence[Path], since: datetime, until: datetime, by: tuple[str, ...]) -> Report:
+def _division(args: argparse.Namespace, by: tuple[str, ...]) -> IdleDivision:
+    if by[-1] != "tenant":
+        if args.idle is not None or args.reserved:
+            raise BadInputError("--idle and --reserved divide idle cost among tenants: they need --by tenant")
+        return IdleDivision()
+    return idle_division(args.idle or os.environ.get(IDLE_VARIABLE) or None, args.reserved)
+
+
+def _report(
+    paths: Sequence[Path], since: datetime, until: datetime, by: tuple[str, ...], division: IdleDivision
+) -> Report:
     shares_of = by[-1] if by[-1] in OF_SHARES else None
     rows, shares, extents = read_ledgers(paths, since, until, step_seconds(by), shares_of)
     first = datetime.fromtimestamp(min(extent.first for extent in extents), UTC)
@@ -168,9 +198,9 @@ def _report(paths: Sequence[Path], since: datetime, until: datetime, by: tuple[s
         min(until, last),
         [str(path) for path in paths],
         by,
-        grouped(rows, shares, by),
+        grouped(rows, shares, by, division),
         added_up(row.usage for row in rows),
-        tuple(_notes(rows, extents)),
+        (*_notes(rows, extents), *([RULE_NOTES[division.rule]] if shares_of == "tenant" else [])),
     )
 
 

@@ -13,5 +13,5 @@ from scripts.servers.vllm_server import Server
 @pytest.fixture(scope="package")
 def two_api_servers(serve: Serve) -> Iterator[Server]:
     """The server."""
-    with serve(*METERED, "--api-server-count", "2") as server:
+    with serve(*METERED, "--api-server-count", "2", "--costmeter-tenant-from", "header") as server:
         yield server

@@ -28,6 +28,12 @@ MEASURED: dict[str, Any] = {
     "start_cost": {"seconds": 0.44},
     "sampler_cost": {"share_of_a_core": 0.00085},
     "week_memory": {"growth_bytes": 57_344},
+    "request_cost": {
+        "streams": 2000,
+        "ratio": 0.05,
+        "microseconds_per_request": {"vllm": 1100.0, "ours": 55.0},
+        "open_requests_bytes": 1_400_000.0,
+    },
     "ledger_cost": {
         "write_seconds": 0.00037,
         "year_bytes": 179_167_232,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple, get_args
+from typing import get_args
 
 from vllm_costmeter.core.errors import BadInputError, nearest
+from vllm_costmeter.core.ledger.line import Line
 from vllm_costmeter.core.ledger.rows import DAY, HOUR, ShareKind, ShareRow, UsageRow
+from vllm_costmeter.core.ledger.tenants import IdleDivision, tenant_lines
 from vllm_costmeter.core.ledger.usage import COMPONENTS, Usage, added_up
 from vllm_costmeter.core.meter.reading import STATES
 from vllm_costmeter.core.meter.shares.share import Share
@@ -20,18 +22,7 @@ OF_SHARES: tuple[str, ...] = get_args(ShareKind)
 """Groups by who caused the active cost; at most one, last."""
 GROUPS = (*OF_ROWS, *OF_AMOUNTS, *OF_SHARES)
 REST = "(rest)"
-"""Active cost of no adapter or tenant, and cost that is not active."""
-
-
-class Line(NamedTuple):
-    """One line of a report. What a group does not divide is None."""
-
-    keys: tuple[str, ...]
-    usd: float
-    usage: Usage | None = None
-    gpu_seconds: float | None = None
-    joules: float | None = None
-    share: Share | None = None
+"""Active cost of no adapter, and cost that is not active."""
 
 
 def groups(text: str) -> tuple[str, ...]:
@@ -58,9 +49,14 @@ def step_seconds(by: Sequence[str]) -> int | None:
     return HOUR if "hour" in by else DAY if "day" in by else None
 
 
-def grouped(rows: Iterable[UsageRow], shares: Iterable[ShareRow], by: Sequence[str]) -> list[Line]:
+def grouped(
+    rows: Iterable[UsageRow],
+    shares: Iterable[ShareRow],
+    by: Sequence[str],
+    division: IdleDivision = IdleDivision(),  # noqa: B008 (it cannot change)
+) -> list[Line]:
     """Sums by the groups: in time order where a group is a time, otherwise dearest first. `shares` are needed for
-    adapters and tenants."""
+    adapters and tenants; `division` says who of the tenants pays for idle time."""
     row_groups = [name for name in by if name in OF_ROWS]
     parts: dict[tuple[str, ...], list[Usage]] = {}
     for row in rows:
@@ -70,7 +66,7 @@ def grouped(rows: Iterable[UsageRow], shares: Iterable[ShareRow], by: Sequence[s
     if last in OF_AMOUNTS:
         lines = [line for key, usage in usages.items() for line in _parts(key, last, usage)]
     elif last in OF_SHARES:
-        lines = list(_by_name(usages, shares, row_groups))
+        lines = list(_by_name(usages, shares, row_groups, division if last == "tenant" else None))
     else:
         lines = [
             Line(key, usage.usd(), usage, usage.gpu_seconds, usage.joules) for key, usage in usages.items()
@@ -99,12 +95,20 @@ def _parts(key: tuple[str, ...], group: str, usage: Usage) -> Iterator[Line]:
 
 
 def _by_name(
-    usages: dict[tuple[str, ...], Usage], shares: Iterable[ShareRow], row_groups: Sequence[str]
+    usages: dict[tuple[str, ...], Usage],
+    shares: Iterable[ShareRow],
+    row_groups: Sequence[str],
+    division: IdleDivision | None,
 ) -> Iterator[Line]:
     named: dict[tuple[str, ...], Share] = {}
     for row in shares:
         key = (*(_key(name, row) for name in row_groups), row.name)
         named[key] = named.get(key, Share()).plus(row.share)
+    if division is not None:
+        for key, usage in usages.items():
+            own = ((of[-1], share) for of, share in named.items() if of[:-1] == key)
+            yield from tenant_lines(key, usage, own, division)
+        return
     for key, share in named.items():
         yield Line(key, share.usd, joules=share.joules or None, share=share)
     for key, usage in usages.items():

@@ -14,7 +14,7 @@ TenantNaming = Literal["hashed", "plain"]
 SOURCES: tuple[TenantSource, ...] = get_args(TenantSource)
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 ANY = "any"
-MOST_TENANTS = 10_000
+MOST_TENANTS = 1_000
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # a token of RFC 9110, section 5.6.2
 _NOT_TENANTS = ("authorization", "content-length", "content-type", "cookie", "host", "transfer-encoding")
 

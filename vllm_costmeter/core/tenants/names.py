@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import unicodedata
 
 LONGEST_NAME = 64
@@ -19,12 +20,16 @@ KEY_PREFIX = "key:"
 """Begins the name of a tenant known by its API key, and of no other."""
 HASH_PREFIX = "t:"
 DIGEST_CHARACTERS = 12
+_PLAIN = re.compile(r"[A-Za-z0-9_.@/+-]*")
+"""Most names: nothing of them changes."""
 
 
 def normalised(raw: str) -> str:
     """The name under which a tenant is kept: printable, in Unicode's composed form, with single spaces, at most
     `LONGEST_NAME` characters; empty if nothing is left. No name can pass for the key of another tenant, or for its
     digest."""
+    if len(raw) <= LONGEST_NAME and _PLAIN.fullmatch(raw):
+        return raw
     cut = unicodedata.normalize("NFC", raw[:LONGEST_RAW_NAME])
     shown = "".join(character if character.isprintable() else " " for character in cut)
     name = " ".join(shown.split())

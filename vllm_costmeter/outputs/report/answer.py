@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from vllm_costmeter.core.ledger.grouping import Line
+from vllm_costmeter.core.ledger.line import Line
 from vllm_costmeter.core.ledger.usage import Usage
 from vllm_costmeter.outputs.economics.answer import Format, Section, rendered
 
@@ -49,6 +49,7 @@ def _sections(report: Report) -> Sequence[Section]:
         "tokens",
         "$/M generated",
         "$/M all",
+        "of it idle",
         "kWh",
         "requests",
     )
@@ -72,18 +73,24 @@ def _sections(report: Report) -> Sequence[Section]:
 def _cells(line: Line, total_usd: float) -> tuple[str, ...]:
     usage, share = line.usage, line.share
     generated = usage.generated_tokens if usage else share.generated_tokens if share else 0
-    tokens = usage.tokens if usage else 0
-    requests = usage.requests if usage else share.finished_requests if share else 0
+    tokens = usage.tokens if usage else share.tokens if share else 0
+    requests = usage.requests if usage else share.requests if share else 0
     return (
-        f"{line.usd:,.4f}" if abs(line.usd) < 10 else f"{line.usd:,.2f}",
+        _usd(line.usd),
         f"{100 * line.usd / total_usd:.1f} %" if total_usd else "",
         f"{line.gpu_seconds / 3600:,.2f}" if line.gpu_seconds else "",
         f"{tokens or generated:,}" if tokens or generated else "",
         f"{1e6 * line.usd / generated:,.2f}" if generated else "",
         f"{1e6 * line.usd / tokens:,.2f}" if tokens else "",
+        _usd(line.idle_usd) if line.idle_usd else "",
         f"{line.joules / 3.6e6:,.3f}" if line.joules else "",
         f"{requests:,}" if requests else "",
     )
+
+
+def _usd(usd: float) -> str:
+    decimals = 2 if abs(usd) >= 10 else 4 if abs(usd) >= 0.001 or usd == 0 else 7
+    return f"{usd:,.{decimals}f}"
 
 
 def _line(by: Sequence[str], line: Line) -> dict[str, Any]:
@@ -95,6 +102,8 @@ def _line(by: Sequence[str], line: Line) -> dict[str, Any]:
     if line.joules:
         found["joules"] = line.joules
     if line.share is not None:
+        if line.idle_usd:
+            found |= {"active_usd": line.share.usd, "idle_usd": line.idle_usd}
         found |= {
             name: value for name, value in line.share._asdict().items() if name not in ("usd", "joules")
         }

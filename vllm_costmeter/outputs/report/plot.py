@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from vllm_costmeter.core.ledger.grouping import Line
+from vllm_costmeter.core.ledger.line import Line
 from vllm_costmeter.outputs.figure import check_name, new_figure, save
 
 MOST = 9

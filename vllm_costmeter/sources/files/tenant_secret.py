@@ -34,6 +34,12 @@ def _kept_in(folder: Path) -> bytes:
                 os.link(fresh, path)  # unlike a rename, it leaves another process's in place
         finally:
             fresh.unlink(missing_ok=True)
+    return kept_secret(folder)
+
+
+def kept_secret(folder: Path) -> bytes:
+    """The secret that is kept in a folder. Raises OSError, or ValueError if the file holds none."""
+    path = folder / FILE
     with path.open("rb") as kept:
         found = bytes.fromhex(kept.read(4 * BYTES).decode().strip())
     if len(found) < BYTES:

@@ -27,6 +27,7 @@ WITHOUT: Mapping[str, str] = {
     "drafts": "rejected draft tokens are not counted",
     "requests": "the cost of single requests is not shown",
     "aborts": "aborted requests are not counted, and their cost is unattributed",
+    "tenants": "tenants are not told apart, and single requests have no price",
     "exact": "exact mode is not available",
 }
 """By part of the plugin, what is lost without it."""
@@ -67,6 +68,7 @@ HOOKS = (
     Touched("workers", "vllm.v1.worker.worker_base", "WorkerWrapperBase", "initialize_from_config"),
     Touched("meter", _LOGGERS, "", "AggregateStatLoggerBase"),
     Touched("aborts", _OUTPUTS, "OutputProcessor", "abort_requests"),
+    Touched("tenants", _OUTPUTS, "OutputProcessor", "add_request _update_stats_from_finished"),
 )
 """What is wrapped or inherited: probed by name where it is hooked."""
 
@@ -181,6 +183,8 @@ STATISTICS = (
     Touched("aborts", _OUTPUTS, "OutputProcessor", "request_states"),
     Touched("aborts", _OUTPUTS, "RequestState", "prompt_len num_cached_tokens is_prefilling stats"),
     Touched("aborts", _STATS, "RequestStateStats", "num_generation_tokens"),
+    Touched("tenants", _OUTPUTS, "RequestState", "external_req_id lora_name"),
+    Touched("tenants", "vllm.v1.engine", "EngineCoreRequest", "request_id"),
     Touched(
         "requests",
         _STATS,

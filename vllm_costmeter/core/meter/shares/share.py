@@ -18,6 +18,11 @@ class Share(NamedTuple):
     failed_requests: int = 0
 
     @property
+    def tokens(self) -> int:
+        """Of all kinds."""
+        return self.prompt_computed_tokens + self.prompt_cached_tokens + self.generated_tokens
+
+    @property
     def requests(self) -> int:
         """Requests that ended, however they did."""
         return self.finished_requests + self.aborted_requests + self.failed_requests

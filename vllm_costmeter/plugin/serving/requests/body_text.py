@@ -17,20 +17,20 @@ _COLON = re.compile(rb"\s*:\s*")
 def top_level_texts(body: bytes, fields: Sequence[str]) -> dict[str, str]:
     """The values of `fields` in the outermost object that are texts; of a repeated field the last one, as in Python's
     own parser."""
-    if not any(f'"{field}"'.encode() in body for field in fields):
+    wanted = {key: field for field in fields if (key := b'"%b"' % field.encode()) in body}
+    if not wanted:
         return {}
-    wanted = {f'"{field}"'.encode(): field for field in fields}
     found: dict[str, str] = {}
     depth, end = 0, 0
     for count, token in enumerate(_TOKEN.finditer(body)):
         text = token.group()
         if count >= MOST_TOKENS:
             break
-        if text in (b"{", b"["):
+        if text in b"{[":
             depth += 1
-        elif text in (b"}", b"]"):
+        elif text in b"}]":
             depth -= 1
-        elif depth == 1 and token.start() >= end and text in wanted:
+        elif depth == 1 and text in wanted and token.start() >= end:
             colon = _COLON.match(body, token.end())
             value = _TOKEN.match(body, colon.end()) if colon is not None else None
             if value is not None and value.group().startswith(b'"'):

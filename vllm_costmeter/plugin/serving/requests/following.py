@@ -32,11 +32,10 @@ def follow_requests(desk: RequestDesk) -> None:
         tell_missing_hook("add_request")
         return
     for name, wrap in (("add_request", _admitting), ("_update_stats_from_finished", _ending)):
-        original = getattr(OutputProcessor, name, None)
-        if original is None:
+        if not hasattr(OutputProcessor, name):
             tell_missing_hook(name)
-        elif not hasattr(original, "costmeter_original"):
-            setattr(OutputProcessor, name, wrap(original))
+        elif not hasattr(getattr(OutputProcessor, name), "costmeter_original"):
+            setattr(OutputProcessor, name, wrap(getattr(OutputProcessor, name)))
 
 
 def tell_abort(state: Any) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
-from vllm_costmeter.plugin.serving.requests.ticket import CURRENT, Ticket
+from vllm_costmeter.plugin.serving.requests.ticket import CURRENT
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -26,50 +27,39 @@ class RequestMiddleware:
         self._desk = desk
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        """One request, or one WebSocket connection."""
-        ticket = self._opened(scope)
-        if ticket is None:
-            await self._app(scope, receive, send)
-            return
-        if self._desk.reads_bodies and scope["type"] == "http":
-            receive = await self._named(ticket, receive)
-        token = CURRENT.set(ticket)
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            CURRENT.reset(token)
-
-    def _opened(self, scope: Any) -> Ticket | None:
+        """One request, or one WebSocket connection. Servers run each in a context of its own, which ends with it."""
         try:
             if scope["type"] == "websocket" or (scope["type"] == "http" and scope["method"] == "POST"):
-                return self._desk.open(scope)
+                ticket = self._desk.open(scope)
+                if self._desk.reads_bodies and scope["type"] == "http":
+                    receive = body = ReadBody(receive)
+                    self._desk.read_body(ticket, await body.read())
+                CURRENT.set(ticket)
         except Exception:  # noqa: BLE001 (counted; the request goes on)
             FAULTS.add("request")
-        return None
+        await self._app(scope, receive, send)
 
-    async def _named(self, ticket: Ticket, receive: Receive) -> Receive:
-        """Read the body, which vLLM reads whole before it does anything else, and give it to vLLM as it came."""
-        messages: list[Message] = []
+
+class ReadBody:
+    """A request's body, read before vLLM does, which begins with that, and given to vLLM as it came."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._messages: deque[Message] = deque()
+
+    async def read(self) -> bytes:
+        """All of it; empty if it is too long or the client is gone."""
         size = 0
-        while True:
-            message = await receive()
-            messages.append(message)
+        while size <= MOST_BODY_BYTES:
+            self._messages.append(await self._receive())  # in one step: nothing of it can get lost
+            message = self._messages[-1]
             size += len(message.get("body", b""))
-            if message["type"] != "http.request" or not message.get("more_body") or size > MOST_BODY_BYTES:
-                break
-        try:
-            if size <= MOST_BODY_BYTES:
-                self._desk.read_body(ticket, b"".join(each.get("body", b"") for each in messages))
-        except Exception:  # noqa: BLE001 (counted; the request goes on without a name)
-            FAULTS.add("request")
-        return _replaying(messages, receive)
+            if message["type"] != "http.request":
+                return b""
+            if not message.get("more_body"):
+                return b"".join(each.get("body", b"") for each in self._messages)
+        return b""
 
-
-def _replaying(messages: list[Message], receive: Receive) -> Receive:
-    waiting = iter(messages)
-
-    async def replayed() -> Message:
-        message = next(waiting, None)
-        return await receive() if message is None else message
-
-    return replayed
+    async def __call__(self) -> Message:
+        """The next message: what was read first."""
+        return self._messages.popleft() if self._messages else await self._receive()

@@ -1,0 +1,53 @@
+"""What tenants' requests cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from vllm_costmeter.core.meter.shares.request_work import RequestWork
+from vllm_costmeter.core.meter.shares.share import Share
+from vllm_costmeter.core.meter.shares.tenants import ServerTenants, TenantAccounts
+from vllm_costmeter.core.meter.shares.work_pools import Spent
+from vllm_costmeter.core.tenants.numbers import TenantNumbers
+
+
+def server(limit: int = 2) -> tuple[ServerTenants, TenantNumbers]:
+    """The tenants of a server that tells `limit` of them apart."""
+    numbers = TenantNumbers(limit)
+    return ServerTenants(TenantAccounts(numbers.name), limit), numbers
+
+
+def test_each_request_is_charged_to_its_tenant() -> None:
+    """Dollars, joules, tokens by kind and requests by outcome; without a tenant it is untagged."""
+    tenants, numbers = server()
+    a = numbers.of("a")
+    tenants.charge(RequestWork(10, 5, 20, 0, a), Spent(1.0, 3.0))
+    tenants.charge(RequestWork(1, 0, 2, 1, a), Spent(0.5, 1.0))
+    tenants.charge(RequestWork(7, 0, 7), Spent(0.25))
+    assert tenants.shares() == {
+        "a": Share(1.5, 4.0, 11, 5, 22, 1, 1),
+        "untagged": Share(0.25, 0.0, 7, 0, 7, 1),
+    }
+    assert tenants.own_usd() == 1.75
+
+
+def test_other_processes_are_added_and_may_begin_again() -> None:
+    """Their totals are followed by increase; those of a new process with the same rank count from zero."""
+    tenants, numbers = server()
+    tenants.charge(RequestWork(1, 0, 0, 0, numbers.of("a")), Spent(1.0))
+    tenants.follow(1, {"a": Share(2.0, finished_requests=2)})
+    tenants.follow(1, {"a": Share(3.0, finished_requests=3)})
+    tenants.follow(1, {"a": Share(0.5, finished_requests=1)})
+    assert tenants.shares() == {"a": Share(4.5, 0.0, 1, finished_requests=5)}
+
+
+def test_the_limit_holds_over_all_processes_and_no_total_decreases() -> None:
+    """A name counted as `other` stays there, whoever comes later."""
+    tenants, numbers = server(limit=2)
+    tenants.follow(1, {name: Share(1.0, finished_requests=1) for name in ("a", "b", "c", "d")})
+    first = tenants.shares()
+    assert first.keys() == {"a", "b", "other"}
+    tenants.charge(RequestWork(1, 0, 0, 0, numbers.of("c")), Spent(1.0))
+    later = tenants.shares()
+    assert later.keys() == first.keys()
+    assert later["other"].usd == pytest.approx(3.0)
