@@ -187,7 +187,7 @@ class Simulation:
         self.requests -= done
         self.finished += [REQUEST] * done
         busy_seconds = min(float(TICK_SECONDS), arrived * 0.9)
-        computed, cached, generated = (tokens * done for tokens in REQUEST)
+        computed, cached, generated = (tokens * done for tokens in REQUEST[:3])
         totals = self.totals
         self.totals = replace(
             totals,
