@@ -12,9 +12,8 @@ from vllm_costmeter.cli.parser import folder
 from vllm_costmeter.core.dataclass import fields
 from vllm_costmeter.outputs.files.new_files import write_new_files
 from vllm_costmeter.outputs.rules.alerts import alert_groups
-from vllm_costmeter.outputs.rules.files import kubernetes_rule_file, rule_files
+from vllm_costmeter.outputs.rules.files import all_recordings, kubernetes_rule_file, rule_files
 from vllm_costmeter.outputs.rules.limits import Limits
-from vllm_costmeter.outputs.rules.recording import recording_groups
 
 EXAMPLES = """\
 examples:
@@ -36,7 +35,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "rules",
-        usage="costmeter rules [DIR] [--force] [limits]",
+        usage="costmeter rules [DIR] [--force] [--format FORMAT] [--opencost-names] [limits]",
         description="Print Prometheus recording rules and alerts, or write them to DIR.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -50,6 +49,11 @@ def add_parser(subparsers: Any) -> None:
         default="yaml",
         help="yaml: Prometheus rule files (default); json; kubernetes: a PrometheusRule",
     )
+    parser.add_argument(
+        "--opencost-names",
+        action="store_true",
+        help="also record container_gpu_allocation and node_gpu_hourly_cost, where no OpenCost runs",
+    )
     group = parser.add_argument_group("limits: an alert fires above")
     for limit in fields(Limits):
         if limit.name in HELP:
@@ -62,12 +66,13 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print or write the rules. BadInputError if a file exists and --force was not given."""
     limits = Limits(**{name: getattr(args, name) for name in HELP}, api=api_prices_from(args))
-    files = kubernetes_rule_file(limits) if args.format == "kubernetes" else rule_files(limits)
+    written_as = kubernetes_rule_file if args.format == "kubernetes" else rule_files
+    files = written_as(limits, opencost_names=args.opencost_names)
     if args.folder is not None:
         write_new_files(args.folder, files, force=args.force)
         print("\n".join(f"wrote {args.folder / name}" for name in files))
     elif args.format == "json":
-        groups = [group.fields() for group in (*recording_groups(), *alert_groups(limits))]
+        groups = [group.fields() for group in (*all_recordings(args.opencost_names), *alert_groups(limits))]
         print(json.dumps({"schema": "costmeter.rules/1", "groups": groups}, indent=2))
     elif args.format == "kubernetes":
         print(*files.values(), end="")

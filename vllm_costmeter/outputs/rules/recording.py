@@ -14,6 +14,7 @@ from vllm_costmeter.outputs.rules.rule import Group, Recording
 
 COST = BY_NAME["costmeter_cost_usd_total"].name
 TOKENS = BY_NAME["costmeter_tokens_total"].name
+GPU_SECONDS = BY_NAME["costmeter_gpu_seconds_total"].name
 PRICE_INFO = BY_NAME["costmeter_price_info"].name
 PREFLIGHT = BY_NAME["costmeter_preflight_bytes"].name
 
