@@ -1,4 +1,4 @@
-"""What the tests need from the system: Prometheus and a C compiler, from Debian's packages where we may."""
+"""What the tests need from the system: stores of metrics and a C compiler, from Debian's packages where we may."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from pathlib import Path
 
 from scripts.install.progress import StepFailedError, run_step
 
-PACKAGE_BY_COMMAND = {"prometheus": "prometheus", "promtool": "prometheus", "gcc": "gcc", "npm": "npm"}
+PACKAGE_BY_COMMAND = {
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
+    "victoria-metrics": "victoria-metrics",
+    "vmalert": "victoria-metrics",
+    "gcc": "gcc",
+    "npm": "npm",
+}
 SERVICE_POLICY = Path("/usr/sbin/policy-rc.d")  # Debian asks it before a package's service is started
 DENY_SERVICES = "#!/bin/sh\nexit 101\n"
 

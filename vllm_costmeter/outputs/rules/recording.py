@@ -41,7 +41,8 @@ def recording_groups() -> tuple[Group, ...]:
     budget = Group(
         "costmeter_budget",
         (
-            Recording(f"fleet:{USD}:rate1d", f"sum(rate({COST}[1d]))"),
+            # not rate(): on a store with an hour of data, VictoriaMetrics' rate over a day is that hour's
+            Recording(f"fleet:{USD}:rate1d", f"sum(increase({COST}[1d])) / 86400"),
             Recording(f"fleet:{USD}:increase1h", f"sum(increase({COST}[1h]))"),
         ),
     )
