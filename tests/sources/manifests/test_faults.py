@@ -55,7 +55,7 @@ def test_a_faulty_file_is_one_line_with_its_place(text: str, says: str) -> None:
 
 
 def test_the_texts_of_an_alert_are_no_helm_template() -> None:
-    """A PrometheusRule beside a Deployment is another object: what it says of `$labels` and `$value` is Prometheus's."""
+    """A PrometheusRule beside a pod is another object: what it says of `$labels` and `$value` is Prometheus's."""
     rule = """\
         apiVersion: monitoring.coreos.com/v1
         kind: PrometheusRule
