@@ -118,7 +118,7 @@ def measured(asked: Asked, replicas: int, minutes: float) -> dict[str, Any]:
         "prometheus_resident_bytes": asked.number(f"max_over_time(process_resident_memory_bytes[{window}])"),
         "prometheus_cores": asked.number(f"rate(process_cpu_seconds_total[{window}])"),
         "scrape_seconds_mean": asked.number('avg(scrape_duration_seconds{job="vllm"})'),
-        "rules_evaluated": len(asked.series("query", query='{__name__=~".+:costmeter_.+"}')),
+        "recorded_series": len(asked.series("query", query='{__name__=~".+:costmeter_.+"}')),
         "rule_group_seconds_worst": {
             found["metric"]["rule_group"].partition(";")[2]: float(found["value"][1]) for found in groups
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,12 +23,13 @@ SELECTOR = re.compile(r"\b(costmeter_\w+)(?:\{([^}]*)\})?")
 EXACT = re.compile(r'(\w+)="([^"]*)"')
 
 
-def samples(number: int) -> list[Sample]:
+@functools.cache
+def samples(number: int) -> tuple[Sample, ...]:
     """What a replica publishes after an hour of load."""
     target = Target(number)
     target.began -= AN_HOUR_AGO
     families = text_string_to_metric_families(target.page().decode())
-    return [sample for family in families for sample in family.samples]
+    return tuple(sample for family in families for sample in family.samples)
 
 
 def dropped(sample: Sample) -> bool:
