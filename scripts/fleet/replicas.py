@@ -1,7 +1,8 @@
 """A thousand replicas in one process: the project's own meters under made-up loads, served as a thousand targets.
 
-Every scrape advances its replica to the present, so what Prometheus sees changes as it would; only the load and the
-driver's readings are invented. vLLM's own metrics are left out: they are vLLM's, metered or not.
+Meters advance to the present when they are scraped, so what Prometheus sees changes as it would; only the load and the
+driver's readings are invented. A hundred meters run, and ten replicas show each: a thousand would keep a core busy
+beside the Prometheus that is measured. vLLM's own metrics are left out: they are vLLM's, metered or not.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from scripts.panels.simulated_fleet import EIGHT, SEVENTY, TICK_SECONDS, Replica
 from vllm_costmeter.core.pricing.price import rental_price
 from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry, generate_latest
 
-MODELS, CLUSTERS = 20, 4
+METERS, MODELS, CLUSTERS = 100, 20, 4
 GPUS = (("H100 SXM", 2.5), ("A100 SXM 80GB", 1.6), ("L40S", 0.9), ("RTX 4090", 0.4))
 """Names in the catalogue, and made-up dollars an hour."""
 
@@ -51,23 +52,27 @@ class Target:
         self.began = time.monotonic()
         self.lock = threading.Lock()
         self.simulation.advance(0)
+        self.latest = generate_latest(self.registry)
 
     def page(self) -> bytes:
         """The exposition now."""
         with self.lock:
+            before = self.simulation.now
             while self.simulation.now + TICK_SECONDS <= time.monotonic() - self.began:
                 self.simulation.advance(self.simulation.now)
-            return generate_latest(self.registry)
+            if self.simulation.now > before:
+                self.latest = generate_latest(self.registry)
+            return self.latest
 
 
 @contextmanager
 def served(count: int, targets_file: Path) -> Iterator[str]:
     """Serves the replicas at /0, /1, ... and writes Prometheus's list of targets. Gives the address."""
-    targets = [Target(number) for number in range(count)]
+    meters = [Target(number) for number in range(min(METERS, count))]
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            page = targets[int(self.path[1:])].page()
+            page = meters[int(self.path[1:]) % METERS].page()
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
             self.send_header("Content-Length", str(len(page)))
@@ -84,11 +89,11 @@ def served(count: int, targets_file: Path) -> Iterator[str]:
             "targets": [address],
             "labels": {
                 "__metrics_path__": f"/{number}",
-                "instance": target.replica.instance,
-                "cluster": target.replica.cluster,
+                "instance": replica(number).instance,
+                "cluster": replica(number).cluster,
             },
         }
-        for number, target in enumerate(targets)
+        for number in range(count)
     ]
     targets_file.write_text(json.dumps(listed))
     threading.Thread(target=server.serve_forever, daemon=True).start()
