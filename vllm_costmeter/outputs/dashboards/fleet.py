@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vllm_costmeter.outputs.dashboards.gpu_comparison import COMPARISON
+from vllm_costmeter.outputs.dashboards.comparison import COMPARISON
 from vllm_costmeter.outputs.dashboards.panel import Column, Dashboard, LabelVariable, Panel, Query, Row
 from vllm_costmeter.outputs.dashboards.promql import PER_HOUR, grown, per_second, usd_per_million
 from vllm_costmeter.outputs.dashboards.promql import usd_per_hour as hourly
@@ -227,7 +227,7 @@ REPLICAS = Row(
 DASHBOARD = Dashboard(
     uid="costmeter-fleet",
     title="vLLM CostMeter / Fleet",
-    description="All replicas: total dollars per total tokens; GPU models compared; best, worst and idle replicas.",
+    description="All replicas: total dollars per total tokens; GPUs and releases compared; best, worst and idle replicas.",
     rows=(ALL, TRENDS, COMPARISON, REPLICAS),
     labels=(CLUSTER, *VARIABLES),
     annotations=ANNOTATIONS,
