@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from vllm_costmeter.cli.economics.api_price_flags import add_api_price_flags, api_prices_from
@@ -14,6 +15,7 @@ from vllm_costmeter.outputs.files.new_files import write_new_files
 from vllm_costmeter.outputs.rules.alerts import alert_groups
 from vllm_costmeter.outputs.rules.files import all_recordings, kubernetes_rule_file, rule_files
 from vllm_costmeter.outputs.rules.limits import Limits
+from vllm_costmeter.outputs.rules.rule import Group
 
 EXAMPLES = """\
 examples:
@@ -22,6 +24,7 @@ examples:
   costmeter rules --format kubernetes | kubectl apply -f -   # a PrometheusRule
   costmeter rules --format json | jq '.groups[].rules[].alert'
 """
+HEAD = "groups:\n"
 HELP = {
     "target_usd_per_million": "$/M generated tokens of a model, idle time included, over 15 minutes",
     "idle_usd_per_hour": "idle cost of all servers over an hour",
@@ -66,19 +69,21 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print or write the rules. BadInputError if a file exists and --force was not given."""
     limits = Limits(**{name: getattr(args, name) for name in HELP}, api=api_prices_from(args))
-    written_as = kubernetes_rule_file if args.format == "kubernetes" else rule_files
-    files = written_as(limits, opencost_names=args.opencost_names)
+    files_of = kubernetes_rule_file if args.format == "kubernetes" else rule_files
+    files = files_of(limits, opencost_names=args.opencost_names)
+    return _written(args, files, (*all_recordings(args.opencost_names), *alert_groups(limits)))
+
+
+def _written(args: argparse.Namespace, files: dict[str, str], groups: Sequence[Group]) -> int:
     if args.folder is not None:
         write_new_files(args.folder, files, force=args.force)
         print("\n".join(f"wrote {args.folder / name}" for name in files))
     elif args.format == "json":
-        groups = [group.fields() for group in (*all_recordings(args.opencost_names), *alert_groups(limits))]
-        print(json.dumps({"schema": "costmeter.rules/1", "groups": groups}, indent=2))
-    elif args.format == "kubernetes":
-        print(*files.values(), end="")
+        values = {"schema": "costmeter.rules/1", "groups": [group.fields() for group in groups]}
+        print(json.dumps(values, indent=2))
     else:
-        recording, alerts = files.values()
-        print(recording + alerts[alerts.index("groups:\n") + len("groups:\n") :], end="")
+        first, *others = files.values()
+        print(first + "".join(text[text.index(HEAD) + len(HEAD) :] for text in others), end="")
     return 0
 
 
