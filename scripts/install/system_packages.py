@@ -1,4 +1,4 @@
-"""What the tests need from the system: Prometheus, a compiler, npm, Chromium, from Debian's packages where we may."""
+"""What the tests need from the system: stores of metrics, a compiler, npm, Chromium, from Debian's where we may."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from scripts.install.progress import StepFailedError, run_step
 PACKAGE_BY_COMMAND = {
     "prometheus": "prometheus",
     "promtool": "prometheus",
+    "victoria-metrics": "victoria-metrics",
+    "vmalert": "victoria-metrics",
     "gcc": "gcc",
     "npm": "npm",
     "chromium": "chromium",

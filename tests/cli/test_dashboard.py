@@ -89,9 +89,34 @@ def test_every_action_has_an_example(action: str, capsys: pytest.CaptureFixture[
 
 
 def test_generate_writes_the_committed_dashboards(tmp_path: Path) -> None:
-    """The command that made them."""
+    """The command that made them, and their ConfigMaps."""
     assert main(["dashboard", "generate", str(tmp_path)]) == 0
-    assert written(tmp_path) == {n: t for n, t in written(GRAFANA).items() if n.startswith("dashboards/")}
+    ours = ("dashboards/", "kubernetes/dashboard-")
+    assert written(tmp_path) == {n: t for n, t in written(GRAFANA).items() if n.startswith(ours)}
+
+
+def test_config_maps_carry_the_prices_that_were_asked_for(tmp_path: Path) -> None:
+    """`export --api-output-usd-per-million` changes a dashboard and its ConfigMap alike."""
+    words = ["--api-input-usd-per-million", "0.15", "--api-output-usd-per-million", "0.77"]
+    assert main(["dashboard", "export", str(tmp_path), *words]) == 0
+    dashboard = (tmp_path / "dashboards/costmeter-cost.json").read_text()
+    config_map = yaml.safe_load((tmp_path / "kubernetes/dashboard-cost.yaml").read_text())
+    assert "0.77" in dashboard
+    assert config_map["data"] == {"costmeter-cost.json": dashboard}
+
+
+def test_rules_for_kubernetes_overwrite_nothing_without_force(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Printed, or written as one file that must not be there: exit 2 and nothing changed otherwise."""
+    assert main(["rules", "--format", "kubernetes"]) == 0
+    assert capsys.readouterr().out == (GRAFANA / "kubernetes/rules.yaml").read_text()
+    (tmp_path / "rules.yaml").write_text("mine")
+    assert main(["rules", str(tmp_path), "--format", "kubernetes"]) == 2
+    assert "already has rules.yaml: nothing was written; --force" in capsys.readouterr().err
+    assert written(tmp_path) == {"rules.yaml": "mine"}
+    assert main(["rules", str(tmp_path), "--format", "kubernetes", "--force"]) == 0
+    assert yaml.safe_load((tmp_path / "rules.yaml").read_text())["kind"] == "PrometheusRule"
 
 
 def test_export_needs_no_builder_and_generate_says_which_extra(tmp_path: Path) -> None:

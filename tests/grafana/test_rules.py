@@ -16,7 +16,7 @@ from vllm_costmeter.outputs.rules.alerts import alert_groups
 from vllm_costmeter.outputs.rules.files import rule_files
 from vllm_costmeter.outputs.rules.limits import Limits
 from vllm_costmeter.outputs.rules.recording import recording_groups
-from vllm_costmeter.outputs.rules.rule import Alert, Group, Recording, as_yaml
+from vllm_costmeter.outputs.rules.rule import Alert, Group, Recording, as_rule_file
 
 PROMETHEUS = Path(__file__).resolve().parents[2] / "grafana" / "prometheus"
 RULES = {path.name: path.read_text() for path in (PROMETHEUS / "rules").iterdir()}
@@ -55,7 +55,7 @@ def test_the_yaml_says_what_the_rules_say() -> None:
             Alert("A", "x > 1", "5m", "warning", 'he said: "no"', "5 % #1, {{ $value }}", "- look\\here"),
         ),
     )
-    read = yaml.safe_load(as_yaml([group], "two\nlines"))
+    read = yaml.safe_load(as_rule_file([group], "two\nlines"))
     assert read == {"groups": [group.fields()]}
 
 

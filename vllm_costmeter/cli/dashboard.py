@@ -14,6 +14,7 @@ from vllm_costmeter.outputs.dashboards.api_panels import with_api_prices
 from vllm_costmeter.outputs.dashboards.grafana_api import GrafanaApi
 from vllm_costmeter.outputs.dashboards.push import push
 from vllm_costmeter.outputs.files.new_files import write_new_files
+from vllm_costmeter.outputs.kubernetes import dashboard_config_maps, is_dashboard
 from vllm_costmeter.sources.files.grafana import grafana_files
 
 TOKEN_VARIABLE = "GRAFANA_TOKEN"
@@ -28,7 +29,7 @@ examples:
 """
 GENERATE = """\
 examples:
-  costmeter dashboard generate grafana --force         # what is committed under grafana/dashboards
+  costmeter dashboard generate grafana --force         # what is committed there
 """
 EXAMPLES = f"{EXPORT}{PUSH.removeprefix('examples:' + chr(10))}"
 
@@ -48,7 +49,7 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
         epilog=EXPORT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Write dashboards, provisioning, rules and a compose file to DIR.",
+        description="Write dashboards, provisioning, rules, a compose file, Kubernetes manifests and a mixin to DIR.",
     )
     export.add_argument("folder", metavar="DIR", type=folder)
     export.add_argument("--force", action="store_true", help="overwrite existing files")
@@ -76,7 +77,8 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
         epilog=GENERATE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Generate the dashboards from the metric table in DIR/dashboards; needs the extra `dashboards`.",
+        description="Generate the dashboards from the metric table in DIR/dashboards, and their ConfigMaps in "
+        "DIR/kubernetes; needs the extra `dashboards`.",
     )
     generate.add_argument("folder", metavar="DIR", type=folder)
     generate.add_argument("--force", action="store_true", help="overwrite existing files")
@@ -94,13 +96,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _repriced(files: dict[str, str], args: argparse.Namespace) -> dict[str, str]:
     prices = api_prices_from(args)
-    return {
-        name: with_api_prices(text, prices) if _is_dashboard(name) else text for name, text in files.items()
+    repriced = {
+        name: with_api_prices(text, prices) if is_dashboard(name) else text for name, text in files.items()
     }
-
-
-def _is_dashboard(name: str) -> bool:
-    return name.startswith("dashboards/") and name.endswith(".json")
+    return repriced | dashboard_config_maps(repriced)
 
 
 def _push(args: argparse.Namespace) -> int:
@@ -110,7 +109,7 @@ def _push(args: argparse.Namespace) -> int:
             f"no token: set {TOKEN_VARIABLE} to a Grafana service account token (or use --token)"
         )
     files = _repriced(grafana_files(), args)
-    dashboards = [text for name, text in files.items() if _is_dashboard(name)]
+    dashboards = [text for name, text in files.items() if is_dashboard(name)]
     outcomes = push(GrafanaApi(args.url, token), dashboards, data_source=args.datasource, force=args.force)
     titles = {json.loads(text)["uid"]: json.loads(text)["title"] for text in dashboards}
     for uid, outcome in outcomes.items():
@@ -126,4 +125,5 @@ def _generated() -> dict[str, str]:
             f"generating needs {error.name}: pip install 'vllm-costmeter[dashboards]'; "
             "`costmeter dashboard export` writes the same files without it"
         ) from None
-    return dashboard_files()
+    dashboards = dashboard_files()
+    return dashboards | dashboard_config_maps(dashboards)

@@ -14,16 +14,17 @@ from vllm_costmeter.cli.rules_engine import add_engine_flags, engine_from
 from vllm_costmeter.core.dataclass import fields
 from vllm_costmeter.outputs.files.new_files import write_new_files
 from vllm_costmeter.outputs.rules.alerts import alert_groups
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.outputs.rules.engine import engine_groups
-from vllm_costmeter.outputs.rules.files import engine_rule_file, rule_files
+from vllm_costmeter.outputs.rules.files import all_recordings, engine_rule_file, kubernetes_rule_file, rule_files
 from vllm_costmeter.outputs.rules.limits import Limits
-from vllm_costmeter.outputs.rules.recording import recording_groups
 from vllm_costmeter.outputs.rules.rule import Group
 
 EXAMPLES = """\
 examples:
   costmeter rules                                       # print both files
   costmeter rules /etc/prometheus/rules --target-usd-per-million 1.5 --budget-usd-per-day 60
+  costmeter rules --format kubernetes | kubectl apply -f -   # a PrometheusRule
   costmeter rules --format json | jq '.groups[].rules[].alert'
   costmeter rules --engine sglang --gpu-hourly-usd 3.84 --gpus 8    # from the engine's own metrics
 """
@@ -41,18 +42,25 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
         "rules",
-        usage="costmeter rules [DIR] [--force] [limits | --engine NAME --gpu-hourly-usd USD]",
+        usage="costmeter rules [DIR] [--force] [--format FORMAT] [--opencost-names] "
+        "[limits | --engine NAME --gpu-hourly-usd USD]",
         description="Print Prometheus recording rules and alerts, or write them to DIR.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "folder", nargs="?", metavar="DIR", type=folder, help="where to write costmeter-*.yml"
-    )
+    parser.add_argument("folder", nargs="?", metavar="DIR", type=folder, help="where to write the files")
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
     parser.add_argument(
-        "--format", choices=("yaml", "json"), default="yaml", help="output format (default: yaml)"
+        "--format",
+        choices=("yaml", "json", "kubernetes"),
+        default="yaml",
+        help="yaml: Prometheus rule files (default); json; kubernetes: a PrometheusRule",
+    )
+    parser.add_argument(
+        "--opencost-names",
+        action="store_true",
+        help="also record container_gpu_allocation and node_gpu_hourly_cost, where no OpenCost runs",
     )
     group = parser.add_argument_group("limits: an alert fires above")
     for limit in fields(Limits):
@@ -68,9 +76,13 @@ def run(args: argparse.Namespace) -> int:
     """Print or write the rules. BadInputError if a file exists and --force was not given."""
     found = engine_from(args)
     if found is not None:
+        if args.format == "kubernetes" or args.opencost_names:
+            raise BadInputError("--engine has rule files of Prometheus: leave out --format kubernetes and --opencost-names")
         return _written(args, engine_rule_file(*found), engine_groups(*found))
     limits = Limits(**{name: getattr(args, name) for name in HELP}, api=api_prices_from(args))
-    return _written(args, rule_files(limits), (*recording_groups(), *alert_groups(limits)))
+    files_of = kubernetes_rule_file if args.format == "kubernetes" else rule_files
+    files = files_of(limits, opencost_names=args.opencost_names)
+    return _written(args, files, (*all_recordings(args.opencost_names), *alert_groups(limits)))
 
 
 def _written(args: argparse.Namespace, files: dict[str, str], groups: Sequence[Group]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,20 @@ def test_a_faulty_file_is_one_line_with_its_place(text: str, says: str) -> None:
         servers_of(text.encode(), "deploy.yaml")
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_texts_of_an_alert_are_no_helm_template() -> None:
+    """A PrometheusRule beside a pod is another object: what it says of `$labels` and `$value` is Prometheus's."""
+    rule = """\
+        apiVersion: monitoring.coreos.com/v1
+        kind: PrometheusRule
+        spec: {groups: [{name: vllm, rules: [{alert: A, annotations: {summary: "{{ $labels.pod }} {{$value}}"}}]}]}
+        ---
+        """
+    server = pod("command: [vllm, serve, m]\nresources: {limits: {nvidia.com/gpu: 1}}\n")
+    assert [found.name for found in servers_of((textwrap.dedent(rule) + server).encode(), "deploy.yaml")] == [
+        "Pod p, container c"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,28 @@ def test_the_head_charges_for_all_its_engines_and_reads_the_local_gpus(
     assert (found.gpus_per_engine * len(found.engine_indexes), found.local_gpus) == (charged, local)
 
 
+class RayExecutor:
+    """As vLLM's own Ray executors say it (`v1/executor`, 0.17 to 0.33)."""
+
+    uses_ray = True
+
+
+@pytest.mark.parametrize(
+    "placed",
+    [
+        {"distributed_executor_backend": "ray"},
+        {"distributed_executor_backend": RayExecutor},
+        {"data_parallel_backend": "ray"},
+    ],
+)
+def test_under_ray_the_gpus_may_be_anywhere_and_are_all_charged(placed: dict[str, Any]) -> None:
+    """Tensor and pipeline parallel over Ray's nodes: one API process meters, and pays for tensor x pipeline GPUs."""
+    found = shape(world_size=16, tensor_parallel_size=8, pipeline_parallel_size=2, **placed)
+    assert found.gpus_per_engine == 16
+    assert found.may_be_elsewhere
+    assert not shape(world_size=16, distributed_executor_backend=object).may_be_elsewhere
+
+
 def test_device_ids_are_those_that_vllm_resolved() -> None:
     """Since 0.24; without the flag, in older releases, and under Ray, which places workers itself, there are none."""
     assert shape(assigned_physical_gpu_ids=[3, 1]).device_ids == (3, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vllm_costmeter.outputs.dashboards.comparison import COMPARISON
 from vllm_costmeter.outputs.dashboards.panel import Column, Dashboard, LabelVariable, Panel, Query, Row
 from vllm_costmeter.outputs.dashboards.promql import PER_HOUR, grown, per_second, usd_per_million
 from vllm_costmeter.outputs.dashboards.promql import usd_per_hour as hourly
@@ -227,8 +228,8 @@ REPLICAS = Row(
 DASHBOARD = Dashboard(
     uid="costmeter-fleet",
     title="vLLM CostMeter / Fleet",
-    description="All replicas: total dollars per total tokens; best, worst and idle replicas.",
-    rows=(ALL, TRENDS, REPLICAS),
+    description="All replicas: total dollars per total tokens; GPUs and releases compared; best, worst, idle replicas.",
+    rows=(ALL, TRENDS, COMPARISON, REPLICAS),
     labels=(CLUSTER, *VARIABLES),
     annotations=ANNOTATIONS,
 )

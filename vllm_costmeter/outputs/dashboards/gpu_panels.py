@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vllm_costmeter.outputs.dashboards.panel import Panel, Query, Row
 from vllm_costmeter.outputs.dashboards.promql import per_second, series, summed
-from vllm_costmeter.outputs.dashboards.shared import NO_GPU, PHASE_COLOURS, TOKENS
+from vllm_costmeter.outputs.dashboards.shared import ENERGY, NO_GPU, PHASE_COLOURS, TOKENS
 
 BY_GPU = ("instance", "gpu")
 GPU = "{{instance}} GPU {{gpu}}"
@@ -45,7 +45,7 @@ GPUS = Row(
             "Power draw of each GPU: measured energy over time.",
             "lines",
             "watt",
-            (Query(per_second("costmeter_energy_joules_total", BY_GPU), GPU),),
+            (Query(per_second(ENERGY, BY_GPU), GPU),),
             NO_GPU,
         ),
         Panel(
@@ -57,7 +57,7 @@ GPUS = Row(
             (
                 Query(_per_token(_phase_energy("prefill"), "prompt_computed"), "prefill"),
                 Query(_per_token(_phase_energy("decode"), "generated"), "decode"),
-                Query(_per_token(per_second("costmeter_energy_joules_total"), "generated"), "all"),
+                Query(_per_token(per_second(ENERGY), "generated"), "all"),
             ),
             "the driver reports no energy, or no tokens",
             logarithmic=True,

@@ -11,6 +11,7 @@ COST = "costmeter_cost_usd_total"
 TOKENS = "costmeter_tokens_total"
 PHASE_COST = "costmeter_phase_cost_usd_total"
 GPU_SECONDS = "costmeter_gpu_seconds_total"
+ENERGY = "costmeter_energy_joules_total"
 
 ALWAYS_THERE = GPU_SECONDS
 """The counter that every metered server publishes from its first second, with or without a price."""

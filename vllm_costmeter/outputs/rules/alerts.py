@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from vllm_costmeter.outputs.metrics.table import BY_NAME
 from vllm_costmeter.outputs.rules.limits import Limits
-from vllm_costmeter.outputs.rules.recording import COST, TOKENS, USD, tokens_by_kind, usd_by_state
+from vllm_costmeter.outputs.rules.recording import (
+    COST,
+    GPU_SECONDS,
+    TOKENS,
+    USD,
+    tokens_by_kind,
+    usd_by_state,
+)
 from vllm_costmeter.outputs.rules.rule import Alert, Group
 from vllm_costmeter.outputs.rules.tenant_alerts import tenant_alerts
 
@@ -14,7 +21,6 @@ SOURCE_UP = BY_NAME["costmeter_source_up"].name
 DOWN_INFO = BY_NAME["costmeter_source_down_info"].name
 UNEXPLAINED = BY_NAME["costmeter_unexplained_usd"].name
 DECODE_ENERGY = BY_NAME["costmeter_phase_energy_joules_total"].name
-GPU_SECONDS = BY_NAME["costmeter_gpu_seconds_total"].name
 HOURS_IN_30_DAYS = (
     30 * 24
 )  # the window of the month's budget alerts; a month of money is 730 hours (core.pricing)

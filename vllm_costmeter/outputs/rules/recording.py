@@ -14,6 +14,7 @@ from vllm_costmeter.outputs.rules.rule import Group, Recording
 
 COST = BY_NAME["costmeter_cost_usd_total"].name
 TOKENS = BY_NAME["costmeter_tokens_total"].name
+GPU_SECONDS = BY_NAME["costmeter_gpu_seconds_total"].name
 PRICE_INFO = BY_NAME["costmeter_price_info"].name
 PREFLIGHT = BY_NAME["costmeter_preflight_bytes"].name
 
@@ -40,7 +41,8 @@ def recording_groups() -> tuple[Group, ...]:
     budget = Group(
         "costmeter_budget",
         (
-            Recording(f"fleet:{USD}:rate1d", f"sum(rate({COST}[1d]))"),
+            # not rate(): on a store with an hour of data, VictoriaMetrics' rate over a day is that hour's
+            Recording(f"fleet:{USD}:rate1d", f"sum(increase({COST}[1d])) / 86400"),
             Recording(f"fleet:{USD}:increase1h", f"sum(increase({COST}[1h]))"),
         ),
     )

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import Literal
 
 from vllm_costmeter.core.dataclass import dataclass, field
+from vllm_costmeter.outputs.text.yaml import as_yaml
 
 Severity = Literal["warning", "critical"]
-
-PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_:]*|[0-9]+[smhd]")
-"""Text that needs no quotes in YAML; everything else is quoted as JSON, which is valid YAML."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,32 +70,7 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def as_yaml(groups: Iterable[Group], heading: str) -> str:
-    """A rule file; deterministic for the same rules."""
-    return "\n".join((*(f"# {line}" for line in heading.splitlines()), "groups:", *_groups(groups))) + "\n"
-
-
-def _groups(groups: Iterable[Group]) -> Iterator[str]:
-    for group in groups:
-        yield f"  - name: {_text(group.name)}"
-        yield "    rules:"
-        for rule in group.rules:
-            lines = list(_mapping(rule.fields()))
-            yield f"      - {lines[0]}"
-            yield from (f"        {line}" for line in lines[1:])
-
-
-def _mapping(fields: Mapping[str, object]) -> Iterator[str]:
-    for name, value in fields.items():
-        if isinstance(value, dict):
-            yield f"{name}:"
-            yield from (f"  {line}" for line in _mapping(value))
-        elif name == "expr":
-            yield "expr: |-"
-            yield from (f"  {line}" for line in str(value).splitlines())
-        else:
-            yield f"{name}: {_text(str(value))}"
-
-
-def _text(value: str) -> str:
-    return value if PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)
+def as_rule_file(groups: Iterable[Group], heading: str) -> str:
+    """A rule file of Prometheus; deterministic for the same rules."""
+    comment = "".join(f"# {line}\n" for line in heading.splitlines())
+    return comment + as_yaml({"groups": [group.fields() for group in groups]})

@@ -21,9 +21,10 @@ from vllm_costmeter.sources.manifests.yaml_tree import LARGEST_BYTES, Node, docu
 from vllm_costmeter.sources.shell.syntax import ShellError
 
 _HELM = re.compile(
-    rb"\{\{-?\s*(\.[A-Za-z]|\$|include\b|template\b|if\b|range\b|with\b|end\b|else\b|toYaml\b|tpl\b|define\b|default\b|"
-    rb"required\b|printf\b|quote\b|/\*)"
+    rb"\{\{-?\s*(\.[A-Za-z]|\$(?!labels\b|value\b|externalLabels\b)|include\b|template\b|if\b|range\b|with\b|end\b|"
+    rb"else\b|toYaml\b|tpl\b|define\b|default\b|required\b|printf\b|quote\b|/\*)"
 )
+"""`$labels`, `$value` and `$externalLabels` are Prometheus's, in the texts of an alert."""
 _HELM_ALONE = re.compile(rb"\{\{-?[^}]*\.(Values|Release|Chart|Capabilities|Files|Template)\b|^\s*\{\{")
 """What KServe's own templates (`{{.Name}}`, `{{ .Spec.Model.Name }}`) never have."""
 _NO_YAML = re.compile(r"\.(sh|bash|zsh|sbatch|slurm|container|service|socket|timer|pod|kube)$")

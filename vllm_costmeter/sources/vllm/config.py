@@ -84,9 +84,11 @@ def device_ids_of_engine_args(args: Any) -> tuple[int | str, ...] | None:
 
 
 def _is_placed_by_ray(parallel: Any) -> bool:
-    """From EngineArgs or ParallelConfig (vLLM 0.17 to 0.33): Ray assigns GPUs to workers itself."""
-    backends = ("distributed_executor_backend", "data_parallel_backend")
-    return any(getattr(parallel, backend, None) == "ray" for backend in backends)
+    """From EngineArgs or ParallelConfig: Ray assigns GPUs to workers itself. As `ParallelConfig.use_ray` (vLLM 0.17 to
+    0.33), which also takes an executor class that says so, or data parallelism by Ray."""
+    executor = getattr(parallel, "distributed_executor_backend", None)
+    is_ray_class = isinstance(executor, type) and bool(getattr(executor, "uses_ray", False))
+    return executor == "ray" or is_ray_class or getattr(parallel, "data_parallel_backend", None) == "ray"
 
 
 def _kv_capacity(cache: Any, engines: int) -> int | None:
@@ -162,7 +164,7 @@ def spans_machines(config: Any) -> bool:
     parallel = config.parallel_config
     return (
         (getattr(parallel, "nnodes", 1) or 1) > 1
-        or parallel.distributed_executor_backend == "ray"
+        or _is_placed_by_ray(parallel)
         or parallel.data_parallel_size_local < parallel.data_parallel_size
     )
 

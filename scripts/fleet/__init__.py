@@ -1,0 +1,1 @@
+"""The Helm chart and the scale of a fleet."""
