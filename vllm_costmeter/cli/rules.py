@@ -12,11 +12,16 @@ from vllm_costmeter.cli.economics.price_flags import money
 from vllm_costmeter.cli.parser import folder
 from vllm_costmeter.cli.rules_engine import add_engine_flags, engine_from
 from vllm_costmeter.core.dataclass import fields
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.outputs.files.new_files import write_new_files
 from vllm_costmeter.outputs.rules.alerts import alert_groups
-from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.outputs.rules.engine import engine_groups
-from vllm_costmeter.outputs.rules.files import all_recordings, engine_rule_file, kubernetes_rule_file, rule_files
+from vllm_costmeter.outputs.rules.files import (
+    all_recordings,
+    engine_rule_file,
+    kubernetes_rule_file,
+    rule_files,
+)
 from vllm_costmeter.outputs.rules.limits import Limits
 from vllm_costmeter.outputs.rules.rule import Group
 
@@ -77,7 +82,9 @@ def run(args: argparse.Namespace) -> int:
     found = engine_from(args)
     if found is not None:
         if args.format == "kubernetes" or args.opencost_names:
-            raise BadInputError("--engine has rule files of Prometheus: leave out --format kubernetes and --opencost-names")
+            raise BadInputError(
+                "--engine has rule files of Prometheus: leave out --format kubernetes and --opencost-names"
+            )
         return _written(args, engine_rule_file(*found), engine_groups(*found))
     limits = Limits(**{name: getattr(args, name) for name in HELP}, api=api_prices_from(args))
     files_of = kubernetes_rule_file if args.format == "kubernetes" else rule_files
