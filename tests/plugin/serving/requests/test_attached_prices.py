@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import sys
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -84,3 +85,20 @@ def test_an_application_of_a_server_that_follows_nobody_gets_the_route_alone(
     http = TestClient(app, headers={"Authorization": "Bearer sk-1"})
     assert http.post("/v1/completions", json={}).json()["usage"] == {"total_tokens": 15}
     assert http.get("/costmeter/requests/cmpl-1").status_code == 404
+
+
+@pytest.mark.parametrize("module", ["openai.api_server", "launchers.api_server.entry"])
+def test_the_next_application_is_ours_without_an_endpoint_plugin(
+    desk: RequestDesk, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """vLLM loads endpoint plugins only by name, and none before 0.26: where the meter is on by another setting, the
+    function that builds the application is wrapped, once, wherever the release has it."""
+    builder: Any = ModuleType(f"vllm.entrypoints.{module}")
+    builder.build_app = lambda *given: application(desk)
+    monkeypatch.setitem(sys.modules, builder.__name__, builder)
+    for _ in range(2):
+        attaching.attach_to_next_app(desk)
+    app = builder.build_app("args", ("generate",))
+    assert len(app.user_middleware) == 2
+    http = TestClient(app, headers={"Authorization": "Bearer sk-1"})
+    assert http.post("/v1/completions", json={}).json()["usage"]["cost"]["currency"] == "USD"

@@ -16,30 +16,31 @@ from vllm_costmeter.plugin.serving.requests.price_route import add_price_route
 log = logging.getLogger("vllm.costmeter")
 
 _desks: list[RequestDesk] = []
-_API_SERVER = "vllm.entrypoints.openai.api_server"
+_BUILDERS = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.launchers.api_server.entry")
+"""The modules whose `build_app` vLLM calls: the first from 0.17 to 0.28, the second since 0.29."""
 
 
 def attach_to_next_app(desk: RequestDesk) -> None:
-    """The application of this process is built after its engine. Since 0.26 vLLM gives it to our endpoint plugin, which
-    calls `attach`; before, the function that builds it is wrapped."""
+    """The application of this process is built after its engine, by a function that is wrapped here. Since 0.26 vLLM
+    also gives it to our endpoint plugin, which calls `attach`, but only where `--plugin` or VLLM_PLUGINS names us."""
     _desks[:] = [desk]
-    plugins, module = sys.modules.get("vllm.plugins"), sys.modules.get(_API_SERVER)
-    build = getattr(module, "build_app", None)
-    if (
-        not hasattr(plugins, "load_endpoint_plugins")
-        and build is not None
-        and not hasattr(build, "costmeter_original")
-    ):
-        module.build_app = _attaching(build)  # type: ignore[union-attr]
+    for name in _BUILDERS:
+        module = sys.modules.get(name)
+        build = getattr(module, "build_app", None)
+        if build is not None and not hasattr(build, "costmeter_original"):
+            module.build_app = _attaching(build)  # type: ignore[union-attr]
 
 
 def attach(app: Any) -> None:
     """Our route, and our layer innermost, so that vLLM's own layers (its API key, CORS) come first. Once for each
     application."""
-    prices = _desks[-1].prices if _desks else None
-    add_price_route(app, None if prices is None else prices.keeper)
     try:
-        if not _desks or getattr(app.state, "costmeter", False):
+        if getattr(app.state, "costmeter", False):
+            return
+        app.state.costmeter = True
+        prices = _desks[-1].prices if _desks else None
+        add_price_route(app, None if prices is None else prices.keeper)
+        if not _desks:
             return
         from vllm_costmeter.plugin.serving.requests.middleware import RequestMiddleware
 
@@ -48,7 +49,6 @@ def attach(app: Any) -> None:
             from vllm_costmeter.plugin.serving.requests.pricing import PricingMiddleware
 
             add_innermost_layer(app, PricingMiddleware, prices=prices, tenant=_desks[-1].tenant)
-        app.state.costmeter = True
     except Exception:
         FAULTS.add("request")
         log.exception("costmeter: requests cannot be followed; the server continues without")
