@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from scripts.panels.simulated_fleet import EIGHT, SEVENTY, TICK_SECONDS, Replica, Simulation
+from scripts.panels.replica import EIGHT, SEVENTY, TICK_SECONDS, Replica
+from scripts.panels.simulated_fleet import Simulation
 from vllm_costmeter.core.pricing.price import rental_price
 from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry, generate_latest
 

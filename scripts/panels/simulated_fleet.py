@@ -6,18 +6,18 @@ are invented. `openmetrics()` is what a Prometheus would have scraped, for `prom
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
+from scripts.panels.replica import FLEET, SCRAPE_SECONDS, SECONDS, TICK_SECONDS, Replica
 from vllm_costmeter.core.economics.throughput import rates_of
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.meter import Meter, PhaseSplit, RequestWork
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
-from vllm_costmeter.core.meter.split.roofline import ModelWork
+from vllm_costmeter.core.meter.shares.tenants import ServerTenants, TenantAccounts
 from vllm_costmeter.core.meter.step_counts import StepCounts
-from vllm_costmeter.core.pricing.price import Price, owned_price, rental_price
+from vllm_costmeter.core.tenants.numbers import TenantNumbers
 from vllm_costmeter.metering.server_meter import ChargingProcess, OwnCounts
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
@@ -26,79 +26,7 @@ from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry
 from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.models.packaged import named_model
 
-SECONDS, TICK_SECONDS, SCRAPE_SECONDS = 3600, 5, 15
 REQUEST = RequestWork(180, 60, 128)
-
-
-@dataclass(frozen=True)
-class Replica:
-    """One server: what it is, and how many requests a second it gets at a second of the hour."""
-
-    instance: str
-    cluster: str
-    model: str
-    gpus: int
-    price: Price
-    work: ModelWork
-    requests_per_second: Callable[[int], float]
-    gpu: str = "RTX 4090"
-    restarts_at: int | None = None
-    sleeps_from: int = SECONDS + 1
-    comes_at: int = 0
-
-
-def one_request_then_a_busy_hour(second: int) -> float:
-    """A single request after two minutes, silence, and from ten minutes on a load that swells."""
-    if second < 600:
-        return 1 / TICK_SECONDS if 120 <= second < 120 + TICK_SECONDS else 0.0
-    return 6 + 5 * math.sin((second - 600) / 500)
-
-
-EIGHT = ModelWork(active_parameters=8_030_261_248, weight_bytes=16_060_522_496, kv_bytes_per_token=131_072)
-SEVENTY = ModelWork(
-    active_parameters=70_553_706_496, weight_bytes=141_107_412_992, kv_bytes_per_token=327_680
-)
-FLEET = (
-    Replica(
-        "gpu-1:8000",
-        "eu-1",
-        "llama-3.1-8b",
-        1,
-        rental_price(usd_per_gpu_hour=0.55, gpus=1, source="flag"),
-        EIGHT,
-        one_request_then_a_busy_hour,
-    ),
-    Replica(
-        "gpu-2:8000",
-        "us-1",
-        "llama-3.1-8b",
-        1,
-        owned_price(
-            purchase_usd=2000,
-            lifetime_years=3,
-            usd_per_kwh=0.15,
-            pue=1.3,
-            overhead_usd_per_month=40,
-            gpus=1,
-            source="file",
-        ),
-        EIGHT,
-        lambda second: 2.0 if second % 900 < 600 else 0.0,
-        restarts_at=2400,
-        comes_at=300,
-    ),
-    Replica(
-        "gpu-3:8000",
-        "us-1",
-        "llama-3.3-70b",
-        4,
-        rental_price(usd_per_gpu_hour=3.84, gpus=4, source="catalogue", as_of="2026-05-25"),
-        SEVENTY,
-        lambda second: 0.8 if second < 900 else 0.0,
-        gpu="H100 SXM",
-        sleeps_from=2700,
-    ),
-)
 
 
 class Simulation:
@@ -120,17 +48,22 @@ class Simulation:
             ended=self.take_ended,
             errors=ErrorCounts(),
         )
+        names = TenantNumbers(len(replica.teams))
+        self.tenants = [names.of(name) for name in replica.teams] or [0]
+        tenants = ServerTenants(TenantAccounts(names.name), len(replica.teams)) if replica.teams else None
         self.process = ChargingProcess(
             own=own,
             meter=Meter(
                 engine_indexes=(0,),
                 gpus_per_engine=replica.gpus,
                 price=replica.price,
+                tenants=tenants,
                 split=PhaseSplit(replica.work, rates_of(self.gpu, named_model("Llama 3.1 8B").model)),
             ),
             facts=self.facts,
             publish=self.collector.publish,
             gpus=self.gpus,
+            tenants=tenants,
             monotonic_seconds=lambda: float(self.now),
             hour_of_day=lambda: 12,
         )
@@ -185,7 +118,7 @@ class Simulation:
         self.requests += arrived
         done = int(self.requests)
         self.requests -= done
-        self.finished += [REQUEST] * done
+        self.finished += [REQUEST._replace(tenant=self.tenants[at % len(self.tenants)]) for at in range(done)]
         busy_seconds = min(float(TICK_SECONDS), arrived * 0.9)
         computed, cached, generated = (tokens * done for tokens in REQUEST[:3])
         totals = self.totals

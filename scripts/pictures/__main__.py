@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from scripts.panels.queries import DASHBOARDS
-from scripts.panels.simulated_fleet import SCRAPE_SECONDS, SECONDS, openmetrics
+from scripts.panels.replica import SCRAPE_SECONDS, SECONDS
+from scripts.panels.simulated_fleet import openmetrics
 from scripts.pictures.chromium import DrawingFailedError, Range, Shot, draw
 from scripts.pictures.prometheus import PrometheusFailedError, holding
 

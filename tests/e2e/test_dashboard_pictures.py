@@ -8,7 +8,8 @@ import pytest
 from harness import ROOT
 from required_tool import missing, required_tool
 
-from scripts.panels.simulated_fleet import SCRAPE_SECONDS, SECONDS, openmetrics
+from scripts.panels.replica import SCRAPE_SECONDS, SECONDS
+from scripts.panels.simulated_fleet import openmetrics
 from scripts.pictures.__main__ import SIMULATED, WARM_UP
 from scripts.pictures.chromium import DrawingFailedError, Range, Shot, draw, install
 from scripts.pictures.prometheus import holding

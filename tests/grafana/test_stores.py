@@ -17,7 +17,8 @@ import pytest
 from required_tool import required_tool
 
 from scripts.panels.queries import dashboards, queries
-from scripts.panels.simulated_fleet import SECONDS, openmetrics
+from scripts.panels.replica import SECONDS
+from scripts.panels.simulated_fleet import openmetrics
 from scripts.servers.vllm_server import answers, free_port, running
 from vllm_costmeter.outputs.rules.opencost import opencost_group
 from vllm_costmeter.outputs.rules.recording import recording_groups

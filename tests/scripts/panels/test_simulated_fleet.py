@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from scripts.panels.queries import dashboards, queries
-from scripts.panels.simulated_fleet import FLEET, openmetrics
+from scripts.panels.replica import FLEET
+from scripts.panels.simulated_fleet import openmetrics
 
 
 def test_it_has_every_metric_of_ours_that_a_panel_asks_for() -> None:

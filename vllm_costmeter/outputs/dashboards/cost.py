@@ -25,6 +25,7 @@ from vllm_costmeter.outputs.dashboards.shared import (
     definitions,
     over_the_range,
 )
+from vllm_costmeter.outputs.dashboards.tenant_panels import TENANTS
 from vllm_costmeter.outputs.economics.api_prices import DEFAULT
 
 PRICE, FLOOR = "costmeter_usd_per_million_tokens", "costmeter_floor_usd_per_million_tokens"
@@ -139,7 +140,7 @@ DASHBOARD = Dashboard(
     uid="costmeter-cost",
     title="vLLM CostMeter / Cost",
     description="Live cost of self-hosted tokens: $/M by definition, the bill, and a comparison with an API.",
-    rows=(RANGE, PRICE_OF_A_TOKEN, BILL, WORK, against_api(DEFAULT), GPUS),
+    rows=(RANGE, PRICE_OF_A_TOKEN, BILL, WORK, TENANTS, against_api(DEFAULT), GPUS),
     labels=VARIABLES,
     annotations=ANNOTATIONS,
 )
