@@ -1,4 +1,5 @@
-"""GPU models and vLLM releases compared: what a million tokens and a token's energy cost on each, over all replicas."""
+"""GPU models, engines and vLLM releases compared: what a million tokens and a token's energy cost on each, over all
+replicas."""
 
 from __future__ import annotations
 
@@ -12,8 +13,12 @@ GPU_SHARE = (
 )
 """Of a server's GPUs, the share of each model: 1 where they are all alike. A server's dollars, tokens and joules are
 divided by it, so that unlike GPUs in one server share its price."""
-RELEASE = f"max by (instance, vllm_version) ({series('costmeter_build_info')})"
-"""1 for the release that a server runs."""
+RELEASE = (
+    f"label_replace(max by (instance, vllm_version) ({series('costmeter_build_info')}), "
+    '"vllm_version", "vLLM", "vllm_version", "")'
+)
+"""1 for the vLLM release that a server runs. Of the servers that `costmeter exporter` reads, the label is the engine's
+name, and empty where that is vLLM, whose release it does not know."""
 
 
 def _compared(title: str, description: str, label: str, share: str, when_empty: str) -> Panel:
@@ -59,8 +64,9 @@ COMPARISON = Row(
             NO_GPU,
         ),
         _compared(
-            "vLLM releases",
-            "All servers that run this release at the end of the time range.",
+            "Engines and vLLM releases",
+            "All servers that run this release of vLLM, or another engine, at the end of the time range. vLLM without "
+            "a number is read by `costmeter exporter`, which does not know the release.",
             "vllm_version",
             RELEASE,
             "no metered server",
