@@ -78,7 +78,7 @@ class Beginning:
             facts=ServerFacts(
                 model_name=model,
                 version=vllm_costmeter.__version__,
-                vllm_version="",
+                vllm_version=_release(engine),
                 api_price=self._api_price(settings, model),
             ),
             now_seconds=now,
@@ -128,9 +128,14 @@ class Beginning:
             usd_per_hour=0.0 if price is None else sum(price.usd_per_hour_by_component.values()),
             host=socket.gethostname() if target.is_local else target.instance,
             version=vllm_costmeter.__version__,
-            vllm_version="" if engine.prefix.endswith(("vllm:", "vllm_")) else engine.title,
+            vllm_version=_release(engine),
             gpu_share=1.0 if price is None else price.gpu_share,
         )
+
+
+def _release(engine: Engine) -> str:
+    """In place of vLLM's release: the name of another engine; empty for vLLM, whose page does not say its release."""
+    return "" if engine.prefix.endswith(("vllm:", "vllm_")) else engine.title
 
 
 def model_of(target: Target, sample: EngineSample) -> str:
