@@ -7,7 +7,9 @@ import re
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError, unreadable
 
@@ -30,14 +32,15 @@ def fetch_text(
     called: str | None = None,
     most_bytes: int = MOST_BYTES,
     within_seconds: float | None = None,
+    authorization: str | None = None,
 ) -> str:
     """The text at that place. Raises BadInputError, which names the place as `called`, if it cannot be read, is too
     large, or is not text. A URL may be silent for `TIMEOUT_SECONDS`; with `within_seconds`, all of it must have come
-    by then."""
+    by then. With an `Authorization` header no redirect is followed: it is for nobody else."""
     name = called or place
     try:
         content = (
-            _download(place, accept, most_bytes, within_seconds)
+            _download(place, accept, most_bytes, within_seconds, authorization)
             if is_url(place)
             else _read(Path(place), most_bytes)
         )
@@ -54,14 +57,25 @@ def fetch_text(
         raise BadInputError(f"{name} is not text") from None
 
 
-def _download(url: str, accept: str, most_bytes: int, within_seconds: float | None) -> bytes:
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object, **__: object) -> None:
+        return None
+
+
+def _download(
+    url: str, accept: str, most_bytes: int, within_seconds: float | None, authorization: str | None
+) -> bytes:
     request = urllib.request.Request(url, headers={"Accept": accept, "User-Agent": "costmeter"})
+    opened: Callable[..., Any] = urllib.request.urlopen
+    if authorization is not None:
+        request.add_header("Authorization", authorization)
+        opened = urllib.request.build_opener(_NoRedirects).open
     if within_seconds is None:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+        with opened(request, timeout=TIMEOUT_SECONDS) as answer:
             content: bytes = answer.read(most_bytes + 1)
         return content
     deadline = time.monotonic() + within_seconds
-    with urllib.request.urlopen(request, timeout=within_seconds) as answer:
+    with opened(request, timeout=within_seconds) as answer:
         pieces, count = [], 0
         while count <= most_bytes and (piece := answer.read1(PIECE_BYTES)):
             pieces.append(piece)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import urllib.parse
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from vllm_costmeter.core.pricing.api_price import ServedTokens
 from vllm_costmeter.sources.files.fetch import fetch_text, is_url
 from vllm_costmeter.sources.servers.served import KINDS
 
+TOKEN_VARIABLE = "COSTMETER_PROMETHEUS_TOKEN"
 _PERIOD = re.compile(r"[1-9][0-9]{0,5}[smhdwy]")
 
 
@@ -41,12 +43,26 @@ def served_over(url: str, period: str, model_name: str | None = None) -> Served:
     return Served(ServedTokens(*(counts.get(kind, 0) for kind in KINDS)), usd[0][1] if usd else None)
 
 
-def query(url: str, expression: str) -> list[tuple[dict[str, str], float]]:
-    """(labels, value) of an instant vector, without non-numbers. Raises BadInputError for any other response."""
+def asked(url: str, path: str, **parameters: object) -> str:
+    """What the API answers. Raises BadInputError. The token of `TOKEN_VARIABLE` is sent, if there is one."""
     if not is_url(url):
         raise BadInputError(f"Prometheus needs an address such as http://localhost:9090, got {url!r}")
-    address = f"{url.rstrip('/')}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
-    text = fetch_text(address, "application/json", called=url)
+    address = f"{url.rstrip('/')}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+    token = os.environ.get(TOKEN_VARIABLE, "").strip()
+    if not token.isprintable() or " " in token:
+        raise BadInputError(f"{TOKEN_VARIABLE} is no token: it has spaces or control characters")
+    try:
+        return fetch_text(
+            address, "application/json", called=url, authorization=f"Bearer {token}" if token else None
+        )
+    except BadInputError as why:
+        hint = f"; {TOKEN_VARIABLE} is the bearer token that is sent" if "with 401" in str(why) else ""
+        raise BadInputError(f"{why}{hint}") from None
+
+
+def query(url: str, expression: str) -> list[tuple[dict[str, str], float]]:
+    """(labels, value) of an instant vector, without non-numbers. Raises BadInputError for any other response."""
+    text = asked(url, "query", query=expression)
     try:
         answer = json.loads(text)
         found = [(dict(row["metric"]), float(row["value"][1])) for row in answer["data"]["result"]]
