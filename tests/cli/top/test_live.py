@@ -97,9 +97,10 @@ class Terminal:
         os.kill(self.process, signal.SIGWINCH)
 
     def ended(self) -> int:
-        """The exit code."""
+        """The exit code; fails if it does not end."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while self.read():
-            pass
+            assert time.monotonic() < deadline, f"it runs on: {self.text[-500:]!r}"
         return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
 
 

@@ -30,6 +30,7 @@ def watch(
 ) -> None:
     """Until `q`. However it ends, the terminal is as it was."""
     before = signal.signal(signal.SIGTERM, _terminated)
+    at_interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)  # scripts start programs that ignore it
     try:
         with screen.open(), Keyboard() as keyboard:
             drawn: object = None
@@ -48,6 +49,7 @@ def watch(
                     view = view.after(key, len(rows), screen.visible)
     finally:
         signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, at_interrupt)
         poller.stop()
 
 
