@@ -112,3 +112,10 @@ def test_a_body_of_very_many_parts_is_read_only_so_far() -> None:
     many = ",".join(["{}"] * MOST_TOKENS)
     assert of_body(f'{{"a":[{many}],"user":"bob"}}'.encode()) == ""
     assert of_body(f'{{"user":"bob","a":[{many}]}}'.encode()) == "bob"
+
+
+@pytest.mark.parametrize("end", [b"", b"\\"], ids=["cut", "cut in an escape"])
+def test_a_text_without_its_end_is_read_once(end: bytes) -> None:
+    """However many escaped quotes it has: a megabyte of them, looked through from each one, would hold up the event
+    loop for hours."""
+    assert of_body(b'{"user":"' + b'\\"' * 500_000 + end) == ""
