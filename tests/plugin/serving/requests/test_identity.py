@@ -51,6 +51,12 @@ def test_a_header_is_read_in_any_encoding_and_length() -> None:
     assert of_header(scope(), name) == ""
 
 
+def test_a_gateways_header_counts_behind_the_clients() -> None:
+    """Where it adds its own instead of replacing what the client sent."""
+    name = b"x-costmeter-tenant"
+    assert of_header({"headers": [(name, b"victim"), (b"host", b"a"), (name, b"its own")]}, name) == "its own"
+
+
 def test_an_api_key_is_known_by_its_digest_only() -> None:
     """As vLLM reads it; without one there is no tenant."""
     tenant = of_key("sk-1", SECRET)
