@@ -11,7 +11,7 @@ from vllm_costmeter.core.meter.shares.request_work import RequestWork
 MOST_IDS = 4
 """Of a request with more sequences (a batch of embeddings), the first are kept."""
 LONGEST_ID = 512
-"""Characters. Clients choose a part of an id (X-Request-Id): a request with a longer one is not found by it."""
+"""Characters. Clients choose a part of an id (X-Request-Id): a request cannot be found by a longer one."""
 FIRST = ("-0", "_0")
 """End vLLM's id of the first prompt of a completion or embedding, and of the first turn of a response or prompt of a
 chat; the answer's id is what stands before (0.17 to 0.33)."""
