@@ -98,6 +98,8 @@ def test_what_cannot_be_answered_is_one_line(ledger: Path, capsys: pytest.Captur
         (("--ledger", str(newer)), "update vllm-costmeter"),
         (("--ledger", str(ledger.parent)), "is a folder"),
         (("--ledger", "/nowhere/*.sqlite3"), "no ledger at"),
+        (("--ledger", "/nowhere/*.sqlite3", "--by", "tennant"), "nearest: tenant"),
+        (("--ledger", "/nowhere/*.sqlite3", "--by", "tenant", "--idle", "by-us"), "nearest: by-use"),
         (("--ledger", str(ledger), "--since", "soonish"), "--since must be"),
         (("--ledger", str(ledger), "--since", "2026-12", "--until", "2026-11"), "the range is empty"),
         (("--ledger", str(ledger), "--since", "2020", "--until", "2021-01"), "--since must be"),

@@ -22,7 +22,9 @@ def test_a_key_and_a_name_are_shown_as_servers_show_them(
     monkeypatch.setattr("sys.stdin", io.StringIO("sk-1\n"))
     assert main(["tenant-id", *ledger]) == 0
     assert main(["tenant-id", "--name", " team  a", *ledger]) == 0
-    assert capsys.readouterr().out.split() == [of_key("sk-1", secret), hashed("team a", secret)]
+    assert main(["tenant-id", "--name", of_key("sk-1", secret), *ledger]) == 0
+    shown = [of_key("sk-1", secret), hashed("team a", secret), of_key("sk-1", secret)]
+    assert capsys.readouterr().out.split() == shown
 
 
 def test_without_a_secret_or_a_key_there_is_one_line(

@@ -86,7 +86,8 @@ class CommandParser(argparse.ArgumentParser):
         message = re.sub(r"invalid choice: (.*) \(choose from (.*)\)", r"must be one of \2, got \1", message)
         missing = re.fullmatch(r"the following arguments are required: (.*)", message)
         if missing:
-            raise BadInputError(f"{missing[1]} is missing; `{self.prog} --help` has examples")
+            are = "are" if "," in missing[1] else "is"
+            raise BadInputError(f"{missing[1]} {are} missing; `{self.prog} --help` has examples")
         message = message.replace("expected one argument", "needs a value")
         message = message.replace("expected at least one argument", "needs at least one value")
         match = re.fullmatch(r"argument ([^:/]+)[^:]*: (.*)", message, flags=re.DOTALL)

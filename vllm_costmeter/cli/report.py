@@ -108,6 +108,9 @@ def run(args: argparse.Namespace, now: datetime | None = None) -> int:
     moment_now = now or datetime.now(UTC)
     since, until = _range(args.since, args.until, moment_now)
     refuse_reconcile_flags(args)
+    if args.reconcile is None and args.format != "focus":
+        by = groups(args.by or "model")
+        division = _division(args, by)
     paths = ledger_paths(args.ledger or [str(own_ledger())])
     if args.plot is not None and (args.reconcile is not None or args.format == "focus"):
         raise BadInputError("--plot draws a report: leave out --reconcile and --format focus")
@@ -119,8 +122,6 @@ def run(args: argparse.Namespace, now: datetime | None = None) -> int:
     for flag in ("--focus-version", "--focus-account"):
         if getattr(args, flag[2:].replace("-", "_")) is not None:
             raise BadInputError(f"{flag} needs --format focus")
-    by = groups(args.by or "model")
-    division = _division(args, by)
     report = _report(paths, since, until, by, division)
     if args.plot is not None:
         _plot(args.plot, paths, since, until, by)

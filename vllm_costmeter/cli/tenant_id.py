@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.tenants.names import hashed, normalised, of_key
+from vllm_costmeter.core.tenants.names import hashed, of_key, typed
 from vllm_costmeter.sources.files.ledger_path import default_ledger
 from vllm_costmeter.sources.files.tenant_secret import FILE, kept_secret
 
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     path: Path = default_ledger() if args.ledger is None else args.ledger.expanduser()
     secret = _secret(path.parent)
     if args.name is not None:
-        name = normalised(args.name)
+        name = typed(args.name)
         if not name:
             raise BadInputError(f"--name {args.name!r} is no name: it has no printable character")
         print(hashed(name, secret))

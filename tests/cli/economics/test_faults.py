@@ -78,6 +78,7 @@ AGAINST_API = ["compare", "--against", "api", "--api-model", "Qwen3-32B", "--tok
         ["estimate", "Llama 3.1 8B", "--gpu", "H100 SXM", "--concurrency", "0"],
         ["estimate", "Llama 3.1 8B", "--gpu", "H100 SXM", "--prompt-tokens", "200000"],
         ["prices", "--yes"],
+        ["prices", "exprot", "--to", "json"],
         ["prices", "--to", "x.toml"],
         ["prices", "update"],
         ["prices", "update", "--from", "litellm", str(FEEDS / "runpod.csv"), "--to", "x.toml"],

@@ -144,3 +144,32 @@ def test_watch_keeps_its_own_file_fresh_and_survives_a_lost_source(
     assert error.count("quiet: left out") == 1
     assert "stays as it is" in error
     assert out.count("wrote") == 1
+
+
+def test_a_watch_says_once_what_only_its_amounts_change(
+    ledger: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Tokens that are not counted grow all the time: a line each round would fill a log."""
+    unpriced = SERIES._replace(basis="", host="elsewhere")
+    write(ledger, {NOON: usage(0.0)}, unpriced)
+    rounds: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        rounds.append(seconds)
+        write(ledger, {NOON + 60 * len(rounds): usage(0.0, generated_tokens=10**6)}, unpriced)
+        if len(rounds) == 4:
+            raise KeyboardInterrupt
+
+    words = (
+        "--to",
+        "json",
+        "--from-ledger",
+        str(ledger),
+        "--output",
+        str(tmp_path / "p.json"),
+        "--watch",
+        "1",
+    )
+    with pytest.raises(KeyboardInterrupt):
+        run(*words, sleep=sleep)
+    assert capsys.readouterr().err.count("are not counted") == 1

@@ -81,7 +81,8 @@ def test_a_division_that_is_none_is_one_line(rule: str | None, reserved: list[st
 
 
 def test_percent_and_names_as_they_are_kept() -> None:
-    """`50%` is a half; a name with `=` in it is possible."""
-    assert idle_division(None, [" team  a =50%", "x=y=0.25"]) == IdleDivision(
-        "by-reservation", {"team a": 0.5, "x=y": 0.25}
+    """`50%` is a half; a name with `=` in it is possible, and that of an API key."""
+    reserved = [" team  a =50%", "x=y=0.25", "key:0123456789ab=0.2"]
+    assert idle_division(None, reserved) == IdleDivision(
+        "by-reservation", {"team a": 0.5, "x=y": 0.25, "key:0123456789ab": 0.2}
     )

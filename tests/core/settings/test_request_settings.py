@@ -40,6 +40,7 @@ def test_what_is_allowed(key: str, raw: object, value: object) -> None:
         ("tenant_header", "X-T\u00e9am", "HTTP header"),
         ("tenant_header", "x" * 101, "HTTP header"),
         ("tenant_header", "Authorization", "secret"),
+        ("tenant_header", "X-Api-Key", "secret"),
         ("tenant_trusted", "10.0.0.0/40", "networks"),
         ("tenant_trusted", "localhost", "networks"),
         ("tenant_trusted", "", "networks"),

@@ -33,6 +33,9 @@ SECRET = b"0" * 32
         ("", ""),
         ("key:0123456789ab", "key_0123456789ab"),
         ("t:0123456789ab", "t_0123456789ab"),
+        (" (idle) ", "_idle)"),
+        ("(unattributed)", "_unattributed)"),
+        ("(a) team", "(a) team"),
     ],
 )
 def test_a_name_is_kept_readable_and_can_forge_nothing(raw: str, kept: str) -> None:

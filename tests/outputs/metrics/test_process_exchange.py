@@ -31,6 +31,13 @@ def test_the_others_read_what_was_written(tmp_path: Path) -> None:
     assert (told.rank, told.written_seconds, told.engines) == (1, 100.0, (ENGINE,))
 
 
+def test_names_of_tenants_are_the_servers_users_alone(tmp_path: Path) -> None:
+    """Whatever the mode of the directory that the processes share."""
+    ProcessExchange(tmp_path, 1, 90.0).write_engines(100.0, [ENGINE])
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_mode & 0o077 == 0
+
+
 def test_old_events_are_not_told_again(tmp_path: Path) -> None:
     """The file stays small however long the engine has run."""
     one, two = ProcessExchange(tmp_path, 0, 0.0), ProcessExchange(tmp_path, 1, 0.0)

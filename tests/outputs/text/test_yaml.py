@@ -28,7 +28,7 @@ def test_what_is_read_is_what_was_written(document: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["true", "Yes", "null", "on", "1", "1e3", "5m", "v1", "apps/v1", "a: b", "~"]
+    "word", ["true", "Yes", "null", "on", "1", "1e3", "5m", "v1", "apps/v1", "a: b", "a:", "~"]
 )
 def test_text_stays_text(word: str) -> None:
     """A label "1" is not a number and a model named `null` is not missing."""

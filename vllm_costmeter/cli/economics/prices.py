@@ -42,6 +42,9 @@ class PricesFlags:
     format: Format
 
 
+ACTIONS = ("update", "export")
+
+
 def add_parser(subparsers: Any) -> None:
     """Declare the command."""
     parser = subparsers.add_parser(
@@ -70,6 +73,8 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     today = today or datetime.now(UTC).date()
     if args.update:
         return prices_update.answered(prices_update.update_flags(args, today))
+    if args.place is not None and (action := nearest(args.place, ACTIONS, 1, 0.7)):
+        raise BadInputError(f"`costmeter prices {args.place[:60]}` is no command{action}")
     if args.place is not None and args.gpu is None:
         args.gpu, args.place = args.place, None  # `costmeter prices L40S`
     if args.place is not None:

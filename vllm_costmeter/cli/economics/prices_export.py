@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -156,7 +157,7 @@ def _refuse_contradictions(flags: ExportFlags) -> None:
 
 
 def _written(flags: ExportFlags, now: datetime, told: set[str]) -> PriceExport:
-    """Writes the prices, and to standard error what was not told before."""
+    """Writes the prices, and to standard error what was not told before, with whatever amounts."""
     export = _export(flags, now)
     if not export.models:
         why = "; ".join(f"{name}: {reason}" for name, reason in export.absent) or "it has no model"
@@ -171,10 +172,16 @@ def _written(flags: ExportFlags, now: datetime, told: set[str]) -> PriceExport:
             why = fault.strerror or str(fault)
             raise BadInputError(f"--output {flags.output} cannot be written: {why}") from None
     for note in notes(export):
-        if note not in told:
-            told.add(note)
+        if (kind := _without_amounts(note)) not in told:
+            told.add(kind)
             print(note, file=sys.stderr, flush=True)
     return export
+
+
+def _without_amounts(note: str) -> str:
+    """The same for a note that says the same with another amount, which changes every time."""
+    about, _, said = note.rpartition(": ")
+    return f"{about}: {re.sub(r'[0-9][0-9,.]*', '', said)}"
 
 
 def _export(flags: ExportFlags, now: datetime) -> PriceExport:

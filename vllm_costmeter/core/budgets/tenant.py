@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
 from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.ledger.tenants import ASLEEP, IDLE, UNATTRIBUTED, UNRESERVED
-from vllm_costmeter.core.tenants.names import HASH_PREFIX, KEY_PREFIX, OTHER, UNTAGGED, normalised
+from vllm_costmeter.core.tenants.names import HASH_PREFIX, OTHER, UNTAGGED, typed
 
-NOBODY = (OTHER, UNATTRIBUTED, IDLE, ASLEEP, UNRESERVED)
+NOBODY = {OTHER, UNATTRIBUTED, IDLE, ASLEEP, UNRESERVED}
 """Lines of `costmeter report --by tenant` that are no tenant."""
-
-_OF_KEY = re.compile(f"{KEY_PREFIX}[0-9a-f]{{1,64}}")
 
 
 def tenant_name(text: str) -> str:
     """The name as the ledger has it, of a tenant that sends this one. BadInputError for what names nobody."""
-    name = text if _OF_KEY.fullmatch(text) else normalised(text)
+    name = typed(text)
     if not name:
         raise BadInputError(
             f"a tenant's name has printable characters, as `costmeter report --by tenant` shows it; got {text!r:.60}"
@@ -26,8 +23,8 @@ def tenant_name(text: str) -> str:
         raise BadInputError(
             f"{text!r:.60} is a hash that /metrics shows for a name; `costmeter report --by tenant` has the names"
         )
-    if name in NOBODY:
-        raise BadInputError(f"{name} is a line of the report, not a tenant: it cannot have a budget")
+    if NOBODY & {name, text.strip()}:
+        raise BadInputError(f"{text.strip()} is a line of the report, not a tenant: it cannot have a budget")
     return name
 
 

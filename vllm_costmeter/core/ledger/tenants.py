@@ -10,7 +10,7 @@ from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.ledger.line import Line
 from vllm_costmeter.core.ledger.usage import Usage
 from vllm_costmeter.core.meter.shares.share import NO_SHARE, Share
-from vllm_costmeter.core.tenants.names import normalised
+from vllm_costmeter.core.tenants.names import typed
 
 IdleRule = Literal["apart", "by-use", "by-reservation"]
 IDLE_RULES: tuple[IdleRule, ...] = get_args(IdleRule)
@@ -43,7 +43,7 @@ def idle_division(rule: str | None, reserved: Sequence[str]) -> IdleDivision:
     reservations: dict[str, float] = {}
     for text in reserved:
         name, _, fraction = text.rpartition("=")
-        tenant, part = normalised(name), _fraction(fraction)
+        tenant, part = typed(name), _fraction(fraction)
         if not tenant or part is None:
             raise BadInputError(f"--reserved {text!r}: write TENANT=FRACTION, such as team-a=0.25")
         if tenant in reservations:

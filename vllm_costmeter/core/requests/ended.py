@@ -10,6 +10,8 @@ from vllm_costmeter.core.meter.shares.request_work import RequestWork
 
 MOST_IDS = 4
 """Of a request with more sequences (a batch of embeddings), the first are kept."""
+LONGEST_ID = 512
+"""Characters. Clients choose a part of an id (X-Request-Id): a request cannot be found by a longer one."""
 FIRST = ("-0", "_0")
 """End vLLM's id of the first prompt of a completion or embedding, and of the first turn of a response or prompt of a
 chat; the answer's id is what stands before (0.17 to 0.33)."""
@@ -75,4 +77,21 @@ def ended(
         sum(work.prompt_cached_tokens for work in works),
         sum(work.generated_tokens for work in works),
         estimated_usd,
+    )
+
+
+def with_one_more(
+    request: EndedRequest, work: RequestWork, ended_unix_seconds: float, estimated_usd: float | None
+) -> EndedRequest:
+    """It, with one more sequence that ended later; `estimated_usd`: of that one."""
+    whole = request.estimated_usd
+    known = None if whole is None or estimated_usd is None else whole + estimated_usd
+    return request._replace(
+        ended_unix_seconds=ended_unix_seconds,
+        sequences=request.sequences + 1,
+        outcome=OUTCOMES[max(OUTCOMES.index(request.outcome), work.outcome)],
+        prompt_computed_tokens=request.prompt_computed_tokens + work.prompt_computed_tokens,
+        prompt_cached_tokens=request.prompt_cached_tokens + work.prompt_cached_tokens,
+        generated_tokens=request.generated_tokens + work.generated_tokens,
+        estimated_usd=known,
     )

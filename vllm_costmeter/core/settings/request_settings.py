@@ -18,7 +18,8 @@ LOOPBACK = ("127.0.0.0/8", "::1/128")
 ANY = "any"
 MOST_TENANTS = 1_000
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")  # a token of RFC 9110, section 5.6.2
-_NOT_TENANTS = ("authorization", "content-length", "content-type", "cookie", "host", "transfer-encoding")
+_SECRETS = ("authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-goog-api-key")
+_NOT_TENANTS = (*_SECRETS, "content-length", "content-type", "host", "transfer-encoding")
 
 
 def _words(raw: object) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -116,7 +117,9 @@ class ProcessExchange:
 
     def _replace(self, file: Path, content: object) -> None:
         temporary = file.with_name(f"{file.name}.{self._rank}.tmp")
-        temporary.write_text(json.dumps(content))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        with os.fdopen(os.open(temporary, flags, 0o600), "w") as written:  # names of tenants are in it
+            written.write(json.dumps(content))
         temporary.replace(file)
 
 

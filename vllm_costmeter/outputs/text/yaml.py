@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_:]*|[0-9]+[smhd]|[a-z0-9.]+/v[0-9]+")
+PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9_:]*[A-Za-z0-9_])?|[0-9]+[smhd]|[a-z0-9.]+/v[0-9]+")
 """Text that needs no quotes; everything else is quoted as JSON, which is valid YAML."""
 WORDS_OF_YAML = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 """Plain, they would be read as something other than text (YAML 1.1, which Kubernetes and Prometheus read)."""

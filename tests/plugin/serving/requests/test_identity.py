@@ -51,6 +51,12 @@ def test_a_header_is_read_in_any_encoding_and_length() -> None:
     assert of_header(scope(), name) == ""
 
 
+def test_a_gateways_header_counts_behind_the_clients() -> None:
+    """Where it adds its own instead of replacing what the client sent."""
+    name = b"x-costmeter-tenant"
+    assert of_header({"headers": [(name, b"victim"), (b"host", b"a"), (name, b"its own")]}, name) == "its own"
+
+
 def test_an_api_key_is_known_by_its_digest_only() -> None:
     """As vLLM reads it; without one there is no tenant."""
     tenant = of_key("sk-1", SECRET)
@@ -112,3 +118,10 @@ def test_a_body_of_very_many_parts_is_read_only_so_far() -> None:
     many = ",".join(["{}"] * MOST_TOKENS)
     assert of_body(f'{{"a":[{many}],"user":"bob"}}'.encode()) == ""
     assert of_body(f'{{"user":"bob","a":[{many}]}}'.encode()) == "bob"
+
+
+@pytest.mark.parametrize("end", [b"", b"\\"], ids=["cut", "cut in an escape"])
+def test_a_text_without_its_end_is_read_once(end: bytes) -> None:
+    """However many escaped quotes it has: a megabyte of them, looked through from each one, would hold up the event
+    loop for hours."""
+    assert of_body(b'{"user":"' + b'\\"' * 500_000 + end) == ""

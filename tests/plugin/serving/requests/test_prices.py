@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -141,6 +142,38 @@ def test_an_aborted_request_is_kept_even_if_vllm_notices_late() -> None:
     kept = server.keeper.find("chatcmpl-9")
     assert kept is not None
     assert kept.outcome == "aborted"
+
+
+def test_thousands_of_sequences_that_end_late_are_each_added_once() -> None:
+    """A client that hangs up on a batch of embeddings: what ended before is not summed again for each."""
+    server, ticket = Server("record"), Ticket(7)
+    ticket.ids.append("embd-1-0")
+    server.prices.begin(ticket, None)  # type: ignore[arg-type]
+    server.desk.end(ticket, WORK)
+    server.prices.end(ticket, server.desk.tenant)
+
+    class ReadOnce(list[RequestWork]):
+        """What has been kept of it is enough."""
+
+        def __iter__(self) -> Any:
+            raise AssertionError("summed again")
+
+    ticket.works = ReadOnce(ticket.works)
+    for outcome in (1, 0, 0):
+        server.desk.end(ticket, WORK._replace(outcome=outcome))
+    kept = server.keeper.find("embd-1")
+    assert kept is not None
+    assert (kept.sequences, kept.outcome, kept.generated_tokens) == (4, "aborted", 28)
+    assert (kept.prompt_computed_tokens, kept.prompt_cached_tokens) == (40, 16)
+    assert kept.estimated_usd == pytest.approx(4 * 24e-6)
+
+
+def test_ids_that_are_kept_are_few_and_short() -> None:
+    """Clients choose them: 32,768 requests of a header of 8 KB would be a quarter of a gigabyte."""
+    server, ticket = Server("record"), Ticket(7)
+    for request_id in ("x" * 8192, *(f"embd-1-{at}" for at in range(2_000))):
+        server.desk.admit(ticket, SimpleNamespace(lora_name=None, external_req_id=request_id))
+    assert ticket.ids == [f"embd-1-{at}" for at in range(4)]
 
 
 def test_a_request_without_sequences_leaves_nothing() -> None:

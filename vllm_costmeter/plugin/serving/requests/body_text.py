@@ -10,7 +10,9 @@ MOST_TOKENS = 20_000
 """Strings, brackets and braces that are looked at: some milliseconds on the event loop. A body with more that has not
 named the field by then names none."""
 
-_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]]', re.DOTALL)
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[{}\[\]]', re.DOTALL)
+"""A string without its closing quote ends with the body: looked for again from each escaped quote in it, 16 KB of them
+would take seconds."""
 _COLON = re.compile(rb"\s*:\s*")
 
 

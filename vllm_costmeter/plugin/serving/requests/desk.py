@@ -8,6 +8,7 @@ from typing import Any
 
 from vllm_costmeter.core.budgets.refusal import Refusal, makes_work
 from vllm_costmeter.core.meter.shares.request_work import RequestWork
+from vllm_costmeter.core.requests.ended import LONGEST_ID, MOST_IDS
 from vllm_costmeter.core.settings.table import Settings
 from vllm_costmeter.core.tenants.names import hashed, normalised
 from vllm_costmeter.core.tenants.numbers import TenantNumbers
@@ -72,7 +73,7 @@ class RequestDesk:
         if "adapter" in self.sources and state.lora_name:
             self._identify(ticket, "adapter", normalised(state.lora_name))
         request_id = str(state.external_req_id)
-        if request_id not in ticket.ids:
+        if len(ticket.ids) < MOST_IDS and len(request_id) <= LONGEST_ID and request_id not in ticket.ids:
             ticket.ids.append(request_id)
         return (self.numbers.of(self.tenant(ticket)), ticket.number)
 
@@ -95,7 +96,7 @@ class RequestDesk:
         """One of its sequences ended."""
         ticket.works.append(work)
         if ticket.is_over and self.prices is not None:
-            self.prices.end(ticket, self.tenant)
+            self.prices.end_late(ticket, work, self.tenant)
 
     def label(self, name: str) -> str:
         """What is shown of a tenant on /metrics."""

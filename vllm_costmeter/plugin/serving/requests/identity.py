@@ -41,9 +41,10 @@ class TrustedPeers:
 
 
 def of_header(scope: Scope, name: bytes) -> str:
-    """The tenant that a header names; empty without one. `name` is in lower case."""
-    raw = _header(scope, name)
-    return "" if raw is None else normalised(_decoded(raw))
+    """The tenant that a header names; empty without one. `name` is in lower case. Of several the last
+    one counts: a gateway that adds its own adds it behind the client's."""
+    values = [value for key, value in scope.get("headers", ()) if key == name]
+    return normalised(_decoded(values[-1])) if values else ""
 
 
 def of_api_key(scope: Scope, secret: bytes) -> str:

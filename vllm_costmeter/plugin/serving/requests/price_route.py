@@ -6,6 +6,7 @@ import logging
 from functools import partial
 from typing import Any
 
+from vllm_costmeter.core.requests.ended import LONGEST_ID
 from vllm_costmeter.metering.request_keeper import RequestKeeper
 from vllm_costmeter.outputs.requests.request_json import request_json
 from vllm_costmeter.plugin.activation import NAME
@@ -16,7 +17,6 @@ from vllm_costmeter.plugin.serving.requests.application import add_get_route
 log = logging.getLogger("vllm.costmeter")
 
 PATH = f"/{NAME}/requests/{{request_id:path}}"
-LONGEST_ID = 512
 
 
 def add_price_route(app: Any, keeper: RequestKeeper | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from vllm_costmeter.core.meter.shares.request_work import RequestWork
-from vllm_costmeter.core.requests.ended import ended
+from vllm_costmeter.core.requests.ended import ended, with_one_more
 from vllm_costmeter.core.requests.time_share import TimeShares
 from vllm_costmeter.core.settings.request_settings import RequestPrice
 from vllm_costmeter.metering.request_keeper import RequestKeeper
@@ -69,22 +69,34 @@ class RequestPrices:
         return self.keeper.estimate((work,), self._shares.since(ticket.begun, self._monotonic_seconds()))
 
     def end(self, ticket: Ticket, tenant: Callable[[Ticket], str]) -> None:
-        """vLLM has finished with it, or one more of its sequences has ended since."""
+        """vLLM has finished with it."""
         try:
             if not ticket.is_over and ticket.begun is not None:
                 self._shares.end(self._monotonic_seconds())
             ticket.is_over = True
             if ticket.works:
-                self.keeper.end(
-                    ended(
-                        ticket.number,
-                        ticket.ids,
-                        ticket.works,
-                        ended_unix_seconds=self._unix_seconds(),
-                        model=ticket.adapter or self._model,
-                        tenant=tenant(ticket),
-                        estimated_usd=self.estimate(ticket),
-                    )
+                ticket.ended = ended(
+                    ticket.number,
+                    ticket.ids,
+                    ticket.works,
+                    ended_unix_seconds=self._unix_seconds(),
+                    model=ticket.adapter or self._model,
+                    tenant=tenant(ticket),
+                    estimated_usd=self.estimate(ticket),
                 )
+                self.keeper.end(ticket.ended)
         except Exception:  # noqa: BLE001 (counted; the request is over)
+            FAULTS.add("request")
+
+    def end_late(self, ticket: Ticket, work: RequestWork, tenant: Callable[[Ticket], str]) -> None:
+        """One more of its sequences, the last of `ticket.works`, ended after it was over: its client hung up. There may
+        be thousands, so only this one is added up."""
+        if ticket.ended is None:
+            self.end(ticket, tenant)
+            return
+        try:
+            more_usd = self.keeper.estimate((work,), None)
+            ticket.ended = with_one_more(ticket.ended, work, self._unix_seconds(), more_usd)
+            self.keeper.end(ticket.ended)
+        except Exception:  # noqa: BLE001 as above
             FAULTS.add("request")
