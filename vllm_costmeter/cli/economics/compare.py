@@ -32,6 +32,9 @@ examples:
     costmeter compare --against api --api-model "Llama 3.1 8B Instruct" --from-metrics http://127.0.0.1:8000/metrics
     costmeter compare --against api --api-model "Llama 3.3 70B Instruct" --tokens 9000000,1000000,2000000 \\
         --gpu "H100 SXM" --hours 24
+  from how many tokens a day, and from which utilisation, does the GPU cost less than the API?
+    costmeter compare --against api --api-model "Llama 3.3 70B Instruct" --tokens 9000000,1000000,2000000 \\
+        --gpu "H100 SXM" --hours 24 --tokens-per-second 1500
 
 A plan is [NAME =] GPUS WORDS [+ GPUS WORDS]..., with words such as
 {FORMS}.
