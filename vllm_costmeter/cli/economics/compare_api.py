@@ -94,7 +94,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         "--tokens-per-second",
         type=money,
         metavar="N",
-        help="generated at full load, with these proportions: adds the utilisation at which the GPU costs as much as the API",
+        help="generated at full load, in these proportions: adds the utilisation at break-even",
     )
 
 
