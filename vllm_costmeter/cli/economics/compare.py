@@ -25,6 +25,8 @@ examples:
   eight GPUs, and a training run
     costmeter compare --plan "8x RTX 4090 160h" --plan "H100 SXM 160h" --plan "8x H100 SXM 160h"
     costmeter compare --plan "8x H100 SXM 10h training"
+  a provider that bills whole hours, and at least a day
+    costmeter compare --plan "8x H100 SXM 10.5h by1h min24h training"
   buy or rent: break-even, sensitivity to utilisation and electricity price, and a chart
     costmeter compare --plan "RTX 4090 160h 2550tok/s 50% owned" --plan "RTX 4090 160h 2550tok/s" \\
         --purchase-usd 2000 --electricity-usd-per-kwh 0.15 --plot cost.svg
