@@ -134,3 +134,25 @@ def test_at_break_even_both_have_cost_the_same(rent: Fraction, hours: int, gpus:
         paid = found.rent_usd_per_month * found.months
         assert paid == found.purchase_usd + found.own_usd_per_month * found.months
         assert found.hours == break_even(OWNED, rent, Fraction(hours)).hours
+
+
+@pytest.mark.parametrize(
+    ("minimum", "step", "billed"), [(0, None, 10), (24, None, 24), (0, 4, 12), (24, 5, 25), (5, 5, 10)]
+)
+def test_rent_is_charged_for_billed_hours_and_tokens_come_from_worked_ones(
+    minimum: int, step: int | None, billed: int
+) -> None:
+    """10 hours under a minimum and a billing step."""
+    by = None if step is None else Fraction(step)
+    found = use("2", 10, minimum_hours=Fraction(minimum), billed_by_hours=by, tokens_per_second=Fraction(1))
+    assert found.usd() == 2 * billed
+    assert found.usd_range() == (2 * billed, 2 * billed)
+    assert found.tokens == 36_000
+
+
+def test_billing_terms_of_an_owned_gpu_and_beyond_a_month_are_refused() -> None:
+    """One line each."""
+    with pytest.raises(BadInputError, match="at most 744"):
+        use("2", 700, billed_by_hours=Fraction(500))
+    with pytest.raises(BadInputError, match="terms of rent"):
+        Use("a GPU", HourlyCost(1, owned=OWNED), Fraction(10), minimum_hours=Fraction(5))

@@ -111,3 +111,12 @@ def test_a_fault_in_a_file_names_its_place(tmp_path: Path, text: str, said: str)
     file.write_text(text)
     with pytest.raises(BadInputError, match=said):
         read_plans(file)
+
+
+def test_billing_terms() -> None:
+    """A step and a minimum, both above zero."""
+    found = parse_use("H100 SXM 10h by0.5h min24h")
+    assert (found.billed_by_hours, found.minimum_hours) == (Fraction(1, 2), 24)
+    for word in ("by0h", "min-1h"):
+        with pytest.raises(BadInputError, match="above 0"):
+            parse_use(f"H100 SXM 10h {word}")

@@ -25,6 +25,8 @@ examples:
   eight GPUs, and a training run
     costmeter compare --plan "8x RTX 4090 160h" --plan "H100 SXM 160h" --plan "8x H100 SXM 160h"
     costmeter compare --plan "8x H100 SXM 10h training"
+  a provider that bills whole hours, and at least a day
+    costmeter compare --plan "8x H100 SXM 10.5h by1h min24h training"
   buy or rent: break-even, sensitivity to utilisation and electricity price, and a chart
     costmeter compare --plan "RTX 4090 160h 2550tok/s 50% owned" --plan "RTX 4090 160h 2550tok/s" \\
         --purchase-usd 2000 --electricity-usd-per-kwh 0.15 --plot cost.svg
@@ -32,6 +34,9 @@ examples:
     costmeter compare --against api --api-model "Llama 3.1 8B Instruct" --from-metrics http://127.0.0.1:8000/metrics
     costmeter compare --against api --api-model "Llama 3.3 70B Instruct" --tokens 9000000,1000000,2000000 \\
         --gpu "H100 SXM" --hours 24
+  from how many tokens a day, and from which utilisation, does the GPU cost less than the API?
+    costmeter compare --against api --api-model "Llama 3.3 70B Instruct" --tokens 9000000,1000000,2000000 \\
+        --gpu "H100 SXM" --hours 24 --tokens-per-second 1500
 
 A plan is [NAME =] GPUS WORDS [+ GPUS WORDS]..., with words such as
 {FORMS}.

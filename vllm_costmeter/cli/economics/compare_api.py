@@ -36,6 +36,7 @@ _ONLY_AGAINST_API = (
     "own_usd",
     "gpu",
     "hours",
+    "tokens_per_second",
 )
 
 
@@ -53,6 +54,7 @@ class ApiFlags:
     own_usd: Fraction | None
     gpu: str | None
     hours: Fraction | None
+    tokens_per_second: Fraction | None
     plan: list[str] | None
     file: str | None
     plot: str | None
@@ -88,6 +90,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--own-usd", type=money_or_zero, metavar="USD", help="what serving these tokens cost")
     group.add_argument("--gpu", metavar="NAME", help="or: the GPU that served them, with --hours")
     group.add_argument("--hours", type=money, metavar="H", help="hours it was paid for")
+    group.add_argument(
+        "--tokens-per-second",
+        type=money,
+        metavar="N",
+        help="generated at full load, in these proportions: adds the utilisation at break-even",
+    )
 
 
 def answered(flags: ApiFlags, today: date) -> int:
@@ -118,7 +126,10 @@ def _own(flags: ApiFlags, today: date) -> OwnServing:
         raise BadInputError("no tokens: give --from-metrics, --from-prometheus or --tokens")
     if not tokens.total:
         raise BadInputError(f"no tokens were served ({source}), so there is nothing to compare")
-    return OwnServing(tokens, stated if stated is not None or usd is None else exact(usd), source)
+    if flags.tokens_per_second is not None and not tokens.generated:
+        raise BadInputError("--tokens-per-second counts generated tokens, and none were generated")
+    own_usd = stated if stated is not None or usd is None else exact(usd)
+    return OwnServing(tokens, own_usd, source, flags.hours, flags.tokens_per_second)
 
 
 def _stated_usd(flags: ApiFlags, today: date) -> Fraction | None:
@@ -126,6 +137,10 @@ def _stated_usd(flags: ApiFlags, today: date) -> Fraction | None:
         reject_flags(flags, ("gpu", "hours"), "contradicts --own-usd: keep one of them")
     elif (flags.gpu is None) != (flags.hours is None):
         raise BadInputError("--gpu and --hours must be given together")
+    if flags.tokens_per_second is not None and flags.hours is None:
+        raise BadInputError(
+            "--tokens-per-second is the rate of a GPU paid by the hour: give --gpu and --hours too"
+        )
     if flags.gpu is None or flags.hours is None:
         reject_flags(flags.price, ("purchase_usd",), "is a term of a GPU: give --gpu and --hours too")
         reject_owned_terms(flags.price, "is a term of a GPU: give --gpu and --hours too")

@@ -57,6 +57,8 @@ def _line(
         purpose=request.purpose,
         tokens_per_second=request.stated_rate(),
         utilisation=request.utilisation,
+        minimum_hours=request.minimum_hours,
+        billed_by_hours=request.billed_by_hours,
     )
     rent = _rented(request, gpu, count, today) if priced.cost.owned is not None else None
     return Line(

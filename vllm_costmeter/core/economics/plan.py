@@ -35,7 +35,7 @@ class Charge:
 class Use:
     """One deployment for a number of hours per month.
 
-    BadInputError for hours of 0 or less, or more than a month has.
+    BadInputError for hours of 0 or less, or more than a month has, and for billing terms of owned GPUs.
     """
 
     gpu: str
@@ -47,6 +47,10 @@ class Use:
     """Rate at work, for all GPUs together; None: unknown."""
     utilisation: Fraction = Fraction(1)
     """Share of the hours at that rate."""
+    minimum_hours: Fraction = Fraction(0)
+    """The least that rent is charged for."""
+    billed_by_hours: Fraction | None = None
+    """Rent is charged for whole multiples of this, the hours being one rental; None: to the second."""
 
     def __post_init__(self) -> None:
         if self.hours <= 0:
@@ -55,6 +59,19 @@ class Use:
             raise BadInputError(
                 f"{self.gpu}: {float(self.hours):g} hours; a month has at most {HOURS_IN_LONGEST_MONTH}"
             )
+        if self.cost.owned is not None and (self.minimum_hours or self.billed_by_hours):
+            raise BadInputError(f"{self.gpu}: minimum and billed-by hours are terms of rent, and it is owned")
+        if self.billed_hours > HOURS_IN_LONGEST_MONTH:
+            raise BadInputError(
+                f"{self.gpu}: {float(self.billed_hours):g} billed hours; a month has at most {HOURS_IN_LONGEST_MONTH}"
+            )
+
+    @property
+    def billed_hours(self) -> Fraction:
+        """The hours that rent is charged for."""
+        asked = max(self.hours, self.minimum_hours)
+        step = self.billed_by_hours
+        return asked if step is None else -(-asked // step) * step
 
     @property
     def name(self) -> str:
@@ -67,7 +84,7 @@ class Use:
         """
         owned = self.cost.owned
         if owned is None:
-            return (Charge("rental", self.cost.usd_per_hour(), self.hours),)
+            return (Charge("rental", self.cost.usd_per_hour(), self.billed_hours),)
         month = Fraction(HOURS_PER_MONTH)
         found = [Charge("depreciation", owned.depreciation_usd_per_hour(self.cost.gpus), month)]
         if owned.usd_per_kwh is not None:
@@ -84,7 +101,7 @@ class Use:
     def usd_range(self) -> tuple[Fraction, Fraction]:
         """Exact cost of the month: (at least, at most)."""
         if self.cost.owned is None:
-            rent = self.cost.usd_per_hour() * self.hours
+            rent = self.cost.usd_per_hour() * self.billed_hours
             return rent, rent
         standing = self.cost.standing_usd_per_hour * HOURS_PER_MONTH
         low, high = self.cost.electricity_usd(self.hours, self.utilisation)

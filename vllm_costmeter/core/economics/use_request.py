@@ -29,6 +29,8 @@ class UseRequest:
     utilisation: Fraction = Fraction(1)
     tokens: Fraction | None = None
     purpose: Purpose = "serving"
+    minimum_hours: Fraction = Fraction(0)
+    billed_by_hours: Fraction | None = None
 
     def stated_rate(self) -> Fraction | None:
         """Tokens per second as stated, or as computed from tokens and hours; None if neither is possible.

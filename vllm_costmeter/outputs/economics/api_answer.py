@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.economics.api_break_even import ApiBreakEven, api_break_even
 from vllm_costmeter.core.economics.plan import saving
 from vllm_costmeter.core.pricing.api_price import ApiPriceRow, ServedTokens, api_usd
 from vllm_costmeter.core.pricing.currency import Currency
@@ -26,6 +27,22 @@ class OwnServing:
     usd: Fraction | None
     """None: unknown."""
     source: str
+    hours: Fraction | None = None
+    """That `usd` paid for; None: unknown, so there is no break-even per day."""
+    tokens_per_second: Fraction | None = None
+    """Generated at full load."""
+
+    def break_even(self, row: ApiPriceRow) -> ApiBreakEven | None:
+        """Against one API; None if the cost per hour is not known or the API asks nothing."""
+        if self.usd is None or self.hours is None:
+            return None
+        return api_break_even(
+            self.usd / self.hours,
+            api_usd(row, self.tokens),
+            self.tokens.total,
+            self.tokens.generated,
+            self.tokens_per_second,
+        )
 
 
 def section(
@@ -50,12 +67,27 @@ def section(
             )
         )
     tokens = own.tokens
+    even = [(row, found) for row in rows if (found := own.break_even(row)) is not None]
     notes = (
+        *(_break_even(row.provider, found) for row, found in even),
+        *((_WHAT_BREAKS_EVEN,) if even else ()),
         f"Prompt tokens: {tokens.prompt_computed:,} computed, {tokens.prompt_cached:,} cached; {tokens.generated:,} "
         f"generated tokens ({own.source}).",
         "An API may use another chat template, cache other prompts and serve another precision.",
     )
     return Section(f"The same tokens of {model} at an API", titles, lines, notes)
+
+
+_WHAT_BREAKS_EVEN = "Break-even: tokens of all kinds, in the proportions below, for GPUs paid 24 hours a day."
+
+
+def _break_even(provider: str, found: ApiBreakEven) -> str:
+    asked = f"break-even with {provider}: {written(found.tokens_per_day, 0)} tokens a day"
+    if found.utilisation is None:
+        return asked
+    if found.utilisation > 1:
+        return f"{asked}, {written(found.utilisation, 1)}x the full load: the API stays cheaper"
+    return f"{asked}, {percent(found.utilisation)} of the full load"
 
 
 def _against(own: Fraction | None, api: Fraction) -> str:
@@ -101,4 +133,11 @@ def _row(own: OwnServing, row: ApiPriceRow, today: date) -> dict[str, Any]:
         "source": row.source,
     }
     saved = None if own.usd is None else saving(own.usd, usd)
-    return found if saved is None else found | {"own_saving_ratio": saved}
+    if saved is not None:
+        found["own_saving_ratio"] = saved
+    even = own.break_even(row)
+    if even is not None:
+        found["break_even_tokens_per_day"] = even.tokens_per_day
+        if even.utilisation is not None:
+            found["break_even_utilization_ratio"] = even.utilisation
+    return found

@@ -28,6 +28,8 @@ _NUMBERS: Mapping[str, Callable[[Any, str], Any]] = {
     "usd_per_hour": above_zero,
     "tokens_per_second": above_zero,
     "tokens": above_zero,
+    "minimum_hours": above_zero,
+    "billed_by_hours": above_zero,
 }
 _KEYS = ("gpu", "purpose", "utilization", *_NUMBERS, *_OWNED)
 

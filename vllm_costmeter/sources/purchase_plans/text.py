@@ -13,7 +13,7 @@ from vllm_costmeter.core.pricing.money import above_zero, share
 WEEKS_PER_MONTH = Fraction(52, 12)
 _SCALE = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9, "t": 10**12}
 _NUMBER = r"([-+0-9.,eE]+)"
-FORMS = "160h, 40h/week, @0.55 (USD per GPU-hour), @30.75/node, 2550tok/s, 60%, 500Mtok, owned, training"
+FORMS = "160h, 40h/week, @0.55 (USD per GPU-hour), @30.75/node, 2550tok/s, 60%, 500Mtok, owned, training, min24h, by1h"
 
 
 def parse_plan(text: str) -> PlanRequest:
@@ -54,6 +54,9 @@ def _word(word: str, text: str) -> dict[str, Any] | None:
     if match := re.fullmatch(rf"{_NUMBER}h(/week|/month)?", folded):
         hours = above_zero(match[1], f"hours in {text!r}")
         return {"hours": hours * WEEKS_PER_MONTH if match[2] == "/week" else hours}
+    if match := re.fullmatch(rf"(min|by){_NUMBER}h", folded):
+        key = "minimum_hours" if match[1] == "min" else "billed_by_hours"
+        return {key: above_zero(match[2], f"{match[1]} in {text!r}")}
     if match := re.fullmatch(rf"@\$?{_NUMBER}(/h|/gpu|/node)?", folded):
         key = "usd_per_hour" if match[2] == "/node" else "usd_per_gpu_hour"
         return {key: above_zero(match[1], f"the price in {text!r}")}
