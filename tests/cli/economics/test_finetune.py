@@ -62,12 +62,13 @@ def test_an_estimated_rate_is_labelled(capsys: pytest.CaptureFixture[str]) -> No
         (["--method", "full", "--rank", "8"], "--rank is of adapters"),
         (["--method", "lora", "--zero", "3"], "--gpus 2 or more"),
         (["--method", "dora"], "dora"),
-        (["--method", "lora", "--tokens-per-second", "100"], "needs --tokens"),
+        (["--method", "lora", "--gpu", "L4", "--tokens-per-second", "100"], "needs --tokens"),
         (["--method", "lora", "--tokens", "0"], "--tokens"),
         (["--method", "lora", "--batch-size", "-1"], "--batch-size"),
         (["--method", "lora", "--gpu", "RTX 409"], "RTX 409"),
-        (["--method", "lora", "--gpu-hourly-usd", "1"], "name it with --gpu"),
+        (["--method", "lora", "--gpu-hourly-usd", "1"], "alone, with --gpu"),
         (["--method", "lora", "--sequence-length", "9000000"], "exceeds the model's own maximum"),
+        (["--method", "lora", "--gpu", "8x RTX 4090"], "--gpus 8"),
         (["--method", "lora", "--gpus", "0"], "--gpus"),
         ([], "--method"),
     ],
@@ -81,7 +82,35 @@ def test_bad_input_is_one_line(words: list[str], says: str, capsys: pytest.Captu
     assert says in said.err
 
 
-def test_a_model_with_experts_is_not_understood(capsys: pytest.CaptureFixture[str]) -> None:
-    """Never a guess."""
-    assert main(["finetune", "tests/data/models/moonshotai__Kimi-K2.5", "--method", "lora"]) in (2, 3)
-    assert capsys.readouterr().err.count("\n") == 1
+@pytest.mark.parametrize("gpu", ["T4", "MI300X"])
+def test_a_gpu_where_nothing_was_measured_is_unknown(gpu: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 3, with the reason."""
+    code, found = answered(capsys, "--method", "qlora", "--gpu", gpu, "--tokens", "1000000")
+    assert code == 3
+    assert found["verdicts"][0]["verdict"] == "unknown"
+    assert found["verdicts"][0]["message"]
+
+
+def test_what_the_article_calls_impossible_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """LoRA of a 70B model in BF16: on one H100, and on eight 4090 with ZeRO 3."""
+    words = ["finetune", "Llama 3.3 70B", "--method", "lora", "--gpu"]
+    assert main([*words, "H100 SXM"]) == 1
+    assert main([*words, "RTX 4090", "--zero", "3", "--gpus", "8"]) == 1
+    assert "fits with --method qlora" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("repository", "code"), [("openai/gpt-oss-20b", 2), ("mistralai/Mixtral-8x7B-Instruct-v0.1", 3)]
+)
+def test_experts_and_quantized_weights_are_not_guessed(
+    repository: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the packaged configurations; one line says why."""
+    from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+    from vllm_costmeter.core.finetuning.shape import shape_of
+    from vllm_costmeter.sources.models.packaged_configs import model_in, packaged_config
+
+    files = packaged_config(repository)
+    assert files is not None
+    with pytest.raises(BadInputError if code == 2 else NotUnderstoodError):
+        shape_of(model_in(files))

@@ -18,10 +18,10 @@ from vllm_costmeter.core.finetuning.memory import finetuning_bytes
 from vllm_costmeter.core.finetuning.rate import estimated_rate, stated_rate
 from vllm_costmeter.core.finetuning.run import OPTIMIZERS, Method, Run
 from vllm_costmeter.core.finetuning.shape import shape_of
-from vllm_costmeter.core.finetuning.verdict import changes, verdict
+from vllm_costmeter.core.finetuning.verdict import changes, unmeasured, verdict
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.outputs.economics import answer, finetune_answer
-from vllm_costmeter.sources.catalogue.load import default_price, find_gpu, load_catalogue
+from vllm_costmeter.sources.catalogue.load import default_price, load_catalogue, parse_gpu
 from vllm_costmeter.sources.models.packaged import named_model
 from vllm_costmeter.sources.serve_args.flag_values import whole
 
@@ -126,7 +126,7 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
         zero=flags.zero,
         gpus=flags.gpus,
     )
-    gpus = [find_gpu(text) for text in flags.gpu] or load_catalogue().priced_gpus
+    gpus = [_named(text) for text in flags.gpu] or load_catalogue().priced_gpus
     rows = [
         row
         for gpu in gpus
@@ -136,7 +136,17 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     values = finetune_answer.values(name, asked, parts, rows, flags.tokens)
     sections = finetune_answer.sections(name, asked, parts, rows, flags.tokens)
     print(answer.rendered(flags.format, finetune_answer.SCHEMA, values, sections), end="")
-    return 1 if all(row.verdict == "refused" for row in rows) else 0
+    verdicts = {row.verdict for row in rows}
+    if verdicts & {"fits", "tight"}:
+        return 0
+    return 1 if "refused" in verdicts else 3
+
+
+def _named(text: str) -> GpuSpec:
+    gpu, count = parse_gpu(text)
+    if count > 1:
+        raise BadInputError(f"--gpu {text}: give the number of GPUs with --gpus {count}")
+    return gpu
 
 
 def _reject_contradictions(flags: FinetuneFlags) -> None:
@@ -146,8 +156,12 @@ def _reject_contradictions(flags: FinetuneFlags) -> None:
         raise BadInputError(f"--zero {flags.zero} divides among GPUs: give --gpus 2 or more")
     if flags.tokens_per_second is not None and flags.tokens is None:
         raise BadInputError("--tokens-per-second needs --tokens: the number to train on")
-    if flags.gpu_hourly_usd is not None and not flags.gpu:
-        raise BadInputError("--gpu-hourly-usd is the price of one GPU: name it with --gpu")
+    for flag, value in (
+        ("--gpu-hourly-usd", flags.gpu_hourly_usd),
+        ("--tokens-per-second", flags.tokens_per_second),
+    ):
+        if value is not None and len(flags.gpu) != 1:
+            raise BadInputError(f"{flag} is of one GPU model: name it, alone, with --gpu")
 
 
 def _row(
@@ -160,6 +174,8 @@ def _row(
         if gpu.is_slice:
             raise BadInputError(f"{gpu.name}: MIG slices do not train together: give --gpus 1")
         raise BadInputError(f"{gpu.name}: the memory that CUDA reports is not in the catalogue")
+    if (why := unmeasured(gpu)) is not None:
+        return finetune_answer.Row(gpu.name, gpu.memory_bytes, "unknown", [], message=why)
     found = verdict(finetuning_bytes(asked).peak, gpu.memory_bytes)
     hints = changes(asked, gpu.memory_bytes) if found == "refused" else []
     if flags.tokens is None or found == "refused":

@@ -8,8 +8,9 @@ from typing import Any, Literal
 from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.finetuning.memory import finetuning_bytes
 from vllm_costmeter.core.finetuning.run import Run
+from vllm_costmeter.core.gpu.spec import GpuSpec
 
-Verdict = Literal["fits", "tight", "refused"]
+Verdict = Literal["fits", "tight", "refused", "unknown"]
 
 MARGIN = 1.13
 """The largest underestimate over the measured runs of Transformers, as a factor on the peak."""
@@ -30,6 +31,16 @@ def verdict(peak: float, memory_bytes: int) -> Verdict:
     if peak * MARGIN <= memory_bytes:
         return "fits"
     return "tight" if peak <= memory_bytes else "refused"
+
+
+def unmeasured(gpu: GpuSpec) -> str | None:
+    """Why the memory model does not hold on a GPU: it assumes BF16 and FlashAttention 2, which need compute capability
+    8.0, and every measured run was on NVIDIA. None if it holds."""
+    if gpu.vendor != "nvidia":
+        return "no fine-tuning was measured on this vendor's GPUs"
+    if gpu.compute_capability is None or gpu.compute_capability < (8, 0):
+        return "without BF16 and FlashAttention 2 (compute capability 8.0), which the estimate assumes"
+    return None
 
 
 def changes(run: Run, memory_bytes: int) -> list[Change]:

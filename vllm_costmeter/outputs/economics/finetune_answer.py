@@ -17,6 +17,8 @@ from vllm_costmeter.core.pricing.money import written
 from vllm_costmeter.outputs.economics.answer import Section, amount, span
 
 SCHEMA = "costmeter.finetune/1"
+MOST_PRICES = 6
+"""Whose sources the text names."""
 WORDS = {"states": "optimizer states", "overhead": "overheads"}
 
 
@@ -33,6 +35,8 @@ class Row:
     usd_per_hour: Fraction | None = None
     """Of all GPUs; None: not asked for, or no price is known."""
     price: str = ""
+    message: str = ""
+    """Why the verdict is unknown."""
 
 
 def values(
@@ -60,7 +64,9 @@ def values(
 def _row_values(row: Row, tokens: int | None) -> dict[str, Any]:
     found: dict[str, Any] = {"gpu": row.gpu, "memory_bytes": row.memory_bytes, "verdict": row.verdict}
     found["changes"] = [{"flags": each.flags, "peak_bytes_per_gpu": round(each.peak)} for each in row.changes]
-    if tokens is None or row.verdict == "refused":
+    if row.message:
+        found["message"] = row.message
+    if tokens is None or row.verdict in ("refused", "unknown"):
         return found
     hours = None if row.rate is None else row.rate.hours(tokens)
     found["tokens_per_second"] = None if row.rate is None else row.rate.middle
@@ -98,7 +104,7 @@ def _cells(row: Row, run: Run, tokens: int | None) -> tuple[str, ...]:
     cells = (counted(row.gpu, run.gpus), _gigabytes(row.memory_bytes), row.verdict)
     if tokens is None:
         return cells
-    if row.verdict == "refused":
+    if row.verdict in ("refused", "unknown"):
         return (*cells, "-", "-")
     if row.rate is None:
         return (*cells, "unknown", "unknown")
@@ -123,6 +129,7 @@ def _notes(rows: Sequence[Row], run: Run, tokens: int | None) -> tuple[str, ...]
         notes.append(
             f"{row.gpu}: {f'fits with {ways}' if ways else 'no change of the settings makes it fit'}."
         )
+    notes += [f"{row.gpu}: unknown, {row.message}." for row in rows if row.message]
     if any(row.rate is not None and row.rate.is_estimated for row in rows):
         notes.append(
             "Hours and dollars are estimated, with their range: training is taken to reach 15 to 60 % of the dense "
@@ -131,7 +138,10 @@ def _notes(rows: Sequence[Row], run: Run, tokens: int | None) -> tuple[str, ...]
         if run.tokens < FEWEST_TOKENS:
             notes.append(f"Below {FEWEST_TOKENS:,} tokens per pass, runs can be slower than this range.")
     if tokens is not None:
-        notes += [f"{row.gpu}: {row.price}." for row in rows if row.price][:6]
+        priced = [f"{row.gpu}: {row.price}." for row in rows if row.price]
+        notes += priced[:MOST_PRICES]
+        if len(priced) > MOST_PRICES:
+            notes.append("The sources of the other prices: --format json.")
     return tuple(notes)
 
 
