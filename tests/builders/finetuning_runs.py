@@ -46,11 +46,13 @@ def measured() -> list[Measured]:
     """Every row whose checkpointing is certain."""
     rows = [row for row in csv.DictReader(MEASURED.open()) if not row["checkpointing"].endswith("?")]
     return [
-        Measured(row["source"], row["method"], _run(row), float(row["peak_gb_per_gpu"]) * 1e9) for row in rows
+        Measured(row["source"], row["method"], measured_run(row), float(row["peak_gb_per_gpu"]) * 1e9)
+        for row in rows
     ]
 
 
-def _run(row: Mapping[str, str]) -> Run:
+def measured_run(row: Mapping[str, str]) -> Run:
+    """The run of one row."""
     source, method = row["source"], row["method"]
     counts = row["counts"]
     kind = (

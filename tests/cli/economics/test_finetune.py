@@ -97,20 +97,3 @@ def test_what_the_article_calls_impossible_is_refused(capsys: pytest.CaptureFixt
     assert main([*words, "H100 SXM"]) == 1
     assert main([*words, "RTX 4090", "--zero", "3", "--gpus", "8"]) == 1
     assert "fits with --method qlora" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("repository", "code"), [("openai/gpt-oss-20b", 2), ("mistralai/Mixtral-8x7B-Instruct-v0.1", 3)]
-)
-def test_experts_and_quantized_weights_are_not_guessed(
-    repository: str, code: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """From the packaged configurations; one line says why."""
-    from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-    from vllm_costmeter.core.finetuning.shape import shape_of
-    from vllm_costmeter.sources.models.packaged_configs import model_in, packaged_config
-
-    files = packaged_config(repository)
-    assert files is not None
-    with pytest.raises(BadInputError if code == 2 else NotUnderstoodError):
-        shape_of(model_in(files))
