@@ -53,6 +53,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "vllm_costmeter.cli.economics.calibrate",
         "fit the estimate to load tests of a server",
     ),
+    "finetune": (
+        "vllm_costmeter.cli.economics.finetune",
+        "find the GPUs that can fine-tune a model, the hours and the price",
+    ),
     "gate": (
         "vllm_costmeter.cli.economics.gate",
         "compare load tests: did cost per token rise past a limit?",

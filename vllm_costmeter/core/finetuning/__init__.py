@@ -1,0 +1,1 @@
+"""Memory, rate and cost of fine-tuning a model."""
