@@ -30,14 +30,15 @@ def fetch_text(
     called: str | None = None,
     most_bytes: int = MOST_BYTES,
     within_seconds: float | None = None,
+    authorization: str | None = None,
 ) -> str:
     """The text at that place. Raises BadInputError, which names the place as `called`, if it cannot be read, is too
     large, or is not text. A URL may be silent for `TIMEOUT_SECONDS`; with `within_seconds`, all of it must have come
-    by then."""
+    by then. `authorization`: the header for a URL; it does not follow a redirect."""
     name = called or place
     try:
         content = (
-            _download(place, accept, most_bytes, within_seconds)
+            _download(place, accept, most_bytes, within_seconds, authorization)
             if is_url(place)
             else _read(Path(place), most_bytes)
         )
@@ -54,8 +55,12 @@ def fetch_text(
         raise BadInputError(f"{name} is not text") from None
 
 
-def _download(url: str, accept: str, most_bytes: int, within_seconds: float | None) -> bytes:
+def _download(
+    url: str, accept: str, most_bytes: int, within_seconds: float | None, authorization: str | None
+) -> bytes:
     request = urllib.request.Request(url, headers={"Accept": accept, "User-Agent": "costmeter"})
+    if authorization is not None:
+        request.add_unredirected_header("Authorization", authorization)
     if within_seconds is None:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
             content: bytes = answer.read(most_bytes + 1)

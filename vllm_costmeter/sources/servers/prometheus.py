@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import urllib.parse
 from typing import NamedTuple
@@ -12,7 +13,10 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.pricing.api_price import ServedTokens
 from vllm_costmeter.sources.files.fetch import fetch_text, is_url
 from vllm_costmeter.sources.servers.served import KINDS
+from vllm_costmeter.sources.targets.credentials import Secret
 
+TOKEN = "COSTMETER_PROMETHEUS_TOKEN"
+"""The environment variable with the bearer token that Prometheus asks for."""
 _PERIOD = re.compile(r"[1-9][0-9]{0,5}[smhdwy]")
 
 
@@ -46,10 +50,27 @@ def query(url: str, expression: str) -> list[tuple[dict[str, str], float]]:
     if not is_url(url):
         raise BadInputError(f"Prometheus needs an address such as http://localhost:9090, got {url!r}")
     address = f"{url.rstrip('/')}/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
-    text = fetch_text(address, "application/json", called=url)
+    text = fetch_answer(address, url)
     try:
         answer = json.loads(text)
         found = [(dict(row["metric"]), float(row["value"][1])) for row in answer["data"]["result"]]
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         raise BadInputError(f"{url} does not respond like Prometheus: {text[:40]!r}") from None
     return [(labels, value) for labels, value in found if math.isfinite(value)]
+
+
+def fetch_answer(address: str, url: str) -> str:
+    """The text at an address of the Prometheus at `url`, with the bearer token of the environment, if it has one.
+
+    Raises BadInputError as `fetch_text`, and for a token that no header can carry.
+    """
+    token = os.environ.get(TOKEN, "").strip()
+    if not (token.isascii() and token.isprintable()) and token:
+        raise BadInputError(f"{TOKEN} must be a token in one line of ASCII")
+    header = Secret(token).header() if token else None
+    try:
+        return fetch_text(address, "application/json", called=url, authorization=header)
+    except BadInputError as why:
+        if "responded with 401" in str(why):
+            raise BadInputError(f"{why}; give its bearer token in {TOKEN}") from None
+        raise

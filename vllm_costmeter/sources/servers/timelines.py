@@ -11,8 +11,8 @@ from itertools import pairwise
 from vllm_costmeter.core.economics.idle.timeline import Replica, Step
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.ledger.rows import MINUTE
-from vllm_costmeter.sources.files.fetch import fetch_text, is_url
-from vllm_costmeter.sources.servers.prometheus import query
+from vllm_costmeter.sources.files.fetch import is_url
+from vllm_costmeter.sources.servers.prometheus import fetch_answer, query
 
 POINTS_AT_ONCE = 1440
 """Of a series in one answer; a Prometheus gives at most 11,000."""
@@ -130,7 +130,7 @@ def query_range(url: str, expression: str, start: int, end: int) -> Iterator[tup
     if not is_url(url):
         raise BadInputError(f"Prometheus needs an address such as http://localhost:9090, got {url!r}")
     asked = urllib.parse.urlencode({"query": expression, "start": start, "end": end, "step": MINUTE})
-    text = fetch_text(f"{url.rstrip('/')}/api/v1/query_range?{asked}", "application/json", called=url)
+    text = fetch_answer(f"{url.rstrip('/')}/api/v1/query_range?{asked}", url)
     try:
         for row in json.loads(text)["data"]["result"]:
             key = tuple(row["metric"].get(label, "") for label in SERVER)
