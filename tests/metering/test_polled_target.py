@@ -9,6 +9,7 @@ from engine_stand_in import vllm_page
 
 from vllm_costmeter.core.engines.known import BY_KEY
 from vllm_costmeter.core.engines.sample import EngineSample
+from vllm_costmeter.core.gpu.reading import GpuReadings, GpuSource
 from vllm_costmeter.core.meter import Meter
 from vllm_costmeter.core.meter.scraped import LONGEST_GAP_SECONDS
 from vllm_costmeter.core.pricing.price import rental_price
@@ -29,7 +30,8 @@ class GoneError(Exception):
 class Watched:
     """A target whose page, clock and messages are the test's."""
 
-    def __init__(self) -> None:
+    def __init__(self, gpus: GpuSource | None = None) -> None:
+        self.gpus = gpus
         self.page: str | None = vllm_page()
         self.now = 100.0
         self.said: list[str] = []
@@ -55,6 +57,7 @@ class Watched:
             facts=ServerFacts("tiny", "0", ""),
             now_seconds=now,
             unix_seconds=unix,
+            gpus=self.gpus,
         )
 
     def look(self, seconds: float, page: str | None) -> None:
@@ -153,3 +156,31 @@ def test_a_target_that_hangs_is_down_and_holds_up_nobody() -> None:
     assert (polled.state().down, polled.families()) == ("timeout", ())
     polled.stop()
     released.set()
+
+
+class _Failing:
+    """A GPU source that does not answer."""
+
+    def __init__(self, name: str | None) -> None:
+        self.name = name
+
+    def latest(self) -> GpuReadings:
+        """Nothing."""
+        return GpuReadings(up=False, reason="no_answer", source=self.name)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+@pytest.mark.parametrize("name", ["nvml", "dcgm", "amdsmi"])
+def test_the_gpu_source_goes_by_its_own_name(name: str) -> None:
+    """As in the plugin: costmeter_source_up names what was read."""
+    target = Watched(_Failing(name))
+    target.look(0, vllm_page())
+    sources = {
+        dict(labels)["source"]: up
+        for family in target.polled.families()
+        if family.row.name == "costmeter_source_up"
+        for labels, up in family.samples
+    }
+    assert sources == {"price": 1, "engine": 1, name: 0}

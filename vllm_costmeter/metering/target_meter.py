@@ -116,8 +116,8 @@ class TargetMeter:
 
     def _sources(self, reading: MeterReading, down: str | None) -> dict[str, str | None]:
         sources = {"price": None if reading.price is not None else "no_price", "engine": down}
-        if self._gpus is not None:
-            sources[self._readings.source or "nvml"] = None if self._readings.up else self._readings.reason
+        if self._gpus is not None and (place := self._readings.source) is not None:
+            sources[place] = None if self._readings.up else self._readings.reason
         if reading.charges_energy:
             sources["energy"] = reading.energy_problem
         if self._ledger is not None:
