@@ -117,10 +117,14 @@ def test_the_init_container_s_own_command_lets_only_a_server_that_fits_through(
 ) -> None:
     """Run by a real shell as the kubelet would, the GPU named in place of a driver: 0 and then the server, or 1."""
     command = tmp_path / "costmeter"
-    command.write_text(
-        f"#!{sys.executable}\nimport sys\nfrom vllm_costmeter.cli.main import main\n"
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import sys\nfrom vllm_costmeter.cli.main import main\n"
         "sys.exit(main(['check', '--gpu', 'H100 SXM', *sys.argv[2:]]))\n"
     )
+    command.write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" "{program}" "$@"\n'
+    )  # either path may have a space
     command.chmod(0o755)
     flags = [re.sub(r"(?<=--max-model-len=).*", length, word) for word in CHECK["args"][1:]]
     done = subprocess.run(

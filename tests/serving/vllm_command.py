@@ -24,6 +24,7 @@ import vllm.entrypoints.cli.benchmark.main
 import vllm.entrypoints.cli.serve
 import vllm.entrypoints.openai.api_server
 
+print("ready", flush=True)
 for line in sys.stdin:
     asked = json.loads(line)
     child = os.fork()
@@ -76,4 +77,8 @@ def _forking() -> subprocess.Popen[str]:
         text=True,
     )
     atexit.register(started.kill)
+    assert started.stdout
+    for line in started.stdout:  # libraries print while they are imported, as amdsmi does without its driver
+        if line == "ready\n":
+            break
     return started

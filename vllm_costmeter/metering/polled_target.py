@@ -18,6 +18,17 @@ QUIET_SECONDS = 600.0
 """Between two lines for the same reason."""
 JITTER = 0.2
 """Looks at a fixed beat could meet, or miss, every request of a client with the same beat."""
+IS_NO_ENGINE = (
+    "duplicate",
+    "not_an_engine",
+    "redirect",
+    "unauthorized",
+    "not_found",
+    "gpus",
+    "not_http",
+    "too_large",
+)
+"""What waiting does not change: at the start of the exporter it is the end."""
 FAULT = "fault"
 
 
@@ -166,7 +177,7 @@ class PolledTarget:
         what = (
             "its time is charged as idle until it is read"
             if self._meter
-            else "it is tried again every second"
+            else ("it is not metered" if reason in IS_NO_ENGINE else "it is tried again every second")
         )
         self._tell(f"{self.line}; {what}")
 

@@ -14,7 +14,7 @@ from vllm_costmeter.core.finetuning import memory
 from vllm_costmeter.core.finetuning.memory import finetuning_bytes
 from vllm_costmeter.core.finetuning.run import Run
 from vllm_costmeter.core.finetuning.shape import Shape
-from vllm_costmeter.core.finetuning.verdict import MARGIN
+from vllm_costmeter.core.finetuning.verdict import MARGINS
 
 DOCS = Path(__file__).parents[3] / "docs" / "finetuning.md"
 ROWS = measured()
@@ -65,10 +65,11 @@ def test_the_median_error_is_within_a_tenth() -> None:
     assert statistics.median(map(abs, errors(ROWS))) < 0.10
 
 
-def test_the_margin_covers_every_run_of_transformers() -> None:
+@pytest.mark.parametrize("framework", MARGINS)
+def test_the_margin_covers_every_run_of_its_framework(framework: str) -> None:
     """`fits` is not said of a run that was measured above the GPU's memory."""
-    found = [row for row in ROWS if row.run.framework == "transformers"]
-    assert max(1 / (1 + error) for error in errors(found)) <= MARGIN
+    found = [row for row in ROWS if row.run.framework.split()[0] == framework]
+    assert max(1 / (1 + error) for error in errors(found)) <= MARGINS[framework]
 
 
 @pytest.mark.parametrize(

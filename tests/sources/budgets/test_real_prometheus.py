@@ -18,12 +18,11 @@ from vllm_costmeter.sources.budgets.spent import spent_in_prometheus
 
 pytestmark = pytest.mark.heavy
 
-NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 DAYS = 9
 NAMES = ("acme", 'a "quoted" name', "globex")
 
 
-def counters() -> Iterator[str]:
+def counters(until: datetime) -> Iterator[str]:
     """Two servers for nine days, a sample a minute: each tenant spends a cent a minute on each, and one server begins
     again half-way. As OpenMetrics."""
     yield "# TYPE costmeter_tenant_cost_usd counter"
@@ -34,7 +33,7 @@ def counters() -> Iterator[str]:
             labels = f'{{instance="{server}",model_name="m",tenant="{shown}"}}'
             for minute in range(minutes):
                 since = minute - minutes // 2 if server == "b" and minute >= minutes // 2 else minute
-                at = int((NOW - timedelta(minutes=minutes - minute)).timestamp())
+                at = int((until - timedelta(minutes=minutes - minute)).timestamp())
                 yield f"costmeter_tenant_cost_usd_total{labels} {0.01 * since} {at}"
     yield "# EOF"
 
@@ -43,7 +42,8 @@ def test_servers_add_up_over_a_period_and_through_a_restart(tmp_path: Path) -> N
     """To a cent or two, which `increase()` estimates at the ends of a range; a Prometheus that has nothing of tenants
     says so."""
     text = tmp_path / "counters.txt"
-    text.write_text("\n".join(counters()) + "\n")
+    until = datetime.now(UTC).replace(second=0, microsecond=0)
+    text.write_text("\n".join(counters(until)) + "\n")
     promtool = required_tool("promtool")
     made = subprocess.run(
         [promtool, "tsdb", "create-blocks-from", "openmetrics", text, tmp_path / "data"],
@@ -53,7 +53,7 @@ def test_servers_add_up_over_a_period_and_through_a_restart(tmp_path: Path) -> N
     )
     assert made.returncode == 0, made.stdout + made.stderr
     (tmp_path / "empty").mkdir()
-    now = NOW.timestamp()
+    now = until.timestamp()
     budgets = [
         Budget(name, 50.0, per, "Pacific/Kiritimati", "2026-11-28T00:00:00+00:00")
         for name, per in zip(NAMES, ("day", "week", "week"), strict=True)

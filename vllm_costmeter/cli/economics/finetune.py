@@ -176,7 +176,7 @@ def _row(
         raise BadInputError(f"{gpu.name}: the memory that CUDA reports is not in the catalogue")
     if (why := unmeasured(gpu)) is not None:
         return finetune_answer.Row(gpu.name, gpu.memory_bytes, "unknown", [], message=why)
-    found = verdict(finetuning_bytes(asked).peak, gpu.memory_bytes)
+    found = verdict(finetuning_bytes(asked).peak, gpu.memory_bytes, asked.framework)
     hints = changes(asked, gpu.memory_bytes) if found == "refused" else []
     if flags.tokens is None or found == "refused":
         return finetune_answer.Row(gpu.name, gpu.memory_bytes, found, hints)

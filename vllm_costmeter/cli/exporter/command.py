@@ -27,7 +27,7 @@ from vllm_costmeter.cli.exporter.opening import (
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.exporting.beginning import Terms
 from vllm_costmeter.exporting.exporter import Exporter
-from vllm_costmeter.metering.polled_target import PolledTarget
+from vllm_costmeter.metering.polled_target import IS_NO_ENGINE, PolledTarget
 from vllm_costmeter.metering.sampler import Sampler
 from vllm_costmeter.outputs.metrics.http_server import MetricsServer
 from vllm_costmeter.sources.catalogue.load import parse_gpu
@@ -42,17 +42,6 @@ from vllm_costmeter.sources.targets.target import (
 
 LONGEST_FIRST_LOOK_SECONDS = 6.0
 ENDING = (signal.SIGTERM, signal.SIGINT)
-IS_NO_ENGINE = (
-    "duplicate",
-    "not_an_engine",
-    "redirect",
-    "unauthorized",
-    "not_found",
-    "gpus",
-    "not_http",
-    "too_large",
-)
-"""What waiting does not change: said at the start, and the end."""
 
 
 def add_parser(subparsers: Any) -> None:

@@ -30,7 +30,9 @@ def watch(
 ) -> None:
     """Until `q`. However it ends, the terminal is as it was."""
     before = signal.signal(signal.SIGTERM, _terminated)
-    at_interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)  # scripts start programs that ignore it
+    at_interrupt = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # scripts start programs that ignore it
     try:
         with screen.open(), Keyboard() as keyboard:
             drawn: object = None

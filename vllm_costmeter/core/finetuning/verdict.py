@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from vllm_costmeter.core.dataclass import dataclass, replace
@@ -12,8 +12,8 @@ from vllm_costmeter.core.gpu.spec import GpuSpec
 
 Verdict = Literal["fits", "tight", "refused", "unknown"]
 
-MARGIN = 1.13
-"""The largest underestimate over the measured runs of Transformers, as a factor on the peak."""
+MARGINS: Mapping[str, float] = {"transformers": 1.13, "torchtune": 1.2, "litgpt": 1.5}
+"""By framework, the largest underestimate over its measured runs, as a factor on the peak."""
 ZERO_GPUS = (2, 4, 8)
 
 
@@ -26,9 +26,9 @@ class Change:
     peak: float
 
 
-def verdict(peak: float, memory_bytes: int) -> Verdict:
+def verdict(peak: float, memory_bytes: int, framework: str) -> Verdict:
     """`tight`: it fits by the estimate, not by its error."""
-    if peak * MARGIN <= memory_bytes:
+    if peak * MARGINS[framework.split(maxsplit=1)[0]] <= memory_bytes:
         return "fits"
     return "tight" if peak <= memory_bytes else "refused"
 
@@ -64,7 +64,7 @@ def changes(run: Run, memory_bytes: int) -> list[Change]:
     found = []
     for name, other in tried:
         peak = finetuning_bytes(other).peak
-        if verdict(peak, memory_bytes) != "refused":
+        if verdict(peak, memory_bytes, run.framework) != "refused":
             found.append(Change(name, other, peak))
     return found[:3]
 
