@@ -174,7 +174,8 @@ def _division(args: argparse.Namespace, by: tuple[str, ...]) -> IdleDivision:
         if args.idle is not None or args.reserved:
             raise BadInputError("--idle and --reserved divide idle cost among tenants: they need --by tenant")
         return IdleDivision()
-    return idle_division(args.idle or os.environ.get(IDLE_VARIABLE) or None, args.reserved)
+    given_as = "--idle" if args.idle is not None else IDLE_VARIABLE
+    return idle_division(args.idle or os.environ.get(IDLE_VARIABLE) or None, args.reserved, given_as)
 
 
 def _report(

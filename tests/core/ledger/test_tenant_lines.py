@@ -80,6 +80,12 @@ def test_a_division_that_is_none_is_one_line(rule: str | None, reserved: list[st
         idle_division(rule, reserved)
 
 
+def test_a_rule_from_the_environment_is_named_as_such() -> None:
+    """So that nobody looks for it on the command line."""
+    with pytest.raises(BadInputError, match=r"^COSTMETER_TENANT_IDLE 'by-uze'; nearest: by-use"):
+        idle_division("by-uze", [], "COSTMETER_TENANT_IDLE")
+
+
 def test_percent_and_names_as_they_are_kept() -> None:
     """`50%` is a half; a name with `=` in it is possible, and that of an API key."""
     reserved = [" team  a =50%", "x=y=0.25", "key:0123456789ab=0.2"]

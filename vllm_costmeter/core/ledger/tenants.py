@@ -33,11 +33,13 @@ class IdleDivision(NamedTuple):
     """The part of the server that each tenant has reserved, 0 to 1; together at most 1."""
 
 
-def idle_division(rule: str | None, reserved: Sequence[str]) -> IdleDivision:
+def idle_division(rule: str | None, reserved: Sequence[str], given_as: str = "--idle") -> IdleDivision:
     """From `by-use` or `by-reservation` and `NAME=0.5` texts. Raises BadInputError."""
     chosen = rule or ("by-reservation" if reserved else "apart")
     if chosen not in IDLE_RULES:
-        raise BadInputError(f"--idle {chosen!r}{nearest(chosen, IDLE_RULES)}; known: {', '.join(IDLE_RULES)}")
+        raise BadInputError(
+            f"{given_as} {chosen!r}{nearest(chosen, IDLE_RULES)}; known: {', '.join(IDLE_RULES)}"
+        )
     if (chosen == "by-reservation") != bool(reserved):
         raise BadInputError("--idle by-reservation and --reserved TENANT=FRACTION belong together; give both")
     reservations: dict[str, float] = {}

@@ -14,11 +14,13 @@ from vllm.v1.engine.output_processor import OutputProcessor, RequestState
 from vllm.v1.metrics.stats import IterationStats
 
 from vllm_costmeter.core.settings.table import Settings
+from vllm_costmeter.metering.request_keeper import RequestKeeper
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.aborts import follow_aborts
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
 from vllm_costmeter.plugin.serving.requests.following import follow_requests
 from vllm_costmeter.plugin.serving.requests.middleware import RequestMiddleware
+from vllm_costmeter.plugin.serving.requests.prices import RequestPrices
 from vllm_costmeter.sources.vllm.step_stats import StepRecorder
 
 SECRET = b"0" * 32
@@ -42,7 +44,8 @@ class Processed:
     """An API process: vLLM's output processor and our recorder."""
 
     def __init__(self, **settings: Any) -> None:
-        self.desk = RequestDesk(Settings(**settings), lambda: SECRET)
+        prices = RequestPrices("record", RequestKeeper(), model="m", engines=1)
+        self.desk = RequestDesk(Settings(**settings), lambda: SECRET, prices)
         self.recorder = StepRecorder(0, now=0.0)
         follow_aborts(self.recorder)
         follow_requests(self.desk)

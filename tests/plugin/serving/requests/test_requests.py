@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import linecache
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ pytest.importorskip("vllm")
 from plugin.serving.requests.request_life import Processed, json_body, vllm_as_it_was
 
 from vllm_costmeter.plugin.faults import FAULTS
+from vllm_costmeter.plugin.serving.requests import following
 from vllm_costmeter.plugin.serving.requests.ticket import CURRENT, Ticket
 
 VLLMS = ("await self._app(", "await self._receive()", "original(processor")
@@ -135,6 +137,21 @@ def test_a_header_of_an_untrusted_peer_or_a_keys_digest_names_nobody_else() -> N
     victim = process.ended()[-1][0]
     process.post(work, x_costmeter_tenant=victim)
     assert process.ended() == [(victim.replace(":", "_"), (10, 0, 5, 0))]
+
+
+def test_a_vllm_that_tells_nothing_of_an_end_marks_nobody_else() -> None:
+    """The last that finished in a step is another's: it keeps its own mark."""
+    process = Processed(tenant_from=("header",))
+    kept = SimpleNamespace(costmeter_mark=(7, 7))
+    stats = SimpleNamespace(finished_requests=[kept])
+
+    async def work() -> None:
+        state = process.processor.request_states[process.admit("cmpl-1")]
+        silent = following._ending(lambda processor, state, reason, stats: None)
+        silent(process.processor, state, None, stats)
+
+    process.post(work, x_costmeter_tenant="a")
+    assert kept.costmeter_mark == (7, 7)
 
 
 def test_a_hundred_thousand_tenants_are_a_hundred_and_other() -> None:

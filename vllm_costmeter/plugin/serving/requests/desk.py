@@ -94,8 +94,10 @@ class RequestDesk:
 
     def end(self, ticket: Ticket, work: RequestWork) -> None:
         """One of its sequences ended."""
+        if self.prices is None:
+            return  # nobody asks what it cost, and a WebSocket can go on for ever
         ticket.works.append(work)
-        if ticket.is_over and self.prices is not None:
+        if ticket.is_over:
             self.prices.end_late(ticket, work, self.tenant)
 
     def label(self, name: str) -> str:

@@ -64,16 +64,26 @@ def _admitting(original: Callable[..., None]) -> Callable[..., None]:
     return add_request
 
 
+def _finished(stats: Any) -> int:
+    """How many have finished in this step: the last is this one only if vLLM has added one."""
+    return len(getattr(stats, "finished_requests", ()))
+
+
 def _ending(original: Callable[..., None]) -> Callable[..., None]:
     """`_update_stats_from_finished(req_state, finish_reason, iteration_stats)`, vLLM 0.17 to 0.33: appends to
     `iteration_stats.finished_requests`, before the answer is written."""
 
     @functools.wraps(original)
     def update(processor: Any, state: Any, reason: Any, stats: Any, *args: Any, **kwargs: Any) -> None:
+        before = 0
+        try:
+            before = _finished(stats)
+        except Exception:  # noqa: BLE001 as above
+            FAULTS.add("request")
         original(processor, state, reason, stats, *args, **kwargs)
         try:
             mark = getattr(state, MARK, None)
-            if mark is None or stats is None:
+            if mark is None or _finished(stats) == before:
                 return
             finished = stats.finished_requests[-1]
             setattr(finished, MARK, mark)

@@ -22,7 +22,8 @@ class Ticket:
         self.ids: list[str] = []
         """vLLM's ids of the first sequences of the request, as its answers show them; without repetition."""
         self.works: list[RequestWork] = []
-        """Its sequences that ended, in that order; all of them before the last byte of the answer."""
+        """Its sequences that ended, in that order; all of them before the last byte of the answer. Empty if prices of
+        requests are off."""
         self.adapter: str | None = None
         """The LoRA adapter that it asks for."""
         self.begun: float | None = None
