@@ -16,6 +16,7 @@ from server_slots import ServerSlots
 from scripts.servers.vllm_server import Server
 
 COMPARED = ("--costmeter-api-provider", "deepinfra", "--costmeter-api-model", "Llama 3.1 8B Instruct")
+TENANTS = ("--costmeter-tenant-from", "user")
 SWITCHED_ON = {"VLLM_PLUGINS": "costmeter", "COSTMETER_GPU_HOURLY_USD": str(USD_PER_HOUR)}
 
 
@@ -31,7 +32,7 @@ def on_a_gpu(
     both_slots: None, serve: Serve, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Server, Mood]]:
     """A server that sees the second of two NVIDIA GPUs through a stand-in driver, and that driver's mood; its tokens
-    are compared with an API's."""
+    are compared with an API's, and its requests, which name no user, are charged to the tenant `untagged`."""
     required_tool("gcc")
     folder = tmp_path_factory.mktemp("driver")
     mood = Mood(folder / "mood")
@@ -42,7 +43,7 @@ def on_a_gpu(
         nvml_stand_in.CONTROL_VARIABLE: str(mood.file),
         "CUDA_VISIBLE_DEVICES": "1",
     }
-    with serve(*METERED, *COMPARED, env=env) as server:
+    with serve(*METERED, *COMPARED, *TENANTS, env=env) as server:
         yield server, mood
 
 
