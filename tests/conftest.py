@@ -23,6 +23,10 @@ hypothesis.settings.load_profile("busy machine")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--heavy` runs the fast tests and then the heavy ones."""
     parser.addoption("--heavy", action="store_true", help="also run the tests that need a real server")
+    parser.addoption(
+        "--chaos", action="store_true", help="also inject faults into real servers (half an hour)"
+    )
+    parser.addoption("--record", action="store_true", help="write what --chaos finds into docs/reliability")
 
 
 def pytest_configure() -> None:
@@ -45,12 +49,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave heavy tests out unless they were asked for, and put them last."""
-    if not config.getoption("--heavy") and "heavy" not in config.getoption("-m"):
-        left_out = [item for item in items if item.get_closest_marker("heavy")]
-        items[:] = [item for item in items if not item.get_closest_marker("heavy")]
-        if left_out:
-            config.hook.pytest_deselected(items=left_out)
+    """Leave heavy tests and faults out unless they were asked for, and put them last."""
+    for marker in ("heavy", "chaos"):
+        if not config.getoption(f"--{marker}") and marker not in config.getoption("-m"):
+            left_out = [item for item in items if item.get_closest_marker(marker)]
+            items[:] = [item for item in items if not item.get_closest_marker(marker)]
+            if left_out:
+                config.hook.pytest_deselected(items=left_out)
     items[:] = lanes.in_order(items)
 
 

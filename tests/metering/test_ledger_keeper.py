@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -10,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from ledgers import NOON, SERIES, dollars, usage, write
+from process_faults import ProcessFaults
+from required_tool import required_tool
 
 from vllm_costmeter.core.ledger.rows import Interval
 from vllm_costmeter.core.ledger.usage import Usage
@@ -141,3 +145,52 @@ def test_a_disk_that_is_full_for_hours_loses_no_dollar(tmp_path: Path) -> None:
     assert stopped.split()[0] != "None"
     assert int(stopped.split()[1]) <= 2
     assert went_on == "None 400.0"
+
+
+ILL = """
+import sys
+from pathlib import Path
+sys.path[:0] = {paths!r}
+from ledgers import NOON, SERIES, dollars
+from vllm_costmeter.core.ledger.rows import Interval
+from vllm_costmeter.core.ledger.usage import Usage
+from vllm_costmeter.metering.ledger_keeper import LedgerKeeper
+
+now = [float(NOON)]
+keeper = LedgerKeeper(Path(sys.argv[1]), SERIES, lambda line: None, unix_seconds=lambda: now[0])
+for usd, _ in enumerate(sys.stdin, 1):
+    now[0] += 60
+    keeper.note(Interval(Usage(active_rental_usd=float(usd)), {{}}))
+    keeper.write()
+    print(keeper.problem, dollars(Path(sys.argv[1])) if keeper.problem is None else "", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "keyword"),
+    [(errno.ENOSPC, "disk_full"), (errno.EIO, "unwritable")],
+)
+def test_the_reason_stays_the_disks(tmp_path: Path, kind: int, keyword: str) -> None:
+    """A ledger whose header is still in the write-ahead log is opened anew at each attempt: a disk that fails says
+    nothing of whose file it is."""
+    required_tool("gcc")
+    path = tmp_path / "disk" / "ledger.sqlite3"
+    faults = ProcessFaults(tmp_path / "faults", path.parent)
+    command = [sys.executable, "-c", ILL.format(paths=sys.path), str(path)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **faults.env}
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+
+        def tick() -> list[str]:
+            process.stdin.write("\n")  # type: ignore[union-attr]
+            process.stdin.flush()  # type: ignore[union-attr]
+            return process.stdout.readline().split()  # type: ignore[union-attr]
+
+        assert tick() == ["None", "1.0"]
+        faults.set(write_errno=kind)
+        assert [tick() for _ in range(3)] == [[keyword]] * 3
+        faults.set()
+        assert tick() == ["None", "5.0"]
+        process.stdin.close()

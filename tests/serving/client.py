@@ -52,9 +52,11 @@ def ask(url: str, fields: dict[str, Any]) -> Usage:
     body["stream_options"] = {"include_usage": True}
     with connection() as http, http.stream("POST", url, json=body) as response:
         response.raise_for_status()
-        for line in response.iter_lines():
-            if line.startswith("data: {"):
-                last = json.loads(line.removeprefix("data: ")).get("usage") or last
+        for line in response.read().split(
+            b"\n"
+        ):  # httpx's lines also end at U+0085 and the like inside a text
+            if line.startswith(b"data: {"):
+                last = json.loads(line.removeprefix(b"data: ")).get("usage") or last
     return last
 
 

@@ -135,6 +135,11 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
+def is_damage(why: Exception) -> bool:
+    """SQLITE_CORRUPT or SQLITE_NOTADB."""
+    return isinstance(why, sqlite3.DatabaseError) and (getattr(why, "sqlite_errorcode", 0) & 0xFF) in (11, 26)
+
+
 def _must_be_ours(path: Path) -> None:
     """Read without SQLite, which would create files beside another program's database."""
     if not path.exists() or path.stat().st_size == 0:
@@ -148,7 +153,7 @@ def _must_be_ours(path: Path) -> None:
         try:
             version, application, tables = _told_by_sqlite(path)
         except sqlite3.DatabaseError as why:
-            if "locked" in str(why):
+            if not is_damage(why):  # locked, or a disk that is full: it says nothing of whose file this is
                 raise
             raise NotOursError(
                 f"{path} is a damaged SQLite file that does not say whose; it is left as it is"
