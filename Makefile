@@ -7,7 +7,7 @@ VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE := # empty: pip compiles nothing (scripts/install/pip_command.py), so Python caches what it imports
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint bench phases accuracy docs pictures upstream clean setup setup-tests python
+.PHONY: help demo test test-fast lint bench chaos phases accuracy docs pictures upstream clean setup setup-tests python
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +37,9 @@ phases: setup ## compare the prefill/decode split with pure loads on a real serv
 accuracy: setup ## compare the fit check with server logs and vLLM's code (minutes); writes docs/accuracy.md, conformance.md
 	@$(VENV)/python -m scripts.accuracy.page
 	@$(VENV)/python -m scripts.answers.conformance
+
+chaos: setup-tests ## inject every fault into a real server (half an hour); writes docs/reliability/faults.json
+	@$(VENV)/python -m pytest --chaos --record -n0 tests/e2e/reliability
 
 docs: setup ## regenerate the pages made from the code: metrics, settings, coverage, GPUs
 	@$(VENV)/python -m scripts.pages.metrics_and_settings

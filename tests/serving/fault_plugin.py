@@ -1,4 +1,5 @@
-"""A vLLM plugin for tests only, which makes the meter fail inside a running server while a file exists."""
+"""A vLLM plugin for tests only, which makes the meter fail inside a running server while a file exists, and its
+sampler stand still while another does."""
 
 from __future__ import annotations
 
@@ -6,12 +7,15 @@ import os
 from pathlib import Path
 
 SWITCH = "COSTMETER_TEST_FAULTS"
+STARVED = "-sampler-starved"
+"""What the name of the second file ends with."""
 MODULE = f'''
 import functools
 import importlib
 import inspect
 import os
 import random
+import time
 
 SWITCH = os.environ["{SWITCH}"]
 ROOMS = (
@@ -33,6 +37,8 @@ chance = random.Random(7)
 def failing(function):
     @functools.wraps(function)
     def wrapped(*arguments, **named):
+        while function.__name__ == "tick" and os.path.exists(SWITCH + "{STARVED}"):
+            time.sleep(0.1)
         if os.path.exists(SWITCH) and chance.random() < 0.1:
             raise RuntimeError("injected")
         return function(*arguments, **named)

@@ -1,0 +1,142 @@
+"""Processes of a server die, freeze, or starve."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from fault_plugin import STARVED, install_faults
+from harness import METERED, USD_PER_HOUR, Serve
+from moments import added, seen
+from patience import holds_within
+from under_load import answers, must_be_exact, under_load
+
+from scripts.bench.processes import members
+from scripts.servers.scrape import scrape
+from scripts.servers.vllm_server import Server
+
+from .conftest import Found
+from .test_signals import LATE_SECONDS, PATIENCE_SECONDS, spent
+
+pytestmark = pytest.mark.chaos
+
+
+def named(server: Server, title: str) -> list[int]:
+    """The server's processes whose title contains a text."""
+    found = []
+    for process in members(server.process.pid):
+        command = Path(f"/proc/{process}/cmdline")
+        if command.exists() and title in command.read_bytes().decode(errors="replace"):
+            found.append(process)
+    return found
+
+
+def threads(server: Server) -> int:
+    """Of all its processes."""
+    return sum(len(list(Path(f"/proc/{process}/task").iterdir())) for process in members(server.process.pid))
+
+
+@pytest.mark.parametrize(
+    ("fault", "title", "flags"),
+    [
+        ("the engine's process is killed", "EngineCore", ()),
+        ("one of three API servers is killed", "APIServer_1", ("--api-server-count", "3")),
+    ],
+)
+def test_a_process_dies(  # noqa: PLR0917 (fixtures)
+    serve: Serve, tmp_path: Path, fault: str, title: str, flags: tuple[str, ...], found: Found
+) -> None:
+    """The server ends as it does without the plugin, and the ledger has all but its last seconds."""
+    statuses = []
+    for plugin in ((), METERED):
+        ledger = tmp_path / "ledger.sqlite3"
+        kept_in = ("--costmeter-ledger", str(ledger)) if plugin else ()
+        env = {"VLLM_ENABLE_V1_MULTIPROCESSING": "1"}
+        with serve(*plugin, *flags, *kept_in, env=env) as server, under_load(server.url):
+            time.sleep(12)
+            shown = scrape(server.url).total("costmeter_cost_usd_total")
+            (victim,) = named(server, title)
+            os.kill(victim, signal.SIGKILL)
+            statuses.append(server.process.wait(PATIENCE_SECONDS))
+    lost = max(0.0, (shown - spent(ledger).usd()) * 3600 / USD_PER_HOUR)
+    assert lost <= LATE_SECONDS
+    assert statuses[0] == statuses[1]
+    found(fault, "at most the last 7 seconds", seconds_lost=round(lost, 2), exit_status=statuses[1])
+
+
+def test_a_frozen_server(serve: Serve, found: Found) -> None:
+    """Every process stopped for twenty seconds, as a suspended machine is: the time is charged, once."""
+    with serve(*METERED, "--no-enable-prefix-caching") as server:
+        healthy, before = answers(server.url), seen(server)
+        with under_load(server.url) as load:
+            time.sleep(4)
+            os.killpg(server.process.pid, signal.SIGSTOP)
+            time.sleep(20)
+            os.killpg(server.process.pid, signal.SIGCONT)
+            time.sleep(4)
+        assert answers(server.url) == healthy
+        after = seen(server)
+        assert load.broken == []
+        must_be_exact(server, load)
+        rate = added(before, after, "costmeter_cost_usd_total") * 3600 / (after.seconds - before.seconds)
+        assert rate == pytest.approx(USD_PER_HOUR, rel=0.02)
+    found("every process is stopped for 20 s", "nothing", requests=load.answered + load.aborted)
+
+
+def test_a_starved_sampler(serve: Serve, tmp_path: Path, found: Found) -> None:
+    """The meter's thread does not run for thirty seconds: requests do, and it catches up."""
+    env, switch = install_faults(tmp_path)
+    starved = switch.with_name(switch.name + STARVED)
+    with serve(*METERED, "--no-enable-prefix-caching", env=env) as server:
+        healthy, before = answers(server.url), seen(server)
+        starved.touch()
+        with under_load(server.url) as load:
+            time.sleep(30)
+        assert answers(server.url) == healthy
+        starved.unlink()
+        time.sleep(3)
+        assert load.broken == []
+        must_be_exact(server, load)
+        after = seen(server)
+        rate = added(before, after, "costmeter_cost_usd_total") * 3600 / (after.seconds - before.seconds)
+        assert rate == pytest.approx(USD_PER_HOUR, rel=0.02)
+        assert after.page.total("costmeter_errors_total") == 0
+    found("the meter's thread does not run for 30 s", "nothing: it catches up", requests=load.answered)
+
+
+def test_two_hundred_scrapes_a_second(serve: Serve, found: Found) -> None:
+    """Asked for by eight scrapers at once, with load beside them: tokens are exact, and threads stop at what the web
+    server's pool allows, with and without the plugin."""
+    figures: dict[str, object] = {}
+    for name, plugin in (("without", ()), ("with", METERED)):
+        with serve(*plugin) as server:
+            idle_threads = threads(server)
+            with under_load(server.url, clients=2) as load, ThreadPoolExecutor(8) as pool:
+                end = time.monotonic() + 20
+
+                def scrapes(deadline: float = end, url: str = server.url) -> int:
+                    done, began = 0, time.monotonic()
+                    while time.monotonic() < deadline:
+                        scrape(url)
+                        done += 1
+                        time.sleep(max(0.0, began + done / 25 - time.monotonic()))
+                    return done
+
+                jobs = [pool.submit(scrapes) for _ in range(8)]
+                done = sum(job.result() for job in jobs)
+            assert load.broken == []
+            if plugin:
+                must_be_exact(server, load)
+                assert scrape(server.url).total("costmeter_errors_total") == 0
+            busy_threads = threads(server)
+            assert holds_within(lambda before=busy_threads, at=server: threads(at) <= before, 5)
+        figures[f"{name}_the_plugin"] = {
+            "scrapes_per_second": round(done / 20),
+            "requests": load.answered + load.aborted,
+            "threads": [idle_threads, busy_threads],
+        }
+    found("/metrics is scraped 200 times a second", "nothing", **figures)

@@ -1,0 +1,134 @@
+"""A server is told to end, or killed, at every stage of its start, under load, and while it ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from harness import FEW_PROCESSES, METERED, USD_PER_HOUR, Serve
+from patience import holds_within
+from server_slots import ServerSlots
+from under_load import under_load
+
+from scripts.bench.processes import members
+from scripts.servers.scrape import scrape
+from scripts.servers.vllm_server import VLLM, end_of, environment, free_port, running
+from vllm_costmeter.core.ledger.usage import Usage
+from vllm_costmeter.sources.ledger.read import opened_ledger
+
+from .conftest import Found
+
+pytestmark = pytest.mark.chaos
+
+STAGES = {
+    "while it imports": "",
+    "while it reads its flags": "non-default args",
+    "while the engine begins": "Initializing a V1 LLM engine",
+    "while the KV cache is made": "GPU KV cache size",
+    "once it serves": "Application startup complete",
+}
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
+PATIENCE_SECONDS = 90
+LATE_SECONDS = 7.0
+"""The ledger is written every five seconds."""
+
+
+def spent(path: Path) -> Usage:
+    """Everything in a ledger; nothing where there is none."""
+    if not path.exists():
+        return Usage()
+    with opened_ledger(path) as ledger:
+        return sum((row.usage for row in ledger.usage(0, 1e12)), Usage())
+
+
+def ended(model: Path, log: Path, flags: tuple[str, ...], stage: str, number: int) -> tuple[int, int, str]:
+    """(exit status, processes left over after half a minute, last line of a traceback) of a server that gets a signal
+    at a stage of its start."""
+    command = (str(VLLM), "serve", str(model), "--enforce-eager", "--max-model-len", "1024")
+    command += (*flags, "--host", "127.0.0.1", "--port", str(free_port()))
+    with running(command, log, environment(FEW_PROCESSES)) as process:
+        if not STAGES[stage]:
+            time.sleep(1)
+        arrived = holds_within(
+            lambda: STAGES[stage] in log.read_text(errors="replace") or process.poll() is not None,
+            PATIENCE_SECONDS,
+        )
+        assert arrived, end_of(log)
+        process.send_signal(number)
+        try:
+            status = process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            pytest.fail(
+                f"still there {PATIENCE_SECONDS} s after {signal.Signals(number).name}: {end_of(log)}"
+            )
+        holds_within(lambda: not members(process.pid), 30)
+        left = len(members(process.pid))
+    ours = [line for line in log.read_text(errors="replace").splitlines() if "vllm_costmeter" in line]
+    return status, left, "\n".join(line for line in ours if 'File "' in line)
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=[each.name for each in SIGNALS])
+@pytest.mark.parametrize("stage", STAGES)
+def test_it_ends_as_it_would_without_the_plugin(  # noqa: PLR0917 (fixtures)
+    tiny_model: Path, tmp_path: Path, slots: ServerSlots, stage: str, number: int, found: Found
+) -> None:
+    """The same exit status, as few processes left over, nothing of ours in a traceback, and a ledger that opens."""
+    ledger = tmp_path / "ledger.sqlite3"
+    metered = (*METERED, "--costmeter-ledger", str(ledger))
+    with slots.one():
+        without = ended(tiny_model, tmp_path / "without.log", (), stage, number)
+        with_it = ended(tiny_model, tmp_path / "with.log", metered, stage, number)
+    assert with_it[:2] == without[:2], end_of(tmp_path / "with.log")
+    assert with_it[2] == ""
+    assert spent(ledger).usd() >= 0
+    name = signal.Signals(number).name
+    found(f"{name} {stage}", "nothing", exit_status=with_it[0], without_the_plugin=without[0])
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=[each.name for each in SIGNALS])
+def test_under_load(serve: Serve, tmp_path: Path, number: int, found: Found) -> None:
+    """A server that is told to end writes its last seconds; one that is killed loses what it had not written."""
+    ledger = tmp_path / "ledger.sqlite3"
+    with serve(*METERED, "--costmeter-ledger", str(ledger)) as server:
+        with under_load(server.url) as load:
+            time.sleep(15)
+            page = scrape(server.url)
+            shown = page.total("costmeter_cost_usd_total")
+            tokens = int(page.total("costmeter_tokens_total", kind="generated"))
+            server.process.send_signal(number)
+            status = server.process.wait(PATIENCE_SECONDS)
+        kept = spent(ledger)
+        lost = max(0.0, (shown - kept.usd()) * 3600 / USD_PER_HOUR)
+        assert kept.generated_tokens <= load.asked_tokens
+        if number == signal.SIGKILL:
+            assert lost <= LATE_SECONDS
+        else:
+            assert lost == 0.0
+            assert kept.generated_tokens >= tokens
+    name = signal.Signals(number).name
+    rule = "at most the last 7 seconds" if number == signal.SIGKILL else "nothing"
+    found(f"{name} under load", rule, seconds_lost=round(lost, 2), exit_status=status)
+
+
+def test_a_second_signal_while_it_ends(serve: Serve, tmp_path: Path, found: Found) -> None:
+    """SIGTERM and at once SIGINT: it ends, and what it had written is there once."""
+    ledger = tmp_path / "ledger.sqlite3"
+    with serve(*METERED, "--costmeter-ledger", str(ledger)) as server:
+        with under_load(server.url):
+            time.sleep(10)
+            page = scrape(server.url)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            server.process.send_signal(signal.SIGINT)
+            status = server.process.wait(PATIENCE_SECONDS)
+        lost = max(0.0, (page.total("costmeter_cost_usd_total") - spent(ledger).usd()) * 3600 / USD_PER_HOUR)
+        assert lost <= LATE_SECONDS
+    found(
+        "SIGTERM and SIGINT together",
+        "at most the last 7 seconds",
+        seconds_lost=round(lost, 2),
+        exit_status=status,
+    )
