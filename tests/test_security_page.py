@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from security_page import EXPORTER_ROUTES, LABELS
+from security_page import EXPORTER_ROUTES, LABELS, SERVER_ROUTES
 
 from vllm_costmeter.outputs.metrics.http_server import MetricsServer
 from vllm_costmeter.outputs.metrics.rows.targets import TARGET_METRICS
@@ -47,6 +47,15 @@ def test_the_exporter_asks_for_its_key_where_the_page_says(port: int, path: str)
     assert status(port, path, "Bearer right") == 200
     for other in (None, "", "Bearer", "Bearer wrong", "Bearer righ", "Bearer right2", "Basic right", "\xff"):
         assert status(port, path, other) == (401 if EXPORTER_ROUTES[path] == "yes" else 200)
+
+
+def test_the_exporters_live_page_is_listed() -> None:
+    """Its addresses are those of a server with the plugin."""
+    from vllm_costmeter.cli.exporter.page import page_routes
+
+    listed = {path for path, key in EXPORTER_ROUTES.items() if key == "as above"}
+    assert set(page_routes(None)) == listed  # type: ignore[arg-type]
+    assert listed <= set(SERVER_ROUTES)
 
 
 def test_every_key_is_compared_whatever_the_first_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ ARG PYTHON_VERSION=3.13
 FROM python:${PYTHON_VERSION}-slim AS build
 RUN --mount=type=bind,target=/wheels \
     python3 -m venv --without-pip /opt/costmeter \
-    && python3 -m pip --python /opt/costmeter install --no-cache-dir --find-links /wheels vllm-costmeter==0.1.0
+    && python3 -m pip --python /opt/costmeter install --no-cache-dir --find-links file:///wheels vllm-costmeter==0.1.0
 
 FROM python:${PYTHON_VERSION}-slim
 COPY --from=build /opt/costmeter /opt/costmeter

@@ -3,4 +3,4 @@
 ARG VLLM_VERSION=v0.32.0
 FROM vllm/vllm-openai:${VLLM_VERSION}
 RUN --mount=type=bind,target=/wheels \
-    python3 -m pip install --no-cache-dir --find-links /wheels vllm-costmeter==0.1.0
+    python3 -m pip install --no-cache-dir --find-links file:///wheels vllm-costmeter==0.1.0

@@ -95,7 +95,7 @@ def test_a_key_is_asked_for_as_at_vllms_own_routes(guarded: Guarded, path: str) 
     """For every form of the header our answer is 401 where vLLM's is, and else is not."""
     first, second = KEYS
     basic = base64.b64encode(f"me:{first}".encode()).decode()
-    forms = ["", "Bearer", "Bearer ", f"Bearer {first}", f"bearer {second}", f"BEARER {first}", first]
+    forms = ["", "Bearer", f"Bearer {first}", f"bearer {second}", f"BEARER {first}", first]
     forms += [f"Bearer  {first}", f"Bearer {first[:-1]}", f"Bearer {first}x", f"Bearer {first} {second}"]
     forms += [f"Bearer {first},{second}", f"Basic {basic}", f"Bearer {first.upper()}", "Bearer \xe9"]
     found = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import stat
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import client
 import pytest
 from harness import Serve
+from marked_environment import OUR_LOG, marked_environment
 from marks import Marks, environments, files_below
 from patience import holds_within
 
@@ -93,7 +93,7 @@ def run(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]
             *("--api-key", keys["served"], keys["refused"], "--hf-token", marks.new("a flag with a token")),
             *("--additional-config", json.dumps({"others": {"password": marks.new("another's settings")}})),
         )
-        server = stack.enter_context(serve(*flags, env=_environment(folder, marks)))
+        server = stack.enter_context(serve(*flags, env=marked_environment(folder, marks)))
         running = Run(server, folder, receiver, marks, keys)
         _traffic(running)
         _keep(running)
@@ -104,42 +104,6 @@ def run(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]
             for number, request in enumerate(receiver.requests)
         }
         yield running
-
-
-def _environment(folder: Path, marks: Marks) -> dict[str, str]:
-    """Secrets of the server's user; what our loggers say goes to a file of its own."""
-    logging = {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"plain": {"format": "%(name)s %(levelname)s %(message)s"}},
-        "handlers": {
-            "all": {"class": "logging.StreamHandler", "formatter": "plain"},
-            "ours": {
-                "class": "logging.FileHandler",
-                "formatter": "plain",
-                "filename": str(folder / "log of ours"),
-            },
-        },
-        "loggers": {
-            "vllm": {"level": "DEBUG", "handlers": ["all"], "propagate": False},
-            "vllm.costmeter": {"level": "DEBUG", "handlers": ["ours"]},
-        },
-    }
-    (folder / "logging.json").write_text(json.dumps(logging))
-    return {
-        "VLLM_LOGGING_CONFIG_PATH": str(folder / "logging.json"),
-        "VLLM_RPC_BASE_PATH": tempfile.gettempdir(),
-        "XDG_STATE_HOME": str(folder / "state"),
-        "XDG_CACHE_HOME": str(folder / "cache"),
-        "TMPDIR": str(folder / "tmp"),
-        "OTEL_METRIC_EXPORT_INTERVAL": "1000",
-        "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "process,otel",
-        "OTEL_EXPORTER_OTLP_HEADERS": f"authorization={marks.new('the header for the collector')}",
-        "HF_TOKEN": marks.new("HF_TOKEN"),
-        "VLLM_API_KEY": marks.new("VLLM_API_KEY"),
-        "COSTMETER_PROMETHEUS_TOKEN": marks.new("a token of ours"),
-        "DATABASE_URL": f"postgres://me:{marks.new('a password')}@host/db",
-    }
 
 
 def _traffic(run: Run) -> None:
@@ -173,7 +137,7 @@ def _keep(run: Run) -> None:
     url, key = run.server.url, {"Authorization": f"Bearer {run.keys['served']}"}
     route = f"{url}/costmeter/requests/cmpl-seen-in-the-log"
     assert holds_within(lambda: client.get(route, headers=key).json().get("status") == "settled", 30)
-    assert holds_within(lambda: "seen-in-the-log" in (run.folder / "log of ours").read_text(), 30)
+    assert holds_within(lambda: "seen-in-the-log" in (run.folder / OUR_LOG).read_text(), 30)
     run.receiver.arrived.clear()
     assert run.receiver.arrived.wait(30)
     paths = [*PAGES, "/costmeter/requests/cmpl-seen-in-the-log"]
@@ -200,7 +164,7 @@ def _keep(run: Run) -> None:
 
 def _files(folder: Path) -> dict[str, bytes]:
     return files_below([folder / name for name in ("state", "ledger", "tmp", "cache")]) | {
-        "the log of our loggers": (folder / "log of ours").read_bytes()
+        "the log of our loggers": (folder / OUR_LOG).read_bytes()
     }
 
 

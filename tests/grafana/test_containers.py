@@ -61,7 +61,9 @@ def test_they_install_this_version_under_the_name_that_is_used(file: Path, image
     """What the first lines say to type makes the image that the compose file starts."""
     assert f"docker build -t {image} -f {file.name} " in file.read_text()
     installs = [rest for name, rest in instructions(file) if name == "RUN" and " install " in rest]
-    assert any(rest.endswith(f" --find-links /wheels vllm-costmeter=={__version__}") for rest in installs)
+    assert any(
+        rest.endswith(f" --find-links file:///wheels vllm-costmeter=={__version__}") for rest in installs
+    )
     assert image.endswith(f":{__version__}")
 
 
