@@ -14,8 +14,8 @@ from vllm_costmeter.cli.economics.idle_sources import (
     gpu_now,
     priced_gpus,
     read_minutes,
-    return_times,
 )
+from vllm_costmeter.cli.economics.idle_times import return_times
 from vllm_costmeter.cli.economics.typed_flags import typed
 from vllm_costmeter.core.economics.idle.savings import (
     SHORTEST_TIME_OUT_SECONDS,
@@ -142,12 +142,18 @@ def _report(flags: IdleFlags, now: datetime) -> IdleReport:
     if not by_model:
         raise BadInputError(f"nothing in {read.source} has a price, so there is nothing to save")
     notes = [*read.notes, *(f"{name} has no price, so nothing to save." for name in unpriced)]
-    times, times_from = return_times(flags)
     catalogue = load_catalogue()
     others = list(priced_gpus(catalogue))
+    stated = (flags.start_seconds, flags.wake_seconds, flags.wake_seconds_level_2)
     models = [
-        model_savings(replicas, times, time_outs, gpu_now(catalogue, replicas, flags.gpu), others)
-        for replicas in by_model.values()
+        model_savings(
+            replicas,
+            return_times(name, stated, read.measured),
+            time_outs,
+            gpu_now(catalogue, replicas, flags.gpu),
+            others,
+        )
+        for name, replicas in by_model.items()
     ]
     models.sort(key=lambda model: -model.usd * model.idle_share)
     return IdleReport(
@@ -156,8 +162,6 @@ def _report(flags: IdleFlags, now: datetime) -> IdleReport:
         read.source,
         models,
         most_delayed,
-        times,
-        times_from,
         flags.from_prometheus,
         notes,
     )

@@ -16,7 +16,7 @@ from vllm_costmeter.plugin.serving.requests.price_route import add_price_route
 log = logging.getLogger("vllm.costmeter")
 
 _desks: list[RequestDesk] = []
-_BUILDERS = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.launchers.api_server.entry")
+BUILDERS = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.launchers.api_server.entry")
 """The modules whose `build_app` vLLM calls: the first from 0.17 to 0.28, the second since 0.29."""
 
 
@@ -24,7 +24,7 @@ def attach_to_next_app(desk: RequestDesk) -> None:
     """The application of this process is built after its engine, by a function that is wrapped here. Since 0.26 vLLM
     also gives it to our endpoint plugin, which calls `attach`, but only where `--plugin` or VLLM_PLUGINS names us."""
     _desks[:] = [desk]
-    for name in _BUILDERS:
+    for name in BUILDERS:
         module = sys.modules.get(name)
         build = getattr(module, "build_app", None)
         if build is not None and not hasattr(build, "costmeter_original"):
