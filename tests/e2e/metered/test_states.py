@@ -63,16 +63,16 @@ def test_a_start_is_from_the_creation_of_the_process_until_it_serves(metered: Se
     """As `ps` and the line in vLLM's log in which it says that it serves tell, both to the second."""
     command = ["ps", "-o", "lstart=", "-p", str(metered.process.pid)]
     created = subprocess.check_output(command, env={**os.environ, "LC_ALL": "C"}, text=True).strip()
-    began = datetime.strptime(created, "%a %b %d %H:%M:%S %Y")  # noqa: DTZ007 (both are local)
+    began = datetime.strptime(created, "%a %b %d %H:%M:%S %Y")
     (said,) = re.findall(r"INFO (\d\d-\d\d \d\d:\d\d:\d\d) .* Starting vLLM server on", metered.log_text())
-    served = datetime.strptime(f"{began.year}-{said}", "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007
+    served = datetime.strptime(f"{began.year}-{said}", "%Y-%m-%d %H:%M:%S")
     took = seen(metered).page.value("costmeter_start_seconds")
     assert took == pytest.approx((served - began).total_seconds(), abs=2.5)
 
 
 def test_falling_asleep_and_waking_up_are_timed(metered: Server) -> None:
-    """No longer than vLLM's own histogram of the requests around them, no less than its log says of the executor inside;
-    waking up in two parts is one wake-up, with the time between them."""
+    """No longer than vLLM's own histogram of the requests around them, no less than its log says of the executor
+    inside; waking up in two parts is one wake-up, with the time between them."""
     before, logged = seen(metered), len(metered.log_text())
     with asleep(metered, level=1):
         pass

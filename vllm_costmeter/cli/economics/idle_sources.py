@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ class IdleFlags:
     ledger: list[str] | None
     from_prometheus: str | None
     from_samples: str | None
-    period: str
+    period: str | None
     after: list[str]
     start_seconds: float | None
     wake_seconds: float | None
@@ -45,6 +45,11 @@ class IdleFlags:
     plot: Path | None
     snippet: str | None
     format: Format
+
+
+DEFAULT_PERIOD = "7d"
+LEARNT_FROM = timedelta(days=30)
+"""Starts and wake-ups of this time count, though the period may be shorter: a server that runs on does not start."""
 
 
 class Minutes(NamedTuple):
@@ -60,13 +65,13 @@ class Minutes(NamedTuple):
 
 def read_minutes(flags: IdleFlags, now: datetime) -> Minutes:
     """Of the source that the flags name. BadInputError if it cannot be read."""
-    seconds = duration_seconds(flags.period, "--period")
+    length = (flags.period or DEFAULT_PERIOD).strip().lower()
+    seconds = duration_seconds(length, "--period")
     until = int(now.timestamp()) // MINUTE * MINUTE
     since = until - seconds // MINUTE * MINUTE
     period = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
     if flags.from_prometheus is not None:
         replicas = timelines.timelines(flags.from_prometheus, since, until)
-        length = flags.period.strip().lower()
         names = timelines.gpu_names(flags.from_prometheus, length)
         took = timelines.request_seconds(flags.from_prometheus, length)
         named = [
@@ -92,10 +97,11 @@ def read_minutes(flags: IdleFlags, now: datetime) -> Minutes:
 def _of_ledgers(paths: Sequence[Path], since: datetime, until: datetime) -> Minutes:
     rows = []
     operations: dict[str, dict[Operation, Durations]] = {}
+    learnt_since = min(since, until - LEARNT_FROM).timestamp()
     for path in paths:
         with opened_ledger(path) as ledger:
             rows += list(ledger.rows(since.timestamp(), until.timestamp()))
-            for model_name, operation, durations in ledger.operations(since.timestamp(), until.timestamp()):
+            for model_name, operation, durations in ledger.operations(learnt_since, until.timestamp()):
                 of_model = operations.setdefault(model_name, {})
                 of_model[operation] = of_model.get(operation, Durations()).plus(durations)
     replicas = replicas_of_ledger(rows)

@@ -84,9 +84,7 @@ def _sections(report: IdleReport) -> Iterator[Section]:
 
 
 def _notes(report: IdleReport, model: ModelSavings, chosen: Sequence[Saving]) -> Iterator[str]:
-    if not chosen:
-        most = f"{100 * report.most_delayed:g} %"
-        yield f"Nothing saves without delaying more than {most} of the requests (--max-delayed)."
+    yield from _not_chosen(report, model, chosen)
     if any(not saving.on_the_bill for saving in chosen):
         yield (
             "Sleep keeps the GPU rented: its dollars are what the freed memory is worth to another model meanwhile, "
@@ -95,10 +93,24 @@ def _notes(report: IdleReport, model: ModelSavings, chosen: Sequence[Saving]) ->
     if any(saving.way == "cheaper_gpu" for saving in chosen):
         yield "A cheaper GPU keeps up by its published rates; whether the model runs on it: costmeter check --gpu NAME."
     if any(saving.delays.total_seconds is None for saving in chosen):
-        yield "A dash: the time to start or wake is not known, so waits are not, and dollars are the most possible."
+        yield (
+            "A dash: the time to start or wake is not known, so waits are not; the requests are the fewest and the "
+            "dollars the most that are possible."
+        )
     yield from (f"{reason[0].upper()}{reason[1:]}." for reason in model.left_out)
     yield from (f"{TIMES[name]}: {how}." for name, how in model.times.known_from.items())
     yield from report.notes
+
+
+def _not_chosen(report: IdleReport, model: ModelSavings, chosen: Sequence[Saving]) -> Iterator[str]:
+    """The ways that were judged and are not in the table, and why."""
+    shown = {saving.way for saving in chosen}
+    delays_too_many = {saving.way for saving in model.savings if saving.usd > 0} - shown
+    ways = [way for way in dict.fromkeys(each.way for each in model.savings) if way not in shown]
+    most = f"{100 * report.most_delayed:g} % of the requests (--max-delayed)"
+    for late, why in ((True, f"saves only by delaying more than {most}"), (False, "saves nothing here")):
+        if names := [NAMES[way] for way in ways if (way in delays_too_many) == late]:
+            yield f"{'; '.join(names)}: {why}."
 
 
 def _cells(model: ModelSavings, saving: Saving) -> tuple[str, ...]:
@@ -111,7 +123,7 @@ def _cells(model: ModelSavings, saving: Saving) -> tuple[str, ...]:
         f"{saving.usd:,.2f}",
         f"{100 * saving.usd / model.usd:.1f} %" if saving.on_the_bill and model.usd else "",
         f"{'>= ' if unknown else ''}{delays.requests:,}",
-        f"{100 * model.delayed_share(saving):.2f} %",
+        f"{'>= ' if unknown else ''}{100 * model.delayed_share(saving):.2f} %",
         unknown or ("" if mean is None else f"{mean:,.1f} s"),
         unknown or (f"{delays.longest_seconds:,.1f} s" if delays.longest_seconds else ""),
         f"{saving.starts:,}" if saving.starts else "",

@@ -203,7 +203,7 @@ def _must_be_a_ledger(path: Path) -> None:
             header = file.read(100)
     except IsADirectoryError:
         raise BadInputError(
-            f"{path} is a folder; name the ledger in it, such as {path}/ledger.sqlite3"
+            f"{path} is a folder; name the ledger in it, such as {path}/ledger.sqlite3, or all: '{path}/*.sqlite3'"
         ) from None
     except OSError as why:
         raise BadInputError(f"{path} cannot be read: {why.strerror}") from None
