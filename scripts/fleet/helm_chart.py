@@ -19,7 +19,13 @@ RECORDED = ROOT / "tests" / "data" / "kubernetes" / "helm_rendered.json"
 READ_BY_HELM = ("Chart.yaml", "values.yaml", "pod-monitor.yaml", "templates/*")
 """The files that decide what is rendered; rules and dashboards pass through whole."""
 CHANGED = {
-    "server": {"name": "llama", "replicas": 3, "gpus": 4, "flags": ["--tensor-parallel-size=4"]},
+    "server": {
+        "name": "llama",
+        "replicas": 3,
+        "gpus": 4,
+        "flags": ["--tensor-parallel-size=4"],
+        "pod": {"nodeSelector": {"gpu": "h100"}},
+    },
     "dashboards": {"enabled": False},
     "labels": {"release": "kube-prometheus-stack"},
 }

@@ -9,6 +9,7 @@ from vllm_costmeter.core.budgets.periods import Period
 from vllm_costmeter.core.budgets.state import Spent, state_of
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import MeterReading, RequestHistogram
+from vllm_costmeter.core.meter.operations import START, Durations, Operation
 from vllm_costmeter.core.meter.shares.request_cost import BUCKETS_JOULES, BUCKETS_USD
 from vllm_costmeter.core.meter.shares.share import Share
 from vllm_costmeter.core.pricing.api_price import ApiPriceRow
@@ -88,6 +89,11 @@ BUDGET = state_of(
     Spent(40.0, 24.0),
     1_790_000_000,
 )
+OPERATIONS = {
+    START: Durations(1, 95.25),
+    Operation("sleep", 1): Durations(3, 1.5),
+    Operation("wake", 1): Durations(2, 0.75),
+}
 COSTS = RequestHistogram((3, *[0] * (len(BUCKETS_USD) - 2), 2, 1), 3.5)
 JOULES = RequestHistogram((1, *[0] * (len(BUCKETS_JOULES) - 1), 2), 2e6)
 
@@ -95,9 +101,16 @@ JOULES = RequestHistogram((1, *[0] * (len(BUCKETS_JOULES) - 1), 2), 2e6)
 def families() -> tuple[Family, ...]:
     """What one process publishes when everything is known."""
     sources = {"nvml": None, "price": None, "engine": None, "energy": "not_measured"}
-    server = server_families(FACTS, READING, GPUS, sources)
+    server = server_families(FACTS, READING, GPUS, sources, OPERATIONS)
     return (
         *server,
-        *process_families("org/model-8b", READING.tokens, COSTS, JOULES, {"hook": 0, "sampler": 2}),
+        *process_families(
+            "org/model-8b",
+            READING.tokens,
+            COSTS,
+            JOULES,
+            {"hook": 0, "sampler": 2},
+            operations=OPERATIONS,
+        ),
         *budget_families("org/model-8b", [BUDGET], 12.5),
     )

@@ -14,6 +14,8 @@ from prometheus_server import PrometheusServer, prometheus_scraping
 from required_tool import required_tool
 
 from vllm_costmeter.cli.main import main
+from vllm_costmeter.core.meter.operations import START, Operation
+from vllm_costmeter.sources.servers.return_times import measured_operations
 
 pytestmark = pytest.mark.heavy
 
@@ -68,7 +70,27 @@ def exposition(first: int) -> str:
     server = '{job="vllm",instance="a:8000"}'
     lines.append("# TYPE process_start_time_seconds gauge")
     lines += [f"process_start_time_seconds{server} {began} {first + minute}" for minute, _ in rows]
+    lines += other_server(first)
     return "\n".join([*lines, "# EOF", ""])
+
+
+def other_server(first: int) -> Iterator[str]:
+    """Of model n: what the plugin measured. It starts in 100 s and, from the middle of the week on, in 60; on the first
+    day it wakes up three times, in 2 s each, and each wake-up is two calls."""
+    server = 'model_name="n",job="vllm",instance="b:8000"'
+    yield "# TYPE costmeter_start_seconds gauge"
+    for minute in range(0, WEEK, 60):
+        yield f"costmeter_start_seconds{{{server}}} {100 if minute < WEEK / 2 else 60} {first + minute}"
+    wake = 'operation="wake",level="1"'
+    for name, value in (("costmeter_sleep_operations", 3), ("costmeter_sleep_operation_seconds", 6)):
+        yield f"# TYPE {name} counter"
+        yield from (
+            f"{name}_total{{{server},{wake}}} {value} {first + 60 * minute}" for minute in range(1440)
+        )
+    for part, value in (("sum", 5.4), ("count", 6)):
+        name = f"vllm:sleep_mode_operation_duration_seconds_{part}"
+        yield f"# TYPE {name} gauge"
+        yield from (f'{name}{{operation="wake"}} {value} {first + 60 * minute}' for minute in range(1440))
 
 
 @pytest.fixture(scope="module")
@@ -90,16 +112,28 @@ def test_idle_saves_what_a_replay_saves(week: PrometheusServer, capsys: pytest.C
     words = ["--from-prometheus", week.url, "--period", "7d", "--max-delayed", "60%", "--format", "json"]
     assert main(["idle", *words]) == 0
     values = json.loads(capsys.readouterr().out)
-    assert values["return_seconds"]["start"] == pytest.approx(
+    (model,) = values["models"]
+    assert model["return_seconds"]["start"] == pytest.approx(
         START_SECONDS, abs=60
     )  # scrapes are a minute apart
-    (model,) = values["models"]
+    assert "process_start_time_seconds" in model["return_seconds_from"]["start"]
+    assert model["return_seconds"]["level_1"] == pytest.approx(0.9)
+    assert "vLLM's own histogram" in model["return_seconds_from"]["level_1"]
     assert model["usd"] == pytest.approx(WEEK / 3600 * USD_PER_HOUR, rel=0.01)
     assert model["requests"] == pytest.approx(len(sparse(0)), abs=3)
     (chosen,) = [row for row in model["savings"] if row["way"] == "scale_to_zero" and row["chosen"]]
     usd, waited = replayed_usd(sparse(0), chosen["time_out_seconds"], START_SECONDS)
     assert chosen["saved_usd"] == pytest.approx(usd, rel=0.05)
     assert chosen["delayed_requests"] == pytest.approx(waited, rel=0.1)
+
+
+def test_what_the_plugin_measured_is_read_by_model(week: PrometheusServer) -> None:
+    """The mean of a server's starts by how long each ran; wake-ups also where their counter began with the first."""
+    measured = measured_operations(week.url, "7d")
+    assert set(measured) == {"n"}
+    assert measured["n"][START] == (1, pytest.approx(80, rel=0.01))
+    assert measured["n"][Operation("wake", 1)] == (3, pytest.approx(6.0))
+    assert measured_operations(week.url, "1m").get("n", {}).keys() <= {START}
 
 
 def test_exported_prices_add_up_to_the_bill(

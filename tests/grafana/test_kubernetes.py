@@ -160,6 +160,8 @@ def test_the_image_has_this_version() -> None:
     """Its Dockerfile is held against it in test_containers.py."""
     assert SERVER["image"] == f"vllm-costmeter:{__version__}"
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    (image,) = yaml.safe_load((CHART / "kustomization.yaml").read_text())["images"]
+    assert f"{image['name']}:{image['newTag']}" == SERVER["image"]
     assert chart["version"] == chart["appVersion"] == __version__
 
 
@@ -192,6 +194,7 @@ def test_values_reach_the_objects() -> None:
         found["resources"]["limits"] == {"nvidia.com/gpu": str(server["gpus"])} for found in containers
     )
     assert changed["PrometheusRule/costmeter"]["metadata"]["labels"]["release"] == "kube-prometheus-stack"
-    monitor = changed["PodMonitor/vllm"]["spec"]
+    assert deployment["template"]["spec"]["nodeSelector"] == {"gpu": "h100"}
+    monitor = changed[f"PodMonitor/{server['name']}"]["spec"]
     assert monitor["selector"]["matchLabels"] == {"app.kubernetes.io/name": server["name"]}
     assert not any(name.startswith("ConfigMap/") for name in changed)

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from vllm_costmeter.core.meter import RequestHistogram, RequestWork
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.operations import Operations
 from vllm_costmeter.core.meter.token_counts import TokenCounts
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 from vllm_costmeter.outputs.metrics.exposition import Family, process_families
@@ -24,11 +25,13 @@ class OwnCounts:
         engines: Callable[[], Sequence[EngineTotals]],
         ended: Callable[[], Sequence[RequestWork]],
         errors: ErrorCounts,
+        operations: Callable[[], Operations] = dict,
     ) -> None:
         self._model_name = model_name
         self._take_engines = engines
         self._take_ended = ended
         self._errors = errors
+        self._operations = operations
         self._tokens = TokenCounts()
         self._last: dict[int, EngineTotals] = {}
 
@@ -45,6 +48,11 @@ class OwnCounts:
             self._last[totals.engine_index] = totals
         return taken is not None
 
+    @property
+    def operations(self) -> Operations:
+        """Starts, sleeps and wake-ups so far."""
+        return self._operations()
+
     def take_ended(self) -> Sequence[RequestWork]:
         """Requests that ended since the last call. Taken before `refresh`, so that their tokens are in its counts."""
         nothing: Sequence[RequestWork] = ()
@@ -55,7 +63,12 @@ class OwnCounts:
     ) -> tuple[Family, ...]:
         """All counts of this process."""
         return process_families(
-            self._model_name, self._tokens.by_kind(), request_usd, request_joules, self._errors.counts()
+            self._model_name,
+            self._tokens.by_kind(),
+            request_usd,
+            request_joules,
+            self._errors.counts(),
+            operations=self.operations,
         )
 
     def attempt(self, where: str, ask: Callable[[], Answer], otherwise: Answer) -> Answer:

@@ -14,6 +14,7 @@ from vllm_costmeter.core.meter import Meter, MeterReading
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import EngineMerger
 from vllm_costmeter.core.meter.meter import NO_GPUS
+from vllm_costmeter.core.meter.operations import Operations
 from vllm_costmeter.core.meter.shares.request_cost import Charged, RequestAccount
 from vllm_costmeter.core.meter.shares.settling import Settling
 from vllm_costmeter.core.meter.shares.share import Share
@@ -105,8 +106,9 @@ class ChargingProcess:
         claimed = NO_CLAIM if self._merger is None else self._merger.newly_claimed()
         reading = self._meter.advance(now, engines, gpus, self._hour_of_day(), ended=ended, claimed=claimed)
         self.reading = reading
+        operations = self._own.operations
         if (ledger := self._ledger) is not None:
-            self._own.attempt("ledger", lambda: ledger.note(_totals(reading)), None)
+            self._own.attempt("ledger", lambda: ledger.note(_totals(reading, operations)), None)
         rates = self.rates = current_rates(now, self._meter, reading)
         if (exchange := self._exchange) is not None:
             self._own.attempt("exchange", lambda: exchange.write_rates(rates), None)
@@ -115,7 +117,7 @@ class ChargingProcess:
             self.sources |= {"ledger": ledger.problem}
         self._publish(
             (
-                *server_families(self._facts(), reading, gpus, self.sources),
+                *server_families(self._facts(), reading, gpus, self.sources, operations),
                 *self._own.families(reading.request_usd, reading.request_joules),
             )
         )
@@ -146,10 +148,10 @@ def _sources(gpus: GpuReadings, reading: MeterReading, engine_up: bool) -> dict[
     return sources | {"energy": reading.energy_problem} if reading.charges_energy else sources
 
 
-def _totals(reading: MeterReading) -> Interval:
+def _totals(reading: MeterReading, operations: Operations) -> Interval:
     shares: Shares = {("adapter", name): Share(usd=usd) for name, usd in reading.adapter_cost_usd.items()}
     shares |= {("tenant", name): share for name, share in (reading.tenants or {}).items()}
-    return Interval(usage_of(reading), shares)
+    return Interval(usage_of(reading), shares, operations)
 
 
 class CountingProcess:

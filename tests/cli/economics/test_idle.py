@@ -14,9 +14,12 @@ from idle_weeks import recorded, replayed_usd, sparse
 from ledgers import NOON, SERIES, usage, write
 
 from vllm_costmeter.cli.main import main
+from vllm_costmeter.core.ledger.rows import Interval
+from vllm_costmeter.core.meter.operations import START, Durations
+from vllm_costmeter.outputs.ledger.file import LedgerFile
 
 FAULTS = {
-    "a period that is none": (["--period", "soon"], "--period must be a length"),
+    "a period that is none": (["--ledger", __file__, "--period", "soon"], "--period must be a length"),
     "a time-out too short to tell": (["--after", "1m"], "--after must be at least 5m"),
     "a time-out that is none": (["--after", "later"], "--after must be a length"),
     "a share that is none": (["--max-delayed", "lots"], "--max-delayed"),
@@ -24,6 +27,11 @@ FAULTS = {
     "no such file": (["--from-samples", "nowhere.csv"], "nowhere.csv: does not exist"),
     "no such ledger": (["--ledger", "nowhere.sqlite3"], "no ledger at nowhere.sqlite3"),
     "a Prometheus that is not there": (["--from-prometheus", "http://127.0.0.1:9"], "cannot be reached"),
+    "a period of a file": (["--period", "1d"], "--period is for a ledger or a Prometheus"),
+    "a snippet in JSON": (
+        ["--snippet", "keda", "--format", "json"],
+        "--snippet prints one configuration as text",
+    ),
     "two sources": (["--from-prometheus", "http://a", "--ledger", "b"], "not allowed with"),
     "a snippet that is none": (["--snippet", "hpa"], "--snippet must be one of"),
 }
@@ -108,8 +116,12 @@ def test_every_format_has_the_ways(format: str, week: Path, capsys: pytest.Captu
 def test_a_snippet_alone_is_ready_to_apply(week: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One ScaledObject with the chosen time-out; none where no time-out is allowed."""
     words = ["idle", "--from-samples", str(week), "--snippet", "keda", "--after", "30m"]
+    assert main([*words, "--max-delayed", "100%", "--start-seconds", "90"]) == 0
+    assert capsys.readouterr().err == ""
     assert main([*words, "--max-delayed", "100%"]) == 0
-    assert yaml.safe_load(capsys.readouterr().out)["spec"]["cooldownPeriod"] == 1800
+    found = capsys.readouterr()
+    assert "quiet: how long a request then waits is not known (--start-seconds)" in found.err
+    assert yaml.safe_load(found.out)["spec"]["cooldownPeriod"] == 1800
     assert main([*words, "--max-delayed", "0.1%"]) == 2
     assert "no time-out saves" in capsys.readouterr().err
 
@@ -151,3 +163,25 @@ def test_a_ledger_has_minutes(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     saved = {row["setting"]: row["saved_usd"] for row in model["savings"] if row["way"] == "scale_to_zero"}
     assert saved["after 1 h"] == pytest.approx(6.0)
     assert (model["usd"], model["idle_share"]) == (pytest.approx(12.0), 1.0)
+
+
+def test_a_ledger_has_the_times_of_its_servers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of each model, over all ledgers of a folder, also of a start before the period; a way that saves nothing is
+    named."""
+    now = int(datetime.now(UTC).timestamp()) // 60 * 60
+    quiet = usage(0, idle_rental_usd=0.1, active_gpu_seconds=0, idle_gpu_seconds=60, finished_requests=0)
+    for model, host, took in (("m", "a", 90.0), ("m", "b", 110.0), ("n", "a", 400.0)):
+        file = LedgerFile(tmp_path / f"{model}-{host}.sqlite3")
+        series = SERIES._replace(model_name=model, host=host)
+        file.add(series, {now - 86_400: Interval(quiet, {}, {START: Durations(1, took)})})
+        file.add(series, {now - 60 * at: Interval(quiet, {}) for at in range(1, 61)})
+        file.close()
+    words = ["idle", "--ledger", str(tmp_path / "*.sqlite3"), "--period", "1h"]
+    assert main([*words, "--format", "json"]) == 0
+    models = json.loads(capsys.readouterr().out)["models"]
+    assert {each["model"]: each["return_seconds"] for each in models} == {
+        "m": {"start": 100.0},
+        "n": {"start": 400.0},
+    }
+    assert main([*words, "--after", "2h"]) == 0
+    assert "scale to zero; sleep, level 1; sleep, level 2: saves nothing here." in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vllm_costmeter.core.ledger.pending import MOST_MINUTES, Pending
 from vllm_costmeter.core.ledger.rows import Interval
 from vllm_costmeter.core.ledger.usage import Usage
+from vllm_costmeter.core.meter.operations import START, Durations, Operation
 from vllm_costmeter.core.meter.shares.share import Share
 
 
@@ -21,6 +22,24 @@ def test_increases_go_to_the_minute_in_which_they_were_seen() -> None:
     taken = pending.take()
     assert {start: interval.usage.usd() for start, interval in taken.items()} == {0: 4.0, 60: 0.5}
     assert taken[0].shares["adapter", "a"].usd == 2.0
+    assert pending.take() == {}
+
+
+def test_an_operation_goes_to_the_minute_in_which_it_ended() -> None:
+    """Each once, also where it could not be written at first."""
+    wake = Operation("wake", 1)
+    pending = Pending()
+    begun = {START: Durations(1, 95.0)}
+    pending.note(0, Interval(Usage(), {}, begun))
+    pending.note(70, Interval(Usage(), {}, begun | {wake: Durations(1, 2.0)}))
+    pending.put_back(pending.take())
+    pending.note(100, Interval(Usage(), {}, begun | {wake: Durations(3, 5.0)}))
+    taken = pending.take()
+    assert {start: interval.operations for start, interval in taken.items()} == {
+        0: begun,
+        60: {wake: Durations(3, 5.0)},
+    }
+    pending.note(130, Interval(Usage(), {}, begun | {wake: Durations(3, 5.0)}))
     assert pending.take() == {}
 
 

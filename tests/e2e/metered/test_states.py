@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
 import time
+from datetime import datetime
 
 import client
 import pytest
@@ -17,6 +21,7 @@ pytestmark = pytest.mark.heavy
 
 SLEEP_SECONDS = 15.0
 SECONDS = "costmeter_gpu_seconds_total"
+OPERATIONS, VLLMS = "costmeter_sleep_operation", "vllm:sleep_mode_operation_duration_seconds"
 
 
 def test_states_add_up_and_each_is_as_long_as_it_was(metered: Server) -> None:
@@ -52,3 +57,44 @@ def test_a_paused_engine_is_asleep_until_it_wakes(metered: Server) -> None:
     assert added(before, after, SECONDS, state="asleep") == pytest.approx(took, abs=0.3)
     assert added(before, after, SECONDS, state="active") == 0
     assert client.complete(metered.url, "awake again", max_tokens=3)["completion_tokens"] == 3
+
+
+def test_a_start_is_from_the_creation_of_the_process_until_it_serves(metered: Server) -> None:
+    """As `ps` and the line in vLLM's log in which it says that it serves tell, both to the second."""
+    command = ["ps", "-o", "lstart=", "-p", str(metered.process.pid)]
+    created = subprocess.check_output(command, env={**os.environ, "LC_ALL": "C"}, text=True).strip()
+    began = datetime.strptime(created, "%a %b %d %H:%M:%S %Y")
+    (said,) = re.findall(r"INFO (\d\d-\d\d \d\d:\d\d:\d\d) .* Starting vLLM server on", metered.log_text())
+    served = datetime.strptime(f"{began.year}-{said}", "%Y-%m-%d %H:%M:%S")
+    took = seen(metered).page.value("costmeter_start_seconds")
+    assert took == pytest.approx((served - began).total_seconds(), abs=2.5)
+
+
+def test_falling_asleep_and_waking_up_are_timed(metered: Server) -> None:
+    """No longer than vLLM's own histogram of the requests around them, no less than its log says of the executor
+    inside; waking up in two parts is one wake-up, with the time between them."""
+    before, logged = seen(metered), len(metered.log_text())
+    with asleep(metered, level=1):
+        pass
+    client.post(f"{metered.url}/sleep", params={"level": 2}, timeout=60).raise_for_status()
+    for tag in ("weights", "kv_cache"):
+        client.post(f"{metered.url}/wake_up", params={"tags": tag}, timeout=60).raise_for_status()
+        time.sleep(2)
+    after = seen(metered)
+    inside = dict.fromkeys(("fall asleep", "wake up"), 0.0)
+    for seconds, what in re.findall(r"It took ([\d.]+) seconds to (\w+ \w+)", metered.log_text()[logged:]):
+        inside[what] += float(seconds)
+    for operation, what in (("sleep", "fall asleep"), ("wake", "wake up")):
+        around = added(before, after, f"{VLLMS}_sum", operation=operation)
+        level_1, level_2 = (
+            added(before, after, f"{OPERATIONS}_seconds_total", operation=operation, level=level)
+            for level in ("1", "2")
+        )
+        between = 2.0 if operation == "wake" else 0.0
+        assert inside[what] <= level_1 + level_2 - between <= around + 0.3
+        for level in ("1", "2"):
+            assert (
+                added(before, after, "costmeter_sleep_operations_total", operation=operation, level=level)
+                == 1
+            )
+    assert after.page.total("costmeter_errors_total") == before.page.total("costmeter_errors_total")

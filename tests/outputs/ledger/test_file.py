@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from ledgers import NOON, SERIES, dollars, usage, write
 
-from vllm_costmeter.core.ledger.rows import DAY, HOUR
+from vllm_costmeter.core.ledger.rows import DAY, HOUR, Interval
 from vllm_costmeter.core.ledger.schema import VERSION
+from vllm_costmeter.core.meter.operations import START, Durations, Operation
 from vllm_costmeter.outputs.ledger.file import LedgerFile, NotOursError, set_aside
 from vllm_costmeter.sources.ledger.read import opened_ledger
 
@@ -113,6 +114,28 @@ def test_an_older_schema_is_upgraded_with_all_its_rows(tmp_path: Path) -> None:
     assert [row.usage.usd() for row in after if row.series.gpu_share == 0.5] == [3.0]
     assert sqlite3.connect(path).execute("PRAGMA user_version").fetchone() == (VERSION,)
     assert sqlite3.connect(path).execute("SELECT usd FROM share").fetchall() == [(0.25,), (0.25,)]
+
+
+def test_operations_are_added_up_by_model_and_level(tmp_path: Path) -> None:
+    """Of several series, also when minutes have become hours; an older ledger has none."""
+    path, wake = tmp_path / "ledger.sqlite3", Operation("wake", 1)
+    file = LedgerFile(path)
+    for series, start in ((SERIES, NOON), (SERIES, NOON + 60), (SERIES._replace(model_name="n"), NOON)):
+        took = {START: Durations(1, 90.0), wake: Durations(2, 3.0)}
+        file.add(series, {start: Interval(usage(), {}, took)})
+    file.roll_up(NOON + 10 * 86_400)
+    file.close()
+    with opened_ledger(path) as ledger:
+        found = {(model, operation): took for model, operation, took in ledger.operations(NOON, NOON + 3600)}
+        assert list(ledger.operations(0, NOON)) == []
+    assert found == {
+        ("m", START): (2, 180.0),
+        ("m", wake): (4, 6.0),
+        ("n", START): (1, 90.0),
+        ("n", wake): (2, 3.0),
+    }
+    with opened_ledger(old_ledger(tmp_path / "old.sqlite3")) as ledger:
+        assert list(ledger.operations(0, 1e12)) == []
 
 
 def test_a_file_that_only_was_opened_becomes_a_ledger(tmp_path: Path) -> None:

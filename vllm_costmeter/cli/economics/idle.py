@@ -10,12 +10,13 @@ from typing import Any
 
 from vllm_costmeter.cli.economics.answer_flags import add_format_flag
 from vllm_costmeter.cli.economics.idle_sources import (
+    DEFAULT_PERIOD,
     IdleFlags,
     gpu_now,
     priced_gpus,
     read_minutes,
-    return_times,
 )
+from vllm_costmeter.cli.economics.idle_times import return_times
 from vllm_costmeter.cli.economics.typed_flags import typed
 from vllm_costmeter.core.economics.idle.savings import (
     SHORTEST_TIME_OUT_SECONDS,
@@ -45,7 +46,6 @@ Savings are replayed from the recorded minutes. What is assumed: docs/idle.md.
 
 exit codes: 0 answered, 2 bad input or nothing in the period
 """
-DEFAULT_PERIOD = "7d"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -69,7 +69,9 @@ def add_parser(subparsers: Any) -> None:
     where.add_argument("--from-prometheus", metavar="URL", help="all servers that it scrapes")
     where.add_argument("--from-samples", metavar="FILE", help="a CSV file with a row for each minute")
     parser.add_argument(
-        "--period", default=DEFAULT_PERIOD, metavar="TIME", help="how far back: 12h, 7d, 4w; default: 7d"
+        "--period",
+        metavar="TIME",
+        help=f"how far back: 12h, 7d, 4w; default: {DEFAULT_PERIOD}; not of a CSV file",
     )
     parser.add_argument(
         "--after",
@@ -105,6 +107,10 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace, now: datetime | None = None) -> int:
     """Print the savings."""
     flags = typed(IdleFlags, args)
+    if flags.from_samples is not None and flags.period is not None:
+        raise BadInputError("--period is for a ledger or a Prometheus: all minutes of a CSV file are read")
+    if flags.snippet is not None and flags.format != "text":
+        raise BadInputError("--snippet prints one configuration as text; --format json alone has both kinds")
     report = _report(flags, now or datetime.now(UTC))
     if flags.plot is not None:
         draw_idle(report.models, flags.plot)
@@ -117,6 +123,15 @@ def run(args: argparse.Namespace, now: datetime | None = None) -> int:
             f"no time-out saves without delaying more than {flags.max_delayed} of the requests: allow more with "
             "--max-delayed"
         )
+    for model in report.models:
+        times = model.times
+        known = times.start if flags.snippet == "keda" else (times.level_1 or times.level_2)
+        if known is None:
+            stating = "--start-seconds" if flags.snippet == "keda" else "--wake-seconds"
+            sys.stderr.write(
+                f"note: {model.model_name}: how long a request then waits is not known ({stating}), so more of them "
+                "may wait than --max-delayed allows\n"
+            )
     sys.stdout.write("---\n".join(found))
     return 0
 
@@ -142,12 +157,18 @@ def _report(flags: IdleFlags, now: datetime) -> IdleReport:
     if not by_model:
         raise BadInputError(f"nothing in {read.source} has a price, so there is nothing to save")
     notes = [*read.notes, *(f"{name} has no price, so nothing to save." for name in unpriced)]
-    times, times_from = return_times(flags)
     catalogue = load_catalogue()
     others = list(priced_gpus(catalogue))
+    stated = (flags.start_seconds, flags.wake_seconds, flags.wake_seconds_level_2)
     models = [
-        model_savings(replicas, times, time_outs, gpu_now(catalogue, replicas, flags.gpu), others)
-        for replicas in by_model.values()
+        model_savings(
+            replicas,
+            return_times(name, stated, read.measured),
+            time_outs,
+            gpu_now(catalogue, replicas, flags.gpu),
+            others,
+        )
+        for name, replicas in by_model.items()
     ]
     models.sort(key=lambda model: -model.usd * model.idle_share)
     return IdleReport(
@@ -156,8 +177,6 @@ def _report(flags: IdleFlags, now: datetime) -> IdleReport:
         read.source,
         models,
         most_delayed,
-        times,
-        times_from,
         flags.from_prometheus,
         notes,
     )

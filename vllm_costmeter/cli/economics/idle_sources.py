@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from vllm_costmeter.cli.economics.idle_times import NOTHING_MEASURED, MeasuredTimes
 from vllm_costmeter.cli.ledger_rows import own_ledger
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.economics.idle.cheaper_gpu import PricedGpu
-from vllm_costmeter.core.economics.idle.savings import ReturnTimes
 from vllm_costmeter.core.economics.idle.timeline import Replica, replicas_of_ledger
 from vllm_costmeter.core.ledger.periods import duration_seconds
 from vllm_costmeter.core.ledger.rows import MINUTE
+from vllm_costmeter.core.meter.operations import Durations, Operation
 from vllm_costmeter.outputs.economics.answer import Format
 from vllm_costmeter.sources.catalogue.load import Catalogue
 from vllm_costmeter.sources.idle_samples.read import read_samples
 from vllm_costmeter.sources.ledger.read import ledger_paths, opened_ledger
 from vllm_costmeter.sources.servers import timelines
+from vllm_costmeter.sources.servers.return_times import (
+    measured_operations,
+    process_start_seconds,
+    vllm_wake_seconds,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class IdleFlags:
     ledger: list[str] | None
     from_prometheus: str | None
     from_samples: str | None
-    period: str
+    period: str | None
     after: list[str]
     start_seconds: float | None
     wake_seconds: float | None
@@ -41,6 +47,11 @@ class IdleFlags:
     format: Format
 
 
+DEFAULT_PERIOD = "7d"
+LEARNT_FROM = timedelta(days=30)
+"""Starts and wake-ups of this time count, though the period may be shorter: a server that runs on does not start."""
+
+
 class Minutes(NamedTuple):
     """What a source has."""
 
@@ -49,24 +60,30 @@ class Minutes(NamedTuple):
     until: datetime
     source: str
     notes: tuple[str, ...] = ()
+    measured: MeasuredTimes = NOTHING_MEASURED
 
 
 def read_minutes(flags: IdleFlags, now: datetime) -> Minutes:
     """Of the source that the flags name. BadInputError if it cannot be read."""
-    seconds = duration_seconds(flags.period, "--period")
+    length = (flags.period or DEFAULT_PERIOD).strip().lower()
+    seconds = duration_seconds(length, "--period")
     until = int(now.timestamp()) // MINUTE * MINUTE
     since = until - seconds // MINUTE * MINUTE
     period = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
     if flags.from_prometheus is not None:
         replicas = timelines.timelines(flags.from_prometheus, since, until)
-        length = flags.period.strip().lower()
         names = timelines.gpu_names(flags.from_prometheus, length)
         took = timelines.request_seconds(flags.from_prometheus, length)
         named = [
             each._replace(gpu_name=names.get(each.model_name, ""), request_seconds=took.get(each.model_name))
             for each in replicas
         ]
-        return Minutes(named, *period, flags.from_prometheus)
+        measured = MeasuredTimes(
+            measured_operations(flags.from_prometheus, length),
+            process_start_seconds(flags.from_prometheus),
+            vllm_wake_seconds(flags.from_prometheus, length),
+        )
+        return Minutes(named, *period, flags.from_prometheus, measured=measured)
     if flags.from_samples is not None:
         found = read_samples(flags.from_samples)
         minutes = [minute for each in found for minute in each.steps]
@@ -79,9 +96,14 @@ def read_minutes(flags: IdleFlags, now: datetime) -> Minutes:
 
 def _of_ledgers(paths: Sequence[Path], since: datetime, until: datetime) -> Minutes:
     rows = []
+    operations: dict[str, dict[Operation, Durations]] = {}
+    learnt_since = min(since, until - LEARNT_FROM).timestamp()
     for path in paths:
         with opened_ledger(path) as ledger:
             rows += list(ledger.rows(since.timestamp(), until.timestamp()))
+            for model_name, operation, durations in ledger.operations(learnt_since, until.timestamp()):
+                of_model = operations.setdefault(model_name, {})
+                of_model[operation] = of_model.get(operation, Durations()).plus(durations)
     replicas = replicas_of_ledger(rows)
     coarse = [row.start for length, row in rows if length > MINUTE]
     notes = []
@@ -90,34 +112,14 @@ def _of_ledgers(paths: Sequence[Path], since: datetime, until: datetime) -> Minu
             "The ledger keeps minutes for three days and hours before that: an older hour with any request counts as "
             "busy, so less is saved here than was possible. A Prometheus has the minutes."
         )
-    return Minutes(replicas, since, until, ", ".join(map(str, paths[:3])), tuple(notes))
-
-
-def return_times(flags: IdleFlags) -> tuple[ReturnTimes, dict[str, str]]:
-    """The flags, or what was measured."""
-    start, level_1 = flags.start_seconds, flags.wake_seconds
-    how = {}
-    if flags.from_prometheus is not None:
-        if start is None:
-            start = timelines.start_seconds(flags.from_prometheus)
-            if start is not None:
-                how["Start"] = (
-                    f"{start:.0f} s, measured from process to meter, without scheduling or image pull"
-                )
-        if level_1 is None:
-            level_1 = timelines.wake_seconds(flags.from_prometheus, flags.period.strip().lower())
-            if level_1 is not None:
-                how["Wake, level 1"] = f"{level_1:.1f} s, vLLM's own measurement, of whatever level was used"
-    flags_named = (
-        ("Start", start, "--start-seconds"),
-        ("Wake, level 1", level_1, "--wake-seconds"),
-        ("Wake, level 2", flags.wake_seconds_level_2, "--wake-seconds-level-2"),
+    return Minutes(
+        replicas,
+        since,
+        until,
+        ", ".join(map(str, paths[:3])),
+        tuple(notes),
+        MeasuredTimes(operations, {}, None),
     )
-    for name, value, flag in flags_named:
-        how.setdefault(
-            name, f"not measured here; state it with {flag}" if value is None else f"{value:g} s, stated"
-        )
-    return ReturnTimes(start, level_1, flags.wake_seconds_level_2), how
 
 
 def gpu_now(catalogue: Catalogue, replicas: Sequence[Replica], stated: str | None) -> PricedGpu | None:

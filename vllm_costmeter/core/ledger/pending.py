@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vllm_costmeter.core.ledger.rows import MINUTE, NO_INTERVAL, Interval
 from vllm_costmeter.core.ledger.usage import Usage
+from vllm_costmeter.core.meter.operations import Durations
 from vllm_costmeter.core.meter.shares.share import Share
 
 MOST_MINUTES = 180
@@ -21,8 +22,14 @@ class Pending:
         """The server's totals at this moment: their increase belongs to this minute."""
         last = self._last.shares
         shares = {key: share.minus(last.get(key, Share())) for key, share in totals.shares.items()}
+        took = {
+            operation: durations.minus(self._last.operations.get(operation, Durations()))
+            for operation, durations in totals.operations.items()
+        }
         increase = Interval(
-            totals.usage - self._last.usage, {key: share for key, share in shares.items() if any(share)}
+            totals.usage - self._last.usage,
+            {key: share for key, share in shares.items() if any(share)},
+            {operation: durations for operation, durations in took.items() if durations.times},
         )
         self._last = totals
         self._add(int(unix_seconds // MINUTE) * MINUTE, increase)
@@ -35,7 +42,11 @@ class Pending:
     def take(self) -> dict[int, Interval]:
         """Everything not taken yet, by the start of the minute."""
         taken, self._minutes = self._minutes, {}
-        return {start: interval for start, interval in taken.items() if interval.usage != Usage()}
+        return {
+            start: interval
+            for start, interval in taken.items()
+            if interval.usage != Usage() or interval.operations
+        }
 
     def put_back(self, taken: dict[int, Interval]) -> None:
         """It could not be written."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from vllm_costmeter.core.ledger.usage import Usage
+from vllm_costmeter.core.meter.operations import Durations, Operations
 from vllm_costmeter.core.meter.shares.share import Share
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -42,13 +44,18 @@ class Interval(NamedTuple):
 
     usage: Usage
     shares: Shares
+    operations: Operations = MappingProxyType({})
+    """Starts, sleeps and wake-ups that ended in it."""
 
     def plus(self, other: Interval) -> Interval:
         """Both together."""
         shares = dict(self.shares)
         for key, share in other.shares.items():
             shares[key] = shares.get(key, Share()).plus(share)
-        return Interval(self.usage + other.usage, shares)
+        operations = dict(self.operations)
+        for operation, durations in other.operations.items():
+            operations[operation] = operations.get(operation, Durations()).plus(durations)
+        return Interval(self.usage + other.usage, shares, operations)
 
 
 NO_INTERVAL = Interval(Usage(), {})

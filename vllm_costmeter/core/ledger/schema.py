@@ -7,7 +7,7 @@ from vllm_costmeter.core.ledger.usage import COLUMNS, TOKEN_COLUMNS
 from vllm_costmeter.core.meter.shares.share import Share
 
 APPLICATION_ID = 0x434D4C31  # "CML1"
-VERSION = 2
+VERSION = 3
 SERIES_COLUMNS = Series._fields
 SHARE_COLUMNS = Share._fields
 SQLITE_HEADER = b"SQLite format 3\0"
@@ -33,6 +33,14 @@ _DAILY = (
 )
 """The same amounts as `usage`, by UTC day: a report over a year reads 365 rows of each model, not 13,000."""
 
+_OPERATION = (
+    "CREATE TABLE operation (start INTEGER NOT NULL, seconds INTEGER NOT NULL, "
+    "series INTEGER NOT NULL REFERENCES series, kind TEXT NOT NULL, level INTEGER NOT NULL, "
+    "times INTEGER NOT NULL, duration_seconds REAL NOT NULL, PRIMARY KEY (seconds, start, series, kind, level)) "
+    "WITHOUT ROWID"
+)
+"""How long starts, sleeps and wake-ups took, all of a kind and level together."""
+
 TABLES: tuple[str, ...] = (
     f"CREATE TABLE series {_SERIES}",
     "CREATE TABLE usage (start INTEGER NOT NULL, seconds INTEGER NOT NULL, "
@@ -42,6 +50,7 @@ TABLES: tuple[str, ...] = (
     "CREATE TABLE share (start INTEGER NOT NULL, seconds INTEGER NOT NULL, "
     "series INTEGER NOT NULL REFERENCES series, kind TEXT NOT NULL, name TEXT NOT NULL, "
     f"{_amounts(SHARE_COLUMNS)}, PRIMARY KEY (seconds, start, series, kind, name)) WITHOUT ROWID",
+    _OPERATION,
 )
 """Of a new file."""
 
@@ -55,6 +64,7 @@ UPGRADES: dict[int, tuple[str, ...]] = {
         f"INSERT INTO daily SELECT start / {DAY} * {DAY} AS day, series, "
         f"{', '.join(f'SUM({name})' for name in COLUMNS)} FROM usage GROUP BY day, series",
     ),
+    2: (_OPERATION,),
 }
 """Statements that turn a file of a version into one of the next."""
 
@@ -72,9 +82,11 @@ def added(table: str, keys: tuple[str, ...], amounts: tuple[str, ...]) -> str:
 USAGE_KEYS = ("start", "seconds", "series")
 DAILY_KEYS = ("start", "series")
 SHARE_KEYS = (*USAGE_KEYS, "kind", "name")
+OPERATION_KEYS, OPERATION_COLUMNS = (*USAGE_KEYS, "kind", "level"), ("times", "duration_seconds")
 ADD_USAGE = added("usage", USAGE_KEYS, COLUMNS)
 ADD_DAILY = added("daily", DAILY_KEYS, COLUMNS)
 ADD_SHARE = added("share", SHARE_KEYS, SHARE_COLUMNS)
+ADD_OPERATION = added("operation", OPERATION_KEYS, OPERATION_COLUMNS)
 
 
 def rolled_up(table: str, keys: tuple[str, ...], amounts: tuple[str, ...]) -> tuple[str, str]:
@@ -94,3 +106,4 @@ def rolled_up(table: str, keys: tuple[str, ...], amounts: tuple[str, ...]) -> tu
 
 ROLL_UP_USAGE = rolled_up("usage", USAGE_KEYS, COLUMNS)
 ROLL_UP_SHARE = rolled_up("share", SHARE_KEYS, SHARE_COLUMNS)
+ROLL_UP_OPERATION = rolled_up("operation", OPERATION_KEYS, OPERATION_COLUMNS)

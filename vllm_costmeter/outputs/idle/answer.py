@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from vllm_costmeter.core.economics.idle.saving import ModelSavings, Saving, Way
-from vllm_costmeter.core.economics.idle.savings import ReturnTimes
 from vllm_costmeter.outputs.economics.answer import Format, Section, rendered
 from vllm_costmeter.outputs.idle.snippets import keda, vllm_sleep
 
@@ -19,6 +18,7 @@ NAMES: dict[Way, str] = {
     "fewer_replicas": "fewer replicas",
     "cheaper_gpu": "cheaper GPU",
 }
+TIMES = {"start": "Start", "level_1": "Wake, level 1", "level_2": "Wake, level 2"}
 TITLES = (
     "way",
     "setting",
@@ -41,9 +41,6 @@ class IdleReport(NamedTuple):
     models: Sequence[ModelSavings]
     most_delayed: float
     """The share of requests that the recommended settings may delay."""
-    times: ReturnTimes
-    times_from: dict[str, str]
-    """How each of the times is known."""
     prometheus: str | None
     """Its address, for the snippets."""
     notes: Sequence[str]
@@ -62,7 +59,7 @@ def snippets(report: IdleReport, kind: str) -> Iterator[str]:
             if saving is not None and saving.time_out_seconds is not None:
                 yield keda(model.model_name, saving.time_out_seconds, model.servers, report.prometheus)
         else:
-            level = 2 if report.times.level_1 is None and report.times.level_2 is not None else 1
+            level = 2 if model.times.level_1 is None and model.times.level_2 is not None else 1
             saving = model.best("sleep_level_2" if level == 2 else "sleep_level_1", report.most_delayed)
             if saving is not None and saving.time_out_seconds is not None:
                 yield vllm_sleep(model.model_name, saving.time_out_seconds, level)
@@ -87,9 +84,7 @@ def _sections(report: IdleReport) -> Iterator[Section]:
 
 
 def _notes(report: IdleReport, model: ModelSavings, chosen: Sequence[Saving]) -> Iterator[str]:
-    if not chosen:
-        most = f"{100 * report.most_delayed:g} %"
-        yield f"Nothing saves without delaying more than {most} of the requests (--max-delayed)."
+    yield from _not_chosen(report, model, chosen)
     if any(not saving.on_the_bill for saving in chosen):
         yield (
             "Sleep keeps the GPU rented: its dollars are what the freed memory is worth to another model meanwhile, "
@@ -98,10 +93,24 @@ def _notes(report: IdleReport, model: ModelSavings, chosen: Sequence[Saving]) ->
     if any(saving.way == "cheaper_gpu" for saving in chosen):
         yield "A cheaper GPU keeps up by its published rates; whether the model runs on it: costmeter check --gpu NAME."
     if any(saving.delays.total_seconds is None for saving in chosen):
-        yield "A dash: the time to start or wake is not known, so waits are not, and dollars are the most possible."
+        yield (
+            "A dash: the time to start or wake is not known, so waits are not; the requests are the fewest and the "
+            "dollars the most that are possible."
+        )
     yield from (f"{reason[0].upper()}{reason[1:]}." for reason in model.left_out)
-    yield from (f"{name}: {how}." for name, how in report.times_from.items())
+    yield from (f"{TIMES[name]}: {how}." for name, how in model.times.known_from.items())
     yield from report.notes
+
+
+def _not_chosen(report: IdleReport, model: ModelSavings, chosen: Sequence[Saving]) -> Iterator[str]:
+    """The ways that were judged and are not in the table, and why."""
+    shown = {saving.way for saving in chosen}
+    delays_too_many = {saving.way for saving in model.savings if saving.usd > 0} - shown
+    ways = [way for way in dict.fromkeys(each.way for each in model.savings) if way not in shown]
+    most = f"{100 * report.most_delayed:g} % of the requests (--max-delayed)"
+    for late, why in ((True, f"saves only by delaying more than {most}"), (False, "saves nothing here")):
+        if names := [NAMES[way] for way in ways if (way in delays_too_many) == late]:
+            yield f"{'; '.join(names)}: {why}."
 
 
 def _cells(model: ModelSavings, saving: Saving) -> tuple[str, ...]:
@@ -114,7 +123,7 @@ def _cells(model: ModelSavings, saving: Saving) -> tuple[str, ...]:
         f"{saving.usd:,.2f}",
         f"{100 * saving.usd / model.usd:.1f} %" if saving.on_the_bill and model.usd else "",
         f"{'>= ' if unknown else ''}{delays.requests:,}",
-        f"{100 * model.delayed_share(saving):.2f} %",
+        f"{'>= ' if unknown else ''}{100 * model.delayed_share(saving):.2f} %",
         unknown or ("" if mean is None else f"{mean:,.1f} s"),
         unknown or (f"{delays.longest_seconds:,.1f} s" if delays.longest_seconds else ""),
         f"{saving.starts:,}" if saving.starts else "",
@@ -127,12 +136,9 @@ def _values(report: IdleReport) -> dict[str, Any]:
         "until": f"{report.until:%Y-%m-%dT%H:%M:%SZ}",
         "source": report.source,
         "max_delayed_share": report.most_delayed,
-        "return_seconds": {
-            name: value for name, value in report.times._asdict().items() if value is not None
-        },
         "models": [_model(report, model) for model in report.models],
         "snippets": {kind: "---\n".join(snippets(report, kind)) for kind in ("keda", "vllm_sleep")},
-        "notes": [*(f"{name}: {how}" for name, how in report.times_from.items()), *report.notes],
+        "notes": list(report.notes),
     }
 
 
@@ -144,6 +150,10 @@ def _model(report: IdleReport, model: ModelSavings) -> dict[str, Any]:
         "requests": round(model.requests),
         "servers": model.servers,
         "idle_share": model.idle_share,
+        "return_seconds": {
+            name: value for name in TIMES if (value := getattr(model.times, name)) is not None
+        },
+        "return_seconds_from": dict(model.times.known_from),
         "savings": [_saving(model, saving) | {"chosen": saving in chosen} for saving in model.savings],
         "left_out": list(model.left_out),
     }

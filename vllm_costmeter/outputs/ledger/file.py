@@ -12,9 +12,11 @@ from urllib.parse import quote
 from vllm_costmeter.core.ledger.rows import DAY, HOUR, MINUTE, Interval, Series
 from vllm_costmeter.core.ledger.schema import (
     ADD_DAILY,
+    ADD_OPERATION,
     ADD_SHARE,
     ADD_USAGE,
     APPLICATION_ID,
+    ROLL_UP_OPERATION,
     ROLL_UP_SHARE,
     ROLL_UP_USAGE,
     SERIES_COLUMNS,
@@ -55,12 +57,16 @@ class LedgerFile:
         """Add to these minutes, all or nothing."""
         with _transaction(self._connection):
             series_id = self._id_of(series)
-            for start, (usage, shares) in minutes.items():
+            for start, (usage, shares, operations) in minutes.items():
                 amounts = usage.amounts()
                 self._connection.execute(ADD_USAGE, (start, MINUTE, series_id, *amounts))
                 self._connection.execute(ADD_DAILY, (start // DAY * DAY, series_id, *amounts))
                 for (kind, name), share in shares.items():
                     self._connection.execute(ADD_SHARE, (start, MINUTE, series_id, kind, name, *share))
+                for operation, durations in operations.items():
+                    self._connection.execute(
+                        ADD_OPERATION, (start, MINUTE, series_id, *operation, *durations)
+                    )
 
     def roll_up(self, now_unix_seconds: float) -> None:
         """Join old rows: minutes to hours, hours to days, a day's worth of time in each transaction."""
@@ -69,7 +75,7 @@ class LedgerFile:
             while (oldest := self._oldest(of)) is not None and oldest < before:
                 until = min(before, oldest // DAY * DAY + DAY)
                 with _transaction(self._connection):
-                    for statement in (*ROLL_UP_USAGE, *ROLL_UP_SHARE):
+                    for statement in (*ROLL_UP_USAGE, *ROLL_UP_SHARE, *ROLL_UP_OPERATION):
                         self._connection.execute(statement, {"to": to, "from": of, "before": until})
 
     @contextmanager

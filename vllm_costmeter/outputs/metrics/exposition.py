@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
+from vllm_costmeter.core.meter.operations import START, Durations, Operations
 from vllm_costmeter.core.meter.outcome import OUTCOMES
 from vllm_costmeter.core.meter.reading import MeterReading, RequestHistogram, TokenKind
 from vllm_costmeter.core.meter.shares.request_cost import BUCKETS_JOULES, BUCKETS_USD
@@ -16,6 +17,7 @@ from vllm_costmeter.outputs.metrics.row import MetricRow
 from vllm_costmeter.outputs.metrics.table import BY_NAME
 
 Labels = tuple[tuple[str, str], ...]
+NO_OPERATIONS: Operations = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,11 @@ class ServerFacts:
 
 
 def server_families(
-    facts: ServerFacts, reading: MeterReading, gpus: GpuReadings, sources: Mapping[str, str | None]
+    facts: ServerFacts,
+    reading: MeterReading,
+    gpus: GpuReadings,
+    sources: Mapping[str, str | None],
+    operations: Operations = NO_OPERATIONS,
 ) -> tuple[Family, ...]:
     """Metrics with one value per server: cost, time, energy, gauges. One process publishes them. `sources` maps each
     source to the keyword for why it is down, or None if it is up."""
@@ -100,6 +106,9 @@ def server_families(
         _single("costmeter_kv_cache_usage_ratio", (model,), reading.kv_cache_usage_ratio),
         _family("costmeter_preflight_bytes", dict(facts.preflight_bytes)),
         _single("costmeter_last_token_timestamp_seconds", (model,), reading.last_token_unix_seconds),
+        _single(
+            "costmeter_start_seconds", (model,), operations[START].seconds if START in operations else None
+        ),
         _family("costmeter_source_up", {(source,): int(why is None) for source, why in sources.items()}),
         _family(
             "costmeter_source_down_info",
@@ -116,15 +125,30 @@ def process_families(
     request_usd: RequestHistogram | None,
     request_joules: RequestHistogram | None,
     errors: Mapping[str, int],
+    *,
+    operations: Operations = NO_OPERATIONS,
 ) -> tuple[Family, ...]:
     """Metrics that each API process counts for itself; they are summed over processes."""
     families = [
         _family("costmeter_tokens_total", {(model_name, kind): count for kind, count in tokens.items()}),
         _family("costmeter_errors_total", {(where,): count for where, count in errors.items()}),
     ]
+    families += _sleep_operations(model_name, operations)
     families += _histogram("costmeter_request_cost_usd", model_name, BUCKETS_USD, request_usd)
     families += _histogram("costmeter_request_energy_joules", model_name, BUCKETS_JOULES, request_joules)
     return tuple(families)
+
+
+def _sleep_operations(model_name: str, operations: Operations) -> Iterable[Family]:
+    took: dict[tuple[str, ...], Durations] = {
+        (model_name, each.kind, str(each.level)): durations
+        for each, durations in operations.items()
+        if each != START
+    }
+    if took:
+        yield _family("costmeter_sleep_operations_total", {key: each.times for key, each in took.items()})
+        seconds = {key: each.seconds for key, each in took.items()}
+        yield _family("costmeter_sleep_operation_seconds_total", seconds)
 
 
 def _tenants(facts: ServerFacts, reading: MeterReading) -> Iterable[Family]:

@@ -17,6 +17,7 @@ from vllm_costmeter.core.gpu.reading import GpuSource
 from vllm_costmeter.core.gpu.share import server_share
 from vllm_costmeter.core.meter import Meter, RequestWork
 from vllm_costmeter.core.meter.merge import EngineMerger
+from vllm_costmeter.core.meter.operations import OperationLog
 from vllm_costmeter.core.meter.shares.tenants import ServerTenants, TenantAccounts
 from vllm_costmeter.core.pricing.choice import choose_price
 from vllm_costmeter.core.pricing.price import Price
@@ -68,6 +69,7 @@ class ServingMeter:
         *,
         without: frozenset[str] = frozenset(),
         desk: RequestDesk | None = None,
+        operations: OperationLog | None = None,
     ) -> None:
         """`without`: parts that this vLLM gives no ground for (`touched.WITHOUT`). `desk`: None if requests are not
         followed."""
@@ -81,6 +83,7 @@ class ServingMeter:
         self._engines = engines
         self._errors = errors
         self._without = without
+        self._operations = operations or OperationLog({})
         self._server: ChargingProcess | CountingProcess | None = None
         self._gpus: GpuSource | None = None
         self.page: LatestCollector | None = None
@@ -136,6 +139,7 @@ class ServingMeter:
             engines=lambda: [counters.totals(time.monotonic()) for counters in self._engines],
             ended=self._take_ended,
             errors=self._errors,
+            operations=lambda: self._operations.totals,
         )
         settings = _settings(self._vllm_config)
         if exchange is not None and rank > 0:

@@ -18,6 +18,7 @@ from vllm_costmeter.core.ledger.schema import (
     VERSION,
 )
 from vllm_costmeter.core.ledger.usage import COLUMNS, Usage
+from vllm_costmeter.core.meter.operations import Durations, Operation
 from vllm_costmeter.core.meter.shares.share import Share
 
 PATIENCE_SECONDS = 5.0
@@ -98,21 +99,33 @@ class Ledger:
         ):
             yield seconds, UsageRow(start, series[of], Usage(*amounts))
 
+    def operations(self, since: float, until: float) -> Iterator[tuple[str, Operation, Durations]]:
+        """(model, operation, how long all of it took) by series, of the rows that start in [since, until)."""
+        if not self._has("operation"):
+            return
+        series = self._series()
+        for of, kind, level, *durations in self._connection.execute(
+            "SELECT series, kind, level, SUM(times), SUM(duration_seconds) FROM operation "
+            "WHERE start >= ? AND start < ? GROUP BY series, kind, level",
+            (since, until),
+        ):
+            yield series[of].model_name, Operation(kind, level), Durations(*durations)
+
     def _parts(
         self, since: float, until: float, step_seconds: int | None
     ) -> Iterator[tuple[str, float, float]]:
         """The tables to read and their ranges: whole days from the daily sums, where there are any."""
         first, last = -(-since // DAY) * DAY, until // DAY * DAY
-        if step_seconds == HOUR or first >= last or not self._has_daily():
+        if step_seconds == HOUR or first >= last or not self._has("daily"):
             yield "usage", since, until
             return
         for table, start, end in (("usage", since, first), ("daily", first, last), ("usage", last, until)):
             if start < end:
                 yield table, start, end
 
-    def _has_daily(self) -> bool:
-        """Since schema 2."""
-        found = self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'daily'").fetchone()
+    def _has(self, table: str) -> bool:
+        """`daily` since schema 2, `operation` since schema 3."""
+        found = self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone()
         return found is not None
 
     def shares(
@@ -190,7 +203,7 @@ def _must_be_a_ledger(path: Path) -> None:
             header = file.read(100)
     except IsADirectoryError:
         raise BadInputError(
-            f"{path} is a folder; name the ledger in it, such as {path}/ledger.sqlite3"
+            f"{path} is a folder; name the ledger in it, such as {path}/ledger.sqlite3, or all: '{path}/*.sqlite3'"
         ) from None
     except OSError as why:
         raise BadInputError(f"{path} cannot be read: {why.strerror}") from None

@@ -1,4 +1,4 @@
-"""How busy servers were, minute by minute, and how long they took to start and wake, from a Prometheus."""
+"""How busy servers were, minute by minute, from a Prometheus."""
 
 from __future__ import annotations
 
@@ -23,9 +23,6 @@ COUNTERS = {
     GENERATED: 'costmeter_tokens_total{kind="generated"}',
 }
 SERVER = ("model_name", "job", "instance")
-WAKE = "vllm:sleep_mode_operation_duration_seconds"
-"""vLLM's own, since 0.32 (entrypoints/serve/dev/sleep/metrics.py)."""
-
 Key = tuple[str, ...]
 
 
@@ -94,21 +91,6 @@ def gpu_names(url: str, period: str) -> dict[str, str]:
     return {model: names.pop() for model, names in found.items() if len(names) == 1 and names != {""}}
 
 
-def start_seconds(url: str) -> float | None:
-    """The mean time from the start of a running server's process to the start of its meter, which vLLM creates when the
-    engine is ready (AsyncLLM.__init__, 0.17 to 0.33); None if no process publishes its start."""
-    scraped = "max by (job, instance) (timestamp(costmeter_gpu_seconds_total))"
-    metered = "sum by (job, instance) (costmeter_gpu_seconds_total)"
-    rate = "sum by (job, instance) (rate(costmeter_gpu_seconds_total[5m])) > 0"
-    return _one(url, f"avg({scraped} - {metered} / ({rate}) - on (job, instance) process_start_time_seconds)")
-
-
-def wake_seconds(url: str, period: str) -> float | None:
-    """The mean duration of wake-ups in the period; None if there were none, or vLLM is older than 0.32."""
-    parts = (f'sum(increase({WAKE}_{part}{{operation="wake"}}[{period}]))' for part in ("sum", "count"))
-    return _one(url, " / ".join(parts))
-
-
 def request_seconds(url: str, period: str) -> dict[str, float]:
     """By model: how long a request took from its arrival, on average in the period, by vLLM's own histogram."""
     series = "vllm:e2e_request_latency_seconds"
@@ -116,11 +98,6 @@ def request_seconds(url: str, period: str) -> dict[str, float]:
     return {
         labels.get("model_name", ""): value for labels, value in query(url, " / ".join(sums)) if value > 0
     }
-
-
-def _one(url: str, expression: str) -> float | None:
-    found = query(url, expression)
-    return found[0][1] if found and found[0][1] > 0 else None
 
 
 def query_range(url: str, expression: str, start: int, end: int) -> Iterator[tuple[Key, dict[int, float]]]:

@@ -6,8 +6,9 @@ import pytest
 
 from vllm_costmeter.core.economics.idle.cheaper_gpu import PricedGpu, cheaper_gpus
 from vllm_costmeter.core.economics.idle.replicas import fewer_replicas
+from vllm_costmeter.core.economics.idle.return_times import ReturnTimes
 from vllm_costmeter.core.economics.idle.saving import Delays
-from vllm_costmeter.core.economics.idle.savings import ReturnTimes, model_savings
+from vllm_costmeter.core.economics.idle.savings import model_savings
 from vllm_costmeter.core.economics.idle.time_out import replayed
 from vllm_costmeter.core.economics.idle.timeline import Arrivals, Busy, Replica, Span, Step
 from vllm_costmeter.core.gpu.spec import GpuSpec

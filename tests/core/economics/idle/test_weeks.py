@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 from idle_weeks import Request, bursts, office, recorded, replayed_usd, sparse
 
+from vllm_costmeter.core.economics.idle.return_times import ReturnTimes
 from vllm_costmeter.core.economics.idle.saving import ModelSavings, Saving
-from vllm_costmeter.core.economics.idle.savings import TIME_OUTS_SECONDS, ReturnTimes, model_savings
+from vllm_costmeter.core.economics.idle.savings import TIME_OUTS_SECONDS, model_savings
 
 START_SECONDS = 95.0
 WEEKS: dict[str, Callable[[int], list[Request]]] = {"office": office, "bursts": bursts, "sparse": sparse}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from vllm_costmeter.core.economics.idle.return_times import ReturnTimes
+
 Way = Literal["scale_to_zero", "sleep_level_1", "sleep_level_2", "fewer_replicas", "cheaper_gpu"]
 
 
@@ -58,6 +60,7 @@ class ModelSavings(NamedTuple):
     savings: tuple[Saving, ...]
     left_out: tuple[str, ...]
     """Ways that could not be judged, and why."""
+    times: ReturnTimes
 
     def delayed_share(self, saving: Saving) -> float:
         """Of all requests."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from vllm_costmeter.core.economics.idle.cheaper_gpu import PricedGpu, cheaper_gpus
 from vllm_costmeter.core.economics.idle.replicas import fewer_replicas, running_servers
+from vllm_costmeter.core.economics.idle.return_times import ReturnTimes
 from vllm_costmeter.core.economics.idle.saving import Delays, ModelSavings, Saving, Way
 from vllm_costmeter.core.economics.idle.time_out import replayed
 from vllm_costmeter.core.economics.idle.timeline import Replica, spans, together
@@ -17,14 +17,6 @@ TIME_OUTS_SECONDS = (300, 600, 900, 1800, 3600, 7200, 14_400)
 SHORTEST_TIME_OUT_SECONDS = 300
 """Minutes do not show pauses shorter than two of them, so a shorter time-out would start servers more often than they
 tell."""
-
-
-class ReturnTimes(NamedTuple):
-    """Seconds until a server that was off or asleep serves again; None where unknown."""
-
-    start: float | None
-    level_1: float | None
-    level_2: float | None
 
 
 def model_savings(
@@ -63,6 +55,7 @@ def model_savings(
         max(running_servers(replicas).values(), default=0),
         tuple(found),
         tuple(left_out),
+        times,
     )
 
 

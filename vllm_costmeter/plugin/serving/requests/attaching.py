@@ -20,7 +20,7 @@ log = logging.getLogger("vllm.costmeter")
 
 _desks: list[RequestDesk] = []
 _pages: list[LivePage] = []
-_BUILDERS = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.launchers.api_server.entry")
+BUILDERS = ("vllm.entrypoints.openai.api_server", "vllm.entrypoints.launchers.api_server.entry")
 """The modules whose `build_app` vLLM calls: the first from 0.17 to 0.28, the second since 0.29."""
 
 
@@ -37,7 +37,7 @@ def follow(desk: RequestDesk) -> None:
 def attach_to_next_app() -> None:
     """The application of this process is built after its engine, by a function that is wrapped here. Since 0.26 vLLM
     also gives it to our endpoint plugin, which calls `attach`, but only where `--plugin` or VLLM_PLUGINS names us."""
-    for name in _BUILDERS:
+    for name in BUILDERS:
         module = sys.modules.get(name)
         build = getattr(module, "build_app", None)
         if build is not None and not hasattr(build, "costmeter_original"):
