@@ -1,0 +1,130 @@
+"""Every block of the documents does what it says: commands run, files parse, or the page says why it was not tried."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from fenced_blocks import Block, Command, blocks
+from readers_folder import fill
+
+from vllm_costmeter.cli import main as command_line
+from vllm_costmeter.cli.main import COMMANDS, main
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+
+BLOCKS = blocks()
+RUN = [block for block in BLOCKS if block.not_run is None]
+KNOWN = ("console", "python", "json", "yaml", "toml", "promql", "text")
+
+
+def of(*languages: str) -> pytest.MarkDecorator:
+    """Those blocks that are tried, one by one."""
+    found = [block for block in RUN if block.language in languages]
+    return pytest.mark.parametrize("block", found, ids=str)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the reader stands: a checkout's examples, a ledger, results of load tests, no network."""
+    fill(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COSTMETER_LEDGER", raising=False)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("COSTMETER_CATALOGUE", raising=False)
+    return tmp_path
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_a_block_names_its_language_and_a_reason_if_it_is_not_run(block: Block) -> None:
+    assert block.language in (*KNOWN, "jsonnet"), f"{block}: a fence is followed by one of {', '.join(KNOWN)}"
+    if block.language == "jsonnet":
+        assert block.not_run
+    if block.not_run is not None:
+        assert len(block.not_run) > 10, f"{block}: says why"
+
+
+@of("console")
+def test_the_commands_of_a_block_run(block: Block, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In their order, with the exit code that their comment names (0 without one), and print what is shown below them
+    (`...` stands for lines left out)."""
+    commands = block.commands()
+    assert commands, f"{block}: a command begins with `$ `"
+    for command in commands:
+        status, printed = run(command, folder, capsys)
+        assert status == command.status, f"{block}: {command.text}: {printed}"
+        there = [" ".join(line.split()) for line in printed.splitlines()]
+        for line in command.shown:
+            wanted = " ".join(line.split())
+            assert wanted in ("", "...", *there), f"{block}: {command.text}: prints no {line!r} in\n{printed}"
+
+
+def run(command: Command, folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """(exit code, what was printed), in this process; `> FILE` writes."""
+    text, _, target = command.text.partition(" > ")
+    words = shlex.split(text)
+    assert words[0] == "costmeter", (
+        f"{command.text}: only costmeter is run here; say why this block is not run"
+    )
+    try:
+        status = main(words[1:])
+    except SystemExit as ended:  # --help
+        status = int(ended.code or 0)
+    out, error = capsys.readouterr()
+    if target:
+        (folder / target.strip()).write_text(out)
+    return status, out + error
+
+
+@of("python")
+def test_the_python_of_a_block_runs(block: Block, folder: Path) -> None:
+    exec(compile(block.text, str(block), "exec"), {"__name__": "__main__"})
+
+
+@of("json")
+def test_the_json_of_a_block_parses(block: Block) -> None:
+    """As a value, or as members of an object."""
+    try:
+        json.loads(block.text)
+    except json.JSONDecodeError:
+        json.loads("{" + block.text.rstrip().rstrip(",") + "}")
+
+
+@of("yaml")
+def test_the_yaml_of_a_block_parses(block: Block) -> None:
+    assert any(each is not None for each in yaml.safe_load_all(block.text))
+
+
+@of("toml")
+def test_the_toml_of_a_block_parses(block: Block) -> None:
+    assert tomllib.loads(block.text)
+
+
+NOT_RUN = [
+    (block, command)
+    for block in BLOCKS
+    if block.language == "console" and block.not_run is not None
+    for command in block.commands()
+    if command.text.startswith("costmeter ")
+]
+
+
+@pytest.mark.parametrize(
+    ("block", "command"), NOT_RUN, ids=[f"{block}-{at}" for at, (block, _) in enumerate(NOT_RUN)]
+)
+def test_a_command_that_is_not_run_has_flags_that_exist(block: Block, command: Command) -> None:
+    """Read by the command's own parser, up to a pipe."""
+    words = shlex.split(command.text.partition(" | ")[0].partition(" > ")[0])[1:]
+    name = " ".join(words[:2]) if " ".join(words[:2]) in COMMANDS else words[0]
+    module = __import__(COMMANDS[name][0], fromlist=["run"])
+    try:
+        command_line._parsed(module, name, words[len(name.split()) :])
+    except (BadInputError, NotUnderstoodError) as error:
+        pytest.fail(f"{block}: {command.text}: {error}")
