@@ -7,7 +7,7 @@ VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE := # empty: pip compiles nothing (scripts/install/pip_command.py), so Python caches what it imports
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint bench chaos phases accuracy docs site pictures upstream clean setup setup-tests python
+.PHONY: help demo test test-fast lint fuzz bench chaos phases accuracy docs site pictures upstream clean setup setup-tests python
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -27,6 +27,9 @@ lint: setup ## ruff and mypy
 	@$(VENV)/ruff check .
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
+
+fuzz: setup ## 100,000 mutated inputs for every reader of foreign input (hours); writes docs/reliability.md
+	@$(VENV)/python -m scripts.fuzz $(READERS); found=$$?; $(VENV)/python -m scripts.fuzz --page; exit $$found
 
 bench: setup ## measure the meter's overhead on the server; writes docs/benchmarks.md
 	@$(VENV)/python -m scripts.bench
