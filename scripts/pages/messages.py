@@ -78,7 +78,7 @@ def _ways(node: ast.expr, assigned: Assigned) -> list[str]:
     if isinstance(node, ast.BoolOp):
         return [text for value in node.values for text in _ways(value, assigned)]
     if isinstance(node, ast.Name):
-        return [text for value in assigned.get(node.id, ()) for text in _ways(value, assigned)]
+        return [text for value in assigned.get(node.id, ()) for text in _ways(value, {})]
     text = re.sub(r"%[-.\w]*[sdgfr]", GAP, _text(node))
     text = " ".join(text.split()).removeprefix("costmeter: ")
     return [re.sub(rf"({GAP}\s*)+{GAP}", GAP, text)]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from scripts.pages.commands import commands
+from scripts.pages.compatibility import compatibility
 from scripts.pages.sidecar import sidecar
 from scripts.pages.troubleshooting import troubleshooting
 from vllm_costmeter.core.settings.table import SETTINGS
@@ -83,6 +84,7 @@ PAGES = {
     "settings.md": settings,
     "sidecar.md": sidecar,
     "commands.md": lambda: f"{GENERATED}\n{commands()}",
+    "compatibility.md": lambda: f"{GENERATED}\n{compatibility()}",
     "troubleshooting.md": lambda: f"{GENERATED}\n{troubleshooting()}",
 }
 
