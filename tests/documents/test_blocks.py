@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fenced_blocks import Block, Command, blocks
-from readers_folder import fill
+from fenced_blocks import ROOT, Block, Command, blocks
+from readers_folder import BATCH, fill
 
 from vllm_costmeter.cli import main as command_line
 from vllm_costmeter.cli.main import COMMANDS, main
@@ -128,3 +128,7 @@ def test_a_command_that_is_not_run_has_flags_that_exist(block: Block, command: C
         command_line._parsed(module, name, words[len(name.split()) :])
     except (BadInputError, NotUnderstoodError) as error:
         pytest.fail(f"{block}: {command.text}: {error}")
+
+
+def test_the_batch_script_that_is_checked_is_the_one_that_the_page_shows() -> None:
+    assert BATCH in (ROOT / "docs" / "slurm.md").read_text()
