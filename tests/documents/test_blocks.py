@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 import tomllib
@@ -17,6 +18,8 @@ from readers_folder import BATCH, fill
 from vllm_costmeter.cli import main as command_line
 from vllm_costmeter.cli.main import COMMANDS, main
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.sources.serve_args.plugin_flags import PLUGIN_FLAGS
+from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
 
 BLOCKS = blocks()
 RUN = [block for block in BLOCKS if block.not_run is None]
@@ -132,3 +135,25 @@ def test_a_command_that_is_not_run_has_flags_that_exist(block: Block, command: C
 
 def test_the_batch_script_that_is_checked_is_the_one_that_the_page_shows() -> None:
     assert BATCH in (ROOT / "docs" / "slurm.md").read_text()
+
+
+SERVED = [
+    (block, line)
+    for block in BLOCKS
+    if block.language in ("console", "text")
+    for line in block.text.replace("\\\n", " ").splitlines()
+    if "vllm serve " in line and not line.startswith(("$ costmeter", "costmeter", " "))
+]
+
+
+@pytest.mark.parametrize(
+    ("block", "line"), SERVED, ids=[f"{block}-{at}" for at, (block, _) in enumerate(SERVED)]
+)
+def test_the_flags_of_a_vllm_serve_that_is_shown_are_flags_of_vllm_or_of_ours(
+    block: Block, line: str
+) -> None:
+    """Of the newest release that is recorded."""
+    table = flag_table()
+    known = table.numbered(len(table.releases) - 1).plus(PLUGIN_FLAGS).by_name
+    shown = re.findall(r"(?<=\s)--[a-z][\w-]*", line.partition("vllm serve ")[2].partition(" # ")[0])
+    assert [flag for flag in shown if flag not in known] == [], str(block)
