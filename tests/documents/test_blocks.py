@@ -6,14 +6,16 @@ import json
 import os
 import re
 import shlex
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
-from fenced_blocks import ROOT, Block, Command, blocks
+from fenced_blocks import ROOT, Block, Command, blocks, indented
 from readers_folder import BATCH, fill
+from required_tool import required_tool
 
 from vllm_costmeter.cli import main as command_line
 from vllm_costmeter.cli.main import COMMANDS, main
@@ -50,8 +52,14 @@ def test_a_block_names_its_language_and_a_reason_if_it_is_not_run(block: Block) 
     assert block.language in (*KNOWN, "jsonnet"), f"{block}: a fence is followed by one of {', '.join(KNOWN)}"
     if block.language == "jsonnet":
         assert block.not_run
+    if block.language == "text":
+        assert "\n$ " not in f"\n{block.text}", f"{block}: a command is in a block of console"
     if block.not_run is not None:
         assert len(block.not_run) > 10, f"{block}: says why"
+
+
+def test_code_stands_in_fences() -> None:
+    assert indented() == []
 
 
 @of("console")
@@ -103,6 +111,17 @@ def test_the_json_of_a_block_parses(block: Block) -> None:
 @of("yaml")
 def test_the_yaml_of_a_block_parses(block: Block) -> None:
     assert any(each is not None for each in yaml.safe_load_all(block.text))
+
+
+@of("promql")
+def test_the_query_of_a_block_parses(block: Block, tmp_path: Path) -> None:
+    """As a rule's expression, by Prometheus's own parser."""
+    rule = {"record": "documents:query", "expr": block.text}
+    file = tmp_path / "rules.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "documents", "rules": [rule]}]}))
+    command = [required_tool("promtool"), "check", "rules", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @of("toml")
