@@ -7,7 +7,7 @@ VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE := # empty: pip compiles nothing (scripts/install/pip_command.py), so Python caches what it imports
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint bench phases accuracy docs site pictures upstream clean setup setup-tests python
+.PHONY: help demo test test-fast lint bench phases accuracy docs pictures upstream clean setup setup-tests python
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -43,17 +43,18 @@ docs: setup ## regenerate the pages made from the code: metrics, settings, cover
 	@$(VENV)/python -m scripts.pages.coverage
 	@$(VENV)/python -m scripts.catalogue.page
 
-site: setup ## build the documents as a site into build/site
-	@$(VENV)/python -m zensical build --strict --config-file mkdocs.yml
-
 pictures: setup ## draw the dashboards with Grafana's own components (node, Chromium, Prometheus) into docs/pictures
 	@$(VENV)/python -m scripts.pictures
 
 upstream: setup ## read a new vLLM release (VERSION=0.33.0): writes docs/upstream/VERSION.md and the tables that follow
 	@$(VENV)/python -m scripts.upstream $(or $(VERSION),none)
 
+.PHONY: site
+site: setup ## build the documents as a site into build/site
+	@$(VENV)/python -m zensical build --strict --config-file mkdocs.yml && rm -rf .cache
+
 clean: ## remove .venv and everything else that was generated here
-	rm -rf .venv build dist .demo .cache scripts/pictures/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist .demo scripts/pictures/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: python
