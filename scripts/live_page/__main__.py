@@ -35,6 +35,7 @@ def main() -> None:
                     "width": width,
                     "scale": scale,
                     "picture": str((folder / f"{shot}{name}-{theme}.png").resolve()),
+                    "full": not name or shot == "phone",
                     "axe": True,
                 }
                 for shot, width, scale in shots
