@@ -1,4 +1,7 @@
-"""Photograph the live page after a simulated hour: `python -m scripts.live_page [FOLDER]`. Needs node, npm, Chromium."""
+"""Photograph the live page after a simulated hour: `python -m scripts.live_page [FOLDER]`.
+
+Needs node, npm and Chromium.
+"""
 
 from __future__ import annotations
 

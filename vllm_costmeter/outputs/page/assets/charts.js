@@ -66,6 +66,7 @@ class Chart {
 
   #options() {
     const grid = { stroke: paint("--grid"), width: 1 }, ink = paint("--quiet");
+    const few = (plot, splits) => splits.map((value) => (fewEnough(plot, value) ? value : null));
     const axis = { stroke: ink, grid, ticks: { show: false }, font: "12px system-ui, sans-serif" };
     return {
       ...this.#size(),
@@ -76,7 +77,7 @@ class Chart {
       scales: { x: { time: true }, y: this.#scale() },
       axes: [
         { ...axis, size: 30, space: 70, values: (plot, splits, at, space, step) => splits.map((unix) => (step >= 86400 ? new Date(unix * 1000).toLocaleDateString([], { month: "short", day: "numeric" }) : step < 60 ? new Date(unix * 1000).toLocaleTimeString([], { minute: "2-digit", second: "2-digit" }) : clock(unix))) },
-        { ...axis, size: 62, space: 34, values: (plot, splits) => splits.map((value) => (value === null ? null : this.step(value))), ...(this.log ? { filter: (plot, splits) => splits.map((value) => (fewEnough(plot, value) ? value : null)) } : {}) },
+        { ...axis, size: 62, space: 34, values: (plot, splits) => splits.map((value) => (value === null ? null : this.step(value))), ...(this.log ? { filter: few, grid: { ...grid, filter: few } } : {}) },
       ],
       series: [{}, ...this.lines.map((line, at) => ({
         label: line.label,
