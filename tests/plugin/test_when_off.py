@@ -74,6 +74,7 @@ FLAG_TABLE = {
     "vllm_costmeter.core.gpu.share",
     "vllm_costmeter.core.settings",
     "vllm_costmeter.core.settings.budget_settings",
+    "vllm_costmeter.core.settings.page_settings",
     "vllm_costmeter.core.settings.request_settings",
     "vllm_costmeter.core.settings.telemetry_settings",
     "vllm_costmeter.core.settings.setting",

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from vllm_costmeter.core.engines.sample import EngineSample
+from vllm_costmeter.core.page.columns import Sample
 from vllm_costmeter.exporting.beginning import Beginning, Terms, model_of
+from vllm_costmeter.metering.live_page import LivePage
 from vllm_costmeter.metering.polled_target import PolledTarget
 from vllm_costmeter.metering.sampler import Sampler
 from vllm_costmeter.metering.target_meter import TargetMeter
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
 from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry, generate_latest
+from vllm_costmeter.outputs.metrics.status_json import samples_of
 from vllm_costmeter.outputs.metrics.targets import merged, target_families
 from vllm_costmeter.sources.targets.http_page import PageError
 from vllm_costmeter.sources.targets.target import Target
@@ -32,7 +36,9 @@ class Exporter:
         self.discovery_up: bool | None = None
         self._registry = CollectorRegistry()
         self._collector = LatestCollector(self._registry)
-        self._sampler = Sampler(self.tick, self._report)
+        self._sampler = Sampler(self._second, self._report)
+        self.live = LivePage(self.samples, instance=secrets.token_hex(6))
+        """The data of its page."""
         self._told: set[str] = set()
 
     def follow(self, targets: Sequence[Target]) -> list[PolledTarget]:
@@ -67,14 +73,26 @@ class Exporter:
             except Exception as why:  # noqa: BLE001 (one target's fault is not another's)
                 self._report(why)
 
+    def _second(self) -> None:
+        self.tick()
+        self.live.note()
+
     def page(self) -> bytes:
         """The metrics of this moment."""
         self.tick()
+        self._collect()
+        return generate_latest(self._registry)
+
+    def samples(self) -> list[Sample]:
+        """The same as of the last second, as values."""
+        self._collect()
+        return samples_of(self._registry.collect())
+
+    def _collect(self) -> None:
         polling = self._polling()
         families = [family for polled in polling for family in polled.families() if family.samples]
         states = target_families((polled.state() for polled in polling), self.discovery_up)
         self._collector.publish(merged((*families, *states)))
-        return generate_latest(self._registry)
 
     def _polling(self) -> list[PolledTarget]:
         with self._lock:

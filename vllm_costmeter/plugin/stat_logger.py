@@ -62,6 +62,7 @@ class CostMeterStatLogger(_Base):
         from vllm_costmeter.plugin.probe import parts_without, tell_missing_hook
         from vllm_costmeter.plugin.serving.aborts import follow_aborts
         from vllm_costmeter.plugin.serving.meter import ServingMeter
+        from vllm_costmeter.plugin.serving.page.live import ticking_with_page
         from vllm_costmeter.plugin.serving.requests.opening import opened_desk
         from vllm_costmeter.sources.vllm.config import server_shape
         from vllm_costmeter.sources.vllm.incomplete import neutral
@@ -88,7 +89,7 @@ class CostMeterStatLogger(_Base):
         desk = opened_desk(vllm_config, shape)
         engines = tuple(self._engines.values())
         meter = ServingMeter(vllm_config, shape, engines, FAULTS, without=without, desk=desk)
-        Sampler(meter.tick, meter.report_fault).start()
+        Sampler(ticking_with_page(meter, vllm_config), meter.report_fault).start()
 
     def record(
         self,

@@ -24,6 +24,7 @@ from vllm_costmeter.cli.exporter.opening import (
     target_settings,
     tell,
 )
+from vllm_costmeter.cli.exporter.page import PATH, page_routes
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.exporting.beginning import Terms
 from vllm_costmeter.exporting.exporter import Exporter
@@ -87,7 +88,9 @@ def run(args: argparse.Namespace) -> int:
         tell,
     )
     try:
-        return _once(exporter, fixed, discovery) if flags.once else _serve(flags, exporter, fixed, discovery)
+        if flags.once:
+            return _once(exporter, fixed, discovery)
+        return _serve(flags, exporter, fixed, discovery, has_page=common.page == "on")
     finally:
         exporter.stop()
         if gpus is not None:
@@ -105,11 +108,23 @@ def _once(exporter: Exporter, fixed: Sequence[Target], discovery: Discovery | No
 
 
 def _serve(
-    flags: ExporterFlags, exporter: Exporter, fixed: Sequence[Target], discovery: Discovery | None
+    flags: ExporterFlags,
+    exporter: Exporter,
+    fixed: Sequence[Target],
+    discovery: Discovery | None,
+    *,
+    has_page: bool,
 ) -> int:
     tls, authorizations = own_tls(flags), asked_of_clients(flags, os.environ)
     try:
-        server = MetricsServer(flags.host, flags.port, exporter.page, authorizations=authorizations, tls=tls)
+        server = MetricsServer(
+            flags.host,
+            flags.port,
+            exporter.page,
+            routes=page_routes(exporter) if has_page else {},
+            authorizations=authorizations,
+            tls=tls,
+        )
     except OSError as why:
         reason = why.strerror or why
         raise BadInputError(
@@ -125,7 +140,11 @@ def _serve(
         server.start()
         exporter.start()
         host = f"[{flags.host}]" if ":" in flags.host else flags.host
-        tell(f"metrics are on {'https' if tls else 'http'}://{host}:{server.port}/metrics")
+        address = f"{'https' if tls else 'http'}://{host}:{server.port}"
+        tell(
+            f"metrics are on {address}/metrics"
+            + (f", a page for people on {address}{PATH}" if has_page else "")
+        )
         if flags.host not in LOOPBACK and not authorizations():
             tell(
                 "everybody who reaches this port can read them; --token-file or --basic-auth-file asks who it is"

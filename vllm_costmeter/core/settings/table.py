@@ -13,6 +13,7 @@ from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.share import ShareBasis
 from vllm_costmeter.core.settings.budget_settings import BUDGET_SETTINGS, BudgetAction
+from vllm_costmeter.core.settings.page_settings import PAGE_SETTINGS, PageMode
 from vllm_costmeter.core.settings.request_settings import (
     LOOPBACK,
     REQUEST_SETTINGS,
@@ -69,6 +70,7 @@ class Settings:
     request_price: RequestPrice = "off"
     budget_action: BudgetAction = "none"
     budget_prometheus: str | None = None
+    page: PageMode = "on"
     price_source: LayerKind | None = None
     """The layer that set the price; None if none did."""
 
@@ -197,6 +199,7 @@ SETTINGS: tuple[Setting, ...] = (
     *TELEMETRY_SETTINGS,
     *REQUEST_SETTINGS,
     *BUDGET_SETTINGS,
+    *PAGE_SETTINGS,
 )
 
 BY_KEY: Mapping[str, Setting] = {setting.key: setting for setting in SETTINGS}

@@ -34,10 +34,14 @@ class LatestCollector:
     def collect(self) -> Iterable[Metric]:
         try:
             self.before_scrape(self)
-            return [_metric(family) for family in self._families]
+            return self.latest()
         except Exception:  # noqa: BLE001 an exception here would break vLLM's whole /metrics page
             self._on_fault()
             return ()
+
+    def latest(self) -> list[Metric]:
+        """What was published last, without publishing again."""
+        return [_metric(family) for family in self._families]
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: names are registered as they appear."""

@@ -6,14 +6,19 @@ import hmac
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from vllm_costmeter.outputs.page.answers import Answer
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LONGEST_REQUEST_SECONDS = 10.0
 MOST_AT_ONCE = 32
 """Connections; more are closed."""
+
+Route = Callable[[bool, str, str], Answer]
+"""Whether the client may read, its Accept header and the query of the address."""
 
 
 class MetricsServer:
@@ -25,12 +30,13 @@ class MetricsServer:
         port: int,
         page: Callable[[], bytes],
         *,
+        routes: Mapping[str, Route] | None = None,
         authorizations: Callable[[], tuple[str, ...]] = tuple,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Binds at once; OSError if it cannot. `authorizations`: the accepted values of that header; none: all may
-        read."""
-        self._server = _Server((host, port), _handler(page, authorizations))
+        """Binds at once; OSError if it cannot. `routes`: what else is served, by path. `authorizations`: the accepted
+        values of that header; none: all may read."""
+        self._server = _Server((host, port), _handler(page, routes or {}, authorizations))
         self._server.tls = tls
         self._thread = threading.Thread(target=self._server.serve_forever, name="costmeter-http", daemon=True)
 
@@ -85,21 +91,26 @@ class _Server(ThreadingHTTPServer):
 
 
 def _handler(
-    page: Callable[[], bytes], authorizations: Callable[[], tuple[str, ...]]
+    page: Callable[[], bytes], routes: Mapping[str, Route], authorizations: Callable[[], tuple[str, ...]]
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = LONGEST_REQUEST_SECONDS
         server_version, sys_version = "costmeter", ""
 
         def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
+            path, _, query = self.path.partition("?")
             if path == "/-/healthy":
                 self._answer(200, b"ok\n")
+            elif path in routes:
+                status, body, headers = routes[path](
+                    self._is_welcome(), self.headers.get("Accept") or "", query
+                )
+                self._answer(status, body, **headers)
             elif path not in ("/metrics", "/"):
                 self._answer(404, b"metrics are at /metrics\n")
             elif not self._is_welcome():
                 self._answer(
-                    401, b"credentials are needed\n", ("WWW-Authenticate", 'Basic realm="costmeter"')
+                    401, b"credentials are needed\n", **{"WWW-Authenticate": 'Basic realm="costmeter"'}
                 )
             elif path == "/":
                 self._answer(200, b"metrics are at /metrics\n")
@@ -115,9 +126,13 @@ def _handler(
             found = [hmac.compare_digest(given, each.encode()) for each in accepted]
             return any(found) or not accepted
 
-        def _answer(self, status: int, body: bytes, *headers: tuple[str, str]) -> None:
+        def _answer(self, status: int, body: bytes, **headers: str) -> None:
             self.send_response(status)
-            for name, value in (("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(body))), *headers):
+            for name, value in {
+                "Content-Type": CONTENT_TYPE,
+                "Content-Length": str(len(body)),
+                **headers,
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":

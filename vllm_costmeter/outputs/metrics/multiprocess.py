@@ -22,6 +22,8 @@ from pathlib import Path
 from vllm_costmeter.outputs.metrics.exposition import Family, Labels
 from vllm_costmeter.outputs.metrics.prometheus import ValueFile, floatToGoString, mmap_key
 
+OWN_FILES = "*_costmeter*.db"
+"""Ours among those of the directory."""
 FILE_PREFIXES = {"counter": "counter", "gauge": "gauge_mostrecent", "histogram": "histogram"}
 
 Value = tuple[str, float]

@@ -83,7 +83,8 @@ class ServingMeter:
         self._without = without
         self._server: ChargingProcess | CountingProcess | None = None
         self._gpus: GpuSource | None = None
-        self._page: LatestCollector | None = None
+        self.page: LatestCollector | None = None
+        """What this process shows on /metrics; None before the first tick, or if several processes share it."""
         self._ledger: LedgerKeeper | None = None
         self._budgets: ServingBudgets | None = None
         self._pushes, self._started = False, time.time_ns()
@@ -191,9 +192,9 @@ class ServingMeter:
 
     def _own_page(self) -> LatestCollector:
         """Registered once; until the meter is set up, it shows the errors that prevent that."""
-        if self._page is None:
-            self._page = page_of_faults(self._errors)
-        return self._page
+        if self.page is None:
+            self.page = page_of_faults(self._errors)
+        return self.page
 
     def _meter(
         self, settings: Settings, gpus: GpuSource, checked: Fit | None, tenants: ServerTenants | None

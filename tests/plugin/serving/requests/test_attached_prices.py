@@ -97,7 +97,8 @@ def test_the_next_application_is_ours_without_an_endpoint_plugin(
     builder.build_app = lambda *given: application(desk)
     monkeypatch.setitem(sys.modules, builder.__name__, builder)
     for _ in range(2):
-        attaching.attach_to_next_app(desk)
+        attaching.follow(desk)
+        attaching.attach_to_next_app()
     app = builder.build_app("args", ("generate",))
     assert len(app.user_middleware) == 2
     http = TestClient(app, headers={"Authorization": "Bearer sk-1"})

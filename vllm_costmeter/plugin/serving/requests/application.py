@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from vllm_costmeter.outputs.page.answers import Answer
+
 
 def add_innermost_layer(app: Any, layer: Any, **given: Any) -> None:
     """`layer(app, **given)`, behind vLLM's own layers."""
@@ -16,13 +18,27 @@ def add_innermost_layer(app: Any, layer: Any, **given: Any) -> None:
 def add_get_route(app: Any, path: str, answer: Callable[[Any], tuple[int, Any]]) -> None:
     """`answer(request)` returns a status and what is sent as JSON; it runs in the thread pool. Once for each path."""
     from starlette.responses import JSONResponse
-    from starlette.routing import Route
-
-    if any(getattr(route, "path", None) == path for route in app.router.routes):
-        return
 
     def endpoint(request: Any) -> Any:
         status, content = answer(request)
         return JSONResponse(content, status)
 
-    app.router.routes.append(Route(path, endpoint, methods=["GET"]))
+    _add(app, path, endpoint)
+
+
+def add_get_answer(app: Any, path: str, answer: Callable[[Any], Answer]) -> None:
+    """The same for an answer of any kind."""
+    from starlette.responses import Response
+
+    def endpoint(request: Any) -> Any:
+        status, body, headers = answer(request)
+        return Response(body, status, headers=dict(headers))
+
+    _add(app, path, endpoint)
+
+
+def _add(app: Any, path: str, endpoint: Callable[[Any], Any]) -> None:
+    from starlette.routing import Route
+
+    if not any(getattr(route, "path", None) == path for route in app.router.routes):
+        app.router.routes.append(Route(path, endpoint, methods=["GET"]))

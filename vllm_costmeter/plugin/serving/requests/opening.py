@@ -13,7 +13,7 @@ from vllm_costmeter.core.settings.table import Settings
 from vllm_costmeter.metering.request_keeper import RequestKeeper
 from vllm_costmeter.outputs.requests.request_files import RequestFiles
 from vllm_costmeter.plugin.faults import FAULTS
-from vllm_costmeter.plugin.serving.requests.attaching import attach_to_next_app
+from vllm_costmeter.plugin.serving.requests.attaching import attach_to_next_app, follow
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
 from vllm_costmeter.plugin.serving.requests.following import follow_requests
 from vllm_costmeter.plugin.serving.requests.prices import RequestPrices
@@ -40,7 +40,8 @@ def opened_desk(vllm_config: Any, shape: ServerShape) -> RequestDesk | None:
     if prices is not None:
         add_cost_to_spans(prices.of_sequence)
     follow_requests(desk)
-    attach_to_next_app(desk)
+    follow(desk)
+    attach_to_next_app()
     return desk
 
 

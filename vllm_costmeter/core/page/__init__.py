@@ -1,0 +1,1 @@
+"""What the live page shows: its history and its pace."""
