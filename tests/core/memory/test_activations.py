@@ -72,6 +72,18 @@ def test_expert_layers_keep_their_workspaces() -> None:
     assert peak(qwen).bytes / GIB == pytest.approx(2.68, abs=0.05)
 
 
+def test_whole_experts_need_whole_workspaces() -> None:
+    """TritonExperts.workspace_shapes: max(inner, hidden) and max(2 inner, hidden) for each token and expert of it.
+    Tensor parallelism halves `inner`, expert parallelism leaves it whole."""
+    model = sized(1024, 32000, 0, moe_intermediate_size=4096, num_experts=64, num_experts_per_token=8)
+    split, whole = (
+        peak(model, layout=ParallelConfig(tensor_parallel_size=2, enable_expert_parallel=is_whole)).bytes
+        for is_whole in (False, True)
+    )
+    tokens, dtype_bytes = 8192, 2
+    assert whole - split == dtype_bytes * tokens * 8 * ((4096 + 8192) - (2048 + 4096))
+
+
 def test_mxfp4_kernels_keep_none() -> None:
     """gpt-oss-20b logged 2.87 GiB, its sampler alone."""
     sizes = {"moe_intermediate_size": 2880, "num_experts": 32, "num_experts_per_token": 4}
