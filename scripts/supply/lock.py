@@ -1,4 +1,4 @@
-"""`python -m scripts.supply.lock [--upgrade]` writes dev.lock: pins and hashes for all supported Pythons. Needs `uv`.
+"""`python -m scripts.supply.lock [--upgrade]`: pins and hashes for all supported Pythons in dev.lock. Needs `uv`."""
 
 from __future__ import annotations
 
