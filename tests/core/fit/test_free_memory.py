@@ -39,3 +39,16 @@ def test_what_may_be_free_is_compared_alike(spare_bytes: int, verdict: str) -> N
     free = whole.budget_bytes + gib(CONTEXT_GIB[0]) + spare_bytes
     result = fit(llama(), replace(ADA, free_bytes=free), engine_args, NEWEST)
     assert (result.verdict, result.reason) == (verdict, "free_memory")
+
+
+@pytest.mark.parametrize(("spare_bytes", "is_certain"), [(0, True), (-1, False)])
+def test_a_shorter_context_is_certain_to_fit_only_where_the_start_is(
+    spare_bytes: int, is_certain: bool
+) -> None:
+    """The longest length that is certain: none where the free memory may be a byte short."""
+    engine_args = EngineArgs()
+    whole = fit(llama(), ADA, engine_args, NEWEST).per_gpu
+    assert whole is not None
+    free = whole.budget_bytes + gib(CONTEXT_GIB[-1]) + spare_bytes
+    result = fit(llama(), replace(ADA, free_bytes=free), engine_args, NEWEST)
+    assert bool(result.max_model_len_that_fits) == is_certain
