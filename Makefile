@@ -7,7 +7,7 @@ VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE := # empty: pip compiles nothing (scripts/install/pip_command.py), so Python caches what it imports
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint bench phases accuracy docs pictures upstream clean setup setup-tests python
+.PHONY: help demo test test-fast lint fuzz mutations lock lowest dist sbom bench phases accuracy docs pictures upstream clean setup setup-tests setup-release python
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -28,6 +28,24 @@ lint: setup ## ruff and mypy
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
 
+fuzz: setup ## 100,000 mutated inputs for every reader of foreign input (hours); writes docs/reliability.md
+	@$(VENV)/python -m scripts.fuzz $(READERS); found=$$?; $(VENV)/python -m scripts.fuzz --page; exit $$found
+
+mutations: setup ## put 300 faults into core/ and see whether the tests notice (hours); writes docs/mutations.md
+	@$(VENV)/python -m scripts.mutations && $(VENV)/python -m scripts.mutations --page
+
+lock: setup-release ## write dev.lock again after a change of pyproject.toml; UPGRADE=1: with the newest versions
+	@$(VENV)/python -m scripts.supply.lock $(if $(UPGRADE),--upgrade)
+
+lowest: setup-release ## the tests with the lowest versions that pyproject.toml allows
+	@$(VENV)/python -m scripts.supply.lowest
+
+dist: setup-release ## build wheel and sdist twice into dist and compare the bytes
+	@$(VENV)/python -m scripts.supply.reproducible
+
+sbom: setup-release ## a CycloneDX bill of materials of the base install and its extras, build/sbom.json
+	@$(VENV)/python -m scripts.supply.sbom
+
 bench: setup ## measure the meter's overhead on the server; writes docs/benchmarks.md
 	@$(VENV)/python -m scripts.bench
 
@@ -38,10 +56,11 @@ accuracy: setup ## compare the fit check with server logs and vLLM's code (minut
 	@$(VENV)/python -m scripts.accuracy.page
 	@$(VENV)/python -m scripts.answers.conformance
 
-docs: setup ## regenerate the pages made from the code: metrics, settings, coverage, GPUs
+docs: setup ## regenerate the pages made from the code: metrics, settings, coverage, GPUs, licences
 	@$(VENV)/python -m scripts.pages.metrics_and_settings
 	@$(VENV)/python -m scripts.pages.coverage
 	@$(VENV)/python -m scripts.catalogue.page
+	@$(VENV)/python -m scripts.supply.licences
 
 pictures: setup ## draw the live page and the dashboards, these with Grafana's own components (node, Chromium, Prometheus)
 	@$(VENV)/python -m scripts.live_page
@@ -60,6 +79,9 @@ clean: ## remove .venv and everything else that was generated here
 
 setup: python
 	@$(PYTHON) -m scripts.install
+
+setup-release: setup
+	@$(VENV)/pip install --quiet -e ".[release]"
 
 setup-tests: python
 	@$(PYTHON) -m scripts.install --with-tests

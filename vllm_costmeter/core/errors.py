@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+LONGEST_LINE = 1000
+"""Characters of an error: what is longer holds a piece of somebody's file, and is shortened in its middle."""
+
 
 class BadInputError(ValueError):
     """Invalid input. Reported in one line with exit code 2, without a traceback."""
+
+    def __str__(self) -> str:
+        return _short(super().__str__())
 
 
 class GpuCannotError(BadInputError):
@@ -15,6 +21,19 @@ class GpuCannotError(BadInputError):
 
 class NotUnderstoodError(Exception):
     """Valid input without known memory rules. Verdict `unknown`, exit code 3; never a guess."""
+
+    def __str__(self) -> str:
+        return _short(super().__str__())
+
+
+def _short(text: str) -> str:
+    if len(text) <= LONGEST_LINE:
+        return text
+    return f"{text[: LONGEST_LINE * 2 // 3]} ... {text[-LONGEST_LINE // 4 :]}"
+
+
+OTHERWISE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What taking a parsed file apart raises where it is not as expected: a text for a list, infinity for a count."""
 
 
 def unreadable(place: object, error: Exception) -> BadInputError:

@@ -219,7 +219,7 @@ def _speculative(args: argparse.Namespace) -> Mapping[str, Any] | None:
         return None
     try:
         found = json.loads(args.speculative_config)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     drafted = found.get("num_speculative_tokens") if isinstance(found, dict) else None
     if type(drafted) is not int or drafted < 1:

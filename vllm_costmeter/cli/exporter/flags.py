@@ -11,6 +11,7 @@ from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.settings.request_settings import REQUEST_SETTINGS
 from vllm_costmeter.core.settings.table import SETTINGS
+from vllm_costmeter.core.whole_number import whole_number
 from vllm_costmeter.sources.targets.file_sd import gpu_count
 
 PORT = 9841
@@ -149,9 +150,10 @@ def given_settings(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65_535:
+    port = whole_number(text)
+    if port is None or port > 65_535:
         raise argparse.ArgumentTypeError(f"must be a port from 0 to 65535, got {text!r:.40}")
-    return int(text)
+    return port
 
 
 def _gpus(text: str) -> int:

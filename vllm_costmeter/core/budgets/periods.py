@@ -15,6 +15,10 @@ class Period(NamedTuple):
     end: float
 
 
+LONGEST_ZONE = 200
+"""Characters; IANA's longest name has 32."""
+
+
 def zone(name: str) -> tzinfo:
     """The time zone with this IANA name. BadInputError, with the nearest names, if this machine knows none."""
     if name == "UTC":
@@ -22,7 +26,7 @@ def zone(name: str) -> tzinfo:
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
     try:
-        return ZoneInfo(name)
+        return ZoneInfo(name[:LONGEST_ZONE])  # a longer one overflows the stack of its look-up
     except (ZoneInfoNotFoundError, ValueError, OSError):
         known = available_timezones()
     if not known:

@@ -41,7 +41,11 @@ def _length_fault(start: Start, asked: Mapping[str, Any]) -> Refusal | None:
     """`_maybe_override_draft_max_model_len`: a draft reads no more than the target (0.17.0 to 0.33.0)."""
     stated, length = asked.get("max_model_len"), start.engine.max_model_len
     has_draft = isinstance(asked.get("model"), str) or str(asked.get("method")).endswith("mtp")
-    if not has_draft or not str(stated).isdecimal() or int(str(stated)) <= length:
+    if not has_draft:
+        return None
+    from vllm_costmeter.core.whole_number import whole_number
+
+    if (whole_number(str(stated)) or 0) <= length:
         return None
     return Refusal(
         "speculative_config",

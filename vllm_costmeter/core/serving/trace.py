@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -66,12 +67,12 @@ def trace_of(arrivals: Sequence[Arrival], place: str) -> Trace:
     windows = int((end - start) / WINDOW_SECONDS)
     busy = mean
     if windows >= LEAST_WINDOWS:
-        counts = [0] * windows
-        for each in arrivals:
-            window = int((each.seconds - start) / WINDOW_SECONDS)
-            if window < windows:  # the rest of the last minute tells nothing
-                counts[window] += 1
-        busy = max(mean, sorted(counts)[min(int(BUSY_SHARE * windows), windows - 1)] / WINDOW_SECONDS)
+        counts: Counter[int] = Counter(int((each.seconds - start) / WINDOW_SECONDS) for each in arrivals)
+        counts.pop(windows, None)  # the rest of the last minute tells nothing
+        quiet = windows - len(counts)  # may be as many as the minutes of a million years
+        rank = min(int(BUSY_SHARE * windows), windows - 1)
+        busiest = sorted(counts.values())[rank - quiet] if rank >= quiet else 0
+        busy = max(mean, busiest / WINDOW_SECONDS)
     return Trace(
         requests=len(arrivals),
         seconds=end - start,

@@ -10,7 +10,7 @@ import urllib.request
 from typing import Any
 
 from vllm_costmeter.core.dataclass import dataclass
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import OTHERWISE, BadInputError
 
 TIMEOUT_SECONDS = 30
 
@@ -73,7 +73,7 @@ class GrafanaApi:
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise BadInputError(f"no Grafana reachable at {self.url}: {reason}") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             said = None
         if not isinstance(said, dict):
             raise BadInputError(f"{self.url} is not a Grafana API: {address} did not return a JSON object")
@@ -111,6 +111,6 @@ def _is_address(url: str) -> bool:
 def _message(error: urllib.error.HTTPError) -> str:
     try:
         said = json.loads(error.read())["message"]
-    except (ValueError, KeyError, TypeError, OSError):
+    except (OSError, *OTHERWISE):
         return str(error.reason)
     return str(said)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from vllm_costmeter.core.errors import OTHERWISE
 from vllm_costmeter.core.requests.ended import FIRST, EndedRequest
 from vllm_costmeter.core.requests.recent import KEPT_SECONDS
 
@@ -82,8 +83,8 @@ def _with_id(content: bytes, request_id: str) -> Iterator[EndedRequest]:
         stop = content.find(b"\n", at)
         try:
             fields = json.loads(content[begin:stop]) if stop >= 0 else None
-            request = EndedRequest(*fields)._replace(ids=tuple(fields[1])) if fields else None
-        except (ValueError, TypeError):
+            request = EndedRequest(*fields)._replace(ids=tuple(map(str, fields[1]))) if fields else None
+        except OTHERWISE:
             request = None  # cut, or not ours
         if request is not None and request_id in request.names:
             yield request

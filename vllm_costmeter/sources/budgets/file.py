@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vllm_costmeter.core.budgets.budget import MOST_BUDGETS, Budget, budget_of
 from vllm_costmeter.core.dataclass import asdict
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import OTHERWISE, BadInputError
 from vllm_costmeter.sources.files.state_folder import locked_folder, opened_folder, read_in, replace_in
 
 SCHEMA = "costmeter.budgets/1"
@@ -69,7 +69,7 @@ def _parsed(data: bytes | None, file: Path) -> Budgets:
         budgets = {each.tenant: each for each in map(budget_of, found["budgets"])}
         if len(budgets) != len(found["budgets"]):
             raise ValueError("it names a tenant twice")
-    except (ValueError, TypeError, KeyError, RecursionError) as why:
+    except OTHERWISE as why:
         raise BadInputError(
             f"{file} is not a valid budgets file ({_reason(data, why)}); nothing was changed: repair it, or move "
             "it away"

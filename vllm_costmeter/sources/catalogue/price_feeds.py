@@ -17,6 +17,7 @@ from vllm_costmeter.core.pricing.money import exact
 from vllm_costmeter.core.pricing.quote import RentalQuote
 from vllm_costmeter.sources.catalogue.load import Catalogue
 from vllm_costmeter.sources.catalogue.rows import LARGEST_USD_PER_GPU_HOUR
+from vllm_costmeter.sources.files.csv_fault import csv_or_fault
 from vllm_costmeter.sources.manifests.gpus.instances import gpu_of_instance
 
 FEEDS = ("skypilot", "gpuhunt", "litellm")
@@ -83,7 +84,7 @@ def litellm(text: str, place: str, providers: Iterable[str], as_of: str) -> list
     for key, entry in entries.items():
         if (
             isinstance(entry, dict)
-            and entry.get("litellm_provider") in wanted
+            and str(entry.get("litellm_provider")) in wanted
             and entry.get("mode") == "chat"
         ):
             row = _api_row(key, entry, as_of)
@@ -146,15 +147,16 @@ def _cheapest(found: Rented) -> Rented:
 
 
 def _rows(text: str, place: str, needed: tuple[str, ...], what: str) -> Iterator[dict[str, str]]:
-    reader = csv.DictReader(io.StringIO(text))
-    titles = reader.fieldnames or ()
-    missing = [name for name in needed if name not in titles]
-    if missing:
-        raise BadInputError(f"{place} is not {what}: it has no column {missing[0]!r}")
-    for row in reader:
-        if any(row[name] is None for name in needed):
-            raise BadInputError(f"{place}, line {reader.line_num}: cut off")
-        yield {key: value or "" for key, value in row.items() if isinstance(key, str)}
+    with csv_or_fault(place):
+        reader = csv.DictReader(io.StringIO(text))
+        titles = reader.fieldnames or ()
+        missing = [name for name in needed if name not in titles]
+        if missing:
+            raise BadInputError(f"{place} is not {what}: it has no column {missing[0]!r}")
+        for row in reader:
+            if any(row[name] is None for name in needed):
+                raise BadInputError(f"{place}, line {reader.line_num}: cut off")
+            yield {key: value or "" for key, value in row.items() if isinstance(key, str)}
 
 
 def _price(value: Any, least: int | None = None) -> Fraction | None:

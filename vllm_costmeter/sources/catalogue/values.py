@@ -52,10 +52,12 @@ def whole(value: Any) -> int:
 
 
 def capability(value: Any) -> tuple[int, int]:
-    major, dot, minor = str(value).partition(".")
-    if not dot or not major.isdecimal() or not minor.isdecimal():
+    from vllm_costmeter.core.whole_number import whole_number
+
+    major, minor = (whole_number(part) for part in f"{value}.".split(".")[:2])
+    if major is None or minor is None or str(value).count(".") != 1:
         raise ValueError('like "8.9"')
-    return int(major), int(minor)
+    return major, minor
 
 
 def scaled(unit: float) -> Callable[[Any], float]:

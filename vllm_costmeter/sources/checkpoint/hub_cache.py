@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.dataclass import asdict, dataclass
-from vllm_costmeter.core.model.checkpoint import CheckpointContents, TensorGroup
+from vllm_costmeter.core.errors import OTHERWISE
+from vllm_costmeter.core.model.checkpoint import DTYPE_BITS, CheckpointContents, TensorGroup
 from vllm_costmeter.sources.files import home
 from vllm_costmeter.sources.files.state_folder import locked_folder, opened_folder, read_in, replace_in
 
@@ -67,7 +68,8 @@ class HubCache:
         commit, at = seen.get("commit"), seen.get("seen_at")
         if not isinstance(commit, str) or not isinstance(at, (int, float)):
             return None
-        fresh = 0 <= self._now() - at < BRANCH_LIFETIME_SECONDS
+        now = self._now()
+        fresh = now - BRANCH_LIFETIME_SECONDS < at <= now
         return commit if fresh or any_age else None
 
     def load(self, repository: str, commit: str) -> HubModel | None:
@@ -76,19 +78,19 @@ class HubCache:
         try:
             contents = found["contents"]
             return HubModel(
-                found["config"],
-                found["hf_quant_config"],
+                _object(found["config"]),
+                None if found["hf_quant_config"] is None else _object(found["hf_quant_config"]),
                 None
                 if contents is None
                 else CheckpointContents(
                     contents["format"],
-                    tuple(TensorGroup(**group) for group in contents["groups"]),
+                    tuple(map(_group, contents["groups"])),
                     int(contents["num_tensors"]),
                     int(contents["num_files"]),
                 ),
                 bool(found["is_embedder"]),
             )
-        except (KeyError, TypeError, ValueError):
+        except OTHERWISE:
             return None
 
     def save(self, repository: str, revision: str | None, commit: str, model: HubModel) -> None:
@@ -101,6 +103,23 @@ class HubCache:
     def _file(self, kind: str, repository: str, revision: str) -> Path:
         key = hashlib.sha256("\n".join((self._endpoint, repository, revision)).encode()).hexdigest()[:32]
         return self._folder / f"{kind}-{key}.json"
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError
+    return value
+
+
+def _group(values: Mapping[str, Any]) -> TensorGroup:
+    """One of OTHERWISE for what was not written by us."""
+    group = TensorGroup(**values)
+    counts = (group.bytes, group.values, 0 if group.layer is None else group.layer)
+    if not all(type(each) is int and each >= 0 for each in counts) or group.dtype not in DTYPE_BITS:
+        raise ValueError
+    if not isinstance(group.use, str):
+        raise TypeError
+    return group
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from vllm_costmeter.core.dataclass import dataclass
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import OTHERWISE, BadInputError
 
 INSTALL_HINT = "reading the Hub needs huggingface_hub: pip install 'vllm-costmeter[hub]'"
 TIMEOUT_SECONDS = 10.0
@@ -137,7 +137,7 @@ class HubClient:
                     f"{repository}: {why}: set HF_TOKEN to a token that may read it"
                 ) from None
             raise HubUnreachableError(_unreachable(repository, self.endpoint, f"answer {status}")) from None
-        except (transport.HTTPError, transport.InvalidURL, OSError, ValueError, KeyError, TypeError) as error:
+        except (transport.HTTPError, transport.InvalidURL, OSError, *OTHERWISE) as error:
             raise HubUnreachableError(_unreachable(repository, self.endpoint, type(error).__name__)) from None
 
 

@@ -91,14 +91,16 @@ def _entry(entry: Any, tensor: str, name: str) -> tuple[str, int, int, int]:
     """(dtype, number of values, begin, end) of one tensor."""
     try:
         dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
-        count = math.prod(shape) if len(shape) <= MOST_DIMENSIONS else -1
+        numbers = [
+            each for each in shape if type(each) is int
+        ]  # of texts and lists a product is a longer one
+        count = math.prod(numbers) if len(numbers) == len(shape) <= MOST_DIMENSIONS else -1
         well_formed = (
             dtype in DTYPE_BITS
-            and type(count) is int
             and type(begin) is int
             and type(end) is int
             and 0 <= begin <= end
-            and min(shape, default=0) >= 0
+            and min(numbers, default=0) >= 0
             and count >= 0
         )
     except (TypeError, ValueError, KeyError):

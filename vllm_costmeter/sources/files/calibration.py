@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.core.dataclass import asdict, fields, replace
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import OTHERWISE, BadInputError
 from vllm_costmeter.sources.files import home
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _parsed(data: bytes | None) -> list[ServerStart] | None:
         if found["schema"] != SCHEMA:
             raise ValueError
         return [_boot(values) for values in found["boots"]]
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except OTHERWISE:
         return None
 
 

@@ -88,8 +88,13 @@ def _download(
 
 
 def _read(path: Path, most_bytes: int) -> bytes:
+    """In pieces: a read of that many bytes would take the memory for them, whatever the file has."""
+    pieces, count = [], 0
     with path.open("rb") as file:
-        return file.read(most_bytes + 1)
+        while count <= most_bytes and (piece := file.read(PIECE_BYTES)):
+            pieces.append(piece)
+            count += len(piece)
+    return b"".join(pieces)
 
 
 def _reason(fault: Exception, within_seconds: float) -> str:

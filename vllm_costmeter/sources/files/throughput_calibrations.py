@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.dataclass import asdict, fields
+from vllm_costmeter.core.errors import OTHERWISE
 from vllm_costmeter.core.serving.calibration import Calibration
 from vllm_costmeter.sources.files.calibration import calibration_file
 from vllm_costmeter.sources.files.state_folder import locked_folder, opened_folder, read_in, replace_in
@@ -64,5 +65,5 @@ def _parsed(content: bytes | None) -> list[Calibration] | None:
         rows = [{name: row[name] for name in names} for row in values["calibrations"]]
         found = [Calibration(**{**row, "layout": tuple(row["layout"])}) for row in rows]
         return found if all(0 < float(each.slowdown) < 100 for each in found) else None
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except OTHERWISE:
         return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from vllm_costmeter.core.whole_number import whole_number
+
 MEMINFO = Path("/proc/meminfo")
 KIB = 1 << 10
 
@@ -20,15 +22,16 @@ class HostMemory(NamedTuple):
 def host_memory(file: Path = MEMINFO) -> HostMemory | None:
     """None where the file is missing (not Linux) or says neither."""
     try:
-        lines = file.read_text().splitlines()
+        lines = file.read_text("utf-8", errors="replace").splitlines()
     except OSError:
         return None
     found = {}
     for line in lines:
         name, _, rest = line.partition(":")
         amount = rest.split()
-        if name in ("MemTotal", "MemAvailable") and amount and amount[0].isdecimal():
-            found[name] = int(amount[0]) * KIB
+        kib = whole_number(amount[0]) if amount else None
+        if name in ("MemTotal", "MemAvailable") and kib is not None:
+            found[name] = kib * KIB
     if len(found) < len(HostMemory._fields):
         return None
     return HostMemory(found["MemTotal"], min(found["MemAvailable"], found["MemTotal"]))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from vllm_costmeter.core.whole_number import whole_number
+
 DEEPEST = 64
 """Maximum number of ancestors to check; vLLM's workers are at most four levels below the server."""
 
@@ -39,4 +41,4 @@ def parent_in_stat(line: str) -> int:
     """The parent's id in a line of /proc/<pid>/stat (proc(5)): the second field after the name in parentheses, which
     may itself contain spaces and parentheses. 0 if the line is invalid."""
     fields = line.rpartition(")")[2].split()
-    return int(fields[1]) if len(fields) > 1 and fields[1].isdecimal() else 0
+    return (whole_number(fields[1]) or 0) if len(fields) > 1 else 0

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from vllm_costmeter.core.economics.idle.timeline import Replica, Step
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.ledger.rows import MINUTE
+from vllm_costmeter.sources.files.csv_fault import csv_or_fault
 from vllm_costmeter.sources.files.fetch import fetch_text
 
 NEEDED = ("start", "active_seconds", "requests", "usd")
@@ -18,7 +19,12 @@ NEEDED = ("start", "active_seconds", "requests", "usd")
 
 def read_samples(place: str) -> list[Replica]:
     """One for each model and server. BadInputError, with the line, for anything that is not such a file."""
-    reader = csv.DictReader(io.StringIO(fetch_text(place, "text/csv")))
+    with csv_or_fault(place):
+        return _replicas(fetch_text(place, "text/csv"), place)
+
+
+def _replicas(text: str, place: str) -> list[Replica]:
+    reader = csv.DictReader(io.StringIO(text))
     missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
     if missing:
         raise BadInputError(

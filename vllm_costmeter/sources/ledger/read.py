@@ -153,7 +153,12 @@ class Ledger:
         there = {row[1] for row in self._connection.execute("PRAGMA table_info(series)")}
         known = [name for name in SERIES_COLUMNS if name in there]  # an older schema lacks the last ones
         rows = self._connection.execute(f"SELECT id, {', '.join(known)} FROM series")
-        return {row[0]: Series(**dict(zip(known, row[1:], strict=True))) for row in rows}
+        return _Known({row[0]: Series(**dict(zip(known, row[1:], strict=True))) for row in rows})
+
+
+class _Known(dict[int, Series]):
+    def __missing__(self, of: int) -> Series:
+        raise sqlite3.DatabaseError(f"a row is of series {of!r:.20}, which is not there")
 
 
 @contextmanager
@@ -163,7 +168,10 @@ def opened_ledger(path: Path) -> Iterator[Ledger]:
     try:
         with closing(_connected(path)) as connection:
             yield Ledger(path, connection)
-    except sqlite3.DatabaseError as why:
+    except (
+        sqlite3.DatabaseError,
+        UnicodeDecodeError,
+    ) as why:  # the second: a damaged text, in a row or in SQLite's error
         if "locked" in str(why):
             raise BadInputError(f"{path} is locked by another program; try again") from None
         raise BadInputError(

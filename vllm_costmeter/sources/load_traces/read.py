@@ -12,6 +12,7 @@ from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError, unreadable
 from vllm_costmeter.core.serving.trace import Arrival, Trace, trace_of
+from vllm_costmeter.sources.files.csv_fault import csv_or_fault
 
 ARRIVAL = ("arrival_seconds", "arrival_time", "timestamp", "TIMESTAMP", "arrived_at")
 PROMPT = ("prompt_tokens", "input_length", "ContextTokens", "num_prefill_tokens", "input_tokens")
@@ -31,7 +32,8 @@ def read_trace(file: Path) -> Trace:
     if not text.strip():
         raise BadInputError(f"{place} is empty: give rows of {ARRIVAL[0]}, {PROMPT[0]} and {OUTPUT[0]}")
     is_json = text.lstrip().startswith("{")
-    rows = list(_json_rows(text, place) if is_json else csv.DictReader(text.splitlines()))
+    with csv_or_fault(place):
+        rows = list(_json_rows(text, place) if is_json else csv.DictReader(text.splitlines()))
     return trace_of([_arrival(row, place, number) for number, row in enumerate(rows, 1)], place)
 
 
@@ -40,7 +42,7 @@ def _json_rows(text: str, place: str) -> Iterator[Mapping[str, Any]]:
         if line.strip():
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise BadInputError(f"{place}, line {number} is not a JSON object: {line[:40]!r}") from None
             if not isinstance(row, Mapping):
                 raise BadInputError(f"{place}, line {number} is not a JSON object: {line[:40]!r}")

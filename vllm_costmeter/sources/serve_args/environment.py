@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.release import Release
+from vllm_costmeter.core.whole_number import whole_number
 
 _ALLOW_LONG = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
 _ESTIMATE = "VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS"
@@ -68,8 +69,9 @@ def environment_effect(environment: Mapping[str, str], release: Release) -> Envi
             notes.append(f"vLLM {release} does not read {name}{instead}")
     estimate = environment.get(_ESTIMATE)
     in_budget = None
-    if estimate is not None and estimate.strip().lstrip("+-").isdecimal():
-        in_budget = int(estimate) != 0 and release.number >= (0, 18, 0)
+    number = None if estimate is None else whole_number(estimate.strip().lstrip("+-"))
+    if number is not None:
+        in_budget = number != 0 and release.number >= (0, 18, 0)
     return EnvironmentEffect(
         allows_longer=environment.get(_ALLOW_LONG, "").strip().lower() in ("1", "true"),
         cuda_graphs_in_budget=in_budget,

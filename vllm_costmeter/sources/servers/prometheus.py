@@ -7,9 +7,11 @@ import math
 import os
 import re
 import urllib.parse
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import OTHERWISE, BadInputError
 from vllm_costmeter.core.pricing.api_price import ServedTokens
 from vllm_costmeter.sources.files.fetch import fetch_text, is_url
 from vllm_costmeter.sources.servers.served import KINDS
@@ -62,10 +64,27 @@ def asked(url: str, path: str, **parameters: object) -> str:
 
 def query(url: str, expression: str) -> list[tuple[dict[str, str], float]]:
     """(labels, value) of an instant vector, without non-numbers. Raises BadInputError for any other response."""
-    text = asked(url, "query", query=expression)
-    try:
-        answer = json.loads(text)
-        found = [(dict(row["metric"]), float(row["value"][1])) for row in answer["data"]["result"]]
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-        raise BadInputError(f"{url} does not respond like Prometheus: {text[:40]!r}") from None
+    rows = result(url, "query", query=expression)
+    with prometheus_or_fault(url):
+        found = [(labels, float(row["value"][1])) for labels, row in rows]
     return [(labels, value) for labels, value in found if math.isfinite(value)]
+
+
+def result(url: str, path: str, **parameters: object) -> list[tuple[dict[str, str], Any]]:
+    """(labels, row) of each series in an answer. Raises BadInputError for any other."""
+    text = asked(url, path, **parameters)
+    with prometheus_or_fault(url, text):
+        found = [(dict(row["metric"]), row) for row in json.loads(text)["data"]["result"]]
+        if not all(isinstance(value, str) for labels, _ in found for value in labels.values()):
+            raise TypeError
+    return found
+
+
+@contextmanager
+def prometheus_or_fault(url: str, text: str = "") -> Iterator[None]:
+    """BadInputError for whatever goes wrong when an answer is taken apart."""
+    try:
+        yield
+    except OTHERWISE:
+        shown = f": {text[:40]!r}" if text else ""
+        raise BadInputError(f"{url} does not respond like Prometheus{shown}") from None

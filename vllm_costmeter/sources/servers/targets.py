@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.core.errors import BadInputError, unreadable
+from vllm_costmeter.core.errors import OTHERWISE, BadInputError, unreadable
 
 PAGE = "/metrics"
 ALLOWED = "give one such as gpu-1:8000 or http://gpu-1:8000/metrics"
@@ -78,5 +78,5 @@ def _listed(text: str, path: Path) -> Iterable[str]:
     try:
         groups: Any = json.loads(text)
         return [str(target) for group in groups for target in group["targets"]]
-    except (ValueError, TypeError, KeyError):
+    except OTHERWISE:
         raise BadInputError(f'{path} is not file_sd JSON: [{{"targets": ["gpu-1:8000"]}}]') from None

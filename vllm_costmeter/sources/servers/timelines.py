@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from itertools import pairwise
 
 from vllm_costmeter.core.economics.idle.timeline import Replica, Step
-from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.ledger.rows import MINUTE
-from vllm_costmeter.sources.servers.prometheus import asked, query
+from vllm_costmeter.sources.servers.prometheus import prometheus_or_fault, query, result
 
 POINTS_AT_ONCE = 1440
 """Of a series in one answer; a Prometheus gives at most 11,000."""
@@ -125,11 +123,10 @@ def _one(url: str, expression: str) -> float | None:
 
 def query_range(url: str, expression: str, start: int, end: int) -> Iterator[tuple[Key, dict[int, float]]]:
     """The values of each series by the minute. BadInputError for any response that is not Prometheus's."""
-    text = asked(url, "query_range", query=expression, start=start, end=end, step=MINUTE)
-    try:
-        for row in json.loads(text)["data"]["result"]:
-            key = tuple(row["metric"].get(label, "") for label in SERVER)
+    for labels, row in result(url, "query_range", query=expression, start=start, end=end, step=MINUTE):
+        with prometheus_or_fault(url):
             values = {int(float(at)): float(value) for at, value in row["values"]}
-            yield key, {at: value for at, value in values.items() if math.isfinite(value)}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise BadInputError(f"{url} does not respond like Prometheus: {text[:40]!r}") from None
+        yield (
+            tuple(labels.get(label, "") for label in SERVER),
+            {at: value for at, value in values.items() if math.isfinite(value)},
+        )

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import OTHERWISE, BadInputError
 from vllm_costmeter.sources.targets.credentials import SecretFile
 from vllm_costmeter.sources.targets.http_page import HttpPages, PageError
 from vllm_costmeter.sources.targets.target import Target, target_url
@@ -84,7 +84,7 @@ class PodTargets:
                     target for pod in answer["items"] if (target := pod_target(pod, self._port)) is not None
                 ]
                 proceed = answer.get("metadata", {}).get("continue") or None
-            except (KeyError, TypeError, AttributeError, ValueError):
+            except OTHERWISE:
                 raise BadInputError("the Kubernetes API did not answer with a list of pods") from None
             if proceed is None:
                 break

@@ -10,6 +10,8 @@ from vllm_costmeter.sources.vllm_cli.flag_table import ReleaseFlags
 OMNI = "--omni"
 """Its presence hands the whole command to vllm-omni, if that is installed."""
 
+MOST_LISTED = 12
+"""Flags that an abbreviation may mean; the others are counted."""
 MOST_SHOWN = 80
 """The longest part of a word that a message quotes, in characters."""
 
@@ -84,9 +86,11 @@ def absence(flags: ReleaseFlags, name: str) -> str | None:
 
 def ambiguous(flags: ReleaseFlags, word: str, matches: Sequence[str]) -> ServeArgsError:
     """The error for an abbreviation of several flags."""
+    listed = sorted(matches)
+    more = f" and {len(listed) - MOST_LISTED} more" if len(listed) > MOST_LISTED else ""
     return ServeArgsError(
         "ambiguous",
-        f"{shown(word)}: ambiguous in vLLM {flags.release}, may be {', '.join(sorted(matches))}",
+        f"{shown(word)}: ambiguous in vLLM {flags.release}, may be {', '.join(listed[:MOST_LISTED])}{more}",
         flag=word,
-        words=sorted(matches),
+        words=listed,
     )

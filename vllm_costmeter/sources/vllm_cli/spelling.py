@@ -171,7 +171,7 @@ def _dotted_as_json(flags: ReleaseFlags, words: list[str]) -> list[str]:
 def _value(text: str, numbers: bool) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     try:
         return human_int(text) if numbers else text

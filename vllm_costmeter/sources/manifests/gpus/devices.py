@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from vllm_costmeter.core.whole_number import whole_number
+
 EVERY = tuple(map(str, range(16)))
 """All GPUs of a machine, of which a server takes the first."""
 
@@ -32,4 +34,5 @@ def visible_devices(container: tuple[str, ...] | None, variables: Mapping[str, s
         return given or ()
     if given is None:
         return chosen
-    return tuple(given[int(each)] for each in chosen if each.isdecimal() and int(each) < len(given))
+    numbers = map(whole_number, chosen)
+    return tuple(given[each] for each in numbers if each is not None and each < len(given))

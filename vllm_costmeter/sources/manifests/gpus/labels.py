@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import GpuSpec
+from vllm_costmeter.core.whole_number import whole_number
 from vllm_costmeter.sources.catalogue.load import find_gpu, load_catalogue
 from vllm_costmeter.sources.gpu.label_values import LABEL_VALUES
 from vllm_costmeter.sources.manifests.gpus.instances import (
@@ -64,7 +65,8 @@ def node_gpus(labels: Iterable[tuple[str, str]]) -> NodeGpus:
     """A label that says nothing of a GPU is passed over; one that names a GPU we do not know, or several that its
     memory does not tell apart, is the fault."""
     given = list(labels)
-    memory = [int(value) for key, value in given if key in MEMORY_LABELS and value.strip().isdecimal()]
+    stated = (whole_number(value.strip()) for key, value in given if key in MEMORY_LABELS)
+    memory = [each for each in stated if each is not None]
     found: dict[str, GpuSpec] = {}
     fault, profile = None, None
     for key, value in given:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from vllm_costmeter.core.dataclass import dataclass, replace
+from vllm_costmeter.core.whole_number import whole_number
 from vllm_costmeter.sources.manifests.gpus.labels import NodeGpus, named_gpus
 from vllm_costmeter.sources.manifests.hosts.commands import devices_of, server_commands
 from vllm_costmeter.sources.manifests.image import release_installed
@@ -86,16 +87,16 @@ def slurm_of(text: str) -> Slurm:
     is_per_node = True
     for option in _OPTION.finditer(text):
         key, value = option[1], option[2]
-        if key in ("--nodes", "-N") and value.isdecimal():
-            nodes = int(value)
+        if key in ("--nodes", "-N"):
+            nodes = whole_number(value) or nodes
         if key not in _GPU_OPTIONS:
             continue
         parts = [part for part in value.removeprefix("gpu").split("(")[0].split(":") if part]
         if key == "--gres" and not value.startswith("gpu"):
             continue
-        number = next((part for part in parts if part.isdecimal()), None)
+        number = next((found for part in parts if (found := whole_number(part)) is not None), None)
         kind = next((part for part in parts if not part.isdecimal()), None)
-        count = int(number) if number is not None else count or 1
+        count = number if number is not None else count or 1
         name = kind or name
         line = text.count("\n", 0, option.start()) + 1
         is_per_node = key not in ("--gpus", "-G")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from vllm_costmeter.core.dataclass import dataclass, replace
+from vllm_costmeter.core.whole_number import whole_number
 from vllm_costmeter.sources.manifests.gpus.labels import named_gpus
 from vllm_costmeter.sources.manifests.hosts.commands import server_commands
 from vllm_costmeter.sources.manifests.image import release_installed
@@ -43,7 +44,7 @@ def task_servers(document: Node, seen: list[str], given: Mapping[str, str]) -> I
         return
     nodes = document.get("num_nodes")
     number = (nodes.text or "") if nodes is not None else ""
-    count = int(number) if number.isdecimal() else 1
+    count = 1 if (said := whole_number(number)) is None else said
     allowed = list(_choices(document.get("resources")))
     if not allowed:
         seen.append(title)
@@ -126,11 +127,11 @@ def _listed(node: Node) -> Iterator[Choice]:
     line = node.place.line
     if node.text is not None:
         name, _, count = node.text.partition(":")
-        yield Choice(name, int(count) if count.isdecimal() else 1, line)
+        yield Choice(name, 1 if (said := whole_number(count)) is None else said, line)
     for item in node.items or ():
         yield from _listed(item)
     for key in node.keys:
         value = (node.table or {}).get(key)
         name, _, count = key.partition(":")
         text = value.text if value is not None and value.text is not None else count
-        yield Choice(name, int(text) if text.isdecimal() else 1, line)
+        yield Choice(name, 1 if (said := whole_number(text)) is None else said, line)

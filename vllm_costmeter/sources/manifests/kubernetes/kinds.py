@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.whole_number import whole_number
 from vllm_costmeter.sources.manifests.gpus.resources import is_accelerator
 from vllm_costmeter.sources.manifests.yaml_tree import Node
 
@@ -136,7 +137,7 @@ def _ray_cluster(node: Node, owner: str) -> Iterator[Pod]:
     for group in groups.sequence("workerGroupSpecs") if groups is not None else ():
         replicas = group.get("replicas")
         number = (replicas.text or "") if replicas is not None else ""
-        pods += int(number) if number.isdecimal() else 1
+        pods += 1 if (said := whole_number(number)) is None else said
         spec = group.get("template", "spec")
         workers += [] if spec is None else [spec]
     if head is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vllm_costmeter.core.whole_number import whole_number
 from vllm_costmeter.sources.manifests.gpus.labels import NodeGpus, named_gpus
 from vllm_costmeter.sources.manifests.gpus.resources import Asked
 from vllm_costmeter.sources.manifests.kubernetes.flag_words import model_words
@@ -29,7 +30,7 @@ def kubeai_model(document: Node, owner: str, seen: list[str]) -> Iterator[Declar
         yield server
         return
     name, _, count = profile.text.partition(":")
-    number = int(count) if count.isdecimal() else 1
+    number = 1 if (said := whole_number(count)) is None else said
     line = profile.place.line
     if name.startswith("nvidia-gpu-"):
         gpus = named_gpus(name.removeprefix("nvidia-gpu-"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vllm_costmeter.core.dataclass import replace
+from vllm_costmeter.core.whole_number import whole_number
 from vllm_costmeter.sources.manifests.containers import started_by
 from vllm_costmeter.sources.manifests.gpus.labels import node_gpus
 from vllm_costmeter.sources.manifests.gpus.resources import Asked, asked_of
@@ -97,7 +98,7 @@ def _asked(spec: Node) -> Asked | None:
         return found
     name = kind.text if kind is not None and kind.text else "nvidia.com/gpu"
     profile = name.partition("mig-")[2] or None
-    if not (count.text or "").strip().isdecimal() or not int(count.text or "0"):
+    if not whole_number((count.text or "").strip()):
         what = f"requestGPU {count.text or ''} gives it no whole GPU"
         return Asked(0, count.place.line, other=what)
     number = count_of(count, "requestGPU")

@@ -6,6 +6,7 @@ from __future__ import annotations
 from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.model.parts import Linear, Part, Repeated, Tensor
 from vllm_costmeter.core.model.rank import Output
+from vllm_costmeter.core.whole_number import whole_number
 from vllm_costmeter.sources.model_config.families.blocks import norms, replicated, row
 from vllm_costmeter.sources.model_config.families.source import MAX_LAYERS, Source
 from vllm_costmeter.sources.model_config.towers.parts import two_layers, vision_section
@@ -85,10 +86,11 @@ def granite4_vision(source: Source) -> tuple[Part, ...]:
     """SigLIP without its last norm; one Q-Former per pair of layers of tower and decoder, and one per offset."""
     pairs = source.root.optional_list("deepstack_layer_map") or []
     rate = str(source.root.raw("downsample_rate") or "").split("/")
-    if not pairs or len(rate) != 2 or not all(side.isdigit() for side in rate):
+    sides = [side for each in rate if (side := whole_number(each)) is not None]
+    if not pairs or len(rate) != 2 or len(sides) != 2:
         raise NotUnderstoodError(f"{source.root.name}: deepstack_layer_map or downsample_rate is missing")
     width, hidden = vision_section(source).int("hidden_size", minimum=1), source.hidden_size
-    patches = sum(int(side) ** 2 for side in rate)
+    patches = sum(side**2 for side in sides)
     sampler = (
         *norms(width, "qformer.layernorm", "norm", bias=True),
         *_block(width, _GRANITE_INNER, width),

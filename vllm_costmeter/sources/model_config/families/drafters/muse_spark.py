@@ -7,6 +7,7 @@ from vllm_costmeter.core.model.parts import AttentionScales, Buffer, Embedding, 
 from vllm_costmeter.core.model.rank import Output
 from vllm_costmeter.core.model.weights import Layer, Weights
 from vllm_costmeter.core.quantization.scheme import FLOAT32_BYTES
+from vllm_costmeter.core.whole_number import whole_number
 from vllm_costmeter.sources.model_config.families.blocks import (
     gated_mlp,
     head_cache,
@@ -55,7 +56,7 @@ def _windows(source: Source) -> tuple[int | None, ...]:
     text, count = source.text, source.num_layers
     stated = text.raw("global_attn_cfg")
     if isinstance(stated, str) and stated.startswith("["):
-        stated = [int(word) if word.strip().isdigit() else 0 for word in stated.strip("[]").split(",")]
+        stated = [whole_number(word.strip()) or 0 for word in stated.strip("[]").split(",")]
     if not isinstance(stated, list) or not stated:
         return (None,) * count
     cycle = text.optional_int("every_n_layers_nope", minimum=1)
