@@ -117,7 +117,7 @@ def _memory(parts: FinetuningBytes, gpu: GpuSpec, memory_bytes: int) -> str:
         (f", and {name} alone take {size / 1e9:.1f}" for name, size in held.items() if size > memory_bytes),
         "",
     )
-    return f"the peak is {peak:.1f} GB per GPU{alone}; a {gpu.name} has {memory:.1f}"
+    return f"the peak is {peak:.1f} GB per GPU{alone}; the {gpu.name} has {memory:.1f}"
 
 
 def _rate(run: Run, gpu: GpuSpec, tokens_per_second: Fraction) -> tuple[str, bool]:

@@ -74,7 +74,7 @@ def changes(run: Run, memory_bytes: int) -> list[Change]:
             tried.append(("--zero 3", _sharded(run, run.gpus)))
         for gpus in (count for count in ZERO_GPUS if count > run.gpus):
             tried.append((f"--zero 3 --gpus {gpus}", _sharded(run, gpus)))
-    if run.gpus > 1 and run.method != "qlora":
+    if run.gpus > 1 and run.method != "qlora" and run.zero < 3:
         qlora = replace(run, method="qlora", precision="bf16", in_half=False, weights="nf4-dq", zero=3)
         tried.append(("--method qlora --zero 3", qlora))
     found = []
