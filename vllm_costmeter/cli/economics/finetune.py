@@ -104,17 +104,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace, today: date | None = None) -> int:
     """Print the answer; exit code 1 if the run fits none of the GPUs."""
     flags = typed(FinetuneFlags, args)
-    _reject_contradictions(flags)
-    name, model = named_model(flags.model)
-    settings = typed(Settings, args)
-    reject_contradictions(settings, flags.gpus, model.max_model_len)
-    asked = settings.run(shape_of(model), flags.gpus)
-    gpus = [_named(text) for text in flags.gpu] or load_catalogue().priced_gpus
-    rows = [
-        row
-        for gpu in gpus
-        if (row := _row(asked, gpu, flags, today or datetime.now(UTC).date(), is_named=bool(flags.gpu)))
-    ]
+    name, asked, rows = judged_rows(args, today or datetime.now(UTC).date())
     parts = finetuning_bytes(asked)
     values = finetune_answer.values(name, asked, parts, rows, flags.tokens)
     sections = finetune_answer.sections(name, asked, parts, rows, flags.tokens)
@@ -123,6 +113,19 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     if verdicts & {"fits", "tight"}:
         return 0
     return 1 if "refused" in verdicts else 3
+
+
+def judged_rows(args: argparse.Namespace, today: date) -> tuple[str, Run, list[finetune_answer.Row]]:
+    """The model's name, the run, and its verdict and cost on each GPU."""
+    flags = typed(FinetuneFlags, args)
+    _reject_contradictions(flags)
+    name, model = named_model(flags.model)
+    settings = typed(Settings, args)
+    reject_contradictions(settings, flags.gpus, model.max_model_len)
+    asked = settings.run(shape_of(model), flags.gpus)
+    gpus = [_named(text) for text in flags.gpu] or load_catalogue().priced_gpus
+    found = [_row(asked, gpu, flags, today, is_named=bool(flags.gpu)) for gpu in gpus]
+    return name, asked, [row for row in found if row is not None]
 
 
 def _named(text: str) -> GpuSpec:
