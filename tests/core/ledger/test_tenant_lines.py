@@ -111,7 +111,7 @@ def test_a_reservation_without_a_request_is_named(seen: tuple[str, ...], unseen:
 def test_a_misspelt_reservation_names_the_nearest_tenant() -> None:
     """Unless that one has a reservation of its own: team-a and team-b are two teams."""
     division = IdleDivision("by-reservation", {"team-aa": 0.5})
-    with pytest.raises(BadInputError, match="--reserved team-aa: .*nearest: team-a"):
+    with pytest.raises(BadInputError, match=r"--reserved team-aa: .*nearest: team-a"):
         unseen_reservations(division, ("team-a", "untagged"))
     both = IdleDivision("by-reservation", {"team-a": 0.5, "team-b": 0.5})
     assert unseen_reservations(both, ("team-a",)) == ["team-b"]

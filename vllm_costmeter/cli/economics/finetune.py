@@ -123,7 +123,7 @@ def judged_rows(args: argparse.Namespace, today: date) -> tuple[str, Run, list[f
     settings = typed(Settings, args)
     reject_contradictions(settings, flags.gpus, model.max_model_len)
     asked = settings.run(shape_of(model), flags.gpus)
-    gpus = [_named(text) for text in flags.gpu] or load_catalogue().priced_gpus
+    gpus = list(dict.fromkeys(map(_named, flags.gpu))) or load_catalogue().priced_gpus
     found = [_row(asked, gpu, flags, today, is_named=bool(flags.gpu)) for gpu in gpus]
     return name, asked, [row for row in found if row is not None]
 
@@ -136,12 +136,12 @@ def _named(text: str) -> GpuSpec:
 
 
 def _reject_contradictions(flags: FinetuneFlags) -> None:
-    if flags.tokens_per_second is not None and flags.tokens is None:
-        raise BadInputError("--tokens-per-second needs --tokens: the number to train on")
     for flag, value in (
         ("--gpu-hourly-usd", flags.gpu_hourly_usd),
         ("--tokens-per-second", flags.tokens_per_second),
     ):
+        if value is not None and flags.tokens is None:
+            raise BadInputError(f"{flag} needs --tokens: the number to train on")
         if value is not None and len(flags.gpu) != 1:
             raise BadInputError(f"{flag} is of one GPU model: name it, alone, with --gpu")
 

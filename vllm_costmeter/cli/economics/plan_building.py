@@ -79,7 +79,12 @@ def _priced(
     request: UseRequest, flags: PriceFlags, gpu: GpuSpec, count: int, today: date
 ) -> price_terms.PricedGpus:
     if not request.is_owned:
-        return _rented(request, gpu, count, today) or price_terms.catalogue_price(gpu, count, today)
+        found = _rented(request, gpu, count, today)
+        if found is None:
+            raise BadInputError(
+                f"the catalogue has no price for {gpu.name}: state it, as in '{request.gpu} @2.50'"
+            )
+        return found
     stated: dict[str, Any] = dict(request.owned)
     terms = replace(flags, **stated)
     if terms.purchase_usd is None:

@@ -46,7 +46,7 @@ def judged(run: Run, gpu: GpuSpec, tokens_per_second: Fraction | None = None) ->
         return _tensor_parallel(run, parts, gpu, gpu.memory_bytes)
     found = verdict(run, parts.peak, gpu.memory_bytes)
     if found == "refused":
-        hints = changes(run, gpu.memory_bytes)
+        hints = [each for each in changes(run, gpu.memory_bytes) if each.run.gpus == 1 or not gpu.is_slice]
         return Judged(run, parts, gpu, found, "memory", _memory(parts, gpu, gpu.memory_bytes), hints)
     why, is_possible = "", True
     if tokens_per_second is not None:

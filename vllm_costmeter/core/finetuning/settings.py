@@ -11,6 +11,7 @@ FRAMEWORKS = {"transformers": "transformers", "torchtune": "torchtune chunked", 
 """Name -> the key of its logits in `run.LOGIT_BYTES`."""
 METHODS: tuple[Method, ...] = ("qlora", "lora", "full")
 DEFAULT_RANK = 16
+MOST_GPUS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,11 @@ class Settings:
     tensor_parallel_size: int = 1
 
     def run(self, shape: Shape, gpus: int) -> Run:
-        """The run of this model on so many GPUs."""
+        """The run of this model on so many GPUs. BadInputError for adapters wider than the model."""
+        if self.rank is not None and self.rank > shape.hidden:
+            raise BadInputError(
+                f"rank {self.rank:,} exceeds the model's width of {shape.hidden:,}: 8 to 64 are usual"
+            )
         is_sharded = self.method == "full" and self.zero > 0
         return Run(
             shape,
@@ -52,10 +57,12 @@ class Settings:
 def reject_contradictions(
     settings: Settings, gpus: int, longest: int, *, flag: str = "--", count: str = "--gpus"
 ) -> None:
-    """BadInputError for settings that contradict each other, the GPUs or the model's longest sequence.
+    """BadInputError for too many GPUs, and for settings that contradict each other, the GPUs or the model.
 
     `flag` is what stands before a setting's name, `count` how the number of GPUs is written.
     """
+    if gpus > MOST_GPUS:
+        raise BadInputError(f"{count} {gpus:,}: at most {MOST_GPUS:,} GPUs train together here")
     if settings.method == "full" and settings.rank is not None:
         raise BadInputError(
             f"{flag}rank is of adapters, which full fine-tuning has none of: leave it out, or train lora or qlora"

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from vllm_costmeter.core.economics.use_request import PlanRequest, TrainingRequest, UseRequest
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, nearest
 from vllm_costmeter.core.finetuning.run import OPTIMIZERS
 from vllm_costmeter.core.finetuning.settings import METHODS, Settings
 from vllm_costmeter.core.pricing.money import above_zero, share
@@ -51,9 +51,9 @@ def parse_use(text: str) -> UseRequest:
         raise BadInputError(f"{text!r} names no model: write {EXAMPLE!r}")
     if not words:
         raise BadInputError(f"no GPU is named in {text!r}: write {'RTX 4090 160h'!r}")
-    odd = next((word for word in words[1:] if re.search(r"\d(h|tok|%)|@", word)), None)
-    if odd is not None:
-        raise BadInputError(f"{odd!r} in {text!r} is not understood; after the GPU: {FORMS}")
+    if any(re.search(r"\d(h|tok|%)|@", word) for word in words[1:]):  # the last word stopped the reading
+        near = nearest(words[-1], (*METHODS, *OPTIMIZERS, "owned", "training"))
+        raise BadInputError(f"{words[-1]!r} in {text!r} is not understood{near}; after the GPU: {FORMS}")
     settings = {key: found.pop(key) for key in SETTINGS if key in found}
     if named or settings:
         found |= {"training": _training(" ".join(named), settings, text), "purpose": _purpose(found, text)}
