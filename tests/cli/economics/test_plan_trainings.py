@@ -132,6 +132,9 @@ def test_a_file_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         ("8x H100 SXM 10h lora tp8 zero3 of Llama 3.1 8B", "keep one of the two"),
         ("H100 SXM 10h lora seq9000000 of Llama 3.1 8B", "exceeds the model's own maximum"),
         ("H100 SXM lora of Llama 3.1 8B", "no hours"),
+        ("H100 SXM 10h lora zero3x of Llama 3.1 8B", "'zero3x' in"),
+        ("H100 SXM 10h qlra of Llama 3.1 8B", "nearest: qlora"),
+        ("MI300X 10h lora of Llama 3.1 8B", "state it, as in 'MI300X @2.50'"),
     ],
 )
 def test_bad_input_is_one_line(plan: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:

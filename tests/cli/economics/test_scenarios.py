@@ -97,6 +97,8 @@ def test_a_bad_scenario_is_one_line(
     [
         (["--gpus", "RTX 409"], "RTX 409"),
         (["--gpus", " , "], "names no GPU"),
+        (["--gpus", "MI300X"], "no price for MI300X"),
+        (["--file", ""], "--file is empty"),
         (["--file", "/nowhere.toml"], "does not exist"),
     ],
 )

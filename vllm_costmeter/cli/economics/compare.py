@@ -101,7 +101,10 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     if args.against == "api":
         return compare_api.answered(against, today)
     compare_api.reject_api_flags(against)
-    plans = [*map(parse_plan, args.plan or []), *(read_plans(Path(args.file)) if args.file else [])]
+    plans = [
+        *map(parse_plan, args.plan or []),
+        *(read_plans(Path(args.file)) if args.file is not None else []),
+    ]
     if not plans:
         raise BadInputError(
             'no plan: give --plan "RTX 4090 160h" or --file; `costmeter compare --help` has examples'

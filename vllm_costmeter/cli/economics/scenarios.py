@@ -19,7 +19,7 @@ from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.outputs.economics import answer, scenarios_answer
 from vllm_costmeter.outputs.economics.scenarios_answer import Answer, served, trained
-from vllm_costmeter.sources.catalogue.load import find_gpu
+from vllm_costmeter.sources.catalogue.load import USER_FILE_VARIABLE, default_price, find_gpu
 from vllm_costmeter.sources.scenarios.file import PACKAGED, Scenario, read_scenarios
 
 EXAMPLES = """\
@@ -94,10 +94,16 @@ def _gpus(text: str) -> list[str]:
     """Their names in the catalogue; none for all. BadInputError for an unknown one, or none named."""
     if text.strip().casefold() == "all":
         return []
-    named = [find_gpu(part.strip()).name for part in text.split(",") if part.strip()]
+    named = [find_gpu(part.strip()) for part in text.split(",") if part.strip()]
     if not named:
         raise BadInputError(f"--gpus names no GPU: got {text!r:.40}")
-    return list(dict.fromkeys(named))
+    for gpu in named:
+        gpu.as_gpu()
+        if default_price(gpu, 1) is None:
+            raise BadInputError(
+                f"--gpus: the catalogue has no price for {gpu.name}: add one to {USER_FILE_VARIABLE}"
+            )
+    return list(dict.fromkeys(gpu.name for gpu in named))
 
 
 def _answered(scenario: Scenario, gpus: Sequence[str], today: date) -> Answer:
