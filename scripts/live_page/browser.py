@@ -35,4 +35,6 @@ def install(npm: str) -> None:
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise DrawingFailedError(f"npm could not install what the page is looked at with: {done.stderr[-500:]}")
+        raise DrawingFailedError(
+            f"npm could not install what the page is looked at with: {done.stderr[-500:]}"
+        )

@@ -28,7 +28,9 @@ class WithApi(Simulation):
     """One server that is compared with an API."""
 
     def facts(self) -> ServerFacts:
-        return replace(super().facts(), api_price=chosen_api_price("deepinfra", "Meta-Llama-3.1-8B-Instruct", ""))
+        return replace(
+            super().facts(), api_price=chosen_api_price("deepinfra", "Meta-Llama-3.1-8B-Instruct", "")
+        )
 
 
 def simulated(replicas: Sequence[Replica] = FLEET[:1], seconds: int = SECONDS) -> dict[str, Any]:

@@ -24,7 +24,7 @@ PLAYWRIGHT_PROGRAMS = (
     "chrome-headless-shell",
     "Chromium.app/Contents/MacOS/Chromium",
 )
-WIDTH, FIRST_HEIGHT, MOST_HEIGHT = 1280, 900, 16_000
+WIDTH, LEAST_HEIGHT, MOST_HEIGHT = 1280, 400, 16_000
 LONGEST_SECONDS = 120.0
 SETTLED_MS = 5_000
 """Of the browser's own time, which runs as fast as the page has nothing to do."""
@@ -76,11 +76,11 @@ def _height(html: str, folder: Path, program: str) -> int:
     """Of the whole page in pixels, as the browser lays it out."""
     measured = folder / "measured.html"
     measured.write_text(html.replace("Content-Security-Policy", "none", 1) + MEASURE, "utf-8")
-    said = _run(program, [f"--window-size={WIDTH},{FIRST_HEIGHT}", "--dump-dom", measured.as_uri()], folder)
+    said = _run(program, [f"--window-size={WIDTH},{LEAST_HEIGHT}", "--dump-dom", measured.as_uri()], folder)
     found = re.search(r'<html[^>]* data-height="(\d+)"', said)
     if found is None:
         raise BadInputError(f"{program} did not lay out the page: {_last_line(said)}")
-    return min(MOST_HEIGHT, max(FIRST_HEIGHT, int(found[1])))
+    return min(MOST_HEIGHT, max(LEAST_HEIGHT, int(found[1])))
 
 
 def _run(program: str, words: Sequence[str], folder: Path) -> str:
