@@ -1,4 +1,7 @@
-"""Photograph the live page after a simulated hour: `python -m scripts.live_page [FOLDER]`. Needs node, npm, Chromium."""
+"""Photograph the live page after a simulated hour: `python -m scripts.live_page [FOLDER]`.
+
+Needs node, npm and Chromium.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,7 @@ def main() -> None:
                     "width": width,
                     "scale": scale,
                     "picture": str((folder / f"{shot}{name}-{theme}.png").resolve()),
+                    "full": not name or shot == "phone",
                     "axe": True,
                 }
                 for shot, width, scale in shots

@@ -21,8 +21,8 @@ function make(tag, given = {}, ...children) {
 
 /** One chart in a card. `lines`: `{label, color}`; `show(value)` writes one value. */
 class Chart {
-  constructor({ id, title, what, show, stacked = false, log = false, most = null }) {
-    Object.assign(this, { id, title, what, show, stacked, log, most });
+  constructor({ id, title, what, show, step = show, stacked = false, log = false, most = null }) {
+    Object.assign(this, { id, title, what, show, step, stacked, log, most });
     this.lines = [];
     this.legend = make("ul", { class: "legend" });
     this.place = make("div", { class: "plot", tabindex: 0, role: "group", "aria-roledescription": "chart", "aria-label": title, "aria-describedby": `${id}-said`, onkeydown: (event) => this.#walk(event), onblur: () => this.#leave() });
@@ -61,11 +61,12 @@ class Chart {
   }
 
   #size() {
-    return { width: Math.max(200, this.place.clientWidth), height: this.place.clientWidth < 380 ? 150 : 190 };
+    return { width: Math.max(200, this.place.clientWidth), height: this.place.clientWidth < 340 ? 150 : 176 };
   }
 
   #options() {
     const grid = { stroke: paint("--grid"), width: 1 }, ink = paint("--quiet");
+    const few = (plot, splits) => splits.map((value) => (fewEnough(plot, value) ? value : null));
     const axis = { stroke: ink, grid, ticks: { show: false }, font: "12px system-ui, sans-serif" };
     return {
       ...this.#size(),
@@ -75,8 +76,8 @@ class Chart {
       hooks: { setCursor: [(plot) => this.lines.length && this.#tell(plot.cursor.idx ?? this.values[0].length - 1)] },
       scales: { x: { time: true }, y: this.#scale() },
       axes: [
-        { ...axis, space: 70, values: (plot, splits, at, space, step) => splits.map((unix) => (step >= 86400 ? new Date(unix * 1000).toLocaleDateString([], { month: "short", day: "numeric" }) : step < 60 ? new Date(unix * 1000).toLocaleTimeString([], { minute: "2-digit", second: "2-digit" }) : clock(unix))) },
-        { ...axis, size: 62, space: 34, values: (plot, splits) => splits.map((value) => (value === null ? null : this.show(value))), ...(this.log ? { filter: (plot, splits) => splits.map((value) => (fewEnough(plot, value) ? value : null)) } : {}) },
+        { ...axis, size: 30, space: 70, values: (plot, splits, at, space, step) => splits.map((unix) => (step >= 86400 ? new Date(unix * 1000).toLocaleDateString([], { month: "short", day: "numeric" }) : step < 60 ? new Date(unix * 1000).toLocaleTimeString([], { minute: "2-digit", second: "2-digit" }) : clock(unix))) },
+        { ...axis, size: 62, space: 34, values: (plot, splits) => splits.map((value) => (value === null ? null : this.step(value))), ...(this.log ? { filter: few, grid: { ...grid, filter: few } } : {}) },
       ],
       series: [{}, ...this.lines.map((line, at) => ({
         label: line.label,
@@ -102,10 +103,9 @@ class Chart {
   #tell(at) {
     const rows = this.lines.map((line, each) => {
       const value = this.values[each + 1][at] ?? null;
-      return make("li", {}, make("span", { class: `key ${line.dash ? "dashed" : ""}`, "data-color": line.color, "aria-hidden": "true" }), line.label, " ", make("b", {}, value === null ? "–" : this.show(value)));
+      return make("li", {}, colored(line.color, line.dash), line.label, " ", make("b", {}, value === null ? "–" : this.show(value)));
     });
     this.legend.replaceChildren(...rows);
-    this.legend.querySelectorAll(".key").forEach((key) => key.style.setProperty("--key", `var(${key.dataset.color})`));
   }
 
   #describe() {

@@ -22,8 +22,14 @@ function usd(value) {
     return UNKNOWN;
   }
   const size = Math.abs(value);
-  return `$${size >= 1000 ? digits(value) : size >= 0.995 ? value.toFixed(2) : digits(value)}`;
+  if (size === 0 || size >= 1000) {
+    return `$${digits(value)}`;
+  }
+  return `$${value.toFixed(size >= 0.995 ? 2 : Math.min(12, 2 - Math.floor(Math.log10(size))))}`;
 }
+
+/** The same for the steps of an axis. */
+const usdStep = (value) => `$${digits(value, 4)}`;
 
 function count(value) {
   if (value === null) {

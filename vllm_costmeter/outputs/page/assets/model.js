@@ -99,7 +99,7 @@ class View {
     this.names = server === null ? [...known.columns.keys()] : [server];
     this.server = server;
     const now = known.now[0];
-    const rows = range === "hour" ? known.rows.filter((row) => row[0] > now - HOUR) : known.rows;
+    const rows = range === "hour" ? known.rows.filter((row) => row[0] >= now - HOUR - 1) : known.rows;
     this.rows = [...rows.filter((row) => row[0] < now - 0.5), known.now];
     this.span = this.rows.length > 1 ? now - this.rows[0][0] : 0;
     this.window = Math.max(60, this.span / 60);
@@ -215,6 +215,11 @@ class View {
 
   get now() {
     return this.known.now;
+  }
+
+  /** Dollars an hour now. */
+  get price() {
+    return this.trial === null ? this.value("costmeter_price_usd_per_hour") : this.trial * this.names.length;
   }
 
   /** Samples of a metric of the servers shown. */

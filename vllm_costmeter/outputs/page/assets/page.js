@@ -13,14 +13,14 @@ const TOKEN_LINES = { prompt: ["prompt", "--prompt"], prompt_computed: ["prompt,
 const GPU_COLORS = ["--all", "--generated", "--prefill", "--decode", "--cached", "--prompt", "--kv", "--graphs"];
 
 const charts = {
-  million: new Chart({ id: "million", title: "$ per million tokens", what: "Cost per million tokens by definition, on a logarithmic scale.", show: usd, log: true }),
-  bill: new Chart({ id: "bill", title: "$ per hour", what: "The bill by what the server did: requests running, none, asleep.", show: usd, stacked: true }),
+  million: new Chart({ id: "million", title: "$ per million tokens", what: "Cost per million tokens by definition, on a logarithmic scale.", show: usd, step: usdStep, log: true }),
+  bill: new Chart({ id: "bill", title: "$ per hour", what: "The bill by what the server did: requests running, none, asleep.", show: usd, step: usdStep, stacked: true }),
   tokens: new Chart({ id: "tokens", title: "Tokens per second", what: "As vLLM counts them, by kind.", show: count, stacked: true }),
-  request: new Chart({ id: "request", title: "What a request costs", what: "Mean active cost of the requests that ended.", show: usd }),
-  api: new Chart({ id: "api", title: "This server and an API", what: "Dollars per hour: the whole bill, and the same tokens at the API.", show: usd }),
+  request: new Chart({ id: "request", title: "What 1,000 requests cost", what: "Mean active cost of the requests that ended.", show: usd, step: usdStep }),
+  api: new Chart({ id: "api", title: "This server and an API", what: "Dollars per hour: the whole bill, and the same tokens at the API.", show: usd, step: usdStep }),
   kv: new Chart({ id: "kv", title: "KV cache in use", what: "Share of the KV cache that holds tokens.", show: percent, most: 1 }),
   energy: new Chart({ id: "energy", title: "Energy per token", what: "Joules while requests ran, per token of any kind.", show: joules }),
-  memory: new Chart({ id: "memory", title: "GPU memory", what: "Memory in use on each GPU, by all processes.", show: (value) => `${digits(value / GIB)} GiB` }),
+  memory: new Chart({ id: "memory", title: "GPU memory", what: "In use by all processes, not this server alone.", show: (value) => `${digits(value)} GiB` }),
   power: new Chart({ id: "power", title: "GPU power", what: "Power draw of each GPU.", show: watts }),
 };
 
@@ -31,7 +31,7 @@ function drawCharts(view) {
   draw(charts.tokens, TOKENS.filter((kind) => view.has(`tokens:${kind}`)).map((kind) => ({ label: TOKEN_LINES[kind][0], color: TOKEN_LINES[kind][1], ...view.series((from, to, seconds) => perSecond(view.tokens(from, to, [kind]), seconds)) })));
   draw(charts.request, [{ label: "mean", color: "--all", ...view.series((from, to) => {
     const requests = view.grown(from, to, "requests"), cost = view.retold(view.grown(from, to, "requests_usd"), from, to);
-    return requests && cost !== null ? cost / requests : null;
+    return requests && cost !== null ? (cost / requests) * 1000 : null;
   }) }]);
   draw(charts.api, view.has("api_usd") ? [
     { label: "this server", color: "--all", ...view.series((from, to, seconds) => perHour(view.usd(from, to), seconds)) },
@@ -42,14 +42,22 @@ function drawCharts(view) {
     const energy = view.grown(from, to, "active_joules"), tokens = view.tokens(from, to);
     return energy && tokens ? energy / tokens : null;
   }) }]);
-  const gpus = view.kinds("gpu_memory_used_bytes").slice(0, GPU_COLORS.length);
   const total = view.samples("costmeter_gpu_memory_total_bytes")[0]?.value ?? null;
-  const name = (gpu) => (gpus.length > 1 ? `GPU ${gpu}` : "in use");
   draw(charts.memory, [
-    ...gpus.map((gpu, each) => ({ label: name(gpu), color: GPU_COLORS[each], ...view.gauges((row) => view.gauge(row, `gpu_memory_used_bytes:${gpu}`)) })),
-    ...(gpus.length && total !== null && view.names.length === 1 ? [{ label: "total", color: "--quiet", dash: true, ...view.gauges(() => total) }] : []),
+    ...gpuLines(view, "gpu_memory_used_bytes", "in use", GIB),
+    ...(total !== null && view.names.length === 1 ? [{ label: "total", color: "--quiet", dash: true, ...view.gauges(() => total / GIB) }] : []),
   ]);
-  draw(charts.power, view.kinds("gpu_power_watts").slice(0, GPU_COLORS.length).map((gpu, each) => ({ label: gpus.length > 1 ? `GPU ${gpu}` : "draw", color: GPU_COLORS[each], ...view.gauges((row) => view.gauge(row, `gpu_power_watts:${gpu}`)) })));
+  draw(charts.power, gpuLines(view, "gpu_power_watts", "draw", 1));
+}
+
+/** A line per GPU of one server, or per server of several, all its GPUs together. */
+function gpuLines(view, group, only, unit) {
+  const gpus = view.kinds(group);
+  const lines = view.names.length > 1
+    ? view.names.map((server) => [server, (row) => sumKnown(gpus.map((gpu) => view.cell(row, server, `${group}:${gpu}`)))])
+    : gpus.map((gpu) => [gpus.length > 1 ? `GPU ${gpu}` : only, (row) => view.gauge(row, `${group}:${gpu}`)]);
+  const scaled = (value) => (value === null ? null : value / unit);
+  return lines.slice(0, GPU_COLORS.length).map(([label, tell], each) => ({ label, color: GPU_COLORS[each], ...view.gauges((row) => scaled(tell(row))) }));
 }
 
 const perHour = (usd, seconds) => (usd === null || !seconds ? null : (usd / seconds) * HOUR);
@@ -66,9 +74,9 @@ const content = at("content");
 const places = {
   tiles: make("section", { class: "tiles", "aria-label": "In numbers" }),
   waiting: make("p", { class: "notice", hidden: true }),
+  servers: make("div", { class: "charts" }),
   charts: make("section", { class: "charts", "aria-label": "Over time" }, ...Object.values(charts).map((chart) => chart.root)),
-  fit: make("div", { class: "charts" }),
-  tables: make("div", { class: "charts" }),
+  below: make("div", { class: "charts" }),
 };
 content.append(...Object.values(places));
 
@@ -93,15 +101,15 @@ function render() {
   places.waiting.textContent = hasStarted ? "" : "The meter has not counted anything yet; the numbers appear with its first second.";
   places.tiles.replaceChildren(...(hasStarted ? tiles(view) : []));
   drawCharts(view);
-  replaceUnlessFocused(places.fit, [fitCard(view)].filter(Boolean));
-  replaceUnlessFocused(places.tables, tables(view, (server) => { shown.server = server; render(); content.focus(); }));
+  replaceUnlessFocused(places.servers, [serverTable(view, (server) => { shown.server = server; content.focus(); render(); })]);
+  replaceUnlessFocused(places.below, [fitCard(view), ...tables(view)]);
   renderNotices(view);
 }
 
 /** A table that somebody reads by keyboard is not pulled away from under them. */
 function replaceUnlessFocused(place, children) {
   if (!place.contains(document.activeElement)) {
-    place.replaceChildren(...children);
+    place.replaceChildren(...children.filter(Boolean));
   }
 }
 

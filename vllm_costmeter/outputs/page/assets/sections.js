@@ -15,6 +15,13 @@ const PARTS = [
   ["kv_cache_needed", "KV cache needed", "--kv"],
 ];
 
+/** The square that says which line or piece is meant. */
+function colored(color, dash = false) {
+  const key = make("span", { class: dash ? "key dashed" : "key", "aria-hidden": "true" });
+  key.style.setProperty("--key", `var(${color})`);
+  return key;
+}
+
 const tile = (name, figure, ...notes) => make("div", { class: "tile" },
   make("h2", {}, name), make("p", { class: "figure" }, figure), ...notes.filter(Boolean).map((note) => make("p", { class: "quiet" }, note)));
 
@@ -22,8 +29,8 @@ const tile = (name, figure, ...notes) => make("div", { class: "tile" },
 function tiles(view) {
   const { first, now } = view;
   const told = (per) => view.perMillion(first, now, per);
-  const rest = DEFINITIONS.slice(1).map(([per, name]) => [name, told(per)]).filter(([, value]) => value !== null);
-  const spent = view.usd(first, now), idle = view.usd(first, now, "idle"), hours = view.span / HOUR;
+  const rest = DEFINITIONS.slice(1).map(([per, name, color]) => [name, told(per), color]).filter(([, value]) => value !== null);
+  const spent = view.usd(first, now), idle = view.usd(first, now, "idle");
   const hasPrice = spent !== null;
   const tokens = view.tokens(first, now) ?? 0;
   const all = told("all");
@@ -32,10 +39,10 @@ function tiles(view) {
     make("p", { class: "figure" }, hasPrice ? (all === null ? "–" : usd(all)) : UNKNOWN),
     hasPrice && all === null ? make("p", { class: "quiet" }, "no tokens in this time") : null,
     hasPrice ? null : make("p", { class: "quiet" }, "no price is set: start with --gpu-hourly-usd, or try one above"),
-    rest.length ? make("dl", { class: "definitions" }, ...rest.flatMap(([name, value]) => [make("div", {}, make("dt", {}, name), make("dd", {}, usd(value)))])) : null)];
+    rest.length ? make("dl", { class: "definitions" }, ...rest.flatMap(([name, value, color]) => [make("div", {}, make("dt", {}, colored(color), name), make("dd", {}, usd(value)))])) : null)];
   if (hasPrice) {
     const share = spent > 0 && idle !== null ? idle / spent : null;
-    found.push(tile("Spent", usd(spent), hours > 0 ? `${usd(spent / hours)} an hour over ${duration(view.span)}` : null));
+    found.push(tile("Spent", usd(spent), `in ${duration(view.span)}${view.price === null ? "" : `, now at ${usd(view.price)} an hour`}`));
     if (share !== null) {
       found.push(tile("Idle", percent(share), `${usd(idle)} of the bill while no request ran`));
     }
@@ -45,7 +52,7 @@ function tiles(view) {
   const requests = view.grown(first, now, "requests");
   if (requests) {
     const cost = view.retold(view.grown(first, now, "requests_usd"), first, now);
-    found.push(tile("A request", cost === null ? UNKNOWN : usd(cost / requests), `mean of ${count(requests)} that ended`));
+    found.push(tile("1,000 requests", cost === null ? UNKNOWN : usd((cost / requests) * 1000), `mean of ${count(requests)} that ended`));
   }
   const energy = view.grown(first, now, "active_joules");
   if (energy && tokens) {
@@ -68,7 +75,7 @@ function latestRates(view) {
 /** The fit check's bar, as `costmeter check` draws it, and each part against what the server measured. */
 function fitCard(view) {
   const { fit } = view.known;
-  const rows = comparisons(view);
+  const rows = view.names.length === 1 ? comparisons(view) : [];
   if (!fit?.per_gpu_bytes?.kv_cache_available && !rows.length) {
     return null;
   }
@@ -79,7 +86,7 @@ function fitCard(view) {
   if (rows.length) {
     children.push(table("Predicted before the start, and actual, per GPU", ["part", "predicted", "actual", "difference"], rows));
   }
-  return make("section", { class: "card wide fit", "aria-labelledby": "fit-title" }, ...children);
+  return make("section", { class: "card fit", "aria-labelledby": "fit-title" }, ...children);
 }
 
 function fitBar(fit) {
@@ -90,12 +97,11 @@ function fitBar(fit) {
   const bar = make("div", { class: "bar", "aria-hidden": "true" });
   const keys = make("ul", { class: "legend" });
   for (const [name, bytes, color] of [...parts, ["spare KV cache", spare, "--spare"]]) {
-    const piece = make("span", {}), key = make("span", { class: "key", "aria-hidden": "true" });
+    const piece = make("span", {});
     piece.style.width = `${(bytes / scale) * 100}%`;
     piece.style.background = `var(${color})`;
-    key.style.setProperty("--key", `var(${color})`);
     bar.append(piece);
-    keys.append(make("li", {}, key, name, " ", make("b", {}, gib(bytes))));
+    keys.append(make("li", {}, colored(color), name, " ", make("b", {}, gib(bytes))));
   }
   const budget = make("i", { class: "budget" });
   budget.style.left = `${(use.budget / scale) * 100}%`;
@@ -132,11 +138,15 @@ function table(title, heads, rows) {
       make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell, at) => (at ? make("td", { class: "number" }, cell) : make("th", { scope: "row" }, cell))))))));
 }
 
-/** Adapters and tenants by cost; the sidecar's servers. Names are whatever clients and people chose: text, never more. */
-function tables(view, choose) {
+/** Adapters and tenants by cost. Names are whatever clients and people chose: text, never more. */
+function tables(view) {
   const found = [];
   const shares = (title, id, metric, label, rest) => {
-    const rows = view.samples(metric).map((each) => [each.labels[label], view.trial === null ? each.value : view.retold(each.value, view.known.rows[0] ?? view.now, view.now)]);
+    const sums = new Map();
+    for (const each of view.samples(metric)) {
+      sums.set(each.labels[label], (sums.get(each.labels[label]) ?? 0) + each.value);
+    }
+    const rows = [...sums].map(([name, value]) => [name, view.retold(value, view.known.rows[0] ?? view.now, view.now)]);
     const shown = rows.sort((one, other) => other[1] - one[1]).slice(0, 12);
     if (shown.length) {
       const more = rows.length - shown.length;
@@ -144,21 +154,22 @@ function tables(view, choose) {
         table(`${title} by cost`, [label === "lora" ? "adapter" : label, "cost"], shown.map(([name, value]) => [name, usd(value)]))));
     }
   };
-  if (view.known.columns.size > 1 && view.server === null) {
-    found.push(serverTable(view, choose));
-  }
   shares("Adapters", "adapters-title", "costmeter_lora_cost_usd_total", "lora", " The rest is the base model’s.");
   shares("Tenants", "tenants-title", "costmeter_tenant_cost_usd_total", "tenant", "");
   return found;
 }
 
+/** The servers of a sidecar; null where there is one. */
 function serverTable(view, choose) {
-  const rows = [...view.known.columns.keys()].map((server) => {
+  if (view.names.length < 2) {
+    return null;
+  }
+  const rows = [...view.names].sort().map((server) => {
     const one = new View(view.known, server, view.range, view.trial);
     const models = modelsOf(one).join(", ") || UNKNOWN;
-    const hours = one.span / HOUR, spent = one.usd(one.first, one.now), rate = latestRates(one);
+    const rate = latestRates(one);
     return [make("button", { type: "button", class: "link", onclick: () => choose(server) }, server), models,
-      spent === null || !hours ? UNKNOWN : usd(spent / hours), usdOrDash(one.perMillion(one.first, one.now, "all")), rate === null ? UNKNOWN : count(rate)];
+      usd(one.price), usdOrDash(one.perMillion(one.first, one.now, "all")), rate === null ? UNKNOWN : count(rate)];
   });
   return make("section", { class: "card wide", "aria-labelledby": "servers-title" }, make("h2", { id: "servers-title" }, "Servers"),
     table("Servers by cost", ["server", "model", "$/h", "$/M", "tokens/s"], rows));
