@@ -33,38 +33,49 @@ class WithApi(Simulation):
         )
 
 
-def simulated(replicas: Sequence[Replica] = FLEET[:1], seconds: int = SECONDS) -> dict[str, Any]:
-    """The document of one server, or of an exporter with several."""
-    several = len(replicas) > 1
-    running = [Simulation(replica) if several else WithApi(replica) for replica in replicas]
-    now = 0.0
+class Shown:
+    """Simulated servers and their page."""
 
-    def samples() -> list[Sample]:
+    def __init__(self, replicas: Sequence[Replica]) -> None:
+        several = len(replicas) > 1
+        self._running = [Simulation(replica) if several else WithApi(replica) for replica in replicas]
+        self._named = several
+        self.now = -float(TICK_SECONDS)
+        self.page = LivePage(
+            self._samples,
+            instance="simulated",
+            fit=lambda: None if several else json.dumps(fit()),
+            monotonic_seconds=lambda: self.now,
+            unix_seconds=lambda: STARTED + self.now,
+            started_seconds=0.0,
+        )
+
+    def tick(self) -> None:
+        """The next five seconds."""
+        self.now += TICK_SECONDS
+        for each in self._running:
+            if each.replica.comes_at <= self.now:
+                each.advance(int(self.now))
+        self.page.note()
+
+    def _samples(self) -> list[Sample]:
         return [
-            Sample(
-                sample.name,
-                {**sample.labels, **({"instance": each.replica.instance} if several else {})},
-                sample.value,
-            )
-            for each in running
-            if each.replica.comes_at <= now
+            Sample(sample.name, sample.labels | self._instance(each), sample.value)
+            for each in self._running
+            if each.replica.comes_at <= self.now
             for sample in samples_of(each.collector.latest())
         ]
 
-    page = LivePage(
-        samples,
-        instance="simulated",
-        fit=lambda: None if several else json.dumps(fit()),
-        monotonic_seconds=lambda: now,
-        unix_seconds=lambda: STARTED + now,
-    )
-    for second in range(0, seconds + 1, TICK_SECONDS):
-        now = float(second)
-        for each in running:
-            if each.replica.comes_at <= second:
-                each.advance(second)
-        page.note()
-    found: dict[str, Any] = json.loads(page.data())
+    def _instance(self, simulation: Simulation) -> dict[str, str]:
+        return {"instance": simulation.replica.instance} if self._named else {}
+
+
+def simulated(replicas: Sequence[Replica] = FLEET[:1], seconds: int = SECONDS) -> dict[str, Any]:
+    """The document of one server, or of an exporter with several."""
+    shown = Shown(replicas)
+    while shown.now < seconds:
+        shown.tick()
+    found: dict[str, Any] = json.loads(shown.page.data())
     return found
 
 
