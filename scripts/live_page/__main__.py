@@ -16,7 +16,8 @@ from scripts.panels.replica import FLEET
 from vllm_costmeter.outputs.page.document import page_document
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures" / "page"
-SHOTS = (("desktop", 1280, 1.0), ("phone", 390, 2.0))
+SHOTS = (("desktop", 1280, None), ("first", 1280, 810), ("phone", 390, 1700))
+"""Name, width and height; without a height the whole page."""
 
 
 def main() -> None:
@@ -36,12 +37,12 @@ def main() -> None:
                     "url": file.as_uri(),
                     "theme": theme,
                     "width": width,
-                    "scale": scale,
+                    "height": height or 900,
                     "picture": str((folder / f"{shot}{name}-{theme}.png").resolve()),
-                    "full": not name or shot == "phone",
+                    "full": height is None,
                     "axe": True,
                 }
-                for shot, width, scale in shots
+                for shot, width, height in shots
                 for theme in ("light", "dark")
             ]
         seen = look(looks)

@@ -109,6 +109,19 @@ def test_two_servers_at_one_address_are_told_and_never_mixed() -> None:
     assert found["answers"][1] == pytest.approx(5000, rel=0.01)
 
 
+def test_api_processes_of_one_server_may_answer_in_turn() -> None:
+    """They have the same instance, moments of their own and columns in an order of their own."""
+    whole = document("a", 1000.0, 500)
+    other = document("a", 1000.0, 500.4)
+    history = other["history"]
+    history["columns"].reverse()
+    history["rows"] = [[row[0], *reversed(row[1:])] if len(row) == 3 else row for row in history["rows"]]
+    with answering(lambda asked: (whole, other)[asked % 2]) as url:
+        found = seen(url, {"wait": 4500}, {"script": NOTICE}, {"script": TOKENS})
+    assert found["answers"][0] == ""
+    assert found["answers"][1] == pytest.approx(5000, rel=0.01)
+
+
 def test_a_server_that_is_gone_is_told_and_comes_back_by_itself() -> None:
     """The last numbers stay, marked; the next answer is drawn."""
     up = document("a", 1000.0, 60)

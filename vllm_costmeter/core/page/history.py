@@ -57,13 +57,18 @@ class History:
 
     def rows(self, after_seconds: float = -1.0) -> list[str]:
         """The moments after this one, oldest first."""
-        return [row for seconds, row in self._moments() if seconds > after_seconds]
+        found = {*_tail(self._recent, after_seconds), *_tail(self._whole, after_seconds)}
+        return [row for _, row in sorted(found)]
 
-    def _moments(self) -> Iterator[tuple[float, str]]:
-        recent = list(self._recent)
-        first = recent[0][0] if recent else float("inf")
-        yield from (moment for moment in list(self._whole) if moment[0] < first)
-        yield from sorted({*recent, *(moment for moment in list(self._whole) if moment[0] >= first)})
+
+def _tail(
+    moments: deque[tuple[float, str]] | list[tuple[float, str]], after: float
+) -> Iterator[tuple[float, str]]:
+    """From the newest back, so that the usual question, for the last few, costs little."""
+    for moment in reversed(moments):
+        if moment[0] <= after:
+            return
+        yield moment
 
 
 def _is_due(moments: deque[tuple[float, str]] | list[tuple[float, str]], now: float, step: float) -> bool:

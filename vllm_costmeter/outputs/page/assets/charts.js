@@ -70,7 +70,7 @@ class Chart {
     const axis = { stroke: ink, grid, ticks: { show: false }, font: "12px system-ui, sans-serif" };
     return {
       ...this.#size(),
-      padding: [10, 8, 0, 0],
+      padding: [10, 16, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: "costmeter" }, drag: { x: false, y: false }, points: { size: 7 }, y: false },
       hooks: { setCursor: [(plot) => this.lines.length && this.#tell(plot.cursor.idx ?? this.values[0].length - 1)] },

@@ -2,6 +2,7 @@
 "use strict";
 
 const HOUR = 3600;
+const SILENT = 180; // an instance that was not heard of for so long no longer answers
 const MOST_ROWS = 1500; // of one instance; older ones are thinned like the server's own
 
 /** Keeps what each instance said, and notices restarts and addresses behind which two servers answer. */
@@ -23,25 +24,28 @@ class Store {
     const id = document.instance;
     let known = this.instances.get(id);
     if (!known) {
-      known = { id, rows: [], since: -1, fit: null };
+      known = { id, rows: [], since: -1, fit: null, columns: new Map(), width: 1 };
       this.instances.set(id, known);
       this.#newInstance(known, document);
     } else if (id !== this.shown && !this.isSplit) {
       this.isSplit = true; // an instance that was thought gone answers again
     }
-    const now = document.history.rows.at(-1);
-    const kept = document.history.rows.slice(0, -1);
+    const rows = inOwnOrder(known, document.history);
+    const now = rows.at(-1), kept = rows.slice(0, -1);
     if (kept.length) {
       known.rows.push(...kept.filter((row) => row[0] > known.since));
       known.since = kept.at(-1)[0];
     }
     known.rows = thinned(known.rows, now[0]);
-    Object.assign(known, { document, now, seen, columns: indexed(document.history.columns) });
+    Object.assign(known, { document, now, seen });
     known.fit = document.fit ?? known.fit;
     known.began = document.unix_seconds - document.uptime_seconds;
     this.last = id;
+    if (seen - this.current.seen > SILENT) {
+      this.shown = id;
+    }
     if (this.isSplit) {
-      const ids = [...this.instances.values()].filter((each) => seen - each.seen < 180).map((each) => each.id);
+      const ids = [...this.instances.values()].filter((each) => seen - each.seen < SILENT).map((each) => each.id);
       this.notice = ids.length > 1
         ? `${ids.length} servers answer at this address (${ids.join(", ")}), as behind a load balancer. Shown is ${this.shown} alone; open a server’s own address for the others.`
         : "";
@@ -70,15 +74,28 @@ class Store {
   }
 }
 
-function indexed(columns) {
-  const servers = new Map();
-  columns.forEach(([server, name], at) => {
-    if (!servers.has(server)) {
-      servers.set(server, new Map());
+/** Rows with their cells in the order of `known.columns`: each API process of a server has an order of its own. */
+function inOwnOrder(known, { columns, rows }) {
+  const places = columns.map(([server, name]) => {
+    if (!known.columns.has(server)) {
+      known.columns.set(server, new Map());
     }
-    servers.get(server).set(name, at + 1);
+    const names = known.columns.get(server);
+    if (!names.has(name)) {
+      names.set(name, known.width);
+      known.width += 1;
+    }
+    return names.get(name);
   });
-  return servers;
+  if (places.every((place, at) => place === at + 1)) {
+    return rows;
+  }
+  return rows.map((row) => {
+    const own = new Array(known.width).fill(null);
+    own[0] = row[0];
+    row.slice(1).forEach((value, at) => { own[places[at]] = value; });
+    return own;
+  });
 }
 
 /** The last hour as it is; of what is older, every second moment once there are too many. */

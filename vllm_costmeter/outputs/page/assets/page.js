@@ -13,11 +13,11 @@ const TOKEN_LINES = { prompt: ["prompt", "--prompt"], prompt_computed: ["prompt,
 const GPU_COLORS = ["--all", "--generated", "--prefill", "--decode", "--cached", "--prompt", "--kv", "--graphs"];
 
 const charts = {
-  million: new Chart({ id: "million", title: "$ per million tokens", what: "Cost per million tokens by definition, on a logarithmic scale.", show: usd, step: usdStep, log: true }),
-  bill: new Chart({ id: "bill", title: "$ per hour", what: "The bill by what the server did: requests running, none, asleep.", show: usd, step: usdStep, stacked: true }),
+  million: new Chart({ id: "million", title: "$ per million tokens", what: "By definition, on a logarithmic scale.", show: usd, step: usdStep, log: true }),
+  bill: new Chart({ id: "bill", title: "$ per hour", what: "The bill while requests ran, none ran, or it slept.", show: usd, step: usdStep, stacked: true }),
   tokens: new Chart({ id: "tokens", title: "Tokens per second", what: "As vLLM counts them, by kind.", show: count, stacked: true }),
   request: new Chart({ id: "request", title: "What 1,000 requests cost", what: "Mean active cost of the requests that ended.", show: usd, step: usdStep }),
-  api: new Chart({ id: "api", title: "This server and an API", what: "Dollars per hour: the whole bill, and the same tokens at the API.", show: usd, step: usdStep }),
+  api: new Chart({ id: "api", title: "This server and an API", what: "$ per hour: the bill, and the same tokens there.", show: usd, step: usdStep }),
   kv: new Chart({ id: "kv", title: "KV cache in use", what: "Share of the KV cache that holds tokens.", show: percent, most: 1 }),
   energy: new Chart({ id: "energy", title: "Energy per token", what: "Joules while requests ran, per token of any kind.", show: joules }),
   memory: new Chart({ id: "memory", title: "GPU memory", what: "In use by all processes, not this server alone.", show: (value) => `${digits(value)} GiB` }),

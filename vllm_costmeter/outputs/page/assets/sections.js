@@ -187,7 +187,8 @@ function aboutLine(view) {
   }
   const build = view.samples("costmeter_build_info")[0]?.labels ?? {};
   const price = view.value("costmeter_price_usd_per_hour");
-  const info = view.samples("costmeter_price_info")[0]?.labels;
+  const bases = view.samples("costmeter_price_info").map(({ labels }) => labels);
+  const info = bases.every(({ basis, source, as_of }) => basis === bases[0].basis && source === bases[0].source && as_of === bases[0].as_of) ? bases[0] : undefined;
   const parts = [...gpus].map(([name, number]) => `${number} × ${name}`);
   if (!parts.length && view.server !== null && view.gpus.get(view.server)) {
     parts.push(`${view.gpus.get(view.server)} GPU${view.gpus.get(view.server) > 1 ? "s" : ""}`);
@@ -207,5 +208,12 @@ function aboutLine(view) {
 function missing(view) {
   const reasons = view.samples("costmeter_source_down_info").map((each) => `${each.labels.source}${each.labels.instance ? ` of ${each.labels.instance}` : ""}: ${each.labels.reason.replaceAll("_", " ")}`);
   const down = view.samples("costmeter_target_down_info").map((each) => `${each.labels.target} is not read: ${each.labels.reason.replaceAll("_", " ")}`);
-  return [...reasons, ...down];
+  const kept = new Set(view.known.columns.keys());
+  const left = new Set((view.metrics.costmeter_gpu_seconds_total ?? []).map((each) => each.labels.instance ?? "").filter((server) => !kept.has(server)));
+  const drawn = view.names.length > 1 ? view.names.length : Math.max(...["gpu_memory_used_bytes", "gpu_power_watts"].map((group) => view.kinds(group).length));
+  return [
+    ...reasons, ...down,
+    ...(left.size ? [`${left.size} more servers: only the first ${kept.size} have a history`] : []),
+    ...(drawn > GPU_COLORS.length ? [`memory and power of ${drawn - GPU_COLORS.length} more: only the first ${GPU_COLORS.length} are drawn`] : []),
+  ];
 }
