@@ -79,6 +79,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "publish the cost of servers that the plugin cannot enter",
     ),
     "top": ("vllm_costmeter.cli.top.command", "show running servers in a terminal, live or once"),
+    "page": ("vllm_costmeter.cli.page", "write a server's live page, or a report, as a file to send"),
     "report": ("vllm_costmeter.cli.report", "show what was spent, from the ledgers of servers"),
     "tenant-id": ("vllm_costmeter.cli.tenant_id", "print the name of the tenant with an API key"),
     "budget": ("vllm_costmeter.cli.budget", "set what tenants may spend, and show how far each has got"),

@@ -112,7 +112,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace, now: datetime | None = None) -> int:
     """Print the report."""
     moment_now = now or datetime.now(UTC)
-    since, until = _range(args.since, args.until, moment_now)
+    since, until = time_range(args.since, args.until, moment_now)
     refuse_reconcile_flags(args)
     if args.reconcile is None and args.format != "focus":
         by = groups(args.by or "model")
@@ -128,7 +128,7 @@ def run(args: argparse.Namespace, now: datetime | None = None) -> int:
     for flag in ("--focus-version", "--focus-account"):
         if getattr(args, flag[2:].replace("-", "_")) is not None:
             raise BadInputError(f"{flag} needs --format focus")
-    report = _report(paths, since, until, by, division)
+    report = ledger_report(paths, since, until, by, division)
     if args.plot is not None:
         _plot(args.plot, paths, since, until, by)
     sys.stdout.write(report_text(report, args.format))
@@ -165,7 +165,8 @@ def _focus(args: argparse.Namespace, paths: Sequence[Path], since: datetime, unt
     return focus_csv(found.rows, step, version, args.focus_account or ISSUER)
 
 
-def _range(since: str | None, until: str | None, now: datetime) -> tuple[datetime, datetime]:
+def time_range(since: str | None, until: str | None, now: datetime) -> tuple[datetime, datetime]:
+    """[first, last) as typed; everything until now by default. Raises BadInputError."""
     first = datetime.fromtimestamp(0, UTC) if since is None else moment(since, now, "start", "--since")
     last = now if until is None else moment(until, now, "end", "--until")
     if first >= last:
@@ -184,9 +185,10 @@ def _division(args: argparse.Namespace, by: tuple[str, ...]) -> IdleDivision:
     return idle_division(args.idle or os.environ.get(IDLE_VARIABLE) or None, args.reserved, given_as)
 
 
-def _report(
+def ledger_report(
     paths: Sequence[Path], since: datetime, until: datetime, by: tuple[str, ...], division: IdleDivision
 ) -> Report:
+    """What the ledgers have in the range, by these groups. Raises BadInputError if that is nothing."""
     shares_of = by[-1] if by[-1] in OF_SHARES else None
     rows, shares, extents = read_ledgers(paths, since, until, step_seconds(by), shares_of)
     notes = [*_notes(rows, extents), *([RULE_NOTES[division.rule]] if shares_of == "tenant" else [])]

@@ -83,6 +83,8 @@ def test_an_unknown_key_names_the_nearest() -> None:
         ("gpu_metrics_url", "file:///etc/passwd"),
         ("otlp", "collector:4317"),
         ("otlp", True),
+        ("otlp", "http://user:password@collector:4318"),
+        ("gpu_metrics_url", "https://user@dcgm/metrics"),
     ],
 )
 def test_a_value_out_of_range_is_one_line_that_says_what_is_allowed(key: str, raw: object) -> None:
@@ -92,6 +94,15 @@ def test_a_value_out_of_range_is_one_line_that_says_what_is_allowed(key: str, ra
     message = str(caught.value)
     assert message.startswith(f"flag:{key} must be")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("key", ["otlp", "gpu_metrics_url", "budget_prometheus"])
+def test_a_password_in_an_address_is_refused_and_not_repeated(key: str) -> None:
+    """Settings show in process lists and logs, and so does what is said about them."""
+    with pytest.raises(BadInputError, match="without a user") as caught:
+        resolve([layer(**{key: "http://me:s3cret@collector:4318/v1/metrics"})])
+    assert "s3cret" not in str(caught.value)
+    assert "http://***@collector:4318" in str(caught.value)
 
 
 def test_a_residual_above_the_purchase_is_refused() -> None:

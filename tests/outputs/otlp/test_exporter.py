@@ -126,3 +126,13 @@ def test_the_resource_names_the_server_and_the_operators_variables_go_first(
     assert (plain["service.name"], plain["gen_ai.request.model"]) == ("vllm", "m")
     assert (named["service.name"], named["deployment.environment.name"]) == ("chat", "prod")
     assert len(plain["service.instance.id"]) == 36
+
+
+def test_the_command_line_is_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenTelemetry's `process` detector reads it, and `--api-key` may be on it; the rest of what it finds is sent."""
+    monkeypatch.setenv("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "process,otel")
+    with http_receiver() as receiver:
+        exporter(receiver).send([], NOW)
+        names = receiver.resource
+    assert "process.pid" in names
+    assert [name for name in names if name.startswith("process.command")] == []

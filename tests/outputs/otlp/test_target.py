@@ -56,3 +56,19 @@ def test_a_protocol_that_opentelemetry_lacks_is_named() -> None:
 )
 def test_the_interval_is_opentelemetrys_own_variable(given: str, seconds: float) -> None:
     assert interval_seconds({"OTEL_METRIC_EXPORT_INTERVAL": given}) == seconds
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "shown"),
+    [
+        ("http://me:s3cret@t:4317", "http://t:4317"),
+        ("me:s3@cret@t:4317", "t:4317"),
+        ("https://t/v1/metrics?api-key=s3cret", "https://t/v1/metrics"),
+        ("https://t/otlp@2/v1/metrics", "https://t/otlp@2/v1/metrics"),
+    ],
+)
+def test_a_password_in_vllms_endpoint_is_not_shown(endpoint: str, shown: str) -> None:
+    """vLLM's `--otlp-traces-endpoint` may have one; our log says where metrics go."""
+    target = otlp_target(None, endpoint, {TRACES: HTTP})
+    assert target is not None
+    assert target.address.removesuffix("/v1/metrics") == shown.removesuffix("/v1/metrics")

@@ -56,9 +56,12 @@ def gpu_source(raw: object) -> GpuSourceName:
 
 
 def http_url(raw: object) -> str:
-    """A whole http(s) address: one without a host would be read as a file or refused much later."""
+    """A whole http(s) address: one without a host would be read as a file or refused much later, and a user or a
+    password in it would show in the process list and in logs."""
     given = text(raw)
     scheme, _, rest = given.partition("://")
+    if "@" in rest.partition("/")[0]:
+        raise ValueError("an address without a user or a password")
     if scheme.lower() not in ("http", "https") or not rest.strip("/") or any(map(str.isspace, given)):
         raise ValueError("an address that begins with http:// or https://")
     return given

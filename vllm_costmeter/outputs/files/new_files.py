@@ -38,9 +38,35 @@ def write_new_files(folder: Path, texts: Mapping[str, str], *, force: bool = Fal
         ) from None
 
 
+def must_be_new(path: Path, *, force: bool = False) -> None:
+    """BadInputError, before anything is done, if a file of that name could not be written or is there already (unless
+    `force`)."""
+    if os.path.lexists(path) and not force:
+        raise BadInputError(f"{path} is there already: nothing was written; --force overwrites")
+    try:
+        _must_be_writable(path)
+    except OSError as error:
+        raise BadInputError(f"cannot write {path}: {error.strerror}; name another file") from None
+
+
+def write_new_file(path: Path, content: bytes, *, force: bool = False) -> None:
+    """All of it or nothing. Raises as `must_be_new` does."""
+    must_be_new(path, force=force)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        fresh.write_bytes(content)
+        fresh.replace(path)
+    except OSError as error:
+        raise BadInputError(f"cannot write {path}: {error.strerror}; name another file") from None
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
 def _must_be_writable(path: Path) -> None:
-    """OSError where writing it would fail; the folder is there."""
+    """OSError where writing it would fail."""
     if path.is_dir():
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not path.parent.is_dir():
+        raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(path))

@@ -120,9 +120,15 @@ def _exporter(target: OtlpTarget) -> MetricExporter:
 
 
 def _resource(attributes: Mapping[str, str]) -> Resource:
+    """With what OpenTelemetry's variables and detectors add, but not the command line (its `process` detector's), which
+    may have an API key in it."""
     from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 
-    given = dict(Resource.create().attributes)
+    given = {
+        name: value
+        for name, value in Resource.create().attributes.items()
+        if not name.startswith("process.command")
+    }
     if str(given.get(SERVICE_NAME, "")).startswith("unknown_service"):
         del given[SERVICE_NAME]
     own = {"service.instance.id": str(uuid.uuid4()), "host.name": socket.gethostname(), **attributes}

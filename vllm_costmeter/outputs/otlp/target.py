@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, cast, get_args
 from urllib.parse import urlsplit
@@ -21,6 +22,11 @@ class OtlpTarget(NamedTuple):
     protocol: Protocol
     is_stated: bool
     """Whether our own setting names it; else it is where vLLM sends its traces."""
+
+    @property
+    def address(self) -> str:
+        """The endpoint for people: without the user, the password and the query that vLLM's own may have."""
+        return re.sub(r"^(\w+://)?[^/]*@", r"\1", self.endpoint.partition("?")[0])
 
 
 def otlp_target(

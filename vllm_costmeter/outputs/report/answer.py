@@ -37,10 +37,11 @@ def report_text(report: Report, format: Format) -> str:
         "rows": [_line(report.by, line) for line in report.lines],
         "notes": list(report.notes),
     }
-    return rendered(format, SCHEMA, values, _sections(report))
+    return rendered(format, SCHEMA, values, [report_section(report)])
 
 
-def _sections(report: Report) -> Sequence[Section]:
+def report_section(report: Report) -> Section:
+    """Its table; columns that are empty in every row are left out."""
     titles = (
         *report.by,
         "USD",
@@ -60,14 +61,12 @@ def _sections(report: Report) -> Sequence[Section]:
         blanks = ("total", *[""] * (len(report.by) - 1)) if report.by else ()
         rows.append((*blanks, *_cells(whole, total)))
     used = [at for at in range(len(titles)) if at < len(report.by) + 1 or any(row[at] for row in rows)]
-    return [
-        Section(
-            f"{_written(report.since)} to {_written(report.until)}",
-            tuple(titles[at] for at in used),
-            [tuple(row[at] for at in used) for row in rows],
-            tuple(report.notes),
-        )
-    ]
+    return Section(
+        f"{_written(report.since)} to {_written(report.until)}",
+        tuple(titles[at] for at in used),
+        [tuple(row[at] for at in used) for row in rows],
+        tuple(report.notes),
+    )
 
 
 def _cells(line: Line, total_usd: float) -> tuple[str, ...]:

@@ -57,4 +57,4 @@ def push_over_otlp(
     )
     pusher.start()
     atexit.register(pusher.stop)
-    log.info("costmeter: metrics are pushed to %s (%s)", target.endpoint, target.protocol)
+    log.info("costmeter: metrics are pushed to %s (%s)", target.address, target.protocol)
