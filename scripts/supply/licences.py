@@ -11,7 +11,7 @@ PAGE = """\
 # Licences
 
 Written by `python -m scripts.supply.licences` from each package's own metadata, at the versions of
-[dev.lock](../dev.lock). vllm-costmeter itself is Apache-2.0 and bundles no code of others. Not listed: what only
+`dev.lock`. vllm-costmeter itself is Apache-2.0 and bundles no code of others. Not listed: what only
 development needs, and vLLM and ROCm's `amdsmi`, which are the host's.
 
 {tables}
