@@ -13,8 +13,9 @@ BEGIN, END = "<!-- fuzz: written by `python -m scripts.fuzz --page` -->", "<!-- 
 TEXT = """
 Measured on {days}, by `make fuzz`, seed {seeds}: {total:,} inputs, {findings}. An input is a mutation of a real file
 (bytes, words, lines, nodes of its JSON), or of an input that ran code (atheris) or ended in a way (outcomes) not seen
-before. Each reader runs in a process of its own. A finding is an exception other than our own one-line errors, an error longer than 1,000 characters,
-more than 1 s of processor time for an input, or more than 200 MiB above what reading the seeds took.
+before. Each reader runs in a process of its own. A finding is an exception other than our own one-line errors, an error
+longer than 1,000 characters, more than 1 s of processor time for an input (3 s where lines are counted), or more than
+200 MiB above what reading the seeds took.
 
 | what | guided by | inputs | read | ways to end | slowest | findings |
 |---|---|---|---|---|---|---|
