@@ -1,5 +1,5 @@
-"""As `scripts.fuzz.one`, with atheris (libFuzzer) in place of our own choice of inputs: what runs a branch of the package
-that no input had run before is mutated further. The mutations are ours.
+"""As `scripts.fuzz.one`, with atheris (libFuzzer) in place of our own choice of inputs: what runs a branch of the
+package that no input had run before is mutated further. The mutations are ours.
 
 `python -m scripts.fuzz.coverage READER INPUTS SECONDS SEED FOLDER`; needs the extra fuzz.
 """
