@@ -29,6 +29,7 @@ lint: setup ## ruff and mypy
 	@$(VENV)/mypy
 
 fuzz: setup ## 100,000 mutated inputs for every reader of foreign input (hours); writes docs/reliability.md
+	@$(VENV)/pip install --quiet -e ".[fuzz]"
 	@$(VENV)/python -m scripts.fuzz $(READERS); found=$$?; $(VENV)/python -m scripts.fuzz --page; exit $$found
 
 mutations: setup ## put 300 faults into core/ and see whether the tests notice (hours); writes docs/mutations.md

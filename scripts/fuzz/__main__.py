@@ -1,6 +1,7 @@
 """`python -m scripts.fuzz [READER ...] [--inputs N] [--seconds S] [--seed N] [--page]`
 
-Reads N mutated inputs with each reader, in a process of its own, and says what was found. An input that ended in
+Reads N mutated inputs with each reader, in a process of its own, guided by coverage where atheris is installed (the
+extra fuzz), else by the ways in which inputs end, and says what was found. An input that ended in
 anything but an answer or one line of our own errors within a second of processor time and 200 MiB is kept under
 build/fuzz/READER, with the traceback beside it. Exit code 1 if there are any. `--again FILE ...` reads such inputs once
 more; `--page` writes what the last runs counted into docs/reliability.md.
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ INPUTS = 100_000
 SECONDS = 7200.0
 
 
-def fuzz(name: str, inputs: int, seconds: float, seed: int) -> dict[str, Any]:
+def fuzz(name: str, inputs: int, seconds: float, seed: int, engine: str) -> dict[str, Any]:
     """What was counted. A reader that ends its process is started again, with another seed for what is left."""
     folder = FOLDER / name
     total: dict[str, Any] = {
@@ -42,7 +44,7 @@ def fuzz(name: str, inputs: int, seconds: float, seed: int) -> dict[str, Any]:
     while total["inputs"] < inputs and total["seconds"] < seconds:
         words = [name, str(inputs - total["inputs"]), str(seconds - total["seconds"]), str(seed), str(folder)]
         done = subprocess.run(
-            [sys.executable, "-m", "scripts.fuzz.one", *words],
+            [sys.executable, "-m", f"scripts.fuzz.{engine}", *words],
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -62,7 +64,7 @@ def fuzz(name: str, inputs: int, seconds: float, seed: int) -> dict[str, Any]:
         for key in ("slowest_seconds", "largest_mib"):
             total[key] = max(total[key], counted[key])
         total["findings"] |= counted["findings"]
-        total["outcomes"] = counted["outcomes"]
+        total |= {key: counted[key] for key in ("outcomes", "engine")}
     return total
 
 
@@ -97,6 +99,7 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--page", action="store_true", help="only write the page")
+    parser.add_argument("--plain", action="store_true", help="without atheris, also where it is installed")
     parser.add_argument("--again", nargs="+", type=Path, metavar="FILE")
     args = parser.parse_args()
     if args.again:
@@ -107,9 +110,10 @@ def main() -> int:
     if args.page:
         write_page(FOLDER, ROOT / "docs" / "reliability.md")
         return 0
+    engine = "coverage" if find_spec("atheris") and not args.plain else "one"
     found = 0
     for name in names:
-        counted = fuzz(name, args.inputs, args.seconds, args.seed)
+        counted = fuzz(name, args.inputs, args.seconds, args.seed, engine)
         counted |= {"seed": args.seed, "on": time.strftime("%Y-%m-%d")}
         found += len(counted["findings"])
         (FOLDER / f"{name}{RESULTS}").write_text(json.dumps(counted, indent=1))

@@ -10,7 +10,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
-NOT_SHIPPED = ("dev", "release", "vllm", "amd")
+NOT_SHIPPED = ("dev", "release", "fuzz", "vllm", "amd")
 """Extras that are for us, or (vLLM, ROCm's library) the host's own: their users have them already."""
 
 

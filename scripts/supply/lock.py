@@ -19,6 +19,7 @@ COMMAND = (
         "pyproject.toml",
         "--extra=dev",
         "--extra=release",
+        "--extra=fuzz",
         "--universal",
         "--python-version=3.11",
     ),

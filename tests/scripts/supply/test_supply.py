@@ -35,7 +35,7 @@ def test_every_entry_of_the_lock_has_hashes_and_no_host() -> None:
     assert "://" not in LOCK.read_text()
 
 
-@pytest.mark.parametrize("extra", ["", "dev", "release"])
+@pytest.mark.parametrize("extra", ["", "dev", "release", "fuzz"])
 def test_what_pyproject_asks_for_is_locked_at_a_version_that_it_allows(extra: str) -> None:
     """`make lock` was run since pyproject.toml changed."""
     found = pins()
