@@ -39,6 +39,7 @@ def test_what_cannot_be_is_refused_with_its_reason(
     assert (code, impossible["verdict"], found["reason"]) == (1, "refused", reason)
     assert found["message"]
     assert "saving_ratio" not in impossible
+    assert "usd_per_million_tokens" not in impossible["uses"][0]
     assert (possible["verdict"], possible["uses"][0]["training"]["verdict"]) == ("fits", "fits")
     if reason != "rate":
         assert found["changes"]

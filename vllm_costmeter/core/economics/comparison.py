@@ -54,6 +54,12 @@ class Line:
     training: Training | None = None
     """Whether the fine-tuning that it is for can be; None: not asked."""
 
+    @property
+    def has_unit_price(self) -> bool:
+        """Whether its tokens have a price: its rate is known, and its training can be."""
+        is_refused = self.training is not None and self.training.verdict == "refused"
+        return self.use.tokens_per_second is not None and not is_refused
+
 
 @dataclass(frozen=True, slots=True)
 class ComparedPlan:

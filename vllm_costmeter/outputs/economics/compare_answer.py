@@ -25,7 +25,7 @@ def sections(comparison: Comparison, currency: Currency) -> list[Section]:
     owned = [line for line in _all(comparison) if line.break_even is not None]
     if owned:
         found.append(_break_even(comparison, owned, currency))
-    rated = [line for line in _all(comparison) if line.use.tokens_per_second is not None]
+    rated = [line for line in _all(comparison) if line.has_unit_price]
     if rated:
         found.append(_by_utilisation(rated, currency))
     if powered := [line for line in rated if by_tariff(line.use)]:

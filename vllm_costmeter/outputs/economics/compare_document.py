@@ -69,7 +69,7 @@ def _line_values(comparison: Comparison, line: Line) -> dict[str, Any]:
     if line.largest_model is not None:
         found["largest_model_that_fits"] = line.largest_model
     unit = use.usd_per_million_tokens()
-    if use.tokens_per_second is not None and unit is not None:
+    if line.has_unit_price and unit is not None:
         found |= {"tokens_per_second": use.tokens_per_second, "usd_per_million_tokens": unit}
         found["sensitivity"] = {
             "usd_per_million_tokens_by_utilization_ratio": _ranges("utilization_ratio", by_utilisation(use)),
