@@ -7,7 +7,7 @@ VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE := # empty: pip compiles nothing (scripts/install/pip_command.py), so Python caches what it imports
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint fuzz bench chaos phases accuracy docs site pictures upstream clean setup setup-tests python
+.PHONY: help demo test test-fast lint fuzz mutations lock lowest dist sbom bench chaos phases accuracy docs site pictures upstream clean setup setup-tests setup-release python
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -29,7 +29,23 @@ lint: setup ## ruff and mypy
 	@$(VENV)/mypy
 
 fuzz: setup ## 100,000 mutated inputs for every reader of foreign input (hours); writes docs/reliability.md
+	@$(VENV)/pip install --quiet -e ".[fuzz]"
 	@$(VENV)/python -m scripts.fuzz $(READERS); found=$$?; $(VENV)/python -m scripts.fuzz --page; exit $$found
+
+mutations: setup ## put 300 faults into core/ and see whether the tests notice (hours); writes docs/mutations.md
+	@$(VENV)/python -m scripts.mutations && $(VENV)/python -m scripts.mutations --page
+
+lock: setup-release ## write dev.lock again after a change of pyproject.toml; UPGRADE=1: with the newest versions
+	@$(VENV)/python -m scripts.supply.lock $(if $(UPGRADE),--upgrade)
+
+lowest: setup-release ## the tests with the lowest versions that pyproject.toml allows
+	@$(VENV)/python -m scripts.supply.lowest
+
+dist: setup-release ## build wheel and sdist twice into dist and compare the bytes
+	@$(VENV)/python -m scripts.supply.reproducible
+
+sbom: setup-release ## a CycloneDX bill of materials of the base install and its extras, build/sbom.json
+	@$(VENV)/python -m scripts.supply.sbom
 
 bench: setup ## measure the meter's overhead on the server; writes docs/benchmarks.md
 	@$(VENV)/python -m scripts.bench
@@ -44,26 +60,32 @@ accuracy: setup ## compare the fit check with server logs and vLLM's code (minut
 chaos: setup-tests ## inject every fault into a real server (half an hour); writes docs/reliability/faults.json
 	@$(VENV)/python -m pytest --chaos --record -n0 tests/e2e/reliability
 
-docs: setup ## regenerate the pages made from the code: metrics, settings, coverage, GPUs
+docs: setup ## regenerate the pages made from the code: metrics, settings, coverage, GPUs, licences
 	@$(VENV)/python -m scripts.pages.metrics_and_settings
 	@$(VENV)/python -m scripts.pages.coverage
 	@$(VENV)/python -m scripts.catalogue.page
+	@$(VENV)/python -m scripts.supply.licences
 
-site: setup ## build the documents as a site into build/site
-	@$(VENV)/python -m zensical build --strict --config-file mkdocs.yml
-
-pictures: setup ## draw the dashboards with Grafana's own components (node, Chromium, Prometheus) into docs/pictures
+pictures: setup ## draw the live page and the dashboards, these with Grafana's own components (node, Chromium, Prometheus)
+	@$(VENV)/python -m scripts.live_page
 	@$(VENV)/python -m scripts.pictures
 
 upstream: setup ## read a new vLLM release (VERSION=0.33.0): writes docs/upstream/VERSION.md and the tables that follow
 	@$(VENV)/python -m scripts.upstream $(or $(VERSION),none)
 
+.PHONY: site
+site: setup ## build the documents as a site into build/site
+	@$(VENV)/python -m zensical build --strict --config-file mkdocs.yml && rm -rf .cache
+
 clean: ## remove .venv and everything else that was generated here
-	rm -rf .venv build dist .demo .cache scripts/pictures/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist .demo scripts/*/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: python
 	@$(PYTHON) -m scripts.install
+
+setup-release: setup
+	@$(VENV)/pip install --quiet -e ".[release]"
 
 setup-tests: python
 	@$(PYTHON) -m scripts.install --with-tests

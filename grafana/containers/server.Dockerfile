@@ -2,5 +2,6 @@
 #   docker build -t vllm-costmeter:0.1.0 -f server.Dockerfile DIR
 ARG VLLM_VERSION=v0.32.0
 FROM vllm/vllm-openai:${VLLM_VERSION}
+# As vLLM's documentation extends the image.
 RUN --mount=type=bind,target=/wheels \
-    python3 -m pip install --no-cache-dir --find-links file:///wheels vllm-costmeter==0.1.0
+    uv pip install --system --no-cache --find-links file:///wheels vllm-costmeter==0.1.0

@@ -1,6 +1,7 @@
 """`python -m scripts.fuzz [READER ...] [--inputs N] [--seconds S] [--seed N] [--page]`
 
-Reads N mutated inputs with each reader, in a process of its own, and says what was found. An input that ended in
+Reads N mutated inputs with each reader, in a process of its own, guided by coverage where atheris is installed (the
+extra fuzz), else by the ways in which inputs end, and says what was found. An input that ended in
 anything but an answer or one line of our own errors within a second of processor time and 200 MiB is kept under
 build/fuzz/READER, with the traceback beside it. Exit code 1 if there are any. `--again FILE ...` reads such inputs once
 more; `--page` writes what the last runs counted into docs/reliability.md.
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +30,21 @@ INPUTS = 100_000
 SECONDS = 7200.0
 
 
-def fuzz(name: str, inputs: int, seconds: float, seed: int) -> dict[str, Any]:
+def fuzz(name: str, inputs: int, seconds: float, seed: int, engine: str) -> dict[str, Any]:
     """What was counted. A reader that ends its process is started again, with another seed for what is left."""
     folder = FOLDER / name
-    total: dict[str, Any] = {"inputs": 0, "read": 0, "slowest_seconds": 0.0, "largest_mib": 0, "findings": {}}
-    deadline = time.monotonic() + seconds
-    while total["inputs"] < inputs and (left := deadline - time.monotonic()) > 0:
-        words = [name, str(inputs - total["inputs"]), str(left), str(seed), str(folder)]
+    total: dict[str, Any] = {
+        "inputs": 0,
+        "read": 0,
+        "seconds": 0.0,
+        "slowest_seconds": 0.0,
+        "largest_mib": 0,
+        "findings": {},
+    }
+    while total["inputs"] < inputs and total["seconds"] < seconds:
+        words = [name, str(inputs - total["inputs"]), str(seconds - total["seconds"]), str(seed), str(folder)]
         done = subprocess.run(
-            [sys.executable, "-m", "scripts.fuzz.one", *words],
+            [sys.executable, "-m", f"scripts.fuzz.{engine}", *words],
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -51,12 +59,12 @@ def fuzz(name: str, inputs: int, seconds: float, seed: int) -> dict[str, Any]:
                 break
             continue
         counted = json.loads(done.stdout.splitlines()[-1])
-        for key in ("inputs", "read"):
+        for key in ("inputs", "read", "seconds"):
             total[key] += counted[key]
         for key in ("slowest_seconds", "largest_mib"):
             total[key] = max(total[key], counted[key])
         total["findings"] |= counted["findings"]
-        total["outcomes"] = counted["outcomes"]
+        total |= {key: counted[key] for key in ("outcomes", "engine")}
     return total
 
 
@@ -86,9 +94,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.fuzz", description=__doc__, allow_abbrev=False)
     parser.add_argument("readers", nargs="*", metavar="READER", help=f"default: all of {', '.join(READERS)}")
     parser.add_argument("--inputs", type=int, default=INPUTS)
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="at most, for each reader")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help="of processor time, at most, for each reader"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--page", action="store_true", help="only write the page")
+    parser.add_argument("--plain", action="store_true", help="without atheris, also where it is installed")
     parser.add_argument("--again", nargs="+", type=Path, metavar="FILE")
     args = parser.parse_args()
     if args.again:
@@ -99,15 +110,15 @@ def main() -> int:
     if args.page:
         write_page(FOLDER, ROOT / "docs" / "reliability.md")
         return 0
+    engine = "coverage" if find_spec("atheris") and not args.plain else "one"
     found = 0
     for name in names:
-        begun = time.monotonic()
-        counted = fuzz(name, args.inputs, args.seconds, args.seed)
+        counted = fuzz(name, args.inputs, args.seconds, args.seed, engine)
         counted |= {"seed": args.seed, "on": time.strftime("%Y-%m-%d")}
         found += len(counted["findings"])
         (FOLDER / f"{name}{RESULTS}").write_text(json.dumps(counted, indent=1))
         print(
-            f"{name:22} {counted['inputs']:7} inputs, {counted['read']:6} read, {time.monotonic() - begun:5.0f} s, "
+            f"{name:22} {counted['inputs']:7} inputs, {counted['read']:6} read, {counted['seconds']:5.0f} s, "
             f"slowest {counted['slowest_seconds']:.2f} s, findings: {len(counted['findings'])}",
             *(f"  {FOLDER / name / file}: {what[:150]}" for what, file in counted["findings"].items()),
             sep="\n",

@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 
 from scripts.fuzz.mutation import mutated
-from scripts.fuzz.outcome import Outcome, outcome_of
+from scripts.fuzz.outcome import MOST_SECONDS, Outcome, outcome_of
 from scripts.fuzz.reader import Reader
 from scripts.fuzz.readers import READERS
 
@@ -31,7 +31,10 @@ CURRENT = "current"
 class Run:
     """Counts what happens, and keeps what is a finding."""
 
-    def __init__(self, reader: Reader, folder: Path, scratch: Path) -> None:
+    def __init__(
+        self, reader: Reader, folder: Path, scratch: Path, *, most_seconds: float = MOST_SECONDS
+    ) -> None:
+        self._most_seconds = most_seconds
         self.reader, self.folder, self.scratch = reader, folder, scratch
         self.inputs, self.read, self.slowest = 0, 0, 0.0
         self.findings: dict[str, str] = {}
@@ -45,7 +48,7 @@ class Run:
     def one(self, data: bytes) -> bool:
         """Whether its outcome is new. The input is on disk before it is read: it may end the process."""
         self._current[: len(data) + 8] = len(data).to_bytes(8, "little") + data
-        outcome = outcome_of(self.reader, data, self.scratch)
+        outcome = outcome_of(self.reader, data, self.scratch, self._most_seconds)
         self.inputs += 1
         self.read += not outcome.said and outcome.finding is None
         self.slowest = max(self.slowest, outcome.seconds)
@@ -70,7 +73,7 @@ class Run:
 def run(
     reader: Reader, inputs: int, seconds: float, seed: int, folder: Path, *, bounds_memory: bool = True
 ) -> Run:
-    """At most that many inputs or seconds, whichever is reached first; the seeds themselves come first."""
+    """At most that many inputs or seconds of processor time, whichever comes first; the seeds themselves first."""
     random = Random(f"{reader.name} {seed}")
     seeds = reader.seeds() or [b""]
     pool = list(seeds)
@@ -79,9 +82,9 @@ def run(
         for data in (*seeds, b""):
             found.one(data)
         if bounds_memory:
-            _limit_memory()
-        deadline = time.monotonic() + seconds
-        while found.inputs < inputs and (found.inputs % 64 or time.monotonic() < deadline):
+            limit_memory()
+        deadline = time.process_time() + seconds
+        while found.inputs < inputs and (found.inputs % 64 or time.process_time() < deadline):
             source = random.choice(seeds if random.random() < 0.5 else pool)
             data = mutated(source, seeds, random)
             if found.one(data) and len(data) < 2 * len(source) + 4096:
@@ -89,7 +92,8 @@ def run(
     return found
 
 
-def _limit_memory() -> None:
+def limit_memory() -> None:
+    """From now on, at most so much more: beyond it is a MemoryError."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * os.sysconf("SC_PAGE_SIZE") + MOST_MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -99,16 +103,21 @@ def main() -> int:
     """Exit code 0, whatever was found."""
     name, inputs, seconds, seed, folder = sys.argv[1:]
     found = run(READERS[name], int(inputs), float(seconds), int(seed), Path(folder))
-    counted = {
+    print(json.dumps(counted(found) | {"engine": "outcomes"}))
+    return 0
+
+
+def counted(found: Run) -> dict[str, object]:
+    """What is said of a run."""
+    return {
         "inputs": found.inputs,
+        "seconds": round(time.process_time(), 1),
         "read": found.read,
         "outcomes": len(found.outcomes),
         "slowest_seconds": round(found.slowest, 3),
         "largest_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
         "findings": found.findings,
     }
-    print(json.dumps(counted))
-    return 0
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class Outcome:
     details: str = ""
 
 
-def outcome_of(reader: Reader, data: bytes, folder: Path) -> Outcome:
+def outcome_of(reader: Reader, data: bytes, folder: Path, most_seconds: float = MOST_SECONDS) -> Outcome:
     """Runs the reader once. Raises nothing but KeyboardInterrupt and SystemExit."""
     start = time.process_time()
     said, finding, details = "", None, ""
@@ -59,7 +59,7 @@ def outcome_of(reader: Reader, data: bytes, folder: Path) -> Outcome:
         text = traceback.format_exc(limit=-30)
         finding, details = f"{type(error).__name__} {_place(text)}", text
     seconds = time.process_time() - start
-    if finding is None and seconds > MOST_SECONDS:
+    if finding is None and seconds > most_seconds:
         finding, details = "slow", f"{seconds:.2f} s of processor time, {len(data)} bytes"
     return Outcome(said, seconds, finding, details)
 

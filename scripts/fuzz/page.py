@@ -12,12 +12,13 @@ RESULTS = ".counted.json"
 BEGIN, END = "<!-- fuzz: written by `python -m scripts.fuzz --page` -->", "<!-- fuzz: end -->"
 TEXT = """
 Measured on {days}, by `make fuzz`, seed {seeds}: {total:,} inputs, {findings}. An input is a mutation of a real file
-(bytes, words, lines, nodes of its JSON), or of an input that ended in a way not seen before. Each reader runs in a
-process of its own. A finding is an exception other than our own one-line errors, an error longer than 1,000 characters,
-more than 1 s of processor time for an input, or more than 200 MiB above what reading the seeds took.
+(bytes, words, lines, nodes of its JSON), or of an input that ran code (atheris) or ended in a way (outcomes) not seen
+before. Each reader runs in a process of its own. A finding is an exception other than our own one-line errors, an error
+longer than 1,000 characters, more than 1 s of processor time for an input (3 s where lines are counted), or more than
+200 MiB above what reading the seeds took.
 
-| what | inputs | read | ways to end | slowest | findings |
-|---|---|---|---|---|---|
+| what | guided by | inputs | read | ways to end | slowest | findings |
+|---|---|---|---|---|---|---|
 {rows}
 """
 
@@ -57,7 +58,7 @@ def _row(what: str, each: dict[str, Any]) -> str:
         f"{each.get('outcomes', 0):,}",
         f"{each['slowest_seconds']:.2f} s",
     )
-    return f"| {' | '.join((what, *cells, str(len(each['findings']))))} |"
+    return f"| {' | '.join((what, each.get('engine', 'outcomes'), *cells, str(len(each['findings']))))} |"
 
 
 def _span(values: Any) -> str:

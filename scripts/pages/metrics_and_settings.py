@@ -1,4 +1,4 @@
-"""Generate docs/metrics.md, settings.md and sidecar.md from the tables in the code; `--check` only compares."""
+"""Generate the pages of docs/ that follow from the code alone (`PAGES`); `--check` only compares."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from scripts.pages.commands import commands
+from scripts.pages.compatibility import compatibility
 from scripts.pages.sidecar import sidecar
+from scripts.pages.troubleshooting import troubleshooting
 from vllm_costmeter.core.settings.table import SETTINGS
 from vllm_costmeter.outputs.metrics.row import MetricRow
 from vllm_costmeter.outputs.metrics.rows.targets import TARGET_METRICS
@@ -76,7 +79,14 @@ def settings() -> str:
     )
 
 
-PAGES = {"metrics.md": metrics, "settings.md": settings, "sidecar.md": sidecar}
+PAGES = {
+    "metrics.md": metrics,
+    "settings.md": settings,
+    "sidecar.md": sidecar,
+    "commands.md": lambda: f"{GENERATED}\n{commands()}",
+    "compatibility.md": lambda: f"{GENERATED}\n{compatibility()}",
+    "troubleshooting.md": lambda: f"{GENERATED}\n{troubleshooting()}",
+}
 
 
 def main() -> int:

@@ -54,6 +54,19 @@ def blocks() -> list[Block]:
     return [block for page in PAGES if page.is_file() for block in _blocks_of(page)]
 
 
+def indented() -> list[str]:
+    """Code set apart by four spaces alone, which names no language and would be passed over: `page:line`."""
+    found = []
+    for page in (page for page in PAGES if page.is_file()):
+        fenced, before = False, ""
+        for at, line in enumerate(page.read_text().splitlines(), start=1):
+            fenced ^= line.lstrip().startswith("```")
+            if line.startswith("    ") and not before.strip() and not fenced:
+                found.append(f"{page.relative_to(ROOT)}:{at}")
+            before = line
+    return found
+
+
 def _blocks_of(page: Path) -> Iterator[Block]:
     lines = page.read_text().splitlines()
     opened: int | None = None

@@ -36,9 +36,11 @@ def write(
     minutes: Mapping[int, Usage],
     series: Series = SERIES,
     adapters: Mapping[str, float] | None = None,
+    tenants: Mapping[str, float] | None = None,
 ) -> Path:
     """Add rows to a ledger, new or not."""
     shares = {("adapter", name): Share(usd=usd) for name, usd in (adapters or {}).items()}
+    shares |= {("tenant", name): Share(usd=usd) for name, usd in (tenants or {}).items()}
     file = LedgerFile(path)
     file.add(series, {start: Interval(each, dict(shares)) for start, each in minutes.items()})  # type: ignore[arg-type]
     file.close()

@@ -30,6 +30,17 @@ spec:
       nodeSelector: {nvidia.com/gpu.product: NVIDIA-H100-80GB-HBM3}
 """
 
+BATCH = """\
+#!/bin/bash
+#SBATCH --job-name=llama
+#SBATCH --gpus-per-node=8
+#SBATCH --time=08:00:00
+export COSTMETER_GPU_HOURLY_USD=2.50
+export COSTMETER_LEDGER="$HOME/ledgers/$SLURM_JOB_ID.sqlite3"
+vllm serve examples/models/llama-3.1-70b --tensor-parallel-size 8 --max-model-len 32768 --plugin costmeter
+"""
+"""As docs/slurm.md prints it."""
+
 
 def fill(folder: Path) -> None:
     """All but what a command writes. The ledgers have a minute of November 2026 and the last hour, of two tenants."""
@@ -45,6 +56,7 @@ def fill(folder: Path) -> None:
         one = result(rate, max_concurrency=concurrency, model_id="llama")
         (folder / f"c{concurrency}.json").write_text(json.dumps(one))
     (folder / "targets.json").write_text('[{"targets": ["127.0.0.1:8000"]}]')
+    (folder / "serve.sbatch").write_text(BATCH)
     (folder / "batch.py").write_text("print('done')")
     (folder / "ledgers").mkdir()
     for path in (folder / "ledgers" / "node.sqlite3", folder / "state" / "vllm-costmeter" / "ledger.sqlite3"):

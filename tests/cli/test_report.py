@@ -113,6 +113,19 @@ def test_what_cannot_be_answered_is_one_line(ledger: Path, capsys: pytest.Captur
     assert {name: (ledger.parent / name).read_bytes() for name in before} == before
 
 
+def test_a_misspelt_reservation_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where the tenant's requests lie outside the range; a new tenant pays, and is named."""
+    path = write(tmp_path / "one.sqlite3", {NOON: usage(1.0)}, tenants={"team-a": 0.25})
+    write(path, {NOON + 86_400: usage(1.0)})
+    words = ("--ledger", str(path), "--since", "2026-11-22", "--by", "tenant", "--reserved")
+    code, out, error = report(*words, "team-aa=0.5", capsys=capsys)
+    assert (code, out, error.count("\n")) == (2, "", 1)
+    assert "nearest: team-a" in error
+    code, out, _ = report(*words, "newcomers=0.5", capsys=capsys)
+    assert code == 0
+    assert "no ledger has a request of it: newcomers" in out
+
+
 @pytest.mark.parametrize("since", ["2026-11-20", "2026-11-21", "2026-11-21T12:00", "2026-11-21T13:00"])
 @pytest.mark.parametrize("until", ["2026-11-21", "2026-11-22T12:00", "2026-11-22T13:00", "2026-11-23"])
 def test_whole_days_and_the_rest_add_up_as_single_rows_do(

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
-from fenced_blocks import Block, Command, blocks
-from readers_folder import fill
+from fenced_blocks import ROOT, Block, Command, blocks, indented
+from readers_folder import BATCH, fill
+from required_tool import required_tool
 
 from vllm_costmeter.cli import main as command_line
 from vllm_costmeter.cli.main import COMMANDS, main
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.sources.serve_args.plugin_flags import PLUGIN_FLAGS
+from vllm_costmeter.sources.vllm_cli.flag_table import flag_table
 
 BLOCKS = blocks()
 RUN = [block for block in BLOCKS if block.not_run is None]
+NEVER_RUN = ("jsonnet", "sh")
 KNOWN = ("console", "python", "json", "yaml", "toml", "promql", "text")
 
 
@@ -44,11 +50,21 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
 def test_a_block_names_its_language_and_a_reason_if_it_is_not_run(block: Block) -> None:
-    assert block.language in (*KNOWN, "jsonnet"), f"{block}: a fence is followed by one of {', '.join(KNOWN)}"
-    if block.language == "jsonnet":
-        assert block.not_run
+    assert block.language in (*KNOWN, *NEVER_RUN), (
+        f"{block}: a fence is followed by one of {', '.join(KNOWN)}"
+    )
+    if block.language in NEVER_RUN:
+        assert block.not_run, (
+            f"{block}: no test runs {block.language}; <!-- not run: REASON --> before it says why"
+        )
+    if block.language == "text":
+        assert "\n$ " not in f"\n{block.text}", f"{block}: a command is in a block of console"
     if block.not_run is not None:
         assert len(block.not_run) > 10, f"{block}: says why"
+
+
+def test_code_stands_in_fences() -> None:
+    assert indented() == []
 
 
 @of("console")
@@ -102,6 +118,17 @@ def test_the_yaml_of_a_block_parses(block: Block) -> None:
     assert any(each is not None for each in yaml.safe_load_all(block.text))
 
 
+@of("promql")
+def test_the_query_of_a_block_parses(block: Block, tmp_path: Path) -> None:
+    """As a rule's expression, by Prometheus's own parser."""
+    rule = {"record": "documents:query", "expr": block.text}
+    file = tmp_path / "rules.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "documents", "rules": [rule]}]}))
+    command = [required_tool("promtool"), "check", "rules", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @of("toml")
 def test_the_toml_of_a_block_parses(block: Block) -> None:
     assert tomllib.loads(block.text)
@@ -128,3 +155,29 @@ def test_a_command_that_is_not_run_has_flags_that_exist(block: Block, command: C
         command_line._parsed(module, name, words[len(name.split()) :])
     except (BadInputError, NotUnderstoodError) as error:
         pytest.fail(f"{block}: {command.text}: {error}")
+
+
+def test_the_batch_script_that_is_checked_is_the_one_that_the_page_shows() -> None:
+    assert BATCH in (ROOT / "docs" / "slurm.md").read_text()
+
+
+SERVED = [
+    (block, line)
+    for block in BLOCKS
+    if block.language in ("console", "text")
+    for line in block.text.replace("\\\n", " ").splitlines()
+    if "vllm serve " in line and not line.startswith(("$ costmeter", "costmeter", " "))
+]
+
+
+@pytest.mark.parametrize(
+    ("block", "line"), SERVED, ids=[f"{block}-{at}" for at, (block, _) in enumerate(SERVED)]
+)
+def test_the_flags_of_a_vllm_serve_that_is_shown_are_flags_of_vllm_or_of_ours(
+    block: Block, line: str
+) -> None:
+    """Of the newest release that is recorded."""
+    table = flag_table()
+    known = table.numbered(len(table.releases) - 1).plus(PLUGIN_FLAGS).by_name
+    shown = re.findall(r"(?<=\s)--[a-z][\w-]*", line.partition("vllm serve ")[2].partition(" # ")[0])
+    assert [flag for flag in shown if flag not in known] == [], str(block)

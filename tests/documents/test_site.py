@@ -100,3 +100,11 @@ def test_pages_link_only_within_the_documents() -> None:
         up = re.findall(r"\]\((\.\.[^)#]*)", path.read_text())
         outside = [link for link in up if not (path.parent / link).resolve().is_relative_to(DOCS)]
         assert outside == [], path.name
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_what_the_first_pages_link_to_exists(name: str) -> None:
+    text = (ROOT / name).read_text()
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)|srcset=\"([^\"]+)\"|src=\"([^\"]+)\"", text)
+    for link in ("".join(found) for found in links):
+        assert urlsplit(link).scheme or (ROOT / link).exists(), link

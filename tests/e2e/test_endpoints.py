@@ -21,6 +21,7 @@ from security_page import SERVER_ROUTES
 from server_slots import ServerSlots
 
 from scripts.servers.vllm_server import VLLM, end_of, environment, free_port, running
+from vllm_costmeter.cli.main import main
 
 pytestmark = pytest.mark.heavy
 
@@ -52,6 +53,7 @@ class Guarded:
 
     url: str
     http: httpx.Client
+    certificate: Path
 
     def get(self, path: str, method: str = "GET", **headers: str) -> httpx.Response:
         return self.http.request(method, f"{self.url}{path}", headers=headers)
@@ -75,7 +77,7 @@ def guarded(
         running(command, folder / "log", env) as process,
         httpx.Client(verify=trusting, timeout=60, trust_env=False) as http,
     ):
-        server, deadline = Guarded(f"https://127.0.0.1:{port}", http), time.monotonic() + 600
+        server, deadline = Guarded(f"https://127.0.0.1:{port}", http, cert), time.monotonic() + 600
         while not _is_up(server):
             assert process.poll() is None, end_of(folder / "log")
             assert time.monotonic() < deadline, end_of(folder / "log")
@@ -158,6 +160,25 @@ def test_nothing_is_served_in_plain_text_and_nothing_but_get(guarded: Guarded, p
         client.get(f"{guarded.url.replace('https', 'http')}{path}")
     for method in ("POST", "PUT", "DELETE", "PATCH"):
         assert guarded.get(path, method, Authorization=f"Bearer {KEYS[0]}").status_code == 405
+
+
+def test_the_page_can_be_frozen(
+    guarded: Guarded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`costmeter page` gets through all of it with a key and the certificate, and says what is missing without."""
+    file, words = tmp_path / "page.html", ["--url", f"{guarded.url}/llm"]
+    monkeypatch.delenv("VLLM_API_KEY", raising=False)
+    assert main(["page", "--once", str(file), *words]) == 2
+    assert "TLS failed: CERTIFICATE_VERIFY_FAILED" in capsys.readouterr().err
+    monkeypatch.setenv("SSL_CERT_FILE", str(guarded.certificate))
+    assert main(["page", "--once", str(file), *words]) == 2
+    assert "asks for the server's API key" in capsys.readouterr().err
+    monkeypatch.setenv("VLLM_API_KEY", KEYS[1])
+    assert main(["page", "--once", str(file), *words]) == 0
+    html = file.read_text()
+    assert "costmeter_cost_usd_total" in html
+    assert "tiny" in html
+    assert not any(key in html for key in KEYS)
 
 
 def test_the_page_lists_every_route(tiny_model: Path) -> None:

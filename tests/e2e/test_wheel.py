@@ -46,6 +46,13 @@ def test_the_base_install_is_light(installed: Path, tmp_path: Path) -> None:
     assert run(installed / "python", "-c", find, cwd=tmp_path).stdout.strip() == "[]"
 
 
+def test_the_live_page_comes_with_its_program_and_its_licence(installed: Path, tmp_path: Path) -> None:
+    """Nothing of it is fetched later."""
+    told = "from vllm_costmeter.outputs.page.document import ASSETS, page_document as page"
+    show = f"{told}; print('uPlot (v1' in page().html, (ASSETS / 'uPlot.LICENSE').is_file())"
+    assert run(installed / "python", "-c", show, cwd=tmp_path).stdout.strip() == "True True"
+
+
 @pytest.mark.parametrize(
     ("model", "length", "status"), [("8b", 16384, 0), ("8b", 131072, 1), ("70b", 8192, 1)]
 )

@@ -91,6 +91,19 @@ def test_what_is_started_can_be_started(capsys: pytest.CaptureFixture[str]) -> N
     assert "vllm" in capsys.readouterr().out
 
 
+def test_the_container_of_the_docs_is_that_image(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its arguments follow the entry point, its volume is the image's, and it needs no more than the image gives."""
+    page = (GRAFANA.parent / "docs" / "sidecar.md").read_text()
+    (container,) = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0])
+    said = dict(instructions(EXPORTER))
+    assert container["image"].endswith(f"/{COMPOSE['exporter']['image']}")
+    assert [mount["mountPath"] for mount in container["volumeMounts"]] == [said["VOLUME"]]
+    assert container["ports"][0]["containerPort"] == int(said["EXPOSE"])
+    args = [word.replace(":8000", ":9") for word in container["args"]]
+    assert main([*json.loads(said["ENTRYPOINT"])[1:], *args, "--once"]) == 2
+    assert "cannot be reached" in capsys.readouterr().err
+
+
 READ_ONLY = """
 mount --make-rprivate /
 while read -r _ where kind _; do

@@ -57,6 +57,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         "vllm_costmeter.cli.economics.finetune",
         "find the GPUs that can fine-tune a model, the hours and the price",
     ),
+    "scenarios": (
+        "vllm_costmeter.cli.economics.scenarios",
+        "show the best GPU for each of a list of uses, in one table",
+    ),
     "gate": (
         "vllm_costmeter.cli.economics.gate",
         "compare load tests: did cost per token rise past a limit?",

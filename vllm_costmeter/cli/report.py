@@ -16,7 +16,13 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.ledger.grouping import GROUPS, OF_SHARES, grouped, groups, step_seconds
 from vllm_costmeter.core.ledger.periods import moment
 from vllm_costmeter.core.ledger.rows import DAY, HOUR, Extent, UsageRow
-from vllm_costmeter.core.ledger.tenants import IDLE_RULES, RULE_NOTES, IdleDivision, idle_division
+from vllm_costmeter.core.ledger.tenants import (
+    IDLE_RULES,
+    RULE_NOTES,
+    IdleDivision,
+    idle_division,
+    unseen_reservations,
+)
 from vllm_costmeter.core.ledger.usage import added_up
 from vllm_costmeter.outputs.economics.answer import FORMATS
 from vllm_costmeter.outputs.report.answer import Report, report_text
@@ -185,6 +191,13 @@ def ledger_report(
     """What the ledgers have in the range, by these groups. Raises BadInputError if that is nothing."""
     shares_of = by[-1] if by[-1] in OF_SHARES else None
     rows, shares, extents = read_ledgers(paths, since, until, step_seconds(by), shares_of)
+    notes = [*_notes(rows, extents), *([RULE_NOTES[division.rule]] if shares_of == "tenant" else [])]
+    if division.reservations:
+        ever = read_ledgers(
+            paths, datetime.fromtimestamp(0, UTC), max(until, datetime.now(UTC)), None, "tenant"
+        )
+        unseen = unseen_reservations(division, {row.name for row in ever.shares})
+        notes += [f"Reserved, but no ledger has a request of it: {', '.join(unseen)}."] if unseen else []
     first = datetime.fromtimestamp(min(extent.first for extent in extents), UTC)
     last = datetime.fromtimestamp(max(extent.last for extent in extents), UTC)
     return Report(
@@ -194,7 +207,7 @@ def ledger_report(
         by,
         grouped(rows, shares, by, division),
         added_up(row.usage for row in rows),
-        (*_notes(rows, extents), *([RULE_NOTES[division.rule]] if shares_of == "tenant" else [])),
+        tuple(notes),
     )
 
 

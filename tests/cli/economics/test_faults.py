@@ -137,3 +137,28 @@ def test_a_number_that_is_too_large_is_called_so(capsys: pytest.CaptureFixture[s
     """1e300 is above 0, which is not its fault."""
     assert main(["cost", "--gpu", "RTX 4090", "--tokens-per-second", "1e300"]) == 2
     assert "beyond 1e18" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "flag"),
+    [
+        (["compare", "--plan", "RTX 4090 5h", "--models", ""], "--models"),
+        (["compare", "--plan", "RTX 4090 5h", "--plot", " "], "--plot"),
+        (["compare", "--plan", "RTX 4090 5h", "--file", ""], "--file"),
+        (["cost", "--gpu", "RTX 4090", "--model", "Llama 3.1 8B", "--quantization", ""], "--quantization"),
+        (["cost", "--gpu", "RTX 4090", "--tokens-per-second", "5", "--currency", ""], "--currency"),
+        (["cost", "--gpu-hourly-usd", "1", "--from-metrics", ""], "--from-metrics"),
+        (["cost", "--gpu-hourly-usd", "1", "--tokens-per-second", "5", "--gpu", ""], "names no GPU"),
+        (["prices", "--provider", ""], "--provider"),
+        (["matrix", "--gpus", "RTX 4090", "--models", ""], "--models"),
+        (["scenarios", "--file", ""], "--file"),
+    ],
+)
+def test_an_empty_value_is_no_wish_for_the_default(
+    words: list[str], flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A variable that a script has not set: exit code 2, one line that names the flag."""
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert flag in said.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,7 +67,12 @@ def test_an_estimated_rate_is_labelled(capsys: pytest.CaptureFixture[str]) -> No
         (["--method", "lora", "--tokens", "0"], "--tokens"),
         (["--method", "lora", "--batch-size", "-1"], "--batch-size"),
         (["--method", "lora", "--gpu", "RTX 409"], "RTX 409"),
-        (["--method", "lora", "--gpu-hourly-usd", "1"], "alone, with --gpu"),
+        (["--method", "lora", "--gpu-hourly-usd", "1"], "needs --tokens"),
+        (["--method", "lora", "--tokens", "1", "--gpu-hourly-usd", "1"], "alone, with --gpu"),
+        (["--method", "lora", "--gpus", "5000", "--zero", "3"], "at most 4,096"),
+        (["--method", "lora", "--rank", "100000"], "exceeds the model's width"),
+        (["--method", "lora", "--tensor-parallel-size", "2"], "does not divide 1 GPU"),
+        (["--method", "lora", "--gpus", "2", "--zero", "3", "--tensor-parallel-size", "2"], "keep one"),
         (["--method", "lora", "--sequence-length", "9000000"], "exceeds the model's own maximum"),
         (["--method", "lora", "--gpu", "8x RTX 4090"], "--gpus 8"),
         (["--method", "lora", "--gpus", "0"], "--gpus"),
@@ -97,3 +103,42 @@ def test_what_the_article_calls_impossible_is_refused(capsys: pytest.CaptureFixt
     assert main([*words, "H100 SXM"]) == 1
     assert main([*words, "RTX 4090", "--zero", "3", "--gpus", "8"]) == 1
     assert "fits with --method qlora" in capsys.readouterr().out
+
+
+def test_tensor_parallelism_needs_nvlink_and_is_never_said_to_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    """Over PCIe refused; over NVLink unknown, because its memory was not looked at."""
+    words = ["--method", "lora", "--gpus", "8", "--tensor-parallel-size", "8", "--gpu", "RTX 4090"]
+    code, found = answered(capsys, *words, "--gpu", "H100 SXM")
+    assert code == 1
+    assert [row["verdict"] for row in found["verdicts"]] == ["refused", "unknown"]
+    assert found["verdicts"][0]["reason"] == "tensor_parallel_over_pcie"
+
+
+def test_a_rate_above_the_arithmetic_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """One that FP8 could reach is said to need it."""
+    words = ["--method", "lora", "--gpu", "H100 SXM", "--tokens", "1000000", "--tokens-per-second"]
+    code, found = answered(capsys, *words, "100000")
+    assert (code, found["verdicts"][0]["reason"]) == (1, "rate")
+    code, found = answered(capsys, *words, "40000")
+    assert code == 0
+    assert "only FP8 arithmetic" in found["verdicts"][0]["message"]
+
+
+def test_an_unmeasured_architecture_is_at_most_tight(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its weights are counted, its blocks are a Llama's; the note says so."""
+    sizes = {"hidden_size": 512, "num_hidden_layers": 4, "num_attention_heads": 8, "num_key_value_heads": 2}
+    config = {"architectures": ["InternLM2ForCausalLM"], "model_type": "internlm2", "vocab_size": 8192}
+    config |= {"intermediate_size": 1408, "torch_dtype": "bfloat16", "max_position_embeddings": 4096, **sizes}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert main(["finetune", str(tmp_path), "--method", "lora", "--gpu", "H100 SXM"]) == 0
+    said = capsys.readouterr().out
+    assert "tight" in said
+    assert "InternLM2ForCausalLM keeps for the backward pass was not measured" in said
+
+
+def test_slices_are_not_told_to_train_together(capsys: pytest.CaptureFixture[str]) -> None:
+    """ZeRO over MIG slices is no change that helps."""
+    _, found = answered(capsys, "--method", "lora", "--gpu", "H100 SXM 1g.10gb")
+    assert not any("--gpus" in each["flags"] for each in found["verdicts"][0]["changes"])

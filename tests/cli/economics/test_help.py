@@ -14,7 +14,10 @@ from vllm_costmeter.sources.gpu.text import split_count
 
 @pytest.mark.parametrize(
     "name",
-    ["cost", "matrix", "compare", "estimate", "recommend", "calibrate", "finetune", "gate", "gpus", "prices"],
+    [
+        *("cost", "matrix", "compare", "estimate", "recommend", "calibrate"),
+        *("finetune", "scenarios", "gate", "gpus", "prices"),
+    ],
 )
 def test_help_begins_with_the_question(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Which of the two GPUs, in one form or another."""
@@ -27,7 +30,10 @@ def test_help_begins_with_the_question(name: str, capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize(
     "name",
-    ["cost", "matrix", "compare", "estimate", "recommend", "calibrate", "finetune", "gate", "gpus", "prices"],
+    [
+        *("cost", "matrix", "compare", "estimate", "recommend", "calibrate"),
+        *("finetune", "scenarios", "gate", "gpus", "prices"),
+    ],
 )
 def test_the_examples_of_a_help_name_known_gpus(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """One GPU each, by a name that is not ambiguous."""
@@ -47,7 +53,7 @@ def test_the_examples_of_a_help_name_known_gpus(name: str, capsys: pytest.Captur
         for flag, word in pairwise(words)
         if flag == "--gpus"
         for gpu in word.split(",")
-        if not gpu.isdigit()  # `finetune --gpus 8` is a count
+        if not gpu.isdigit() and gpu != "all"  # `finetune --gpus 8` is a count
     ]
     for gpu in [*named, *listed]:
         assert gpu.startswith("--") or find_gpu(split_count(gpu)[0])

@@ -9,6 +9,7 @@ from fractions import Fraction
 import pytest
 from finetuning_runs import MEASURED, SHAPES, measured_run
 
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.finetuning.rate import (
     FEWEST_TOKENS,
     UTILIZATION,
@@ -17,7 +18,9 @@ from vllm_costmeter.core.finetuning.rate import (
     stated_rate,
 )
 from vllm_costmeter.core.finetuning.run import Run
+from vllm_costmeter.core.gpu.spec import GpuSpec
 
+A100 = GpuSpec("A100", bf16_flops_per_second=312e12, link_type="NVLink 3", link_bytes_per_second=300e9)
 A100_FLOPS = 312e12  # NVIDIA A100 datasheet, BF16 without sparsity
 
 
@@ -46,6 +49,21 @@ def test_full_training_takes_half_more_arithmetic_than_adapters() -> None:
 def test_a_stated_rate_has_no_range() -> None:
     """3.6 million tokens at 1,000 per second are one hour; an estimate has a range."""
     assert stated_rate(Fraction(1000)).hours(3_600_000) == (1, 1, 1)
-    likely, least, most = estimated_rate(Run(SHAPES["Llama-2-7B"], "lora"), A100_FLOPS).hours(3_600_000)
+    rate = estimated_rate(Run(SHAPES["Llama-2-7B"], "lora"), A100)
+    assert rate is not None
+    likely, least, most = rate.hours(3_600_000)
     assert least < likely < most
     assert float(likely / least) == pytest.approx(0.60 / 0.42)
+
+
+def test_copies_exchange_what_they_train_and_zero_three_its_weights_too() -> None:
+    """Eight GPUs are less than eight times as fast, least with ZeRO 3 over PCIe; two settings alike but the link."""
+    geforce = replace(A100, link_type=None, link_bytes_per_second=None, peer_to_peer=False)
+    one = estimated_rate(Run(SHAPES["Llama-2-7B"], "full"), A100)
+    copies = estimated_rate(Run(SHAPES["Llama-2-7B"], "full", gpus=8), A100)
+    sharded = estimated_rate(Run(SHAPES["Llama-2-7B"], "full", gpus=8, zero=3), A100)
+    over_pcie = estimated_rate(Run(SHAPES["Llama-2-7B"], "full", gpus=8, zero=3), geforce)
+    rates = [float(each.middle) for each in (copies, sharded, over_pcie) if each is not None]
+    assert one is not None
+    assert [*sorted(rates, reverse=True), len(rates)] == [*rates, 3]
+    assert rates[0] < 8 * one.middle

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.ledger.tenants import IDLE_RULES, IdleDivision, idle_division, tenant_lines
+from vllm_costmeter.core.ledger.tenants import (
+    IDLE_RULES,
+    IdleDivision,
+    idle_division,
+    tenant_lines,
+    unseen_reservations,
+)
 from vllm_costmeter.core.ledger.usage import Usage
 from vllm_costmeter.core.meter.shares.share import Share
 
@@ -92,3 +98,20 @@ def test_percent_and_names_as_they_are_kept() -> None:
     assert idle_division(None, reserved) == IdleDivision(
         "by-reservation", {"team a": 0.5, "x=y": 0.25, "key:0123456789ab": 0.2}
     )
+
+
+@pytest.mark.parametrize(
+    ("seen", "unseen"), [(("a", "new"), []), (("a", "b"), ["new"]), (("newt", "a", "new"), [])]
+)
+def test_a_reservation_without_a_request_is_named(seen: tuple[str, ...], unseen: list[str]) -> None:
+    """It may be of a tenant that has not begun."""
+    assert unseen_reservations(IdleDivision("by-reservation", RESERVED), seen) == unseen
+
+
+def test_a_misspelt_reservation_names_the_nearest_tenant() -> None:
+    """Unless that one has a reservation of its own: team-a and team-b are two teams."""
+    division = IdleDivision("by-reservation", {"team-aa": 0.5})
+    with pytest.raises(BadInputError, match=r"--reserved team-aa: .*nearest: team-a"):
+        unseen_reservations(division, ("team-a", "untagged"))
+    both = IdleDivision("by-reservation", {"team-a": 0.5, "team-b": 0.5})
+    assert unseen_reservations(both, ("team-a",)) == ["team-b"]

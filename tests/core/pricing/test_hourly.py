@@ -118,3 +118,12 @@ def test_terms_that_cannot_be_meant(wrong: dict[str, Fraction]) -> None:
     """One line each."""
     with pytest.raises(BadInputError):
         OwnedTerms(**_terms(OWNED), **wrong)
+
+
+def test_another_tariff_changes_what_is_owned_alone() -> None:
+    """Rent includes electricity."""
+    rent, owned = rented(exact("2.5"), 1), HourlyCost(owned=OWNED)
+    assert rent.at_tariff(Fraction(1)) == rent
+    dearer = owned.at_tariff(Fraction(1)).owned
+    assert dearer is not None
+    assert dearer.usd_per_kwh == 1

@@ -82,3 +82,10 @@ def test_another_currency_needs_a_rate() -> None:
     for code, rate in (("EUR", None), ("EURO", exact(1)), ("USD", exact(2))):
         with pytest.raises(BadInputError):
             currency(code, rate)
+
+
+def test_nothing_has_no_sign() -> None:
+    """Nor has what rounds to nothing."""
+    assert written(Fraction(0), 2) == "0.00"
+    assert written(Fraction(-1, 1000), 2) == "0.00"
+    assert written(Fraction(-1, 2), 2) == "-0.50"

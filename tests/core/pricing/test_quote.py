@@ -7,7 +7,13 @@ from datetime import date
 
 import pytest
 
-from vllm_costmeter.core.pricing.quote import RentalQuote, choose_default, first_day
+from vllm_costmeter.core.pricing.quote import (
+    STALE_AFTER_DAYS,
+    RentalQuote,
+    choose_default,
+    first_day,
+    with_age,
+)
 
 ROW = RentalQuote(gpu="X", provider="a", term="on-demand", usd_per_gpu_hour=2.0, as_of="2026-05", source="s")
 
@@ -46,3 +52,8 @@ def test_the_users_own_row_wins_over_a_newer_one() -> None:
     """Who writes a price down means it."""
     own = replace(ROW, as_of="2020", from_user=True)
     assert choose_default([ROW, own]) == own
+
+
+def test_a_price_is_stale_after_its_last_fresh_day() -> None:
+    assert with_age("2026-05-25", STALE_AFTER_DAYS) == "2026-05-25"
+    assert "stale" in with_age("2026-05-25", STALE_AFTER_DAYS + 1)

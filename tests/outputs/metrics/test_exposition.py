@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +30,9 @@ def exposition() -> str:
 def test_the_exposition_is_the_golden_one() -> None:
     """Names, labels, help and values are as committed; a change is meant or it is a mistake. To renew:
     `PYTHONPATH=tests/builders python tests/outputs/metrics/test_exposition.py`."""
-    assert exposition() == GOLDEN.read_text()
+    assert (
+        re.sub(r"e\+0(\d\d)\b", r"e+\1", exposition()) == GOLDEN.read_text()
+    )  # prometheus_client before 0.25
 
 
 def test_every_metric_of_the_table_is_published_when_everything_is_known() -> None:

@@ -63,6 +63,7 @@ def test_the_interval_is_opentelemetrys_own_variable(given: str, seconds: float)
     [
         ("http://me:s3cret@t:4317", "http://t:4317"),
         ("me:s3@cret@t:4317", "t:4317"),
+        ("https://t/v1/metrics?api-key=s3cret", "https://t/v1/metrics"),
         ("https://t/otlp@2/v1/metrics", "https://t/otlp@2/v1/metrics"),
     ],
 )

@@ -122,7 +122,8 @@ def test_a_home_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 def _remember_many(file: Path, gpu: str) -> None:
     for used in range(20):
-        remember(replace(BOOT, key=replace(BOOT.key, gpu=gpu), used_bytes=used), file)
+        boot = replace(BOOT, key=replace(BOOT.key, gpu=gpu), used_bytes=used)
+        assert remember(boot, file, patience_seconds=300) is None
 
 
 def _remember_once(file: Path) -> None:
@@ -150,7 +151,7 @@ def test_two_processes_lose_nothing(tmp_path: Path) -> None:
     for writer in writers:
         writer.start()
     for writer in writers:
-        writer.join(30)
+        writer.join()
     for gpu in ("L4", "T4"):
         assert [boot.used_bytes for boot in recall(gpu, file)[0]] == [15, 16, 17, 18, 19]
 

@@ -25,6 +25,8 @@ examples:
   eight GPUs, and a training run
     costmeter compare --plan "8x RTX 4090 160h" --plan "H100 SXM 160h" --plan "8x H100 SXM 160h"
     costmeter compare --plan "8x H100 SXM 10h training"
+  the same for a named model: refused where it cannot be, with the reason and what comes nearest
+    costmeter compare --plan "8x RTX 4090 160h lora zero3 of Llama 3.3 70B"
   a provider that bills whole hours, and at least a day
     costmeter compare --plan "8x H100 SXM 10.5h by1h min24h training"
   buy or rent: break-even, sensitivity to utilisation and electricity price, and a chart
@@ -40,9 +42,9 @@ examples:
 
 A plan is [NAME =] GPUS WORDS [+ GPUS WORDS]..., with words such as
 {FORMS}.
-A file has [[plan]] tables with a name and [[plan.use]] tables (gpu, hours, usd_per_gpu_hour, purchase_usd, ...).
+A file has [[plan]] tables with a name and [[plan.use]] tables (gpu, hours, usd_per_gpu_hour, model, method, ...).
 
-exit codes: 0 answered, 2 bad input
+exit codes: 0 answered, 1 a training cannot be, 2 bad input, 3 whether it can is unknown
 """
 
 
@@ -99,7 +101,10 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     if args.against == "api":
         return compare_api.answered(against, today)
     compare_api.reject_api_flags(against)
-    plans = [*map(parse_plan, args.plan or []), *(read_plans(Path(args.file)) if args.file else [])]
+    plans = [
+        *map(parse_plan, args.plan or []),
+        *(read_plans(Path(args.file)) if args.file is not None else []),
+    ]
     if not plans:
         raise BadInputError(
             'no plan: give --plan "RTX 4090 160h" or --file; `costmeter compare --help` has examples'
@@ -125,7 +130,8 @@ def _answered(flags: CompareFlags, today: date) -> int:
         draw(comparison, Path(flags.plot), currency)
     values, sections = compare_document.values(comparison), compare_answer.sections(comparison, currency)
     print(answer.rendered(flags.answer.format, compare_document.SCHEMA, values, sections, currency), end="")
-    return 0
+    verdicts = {verdict for each in comparison.plans for verdict in each.verdicts}
+    return 1 if "refused" in verdicts else 3 if "unknown" in verdicts else 0
 
 
 def _day(text: str) -> date:

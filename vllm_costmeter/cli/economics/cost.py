@@ -144,7 +144,7 @@ def _answered(flags: CostFlags, today: date) -> int:
     if flags.model is None:
         reject_flags(flags, ("quantization", "max_model_len"), "applies to a model: give --model too")
     rate, usd_per_hour_of_server = _rate(flags)
-    gpu, count = parse_gpu(flags.gpu) if flags.gpu else (None, 1)
+    gpu, count = parse_gpu(flags.gpu) if flags.gpu is not None else (None, 1)
     priced = _priced(flags, gpu, count, usd_per_hour_of_server, today)
     fit = None if flags.model is None else _fit(flags, flags.model, gpu, count)
     if rate is None and fit is None:

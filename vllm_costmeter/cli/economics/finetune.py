@@ -12,13 +12,14 @@ from vllm_costmeter.cli.economics import price_terms
 from vllm_costmeter.cli.economics.answer_flags import add_format_flag
 from vllm_costmeter.cli.economics.price_flags import PriceFlags, money
 from vllm_costmeter.cli.economics.typed_flags import typed
-from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.finetuning.judge import judged
 from vllm_costmeter.core.finetuning.memory import finetuning_bytes
 from vllm_costmeter.core.finetuning.rate import estimated_rate, stated_rate
 from vllm_costmeter.core.finetuning.run import OPTIMIZERS, Method, Run
+from vllm_costmeter.core.finetuning.settings import FRAMEWORKS, METHODS, Settings, reject_contradictions
 from vllm_costmeter.core.finetuning.shape import shape_of
-from vllm_costmeter.core.finetuning.verdict import changes, unmeasured, verdict
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.outputs.economics import answer, finetune_answer
 from vllm_costmeter.sources.catalogue.load import default_price, load_catalogue, parse_gpu
@@ -40,8 +41,6 @@ Batch size and sequence length: of one GPU in one forward pass. What is counted,
 
 exit codes: 0 it fits a GPU (tight included), 1 none, 2 bad input, 3 the model is not understood
 """
-METHODS = ("qlora", "lora", "full")
-FRAMEWORKS = {"transformers": "transformers", "torchtune": "torchtune chunked", "litgpt": "litgpt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,7 @@ class FinetuneFlags:
     optimizer: str
     framework: str
     zero: int
+    tensor_parallel_size: int
     gpus: int
     gpu: Sequence[str]
     tokens: int | None
@@ -90,6 +90,7 @@ def add_parser(subparsers: Any) -> None:
     add("--optimizer", choices=tuple(OPTIMIZERS), default="adamw", help="default: adamw")
     add("--framework", choices=tuple(FRAMEWORKS), default="transformers", help="default: transformers")
     add("--zero", type=int, choices=(0, 1, 2, 3), default=0, help="ZeRO stage; default 0: copies")
+    add("--tensor-parallel-size", type=whole, default=1, metavar="N", help="of these GPUs; default 1")
     add("--gpus", type=whole, default=1, metavar="N", help="GPUs that train together; default 1")
     add(
         "--gpu", action="append", default=[], metavar="NAME", help="may be repeated; default: all priced ones"
@@ -103,35 +104,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace, today: date | None = None) -> int:
     """Print the answer; exit code 1 if the run fits none of the GPUs."""
     flags = typed(FinetuneFlags, args)
-    _reject_contradictions(flags)
-    name, model = named_model(flags.model)
-    if flags.sequence_length > model.max_model_len:
-        raise BadInputError(
-            f"--sequence-length {flags.sequence_length:,} exceeds the model's own maximum of {model.max_model_len:,}"
-        )
-    is_sharded = flags.method == "full" and flags.zero > 0
-    asked = Run(
-        shape_of(model),
-        flags.method,
-        rank=flags.rank or 16,
-        weights="nf4-dq" if flags.method == "qlora" else "bf16",
-        batch_size=flags.batch_size,
-        sequence_length=flags.sequence_length,
-        checkpointing="full" if flags.gradient_checkpointing else "none",
-        optimizer=flags.optimizer,
-        adapter_bytes=4 if flags.framework == "transformers" else 2,
-        framework=FRAMEWORKS[flags.framework],
-        precision="deepspeed" if is_sharded else "bf16",
-        in_half=is_sharded,
-        zero=flags.zero,
-        gpus=flags.gpus,
-    )
-    gpus = [_named(text) for text in flags.gpu] or load_catalogue().priced_gpus
-    rows = [
-        row
-        for gpu in gpus
-        if (row := _row(asked, gpu, flags, today or datetime.now(UTC).date(), is_named=bool(flags.gpu)))
-    ]
+    name, asked, rows = judged_rows(args, today or datetime.now(UTC).date())
     parts = finetuning_bytes(asked)
     values = finetune_answer.values(name, asked, parts, rows, flags.tokens)
     sections = finetune_answer.sections(name, asked, parts, rows, flags.tokens)
@@ -142,6 +115,19 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     return 1 if "refused" in verdicts else 3
 
 
+def judged_rows(args: argparse.Namespace, today: date) -> tuple[str, Run, list[finetune_answer.Row]]:
+    """The model's name, the run, and its verdict and cost on each GPU."""
+    flags = typed(FinetuneFlags, args)
+    _reject_contradictions(flags)
+    name, model = named_model(flags.model)
+    settings = typed(Settings, args)
+    reject_contradictions(settings, flags.gpus, model.max_model_len)
+    asked = settings.run(shape_of(model), flags.gpus)
+    gpus = list(dict.fromkeys(map(_named, flags.gpu))) or load_catalogue().priced_gpus
+    found = [_row(asked, gpu, flags, today, is_named=bool(flags.gpu)) for gpu in gpus]
+    return name, asked, [row for row in found if row is not None]
+
+
 def _named(text: str) -> GpuSpec:
     gpu, count = parse_gpu(text)
     if count > 1:
@@ -150,16 +136,12 @@ def _named(text: str) -> GpuSpec:
 
 
 def _reject_contradictions(flags: FinetuneFlags) -> None:
-    if flags.method == "full" and flags.rank is not None:
-        raise BadInputError("--rank is of adapters, which --method full has none of: leave it out")
-    if flags.zero and flags.gpus == 1:
-        raise BadInputError(f"--zero {flags.zero} divides among GPUs: give --gpus 2 or more")
-    if flags.tokens_per_second is not None and flags.tokens is None:
-        raise BadInputError("--tokens-per-second needs --tokens: the number to train on")
     for flag, value in (
         ("--gpu-hourly-usd", flags.gpu_hourly_usd),
         ("--tokens-per-second", flags.tokens_per_second),
     ):
+        if value is not None and flags.tokens is None:
+            raise BadInputError(f"{flag} needs --tokens: the number to train on")
         if value is not None and len(flags.gpu) != 1:
             raise BadInputError(f"{flag} is of one GPU model: name it, alone, with --gpu")
 
@@ -174,21 +156,16 @@ def _row(
         if gpu.is_slice:
             raise BadInputError(f"{gpu.name}: MIG slices do not train together: give --gpus 1")
         raise BadInputError(f"{gpu.name}: the memory that CUDA reports is not in the catalogue")
-    if (why := unmeasured(gpu)) is not None:
-        return finetune_answer.Row(gpu.name, gpu.memory_bytes, "unknown", [], message=why)
-    found = verdict(finetuning_bytes(asked).peak, gpu.memory_bytes, asked.framework)
-    hints = changes(asked, gpu.memory_bytes) if found == "refused" else []
-    if flags.tokens is None or found == "refused":
-        return finetune_answer.Row(gpu.name, gpu.memory_bytes, found, hints)
-    rate = None
+    found = judged(asked, gpu, flags.tokens_per_second)
+    row = finetune_answer.Row(found)
+    if flags.tokens is None or found.verdict not in ("fits", "tight"):
+        return row
+    rate = estimated_rate(asked, gpu)
     if flags.tokens_per_second is not None:
         rate = stated_rate(flags.tokens_per_second)
-    elif gpu.sixteen_bit_flops_per_second is not None:
-        rate = estimated_rate(asked, gpu.sixteen_bit_flops_per_second)
     stated = price_terms.stated_price(PriceFlags(gpu_hourly_usd=flags.gpu_hourly_usd), gpu, asked.gpus, today)
     if stated is None and default_price(gpu, asked.gpus) is not None:
         stated = price_terms.catalogue_price(gpu, asked.gpus, today)
-    hourly = None if stated is None else stated.cost.usd_per_hour()
-    return finetune_answer.Row(
-        gpu.name, gpu.memory_bytes, found, hints, rate, hourly, "" if stated is None else stated.in_words
-    )
+    if stated is None:
+        return replace(row, rate=rate)
+    return replace(row, rate=rate, usd_per_hour=stated.cost.usd_per_hour(), price=stated.in_words)

@@ -140,7 +140,7 @@ def _unknown(model: str, quantization: str, gpu: GpuGroup, tokens: int | None, w
 
 
 def _models(named: list[str], file: str | None) -> list[str]:
-    found = [*named, *(models_in(Path(file)) if file else [])]
+    found = [*named, *(models_in(Path(file)) if file is not None else [])]
     return list(dict.fromkeys(found)) or list(PACKAGED)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from vllm_costmeter.assembly import grounds_on
 from vllm_costmeter.cli.economics import price_terms
+from vllm_costmeter.cli.economics.plan_training import judged_training
 from vllm_costmeter.cli.economics.price_flags import PriceFlags, reject_owned_terms
 from vllm_costmeter.cli.economics.typed_flags import reject_flags
 from vllm_costmeter.core.dataclass import replace
@@ -49,6 +50,7 @@ def _line(
     request: UseRequest, flags: PriceFlags, models: Sequence[NamedModel], precision: str, today: date
 ) -> Line:
     gpu, count = parse_gpu(request.gpu)
+    request, training = judged_training(request, gpu, count)
     priced = _priced(request, flags, gpu, count, today)
     use = Use(
         gpu=gpu.name,
@@ -69,6 +71,7 @@ def _line(
         None if rent is None else _break_even(use, rent),
         price_terms.price_values(priced),
         "" if rent is None else rent.in_words,
+        training,
     )
 
 
@@ -76,7 +79,12 @@ def _priced(
     request: UseRequest, flags: PriceFlags, gpu: GpuSpec, count: int, today: date
 ) -> price_terms.PricedGpus:
     if not request.is_owned:
-        return _rented(request, gpu, count, today) or price_terms.catalogue_price(gpu, count, today)
+        found = _rented(request, gpu, count, today)
+        if found is None:
+            raise BadInputError(
+                f"the catalogue has no price for {gpu.name}: state it, as in '{request.gpu} @2.50'"
+            )
+        return found
     stated: dict[str, Any] = dict(request.owned)
     terms = replace(flags, **stated)
     if terms.purchase_usd is None:

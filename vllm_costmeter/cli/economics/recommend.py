@@ -62,19 +62,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace, today: date | None = None) -> int:
     """Print the table; exit code 1 if nothing serves the load."""
     flags = recommend_flags(args)
-    offers, prices = offers_and_prices(flags, today or datetime.now(UTC).date())
-    name, model = named_model(flags.model)
-    if (why := model.fault(EngineArgs())) is not None:
-        raise NotUnderstoodError(why)
-    reject_other_than_generating(model)
-    if flags.longest_tokens > model.max_model_len:
-        mean = flags.requests.prompt_tokens + flags.requests.output_tokens
-        if mean > model.max_model_len or args.max_model_len is not None:
-            raise BadInputError(
-                f"{max(int(mean), args.max_model_len or 0):,} tokens per request exceed the model's own maximum of "
-                f"{model.max_model_len:,}"
-            )
-    answered = _answered(flags, model, offers, prices)
+    name, answered = recommended(flags, args.max_model_len, today or datetime.now(UTC).date())
     spelt = PACKAGED.get(flags.model, flags.model)
     values = recommend_answer.values(answered, name, spelt)
     sections = recommend_answer.sections(answered, name, spelt, flags.answer.currency)
@@ -88,6 +76,23 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
         end="",
     )
     return 0 if answered.rows else 1
+
+
+def recommended(flags: RecommendFlags, max_model_len: int | None, today: date) -> tuple[str, Answered]:
+    """The model's name, and what serves the load."""
+    offers, prices = offers_and_prices(flags, today)
+    name, model = named_model(flags.model)
+    if (why := model.fault(EngineArgs())) is not None:
+        raise NotUnderstoodError(why)
+    reject_other_than_generating(model)
+    if flags.longest_tokens > model.max_model_len:
+        mean = flags.requests.prompt_tokens + flags.requests.output_tokens
+        if mean > model.max_model_len or max_model_len is not None:
+            raise BadInputError(
+                f"{max(int(mean), max_model_len or 0):,} tokens per request exceed the model's own maximum of "
+                f"{model.max_model_len:,}"
+            )
+    return name, _answered(flags, model, offers, prices)
 
 
 def _answered(flags: RecommendFlags, model: Model, offers: list[Offer], prices: Prices) -> Answered:

@@ -10,11 +10,20 @@ from vllm_costmeter.core.dataclass import fields
 from vllm_costmeter.core.errors import BadInputError
 
 Flags = TypeVar("Flags")
+NAMED_EMPTY = ("model", "gpu", "gpus", "quantizations", "region", "link", "api_model")
+"""Whose readers say themselves what an empty one lacks."""
 
 
 def typed(kind: type[Flags], args: argparse.Namespace, **built: Any) -> Flags:
-    """A `kind` (a dataclass), filled from the arguments with its field names and from `built`."""
+    """A `kind` (a dataclass), filled from the arguments with its field names and from `built`.
+
+    BadInputError for an empty text: in a script it is a variable that was not set, and no wish for the default.
+    """
     names = [each.name for each in fields(kind) if each.name not in built]  # type: ignore[arg-type]
+    for name in names:
+        value = getattr(args, name)
+        if isinstance(value, str) and not value.strip() and name not in NAMED_EMPTY:
+            raise BadInputError(f"--{name.replace('_', '-')} is empty: give a value, or leave it out")
     return kind(**{name: getattr(args, name) for name in names}, **built)
 
 

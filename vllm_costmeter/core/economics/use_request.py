@@ -8,9 +8,19 @@ from fractions import Fraction
 from vllm_costmeter.core.dataclass import dataclass, field
 from vllm_costmeter.core.economics.plan import Purpose
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.finetuning.settings import Settings
 
 TOLERANCE = Fraction(1, 100)
 """Amounts that people round differ by less."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRequest:
+    """The fine-tuning that a use is for."""
+
+    model: str
+    """As named: a folder, a config.json, a Hub id or a packaged name."""
+    settings: Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,8 @@ class UseRequest:
     purpose: Purpose = "serving"
     minimum_hours: Fraction = Fraction(0)
     billed_by_hours: Fraction | None = None
+    training: TrainingRequest | None = None
+    """Of a training; None: whether it can be is not asked."""
 
     def stated_rate(self) -> Fraction | None:
         """Tokens per second as stated, or as computed from tokens and hours; None if neither is possible.

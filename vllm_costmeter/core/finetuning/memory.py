@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.finetuning.blocks import block_of
 from vllm_costmeter.core.finetuning.run import OPTIMIZERS, WEIGHT_BYTES, Run
 
 CONTEXT = 0.6e9
@@ -23,14 +24,22 @@ class FinetuningBytes:
     gradients: float
     states: float
     activations: float
+    """Kept from the forward pass: of every block, or with checkpointing its input."""
+    recomputed: float
+    """One block's, which backward works on; with checkpointing it is computed again."""
     logits: float
     overhead: float
 
     @property
     def peak(self) -> float:
-        """The larger peak: at the loss, with all activations, or after backward, with all gradients."""
+        """The largest of three: at the loss, in the last block's backward pass, or in the first one's."""
         held = self.weights + self.adapters + self.states + self.overhead
-        return held + max(self.activations + self.logits, self.gradients)
+        return held + max(self.at_loss, self.activations + self.recomputed, self.gradients + self.recomputed)
+
+    @property
+    def at_loss(self) -> float:
+        """What the loss adds."""
+        return self.activations + self.logits
 
 
 def finetuning_bytes(run: Run) -> FinetuningBytes:
@@ -42,17 +51,17 @@ def finetuning_bytes(run: Run) -> FinetuningBytes:
     weights /= run.gpus if run.zero >= 3 else 1
     if run.gpus > 1 and run.zero == 0:
         gradients *= 2  # DistributedDataParallel's buckets are copies, unless gradient_as_bucket_view
-    activations = _activations(run)
+    activations, recomputed = _activations(run)
     logits = run.tokens * run.shape.vocabulary * run.logit_bytes
     is_gathered = run.zero >= 3 and run.gpus > 1
     gathered = 2 * 2.0 * run.shape.linear_parameters / run.shape.layers if is_gathered else 0.0
     overhead = gathered + BUCKETS * run.in_half + CONTEXT * (run.counts == "process")
     if run.counts != "allocated":
-        overhead += SLACK * (weights + gradients + states + activations + logits)
+        overhead += SLACK * (weights + gradients + states + activations + recomputed + logits)
     if run.accumulates:
         logits += gradients
     adapters = 0.0 if run.method == "full" else run.adapter_parameters * float(run.adapter_bytes)
-    return FinetuningBytes(weights, adapters, gradients, states, activations, logits, overhead)
+    return FinetuningBytes(weights, adapters, gradients, states, activations, recomputed, logits, overhead)
 
 
 def _parameters(run: Run) -> tuple[float, float, float]:
@@ -70,31 +79,65 @@ def _parameters(run: Run) -> tuple[float, float, float]:
 
 def _moments(run: Run, width: float) -> float:
     """Bytes of the optimizer's moments of parameters of this width."""
-    return run.trained * (2.0 if run.optimizer == "adamw_8bit" else width * OPTIMIZERS[run.optimizer])
+    if run.optimizer == "adamw_8bit":
+        return run.trained * 2.0 * (1 + 4 / 256)  # an FP32 maximum per 256 values
+    return run.trained * width * OPTIMIZERS[run.optimizer]
 
 
-def _activations(run: Run) -> float:
-    layer, layers = _layer_bytes_per_token(run), run.shape.layers
+def _activations(run: Run) -> tuple[float, float]:
+    """(kept from the forward pass, of one block in the backward pass)."""
+    block, layers = run.tokens * _layer_bytes_per_token(run), run.shape.layers
+    outside = run.tokens * _outside_of_blocks(run)
     if run.checkpointing == "none":
-        return run.tokens * layers * layer
+        copies = 2.0 * run.adapter_parameters * (run.method != "full" and run.adapter_bytes == 4)
+        return outside + layers * block + copies, 0.0  # copies: of FP32 adapters, cached by autocast
     if run.checkpointing == "selective":
-        return run.tokens * layers * layer * SELECTIVE
+        return outside + layers * block * SELECTIVE, 0.0
     stored = 0.0 if run.checkpointing == "full, offloaded" else 2.0 * run.shape.hidden * layers
-    return run.tokens * (stored + layer)
+    if run.framework != "transformers":  # whose peaks it fits with both at the loss
+        return run.tokens * stored + block, 0.0
+    return outside + run.tokens * stored, block
+
+
+def _outside_of_blocks(run: Run) -> float:
+    """The last norm in FP32, and in full fine-tuning its result and the head's input."""
+    if run.framework != "transformers":
+        return 0.0
+    return (8.0 if run.method == "full" else 4.0) * run.shape.hidden
 
 
 def _layer_bytes_per_token(run: Run) -> float:
     """What one block saves for backward with flash attention: an input if its matrix is trained, a
     non-linearity's arguments always."""
+    return _in_transformers(run) if run.framework == "transformers" else _in_16_bit_recipes(run)
+
+
+def _in_transformers(run: Run) -> float:
+    """Under autocast to BF16. Equal to the saved tensors of real runs (tests/data/finetuning/cpu_runs.csv)."""
+    shape, is_full, block = run.shape, run.method == "full", block_of(run.shape.architecture)
+    total = 2 * 4.0 * shape.hidden  # both norms' FP32 copies
+    total += 2 * (2 * shape.query + 2 * shape.key) + 4 * shape.heads  # q, k, v, output; log-sum-exp
+    total += 2 * (3 if shape.gated else 1) * shape.intermediate  # gate, activated gate, up
+    if block.normalizes_heads:
+        total += (6 if is_full else 4) * (shape.query + shape.key)
+    if is_full:
+        return block.full * (
+            total + 2 * (4 * shape.hidden + shape.intermediate)
+        )  # normalized, matrices' inputs
+    if run.adapter_bytes == 4:  # each adapter casts its input to FP32 and autocast casts it back: copies
+        total += sum(2 * shape.matrices[name][0] for name in run.targeted)
+    else:
+        total += 2 * (2 * shape.hidden + shape.intermediate)
+    return block.adapters * (total + 2 * run.rank * len(run.targeted))
+
+
+def _in_16_bit_recipes(run: Run) -> float:
+    """torchtune and LitGPT, without autocast. Fits their published peaks."""
     shape, is_full = run.shape, run.method == "full"
     kept = 4 * shape.hidden + 2 * shape.query + 2 * shape.key  # residuals, norms, q, attention, k and v
     inner = 3 if shape.gated else 1  # gate, activated gate, up
     inner += is_full or run.targets == "all"
     total = 2.0 * (kept + inner * shape.intermediate)
-    if run.framework == "transformers":
-        total += 2 * 6 * shape.hidden  # RMSNorm in FP32 and back
-        if not is_full and run.adapter_bytes == 4:
-            total += 4 * sum(shape.matrices[name][0] for name in run.targeted)  # inputs cast to FP32
-    elif run.framework.startswith("litgpt"):
+    if run.framework.startswith("litgpt"):
         total += 2 * 4 * shape.hidden + 4 * (shape.query + shape.key)  # norms in FP32, rotated halves
     return total

@@ -60,6 +60,8 @@ class Run:
     in_backward: bool = False
     """Whether the optimizer steps during the backward pass, so that gradients are freed at once."""
     zero: int = 0
+    tensor_parallel_size: int = 1
+    """Only its exchange is known (`judge`); the memory counts whole layers."""
     gpus: int = 1
     counts: Literal["allocated", "reserved", "process"] = "process"
     """What the peak includes: tensors, the allocator's reserve, or the whole process."""

@@ -25,6 +25,7 @@ class Shape:
     vocabulary: int
     tied: bool = False
     gated: bool = True
+    architecture: str = "LlamaForCausalLM"
 
     @property
     def query(self) -> int:
@@ -94,6 +95,7 @@ def shape_of(model: Model) -> Shape:
         sizes.intermediate_size,
         sizes.vocab_size,
         model.is_tied,
+        architecture=model.architecture,
     )
     for shape in (plain, replace(plain, gated=False)):
         if counted and abs(shape.parameters / counted - 1) <= LARGEST_DIFFERENCE:

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from vllm_costmeter.core.dataclass import dataclass, replace
+from vllm_costmeter.core.finetuning.blocks import MEASURED
 from vllm_costmeter.core.finetuning.memory import finetuning_bytes
 from vllm_costmeter.core.finetuning.run import Run
 from vllm_costmeter.core.gpu.spec import GpuSpec
 
 Verdict = Literal["fits", "tight", "refused", "unknown"]
 
-MARGINS: Mapping[str, float] = {"transformers": 1.13, "torchtune": 1.2, "litgpt": 1.5}
-"""By framework, the largest underestimate over its measured runs, as a factor on the peak."""
+MARGINS: Mapping[str, float] = {"transformers": 1.14, "torchtune": 1.2, "litgpt": 1.5, "several GPUs": 1.21}
+"""The largest underestimate over the measured runs, as a factor on the peak: by framework on one GPU, and of
+Transformers on several."""
 ZERO_GPUS = (2, 4, 8)
 
 
@@ -26,11 +28,20 @@ class Change:
     peak: float
 
 
-def verdict(peak: float, memory_bytes: int, framework: str) -> Verdict:
-    """`tight`: it fits by the estimate, not by its error."""
-    if peak * MARGINS[framework.split(maxsplit=1)[0]] <= memory_bytes:
-        return "fits"
-    return "tight" if peak <= memory_bytes else "refused"
+def margin(run: Run) -> float:
+    """The factor on the peak within which a measured run has always been."""
+    framework = run.framework.split(maxsplit=1)[0]
+    if run.gpus > 1:
+        return max(MARGINS[framework], MARGINS["several GPUs"])
+    return MARGINS[framework]
+
+
+def verdict(run: Run, peak: float, memory_bytes: int) -> Verdict:
+    """`tight`: it fits by the estimate, not by its error, or its blocks were never measured."""
+    if peak > memory_bytes:
+        return "refused"
+    is_measured = run.shape.architecture in MEASURED
+    return "fits" if is_measured and peak * margin(run) <= memory_bytes else "tight"
 
 
 def unmeasured(gpu: GpuSpec) -> str | None:
@@ -59,12 +70,17 @@ def changes(run: Run, memory_bytes: int) -> list[Change]:
         if flags:
             tried.append((" ".join((name, *_kept(flags))), replace(lean, **settings)))
     if run.method != "qlora":
+        if run.gpus > 1 and run.zero < 3:
+            tried.append(("--zero 3", _sharded(run, run.gpus)))
         for gpus in (count for count in ZERO_GPUS if count > run.gpus):
             tried.append((f"--zero 3 --gpus {gpus}", _sharded(run, gpus)))
+    if run.gpus > 1 and run.method != "qlora" and run.zero < 3:
+        qlora = replace(run, method="qlora", precision="bf16", in_half=False, weights="nf4-dq", zero=3)
+        tried.append(("--method qlora --zero 3", qlora))
     found = []
     for name, other in tried:
         peak = finetuning_bytes(other).peak
-        if verdict(peak, memory_bytes, run.framework) != "refused":
+        if verdict(other, peak, memory_bytes) != "refused":
             found.append(Change(name, other, peak))
     return found[:3]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
 
 from vllm_costmeter.core.errors import BadInputError, nearest
@@ -56,6 +56,19 @@ def idle_division(rule: str | None, reserved: Sequence[str], given_as: str = "--
             f"--reserved: {total:g} of the server is reserved; the fractions are at most 1 together"
         )
     return IdleDivision(next(each for each in IDLE_RULES if each == chosen), reservations)
+
+
+def unseen_reservations(division: IdleDivision, seen: Collection[str]) -> list[str]:
+    """Tenants with a reservation of whom no ledger has a request, at any time.
+
+    BadInputError for one whose name is like that of a seen tenant without a reservation: it is misspelt.
+    """
+    unseen = [name for name in division.reservations if name not in seen]
+    others = [name for name in seen if name not in division.reservations]
+    for name in unseen:
+        if near := nearest(name, others, cutoff=0.7):
+            raise BadInputError(f"--reserved {name}: no ledger has a request of this tenant{near}")
+    return unseen
 
 
 def _fraction(text: str) -> float | None:

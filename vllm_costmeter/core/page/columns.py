@@ -38,22 +38,27 @@ SUMS: Mapping[str, tuple[str, str]] = {
 }
 """By metric: the column, and the label that divides it into several; the sum over all other labels."""
 
-MOST_COLUMNS = 96
-"""Of one server: 16 GPUs and everything else; more are left out."""
+MOST_SERVERS, MOST_COLUMNS_EACH = 16, 96
+"""What is remembered: 16 GPUs and everything else of 16 servers; more are shown as of now only."""
+
+Column = tuple[str, str]
+"""Server, and the column's name."""
 
 
-def servers(samples: Iterable[Sample]) -> dict[str, dict[str, float]]:
-    """By server (the label `instance`, which a server's own page does not have: "") the columns that are known."""
-    found: dict[str, dict[str, float]] = {}
+def moment(samples: Iterable[Sample]) -> dict[Column, float]:
+    """What is known now, by server (the label `instance`; a server's own page has none: "") and column."""
+    found: dict[Column, float] = {}
+    counts: dict[str, int] = {}
     for sample in samples:
         kept = SUMS.get(sample.name)
-        if kept is None or sample.value != sample.value or abs(sample.value) == float("inf"):
+        if kept is None or not abs(sample.value) < float("inf"):  # false for NaN too
             continue
         column, label = kept
-        name = f"{column}:{sample.labels.get(label, '')}" if label else column
-        columns = found.setdefault(sample.labels.get("instance", ""), {})
-        if name in columns:
-            columns[name] += sample.value
-        elif len(columns) < MOST_COLUMNS:
-            columns[name] = sample.value
+        server = sample.labels.get("instance", "")
+        key = (server, f"{column}:{sample.labels.get(label, '')}" if label else column)
+        if key in found:
+            found[key] += sample.value
+        elif counts.get(server, 0) < MOST_COLUMNS_EACH and (server in counts or len(counts) < MOST_SERVERS):
+            found[key] = sample.value
+            counts[server] = counts.get(server, 0) + 1
     return found

@@ -1,10 +1,11 @@
-"""The moments of one server that a page draws: the last hour closely, everything before it ever more coarsely."""
+"""The moments that a page draws: the last hour closely, everything before it ever more coarsely."""
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterator, Mapping
+
+from vllm_costmeter.core.page.columns import MOST_COLUMNS_EACH, MOST_SERVERS, Column
 
 RECENT_SECONDS = 10.0
 """Between two moments of the last hour."""
@@ -12,6 +13,9 @@ FIRST_SECONDS = 2.0
 """Between two moments since the start, at first."""
 MOST_MOMENTS = 360
 """Of the last hour, and again since the start: with these two limits and 30 columns about 0.2 MB."""
+
+MOST_COLUMNS = 2 * MOST_SERVERS * MOST_COLUMNS_EACH
+"""Ever: servers come and go."""
 
 
 class History:
@@ -23,7 +27,7 @@ class History:
         self._recent: deque[tuple[float, str]] = deque(maxlen=most_moments)
         self._whole: list[tuple[float, str]] = []
         self._step_seconds = FIRST_SECONDS
-        self.columns: list[str] = ["uptime_seconds"]
+        self.columns: list[Column] = []
 
     def is_due(self, uptime_seconds: float) -> bool:
         """Whether this moment would be kept."""
@@ -31,7 +35,7 @@ class History:
             self._recent, uptime_seconds, RECENT_SECONDS
         )
 
-    def add(self, uptime_seconds: float, values: Mapping[str, float]) -> None:
+    def add(self, uptime_seconds: float, values: Mapping[Column, float]) -> None:
         """Keep this moment if it is due."""
         moment = (uptime_seconds, self.row(uptime_seconds, values))
         if _is_due(self._recent, uptime_seconds, RECENT_SECONDS):
@@ -42,25 +46,29 @@ class History:
                 self._whole = self._whole[::2]
                 self._step_seconds *= 2
 
-    def row(self, uptime_seconds: float, values: Mapping[str, float]) -> str:
-        """One moment as a JSON array in the order of `columns`; null where nothing is known. A row may be shorter than
-        `columns`: later columns were not known yet."""
-        self.columns += [name for name in values if name not in self.columns]
-        cells = [f"{uptime_seconds:.1f}", *(_number(values.get(name)) for name in self.columns[1:])]
+    def row(self, uptime_seconds: float, values: Mapping[Column, float]) -> str:
+        """One moment as a JSON array: the uptime, then the values in the order of `columns`; null where nothing is
+        known. A row may be shorter than `columns`: later columns were not known yet."""
+        known = set(self.columns)
+        self.columns += [column for column in values if column not in known]
+        del self.columns[MOST_COLUMNS:]
+        cells = [f"{uptime_seconds:.1f}", *(_number(values.get(column)) for column in self.columns)]
         return f"[{','.join(cells)}]"
 
     def rows(self, after_seconds: float = -1.0) -> list[str]:
         """The moments after this one, oldest first."""
-        return [row for seconds, row in self._moments() if seconds > after_seconds]
+        found = {*_tail(self._recent, after_seconds), *_tail(self._whole, after_seconds)}
+        return [row for _, row in sorted(found)]
 
-    def columns_json(self) -> str:
-        return json.dumps(self.columns)
 
-    def _moments(self) -> Iterator[tuple[float, str]]:
-        recent = list(self._recent)
-        first = recent[0][0] if recent else float("inf")
-        yield from (moment for moment in list(self._whole) if moment[0] < first)
-        yield from sorted({*recent, *(moment for moment in list(self._whole) if moment[0] >= first)})
+def _tail(
+    moments: deque[tuple[float, str]] | list[tuple[float, str]], after: float
+) -> Iterator[tuple[float, str]]:
+    """From the newest back, so that the usual question, for the last few, costs little."""
+    for moment in reversed(moments):
+        if moment[0] <= after:
+            return
+        yield moment
 
 
 def _is_due(moments: deque[tuple[float, str]] | list[tuple[float, str]], now: float, step: float) -> bool:

@@ -26,7 +26,7 @@ USD = Currency()
 
 def currency(code: str | None, usd_per_unit: Fraction | None) -> Currency:
     """BadInputError if the rate is missing, is given for USD, or the code is not three letters."""
-    folded = (code or "USD").strip().upper()
+    folded = ("USD" if code is None else code).strip().upper()
     if not re.fullmatch("[A-Z]{3}", folded):
         raise BadInputError(f"--currency must be a three-letter code such as EUR, got {code!r}")
     if folded == "USD":

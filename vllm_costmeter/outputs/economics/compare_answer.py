@@ -14,15 +14,18 @@ from vllm_costmeter.core.pricing.money import written
 from vllm_costmeter.core.pricing.ownership import HOURS_PER_MONTH
 from vllm_costmeter.outputs.economics.answer import NO_ELECTRICITY, Section, amount, percent, span
 from vllm_costmeter.outputs.economics.product import hours_text, product
+from vllm_costmeter.outputs.economics.training_answer import training_section
 
 
 def sections(comparison: Comparison, currency: Currency) -> list[Section]:
     """Plans and their lines; break-even and sensitivity where they apply."""
     found = [_plans(comparison, currency), _lines(comparison, currency)]
+    if (trainings := training_section(comparison, currency)) is not None:
+        found.append(trainings)
     owned = [line for line in _all(comparison) if line.break_even is not None]
     if owned:
         found.append(_break_even(comparison, owned, currency))
-    rated = [line for line in _all(comparison) if line.use.tokens_per_second is not None]
+    rated = [line for line in _all(comparison) if line.has_unit_price]
     if rated:
         found.append(_by_utilisation(rated, currency))
     if powered := [line for line in rated if by_tariff(line.use)]:
@@ -41,8 +44,11 @@ def _all(comparison: Comparison) -> Iterator[Line]:
 
 
 def _plans(comparison: Comparison, currency: Currency) -> Section:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for each in comparison.plans:
+        if "refused" in each.verdicts:  # what cannot be has no price
+            rows.append((each.plan.name, "refused", "", "", "", ""))
+            continue
         saved, unit = comparison.saving(each), each.plan.usd_per_million_tokens()
         rows.append(
             (

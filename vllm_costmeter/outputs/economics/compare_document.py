@@ -8,8 +8,11 @@ from typing import Any
 
 from vllm_costmeter.core.economics.comparison import ComparedPlan, Comparison, Line
 from vllm_costmeter.core.economics.sensitivity import Range, by_tariff, by_utilisation
+from vllm_costmeter.outputs.economics.training_answer import training_values
 
 SCHEMA = "costmeter.compare/1"
+WORST_FIRST = ("refused", "unknown", "tight", "fits")
+"""Verdicts on fine-tunings."""
 
 
 def values(comparison: Comparison) -> dict[str, Any]:
@@ -30,6 +33,8 @@ def _plan_values(comparison: Comparison, each: ComparedPlan) -> dict[str, Any]:
         "uses": [_line_values(comparison, line) for line in each.lines],
     }
     unit, saved = each.plan.usd_per_million_tokens(), comparison.saving(each)
+    if each.verdicts:
+        found["verdict"] = next(word for word in WORST_FIRST if word in each.verdicts)
     if unit is not None:
         found["usd_per_million_tokens_served"] = unit
     if saved is not None:
@@ -64,12 +69,14 @@ def _line_values(comparison: Comparison, line: Line) -> dict[str, Any]:
     if line.largest_model is not None:
         found["largest_model_that_fits"] = line.largest_model
     unit = use.usd_per_million_tokens()
-    if use.tokens_per_second is not None and unit is not None:
+    if line.has_unit_price and unit is not None:
         found |= {"tokens_per_second": use.tokens_per_second, "usd_per_million_tokens": unit}
         found["sensitivity"] = {
             "usd_per_million_tokens_by_utilization_ratio": _ranges("utilization_ratio", by_utilisation(use)),
             "usd_per_million_tokens_by_usd_per_kwh": _ranges("usd_per_kwh", by_tariff(use)),
         }
+    if line.training is not None:
+        found["training"] = training_values(line.training)
     if line.break_even is not None:
         found["break_even"] = _break_even_values(comparison, line)
     return found

@@ -7,10 +7,11 @@ from fractions import Fraction
 from typing import Any
 
 from vllm_costmeter.core.dataclass import asdict, dataclass
+from vllm_costmeter.core.finetuning.judge import Judged
 from vllm_costmeter.core.finetuning.memory import FinetuningBytes
 from vllm_costmeter.core.finetuning.rate import FEWEST_TOKENS, TokenRate
 from vllm_costmeter.core.finetuning.run import Run
-from vllm_costmeter.core.finetuning.verdict import Change, Verdict
+from vllm_costmeter.core.finetuning.verdict import Verdict
 from vllm_costmeter.core.gpu.count import counted
 from vllm_costmeter.core.pricing.currency import USD
 from vllm_costmeter.core.pricing.money import written
@@ -19,24 +20,29 @@ from vllm_costmeter.outputs.economics.answer import Section, amount, span
 SCHEMA = "costmeter.finetune/1"
 MOST_PRICES = 6
 """Whose sources the text names."""
-WORDS = {"states": "optimizer states", "overhead": "overheads"}
+WORDS = {"states": "optimizer states", "recomputed": "one block, recomputed", "overhead": "overheads"}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One GPU."""
 
-    gpu: str
-    memory_bytes: int
-    verdict: Verdict
-    changes: Sequence[Change]
+    judged: Judged
     rate: TokenRate | None = None
     """None: not asked for, or not known."""
     usd_per_hour: Fraction | None = None
     """Of all GPUs; None: not asked for, or no price is known."""
     price: str = ""
-    message: str = ""
-    """Why the verdict is unknown."""
+
+    @property
+    def gpu(self) -> str:
+        """Its name."""
+        return self.judged.gpu.name
+
+    @property
+    def verdict(self) -> Verdict:
+        """On this GPU."""
+        return self.judged.verdict
 
 
 def values(
@@ -52,6 +58,7 @@ def values(
         "gradient_checkpointing": run.checkpointing != "none",
         "optimizer": run.optimizer,
         "zero": run.zero,
+        "tensor_parallel_size": run.tensor_parallel_size,
         "gpus": run.gpus,
         "trained_parameters": run.trained,
         "bytes_per_gpu": {key: round(value) for key, value in asdict(parts).items()},
@@ -61,11 +68,24 @@ def values(
     }
 
 
+def judged_values(judged: Judged) -> dict[str, Any]:
+    """The verdict on one GPU, for JSON."""
+    found: dict[str, Any] = {
+        "gpu": judged.gpu.name,
+        "memory_bytes": judged.gpu.memory_bytes,
+        "verdict": judged.verdict,
+    }
+    if judged.reason is not None:
+        found["reason"] = judged.reason
+    if judged.message:
+        found["message"] = judged.message
+    return found | {
+        "changes": [{"flags": each.flags, "peak_bytes_per_gpu": round(each.peak)} for each in judged.changes]
+    }
+
+
 def _row_values(row: Row, tokens: int | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"gpu": row.gpu, "memory_bytes": row.memory_bytes, "verdict": row.verdict}
-    found["changes"] = [{"flags": each.flags, "peak_bytes_per_gpu": round(each.peak)} for each in row.changes]
-    if row.message:
-        found["message"] = row.message
+    found = judged_values(row.judged)
     if tokens is None or row.verdict in ("refused", "unknown"):
         return found
     hours = None if row.rate is None else row.rate.hours(tokens)
@@ -84,14 +104,15 @@ def sections(
     name: str, run: Run, parts: FinetuningBytes, rows: Sequence[Row], tokens: int | None
 ) -> list[Section]:
     """The parts, and the GPUs."""
-    listed = [(WORDS.get(key, key), _gigabytes(value)) for key, value in asdict(parts).items() if value]
-    of_peak = "at the loss" if parts.activations + parts.logits >= parts.gradients else "after backward"
+    listed = [(WORDS.get(key, key), gigabytes(value)) for key, value in asdict(parts).items() if value]
+    is_loss = parts.at_loss >= parts.recomputed + max(parts.activations, parts.gradients)
+    of_peak = "at the loss" if is_loss else "in the backward pass"
     about = f"{name}, {run.method}, {run.batch_size} x {run.sequence_length:,} tokens per GPU"
     memory = Section(
         f"{about}{f', ZeRO {run.zero}' if run.zero else ''}",
         ("per GPU", "GB"),
-        [*listed, (f"peak, {of_peak}", _gigabytes(parts.peak))],
-        ("Estimated: gradients and logits are not held at the same time. Errors: docs/finetuning.md.",),
+        [*listed, (f"peak, {of_peak}", gigabytes(parts.peak))],
+        ("Estimated: not everything is held at the same time. Errors: docs/finetuning.md.",),
     )
     titles = ("GPU", "GB", "verdict", *(() if tokens is None else ("hours", "USD")))
     return [
@@ -101,7 +122,7 @@ def sections(
 
 
 def _cells(row: Row, run: Run, tokens: int | None) -> tuple[str, ...]:
-    cells = (counted(row.gpu, run.gpus), _gigabytes(row.memory_bytes), row.verdict)
+    cells = (counted(row.gpu, run.gpus), gigabytes(row.judged.gpu.memory_bytes), row.verdict)
     if tokens is None:
         return cells
     if row.verdict in ("refused", "unknown"):
@@ -125,15 +146,20 @@ def _notes(rows: Sequence[Row], run: Run, tokens: int | None) -> tuple[str, ...]
     if len(shown) > 3 and len(shown) < len(rows):
         shown = []  # others fit
     for row in shown:
-        ways = "; ".join(f"{each.flags} ({_gigabytes(each.peak)} GB)" for each in row.changes)
+        why = row.judged.message
         notes.append(
-            f"{row.gpu}: {f'fits with {ways}' if ways else 'no change of the settings makes it fit'}."
+            f"{row.gpu}: {why}; {ways(row.judged)}." if row.judged.reason != "rate" else f"{row.gpu}: {why}."
         )
-    notes += [f"{row.gpu}: unknown, {row.message}." for row in rows if row.message]
+    unknown = [row for row in rows if row.judged.message and row.verdict != "refused"]
+    notes += [
+        f"{row.gpu}: {'unknown, ' if row.verdict == 'unknown' else ''}{row.judged.message}."
+        for row in unknown
+    ]
     if any(row.rate is not None and row.rate.is_estimated for row in rows):
         notes.append(
             "Hours and dollars are estimated, with their range: training is taken to reach 15 to 60 % of the dense "
-            "16-bit rate, as measured on the A100. Exchange between GPUs is not counted."
+            "16-bit rate, as measured on the A100."
+            + (" Exchange between GPUs is estimated from their link." if run.gpus > 1 else "")
         )
         if run.tokens < FEWEST_TOKENS:
             notes.append(f"Below {FEWEST_TOKENS:,} tokens per pass, runs can be slower than this range.")
@@ -145,5 +171,12 @@ def _notes(rows: Sequence[Row], run: Run, tokens: int | None) -> tuple[str, ...]
     return tuple(notes)
 
 
-def _gigabytes(value: float) -> str:
-    return f"{value / 1e9:.1f}"
+def ways(judged: Judged, before: str = "fits with ") -> str:
+    """ "fits with --method qlora (43.4 GB); ..."."""
+    listed = "; ".join(f"{each.flags} ({gigabytes(each.peak)} GB)" for each in judged.changes)
+    return f"{before}{listed}" if listed else "no change of the settings makes it fit"
+
+
+def gigabytes(value: float | None) -> str:
+    """Decimal; "unknown" if it is."""
+    return "unknown" if value is None else f"{value / 1e9:.1f}"

@@ -21,7 +21,7 @@ def draw(comparison: Comparison, file: Path, currency: Currency) -> None:
     unsupported format, without matplotlib, or if the file cannot be written."""
     check_name(file)
     lines = [line for each in comparison.plans for line in each.lines]
-    rated = [line for line in lines if line.use.tokens_per_second is not None]
+    rated = [line for line in lines if line.has_unit_price]
     bought = [line for line in lines if line.break_even is not None]
     panels = [draw_panel for draw_panel, found in ((_unit_prices, rated), (_cumulative, bought)) if found]
     if not panels:

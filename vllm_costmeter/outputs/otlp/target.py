@@ -25,8 +25,8 @@ class OtlpTarget(NamedTuple):
 
     @property
     def address(self) -> str:
-        """The endpoint for people: without the user and the password that vLLM's own may have."""
-        return re.sub(r"^(\w+://)?[^/]*@", r"\1", self.endpoint)
+        """The endpoint for people: without the user, the password and the query that vLLM's own may have."""
+        return re.sub(r"^(\w+://)?[^/]*@", r"\1", self.endpoint.partition("?")[0])
 
 
 def otlp_target(

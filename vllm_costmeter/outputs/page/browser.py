@@ -18,8 +18,13 @@ from vllm_costmeter.core.errors import BadInputError
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 PLAYWRIGHT = (".cache/ms-playwright", "Library/Caches/ms-playwright")
 """Where `playwright install chromium` puts one, below the home folder."""
-PICTURES = (".png", ".pdf")
-WIDTH, FIRST_HEIGHT, MOST_HEIGHT = 1280, 900, 16_000
+PLAYWRIGHT_PROGRAMS = (
+    "chrome",
+    "headless_shell",
+    "chrome-headless-shell",
+    "Chromium.app/Contents/MacOS/Chromium",
+)
+WIDTH, LEAST_HEIGHT, MOST_HEIGHT = 1280, 400, 16_000
 LONGEST_SECONDS = 120.0
 SETTLED_MS = 5_000
 """Of the browser's own time, which runs as fast as the page has nothing to do."""
@@ -34,13 +39,21 @@ def browser(which: Callable[[str], str | None] = shutil.which, home: Path | None
         if found := which(name):
             return found
     for folder in PLAYWRIGHT:
-        for program in ("chrome", "headless_shell", "chrome-headless-shell", "Chromium"):
-            if there := sorted(((home or Path.home()) / folder).glob(f"chromium*-*/**/{program}")):
+        for program in PLAYWRIGHT_PROGRAMS:
+            if there := sorted((home or _home()).glob(f"{folder}/chromium*-*/*/{program}")):
                 return str(there[-1])
     raise BadInputError(
         "a picture needs a Chromium, and neither that nor Chrome or Edge is on the PATH: install the package "
         "chromium, or `pip install playwright && playwright install chromium`; a name that ends in .html needs none"
     )
+
+
+def _home() -> Path:
+    """A user without one, as in a container, has no browser there."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nonexistent")
 
 
 def drawn(html: str, suffix: str, program: str) -> bytes:
@@ -63,11 +76,11 @@ def _height(html: str, folder: Path, program: str) -> int:
     """Of the whole page in pixels, as the browser lays it out."""
     measured = folder / "measured.html"
     measured.write_text(html.replace("Content-Security-Policy", "none", 1) + MEASURE, "utf-8")
-    said = _run(program, [f"--window-size={WIDTH},{FIRST_HEIGHT}", "--dump-dom", measured.as_uri()], folder)
+    said = _run(program, [f"--window-size={WIDTH},{LEAST_HEIGHT}", "--dump-dom", measured.as_uri()], folder)
     found = re.search(r'<html[^>]* data-height="(\d+)"', said)
     if found is None:
         raise BadInputError(f"{program} did not lay out the page: {_last_line(said)}")
-    return min(MOST_HEIGHT, max(FIRST_HEIGHT, int(found[1])))
+    return min(MOST_HEIGHT, max(LEAST_HEIGHT, int(found[1])))
 
 
 def _run(program: str, words: Sequence[str], folder: Path) -> str:

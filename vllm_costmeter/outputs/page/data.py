@@ -6,12 +6,9 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from vllm_costmeter.core.page.columns import Sample
+from vllm_costmeter.core.page.columns import Column, Sample
 
 SCHEMA = "costmeter.status/1"
-
-KeptHistory = tuple[str, Sequence[str], Sequence[str], str | None]
-"""Server, columns, moments as JSON, and the current moment as JSON, None if it is not known now."""
 
 
 def metrics_json(samples: Iterable[Sample]) -> dict[str, list[dict[str, Any]]]:
@@ -32,12 +29,13 @@ def data_json(
     refresh_seconds: float,
     metrics: str,
     fit: str | None,
-    history: Iterable[KeptHistory],
+    columns: Sequence[Column],
+    rows: Sequence[str],
 ) -> bytes:
-    """The document. `metrics` and `fit` are JSON already; without `fit` there is no such field.
+    """The document. `metrics`, `fit` and the rows are JSON already; without `fit` there is no such field.
 
-    `history` has for each server its `columns`, `rows` of moments (the first column is the uptime; counters as they
-    stood; null or a missing end: not known) and `now`, the current one.
+    `history.columns`: pairs of a server and a name, which stand for the cells of a row after its first, the uptime.
+    Counters are as they stood at that moment; null or a missing end: not known. The last row is the current moment.
     """
     head = {
         "schema": SCHEMA,
@@ -47,13 +45,8 @@ def data_json(
         "uptime_seconds": round(uptime_seconds, 3),
         "refresh_seconds": round(refresh_seconds, 1),
     }
-    servers = [
-        f'{{"server":{json.dumps(server)},"columns":{json.dumps(columns)},'
-        f'"rows":[{",".join(rows)}],"now":{now or "null"}}}'
-        for server, columns, rows, now in history
-    ]
     parts = [json.dumps(head)[:-1], f'"metrics":{metrics}']
     if fit is not None:
         parts.append(f'"fit":{fit}')
-    parts.append(f'"history":[{",".join(servers)}]}}')
+    parts.append(f'"history":{{"columns":{json.dumps(columns)},"rows":[{",".join(rows)}]}}}}')
     return ",".join(parts).encode()

@@ -18,7 +18,7 @@ from vllm_costmeter.core.dataclass import dataclass
 
 ASSETS = Path(__file__).with_name("assets")
 STYLES = ("uPlot.min.css", "page.css")
-SCRIPTS = ("uPlot.iife.min.js", "page.js")
+SCRIPTS = ("uPlot.iife.min.js", "figures.js", "model.js", "charts.js", "sections.js", "page.js")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vllm_costmeter.core.economics.use_request import PlanRequest, UseRequest
+from vllm_costmeter.core.economics.use_request import PlanRequest, TrainingRequest, UseRequest
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.finetuning.run import OPTIMIZERS
+from vllm_costmeter.core.finetuning.settings import FRAMEWORKS, METHODS, Settings
 from vllm_costmeter.core.pricing.money import above_zero, at_least_zero, share
 from vllm_costmeter.sources.catalogue.rows import reject_unknown
 from vllm_costmeter.sources.files.toml import read_toml
@@ -31,7 +33,21 @@ _NUMBERS: Mapping[str, Callable[[Any, str], Any]] = {
     "minimum_hours": above_zero,
     "billed_by_hours": above_zero,
 }
-_KEYS = ("gpu", "purpose", "utilization", *_NUMBERS, *_OWNED)
+_WHOLE: Mapping[str, tuple[int, int]] = {
+    "rank": (1, 1 << 20),
+    "batch_size": (1, 1 << 20),
+    "sequence_length": (1, 1 << 30),
+    "zero": (0, 3),
+    "tensor_parallel_size": (1, 1 << 20),
+}
+_CHOICES: Mapping[str, Sequence[Any]] = {
+    "method": METHODS,
+    "optimizer": tuple(OPTIMIZERS),
+    "framework": tuple(FRAMEWORKS),
+    "gradient_checkpointing": (True, False),
+}
+_SETTINGS = (*_WHOLE, *_CHOICES)
+_KEYS = ("gpu", "purpose", "utilization", *_NUMBERS, *_OWNED, "model", *_SETTINGS)
 
 
 def read_plans(file: Path) -> list[PlanRequest]:
@@ -61,9 +77,49 @@ def _use(values: Mapping[str, Any], where: str) -> UseRequest:
     numbers = {key: read(values[key], f"{where}: {key}") for key, read in _NUMBERS.items() if key in values}
     owned = {key: read(values[key], f"{where}: {key}") for key, read in _OWNED.items() if key in values}
     utilisation = share(values.get("utilization", 1), f"{where}: utilization")
+    training = _training(values, where)
+    if training is not None:
+        if values.get("purpose") == "serving":
+            raise BadInputError(
+                f"{where}: purpose is serving, and {training.settings.method} is a fine-tuning"
+            )
+        purpose = "training"
     return UseRequest(
-        gpu=gpu, purpose=purpose, utilisation=utilisation, is_owned=bool(owned), owned=owned, **numbers
+        gpu=gpu,
+        purpose=purpose,
+        utilisation=utilisation,
+        is_owned=bool(owned),
+        owned=owned,
+        training=training,
+        **numbers,
     )
+
+
+def _training(values: Mapping[str, Any], where: str) -> TrainingRequest | None:
+    """What a use trains; None if it names neither a model nor a setting of training."""
+    settings = {key: values[key] for key in _SETTINGS if key in values}
+    if not settings and "model" not in values:
+        return None
+    model = values.get("model")
+    if not isinstance(model, str) or not model.strip():
+        raise BadInputError(f"{where}: a training needs a model, such as model = 'Llama 3.3 70B'")
+    if "method" not in settings:
+        raise BadInputError(f"{where}: a training needs a method: {', '.join(METHODS)}")
+    for key, value in settings.items():
+        if key in _CHOICES:
+            if value not in _CHOICES[key]:
+                allowed = ", ".join(str(each).lower() for each in _CHOICES[key])
+                raise BadInputError(f"{where}: {key} must be one of {allowed}, got {value!r:.40}")
+        elif (
+            not isinstance(value, int)
+            or isinstance(value, bool)
+            or not _WHOLE[key][0] <= value <= _WHOLE[key][1]
+        ):
+            low, high = _WHOLE[key]
+            raise BadInputError(
+                f"{where}: {key} must be a whole number from {low} to {high}, got {value!r:.40}"
+            )
+    return TrainingRequest(model, Settings(**settings))
 
 
 def _tables(value: Any, where: str) -> list[Mapping[str, Any]]:

@@ -45,7 +45,7 @@ def page_data(
         pages.close()
     try:
         found = json.loads(text)
-        if not str(found["schema"]).startswith(SCHEMA) or not isinstance(found["history"], list):
+        if not str(found["schema"]).startswith(SCHEMA) or not isinstance(found["history"], dict):
             raise ValueError
     except (ValueError, TypeError, KeyError, RecursionError):
         raise BadInputError(f"{address} is not the data of a live page: it begins {text[:40]!r}") from None

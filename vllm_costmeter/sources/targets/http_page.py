@@ -129,7 +129,7 @@ class HttpPages:
                 raise self._too_large()
             return
         if 300 <= status < 400:
-            where = answer.headers.get("Location", "nowhere")[:200]
+            where = answer.headers.get("Location", "nowhere").partition("?")[0][:200]
             raise PageError(
                 "redirect", f"{self._url} redirects to {where}, which is not followed: name that address"
             )

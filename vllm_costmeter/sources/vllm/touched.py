@@ -17,7 +17,7 @@ WITHOUT: Mapping[str, str] = {
     "assumed": "the memory check takes vLLM's default in its place",
     "meter": "the meter does not run",
     "quiet": "statistics are collected at each step even where the meter is off",
-    "endpoint": "there is no GET /costmeter",
+    "endpoint": "GET /costmeter is there only if vLLM builds its application as the releases before 0.26 do",
     "sleep": "time asleep is charged as idle",
     "operations": "how long it takes to start, sleep or wake up is not measured",
     "workers": "the workers' memory is not measured",

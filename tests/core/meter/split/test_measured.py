@@ -43,6 +43,13 @@ def share(costs: MeasuredCosts, work: Work) -> float:
     return seconds.prefill / (seconds.prefill + seconds.decode)
 
 
+def test_before_the_first_interval_it_is_the_roofline() -> None:
+    """2 FLOP per parameter and prompt token; a decode step reads the weights."""
+    seconds = MeasuredCosts(LLAMA_8B, CARD).seconds(server(1000, 0, 0, 2).counts)
+    assert seconds.prefill == pytest.approx(1000 * 2 * 8e9 / 160e12)
+    assert seconds.decode == 0
+
+
 def test_pure_loads_teach_the_split_of_a_mixture() -> None:
     """Half a minute of each phase alone, with 10 % noise: any mixture is split within 5 % of the truth."""
     dice, costs = random.Random(1), MeasuredCosts(LLAMA_8B, CARD)

@@ -19,7 +19,7 @@ def identity(environ: Mapping[str, str] = os.environ) -> tuple[str, float]:
     folder = environ.get(BOOT_FOLDER)
     if not folder:
         return own
-    file, written = Path(folder) / FILE, Path(folder) / f"{FILE}.{os.getpid()}"
+    file, written = Path(folder) / FILE, Path(folder) / f"{FILE}.{own[0]}"
     try:
         written.write_text(f"{own[0]} {own[1]!r}")
         try:

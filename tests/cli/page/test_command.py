@@ -4,57 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
 import pytest
+from hostile_name import HOSTILE
 from http_stand_in import serving
-from ledgers import NOON, SERIES, usage, write
-from required_tool import missing
 
 from vllm_costmeter.cli.main import main
-from vllm_costmeter.core.page.columns import Sample
-from vllm_costmeter.metering.live_page import LivePage
-from vllm_costmeter.outputs.metrics.http_server import MetricsServer
-from vllm_costmeter.outputs.page.answers import page_data
-from vllm_costmeter.outputs.page.browser import NAMES
-
-HOSTILE = "</script><script>alert('1')</script><img src=x onerror=alert(2)>"
-
-
-def samples() -> list[Sample]:
-    """Of a server with a hostile model."""
-    labels = {"model_name": HOSTILE, "state": "active"}
-    return [Sample("costmeter_cost_usd_total", {**labels, "component": "rental"}, 12.5)]
-
-
-@pytest.fixture
-def server() -> Iterator[str]:
-    """A live page's data behind the key `right`."""
-    live = LivePage(samples, instance="one")
-    live.note()
-    routes = {"/costmeter/data": lambda may, accept, query: page_data(may, query, live.data)}
-    found = MetricsServer(
-        "127.0.0.1", 0, lambda: b"", routes=routes, authorizations=lambda: ("Bearer right",)
-    )
-    found.start()
-    yield f"http://127.0.0.1:{found.port}"
-    found.close()
-
-
-@pytest.fixture(autouse=True)
-def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the machine that the tests run on."""
-    monkeypatch.delenv("VLLM_API_KEY", raising=False)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Path:
-    """Two models, one of them hostile, on two days."""
-    path = write(tmp_path / "ledger.sqlite3", {NOON: usage(1.0), NOON + 86_400: usage(2.0)})
-    return write(path, {NOON: usage(40.0)}, SERIES._replace(model_name=HOSTILE))
 
 
 def fetched(html: str) -> list[str]:
@@ -217,22 +174,3 @@ def test_a_browser_that_draws_nothing_is_one_line(
         assert main(["page", "--once", str(file), "--from-ledger", str(ledger)]) == 2
         assert says in capsys.readouterr().err
         assert not file.exists()
-
-
-@pytest.mark.heavy
-def test_pictures_have_the_whole_page(ledger: Path, tmp_path: Path) -> None:
-    """A PNG as high as the page, and a PDF, from a real Chromium."""
-    if not any(map(shutil.which, NAMES)):
-        missing("no Chromium is on the PATH")
-    heights = []
-    for since in ("2026-11-21", "2026-11-22"):
-        file = tmp_path / f"{since}.png"
-        assert main(["page", "--once", str(file), "--from-ledger", str(ledger), "--since", since]) == 0
-        content = file.read_bytes()
-        assert content.startswith(b"\x89PNG")
-        width, height = int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
-        assert width == 1280
-        heights.append(height)
-    assert heights[0] > heights[1] >= 900
-    assert main(["page", "--once", str(tmp_path / "report.pdf"), "--from-ledger", str(ledger)]) == 0
-    assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")

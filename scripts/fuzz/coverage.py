@@ -1,0 +1,58 @@
+"""As `scripts.fuzz.one`, with atheris (libFuzzer) in place of our own choice of inputs: what runs a branch of the
+package that no input had run before is mutated further. The mutations are ours.
+
+`python -m scripts.fuzz.coverage READER INPUTS SECONDS SEED FOLDER`; needs the extra fuzz.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from random import Random
+
+import atheris
+
+with atheris.instrument_imports(include=["vllm_costmeter"]):
+    from scripts.fuzz.readers import READERS
+
+from scripts.fuzz.mutation import mutated
+from scripts.fuzz.one import Run, counted, limit_memory
+
+LARGEST_INPUT_BYTES = 1 << 17
+SLOWER = 3.0
+"""Counting lines costs: an input may take that much longer than without."""
+
+
+def main() -> None:
+    """Ends the process, with 0 whatever was found: libFuzzer does not return."""
+    name, inputs, seconds, seed, folder = sys.argv[1:]
+    reader = READERS[name]
+    seeds = reader.seeds()
+    scratch, corpus = tempfile.mkdtemp(), Path(tempfile.mkdtemp())
+    for number, data in enumerate(seeds):
+        (corpus / str(number)).write_bytes(data)
+    run = Run(reader, Path(folder), Path(scratch), most_seconds=SLOWER)
+    for data in seeds:
+        run.one(data)
+    limit_memory()
+
+    def one(data: bytes) -> None:
+        run.one(data)
+        if run.inputs >= int(inputs) or time.process_time() > float(seconds):
+            print(json.dumps(counted(run) | {"engine": "atheris"}), flush=True)
+            os._exit(0)
+
+    def changed(data: bytes, most_bytes: int, number: int) -> bytes:
+        return mutated(data, seeds, Random(number))[:most_bytes]
+
+    flags = [f"-seed={seed}", f"-max_len={LARGEST_INPUT_BYTES}", "-verbosity=0", str(corpus)]
+    atheris.Setup([sys.argv[0], *flags], one, custom_mutator=changed)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

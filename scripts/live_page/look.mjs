@@ -1,0 +1,56 @@
+// Look at pages as browser.py asks on standard input, in JSON: {chromium, looks: [{url, theme, width, height, steps, picture, axe}]}.
+// Answers with {complaints, requests, axe, answers} for each look: what the page complained of, every address it asked for,
+// what axe found, and what the last script returned.
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import puppeteer from 'puppeteer-core';
+
+const AXE = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
+const { chromium, looks } = JSON.parse(await text(process.stdin));
+
+async function look(browser, { url, theme, width, height = 900, steps = [], picture, axe, full = true, scale = 1 }) {
+  const context = await browser.createBrowserContext();
+  const page = await context.newPage();
+  const complaints = [], requests = [], answers = [];
+  page.on('pageerror', (error) => complaints.push(String(error.stack ?? error)));
+  page.on('console', (message) => ['error', 'warn'].includes(message.type()) && complaints.push(message.text()));
+  page.on('request', (request) => requests.push(request.url()));
+  await page.setViewport({ width, height, deviceScaleFactor: scale, hasTouch: width < 600, isMobile: width < 600 });
+  await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }, { name: 'prefers-reduced-motion', value: 'reduce' }]);
+  await page.goto(url);
+  await new Promise((settled) => setTimeout(settled, 700));
+  for (const step of steps) {
+    if (step.type !== undefined) {
+      await page.type(step.into, step.type);
+    } else if (step.press) {
+      await page.keyboard.press(step.press);
+    } else if (step.wait) {
+      await new Promise((settled) => setTimeout(settled, step.wait));
+    } else {
+      answers.push(await page.evaluate(step.script));
+    }
+  }
+  let found = null;
+  if (axe) {
+    await page.evaluate(AXE); // through the debugger, where the page's own policy does not reach
+    const { violations } = await page.evaluate(() => axe.run(document));
+    found = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(' | ')}`);
+  }
+  if (picture) {
+    await page.screenshot({ path: picture, fullPage: full });
+  }
+  await context.close();
+  return { complaints, requests, axe: found, answers };
+}
+
+const browser = await puppeteer.launch({ executablePath: chromium, args: ['--no-sandbox', '--hide-scrollbars', '--ignore-certificate-errors'] });
+try {
+  const seen = [];
+  for (const each of looks) {
+    seen.push(await look(browser, each));
+  }
+  console.log(JSON.stringify(seen));
+} finally {
+  await browser.close();
+}

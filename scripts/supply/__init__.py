@@ -1,0 +1,1 @@
+"""What goes into a release, and what it is made of: see docs/releasing.md."""

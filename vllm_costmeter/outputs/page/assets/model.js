@@ -1,0 +1,271 @@
+// What the page knows: documents of /costmeter/data, kept by instance and never mixed. Nothing here touches the page.
+"use strict";
+
+const HOUR = 3600;
+const SILENT = 180; // an instance that was not heard of for so long no longer answers
+const MOST_ROWS = 1500; // of one instance; older ones are thinned like the server's own
+
+/** Keeps what each instance said, and notices restarts and addresses behind which two servers answer. */
+class Store {
+  constructor() {
+    this.instances = new Map();
+    this.shown = null; // the instance that is drawn
+    this.notice = "";
+  }
+
+  /** The question for the next document: which instance is known, and since when. */
+  question() {
+    const known = this.instances.get(this.last);
+    return known ? `?instance=${encodeURIComponent(this.last)}&since=${known.since}` : "";
+  }
+
+  /** `seen`: seconds on a clock that never jumps. */
+  take(document, seen) {
+    const id = document.instance;
+    let known = this.instances.get(id);
+    if (!known) {
+      known = { id, rows: [], since: -1, fit: null, columns: new Map(), width: 1 };
+      this.instances.set(id, known);
+      this.#newInstance(known, document);
+    } else if (id !== this.shown && !this.isSplit) {
+      this.isSplit = true; // an instance that was thought gone answers again
+    }
+    const rows = inOwnOrder(known, document.history);
+    const now = rows.at(-1), kept = rows.slice(0, -1);
+    if (kept.length) {
+      known.rows.push(...kept.filter((row) => row[0] > known.since));
+      known.since = kept.at(-1)[0];
+    }
+    known.rows = thinned(known.rows, now[0]);
+    Object.assign(known, { document, now, seen });
+    known.fit = document.fit ?? known.fit;
+    known.began = document.unix_seconds - document.uptime_seconds;
+    this.last = id;
+    if (seen - this.current.seen > SILENT) {
+      this.shown = id;
+    }
+    if (this.isSplit) {
+      const ids = [...this.instances.values()].filter((each) => seen - each.seen < SILENT).map((each) => each.id);
+      this.notice = ids.length > 1
+        ? `${ids.length} servers answer at this address (${ids.join(", ")}), as behind a load balancer. Shown is ${this.shown} alone; open a server’s own address for the others.`
+        : "";
+    }
+    if (this.instances.size > 8) {
+      const oldest = [...this.instances.values()].filter((each) => each.id !== this.shown && each.id !== id)[0];
+      this.instances.delete(oldest.id);
+    }
+  }
+
+  get current() {
+    return this.instances.get(this.shown);
+  }
+
+  #newInstance(known, document) {
+    const before = this.current;
+    const began = document.unix_seconds - document.uptime_seconds;
+    if (!before) {
+      this.shown = known.id;
+    } else if (began > before.document.unix_seconds - 30) { // it began after the other was last heard of: a restart
+      this.shown = known.id;
+      this.notice = `The server restarted at ${clock(began)}. What was counted before is not part of this page.`;
+    } else {
+      this.isSplit = true;
+    }
+  }
+}
+
+/** Rows with their cells in the order of `known.columns`: each API process of a server has an order of its own. */
+function inOwnOrder(known, { columns, rows }) {
+  const places = columns.map(([server, name]) => {
+    if (!known.columns.has(server)) {
+      known.columns.set(server, new Map());
+    }
+    const names = known.columns.get(server);
+    if (!names.has(name)) {
+      names.set(name, known.width);
+      known.width += 1;
+    }
+    return names.get(name);
+  });
+  if (places.every((place, at) => place === at + 1)) {
+    return rows;
+  }
+  return rows.map((row) => {
+    const own = new Array(known.width).fill(null);
+    own[0] = row[0];
+    row.slice(1).forEach((value, at) => { own[places[at]] = value; });
+    return own;
+  });
+}
+
+/** The last hour as it is; of what is older, every second moment once there are too many. */
+function thinned(rows, now) {
+  if (rows.length <= MOST_ROWS) {
+    return rows;
+  }
+  const recent = rows.findIndex((row) => row[0] > now - HOUR);
+  const end = recent < 0 ? rows.length : recent;
+  return [...rows.slice(0, end).filter((_, at) => at % 2 === 0), ...rows.slice(end)];
+}
+
+/** One reading of an instance: some servers, a range of time and perhaps another price. */
+class View {
+  constructor(known, server, range, trial) {
+    this.known = known;
+    this.metrics = known.document.metrics;
+    this.names = server === null ? [...known.columns.keys()] : [server];
+    this.server = server;
+    const now = known.now[0];
+    const rows = range === "hour" ? known.rows.filter((row) => row[0] >= now - HOUR - 1) : known.rows;
+    this.rows = [...rows.filter((row) => row[0] < now - 0.5), known.now];
+    this.span = this.rows.length > 1 ? now - this.rows[0][0] : 0;
+    this.window = Math.max(60, this.span / 60);
+    this.trial = trial;
+    this.gpus = new Map(this.names.map((name) => [name, this.#gpusOf(name)]));
+  }
+
+  cell(row, server, name) {
+    const at = this.known.columns.get(server)?.get(name);
+    const value = at === undefined ? undefined : row[at];
+    return value === undefined || value === null ? null : value;
+  }
+
+  /** Names of this group's columns, over all servers shown: has("tokens") -> ["generated", ...]. */
+  kinds(group) {
+    const found = new Set();
+    for (const server of this.names) {
+      for (const name of this.known.columns.get(server)?.keys() ?? []) {
+        if (name.startsWith(`${group}:`)) {
+          found.add(name.slice(group.length + 1));
+        }
+      }
+    }
+    return [...found];
+  }
+
+  has(name) {
+    return this.names.some((server) => this.cell(this.known.now, server, name) !== null);
+  }
+
+  /** By how much a counter grew between two moments; null: not known. One that was not there yet began at zero. */
+  grown(from, to, name, servers = this.names) {
+    let sum = null;
+    for (const server of servers) {
+      const after = this.cell(to, server, name), before = this.cell(from, server, name) ?? 0;
+      if (after !== null && after >= before) {
+        sum = (sum ?? 0) + after - before;
+      }
+    }
+    return sum;
+  }
+
+  /** The value of a gauge, summed or averaged over the servers that tell it. */
+  gauge(row, name, mean = false) {
+    const values = this.names.map((server) => this.cell(row, server, name)).filter((value) => value !== null);
+    return values.length ? values.reduce((sum, value) => sum + value, 0) / (mean ? values.length : 1) : null;
+  }
+
+  /** Dollars of a state (all three without one) between two moments, at the price tried if there is one. */
+  usd(from, to, state) {
+    if (this.trial === null) {
+      return sumKnown((state ? [state] : STATES).map((each) => this.grown(from, to, `usd:${each}`)));
+    }
+    let usd = null;
+    for (const server of this.names) {
+      const gpus = this.gpus.get(server);
+      for (const each of state ? [state] : STATES) {
+        const seconds = this.grown(from, to, `gpu_seconds:${each}`, [server]);
+        usd = seconds === null || !gpus ? usd : (usd ?? 0) + (seconds / gpus / HOUR) * this.trial;
+      }
+    }
+    return usd;
+  }
+
+  /** What an amount of active dollars is at the price tried. */
+  retold(usd, from, to) {
+    if (usd === null || this.trial === null) {
+      return usd;
+    }
+    const charged = this.grown(from, to, "usd:active");
+    return charged ? (usd * this.usd(from, to, "active")) / charged : null;
+  }
+
+  tokens(from, to, kinds = TOKENS) {
+    return sumKnown(kinds.map((kind) => this.grown(from, to, `tokens:${kind}`)));
+  }
+
+  /** Dollars per million tokens by definition; null without such tokens. */
+  perMillion(from, to, per) {
+    const phase = { prefill: ["prompt_computed"], decode: ["generated"] }[per];
+    const usd = phase ? this.retold(this.grown(from, to, `phase_usd:${per}`), from, to) : this.usd(from, to);
+    const tokens = this.tokens(from, to, phase ?? (per === "generated" ? ["generated"] : TOKENS));
+    return usd === null || !tokens ? null : (usd / tokens) * 1e6;
+  }
+
+  /** `[times, values]` of a quantity of two moments: each point looks back over the window. */
+  series(quantity, window = this.window) {
+    const times = [], values = [];
+    let from = 0;
+    for (let to = 1; to < this.rows.length; to += 1) {
+      while (from + 1 < to && this.rows[from + 1][0] <= this.rows[to][0] - window) {
+        from += 1;
+      }
+      times.push(this.unix(this.rows[to]));
+      values.push(quantity(this.rows[from], this.rows[to], this.rows[to][0] - this.rows[from][0]));
+    }
+    return [times, values];
+  }
+
+  /** The same of a quantity of one moment. */
+  gauges(quantity) {
+    return [this.rows.map((row) => this.unix(row)), this.rows.map(quantity)];
+  }
+
+  /** A moment in Unix seconds by the server's clock as it is now, so that a clock that was set moves all of them. */
+  unix(row) {
+    return this.known.document.unix_seconds - (this.known.document.uptime_seconds - row[0]);
+  }
+
+  get first() {
+    return this.rows[0];
+  }
+
+  get now() {
+    return this.known.now;
+  }
+
+  /** Dollars an hour now. */
+  get price() {
+    return this.trial === null ? this.value("costmeter_price_usd_per_hour") : this.trial * this.names.length;
+  }
+
+  /** Samples of a metric of the servers shown. */
+  samples(name) {
+    const all = this.metrics[name] ?? [];
+    return this.server === null ? all : all.filter((each) => (each.labels.instance ?? "") === this.server);
+  }
+
+  value(name, labels = {}) {
+    const found = this.samples(name).filter((each) => Object.entries(labels).every(([key, text]) => each.labels[key] === text));
+    return sumKnown(found.map((each) => each.value));
+  }
+
+  /** GPU seconds pass once per GPU and second. */
+  #gpusOf(server) {
+    const inside = [...this.known.rows, this.known.now].filter((row) => this.cell(row, server, "gpu_seconds:idle") !== null);
+    const [first, last] = [inside[0], inside.at(-1)];
+    if (inside.length < 2 || last[0] - first[0] < 1) {
+      return null;
+    }
+    const grown = STATES.map((state) => (this.cell(last, server, `gpu_seconds:${state}`) ?? 0) - (this.cell(first, server, `gpu_seconds:${state}`) ?? 0));
+    return Math.max(1, Math.round(grown.reduce((sum, each) => sum + each, 0) / (last[0] - first[0])));
+  }
+}
+
+const STATES = ["active", "idle", "asleep"];
+const TOKENS = ["prompt", "prompt_computed", "prompt_cached", "generated"];
+
+function sumKnown(values) {
+  const known = values.filter((value) => value !== null && value !== undefined);
+  return known.length ? known.reduce((sum, value) => sum + value, 0) : null;
+}

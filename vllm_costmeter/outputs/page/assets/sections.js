@@ -1,0 +1,219 @@
+// What stands around the charts: the first numbers, the memory bar, tables.
+"use strict";
+
+const DEFINITIONS = [
+  ["all", "all tokens", "--all"],
+  ["generated", "generated tokens", "--generated"],
+  ["prefill", "prefill only", "--prefill"],
+  ["decode", "decode only", "--decode"],
+];
+const PARTS = [
+  ["weights", "weights", "--weights"],
+  ["activations", "activations", "--activations"],
+  ["cuda_graphs", "CUDA graphs", "--graphs"],
+  ["non_torch", "non-torch", "--nontorch"],
+  ["kv_cache_needed", "KV cache needed", "--kv"],
+];
+
+/** The square that says which line or piece is meant. */
+function colored(color, dash = false) {
+  const key = make("span", { class: dash ? "key dashed" : "key", "aria-hidden": "true" });
+  key.style.setProperty("--key", `var(${color})`);
+  return key;
+}
+
+const tile = (name, figure, ...notes) => make("div", { class: "tile" },
+  make("h2", {}, name), make("p", { class: "figure" }, figure), ...notes.filter(Boolean).map((note) => make("p", { class: "quiet" }, note)));
+
+/** The numbers that people come for. */
+function tiles(view) {
+  const { first, now } = view;
+  const told = (per) => view.perMillion(first, now, per);
+  const rest = DEFINITIONS.slice(1).map(([per, name, color]) => [name, told(per), color]).filter(([, value]) => value !== null);
+  const spent = view.usd(first, now), idle = view.usd(first, now, "idle");
+  const hasPrice = spent !== null;
+  const tokens = view.tokens(first, now) ?? 0;
+  const all = told("all");
+  const found = [make("div", { class: "tile hero" },
+    make("h2", {}, "Cost per million tokens"),
+    make("p", { class: "figure" }, hasPrice ? (all === null ? "–" : usd(all)) : UNKNOWN),
+    hasPrice && all === null ? make("p", { class: "quiet" }, "no tokens in this time") : null,
+    hasPrice ? null : make("p", { class: "quiet" }, "no price is set: start with --gpu-hourly-usd, or try one above"),
+    rest.length ? make("dl", { class: "definitions" }, ...rest.flatMap(([name, value, color]) => [make("div", {}, make("dt", {}, colored(color), name), make("dd", {}, usd(value)))])) : null)];
+  if (hasPrice) {
+    const share = spent > 0 && idle !== null ? idle / spent : null;
+    found.push(tile("Spent", usd(spent), `in ${duration(view.span)}${view.price === null ? "" : `, now at ${usd(view.price)} an hour`}`));
+    if (share !== null) {
+      found.push(tile("Idle", percent(share), `${usd(idle)} of the bill while no request ran`));
+    }
+  }
+  const rates = latestRates(view);
+  found.push(tile("Tokens", count(tokens), rates === null ? null : `${count(rates)} a second over the last minute`));
+  const requests = view.grown(first, now, "requests");
+  if (requests) {
+    const cost = view.retold(view.grown(first, now, "requests_usd"), first, now);
+    found.push(tile("1,000 requests", cost === null ? UNKNOWN : usd((cost / requests) * 1000), `mean of ${count(requests)} that ended`));
+  }
+  const energy = view.grown(first, now, "active_joules");
+  if (energy && tokens) {
+    found.push(tile("Energy", `${joules(energy / tokens)}`, "per token, while requests ran"));
+  }
+  const api = view.grown(first, now, "api_usd");
+  if (api && spent !== null) {
+    const providers = [...new Set(view.samples("costmeter_api_equivalent_usd_total").map((each) => each.labels.provider))].join(", ");
+    found.push(tile(`Against ${providers}`, `${digits(spent / api)}×`, `the same tokens there: ${usd(api)}`));
+  }
+  return found;
+}
+
+function latestRates(view) {
+  const from = view.rows.findLast((row) => row[0] <= view.now[0] - 60) ?? view.first;
+  const seconds = view.now[0] - from[0];
+  return seconds < 1 ? null : (view.tokens(from, view.now) ?? 0) / seconds;
+}
+
+/** The fit check's bar, as `costmeter check` draws it, and each part against what the server measured. */
+function fitCard(view) {
+  const { fit } = view.known;
+  const rows = view.names.length === 1 ? comparisons(view) : [];
+  if (!fit?.per_gpu_bytes?.kv_cache_available && !rows.length) {
+    return null;
+  }
+  const children = [make("h2", { id: "fit-title" }, "GPU memory: predicted and actual")];
+  if (fit?.per_gpu_bytes?.kv_cache_available) {
+    children.push(...fitBar(fit));
+  }
+  if (rows.length) {
+    children.push(table("Predicted before the start, and actual, per GPU", ["part", "predicted", "actual", "difference"], rows));
+  }
+  return make("section", { class: "card fit", "aria-labelledby": "fit-title" }, ...children);
+}
+
+function fitBar(fit) {
+  const use = fit.per_gpu_bytes, total = fit.gpu.memory_bytes;
+  const parts = PARTS.map(([key, name, color]) => [name, Math.max(0, use[key] ?? 0), color]);
+  const spare = Math.max(0, (use.kv_cache_available ?? 0) - (use.kv_cache_needed ?? 0));
+  const scale = Math.max(total, parts.reduce((sum, [, bytes]) => sum + bytes, 0));
+  const bar = make("div", { class: "bar", "aria-hidden": "true" });
+  const keys = make("ul", { class: "legend" });
+  for (const [name, bytes, color] of [...parts, ["spare KV cache", spare, "--spare"]]) {
+    const piece = make("span", {});
+    piece.style.width = `${(bytes / scale) * 100}%`;
+    piece.style.background = `var(${color})`;
+    bar.append(piece);
+    keys.append(make("li", {}, colored(color), name, " ", make("b", {}, gib(bytes))));
+  }
+  const budget = make("i", { class: "budget" });
+  budget.style.left = `${(use.budget / scale) * 100}%`;
+  bar.append(budget);
+  const count = fit.gpu.count > 1 ? `${fit.gpu.count} × ` : "";
+  return [
+    make("p", {}, make("b", { class: `verdict ${["fits", "tight", "refused"].includes(fit.verdict) ? fit.verdict : "unknown"}` }, fit.verdict), ` ${withoutVerdict(fit)}`),
+    bar, keys,
+    make("p", { class: "quiet" }, `${count}${fit.gpu.name} of ${gib(total)}; the mark is the budget, ${gib(use.budget)}.`),
+  ];
+}
+
+function withoutVerdict(fit) {
+  const start = `${fit.verdict}: `;
+  return fit.message.startsWith(start) ? fit.message.slice(start.length) : fit.message;
+}
+
+function comparisons(view) {
+  const names = [...new Set(view.samples("costmeter_preflight_bytes").map((each) => each.labels.part))];
+  return names.map((part) => {
+    const [predicted, actual] = ["predicted", "actual"].map((value) => {
+      const found = view.samples("costmeter_preflight_bytes").find((each) => each.labels.part === part && each.labels.value === value);
+      return found ? found.value : null;
+    });
+    const off = predicted !== null && actual ? (predicted - actual) / actual : null;
+    return [part.replaceAll("_", " ").replace("kv", "KV"), gib(predicted), gib(actual), off === null ? UNKNOWN : `${off > 0 ? "+" : ""}${(off * 100).toFixed(1)} %`];
+  });
+}
+
+function table(title, heads, rows) {
+  return make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title },
+    make("table", {}, make("caption", { class: "unseen" }, title),
+      make("thead", {}, make("tr", {}, ...heads.map((head, at) => make("th", { scope: "col", class: at ? "number" : null }, head)))),
+      make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell, at) => (at ? make("td", { class: "number" }, cell) : make("th", { scope: "row" }, cell))))))));
+}
+
+/** Adapters and tenants by cost. Names are whatever clients and people chose: text, never more. */
+function tables(view) {
+  const found = [];
+  const shares = (title, id, metric, label, rest) => {
+    const sums = new Map();
+    for (const each of view.samples(metric)) {
+      sums.set(each.labels[label], (sums.get(each.labels[label]) ?? 0) + each.value);
+    }
+    const rows = [...sums].map(([name, value]) => [name, view.retold(value, view.known.rows[0] ?? view.now, view.now)]);
+    const shown = rows.sort((one, other) => other[1] - one[1]).slice(0, 12);
+    if (shown.length) {
+      const more = rows.length - shown.length;
+      found.push(make("section", { class: "card", "aria-labelledby": id }, make("h2", { id }, title), make("p", { class: "quiet" }, `Active cost since the start${more > 0 ? `; ${more} more not shown` : ""}.${rest}`),
+        table(`${title} by cost`, [label === "lora" ? "adapter" : label, "cost"], shown.map(([name, value]) => [name, usd(value)]))));
+    }
+  };
+  shares("Adapters", "adapters-title", "costmeter_lora_cost_usd_total", "lora", " The rest is the base model’s.");
+  shares("Tenants", "tenants-title", "costmeter_tenant_cost_usd_total", "tenant", "");
+  return found;
+}
+
+/** The servers of a sidecar; null where there is one. */
+function serverTable(view, choose) {
+  if (view.names.length < 2) {
+    return null;
+  }
+  const rows = [...view.names].sort().map((server) => {
+    const one = new View(view.known, server, view.range, view.trial);
+    const models = modelsOf(one).join(", ") || UNKNOWN;
+    const rate = latestRates(one);
+    return [make("button", { type: "button", class: "link", onclick: () => choose(server) }, server), models,
+      usd(one.price), usdOrDash(one.perMillion(one.first, one.now, "all")), rate === null ? UNKNOWN : count(rate)];
+  });
+  return make("section", { class: "card wide", "aria-labelledby": "servers-title" }, make("h2", { id: "servers-title" }, "Servers"),
+    table("Servers by cost", ["server", "model", "$/h", "$/M", "tokens/s"], rows));
+}
+
+const usdOrDash = (value) => (value === null ? "–" : usd(value));
+
+const modelsOf = (view) => [...new Set(["costmeter_gpu_seconds_total", "costmeter_tokens_total"].flatMap((name) => view.samples(name)).map((each) => each.labels.model_name))].filter(Boolean);
+
+/** One line: whose cost this is. */
+function aboutLine(view) {
+  const gpus = new Map();
+  for (const each of view.samples("costmeter_gpu_memory_total_bytes")) {
+    gpus.set(each.labels.name, (gpus.get(each.labels.name) ?? 0) + 1);
+  }
+  const build = view.samples("costmeter_build_info")[0]?.labels ?? {};
+  const price = view.value("costmeter_price_usd_per_hour");
+  const bases = view.samples("costmeter_price_info").map(({ labels }) => labels);
+  const info = bases.every(({ basis, source, as_of }) => basis === bases[0].basis && source === bases[0].source && as_of === bases[0].as_of) ? bases[0] : undefined;
+  const parts = [...gpus].map(([name, number]) => `${number} × ${name}`);
+  if (!parts.length && view.server !== null && view.gpus.get(view.server)) {
+    parts.push(`${view.gpus.get(view.server)} GPU${view.gpus.get(view.server) > 1 ? "s" : ""}`);
+  }
+  if (price !== null) {
+    const source = info ? ` (${info.basis}, ${info.source === "catalogue" || info.source === "catalog" ? `catalogue of ${info.as_of}` : `from ${info.source}`})` : "";
+    parts.push(`${usd(price)} an hour${source}`);
+  }
+  if (build.vllm_version) {
+    parts.push(/^\d/.test(build.vllm_version) ? `vLLM ${build.vllm_version}` : build.vllm_version);
+  }
+  parts.push(`up ${duration(view.known.document.uptime_seconds)}`);
+  return parts.join(" · ");
+}
+
+/** What this server does not tell, and why, in a line each. */
+function missing(view) {
+  const reasons = view.samples("costmeter_source_down_info").map((each) => `${each.labels.source}${each.labels.instance ? ` of ${each.labels.instance}` : ""}: ${each.labels.reason.replaceAll("_", " ")}`);
+  const down = view.samples("costmeter_target_down_info").map((each) => `${each.labels.target} is not read: ${each.labels.reason.replaceAll("_", " ")}`);
+  const kept = new Set(view.known.columns.keys());
+  const left = new Set((view.metrics.costmeter_gpu_seconds_total ?? []).map((each) => each.labels.instance ?? "").filter((server) => !kept.has(server)));
+  const drawn = view.names.length > 1 ? view.names.length : Math.max(...["gpu_memory_used_bytes", "gpu_power_watts"].map((group) => view.kinds(group).length));
+  return [
+    ...reasons, ...down,
+    ...(left.size ? [`${left.size} more servers: only the first ${kept.size} have a history`] : []),
+    ...(drawn > GPU_COLORS.length ? [`memory and power of ${drawn - GPU_COLORS.length} more: only the first ${GPU_COLORS.length} are drawn`] : []),
+  ];
+}

@@ -1,0 +1,1 @@
+"""Read lists of questions about GPUs."""
