@@ -43,14 +43,15 @@ docs: setup ## regenerate the pages made from the code: metrics, settings, cover
 	@$(VENV)/python -m scripts.pages.coverage
 	@$(VENV)/python -m scripts.catalogue.page
 
-pictures: setup ## draw the dashboards with Grafana's own components (node, Chromium, Prometheus) into docs/pictures
+pictures: setup ## draw the live page and the dashboards, these with Grafana's own components (node, Chromium, Prometheus)
+	@$(VENV)/python -m scripts.live_page
 	@$(VENV)/python -m scripts.pictures
 
 upstream: setup ## read a new vLLM release (VERSION=0.33.0): writes docs/upstream/VERSION.md and the tables that follow
 	@$(VENV)/python -m scripts.upstream $(or $(VERSION),none)
 
 clean: ## remove .venv and everything else that was generated here
-	rm -rf .venv build dist .demo scripts/pictures/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist .demo scripts/*/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: python

@@ -68,6 +68,19 @@ def test_many_questions_of_one_second_are_answered_from_one_look() -> None:
     assert server.looks == before + 1
 
 
+def test_pages_that_open_at_once_are_answered_from_one_document() -> None:
+    """Until the next second; however many ask for different things, what is kept is bounded."""
+    server = Server()
+    server.run(3000)
+    assert server.page.data() is server.page.data("another")
+    for second in range(2000):
+        server.page.data("a1", float(second))
+    assert sum(map(len, server.page._answers.values())) < 1_000_000
+    first = server.page.data()
+    server.run(8)
+    assert server.page.data() != first
+
+
 def test_a_clock_that_is_set_moves_no_moment() -> None:
     """Moments are seconds since the start; the wall clock is told beside them."""
     server = Server()

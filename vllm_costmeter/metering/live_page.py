@@ -13,6 +13,9 @@ from vllm_costmeter.core.page.history import History
 from vllm_costmeter.core.page.pace import Pace
 from vllm_costmeter.outputs.page.data import data_json, metrics_json
 
+MOST_ANSWERS = 32
+"""Kept for pages that ask the same in the same second."""
+
 
 class LivePage:
     """`samples`: what /metrics shows, as of the last second. `instance`: the same for all processes of one server and
@@ -39,6 +42,8 @@ class LivePage:
         self._lock = threading.Lock()
         self._pace = Pace()
         self._rendered: tuple[float, str, str] | None = None
+        self._answers: dict[float | None, bytes] = {}
+        """Of what is rendered now, by the last moment that a page knew."""
 
     def note(self) -> None:
         """Keep this moment if it is due; once a second."""
@@ -54,19 +59,27 @@ class LivePage:
             refresh = self._pace.ask(now)
             if self._rendered is None or now - self._rendered[0] >= max(1.0, refresh / 10):
                 self._rendered = (now, *self._render(now))
-            rendered, metrics, row = self._rendered
-            is_new = instance != self._instance
-            return data_json(
-                version=vllm_costmeter.__version__,
-                instance=self._instance,
-                unix_seconds=self._unix_seconds() - (now - rendered),
-                uptime_seconds=rendered - self._started_seconds,
-                refresh_seconds=refresh,
-                metrics=metrics,
-                fit=self._fit() if is_new else None,
-                columns=self._history.columns,
-                rows=(*self._history.rows(-1.0 if is_new else after_seconds), row),
-            )
+                self._answers.clear()
+            after = None if instance != self._instance else after_seconds
+            if after not in self._answers:
+                if len(self._answers) >= MOST_ANSWERS:
+                    self._answers.clear()
+                self._answers[after] = self._answer(*self._rendered, after, refresh)
+            return self._answers[after]
+
+    def _answer(self, rendered: float, metrics: str, row: str, after: float | None, refresh: float) -> bytes:
+        """`after` None: for a page that knows nothing of this instance."""
+        return data_json(
+            version=vllm_costmeter.__version__,
+            instance=self._instance,
+            unix_seconds=self._unix_seconds() - (self._monotonic_seconds() - rendered),
+            uptime_seconds=rendered - self._started_seconds,
+            refresh_seconds=refresh,
+            metrics=metrics,
+            fit=self._fit() if after is None else None,
+            columns=self._history.columns,
+            rows=(*self._history.rows(-1.0 if after is None else after), row),
+        )
 
     def _render(self, now: float) -> tuple[str, str]:
         """The metrics, and the current moment."""
