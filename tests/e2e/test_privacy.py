@@ -132,12 +132,24 @@ def _traffic(run: Run) -> None:
     assert holds_within(lambda: run.ask("/v1/completions", prompt, key="refused").status_code == 429, 180)
 
 
+def tenant_of(run: Run) -> bytes:
+    """The name under which the served key is kept."""
+    secret = tenant_secret([run.folder / "ledger"])
+    assert secret is not None
+    return of_key(run.keys["served"], secret).encode()
+
+
 def _keep(run: Run) -> None:
     """All that can be read of ours while the server runs."""
     url, key = run.server.url, {"Authorization": f"Bearer {run.keys['served']}"}
     route = f"{url}/costmeter/requests/cmpl-seen-in-the-log"
     assert holds_within(lambda: client.get(route, headers=key).json().get("status") == "settled", 30)
     assert holds_within(lambda: "seen-in-the-log" in (run.folder / OUR_LOG).read_text(), 30)
+    name, written = (
+        tenant_of(run),
+        [run.folder / "ledger"],
+    )  # every five seconds; a busy machine may kill the server
+    assert holds_within(lambda: any(name in content for content in files_below(written).values()), 60)
     run.receiver.arrived.clear()
     assert run.receiver.arrived.wait(30)
     paths = [*PAGES, "/costmeter/requests/cmpl-seen-in-the-log"]
@@ -175,9 +187,7 @@ def test_no_mark_is_in_anything_of_ours(run: Run) -> None:
 
 def test_the_search_looks_where_it_says(run: Run) -> None:
     """Each kind of place was reached and holds what it should: the tenant's keyed name, the request's id, the model."""
-    secret = tenant_secret([run.folder / "ledger"])
-    assert secret is not None
-    tenant = of_key(run.keys["served"], secret).encode()
+    tenant = tenant_of(run)
     having = {
         kind: [name for name, content in run.pieces.items() if kind in name and text in content]
         for kind, text in {
