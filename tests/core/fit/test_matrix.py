@@ -66,7 +66,8 @@ def test_the_best_layout_of_several_gpus_counts() -> None:
 
 def test_a_model_that_is_not_understood_is_unknown() -> None:
     """Never a guess."""
-    assert cell(llama(fault=not_understood()), ADA, NEWEST, name="m", quantization="").verdict == "unknown"
+    found = cell(llama(fault=not_understood()), ADA, NEWEST, name="m", quantization="")
+    assert (found.verdict, found.tensor_parallel_size, found.pipeline_parallel_size) == ("unknown", 1, 1)
 
 
 def test_q4_is_a_quarter_and_fp8_a_half() -> None:
