@@ -16,8 +16,8 @@ Written by `python -m scripts.mutations --page`, from {count} faults put into `v
 {seed}, at random from all that the operators of scripts/mutations can make: a comparison, a sign, a number, a branch,
 `min` for `max`, `and` for `or`). A fault is killed if a test of its room fails, or one of the answers that rest on it.
 
-**{share:.1%} are killed** ({killed} of {count}). When they were first tried, {at_first:.1%} were: tests were written for what
-survived, so only a sample with another seed tells how many of the other faults are noticed.
+**{share:.1%} are killed** ({killed} of {count}). When they were first tried, {at_first:.1%} were: tests were written
+for what survived, so only a sample with another seed tells how many of the other faults are noticed.
 
 | room | faults | killed |
 |---|---|---|

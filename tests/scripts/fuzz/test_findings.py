@@ -52,6 +52,10 @@ FOUND = {
         "traces",
         b"TIMESTAMP,ContextTokens,GeneratedTokens\n1.5,2,3\n9999-12-31,2,3\n",
     ),
+    "an arrival of 400 digits": (
+        "traces",
+        json.dumps({"timestamp": 10**400, "input_length": 1, "output_length": 1}).encode(),
+    ),
     "a carriage return alone, in a price list": (
         "skypilot",
         b"AcceleratorName,AcceleratorCount,Price\nH100,8,1\rx,2,3\n",
