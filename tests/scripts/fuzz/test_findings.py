@@ -74,6 +74,10 @@ FOUND = {
         "request-file",
         b'[1, [{"a": "cmpl-1"}], 1800000000.0, "m", "", 1, "stop", 1, 1, 1, 1]\n',
     ),
+    "a request that ended at no time": (
+        "request-file",
+        b'[1, ["cmpl-1"], [1], "m", "", 1, "stop", 1, 1, 1]\n[1, ["cmpl-1"], null, "m", "", 1, "stop", 1, 1, 1, 1]\n',
+    ),
     "a request nested too deeply": ("request-file", b'"cmpl-1"' + DEEP + b"\n"),
     "a rate of 400 digits": (
         "throughput",
