@@ -71,6 +71,7 @@ def again() -> int:
         source = (ROOT / row["file"]).read_text("utf-8")
         faults = (mutant(row["file"], source, number) for number in range(count(source)))
         same = [each for each in faults if (each.before, each.after) == (row["before"], row["after"])]
+        row.setdefault("survived_at_first", row["survived"])
         if row["survived"] and same:
             nearest = min(same, key=lambda each: abs(each.line - row["line"]))
             row["survived"] = survived(nearest)

@@ -11,6 +11,7 @@ from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.core.memory.first_start import SINCE
 from vllm_costmeter.core.release import release_of
 
 TABLE_BYTES = 128_256 * 4096 * 2
@@ -70,3 +71,8 @@ def test_what_serves_only_with_a_warm_cache_is_tight_and_says_so() -> None:
 def test_a_reserved_pool_is_the_same_on_every_start() -> None:
     """--kv-cache-memory-bytes sets the pool whatever the profile run sees."""
     assert on(kv_cache_memory_bytes=2 * GIB).first_start is None
+
+
+def test_the_first_release_that_copies_the_table_does_so_too() -> None:
+    """`SINCE` itself is of them."""
+    assert lacking_bytes(on(".".join(map(str, SINCE)), max_num_seqs=16)) > 0

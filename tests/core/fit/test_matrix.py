@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from example_models import ADA, llama, not_understood
+from example_models import ADA, bad_input, llama, not_understood
 
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
@@ -66,7 +66,8 @@ def test_the_best_layout_of_several_gpus_counts() -> None:
 
 def test_a_model_that_is_not_understood_is_unknown() -> None:
     """Never a guess."""
-    assert cell(llama(fault=not_understood()), ADA, NEWEST, name="m", quantization="").verdict == "unknown"
+    found = cell(llama(fault=not_understood()), ADA, NEWEST, name="m", quantization="")
+    assert (found.verdict, found.tensor_parallel_size, found.pipeline_parallel_size) == ("unknown", 1, 1)
 
 
 def test_q4_is_a_quarter_and_fp8_a_half() -> None:
@@ -85,3 +86,9 @@ def test_a_quantized_checkpoint_is_not_quantized_again() -> None:
         requantized(llama(quantization="fp8"), Q4)
     with pytest.raises(BadInputError, match="nearest: fp8"):
         precision("fp88")
+
+
+def test_a_model_that_no_layout_divides_is_refused_on_one_gpu() -> None:
+    """Nothing was tried that would have another layout."""
+    found = cell(llama(fault=bad_input()), ADA, NEWEST, name="m", quantization="")
+    assert (found.verdict, found.reason, found.tensor_parallel_size) == ("refused", "parallel_layout", 1)

@@ -19,3 +19,12 @@ def test_rows_are_ordered_and_each_names_its_evidence() -> None:
     versions = [row.first_version for row in ROWS]
     assert versions == sorted(set(versions), reverse=True)
     assert all(row.evidence for row in ROWS)
+
+
+def test_hybrid_blocks_are_aligned_on_each_rank_from_0_20_on() -> None:
+    """_align_hybrid_block_size asks the backend of the rank's own layers; 0.19.1 aligned before there were ranks."""
+    assert [kv_rules(release_of(version)).aligns_each_rank for version in ("0.19.1", "0.20.0", "0.33.0")] == [
+        False,
+        True,
+        True,
+    ]

@@ -52,6 +52,10 @@ FOUND = {
         "traces",
         b"TIMESTAMP,ContextTokens,GeneratedTokens\n1.5,2,3\n9999-12-31,2,3\n",
     ),
+    "an arrival of 400 digits": (
+        "traces",
+        json.dumps({"timestamp": 10**400, "input_length": 1, "output_length": 1}).encode(),
+    ),
     "a carriage return alone, in a price list": (
         "skypilot",
         b"AcceleratorName,AcceleratorCount,Price\nH100,8,1\rx,2,3\n",
@@ -69,6 +73,10 @@ FOUND = {
     "an id that is a table": (
         "request-file",
         b'[1, [{"a": "cmpl-1"}], 1800000000.0, "m", "", 1, "stop", 1, 1, 1, 1]\n',
+    ),
+    "a request that ended at no time": (
+        "request-file",
+        b'[1, ["cmpl-1"], [1], "m", "", 1, "stop", 1, 1, 1]\n[1, ["cmpl-1"], null, "m", "", 1, "stop", 1, 1, 1, 1]\n',
     ),
     "a request nested too deeply": ("request-file", b'"cmpl-1"' + DEEP + b"\n"),
     "a rate of 400 digits": (

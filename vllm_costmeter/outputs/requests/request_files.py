@@ -83,7 +83,11 @@ def _with_id(content: bytes, request_id: str) -> Iterator[EndedRequest]:
         stop = content.find(b"\n", at)
         try:
             fields = json.loads(content[begin:stop]) if stop >= 0 else None
-            request = EndedRequest(*fields)._replace(ids=tuple(map(str, fields[1]))) if fields else None
+            request = None
+            if fields:
+                request = EndedRequest(*fields)._replace(
+                    ids=tuple(map(str, fields[1])), ended_unix_seconds=float(fields[2])
+                )
         except OTHERWISE:
             request = None  # cut, or not ours
         if request is not None and request_id in request.names:

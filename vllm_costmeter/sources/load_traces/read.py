@@ -70,7 +70,7 @@ def _named(row: Mapping[str, Any], names: tuple[str, ...], place: str) -> tuple[
 def _seconds(value: Any, place: str, number: int) -> float:
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         try:
             seconds = datetime.fromisoformat(str(value)).timestamp()
         except (ValueError, OverflowError):

@@ -73,3 +73,16 @@ def test_a_ledgers_hours_are_minutes() -> None:
     assert first.steps[NOON + HOUR + 60] == pytest.approx(Step(15, 2, 4.5 / 60, 100 / 60))
     assert first.steps[NOON + 2 * HOUR].active_seconds == 40
     assert first.usd == pytest.approx(6.0 + 4.5 + 1.5)
+
+
+def test_a_minute_of_work_fills_its_minute() -> None:
+    """No idle second is left to lie before or after it."""
+    (span,) = spans(replica(m0=Step(60, 1)))
+    assert (span.busy[0].start, span.busy[0].end) == (0, 60)
+
+
+def test_two_requests_are_enough_to_take_the_known_time_of_a_request() -> None:
+    """They came 25 s before they ended; one alone came when the activity began."""
+    both, one = (Replica("m", "a", "", 1, {0: Step(60, count)}, request_seconds=50.0) for count in (2, 1))
+    assert next(spans(both)).busy[0].request_seconds == 50.0
+    assert next(spans(one)).busy[0].request_seconds == 60.0
