@@ -10,8 +10,8 @@ from vllm_costmeter.core.dataclass import fields
 from vllm_costmeter.core.errors import BadInputError
 
 Flags = TypeVar("Flags")
-NAMED_EMPTY = ("model", "gpu", "gpus", "quantizations", "region", "link", "api_model")
-"""Whose readers say themselves what an empty one lacks."""
+NAMED_EMPTY = ("model", "gpu", "gpus", "quantizations", "region", "link", "api_model", "filter")
+"""Whose readers say themselves what an empty one lacks; an empty filter lets everything pass."""
 
 
 def typed(kind: type[Flags], args: argparse.Namespace, **built: Any) -> Flags:
