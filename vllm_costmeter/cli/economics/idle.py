@@ -149,7 +149,8 @@ def _report(flags: IdleFlags, now: datetime) -> IdleReport:
             by_model.setdefault(replica.model_name, []).append(replica._replace(request_seconds=took))
     if not by_model:
         raise BadInputError(
-            f"{read.source} has no server from {read.since:%Y-%m-%d %H:%MZ} to {read.until:%H:%MZ}"
+            f"{read.source} has no metered server from {read.since:%Y-%m-%d %H:%MZ} to {read.until:%Y-%m-%d %H:%MZ}: "
+            "--period says how far back to look"
         )
     unpriced = sorted(name for name, each in by_model.items() if not any(replica.usd > 0 for replica in each))
     for name in unpriced:
