@@ -183,6 +183,8 @@ def test_a_ledger_has_the_times_of_its_servers(tmp_path: Path, capsys: pytest.Ca
         "m": {"start": 100.0},
         "n": {"start": 400.0},
     }
+    assert main([*words, "--gpu", "L4"]) == 2
+    assert "--gpu is for one model" in capsys.readouterr().err
     assert main([*words, "--after", "2h"]) == 0
     out = capsys.readouterr().out
     assert "scale to zero; sleep, level 1; sleep, level 2: saves nothing here." in out
