@@ -15,6 +15,7 @@ from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.meter import Meter, PhaseSplit, RequestWork
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.operations import START, Durations, Operation
 from vllm_costmeter.core.meter.shares.tenants import ServerTenants, TenantAccounts
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.tenants.numbers import TenantNumbers
@@ -27,6 +28,11 @@ from vllm_costmeter.sources.catalogue.load import find_gpu
 from vllm_costmeter.sources.models.packaged import named_model
 
 REQUEST = RequestWork(180, 60, 128)
+OPERATIONS = {START: Durations(1, 95.0)} | {
+    Operation(kind, level): Durations(2, seconds)
+    for kind, level, seconds in (("sleep", 1, 1.5), ("wake", 1, 4.0), ("sleep", 2, 1.0), ("wake", 2, 40.0))
+}
+"""Of a server that has slept at both levels: no server has more series of these."""
 
 
 class Simulation:
@@ -47,6 +53,7 @@ class Simulation:
             engines=lambda: (self.totals,),
             ended=self.take_ended,
             errors=ErrorCounts(),
+            operations=lambda: OPERATIONS,
         )
         names = TenantNumbers(len(replica.teams))
         self.tenants = [names.of(name) for name in replica.teams] or [0]

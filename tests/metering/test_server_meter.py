@@ -7,19 +7,23 @@ from pathlib import Path
 
 import pytest
 from hook_stand_in import MODEL, SERVED, Hook, facts, meter
+from ledgers import NOON, SERIES
 
 from vllm_costmeter.core.gpu.reading import GpuReadings
 from vllm_costmeter.core.meter import RequestWork
 from vllm_costmeter.core.meter.activity import EngineEvent
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import EngineMerger
+from vllm_costmeter.core.meter.operations import START, Durations, Operation
 from vllm_costmeter.core.meter.step_counts import StepCounts
+from vllm_costmeter.metering.ledger_keeper import LedgerKeeper
 from vllm_costmeter.metering.server_meter import ChargingProcess, CountingProcess
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
 from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 from vllm_costmeter.outputs.metrics.multiprocess import MultiprocessPublisher
 from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
 from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry, MultiProcessCollector
+from vllm_costmeter.sources.ledger.read import opened_ledger
 
 
 class SingleServer:
@@ -154,6 +158,23 @@ def test_a_scrape_never_fails_and_never_waits_long() -> None:
     ) == pytest.approx(2)
 
 
+def test_a_start_and_a_wake_up_are_in_the_ledger(tmp_path: Path) -> None:
+    """Each once, however often the meter ticks."""
+    server, wake = SingleServer(), Operation("wake", 2)
+    keeper = LedgerKeeper(tmp_path / "ledger.sqlite3", SERIES, print, unix_seconds=lambda: NOON + server.now)
+    server.process._ledger = keeper
+    server.hook.operations = {START: Durations(1, 95.0)}
+    for second in (0.0, 1.0, 61.0, 62.0):
+        if second > 60:
+            server.hook.operations = {START: Durations(1, 95.0), wake: Durations(1, 40.0)}
+        server.tick(second)
+        keeper.write()
+    keeper.stop()
+    with opened_ledger(keeper.path) as ledger:
+        assert set(ledger.operations(NOON, NOON + 60)) == {("m", START, Durations(1, 95.0))}
+        assert set(ledger.operations(NOON + 60, NOON + 120)) == {("m", wake, Durations(1, 40.0))}
+
+
 def test_three_api_processes_make_one_bill(tmp_path: Path) -> None:
     """Tokens and requests of all add up, the second in which any of them saw work is active, dollars are charged
     once, and a request costs the same whichever process served it."""
@@ -186,6 +207,10 @@ def test_three_api_processes_make_one_bill(tmp_path: Path) -> None:
             process.tick()
 
     tick(0.0)
+    wake = Operation("wake", 1)
+    hooks[0].operations = {START: Durations(1, 95.0)}
+    hooks[1].operations = {START: Durations(1, 96.0), wake: Durations(1, 2.0)}
+    hooks[2].operations = {wake: Durations(2, 3.0)}
     for rank, hook in enumerate(hooks):
         running = 2 - rank
         hook.engines = [
@@ -210,3 +235,7 @@ def test_three_api_processes_make_one_bill(tmp_path: Path) -> None:
     assert value("costmeter_cost_usd_total", **MODEL, state="idle", component="rental") == pytest.approx(8.0)
     assert value("costmeter_request_cost_usd_count", **MODEL) == 6
     assert value("costmeter_errors_total", where="sampler") == 0
+    assert value("costmeter_start_seconds", **MODEL) == 95.0
+    woken = {**MODEL, "operation": "wake", "level": "1"}
+    assert value("costmeter_sleep_operations_total", **woken) == 3
+    assert value("costmeter_sleep_operation_seconds_total", **woken) == 5.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from vllm_costmeter.core.meter import GpuRates, Meter, ModelWork, PhaseSplit, RequestWork
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
+from vllm_costmeter.core.meter.operations import Operations
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.pricing.price import rental_price
 from vllm_costmeter.metering.own_counts import OwnCounts
@@ -30,6 +31,7 @@ class Hook:
     engines: list[EngineTotals] = field(default_factory=lambda: [EngineTotals(0)])
     finished: list[RequestWork] = field(default_factory=list)
     broken: bool = False
+    operations: Operations = field(default_factory=dict)
 
     def snapshots(self) -> Sequence[EngineTotals]:
         if self.broken:
@@ -41,7 +43,13 @@ class Hook:
         return taken
 
     def own(self, errors: ErrorCounts) -> OwnCounts:
-        return OwnCounts(model_name="m", engines=self.snapshots, ended=self.take, errors=errors)
+        return OwnCounts(
+            model_name="m",
+            engines=self.snapshots,
+            ended=self.take,
+            errors=errors,
+            operations=lambda: self.operations,
+        )
 
 
 def meter() -> Meter:

@@ -67,7 +67,7 @@ def test_bad_input_is_said_in_one_line(fault: str, week: Path, capsys: pytest.Ca
 
 
 @pytest.mark.parametrize(
-    ("status", "says"), [(401, "responded with 401"), (422, "responded with 422"), (200, "no server")]
+    ("status", "says"), [(401, "responded with 401"), (422, "responded with 422"), (200, "no metered server")]
 )
 def test_a_prometheus_that_has_nothing_is_said(
     status: int, says: str, capsys: pytest.CaptureFixture[str]
@@ -183,5 +183,9 @@ def test_a_ledger_has_the_times_of_its_servers(tmp_path: Path, capsys: pytest.Ca
         "m": {"start": 100.0},
         "n": {"start": 400.0},
     }
+    assert main([*words, "--gpu", "L4"]) == 2
+    assert "--gpu is for one model" in capsys.readouterr().err
     assert main([*words, "--after", "2h"]) == 0
-    assert "scale to zero; sleep, level 1; sleep, level 2: saves nothing here." in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "scale to zero; sleep, level 1; sleep, level 2: saves nothing here." in out
+    assert "by time-out" not in out

@@ -31,6 +31,7 @@ WITHOUT_A_GPU = (
     "costmeter_unattributed_usd",
     "costmeter_unexplained_usd",
     "costmeter_last_token_timestamp_seconds",
+    "costmeter_start_seconds",
     "costmeter_source_up",
     "costmeter_build_info",
 )

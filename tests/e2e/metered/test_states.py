@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import time
-from datetime import datetime
 
 import client
 import pytest
@@ -14,6 +11,7 @@ from harness import USD_PER_HOUR
 from intervals import union_seconds, waves
 from moments import added, seen
 from sleeping import asleep
+from starting import started_seconds
 
 from scripts.servers.vllm_server import Server
 
@@ -60,14 +58,9 @@ def test_a_paused_engine_is_asleep_until_it_wakes(metered: Server) -> None:
 
 
 def test_a_start_is_from_the_creation_of_the_process_until_it_serves(metered: Server) -> None:
-    """As `ps` and the line in vLLM's log in which it says that it serves tell, both to the second."""
-    command = ["ps", "-o", "lstart=", "-p", str(metered.process.pid)]
-    created = subprocess.check_output(command, env={**os.environ, "LC_ALL": "C"}, text=True).strip()
-    began = datetime.strptime(created, "%a %b %d %H:%M:%S %Y")
-    (said,) = re.findall(r"INFO (\d\d-\d\d \d\d:\d\d:\d\d) .* Starting vLLM server on", metered.log_text())
-    served = datetime.strptime(f"{began.year}-{said}", "%Y-%m-%d %H:%M:%S")
+    """As `ps` and vLLM's log tell, both to the second."""
     took = seen(metered).page.value("costmeter_start_seconds")
-    assert took == pytest.approx((served - began).total_seconds(), abs=2.5)
+    assert took == pytest.approx(started_seconds(metered), abs=2.5)
 
 
 def test_falling_asleep_and_waking_up_are_timed(metered: Server) -> None:

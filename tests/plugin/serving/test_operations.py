@@ -39,6 +39,13 @@ class EngineCore:
         return tags != ["weights"]
 
 
+class Client(AsyncLLM):
+    """vLLM's own client of an engine, without one, and so without a shutdown."""
+
+    def __del__(self) -> None:
+        pass
+
+
 async def _nothing() -> None:
     return None
 
@@ -52,8 +59,7 @@ def log() -> Iterator[OperationLog]:
 
 
 def engine() -> tuple[Any, EngineCore]:
-    """vLLM's own client of an engine, without one."""
-    client, core = AsyncLLM.__new__(AsyncLLM), EngineCore()
+    client, core = Client.__new__(Client), EngineCore()
     client.engine_core = core  # type: ignore[assignment]
     client.logger_manager = None
     client.renderer = SimpleNamespace(clear_mm_cache_async=_nothing)  # type: ignore[assignment]

@@ -86,7 +86,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--wake-seconds", type=_seconds, metavar="S", help="from sleep at level 1; default: as measured"
     )
-    parser.add_argument("--wake-seconds-level-2", type=_seconds, metavar="S", help="from sleep at level 2")
+    parser.add_argument(
+        "--wake-seconds-level-2",
+        type=_seconds,
+        metavar="S",
+        help="from sleep at level 2; default: as measured",
+    )
     parser.add_argument(
         "--request-seconds", type=_seconds, metavar="S", help="how long a request runs; default: as measured"
     )
@@ -96,7 +101,9 @@ def add_parser(subparsers: Any) -> None:
         metavar="SHARE",
         help="of the requests that the recommended settings may delay; default: 5%%",
     )
-    parser.add_argument("--gpu", metavar="NAME", help="the GPU, where the source does not say; of one model")
+    parser.add_argument(
+        "--gpu", metavar="NAME", help="the GPU, where the source does not say; with one model only"
+    )
     parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw the time-outs, as .png or .svg")
     parser.add_argument(
         "--snippet", choices=("keda", "sleep"), help="print only a KEDA ScaledObject or a vLLM sleep script"
@@ -149,8 +156,11 @@ def _report(flags: IdleFlags, now: datetime) -> IdleReport:
             by_model.setdefault(replica.model_name, []).append(replica._replace(request_seconds=took))
     if not by_model:
         raise BadInputError(
-            f"{read.source} has no server from {read.since:%Y-%m-%d %H:%MZ} to {read.until:%H:%MZ}"
+            f"{read.source} has no metered server from {read.since:%Y-%m-%d %H:%MZ} to {read.until:%Y-%m-%d %H:%MZ}: "
+            "--period says how far back to look"
         )
+    if flags.gpu is not None and len(by_model) > 1:
+        raise BadInputError(f"--gpu is for one model, and {read.source} has {len(by_model)}")
     unpriced = sorted(name for name, each in by_model.items() if not any(replica.usd > 0 for replica in each))
     for name in unpriced:
         del by_model[name]

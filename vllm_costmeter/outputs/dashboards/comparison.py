@@ -42,10 +42,11 @@ def _compared(title: str, description: str, label: str, share: str, when_empty: 
         ),
         when_empty,
         width=24,
+        height=6,
         columns=(
             Column("Bill", "currencyUSD"),
             Column("$ per GPU hour", "currencyUSD"),
-            Column("Tokens generated per GPU hour", "short"),
+            Column("Generated per GPU hour", "short"),
             Column("$/M, generated tokens", "currencyUSD"),
             Column("Joules per generated token", "joule"),
         ),

@@ -31,14 +31,14 @@ PREDICTION = Row(
             (
                 Query(
                     summed(series(PREFLIGHT), ("instance", "part", "value")),
-                    "{{instance}} {{part}} {{value}}",
+                    "{{value}} {{part}} {{instance}}",
                     True,
                 ),
             ),
             NO_PREDICTION,
             width=14,
             height=10,
-            colours=(("/ predicted$/", "blue"), ("/ actual$/", "green")),
+            colours=(("/^predicted /", "blue"), ("/^actual /", "green")),
         ),
         Panel(
             "Prediction error",

@@ -39,6 +39,8 @@ GPUS = Row(
             "bytes",
             (Query(MEMORY, f"{{{{memory}}}} {GPU}"),),
             NO_GPU,
+            width=24,
+            left_out_of_legend="/^total /",  # a flat line, and the legend of eight GPUs is long
         ),
         Panel(
             "Power",
@@ -61,7 +63,6 @@ GPUS = Row(
             ),
             "the driver reports no energy, or no tokens",
             logarithmic=True,
-            width=24,
             colours=(*PHASE_COLOURS, ("all", "blue")),
         ),
     ),

@@ -131,6 +131,11 @@ def _panel(panel: Panel) -> PanelBuilder:
         fixed = values.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": colour})
         override = builder.override_by_regexp if legend.startswith("/") else builder.override_by_name
         override(legend, [fixed])
+    if panel.left_out_of_legend:
+        hidden = {"legend": True, "tooltip": False, "viz": False}
+        builder.override_by_regexp(
+            panel.left_out_of_legend, [values.DynamicConfigValue("custom.hideFrom", hidden)]
+        )
     if panel.kind in ("stat", "bars"):
         builder.mappings(_mappings(panel))
     return builder
@@ -219,18 +224,23 @@ def _bars(panel: Panel) -> bargauge.Panel:
     )
 
 
+ROWS_NAMED_BY = {"instance": "Replica", "name": "GPU", "vllm_version": "vLLM release or engine"}
+"""Titles of the labels that tables have as their first column."""
+
+
 def _table(panel: Panel) -> table.Panel:
     builder = table.Panel().cell_height(common_values.TableCellHeight.SM)
     names = [chr(ord("A") + position) for position in range(len(panel.columns))]
     builder.with_transformation(values.DataTransformerConfig(id_val="merge", options={}))
     organize = {
         "excludeByName": {"Time": True},
-        "renameByName": {f"Value #{n}": c.title for n, c in zip(names, panel.columns, strict=True)},
+        "renameByName": ROWS_NAMED_BY
+        | {f"Value #{n}": c.title for n, c in zip(names, panel.columns, strict=True)},
     }
     builder.with_transformation(values.DataTransformerConfig(id_val="organize", options=organize))
     for column in panel.columns:
         builder.override_by_name(column.title, [values.DynamicConfigValue("unit", column.unit)])
     if panel.link_url:
         link = [{"title": panel.link_title, "url": panel.link_url}]
-        builder.override_by_name("instance", [values.DynamicConfigValue("links", link)])
+        builder.override_by_name(ROWS_NAMED_BY["instance"], [values.DynamicConfigValue("links", link)])
     return builder

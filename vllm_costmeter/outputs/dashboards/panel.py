@@ -49,6 +49,8 @@ class Panel:
     below_thresholds: str = "green"
     colours: tuple[tuple[str, str], ...] = ()
     """(legend or /pattern/, colour) of series with the same colour on every dashboard."""
+    left_out_of_legend: str = ""
+    """/pattern/ of series that are drawn, and named only by the tooltip."""
     words: tuple[tuple[str, str, str], ...] = ()
     """(value, text shown for it, colour)."""
     columns: tuple[Column, ...] = ()

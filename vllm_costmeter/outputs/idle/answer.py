@@ -75,7 +75,7 @@ def _sections(report: IdleReport) -> Iterator[Section]:
         rows = [_cells(model, saving) for saving in chosen]
         yield Section(title, TITLES, rows, tuple(_notes(report, model, chosen)))
         curve = [saving for saving in model.savings if saving.way == "scale_to_zero"]
-        if curve:
+        if any(saving.usd > 0 for saving in curve):
             yield Section(
                 f"{model.model_name}: scale to zero by time-out",
                 TITLES,

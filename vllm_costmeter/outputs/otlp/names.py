@@ -24,6 +24,7 @@ UNITS: Mapping[str, str] = {
     "bytes": "By",
     "gCO2e": "g",
     "joules": "J",
+    "operations": "{operation}",
     "requests": "{request}",
     "seconds": "s",
     "seconds since 1970": "s",
