@@ -12,13 +12,7 @@ from __future__ import annotations
 import math
 
 from vllm_costmeter.core.dataclass import Memo, dataclass, field
-from vllm_costmeter.core.serving.load import (
-    REQUEST_PATH_SECONDS,
-    SECONDS_PER_PROMPT_TOKEN,
-    Requests,
-    Served,
-    served,
-)
+from vllm_costmeter.core.serving.load import Requests, Served, served
 from vllm_costmeter.core.serving.normal import normal_quantile
 from vllm_costmeter.core.serving.step import Engine
 
@@ -136,7 +130,7 @@ def under_arrivals(loads: Loads, per_second: float) -> Latency | None:
     prefill = min(per_second * found.prefill_seconds / loads.engine.stages, 0.99)
     busy = 1 - chances[0] / whole
     step = found.step_seconds + min(1.0, per_second * found.step_seconds) * found.prefill_seconds
-    fixed = REQUEST_PATH_SECONDS + SECONDS_PER_PROMPT_TOKEN * loads.requests.prompt_tokens
+    fixed = loads.engine.host.path(loads.requests.prompt_tokens)
     return Latency(
         running=running,
         utilisation=beyond,

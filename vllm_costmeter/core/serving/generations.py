@@ -2,11 +2,14 @@
 
 Every constant is fitted to kernels that NVIDIA timed one by one inside vLLM (aiconfigurator 0.12.0, Apache-2.0, vLLM
 0.24.0, A100: 0.14.0; read 2026-11), never to a serving run. INT4 linear layers were not timed there: their constants
-are assumed from the experts' and from Marlin's published shares.
+are assumed from the experts' and from Marlin's published shares. Two are of the CPU and come from serving: outside CUDA
+graphs a layer with experts takes 1.0 ms to launch (Kimi-K2.5 in InferenceX, vLLM 0.15 to 0.19: 0.8 to 2.2 ms, by the
+machine; 61 layers), a dense one at most 0.3 ms (Llama 3.3 70B on H100, whose prompts never wait for it).
 """
 
 from __future__ import annotations
 
+from vllm_costmeter.core.serving.float32 import Float32Units
 from vllm_costmeter.core.serving.kernels import Kernel, Kernels
 
 AMPERE = Kernels(
@@ -15,6 +18,7 @@ AMPERE = Kernels(
     attention=Kernel(15e-6, 0.75, 1.0),
     prompt_attention_share=0.58,
     small_seconds=2.5e-6,
+    float32=Float32Units(64, 108, 1.41e9),
 )
 """A100."""
 ADA = Kernels(
@@ -33,6 +37,7 @@ ADA = Kernels(
     attention=Kernel(10e-6, 0.80, 1.0),
     prompt_attention_share=0.52,
     small_seconds=2e-6,
+    float32=Float32Units(128, 142, 2.52e9),
 )
 """L40S."""
 HOPPER = Kernels(
@@ -51,6 +56,7 @@ HOPPER = Kernels(
     attention=Kernel(12e-6, 0.88, 1.0),
     prompt_attention_share=0.63,
     small_seconds=2e-6,
+    float32=Float32Units(128, 132, 1.98e9),
 )
 """H100 and H200."""
 BLACKWELL = Kernels(
@@ -71,6 +77,7 @@ BLACKWELL = Kernels(
     attention=Kernel(9e-6, 0.89, 1.0),
     prompt_attention_share=0.60,
     small_seconds=2e-6,
+    float32=Float32Units(128, 148, 1.85e9),
 )
 """B200 and B300."""
 CONSUMER_BLACKWELL = Kernels(
@@ -90,6 +97,7 @@ CONSUMER_BLACKWELL = Kernels(
     attention=Kernel(13e-6, 0.93, 1.0),
     prompt_attention_share=0.58,
     small_seconds=2e-6,
+    float32=Float32Units(128, 188, 2.43e9),
 )
 """RTX PRO 6000 Blackwell Server Edition."""
 

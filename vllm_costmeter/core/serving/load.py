@@ -12,11 +12,6 @@ from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.serving.step import Engine
 
-REQUEST_PATH_SECONDS = 20e-3
-"""From the client to the first step and back: HTTP, tokenizing, the first chunk. The unexplained part of TTFT at one to
-four requests at once in InferenceX and the sweep of arXiv 2606.11690 (20 to 26 ms)."""
-SECONDS_PER_PROMPT_TOKEN = 3e-6
-"""Tokenizing and hashing: what 7,373-token prompts take beyond 922-token ones (InferenceX, gpt-oss-120b on B200)."""
 LEAST_CHUNK_TOKENS = 64
 """Batched tokens that decoding leaves to prompts at least."""
 
@@ -131,7 +126,7 @@ def served(engine: Engine, requests: Requests, running: float) -> Served:
     prefill = prefill_seconds(engine, requests, others, together)
     per_token = step + interruption_seconds(engine, requests, others / steps, prefill)
     share = min(0.99, batch / steps * prefill / per_token)
-    first = REQUEST_PATH_SECONDS + SECONDS_PER_PROMPT_TOKEN * requests.prompt_tokens + prefill
+    first = engine.host.path(requests.prompt_tokens) + prefill
     if batch > 1:
         first += 1.5 * step
     first += prefill * share / 2 / (1 - min(share, 0.9))
