@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.accuracy import other_estimators, recommended_rows, serving_errors, serving_runs
+from scripts.accuracy import arrivals_beside, other_estimators, recommended_rows, serving_errors, serving_runs
 from scripts.accuracy.serving_errors import Error, error_of, summaries, table
 from vllm_costmeter.core.economics.estimated_layout import EstimatedLayout, estimated_layout
 from vllm_costmeter.core.economics.throughput import Load
@@ -161,6 +161,7 @@ def page(errors: Sequence[Error]) -> str:
         "half": half_load(held),
         "recommended": recommended_rows.summary(errors),
         "aiconfigurator": other_estimators.beside(errors),
+        "arrivals": arrivals_beside.table(),
         "together": together(),
         "links": links(),
     }
