@@ -12,6 +12,7 @@ from vllm_costmeter.core.dataclass import Memo, dataclass, field
 from vllm_costmeter.core.engine.args import ParallelConfig
 from vllm_costmeter.core.serving.host import Host
 from vllm_costmeter.core.serving.kernels import Kernel
+from vllm_costmeter.core.serving.popularity import chosen_share
 from vllm_costmeter.core.serving.served_model import LayerWork, Matrix, RoutedExperts, ServedModel
 from vllm_costmeter.core.serving.serving_gpu import ServingGpu
 from vllm_costmeter.core.serving.step_parts import StepParts
@@ -151,9 +152,8 @@ class Engine:
         return self.gpu.expert_kernel(experts.form).seconds(read, work, experts.columns)
 
     def _experts_needed(self, experts: RoutedExperts, rows: float) -> tuple[float, float]:
-        """None of T tokens selects an expert with probability (1 - k/E)^T."""
         tokens = rows * self.layout.data_parallel_size
-        touched = 1 - (1 - experts.experts_per_token / experts.experts) ** tokens
+        touched = chosen_share(tokens, experts.experts, experts.experts_per_token)
         touched = min(1.0, touched + _unevenness(experts, touched))
         skew = EXPERT_SKEW if experts.whole else 1.0
         share = experts.experts_per_token / (experts.spread if experts.whole else 1)
