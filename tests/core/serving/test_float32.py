@@ -36,7 +36,7 @@ def test_a_product_takes_as_long_as_one_tile_until_all_multiprocessors_have_one(
 
 
 def test_a_prompt_costs_minimax_the_float32_router_and_tf32_saves_it() -> None:
-    """11 to 15 ms per step, the difference of two pairs of runs; a model with a 16-bit router pays nothing."""
+    """13 ms for each step with a prompt; a model with a 16-bit router pays nothing."""
     known = engine("MiniMax-M2.5", "nvfp4")
     tensor_cores = replace(known, multiplies_float32=False, captured_tokens=2048)
     known = replace(known, captured_tokens=2048)

@@ -2,9 +2,9 @@
 
 vLLM leaves `VLLM_FLOAT32_MATMUL_PRECISION` at "highest" (0.17 to 0.33), so that PyTorch multiplies these matrices on
 the GPU's float32 units, in tiles of 128 x 128 results: one multiprocessor goes through the whole inner dimension for a
-tile, however few the tiles are. Two pairs of runs that differ in this setting alone (InferenceX, MiniMax-M2.5 in NVFP4
-with data-parallel attention on B200 and B300, 2026-04) differ by 11 to 15 ms per step with a prompt; the tiles of 62
-layers take 13.2 ms here.
+tile, however few the tiles are. For the 62 layers of MiniMax-M2 that is 13.2 ms on B200. Runs of InferenceX (2026-04)
+before and after it set "high" differ by 6 to 9 ms per step with a prompt (NVFP4, 256 at once) and by 12 to 21 ms
+(FP8, 64 to 256 at once, B300 before and B200 after).
 """
 
 from __future__ import annotations
