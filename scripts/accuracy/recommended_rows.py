@@ -109,7 +109,7 @@ def summary(errors: Sequence[Error]) -> str:
         f"cheapest and exceeds the limit by at most 10 %; the median choice costs {median:.2f} times the cheapest, "
         f"{above} exceed the limit by more, and the dearest costs {worst.over_cheapest:.2f} times ({worst.model}, "
         f"{worst.limit_ms} ms). Of the held-out model's cells alone: {sum(held)} of {len(held)}. "
-        f"How far the truth itself moves: of {len(again)} deployments measured twice, a day to six weeks and some flags "
+        f"How far the truth itself moves: of {len(again)} deployments measured twice, up to six weeks and some flags "
         f"apart, {sum(abs(each - 1) > NEAR - 1 for each in again)} changed by more than 10 % ({min(again) - 1:+.0%} to "
         f"{max(again) - 1:+.0%}). Most of the dear choices stand one step of concurrency (a factor of two) below "
         "the limit, which the next step meets by a few per cent in truth and not by estimate."
