@@ -104,16 +104,19 @@ def _sampled(chunks: int) -> list[tuple[int, int]]:
 
 
 def interruption_seconds(engine: Engine, requests: Requests, prompts: float, prefill: float) -> float:
-    """What prompts add to a step in which `prompts` of them begin on each stage, on average, each taking `prefill`.
+    """What prompts add to a step in which `prompts` of them begin on each stage or rank, on average, each taking
+    `prefill`.
 
     Pipeline stages work on one micro-batch each. One with a chunk of a prompt holds up all others, which wait behind it
-    at every stage; only chunks in several micro-batches at once are computed in parallel.
+    at every stage; only chunks in several micro-batches at once are computed in parallel. So it is with data-parallel
+    ranks that share their experts: they exchange tokens in every layer.
     """
-    if engine.stages == 1:
+    together = max(engine.stages, engine.layout.data_parallel_size if engine.shares_experts else 1)
+    if together == 1:
         return prompts * prefill
     chunks = max(1.0, requests.computed_tokens / engine.batched_tokens)
-    begun = prompts * chunks * engine.stages
-    return prefill / chunks * max(1 - math.exp(-begun), begun / engine.stages)
+    begun = prompts * chunks * together
+    return prefill / chunks * max(1 - math.exp(-begun), begun / together)
 
 
 def served(engine: Engine, requests: Requests, running: float) -> Served:

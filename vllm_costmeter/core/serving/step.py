@@ -75,6 +75,12 @@ class Engine:
     def stages(self) -> int:
         return self.layout.pipeline_parallel_size
 
+    @property
+    def shares_experts(self) -> bool:
+        """Whether data-parallel ranks wait for each other in every layer with experts."""
+        is_split = any(layer.experts is not None for layer in self.model.layers)
+        return is_split and self.layout.data_parallel_size > 1
+
     def seconds(
         self, decoding: float, context: float, prompt: float = 0.0, before: float = 0.0, prompts: float = 1.0
     ) -> float:
