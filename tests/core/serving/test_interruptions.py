@@ -28,7 +28,7 @@ def engine(name: str, weights: str, layout: ParallelConfig) -> Engine:
 
 
 def test_ranks_that_share_experts_wait_for_each_others_prompts() -> None:
-    """Rarely two have one at once, so that two ranks' prompts cost nearly twice; a dense model's copies wait for none."""
+    """Rarely two have one at once, so that two ranks' prompts cost nearly twice; dense copies wait for none."""
     ranks = ParallelConfig(data_parallel_size=2, enable_expert_parallel=True)
     shared = engine("MiniMax-M2.5", "nvfp4", ranks)
     copies = engine("Llama-3.1-8B", "bf16", ParallelConfig(data_parallel_size=2))
