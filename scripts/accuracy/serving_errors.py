@@ -16,7 +16,7 @@ from pathlib import Path
 
 from scripts.accuracy import scheduler_simulation, serving_runs
 from scripts.accuracy.serving_runs import Run
-from vllm_costmeter.core.serving.load import REQUEST_PATH_SECONDS, in_flight, prefill_seconds
+from vllm_costmeter.core.serving.load import in_flight, prefill_seconds
 from vllm_costmeter.outputs.text.table_layout import markdown_table
 
 
@@ -100,7 +100,7 @@ def simulated(run: Run) -> Estimated:
         kv_tokens=max(run.most_running * run.requests.mean_context, 1.1 * max(map(sum, lengths))),
     )
     done = scheduler_simulation.closed_loop(scheduler, lengths, round(run.concurrency / run.replicas))
-    first = statistics.mean(each.first - each.arrival for each in done) + REQUEST_PATH_SECONDS
+    first = statistics.mean(each.first - each.arrival for each in done) + engine.host.path_seconds
     tokens = sum(output for _, output in lengths)
     return Estimated(tokens / scheduler.now, statistics.mean(each.time_per_token for each in done), first)
 

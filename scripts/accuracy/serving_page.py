@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.accuracy import other_estimators, recommended_rows, serving_errors, serving_runs
+from scripts.accuracy import arrivals_beside, other_estimators, recommended_rows, serving_errors, serving_runs
 from scripts.accuracy.serving_errors import Error, error_of, summaries, table
 from vllm_costmeter.core.economics.estimated_layout import EstimatedLayout, estimated_layout
 from vllm_costmeter.core.economics.throughput import Load
@@ -130,6 +131,16 @@ def links() -> str:
     return markdown_table(titles, rows)
 
 
+def half_load(errors: Sequence[Error]) -> str:
+    """Of TTFT: "20 % (464 runs)"."""
+    sizes = [
+        abs(each.ttft)
+        for each in errors
+        if each.ttft is not None and each.run.concurrency <= each.run.most_running / 2
+    ]
+    return f"{statistics.median(sizes):.0%} ({len(sizes)} runs)"
+
+
 def page(errors: Sequence[Error]) -> str:
     """The whole page."""
     held = [error for error in errors if error.run.split.startswith("held-out")]
@@ -147,8 +158,10 @@ def page(errors: Sequence[Error]) -> str:
         "gpus": table(errors, "GPU", serving_errors.TABLES["GPU"]),
         "models": table(errors, "model", serving_errors.TABLES["model"]),
         "article": article(),
+        "half": half_load(held),
         "recommended": recommended_rows.summary(errors),
         "aiconfigurator": other_estimators.beside(errors),
+        "arrivals": arrivals_beside.table(),
         "together": together(),
         "links": links(),
     }

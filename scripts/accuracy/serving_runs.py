@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.accuracy.serving_models import measured_model
@@ -13,14 +13,18 @@ from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import NEWEST
+from vllm_costmeter.core.serving.host import Host
 from vllm_costmeter.core.serving.load import Requests
 from vllm_costmeter.core.serving.served_model import served_model
 from vllm_costmeter.core.serving.serving_gpu import serving_gpu
-from vllm_costmeter.core.serving.step import Engine, Host
+from vllm_costmeter.core.serving.step import Engine
 from vllm_costmeter.sources.catalogue.load import find_gpu
 
 DATA = Path(__file__).resolve().parents[2] / "tests" / "data"
 ASYNCHRONOUS_SINCE = (0, 14)  # vLLM 0.14.0 made asynchronous scheduling the default (release notes, 2026-01)
+DEFAULT_CAPTURE_TOKENS = (
+    512  # of max_cudagraph_capture_size with 256 sequences or more, in the releases measured
+)
 ML_ENERGY_PROMPTS = {"lm-arena-chat": 120, "gpqa": 250, "sourcegraph-fim": 300}  # not published: assumed
 ML_ENERGY_MODELS = {
     "Llama-3.1-70B": "Llama-3.3-70B",
@@ -94,6 +98,12 @@ def _run(row: dict[str, str], model: Model) -> Run | None:
     engine = _engine(model, args, row["gpu"], batched, is_hidden=is_hidden, sorts=False)
     if engine is None:
         return None
+    captured = int(row.get("max_cudagraph_capture_size") or DEFAULT_CAPTURE_TOKENS)
+    engine = replace(
+        engine,
+        captured_tokens=min(captured, batched),
+        multiplies_float32=row.get("float32_matmul_precision") != "high",
+    )
     rate, ttft, tpot = (_number(row[name]) for name in ("output_tokens_per_second", "ttft_ms", "tpot_ms"))
     concurrency = float(row["concurrency"])
     if rate is None and ttft is not None and tpot is not None:

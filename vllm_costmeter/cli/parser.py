@@ -23,6 +23,10 @@ _MEANT = {
 """What the flags of llama.cpp, SGLang, TensorRT-LLM and ollama are called in vLLM."""
 
 
+_BELOW_ZERO = re.compile(r"-\.?\d.*")
+"""Values such as -1/s and -5ms, which argparse would take for flags: no flag begins with a digit."""
+
+
 class CommandParser(argparse.ArgumentParser):
     """Raises BadInputError where argparse would print its usage and exit.
 
@@ -31,6 +35,7 @@ class CommandParser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        self._negative_number_matcher = _BELOW_ZERO
         self._passed_on: str | None = None
         self._own: dict[str, argparse.Action] = {}
 

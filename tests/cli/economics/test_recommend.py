@@ -216,6 +216,21 @@ def test_the_first_row_is_written_as_a_file_that_the_check_accepts(
     assert "exists" in capsys.readouterr().err
 
 
+def test_a_file_holds_a_row_that_vllm_starts_as_it_stands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No row that needs an AWQ checkpoint, whose name is not known; which row it is, is said."""
+    words = ["recommend", *SMALL, "--rate", "1/s", "--gpus", "RTX 3090", "--write", "compose"]
+    assert main([*words, str(tmp_path / "a.yaml")]) == 0
+    out = capsys.readouterr().out
+    assert "q4" in out
+    assert "a.yaml has row 2: those before it need an AWQ checkpoint." in out
+    assert "q4" not in (tmp_path / "a.yaml").read_text()
+    assert main([*words, str(tmp_path / "b.yaml"), "--quantizations", "awq"]) == 2
+    assert "AWQ checkpoint" in capsys.readouterr().err
+    assert not (tmp_path / "b.yaml").exists()
+
+
 def test_a_server_without_lengths_is_refused() -> None:
     """Before anything has ended, and where several API servers hide the start."""
     for name in ("vllm_0.32.0_idle.txt", "vllm_0.32.0_two-api-servers_after.txt"):

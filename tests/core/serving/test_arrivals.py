@@ -14,12 +14,7 @@ from scripts.accuracy.serving_models import measured_model
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.core.serving.arrivals import Latency, Loads, under_arrivals
-from vllm_costmeter.core.serving.load import (
-    REQUEST_PATH_SECONDS,
-    SECONDS_PER_PROMPT_TOKEN,
-    Requests,
-    in_flight,
-)
+from vllm_costmeter.core.serving.load import Requests, in_flight
 from vllm_costmeter.core.serving.served_model import served_model
 from vllm_costmeter.core.serving.serving_gpu import serving_gpu
 from vllm_costmeter.core.serving.step import Engine
@@ -89,7 +84,7 @@ def test_at_half_load_latency_is_that_of_the_simulation(case: tuple) -> None:  #
         scheduler(known, requests, places), lengths(requests, 700), rate, seed=3
     )
     done = sorted(simulated, key=lambda each: each.arrival)[100:650]
-    path = REQUEST_PATH_SECONDS + SECONDS_PER_PROMPT_TOKEN * requests.prompt_tokens
+    path = known.host.path(requests.prompt_tokens)
     ttft = sorted(each.first - each.arrival + path for each in done)
     tpot = sorted(each.time_per_token for each in done)
     found = under_arrivals(loads, rate)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.assembly import assembled, grounds_on
 from vllm_costmeter.cli.economics.price_terms import price_values
 from vllm_costmeter.cli.economics.recommend_flags import RecommendFlags, add_flags, recommend_flags
 from vllm_costmeter.cli.economics.recommend_offers import Prices, offers_and_prices
+from vllm_costmeter.core.dataclass import replace
 from vllm_costmeter.core.engine.args import EngineArgs
-from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.precision import AS_PUBLISHED, FP8, Q4, SIXTEEN_BIT, precision, requantized
 from vllm_costmeter.core.serving.candidates import Offer, Precision, Terms, Tried, candidates
-from vllm_costmeter.core.serving.deployment import Deployment, deployment_of
+from vllm_costmeter.core.serving.deployment import NAMED_PRECISIONS, Deployment, deployment_of
 from vllm_costmeter.core.serving.links import link_named
 from vllm_costmeter.core.serving.recommend import Found, Wanted, recommend
 from vllm_costmeter.core.serving.served_model import reject_other_than_generating
@@ -64,13 +66,11 @@ def run(args: argparse.Namespace, today: date | None = None) -> int:
     flags = recommend_flags(args)
     name, answered = recommended(flags, args.max_model_len, today or datetime.now(UTC).date())
     spelt = PACKAGED.get(flags.model, flags.model)
+    if flags.write is not None and answered.rows:
+        answered = _written(answered, spelt, *flags.write)
     values = recommend_answer.values(answered, name, spelt)
     sections = recommend_answer.sections(answered, name, spelt, flags.answer.currency)
     form = flags.answer.format
-    if flags.write is not None and answered.rows:
-        kind, path = flags.write
-        text = FILES[kind](answered.rows[0].deployment, spelt)
-        write_new_files(path.parent, {path.name: text})
     print(
         answer.rendered(form, recommend_answer.SCHEMA, values, sections, flags.answer.currency),
         end="",
@@ -93,6 +93,20 @@ def recommended(flags: RecommendFlags, max_model_len: int | None, today: date) -
                 f"{model.max_model_len:,}"
             )
     return name, _answered(flags, model, offers, prices)
+
+
+def _written(answered: Answered, model: str, kind: str, path: Path) -> Answered:
+    """The first row that vLLM starts as its file says: the name of an AWQ checkpoint is not known. BadInputError if
+    every row needs one."""
+    for number, row in enumerate(answered.rows, 1):
+        if row.deployment.row.candidate.quantization in NAMED_PRECISIONS:
+            continue
+        write_new_files(path.parent, {path.name: FILES[kind](row.deployment, model)})
+        why = "" if number == 1 else ": those before it need an AWQ checkpoint"
+        return replace(answered, notes=(*answered.notes, f"{path} has row {number}{why}."))
+    raise BadInputError(
+        "--write: every row needs an AWQ checkpoint of the model: give it as MODEL, or --quantizations as-published,fp8"
+    )
 
 
 def _answered(flags: RecommendFlags, model: Model, offers: list[Offer], prices: Prices) -> Answered:
@@ -140,10 +154,22 @@ def _with_drafter(model: Model, offer: Offer, args: EngineArgs) -> Model:
     return assembled(model, offer.gpu.as_gpu(), args).model
 
 
+def _precision(text: str) -> str:
+    if text.casefold() == "as-published":
+        return AS_PUBLISHED
+    try:
+        return precision(text)
+    except BadInputError:
+        known = tuple(_NAMES.values())
+        raise BadInputError(
+            f"--quantizations: unknown {text!r:.40}{nearest(text, known)}; known: {', '.join(known)}"
+        ) from None
+
+
 def _precisions(model: Model, text: str) -> list[Precision]:
     """Those that the model can have; a quantized checkpoint has its own alone. BadInputError if none is left."""
     named = [part.strip() for part in text.split(",") if part.strip()]
-    wanted = [AS_PUBLISHED if each.casefold() == "as-published" else precision(each) for each in named]
+    wanted = [_precision(each) for each in named]
     if not wanted:
         raise BadInputError(f"--quantizations names nothing: got {text!r:.40}")
     found: list[Precision] = []

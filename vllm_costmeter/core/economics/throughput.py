@@ -16,7 +16,8 @@ from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import Release
 from vllm_costmeter.core.serving.load import Requests, Served, in_flight
 from vllm_costmeter.core.serving.ranges import Range, rate_range
-from vllm_costmeter.core.serving.step import Engine, StepParts
+from vllm_costmeter.core.serving.step import Engine
+from vllm_costmeter.core.serving.step_parts import StepParts
 
 
 @dataclass(frozen=True, slots=True)

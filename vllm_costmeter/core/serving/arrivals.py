@@ -12,13 +12,7 @@ from __future__ import annotations
 import math
 
 from vllm_costmeter.core.dataclass import Memo, dataclass, field
-from vllm_costmeter.core.serving.load import (
-    REQUEST_PATH_SECONDS,
-    SECONDS_PER_PROMPT_TOKEN,
-    Requests,
-    Served,
-    served,
-)
+from vllm_costmeter.core.serving.load import Requests, Served, served
 from vllm_costmeter.core.serving.normal import normal_quantile
 from vllm_costmeter.core.serving.step import Engine
 
@@ -84,6 +78,8 @@ class Latency:
 
     running: float
     """Requests in the batch, on average."""
+    waiting: float
+    """Requests that wait for a place in it, on average."""
     utilisation: float
     """Rate over the highest rate."""
     prefill_share: float
@@ -98,6 +94,13 @@ class Latency:
     """Of a step that an arriving request may have to wait for."""
     _tpot: tuple[float, float]
     """(mean, standard deviation) among requests."""
+
+    @property
+    def queue_seconds(self) -> float:
+        """That a request waits for a place in the batch, on average: vLLM's `request_queue_time_seconds`, which lacks
+        the end of the step that runs."""
+        chance, mean = self._place
+        return chance * mean
 
     def ttft_seconds(self, share: float | None = None) -> float:
         """Within which this share of the requests gets its first token; None: the mean."""
@@ -136,9 +139,10 @@ def under_arrivals(loads: Loads, per_second: float) -> Latency | None:
     prefill = min(per_second * found.prefill_seconds / loads.engine.stages, 0.99)
     busy = 1 - chances[0] / whole
     step = found.step_seconds + min(1.0, per_second * found.step_seconds) * found.prefill_seconds
-    fixed = REQUEST_PATH_SECONDS + SECONDS_PER_PROMPT_TOKEN * loads.requests.prompt_tokens
+    fixed = loads.engine.host.path(loads.requests.prompt_tokens)
     return Latency(
         running=running,
+        waiting=full / (1 - beyond) / capacity * per_second,
         utilisation=beyond,
         prefill_share=prefill,
         _place=(full, 1 / capacity / (1 - beyond)),

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Literal
 
 from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.serving.float32 import Float32Units
 
-Format = Literal["bf16", "fp8", "fp8_block", "int8", "int4", "nvfp4", "mxfp4"]
-"""How weights are stored, as far as kernels differ: 16 bits, 8 bits with one scale per tensor or channel, 8 bits with
-a scale per block, and the three 4-bit formats."""
+Format = Literal["fp32", "bf16", "fp8", "fp8_block", "int8", "int4", "nvfp4", "mxfp4"]
+"""How weights are stored, as far as kernels differ: 32 bits (routers), 16 bits, 8 bits with one scale per tensor or
+channel, 8 bits with a scale per block, and the three 4-bit formats."""
 
 UNCUT = float("inf")
 
@@ -56,6 +57,11 @@ class Kernels:
     """Of the dense 16-bit rate in long prompts; half of it is reached at `HALF_SPEED_PROMPT_TOKENS`."""
     small_seconds: float
     """One norm, rotary embedding, cache write or activation, beside its bytes."""
+    float32: Float32Units
+    launch_seconds: float = 0.3e-3
+    """Of one dense layer outside CUDA graphs, on the CPU; see generations.py."""
+    expert_launch_seconds: float = 1.0e-3
+    """Of one layer with routed experts."""
 
     def matrix(self, form: Format) -> Kernel:
         """The kernel of a linear layer; a format without one uses that of its nearest."""
@@ -67,6 +73,7 @@ class Kernels:
 
 
 _NEAREST: Mapping[Format, tuple[Format, ...]] = {
+    "fp32": (),
     "bf16": (),
     "fp8": ("int4",),
     "fp8_block": ("fp8", "int4"),

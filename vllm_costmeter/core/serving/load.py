@@ -12,11 +12,6 @@ from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.serving.step import Engine
 
-REQUEST_PATH_SECONDS = 20e-3
-"""From the client to the first step and back: HTTP, tokenizing, the first chunk. The unexplained part of TTFT at one to
-four requests at once in InferenceX and the sweep of arXiv 2606.11690 (20 to 26 ms)."""
-SECONDS_PER_PROMPT_TOKEN = 3e-6
-"""Tokenizing and hashing: what 7,373-token prompts take beyond 922-token ones (InferenceX, gpt-oss-120b on B200)."""
 LEAST_CHUNK_TOKENS = 64
 """Batched tokens that decoding leaves to prompts at least."""
 
@@ -109,16 +104,19 @@ def _sampled(chunks: int) -> list[tuple[int, int]]:
 
 
 def interruption_seconds(engine: Engine, requests: Requests, prompts: float, prefill: float) -> float:
-    """What prompts add to a step in which `prompts` of them begin on each stage, on average, each taking `prefill`.
+    """What prompts add to a step in which `prompts` of them begin on each stage or rank, on average, each taking
+    `prefill`.
 
     Pipeline stages work on one micro-batch each. One with a chunk of a prompt holds up all others, which wait behind it
-    at every stage; only chunks in several micro-batches at once are computed in parallel.
+    at every stage; only chunks in several micro-batches at once are computed in parallel. So it is with data-parallel
+    ranks that share their experts: they exchange tokens in every layer.
     """
-    if engine.stages == 1:
+    together = max(engine.stages, engine.layout.data_parallel_size if engine.shares_experts else 1)
+    if together == 1:
         return prompts * prefill
     chunks = max(1.0, requests.computed_tokens / engine.batched_tokens)
-    begun = prompts * chunks * engine.stages
-    return prefill / chunks * max(1 - math.exp(-begun), begun / engine.stages)
+    begun = prompts * chunks * together
+    return prefill / chunks * max(1 - math.exp(-begun), begun / together)
 
 
 def served(engine: Engine, requests: Requests, running: float) -> Served:
@@ -131,7 +129,7 @@ def served(engine: Engine, requests: Requests, running: float) -> Served:
     prefill = prefill_seconds(engine, requests, others, together)
     per_token = step + interruption_seconds(engine, requests, others / steps, prefill)
     share = min(0.99, batch / steps * prefill / per_token)
-    first = REQUEST_PATH_SECONDS + SECONDS_PER_PROMPT_TOKEN * requests.prompt_tokens + prefill
+    first = engine.host.path(requests.prompt_tokens) + prefill
     if batch > 1:
         first += 1.5 * step
     first += prefill * share / 2 / (1 - min(share, 0.9))

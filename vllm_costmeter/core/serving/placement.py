@@ -100,6 +100,7 @@ def with_engine(
         batched_tokens=found.engine.max_num_batched_tokens,
         drafted_tokens=_drafted(engine_args),
         draft_seconds=_draft_seconds(model, engine_args, spec),
+        captured_tokens=found.engine.max_cudagraph_capture_size,
     )
     return Placed(model, engine_args, found, engine)
 

@@ -159,7 +159,8 @@ def _layer(
 
 def _router(part: Tensor, routed: Experts) -> Matrix:
     """A router whose weights are described as a tensor, because vLLM keeps them in float32."""
-    return Matrix(routed.hidden, routed.count, float(part.count * (part.element_bytes or 2)), "bf16")
+    size = part.element_bytes or 2
+    return Matrix(routed.hidden, routed.count, float(part.count * size), "fp32" if size == 4 else "bf16")
 
 
 def _matrix(part: Linear, prefix: str, rank: Rank, quantization: Quantization) -> Matrix:

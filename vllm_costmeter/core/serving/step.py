@@ -10,9 +10,12 @@ from collections.abc import Iterator
 
 from vllm_costmeter.core.dataclass import Memo, dataclass, field
 from vllm_costmeter.core.engine.args import ParallelConfig
+from vllm_costmeter.core.serving.host import Host
 from vllm_costmeter.core.serving.kernels import Kernel
+from vllm_costmeter.core.serving.popularity import chosen_share
 from vllm_costmeter.core.serving.served_model import LayerWork, Matrix, RoutedExperts, ServedModel
 from vllm_costmeter.core.serving.serving_gpu import ServingGpu
+from vllm_costmeter.core.serving.step_parts import StepParts
 
 SMALL_KERNELS = 5
 """Per layer: two norms, rotary embedding, cache write, activation; an expert layer has two more (top-k, sum)."""
@@ -26,45 +29,21 @@ division (12) and argmax (4); v1/sample/sampler.py and ops/topk_topp_sampler.py,
 SORT_BYTES = 670
 """Bytes per logit that sorting for top-p or top-k would move in the time it takes: 0.2 ns on an H100 (vLLM 0.11)."""
 EXPERT_SKEW = 1.3
-"""The fullest GPU's share of tokens over the mean, with whole experts on each GPU; assumed. It reads no more experts
-than others: kernels timed with whole and with sliced experts take the same time in small batches."""
+"""The fullest GPU's share of tokens over the mean, with whole experts on each GPU; assumed."""
+LARGEST_OF = {1: 0.0, 2: 0.56, 4: 1.03, 8: 1.42, 16: 1.77, 32: 2.07}
+"""Expected largest of so many standard normal variables."""
 GRID_STEPS = 2
 """Points per doubling of the rows at which kernels are evaluated; between them seconds are interpolated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
-    """The engine process's work between two steps."""
-
-    base_seconds: float = 0.4e-3
-    seconds_per_sequence: float = 45e-6
-    """Fitted to ML.ENERGY's runs of vLLM 0.11, where nothing hides it."""
-    is_hidden: bool = True
-    """Asynchronous scheduling overlaps it with the GPU's work: the default since vLLM 0.14."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepParts:
-    """Seconds of one decode step, by what they are spent on."""
-
-    weights: float
-    kv_cache: float
-    compute: float
-    exchange: float
-    launch: float
-    """Floors of kernels, small kernels and sampling, and the host's work that the GPU waits for."""
-
-    @property
-    def limit(self) -> str:
-        """The largest part."""
-        named = {
-            "reading weights": self.weights,
-            "reading KV cache": self.kv_cache,
-            "computing": self.compute,
-            "exchange between GPUs": self.exchange,
-            "launching kernels": self.launch,
-        }
-        return max(named, key=lambda name: named[name])
+def _unevenness(experts: RoutedExperts, touched: float) -> float:
+    """By how much the share of its experts that the fullest GPU reads exceeds the mean, if tokens choose at random: the
+    others wait for it."""
+    if not experts.whole:
+        return 0.0
+    each = experts.experts / experts.spread
+    size = min((known for known in LARGEST_OF if known >= experts.spread), default=max(LARGEST_OF))
+    return LARGEST_OF[size] * math.sqrt(touched * (1 - touched) / each)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +65,28 @@ class Engine:
     slowdown: float = 1.0
     """Measured over estimated seconds, where a calibration gives it."""
     is_calibrated: bool = False
+    captured_tokens: float = 512
+    """Of the largest step that runs as a CUDA graph (`max_cudagraph_capture_size`); others are launched by the CPU."""
+    multiplies_float32: bool = True
+    """`VLLM_FLOAT32_MATMUL_PRECISION` is "highest", vLLM's default; False: TF32."""
     _known: Memo[int, float] = field(default_factory=Memo, init=False, compare=False, repr=False)
 
     @property
     def stages(self) -> int:
         return self.layout.pipeline_parallel_size
 
+    @property
+    def shares_experts(self) -> bool:
+        """Whether data-parallel ranks wait for each other in every layer with experts."""
+        is_split = any(layer.experts is not None for layer in self.model.layers)
+        return is_split and self.layout.data_parallel_size > 1
+
     def seconds(
         self, decoding: float, context: float, prompt: float = 0.0, before: float = 0.0, prompts: float = 1.0
     ) -> float:
         """GPU and host together. `decoding`: sequences in the step, each with `context` tokens; `prompt`: tokens of
         `prompts` prompts, of which `before` tokens each are cached. With pipeline stages, of one micro-batch."""
-        gpu = self.gpu_seconds(decoding, context, prompt, before, prompts)
-        host = self.host.base_seconds + self.host.seconds_per_sequence * decoding
-        return max(gpu, host) if self.host.is_hidden else gpu + host
+        return self.host.step_seconds(self.gpu_seconds(decoding, context, prompt, before, prompts), decoding)
 
     def gpu_seconds(
         self, decoding: float, context: float, prompt: float = 0.0, before: float = 0.0, prompts: float = 1.0
@@ -113,7 +100,18 @@ class Engine:
             found += self._decode_attention(decoding, context) + self.draft_seconds
         if prompt:
             found += self._prompt_attention(prompt, before, prompts)
+        if verified + prompt > self.captured_tokens:
+            found = max(found, self._launch_seconds)
         return found * self.slowdown
+
+    @property
+    def _launch_seconds(self) -> float:
+        """Of a step outside CUDA graphs, which the CPU launches layer by layer while the GPU waits for it."""
+        kernels = self.gpu.kernels
+        return sum(
+            layer.count * (kernels.launch_seconds if layer.experts is None else kernels.expert_launch_seconds)
+            for layer in self.model.layers
+        )
 
     def _by_rows(self, rows: float) -> float:
         """What depends on the rows alone, interpolated between points of a geometric grid."""
@@ -144,7 +142,10 @@ class Engine:
 
     def _matrix(self, matrix: Matrix, rows: float) -> float:
         read, work = self._needed(matrix, rows)
-        return self.gpu.matrix_kernel(matrix.form).seconds(read, work)
+        found = self.gpu.matrix_kernel(matrix.form).seconds(read, work)
+        if matrix.form == "fp32" and self.multiplies_float32:
+            found = max(found, self.gpu.kernels.float32.seconds(rows, matrix.inputs, matrix.outputs))
+        return found
 
     def _needed(self, matrix: Matrix, rows: float) -> tuple[float, float]:
         per_value = min(matrix.weight_bytes / max(matrix.inputs * matrix.outputs, 1), 2.0)
@@ -157,9 +158,9 @@ class Engine:
         return self.gpu.expert_kernel(experts.form).seconds(read, work, experts.columns)
 
     def _experts_needed(self, experts: RoutedExperts, rows: float) -> tuple[float, float]:
-        """None of T tokens selects an expert with probability (1 - k/E)^T."""
         tokens = rows * self.layout.data_parallel_size
-        touched = 1 - (1 - experts.experts_per_token / experts.experts) ** tokens
+        touched = chosen_share(tokens, experts.experts, experts.experts_per_token)
+        touched = min(1.0, touched + _unevenness(experts, touched))
         skew = EXPERT_SKEW if experts.whole else 1.0
         share = experts.experts_per_token / (experts.spread if experts.whole else 1)
         moved = tokens * share * (2 * experts.hidden + 2 * experts.columns) * 2

@@ -16,7 +16,13 @@ from vllm_costmeter.core.serving.ranges import tpot_range, ttft_range
 from vllm_costmeter.outputs.economics.answer import Section, amount, percent
 from vllm_costmeter.outputs.economics.recommend_notes import notes_of
 from vllm_costmeter.outputs.economics.recommend_rows import Answered, PricedRow
-from vllm_costmeter.outputs.economics.recommend_words import candidate_words, copies, load_words, miss_words
+from vllm_costmeter.outputs.economics.recommend_words import (
+    candidate_words,
+    copies,
+    load_words,
+    miss_words,
+    rate,
+)
 
 SCHEMA = "costmeter.recommend/1"
 NEAREST = 3
@@ -72,7 +78,7 @@ def _cells(number: int, row: PricedRow, answered: Answered, currency: Currency) 
         + (" (owned)" if found.candidate.offer.is_owned else ""),
         copies(row.deployment),
         found.candidate.quantization,
-        f"{found.per_second:.3g}",
+        rate(found.per_second),
         amount(row.usd_per_month, currency, 0),
         amount(_per_million(row, answered), currency, 3),
         f"{ttft[1]:.2f} ({ttft[0]:.2f} to {ttft[2]:.2f})",

@@ -11,7 +11,7 @@ def load_words(wanted: Wanted) -> str:
     """ "20 requests/s, 2,000 prompt and 500 output tokens, TTFT p95 within 1 s"."""
     requests = wanted.requests
     load = (
-        f"{wanted.per_second:,.4g} requests/s"
+        f"{rate(wanted.per_second)} request{'' if wanted.per_second == 1 else 's'}/s"
         if wanted.per_second is not None
         else f"as many requests as {wanted.budget_usd_per_month:,.0f} USD a month pay for"
     )
@@ -23,6 +23,11 @@ def load_words(wanted: Wanted) -> str:
         if goal is not None
     ]
     return ", ".join([load, lengths + cached, *goals])
+
+
+def rate(per_second: float) -> str:
+    """ "0.0116", "20", "1,803"."""
+    return f"{per_second:,.0f}" if per_second >= 1000 else f"{per_second:.3g}"
 
 
 def seconds(value: float) -> str:
