@@ -17,6 +17,11 @@ class NotUnderstoodError(Exception):
     """Valid input without known memory rules. Verdict `unknown`, exit code 3; never a guess."""
 
 
+def one_line(text: str) -> str:
+    """The text in one line that moves no cursor and colours nothing: what a server sent may hold control characters."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in " ".join(text.split()))
+
+
 def unreadable(place: object, error: Exception) -> BadInputError:
     """The one wording for a file or folder that cannot be opened or read: what was named, and why."""
     name = str(place)[:200]

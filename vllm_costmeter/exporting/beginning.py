@@ -56,8 +56,14 @@ class Beginning:
         self._tell = tell
 
     def begin(self, target: Target, sample: EngineSample, now: float, unix: float) -> TargetMeter:
-        """The meter of a target, from its first page on. Raises PageError for a number of GPUs that cannot be right."""
-        engine, settings = BY_KEY[sample.engine], self._terms.settings(target)
+        """The meter of a target, from its first page on. Raises PageError for a number of GPUs that cannot be right,
+        and for settings of the target that do not go with the others."""
+        try:
+            settings = self._terms.settings(target)
+            gpu = self._gpu(settings)
+        except BadInputError as why:
+            raise PageError("settings", f"{target.url}: {why}") from None
+        engine = BY_KEY[sample.engine]
         model = model_of(target, sample)
         known = target.gpus or self._terms.gpus
         count = known or len(sample.engines)
@@ -66,7 +72,6 @@ class Beginning:
                 "gpus",
                 f"{target.url} has {len(sample.engines)} data-parallel engines, no divisor of {count} GPUs: set --gpus",
             )
-        gpu = self._gpu(settings)
         price = _price(settings, gpu, count, self._terms.gpu_source)
         self._tell(
             f"{target.url} is {engine.title} with the model {model}, {_terms_in_words(price, count, known)}"

@@ -13,7 +13,9 @@ from vllm_costmeter.metering.polled_target import PolledTarget
 from vllm_costmeter.metering.sampler import Sampler
 from vllm_costmeter.metering.target_meter import TargetMeter
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
-from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry, generate_latest
+from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
+from vllm_costmeter.outputs.metrics.exposition import Family
+from vllm_costmeter.outputs.metrics.prometheus import CollectorRegistry, Metric, generate_latest
 from vllm_costmeter.outputs.metrics.targets import merged, target_families
 from vllm_costmeter.sources.targets.http_page import PageError
 from vllm_costmeter.sources.targets.target import Target
@@ -22,7 +24,8 @@ from vllm_costmeter.sources.targets.target import Target
 class Exporter:
     """Reads its targets once a second, charges them, and has the page of all of them."""
 
-    def __init__(self, terms: Terms, tell: Callable[[str], None]) -> None:
+    def __init__(self, terms: Terms, tell: Callable[[str], None], errors: ErrorCounts | None = None) -> None:
+        """`errors`: its own, by place."""
         self._terms = terms
         self._beginning = Beginning(terms, tell)
         self._tell = tell
@@ -30,8 +33,9 @@ class Exporter:
         self._replicas: dict[tuple[str, tuple[tuple[str, str], ...]], Target] = {}
         self._lock = threading.Lock()
         self.discovery_up: bool | None = None
+        self.errors = errors or ErrorCounts(("exporter",))
         self._registry = CollectorRegistry()
-        self._collector = LatestCollector(self._registry)
+        self._collector = LatestCollector(self._registry, on_fault=lambda: self.errors.add("exporter"))
         self._sampler = Sampler(self.tick, self._report)
         self._told: set[str] = set()
 
@@ -69,12 +73,29 @@ class Exporter:
 
     def page(self) -> bytes:
         """The metrics of this moment."""
+        self._publish()
+        return generate_latest(self._registry)
+
+    def families(self) -> list[Metric]:
+        """The same, not as text."""
+        self._publish()
+        return list(self._registry.collect())
+
+    def _publish(self) -> None:
         self.tick()
         polling = self._polling()
-        families = [family for polled in polling for family in polled.families() if family.samples]
-        states = target_families((polled.state() for polled in polling), self.discovery_up)
+        families = [family for polled in polling for family in self._of(polled) if family.samples]
+        states = target_families(
+            (polled.state() for polled in polling), self.discovery_up, self.errors.counts()
+        )
         self._collector.publish(merged((*families, *states)))
-        return generate_latest(self._registry)
+
+    def _of(self, polled: PolledTarget) -> tuple[Family, ...]:
+        try:
+            return polled.families()
+        except Exception as why:  # noqa: BLE001 (one target's fault is not another's)
+            self._report(why)
+            return ()
 
     def _polling(self) -> list[PolledTarget]:
         with self._lock:
@@ -96,6 +117,7 @@ class Exporter:
         )
 
     def _report(self, fault: Exception) -> None:
+        self.errors.add("exporter")
         line = f"{type(fault).__name__}: {fault}"
         if line not in self._told and len(self._told) < 20:
             self._told.add(line)

@@ -30,6 +30,7 @@ class MetricsServer:
     ) -> None:
         """Binds at once; OSError if it cannot. `authorizations`: the accepted values of that header; none: all may
         read."""
+        self._host = host
         self._server = _Server((host, port), _handler(page, authorizations))
         self._server.tls = tls
         self._thread = threading.Thread(target=self._server.serve_forever, name="costmeter-http", daemon=True)
@@ -39,6 +40,12 @@ class MetricsServer:
         """Where it listens."""
         port: int = self._server.server_address[1]
         return port
+
+    @property
+    def url(self) -> str:
+        """The same as an address, without a path."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{'https' if self._server.tls else 'http'}://{host}:{self.port}"
 
     def start(self) -> None:
         """Begin to answer."""
@@ -84,6 +91,13 @@ class _Server(ThreadingHTTPServer):
         """A client that went away is no news."""
 
 
+def _made(page: Callable[[], bytes]) -> tuple[int, bytes]:
+    try:
+        return 200, page()
+    except Exception as why:  # noqa: BLE001 (a scraper learns that there is none)
+        return 500, f"the page could not be made ({type(why).__name__})\n".encode()
+
+
 def _handler(
     page: Callable[[], bytes], authorizations: Callable[[], tuple[str, ...]]
 ) -> type[BaseHTTPRequestHandler]:
@@ -104,7 +118,7 @@ def _handler(
             elif path == "/":
                 self._answer(200, b"metrics are at /metrics\n")
             else:
-                self._answer(200, page())
+                self._answer(*_made(page))
 
         def do_HEAD(self) -> None:
             self.do_GET()
