@@ -24,11 +24,14 @@ class OwnCounts:
         engines: Callable[[], Sequence[EngineTotals]],
         ended: Callable[[], Sequence[RequestWork]],
         errors: ErrorCounts,
+        refused: Callable[[], Sequence[Family]] = tuple,
     ) -> None:
+        """`refused`: of requests that this process did not serve."""
         self._model_name = model_name
         self._take_engines = engines
         self._take_ended = ended
         self._errors = errors
+        self._refused = refused
         self._tokens = TokenCounts()
         self._last: dict[int, EngineTotals] = {}
 
@@ -54,8 +57,13 @@ class OwnCounts:
         self, request_usd: RequestHistogram | None, request_joules: RequestHistogram | None
     ) -> tuple[Family, ...]:
         """All counts of this process."""
-        return process_families(
-            self._model_name, self._tokens.by_kind(), request_usd, request_joules, self._errors.counts()
+        nothing: Sequence[Family] = ()
+        refused = self.attempt("budget", self._refused, nothing)
+        return (
+            *process_families(
+                self._model_name, self._tokens.by_kind(), request_usd, request_joules, self._errors.counts()
+            ),
+            *refused,
         )
 
     def attempt(self, where: str, ask: Callable[[], Answer], otherwise: Answer) -> Answer:
