@@ -43,13 +43,16 @@ class Exporter:
         """Read these from now on; what is no longer among them has ended. The new ones, not started yet."""
         wanted = dict.fromkeys(targets)
         with self._lock:
-            gone = [self._targets.pop(target) for target in [*self._targets] if target not in wanted]
+            gone_targets = [target for target in self._targets if target not in wanted]
+            gone = [self._targets.pop(target) for target in gone_targets]
             new = {target: self._polled(target) for target in wanted if target not in self._targets}
             self._targets |= new
             self._replicas = {key: target for key, target in self._replicas.items() if target in wanted}
         for polled in gone:
             polled.tick(time.monotonic(), time.localtime().tm_hour)
             polled.stop()
+        for target in gone_targets:
+            self._beginning.end(target)
         return list(new.values())
 
     def start(self) -> None:

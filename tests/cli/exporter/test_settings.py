@@ -123,3 +123,13 @@ def test_a_receiver_that_is_dead_is_one_line_and_a_metric(tmp_path: Path, monkey
         assert running.said.count("could not be pushed") == 1
         assert running.ended_by(signal.SIGTERM) == 0
         assert "Traceback" not in running.said
+
+
+def test_a_second_exporter_of_a_target_and_a_ledger_is_refused(tmp_path: Path, capsys) -> None:
+    """The server would be charged twice; with another ledger, or none, it may."""
+    with engine() as target, exporter(tmp_path, "--target", target.url) as running:
+        running.until(lambda: running.page().has("costmeter_target_info"))
+        again = ["exporter", "--target", target.url, "--port", "0", "--gpu-source", "none", "--ledger"]
+        assert main([*again, str(tmp_path / "ledger.sqlite3")]) == 2
+        assert "metered by another exporter" in capsys.readouterr().err
+        assert main([*again, "off", "--once"]) == 0
