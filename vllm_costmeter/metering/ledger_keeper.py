@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vllm_costmeter.core.ledger.pending import Pending
 from vllm_costmeter.core.ledger.rows import NO_INTERVAL, Interval, Series
-from vllm_costmeter.outputs.ledger.file import LedgerFile, NotOursError, set_aside
+from vllm_costmeter.outputs.ledger.file import LedgerFile, NotOursError, is_damage, set_aside
 
 WRITE_EVERY_SECONDS = 5.0
 ROLL_UP_EVERY_SECONDS = 3600.0
@@ -105,7 +105,7 @@ class LedgerKeeper:
                 self._pending.put_back(taken)
             self._close()
             self._report(_keyword(why), str(why))
-            if _is_damage(why):
+            if is_damage(why):
                 self._set_aside()
         else:
             self._report(None, "")
@@ -166,9 +166,4 @@ def _keyword(why: Exception) -> str:
         return "disk_full"
     if "readonly" in text or "read-only" in text.lower() or isinstance(why, PermissionError):
         return "read_only"
-    return "damaged" if _is_damage(why) else "unwritable"
-
-
-def _is_damage(why: Exception) -> bool:
-    """SQLITE_CORRUPT or SQLITE_NOTADB."""
-    return isinstance(why, sqlite3.DatabaseError) and (getattr(why, "sqlite_errorcode", 0) & 0xFF) in (11, 26)
+    return "damaged" if is_damage(why) else "unwritable"

@@ -124,6 +124,11 @@ class LedgerFile:
         return found
 
 
+def is_damage(why: Exception) -> bool:
+    """SQLITE_CORRUPT or SQLITE_NOTADB."""
+    return isinstance(why, sqlite3.DatabaseError) and (getattr(why, "sqlite_errorcode", 0) & 0xFF) in (11, 26)
+
+
 def set_aside(path: Path) -> Path:
     """Give a damaged ledger (and its write-ahead log) another name; the name. Raises OSError."""
     aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
@@ -148,7 +153,7 @@ def _must_be_ours(path: Path) -> None:
         try:
             version, application, tables = _told_by_sqlite(path)
         except sqlite3.DatabaseError as why:
-            if "locked" in str(why):
+            if not is_damage(why):  # locked, or a full disk while it was created
                 raise
             raise NotOursError(
                 f"{path} is a damaged SQLite file that does not say whose; it is left as it is"
