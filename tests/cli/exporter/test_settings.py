@@ -26,6 +26,8 @@ def _catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
         ("COSTMETER_TARGET_TOKEN", "hunter\n2", "COSTMETER_TARGET_TOKEN is no token"),
         ("COSTMETER_EXPORTER_TOKEN", "hunter 2", "COSTMETER_EXPORTER_TOKEN is no token"),
         ("COSTMETER_EXPORTER_TOKN", "hunter2", "nearest: COSTMETER_EXPORTER_TOKEN"),
+        ("COSTMETER_OTLP", "http://u:hunter2@h:4318", "without a user and a password"),
+        ("COSTMETER_GPU_METRICS_URL", "http://u:hunter2@h:9400", "got 'http://***@h:9400'"),
     ],
 )
 def test_a_token_that_would_not_be_asked_for_ends_the_start(
@@ -133,3 +135,11 @@ def test_a_second_exporter_of_a_target_and_a_ledger_is_refused(tmp_path: Path, c
         assert main([*again, str(tmp_path / "ledger.sqlite3")]) == 2
         assert "metered by another exporter" in capsys.readouterr().err
         assert main([*again, "off", "--once"]) == 0
+
+
+def test_kubernetes_own_variables_are_no_misspelt_settings(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    """A service called costmeter-exporter gives every pod of its namespace these."""
+    for name in ("EXPORTER_PORT", "EXPORTER_SERVICE_HOST", "EXPORTER_PORT_9841_TCP", "TARGET_PORT"):
+        monkeypatch.setenv(f"COSTMETER_{name}", "tcp://10.0.0.1:9841")
+    with engine() as target:
+        assert main(["exporter", "--target", target.url, "--once", "--gpu-source", "none"]) == 0

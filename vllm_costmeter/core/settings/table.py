@@ -6,6 +6,7 @@ and the documentation come from it. `resolve()` turns layers of raw values into 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -211,5 +212,6 @@ def convert(setting: Setting, raw: object, given_as: str) -> Any:
 
 
 def shown(raw: object) -> str:
-    shown = repr(raw)
+    """For a message: short, and without the password of an address."""
+    shown = re.sub(r"//[^/\s]*@", "//***@", repr(raw))
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
