@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.settings.table import Settings
 from vllm_costmeter.exporting.beginning import Terms
 from vllm_costmeter.exporting.exporter import Exporter
+from vllm_costmeter.metering.polled_target import PolledTarget
 from vllm_costmeter.sources.targets.target import Target
 
 ONE, TWO = Target("http://a:1/metrics"), Target("http://b:1/metrics")
@@ -188,3 +190,17 @@ def test_a_fault_of_one_target_is_counted_and_no_other_loses_its_page(monkeypatc
     assert found.value("costmeter_errors_total", where="exporter") == 1
     assert found.has("costmeter_gpu_seconds_total", instance="b:1")
     assert said[-1] == "ZeroDivisionError: division by zero"
+
+
+def test_the_end_waits_for_all_targets_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after the other, a hundred that hang would outlast the time that Kubernetes gives."""
+    together, ended = threading.Barrier(20), []
+
+    def stop(polled: PolledTarget) -> None:
+        together.wait(60)
+        ended.append(polled.name)
+
+    made, _, _ = exporter(*(Target(f"http://{name}:1/metrics") for name in range(20)), instances=True)
+    monkeypatch.setattr(PolledTarget, "stop", stop)
+    made.stop()
+    assert len(ended) == 20

@@ -20,6 +20,9 @@ from vllm_costmeter.outputs.metrics.targets import merged, target_families
 from vllm_costmeter.sources.targets.http_page import PageError
 from vllm_costmeter.sources.targets.target import Target
 
+LONGEST_END_SECONDS = 10.0
+"""Below the 30 s that Kubernetes gives a pod to end."""
+
 
 class Exporter:
     """Reads its targets once a second, charges them, and has the page of all of them."""
@@ -60,10 +63,15 @@ class Exporter:
         self._sampler.start()
 
     def stop(self) -> None:
-        """Charge the last second and write the ledger."""
+        """Charge the last second and write the ledger. All targets end at once: many that hang are not waited for one
+        after the other."""
         self._sampler.stop()
-        for polled in self._polling():
-            polled.stop()
+        threads = [threading.Thread(target=polled.stop, daemon=True) for polled in self._polling()]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + LONGEST_END_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def tick(self) -> None:
         """Charge all targets."""
