@@ -204,3 +204,20 @@ def test_the_end_waits_for_all_targets_at_once(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(PolledTarget, "stop", stop)
     made.stop()
     assert len(ended) == 20
+
+
+@pytest.mark.parametrize(
+    ("tokens", "process", "is_one"), [(70.0, "1.5", True), (0.0, "1.5", False), (70.0, None, False)]
+)
+def test_a_server_behind_two_addresses_is_charged_once(
+    tokens: float, process: str | None, is_one: bool
+) -> None:
+    """Known by its process and its tokens; two that have just started together may be two."""
+    sample = replace(SAMPLE, process=process, engines=(replace(COUNTS, generated_tokens=tokens),))
+    made, said, why = exporter(ONE, TWO, sample=sample, instances=True)
+    assert why == [None, "duplicate" if is_one else None]
+    assert is_one == ("are one server" in said[1])
+    if is_one:
+        made.follow([TWO])
+        (polled,) = made._polling()
+        assert polled.poll() is None

@@ -34,6 +34,7 @@ class Exporter:
         self._tell = tell
         self._targets: dict[Target, PolledTarget] = {}
         self._replicas: dict[tuple[str, tuple[tuple[str, str], ...]], Target] = {}
+        self._processes: dict[tuple[str | float | None, ...], Target] = {}
         self._lock = threading.Lock()
         self.discovery_up: bool | None = None
         self.errors = errors or ErrorCounts(("exporter",))
@@ -136,6 +137,7 @@ class Exporter:
 
     def _begin(self, target: Target, sample: EngineSample, now: float, unix: float) -> TargetMeter:
         self._must_be_the_only(target, model_of(target, sample))
+        self._must_be_another_process(target, sample)
         return self._beginning.begin(target, sample, now, unix)
 
     def _must_be_the_only(self, target: Target, model: str) -> None:
@@ -150,3 +152,20 @@ class Exporter:
                     "name it once",
                 )
             self._replicas[model, tuple(labels)] = target
+
+    def _must_be_another_process(self, target: Target, sample: EngineSample) -> None:
+        """A server behind two addresses, as of a pod and its service, is known by its start and its tokens. Servers that
+        started in the same hundredth of a second and have served nothing yet may be two."""
+        tokens = [count for each in sample.engines for count in (each.prompt_tokens, each.generated_tokens)]
+        if sample.process is None or not any(tokens):
+            return
+        identity = (sample.engine, sample.model_name, sample.process, *tokens)
+        with self._lock:
+            other = self._processes.setdefault(identity, target)
+            if other != target and other in self._targets:
+                raise PageError(
+                    "duplicate",
+                    f"{other.url} and {target.url} are one server: the same start, the same tokens; name it once",
+                )
+            self._processes = {key: each for key, each in self._processes.items() if each in self._targets}
+            self._processes[identity] = target
