@@ -154,8 +154,8 @@ class Exporter:
             self._replicas[model, tuple(labels)] = target
 
     def _must_be_another_process(self, target: Target, sample: EngineSample) -> None:
-        """A server behind two addresses, as of a pod and its service, is known by its start and its tokens. Servers that
-        started in the same hundredth of a second and have served nothing yet may be two."""
+        """A server behind two addresses, as of a pod and its service, is known by its start and its tokens. Servers
+        that started in the same hundredth of a second and have served nothing yet may be two."""
         tokens = [count for each in sample.engines for count in (each.prompt_tokens, each.generated_tokens)]
         if sample.process is None or not any(tokens):
             return
