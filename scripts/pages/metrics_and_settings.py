@@ -36,7 +36,7 @@ def metrics() -> str:
             "It publishes those above for servers that the plugin cannot enter, as far as their engines tell "
             "([sidecar.md](sidecar.md)), and these about its targets.",
             "",
-            *_table(TARGET_METRICS),
+            *_table(TARGET_METRICS, over_otlp=True),
             "",
         ]
     )

@@ -14,7 +14,7 @@ from vllm_costmeter.core.meter.shares.request_cost import BUCKETS_JOULES, BUCKET
 from vllm_costmeter.core.meter.shares.share import Share
 from vllm_costmeter.core.pricing.api_price import ApiPriceRow
 from vllm_costmeter.core.pricing.price import owned_price
-from vllm_costmeter.outputs.metrics.budget_families import budget_families
+from vllm_costmeter.outputs.metrics.budget_families import budget_families, refused_family
 from vllm_costmeter.outputs.metrics.exposition import Family, ServerFacts, process_families, server_families
 
 PRICE = owned_price(
@@ -113,4 +113,5 @@ def families() -> tuple[Family, ...]:
             operations=OPERATIONS,
         ),
         *budget_families("org/model-8b", [BUDGET], 12.5),
+        refused_family("org/model-8b", {BUDGET.budget.tenant: 3}, str),
     )

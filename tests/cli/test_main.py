@@ -12,7 +12,7 @@ import pytest
 
 from vllm_costmeter import __version__
 from vllm_costmeter.cli import main as command
-from vllm_costmeter.core.errors import NotUnderstoodError
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 
 COSTMETER = f"{shlex.quote(sys.executable)} -m vllm_costmeter.cli.main"
 """As a shell's words."""
@@ -110,3 +110,10 @@ def test_a_closed_output_leaves_the_exit_code() -> None:
     command = f"{COSTMETER} gpus >&-"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_a_server_sent_moves_no_cursor(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    """A fault is one line of plain text, whatever it quotes."""
+    stand_in(monkeypatch, BadInputError("it said\n\x1b[2J\x07 h\u00f6chstens"))
+    assert command.main(["stand-in"]) == 2
+    assert capsys.readouterr().err == "costmeter: it said \\x1b[2J\\x07 h\u00f6chstens\n"

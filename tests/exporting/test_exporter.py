@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,12 @@ import pytest
 
 from scripts.servers.scrape import Scrape, parse
 from vllm_costmeter.core.engines.sample import EngineCounts, EngineSample
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.settings.table import Settings
 from vllm_costmeter.exporting.beginning import Terms
 from vllm_costmeter.exporting.exporter import Exporter
+from vllm_costmeter.metering.polled_target import PolledTarget
 from vllm_costmeter.sources.targets.target import Target
 
 ONE, TWO = Target("http://a:1/metrics"), Target("http://b:1/metrics")
@@ -157,3 +160,64 @@ def test_a_model_of_no_name_is_called_unknown(missing: str) -> None:
     made, _, _ = exporter(ONE, replace(TWO, model_name="mine"), sample=nameless, instances=True)
     assert page(made).has("costmeter_tokens_total", model_name="unknown", kind="prompt", instance="a:1")
     assert page(made).has("costmeter_tokens_total", model_name="mine", instance="b:1")
+
+
+def test_a_server_that_has_the_plugin_is_said_to_be_counted_twice() -> None:
+    """It is metered all the same: both may be wanted, side by side."""
+    _, said, why = exporter(ONE, sample=replace(SAMPLE, has_plugin=True))
+    assert (why, "counts it twice" in said[1]) == ([None], True)
+
+
+def test_settings_of_a_target_that_do_not_go_together_cost_only_that_target() -> None:
+    """They are said with its name."""
+
+    def settings(target: Target) -> Settings:
+        if target == TWO:
+            raise BadInputError("two prices")
+        return Settings(gpu_hourly_usd=2.0)
+
+    made, said, why = exporter(ONE, TWO, settings=settings, instances=True)
+    assert why == [None, "settings"]
+    assert said[1].startswith("http://b:1/metrics: two prices; it is not metered")
+    assert page(made).value("costmeter_target_down_info", target=TWO.url, reason="settings") == 1
+
+
+def test_a_fault_of_one_target_is_counted_and_no_other_loses_its_page(monkeypatch) -> None:
+    """Whatever raises."""
+    made, said, _ = exporter(ONE, TWO, instances=True)
+    monkeypatch.setattr(made._polling()[0], "families", lambda: 1 / 0)
+    found = page(made)
+    assert found.value("costmeter_errors_total", where="exporter") == 1
+    assert found.has("costmeter_gpu_seconds_total", instance="b:1")
+    assert said[-1] == "ZeroDivisionError: division by zero"
+
+
+def test_the_end_waits_for_all_targets_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after the other, a hundred that hang would outlast the time that Kubernetes gives."""
+    together, ended = threading.Barrier(20), []
+
+    def stop(polled: PolledTarget) -> None:
+        together.wait(60)
+        ended.append(polled.name)
+
+    made, _, _ = exporter(*(Target(f"http://{name}:1/metrics") for name in range(20)), instances=True)
+    monkeypatch.setattr(PolledTarget, "stop", stop)
+    made.stop()
+    assert len(ended) == 20
+
+
+@pytest.mark.parametrize(
+    ("tokens", "process", "is_one"), [(70.0, "1.5", True), (0.0, "1.5", False), (70.0, None, False)]
+)
+def test_a_server_behind_two_addresses_is_charged_once(
+    tokens: float, process: str | None, is_one: bool
+) -> None:
+    """Known by its process and its tokens; two that have just started together may be two."""
+    sample = replace(SAMPLE, process=process, engines=(replace(COUNTS, generated_tokens=tokens),))
+    made, said, why = exporter(ONE, TWO, sample=sample, instances=True)
+    assert why == [None, "duplicate" if is_one else None]
+    assert is_one == ("are one server" in said[1])
+    if is_one:
+        made.follow([TWO])
+        (polled,) = made._polling()
+        assert polled.poll() is None

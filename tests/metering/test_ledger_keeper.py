@@ -122,9 +122,11 @@ def spend(usd):
     keeper.note(Interval(Usage(active_rental_usd=usd), {{}}))
     keeper.write()
 
-spend(1.0)
 _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, most))  # no file may grow past this
+if int(sys.argv[2]) < 40_000:  # full from the first write on
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), most))
+spend(1.0)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), most))  # no file may grow past this
 for minute in range(2, 400):
     spend(float(minute))
 print(keeper.problem, len(lines))
@@ -134,15 +136,19 @@ print(keeper.problem, dollars(Path(sys.argv[1])))
 """
 
 
-def test_a_disk_that_is_full_for_hours_loses_no_dollar(tmp_path: Path) -> None:
-    """Files that cannot grow stand for it: one line for a failure and its end in ten minutes,
-    and everything is written once they can."""
+@pytest.mark.parametrize("bytes_left", [40_000, 12_000, 4_096, 0])
+def test_a_disk_that_is_full_for_hours_loses_no_dollar(tmp_path: Path, bytes_left: int) -> None:
+    """Files that cannot grow stand for it, also while the ledger is created: one line for a failure and its end in ten
+    minutes, the file is never taken for another program's, and everything is written once they can."""
     code = FULL.format(paths=sys.path)
     ran = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "l")], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(tmp_path / "l"), str(bytes_left)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     stopped, went_on = ran.stdout.splitlines()
-    assert stopped.split()[0] != "None"
+    assert stopped.split()[0] not in ("None", "not_ours")
     assert int(stopped.split()[1]) <= 2
     assert went_on == "None 400.0"
 

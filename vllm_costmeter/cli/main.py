@@ -13,7 +13,7 @@ from types import ModuleType
 
 from vllm_costmeter import __version__
 from vllm_costmeter.cli.parser import CommandParser
-from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest, unreadable
+from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError, nearest, one_line, unreadable
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("vllm_costmeter.cli.check.command", "check whether a model fits a GPU before it loads"),
@@ -124,7 +124,7 @@ def _drop_output() -> None:
 
 
 def _fault(message: str, code: int) -> int:
-    print(f"costmeter: {' '.join(message.split())}", file=sys.stderr)
+    print(f"costmeter: {one_line(message)}", file=sys.stderr)
     return code
 
 

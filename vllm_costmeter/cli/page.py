@@ -105,7 +105,7 @@ def _of_server(args: argparse.Namespace) -> str:
     if args.key_file is not None:
         secret = SecretFile(args.key_file, "--key-file")
     elif os.environ.get(KEY_VARIABLE, "").strip():
-        secret = Secret(os.environ[KEY_VARIABLE])
+        secret = Secret(os.environ[KEY_VARIABLE], KEY_VARIABLE)
     address = data_address(args.url or DEFAULT_URL)
     return page_document(page_data(address, secret.header if secret else lambda: None)).html
 

@@ -81,15 +81,26 @@ def run(args: argparse.Namespace) -> int:
     """Print or write the rules. BadInputError if a file exists and --force was not given."""
     found = engine_from(args)
     if found is not None:
-        if args.format == "kubernetes" or args.opencost_names:
-            raise BadInputError(
-                "--engine has rule files of Prometheus: leave out --format kubernetes and --opencost-names"
-            )
-        return _written(args, engine_rule_file(*found), engine_groups(*found))
+        _refuse_limits(args)
+        file = engine_rule_file(*found, kubernetes=args.format == "kubernetes")
+        return _written(args, file, engine_groups(*found))
     limits = Limits(**{name: getattr(args, name) for name in HELP}, api=api_prices_from(args))
     files_of = kubernetes_rule_file if args.format == "kubernetes" else rule_files
     files = files_of(limits, opencost_names=args.opencost_names)
     return _written(args, files, (*all_recordings(args.opencost_names), *alert_groups(limits)))
+
+
+def _refuse_limits(args: argparse.Namespace) -> None:
+    """BadInputError for a flag about alerts, which an engine's own metrics have none of."""
+    given = [
+        *(each.name for each in fields(Limits) if getattr(args, each.name, each.default) != each.default),
+        *(name for name in vars(args) if name.startswith("api_") and getattr(args, name) is not None),
+        *["opencost_names"] * args.opencost_names,
+    ]
+    if given:
+        raise BadInputError(
+            f"--engine records dollars and tokens, without alerts: leave out --{given[0].replace('_', '-')}"
+        )
 
 
 def _written(args: argparse.Namespace, files: dict[str, str], groups: Sequence[Group]) -> int:

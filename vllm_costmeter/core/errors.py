@@ -36,6 +36,11 @@ OTHERWISE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError
 """What taking a parsed file apart raises where it is not as expected: a text for a list, infinity for a count."""
 
 
+def one_line(text: str) -> str:
+    """The text in one line that moves no cursor and colours nothing: what a server sent may hold control characters."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in " ".join(text.split()))
+
+
 def unreadable(place: object, error: Exception) -> BadInputError:
     """The one wording for a file or folder that cannot be opened or read: what was named, and why."""
     name = str(place)[:200]

@@ -23,6 +23,7 @@ from vllm_costmeter.core.pricing.api_price import ApiPriceRow
 from vllm_costmeter.core.pricing.choice import choose_price
 from vllm_costmeter.core.pricing.price import Price
 from vllm_costmeter.core.settings.table import Settings
+from vllm_costmeter.exporting.claims import Claims
 from vllm_costmeter.metering.ledger_keeper import LedgerKeeper
 from vllm_costmeter.metering.target_meter import TargetMeter
 from vllm_costmeter.outputs.metrics.exposition import ServerFacts
@@ -54,10 +55,22 @@ class Beginning:
     def __init__(self, terms: Terms, tell: Callable[[str], None]) -> None:
         self._terms = terms
         self._tell = tell
+        self._claims = None if terms.ledger is None else Claims(terms.ledger)
+
+    def end(self, target: Target) -> None:
+        """It is no longer metered here."""
+        if self._claims is not None:
+            self._claims.release(target)
 
     def begin(self, target: Target, sample: EngineSample, now: float, unix: float) -> TargetMeter:
-        """The meter of a target, from its first page on. Raises PageError for a number of GPUs that cannot be right."""
-        engine, settings = BY_KEY[sample.engine], self._terms.settings(target)
+        """The meter of a target, from its first page on. Raises PageError for a number of GPUs that cannot be right,
+        and for settings of the target that do not go with the others."""
+        try:
+            settings = self._terms.settings(target)
+            gpu = self._gpu(settings)
+        except BadInputError as why:
+            raise PageError("settings", f"{target.url}: {why}") from None
+        engine = BY_KEY[sample.engine]
         model = model_of(target, sample)
         known = target.gpus or self._terms.gpus
         count = known or len(sample.engines)
@@ -66,11 +79,21 @@ class Beginning:
                 "gpus",
                 f"{target.url} has {len(sample.engines)} data-parallel engines, no divisor of {count} GPUs: set --gpus",
             )
-        gpu = self._gpu(settings)
+        if self._claims is not None and not self._claims.claim(target):
+            raise PageError(
+                "duplicate",
+                f"{target.url} is metered by another exporter into {self._terms.ledger}, and would be charged twice: "
+                "end that one, or name another file with --ledger",
+            )
         price = _price(settings, gpu, count, self._terms.gpu_source)
         self._tell(
             f"{target.url} is {engine.title} with the model {model}, {_terms_in_words(price, count, known)}"
         )
+        if sample.has_plugin:
+            self._tell(
+                f"{target.url} publishes costmeter's metrics itself, by the plugin: a dashboard, ledger or Prometheus "
+                "that has both counts it twice"
+            )
         return TargetMeter(
             engine,
             sample,

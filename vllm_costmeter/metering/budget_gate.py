@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from vllm_costmeter.core.budgets.refusal import LONGEST_RETRY_SECONDS, Refusal
@@ -42,6 +42,7 @@ class BudgetGate:
         self._on_fault = on_fault
         self._closed = _Closed({}, 0.0)
         self._budgeted: frozenset[str] = frozenset()
+        self._refused: dict[str, int] = {}
 
     def tell(self, states: Iterable[BudgetState], as_of_seconds: float) -> None:
         """The states of all budgets, from totals read at this moment of the monotonic clock."""
@@ -54,15 +55,24 @@ class BudgetGate:
         """Whether a tenant has a budget."""
         return tenant in self._budgeted
 
+    def refused(self) -> Mapping[str, int]:
+        """Requests refused so far, by tenant; those with a budget begin at 0, so that the first refusal is a rise."""
+        return dict.fromkeys(self._budgeted, 0) | self._refused
+
     def refusal(self, tenant: str) -> Refusal | None:
-        """Why a request of this tenant (normalised name; empty for none) is not served; None if it is. Never raises."""
+        """Why a request of this tenant (normalised name; empty for none) is not served, which is counted; None if it
+        is. Never raises."""
         try:
             closed = self._closed
-            until = closed.until_unix_seconds.get(tenant or UNTAGGED)
+            name = tenant or UNTAGGED
+            until = closed.until_unix_seconds.get(name)
             if until is None or self._monotonic_seconds() - closed.as_of_seconds > STALE_AFTER_SECONDS:
                 return None
             left = until - self._unix_seconds()
-            return Refusal(until, min(math.ceil(left), LONGEST_RETRY_SECONDS)) if left > 0 else None
+            if left <= 0:
+                return None
+            self._refused[name] = self._refused.get(name, 0) + 1
+            return Refusal(until, min(math.ceil(left), LONGEST_RETRY_SECONDS))
         except Exception:  # noqa: BLE001 (a request is served, whatever fails here)
             self._on_fault()
             return None

@@ -26,12 +26,15 @@ class OwnCounts:
         ended: Callable[[], Sequence[RequestWork]],
         errors: ErrorCounts,
         operations: Callable[[], Operations] = dict,
+        refused: Callable[[], Sequence[Family]] = tuple,
     ) -> None:
+        """`refused`: of requests that this process did not serve."""
         self._model_name = model_name
         self._take_engines = engines
         self._take_ended = ended
         self._errors = errors
         self._operations = operations
+        self._refused = refused
         self._tokens = TokenCounts()
         self._last: dict[int, EngineTotals] = {}
 
@@ -62,13 +65,18 @@ class OwnCounts:
         self, request_usd: RequestHistogram | None, request_joules: RequestHistogram | None
     ) -> tuple[Family, ...]:
         """All counts of this process."""
-        return process_families(
-            self._model_name,
-            self._tokens.by_kind(),
-            request_usd,
-            request_joules,
-            self._errors.counts(),
-            operations=self.operations,
+        nothing: Sequence[Family] = ()
+        refused = self.attempt("budget", self._refused, nothing)
+        return (
+            *process_families(
+                self._model_name,
+                self._tokens.by_kind(),
+                request_usd,
+                request_joules,
+                self._errors.counts(),
+                operations=self.operations,
+            ),
+            *refused,
         )
 
     def attempt(self, where: str, ask: Callable[[], Answer], otherwise: Answer) -> Answer:

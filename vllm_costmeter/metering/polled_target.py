@@ -25,6 +25,7 @@ IS_NO_ENGINE = (
     "unauthorized",
     "not_found",
     "gpus",
+    "settings",
     "not_http",
     "too_large",
 )
@@ -83,16 +84,19 @@ class PolledTarget:
         if self._meter is not None:
             self._meter.close()
 
-    def poll(self) -> str | None:
-        """One attempt; the keyword of its failure. Never raises. Nothing while another attempt still waits."""
+    def poll(self, *, tells: bool = True) -> str | None:
+        """One attempt; the keyword of its failure, which `tells` says in words. Never raises. Nothing while another
+        attempt still waits."""
         if self._one_at_a_time.acquire(blocking=False):
             try:
-                self._attempt()
+                self._down = self._attempt()
+                if tells:
+                    self._report(self._down)
             finally:
                 self._one_at_a_time.release()
         return self._down
 
-    def _attempt(self) -> None:
+    def _attempt(self) -> str | None:
         try:
             sample = self._read()
             now, unix = self._monotonic_seconds(), time.time()
@@ -107,10 +111,10 @@ class PolledTarget:
             self.line = f"{self.name}: {type(why).__name__}: {why}" if reason == FAULT else str(why)
             self.line = self.line if self.name in self.line else f"{self.name}: {self.line}"
             self._errors[reason] = self._errors.get(reason, 0) + 1
-            self._report(reason)
-        else:
-            self._report(None)
-        self._tried_seconds = self._monotonic_seconds()
+            return reason
+        finally:
+            self._tried_seconds = self._monotonic_seconds()
+        return None
 
     @property
     def down(self) -> str | None:
@@ -146,6 +150,8 @@ class PolledTarget:
         return tuple(labelled(self._meter.families(self.down), self._labels))
 
     def _run(self) -> None:
+        if self.line:
+            self._report(self._down)
         while not self._stopping.is_set():
             self.poll()
             pause = self._interval_seconds * random.uniform(1 - JITTER, 1 + JITTER)
@@ -163,14 +169,13 @@ class PolledTarget:
             )
 
     def _report(self, reason: str | None) -> None:
-        was, self._down = self._down, reason
         now = self._monotonic_seconds()
         if reason is None:
             if self._said is not None:
                 self._said = None
                 self._tell(f"{self.name} is read again")
             return
-        if reason == was == self._said or now < self._quiet_until.get(reason, now):
+        if reason == self._said or now < self._quiet_until.get(reason, now):
             return
         self._said = reason
         self._quiet_until[reason] = now + QUIET_SECONDS

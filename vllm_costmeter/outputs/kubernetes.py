@@ -17,12 +17,12 @@ RULES_FILE = "rules.yaml"
 LABELS = {"app.kubernetes.io/name": "vllm-costmeter"}
 
 
-def prometheus_rule(groups: Iterable[Group], heading: str) -> str:
+def prometheus_rule(groups: Iterable[Group], heading: str, name: str = "costmeter") -> str:
     """The rules as one object that prometheus-operator hands to its Prometheus."""
     rule = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
-        "metadata": {"name": "costmeter", "labels": LABELS},
+        "metadata": {"name": name, "labels": LABELS},
         "spec": {"groups": [group.fields() for group in groups]},
     }
     return "".join(f"# {line}\n" for line in heading.splitlines()) + as_yaml(rule)

@@ -20,6 +20,12 @@ from vllm_costmeter.cli.main import main
 from vllm_costmeter.sources.ledger.read import opened_ledger
 
 
+@pytest.fixture(autouse=True)
+def _catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command sets the variable for the rest of its process."""
+    monkeypatch.setenv("COSTMETER_CATALOGUE", "")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_server_is_metered_and_its_ledger_written_at_the_end(tmp_path: Path, number: int) -> None:
     """Tokens and dollars on the page; after a signal the same in the ledger, and exit code 0."""
@@ -70,7 +76,8 @@ def test_targets_come_and_go_with_the_file(tmp_path: Path) -> None:
         labels = {"cluster": "eu", "__costmeter_gpus": "4", "__costmeter_gpu_hourly_usd": "2"}
         listed.write_text("[]")
         with exporter(tmp_path, "--discover", "file", str(listed), "--gpu-hourly-usd", "1") as running:
-            assert running.page().names() == {"costmeter_discovery_up"}
+            nobody = {"costmeter_discovery_up", "costmeter_errors_total"}
+            assert running.page().names() == nobody
             listed.write_text(json.dumps([{"targets": [address], "labels": labels}]))
             price = {"cluster": "eu", "instance": address}
             running.until(lambda: running.page().value("costmeter_price_usd_per_hour", **price) == 8)
@@ -78,7 +85,7 @@ def test_targets_come_and_go_with_the_file(tmp_path: Path) -> None:
             running.until(lambda: running.page().value("costmeter_discovery_up") == 0)
             assert running.page().has("costmeter_price_usd_per_hour")
             listed.write_text("[ ]")
-            running.until(lambda: running.page().names() == {"costmeter_discovery_up"})
+            running.until(lambda: running.page().names() == nobody)
             assert "is not JSON" in running.said
 
 
@@ -143,6 +150,13 @@ def test_a_target_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
         (["--discover", "file", "/nowhere"], "does not exist"),
         (["--target", "h:1", "--tagret", "h:2"], "nearest: --target"),
         (["--target", "127.0.0.1:1", "--once"], "cannot be reached"),
+        (["--target", "h..i:1"], "--target must be the address"),
+        (["--target", "h:1", "--host", " "], "--host must be an address"),
+        (["--target", "h:1", "--catalogue", "/nowhere"], "does not exist"),
+        (["--target", "h:1", "--gpu-source", "rocm"], "--costmeter-gpu-source must be"),
+        (["--target", "h:1", "--otlp", "localhost"], "--costmeter-otlp must be"),
+        (["--target", "h:1", "--budget-action", "refuse"], "unknown flag --budget-action"),
+        (["--target", "h:1", "--tls-cert", __file__, "--tls-key", __file__], "no certificate in PEM form"),
     ],
 )
 def test_bad_input_is_one_line(
@@ -155,6 +169,7 @@ def test_bad_input_is_one_line(
         assert main(["exporter", *words]) == 2
     out, err = capsys.readouterr()
     assert (said in err, err.strip().splitlines()[-1].startswith("costmeter: "), out) == (True, True, "")
+    assert err.count(said) == 1
 
 
 @pytest.mark.parametrize(
@@ -171,7 +186,7 @@ def test_a_target_that_is_no_engine_ends_the_start(answer, said: str, capsys, tm
     with engine() as target:
         target.page, target.misbehave = "up 1\n", answer
         assert main(["exporter", "--target", target.url, "--port", "0", "--ledger", "off"]) == 2
-    assert said in capsys.readouterr().err
+    assert capsys.readouterr().err.count(said) == 1
 
 
 def test_two_targets_that_are_one_replica_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,3 +95,17 @@ def test_idle_connections_are_bounded(open_server: str) -> None:
         except (urllib.error.URLError, ConnectionError):
             continue
     pytest.fail("the page never came back")
+
+
+def test_a_page_that_cannot_be_made_is_an_answer_too() -> None:
+    """With the kind of fault, and nothing of its text."""
+
+    def broken() -> bytes:
+        raise KeyError("secret")
+
+    server = MetricsServer("127.0.0.1", 0, broken)
+    server.start()
+    try:
+        assert asked(f"{server.url}/metrics") == (500, b"the page could not be made (KeyError)\n")
+    finally:
+        server.close()

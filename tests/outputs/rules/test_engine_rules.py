@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from required_tool import required_tool
 
 from vllm_costmeter.cli.main import main
@@ -157,6 +158,15 @@ def test_servers_without_a_price_have_no_dollars_and_no_tokens(capsys: pytest.Ca
         (["--engine", "vllm", "--price-by-label", "gpu=H100:x"], "--price-by-label"),
         (["--engine", "vllm", "--price-by-label", "gpu=A:1,A:2"], "one price for each value"),
         (["--engine", "vllm", "--gpu-hourly-usd", "3", "--gpus", "0"], "--gpus must be a whole number"),
+        (["--engine", "tgi", "--gpu-hourly-usd", "3", "--opencost-names"], "leave out --opencost-names"),
+        (
+            ["--engine", "tgi", "--gpu-hourly-usd", "3", "--budget-usd-per-day", "5"],
+            "leave out --budget-usd-per-day",
+        ),
+        (
+            ["--engine", "tgi", "--gpu-hourly-usd", "3", "--api-input-usd-per-million", "5"],
+            "leave out --api-input-usd-per-million",
+        ),
     ],
 )
 def test_bad_input_is_one_line(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,3 +182,13 @@ def test_an_existing_file_is_not_overwritten(tmp_path: Path, capsys: pytest.Capt
     assert main(given) == 0
     assert main(given) == 2
     assert main([*given, "--force"]) == 0
+
+
+def test_prometheus_operator_gets_the_same_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    """As an object with a name of its own, beside the one with the alerts."""
+    flags = ["rules", "--engine", "vllm_ray", "--gpu-hourly-usd", "1"]
+    assert main([*flags, "--format", "kubernetes"]) == 0
+    rule = yaml.safe_load(capsys.readouterr().out)
+    assert (rule["kind"], rule["metadata"]["name"]) == ("PrometheusRule", "costmeter-engine-vllm-ray")
+    assert main([*flags, "--format", "json"]) == 0
+    assert rule["spec"]["groups"] == json.loads(capsys.readouterr().out)["groups"]

@@ -69,3 +69,20 @@ def test_what_comes_in_time_is_whole() -> None:
         assert fetch_text(url, within_seconds=5) == "y" * 200_000
         with pytest.raises(BadInputError, match="more than"):
             fetch_text(url, within_seconds=5, most_bytes=1000)
+
+
+@pytest.mark.parametrize("status", [400, 401, 422, 503])
+def test_the_reason_of_a_refusal_is_shown(status: int) -> None:
+    """As Prometheus gives it, in one line."""
+    body = '{"status":"error","errorType":"bad_data","error":"parse error:\\n\\u001b[31munexpected"}'
+    with serving(body, status=status) as url, pytest.raises(BadInputError) as caught:
+        fetch_text(url)
+    assert f"responded with {status}" in str(caught.value)
+    assert str(caught.value).endswith(r": bad_data: parse error: \x1b[31munexpected")
+
+
+def test_a_refusal_whose_reason_never_ends_is_still_told() -> None:
+    """A byte now and then, for ever."""
+    head = b"HTTP/1.1 422 Unprocessable Entity\r\n\r\n"
+    with sending(head, until_closed=True) as url, pytest.raises(BadInputError, match="responded with 422"):
+        fetch_text(url)

@@ -85,6 +85,8 @@ def test_a_changed_file_is_read_again_and_a_missing_one_said(tmp_path: Path) -> 
         ('[{"targets": ["h:1"], "labels": {"model_name": "m"}}]', "a meaning of its own"),
         ('[{"targets": ["h:1"], "labels": {"__costmeter_gpu_hourly": "1"}}]', "nearest: gpu_hourly_usd"),
         ('[{"targets": ["h:1"], "labels": {"__costmeter_gpu_hourly_usd": "free"}}]', "a number above 0"),
+        ('[{"targets": ["h:1"], "labels": {"__costmeter_ledger": "x"}}]', "not a setting of one target"),
+        ('[{"targets": ["h:1"], "labels": {"__costmeter_otlp": "off"}}]', "not a setting of one target"),
         ('[{"targets": ["h:1"], "labels": {"__costmeter_gpus": "0"}}]', "whole number of GPUs"),
     ],
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from certificate import made_certificate
 from engine_stand_in import EngineStandIn, engine, status
+from http_stand_in import serving
 
 from vllm_costmeter.sources.targets.http_page import HttpPages, PageError
 
@@ -42,7 +43,7 @@ def failed(pages: HttpPages) -> PageError:
 def test_a_server_that_misbehaves_costs_limited_time_and_memory(how: str, reason: str) -> None:
     """One keyword and one line for each; the next page is read as if nothing had been."""
     with engine() as target:
-        pages = HttpPages(target.url, timeout_seconds=0.4, most_bytes=1 << 20)
+        pages = HttpPages(target.url, timeout_seconds=1.5, most_bytes=1 << 20)
         assert pages.get()[0] == target.page
         target.misbehave = lambda handler: MISBEHAVIOURS[how](target, handler)
         began = time.monotonic()
@@ -107,8 +108,22 @@ def test_credentials_and_certificates(tmp_path: Path) -> None:
         known = ssl.create_default_context(cafile=str(cert))
         HttpPages(target.url, authorization=lambda: "Bearer secret", tls=known).get()
         assert target.credentials == ["Bearer secret"]
-        assert failed(HttpPages(target.url)).reason == "tls"
+        unknown = failed(HttpPages(target.url))
+        assert (unknown.reason, "--target-ca-file" in str(unknown)) == ("tls", True)
         assert failed(HttpPages(target.url.replace("https", "http"), timeout_seconds=1)).reason in (
             "closed",
             "not_http",
         )
+
+
+def test_why_a_server_refuses_is_shown_in_one_line() -> None:
+    """As llama.cpp and Kubernetes say it; control characters do nothing."""
+    with serving('{"error": {"message": "start it\\nwith --metrics\\u001b[2J"}}', status=501) as url:
+        assert str(failed(HttpPages(url))).endswith(r": start it with --metrics\x1b[2J")
+
+
+def test_http_where_https_was_expected_is_said() -> None:
+    """The word that helps."""
+    with engine() as target:
+        error = failed(HttpPages(target.url.replace("http:", "https:")))
+    assert (error.reason, "is it http?" in str(error)) == ("tls", True)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from vllm_costmeter.cli.exporter.flags import ExporterFlags
-from vllm_costmeter.core.errors import BadInputError, unreadable
+from vllm_costmeter.core.errors import BadInputError, nearest, unreadable
 from vllm_costmeter.sources.targets.credentials import Secret, SecretFile
 
-TARGET_TOKEN, OWN_TOKEN = "COSTMETER_TARGET_TOKEN", "COSTMETER_EXPORTER_TOKEN"
+TOKENS = TARGET_TOKEN, OWN_TOKEN = "COSTMETER_TARGET_TOKEN", "COSTMETER_EXPORTER_TOKEN"
 
 
 def towards_targets(flags: ExporterFlags, environ: Mapping[str, str]) -> Callable[[], str | None]:
@@ -58,7 +58,7 @@ def _loaded(file: Path, load: Callable[[], ssl.SSLContext | None]) -> ssl.SSLCon
         return load()
     except ssl.SSLError as why:
         raise BadInputError(
-            f"{file}: not a certificate in PEM form, or not that of the key: {why.reason or why}"
+            f"{file}: no certificate in PEM form, or not the one of its key: {why.reason or why}"
         ) from None
     except OSError as why:
         raise unreadable(why.filename or file, why) from None
@@ -67,11 +67,14 @@ def _loaded(file: Path, load: Callable[[], ssl.SSLContext | None]) -> ssl.SSLCon
 def _secrets(
     environ: Mapping[str, str], variable: str, token: tuple[str, Path | None], pair: tuple[str, Path | None]
 ) -> list[Secret | SecretFile]:
+    for misspelt in environ:
+        if misspelt.startswith("COSTMETER_") and misspelt not in TOKENS and nearest(misspelt, TOKENS, 1, 0.9):
+            raise BadInputError(f"{misspelt} is not a setting{nearest(misspelt, TOKENS, 1)}")
     found: list[Secret | SecretFile] = []
     if token[1] is not None:
         found.append(SecretFile(token[1], token[0]))
     elif environ.get(variable, "").strip():
-        found.append(Secret(environ[variable]))
+        found.append(Secret(environ[variable], variable))
     if pair[1] is not None:
         found.append(SecretFile(pair[1], pair[0], pair=True))
     return found

@@ -9,13 +9,14 @@ from typing import Any
 
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.settings.budget_settings import BUDGET_SETTINGS
 from vllm_costmeter.core.settings.request_settings import REQUEST_SETTINGS
 from vllm_costmeter.core.settings.table import SETTINGS
 from vllm_costmeter.core.whole_number import whole_number
 from vllm_costmeter.sources.targets.file_sd import gpu_count
 
 PORT = 9841
-NOT_HERE = ("preflight", *(setting.key for setting in REQUEST_SETTINGS))
+NOT_HERE = ("preflight", *(setting.key for setting in (*REQUEST_SETTINGS, *BUDGET_SETTINGS)))
 """Settings of what happens inside a server."""
 OURS = tuple(setting for setting in SETTINGS if setting.key not in NOT_HERE)
 
@@ -72,6 +73,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add("--discover", nargs="+", metavar="HOW", help="find targets: file FILE, or k8s")
     add(
         "--host",
+        type=_host,
         default="127.0.0.1",
         metavar="ADDRESS",
         help="listen here (default: 127.0.0.1, this machine only)",
@@ -147,6 +149,12 @@ def given_settings(args: argparse.Namespace) -> dict[str, Any]:
     """Those on the command line, by key."""
     found = {setting.key: getattr(args, setting.key) for setting in OURS}
     return {key: value for key, value in found.items() if value is not None}
+
+
+def _host(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must be an address of this machine; 0.0.0.0 is all of them")
+    return text.strip()
 
 
 def _port(text: str) -> int:

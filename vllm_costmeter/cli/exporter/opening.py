@@ -11,10 +11,13 @@ from typing import Any
 
 from vllm_costmeter.cli.exporter.access import targets_tls, towards_targets
 from vllm_costmeter.cli.exporter.flags import ExporterFlags
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, one_line
+from vllm_costmeter.core.gpu.bounds import LeftOut
 from vllm_costmeter.core.gpu.reading import GpuSource
 from vllm_costmeter.core.settings.layers import PRICE_BASES
 from vllm_costmeter.core.settings.table import Settings
+from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
+from vllm_costmeter.sources.catalogue.load import USER_FILE_VARIABLE, load_catalogue, parse_gpu
 from vllm_costmeter.sources.files.ledger_path import OFF, default_ledger, unwritable
 from vllm_costmeter.sources.files.settings import read_settings
 from vllm_costmeter.sources.gpu.server_gpus import server_gpus
@@ -76,17 +79,68 @@ def opened_pages(flags: ExporterFlags) -> Callable[[Target], EnginePages]:
     return pages
 
 
-def local_gpus() -> GpuSource | None:
-    """This machine's GPUs; None, with one line, if none can be seen."""
-    source = server_gpus(None)
+def gpus_of(
+    target: Target | None, settings: Settings, count: int | None, errors: ErrorCounts
+) -> GpuSource | None:
+    """The GPUs of the only target, from this machine's driver or a dcgm-exporter; None, with one line, if none can be
+    read, or if they are not as many as `--gpus` says: nobody knows which of them are the server's. A source that was
+    named is kept, even if it is down now."""
+    name, url = settings.gpu_source, settings.gpu_metrics_url
+    if name == "none":
+        return None
+    is_named = name != "auto"
+    if target is None or not (target.is_local or url is not None):
+        if is_named or url is not None:
+            where = "which is on another machine" if target else "and there may be several"
+            tell(f"no GPUs are read: they would be those of a single target, {where}")
+        return None
+    source = server_gpus(
+        None,
+        source=name if target.is_local else "dcgm",
+        metrics_url=url,
+        left_out=_counted(errors),
+    )
     deadline = time.monotonic() + LONGEST_WAIT_FOR_DRIVER_SECONDS
     while source.latest().read_monotonic_seconds is None and time.monotonic() < deadline:
         time.sleep(0.02)
-    if source.latest().gpus:
+    found = source.latest()
+    seen = len(found.gpus)
+    if seen == (count or seen) > 0:
+        return source
+    if seen:
+        source.close()
+        tell(
+            f"no GPUs are read: {seen} can be seen, and --gpus says {count}; CUDA_VISIBLE_DEVICES tells which they are"
+        )
+        return None
+    if is_named or url is not None:
+        tell(f"no GPU can be read now ({found.error or 'none is listed'}); it is tried again")
         return source
     source.close()
     tell("no GPU can be seen from here, so there are no metrics of memory, power and energy")
     return None
+
+
+def _counted(errors: ErrorCounts) -> Callable[[str, LeftOut], None]:
+    """Impossible readings are counted as in the plugin, and each kind told once."""
+    told: set[tuple[str, str]] = set()
+
+    def left_out(gpu: str, what: LeftOut) -> None:
+        errors.add(f"gpu_{what.quantity}")
+        if (gpu, what.quantity) not in told:
+            told.add((gpu, what.quantity))
+            tell(f"GPU {gpu}: {what.why}; discarded and counted, now and whenever it recurs")
+
+    return left_out
+
+
+def use_catalogue(settings: Settings) -> None:
+    """Read the user's own rows from now on, and the GPU that was named. BadInputError if either is wrong."""
+    if settings.catalogue is not None:
+        os.environ[USER_FILE_VARIABLE] = settings.catalogue
+        _ = load_catalogue().gpus, load_catalogue().prices
+    if settings.gpu:
+        parse_gpu(settings.gpu)
 
 
 def chosen_ledger(settings: Settings) -> Path | None:
@@ -105,5 +159,5 @@ def chosen_ledger(settings: Settings) -> Path | None:
 
 def tell(line: str) -> None:
     """A line for people, on standard error."""
-    sys.stderr.write(f"costmeter: {' '.join(line.split())}\n")  # at once: several threads tell
+    sys.stderr.write(f"costmeter: {one_line(line)}\n")  # at once: several threads tell
     sys.stderr.flush()

@@ -48,3 +48,5 @@ class EngineSample:
     """When that process started, by its machine's clock; None if the page does not tell."""
     kv_capacity_tokens: int | None = None
     """Of all its engines together."""
+    has_plugin: bool = False
+    """Whether the page has our own metrics too."""

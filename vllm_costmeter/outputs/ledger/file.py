@@ -130,6 +130,11 @@ class LedgerFile:
         return found
 
 
+def is_damage(why: Exception) -> bool:
+    """SQLITE_CORRUPT or SQLITE_NOTADB."""
+    return isinstance(why, sqlite3.DatabaseError) and (getattr(why, "sqlite_errorcode", 0) & 0xFF) in (11, 26)
+
+
 def set_aside(path: Path) -> Path:
     """Give a damaged ledger (and its write-ahead log) another name; the name. Raises OSError."""
     aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
@@ -139,11 +144,6 @@ def set_aside(path: Path) -> Path:
         if beside.exists():
             beside.rename(aside.with_name(aside.name + suffix))
     return aside
-
-
-def is_damage(why: Exception) -> bool:
-    """SQLITE_CORRUPT or SQLITE_NOTADB."""
-    return isinstance(why, sqlite3.DatabaseError) and (getattr(why, "sqlite_errorcode", 0) & 0xFF) in (11, 26)
 
 
 def _must_be_ours(path: Path) -> None:

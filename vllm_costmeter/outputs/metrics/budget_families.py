@@ -43,3 +43,15 @@ def budget_families(
         BY_NAME["costmeter_budget_staleness_seconds"], (((("model_name", model_name),), staleness_seconds),)
     )
     return tuple(family for family in (*found, age) if family.samples)
+
+
+def refused_family(model_name: str, refused: Mapping[str, int], label: Callable[[str], str]) -> Family:
+    """Refused requests of each tenant; one API process counts its own."""
+    shown: dict[str, int] = {}
+    for tenant, count in refused.items():
+        shown[label(tenant)] = shown.get(label(tenant), 0) + count
+    samples = (
+        ((("model_name", model_name), ("tenant", tenant)), float(count))
+        for tenant, count in sorted(shown.items())
+    )
+    return Family(BY_NAME["costmeter_budget_refused_requests_total"], tuple(samples))

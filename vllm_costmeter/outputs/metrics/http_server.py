@@ -36,7 +36,9 @@ class MetricsServer:
     ) -> None:
         """Binds at once; OSError if it cannot. `routes`: what else is served, by path. `authorizations`: the accepted
         values of that header; none: all may read."""
-        self._server = _Server((host, port), _handler(page, routes or {}, authorizations))
+        self._host = host
+        self._routes = routes or {}
+        self._server = _Server((host, port), _handler(page, self._routes, authorizations))
         self._server.tls = tls
         self._thread = threading.Thread(target=self._server.serve_forever, name="costmeter-http", daemon=True)
 
@@ -45,6 +47,16 @@ class MetricsServer:
         """Where it listens."""
         port: int = self._server.server_address[1]
         return port
+
+    @property
+    def url(self) -> str:
+        """The same as an address, without a path."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{'https' if self._server.tls else 'http'}://{host}:{self.port}"
+
+    def has(self, path: str) -> bool:
+        """Whether a route is served there."""
+        return path in self._routes
 
     def start(self) -> None:
         """Begin to answer."""
@@ -90,6 +102,13 @@ class _Server(ThreadingHTTPServer):
         """A client that went away is no news."""
 
 
+def _made(page: Callable[[], bytes]) -> tuple[int, bytes]:
+    try:
+        return 200, page()
+    except Exception as why:  # noqa: BLE001 (a scraper learns that there is none)
+        return 500, f"the page could not be made ({type(why).__name__})\n".encode()
+
+
 def _handler(
     page: Callable[[], bytes], routes: Mapping[str, Route], authorizations: Callable[[], tuple[str, ...]]
 ) -> type[BaseHTTPRequestHandler]:
@@ -115,7 +134,7 @@ def _handler(
             elif path == "/":
                 self._answer(200, b"metrics are at /metrics\n")
             else:
-                self._answer(200, page())
+                self._answer(*_made(page))
 
         def do_HEAD(self) -> None:
             self.do_GET()

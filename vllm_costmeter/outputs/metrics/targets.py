@@ -8,8 +8,11 @@ from vllm_costmeter.core.dataclass import dataclass, field, replace
 from vllm_costmeter.outputs.metrics.exposition import Family, Labels
 from vllm_costmeter.outputs.metrics.row import MetricRow
 from vllm_costmeter.outputs.metrics.rows.targets import TARGET_METRICS
+from vllm_costmeter.outputs.metrics.table import BY_NAME
 
-ROWS: Mapping[str, MetricRow] = {row.name.removeprefix("costmeter_"): row for row in TARGET_METRICS}
+ROWS: Mapping[str, MetricRow] = {
+    row.name.removeprefix("costmeter_"): row for row in (*TARGET_METRICS, BY_NAME["costmeter_errors_total"])
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,11 @@ class TargetState:
     restarts: int = 0
 
 
-def target_families(states: Iterable[TargetState], discovery_up: bool | None) -> tuple[Family, ...]:
-    """The metrics about the targets themselves; `discovery_up` None: their list is fixed."""
+def target_families(
+    states: Iterable[TargetState], discovery_up: bool | None, errors: Mapping[str, int]
+) -> tuple[Family, ...]:
+    """The metrics about the targets themselves; `discovery_up` None: their list is fixed. `errors`: the exporter's own,
+    by place."""
     samples: dict[str, list[tuple[Labels, float]]] = {name: [] for name in ROWS}
 
     def add(name: str, value: float, *labels: str) -> None:
@@ -45,6 +51,8 @@ def target_families(states: Iterable[TargetState], discovery_up: bool | None) ->
             add("target_info", 1, state.target, state.engine, state.model_name)
             add("target_unseen_seconds_total", state.unseen_seconds, state.target)
             add("target_restarts_total", state.restarts, state.target)
+    for where, count in errors.items():
+        add("errors_total", count, where)
     if discovery_up is not None:
         add("discovery_up", int(discovery_up))
     return tuple(Family(ROWS[name], tuple(found)) for name, found in samples.items() if found)

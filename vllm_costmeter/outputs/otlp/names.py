@@ -53,7 +53,12 @@ NAMES: Mapping[str, str] = {
 _UP_AND_DOWN = ("hw.gpu.memory.usage", "hw.gpu.memory.limit")
 _ALSO: Mapping[str, tuple[tuple[str, str], ...]] = {"hw.gpu.utilization": (("hw.gpu.task", "general"),)}
 _ATTRIBUTES: Mapping[str, str] = {"model_name": "gen_ai.request.model", "gpu": "hw.id", "name": "hw.model"}
-_TOKEN_TYPES = {"prompt_computed": "input", "prompt_cached": "input", "generated": "output"}
+_TOKEN_TYPES = {
+    "prompt": "input",
+    "prompt_computed": "input",
+    "prompt_cached": "input",
+    "generated": "output",
+}
 
 
 @dataclass(frozen=True, slots=True)

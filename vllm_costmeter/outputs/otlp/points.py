@@ -7,9 +7,11 @@ from itertools import pairwise
 from typing import Protocol
 
 from vllm_costmeter.core.dataclass import dataclass, field
-from vllm_costmeter.outputs.metrics.table import BY_NAME
+from vllm_costmeter.outputs.metrics.rows.targets import TARGET_METRICS
+from vllm_costmeter.outputs.metrics.table import METRICS
 from vllm_costmeter.outputs.otlp.names import OtelMetric, otel_attributes, otel_metric
 
+BY_NAME = {row.name: row for row in (*METRICS, *TARGET_METRICS)}
 MOST_STREAMS = 20_000
 """Streams whose last value is remembered; a server has some hundred."""
 

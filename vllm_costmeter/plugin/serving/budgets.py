@@ -11,7 +11,7 @@ from vllm_costmeter.core.meter import MeterReading
 from vllm_costmeter.core.settings.table import Settings
 from vllm_costmeter.metering.budget_keeper import BudgetKeeper, BudgetSource, Periods
 from vllm_costmeter.metering.ledger_keeper import LedgerKeeper
-from vllm_costmeter.outputs.metrics.budget_families import budget_families
+from vllm_costmeter.outputs.metrics.budget_families import budget_families, refused_family
 from vllm_costmeter.outputs.metrics.exposition import Family
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
@@ -73,6 +73,12 @@ class ServingBudgets:
         except Exception:  # noqa: BLE001 (counted; the other metrics are published)
             FAULTS.add("budget")
             return ()
+
+
+def refused_families(model_name: str, desk: RequestDesk | None) -> Sequence[Family]:
+    """What this API process refused; nothing where tenants are not told apart, or nobody is refused."""
+    refused = None if desk is None else desk.refused()
+    return (refused_family(model_name, refused, desk.label),) if desk is not None and refused else ()
 
 
 def opened_budgets(

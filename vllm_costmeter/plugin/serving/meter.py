@@ -34,7 +34,7 @@ from vllm_costmeter.outputs.metrics.error_counts import ErrorCounts
 from vllm_costmeter.outputs.metrics.multiprocess import MultiprocessPublisher
 from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
 from vllm_costmeter.plugin.fault_page import page_of_faults
-from vllm_costmeter.plugin.serving.budgets import Publish, ServingBudgets, opened_budgets
+from vllm_costmeter.plugin.serving.budgets import Publish, ServingBudgets, opened_budgets, refused_families
 from vllm_costmeter.plugin.serving.ledger import opened_ledger
 from vllm_costmeter.plugin.serving.otlp import push_over_otlp
 from vllm_costmeter.plugin.serving.phase_split import phase_split
@@ -140,6 +140,7 @@ class ServingMeter:
             ended=self._take_ended,
             errors=self._errors,
             operations=lambda: self._operations.totals,
+            refused=lambda: refused_families(shape.model_name, self._desk),
         )
         settings = _settings(self._vllm_config)
         if exchange is not None and rank > 0:

@@ -54,6 +54,7 @@ def read_sample(text: str, headers: Mapping[str, str], place: str) -> EngineSamp
         process=headers.get(PROCESS_HEADER) or (None if start is None else repr(start)),
         started_unix_seconds=start,
         kv_capacity_tokens=None if capacity is None else int(capacity) * len(counts),
+        has_plugin="\ncostmeter_gpu_seconds_total{" in text,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import time
@@ -12,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError, unreadable
+from vllm_costmeter.sources.files.error_body import MOST_BYTES as MOST_ERROR_BYTES
+from vllm_costmeter.sources.files.error_body import error_text
 
 TIMEOUT_SECONDS = 20.0
+ERROR_BODY_SECONDS = 2.0
 PIECE_BYTES = 64 << 10
 MOST_BYTES = 256 << 20  # the largest public catalogue (skypilot's AWS list) has about 20 MB
 
@@ -97,9 +101,22 @@ def _read(path: Path, most_bytes: int) -> bytes:
     return b"".join(pieces)
 
 
+def _error_body(fault: urllib.error.HTTPError) -> bytes:
+    """As much as comes at once; a server that hangs now has said its status already."""
+    content, deadline = b"", time.monotonic() + ERROR_BODY_SECONDS
+    with contextlib.suppress(OSError, http.client.HTTPException, ValueError, AttributeError):
+        while len(content) < MOST_ERROR_BYTES and time.monotonic() < deadline:
+            if not (piece := fault.fp.read1(MOST_ERROR_BYTES)):  # type: ignore[attr-defined]
+                break
+            content += piece
+    return content
+
+
 def _reason(fault: Exception, within_seconds: float) -> str:
     if isinstance(fault, urllib.error.HTTPError):
-        return f"responded with {fault.code} {fault.reason}"
+        if 300 <= fault.code < 400 and (where := fault.headers.get("Location")):
+            return f"redirects to {where[:200]}, where no credentials are sent: name that address"
+        return f"responded with {fault.code} {fault.reason}{error_text(_error_body(fault))}"
     if isinstance(fault, urllib.error.URLError):
         reason = fault.reason
         if isinstance(reason, TimeoutError):

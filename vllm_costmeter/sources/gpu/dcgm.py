@@ -113,11 +113,13 @@ class DcgmDriver:
         return {gpu.uuid: gpu for gpu in gpus}
 
     def _fetch(self) -> str:
-        """The page's text, within limits on time and size. A redirect is not followed: it leads to another host."""
+        """The page's text, within limits on time and size. A redirect is not followed: it leads to another host;
+        nor is a proxy asked for a page beside the server."""
         deadline = time.monotonic() + TIMEOUT_SECONDS
         request = urllib.request.Request(self._url, headers={"User-Agent": "costmeter"})
         try:
-            with urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT_SECONDS) as answer:
+            opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
+            with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
                 content = b""
                 while part := answer.read1(1 << 16):
                     content += part

@@ -58,7 +58,13 @@ def asked(url: str, path: str, **parameters: object) -> str:
             address, "application/json", called=url, authorization=f"Bearer {token}" if token else None
         )
     except BadInputError as why:
-        hint = f"; {TOKEN_VARIABLE} is the bearer token that is sent" if "with 401" in str(why) else ""
+        hint = ""
+        if "with 401" in str(why):
+            hint = (
+                f"; it refuses the token in {TOKEN_VARIABLE}"
+                if token
+                else f"; {TOKEN_VARIABLE} is for its token"
+            )
         raise BadInputError(f"{why}{hint}") from None
 
 

@@ -46,14 +46,22 @@ class SecretFile:
             )
         if self._pair and ":" not in text:
             raise BadInputError(f"{self._flag} {self._path} must have USER:PASSWORD in one line")
-        return text
+        return text if self._pair else _token(text, f"{self._flag} {self._path}")
+
+
+def _token(text: str, called: str) -> str:
+    """BadInputError, without the token, for one that no header can hold (RFC 6750, section 2.1)."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise BadInputError(f"{called} is no token: it has spaces, or other characters than ASCII's")
+    return text
 
 
 class Secret:
-    """A secret from an environment variable."""
+    """A token from an environment variable."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text.strip()
+    def __init__(self, text: str, variable: str) -> None:
+        """BadInputError if it cannot be one."""
+        self._text = _token(text.strip(), variable)
 
     def text(self) -> str:
         """It."""

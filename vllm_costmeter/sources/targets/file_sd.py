@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError, nearest, unreadable
+from vllm_costmeter.core.settings.budget_settings import BUDGET_SETTINGS
+from vllm_costmeter.core.settings.request_settings import REQUEST_SETTINGS
 from vllm_costmeter.core.settings.table import BY_KEY, convert
+from vllm_costmeter.core.settings.telemetry_settings import TELEMETRY_SETTINGS
 from vllm_costmeter.sources.targets.target import Target, target_url, without_doubles
 
 OURS = "__costmeter_"
 """Labels that say something about a target to us; Prometheus drops all that begin with `__`."""
+NOT_OF_A_TARGET = (
+    *("preflight", "catalogue", "ledger"),
+    *(setting.key for setting in (*TELEMETRY_SETTINGS, *REQUEST_SETTINGS, *BUDGET_SETTINGS)),
+)
+"""Settings of the exporter, or of what happens inside a server."""
+OF_A_TARGET = tuple(key for key in BY_KEY if key not in NOT_OF_A_TARGET)
 MOST_BYTES = 16 << 20
 _LABEL = re.compile(r"[a-zA-Z_]\w*")
 _TAKEN = (
@@ -102,9 +111,10 @@ def _target(given: object, labels: dict[str, str], where: str) -> Target:
     own = {key.removeprefix(OURS): value for key, value in labels.items() if key.startswith(OURS)}
     gpus, model = own.pop("gpus", None), own.pop("model_name", None)
     for key, value in own.items():
-        if key not in BY_KEY:
+        if key not in OF_A_TARGET:
+            what = "is not a setting of one target" if key in BY_KEY else "is not a setting"
             raise BadInputError(
-                f"{where}: {OURS}{key} is not a setting{nearest(key, (*BY_KEY, 'gpus', 'model_name'))}"
+                f"{where}: {OURS}{key} {what}{nearest(key, (*OF_A_TARGET, 'gpus', 'model_name'))}"
             )
         convert(BY_KEY[key], value, f"{where}: {OURS}{key}")
     shown = {key: value for key, value in labels.items() if not key.startswith("__")}
@@ -123,5 +133,5 @@ def gpu_count(given: str | None, called: str) -> int | None:
     if given is None:
         return None
     if not re.fullmatch(r"[1-9]\d{0,4}", given.strip()):
-        raise BadInputError(f"{called} must be a whole number of GPUs from 1, got {given!r:.40}")
+        raise BadInputError(f"{called} must be a whole number of GPUs from 1 to 99999, got {given!r:.40}")
     return int(given)

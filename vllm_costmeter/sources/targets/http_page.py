@@ -8,6 +8,9 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterable, Mapping
 
+from vllm_costmeter.sources.files.error_body import MOST_BYTES as MOST_ERROR_BYTES
+from vllm_costmeter.sources.files.error_body import error_text
+
 MOST_BYTES = 8 << 20
 """An engine's page has 60 kB (tests/data/engines); with 1,000 LoRA adapters some MB."""
 _CHUNK = 65_536
@@ -30,6 +33,13 @@ class Headers(dict[str, str]):
     def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
         """The value; `default` without one."""
         return super().get(name.lower(), default)
+
+
+def _tls_reason(why: ssl.SSLError) -> str:
+    if isinstance(why, ssl.SSLCertVerificationError):
+        return f"{why.verify_message}; --target-ca-file FILE has certificates to trust"
+    hint = " (is it http?)" if why.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE") else ""
+    return f"{why.reason or why}{hint}"
 
 
 class HttpPages:
@@ -98,7 +108,7 @@ class HttpPages:
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
             raise PageError("closed", f"{self._url} closed the connection without an answer") from None
         except ssl.SSLError as why:
-            raise PageError("tls", f"{self._url}: TLS failed: {why.reason or why}") from None
+            raise PageError("tls", f"{self._url}: TLS failed: {_tls_reason(why)}") from None
         except (OSError, ValueError) as why:
             if isinstance(why, UnicodeDecodeError):
                 raise PageError("not_an_engine", f"{self._url} is not text") from None
@@ -140,7 +150,8 @@ class HttpPages:
             )
         reason = "not_found" if status in (404, 405, 501) else "http_error"
         hint = " (llama.cpp needs --metrics, SGLang --enable-metrics)" if reason == "not_found" else ""
-        raise PageError(reason, f"{self._url} answered {status} {answer.reason}{hint}")
+        told = error_text(answer.read1(MOST_ERROR_BYTES))
+        raise PageError(reason, f"{self._url} answered {status} {answer.reason}{hint}{told}")
 
     def _body(self, answer: http.client.HTTPResponse, deadline: float) -> bytes:
         """Within the time and the size: a server may send a byte a second, or never end."""

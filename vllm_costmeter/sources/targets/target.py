@@ -54,6 +54,7 @@ def target_url(given: str, called: str = "--target") -> str:
     try:
         parts = urllib.parse.urlsplit(url)
         _ = parts.port
+        (parts.hostname or "").encode("idna")  # as the resolver will
     except ValueError:
         parts = urllib.parse.urlsplit("")
     if parts.scheme not in PORTS or not parts.hostname or any(each.isspace() for each in text):

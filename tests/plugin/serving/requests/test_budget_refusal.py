@@ -15,6 +15,7 @@ pytest.importorskip("vllm")
 
 from vllm_costmeter.core.budgets.refusal import Refusal, makes_work
 from vllm_costmeter.core.settings.table import Settings
+from vllm_costmeter.plugin.serving.budgets import refused_families
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
 from vllm_costmeter.plugin.serving.requests.middleware import RequestMiddleware
 
@@ -66,6 +67,8 @@ def test_a_tenant_whose_budget_is_spent_gets_openais_error_and_vllm_nothing() ->
     for tenant in ({"header": "acme"}, {"user": "acme"}, {"header": " acme\t"}):
         assert served.ask(**tenant) == 429
     assert served.bodies == []
+    (refused,) = refused_families("m", served.desk)
+    assert refused.samples == (((("model_name", "m"), ("tenant", served.desk.label("acme"))), 3.0),)
     start, body = served.sent
     headers = dict(start["headers"])
     assert headers[b"content-type"] == b"application/json"
@@ -166,3 +169,12 @@ def test_a_fault_at_any_line_serves_the_request() -> None:
         walked += broken.fired
         assert status == (200 if broken.fired else 429), line
     assert walked > 10
+
+
+def test_refusals_are_counted_only_where_somebody_may_be_refused() -> None:
+    """A budget begins at 0, so that the first refusal is a rise; without tenants or the action there is nothing."""
+    served = Served(SETTINGS, "acme")
+    assert served.desk.refused() == {"acme": 0}
+    assert refused_families("m", None) == ()
+    settings = Settings(tenant_from=("header",), tenant_trusted=("any",))
+    assert refused_families("m", Served(settings, "acme").desk) == ()

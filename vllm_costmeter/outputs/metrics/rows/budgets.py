@@ -55,4 +55,12 @@ BUDGET_METRICS: tuple[MetricRow, ...] = (
         "Age of what all servers together spent of the budgets; past 300 seconds nobody is refused.",
         HAS_BUDGETS,
     ),
+    MetricRow(
+        "costmeter_budget_refused_requests_total",
+        "counter",
+        ("model_name", "tenant"),
+        "requests",
+        "Requests answered with HTTP 429 because the tenant's budget was spent.",
+        "tenants have budgets and `budget_action` is refuse",
+    ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from vllm_costmeter.core.budgets.refusal import Refusal, makes_work
@@ -91,6 +91,10 @@ class RequestDesk:
             if source in ticket.identities:
                 return self.gate.refusal(ticket.identities[source])
         return self.gate.refusal("")
+
+    def refused(self) -> Mapping[str, int] | None:
+        """Requests refused so far, by tenant; None where none ever is."""
+        return self.gate.refused() if self._refuses else None
 
     def end(self, ticket: Ticket, work: RequestWork) -> None:
         """One of its sequences ended."""
