@@ -13,7 +13,9 @@ from vllm_costmeter.outputs.requests.usage_cost import cost_member, event_with_c
 from vllm_costmeter.plugin.serving.requests.api_keys import may_pass
 from vllm_costmeter.plugin.serving.requests.identity import TrustedPeers, of_api_key, of_body, of_header
 from vllm_costmeter.sources.engines.read import read_sample
+from vllm_costmeter.sources.files.error_body import error_text
 from vllm_costmeter.sources.gpu.dcgm_page import exported_gpus
+from vllm_costmeter.sources.servers import page_data as live_page
 from vllm_costmeter.sources.servers import prometheus, timelines
 from vllm_costmeter.sources.servers.metrics_text import parse_page
 from vllm_costmeter.sources.servers.reading import reading_of
@@ -31,6 +33,9 @@ class _Answers:
 
     def get(self, path: str | None = None) -> tuple[str, Mapping[str, str]]:
         return self._text, {}
+
+    def close(self) -> None:
+        """Nothing was opened."""
 
 
 def _page(data: bytes, folder: Path) -> None:
@@ -62,6 +67,19 @@ def _prometheus(data: bytes, folder: Path) -> None:
             timelines.gpu_names("http://p:9090", "1d")
     finally:
         prometheus.fetch_text = real
+
+
+def _live_page(data: bytes, folder: Path) -> None:
+    real = live_page.HttpPages
+    live_page.HttpPages = lambda *_, **__: _Answers(text_of(data))  # type: ignore[assignment, misc]
+    try:
+        live_page.page_data("http://s/costmeter/data")
+    finally:
+        live_page.HttpPages = real  # type: ignore[misc]
+
+
+def _error(data: bytes, folder: Path) -> None:
+    error_text(data)
 
 
 def _pods(data: bytes, folder: Path) -> None:
@@ -115,6 +133,8 @@ SERVERS = (
         "engine-answer", "other routes of an engine (JSON)", _engine_answer, "sources/targets/engine_pages.py"
     ),
     _of("prometheus", "answers of Prometheus", _prometheus, *PROMETHEUS),
+    _of("live-page", "the data of a live page", _live_page, "sources/servers/page_data.py"),
+    _of("error-body", "bodies of errors", _error, "sources/files/error_body.py"),
     Reader(
         "pods",
         "the Kubernetes API's list of pods",

@@ -26,7 +26,7 @@ def _catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
         ("COSTMETER_TARGET_TOKEN", "hunter\n2", "COSTMETER_TARGET_TOKEN is no token"),
         ("COSTMETER_EXPORTER_TOKEN", "hunter 2", "COSTMETER_EXPORTER_TOKEN is no token"),
         ("COSTMETER_EXPORTER_TOKN", "hunter2", "nearest: COSTMETER_EXPORTER_TOKEN"),
-        ("COSTMETER_OTLP", "http://u:hunter2@h:4318", "without a user and a password"),
+        ("COSTMETER_OTLP", "http://u:hunter2@h:4318", "without a user or a password"),
         ("COSTMETER_GPU_METRICS_URL", "http://u:hunter2@h:9400", "got 'http://***@h:9400'"),
     ],
 )
