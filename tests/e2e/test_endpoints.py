@@ -169,7 +169,9 @@ def test_the_page_can_be_frozen(
     file, words = tmp_path / "page.html", ["--url", f"{guarded.url}/llm"]
     monkeypatch.delenv("VLLM_API_KEY", raising=False)
     assert main(["page", "--once", str(file), *words]) == 2
-    assert "TLS failed: CERTIFICATE_VERIFY_FAILED" in capsys.readouterr().err
+    assert (
+        "TLS failed: self-signed certificate; certificates to trust: SSL_CERT_FILE" in capsys.readouterr().err
+    )
     monkeypatch.setenv("SSL_CERT_FILE", str(guarded.certificate))
     assert main(["page", "--once", str(file), *words]) == 2
     assert "asks for the server's API key" in capsys.readouterr().err

@@ -68,7 +68,17 @@ def priced(serve: Serve) -> Iterator[Server]:
     flags = ("--costmeter-request-price", "both", "--costmeter-tenant-from", "header", "--api-key", KEY)
     environment = {"VLLM_LOGGING_LEVEL": "DEBUG"}
     with serve(*METERED, *flags, "--api-server-count", "2", env=environment) as server:
+        assert holds_within(
+            lambda: all(tells_a_price(server) for _ in range(8)), 60
+        )  # both processes know it
         yield server
+
+
+def tells_a_price(server: Server) -> bool:
+    """Whether the process that answered knows what an hour costs; it learns it within seconds of its start."""
+    asked = {"model": "tiny", "prompt": "a", "max_tokens": 1}
+    answer = client.post(f"{server.url}/v1/completions", json=asked, headers=HEADERS)
+    return "x-costmeter-cost-usd" in answer.headers
 
 
 def found(server: Server, request_id: str, status: str, **headers: str) -> dict[str, Any]:

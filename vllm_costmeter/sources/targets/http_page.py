@@ -37,7 +37,9 @@ class Headers(dict[str, str]):
 
 def _tls_reason(why: ssl.SSLError) -> str:
     if isinstance(why, ssl.SSLCertVerificationError):
-        return f"{why.verify_message}; --target-ca-file FILE has certificates to trust"
+        return (
+            f"{why.verify_message}; certificates to trust: SSL_CERT_FILE, or --target-ca-file of an exporter"
+        )
     hint = " (is it http?)" if why.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE") else ""
     return f"{why.reason or why}{hint}"
 
