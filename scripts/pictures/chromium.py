@@ -40,7 +40,7 @@ class Shot:
 def draw(url: str, seen: Range, shots: Sequence[Shot]) -> None:
     """Draw them from the Prometheus at `url`. DrawingFailedError if anything is missing or was complained of."""
     node, browser = program("node"), program(*BROWSERS)
-    install(program("npm"))
+    install(HERE, program("npm"))
     asked = {
         "url": url.rstrip("/"),
         "scrapeSeconds": seen.scrape_seconds,
@@ -62,15 +62,15 @@ def draw(url: str, seen: Range, shots: Sequence[Shot]) -> None:
         raise DrawingFailedError("not every panel was drawn without a complaint: see above")
 
 
-def install(npm: str) -> None:
-    """The packages of the lock file, unless they are there already; about 650 MB."""
-    lock, installed = HERE / "package-lock.json", HERE / "node_modules" / ".package-lock.json"
+def install(packages: Path, npm: str) -> None:
+    """The packages of the folder's lock file, unless they are there already (Grafana's components: 650 MB)."""
+    lock, installed = packages / "package-lock.json", packages / "node_modules" / ".package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=packages, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise DrawingFailedError(f"npm could not install Grafana's components: {done.stderr[-500:]}")
+        raise DrawingFailedError(f"npm could not install the packages of {lock}: {done.stderr[-500:]}")
 
 
 def program(*names: str) -> str:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 from harness import ROOT
-from required_tool import missing, required_tool
+from required_browser import required_browser
+from required_tool import required_tool
 
 from scripts.panels.replica import SCRAPE_SECONDS, SECONDS
 from scripts.panels.simulated_fleet import openmetrics
 from scripts.pictures.__main__ import SIMULATED, WARM_UP
-from scripts.pictures.chromium import DrawingFailedError, Range, Shot, draw, install
+from scripts.pictures.chromium import HERE as PACKAGES
+from scripts.pictures.chromium import Range, Shot, draw
 from scripts.pictures.prometheus import holding
 
 pytestmark = pytest.mark.heavy
@@ -22,12 +24,9 @@ DASHBOARDS = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
 def test_every_panel_is_drawn_without_a_complaint(tmp_path: Path) -> None:
     """No query that Prometheus refuses, no kind of panel, option or transformation that Grafana does not know, no error
     on the page's console; on a wide and a narrow screen."""
-    for name in ("node", "chromium", "prometheus", "promtool"):
+    for name in ("prometheus", "promtool"):
         required_tool(name)
-    try:
-        install(required_tool("npm"))
-    except DrawingFailedError as failure:
-        missing(str(failure))
+    required_browser(PACKAGES)
     seen = Range(
         SIMULATED + WARM_UP, SIMULATED.replace(hour=SIMULATED.hour + SECONDS // 3600), SCRAPE_SECONDS
     )

@@ -10,10 +10,10 @@ from typing import Any
 import client
 import pytest
 from harness import METERED, Serve
-from required_tool import missing, required_tool
+from required_browser import required_browser
 
-from scripts.live_page.browser import install, look
-from scripts.pictures.chromium import DrawingFailedError
+from scripts.live_page.browser import HERE as PACKAGES
+from scripts.live_page.browser import look
 from scripts.servers.scrape import scrape
 from scripts.servers.vllm_server import Server
 
@@ -33,12 +33,7 @@ INKED = """[...document.querySelectorAll('figure.card:not([hidden]) canvas')].ma
 @pytest.fixture(scope="module")
 def loaded(serve: Serve) -> Iterator[Server]:
     """A server with an API key, a root path and the worst of names, after some load."""
-    required_tool("node")
-    required_tool("chromium")
-    try:
-        install(required_tool("npm"))
-    except DrawingFailedError as failure:
-        missing(str(failure))
+    required_browser(PACKAGES)
     flags = ("--served-model-name", HOSTILE, "--api-key", KEY, "--root-path", "/llm")
     with serve(*METERED, *flags) as server:
         until = time.monotonic() + 8

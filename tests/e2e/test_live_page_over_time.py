@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from required_tool import missing, required_tool
+from required_browser import required_browser
 
-from scripts.live_page.browser import install, look
+from scripts.live_page.browser import HERE as PACKAGES
+from scripts.live_page.browser import look
 from scripts.live_page.simulated import simulated
 from scripts.panels.replica import FLEET
-from scripts.pictures.chromium import DrawingFailedError
 from vllm_costmeter.core.page.columns import Sample
 from vllm_costmeter.metering.live_page import LivePage
 from vllm_costmeter.outputs.metrics.http_server import MetricsServer
@@ -35,12 +35,7 @@ TOKENS = (
 @pytest.fixture(scope="module", autouse=True)
 def browser() -> None:
     """Chromium, and what drives it."""
-    required_tool("node")
-    required_tool("chromium")
-    try:
-        install(required_tool("npm"))
-    except DrawingFailedError as failure:
-        missing(str(failure))
+    required_browser(PACKAGES)
 
 
 def document(instance: str, began: float, uptime: float, tokens_per_second: float = 10.0) -> dict[str, Any]:
