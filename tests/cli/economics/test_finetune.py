@@ -124,6 +124,38 @@ def test_a_rate_above_the_arithmetic_is_refused(capsys: pytest.CaptureFixture[st
     assert "only FP8 arithmetic" in found["verdicts"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Llama 3.1 8B|--method full|--gpu|RTX 4090",
+        "Llama 3.1 8B|--method full --batch-size 8 --sequence-length 4096 --no-gradient-checkpointing|--gpu|RTX 4090",
+        "Llama 3.1 8B|--method lora --gpus 2 --tensor-parallel-size 2 --batch-size 8 --sequence-length 4096|--gpu|L40S",
+        "Llama 3.3 70B|--method lora --gpus 8 --tensor-parallel-size 8|--gpu|RTX 4090",
+        "Llama 3.3 70B|--method full --optimizer sgd|--gpu|H200 SXM",
+        "Llama 3.3 70B|--method full --optimizer adamw_8bit --gpus 4 --zero 1|--gpu|H200 SXM",
+    ],
+)
+def test_the_flags_of_a_change_give_what_it_says(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Asked with these flags the run fits, with the peak that was named."""
+    model, settings, *gpu = words.split("|")
+    command = ["finetune", model, *settings.split(), *gpu, "--format", "json"]
+    assert main(command) == 1
+    offered = json.loads(capsys.readouterr().out)["verdicts"][0]["changes"]
+    assert offered
+    for change in offered:
+        assert main([*command, *change["flags"].split()]) == 0, change
+        assert json.loads(capsys.readouterr().out)["peak_bytes_per_gpu"] == change["peak_bytes_per_gpu"]
+
+
+def test_a_change_keeps_the_optimizer(capsys: pytest.CaptureFixture[str]) -> None:
+    """Eight H200 hold 70B in full with SGD, which has no states, and would not with AdamW."""
+    assert (
+        main(["finetune", "Llama 3.3 70B", "--method", "full", "--optimizer", "sgd", "--gpu", "H200 SXM"])
+        == 1
+    )
+    assert "--zero 3 --gpus 8 (" in capsys.readouterr().out
+
+
 def test_an_unmeasured_architecture_is_at_most_tight(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,7 @@ from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.finetuning.blocks import MEASURED
 from vllm_costmeter.core.finetuning.memory import FinetuningBytes, finetuning_bytes
 from vllm_costmeter.core.finetuning.rate import exchange_over_arithmetic, fastest_rate
-from vllm_costmeter.core.finetuning.run import Precision, Run
+from vllm_costmeter.core.finetuning.run import Run, divided
 from vllm_costmeter.core.finetuning.verdict import Change, Verdict, changes, unmeasured, verdict
 from vllm_costmeter.core.gpu.count import counted
 from vllm_costmeter.core.gpu.spec import GpuSpec
@@ -66,12 +66,7 @@ def cheapest_that_fits(run: Run, gpus: Iterable[tuple[GpuSpec, int, Fraction]]) 
     """
     for gpu, count, _ in sorted(gpus, key=lambda each: each[2]):
         zero = 0 if count == 1 else run.zero or 3
-        is_sharded = run.method == "full" and zero > 0
-        precision: Precision = "deepspeed" if is_sharded else "bf16"
-        asked = replace(
-            run, gpus=count, zero=zero, tensor_parallel_size=1, precision=precision, in_half=is_sharded
-        )
-        found = judged(asked, gpu)
+        found = judged(divided(replace(run, tensor_parallel_size=1), zero, count), gpu)
         if found.verdict == "fits":
             return found
     return None
@@ -92,12 +87,12 @@ def _tensor_parallel(run: Run, parts: FinetuningBytes, gpu: GpuSpec, memory_byte
     if (ratio := exchange_over_arithmetic(run, gpu)) is not None:
         why += f": exchanging activations takes {_times(ratio)} the time of the arithmetic"
     alone = replace(run, tensor_parallel_size=1)
-    hints = []
+    without = "--tensor-parallel-size 1"
     if verdict(alone, peak := finetuning_bytes(alone).peak, memory_bytes) != "refused":
-        hints.append(Change("--tensor-parallel-size 1", alone, peak))
-    return Judged(
-        run, parts, gpu, "refused", "tensor_parallel_over_pcie", why, hints or changes(alone, memory_bytes)
-    )
+        hints = [Change(without, alone, peak)]
+    else:
+        hints = [replace(each, flags=f"{without} {each.flags}") for each in changes(alone, memory_bytes)]
+    return Judged(run, parts, gpu, "refused", "tensor_parallel_over_pcie", why, hints)
 
 
 def _times(ratio: float) -> str:

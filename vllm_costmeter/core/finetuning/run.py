@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.finetuning.shape import Shape
 
 Method = Literal["qlora", "lora", "full"]
@@ -90,3 +90,10 @@ class Run:
     def logit_bytes(self) -> float:
         """Bytes per logit live at the loss."""
         return HALF_LOGIT_BYTES if self.in_half else LOGIT_BYTES[self.framework]
+
+
+def divided(run: Run, zero: int, gpus: int) -> Run:
+    """The run on so many GPUs at this ZeRO stage. DeepSpeed keeps FP32 copies of what is trained in full."""
+    in_half = run.method == "full" and zero > 0
+    precision: Precision = "deepspeed" if in_half else "bf16"
+    return replace(run, zero=zero, gpus=gpus, precision=precision, in_half=in_half)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.finetuning.run import Method, Run
+from vllm_costmeter.core.finetuning.run import Method, Run, divided
 from vllm_costmeter.core.finetuning.shape import Shape
 
 FRAMEWORKS = {"transformers": "transformers", "torchtune": "torchtune chunked", "litgpt": "litgpt"}
@@ -34,8 +34,7 @@ class Settings:
             raise BadInputError(
                 f"rank {self.rank:,} exceeds the model's width of {shape.hidden:,}: 8 to 64 are usual"
             )
-        is_sharded = self.method == "full" and self.zero > 0
-        return Run(
+        run = Run(
             shape,
             self.method,
             rank=self.rank or DEFAULT_RANK,
@@ -46,12 +45,9 @@ class Settings:
             optimizer=self.optimizer,
             adapter_bytes=4 if self.framework == "transformers" else 2,
             framework=FRAMEWORKS[self.framework],
-            precision="deepspeed" if is_sharded else "bf16",
-            in_half=is_sharded,
-            zero=self.zero,
             tensor_parallel_size=self.tensor_parallel_size,
-            gpus=gpus,
         )
+        return divided(run, self.zero, gpus)
 
 
 def reject_contradictions(

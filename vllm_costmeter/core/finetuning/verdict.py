@@ -8,7 +8,7 @@ from typing import Any, Literal
 from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.finetuning.blocks import MEASURED
 from vllm_costmeter.core.finetuning.memory import finetuning_bytes
-from vllm_costmeter.core.finetuning.run import Run
+from vllm_costmeter.core.finetuning.run import Run, divided
 from vllm_costmeter.core.gpu.spec import GpuSpec
 
 Verdict = Literal["fits", "tight", "refused", "unknown"]
@@ -17,6 +17,7 @@ MARGINS: Mapping[str, float] = {"transformers": 1.14, "torchtune": 1.2, "litgpt"
 """The largest underestimate over the measured runs, as a factor on the peak: by framework on one GPU, and of
 Transformers on several."""
 ZERO_GPUS = (2, 4, 8)
+QLORA = ("--method qlora", {"method": "qlora", "weights": "nf4-dq"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +58,23 @@ def unmeasured(gpu: GpuSpec) -> str | None:
 def changes(run: Run, memory_bytes: int) -> list[Change]:
     """The changes that make the run fit, those that alter the result least first: single ones, else all that keep the
     method together, else other methods with these."""
-    singles = [*_gentle(run)]
-    lean, flags = run, []
-    for name, settings in singles:
-        lean = replace(lean, **settings)
-        flags.append(name)
-    tried = [(name, replace(run, **settings)) for name, settings in singles]
-    if len(flags) > 1:
-        tried.append((" ".join(flags), lean))
-    for name, settings in _other_methods(run):
-        tried.append((name, replace(run, **settings)))
-        if flags:
-            tried.append((" ".join((name, *_kept(flags))), replace(lean, **settings)))
+    gentle = [*_gentle(run)]
+    tried = [_with(run, each) for each in gentle]
+    if len(gentle) > 1:
+        tried.append(_with(run, *gentle))
+    of_adapters = [each for each in gentle if "optimizer" not in each[0]]  # adapters have few states
+    for other_method in _other_methods(run):
+        tried.append(_with(run, other_method))
+        if of_adapters:
+            tried.append(_with(run, other_method, *of_adapters))
     if run.method != "qlora":
         if run.gpus > 1 and run.zero < 3:
-            tried.append(("--zero 3", _sharded(run, run.gpus)))
+            tried.append(("--zero 3", divided(run, 3, run.gpus)))
         for gpus in (count for count in ZERO_GPUS if count > run.gpus):
-            tried.append((f"--zero 3 --gpus {gpus}", _sharded(run, gpus)))
+            tried.append((f"--zero 3 --gpus {gpus}", divided(run, 3, gpus)))
     if run.gpus > 1 and run.method != "qlora" and run.zero < 3:
-        qlora = replace(run, method="qlora", precision="bf16", in_half=False, weights="nf4-dq", zero=3)
-        tried.append(("--method qlora --zero 3", qlora))
+        flags, qlora = _with(run, QLORA)
+        tried.append((f"{flags} --zero 3", divided(qlora, 3, run.gpus)))
     found = []
     for name, other in tried:
         peak = finetuning_bytes(other).peak
@@ -99,19 +97,12 @@ def _gentle(run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _other_methods(run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
     if run.method == "full":
-        yield "--method lora", {"method": "lora", "precision": "bf16", "in_half": False}
+        yield "--method lora", {"method": "lora"}
     if run.method != "qlora":
-        qlora = {"method": "qlora", "precision": "bf16", "in_half": False, "weights": "nf4-dq"}
-        yield "--method qlora", qlora
+        yield QLORA
 
 
-def _kept(flags: list[str]) -> list[str]:
-    """Without the optimizer's: adapters have few states."""
-    return [flag for flag in flags if "optimizer" not in flag]
-
-
-def _sharded(run: Run, gpus: int) -> Run:
-    is_full = run.method == "full"
-    optimizer = "adamw" if is_full else run.optimizer
-    precision = "deepspeed" if is_full else run.precision
-    return replace(run, zero=3, gpus=gpus, precision=precision, in_half=is_full, optimizer=optimizer)
+def _with(run: Run, *changed: tuple[str, Mapping[str, Any]]) -> tuple[str, Run]:
+    """The flags of these changes, and the run with exactly them."""
+    settings = {name: value for _, each in changed for name, value in each.items()}
+    return " ".join(flags for flags, _ in changed), divided(replace(run, **settings), run.zero, run.gpus)
