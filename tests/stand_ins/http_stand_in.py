@@ -9,12 +9,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @contextmanager
-def serving(*bodies: str, status: int = 200) -> Iterator[str]:
-    """Its URL; one body per request, the last one for all that follow."""
+def serving(*bodies: str, status: int = 200, path: str | None = None) -> Iterator[str]:
+    """Its URL; one body per request, the last one for all that follow. With a path, 404 for any other."""
     left = list(bodies)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if path is not None and self.path != path:
+                self.send_error(404)
+                return
             body = (left.pop(0) if len(left) > 1 else left[0]).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,62 @@ def test_runs_that_tell_nothing_are_refused(
     error = capsys.readouterr().err
     assert said in error
     assert len(error.strip().splitlines()) == 1
+    assert not state.exists()
+
+
+PYTHON = sys.executable
+LOAD_TEST = """#!{python}
+import json, sys
+from pathlib import Path
+
+given = dict(zip(sys.argv, sys.argv[1:]))
+if {fails}:
+    sys.exit("a line before\\nError: Cannot connect to host")
+requests, seconds = int(given["--num-prompts"]), 10
+values = {{"duration": seconds, "completed": requests, "num_prompts": requests, "request_rate": "inf"}}
+values |= {{"max_concurrency": int(given["--max-concurrency"]), "total_input_tokens": 512 * requests}}
+values |= {{"total_output_tokens": 128 * requests, "output_throughput": 128 * requests / seconds}}
+values |= {{"total_token_throughput": 640 * requests / seconds, "request_throughput": requests / seconds}}
+(Path(given["--result-dir"]) / given["--result-filename"]).write_text(json.dumps(values))
+"""
+"""Stands in for `vllm bench serve`: any number at once takes ten seconds."""
+
+
+def load_test(folder: Path, *, fails: bool = False) -> None:
+    """A `vllm` in the folder."""
+    (folder / "vllm").write_text(LOAD_TEST.format(python=PYTHON, fails=fails))
+    (folder / "vllm").chmod(0o755)
+
+
+@pytest.mark.parametrize("is_on_path", [True, False])
+def test_a_running_server_is_measured_with_three_load_tests(
+    is_on_path: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the `vllm` on the PATH, else the one beside this Python; each run is named by the server and its load."""
+    load_test(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path) if is_on_path else str(tmp_path / "empty"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / ("elsewhere/python" if is_on_path else "python")))
+    found = answered(capsys, "calibrate", *WORDS, "--url", "http://127.0.0.1:8000", "--dry-run")
+    assert [run["place"] for run in found["runs"]] == [
+        f"http://127.0.0.1:8000, {number} at once" for number in (4, 16, 64)
+    ]
+    rates = [run["generated_tokens_per_second"] for run in found["runs"]]
+    assert rates == [pytest.approx(5 * number * 128 / 10) for number in (4, 16, 64)]
+
+
+def test_a_load_test_that_fails_is_one_line(
+    tmp_path: Path, state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last one; without any `vllm`, what to run instead."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "elsewhere" / "python"))
+    words = ["calibrate", *WORDS, "--url", "http://127.0.0.1:1"]
+    for said in ("the `vllm` command is not installed here", "failed: Error: Cannot connect to host"):
+        assert main(words) == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1
+        load_test(tmp_path, fails=True)
     assert not state.exists()
 
 

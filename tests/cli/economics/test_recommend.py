@@ -13,16 +13,13 @@ import pytest
 from scripts.accuracy import scheduler_simulation
 from vllm_costmeter.cli.main import main
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
-from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.core.serving.placement import placed
 from vllm_costmeter.sources.catalogue.load import find_gpu
-from vllm_costmeter.sources.load_traces.server import trace_of_server
 from vllm_costmeter.sources.models.packaged import named_model
 
 LLAMA = ["Llama 3.3 70B", "--prompt-tokens", "2000", "--output-tokens", "500"]
 SMALL = ["Llama 3.1 8B", "--prompt-tokens", "800", "--output-tokens", "200"]
-PAGES = Path(__file__).parents[2] / "data" / "engines"
 GOALS = ["--ttft", "1s@p95", "--tpot", "50ms@p95"]
 
 
@@ -190,17 +187,6 @@ def test_a_trace_is_the_load(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert first["rows"] == second["rows"]
 
 
-def test_the_load_of_a_running_server_is_read_from_its_histograms() -> None:
-    """Mean lengths, the cached share and the rate since its start, on a page that vLLM 0.32 wrote."""
-    page = PAGES / "vllm_0.32.0_after.txt"
-    found = trace_of_server(str(page), now=lambda: 1_795_845_660.65 + 100)
-    assert (found.requests, found.seconds) == (6, pytest.approx(100))
-    assert found.mean_per_second == pytest.approx(found.requests / found.seconds)
-    assert found.prompt_tokens == pytest.approx(1444 / 6)
-    assert 0 < (found.cached_share or 0) < 1
-    assert found.longest_tokens >= found.prompt_tokens + found.output_tokens
-
-
 @pytest.mark.parametrize("kind", ["compose", "kubernetes"])
 def test_the_first_row_is_written_as_a_file_that_the_check_accepts(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -229,10 +215,3 @@ def test_a_file_holds_a_row_that_vllm_starts_as_it_stands(
     assert main([*words, str(tmp_path / "b.yaml"), "--quantizations", "awq"]) == 2
     assert "AWQ checkpoint" in capsys.readouterr().err
     assert not (tmp_path / "b.yaml").exists()
-
-
-def test_a_server_without_lengths_is_refused() -> None:
-    """Before anything has ended, and where several API servers hide the start."""
-    for name in ("vllm_0.32.0_idle.txt", "vllm_0.32.0_two-api-servers_after.txt"):
-        with pytest.raises(BadInputError, match="--trace"):
-            trace_of_server(str(PAGES / name), now=lambda: 2e9)

@@ -10,9 +10,8 @@ from vllm_costmeter.core.serving.trace import Trace
 from vllm_costmeter.sources.servers.metrics_text import Page
 from vllm_costmeter.sources.servers.served import read_page, served_tokens
 
-LENGTHS = ("vllm:request_prompt_tokens", "vllm:request_generation_tokens")
-STARTS = ("process_start_time_seconds", "vllm:request_prompt_tokens_created", "vllm:prompt_tokens_created")
-"""The first is missing with several API servers, whose histograms are still dated."""
+LENGTHS = PROMPTS, OUTPUTS = "vllm:request_prompt_tokens", "vllm:request_generation_tokens"
+START = "process_start_time_seconds"
 
 
 def trace_of_server(url: str, now: Callable[[], float] = time.time) -> Trace:
@@ -21,41 +20,38 @@ def trace_of_server(url: str, now: Callable[[], float] = time.time) -> Trace:
     BadInputError for a page without these histograms, without a start, or before two requests have ended.
     """
     page = read_page(url)
-    counts = [page.total(f"{name}_count") for name in LENGTHS]
-    sums = [page.total(f"{name}_sum") for name in LENGTHS]
-    start = next((page.total(name) for name in STARTS if page.total(name)), None)
-    if None in counts or None in sums or start is None:
-        raise BadInputError(f"--trace {url}: the page has no lengths of vLLM's requests, or no start time")
-    requests = int(counts[0] or 0)
-    if requests < 2 or not sums[0] or not sums[1]:
-        raise BadInputError(f"--trace {url}: {requests} requests have ended; a rate needs two or more")
-    seconds = now() - _earliest(page, start)
+    count, prompts, outputs = (
+        page.total(name) for name in (f"{PROMPTS}_count", *(f"{n}_sum" for n in LENGTHS))
+    )
+    if count is None or prompts is None or outputs is None:
+        raise BadInputError(f"--trace {url}: the page has no lengths of vLLM's requests")
+    requests = int(count)
+    if requests < 2 or not prompts or not outputs:
+        raise BadInputError(f"--trace {url}: requests that have ended: {requests}; a rate needs two or more")
+    lengths = prompts / requests, max(outputs / requests, 1.0)
+    if (start := page.total(START)) is None:
+        raise BadInputError(
+            f"--trace {url}: the page has no {START}, as with several API servers, so that no rate is known: give "
+            f"--rate, with --prompt-tokens {lengths[0]:.0f} --output-tokens {lengths[1]:.0f}"
+        )
+    seconds = now() - start
     if seconds <= 0:
         raise BadInputError(
             f"--trace {url}: the server started in the future: its clock or this one is wrong"
         )
     tokens = served_tokens(page)
-    prompts = 0 if tokens is None else tokens.prompt_computed + tokens.prompt_cached
+    counted = 0 if tokens is None else tokens.prompt_computed + tokens.prompt_cached
     return Trace(
         requests=requests,
         seconds=seconds,
         mean_per_second=requests / seconds,
         busy_per_second=requests / seconds,
-        prompt_tokens=sums[0] / requests,
-        output_tokens=max(sums[1] / requests, 1.0),
+        prompt_tokens=lengths[0],
+        output_tokens=lengths[1],
         longest_tokens=sum(_longest(page, name) for name in LENGTHS),
-        cached_share=tokens.prompt_cached / prompts if tokens is not None and prompts else None,
+        cached_share=tokens.prompt_cached / counted if tokens is not None and counted else None,
         source="server",
     )
-
-
-def _earliest(page: Page, total: float) -> float:
-    """Of several processes' start times, which `total` adds up."""
-    for name in STARTS:
-        values = list(page.by_label(name, "engine").values())
-        if values:
-            return min(values)
-    return total
 
 
 def _longest(page: Page, name: str) -> int:

@@ -9,8 +9,9 @@ from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.economics.bench_run import Per
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.pricing.api_price import ServedTokens
-from vllm_costmeter.sources.files.fetch import fetch_text
+from vllm_costmeter.sources.files.fetch import fetch_text, is_url
 from vllm_costmeter.sources.servers.metrics_text import Page, parse_page
+from vllm_costmeter.sources.targets.target import page_address
 
 KINDS = ("prompt_computed", "prompt_cached", "generated")
 GAUGE = "costmeter_tokens_per_second"
@@ -29,8 +30,9 @@ class ServingRate:
 
 
 def read_page(url: str) -> Page:
-    """The page of a vLLM server. Raises BadInputError if it is not one."""
-    page = parse_page(fetch_text(url, "text/plain", most_bytes=MOST_PAGE_BYTES), url)
+    """The page of a vLLM server, or a file with one. Raises BadInputError if it is not one."""
+    address = page_address(url) if is_url(url) else url
+    page = parse_page(fetch_text(address, "text/plain", most_bytes=MOST_PAGE_BYTES), url)
     if served_tokens(page) is None:
         raise BadInputError(
             f"{url} has no tokens of a vLLM server: no costmeter_tokens_total and no vllm: counters"

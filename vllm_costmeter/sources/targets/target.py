@@ -67,6 +67,12 @@ def target_url(given: str, called: str = "--target") -> str:
             f"{called} must not contain a password, which every user of this machine could read: "
             "--target-basic-auth-file FILE has USER:PASSWORD"
         )
+    return page_address(url)
+
+
+def page_address(url: str) -> str:
+    """The address of a server's page: /metrics, unless a path is given."""
+    parts = urllib.parse.urlsplit(url)
     path = "/metrics" if parts.path in ("", "/") else parts.path
     return urllib.parse.urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
