@@ -26,6 +26,22 @@ def engine(name: str, weights: str, *, tensor: int = 2, expert_parallel: bool = 
     return Engine(served_model(model, args, NEWEST, spec), serving_gpu(spec), args.layout, 8192)
 
 
+@pytest.mark.parametrize(
+    ("gpu", "flops_per_cycle", "stated"),
+    [
+        ("A100 80GB SXM", 2 * 64, 19.5e12),
+        ("L40S", 2 * 128, 91.6e12),
+        ("H100 SXM", 2 * 128, 67e12),
+        ("B200 SXM", 8192, 2250e12),
+        ("RTX PRO 6000 Blackwell Server", 1024, 467.8e12),
+    ],
+)
+def test_clocks_are_those_of_the_stated_rates(gpu: str, flops_per_cycle: int, stated: float) -> None:
+    """In float32, of the last two in dense 16-bit products."""
+    units = serving_gpu(find_gpu(gpu)).kernels.float32
+    assert flops_per_cycle * units.multiprocessors * units.hertz == pytest.approx(stated, rel=0.005)
+
+
 def test_a_product_takes_as_long_as_one_tile_until_all_multiprocessors_have_one() -> None:
     """Sixteen tiles take what 116 take; 149 need a second round."""
     once = UNITS.seconds(1024, 3072, 256)
