@@ -158,6 +158,17 @@ def test_owned_gpus_are_used_up_to_their_number(capsys: pytest.CaptureFixture[st
     assert rows[0]["owned"]
 
 
+def test_owned_gpus_in_no_row_are_told_why(capsys: pytest.CaptureFixture[str]) -> None:
+    """Too few for the load, beside rented ones and alone."""
+    words = ["recommend", *SMALL, "--rate", "200/s", "--owned", "2x RTX 4090", "--gpus"]
+    assert main([*words, "H100 SXM"]) == 0
+    said = capsys.readouterr().out
+    assert "No row has the owned RTX 4090: " in said
+    assert "GPUs; 2 are there (--owned)." in said
+    assert main([*words, "H100 SXM", "--rate", "1/s"]) == 0
+    assert "No row has" not in capsys.readouterr().out
+
+
 def test_a_gpu_without_a_price_takes_one(capsys: pytest.CaptureFixture[str]) -> None:
     """B300 SXM@7.50."""
     words = [*SMALL, "--rate", "4/s", "--gpus"]

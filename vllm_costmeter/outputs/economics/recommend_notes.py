@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vllm_costmeter.core.serving.candidates import Offer
+from vllm_costmeter.core.serving.recommend import Miss
 from vllm_costmeter.outputs.economics.recommend_rows import Answered, PricedRow
+from vllm_costmeter.outputs.economics.recommend_words import candidate_words, miss_words
 
 
 def notes_of(answered: Answered) -> list[str]:
@@ -32,7 +35,21 @@ def notes_of(answered: Answered) -> list[str]:
     ]
     if owned:
         notes.append("Owned GPUs without --purchase-usd and a tariff cost nothing here.")
-    return notes
+    return [*notes, *_unused(answered)]
+
+
+def _unused(answered: Answered) -> list[str]:
+    """Of owned GPUs in no row: why, with what comes nearest."""
+    used = {row.deployment.row.candidate.offer for row in answered.rows}
+    nearest: dict[Offer, Miss] = {}
+    for miss in answered.misses:  # the nearest first
+        offer = miss.candidate.offer
+        if offer.is_owned and offer not in used:
+            nearest.setdefault(offer, miss)
+    return [
+        f"No row has the owned {offer.gpu.name}: {candidate_words(miss)}: {miss_words(miss, answered.wanted)}."
+        for offer, miss in nearest.items()
+    ]
 
 
 def _model_notes(rows: Sequence[PricedRow]) -> list[str]:

@@ -62,8 +62,10 @@ def candidate_words(miss: Miss) -> str:
 def miss_words(miss: Miss, wanted: Wanted) -> str:
     """What it needs, and what was asked."""
     if miss.reason == "GPUs":
-        most = min(wanted.most_gpus, miss.candidate.most_gpus)
-        return f"needs {miss.nearest:,.0f} GPUs; {most} are allowed (--max-gpus)"
+        owned = miss.candidate.most_gpus
+        if owned < wanted.most_gpus:
+            return f"needs {miss.nearest:,.0f} GPUs; {owned} are there (--owned)"
+        return f"needs {miss.nearest:,.0f} GPUs; {wanted.most_gpus} are allowed (--max-gpus)"
     if miss.reason == "budget":
         return f"one engine costs {miss.nearest:,.0f} USD a month"
     goal = wanted.level.ttft if miss.reason == "TTFT" else wanted.level.tpot
