@@ -19,8 +19,8 @@ WEIGHT_BYTES = {
 """Bytes per weight. NF4 stores one FP32 maximum per 64 weights, double quantization one byte (QLoRA, arXiv 2305.14314,
 section 3); GPTQ has groups of 128."""
 OPTIMIZERS = {"adamw": 2.0, "adamw_8bit": 1.0, "paged_adamw_8bit": 0.0, "sgd": 0.0}
-"""Bytes of both moments per byte of a 16-bit parameter; 8-bit ones need a byte each whatever the parameter's width,
-paged ones may leave the GPU (bitsandbytes)."""
+"""Bytes of both moments per byte of a trained 16-bit parameter; of FP32 ones 8-bit moments are not wider
+(`memory.py`). Paged ones may leave the GPU (bitsandbytes)."""
 LOGIT_BYTES = {
     "transformers": 14.0,  # autocast: BF16, FP32 copy, softmax and gradient
     "torchtune": 12.0,

@@ -29,9 +29,9 @@ class Float32Units:
     """Multiply-adds in one cycle."""
     multiprocessors: int
     hertz: float
-    """The clock at which NVIDIA's stated rate holds (data sheets, 2026-11): of float32 on A100 (19.5 TFLOP/s), L40S (91.6)
-    and H100 SXM (67), of dense 16-bit products on B200 (2,250; 8,192 in a cycle of a multiprocessor) and RTX PRO 6000
-    Server (467.8; 1,024)."""
+    """The clock at which NVIDIA's stated rate holds (data sheets, 2026-11): of float32 on A100 (19.5 TFLOP/s), L40S
+    (91.6) and H100 SXM (67), of dense 16-bit products on B200 (2,250; 8,192 in a cycle of a multiprocessor) and RTX
+    PRO 6000 Server (467.8; 1,024)."""
 
     def seconds(self, rows: float, inputs: int, outputs: int) -> float:
         """Of `rows` x `inputs` times `inputs` x `outputs`."""

@@ -101,7 +101,11 @@ def _in_words_of_a_plan(flags: str) -> str:
         ("batch-size ", "batch"),
     ):
         flags = flags.replace(f"--{flag}", word)
-    flags = flags.replace("--tensor-parallel-size 1", "no tp").replace("--optimizer ", "")
+    flags = (
+        flags.replace("--tensor-parallel-size 1 ", "no tp, ")
+        .replace("--tensor-parallel-size 1", "no tp")
+        .replace("--optimizer ", "")
+    )
     return re.sub(r"--gpus (\d+)", r"on \1 GPUs", flags)
 
 
