@@ -105,3 +105,11 @@ def test_every_architecture_of_the_table_was_measured() -> None:
         "SeedOssForCausalLM",
     }
     assert set(MEASURED) <= {row["architecture"] for row in ROWS}
+
+
+def test_the_page_tells_of_these_runs() -> None:
+    """How many, of how many architectures, and the range of the factors."""
+    factors = [factor for block in MEASURED.values() for factor in (block.adapters, block.full)]
+    assert f"{len(ROWS)} training steps" in PAGE
+    assert f"{len({row['architecture'] for row in ROWS})} architectures" in PAGE
+    assert f"measured factor, {min(factors)} to {max(factors)} of a Llama's" in PAGE

@@ -1,9 +1,10 @@
 """The fitted kernels of each GPU architecture.
 
-A kernel's constants are fitted to kernels that NVIDIA timed one by one inside vLLM (aiconfigurator 0.12.0,
-Apache-2.0, vLLM 0.24.0, A100: 0.14.0; read 2026-11), never to a serving run. INT4 linear layers were not timed there: their constants
-are assumed from the experts' and from Marlin's published shares. Experts were timed under `power_law_1.01` and are
-chosen as in popularity.py; Hopper's FP8 per tensor, timed there with an untuned kernel, has the block format's share.
+A kernel's constants are fitted to kernels that NVIDIA timed one by one inside vLLM (aiconfigurator 0.12.0, Apache-2.0,
+vLLM 0.24.0, A100: 0.14.0; read 2026-11), never to a serving run. INT4 linear layers were not timed there: their
+constants are assumed from the experts' and from Marlin's published shares. Experts were timed under `power_law_1.01`
+and are chosen as in popularity.py; Hopper's FP8 per tensor, timed there with an untuned kernel, has the block format's
+share.
 
 Two constants are of the CPU and come from serving: outside CUDA graphs a layer with experts takes 1.0 ms to launch
 (Kimi-K2.5 in InferenceX, vLLM 0.15 to 0.19: 0.8 to 2.2 ms, by the machine; 61 layers), a dense one at most 0.3 ms
