@@ -20,7 +20,7 @@ demo: python ## check two models right away, install a real vLLM, serve a tiny m
 test: setup-tests lint ## everything: lint, types, fast tests, end-to-end tests on a real vLLM and Prometheus, and a summary
 	@$(VENV)/python -m pytest --heavy --durations=10 --durations-min=1
 
-test-fast: setup ## the tests that need no server, under a minute
+test-fast: setup ## the tests that need no server, a few minutes on two cores
 	@$(VENV)/python -m pytest
 
 lint: setup ## ruff and mypy
@@ -28,11 +28,11 @@ lint: setup ## ruff and mypy
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
 
-fuzz: setup ## 100,000 mutated inputs for every reader of foreign input (hours); writes docs/reliability.md
+fuzz: setup ## 100,000 mutated inputs for every reader of foreign input (hours; READERS="bills plans": for these); writes docs/reliability.md
 	@$(VENV)/pip install --quiet -e ".[fuzz]"
 	@$(VENV)/python -m scripts.fuzz $(READERS); found=$$?; $(VENV)/python -m scripts.fuzz --page; exit $$found
 
-mutations: setup ## put 300 faults into core/ and see whether the tests notice (hours); writes docs/mutations.md
+mutations: setup ## put faults into core/ for an hour, 300 at most, and see whether the tests notice; writes docs/mutations.md
 	@$(VENV)/python -m scripts.mutations && $(VENV)/python -m scripts.mutations --page
 
 lock: setup-release ## write dev.lock again after a change of pyproject.toml; UPGRADE=1: with the newest versions
@@ -60,7 +60,7 @@ accuracy: setup ## compare the fit check with server logs and vLLM's code (minut
 chaos: setup-tests ## inject every fault into a real server (half an hour); writes docs/reliability/faults.json
 	@$(VENV)/python -m pytest --chaos --record -n0 tests/e2e/reliability
 
-docs: setup ## regenerate the pages made from the code: metrics, settings, coverage, GPUs, licences
+docs: setup ## regenerate the pages made from the code: commands, messages, metrics, settings, coverage, GPUs, licences, ...
 	@$(VENV)/python -m scripts.pages.metrics_and_settings
 	@$(VENV)/python -m scripts.pages.coverage
 	@$(VENV)/python -m scripts.catalogue.page
@@ -73,7 +73,6 @@ pictures: setup ## draw the live page and the dashboards, these with Grafana's o
 upstream: setup ## read a new vLLM release (VERSION=0.33.0): writes docs/upstream/VERSION.md and the tables that follow
 	@$(VENV)/python -m scripts.upstream $(or $(VERSION),none)
 
-.PHONY: site
 site: setup ## build the documents as a site into build/site
 	@$(VENV)/python -m zensical build --strict --config-file mkdocs.yml && rm -rf .cache
 

@@ -21,7 +21,7 @@ class Reader:
     read: Callable[[bytes, Path], object]
     """Reads the input as the product does. It may write it into the folder, which is its own and fast."""
     files: tuple[str, ...] = ()
-    """Globs, from the project's root, of real inputs."""
+    """Globs, from the project's root, of real inputs; none: the reader's own folder of scripts/fuzz/seeds."""
     built: Callable[[], list[bytes]] = list
     """Inputs that are no file of their own."""
     parses: tuple[str, ...] = ()
@@ -29,7 +29,8 @@ class Reader:
 
     def seeds(self) -> list[bytes]:
         """What inputs are made from, in a fixed order; long files cut at a line."""
-        found = [path.read_bytes() for pattern in self.files for path in sorted(ROOT.glob(pattern))]
+        patterns = self.files or (f"scripts/fuzz/seeds/{self.name}/*",)
+        found = [path.read_bytes() for pattern in patterns for path in sorted(ROOT.glob(pattern))]
         return [_short(each) for each in (*found, *self.built())]
 
 

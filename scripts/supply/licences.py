@@ -10,9 +10,11 @@ from scripts.supply.dependencies import NOT_SHIPPED, ROOT, closure, declared
 PAGE = """\
 # Licences
 
-Written by `python -m scripts.supply.licences` from each package's own metadata, at the versions of
-`dev.lock`. vllm-costmeter itself is Apache-2.0 and bundles no code of others. Not listed: what only
-development needs, and vLLM and ROCm's `amdsmi`, which are the host's.
+vllm-costmeter itself is Apache-2.0. One thing of others is in it: uPlot, which draws the live page's charts, under MIT
+(`vllm_costmeter/outputs/page/assets/uPlot.LICENSE`).
+
+The tables are written by `python -m scripts.supply.licences` from the metadata of the packages that are installed. Not
+listed: what only development needs, and vLLM and ROCm's `amdsmi`, which are the host's.
 
 {tables}
 """

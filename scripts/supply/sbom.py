@@ -5,10 +5,12 @@ Made from an environment that has just these. Needs `uv` and `cyclonedx-bom`.
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
 from scripts.supply.dependencies import NOT_SHIPPED, ROOT, declared
+from vllm_costmeter import __version__
 
 FOLDER = ROOT / "build" / "shipped"
 
@@ -23,7 +25,7 @@ def main() -> int:
         ["pip", "install", "-q", "--python", own, f".[{extras}]"],
     ):
         subprocess.run([sys.executable, "-m", "uv", *command], cwd=ROOT, check=True)
-    out = str(ROOT / "build" / "sbom.json")
+    out = ROOT / "build" / "sbom.json"
     made = [
         "environment",
         own,
@@ -33,9 +35,15 @@ def main() -> int:
         "JSON",
         "--output-reproducible",
         "-o",
-        out,
+        str(out),
     ]
-    return subprocess.run([sys.executable, "-m", "cyclonedx_py", *made], cwd=ROOT, check=False).returncode
+    done = subprocess.run([sys.executable, "-m", "cyclonedx_py", *made], cwd=ROOT, check=False)
+    if done.returncode == 0:
+        found = json.loads(out.read_text("utf-8"))
+        found["metadata"]["component"]["version"] = __version__  # pyproject.toml does not have it
+        out.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+        print(f"{out.relative_to(ROOT)}: {len(found['components'])} packages")
+    return done.returncode
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def test_pages_link_only_within_the_documents() -> None:
         assert outside == [], path.name
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
 def test_what_the_first_pages_link_to_exists(name: str) -> None:
     text = (ROOT / name).read_text()
     links = re.findall(r"\]\(([^)#]+)[^)]*\)|srcset=\"([^\"]+)\"|src=\"([^\"]+)\"", text)

@@ -54,8 +54,8 @@ COMPOSE = (f"{SEEDS}/compose/*", "grafana/docker-compose.yml")
 DEPLOYMENTS = (
     Reader("kubernetes", "Kubernetes manifests (YAML)", _file("x.yaml"), MANIFESTS, parses=YAML),
     Reader("compose", "Compose files", _file("compose.yaml"), COMPOSE),
-    Reader("unit", "systemd units", _file("vllm.service"), (f"{SEEDS}/unit/*",)),
+    Reader("unit", "systemd units", _file("vllm.service")),
     Reader("batch", "Slurm batch files", _file("vllm.sbatch"), SCRIPTS),
     Reader("shell", "shell scripts and commands", _command, SCRIPTS, _commands, SHELL),
-    Reader("env-file", "files of environment variables", _env_file, (f"{SEEDS}/env-file/*",)),
+    Reader("env-file", "files of environment variables", _env_file),
 )

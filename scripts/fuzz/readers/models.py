@@ -119,14 +119,12 @@ MODELS = (
         "safetensors-header",
         "the JSON of a safetensors header",
         _safetensors_header,
-        ("scripts/fuzz/seeds/safetensors-header/*",),
         parses=("sources/checkpoint/safetensors_header.py",),
     ),
     Reader(
         "safetensors-index",
         "model.safetensors.index.json",
         _index,
-        ("scripts/fuzz/seeds/safetensors-index/*",),
     ),
     Reader(
         "gguf",
@@ -139,7 +137,6 @@ MODELS = (
         "hub-cache",
         "what was kept of the Hub",
         _hub_cache,
-        ("scripts/fuzz/seeds/hub-cache/*",),
         parses=("sources/checkpoint/hub_cache.py",),
     ),
 )

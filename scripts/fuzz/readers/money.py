@@ -80,33 +80,30 @@ def _ledgers() -> list[bytes]:
         return [path.read_bytes()]
 
 
-SEEDS, FEEDS = "scripts/fuzz/seeds", "tests/data/price_feeds"
+FEEDS = "tests/data/price_feeds"
 BENCH = ("sources/bench_results/read.py", "sources/files/fetch.py")
 LISTS = ("sources/catalogue/price_feeds.py",)
 LEDGERS = ("sources/ledger/read.py", "sources/budgets/spent.py")
 MONEY = (
-    Reader("plans", "plan files (TOML)", _plans, (f"{SEEDS}/plans/*",)),
+    Reader("plans", "plan files (TOML)", _plans),
     Reader(
         "catalogue",
         "a catalogue of one's own (TOML)",
         _catalogue,
-        (f"{SEEDS}/catalogue/*",),
         parses=("sources/catalogue/user_file.py",),
     ),
     Reader("bench", "results of load tests", _bench, ("tests/data/bench_results/*/*.json",), parses=BENCH),
-    Reader("bills", "bills (CSV)", _bill, (f"{SEEDS}/bills/*",), parses=("sources/bills/read.py",)),
+    Reader("bills", "bills (CSV)", _bill, parses=("sources/bills/read.py",)),
     Reader(
         "traces",
         "recorded loads (CSV and JSON lines)",
         _trace,
-        (f"{SEEDS}/traces/*",),
         parses=("sources/load_traces/read.py",),
     ),
     Reader(
         "idle-samples",
         "minutes of servers (CSV)",
         _samples,
-        (f"{SEEDS}/idle-samples/*",),
         parses=("sources/idle_samples/read.py",),
     ),
     Reader("skypilot", "skypilot's price list (CSV)", _skypilot, (f"{FEEDS}/lambda/vms.csv",), parses=LISTS),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -114,10 +114,6 @@ def _request_file(data: bytes, folder: Path) -> None:
     RequestFiles(folder, 1).find("cmpl-1", 1.8e9)
 
 
-def _of(name: str, what: str, read: Callable[[bytes, Path], object], *parses: str) -> Reader:
-    return Reader(name, what, read, (f"scripts/fuzz/seeds/{name}/*",), parses=parses)
-
-
 PROMETHEUS = ("sources/servers/prometheus.py", "sources/servers/timelines.py")
 PODS = "sources/targets/kubernetes_pods.py"
 SERVERS = (
@@ -129,12 +125,15 @@ SERVERS = (
         parses=("sources/servers/metrics_text.py",),
     ),
     Reader("engine-page", "an engine's page of metrics", _engine_page, PAGES),
-    _of(
-        "engine-answer", "other routes of an engine (JSON)", _engine_answer, "sources/targets/engine_pages.py"
+    Reader(
+        "engine-answer",
+        "other routes of an engine (JSON)",
+        _engine_answer,
+        parses=("sources/targets/engine_pages.py",),
     ),
-    _of("prometheus", "answers of Prometheus", _prometheus, *PROMETHEUS),
-    _of("live-page", "the data of a live page", _live_page, "sources/servers/page_data.py"),
-    _of("error-body", "bodies of errors", _error, "sources/files/error_body.py"),
+    Reader("prometheus", "answers of Prometheus", _prometheus, parses=PROMETHEUS),
+    Reader("live-page", "the data of a live page", _live_page, parses=("sources/servers/page_data.py",)),
+    Reader("error-body", "bodies of errors", _error, parses=("sources/files/error_body.py",)),
     Reader(
         "pods",
         "the Kubernetes API's list of pods",
@@ -142,13 +141,13 @@ SERVERS = (
         ("tests/data/kubernetes_pods.json",),
         parses=(PODS,),
     ),
-    _of("request-headers", "headers of requests", _headers),
-    _of("request-body", "bodies of requests", _body, "plugin/serving/requests/body_text.py"),
-    _of("answer-body", "answers that get a price", _answer, "outputs/requests/usage_cost.py"),
-    _of(
+    Reader("request-headers", "headers of requests", _headers),
+    Reader("request-body", "bodies of requests", _body, parses=("plugin/serving/requests/body_text.py",)),
+    Reader("answer-body", "answers that get a price", _answer, parses=("outputs/requests/usage_cost.py",)),
+    Reader(
         "request-file",
         "ended requests of other processes",
         _request_file,
-        "outputs/requests/request_files.py",
+        parses=("outputs/requests/request_files.py",),
     ),
 )

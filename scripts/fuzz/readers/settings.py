@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from scripts.fuzz.reader import Reader, text_of, written
@@ -77,34 +76,38 @@ def _meminfo(data: bytes, folder: Path) -> None:
     host_memory(written(folder, "meminfo", data))
 
 
-def _of(
-    name: str,
-    what: str,
-    read: Callable[[bytes, Path], object],
-    *parses: str,
-    kind: str = "*",
-    more: tuple[str, ...] = (),
-) -> Reader:
-    files = (f"scripts/fuzz/seeds/{name.partition('-')[0]}*/{kind}",)
-    return Reader(name, what, read, (*files, *more), parses=parses)
-
-
+SEEDS = "scripts/fuzz/seeds"
 SETTINGS = (
-    _of("settings-toml", "settings in TOML", _toml, "sources/files/toml.py", kind="*.toml"),
-    _of("settings-json", "settings in JSON (--additional-config)", _json, kind="*.json"),
-    _of("settings-environment", "settings in the environment", _environment, kind="*.env"),
-    _of("waivers", "accepted risks in TOML", _waivers),
-    _of("budgets", "the budgets file", _budgets, "sources/budgets/file.py"),
-    _of("calibration", "the file of measured starts", _calibration, "sources/files/calibration.py"),
-    _of("throughput", "the file of measured rates", _throughput, "sources/files/throughput_calibrations.py"),
-    _of(
+    Reader(
+        "settings-toml",
+        "settings in TOML",
+        _toml,
+        (f"{SEEDS}/settings/*.toml",),
+        parses=("sources/files/toml.py",),
+    ),
+    Reader("settings-json", "settings in JSON (--additional-config)", _json, (f"{SEEDS}/settings/*.json",)),
+    Reader("settings-environment", "settings in the environment", _environment, (f"{SEEDS}/settings/*.env",)),
+    Reader("waivers", "accepted risks in TOML", _waivers),
+    Reader("budgets", "the budgets file", _budgets, parses=("sources/budgets/file.py",)),
+    Reader(
+        "calibration", "the file of measured starts", _calibration, parses=("sources/files/calibration.py",)
+    ),
+    Reader(
+        "throughput",
+        "the file of measured rates",
+        _throughput,
+        parses=("sources/files/throughput_calibrations.py",),
+    ),
+    Reader(
         "targets",
         "the exporter's targets (JSON and YAML)",
         _targets,
-        "sources/targets/file_sd.py",
-        more=("grafana/prometheus/targets.yml",),
+        (f"{SEEDS}/targets/*", "grafana/prometheus/targets.yml"),
+        parses=("sources/targets/file_sd.py",),
     ),
-    _of("top-targets", "the servers of `costmeter top`", _top_targets, "sources/servers/targets.py"),
-    _of("secret", "files with a token", _secret, "sources/targets/credentials.py"),
-    _of("meminfo", "/proc/meminfo", _meminfo, "sources/gpu/host_memory.py"),
+    Reader(
+        "top-targets", "the servers of `costmeter top`", _top_targets, parses=("sources/servers/targets.py",)
+    ),
+    Reader("secret", "files with a token", _secret, parses=("sources/targets/credentials.py",)),
+    Reader("meminfo", "/proc/meminfo", _meminfo, parses=("sources/gpu/host_memory.py",)),
 )

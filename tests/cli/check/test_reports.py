@@ -68,7 +68,7 @@ def test_a_yaml_file_needs_no_flag(deploy: Path, capsys: pytest.CaptureFixture[s
         said.append(capsys.readouterr().out)
     assert said[0] == said[1]
     assert main(["check", str(deploy / "a.yaml"), LLAMA]) == 2
-    assert "either a model or --file" in capsys.readouterr().err
+    assert f"costmeter: {LLAMA}: no deployment file, nor a folder of them; " in capsys.readouterr().err
 
 
 def test_a_folder_without_a_server_is_bad_input(deploy: Path, capsys: pytest.CaptureFixture[str]) -> None:

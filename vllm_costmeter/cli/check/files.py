@@ -24,7 +24,10 @@ def checked_files(paths: tuple[str, ...], request: CheckRequest) -> tuple[list[C
     one run shows all of them and JSON always has the same shape.
     """
     if len(request.models) > 1 or (request.models and not _is_given_by_flag(request)):
-        raise BadInputError("give either a model or --file, not both: one --model replaces the files' model")
+        name = next(iter(request.models))
+        raise BadInputError(
+            f"{name}: no deployment file, nor a folder of them; --model NAME checks the files with another model"
+        )
     counts, run = FileCounts(), Run()
     maps = config_maps_in(list(map(Path, paths))) if len(paths) > 1 else []
     beside = Beside(request.given, maps)

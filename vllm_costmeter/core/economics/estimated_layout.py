@@ -28,7 +28,7 @@ class EstimatedLayout:
 def estimated_layout(placed: Placed, model: Model, gpu: GpuSpec, load: Load) -> EstimatedLayout:
     """`placed` under `load`, which its copies share evenly."""
     args, requests = placed.engine_args, load.requests
-    room = placed.room(requests.mean_context, load.prompt_tokens + load.output_tokens)
+    room = placed.room(requests.mean_context)
     running = min(load.concurrency, room * args.layout.data_parallel_size)
     release = placed.fit.engine.release
     floor = least_seconds_per_request(model, args, release, gpu, load=load, running=running)

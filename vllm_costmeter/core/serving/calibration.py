@@ -94,7 +94,7 @@ def slowdown_of(placed: Placed, run: BenchRun) -> float:
             f"{math.ceil(LEAST_WAVES * concurrency)} or more"
         )
     requests = Requests(prompt, output)
-    room = placed.room(requests.mean_context, prompt + output)
+    room = placed.room(requests.mean_context)
     low, high = FASTEST, SLOWEST
     for _ in range(ROUNDS):
         middle = math.sqrt(low * high)

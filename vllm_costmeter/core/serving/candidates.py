@@ -75,7 +75,7 @@ class Candidate:
 
     def loads(self, requests: Requests) -> Loads:
         """One rank's; with data-parallel experts every rank has as many."""
-        room = self.placed.room(requests.mean_context, requests.prompt_tokens + requests.output_tokens)
+        room = self.placed.room(requests.mean_context)
         return Loads(self.placed.engine, requests, float(room), self.layout.data_parallel_size)
 
 

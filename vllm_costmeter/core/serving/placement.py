@@ -31,16 +31,14 @@ class Placed:
     calibrated_by: str = ""
     """The measurements that the engine's speed was fitted to, in words; "" if there are none."""
 
-    def room(self, context_tokens: float, total_tokens: float) -> int:
-        """Requests of `context_tokens` on average, and `total_tokens` in the end, that one engine holds at once: in the
-        KV cache at the low end of its range, and by --max-num-seqs."""
+    def room(self, context_tokens: float) -> int:
+        """Requests of `context_tokens` on average that one engine holds at once: in the KV cache at the low end of its
+        range, and by --max-num-seqs; at least one."""
         cache = self.fit.kv_cache
         seqs = self.fit.engine.max_num_seqs
         if cache is None or not cache.bytes_per_token:
             return seqs
         held = cache.tokens_range[0] / max(context_tokens, 1.0)
-        if cache.tokens_range[0] < total_tokens:
-            held = 1.0
         return max(1, min(seqs, int(held)))
 
 
