@@ -23,7 +23,7 @@ def chosen_pusher(
         return None
     attributes = {"service.name": SERVICE, "service.version": vllm_costmeter.__version__}
     exporter.errors.expect(("otlp",))
-    tell(f"metrics are pushed to {target.endpoint} ({target.protocol})")
+    tell(f"metrics are pushed to {target.address} ({target.protocol})")
     return OtlpPusher(
         lambda: OtlpExporter(target, attributes, vllm_costmeter.__version__),
         exporter.families,

@@ -113,6 +113,16 @@ def test_every_format_has_the_ways(format: str, week: Path, capsys: pytest.Captu
     assert "20 min" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("stated", "notes"), [([], 1), (["--wake-seconds", "0"], 0)])
+def test_a_snippet_says_if_the_wait_is_not_known(
+    stated: list[str], notes: int, week: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stated wait of nothing is known."""
+    words = ["idle", "--from-samples", str(week), "--snippet", "sleep", "--after", "30m"]
+    assert main([*words, "--max-delayed", "100%", *stated]) == 0
+    assert capsys.readouterr().err.count("how long a request then waits is not known") == notes
+
+
 def test_a_snippet_alone_is_ready_to_apply(week: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One ScaledObject with the chosen time-out; none where no time-out is allowed."""
     words = ["idle", "--from-samples", str(week), "--snippet", "keda", "--after", "30m"]

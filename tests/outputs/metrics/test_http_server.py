@@ -103,9 +103,10 @@ def test_a_page_that_cannot_be_made_is_an_answer_too() -> None:
     def broken() -> bytes:
         raise KeyError("secret")
 
-    server = MetricsServer("127.0.0.1", 0, broken)
+    server = MetricsServer("127.0.0.1", 0, broken, routes={"/route": lambda *_: (200, broken(), {})})
     server.start()
     try:
-        assert asked(f"{server.url}/metrics") == (500, b"the page could not be made (KeyError)\n")
+        for path in ("metrics", "route"):
+            assert asked(f"{server.url}/{path}") == (500, b"the page could not be made (KeyError)\n")
     finally:
         server.close()

@@ -64,9 +64,9 @@ def test_without_it_the_line_says_which_variable(url: str, monkeypatch: pytest.M
 
 
 def test_a_redirect_is_not_followed_with_a_token(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is behind it has no claim to it."""
+    """Whoever is behind it has no claim to it; what its query holds, as a login's does, is not shown."""
     monkeypatch.setenv(TOKEN_VARIABLE, "secret-1")
-    with pytest.raises(BadInputError, match="redirects to"):
+    with pytest.raises(BadInputError, match="redirects to /api/v1/query, where"):
         query(f"{url}/elsewhere", "up")
     assert len(Guarded.seen) == 1
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.sources.targets.file_sd import TargetFile, targets_of
+from vllm_costmeter.sources.targets.file_sd import OF_A_TARGET, TargetFile, targets_of
 from vllm_costmeter.sources.targets.target import Target
 
 GROUPS = [
@@ -87,6 +87,7 @@ def test_a_changed_file_is_read_again_and_a_missing_one_said(tmp_path: Path) -> 
         ('[{"targets": ["h:1"], "labels": {"__costmeter_gpu_hourly_usd": "free"}}]', "a number above 0"),
         ('[{"targets": ["h:1"], "labels": {"__costmeter_ledger": "x"}}]', "not a setting of one target"),
         ('[{"targets": ["h:1"], "labels": {"__costmeter_otlp": "off"}}]', "not a setting of one target"),
+        ('[{"targets": ["h:1"], "labels": {"__costmeter_page": "off"}}]', "not a setting of one target"),
         ('[{"targets": ["h:1"], "labels": {"__costmeter_gpus": "0"}}]', "whole number of GPUs"),
     ],
 )
@@ -95,3 +96,12 @@ def test_a_file_that_is_not_understood_is_refused(text: str, said: str) -> None:
     with pytest.raises(BadInputError, match=said) as caught:
         targets_of(text, "t.json")
     assert str(caught.value).startswith("t.json") or "twice" in said
+
+
+def test_each_setting_of_a_target_is_one_that_its_meter_reads() -> None:
+    """A new setting is decided about: one that a target may have and nobody reads would be ignored silently."""
+    assert set(OF_A_TARGET) == {
+        *("gpu_hourly_usd", "node_hourly_usd", "gpu", "gpu_share", "mig_share"),
+        *("purchase_usd", "lifetime_years", "residual_usd", "electricity_usd_per_kwh", "electricity_tariff"),
+        *("pue", "overhead_usd_per_month", "carbon_gco2e_per_kwh", "api_provider", "api_model"),
+    }

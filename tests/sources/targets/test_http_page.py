@@ -77,6 +77,19 @@ def test_another_answer_than_a_page_is_named(answer, reason: str, said: str) -> 
         assert (error.reason, said in str(error), len(target.asked)) == (reason, True, 1)
 
 
+@pytest.mark.parametrize(
+    "framing",
+    [{"Content-Length": "99"}, {"Transfer-Encoding": "chunked", "Connection": "close"}],
+    ids=["hangs", "cut off"],
+)
+def test_an_error_whose_reason_never_comes_is_named_by_its_status(framing: dict[str, str]) -> None:
+    """A body that hangs, or that is cut off, changes nothing of what the status said."""
+    with engine() as target:
+        target.misbehave = status(404, **framing)
+        error = failed(HttpPages(target.url, timeout_seconds=0.5))
+        assert (error.reason, "answered 404" in str(error)) == ("not_found", True)
+
+
 def test_one_connection_serves_many_pages_and_is_renewed_when_it_was_closed() -> None:
     """A kept connection that the server closed meanwhile is no error."""
     with engine() as target:

@@ -132,8 +132,8 @@ def run(args: argparse.Namespace, now: datetime | None = None) -> int:
         )
     for model in report.models:
         times = model.times
-        known = times.start if flags.snippet == "keda" else (times.level_1 or times.level_2)
-        if known is None:
+        needed = (times.start,) if flags.snippet == "keda" else (times.level_1, times.level_2)
+        if all(each is None for each in needed):
             stating = "--start-seconds" if flags.snippet == "keda" else "--wake-seconds"
             sys.stderr.write(
                 f"note: {model.model_name}: how long a request then waits is not known ({stating}), so more of them "

@@ -64,8 +64,6 @@ def http_url(raw: object) -> str:
         raise ValueError("an address without a user or a password")
     if scheme.lower() not in ("http", "https") or not rest.strip("/") or any(map(str.isspace, given)):
         raise ValueError("an address that begins with http:// or https://")
-    if "@" in rest.partition("/")[0]:
-        raise ValueError("an address without a user and a password, which messages would show")
     return given
 
 

@@ -102,11 +102,11 @@ class _Server(ThreadingHTTPServer):
         """A client that went away is no news."""
 
 
-def _made(page: Callable[[], bytes]) -> tuple[int, bytes]:
+def _made(answer: Callable[[], Answer]) -> Answer:
     try:
-        return 200, page()
-    except Exception as why:  # noqa: BLE001 (a scraper learns that there is none)
-        return 500, f"the page could not be made ({type(why).__name__})\n".encode()
+        return answer()
+    except Exception as why:  # noqa: BLE001 (a client learns that there is none)
+        return 500, f"the page could not be made ({type(why).__name__})\n".encode(), {}
 
 
 def _handler(
@@ -121,20 +121,18 @@ def _handler(
             if path == "/-/healthy":
                 self._answer(200, b"ok\n")
             elif path in routes:
-                status, body, headers = routes[path](
-                    self._is_welcome(), self.headers.get("Accept") or "", query
-                )
-                self._answer(status, body, **headers)
+                accept = self.headers.get("Accept") or ""
+                self._answer(*_made(lambda: routes[path](self._is_welcome(), accept, query)))
             elif path not in ("/metrics", "/"):
                 self._answer(404, b"metrics are at /metrics\n")
             elif not self._is_welcome():
                 self._answer(
-                    401, b"credentials are needed\n", **{"WWW-Authenticate": 'Basic realm="costmeter"'}
+                    401, b"credentials are needed\n", {"WWW-Authenticate": 'Basic realm="costmeter"'}
                 )
             elif path == "/":
                 self._answer(200, b"metrics are at /metrics\n")
             else:
-                self._answer(*_made(page))
+                self._answer(*_made(lambda: (200, page(), {})))
 
         def do_HEAD(self) -> None:
             self.do_GET()
@@ -145,7 +143,7 @@ def _handler(
             found = [hmac.compare_digest(given, each.encode()) for each in accepted]
             return any(found) or not accepted
 
-        def _answer(self, status: int, body: bytes, **headers: str) -> None:
+        def _answer(self, status: int, body: bytes, headers: Mapping[str, str] = {}) -> None:
             self.send_response(status)
             for name, value in {
                 "Content-Type": CONTENT_TYPE,

@@ -115,7 +115,7 @@ def _error_body(fault: urllib.error.HTTPError) -> bytes:
 def _reason(fault: Exception, within_seconds: float) -> str:
     if isinstance(fault, urllib.error.HTTPError):
         if 300 <= fault.code < 400 and (where := fault.headers.get("Location")):
-            return f"redirects to {where[:200]}, where no credentials are sent: name that address"
+            return f"redirects to {where.partition('?')[0][:200]}, where no credentials are sent: name that address"
         return f"responded with {fault.code} {fault.reason}{error_text(_error_body(fault))}"
     if isinstance(fault, urllib.error.URLError):
         reason = fault.reason

@@ -9,6 +9,7 @@ from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError, nearest, unreadable
 from vllm_costmeter.core.settings.budget_settings import BUDGET_SETTINGS
+from vllm_costmeter.core.settings.page_settings import PAGE_SETTINGS
 from vllm_costmeter.core.settings.request_settings import REQUEST_SETTINGS
 from vllm_costmeter.core.settings.table import BY_KEY, convert
 from vllm_costmeter.core.settings.telemetry_settings import TELEMETRY_SETTINGS
@@ -18,7 +19,7 @@ OURS = "__costmeter_"
 """Labels that say something about a target to us; Prometheus drops all that begin with `__`."""
 NOT_OF_A_TARGET = (
     *("preflight", "catalogue", "ledger"),
-    *(setting.key for setting in (*TELEMETRY_SETTINGS, *REQUEST_SETTINGS, *BUDGET_SETTINGS)),
+    *(setting.key for setting in (*TELEMETRY_SETTINGS, *REQUEST_SETTINGS, *BUDGET_SETTINGS, *PAGE_SETTINGS)),
 )
 """Settings of the exporter, or of what happens inside a server."""
 OF_A_TARGET = tuple(key for key in BY_KEY if key not in NOT_OF_A_TARGET)

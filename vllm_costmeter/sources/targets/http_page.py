@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ssl
 import time
@@ -152,7 +153,11 @@ class HttpPages:
             )
         reason = "not_found" if status in (404, 405, 501) else "http_error"
         hint = " (llama.cpp needs --metrics, SGLang --enable-metrics)" if reason == "not_found" else ""
-        told = error_text(answer.read1(MOST_ERROR_BYTES))
+        told = ""
+        with contextlib.suppress(
+            OSError, http.client.HTTPException
+        ):  # the status is known without its reason
+            told = error_text(answer.read1(MOST_ERROR_BYTES))
         raise PageError(reason, f"{self._url} answered {status} {answer.reason}{hint}{told}")
 
     def _body(self, answer: http.client.HTTPResponse, deadline: float) -> bytes:
