@@ -11,6 +11,7 @@ import anthropic
 import client
 import openai
 import pytest
+from busy_time import settled
 from harness import METERED, Serve
 from patience import holds_within
 
@@ -154,7 +155,7 @@ def test_any_process_finds_a_request_estimated_and_then_settled(priced: Server) 
 
 def test_what_requests_were_charged_is_the_servers_own_sum(priced: Server) -> None:
     """Each settled amount, added up, is what the histogram of requests gained."""
-    before = scrape(priced.url).total("costmeter_request_cost_usd_sum")
+    before = settled(priced).total("costmeter_request_cost_usd_sum")  # earlier tests' requests are in it
     url = f"{priced.url}/v1/completions"
     ids = [
         client.post(url, json={"model": "tiny", "prompt": f"{n}", "max_tokens": 16}, headers=HEADERS).json()[
