@@ -126,6 +126,33 @@ def test_a_server_that_is_gone_is_told_and_comes_back_by_itself() -> None:
     assert found["answers"][1] == "Live"
 
 
+def test_what_a_server_had_grown_counts_after_it_left_and_a_gap_is_no_growth() -> None:
+    """Two servers of an exporter: one leaves, and comes back with counters that begin anew; the other's counter is
+    missing at one moment. Then the last minute, in which a counter was not told, is not known."""
+    went = document("a", 1000.0, 500)
+    name = "tokens:generated"
+    went["history"] = {
+        "columns": [["one", name], ["two", name], ["one", "active_joules"]],
+        "rows": [
+            [100, 1000, None, 5e6],
+            [200, 1010, 7, None],
+            [300, None, 9, 5e6 + 6],
+            [400, 1030, None, None],
+            [500, 1040, 3, None],
+        ],
+    }
+    grown = "[store.current].map((each) => new View(each, null, 'start', null))[0]"
+    asked = [
+        f"(() => {{ const v = {grown}; return v.grown(v.first, v.now, '{name}'); }})()",
+        f"(() => {{ const v = {grown}; return v.grown(v.first, v.rows[3], '{name}'); }})()",
+        f"(() => {{ const v = {grown}; return v.grown(v.first, v.now, 'active_joules'); }})()",
+        f"(() => {{ const v = {grown}; return v.grown(v.rows[3], v.now, 'active_joules'); }})()",
+    ]
+    with answering(lambda number: went) as url:
+        found = seen(url, {"wait": 500}, *({"script": each} for each in asked))
+    assert found["answers"] == [40 + 9 + 3, 30 + 9, 6, None]
+
+
 @pytest.mark.parametrize("uptime", [0, 3, 90])
 def test_it_is_right_from_the_first_second_on(uptime: float) -> None:
     """No chart of nothing, no zero for what is not known."""

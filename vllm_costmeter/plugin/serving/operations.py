@@ -31,6 +31,11 @@ def follow_operations(several_processes: bool) -> OperationLog:
     log = OperationLog({})
     _logs[:] = [log]
     _servers[:] = [os.getppid() if several_processes else os.getpid()]
+    _tell(_wrap_calls)
+    return log
+
+
+def _wrap_calls() -> None:
     engine = getattr(sys.modules.get("vllm.v1.engine.async_llm"), "AsyncLLM", None)
     _wrap(engine, "sleep", _telling_of_sleep)
     _wrap(engine, "wake_up", _telling_of_waking)
@@ -38,7 +43,6 @@ def follow_operations(several_processes: bool) -> OperationLog:
         loaded = sys.modules.get(module)
         if hasattr(loaded, "serve_http") or module == BUILDERS[-1]:
             _wrap(loaded, "serve_http", _telling_of_the_start)
-    return log
 
 
 def _wrap(owner: Any, name: str, telling: Callable[[Call], Call]) -> None:

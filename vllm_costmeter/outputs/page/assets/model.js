@@ -118,6 +118,8 @@ class View {
     const now = known.now[0];
     const rows = range === "hour" ? known.rows.filter((row) => row[0] >= now - HOUR - 1) : known.rows;
     this.rows = [...rows.filter((row) => row[0] < now - 0.5), known.now];
+    this.places = new Map([...known.rows, known.now].map((row, at) => [row, at]));
+    this.growths = new Map();
     this.span = this.rows.length > 1 ? now - this.rows[0][0] : 0;
     this.window = Math.max(60, this.span / 60);
     this.trial = trial;
@@ -147,16 +149,41 @@ class View {
     return this.names.some((server) => this.cell(this.known.now, server, name) !== null);
   }
 
-  /** By how much a counter grew between two moments; null: not known. One that was not there yet began at zero. */
+  /**
+   * By how much a counter grew between two moments, over the servers that told it within; null: nobody did. A gap is
+   * bridged, a counter that fell began again, and one that was not there at first began at zero, so that a server which
+   * left counts with what it had grown by then.
+   */
   grown(from, to, name, servers = this.names) {
-    let sum = null;
-    for (const server of servers) {
-      const after = this.cell(to, server, name), before = this.cell(from, server, name) ?? 0;
-      if (after !== null && after >= before) {
-        sum = (sum ?? 0) + after - before;
+    const start = this.places.get(from), end = this.places.get(to);
+    return sumKnown(servers.map((server) => {
+      const { sums, told } = this.#growth(server, name);
+      const isTold = start === end ? this.cell(to, server, name) !== null : told[end] > told[start];
+      return isTold ? sums[end] - sums[start] : null;
+    }));
+  }
+
+  /** At each moment: the growth so far, and how many moments have told the counter. */
+  #growth(server, name) {
+    const key = `${server}\n${name}`;
+    let found = this.growths.get(key);
+    if (!found) {
+      let last = null, sum = 0, times = 0;
+      found = { sums: [], told: [] };
+      for (const row of this.places.keys()) {
+        const value = this.cell(row, server, name);
+        if (value !== null) {
+          const fell = last !== null && value < 0.99 * last; // less than that: moments of two processes out of turn
+          sum += last === null || fell ? value : Math.max(0, value - last);
+          last = fell ? value : Math.max(last ?? 0, value);
+          times += 1;
+        }
+        found.sums.push(sum);
+        found.told.push(times);
       }
+      this.growths.set(key, found);
     }
-    return sum;
+    return found;
   }
 
   /** The value of a gauge, summed or averaged over the servers that tell it. */
@@ -250,15 +277,16 @@ class View {
     return sumKnown(found.map((each) => each.value));
   }
 
-  /** GPU seconds pass once per GPU and second. */
+  /** GPU seconds pass once per GPU and second, told up to a second late: null until that cannot be another number. */
   #gpusOf(server) {
     const inside = [...this.known.rows, this.known.now].filter((row) => this.cell(row, server, "gpu_seconds:idle") !== null);
     const [first, last] = [inside[0], inside.at(-1)];
-    if (inside.length < 2 || last[0] - first[0] < 1) {
+    if (inside.length < 2) {
       return null;
     }
-    const grown = STATES.map((state) => (this.cell(last, server, `gpu_seconds:${state}`) ?? 0) - (this.cell(first, server, `gpu_seconds:${state}`) ?? 0));
-    return Math.max(1, Math.round(grown.reduce((sum, each) => sum + each, 0) / (last[0] - first[0])));
+    const total = (row) => STATES.reduce((sum, state) => sum + (this.cell(row, server, `gpu_seconds:${state}`) ?? 0), 0);
+    const seconds = last[0] - first[0], grown = total(last) - total(first);
+    return grown > 0 && seconds > 2 * (grown / seconds) + 1 ? Math.max(1, Math.round(grown / seconds)) : null;
   }
 }
 

@@ -32,7 +32,7 @@ function tiles(view) {
   const rest = DEFINITIONS.slice(1).map(([per, name, color]) => [name, told(per), color]).filter(([, value]) => value !== null);
   const spent = view.usd(first, now), idle = view.usd(first, now, "idle");
   const hasPrice = spent !== null;
-  const tokens = view.tokens(first, now) ?? 0;
+  const tokens = view.tokens(first, now);
   const all = told("all");
   const found = [make("div", { class: "tile hero" },
     make("h2", {}, "Cost per million tokens"),
@@ -48,7 +48,7 @@ function tiles(view) {
     }
   }
   const rates = latestRates(view);
-  found.push(tile("Tokens", count(tokens), rates === null ? null : `${count(rates)} a second over the last minute`));
+  found.push(tile("Tokens", tokens === null ? UNKNOWN : count(tokens), rates === null ? null : `${count(rates)} a second over the last minute`));
   const requests = view.grown(first, now, "requests");
   if (requests) {
     const cost = view.retold(view.grown(first, now, "requests_usd"), first, now);
@@ -69,7 +69,8 @@ function tiles(view) {
 function latestRates(view) {
   const from = view.rows.findLast((row) => row[0] <= view.now[0] - 60) ?? view.first;
   const seconds = view.now[0] - from[0];
-  return seconds < 1 ? null : (view.tokens(from, view.now) ?? 0) / seconds;
+  const tokens = view.tokens(from, view.now);
+  return seconds < 1 || tokens === null ? null : tokens / seconds;
 }
 
 /** The fit check's bar, as `costmeter check` draws it, and each part against what the server measured. */

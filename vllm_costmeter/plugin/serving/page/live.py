@@ -14,6 +14,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.page.columns import Sample
 from vllm_costmeter.metering.live_page import LivePage
 from vllm_costmeter.outputs.metrics.status_json import own_families, samples_of, written_families
+from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.meter import ServingMeter
 from vllm_costmeter.plugin.serving.page.identity import identity
 from vllm_costmeter.plugin.serving.requests.attaching import attach_to_next_app, show
@@ -31,10 +32,15 @@ def ticking_with_page(meter: ServingMeter, vllm_config: Any) -> Callable[[], Non
         wanted = False  # told where the price is chosen
     if not wanted:
         return meter.tick
-    instance, began = identity()
-    page = LivePage(lambda: _samples(meter), instance=instance, fit=_fit, started_seconds=began)
-    show(page)
-    attach_to_next_app()
+    try:
+        instance, began = identity()
+        page = LivePage(lambda: _samples(meter), instance=instance, fit=_fit, started_seconds=began)
+        show(page)
+        attach_to_next_app()
+    except Exception:
+        FAULTS.add("endpoint")
+        log.exception("costmeter: the live page cannot be kept; the meter runs without it")
+        return meter.tick
 
     def tick() -> None:
         meter.tick()
