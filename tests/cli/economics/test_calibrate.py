@@ -147,7 +147,8 @@ def test_runs_that_tell_nothing_are_refused(
 
 
 PYTHON = sys.executable
-LOAD_TEST = """#!{python}
+LOAD_TEST = """#!/bin/sh
+"exec" "{python}" "$0" "$@"
 import json, sys
 from pathlib import Path
 
