@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.fuzz.reader import Reader
-from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 
 MOST_SECONDS = 1.0
 """Of processor time, for one input."""
+SLOW_READINGS = 3
+"""How often an input is read that was slow; the fastest counts, for a collection of garbage may fall into one."""
 ENDLESS_SECONDS = 10.0
 LONGEST_LINE = 1000
 """Characters of an error's one line."""
@@ -39,7 +41,21 @@ class Outcome:
 
 def outcome_of(reader: Reader, data: bytes, folder: Path, most_seconds: float = MOST_SECONDS) -> Outcome:
     """Runs the reader once. Raises nothing but KeyboardInterrupt and SystemExit."""
-    start = time.process_time()
+    outcome = _read_once(reader, data, folder)
+    readings = 1
+    while outcome.finding is None and outcome.seconds > most_seconds and readings < SLOW_READINGS:
+        again = _read_once(reader, data, folder)
+        outcome = min(outcome, again, key=lambda reading: reading.seconds)
+        readings += 1
+    if outcome.finding is not None or outcome.seconds <= most_seconds:
+        return outcome
+    return replace(
+        outcome, finding="slow", details=f"{outcome.seconds:.2f} s of processor time, {len(data)} bytes"
+    )
+
+
+def _read_once(reader: Reader, data: bytes, folder: Path) -> Outcome:
+    start = time.thread_time()
     said, finding, details = "", None, ""
     try:
         with _ended():
@@ -58,10 +74,7 @@ def outcome_of(reader: Reader, data: bytes, folder: Path, most_seconds: float = 
     except BaseException as error:  # noqa: BLE001 (that there is none is what is tested)
         text = traceback.format_exc(limit=-30)
         finding, details = f"{type(error).__name__} {_place(text)}", text
-    seconds = time.process_time() - start
-    if finding is None and seconds > most_seconds:
-        finding, details = "slow", f"{seconds:.2f} s of processor time, {len(data)} bytes"
-    return Outcome(said, seconds, finding, details)
+    return Outcome(said, time.thread_time() - start, finding, details)
 
 
 @contextmanager
