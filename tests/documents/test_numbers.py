@@ -56,7 +56,8 @@ def test_the_comparison_with_logs_is_that_of_the_page_of_accuracy() -> None:
     worst = re.search(r"no boot worse than 5 %: ([\d.]+) %", accuracy)
     inside = [cells("docs/accuracy.md", starts)[0].split(" of ") for starts in ("boots", "posted", "wild")]
     (own, own_all), *others = [(int(found), int(all_)) for found, all_ in inside]
-    assert mean is not None and worst is not None
+    assert mean is not None
+    assert worst is not None
     assert f"mean absolute error {mean[1]} %, worst {worst[1]} %, all {own} in the printed range" in compare
     assert own == own_all
     found, all_ = (sum(column) for column in zip(*others, strict=True))
@@ -69,3 +70,37 @@ def test_the_comparison_with_waiting_time_is_that_of_the_page_of_phases() -> Non
     assert f"error of the prefill share {' and '.join(ours)} against {' and '.join(theirs)}" in text(
         "docs/compare.md"
     )
+
+
+def test_the_limits_quote_the_pages_behind_them() -> None:
+    limits = text("docs/limits.md")
+    _, tokens, _, first = map(size, cells("docs/serving.md", "all runs"))
+    held_out = size(cells("docs/serving.md", "held-out")[1])
+    assert (
+        f"throughput is {tokens} off in the median, held-out runs {held_out}, the first token {first}"
+        in limits
+    )
+    (gpus,) = cells("docs/gpus.md", "in the catalogue")
+    (estimated,) = cells("docs/gpus.md", "memory estimated, with a range at whose ends the verdict is judged")
+    (unknown,) = cells("docs/gpus.md", "memory unknown: a check needs `--gpu-memory-gib`")
+    assert f"Of {gpus} GPUs {estimated} have an estimated memory and {unknown} none" in limits
+
+
+SAYS_WHAT_WAS_NOT_DONE = re.compile(
+    r"what was not$|^## Limits$|not to trust it$|^\*\*(Limits\.|Nothing on this page )|only read \|"
+    r"|\*\*(No|Grafana itself) [^*]+(was|were) (there|not)",
+    re.MULTILINE,
+)
+
+
+def test_the_limits_link_every_page_that_says_what_was_not_done() -> None:
+    """A limit that stands on a page of its own is found from the page of all limits."""
+    found = [
+        path.name
+        for path in (ROOT / "docs").glob("*.md")
+        if path.name not in ("limits.md", "compatibility.md")
+        and SAYS_WHAT_WAS_NOT_DONE.search(path.read_text())
+    ]
+    limits = (ROOT / "docs/limits.md").read_text()
+    assert len(found) > 7
+    assert [name for name in found if f"]({name}" not in limits] == []
