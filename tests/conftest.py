@@ -30,10 +30,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """A terminated run ends like an interrupted one, so that the servers it started are stopped. Meters in this process
-    keep no ledger unless a test gives them one."""
+    """A terminated run ends like an interrupted one, so that the servers it started are stopped; a run that a shell
+    put into the background, and with it what it starts, can be interrupted. Meters in this process keep no ledger
+    unless a test gives them one."""
     os.environ["COSTMETER_LEDGER"] = "off"
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
