@@ -15,7 +15,10 @@ SECTION = MarkedSection("faults", "Faults", "python -m scripts.pages.faults")
 GROUPS = {
     "test_driver.py": "The GPU driver",
     "test_disk.py": "The ledger's disk, and the clock",
+    "test_changed_files.py": "Files that change while a server runs",
+    "test_memory.py": "Memory",
     "test_deaths.py": "Processes that die, freeze or starve",
+    "test_storms.py": "Many API servers",
     "test_signals.py": "Signals",
 }
 """By the file of the tests."""

@@ -28,11 +28,14 @@ STAGES = {
     "while it imports": "",
     "while it reads its flags": "non-default args",
     "while the engine begins": "Initializing a V1 LLM engine",
-    "while the KV cache is made": "GPU KV cache size",
+    "while the KV cache is made": "KV cache size",
     "once it serves": "Application startup complete",
 }
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
 PATIENCE_SECONDS = 90
+ARRIVES_WITHIN_SECONDS = 600
+TRIES = 3
+"""A signal strikes a line earlier or later; without the plugin too, the exit status may be another next time."""
 LATE_SECONDS = 7.0
 """The ledger is written every five seconds."""
 
@@ -47,7 +50,7 @@ def spent(path: Path) -> Usage:
 
 def ended(
     model: Path, log: Path, flags: tuple[str, ...], stage: str, number: int
-) -> tuple[int, int, list[str]]:
+) -> tuple[int | str, int, list[str]]:
     """(exit status, processes left over after half a minute, errors that passed through our code) of a server that gets
     a signal at a stage of its start."""
     command = (str(VLLM), "serve", str(model), "--enforce-eager", "--max-model-len", "1024")
@@ -57,16 +60,15 @@ def ended(
             time.sleep(1)
         arrived = holds_within(
             lambda: STAGES[stage] in log.read_text(errors="replace") or process.poll() is not None,
-            PATIENCE_SECONDS,
+            ARRIVES_WITHIN_SECONDS,
         )
         assert arrived, end_of(log)
         process.send_signal(number)
+        status: int | str
         try:
             status = process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
-            pytest.fail(
-                f"still there {PATIENCE_SECONDS} s after {signal.Signals(number).name}: {end_of(log)}"
-            )
+            status = f"none in {PATIENCE_SECONDS} s"
         holds_within(lambda: not members(process.pid), 30)
         left = len(members(process.pid))
     return status, left, errors_through(log.read_text(errors="replace"), "vllm_costmeter")
@@ -81,8 +83,11 @@ def test_it_ends_as_it_would_without_the_plugin(  # noqa: PLR0917 (fixtures)
     ledger = tmp_path / "ledger.sqlite3"
     metered = (*METERED, "--costmeter-ledger", str(ledger))
     with slots.one():
-        without = ended(tiny_model, tmp_path / "without.log", (), stage, number)
         with_it = ended(tiny_model, tmp_path / "with.log", metered, stage, number)
+        for _ in range(TRIES):
+            without = ended(tiny_model, tmp_path / "without.log", (), stage, number)
+            if with_it[:2] == without[:2]:
+                break
     assert with_it[:2] == without[:2], end_of(tmp_path / "with.log")
     assert with_it[2] == []
     assert spent(ledger).usd() >= 0
