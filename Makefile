@@ -57,8 +57,8 @@ accuracy: setup ## compare the fit check with server logs and vLLM's code (minut
 	@$(VENV)/python -m scripts.accuracy.page
 	@$(VENV)/python -m scripts.answers.conformance
 
-chaos: setup-tests ## inject every fault into a real server (half an hour); writes docs/reliability/faults.json
-	@$(VENV)/python -m pytest --chaos --record -n0 tests/e2e/reliability
+chaos: setup-tests ## inject every fault into a real server (most of an hour); writes docs/reliability.md
+	@$(VENV)/python -m pytest --chaos --record -n0 tests/e2e/reliability; failed=$$?; $(VENV)/python -m scripts.pages.faults; exit $$failed
 
 docs: setup ## regenerate the pages made from the code: commands, messages, metrics, settings, coverage, GPUs, licences, ...
 	@$(VENV)/python -m scripts.pages.metrics_and_settings

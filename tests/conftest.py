@@ -24,18 +24,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """`--heavy` runs the fast tests and then the heavy ones."""
     parser.addoption("--heavy", action="store_true", help="also run the tests that need a real server")
     parser.addoption(
-        "--chaos", action="store_true", help="also inject faults into real servers (half an hour)"
+        "--chaos", action="store_true", help="also inject faults into real servers (most of an hour)"
     )
     parser.addoption("--record", action="store_true", help="write what --chaos finds into docs/reliability")
 
 
 def pytest_configure() -> None:
-    """A terminated run ends like an interrupted one, so that the servers it started are stopped; a run that a shell
-    put into the background, and with it what it starts, can be interrupted. Meters in this process keep no ledger
-    unless a test gives them one."""
+    """A terminated run ends like an interrupted one, so that the servers it started are stopped. A run that was started
+    in the background, where shells ignore SIGINT, does not pass that on. Meters in this process keep no ledger unless
+    a test gives them one."""
     os.environ["COSTMETER_LEDGER"] = "off"
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
