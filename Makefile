@@ -60,8 +60,8 @@ accuracy: setup ## compare the fit check with server logs and vLLM's code (minut
 chaos: setup-tests ## inject every fault into a real server (most of an hour); writes docs/reliability.md
 	@$(VENV)/python -m pytest --chaos --record -n0 tests/e2e/reliability; failed=$$?; $(VENV)/python -m scripts.pages.faults; exit $$failed
 
-soak: setup-tests ## serve mixed traffic for 90 minutes, with and without the plugin; writes docs/reliability/soak.json
-	@$(VENV)/python -m pytest --soak 90 --record -n0 tests/e2e/reliability/test_soak.py
+soak: setup-tests ## serve mixed traffic for 90 minutes, with and without the plugin; writes docs/reliability.md
+	@$(VENV)/python -m pytest --soak 90 --record -n0 tests/e2e/reliability/test_soak.py; failed=$$?; $(VENV)/python -m scripts.pages.soak; exit $$failed
 
 docs: setup ## regenerate the pages made from the code: commands, messages, metrics, settings, coverage, GPUs, licences, ...
 	@$(VENV)/python -m scripts.pages.metrics_and_settings
