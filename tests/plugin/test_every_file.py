@@ -114,22 +114,25 @@ def worker(folder: Path, at: Line | None) -> LineFaults:
     return faults
 
 
-def test_no_file_of_the_plugin_is_left_out(
+def test_no_file_of_the_plugin_is_left_out(  # noqa: PLR0917 (fixtures)
     everything_on: Callable[[], HookedServer],
     thread: OneThread,
+    logger_class: type,
     model: Path,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
-    """Each is reached by a start, a server with everything on, a batch or a worker."""
+    """Each is reached by a start, a server with everything on, one of several processes, a batch or a worker."""
     server, running = lived(everything_on, thread, PLUGIN, None)
     assert (server.escaped, server.ended) == ([], True)
-    lives = [
-        running,
-        batch(model, None),
-        worker(tmp_path, None),
-        start(request.getfixturevalue("vllm"), None),
-    ]
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setenv("PROMETHEUS_MULTIPROC_DIR", str(shared))
+        _, sharing = lived(lambda: HookedServer(logger_class, model, shared), thread, PLUGIN, None)
+    starting = start(request.getfixturevalue("vllm"), None)
+    lives = [running, sharing, batch(model, None), worker(tmp_path, None), starting]
     reached = {Path(file) for life in lives for file, _ in life.reached}
     there = {
         file for file in FOLDER.rglob("*.py") if "def " in file.read_text() and APART not in file.parents

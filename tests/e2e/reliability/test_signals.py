@@ -32,7 +32,7 @@ STAGES = {
     "once it serves": "Application startup complete",
 }
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 240
 ARRIVES_WITHIN_SECONDS = 600
 TRIES = 3
 """A signal strikes a line earlier or later; without the plugin too, the exit status may be another next time."""
