@@ -56,7 +56,8 @@ def test_the_comparison_with_logs_is_that_of_the_page_of_accuracy() -> None:
     worst = re.search(r"no boot worse than 5 %: ([\d.]+) %", accuracy)
     inside = [cells("docs/accuracy.md", starts)[0].split(" of ") for starts in ("boots", "posted", "wild")]
     (own, own_all), *others = [(int(found), int(all_)) for found, all_ in inside]
-    assert mean is not None and worst is not None
+    assert mean is not None
+    assert worst is not None
     assert f"mean absolute error {mean[1]} %, worst {worst[1]} %, all {own} in the printed range" in compare
     assert own == own_all
     found, all_ = (sum(column) for column in zip(*others, strict=True))
