@@ -1,4 +1,4 @@
-"""Every message that the package can print, by syntax: raised, logged, told to a callback, refusing, or a note."""
+"""Every message that the package can print, by syntax: raised, logged, told to a callback, refusing, or noted."""
 
 from __future__ import annotations
 
