@@ -63,7 +63,7 @@ function tiles(view) {
   const api = view.grown(first, now, "api_usd");
   if (api && spent !== null) {
     const providers = [...new Set(view.samples("costmeter_api_equivalent_usd_total").map((each) => each.labels.provider))].join(", ");
-    found.push(tile(`Compared with ${providers}`, `${digits(spent / api)}×`, `its price for the same tokens: ${usd(api)}`));
+    found.push(tile(`vs ${providers}`, `${digits(spent / api)}×`, `its price for the same tokens, ${usd(api)}`));
   }
   return found;
 }
