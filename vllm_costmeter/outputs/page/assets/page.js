@@ -137,7 +137,7 @@ function renderNotices(view) {
   }
   say("notice", notes.filter(Boolean).join(" "));
   const gone = missing(view);
-  at("foot").textContent = [gone.length ? `Not known here: ${gone.join("; ")}.` : "", `Since start: counters since ${day(store.current.began)}. Prefill and decode share active dollars by the work of each; all and generated carry the whole bill.`, `vllm-costmeter ${store.current.document.version}.`].filter(Boolean).join(" ");
+  at("foot").textContent = [gone.length ? `Not known here: ${gone.join("; ")}.` : "", `Since start: counters since ${day(store.current.began)}. Prefill and decode share active dollars by the work of each; all and generated carry the whole bill.`, view.span ? `Each point of a rate is of the ${duration(view.window)} before it.` : "", `vllm-costmeter ${store.current.document.version}.`].filter(Boolean).join(" ");
 }
 
 /** Only what changed is said, or a screen reader would repeat it with every second. */

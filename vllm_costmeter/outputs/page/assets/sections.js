@@ -38,7 +38,7 @@ function tiles(view) {
   const found = [make("div", { class: "tile hero" },
     make("h2", {}, "Cost per million tokens"),
     make("p", { class: "figure" }, hasPrice ? (all === null ? "–" : usd(all)) : UNKNOWN),
-    make("p", { class: "quiet" }, "all tokens: prompt, cached or not, and generated"),
+    make("p", { class: "quiet" }, "all tokens: prompt and generated"),
     hasPrice && all === null ? make("p", { class: "quiet" }, "no tokens in this time") : null,
     hasPrice ? null : make("p", { class: "quiet" }, "no price is set: start with --gpu-hourly-usd, or try one above"),
     rest.length ? make("dl", { class: "definitions" }, ...rest.flatMap(([name, value, color]) => [make("div", {}, make("dt", {}, colored(color), name), make("dd", {}, usd(value)))])) : null)];
