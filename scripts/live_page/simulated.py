@@ -7,12 +7,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import vllm_costmeter
 from scripts.panels.replica import FLEET, SECONDS, TICK_SECONDS, Replica
 from scripts.panels.simulated_fleet import Simulation
+from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.page.columns import Sample
 from vllm_costmeter.metering.live_page import LivePage
 from vllm_costmeter.outputs.check.json import to_json
@@ -25,11 +27,20 @@ MODEL = Path(__file__).resolve().parents[2] / "examples" / "models" / "llama-3.1
 
 
 class WithApi(Simulation):
-    """One server that is compared with an API."""
+    """One server that is compared with an API, and whose memory was predicted by the check that its page shows."""
 
     def facts(self) -> ServerFacts:
+        use = checked().per_gpu
+        assert use is not None
         return replace(
-            super().facts(), api_price=chosen_api_price("deepinfra", "Meta-Llama-3.1-8B-Instruct", "")
+            super().facts(),
+            api_price=chosen_api_price("deepinfra", "Meta-Llama-3.1-8B-Instruct", ""),
+            preflight_bytes={
+                ("weights", "predicted"): use.weights_bytes,
+                ("weights", "actual"): use.weights_bytes,
+                ("kv_cache", "predicted"): use.kv_cache_available_bytes,
+                ("kv_cache", "actual"): int(0.97 * use.kv_cache_available_bytes),
+            },
         )
 
 
@@ -79,6 +90,12 @@ def simulated(replicas: Sequence[Replica] = FLEET[:1], seconds: int = SECONDS) -
     return found
 
 
-def fit() -> dict[str, Any]:
+@cache
+def checked() -> Fit:
     """Of that server before its start."""
-    return to_json(vllm_costmeter.check(str(MODEL), gpu="RTX 4090", max_model_len=32_768))
+    return vllm_costmeter.check(str(MODEL), gpu="RTX 4090", max_model_len=32_768)
+
+
+def fit() -> dict[str, Any]:
+    """The same as the page has it."""
+    return to_json(checked())

@@ -18,7 +18,7 @@ UNATTRIBUTED, IDLE, ASLEEP, UNRESERVED = "(unattributed)", "(idle)", "(asleep)",
 """Lines of no tenant: requests that have not ended, and time in which tenants were not told apart; time in which no
 request ran; time in sleep mode; the part of both that nobody has reserved."""
 RULE_NOTES: Mapping[IdleRule, str] = {
-    "apart": "Idle and asleep cost is kept apart (--idle divides it).",
+    "apart": "Idle and asleep cost is kept apart (`costmeter report --idle` divides it).",
     "by-use": "Idle and asleep cost is divided by use: in proportion to what each tenant's requests cost.",
     "by-reservation": "Idle and asleep cost is divided by reservation: each tenant pays the part of it that it has "
     "reserved, used or not.",

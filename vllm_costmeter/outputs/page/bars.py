@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from html import escape
 
 from vllm_costmeter.outputs.report.answer import Report
@@ -18,7 +19,9 @@ MOST_BAR = 48.0
 
 def stacked_bars(report: Report) -> str:
     """HTML. Lines with the keys (time, name); a bar's title tells its amount."""
-    times, named = stacks(report.lines)
+    told, named = stacks(report.lines)
+    times = every_time(told)
+    place = {time: at for at, time in enumerate(times)}
     highest = max((sum(amounts) for amounts in zip(*named.values(), strict=True)), default=0.0)
     if not highest:
         return "<p>Nothing has a price.</p>"
@@ -26,13 +29,13 @@ def stacked_bars(report: Report) -> str:
     scale = (HEIGHT - BELOW - ABOVE) / highest
     width = min(MOST_BAR, max(1.0, 0.8 * step))
     bars = []
-    for at, time in enumerate(times):
-        top = float(HEIGHT - BELOW)
+    for number, time in enumerate(told):
+        at, top = place[time], float(HEIGHT - BELOW)
         for colour, (name, usd) in zip(COLOURS, named.items(), strict=False):
-            height = usd[at] * scale
+            height = usd[number] * scale
             top -= height
             if height > 0:
-                title = escape(f"{time}, {name}: ${usd[at]:,.4f}")
+                title = escape(f"{time}, {name}: ${usd[number]:,.4f}")
                 bars.append(
                     f'<rect x="{LEFT + at * step + (step - width) / 2:.2f}" y="{top:.2f}" width="{width:.2f}" '
                     f'height="{height:.2f}" fill="{colour}"><title>{title}</title></rect>'
@@ -45,7 +48,7 @@ def stacked_bars(report: Report) -> str:
     ]
     axis = [
         f'<text x="{LEFT - 8}" y="{HEIGHT - BELOW - part * highest * scale + 4:.2f}" text-anchor="end">'
-        f"${part * highest:,.2f}</text>"
+        f"{_dollars(part * highest)}</text>"
         for part in (0.0, 0.5, 1.0)
     ]
     label = escape(f"Dollars by {report.by[0]}, stacked by {report.by[1]}")
@@ -55,6 +58,16 @@ def stacked_bars(report: Report) -> str:
     )
 
 
+def every_time(told: Sequence[str]) -> list[str]:
+    """Hours or days from the first to the last, so that one in which nothing was spent is a gap, not left out."""
+    if not told or len(told) == 1:
+        return list(told)
+    form = "%Y-%m-%dT%H:%MZ" if "T" in told[0] else "%Y-%m-%d"
+    step = timedelta(hours=1) if "T" in told[0] else timedelta(days=1)
+    first, last = (datetime.strptime(time, form) for time in (told[0], told[-1]))
+    return [f"{first + step * number:{form}}" for number in range((last - first) // step + 1)]
+
+
 def _legend(named: Mapping[str, Sequence[float]]) -> str:
     keys = [
         f'<svg viewBox="0 0 {WIDTH} 18"><rect x="{LEFT}" y="3" width="12" height="12" fill="{colour}"/>'
@@ -62,6 +75,11 @@ def _legend(named: Mapping[str, Sequence[float]]) -> str:
         for colour, name in zip(COLOURS, named, strict=False)
     ]
     return f"<figcaption>{''.join(keys)}</figcaption>"
+
+
+def _dollars(usd: float) -> str:
+    """In cents, or below a dollar with three digits: half of $0.11 is not $0.05."""
+    return f"${usd:,.2f}" if usd >= 1 or not usd else f"${usd:.3g}"
 
 
 def _short(time: str) -> str:

@@ -32,7 +32,8 @@ th, td { text-align: right; padding: 4px 12px; border-bottom: 1px solid var(--li
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td.name { text-align: left; white-space: normal; overflow-wrap: break-word; max-width: 36em; }
 tr.total td { font-weight: 600; }
-@media print { body { max-width: none; } section { break-inside: avoid; } }
+@media print { body { max-width: none; } section { break-inside: avoid; }
+  svg { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
 NAME, TOTAL = ' class="name"', ' class="total"'
 

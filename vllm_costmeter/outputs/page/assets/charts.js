@@ -70,13 +70,13 @@ class Chart {
     const axis = { stroke: ink, grid, ticks: { show: false }, font: "12px system-ui, sans-serif" };
     return {
       ...this.#size(),
-      padding: [10, 16, 0, 0],
+      padding: [10, 26, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: "costmeter" }, drag: { x: false, y: false }, points: { size: 7 }, y: false },
       hooks: { setCursor: [(plot) => this.lines.length && this.#tell(plot.cursor.idx ?? this.values[0].length - 1)] },
       scales: { x: { time: true }, y: this.#scale() },
       axes: [
-        { ...axis, size: 30, space: 70, values: (plot, splits, at, space, step) => splits.map((unix) => (step >= 86400 ? new Date(unix * 1000).toLocaleDateString([], { month: "short", day: "numeric" }) : step < 60 ? new Date(unix * 1000).toLocaleTimeString([], { minute: "2-digit", second: "2-digit" }) : clock(unix))) },
+        { ...axis, size: 30, space: 70, values: (plot, splits, at, space, step) => splits.map((unix) => (step >= 86400 ? new Date(unix * 1000).toLocaleDateString([], { month: "short", day: "numeric" }) : step < 60 ? clockWithSeconds(unix) : clock(unix))) },
         { ...axis, size: 62, space: 34, values: (plot, splits) => splits.map((value) => (value === null ? null : this.step(value))), ...(this.log ? { filter: few, grid: { ...grid, filter: few } } : {}) },
       ],
       series: [{}, ...this.lines.map((line, at) => ({

@@ -52,7 +52,12 @@ function joules(value) {
 
 const watts = (value) => (value === null ? UNKNOWN : `${digits(value)} W`);
 const percent = (value) => (value === null ? UNKNOWN : `${digits(value * 100)} %`);
-const gib = (value) => (value === null ? UNKNOWN : `${(value / GIB).toFixed(2)} GiB`);
+const gib = (value) => {
+  if (value === null) {
+    return UNKNOWN;
+  }
+  return value > 0 && value < 0.1 * GIB ? `${digits(value / 2 ** 20)} MiB` : `${(value / GIB).toFixed(2)} GiB`;
+};
 
 function duration(seconds) {
   const parts = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
@@ -60,9 +65,18 @@ function duration(seconds) {
   const [size, unit] = seconds < 1 ? [1, "s"] : parts[at];
   const whole = Math.floor(seconds / size);
   const [next, nextUnit] = parts[at + 1] ?? [];
-  const rest = next && at < 2 ? Math.floor((seconds % size) / next) : 0;
+  const rest = next && (at < 2 || whole < 10) ? Math.floor((seconds % size) / next) : 0;
   return `${whole} ${unit}${rest ? ` ${rest} ${nextUnit}` : ""}`;
 }
 
+/** Dollars an hour as people write them: 0.55, $0.55, 0,55, 1,234.50; null where that is no price. */
+function priceIn(text) {
+  const plain = text.trim().replace(/^\$\s*/, "").replace(/\s*\/\s*h$/, "");
+  const isGrouped = /^\d{1,3}(,\d{3})+(\.\d+)?$/.test(plain) && !plain.startsWith("0");
+  const number = isGrouped ? plain.replaceAll(",", "") : plain.replace(",", ".");
+  return /^(\d+\.?\d*|\.\d+)$/.test(number) && Number(number) > 0 && Number(number) < 1e6 ? Number(number) : null;
+}
+
 const clock = (unix) => new Date(unix * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const clockWithSeconds = (unix) => new Date(unix * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const day = (unix) => new Date(unix * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" });

@@ -132,6 +132,23 @@ class View {
     return value === undefined || value === null ? null : value;
   }
 
+  /** Whether an exporter still lists this server: one that left keeps what it had cost, and no price. */
+  isListed(server) {
+    return this.listed().has(server);
+  }
+
+  listed() {
+    return new Set((this.metrics.costmeter_gpu_seconds_total ?? []).map((each) => each.labels.instance ?? ""));
+  }
+
+  /** What most of the time since the last moment was: active, idle or asleep; null before there are two. */
+  stateOf(server) {
+    const before = this.known.rows.findLast((row) => row[0] <= this.now[0] - 1);
+    const grown = before ? STATES.map((state) => this.grown(before, this.now, `gpu_seconds:${state}`, [server]) ?? 0) : [];
+    const most = Math.max(0, ...grown);
+    return most > 0 ? STATES[grown.indexOf(most)] : null;
+  }
+
   /** Names of this group's columns, over all servers shown: has("tokens") -> ["generated", ...]. */
   kinds(group) {
     const found = new Set();
@@ -143,6 +160,11 @@ class View {
       }
     }
     return [...found];
+  }
+
+  /** How many of the servers shown have a column of this group. */
+  tellers(group) {
+    return this.names.filter((server) => [...(this.known.columns.get(server)?.keys() ?? [])].some((name) => name.startsWith(`${group}:`))).length;
   }
 
   has(name) {
@@ -238,9 +260,16 @@ class View {
         from += 1;
       }
       times.push(this.unix(this.rows[to]));
-      values.push(quantity(this.rows[from], this.rows[to], this.rows[to][0] - this.rows[from][0]));
+      values.push(quantity(this.rows[from], this.rows[to], this.seconds(this.rows[from], this.rows[to])));
     }
     return [times, values];
+  }
+
+  /** What was metered between two moments: a moment has the meter's last second, up to a second ago by the clock. */
+  seconds(from, to) {
+    const clock = to[0] - from[0], gpus = this.names.length === 1 ? this.gpus.get(this.names[0]) : null;
+    const grown = gpus ? sumKnown(STATES.map((state) => this.grown(from, to, `gpu_seconds:${state}`))) : null;
+    return grown > 0 && Math.abs(grown / gpus - clock) <= 2 ? grown / gpus : clock;
   }
 
   /** The same of a quantity of one moment. */
@@ -263,13 +292,13 @@ class View {
 
   /** Dollars an hour now. */
   get price() {
-    return this.trial === null ? this.value("costmeter_price_usd_per_hour") : this.trial * this.names.length;
+    return this.trial === null ? this.value("costmeter_price_usd_per_hour") : this.trial * this.names.filter((server) => this.isListed(server)).length;
   }
 
-  /** Samples of a metric of the servers shown. */
+  /** Samples of a metric of the servers shown, and what an exporter tells of no single one. */
   samples(name) {
     const all = this.metrics[name] ?? [];
-    return this.server === null ? all : all.filter((each) => (each.labels.instance ?? "") === this.server);
+    return all.filter(({ labels }) => (this.server === null ? labels.instance === undefined || this.names.includes(labels.instance) : (labels.instance ?? "") === this.server));
   }
 
   value(name, labels = {}) {

@@ -13,10 +13,10 @@ const TOKEN_LINES = { prompt: ["prompt", "--prompt"], prompt_computed: ["prompt,
 const GPU_COLORS = ["--all", "--generated", "--prefill", "--decode", "--cached", "--prompt", "--kv", "--graphs"];
 
 const charts = {
-  million: new Chart({ id: "million", title: "$ per million tokens", what: "By definition, on a logarithmic scale.", show: usd, step: usdStep, log: true }),
-  bill: new Chart({ id: "bill", title: "$ per hour", what: "The bill while requests ran, none ran, or it slept.", show: usd, step: usdStep, stacked: true }),
+  million: new Chart({ id: "million", title: "$ per million tokens", what: "Dollars divided by tokens, on a logarithmic scale.", show: usd, step: usdStep, log: true }),
+  bill: new Chart({ id: "bill", title: "$ per hour", what: "The bill by state; active while a request runs.", show: usd, step: usdStep, stacked: true }),
   tokens: new Chart({ id: "tokens", title: "Tokens per second", what: "As vLLM counts them, by kind.", show: count, stacked: true }),
-  request: new Chart({ id: "request", title: "What 1,000 requests cost", what: "Mean active cost of the requests that ended.", show: usd, step: usdStep }),
+  request: new Chart({ id: "request", title: "What 1,000 requests cost", what: "Mean cost of the requests that ended, without idle time.", show: usd, step: usdStep }),
   api: new Chart({ id: "api", title: "This server and an API", what: "$ per hour: the bill, and the same tokens there.", show: usd, step: usdStep }),
   kv: new Chart({ id: "kv", title: "KV cache in use", what: "Share of the KV cache that holds tokens.", show: percent, most: 1 }),
   energy: new Chart({ id: "energy", title: "Energy per token", what: "Joules while requests ran, per token of any kind.", show: joules }),
@@ -130,14 +130,14 @@ function renderChoice(servers) {
 }
 
 function renderNotices(view) {
-  const notes = [store.notice];
+  const notes = [store.notice, ...warnings(view)];
   if (shown.trial !== null) {
     const price = view.value("costmeter_price_usd_per_hour");
-    notes.push(`Every dollar on this page is at ${usd(shown.trial)} an hour${view.names.length > 1 ? " for each server" : ""}, tried in this browser only${price === null ? "" : `; the server charges ${usd(price)}`}.`);
+    notes.push(`Every dollar on this page is at ${usd(shown.trial)} an hour${view.names.length > 1 ? " for each server" : ""}, tried in this browser only${price === null ? "" : view.names.length > 1 ? `; the servers charge ${usd(price)} together` : `; the server charges ${usd(price)}`}.`);
   }
   say("notice", notes.filter(Boolean).join(" "));
   const gone = missing(view);
-  at("foot").textContent = [gone.length ? `Not known here: ${gone.join("; ")}.` : "", `Since start: counters since ${day(store.current.began)}. Prefill and decode share active dollars by the work of each; all and generated carry the whole bill.`, `vllm-costmeter ${store.current.document.version}.`].filter(Boolean).join(" ");
+  at("foot").textContent = [gone.length ? `Not known here: ${gone.join("; ")}.` : "", `Since start: counters since ${day(store.current.began)}. Prefill and decode share active dollars by the work of each; all and generated carry the whole bill.`, view.span ? `Each point of a rate is of the ${duration(view.window)} before it.` : "", `vllm-costmeter ${store.current.document.version}.`].filter(Boolean).join(" ");
 }
 
 /** Only what changed is said, or a screen reader would repeat it with every second. */
@@ -229,11 +229,12 @@ function tellState() {
 
 at("price").addEventListener("submit", (event) => event.preventDefault());
 at("trial").addEventListener("input", () => {
-  const text = at("trial").value.trim().replace(",", "."), value = Number(text);
-  const isPrice = text !== "" && Number.isFinite(value) && value > 0 && value < 1e6;
-  at("trial").setAttribute("aria-invalid", String(text !== "" && !isPrice));
-  shown.trial = isPrice ? value : null;
-  at("reset").hidden = text === "";
+  const isEmpty = at("trial").value.trim() === "";
+  shown.trial = priceIn(at("trial").value);
+  const isWrong = !isEmpty && shown.trial === null;
+  at("trial").setAttribute("aria-invalid", String(isWrong));
+  say("trial-fault", isWrong ? "Not a price: dollars an hour above 0, such as 0.55." : "");
+  at("reset").hidden = isEmpty;
   render();
 });
 at("reset").addEventListener("click", () => {

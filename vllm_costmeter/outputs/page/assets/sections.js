@@ -1,6 +1,7 @@
 // What stands around the charts: the first numbers, the memory bar, tables.
 "use strict";
 
+const MOST_NAMED = 3; // servers in a notice
 const DEFINITIONS = [
   ["all", "all tokens", "--all"],
   ["generated", "generated tokens", "--generated"],
@@ -37,6 +38,7 @@ function tiles(view) {
   const found = [make("div", { class: "tile hero" },
     make("h2", {}, "Cost per million tokens"),
     make("p", { class: "figure" }, hasPrice ? (all === null ? "–" : usd(all)) : UNKNOWN),
+    make("p", { class: "quiet" }, "all tokens: prompt and generated"),
     hasPrice && all === null ? make("p", { class: "quiet" }, "no tokens in this time") : null,
     hasPrice ? null : make("p", { class: "quiet" }, "no price is set: start with --gpu-hourly-usd, or try one above"),
     rest.length ? make("dl", { class: "definitions" }, ...rest.flatMap(([name, value, color]) => [make("div", {}, make("dt", {}, colored(color), name), make("dd", {}, usd(value)))])) : null)];
@@ -52,7 +54,7 @@ function tiles(view) {
   const requests = view.grown(first, now, "requests");
   if (requests) {
     const cost = view.retold(view.grown(first, now, "requests_usd"), first, now);
-    found.push(tile("1,000 requests", cost === null ? UNKNOWN : usd((cost / requests) * 1000), `mean of ${count(requests)} that ended`));
+    found.push(tile("1,000 requests", cost === null ? UNKNOWN : usd((cost / requests) * 1000), `mean of ${count(requests)} that ended, without idle time`));
   }
   const energy = view.grown(first, now, "active_joules");
   if (energy && tokens) {
@@ -61,14 +63,14 @@ function tiles(view) {
   const api = view.grown(first, now, "api_usd");
   if (api && spent !== null) {
     const providers = [...new Set(view.samples("costmeter_api_equivalent_usd_total").map((each) => each.labels.provider))].join(", ");
-    found.push(tile(`Against ${providers}`, `${digits(spent / api)}×`, `the same tokens there: ${usd(api)}`));
+    found.push(tile(`vs ${providers}`, `${digits(spent / api)}×`, `its price for the same tokens, ${usd(api)}`));
   }
   return found;
 }
 
 function latestRates(view) {
   const from = view.rows.findLast((row) => row[0] <= view.now[0] - 60) ?? view.first;
-  const seconds = view.now[0] - from[0];
+  const seconds = view.seconds(from, view.now);
   const tokens = view.tokens(from, view.now);
   return seconds < 1 || tokens === null ? null : tokens / seconds;
 }
@@ -132,11 +134,12 @@ function comparisons(view) {
   });
 }
 
-function table(title, heads, rows) {
+/** The first `texts` columns are words, the others numbers. */
+function table(title, heads, rows, texts = 1) {
   return make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": title },
     make("table", {}, make("caption", { class: "unseen" }, title),
-      make("thead", {}, make("tr", {}, ...heads.map((head, at) => make("th", { scope: "col", class: at ? "number" : null }, head)))),
-      make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell, at) => (at ? make("td", { class: "number" }, cell) : make("th", { scope: "row" }, cell))))))));
+      make("thead", {}, make("tr", {}, ...heads.map((head, at) => make("th", { scope: "col", class: at >= texts ? "number" : null }, head)))),
+      make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell, at) => (at ? make("td", { class: at >= texts ? "number" : null }, cell) : make("th", { scope: "row" }, cell))))))));
 }
 
 /** Adapters and tenants by cost. Names are whatever clients and people chose: text, never more. */
@@ -165,15 +168,29 @@ function serverTable(view, choose) {
   if (view.names.length < 2) {
     return null;
   }
+  const down = downServers(view);
   const rows = [...view.names].sort().map((server) => {
     const one = new View(view.known, server, view.range, view.trial);
-    const models = modelsOf(one).join(", ") || UNKNOWN;
-    const rate = latestRates(one);
-    return [make("button", { type: "button", class: "link", onclick: () => choose(server) }, server), models,
-      usd(one.price), usdOrDash(one.perMillion(one.first, one.now, "all")), rate === null ? UNKNOWN : count(rate)];
+    const isListed = view.isListed(server);
+    const rate = isListed ? latestRates(one) : null, spent = one.usd(one.first, one.now), idle = one.usd(one.first, one.now, "idle");
+    return [make("button", { type: "button", class: "link", onclick: () => choose(server) }, server), modelsOf(one).join(", ") || (isListed ? UNKNOWN : "–"),
+      !isListed ? "left" : down.has(server) ? `down: ${down.get(server)}` : one.stateOf(server) ?? UNKNOWN,
+      isListed ? usd(one.price) : "–", usdOrDash(one.perMillion(one.first, one.now, "all")),
+      isListed ? (rate === null ? UNKNOWN : count(rate)) : "–", spent > 0 && idle !== null ? percent(idle / spent) : "–", usd(spent)];
   });
+  rows.push(...[...down].filter(([server]) => !view.names.includes(server)).map(([server, reason]) => [server, "–", `down: ${reason}`, "–", "–", "–", "–", "–"]));
+  const since = view.range === "hour" ? "the last hour" : "the start";
   return make("section", { class: "card wide", "aria-labelledby": "servers-title" }, make("h2", { id: "servers-title" }, "Servers"),
-    table("Servers by cost", ["server", "model", "$/h", "$/M", "tokens/s"], rows));
+    make("p", { class: "quiet" }, `$/M of all tokens, idle share and dollars spent: of ${since}; tokens a second: of the last minute.`),
+    table("Each server’s cost", ["server", "model", "state", "$/h", "$/M", "tokens/s", "idle", "spent"], rows, 3));
+}
+
+/** By HOST:PORT, as an exporter names its servers: why they are not read. */
+function downServers(view) {
+  return new Map((view.metrics.costmeter_target_down_info ?? []).map(({ labels }) => {
+    const { protocol, hostname, port } = new URL(labels.target);
+    return [`${hostname}:${port || (protocol === "https:" ? 443 : 80)}`, labels.reason.replaceAll("_", " ")];
+  }));
 }
 
 const usdOrDash = (value) => (value === null ? "–" : usd(value));
@@ -186,35 +203,45 @@ function aboutLine(view) {
   for (const each of view.samples("costmeter_gpu_memory_total_bytes")) {
     gpus.set(each.labels.name, (gpus.get(each.labels.name) ?? 0) + 1);
   }
-  const build = view.samples("costmeter_build_info")[0]?.labels ?? {};
+  const engines = [...new Set(view.samples("costmeter_build_info").map((each) => each.labels.vllm_version))].filter(Boolean);
   const price = view.value("costmeter_price_usd_per_hour");
   const bases = view.samples("costmeter_price_info").map(({ labels }) => labels);
   const info = bases.every(({ basis, source, as_of }) => basis === bases[0].basis && source === bases[0].source && as_of === bases[0].as_of) ? bases[0] : undefined;
   const parts = [...gpus].map(([name, number]) => `${number} × ${name}`);
-  if (!parts.length && view.server !== null && view.gpus.get(view.server)) {
-    parts.push(`${view.gpus.get(view.server)} GPU${view.gpus.get(view.server) > 1 ? "s" : ""}`);
+  const number = sumKnown(view.names.map((server) => (view.isListed(server) ? view.gpus.get(server) : null)));
+  if (!parts.length && number !== null) {
+    parts.push(`${number} GPU${number > 1 ? "s" : ""}`);
   }
   if (price !== null) {
     const source = info ? ` (${info.basis}, ${info.source === "catalogue" || info.source === "catalog" ? `catalogue of ${info.as_of}` : `from ${info.source}`})` : "";
     parts.push(`${usd(price)} an hour${source}`);
   }
-  if (build.vllm_version) {
-    parts.push(/^\d/.test(build.vllm_version) ? `vLLM ${build.vllm_version}` : build.vllm_version);
+  if (engines.length === 1) {
+    parts.push(/^\d/.test(engines[0]) ? `vLLM ${engines[0]}` : engines[0]);
+  } else if (engines.length) {
+    parts.push(`${engines.length} releases of engines`);
   }
-  parts.push(`up ${duration(view.known.document.uptime_seconds)}`);
+  parts.push(`${view.known.columns.has("") ? "up" : "metered for"} ${duration(view.known.document.uptime_seconds)}`);
   return parts.join(" · ");
+}
+
+/** What makes the numbers of an exporter other than they look: servers that are not read, or not counted here. */
+function warnings(view) {
+  const down = [...downServers(view)].map(([server, reason]) => `${server} (${reason})`);
+  const kept = new Set(view.known.columns.keys());
+  const left = [...view.listed()].filter((server) => !kept.has(server)).length;
+  return [
+    down.length ? `Not read now: ${down.slice(0, MOST_NAMED).join(", ")}${down.length > MOST_NAMED ? ` and ${down.length - MOST_NAMED} more` : ""}.` : "",
+    left ? `These numbers are of ${kept.size} of ${kept.size + left} servers; the others are on /metrics alone.` : "",
+  ];
 }
 
 /** What this server does not tell, and why, in a line each. */
 function missing(view) {
   const reasons = view.samples("costmeter_source_down_info").map((each) => `${each.labels.source}${each.labels.instance ? ` of ${each.labels.instance}` : ""}: ${each.labels.reason.replaceAll("_", " ")}`);
-  const down = view.samples("costmeter_target_down_info").map((each) => `${each.labels.target} is not read: ${each.labels.reason.replaceAll("_", " ")}`);
-  const kept = new Set(view.known.columns.keys());
-  const left = new Set((view.metrics.costmeter_gpu_seconds_total ?? []).map((each) => each.labels.instance ?? "").filter((server) => !kept.has(server)));
-  const drawn = view.names.length > 1 ? view.names.length : Math.max(...["gpu_memory_used_bytes", "gpu_power_watts"].map((group) => view.kinds(group).length));
+  const drawn = Math.max(...["gpu_memory_used_bytes", "gpu_power_watts"].map((group) => (view.names.length > 1 ? view.tellers(group) : view.kinds(group).length)));
   return [
-    ...reasons, ...down,
-    ...(left.size ? [`${left.size} more servers: only the first ${kept.size} have a history`] : []),
+    ...reasons,
     ...(drawn > GPU_COLORS.length ? [`memory and power of ${drawn - GPU_COLORS.length} more: only the first ${GPU_COLORS.length} are drawn`] : []),
   ];
 }
