@@ -23,15 +23,16 @@ def test_processes_of_one_server_have_one_identity(tmp_path: Path) -> None:
 def test_processes_that_ask_at_once_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """None has found an identity before all of them are about to write one."""
     about_to_write = Barrier(4, timeout=30)
-    link = Path.hardlink_to
+    link, linked = Path.hardlink_to, []
 
     def held_up(path: Path, target: Path) -> None:
-        about_to_write.wait()
+        linked.append(about_to_write.wait())
         link(path, target)
 
     monkeypatch.setattr(Path, "hardlink_to", held_up)
     with ThreadPoolExecutor(4) as several:
         found = set(several.map(lambda _: identity({BOOT_FOLDER: str(tmp_path)}), range(4)))
+    assert len(linked) == 4, "the race was run"
     assert len(found) == 1
     assert (tmp_path / "page").read_text() == "{} {!r}".format(*found.pop())
     assert [path.name for path in tmp_path.iterdir()] == ["page"]
