@@ -69,9 +69,10 @@ docs: setup ## regenerate the pages made from the code: commands, messages, metr
 	@$(VENV)/python -m scripts.catalogue.page
 	@$(VENV)/python -m scripts.supply.licences
 
-pictures: setup ## draw the live page and the dashboards, these with Grafana's own components (node, Chromium, Prometheus)
+pictures: setup ## draw the live page and the dashboards, also of a real vLLM under load (node, Chromium, Prometheus; 20 min)
 	@$(VENV)/python -m scripts.live_page
 	@$(VENV)/python -m scripts.pictures
+	@$(VENV)/python -m scripts.pictures.real_server
 
 upstream: setup ## read a new vLLM release (VERSION=0.33.0): writes docs/upstream/VERSION.md and the tables that follow
 	@$(VENV)/python -m scripts.upstream $(or $(VERSION),none)

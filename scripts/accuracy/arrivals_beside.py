@@ -161,7 +161,6 @@ def _figures(latency: Latency, run: Mapping[str, Any]) -> list[tuple[str, float,
             latency.running + latency.waiting,
             run["request_throughput"] * run["mean_e2el_ms"] / 1e3,
         ),
-        ("tokens/s", run["request_rate"] * requests(run).output_tokens, run["output_throughput"]),
     ]
 
 

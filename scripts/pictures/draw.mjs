@@ -15,6 +15,7 @@ const ICONS = fileURLToPath(new URL('../public/img/icons/', import.meta.resolve(
 const FONTS = fileURLToPath(new URL('./files/', import.meta.resolve('@fontsource/inter/package.json')));
 /** What a Grafana serves besides the program, by its path there. */
 const SERVED = [
+  [/^\/public\/img\/icons\/unicons\/sync-slash\.svg$/, () => join(ICONS, 'unicons/sync.svg')], // not published; beside a panel whose query takes more than 2 s
   [/^\/public\/img\/icons\/([\w/-]+\.svg)$/, (name) => join(ICONS, name)],
   [/^\/public\/fonts\/inter\/Inter-Regular\.woff2$/, () => join(FONTS, 'inter-latin-400-normal.woff2')],
   [/^\/public\/fonts\/inter\/Inter-Medium\.woff2$/, () => join(FONTS, 'inter-latin-500-normal.woff2')],
@@ -22,7 +23,7 @@ const SERVED = [
 const KINDS = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' };
 const PAGE = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><link rel="stylesheet" href="main.css">
 <body><div id="page"></div><script type="module" src="main.js"></script>`;
-const SETTLED_MS = 700;
+const SETTLED_MS = 700, PATIENCE_MS = 180000;
 
 const { shots, chromium, ...asked } = JSON.parse(await text(process.stdin));
 
@@ -86,11 +87,11 @@ async function photograph(browser, address, { dashboard, mode, width, picture })
   await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: mode }, { name: 'prefers-reduced-motion', value: 'reduce' }]);
   const drawn = { ...asked, mode, dashboard: JSON.parse(await readFile(dashboard, 'utf8')) };
   await page.evaluateOnNewDocument((given) => { window.drawn = given; }, drawn);
-  await page.goto(address);
-  await page.waitForNetworkIdle({ idleTime: SETTLED_MS });
+  await page.goto(address, { timeout: PATIENCE_MS });
+  await page.waitForNetworkIdle({ idleTime: SETTLED_MS, timeout: PATIENCE_MS });
   const height = Math.ceil(await page.evaluate(() => document.querySelector('#page').scrollHeight));
   await page.setViewport({ width, height });
-  await page.waitForNetworkIdle({ idleTime: SETTLED_MS });
+  await page.waitForNetworkIdle({ idleTime: SETTLED_MS, timeout: PATIENCE_MS });
   await page.screenshot({ path: picture });
   await page.close();
   return complaints;

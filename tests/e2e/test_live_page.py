@@ -65,7 +65,8 @@ def test_it_draws_what_metrics_says_and_asks_nobody_else(loaded: Server) -> None
     before = scrape(loaded.url)
     numbers = (
         "(() => { const view = new View(store.current, '', 'start', null); return [view.tokens(view.first, view.now, "
-        "['generated']), view.usd(view.first, view.now), view.grown(view.first, view.now, 'requests')]; })()"
+        "['generated']), view.usd(view.first, view.now), view.grown(view.first, view.now, 'requests'), "
+        "store.current.document.uptime_seconds]; })()"
     )
     asked = steps(
         CHARTS, INKED, "document.querySelector('h1').textContent", "document.scripts.length", numbers
@@ -77,13 +78,15 @@ def test_it_draws_what_metrics_says_and_asks_nobody_else(loaded: Server) -> None
     found = look(looks)
     after = scrape(loaded.url)
     for seen in found:
-        charts, inked, name, scripts, (tokens, usd, requests) = seen["answers"]
+        charts, inked, name, scripts, (tokens, usd, requests, uptime) = seen["answers"]
         assert {"million", "bill", "tokens", "request", "kv"} <= set(charts)
         assert all(inked)
         assert (name, scripts) == (HOSTILE, 6)
         assert tokens == after.total("costmeter_tokens_total", kind="generated") > 0
         assert before.total("costmeter_cost_usd_total") <= usd <= after.total("costmeter_cost_usd_total")
         assert requests == after.value("costmeter_request_cost_usd_count")
+        metered = before.total("costmeter_gpu_seconds_total"), after.total("costmeter_gpu_seconds_total")
+        assert metered[0] - 3 <= uptime <= metered[1] + 3, "the page and the meter of one GPU began together"
         assert [each for each in seen["requests"] if not each.startswith((f"{loaded.url}/", "data:"))] == []
         refused = [line for line in seen["complaints"] if "401" not in line]
         assert refused == [], "the first question, without the key, is all that may be refused"

@@ -17,9 +17,7 @@ def named(name: str) -> dict[float, Row]:
     return {row.share: row for row in arrivals_beside.rows() if row.name == name}
 
 
-@pytest.mark.parametrize(
-    ("name", "within"), [("TPOT, mean, ms", 0.1), ("tokens/s", 0.1), ("requests at once", 0.2)]
-)
+@pytest.mark.parametrize(("name", "within"), [("TPOT, mean, ms", 0.1), ("requests at once", 0.2)])
 def test_what_the_batch_does_is_as_calculated(name: str, within: float) -> None:
     """At 30, 60 and 85 % of the capacity."""
     found = named(name)

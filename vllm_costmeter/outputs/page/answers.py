@@ -22,6 +22,8 @@ JSON: Mapping[str, str] = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
 }
+REFUSED: Answer = (401, b'{"error": "Unauthorized"}', JSON)
+"""As vLLM says it."""
 
 
 def page_or_status(may_pass: bool, accept: str, status: Callable[[], Mapping[str, Any]]) -> Answer:
@@ -30,20 +32,16 @@ def page_or_status(may_pass: bool, accept: str, status: Callable[[], Mapping[str
         page = page_document()
         return 200, page.html.encode(), {**page.headers, "Vary": "Accept"}
     if not may_pass:
-        return _refused()
+        return REFUSED
     return 200, json.dumps(status()).encode(), {**JSON, "Vary": "Accept"}
 
 
 def page_data(may_pass: bool, query: str, data: Callable[[str, float], bytes]) -> Answer:
     """`GET /costmeter/data`. `?instance=ID&since=UPTIME`: of that instance only the moments after that one."""
     if not may_pass:
-        return _refused()
+        return REFUSED
     asked = {name: values[-1] for name, values in parse_qs(query[:500]).items()}
     return 200, data(asked.get("instance", ""), _seconds(asked.get("since", ""))), JSON
-
-
-def _refused() -> Answer:
-    return 401, b'{"error": "Unauthorized"}', JSON  # as vLLM says it
 
 
 def _seconds(text: str) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.probe import tell_missing_hook
 from vllm_costmeter.plugin.serving.requests.following import tell_abort
+from vllm_costmeter.plugin.wrapping import wrap_once
 
 if TYPE_CHECKING:
     from vllm_costmeter.sources.vllm.step_stats import StepRecorder
@@ -24,12 +25,9 @@ def follow_aborts(recorder: StepRecorder) -> None:
     try:
         from vllm.v1.engine.output_processor import OutputProcessor
 
-        original = OutputProcessor.abort_requests
+        wrap_once(OutputProcessor, "abort_requests", _following)
     except (ImportError, AttributeError):
         tell_missing_hook("abort_requests")
-        return
-    if not hasattr(original, "costmeter_original"):
-        OutputProcessor.abort_requests = _following(original)
 
 
 def _following(original: Callable[..., list[str]]) -> Callable[..., list[str]]:
@@ -50,7 +48,6 @@ def _following(original: Callable[..., list[str]]) -> Callable[..., list[str]]:
         _count(states, aborted)
         return aborted
 
-    abort_requests.costmeter_original = original  # type: ignore[attr-defined]
     return abort_requests
 
 

@@ -13,6 +13,7 @@ from vllm_costmeter.core.meter.operations import OperationLog
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.probe import tell_missing_hook
 from vllm_costmeter.plugin.serving.requests.attaching import BUILDERS
+from vllm_costmeter.plugin.wrapping import wrap_once
 from vllm_costmeter.sources.files.process_age import process_age_seconds
 
 _logs: list[OperationLog] = []
@@ -51,11 +52,7 @@ def _wrap(owner: Any, name: str, telling: Callable[[Call], Call]) -> None:
     if not hasattr(owner, name):
         tell_missing_hook(name)
         return
-    original = getattr(owner, name)
-    if not hasattr(original, "costmeter_original"):
-        wrapped = telling(original)
-        wrapped.costmeter_original = original  # type: ignore[attr-defined]
-        setattr(owner, name, wrapped)
+    wrap_once(owner, name, telling)
 
 
 def _telling_of_the_start(serve_http: Call) -> Call:

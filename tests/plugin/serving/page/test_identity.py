@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
+
+import pytest
 
 from vllm_costmeter.plugin.activation import BOOT_FOLDER
 from vllm_costmeter.plugin.serving.page.identity import identity
@@ -15,8 +18,24 @@ def test_processes_of_one_server_have_one_identity(tmp_path: Path) -> None:
     first = identity(environ)
     assert identity(environ) == first
     assert [path.name for path in tmp_path.iterdir()] == ["page"]
+
+
+def test_processes_that_ask_at_once_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None has found an identity before all of them are about to write one."""
+    about_to_write = Barrier(4, timeout=30)
+    link, linked = Path.hardlink_to, []
+
+    def held_up(path: Path, target: Path) -> None:
+        linked.append(about_to_write.wait())
+        link(path, target)
+
+    monkeypatch.setattr(Path, "hardlink_to", held_up)
     with ThreadPoolExecutor(4) as several:
-        assert set(several.map(lambda _: identity(environ), range(20))) == {first}
+        found = set(several.map(lambda _: identity({BOOT_FOLDER: str(tmp_path)}), range(4)))
+    assert len(linked) == 4, "the race was run"
+    assert len(found) == 1
+    assert (tmp_path / "page").read_text() == "{} {!r}".format(*found.pop())
+    assert [path.name for path in tmp_path.iterdir()] == ["page"]
 
 
 def test_two_servers_have_two(tmp_path: Path) -> None:

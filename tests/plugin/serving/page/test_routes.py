@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from prometheus_client import CollectorRegistry, Counter
 
 from vllm_costmeter.core.page.columns import Sample
 from vllm_costmeter.core.settings.table import Settings
 from vllm_costmeter.metering.live_page import LivePage
+from vllm_costmeter.outputs.metrics import status_json
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.page.routes import add_page_routes
 from vllm_costmeter.plugin.serving.requests import attaching
@@ -137,7 +139,19 @@ def test_the_setting_removes_every_route_of_ours(
     assert len([path for path in paths if path.startswith("/costmeter")]) == routes
 
 
-def test_a_process_without_a_meter_says_what_it_shows() -> None:
-    """The route is there, the metrics are what /metrics has."""
-    found = json.loads(client(None).get("/costmeter/data").content)
+def test_a_process_without_a_meter_says_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The metrics of ours that /metrics has at that moment, as of now and as the only moment; nobody else's."""
+    registry = CollectorRegistry()
+    monkeypatch.setattr(status_json, "_server_registry", lambda: registry)
+    tokens = Counter("costmeter_tokens_total", "", ["kind"], registry=registry)
+    Counter("vllm_prompts_total", "", registry=registry).inc()
+    asked = client(None)
+    tokens.labels("generated").inc(7)
+    found = json.loads(asked.get("/costmeter/data").content)
     assert found["schema"] == "costmeter.status/1"
+    told = {name: [each["value"] for each in samples] for name, samples in found["metrics"].items()}
+    assert told["costmeter_tokens_total"] == [7]
+    assert all(name.startswith("costmeter_") for name in told)
+    assert found["history"]["columns"] == [["", "tokens:generated"]]
+    assert [row[1:] for row in found["history"]["rows"]] == [[7]]
+    assert len(found["instance"]) == 12

@@ -2,8 +2,8 @@
 "use strict";
 
 const HOUR = 3600;
-const SILENT = 180; // an instance that was not heard of for so long no longer answers
-const MOST_ROWS = 1500; // of one instance; older ones are thinned like the server's own
+const SILENT = 180, SILENT_ANSWERS = 4; // an instance is gone after so long, and as many answers of each that is known
+const MOST_ROWS = 1500, MOST_OLDER = 700; // of one instance; from before the last hour, once there are too many
 
 /** Keeps what each instance said, and notices restarts and addresses behind which two servers answer. */
 class Store {
@@ -11,6 +11,7 @@ class Store {
     this.instances = new Map();
     this.shown = null; // the instance that is drawn
     this.notice = "";
+    this.answers = 0;
   }
 
   /** The question for the next document: which instance is known, and since when. */
@@ -19,14 +20,15 @@ class Store {
     return known ? `?instance=${encodeURIComponent(this.last)}&since=${known.since}` : "";
   }
 
-  /** `seen`: seconds on a clock that never jumps. */
+  /** `seen`: seconds on a clock of the browser that never goes back. */
   take(document, seen) {
     const id = document.instance;
+    this.answers += 1;
     let known = this.instances.get(id);
     if (!known) {
       known = { id, rows: [], since: -1, fit: null, columns: new Map(), width: 1 };
       this.instances.set(id, known);
-      this.#newInstance(known, document);
+      this.#newInstance(known, document, seen);
     } else if (id !== this.shown && !this.isSplit) {
       this.isSplit = true; // an instance that was thought gone answers again
     }
@@ -37,15 +39,16 @@ class Store {
       known.since = kept.at(-1)[0];
     }
     known.rows = thinned(known.rows, now[0]);
-    Object.assign(known, { document, now, seen });
+    Object.assign(known, { document, now, seen, answer: this.answers });
     known.fit = document.fit ?? known.fit;
     known.began = document.unix_seconds - document.uptime_seconds;
     this.last = id;
-    if (seen - this.current.seen > SILENT) {
+    const isHeard = (each) => seen - each.seen < SILENT || this.answers - each.answer < SILENT_ANSWERS * this.instances.size;
+    if (!isHeard(this.current)) {
       this.shown = id;
     }
     if (this.isSplit) {
-      const ids = [...this.instances.values()].filter((each) => seen - each.seen < SILENT).map((each) => each.id);
+      const ids = [...this.instances.values()].filter(isHeard).map((each) => each.id);
       this.notice = ids.length > 1
         ? `${ids.length} servers answer at this address (${ids.join(", ")}), as behind a load balancer. Shown is ${this.shown} alone; open a server’s own address for the others.`
         : "";
@@ -60,12 +63,13 @@ class Store {
     return this.instances.get(this.shown);
   }
 
-  #newInstance(known, document) {
+  /** By the servers' clock or the browser's: either may have been set, and a restart taken for a second server stays one. */
+  #newInstance(known, document, seen) {
     const before = this.current;
     const began = document.unix_seconds - document.uptime_seconds;
     if (!before) {
       this.shown = known.id;
-    } else if (began > before.document.unix_seconds - 30) { // it began after the other was last heard of: a restart
+    } else if (began > before.document.unix_seconds - 30 || document.uptime_seconds < seen - before.seen + 30) { // it began after the other was last heard of: a restart
       this.shown = known.id;
       this.notice = `The server restarted at ${clock(began)}. What was counted before is not part of this page.`;
     } else {
@@ -98,14 +102,15 @@ function inOwnOrder(known, { columns, rows }) {
   });
 }
 
-/** The last hour as it is; of what is older, every second moment once there are too many. */
+/** The last hour as it is; of what is older, once there are too many, one moment in each of equal times, so that a page
+ * which is open for weeks draws all of them as closely. */
 function thinned(rows, now) {
   if (rows.length <= MOST_ROWS) {
     return rows;
   }
-  const recent = rows.findIndex((row) => row[0] > now - HOUR);
-  const end = recent < 0 ? rows.length : recent;
-  return [...rows.slice(0, end).filter((_, at) => at % 2 === 0), ...rows.slice(end)];
+  const step = 10 * 2 ** Math.max(0, Math.ceil(Math.log2(now / 10 / MOST_OLDER)));
+  const isKept = (row, at) => row[0] > now - HOUR || at === 0 || Math.floor(row[0] / step) !== Math.floor(rows[at - 1][0] / step);
+  return rows.filter(isKept);
 }
 
 /** One reading of an instance: some servers, a range of time and perhaps another price. */
@@ -118,7 +123,8 @@ class View {
     const now = known.now[0];
     const rows = range === "hour" ? known.rows.filter((row) => row[0] >= now - HOUR - 1) : known.rows;
     this.rows = [...rows.filter((row) => row[0] < now - 0.5), known.now];
-    this.places = new Map([...known.rows, known.now].map((row, at) => [row, at]));
+    this.moments = [...known.rows, known.now];
+    this.places = new Map(this.moments.map((row, at) => [row, at]));
     this.growths = new Map();
     this.span = this.rows.length > 1 ? now - this.rows[0][0] : 0;
     this.window = Math.max(60, this.span / 60);
@@ -172,40 +178,52 @@ class View {
   }
 
   /**
-   * By how much a counter grew between two moments, over the servers that told it within; null: nobody did. A gap is
-   * bridged, a counter that fell began again, and one that was not there at first began at zero, so that a server which
-   * left counts with what it had grown by then.
+   * By how much a counter grew between two moments, over the servers that told it at the second; null: nobody did. A gap
+   * is bridged evenly, a counter that fell began again, and one that was not there at first began at zero. Up to now, a
+   * server which left counts with what it had grown by then.
    */
   grown(from, to, name, servers = this.names) {
     const start = this.places.get(from), end = this.places.get(to);
     return sumKnown(servers.map((server) => {
       const { sums, told } = this.#growth(server, name);
-      const isTold = start === end ? this.cell(to, server, name) !== null : told[end] > told[start];
+      const isTold = this.cell(to, server, name) !== null ? start === end || told[end] > told[start] : to === this.now && told[end] > told[start];
       return isTold ? sums[end] - sums[start] : null;
     }));
   }
 
-  /** At each moment: the growth so far, and how many moments have told the counter. */
+  /** At each moment: the growth so far, even within a gap, and how many moments have told the counter. */
   #growth(server, name) {
     const key = `${server}\n${name}`;
     let found = this.growths.get(key);
     if (!found) {
-      let last = null, sum = 0, times = 0;
+      let last = null, sum = 0, toldAt = 0;
       found = { sums: [], told: [] };
-      for (const row of this.places.keys()) {
-        const value = this.cell(row, server, name);
+      for (const [row, at] of this.places) {
+        const value = this.cell(row, server, name), times = found.told.at(-1) ?? 0;
         if (value !== null) {
           const fell = last !== null && value < 0.99 * last; // less than that: moments of two processes out of turn
+          const before = sum;
           sum += last === null || fell ? value : Math.max(0, value - last);
+          if (last !== null) {
+            this.#spread(found.sums, toldAt, at, before, sum);
+          }
           last = fell ? value : Math.max(last ?? 0, value);
-          times += 1;
+          toldAt = at;
         }
         found.sums.push(sum);
-        found.told.push(times);
+        found.told.push(times + (value !== null));
       }
       this.growths.set(key, found);
     }
     return found;
+  }
+
+  /** The sums of the moments between two that were told. */
+  #spread(sums, start, end, before, after) {
+    const [first, last] = [this.moments[start][0], this.moments[end][0]];
+    for (let at = start + 1; at < end; at += 1) {
+      sums[at] = before + ((after - before) * (this.moments[at][0] - first)) / (last - first);
+    }
   }
 
   /** The value of a gauge, summed or averaged over the servers that tell it. */
@@ -252,17 +270,14 @@ class View {
   }
 
   /** `[times, values]` of a quantity of two moments: each point looks back over the window. */
-  series(quantity, window = this.window) {
-    const times = [], values = [];
+  series(quantity) {
     let from = 0;
-    for (let to = 1; to < this.rows.length; to += 1) {
-      while (from + 1 < to && this.rows[from + 1][0] <= this.rows[to][0] - window) {
+    return this.#line(1, (row, to) => {
+      while (from + 1 < to && this.rows[from + 1][0] <= row[0] - this.window) {
         from += 1;
       }
-      times.push(this.unix(this.rows[to]));
-      values.push(quantity(this.rows[from], this.rows[to], this.seconds(this.rows[from], this.rows[to])));
-    }
-    return [times, values];
+      return quantity(this.rows[from], row, this.seconds(this.rows[from], row));
+    });
   }
 
   /** What was metered between two moments: a moment has the meter's last second, up to a second ago by the clock. */
@@ -274,7 +289,22 @@ class View {
 
   /** The same of a quantity of one moment. */
   gauges(quantity) {
-    return [this.rows.map((row) => this.unix(row)), this.rows.map(quantity)];
+    return this.#line(0, quantity);
+  }
+
+  /** Where the server kept no moment for longer than a point looks back, nothing is known, and no line is drawn. */
+  #line(start, quantity) {
+    const times = [], values = [];
+    for (let at = start; at < this.rows.length; at += 1) {
+      const [before, row] = [this.rows[at - 1], this.rows[at]];
+      if (times.length && row[0] - before[0] > this.window) {
+        times.push((this.unix(before) + this.unix(row)) / 2);
+        values.push(null);
+      }
+      times.push(this.unix(row));
+      values.push(quantity(row, at));
+    }
+    return [times, values];
   }
 
   /** A moment in Unix seconds by the server's clock as it is now, so that a clock that was set moves all of them. */

@@ -8,6 +8,15 @@ const shown = { range: "hour", server: null, trial: null };
 const LONGEST_ANSWER_MS = 15000;
 let timer = 0, failures = 0, asking = false, wait = 2;
 
+/** Seconds that never go back, though the clock is set, and go on in a computer that sleeps if either clock does. */
+const passed = { seconds: 0, steady: performance.now(), wall: Date.now() };
+function secondsPassed() {
+  const [steady, wall] = [performance.now(), Date.now()];
+  passed.seconds += Math.max(steady - passed.steady, wall - passed.wall) / 1000;
+  Object.assign(passed, { steady, wall });
+  return passed.seconds;
+}
+
 const STATE_LINES = { active: "--active", idle: "--idle", asleep: "--asleep" };
 const TOKEN_LINES = { prompt: ["prompt", "--prompt"], prompt_computed: ["prompt, computed", "--prompt"], prompt_cached: ["prompt, cached", "--cached"], generated: ["generated", "--generated"] };
 const GPU_COLORS = ["--all", "--generated", "--prefill", "--decode", "--cached", "--prompt", "--kv", "--graphs"];
@@ -183,6 +192,7 @@ async function ask() {
     return;
   }
   asking = true;
+  tellState(); // after a sleep, how old the numbers are
   try {
     const found = await answer();
     if (found.status === 401) {
@@ -196,7 +206,7 @@ async function ask() {
       throw new Error(`status ${found.status}`);
     }
     const told = await found.json();
-    store.take(told, performance.now() / 1000);
+    store.take(told, secondsPassed());
     failures = 0;
     wait = Math.max(1, told.refresh_seconds);
     render();
@@ -217,13 +227,14 @@ async function ask() {
 
 function tellState() {
   const known = store.current;
-  document.body.classList.toggle("stale", failures > 1);
+  const isOld = Boolean(known) && !embedded && secondsPassed() - known.seen > 1.5 * known.document.refresh_seconds + LONGEST_ANSWER_MS / 1000;
+  document.body.classList.toggle("stale", failures > 1 || isOld);
   if (embedded) {
     say("state", `Frozen at ${day(known.document.unix_seconds)}`);
   } else if (failures > 1) {
     say("state", known ? `Not reached since ${clock(known.document.unix_seconds)}; trying again` : "Not reached; trying again");
   } else if (known && at("key").hidden) {
-    say("state", "Live");
+    say("state", isOld ? `As of ${clock(known.document.unix_seconds)}; asking again` : "Live");
   }
 }
 

@@ -69,7 +69,7 @@ function tiles(view) {
 }
 
 function latestRates(view) {
-  const from = view.rows.findLast((row) => row[0] <= view.now[0] - 60) ?? view.first;
+  const from = view.rows.find((row) => row[0] > view.now[0] - 75);
   const seconds = view.seconds(from, view.now);
   const tokens = view.tokens(from, view.now);
   return seconds < 1 || tokens === null ? null : tokens / seconds;

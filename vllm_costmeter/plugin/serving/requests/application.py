@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from vllm_costmeter.outputs.page.answers import Answer
+from vllm_costmeter.plugin.faults import FAULTS
+from vllm_costmeter.plugin.serving.requests.api_keys import api_keys, may_pass
 
 
 def add_innermost_layer(app: Any, layer: Any, **given: Any) -> None:
@@ -15,30 +17,25 @@ def add_innermost_layer(app: Any, layer: Any, **given: Any) -> None:
     app.user_middleware.append(Middleware(layer, **given))
 
 
-def add_get_route(app: Any, path: str, answer: Callable[[Any], tuple[int, Any]]) -> None:
-    """`answer(request)` returns a status and what is sent as JSON; it runs in the thread pool. Once for each path."""
-    from starlette.responses import JSONResponse
-
-    def endpoint(request: Any) -> Any:
-        status, content = answer(request)
-        return JSONResponse(content, status)
-
-    _add(app, path, endpoint)
+def keys_of(request: Any) -> tuple[str, ...]:
+    """The API keys of the server that was asked."""
+    return api_keys(getattr(request.app.state, "args", None))
 
 
-def add_get_answer(app: Any, path: str, answer: Callable[[Any], Answer]) -> None:
-    """The same for an answer of any kind."""
+def add_get_route(app: Any, path: str, fault: str, answer: Callable[[bool, Any], Answer]) -> None:
+    """`answer(may_pass, request)`: whether the request has vLLM's API key, if it wants one. It runs in the thread pool;
+    an error of ours is counted as this fault and becomes status 500, on this path only. Once for each path."""
     from starlette.responses import Response
+    from starlette.routing import Route
 
     def endpoint(request: Any) -> Any:
-        status, body, headers = answer(request)
+        try:
+            passes = may_pass(keys_of(request), request.headers.get("authorization", ""))
+            status, body, headers = answer(passes, request)
+        except Exception:
+            FAULTS.add(fault)
+            raise
         return Response(body, status, headers=dict(headers))
-
-    _add(app, path, endpoint)
-
-
-def _add(app: Any, path: str, endpoint: Callable[[Any], Any]) -> None:
-    from starlette.routing import Route
 
     if not any(getattr(route, "path", None) == path for route in app.router.routes):
         app.router.routes.append(Route(path, endpoint, methods=["GET"]))

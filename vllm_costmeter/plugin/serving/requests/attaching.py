@@ -15,6 +15,7 @@ from vllm_costmeter.plugin.serving.requests.application import add_innermost_lay
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
 from vllm_costmeter.plugin.serving.requests.price_route import add_price_route
 from vllm_costmeter.plugin.starting.server_settings import remembered_settings
+from vllm_costmeter.plugin.wrapping import wrap_once
 
 log = logging.getLogger("vllm.costmeter")
 
@@ -39,9 +40,8 @@ def attach_to_next_app() -> None:
     also gives it to our endpoint plugin, which calls `attach`, but only where `--plugin` or VLLM_PLUGINS names us."""
     for name in BUILDERS:
         module = sys.modules.get(name)
-        build = getattr(module, "build_app", None)
-        if build is not None and not hasattr(build, "costmeter_original"):
-            module.build_app = _attaching(build)  # type: ignore[union-attr]
+        if getattr(module, "build_app", None) is not None:
+            wrap_once(module, "build_app", _attaching)
 
 
 def attach(app: Any) -> None:
@@ -81,5 +81,4 @@ def _attaching(build: Callable[..., Any]) -> Callable[..., Any]:
         attach(app)
         return app
 
-    build_app.costmeter_original = build  # type: ignore[attr-defined]
     return build_app

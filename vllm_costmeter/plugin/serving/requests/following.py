@@ -15,6 +15,7 @@ from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.probe import tell_missing_hook
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
 from vllm_costmeter.plugin.serving.requests.ticket import CURRENT, Ticket
+from vllm_costmeter.plugin.wrapping import wrap_once
 from vllm_costmeter.sources.vllm.finished import MARK, aborted_work, finished_work
 
 _desks: list[RequestDesk] = []
@@ -34,8 +35,8 @@ def follow_requests(desk: RequestDesk) -> None:
     for name, wrap in (("add_request", _admitting), ("_update_stats_from_finished", _ending)):
         if not hasattr(OutputProcessor, name):
             tell_missing_hook(name)
-        elif not hasattr(getattr(OutputProcessor, name), "costmeter_original"):
-            setattr(OutputProcessor, name, wrap(getattr(OutputProcessor, name)))
+        else:
+            wrap_once(OutputProcessor, name, wrap)
 
 
 def tell_abort(state: Any) -> None:
@@ -60,7 +61,6 @@ def _admitting(original: Callable[..., None]) -> Callable[..., None]:
         except Exception:  # noqa: BLE001 nothing may reach vLLM's event loop; the count is on /metrics
             FAULTS.add("request")
 
-    add_request.costmeter_original = original  # type: ignore[attr-defined]
     return add_request
 
 
@@ -93,5 +93,4 @@ def _ending(original: Callable[..., None]) -> Callable[..., None]:
         except Exception:  # noqa: BLE001 as above
             FAULTS.add("request")
 
-    update.costmeter_original = original  # type: ignore[attr-defined]
     return update

@@ -19,6 +19,7 @@ from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.probe import tell_missing_hook
 from vllm_costmeter.plugin.serving.requests.following import TICKET
 from vllm_costmeter.plugin.serving.requests.ticket import Ticket
+from vllm_costmeter.plugin.wrapping import wrap_once
 from vllm_costmeter.sources.vllm.finished import finished_work
 
 Estimate = Callable[[RequestWork, Ticket | None], float | None]
@@ -38,9 +39,9 @@ def add_cost_to_spans(estimate: Estimate) -> None:
     missing += [] if hasattr(module, "instrument_manual") else ["instrument_manual"]
     for name in missing:
         tell_missing_hook(name)
-    if not missing and not hasattr(processor.do_tracing, "costmeter_original"):
-        processor.do_tracing = _tracing(processor.do_tracing)
-        module.instrument_manual = _making(module.instrument_manual)
+    if not missing:
+        wrap_once(processor, "do_tracing", _tracing)
+        wrap_once(module, "instrument_manual", _making)
 
 
 def _tracing(original: Callable[..., None]) -> Callable[..., None]:
@@ -55,7 +56,6 @@ def _tracing(original: Callable[..., None]) -> Callable[..., None]:
             FAULTS.add("request")
         original(processor, output, state, stats, *args, **kwargs)
 
-    do_tracing.costmeter_original = original  # type: ignore[attr-defined]
     return do_tracing
 
 
