@@ -19,7 +19,7 @@ from typing import NamedTuple
 import pytest
 
 from scripts.mutations.code_swap import Loaded, loaded_functions, swap
-from scripts.mutations.coverage import Coverage, Measuring, coverage
+from scripts.mutations.coverage import Coverage, Measuring, coverage, is_complete
 from scripts.mutations.line_marks import module_name
 from scripts.mutations.operators import Mutant
 from scripts.mutations.session import Examples, failing, options
@@ -40,8 +40,8 @@ class Warm:
     """Asked by the process that started it, and ended with it."""
 
     def __init__(self, root: Path, rooms: Sequence[str], tests: Sequence[str], kept: Path) -> None:
-        measuring = in_session(kept, tests, lambda: Measuring(root, rooms, kept))
-        os.waitpid(measuring, 0)
+        if not is_complete(root, tests, kept):
+            os.waitpid(in_session(kept, tests, lambda: Measuring(root, rooms, kept)), 0)
         asks, self._asked = os.pipe()
         from_child, answers = os.pipe()
 
