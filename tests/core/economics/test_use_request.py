@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -22,19 +23,19 @@ def test_tokens_and_hours_give_the_rate_while_the_gpu_works() -> None:
 
 def test_tokens_and_a_rate_give_the_hours() -> None:
     """The GPU is there for twice as long if it works half of the time."""
-    served = {"tokens": Fraction(36_000_000), "tokens_per_second": Fraction(1000)}
+    served: dict[str, Any] = {"tokens": Fraction(36_000_000), "tokens_per_second": Fraction(1000)}
     assert UseRequest("L40S", **served).stated_hours() == 10
     assert UseRequest("L40S", **served, utilisation=HALF).stated_hours() == 20
     assert UseRequest("L40S", Fraction(3), tokens_per_second=Fraction(1000)).stated_hours() == 3
 
 
 @pytest.mark.parametrize("known", [{}, {"tokens": Fraction(1)}, {"hours": Fraction(1)}])
-def test_less_than_two_of_them_give_no_rate(known: dict[str, Fraction]) -> None:
+def test_less_than_two_of_them_give_no_rate(known: dict[str, Any]) -> None:
     assert UseRequest("L40S", **known).stated_rate() is None
 
 
 @pytest.mark.parametrize("known", [{}, {"tokens": Fraction(1)}, {"tokens_per_second": Fraction(1)}])
-def test_hours_that_nothing_gives_are_asked_for(known: dict[str, Fraction]) -> None:
+def test_hours_that_nothing_gives_are_asked_for(known: dict[str, Any]) -> None:
     with pytest.raises(BadInputError, match="no hours"):
         UseRequest("L40S", **known).stated_hours()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from example_models import ADA
@@ -20,7 +21,7 @@ from vllm_costmeter.core.fit.parallel_changes import (
 LOCAL = replace(ADA, source="nvml", count=4)
 
 
-def args(tensor: int = 1, pipeline: int = 1, data: int = 1, **more: object) -> EngineArgs:
+def args(tensor: int = 1, pipeline: int = 1, data: int = 1, **more: Any) -> EngineArgs:
     return EngineArgs(layout=replace(ParallelConfig(tensor, pipeline, data), **more))
 
 
