@@ -127,7 +127,9 @@ def main() -> int:
     parser.add_argument(
         "--seconds", type=float, default=3600.0, help="of processor time; no new fault is begun after it"
     )
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--seed", type=int, default=int(time.strftime("%Y%m%d", time.gmtime())), help="default: today's date"
+    )
     parser.add_argument("--at", metavar="FILE:LINE", help="only the faults of that line, not counted")
     parser.add_argument("--page", action="store_true", help="only write the page from what was counted")
     parser.add_argument(
