@@ -1,4 +1,4 @@
-"""What the fuzzer counted, as a section of docs/reliability.md between two marks."""
+"""What the fuzzer counted, as a section of docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from scripts.fuzz.readers import READERS
+from scripts.pages.marked_section import MarkedSection
 
 RESULTS = ".counted.json"
-BEGIN, END = "<!-- fuzz: written by `python -m scripts.fuzz --page` -->", "<!-- fuzz: end -->"
+SECTION = MarkedSection("fuzz", "Fuzzing", "python -m scripts.fuzz --page")
 TEXT = """
 {total:,} inputs, {findings}. An input is a mutation of a real file (bytes, words, lines, nodes of its JSON), or of an
-input that ran code (atheris) or ended in a way (outcomes) not seen before. Each reader runs in a process of its own
-until it has had 100,000 or its time is over. A finding is an exception other than our own one-line errors, an error
-longer than 1,000 characters, more than 1 s of processor time for an input (3 s where lines are counted), or more than
-200 MiB above what reading the seeds took.
+earlier input. Guided by atheris, that is one that ran a branch of our code not run before; guided by outcomes, one that
+ended in a way not seen before: so is a run without atheris, and the row says why it had none. Each reader runs in a
+process of its own until it has had 100,000 or its time is over. A finding is an exception other than our own one-line
+errors, an error longer than 1,000 characters, more than 1 s of processor time for an input (in each of three readings),
+or more than 200 MiB above what reading the seeds took.
 
 | what | guided by | inputs | read | ways to end | slowest | findings | on | seed |
 |---|---|---|---|---|---|---|---|---|
@@ -26,11 +28,7 @@ longer than 1,000 characters, more than 1 s of processor time for an input (3 s 
 
 def write_page(folder: Path, page: Path) -> None:
     """Writes the section, or adds it to a page without one. A reader without a count keeps the row that it has."""
-    text = page.read_text("utf-8") if page.exists() else "# Reliability\n"
-    if BEGIN not in text:
-        text += f"\n## Fuzzing\n\n{BEGIN}{END}\n"
-    before, _, rest = text.partition(BEGIN)
-    old, _, after = rest.partition(END)
+    old = SECTION.read(page.read_text("utf-8")) if page.exists() else ""
     kept = {line.split(" | ")[0].removeprefix("| "): line for line in old.splitlines()}
     rows = []
     for name, reader in READERS.items():
@@ -39,7 +37,7 @@ def write_page(folder: Path, page: Path) -> None:
             rows.append(_row(reader.what, json.loads(file.read_text())))
         else:
             rows.append(kept.get(reader.what, f"| {reader.what} | not counted yet | 0 | | | | 0 | | |"))
-    page.write_text(f"{before}{BEGIN}{_text(rows)}{END}{after}", "utf-8")
+    SECTION.write(page, _text(rows))
 
 
 def _text(rows: list[str]) -> str:
@@ -55,10 +53,15 @@ def _number(row: str, cell: int) -> int:
     return int(re.split(r" ?\| ?", row)[cell].replace(",", ""))
 
 
+def _guided_by(each: dict[str, Any]) -> str:
+    engine, why = each.get("engine", "outcomes"), each.get("why")
+    return f"{engine} ({why})" if why else engine
+
+
 def _row(what: str, each: dict[str, Any]) -> str:
     cells = (
         what,
-        each.get("engine", "outcomes"),
+        _guided_by(each),
         f"{each['inputs']:,}",
         f"{each['read'] / max(each['inputs'], 1):.0%}",
         f"{each.get('outcomes', 0):,}",
