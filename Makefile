@@ -32,7 +32,7 @@ fuzz: setup ## 100,000 mutated inputs for every reader of foreign input (hours; 
 	@$(VENV)/pip install --quiet -e ".[fuzz]"
 	@$(VENV)/python -m scripts.fuzz $(READERS); found=$$?; $(VENV)/python -m scripts.fuzz --page; exit $$found
 
-mutations: setup ## put faults into core/ for an hour, 300 at most, and see whether the tests notice; writes docs/mutations.md
+mutations: setup ## put faults into core/, 300 chosen anew each day, and see whether the tests notice; writes docs/mutations.md
 	@$(VENV)/python -m scripts.mutations && $(VENV)/python -m scripts.mutations --page
 
 lock: setup-release ## write dev.lock again after a change of pyproject.toml; UPGRADE=1: with the newest versions

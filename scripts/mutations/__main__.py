@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from random import Random
 
+from scripts.mutations.line_marks import module_name
 from scripts.mutations.operators import Mutant, count, mutant
 from scripts.mutations.page import write_page
 from scripts.mutations.sample import Row, Sample
@@ -71,31 +72,26 @@ def at(place: str) -> list[Mutant]:
     return [each for each in faults if each.line == int(line)]
 
 
-def tried(fault: Mutant, warm: Warm) -> Row:
+def tried(fault: Mutant, warm: Warm, *, is_thorough: bool = False) -> Row:
     """The fault under the tests that run it; where it runs at import, in processes that import the module with it."""
     test, reached, ran_before = warm.first_failure(fault)
-    if test == NOT_PREPARED or ran_before:
-        test = imported_again(fault, test)
+    if test == NOT_PREPARED or (ran_before and (test is not None or is_thorough)):
+        test = imported_again(fault, test, is_thorough=is_thorough)
     return Row(fault.file, fault.line, fault.before, fault.after, test is None, test is None, reached, test)
 
 
-def imported_again(fault: Mutant, suspect: str | None) -> str | None:
-    """What notices it: the test that failed without an import, the tests of the file's name, those of its room, those
-    of the answers that rest on it."""
+def imported_again(fault: Mutant, suspect: str | None, *, is_thorough: bool) -> str | None:
+    """What notices it: the test that failed without an import, the tests of the file's name, those of its room, and, if
+    thorough, those of the answers that rest on it."""
     path = ROOT / fault.file
-    module = fault.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    module = module_name(ROOT, path)
     room = path.relative_to(CORE).parts[0]
     folder = path.parent.relative_to(ROOT / "vllm_costmeter")
     mirrored = sorted(
         f"tests/{folder}/{each.name}" for each in (ROOT / "tests" / folder).glob(f"test_{path.stem}*.py")
     )
-    levels = [
-        [suspect] if suspect and "::" in suspect else [],
-        mirrored,
-        [f"tests/core/{room}"],
-        list(ROOMS[room]),
-    ]
-    for tests in levels:
+    first = [suspect] if suspect and "::" in suspect else []
+    for tests in (first, mirrored, [f"tests/core/{room}"], list(ROOMS[room]) if is_thorough else []):
         if tests and not survives(module, path, fault.number, tests):
             return " ".join(tests)
     return None
@@ -108,7 +104,7 @@ def again(sample: Sample, warm: Warm) -> None:
         faults = (mutant(row.file, source, number) for number in range(count(source)))
         same = [each for each in faults if (each.before, each.after) == (row.before, row.after)]
         if row.survived and same:
-            found = tried(min(same, key=lambda each: abs(each.line - row.line)), warm)
+            found = tried(min(same, key=lambda each: abs(each.line - row.line)), warm, is_thorough=True)
             sample.replace(place, found)
             print(found.shown(), flush=True)
 
@@ -131,7 +127,9 @@ def main() -> int:
     parser.add_argument(
         "--seconds", type=float, default=3600.0, help="of processor time; no new fault is begun after it"
     )
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--seed", type=int, default=int(time.strftime("%Y%m%d", time.gmtime())), help="default: today's date"
+    )
     parser.add_argument("--at", metavar="FILE:LINE", help="only the faults of that line, not counted")
     parser.add_argument("--page", action="store_true", help="only write the page from what was counted")
     parser.add_argument(
@@ -152,7 +150,7 @@ def main() -> int:
     warm = Warm(ROOT, rooms, list(tests), BUILD / f"coverage_{'_'.join(rooms)}.jsonl")
     if args.at:
         for fault in at(args.at):
-            print(tried(fault, warm).shown(), flush=True)
+            print(tried(fault, warm, is_thorough=True).shown(), flush=True)
     elif args.survivors:
         again(sample, warm)
     else:

@@ -51,7 +51,7 @@ class Measuring:
 
     def __init__(self, root: Path, rooms: Sequence[str], kept: Path) -> None:
         self._kept = kept
-        self._digest = _digest(sorted((root / "vllm_costmeter").rglob("*.py")))
+        self._digest = _code_digest(root)
         self._marks = Marked(root, [root / "vllm_costmeter" / "core" / room for room in rooms])
         self._marks.import_all()
 
@@ -79,6 +79,15 @@ class Measuring:
         return True
 
 
+def is_complete(root: Path, tests: Sequence[str], kept: Path) -> bool:
+    """Whether every file of tests was measured as it is now, with the code as it is now."""
+    known = _known(kept, _code_digest(root))
+    digests = {test.split("::")[0]: ran.file_digest for test, ran in known.items()}
+    named = [root / each for each in tests]
+    files = [file for each in named for file in ([each] if each.is_file() else each.rglob("test_*.py"))]
+    return all(digests.get(str(file.relative_to(root))) == _digest([file]) for file in files)
+
+
 def coverage(kept: Path) -> Coverage:
     """As it was measured last."""
     digest = json.loads(kept.read_text("utf-8").partition("\n")[0])
@@ -93,6 +102,10 @@ def _known(kept: Path, digest: str) -> dict[str, Ran]:
         kept.write_text(json.dumps(digest) + "\n", "utf-8")
         return {}
     return {test: Ran(*ran) for test, ran in map(json.loads, lines[1:])}
+
+
+def _code_digest(root: Path) -> str:
+    return _digest(sorted((root / "vllm_costmeter").rglob("*.py")))
 
 
 def _digest(files: Sequence[Path]) -> str:

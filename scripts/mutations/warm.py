@@ -19,7 +19,8 @@ from typing import NamedTuple
 import pytest
 
 from scripts.mutations.code_swap import Loaded, loaded_functions, swap
-from scripts.mutations.coverage import Coverage, Measuring, coverage
+from scripts.mutations.constants import Users, assigned_at, rebind
+from scripts.mutations.coverage import Coverage, Measuring, coverage, is_complete
 from scripts.mutations.line_marks import module_name
 from scripts.mutations.operators import Mutant
 from scripts.mutations.session import Examples, failing, options
@@ -40,8 +41,8 @@ class Warm:
     """Asked by the process that started it, and ended with it."""
 
     def __init__(self, root: Path, rooms: Sequence[str], tests: Sequence[str], kept: Path) -> None:
-        measuring = in_session(kept, tests, lambda: Measuring(root, rooms, kept))
-        os.waitpid(measuring, 0)
+        if not is_complete(root, tests, kept):
+            os.waitpid(in_session(kept, tests, lambda: Measuring(root, rooms, kept)), 0)
         asks, self._asked = os.pipe()
         from_child, answers = os.pipe()
 
@@ -96,6 +97,7 @@ class _Answers:
     def __init__(self, root: Path, rooms: Sequence[str], ran: Coverage, questions: int, to: int) -> None:
         self._root, self._ran, self._questions, self._to = root, ran, questions, to
         self._killers: Counter[tuple[str, str]] = Counter()
+        self._users = Users([root / "vllm_costmeter" / "core" / room for room in rooms])
         for room in rooms:
             for file in sorted((root / "vllm_costmeter" / "core" / room).rglob("*.py")):
                 importlib.import_module(module_name(root, file))
@@ -112,9 +114,16 @@ class _Answers:
             for question in questions:
                 file, number, line = json.loads(question)
                 path = self._root / file
-                reaching = [test for test in ran.running(str(path), line) if test in items]
+                places = {(str(path), line)}
+                if (name := assigned_at(path, line)) is not None:
+                    places |= self._users.of(name)
+                reaching = sorted({test for place in places for test in ran.running(*place) if test in items})
                 chosen = [(items[test], ran.seconds[test]) for test in self._in_order(file, reaching)]
-                test = failing(session.config, chosen, partial(_put_in, loaded, path, number))
+                test = failing(
+                    session.config,
+                    chosen,
+                    partial(_put_in, loaded, module_name(self._root, path), path, number),
+                )
                 self._killers[file, test or ""] += 1
                 earlier = line in ran.imported.get(str(path), ())
                 to.write(json.dumps([test, len(reaching), earlier, _processor_seconds()]) + "\n")
@@ -138,8 +147,8 @@ class _Answers:
         )
 
 
-def _put_in(loaded: Loaded, path: Path, number: int) -> bool:
-    return swap(loaded, path, number) > 0
+def _put_in(loaded: Loaded, module: str, path: Path, number: int) -> bool:
+    return swap(loaded, path, number) > 0 or bool(rebind(module, path, number))
 
 
 def _processor_seconds() -> float:

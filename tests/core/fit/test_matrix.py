@@ -92,3 +92,11 @@ def test_a_model_that_no_layout_divides_is_refused_on_one_gpu() -> None:
     """Nothing was tried that would have another layout."""
     found = cell(llama(fault=bad_input()), ADA, NEWEST, name="m", quantization="")
     assert (found.verdict, found.reason, found.tensor_parallel_size) == ("refused", "parallel_layout", 1)
+
+
+def test_a_cell_that_fits_has_no_message_and_any_other_says_why() -> None:
+    """The message of a fit repeats the cell."""
+    fits, no = (cell(llama(size), ADA, NEWEST, name="m", quantization="") for size in (8.0, 60.0))
+    assert (fits.verdict, fits.message) == ("fits", "")
+    assert no.verdict == "refused"
+    assert "weights" in no.message

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from example_models import GIB
+from example_models import ADA, GIB, llama
 
 from vllm_costmeter.core.engine.args import EngineArgs
+from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.sizing import deployment
 from vllm_costmeter.core.gpu.group import GpuGroup
-from vllm_costmeter.core.release import release_of
+from vllm_costmeter.core.release import NEWEST, release_of
 from vllm_costmeter.sources.models.local import local_model
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "models"
@@ -27,3 +29,19 @@ def test_the_longest_of_latent_attention_fits_and_little_more_does_not(gib: floa
     for length, fits in ((longest, True), (longest + 32, False)):
         placed = start.at(length).on_first_start
         assert placed.cache.fits(length, placed.memory.pools("low")) is fits
+
+
+@pytest.mark.parametrize("gib", [18.5, 18.6, 18.7, 18.8, 19.2])
+def test_the_longest_of_a_default_batch_that_shrinks_with_it_is_exact(gib: float) -> None:
+    """With one sequence the default batch is no longer than the context, so that each length has its own peak: one
+    token more is not certain to fit."""
+    gpu = replace(ADA, memory_bytes=round(gib * GIB))
+    args = EngineArgs(max_num_seqs=1)
+    longest = fit(llama(), gpu, args, NEWEST).max_model_len_that_fits
+    assert longest is not None
+    verdicts = [
+        fit(llama(), gpu, replace(args, max_model_len=length), NEWEST).verdict
+        for length in (longest, longest + 1)
+    ]
+    assert 0 < longest < 8192
+    assert verdicts == ["fits", "tight"]

@@ -53,3 +53,9 @@ def test_a_float_dtype_has_a_width_and_any_other_none() -> None:
     assert dtype_bytes("torch.float32") == 4
     with pytest.raises(NotUnderstoodError):
         dtype_bytes("float8")
+
+
+def test_a_slot_of_turboquant_is_an_even_number_of_bytes() -> None:
+    """72 values: 27 bytes of keys in 3 bits, their norm of 2; 36 of values in 4 bits, scale and zero of 4: 69, so 70
+    (`slot_size_aligned` of TurboQuantConfig, vLLM 0.32)."""
+    assert key_value_bytes(72, 72, "turboquant_k3v4_nc", "bfloat16") == 70

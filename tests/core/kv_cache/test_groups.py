@@ -85,3 +85,21 @@ def test_packed_blocks_before_0_30_are_unknown() -> None:
             kv_rules(release_of("0.29.0")),
             block_outermost=True,
         )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "count"),
+    [
+        (KVKind.SLIDING, KVKind.SLIDING, 1),
+        (KVKind.SLIDING, KVKind.SLIDING_MLA, 1),
+        (KVKind.CHUNKED, KVKind.CHUNKED, 1),
+        (KVKind.CHUNKED, KVKind.SLIDING, 2),
+    ],
+)
+def test_windows_of_one_length_form_one_group_if_they_are_of_one_type(
+    first: KVKind, second: KVKind, count: int
+) -> None:
+    """`is_uniform_type` (v1/kv_cache_interface.py, 0.17 to 0.33): SlidingWindowSpec with its subclass, or chunks."""
+    one, other = replace(WINDOW, kind=first), replace(WINDOW, kind=second, row_bytes=8192)
+    groups = group_layers(ranks((one, 4), (other, 4)), NEWEST, block_outermost=False)
+    assert groups.count == count

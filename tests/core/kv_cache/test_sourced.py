@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.builders.built_layers import BLACKWELL, HOPPER, SM120, built
@@ -60,3 +62,9 @@ def test_a_cut_between_layers_that_share_a_cache_is_refused() -> None:
     model = ModelAttention(((SOURCE,), (reader,)), 64, "bfloat16")
     with pytest.raises(BadInputError, match="share a cache"):
         kv_layers(model, EngineArgs(layout=ParallelConfig(1, 2)), kv_rules(release_of("0.32.0")), HOPPER)
+
+
+def test_a_source_that_pools_nothing_has_no_ring() -> None:
+    """A compressor of ratio 1 keeps no tokens that wait for the rest of their pool."""
+    kinds = [layer.kind for layer in built(replace(SOURCE, pooled_tokens=1))]
+    assert kinds == [KVKind.SLIDING_MLA, KVKind.MLA, KVKind.MLA]

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from example_models import ADA
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.memory.loaded import loaded_ranks
 from vllm_costmeter.core.memory.lora import lora_slots
+from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.sources.model_config import model_from_config
 
 DATA = Path(__file__).parents[2] / "data"
@@ -65,3 +68,18 @@ def test_pipeline_ranks_hold_the_slots_of_their_layers() -> None:
     (whole,) = lora_slots(model, EngineArgs(enable_lora=True))
     assert first.bytes + last.bytes == whole.bytes
     assert first.bytes == last.bytes
+
+
+@pytest.mark.parametrize("enable_lora", [False, True])
+def test_slots_are_part_of_the_weights_and_all_parts_add_up(enable_lora: bool) -> None:
+    """A server logs them together; with the KV cache all parts are the budget, to the byte."""
+    model = model_from_config(config_of("Qwen__Qwen3-0.6B"), "small")
+    args = EngineArgs(max_model_len=8192, enable_lora=enable_lora)
+    (rank,) = loaded_ranks(model, args)
+    use = fit(model, ADA, args, NEWEST).per_gpu
+    assert use is not None
+    assert use.weights_bytes == rank.tensor_bytes + rank.lora.bytes
+    others = (
+        use.activations_bytes + use.cuda_graphs_bytes + use.non_torch_bytes + use.kv_cache_available_bytes
+    )
+    assert use.budget_bytes == use.weights_bytes + others

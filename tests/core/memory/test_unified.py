@@ -73,3 +73,18 @@ def test_a_total_that_depends_on_settings_is_judged_at_both_ends() -> None:
     arguments = EngineArgs(max_model_len=8192, gpu_memory_utilization=0.85)
     verdicts = [fit(llama(gib), halo, arguments, release_of("0.32.0")).verdict for gib in (30.0, 80.0, 120.0)]
     assert verdicts == ["fits", "tight", "refused"]
+
+
+@pytest.mark.parametrize(
+    ("name", "who", "logs"),
+    [
+        ("GB10", "the fall of the host's available memory", "; 18 logs of GB10"),
+        ("NVIDIA Thor", "the fall of the host's available memory", "none of this GPU"),
+        ("Strix Halo", "what HIP counts as used", "none of this GPU"),
+    ],
+)
+def test_the_rule_names_what_is_counted_and_where_it_was_logged(name: str, who: str, logs: str) -> None:
+    """HIP counts its own memory where CUDA's integrated GPUs have the host's."""
+    rule = unified_non_torch(GpuGroup(name, 128 * GIB)).rule
+    assert rule.startswith(f"unified memory: {who}")
+    assert rule.endswith(logs)

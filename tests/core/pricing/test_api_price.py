@@ -56,3 +56,8 @@ def test_an_unknown_model_or_provider_names_the_nearest() -> None:
         prices_of(ROWS, "Llama-3.1-8B-Instrct")
     with pytest.raises(BadInputError, match="nearest: cheap"):
         prices_of(ROWS, "Llama 3.1 8B Instruct", "cheep")
+
+
+def test_the_tokens_of_a_server_are_the_sum_of_their_kinds() -> None:
+    """Each kind counts."""
+    assert ServedTokens(100, 10, 1).total == 111

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,7 @@ import pytest
 
 from scripts.mutations.__main__ import chosen
 from scripts.mutations.code_swap import loaded_functions, swap
+from scripts.mutations.constants import Users, assigned_at, rebind
 from scripts.mutations.line_marks import NOTED, marked
 from scripts.mutations.operators import count, mutant
 
@@ -94,3 +96,18 @@ def test_a_sample_of_all_faults_has_each_of_them_once() -> None:
     first, second = ([(each.file, each.number) for each in chosen(every, 300, seed)] for seed in (1, 2))
     assert sorted(first) == sorted(second) == every
     assert first != second
+
+
+def test_a_constant_is_another_wherever_it_was_imported(
+    loaded: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the statements that use it are known."""
+    importer = ModuleType("importer")
+    importer.LIMIT = loaded.LIMIT  # type: ignore[attr-defined]
+    for module in (loaded, importer):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    file = Path(str(loaded.__file__))
+    assert rebind("billed", file, _number("3", "4")) == ["LIMIT"]
+    assert (loaded.LIMIT, importer.LIMIT, loaded.bill(4)) == (4, 4, 4)
+    assert assigned_at(file, 3) == "LIMIT"
+    assert Users([file.parent]).of("LIMIT") == {(str(file), 3), (str(file), 8)}

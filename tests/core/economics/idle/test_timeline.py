@@ -86,3 +86,9 @@ def test_two_requests_are_enough_to_take_the_known_time_of_a_request() -> None:
     both, one = (Replica("m", "a", "", 1, {0: Step(60, count)}, request_seconds=50.0) for count in (2, 1))
     assert next(spans(both)).busy[0].request_seconds == 50.0
     assert next(spans(one)).busy[0].request_seconds == 60.0
+
+
+def test_work_whose_requests_nobody_counted_came_at_once() -> None:
+    """One arrival where the activity begins: how many they were is unknown."""
+    (span,) = spans(replica(m0=Step(20, 0)))
+    assert span.busy == (Busy(20, 40, (Arrivals(20, 20, 1),)),)

@@ -6,6 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vllm_costmeter.core.meter.engine_account import EngineAccount
+from vllm_costmeter.core.meter.phase_bill import PhaseBill
+from vllm_costmeter.core.meter.shares.work_pools import Spent
 from vllm_costmeter.core.meter.split.phases import PhaseLedger, PhaseSplit
 from vllm_costmeter.core.meter.split.roofline import GENERIC_CPU, GpuRates, ModelWork, roofline_seconds
 from vllm_costmeter.core.meter.step_counts import StepCounts
@@ -119,3 +122,22 @@ def test_phases_add_up_and_never_fall(ticks: list[tuple[float, Work]]) -> None:
         _, prefill, decode = ledger.charge(split, usd, work)
         assert min(prefill, decode) >= 0
         assert prefill + decode == pytest.approx(usd, rel=1e-12)
+
+
+class CountedEvidence(PhaseSplit):
+    """Keeps what it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__(LLAMA_8B, CARD)
+        self.seen: list[Work] = []
+
+    def observe(self, work: Work) -> None:
+        self.seen.append(work)
+
+
+def test_work_is_evidence_once_though_its_money_and_its_energy_are_split() -> None:
+    """The same seconds seen twice would count as two measurements."""
+    split = CountedEvidence()
+    work = Work(60.0, DECODE.counts)
+    PhaseBill(split).charge(EngineAccount(), Spent(1.0, 1.0), work, ran_empty=False)
+    assert split.seen == [work]
