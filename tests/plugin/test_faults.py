@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,8 @@ RUNNING_PATH = (
 """Where vLLM's event loop, a scrape and the sampler's thread pass; the libraries of others and what only a start reads
 (catalogue, model shapes) are represented by the lines that call them."""
 
+THEIRS = ("await self._app(", "self._send", "self._receive()", "for each in messages")
+"""Lines that call what vLLM or its web server gave us: a fault there is theirs."""
 Parts = tuple[str, ...]
 Make = Callable[[], HookedServer]
 
@@ -40,7 +43,7 @@ def walk(make: Make, thread: OneThread, parts: Parts = RUNNING_PATH) -> int:
     walked, harmed = 0, []
     for line, function in reached.reached.items():
         server, faults = lived(make, thread, parts, line)
-        if not faults.fired:
+        if not faults.fired or any(call in linecache.getline(*line) for call in THEIRS):
             continue
         walked += 1
         where = f"{Path(line[0]).name}:{line[1]} in {function}"

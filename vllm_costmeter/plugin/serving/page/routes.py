@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from vllm_costmeter.metering.live_page import LivePage
 from vllm_costmeter.outputs.metrics.status_json import own_families, samples_of, status
-from vllm_costmeter.outputs.page.answers import Answer, page_data, page_or_status
+from vllm_costmeter.outputs.page.answers import page_data, page_or_status
 from vllm_costmeter.plugin.activation import NAME
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.page.identity import identity
@@ -27,10 +26,14 @@ def add_page_routes(app: Any, live: LivePage | None) -> None:
         add_get_answer(
             app,
             PATH,
-            _counted(lambda asked: page_or_status(_passes(asked), asked.headers.get("accept", ""), status)),
+            "endpoint",
+            lambda asked: page_or_status(_passes(asked), asked.headers.get("accept", ""), status),
         )
         add_get_answer(
-            app, DATA_PATH, _counted(lambda asked: page_data(_passes(asked), asked.url.query, shown.data))
+            app,
+            DATA_PATH,
+            "endpoint",
+            lambda asked: page_data(_passes(asked), asked.url.query, shown.data),
         )
     except Exception:
         FAULTS.add("endpoint")
@@ -40,16 +43,3 @@ def add_page_routes(app: Any, live: LivePage | None) -> None:
 def _passes(request: Any) -> bool:
     keys = api_keys(getattr(request.app.state, "args", None))
     return may_pass(keys, request.headers.get("authorization", ""))
-
-
-def _counted(answer: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
-    """An error of ours is counted and becomes status 500, on this path only."""
-
-    def counted(request: Any) -> Answer:
-        try:
-            return answer(request)
-        except Exception:
-            FAULTS.add("endpoint")
-            raise
-
-    return counted

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vllm_costmeter.outputs.page.answers import Answer
+from vllm_costmeter.plugin.faults import FAULTS
 
 
 def add_innermost_layer(app: Any, layer: Any, **given: Any) -> None:
@@ -15,18 +16,19 @@ def add_innermost_layer(app: Any, layer: Any, **given: Any) -> None:
     app.user_middleware.append(Middleware(layer, **given))
 
 
-def add_get_route(app: Any, path: str, answer: Callable[[Any], tuple[int, Any]]) -> None:
-    """`answer(request)` returns a status and what is sent as JSON; it runs in the thread pool. Once for each path."""
+def add_get_route(app: Any, path: str, where: str, answer: Callable[[Any], tuple[int, Any]]) -> None:
+    """`answer(request)` returns a status and what is sent as JSON; it runs in the thread pool. An error is counted
+    under `where` and becomes status 500, on this path only. Once for each path."""
     from starlette.responses import JSONResponse
 
     def endpoint(request: Any) -> Any:
         status, content = answer(request)
         return JSONResponse(content, status)
 
-    _add(app, path, endpoint)
+    _add(app, path, where, endpoint)
 
 
-def add_get_answer(app: Any, path: str, answer: Callable[[Any], Answer]) -> None:
+def add_get_answer(app: Any, path: str, where: str, answer: Callable[[Any], Answer]) -> None:
     """The same for an answer of any kind."""
     from starlette.responses import Response
 
@@ -34,11 +36,18 @@ def add_get_answer(app: Any, path: str, answer: Callable[[Any], Answer]) -> None
         status, body, headers = answer(request)
         return Response(body, status, headers=dict(headers))
 
-    _add(app, path, endpoint)
+    _add(app, path, where, endpoint)
 
 
-def _add(app: Any, path: str, endpoint: Callable[[Any], Any]) -> None:
+def _add(app: Any, path: str, where: str, endpoint: Callable[[Any], Any]) -> None:
     from starlette.routing import Route
 
+    def counted(request: Any) -> Any:
+        try:
+            return endpoint(request)
+        except Exception:
+            FAULTS.add(where)
+            raise
+
     if not any(getattr(route, "path", None) == path for route in app.router.routes):
-        app.router.routes.append(Route(path, endpoint, methods=["GET"]))
+        app.router.routes.append(Route(path, counted, methods=["GET"]))

@@ -22,22 +22,14 @@ PATH = f"/{NAME}/requests/{{request_id:path}}"
 def add_price_route(app: Any, keeper: RequestKeeper | None) -> None:
     """Once for each application. `keeper`: None if prices of requests are off; the route then says so."""
     try:
-        add_get_route(app, PATH, partial(price_of_request, keeper))
+        add_get_route(app, PATH, "request", partial(price_of_request, keeper))
     except Exception:
         FAULTS.add("request")
         log.exception("costmeter: /%s/requests could not be added; the server continues without it", NAME)
 
 
 def price_of_request(keeper: RequestKeeper | None, request: Any) -> tuple[int, dict[str, Any]]:
-    """Status and content; an error of ours is counted and becomes status 500, on this path only."""
-    try:
-        return _answer(keeper, request)
-    except Exception:
-        FAULTS.add("request")
-        raise
-
-
-def _answer(keeper: RequestKeeper | None, request: Any) -> tuple[int, dict[str, Any]]:
+    """Status and content."""
     keys = api_keys(getattr(request.app.state, "args", None))
     if not may_pass(keys, request.headers.get("authorization", "")):
         return 401, {"error": "Unauthorized"}  # as vLLM says it
