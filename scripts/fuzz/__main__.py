@@ -89,6 +89,13 @@ def again(files: list[Path]) -> int:
     return code
 
 
+def _engine(*, plain: bool) -> tuple[str, str]:
+    """The module that chooses inputs, and why it is not the one guided by coverage."""
+    if plain:
+        return "one", "--plain"
+    return ("coverage", "") if find_spec("atheris") else ("one", "atheris not installed")
+
+
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m scripts.fuzz", description=__doc__, allow_abbrev=False)
@@ -110,11 +117,13 @@ def main() -> int:
     if args.page:
         write_page(FOLDER, ROOT / "docs" / "reliability.md")
         return 0
-    engine = "coverage" if find_spec("atheris") and not args.plain else "one"
+    engine, why = _engine(plain=args.plain)
+    if why:
+        print(f"guided by the ways in which inputs end, not by coverage: {why}", file=sys.stderr)
     found = 0
     for name in names:
         counted = fuzz(name, args.inputs, args.seconds, args.seed, engine)
-        counted |= {"seed": args.seed, "on": time.strftime("%Y-%m-%d")}
+        counted |= {"seed": args.seed, "on": time.strftime("%Y-%m-%d"), "why": why}
         found += len(counted["findings"])
         (FOLDER / f"{name}{RESULTS}").write_text(json.dumps(counted, indent=1))
         print(

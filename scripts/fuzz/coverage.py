@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -20,11 +21,10 @@ with atheris.instrument_imports(include=["vllm_costmeter"]):
     from scripts.fuzz.readers import READERS
 
 from scripts.fuzz.mutation import mutated
-from scripts.fuzz.one import Run, counted, limit_memory
+from scripts.fuzz.one import Run, counted, limit_memory, memory_folder
 
-LARGEST_INPUT_BYTES = 1 << 17
-SLOWER = 3.0
-"""Counting lines costs: an input may take that much longer than without."""
+SMALLEST_LIMIT_BYTES = 8 << 10
+"""Inputs are cut there, or at twice the longest seed: what is longer runs the same code, for longer."""
 
 
 def main() -> None:
@@ -32,10 +32,10 @@ def main() -> None:
     name, inputs, seconds, seed, folder = sys.argv[1:]
     reader = READERS[name]
     seeds = reader.seeds()
-    scratch, corpus = tempfile.mkdtemp(), Path(tempfile.mkdtemp())
+    scratch, corpus = Path(tempfile.mkdtemp(dir=memory_folder())), Path(tempfile.mkdtemp())
     for number, data in enumerate(seeds):
         (corpus / str(number)).write_bytes(data)
-    run = Run(reader, Path(folder), Path(scratch), most_seconds=SLOWER)
+    run = Run(reader, Path(folder), scratch)
     for data in seeds:
         run.one(data)
     limit_memory()
@@ -44,12 +44,15 @@ def main() -> None:
         run.one(data)
         if run.inputs >= int(inputs) or time.process_time() > float(seconds):
             print(json.dumps(counted(run) | {"engine": "atheris"}), flush=True)
+            for made in (scratch, corpus):
+                shutil.rmtree(made, ignore_errors=True)
             os._exit(0)
 
     def changed(data: bytes, most_bytes: int, number: int) -> bytes:
         return mutated(data, seeds, Random(number))[:most_bytes]
 
-    flags = [f"-seed={seed}", f"-max_len={LARGEST_INPUT_BYTES}", "-verbosity=0", str(corpus)]
+    most_bytes = max(SMALLEST_LIMIT_BYTES, 2 * max(map(len, seeds)))
+    flags = [f"-seed={seed}", f"-max_len={most_bytes}", "-verbosity=0", str(corpus)]
     atheris.Setup([sys.argv[0], *flags], one, custom_mutator=changed)
     atheris.Fuzz()
 

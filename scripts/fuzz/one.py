@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 
 from scripts.fuzz.mutation import mutated
-from scripts.fuzz.outcome import MOST_SECONDS, Outcome, outcome_of
+from scripts.fuzz.outcome import Outcome, outcome_of
 from scripts.fuzz.reader import Reader
 from scripts.fuzz.readers import READERS
 
@@ -31,10 +31,7 @@ CURRENT = "current"
 class Run:
     """Counts what happens, and keeps what is a finding."""
 
-    def __init__(
-        self, reader: Reader, folder: Path, scratch: Path, *, most_seconds: float = MOST_SECONDS
-    ) -> None:
-        self._most_seconds = most_seconds
+    def __init__(self, reader: Reader, folder: Path, scratch: Path) -> None:
         self.reader, self.folder, self.scratch = reader, folder, scratch
         self.inputs, self.read, self.slowest = 0, 0, 0.0
         self.findings: dict[str, str] = {}
@@ -48,7 +45,7 @@ class Run:
     def one(self, data: bytes) -> bool:
         """Whether its outcome is new. The input is on disk before it is read: it may end the process."""
         self._current[: len(data) + 8] = len(data).to_bytes(8, "little") + data
-        outcome = outcome_of(self.reader, data, self.scratch, self._most_seconds)
+        outcome = outcome_of(self.reader, data, self.scratch)
         self.inputs += 1
         self.read += not outcome.said and outcome.finding is None
         self.slowest = max(self.slowest, outcome.seconds)
@@ -77,7 +74,7 @@ def run(
     random = Random(f"{reader.name} {seed}")
     seeds = reader.seeds() or [b""]
     pool = list(seeds)
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as scratch:
+    with tempfile.TemporaryDirectory(dir=memory_folder()) as scratch:
         found = Run(reader, folder, Path(scratch))
         for data in (*seeds, b""):
             found.one(data)
@@ -90,6 +87,11 @@ def run(
             if found.one(data) and len(data) < 2 * len(source) + 4096:
                 pool.append(data)
     return found
+
+
+def memory_folder() -> str | None:
+    """Where files cost least: in memory, if the system has such a folder."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 def limit_memory() -> None:

@@ -39,15 +39,15 @@ class Outcome:
     details: str = ""
 
 
-def outcome_of(reader: Reader, data: bytes, folder: Path, most_seconds: float = MOST_SECONDS) -> Outcome:
+def outcome_of(reader: Reader, data: bytes, folder: Path) -> Outcome:
     """Runs the reader once. Raises nothing but KeyboardInterrupt and SystemExit."""
     outcome = _read_once(reader, data, folder)
     readings = 1
-    while outcome.finding is None and outcome.seconds > most_seconds and readings < SLOW_READINGS:
+    while outcome.finding is None and outcome.seconds > MOST_SECONDS and readings < SLOW_READINGS:
         again = _read_once(reader, data, folder)
         outcome = min(outcome, again, key=lambda reading: reading.seconds)
         readings += 1
-    if outcome.finding is not None or outcome.seconds <= most_seconds:
+    if outcome.finding is not None or outcome.seconds <= MOST_SECONDS:
         return outcome
     return replace(
         outcome, finding="slow", details=f"{outcome.seconds:.2f} s of processor time, {len(data)} bytes"

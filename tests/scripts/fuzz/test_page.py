@@ -43,6 +43,15 @@ def test_a_run_of_one_reader_changes_its_row_and_the_sums(tmp_path: Path) -> Non
     assert f"\n{10 * (len(READERS) - 1) + 2000:,} inputs, {len(READERS)} findings." in page.read_text()
 
 
+def test_a_row_says_why_it_was_not_guided_by_coverage(tmp_path: Path) -> None:
+    """A run without atheris looks like any other."""
+    counted(tmp_path, "bills", 10)
+    file = tmp_path / f"bills{RESULTS}"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"why": "atheris not installed"}))
+    write_page(tmp_path, tmp_path / "page.md")
+    assert "| bills (CSV) | outcomes (atheris not installed) | 10 |" in (tmp_path / "page.md").read_text()
+
+
 def test_a_reader_that_was_never_counted_says_so(tmp_path: Path) -> None:
     write_page(tmp_path, tmp_path / "page.md")
     assert "\n| bills (CSV) | not counted yet |" in (tmp_path / "page.md").read_text()

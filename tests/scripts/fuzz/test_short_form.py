@@ -37,7 +37,7 @@ OURS = {
     "sources/catalogue/compiled.py": "comes with the package",
     "sources/catalogue/regions.py": "comes with the package",
     "sources/catalogue/api_prices.py": "comes with the package; a user's rows are read by sources/files/toml.py",
-    "sources/catalogue/load.py": "comes with the package; a user's rows are read by sources/files/toml.py",
+    "sources/catalogue/rows.py": "comes with the package; a user's rows are read by sources/files/toml.py",
     "sources/checkpoint/hub_client.py": "the Hub's listing, behind its own client; what fails is caught as a kind",
     "outputs/dashboards/grafana_api.py": "Grafana's answers to what we push; what fails is caught as a kind",
     "outputs/dashboards/grafana_json.py": "what we wrote ourselves, a line earlier",

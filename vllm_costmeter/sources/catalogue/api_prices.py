@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from vllm_costmeter.core.errors import BadInputError
@@ -18,14 +19,15 @@ PACKAGE_FILE = PACKAGE_FOLDER / "api_prices.toml"
 KEYS = ("provider", "model", "input", "output", "cached", "as_of", "source", "verified")
 
 
-def package_api_prices() -> list[ApiPriceRow]:
+@cache
+def package_api_prices() -> tuple[ApiPriceRow, ...]:
     """All rows that come with the package."""
     found = tomllib.loads(PACKAGE_FILE.read_text("utf-8"))
     shared = {"source": found["source"], "as_of": found["as_of"]}
-    return [
+    return tuple(
         parse_api_price(shared | row, f"{PACKAGE_FILE.name}: row {n}")
         for n, row in enumerate(found["api"], 1)
-    ]
+    )
 
 
 def parse_api_price(row: Mapping[str, Any], where: str, *, user: bool = False) -> ApiPriceRow:

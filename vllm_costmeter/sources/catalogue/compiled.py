@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from vllm_costmeter.core.gpu.spec import GpuSpec, MigProfile, Provenance
@@ -50,3 +52,9 @@ class CompiledGpus:
     def _origin(self, number: int, low: float | None = None, high: float | None = None) -> Provenance:
         source, as_of, verified, estimated = self._origins[number]
         return Provenance(source, as_of, verified, low, high, estimated)
+
+
+@cache
+def compiled_gpus(file: Path) -> CompiledGpus:
+    """The package's table, read once however many catalogues lay their own rows over it."""
+    return CompiledGpus(file.read_text("utf-8"))

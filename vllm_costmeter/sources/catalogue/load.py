@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.core.dataclass import replace
-from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.errors import BadInputError, closest
 from vllm_costmeter.core.gpu.spec import GpuSpec
-from vllm_costmeter.sources.catalogue.compiled import CompiledGpus
+from vllm_costmeter.sources.catalogue.compiled import CompiledGpus, compiled_gpus
 from vllm_costmeter.sources.gpu.text import folded_name, split_count
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Catalogue:
 
     @cached_property
     def _package(self) -> CompiledGpus:
-        return CompiledGpus((self._folder / GPUS_FILE).read_text("utf-8"))
+        return compiled_gpus(self._folder / GPUS_FILE)
 
     @cached_property
     def _user_gpus(self) -> dict[str, list[dict[str, Any]]]:
@@ -104,20 +104,14 @@ class Catalogue:
     @cached_property
     def prices(self) -> tuple[RentalQuote, ...]:
         """Every quote, the user's first, with its GPU's catalogue name. BadInputError for an invalid file."""
-        import tomllib
+        from vllm_costmeter.sources.catalogue.rows import package_prices, parse_price
 
-        from vllm_costmeter.sources.catalogue.rows import parse_price
-
-        file = self._folder / "prices.toml"
         users = [
             parse_price(row, str(self._user_file), number, user=True)
             for number, row in enumerate(self._user_rows.get("price", []), 1)
         ]
-        ours = [
-            parse_price(row, file.name, number)
-            for number, row in enumerate(tomllib.loads(file.read_text("utf-8"))["price"], 1)
-        ]
-        return tuple(replace(row, gpu=self.find(row.gpu).name) for row in users) + tuple(ours)
+        named = tuple(replace(row, gpu=self.find(row.gpu).name) for row in users)
+        return named + package_prices(self._folder / "prices.toml")
 
     def matching(self, text: str) -> tuple[GpuSpec, ...]:
         """The GPU with this name, or all that it may mean: two for "RTX 4060 Ti", four for "A100"."""
@@ -153,15 +147,18 @@ class Catalogue:
 
     def _near(self, text: str) -> str:
         """The nearest catalogue names, with or without the series before the number."""
-        import difflib
+        near = closest(text.casefold(), self._short_names, 5, 0.6)
+        found = list(dict.fromkeys(self._short_names[spelt] for spelt in near))[:3]
+        return f"; nearest: {', '.join(found)}" if found else ""
 
+    @cached_property
+    def _short_names(self) -> dict[str, str]:
+        """The catalogue's names by themselves without the series, and by their aliases."""
         names: dict[str, str] = {}
         for gpu in self.gpus:
             bare = re.sub(r"^(rtx|gtx|rx|quadro rtx) ", "", gpu.name.casefold())
             names |= dict.fromkeys((bare, *map(str.casefold, (gpu.name, *gpu.aliases))), gpu.name)
-        near = difflib.get_close_matches(text.casefold(), names, n=5, cutoff=0.6)
-        found = list(dict.fromkeys(names[spelt] for spelt in near))[:3]
-        return f"; nearest: {', '.join(found)}" if found else ""
+        return names
 
     def for_driver_name(self, name: str, memory_bytes: int | None = None) -> GpuSpec | None:
         """The GPU with this driver name; None for a MIG slice or a GPU not in the catalogue.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from fractions import Fraction
+from functools import cache
 
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.errors import BadInputError, nearest
@@ -24,7 +25,8 @@ class Region:
     as_of: str
 
 
-def regions() -> list[Region]:
+@cache
+def regions() -> tuple[Region, ...]:
     """Every row of the table."""
     found = []
     for row in tomllib.loads(FILE.read_text("utf-8"))["region"]:
@@ -33,7 +35,7 @@ def regions() -> list[Region]:
         origin = next(iter(facts.values()))
         name, usd, grams = row["name"], values.get("usd_per_kwh"), values.get("gco2e_per_kwh")
         found.append(Region(name, usd, grams, origin["source"], origin["as_of"]))
-    return found
+    return tuple(found)
 
 
 def find_region(text: str) -> Region:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.core.errors import BadInputError, nearest
@@ -138,3 +140,12 @@ def parse_price(row: Mapping[str, Any], file: str, number: int, *, user: bool = 
         verified=values.read(row, "verified", where, values.truth) if "verified" in row else True,
         from_user=user,
     )
+
+
+@cache
+def package_prices(file: Path) -> tuple[RentalQuote, ...]:
+    """The quotes that come with the package, read once however many catalogues lay their own rows over them."""
+    import tomllib
+
+    rows = tomllib.loads(file.read_text("utf-8"))["price"]
+    return tuple(parse_price(row, file.name, number) for number, row in enumerate(rows, 1))

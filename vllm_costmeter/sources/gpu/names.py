@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from vllm_costmeter.sources.gpu.text import folded_name, without_makers
@@ -63,6 +64,11 @@ def spellings(row: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(" ".join(sorted(words)) for words in found if words))
 
 
+@cache
+def _words_of(spelt: str) -> frozenset[str]:
+    return frozenset(spelt.split())
+
+
 class GpuNames:
     """Keys of GPUs by their spellings, in the order in which they were added."""
 
@@ -96,9 +102,7 @@ class GpuNames:
         spelt = " ".join(sorted(words))
         found = set(self._names.get(spelt) or self._spelt.get(spelt) or ())
         if len(found) != 1 and words:
-            found |= {
-                key for other, keys in self._spelt.items() if words < set(other.split()) for key in keys
-            }
+            found |= {key for other, keys in self._spelt.items() if words < _words_of(other) for key in keys}
             found = found if len(found) > 1 else set()
         return [key for key in self._keys if key in found]
 

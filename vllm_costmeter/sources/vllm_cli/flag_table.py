@@ -119,6 +119,15 @@ class FlagTable:
         """Every flag of every release, each with its runs of releases (first and last number of each)."""
         return self._data["flags"]  # type: ignore[no-any-return]
 
+    @cached_property
+    def runs_by_name(self) -> Mapping[str, Runs]:
+        """The runs of releases with a flag of a name, for every name that any release knows."""
+        found: dict[str, list[Sequence[int]]] = {}
+        for runs, record in self.records:
+            for name in flag_from(record).names:
+                found.setdefault(name, []).extend(runs)
+        return found
+
 
 class ReleaseFlags:
     """The flags of one release."""

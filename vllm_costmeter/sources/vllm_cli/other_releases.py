@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from vllm_costmeter.sources.vllm_cli.flag_table import Flag, ReleaseFlags, flag_from
+from vllm_costmeter.sources.vllm_cli.flag_table import Flag, ReleaseFlags, Runs
 
 
 def flag_elsewhere(flags: ReleaseFlags, name: str) -> Flag | None:
@@ -43,11 +43,9 @@ def taking_shape(flags: ReleaseFlags, config: str, takes: Callable[[Any], bool])
     return _takes_it(flags, [number for number, shape in shapes if shape["of"] and takes(shape)])
 
 
-def _runs(flags: ReleaseFlags, name: str) -> Iterator[Sequence[int]]:
+def _runs(flags: ReleaseFlags, name: str) -> Runs:
     """The runs of releases with a flag of this name."""
-    for runs, record in flags.table.records:
-        if name in flag_from(record).names:
-            yield from runs
+    return flags.table.runs_by_name.get(name, ())
 
 
 def _takes_it(flags: ReleaseFlags, numbers: Sequence[int]) -> str:
