@@ -19,7 +19,14 @@ RUNNING_PATH = (
 """Where vLLM's event loop, a scrape and the sampler's thread pass; the libraries of others and what only a start reads
 (catalogue, model shapes) are represented by the lines that call them."""
 
-THEIRS = ("await self._app(", "self._send", "self._receive()", "for each in messages")
+THEIRS = (
+    "await self._app(",
+    "self._send",
+    "self._receive()",
+    "for each in messages",
+    "for message in refused",
+    "await send(",
+)
 """Lines that call what vLLM or its web server gave us: a fault there is theirs."""
 Parts = tuple[str, ...]
 Make = Callable[[], HookedServer]
@@ -42,8 +49,10 @@ def walk(make: Make, thread: OneThread, parts: Parts = RUNNING_PATH) -> int:
     errors = healthy.after["costmeter_errors_total"]
     walked, harmed = 0, []
     for line, function in reached.reached.items():
+        if any(call in linecache.getline(*line) for call in THEIRS):
+            continue
         server, faults = lived(make, thread, parts, line)
-        if not faults.fired or any(call in linecache.getline(*line) for call in THEIRS):
+        if not faults.fired:
             continue
         walked += 1
         where = f"{Path(line[0]).name}:{line[1]} in {function}"
