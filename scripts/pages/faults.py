@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 from scripts.pages.marked_section import MarkedSection
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+ROOT = Path(__file__).resolve().parents[2]
+DOCS, TESTS = ROOT / "docs", ROOT / "tests" / "e2e" / "reliability"
 PAGE, RECORD = DOCS / "reliability.md", DOCS / "reliability" / "faults.json"
 SECTION = MarkedSection("faults", "Faults", "python -m scripts.pages.faults")
 GROUPS = {
@@ -27,7 +29,7 @@ TEXT = """
 completions, chats, streams and aborted requests without a pause. It requires the same responses byte for byte, an
 answer to every request, tokens equal to vLLM's own counters, dollars within 2 % of price x time, and, where a server
 ends, the exit status that it has without the plugin. A row has the date of the last run that passed; a failure since is
-named.
+named. How many requests and scrapes there were depends on what else the machine did.
 
 {groups}
 """
@@ -35,8 +37,8 @@ named.
 Row = Mapping[str, Any]
 
 
-def faults(rows: Mapping[str, Row]) -> str:
-    """The section: a table for each group of tests."""
+def faults(rows: Mapping[str, Row], tests: Sequence[str] = ()) -> str:
+    """The section: a table for each group of `tests`, and those that never passed a run that recorded."""
     groups = []
     for file, title in GROUPS.items():
         own = {fault: row for fault, row in rows.items() if row["test"].startswith(f"{file}::")}
@@ -46,7 +48,21 @@ def faults(rows: Mapping[str, Row]) -> str:
         tables += [_table(single)] if single else []
         if tables:
             groups.append("\n\n".join((f"### {title}", *tables)))
+    recorded = {row["test"].partition("[")[0] for row in rows.values()}
+    missing = [f"`{test}`" for test in tests if test not in recorded]
+    if missing:
+        groups.append(f"Not recorded yet: {', '.join(missing)}.")
     return TEXT.format(groups="\n\n".join(groups))
+
+
+def fault_tests() -> list[str]:
+    """Every test that injects a fault, as rows name it but for its parameters."""
+    return [
+        f"{file}::{node.name}"
+        for file in GROUPS
+        for node in ast.walk(ast.parse((TESTS / file).read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
 
 
 def _table(rows: Mapping[str, Row]) -> str:
@@ -68,7 +84,7 @@ def _signals(rows: Sequence[Row]) -> str:
     ]
     for stage in stages:
         own = {_figures(row)["signal"]: row for row in rows if _figures(row)["stage"] == stage}
-        cells = [_status(own[signal]) if signal in own else "not run" for signal in signals]
+        cells = [_status(own[signal]) if signal in own else "not recorded" for signal in signals]
         lost, on, release = (
             ", ".join(sorted({row[key] for row in own.values()})) for key in ("lost", "on", "vllm")
         )
@@ -119,7 +135,7 @@ def _markdown(lines: Sequence[Sequence[str]]) -> str:
 def main() -> None:
     """Nothing is written where nothing was recorded."""
     if RECORD.exists():
-        SECTION.write(PAGE, faults(json.loads(RECORD.read_text("utf-8"))))
+        SECTION.write(PAGE, faults(json.loads(RECORD.read_text("utf-8")), fault_tests()))
 
 
 if __name__ == "__main__":

@@ -15,12 +15,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from vllm_costmeter.core.budgets.refusal import Refusal
+from vllm_costmeter.metering.budget_gate import BudgetGate
 from vllm_costmeter.plugin.endpoint import CostMeterEndpoints
 from vllm_costmeter.plugin.serving.requests.ticket import CURRENT
 
 ANSWER = {"id": "cmpl-1", "choices": [{"text": "hello"}], "usage": {"completion_tokens": 3}}
 OURS = ("/costmeter", "/costmeter/data", "/costmeter/requests/cmpl-1")
-BROWSER = {"accept": "text/html", "x-costmeter-tenant": "acme"}
+BROKE = "broke"
+"""A tenant whose budget is spent."""
 
 Exchange = Callable[[], None]
 
@@ -32,11 +35,18 @@ def http_side(monkeypatch: pytest.MonkeyPatch) -> Exchange:
     async def on_this_thread(function: Callable[..., Any], *given: Any) -> Any:
         return function(*given)
 
+    of_tenant = BudgetGate.refusal
+
+    def refusal(gate: BudgetGate, tenant: str) -> Refusal | None:
+        return Refusal(1.8e9, 60) if tenant == BROKE else of_tenant(gate, tenant)
+
     monkeypatch.setattr(starlette.routing, "run_in_threadpool", on_this_thread)
+    monkeypatch.setattr(BudgetGate, "refusal", refusal)
 
     def exchange() -> None:
         app = Starlette(routes=[Route("/v1/completions", _completion, methods=["POST"])])
         CostMeterEndpoints().attach_router(app)
+        assert asyncio.run(_ask(app, "POST", "/v1/completions", BROKE))[0] in (200, 429)  # it fails open
         status, body = asyncio.run(_ask(app, "POST", "/v1/completions"))
         answered = json.loads(body)
         answered["usage"].pop("cost", None)
@@ -55,7 +65,7 @@ async def _completion(request: Request) -> JSONResponse:
     return JSONResponse(ANSWER)
 
 
-async def _ask(app: Starlette, method: str, path: str) -> tuple[int, bytes]:
+async def _ask(app: Starlette, method: str, path: str, tenant: str = "acme") -> tuple[int, bytes]:
     """An error on a path of ours is one of that request: the web server logs it, and the client has status 500."""
     sent: list[Any] = []
     asked = [
@@ -79,7 +89,7 @@ async def _ask(app: Starlette, method: str, path: str) -> tuple[int, bytes]:
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
         "scheme": "http",
-        "headers": [(name.encode(), value.encode()) for name, value in BROWSER.items()],
+        "headers": [(b"accept", b"text/html"), (b"x-costmeter-tenant", tenant.encode())],
     }
     try:
         await app(scope, receive, send)

@@ -58,7 +58,8 @@ def watched(file: str, parts: tuple[str, ...]) -> bool:
 
 @cache
 def lines_that_do_something(file: str) -> frozenset[int]:
-    """Lines on which something can fail: not a bare `try:` or `return found`, which only move names about."""
+    """Lines on which something can fail: not a bare `try:`, `return found` or `self._found = found`, which only move
+    names about."""
     fallible = (
         ast.Attribute,
         ast.BinOp,
@@ -73,4 +74,8 @@ def lines_that_do_something(file: str) -> frozenset[int]:
         ast.With,
     )
     nodes = ast.walk(ast.parse(Path(file).read_text()))
-    return frozenset(node.lineno for node in nodes if isinstance(node, fallible))
+    return frozenset(
+        node.lineno
+        for node in nodes
+        if isinstance(node, fallible) and not isinstance(getattr(node, "ctx", None), ast.Store)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,15 @@ RUNNING_PATH = (
 """Where vLLM's event loop, a scrape and the sampler's thread pass; the libraries of others and what only a start reads
 (catalogue, model shapes) are represented by the lines that call them."""
 
+THEIRS = (
+    "await self._app(",
+    "self._send",
+    "self._receive()",
+    "for each in messages",
+    "for message in refused",
+    "await send(",
+)
+"""Lines that call what vLLM or its web server gave us: a fault there is theirs."""
 Parts = tuple[str, ...]
 Make = Callable[[], HookedServer]
 
@@ -39,6 +49,8 @@ def walk(make: Make, thread: OneThread, parts: Parts = RUNNING_PATH) -> int:
     errors = healthy.after["costmeter_errors_total"]
     walked, harmed = 0, []
     for line, function in reached.reached.items():
+        if any(call in linecache.getline(*line) for call in THEIRS):
+            continue
         server, faults = lived(make, thread, parts, line)
         if not faults.fired:
             continue

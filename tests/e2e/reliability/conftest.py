@@ -9,7 +9,7 @@ import pytest
 from fault_rows import FaultRecord, Rows, failed, passed, today
 from harness import ROOT
 
-from vllm_costmeter.sources.vllm.installed import installed_vllm_version
+from vllm_costmeter.sources.vllm.installed import installed_release
 
 RECORD = FaultRecord(ROOT / "docs" / "reliability" / "faults.json")
 FOUND = pytest.StashKey[Rows]()
@@ -23,7 +23,12 @@ def found(request: pytest.FixtureRequest) -> Found:
     rows = request.node.stash.setdefault(FOUND, {})
 
     def row(fault: str, lost: str, **figures: object) -> None:
-        rows[fault] = {"lost": lost, "on": today(), "vllm": installed_vllm_version(), "figures": figures}
+        rows[fault] = {
+            "lost": lost,
+            "on": today(),
+            "vllm": installed_release().text.partition("+")[0],
+            "figures": figures,
+        }
 
     return row
 
