@@ -26,6 +26,8 @@ from scripts.fuzz.processes import Job, serve
 
 FROM_A_SEED = 0.5
 """The share of inputs made from a real file: what ran a new branch is mostly refused early, and so is what follows."""
+MOST_GROWN_BYTES = 1 << 10
+"""What is that much longer than every seed is read, but not mutated further: else all would soon be at the limit."""
 SMALLEST_LIMIT_BYTES = 8 << 10
 """Inputs are cut there, or at twice the longest seed: what is longer runs the same code, for longer."""
 
@@ -50,12 +52,15 @@ def read(job: Job) -> None:
                 shutil.rmtree(made, ignore_errors=True)
             os._exit(0)
 
+    longest = max(map(len, seeds))
+    most_bytes = max(SMALLEST_LIMIT_BYTES, 2 * longest)
+
     def changed(data: bytes, most_bytes: int, number: int) -> bytes:
         random = Random(number)
-        source = random.choice(seeds) if random.random() < FROM_A_SEED else data
+        has_grown = len(data) > longest + MOST_GROWN_BYTES
+        source = random.choice(seeds) if has_grown or random.random() < FROM_A_SEED else data
         return mutated(source, seeds, random)[:most_bytes]
 
-    most_bytes = max(SMALLEST_LIMIT_BYTES, 2 * max(map(len, seeds)))
     flags = [f"-seed={job.seed}", f"-max_len={most_bytes}", "-verbosity=0", str(corpus)]
     atheris.Setup([sys.argv[0], *flags], one, custom_mutator=changed)
     atheris.Fuzz()
