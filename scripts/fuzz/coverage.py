@@ -27,7 +27,7 @@ from scripts.fuzz.processes import Job, serve
 FROM_A_SEED = 0.5
 """The share of inputs made from a real file: what ran a new branch is mostly refused early, and so is what follows."""
 MOST_GROWN_BYTES = 1 << 10
-"""What is that much longer than every seed is read, but not mutated further: else all would soon be at the limit."""
+"""What is that much longer than the usual seed is read, but not mutated further: else all would soon be so long."""
 SMALLEST_LIMIT_BYTES = 8 << 10
 """Inputs are cut there, or at twice the longest seed: what is longer runs the same code, for longer."""
 
@@ -52,12 +52,12 @@ def read(job: Job) -> None:
                 shutil.rmtree(made, ignore_errors=True)
             os._exit(0)
 
-    longest = max(map(len, seeds))
-    most_bytes = max(SMALLEST_LIMIT_BYTES, 2 * longest)
+    lengths = sorted(map(len, seeds))
+    most_bytes = max(SMALLEST_LIMIT_BYTES, 2 * lengths[-1])
 
     def changed(data: bytes, most_bytes: int, number: int) -> bytes:
         random = Random(number)
-        has_grown = len(data) > longest + MOST_GROWN_BYTES
+        has_grown = len(data) > lengths[len(lengths) // 2] + MOST_GROWN_BYTES
         source = random.choice(seeds) if has_grown or random.random() < FROM_A_SEED else data
         return mutated(source, seeds, random)[:most_bytes]
 
