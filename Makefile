@@ -7,7 +7,7 @@ VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE := # empty: pip compiles nothing (scripts/install/pip_command.py), so Python caches what it imports
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint fuzz mutations lock lowest dist sbom bench chaos phases accuracy docs site pictures upstream clean setup setup-tests setup-release python
+.PHONY: help demo test test-fast lint fuzz mutations lock lowest dist sbom bench chaos soak phases accuracy docs site pictures upstream clean setup setup-tests setup-release python
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -57,8 +57,11 @@ accuracy: setup ## compare the fit check with server logs and vLLM's code (minut
 	@$(VENV)/python -m scripts.accuracy.page
 	@$(VENV)/python -m scripts.answers.conformance
 
-chaos: setup-tests ## inject every fault into a real server (half an hour); writes docs/reliability/faults.json
-	@$(VENV)/python -m pytest --chaos --record -n0 tests/e2e/reliability
+chaos: setup-tests ## inject every fault into a real server (most of an hour); writes docs/reliability.md
+	@$(VENV)/python -m pytest --chaos --record -n0 tests/e2e/reliability; failed=$$?; $(VENV)/python -m scripts.pages.faults; exit $$failed
+
+soak: setup-tests ## serve mixed traffic for 90 minutes, with and without the plugin; writes docs/reliability.md
+	@$(VENV)/python -m pytest --soak 90 --record -n0 tests/e2e/reliability/test_soak.py; failed=$$?; $(VENV)/python -m scripts.pages.soak; exit $$failed
 
 docs: setup ## regenerate the pages made from the code: commands, messages, metrics, settings, coverage, GPUs, licences, ...
 	@$(VENV)/python -m scripts.pages.metrics_and_settings

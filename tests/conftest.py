@@ -24,16 +24,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """`--heavy` runs the fast tests and then the heavy ones."""
     parser.addoption("--heavy", action="store_true", help="also run the tests that need a real server")
     parser.addoption(
-        "--chaos", action="store_true", help="also inject faults into real servers (half an hour)"
+        "--chaos", action="store_true", help="also inject faults into real servers (most of an hour)"
     )
-    parser.addoption("--record", action="store_true", help="write what --chaos finds into docs/reliability")
+    parser.addoption("--soak", metavar="MINUTES", help="also serve mixed traffic for so many minutes")
+    parser.addoption(
+        "--record", action="store_true", help="write what --chaos and --soak find into docs/reliability"
+    )
 
 
 def pytest_configure() -> None:
-    """A terminated run ends like an interrupted one, so that the servers it started are stopped. Meters in this process
-    keep no ledger unless a test gives them one."""
+    """A terminated run ends like an interrupted one, so that the servers it started are stopped. A run that was started
+    in the background, where shells ignore SIGINT, does not pass that on. Meters in this process keep no ledger unless
+    a test gives them one."""
     os.environ["COSTMETER_LEDGER"] = "off"
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -50,7 +55,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave heavy tests and faults out unless they were asked for, and put them last."""
-    for marker in ("heavy", "chaos"):
+    for marker in ("heavy", "chaos", "soak"):
         if not config.getoption(f"--{marker}") and marker not in config.getoption("-m"):
             left_out = [item for item in items if item.get_closest_marker(marker)]
             items[:] = [item for item in items if not item.get_closest_marker(marker)]

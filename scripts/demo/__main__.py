@@ -23,7 +23,19 @@ from scripts.servers.vllm_server import ServerFailedError, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / ".demo"
+LEDGER = WORK / "ledger.sqlite3"
 USD_PER_HOUR = "0.55"
+
+CLOSING = """
+The server has been stopped. What it cost is in its ledger:
+  .venv/bin/costmeter report --ledger {ledger} --by state
+
+For your own server, add `--plugin costmeter --gpu-hourly-usd PRICE` to `vllm serve`. Then look at its cost
+  in a browser         http://HOST:8000/costmeter
+  in a terminal        costmeter top HOST:8000
+  in Grafana           docker compose -f grafana/docker-compose.yml up   (Prometheus scrapes HOST:8000/metrics)
+  over days            costmeter report
+The same, step by step: docs/tutorial.md. This took {seconds:.0f} s."""
 
 
 def main() -> None:
@@ -36,12 +48,17 @@ def main() -> None:
     model = make_tiny_model(WORK / "tiny-llama")
     console.print(f"  {model.relative_to(ROOT)}")
     heading(console, 3, "A real vLLM server with the meter")
-    flags = ("--served-model-name", "tiny-llama", "--plugin", "costmeter", "--gpu-hourly-usd", USD_PER_HOUR)
+    flags = (
+        *("--served-model-name", "tiny-llama", "--plugin", "costmeter", "--gpu-hourly-usd", USD_PER_HOUR),
+        *("--costmeter-ledger", str(LEDGER.relative_to(ROOT))),
+    )
     console.print(f"  $ vllm serve {model.relative_to(ROOT)} {shlex.join(flags)}")
     ticker = Ticker("starting (its log is .demo/server.log)")
     with serving(model, *flags, log=WORK / "server.log", while_waiting=ticker.tick) as server:
         ticker.done("ready")
         heading(console, 4, "Traffic from `vllm bench serve`, with its live cost")
+        console.print(f"  meanwhile in a browser: {server.url}/costmeter", markup=False)
+        console.print(f"  or in another terminal: .venv/bin/costmeter top {server.url}", markup=False)
         drive_and_watch(server.url, model, WORK / "client.log", console)
         result = result_of(WORK / "client.log")
         console.print(result)
@@ -50,12 +67,12 @@ def main() -> None:
         counted = re.search(r"Total generated tokens:\s+(\d+)", result)
         if counted:
             console.print(f"  The client counted {counted.group(1)} generated tokens.")
-    console.print(
-        "\nThe server has been stopped. For your own server: add `--plugin costmeter --gpu-hourly-usd PRICE`, let\n"
-        "Prometheus scrape its /metrics, and start Grafana with the dashboards:\n"
-        "`docker compose -f grafana/docker-compose.yml up`.\n"
-        f"This took {time.monotonic() - started_seconds:.0f} s."
-    )
+    console.print(closing(time.monotonic() - started_seconds), markup=False)
+
+
+def closing(seconds: float) -> str:
+    """What to do next."""
+    return CLOSING.format(ledger=LEDGER.relative_to(ROOT), seconds=seconds)
 
 
 def heading(console: Console, step: int, text: str) -> None:

@@ -41,7 +41,7 @@ def client_command(url: str, model: Path) -> tuple[str, ...]:
 def drive_and_watch(url: str, model: Path, log: Path, console: Console) -> None:
     """Traffic, then idle time that still costs money; raises ServerFailedError when the client fails."""
     with Watch(url, console) as watch:
-        watch.note("  (the client takes a few seconds to start)")
+        watch.note("  (the client takes up to a minute to start)")
         with running(client_command(url, model), log, environment()) as client:
             watch.until(lambda: client.poll() is not None)
         if client.returncode:

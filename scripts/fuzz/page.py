@@ -1,4 +1,4 @@
-"""What the fuzzer counted, as a section of docs/reliability.md between two marks."""
+"""What the fuzzer counted, as a section of docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from scripts.fuzz.readers import READERS
+from scripts.pages.marked_section import MarkedSection
 
 RESULTS = ".counted.json"
-BEGIN, END = "<!-- fuzz: written by `python -m scripts.fuzz --page` -->", "<!-- fuzz: end -->"
+SECTION = MarkedSection("fuzz", "Fuzzing", "python -m scripts.fuzz --page")
 TEXT = """
 {total:,} inputs, {findings}. An input is a mutation of a real file (bytes, words, lines, nodes of its JSON), or of an
 earlier input. Guided by atheris, that is one that ran a branch of our code not run before; guided by outcomes, one that
@@ -27,11 +28,7 @@ or more than 200 MiB above what reading the seeds took.
 
 def write_page(folder: Path, page: Path) -> None:
     """Writes the section, or adds it to a page without one. A reader without a count keeps the row that it has."""
-    text = page.read_text("utf-8") if page.exists() else "# Reliability\n"
-    if BEGIN not in text:
-        text += f"\n## Fuzzing\n\n{BEGIN}{END}\n"
-    before, _, rest = text.partition(BEGIN)
-    old, _, after = rest.partition(END)
+    old = SECTION.read(page.read_text("utf-8")) if page.exists() else ""
     kept = {line.split(" | ")[0].removeprefix("| "): line for line in old.splitlines()}
     rows = []
     for name, reader in READERS.items():
@@ -40,7 +37,7 @@ def write_page(folder: Path, page: Path) -> None:
             rows.append(_row(reader.what, json.loads(file.read_text())))
         else:
             rows.append(kept.get(reader.what, f"| {reader.what} | not counted yet | 0 | | | | 0 | | |"))
-    page.write_text(f"{before}{BEGIN}{_text(rows)}{END}{after}", "utf-8")
+    SECTION.write(page, _text(rows))
 
 
 def _text(rows: list[str]) -> str:

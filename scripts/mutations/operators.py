@@ -45,6 +45,8 @@ class Mutant:
     line: int
     before: str
     after: str
+    statement_line: int
+    """Where the innermost statement begins that has the fault."""
 
 
 def count(source: str) -> int:
@@ -54,38 +56,41 @@ def count(source: str) -> int:
 
 def mutant(file: str, source: str, number: int) -> Mutant:
     """The fault with that number."""
-    node, change = list(_changes(ast.parse(source)))[number]
+    statement, node, change = list(_changes(ast.parse(source)))[number]
     shown = node.test if isinstance(node, ast.If | ast.While) else node
     before = ast.unparse(shown)
     change()
     shown = node.test if isinstance(node, ast.If | ast.While) else node
-    return Mutant(file, number, node.lineno, before, ast.unparse(ast.fix_missing_locations(shown)))
+    after = ast.unparse(ast.fix_missing_locations(shown))
+    return Mutant(file, number, node.lineno, before, after, statement.lineno)
 
 
 def mutated(source: str, number: int) -> ast.Module:
     """The code with one fault in it."""
     tree = ast.parse(source)
-    list(_changes(tree))[number][1]()
+    list(_changes(tree))[number][2]()
     return ast.fix_missing_locations(tree)
 
 
-def _changes(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, Change]]:
-    """(the expression or statement, what changes it). Texts of errors, annotations and decorators are left alone."""
-    for node in _walked(tree):
-        yield from ((node, change) for change in _of(node))
+def _changes(tree: ast.Module) -> Iterator[tuple[ast.stmt, ast.expr | ast.stmt, Change]]:
+    """(statement, the expression or statement in it, what changes it). Texts of errors, annotations and decorators are
+    left alone."""
+    for statement, node in _walked(tree, None):
+        yield from ((statement, node, change) for change in _of(node))
 
 
-def _walked(node: ast.AST) -> Iterator[ast.expr | ast.stmt]:
+def _walked(node: ast.AST, statement: ast.stmt | None) -> Iterator[tuple[ast.stmt, ast.expr | ast.stmt]]:
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "type_params", "bases"):
             continue
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.JoinedStr | ast.Raise | ast.Assert | ast.Import | ast.ImportFrom):
                 continue
-            if isinstance(child, ast.expr | ast.stmt):
-                yield child
+            inner = child if isinstance(child, ast.stmt) else statement
+            if isinstance(child, ast.expr | ast.stmt) and inner is not None:
+                yield inner, child
             if isinstance(child, ast.AST):
-                yield from _walked(child)
+                yield from _walked(child, inner)
 
 
 def _of(node: ast.expr | ast.stmt) -> Iterator[Change]:
@@ -108,8 +113,8 @@ def _of(node: ast.expr | ast.stmt) -> Iterator[Change]:
             yield _set(node, "operand", ast.UnaryOp(ast.Not(), node.operand))
         case ast.Constant(value=bool()):
             yield _set(node, "value", not node.value)
-        case ast.Constant(value=int() | float()):
-            yield _set(node, "value", node.value + 1)
+        case ast.Constant(value=int() | float() as number):
+            yield _set(node, "value", number + 1)
         case ast.If() | ast.IfExp() | ast.While():
             yield _set(node, "test", ast.UnaryOp(ast.Not(), node.test))
         case ast.Call(func=ast.Name(id=name)) if name in CALLED:

@@ -1,26 +1,38 @@
-"""docs/mutations.md: what was counted, and each survivor with its answer."""
+"""docs/mutations.md: what was counted for each seed, and each survivor with its answer."""
 
 from __future__ import annotations
 
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.mutations.sample import Row, Sample
+
 ANSWERS = Path(__file__).with_name("answers.toml")
+EARLIER = Path(__file__).with_name("samples.json")
 PAGE = """\
 # Faults that the tests notice
 
-Written by `python -m scripts.mutations --page`, from {count} faults put into `vllm_costmeter/core` on {on} (seed
-{seed}, at random from all that the operators of scripts/mutations can make: a comparison, a sign, a number, a branch,
-`min` for `max`, `and` for `or`). A fault is killed if a test of its room fails, or one of the answers that rest on it.
+Written by `python -m scripts.mutations --page`. Faults were put into `vllm_costmeter/core` one at a time, chosen at
+random, each as likely as any other, from the {every:,} that the operators of scripts/mutations can make in six rooms: a
+comparison, a sign, a number, a branch, `min` for `max`, `and` for `or`. A fault is noticed if a test of these rooms
+fails, or one of the answers that rest on them.
 
-**{share:.1%} are killed** ({killed} of {count}). When they were first tried, {at_first:.1%} were: tests were written
-for what survived, so only a sample with another seed tells how many of the other faults are noticed.
+Tests are written for what survives, so only a sample that nobody has worked on tells how many of all faults are
+noticed: the first figure of each row. The second is that of the same faults under the tests of today.
 
-| room | faults | killed |
-|---|---|---|
+| seed | on | faults | noticed before tests were written for them | noticed now |
+|---|---|---|---|---|
+{samples}
+
+## By room
+
+Of the samples listed below, before tests were written for them, and now.
+
+| room | faults | noticed before | noticed now |
+|---|---|---|---|
 {rooms}
 
 ## Survivors
@@ -29,51 +41,58 @@ for what survived, so only a sample with another seed tells how many of the othe
 """
 
 
-def write_page(counted: Path, page: Path) -> None:
-    """Each survivor has its answer in answers.toml, by file and change, or is open."""
-    found = json.loads(counted.read_text("utf-8"))
-    rows = found["mutants"]
-    answers = {(each["file"], each["before"], each["after"]): each["answer"] for each in _answers()}
-    rooms = Counter(_room(row["file"]) for row in rows)
-    killed = Counter(_room(row["file"]) for row in rows if not row["survived"])
-    lines = []
-    for row in sorted((row for row in rows if row["survived"]), key=lambda row: (row["file"], row["line"])):
-        answer = answers.get((row["file"], row["before"], row["after"]), "open")
-        place = row["file"].removeprefix("vllm_costmeter/core/")
-        lines.append(
-            f"- `{place}:{row['line']}`: `{_shown(row['before'])}` as `{_shown(row['after'])}`: {answer}"
-        )
+def write_page(samples: Sequence[Sample], every: int, page: Path) -> None:
+    """Each survivor has its answer in answers.toml, by file and change, or is open. Samples that have left build/
+    keep their totals in samples.json."""
+    totals = {int(seed): total for seed, total in json.loads(EARLIER.read_text("utf-8")).items()}
+    for sample in samples:
+        first, now = (sum(not lives for lives in each) for each in _lives(sample.rows))
+        totals[sample.seed] = {"on": sample.on, "faults": len(sample.rows), "first": first, "now": now}
+    EARLIER.write_text(json.dumps(totals, indent=1) + "\n", "utf-8")
+    rows = [row for sample in samples for row in sample.rows]
     page.write_text(
         PAGE.format(
-            count=len(rows),
-            on=found["on"],
-            seed=found["seed"],
-            killed=killed.total(),
-            share=killed.total() / max(len(rows), 1),
-            at_first=_share(not row.get("survived_at_first", row["survived"]) for row in rows),
-            rooms="\n".join(
-                f"| {room} | {count} | {killed[room] / count:.0%} |" for room, count in sorted(rooms.items())
-            ),
-            survivors="\n".join(lines) or "None.",
+            every=every,
+            samples="\n".join(_total(seed, total) for seed, total in totals.items()),
+            rooms="\n".join(_rooms(rows)),
+            survivors="\n".join(_survivors(rows)) or "None.",
         ),
         "utf-8",
     )
 
 
-def _share(values: Iterable[bool]) -> float:
-    found = list(values)
-    return sum(found) / max(len(found), 1)
+def _total(seed: int, total: dict[str, int]) -> str:
+    first, now = (f"{total[when] / total['faults']:.1%} ({total[when]})" for when in ("first", "now"))
+    return f"| {seed} | {total['on']} | {total['faults']} | {first} | {now} |"
 
 
-def _answers() -> list[dict[str, str]]:
-    rows: list[dict[str, str]] = (
-        tomllib.loads(ANSWERS.read_text("utf-8")).get("survivor", []) if ANSWERS.exists() else []
-    )
-    return rows
+def _lives(rows: Sequence[Row]) -> tuple[list[bool], list[bool]]:
+    return [row.survived_at_first for row in rows], [row.survived for row in rows]
 
 
-def _room(file: str) -> str:
-    return file.split("/")[2]
+def _rooms(rows: Sequence[Row]) -> list[str]:
+    counts = Counter(_room(row) for row in rows)
+    first = Counter(_room(row) for row in rows if not row.survived_at_first)
+    now = Counter(_room(row) for row in rows if not row.survived)
+    return [
+        f"| {room} | {count} | {first[room] / count:.0%} | {now[room] / count:.0%} |"
+        for room, count in sorted(counts.items())
+    ]
+
+
+def _survivors(rows: Sequence[Row]) -> list[str]:
+    found = tomllib.loads(ANSWERS.read_text("utf-8"))["survivor"]
+    answers = {(each["file"], each["before"], each["after"]): each["answer"] for each in found}
+    lines = []
+    for row in sorted((row for row in rows if row.survived), key=lambda row: (row.file, row.line)):
+        place = row.file.removeprefix("vllm_costmeter/core/")
+        answer = answers.get((row.file, row.before, row.after), "open")
+        lines.append(f"- `{place}:{row.line}`: `{_shown(row.before)}` as `{_shown(row.after)}`: {answer}")
+    return lines
+
+
+def _room(row: Row) -> str:
+    return row.file.split("/")[2]
 
 
 def _shown(code: str) -> str:

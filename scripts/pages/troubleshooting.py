@@ -18,16 +18,20 @@ HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class Kind:
-    """What messages have in common; `matches` are regular expressions of texts, `places` patterns of files."""
+    """What messages have in common; `matches` are regular expressions of texts, `places` patterns of files. Notes below
+    an answer are of the kinds of notes alone."""
 
     title: str
     cause: str
     do: str
     matches: Sequence[str] = field(default=())
     places: Sequence[str] = field(default=())
+    is_of_notes: bool = False
 
     def has(self, message: Message) -> bool:
         """True if the message is of this kind."""
+        if message.is_note != self.is_of_notes:
+            return False
         return any(re.search(each, message.text) for each in self.matches) or any(
             fnmatch(message.place, each) for each in self.places
         )

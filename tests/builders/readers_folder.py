@@ -44,7 +44,11 @@ vllm serve examples/models/llama-3.1-70b --tensor-parallel-size 8 --max-model-le
 
 def fill(folder: Path) -> None:
     """All but what a command writes. The ledgers have a minute of November 2026 and the last hour, of two tenants."""
-    shutil.copytree(ROOT / "examples", folder / "examples")
+    for room in (
+        "examples",
+        "grafana",
+    ):  # a command that would overwrite what a checkout has fails here, as there
+        shutil.copytree(ROOT / room, folder / room)
     (folder / "deploy").mkdir()
     for file in (folder / "deployment.yaml", folder / "deploy" / "llama.yaml"):
         file.write_text(DEPLOYMENT)

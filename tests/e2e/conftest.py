@@ -16,6 +16,9 @@ from server_slots import ServerSlots
 
 from scripts.servers.vllm_server import Server, end_of, serving
 
+STARTED: dict[str, list[Path]] = {}
+"""Logs of the servers that tests start themselves, by the test's node id."""
+
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -46,6 +49,7 @@ def serve(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory, slots: Ser
     @contextlib.contextmanager
     def start(*flags: str, env: dict[str, str] | None = None, model: Path = tiny_model) -> Iterator[Server]:
         log = logs / f"{len(list(logs.glob('*.log')))}.log"
+        STARTED.setdefault(running_test(), []).append(log)
         forgetful = {"XDG_STATE_HOME": str(log.with_suffix(".state"))}  # what this start teaches stays here
         named = ("--served-model-name", "tiny", *flags)
         environment = {**FEW_PROCESSES, **forgetful, **(env or {})}
@@ -56,6 +60,11 @@ def serve(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory, slots: Ser
     return start
 
 
+def running_test() -> str:
+    """Node id of the test that runs in this process."""
+    return os.environ["PYTEST_CURRENT_TEST"].rpartition(" ")[0]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where a test fails, show the end of the log of every server it used."""
@@ -64,4 +73,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         for name, value in item.funcargs.items():
             if log := getattr(value, "log", None):
                 report.sections.append((f"log of {name}", end_of(log)))
+        for log in STARTED.get(item.nodeid, ()):
+            report.sections.append((f"log of a server of its own, {log.name}", end_of(log)))
     return report

@@ -83,11 +83,20 @@ class HookedServer:
     """One API server process. `run` lives through a few seconds with the meter's thread inlined: whenever the sampler
     waits, the next second of the server's life happens. A fault belongs into the first of them."""
 
-    def __init__(self, logger_class: type, model: Path, directory: Path | None, rank: int = 0) -> None:
+    def __init__(
+        self,
+        logger_class: type,
+        model: Path,
+        directory: Path | None,
+        rank: int = 0,
+        exchange: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`exchange`: what its clients do in the first second."""
         self._logger_class = logger_class
         self._config = vllm_config(model, rank, 1 if directory is None else 2)
         self._directory = directory
         self._rank = rank
+        self._exchange = exchange
         self._logger: Any = None
         self._seconds = [self._busy, self._asleep, self._awake, self._quiet, self._last]
         self.escaped: list[BaseException] = []
@@ -145,6 +154,7 @@ class HookedServer:
     def _busy(self) -> None:
         for _, scheduler, iteration in STEPS[:3]:
             self._record(scheduler, iteration)
+        self._call(self._exchange)
         self._call(self.page)
 
     def _asleep(self) -> None:

@@ -17,10 +17,7 @@ from vllm_costmeter.plugin import activation, endpoint, general
 from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.starting.preflight import CHECKED
 
-STARTING_PATH = tuple(
-    f"vllm_costmeter/plugin/{name}"
-    for name in ("general", "plugin_loading", "starting/preflight", "starting/boot_f", "starting/own_folder")
-)
+STARTING_PATH = ("vllm_costmeter/plugin/",)
 SET_BY_THE_START = (activation.RESOLVED, activation.BOOT_FOLDER, CHECKED)
 THEIRS = ("= add_cli_args(*args", "= create_engine_config(self", "list(load(")
 """Lines that call what vLLM would have called without us: a fault there is vLLM's own."""

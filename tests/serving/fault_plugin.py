@@ -40,7 +40,7 @@ def failing(function):
         while function.__name__ == "tick" and os.path.exists(SWITCH + "{STARVED}"):
             time.sleep(0.1)
         if os.path.exists(SWITCH) and chance.random() < 0.1:
-            raise RuntimeError("injected")
+            raise {{error}}("injected")
         return function(*arguments, **named)
 
     return wrapped
@@ -75,9 +75,10 @@ METADATA = "Metadata-Version: 2.1\nName: costmeter-test-faults\nVersion: 1\n"
 ENTRY_POINTS = "[vllm.general_plugins]\ncostmeter_test_faults = costmeter_test_faults:register\n"
 
 
-def install_faults(folder: Path) -> tuple[dict[str, str], Path]:
-    """The environment in which a server has the plugin, and the file that switches the faults on."""
-    (folder / "costmeter_test_faults.py").write_text(MODULE)
+def install_faults(folder: Path, error: str = "RuntimeError") -> tuple[dict[str, str], Path]:
+    """The environment in which a server has the plugin, and the file that switches the faults on. `error`: the name of
+    the exception."""
+    (folder / "costmeter_test_faults.py").write_text(MODULE.replace("{error}", error))
     metadata = folder / "costmeter_test_faults-1.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text(METADATA)

@@ -20,8 +20,8 @@ from vllm_costmeter.sources.files.grafana import grafana_files
 TOKEN_VARIABLE = "GRAFANA_TOKEN"
 EXPORT = """\
 examples:
-  costmeter dashboard export grafana                   # then: cd grafana && docker compose up
-  costmeter dashboard export grafana --api-input-usd-per-million 0.15 --api-output-usd-per-million 0.6
+  costmeter dashboard export monitoring                # then: cd monitoring && docker compose up
+  costmeter dashboard export monitoring --api-input-usd-per-million 0.15 --api-output-usd-per-million 0.6
 """
 PUSH = f"""\
 examples:

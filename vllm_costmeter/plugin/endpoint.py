@@ -6,6 +6,7 @@ from argparse import Namespace
 from typing import Any
 
 from vllm_costmeter.plugin.activation import NAME
+from vllm_costmeter.plugin.faults import FAULTS
 from vllm_costmeter.plugin.serving.requests.attaching import attach
 
 
@@ -18,7 +19,10 @@ class CostMeterEndpoints:
 
     def attach_router(self, app: Any) -> None:
         """Never raises."""
-        attach(app)
+        try:
+            attach(app)
+        except Exception:  # noqa: BLE001 (the call itself: what fails within is told there)
+            FAULTS.add("request")
 
     async def init_state(self, engine_client: Any, state: Any, args: Namespace) -> None:
         """We store nothing in the app's state."""

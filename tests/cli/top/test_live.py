@@ -121,7 +121,7 @@ def terminal(*words: str, columns: int = 140, lines: int = 20) -> Iterator[Termi
 def test_it_shows_sorts_filters_and_quits() -> None:
     """One row per server, totals, and `q`; the terminal is then as it was before."""
     with serving(page("qwen", 2)) as one, serving(page("llama", 3)) as two, terminal(one, two) as shown:
-        screen = shown.shows("qwen", "llama", "2 of 2 up", "5.00", "sorted by given")
+        screen = shown.shows("qwen", "llama", "2 of 2 up", "5.00", "in the order given")
         assert screen.index("qwen") < screen.index("llama")
         shown.press("ssss" + "s")
         screen = shown.shows("sorted by usd-per-hour")
@@ -134,6 +134,8 @@ def test_it_shows_sorts_filters_and_quits() -> None:
         assert "llama" not in screen
         shown.press("q\x7f\r")
         shown.shows("only 'qw'")
+        shown.press("/z\r")
+        shown.shows("no server, model or state has it")
         shown.press("q")
         assert shown.ended() == 0
         assert shown.text.rstrip().endswith(LEFT) or SHOWN_CURSOR in shown.text.partition(LEFT)[2]

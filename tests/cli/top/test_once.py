@@ -29,16 +29,17 @@ NOBODY = "127.0.0.1:9"
 
 
 def test_a_table_has_a_line_for_every_server_and_totals(capsys: pytest.CaptureFixture[str]) -> None:
-    """With the reason where there is no page; the exit code says that there is one."""
+    """With the reason where there is no page, whose exit code is another, and below whose tokens of when they are."""
     vllm_alone = (DATA / "engines" / "vllm_0.32.0_load.txt").read_text()
     with serving(METERED) as priced, serving(vllm_alone) as plain:
         assert main(["top", priced, plain, NOBODY, "--once"]) == 1
-    _, first, second, third, totals = capsys.readouterr().out.splitlines()
+    _, first, second, third, totals, _, *legend = capsys.readouterr().out.splitlines()
     assert first.split()[1:] == ["qwen", "active", "500", "3.60", "2.50", "25", "%", "25", "%", "4", "4.00"]
     assert second.split()[1:] == ["tiny", "active", "-", "-", "-", "0", "%", "-", "-", "-"]
     assert "refused" in third
     assert third.endswith("down")
-    assert totals.split() == ["total", "2", "of", "3", "up", "500", "3.60", "2.00", "25", "%", "4", "4.00"]
+    assert totals.split() == ["total", "2", "of", "3", "up", "500", "3.60", "2.50", "25", "%", "4", "4.00"]
+    assert "generated tokens of the last 1m" in " ".join(legend)
 
 
 def test_json_has_the_numbers_and_null_for_what_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,7 +59,7 @@ def test_json_has_the_numbers_and_null_for_what_is_not_known(capsys: pytest.Capt
         "up": 1,
         "tokens_per_second": 500.0,
         "usd_per_hour": 3.6,
-        "usd_per_million_tokens": 2.0,
+        "usd_per_million_tokens": 2.5,
         "idle_share": 0.25,
         "joules_per_token": 4.0,
         "total_usd": 4.0,
@@ -75,10 +76,10 @@ def test_all_answered_is_exit_code_0_and_a_filter_and_an_order_hold(
         (tmp_path / "servers").write_text(f"{two}\n{three}\n")
         words = ["top", one, "--targets", str(tmp_path / "servers"), "--once", "--sort", "usd-per-million"]
         assert main([*words, "--reverse"]) == 0
-        models = [line.split()[1] for line in capsys.readouterr().out.splitlines()[1:-1]]
+        models = [line.split()[1] for line in capsys.readouterr().out.splitlines()[1:-4]]
         assert models == ["llama", "qwen", "other"]
         assert main([*words, "--filter", "LLAMA"]) == 0
-    _, line, totals = capsys.readouterr().out.splitlines()
+    _, line, totals, *_ = capsys.readouterr().out.splitlines()
     assert line.split()[1] == "llama"
     assert totals.startswith("total")
     assert "1 of 1 up" in totals

@@ -26,8 +26,13 @@ def rows(*readings: ServerReading | None) -> list[ServerRow]:
 
 
 def test_the_price_per_token_has_the_dollars_of_idle_servers() -> None:
-    """(3 + 1) $ an hour over 1,000 tokens a second: the busy server's own 0.8 $ is not the fleet's price."""
-    assert totals_of(rows(BUSY, IDLE)).usd_per_million == pytest.approx(4 / 3600 / 1000 * 1e6)
+    """What 1,000 tokens a second cost at 0.8 $ per million, and 1 $ an hour for none."""
+    assert totals_of(rows(BUSY, IDLE)).usd_per_million == pytest.approx(0.8 + 1 / 3600 / 1000 * 1e6)
+
+
+def test_one_server_alone_has_its_own_price_per_token() -> None:
+    """The line of totals says what the row above it says, also where the price of now is not that of the window."""
+    assert totals_of(rows(BUSY)).usd_per_million == pytest.approx(BUSY.usd_per_million)
 
 
 def test_a_ratio_is_of_the_servers_that_publish_both_its_parts() -> None:

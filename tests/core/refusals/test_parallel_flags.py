@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from refused_starts import MODELS, arguments, judged
-
-from vllm_costmeter.core.engine.args import EngineArgs
-from vllm_costmeter.core.refusals.experts import expert_fault
-from vllm_costmeter.core.refusals.start import Start
 
 LLAMA, MOE = "meta-llama__Llama-3.1-8B-Instruct", "Qwen__Qwen3-30B-A3B"
 DEEPSEEK, QWEN_3_5 = "deepseek-ai__DeepSeek-V3", "Qwen__Qwen3.5-122B-A10B"
@@ -114,12 +109,3 @@ def test_an_external_balancer_is_for_replicas_that_share_experts(
     """--data-parallel-external-lb, and for several replicas at all."""
     result = judged(model, "H200 SXM:2", release, data_parallel_external_lb=True, data_parallel_size=replicas)
     assert result.verdict == verdict
-
-
-def test_a_starting_server_has_vllms_own_object() -> None:
-    """EngineArgs holds an EPLBConfig, by default with no redundant experts."""
-    blank = judged(MOE)
-    for experts, is_refused in ((0, False), (4, True)):
-        config: Any = SimpleNamespace(num_redundant_experts=experts)
-        start = Start(blank.model, blank.gpu, EngineArgs(eplb_config=config), blank.engine)
-        assert (expert_fault(start) is not None) == is_refused

@@ -83,7 +83,12 @@ def held(disk: OnADisk, begin: Callable[[], object], end: Callable[[], object]) 
     reasons = [
         s.labels["reason"] for s in during.page.matching("costmeter_source_down_info", source="ledger")
     ]
-    return {"requests": load.answered + load.aborted, "ledger_down": down, "reason": (reasons or [None])[0]}
+    return {
+        "requests": load.answered + load.aborted,
+        "usd_error": rate / USD_PER_HOUR - 1,
+        "ledger_down": down,
+        "reason": (reasons or [None])[0],
+    }
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from .conftest import Found
 pytestmark = pytest.mark.chaos
 
 FAULT_SECONDS = 12
+OURS = "nvmlDeviceGetHandleByIndex_v2,nvmlDeviceGetHandleByUUID"
+"""What we ask of the driver and vLLM's CPU build does not."""
 WELL = {
     "mode": "ok", "lost": -1, "power0_mw": 100_000, "utilization0": 50, "used0_mib": 300,
     "energy0_mj": 10**9, "total0_mib": 24564, "reserved0_mib": 0,
@@ -52,6 +54,38 @@ def on_a_gpu(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     env = {"LD_LIBRARY_PATH": str(folder), nvml_stand_in.CONTROL_VARIABLE: str(mood.file)}
     with serve(*METERED, "--no-enable-prefix-caching", env=env) as server:
         yield server, mood
+
+
+def test_it_hangs_while_a_server_starts(
+    serve: Serve, tmp_path_factory: pytest.TempPathFactory, found: Found
+) -> None:
+    """From the first of our calls on: the server starts, meters at its price, and has readings once the driver answers.
+    Where the driver hangs at `nvmlInit`, vLLM itself waits for ever (test_hanging_driver.py)."""
+    required_tool("gcc")
+    folder = nvml_stand_in.build(tmp_path_factory.mktemp("hanging"))
+    mood = Mood(folder / "mood")
+    mood.set(gpus=1, live_energy=1, hang_at=OURS, **WELL)
+    env = {"LD_LIBRARY_PATH": str(folder), nvml_stand_in.CONTROL_VARIABLE: str(mood.file)}
+    with serve(*METERED, "--no-enable-prefix-caching", env=env) as server:
+        assert holds_within(lambda: scrape(server.url).has("costmeter_cost_usd_total"), 60)
+        before = seen(server)
+        with under_load(server.url) as load:
+            time.sleep(FAULT_SECONDS)
+        during = seen(server)
+        assert during.page.value("costmeter_source_up", source="nvml") == 0
+        assert load.broken == []
+        must_be_exact(server, load)
+        took = during.seconds - before.seconds
+        usd = added(before, during, "costmeter_cost_usd_total")
+        assert usd * 3600 / took == pytest.approx(USD_PER_HOUR, rel=0.02)
+        mood.set(hang_at="")
+        assert holds_within(lambda: scrape(server.url).has("costmeter_gpu_power_watts"), 60)
+    found(
+        "NVML hangs while the server starts",
+        "no request, token or dollar; GPU readings absent meanwhile",
+        requests=load.answered + load.aborted,
+        usd_error=usd * 3600 / took / USD_PER_HOUR - 1,
+    )
 
 
 @pytest.mark.parametrize("fault", FAULTS)

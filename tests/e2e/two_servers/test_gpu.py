@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
+
 import client
 import pytest
 from clock import usd_per_hour
@@ -40,6 +43,18 @@ def test_energy_grows_with_the_driver_s_counter(on_a_gpu: tuple[Server, Mood]) -
     server, _ = on_a_gpu
     before = scrape(server.url).total("costmeter_energy_joules_total")
     assert holds_within(lambda: scrape(server.url).total("costmeter_energy_joules_total") > before)
+
+
+def test_the_page_has_the_check_before_the_start(on_a_gpu: tuple[Server, Mood]) -> None:
+    """Of this GPU: the parts of its bar, from vLLM's own flags of a real start."""
+    server, _ = on_a_gpu
+    with urllib.request.urlopen(f"{server.url}/costmeter/data", timeout=20) as answer:
+        fit = json.load(answer)["fit"]
+    assert fit["verdict"] == "fits"
+    assert fit["per_gpu_bytes"]["weights"] == scrape(server.url).value(
+        "costmeter_preflight_bytes", part="weights", value="predicted"
+    )
+    assert fit["engine"]["eplb_config"] is None
 
 
 @pytest.mark.parametrize("trouble", ["hang", "gpu_lost", "not_loaded"])

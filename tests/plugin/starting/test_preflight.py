@@ -17,6 +17,7 @@ import vllm_costmeter
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
+from vllm_costmeter.outputs.check.json import to_json
 from vllm_costmeter.plugin.activation import BOOT_FOLDER
 from vllm_costmeter.plugin.starting import boot_facts, preflight
 from vllm_costmeter.sources.catalogue.load import find_gpu
@@ -40,6 +41,7 @@ class ResolvedArgs:
         self.cpu_offload_gb = 0
         self.limit_mm_per_prompt: dict[str, Any] = {}
         self.disable_hybrid_kv_cache_manager = None
+        self.eplb_config: Any = SimpleNamespace(num_redundant_experts=0)
         self.found_drafter: Any = None
         self.tensor_parallel_size = self.pipeline_parallel_size = self.data_parallel_size = 1
         vars(self).update(flags)
@@ -155,6 +157,23 @@ def test_a_server_with_prediction_layers_answers_what_the_check_answers(server: 
     assert served.engine_args.speculative_config == MTP
     parts = server("0.32.0", DEEPSEEK, "H200 SXM:8", tensor_parallel_size=8, spec_method="mtp", spec_tokens=1)
     assert parts == served
+
+
+@pytest.mark.parametrize("flags", [{}, {"speculative_config": dict(MTP), "tensor_parallel_size": 8}])
+def test_what_a_server_found_can_be_sent_to_its_page(flags: dict[str, Any], server: Any) -> None:
+    """As JSON: none of vLLM's own objects, such as that of --eplb-config, is left in a result."""
+    served = server("0.32.0", DEEPSEEK, "H200 SXM:8", **flags)
+    assert json.loads(json.dumps(to_json(served)))["engine"]["eplb_config"] is None
+
+
+def test_redundant_experts_are_read_from_vllms_own_object(server: Any) -> None:
+    """EngineArgs holds an EPLBConfig; without --enable-eplb vLLM takes no redundant experts."""
+    flags = {"max_model_len": 8192, "tensor_parallel_size": 8}
+    assert server("0.32.0", DEEPSEEK, "H200 SXM:8", **flags).verdict == "fits"
+    asked = SimpleNamespace(num_redundant_experts=4)
+    refused = server("0.32.0", DEEPSEEK, "H200 SXM:8", eplb_config=asked, **flags)
+    assert refused.reason == "parallel_layout"
+    assert "num_redundant_experts 4" in refused.message
 
 
 def test_a_draft_model_is_read_where_vllm_has_put_it(tmp_path: Path, server: Any) -> None:

@@ -22,6 +22,7 @@ def test_every_message_of_the_package_is_of_one_kind_and_every_kind_has_messages
 
 def test_a_kind_takes_messages_by_their_text_or_by_their_place() -> None:
     kind = Kind("t", "c", "d", matches=["not there"], places=["sources/gpu/*"])
+    assert not kind.has(Message("sources/gpu/x.py", 1, "the memory is estimated", is_note=True))
     assert kind.has(Message("cli/x.py", 1, f"{GAP}: is not there"))
     assert kind.has(Message("sources/gpu/nvml/deep.py", 1, "the driver hangs"))
     assert not kind.has(Message("cli/x.py", 1, "the driver hangs"))
@@ -55,3 +56,27 @@ def test_what_a_command_says_of_bad_input_is_on_the_page(
     line = capsys.readouterr().err.removeprefix("costmeter: ").strip()
     likely = [text for text in TEXTS if re.search(re.escape(text).replace(GAP, ".*"), line)]
     assert likely, line
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "begins"),
+    [
+        (("examples/models/llama-3.1-70b", "--gpu", "RTX 4090"), 1, "refused: "),
+        (("examples/models/llama-3.1-8b", "--gpu", "RTX 4090"), 1, "refused: "),
+        (("Llama 3.3 70B", "--gpu", "H100 SXM", "--quantization", "q4"), 1, "note: "),
+        (("examples/models/llama-3.1-8b", "--gpu", "H100 SXM", "--headroom", "10%"), 0, "note: "),
+        (("examples/models/llama-3.1-8b", "--gpu", "H100 SXM MIG 3g.40gb"), 0, "note: "),
+        (("examples/models/llama-3.1-8b", "--gpu", "H100 SXM", "--vllm-version", "0.99.0"), 0, "note: "),
+    ],
+)
+def test_what_a_check_answers_is_on_the_page(
+    words: tuple[str, ...], status: int, begins: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The reason of a refusal and each note, by their own text."""
+    assert main(("check", *words)) == status
+    lines = [
+        line.removeprefix(begins) for line in capsys.readouterr().out.splitlines() if line.startswith(begins)
+    ]
+    assert lines
+    for line in lines:
+        assert any(re.fullmatch(re.escape(text).replace(GAP, ".*"), line) for text in TEXTS), line

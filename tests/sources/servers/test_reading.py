@@ -67,6 +67,25 @@ def test_a_bill_without_idle_time_has_an_idle_share_of_zero() -> None:
     assert reading_of(page, "all", "1m").idle_share == 0.0
 
 
+def test_several_servers_of_an_exporter_are_added_up_before_anything_is_divided() -> None:
+    """Two servers of one model, of which one had no tokens: its dollars count, its price per token is not there, and
+    KV usage is a mean."""
+    one = {"costmeter_usd_per_million_tokens": 2.0, "costmeter_tokens_per_second": 500.0}
+    metrics = {
+        "a:1": {**one, "costmeter_price_usd_per_hour": 3.6, "costmeter_kv_cache_usage_ratio": 0.9},
+        "b:1": {"costmeter_price_usd_per_hour": 14.4, "costmeter_kv_cache_usage_ratio": 0.5},
+    }
+    labels = 'model_name="m",per="generated",kind="generated",window="1m",state="idle"'
+    text = "".join(
+        f'{name}{{instance="{server}",{labels}}} {value}\n'
+        for server, values in metrics.items()
+        for name, value in {**values, "costmeter_cost_usd_total": 1.0}.items()
+    )
+    reading = reading_of(parse_page(text, "page"), "generated", "1m")
+    assert reading.usd_per_million == pytest.approx(18 / 3600 / 500 * 1e6)
+    assert reading.kv_cache_usage_ratio == pytest.approx(0.7)
+
+
 def test_another_page_is_refused_in_one_line() -> None:
     """A web page, an empty one, another program's metrics."""
     for body in ("<html>vllm:</html>", "", "node_load1 0.5\n"):

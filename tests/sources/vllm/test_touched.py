@@ -31,7 +31,14 @@ READING = (
 """Where vLLM's objects are parameters annotated with `Any`, as none of its classes is imported."""
 OTHERS = {"to_dict", "name", "value", "parameters", "numel", "element_size", "additional_config", "path"}
 """Of Python, torch and transformers, or EngineArgs' own fields, which the table of flags lists."""
-ENGINE_ARGS = {"optimization_level", "limit_mm_per_prompt", "device_ids", "served_model_name", "model"}
+ENGINE_ARGS = {
+    "optimization_level",
+    "limit_mm_per_prompt",
+    "device_ids",
+    "served_model_name",
+    "model",
+    "num_redundant_experts",
+}
 ROWS = (*HOOKS, *CALLS, *CONFIGURATION, *STATISTICS, *WORKERS)
 
 

@@ -24,4 +24,5 @@ def at_precision(model: Model, engine_args: EngineArgs) -> tuple[Model, EngineAr
     if wanted not in (Q4, FP8):
         return found, flags, None
     kind = f"an AWQ checkpoint in groups of {Q4_GROUP}" if wanted == Q4 else "an FP8 checkpoint"
-    return found, flags, f"checked as {kind}: give `vllm serve` such a checkpoint of this model"
+    note = f"checked as {kind}: give `vllm serve` such a checkpoint of this model"
+    return found, flags, note

@@ -126,8 +126,8 @@ def _once(poller: Poller, servers: Sequence[str], flags: TopFlags) -> int:
         time.sleep(WAIT_SECONDS)
     poller.stop()
     rows = ordered(matching(poller.rows(), flags.filter), flags.sort, flags.reverse)
-    text = once_json(rows, flags.per, flags.window) if flags.format == "json" else once_text(rows)
-    print(text, end="")
+    written = once_json if flags.format == "json" else once_text
+    print(written(rows, flags.per, flags.window), end="")
     return SOME_DOWN if any(row.reading is None for row in rows) else ALL_READ
 
 

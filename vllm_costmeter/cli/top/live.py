@@ -9,7 +9,7 @@ from types import FrameType
 
 from vllm_costmeter.cli.top.keyboard import Keyboard
 from vllm_costmeter.cli.top.view import QUIT, View
-from vllm_costmeter.core.fleet.order import matching, ordered
+from vllm_costmeter.core.fleet.order import ORDER, matching, ordered
 from vllm_costmeter.core.fleet.reading import ServerRow
 from vllm_costmeter.outputs.top.screen import Screen
 from vllm_costmeter.sources.servers.polling import Poller
@@ -61,11 +61,13 @@ def chosen(rows: Sequence[ServerRow], view: View) -> list[ServerRow]:
 
 
 def _heading(text: str, view: View, rows: Sequence[ServerRow], first: int, screen: Screen) -> str:
-    order = f"sorted by {view.sort}{', reversed' if view.backwards else ''}"
+    order = "in the order given" if view.sort == ORDER else f"sorted by {view.sort}"
+    order += ", reversed" if view.backwards else ""
     last = min(len(rows), first + screen.visible)
     where = f"{first + 1} to {last} of {len(rows)}" if len(rows) > screen.visible else ""
     only = f"only {view.text!r}" if view.text and not view.is_typing else ""
-    return "  ".join(part for part in ("costmeter top", text, order, only, where) if part)
+    none = "" if rows or not view.text else "no server, model or state has it"
+    return "  ".join(part for part in ("costmeter top", text, only, none, where, order) if part)
 
 
 def _keys(view: View) -> str:

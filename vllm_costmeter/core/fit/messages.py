@@ -63,8 +63,8 @@ def free_message(memory: Memory, gpu: GpuGroup) -> str:
     found = f"vLLM needs {wanted:.2f} GiB free at start; the GPU has {free:.2f} GiB free"
     if gpu.unified is not None and gpu.free_bytes is None:
         low, high = memory.free.low_bytes / GIB, memory.free.high_bytes / GIB
-        found = f"vLLM needs {wanted:.2f} GiB free at start; "
-        found += f"system and other programs leave {low:.2f} to {high:.2f} GiB"
+        left = f"{low:.2f} to {high:.2f} GiB"
+        found = f"vLLM needs {wanted:.2f} GiB free at start; system and other programs leave {left}"
     if not gpu.processes:
         return found
     named, others = gpu.processes[:MOST_NAMED], len(gpu.processes) - MOST_NAMED

@@ -6,6 +6,7 @@ from typing import Literal
 
 from vllm_costmeter.core.dataclass import dataclass
 
+SECONDS_PER_HOUR, MILLION = 3600, 1_000_000
 State = Literal["active", "idle", "asleep"]
 
 
@@ -65,6 +66,12 @@ class ServerRow:
         if self.reading is None:
             return "waiting" if self.fault is None else "down"
         return self.reading.state or "up"
+
+
+def usd_per_million(usd_per_hour: float | None, tokens_per_second: float | None) -> float | None:
+    """What an hour costs over the tokens of an hour; None where there are none."""
+    hourly = ratio(usd_per_hour, tokens_per_second)
+    return None if hourly is None else hourly / SECONDS_PER_HOUR * MILLION
 
 
 def ratio(part: float | None, whole: float | None) -> float | None:

@@ -6,9 +6,14 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from vllm_costmeter.core.dataclass import dataclass
-from vllm_costmeter.core.fleet.reading import ServerReading, ServerRow, ratio
-
-SECONDS_PER_HOUR, MILLION = 3600, 1_000_000
+from vllm_costmeter.core.fleet.reading import (
+    MILLION,
+    SECONDS_PER_HOUR,
+    ServerReading,
+    ServerRow,
+    ratio,
+    usd_per_million,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,7 @@ def totals_of(rows: Iterable[ServerRow]) -> Totals:
     listed = list(rows)
     found = [row.reading for row in listed if row.reading is not None]
     priced = [each for each in found if each.usd_per_hour is not None and each.tokens_per_second is not None]
-    hourly = ratio(
-        _sum(priced, lambda each: each.usd_per_hour), _sum(priced, lambda each: each.tokens_per_second)
-    )
+    hourly, rate = _sum(priced, _charged_per_hour), _sum(priced, lambda each: each.tokens_per_second)
     charged = [each for each in found if each.idle_usd is not None and each.total_usd is not None]
     measured = [each for each in found if each.joules is not None and each.tokens_since_start is not None]
     return Totals(
@@ -41,7 +44,7 @@ def totals_of(rows: Iterable[ServerRow]) -> Totals:
         up=len(found),
         tokens_per_second=_sum(found, lambda each: each.tokens_per_second),
         usd_per_hour=_sum(found, lambda each: each.usd_per_hour),
-        usd_per_million=None if hourly is None else hourly / SECONDS_PER_HOUR * MILLION,
+        usd_per_million=usd_per_million(hourly, rate),
         idle_share=ratio(
             _sum(charged, lambda each: each.idle_usd), _sum(charged, lambda each: each.total_usd)
         ),
@@ -50,6 +53,13 @@ def totals_of(rows: Iterable[ServerRow]) -> Totals:
         ),
         total_usd=_sum(found, lambda each: each.total_usd),
     )
+
+
+def _charged_per_hour(reading: ServerReading) -> float | None:
+    """Over the window of the tokens; a server that had none costs its price of now."""
+    if reading.usd_per_million is None or not reading.tokens_per_second:
+        return reading.usd_per_hour
+    return reading.usd_per_million * reading.tokens_per_second * SECONDS_PER_HOUR / MILLION
 
 
 def _sum(readings: Sequence[ServerReading], value: Callable[[ServerReading], float | None]) -> float | None:

@@ -81,8 +81,5 @@ def _redundant(start: Start) -> int:
 
 
 def _config(start: Start) -> Mapping[str, Any]:
-    """`--eplb-config` as given; a starting server has vLLM's own object of its values."""
-    config = start.engine_args.eplb_config
-    if config is None or isinstance(config, Mapping):
-        return config or {}
-    return {"num_redundant_experts": getattr(config, "num_redundant_experts", 0)}
+    """`--eplb-config` as given."""
+    return start.engine_args.eplb_config or {}

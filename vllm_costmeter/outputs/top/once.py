@@ -14,8 +14,8 @@ from vllm_costmeter.outputs.top.columns import COLUMNS, model_of, printable, sta
 SCHEMA = "costmeter.top/1"
 
 
-def once_text(rows: Sequence[ServerRow]) -> str:
-    """A table with a line per server and one of totals."""
+def once_text(rows: Sequence[ServerRow], per: str, window: str) -> str:
+    """A table with a line per server and one of totals, and what its numbers are of."""
     titles = ("server", "model", "state", *(column.title for column in COLUMNS))
     totals = totals_of(rows)
     lines = [
@@ -30,7 +30,16 @@ def once_text(rows: Sequence[ServerRow]) -> str:
     lines.append(
         ("total", f"{totals.up} of {totals.servers} up", "", *(column.total(totals) for column in COLUMNS))
     )
-    return terminal_table(titles, lines)
+    return f"{terminal_table(titles, lines)}\n{legend(per, window)}\n"
+
+
+def legend(per: str, window: str) -> str:
+    """Whose tokens and which time the columns are of."""
+    tokens = "all tokens" if per == "all" else "generated tokens"
+    return (
+        f"tokens/s and $/M: {tokens} of the last {window}. idle (share of the bill), J/token ({tokens}, idle time "
+        "included)\nand total $: since each server's start."
+    )
 
 
 def once_json(rows: Sequence[ServerRow], per: str, window: str) -> str:

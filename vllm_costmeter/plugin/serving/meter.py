@@ -39,6 +39,7 @@ from vllm_costmeter.plugin.serving.ledger import opened_ledger
 from vllm_costmeter.plugin.serving.otlp import push_over_otlp
 from vllm_costmeter.plugin.serving.phase_split import phase_split
 from vllm_costmeter.plugin.serving.price_line import tell_price
+from vllm_costmeter.plugin.serving.publisher import charging_publisher
 from vllm_costmeter.plugin.serving.requests.desk import RequestDesk
 from vllm_costmeter.plugin.serving.served_gpu import served_gpu
 from vllm_costmeter.plugin.serving.server_facts import server_facts
@@ -174,7 +175,7 @@ class ServingMeter:
             self._ledger = opened_ledger(settings, shape, price, self._gpus.latest())
             atexit.register(self._tick_at_exit)  # after the ledger's, so before it
         self._budgets = self._budgets or opened_budgets(settings, self._desk, self._ledger)
-        publish: Publish = page.publish if page else MultiprocessPublisher(directory or Path(), rank).publish
+        publish: Publish = page.publish if page else charging_publisher(directory or Path(), shape).publish
         if self._budgets is not None:
             publish = self._budgets.beside(publish, shape.model_name, lambda: server.reading)
         server = ChargingProcess(

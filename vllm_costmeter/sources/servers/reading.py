@@ -6,7 +6,7 @@ import math
 
 from vllm_costmeter.core.economics.bench_run import Per
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.fleet.reading import ServerReading
+from vllm_costmeter.core.fleet.reading import ServerReading, usd_per_million
 from vllm_costmeter.sources.files.fetch import fetch_text
 from vllm_costmeter.sources.servers.metrics_text import WHERE, Page, parse_page
 from vllm_costmeter.sources.servers.served import GAUGE, KINDS, MOST_PAGE_BYTES, served_tokens
@@ -39,7 +39,8 @@ def read_server(address: str, per: Per, window: str, within_seconds: float) -> S
 
 
 def reading_of(page: Page, per: Per, window: str) -> ServerReading:
-    """`per` is what counts as tokens: generated ones, or all."""
+    """`per` is what counts as tokens: generated ones, or all. An exporter's page has several servers: sums, then
+    ratios, and the mean of their KV caches."""
     running = page.by_label("vllm:num_requests_running", "engine")
     awake = page.by_label("vllm:engine_sleep_state", "engine", sleep_state="awake")
     served = served_tokens(page)
@@ -48,21 +49,24 @@ def reading_of(page: Page, per: Per, window: str) -> ServerReading:
     known = [rate for rate in rates if rate is not None]
     names = page.label_values("costmeter_tokens_total", "model_name")
     names = names or page.label_values("vllm:generation_tokens_total", "model_name")
-    usage = page.total("costmeter_kv_cache_usage_ratio")
-    if usage is None and (by_engine := page.by_label("vllm:kv_cache_usage_perc", "engine")):
-        usage = math.fsum(by_engine.values()) / len(by_engine)
+    usages = [each.value for each in page.samples("costmeter_kv_cache_usage_ratio")]
+    usages = usages or list(page.by_label("vllm:kv_cache_usage_perc", "engine").values())
     total = page.total("costmeter_cost_usd_total")
-    prices = page.by_label("costmeter_usd_per_million_tokens", "model_name", per=per, window=window)
+    rate, hourly = math.fsum(known) if known else None, page.total("costmeter_price_usd_per_hour")
+    if len(page.label_values("costmeter_cost_usd_total", "instance")) > 1:
+        price = usd_per_million(hourly, rate)  # an exporter's: one that had no tokens has no price, but costs
+    else:
+        price = page.total("costmeter_usd_per_million_tokens", per=per, window=window)
     return ServerReading(
         model_names=tuple(names),
         engines=len(running) or None,
         active_engines=sum(count > 0 for count in running.values()) if running else None,
         asleep=bool(awake) and not any(awake.values()),
         tokens_since_start=None if served is None else served.total if per == "all" else served.generated,
-        tokens_per_second=math.fsum(known) if known else None,
-        usd_per_hour=page.total("costmeter_price_usd_per_hour"),
-        usd_per_million=next(iter(prices.values())) if len(prices) == 1 else None,
-        kv_cache_usage_ratio=usage,
+        tokens_per_second=rate,
+        usd_per_hour=hourly,
+        usd_per_million=price,
+        kv_cache_usage_ratio=math.fsum(usages) / len(usages) if usages else None,
         total_usd=total,
         idle_usd=None if total is None else page.total("costmeter_cost_usd_total", state="idle") or 0.0,
         joules=page.total("costmeter_energy_joules_total"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vllm_costmeter.core import dataclass as dataclasses
@@ -109,10 +109,20 @@ def plan_from_engine_args(args: Any) -> EngineArgs:
     flags = {flag.field: flag.normalised(getattr(args, flag.field, None)) for flag in FLAGS}
     parts = {name: getattr(args, name, None) for name in SPECULATIVE_PARTS}
     flags["speculative_config"] = speculative_config_of(flags["speculative_config"], parts)
+    flags["eplb_config"] = _balancing(flags["eplb_config"])
     level = getattr(args, "optimization_level", None)
     flags["cudagraph_mode"] = _mode_name(args) or GRAPHS_OF_LEVEL.get(str(getattr(level, "value", level)))
     flags["video_frames"] = video_frames_of(getattr(args, "limit_mm_per_prompt", None))
     return EngineArgs(layout=ParallelConfig(**layout), **flags)
+
+
+def _balancing(given: Any) -> Mapping[str, Any] | None:
+    """What of `--eplb-config` decides a start; None where nothing of it was given. EngineArgs have vLLM's own object of
+    all its values, which nothing past this door could compare or write."""
+    if given is None or isinstance(given, Mapping):
+        return given
+    redundant = getattr(given, "num_redundant_experts", 0)
+    return {"num_redundant_experts": redundant} if redundant else None
 
 
 def served_name(args: Any) -> str:

@@ -1,0 +1,31 @@
+"""Files of ours that an ended server left in the directory that API processes share.
+
+vLLM asks that PROMETHEUS_MULTIPROC_DIR be wiped between runs if it is set by hand. A process replaces the files of its
+own rank, but those of a run with more processes would be summed into every scrape for ever.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+_NUMBERED = re.compile(r"[a-z_]*costmeter(?:_engines_|_requests_)?(\d+)[._].+")
+"""By the rank of its process, or by its id where it could not start (`fault_page.py`)."""
+
+
+def remove_earlier_run(directory: Path, processes: int, started_unix_seconds: float) -> None:
+    """Remove what no process of this server replaces: of ranks that it does not have, from before it started."""
+    for path in _of_other_processes(directory, processes):
+        with suppress(OSError):  # gone meanwhile, or another's
+            if path.lstat().st_mtime < started_unix_seconds:
+                path.unlink()
+
+
+def _of_other_processes(directory: Path, processes: int) -> Iterator[Path]:
+    with suppress(OSError):
+        for path in list(directory.iterdir()):
+            numbered = _NUMBERED.fullmatch(path.name)
+            if numbered and int(numbered[1]) >= processes:
+                yield path
