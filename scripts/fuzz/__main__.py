@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from typing import Any
 from scripts.fuzz.one import CURRENT
 from scripts.fuzz.outcome import outcome_of
 from scripts.fuzz.page import RESULTS, write_page
+from scripts.fuzz.processes import Engine, Job
 from scripts.fuzz.reader import ROOT
 from scripts.fuzz.readers import READERS
 
@@ -30,7 +30,7 @@ INPUTS = 100_000
 SECONDS = 7200.0
 
 
-def fuzz(name: str, inputs: int, seconds: float, seed: int, engine: str) -> dict[str, Any]:
+def fuzz(engine: Engine, name: str, inputs: int, seconds: float, seed: int) -> dict[str, Any]:
     """What was counted. A reader that ends its process is started again, with another seed for what is left."""
     folder = FOLDER / name
     total: dict[str, Any] = {
@@ -42,23 +42,15 @@ def fuzz(name: str, inputs: int, seconds: float, seed: int, engine: str) -> dict
         "findings": {},
     }
     while total["inputs"] < inputs and total["seconds"] < seconds:
-        words = [name, str(inputs - total["inputs"]), str(seconds - total["seconds"]), str(seed), str(folder)]
-        done = subprocess.run(
-            [sys.executable, "-m", f"scripts.fuzz.{engine}", *words],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            total["findings"][f"the process ended with {done.returncode}: {done.stderr[-300:]}"] = _last(
-                folder
-            )
+        left = inputs - total["inputs"], seconds - total["seconds"]
+        code, said = engine.read(Job(name, *left, seed, str(folder)))
+        if code != 0:
+            total["findings"][f"the process ended with {code}: {said[-300:]}"] = _last(folder)
             seed += 1000
             if len(total["findings"]) > 5:
                 break
             continue
-        counted = json.loads(done.stdout.splitlines()[-1])
+        counted = json.loads(next(line for line in reversed(said.splitlines()) if line.startswith("{")))
         for key in ("inputs", "read", "seconds"):
             total[key] += counted[key]
         for key in ("slowest_seconds", "largest_mib"):
@@ -117,12 +109,12 @@ def main() -> int:
     if args.page:
         write_page(FOLDER, ROOT / "docs" / "reliability.md")
         return 0
-    engine, why = _engine(plain=args.plain)
+    module, why = _engine(plain=args.plain)
     if why:
         print(f"guided by the ways in which inputs end, not by coverage: {why}", file=sys.stderr)
-    found = 0
+    engine, found = Engine(module), 0
     for name in names:
-        counted = fuzz(name, args.inputs, args.seconds, args.seed, engine)
+        counted = fuzz(engine, name, args.inputs, args.seconds, args.seed)
         counted |= {"seed": args.seed, "on": time.strftime("%Y-%m-%d"), "why": why}
         found += len(counted["findings"])
         (FOLDER / f"{name}{RESULTS}").write_text(json.dumps(counted, indent=1))

@@ -1,7 +1,7 @@
-"""One reader in a process of its own: `python -m scripts.fuzz.one READER INPUTS SECONDS SEED FOLDER`.
+"""Readers, each in a process of its own (`processes.py`): `python -m scripts.fuzz.one`.
 
 Inputs are mutations of the seeds, and of inputs whose outcome had not been seen before. Findings are kept in the
-folder, an input each; the last line of the output is what was counted, as JSON.
+folder, an input each; the last line that a reader's process writes is what was counted, as JSON.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import mmap
 import os
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from random import Random
 
 from scripts.fuzz.mutation import mutated
 from scripts.fuzz.outcome import Outcome, outcome_of
+from scripts.fuzz.processes import Job, serve
 from scripts.fuzz.reader import Reader
 from scripts.fuzz.readers import READERS
 
@@ -101,12 +101,10 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def main() -> int:
-    """Exit code 0, whatever was found."""
-    name, inputs, seconds, seed, folder = sys.argv[1:]
-    found = run(READERS[name], int(inputs), float(seconds), int(seed), Path(folder))
+def read(job: Job) -> None:
+    """Says what was counted."""
+    found = run(READERS[job.name], job.inputs, job.seconds, job.seed, Path(job.folder))
     print(json.dumps(counted(found) | {"engine": "outcomes"}))
-    return 0
 
 
 def counted(found: Run) -> dict[str, object]:
@@ -123,4 +121,4 @@ def counted(found: Run) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    serve(read)

@@ -14,11 +14,11 @@ RESULTS = ".counted.json"
 SECTION = MarkedSection("fuzz", "Fuzzing", "python -m scripts.fuzz --page")
 TEXT = """
 {total:,} inputs, {findings}. An input is a mutation of a real file (bytes, words, lines, nodes of its JSON), or of an
-earlier input. Guided by atheris, that is one that ran a branch of our code not run before; guided by outcomes, one that
-ended in a way not seen before: so is a run without atheris, and the row says why it had none. Each reader runs in a
-process of its own until it has had 100,000 or its time is over. A finding is an exception other than our own one-line
-errors, an error longer than 1,000 characters, more than 1 s of processor time for an input (in each of three readings),
-or more than 200 MiB above what reading the seeds took.
+earlier input. Guided by atheris, that is one that ran a branch of our code not run before; guided by outcomes, as every
+run without atheris, one that ended in a way not seen before. Such a row says why (older ones do not). Each reader runs
+in a process of its own until it has had 100,000 or its time is over. A finding is an exception other than our own
+one-line errors, an error longer than 1,000 characters, more than 1 s of processor time for an input (in each of three
+readings), or more than 200 MiB above what reading the seeds took.
 
 | what | guided by | inputs | read | ways to end | slowest | findings | on | seed |
 |---|---|---|---|---|---|---|---|---|

@@ -68,6 +68,10 @@ FOUND = {
     "an answer nested too deeply": ("prometheus", DEEP),
     "a label that is a table": ("prometheus", prometheus("vector", SERIES, [1, "2"])),
     "a moment that is infinite": ("prometheus", prometheus("matrix", {}, [[float("inf"), "1"]])),
+    "a counter whose increase is infinite": (
+        "prometheus",
+        prometheus("matrix", {}, [[1_795_262_400, "-1e308"], [1_795_262_460, "1e308"]]),
+    ),
     "a value of 400 digits": ("prometheus", prometheus("vector", {}, [1, 10**400])),
     "a pod with infinitely many GPUs": ("pods", POD_LIST),
     "an id that is a table": (

@@ -99,11 +99,12 @@ def request_seconds(url: str, period: str) -> dict[str, float]:
 
 
 def query_range(url: str, expression: str, start: int, end: int) -> Iterator[tuple[Key, dict[int, float]]]:
-    """The values of each series by the minute. BadInputError for any response that is not Prometheus's."""
+    """The values of each counter by the minute; what no counter can have (below zero, infinite) counts as not scraped.
+    BadInputError for any response that is not Prometheus's."""
     for labels, row in result(url, "query_range", query=expression, start=start, end=end, step=MINUTE):
         with prometheus_or_fault(url):
             values = {int(float(at)): float(value) for at, value in row["values"]}
         yield (
             tuple(labels.get(label, "") for label in SERVER),
-            {at: value for at, value in values.items() if math.isfinite(value)},
+            {at: value for at, value in values.items() if 0 <= value < math.inf},
         )
