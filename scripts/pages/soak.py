@@ -42,7 +42,7 @@ def soak(figures: Mapping[str, Any]) -> str:
 
 
 def _column(pair: Mapping[str, Any]) -> dict[str, str]:
-    growth = pair["mib_per_hour"]
+    growth = {process: _growth(held) for process, held in pair["mib_per_hour"].items()}
     return {
         "requests, with (without) the plugin": "{:,} ({:,})".format(
             sum(pair["requests"].values()), sum(pair["requests_without_the_plugin"].values())
@@ -54,11 +54,17 @@ def _column(pair: Mapping[str, Any]) -> dict[str, str]:
         "bill against price x time": f"{pair['bill_error']:+.4%}",
         "unexplained USD": f"{pair['unexplained_usd']:.1e}",
         "faults counted": f"{pair['faults']:.0f}",
-        "MiB per hour, with (without)": f"{growth['with']:+.2f} ({growth['without']:+.2f})",
-        "MiB per hour that the plugin adds": f"{growth['added']:+.2f}",
+        "MiB per hour of the API server, with (without)": growth["vllm"],
+        "MiB per hour of the engine": growth["VLLM::EngineCor"],
+        "MiB per hour of the worker, which runs none of our code": growth["VLLM::Worker"],
+        "MiB per hour that the plugin adds": f"{pair['mib_per_hour_added']:+.2f}",
         "descriptors every ten minutes, with (without)": _over_time(pair["descriptors"]),
         "threads every ten minutes, with (without)": _over_time(pair["threads"]),
     }
+
+
+def _growth(held: Mapping[str, float]) -> str:
+    return f"{held['with']:+.2f} ({held['without']:+.2f})"
 
 
 def _numbers(values: Iterable[int]) -> str:

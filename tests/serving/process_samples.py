@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
@@ -21,8 +21,8 @@ class Sample:
     """Of all processes of a server, at a monotonic second."""
 
     seconds: float
-    anonymous_bytes: int
-    """Memory that no file stands behind: what a process has allocated."""
+    anonymous_bytes: Mapping[str, int]
+    """By the name of the process. Memory that no file stands behind: what it has allocated."""
     descriptors: int
     threads: int
 
@@ -39,19 +39,19 @@ class Samples:
         processes = members(self.group)
         sample = Sample(
             time.monotonic(),
-            sum(map(_anonymous_bytes, processes)),
+            {_name(process): _anonymous_bytes(process) for process in processes},
             sum(_entries(f"/proc/{process}/fd") for process in processes),
             sum(int(fields[17]) for process in processes if (fields := stat_fields(process))),
         )
         self.taken.append(sample)
         return sample
 
-    def mib_per_hour(self, since_seconds: float) -> float:
-        """Growth of memory since a monotonic second: the median of the slopes between any two samples (Theil and Sen),
-        which a few bursts do not move."""
+    def mib_per_hour(self, process: str, since_seconds: float) -> float:
+        """Growth of a process's memory since a monotonic second: the median of the slopes between any two samples
+        (Theil and Sen), which a few bursts do not move."""
         return slope_per_hour(
             [
-                (each.seconds, each.anonymous_bytes / MIB)
+                (each.seconds, each.anonymous_bytes[process] / MIB)
                 for each in self.taken
                 if each.seconds >= since_seconds
             ]
@@ -64,6 +64,14 @@ def slope_per_hour(points: Sequence[tuple[float, float]]) -> float:
     return statistics.median(
         (after[1] - before[1]) / (after[0] - before[0]) * HOUR for before, after in combinations(few, 2)
     )
+
+
+def _name(process: int) -> str:
+    """As its program calls itself, at most 15 letters; empty if it has ended."""
+    try:
+        return Path(f"/proc/{process}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _anonymous_bytes(process: int) -> int:

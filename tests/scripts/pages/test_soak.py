@@ -19,7 +19,12 @@ PAIR = {
     "bill_error": -0.00012,
     "unexplained_usd": 0.0,
     "faults": 0,
-    "mib_per_hour": {"with": 1.5, "without": 1.25, "added": 0.25},
+    "mib_per_hour": {
+        "vllm": {"with": 1.5, "without": 1.25},
+        "VLLM::EngineCor": {"with": 0.5, "without": 0.5},
+        "VLLM::Worker": {"with": 300.0, "without": 310.0},
+    },
+    "mib_per_hour_added": 0.25,
     "descriptors": {"with": [10, 10], "without": [9, 9]},
     "threads": {"with": [7, 12, 8], "without": [7, 7, 7]},
 }
@@ -33,7 +38,7 @@ def test_every_figure_stands_beside_the_server_without_the_plugin() -> None:
         "| tokens computed, cached, generated | 1, 2, 3 |",
         "| the same by vLLM's counters | 1, 2, 4 |",
         "| bill against price x time | -0.0120% |",
-        "| MiB per hour, with (without) | +1.50 (+1.25) |",
+        "| MiB per hour of the API server, with (without) | +1.50 (+1.25) |",
         "| MiB per hour that the plugin adds | +0.25 |",
         "| descriptors every ten minutes, with (without) | 10, constant (9, constant) |",
         "| threads every ten minutes, with (without) | 7 to 8, at most 12 (7, constant) |",
