@@ -18,7 +18,6 @@ from vllm_costmeter.core.model.attention import (
     ShortConvState,
     SlidingWindow,
 )
-from vllm_costmeter.core.model.cache_kinds import cache_kinds
 
 
 def tensor_parallel_fault(model: ModelAttention, tensor_parallel_size: int) -> str | None:
@@ -33,7 +32,7 @@ def tensor_parallel_fault(model: ModelAttention, tensor_parallel_size: int) -> s
         return (
             f"{model.num_attention_heads} attention heads are not divisible by --tensor-parallel-size {size}"
         )
-    for cache in cache_kinds(model):
+    for cache in dict.fromkeys(cache for caches in model.layers for cache in caches):
         fault = _fault(cache, size)
         if fault is not None:
             return f"{fault} are not divisible by --tensor-parallel-size {size}"

@@ -20,7 +20,6 @@ from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import GIB, ByteRange, exactly, gib
 from vllm_costmeter.core.memory.ranks import Memory
 from vllm_costmeter.core.model.attention import MlaLatent
-from vllm_costmeter.core.model.cache_kinds import cache_kinds
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.release import Version
 
@@ -172,8 +171,8 @@ def _latent_values(model: Model) -> int:
     """Values of the widest latent per token; 0 for a model without MLA."""
     if model.not_understood:
         return 0
-    latents = (cache for cache in cache_kinds(model.attention) if isinstance(cache, MlaLatent))
-    return max((cache.kv_lora_rank + cache.qk_rope_head_dim for cache in latents), default=0)
+    caches = {cache for layer in model.attention.layers for cache in layer if isinstance(cache, MlaLatent)}
+    return max((cache.kv_lora_rank + cache.qk_rope_head_dim for cache in caches), default=0)
 
 
 def _may_use_flashinfer(gpu: GpuGroup, engine_args: EngineArgs) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from vllm_costmeter.core.dataclass import dataclass
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig
 from vllm_costmeter.core.memory.byte_range import ByteRange, gib
-from vllm_costmeter.core.model.attention import GatedDeltaState, MlaLatent
-from vllm_costmeter.core.model.cache_kinds import cache_kinds
+from vllm_costmeter.core.model.attention import Cache, GatedDeltaState, MlaLatent
 from vllm_costmeter.core.model.model import Model
 from vllm_costmeter.core.model.rank import DTYPE_BYTES
 from vllm_costmeter.core.release import Version
@@ -62,7 +63,7 @@ def layer_peak(model: Model, engine: EngineConfig, engine_args: EngineArgs, work
     usual = _dense_bytes(model, work)
     low, high = (round(share * usual) for share in LAYER_RANGE)
     peak = ByteRange(usual, low, high, "the widest layer")
-    for cache in cache_kinds(model.attention):
+    for cache in _kinds(model):
         if isinstance(cache, MlaLatent):
             peak = peak.at_least(_latent(cache, model, engine, engine_args, work))
         elif isinstance(cache, GatedDeltaState):
@@ -75,14 +76,20 @@ def layer_peak(model: Model, engine: EngineConfig, engine_args: EngineArgs, work
 
 def depends_on_length(model: Model) -> bool:
     """Whether the peak depends on --max-model-len below `LENGTH_OF_FULL_CONTEXT`."""
-    return any(isinstance(cache, MlaLatent) for cache in cache_kinds(model.attention))
+    return any(isinstance(cache, MlaLatent) for cache in _kinds(model))
 
 
 def warmed_modules(model: Model, release: Version) -> ByteRange:
     """Memory outside PyTorch that tuning the gated delta net's kernels leaves behind."""
-    kinds = cache_kinds(model.attention) if release >= WARMED_SINCE else ()
-    most = gib(WARMED_MODULES_GIB) if any(isinstance(each, GatedDeltaState) for each in kinds) else 0
+    is_warmed = release >= WARMED_SINCE and any(isinstance(each, GatedDeltaState) for each in _kinds(model))
+    most = gib(WARMED_MODULES_GIB) if is_warmed else 0
     return ByteRange(0, 0, most, "kernels of gated delta nets, tuned at every start")
+
+
+def _kinds(model: Model) -> Iterator[Cache]:
+    """Each kind of cache in the model once."""
+    layers = dict.fromkeys(model.attention.layers)
+    yield from dict.fromkeys(cache for layer in layers for cache in layer)
 
 
 def _dense_bytes(model: Model, work: Workload) -> int:
