@@ -135,7 +135,7 @@ def test_it_shows_sorts_filters_and_quits() -> None:
         shown.press("q\x7f\r")
         shown.shows("only 'qw'")
         shown.press("/z\r")
-        shown.shows("no server, model or state has it")
+        shown.shows("matches no server, model or state")
         shown.press("q")
         assert shown.ended() == 0
         assert shown.text.rstrip().endswith(LEFT) or SHOWN_CURSOR in shown.text.partition(LEFT)[2]

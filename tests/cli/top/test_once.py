@@ -39,7 +39,7 @@ def test_a_table_has_a_line_for_every_server_and_totals(capsys: pytest.CaptureFi
     assert "refused" in third
     assert third.endswith("down")
     assert totals.split() == ["total", "2", "of", "3", "up", "500", "3.60", "2.50", "25", "%", "4", "4.00"]
-    assert "generated tokens of the last 1m" in " ".join(legend)
+    assert "generated tokens over the last 1m" in " ".join(legend)
 
 
 def test_json_has_the_numbers_and_null_for_what_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,10 @@ from vllm_costmeter.outputs.requests.request_files import RequestFiles
 
 REQUEST = EndedRequest(1, ("cmpl-1",), 1.0, "m", "", 1, "completed", 1, 0, 1, None)
 STARTED = 1_000_000.0
+THEIRS = (
+    *("counter_4712.db", "costmeter2026.db", "costmeter2026.db-wal", "my_costmeter3.backup.tar"),
+    *("costmeter_engines_4.json.old", "counter_costmeter5.db.copy", "costmeter_requests_6.jsonl"),
+)
 
 
 def left_by(directory: Path, rank: int, at: float) -> None:
@@ -46,11 +50,13 @@ def test_only_ranks_that_nobody_has_now_are_removed(tmp_path: Path) -> None:
 def test_what_was_written_since_and_what_is_not_ours_stays(tmp_path: Path) -> None:
     """A process that could not start tells so under its id, which is larger than any rank; vLLM's files are vLLM's."""
     left_by(tmp_path, 4711, STARTED + 1)
-    theirs = tmp_path / "counter_4712.db"
-    theirs.touch()
-    os.utime(theirs, (0, 0))
+    theirs = {tmp_path / name for name in THEIRS}
+    for path in theirs:
+        path.touch()
+        os.utime(path, (0, 0))
     remove_earlier_run(tmp_path, 2, STARTED)
-    assert ranks(tmp_path) == {4711, 4712}
+    assert theirs <= set(tmp_path.iterdir())
+    assert ranks(tmp_path) == {4711, *(int(re.findall(r"\d+", name)[0]) for name in THEIRS)}
 
 
 def test_a_directory_that_is_gone_is_nobodys_problem(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 from http_stand_in import serving
 
 from vllm_costmeter.core.errors import BadInputError
+from vllm_costmeter.core.fleet.reading import ServerRow
+from vllm_costmeter.core.fleet.totals import totals_of
 from vllm_costmeter.sources.servers.metrics_text import parse_page
 from vllm_costmeter.sources.servers.reading import READ, read_server, reading_of
 
@@ -84,6 +86,21 @@ def test_several_servers_of_an_exporter_are_added_up_before_anything_is_divided(
     reading = reading_of(parse_page(text, "page"), "generated", "1m")
     assert reading.usd_per_million == pytest.approx(18 / 3600 / 500 * 1e6)
     assert reading.kv_cache_usage_ratio == pytest.approx(0.7)
+
+
+def test_a_price_is_of_the_tokens_of_the_servers_that_have_one() -> None:
+    """Behind an exporter; alike where only one of them has a price, and in the total of several addresses."""
+    gauge = 'costmeter_tokens_per_second{instance="%s",kind="generated",window="1m"} %s\n'
+    counter = 'costmeter_tokens_total{instance="%s",kind="generated"} 1\n'
+    for priced in (("a:1",), ("a:1", "b:1")):
+        text = "".join(f'costmeter_price_usd_per_hour{{instance="{each}"}} 3.6\n' for each in priced)
+        text += "".join(gauge % (each, 1000) for each in priced) + gauge % ("c:1", 9000)
+        text += "".join(counter % each for each in (*priced, "c:1"))
+        reading = reading_of(parse_page(text, "page"), "generated", "1m")
+        assert reading.usd_per_million == pytest.approx(1.0)
+        assert reading.tokens_per_second == 9000 + 1000 * len(priced)
+        total = totals_of([ServerRow("exporter", reading, None)])
+        assert total.usd_per_million == pytest.approx(1.0)
 
 
 def test_another_page_is_refused_in_one_line() -> None:

@@ -42,6 +42,18 @@ def test_a_minute_is_the_increase_of_the_counters() -> None:
     assert found.steps[240] == Step(4.0, 1, 0.05, 9)
 
 
+@pytest.mark.parametrize("holed", range(5))
+def test_a_value_that_was_not_scraped_is_not_zero(holed: int) -> None:
+    """Whichever counter has the hole: what it had before is not counted again."""
+    whole = [(50.0, 60, 70, 80), (100, 160, 220, 280), (10, 11, 12, 13), (5000, 5000.1, 5000.2, 5000.3)]
+    counters: list[list[float | None]] = [list(each) for each in (*whole, (7000, 7100, 7200, 7300))]
+    counters[holed][1] = -1.0
+    with serving(*(matrix(*each) for each in counters)) as url:
+        (found,) = timelines(url, 0, 240)
+    assert sum(step.usd for step in found.steps.values()) <= 0.31
+    assert sum(step.generated_tokens for step in found.steps.values()) <= 300
+
+
 def test_a_long_period_is_asked_in_parts() -> None:
     """A Prometheus refuses more than 11,000 points."""
     with serving(*[matrix(0, 1)] * 15, '{"data": {"result": []}}') as url:

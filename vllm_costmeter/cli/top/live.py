@@ -66,7 +66,7 @@ def _heading(text: str, view: View, rows: Sequence[ServerRow], first: int, scree
     last = min(len(rows), first + screen.visible)
     where = f"{first + 1} to {last} of {len(rows)}" if len(rows) > screen.visible else ""
     only = f"only {view.text!r}" if view.text and not view.is_typing else ""
-    none = "" if rows or not view.text else "no server, model or state has it"
+    none = "" if rows or not view.text else "matches no server, model or state"
     return "  ".join(part for part in ("costmeter top", text, only, none, where, order) if part)
 
 

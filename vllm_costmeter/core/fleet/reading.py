@@ -22,6 +22,8 @@ class ServerReading:
     asleep: bool = False
     tokens_since_start: float | None = None
     tokens_per_second: float | None = None
+    priced_tokens_per_second: float | None = None
+    """Of those servers behind an exporter that have a price; None at any other address."""
     usd_per_hour: float | None = None
     usd_per_million: float | None = None
     kv_cache_usage_ratio: float | None = None
@@ -38,6 +40,12 @@ class ServerReading:
         if self.active_engines is None:
             return None
         return "active" if self.active_engines else "idle"
+
+    @property
+    def charged_tokens_per_second(self) -> float | None:
+        """Those that `usd_per_million` is of."""
+        priced = self.priced_tokens_per_second
+        return self.tokens_per_second if priced is None else priced
 
     @property
     def idle_share(self) -> float | None:

@@ -35,8 +35,10 @@ def totals_of(rows: Iterable[ServerRow]) -> Totals:
     """Of these servers; each ratio is of the servers that publish both of its parts."""
     listed = list(rows)
     found = [row.reading for row in listed if row.reading is not None]
-    priced = [each for each in found if each.usd_per_hour is not None and each.tokens_per_second is not None]
-    hourly, rate = _sum(priced, _charged_per_hour), _sum(priced, lambda each: each.tokens_per_second)
+    priced = [
+        each for each in found if each.usd_per_hour is not None and each.charged_tokens_per_second is not None
+    ]
+    hourly, rate = _sum(priced, _charged_per_hour), _sum(priced, lambda each: each.charged_tokens_per_second)
     charged = [each for each in found if each.idle_usd is not None and each.total_usd is not None]
     measured = [each for each in found if each.joules is not None and each.tokens_since_start is not None]
     return Totals(
@@ -57,9 +59,9 @@ def totals_of(rows: Iterable[ServerRow]) -> Totals:
 
 def _charged_per_hour(reading: ServerReading) -> float | None:
     """Over the window of the tokens; a server that had none costs its price of now."""
-    if reading.usd_per_million is None or not reading.tokens_per_second:
+    if reading.usd_per_million is None or not reading.charged_tokens_per_second:
         return reading.usd_per_hour
-    return reading.usd_per_million * reading.tokens_per_second * SECONDS_PER_HOUR / MILLION
+    return reading.usd_per_million * reading.charged_tokens_per_second * SECONDS_PER_HOUR / MILLION
 
 
 def _sum(readings: Sequence[ServerReading], value: Callable[[ServerReading], float | None]) -> float | None:

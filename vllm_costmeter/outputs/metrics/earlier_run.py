@@ -11,8 +11,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-_NUMBERED = re.compile(r"[a-z_]*costmeter(?:_engines_|_requests_)?(\d+)[._].+")
-"""By the rank of its process, or by its id where it could not start (`fault_page.py`)."""
+from vllm_costmeter.outputs.metrics.multiprocess import FILE_PREFIXES
+
+_NUMBERED = re.compile(
+    rf"(?:{'|'.join(FILE_PREFIXES.values())})_costmeter(?P<metrics>[0-9]+)\.(?:db|costmeter-tmp)"
+    r"|costmeter_engines_(?P<engines>[0-9]+)\.json(?:\.[0-9]+\.tmp)?"
+    r"|costmeter_requests_(?P<requests>[0-9]+)_[0-9]+\.jsonl"
+)
+"""The files of `multiprocess.py`, `process_exchange.py` and `request_files.py`, each exactly: others are not ours to
+remove. By the rank of the process, or by its id where it could not start (`fault_page.py`)."""
 
 
 def remove_earlier_run(directory: Path, processes: int, started_unix_seconds: float) -> None:
@@ -27,5 +34,5 @@ def _of_other_processes(directory: Path, processes: int) -> Iterator[Path]:
     with suppress(OSError):
         for path in list(directory.iterdir()):
             numbered = _NUMBERED.fullmatch(path.name)
-            if numbered and int(numbered[1]) >= processes:
+            if numbered and int(numbered[str(numbered.lastgroup)]) >= processes:
                 yield path

@@ -37,7 +37,7 @@ def legend(per: str, window: str) -> str:
     """Whose tokens and which time the columns are of."""
     tokens = "all tokens" if per == "all" else "generated tokens"
     return (
-        f"tokens/s and $/M: {tokens} of the last {window}. idle (share of the bill), J/token ({tokens}, idle time "
+        f"tokens/s and $/M: {tokens} over the last {window}. idle (share of the bill), J/token ({tokens}, idle time "
         "included)\nand total $: since each server's start."
     )
 

@@ -28,6 +28,9 @@ READ = (
 )
 """A page has some 60 kB, of which these are 3: parsing the rest of 200 pages would take seconds of every round."""
 
+PER_SERVER = ("costmeter_cost_usd_total", "costmeter_tokens_total", "costmeter_price_usd_per_hour")
+"""What any server of an exporter may have."""
+
 
 def read_server(address: str, per: Per, window: str, within_seconds: float) -> ServerReading:
     """The page at that address. Raises BadInputError if there is none, or no vLLM server's."""
@@ -52,22 +55,32 @@ def reading_of(page: Page, per: Per, window: str) -> ServerReading:
     usages = [each.value for each in page.samples("costmeter_kv_cache_usage_ratio")]
     usages = usages or list(page.by_label("vllm:kv_cache_usage_perc", "engine").values())
     total = page.total("costmeter_cost_usd_total")
-    rate, hourly = math.fsum(known) if known else None, page.total("costmeter_price_usd_per_hour")
-    if len(page.label_values("costmeter_cost_usd_total", "instance")) > 1:
-        price = usd_per_million(hourly, rate)  # an exporter's: one that had no tokens has no price, but costs
-    else:
-        price = page.total("costmeter_usd_per_million_tokens", per=per, window=window)
+    price, priced_rate = page.total("costmeter_usd_per_million_tokens", per=per, window=window), None
+    if len({name for each in PER_SERVER for name in page.label_values(each, "instance")}) > 1:
+        price, priced_rate = _of_priced(page, kinds, window)
     return ServerReading(
         model_names=tuple(names),
         engines=len(running) or None,
         active_engines=sum(count > 0 for count in running.values()) if running else None,
         asleep=bool(awake) and not any(awake.values()),
         tokens_since_start=None if served is None else served.total if per == "all" else served.generated,
-        tokens_per_second=rate,
-        usd_per_hour=hourly,
+        tokens_per_second=math.fsum(known) if known else None,
+        priced_tokens_per_second=priced_rate,
+        usd_per_hour=page.total("costmeter_price_usd_per_hour"),
         usd_per_million=price,
         kv_cache_usage_ratio=math.fsum(usages) / len(usages) if usages else None,
         total_usd=total,
         idle_usd=None if total is None else page.total("costmeter_cost_usd_total", state="idle") or 0.0,
         joules=page.total("costmeter_energy_joules_total"),
     )
+
+
+def _of_priced(page: Page, kinds: tuple[str, ...], window: str) -> tuple[float | None, float | None]:
+    """($/M, tokens a second) of those servers of an exporter that have a price; one that had no tokens costs all the
+    same."""
+    hourly = page.by_label("costmeter_price_usd_per_hour", "instance")
+    rates = [page.by_label(GAUGE, "instance", kind=kind, window=window) for kind in kinds]
+    known = [each[server] for server in hourly for each in rates if server in each]
+    if not known:
+        return None, None
+    return usd_per_million(math.fsum(hourly.values()), math.fsum(known)), math.fsum(known)

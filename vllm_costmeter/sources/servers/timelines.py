@@ -63,11 +63,17 @@ def _replica(key: Key, counters: dict[str, dict[int, float]]) -> Replica:
 
 
 def _increase(values: dict[int, float], before: int, after: int) -> float:
-    """Of a counter, which starts at 0 when its server does."""
+    """Of a counter, which starts at 0 when its server does. One that was not scraped at `before` counts from when it
+    last was: its gap's growth falls into this minute."""
     if after not in values:
         return 0.0
-    earlier = values.get(before, 0.0)
+    earlier = values[before] if before in values else _last_before(values, before)
     return values[after] - earlier if values[after] >= earlier else values[after]
+
+
+def _last_before(values: dict[int, float], moment: int) -> float:
+    known = [at for at in values if at < moment]
+    return values[max(known)] if known else 0.0
 
 
 def gpu_names(url: str, period: str) -> dict[str, str]:

@@ -179,18 +179,27 @@ function serverTable(view, choose) {
       isListed ? (rate === null ? UNKNOWN : count(rate)) : "–", spent > 0 && idle !== null ? percent(idle / spent) : "–", usd(spent)];
   });
   rows.push(...[...down].filter(([server]) => !view.names.includes(server)).map(([server, reason]) => [server, "–", `down: ${reason}`, "–", "–", "–", "–", "–"]));
-  const since = view.range === "hour" ? "the last hour" : "the start";
+  const since = view.range === "hour" ? "over the last hour" : "since the start";
   return make("section", { class: "card wide", "aria-labelledby": "servers-title" }, make("h2", { id: "servers-title" }, "Servers"),
-    make("p", { class: "quiet" }, `$/M of all tokens, idle share and dollars spent: of ${since}; tokens a second: of the last minute.`),
+    make("p", { class: "quiet" }, `$/M (all tokens), idle share and dollars spent ${since}; tokens a second over the last minute.`),
     table("Each server’s cost", ["server", "model", "state", "$/h", "$/M", "tokens/s", "idle", "spent"], rows, 3));
 }
 
 /** By HOST:PORT, as an exporter names its servers: why they are not read. */
 function downServers(view) {
   return new Map((view.metrics.costmeter_target_down_info ?? []).map(({ labels }) => {
-    const { protocol, hostname, port } = new URL(labels.target);
-    return [`${hostname}:${port || (protocol === "https:" ? 443 : 80)}`, labels.reason.replaceAll("_", " ")];
+    return [hostOf(labels.target), labels.reason.replaceAll("_", " ")];
   }));
+}
+
+/** HOST:PORT; the address itself where a browser takes it for none (a link-local IPv6 address). */
+function hostOf(address) {
+  try {
+    const { protocol, hostname, port } = new URL(address);
+    return `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`;
+  } catch {
+    return address;
+  }
 }
 
 const usdOrDash = (value) => (value === null ? "–" : usd(value));
@@ -219,7 +228,7 @@ function aboutLine(view) {
   if (engines.length === 1) {
     parts.push(/^\d/.test(engines[0]) ? `vLLM ${engines[0]}` : engines[0]);
   } else if (engines.length) {
-    parts.push(`${engines.length} releases of engines`);
+    parts.push(`${engines.length} engine releases`);
   }
   parts.push(`${view.known.columns.has("") ? "up" : "metered for"} ${duration(view.known.document.uptime_seconds)}`);
   return parts.join(" · ");
@@ -232,7 +241,7 @@ function warnings(view) {
   const left = [...view.listed()].filter((server) => !kept.has(server)).length;
   return [
     down.length ? `Not read now: ${down.slice(0, MOST_NAMED).join(", ")}${down.length > MOST_NAMED ? ` and ${down.length - MOST_NAMED} more` : ""}.` : "",
-    left ? `These numbers are of ${kept.size} of ${kept.size + left} servers; the others are on /metrics alone.` : "",
+    left ? `These numbers cover ${kept.size} of ${kept.size + left} servers; the others appear only on /metrics.` : "",
   ];
 }
 

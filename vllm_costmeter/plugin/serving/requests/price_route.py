@@ -42,7 +42,7 @@ def price_of_request(keeper: RequestKeeper | None, may_pass: bool, request: Any)
     if found is None:
         return _not_found("no request with this id has ended in the last hour; the id is that of its answer")
     told = request_json(found, request_id, shows_tenant=bool(keys_of(request)))
-    return 200, json.dumps(told).encode(), JSON
+    return 200, json.dumps(told, allow_nan=False).encode(), JSON
 
 
 def _not_found(message: str) -> Answer:
