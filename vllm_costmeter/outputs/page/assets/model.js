@@ -179,14 +179,14 @@ class View {
 
   /**
    * By how much a counter grew between two moments, over the servers that told it at the second; null: nobody did. A gap
-   * is bridged evenly, a counter that fell began again, and one that was not there at first began at zero. Up to now, a
-   * server which left counts with what it had grown by then.
+   * is bridged evenly, a counter that fell began again, and one that was not there at first began at zero. From the first
+   * moment up to now, a server which left counts with what it had grown by then.
    */
   grown(from, to, name, servers = this.names) {
     const start = this.places.get(from), end = this.places.get(to);
     return sumKnown(servers.map((server) => {
       const { sums, told } = this.#growth(server, name);
-      const isTold = this.cell(to, server, name) !== null ? start === end || told[end] > told[start] : to === this.now && told[end] > told[start];
+      const isTold = this.cell(to, server, name) !== null ? start === end || told[end] > told[start] : from === this.first && to === this.now && told[end] > told[start];
       return isTold ? sums[end] - sums[start] : null;
     }));
   }

@@ -230,7 +230,7 @@ function aboutLine(view) {
   } else if (engines.length) {
     parts.push(`${engines.length} engine releases`);
   }
-  parts.push(`${view.known.columns.has("") ? "up" : "metered for"} ${duration(view.known.document.uptime_seconds)}`);
+  parts.push(`${view.metrics.costmeter_target_up ? "metered for" : "up"} ${duration(view.known.document.uptime_seconds)}`);
   return parts.join(" · ");
 }
 
