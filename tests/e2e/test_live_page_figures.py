@@ -106,7 +106,7 @@ def test_a_server_that_is_down_is_told_above_the_numbers(tmp_path: Path) -> None
 def test_more_servers_than_it_keeps_are_in_no_number_and_that_is_told(tmp_path: Path) -> None:
     """The price too is of those whose dollars are added up."""
     told, spent = answers(fleet(MOST_SERVERS + 4), tmp_path, {"script": NOTICE}, {"script": SPENT})
-    assert f"of {MOST_SERVERS} of {MOST_SERVERS + 4} servers" in told
+    assert f"cover {MOST_SERVERS} of {MOST_SERVERS + 4} servers" in told
     assert f"now at ${MOST_SERVERS * PRICE:.2f} an hour" in spent
 
 
