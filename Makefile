@@ -13,8 +13,8 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.* ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: python ## check two models right away, install a real vLLM, serve a tiny model, watch its cost live
-	@$(PYTHON) -m scripts.demo.checks
-	@$(PYTHON) -m scripts.install
+	@"$(PYTHON)" -m scripts.demo.checks
+	@"$(PYTHON)" -m scripts.install
 	@$(VENV)/python -m scripts.demo
 
 test: setup-tests lint ## everything: lint, types, fast tests, end-to-end tests on a real vLLM and Prometheus, and a summary
@@ -30,7 +30,7 @@ lint: setup ## ruff and mypy
 
 fuzz: setup ## 100,000 mutated inputs for every reader of foreign input (hours; READERS="bills plans": for these); writes docs/reliability.md
 	@$(VENV)/pip install --quiet -e ".[fuzz]"
-	@$(VENV)/python -m scripts.fuzz $(READERS); found=$$?; $(VENV)/python -m scripts.fuzz --page; exit $$found
+	@$(VENV)/python -m scripts.fuzz $(READERS); found=$$?; $(VENV)/python -m scripts.fuzz --page || found=1; exit $$found
 
 mutations: setup ## put faults into core/, 300 chosen anew each day, and see whether the tests notice; writes docs/mutations.md
 	@$(VENV)/python -m scripts.mutations && $(VENV)/python -m scripts.mutations --page
@@ -58,10 +58,10 @@ accuracy: setup ## compare the fit check with server logs and vLLM's code (minut
 	@$(VENV)/python -m scripts.answers.conformance
 
 chaos: setup-tests ## inject every fault into a real server (most of an hour); writes docs/reliability.md
-	@$(VENV)/python -m pytest --chaos --record -n0 tests/e2e/reliability; failed=$$?; $(VENV)/python -m scripts.pages.faults; exit $$failed
+	@$(VENV)/python -m pytest --chaos --record -n0 tests/e2e/reliability; failed=$$?; $(VENV)/python -m scripts.pages.faults || failed=1; exit $$failed
 
 soak: setup-tests ## serve mixed traffic for 90 minutes, with and without the plugin; writes docs/reliability.md
-	@$(VENV)/python -m pytest --soak 90 --record -n0 tests/e2e/reliability/test_soak.py; failed=$$?; $(VENV)/python -m scripts.pages.soak; exit $$failed
+	@$(VENV)/python -m pytest --soak 90 --record -n0 tests/e2e/reliability/test_soak.py; failed=$$?; $(VENV)/python -m scripts.pages.soak || failed=1; exit $$failed
 
 docs: setup ## regenerate the pages made from the code: commands, messages, metrics, settings, coverage, GPUs, licences, ...
 	@$(VENV)/python -m scripts.pages.metrics_and_settings
@@ -85,13 +85,13 @@ clean: ## remove .venv and everything else that was generated here
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: python
-	@$(PYTHON) -m scripts.install
+	@"$(PYTHON)" -m scripts.install
 
 setup-release: setup
 	@$(VENV)/pip install --quiet -e ".[release]"
 
 setup-tests: python
-	@$(PYTHON) -m scripts.install --with-tests
+	@"$(PYTHON)" -m scripts.install --with-tests
 
 python:
 	@test -n "$(PYTHON)" || { echo "vllm-costmeter needs Python 3.11 or newer; none of these was found: $(CANDIDATES)." \

@@ -47,7 +47,7 @@ def _column(pair: Mapping[str, Any]) -> dict[str, str]:
         "requests, with (without) the plugin": "{:,} ({:,})".format(
             sum(pair["requests"].values()), sum(pair["requests_without_the_plugin"].values())
         ),
-        "requests without an answer": f"{len(pair['broken'])}",
+        "requests without an answer": f"{pair['broken']}",
         "scrapes; answers to open pages": f"{pair['scrapes']:,}; {pair['answers_to_pages']:,}",
         "tokens computed, cached, generated": _numbers(pair["tokens_ours"]),
         "the same by vLLM's counters": _numbers(pair["tokens_of_vllm"]),

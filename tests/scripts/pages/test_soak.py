@@ -11,7 +11,7 @@ from scripts.pages.soak import PAGE, RECORD, SECTION, soak
 PAIR = {
     "requests": {"chat": 1200, "abort": 34},
     "requests_without_the_plugin": {"chat": 1201, "abort": 33},
-    "broken": [],
+    "broken": 0,
     "scrapes": 1000,
     "answers_to_pages": 2000,
     "tokens_ours": [1, 2, 3],
