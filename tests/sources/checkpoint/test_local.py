@@ -147,20 +147,24 @@ def test_a_hostile_header_is_one_line(tmp_path: Path, data: bytes, length: int |
 
 
 def test_a_million_tensors_cost_neither_time_nor_memory(tmp_path: Path) -> None:
-    """A header of 70 MB is refused before it is parsed."""
+    """A header of 70 MB is refused before it is parsed. The least of three counts: threads of other tests
+    allocate in this process too."""
     entry = b'"x":{"dtype":"U8","shape":[],"data_offsets":[0,1]},'
     data = b"{" + entry * 1_000_000 + b'"y":{}}'
     write_raw(tmp_path / "model.safetensors", data, 1)
     size = len(data)
     del data
-    tracemalloc.start()
-    begin = time.process_time()
-    with pytest.raises(BadInputError, match="more than 200000 tensors"):
-        checkpoint_in(tmp_path)
-    spent, peak = time.process_time() - begin, tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert spent < 2
-    assert peak < size + (1 << 20)
+    spent, peaks = [], []
+    for _ in range(3):
+        tracemalloc.start()
+        begin = time.thread_time()
+        with pytest.raises(BadInputError, match="more than 200000 tensors"):
+            checkpoint_in(tmp_path)
+        spent.append(time.thread_time() - begin)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert min(spent) < 2
+    assert min(peaks) < size + (1 << 20)
 
 
 @settings(max_examples=100, deadline=None)

@@ -69,7 +69,7 @@ function duration(seconds) {
   return `${whole} ${unit}${rest ? ` ${rest} ${nextUnit}` : ""}`;
 }
 
-/** Dollars an hour as people write them: 0.55, $0.55, 0,55, 1,234.50; null where that is no price. */
+/** Dollars an hour as people write them: 0.75, $0.75, 0,75, 1,234.50; null where that is no price. */
 function priceIn(text) {
   const plain = text.trim().replace(/^\$\s*/, "").replace(/\s*\/\s*h$/, "");
   const isGrouped = /^\d{1,3}(,\d{3})+(\.\d+)?$/.test(plain) && !plain.startsWith("0");

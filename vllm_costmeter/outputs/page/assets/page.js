@@ -244,7 +244,7 @@ at("trial").addEventListener("input", () => {
   shown.trial = priceIn(at("trial").value);
   const isWrong = !isEmpty && shown.trial === null;
   at("trial").setAttribute("aria-invalid", String(isWrong));
-  say("trial-fault", isWrong ? "Not a price: dollars an hour above 0, such as 0.55." : "");
+  say("trial-fault", isWrong ? "Not a price: dollars an hour above 0, such as 0.75." : "");
   at("reset").hidden = isEmpty;
   render();
 });

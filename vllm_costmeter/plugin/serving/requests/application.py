@@ -32,10 +32,10 @@ def add_get_route(app: Any, path: str, fault: str, answer: Callable[[bool, Any],
         try:
             passes = may_pass(keys_of(request), request.headers.get("authorization", ""))
             status, body, headers = answer(passes, request)
+            return Response(body, status, headers=dict(headers))
         except Exception:
             FAULTS.add(fault)
             raise
-        return Response(body, status, headers=dict(headers))
 
     if not any(getattr(route, "path", None) == path for route in app.router.routes):
         app.router.routes.append(Route(path, endpoint, methods=["GET"]))
