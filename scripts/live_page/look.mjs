@@ -1,5 +1,6 @@
 // Look at pages as browser.py asks on standard input, in JSON: {chromium, looks: [{url, theme, width, height, init, steps, picture,
-// axe}]}. `init` runs before the page's own scripts; a step presses, types, waits, runs a script, tells Chromium something ({tell: method, given}),
+// axe}]}. `init` runs before the page's own scripts; a step presses, types, waits for milliseconds
+// or until a script is true (a minute at most), runs a script, tells Chromium something ({tell: method, given}),
 // puts another tab before the page, or not any more ({behind}), stops all of Chromium's processes for milliseconds ({stop}), or measures the page after a collection of garbage ({measure: true}).
 // Answers with {complaints, requests, axe, answers} for each look: what the page complained of, every address it asked for,
 // what axe found, and what each script and measurement returned.
@@ -35,6 +36,8 @@ async function look(browser, { url, theme, width, height = 900, init, steps = []
       await page.keyboard.press(step.press);
     } else if (step.wait) {
       await new Promise((settled) => setTimeout(settled, step.wait));
+    } else if (step.until) {
+      await page.waitForFunction(step.until, { polling: 100, timeout: 60000 });
     } else if (step.tell) {
       await chromium.send(step.tell, step.given ?? {});
     } else if (step.behind !== undefined) {

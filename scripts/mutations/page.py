@@ -22,7 +22,7 @@ fails, or one of the answers that rest on them; tests elsewhere are not asked.
 
 Tests are written for what survives, so only a sample that nobody has worked on tells how many of all faults are
 noticed: the first share of each row. The second is that of the same faults under the tests of today. A sample is drawn
-in a random order, so that one which ended early is a smaller sample.
+in a random order, so a run that ended early is still a fair, smaller sample.
 
 | seed | on | faults | noticed before tests were written for them | noticed now |
 |---|---|---|---|---|
@@ -31,12 +31,12 @@ in a random order, so that one which ended early is a smaller sample.
 The tests are collected once, and each is known by the statements that it runs. For each fault the process forks, swaps
 the code of the loaded functions (or rebinds the constant), and runs the tests that reach it, up to the first failure. A
 fault in what ran at import is confirmed where the module is imported with it. Seed 1 was tried by importing everything
-again for each fault, up to three times, which took 42 s each: an hour ended after 86 of 300. Seed 20261129 ended after
-122 of 300, on a machine busy with other work. For seed 1 all tests of the economics commands were asked too.
+again for each fault, up to three times, which took 42 s each: an hour ended after 86 of 300. For seed 1 all tests of
+the economics commands were asked too.
 
 ## By room
 
-Of the samples below, before tests were written for them, and now.
+Of {seeds}, before tests were written for it, and now. Of earlier samples only the totals above were kept.
 
 | room | faults | noticed before | noticed now |
 |---|---|---|---|
@@ -44,13 +44,17 @@ Of the samples below, before tests were written for them, and now.
 
 ## Survivors
 
+Of {seeds}.
+
 {survivors}
 """
 
 
 def write_page(samples: Sequence[Sample], every: int, page: Path) -> None:
     """Each survivor has its answer in answers.toml, by file and change, or is open. Samples that have left build/
-    keep their totals in samples.json."""
+    keep their totals in samples.json. ValueError without a sample: the page would lose what it has."""
+    if not samples:
+        raise ValueError("no sample was counted here yet: run `python -m scripts.mutations` first")
     totals = {int(seed): total for seed, total in json.loads(EARLIER.read_text("utf-8")).items()}
     for sample in samples:
         first, now = (sum(not lives for lives in each) for each in _lives(sample.rows))
@@ -60,6 +64,7 @@ def write_page(samples: Sequence[Sample], every: int, page: Path) -> None:
     page.write_text(
         PAGE.format(
             every=every,
+            seeds=" and ".join(f"seed {sample.seed}" for sample in samples),
             samples="\n".join(_total(seed, total) for seed, total in totals.items()),
             rooms="\n".join(_rooms(rows)),
             survivors="\n".join(_survivors(rows)) or "None.",

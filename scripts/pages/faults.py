@@ -26,10 +26,11 @@ GROUPS = {
 """By the file of the tests."""
 TEXT = """
 `make chaos` injects each fault into a real server (vLLM's CPU build, a tiny model, a stand-in for the GPU driver) under
-completions, chats, streams and aborted requests without a pause. It requires the same responses byte for byte, an
-answer to every request, tokens equal to vLLM's own counters, dollars within 2 % of price x time, and, where a server
-ends, the exit status that it has without the plugin. A row has the date of the last run that passed; a failure since is
-named. How many requests and scrapes there were depends on what else the machine did.
+completions, chats, streams and aborted requests without a pause. Where the server goes on, it requires the same
+responses byte for byte, an answer to every request, tokens equal to vLLM's own counters and dollars within 2 % of
+price x time, but for what a row says is lost; where it ends, the exit status that it has without the plugin. A row has
+the date of the last run that passed; a failure since is named. A case of a test that is in no table was not recorded.
+How many requests and scrapes there were depends on what else the machine did.
 
 {groups}
 """

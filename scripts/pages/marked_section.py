@@ -31,6 +31,8 @@ class MarkedSection(NamedTuple):
         if self.begin not in page:
             page += f"\n## {self.heading}\n\n{self.begin}{self.end}\n"
         before, _, rest = page.partition(self.begin)
+        if self.end not in rest:
+            raise ValueError(f"no {self.end!r} behind {self.begin!r}: the rest of the page would be lost")
         return f"{before}{self.begin}{content}{self.end}{rest.partition(self.end)[2]}"
 
     def write(self, page: Path, content: str) -> None:

@@ -21,13 +21,14 @@ PAGES = ("index.html", "tutorial.html", "dashboards.html", "troubleshooting.html
 FOUND = """(() => {
   const roots = [...document.querySelectorAll('*')].map((each) => each.shadowRoot);
   const search = roots.find((root) => root?.querySelector('input'));
-  return [search.querySelector('input').value, ...[...search.querySelectorAll('a')].map((each) => each.href)];
+  return search && [search.querySelector('input').value, ...[...search.querySelectorAll('a')].map((each) => each.href)];
 })()"""
 SEARCH: list[dict[str, Any]] = [
     {"script": "document.querySelector('.md-search__button').click()"},
-    {"wait": 1000},
+    {"until": FOUND},
+    {"wait": 500},  # until it takes letters
     *({"press": letter} for letter in "chargeback"),
-    {"wait": 2000},
+    {"until": f"{FOUND}.some((each) => each.endsWith('/chargeback.html'))"},
     {"script": FOUND},
 ]
 
@@ -43,7 +44,7 @@ class Quiet(SimpleHTTPRequestHandler):
 def address(request: pytest.FixtureRequest, site: Path) -> Iterator[str]:
     """Where the site begins, with a slash at its end."""
     if request.param == "folder":
-        yield f"file://{site}/"
+        yield f"{site.as_uri()}/"
         return
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
     threading.Thread(target=server.serve_forever, daemon=True).start()

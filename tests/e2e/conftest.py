@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from closure import must_add_up
 from harness import FEW_PROCESSES, ROOT, Serve
+from required_browser import required_browser
 from server_slots import ServerSlots
 
+from scripts.live_page.browser import HERE as PACKAGES
 from scripts.servers.vllm_server import Server, end_of, serving
 
 STARTED: dict[str, list[Path]] = {}
@@ -30,6 +32,12 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         capture_output=True,
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def page_browser() -> None:
+    """Chromium, and what drives the live page in it."""
+    required_browser(PACKAGES)
 
 
 @pytest.fixture(scope="session")

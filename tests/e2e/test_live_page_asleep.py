@@ -15,11 +15,8 @@ from page_stand_in import (
     must_be_right,
     seen,
 )
-from required_browser import required_browser
 
-from scripts.live_page.browser import HERE as PACKAGES
-
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.usefixtures("page_browser")]
 
 MINUTE, HOUR = 60.0, 3600.0
 CLOCKS = """
@@ -43,12 +40,6 @@ ASLEEP: dict[str, tuple[tuple[dict[str, Any], ...], tuple[dict[str, Any], ...]]]
 """How to fall asleep for some seconds, and how to wake up."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def browser() -> None:
-    """Chromium, and what drives it."""
-    required_browser(PACKAGES)
-
-
 class Sleeper:
     """A server on which hours pass between the last question before a sleep and the first one after it."""
 
@@ -70,11 +61,12 @@ def slept(way: str, sleeper: Sleeper, clocks: tuple[float, float] = (0, 0)) -> t
     """The numbers, state, notice and states shown after that sleep, and when the page asked."""
     asleep, awake = ASLEEP[way]
     steps = (
-        {"wait": 3000},
+        {"until": "store.current"},
         *asleep,
         {"script": f"Object.assign(slept, {{ steady: {clocks[0]}, wall: {clocks[1]} }})"},
         *awake,
         {"wait": 4000},
+        {"until": f"{STATE} === 'Live'"},
         {"script": NUMBERS},
         {"script": STATE},
         {"script": NOTICE},

@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from required_browser import required_browser
 
-from scripts.live_page.browser import HERE as PACKAGES
 from scripts.live_page.browser import look
 from scripts.live_page.simulated import simulated
 from vllm_costmeter.core.page.columns import MOST_SERVERS, Sample
 from vllm_costmeter.metering.live_page import LivePage
 from vllm_costmeter.outputs.page.document import page_document
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.usefixtures("page_browser")]
 
 SECONDS = 120
 PRICE = 3.6
@@ -29,12 +27,6 @@ ROWS = """[...document.querySelectorAll('#content table tbody tr')].map(
   (row) => [...row.children].map((cell) => cell.textContent))"""
 BILL = """(() => { const view = new View(store.current, '', 'start', null);
   return view.series((from, to, seconds) => perHour(view.usd(from, to), seconds))[1]; })()"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def browser() -> None:
-    """Chromium, and what drives it."""
-    required_browser(PACKAGES)
 
 
 def fleet(servers: int, *more: Sample, left: frozenset[int] = frozenset()) -> dict[str, Any]:

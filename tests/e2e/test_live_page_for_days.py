@@ -6,23 +6,14 @@ from typing import Any
 
 import pytest
 from page_stand_in import NUMBERS, PageServer, at_an_address, must_be_right, seen
-from required_browser import required_browser
 
-from scripts.live_page.browser import HERE as PACKAGES
-
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.usefixtures("page_browser")]
 
 HOUR, DAY = 3600.0, 86400.0
 ASKS = "(async () => { for (let each = 0; each < %d; each += 1) { clearTimeout(timer); await ask(); } })()"
 KEPT = "[...store.instances.values()].map((each) => each.rows.length)"
 QUESTIONS = 500
 MOST_BYTES = 1_000_000
-
-
-@pytest.fixture(scope="module", autouse=True)
-def browser() -> None:
-    """Chromium, and what drives it."""
-    required_browser(PACKAGES)
 
 
 def test_a_page_that_is_open_for_a_week_draws_all_of_it() -> None:

@@ -15,20 +15,11 @@ from page_stand_in import (
     must_be_right,
     seen,
 )
-from required_browser import required_browser
 
-from scripts.live_page.browser import HERE as PACKAGES
-
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.usefixtures("page_browser")]
 
 HOUR, DAY = 3600.0, 86400.0
 TIMES = "for (let each = 0; each < %d; each += 1) { clearTimeout(timer); await ask(); }"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def browser() -> None:
-    """Chromium, and what drives it."""
-    required_browser(PACKAGES)
 
 
 def asked(times: int) -> dict[str, Any]:

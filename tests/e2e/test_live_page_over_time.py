@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from required_browser import required_browser
 
-from scripts.live_page.browser import HERE as PACKAGES
 from scripts.live_page.browser import look
 from scripts.live_page.simulated import simulated
 from scripts.panels.replica import FLEET
@@ -22,7 +20,7 @@ from vllm_costmeter.outputs.metrics.http_server import MetricsServer
 from vllm_costmeter.outputs.page.answers import JSON, page_or_status
 from vllm_costmeter.outputs.page.document import page_document
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.usefixtures("page_browser")]
 
 HOSTILE = "<script>alert(1)</script>"
 NOTICE = "document.getElementById('notice').textContent"
@@ -30,12 +28,6 @@ STATE = "document.getElementById('state').textContent"
 TOKENS = (
     "(() => { const v = new View(store.current, '', 'start', null); return v.tokens(v.first, v.now); })()"
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def browser() -> None:
-    """Chromium, and what drives it."""
-    required_browser(PACKAGES)
 
 
 def document(instance: str, began: float, uptime: float, tokens_per_second: float = 10.0) -> dict[str, Any]:

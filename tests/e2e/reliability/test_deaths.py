@@ -136,7 +136,7 @@ def test_a_starved_sampler(serve: Serve, tmp_path: Path, found: Found) -> None:
 
 
 def test_two_hundred_scrapes_a_second(serve: Serve, found: Found) -> None:
-    """Asked for by eight scrapers at once, with load beside them: tokens are exact, and the only threads that scrapes
+    """As many as eight scrapers at once get, with load beside them: tokens are exact, and the only threads that scrapes
     add are those of the web server's pool, with and without the plugin."""
     figures: dict[str, dict[str, int]] = {}
     for name, plugin in (("without", ()), ("with", METERED)):
@@ -170,4 +170,6 @@ def test_two_hundred_scrapes_a_second(serve: Serve, found: Found) -> None:
         }
         for figure, value in row.items():
             figures.setdefault(figure, {})[name] = value
-    found("/metrics is scraped 200 times a second", "nothing", **figures)
+    found(
+        "eight scrapers ask for /metrics 200 times a second, or as often as it answers", "no token", **figures
+    )

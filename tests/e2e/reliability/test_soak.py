@@ -193,6 +193,7 @@ def judged(pair: list[Soaked], first: Moment, since: float, folder: Path) -> dic
     return {
         "requests": with_it.traffic.sent,
         "requests_without_the_plugin": without.traffic.sent,
+        "seconds": last.seconds - first.seconds,
         "scrapes": with_it.scrapes,
         "answers_to_pages": with_it.looks,
         "broken": len(with_it.traffic.broken),
@@ -230,6 +231,8 @@ def must_have_held(figures: dict[str, Any]) -> None:
     assert abs(figures["unexplained_usd"]) < ROUNDING_USD
     assert abs(figures["ledger_seconds_behind"]) <= LATE_SECONDS
     assert figures["faults"] == 0
+    assert figures["scrapes"] >= figures["seconds"] / 20, "the scraper ended"
+    assert figures["answers_to_pages"] >= figures["seconds"] / 20, "the pages ended"
     assert figures["mib_per_hour_added"] < MOST_MIB_PER_HOUR
     for what in ("descriptors", "threads"):
         grown = {name: held[-1] - held[0] for name, held in figures[what].items()}

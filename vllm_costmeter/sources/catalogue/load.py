@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.core.dataclass import replace
-from vllm_costmeter.core.errors import BadInputError, closest
+from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import GpuSpec
 from vllm_costmeter.sources.catalogue.compiled import CompiledGpus, compiled_gpus
 from vllm_costmeter.sources.gpu.text import folded_name, split_count
@@ -147,7 +147,9 @@ class Catalogue:
 
     def _near(self, text: str) -> str:
         """The nearest catalogue names, with or without the series before the number."""
-        near = closest(text.casefold(), self._short_names, 5, 0.6)
+        import difflib
+
+        near = difflib.get_close_matches(text.casefold(), self._short_names, n=5, cutoff=0.6)
         found = list(dict.fromkeys(self._short_names[spelt] for spelt in near))[:3]
         return f"; nearest: {', '.join(found)}" if found else ""
 
