@@ -12,7 +12,7 @@ from vllm_costmeter.core.meter.shares.latest_rates import estimated_usd
 from vllm_costmeter.core.meter.shares.request_work import RequestWork
 from vllm_costmeter.core.meter.shares.work_pools import Spent
 from vllm_costmeter.core.requests.ended import EndedRequest
-from vllm_costmeter.core.requests.recent import MOST_REQUESTS, RecentRequests
+from vllm_costmeter.core.requests.recent import MOST_OPEN, RecentRequests
 from vllm_costmeter.outputs.metrics.process_exchange import PublishedRates
 from vllm_costmeter.outputs.requests.request_files import RequestFiles
 from vllm_costmeter.outputs.requests.usage_cost import decimal
@@ -27,7 +27,7 @@ class RequestKeeper:
     def __init__(
         self,
         files: RequestFiles | None = None,
-        most: int = MOST_REQUESTS,
+        most: int = MOST_OPEN,
         unix_seconds: Callable[[], float] = time.time,
     ) -> None:
         """`files`: None for a server of one API process."""
@@ -70,7 +70,7 @@ class RequestKeeper:
         now = self._unix_seconds()
         with self._lock:
             self._take_ended()
-            self._recent.forget(now)
+            self._recent.close(now)
             news = [self._priced(request) for request in self._news]
             self._news.clear()
         if log.isEnabledFor(logging.DEBUG):

@@ -173,6 +173,6 @@ SERVERS = (
         "request-file",
         "ended requests of other processes",
         _request_file,
-        parses=("outputs/requests/request_files.py",),
+        parses=("core/requests/request_lines.py",),
     ),
 )

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from itertools import islice
 from typing import Any
 
 from vllm_costmeter.core.meter.shares.request_work import RequestWork
 from vllm_costmeter.core.requests.ended import EndedRequest, ended
-from vllm_costmeter.core.requests.recent import KEPT_SECONDS, RecentRequests
+from vllm_costmeter.core.requests.recent import (
+    GIVEN_UP_AFTER_SECONDS,
+    KEPT_SECONDS,
+    SETTLED_AFTER_SECONDS,
+    RecentRequests,
+)
 
 WORK = RequestWork(10, 4, 7)
 
@@ -49,40 +56,63 @@ def test_the_id_of_an_answer_finds_a_request_of_several_prompts() -> None:
 
 
 def test_a_request_with_the_id_of_another_is_the_one_that_is_found() -> None:
-    """Clients choose a part of the id; when the first is forgotten, the second still is found."""
-    recent = RecentRequests(most=2)
+    """Clients choose a part of the id; whether the first, both or none still wait for their charge."""
+    recent = RecentRequests(most_open=2)
     recent.end(request(1, "cmpl-x"))
-    recent.end(request(2, "cmpl-x"))
-    recent.end(request(3))
-    found = recent.find("cmpl-x", 1000.0)
-    assert found is not None
-    assert found.number == 2
+    for number in (2, 3, 4, 5):
+        recent.end(request(number, "cmpl-x" if number == 2 else f"cmpl-{number}"))
+        found = recent.find("cmpl-x", 1000.0)
+        assert found is not None
+        assert found.number == 2
 
 
 def test_what_is_kept_is_bounded_in_number_and_time() -> None:
-    """Requests, and charges of requests that never end."""
-    recent = RecentRequests(most=10)
+    """Requests that wait, charges of requests that never end, and requests of more than an hour ago."""
+    recent = RecentRequests(most_open=10)
     for number in range(1, 101):
         recent.charge(number + 1000, 1.0, 0.0)
         recent.end(request(number, at=1000.0 + number))
-    assert len(recent) == 10
+    assert recent.open_count == 10
     assert len(recent._charged_early) == 10
     assert len(recent._numbers) == 10
+    for number in (1, 50, 95, 100):
+        assert recent.find(f"chatcmpl-{number}", 1100.0) == request(number, at=1000.0 + number)
+    assert recent.find("chatcmpl-95", 1095.0 + KEPT_SECONDS) is not None
     assert recent.find("chatcmpl-95", 1095.0 + KEPT_SECONDS + 1) is None
-    recent.forget(1095.0 + KEPT_SECONDS)
-    assert len(recent) == 6
-    recent.forget(1e9)
-    assert (len(recent), recent._numbers) == (0, {})
 
 
-def test_a_sequence_that_ends_late_is_part_of_its_request() -> None:
-    """Of an aborted request: what was charged before stays."""
+def test_a_request_is_open_until_it_is_charged_or_given_up() -> None:
+    """It is found all the time; what was charged before and a sequence that ends later are added."""
     recent = RecentRequests()
     recent.end(request(1))
+    recent.end(request(2))
     recent.charge(1, 0.25, 1.0)
-    again = recent.end(request(1, works=2))
-    assert (again.usd, again.charged_sequences, again.is_settled) == (0.25, 1, False)
-    assert len(recent) == 1
+    recent.close(1000.0 + SETTLED_AFTER_SECONDS)
+    assert recent.open_count == 2
+    recent.close(1000.0 + SETTLED_AFTER_SECONDS + 1)
+    assert recent.open_count == 1
+    recent.close(1000.0 + GIVEN_UP_AFTER_SECONDS + 1)
+    assert recent.open_count == 0
+    assert recent._numbers == {}
+    found = recent.find("chatcmpl-1", 1000.0)
+    assert found is not None
+    assert (found.usd, found.is_settled) == (0.25, True)
+    again = recent.end(request(1, works=2, at=1700.0))
+    assert (again.usd, again.joules, again.charged_sequences, again.is_settled) == (0.25, 1.0, 1, False)
+    settled = recent.charge(1, 0.5, 2.0)
+    recent.close(1e9)
+    assert settled is not None
+    assert recent.find("chatcmpl-1", 1700.0) == settled
+
+
+def test_a_charge_of_a_request_that_was_given_up_counts_when_it_goes_on() -> None:
+    """Nothing of a long one is lost."""
+    recent = RecentRequests()
+    recent.end(request(1))
+    recent.close(1e9)
+    assert recent.charge(1, 0.25, 1.0) is None
+    recent.charge(1, 0.25, 1.0)
+    assert recent.end(request(1, works=2)).usd == 0.5
 
 
 def test_how_a_request_ended_is_how_its_worst_sequence_did() -> None:
@@ -90,3 +120,24 @@ def test_how_a_request_ended_is_how_its_worst_sequence_did() -> None:
     works = [WORK, WORK._replace(outcome=1), WORK]
     made = ended(1, ["a"], works, ended_unix_seconds=0.0, model="m", tenant="", estimated_usd=None)
     assert made.outcome == "aborted"
+
+
+def test_the_memory_that_requests_take_is_taken_at_once() -> None:
+    """After the first minutes a server with thousands of requests holds what one without any does."""
+    recent = RecentRequests(half_bytes=1 << 20)
+    numbers = iter(range(1, 100_000))
+    tracemalloc.start()
+    try:
+        held = []
+        for _ in range(2):
+            for number in islice(numbers, 5_000):
+                recent.end(request(number, f"chatcmpl-{number:032x}", at=1000.0 + number))
+                recent.charge(number, 0.25, 1.0)
+                recent.close(1000.0 + number)
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert held[1] - held[0] < 20_000
+    found = recent.find(f"chatcmpl-{9_000:032x}", 11_000.0)
+    assert found is not None
+    assert found.usd == 0.25

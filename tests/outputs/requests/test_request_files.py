@@ -8,6 +8,7 @@ from pathlib import Path
 from vllm_costmeter.core.meter.shares.request_work import RequestWork
 from vllm_costmeter.core.requests.ended import EndedRequest, ended
 from vllm_costmeter.core.requests.recent import KEPT_SECONDS
+from vllm_costmeter.core.requests.request_lines import id_key
 from vllm_costmeter.outputs.requests.request_files import FILES, RequestFiles
 
 NOW = 1_795_890_457.5
@@ -70,7 +71,7 @@ def test_lines_that_are_cut_or_not_ours_are_passed_over(tmp_path: Path) -> None:
         b'"chatcmpl-1"\n',
         b"\xff\n",
     ):
-        path.write_bytes(path.read_bytes() + broken)
+        path.write_bytes(path.read_bytes() + broken + id_key("chatcmpl-1") + broken)
     assert files.find("chatcmpl-1", NOW) == request(1)
 
 

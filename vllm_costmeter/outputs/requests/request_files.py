@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from vllm_costmeter.core.errors import OTHERWISE
-from vllm_costmeter.core.requests.ended import FIRST, EndedRequest
+from vllm_costmeter.core.requests.ended import EndedRequest
 from vllm_costmeter.core.requests.recent import KEPT_SECONDS
+from vllm_costmeter.core.requests.request_lines import id_key, lines_with, to_line
 
 FILES = 4
 FILE_BYTES = 4 << 20
@@ -32,7 +31,7 @@ class RequestFiles:
 
     def append(self, requests: Iterable[EndedRequest]) -> None:
         """Raises OSError if the directory is gone or full."""
-        lines = b"".join(json.dumps(request, separators=(",", ":")).encode() + b"\n" for request in requests)
+        lines = b"".join(map(to_line, requests))
         if not lines:
             return
         if self._is_open and self._size + len(lines) > self._file_bytes:
@@ -51,7 +50,9 @@ class RequestFiles:
         """The latest state of the latest request with this id in the last hour, of any process."""
         found: EndedRequest | None = None
         for path in self._directory.glob(PATTERN):
-            for request in _with_id(_content(path), request_id):
+            for request in lines_with(_content(path), id_key(request_id)):
+                if request_id not in request.names:
+                    continue
                 if now_unix_seconds - request.ended_unix_seconds > KEPT_SECONDS:
                     break
                 if found is None or request.ended_unix_seconds >= found.ended_unix_seconds:
@@ -65,36 +66,3 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""  # replaced meanwhile
-
-
-_ENDS = (b'"', *(f'{end}"'.encode() for end in FIRST))
-"""What comes behind an id that is asked for: of thousands of ids that begin like it, no line is parsed."""
-
-
-def _with_id(content: bytes, request_id: str) -> Iterator[EndedRequest]:
-    """The last line first."""
-    found = _name_in_line(request_id)
-    end = len(content)
-    while (at := content.rfind(found, 0, end)) >= 0:
-        if not content.startswith(_ENDS, at + len(found)):
-            end = at
-            continue
-        begin = content.rfind(b"\n", 0, at) + 1
-        stop = content.find(b"\n", at)
-        try:
-            fields = json.loads(content[begin:stop]) if stop >= 0 else None
-            request = None
-            if fields:
-                request = EndedRequest(*fields)._replace(
-                    ids=tuple(map(str, fields[1])), ended_unix_seconds=float(fields[2])
-                )
-        except OTHERWISE:
-            request = None  # cut, or not ours
-        if request is not None and request_id in request.names:
-            yield request
-        end = begin
-
-
-def _name_in_line(request_id: str) -> bytes:
-    """Without the closing quote: the id of several prompts goes on with the number of the first."""
-    return json.dumps(request_id).encode()[:-1]
