@@ -16,7 +16,7 @@ from scripts.servers.scrape import scrape
 from scripts.servers.vllm_server import VLLM, environment, free_port, running
 
 from .conftest import Found
-from .test_signals import ARRIVES_WITHIN_SECONDS, spent
+from .test_signals import ARRIVES_WITHIN_SECONDS, LATE_SECONDS, spent
 
 pytestmark = pytest.mark.chaos
 
@@ -63,6 +63,7 @@ def test_a_storm_of_api_servers(serve: Serve, tiny_model: Path, tmp_path: Path, 
         assert told <= generated(server.url) <= load.asked_tokens + asked
         assert left_in(exchange) <= LAST * FILES_PER_PROCESS + 1
         assert len(list(temporary.glob("costmeter-*"))) == 1, "what killed servers left was not swept"
+        time.sleep(LATE_SECONDS)  # vLLM kills several API servers as soon as it has asked them to end
         server.process.send_signal(signal.SIGTERM)
         server.process.wait(90)
     lived_seconds += time.monotonic() - began
