@@ -112,19 +112,20 @@ def main() -> int:
     module, why = _engine(plain=args.plain)
     if why:
         print(f"guided by the ways in which inputs end, not by coverage: {why}", file=sys.stderr)
-    engine, found = Engine(module), 0
-    for name in names:
-        counted = fuzz(engine, name, args.inputs, args.seconds, args.seed)
-        counted |= {"seed": args.seed, "on": time.strftime("%Y-%m-%d"), "why": why}
-        found += len(counted["findings"])
-        (FOLDER / f"{name}{RESULTS}").write_text(json.dumps(counted, indent=1))
-        print(
-            f"{name:22} {counted['inputs']:7} inputs, {counted['read']:6} read, {counted['seconds']:5.0f} s, "
-            f"slowest {counted['slowest_seconds']:.2f} s, findings: {len(counted['findings'])}",
-            *(f"  {FOLDER / name / file}: {what[:150]}" for what, file in counted["findings"].items()),
-            sep="\n",
-            flush=True,
-        )
+    found = 0
+    with Engine(module) as engine:
+        for name in names:
+            counted = fuzz(engine, name, args.inputs, args.seconds, args.seed)
+            counted |= {"seed": args.seed, "on": time.strftime("%Y-%m-%d", time.gmtime()), "why": why}
+            found += len(counted["findings"])
+            (FOLDER / f"{name}{RESULTS}").write_text(json.dumps(counted, indent=1))
+            print(
+                f"{name:22} {counted['inputs']:7} inputs, {counted['read']:6} read, {counted['seconds']:5.0f} s, "
+                f"slowest {counted['slowest_seconds']:.2f} s, findings: {len(counted['findings'])}",
+                *(f"  {FOLDER / name / file}: {what[:150]}" for what, file in counted["findings"].items()),
+                sep="\n",
+                flush=True,
+            )
     return 1 if found else 0
 
 

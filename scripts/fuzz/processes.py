@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from scripts.fuzz.reader import ROOT
 
@@ -60,7 +60,7 @@ def _alone(read: Callable[[Job], None], job: Job) -> None:
 
 
 class Engine:
-    """`python -m scripts.fuzz.one` or `.coverage`, from here."""
+    """`python -m scripts.fuzz.one` or `.coverage`, from here, until the end of a `with`."""
 
     def __init__(self, name: str) -> None:
         self._process = subprocess.Popen(
@@ -70,6 +70,13 @@ class Engine:
             stdout=subprocess.PIPE,
             text=True,
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._process:
+            self._process.terminate()
 
     def read(self, job: Job) -> tuple[int, str]:
         """The exit code of the reader's process, and what it wrote."""

@@ -25,7 +25,8 @@ serve(read)
 
 def test_the_last_line_is_what_was_counted(tmp_path: Path) -> None:
     """From the engine that needs no atheris."""
-    code, said = Engine("one").read(Job("secret", 20, 60.0, 1, str(tmp_path / "secret")))
+    with Engine("one") as engine:
+        code, said = engine.read(Job("secret", 20, 60.0, 1, str(tmp_path / "secret")))
     assert code == 0
     assert json.loads(said.splitlines()[-1])["inputs"] == 20
 
