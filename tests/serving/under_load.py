@@ -46,7 +46,7 @@ def under_load(url: str, clients: int = 3, **fields: object) -> Iterator[Load]:
                 load.asked_tokens += TOKENS if kind != "abort" else 10 * TOKENS
             try:
                 told = request(url, kind, f"{kind} {first} {number}", fields)
-            except (httpx.HTTPError, json.JSONDecodeError) as why:
+            except (httpx.HTTPError, json.JSONDecodeError, KeyError) as why:  # a stream may end unfinished
                 with lock:
                     load.broken.append(f"{kind}: {why!r}")
                 if enough.wait(0.2):

@@ -46,7 +46,7 @@ class Probe:
         assert answer["answered_in_seconds"] < 0.5
         return answer
 
-    def until(self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 5.0) -> dict[str, Any]:
+    def until(self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 30.0) -> dict[str, Any]:
         """The first answer that is as wanted; fails with the last one after `seconds`."""
         deadline = time.monotonic() + seconds
         while not wanted(answer := self.latest()):

@@ -23,6 +23,8 @@ BRANCH_LIFETIME_SECONDS = 3600.0
 
 LARGEST_BYTES = 64 << 20
 """A longer file was not written by us."""
+LARGEST_COUNT = (1 << 63) - 1
+"""Of bytes or values: no file system has larger files."""
 LONGEST_WAIT_FOR_WRITERS_SECONDS = 1.0
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -115,7 +117,10 @@ def _group(values: Mapping[str, Any]) -> TensorGroup:
     """One of OTHERWISE for what was not written by us."""
     group = TensorGroup(**values)
     counts = (group.bytes, group.values, 0 if group.layer is None else group.layer)
-    if not all(type(each) is int and each >= 0 for each in counts) or group.dtype not in DTYPE_BITS:
+    if (
+        not all(type(each) is int and 0 <= each <= LARGEST_COUNT for each in counts)
+        or group.dtype not in DTYPE_BITS
+    ):
         raise ValueError
     if not isinstance(group.use, str):
         raise TypeError
