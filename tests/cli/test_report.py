@@ -11,6 +11,7 @@ import pytest
 from ledgers import NOON, SERIES, usage, write
 
 from vllm_costmeter.cli.main import main
+from vllm_costmeter.core.ledger.rows import Series
 
 
 @pytest.fixture
@@ -76,6 +77,21 @@ def test_a_ledger_in_use_can_be_read(ledger: Path, capsys: pytest.CaptureFixture
         json.loads(report("--ledger", str(ledger), "--format", "json", capsys=capsys)[1])["total_usd"] == 10.5
     )
     server.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize("column", Series._fields)
+def test_a_ledger_without_one_of_its_columns_is_damaged(
+    ledger: Path, capsys: pytest.CaptureFixture[str], column: str
+) -> None:
+    """Unless it is one that ledgers before schema 2 did not have."""
+    with sqlite3.connect(ledger) as connection:
+        connection.execute(f"ALTER TABLE series RENAME COLUMN {column} TO other")
+    connection.close()
+    code, _, error = report("--ledger", str(ledger), capsys=capsys)
+    if column in Series._field_defaults:
+        assert code == 0
+    else:
+        assert (code, "is damaged" in error, error.count("\n")) == (2, True, 1), error
 
 
 def test_what_cannot_be_answered_is_one_line(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:

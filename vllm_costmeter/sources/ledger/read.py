@@ -164,7 +164,10 @@ class Ledger:
 
     def _series(self) -> dict[int, Series]:
         there = {row[1] for row in self._connection.execute("PRAGMA table_info(series)")}
-        known = [name for name in SERIES_COLUMNS if name in there]  # an older schema lacks the last ones
+        required = SERIES_COLUMNS[: len(SERIES_COLUMNS) - len(Series._field_defaults)]
+        known = [
+            name for name in SERIES_COLUMNS if name in there or name in required
+        ]  # older: without the last
         rows = self._connection.execute(f"SELECT id, {', '.join(known)} FROM series")
         return _Known({row[0]: Series(**dict(zip(known, row[1:], strict=True))) for row in rows})
 
