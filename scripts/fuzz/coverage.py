@@ -61,7 +61,8 @@ def read(job: Job) -> None:
         source = random.choice(seeds) if has_grown or random.random() < FROM_A_SEED else data
         return mutated(source, seeds, random)[:most_bytes]
 
-    flags = [f"-seed={job.seed}", f"-max_len={most_bytes}", "-verbosity=0", str(corpus)]
+    kept = f"-artifact_prefix={job.folder}/"  # of what libFuzzer itself finds slow or wrong
+    flags = [f"-seed={job.seed}", f"-max_len={most_bytes}", kept, "-verbosity=0", str(corpus)]
     atheris.Setup([sys.argv[0], *flags], one, custom_mutator=changed)
     atheris.Fuzz()
 
