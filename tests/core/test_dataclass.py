@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -138,3 +139,13 @@ def test_neither_dataclasses_nor_inspect_is_loaded_for_a_value() -> None:
     code = "import sys; from vllm_costmeter.core.gpu.group import GpuGroup; hash(GpuGroup('a', 1)); "
     code += "print({'dataclasses', 'inspect'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
+
+
+def test_an_instance_made_while_python_ends_leaves_its_exit_status() -> None:
+    """A server that Ctrl-C ends in its first second ends by that signal, as without the plugin."""
+    program = (
+        "import atexit\nfrom vllm_costmeter.core.dataclass import dataclass\n"
+        "@dataclass()\nclass Made:\n  value: int\natexit.register(lambda: Made(1))\nraise KeyboardInterrupt"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.returncode == -signal.SIGINT, done.stderr

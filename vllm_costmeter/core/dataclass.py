@@ -133,7 +133,9 @@ else:
             lines.append(f"  set_{name}(self, {value})")
         if hasattr(cls, "__post_init__"):
             lines.append("  self.__post_init__()")
-        exec(f"def __init__({', '.join(['self', *parameters])}):\n" + "\n".join(lines or ["  pass"]), names)
+        text = f"def __init__({', '.join(['self', *parameters])}):\n" + "\n".join(lines or ["  pass"])
+        # Compiled: after exec of a text, in any thread, Python does not end by the signal of a KeyboardInterrupt.
+        exec(compile(text, "<__init__>", "exec"), names)
         names["__init__"].__qualname__ = f"{cls.__qualname__}.__init__"
         return names["__init__"]
 
