@@ -145,7 +145,7 @@ def test_an_instance_made_while_python_ends_leaves_its_exit_status() -> None:
     """A server that Ctrl-C ends in its first second ends by that signal, as without the plugin."""
     program = (
         "import atexit\nfrom vllm_costmeter.core.dataclass import dataclass\n"
-        "@dataclass()\nclass Made:\n  value: int\natexit.register(lambda: Made(1))\nraise KeyboardInterrupt"
+        "@dataclass(slots=True)\nclass Made:\n  value: int\natexit.register(lambda: Made(1))\nraise KeyboardInterrupt"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
     assert done.returncode == -signal.SIGINT, done.stderr
