@@ -246,17 +246,3 @@ def test_a_corrupt_cache_is_as_good_as_none(server: Hub, reader: Reader, tmp_pat
     (tmp_path / "cache").chmod(0o777)
     reader.read()
     assert len(server.requests) > asked
-
-
-@pytest.mark.parametrize("value", [1 << 63, 10**400, -1, 0.5, "9", None])
-@pytest.mark.parametrize("field", ["bytes", "values"])
-def test_sizes_that_no_file_has_were_not_written_by_us(
-    server: Hub, reader: Reader, tmp_path: Path, field: str, value: object
-) -> None:
-    """What is in the cache is then read again."""
-    first = reader.read()
-    for file in (tmp_path / "cache").glob("model-*"):
-        kept = json.loads(file.read_text())
-        kept["contents"]["groups"][0][field] = value
-        file.write_text(json.dumps(kept))
-    assert reader.read().weights_bytes(EngineArgs()) == first.weights_bytes(EngineArgs())
