@@ -6,6 +6,8 @@ import tracemalloc
 from itertools import islice
 from typing import Any
 
+import pytest
+
 from vllm_costmeter.core.meter.shares.request_work import RequestWork
 from vllm_costmeter.core.requests.ended import EndedRequest, ended
 from vllm_costmeter.core.requests.recent import (
@@ -103,6 +105,16 @@ def test_a_request_is_open_until_it_is_charged_or_given_up() -> None:
     recent.close(1e9)
     assert settled is not None
     assert recent.find("chatcmpl-1", 1700.0) == settled
+
+
+def test_a_request_of_one_sequence_is_not_looked_for_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot have ended before, and to search all that is kept takes milliseconds: many requests are long."""
+    recent = RecentRequests()
+    looked_for: list[int] = []
+    monkeypatch.setattr(recent._settled, "find_number", looked_for.append)
+    for number, works in ((1, 1), (2, 2)):
+        recent.end(request(number, works=works))
+    assert looked_for == [2]
 
 
 def test_a_charge_of_a_request_that_was_given_up_counts_when_it_goes_on() -> None:

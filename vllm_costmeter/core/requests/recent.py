@@ -47,7 +47,9 @@ class RecentRequests:
     def end(self, request: EndedRequest) -> EndedRequest:
         """It ended, or one more sequence of it has; returns it with what it was charged by now."""
         usd, joules, sequences = self._charged_early.pop(request.number, (0.0, 0.0, 0))
-        known = self._open.get(request.number) or self._settled.find_number(request.number)
+        known = self._open.get(request.number)
+        if known is None and request.sequences > 1:  # only then it can have ended before
+            known = self._settled.find_number(request.number)
         if known is not None:
             usd, joules = usd + known.usd, joules + known.joules
             sequences += known.charged_sequences

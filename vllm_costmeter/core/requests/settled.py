@@ -8,7 +8,7 @@ from vllm_costmeter.core.requests.ended import EndedRequest
 from vllm_costmeter.core.requests.request_lines import id_key, lines_with, number_key, to_line
 
 HALF_BYTES = 6 << 20
-"""About 20,000 requests of 300 bytes; the last of them at least are kept, and up to twice as many."""
+"""About 20,000 requests of 300 bytes (long ids take more): the last so many are kept, and up to twice as many."""
 
 
 class SettledRequests:
