@@ -164,10 +164,8 @@ class Ledger:
 
     def _series(self) -> dict[int, Series]:
         there = {row[1] for row in self._connection.execute("PRAGMA table_info(series)")}
-        required = SERIES_COLUMNS[: len(SERIES_COLUMNS) - len(Series._field_defaults)]
-        known = [
-            name for name in SERIES_COLUMNS if name in there or name in required
-        ]  # older: without the last
+        # an older schema lacks the columns that have a default; SQLite refuses a file that lacks another
+        known = [name for name in SERIES_COLUMNS if name in there or name not in Series._field_defaults]
         rows = self._connection.execute(f"SELECT id, {', '.join(known)} FROM series")
         return _Known({row[0]: Series(**dict(zip(known, row[1:], strict=True))) for row in rows})
 
