@@ -80,7 +80,11 @@ def ended(
     env = {**FEW_PROCESSES, "PYTHONPATH": path, "STOP_AT": STAGES[stage]}
     with running(command, log, environment(env)) as process:
         if STAGES[stage]:
-            assert holds_within(lambda: stopped(process.pid), ARRIVES_WITHIN_SECONDS), end_of(log)
+            arrived = holds_within(
+                lambda: stopped(process.pid) or process.poll() is not None, ARRIVES_WITHIN_SECONDS
+            )
+            assert arrived, end_of(log)
+            assert process.poll() is None, f"it ended by itself: {end_of(log)}"
         else:
             time.sleep(1)
         process.send_signal(number)
