@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vllm_costmeter.core.meter.windows import ENTRIES_PER_WINDOW, Cumulative, Window, Windows
+from vllm_costmeter.core.meter.windows import ENTRIES_PER_WINDOW, Cumulative, Window, Windows, difference
 
 
 def at(seconds: float, tokens: int = 0, usd: float = 0.0) -> Cumulative:
@@ -52,6 +52,15 @@ def test_memory_stays_flat_over_a_week_and_under_a_burst_of_ticks() -> None:
     for tick in range(100_000):
         window.push(at(604_800 + tick / 1000))
     assert len(window) <= ENTRIES_PER_WINDOW + 2
+
+
+def test_every_total_is_kept_exactly() -> None:
+    """A window's increase is each field's own, to the last bit and beyond 32 bits."""
+    first = Cumulative(1.0, 0.1, 0.2, 0.3, 0.4, 2**40, 3, 5, 0.7, 0.6)
+    window = Window(60.0)
+    assert window.push(first) == Cumulative(*[0] * 10)
+    later = Cumulative(*[7 * value for value in first])
+    assert window.push(later) == difference(later, first)
 
 
 def test_the_far_edge_is_at_most_a_thousandth_off() -> None:
