@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tracemalloc
-from itertools import islice
 from typing import Any
 
 import pytest
+from alone import alone, traced
 
 from vllm_costmeter.core.meter.shares.request_work import RequestWork
 from vllm_costmeter.core.requests.ended import EndedRequest, ended
@@ -134,22 +133,24 @@ def test_how_a_request_ended_is_how_its_worst_sequence_did() -> None:
     assert made.outcome == "aborted"
 
 
+def ten_thousand_requests() -> tuple[int, EndedRequest | None]:
+    """Bytes by which the second half of them grew what is held, and one of that half, found again."""
+    recent = RecentRequests(half_bytes=1 << 20)
+
+    def end(begin: int) -> None:
+        for number in range(begin, begin + 5_000):
+            recent.end(request(number, f"chatcmpl-{number:032x}", at=1000.0 + number))
+            recent.charge(number, 0.25, 1.0)
+            recent.close(1000.0 + number)
+
+    end(0)
+    held, _ = traced(lambda: end(5_000))
+    return held, recent.find(f"chatcmpl-{9_000:032x}", 11_000.0)
+
+
 def test_the_memory_that_requests_take_is_taken_at_once() -> None:
     """After the first minutes a server with thousands of requests holds what one without any does."""
-    recent = RecentRequests(half_bytes=1 << 20)
-    numbers = iter(range(1, 100_000))
-    tracemalloc.start()
-    try:
-        held = []
-        for _ in range(2):
-            for number in islice(numbers, 5_000):
-                recent.end(request(number, f"chatcmpl-{number:032x}", at=1000.0 + number))
-                recent.charge(number, 0.25, 1.0)
-                recent.close(1000.0 + number)
-            held.append(tracemalloc.get_traced_memory()[0])
-    finally:
-        tracemalloc.stop()
-    assert held[1] - held[0] < 20_000
-    found = recent.find(f"chatcmpl-{9_000:032x}", 11_000.0)
+    held, found = alone(ten_thousand_requests)
+    assert held < 20_000
     assert found is not None
     assert found.usd == 0.25
