@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from collections.abc import Callable
@@ -9,10 +10,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from server_config import configured
 from vllm_stats_traffic import steps_on_record
 
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
+from vllm_costmeter.metering.budget_keeper import BudgetKeeper
 from vllm_costmeter.outputs.metrics.collector import LatestCollector
 from vllm_costmeter.outputs.metrics.prometheus import REGISTRY, CollectorRegistry, MultiProcessCollector
 from vllm_costmeter.plugin.activation import RESOLVED
@@ -99,6 +102,7 @@ class HookedServer:
         self._exchange = exchange
         self._logger: Any = None
         self._seconds = [self._busy, self._asleep, self._awake, self._quiet, self._last]
+        self._ends: list[Callable[[], object]] = []
         self.escaped: list[BaseException] = []
         """What left the plugin on vLLM's side of a call."""
         self.status: list[object] = []
@@ -112,14 +116,19 @@ class HookedServer:
         """From the start of the server to the end of its last second."""
         os.environ.pop(RESOLVED, None)
         threading_stand_in.begin(self)
-        self._call(self._start)
-        if threading_stand_in.target is not None:
-            threading_stand_in.target()
-            self.ended = not self._seconds
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(atexit, "register", self._ends.append)
+            patch.setattr(BudgetKeeper, "_run", BudgetKeeper.read)  # its thread ends with the process
+            self._call(self._start)
+            if threading_stand_in.target is not None:
+                threading_stand_in.target()
+                self.ended = not self._seconds
         self.after = self.page()
 
     def clean_up(self) -> None:
-        """Leaves the registry and the directory as they were."""
+        """The end of the process: what is kept for it is done, and registry and directory are as they were."""
+        for end in reversed(self._ends):
+            end()
         for collector in list(REGISTRY._collector_to_names):
             if isinstance(collector, LatestCollector):
                 collector.unregister()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import linecache
 import sys
 from collections.abc import Callable
@@ -48,7 +47,6 @@ def everything_on(
         "OTLP": "off",
     }.items():
         monkeypatch.setenv(f"COSTMETER_{name}", value)
-    monkeypatch.setattr(atexit, "register", lambda *_: None)
     exchange = http_side(monkeypatch)
     return lambda: HookedServer(logger_class, model, None, exchange=exchange)
 
