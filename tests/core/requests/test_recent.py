@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from alone import alone, traced
+from measured import alone, traced
 
 from vllm_costmeter.core.meter.shares.request_work import RequestWork
 from vllm_costmeter.core.requests.ended import EndedRequest, ended

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from alone import alone, traced
+from measured import alone, traced
 from step_stats import Drafts, Finished, Iteration, Prompt, Published, Scheduler, Unreadable
 
 from vllm_costmeter.core.meter import RequestWork
