@@ -78,6 +78,12 @@ def test_values_are_held_as_vllm_means_them() -> None:
     assert engine_args_of(limit_mm_per_prompt={}) == EngineArgs()
 
 
+def test_gibibytes_that_no_float_holds_are_refused() -> None:
+    """Python's integers have no end."""
+    with pytest.raises(BadInputError, match="cpu_offload_gb"):
+        engine_args_of(cpu_offload_gb=10**400)
+
+
 def test_a_choice_of_vllms_own_type_is_its_name() -> None:
     """A parsed --attention-backend is a member of an enumeration whose value is a path."""
     backends = Enum("backends", {"FLASH_ATTN": "vllm.v1.attention.backends.flash_attn"})

@@ -45,6 +45,18 @@ def test_the_strongest_layer_that_names_a_price_decides_its_basis() -> None:
     assert settings.price_source == "flag"
 
 
+@pytest.mark.parametrize("path", ["/tmp/a\0b", "/tmp/a\ud800b", " "])
+def test_a_path_that_no_system_takes_is_refused(path: str) -> None:
+    """JSON may hold a null character or half a character, of which no file's name is made."""
+    with pytest.raises(BadInputError, match="ledger must be non-empty text in valid Unicode"):
+        resolve([layer(ledger=path)])
+
+
+def test_a_path_of_other_bytes_is_taken() -> None:
+    """A command line may hold bytes that are not UTF-8; Python keeps them as such characters."""
+    assert resolve([layer(ledger="/tmp/a\udce9b")]).ledger == "/tmp/a\udce9b"
+
+
 def test_two_prices_in_one_layer_are_refused() -> None:
     """A server has one price: naming two in the same place is an error that names both."""
     with pytest.raises(BadInputError, match="flag:gpu_hourly_usd and flag:node_hourly_usd"):

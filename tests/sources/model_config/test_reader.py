@@ -8,7 +8,7 @@ from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.model_config.reader import ConfigReader
 
 
-@pytest.mark.parametrize("value", [1e16, -1e308, float("inf"), float("nan"), "2.0", True, [1.0]])
+@pytest.mark.parametrize("value", [1e16, 10**400, -1e308, float("inf"), float("nan"), "2.0", True, [1.0]])
 def test_a_factor_that_cannot_be_meant_is_one_line(value: object) -> None:
     """1e308 times a context length would overflow; the message names the key."""
     with pytest.raises(BadInputError, match=r"config\.json: factor must be"):

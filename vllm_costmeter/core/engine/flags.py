@@ -6,7 +6,6 @@ starting server, exact mode and calibration all use that description.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Literal
@@ -68,7 +67,7 @@ class EngineFlag:
             return self.default
         if self.kind == "text" and isinstance(value, Enum):
             return value.name  # vLLM's attention backends
-        if self.kind == "gibibytes" and type(value) is int:
+        if self.kind == "gibibytes" and type(value) is int and abs(value) <= LARGEST:
             return float(value)  # vLLM's default is an int
         if self.kind == "wholes" and isinstance(value, list):
             return tuple(value)
@@ -153,7 +152,7 @@ def _is(value: Any, kind: Kind) -> bool:
     if kind == "wholes":
         return isinstance(value, tuple) and all(type(each) is int and 0 < each <= LARGEST for each in value)
     if kind in ("share", "gibibytes"):
-        return type(value) in (int, float) and math.isfinite(value)
+        return type(value) in (int, float) and abs(value) <= LARGEST
     if kind in ("object", "limits"):
         return isinstance(value, Mapping)
     return type(value) is (bool if kind == "switch" else str)

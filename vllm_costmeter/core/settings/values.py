@@ -28,9 +28,18 @@ def number(
 
 
 def text(raw: object) -> str:
-    if not isinstance(raw, str) or not raw.strip() or "\0" in raw:
-        raise ValueError("non-empty text without null characters")
+    """Also a name of a file, which may have bytes that are no UTF-8, as Python reads them from a command line."""
+    if not isinstance(raw, str) or not raw.strip() or "\0" in raw or not _is_encodable(raw):
+        raise ValueError("non-empty text in valid Unicode, without null characters")
     return raw.strip()
+
+
+def _is_encodable(value: str) -> bool:
+    try:
+        value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def ledger(raw: object) -> str:

@@ -94,7 +94,7 @@ class ConfigReader:
         key, value = self._find(keys)
         if value is _ABSENT:
             return default
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not -math.inf < value < math.inf:
             raise BadInputError(f"{self._where(key)} must be a number, got {_short(value)}")
         if abs(value) > LARGEST_FLOAT:
             raise BadInputError(f"{self._where(key)} must be at most {LARGEST_FLOAT:g}, got {_short(value)}")

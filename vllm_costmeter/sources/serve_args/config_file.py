@@ -70,7 +70,7 @@ def config_nodes(path: Path) -> Mapping[str, Node]:
     try:
         with path.open("rb") as stream:
             data = stream.read(LARGEST_BYTES + 1)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
         raise unreadable(f"--config {path}", error) from None
     found = documents(data, str(path))
     if not found:
