@@ -35,8 +35,8 @@ ANSWERS = (
     "tests/cli/check/test_margins.py",
 )
 ROOMS = {
-    "pricing": ("tests/core/economics", "tests/outputs/economics"),
-    "economics": ("tests/core/pricing", "tests/outputs/economics"),
+    "pricing": ("tests/core/economics", "tests/outputs/economics", "tests/cli/economics"),
+    "economics": ("tests/core/pricing", "tests/outputs/economics", "tests/cli/economics"),
     "meter": ("tests/metering", "tests/outputs/metrics"),
     "memory": ANSWERS,
     "fit": ("tests/core/memory", *ANSWERS[1:]),
