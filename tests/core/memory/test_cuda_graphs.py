@@ -39,12 +39,68 @@ def counted(**flags: Any) -> int:
         ({"max_num_seqs": 256, "cudagraph_mode": "PIECEWISE"}, 51),
         ({"max_num_seqs": 256, "cudagraph_mode": "FULL_DECODE_ONLY"}, 35),
         ({"max_num_seqs": 256, "cudagraph_mode": "NONE"}, 0),
+        ({"max_num_seqs": 256, "cudagraph_mode": "FULL"}, 51),
         ({"cudagraph_capture_sizes": (1, 2, 4, 8, 16)}, 10),
+        ({"cudagraph_capture_sizes": (4, 1, 2, 2)}, 6),
+        ({"max_num_seqs": 256, "enforce_eager": True}, 0),
+        ({"max_num_seqs": 2}, 3 + 2),
+        ({"max_num_seqs": 4}, 4 + 3),
+        ({"max_num_seqs": 1, "speculative_config": {"method": "ngram"}}, 2 + 1),
+        ({"max_num_seqs": 1, "speculative_config": {"num_speculative_tokens": 3}}, 4 + 3),
+        ({"max_num_seqs": 8, "max_cudagraph_capture_size": 100}, 15 + 4),
+        ({"max_num_seqs": 8, "max_cudagraph_capture_size": 255}, 34 + 4),
+        ({"max_num_seqs": 8, "max_cudagraph_capture_size": 287}, 36 + 4),
+        ({"max_num_seqs": 8, "max_cudagraph_capture_size": 1024}, 83 + 4),
     ],
 )
 def test_graphs_are_counted_as_vllm_logs_them(flags: dict[str, Any], graphs: int) -> None:
-    """ "PIECEWISE=51, FULL=35" at 256 sequences, 51 and 51 at 1024 (logs of 0.19 to 0.27)."""
+    """ "PIECEWISE=51, FULL=35" at 256 sequences, 51 and 51 at 1024 (logs of 0.19 to 0.27): sizes 1, 2, 4, from 8 in
+    steps of 8, from 256 in steps of 16; whole up to the largest batch of decode steps, with their drafts."""
     assert counted(**flags) == graphs
+
+
+def test_a_pooling_model_captures_no_decode_steps() -> None:
+    """It has none."""
+    model, args = llama(is_pooling=True), EngineArgs(max_num_seqs=256)
+    assert graph_count(model, resolve_engine(model, ADA, args, release_of("0.24.0")), args) == 51
+
+
+@pytest.mark.parametrize(
+    ("version", "gpu", "first_gib", "each_mib"),
+    [
+        ("0.20.0", ADA, (0.03, 0.2, 0.5), (1, 4, 15)),
+        ("0.29.0", ADA, (0.03, 0.15, 0.5), (1, 4, 8)),
+        ("0.29.0", AMD, (0.1, 3.0, 4.5), (1, 4, 8)),
+    ],
+)
+def test_the_first_capture_and_every_further_graph_are_estimated(
+    version: str, gpu: GpuGroup, first_gib: tuple[float, ...], each_mib: tuple[float, ...]
+) -> None:
+    """86 graphs: least, usual and most of one mebibyte and more for each, and gigabytes first on ROCm."""
+    found = estimated(version, gpu, max_num_seqs=256)
+    expected = [first + each * 86 / 1024 for first, each in zip(first_gib, each_mib, strict=True)]
+    assert [found.low_bytes, found.bytes, found.high_bytes] == [round(each * GIB) for each in expected]
+
+
+@pytest.mark.parametrize(
+    ("version", "asked", "is_subtracted"),
+    [
+        ("0.19.1", None, False),
+        ("0.19.1", True, True),
+        ("0.20.0", None, True),
+        ("0.20.0", True, True),
+        ("0.20.0", False, False),
+        ("0.25.1", True, False),
+        ("0.14.1", True, False),
+    ],
+)
+def test_the_servers_environment_decides_what_is_subtracted(
+    version: str, asked: bool | None, is_subtracted: bool
+) -> None:
+    """VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS, where the release's runner estimates at all."""
+    found = estimated(version, cuda_graphs_in_budget=asked)
+    assert (found.high_bytes > 0) == is_subtracted
+    assert found.rule.startswith("VLLM_MEMORY_PROFILER") == (asked is False)
 
 
 @pytest.mark.parametrize(

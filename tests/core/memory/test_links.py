@@ -6,28 +6,74 @@ import pytest
 from example_models import GIB
 
 from vllm_costmeter.core.gpu.group import GpuGroup
-from vllm_costmeter.core.memory.links import link_memory
+from vllm_costmeter.core.memory.links import LinkMemory, link_memory
 
 
-def usual(name: str, capability: tuple[int, int] | None, gpus: int = 2) -> float | None:
-    """GiB on each of `gpus`."""
-    found = link_memory(GpuGroup(name, 80 * GIB, gpus, compute_capability=capability), gpus)
-    return None if found is None else found.gib[1]
+def linked(name: str, capability: tuple[int, int] | None, gpus: int = 2) -> LinkMemory | None:
+    """On each of `gpus`."""
+    return link_memory(GpuGroup(name, 80 * GIB, gpus, compute_capability=capability), gpus)
 
 
-def test_nvlink_takes_more_than_pcie() -> None:
-    """Sixteen and more channels against two to four."""
-    hopper, blackwell, ampere = (
-        usual("H100 SXM", (9, 0)),
-        usual("B200 SXM", (10, 0)),
-        usual("A100 80GB SXM", (8, 0)),
-    )
-    consumer = usual("RTX 5090", (12, 0))
-    assert hopper is not None
-    assert blackwell is not None
-    assert ampere is not None
-    assert consumer is not None
-    assert hopper > blackwell > ampere > consumer
+@pytest.mark.parametrize(
+    ("name", "capability", "gpus", "least_usual_most_gib"),
+    [
+        ("H100 SXM", (9, 0), 2, (1.9, 2.1, 2.3)),
+        ("H100 SXM", (9, 0), 8, (1.9, 2.1, 2.3)),
+        ("H200 SXM", (9, 0), 4, (0.9, 2.1, 2.3)),
+        ("B200 SXM", (10, 0), 8, (0.6, 1.2, 1.8)),
+        ("B300 SXM", (10, 3), 2, (0.6, 1.2, 1.8)),
+        ("A100 80GB PCIe", (8, 0), 2, (0.1, 0.8, 2.25)),
+        ("V100", (7, 0), 4, (0.1, 0.8, 2.25)),
+    ],
+)
+def test_nvlink_takes_more_than_pcie(
+    name: str, capability: tuple[int, int], gpus: int, least_usual_most_gib: tuple[float, float, float]
+) -> None:
+    """Sixteen and more channels, whatever the number of GPUs."""
+    found = linked(name, capability, gpus)
+    assert found is not None
+    assert found.gib == least_usual_most_gib
+
+
+@pytest.mark.parametrize(
+    ("name", "capability", "gpus", "least_usual_most_gib"),
+    [
+        ("RTX 5090", (12, 0), 2, (0.1, 0.45, 0.8)),
+        ("RTX 4090", (8, 9), 2, (0.1, 0.45, 0.8)),
+        ("T4", (7, 5), 2, (0.1, 0.45, 0.8)),
+        ("RTX PRO 6000", (12, 0), 3, (0.2, 1.0, 1.8)),
+        ("H100 PCIe", (9, 0), 4, (0.2, 1.0, 1.8)),
+        ("RTX 3090", (8, 6), 4, (0.2, 1.0, 1.8)),
+    ],
+)
+def test_pcie_takes_more_from_three_gpus_on(
+    name: str, capability: tuple[int, int], gpus: int, least_usual_most_gib: tuple[float, float, float]
+) -> None:
+    """Buffers exist per channel and peer."""
+    found = linked(name, capability, gpus)
+    assert found is not None
+    assert found.gib == least_usual_most_gib
+
+
+@pytest.mark.parametrize(
+    ("name", "capability", "may_be_bridged"),
+    [
+        ("RTX 3090", (8, 6), True),
+        ("RTX A6000", (8, 6), True),
+        ("RTX 2080 Ti", (7, 5), True),
+        ("H100 PCIe", (9, 0), True),
+        ("A10", (8, 6), False),
+        ("RTX 6000 Ada", (8, 9), False),
+        ("RTX 6000 Blackwell", (12, 0), False),
+    ],
+)
+def test_a_bridge_may_join_two_gpus_of_older_generations_only(
+    name: str, capability: tuple[int, int], may_be_bridged: bool
+) -> None:
+    """The range reaches further where an NVLink bridge fits: before Ada by name, and on Hopper's PCIe cards."""
+    found = linked(name, capability)
+    assert found is not None
+    assert found.gib == ((0.1, 0.45, 1.2) if may_be_bridged else (0.1, 0.45, 0.8))
 
 
 @pytest.mark.parametrize(
@@ -48,21 +94,12 @@ def test_every_logged_growth_lies_in_its_range(
     name: str, capability: tuple[int, int], gpus: int, logged_gib: float
 ) -> None:
     """Least to most of the link contains what was logged."""
-    found = link_memory(GpuGroup(name, 80 * GIB, gpus, compute_capability=capability), gpus)
+    found = linked(name, capability, gpus)
     assert found is not None
     least, _, most = found.gib
     assert least <= logged_gib <= most
 
 
-def test_a_bridge_may_join_two_gpus_of_older_generations_only() -> None:
-    """The range reaches further where an NVLink bridge fits."""
-    with_bridge = link_memory(GpuGroup("RTX 3090", 24 * GIB, 2, compute_capability=(8, 6)), 2)
-    without = link_memory(GpuGroup("RTX 4090", 24 * GIB, 2, compute_capability=(8, 9)), 2)
-    assert with_bridge is not None
-    assert without is not None
-    assert with_bridge.gib[2] > without.gib[2]
-
-
 def test_a_gpu_of_no_known_kind_has_no_link() -> None:
     """The release's own range holds then."""
-    assert usual("GPU of 24 GiB", None) is None
+    assert linked("GPU of 24 GiB", None) is None

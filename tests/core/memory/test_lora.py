@@ -7,16 +7,20 @@ three slots of rank 16, on the meta device, when its `from_layer` wraps the modu
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from example_models import ADA
+from example_models import ADA, llama
 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.errors import NotUnderstoodError
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.memory.loaded import loaded_ranks
 from vllm_costmeter.core.memory.lora import lora_slots
+from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
+from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.release import NEWEST
 from vllm_costmeter.sources.model_config import model_from_config
 
@@ -54,10 +58,30 @@ def test_slots_are_none_without_the_flag() -> None:
 
 
 def test_experts_slots_are_a_range() -> None:
-    """Of their slots only vLLM's code was read: the sum may be off by half of them."""
+    """Of their slots only vLLM's code was read: their half may be there or not. Three adapters of rank 8 in 16 bits."""
     model = model_from_config(config_of("Qwen__Qwen3-30B-A3B"), "experts")
-    (slots,) = lora_slots(model, EngineArgs(enable_lora=True))
-    assert slots.low_bytes < slots.bytes < slots.high_bytes
+    args = EngineArgs(enable_lora=True, max_loras=3, max_lora_rank=8)
+    assert isinstance(model.weights, Weights)
+    (share,) = model.weights.adapter_shares(args, model.dtype)
+    (slots,) = lora_slots(model, args)
+    usual, half = 48 * share.values + share.fixed_bytes, 24 * share.expert_values
+    assert 0 < share.expert_values < share.values
+    assert (slots.low_bytes, slots.bytes, slots.high_bytes) == (usual - half, usual, usual + half)
+    assert slots.rule == "3 slots of rank 8 for every layer"
+
+
+def test_a_checkpoints_slots_are_those_of_its_layers() -> None:
+    """Its files tell the weights' bytes; adapters follow the layers that config.json describes."""
+    model = model_from_config(config_of("Qwen__Qwen3-0.6B"), "small")
+    args = EngineArgs(enable_lora=True)
+    read = replace(model, weights=CheckpointWeights(model.weights, 1000, 1001))
+    assert lora_slots(read, args) == lora_slots(model, args)
+
+
+def test_unknown_layers_have_no_known_slots() -> None:
+    """An error, not 0."""
+    with pytest.raises(NotUnderstoodError, match="adapter slots, are not known"):
+        lora_slots(llama(), EngineArgs(enable_lora=True))
 
 
 def test_pipeline_ranks_hold_the_slots_of_their_layers() -> None:

@@ -51,10 +51,35 @@ def test_free_memory_of_a_gb10_as_logged(total: float, free: float) -> None:
     assert found.low_bytes <= free * GIB <= found.high_bytes
 
 
-def test_a_small_jetson_keeps_a_gibibyte_for_its_system() -> None:
-    """No share of 8 GB would do."""
-    nano = unified_free(GpuGroup("Jetson Orin Nano 8GB", round(7.37 * GIB), compute_capability=(8, 7)))
-    assert nano.bytes == round(7.37 * GIB) - GIB
+@pytest.mark.parametrize(
+    ("total_gib", "free_gib"),
+    [(100, (91.2, 94.0, 99.0)), (8, (5.5, 7.0, 7.5)), (20, (17.5, 18.8, 19.5)), (1, (0.0, 0.0, 0.5))],
+)
+def test_the_system_takes_its_share_and_gibibytes_at_least(
+    total_gib: float, free_gib: tuple[float, float, float]
+) -> None:
+    """1 to 8.8 % of the total, usually 6; no less than 0.5 to 2.5 GiB, usually 1, however small a Jetson is."""
+    found = unified_free(GpuGroup("Jetson", total_gib * GIB, compute_capability=(8, 7)))
+    ends = [each / GIB for each in (found.low_bytes, found.bytes, found.high_bytes)]
+    assert ends == pytest.approx(free_gib)
+
+
+@pytest.mark.parametrize(
+    ("total_gib", "others_gib"),
+    [
+        (121.69, (-3.3, 3.5, 8.0)),
+        (119.63, (-3.3, 3.5, 8.0)),
+        (119.63 / 2, (-1.65, 1.75, 4.0)),
+        (119.63 / 10, (-0.33, 0.5, 1.5)),
+    ],
+)
+def test_a_smaller_machine_gets_a_share_of_the_range(
+    total_gib: float, others_gib: tuple[float, float, float]
+) -> None:
+    """Of what GB10 of 119.63 GiB and more logged; half a GiB usually, and 1.5 at most, at the least."""
+    found = unified_non_torch(GpuGroup("Thor", round(total_gib * GIB)))
+    ends = [each / GIB for each in (found.low_bytes, found.bytes, found.high_bytes)]
+    assert ends == pytest.approx(others_gib)
 
 
 def test_the_default_utilization_is_tight_on_a_gb10() -> None:

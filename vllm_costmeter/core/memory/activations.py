@@ -54,8 +54,7 @@ def activation_peak(
     fixed = FIXED_BESIDE_ROWS_GIB if rows else FIXED_GIB
     margin = MARGIN_BESIDE_ROWS_GIB if rows and not model.is_hybrid else MARGIN_GIB
     peak = max(max(sampler.bytes + rows, layer.bytes) + held, image.bytes + state) + gib(fixed)
-    low = max(sampler.low_bytes, layer.low_bytes) + state + round(0.5 * (held - state))
-    low = max(low, image.low_bytes + state) + gib(0.05)
+    low = max(sampler.low_bytes, layer.low_bytes) + state + round(0.5 * (held - state)) + gib(0.05)
     high = max(sampler.high_bytes, layer.high_bytes) + round(1.1 * held) + outputs_high
     high = max(high, image.high_bytes + state)
     return ByteRange(

@@ -21,7 +21,10 @@ def cuda_graphs(model: Model, engine: EngineConfig, engine_args: EngineArgs, gpu
     """The first capture, and every further graph (`GraphEstimate`); memory that capture uses differs by factors."""
     rules = engine_rules(engine.release)
     runner = runner_of(rules, model, engine_args, engine.release.number)
-    if not rules.cuda_graphs_in_budget or runner.graphs is None:
+    asked = engine_args.cuda_graphs_in_budget
+    if asked is False:
+        return exactly(0, "VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS subtracts nothing for CUDA graphs")
+    if not (asked or rules.cuda_graphs_in_budget) or runner.graphs is None:
         return exactly(0, "this version subtracts nothing for CUDA graphs")
     is_rocm = is_amd(gpu)
     if is_rocm and not rules.graphs_on_rocm:

@@ -25,7 +25,7 @@ def image_peak(model: Model, engine_args: EngineArgs, work: Workload) -> ByteRan
     Qwen's processors allow 65,536 patches (16,777,216 pixels in patches of 16, 12,845,056 in patches of 14),
     regardless of batch and context. The terms were read from vLLM's tower on meta tensors: residual and
     norms, attention and MLP split by tensor parallelism, the merged outputs, and the pixels at 2 to 6 bytes.
-    Qwen3.6-27B at TP 2 logged 1.59 GiB (0.25.1); this gives 1.46 to 1.84. The lower bound is 0, because a
+    Qwen3.6-27B at TP 2 logged 1.59 GiB (0.25.1); this gives 1.68, at most 1.87. The lower bound is 0, because a
     processor may be limited to smaller images (`--mm-processor-kwargs`, preprocessor_config.json).
     """
     tower = model.sizes.image_tower

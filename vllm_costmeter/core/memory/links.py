@@ -65,7 +65,5 @@ def link_memory(gpu: GpuGroup, gpus: int) -> LinkMemory | None:
         return AMPERE_NVLINK
     if gpus > 2:
         return PCIE_MORE
-    has_bridge = major == 9 or (
-        major < 9 and (major, minor) != (8, 9) and any(each in name for each in BRIDGED)
-    )
+    has_bridge = major == 9 or ((major, minor) < (8, 9) and any(each in name for each in BRIDGED))
     return PCIE_OR_BRIDGE if has_bridge else PCIE_TWO

@@ -142,8 +142,8 @@ class Memory:
     @property
     def weights_limit_bytes(self) -> int:
         """The limit for the weights: the budget, or the whole GPU if a reserved pool overrides the budget."""
-        reserved = any(rank.reserved_kv_cache_bytes is not None for rank in self.ranks)
-        return self.total_bytes if reserved else self.budget_bytes
+        is_reserved = self.fullest_rank().reserved_kv_cache_bytes is not None
+        return self.total_bytes if is_reserved else self.budget_bytes
 
     @property
     def weights_alone_exceed(self) -> bool:
