@@ -82,6 +82,7 @@ def test_nccl_starts_before_the_first_snapshot(gpu: GpuGroup, layout: ParallelCo
         ("0.19.0", H100, {"max_num_seqs": 256}, (0.3, 0.65, 1.85)),
         ("0.19.0", H100, {"max_num_seqs": 128}, (0.3 * 0.625, 0.65 * 0.625, 1.85 * 0.625)),
         ("0.19.0", H100, {"max_num_seqs": 8}, (0.3 * 0.2734375, 0.65 * 0.2734375, 1.85 * 0.2734375)),
+        ("0.19.0", H100, {"max_cudagraph_capture_size": 1}, (0.07543945, 0.16345215, 0.46520996)),
         ("0.19.0", H100, {"layout": ParallelConfig(2)}, (0.3, 0.65, 4.1)),
         ("0.19.0", H100, {"enforce_eager": True}, NOTHING),
         ("0.20.0", H100, {}, (0.0, 0.05, 0.7)),

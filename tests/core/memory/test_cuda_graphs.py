@@ -43,6 +43,7 @@ def counted(**flags: Any) -> int:
         ({"cudagraph_capture_sizes": (1, 2, 4, 8, 16)}, 10),
         ({"cudagraph_capture_sizes": (4, 1, 2, 2)}, 6),
         ({"max_num_seqs": 256, "enforce_eager": True}, 0),
+        ({"max_num_seqs": 256, "max_cudagraph_capture_size": 1}, 1 + 1),
         ({"max_num_seqs": 2}, 3 + 2),
         ({"max_num_seqs": 4}, 4 + 3),
         ({"max_num_seqs": 1, "speculative_config": {"method": "ngram"}}, 2 + 1),
@@ -141,6 +142,12 @@ def test_few_graphs_have_a_narrow_range() -> None:
 def test_not_every_release_subtracts_an_estimate(version: str, gpu: GpuGroup, is_estimated: bool) -> None:
     """From 0.20, not with the second runner before 0.29, on ROCm from 0.26."""
     assert (estimated(version, gpu).high_bytes > 0) == is_estimated
+
+
+def test_a_single_graph_is_estimated_too() -> None:
+    """Of one sequence, piecewise."""
+    found = estimated(max_cudagraph_capture_size=1, cudagraph_mode="PIECEWISE")
+    assert found.bytes == round((0.2 + 4 / 1024) * GIB)
 
 
 def test_eager_mode_has_no_graphs() -> None:

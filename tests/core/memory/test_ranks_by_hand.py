@@ -54,6 +54,12 @@ def test_independent_errors_add_in_quadrature(error: tuple[int, int], used: tupl
     assert tuple(rank.used(end) for end in ENDS) == used
 
 
+def test_exact_parts_have_no_range() -> None:
+    """On a GPU whose memory is known, as it is unless an error is given."""
+    rank = replace(RANK, weights=exactly(500, ""), activations=exactly(100, ""))
+    assert [rank.used(end) for end in ENDS] == [700, 700, 700]
+
+
 def test_the_pool_is_the_rest_of_the_budget() -> None:
     """Least where the parts use most; negative where they use more."""
     rank = replace(RANK, budget_error_bytes=(0, 12))

@@ -97,7 +97,7 @@ def above_budget(
         "communication": _communication(gpu, engine),
         "cuda_graphs": _capture(gpu, engine, rank.cuda_graphs),
         "workspaces": _workspaces(
-            model, gpu, engine, engine_args, is_estimated=rank.cuda_graphs.high_bytes > 0
+            model, gpu, engine, engine_args, is_estimated=bool(rank.cuda_graphs.high_bytes)
         ),
         "warm_up": _warm_up(gpu),
         "sampler": _sampler(model, engine, rank.activations),
@@ -145,7 +145,7 @@ def _capture(gpu: GpuGroup, engine: EngineConfig, estimate: ByteRange) -> ByteRa
     if gpu.compute_capability is None and "mi3" in gpu.name.casefold():
         usual, high = INSTINCT_GIB, UNESTIMATED_SEVERAL_MOST_GIB
     return _ranged(
-        (low, usual, high), "CUDA graphs, none of which this release subtracts: logs of 0.10 to 0.28", share
+        (low, usual, high), "CUDA graphs, none of which is subtracted: logs of 0.10 to 0.28", share
     )
 
 

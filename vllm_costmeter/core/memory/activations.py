@@ -49,7 +49,7 @@ def activation_peak(
         image = image_peak(model, engine_args, work)
     state = _sampler_state_bytes(model, engine, work, runner)
     state += work.dtype_bytes * work.tokens * model.kept_values_per_token
-    held = state + workspace + outputs + _pipeline_buffers_bytes(model, engine, work)
+    held = state + workspace + outputs + _pipeline_buffers_bytes(model, work)
     rows = runner.kept_rows * FLOAT32_BYTES * model.sizes.vocab_size if work.has_sampler else 0
     fixed = FIXED_BESIDE_ROWS_GIB if rows else FIXED_GIB
     margin = MARGIN_BESIDE_ROWS_GIB if rows and not model.is_hybrid else MARGIN_GIB
@@ -101,8 +101,8 @@ def _moe_workspace_bytes(model: Model, engine: EngineConfig, work: Workload) -> 
     return work.dtype_bytes * work.tokens * sizes.num_experts_per_token * width
 
 
-def _pipeline_buffers_bytes(model: Model, engine: EngineConfig, work: Workload) -> int:
-    """Hidden state and residual sent to the next pipeline rank; the last rank sends nothing."""
-    if engine.layout.pipeline_parallel_size == 1 or work.is_last_rank:
+def _pipeline_buffers_bytes(model: Model, work: Workload) -> int:
+    """Hidden state and residual sent to the next pipeline rank; the last rank, or the only one, sends nothing."""
+    if work.is_last_rank:
         return 0
     return 2 * work.dtype_bytes * work.tokens * model.sizes.hidden_size

@@ -44,7 +44,7 @@ def non_torch(engine: EngineConfig, rules: EngineRules, gpu: GpuGroup, *, is_las
         rule = f"NCCL: {evidence}"
         if linked >= WIDE_GPUS:
             high = max(high, WIDE_MOST_GIB)
-    elif layout.pipeline_parallel_size > 1 and not is_last_rank:
+    elif not is_last_rank:
         value = min(value, WITHOUT_SAMPLER_GIB)
     elif is_amd(gpu):
         (low, value, high), rule = ROCM_GIB, "HIP modules and workspaces, logged on MI300X"
