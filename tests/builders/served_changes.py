@@ -20,10 +20,10 @@ class Served(Trials):
         from example_models import llama
 
         super().__init__(llama(), NEWEST)
-        object.__setattr__(self, "tokens", tokens or {})
+        object.__setattr__(self, "tokens", dict(tokens or {}))
         object.__setattr__(self, "asked", [])
 
-    tokens: Mapping[str, int]
+    tokens: dict[str, int]
     asked: list[Change]
 
     def tried(self, change: Change) -> list[Suggestion]:
