@@ -214,3 +214,31 @@ def test_nothing_is_advised_for_what_fits_or_is_unknown(served: Served) -> None:
         other = replace(result, verdict=verdict)  # type: ignore[arg-type]
         assert suggest.with_suggestions(other, result.model, ADA, result.engine_args) is other
     assert served.asked == []
+
+
+FEWER: tuple[tuple[Reason, int, int | None, bool], ...] = (
+    ("max_num_seqs", 4096, 1, True),
+    ("max_num_seqs", 4096, 0, False),
+    ("above_budget", 0, 8, True),
+    ("above_budget", 0, 7, False),
+    ("above_budget", 0, None, False),
+    ("first_start", 0, 3, True),
+    ("first_start", 16, 3, False),
+    ("weights", 0, 3, False),
+)
+"""Reason, longest context, most requests, whether they are the first advice."""
+
+
+def test_the_most_requests_come_first_where_fewer_are_what_helps(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In place of a quarter of them, unless that takes a shorter context; above the budget eight at least, on a first
+    start where no length helps."""
+    monkeypatch.setattr(suggest, "with_most_seqs", lambda result, starts: result)
+    for reason, longest, most, is_first in FEWER:
+        result = refused(reason=reason, max_model_len_that_fits=longest, max_num_seqs_that_fits=most)
+        for tokens in (ENOUGH, 8192):
+            served.tokens.update({f"--max-num-seqs {most}": ENOUGH, SEQS: tokens, KV: ENOUGH})
+            found = [each.arguments for each in advised(result)]
+            others = [KV, SEQS] if tokens < ENOUGH or not is_first else [KV]
+            assert found == [f"--max-num-seqs {most}"] * is_first + others
