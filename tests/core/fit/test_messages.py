@@ -12,7 +12,7 @@ from stated_sizing import LENGTH, above, at_length, blank, cache, memory, rank, 
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
 from vllm_costmeter.core.fit import messages
 from vllm_costmeter.core.fit.result import Verdict
-from vllm_costmeter.core.gpu.group import GpuGroup, GpuPrice
+from vllm_costmeter.core.gpu.group import GpuGroup, GpuPrice, GpuProcess
 from vllm_costmeter.core.kv_cache.graph_blocks import BlocksNeeded
 from vllm_costmeter.core.memory.byte_range import GIB
 from vllm_costmeter.core.quantization.named import NamedQuantization
@@ -185,6 +185,14 @@ def test_free_memory_is_a_range_only_where_the_host_shares_it_and_nobody_measure
     lacking = memory(rank((1, 1, 1)), free=(17 * 1024, 18 * 1024, 19 * 1024))
     said = messages.free_message(lacking, replace(ADA, **changes))
     assert said == f"vLLM needs 20.00 GiB free at start; {found}"
+
+
+@pytest.mark.parametrize(("count", "end"), [(5, "pid 5 0.50 GiB"), (6, "pid 5 0.50 GiB and 1 more")])
+def test_five_processes_are_named_and_the_rest_counted(count: int, end: str) -> None:
+    held = tuple(GpuProcess(pid, None, GIB // 2) for pid in range(1, count + 1))
+    said = messages.free_message(memory(rank((1, 1, 1))), replace(ADA, processes=held))
+    assert said.split("; ")[-1].startswith("GPU 0 is used by pid 1 0.50 GiB, pid 2 0.50 GiB, ")
+    assert said.endswith(end)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from example_models import ADA, GIB, llama
 
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.fit.fit import fit
-from vllm_costmeter.core.fit.sizing import deployment, with_most_seqs
+from vllm_costmeter.core.fit.sizing import Deployment, deployment, with_most_seqs
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.release import NEWEST, release_of
 from vllm_costmeter.sources.models.local import local_model
@@ -46,6 +46,22 @@ def test_the_longest_of_a_default_batch_that_shrinks_with_it_is_exact(gib: float
     ]
     assert 0 < longest < 8192
     assert verdicts == ["fits", "tight"]
+
+
+def test_a_batch_that_is_two_tokens_shorter_may_hold_one_token_more() -> None:
+    """62 requests of 33 tokens are a batch of 2,046 instead of 2,048: its smaller peak makes room for a third block,
+    which the whole batch lacks by 100 KiB."""
+    args = EngineArgs(max_num_seqs=62, enforce_eager=True)
+
+    def start_on(memory_bytes: int) -> tuple[Deployment, int]:
+        start = deployment(llama(), replace(ADA, memory_bytes=memory_bytes), args, NEWEST)
+        return start, start.at(131_072).on_first_start.memory.ranks[0].available("low")
+
+    four_blocks = 4 * (2 << 20)  # one of which vLLM holds back
+    lacking = four_blocks - 100 * 1024 - start_on(ADA.memory_bytes)[1]
+    start, pool = start_on(ADA.memory_bytes + round(lacking / 0.92))
+    assert pool == pytest.approx(four_blocks - 100 * 1024, abs=2)
+    assert start.longest_that_fits() == 33
 
 
 @pytest.mark.parametrize(("seqs", "maximum"), [(1, 512), (None, 4)])
