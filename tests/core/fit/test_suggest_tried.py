@@ -145,10 +145,11 @@ def split(tensor: int, pipeline: int = 1) -> EngineArgs:
 def test_a_layout_that_cannot_be_is_tried_smaller_and_then_larger(
     served: Served, reason: Reason, fits: tuple[int, int] | None, expected: list[int]
 ) -> None:
-    """Up to eight, until one serves the context; more GPUs than there are only with their number."""
+    """Up to eight of sixteen, until one serves the context; more GPUs than there are only with their number."""
     if fits is not None:
         served.tokens[f"--tensor-parallel-size {fits[0]}"] = fits[1]
-    asked = tried(served, refused(split(3), reason=reason, gpu=replace(ADA, count=3)))
+    here = replace(ADA, count=16, source="nvml") if reason == "tensor_parallel" else replace(ADA, count=3)
+    asked = tried(served, refused(split(3), reason=reason, gpu=here))
     more = ['--gpu "RTX 4090:3"'] if reason == "gpu_count" else []
     assert asked == [*(f"--tensor-parallel-size {size}" for size in expected), *more]
 
