@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from example_models import ADA, bad_input, llama, not_understood
+from example_models import ADA, GIB, bad_input, llama, not_understood
 
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.fit.fit import fit
-from vllm_costmeter.core.fit.matrix import cell, exit_code, layouts
+from vllm_costmeter.core.fit.matrix import Cell, cell, exit_code, layouts
 from vllm_costmeter.core.fit.result import EXIT_CODES
 from vllm_costmeter.core.model.precision import FP8, Q4, SIXTEEN_BIT, precision, requantized
 from vllm_costmeter.core.release import NEWEST
+from vllm_costmeter.sources.models.local import local_model
 from vllm_costmeter.sources.models.packaged import named_model
+
+MODELS = Path(__file__).resolve().parents[2] / "data" / "models"
 
 
 def test_a_model_that_holds_the_asked_context_fits() -> None:
@@ -100,3 +104,69 @@ def test_a_cell_that_fits_has_no_message_and_any_other_says_why() -> None:
     assert (fits.verdict, fits.message) == ("fits", "")
     assert no.verdict == "refused"
     assert "weights" in no.message
+
+
+def test_a_cell_asks_for_a_working_context_unless_the_models_own_is_shorter() -> None:
+    """8,192 tokens, or what was asked for; also where nothing is known of the model."""
+    lengths = {
+        8192: cell(llama(), ADA, NEWEST, name="m", quantization="q"),
+        2048: cell(llama(max_model_len=2048), ADA, NEWEST, name="m", quantization="q"),
+        100: cell(llama(), ADA, NEWEST, name="m", quantization="q", tokens=100),
+    }
+    assert [each.asked_tokens for each in lengths.values()] == list(lengths)
+    assert {each.verdict for each in lengths.values()} == {"fits"}
+    blank = llama(not_understood="no rules")
+    unknown = [cell(blank, ADA, NEWEST, name="m", quantization="q", tokens=each) for each in (None, 100)]
+    assert unknown == [
+        Cell("m", "q", "RTX 4090", "unknown", asked, None, message="no rules") for asked in (8192, 100)
+    ]
+
+
+def test_a_cell_names_its_gpus_its_layout_and_its_reason() -> None:
+    """Nothing is said beside what fits; a refusal of every layout holds no token."""
+    two = cell(llama(), replace(ADA, count=2), NEWEST, name="m", quantization="q", tokens=131_072)
+    assert two == Cell("m", "q", "2x RTX 4090", "fits", 131_072, 131_072, tensor_parallel_size=2)
+    heavy = cell(llama(200.0), replace(ADA, count=2), NEWEST, name="m", quantization="q")
+    assert (heavy.reason, heavy.longest_tokens, heavy.max_num_seqs_that_fits) == ("weights", 0, None)
+    fault = cell(llama(fault=bad_input()), ADA, NEWEST, name="m", quantization="q")
+    assert fault == Cell(
+        "m",
+        "q",
+        "RTX 4090",
+        "refused",
+        8192,
+        0,
+        reason="parallel_layout",
+        message="3 ranks do not divide 32 layers",
+    )
+
+
+@pytest.mark.parametrize("gib", [30.0, 36.0])
+def test_of_layouts_with_one_verdict_that_of_the_longest_context_is_shown(gib: float) -> None:
+    """Where no layout serves what was asked for."""
+    gpus, asked = replace(ADA, count=2), 131_072
+    answers = {
+        layout: fit(llama(gib), gpus, EngineArgs(layout=layout, max_model_len=asked), NEWEST)
+        for layout in layouts(2)
+    }
+    longest = {layout: each.max_model_len_that_fits or 0 for layout, each in answers.items()}
+    assert {each.verdict for each in answers.values()} == {"refused"}
+    assert len(set(longest.values())) == 2
+    found = cell(llama(gib), gpus, NEWEST, name="m", quantization="", tokens=asked)
+    best = max(longest, key=lambda layout: longest[layout])
+    assert (found.longest_tokens, found.tensor_parallel_size) == (longest[best], best.tensor_parallel_size)
+    assert found.pipeline_parallel_size == best.pipeline_parallel_size
+
+
+def test_a_cell_that_only_lacks_blocks_for_its_requests_says_how_many_fit() -> None:
+    """The largest --max-num-seqs, in the message and beside it; the refusal stays."""
+    hybrid = local_model(MODELS / "nvidia__NVIDIA-Nemotron-3-Nano-30B-A3B-BF16")
+    gpu = replace(ADA, name="H100 SXM", memory_bytes=round(79.19 * GIB), compute_capability=(9, 0))
+    found = cell(hybrid, gpu, NEWEST, name="m", quantization="")
+    seqs = found.max_num_seqs_that_fits
+    assert (found.verdict, found.reason) == ("refused", "max_num_seqs")
+    assert seqs is not None
+    assert found.message.endswith(f"; it fits with --max-num-seqs {seqs}")
+    asked = EngineArgs(max_model_len=8192, max_num_seqs=seqs)
+    assert fit(hybrid, gpu, asked, NEWEST).verdict == "fits"
+    assert fit(hybrid, gpu, replace(asked, max_num_seqs=seqs + 1), NEWEST).verdict != "fits"

@@ -17,6 +17,7 @@ from vllm_costmeter.core.fit.parallel_changes import (
     whole_experts,
     wider_layouts,
 )
+from vllm_costmeter.core.gpu.group import GpuGroup
 
 LOCAL = replace(ADA, source="nvml", count=4)
 
@@ -79,3 +80,54 @@ def test_more_gpus_are_offered_only_where_their_number_was_stated() -> None:
     (only,) = enough_gpus(ADA, args(4), 4)
     assert (only.change, only.gpu.count) == ({"gpu": "RTX 4090", "gpu_count": 4}, 4)
     assert list(enough_gpus(LOCAL, args(8), 8)) == []
+
+
+def test_a_wider_layout_counts_all_other_ranks() -> None:
+    """Two stages of two replicas leave two of a machine's eight GPUs for each; of GPUs that exist none is added."""
+    (only,) = wider_layouts(ADA, args(pipeline=2, data=2), [2, 3, 4])
+    assert (only.engine_args, only.gpu.count) == (args(2, 2, 2), 8)
+    assert list(wider_layouts(replace(LOCAL, count=7), args(pipeline=2, data=2), [2])) == []
+    (local,) = wider_layouts(replace(LOCAL, count=8), args(pipeline=2, data=2), [2])
+    assert local.gpu.count == 8
+
+
+@pytest.mark.parametrize(
+    ("gpu", "change", "arguments", "count"),
+    [
+        (ADA, {"tensor_parallel_size": 4}, "--tensor-parallel-size 4", 4),
+        (replace(ADA, count=6), {"tensor_parallel_size": 4}, "--tensor-parallel-size 4", 6),
+        (
+            replace(ADA, count=4, is_count_stated=True),
+            {"tensor_parallel_size": 4},
+            "--tensor-parallel-size 4",
+            4,
+        ),
+        (
+            replace(ADA, count=3, is_count_stated=True),
+            {"tensor_parallel_size": 4, "gpu_count": 4},
+            '--gpu "RTX 4090:4" --tensor-parallel-size 4',
+            4,
+        ),
+    ],
+)
+def test_a_number_of_gpus_is_raised_in_words_only_where_one_was_stated(
+    gpu: GpuGroup, change: dict[str, int], arguments: str, count: int
+) -> None:
+    """Otherwise it follows from the layout; more GPUs than a layout needs stay."""
+    (only,) = wider_layouts(gpu, args(), [4])
+    assert (only.change, only.arguments, only.gpu.count) == (change, arguments, count)
+
+
+def test_no_layout_spreads_over_slices() -> None:
+    """CUDA shows a process one MIG slice."""
+    part = replace(ADA, name="A100 MIG 1g.10gb")
+    assert list(wider_layouts(part, args(), [2, 4])) == []
+    assert list(enough_gpus(part, args(2), 2)) == []
+
+
+def test_narrower_layouts_count_all_other_ranks_and_no_more_than_heads_exist() -> None:
+    """Twelve GPUs in two stages of two replicas: three each; a mistyped size is tried from 128 on."""
+    twelve = [each.change for each in narrower_layouts(replace(LOCAL, count=12), args(8, 2, 2))]
+    assert twelve == [{"tensor_parallel_size": size} for size in (3, 2, 1)]
+    many = [each.arguments for each in narrower_layouts(replace(ADA, count=5000), args(1000))]
+    assert many == [f"--tensor-parallel-size {size}" for size in range(128, 0, -1)]

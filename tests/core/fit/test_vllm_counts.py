@@ -122,3 +122,15 @@ def test_suggestions_stay_within_what_was_counted() -> None:
     changed = {name for suggestion in suggested for name in suggestion.change}
     assert "max_model_len" in changed
     assert not changed & {"tensor_parallel_size", "kv_cache_dtype", "quantization", "gpu"}
+
+
+@pytest.mark.parametrize("speculative_config", [None, {"model": "a/drafter"}])
+def test_counts_answer_where_our_rules_would_not(speculative_config: dict[str, str] | None) -> None:
+    """A drafter that was counted with its model, and a release that its architecture is newer than."""
+    args = EngineArgs(max_model_len=32768, speculative_config=speculative_config)
+    model = replace(unheard_of(engine_args=args), first_release=(9, 0, 0))
+    assert fit(model, CARD, args, RELEASE).verdict == "fits"
+    other = fit(model, CARD, replace(args, kv_cache_dtype="fp8"), RELEASE)
+    assert other.message == (
+        "vLLM 0.32.0 does not know NobodysForCausalLM; the first release that does is 9.0.0"
+    )
