@@ -13,6 +13,8 @@ from vllm_costmeter.core.kv_cache.backends import (
     sparse_latent_dtype,
 )
 from vllm_costmeter.core.model.attention import (
+    Cache,
+    CompressedMla,
     FullAttention,
     KimiDeltaState,
     MlaLatent,
@@ -128,6 +130,21 @@ def test_sourced_latents_take_the_sparse_backend_s_block(gpu: tuple[int, int], b
     """DeepseekV4SparseMLABackend of V4.1: 64 on compute capability 9.0, else 128 (vLLM 0.32)."""
     cache = SourcedMla(512, 64, 128, 128, pooled_tokens=1, is_source=True)
     assert [layer.block_tokens for layer in built(cache, gpu=gpu)] == [32, block, block]
+
+
+@pytest.mark.parametrize(
+    ("cache", "block"),
+    [
+        (CompressedMla(512, 64, 128, 4, 128), 256),
+        (SourcedMla(512, 64, 128, 128), 64),
+        (MlaLatent(512, 64, sparse=True), 64),
+        (MlaLatent(512, 64), 16),
+    ],
+)
+def test_one_such_layer_beside_heads_and_dense_latents_decides(cache: Cache, block: int) -> None:
+    """All layers of a model share one block size; that of heads is the last to be asked for."""
+    layers = built(FullAttention(8, 128), MlaLatent(256, 64), cache)
+    assert [layer.block_tokens for layer in layers[:2]] == [block, block]
 
 
 @pytest.mark.parametrize(

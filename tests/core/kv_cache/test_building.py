@@ -87,13 +87,18 @@ def test_each_cache_has_the_rows_block_and_kind_of_its_spec(cache: Cache, layer:
     assert cache_layers(cache, PLAIN) == (layer,)
 
 
-@pytest.mark.parametrize(("pools_windows", "window_tokens"), [(True, 14), (False, 50)])
-def test_a_pooling_window_is_wider_and_counted_by_release(pools_windows: bool, window_tokens: int) -> None:
-    """Four tokens share a row of four times the heads. The window of 50 is 12.5 pools, so 13, and a block of margin;
-    before 0.25 it was counted in the layer's own tokens."""
+@pytest.mark.parametrize(
+    ("pooled", "pools_windows", "window_tokens"), [(4, True, 14), (4, False, 50), (2, True, 26)]
+)
+def test_a_pooling_window_is_wider_and_counted_by_release(
+    pooled: int, pools_windows: bool, window_tokens: int
+) -> None:
+    """A row holds as many tokens' heads. The window of 50 is 12.5 pools of four, so 13, or 25 of two, and a block of
+    margin; before 0.25 it was counted in the layer's own tokens."""
     form = replace(PLAIN, pools_windows=pools_windows)
-    (layer,) = cache_layers(SlidingWindow(8, 64, 50, pooled_tokens=4), form)
-    assert layer == KVLayer(KVKind.SLIDING, 16, 32 * 256, (32, 64, 64), window_tokens=window_tokens)
+    (layer,) = cache_layers(SlidingWindow(8, 64, 50, pooled_tokens=pooled), form)
+    heads = 8 * pooled
+    assert layer == KVLayer(KVKind.SLIDING, 16, heads * 256, (heads, 64, 64), window_tokens=window_tokens)
 
 
 def test_a_window_that_pools_nothing_is_counted_as_it_is() -> None:

@@ -107,3 +107,9 @@ def test_without_an_encoder_or_context_shards_nothing_is_reserved_for_them() -> 
     plain = SequenceLimits(100)
     assert layer(KVKind.CROSS).blocks_for(1000, plain) == 0
     assert layer(KVKind.FULL).blocks_for(160, plain) == 10
+
+
+def test_a_layer_that_names_no_states_holds_none_of_its_own() -> None:
+    """Only the blocks that the sequence's tokens ask for."""
+    assert KVLayer(KVKind.MAMBA, 16, 256).blocks_for(33, LIMITS) == 0
+    assert KVLayer(KVKind.MAMBA, 16, 256, state_per_block=True).blocks_for(33, LIMITS) == 3

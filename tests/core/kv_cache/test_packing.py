@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from vllm_costmeter.core.kv_cache.layers import CountedLayers, KVKind, KVLayer
 from vllm_costmeter.core.kv_cache.packing import packed_groups
 
@@ -50,10 +52,14 @@ def test_states_are_packed_by_as_many_as_fit_beside_the_widest_group() -> None:
     assert block == 32768
 
 
-def test_small_states_share_a_group_where_nothing_repeats_a_pattern() -> None:
-    """Seven of 10,000 bytes, two beside a latent of 25,600: four groups, and a block as wide as the latent."""
-    counts, (block,) = packed(((LATENT, 1), (KVLayer(KVKind.MAMBA, 256, 10000), 7)))
-    assert counts == {KVKind.MLA: 1, KVKind.MAMBA: 4}
+@pytest.mark.parametrize(("page_bytes", "states", "groups"), [(10000, 7, 4), (20000, 3, 3), (25600, 3, 3)])
+def test_states_share_a_group_where_nothing_repeats_a_pattern(
+    page_bytes: int, states: int, groups: int
+) -> None:
+    """A latent of 25,600 bytes: two states of 10,000 fit beside it, and one of more than half as many bytes; a block is
+    never wider than the latent."""
+    counts, (block,) = packed(((LATENT, 1), (KVLayer(KVKind.MAMBA, 256, page_bytes), states)))
+    assert counts == {KVKind.MLA: 1, KVKind.MAMBA: groups}
     assert block == 25600
 
 
