@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from tests.builders.built_layers import BLACKWELL, HOPPER, SM120, built
@@ -14,9 +17,11 @@ from vllm_costmeter.core.kv_cache.parallel import tensor_parallel_fault
 from vllm_costmeter.core.model.attention import (
     CompressedMla,
     FullAttention,
+    LightningState,
     Mamba2State,
     MlaLatent,
     ModelAttention,
+    SlidingWindow,
     SparseIndexer,
 )
 from vllm_costmeter.core.release import release_of
@@ -157,6 +162,76 @@ def test_heads_with_sinks_of_their_own_are_not_repeated() -> None:
     model = ModelAttention(((heads,),), 8, "bfloat16")
     assert tensor_parallel_fault(model, 2) is None
     assert "sinks" in (tensor_parallel_fault(model, 4) or "")
+
+
+def on_ranks(
+    model: ModelAttention, ranks: int, version: str = "0.32.0", **flags: Any
+) -> list[list[tuple[KVKind, int]]]:
+    args = EngineArgs(layout=ParallelConfig(pipeline_parallel_size=ranks), **flags)
+    layers = kv_layers(model, args, kv_rules(release_of(version)), HOPPER)
+    return [[(layer.kind, times) for layer, times in rank] for rank in layers]
+
+
+def test_a_drafter_is_on_the_last_rank_and_a_tower_is_cut_by_itself() -> None:
+    """Five layers over two ranks are 3 and 2; three of a tower 2 and 1; the drafter's one comes last."""
+    window = SlidingWindow(8, 64, 128)
+    model = ModelAttention(
+        ((FullAttention(8, 128),),) * 5,
+        64,
+        "bfloat16",
+        draft_layers=((MlaLatent(512, 64),),),
+        tower_layers=((window,),) * 3,
+    )
+    assert on_ranks(model, 2) == [
+        [(KVKind.FULL, 3), (KVKind.SLIDING, 2)],
+        [(KVKind.FULL, 2), (KVKind.MLA, 1), (KVKind.SLIDING, 1)],
+    ]
+    assert on_ranks(model, 1) == [[(KVKind.FULL, 5), (KVKind.MLA, 1), (KVKind.SLIDING, 3)]]
+
+
+MAMBA = Mamba2State(4096, 8, 64, 64, 128, 4, "float32")
+"""2,134,016 bytes, on a rank with attention padded to 131 blocks of 16 KiB."""
+
+
+@pytest.mark.parametrize(
+    ("flags", "version", "block", "page"),
+    [
+        ({}, "0.32.0", 16, 2134016),
+        ({"block_size": 32}, "0.32.0", 32, 2134016),
+        ({"enable_prefix_caching": False}, "0.32.0", 2096, 2134016),
+        ({"enable_prefix_caching": True}, "0.19.0", 2176, 2176 * 1024),
+        ({}, "0.19.0", 2096, 2096 * 1024),
+    ],
+)
+def test_states_on_a_rank_of_their_own_are_not_padded_since_0_20(
+    flags: dict[str, Any], version: str, block: int, page: int
+) -> None:
+    """With cached prefixes their block is the flag's or 16 tokens; without, that of the ranks with attention. Before
+    0.20 blocks were aligned before there were ranks, in whole chunks of 128 with cached prefixes."""
+    chunked = replace(MAMBA, chunk_tokens=128)
+    model = ModelAttention(((chunked,), (FullAttention(2, 128),)), 64, "bfloat16")
+    args = EngineArgs(layout=ParallelConfig(pipeline_parallel_size=2), **flags)
+    first, second = kv_layers(model, args, kv_rules(release_of(version)), HOPPER)
+    (state, times), (full, _) = first[0], second[0]
+    assert (state.block_tokens, state.page_bytes, times) == (block, page, 1)
+    assert full.block_tokens == {32: 2112, 2176: 2176}.get(block, 2096)
+
+
+def test_one_attention_layer_on_the_rank_pads_its_states() -> None:
+    """States of both ranks, attention on the second alone."""
+    layers = ((LightningState(64, 128),),) * 3 + ((FullAttention(2, 192),),)
+    model = ModelAttention(layers, 64, "bfloat16")
+    args = EngineArgs(layout=ParallelConfig(pipeline_parallel_size=2))
+    first, second = kv_layers(model, args, NEWEST, HOPPER)
+    assert first[0][0].page_bytes == 64 * 128 * 128 * 2
+    assert second[0][0].page_bytes == second[1][0].page_bytes == 86 * 16 * 1536
+
+
+def test_an_unknown_gpu_is_taken_for_hopper() -> None:
+    """fp8 latents in blocks of 64, as on compute capability 9.0."""
+    model = ModelAttention(((MlaLatent(512, 64),),), 64, "bfloat16")
+    ((layer, _),) = kv_layers(model, EngineArgs(kv_cache_dtype="fp8"), NEWEST, None)[0]
+    assert layer.block_tokens == 64
 
 
 def test_the_block_size_flag_is_taken_when_a_backend_has_it() -> None:

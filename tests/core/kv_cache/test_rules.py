@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from vllm_costmeter.core.kv_cache.rules import ROWS, kv_rules
 from vllm_costmeter.core.release import release_of
+
+MINORS = tuple(range(17, 34))
 
 
 def test_a_version_follows_the_newest_row_not_after_it() -> None:
@@ -21,10 +25,37 @@ def test_rows_are_ordered_and_each_names_its_evidence() -> None:
     assert all(row.evidence for row in ROWS)
 
 
-def test_hybrid_blocks_are_aligned_on_each_rank_from_0_20_on() -> None:
-    """_align_hybrid_block_size asks the backend of the rank's own layers; 0.19.1 aligned before there were ranks."""
-    assert [kv_rules(release_of(version)).aligns_each_rank for version in ("0.19.1", "0.20.0", "0.33.0")] == [
-        False,
-        True,
-        True,
-    ]
+@pytest.mark.parametrize(
+    ("rule", "changes"),
+    [
+        ("max_padding_ratio", {17: 1.25, 18: 1.5}),
+        ("full_graph_blocks", {17: "per_captured_request", 18: "captures_fewer", 20: "per_request"}),
+        ("aligns_each_rank", {17: False, 20: True}),
+        ("hybrid_latent_block_tokens", {17: 64, 20: 16, 28: 128}),
+        ("tokens_are_concurrency", {17: False, 21: True}),
+        ("pads_unaligned_pages", {17: False, 24: True}),
+        ("pools_windows", {17: False, 25: True}),
+        ("counts_in_flight_batches", {17: False, 26: True}),
+        ("caches_hybrid_prefixes", {17: False, 28: True}),
+        ("mamba_prefix_blocks", {17: True, 28: False}),
+        ("reserves_null_block", {17: False, 29: True}),
+        ("packs_blocks", {17: False, 30: True}),
+        ("plain_sparse_rows", {17: False, 30: True}),
+        ("packs_pools", {17: False, 31: True}),
+        ("wide_head_fp8_blocks", {17: False, 31: True}),
+        ("aligns_packed_rows", {17: False, 31: True}),
+        ("chooses_blackwell_fp8", {17: False, 32: True}),
+        ("aligns_window_rows", {17: False, 33: True}),
+        ("delta_checkpoint_tokens", {17: 0, 33: 64}),
+        (
+            "prefill_checkpoints",
+            {17: frozenset(), 29: {"kimi_k3"}, 32: {"kimi_k3", "mamba2", "glm5_next"}},
+        ),
+    ],
+)
+def test_a_rule_changes_in_the_release_that_changed_it_and_in_no_other(
+    rule: str, changes: dict[int, object]
+) -> None:
+    """The minor release of each change, as its row's evidence names it; between two changes nothing moves."""
+    followed = {minor: getattr(kv_rules(release_of(f"0.{minor}.0")), rule) for minor in MINORS}
+    assert followed == {minor: changes[max(each for each in changes if each <= minor)] for minor in MINORS}

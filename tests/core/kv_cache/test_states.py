@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from vllm_costmeter.core.kv_cache.dtypes import StateFormat
 from vllm_costmeter.core.kv_cache.states import state_bytes
 from vllm_costmeter.core.model.attention import (
@@ -10,6 +12,7 @@ from vllm_costmeter.core.model.attention import (
     LightningState,
     Mamba1State,
     Mamba2State,
+    RecurrentState,
     ShortConvState,
 )
 
@@ -48,3 +51,25 @@ def test_the_other_states_follow_their_shapes() -> None:
     assert state_bytes(KimiDeltaState(32, 128, 4), 2, FORM) == 3 * 16 * 128 * 3 * 2 + 16 * 128 * 128 * 4
     assert state_bytes(LightningState(64, 128), 2, FORM) == 32 * 128 * 128 * 2
     assert state_bytes(ShortConvState(2048, 3), 2, FORM) == 1024 * 2 * 2
+
+
+@pytest.mark.parametrize(
+    ("state", "ranks", "drafted", "values", "float32_values"),
+    [
+        (Mamba1State(8192, 16, 4, "float32"), 2, 2, 4096 * 3, 4096 * 16),
+        (Mamba2State(4096, 8, 64, 64, 128, 4, "float32"), 2, 2, (4096 + 2 * 8 * 128) // 2 * 5, 32 * 64 * 128),
+        (Mamba2State(4096, 1, 64, 64, 128, 4, "float32"), 4, 0, (4096 + 2 * 4 * 128) // 4 * 3, 16 * 64 * 128),
+        (GatedDeltaState(16, 32, 128, 64, 4, "float32"), 4, 1, (2 * 2048 + 2048) // 4 * 4, 8 * 64 * 128),
+        (KimiDeltaState(32, 128, 4), 4, 1, 3 * 8 * 128 * 4, 8 * 128 * 128),
+        (LightningState(64, 96), 4, 1, 16 * 96 * 96, 0),
+        (ShortConvState(2048, 3), 4, 1, 512 * 3, 0),
+        (ShortConvState(2048, 3, is_whole=True), 4, 1, 2048 * 3, 0),
+    ],
+)
+def test_each_state_is_divided_and_lengthened_by_its_own_rule(
+    state: RecurrentState, ranks: int, drafted: int, values: int, float32_values: int
+) -> None:
+    """Channels x (kernel - 1 + drafted tokens) in bfloat16 and a matrix in float32, on one rank: groups are copied to
+    ranks that do not divide them, Mamba 1's window keeps no drafts, some convolutions are whole on every rank."""
+    form = StateFormat("bfloat16", speculative_tokens=drafted)
+    assert state_bytes(state, ranks, form) == values * 2 + float32_values * 4

@@ -21,7 +21,7 @@ SOURCED_BLOCK_TOKENS = {
 }  # DeepseekV4SparseMLABackend of V4.1 by major compute capability, else 128; vLLM 0.32
 WIDE_HEAD_FP8_BLOCK_TOKENS = 64  # FlashAttention 4's tile for fp8 caches of 512-wide heads on SM90, vLLM 0.32
 
-AMPERE, HOPPER, BLACKWELL, BLACKWELL_CONSUMER = 8, 9, 10, 12  # major compute capabilities
+HOPPER, BLACKWELL, BLACKWELL_CONSUMER = 9, 10, 12  # major compute capabilities
 FLASH_KDA_MAJORS = (HOPPER, BLACKWELL, BLACKWELL_CONSUMER)  # is_flashkda_supported, vLLM 0.29 to 0.33
 
 
@@ -39,7 +39,7 @@ def sparse_latent_dtype(major: int, kv_dtype: str, *, plain_rows: bool) -> str:
     """The format in which sparse MLA stores the requested `--kv-cache-dtype`. Hopper: `fp8` means FlashMLA's packed 656
     bytes, `fp8_e4m3` FlashInfer's `plain_rows` if the version has them; SM120 always packs.
 
-    Raises CardCannotError if no backend exists, NotUnderstoodError for plain rows before vLLM had them.
+    Raises GpuCannotError if no backend exists, NotUnderstoodError for plain rows before vLLM had them.
     """
     if major < HOPPER:
         raise GpuCannotError(

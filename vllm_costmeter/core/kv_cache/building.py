@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.kv_cache.backends import HOPPER
 from vllm_costmeter.core.kv_cache.dtypes import StateFormat, key_value_bytes, latent_bytes
 from vllm_costmeter.core.kv_cache.layers import KVKind, KVLayer
 from vllm_costmeter.core.model.attention import (
@@ -42,21 +41,22 @@ class CacheFormat:
     block_tokens: int
     tensor_parallel_size: int
     states: StateFormat
+    aligns_rows: bool
+    """Whether blocks over all layers are whole rows of sparse latents."""
+    packs_pools: bool
+    """Whether DeepSeek V4.1's pooled latents may be NVFP4."""
+    aligns_windows: bool
+    """Whether blocks over all layers are whole rows of DeepSeek V4.1's windows too."""
+    pools_windows: bool
+    """Whether the window of a layer that pools tokens is counted in pooled ones."""
+    major: int
+    """Of the GPU's compute capability, where rows differ by it."""
     state_page_bytes: int | None = None
     """Page that recurrent layers are padded to in a hybrid model; None: their own size."""
     state_blocks: int = 1
-    aligns_rows: bool = False
-    """Whether blocks over all layers are whole rows of sparse latents."""
-    packs_pools: bool = False
-    """Whether DeepSeek V4.1's pooled latents may be NVFP4."""
-    aligns_windows: bool = False
-    """Whether blocks over all layers are whole rows of DeepSeek V4.1's windows too."""
-    major: int = HOPPER
-    """Of the GPU's compute capability, where rows differ by it."""
     checkpointed: frozenset[str] = frozenset()
     """Layers that keep a state in the middle of a prefill, under the names of `KVRules.prefill_checkpoints`."""
     state_per_block: bool = False
-    pools_windows: bool = True
     lone_state_block_tokens: int | None = None
     """Block of the states on a pipeline rank without attention, if vLLM aligns blocks per rank: nothing enlarges it
     there. None: as on the other ranks."""
