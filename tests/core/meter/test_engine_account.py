@@ -46,6 +46,7 @@ def test_seconds_are_those_since_the_first_snapshot_and_fit_the_clock() -> None:
 def test_an_engine_that_is_not_seen_owes_nothing() -> None:
     """Its time is idle, and requests need not wait for it; its totals go on where they were."""
     account = EngineAccount()
+    assert account.owed_seconds == 0.0
     account.advance(1.0, totals(1, 0.0, 0.0))
     account.advance(1.0, totals(2, 5.0, 0.0))
     assert account.owed_seconds == 4.0

@@ -65,7 +65,7 @@ def test_a_split_is_what_phases_savings_and_their_check_need() -> None:
     price = rental_price(usd_per_gpu_hour=3600, gpus=1, source="flag")
     for split in (None, PhaseSplit(LLAMA_8B, RTX_4090)):
         meter = Meter(engine_indexes=[0], gpus_per_engine=1, price=price, split=split)
-        meter.advance(0.0, [EngineTotals(0)])
+        assert meter.advance(0.0, [EngineTotals(0)]).unexplained_usd == 0.0
         reading = meter.advance(2.0, [EngineTotals(0, BUSY, active_seconds=1.0)])
         assert reading.unexplained_usd == pytest.approx(0.0, abs=1e-12)
         assert reading.cached_savings_usd == (None if split is None else 0.0)

@@ -127,13 +127,19 @@ def test_new_engines_take_the_free_places_in_order() -> None:
     """Of three, two are gone: the first that comes takes the first of their places, the next the other, and one more
     counts with the first engine."""
     first = page(engine(1, 0, 0.5), engine(2, 0), engine(3, 0))
-    grown = page(engine(1, 1, 0.5), engine(7, 10, 0.25), engine(8, 100), engine(9, 1000, 1.0))
+    grown = page(
+        engine(1, 1, 0.5),
+        replace(engine(7, 10, 0.25), running_requests=1),
+        engine(8, 100),
+        engine(9, 1000, 1.0),
+    )
     server = followed((0, first), (3, grown))
     assert server.indexes == (1, 2, 3)
     assert [totals.engine_index for totals in server.totals()] == [1, 2, 3]
     assert [totals.counts.generated_tokens for totals in server.totals()] == [1001, 10, 100]
     assert [totals.kv_cache_usage_ratio for totals in server.totals()] == [0.75, 0.25, None]
     assert [totals.last_token_unix_seconds for totals in server.totals()] == [START + 3] * 3
+    assert [totals.active_seconds for totals in server.totals()] == [0.0] * 3
 
 
 def test_a_place_has_the_seconds_of_all_that_were_in_it() -> None:

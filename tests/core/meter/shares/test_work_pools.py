@@ -34,6 +34,7 @@ def test_a_rate_is_what_is_unclaimed_over_its_units() -> None:
     )
     kv = pools_of(4, 16).rates(WorkSums(2, 4, 8)).per_unit.kv
     assert kv == Spent(2.0 / (8 + 12 * 2), 1.0 / (8 + 12 * 2))
+    assert pools_of(4, 16).rates(WorkSums(0, 1, 8)).per_unit.kv.usd == 2.0 / (8 + 15 * 8)
     assert pools_of(4, 16).rates(WorkSums(2, 4, 0)).per_unit.kv == (0.0, 0.0)
     unknown = pools_of(2, 0).rates().per_unit
     assert unknown == PerPool(prefill=Spent(4.0, 2.0), unsplit=Spent(0.5, 0.25))
