@@ -92,3 +92,17 @@ def test_the_roofline_counts_like_a_second_of_evidence() -> None:
     )
     decoded = StepCounts(generated_tokens=1000, decode_steps=1000)
     assert costs.seconds(decoded).decode == pytest.approx(16.1 * 2.946, rel=5e-3)
+
+
+def test_a_server_may_be_faster_than_its_roofline() -> None:
+    """Rates are published for the worst clocks, or the GPU is another: half the time is half the time."""
+    costs = taught(work(8.0, 0.0, slow=0.5), work(0.0, 8.0, slow=0.5))
+    assert costs.seconds(StepCounts(prompt_computed_tokens=10_000)).prefill == pytest.approx(0.5)
+    assert costs.seconds(work(0.0, 1.6).counts).decode == pytest.approx(0.8)
+
+
+def test_no_phase_takes_less_than_nothing() -> None:
+    """A mixture that was over in less time than its prompts alone would have taken: its decoding is taken for free."""
+    costs = taught(work(100.0, 0.0), Work(5.0, work(20.0, 80.0).counts))
+    assert costs.seconds(work(0.0, 80.0).counts).decode == 0.0
+    assert costs.seconds(work(20.0, 0.0).counts).prefill > 5.0
