@@ -61,6 +61,44 @@ def test_falling_asleep_ends_the_work() -> None:
     assert (activity.active_seconds(11.0), activity.asleep_seconds(11.0)) == (1.0 + 4.0, 5.0)
 
 
+def test_intervals_shorter_than_a_second_are_as_long_as_they_are() -> None:
+    """Open or closed, active or asleep; asked for a moment before it began, an open one has no length."""
+    activity = EngineActivity(0.0)
+    activity.step(10.0, running_requests=1)
+    assert [activity.active_seconds(now) for now in (9.0, 10.25)] == [0.0, 0.25]
+    activity.step(10.5, running_requests=0)
+    assert activity.active_seconds(99.0) == 0.5
+    activity.sleep(20.0, asleep=True)
+    assert [activity.asleep_seconds(now) for now in (19.0, 20.25)] == [0.0, 0.25]
+    activity.sleep(20.5, asleep=False)
+    assert activity.asleep_seconds(99.0) == 0.5
+
+
+def test_reports_out_of_order_never_count_twice() -> None:
+    """A step or a sleep that is told after a later end begins and ends there."""
+    activity = EngineActivity(5.0)
+    activity.step(3.0, running_requests=0, began_seconds=1.0)
+    assert activity.active_seconds(9.0) == 0.0
+    activity.step(10.0, running_requests=0, began_seconds=8.0)
+    activity.sleep(9.0, asleep=True)
+    activity.sleep(12.0, asleep=False)
+    assert (activity.active_seconds(12.0), activity.asleep_seconds(12.0)) == (2.0, 2.0)
+
+
+def test_a_recorded_event_is_what_it_records() -> None:
+    """Steps with their beginning and what still runs, sleep and waking."""
+    activity = EngineActivity(0.0)
+    for event in (
+        EngineEvent(5.0, "step", 1, 4.0),
+        EngineEvent(6.0, "step"),
+        EngineEvent(10.0, "sleep"),
+        EngineEvent(13.0, "wake"),
+    ):
+        activity.apply(event)
+    assert (activity.active_seconds(20.0), activity.asleep_seconds(20.0)) == (2.0, 3.0)
+    assert not activity.asleep
+
+
 @given(
     st.lists(
         st.tuples(

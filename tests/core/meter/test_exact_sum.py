@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,3 +29,14 @@ def test_many_small_additions_do_not_drift() -> None:
         plain += 0.1
     assert total.value == 100_000.0
     assert plain != 100_000.0
+
+
+@pytest.mark.parametrize(
+    "amounts", [(1.0, 1e17, -1e17), (1e17, 1.0, -1e17), (-1.0, -1e17, 1e17, 2.0), (1e17, -1e17, 1.0)]
+)
+def test_what_a_large_amount_swallows_comes_back(amounts: tuple[float, ...]) -> None:
+    """A dollar added before, between or after amounts that have no room for it."""
+    total = ExactSum()
+    for amount in amounts:
+        total.add(amount)
+    assert total.value == 1.0

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import GENERIC_CPU, GpuRates, Meter, MeterReading, ModelWork, PhaseSplit
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.step_counts import StepCounts
-from vllm_costmeter.core.pricing.price import rental_price
+from vllm_costmeter.core.pricing.price import owned_price, rental_price
 
 MODEL = ModelWork(active_parameters=8_000_000_000, weight_bytes=16_000_000_000, kv_bytes_per_token=0)
 CARD = GpuRates(160e12, 1e12, fastest_flops_per_second=320e12)
@@ -76,3 +77,14 @@ def test_a_quantized_model_may_run_at_the_gpus_fastest_rate() -> None:
 def test_an_assumed_gpu_has_no_floor() -> None:
     """A ratio typical of CPUs is no limit of this one."""
     assert after(rates=GENERIC_CPU).floor_usd_per_token == {}
+
+
+def test_the_floor_of_an_owned_server_has_its_electricity() -> None:
+    """Two engines of one GPU: each costs a dollar an hour to own and draws a kilowatt at a dollar a kWh."""
+    price = owned_price(purchase_usd=26_280, lifetime_years=3, usd_per_kwh=1.0, gpus=2, source="file")
+    meter = Meter(engine_indexes=[0, 1], gpus_per_engine=1, price=price, split=PhaseSplit(MODEL, CARD))
+    for now, engine in ((0.0, EngineTotals(0)), (20.0, DONE)):
+        read = (GpuReading(str(i), i, f"GPU-{i}", "H100", energy_joules=1000 * now) for i in range(2))
+        reading = meter.advance(now, [engine, EngineTotals(1)], GpuReadings(True, tuple(read), now))
+    assert reading.electricity_usd_per_hour == pytest.approx(2.0)
+    assert reading.floor_usd_per_token["generated", "total"] == pytest.approx(1.05 * 2 / 3600 / 510)

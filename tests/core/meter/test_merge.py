@@ -9,6 +9,8 @@ import pytest
 from vllm_costmeter.core.meter.activity import EngineActivity, EngineEvent
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import EngineMerger, ProcessTotals
+from vllm_costmeter.core.meter.shares.request_work import WorkSums
+from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM, Claim, PerPool, Spent
 from vllm_costmeter.core.meter.step_counts import StepCounts
 
 
@@ -90,6 +92,59 @@ def test_a_process_that_died_keeps_its_tokens_and_is_not_waited_for() -> None:
 def test_an_engine_nobody_has_seen_is_there() -> None:
     """Its GPUs cost money."""
     assert [t.engine_index for t in EngineMerger([0, 1], 0.0).merge(1.0, [])] == [0, 1]
+
+
+def test_a_process_is_waited_for_as_long_as_it_may_be_silent() -> None:
+    """Five seconds: until then seconds are counted up to its last writing, which knows what happened since; then up to
+    that of the others, and with nobody left up to now."""
+    merger = EngineMerger([0], 0.0)
+    running = EngineTotals(0, events=(step(1.0, 1),))
+    slow = ProcessTotals(1, 5.0, ())
+    seen = [
+        merger.merge(now, told)[0].active_seconds
+        for now, told in (
+            (10.0, [ProcessTotals(0, 10.0, (running,)), slow]),
+            (10.25, [ProcessTotals(0, 10.25, (running,)), slow]),
+            (20.0, []),
+        )
+    ]
+    assert seen == [4.0, 9.25, 19.0]
+
+
+def test_a_report_of_the_moment_of_writing_is_counted() -> None:
+    """At exactly the time that all have written: now or never, and once."""
+    merger = EngineMerger([0], 0.0)
+    for now, running in ((10.0, 1), (12.0, 0)):
+        told = EngineTotals(0, events=(step(now, running),))
+        (merged,) = merger.merge(now, [ProcessTotals(0, now, (told,))])
+    assert merged.active_seconds == 2.0
+
+
+def test_the_last_token_is_the_latest_of_any_process() -> None:
+    """Also where another process knows the present; none before the first."""
+    now = EngineTotals(0, observed_monotonic_seconds=9.0, last_token_unix_seconds=100.0)
+    before = EngineTotals(0, observed_monotonic_seconds=8.0, last_token_unix_seconds=150.0)
+    never = EngineTotals(1)
+    told = [ProcessTotals(rank, 10.0, (each, never)) for rank, each in enumerate((now, before))]
+    merged = EngineMerger([0, 1], 0.0).merge(10.0, told)
+    assert [each.last_token_unix_seconds for each in merged] == [150.0, None]
+
+
+def claim(usd: float, tokens: int) -> Claim:
+    """Of requests that computed so many tokens."""
+    return Claim(PerPool(prefill=Spent(usd, 2 * usd)), WorkSums(tokens, tokens, tokens))
+
+
+def test_what_other_processes_charged_is_told_once() -> None:
+    """The increase of each; all of one that took the place of another and counts from zero; nothing twice."""
+    merger, told = EngineMerger([0], 0.0), []
+    for now, (first, second) in enumerate(
+        (((2.0, 20), (1.0, 10)), ((2.0, 20), (1.5, 15)), ((3.0, 30), (0.5, 5)), ((3.0, 30), (0.5, 5)))
+    ):
+        claims = enumerate((claim(*first), claim(*second)))
+        merger.merge(float(now), [ProcessTotals(rank, float(now), (), each) for rank, each in claims])
+        told.append(merger.newly_claimed())
+    assert told == [claim(3.0, 30), claim(0.5, 5), claim(1.5, 15), NO_CLAIM]
 
 
 def test_any_division_of_the_reports_gives_the_whole() -> None:

@@ -221,4 +221,5 @@ def test_owned_hardware_has_three_components_in_every_state() -> None:
     assert reading.cost_usd["active", "electricity"] == pytest.approx(0.125)
     assert reading.electricity_usd_per_hour == pytest.approx(0.25)
     assert reading.carbon_grams == pytest.approx(500)
+    assert reading.active_joules == pytest.approx(1.8e6)
     assert reading.energy_source == {"0": "counter"}

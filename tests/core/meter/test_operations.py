@@ -73,3 +73,30 @@ def test_a_start_is_counted_once_and_a_reader_sees_whole_totals() -> None:
     log.started(96.0)
     assert before == {}
     assert log.totals == {START: Durations(1, 96.0)}
+
+
+def test_the_deepest_sleep_is_the_one_that_is_woken_from() -> None:
+    """Level 2 and then 1 again: weights are gone all the same."""
+    log = asleep(2)
+    log.slept(1, 0.25)
+    log.woke(5.0, 7.0, None, None)
+    assert log.totals == {
+        Operation("sleep", 2): Durations(1, 0.5),
+        Operation("sleep", 1): Durations(1, 0.25),
+        WAKE_2: Durations(1, 2.0),
+    }
+
+
+def test_a_clock_that_steps_back_takes_no_time_away() -> None:
+    """It is counted, with no length; a short one has its own."""
+    log = asleep()
+    log.woke(5.0, 4.0, None, None)
+    log.slept(1, 0.25)
+    log.woke(6.0, 6.25, None, None)
+    assert log.totals == {Operation("sleep", 1): Durations(2, 0.75), WAKE_1: Durations(2, 0.25)}
+
+
+def test_durations_are_added_and_subtracted_field_by_field() -> None:
+    """Those of several processes, and the increase of one."""
+    assert Durations(3, 5.0).plus(Durations(1, 0.5)) == (4, 5.5)
+    assert Durations(3, 5.0).minus(Durations(1, 0.5)) == (2, 4.5)

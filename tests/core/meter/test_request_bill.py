@@ -10,7 +10,9 @@ from example_meters import LLAMA_8B, RTX_4090
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter import Meter, MeterReading, PhaseSplit, RequestWork
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
-from vllm_costmeter.core.meter.shares.work_pools import PerPool, RequestRates, Spent
+from vllm_costmeter.core.meter.request_bill import RequestBill
+from vllm_costmeter.core.meter.shares.request_work import WorkSums
+from vllm_costmeter.core.meter.shares.work_pools import NO_CLAIM, Claim, PerPool, RequestRates, Spent
 from vllm_costmeter.core.meter.step_counts import StepCounts
 from vllm_costmeter.core.pricing.price import rental_price
 
@@ -111,6 +113,61 @@ def test_a_step_longer_than_a_tick_is_paid_by_its_request() -> None:
         reading = server.second()
     assert spent(reading) == pytest.approx(5)
     assert reading.unattributed_usd == pytest.approx(0, abs=1e-12)
+
+
+def test_half_a_second_that_is_still_to_be_charged_is_waited_for() -> None:
+    """A step of a second and a half, known after one."""
+    server = Server()
+    assert spent(server.second(1000, 1, active=1.5, ended=[RequestWork(1000, 0, 1)])) == 0
+    assert spent(server.second()) == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(("quiet_seconds", "paid"), [(14, 1.5), (15, 1.0)])
+def test_after_fifteen_quiet_seconds_nobody_is_left_to_pay(quiet_seconds: int, paid: float) -> None:
+    """A request of three quarters of the tokens pays three quarters of two dollars while the others may still end;
+    then what they cost is nobody's, and it pays for its own second."""
+    server = Server()
+    server.second(500, 500)
+    for _ in range(quiet_seconds):
+        server.second()
+    reading = server.second(1500, 1500, ended=[RequestWork(1500, 0, 1500)])
+    assert spent(reading) == pytest.approx(paid, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("spent_in_it", "counted"),
+    [
+        (PerPool(), StepCounts(steps=1)),
+        (PerPool(unsplit=Spent(0.5, 0.0)), StepCounts()),
+        (PerPool(unsplit=Spent(0.0, 0.5)), StepCounts()),
+    ],
+)
+def test_a_server_that_does_anything_is_not_quiet(spent_in_it: PerPool, counted: StepCounts) -> None:
+    """A step without a token, or active money or energy without a step (one that takes minutes): the request that ends
+    after it pays for everything."""
+    bill = RequestBill()
+    bill.accrue(PerPool(unsplit=Spent(1.0, 1.0)), StepCounts(generated_tokens=10, steps=1))
+    for second in range(20):
+        bill.accrue(spent_in_it, counted)
+        bill.advance(float(second), 1.0, (), NO_CLAIM, is_behind=False)
+    bill.advance(20.0, 1.0, [RequestWork(0, 0, 10)], NO_CLAIM, is_behind=False)
+    total = spent_in_it.total()
+    assert bill.account.usd.reading().sum == pytest.approx(1 + 20 * total.usd)
+    assert bill.account.joules.reading().sum == pytest.approx(1 + 20 * total.joules)
+    assert bill.unattributed() == pytest.approx((0.0, 0.0))
+
+
+def test_what_other_processes_charged_is_no_longer_there() -> None:
+    """Ten dollars accrued, four of them claimed elsewhere with their tokens: the last six are this request's, and the
+    parts explain the whole."""
+    bill = RequestBill()
+    bill.accrue(PerPool(unsplit=Spent(10.0, 20.0)), StepCounts(generated_tokens=10, steps=1))
+    claimed = Claim(PerPool(unsplit=Spent(4.0, 8.0)), WorkSums(0, 4, 0))
+    bill.advance(1.0, 1.0, (), claimed, is_behind=False)
+    assert (bill.unattributed(), bill.explained_usd()) == ((6.0, 12.0), 10.0)
+    bill.advance(2.0, 1.0, [RequestWork(0, 0, 5)], NO_CLAIM, is_behind=False)
+    assert bill.account.usd.reading().sum == pytest.approx(5.0)
+    assert (bill.unattributed().usd, bill.explained_usd()) == pytest.approx((1.0, 10.0))
 
 
 def test_work_of_a_request_that_nobody_reports_stays_unattributed() -> None:

@@ -10,6 +10,7 @@ import pytest
 from vllm_costmeter.core.meter.engine_totals import EngineTotals
 from vllm_costmeter.core.meter.merge import EngineMerger
 from vllm_costmeter.core.meter.step_counts import StepCounts
+from vllm_costmeter.core.meter.token_counts import TokenCounts
 from vllm_costmeter.core.meter.work import Work
 from vllm_costmeter.outputs.metrics.process_exchange import ProcessExchange
 from vllm_costmeter.sources.vllm.step_stats import StepRecorder
@@ -48,3 +49,29 @@ def test_a_first_token_is_no_decode_token() -> None:
     """Ten sequences of ten tokens decoded ninety; a pooling model, which generates nothing, decoded none."""
     assert StepCounts(generated_tokens=100, prefilled_requests=10).decode_tokens == 90
     assert StepCounts(prefilled_requests=10).decode_tokens == 0
+
+
+@pytest.mark.parametrize(
+    ("counts", "has_tokens"),
+    [
+        (StepCounts(prompt_computed_tokens=1), True),
+        (StepCounts(generated_tokens=1), True),
+        (StepCounts(generated_tokens=9, prefilled_requests=9), False),
+        (StepCounts(prompt_cached_tokens=9, steps=9), False),
+    ],
+)
+def test_one_token_computed_or_decoded_is_evidence(counts: StepCounts, has_tokens: bool) -> None:
+    """First tokens and cached ones alone say nothing of how the time was spent."""
+    assert counts.has_tokens is has_tokens
+
+
+@pytest.mark.parametrize(("steps", "counted"), [(7, 4), (5, 4), (4, 10)])
+def test_a_replaced_engines_tokens_are_added(steps: int, counted: int) -> None:
+    """Six tokens after five steps, then ten: four more, unless fewer steps tell of an engine that counts from zero."""
+    tokens = TokenCounts()
+    before = EngineTotals(0, StepCounts(generated_tokens=6, steps=5))
+    tokens.add(before, EngineTotals(0, StepCounts(generated_tokens=10, steps=steps)))
+    assert tokens.by_kind()["generated"] == counted
+    tokens.add(None, EngineTotals(1, StepCounts(generated_tokens=3, finished_requests=2)))
+    assert tokens.by_kind()["generated"] == counted + 3
+    assert tokens.requests() == {"finished": 2, "aborted": 0, "failed": 0}

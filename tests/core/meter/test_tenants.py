@@ -31,6 +31,43 @@ def test_each_request_is_charged_to_its_tenant() -> None:
     assert tenants.own_usd() == 1.75
 
 
+def test_requests_are_counted_however_they_ended() -> None:
+    """Finished, aborted and failed, apart and together; tokens of all kinds."""
+    tenants, numbers = server()
+    for outcome, times in ((0, 1), (1, 2), (2, 4)):
+        for _ in range(times):
+            tenants.charge(RequestWork(8, 2, 1, outcome, numbers.of("a")), Spent(0.5))
+    share = tenants.shares()["a"]
+    assert (share.finished_requests, share.aborted_requests, share.failed_requests) == (1, 2, 4)
+    assert (share.requests, share.tokens, share.usd) == (7, 77, 3.5)
+    assert share.plus(share).minus(share) == share
+
+
+def test_one_tenant_that_went_back_is_another_process() -> None:
+    """Though others of its tenants are where they were: all of its totals count from zero."""
+    tenants, _ = server()
+    tenants.follow(1, {"a": Share(2.0, finished_requests=2), "b": Share(1.0, finished_requests=1)})
+    tenants.follow(1, {"a": Share(3.0, finished_requests=3), "b": Share(0.5)})
+    assert tenants.shares() == {"a": Share(5.0, finished_requests=5), "b": Share(1.5, finished_requests=1)}
+    for _ in range(2):  # told again, it is the same
+        tenants.follow(2, {"a": Share(1.0, finished_requests=1)})
+    assert tenants.shares()["a"] == Share(6.0, finished_requests=6)
+
+
+def test_a_tenant_with_a_budget_is_always_told_apart() -> None:
+    """However many came before it; the reserved names do not count against the limit."""
+    numbers = TenantNumbers(1)
+    tenants = ServerTenants(TenantAccounts(numbers.name), 1, always="budgeted".__eq__)
+    names = ("untagged", "a", "b", "budgeted", "c")
+    tenants.follow(1, {name: Share(1.0, finished_requests=1) for name in names})
+    assert {name: share.usd for name, share in tenants.shares().items()} == {
+        "untagged": 1.0,
+        "a": 1.0,
+        "budgeted": 1.0,
+        "other": 2.0,
+    }
+
+
 def test_other_processes_are_added_and_may_begin_again() -> None:
     """Their totals are followed by increase; those of a new process with the same rank count from zero."""
     tenants, numbers = server()

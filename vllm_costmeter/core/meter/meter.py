@@ -141,12 +141,13 @@ class Meter:
             usd = rate / len(self._accounts) / 3600 * elapsed_seconds
             active_usd += self._bill.charge(component, usd, seconds)
         electricity_usd = self._energy.engine_usd(position, hour_of_day)
+        unpaid = account.unpaid.take(nothing=electricity_usd == 0)  # None: none will be charged for that time
         if electricity_usd is not None:
-            unpaid = account.unpaid.take(nothing=electricity_usd == 0)
             self._electricity_usd.add(electricity_usd)
             active_usd += self._bill.charge("electricity", electricity_usd, unpaid)
-        joules = self._energy.engine_joules(position) or 0.0
-        active_joules = split_by_state(joules, account.unmeasured.take(nothing=joules == 0))["active"]
+        joules = self._energy.engine_joules(position)
+        unmeasured = account.unmeasured.take(nothing=joules == 0)
+        active_joules = split_by_state(joules or 0.0, unmeasured)["active"]
         self._active_joules.add(active_joules)
         if totals is not None and self._price is not None:
             self._adapters[totals.engine_index].charge(active_usd, seconds.active, totals.adapter_seconds)

@@ -168,3 +168,84 @@ def test_power_is_unknown_as_long_as_a_gpu_is() -> None:
     for now, joules in ((1.0, 0.0), (2.0, 300.0)):
         energy.advance(1.0, gpus(now, {"energy_joules": joules}))
     assert (energy.watts(), energy.sources()) == (None, {"0": "counter"})
+
+
+def test_power_readings_that_come_back_in_time_add_nothing() -> None:
+    """Trapezoids go on from the latest moment that was read."""
+    energy = EnergyMeter(1, None)
+    for now, joules in ((10.0, 0.0), (12.0, 200.0), (11.0, 0.0), (14.0, 200.0), (14.5, 50.0)):
+        assert energy.advance(1.0, gpus(now, {"power_watts": 100.0})).joules == (joules,)
+
+
+def test_a_counter_that_stands_still_charges_nothing() -> None:
+    """A power reading beside it is of the last moment only; the counter knows better."""
+    energy = EnergyMeter(1, None)
+    for now in (1.0, 2.0):
+        told = {"energy_joules": 500.0, "power_watts": 90.0}
+        assert energy.advance(1.0, gpus(now, told)).joules == (0.0,)
+    assert energy.watts() == 0.0
+
+
+def test_what_was_charged_ahead_of_the_counter_is_worked_off_first() -> None:
+    """200 J by power where the counter then says 150: the next 50 J by power are charged already, and in the end all
+    that was charged is what the counter grew by."""
+    energy = EnergyMeter(1, None)
+    energy.advance(1.0, gpus(100.0, {"energy_joules": 1000.0, "power_watts": 200.0}))
+    charged = [
+        energy.advance(1.0, gpus(now, told)).joules[0]
+        for now, told in (
+            (101.0, {"power_watts": 200.0}),
+            (102.0, {"energy_joules": 1150.0}),
+            (103.0, {"power_watts": 30.0}),
+            (104.0, {"power_watts": 30.0}),
+            (105.0, {"energy_joules": 1250.0}),
+        )
+    ]
+    assert charged == [200.0, 0.0, 0.0, 10.0, 40.0]
+    assert energy.measured_joules() == {"0": 250.0}
+
+
+@pytest.mark.parametrize(("away", "source"), [(60.0, "counter"), (60.5, "power")])
+def test_a_counter_may_be_away_for_a_whole_minute(away: float, source: str) -> None:
+    """Since it was last read, whenever that was."""
+    energy = EnergyMeter(1, None)
+    energy.advance(1.0, gpus(500.0, {"energy_joules": 1000.0, "power_watts": 200.0}))
+    energy.advance(away, gpus(500.0 + away, {"power_watts": 200.0}))
+    assert energy.sources() == {"0": source}
+
+
+def test_one_reading_of_a_counter_tells_no_power() -> None:
+    """Two readings do: 300 J in half a second."""
+    energy = EnergyMeter(1, None)
+    energy.advance(1.0, gpus(1.0, {"energy_joules": 9e6}))
+    assert energy.watts() is None
+    energy.advance(0.5, gpus(1.5, {"energy_joules": 9e6 + 300}))
+    assert energy.watts() == 600.0
+
+
+def test_measured_and_rated_gpus_are_kept_apart() -> None:
+    """A GPU that tells nothing is charged its rated power and has no measurement."""
+    energy = EnergyMeter(2, 700.0)
+    energy.advance(1.0, gpus(1.0, {"energy_joules": 0.0}, {}))
+    tick = energy.advance(2.0, gpus(3.0, {"energy_joules": 300.0}, {}))
+    assert (tick.joules, tick.unseen_joules) == ((300.0, 1400.0), 0.0)
+    assert tick.measured_joules == (300.0, 0.0)
+    assert (energy.watts(), energy.problem()) == (850.0, None)
+    assert energy.sources() == {"0": "counter", "1": "tdp"}
+
+
+def test_one_gpu_of_two_that_no_longer_tells_is_a_problem() -> None:
+    """The other is charged on; the power of both together is unknown."""
+    energy = EnergyMeter(2, 700.0)
+    for now in (1.0, 2.0):
+        energy.advance(1.0, gpus(now, {"power_watts": 100.0}, {"power_watts": 100.0}))
+    assert energy.advance(1.0, gpus(3.0, {"power_watts": 100.0}, {})).joules == (100.0, 0.0)
+    assert (energy.sources(), energy.watts(), energy.problem()) == ({"0": "power"}, None, "not_measured")
+
+
+def test_every_gpu_in_sight_is_rated_also_more_than_were_expected() -> None:
+    """Two that tell nothing, where one was expected: none of them is out of sight."""
+    energy = EnergyMeter(1, 700.0)
+    tick = energy.advance(1.0, gpus(1.0, {}, {}))
+    assert (tick.joules, tick.unseen_joules) == ((700.0, 700.0), 0.0)
+    assert (energy.watts(), energy.sources()) == (1400.0, {"0": "tdp", "1": "tdp"})

@@ -105,3 +105,26 @@ def test_an_interval_without_estimates_is_split_by_the_roofline() -> None:
     )
     told, plain = PhaseSplit(MODEL, CARD, TOKENS), PhaseSplit(MODEL, CARD)
     assert told.prefill_share(untold) == plain.prefill_share(untold)
+
+
+def test_each_part_is_bound_by_its_own_resource() -> None:
+    """Prompts alone by memory (500 GB); prompts that ride along by memory too (100 tokens of 1 GB of activations); the
+    rest of the steps by compute once nothing else of their bytes is left."""
+    heavy = replace(TOKENS, prompt_bytes=1e9)
+    prompts = StepCounts(prefill_step_flops=16 * 10**12, prefill_step_bytes=500 * 10**9)
+    assert published_seconds(heavy, CARD, prompts).prefill == pytest.approx(0.5)
+    riding = replace(DECODE.counts, decode_step_flops=DECODE_FLOPS + 100 * 16 * 10**9)
+    seconds = published_seconds(heavy, CARD, riding)
+    assert (seconds.prefill, seconds.decode) == pytest.approx((0.1, 0.831))
+    seconds = published_seconds(heavy, CARD, prompts + riding)
+    assert (seconds.prefill, seconds.decode) == pytest.approx((0.6, 0.831))
+    seconds = published_seconds(replace(TOKENS, prompt_bytes=1e10), CARD, riding)
+    assert (seconds.prefill, seconds.decode) == pytest.approx((0.931, 8.5 / 160))
+
+
+def test_a_window_that_decodes_more_than_it_prefills_is_split_by_what_is_published() -> None:
+    """A tenth of a second of prompts beside 931 GB of decoding, whatever the roofline makes of the tokens."""
+    mixture = (
+        replace(PREFILL.counts, prefill_step_flops=10**12, prefill_step_bytes=100 * 10**9) + DECODE.counts
+    )
+    assert PhaseSplit(MODEL, CARD, TOKENS).prefill_share(mixture) == pytest.approx(0.1 / 1.031)

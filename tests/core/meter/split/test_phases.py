@@ -124,6 +124,40 @@ def test_phases_add_up_and_never_fall(ticks: list[tuple[float, Work]]) -> None:
         assert prefill + decode == pytest.approx(usd, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "ran_empty", "shown"),
+    [(4.75, False, 0), (5.0, False, 1), (0.75, True, 0), (1.0, True, 1)],
+)
+def test_an_interval_is_shown_once_it_is_long_enough(seconds: float, ran_empty: bool, shown: int) -> None:
+    """Five seconds, or one after which the engine ran empty; shorter ones are joined."""
+    split, ledger = CountedEvidence(), PhaseLedger()
+    ledger.charge(split, 9.0, Work(seconds / 2, DECODE.counts), ran_empty)
+    ledger.charge(split, 9.0, Work(seconds / 2, StepCounts(steps=1)), ran_empty)
+    assert split.seen == [Work(seconds, DECODE.counts + StepCounts(steps=1))] * shown
+
+
+def test_time_without_a_token_waits_for_one() -> None:
+    """Then it is shown as a whole."""
+    split, ledger = CountedEvidence(), PhaseLedger()
+    ledger.charge(split, 9.0, Work(60.0, StepCounts(steps=1)))
+    assert split.seen == []
+    ledger.charge(split, 9.0, DECODE)
+    assert split.seen == [Work(61.0, DECODE.counts + StepCounts(steps=1))]
+
+
+def test_a_phase_that_measured_nothing_is_split_by_the_roofline() -> None:
+    """Half and half where measurement knows of neither."""
+    split = PhaseSplit(LLAMA_8B, CARD)
+    for _ in range(3):
+        split.observe(Work(10.0, PREFILL.counts))
+        split.observe(Work(10.0, DECODE.counts))
+    assert split.method == "measured"
+    assert split.prefill_share(PREFILL.counts) == 1.0
+    assert split.prefill_share(DECODE.counts) == 0.0
+    both = split.prefill_share(PREFILL.counts + DECODE.counts)
+    assert both == pytest.approx(0.5, rel=0.02)
+
+
 class CountedEvidence(PhaseSplit):
     """Keeps what it was shown."""
 
