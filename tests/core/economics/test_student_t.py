@@ -86,5 +86,5 @@ def test_the_quantile_inverts_the_distribution(probability: float, degrees_of_fr
 @pytest.mark.parametrize(("probability", "degrees_of_freedom"), [(0.0, 5), (1.0, 5), (0.5, 0), (0.5, -1)])
 def test_what_has_no_quantile_is_an_error(probability: float, degrees_of_freedom: float) -> None:
     """Rather than a number."""
-    with pytest.raises(ValueError, match="no quantile"):
+    with pytest.raises(ValueError, match=f"no quantile {probability} of t with {degrees_of_freedom} degrees"):
         quantile(probability, degrees_of_freedom)
