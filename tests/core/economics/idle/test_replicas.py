@@ -24,8 +24,8 @@ def test_servers_are_counted_in_each_minute() -> None:
 
 
 def test_each_server_left_works_at_the_fastest_rate_that_was_seen() -> None:
-    """100 tokens a minute. Of 240, two servers leave 40 to the second minute, 12 s of work for both; one leaves 140, 84 s
-    of work, and with the 10 of the second minute 50, 30 s. Two requests wait, then three."""
+    """100 tokens a minute. Of 240, two servers leave 40 to the second minute, 12 s of work for both. One leaves 140, or
+    84 s of work, and with the 10 of the second minute 50, or 30 s. Two requests wait, then three."""
     first, second = busy(80, 1, 2.0), busy(10 / 3, 1, 2.0)
     found = servers(
         {0: busy(100, 0, 2.0), 60: busy(10 / 3, 1, 2.0)},

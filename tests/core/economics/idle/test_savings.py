@@ -51,8 +51,10 @@ def test_the_bill_and_the_idle_time_are_those_of_all_servers() -> None:
 
 
 def test_all_servers_go_to_zero_together_and_each_sleeps_alone() -> None:
-    """After 10 minutes: both, at 1 USD a minute, are off for 19 minutes and, after a start of 30 s, for 18.5. Asleep the
-    first is for 49, the other for 20 and, after waking for 3 s, for 18.95."""
+    """After 10 minutes: both, at 1 USD a minute, are off for 19 minutes and, after a start of 30 s, for 18.5.
+
+    Asleep the first is for 49, the other for 20 and, after waking for 3 s, for 18.95.
+    """
     zero, one, two, _ = model_savings(TWO, TIMES, [600], None, []).savings
     assert (zero.way, zero.setting, zero.on_the_bill, zero.time_out_seconds) == (
         "scale_to_zero",
