@@ -101,8 +101,10 @@ def test_ledger_rows_are_added_up_by_model() -> None:
 
 
 def test_a_single_token_of_a_kind_has_its_price() -> None:
-    """4 USD of prefill and 6 of decode, for one token each; one that was cached costs nothing, half of the prefill, or, as
-    the only one, all of it."""
+    """4 USD of prefill and 6 of decode, for one token each.
+
+    One that was cached costs nothing, half of the prefill, or, as the only one, the whole bill.
+    """
     spend = ModelSpend("m", 10.0, 0.0, 4.0, 6.0, 1, 1, 1)
     assert token_prices(spend, "include", "free") == (4.0, 0.0, 6.0, "phases")
     assert token_prices(spend, "include", "as-input") == (2.0, 2.0, 6.0, "phases")
