@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from vllm_costmeter.core.economics.gate import Change, Sample, change, overall, runs_to_decide
+from vllm_costmeter.core.economics.gate import EXIT_CODES, Change, Sample, change, overall, runs_to_decide
 
 LIMIT = math.log(1.03)
 COMPARISONS = 400
@@ -198,3 +198,8 @@ def test_several_loads_pass_together() -> None:
     assert overall(["within", "undecided"]) == "undecided"
     assert overall(["within", "within"]) == "within"
     assert overall([]) == "undecided"
+
+
+def test_each_verdict_has_its_exit_code() -> None:
+    """2 is bad input, as in every command, and never a verdict."""
+    assert EXIT_CODES == {"within": 0, "past": 1, "undecided": 3}

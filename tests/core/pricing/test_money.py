@@ -61,6 +61,7 @@ def test_a_small_amount_is_not_rounded_away() -> None:
     assert json_number(Fraction(0)) == 0.0
     assert json_number(exact("0.0010004")) == 0.001  # four digits are enough
     assert json_number(exact("0.0009996")) == 0.0009996
+    assert json_number(exact("0.000123456")) == 0.0001235
     assert json_number(exact("-0.0009996")) == -0.0009996
     assert json_number(exact("0.12345"), 2) == 0.1235
 

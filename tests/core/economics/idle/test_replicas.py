@@ -48,6 +48,12 @@ def test_work_that_fits_its_minute_waits_for_nothing() -> None:
     assert (one.usd, one.delays) == (1.0, Delays(0, 0.0, 0.0))
 
 
+def test_less_than_a_token_too_much_waits_too() -> None:
+    """Half a token of 100 a minute is 0.3 s of work, for the two requests of its minute."""
+    (one,) = fewer_replicas(servers({0: busy(100)}, {0: busy(0.5)}))
+    assert one.delays == Delays(2, pytest.approx(0.6), pytest.approx(0.3))  # type: ignore[arg-type]
+
+
 def test_a_minute_in_which_fewer_ran_saves_nothing() -> None:
     """Two servers in the first minute, one in the second, three in the third, each for a dollar."""
     found = servers({0: busy(1), 60: busy(1), 120: busy(1)}, {0: busy(1), 120: busy(1)}, {120: busy(1)})
