@@ -19,6 +19,12 @@ def test_at_break_even_a_day_of_both_costs_the_same() -> None:
 def test_an_api_that_asks_nothing_has_none() -> None:
     """No load is large enough."""
     assert api_break_even(Fraction(2), Fraction(0), 12, 4) is None
+    assert api_break_even(Fraction(2), Fraction(1, 10**9), 1, 0) is not None
+
+
+def test_without_tokens_there_is_no_load() -> None:
+    """A bill for none has no proportions."""
+    assert api_break_even(Fraction(2), Fraction(3), 0, 0) is None
 
 
 def test_without_a_rate_the_utilisation_is_absent() -> None:

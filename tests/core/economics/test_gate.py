@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from vllm_costmeter.core.economics.gate import Sample, change, overall, runs_to_decide
+from vllm_costmeter.core.economics.gate import EXIT_CODES, Change, Sample, change, overall, runs_to_decide
 
 LIMIT = math.log(1.03)
 COMPARISONS = 400
@@ -108,9 +108,98 @@ def test_the_suggested_number_of_runs_decides() -> None:
     assert runs_to_decide(change(*single), single, LIMIT, 0.99, 0.01) == 2
 
 
+@pytest.mark.parametrize(
+    ("noises", "margin", "runs"),
+    [
+        ((0.01, 0.01), 0.081, 2),
+        ((0.01, 0.01), 0.080, 3),
+        ((0.01, 0.01), 0.0385, 3),
+        ((0.01, 0.01), 0.0380, 4),
+        ((0.01, 0.01), 0.00645, 50),
+        ((0.01, 0.01), 0.00640, None),
+        ((0.01, 0.02), 0.061, 3),
+        ((0.01, 0.02), 0.060, 4),
+        ((0.01,), 0.24, 2),
+        ((0.01,), 0.23, 3),
+    ],
+)
+def test_the_suggested_runs_are_those_of_the_tables_of_t(
+    noises: tuple[float, ...], margin: float, runs: int | None
+) -> None:
+    """n runs a side decide if the margin is (t(0.99) + t(0.8)) x noise x sqrt(sides / n), above the limit or below it.
+
+    Of sides x (n - 1) degrees: 6.965 + 1.061 at 2, 3.747 + 0.941 at 4, 2.365 + 0.845 at 98, 31.821 + 1.376 at 1.
+    """
+    sides = [Sample((-noise, 0.0, noise)) for noise in noises]
+    for estimate in (LIMIT + margin, LIMIT - margin):
+        assert runs_to_decide(Change(estimate, 0.01, 4), sides, LIMIT, 0.99) == runs
+
+
+def test_a_stated_noise_counts_for_the_runs_to_come() -> None:
+    """Where it is larger than what these runs showed, on either side."""
+    sides = [Sample((0.0, 1e-6)), Sample((-0.001, 0.0, 0.001))]
+    assert runs_to_decide(Change(LIMIT + 0.0385, 0.01, 4), sides, LIMIT, 0.99, 0.01) == 3
+    assert runs_to_decide(Change(LIMIT + 0.0380, 0.01, 4), sides, LIMIT, 0.99, 0.01) == 4
+    assert (
+        runs_to_decide(Change(LIMIT + 0.1, None, math.inf), [Sample((0.0,)), sides[1]], LIMIT, 0.99) is None
+    )
+
+
+def test_welchs_standard_error_and_satterthwaites_degrees_of_freedom() -> None:
+    """Variances of 0.0001 over 3 runs and 0.0008 over 2: their sum is 0.000433, and of degrees there are
+    0.000433^2 / (0.0000333^2 / 2 + 0.0004^2 / 1) = 1.17."""
+    before, after = Sample((-0.01, 0.0, 0.01)), Sample((0.48, 0.52))
+    found = change(before, after)
+    assert found.estimate == pytest.approx(0.5)
+    assert found.standard_error == pytest.approx(0.0208167, rel=1e-5)
+    assert found.degrees_of_freedom == pytest.approx(1.169550, rel=1e-5)
+    alone = change(None, before)
+    assert alone.standard_error == pytest.approx(0.01 / math.sqrt(3))
+    assert alone.degrees_of_freedom == pytest.approx(2)
+    assert change(None, after).estimate == 0.5
+
+
+def test_a_known_noise_is_normal() -> None:
+    """Its standard error is noise x sqrt(1 / runs + 1 / runs), also where it equals what the runs showed."""
+    before, after = Sample((-0.01, 0.0, 0.01)), Sample((0.5,))
+    assert change(before, after, known_noise=0.03) == Change(
+        0.5, pytest.approx(0.03 * math.sqrt(4 / 3)), math.inf
+    )  # type: ignore[arg-type]
+    same = Sample((0.0, 0.02))
+    assert change(same, same, known_noise=same.noise).degrees_of_freedom == math.inf
+    assert change(same, same).degrees_of_freedom == pytest.approx(2)
+
+
+def test_bounds_lie_on_both_sides_and_the_limit_itself_is_within() -> None:
+    """2.896 standard errors at 99 % and 8 degrees; past needs more than the limit, at the confidence of an alarm."""
+    found = Change(0.5, 0.1, 8)
+    bounds = found.bounds(0.99)
+    assert bounds == pytest.approx((0.5 - 0.2896, 0.5 + 0.2896), abs=1e-4)
+    assert bounds is not None
+    low, high = bounds
+    assert found.verdict(high, 0.99, past_confidence=0.99) == "within"
+    assert found.verdict(math.nextafter(high, 0), 0.99, past_confidence=0.99) == "undecided"
+    assert found.verdict(low, 0.99, past_confidence=0.99) == "undecided"
+    assert found.verdict(math.nextafter(low, 0), 0.99, past_confidence=0.99) == "past"
+    assert found.verdict(math.nextafter(low, 0), 0.99, past_confidence=0.995) == "undecided"
+    assert found.verdict(high, 0.99, past_confidence=0.995) == "within"
+
+
+def test_the_noise_of_two_runs_is_their_standard_deviation() -> None:
+    """One has none; the middle is the mean of the logarithms."""
+    assert Sample((0.0, 0.02)).noise == pytest.approx(0.02 / math.sqrt(2))
+    assert Sample((0.5,)).noise is None
+    assert Sample((0.0, 0.02, 0.04)).mean == pytest.approx(0.02)
+
+
 def test_several_loads_pass_together() -> None:
     """One past is enough; all must be within."""
     assert overall(["within", "past", "undecided"]) == "past"
     assert overall(["within", "undecided"]) == "undecided"
     assert overall(["within", "within"]) == "within"
     assert overall([]) == "undecided"
+
+
+def test_each_verdict_has_its_exit_code() -> None:
+    """2 is bad input, as in every command, and never a verdict."""
+    assert EXIT_CODES == {"within": 0, "past": 1, "undecided": 3}

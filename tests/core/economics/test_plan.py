@@ -156,3 +156,66 @@ def test_billing_terms_of_an_owned_gpu_and_beyond_a_month_are_refused() -> None:
         use("2", 700, billed_by_hours=Fraction(500))
     with pytest.raises(BadInputError, match="terms of rent"):
         Use("a GPU", HourlyCost(1, owned=OWNED), Fraction(10), minimum_hours=Fraction(5))
+
+
+def test_a_month_of_31_days_is_the_longest() -> None:
+    """To the hour, worked or billed; and the name of several GPUs says how many."""
+    longest = use("2", 744)
+    assert (longest.usd(), longest.billed_hours, longest.name) == (1488, 744, "a GPU")
+    assert use("2", 700, billed_by_hours=Fraction(744)).usd() == 1488
+    assert use("2", 700, minimum_hours=Fraction(744)).billed_hours == 744
+    assert Use("a GPU", rented("2", 8), Fraction(1)).name == "8x a GPU"
+    for terms, says in (
+        ({"minimum_hours": Fraction(745)}, "745 billed hours"),
+        ({"billed_by_hours": Fraction(373)}, "746"),
+    ):
+        with pytest.raises(BadInputError, match=says):
+            use("2", 374, **terms)
+    with pytest.raises(BadInputError, match="terms of rent"):
+        Use("a GPU", HourlyCost(1, owned=OWNED), Fraction(10), billed_by_hours=Fraction(5))
+
+
+def test_an_owned_month_has_a_charge_for_each_term_that_costs() -> None:
+    """Depreciation and overhead for 730 hours, electricity for those switched on; what is not stated is no line."""
+    owned = replace(OWNED, overhead_usd_per_month=Fraction(73))
+    charges = Use("4090", HourlyCost(2, owned=owned), Fraction(100)).charges()
+    assert [(each.component, each.hours, written(each.usd, 2)) for each in charges] == [
+        ("depreciation", 730, "111.11"),
+        ("electricity", 100, "13.50"),
+        ("overhead", 730, "73.00"),
+    ]
+    bare = Use("4090", HourlyCost(2, owned=replace(OWNED, usd_per_kwh=None)), Fraction(100))
+    assert [each.component for each in bare.charges()] == ["depreciation"]
+    (rent,) = use("2", 10, minimum_hours=Fraction(24)).charges()
+    assert (rent.component, rent.usd_per_hour, rent.hours) == ("rental", 2, 24)
+
+
+def test_a_use_has_a_price_per_million_tokens_of_its_own() -> None:
+    """36 USD for 3.6 million tokens, in 100 hours of which one in ten is work; exact as printed where it is rented."""
+    found = use("0.36", 100, tokens_per_second=Fraction(100), utilisation=Fraction(1, 10))
+    assert found.tokens == 3_600_000
+    assert found.usd_per_million_tokens() == 10
+    assert found.usd_per_million_tokens_range() == (10, 10)
+    unknown = use("0.36", 100)
+    assert (unknown.tokens, unknown.usd_per_million_tokens()) == (None, None)
+    assert unknown.usd_per_million_tokens_range() is None
+
+
+def test_a_plan_is_priced_by_what_serves() -> None:
+    """Two uses of 36 USD and 3.6 million tokens each; a training adds to neither, and nothing served has no price."""
+    serving = use("0.36", 100, tokens_per_second=Fraction(10))
+    training = use("5", 10, purpose="training", tokens_per_second=Fraction(10))
+    plan = MonthlyPlan("p", (serving, serving, training))
+    assert (plan.usd(), plan.usd_for("serving"), plan.usd_for("training")) == (122, 72, 50)
+    assert (plan.served_tokens(), plan.usd_per_million_tokens()) == (7_200_000, 10)
+    alone = MonthlyPlan("p", (training,))
+    assert (alone.served_tokens(), alone.usd_per_million_tokens()) == (None, None)
+
+
+def test_a_saving_is_a_share_of_the_other_plan() -> None:
+    """Negative for a dearer one, and none of what costs nothing."""
+    assert (saving(Fraction(1), Fraction(4)), saving(Fraction(5), Fraction(4))) == (
+        Fraction(3, 4),
+        Fraction(-1, 4),
+    )
+    assert saving(Fraction(1), Fraction(0)) is None

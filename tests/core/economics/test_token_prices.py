@@ -98,3 +98,16 @@ def test_ledger_rows_are_added_up_by_model() -> None:
     first, second = spend_of_ledgers(rows, shares)
     assert (first.model_name, first.active_usd, first.adapters) == ("a", 4.0, ())
     assert second == ModelSpend("m", 3.0, 1.5, 0.75, 2.25, 1200, 0, 200, ("sql",), 700)
+
+
+def test_a_single_token_of_a_kind_has_its_price() -> None:
+    """4 USD of prefill and 6 of decode, for one token each.
+
+    One that was cached costs nothing, half of the prefill, or, as the only one, the whole bill.
+    """
+    spend = ModelSpend("m", 10.0, 0.0, 4.0, 6.0, 1, 1, 1)
+    assert token_prices(spend, "include", "free") == (4.0, 0.0, 6.0, "phases")
+    assert token_prices(spend, "include", "as-input") == (2.0, 2.0, 6.0, "phases")
+    alone = spend._replace(prompt_computed=0, generated=0)
+    assert token_prices(alone, "include", "free") == (None, 10.0, None, "phases")
+    assert absent_because(alone._replace(prompt_cached=0.5)) is None

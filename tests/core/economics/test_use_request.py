@@ -66,3 +66,36 @@ def test_a_difference_of_exactly_a_hundredth_is_rounding() -> None:
     for tokens in (Fraction(100_000_000, 99), Fraction(100_000_000, 101)):
         use = UseRequest("L40S", Fraction(1000, 3600), tokens_per_second=Fraction(1000), tokens=tokens)
         assert use.stated_rate() == 1000
+
+
+@pytest.mark.parametrize(
+    ("utilisation", "says"),
+    [
+        (Fraction(1), "L40S: 1 h of 1,000 tok/s are 3.6 Mtok, not 2: leave one of the three out"),
+        (HALF, "L40S: 1 h of 1,000 tok/s at 50% are 1.8 Mtok, not 2: leave one of the three out"),
+    ],
+)
+def test_a_contradiction_shows_its_arithmetic(utilisation: Fraction, says: str) -> None:
+    """The utilisation only where it matters."""
+    use = UseRequest(
+        "L40S",
+        Fraction(1),
+        tokens_per_second=Fraction(1000),
+        tokens=Fraction(2_000_000),
+        utilisation=utilisation,
+    )
+    with pytest.raises(BadInputError) as fault:
+        use.stated_rate()
+    assert str(fault.value) == says
+
+
+def test_what_is_not_stated_of_a_use_is_rent_for_serving_all_the_time() -> None:
+    """To the second, without a least."""
+    use = UseRequest("L40S")
+    assert (use.is_owned, use.purpose, use.utilisation, use.minimum_hours, use.billed_by_hours) == (
+        False,
+        "serving",
+        1,
+        0,
+        None,
+    )

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from vllm_costmeter.core.gpu.reading import GpuReading, SliceShare
-from vllm_costmeter.core.gpu.share import server_share
+from vllm_costmeter.core.gpu.share import GpuShare, server_share
 from vllm_costmeter.core.pricing.choice import choose_price
+from vllm_costmeter.core.pricing.price import Electricity
 from vllm_costmeter.core.pricing.quote import RentalQuote
 from vllm_costmeter.core.settings.table import Settings
 
@@ -45,6 +51,52 @@ def test_an_owned_gpu_without_a_tariff_has_no_electricity() -> None:
     assert price is not None
     assert price.electricity is None
     assert round(price.usd_per_hour_by_component["depreciation"], 3) == 0.076  # $2,000 over 3 years
+
+
+HALF = GpuShare(0.5, "stated")
+
+
+@pytest.mark.parametrize(
+    ("settings", "components", "source", "as_of"),
+    [
+        ({"gpu_hourly_usd": 2.0}, {"rental": 4.0}, "flag", ""),
+        ({"gpu_hourly_usd": 2.0, "node_hourly_usd": 9.0, "purchase_usd": 9.0}, {"rental": 4.0}, "flag", ""),
+        ({"gpu_hourly_usd": 0.0, "node_hourly_usd": 9.0}, {"rental": 0.0}, "flag", ""),
+        ({"node_hourly_usd": 9.0, "purchase_usd": 9.0}, {"rental": 4.5}, "flag", ""),
+        ({"node_hourly_usd": 0.0, "purchase_usd": 9.0}, {"rental": 0.0}, "flag", ""),
+        (
+            {
+                "purchase_usd": 30_000.0,
+                "residual_usd": 3720.0,
+                "lifetime_years": 6.0,
+                "overhead_usd_per_month": 2920.0,
+            },
+            {"depreciation": 1.0, "overhead": 2.0},
+            "flag",
+            "",
+        ),
+        ({"price_source": None}, {"rental": 7.68}, "catalogue: a provider", "2026-05-25"),
+    ],
+)
+def test_each_price_is_of_the_part_of_four_gpus_that_the_server_uses(
+    settings: dict[str, float], components: dict[str, float], source: str, as_of: str
+) -> None:
+    """Half of them: per GPU, per node, owned or from the catalogue, in this order, though a price is 0."""
+    known: dict[str, Any] = {"price_source": "flag"} | settings
+    price = choose_price(Settings(**known), 4, CATALOGUE, HALF)
+    assert price is not None
+    assert price.usd_per_hour_by_component == pytest.approx(components)
+    assert (price.source, price.as_of, price.gpu_share, price.share_basis) == (source, as_of, 0.5, "stated")
+
+
+def test_a_tariff_by_the_hour_goes_before_one_for_the_day() -> None:
+    """And the building's share counts with either."""
+    day = Settings(purchase_usd=1.0, electricity_usd_per_kwh=0.25, pue=1.5)
+    hours = tuple(float(hour) for hour in range(24))
+    for settings, tariffs in ((day, (0.25,)), (replace(day, electricity_tariff=hours), hours)):
+        price = choose_price(settings, 1, None)
+        assert price is not None
+        assert price.electricity == Electricity(tariffs, 1.5)
 
 
 def gpu(part: SliceShare | None) -> GpuReading:

@@ -127,3 +127,43 @@ def test_another_tariff_changes_what_is_owned_alone() -> None:
     dearer = owned.at_tariff(Fraction(1)).owned
     assert dearer is not None
     assert dearer.usd_per_kwh == 1
+
+
+def test_the_article_rounds_each_component_of_each_gpu() -> None:
+    """0.0761 and 0.0675 USD to 0.076 and 0.068 before they are multiplied, 73.3 USD a month of overhead to 0.100."""
+    cost = HourlyCost(2, owned=OwnedTerms(**_terms(OWNED), overhead_usd_per_month=exact("73.3")))
+    assert cost.components("article") == {
+        "depreciation": exact("0.152"),
+        "electricity": exact("0.136"),
+        "overhead": exact("0.1"),
+    }
+    assert cost.usd_per_hour("article") == exact("0.388")
+    assert cost.usd_per_useful_hour(HALF, "article") == (exact("0.776"), exact("0.776"))
+    assert cost.components()["electricity"] == exact("0.135")
+
+
+def test_a_rented_server_has_neither_electricity_nor_a_standing_cost_of_its_own() -> None:
+    """Both are the landlord's."""
+    rent = rented("3.84", 8)
+    assert (rent.basis, rent.components()) == ("rented", {"rental": exact("30.72")})
+    assert (rent.standing_usd_per_hour, rent.electricity_usd(Fraction(10), HALF)) == (0, (0, 0))
+    assert not rent.lacks_electricity
+    assert rented(3.84) == HourlyCost(1, exact("3.84"))
+
+
+def test_the_electricity_of_a_server_is_that_of_all_its_gpus() -> None:
+    """450 W each for ten hours, half of them at work, at 0.15 USD: between 0.3375 and 0.675 for one."""
+    cost = HourlyCost(4, owned=OWNED)
+    assert cost.basis == "owned"
+    assert cost.electricity_usd(Fraction(10), HALF) == (exact("1.35"), exact("2.7"))
+    assert cost.standing_usd_per_hour == Fraction(4 * 2000, 3 * 8760)
+
+
+def test_a_server_has_a_gpu_and_is_either_rented_or_owned() -> None:
+    """One line for fewer GPUs; anything else is a fault of the caller."""
+    with pytest.raises(BadInputError, match=r"^0 GPUs; give 1 or more$"):
+        HourlyCost(0, rental_usd=Fraction(1))
+    for wrong in ({}, {"rental_usd": Fraction(1), "owned": OWNED}):
+        with pytest.raises(ValueError, match="either rented or owned"):
+            HourlyCost(1, **wrong)  # type: ignore[arg-type]
+    assert HourlyCost(rental_usd=Fraction(0)).gpus == 1

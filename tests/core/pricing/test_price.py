@@ -7,7 +7,7 @@ import math
 import pytest
 
 from vllm_costmeter.core.errors import BadInputError
-from vllm_costmeter.core.pricing.price import Electricity, node_price, owned_price, rental_price
+from vllm_costmeter.core.pricing.price import Electricity, Price, node_price, owned_price, rental_price
 
 
 def test_rent_is_charged_for_every_gpu() -> None:
@@ -106,3 +106,64 @@ def test_owned_terms_that_cannot_be_meant_are_refused(terms: dict[str, object], 
     }
     with pytest.raises(BadInputError, match=says):
         owned_price(**(good | terms))  # type: ignore[arg-type]
+
+
+def test_terms_that_are_not_stated_change_no_price() -> None:
+    """No residual value, overhead or building; a whole GPU, at a price without a date."""
+    price = owned_price(purchase_usd=26_280, lifetime_years=3, usd_per_kwh=0.25, gpus=1, source="flag")
+    assert price == Price("owned", "flag", depreciation_usd_per_hour=1.0, electricity=Electricity((0.25,)))
+    assert (price.as_of, price.gpu_share, price.share_basis) == ("", 1.0, "")
+    assert price.usd_per_hour_by_component == {"depreciation": 1.0, "overhead": 0.0}
+    assert Electricity((0.25,)).usd(3_600_000, 0) == 0.25
+    assert rental_price(usd_per_gpu_hour=2, gpus=1, source="flag") == Price(
+        "rental", "flag", rental_usd_per_hour=2.0
+    )
+    assert node_price(usd_per_hour=2, source="flag") == Price("rental", "flag", rental_usd_per_hour=2.0)
+
+
+def test_a_share_of_what_is_owned_is_a_share_of_every_component() -> None:
+    """A quarter of two GPUs and of their server's overhead; what is metered is not divided here."""
+    price = owned_price(
+        purchase_usd=26_280,
+        lifetime_years=3,
+        usd_per_kwh=[0.25],
+        overhead_usd_per_month=730,
+        gpus=2,
+        source="file",
+        as_of="2026-11",
+        gpu_share=0.25,
+        share_basis="stated",
+    )
+    assert price.usd_per_hour_by_component == {"depreciation": 0.5, "overhead": 0.25}
+    assert (price.gpu_share, price.share_basis, price.as_of) == (0.25, "stated", "2026-11")
+    assert price.electricity == Electricity((0.25,))
+    node = node_price(usd_per_hour=8, source="file", gpu_share=0.25, share_basis="stated", as_of="2026-11")
+    assert node == Price(
+        "rental", "file", "2026-11", rental_usd_per_hour=2.0, gpu_share=0.25, share_basis="stated"
+    )
+
+
+def test_an_hour_of_the_day_has_its_tariff() -> None:
+    """One for each of 24, or the same for all."""
+    price = owned_price(
+        purchase_usd=0, lifetime_years=1, usd_per_kwh=[hour / 10 for hour in range(24)], gpus=1, source="flag"
+    )
+    assert price.electricity is not None
+    assert price.electricity.usd(3_600_000, 23) == pytest.approx(2.3)
+    free = owned_price(purchase_usd=0, lifetime_years=1, usd_per_kwh=0, gpus=1, source="flag")
+    assert free.electricity == Electricity((0.0,))
+
+
+@pytest.mark.parametrize("tariffs", [[], [0.1] * 2, [0.1] * 25])
+def test_a_day_has_one_tariff_or_24(tariffs: list[float]) -> None:
+    with pytest.raises(BadInputError, match=f"^{len(tariffs)} tariffs; give one for the whole day or 24"):
+        owned_price(purchase_usd=0, lifetime_years=1, usd_per_kwh=tariffs, gpus=1, source="flag")
+
+
+def test_nothing_is_a_price_and_a_typing_error_is_none() -> None:
+    """A GPU may cost 0 USD; 1e30 is named with its limits."""
+    assert rental_price(usd_per_gpu_hour=0, gpus=1, source="flag").rental_usd_per_hour == 0
+    with pytest.raises(BadInputError, match=r"a price per hour of 1e\+30: beyond 1e18"):
+        node_price(usd_per_hour=1e30, source="flag")
+    with pytest.raises(BadInputError, match=r"a tariff per kWh of -0\.1; give a number of 0 or more"):
+        owned_price(purchase_usd=0, lifetime_years=1, usd_per_kwh=-0.1, gpus=1, source="flag")

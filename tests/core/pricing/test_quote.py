@@ -8,7 +8,6 @@ from datetime import date
 import pytest
 
 from vllm_costmeter.core.pricing.quote import (
-    STALE_AFTER_DAYS,
     RentalQuote,
     choose_default,
     first_day,
@@ -55,5 +54,37 @@ def test_the_users_own_row_wins_over_a_newer_one() -> None:
 
 
 def test_a_price_is_stale_after_its_last_fresh_day() -> None:
-    assert with_age("2026-05-25", STALE_AFTER_DAYS) == "2026-05-25"
-    assert "stale" in with_age("2026-05-25", STALE_AFTER_DAYS + 1)
+    """After 90 days."""
+    assert with_age("2026-05-25", 90) == "2026-05-25"
+    assert with_age("2026-05-25", 91) == "2026-05-25 (stale: 91 days old)"
+
+
+def test_a_quote_for_as_many_gpus_wins_over_a_cheaper_one() -> None:
+    """For a machine of several; one GPU costs what it costs, in whatever machine it was quoted."""
+    alone, eight = replace(ROW, gpus=1), replace(ROW, gpus=8, usd_per_gpu_hour=3.0)
+    unknown = replace(ROW, usd_per_gpu_hour=1.0)
+    assert choose_default([unknown, alone, eight], 8) == eight
+    assert choose_default([alone, eight], 2) == alone
+    assert choose_default([unknown, alone, eight]) == unknown
+    assert choose_default([replace(eight, usd_per_gpu_hour=1.5), alone]) == replace(
+        eight, usd_per_gpu_hour=1.5
+    )
+
+
+def test_a_date_goes_before_the_number_of_gpus_and_a_name_decides_last() -> None:
+    """So that the default never depends on the order of the rows."""
+    newer = replace(ROW, as_of="2026-06", gpus=1)
+    assert choose_default([replace(ROW, gpus=8), newer], 8) == newer
+    other = replace(ROW, provider="b")
+    assert choose_default([other, ROW]) == choose_default([ROW, other]) == ROW
+
+
+def test_a_row_is_the_packages_and_verified_unless_it_says_otherwise() -> None:
+    assert (ROW.verified, ROW.from_user, ROW.gpus) == (True, False, None)
+
+
+def test_a_date_means_its_first_day() -> None:
+    """Of a year, a month or a day; a date to come is a negative age."""
+    found = [first_day(as_of) for as_of in ("2026", "2026-05", "2026-05-25")]
+    assert found == [date(2026, 1, 1), date(2026, 5, 1), date(2026, 5, 25)]
+    assert ROW.age_days(date(2026, 4, 30)) == -1

@@ -66,13 +66,10 @@ class Change:
 
     def verdict(self, limit: float, confidence: float, *, past_confidence: float) -> GateVerdict:
         """Against `limit`, the logarithm of the allowed ratio; with `past_confidence` for "past"."""
-        within = self.bounds(confidence)
-        past = within if past_confidence == confidence else self.bounds(past_confidence)
-        if within is None or past is None:
-            return "undecided"
-        if past[0] > limit:
+        past, within = self.bounds(past_confidence), self.bounds(confidence)
+        if past and past[0] > limit:
             return "past"
-        return "within" if within[1] <= limit else "undecided"
+        return "within" if within and within[1] <= limit else "undecided"
 
 
 def change(baseline: Sample | None, current: Sample, known_noise: float | None = None) -> Change:
@@ -83,20 +80,18 @@ def change(baseline: Sample | None, current: Sample, known_noise: float | None =
     """
     samples = [current] if baseline is None else [baseline, current]
     estimate = current.mean - (0.0 if baseline is None else baseline.mean)
-    noises = [each.noise for each in samples]
-    if any(noise is None for noise in noises):
-        spread = None if known_noise is None else max([known_noise, *filter(None, noises)])
+    shown = [(noise, each.runs) for each in samples if (noise := each.noise) is not None]
+    if len(shown) < len(samples):
+        spread = None if known_noise is None else max([known_noise, *(noise for noise, _ in shown)])
         return Change(estimate, _error(spread, samples), math.inf)
-    parts = [noise**2 / each.runs for noise, each in zip(noises, samples, strict=True) if noise is not None]
-    measured = math.sqrt(sum(parts))
+    parts = [(noise**2 / runs, runs - 1) for noise, runs in shown]
+    measured = math.sqrt(sum(part for part, _ in parts))
     known = _error(known_noise, samples)
     if known is not None and known >= measured:
         return Change(estimate, known, math.inf)
     if not measured:  # equal to the last digit: their noise is not known, rather than none
         return Change(estimate, None, math.inf)
-    freedom = sum(parts) ** 2 / sum(
-        part**2 / (each.runs - 1) for part, each in zip(parts, samples, strict=True)
-    )
+    freedom = sum(part for part, _ in parts) ** 2 / sum(part**2 / its_own for part, its_own in parts)
     return Change(estimate, measured, freedom)
 
 

@@ -172,11 +172,12 @@ def _different_loads(baseline: Sequence[tuple[str, str]], current: Sequence[tupl
 def _reject_copies(runs: Sequence[BenchRun]) -> None:
     seen: dict[tuple[object, ...], BenchRun] = {}
     for run in runs:
-        other = seen.setdefault((run.tool, run.load, *run.measured), run)
-        if other is not run:
+        key = (run.tool, run.load, *run.measured)
+        if (other := seen.get(key)) is not None:
             names = f"{other.place} and {run.place} are one run"
             said = f"{run.place} is given twice" if other.place == run.place else names
             raise BadInputError(f"{said}: give different runs, whose spread shows the noise")
+        seen[key] = run
 
 
 def _lengths_differ(baseline: Side, current: Side) -> bool:

@@ -57,8 +57,8 @@ def distribution(t: float, degrees_of_freedom: float) -> float:
 
 def _incomplete_beta(x: float, a: float, b: float) -> float:
     """I_x(a, b), regularized."""
-    if x <= 0 or x >= 1:
-        return min(max(x, 0.0), 1.0)
+    if x <= 0:
+        return 0.0
     if x > (a + 1) / (a + b + 2):  # where the fraction converges slowly: I_x(a, b) = 1 - I_1-x(b, a)
         return 1 - _incomplete_beta(1 - x, b, a)
     log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)

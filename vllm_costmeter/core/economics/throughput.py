@@ -5,7 +5,7 @@ The estimate adds up the kernels of a step (`core.serving`); docs/serving.md has
 
 from __future__ import annotations
 
-from vllm_costmeter.core.dataclass import dataclass
+from vllm_costmeter.core.dataclass import dataclass, replace
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.gpu.spec import GpuSpec
@@ -146,24 +146,23 @@ def estimate(engine: Engine, load: Load, most_running: int, floor_seconds_per_re
 def least_seconds_per_request(
     model: Model, engine_args: EngineArgs, release: Release, gpu: GpuSpec, *, load: Load, running: int
 ) -> float:
-    """Seconds per request below which no engine on these GPUs gets, all copies together, with `running` at once."""
+    """Seconds per request below which no engine on these GPUs gets, all copies together, with `running` at once.
+
+    BadInputError as `rates_of`.
+    """
     layout = engine_args.layout
     copies = min(layout.data_parallel_size, running)
-    gpus = layout.tensor_parallel_size * layout.pipeline_parallel_size * copies
-    bound = GpuRates(
-        gpu.sixteen_bit_flops_per_second or 1.0,
-        gpu.bandwidth_bytes_per_second or 1.0,
-        fastest_flops_per_second=max(
-            filter(
-                None,
-                (gpu.sixteen_bit_flops_per_second, gpu.fp8_flops_per_second, gpu.fp4_flops_per_second),
-            ),
-            default=None,
-        ),
+    fastest = max(
+        filter(None, (gpu.sixteen_bit_flops_per_second, gpu.fp8_flops_per_second, gpu.fp4_flops_per_second))
     )
     work = model_work(model, engine_args, release)
-    each = max(1, running // copies)
-    return floor_seconds(work, bound.bound_for(work), load, each) / gpus
+    bound = replace(rates_of(gpu, model), fastest_flops_per_second=fastest).bound_for(work)
+    fewer, more = divmod(running, copies)
+    copies_with = {fewer + 1: more, fewer: copies - more}
+    per_second = sum(
+        busy / floor_seconds(work, bound, load, each) for each, busy in copies_with.items() if busy
+    )
+    return 1 / per_second / (layout.tensor_parallel_size * layout.pipeline_parallel_size)
 
 
 def floor_seconds(work: ModelWork, rates: GpuRates, load: Load, running: int) -> float:

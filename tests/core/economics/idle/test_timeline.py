@@ -92,3 +92,64 @@ def test_work_whose_requests_nobody_counted_came_at_once() -> None:
     """One arrival where the activity begins: how many they were is unknown."""
     (span,) = spans(replica(m0=Step(20, 0)))
     assert span.busy == (Busy(20, 40, (Arrivals(20, 20, 1),)),)
+
+
+@pytest.mark.parametrize(
+    ("request_seconds", "arrivals"),
+    [
+        (None, (Arrivals(80, 80, 1), Arrivals(165, 190, 2))),
+        (30.0, (Arrivals(80, 80, 1), Arrivals(165, 190, 2))),
+        (50.0, (Arrivals(80, 80, 1), Arrivals(155, 180, 2))),
+    ],
+)
+def test_requests_came_before_they_ended_by_the_time_that_they_ran(
+    request_seconds: float | None, arrivals: tuple[Arrivals, ...]
+) -> None:
+    """The first ended at 120, 40 s after its start at 80, and two between 205 and 230; none came before the start, and
+    none in the minute in which none ended."""
+    steps = {60: Step(20, 1), 120: Step(60), 180: Step(40, 2)}
+    (span,) = spans(Replica("m", "a", "", 1, steps, request_seconds))
+    assert span.busy == (Busy(80, 230, arrivals),)
+    assert span.busy[0].request_seconds == 230 - arrivals[-1].last
+
+
+def test_a_request_without_a_measurable_second_is_work() -> None:
+    """It lies in the middle of its minute; half a request, as a Prometheus counts, came as one does."""
+    (span,) = spans(replica(m0=Step(0, 1), m1=IDLE, m2=Step(20, 0.5)))
+    assert span.busy == (Busy(30, 30, (Arrivals(30, 30, 1),)), Busy(140, 160, (Arrivals(140, 140, 0.5),)))
+
+
+def test_a_minute_that_is_more_than_full_is_full() -> None:
+    """Rounding may make 60.5 s of a minute."""
+    (span,) = spans(replica(m0=Step(60.5, 1), m1=Step(60.5, 1)))
+    assert (span.busy[0].start, span.busy[0].end) == (0, 120)
+
+
+def test_a_price_is_of_the_seconds_that_were_paid() -> None:
+    """Two minutes for 2.40 USD; a server that never ran has none."""
+    assert replica(m0=Step(usd=2.0), m5=Step(usd=0.4)).usd_per_second == pytest.approx(0.02)
+    assert replica().usd_per_second == 0
+
+
+def test_servers_together_have_the_mean_time_of_a_request_that_is_known() -> None:
+    """And the GPU of the first."""
+    each = [Replica("m", "a", "H100", 2, {}, seconds) for seconds in (2.0, None, 4.0)]
+    assert together(each) == Replica("m", "3 servers", "H100", 2, {}, 3.0)
+    assert together(each[1:2]).request_seconds is None
+
+
+def test_two_servers_in_one_minute_of_a_ledger_are_busy_for_at_most_a_minute() -> None:
+    """One followed the other; dollars, requests and tokens add up."""
+    twice = [(MINUTE, UsageRow(NOON, SERIES, usage(1.0))) for _ in range(2)]
+    (found,) = replicas_of_ledger(twice)
+    assert found.steps == {NOON: Step(60.0, 6, 3.0, 200)}
+    assert (found.model_name, found.request_seconds) == ("m", None)
+
+
+def test_a_row_without_gpu_seconds_is_idle() -> None:
+    """And one with more active seconds than there are is busy all the time."""
+    none = usage(1.0, active_gpu_seconds=0, idle_gpu_seconds=0)
+    over = usage(1.0, active_gpu_seconds=90, idle_gpu_seconds=-30)
+    rows = [(MINUTE, UsageRow(NOON + 60 * at, SERIES, each)) for at, each in enumerate((none, over))]
+    (found,) = replicas_of_ledger(rows)
+    assert [step.active_seconds for step in found.steps.values()] == [0, 60]

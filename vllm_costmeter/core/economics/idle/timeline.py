@@ -111,7 +111,7 @@ def _busy(steps: Mapping[int, Step], run: list[int], request_seconds: float | No
     if not ended:  # its requests were not counted
         return Busy(start, end, (Arrivals(start, start, 1.0),))
     ran = ended[0].first - start
-    if request_seconds is not None and sum(each.requests for each in ended) > 1:
+    if request_seconds is not None:
         ran = max(ran, request_seconds)
     arrivals = (
         Arrivals(max(start, first - ran), max(start, last - ran), count) for first, last, count in ended
