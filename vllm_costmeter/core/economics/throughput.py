@@ -152,11 +152,10 @@ def least_seconds_per_request(
     """
     layout = engine_args.layout
     copies = min(layout.data_parallel_size, running)
-    fastest = max(
-        filter(None, (gpu.sixteen_bit_flops_per_second, gpu.fp8_flops_per_second, gpu.fp4_flops_per_second))
-    )
+    rates = rates_of(gpu, model)
+    known = (gpu.sixteen_bit_flops_per_second, gpu.fp8_flops_per_second, gpu.fp4_flops_per_second)
     work = model_work(model, engine_args, release)
-    bound = replace(rates_of(gpu, model), fastest_flops_per_second=fastest).bound_for(work)
+    bound = replace(rates, fastest_flops_per_second=max(filter(None, known))).bound_for(work)
     fewer, more = divmod(running, copies)
     copies_with = {fewer + 1: more, fewer: copies - more}
     per_second = sum(
