@@ -110,3 +110,13 @@ def test_recurrent_layers_are_counted_among_the_states() -> None:
     assert cache.holds_states
     assert cache.bytes_needed(1000) == (4 * 1024,)
     assert not FACTS.kv_cache(kv_rules(RELEASE)).holds_states
+
+
+@pytest.mark.parametrize(("version", "tokens"), [("0.20.0", 800), ("0.21.0", 1584)])
+def test_a_counted_hybrid_logs_the_tokens_of_its_release(version: str, tokens: int) -> None:
+    """100 blocks for two groups: up to 0.20 `num_blocks // len(groups) * min_block_size`, the attention's 16 tokens and
+    not a state's whole context; from 0.21 on those of the requests of 1,600 tokens, 101 blocks each, that fit."""
+    layers = (ExactLayer("FullAttentionSpec", 64, 16, 4), ExactLayer("MambaSpec", 64, 131_072, 2))
+    counts = replace(COUNTS, layers=(layers,), groups=(BlockNeed(0, 16), BlockNeed(1)))
+    cache = replace(FACTS, counts=counts).kv_cache(kv_rules(release_of(version)))
+    assert cache.capacity(1600, 100 * 1024).tokens == tokens

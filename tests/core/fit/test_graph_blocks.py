@@ -150,3 +150,12 @@ def test_the_most_requests_are_named_for_every_model(model: Path) -> None:
     assert judged(model, max_num_seqs=most, max_num_batched_tokens=4096).verdict == "fits"
     if most < 4096:
         assert judged(model, max_num_seqs=most + 1, max_num_batched_tokens=4096).verdict != "fits"
+
+
+def test_a_stated_cache_dtype_goes_before_the_checkpoint_s_own() -> None:
+    """In bfloat16 FlashAttention verifies drafted tokens: too few blocks are refused again."""
+    wild = MODELS.parent / "wild" / "models" / "Qwen3.6-27B-NVFP4"
+    flags = {"max_num_seqs": 600, "max_num_batched_tokens": 2048, "vllm_version": "0.24.0"}
+    stated = judged(wild, "RTX 5090", speculative_config=MTP, kv_cache_dtype="bfloat16", **flags)
+    assert (stated.verdict, stated.reason) == ("refused", "max_num_seqs")
+    assert stated.max_model_len_that_fits == 0

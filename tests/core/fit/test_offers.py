@@ -150,6 +150,7 @@ def test_an_offer_keeps_the_date_of_its_price() -> None:
     cheapest_offer(blank(), trials, EngineArgs(), [CHEAP])
     (only,) = trials.asked
     assert (only.price_as_of, only.is_price_stale, only.gpu.name) == ("2026-11-01", True, "L4")
+    assert (DEAR.as_of, DEAR.is_stale) == ("", False)
 
 
 def test_memory_that_was_given_is_given_for_the_offered_gpu_too() -> None:

@@ -35,13 +35,15 @@ class BlockNeed:
         within = length_tokens if self.reach_tokens is None else min(length_tokens, self.reach_tokens)
         return self.fixed_blocks - (-within // self.block_tokens)
 
-    def as_layer(self) -> KVLayer:
+    def as_layer(self, state_tokens: int = 1) -> KVLayer:
         """A cache layer of our tables that needs the same blocks (with no tokens in flight).
 
+        `state_tokens` are the tokens of a block that no length adds to: releases before 0.21 log the cache's tokens as
+        blocks of the smallest group.
         ValueError if there is none: vLLM combines growing blocks with fixed ones only for windows, with one.
         """
         if not self.block_tokens:
-            return KVLayer(KVKind.MAMBA, block_tokens=1, row_bytes=0, state_blocks=self.fixed_blocks)
+            return KVLayer(KVKind.MAMBA, state_tokens, row_bytes=0, state_blocks=self.fixed_blocks)
         if self.reach_tokens is None and self.fixed_blocks == 0:
             return KVLayer(KVKind.FULL, self.block_tokens, row_bytes=0)
         if self.reach_tokens is not None and self.fixed_blocks == 0:
@@ -111,7 +113,8 @@ class ExactFacts:
     def kv_cache(self, rules: KVRules) -> KVCache:
         """The KV cache as the fit check uses it; `rules` are those of the vLLM that counted."""
         counts = self.counts
-        blocks = tuple((need.as_layer(), 1) for need in counts.groups)
+        smallest = min((each.block_tokens for rank in counts.layers for each in rank), default=1)
+        blocks = tuple((need.as_layer(smallest), 1) for need in counts.groups)
         states = tuple(
             tuple(
                 (KVLayer(KVKind.MAMBA, each.block_tokens, each.page_bytes), each.count)
