@@ -160,10 +160,10 @@ def test_the_profile_runs_error_is_usually_none(gpu: GpuGroup, most_gib: float) 
 
 
 def above(
-    activations: ByteRange, version: str = "0.27.0", *, is_pooling: bool = False, pool: int | None = None
+    activations: ByteRange, version: str = "0.27.0", model: Model | None = None, pool: int | None = None
 ) -> AboveBudget:
     """Of two pipeline ranks, the last with these activations, on GPUs of 100 GiB with a budget of 90."""
-    model, args = llama(is_pooling=is_pooling), EngineArgs(max_num_seqs=1000, max_num_batched_tokens=8192)
+    model, args = model or llama(), EngineArgs(max_num_seqs=1000, max_num_batched_tokens=8192)
     nothing = exactly(0, "")
     last = RankMemory(1, 90 * GIB, nothing, activations, nothing, nothing, nothing, nothing, pool)
     ranks = (replace(last, index=0, activations=exactly(0, "")), last)
@@ -202,8 +202,16 @@ def test_the_samplers_passes_may_use_the_profiled_activations(
 )
 def test_the_sampler_counts_from_0_25_to_0_32(version: str, is_pooling: bool, counts: bool) -> None:
     """For a model that samples."""
-    found = above(exactly(0, ""), version, is_pooling=is_pooling)
+    found = above(exactly(0, ""), version, llama(is_pooling=is_pooling))
     assert ("sampler" in found.parts) == counts
+
+
+def test_the_layers_of_a_model_that_is_not_understood_say_nothing() -> None:
+    """vLLM may have counted it; its context buffer is not known."""
+    model = latent(512)
+    assert "workspaces" in above(exactly(0, ""), model=model).parts
+    unknown = replace(model, not_understood="its layers")
+    assert "workspaces" not in above(exactly(0, ""), model=unknown).parts
 
 
 def test_what_the_plan_leaves_of_the_gpu_is_left() -> None:
