@@ -57,8 +57,8 @@ def test_before_any_evidence_a_step_and_its_tokens_are_the_rooflines() -> None:
 def test_ten_seconds_of_each_phase_alone_are_enough(
     prefill: float, decode: float, slow: float, enough: bool
 ) -> None:
-    """However slow the server is: it is the seconds that it took which count."""
-    costs = taught(work(prefill / slow, 0.0, slow), work(0.0, decode / slow, slow))
+    """However slow the server is: it is the seconds that it took which count, of steps and of tokens."""
+    costs = taught(work(prefill / slow, 0.0, slow), work(0.0, decode / slow, slow, tokens_per_step=40))
     assert costs.sufficient is enough
 
 
