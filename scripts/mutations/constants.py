@@ -38,14 +38,15 @@ def _named(node: ast.AST, line: int) -> Iterator[tuple[str, int]]:
         yield from _named(child, inner)
 
 
-def assigned_at(path: Path, line: int) -> str | None:
-    """Name of the module's constant that the statement at this line gives a value; None if it gives none."""
-    for statement in ast.parse(path.read_text("utf-8")).body:
-        if statement.lineno == line:
-            match statement:
-                case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-                    return name
-    return None
+def assigned_at(path: Path, line: int) -> list[str]:
+    """Names of the module's constants that the statement at this line gives values."""
+    return [
+        node.id
+        for statement in ast.parse(path.read_text("utf-8")).body
+        if statement.lineno == line and isinstance(statement, ast.Assign | ast.AnnAssign)
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    ]
 
 
 def rebind(module: str, path: Path, number: int) -> list[str]:

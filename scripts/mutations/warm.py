@@ -115,7 +115,7 @@ class _Answers:
                 file, number, line = json.loads(question)
                 path = self._root / file
                 places = {(str(path), line)}
-                if (name := assigned_at(path, line)) is not None:
+                for name in assigned_at(path, line):
                     places |= self._users.of(name)
                 reaching = sorted({test for place in places for test in ran.running(*place) if test in items})
                 chosen = [(items[test], ran.seconds[test]) for test in self._in_order(file, reaching)]

@@ -109,5 +109,5 @@ def test_a_constant_is_another_wherever_it_was_imported(
     file = Path(str(loaded.__file__))
     assert rebind("billed", file, _number("3", "4")) == ["LIMIT"]
     assert (loaded.LIMIT, importer.LIMIT, loaded.bill(4)) == (4, 4, 4)
-    assert assigned_at(file, 3) == "LIMIT"
+    assert assigned_at(file, 3) == ["LIMIT"]
     assert Users([file.parent]).of("LIMIT") == {(str(file), 3), (str(file), 8)}
