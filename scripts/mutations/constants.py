@@ -73,6 +73,6 @@ def rebind(module: str, path: Path, number: int) -> list[str]:
 def _is_plain(value: object) -> bool:
     if isinstance(value, dict):
         return all(_is_plain(each) for pair in value.items() for each in pair)
-    if isinstance(value, tuple | list):
+    if type(value) in (tuple, list):
         return all(map(_is_plain, value))
     return isinstance(value, PLAIN)

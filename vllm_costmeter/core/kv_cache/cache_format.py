@@ -65,7 +65,8 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
     Raises BadInputError for what vLLM refuses, NotUnderstoodError for what is not modelled."""
     dtype = model.dtype if engine_args.dtype == "auto" else engine_args.dtype
     kv_dtype = resolved_kv_dtype(model, engine_args, rules, major)
-    kinds = set().union(*model.layers, *model.draft_layers, *model.tower_layers)
+    layers = (*model.layers, *model.draft_layers, *model.tower_layers)
+    kinds = tuple(dict.fromkeys(cache for layer in layers for cache in layer))
     if any(isinstance(cache, MlaLatent) and cache.sparse for cache in kinds):
         kv_dtype = sparse_latent_dtype(major, kv_dtype, plain_rows=rules.plain_sparse_rows)
     if any(isinstance(cache, CompressedMla) for cache in kinds) and major not in (HOPPER, BLACKWELL):
@@ -114,7 +115,7 @@ def _delta_checkpoint_tokens(rules: KVRules, states: list[RecurrentState], major
 
 
 def _block_tokens(
-    kinds: set[Cache], engine_args: EngineArgs, rules: KVRules, kv_dtype: str, major: int
+    kinds: Sequence[Cache], engine_args: EngineArgs, rules: KVRules, kv_dtype: str, major: int
 ) -> int:
     """The block size before recurrent layers enlarge it: the flag's, or what the backends prefer."""
     latents = [cache for cache in kinds if isinstance(cache, MlaLatent)]
@@ -144,7 +145,7 @@ def _block_tokens(
 
 def _with_states(
     form: CacheFormat,
-    kinds: set[Cache],
+    kinds: Sequence[Cache],
     engine_args: EngineArgs,
     rules: KVRules,
     cached: bool,

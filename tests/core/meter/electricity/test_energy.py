@@ -221,6 +221,7 @@ def test_one_reading_of_a_counter_tells_no_power() -> None:
     assert energy.watts() is None
     energy.advance(0.5, gpus(1.5, {"energy_joules": 9e6 + 300}))
     assert energy.watts() == 600.0
+<<<<<<< HEAD
 
 
 def test_measured_and_rated_gpus_are_kept_apart() -> None:
@@ -241,3 +242,5 @@ def test_one_gpu_of_two_that_no_longer_tells_is_a_problem() -> None:
         energy.advance(1.0, gpus(now, {"power_watts": 100.0}, {"power_watts": 100.0}))
     assert energy.advance(1.0, gpus(3.0, {"power_watts": 100.0}, {})).joules == (100.0, 0.0)
     assert (energy.sources(), energy.watts(), energy.problem()) == ({"0": "power"}, None, "not_measured")
+=======
+>>>>>>> mmeter

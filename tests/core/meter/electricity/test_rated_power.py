@@ -5,7 +5,6 @@ from __future__ import annotations
 from vllm_costmeter.core.gpu.reading import GpuReading, GpuReadings
 from vllm_costmeter.core.meter.electricity.energy import EnergyMeter
 
-
 SILENT = tuple(GpuReading(str(i), i, f"GPU-{i}", "RTX 4090") for i in range(2))
 
 
