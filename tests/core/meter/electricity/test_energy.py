@@ -12,8 +12,8 @@ from vllm_costmeter.core.meter.electricity.energy import UNSEEN, EnergyMeter
 
 def gpus(now: float, *facts: dict[str, Any]) -> GpuReadings:
     """Readings of GPUs 0, 1, ..."""
-    found = (GpuReading(str(i), i, f"GPU-{i}", "RTX 4090", **fact) for i, fact in enumerate(facts))
-    return GpuReadings(True, tuple(found), now)
+    gpus = tuple(GpuReading(str(i), i, f"GPU-{i}", "RTX 4090", **fact) for i, fact in enumerate(facts))
+    return GpuReadings(True, gpus, now)
 
 
 def test_the_counter_is_followed_from_its_first_reading() -> None:
@@ -221,26 +221,3 @@ def test_one_reading_of_a_counter_tells_no_power() -> None:
     assert energy.watts() is None
     energy.advance(0.5, gpus(1.5, {"energy_joules": 9e6 + 300}))
     assert energy.watts() == 600.0
-<<<<<<< HEAD
-
-
-def test_measured_and_rated_gpus_are_kept_apart() -> None:
-    """A GPU that tells nothing is charged its rated power and has no measurement."""
-    energy = EnergyMeter(2, 700.0)
-    energy.advance(1.0, gpus(1.0, {"energy_joules": 0.0}, {}))
-    tick = energy.advance(2.0, gpus(3.0, {"energy_joules": 300.0}, {}))
-    assert (tick.joules, tick.unseen_joules) == ((300.0, 1400.0), 0.0)
-    assert tick.measured_joules == (300.0, 0.0)
-    assert (energy.watts(), energy.problem()) == (850.0, None)
-    assert energy.sources() == {"0": "counter", "1": "tdp"}
-
-
-def test_one_gpu_of_two_that_no_longer_tells_is_a_problem() -> None:
-    """The other is charged on; the power of both together is unknown."""
-    energy = EnergyMeter(2, 700.0)
-    for now in (1.0, 2.0):
-        energy.advance(1.0, gpus(now, {"power_watts": 100.0}, {"power_watts": 100.0}))
-    assert energy.advance(1.0, gpus(3.0, {"power_watts": 100.0}, {})).joules == (100.0, 0.0)
-    assert (energy.sources(), energy.watts(), energy.problem()) == ({"0": "power"}, None, "not_measured")
-=======
->>>>>>> mmeter
