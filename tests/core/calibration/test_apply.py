@@ -9,9 +9,11 @@ from example_models import ADA, GIB, llama
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vllm_costmeter.core.calibration.apply import flags_of
 from vllm_costmeter.core.calibration.record import boot_of
 from vllm_costmeter.core.calibration.server_start import ServerStart
 from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.config import resolve_engine
 from vllm_costmeter.core.fit.fit import fit
 from vllm_costmeter.core.fit.result import Fit
 from vllm_costmeter.core.gpu.group import GpuGroup
@@ -95,6 +97,14 @@ def test_other_flags_keep_their_verdict(shift: float, length: int, gib: float) -
     assert result.max_model_len_that_fits == ruled.max_model_len_that_fits
     assert result.kv_cache_available_range_bytes == ruled.kv_cache_available_range_bytes
     assert "the range is unchanged" in result.notes[-1]
+
+
+@pytest.mark.parametrize("in_budget", [True, False])
+def test_a_start_with_another_estimate_of_graphs_is_another_deployment(in_budget: bool) -> None:
+    """VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS moves memory that a start measured."""
+    asked = replace(PLAN, cuda_graphs_in_budget=in_budget)
+    engine = resolve_engine(llama(), ADA, PLAN, RELEASE)
+    assert flags_of(llama(), engine, asked) != flags_of(llama(), engine, PLAN)
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,16 @@ def test_any_build_starts_and_says_what_it_is(text: str, server: Any) -> None:
     assert (served.engine.release.text, served.verdict) == (text, "fits")
 
 
+def test_graphs_are_left_out_of_the_budget_where_the_environment_says_so(
+    server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS=0 leaves their estimate to the KV cache, as in vLLM."""
+    usual = server("0.22.0", LLAMA_8B)
+    monkeypatch.setenv("VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS", "0")
+    without = server("0.22.0", LLAMA_8B)
+    assert without.per_gpu.kv_cache_available_bytes > usual.per_gpu.kv_cache_available_bytes
+
+
 def test_what_a_server_recorded_is_found_by_a_check_of_its_release_and_no_other(server: Any) -> None:
     """The driver's name and the catalogue's are one GPU; vLLM's own defaults and the command's are one deployment."""
     served = server("0.25.1", LLAMA_8B, None, max_model_len=8192)

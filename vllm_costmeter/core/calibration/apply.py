@@ -91,6 +91,8 @@ def flags_of(model: Model, engine: EngineConfig, engine_args: EngineArgs) -> str
     """A key that is equal for deployments with the same memory outside the KV cache."""
     given = engine_args.affecting("weights", "kv_layout", "graphs", "adapters", "offload")
     own = {name: value for name, value in given.items() if name not in _RESOLVED}
+    if engine_args.cuda_graphs_in_budget is not None:
+        own["cuda_graphs_in_budget"] = engine_args.cuda_graphs_in_budget
     resolved = {
         **asdict(engine.layout),
         "max_num_seqs": engine.max_num_seqs,

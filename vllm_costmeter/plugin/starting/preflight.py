@@ -28,6 +28,7 @@ from vllm_costmeter.sources.catalogue.api_prices import chosen_api_price
 from vllm_costmeter.sources.catalogue.load import parse_gpu
 from vllm_costmeter.sources.files.ledger_path import check_ledger
 from vllm_costmeter.sources.gpu.local import NoLocalGpuError, local_gpus
+from vllm_costmeter.sources.serve_args.environment import environment_effect
 from vllm_costmeter.sources.vllm.config import (
     device_ids_of_engine_args,
     is_on_cpu,
@@ -113,6 +114,8 @@ class Preflight:
         except NotUnderstoodError as why:
             model = unknown_being_served(config, str(why))
         release = running_release()
+        effect = environment_effect(os.environ, release)
+        engine_args = dataclasses.replace(engine_args, cuda_graphs_in_budget=effect.cuda_graphs_in_budget)
         check = assembled(
             model,
             gpu,
