@@ -31,7 +31,7 @@ from vllm_costmeter.core.meter.work import Work
         (Cumulative(1.0, 1.0, 1.0, 1.0, 1.0, 1, 1, 1)[8:], (0.0, 0.0)),
         (Durations(), (0, 0.0)),
         (EngineEvent(1.0, "step"), (1.0, "step", 0, None)),
-        (astuple(ModelWork(1, 1, 1.0))[3:], (0, 0, 0, 0, False)),
+        (astuple(ModelWork(1, 1, 1.0))[3:], (0, 0, 0, 0, (), 0.0, False)),
         (astuple(GpuRates(1.0, 1.0))[2:], (False, None)),
     ],
 )

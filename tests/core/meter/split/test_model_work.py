@@ -86,3 +86,39 @@ def test_a_quantized_model_is_known_by_its_checkpoint_or_its_flag() -> None:
     assert not work_of("Qwen__Qwen3-32B").is_quantized
     assert work_of("Qwen__Qwen3-32B-FP8").is_quantized
     assert work_of("Qwen__Qwen3-32B", EngineArgs(quantization="fp8")).is_quantized
+
+
+@pytest.mark.parametrize("batched", [None, 2048, 8192])
+@pytest.mark.parametrize(
+    ("name", "whole", "windows"),
+    [
+        # 62 layers of 16 KV heads of 128, two bytes a value: 10 read everything, 52 the last 1,024 tokens
+        ("google__gemma-3-27b-it", 10 * 8192, ((1024, 52 * 8192),)),
+        # 24 layers of 8 KV heads of 64: 12 and 12, of the last 128 tokens
+        ("openai__gpt-oss-20b", 12 * 2048, ((128, 12 * 2048),)),
+    ],
+)
+def test_a_layer_with_a_window_reads_no_more_of_the_context(
+    name: str, whole: float, windows: tuple[tuple[float, float], ...], batched: int | None
+) -> None:
+    """Whatever a prefill may hold in flight beside it."""
+    work = work_of(name, EngineArgs(max_num_batched_tokens=batched))
+    assert (work.kv_bytes_per_token, work.kv_windows, work.state_bytes) == (whole, windows, 0.0)
+
+
+def test_contexts_shared_by_gpus_are_read_once() -> None:
+    """DeepSeek V3's latents of 576 values in 61 layers are on each of 8 GPUs, of which --decode-context-parallel-size 8
+    leaves each an eighth."""
+    latents = 61 * 576 * 2
+    for shards in (1, 8):
+        layout = ParallelConfig(tensor_parallel_size=8, decode_context_parallel_size=shards)
+        found = work_of("deepseek-ai__DeepSeek-V3", EngineArgs(layout=layout))
+        assert found.kv_bytes_per_token == latents * 8 / shards
+
+
+def test_states_are_read_whole_at_every_step() -> None:
+    """Qwen3.5: 30 layers hold a float32 state of 32 heads and the last three inputs of a convolution; 10 read all their
+    2 KV heads of 256."""
+    work = work_of("Qwen__Qwen3.5-35B-A3B")
+    assert (work.kv_bytes_per_token, work.kv_windows) == (10 * 2 * 2 * 256 * 2, ())
+    assert work.state_bytes == 30 * (32 * 128 * 128 * 4 + 3 * 8192 * 2)

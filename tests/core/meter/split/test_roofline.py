@@ -122,3 +122,20 @@ def test_a_typical_cpu_is_the_one_that_intel_publishes() -> None:
     assert GENERIC_CPU.flops_per_second == pytest.approx(60 * 1.9e9 * 64, rel=1e-3)
     assert GENERIC_CPU.memory_bytes_per_second == pytest.approx(8 * 4800e6 * 8, rel=1e-3)
     assert GENERIC_CPU.assumed
+
+
+@pytest.mark.parametrize(
+    ("context", "tokens", "expected"),
+    [
+        (400, 4, 4 * (100 * 10 + 100 * 3 + 100 * 5 + 7)),  # within both windows
+        (2_000, 4, 4 * (500 * 10 + 200 * 3 + 500 * 5 + 7)),
+        (40_000, 4, 4 * (10_000 * 10 + 200 * 3 + 1_000 * 5 + 7)),  # beyond both
+        (0, 3, 3 * 7),
+    ],
+)
+def test_a_decode_step_reads_windows_and_states_beside_the_whole_context(
+    context: int, tokens: int, expected: float
+) -> None:
+    """Layers of a window of 200 tokens, of 1,000, of none, and a state."""
+    work = ModelWork(1, 1, 10.0, kv_windows=((200, 3.0), (1_000, 5.0)), state_bytes=7.0)
+    assert work.kv_bytes(context, tokens) == expected

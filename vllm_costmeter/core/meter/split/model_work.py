@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.errors import NotUnderstoodError
-from vllm_costmeter.core.kv_cache import kv_cache, kv_rules
+from vllm_costmeter.core.kv_cache.layers import KVKind
+from vllm_costmeter.core.kv_cache.layout import kv_layers
+from vllm_costmeter.core.kv_cache.rules import kv_rules
 from vllm_costmeter.core.meter.split.roofline import ModelWork
 from vllm_costmeter.core.model.checkpoint_weights import CheckpointWeights
 from vllm_costmeter.core.model.model import Model
@@ -13,8 +17,7 @@ from vllm_costmeter.core.model.weights import Weights
 from vllm_costmeter.core.quantization.scheme import KernelTarget
 from vllm_costmeter.core.release import Release
 
-SHORT_TOKENS, LONG_TOKENS = 4_096, 12_288
-"""Two lengths many blocks apart for every layer kind: the slope between them is the bytes per token."""
+Windows = tuple[tuple[float, float], ...]
 
 
 def model_work(model: Model, engine_args: EngineArgs, release: Release) -> ModelWork:
@@ -34,10 +37,13 @@ def model_work(model: Model, engine_args: EngineArgs, release: Release) -> Model
     sizes = model.sizes
     chosen = sizes.num_experts_per_token / sizes.num_experts if sizes.num_experts else 0.0
     expert_bytes = weight_bytes * routed // parameters
+    kv_bytes_per_token, kv_windows, state_bytes = _cached(model, engine_args, release)
     return ModelWork(
         active_parameters=parameters - routed + int(routed * chosen),
         weight_bytes=weight_bytes - expert_bytes,
-        kv_bytes_per_token=_kv_bytes_per_token(model, engine_args, release),
+        kv_bytes_per_token=kv_bytes_per_token,
+        kv_windows=kv_windows,
+        state_bytes=state_bytes,
         expert_weight_bytes=expert_bytes,
         experts=sizes.num_experts if routed else 0,
         experts_per_token=sizes.num_experts_per_token if routed else 0,
@@ -54,12 +60,22 @@ def _described(model: Model) -> Weights:
     return weights
 
 
-def _kv_bytes_per_token(model: Model, engine_args: EngineArgs, release: Release) -> float:
-    cache = kv_cache(
-        model.attention,
-        engine_args,
-        kv_rules(release),
-        max_num_batched_tokens=engine_args.max_num_batched_tokens or SHORT_TOKENS,
-    )
-    short, long = sum(cache.bytes_needed(SHORT_TOKENS)), sum(cache.bytes_needed(LONG_TOKENS))
-    return (long - short) / (LONG_TOKENS - SHORT_TOKENS) * engine_args.layout.tensor_parallel_size
+def _cached(model: Model, engine_args: EngineArgs, release: Release) -> tuple[float, Windows, float]:
+    """Bytes per token of the layers that read the whole context, of those with a window, and of states, of all GPUs. Of
+    a chunk of chunked local attention a token reads half on average. What is cached of an encoder is not counted."""
+    whole, states, windows = 0.0, 0.0, defaultdict[float, float](float)
+    layout = engine_args.layout
+    gpus = layout.tensor_parallel_size / layout.decode_context_parallel_size  # of which each holds all of it
+    for rank in kv_layers(model.attention, engine_args, kv_rules(release), None):
+        for layer, count in rank:
+            each = layer.row_bytes / layer.tokens_per_row * count * gpus
+            match layer.kind:
+                case KVKind.MAMBA:
+                    states += each
+                case KVKind.SLIDING | KVKind.SLIDING_MLA:
+                    windows[layer.window_tokens or 1] += each
+                case KVKind.CHUNKED:
+                    windows[(layer.window_tokens or 1) / 2] += each
+                case KVKind.FULL | KVKind.SINK | KVKind.MLA:
+                    whole += each
+    return whole, tuple(sorted(windows.items())), states

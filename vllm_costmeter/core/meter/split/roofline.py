@@ -15,19 +15,30 @@ class ModelWork:
     weight_bytes: int
     """Bytes of all weights except the routed experts; every step reads them once."""
     kv_bytes_per_token: float
-    """KV cache bytes per token of context, all layers."""
+    """KV cache bytes per token of context, of all layers that read the whole context."""
     expert_weight_bytes: int = 0
     """Bytes of all routed experts, all layers; a step reads those that its tokens select."""
     experts: int = 0
     experts_per_token: int = 0
     attention_width: int = 0
     """Sum over layers of query heads x head size: scores and values cost 4 x width FLOPs per context token."""
+    kv_windows: tuple[tuple[float, float], ...] = ()
+    """Of the layers that read no more than a window of the context: its tokens, and bytes per token."""
+    state_bytes: float = 0.0
+    """Of all recurrent states of one sequence, which each of its decode steps reads."""
     is_quantized: bool = False
     """Whether its matrices may be multiplied in fewer than 16 bits."""
 
     def __post_init__(self) -> None:
         if self.active_parameters <= 0 or self.weight_bytes <= 0:
             raise ValueError("a model's work needs parameters and weight bytes above 0")
+
+    def kv_bytes(self, context_tokens: float, tokens: int) -> float:
+        """Bytes that the decode steps of `tokens` tokens read of contexts of `context_tokens` together, each taken as
+        long as their mean."""
+        mean = context_tokens / tokens
+        windows = sum(min(mean, window) * each for window, each in self.kv_windows)
+        return context_tokens * self.kv_bytes_per_token + tokens * (windows + self.state_bytes)
 
     def bytes_per_step(self, tokens_per_step: float) -> float:
         """Weight bytes that one step over `tokens_per_step` tokens reads.
@@ -120,7 +131,7 @@ def resource_seconds(model: ModelWork, rates: GpuRates, counts: StepCounts) -> R
             own_reading = own_steps * model.bytes_per_step(counts.prompt_computed_tokens / own_steps)
     if counts.decode_tokens:
         decode_reading = _decode_weight_bytes(model, counts)
-        decode_reading += counts.decode_context_tokens * model.kv_bytes_per_token
+        decode_reading += model.kv_bytes(counts.decode_context_tokens, counts.decode_tokens)
     return ResourceSeconds(
         prefill_compute=prompt_flops / flops,
         prefill_memory=own_reading / bandwidth,
@@ -133,7 +144,7 @@ def decode_kv_share(model: ModelWork, counts: StepCounts) -> float:
     """The share of the KV cache in the bytes that decode steps read; the rest are weights. 0 without decode tokens."""
     if not counts.decode_tokens:
         return 0.0
-    kv_bytes = counts.decode_context_tokens * model.kv_bytes_per_token
+    kv_bytes = model.kv_bytes(counts.decode_context_tokens, counts.decode_tokens)
     return kv_bytes / (kv_bytes + _decode_weight_bytes(model, counts))
 
 
