@@ -44,6 +44,8 @@ _EXPERTS_PER_TOKEN = (
     "moe_topk",
     "moe_top_k",
 )
+MOST_PARAMETERS = 10**18
+"""A million times those of the largest published models; each size of a config.json may be meant, their product not."""
 
 
 def model_from_config(
@@ -87,6 +89,8 @@ def model_from_config(
         adapted_embedding=embedding,
         adapted_head=head,
     )
+    if weights.parameters > MOST_PARAMETERS:
+        raise BadInputError(f"{name}: describes more than {MOST_PARAMETERS} parameters, which no model has")
     prediction = _drafter(source, family, weights)
     longest, default = model_lengths(root, text)
     older = model_lengths(root, text, scales_yarn=True)
