@@ -29,5 +29,5 @@ def test_sizes_whose_product_cannot_be_meant_are_one_line() -> None:
     folder = Path(__file__).parents[2] / "data" / "models" / "meta-llama__Meta-Llama-3.1-8B"
     config = json.loads((folder / "config.json").read_text())
     config |= {"hidden_size": 1 << 40, "intermediate_size": 1 << 40, "num_hidden_layers": 100}
-    with pytest.raises(BadInputError, match="more than 10+ parameters, which no model has"):
+    with pytest.raises(BadInputError, match=r"more than 10+ parameters, which no model has"):
         model_from_config(config, "config.json")

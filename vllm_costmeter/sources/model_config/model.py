@@ -44,8 +44,7 @@ _EXPERTS_PER_TOKEN = (
     "moe_topk",
     "moe_top_k",
 )
-MOST_PARAMETERS = 10**18
-"""A million times those of the largest published models; each size of a config.json may be meant, their product not."""
+MOST_PARAMETERS = 10**18  # a million times those of the largest: each size may be meant, their product not
 
 
 def model_from_config(
@@ -57,7 +56,6 @@ def model_from_config(
     family: Family | None = None,
 ) -> Model:
     """The model that a parsed config.json describes; `name` is its id and starts every error message.
-
     `is_embedder`: a sentence-transformers folder, which vLLM serves for pooling, without an output head.
     `family`: its rules, in the place of those its architecture has.
 
