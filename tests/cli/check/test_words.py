@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -115,3 +116,21 @@ def test_no_word_is_lost_among_the_checks_own(words: list[str]) -> None:
     if "--" in words:
         behind = words[words.index("--") :]
         assert others[len(others) - len(behind) :] == behind
+
+
+@pytest.mark.parametrize("form", ["{0} vllm serve {1}", "export {0}; vllm serve {1}"])
+def test_the_environment_of_a_command_decides_about_cuda_graphs(
+    model: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    """VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS, off in 0.19 and on from 0.20, whose default a 1 or a 0 turns round."""
+    pools = {}
+    for release in ("0.19.1", "0.22.0"):
+        for value in "01":
+            text = form.format(f"VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS={value}", shlex.quote(str(model)))
+            words = ["check", "--gpu", "L4", "--vllm-version", release, "--format", "json", "--", text]
+            assert main(words) == 0
+            found = json.loads(capsys.readouterr().out)
+            pools[release, value] = found["per_gpu_bytes"]["cuda_graphs"]
+    assert pools["0.19.1", "0"] == pools["0.22.0", "0"] == 0
+    assert pools["0.19.1", "1"] > 0
+    assert pools["0.22.0", "1"] > 0

@@ -203,3 +203,8 @@ def test_several_loads_pass_together() -> None:
 def test_each_verdict_has_its_exit_code() -> None:
     """2 is bad input, as in every command, and never a verdict."""
     assert EXIT_CODES == {"within": 0, "past": 1, "undecided": 3}
+
+
+def test_a_pipeline_tells_the_verdicts_apart_by_the_exit_code() -> None:
+    """0 passes, 1 is worse than allowed, 3 is not known; 2 is for bad input."""
+    assert EXIT_CODES == {"within": 0, "past": 1, "undecided": 3}

@@ -24,20 +24,6 @@ def linked(name: str, capability: tuple[int, int] | None, gpus: int = 2) -> Link
         ("B300 SXM", (10, 3), 2, (0.6, 1.2, 1.8)),
         ("A100 80GB PCIe", (8, 0), 2, (0.1, 0.8, 2.25)),
         ("V100", (7, 0), 4, (0.1, 0.8, 2.25)),
-    ],
-)
-def test_nvlink_takes_more_than_pcie(
-    name: str, capability: tuple[int, int], gpus: int, least_usual_most_gib: tuple[float, float, float]
-) -> None:
-    """Sixteen and more channels, whatever the number of GPUs."""
-    found = linked(name, capability, gpus)
-    assert found is not None
-    assert found.gib == least_usual_most_gib
-
-
-@pytest.mark.parametrize(
-    ("name", "capability", "gpus", "least_usual_most_gib"),
-    [
         ("RTX 5090", (12, 0), 2, (0.1, 0.45, 0.8)),
         ("RTX 4090", (8, 9), 2, (0.1, 0.45, 0.8)),
         ("T4", (7, 5), 2, (0.1, 0.45, 0.8)),
@@ -46,10 +32,10 @@ def test_nvlink_takes_more_than_pcie(
         ("RTX 3090", (8, 6), 4, (0.2, 1.0, 1.8)),
     ],
 )
-def test_pcie_takes_more_from_three_gpus_on(
+def test_nvlink_takes_more_than_pcie_and_pcie_more_from_three_gpus_on(
     name: str, capability: tuple[int, int], gpus: int, least_usual_most_gib: tuple[float, float, float]
 ) -> None:
-    """Buffers exist per channel and peer."""
+    """NVLink has sixteen and more channels whatever the number of GPUs; PCIe's buffers exist per channel and peer."""
     found = linked(name, capability, gpus)
     assert found is not None
     assert found.gib == least_usual_most_gib

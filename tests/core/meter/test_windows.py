@@ -64,6 +64,13 @@ def test_every_total_is_kept_exactly() -> None:
     assert window.push(later) == difference(later, first)
 
 
+def test_a_page_that_tells_absurd_numbers_of_tokens_stops_nothing() -> None:
+    """What no integer of 64 bits holds is a number like any other."""
+    window = Window(60.0)
+    window.push(at(0.0))
+    assert window.push(at(1.0, 10**300)).generated_tokens == 1e300
+
+
 def test_the_far_edge_is_at_most_a_thousandth_off() -> None:
     """The hour is kept in steps of three seconds: at 10,799 s it reaches back to 7,197. The shorter ones are exact."""
     windows = Windows()

@@ -33,8 +33,8 @@ def test_a_date_that_is_none_is_an_error(text: str) -> None:
 
 def test_only_verified_on_demand_rows_are_defaults() -> None:
     """Estimates, spot prices and disputed quotes are shown, never charged."""
-    assert choose_default([replace(ROW, verified=False), replace(ROW, term="spot")]) is None
-    assert choose_default([]) is None
+    assert choose_default([replace(ROW, verified=False), replace(ROW, term="spot")], 1) is None
+    assert choose_default([], 1) is None
 
 
 def test_the_newest_row_wins_then_the_cheapest_whatever_the_order() -> None:
@@ -44,13 +44,13 @@ def test_the_newest_row_wins_then_the_cheapest_whatever_the_order() -> None:
         replace(ROW, usd_per_gpu_hour=3.0, as_of="2026-05-25", provider="b"),
         replace(ROW, usd_per_gpu_hour=2.5, as_of="2026-05-25", provider="c"),
     ]
-    assert choose_default(rows) == choose_default(reversed(rows)) == rows[2]
+    assert choose_default(rows, 1) == choose_default(reversed(rows), 1) == rows[2]
 
 
 def test_the_users_own_row_wins_over_a_newer_one() -> None:
     """Who writes a price down means it."""
     own = replace(ROW, as_of="2020", from_user=True)
-    assert choose_default([ROW, own]) == own
+    assert choose_default([ROW, own], 1) == own
 
 
 def test_a_price_is_stale_after_its_last_fresh_day() -> None:
@@ -65,8 +65,8 @@ def test_a_quote_for_as_many_gpus_wins_over_a_cheaper_one() -> None:
     unknown = replace(ROW, usd_per_gpu_hour=1.0)
     assert choose_default([unknown, alone, eight], 8) == eight
     assert choose_default([alone, eight], 2) == alone
-    assert choose_default([unknown, alone, eight]) == unknown
-    assert choose_default([replace(eight, usd_per_gpu_hour=1.5), alone]) == replace(
+    assert choose_default([unknown, alone, eight], 1) == unknown
+    assert choose_default([replace(eight, usd_per_gpu_hour=1.5), alone], 1) == replace(
         eight, usd_per_gpu_hour=1.5
     )
 
@@ -76,7 +76,7 @@ def test_a_date_goes_before_the_number_of_gpus_and_a_name_decides_last() -> None
     newer = replace(ROW, as_of="2026-06", gpus=1)
     assert choose_default([replace(ROW, gpus=8), newer], 8) == newer
     other = replace(ROW, provider="b")
-    assert choose_default([other, ROW]) == choose_default([ROW, other]) == ROW
+    assert choose_default([other, ROW], 1) == choose_default([ROW, other], 1) == ROW
 
 
 def test_a_row_is_the_packages_and_verified_unless_it_says_otherwise() -> None:

@@ -50,7 +50,7 @@ def with_age(as_of: str, age_days: int) -> str:
     return f"{as_of} (stale: {age_days} days old)" if age_days > STALE_AFTER_DAYS else as_of
 
 
-def choose_default(rows: Iterable[RentalQuote], gpus: int = 1) -> RentalQuote | None:
+def choose_default(rows: Iterable[RentalQuote], gpus: int) -> RentalQuote | None:
     """The default price of a GPU; None if no row qualifies.
 
     Only verified on-demand rows qualify. Order: the user's rows before the package's, then the newest date,

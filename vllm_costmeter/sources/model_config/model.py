@@ -17,7 +17,7 @@ from vllm_costmeter.sources.model_config.families.source import Source, architec
 from vllm_costmeter.sources.model_config.lengths import model_lengths
 from vllm_costmeter.sources.model_config.overrides import with_active_overrides
 from vllm_costmeter.sources.model_config.quantization.section import facts_of, quantization_of
-from vllm_costmeter.sources.model_config.reader import ConfigReader
+from vllm_costmeter.sources.model_config.reader import MOST_PARAMETERS, ConfigReader
 
 if TYPE_CHECKING:
     from vllm_costmeter.core.model.drafter import Drafter
@@ -44,7 +44,6 @@ _EXPERTS_PER_TOKEN = (
     "moe_topk",
     "moe_top_k",
 )
-MOST_PARAMETERS = 10**18  # a million times those of the largest: each size may be meant, their product not
 
 
 def model_from_config(
@@ -56,6 +55,7 @@ def model_from_config(
     family: Family | None = None,
 ) -> Model:
     """The model that a parsed config.json describes; `name` is its id and starts every error message.
+
     `is_embedder`: a sentence-transformers folder, which vLLM serves for pooling, without an output head.
     `family`: its rules, in the place of those its architecture has.
 

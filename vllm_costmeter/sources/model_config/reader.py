@@ -15,6 +15,9 @@ LARGEST_SIZE = 1 << 40
 LARGEST_FLOAT = 1e15
 """No published rope base or scaling factor is near this; a larger one times a length overflows."""
 
+MOST_PARAMETERS = 10**18
+"""A million times those of the largest published model: each size may be meant, their product not."""
+
 _ABSENT = object()
 
 

@@ -70,8 +70,8 @@ def environment_effect(environment: Mapping[str, str], release: Release) -> Envi
     estimate = environment.get(_ESTIMATE)
     in_budget = None
     number = None if estimate is None else whole_number(estimate.strip().lstrip("+-"))
-    if number is not None:
-        in_budget = number != 0 and release.number >= (0, 18, 0)
+    if number is not None and release.number >= (0, 18, 0):  # 0.17 does not read it
+        in_budget = number != 0
     return EnvironmentEffect(
         allows_longer=environment.get(_ALLOW_LONG, "").strip().lower() in ("1", "true"),
         cuda_graphs_in_budget=in_budget,
