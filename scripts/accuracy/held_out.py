@@ -93,7 +93,8 @@ def _peaks(boot: Mapping[str, str]) -> Callable[[float], float]:
     def peak(copies: float) -> float:
         runner = replace(V1_BEFORE_0_20, float_copies=(copies, copies, copies))
         rules = replace(engine_rules(release), v1=runner)
-        return activations.activation_peak(model, engine, plan, rules, is_last_rank=True).bytes / GIB
+        peak = activations.activation_peak(model, engine, plan, rules, is_first_rank=True, is_last_rank=True)
+        return peak.bytes / GIB
 
     return peak
 

@@ -19,13 +19,19 @@ H100 = GpuGroup("H100 SXM", round(79.19 * GIB))
 
 
 def peak(
-    model: Model, version: str = "0.19.0", last: bool = True, gpu: GpuGroup = H100, **flags: object
+    model: Model,
+    version: str = "0.19.0",
+    last: bool = True,
+    gpu: GpuGroup = H100,
+    first: bool = True,
+    **flags: object,
 ) -> ByteRange:
-    """The peak on one rank."""
+    """The peak on one rank, by its place in the pipeline."""
     engine_args = EngineArgs(**flags)  # type: ignore[arg-type]
     release = release_of(version)
     engine = resolve_engine(model, gpu, engine_args, release)
-    return activation_peak(model, engine, engine_args, engine_rules(release), is_last_rank=last)
+    rules = engine_rules(release)
+    return activation_peak(model, engine, engine_args, rules, is_first_rank=first, is_last_rank=last)
 
 
 def sized(hidden: int, vocab: int, inner: int = 0, **experts: int) -> Model:

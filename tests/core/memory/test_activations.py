@@ -129,11 +129,24 @@ def test_deeper_outputs_add_to_the_peak() -> None:
     assert peak(seeing(4), **few).bytes > peak(seeing(1), **few).bytes
 
 
-def test_only_the_first_pipeline_rank_encodes_images() -> None:
-    """The last one gets hidden states."""
-    few = {"max_num_seqs": 8, "max_num_batched_tokens": 2048, "layout": ParallelConfig(1, 2)}
-    first, last = peak(seeing(), last=False, **few), peak(seeing(), last=True, **few)
-    assert first.bytes > last.bytes + GIB
+@pytest.mark.parametrize(
+    ("version", "encoding"),
+    [
+        ("0.17.0", [True, True, True]),
+        ("0.24.0", [True, True, True]),
+        ("0.25.1", [False, False, False]),
+        ("0.27.0", [True, False, False]),
+        ("0.33.0", [True, False, False]),
+    ],
+)
+def test_the_runner_decides_which_pipeline_ranks_encode_images(version: str, encoding: list[bool]) -> None:
+    """The first one encodes on every rank, since each has the tower; the second one on the first alone."""
+    few = {"max_num_seqs": 8, "max_num_batched_tokens": 2048, "layout": ParallelConfig(1, 3)}
+    for (first, last), encodes in zip([(True, False), (False, False), (False, True)], encoding, strict=True):
+        found = peak(seeing(), version, last, first=first, **few)
+        alone = peak(seeing(), version, last, first=first, language_model_only=True, **few)
+        assert (found.bytes > alone.bytes + GIB) == encodes
+        assert (found.high_bytes > alone.high_bytes) == encodes
 
 
 def latent(heads: int = 16, hidden: int = 2048) -> Model:

@@ -8,7 +8,7 @@ import pytest
 from activation_peaks import sized
 from example_models import GIB
 
-from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.memory.image_peak import image_peak, multimodal_bytes
 from vllm_costmeter.core.memory.layer_peak import Workload
 from vllm_costmeter.core.model.model import ImageTower, Model
@@ -26,9 +26,9 @@ def seeing(**changes: object) -> Model:
     return replace(model, sizes=sizes, is_multimodal=True, **changes)  # type: ignore[arg-type]
 
 
-def work(ranks: int = 1, *, dtype_bytes: int = 2, is_last_rank: bool = True) -> Workload:
+def work(ranks: int = 1, *, dtype_bytes: int = 2) -> Workload:
     """2048 tokens."""
-    return Workload(2048, 8, dtype_bytes, ranks, is_last_rank, is_last_rank)
+    return Workload(2048, 8, dtype_bytes, ranks, True, True)
 
 
 @pytest.mark.parametrize(
@@ -55,15 +55,6 @@ def test_qwen3_6_27b_is_in_the_range() -> None:
     )
     assert found.bytes / GIB == pytest.approx(1.684, abs=0.001)
     assert found.high_bytes / GIB == pytest.approx(1.872, abs=0.001)
-
-
-@pytest.mark.parametrize(
-    ("pipeline", "is_last_rank", "is_encoded"), [(1, True, True), (2, False, True), (2, True, False)]
-)
-def test_the_end_of_a_pipeline_encodes_no_image(pipeline: int, is_last_rank: bool, is_encoded: bool) -> None:
-    """It gets hidden states; a pipeline of one rank is both."""
-    args = EngineArgs(layout=ParallelConfig(pipeline_parallel_size=pipeline))
-    assert (image_peak(seeing(), args, work(is_last_rank=is_last_rank)).bytes > 0) == is_encoded
 
 
 LEFT_OUT = [

@@ -28,7 +28,13 @@ _MXFP4 = frozenset({"mxfp4", "gpt_oss_mxfp4"})
 
 
 def activation_peak(
-    model: Model, engine: EngineConfig, engine_args: EngineArgs, rules: EngineRules, *, is_last_rank: bool
+    model: Model,
+    engine: EngineConfig,
+    engine_args: EngineArgs,
+    rules: EngineRules,
+    *,
+    is_first_rank: bool,
+    is_last_rank: bool,
 ) -> ByteRange:
     """Peak bytes: permanent buffers plus the larger of the layer peak and the sampler peak.
 
@@ -42,7 +48,8 @@ def activation_peak(
     sampler = _sampler_peak(model, engine_args, work, runner)
     workspace = _moe_workspace_bytes(model, engine, work)
     image, (outputs, outputs_high) = exactly(0, "no image is profiled"), (0, 0)
-    if model.is_multimodal and runner.profiles_images:
+    encodes = runner.encoding_ranks == "every" or (runner.encoding_ranks == "first" and is_first_rank)
+    if model.is_multimodal and encodes:
         from vllm_costmeter.core.memory.image_peak import image_peak, multimodal_bytes
 
         outputs, outputs_high = multimodal_bytes(model, engine_args, work)

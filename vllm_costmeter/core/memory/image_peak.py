@@ -29,9 +29,8 @@ def image_peak(model: Model, engine_args: EngineArgs, work: Workload) -> ByteRan
     processor may be limited to smaller images (`--mm-processor-kwargs`, preprocessor_config.json).
     """
     tower = model.sizes.image_tower
-    is_behind_a_pipeline = work.is_last_rank and engine_args.layout.pipeline_parallel_size > 1
-    if tower is None or is_behind_a_pipeline or _leaves_images_out(engine_args):
-        return exactly(0, "no image is profiled")  # only the first pipeline rank encodes
+    if tower is None or _leaves_images_out(engine_args):
+        return exactly(0, "no image is profiled")
     merged = tower.mergers * tower.output_width / MERGED_PATCHES
     shares = 5.2 + 6 / work.tensor_parallel_size
     encoded = round(LARGEST_IMAGE_PATCHES * work.dtype_bytes * (tower.width * shares + merged))

@@ -196,7 +196,12 @@ def memory_of_ranks(
             weights=weights_range(max(rank.tensor_bytes - offloaded, 0), model),
             beside_weights=rank.beside,
             activations=activation_peak(
-                model, engine, engine_args, rules, is_last_rank=index == len(loaded) - 1
+                model,
+                engine,
+                engine_args,
+                rules,
+                is_first_rank=index == 0,
+                is_last_rank=index == len(loaded) - 1,
             ),
             non_torch=_with(modules, non_torch(engine, rules, gpu, is_last_rank=index == len(loaded) - 1)),
             cuda_graphs=graphs,
