@@ -132,6 +132,18 @@ def test_graphs_are_left_out_of_the_budget_where_the_environment_says_so(
     assert without.per_gpu.kv_cache_available_bytes > usual.per_gpu.kv_cache_available_bytes
 
 
+def test_a_variable_of_unknown_effect_is_named(
+    server: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As `costmeter check` does: the numbers hold without it only."""
+    monkeypatch.setenv("VLLM_BATCH_INVARIANT", "1")
+    with caplog.at_level(logging.INFO, logger="vllm.costmeter"):
+        served = server("0.22.0", LLAMA_8B)
+    note = "VLLM_BATCH_INVARIANT=1 may change GPU memory; its effect is not modelled"
+    assert note in served.notes
+    assert f"costmeter: {note}" in caplog.messages
+
+
 def test_what_a_server_recorded_is_found_by_a_check_of_its_release_and_no_other(server: Any) -> None:
     """The driver's name and the catalogue's are one GPU; vLLM's own defaults and the command's are one deployment."""
     served = server("0.25.1", LLAMA_8B, None, max_model_len=8192)

@@ -137,6 +137,7 @@ class Preflight:
                 return None
             check = dataclasses.replace(check, model=counted)
             result = check.fit()
+        result = dataclasses.replace(result, notes=(*result.notes, *effect.notes))
         return _with_suggestions(check, result)
 
 
