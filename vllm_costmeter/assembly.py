@@ -46,10 +46,22 @@ class Check:
     gpu: GpuGroup
     engine_args: EngineArgs
     grounds: Grounds
+    with_hybrid_manager: EngineArgs | None = None
+    """The flags if vLLM keeps its hybrid KV cache manager on, where that cannot be known; `engine_args` have it off."""
 
     def fit(self) -> Fit:
         """The result without suggestions. BadInputError for flags that contradict each other."""
         found = fit(self.model, self.gpu, self.engine_args, self.grounds.release, self.grounds.starts)
+        if self.with_hybrid_manager is not None and found.verdict == "refused":
+            other = fit(
+                self.model, self.gpu, self.with_hybrid_manager, self.grounds.release, self.grounds.starts
+            )
+            if other.verdict != "refused":
+                message = (
+                    f"the connector decides whether vLLM keeps its hybrid KV cache manager. With it: {other.message}. "
+                    f"Without it: {found.message}"
+                )
+                found = replace(found, verdict="unknown", reason="not_understood", message=message)
         return replace(found, notes=(*found.notes, *self.grounds.notes))
 
     def suggested(self, found: Fit) -> Fit:
@@ -90,12 +102,14 @@ def assembled(
     revision: str | None = None,
     hub_token: str | None = None,
     open_draft: Callable[[str, str | None], Model | None] | None = None,
+    hybrid_manager_is_off: bool | None = None,
 ) -> Check:
     """The check of a model, given by name or already opened.
 
     `release` None: that of the installed vLLM, or the newest known if none is installed. `open_draft` opens
-    the draft model of `--speculative-config`, given its name and method; None: like any model. BadInputError
-    for an unreadable model, NotUnderstoodError for one whose memory rules are not known.
+    the draft model of `--speculative-config`, given its name and method; None: like any model.
+    `hybrid_manager_is_off`: as a starting vLLM has resolved it; None: as the flags make it. BadInputError for
+    an unreadable model, NotUnderstoodError for one whose memory rules are not known.
     """
     from vllm_costmeter.sources.models.served_releases import served_releases
 
@@ -121,7 +135,13 @@ def assembled(
         from vllm_costmeter.sources.models.drafter import open_draft_model, with_drafter
 
         model = with_drafter(model, engine_args, open_draft or open_draft_model)
-    return Check(model, gpu, engine_args, grounds)
+    if hybrid_manager_is_off is None and not engine_args.may_turn_hybrid_manager_off:
+        return Check(model, gpu, engine_args, grounds)
+    from vllm_costmeter.core.kv_cache.hybrid_manager import decided
+
+    chosen = decided(model, engine_args, grounds.release, hybrid_manager_is_off)
+    grounds = replace(grounds, notes=(*grounds.notes, *chosen.notes))
+    return Check(model, gpu, chosen.engine_args, grounds, chosen.with_manager)
 
 
 def grounds_on(gpu: GpuGroup, release: Release | None = None, calibration: Calibration = "gpu") -> Grounds:

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from vllm_costmeter.core.engine.args import FLAGS, LAYOUT_FLAGS, SPECULATIVE_PARTS
+from vllm_costmeter.core.engine.args import FLAGS, LAYOUT_FLAGS
+from vllm_costmeter.core.engine.flags import SPECULATIVE_PARTS
 from vllm_costmeter.core.release import NEWEST, OLDEST_SUPPORTED, dotted
 from vllm_costmeter.sources.vllm.installed import running_release
 from vllm_costmeter.sources.vllm.touched import HOOKS, WITHOUT, Touched

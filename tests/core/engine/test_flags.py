@@ -10,16 +10,9 @@ import pytest
 from example_models import ADA, llama
 
 from vllm_costmeter.core.calibration.apply import flags_of
-from vllm_costmeter.core.engine.args import (
-    FLAGS,
-    LAYOUT_FLAGS,
-    SPECULATIVE_PARTS,
-    EngineArgs,
-    ParallelConfig,
-    engine_args_of,
-)
+from vllm_costmeter.core.engine.args import FLAGS, LAYOUT_FLAGS, EngineArgs, ParallelConfig, engine_args_of
 from vllm_costmeter.core.engine.config import resolve_engine
-from vllm_costmeter.core.engine.flags import WANTED, EngineFlag
+from vllm_costmeter.core.engine.flags import SPECULATIVE_PARTS, WANTED, EngineFlag
 from vllm_costmeter.core.engine.typed_flags import EngineFlags
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.core.release import NEWEST
@@ -46,6 +39,7 @@ def test_every_field_is_a_flag_with_its_kind_and_effects() -> None:
         "cudagraph_mode",
         "video_frames",
         "cuda_graphs_in_budget",
+        "chunked_local_hybrid",
     }
     assert {each.field for each in (*LAYOUT_FLAGS, *FLAGS)} == named
     assert named | set(SPECULATIVE_PARTS) == set(EngineFlags.__annotations__)

@@ -4,92 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from checkpoint_files import TINY_LLAMA
-from server_config import configured
+from starting_servers import CONFIGURATIONS, MODELS, as_checked
 
 import vllm_costmeter
-from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
-from vllm_costmeter.core.fit.result import Fit
-from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.outputs.check.json import to_json
-from vllm_costmeter.plugin.activation import BOOT_FOLDER
-from vllm_costmeter.plugin.starting import boot_facts, preflight
-from vllm_costmeter.sources.catalogue.load import find_gpu
+from vllm_costmeter.plugin.starting import boot_facts
 
-MODELS = Path(__file__).resolve().parents[2] / "data" / "models"
-CONFIGURATIONS = sorted(folder for folder in MODELS.iterdir() if folder.is_dir())
 LLAMA_8B = MODELS / "meta-llama__Llama-3.1-8B-Instruct"
 DEEPSEEK = MODELS / "deepseek-ai__DeepSeek-V3"
 MTP = {"method": "mtp", "num_speculative_tokens": 1}
-H100 = find_gpu("H100 SXM").as_gpu(1)
-DRIVER_H100 = GpuGroup("NVIDIA H100 80GB HBM3", H100.memory_bytes, 1, "nvml", compute_capability=(9, 0))
-
-
-class ResolvedArgs:
-    """EngineArgs of vLLM with its own defaults, of the types they have there (cpu_offload_gb is the int 0)."""
-
-    def __init__(self, model: Path, gpu: str | None, **flags: Any) -> None:
-        named = {} if gpu is None else {"gpu": gpu}
-        self.additional_config = {"costmeter": {"preflight": "warn", **named}}
-        self.model = str(model)
-        self.cpu_offload_gb = 0
-        self.limit_mm_per_prompt: dict[str, Any] = {}
-        self.disable_hybrid_kv_cache_manager = None
-        self.eplb_config: Any = SimpleNamespace(num_redundant_experts=0)
-        self.found_drafter: Any = None
-        self.tensor_parallel_size = self.pipeline_parallel_size = self.data_parallel_size = 1
-        vars(self).update(flags)
-
-    def create_engine_config(self) -> Any:
-        """What the check reads of a VllmConfig; vLLM adds objects of its own to --speculative-config meanwhile."""
-        if getattr(self, "speculative_config", None) is not None:
-            self.speculative_config.update(target_model_config=object(), target_parallel_config=object())
-        hf_config = SimpleNamespace(
-            to_dict=lambda: json.loads((Path(self.model) / "config.json").read_text())
-        )
-        return configured(
-            model_config={"model": self.model, "hf_config": hf_config},
-            scheduler_config={"max_num_seqs": 1024, "max_num_batched_tokens": 8192},
-            parallel_config={"data_parallel_size": 1, "data_parallel_size_local": 1},
-            device_config={"device_type": "cuda"},
-            speculative_config=self.found_drafter,
-        )
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Starts a server of a vLLM release as far as the check, and gives what the check said."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv(BOOT_FOLDER, str(tmp_path))
-    monkeypatch.setitem(sys.modules, "vllm", ModuleType("vllm"))
-    monkeypatch.setattr(preflight, "local_gpus", lambda *_, **__: [DRIVER_H100])
-
-    def start(release: str, model: Path, gpu: str | None = "H100 SXM", **flags: Any) -> Fit | None:
-        monkeypatch.setattr(sys.modules["vllm"], "__version__", release, raising=False)
-        for name in (preflight.CHECKED, "_COSTMETER_SETTINGS"):
-            monkeypatch.delenv(name, raising=False)
-        (tmp_path / "checked.pickle").unlink(missing_ok=True)
-        args = ResolvedArgs(model, gpu, **flags)
-        check = preflight.Preflight(args)
-        check.check(args.create_engine_config())
-        return boot_facts.checked()
-
-    return start
-
-
-def as_checked(release: str, model: Path, **flags: Any) -> Fit | None:
-    """What `costmeter check MODEL --gpu "H100 SXM" --vllm-version RELEASE` says; None where it knows no answer."""
-    try:
-        found = vllm_costmeter.check(model, H100, vllm_version=release, **flags)
-    except (BadInputError, NotUnderstoodError):
-        return None
-    return None if found.verdict == "unknown" else found
 
 
 @pytest.mark.parametrize("release", ["0.19.0", "0.25.1"])

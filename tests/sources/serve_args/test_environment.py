@@ -50,3 +50,14 @@ def test_variables_without_an_effect_that_is_modelled_are_named() -> None:
         "vLLM 0.32.0 does not read VLLM_ATTENTION_BACKEND: --attention-backend is the flag",
         "vLLM 0.32.0 does not read VLLM_USE_V1",
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "allows"), [("0", False), ("1", True), ("2", True), ("", None), ("no", None)]
+)
+def test_chunked_attention_may_lose_the_hybrid_manager(value: str, allows: bool | None) -> None:
+    """A number, as envs.py reads it; the default of 1 needs no note."""
+    effect = environment_effect(
+        {"VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE": value}, release_of("0.32.0")
+    )
+    assert (effect.chunked_local_hybrid, effect.notes) == (allows, ())

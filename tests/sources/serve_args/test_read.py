@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vllm_costmeter.core.engine.args import SPECULATIVE_PARTS, EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.args import EngineArgs, ParallelConfig
+from vllm_costmeter.core.engine.flags import SPECULATIVE_PARTS
 from vllm_costmeter.core.errors import BadInputError, NotUnderstoodError
 from vllm_costmeter.core.release import NEWEST, release_of
 from vllm_costmeter.core.settings.table import SETTINGS
@@ -51,12 +52,8 @@ def test_every_memory_flag_reaches_its_field_of_the_plan() -> None:
     """The table's names are the plan's fields, so no flag is read and then lost."""
     fields = set(EngineArgs.__dataclass_fields__) | set(ParallelConfig.__dataclass_fields__)
     assert {flag.field for flag in MEMORY_FLAGS} <= fields
-    assert fields - {flag.field for flag in MEMORY_FLAGS} == {
-        "layout",
-        "cudagraph_mode",
-        "cuda_graphs_in_budget",
-        "video_frames",
-    }
+    others = {"layout", "cudagraph_mode", "cuda_graphs_in_budget", "chunked_local_hybrid", "video_frames"}
+    assert fields - {flag.field for flag in MEMORY_FLAGS} == others
 
 
 @pytest.mark.parametrize(

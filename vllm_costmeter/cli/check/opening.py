@@ -63,7 +63,11 @@ def in_its_environment(model: Model, engine_args: EngineArgs, request: CheckRequ
             f"VLLM_ALLOW_LONG_MAX_MODEL_LEN lets it start above the model's maximum of {longest:,} tokens: answers may "
             "be wrong beyond it"
         )
-    engine_args = replace(engine_args, cuda_graphs_in_budget=effect.cuda_graphs_in_budget)
+    engine_args = replace(
+        engine_args,
+        cuda_graphs_in_budget=effect.cuda_graphs_in_budget,
+        chunked_local_hybrid=effect.chunked_local_hybrid,
+    )
     return Own(model, engine_args, (*notes, *effect.notes))
 
 

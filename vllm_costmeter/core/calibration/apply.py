@@ -91,6 +91,7 @@ def flags_of(model: Model, engine: EngineConfig, engine_args: EngineArgs) -> str
     """A key that is equal for deployments with the same memory outside the KV cache."""
     given = engine_args.affecting("weights", "kv_layout", "graphs", "adapters", "offload")
     own = {name: value for name, value in given.items() if name not in _RESOLVED}
+    own["disable_hybrid_kv_cache_manager"] = bool(engine_args.disable_hybrid_kv_cache_manager)
     if engine_args.cuda_graphs_in_budget is not None:
         own["cuda_graphs_in_budget"] = engine_args.cuda_graphs_in_budget
     resolved = {

@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Unpack
 
 from vllm_costmeter.core.dataclass import dataclass, field, replace
-from vllm_costmeter.core.engine.flags import Effect, EngineFlag, flag, flags_in
+from vllm_costmeter.core.engine.flags import (
+    SPECULATIVE_PARTS,
+    Effect,
+    EngineFlag,
+    flag,
+    flags_in,
+    reject_speculative,
+    speculative_config_of,
+    video_frames_of,
+)
 from vllm_costmeter.core.errors import BadInputError, nearest
 
 if TYPE_CHECKING:
@@ -108,6 +117,8 @@ class EngineArgs:
     cuda_graphs_in_budget: bool | None = None
     """VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS: whether the CUDA-graph estimate is subtracted; None: the release's own
     default."""
+    chunked_local_hybrid: bool | None = None
+    """VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE; None: not set, which allows it."""
     cpu_offload_gb: float = flag(0.0, "gibibytes", "offload", help="GiB of weights kept in host memory")
     enable_lora: bool = flag(False, "switch", "adapters", help="reserve memory for LoRA adapters")
     max_loras: int = flag(1, "whole", "adapters", help="maximum number of adapters in one batch")
@@ -115,9 +126,19 @@ class EngineArgs:
     enable_prefix_caching: bool | None = flag(
         None, "switch", "kv_layout", help="share KV cache blocks between requests"
     )
-    disable_hybrid_kv_cache_manager: bool = flag(
-        False, "switch", "kv_layout", help="size sliding-window layers as full attention"
+    disable_hybrid_kv_cache_manager: bool | None = flag(
+        None, "switch", "kv_layout", help="size sliding-window layers as full attention"
     )
+    kv_transfer_config: Mapping[str, Any] | None = flag(
+        None, "object", "start", help="JSON: connector to other KV caches; may disable the hybrid manager"
+    )
+    kv_events_config: Mapping[str, Any] | None = flag(
+        None, "object", "start", help="JSON: how changes of the KV cache are published"
+    )
+    kv_offloading_size: float | None = flag(
+        None, "gibibytes", "start", help="GiB of host memory for evicted KV cache blocks"
+    )
+    kv_offloading_backend: str | None = flag(None, "text", "start", help="native or lmcache")
     limit_mm_per_prompt: Mapping[str, int] | None = flag(
         None, "limits", "weights", help="JSON: images, videos and audio clips per prompt"
     )
@@ -165,6 +186,13 @@ class EngineArgs:
     runner: str = flag("auto", "text", "start", help="auto, generate, pooling or draft")
     model_impl: str = flag("auto", "text", "start", help="whose model code is used, as in vLLM")
 
+    @property
+    def may_turn_hybrid_manager_off(self) -> bool:
+        """Whether any flag or variable other than its own may turn vLLM's hybrid KV cache manager off."""
+        given = (self.kv_transfer_config, self.kv_events_config, self.kv_offloading_size)
+        is_given = any(each is not None for each in (*given, self.speculative_config))
+        return is_given or self.chunked_local_hybrid is False
+
     def affecting(self, *effects: Effect) -> dict[str, Any]:
         """Values, by field, of the flags that affect any of `effects`, without those of the layout."""
         return {name: getattr(self, name) for name in fields_affecting(*effects)}
@@ -178,12 +206,6 @@ class EngineArgs:
 LAYOUT_FLAGS: tuple[EngineFlag, ...] = flags_in(ParallelConfig)
 FLAGS: tuple[EngineFlag, ...] = flags_in(EngineArgs)
 """Flags other than those of the layout."""
-SPECULATIVE_PARTS = {
-    "spec_method": "method",
-    "spec_model": "model",
-    "spec_tokens": "num_speculative_tokens",
-}
-"""Separate flags for keys of `--speculative-config`."""
 
 
 def fields_affecting(*effects: Effect) -> tuple[str, ...]:
@@ -212,36 +234,7 @@ def engine_args_of(**given: Unpack[EngineFlags]) -> EngineArgs:
                 f"{name} and the {key} of speculative_config exclude each other: leave one out"
             )
     values["speculative_config"] = speculative_config_of(whole, given)
-    _reject_speculative(values["speculative_config"])
+    reject_speculative(values["speculative_config"])
     layout = {each.field: values.pop(each.field) for each in LAYOUT_FLAGS if each.field in values}
     frames = video_frames_of(given.get("limit_mm_per_prompt"))
     return EngineArgs(layout=ParallelConfig(**layout), video_frames=frames, **values)
-
-
-def video_frames_of(limits: object) -> int | None:
-    """`num_frames` of a video in `--limit-mm-per-prompt`, from JSON or vLLM's own objects; None if not given."""
-    video = limits.get("video") if isinstance(limits, Mapping) else None
-    frames = video.get("num_frames") if isinstance(video, Mapping) else getattr(video, "num_frames", None)
-    return frames if type(frames) is int and frames > 0 else None
-
-
-def speculative_config_of(whole: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any] | None:
-    """`--speculative-config` merged with --spec-method, --spec-model and --spec-tokens, as a new dictionary.
-
-    Follows vLLM's `EngineArgs.create_speculative_config` (0.32). None if none of them was given.
-    """
-    parts = {key: given[name] for name, key in SPECULATIVE_PARTS.items() if given.get(name) is not None}
-    return {**(whole if isinstance(whole, Mapping) else {}), **parts} or None
-
-
-MOST_SPECULATIVE_TOKENS = 1 << 10
-
-
-def _reject_speculative(asked: Mapping[str, Any] | None) -> None:
-    method, tokens = (asked or {}).get("method"), (asked or {}).get("num_speculative_tokens")
-    if not isinstance(method, str | None):
-        raise BadInputError(f"the method of speculative_config must be text, got {method!r:.80}")
-    if tokens is not None and not (type(tokens) is int and 0 < tokens <= MOST_SPECULATIVE_TOKENS):
-        raise BadInputError(
-            f"num_speculative_tokens must be a whole number from 1 to {MOST_SPECULATIVE_TOKENS}, got {tokens!r:.80}"
-        )

@@ -156,3 +156,41 @@ def _is(value: Any, kind: Kind) -> bool:
     if kind in ("object", "limits"):
         return isinstance(value, Mapping)
     return type(value) is (bool if kind == "switch" else str)
+
+
+MOST_SPECULATIVE_TOKENS = 1 << 10
+
+
+def reject_speculative(asked: Mapping[str, Any] | None) -> None:
+    """BadInputError for a method or a number of tokens that vLLM's SpeculativeConfig refuses."""
+    method, tokens = (asked or {}).get("method"), (asked or {}).get("num_speculative_tokens")
+    if not isinstance(method, str | None):
+        raise BadInputError(f"the method of speculative_config must be text, got {method!r:.80}")
+    if tokens is not None and not (type(tokens) is int and 0 < tokens <= MOST_SPECULATIVE_TOKENS):
+        raise BadInputError(
+            f"num_speculative_tokens must be a whole number from 1 to {MOST_SPECULATIVE_TOKENS}, got {tokens!r:.80}"
+        )
+
+
+def video_frames_of(limits: object) -> int | None:
+    """`num_frames` of a video in `--limit-mm-per-prompt`, from JSON or vLLM's own objects; None if not given."""
+    video = limits.get("video") if isinstance(limits, Mapping) else None
+    frames = video.get("num_frames") if isinstance(video, Mapping) else getattr(video, "num_frames", None)
+    return frames if type(frames) is int and frames > 0 else None
+
+
+SPECULATIVE_PARTS = {
+    "spec_method": "method",
+    "spec_model": "model",
+    "spec_tokens": "num_speculative_tokens",
+}
+"""Separate flags for keys of `--speculative-config`."""
+
+
+def speculative_config_of(whole: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """`--speculative-config` merged with --spec-method, --spec-model and --spec-tokens, as a new dictionary.
+
+    Follows vLLM's `EngineArgs.create_speculative_config` (0.32). None if none of them was given.
+    """
+    parts = {key: given[name] for name, key in SPECULATIVE_PARTS.items() if given.get(name) is not None}
+    return {**(whole if isinstance(whole, Mapping) else {}), **parts} or None

@@ -31,7 +31,11 @@ class EngineFlags(TypedDict, total=False):
     max_loras: int
     max_lora_rank: int
     enable_prefix_caching: bool | None
-    disable_hybrid_kv_cache_manager: bool
+    disable_hybrid_kv_cache_manager: bool | None
+    kv_transfer_config: Mapping[str, Any] | None
+    kv_events_config: Mapping[str, Any] | None
+    kv_offloading_size: float | None
+    kv_offloading_backend: str | None
     limit_mm_per_prompt: Mapping[str, int | Mapping[str, Any]] | None
     language_model_only: bool
     mamba_cache_dtype: str

@@ -133,6 +133,8 @@ def _counted(engine_args: EngineArgs) -> EngineArgs:
         enforce_eager=False,
         cudagraph_mode=None,
         video_frames=None,
+        chunked_local_hybrid=None,
+        disable_hybrid_kv_cache_manager=bool(engine_args.disable_hybrid_kv_cache_manager),
     )
 
 

@@ -15,10 +15,15 @@ from vllm_costmeter.core.kv_cache.layers import FULL_LENGTH_KINDS, CountedLayers
 _PROMOTED = {KVKind.SLIDING: KVKind.FULL, KVKind.CHUNKED: KVKind.FULL, KVKind.SLIDING_MLA: KVKind.MLA}
 
 
+class NeedsHybridManagerError(BadInputError):
+    """vLLM cannot serve the model's layers without its hybrid KV cache manager."""
+
+
 def full_allocation(ranks: tuple[CountedLayers, ...]) -> tuple[CountedLayers, ...]:
     """Sliding-window and chunked layers as full attention, if the model also has full attention layers.
 
-    Raises BadInputError where vLLM refuses: layers of several types remain (recurrent layers, cross attention).
+    Raises NeedsHybridManagerError where vLLM refuses: layers of several types remain (recurrent
+    layers, cross attention).
     """
     kinds = distinct(layer for rank in ranks for layer, _ in rank)
     if not kinds or uniform_type(kinds):
@@ -29,7 +34,7 @@ def full_allocation(ranks: tuple[CountedLayers, ...]) -> tuple[CountedLayers, ..
         block_tokens = blocks.pop() if len(blocks) == 1 else None
         promoted = tuple(_promoted_rank(rank, block_tokens) for rank in ranks)
     if not uniform_type(distinct(layer for rank in promoted for layer, _ in rank)):
-        raise BadInputError(
+        raise NeedsHybridManagerError(
             "--disable-hybrid-kv-cache-manager: vLLM cannot serve this model's mix of layers without it"
         )
     return promoted

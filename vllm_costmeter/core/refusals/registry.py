@@ -97,6 +97,14 @@ def _flag_rules(start: Start) -> Iterator[Rule]:
         from vllm_costmeter.core.refusals.scheduler import scheduler_fault
 
         yield scheduler_fault
+    if (
+        asked.disable_hybrid_kv_cache_manager is not None
+        or asked.kv_transfer_config is not None
+        or asked.kv_offloading_size is not None
+    ):
+        from vllm_costmeter.core.refusals.hybrid_manager import hybrid_manager_fault
+
+        yield hybrid_manager_fault
     if start.model.is_hybrid or asked.mamba_block_size is not None:
         from vllm_costmeter.core.refusals.hybrid_prefixes import hybrid_prefix_fault
 

@@ -33,6 +33,7 @@ from vllm_costmeter.sources.vllm.config import (
     device_ids_of_engine_args,
     is_on_cpu,
     plan_from_engine_args,
+    resolved_hybrid_manager,
     served_name,
     spans_machines,
     with_resolved_defaults,
@@ -115,7 +116,11 @@ class Preflight:
             model = unknown_being_served(config, str(why))
         release = running_release()
         effect = environment_effect(os.environ, release)
-        engine_args = dataclasses.replace(engine_args, cuda_graphs_in_budget=effect.cuda_graphs_in_budget)
+        engine_args = dataclasses.replace(
+            engine_args,
+            cuda_graphs_in_budget=effect.cuda_graphs_in_budget,
+            chunked_local_hybrid=effect.chunked_local_hybrid,
+        )
         check = assembled(
             model,
             gpu,
@@ -123,11 +128,12 @@ class Preflight:
             release=release,
             calibration="cpu" if is_on_cpu(config) else "gpu",
             open_draft=draft_being_served,
+            hybrid_manager_is_off=resolved_hybrid_manager(config),
         )
         result = check.fit()
         if result.verdict == "unknown":
             try:
-                counted = counted_while_starting(config, check.model, gpu, engine_args, release)
+                counted = counted_while_starting(config, check.model, gpu, check.engine_args, release)
             except ExactUnavailableError as why:
                 log.warning(
                     "costmeter: the fit check is skipped: %s (and vLLM's own count failed: %s)",

@@ -10,6 +10,7 @@ from vllm_costmeter.core.whole_number import whole_number
 
 _ALLOW_LONG = "VLLM_ALLOW_LONG_MAX_MODEL_LEN"
 _ESTIMATE = "VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS"
+_CHUNKED = "VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE"
 _NOT_READ = {
     "VLLM_ATTENTION_BACKEND": "--attention-backend",
     "VLLM_USE_V1": "",
@@ -42,7 +43,7 @@ _UNMODELLED = (
     "VLLM_BATCH_INVARIANT",
 )
 """May change GPU memory in a way that the check does not model."""
-DECIDING = (_ALLOW_LONG, _ESTIMATE, *_NOT_READ, *_UNMODELLED)
+DECIDING = (_ALLOW_LONG, _ESTIMATE, _CHUNKED, *_NOT_READ, *_UNMODELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class EnvironmentEffect:
     """Whether a context above the model's maximum is a warning in place of an error."""
     cuda_graphs_in_budget: bool | None = None
     """Whether the CUDA-graph estimate is subtracted; None: as the release does."""
+    chunked_local_hybrid: bool | None = None
+    """Whether chunked local attention may have the hybrid KV cache manager; None: not stated, as 1."""
     notes: tuple[str, ...] = ()
 
 
@@ -72,8 +75,10 @@ def environment_effect(environment: Mapping[str, str], release: Release) -> Envi
     number = None if estimate is None else whole_number(estimate.strip().lstrip("+-"))
     if number is not None and release.number >= (0, 18, 0):  # 0.17 does not read it
         in_budget = number != 0
+    chunked = whole_number(environment.get(_CHUNKED, "").strip().lstrip("+-"))
     return EnvironmentEffect(
         allows_longer=environment.get(_ALLOW_LONG, "").strip().lower() in ("1", "true"),
         cuda_graphs_in_budget=in_budget,
+        chunked_local_hybrid=None if chunked is None else chunked != 0,
         notes=tuple(notes),
     )

@@ -6,13 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.core.dataclass import dataclass, field, fields, replace
-from vllm_costmeter.core.engine.args import (
-    GRAPH_MODES,
-    GRAPHS_OF_LEVEL,
-    SPECULATIVE_PARTS,
-    EngineArgs,
-    engine_args_of,
-)
+from vllm_costmeter.core.engine.args import GRAPH_MODES, GRAPHS_OF_LEVEL, EngineArgs, engine_args_of
+from vllm_costmeter.core.engine.flags import SPECULATIVE_PARTS
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS
 

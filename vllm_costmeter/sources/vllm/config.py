@@ -11,13 +11,11 @@ from vllm_costmeter.core.engine.args import (
     FLAGS,
     GRAPHS_OF_LEVEL,
     LAYOUT_FLAGS,
-    SPECULATIVE_PARTS,
     WITHOUT_FULL_GRAPHS,
     EngineArgs,
     ParallelConfig,
-    speculative_config_of,
-    video_frames_of,
 )
+from vllm_costmeter.core.engine.flags import SPECULATIVE_PARTS, speculative_config_of, video_frames_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +108,9 @@ def plan_from_engine_args(args: Any) -> EngineArgs:
     parts = {name: getattr(args, name, None) for name in SPECULATIVE_PARTS}
     flags["speculative_config"] = speculative_config_of(flags["speculative_config"], parts)
     flags["eplb_config"] = _balancing(flags["eplb_config"])
+    flags["kv_transfer_config"] = _connector(flags["kv_transfer_config"])
+    if flags["kv_events_config"] is not None:
+        flags["kv_events_config"] = {}  # only whether it was given matters
     level = getattr(args, "optimization_level", None)
     flags["cudagraph_mode"] = _mode_name(args) or GRAPHS_OF_LEVEL.get(str(getattr(level, "value", level)))
     flags["video_frames"] = video_frames_of(getattr(args, "limit_mm_per_prompt", None))
@@ -123,6 +124,20 @@ def _balancing(given: Any) -> Mapping[str, Any] | None:
         return given
     redundant = getattr(given, "num_redundant_experts", 0)
     return {"num_redundant_experts": redundant} if redundant else None
+
+
+def _connector(given: Any) -> Mapping[str, Any] | None:
+    """What of `--kv-transfer-config` decides about the KV cache's layout, from JSON or vLLM's own object."""
+    if given is None or isinstance(given, Mapping):
+        return given
+    names = ("kv_connector", "kv_connector_module_path", "kv_connector_extra_config")
+    return {name: getattr(given, name, None) for name in names}
+
+
+def resolved_hybrid_manager(config: Any) -> bool | None:
+    """Whether vLLM has turned its hybrid KV cache manager off (0.17 to 0.33); None where the config does not say."""
+    resolved = getattr(config.scheduler_config, "disable_hybrid_kv_cache_manager", None)
+    return resolved if isinstance(resolved, bool) else None
 
 
 def served_name(args: Any) -> str:

@@ -132,6 +132,13 @@ CONFIGURATION = (
         "max_num_seqs max_num_batched_tokens",
         "scheduler_config",
     ),
+    Touched(
+        "assumed",
+        "vllm.config.scheduler",
+        "SchedulerConfig",
+        "disable_hybrid_kv_cache_manager",
+        "scheduler_config",
+    ),
     Touched("assumed", "vllm.config.vllm", "VllmConfig", "compilation_config", ""),
     Touched("check", "vllm.config.vllm", "VllmConfig", "speculative_config", ""),
     Touched(
