@@ -61,7 +61,9 @@ def test_a_latent_of_576_values_is_plain_or_an_opaque_row(kv_dtype: str, expecte
     assert latent_bytes(576, kv_dtype, "bfloat16") == expected
 
 
-@pytest.mark.parametrize("kv_dtype", ["int8_per_token_head", "nvfp4", "turboquant_k8v4", "ultraquant_4bit"])
+@pytest.mark.parametrize(
+    "kv_dtype", ["int8_per_token_head", "nvfp4", "turboquant_k8v4", "ultraquant_4bit", "octave_k3v4"]
+)
 def test_other_formats_have_no_latent_backend(kv_dtype: str) -> None:
     """Formats of keys and values per head are not read by MLA."""
     with pytest.raises(NotUnderstoodError, match=kv_dtype):
@@ -70,7 +72,9 @@ def test_other_formats_have_no_latent_backend(kv_dtype: str) -> None:
 
 def test_every_listed_dtype_has_an_answer_or_a_reason() -> None:
     """No listed dtype falls through to a wrong size or a traceback."""
-    opaque = {"fp8_ds_mla", "nvfp4_ds_mla", "ultraquant_4bit"}
+    octave = {"octave_k3v4", "octave_k3v3", "octave_k3v3_compact"}
+    opaque = {"fp8_ds_mla", "nvfp4_ds_mla", "ultraquant_4bit", *octave}
+    assert opaque <= set(KV_CACHE_DTYPES)
     assert all(key_value_bytes(128, 128, name, "bfloat16") > 0 for name in set(KV_CACHE_DTYPES) - opaque)
     for name in opaque:
         with pytest.raises(NotUnderstoodError, match=name):

@@ -13,14 +13,20 @@ _TURBOQUANT_BITS = {  # (key bits, value bits): presets of quantization/turboqua
     "turboquant_k3v4_nc": (3, 4),
     "turboquant_3bit_nc": (3, 3),
 }
+_OCTAVE = (
+    "octave_k3v4",
+    "octave_k3v3",
+    "octave_k3v3_compact",
+)  # v1/attention/backends/rocm_octave_attn.py of vLLM 0.33, for AMD alone
 _LATENT_BYTES = {"fp8_ds_mla": 656, "nvfp4_ds_mla": 352}  # mla_attention.py of vLLM 0.32: one packed latent
-KV_CACHE_DTYPES = (  # CacheDType of vLLM 0.32, config/cache.py
+KV_CACHE_DTYPES = (  # CacheDType of vLLM 0.33, config/cache.py
     "auto",
     "float16",
     "bfloat16",
     *_PLAIN_FP8,
     *_LATENT_BYTES,
     *_TURBOQUANT_BITS,
+    *_OCTAVE,
     "ultraquant_4bit",
     "int4_per_token_head",
     "int8_per_token_head",
@@ -76,10 +82,8 @@ def key_value_bytes(head_size: int, head_size_v: int, kv_dtype: str, model_dtype
         key = head_size if key_bits == 8 else -(-head_size * key_bits // 8) + 2
         slot = key + -(-head_size_v * value_bits // 8) + 4
         return slot + slot % 2
-    if kv_dtype in _LATENT_BYTES or kv_dtype == "ultraquant_4bit":
-        raise NotUnderstoodError(
-            f"--kv-cache-dtype {kv_dtype} is not modelled for this model's attention on CUDA"
-        )
+    if kv_dtype in _LATENT_BYTES or kv_dtype in ("ultraquant_4bit", *_OCTAVE):
+        raise NotUnderstoodError(f"--kv-cache-dtype {kv_dtype} is not modelled for this model's attention")
     return (head_size + head_size_v) * element_bytes(kv_dtype, model_dtype)
 
 
