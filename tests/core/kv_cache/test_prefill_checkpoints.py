@@ -66,10 +66,12 @@ SHORT_KEYS = GatedDeltaState(16, 32, 64, 128, 4, "float32")
 
 
 def with_cached_prefixes(
-    *caches: Cache, gpu: tuple[int, int], version: str = "0.32.0"
+    *caches: Cache, gpu: tuple[int, int], version: str = "0.32.0", **flags: str
 ) -> tuple[int, list[int]]:
     """(attention's block, states of each recurrent layer)."""
-    layers = built(*caches, gpu=gpu, version=version, engine_args=EngineArgs(enable_prefix_caching=True))
+    layers = built(
+        *caches, gpu=gpu, version=version, engine_args=EngineArgs(enable_prefix_caching=True, **flags)
+    )
     return layers[0].block_tokens, [each.state_blocks for each in layers if each.kind is KVKind.MAMBA]
 
 
@@ -116,3 +118,28 @@ def test_only_flash_kda_keeps_checkpoints_of_kimi_delta(
 ) -> None:
     """Mamba 2 keeps them on every GPU; FlashKDA runs on 9.x, 10.x and 12.x."""
     assert with_cached_prefixes(FULL, state, gpu=gpu)[1] == [state_blocks]
+
+
+@pytest.mark.parametrize(
+    ("backend", "expected"),
+    [("auto", (2112, [3])), ("flashinfer", (2112, [3])), ("triton", (2096, [2])), ("cutedsl", (2096, [2]))],
+)
+def test_only_flashinfer_keeps_a_checkpoint_of_delta_nets(
+    backend: str, expected: tuple[int, list[int]]
+) -> None:
+    """`--gdn-prefill-backend`: any other gives 0.32's blocks and states."""
+    assert (
+        with_cached_prefixes(FULL, DELTA, gpu=BLACKWELL, version="0.33.0", gdn_prefill_backend=backend)
+        == expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("backend", "states"), [("auto", 3), ("flashkda", 3), ("triton", 2), ("flashinfer", 2)]
+)
+def test_a_flag_may_give_up_flash_kda(backend: str, states: int) -> None:
+    """`--kda-prefill-backend`; Mamba 2 keeps its checkpoint under any."""
+    kimi = KimiDeltaState(8, 128, 4, checkpoint="kimi_k3")
+    for state, kept in ((kimi, states), (MAMBA, 3)):
+        found = with_cached_prefixes(FULL, state, gpu=BLACKWELL, kda_prefill_backend=backend)
+        assert found[1] == [kept]

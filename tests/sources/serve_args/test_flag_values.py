@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vllm_costmeter.core.release import release_of
 from vllm_costmeter.sources.serve_args.flag_values import gibibytes, whole
+from vllm_costmeter.sources.serve_args.read import read_command
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,12 @@ def test_a_size_is_a_number_from_0(text: str) -> None:
     """Of GiB, and not beyond a petabyte."""
     with pytest.raises(argparse.ArgumentTypeError, match="must be"):
         gibibytes(text)
+
+
+def test_kernels_named_in_additional_config_count_and_their_flags_go_first() -> None:
+    """vLLM writes `--gdn-prefill-backend` over the key of `--additional-config`."""
+    words = ["m", "--additional-config", '{"gdn_prefill_backend": "Triton", "other": 1}']
+    release = release_of("0.33.0")
+    assert read_command(words, release).flags.engine_args().gdn_prefill_backend == "triton"
+    both = [*words, "--gdn-prefill-backend", "flashinfer"]
+    assert read_command(both, release).flags.engine_args().gdn_prefill_backend == "flashinfer"

@@ -15,6 +15,7 @@ from vllm_costmeter.core.calibration.server_start import ServerStart, ServerStar
 from vllm_costmeter.core.dataclass import asdict, dataclass
 from vllm_costmeter.core.engine.args import EngineArgs
 from vllm_costmeter.core.engine.config import EngineConfig
+from vllm_costmeter.core.engine.flags import PREFILL_BACKENDS
 from vllm_costmeter.core.gpu.group import GpuGroup
 from vllm_costmeter.core.memory.byte_range import gib
 from vllm_costmeter.core.model.model import Model
@@ -90,7 +91,11 @@ def boot_key(model: Model, gpu: GpuGroup, engine: EngineConfig) -> ServerStartKe
 def flags_of(model: Model, engine: EngineConfig, engine_args: EngineArgs) -> str:
     """A key that is equal for deployments with the same memory outside the KV cache."""
     given = engine_args.affecting("weights", "kv_layout", "graphs", "adapters", "offload")
-    own = {name: value for name, value in given.items() if name not in _RESOLVED}
+    own = {
+        name: value
+        for name, value in given.items()
+        if name not in _RESOLVED and (value is not None or name not in PREFILL_BACKENDS)
+    }
     own["disable_hybrid_kv_cache_manager"] = bool(engine_args.disable_hybrid_kv_cache_manager)
     if engine_args.cuda_graphs_in_budget is not None:
         own["cuda_graphs_in_budget"] = engine_args.cuda_graphs_in_budget

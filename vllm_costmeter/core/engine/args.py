@@ -145,6 +145,12 @@ class EngineArgs:
     language_model_only: bool = flag(False, "switch", "weights", help="omit vision and audio encoders")
     mamba_cache_dtype: str = flag("auto", "text", "kv_layout", help="dtype of convolution states")
     mamba_ssm_cache_dtype: str = flag("auto", "text", "kv_layout", help="dtype of recurrent states")
+    gdn_prefill_backend: str | None = flag(
+        None, "text", "kv_layout", help="kernels that prefill gated delta nets, as in vLLM"
+    )
+    kda_prefill_backend: str | None = flag(
+        None, "text", "kv_layout", help="kernels that prefill Kimi delta attention, as in vLLM"
+    )
     speculative_config: Mapping[str, Any] | None = flag(
         None, "object", "weights", "kv_layout", help="JSON: draft model and number of tokens", short="-sc"
     )

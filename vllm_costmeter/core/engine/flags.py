@@ -194,3 +194,14 @@ def speculative_config_of(whole: Mapping[str, Any] | None, given: Mapping[str, A
     """
     parts = {key: given[name] for name, key in SPECULATIVE_PARTS.items() if given.get(name) is not None}
     return {**(whole if isinstance(whole, Mapping) else {}), **parts} or None
+
+
+PREFILL_BACKENDS = ("gdn_prefill_backend", "kda_prefill_backend")
+"""Flags that vLLM hands on in `--additional-config`, a given flag over its key (arg_utils.py, 0.20 to 0.33)."""
+
+
+def prefill_backends_of(additional_config: object) -> dict[str, str]:
+    """Those that `--additional-config` names itself."""
+    given = additional_config if isinstance(additional_config, Mapping) else {}
+    named = {name: given.get(name) for name in PREFILL_BACKENDS}
+    return {name: each.strip().lower() for name, each in named.items() if isinstance(each, str)}

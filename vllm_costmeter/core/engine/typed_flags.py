@@ -40,6 +40,8 @@ class EngineFlags(TypedDict, total=False):
     language_model_only: bool
     mamba_cache_dtype: str
     mamba_ssm_cache_dtype: str
+    gdn_prefill_backend: str | None
+    kda_prefill_backend: str | None
     speculative_config: Mapping[str, Any] | None
     attention_backend: str | None
     linear_backend: str | None

@@ -105,12 +105,15 @@ def cache_format(model: ModelAttention, engine_args: EngineArgs, rules: KVRules,
     return _with_states(form, kinds, engine_args, rules, cached, major=major)
 
 
-def _delta_checkpoint_tokens(rules: KVRules, states: list[RecurrentState], major: int) -> int:
+def _delta_checkpoint_tokens(
+    rules: KVRules, states: list[RecurrentState], major: int, backend: str | None
+) -> int:
     """0 where FlashInfer does not prefill the gated delta nets (`_resolve_gdn_prefill_backend`, vLLM 0.33 with CUDA
-    13), or where another kind of state keeps no checkpoint."""
+    13; `backend` is `--gdn-prefill-backend`), or where another kind of state keeps no checkpoint."""
     wide = all(isinstance(state, GatedDeltaState) and state.head_k_dim == 128 for state in states)
     takes = all(isinstance(state, GatedDeltaState) and state.is_checkpointed for state in states)
-    on_flashinfer = major == HOPPER or (major in (BLACKWELL, 12) and wide)
+    is_asked = backend in (None, "auto", "flashinfer")
+    on_flashinfer = is_asked and (major == HOPPER or (major in (BLACKWELL, 12) and wide))
     return rules.delta_checkpoint_tokens if takes and on_flashinfer else 0
 
 
@@ -158,11 +161,12 @@ def _with_states(
     attention = [cache for cache in kinds if not isinstance(cache, RecurrentState)]
     chunks = [state.chunk_tokens for state in states if isinstance(state, Mamba1State | Mamba2State)]
     per_block = cached and rules.mamba_prefix_blocks and bool(chunks)
-    checkpoint_tokens = _delta_checkpoint_tokens(rules, states, major) if cached else 0
+    gdn, kda = engine_args.gdn_prefill_backend, engine_args.kda_prefill_backend
+    checkpoint_tokens = _delta_checkpoint_tokens(rules, states, major, gdn) if cached else 0
     form = replace(
         form,
         state_blocks=(0 if per_block else 2 if cached else 1) + form.states.speculative_tokens,
-        checkpointed=(_checkpointed(rules, major) if cached else frozenset())
+        checkpointed=(_checkpointed(rules, major, kda) if cached else frozenset())
         | ({"delta"} if checkpoint_tokens else set()),
         state_per_block=per_block,
     )
@@ -206,11 +210,11 @@ def _with_states(
     )
 
 
-def _checkpointed(rules: KVRules, major: int) -> frozenset[str]:
-    """Without FlashKDA only Mamba 2 keeps checkpoints."""
-    return (
-        rules.prefill_checkpoints & {"mamba2"} if major not in FLASH_KDA_MAJORS else rules.prefill_checkpoints
-    )
+def _checkpointed(rules: KVRules, major: int, backend: str | None) -> frozenset[str]:
+    """Without FlashKDA only Mamba 2 keeps checkpoints (`kda_prefill_checkpoint_alignment`, vLLM 0.33; 0.29:
+    `get_kv_cache_spec`; `backend` is `--kda-prefill-backend`)."""
+    on_flash_kda = major in FLASH_KDA_MAJORS and backend in (None, "auto", "flashkda")
+    return rules.prefill_checkpoints if on_flash_kda else rules.prefill_checkpoints & {"mamba2"}
 
 
 def _paged(attention: Sequence[Cache]) -> Cache:

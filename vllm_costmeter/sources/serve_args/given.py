@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vllm_costmeter.core.dataclass import dataclass, field, fields, replace
 from vllm_costmeter.core.engine.args import GRAPH_MODES, GRAPHS_OF_LEVEL, EngineArgs, engine_args_of
-from vllm_costmeter.core.engine.flags import SPECULATIVE_PARTS
+from vllm_costmeter.core.engine.flags import SPECULATIVE_PARTS, prefill_backends_of
 from vllm_costmeter.core.errors import BadInputError
 from vllm_costmeter.sources.serve_args.flags import MEMORY_FLAGS
 
@@ -101,7 +101,11 @@ def given_flags(args: ServeArgs) -> GivenFlags:
     ]
     token = given.get("hf_token")
     return GivenFlags(
-        memory={name: given[name] for name in _MEMORY if name in given} | _graph_sizes(given),
+        memory={
+            **prefill_backends_of(given.get("additional_config")),
+            **{name: given[name] for name in _MEMORY if name in given},
+            **_graph_sizes(given),
+        },
         unmodelled=tuple(sorted(f"--{name.replace('_', '-')}" for name in changed)),
         notes=_notes(args, given),
         cudagraph_mode=_cudagraph_mode(given),

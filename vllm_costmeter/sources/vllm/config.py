@@ -15,7 +15,12 @@ from vllm_costmeter.core.engine.args import (
     EngineArgs,
     ParallelConfig,
 )
-from vllm_costmeter.core.engine.flags import SPECULATIVE_PARTS, speculative_config_of, video_frames_of
+from vllm_costmeter.core.engine.flags import (
+    SPECULATIVE_PARTS,
+    prefill_backends_of,
+    speculative_config_of,
+    video_frames_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,8 @@ def plan_from_engine_args(args: Any) -> EngineArgs:
     flags["kv_transfer_config"] = _connector(flags["kv_transfer_config"])
     if flags["kv_events_config"] is not None:
         flags["kv_events_config"] = {}  # only whether it was given matters
+    for name, named in prefill_backends_of(getattr(args, "additional_config", None)).items():
+        flags[name] = named if flags[name] is None else flags[name]
     level = getattr(args, "optimization_level", None)
     flags["cudagraph_mode"] = _mode_name(args) or GRAPHS_OF_LEVEL.get(str(getattr(level, "value", level)))
     flags["video_frames"] = video_frames_of(getattr(args, "limit_mm_per_prompt", None))
