@@ -186,3 +186,25 @@ def test_fits_and_the_longest_length_agree(caches: list[LayerCaches], pool: int,
     """A length fits exactly when the longest that fits is no shorter."""
     cache = cached(model(*caches))
     assert cache.fits(length, pool) == (cache.longest_that_fits(pool, length) == length)
+
+
+@pytest.mark.parametrize(
+    ("version", "modules", "drafted", "method", "tokens"),
+    [
+        ("0.33.0", 3, 3, "mtp", 2),
+        ("0.28.0", 3, 3, "mtp", 2),
+        ("0.27.0", 3, 3, "mtp", 0),
+        ("0.33.0", 3, 1, "mtp", 0),
+        ("0.33.0", 1, 3, "mtp", 0),
+        ("0.33.0", 3, 3, "eagle", 0),
+    ],
+)
+def test_windows_keep_what_several_prediction_modules_read_again(
+    version: str, modules: int, drafted: int, method: str, tokens: int
+) -> None:
+    """One token less than are drafted, from 0.28: a window of 1,024 and 16,384 in flight fill 1,088 blocks and two."""
+    windows = ModelAttention(((WINDOW,),) * 2, 32, "bfloat16", prediction_modules=modules)
+    asked = EngineArgs(speculative_config={"method": method, "num_speculative_tokens": drafted})
+    found = cached(windows, version, asked)
+    assert found.limits.retained_tokens == tokens
+    assert found.blocks_for(65536) == 1088 + 1 + (tokens > 1)

@@ -38,6 +38,8 @@ class SequenceLimits:
     encoder_tokens: int = 0
     """Tokens of encoder output for which cross attention reserves memory: the batch, not the encoder's own length
     (`max_num_encoder_input_tokens` of `config/scheduler.py`, vLLM 0.17 to 0.32)."""
+    retained_tokens: int = 0
+    """Tokens below a sliding window that drafting reads again."""
     context_shards: int = 1
     """Decode-context-parallel ranks over which a sequence's tokens are distributed."""
 
@@ -81,7 +83,7 @@ class KVLayer:
             case KVKind.FULL | KVKind.SINK | KVKind.MLA:
                 return _blocks(_blocks(length_tokens, limits.context_shards), self.block_tokens)
             case KVKind.SLIDING | KVKind.SLIDING_MLA:
-                reach = (self.window_tokens or 1) - 1 + limits.in_flight_tokens
+                reach = (self.window_tokens or 1) - 1 + limits.retained_tokens + limits.in_flight_tokens
                 return _blocks(min(reach, length_tokens), self.block_tokens) + 1
             case KVKind.CHUNKED:
                 reach = (self.window_tokens or 0) + limits.in_flight_tokens

@@ -192,6 +192,7 @@ def _laid_out(
     limits = SequenceLimits(
         in_flight_tokens=batches * max_num_batched_tokens,
         encoder_tokens=max_num_batched_tokens,
+        retained_tokens=_retained(model, engine_args) if rules.retains_drafted_tokens else 0,
         context_shards=shards,
     )
     if engine_args.disable_hybrid_kv_cache_manager:
@@ -204,6 +205,14 @@ def _laid_out(
         for cache in caches
     )
     return KVCache(layers, group_layers(layers, rules, block_outermost=packed), limits, rules)
+
+
+def _retained(model: ModelAttention, engine_args: EngineArgs) -> int:
+    """`use_multi_module_mtp`: with several modules, one less than the drafted tokens (vLLM 0.28 to 0.33)."""
+    asked = engine_args.speculative_config or {}
+    modules, drafted = model.prediction_modules, asked.get("num_speculative_tokens") or 1
+    is_several = str(asked.get("method")).endswith("mtp") and min(modules, drafted) > 1
+    return drafted - 1 if is_several else 0
 
 
 def _concurrent_batches(engine_args: EngineArgs) -> int:

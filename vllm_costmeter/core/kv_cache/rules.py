@@ -44,6 +44,8 @@ class KVRules:
     """Blocks of hybrids are aligned on each pipeline rank by the attention that it holds; before, once for all."""
     pools_windows: bool
     """The window of a layer that pools tokens is counted in pooled ones; before, in the layer's own."""
+    retains_drafted_tokens: bool
+    """Windows keep the tokens that several prediction modules read again (`extra_retained_tokens`)."""
     hybrid_latent_block_tokens: int
     """Granularity of the attention block where MLA shares the pool with recurrent layers (Kimi-Linear)."""
     mamba_prefix_blocks: bool
@@ -79,6 +81,7 @@ _V0_17 = KVRules(
     chooses_blackwell_fp8=False,
     aligns_each_rank=False,
     pools_windows=False,
+    retains_drafted_tokens=False,
     hybrid_latent_block_tokens=64,
     mamba_prefix_blocks=True,
     prefill_checkpoints=frozenset(),
@@ -128,10 +131,12 @@ _V0_28 = replace(
     _V0_26,
     first_version=(0, 28),
     caches_hybrid_prefixes=True,
+    retains_drafted_tokens=True,
     hybrid_latent_block_tokens=128,
     mamba_prefix_blocks=False,
     evidence="sources of 0.28.0: EngineArgs._set_default_chunked_prefill_and_prefix_caching_args no longer leaves out "
-    "hybrids (0.27.0 does), _align_hybrid_block_size, MambaModelConfig chooses 'align'; answers of 0.27.0 and 0.29.0",
+    "hybrids (0.27.0 does), _align_hybrid_block_size, MambaModelConfig chooses 'align', "
+    "get_kv_cache_configs tags windows; answers of 0.27.0 and 0.29.0",
 )
 _V0_29 = replace(
     _V0_28,

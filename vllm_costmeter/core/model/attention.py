@@ -237,7 +237,8 @@ class ModelAttention:
     dtype: str
     """The dtype under `--dtype auto`: bfloat16 or float16 (float32 checkpoints are served in one of them)."""
     draft_layers: tuple[LayerCaches, ...] = ()
-    """Layers of the speculative decoding drafter, all on the last pipeline rank."""
+    prediction_modules: int = 1
+    """The drafter's layers, all on the last pipeline rank, and how many modules each read one token further ahead."""
     tower_layers: tuple[LayerCaches, ...] = ()
     """Layers of a tower that cache, cut into pipeline ranks by themselves."""
     kv_cache_dtype: str | None = None
@@ -247,4 +248,3 @@ class ModelAttention:
     caches_prefixes: bool = True
     """False for models that pool over the first or all tokens: vLLM then caches no prefixes by default."""
     known_caches: Memo[Hashable, Any] = field(default_factory=Memo, init=False, compare=False, repr=False)
-    """KV cache layouts already computed; one check needs the same layout many times."""

@@ -38,6 +38,8 @@ class Drafter:
     """Whether vLLM builds only as many of its layers as tokens are drafted (Inkling)."""
     shares_tables: bool = False
     """Whether vLLM always puts the model's embedding and output head in the place of its own."""
+    num_modules: int = 1
+    """`num_nextn_predict_layers` as config.json states it: modules that each read a token further ahead."""
     predicted_tokens: int | None = None
     """Prediction layers that config.json states, each for one token more (vLLM's `n_predict`); None: not its own."""
 

@@ -116,7 +116,8 @@ class Model:
     def drafted_by(self, drafter: Drafter, speculative_config: Mapping[str, Any]) -> Model:
         """This model with the drafter that `--speculative-config` loads."""
         asked = drafter.asked(speculative_config)
-        return replace(self, drafter=asked, attention=replace(self.attention, draft_layers=asked.layers))
+        attention = replace(self.attention, draft_layers=asked.layers, prediction_modules=asked.num_modules)
+        return replace(self, drafter=asked, attention=attention)
 
     def on_gpu(self, gpu: KernelTarget) -> Model:
         """This model in the layout of a release on a GPU, without the counts of another release."""

@@ -163,18 +163,18 @@ def _drafter(source: Source, family: Family, target: Weights) -> Drafter | None:
     if family.prediction is None:
         return None
     from vllm_costmeter.core.model.drafter import Drafter
-    from vllm_costmeter.sources.model_config.families.prediction import prediction_count
+    from vllm_costmeter.sources.model_config.families.prediction import prediction_count, prediction_modules
 
     stated = prediction_count(source) if family.stated_depths is None else family.stated_depths(source)
     count = family.prediction_count or stated
-    weights = family.prediction(source, target, count) if count else None
-    if weights is None:
+    if not count or (weights := family.prediction(source, target, count)) is None:
         return None
     return Drafter(
         weights,
         served_dtype(source.root, source.text),
         _caches(weights),
         is_own=True,
+        num_modules=prediction_modules(source),
         predicted_tokens=stated,
         is_by_depth=family.drafts_by_depth,
     )

@@ -106,3 +106,9 @@ def behind_fc(
     fc = divided(source, "mtp.fc", quantized=quantized)
     around = norms(source.hidden_size, "norm", "pre_fc_norm_hidden", "pre_fc_norm_embedding")
     return predictor(source, target, layers, prefix="mtp.layers.{}.", last=(fc, *around, *last))
+
+
+def prediction_modules(source: Source) -> int:
+    """Modules as vLLM counts them for windows: under this key alone (`use_multi_module_mtp`, 0.28 to 0.33)."""
+    stated = source.text.values.get("num_nextn_predict_layers")
+    return stated if type(stated) is int and stated > 0 else 1
